@@ -1,0 +1,104 @@
+/* core.h - everything the broker knows, in memory.
+ *
+ * Room core: facts and rules. No I/O, no SQL, no clock and no randomness but as an argument. Thread: loop.
+ *
+ * One registry per entity, filled by the store at start; rows change only by core_apply, after their commit. What is
+ * observed (power, presence, addresses) stands beside the row and changes by x_set_state.
+ * Entities are freed at the end of the turn (soon), never inside a callback that may still hold them.
+ */
+#ifndef BERTH_CORE_CORE_H
+#define BERTH_CORE_CORE_H
+
+#include "berth/list.h"
+#include "berth/map.h"
+#include "berth/random.h"
+#include "berth/timer.h"
+#include "core/change.h"
+
+struct core;
+
+/* Every entity begins so; its row follows at entity_row_of(). */
+struct entity {
+    struct list node;
+    enum entity_kind kind;
+    struct core *core;
+    bool dropped; /* taken out of its registry; lives until nobody pins it */
+    unsigned pins;
+    struct berth_soon reap;
+};
+
+struct registry {
+    struct list all; /* in order of id */
+    struct map by_id;
+    struct map by_name; /* only where the row has a field `name` */
+    size_t count;
+};
+
+/* Something happened: doors, flows and metrics listen. Given after the fact, on the loop. */
+enum notice_kind {
+    NOTICE_CHANGED = 1, /* a row was added, set or dropped (durable) */
+    NOTICE_OBSERVED,    /* an observed state changed: desktop, host, presence */
+    NOTICE_FREED,       /* capacity came free: queues look again */
+};
+struct notice {
+    enum notice_kind kind;
+    enum entity_kind entity;
+    uint64_t id;
+    enum change_verb verb;
+    uint64_t rev; /* NOTICE_CHANGED */
+};
+struct notice_listener {
+    struct list node;
+    void (*heard)(struct notice_listener *listener, const struct notice *notice);
+};
+
+struct core {
+    struct berth_timers *timers;
+    struct berth_random *random;
+    struct registry of[ENTITY_KINDS];
+    struct list listeners;
+    uint64_t last_id;     /* highest id ever given, over all entities */
+    uint64_t rev;         /* highest rev that was applied */
+    int64_t incarnation;  /* of this broker, from the store */
+    int64_t recovery_until_ms; /* monotonic: no destructive action before this */
+    struct presence_book *presence;
+    struct core_limits {
+        int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms, reconnect_spread_ms;
+    } limits;
+};
+
+struct core *core_new(struct berth_timers *timers, struct berth_random *random);
+void core_free(struct core *core);
+
+uint64_t core_next_id(struct core *core);
+
+/* Loading at start: one row as the store has it. */
+int core_load(struct core *core, enum entity_kind kind, const void *row, struct berth_error *reterr)
+    berth_must_check;
+
+/* Make a committed decision visible: rows, indexes, state hooks, then one notice per change, then frees `changes`. */
+void core_apply(struct core *core, struct changes *changes);
+
+/* NULL when absent (or dropped). */
+struct entity *core_find(struct core *core, enum entity_kind kind, uint64_t id);
+struct entity *core_find_name(struct core *core, enum entity_kind kind, const char *name);
+
+/* The row of an entity, of its kind's struct. */
+void *entity_row_of(struct entity *entity);
+
+/* A pinned entity stays in memory, also when dropped. */
+void entity_pin(struct entity *entity);
+void entity_unpin(struct entity *entity);
+
+void core_listen(struct core *core, struct notice_listener *listener);
+void core_announce(struct core *core, const struct notice *notice);
+
+/* All entities of a kind: list_each(core_all(core, ENTITY_pool), node). */
+static inline struct list *core_all(struct core *core, enum entity_kind kind)
+{
+    return &core->of[kind].all;
+}
+
+#define entity_of(node_) list_entry((node_), struct entity, node)
+
+#endif

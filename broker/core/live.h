@@ -1,0 +1,147 @@
+/* live.h - the entities as they live in memory: their row, and what is observed or promised beside it.
+ *
+ * Room core. One struct per entity of entities.def; small ones have nothing beside the row. Helpers to find them by
+ * what a flow has in hand. State of desktops and hosts changes only by desktop_set_state and host_set_state; states that
+ * are decisions (terminal, session, ...) change by the x_move functions, which put the checked row into `changes`.
+ */
+#ifndef BERTH_CORE_LIVE_H
+#define BERTH_CORE_LIVE_H
+
+#include "core/core.h"
+
+struct reservation;
+struct flow;
+
+struct site { struct entity base; struct row_site row; };
+struct place { struct entity base; struct row_place row; };
+struct image { struct entity base; struct row_image row; };
+struct image_version { struct entity base; struct row_image_version row; };
+struct slot { struct entity base; struct row_slot row; };
+struct identity { struct entity base; struct row_identity row; };
+struct invitation { struct entity base; struct row_invitation row; };
+struct profile { struct entity base; struct row_profile row; };
+struct command { struct entity base; struct row_command row; };
+struct user { struct entity base; struct row_user row; };
+struct badge { struct entity base; struct row_badge row; };
+struct group { struct entity base; struct row_group row; };
+struct membership { struct entity base; struct row_membership row; };
+struct entitlement { struct entity base; struct row_entitlement row; };
+struct admin { struct entity base; struct row_admin row; };
+struct token { struct entity base; struct row_token row; };
+
+struct host {
+    struct entity base;
+    struct row_host row;
+    enum host_state state; /* observed */
+    int64_t state_since_ms;
+    char reason[160];
+    int starting;        /* machines being started now, charged at decision time */
+    int64_t memory_mib;  /* of the machine, from berth-virt; 0 = unknown */
+    unsigned capabilities; /* enum virt_capability bits, from berth-virt */
+};
+
+struct pool {
+    struct entity base;
+    struct row_pool row;
+    struct list waiting;        /* flows in its queue, first come first served: core/placement.h */
+    int failures;               /* within the present ten minutes */
+    int64_t failures_since_ms;
+    int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
+    char restrained_why[160];
+    int64_t ready_ms_estimate;  /* moving average: planned to ready */
+};
+
+struct desktop {
+    struct entity base;
+    struct row_desktop row;
+    enum desktop_state state; /* observed */
+    int64_t state_since_ms;
+    char reason[160];
+    char address[128]; /* observed; manual and forwarded: as in the row */
+    int port;
+    char fingerprint[72]; /* learnt at this boot */
+    int64_t boot;         /* counts starts seen in this incarnation */
+    struct reservation *reserved; /* at most one while a flow decides */
+    struct list wanting;          /* ops of flows that wait for it to be up: flow/power.h */
+    struct flow *power;           /* the power flow at work, or NULL */
+    struct list on_host;
+};
+
+struct terminal {
+    struct entity base;
+    struct row_terminal row;
+    struct presence *presence; /* core/presence.h; never NULL once loaded */
+    uint64_t peer;             /* link's handle of its connection, 0 = none */
+    char from[64];             /* address of that connection */
+    struct flow *sign_on;      /* the sign-on at work for it, or NULL */
+    int64_t profile_sent, profile_applied;
+};
+
+struct assignment { struct entity base; struct row_assignment row; };
+
+struct session {
+    struct entity base;
+    struct row_session row;
+    struct berth_timer limit;  /* disconnected, idle or absolute */
+    int64_t input_idle_ms;     /* as its terminal last said */
+    int64_t input_said_ms;     /* when it said so, monotonic */
+    struct flow *flow;         /* sign-on or release that works on it, or NULL */
+};
+
+struct connection { struct entity base; struct row_connection row; };
+
+/* Typed lookups; NULL when absent. */
+#define LIVE_FIND(name)                                                                            \
+    static inline struct name *name##_find(struct core *core, uint64_t id)                         \
+    {                                                                                              \
+        struct entity *entity = core_find(core, ENTITY_##name, id);                                \
+        return entity ? container_of(entity, struct name, base) : NULL;                            \
+    }
+LIVE_FIND(site) LIVE_FIND(place) LIVE_FIND(host) LIVE_FIND(image) LIVE_FIND(image_version)
+LIVE_FIND(pool) LIVE_FIND(desktop) LIVE_FIND(slot) LIVE_FIND(terminal) LIVE_FIND(identity)
+LIVE_FIND(invitation) LIVE_FIND(profile) LIVE_FIND(command) LIVE_FIND(user) LIVE_FIND(badge)
+LIVE_FIND(group) LIVE_FIND(membership) LIVE_FIND(entitlement) LIVE_FIND(assignment)
+LIVE_FIND(session) LIVE_FIND(connection) LIVE_FIND(admin) LIVE_FIND(token)
+#undef LIVE_FIND
+
+/* Observed states; check the transition, log old -> new with the reason, announce. A forbidden transition is logged as
+ * an internal error and not made.
+ */
+void desktop_set_state(struct desktop *desktop, enum desktop_state next, const char *why);
+void host_set_state(struct host *host, enum host_state next, const char *why);
+
+/* Decided states: check the transition and put the changed row into `changes`; visible after core_apply, which logs and
+ * announces it. STATE when it is not permitted. *ret_row, when not NULL, may be changed further before the commit.
+ */
+int session_move(struct session *session, enum session_state next, const char *why,
+                 struct changes *changes, struct row_session **ret_row, struct berth_error *reterr)
+    berth_must_check;
+int connection_move(struct connection *connection, enum connection_state next, const char *why,
+                    struct changes *changes, struct row_connection **ret_row,
+                    struct berth_error *reterr) berth_must_check;
+int assignment_move(struct assignment *assignment, enum assignment_state next, const char *why,
+                    struct changes *changes, struct berth_error *reterr) berth_must_check;
+int terminal_move(struct terminal *terminal, enum terminal_state next, const char *why,
+                  struct changes *changes, struct row_terminal **ret_row,
+                  struct berth_error *reterr) berth_must_check;
+int command_move(struct command *command, enum command_state next, const char *result,
+                 struct changes *changes, struct berth_error *reterr) berth_must_check;
+
+/* By what is in hand; NULL when absent. */
+struct identity *identity_by_key(struct core *core, const char *key_hash);
+struct slot *slot_of(struct core *core, uint64_t desktop_id, int64_t number);
+struct assignment *assignment_open_of(struct core *core, uint64_t user_id, uint64_t pool_id);
+struct assignment *assignment_on(struct core *core, uint64_t desktop_id, int64_t slot);
+/* The living session (not ended) on an assignment, or of a user in any pool. */
+struct session *session_on(struct core *core, uint64_t assignment_id);
+struct session *session_of_user(struct core *core, uint64_t user_id, uint64_t pool_id);
+/* The connection of a session that has not ended. */
+struct connection *connection_of(struct core *core, uint64_t session_id);
+/* The connection that has not ended on a terminal. */
+struct connection *connection_at(struct core *core, uint64_t terminal_id);
+struct user *user_by_name(struct core *core, const char *name);
+struct terminal *terminal_by_name(struct core *core, const char *name);
+struct pool *pool_by_name(struct core *core, const char *name);
+struct desktop *desktop_by_uuid(struct core *core, const char *uuid);
+
+#endif

@@ -1,0 +1,57 @@
+/* rows.h - the entities of entities.def as C structs and as descriptions.
+ *
+ * Room core. The store binds them to SQL, the people's door to JSON; nobody lists the fields a second time.
+ */
+#ifndef BERTH_CORE_ROWS_H
+#define BERTH_CORE_ROWS_H
+
+#include "berth/kinds.h"
+#include "berth/record.h"
+#include "berth/state.h"
+
+/* clang-format off */
+#define ENTITY(name, table, write, sentence) struct row_##name {
+#define ENTITY_END(name) };
+#define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
+#include "core/entities.def"
+#undef ENTITY
+#undef ENTITY_END
+#undef FIELD
+
+enum entity_kind {
+    ENTITY_NONE,
+#define ENTITY(name, table, write, sentence) ENTITY_##name,
+#define ENTITY_END(name)
+#define FIELD(record, kind, member, arg, see, unit, sentence)
+#include "core/entities.def"
+    ENTITY_KINDS
+};
+
+/* Any row: for sizing and copying by value. All rows begin with id and version. */
+union row {
+    struct { uint64_t id; int64_t version; };
+#undef ENTITY
+#define ENTITY(name, table, write, sentence) struct row_##name name;
+#include "core/entities.def"
+};
+#undef ENTITY
+#undef ENTITY_END
+#undef FIELD
+/* clang-format on */
+
+enum entity_write { BY_BROKER, BY_OPERATOR, BY_ADMIN };
+
+struct entity_row {
+    const char *name;  /* "image_version" */
+    const char *table; /* "image_versions": SQL table and REST collection */
+    enum entity_write write;
+    const struct record *record;
+};
+
+/* ENTITY_NONE < kind < ENTITY_KINDS. */
+const struct entity_row *entity_row(enum entity_kind kind);
+
+/* ENTITY_NONE when there is none; takes the entity's name or its table's. */
+enum entity_kind entity_kind_of(const char *name);
+
+#endif

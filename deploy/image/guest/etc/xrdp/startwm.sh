@@ -1,0 +1,5 @@
+#!/bin/sh
+# startwm.sh - the session: the desktop is its first and last program.
+cd "$HOME" || exit 1
+export LANG=C.UTF-8 XDG_SESSION_TYPE=x11
+exec jwm

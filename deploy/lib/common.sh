@@ -1,0 +1,122 @@
+# common.sh - what every deploy script stands on: words to the person, timed steps, cleaning up, the cache.
+#
+# Source it after `set -euo pipefail`. Everything meant for a person goes to standard error, so that a
+# script's standard output stays its answer (a path, one JSON object).
+# shellcheck shell=bash
+
+BERTH_CACHE=${BERTH_CACHE:-/var/cache/berth}
+PROGRAM=${0##*/}
+
+say() {
+    printf '%s\n' "$*" >&2
+}
+
+die() {
+    say "$PROGRAM: $*"
+    exit 1
+}
+
+need_root() {
+    [[ $EUID -eq 0 ]] || die "must run as root"
+}
+
+# A command that is missing is named together with the cure.
+need_commands() {
+    local command
+    for command in "$@"; do
+        [[ -n $(type -P "$command") ]] ||
+            die "'$command' is missing; run deploy/install-deps first"
+    done
+}
+
+# Milliseconds of the wall clock, without starting a process. The decimal mark follows the locale.
+now_ms() {
+    local now=$EPOCHREALTIME
+    now=${now/[.,]/}
+    printf '%d' "$((now / 1000))"
+}
+
+# seconds MS - as a person reads it: 1234 becomes 1.2
+seconds() {
+    printf '%d.%d' "$(($1 / 1000))" "$(($1 % 1000 / 100))"
+}
+
+# --- Cleaning up ------------------------------------------------------------------------------------------------
+#
+# at_exit COMMAND ARGUMENT... runs when the script ends, however it ends; the last one registered runs first.
+# A command that is not to be repeated is made harmless by itself (rm -f, a stop that accepts "not running").
+
+AT_EXIT=()
+STEP=
+STEP_LOG=
+STEP_MS=0
+
+at_exit() {
+    AT_EXIT+=("$(printf '%q ' "$@")")
+}
+
+berth_on_exit() {
+    local status=$? i
+    trap - EXIT
+    trap '' INT TERM HUP
+    set +e
+    if [[ -n $STEP && $status -ne 0 ]]; then
+        say "$PROGRAM: failed: $STEP"
+        [[ -s $STEP_LOG ]] && tail -n 25 "$STEP_LOG" >&2
+    fi
+    for ((i = ${#AT_EXIT[@]} - 1; i >= 0; i--)); do
+        eval "${AT_EXIT[i]}"
+    done
+    exit "$status"
+}
+
+# A signal ends the script through the same door; 128 + number is what shells answer.
+trap berth_on_exit EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- Steps ------------------------------------------------------------------------------------------------------
+
+# step TEXT COMMAND ARGUMENT... - do one thing and tell how long it took; its output goes to the log.
+#
+# The command runs as it stands, never behind `||` or `if`: there the shell would ignore a failure inside a
+# function. A failure ends the script, and the exit trap shows the end of the log. STEP_MS is the time taken.
+step() {
+    local begun
+    STEP=$1
+    shift
+    [[ -n $STEP_LOG ]] || step_log_to "$(mktemp)" temporary
+    : >"$STEP_LOG"
+    begun=$(now_ms)
+    printf '  %-58s ' "$STEP" >&2
+    "$@" >>"$STEP_LOG" 2>&1
+    STEP_MS=$(($(now_ms) - begun))
+    printf '%7s s\n' "$(seconds "$STEP_MS")" >&2
+    STEP=
+}
+
+# step_log_to FILE [temporary] - where the output of steps goes.
+step_log_to() {
+    STEP_LOG=$1
+    [[ ${2:-} != temporary ]] || at_exit rm -f "$STEP_LOG"
+}
+
+# wait_for SECONDS COMMAND ARGUMENT... - until the command succeeds; fails when the time is over.
+wait_for() {
+    local deadline=$(($(now_ms) + $1 * 1000))
+    shift
+    until "$@"; do
+        (($(now_ms) < deadline)) || return 1
+        sleep 0.1
+    done
+}
+
+# --- The cache --------------------------------------------------------------------------------------------------
+
+# cache_folder NAME - prints the path of a folder below BERTH_CACHE, made when it is missing.
+cache_folder() {
+    local folder=$BERTH_CACHE/$1
+    mkdir -p "$folder"
+    printf '%s\n' "$folder"
+}

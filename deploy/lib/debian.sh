@@ -1,0 +1,38 @@
+# debian.sh - which Debian this is and where it takes its packages from, as apt itself sees it.
+#
+# apt is asked instead of reading its files: it knows both formats (deb822 .sources, one-line .list) and every
+# place they may stand in. No host name of ours is ever added.
+# shellcheck shell=bash
+
+# shellcheck disable=SC2034 # for those who source this file
+DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+debian_codename() {
+    local ID='' VERSION_CODENAME=''
+    # shellcheck source=/dev/null
+    . /etc/os-release
+    [[ $ID == debian ]] || die "needs Debian 12 or 13; this is '${ID:-unknown}'"
+    case $VERSION_CODENAME in
+    bookworm | trixie) printf '%s\n' "$VERSION_CODENAME" ;;
+    *) die "needs Debian 12 or 13; this is '$VERSION_CODENAME'" ;;
+    esac
+}
+
+# One line for each configured package list: uri, suite as configured, codename, component, separated by spaces.
+# The codename is known after the first `apt-get update` only; before that apt leaves the placeholder standing.
+debian_package_lists() {
+    # shellcheck disable=SC2016 # the $(...) are apt's, not the shell's
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages'
+}
+
+# debian_mirror CODENAME - prints the uri this machine takes CODENAME's main packages from; fails if there is none.
+debian_mirror() {
+    debian_package_lists | awk -v suite="$1" '
+        $4 == "main" && ($2 == suite || $3 == suite) && !found { found = $1 }
+        END { if (!found) exit 1; print found }'
+}
+
+# debian_has_suite SUITE - is it configured on this machine?
+debian_has_suite() {
+    debian_package_lists | awk -v suite="$1" '$2 == suite || $3 == suite { found = 1 } END { exit !found }'
+}

@@ -1,0 +1,55 @@
+/* base.h - the words of the language that every file of Berth may use.
+ *
+ * Room shared: no I/O, no state. The only place where statement expressions are allowed.
+ */
+#ifndef BERTH_BASE_H
+#define BERTH_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define berth_must_check __attribute__((warn_unused_result))
+#define berth_printf(format, first) __attribute__((format(printf, format, first)))
+#define berth_cleanup(function) __attribute__((cleanup(function)))
+#define berth_unused __attribute__((unused))
+#define berth_noreturn __attribute__((noreturn))
+
+/* Number of elements of a true array; refuses a pointer at compile time through sizeof. */
+#define BERTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The object whose member `member` is at `pointer`. */
+#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+
+/* Give a value away and leave nothing behind: `*ret = berth_take(thing)`. */
+#define berth_take(pointer)                                                                        \
+    ({                                                                                             \
+        __typeof__(pointer) taken_ = (pointer);                                                    \
+        (pointer) = NULL;                                                                          \
+        taken_;                                                                                    \
+    })
+
+/* Zeroed memory. Running out of it ends the program with a sentence: Berth is crash-only there,
+ * loses nothing that was acknowledged, and the pictures stay. Sizes that a peer influences are
+ * capped by the caller before they come here.
+ */
+void *berth_alloc(size_t size) __attribute__((malloc, alloc_size(1), returns_nonnull));
+void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), returns_nonnull));
+char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
+
+#define berth_new(type) ((type *)berth_alloc(sizeof(type)))
+#define berth_new_array(type, count) ((type *)berth_alloc_array((count), sizeof(type)))
+
+/* As berth_alloc for count * size; an overflow of the product ends the program. */
+void *berth_alloc_array(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+
+/* For berth_cleanup: free what the variable points to. */
+void berth_freep(void *pointer_to_pointer);
+
+/* Wipe, then free. NULL is fine. */
+void berth_wipe_free(void *memory, size_t size);
+
+#define BERTH_VERSION "0.1.0"
+
+#endif

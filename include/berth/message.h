@@ -1,0 +1,83 @@
+/* message.h - the messages of messages.def as C structs, and their JSON form.
+ *
+ * Room shared. A struct msg is plain data, handed by value between threads; it may hold secrets: msg_wipe after use.
+ */
+#ifndef BERTH_MESSAGE_H
+#define BERTH_MESSAGE_H
+
+#include "berth/kinds.h"
+#include "berth/record.h"
+#include "berth/state.h"
+
+/* clang-format off */
+#define PART(name, sentence) struct part_##name {
+#define PART_END(name) };
+#define MESSAGE(name, way, in, sentence) struct msg_##name { char unused_;
+#define MESSAGE_END(name) };
+#define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
+#define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct part_##sub member[cap];
+#include "berth/messages.def"
+#undef PART
+#undef PART_END
+#undef MESSAGE
+#undef MESSAGE_END
+#undef FIELD
+#undef LIST
+
+enum msg_type {
+    MSG_NONE,
+#define PART(name, sentence)
+#define PART_END(name)
+#define MESSAGE(name, way, in, sentence) MSG_##name,
+#define MESSAGE_END(name)
+#define FIELD(record, kind, member, arg, see, unit, sentence)
+#define LIST(record, member, sub, cap, see, sentence)
+#include "berth/messages.def"
+    MSG_TYPES
+};
+
+struct msg {
+    enum msg_type type;
+    uint64_t ref;
+    union {
+#undef MESSAGE
+#define MESSAGE(name, way, in, sentence) struct msg_##name name;
+#include "berth/messages.def"
+    };
+};
+#undef PART
+#undef PART_END
+#undef MESSAGE
+#undef MESSAGE_END
+#undef FIELD
+#undef LIST
+/* clang-format on */
+
+enum msg_way { UP = 1, DOWN = 2, BOTH = 3 };
+enum msg_in { IN_JOINING = 1, IN_OPEN = 2, IN_PRESENT = 4 };
+
+struct msg_row {
+    const char *name;
+    enum msg_way way;
+    unsigned in; /* mask of enum msg_in */
+    const struct record *record;
+};
+
+/* Row of a type; MSG_NONE < type < MSG_TYPES. */
+const struct msg_row *msg_row(enum msg_type type);
+
+/* Parse one frame's payload. Fails with PROTOCOL (no JSON object, nesting over 8, unknown type, wrong way) or INVALID
+ * (a field). `way`: the direction that is legal here.
+ */
+int msg_decode(const char *json, size_t size, enum msg_way way, struct msg *ret,
+               struct berth_error *reterr) berth_must_check;
+
+/* JSON text to free with free() after a wipe (secrets are in clear: it is for the peer). *ret_size without NUL. */
+char *msg_encode(const struct msg *msg, size_t *ret_size);
+
+void msg_wipe(struct msg *msg);
+
+/* Bytes of a struct msg that a message of this type uses: mailboxes copy no more than that. */
+size_t msg_size(enum msg_type type);
+
+#endif

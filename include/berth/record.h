@@ -1,0 +1,173 @@
+/* record.h - structs described by the rows of a table.
+ *
+ * Room shared. A .def file lists records and their fields once; including it several times makes the C struct, the
+ * array of field descriptions and the docs. From the descriptions come: JSON in and out (wire, REST, berth-virt),
+ * SQL columns, OpenAPI schemas, command line tables. They cannot disagree.
+ *
+ * Grammar of such a file:
+ *   RECORD(name, "sentence")
+ *   FIELD(name, TYPE, field, arg, SEE, "unit", "sentence")
+ *   RECORD_END(name)
+ *
+ *   TYPE    arg                       C member
+ *   BOOL    0                         bool
+ *   INT     largest value             int64_t, 0 <= x <= arg
+ *   TIME    0                         int64_t, wall-clock milliseconds since 1970, 0 = never
+ *   ID      record it refers to or 0  uint64_t, 0 = none
+ *   TEXT    size of the buffer        char[arg], UTF-8 without control characters, NUL-terminated
+ *   LINES   size of the buffer        char[arg], as TEXT but line feeds and tabs are welcome (PEM, JSON, messages)
+ *   ENUM    name of the enum          enum arg; names in arg##_names[], arg##_count
+ *   SECRET  0                         struct secret
+ *   LIST(name, field, sub, capacity, SEE, "sentence"): size_t field_count and an array of the sub-record's struct
+ *
+ *   SEE     who may see the field in answers: SEE_ALL, SEE_OPERATOR (operator and up), SEE_ADMIN, SEE_NOBODY
+ */
+#ifndef BERTH_RECORD_H
+#define BERTH_RECORD_H
+
+#include <jansson.h>
+
+#include "berth/error.h"
+#include "berth/secret.h"
+
+enum field_type {
+    FIELD_BOOL,
+    FIELD_INT,
+    FIELD_TIME,
+    FIELD_ID,
+    FIELD_TEXT,
+    FIELD_LINES,
+    FIELD_ENUM,
+    FIELD_SECRET,
+    FIELD_LIST,
+};
+
+/* Bits of who is asking; a field is shown when its bit is in the mask. */
+enum field_see {
+    SEE_NOBODY = 0,
+    SEE_ADMIN = 1,
+    SEE_OPERATOR = 2,
+    SEE_ALL = 4,
+};
+#define SEE_MASK_ADMIN (SEE_ADMIN | SEE_OPERATOR | SEE_ALL)
+#define SEE_MASK_OPERATOR (SEE_OPERATOR | SEE_ALL)
+#define SEE_MASK_ALL (SEE_ALL)
+/* Everything, secrets in clear: only for the peer that the message is for and for the store. */
+#define SEE_MASK_WIRE (SEE_ADMIN | SEE_OPERATOR | SEE_ALL | 0x100)
+
+struct record;
+
+struct field {
+    const char *name;
+    enum field_type type;
+    enum field_see see;
+    size_t offset;
+    size_t size;              /* of the member; TEXT and LINES: of the buffer */
+    int64_t max;              /* INT */
+    const char *const *names; /* ENUM: value -> name, NULL-terminated */
+    const struct record *sub; /* LIST: the elements; their number is the size_t at count_offset */
+    size_t count_offset;      /* LIST */
+    size_t capacity;          /* LIST */
+    const char *refers;       /* ID: the record it names, or "" */
+    const char *unit;
+    const char *sentence;
+};
+
+struct record {
+    const char *name;
+    const char *sentence;
+    const struct field *fields;
+    size_t count;
+    size_t size; /* of the struct */
+};
+
+/* Decode a JSON object into *out (which is zeroed first). Unknown members are ignored (old and new versions meet);
+ * wrong type, out of range, too long, bad enum name or control characters fail with INVALID naming record and field.
+ * Missing members stay zero.
+ */
+int record_decode(const struct record *record, const json_t *object, void *out,
+                  struct berth_error *reterr) berth_must_check;
+
+/* As record_decode, but members that are absent keep what *out has, and an unknown member is refused by name: for
+ * changes that people make.
+ */
+int record_merge(const struct record *record, const json_t *object, void *out,
+                 struct berth_error *reterr) berth_must_check;
+
+/* New JSON object with the fields that `see_mask` shows. Zero ids and times are written as null, so that nobody takes
+ * 1970 for a date.
+ */
+json_t *record_encode(const struct record *record, const void *row, unsigned see_mask);
+
+/* NULL when there is none. */
+const struct field *record_field(const struct record *record, const char *name);
+
+/* Wipe every SECRET field (also inside lists). */
+void record_wipe(const struct record *record, void *row);
+
+/* ---- making structs and tables from a .def file: see broker/core/rows.h for the usage ---- */
+
+#define RECORD_MEMBER_BOOL(member, arg) bool member;
+#define RECORD_MEMBER_INT(member, arg) int64_t member;
+#define RECORD_MEMBER_TIME(member, arg) int64_t member;
+#define RECORD_MEMBER_ID(member, arg) uint64_t member;
+#define RECORD_MEMBER_TEXT(member, arg) char member[arg];
+#define RECORD_MEMBER_LINES(member, arg) char member[arg];
+#define RECORD_MEMBER_ENUM(member, arg) enum arg member;
+#define RECORD_MEMBER_SECRET(member, arg) struct secret member;
+
+#define RECORD_MAX_INT(arg) (arg)
+#define RECORD_MAX_BOOL(arg) 1
+#define RECORD_MAX_TIME(arg) 0
+#define RECORD_MAX_ID(arg) 0
+#define RECORD_MAX_TEXT(arg) 0
+#define RECORD_MAX_LINES(arg) 0
+#define RECORD_MAX_ENUM(arg) 0
+#define RECORD_MAX_SECRET(arg) 0
+
+#define RECORD_NAMES_INT(arg) NULL
+#define RECORD_NAMES_BOOL(arg) NULL
+#define RECORD_NAMES_TIME(arg) NULL
+#define RECORD_NAMES_ID(arg) NULL
+#define RECORD_NAMES_TEXT(arg) NULL
+#define RECORD_NAMES_LINES(arg) NULL
+#define RECORD_NAMES_ENUM(arg) arg##_names
+#define RECORD_NAMES_SECRET(arg) NULL
+
+#define RECORD_REFERS_INT(arg) ""
+#define RECORD_REFERS_BOOL(arg) ""
+#define RECORD_REFERS_TIME(arg) ""
+#define RECORD_REFERS_ID(arg) #arg
+#define RECORD_REFERS_TEXT(arg) ""
+#define RECORD_REFERS_LINES(arg) ""
+#define RECORD_REFERS_ENUM(arg) ""
+#define RECORD_REFERS_SECRET(arg) ""
+
+/* One element of a field table; `type_` is the struct's type name. */
+#define RECORD_FIELD_ROW(type_, kind, member, arg, see_, unit_, sentence_)                         \
+    { .name = #member,                                                                             \
+      .type = FIELD_##kind,                                                                        \
+      .see = (see_),                                                                               \
+      .offset = offsetof(type_, member),                                                           \
+      .size = sizeof(((type_ *)0)->member),                                                        \
+      .max = RECORD_MAX_##kind(arg),                                                               \
+      .names = RECORD_NAMES_##kind(arg),                                                           \
+      .refers = RECORD_REFERS_##kind(arg),                                                         \
+      .unit = (unit_),                                                                             \
+      .sentence = (sentence_) },
+
+/* A list of up to `cap` elements of record `sub_` (struct prefix given by the including file). */
+#define RECORD_LIST_ROW(type_, member, sub_, cap, see_, sentence_)                                 \
+    { .name = #member,                                                                             \
+      .type = FIELD_LIST,                                                                          \
+      .see = (see_),                                                                               \
+      .offset = offsetof(type_, member),                                                           \
+      .size = sizeof(((type_ *)0)->member),                                                        \
+      .sub = &(sub_),                                                                              \
+      .count_offset = offsetof(type_, member##_count),                                             \
+      .capacity = (cap),                                                                           \
+      .refers = "",                                                                                \
+      .unit = "",                                                                                  \
+      .sentence = (sentence_) },
+
+#endif

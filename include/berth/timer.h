@@ -1,0 +1,80 @@
+/* timer.h - time as the loop sees it, and timers.
+ *
+ * Room shared: a passive structure. A driver (libuv in the programs, virtual time in the simulator) says what
+ * time it is with timers_advance and asks timers_next when to come back. Nothing in core or flow reads a clock.
+ *
+ * Monotonic milliseconds decide everything; wall-clock milliseconds since 1970 are for display and audit only.
+ * A 4-ary heap of (deadline, timer): exact next deadline, no ticking while idle, 16 bytes per armed timer.
+ */
+#ifndef BERTH_TIMER_H
+#define BERTH_TIMER_H
+
+#include "berth/base.h"
+#include "berth/list.h"
+
+struct berth_timer;
+typedef void berth_timer_fn(struct berth_timer *timer);
+
+/* Embedded in its owner; zero-initialised is a timer that is not armed. */
+struct berth_timer {
+    berth_timer_fn *fire;
+    size_t place; /* 1-based index in the heap; 0 = not armed */
+};
+
+struct timer_slot {
+    int64_t deadline_ms;
+    uint64_t order; /* equal deadlines fire in the order they were armed: repeatable runs */
+    struct berth_timer *timer;
+};
+
+/* Work for the end of this turn: completions of operations and deferred freeing. Never run from inside begin. */
+struct berth_soon {
+    struct list node;
+    void (*run)(struct berth_soon *soon);
+};
+
+struct berth_timers {
+    int64_t mono_ms;
+    int64_t wall_ms;
+    uint64_t order;
+    size_t count;
+    size_t capacity;
+    struct timer_slot *heap;
+    struct list soon;
+    /* Asks the driver for another turn; set by the driver, NULL in the simulator. Called on the first soon only. */
+    void (*wake)(struct berth_timers *timers);
+    void *driver;
+};
+
+void timers_init(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms);
+void timers_free(struct berth_timers *timers);
+
+/* Arm, or arm anew. delay_ms <= 0 fires in the next advance, never at once. */
+void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t delay_ms,
+                 berth_timer_fn *fire);
+void timer_stop(struct berth_timers *timers, struct berth_timer *timer);
+
+static inline bool timer_armed(const struct berth_timer *timer)
+{
+    return timer->place != 0;
+}
+
+/* Set the time and fire what is due, in order of deadline; then run what is soon until nothing is.
+ * Time never goes back: an earlier mono_ms is taken as the present one.
+ */
+void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms);
+
+/* Milliseconds until the next deadline: 0 when something is due or soon, -1 when nothing is armed. */
+int64_t timers_next(const struct berth_timers *timers);
+
+/* Every armed deadline moves later by this much: used after a stall (reliability: never expire early). */
+void timers_shift(struct berth_timers *timers, int64_t by_ms);
+
+/* Queue for the end of this turn. `node` must not be linked yet. */
+void soon_add(struct berth_timers *timers, struct berth_soon *soon, void (*run)(struct berth_soon *));
+void soon_cancel(struct berth_soon *soon);
+
+/* Run what is queued; the driver calls it at the end of each turn. */
+void soon_run(struct berth_timers *timers);
+
+#endif
