@@ -1,0 +1,46 @@
+/* conf.h - configuration files (INI, by inih) described by a table of options.
+ *
+ * Room shared. A program's options.def has rows
+ *   OPTION(section, key, TYPE, member, "default", min, max, "unit", RELOAD, "sentence")
+ *   TYPE: BOOL, INT, TEXT (member is char[256]), LISTEN (address:port or a socket path); RELOAD: LIVE or RESTART.
+ * The error names file, line, key, what was given and what is allowed. A folder FILE.d is read too, in order of name.
+ */
+#ifndef BERTH_CONF_H
+#define BERTH_CONF_H
+
+#include "berth/error.h"
+
+enum conf_type { CONF_BOOL, CONF_INT, CONF_TEXT };
+
+struct conf_option {
+    const char *section;
+    const char *key;
+    enum conf_type type;
+    size_t offset;
+    const char *given; /* default, as text */
+    int64_t min, max;  /* INT */
+    const char *unit;
+    bool live; /* takes effect on reload */
+    const char *sentence;
+};
+
+#define CONF_TEXT_MAX 256
+
+/* Fill *out with the defaults, then with the file and files *.conf of FILE.d. A missing `file` is an error unless `optional`. */
+int conf_read(const struct conf_option *options, size_t count, const char *file, bool optional,
+              void *out, struct berth_error *reterr) berth_must_check;
+
+/* Set one option from text ("section.key", "value"), for the command line and the kernel's. */
+int conf_set(const struct conf_option *options, size_t count, const char *name, const char *value,
+             void *out, struct berth_error *reterr) berth_must_check;
+
+/* After a reload: copy the live options of `fresh` into `now`; calls `changed` for each that differs, with live = false for
+ * those that wait for a restart.
+ */
+void conf_reload(const struct conf_option *options, size_t count, void *now, const void *fresh,
+                 void (*changed)(const struct conf_option *option, bool live));
+
+/* Print an annotated example file from the table. */
+void conf_print(const struct conf_option *options, size_t count, const char *program);
+
+#endif

@@ -1,0 +1,53 @@
+/* test.h - the small vocabulary of Berth's unit tests, on top of cmocka.
+ *
+ *     TEST(pool, full_pool_says_so) { ... EXPECT_ERR(pool_want(...), BERTH_E_NO_DESKTOP); }
+ *     TEST_MAIN()
+ *
+ * Every TEST registers itself; TEST_MAIN runs them in the order of the file.
+ */
+#ifndef BERTH_TESTS_TEST_H
+#define BERTH_TESTS_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TESTS_MAX 200
+
+static struct CMUnitTest tests_[TESTS_MAX];
+static size_t tests_count_;
+
+#define TEST(thing, claim)                                                                         \
+    static void thing##_##claim(void **state_);                                                    \
+    __attribute__((constructor)) static void thing##_##claim##_register(void)                      \
+    {                                                                                              \
+        if (tests_count_ < TESTS_MAX)                                                              \
+            tests_[tests_count_++] =                                                               \
+                (struct CMUnitTest){ .name = #thing ": " #claim, .test_func = thing##_##claim };   \
+    }                                                                                              \
+    static void thing##_##claim(__attribute__((unused)) void **state_)
+
+#define TEST_MAIN()                                                                                \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        return _cmocka_run_group_tests("tests", tests_, tests_count_, NULL, NULL) ? 1 : 0;         \
+    }
+
+#define EXPECT(condition) assert_true(condition)
+#define EXPECT_OK(call) assert_int_equal((call), 0)
+#define EXPECT_ERR(call, code) assert_int_equal((call), (code))
+#define EXPECT_INT(value, wanted) assert_int_equal((value), (wanted))
+#define EXPECT_STR(value, wanted) assert_string_equal((value), (wanted))
+/* The text holds the part. */
+#define EXPECT_SAYS(text, part)                                                                    \
+    do {                                                                                           \
+        if (!strstr((text), (part)))                                                               \
+            fail_msg("'%s' does not say '%s'", (text), (part));                                    \
+    } while (0)
+
+#endif
