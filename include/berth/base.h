@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #define berth_must_check __attribute__((warn_unused_result))
-#define berth_printf(format, first) __attribute__((format(printf, format, first)))
+#define berth_printf(text, first) __attribute__((format(printf, text, first)))
 #define berth_cleanup(function) __attribute__((cleanup(function)))
 #define berth_unused __attribute__((unused))
 #define berth_noreturn __attribute__((noreturn))
@@ -20,7 +20,8 @@
 #define BERTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The object whose member `member` is at `pointer`. */
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 /* Give a value away and leave nothing behind: `*ret = berth_take(thing)`. */
 #define berth_take(pointer)                                                                        \

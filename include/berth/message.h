@@ -10,12 +10,12 @@
 #include "berth/state.h"
 
 /* clang-format off */
-#define PART(name, sentence) struct part_##name {
+#define PART(name, sentence) struct msg_##name {
 #define PART_END(name) };
 #define MESSAGE(name, way, in, sentence) struct msg_##name { char unused_;
 #define MESSAGE_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
-#define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct part_##sub member[cap];
+#define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct msg_##sub member[cap];
 #include "berth/messages.def"
 #undef PART
 #undef PART_END
@@ -36,6 +36,7 @@ enum msg_type {
     MSG_TYPES
 };
 
+/* Plain data; of the union only the member named by `type` is meaningful. */
 struct msg {
     enum msg_type type;
     uint64_t ref;

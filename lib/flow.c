@@ -1,0 +1,204 @@
+/* flow.c - the driver: run a step, note it, wait or end. */
+#include "berth/flow.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void drive(struct flow *flow, int step);
+
+void flow_engine_init(struct flow_engine *engine, struct berth_timers *timers)
+{
+    *engine = (struct flow_engine){ .timers = timers };
+    list_init(&engine->flows);
+}
+
+const char *flow_step_name(const struct flow *flow)
+{
+    return flow->kind->steps[flow->at].name;
+}
+
+static bool durable(const struct flow *flow)
+{
+    return flow->kind->steps[flow->at].limit_ms == FLOW_DURABLE;
+}
+
+/* Undos run from the last step entered to the first; a flow that succeeded keeps what it made. */
+static void take_back(struct flow *flow)
+{
+    for (int i = flow->kind->count - 1; i >= 0; i--) {
+        const struct flow_step *step = &flow->kind->steps[i];
+
+        if ((flow->entered & (1u << i)) && step->undo)
+            step->undo(flow);
+    }
+}
+
+/* The very last act of a flow: `ended` frees it. */
+static void end(struct flow *flow)
+{
+    struct flow_engine *engine = flow->engine;
+    struct berth_error error = flow->error;
+
+    timer_stop(engine->timers, &flow->limit);
+    timer_stop(engine->timers, &flow->deadline);
+    flow->waiting = false;
+    if (error.code) {
+        engine->failed++;
+        take_back(flow);
+    } else {
+        engine->succeeded++;
+    }
+    list_remove(&flow->node);
+    flow->kind->ended(flow, &error);
+}
+
+/* Stop waiting. False when the outcome must be awaited: the flow ends when it is known. */
+static bool stop_waiting(struct flow *flow)
+{
+    if (flow->waiting && flow->op.in_flight && (durable(flow) || !flow->op.cancel)) {
+        flow->calling_off = true;
+        return false;
+    }
+    op_cancel(&flow->op);
+    flow->waiting = false;
+    return true;
+}
+
+static void limit_over(struct berth_timer *timer)
+{
+    struct flow *flow = container_of(timer, struct flow, limit);
+
+    if (stop_waiting(flow)) {
+        (void)berth_fail(&flow->error, BERTH_E_TIMEOUT, "%s: step '%s' took longer than %lld ms",
+                         flow->who, flow_step_name(flow),
+                         (long long)flow->kind->steps[flow->at].limit_ms);
+        end(flow);
+    }
+}
+
+static void deadline_over(struct berth_timer *timer)
+{
+    struct flow *flow = container_of(timer, struct flow, deadline);
+
+    if (!flow->error.code) {
+        (void)berth_fail(&flow->error, BERTH_E_TIMEOUT, "%s: %s was not finished in %lld ms (step '%s')",
+                         flow->who, flow->kind->name, (long long)flow->kind->deadline_ms,
+                         flow_step_name(flow));
+    }
+    if (stop_waiting(flow))
+        end(flow);
+}
+
+static void op_done(struct op *op, int result)
+{
+    struct flow *flow = container_of(op, struct flow, op);
+
+    timer_stop(flow->engine->timers, &flow->limit);
+    flow->waiting = false;
+    if (flow->calling_off) {
+        end(flow);
+        return;
+    }
+    if (result < 0) {
+        flow->error = op->error;
+        end(flow);
+        return;
+    }
+    drive(flow, flow->next);
+}
+
+static void begin(struct berth_timer *timer)
+{
+    drive(container_of(timer, struct flow, limit), 0);
+}
+
+void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow_kind *kind,
+                const char *who)
+{
+    assert(kind->count > 0 && kind->count <= FLOW_STEPS_MAX);
+    memset(flow, 0, sizeof(*flow));
+    flow->engine = engine;
+    flow->kind = kind;
+    flow->id = ++engine->last_id;
+    flow->started_ms = engine->timers->mono_ms;
+    flow->step_since_ms = flow->started_ms;
+    (void)snprintf(flow->who, sizeof(flow->who), "%s", who);
+    op_init(&flow->op, engine->timers, op_done);
+    list_append(&engine->flows, &flow->node);
+    engine->started++;
+    if (kind->deadline_ms > 0)
+        timer_start(engine->timers, &flow->deadline, kind->deadline_ms, deadline_over);
+    timer_start(engine->timers, &flow->limit, 0, begin);
+}
+
+static void wait_in_step(struct flow *flow)
+{
+    int64_t limit_ms = flow->kind->steps[flow->at].limit_ms;
+
+    assert(limit_ms != 0); /* a step that waits has a limit in its table */
+    if (limit_ms > 0)
+        timer_start(flow->engine->timers, &flow->limit, limit_ms, limit_over);
+}
+
+static void drive(struct flow *flow, int step)
+{
+    while (step >= 0) {
+        assert(step < flow->kind->count);
+        flow->at = step;
+        flow->entered |= 1u << step;
+        flow->step_since_ms = flow->engine->timers->mono_ms;
+        step = flow->kind->steps[step].step(flow);
+    }
+    if (step == FLOW_WAIT) {
+        wait_in_step(flow);
+        return;
+    }
+    assert(step == FLOW_DONE || step == FLOW_FAIL);
+    assert((step == FLOW_FAIL) == (flow->error.code != 0));
+    end(flow);
+}
+
+int flow_await(struct flow *flow, int begun, int next)
+{
+    if (begun < 0) {
+        if (flow->op.error.code)
+            return flow_fail_with(flow, &flow->op.error);
+        return flow_fail(flow, begun, "%s", berth_error_row(begun)->sentence);
+    }
+    flow->next = next;
+    flow->waiting = true;
+    return FLOW_WAIT;
+}
+
+int flow_fail(struct flow *flow, int code, const char *format, ...)
+{
+    char text[BERTH_ERROR_TEXT];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    (void)berth_fail(&flow->error, code, "%s", text);
+    return FLOW_FAIL;
+}
+
+int flow_fail_with(struct flow *flow, const struct berth_error *error)
+{
+    flow->error = *error;
+    return FLOW_FAIL;
+}
+
+void flow_cancel(struct flow *flow, int code, const char *format, ...)
+{
+    char text[BERTH_ERROR_TEXT];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    (void)berth_fail(&flow->error, code, "%s", text);
+    if (stop_waiting(flow))
+        end(flow);
+}

@@ -1,0 +1,78 @@
+/* op.c - operations complete exactly once, later, or not at all. */
+#include "berth/op.h"
+
+#include <assert.h>
+#include <string.h>
+
+void op_init(struct op *op, struct berth_timers *timers, op_done_fn *done)
+{
+    memset(op, 0, sizeof(*op));
+    op->timers = timers;
+    op->done = done;
+    list_init(&op->soon.node);
+}
+
+int op_begun(struct op *op, op_cancel_fn *cancel, void *room)
+{
+    assert(!op->in_flight);
+    op->in_flight = true;
+    op->cancel = cancel;
+    op->room = room;
+    op->error = (struct berth_error){ 0 };
+    return 0;
+}
+
+static void note_result(struct op *op, int result, const struct berth_error *error)
+{
+    op->result = result;
+    if (result >= 0)
+        return;
+    if (error && error->code)
+        op->error = *error;
+    else
+        (void)berth_fail(&op->error, result, "%s", berth_error_row(result)->sentence);
+}
+
+void op_complete(struct op *op, int result, const struct berth_error *error)
+{
+    assert(op->in_flight);
+    note_result(op, result, error);
+    op->in_flight = false;
+    op->cancel = NULL;
+    op->room = NULL;
+    op->done(op, result);
+}
+
+static void complete_now(struct berth_soon *soon)
+{
+    struct op *op = container_of(soon, struct op, soon);
+
+    op_complete(op, op->result, &op->error);
+}
+
+static void cancel_soon(struct op *op)
+{
+    soon_cancel(&op->soon);
+}
+
+void op_complete_soon(struct op *op, int result, const struct berth_error *error)
+{
+    if (!op->in_flight)
+        (void)op_begun(op, cancel_soon, NULL);
+    op->cancel = op->cancel ? cancel_soon : NULL;
+    note_result(op, result, error);
+    soon_add(op->timers, &op->soon, complete_now);
+}
+
+void op_cancel(struct op *op)
+{
+    op_cancel_fn *cancel = op->cancel;
+
+    if (!op->in_flight)
+        return;
+    assert(cancel); /* a durable write is waited for, never cancelled */
+    op->in_flight = false;
+    op->cancel = NULL;
+    cancel(op);
+    op->room = NULL;
+}

@@ -1,0 +1,69 @@
+/* state.c - names and permitted moves, made from states.def. */
+#include "berth/state.h"
+
+#include <string.h>
+
+/* clang-format off */
+#define STATES(entity) const char *const entity##_state_names[] = { "",
+#define STATE(entity, symbol, name, sentence) name,
+#define STATES_END(entity) NULL };
+#include "berth/states.def"
+#undef STATES
+#undef STATE
+#undef STATES_END
+
+#define STATES(entity) const char *const entity##_state_sentences[] = { "",
+#define STATE(entity, symbol, name, sentence) sentence,
+#define STATES_END(entity) NULL };
+#include "berth/states.def"
+#undef STATES
+#undef STATE
+#undef STATES_END
+
+/* Entities as numbers, so that all moves stand in one table. */
+enum entity_index {
+#define STATES(entity) index_##entity,
+#define STATE(entity, symbol, name, sentence)
+#define STATES_END(entity)
+#include "berth/states.def"
+#undef STATES
+#undef STATE
+#undef STATES_END
+
+};
+
+struct move { enum entity_index entity; int from, to; };
+
+static const struct move moves[] = {
+#define MOVE(entity, FROM, TO) { index_##entity, entity##_##FROM, entity##_##TO },
+#include "berth/states.def"
+#undef MOVE
+};
+/* clang-format on */
+
+static bool may_move(enum entity_index entity, int from, int to)
+{
+    for (size_t i = 0; i < BERTH_COUNT(moves); i++) {
+        if (moves[i].entity == entity && moves[i].from == from && moves[i].to == to)
+            return true;
+    }
+    return false;
+}
+
+/* clang-format off */
+#define STATES(entity) \
+    bool entity##_may_move(enum entity##_state from, enum entity##_state to) \
+    { return may_move(index_##entity, (int)from, (int)to); }
+#define STATE(entity, symbol, name, sentence)
+#define STATES_END(entity)
+#include "berth/states.def"
+/* clang-format on */
+
+int name_value(const char *const *names, const char *name)
+{
+    for (int i = 1; names[0] && names[i]; i++) {
+        if (strcmp(names[i], name) == 0)
+            return i;
+    }
+    return -1;
+}

@@ -1,0 +1,169 @@
+/* timer.c - a 4-ary heap of deadlines and the queue of the turn. */
+#include "berth/timer.h"
+
+#define CHILDREN 4
+
+void timers_init(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)
+{
+    *timers = (struct berth_timers){ .mono_ms = mono_ms, .wall_ms = wall_ms };
+    list_init(&timers->soon);
+}
+
+void timers_free(struct berth_timers *timers)
+{
+    free(timers->heap);
+    timers->heap = NULL;
+    timers->count = 0;
+    timers->capacity = 0;
+}
+
+static bool earlier(const struct timer_slot *a, const struct timer_slot *b)
+{
+    if (a->deadline_ms != b->deadline_ms)
+        return a->deadline_ms < b->deadline_ms;
+    return a->order < b->order;
+}
+
+static void settle(struct berth_timers *timers, size_t at, struct timer_slot slot)
+{
+    timers->heap[at] = slot;
+    slot.timer->place = at + 1;
+}
+
+static void sift_up(struct berth_timers *timers, size_t at, struct timer_slot slot)
+{
+    while (at > 0) {
+        size_t parent = (at - 1) / CHILDREN;
+
+        if (!earlier(&slot, &timers->heap[parent]))
+            break;
+        settle(timers, at, timers->heap[parent]);
+        at = parent;
+    }
+    settle(timers, at, slot);
+}
+
+static size_t earliest_child(const struct berth_timers *timers, size_t at)
+{
+    size_t first = at * CHILDREN + 1;
+    size_t best = first;
+
+    for (size_t child = first + 1; child < first + CHILDREN && child < timers->count; child++) {
+        if (earlier(&timers->heap[child], &timers->heap[best]))
+            best = child;
+    }
+    return best;
+}
+
+static void sift_down(struct berth_timers *timers, size_t at, struct timer_slot slot)
+{
+    while (at * CHILDREN + 1 < timers->count) {
+        size_t child = earliest_child(timers, at);
+
+        if (!earlier(&timers->heap[child], &slot))
+            break;
+        settle(timers, at, timers->heap[child]);
+        at = child;
+    }
+    settle(timers, at, slot);
+}
+
+void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t delay_ms,
+                 berth_timer_fn *fire)
+{
+    struct timer_slot slot = { .order = ++timers->order, .timer = timer };
+
+    timer_stop(timers, timer);
+    timer->fire = fire;
+    if (__builtin_add_overflow(timers->mono_ms, delay_ms > 0 ? delay_ms : 0, &slot.deadline_ms))
+        slot.deadline_ms = INT64_MAX;
+    if (timers->count == timers->capacity) {
+        timers->capacity = timers->capacity ? timers->capacity * 2 : 64;
+        timers->heap = berth_realloc(timers->heap, timers->capacity * sizeof(*timers->heap));
+    }
+    sift_up(timers, timers->count++, slot);
+    if (timer->place == 1 && timers->wake)
+        timers->wake(timers);
+}
+
+void timer_stop(struct berth_timers *timers, struct berth_timer *timer)
+{
+    struct timer_slot last;
+    size_t at;
+
+    if (!timer->place)
+        return;
+    at = timer->place - 1;
+    timer->place = 0;
+    last = timers->heap[--timers->count];
+    if (at == timers->count)
+        return;
+    if (at > 0 && earlier(&last, &timers->heap[(at - 1) / CHILDREN]))
+        sift_up(timers, at, last);
+    else
+        sift_down(timers, at, last);
+}
+
+void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)
+{
+    uint64_t armed_before = timers->order;
+
+    if (mono_ms > timers->mono_ms)
+        timers->mono_ms = mono_ms;
+    timers->wall_ms = wall_ms;
+    /* Timers that a callback arms wait for the next advance, so that a timer of 0 cannot hold the loop. */
+    while (timers->count > 0 && timers->heap[0].deadline_ms <= timers->mono_ms &&
+           timers->heap[0].order <= armed_before) {
+        struct berth_timer *timer = timers->heap[0].timer;
+
+        timer_stop(timers, timer);
+        timer->fire(timer);
+    }
+    soon_run(timers);
+}
+
+int64_t timers_next(const struct berth_timers *timers)
+{
+    if (!list_empty(&timers->soon))
+        return 0;
+    if (timers->count == 0)
+        return -1;
+    if (timers->heap[0].deadline_ms <= timers->mono_ms)
+        return 0;
+    return timers->heap[0].deadline_ms - timers->mono_ms;
+}
+
+void timers_shift(struct berth_timers *timers, int64_t by_ms)
+{
+    for (size_t i = 0; i < timers->count; i++) {
+        if (__builtin_add_overflow(timers->heap[i].deadline_ms, by_ms, &timers->heap[i].deadline_ms))
+            timers->heap[i].deadline_ms = INT64_MAX;
+    }
+}
+
+void soon_add(struct berth_timers *timers, struct berth_soon *soon, void (*run)(struct berth_soon *))
+{
+    bool first = list_empty(&timers->soon);
+
+    soon->run = run;
+    list_append(&timers->soon, &soon->node);
+    if (first && timers->wake)
+        timers->wake(timers);
+}
+
+void soon_cancel(struct berth_soon *soon)
+{
+    if (soon->node.next)
+        list_remove(&soon->node);
+}
+
+void soon_run(struct berth_timers *timers)
+{
+    struct list *node;
+
+    while ((node = list_shift(&timers->soon))) {
+        struct berth_soon *soon = list_entry(node, struct berth_soon, node);
+
+        soon->run(soon);
+    }
+}
