@@ -28,6 +28,8 @@ foreach(flag -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-p
         -Wpointer-arith -Wduplicated-cond -Wlogical-op)
   berth_flag(${flag})
 endforeach()
+# Fixed buffers cut texts on purpose; the caller who must not cut checks the length.
+berth_flag(-Wno-format-truncation)
 if(BERTH_WERROR)
   add_compile_options(-Werror)
 endif()

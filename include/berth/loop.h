@@ -8,22 +8,25 @@
 
 #include <uv.h>
 
+#include "berth/error.h"
 #include "berth/timer.h"
+
+/* Every stream of a loop reads into one buffer: an idle connection holds none. */
+#define LOOP_READ_BUFFER 65536
 
 struct berth_loop {
     uv_loop_t uv;
-    struct berth_timers timers; /* timers.wake re-arms; see timer.h */
-    uv_timer_t next;
-    uv_check_t end_of_turn;
-    uv_prepare_t before_poll;
+    struct berth_timers timers; /* advanced after each pass of I/O, so that nothing expires before its news is read */
     uv_async_t poke;
     uv_mutex_t lock;
     struct list mail; /* struct loop_mail, guarded by lock */
-    int64_t slow_limit_ms; /* a turn's callbacks longer than this are logged and counted: 5 */
+    char *read_buffer; /* LOOP_READ_BUFFER bytes */
+    bool stopped;
+    bool watch_stalls;
+    int64_t slow_limit_ms; /* a turn's callbacks longer than this are logged and counted: 5; 0 = not watched */
     int64_t slow_turns, longest_turn_us, stalls;
     int64_t turn_began_us;
-    int64_t last_tick_ms;
-    uv_timer_t tick; /* 250 ms, only when loop_watch_stalls was called */
+    int64_t last_turn_ms;
 };
 
 /* Mail is allocated by the sender, run on the loop's thread, and owned by `run` from then on. */
@@ -36,15 +39,25 @@ int loop_init(struct berth_loop *loop, struct berth_error *reterr) berth_must_ch
 
 /* Run until loop_stop. */
 void loop_run(struct berth_loop *loop);
+
+/* One turn, waiting at most `wait_ms` for something to happen: for tests and for orderly ends. */
+void loop_turn(struct berth_loop *loop, int64_t wait_ms);
 void loop_stop(struct berth_loop *loop);
 
-/* Close every handle that loop_init made and the loop itself; all others must be closed before. */
+/* On the loop's own thread: run what was posted so far; for a room that ends and whose threads have been joined. */
+void loop_deliver(struct berth_loop *loop);
+
+/* Run what was posted, close every handle that loop_init made and the loop itself. All other handles must be closing
+ * (their callbacks are still run) or closed; one that is not is a programming error and ends the program.
+ */
 void loop_close(struct berth_loop *loop);
 
 /* From any thread: run mail->run on the loop's thread, in order of posting. */
 void loop_post(struct berth_loop *loop, struct loop_mail *mail);
 
-/* Stall guard (reliability): a 250 ms tick that came more than 1 s late moves every deadline by the delay. */
+/* Stall guard: from now on the loop turns at least every 250 ms, and a turn that came more than 1 s late (a blocked
+ * callback, a stopped process, a suspended machine) moves every armed deadline by the delay.
+ */
 void loop_watch_stalls(struct berth_loop *loop);
 
 /* The clocks, for drivers only: monotonic and wall-clock milliseconds. */

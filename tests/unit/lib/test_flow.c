@@ -1,0 +1,183 @@
+/* test_flow.c - what the engine promises: one end, undos backwards, durable steps waited for. */
+#include "berth/flow.h"
+#include "test.h"
+
+/* A story with a cancellable wait and a durable one; it writes down what happens to it. */
+struct story {
+    struct flow flow;
+    char log[256];
+    bool fail_last;
+};
+
+enum { LOOK, KEEP, LAST };
+
+static struct berth_timers timers;
+static struct flow_engine engine;
+static struct op *pending;
+static int cancelled;
+
+static void note(struct flow *flow, const char *word)
+{
+    struct story *story = container_of(flow, struct story, flow);
+    size_t used = strlen(story->log);
+
+    (void)snprintf(story->log + used, sizeof(story->log) - used, "%s ", word);
+}
+
+static void forget(berth_unused struct op *op)
+{
+    cancelled++;
+    pending = NULL;
+}
+
+static int look(struct flow *flow)
+{
+    note(flow, "look");
+    pending = &flow->op;
+    return flow_await(flow, op_begun(&flow->op, forget, NULL), KEEP);
+}
+
+static int keep(struct flow *flow)
+{
+    note(flow, "keep");
+    pending = &flow->op;
+    return flow_await(flow, op_begun(&flow->op, NULL, NULL), LAST);
+}
+
+static int last(struct flow *flow)
+{
+    note(flow, "last");
+    if (container_of(flow, struct story, flow)->fail_last)
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop 'w11' burned");
+    return FLOW_DONE;
+}
+
+static void unlook(struct flow *flow)
+{
+    note(flow, "unlook");
+}
+
+static void unkeep(struct flow *flow)
+{
+    note(flow, "unkeep");
+}
+
+static void ended(struct flow *flow, const struct berth_error *error)
+{
+    note(flow, error->code ? berth_error_row(error->code)->symbol : "ok");
+}
+
+static const struct flow_step steps[] = {
+    [LOOK] = { "look", look, unlook, 1000 },
+    [KEEP] = { "keep", keep, unkeep, FLOW_DURABLE },
+    [LAST] = { "last", last, NULL, 0 },
+};
+static const struct flow_kind kind = { "story", steps, 3, 5000, ended };
+
+static struct story *begin(void)
+{
+    static struct story story;
+
+    memset(&story, 0, sizeof(story));
+    cancelled = 0;
+    timers_init(&timers, 0, 0);
+    flow_engine_init(&engine, &timers);
+    flow_start(&engine, &story.flow, &kind, "anna at t1");
+    EXPECT_STR(story.log, ""); /* never a step from inside start */
+    timers_advance(&timers, 1, 0);
+    return &story;
+}
+
+TEST(flow, walks_its_table)
+{
+    struct story *story = begin();
+
+    op_complete(pending, 0, NULL);
+    op_complete(pending, 0, NULL);
+    EXPECT_STR(story->log, "look keep last ok ");
+    EXPECT(list_empty(&engine.flows));
+    EXPECT_INT(timers_next(&timers), -1);
+}
+
+TEST(flow, failing_runs_undos_backwards_and_ends_once)
+{
+    struct story *story = begin();
+
+    story->fail_last = true;
+    op_complete(pending, 0, NULL);
+    op_complete(pending, 0, NULL);
+    EXPECT_STR(story->log, "look keep last unkeep unlook DESKTOP ");
+    EXPECT_STR(story->flow.error.text, "desktop 'w11' burned");
+}
+
+TEST(flow, an_operation_that_fails_fails_the_flow_with_its_sentence)
+{
+    struct story *story = begin();
+    struct berth_error error;
+
+    (void)berth_fail(&error, BERTH_E_HOST, "host kvm2 is on fire");
+    op_complete(pending, error.code, &error);
+    EXPECT_STR(story->log, "look unlook HOST ");
+    EXPECT_STR(story->flow.error.text, "host kvm2 is on fire");
+}
+
+TEST(flow, a_step_over_its_limit_is_cancelled)
+{
+    struct story *story = begin();
+
+    timers_advance(&timers, 1002, 0);
+    EXPECT_STR(story->log, "look unlook TIMEOUT ");
+    EXPECT_INT(cancelled, 1);
+}
+
+TEST(flow, cancel_waits_for_the_outcome_of_a_durable_step)
+{
+    struct story *story = begin();
+
+    op_complete(pending, 0, NULL);
+    flow_cancel(&story->flow, BERTH_E_OVERTAKEN, "anna signed on elsewhere");
+    EXPECT_STR(story->log, "look keep ");
+    timers_advance(&timers, 60000, 0); /* not even the flow's own deadline cuts it short */
+    EXPECT_STR(story->log, "look keep ");
+    op_complete(pending, 0, NULL);
+    EXPECT_STR(story->log, "look keep unkeep unlook OVERTAKEN ");
+}
+
+TEST(flow, cancel_before_the_first_step_ends_it)
+{
+    static struct story story;
+
+    memset(&story, 0, sizeof(story));
+    timers_init(&timers, 0, 0);
+    flow_engine_init(&engine, &timers);
+    flow_start(&engine, &story.flow, &kind, "anna");
+    flow_cancel(&story.flow, BERTH_E_CANCELLED, "never mind");
+    timers_advance(&timers, 10, 0);
+    EXPECT_STR(story.log, "CANCELLED ");
+}
+
+static int completions;
+
+static void count(berth_unused struct op *op, berth_unused int result)
+{
+    completions++;
+}
+
+TEST(op, completes_later_and_not_after_cancel)
+{
+    struct op op;
+
+    timers_init(&timers, 0, 0);
+    op_init(&op, &timers, count);
+    op_complete_soon(&op, 0, NULL);
+    EXPECT_INT(completions, 0);
+    soon_run(&timers);
+    EXPECT_INT(completions, 1);
+    op_complete_soon(&op, 0, NULL);
+    op_cancel(&op);
+    soon_run(&timers);
+    EXPECT_INT(completions, 1);
+    EXPECT(!op.in_flight);
+}
+
+TEST_MAIN()
