@@ -24,6 +24,7 @@ struct tls_setup {
     const char *authority;   /* CA as PEM text that peers must be issued by, NULL: not asked for (people's door, join door) */
     const char *authority_hash; /* client, join: SHA-256 of the CA certificate's DER as hex, to pin it; NULL = none */
     const char *alpn;           /* "berth/1", "berth-join/1", "http/1.1" */
+    bool alpn_optional;         /* server: a peer that offers none is welcome (browsers always offer, scripts may not) */
 };
 SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr) berth_must_check;
 
@@ -32,7 +33,9 @@ struct tls_events {
     bool (*open)(struct tls_peer *peer);
     /* Plain bytes; negative: close with the peer's error. Valid during the call. */
     int (*bytes)(struct tls_peer *peer, const void *bytes, size_t size);
-    /* Last call, once; the peer may be freed by tls_peer_free in it or later. */
+    /* All that waited for the kernel has been taken. May be NULL. */
+    void (*drained)(struct tls_peer *peer);
+    /* Last call, once; the peer's memory may be freed in it. why->code is 0 when the other end left in good order. */
     void (*closed)(struct tls_peer *peer, const struct berth_error *why);
 };
 
@@ -45,17 +48,16 @@ struct tls_peer {
     struct berth_loop *loop;
     struct berth_timer handshake_limit;
     bool open, closing;
+    bool broken;      /* OpenSSL gave up: no close-notify any more */
+    bool overflow;    /* more would wait than TLS_QUEUE_MAX */
     char address[64]; /* of the other end, without port */
     size_t queued;    /* bytes the kernel has not taken */
-    struct list out;
     struct berth_error error;
     const char *in; /* used inside the custom BIO only */
     size_t in_size;
-    bool connecting;
-    void *internal;
 };
 
-/* Accept a descriptor (owned from now on) or connect to a numeric address. limit_ms: for the handshake. The peer is
+/* Accept a descriptor (owned from now on, also on failure) or connect to a numeric address. limit_ms: for the handshake. The peer is
  * zeroed memory of the caller's, typically embedded in a larger struct.
  */
 int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_t limit_ms,
@@ -66,6 +68,12 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, 
 /* Send plain bytes. Fails with BUSY (and closes) when more than TLS_QUEUE_MAX would wait. */
 #define TLS_QUEUE_MAX (256 * 1024)
 int tls_write(struct tls_peer *peer, const void *bytes, size_t size);
+
+/* Stop and go on reading from the other end: the answer to a consumer that cannot keep up. What has been read already
+ * (64 KiB at most) is still delivered after a pause.
+ */
+void tls_pause(struct tls_peer *peer);
+void tls_resume(struct tls_peer *peer);
 
 /* Begin to close; `closed` follows on the loop, never from inside. */
 void tls_close(struct tls_peer *peer, int code, const char *format, ...) berth_printf(3, 4);

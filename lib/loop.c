@@ -1,0 +1,197 @@
+/* loop.c - the turn of a loop: wait, I/O, mail, timers, what is soon. */
+#include "berth/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "berth/log.h"
+
+/* A watched loop turns at least this often; a turn that is this much later still was a stall. */
+#define STALL_TICK_MS 250
+#define STALL_LATE_MS 1000
+
+/* Passes that closing may need: each close callback may close one more handle. */
+#define CLOSE_PASSES 100
+
+static int64_t clock_us(clockid_t id)
+{
+    struct timespec now;
+
+    (void)clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_mono_ms(void)
+{
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+    return clock_us(CLOCK_REALTIME) / 1000;
+}
+
+static void poked(uv_async_t *poke)
+{
+    loop_deliver(container_of(poke, struct berth_loop, poke));
+}
+
+int loop_init(struct berth_loop *loop, struct berth_error *reterr)
+{
+    int r;
+
+    *loop = (struct berth_loop){ .slow_limit_ms = 5 };
+    list_init(&loop->mail);
+    r = uv_loop_init(&loop->uv);
+    if (r < 0)
+        return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
+
+    r = uv_async_init(&loop->uv, &loop->poke, poked);
+    if (r < 0) {
+        (void)uv_loop_close(&loop->uv);
+        return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
+    }
+
+    r = uv_mutex_init(&loop->lock);
+    if (r < 0)
+        return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
+
+    loop->read_buffer = berth_alloc(LOOP_READ_BUFFER);
+    timers_init(&loop->timers, clock_mono_ms(), clock_wall_ms());
+    loop->timers.driver = loop;
+    loop->last_turn_ms = loop->timers.mono_ms;
+    return 0;
+}
+
+void loop_post(struct berth_loop *loop, struct loop_mail *mail)
+{
+    uv_mutex_lock(&loop->lock);
+    list_append(&loop->mail, &mail->node);
+    uv_mutex_unlock(&loop->lock);
+    (void)uv_async_send(&loop->poke);
+}
+
+void loop_deliver(struct berth_loop *loop)
+{
+    struct list taken;
+    struct list *node;
+
+    list_init(&taken);
+    uv_mutex_lock(&loop->lock);
+    while ((node = list_shift(&loop->mail)))
+        list_append(&taken, node);
+    uv_mutex_unlock(&loop->lock);
+
+    while ((node = list_shift(&taken))) {
+        struct loop_mail *mail = list_entry(node, struct loop_mail, node);
+        mail->run(mail);
+    }
+}
+
+/* How long this turn may wait: 0 = not at all, -1 = until something happens. */
+static int wait_allowed(struct berth_loop *loop, int64_t most_ms)
+{
+    int64_t wait = uv_backend_timeout(&loop->uv);
+    int64_t next = timers_next(&loop->timers);
+
+    if (next >= 0 && (wait < 0 || next < wait))
+        wait = next;
+    if (most_ms >= 0 && (wait < 0 || most_ms < wait))
+        wait = most_ms;
+    if (loop->watch_stalls && (wait < 0 || wait > STALL_TICK_MS))
+        wait = STALL_TICK_MS;
+    return wait > INT32_MAX ? INT32_MAX : (int)wait;
+}
+
+/* A loop that stood still has not listened: what it did not hear must not expire. */
+static void look_for_stall(struct berth_loop *loop, int64_t now_ms)
+{
+    int64_t late = now_ms - loop->last_turn_ms - STALL_TICK_MS;
+
+    loop->last_turn_ms = now_ms;
+    if (!loop->watch_stalls || late <= STALL_LATE_MS)
+        return;
+
+    timers_shift(&loop->timers, late);
+    loop->stalls++;
+    log_event(EV_LOOP_STALLED, "late_ms", late);
+}
+
+static void look_for_slow(struct berth_loop *loop)
+{
+    int64_t took_us = clock_us(CLOCK_MONOTONIC) - loop->turn_began_us;
+
+    if (took_us > loop->longest_turn_us)
+        loop->longest_turn_us = took_us;
+    if (loop->slow_limit_ms == 0 || took_us <= loop->slow_limit_ms * 1000)
+        return;
+
+    loop->slow_turns++;
+    log_event(EV_LOOP_SLOW, "took_us", took_us, "limit_ms", loop->slow_limit_ms);
+}
+
+/* Waiting is done here and not inside uv_run, so that the clock is set between the wait and the callbacks of the turn:
+ * a timer that a callback arms counts from now, not from before the wait.
+ */
+void loop_turn(struct berth_loop *loop, int64_t wait_ms)
+{
+    struct pollfd backend = { .fd = uv_backend_fd(&loop->uv), .events = POLLIN };
+    int64_t now_ms;
+
+    (void)poll(&backend, 1, wait_allowed(loop, wait_ms));
+    loop->turn_began_us = clock_us(CLOCK_MONOTONIC);
+    now_ms = loop->turn_began_us / 1000;
+    look_for_stall(loop, now_ms);
+    loop->timers.mono_ms = now_ms > loop->timers.mono_ms ? now_ms : loop->timers.mono_ms;
+    loop->timers.wall_ms = clock_wall_ms();
+
+    (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+    timers_advance(&loop->timers, clock_mono_ms(), clock_wall_ms());
+    look_for_slow(loop);
+}
+
+void loop_run(struct berth_loop *loop)
+{
+    loop->stopped = false;
+    loop->last_turn_ms = clock_mono_ms();
+    while (!loop->stopped)
+        loop_turn(loop, -1);
+}
+
+void loop_stop(struct berth_loop *loop)
+{
+    loop->stopped = true;
+}
+
+void loop_watch_stalls(struct berth_loop *loop)
+{
+    loop->watch_stalls = true;
+    loop->last_turn_ms = clock_mono_ms();
+}
+
+static void name_open_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle))
+        (void)fprintf(stderr, "loop_close: a handle of type %s is still open\n",
+                      uv_handle_type_name(uv_handle_get_type(handle)));
+}
+
+void loop_close(struct berth_loop *loop)
+{
+    loop_deliver(loop);
+    uv_close((uv_handle_t *)&loop->poke, NULL);
+    for (int pass = 0; pass < CLOSE_PASSES && uv_loop_alive(&loop->uv); pass++) {
+        (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+        timers_advance(&loop->timers, clock_mono_ms(), clock_wall_ms());
+    }
+    if (uv_loop_close(&loop->uv) < 0) {
+        uv_walk(&loop->uv, name_open_handle, NULL);
+        abort();
+    }
+    timers_free(&loop->timers);
+    uv_mutex_destroy(&loop->lock);
+    free(berth_take(loop->read_buffer));
+}

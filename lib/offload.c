@@ -1,0 +1,199 @@
+/* offload.c - a bounded pool of threads. */
+#include "berth/offload.h"
+
+#define THREADS_MAX 8
+
+struct offload {
+    struct berth_loop *loop;
+    uv_thread_t threads[THREADS_MAX];
+    int thread_count;
+    size_t queue_max;
+
+    uv_mutex_t lock; /* guards all below */
+    uv_cond_t work;
+    struct list waiting;
+    size_t waiting_count;
+    bool stopping;
+    int64_t job_us; /* moving average over about eight jobs */
+};
+
+/* On the loop: the job is done, one way or the other. */
+static void finish(struct offload_job *job)
+{
+    struct op *op = job->op;
+
+    if (op && job->deliver)
+        job->deliver(job, job->result);
+    if (op) {
+        struct berth_error error = job->error;
+        int result = job->result;
+
+        job->op = NULL;
+        job->release(job);
+        op_complete(op, result, &error);
+        return;
+    }
+    job->release(job);
+}
+
+static void come_back(struct loop_mail *mail)
+{
+    finish(container_of(mail, struct offload_job, mail));
+}
+
+static struct offload_job *next_job(struct offload *offload)
+{
+    struct list *node = NULL;
+
+    uv_mutex_lock(&offload->lock);
+    while (!offload->stopping && list_empty(&offload->waiting))
+        uv_cond_wait(&offload->work, &offload->lock);
+    if (!offload->stopping) {
+        node = list_shift(&offload->waiting);
+        offload->waiting_count--;
+    }
+    uv_mutex_unlock(&offload->lock);
+    return node ? list_entry(node, struct offload_job, node) : NULL;
+}
+
+static void note_time(struct offload *offload, int64_t took_us)
+{
+    uv_mutex_lock(&offload->lock);
+    offload->job_us += offload->job_us ? (took_us - offload->job_us) / 8 : took_us;
+    uv_mutex_unlock(&offload->lock);
+}
+
+static void worker(void *argument)
+{
+    struct offload *offload = argument;
+    struct offload_job *job;
+
+    while ((job = next_job(offload))) {
+        uint64_t began = uv_hrtime();
+
+        job->result = job->work(job, &job->error);
+        note_time(offload, (int64_t)((uv_hrtime() - began) / 1000));
+        job->mail.run = come_back;
+        loop_post(offload->loop, &job->mail);
+    }
+}
+
+struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue)
+{
+    struct offload *offload = berth_new(struct offload);
+
+    offload->loop = loop;
+    offload->queue_max = queue;
+    list_init(&offload->waiting);
+    if (uv_mutex_init(&offload->lock) < 0 || uv_cond_init(&offload->work) < 0)
+        abort();
+
+    if (threads < 1)
+        threads = 1;
+    if (threads > THREADS_MAX)
+        threads = THREADS_MAX;
+    for (int i = 0; i < threads; i++)
+        if (uv_thread_create(&offload->threads[i], worker, offload) == 0)
+            offload->thread_count++;
+        else
+            break;
+    /* Without a single thread nothing would ever complete: as bad as no memory. */
+    if (offload->thread_count == 0)
+        abort();
+    return offload;
+}
+
+static void cancel(struct op *op)
+{
+    struct offload_job *job = op->room;
+    struct offload *offload = job->offload;
+    bool waited;
+
+    job->op = NULL;
+    uv_mutex_lock(&offload->lock);
+    waited = list_linked(&job->node);
+    if (waited) {
+        list_remove(&job->node);
+        offload->waiting_count--;
+    }
+    uv_mutex_unlock(&offload->lock);
+
+    /* A job that runs finishes alone and comes back to be released. */
+    if (waited)
+        job->release(job);
+}
+
+int offload_begin(struct offload *offload, struct offload_job *job, struct op *op)
+{
+    bool full;
+
+    list_init(&job->node);
+    list_init(&job->mail.node);
+    job->op = op;
+    job->offload = offload;
+    job->result = 0;
+
+    uv_mutex_lock(&offload->lock);
+    full = offload->stopping || offload->waiting_count >= offload->queue_max;
+    if (!full) {
+        list_append(&offload->waiting, &job->node);
+        offload->waiting_count++;
+        uv_cond_signal(&offload->work);
+    }
+    uv_mutex_unlock(&offload->lock);
+
+    if (full) {
+        job->op = NULL;
+        return berth_fail(&op->error, BERTH_E_BUSY, "%zu jobs are waiting already", offload->queue_max);
+    }
+    return op_begun(op, cancel, job);
+}
+
+void offload_free(struct offload *offload)
+{
+    struct list *node;
+
+    if (!offload)
+        return;
+
+    uv_mutex_lock(&offload->lock);
+    offload->stopping = true;
+    uv_cond_broadcast(&offload->work);
+    uv_mutex_unlock(&offload->lock);
+    for (int i = 0; i < offload->thread_count; i++)
+        (void)uv_thread_join(&offload->threads[i]);
+
+    /* What the threads finished is in the mailbox; the rest never began. */
+    loop_deliver(offload->loop);
+    while ((node = list_shift(&offload->waiting))) {
+        struct offload_job *job = list_entry(node, struct offload_job, node);
+
+        job->result = berth_fail(&job->error, BERTH_E_CLOSING, "the broker is stopping");
+        finish(job);
+    }
+    uv_cond_destroy(&offload->work);
+    uv_mutex_destroy(&offload->lock);
+    free(offload);
+}
+
+size_t offload_waiting(const struct offload *offload)
+{
+    struct offload *writable = (struct offload *)(uintptr_t)offload;
+    size_t count;
+
+    uv_mutex_lock(&writable->lock);
+    count = offload->waiting_count;
+    uv_mutex_unlock(&writable->lock);
+    return count;
+}
+
+int64_t offload_job_ms(const struct offload *offload)
+{
+    struct offload *writable = (struct offload *)(uintptr_t)offload;
+    int64_t us;
+
+    uv_mutex_lock(&writable->lock);
+    us = offload->job_us;
+    uv_mutex_unlock(&writable->lock);
+    return (us + 999) / 1000;
+}

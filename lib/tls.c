@@ -1,0 +1,647 @@
+/* tls.c - TLS 1.3 on libuv streams. */
+#include "berth/tls.h"
+
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Of the certificates that a stranger shows before anything is known of them. */
+#define CERTIFICATE_BYTES_MAX (16 * 1024)
+
+/* The largest plain text of one TLS record. */
+#define RECORD_MAX 16384
+
+#define ALPN_MAX 32
+
+/* What a context needs beyond OpenSSL's own. */
+struct context_extra {
+    unsigned char alpn[ALPN_MAX]; /* as on the wire: length, then name */
+    unsigned alpn_size;
+    bool alpn_optional;
+    char pin[72];
+};
+
+struct waiting_write {
+    uv_write_t request;
+    struct tls_peer *peer;
+    size_t size;
+    char bytes[];
+};
+
+static uv_once_t once = UV_ONCE_INIT;
+static BIO_METHOD *bio_method;
+static int extra_index;
+
+/* ---- the custom BIO: reads from what libuv just gave, writes to the socket ---- */
+
+static int bio_read(BIO *bio, char *out, int size)
+{
+    struct tls_peer *peer = BIO_get_data(bio);
+    size_t take = size > 0 ? (size_t)size : 0;
+
+    BIO_clear_retry_flags(bio);
+    if (peer->in_size == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    if (take > peer->in_size)
+        take = peer->in_size;
+    memcpy(out, peer->in, take);
+    peer->in += take;
+    peer->in_size -= take;
+    return (int)take;
+}
+
+static void write_done(uv_write_t *request, int status)
+{
+    struct waiting_write *waiting = container_of(request, struct waiting_write, request);
+    struct tls_peer *peer = waiting->peer;
+
+    peer->queued -= waiting->size;
+    free(waiting);
+    if (peer->closing)
+        return;
+    if (status < 0)
+        tls_close(peer, BERTH_E_IO, "%s: %s", peer->address, uv_strerror(status));
+    else if (peer->queued == 0 && peer->events->drained)
+        peer->events->drained(peer);
+}
+
+static bool queue_rest(struct tls_peer *peer, const char *bytes, size_t size)
+{
+    struct waiting_write *waiting;
+    uv_buf_t buffer;
+
+    if (peer->queued + size > TLS_QUEUE_MAX) {
+        peer->overflow = true;
+        return false;
+    }
+    waiting = berth_alloc(sizeof(*waiting) + size);
+    waiting->peer = peer;
+    waiting->size = size;
+    memcpy(waiting->bytes, bytes, size);
+    buffer = uv_buf_init(waiting->bytes, (unsigned)size);
+    if (uv_write(&waiting->request, (uv_stream_t *)&peer->tcp, &buffer, 1, write_done) < 0) {
+        free(waiting);
+        return false;
+    }
+    peer->queued += size;
+    return true;
+}
+
+static int bio_write(BIO *bio, const char *bytes, int size)
+{
+    struct tls_peer *peer = BIO_get_data(bio);
+    uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)size);
+    int sent;
+
+    BIO_clear_retry_flags(bio);
+    if (size <= 0 || peer->overflow || uv_is_closing((uv_handle_t *)&peer->tcp))
+        return -1;
+    sent = uv_try_write((uv_stream_t *)&peer->tcp, &buffer, 1);
+    if (sent < 0 && sent != UV_EAGAIN)
+        return -1;
+    if (sent < 0)
+        sent = 0;
+    if (sent < size && !queue_rest(peer, bytes + sent, (size_t)(size - sent)))
+        return -1;
+    return size;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static int bio_create(BIO *bio)
+{
+    BIO_set_init(bio, 1);
+    return 1;
+}
+
+static void extra_free(void *parent, void *extra, CRYPTO_EX_DATA *data, int index, long number, void *pointer)
+{
+    (void)parent;
+    (void)data;
+    (void)index;
+    (void)number;
+    (void)pointer;
+    free(extra);
+}
+
+static void prepare(void)
+{
+    bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "berth stream");
+    extra_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, extra_free);
+    if (!bio_method || extra_index < 0)
+        abort();
+    (void)BIO_meth_set_read(bio_method, bio_read);
+    (void)BIO_meth_set_write(bio_method, bio_write);
+    (void)BIO_meth_set_ctrl(bio_method, bio_ctrl);
+    (void)BIO_meth_set_create(bio_method, bio_create);
+}
+
+/* ---- contexts ---- */
+
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                       const unsigned char *offered, unsigned offered_size, void *argument)
+{
+    struct context_extra *extra = argument;
+
+    (void)ssl;
+    if (SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_size, extra->alpn,
+                              extra->alpn_size, offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Trust exactly the certificate whose hash was given with the invitation; it comes as part of the server's chain. */
+static int verify_pinned(X509_STORE_CTX *context, void *argument)
+{
+    struct context_extra *extra = argument;
+    STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(context);
+    STACK_OF(X509) *trusted = sk_X509_new_null();
+    int r = 0;
+
+    for (int i = 0; trusted && i < sk_X509_num(shown); i++) {
+        unsigned char *der = NULL;
+        int size = i2d_X509(sk_X509_value(shown, i), &der);
+        char hex[72];
+
+        if (size <= 0)
+            continue;
+        tls_sha256_hex(der, (size_t)size, hex);
+        OPENSSL_free(der);
+        if (strcmp(hex, extra->pin) == 0)
+            (void)sk_X509_push(trusted, sk_X509_value(shown, i));
+    }
+    if (!trusted || sk_X509_num(trusted) == 0) {
+        X509_STORE_CTX_set_error(context, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN);
+    } else {
+        X509_STORE_CTX_set0_trusted_stack(context, trusted);
+        r = X509_verify_cert(context) == 1;
+    }
+    sk_X509_free(trusted);
+    return r;
+}
+
+static int ask_nobody(char *buffer, int size, int writing, void *context)
+{
+    (void)buffer;
+    (void)size;
+    (void)writing;
+    (void)context;
+    return 0;
+}
+
+static bool use_chain(SSL_CTX *context, const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *certificate;
+    int count = 0;
+    bool ok = bio != NULL;
+
+    while (ok && (certificate = PEM_read_bio_X509(bio, NULL, ask_nobody, NULL))) {
+        ok = count++ == 0 ? SSL_CTX_use_certificate(context, certificate) == 1
+                          : SSL_CTX_add1_chain_cert(context, certificate) == 1;
+        X509_free(certificate);
+    }
+    BIO_free(bio);
+    ERR_clear_error(); /* the end of the text is reported as an error */
+    return ok && count > 0;
+}
+
+static bool use_key(SSL_CTX *context, const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, ask_nobody, NULL) : NULL;
+    bool ok = key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
+
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    return ok;
+}
+
+static bool use_authority(SSL_CTX *context, const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, ask_nobody, NULL) : NULL;
+    bool ok = certificate && X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1;
+
+    X509_free(certificate);
+    BIO_free(bio);
+    return ok;
+}
+
+static int context_fail(SSL_CTX *context, const char *what, struct berth_error *reterr)
+{
+    unsigned long code = ERR_peek_error();
+    const char *reason = code ? ERR_reason_error_string(code) : NULL;
+
+    SSL_CTX_free(context);
+    (void)berth_fail(reterr, BERTH_E_CERTIFICATE, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
+    ERR_clear_error();
+    return BERTH_E_CERTIFICATE;
+}
+
+static bool set_extra(SSL_CTX *context, const struct tls_setup *setup)
+{
+    struct context_extra *extra = berth_new(struct context_extra);
+    size_t length = setup->alpn ? strlen(setup->alpn) : 0;
+
+    if (SSL_CTX_set_ex_data(context, extra_index, extra) != 1) {
+        free(extra);
+        return false;
+    }
+    if (length + 1 > sizeof(extra->alpn))
+        return false;
+    extra->alpn_optional = setup->alpn_optional;
+    if (setup->alpn) {
+        extra->alpn[0] = (unsigned char)length;
+        memcpy(extra->alpn + 1, setup->alpn, length);
+        extra->alpn_size = (unsigned)length + 1;
+        if (setup->side == TLS_SERVER)
+            SSL_CTX_set_alpn_select_cb(context, choose_alpn, extra);
+        else if (SSL_CTX_set_alpn_protos(context, extra->alpn, extra->alpn_size) != 0)
+            return false;
+    }
+    if (setup->authority_hash) {
+        (void)snprintf(extra->pin, sizeof(extra->pin), "%s", setup->authority_hash);
+        SSL_CTX_set_cert_verify_callback(context, verify_pinned, extra);
+    }
+    return true;
+}
+
+/* Same for all: TLS 1.3, modern groups, no resumption (the core checks revocation on every connect), lean. */
+static bool set_common(SSL_CTX *context)
+{
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_max_cert_list(context, CERTIFICATE_BYTES_MAX);
+    SSL_CTX_set_verify_depth(context, 2);
+    return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_num_tickets(context, 0) == 1 &&
+           SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1;
+}
+
+SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr)
+{
+    bool client = setup->side == TLS_CLIENT;
+    bool verify = client || setup->authority;
+    SSL_CTX *context;
+
+    uv_once(&once, prepare);
+    if (client && !setup->authority && !setup->authority_hash) {
+        (void)berth_fail(reterr, BERTH_E_INVALID, "a client must know its authority");
+        return NULL;
+    }
+    ERR_clear_error();
+    context = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
+    if (!context || !set_common(context) || !set_extra(context, setup))
+        return (void)context_fail(context, "TLS cannot be set up", reterr), NULL;
+    if (setup->certificate && !use_chain(context, setup->certificate))
+        return (void)context_fail(context, "the own certificate is not usable", reterr), NULL;
+    if (setup->key && !use_key(context, setup->key))
+        return (void)context_fail(context, "the own key does not fit the certificate", reterr), NULL;
+    if (setup->authority && !use_authority(context, setup->authority))
+        return (void)context_fail(context, "the authority's certificate is not usable", reterr), NULL;
+
+    SSL_CTX_set_verify(context, verify ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
+                       NULL);
+    return context;
+}
+
+/* ---- failures ---- */
+
+static bool is_certificate_alert(int alert)
+{
+    return (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_CERTIFICATE_UNKNOWN) ||
+           alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_CERTIFICATE_REQUIRED;
+}
+
+/* Turn what OpenSSL says into one of our failures and close. */
+static void close_failed(struct tls_peer *peer)
+{
+    unsigned long code = ERR_peek_error();
+    int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
+    long verdict = SSL_get_verify_result(peer->ssl);
+    const char *text = code ? ERR_reason_error_string(code) : NULL;
+
+    peer->broken = true;
+    if (peer->overflow)
+        tls_close(peer, BERTH_E_BUSY, "%s reads too slowly: more than %d bytes would wait", peer->address,
+                  TLS_QUEUE_MAX);
+    else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        tls_close(peer, BERTH_E_CERTIFICATE, "%s: %s", peer->address, X509_verify_cert_error_string(verdict));
+    else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+        tls_close(peer, BERTH_E_CERTIFICATE, "%s shows no certificate", peer->address);
+    else if (reason > SSL_AD_REASON_OFFSET && is_certificate_alert(reason - SSL_AD_REASON_OFFSET))
+        tls_close(peer, BERTH_E_CERTIFICATE, "%s does not accept our certificate: %s", peer->address,
+                  text ? text : "alert");
+    else if (code == 0)
+        tls_close(peer, BERTH_E_IO, "%s: the connection broke", peer->address);
+    else
+        tls_close(peer, BERTH_E_PROTOCOL, "%s: TLS: %s", peer->address, text ? text : "failure");
+    ERR_clear_error();
+}
+
+/* ---- a connection ---- */
+
+static bool alpn_agreed(struct tls_peer *peer)
+{
+    struct context_extra *extra = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(peer->ssl), extra_index);
+    const unsigned char *chosen;
+    unsigned size;
+
+    if (extra->alpn_size == 0)
+        return true;
+    SSL_get0_alpn_selected(peer->ssl, &chosen, &size);
+    if (size == 0)
+        return extra->alpn_optional;
+    return size + 1 == extra->alpn_size && memcmp(chosen, extra->alpn + 1, size) == 0;
+}
+
+static void shake_hands(struct tls_peer *peer)
+{
+    int r;
+
+    ERR_clear_error();
+    r = SSL_do_handshake(peer->ssl);
+    if (r != 1) {
+        if (SSL_get_error(peer->ssl, r) != SSL_ERROR_WANT_READ)
+            close_failed(peer);
+        return;
+    }
+    if (!alpn_agreed(peer)) {
+        tls_close(peer, BERTH_E_PROTOCOL, "%s does not offer our protocol (ALPN)", peer->address);
+        return;
+    }
+    timer_stop(&peer->loop->timers, &peer->handshake_limit);
+    peer->open = true;
+    if (!peer->events->open(peer))
+        tls_close(peer, BERTH_E_DENIED, "%s was refused", peer->address);
+}
+
+static void read_plain(struct tls_peer *peer)
+{
+    char plain[RECORD_MAX];
+
+    while (peer->open && !peer->closing) {
+        int got;
+        int fault;
+
+        ERR_clear_error();
+        got = SSL_read(peer->ssl, plain, sizeof(plain));
+        if (got > 0) {
+            if (peer->events->bytes(peer, plain, (size_t)got) < 0)
+                tls_close(peer, peer->error.code ? peer->error.code : BERTH_E_PROTOCOL,
+                          "%s was hung up on", peer->address);
+            continue;
+        }
+        fault = SSL_get_error(peer->ssl, got);
+        if (fault == SSL_ERROR_WANT_READ)
+            break;
+        if (fault == SSL_ERROR_ZERO_RETURN)
+            tls_close(peer, BERTH_OK, "%s closed", peer->address);
+        else
+            close_failed(peer);
+    }
+    explicit_bzero(plain, sizeof(plain));
+}
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    struct tls_peer *peer = container_of((uv_tcp_t *)(void *)handle, struct tls_peer, tcp);
+
+    (void)suggested;
+    *ret = uv_buf_init(peer->loop->read_buffer, LOOP_READ_BUFFER);
+}
+
+static void stream_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+{
+    struct tls_peer *peer = container_of((uv_tcp_t *)(void *)stream, struct tls_peer, tcp);
+
+    if (got == 0 || peer->closing)
+        return;
+    if (got < 0) {
+        peer->broken = true;
+        if (got != UV_EOF)
+            tls_close(peer, BERTH_E_IO, "%s: %s", peer->address, uv_strerror((int)got));
+        else if (peer->open)
+            tls_close(peer, BERTH_OK, "%s left", peer->address);
+        else
+            tls_close(peer, BERTH_E_PROTOCOL, "%s left during the handshake", peer->address);
+        return;
+    }
+
+    peer->in = buffer->base;
+    peer->in_size = (size_t)got;
+    if (!peer->open)
+        shake_hands(peer);
+    read_plain(peer);
+    peer->in = NULL;
+    peer->in_size = 0;
+}
+
+static void too_slow(struct berth_timer *timer)
+{
+    struct tls_peer *peer = container_of(timer, struct tls_peer, handshake_limit);
+
+    tls_close(peer, BERTH_E_TIMEOUT, "%s did not finish the handshake in time", peer->address);
+}
+
+static int make_ssl(struct tls_peer *peer, SSL_CTX *context, bool server)
+{
+    BIO *bio = BIO_new(bio_method);
+
+    peer->ssl = SSL_new(context);
+    if (!peer->ssl || !bio) {
+        SSL_free(berth_take(peer->ssl));
+        BIO_free(bio);
+        return UV_ENOMEM;
+    }
+    BIO_set_data(bio, peer);
+    SSL_set_bio(peer->ssl, bio, bio);
+    if (server)
+        SSL_set_accept_state(peer->ssl);
+    else
+        SSL_set_connect_state(peer->ssl);
+    return 0;
+}
+
+static void note_address(struct tls_peer *peer)
+{
+    struct sockaddr_storage storage = { 0 };
+    int size = sizeof(storage);
+
+    if (uv_tcp_getpeername(&peer->tcp, (struct sockaddr *)&storage, &size) < 0 ||
+        uv_ip_name((struct sockaddr *)&storage, peer->address, sizeof(peer->address)) < 0)
+        (void)snprintf(peer->address, sizeof(peer->address), "unknown");
+}
+
+static int fail_before_stream(struct tls_peer *peer, int descriptor, int fault, struct berth_error *reterr)
+{
+    SSL_free(berth_take(peer->ssl));
+    if (descriptor >= 0)
+        (void)close(descriptor);
+    return berth_fail(reterr, BERTH_E_IO, "no TLS connection could be made: %s", uv_strerror(fault));
+}
+
+int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_t limit_ms,
+               const struct tls_events *events, struct tls_peer *peer, struct berth_error *reterr)
+{
+    int r;
+
+    peer->loop = loop;
+    peer->events = events;
+    r = make_ssl(peer, context, true);
+    if (r == 0)
+        r = uv_tcp_init(&loop->uv, &peer->tcp);
+    if (r < 0)
+        return fail_before_stream(peer, descriptor, r, reterr);
+
+    r = uv_tcp_open(&peer->tcp, descriptor);
+    if (r < 0) {
+        (void)close(descriptor);
+        tls_close(peer, BERTH_E_IO, "a connection could not be taken over: %s", uv_strerror(r));
+        return 0;
+    }
+    note_address(peer);
+    (void)uv_tcp_nodelay(&peer->tcp, 1);
+    timer_start(&loop->timers, &peer->handshake_limit, limit_ms, too_slow);
+    r = uv_read_start((uv_stream_t *)&peer->tcp, give_buffer, stream_read);
+    if (r < 0)
+        tls_close(peer, BERTH_E_IO, "%s: %s", peer->address, uv_strerror(r));
+    return 0;
+}
+
+struct connecting {
+    uv_connect_t request;
+    struct tls_peer *peer;
+};
+
+static void connected(uv_connect_t *request, int status)
+{
+    struct connecting *connecting = container_of(request, struct connecting, request);
+    struct tls_peer *peer = connecting->peer;
+
+    free(connecting);
+    if (peer->closing)
+        return;
+    if (status == 0)
+        status = uv_read_start((uv_stream_t *)&peer->tcp, give_buffer, stream_read);
+    if (status < 0) {
+        tls_close(peer, BERTH_E_IO, "%s: %s", peer->address, uv_strerror(status));
+        return;
+    }
+    (void)uv_tcp_nodelay(&peer->tcp, 1);
+    shake_hands(peer);
+}
+
+static int numeric_address(const char *address, int port, struct sockaddr_storage *ret)
+{
+    if (uv_ip4_addr(address, port, (struct sockaddr_in *)ret) == 0)
+        return 0;
+    return uv_ip6_addr(address, port, (struct sockaddr_in6 *)ret);
+}
+
+int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, int port,
+                int64_t limit_ms, const struct tls_events *events, struct tls_peer *peer,
+                struct berth_error *reterr)
+{
+    struct sockaddr_storage to = { 0 };
+    struct connecting *connecting;
+    int r;
+
+    peer->loop = loop;
+    peer->events = events;
+    (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
+    if (numeric_address(address, port, &to) < 0)
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no numeric address", address);
+
+    r = make_ssl(peer, context, false);
+    if (r == 0)
+        r = uv_tcp_init(&loop->uv, &peer->tcp);
+    if (r < 0)
+        return fail_before_stream(peer, -1, r, reterr);
+
+    timer_start(&loop->timers, &peer->handshake_limit, limit_ms, too_slow);
+    connecting = berth_new(struct connecting);
+    connecting->peer = peer;
+    r = uv_tcp_connect(&connecting->request, &peer->tcp, (struct sockaddr *)&to, connected);
+    if (r < 0) {
+        free(connecting);
+        tls_close(peer, BERTH_E_IO, "%s: %s", address, uv_strerror(r));
+    }
+    return 0;
+}
+
+int tls_write(struct tls_peer *peer, const void *bytes, size_t size)
+{
+    if (!peer->open || peer->closing)
+        return BERTH_E_STATE;
+    if (size == 0)
+        return 0;
+    ERR_clear_error();
+    if (size > INT32_MAX || SSL_write(peer->ssl, bytes, (int)size) <= 0) {
+        close_failed(peer);
+        return peer->error.code ? peer->error.code : BERTH_E_IO;
+    }
+    return 0;
+}
+
+void tls_pause(struct tls_peer *peer)
+{
+    if (!peer->closing)
+        (void)uv_read_stop((uv_stream_t *)&peer->tcp);
+}
+
+void tls_resume(struct tls_peer *peer)
+{
+    int r;
+
+    if (peer->closing)
+        return;
+    r = uv_read_start((uv_stream_t *)&peer->tcp, give_buffer, stream_read);
+    if (r < 0 && r != UV_EALREADY)
+        tls_close(peer, BERTH_E_IO, "%s: %s", peer->address, uv_strerror(r));
+}
+
+static void stream_closed(uv_handle_t *handle)
+{
+    struct tls_peer *peer = container_of((uv_tcp_t *)(void *)handle, struct tls_peer, tcp);
+
+    SSL_free(berth_take(peer->ssl));
+    peer->open = false;
+    peer->events->closed(peer, &peer->error);
+}
+
+void tls_close(struct tls_peer *peer, int code, const char *format, ...)
+{
+    va_list arguments;
+    char text[BERTH_ERROR_TEXT];
+
+    if (peer->closing)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    /* A reason that the owner left before (bytes failed) says more than ours. */
+    if (peer->error.code == 0)
+        (void)berth_fail(&peer->error, code, "%s", text);
+    timer_stop(&peer->loop->timers, &peer->handshake_limit);
+    if (peer->open && !peer->broken) {
+        ERR_clear_error();
+        (void)SSL_shutdown(peer->ssl);
+        ERR_clear_error();
+    }
+    peer->closing = true;
+    uv_close((uv_handle_t *)&peer->tcp, stream_closed);
+}
