@@ -22,7 +22,7 @@ struct auth_result {
  * Errors: CREDENTIALS (same sentence and same time for an unknown user), DISABLED, TOO_MANY (with seconds to wait),
  * BUSY (hashing queue full, with an estimate), UNSUPPORTED (kind of evidence).
  */
-int auth_begin(struct auth *auth, const struct part_evidence *evidence, size_t count,
+int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count,
                uint64_t terminal_id, bool keep_password, struct auth_result *ret, struct op *op)
     berth_must_check;
 
