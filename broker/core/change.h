@@ -54,4 +54,9 @@ void *changes_add(struct changes *changes, enum entity_kind kind, const void *ro
 void *changes_set(struct changes *changes, enum entity_kind kind, const void *row);
 void changes_drop(struct changes *changes, enum entity_kind kind, const void *row);
 
+/* The row as `changes` will leave it, or NULL when they do not touch it (or drop it). Whoever changes a row that the same
+ * decision changed already goes on from here.
+ */
+void *changes_find(struct changes *changes, enum entity_kind kind, uint64_t id);
+
 #endif

@@ -16,10 +16,14 @@
 #include "core/change.h"
 
 struct core;
+struct related;
+
+#define ENTITY_LINKS 4 /* the most indexes that a kind is in: core/related.c */
 
 /* Every entity begins so; its row follows at entity_row_of(). */
 struct entity {
     struct list node;
+    struct list links[ENTITY_LINKS]; /* places in the indexes of core/related.h */
     enum entity_kind kind;
     struct core *core;
     bool dropped; /* taken out of its registry; lives until nobody pins it */
@@ -62,9 +66,15 @@ struct core {
     int64_t incarnation;  /* of this broker, from the store */
     int64_t recovery_until_ms; /* monotonic: no destructive action before this */
     struct presence_book *presence;
+    struct related *related; /* indexes: core/related.h */
     struct core_limits {
-        int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms, reconnect_spread_ms;
+        int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
+        int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */
+        int64_t handshake_us;        /* what a TLS handshake costs the broker, for that computation */
+        int64_t link_threads;        /* I/O loops that share it */
     } limits;
+    /* SHA-256 of a text as lower-case hexadecimal; a port, for this room has no cryptography. */
+    void (*digest)(const char *text, char hex[72]);
 };
 
 struct core *core_new(struct berth_timers *timers, struct berth_random *random);
@@ -85,6 +95,7 @@ struct entity *core_find_name(struct core *core, enum entity_kind kind, const ch
 
 /* The row of an entity, of its kind's struct. */
 void *entity_row_of(struct entity *entity);
+const void *entity_row_of_const(const struct entity *entity);
 
 /* A pinned entity stays in memory, also when dropped. */
 void entity_pin(struct entity *entity);

@@ -1,0 +1,293 @@
+/* core.c - registries, decisions made visible, notices, pins and reaping. */
+#include "core/core.h"
+
+#include <string.h>
+
+#include "core/live_kind.h"
+#include "core/presence.h"
+#include "core/related.h"
+
+static const struct core_limits default_limits = {
+    .grant_ms = 30000,
+    .renew_ms = 10000,
+    .suspect_ms = 15000,
+    .link_grace_ms = 5000,
+    .handshake_us = 1800, /* full mutual TLS 1.3 with P-256, measured */
+    .link_threads = 1,
+};
+
+struct core *core_new(struct berth_timers *timers, struct berth_random *random)
+{
+    struct core *core = berth_new(struct core);
+
+    core->timers = timers;
+    core->random = random;
+    list_init(&core->listeners);
+    for (int kind = 0; kind < ENTITY_KINDS; kind++) {
+        struct registry *registry = &core->of[kind];
+
+        list_init(&registry->all);
+        map_init(&registry->by_id, random_map_key(random));
+        map_init(&registry->by_name, random_map_key(random));
+    }
+    core->limits = default_limits;
+    core->related = related_new(random);
+    core->presence = presence_book_new(core);
+    return core;
+}
+
+/* ---- one entity ---- */
+
+static const char *name_of(const struct entity *entity)
+{
+    const struct field *field = record_field(entity_row(entity->kind)->record, "name");
+
+    return field ? (const char *)entity_row_of_const(entity) + field->offset : NULL;
+}
+
+void *entity_row_of(struct entity *entity)
+{
+    return (char *)entity + live_kind(entity->kind)->row_offset;
+}
+
+const void *entity_row_of_const(const struct entity *entity)
+{
+    return (const char *)entity + live_kind(entity->kind)->row_offset;
+}
+
+static uint64_t id_of(const struct entity *entity)
+{
+    uint64_t id;
+
+    memcpy(&id, entity_row_of_const(entity), sizeof(id)); /* every row begins with it */
+    return id;
+}
+
+static void entity_free(struct entity *entity)
+{
+    const struct live_kind *kind = live_kind(entity->kind);
+
+    if (kind->freed)
+        kind->freed(entity);
+    /* Rows of users and administrators hold password hashes. */
+    berth_wipe_free(entity, kind->size);
+}
+
+static void reap(struct berth_soon *soon)
+{
+    struct entity *entity = container_of(soon, struct entity, reap);
+
+    if (!entity->pins) /* somebody may have pinned it again before the end of the turn */
+        entity_free(entity);
+}
+
+void entity_pin(struct entity *entity)
+{
+    entity->pins++;
+}
+
+void entity_unpin(struct entity *entity)
+{
+    if (!entity->pins)
+        abort();
+    entity->pins--;
+    if (!entity->pins && entity->dropped && !list_linked(&entity->reap.node))
+        soon_add(entity->core->timers, &entity->reap, reap);
+}
+
+/* Registries are in order of id; new ones come at the end, so this walks one step. */
+static void put_in_order(struct registry *registry, struct entity *entity)
+{
+    struct list *after = registry->all.prev;
+
+    while (after != &registry->all && id_of(entity_of(after)) > id_of(entity))
+        after = after->prev;
+    list_prepend(after, &entity->node);
+}
+
+static struct entity *entity_make(struct core *core, enum entity_kind kind, const void *row)
+{
+    struct entity *entity = berth_alloc(live_kind(kind)->size);
+    struct registry *registry = &core->of[kind];
+    const char *name;
+
+    entity->kind = kind;
+    entity->core = core;
+    list_init(&entity->node);
+    list_init(&entity->reap.node);
+    for (int i = 0; i < ENTITY_LINKS; i++)
+        list_init(&entity->links[i]);
+    memcpy(entity_row_of(entity), row, entity_row(kind)->record->size);
+
+    put_in_order(registry, entity);
+    map_put_id(&registry->by_id, id_of(entity), entity);
+    name = name_of(entity);
+    if (name)
+        map_put_text(&registry->by_name, name, entity);
+    registry->count++;
+    related_put(core, entity);
+    if (id_of(entity) > core->last_id)
+        core->last_id = id_of(entity);
+    return entity;
+}
+
+static void unname(struct registry *registry, struct entity *entity)
+{
+    const char *name = name_of(entity);
+
+    if (name && map_get_text(&registry->by_name, name) == entity)
+        (void)map_take_text(&registry->by_name, name);
+}
+
+static void entity_set(struct entity *entity, const void *row)
+{
+    struct registry *registry = &entity->core->of[entity->kind];
+    const struct live_kind *kind = live_kind(entity->kind);
+    size_t size = entity_row(entity->kind)->record->size;
+    union row *was = berth_new(union row);
+    const char *name;
+
+    memcpy(was, entity_row_of(entity), size);
+    unname(registry, entity);
+    related_take(entity->core, entity);
+    memcpy(entity_row_of(entity), row, size);
+    name = name_of(entity);
+    if (name)
+        map_put_text(&registry->by_name, name, entity);
+    related_put(entity->core, entity);
+    if (kind->changed)
+        kind->changed(entity, was);
+    berth_wipe_free(was, sizeof(*was));
+}
+
+static void entity_drop(struct entity *entity)
+{
+    struct registry *registry = &entity->core->of[entity->kind];
+    const struct live_kind *kind = live_kind(entity->kind);
+
+    unname(registry, entity);
+    related_take(entity->core, entity);
+    (void)map_take_id(&registry->by_id, id_of(entity));
+    list_remove(&entity->node);
+    registry->count--;
+    entity->dropped = true;
+    if (kind->dropped)
+        kind->dropped(entity);
+    if (!entity->pins)
+        soon_add(entity->core->timers, &entity->reap, reap);
+}
+
+/* ---- the core ---- */
+
+void core_free(struct core *core)
+{
+    if (!core)
+        return;
+    /* Dropped entities that wait for the end of the turn go with it. */
+    soon_run(core->timers);
+    for (int kind = 0; kind < ENTITY_KINDS; kind++) {
+        list_each(&core->of[kind].all, node) {
+            struct entity *entity = entity_of(node);
+
+            if (live_kind(entity->kind)->dropped)
+                live_kind(entity->kind)->dropped(entity);
+        }
+    }
+    for (int kind = 0; kind < ENTITY_KINDS; kind++) {
+        list_each(&core->of[kind].all, node)
+            entity_free(entity_of(node));
+        map_clear(&core->of[kind].by_id);
+        map_clear(&core->of[kind].by_name);
+    }
+    related_free(core->related);
+    presence_book_free(core->presence);
+    free(core);
+}
+
+uint64_t core_next_id(struct core *core)
+{
+    return ++core->last_id;
+}
+
+int core_load(struct core *core, enum entity_kind kind, const void *row, struct berth_error *reterr)
+{
+    struct entity *entity;
+    uint64_t id;
+
+    memcpy(&id, row, sizeof(id));
+    if (!id)
+        return berth_fail(reterr, BERTH_E_STORE, "a row of '%s' has no id", entity_row(kind)->table);
+    if (core_find(core, kind, id))
+        return berth_fail(reterr, BERTH_E_STORE, "'%s' has two rows with id %llu",
+                          entity_row(kind)->table, (unsigned long long)id);
+    entity = entity_make(core, kind, row);
+    if (live_kind(kind)->made)
+        live_kind(kind)->made(entity, true);
+    return 0;
+}
+
+static void apply_one(struct core *core, const struct change *change)
+{
+    struct entity *entity = core_find(core, change->kind, change->row.id);
+
+    switch (change->verb) {
+    case CHANGE_ADD:
+        if (entity) /* the store refuses a second row with the same id */
+            abort();
+        entity = entity_make(core, change->kind, &change->row);
+        if (live_kind(change->kind)->made)
+            live_kind(change->kind)->made(entity, false);
+        return;
+    case CHANGE_SET:
+        if (entity)
+            entity_set(entity, &change->row);
+        return;
+    case CHANGE_DROP:
+        if (entity)
+            entity_drop(entity);
+        return;
+    }
+}
+
+void core_apply(struct core *core, struct changes *changes)
+{
+    if (changes->rev > core->rev)
+        core->rev = changes->rev;
+    for (size_t i = 0; i < changes->count; i++)
+        apply_one(core, changes->at[i]);
+    /* Only now: a listener sees the decision whole. */
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct notice notice = { .kind = NOTICE_CHANGED,
+                                       .entity = changes->at[i]->kind,
+                                       .id = changes->at[i]->row.id,
+                                       .verb = changes->at[i]->verb,
+                                       .rev = changes->rev };
+
+        core_announce(core, &notice);
+    }
+    changes_free(changes);
+}
+
+struct entity *core_find(struct core *core, enum entity_kind kind, uint64_t id)
+{
+    return id ? map_get_id(&core->of[kind].by_id, id) : NULL;
+}
+
+struct entity *core_find_name(struct core *core, enum entity_kind kind, const char *name)
+{
+    return *name ? map_get_text(&core->of[kind].by_name, name) : NULL;
+}
+
+void core_listen(struct core *core, struct notice_listener *listener)
+{
+    list_append(&core->listeners, &listener->node);
+}
+
+void core_announce(struct core *core, const struct notice *notice)
+{
+    list_each(&core->listeners, node) {
+        struct notice_listener *listener = list_entry(node, struct notice_listener, node);
+
+        listener->heard(listener, notice);
+    }
+}

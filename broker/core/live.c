@@ -1,0 +1,198 @@
+/* live.c - what each kind of entity has beside its row: how it begins and how it goes. */
+#include "core/live.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/live_kind.h"
+#include "core/presence.h"
+
+/* ---- hosts, pools, desktops ---- */
+
+static void host_made(struct entity *entity, bool loaded)
+{
+    struct host *host = container_of(entity, struct host, base);
+
+    (void)loaded;
+    host->state = host_DOWN;
+    host->state_since_ms = entity->core->timers->mono_ms;
+}
+
+static void pool_made(struct entity *entity, bool loaded)
+{
+    struct pool *pool = container_of(entity, struct pool, base);
+
+    (void)loaded;
+    list_init(&pool->waiting);
+}
+
+static void take_over_row(struct desktop *desktop)
+{
+    if (desktop->row.port == 0)
+        return;
+    (void)snprintf(desktop->address, sizeof(desktop->address), "%s", desktop->row.address);
+    desktop->port = (int)desktop->row.port;
+}
+
+static void desktop_made(struct entity *entity, bool loaded)
+{
+    struct desktop *desktop = container_of(entity, struct desktop, base);
+
+    list_init(&desktop->wanting);
+    list_init(&desktop->on_host);
+    desktop->state_since_ms = entity->core->timers->mono_ms;
+    if (desktop->row.quarantined)
+        desktop->state = desktop_QUARANTINED;
+    else if (!desktop->row.host_id)
+        desktop->state = desktop_OFF; /* an existing machine: nothing is known until it is probed */
+    else
+        desktop->state = loaded ? desktop_LOST : desktop_PLANNED;
+    take_over_row(desktop);
+    (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
+                   desktop->row.fingerprint);
+}
+
+static void desktop_changed(struct entity *entity, const void *was)
+{
+    struct desktop *desktop = container_of(entity, struct desktop, base);
+    const struct row_desktop *old = was;
+
+    if (old->port != desktop->row.port || strcmp(old->address, desktop->row.address) != 0)
+        take_over_row(desktop);
+    if (strcmp(old->fingerprint, desktop->row.fingerprint) != 0)
+        (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
+                       desktop->row.fingerprint);
+    if (desktop->row.quarantined && !old->quarantined)
+        desktop_set_state(desktop, desktop_QUARANTINED, desktop->row.reason);
+}
+
+/* ---- terminals, sessions, connections ---- */
+
+static void terminal_made(struct entity *entity, bool loaded)
+{
+    struct terminal *terminal = container_of(entity, struct terminal, base);
+
+    (void)loaded;
+    terminal->presence = presence_new(terminal);
+}
+
+static void terminal_changed(struct entity *entity, const void *was)
+{
+    struct terminal *terminal = container_of(entity, struct terminal, base);
+    const struct row_terminal *old = was;
+
+    if (old->state != terminal->row.state)
+        log_event(EV_TERMINAL_STATE, "terminal", terminal->row.name, "from",
+                  terminal_state_names[old->state], "to",
+                  terminal_state_names[terminal->row.state], "why", terminal->row.reason);
+    if (terminal->row.state == terminal_REVOKED && old->state != terminal_REVOKED)
+        presence_revoke(terminal->presence, "the terminal was revoked");
+}
+
+static void terminal_dropped(struct entity *entity)
+{
+    struct terminal *terminal = container_of(entity, struct terminal, base);
+
+    presence_free(terminal->presence);
+    terminal->presence = NULL;
+}
+
+static void session_changed(struct entity *entity, const void *was)
+{
+    struct session *session = container_of(entity, struct session, base);
+    const struct row_session *old = was;
+
+    if (old->state != session->row.state)
+        log_event(EV_SESSION_STATE, "session", session->row.id, "from",
+                  session_state_names[old->state], "to", session_state_names[session->row.state],
+                  "epoch", session->row.epoch, "why", session->row.reason);
+}
+
+static void session_made(struct entity *entity, bool loaded)
+{
+    struct session *session = container_of(entity, struct session, base);
+
+    if (!loaded)
+        log_event(EV_SESSION_STATE, "session", session->row.id, "to",
+                  session_state_names[session->row.state], "epoch", session->row.epoch, "why",
+                  session->row.reason);
+}
+
+static void session_dropped(struct entity *entity)
+{
+    struct session *session = container_of(entity, struct session, base);
+
+    timer_stop(entity->core->timers, &session->limit);
+}
+
+static void connection_changed(struct entity *entity, const void *was)
+{
+    struct connection *connection = container_of(entity, struct connection, base);
+    const struct row_connection *old = was;
+
+    if (old->state != connection->row.state)
+        log_event(EV_CONNECTION_STATE, "connection", connection->row.id, "session",
+                  connection->row.session_id, "from", connection_state_names[old->state], "to",
+                  connection_state_names[connection->row.state], "why", connection->row.reason);
+}
+
+static void assignment_changed(struct entity *entity, const void *was)
+{
+    struct assignment *assignment = container_of(entity, struct assignment, base);
+    const struct row_assignment *old = was;
+
+    if (old->state != assignment->row.state)
+        log_event(EV_ASSIGNMENT_STATE, "assignment", assignment->row.id, "desktop",
+                  assignment->row.desktop_id, "from", assignment_state_names[old->state], "to",
+                  assignment_state_names[assignment->row.state], "why", assignment->row.reason);
+}
+
+static void command_changed(struct entity *entity, const void *was)
+{
+    struct command *command = container_of(entity, struct command, base);
+    const struct row_command *old = was;
+
+    if (old->state != command->row.state)
+        log_event(EV_COMMAND_STATE, "command", command->row.id, "from",
+                  command_state_names[old->state], "to", command_state_names[command->row.state],
+                  "why", command->row.result);
+}
+
+/* ---- the table ---- */
+
+/* clang-format off */
+#define KIND(name_, ...) \
+    [ENTITY_##name_] = { .size = sizeof(struct name_), .row_offset = offsetof(struct name_, row), __VA_ARGS__ }
+static const struct live_kind kinds[ENTITY_KINDS] = {
+    KIND(site),
+    KIND(place),
+    KIND(host, .made = host_made),
+    KIND(image),
+    KIND(image_version),
+    KIND(pool, .made = pool_made),
+    KIND(desktop, .made = desktop_made, .changed = desktop_changed),
+    KIND(slot),
+    KIND(terminal, .made = terminal_made, .changed = terminal_changed, .dropped = terminal_dropped),
+    KIND(identity),
+    KIND(invitation),
+    KIND(profile),
+    KIND(command, .changed = command_changed),
+    KIND(user),
+    KIND(badge),
+    KIND(group),
+    KIND(membership),
+    KIND(entitlement),
+    KIND(assignment, .changed = assignment_changed),
+    KIND(session, .made = session_made, .changed = session_changed, .dropped = session_dropped),
+    KIND(connection, .changed = connection_changed),
+    KIND(admin),
+    KIND(token),
+};
+#undef KIND
+/* clang-format on */
+
+const struct live_kind *live_kind(enum entity_kind kind)
+{
+    return &kinds[kind];
+}

@@ -1,0 +1,416 @@
+/* presence.c - promises with a deadline, and what follows from their end. */
+#include "core/presence.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/presence_guard.h"
+#include "core/related.h"
+
+#define SAVE_EVERY_MS 1000
+#define TAKEOVER_WINDOW_MS 60000
+
+static struct presence_book *book_of(const struct presence *presence)
+{
+    return presence->terminal->base.core->presence;
+}
+
+static struct berth_timers *timers_of(const struct presence *presence)
+{
+    return presence->terminal->base.core->timers;
+}
+
+static void set_state(struct presence *presence, enum presence_state next, const char *why)
+{
+    struct core *core = presence->terminal->base.core;
+    enum presence_state was = presence->state;
+    const struct notice notice = { .kind = NOTICE_OBSERVED,
+                                   .entity = ENTITY_terminal,
+                                   .id = presence->terminal->row.id };
+
+    if (was == next)
+        return;
+    if (!presence_may_move(was, next)) {
+        log_event(EV_STATE_FORBIDDEN, "terminal", presence->terminal->row.name, "from",
+                  presence_state_names[was], "to", presence_state_names[next], "why", why);
+        return;
+    }
+    if (was == presence_ABSENT)
+        core->presence->present++;
+    if (next == presence_ABSENT)
+        core->presence->present--;
+    presence->state = next;
+    presence->since_ms = core->timers->mono_ms;
+    log_event(EV_PRESENCE_STATE, "terminal", presence->terminal->row.name, "from",
+              presence_state_names[was], "to", presence_state_names[next], "why", why);
+    core_announce(core, &notice);
+}
+
+/* ---- remembering ---- */
+
+static void flush(struct berth_timer *timer)
+{
+    struct presence_book *book = container_of(timer, struct presence_book, flush);
+    struct presence_fact facts[PRESENCE_BATCH];
+    struct list *node;
+    size_t count = 0;
+
+    while (count < PRESENCE_BATCH && (node = list_shift(&book->unsaved)) != NULL) {
+        const struct presence *presence = list_entry(node, struct presence, unsaved);
+        int64_t age_ms = book->core->timers->mono_ms - presence->received_ms;
+
+        facts[count++] = (struct presence_fact){
+            .terminal_id = presence->terminal->row.id,
+            .hash = presence->hash,
+            .granted_ms = presence->state == presence_ABSENT ? 0 : presence->granted_ms,
+            .seen_ms = book->core->timers->wall_ms - age_ms,
+        };
+    }
+    if (book->save && count)
+        book->save(book->context, facts, count);
+    if (!list_empty(&book->unsaved)) /* the rest in the next turn: no long callbacks */
+        timer_start(book->core->timers, &book->flush, 0, flush);
+}
+
+static void note_unsaved(struct presence *presence)
+{
+    struct presence_book *book = book_of(presence);
+
+    if (!list_linked(&presence->unsaved))
+        list_append(&book->unsaved, &presence->unsaved);
+    if (!timer_armed(&book->flush))
+        timer_start(book->core->timers, &book->flush, SAVE_EVERY_MS, flush);
+}
+
+struct presence_book *presence_book_new(struct core *core)
+{
+    struct presence_book *book = berth_new(struct presence_book);
+
+    book->core = core;
+    list_init(&book->unsaved);
+    list_init(&book->guards);
+    return book;
+}
+
+void presence_book_free(struct presence_book *book)
+{
+    if (!book)
+        return;
+    timer_stop(book->core->timers, &book->flush);
+    guards_free(book);
+    free(book);
+}
+
+struct presence *presence_new(struct terminal *terminal)
+{
+    struct presence *presence = berth_new(struct presence);
+
+    presence->terminal = terminal;
+    presence->state = presence_ABSENT;
+    presence->since_ms = terminal->base.core->timers->mono_ms;
+    list_init(&presence->node);
+    list_init(&presence->unsaved);
+    return presence;
+}
+
+void presence_free(struct presence *presence)
+{
+    struct berth_timers *timers;
+
+    if (!presence)
+        return;
+    timers = timers_of(presence);
+    if (presence->state != presence_ABSENT)
+        book_of(presence)->present--;
+    guard_let_go(presence);
+    list_remove(&presence->unsaved);
+    timer_stop(timers, &presence->next);
+    timer_stop(timers, &presence->grace);
+    free(presence);
+}
+
+/* ---- deadlines ---- */
+
+void presence_give_up(struct presence *presence, const char *why)
+{
+    timer_stop(timers_of(presence), &presence->next);
+    timer_stop(timers_of(presence), &presence->grace);
+    /* Ids never come back: nobody can renew an empty one. */
+    presence->id[0] = '\0';
+    presence->hash[0] = '\0';
+    set_state(presence, presence_ABSENT, why);
+    note_unsaved(presence);
+}
+
+static void deadline_over(struct berth_timer *timer)
+{
+    struct presence *presence = container_of(timer, struct presence, next);
+
+    if (guard_holds(book_of(presence), presence))
+        return;
+    presence_give_up(presence, "its deadline passed");
+}
+
+static void silent(struct berth_timer *timer)
+{
+    struct presence *presence = container_of(timer, struct presence, next);
+    struct core *core = presence->terminal->base.core;
+
+    timer_start(core->timers, &presence->next, presence->granted_ms - core->limits.suspect_ms,
+                deadline_over);
+    set_state(presence, presence_SUSPECT, "nothing was heard");
+}
+
+/* The deadline counts from now; what was promised before does not matter any more. */
+static void arm(struct presence *presence)
+{
+    struct core *core = presence->terminal->base.core;
+
+    if (presence->granted_ms > core->limits.suspect_ms)
+        timer_start(core->timers, &presence->next, core->limits.suspect_ms, silent);
+    else
+        timer_start(core->timers, &presence->next, presence->granted_ms, deadline_over);
+}
+
+static void link_lost(struct berth_timer *timer)
+{
+    struct presence *presence = container_of(timer, struct presence, grace);
+    struct core *core = presence->terminal->base.core;
+    int64_t left_ms;
+
+    if (presence->state != presence_PRESENT || !timer_armed(&presence->next))
+        return;
+    /* What is left until the deadline, read from the armed timer because stalls have moved it. */
+    left_ms = core->timers->heap[presence->next.place - 1].deadline_ms - core->timers->mono_ms;
+    if (presence->granted_ms > core->limits.suspect_ms)
+        left_ms += presence->granted_ms - core->limits.suspect_ms;
+    timer_start(core->timers, &presence->next, left_ms, deadline_over);
+    set_state(presence, presence_SUSPECT, "its connection broke");
+}
+
+void presence_link(struct presence *presence, bool linked)
+{
+    struct core *core = presence->terminal->base.core;
+
+    presence->linked = linked;
+    if (linked)
+        timer_stop(core->timers, &presence->grace);
+    else if (presence->state == presence_PRESENT)
+        timer_start(core->timers, &presence->grace, core->limits.link_grace_ms, link_lost);
+}
+
+/* ---- messages ---- */
+
+static int64_t clamp(int64_t want_ms, int64_t given_ms)
+{
+    if (want_ms == 0)
+        return given_ms;
+    if (want_ms < PRESENCE_MIN_MS)
+        return PRESENCE_MIN_MS;
+    return want_ms > PRESENCE_MAX_MS ? PRESENCE_MAX_MS : want_ms;
+}
+
+int64_t presence_spread_ms(const struct presence_book *book)
+{
+    const struct core_limits *limits = &book->core->limits;
+    int64_t threads = limits->link_threads > 0 ? limits->link_threads : 1;
+    int64_t spread;
+
+    if (limits->reconnect_spread_ms > 0)
+        return limits->reconnect_spread_ms;
+    spread = (int64_t)book->present * limits->handshake_us * 3 / 2 / threads / 1000;
+    if (spread < 1000)
+        return 1000;
+    return spread > 60000 ? 60000 : spread;
+}
+
+static void new_id(struct presence *presence)
+{
+    struct core *core = presence->terminal->base.core;
+
+    random_hex(core->random, presence->id, 16);
+    core->digest(presence->id, presence->hash);
+    presence->issued_ms = core->timers->mono_ms;
+}
+
+static void grant(struct presence *presence, int64_t want_ms, struct presence_grant *ret)
+{
+    struct core *core = presence->terminal->base.core;
+    int64_t renew_ms;
+
+    presence->granted_ms = clamp(want_ms, core->limits.grant_ms);
+    presence->received_ms = core->timers->mono_ms;
+    guard_let_go(presence);
+    timer_stop(core->timers, &presence->grace);
+    arm(presence);
+    set_state(presence, presence_PRESENT, "it announced itself");
+    note_unsaved(presence);
+
+    renew_ms = core->limits.renew_ms;
+    if (renew_ms > presence->granted_ms / 3)
+        renew_ms = presence->granted_ms / 3;
+    /* +-10 %, drawn for every message, so that terminals that started together drift apart. */
+    renew_ms += (int64_t)random_below(core->random, (uint64_t)(renew_ms / 5 + 1)) - renew_ms / 10;
+    (void)snprintf(ret->id, sizeof(ret->id), "%s", presence->id);
+    ret->expires_in_ms = presence->granted_ms;
+    ret->renew_after_ms = renew_ms;
+    ret->reconnect_spread_ms = presence_spread_ms(core->presence);
+}
+
+static void count_takeover(struct presence *presence)
+{
+    int64_t now = timers_of(presence)->mono_ms;
+
+    if (presence->takeovers == 0 || now - presence->takeovers_since_ms > TAKEOVER_WINDOW_MS) {
+        presence->takeovers = 0;
+        presence->takeovers_since_ms = now;
+    }
+    presence->takeovers++;
+    if (presence->takeovers == PRESENCE_TAKEOVERS + 1)
+        log_event(EV_KEY_CLONED, "terminal", presence->terminal->row.name, "takeovers",
+                  presence->takeovers);
+}
+
+/* Does the terminal continue what we know of it? After a restart only the hash is known. */
+static bool continues(const struct presence *presence, const char *resume_id)
+{
+    char hash[72];
+
+    if (!*resume_id || !*presence->hash)
+        return false;
+    presence->terminal->base.core->digest(resume_id, hash);
+    return strcmp(hash, presence->hash) == 0;
+}
+
+bool presence_announce(struct presence *presence, int64_t want_ms, const char *resume_id,
+                       struct presence_grant *ret)
+{
+    bool took_over = false;
+
+    if ((presence->state == presence_PRESENT || presence->state == presence_SUSPECT) &&
+        !continues(presence, resume_id)) {
+        took_over = true;
+        count_takeover(presence);
+    }
+    new_id(presence);
+    presence->seq = 0;
+    presence->linked = true;
+    grant(presence, want_ms, ret);
+    return took_over;
+}
+
+static enum presence_answer heard(struct presence *presence, const char *id, int64_t seq)
+{
+    if (!*presence->id || strcmp(presence->id, id) != 0) {
+        book_of(presence)->unknown++;
+        return PRESENCE_UNKNOWN;
+    }
+    if (seq <= presence->seq) {
+        book_of(presence)->stale++;
+        return PRESENCE_IGNORED;
+    }
+    presence->seq = seq;
+    return PRESENCE_GRANTED;
+}
+
+enum presence_answer presence_renew(struct presence *presence, const char *id, int64_t seq,
+                                    int64_t want_ms, struct presence_grant *ret)
+{
+    enum presence_answer answer = heard(presence, id, seq);
+
+    if (answer != PRESENCE_GRANTED)
+        return answer;
+    if (timers_of(presence)->mono_ms - presence->issued_ms > PRESENCE_ID_AGE_MS)
+        new_id(presence);
+    grant(presence, want_ms, ret);
+    return PRESENCE_GRANTED;
+}
+
+enum presence_answer presence_bye(struct presence *presence, const char *id, int64_t seq)
+{
+    enum presence_answer answer = heard(presence, id, seq);
+
+    if (answer == PRESENCE_GRANTED) {
+        presence->granted_ms = 0;
+        presence->received_ms = timers_of(presence)->mono_ms;
+        guard_let_go(presence);
+        presence_give_up(presence, "it said goodbye");
+    }
+    return answer;
+}
+
+void presence_revoke(struct presence *presence, const char *why)
+{
+    guard_let_go(presence);
+    presence_give_up(presence, why);
+}
+
+void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms)
+{
+    struct core *core = presence->terminal->base.core;
+
+    if (granted_ms <= 0 || presence->state != presence_ABSENT)
+        return;
+    (void)snprintf(presence->hash, sizeof(presence->hash), "%s", hash);
+    presence->granted_ms = clamp(granted_ms, core->limits.grant_ms);
+    presence->received_ms = core->timers->mono_ms;
+    set_state(presence, presence_PRESUMED, "it was present before the broker started");
+    /* The spread of the fleet that is about to come back, of which this one is a part. */
+    timer_start(core->timers, &presence->next,
+                presence->granted_ms + presence_spread_ms(core->presence), deadline_over);
+}
+
+void presence_screen(struct presence *presence, enum screen_state screen, int64_t input_idle_ms)
+{
+    presence->screen = screen;
+    presence->input_idle_ms = input_idle_ms;
+}
+
+/* ---- users ---- */
+
+const char *const user_presence_names[] = { "gone", "unknown", "away", "present", NULL };
+
+static enum user_presence seen_at(const struct presence *presence)
+{
+    int64_t silent_ms = timers_of(presence)->mono_ms - presence->received_ms;
+
+    switch (presence->state) {
+    case presence_PRESENT:
+        if (presence->screen == screen_state_LOCKED || presence->screen == screen_state_BLANK)
+            return USER_AWAY;
+        return presence->input_idle_ms + silent_ms > USER_AWAY_AFTER_MS ? USER_AWAY : USER_PRESENT;
+    case presence_SUSPECT:
+    case presence_PRESUMED:
+        return USER_UNKNOWN;
+    case presence_ABSENT:
+    case presence_NO_STATE:
+    case presence_STATES_END:
+        return USER_GONE;
+    }
+    return USER_GONE;
+}
+
+void user_presence(struct core *core, uint64_t user_id, struct user_where *ret)
+{
+    int64_t newest = -1;
+
+    *ret = (struct user_where){ .presence = USER_GONE };
+    list_each(related_to(core, SESSIONS_OF_USER, user_id), node) {
+        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+        const struct session *session = container_of(entity, struct session, base);
+        const struct connection *connection = connection_of(core, session->row.id);
+        const struct terminal *terminal;
+
+        if (!connection || connection->row.started_ms < newest)
+            continue;
+        terminal = terminal_find(core, connection->row.terminal_id);
+        if (!terminal)
+            continue;
+        newest = connection->row.started_ms;
+        ret->presence = seen_at(terminal->presence);
+        ret->terminal_id = terminal->row.id;
+        ret->session_id = session->row.id;
+        ret->age_ms = core->timers->mono_ms - terminal->presence->received_ms;
+    }
+}

@@ -1,0 +1,146 @@
+/* presence_guard.c - holding terminals of a site that vanished together. */
+#include "core/presence_guard.h"
+
+#include "berth/log.h"
+
+struct guard {
+    struct list node;
+    struct presence_book *book;
+    uint64_t site_id;
+    bool holding;
+    struct list held;
+    size_t lost;           /* given up lately: within the present window */
+    int64_t lost_since_ms;
+    struct berth_timer pace;
+};
+
+static uint64_t site_of(const struct presence *presence)
+{
+    struct place *place = place_find(presence->terminal->base.core, presence->terminal->row.place_id);
+
+    return place ? place->row.site_id : 0;
+}
+
+static struct guard *guard_of(struct presence_book *book, uint64_t site_id)
+{
+    struct guard *guard;
+
+    list_each(&book->guards, node) {
+        guard = list_entry(node, struct guard, node);
+        if (guard->site_id == site_id)
+            return guard;
+    }
+    guard = berth_new(struct guard);
+    guard->book = book;
+    guard->site_id = site_id;
+    list_init(&guard->held);
+    list_append(&book->guards, &guard->node);
+    return guard;
+}
+
+void guards_free(struct presence_book *book)
+{
+    struct list *node;
+
+    while ((node = list_shift(&book->guards)) != NULL) {
+        struct guard *guard = list_entry(node, struct guard, node);
+
+        timer_stop(book->core->timers, &guard->pace);
+        free(guard);
+    }
+}
+
+static void relax(struct guard *guard)
+{
+    if (!list_empty(&guard->held))
+        return;
+    guard->holding = false;
+    timer_stop(guard->book->core->timers, &guard->pace);
+}
+
+void guard_let_go(struct presence *presence)
+{
+    if (!presence->held)
+        return;
+    presence->held = false;
+    list_remove(&presence->node);
+    /* The site may have changed meanwhile with the terminal's place: whoever holds nothing any more relaxes. */
+    list_each(&presence->terminal->base.core->presence->guards, node)
+        relax(list_entry(node, struct guard, node));
+}
+
+static void give_up_one(struct berth_timer *timer)
+{
+    struct guard *guard = container_of(timer, struct guard, pace);
+    struct presence *presence;
+
+    if (list_empty(&guard->held))
+        return;
+    timer_start(guard->book->core->timers, &guard->pace, GUARD_PACE_MS, give_up_one);
+    presence = list_entry(guard->held.next, struct presence, node);
+    guard_let_go(presence);
+    presence_give_up(presence, "it stayed away after its site had vanished");
+}
+
+/* Armed timers know their deadline, stalls included. */
+static int64_t left_ms(const struct berth_timers *timers, const struct berth_timer *timer)
+{
+    return timers->heap[timer->place - 1].deadline_ms - timers->mono_ms;
+}
+
+/* Will this one be absent within the window, unless it is heard of? A terminal that is still PRESENT becomes suspect first. */
+static bool is_going(const struct berth_timers *timers, const struct presence *other)
+{
+    if (other->state != presence_SUSPECT && other->state != presence_PRESUMED)
+        return false;
+    return timer_armed(&other->next) && left_ms(timers, &other->next) <= GUARD_WINDOW_MS;
+}
+
+static bool too_many(struct guard *guard, const struct presence *presence)
+{
+    struct core *core = guard->book->core;
+    size_t going = guard->lost + 1; /* and the one whose deadline has just passed */
+    size_t there = guard->lost;
+
+    list_each(core_all(core, ENTITY_terminal), node) {
+        struct entity *entity = entity_of(node);
+        const struct presence *other = container_of(entity, struct terminal, base)->presence;
+
+        if (other->state == presence_ABSENT || site_of(other) != guard->site_id)
+            continue;
+        there++;
+        if (other != presence && is_going(core->timers, other))
+            going++;
+    }
+    return going >= GUARD_MIN && going * 100 > there * GUARD_PERCENT;
+}
+
+static void hold(struct guard *guard, struct presence *presence)
+{
+    if (!guard->holding) {
+        guard->holding = true;
+        guard->book->holds++;
+        timer_start(guard->book->core->timers, &guard->pace, GUARD_HOLD_MS, give_up_one);
+        log_event(EV_PRESENCE_HELD, "site", guard->site_id, "terminal",
+                  presence->terminal->row.name);
+    }
+    presence->held = true;
+    list_append(&guard->held, &presence->node);
+}
+
+bool guard_holds(struct presence_book *book, struct presence *presence)
+{
+    struct guard *guard = guard_of(book, site_of(presence));
+    int64_t now = book->core->timers->mono_ms;
+
+    if (now - guard->lost_since_ms > GUARD_WINDOW_MS) {
+        guard->lost = 0;
+        guard->lost_since_ms = now;
+    }
+    if (guard->holding || too_many(guard, presence)) {
+        hold(guard, presence);
+        return true;
+    }
+    guard->lost++;
+    return false;
+}

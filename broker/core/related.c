@@ -1,0 +1,210 @@
+/* related.c - the table of indexes and its upkeep. */
+#include "core/related.h"
+
+#include <string.h>
+
+typedef bool counts_fn(const union row *row);
+
+static bool assignment_counts(const union row *row)
+{
+    return row->assignment.state == assignment_OPEN;
+}
+
+static bool session_counts(const union row *row)
+{
+    return row->session.state != session_ENDED;
+}
+
+static bool connection_counts(const union row *row)
+{
+    return row->connection.state != connection_ENDED;
+}
+
+static bool command_counts(const union row *row)
+{
+    return row->command.state == command_QUEUED || row->command.state == command_SENT ||
+           row->command.state == command_ACKED;
+}
+
+struct related_row {
+    enum entity_kind kind;
+    int link; /* which of entity.links: different for the indexes of one kind */
+    size_t offset;
+    counts_fn *counts; /* NULL: always */
+};
+
+/* clang-format off */
+#define BY(kind_, link_, member, counts_) { ENTITY_##kind_, (link_), offsetof(struct row_##kind_, member), (counts_) }
+static const struct related_row table[RELATED_KINDS] = {
+    [SLOTS_OF_DESKTOP]        = BY(slot,        0, desktop_id,    NULL),
+    [IDENTITIES_OF_TERMINAL]  = BY(identity,    0, terminal_id,   NULL),
+    [DESKTOPS_OF_POOL]        = BY(desktop,     0, pool_id,       NULL),
+    [DESKTOPS_OF_HOST]        = BY(desktop,     1, host_id,       NULL),
+    [VERSIONS_OF_IMAGE]       = BY(image_version, 0, image_id,    NULL),
+    [MEMBERSHIPS_OF_USER]     = BY(membership,  0, user_id,       NULL),
+    [BADGES_OF_USER]          = BY(badge,       0, user_id,       NULL),
+    [ENTITLEMENTS_OF_POOL]    = BY(entitlement, 0, pool_id,       NULL),
+    [COMMANDS_OF_TERMINAL]    = BY(command,     0, terminal_id,   command_counts),
+    [ASSIGNMENTS_OF_DESKTOP]  = BY(assignment,  0, desktop_id,    assignment_counts),
+    [ASSIGNMENTS_OF_USER]     = BY(assignment,  1, user_id,       assignment_counts),
+    [SESSIONS_OF_ASSIGNMENT]  = BY(session,     0, assignment_id, session_counts),
+    [SESSIONS_OF_USER]        = BY(session,     1, user_id,       session_counts),
+    [SESSIONS_OF_POOL]        = BY(session,     2, pool_id,       session_counts),
+    [CONNECTIONS_OF_SESSION]  = BY(connection,  0, session_id,    connection_counts),
+    [CONNECTIONS_AT_TERMINAL] = BY(connection,  1, terminal_id,   connection_counts),
+    [TERMINALS_OF_PLACE]      = BY(terminal,    0, place_id,      NULL),
+};
+#undef BY
+
+struct text_row {
+    enum entity_kind kind;
+    size_t offset;
+};
+static const struct text_row texts[RELATED_TEXTS] = {
+    [IDENTITY_BY_KEY]     = { ENTITY_identity,   offsetof(struct row_identity, key_hash) },
+    [DESKTOP_BY_UUID]     = { ENTITY_desktop,    offsetof(struct row_desktop, uuid) },
+    [INVITATION_BY_TOKEN] = { ENTITY_invitation, offsetof(struct row_invitation, token_hash) },
+    [BADGE_BY_UID]        = { ENTITY_badge,      offsetof(struct row_badge, uid_hash) },
+    [TOKEN_BY_HASH]       = { ENTITY_token,      offsetof(struct row_token, token_hash) },
+};
+/* clang-format on */
+
+/* Everything that refers to one id. */
+struct bucket {
+    struct list entities;
+};
+
+struct related {
+    struct map by[RELATED_KINDS]; /* id -> struct bucket */
+    struct map text[RELATED_TEXTS];
+    struct list none; /* the empty answer */
+};
+
+struct related *related_new(struct berth_random *random)
+{
+    struct related *related = berth_new(struct related);
+
+    for (int i = 0; i < RELATED_KINDS; i++)
+        map_init(&related->by[i], random_map_key(random));
+    for (int i = 0; i < RELATED_TEXTS; i++)
+        map_init(&related->text[i], random_map_key(random));
+    list_init(&related->none);
+    return related;
+}
+
+void related_free(struct related *related)
+{
+    if (!related)
+        return;
+    for (int i = 0; i < RELATED_KINDS; i++) {
+        for (size_t at = 0; at < related->by[i].capacity; at++)
+            if (related->by[i].slots[at].hash)
+                free(related->by[i].slots[at].value);
+        map_clear(&related->by[i]);
+    }
+    for (int i = 0; i < RELATED_TEXTS; i++)
+        map_clear(&related->text[i]);
+    free(related);
+}
+
+static uint64_t id_at(const struct entity *entity, size_t offset)
+{
+    uint64_t id;
+
+    memcpy(&id, (const char *)entity_row_of_const(entity) + offset, sizeof(id));
+    return id;
+}
+
+static void put_into(struct related *related, int by, struct entity *entity)
+{
+    uint64_t id = id_at(entity, table[by].offset);
+    struct bucket *bucket;
+
+    if (!id)
+        return;
+    bucket = map_get_id(&related->by[by], id);
+    if (!bucket) {
+        bucket = berth_new(struct bucket);
+        list_init(&bucket->entities);
+        map_put_id(&related->by[by], id, bucket);
+    }
+    list_append(&bucket->entities, &entity->links[table[by].link]);
+}
+
+static void take_from(struct related *related, int by, struct entity *entity)
+{
+    struct list *link = &entity->links[table[by].link];
+    uint64_t id = id_at(entity, table[by].offset);
+    struct bucket *bucket;
+
+    if (!list_linked(link))
+        return;
+    list_remove(link);
+    bucket = map_get_id(&related->by[by], id);
+    if (bucket && list_empty(&bucket->entities))
+        free(map_take_id(&related->by[by], id));
+}
+
+void related_put(struct core *core, struct entity *entity)
+{
+    const void *row = entity_row_of(entity);
+
+    for (int by = 0; by < RELATED_KINDS; by++)
+        if (table[by].kind == entity->kind && (!table[by].counts || table[by].counts(row)))
+            put_into(core->related, by, entity);
+    for (int by = 0; by < RELATED_TEXTS; by++) {
+        const char *text = (const char *)row + texts[by].offset;
+
+        if (texts[by].kind == entity->kind && *text)
+            map_put_text(&core->related->text[by], text, entity);
+    }
+}
+
+void related_take(struct core *core, struct entity *entity)
+{
+    const void *row = entity_row_of(entity);
+
+    for (int by = 0; by < RELATED_KINDS; by++)
+        if (table[by].kind == entity->kind)
+            take_from(core->related, by, entity);
+    for (int by = 0; by < RELATED_TEXTS; by++) {
+        const char *text = (const char *)row + texts[by].offset;
+
+        if (texts[by].kind == entity->kind && *text &&
+            map_get_text(&core->related->text[by], text) == entity)
+            (void)map_take_text(&core->related->text[by], text);
+    }
+}
+
+struct list *related_to(struct core *core, enum related_by by, uint64_t id)
+{
+    struct bucket *bucket = id ? map_get_id(&core->related->by[by], id) : NULL;
+
+    return bucket ? &bucket->entities : &core->related->none;
+}
+
+struct entity *related_at(enum related_by by, struct list *node)
+{
+    return container_of(node - table[by].link, struct entity, links);
+}
+
+struct entity *related_first(struct core *core, enum related_by by, uint64_t id)
+{
+    struct list *list = related_to(core, by, id);
+
+    return list_empty(list) ? NULL : related_at(by, list->next);
+}
+
+size_t related_count(struct core *core, enum related_by by, uint64_t id)
+{
+    size_t count = 0;
+
+    list_each(related_to(core, by, id), node)
+        count++;
+    return count;
+}
+
+struct entity *related_by_text(struct core *core, enum related_text by, const char *text)
+{
+    return *text ? map_get_text(&core->related->text[by], text) : NULL;
+}
