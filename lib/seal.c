@@ -1,0 +1,74 @@
+/* seal.c - AES-256-GCM and HMAC-SHA-256. A sealed text is nonce (12), cipher text, tag (16). */
+#include "berth/seal.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#define NONCE 12
+#define TAG 16
+
+_Static_assert(NONCE + TAG == SEAL_EXTRA, "what sealing adds");
+
+static void context_freep(EVP_CIPHER_CTX **context)
+{
+    EVP_CIPHER_CTX_free(*context);
+}
+
+int seal_close(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text, size_t size,
+               unsigned char *out, struct berth_error *reterr)
+{
+    berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    int length = 0;
+    int tail = 0;
+
+    if (size > INT32_MAX - SEAL_EXTRA)
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "too large to seal");
+
+    random_fill(random, out, NONCE);
+    if (!context || EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, out) != 1 ||
+        EVP_EncryptUpdate(context, out + NONCE, &length, text, (int)size) != 1 ||
+        EVP_EncryptFinal_ex(context, out + NONCE + length, &tail) != 1 ||
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG, out + NONCE + size) != 1)
+        return berth_fail(reterr, BERTH_E_INTERNAL, "sealing failed");
+    return 0;
+}
+
+int seal_open(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size, void *out,
+              struct berth_error *reterr)
+{
+    berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    unsigned char tag[TAG];
+    unsigned char *plain = out;
+    int length = 0;
+    int tail = 0;
+
+    if (size < SEAL_EXTRA || size > INT32_MAX)
+        return berth_fail(reterr, BERTH_E_DENIED, "this is no sealed text");
+
+    memcpy(tag, sealed + size - TAG, TAG);
+    if (!context || EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, sealed) != 1 ||
+        EVP_DecryptUpdate(context, plain, &length, sealed + NONCE, (int)(size - SEAL_EXTRA)) != 1 ||
+        EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG, tag) != 1 ||
+        EVP_DecryptFinal_ex(context, plain + length, &tail) != 1) {
+        /* What did not authenticate is not handed out. */
+        explicit_bzero(out, size - SEAL_EXTRA);
+        return berth_fail(reterr, BERTH_E_DENIED, "the seal does not hold");
+    }
+    return 0;
+}
+
+void seal_hmac_hex(const unsigned char key[SEAL_KEY], const void *data, size_t size, char hex[72])
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char digest[32];
+    unsigned length = 0;
+
+    if (!HMAC(EVP_sha256(), key, SEAL_KEY, data, size, digest, &length))
+        abort();
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hex[64] = '\0';
+}
