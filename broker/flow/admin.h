@@ -38,22 +38,33 @@ int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity
                uint64_t id, struct op *op) berth_must_check;
 
 enum desktop_act {
-    DESKTOP_RESTART,    /* switched off and on again; its session, if any, is disconnected */
-    DESKTOP_REFRESH,    /* its disk made anew; refused while a session is on it */
+    DESKTOP_START,      /* its machine up and answering */
+    DESKTOP_STOP,       /* its machine off */
+    DESKTOP_RESTART,    /* off and on again */
+    DESKTOP_REFRESH,    /* its disk made anew; what is on it is lost */
     DESKTOP_QUARANTINE, /* kept out of hand-out; a session on it goes on */
     DESKTOP_RELEASE,    /* out of quarantine */
-    DESKTOP_DELETE,     /* machine and disk deleted; refused while a session is on it or it is dedicated to a user */
+    DESKTOP_DELETE,     /* machine, disk and row deleted; refused while it belongs to a user */
 };
 
-/* Completes when it is decided (quarantine, release) or the machine has done it (restart, refresh, delete). */
-int admin_desktop(struct rooms *rooms, const struct admin_actor *actor, uint64_t desktop_id,
-                  enum desktop_act act, const char *why, struct op *op) berth_must_check;
+struct desktop_wish {
+    uint64_t desktop_id;
+    enum desktop_act act;
+    bool force; /* stop, restart, refresh: also under a session, which ends with its machine or is disconnected */
+    const char *why;
+};
+
+/* Completes when it is decided (quarantine, release) or the machine has done it (start, stop, restart, refresh, delete).
+ * Errors: STATE (a session is on it and `force` is not set), HOST, HOST_DOWN, UNSUPPORTED (manual desktops).
+ */
+int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
+                  const struct desktop_wish *wish, struct op *op) berth_must_check;
 
 /* End a session for good (completes when ENDING is durable and the terminal was told), or take it off its screen. */
 int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor, uint64_t session_id,
-                           struct op *op) berth_must_check;
+                           const char *why, struct op *op) berth_must_check;
 int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *actor,
-                             uint64_t session_id, struct op *op) berth_must_check;
+                             uint64_t session_id, const char *why, struct op *op) berth_must_check;
 
 int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
                     enum host_duty duty, struct op *op) berth_must_check;
