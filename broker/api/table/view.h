@@ -1,0 +1,40 @@
+/* view.h - the answers of views.def as C structs and as descriptions.
+ *
+ * Room api, the part that berthctl stands on too: tables only, no I/O.
+ */
+#ifndef BERTH_API_TABLE_VIEW_H
+#define BERTH_API_TABLE_VIEW_H
+
+#include "berth/kinds.h"
+#include "berth/record.h"
+#include "berth/state.h"
+
+/* clang-format off */
+#define VIEW(name, sentence) struct view_##name {
+#define VIEW_END(name) };
+#define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
+#define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct view_##sub member[cap];
+#include "api/views.def"
+#undef VIEW
+#undef VIEW_END
+#undef FIELD
+#undef LIST
+
+#define VIEW(name, sentence) extern const struct record view_##name##_record;
+#define VIEW_END(name)
+#define FIELD(record, kind, member, arg, see, unit, sentence)
+#define LIST(record, member, sub, cap, see, sentence)
+#include "api/views.def"
+#undef VIEW
+#undef VIEW_END
+#undef FIELD
+#undef LIST
+/* clang-format on */
+
+/* All of them, in the order of the table; NULL after the last. */
+extern const struct record *const view_all[];
+
+/* NULL when there is none of this name. */
+const struct record *view_named(const char *name);
+
+#endif
