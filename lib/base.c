@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 /* Plain write(2): there is no memory left to format anything. */
-static berth_noreturn void out_of_memory(void)
+void berth_out_of_memory(void)
 {
     static const char sentence[] = "berth: out of memory; ending, nothing acknowledged is lost\n";
 
@@ -18,7 +18,7 @@ void *berth_alloc(size_t size)
     void *memory = calloc(1, size ? size : 1);
 
     if (!memory)
-        out_of_memory();
+        berth_out_of_memory();
     return memory;
 }
 
@@ -27,7 +27,7 @@ void *berth_alloc_array(size_t count, size_t size)
     size_t product;
 
     if (__builtin_mul_overflow(count, size, &product))
-        out_of_memory();
+        berth_out_of_memory();
     return berth_alloc(product);
 }
 
@@ -36,7 +36,7 @@ void *berth_realloc(void *old, size_t size)
     void *memory = realloc(old, size ? size : 1);
 
     if (!memory)
-        out_of_memory();
+        berth_out_of_memory();
     return memory;
 }
 

@@ -37,6 +37,7 @@ struct changes {
     struct audit_note audit;
     char request_id[64]; /* idempotency: same id twice has the effect of one; empty = none */
     uint64_t rev;        /* given by the commit: rev of the last change */
+    bool repeated;       /* given by the commit: request_id came before; the effect is there, nothing is applied again */
 };
 
 struct changes *changes_new(const char *actor, const char *role, const char *action);

@@ -253,6 +253,10 @@ void core_apply(struct core *core, struct changes *changes)
 {
     if (changes->rev > core->rev)
         core->rev = changes->rev;
+    if (changes->repeated) {
+        changes_free(changes);
+        return;
+    }
     for (size_t i = 0; i < changes->count; i++)
         apply_one(core, changes->at[i]);
     /* Only now: a listener sees the decision whole. */

@@ -39,6 +39,9 @@ void *berth_alloc(size_t size) __attribute__((malloc, alloc_size(1), returns_non
 void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), returns_nonnull));
 char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 
+/* The end for want of memory, for libraries that tell instead of ending. */
+berth_noreturn void berth_out_of_memory(void);
+
 #define berth_new(type) ((type *)berth_alloc(sizeof(type)))
 #define berth_new_array(type, count) ((type *)berth_alloc_array((count), sizeof(type)))
 
