@@ -95,7 +95,10 @@ static int wait_allowed(struct berth_loop *loop, int64_t most_ms)
 {
     int64_t wait = uv_backend_timeout(&loop->uv);
     int64_t next = timers_next(&loop->timers);
+    int64_t passed = clock_mono_ms() - loop->timers.mono_ms; /* since the turn's time was set */
 
+    if (next > 0)
+        next = next > passed ? next - passed : 0;
     if (next >= 0 && (wait < 0 || next < wait))
         wait = next;
     if (most_ms >= 0 && (wait < 0 || most_ms < wait))
@@ -148,7 +151,10 @@ void loop_turn(struct berth_loop *loop, int64_t wait_ms)
     loop->timers.wall_ms = clock_wall_ms();
 
     (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
-    timers_advance(&loop->timers, clock_mono_ms(), clock_wall_ms());
+    /* As of the wait's end, not as of now: what became due while the callbacks ran is judged in the next turn, after
+     * its news has been read and after a stall has moved it.
+     */
+    timers_advance(&loop->timers, loop->timers.mono_ms, loop->timers.wall_ms);
     look_for_slow(loop);
 }
 

@@ -1,0 +1,192 @@
+/* The pool: results by value, BUSY when full, cancel is silent, the end completes what waits. */
+#include <unistd.h>
+
+#include "berth/offload.h"
+#include "test.h"
+
+static struct berth_loop loop;
+static struct offload *offload;
+static int released;
+static int delivered;
+static int work_ms;
+
+struct sum {
+    struct offload_job job;
+    int a, b, result;
+    int *ret;
+    bool fails;
+};
+
+static int add(struct offload_job *job, struct berth_error *error)
+{
+    struct sum *sum = container_of(job, struct sum, job);
+
+    if (work_ms)
+        (void)usleep((unsigned)work_ms * 1000);
+    if (sum->fails)
+        return berth_fail(error, BERTH_E_DENIED, "%d and %d do not mix", sum->a, sum->b);
+    sum->result = sum->a + sum->b;
+    return 0;
+}
+
+static void hand_out(struct offload_job *job, int result)
+{
+    struct sum *sum = container_of(job, struct sum, job);
+
+    delivered++;
+    if (result == 0)
+        *sum->ret = sum->result;
+}
+
+static void let_go(struct offload_job *job)
+{
+    released++;
+    free(container_of(job, struct sum, job));
+}
+
+static struct offload_job *sum_new(int a, int b, int *ret)
+{
+    struct sum *sum = berth_new(struct sum);
+
+    sum->a = a;
+    sum->b = b;
+    sum->ret = ret;
+    sum->job.work = add;
+    sum->job.deliver = hand_out;
+    sum->job.release = let_go;
+    return &sum->job;
+}
+
+struct asked {
+    struct op op;
+    int done, result;
+};
+
+static void asked_done(struct op *op, int result)
+{
+    struct asked *asked = container_of(op, struct asked, op);
+
+    asked->done++;
+    asked->result = result;
+}
+
+static void begin(int threads, size_t queue, int ms)
+{
+    released = delivered = 0;
+    work_ms = ms;
+    EXPECT_OK(loop_init(&loop, NULL));
+    offload = offload_new(&loop, threads, queue);
+}
+
+static void end(void)
+{
+    offload_free(offload);
+    loop_close(&loop);
+}
+
+TEST(offload, a_result_comes_by_value_on_the_loop)
+{
+    struct asked asked = { 0 };
+    int result = 0;
+
+    begin(2, 4, 0);
+    op_init(&asked.op, &loop.timers, asked_done);
+    EXPECT_OK(offload_begin(offload, sum_new(2, 3, &result), &asked.op));
+    EXPECT_INT(asked.done, 0);
+    while (!asked.done)
+        loop_turn(&loop, 1000);
+    EXPECT_INT(asked.result, 0);
+    EXPECT_INT(result, 5);
+    EXPECT_INT(released, 1);
+    end();
+}
+
+TEST(offload, a_failure_brings_its_sentence)
+{
+    struct asked asked = { 0 };
+    struct offload_job *job;
+    int result = 0;
+
+    begin(1, 4, 0);
+    op_init(&asked.op, &loop.timers, asked_done);
+    job = sum_new(2, 3, &result);
+    container_of(job, struct sum, job)->fails = true;
+    EXPECT_OK(offload_begin(offload, job, &asked.op));
+    while (!asked.done)
+        loop_turn(&loop, 1000);
+    EXPECT_ERR(asked.result, BERTH_E_DENIED);
+    EXPECT_STR(asked.op.error.text, "2 and 3 do not mix");
+    end();
+}
+
+TEST(offload, a_full_queue_says_busy_and_leaves_the_job_with_the_caller)
+{
+    struct asked asked[4] = { 0 };
+    struct offload_job *extra;
+    int result = 0;
+    int began = 0;
+
+    begin(1, 2, 50);
+    for (int i = 0; i < 4; i++)
+        op_init(&asked[i].op, &loop.timers, asked_done);
+    EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
+    while (offload_waiting(offload) > 0)
+        (void)usleep(1000); /* the thread has taken the first */
+    for (int i = 1; i < 3; i++)
+        began += offload_begin(offload, sum_new(1, 1, &result), &asked[i].op) == 0;
+    EXPECT_INT(began, 2);
+    extra = sum_new(1, 1, &result);
+    EXPECT_ERR(offload_begin(offload, extra, &asked[3].op), BERTH_E_BUSY);
+    EXPECT_SAYS(asked[3].op.error.text, "2 jobs are waiting already");
+    free(container_of(extra, struct sum, job));
+    while (asked[0].done + asked[1].done + asked[2].done < 3)
+        loop_turn(&loop, 1000);
+    EXPECT(offload_job_ms(offload) >= 45);
+    end();
+}
+
+TEST(offload, cancel_is_silent_for_waiting_and_for_running_jobs)
+{
+    struct asked asked[2] = { 0 };
+    int result = 0;
+
+    begin(1, 4, 80);
+    for (int i = 0; i < 2; i++) {
+        op_init(&asked[i].op, &loop.timers, asked_done);
+        EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
+        while (i == 0 && offload_waiting(offload) > 0)
+            (void)usleep(1000);
+    }
+    op_cancel(&asked[1].op);
+    EXPECT_INT(released, 1); /* it never ran */
+    op_cancel(&asked[0].op);
+    while (released < 2)
+        loop_turn(&loop, 1000);
+    EXPECT_INT(asked[0].done + asked[1].done, 0);
+    EXPECT_INT(delivered, 0);
+    EXPECT_INT(result, 0);
+    end();
+}
+
+TEST(offload, the_end_finishes_what_runs_and_completes_what_waits)
+{
+    struct asked asked[3] = { 0 };
+    int result = 0;
+
+    begin(1, 4, 60);
+    for (int i = 0; i < 3; i++) {
+        op_init(&asked[i].op, &loop.timers, asked_done);
+        EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
+        while (i == 0 && offload_waiting(offload) > 0)
+            (void)usleep(1000);
+    }
+    offload_free(offload);
+    EXPECT_INT(asked[0].result, 0);
+    EXPECT_INT(asked[0].done, 1);
+    EXPECT_ERR(asked[1].result, BERTH_E_CLOSING);
+    EXPECT_ERR(asked[2].result, BERTH_E_CLOSING);
+    EXPECT_INT(released, 3);
+    loop_close(&loop);
+}
+
+TEST_MAIN()
