@@ -1,0 +1,364 @@
+/* domain_xml.c - a pool's template becomes one machine's description. */
+#include "domain_xml.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "xml.h"
+
+#define QEMU_SPACE "http://libvirt.org/schemas/domain/qemu/1.0"
+#define PORT_MAX 65535
+
+/* ---- parts of the tree ---- */
+
+static void set_os(xmlNode *domain, const struct virt_args *args)
+{
+    xmlNode *os = xml_child_made(domain, "os");
+
+    if (args->kernel[0])
+        xml_set_text(xml_child_made(os, "kernel"), args->kernel);
+    if (args->initrd[0])
+        xml_set_text(xml_child_made(os, "initrd"), args->initrd);
+}
+
+static void set_size(xmlNode *domain, const struct virt_args *args)
+{
+    char text[24];
+
+    if (args->memory_mib) {
+        xmlNode *memory = xml_child_made(domain, "memory");
+
+        (void)snprintf(text, sizeof(text), "%" PRId64, args->memory_mib);
+        xml_set(memory, "unit", "MiB");
+        xml_set_text(memory, text);
+        xml_drop(xml_child(domain, "currentMemory", NULL));
+    }
+    if (args->vcpus) {
+        xmlNode *vcpu = xml_child_made(domain, "vcpu");
+
+        (void)snprintf(text, sizeof(text), "%" PRId64, args->vcpus);
+        xml_set_text(vcpu, text);
+        xml_unset(vcpu, "current");
+        /* A topology that does not multiply to the new number would be refused. */
+        xml_drop(xml_child(xml_child(domain, "cpu", NULL), "topology", NULL));
+        xml_drop(xml_child(domain, "vcpus", NULL));
+    }
+}
+
+/* The first disk that is a disk: a template may have a CD-ROM before it. */
+static xmlNode *main_disk(xmlNode *devices)
+{
+    xmlNode *disk = xml_child(devices, "disk", NULL);
+
+    while (disk && !xml_is(disk, "device", "disk") && xmlHasProp(disk, BAD_CAST "device"))
+        disk = xml_next(disk);
+    return disk;
+}
+
+static int set_disk(xmlNode *devices, const struct virt_args *args, struct berth_error *reterr)
+{
+    xmlNode *disk;
+    xmlNode *source;
+
+    if (!args->volume[0])
+        return 0;
+    disk = main_disk(devices);
+    if (!disk)
+        return berth_fail(reterr, BERTH_E_INVALID, "the template has no <disk device='disk'>");
+
+    xml_set(disk, "type", "volume");
+    xml_drop(xml_child(disk, "source", NULL));
+    xml_drop(xml_child(disk, "backingStore", NULL));
+    source = xml_add(disk, "source");
+    xml_set(source, "pool", args->storage);
+    xml_set(source, "volume", args->volume);
+    return 0;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Each machine its own hardware address, the same one whenever it is made: five bytes of the UUID
+ * behind 0x52, which marks a locally given unicast address. libvirt's own choice has three random
+ * bytes, too few for 10,000 desktops.
+ */
+static void hardware_address(const char *uuid, unsigned index, char mac[18])
+{
+    unsigned bytes[5] = { 0 };
+    size_t digits = 0;
+
+    for (const char *at = uuid; *at && digits < 10; at++) {
+        if (hex_digit(*at) < 0)
+            continue;
+        bytes[digits / 2] = bytes[digits / 2] << 4 | (unsigned)hex_digit(*at);
+        digits++;
+    }
+    (void)snprintf(mac, 18, "52:%02x:%02x:%02x:%02x:%02x", bytes[0] & 0xff, bytes[1] & 0xff,
+                   bytes[2] & 0xff, bytes[3] & 0xff, (bytes[4] + index) & 0xff);
+}
+
+static void set_interfaces(xmlNode *devices, const struct virt_args *args)
+{
+    unsigned index = 0;
+    char mac[18];
+
+    for (xmlNode *face = xml_child(devices, "interface", NULL); face; face = xml_next(face)) {
+        hardware_address(args->uuid, index++, mac);
+        xml_set(xml_child_made(face, "mac"), "address", mac);
+        xml_drop(xml_child(face, "target", NULL)); /* a device name of the host, one each */
+    }
+}
+
+/* Only QEMU has such a channel; the test driver takes QEMU's XML as it is. */
+static void set_channel(const xmlNode *domain, xmlNode *devices)
+{
+    xmlNode *channel = xml_child(devices, "channel", NULL);
+    xmlNode *target;
+
+    if (!xml_is(domain, "type", "qemu") && !xml_is(domain, "type", "kvm"))
+        return;
+    for (; channel; channel = xml_next(channel)) {
+        if (xml_is(xml_child(channel, "target", NULL), "name", AGENT_CHANNEL))
+            return;
+    }
+    channel = xml_add(devices, "channel");
+    xml_set(channel, "type", "unix");
+    target = xml_add(channel, "target");
+    xml_set(target, "type", "virtio");
+    xml_set(target, "name", AGENT_CHANNEL);
+}
+
+static void set_metadata(xmlNode *domain, const struct virt_args *args, int64_t guest_port)
+{
+    xmlNode *metadata = xml_child_made(domain, "metadata");
+    xmlNode *desktop;
+
+    xml_drop(xml_child(metadata, "desktop", DESKTOP_SPACE));
+    desktop = xml_add(metadata, "desktop");
+    xmlSetNs(desktop, xmlNewNs(desktop, BAD_CAST DESKTOP_SPACE, BAD_CAST "berth"));
+    xml_set_number(desktop, "id", args->desktop_id);
+    xml_set(desktop, "pool", args->pool);
+    xml_set(desktop, "storage", args->storage);
+    xml_set(desktop, "volume", args->volume);
+    xml_set_number(desktop, "forward-port", (uint64_t)args->forward_port);
+    xml_set_number(desktop, "guest-port", (uint64_t)guest_port);
+}
+
+/* ---- the forwarded port: hostfwd=tcp:ADDRESS:PORT-[GUEST]:GUEST-PORT inside QEMU's "user,"
+ * argument ---- */
+
+#define FORWARD "hostfwd=tcp:"
+
+struct forward {
+    const char *begin, *end; /* the whole option */
+    const char *address;     /* of the host; ends at address_end */
+    const char *address_end;
+};
+
+/* The last ':' between two places, or NULL. */
+static const char *last_colon(const char *begin, const char *end)
+{
+    while (end > begin) {
+        if (*--end == ':')
+            return end;
+    }
+    return NULL;
+}
+
+static bool number_is(const char *begin, const char *end, int64_t wanted)
+{
+    int64_t value = 0;
+
+    if (begin == end || end - begin > 5)
+        return false;
+    for (const char *at = begin; at < end; at++) {
+        if (*at < '0' || *at > '9')
+            return false;
+        value = value * 10 + (*at - '0');
+    }
+    return value == wanted;
+}
+
+/* The option of `value` that leads to the guest's port. */
+static bool find_forward(const char *value, int64_t guest_port, struct forward *ret)
+{
+    for (const char *at = value; (at = strstr(at, FORWARD)); at += strlen(FORWARD)) {
+        const char *address = at + strlen(FORWARD);
+        const char *end = address + strcspn(address, ",");
+        const char *dash = memchr(address, '-', (size_t)(end - address));
+        const char *host_colon = dash ? last_colon(address, dash) : NULL;
+        const char *guest_colon = dash ? last_colon(dash, end) : NULL;
+
+        if (!host_colon || !guest_colon || !number_is(guest_colon + 1, end, guest_port))
+            continue;
+        *ret = (struct forward){
+            .begin = at, .end = end, .address = address, .address_end = host_colon
+        };
+        return true;
+    }
+    return false;
+}
+
+/* QEMU's argument with the host's port in it. The address that the template chose is kept; without
+ * one the port is reachable from the host itself only.
+ */
+static char *forward_argument(const char *value, int64_t port, int64_t guest_port)
+{
+    static const char loopback[] = "127.0.0.1";
+    struct forward old = { .begin = value + strlen(value),
+                           .end = "",
+                           .address = loopback,
+                           .address_end = loopback + strlen(loopback) };
+    bool found = find_forward(value, guest_port, &old);
+    size_t room = strlen(value) + 64;
+    char *made = berth_alloc(room);
+
+    (void)snprintf(made, room, "%.*s%s" FORWARD "%.*s:%" PRId64 "-:%" PRId64 "%s",
+                   (int)(old.begin - value), value, found ? "" : ",",
+                   (int)(old.address_end - old.address), old.address, port, guest_port, old.end);
+    return made;
+}
+
+static int set_forward(xmlNode *domain, int64_t port, int64_t guest_port,
+                       struct berth_error *reterr)
+{
+    xmlNode *argument = xml_child(xml_child(domain, "commandline", QEMU_SPACE), "arg", QEMU_SPACE);
+    char value[1024];
+
+    if (!port)
+        return 0;
+    for (; argument; argument = xml_next(argument)) {
+        xml_get(argument, "value", value, sizeof(value));
+        if (strncmp(value, "user,", 5) == 0) {
+            char *made = forward_argument(value, port, guest_port);
+
+            xml_set(argument, "value", made);
+            free(made);
+            return 0;
+        }
+    }
+    return berth_fail(reterr, BERTH_E_INVALID,
+                      "the template has no <qemu:arg value='user,...'> to forward a port with");
+}
+
+/* ---- the doors ---- */
+
+int domain_xml_make(const char *template, size_t size, const struct virt_args *args, char **ret,
+                    struct berth_error *reterr)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = NULL;
+    int64_t guest_port = args->guest_port ? args->guest_port : RDP_PORT;
+    xmlNode *domain;
+    xmlNode *devices;
+    int r;
+
+    doc = xml_parse(template, size, XML_TEMPLATE_MAX, "domain", reterr);
+    if (!doc)
+        return reterr ? reterr->code : BERTH_E_INVALID;
+
+    domain = xmlDocGetRootElement(doc);
+    devices = xml_child_made(domain, "devices");
+    xml_set_text(xml_child_made(domain, "name"), args->name);
+    xml_set_text(xml_child_made(domain, "uuid"), args->uuid);
+    xml_unset(domain, "id");
+    set_size(domain, args);
+    if (args->kernel[0] || args->initrd[0])
+        set_os(domain, args);
+    set_interfaces(devices, args);
+    set_channel(domain, devices);
+    set_metadata(domain, args, guest_port);
+    r = set_disk(devices, args, reterr);
+    if (r < 0)
+        return r;
+    r = set_forward(domain, args->forward_port, guest_port, reterr);
+    if (r < 0)
+        return r;
+
+    *ret = xml_text(doc);
+    return 0;
+}
+
+int domain_xml_boot(const char *xml, size_t size, const struct virt_args *args, char **ret,
+                    struct berth_error *reterr)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "domain", reterr);
+
+    if (!doc)
+        return reterr ? reterr->code : BERTH_E_INVALID;
+    set_os(xmlDocGetRootElement(doc), args);
+    *ret = xml_text(doc);
+    return 0;
+}
+
+static void read_agent(const xmlNode *domain, struct domain_facts *ret)
+{
+    const xmlNode *channel = xml_child(xml_child(domain, "devices", NULL), "channel", NULL);
+
+    for (; channel; channel = xml_next(channel)) {
+        const xmlNode *target = xml_child(channel, "target", NULL);
+
+        if (xml_is(target, "name", AGENT_CHANNEL) && xml_is(target, "state", "connected"))
+            ret->agent_up = true;
+    }
+}
+
+int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
+                    struct berth_error *reterr)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "domain", reterr);
+    const xmlNode *domain;
+    const xmlNode *desktop;
+
+    *ret = (struct domain_facts){ 0 };
+    if (!doc)
+        return reterr ? reterr->code : BERTH_E_INVALID;
+
+    domain = xmlDocGetRootElement(doc);
+    read_agent(domain, ret);
+    desktop = xml_child(xml_child(domain, "metadata", NULL), "desktop", DESKTOP_SPACE);
+    ret->desktop_id = xml_get_number(desktop, "id", INT64_MAX);
+    if (!ret->desktop_id)
+        return 0; /* without a number it is nobody's: a machine of somebody else */
+
+    ret->ours = true;
+    xml_get(desktop, "pool", ret->pool, sizeof(ret->pool));
+    xml_get(desktop, "storage", ret->storage, sizeof(ret->storage));
+    xml_get(desktop, "volume", ret->volume, sizeof(ret->volume));
+    ret->forward_port = (int64_t)xml_get_number(desktop, "forward-port", PORT_MAX);
+    ret->guest_port = (int64_t)xml_get_number(desktop, "guest-port", PORT_MAX);
+    return 0;
+}
+
+char *volume_xml_make(const char *name, const char *backing, uint64_t capacity_bytes)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
+    xmlNode *volume = xmlNewNode(NULL, BAD_CAST "volume");
+    xmlNode *target;
+    xmlNode *below;
+    char text[24];
+
+    (void)xmlDocSetRootElement(doc, volume);
+    xml_set_text(xml_add(volume, "name"), name);
+    if (capacity_bytes) {
+        xmlNode *capacity = xml_add(volume, "capacity");
+
+        (void)snprintf(text, sizeof(text), "%" PRIu64, capacity_bytes);
+        xml_set(capacity, "unit", "bytes");
+        xml_set_text(capacity, text);
+    }
+    target = xml_add(volume, "target");
+    xml_set(xml_add(target, "format"), "type", "qcow2");
+    /* Without it libvirt makes qcow2 of version 2. */
+    xml_set_text(xml_add(target, "compat"), "1.1");
+    below = xml_add(volume, "backingStore");
+    xml_set_text(xml_add(below, "path"), backing);
+    xml_set(xml_add(below, "format"), "type", "qcow2");
+    return xml_text(doc);
+}

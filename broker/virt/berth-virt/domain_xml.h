@@ -1,0 +1,58 @@
+/* domain_xml.h - descriptions of machines: made from a pool's template, read back from a
+ * hypervisor.
+ *
+ * Room virt (berth-virt). Thread: any. Pure: text in, text out. Values are set as nodes of the
+ * template's tree, never pasted as strings. What berth-virt must know again later (whose machine it
+ * is, its disk, its port) stands in the domain's own metadata, under a namespace of ours, so that a
+ * host can be adopted without asking anybody:
+ *
+ *     <metadata><berth:desktop xmlns:berth="urn:berth:desktop:1" id="7" pool="ward-3"
+ * storage="berth" volume="berth-7.qcow2" forward-port="40007" guest-port="3389"/></metadata>
+ */
+#ifndef BERTH_VIRT_DOMAIN_XML_H
+#define BERTH_VIRT_DOMAIN_XML_H
+
+#include "berth/error.h"
+
+#include "virt/virt.h"
+
+#define DESKTOP_SPACE "urn:berth:desktop:1"
+#define AGENT_CHANNEL "org.qemu.guest_agent.0"
+
+/* Port of RDP inside a guest when nobody says otherwise. */
+#define RDP_PORT 3389
+
+/* The domain for args (uuid, name, desktop_id, pool, storage, volume, kernel, initrd, memory_mib,
+ * vcpus, forward_port, guest_port) from a template's text. What args leave empty stays as the
+ * template has it.
+ *
+ * ret: XML to be freed with free().
+ * Errors: INVALID (the template is not XML of a <domain>, or has nothing to forward a port with),
+ * TOO_LARGE.
+ */
+int domain_xml_make(const char *template, size_t size, const struct virt_args *args, char **ret,
+                    struct berth_error *reterr) berth_must_check;
+
+/* A domain's own description with another kernel and initial RAM disk (args: kernel, initrd; empty
+ * ones stay). */
+int domain_xml_boot(const char *xml, size_t size, const struct virt_args *args, char **ret,
+                    struct berth_error *reterr) berth_must_check;
+
+struct domain_facts {
+    bool ours; /* it has our metadata; all but agent_up is zero without it */
+    uint64_t desktop_id;
+    char pool[64], storage[64], volume[80];
+    int64_t forward_port, guest_port;
+    bool agent_up; /* the guest agent has its channel open */
+};
+
+/* What a domain's description says. Errors: INVALID, TOO_LARGE. */
+int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
+                    struct berth_error *reterr) berth_must_check;
+
+/* A linked clone: an overlay `name` on the qcow2 file `backing`. capacity_bytes 0: the backing
+ * file's own. To be freed with free().
+ */
+char *volume_xml_make(const char *name, const char *backing, uint64_t capacity_bytes);
+
+#endif

@@ -1,0 +1,51 @@
+/* errand.h - one call on its way through berth-virt: what is asked, of which connection, and what
+ * came of it.
+ *
+ * Room virt (berth-virt). Thread: the lane that carries it out; owned by one thread at a time.
+ */
+#ifndef BERTH_VIRT_ERRAND_H
+#define BERTH_VIRT_ERRAND_H
+
+#include <libvirt/libvirt.h>
+
+#include "berth/list.h"
+
+#include "virt/virt.h"
+
+struct out;
+
+struct errand {
+    struct list node;
+    uint64_t id; /* berthd's number */
+    enum virt_call call;
+    virConnectPtr connection; /* the lane's */
+    struct out *out;          /* for calls that answer with several frames */
+    bool events;              /* open: life-cycle events were registered */
+    struct virt_args args;
+    struct virt_result result;
+    struct berth_error error;
+};
+
+/* Carries out a call; 0, or a code with errand->error filled. Safe to repeat. */
+typedef int errand_fn(struct errand *errand);
+
+errand_fn survey_host, survey_list, survey_inspect, survey_address, survey_orphans;
+errand_fn machine_create, machine_start, machine_stop, machine_refresh, machine_delete;
+errand_fn guest_ping, guest_password, guest_fingerprint, guest_state, guest_sign_off;
+
+errand_fn *errand_function(enum virt_call call);
+
+/* Wipe and free. */
+void errand_free(struct errand *errand);
+void errand_freep(struct errand **errand); /* for berth_cleanup */
+
+/* ---- helpers shared by the calls ---- */
+
+/* The domain of args.uuid; NOT_FOUND when the host does not know it. Free with virDomainFree. */
+int errand_domain(struct errand *errand, virDomainPtr *ret) berth_must_check;
+void errand_domain_freep(virDomainPtr *domain); /* for berth_cleanup */
+
+/* Does it run (also: paused, on its way down)? 1, 0 or a code. */
+int errand_is_active(struct errand *errand, virDomainPtr domain) berth_must_check;
+
+#endif

@@ -1,0 +1,25 @@
+/* fault.h - libvirt's failures in Berth's words.
+ *
+ * Room virt (berth-virt). Thread: the one whose libvirt call has just failed. libvirt's errors are
+ * judged by code and domain together: code 38 of the RPC domain is a lost connection, of the
+ * storage domain a full disk.
+ */
+#ifndef BERTH_VIRT_FAULT_H
+#define BERTH_VIRT_FAULT_H
+
+#include "berth/error.h"
+
+/* libvirt prints to standard error unless told otherwise; call once. */
+void fault_setup(void);
+
+/* Code of errors.def for a libvirt error. */
+int fault_class(int code, int domain);
+
+/* Fill `reterr` from this thread's last libvirt error as "what: 'libvirt's sentence'" and return
+ * its class. */
+int fault(struct berth_error *reterr, const char *format, ...) berth_printf(2, 3);
+
+/* Is the last libvirt error of this thread this one? (VIR_ERR_...) */
+bool fault_is(int code);
+
+#endif

@@ -1,0 +1,266 @@
+/* guest.c - calls into a guest through its agent: password, small files, the end of a session. */
+#include "guest.h"
+
+#include <ctype.h>
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/virterror.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "berth/json.h"
+
+#include "base64.h"
+#include "errand.h"
+#include "fault.h"
+
+/* The agent may take this long for one answer; below the limit of the call. */
+#define AGENT_ANSWER_S 3
+
+/* The sign-off program may take this long; together with one answer below the limit of the call. */
+#define SIGN_OFF_MS 6500
+#define SIGN_OFF_LOOK_MS 200
+
+#define FILE_MAX_BYTES 4096
+#define AGENT_JSON_DEPTH 8
+
+/* The domain, with a bound on how long its agent may be silent (where the driver knows such a
+ * bound). */
+static int agent_domain(struct errand *errand, virDomainPtr *ret)
+{
+    int r = errand_domain(errand, ret);
+
+    if (r < 0)
+        return r;
+    (void)virDomainAgentSetResponseTimeout(*ret, AGENT_ANSWER_S, 0);
+    return 0;
+}
+
+/* The agent's own sentences come as plain internal errors; the words are glibc's and the agent runs
+ * in the C locale. */
+static bool is_absent(void)
+{
+    virErrorPtr last = virGetLastError();
+
+    return last && last->message && strstr(last->message, "No such file or directory");
+}
+
+static int agent_fault(struct errand *errand, const char *what, virDomainPtr domain)
+{
+    int r = fault(&errand->error, "%s of '%s'", what, virDomainGetName(domain));
+
+    /* Off: the agent cannot answer, and that is what the caller wants to know. */
+    if (r == BERTH_E_STATE || r == BERTH_E_HOST)
+        errand->error.code = r = BERTH_E_DESKTOP;
+    return r;
+}
+
+/* One command of the agent's protocol; `command` is taken over. The member "return" of its answer,
+ * or NULL. */
+static json_t *ask_agent(struct errand *errand, virDomainPtr domain, json_t *command)
+{
+    berth_cleanup(json_unrefp) json_t *answer = NULL;
+    char *text = json_text(command);
+    char *reply;
+
+    json_decref(command);
+    reply = virDomainQemuAgentCommand(domain, text, AGENT_ANSWER_S, 0);
+    free(text);
+    if (!reply)
+        return NULL;
+    answer = json_parse(reply, strlen(reply), AGENT_JSON_DEPTH, &errand->error);
+    free(reply);
+    return json_incref(json_object_get(answer, "return"));
+}
+
+int guest_ping(struct errand *errand)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(json_unrefp) json_t *answer = NULL;
+    int r;
+
+    r = agent_domain(errand, &domain);
+    if (r < 0)
+        return r;
+    answer = ask_agent(errand, domain, json_pack("{s:s}", "execute", "guest-ping"));
+    return answer ? 0 : agent_fault(errand, "guest agent", domain);
+}
+
+int guest_password(struct errand *errand)
+{
+    struct virt_args *args = &errand->args;
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    int r;
+
+    r = agent_domain(errand, &domain);
+    if (r < 0)
+        return r;
+    r = virDomainSetUserPassword(domain, args->account, args->secret.text, 0);
+    secret_wipe(&args->secret);
+    return r < 0 ? agent_fault(errand, "password inside", domain) : 0;
+}
+
+/* ---- small files ---- */
+
+static json_t *open_command(const char *path)
+{
+    return json_pack("{s:s, s:{s:s, s:s}}", "execute", "guest-file-open", "arguments", "path", path,
+                     "mode", "r");
+}
+
+/* Read the first bytes of an open file into `text`, NUL-terminated. */
+static int read_open(struct errand *errand, virDomainPtr domain, json_int_t handle, char *text)
+{
+    berth_cleanup(json_unrefp) json_t *answer = NULL;
+    const char *coded;
+    long size;
+
+    answer = ask_agent(errand, domain,
+                       json_pack("{s:s, s:{s:I, s:i}}", "execute", "guest-file-read", "arguments",
+                                 "handle", handle, "count", FILE_MAX_BYTES));
+    if (!answer)
+        return agent_fault(errand, "reading inside", domain);
+    coded = json_string_value(json_object_get(answer, "buf-b64"));
+    size = coded ? base64_decode(coded, (unsigned char *)text, FILE_MAX_BYTES) : -1;
+    if (size < 0) {
+        return berth_fail(&errand->error, BERTH_E_DESKTOP,
+                          "the guest agent of '%s' answers nonsense", virDomainGetName(domain));
+    }
+    text[size] = '\0';
+    return 0;
+}
+
+/* text: FILE_MAX_BYTES + 1. NOT_FOUND when the guest has no such file. */
+static int read_file(struct errand *errand, virDomainPtr domain, const char *path, char *text)
+{
+    berth_cleanup(json_unrefp) json_t *handle = NULL;
+    int r;
+
+    handle = ask_agent(errand, domain, open_command(path));
+    if (!handle && is_absent()) {
+        return berth_fail(&errand->error, BERTH_E_NOT_FOUND, "'%s' has no file '%s'",
+                          virDomainGetName(domain), path);
+    }
+    if (!json_is_integer(handle))
+        return agent_fault(errand, "opening a file inside", domain);
+
+    r = read_open(errand, domain, json_integer_value(handle), text);
+    /* A handle that stays open is a leak inside the guest; that the file was read is not undone by
+     * it. */
+    json_decref(ask_agent(errand, domain,
+                          json_pack("{s:s, s:{s:I}}", "execute", "guest-file-close", "arguments",
+                                    "handle", json_integer_value(handle))));
+    return r;
+}
+
+/* Hexadecimal digits, as tools write them: with or without colons, in either case, with a line's
+ * end. */
+static bool take_fingerprint(const char *text, char *out, size_t size)
+{
+    size_t count = 0;
+
+    for (; *text && !isspace((unsigned char)*text); text++) {
+        if (*text == ':')
+            continue;
+        if (!isxdigit((unsigned char)*text) || count + 1 >= size)
+            return false;
+        out[count++] = (char)tolower((unsigned char)*text);
+    }
+    out[count] = '\0';
+    return count == 64;
+}
+
+int guest_fingerprint(struct errand *errand)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    char text[FILE_MAX_BYTES + 1];
+    int r;
+
+    r = agent_domain(errand, &domain);
+    if (r < 0)
+        return r;
+    r = read_file(errand, domain, GUEST_FINGERPRINT_FILE, text);
+    if (r < 0)
+        return r;
+    if (!take_fingerprint(text, errand->result.text, sizeof(errand->result.text))) {
+        return berth_fail(&errand->error, BERTH_E_DESKTOP,
+                          "'%s': its file '%s' does not hold a SHA-256", virDomainGetName(domain),
+                          GUEST_FINGERPRINT_FILE);
+    }
+    return 0;
+}
+
+int guest_state(struct errand *errand)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    char text[FILE_MAX_BYTES + 1];
+    int r;
+
+    r = agent_domain(errand, &domain);
+    if (r < 0)
+        return r;
+    r = read_file(errand, domain, GUEST_STATE_FILE, text);
+    if (r == BERTH_E_NOT_FOUND)
+        return 0; /* nobody has signed on since the start: the empty answer */
+    if (r < 0)
+        return r;
+    text[strcspn(text, "\r\n")] = '\0';
+    for (char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20 || (unsigned char)*at > 0x7e)
+            *at = '?'; /* written inside the guest: not to be trusted with control characters */
+    }
+    (void)snprintf(errand->result.text, sizeof(errand->result.text), "%.*s",
+                   (int)sizeof(errand->result.text) - 1, text);
+    return 0;
+}
+
+/* ---- the end of a session ---- */
+
+static int wait_for_end(struct errand *errand, virDomainPtr domain, json_int_t pid)
+{
+    const struct timespec pause = { .tv_nsec = SIGN_OFF_LOOK_MS * 1000000L };
+
+    for (int waited = 0; waited < SIGN_OFF_MS; waited += SIGN_OFF_LOOK_MS) {
+        berth_cleanup(json_unrefp) json_t *status = NULL;
+        json_int_t code;
+
+        status = ask_agent(
+            errand, domain,
+            json_pack("{s:s, s:{s:I}}", "execute", "guest-exec-status", "arguments", "pid", pid));
+        if (!status)
+            return agent_fault(errand, "sign-off inside", domain);
+        code = json_integer_value(json_object_get(status, "exitcode"));
+        if (json_is_true(json_object_get(status, "exited")) && code == 0)
+            return 0;
+        if (json_is_true(json_object_get(status, "exited"))) {
+            return berth_fail(&errand->error, BERTH_E_DESKTOP, "sign-off inside '%s' ended with %d",
+                              virDomainGetName(domain), (int)code);
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return berth_fail(&errand->error, BERTH_E_TIMEOUT, "sign-off inside '%s' goes on after %d ms",
+                      virDomainGetName(domain), SIGN_OFF_MS);
+}
+
+int guest_sign_off(struct errand *errand)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(json_unrefp) json_t *started = NULL;
+    json_t *pid;
+    int r;
+
+    r = agent_domain(errand, &domain);
+    if (r < 0)
+        return r;
+    started = ask_agent(errand, domain,
+                        json_pack("{s:s, s:{s:s, s:[s]}}", "execute", "guest-exec", "arguments",
+                                  "path", GUEST_SIGN_OFF_PROGRAM, "arg", errand->args.account));
+    if (!started && is_absent()) {
+        return berth_fail(&errand->error, BERTH_E_UNSUPPORTED, "'%s' has no program '%s'",
+                          virDomainGetName(domain), GUEST_SIGN_OFF_PROGRAM);
+    }
+    pid = json_object_get(started, "pid");
+    if (!json_is_integer(pid))
+        return agent_fault(errand, "sign-off inside", domain);
+    return wait_for_end(errand, domain, json_integer_value(pid));
+}

@@ -1,0 +1,345 @@
+/* hypervisor.c - the standing connection to one hypervisor. */
+#include "hypervisor.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "events.h"
+#include "fault.h"
+#include "out.h"
+
+#define BACKOFF_FIRST_MS 500
+#define BACKOFF_MOST_MS 30000
+
+/* Closing a connection while an event for it is on its way can deadlock libvirt: it is closed after
+ * this much quiet. */
+#define QUIET_MS 1000
+
+struct hypervisor {
+    struct out *out;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    char uri[256];
+    virConnectPtr connection; /* the event connection; only the keeper closes it */
+    struct events events;
+    bool open, has_events;
+    bool lost;           /* the close callback fired */
+    int lost_reason;     /* VIR_CONNECT_CLOSE_REASON_... */
+    bool hurry;          /* somebody waits: no more back-off */
+    unsigned generation; /* counts openings: older connections are dead */
+    unsigned failures;   /* attempts that failed, ever */
+    int64_t attempt_began_ms;
+    struct berth_error error; /* of the last attempt */
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Under the lock: wait for a change until then; false when that time has come. */
+static bool wait_until(struct hypervisor *hypervisor, int64_t then_ms)
+{
+    struct timespec then = { .tv_sec = then_ms / 1000, .tv_nsec = then_ms % 1000 * 1000000 };
+
+    return pthread_cond_timedwait(&hypervisor->changed, &hypervisor->lock, &then) == 0;
+}
+
+static void *run_events(berth_unused void *unused)
+{
+    /* It must never end, or nothing is heard any more; a failing turn would otherwise spin. */
+    const struct timespec pause = { .tv_nsec = 100000000 };
+
+    for (;;) {
+        if (virEventRunDefaultImpl() < 0)
+            (void)nanosleep(&pause, NULL);
+    }
+    return NULL;
+}
+
+/* The event loop turns only when it has something to do; a timer that never fires keeps it from
+ * complaining. */
+static void never(berth_unused int timer, berth_unused void *unused)
+{
+}
+
+static void on_close(berth_unused virConnectPtr connection, int reason, void *context)
+{
+    struct hypervisor *hypervisor = context;
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    hypervisor->lost = true;
+    hypervisor->lost_reason = reason;
+    (void)pthread_cond_broadcast(&hypervisor->changed);
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+}
+
+/* ---- the keeper ---- */
+
+static const char *close_reason(int reason)
+{
+    switch (reason) {
+    case VIR_CONNECT_CLOSE_REASON_EOF:
+        return "the connection ended";
+    case VIR_CONNECT_CLOSE_REASON_KEEPALIVE:
+        return "the hypervisor does not answer";
+    case VIR_CONNECT_CLOSE_REASON_CLIENT:
+        return "closed by us";
+    default:
+        return "the connection failed";
+    }
+}
+
+/* Half the time to all of it, at random, so that many brokers do not knock together. */
+static int64_t jittered(int64_t ms)
+{
+    uint32_t random = 0;
+
+    (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    return ms / 2 + (int64_t)(random % (uint64_t)(ms / 2 + 1));
+}
+
+static void back_off(struct hypervisor *hypervisor, int64_t ms)
+{
+    int64_t until = now_ms() + jittered(ms);
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    while (!hypervisor->hurry && wait_until(hypervisor, until))
+        ;
+    hypervisor->hurry = false;
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+}
+
+static void note_failure(struct hypervisor *hypervisor, const struct berth_error *error)
+{
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    hypervisor->attempt_began_ms = 0;
+    hypervisor->error = *error;
+    hypervisor->failures++;
+    (void)pthread_cond_broadcast(&hypervisor->changed);
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+}
+
+static bool try_open(struct hypervisor *hypervisor)
+{
+    struct berth_error error = { 0 };
+    virConnectPtr connection;
+    bool has_events;
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    hypervisor->attempt_began_ms = now_ms();
+    hypervisor->lost = false;
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+
+    connection = virConnectOpen(hypervisor->uri);
+    if (!connection) {
+        (void)fault(&error, "'%s'", hypervisor->uri);
+        error.code =
+            BERTH_E_HOST_DOWN; /* whatever the reason: it may be there at the next attempt */
+        note_failure(hypervisor, &error);
+        return false;
+    }
+    /* Local drivers know neither of the two: nothing can be lost there. */
+    (void)virConnectSetKeepAlive(connection, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+    (void)virConnectRegisterCloseCallback(connection, on_close, hypervisor, NULL);
+    has_events = events_register(&hypervisor->events, connection, hypervisor->out);
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    hypervisor->connection = connection;
+    hypervisor->attempt_began_ms = 0;
+    hypervisor->has_events = has_events;
+    hypervisor->open = true;
+    hypervisor->generation++;
+    (void)pthread_cond_broadcast(&hypervisor->changed);
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+    return true;
+}
+
+static void tell(struct hypervisor *hypervisor, const char *what, const char *reason)
+{
+    struct virt_event event = { .what = "" };
+
+    (void)snprintf(event.what, sizeof(event.what), "%s", what);
+    (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
+    out_event(hypervisor->out, &event);
+}
+
+/* Wait until the connection is lost; the reason of the loss. */
+static int stand(struct hypervisor *hypervisor)
+{
+    int reason;
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    while (!hypervisor->lost)
+        (void)pthread_cond_wait(&hypervisor->changed, &hypervisor->lock);
+    hypervisor->open = false;
+    reason = hypervisor->lost_reason;
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+    return reason;
+}
+
+/* A connection that ended cleanly is closed after a while of quiet; closing one whose peer hangs
+ * may hang as well, so it is left behind (some kilobytes; a process that has left too many is ended
+ * by its own watch, see lanes.h).
+ */
+static void give_up(struct hypervisor *hypervisor, int reason)
+{
+    const struct timespec quiet = { .tv_sec = QUIET_MS / 1000 };
+    virConnectPtr connection;
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    connection = berth_take(hypervisor->connection);
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+    if (reason != VIR_CONNECT_CLOSE_REASON_EOF)
+        return;
+    events_deregister(&hypervisor->events, connection);
+    (void)virConnectUnregisterCloseCallback(connection, on_close);
+    (void)nanosleep(&quiet, NULL);
+    (void)virConnectClose(connection);
+}
+
+static void *keep(void *context)
+{
+    struct hypervisor *hypervisor = context;
+    int64_t wait_ms = BACKOFF_FIRST_MS;
+
+    for (;;) {
+        if (try_open(hypervisor)) {
+            int reason;
+
+            tell(hypervisor, "open", "");
+            wait_ms = BACKOFF_FIRST_MS;
+            reason = stand(hypervisor);
+            tell(hypervisor, "closed", close_reason(reason));
+            give_up(hypervisor, reason);
+            continue; /* a daemon that was restarted is there again at once */
+        }
+        back_off(hypervisor, wait_ms);
+        wait_ms = wait_ms * 2 < BACKOFF_MOST_MS ? wait_ms * 2 : BACKOFF_MOST_MS;
+    }
+    return NULL;
+}
+
+/* ---- for the others ---- */
+
+static void start_thread(void *(*run)(void *), void *context)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, run, context) != 0) {
+        (void)fputs("berth-virt: cannot start a thread\n", stderr);
+        abort();
+    }
+    (void)pthread_detach(thread);
+}
+
+struct hypervisor *hypervisor_new(struct out *out)
+{
+    struct hypervisor *hypervisor = berth_new(struct hypervisor);
+    pthread_condattr_t monotonic;
+
+    hypervisor->out = out;
+    (void)pthread_mutex_init(&hypervisor->lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&hypervisor->changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+
+    if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0) {
+        (void)fputs("berth-virt: libvirt does not start\n", stderr);
+        abort();
+    }
+    (void)virEventAddTimeout(-1, never, NULL, NULL);
+    start_thread(run_events, NULL);
+    return hypervisor;
+}
+
+int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limit_ms,
+                    bool *ret_events, struct berth_error *reterr)
+{
+    int64_t until = now_ms() + limit_ms;
+    unsigned failures;
+    int r = 0;
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    if (!hypervisor->uri[0]) {
+        (void)snprintf(hypervisor->uri, sizeof(hypervisor->uri), "%s", uri);
+        start_thread(keep, hypervisor);
+    }
+    failures = hypervisor->failures;
+    hypervisor->hurry = true;
+    (void)pthread_cond_broadcast(&hypervisor->changed);
+    while (!hypervisor->open && hypervisor->failures == failures && wait_until(hypervisor, until))
+        ;
+    if (!hypervisor->open && hypervisor->failures == failures) {
+        r = berth_fail(reterr, BERTH_E_HOST_DOWN, "'%s' did not answer in %lld ms", uri,
+                       (long long)limit_ms);
+    } else if (!hypervisor->open) {
+        *reterr = hypervisor->error;
+        r = hypervisor->error.code;
+    }
+    hypervisor->hurry = false;
+    *ret_events = hypervisor->has_events;
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+    return r;
+}
+
+/* The test driver's machines live in the process, those of test:///FILE even in the connection: all
+ * lanes must share it. It has no socket, so the rule of one call in flight does not matter there.
+ */
+static bool lives_in_connection(const char *uri)
+{
+    return strncmp(uri, "test:///", 8) == 0;
+}
+
+int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
+                    struct berth_error *reterr)
+{
+    unsigned present;
+    bool open;
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    open = hypervisor->open;
+    present = hypervisor->generation;
+    if (open && !*connection && lives_in_connection(hypervisor->uri)) {
+        (void)virConnectRef(hypervisor->connection);
+        *connection = hypervisor->connection;
+        *generation = present;
+    }
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+
+    if (!open)
+        return berth_fail(reterr, BERTH_E_HOST_DOWN, "not connected to '%s'", hypervisor->uri);
+    if (*connection && *generation == present && virConnectIsAlive(*connection) == 1)
+        return 0;
+
+    /* A dead connection of a lane has no callbacks and no events: closing it is safe, its socket is
+     * gone already. */
+    if (*connection)
+        (void)virConnectClose(berth_take(*connection));
+    *connection = virConnectOpen(hypervisor->uri);
+    if (!*connection) {
+        (void)fault(reterr, "'%s'", hypervisor->uri);
+        return reterr->code = BERTH_E_HOST_DOWN;
+    }
+    *generation = present;
+    (void)virConnectSetKeepAlive(*connection, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+    return 0;
+}
+
+int64_t hypervisor_attempt_ms(struct hypervisor *hypervisor)
+{
+    int64_t took = 0;
+
+    (void)pthread_mutex_lock(&hypervisor->lock);
+    if (hypervisor->attempt_began_ms)
+        took = now_ms() - hypervisor->attempt_began_ms;
+    (void)pthread_mutex_unlock(&hypervisor->lock);
+    return took;
+}

@@ -1,0 +1,30 @@
+/* lanes.h - threads that carry out calls: each with its own connection and one call in flight.
+ *
+ * Room virt (berth-virt). libvirt's keepalive works only with one call in flight per connection.
+ * Two actions on one machine never run at once: the second waits for its turn. A call that has
+ * passed its limit is left alone with its lane and its connection, and a fresh lane takes its
+ * place; at most LANES_ABANDONED_MAX are left so, then the process ends with a sentence and berthd
+ * starts another.
+ */
+#ifndef BERTH_VIRT_LANES_H
+#define BERTH_VIRT_LANES_H
+
+#include "errand.h"
+#include "hypervisor.h"
+
+#define LANES_ABANDONED_MAX 8
+
+/* Beyond the limit that berthd keeps, so that its own clock is the one that decides. */
+#define LANES_GRACE_MS 500
+
+struct lanes;
+
+struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out);
+
+/* Take over an errand; its answer goes to `out`. */
+void lanes_give(struct lanes *lanes, struct errand *errand);
+
+/* Look after calls that take too long; call it about twice a second. false: too many are stuck. */
+bool lanes_watch(struct lanes *lanes);
+
+#endif

@@ -1,0 +1,268 @@
+/* machine.c - the life of a machine: create, start, stop, refresh, delete. Each is safe to repeat.
+ */
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "disk.h"
+#include "domain_xml.h"
+#include "errand.h"
+#include "fault.h"
+#include "xml.h"
+
+/* How long a guest may take to switch itself off when asked; below the limit of the call. */
+#define SHUTDOWN_MS 20000
+#define SHUTDOWN_LOOK_MS 200
+
+/* ---- create ---- */
+
+static void file_closep(FILE **file)
+{
+    if (*file)
+        (void)fclose(berth_take(*file));
+}
+
+static int read_template(struct errand *errand, char **ret, size_t *ret_size)
+{
+    berth_cleanup(file_closep) FILE *file = fopen(errand->args.template, "re");
+    char *text;
+
+    if (!file) {
+        return berth_fail(&errand->error, BERTH_E_INVALID, "template '%s': %s",
+                          errand->args.template, strerror(errno));
+    }
+    text = berth_alloc(XML_TEMPLATE_MAX + 1);
+    *ret_size = fread(text, 1, XML_TEMPLATE_MAX + 1, file);
+    *ret = text;
+    return 0;
+}
+
+static int make_xml(struct errand *errand, char **ret)
+{
+    berth_cleanup(berth_freep) char *template = NULL;
+    size_t size = 0;
+    int r;
+
+    r = read_template(errand, &template, &size);
+    if (r < 0)
+        return r;
+    r = domain_xml_make(template, size, &errand->args, ret, &errand->error);
+    if (r < 0)
+        (void)berth_fail_in(&errand->error, "template '%s'", errand->args.template);
+    return r;
+}
+
+static int define(struct errand *errand, const char *xml)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+
+    domain = virDomainDefineXML(errand->connection, xml);
+    if (!domain)
+        return fault(&errand->error, "domain '%s'", errand->args.name);
+    return 0;
+}
+
+int machine_create(struct errand *errand)
+{
+    const struct virt_args *args = &errand->args;
+    berth_cleanup(errand_domain_freep) virDomainPtr there = NULL;
+    berth_cleanup(berth_freep) char *xml = NULL;
+    int r;
+
+    /* The description first: a bad template must not leave a disk behind. */
+    r = make_xml(errand, &xml);
+    if (r < 0)
+        return r;
+    if (args->volume[0]) {
+        r = disk_make(errand, args->storage, args->volume, args->image);
+        if (r < 0)
+            return r;
+    }
+    there = virDomainLookupByUUIDString(errand->connection, args->uuid);
+    if (there)
+        return 0;
+    if (!fault_is(VIR_ERR_NO_DOMAIN))
+        return fault(&errand->error, "machine %s", args->uuid);
+    return define(errand, xml);
+}
+
+/* ---- start and stop ---- */
+
+int machine_start(struct errand *errand)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    int r;
+
+    r = errand_domain(errand, &domain);
+    if (r < 0)
+        return r;
+    errand->result.running = true;
+    errand->result.known = true;
+    r = errand_is_active(errand, domain);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (virDomainCreate(domain) == 0)
+        return 0;
+    /* Somebody else started it between the look and the call. */
+    if (fault_is(VIR_ERR_OPERATION_INVALID) && virDomainIsActive(domain) == 1)
+        return 0;
+    return fault(&errand->error, "start of '%s'", virDomainGetName(domain));
+}
+
+static int switch_off(struct errand *errand, virDomainPtr domain)
+{
+    int r = errand_is_active(errand, domain);
+
+    if (r <= 0)
+        return r;
+    if (virDomainDestroy(domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
+        return 0;
+    if (fault_is(VIR_ERR_OPERATION_INVALID) && virDomainIsActive(domain) == 0)
+        return 0;
+    return fault(&errand->error, "switching '%s' off", virDomainGetName(domain));
+}
+
+/* Ask the guest and wait. The state is looked at rather than the event awaited: it works with every
+ * driver, and an event that was lost with a connection cannot be waited for in vain.
+ */
+static int ask_off(struct errand *errand, virDomainPtr domain)
+{
+    const struct timespec pause = { .tv_nsec = SHUTDOWN_LOOK_MS * 1000000L };
+    int r = errand_is_active(errand, domain);
+
+    if (r <= 0)
+        return r;
+    if (virDomainShutdown(domain) < 0 && !fault_is(VIR_ERR_OPERATION_INVALID))
+        return fault(&errand->error, "asking '%s' to switch off", virDomainGetName(domain));
+    for (int waited = 0; waited < SHUTDOWN_MS; waited += SHUTDOWN_LOOK_MS) {
+        r = errand_is_active(errand, domain);
+        if (r <= 0)
+            return r;
+        (void)nanosleep(&pause, NULL);
+    }
+    return berth_fail(&errand->error, BERTH_E_TIMEOUT, "'%s' did not switch itself off in %d s",
+                      virDomainGetName(domain), SHUTDOWN_MS / 1000);
+}
+
+int machine_stop(struct errand *errand)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    int r;
+
+    r = errand_domain(errand, &domain);
+    if (r == BERTH_E_NOT_FOUND)
+        return 0; /* what does not exist does not run */
+    if (r < 0)
+        return r;
+    errand->result.known = true;
+    return errand->args.force ? switch_off(errand, domain) : ask_off(errand, domain);
+}
+
+/* ---- refresh and delete ---- */
+
+/* Its disk is named by the caller; a caller who knows only the UUID gets it from the machine's own
+ * metadata. */
+static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_xml)
+{
+    struct virt_args *args = &errand->args;
+    struct domain_facts facts;
+    char *xml;
+    int r;
+
+    xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    if (!xml)
+        return fault(&errand->error, "description of '%s'", virDomainGetName(domain));
+    *ret_xml = xml;
+    r = domain_xml_read(xml, strlen(xml), &facts, &errand->error);
+    if (r < 0)
+        return r;
+    if (!args->storage[0])
+        (void)snprintf(args->storage, sizeof(args->storage), "%s", facts.storage);
+    if (!args->volume[0])
+        (void)snprintf(args->volume, sizeof(args->volume), "%s", facts.volume);
+    if (!args->name[0])
+        (void)snprintf(args->name, sizeof(args->name), "%.63s", virDomainGetName(domain));
+    return 0;
+}
+
+/* Another version of the image may bring another kernel. */
+static int set_boot(struct errand *errand, const char *xml)
+{
+    berth_cleanup(berth_freep) char *changed = NULL;
+    int r;
+
+    if (!errand->args.kernel[0] && !errand->args.initrd[0])
+        return 0;
+    r = domain_xml_boot(xml, strlen(xml), &errand->args, &changed, &errand->error);
+    return r < 0 ? r : define(errand, changed);
+}
+
+int machine_refresh(struct errand *errand)
+{
+    const struct virt_args *args = &errand->args;
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(berth_freep) char *xml = NULL;
+    int r;
+
+    r = errand_domain(errand, &domain);
+    if (r < 0)
+        return r;
+    r = complete_args(errand, domain, &xml);
+    if (r < 0)
+        return r;
+    if (!args->volume[0] || !args->image[0]) {
+        return berth_fail(&errand->error, BERTH_E_INVALID, "refresh of '%s': no disk or no image",
+                          args->name);
+    }
+    r = switch_off(errand, domain);
+    if (r < 0)
+        return r;
+    /* A saved state belongs to the disk that goes. */
+    if (virDomainHasManagedSaveImage(domain, 0) == 1 && virDomainManagedSaveRemove(domain, 0) < 0)
+        return fault(&errand->error, "saved state of '%s'", args->name);
+    r = disk_drop(errand, args->storage, args->volume);
+    if (r < 0)
+        return r;
+    r = disk_make(errand, args->storage, args->volume, args->image);
+    return r < 0 ? r : set_boot(errand, xml);
+}
+
+static int undefine(struct errand *errand, virDomainPtr domain)
+{
+    unsigned all = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+                   VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM;
+
+    if (virDomainUndefineFlags(domain, all) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
+        return 0;
+    /* Not every driver knows all flags. */
+    if (virDomainUndefine(domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
+        return 0;
+    return fault(&errand->error, "removing '%s'", virDomainGetName(domain));
+}
+
+int machine_delete(struct errand *errand)
+{
+    const struct virt_args *args = &errand->args;
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(berth_freep) char *xml = NULL;
+    int r;
+
+    r = args->uuid[0] ? errand_domain(errand, &domain) : BERTH_E_NOT_FOUND;
+    if (r < 0 && r != BERTH_E_NOT_FOUND)
+        return r;
+    if (domain) {
+        r = complete_args(errand, domain, &xml);
+        if (r < 0)
+            return r;
+        r = switch_off(errand, domain);
+        if (r < 0)
+            return r;
+        r = undefine(errand, domain);
+        if (r < 0)
+            return r;
+    }
+    /* Without a machine and without a name there is nothing left: the delete was done before. */
+    return args->volume[0] ? disk_drop(errand, args->storage, args->volume) : 0;
+}

@@ -1,0 +1,167 @@
+/* main.c - berth-virt: one hypervisor's hands, started and watched by berthd.
+ *
+ * Descriptor 3 is the socket to berthd (see virt/wire.h). This thread reads it, answers pings,
+ * hands calls to the lanes and looks after what takes too long. The process holds no state that
+ * matters: it ends when the socket ends, and it may be killed at any moment.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "berth/frame.h"
+#include "berth/json.h"
+
+#include "virt/wire.h"
+
+#include "errand.h"
+#include "fault.h"
+#include "hypervisor.h"
+#include "lanes.h"
+#include "out.h"
+#include "xml.h"
+
+#define LOOK_MS 500
+
+/* An attempt to connect cannot be interrupted; a process that is stuck in one is of no use. */
+#define ATTEMPT_MOST_MS 15000
+
+enum { EXIT_PROTOCOL = 65, EXIT_STUCK = 75 };
+
+struct process {
+    struct out *out;
+    struct hypervisor *hypervisor;
+    struct lanes *lanes;
+};
+
+/* JSON texts of this process hold passwords of guests. */
+static void wiping_free(void *memory)
+{
+    if (memory)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+static void prepare(void)
+{
+    secret_harden_process();
+    json_set_alloc_funcs(malloc, wiping_free);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGPIPE, SIG_IGN); /* libvirt writes to its socket with plain write() */
+    (void)fcntl(WIRE_DESCRIPTOR, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(WIRE_DESCRIPTOR, F_SETFL, 0);
+    fault_setup();
+    xml_setup();
+}
+
+static int refuse(struct process *process, uint64_t id, int code, const char *text)
+{
+    struct berth_error error = { 0 };
+
+    (void)berth_fail(&error, code, "%s", text);
+    out_answer(process->out, id, code, NULL, &error);
+    return 0;
+}
+
+static int take_call(struct process *process, uint64_t id, const char *name, json_t *args)
+{
+    struct virt_result nothing = { 0 };
+    struct berth_error error = { 0 };
+    struct errand *errand;
+    int r;
+
+    if (strcmp(name, WIRE_PING) == 0) {
+        out_answer(process->out, id, 0, &nothing, NULL);
+        return 0;
+    }
+    if (virt_call_named(name) == VIRT_CALLS)
+        return refuse(process, id, BERTH_E_UNSUPPORTED, "there is no such call");
+
+    errand = berth_new(struct errand);
+    errand->id = id;
+    errand->call = virt_call_named(name);
+    r = record_decode(&virt_args_record, args, &errand->args, &error);
+    if (r < 0) {
+        errand_free(errand);
+        return refuse(process, id, r, berth_error_text(&error));
+    }
+    lanes_give(process->lanes, errand);
+    return 0;
+}
+
+static int take_frame(void *context, const char *frame, size_t size)
+{
+    berth_cleanup(json_unrefp) json_t *json = NULL;
+    struct berth_error error = { 0 };
+    const char *name;
+    json_int_t id;
+
+    json = json_parse(frame, size, WIRE_JSON_DEPTH, &error);
+    name = json_string_value(json_object_get(json, "call"));
+    id = json_integer_value(json_object_get(json, "id"));
+    if (!name || id <= 0)
+        return BERTH_E_PROTOCOL;
+    return take_call(context, (uint64_t)id, name, json_object_get(json, "args"));
+}
+
+/* Read what is there. false: berthd is gone, or does not speak our language. */
+static bool read_some(struct process *process, struct frame_reader *reader, int *ret_exit)
+{
+    struct berth_error error = { 0 };
+    char bytes[16384];
+    ssize_t size = read(WIRE_DESCRIPTOR, bytes, sizeof(bytes));
+
+    if (size < 0 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    *ret_exit = 0;
+    if (size <= 0)
+        return false;
+    *ret_exit = EXIT_PROTOCOL;
+    size = frame_feed(reader, bytes, (size_t)size, take_frame, process, &error);
+    explicit_bzero(bytes, sizeof(bytes));
+    return size >= 0;
+}
+
+static int serve(struct process *process)
+{
+    struct pollfd socket = { .fd = WIRE_DESCRIPTOR, .events = POLLIN };
+    struct frame_reader reader;
+    int exit_code = 0;
+
+    frame_reader_init(&reader, FRAME_MAX);
+    for (;;) {
+        int ready = poll(&socket, 1, LOOK_MS);
+
+        if (ready > 0 && !read_some(process, &reader, &exit_code))
+            return exit_code;
+        if (!lanes_watch(process->lanes)) {
+            (void)fputs("berth-virt: too many calls are stuck; ending\n", stderr);
+            return EXIT_STUCK;
+        }
+        if (hypervisor_attempt_ms(process->hypervisor) > ATTEMPT_MOST_MS) {
+            (void)fputs("berth-virt: stuck while connecting; ending\n", stderr);
+            return EXIT_STUCK;
+        }
+    }
+}
+
+int main(int argc, berth_unused char **argv)
+{
+    struct process process;
+
+    if (argc != 1 || fcntl(WIRE_DESCRIPTOR, F_GETFD) < 0) {
+        (void)fputs("berth-virt is started by berthd, with a socket as descriptor 3\n", stderr);
+        return 64;
+    }
+    prepare();
+    process.out = out_new(WIRE_DESCRIPTOR);
+    process.hypervisor = hypervisor_new(process.out);
+    process.lanes = lanes_new(process.hypervisor, process.out);
+    /* No way back through libvirt: it may hang in anything. */
+    _exit(serve(&process));
+}

@@ -1,0 +1,132 @@
+/* out.c - frames to berthd. */
+#include "out.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "berth/list.h"
+
+#include "virt/wire.h"
+
+struct out {
+    int descriptor;
+    pthread_mutex_t lock;
+    unsigned held;
+    struct list waiting; /* struct held_event */
+};
+
+struct held_event {
+    struct list node;
+    struct virt_event event;
+};
+
+struct out *out_new(int descriptor)
+{
+    struct out *out = berth_new(struct out);
+
+    out->descriptor = descriptor;
+    (void)pthread_mutex_init(&out->lock, NULL);
+    list_init(&out->waiting);
+    return out;
+}
+
+void out_free(struct out *out)
+{
+    struct list *node;
+
+    while ((node = list_shift(&out->waiting)))
+        free(list_entry(node, struct held_event, node));
+    (void)pthread_mutex_destroy(&out->lock);
+    free(out);
+}
+
+/* Under the lock. berthd gone means that nobody wants anything any more: no cleaning up, libvirt
+ * might hang in it. */
+static void write_frame(const struct out *out, json_t *json)
+{
+    unsigned char *frame;
+    size_t done = 0;
+    size_t size = 0;
+
+    frame = out->descriptor >= 0 ? wire_frame(json, &size) : NULL;
+    json_decref(json);
+    while (done < size) {
+        ssize_t some = write(out->descriptor, frame + done, size - done);
+
+        if (some > 0)
+            done += (size_t)some;
+        else if (some == 0 || errno != EINTR)
+            _exit(0);
+    }
+    berth_wipe_free(frame, size);
+}
+
+void out_answer(struct out *out, uint64_t id, int code, const struct virt_result *result,
+                const struct berth_error *error)
+{
+    json_t *json;
+
+    if (code < 0) {
+        const char *symbol = berth_error_row(code)->symbol;
+
+        json = json_pack("{s:I, s:{s:s, s:s}}", "id", (json_int_t)id, "error", "code", symbol,
+                         "text", berth_error_text(error));
+        if (!json) /* a hypervisor's sentence that is not UTF-8: the code still arrives */
+            json = json_pack("{s:I, s:{s:s}}", "id", (json_int_t)id, "error", "code", symbol);
+    } else {
+        json = json_pack("{s:I, s:o}", "id", (json_int_t)id, "ok",
+                         record_encode(&virt_result_record, result, SEE_MASK_WIRE));
+    }
+    (void)pthread_mutex_lock(&out->lock);
+    write_frame(out, json);
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+static json_t *event_json(const struct virt_event *event)
+{
+    return json_pack("{s:o}", "event", record_encode(&virt_event_record, event, SEE_MASK_WIRE));
+}
+
+void out_listed(struct out *out, const struct virt_event *event)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    write_frame(out, event_json(event));
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_event(struct out *out, const struct virt_event *event)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    if (out->held) {
+        struct held_event *held = berth_new(struct held_event);
+
+        held->event = *event;
+        list_append(&out->waiting, &held->node);
+    } else {
+        write_frame(out, event_json(event));
+    }
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_hold(struct out *out)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    out->held++;
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_release(struct out *out)
+{
+    struct list *node;
+
+    (void)pthread_mutex_lock(&out->lock);
+    out->held--;
+    while (!out->held && (node = list_shift(&out->waiting))) {
+        struct held_event *held = list_entry(node, struct held_event, node);
+
+        write_frame(out, event_json(&held->event));
+        free(held);
+    }
+    (void)pthread_mutex_unlock(&out->lock);
+}

@@ -1,0 +1,41 @@
+/* records.c - the descriptions of what travels between berthd and berth-virt, made from calls.def.
+ */
+#include "virt/virt.h"
+
+/* clang-format off */
+#define ENTITY(name, table, write, sentence) static const struct field name##_fields[] = {
+#define ENTITY_END(name) };
+#define FIELD(record, kind, member, arg, see, unit, sentence)                                      \
+    RECORD_FIELD_ROW(struct record, kind, member, arg, see, unit, sentence)
+#include "virt/calls.def"
+#undef ENTITY
+#undef ENTITY_END
+#undef FIELD
+
+#define ENTITY_END(name)
+#define FIELD(record, kind, member, arg, see, unit, sentence)
+#define ENTITY(name_, table_, write_, sentence_)                                                   \
+    const struct record name_##_record = { .name = #name_,                                         \
+                                           .sentence = (sentence_),                                \
+                                           .fields = name_##_fields,                               \
+                                           .count = BERTH_COUNT(name_##_fields),                   \
+                                           .size = sizeof(struct name_) };
+#include "virt/calls.def"
+#undef ENTITY
+#undef ENTITY_END
+#undef FIELD
+
+static const struct virt_call_row rows[VIRT_CALLS] = {
+#define CALL(name_, lane_, limit_ms_, sentence)                                                    \
+    [VIRT_##name_] = { .name = #name_, .lane = LANE_##lane_, .limit_ms = (limit_ms_) },
+#include "virt/calls.def"
+#undef CALL
+};
+/* clang-format on */
+
+const struct virt_call_row *virt_call_row(enum virt_call call)
+{
+    if ((size_t)call >= VIRT_CALLS)
+        abort(); /* never a number from outside: names are looked up in the table */
+    return &rows[call];
+}
