@@ -1,0 +1,223 @@
+/* Configuration: what a wrong file says is part of the product, so the sentences are tested whole. */
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "berth/conf.h"
+#include "test.h"
+
+struct options {
+    bool quiet;
+    int64_t threads;
+    int64_t wait_s;
+    char name[CONF_TEXT_MAX];
+};
+
+static const struct conf_option table[] = {
+    { "link", "threads", CONF_INT, offsetof(struct options, threads), "2", 0, 64, "", false, "I/O threads" },
+    { "link", "wait_s", CONF_INT, offsetof(struct options, wait_s), "10", 1, 600, "s", true, "patience" },
+    { "log", "quiet", CONF_BOOL, offsetof(struct options, quiet), "no", 0, 0, "", true, "say less" },
+    { "log", "name", CONF_TEXT, offsetof(struct options, name), "berth", 0, 0, "", false, "who speaks" },
+};
+
+static char folder[] = "conf-test-XXXXXX";
+static char file[128];
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *stream = fopen(path, "we");
+
+    assert_non_null(stream);
+    (void)fputs(text, stream);
+    (void)fclose(stream);
+}
+
+static void begin(const char *text)
+{
+    (void)strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(file, sizeof(file), "%s/b.conf", folder);
+    write_file(file, text);
+}
+
+static void finish(void)
+{
+    char command[256];
+
+    (void)snprintf(command, sizeof(command), "%s.d/10.conf", file);
+    (void)unlink(command);
+    (void)snprintf(command, sizeof(command), "%s.d/20.conf", file);
+    (void)unlink(command);
+    (void)snprintf(command, sizeof(command), "%s.d/README", file);
+    (void)unlink(command);
+    (void)snprintf(command, sizeof(command), "%s.d", file);
+    (void)rmdir(command);
+    (void)unlink(file);
+    EXPECT_OK(rmdir(folder));
+}
+
+static void expect_sentence(const char *text, const char *wanted)
+{
+    struct options options;
+    struct berth_error error = { 0 };
+    char whole[BERTH_ERROR_TEXT];
+
+    begin(text);
+    EXPECT_ERR(conf_read(table, BERTH_COUNT(table), file, false, &options, &error), BERTH_E_CONFIG);
+    (void)snprintf(whole, sizeof(whole), "%s %s", file, wanted);
+    EXPECT_STR(error.text, whole);
+    finish();
+}
+
+TEST(conf, defaults_then_file_then_folder)
+{
+    struct options options;
+    char path[160];
+
+    begin("# a comment\n[link]\nthreads = 4\n\n[log]\nquiet = Yes ; really\nname = Ward \303\2267\n");
+    (void)snprintf(path, sizeof(path), "%s.d", file);
+    EXPECT_OK(mkdir(path, 0700));
+    (void)snprintf(path, sizeof(path), "%s.d/20.conf", file);
+    write_file(path, "[link]\nthreads = 20\n");
+    (void)snprintf(path, sizeof(path), "%s.d/10.conf", file);
+    write_file(path, "[link]\nthreads = 10\nwait_s = 11");
+    (void)snprintf(path, sizeof(path), "%s.d/README", file);
+    write_file(path, "not read\n");
+    EXPECT_OK(conf_read(table, BERTH_COUNT(table), file, false, &options, NULL));
+    EXPECT_INT(options.threads, 20);
+    EXPECT_INT(options.wait_s, 11);
+    EXPECT(options.quiet);
+    EXPECT_STR(options.name, "Ward \303\2267");
+    finish();
+}
+
+TEST(conf, a_missing_file_is_an_error_unless_optional)
+{
+    struct options options;
+    struct berth_error error = { 0 };
+
+    EXPECT_ERR(conf_read(table, BERTH_COUNT(table), "nowhere.conf", false, &options, &error), BERTH_E_CONFIG);
+    EXPECT_STR(error.text, "nowhere.conf: No such file or directory");
+    EXPECT_OK(conf_read(table, BERTH_COUNT(table), "nowhere.conf", true, &options, NULL));
+    EXPECT_INT(options.threads, 2);
+    EXPECT_STR(options.name, "berth");
+    EXPECT_OK(conf_read(table, BERTH_COUNT(table), NULL, false, &options, NULL));
+}
+
+TEST(conf, a_number_out_of_range_says_the_range)
+{
+    expect_sentence("[link]\n\nthreads = 65\n",
+                    "line 3: link.threads is '65', but must be a whole number from 0 to 64");
+    expect_sentence("[link]\nwait_s = 0\n",
+                    "line 2: link.wait_s is '0', but must be a whole number from 1 to 600 s");
+}
+
+TEST(conf, words_and_fractions_are_no_numbers)
+{
+    expect_sentence("[link]\nthreads = many\n",
+                    "line 2: link.threads is 'many', but must be a whole number from 0 to 64");
+    expect_sentence("[link]\nthreads = 1.5\n",
+                    "line 2: link.threads is '1.5', but must be a whole number from 0 to 64");
+    expect_sentence("[link]\nthreads =\n",
+                    "line 2: link.threads is '', but must be a whole number from 0 to 64");
+    expect_sentence("[link]\nthreads = 99999999999999999999\n",
+                    "line 2: link.threads is '99999999999999999999', but must be a whole number from 0 to 64");
+}
+
+TEST(conf, yes_or_no)
+{
+    expect_sentence("[log]\nquiet = maybe\n", "line 2: log.quiet is 'maybe', but must be yes or no");
+}
+
+TEST(conf, an_unknown_option_says_what_there_is)
+{
+    expect_sentence("[link]\nthread = 1\n", "line 2: [link] has no option 'thread', only: threads, wait_s");
+}
+
+TEST(conf, an_unknown_section_says_what_there_is)
+{
+    expect_sentence("[lnk]\nthreads = 1\n", "line 2: there is no section [lnk], only: link, log");
+    expect_sentence("threads = 1\n",
+                    "line 1: 'threads' stands before the first [section], one of: link, log");
+}
+
+TEST(conf, a_line_that_is_nothing)
+{
+    expect_sentence("[link]\nthreads\n", "line 2: neither [section] nor key = value nor # comment");
+    expect_sentence("[link\nthreads = 1\n", "line 1: neither [section] nor key = value nor # comment");
+}
+
+TEST(conf, the_first_fault_is_told)
+{
+    expect_sentence("[link]\nwrong\nthreads = 65\n", "line 2: neither [section] nor key = value nor # comment");
+    expect_sentence("[link]\nthreads = 65\nwrong\n",
+                    "line 2: link.threads is '65', but must be a whole number from 0 to 64");
+}
+
+TEST(conf, twice_is_a_fault)
+{
+    expect_sentence("[link]\nthreads = 1\nwait_s = 5\nthreads = 2\n",
+                    "line 4: link.threads was given on line 2 already");
+}
+
+TEST(conf, a_line_without_end_is_refused)
+{
+    struct options options;
+    struct berth_error error = { 0 };
+    char text[4096] = "[log]\nname = ";
+
+    memset(text + strlen(text), 'x', 3000);
+    begin(text);
+    EXPECT_ERR(conf_read(table, BERTH_COUNT(table), file, false, &options, &error), BERTH_E_CONFIG);
+    EXPECT_SAYS(error.text, "line 2: the line is longer than");
+    finish();
+}
+
+TEST(conf, control_characters_do_not_enter)
+{
+    struct options options = { 0 };
+    struct berth_error error = { 0 };
+
+    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "log.name", "a\033[2Jb", &options, &error), BERTH_E_CONFIG);
+    EXPECT_SAYS(error.text, "without control characters");
+    EXPECT(!strchr(error.text, '\033'));
+}
+
+TEST(conf, one_option_by_name)
+{
+    struct options options = { 0 };
+    struct berth_error error = { 0 };
+
+    EXPECT_OK(conf_set(table, BERTH_COUNT(table), "link.threads", "3", &options, NULL));
+    EXPECT_INT(options.threads, 3);
+    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "threads", "3", &options, &error), BERTH_E_CONFIG);
+    EXPECT_STR(error.text, "'threads' is no name of an option: section.key");
+    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "link.speed", "3", &options, &error), BERTH_E_CONFIG);
+    EXPECT_STR(error.text, "[link] has no option 'speed', only: threads, wait_s");
+}
+
+static int live_changes, later_changes;
+
+static void note_change(const struct conf_option *option, bool live)
+{
+    (void)option;
+    if (live)
+        live_changes++;
+    else
+        later_changes++;
+}
+
+TEST(conf, a_reload_takes_what_is_live)
+{
+    struct options now = { .threads = 2, .wait_s = 10, .name = "berth" };
+    struct options fresh = { .threads = 4, .wait_s = 20, .quiet = true, .name = "berth" };
+
+    conf_reload(table, BERTH_COUNT(table), &now, &fresh, note_change);
+    EXPECT_INT(now.threads, 2);
+    EXPECT_INT(now.wait_s, 20);
+    EXPECT(now.quiet);
+    EXPECT_INT(live_changes, 2);
+    EXPECT_INT(later_changes, 1);
+}
+
+TEST_MAIN()
