@@ -16,6 +16,7 @@ static void host_made(struct entity *entity, bool loaded)
 
     (void)loaded;
     host->state = host_DOWN;
+    list_init(&host->waiting);
     host->state_since_ms = entity->core->timers->mono_ms;
 }
 

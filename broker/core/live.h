@@ -36,6 +36,8 @@ struct host {
     int64_t state_since_ms;
     char reason[160];
     int starting;        /* machines being started now, charged at decision time */
+    int planning;        /* rows of new machines on their way to disk */
+    struct list waiting; /* ops of flows that wait for it to be up or to have room: flow/gate.h */
     int64_t memory_mib;  /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
 };
@@ -44,6 +46,7 @@ struct pool {
     struct entity base;
     struct row_pool row;
     struct list waiting;        /* flows in its queue, first come first served: core/placement.h */
+    int planning;               /* rows of new desktops on their way to disk */
     int failures;               /* within the present ten minutes */
     int64_t failures_since_ms;
     int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
@@ -65,6 +68,9 @@ struct desktop {
     struct list wanting;          /* ops of flows that wait for it to be up: flow/power.h */
     struct flow *power;           /* the power flow at work, or NULL */
     struct list on_host;
+    bool made;    /* the host knows its machine */
+    bool charged; /* counted in its host's `starting` */
+    int64_t probed_ms; /* when its RDP server last answered, monotonic; 0 = not in this boot */
 };
 
 struct terminal {

@@ -1,0 +1,148 @@
+/* effective.c - profiles applied to a terminal. */
+#include "core/effective.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/policy.h"
+
+/* How narrow a profile is for this terminal: higher wins; -1 when it does not apply. */
+static int64_t rank(struct core *core, const struct terminal *terminal,
+                    const struct row_profile *row)
+{
+    const struct place *place = place_find(core, terminal->row.place_id);
+    const struct site *site = place ? site_find(core, place->row.site_id) : NULL;
+    int64_t narrow = 0;
+
+    switch (row->level) {
+    case profile_level_EVERYWHERE:
+        break;
+    case profile_level_SITE:
+        if (!site || strcmp(site->row.name, row->subject) != 0)
+            return -1;
+        break;
+    case profile_level_PLACE:
+        if (!place || !policy_is_below(place->row.name, row->subject))
+            return -1;
+        narrow = (int64_t)strlen(row->subject);
+        break;
+    case profile_level_TAG:
+        if (!policy_has_word(terminal->row.tags, row->subject))
+            return -1;
+        break;
+    case profile_level_TERMINAL:
+        if (strcmp(terminal->row.name, row->subject) != 0)
+            return -1;
+        break;
+    case profile_level_NONE:
+    case profile_level_END:
+        return -1;
+    }
+    return ((int64_t)row->level * 1000 + narrow) * 10000 + row->priority;
+}
+
+/* One line "key = value"; false at the end. Empty lines and lines that begin with '#' are skipped. */
+static bool next_line(const char **at, char key[48], char value[SETTING_VALUE], bool *ret_good)
+{
+    for (;;) {
+        const char *line = *at;
+        size_t length = strcspn(line, "\n");
+        const char *equals = memchr(line, '=', length);
+        size_t blank = strspn(line, " \t");
+
+        if (!*line)
+            return false;
+        *at = line + length + (line[length] == '\n');
+        if (blank >= length || line[blank] == '#')
+            continue;
+        *ret_good = false;
+        if (!equals)
+            return true;
+        const char *from = line + blank;
+        size_t size = (size_t)(equals - from);
+
+        while (size > 0 && (from[size - 1] == ' ' || from[size - 1] == '\t'))
+            size--;
+        if (size == 0 || size >= 48)
+            return true;
+        memcpy(key, from, size);
+        key[size] = '\0';
+        from = equals + 1 + strspn(equals + 1, " \t");
+        size = from < line + length ? (size_t)(line + length - from) : 0;
+        while (size > 0 && (from[size - 1] == ' ' || from[size - 1] == '\t'))
+            size--;
+        if (size >= SETTING_VALUE)
+            return true;
+        memcpy(value, from, size);
+        value[size] = '\0';
+        *ret_good = true;
+        return true;
+    }
+}
+
+int effective_check(const char *lines, struct berth_error *reterr)
+{
+    const char *at = lines;
+    char key[48];
+    char value[SETTING_VALUE];
+    bool good;
+    int r;
+
+    for (int line = 1; next_line(&at, key, value, &good); line++) {
+        if (!good)
+            return berth_fail(reterr, BERTH_E_INVALID, "line %d is not of the form 'key = value'",
+                              line);
+        r = setting_check(key, value, reterr);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Lines were checked when they were stored; what a newer table does not know any more is passed over. */
+static void apply(const struct row_profile *row, int64_t of, int64_t ranks[EFFECTIVE_MAX],
+                  struct effective *ret)
+{
+    const char *at = row->settings;
+    char key[48];
+    char value[SETTING_VALUE];
+    bool good;
+
+    while (next_line(&at, key, value, &good)) {
+        for (size_t i = 0; good && i < ret->count; i++) {
+            struct effective_value *to = &ret->at[i];
+
+            if (strcmp(to->row->key, key) != 0 || of < ranks[i] ||
+                settings_set(&ret->settings, key, value, NULL) < 0)
+                continue;
+            ranks[i] = of;
+            (void)snprintf(to->value, sizeof(to->value), "%s", value);
+            (void)snprintf(to->level, sizeof(to->level), "%s%s%.60s", profile_level_names[row->level],
+                           row->subject[0] ? " " : "", row->subject);
+            (void)snprintf(to->profile, sizeof(to->profile), "%s", row->name);
+        }
+    }
+}
+
+void effective_settings(struct core *core, const struct terminal *terminal, struct effective *ret)
+{
+    int64_t ranks[EFFECTIVE_MAX] = { 0 };
+    const struct setting_row *rows = setting_rows(&ret->count);
+
+    if (ret->count > EFFECTIVE_MAX)
+        abort(); /* messages.def carries no more: a row too many in settings.def */
+    settings_default(&ret->settings);
+    for (size_t i = 0; i < ret->count; i++) {
+        ret->at[i] = (struct effective_value){ .row = &rows[i] };
+        (void)snprintf(ret->at[i].value, sizeof(ret->at[i].value), "%s", rows[i].given);
+        (void)snprintf(ret->at[i].level, sizeof(ret->at[i].level), "default");
+    }
+    list_each(core_all(core, ENTITY_profile), node) {
+        struct entity *entity = entity_of(node);
+        const struct row_profile *row = &container_of(entity, struct profile, base)->row;
+        int64_t of = rank(core, terminal, row);
+
+        if (of >= 0)
+            apply(row, of, ranks, ret);
+    }
+}

@@ -1,0 +1,32 @@
+/* effective.h - the settings that apply to a terminal, each with the level it came from.
+ *
+ * Room core. Profiles set values at levels; the narrower level wins (everywhere, site, place, tag, terminal; of places the
+ * longer path), within one level the higher priority, then the name. What nobody sets has the default of settings.def.
+ */
+#ifndef BERTH_CORE_EFFECTIVE_H
+#define BERTH_CORE_EFFECTIVE_H
+
+#include "berth/setting.h"
+#include "core/live.h"
+
+#define EFFECTIVE_MAX 32
+
+struct effective_value {
+    const struct setting_row *row;
+    char value[SETTING_VALUE];
+    char level[80];   /* for people: "place ward-3", "default" */
+    char profile[64]; /* the profile that says so, "" for a default */
+};
+
+struct effective {
+    size_t count;
+    struct effective_value at[EFFECTIVE_MAX]; /* in the order of settings.def */
+    struct settings settings;                 /* the same, as values */
+};
+
+void effective_settings(struct core *core, const struct terminal *terminal, struct effective *ret);
+
+/* Check the lines of a profile. Errors: INVALID naming line and reason, NOT_FOUND (no such setting). */
+int effective_check(const char *lines, struct berth_error *reterr) berth_must_check;
+
+#endif

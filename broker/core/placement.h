@@ -1,0 +1,50 @@
+/* placement.h - which desktop a user gets, and where machines are made.
+ *
+ * Room core: rules only; nothing is changed here. A user always returns to the session or the desktop that is theirs. Else only
+ * a desktop that is ready is handed out, so that nobody is ever bound to a machine that fails to start: whoever finds none
+ * waits in the pool's queue, and the pool starts or makes what the queue and its spares call for (placement_next).
+ */
+#ifndef BERTH_CORE_PLACEMENT_H
+#define BERTH_CORE_PLACEMENT_H
+
+#include "core/live.h"
+
+/* May `desktop` be handed to a user who has nothing yet? If not, why not, as a sentence. */
+bool placement_fits(const struct desktop *desktop, char *why, size_t size);
+
+/* May the desktop's disk carry what an earlier user left? Then it must be refreshed before anybody else gets it (I14). */
+bool placement_must_refresh(const struct desktop *desktop);
+
+/* Nobody's: no open assignment and no reservation. */
+bool placement_is_free(const struct desktop *desktop);
+
+/* The best desktop that fits, or NULL: of the newest image version, on the host with the most room. */
+struct desktop *placement_best(struct core *core, const struct pool *pool);
+
+/* How a pool fares. */
+struct placement_count {
+    int total;       /* counted against max: all but the quarantined and the doomed */
+    int ready;       /* up and probed */
+    int spare;       /* of these free, clean and on a host that serves */
+    int coming;      /* free, and on their way to become spare */
+    int quarantined;
+    int waiting;     /* users in the queue */
+};
+void placement_count(struct core *core, const struct pool *pool, struct placement_count *ret);
+
+/* Where a new machine of the pool would be made, or NULL with a sentence that says why nowhere. */
+struct host *placement_host(struct core *core, const struct pool *pool, char *why, size_t size);
+
+/* Has the host room for another machine that starts now? */
+bool placement_host_may_start(const struct host *host);
+
+/* Does the host serve: up, active, not degraded? */
+bool placement_host_serves(const struct host *host);
+
+/* A free desktop of the pool that is off and could be started, or NULL. */
+struct desktop *placement_idle(struct core *core, const struct pool *pool);
+
+/* Honest estimate for the place in the queue (1 is the first); 0 = unknown. */
+int64_t placement_estimate_ms(struct core *core, const struct pool *pool, int place);
+
+#endif

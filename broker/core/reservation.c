@@ -1,0 +1,37 @@
+/* reservation.c - short promises. */
+#include "core/reservation.h"
+
+int reservation_new(struct desktop *desktop, uint64_t user_id, struct reservation **ret,
+                    struct berth_error *reterr)
+{
+    struct reservation *reservation;
+
+    if (desktop->reserved)
+        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' is reserved already",
+                          desktop->row.name);
+    reservation = berth_new(struct reservation);
+    *reservation = (struct reservation){ .desktop = desktop,
+                                         .user_id = user_id,
+                                         .since_ms = desktop->base.core->timers->mono_ms };
+    desktop->reserved = reservation;
+    entity_pin(&desktop->base);
+    *ret = reservation;
+    return 0;
+}
+
+void reservation_return(struct reservation *reservation)
+{
+    struct desktop *desktop;
+    struct core *core;
+    struct notice notice = { .kind = NOTICE_FREED, .entity = ENTITY_desktop };
+
+    if (!reservation)
+        return;
+    desktop = reservation->desktop;
+    core = desktop->base.core;
+    notice.id = desktop->row.id;
+    desktop->reserved = NULL;
+    free(reservation);
+    core_announce(core, &notice);
+    entity_unpin(&desktop->base);
+}
