@@ -101,7 +101,7 @@ static void op_done(struct op *op, int result)
         end(flow);
         return;
     }
-    if (result < 0) {
+    if (result < 0 && !flow->any) {
         flow->error = op->error;
         end(flow);
         return;
@@ -169,6 +169,20 @@ int flow_await(struct flow *flow, int begun, int next)
     }
     flow->next = next;
     flow->waiting = true;
+    flow->any = false;
+    return FLOW_WAIT;
+}
+
+int flow_await_any(struct flow *flow, int begun, int next)
+{
+    if (begun < 0) {
+        flow->op.result = begun;
+        if (!flow->op.error.code)
+            (void)berth_fail(&flow->op.error, begun, "%s", berth_error_row(begun)->sentence);
+        return next;
+    }
+    (void)flow_await(flow, begun, next);
+    flow->any = true;
     return FLOW_WAIT;
 }
 

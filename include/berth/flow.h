@@ -61,6 +61,7 @@ struct flow {
     int at;                /* step being run or waited in */
     int next;              /* where the awaited operation leads */
     bool waiting;
+    bool any; /* a failed operation leads to `next` too: flow_await_any */
     bool calling_off;      /* cancelled or overtaken while in a durable wait: ends when the outcome is known */
     uint32_t entered;      /* bit per step */
     int64_t started_ms;
@@ -83,6 +84,11 @@ void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow
  * op.error.
  */
 int flow_await(struct flow *flow, int begun, int next);
+
+/* As flow_await, but a failure leads to NEXT as well, which looks at flow->op.result and flow->op.error: for steps that repeat
+ * or have another way. An operation that could not begin leads there at once.
+ */
+int flow_await_any(struct flow *flow, int begun, int next);
 
 /* In a step: fail with a sentence. */
 int flow_fail(struct flow *flow, int code, const char *format, ...) berth_printf(3, 4);
