@@ -1,7 +1,7 @@
 /* errand.c - which function carries out which call, and what they share. */
 #include "errand.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "fault.h"
 
@@ -37,7 +37,13 @@ int errand_domain(struct errand *errand, virDomainPtr *ret)
     *ret = virDomainLookupByUUIDString(errand->connection, errand->args.uuid);
     if (!*ret)
         return fault(&errand->error, "machine %s", errand->args.uuid);
+    errand_name(errand, *ret);
     return 0;
+}
+
+void errand_name(struct errand *errand, virDomainPtr domain)
+{
+    (void)snprintf(errand->machine, sizeof(errand->machine), "%.63s", virDomainGetName(domain));
 }
 
 void errand_domain_freep(virDomainPtr *domain)
@@ -51,6 +57,6 @@ int errand_is_active(struct errand *errand, virDomainPtr domain)
     int active = virDomainIsActive(domain);
 
     if (active < 0)
-        return fault(&errand->error, "state of '%s'", virDomainGetName(domain));
+        return fault(&errand->error, "state of '%s'", errand->machine);
     return active;
 }

@@ -21,6 +21,7 @@ struct errand {
     virConnectPtr connection; /* the lane's */
     struct out *out;          /* for calls that answer with several frames */
     bool events;              /* open: life-cycle events were registered */
+    char machine[64];         /* name of the machine at hand, for sentences; see errand_name */
     struct virt_args args;
     struct virt_result result;
     struct berth_error error;
@@ -44,6 +45,11 @@ void errand_freep(struct errand **errand); /* for berth_cleanup */
 /* The domain of args.uuid; NOT_FOUND when the host does not know it. Free with virDomainFree. */
 int errand_domain(struct errand *errand, virDomainPtr *ret) berth_must_check;
 void errand_domain_freep(virDomainPtr *domain); /* for berth_cleanup */
+
+/* Note the machine's name for sentences. It must be done before a call that may fail: asking a
+ * domain for its name makes libvirt forget the failure.
+ */
+void errand_name(struct errand *errand, virDomainPtr domain);
 
 /* Does it run (also: paused, on its way down)? 1, 0 or a code. */
 int errand_is_active(struct errand *errand, virDomainPtr domain) berth_must_check;

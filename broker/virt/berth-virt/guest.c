@@ -45,9 +45,9 @@ static bool is_absent(void)
     return last && last->message && strstr(last->message, "No such file or directory");
 }
 
-static int agent_fault(struct errand *errand, const char *what, virDomainPtr domain)
+static int agent_fault(struct errand *errand, const char *what)
 {
-    int r = fault(&errand->error, "%s of '%s'", what, virDomainGetName(domain));
+    int r = fault(&errand->error, "%s of '%s'", what, errand->machine);
 
     /* Off: the agent cannot answer, and that is what the caller wants to know. */
     if (r == BERTH_E_STATE || r == BERTH_E_HOST)
@@ -83,7 +83,7 @@ int guest_ping(struct errand *errand)
     if (r < 0)
         return r;
     answer = ask_agent(errand, domain, json_pack("{s:s}", "execute", "guest-ping"));
-    return answer ? 0 : agent_fault(errand, "guest agent", domain);
+    return answer ? 0 : agent_fault(errand, "guest agent");
 }
 
 int guest_password(struct errand *errand)
@@ -97,7 +97,7 @@ int guest_password(struct errand *errand)
         return r;
     r = virDomainSetUserPassword(domain, args->account, args->secret.text, 0);
     secret_wipe(&args->secret);
-    return r < 0 ? agent_fault(errand, "password inside", domain) : 0;
+    return r < 0 ? agent_fault(errand, "password inside") : 0;
 }
 
 /* ---- small files ---- */
@@ -119,12 +119,12 @@ static int read_open(struct errand *errand, virDomainPtr domain, json_int_t hand
                        json_pack("{s:s, s:{s:I, s:i}}", "execute", "guest-file-read", "arguments",
                                  "handle", handle, "count", FILE_MAX_BYTES));
     if (!answer)
-        return agent_fault(errand, "reading inside", domain);
+        return agent_fault(errand, "reading inside");
     coded = json_string_value(json_object_get(answer, "buf-b64"));
     size = coded ? base64_decode(coded, (unsigned char *)text, FILE_MAX_BYTES) : -1;
     if (size < 0) {
         return berth_fail(&errand->error, BERTH_E_DESKTOP,
-                          "the guest agent of '%s' answers nonsense", virDomainGetName(domain));
+                          "the guest agent of '%s' answers nonsense", errand->machine);
     }
     text[size] = '\0';
     return 0;
@@ -139,10 +139,10 @@ static int read_file(struct errand *errand, virDomainPtr domain, const char *pat
     handle = ask_agent(errand, domain, open_command(path));
     if (!handle && is_absent()) {
         return berth_fail(&errand->error, BERTH_E_NOT_FOUND, "'%s' has no file '%s'",
-                          virDomainGetName(domain), path);
+                          errand->machine, path);
     }
     if (!json_is_integer(handle))
-        return agent_fault(errand, "opening a file inside", domain);
+        return agent_fault(errand, "opening a file inside");
 
     r = read_open(errand, domain, json_integer_value(handle), text);
     /* A handle that stays open is a leak inside the guest; that the file was read is not undone by
@@ -184,7 +184,7 @@ int guest_fingerprint(struct errand *errand)
         return r;
     if (!take_fingerprint(text, errand->result.text, sizeof(errand->result.text))) {
         return berth_fail(&errand->error, BERTH_E_DESKTOP,
-                          "'%s': its file '%s' does not hold a SHA-256", virDomainGetName(domain),
+                          "'%s': its file '%s' does not hold a SHA-256", errand->machine,
                           GUEST_FINGERPRINT_FILE);
     }
     return 0;
@@ -228,18 +228,18 @@ static int wait_for_end(struct errand *errand, virDomainPtr domain, json_int_t p
             errand, domain,
             json_pack("{s:s, s:{s:I}}", "execute", "guest-exec-status", "arguments", "pid", pid));
         if (!status)
-            return agent_fault(errand, "sign-off inside", domain);
+            return agent_fault(errand, "sign-off inside");
         code = json_integer_value(json_object_get(status, "exitcode"));
         if (json_is_true(json_object_get(status, "exited")) && code == 0)
             return 0;
         if (json_is_true(json_object_get(status, "exited"))) {
             return berth_fail(&errand->error, BERTH_E_DESKTOP, "sign-off inside '%s' ended with %d",
-                              virDomainGetName(domain), (int)code);
+                              errand->machine, (int)code);
         }
         (void)nanosleep(&pause, NULL);
     }
     return berth_fail(&errand->error, BERTH_E_TIMEOUT, "sign-off inside '%s' goes on after %d ms",
-                      virDomainGetName(domain), SIGN_OFF_MS);
+                      errand->machine, SIGN_OFF_MS);
 }
 
 int guest_sign_off(struct errand *errand)
@@ -257,10 +257,10 @@ int guest_sign_off(struct errand *errand)
                                   "path", GUEST_SIGN_OFF_PROGRAM, "arg", errand->args.account));
     if (!started && is_absent()) {
         return berth_fail(&errand->error, BERTH_E_UNSUPPORTED, "'%s' has no program '%s'",
-                          virDomainGetName(domain), GUEST_SIGN_OFF_PROGRAM);
+                          errand->machine, GUEST_SIGN_OFF_PROGRAM);
     }
     pid = json_object_get(started, "pid");
     if (!json_is_integer(pid))
-        return agent_fault(errand, "sign-off inside", domain);
+        return agent_fault(errand, "sign-off inside");
     return wait_for_end(errand, domain, json_integer_value(pid));
 }

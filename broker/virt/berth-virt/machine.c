@@ -105,10 +105,9 @@ int machine_start(struct errand *errand)
         return r < 0 ? r : 0;
     if (virDomainCreate(domain) == 0)
         return 0;
-    /* Somebody else started it between the look and the call. */
-    if (fault_is(VIR_ERR_OPERATION_INVALID) && virDomainIsActive(domain) == 1)
-        return 0;
-    return fault(&errand->error, "start of '%s'", virDomainGetName(domain));
+    r = fault(&errand->error, "start of '%s'", errand->machine);
+    /* Somebody else may have started it between the look and the call. */
+    return r == BERTH_E_STATE && virDomainIsActive(domain) == 1 ? 0 : r;
 }
 
 static int switch_off(struct errand *errand, virDomainPtr domain)
@@ -119,9 +118,8 @@ static int switch_off(struct errand *errand, virDomainPtr domain)
         return r;
     if (virDomainDestroy(domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
         return 0;
-    if (fault_is(VIR_ERR_OPERATION_INVALID) && virDomainIsActive(domain) == 0)
-        return 0;
-    return fault(&errand->error, "switching '%s' off", virDomainGetName(domain));
+    r = fault(&errand->error, "switching '%s' off", errand->machine);
+    return r == BERTH_E_STATE && virDomainIsActive(domain) == 0 ? 0 : r;
 }
 
 /* Ask the guest and wait. The state is looked at rather than the event awaited: it works with every
@@ -135,7 +133,7 @@ static int ask_off(struct errand *errand, virDomainPtr domain)
     if (r <= 0)
         return r;
     if (virDomainShutdown(domain) < 0 && !fault_is(VIR_ERR_OPERATION_INVALID))
-        return fault(&errand->error, "asking '%s' to switch off", virDomainGetName(domain));
+        return fault(&errand->error, "asking '%s' to switch off", errand->machine);
     for (int waited = 0; waited < SHUTDOWN_MS; waited += SHUTDOWN_LOOK_MS) {
         r = errand_is_active(errand, domain);
         if (r <= 0)
@@ -143,7 +141,7 @@ static int ask_off(struct errand *errand, virDomainPtr domain)
         (void)nanosleep(&pause, NULL);
     }
     return berth_fail(&errand->error, BERTH_E_TIMEOUT, "'%s' did not switch itself off in %d s",
-                      virDomainGetName(domain), SHUTDOWN_MS / 1000);
+                      errand->machine, SHUTDOWN_MS / 1000);
 }
 
 int machine_stop(struct errand *errand)
@@ -173,7 +171,7 @@ static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_
 
     xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (!xml)
-        return fault(&errand->error, "description of '%s'", virDomainGetName(domain));
+        return fault(&errand->error, "description of '%s'", errand->machine);
     *ret_xml = xml;
     r = domain_xml_read(xml, strlen(xml), &facts, &errand->error);
     if (r < 0)
@@ -183,7 +181,7 @@ static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_
     if (!args->volume[0])
         (void)snprintf(args->volume, sizeof(args->volume), "%s", facts.volume);
     if (!args->name[0])
-        (void)snprintf(args->name, sizeof(args->name), "%.63s", virDomainGetName(domain));
+        (void)snprintf(args->name, sizeof(args->name), "%s", errand->machine);
     return 0;
 }
 
@@ -239,7 +237,7 @@ static int undefine(struct errand *errand, virDomainPtr domain)
     /* Not every driver knows all flags. */
     if (virDomainUndefine(domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
         return 0;
-    return fault(&errand->error, "removing '%s'", virDomainGetName(domain));
+    return fault(&errand->error, "removing '%s'", errand->machine);
 }
 
 int machine_delete(struct errand *errand)

@@ -93,13 +93,15 @@ static int all_domains(struct errand *errand, struct domains *ret)
 /* 1 when it is ours, 0 when it is not (or has gone meanwhile), or a code. */
 static int read_facts(struct errand *errand, virDomainPtr domain, struct domain_facts *facts)
 {
-    char *xml = virDomainGetXMLDesc(domain, 0);
+    char *xml;
     int r;
 
+    errand_name(errand, domain);
+    xml = virDomainGetXMLDesc(domain, 0);
     if (!xml && fault_is(VIR_ERR_NO_DOMAIN))
         return 0;
     if (!xml)
-        return fault(&errand->error, "description of '%s'", virDomainGetName(domain));
+        return fault(&errand->error, "description of '%s'", errand->machine);
     r = domain_xml_read(xml, strlen(xml), facts, &errand->error);
     free(xml);
     return r < 0 ? r : facts->ours;
@@ -215,7 +217,7 @@ static int ask_address(struct errand *errand, virDomainPtr domain, unsigned sour
 
     count = virDomainInterfaceAddresses(domain, &faces, source, 0);
     if (count < 0)
-        return fault(&errand->error, "address of '%s'", virDomainGetName(domain));
+        return fault(&errand->error, "address of '%s'", errand->machine);
     for (int i = 0; i < count; i++) {
         pick_address(faces[i], &best, &errand->result);
         virDomainInterfaceFree(faces[i]);
@@ -223,7 +225,7 @@ static int ask_address(struct errand *errand, virDomainPtr domain, unsigned sour
     free(faces);
     if (!best) {
         return berth_fail(&errand->error, BERTH_E_DESKTOP, "'%s' has no address yet",
-                          virDomainGetName(domain));
+                          errand->machine);
     }
     return 0;
 }
@@ -238,7 +240,7 @@ static int forwarded_address(struct errand *errand, virDomainPtr domain)
         return r;
     if (!facts.forward_port) {
         return berth_fail(&errand->error, BERTH_E_DESKTOP, "'%s' has no forwarded port",
-                          virDomainGetName(domain));
+                          errand->machine);
     }
     (void)snprintf(errand->result.address, sizeof(errand->result.address), "127.0.0.1");
     errand->result.port = facts.forward_port;
@@ -257,8 +259,7 @@ int survey_address(struct errand *errand)
     if (r < 0)
         return r;
     if (r == 0) {
-        return berth_fail(&errand->error, BERTH_E_STATE, "'%s' does not run",
-                          virDomainGetName(domain));
+        return berth_fail(&errand->error, BERTH_E_STATE, "'%s' does not run", errand->machine);
     }
     errand->result.known = true;
     errand->result.running = true;

@@ -1,0 +1,271 @@
+/* calls.c - calls on their way to a host: queue, deadline, answer. */
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+
+#include "virt/host.h"
+#include "virt/wire.h"
+
+/* So many deadlines missed in a row, and the process is not worth keeping. */
+#define MISSED_MAX 3
+
+static const unsigned widths[HOST_LANES] = { [LANE_READ] = WIRE_READ_LANES,
+                                             [LANE_AGENT] = WIRE_AGENT_LANES,
+                                             [LANE_ACTION] = WIRE_ACTION_LANES };
+
+/* Take it out of all books and free it. */
+static void drop(struct call *call)
+{
+    struct virt_host *host = call->host;
+
+    list_remove(&call->node);
+    if (call->sent)
+        host->in_flight[call->lane]--;
+    else
+        host->waiting_count--;
+    timer_stop(&host->virt->loop->timers, &call->limit);
+    berth_wipe_free(call, sizeof(*call));
+}
+
+/* The last thing done with a call: whoever is told may do anything, also stop the host. */
+static void complete(struct call *call, int code, const struct berth_error *error)
+{
+    struct op *op = call->op;
+
+    drop(call);
+    if (op)
+        op_complete(op, code, error);
+}
+
+static void fail(struct call *call, int code, const char *why)
+{
+    struct berth_error error = { 0 };
+
+    (void)berth_fail(&error, code, "host %s: %s: %s", call->host->name,
+                     virt_call_row(call->call)->name, why);
+    complete(call, code, &error);
+}
+
+/* ---- sending ---- */
+
+void calls_send(struct virt_host *host, const char *name, uint64_t id, const struct virt_args *args)
+{
+    json_t *members = args ? record_encode(&virt_args_record, args, SEE_MASK_WIRE) : json_object();
+    json_t *json =
+        json_pack("{s:s, s:I, s:O}", "call", name, "id", (json_int_t)id, "args", members);
+    unsigned char *frame;
+    size_t size = 0;
+
+    frame = wire_frame(json, &size);
+    json_decref(json);
+    wire_wipe_secret(members);
+    json_decref(members);
+    if (frame) /* args have fixed sizes, well below the limit of a frame */
+        process_send(host->process, frame, size);
+}
+
+static void pump(struct virt_host *host);
+
+static void limit_passed(struct berth_timer *timer)
+{
+    struct call *call = container_of(timer, struct call, limit);
+    struct virt_host *host = call->host;
+    bool too_many = ++host->missed >= MISSED_MAX || call->ours;
+    char why[64];
+
+    (void)snprintf(why, sizeof(why), "no answer in %lld ms",
+                   (long long)virt_call_row(call->call)->limit_ms);
+    log_event(EV_HOST_FAILED, "host", host->name, "call", virt_call_row(call->call)->name, "reason",
+              why);
+    fail(call, BERTH_E_UNKNOWN_OUTCOME, why);
+    if (host->stopped)
+        return;
+    if (too_many)
+        host_restart(host, "calls do not come back");
+    else
+        pump(host); /* berth-virt gives the stuck call's lane up as well */
+}
+
+static void send_call(struct virt_host *host, struct call *call)
+{
+    list_remove(&call->node);
+    list_append(&host->sent, &call->node);
+    host->waiting_count--;
+    host->in_flight[call->lane]++;
+    call->sent = true;
+    call->id = ++host->last_id;
+    calls_send(host, virt_call_row(call->call)->name, call->id, &call->args);
+    secret_wipe(&call->args.secret);
+    timer_start(&host->virt->loop->timers, &call->limit, virt_call_row(call->call)->limit_ms,
+                limit_passed);
+}
+
+/* Send as much as the lanes take. */
+static void pump(struct virt_host *host)
+{
+    for (int lane = 0; lane < HOST_LANES; lane++) {
+        while (host->in_flight[lane] < widths[lane] && !list_empty(&host->waiting[lane]))
+            send_call(host, list_entry(host->waiting[lane].next, struct call, node));
+    }
+}
+
+void calls_add(struct virt_host *host, struct call *call)
+{
+    call->host = host;
+    call->lane = virt_lane_of(call->call, &call->args);
+    list_append(&host->waiting[call->lane], &call->node);
+    host->waiting_count++;
+    pump(host);
+}
+
+/* ---- answers ---- */
+
+static struct call *find_sent(struct virt_host *host, uint64_t id)
+{
+    list_each (&host->sent, node) {
+        struct call *call = list_entry(node, struct call, node);
+
+        if (call->id == id)
+            return call;
+    }
+    return NULL;
+}
+
+/* Code and sentence of a failure; a code that we do not know is the host's failure. */
+static int read_error(const struct virt_host *host, const json_t *json, struct berth_error *error)
+{
+    const char *symbol = json_string_value(json_object_get(json, "code"));
+    const char *text = json_string_value(json_object_get(json, "text"));
+    int code = symbol ? berth_error_code(symbol) : 0;
+
+    if (code == 0)
+        code = BERTH_E_HOST;
+    return berth_fail(error, code, "host %s: %s", host->name,
+                      text ? text : berth_error_row(code)->sentence);
+}
+
+static int read_answer(const struct virt_host *host, const json_t *json, struct virt_result *result,
+                       struct berth_error *error)
+{
+    const json_t *failure = json_object_get(json, "error");
+
+    return failure ? read_error(host, failure, error)
+                   : record_decode(&virt_result_record, json_object_get(json, "ok"), result, error);
+}
+
+void calls_answer(struct virt_host *host, uint64_t id, const json_t *json)
+{
+    struct call *call = find_sent(host, id);
+    struct virt_result result = { 0 };
+    struct berth_error error = { 0 };
+    bool ours;
+    int code;
+
+    if (!call)
+        return; /* too late: its caller was told that the outcome is unknown */
+    ours = call->ours;
+    host->missed = 0;
+    code = read_answer(host, json, &result, &error);
+    if (call->ret)
+        *call->ret = result;
+    complete(call, code, &error);
+    if (host->stopped)
+        return;
+    if (ours)
+        host_opened(host, code, &result, &error);
+    if (!host->stopped && host->process)
+        pump(host);
+}
+
+/* ---- ends ---- */
+
+/* Those who are told may begin new calls: a list is emptied first, so that it ends. */
+static void fail_all(struct list *calls, int code, const char *why)
+{
+    struct list taken;
+    struct list *node;
+
+    list_init(&taken);
+    while ((node = list_shift(calls)))
+        list_append(&taken, node);
+    while (!list_empty(&taken))
+        fail(list_entry(taken.next, struct call, node), code, why);
+}
+
+void calls_fail_waiting(struct virt_host *host, int code, const char *why)
+{
+    for (int lane = 0; lane < HOST_LANES; lane++)
+        fail_all(&host->waiting[lane], code, why);
+}
+
+void calls_fail_sent(struct virt_host *host, int code, const char *why)
+{
+    fail_all(&host->sent, code, why);
+}
+
+static void forget_all(struct list *calls)
+{
+    while (!list_empty(calls)) {
+        struct call *call = list_entry(calls->next, struct call, node);
+
+        if (call->op)
+            call->op->in_flight = false; /* a late op_cancel finds nothing to do */
+        drop(call);
+    }
+}
+
+void calls_forget(struct virt_host *host)
+{
+    forget_all(&host->sent);
+    for (int lane = 0; lane < HOST_LANES; lane++)
+        forget_all(&host->waiting[lane]);
+}
+
+/* What was not sent never happens; of what was sent only the caller is forgotten. */
+static void cancel(struct op *op)
+{
+    struct call *call = op->room;
+
+    call->op = NULL;
+    call->ret = NULL;
+    if (!call->sent)
+        drop(call);
+}
+
+static int refuse(const struct virt_host *host, uint64_t host_id, struct berth_error *error)
+{
+    if (!host) {
+        return berth_fail(error, BERTH_E_HOST_DOWN, "host %llu is not in use",
+                          (unsigned long long)host_id);
+    }
+    if (host->phase != HOST_UP)
+        return berth_fail(error, BERTH_E_HOST_DOWN, "host %s is down", host->name);
+    if (host->waiting_count >= HOST_WAITING_MAX) {
+        return berth_fail(error, BERTH_E_BUSY, "host %s: %d calls wait already", host->name,
+                          HOST_WAITING_MAX);
+    }
+    return 0;
+}
+
+int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
+               const struct virt_args *args, struct virt_result *ret, struct op *op)
+{
+    struct virt_host *host = host_find(virt, host_id);
+    struct call *made;
+    int r;
+
+    op->error = (struct berth_error){ 0 };
+    r = refuse(host, host_id, &op->error);
+    if (r < 0)
+        return r;
+
+    made = berth_new(struct call);
+    made->call = call;
+    made->args = *args;
+    made->ret = ret;
+    made->op = op;
+    (void)op_begun(op, cancel, made);
+    calls_add(host, made);
+    return 0;
+}

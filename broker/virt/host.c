@@ -1,0 +1,276 @@
+/* host.c - one host: its process is started, listened to, watched by a heartbeat and started again.
+ */
+#include "virt/host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/json.h"
+#include "berth/log.h"
+
+#include "virt/wire.h"
+
+#define REST_FIRST_MS 500
+#define REST_MOST_MS 30000
+
+/* A host that stayed up this long has earned a quick restart. */
+#define REST_FORGIVEN_MS 30000
+
+/* A process that hangs is noticed after at most the sum of the two. */
+#define BEAT_EVERY_MS 2000
+#define BEAT_LIMIT_MS 3000
+
+static void start(struct virt_host *host);
+
+static struct berth_timers *timers(const struct virt_host *host)
+{
+    return &host->virt->loop->timers;
+}
+
+static void tell_host(struct virt_host *host, bool up, const struct virt_result *facts,
+                      const char *reason)
+{
+    const struct virt_listener *listener = &host->virt->listener;
+
+    if (listener->host)
+        listener->host(listener->context, host->id, up, facts, reason);
+}
+
+/* ---- up and down ---- */
+
+static void ask_open(struct virt_host *host)
+{
+    struct call *call = berth_new(struct call);
+
+    host->phase = HOST_CONNECTING;
+    call->call = VIRT_open;
+    call->ours = true;
+    (void)snprintf(call->args.uri, sizeof(call->args.uri), "%s", host->uri);
+    calls_add(host, call);
+}
+
+void host_opened(struct virt_host *host, int code, const struct virt_result *facts,
+                 const struct berth_error *error)
+{
+    if (code < 0 && host->told_open) {
+        ask_open(host); /* it came while the answer was on its way */
+    } else if (code < 0) {
+        host->phase = HOST_SHUT;
+        tell_host(host, false, NULL, berth_error_text(error));
+    } else {
+        host->phase = HOST_UP;
+        host->up_since_ms = timers(host)->mono_ms;
+        tell_host(host, true, facts, "");
+    }
+}
+
+static void hypervisor_closed(struct virt_host *host, const char *reason)
+{
+    bool was_up = host->phase == HOST_UP;
+
+    host->told_open = false;
+    if (!was_up)
+        return; /* the answer to our "open" follows */
+    host->phase = HOST_SHUT;
+    tell_host(host, false, NULL, reason);
+    if (!host->stopped)
+        calls_fail_waiting(host, BERTH_E_HOST_DOWN, reason);
+}
+
+static void hypervisor_open(struct virt_host *host)
+{
+    host->told_open = true;
+    if (host->phase == HOST_SHUT)
+        ask_open(host);
+}
+
+/* ---- what the process says ---- */
+
+static void take_event(struct virt_host *host, const json_t *json)
+{
+    const struct virt_listener *listener = &host->virt->listener;
+    struct virt_event event;
+    struct berth_error error = { 0 };
+
+    if (record_decode(&virt_event_record, json, &event, &error) < 0) {
+        log_failure(EV_HOST_FAILED, &error, host->name);
+        return;
+    }
+    if (strcmp(event.what, "open") == 0)
+        hypervisor_open(host);
+    else if (strcmp(event.what, "closed") == 0)
+        hypervisor_closed(host, event.reason);
+    else if (listener->machine)
+        listener->machine(listener->context, host->id, &event);
+}
+
+static void time_to_beat(struct berth_timer *timer);
+
+static void take_pong(struct virt_host *host)
+{
+    host->ping = 0;
+    timer_start(timers(host), &host->beat, BEAT_EVERY_MS, time_to_beat);
+}
+
+static void take_frame(void *owner, const char *frame, size_t size)
+{
+    berth_cleanup(json_unrefp) json_t *json = NULL;
+    struct virt_host *host = owner;
+    struct berth_error error = { 0 };
+    const json_t *event;
+    uint64_t id;
+
+    json = json_parse(frame, size, WIRE_JSON_DEPTH, &error);
+    event = json_object_get(json, "event");
+    id = (uint64_t)json_integer_value(json_object_get(json, "id"));
+    if (event)
+        take_event(host, event);
+    else if (id && id == host->ping)
+        take_pong(host);
+    else if (id)
+        calls_answer(host, id, json);
+    else
+        host_restart(host, "it does not speak our language");
+}
+
+/* ---- the process ---- */
+
+static void rest_over(struct berth_timer *timer)
+{
+    start(container_of(timer, struct virt_host, rest));
+}
+
+/* Half of the back-off to all of it, at random. */
+static void rest(struct virt_host *host)
+{
+    int64_t half = host->rest_ms / 2;
+
+    if (host->up_since_ms && timers(host)->mono_ms - host->up_since_ms > REST_FORGIVEN_MS)
+        half = REST_FIRST_MS / 2;
+    host->up_since_ms = 0;
+    host->phase = HOST_RESTING;
+    host->rest_ms = half * 4 < REST_MOST_MS ? half * 4 : REST_MOST_MS;
+    timer_start(timers(host), &host->rest,
+                half + (int64_t)random_below(&host->virt->random, (uint64_t)half + 1), rest_over);
+}
+
+static void without_process(struct virt_host *host, const char *why)
+{
+    bool was_up = host->phase == HOST_UP;
+
+    timer_stop(timers(host), &host->beat);
+    host->ping = 0;
+    host->missed = 0;
+    host->told_open = false;
+    rest(host);
+    log_event(EV_VIRT_RESTARTED, "host", host->name, "reason", why);
+    if (was_up)
+        tell_host(host, false, NULL, why);
+    if (!host->stopped)
+        calls_fail_sent(host, BERTH_E_UNKNOWN_OUTCOME, why);
+    if (!host->stopped)
+        calls_fail_waiting(host, BERTH_E_HOST_DOWN, why);
+}
+
+static void lost(void *owner, const char *why)
+{
+    struct virt_host *host = owner;
+
+    host->process = NULL;
+    without_process(host, why);
+}
+
+void host_restart(struct virt_host *host, const char *why)
+{
+    if (host->process)
+        process_let_go(berth_take(host->process));
+    without_process(host, why);
+}
+
+/* Either the pause since the last answer is over, or the answer did not come. */
+static void time_to_beat(struct berth_timer *timer)
+{
+    struct virt_host *host = container_of(timer, struct virt_host, beat);
+
+    if (host->ping) {
+        host_restart(host, "the process does not answer");
+        return;
+    }
+    host->ping = ++host->last_id;
+    calls_send(host, WIRE_PING, host->ping, NULL);
+    timer_start(timers(host), &host->beat, BEAT_LIMIT_MS, time_to_beat);
+}
+
+static void start(struct virt_host *host)
+{
+    static const struct process_events events = { .frame = take_frame, .lost = lost };
+    struct virt *virt = host->virt;
+    struct berth_error error = { 0 };
+    int r;
+
+    r = process_start(virt->loop, virt->program, host->name, &virt->processes, &events, host,
+                      &host->process, &error);
+    if (r < 0) {
+        log_failure(EV_HOST_FAILED, &error, host->name);
+        rest(host);
+        tell_host(host, false, NULL, berth_error_text(&error));
+        return;
+    }
+    host->starts++;
+    timer_start(timers(host), &host->beat, BEAT_EVERY_MS, time_to_beat);
+    ask_open(host);
+}
+
+/* ---- life ---- */
+
+struct virt_host *host_find(const struct virt *virt, uint64_t id)
+{
+    list_each (&virt->hosts, node) {
+        struct virt_host *host = list_entry(node, struct virt_host, node);
+
+        if (host->id == id)
+            return host;
+    }
+    return NULL;
+}
+
+static void reap(struct berth_soon *soon)
+{
+    free(container_of(soon, struct virt_host, reap));
+}
+
+struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, const char *uri)
+{
+    struct virt_host *host = berth_new(struct virt_host);
+
+    host->virt = virt;
+    host->id = id;
+    host->rest_ms = REST_FIRST_MS;
+    (void)snprintf(host->name, sizeof(host->name), "%s", name);
+    (void)snprintf(host->uri, sizeof(host->uri), "%s", uri);
+    list_init(&host->reap.node);
+    list_init(&host->sent);
+    for (int lane = 0; lane < HOST_LANES; lane++)
+        list_init(&host->waiting[lane]);
+    list_append(&virt->hosts, &host->node);
+    /* At the end of the turn: whoever adds a host is not told about it from inside. */
+    timer_start(timers(host), &host->rest, 0, rest_over);
+    return host;
+}
+
+void host_stop(struct virt_host *host, bool complete)
+{
+    host->stopped = true;
+    list_remove(&host->node);
+    timer_stop(timers(host), &host->rest);
+    timer_stop(timers(host), &host->beat);
+    if (host->process)
+        process_let_go(berth_take(host->process));
+    if (complete) {
+        calls_fail_sent(host, BERTH_E_UNKNOWN_OUTCOME, "the host is taken out of use");
+        calls_fail_waiting(host, BERTH_E_HOST_DOWN, "the host is taken out of use");
+    } else {
+        calls_forget(host);
+    }
+    soon_add(timers(host), &host->reap, reap);
+}

@@ -1,0 +1,34 @@
+/* process.h - one running berth-virt, as the broker holds it: a child and a socket.
+ *
+ * Room virt. Thread: loop. A process is let go, never waited for: it is killed, and its memory goes
+ * by itself when child and socket are closed. Meanwhile its host may start another one or be gone.
+ */
+#ifndef BERTH_VIRT_PROCESS_H
+#define BERTH_VIRT_PROCESS_H
+
+#include "berth/child.h"
+#include "berth/frame.h"
+
+struct process;
+
+struct process_events {
+    /* One frame. It may let the process go. */
+    void (*frame)(void *owner, const char *frame, size_t size);
+    /* It has ended or its socket has; at most once, and never after process_let_go. */
+    void (*lost)(void *owner, const char *why);
+};
+
+/* all: list of the room in which it stays until its memory goes. name: shown by ps. Errors: IO. */
+int process_start(struct berth_loop *loop, const char *program, const char *name, struct list *all,
+                  const struct process_events *events, void *owner, struct process **ret,
+                  struct berth_error *reterr) berth_must_check;
+
+/* Send a frame as wire_frame made it: taken over, wiped and freed when the kernel has it. */
+void process_send(struct process *process, unsigned char *frame, size_t size);
+
+/* Kill it; no event follows. */
+void process_let_go(struct process *process);
+
+int process_pid(const struct process *process);
+
+#endif

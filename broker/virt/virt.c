@@ -1,0 +1,89 @@
+/* virt.c - the port to hypervisors: which hosts there are. */
+#include "virt/virt.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "virt/host.h"
+#include "virt/virt_setup.h"
+
+/* Ending waits at most this long for killed processes. */
+#define FREE_TURNS 200
+#define FREE_TURN_MS 10
+
+/* berth-virt is installed beside berthd. */
+static char *beside_us(void)
+{
+    static const char name[] = "berth-virt";
+    char path[PATH_MAX + sizeof(name)];
+    ssize_t size = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    char *slash;
+
+    path[size > 0 ? size : 0] = '\0';
+    slash = strrchr(path, '/');
+    memcpy(slash ? slash + 1 : path, name, sizeof(name));
+    return berth_strdup(path);
+}
+
+struct virt *virt_new(struct berth_loop *loop, const char *program,
+                      const struct virt_listener *listener)
+{
+    struct virt *virt = berth_new(struct virt);
+
+    virt->loop = loop;
+    virt->program = program ? berth_strdup(program) : beside_us();
+    virt->listener = *listener;
+    random_system(&virt->random);
+    list_init(&virt->hosts);
+    list_init(&virt->processes);
+    return virt;
+}
+
+void virt_free(struct virt *virt)
+{
+    while (!list_empty(&virt->hosts))
+        host_stop(list_entry(virt->hosts.next, struct virt_host, node), false);
+    for (int turn = 0; turn < FREE_TURNS && !list_empty(&virt->processes); turn++)
+        loop_turn(virt->loop, FREE_TURN_MS);
+    soon_run(&virt->loop->timers);
+    free(virt->program);
+    free(virt);
+}
+
+void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, const char *uri)
+{
+    struct virt_host *host = host_find(virt, host_id);
+
+    if (host && strcmp(host->uri, uri) == 0) {
+        (void)snprintf(host->name, sizeof(host->name), "%s", name);
+        return;
+    }
+    if (host)
+        host_stop(host, true);
+    (void)host_new(virt, host_id, name, uri);
+}
+
+void virt_host_stop(struct virt *virt, uint64_t host_id)
+{
+    struct virt_host *host = host_find(virt, host_id);
+
+    if (host)
+        host_stop(host, true);
+}
+
+bool virt_host_facts(struct virt *virt, uint64_t host_id, struct virt_host_facts *ret)
+{
+    const struct virt_host *host = host_find(virt, host_id);
+
+    if (!host)
+        return false;
+    *ret = (struct virt_host_facts){ .starts = host->starts,
+                                     .pid = host->process ? process_pid(host->process) : 0,
+                                     .up = host->phase == HOST_UP,
+                                     .waiting = host->waiting_count };
+    for (int lane = 0; lane < HOST_LANES; lane++)
+        ret->in_flight += host->in_flight[lane];
+    return true;
+}
