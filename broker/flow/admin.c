@@ -1,0 +1,198 @@
+/* admin.c - rows that people add, change and delete, by the rules of admin_rules.c. */
+#include "flow/admin.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "flow/admin_rules.h"
+#include "flow/admin_start.h"
+#include "flow/decide.h"
+
+struct changes *admin_changes(const struct admin_actor *actor, const char *action)
+{
+    struct changes *changes = changes_new(actor->name, role_names[actor->role], action);
+
+    memcpy(changes->request_id, actor->request_id, sizeof(changes->request_id));
+    return changes;
+}
+
+
+/* What a row is called: by its name where it has one, else by its number. */
+static void name_object(struct changes *changes, enum entity_kind kind, const union row *row)
+{
+    const struct field *name = record_field(entity_row(kind)->record, "name");
+
+    if (name)
+        changes_object(changes, "%s %s", entity_row(kind)->name, (const char *)row + name->offset);
+    else
+        changes_object(changes, "%s %llu", entity_row(kind)->name, (unsigned long long)row->id);
+    if (kind == ENTITY_user)
+        changes->audit.subject_user_id = row->id;
+}
+
+/* The people's door names fields by themselves; a name that is taken is refused before the store has to. */
+static int name_is_free(struct core *core, enum entity_kind kind, const union row *row,
+                        struct berth_error *reterr)
+{
+    const struct field *field = record_field(entity_row(kind)->record, "name");
+    const char *name = field ? (const char *)row + field->offset : NULL;
+    struct entity *other = name ? core_find_name(core, kind, name) : NULL;
+
+    if (other && ((const union row *)entity_row_of(other))->id != row->id)
+        return berth_fail(reterr, BERTH_E_EXISTS, "there is a %s '%s' already", entity_row(kind)->name,
+                          name);
+    return 0;
+}
+
+static void copy_row(enum entity_kind kind, union row *row, const void *from)
+{
+    memset(row, 0, sizeof(*row));
+    memcpy(row, from, entity_row(kind)->record->size);
+}
+
+static struct changes *action(const struct admin_actor *actor, enum entity_kind kind, const char *verb)
+{
+    char text[48];
+
+    (void)snprintf(text, sizeof(text), "%s.%s", entity_row(kind)->name, verb);
+    return admin_changes(actor, text);
+}
+
+int admin_add(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+              const void *given, uint64_t *ret_id, struct op *op)
+{
+    const struct admin_rule *rule = admin_rule(kind);
+    berth_cleanup(berth_freep) union row *row = berth_new(union row);
+    struct changes *changes;
+    int r;
+
+    if (!rule || !rule->may_add)
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a %s is not added this way",
+                          entity_row(kind)->name);
+    copy_row(kind, row, given);
+    row->id = 0;
+    r = rule->check(rooms->core, row, NULL, &op->error);
+    if (r >= 0)
+        r = name_is_free(rooms->core, kind, row, &op->error);
+    if (r < 0)
+        return r;
+    row->id = core_next_id(rooms->core);
+    *ret_id = row->id;
+    changes = action(actor, kind, "add");
+    name_object(changes, kind, row);
+    (void)changes_add(changes, kind, row);
+    if (rule->with_new)
+        rule->with_new(rooms->core, row, changes);
+    return decide_begin(rooms, changes, op);
+}
+
+static struct entity *find(struct rooms *rooms, enum entity_kind kind, uint64_t id, struct op *op)
+{
+    struct entity *entity = core_find(rooms->core, kind, id);
+
+    if (!entity)
+        (void)berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no %s with the id %llu",
+                         entity_row(kind)->name, (unsigned long long)id);
+    return entity;
+}
+
+int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+              const void *given, struct op *op)
+{
+    const struct admin_rule *rule = admin_rule(kind);
+    berth_cleanup(berth_freep) union row *row = berth_new(union row);
+    struct entity *entity;
+    const union row *now;
+    struct changes *changes;
+    int r;
+
+    if (!rule || !rule->may_set)
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a %s is not changed this way",
+                          entity_row(kind)->name);
+    copy_row(kind, row, given);
+    entity = find(rooms, kind, row->id, op);
+    if (!entity)
+        return BERTH_E_NOT_FOUND;
+    now = entity_row_of(entity);
+    if (row->version && row->version != now->version)
+        return berth_fail(&op->error, BERTH_E_CONFLICT, "the %s changed meanwhile (version %lld, not %lld)",
+                          entity_row(kind)->name, (long long)now->version, (long long)row->version);
+    r = rule->check(rooms->core, row, now, &op->error);
+    if (r >= 0)
+        r = name_is_free(rooms->core, kind, row, &op->error);
+    if (r < 0)
+        return r;
+    row->version = now->version;
+    changes = action(actor, kind, "set");
+    name_object(changes, kind, row);
+    (void)changes_set(changes, kind, row);
+    return decide_begin(rooms, changes, op);
+}
+
+int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind, uint64_t id,
+               struct op *op)
+{
+    const struct admin_rule *rule = admin_rule(kind);
+    struct entity *entity = find(rooms, kind, id, op);
+    struct changes *changes;
+    const union row *row;
+    int r;
+
+    if (!entity)
+        return BERTH_E_NOT_FOUND;
+    if (!rule || !rule->may_drop)
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a %s is not deleted this way",
+                          entity_row(kind)->name);
+    row = entity_row_of(entity);
+    r = rule->unused ? rule->unused(rooms->core, row, &op->error) : 0;
+    if (r < 0)
+        return r;
+    changes = action(actor, kind, "delete");
+    name_object(changes, kind, row);
+    if (rule->with_gone)
+        rule->with_gone(rooms->core, row, changes);
+    changes_drop(changes, kind, row);
+    return decide_begin(rooms, changes, op);
+}
+
+int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
+                    enum host_duty duty, struct op *op)
+{
+    struct host *host = host_find(rooms->core, host_id);
+    struct changes *changes;
+    struct row_host *row;
+
+    if (!host)
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such host");
+    changes = admin_changes(actor, "host.duty");
+    changes_object(changes, "host %s", host->row.name);
+    changes_detail(changes, "%s -> %s", host_duty_names[host->row.duty], host_duty_names[duty]);
+    row = changes_set(changes, ENTITY_host, &host->row);
+    row->duty = duty;
+    return decide_begin(rooms, changes, op);
+}
+
+int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char *action_,
+               const char *object, uint64_t subject_user_id, struct op *op)
+{
+    struct changes *changes = admin_changes(actor, action_);
+
+    changes_object(changes, "%s", object);
+    changes->audit.subject_user_id = subject_user_id;
+    return decide_begin(rooms, changes, op);
+}
+
+int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
+                      struct berth_error *reterr)
+{
+    list_each(&rooms->engine.flows, node)
+    {
+        struct flow *flow = list_entry(node, struct flow, node);
+
+        if (flow->id == flow_id) {
+            flow_cancel(flow, BERTH_E_CANCELLED, "called off by %s", actor->name);
+            return 0;
+        }
+    }
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "no flow %llu is running", (unsigned long long)flow_id);
+}

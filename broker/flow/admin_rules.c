@@ -1,0 +1,653 @@
+/* admin_rules.c - the rules for rows that people write, one entity after the other. */
+#include "flow/admin_rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/effective.h"
+#include "core/policy.h"
+#include "core/related.h"
+
+/* ---- words that several rules use ---- */
+
+/* Names are typed, listed and separated by spaces; a number would be taken for an id. */
+static int check_name(const char *what, const char *name, const char *also, struct berth_error *reterr)
+{
+    bool digits_only = true;
+
+    if (!name[0])
+        return berth_fail(reterr, BERTH_E_INVALID, "%s: a name is needed", what);
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
+        bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+                     (*c >= 'A' && *c <= 'Z') || *c >= 0x80 || strchr("._-@+", *c);
+
+        if (!plain && !strchr(also, *c))
+            return berth_fail(reterr, BERTH_E_INVALID, "%s '%s': '%c' cannot be part of a name", what,
+                              name, *c);
+        digits_only = digits_only && *c >= '0' && *c <= '9';
+    }
+    if (digits_only || name[0] == '-')
+        return berth_fail(reterr, BERTH_E_INVALID, "%s '%s': a name is neither a number nor begins with '-'",
+                          what, name);
+    return 0;
+}
+
+static int check_refers(struct core *core, enum entity_kind kind, uint64_t id, const char *whose,
+                        struct berth_error *reterr)
+{
+    if (core_find(core, kind, id))
+        return 0;
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s: there is no %s with the id %llu", whose,
+                      entity_row(kind)->name, (unsigned long long)id);
+}
+
+static int check_named(struct core *core, enum entity_kind kind, const char *name,
+                       struct berth_error *reterr)
+{
+    if (core_find_name(core, kind, name))
+        return 0;
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%s'", entity_row(kind)->name, name);
+}
+
+int admin_names_exist(struct core *core, enum entity_kind kind, const char *list,
+                      struct berth_error *reterr)
+{
+    char copy[256];
+    char *rest = copy;
+    char *word;
+
+    (void)snprintf(copy, sizeof(copy), "%s", list);
+    while ((word = strsep(&rest, " "))) {
+        if (*word && !core_find_name(core, kind, word))
+            return check_named(core, kind, word, reterr);
+    }
+    return 0;
+}
+
+/* An entity of `kind` whose id at `offset` of its row is `id`; for rules that are rarely asked. */
+static struct entity *first_that_refers(struct core *core, enum entity_kind kind, size_t offset,
+                                        uint64_t id)
+{
+    list_each(core_all(core, kind), node)
+    {
+        struct entity *entity = entity_of(node);
+        uint64_t value;
+
+        memcpy(&value, (const char *)entity_row_of(entity) + offset, sizeof(value));
+        if (value == id)
+            return entity;
+    }
+    return NULL;
+}
+
+static int in_use(const char *what, const char *name, const char *by, struct berth_error *reterr)
+{
+    return berth_fail(reterr, BERTH_E_STATE, "%s '%s' cannot be deleted: %s", what, name, by);
+}
+
+/* ---- site, place ---- */
+
+static int check_site(berth_unused struct core *core, void *row_, const void *now,
+                      struct berth_error *reterr)
+{
+    struct row_site *row = row_;
+
+    if (!row->join_policy)
+        row->join_policy = join_policy_ACCEPT;
+    if (!now && !row->renew_days)
+        row->renew_days = 14;
+    return check_name("site", row->name, "", reterr);
+}
+
+static int unused_site(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_site *row = row_;
+
+    if (first_that_refers(core, ENTITY_place, offsetof(struct row_place, site_id), row->id))
+        return in_use("site", row->name, "places belong to it", reterr);
+    return 0;
+}
+
+/* With one site only, nobody has to name it. */
+static int check_place(struct core *core, void *row_, berth_unused const void *now,
+                       struct berth_error *reterr)
+{
+    struct row_place *row = row_;
+    struct list *sites = core_all(core, ENTITY_site);
+
+    if (!row->site_id && core->of[ENTITY_site].count == 1)
+        row->site_id = container_of(entity_of(sites->next), struct site, base)->row.id;
+    if (!row->site_id)
+        return berth_fail(reterr, BERTH_E_INVALID, "place '%s': which site?", row->name);
+    if (!site_find(core, row->site_id))
+        return check_refers(core, ENTITY_site, row->site_id, "place", reterr);
+    return check_name("place", row->name, "/", reterr);
+}
+
+static int unused_place(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_place *row = row_;
+
+    if (related_first(core, TERMINALS_OF_PLACE, row->id))
+        return in_use("place", row->name, "terminals stand there", reterr);
+    if (first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id), row->id))
+        return in_use("place", row->name, "an invitation names it", reterr);
+    return 0;
+}
+
+/* ---- host ---- */
+
+static int check_host(berth_unused struct core *core, void *row_, const void *now,
+                      struct berth_error *reterr)
+{
+    struct row_host *row = row_;
+
+    if (!row->duty)
+        row->duty = host_duty_ACTIVE;
+    if (!now && !row->max_starting)
+        row->max_starting = 2;
+    if (!now && !row->max_desktops)
+        row->max_desktops = 100;
+    if (!now && !row->weight)
+        row->weight = 1;
+    if (!row->storage[0])
+        (void)snprintf(row->storage, sizeof(row->storage), "default");
+    if (!strstr(row->uri, ":///") && !strstr(row->uri, "://"))
+        return berth_fail(reterr, BERTH_E_INVALID, "host '%s': '%s' is no libvirt URI such as qemu:///system",
+                          row->name, row->uri);
+    if (row->port_first > row->port_last)
+        return berth_fail(reterr, BERTH_E_INVALID, "host '%s': the first forwarded port is above the last",
+                          row->name);
+    return check_name("host", row->name, "", reterr);
+}
+
+static int unused_host(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_host *row = row_;
+
+    if (related_first(core, DESKTOPS_OF_HOST, row->id))
+        return in_use("host", row->name, "desktops live on it", reterr);
+    return 0;
+}
+
+/* ---- image ---- */
+
+static int check_image(berth_unused struct core *core, void *row_, const void *now_,
+                       struct berth_error *reterr)
+{
+    struct row_image *row = row_;
+    const struct row_image *now = now_;
+
+    row->current_id = now ? now->current_id : 0;
+    return check_name("image", row->name, "", reterr);
+}
+
+static int unused_image(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_image *row = row_;
+
+    if (first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, image_id), row->id))
+        return in_use("image", row->name, "a pool is made from it", reterr);
+    if (related_first(core, VERSIONS_OF_IMAGE, row->id))
+        return in_use("image", row->name, "it has versions", reterr);
+    return 0;
+}
+
+/* A version never changes: it is added as a draft and may only be published, retired and deleted. */
+static int check_image_version(struct core *core, void *row_, const void *now,
+                               struct berth_error *reterr)
+{
+    struct row_image_version *row = row_;
+
+    if (now)
+        return berth_fail(reterr, BERTH_E_STATE, "an image version never changes; add the next one");
+    if (!image_find(core, row->image_id))
+        return check_refers(core, ENTITY_image, row->image_id, "image version", reterr);
+    if (row->path[0] != '/')
+        return berth_fail(reterr, BERTH_E_INVALID, "image version: '%s' is no absolute path", row->path);
+    row->number = 1;
+    list_each(related_to(core, VERSIONS_OF_IMAGE, row->image_id), node)
+    {
+        const struct row_image_version *other = entity_row_of(related_at(VERSIONS_OF_IMAGE, node));
+
+        if (other->number >= row->number)
+            row->number = other->number + 1;
+    }
+    row->state = image_version_DRAFT;
+    row->made_ms = core->timers->wall_ms;
+    return 0;
+}
+
+static int unused_image_version(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_image_version *row = row_;
+
+    if (first_that_refers(core, ENTITY_desktop, offsetof(struct row_desktop, image_version_id), row->id))
+        return berth_fail(reterr, BERTH_E_STATE, "version %lld cannot be deleted: desktops are made from it",
+                          (long long)row->number);
+    if (first_that_refers(core, ENTITY_image, offsetof(struct row_image, current_id), row->id))
+        return berth_fail(reterr, BERTH_E_STATE, "version %lld cannot be deleted: it is the published one",
+                          (long long)row->number);
+    return 0;
+}
+
+/* ---- pool ---- */
+
+static void complete_pool(struct row_pool *row)
+{
+    bool made = row->kind == pool_kind_FLOATING || row->kind == pool_kind_DEDICATED;
+
+    if (!row->title[0])
+        (void)snprintf(row->title, sizeof(row->title), "%s", row->name);
+    if (!row->release)
+        row->release = row->kind == pool_kind_FLOATING ? pool_release_REFRESH : pool_release_KEEP;
+    if (!row->credential)
+        row->credential = made ? pool_credential_PER_SESSION : pool_credential_PASSTHROUGH;
+    if (!row->roam)
+        row->roam = pool_roam_ALWAYS;
+    if (!row->address)
+        row->address = made ? pool_address_AGENT : pool_address_FIXED;
+    if (!row->port)
+        row->port = 3389;
+    if (!row->start_limit_s)
+        row->start_limit_s = 120;
+    if (made && !row->account[0])
+        (void)snprintf(row->account, sizeof(row->account), "berth");
+}
+
+static int check_pool_machines(struct core *core, const struct row_pool *row, struct berth_error *reterr)
+{
+    if (!image_find(core, row->image_id))
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': a %s pool needs an image", row->name,
+                          pool_kind_names[row->kind]);
+    if (row->template[0] != '/')
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': the template must be an absolute path",
+                          row->name);
+    if (row->address == pool_address_FIXED)
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': fixed addresses are for manual pools",
+                          row->name);
+    return 0;
+}
+
+static int check_pool_manual(const struct row_pool *row, struct berth_error *reterr)
+{
+    if (row->spare)
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': a manual pool keeps no spares", row->name);
+    if (row->credential != pool_credential_PASSTHROUGH)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "pool '%s': the machines of a manual pool take the user's own password "
+                          "(credential passthrough)",
+                          row->name);
+    if (row->release != pool_release_KEEP)
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': a manual machine cannot be refreshed",
+                          row->name);
+    return 0;
+}
+
+static int check_pool(struct core *core, void *row_, const void *now_, struct berth_error *reterr)
+{
+    struct row_pool *row = row_;
+    const struct row_pool *now = now_;
+    int r;
+
+    if (!row->kind)
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': which kind? floating, dedicated or manual",
+                          row->name);
+    if (row->kind == pool_kind_SHARED)
+        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "pool '%s': shared pools are not there yet",
+                          row->name);
+    if (now && now->kind != row->kind && related_first(core, DESKTOPS_OF_POOL, row->id))
+        return berth_fail(reterr, BERTH_E_STATE, "pool '%s': its kind cannot change while it has desktops",
+                          row->name);
+    complete_pool(row);
+    if (row->spare > row->max)
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': more spares (%lld) than desktops (%lld)",
+                          row->name, (long long)row->spare, (long long)row->max);
+    r = admin_names_exist(core, ENTITY_host, row->hosts, reterr);
+    if (r < 0)
+        return r;
+    r = row->kind == pool_kind_MANUAL ? check_pool_manual(row, reterr) :
+                                        check_pool_machines(core, row, reterr);
+    return r < 0 ? r : check_name("pool", row->name, "", reterr);
+}
+
+static int unused_pool(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_pool *row = row_;
+
+    if (related_first(core, DESKTOPS_OF_POOL, row->id))
+        return in_use("pool", row->name, "it has desktops (set max=0 and wait, or delete them)", reterr);
+    if (related_first(core, SESSIONS_OF_POOL, row->id))
+        return in_use("pool", row->name, "it has sessions", reterr);
+    return 0;
+}
+
+/* Entitlements to a pool mean nothing without it. */
+static void pool_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_pool *row = row_;
+
+    list_each(related_to(core, ENTITLEMENTS_OF_POOL, row->id), node)
+    {
+        if (changes->count + 1 < CHANGES_MAX)
+            changes_drop(changes, ENTITY_entitlement,
+                         entity_row_of(related_at(ENTITLEMENTS_OF_POOL, node)));
+    }
+}
+
+/* ---- desktop: by hand only in manual pools ---- */
+
+static int check_desktop(struct core *core, void *row_, const void *now_, struct berth_error *reterr)
+{
+    struct row_desktop *row = row_;
+    const struct row_desktop *now = now_;
+    struct pool *pool = pool_find(core, row->pool_id);
+    struct row_desktop given = *row;
+
+    if (!pool)
+        return check_refers(core, ENTITY_pool, row->pool_id, "desktop", reterr);
+    if (pool->row.kind != pool_kind_MANUAL)
+        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s': pool '%s' makes its desktops by itself",
+                          row->name, pool->row.name);
+    if (now)
+        *row = *now;
+    else
+        *row = (struct row_desktop){ .id = given.id, .pool_id = given.pool_id };
+    row->version = given.version;
+    (void)snprintf(row->name, sizeof(row->name), "%s", given.name);
+    (void)snprintf(row->address, sizeof(row->address), "%s", given.address);
+    (void)snprintf(row->fingerprint, sizeof(row->fingerprint), "%s", given.fingerprint);
+    row->port = given.port ? given.port : pool->row.port;
+    if (!row->address[0])
+        return berth_fail(reterr, BERTH_E_INVALID, "desktop '%s': an address is needed", row->name);
+    return check_name("desktop", row->name, "", reterr);
+}
+
+static int unused_desktop(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_desktop *row = row_;
+    struct pool *pool = pool_find(core, row->pool_id);
+
+    if (pool && pool->row.kind != pool_kind_MANUAL)
+        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' has a machine: use the verb that deletes both",
+                          row->name);
+    if (related_first(core, ASSIGNMENTS_OF_DESKTOP, row->id))
+        return in_use("desktop", row->name, "it belongs to a user", reterr);
+    return 0;
+}
+
+static void desktop_new(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_desktop *row = row_;
+    struct row_slot slot = { .id = core_next_id(core), .desktop_id = row->id };
+
+    (void)changes_add(changes, ENTITY_slot, &slot);
+}
+
+static void desktop_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_desktop *row = row_;
+
+    list_each(related_to(core, SLOTS_OF_DESKTOP, row->id), node)
+    {
+        changes_drop(changes, ENTITY_slot, entity_row_of(related_at(SLOTS_OF_DESKTOP, node)));
+    }
+}
+
+/* ---- terminal: joins by itself; people may name and place it ---- */
+
+static int check_terminal(struct core *core, void *row_, const void *now_, struct berth_error *reterr)
+{
+    struct row_terminal *row = row_;
+    const struct row_terminal *now = now_;
+    struct row_terminal given = *row;
+    struct user *kiosk = given.kiosk_user_id ? user_find(core, given.kiosk_user_id) : NULL;
+
+    *row = *now;
+    row->version = given.version;
+    (void)snprintf(row->name, sizeof(row->name), "%s", given.name);
+    (void)snprintf(row->tags, sizeof(row->tags), "%s", given.tags);
+    row->place_id = given.place_id;
+    row->kiosk_user_id = given.kiosk_user_id;
+    if (row->place_id && !place_find(core, row->place_id))
+        return check_refers(core, ENTITY_place, row->place_id, "terminal", reterr);
+    if (given.kiosk_user_id && (!kiosk || kiosk->row.kind != user_kind_KIOSK))
+        return berth_fail(reterr, BERTH_E_INVALID, "terminal '%s': signs on by itself as a kiosk user only",
+                          row->name);
+    return check_name("terminal", row->name, "", reterr);
+}
+
+static int unused_terminal(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_terminal *row = row_;
+
+    if (row->state != terminal_REVOKED && row->state != terminal_WAITING)
+        return in_use("terminal", row->name, "revoke it first", reterr);
+    if (first_that_refers(core, ENTITY_connection, offsetof(struct row_connection, terminal_id), row->id) ||
+        first_that_refers(core, ENTITY_session, offsetof(struct row_session, terminal_id), row->id))
+        return in_use("terminal", row->name, "sessions remember it; it stays revoked", reterr);
+    return 0;
+}
+
+static void terminal_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_terminal *row = row_;
+
+    list_each(related_to(core, IDENTITIES_OF_TERMINAL, row->id), node)
+    {
+        if (changes->count + 1 < CHANGES_MAX)
+            changes_drop(changes, ENTITY_identity,
+                         entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node)));
+    }
+}
+
+/* ---- profile ---- */
+
+static const enum entity_kind level_subjects[profile_level_END] = {
+    [profile_level_SITE] = ENTITY_site,
+    [profile_level_PLACE] = ENTITY_place,
+    [profile_level_TERMINAL] = ENTITY_terminal,
+};
+
+static int check_profile(struct core *core, void *row_, berth_unused const void *now,
+                         struct berth_error *reterr)
+{
+    struct row_profile *row = row_;
+    int r;
+
+    if (!row->level)
+        row->level = profile_level_EVERYWHERE;
+    if (row->level == profile_level_EVERYWHERE)
+        row->subject[0] = '\0';
+    else if (!row->subject[0])
+        return berth_fail(reterr, BERTH_E_INVALID, "profile '%s': for which %s?", row->name,
+                          profile_level_names[row->level]);
+    if (level_subjects[row->level]) {
+        r = check_named(core, level_subjects[row->level], row->subject, reterr);
+        if (r < 0)
+            return r;
+    }
+    r = effective_check(row->settings, reterr);
+    return r < 0 ? r : check_name("profile", row->name, "", reterr);
+}
+
+/* ---- people ---- */
+
+static int check_user(berth_unused struct core *core, void *row_, const void *now_,
+                      struct berth_error *reterr)
+{
+    struct row_user *row = row_;
+    const struct row_user *now = now_;
+
+    if (!row->kind)
+        row->kind = user_kind_PERSON;
+    (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s", now ? now->password_hash : "");
+    return check_name("user", row->name, "\\", reterr);
+}
+
+static int unused_user(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_user *row = row_;
+
+    if (related_first(core, ASSIGNMENTS_OF_USER, row->id))
+        return in_use("user", row->name, "a desktop belongs to them; disable them, or sign them off first",
+                      reterr);
+    if (first_that_refers(core, ENTITY_session, offsetof(struct row_session, user_id), row->id) ||
+        first_that_refers(core, ENTITY_assignment, offsetof(struct row_assignment, user_id), row->id))
+        return in_use("user", row->name, "sessions remember them; disable them instead", reterr);
+    if (first_that_refers(core, ENTITY_terminal, offsetof(struct row_terminal, kiosk_user_id), row->id))
+        return in_use("user", row->name, "a terminal signs on as them", reterr);
+    return 0;
+}
+
+static void user_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_user *row = row_;
+
+    list_each(related_to(core, MEMBERSHIPS_OF_USER, row->id), node)
+    {
+        if (changes->count + 1 < CHANGES_MAX)
+            changes_drop(changes, ENTITY_membership, entity_row_of(related_at(MEMBERSHIPS_OF_USER, node)));
+    }
+    list_each(related_to(core, BADGES_OF_USER, row->id), badge)
+    {
+        if (changes->count + 1 < CHANGES_MAX)
+            changes_drop(changes, ENTITY_badge, entity_row_of(related_at(BADGES_OF_USER, badge)));
+    }
+}
+
+static int check_badge(berth_unused struct core *core, void *row_, const void *now_,
+                       berth_unused struct berth_error *reterr)
+{
+    struct row_badge *row = row_;
+    struct row_badge given = *row;
+
+    *row = *(const struct row_badge *)now_;
+    row->version = given.version;
+    row->disabled = given.disabled;
+    (void)snprintf(row->label, sizeof(row->label), "%s", given.label);
+    return 0;
+}
+
+static int check_group(berth_unused struct core *core, void *row_, berth_unused const void *now,
+                       struct berth_error *reterr)
+{
+    return check_name("group", ((struct row_group *)row_)->name, "", reterr);
+}
+
+static int unused_group(struct core *core, const void *row_, struct berth_error *reterr)
+{
+    const struct row_group *row = row_;
+
+    if (first_that_refers(core, ENTITY_membership, offsetof(struct row_membership, group_id), row->id))
+        return in_use("group", row->name, "it has members", reterr);
+    return 0;
+}
+
+static int check_membership(struct core *core, void *row_, berth_unused const void *now,
+                            struct berth_error *reterr)
+{
+    struct row_membership *row = row_;
+
+    if (!group_find(core, row->group_id))
+        return check_refers(core, ENTITY_group, row->group_id, "membership", reterr);
+    if (!user_find(core, row->user_id))
+        return check_refers(core, ENTITY_user, row->user_id, "membership", reterr);
+    list_each(related_to(core, MEMBERSHIPS_OF_USER, row->user_id), node)
+    {
+        const struct row_membership *other = entity_row_of(related_at(MEMBERSHIPS_OF_USER, node));
+
+        if (other->group_id == row->group_id && other->id != row->id)
+            return berth_fail(reterr, BERTH_E_EXISTS, "the user is in the group already");
+    }
+    return 0;
+}
+
+/* ---- entitlement ---- */
+
+static const enum entity_kind entitled_subjects[subject_kind_END] = {
+    [subject_kind_USER] = ENTITY_user,         [subject_kind_GROUP] = ENTITY_group,
+    [subject_kind_TERMINAL] = ENTITY_terminal, [subject_kind_PLACE] = ENTITY_place,
+};
+
+static int check_entitlement(struct core *core, void *row_, berth_unused const void *now,
+                             struct berth_error *reterr)
+{
+    struct row_entitlement *row = row_;
+
+    if (!row->effect)
+        row->effect = effect_ALLOW;
+    if (!row->subject_kind)
+        return berth_fail(reterr, BERTH_E_INVALID, "entitlement: whose? everyone, user, group, terminal, tag, "
+                                                   "place or network");
+    if (!pool_find(core, row->pool_id))
+        return check_refers(core, ENTITY_pool, row->pool_id, "entitlement", reterr);
+    if (row->subject_kind == subject_kind_EVERYONE)
+        row->subject[0] = '\0';
+    else if (!row->subject[0])
+        return berth_fail(reterr, BERTH_E_INVALID, "entitlement: which %s?",
+                          subject_kind_names[row->subject_kind]);
+    if (row->subject_kind == subject_kind_NETWORK && !policy_is_network(row->subject))
+        return berth_fail(reterr, BERTH_E_INVALID, "entitlement: '%s' is no network such as 10.1.0.0/16",
+                          row->subject);
+    if (entitled_subjects[row->subject_kind])
+        return check_named(core, entitled_subjects[row->subject_kind], row->subject, reterr);
+    return 0;
+}
+
+/* ---- admin ---- */
+
+static int check_admin(berth_unused struct core *core, void *row_, const void *now_,
+                       struct berth_error *reterr)
+{
+    struct row_admin *row = row_;
+    const struct row_admin *now = now_;
+
+    if (!row->role)
+        return berth_fail(reterr, BERTH_E_INVALID, "admin '%s': which role?", row->name);
+    (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s", now ? now->password_hash : "");
+    return check_name("admin", row->name, "", reterr);
+}
+
+static void admin_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_admin *row = row_;
+
+    list_each(core_all(core, ENTITY_token), node)
+    {
+        const struct row_token *token = entity_row_of(entity_of(node));
+
+        if (token->admin_id == row->id && changes->count + 1 < CHANGES_MAX)
+            changes_drop(changes, ENTITY_token, token);
+    }
+}
+
+/* clang-format off */
+static const struct admin_rule rules[ENTITY_KINDS] = {
+    /*                         check               unused          with_new     with_gone      add    set    drop */
+    [ENTITY_site]          = { check_site,         unused_site,    NULL,        NULL,          true,  true,  true },
+    [ENTITY_place]         = { check_place,        unused_place,   NULL,        NULL,          true,  true,  true },
+    [ENTITY_host]          = { check_host,         unused_host,    NULL,        NULL,          true,  true,  true },
+    [ENTITY_image]         = { check_image,        unused_image,   NULL,        NULL,          true,  true,  true },
+    [ENTITY_image_version] = { check_image_version, unused_image_version, NULL, NULL,          true,  false, true },
+    [ENTITY_pool]          = { check_pool,         unused_pool,    NULL,        pool_gone,     true,  true,  true },
+    [ENTITY_desktop]       = { check_desktop,      unused_desktop, desktop_new, desktop_gone,  true,  true,  true },
+    [ENTITY_terminal]      = { check_terminal,     unused_terminal, NULL,       terminal_gone, false, true,  true },
+    [ENTITY_invitation]    = { NULL,               NULL,           NULL,        NULL,          false, false, true },
+    [ENTITY_profile]       = { check_profile,      NULL,           NULL,        NULL,          true,  true,  true },
+    [ENTITY_user]          = { check_user,         unused_user,    NULL,        user_gone,     true,  true,  true },
+    [ENTITY_badge]         = { check_badge,        NULL,           NULL,        NULL,          false, true,  true },
+    [ENTITY_group]         = { check_group,        unused_group,   NULL,        NULL,          true,  true,  true },
+    [ENTITY_membership]    = { check_membership,   NULL,           NULL,        NULL,          true,  false, true },
+    [ENTITY_entitlement]   = { check_entitlement,  NULL,           NULL,        NULL,          true,  true,  true },
+    [ENTITY_admin]         = { check_admin,        NULL,           NULL,        admin_gone,    true,  true,  true },
+    [ENTITY_token]         = { NULL,               NULL,           NULL,        NULL,          false, false, true },
+};
+/* clang-format on */
+
+const struct admin_rule *admin_rule(enum entity_kind kind)
+{
+    const struct admin_rule *rule = &rules[kind];
+
+    return rule->may_add || rule->may_set || rule->may_drop ? rule : NULL;
+}

@@ -1,0 +1,13 @@
+/* admin_start.h - how every administrative decision begins.
+ *
+ * Room flow, inner header of admin*.c.
+ */
+#ifndef BERTH_FLOW_ADMIN_START_H
+#define BERTH_FLOW_ADMIN_START_H
+
+#include "flow/admin.h"
+
+/* Changes in the actor's name, with the request's idempotency key. */
+struct changes *admin_changes(const struct admin_actor *actor, const char *action);
+
+#endif

@@ -1,0 +1,126 @@
+/* admin_terminal.c - terminals: permission to join, their state, and commands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/invite.h"
+#include "core/related.h"
+#include "flow/admin_start.h"
+#include "flow/command.h"
+#include "flow/decide.h"
+
+#define INVITE_HOURS 24
+
+/* The keys of a revoked terminal are refused for ever; those that do not fit into one decision are refused by the terminal's
+ * own state, which is asked first.
+ */
+static void revoke_keys(struct core *core, const struct terminal *terminal, struct changes *changes)
+{
+    list_each(related_to(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node)
+    {
+        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+        struct row_identity *row;
+
+        if (now->state == identity_REVOKED || changes->count + 1 >= CHANGES_MAX)
+            continue;
+        row = changes_set(changes, ENTITY_identity, now);
+        row->state = identity_REVOKED;
+    }
+}
+
+int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
+                         enum terminal_state state, const char *why, struct op *op)
+{
+    struct terminal *terminal = terminal_find(rooms->core, terminal_id);
+    char action[48];
+    struct changes *changes;
+    int r;
+
+    if (!terminal)
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such terminal");
+    (void)snprintf(action, sizeof(action), "terminal.%s", terminal_state_names[state]);
+    changes = admin_changes(actor, action);
+    changes_object(changes, "terminal %s", terminal->row.name);
+    changes_detail(changes, "%s", why);
+    changes->audit.terminal_id = terminal_id;
+    r = terminal_move(terminal, state, why, changes, NULL, &op->error);
+    if (r < 0) {
+        changes_free(changes);
+        return r;
+    }
+    if (state == terminal_REVOKED)
+        revoke_keys(rooms->core, terminal, changes);
+    return decide_begin(rooms, changes, op);
+}
+
+int admin_invite(struct rooms *rooms, const struct admin_actor *actor, const struct row_invitation *given,
+                 uint64_t *ret_id, struct secret *ret_token, struct op *op)
+{
+    struct row_invitation row = *given;
+    struct changes *changes;
+
+    if (row.place_id && !place_find(rooms->core, row.place_id))
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such place");
+    if (row.terminal[0] && row.uses_left > 1)
+        return berth_fail(&op->error, BERTH_E_INVALID, "an invitation for terminal '%s' can be used once only",
+                          row.terminal);
+    secret_wipe(ret_token);
+    random_hex(rooms->random, ret_token->text, INVITE_TOKEN_DIGITS / 2);
+    rooms->core->digest(ret_token->text, row.token_hash);
+    row.id = core_next_id(rooms->core);
+    if (!row.uses_left)
+        row.uses_left = 1;
+    if (!row.expires_ms)
+        row.expires_ms = rooms->timers->wall_ms + (int64_t)INVITE_HOURS * 3600000;
+    *ret_id = row.id;
+    changes = admin_changes(actor, "terminal.invite");
+    changes_object(changes, "terminal %s", row.terminal[0] ? row.terminal : "(any)");
+    (void)changes_add(changes, ENTITY_invitation, &row);
+    return decide_begin(rooms, changes, op);
+}
+
+struct sending {
+    uint64_t terminal_id;
+};
+
+/* Durable now: to the terminal if it is there. */
+static void send(struct rooms *rooms, void *context)
+{
+    struct sending *sending = context;
+    struct terminal *terminal = terminal_find(rooms->core, sending->terminal_id);
+
+    if (terminal)
+        command_send_waiting(rooms, terminal);
+    free(sending);
+}
+
+int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
+                  enum command_kind kind, const char *text, int64_t expires_in_ms, uint64_t *ret_id,
+                  struct op *op)
+{
+    struct terminal *terminal = terminal_find(rooms->core, terminal_id);
+    struct row_command row = { .terminal_id = terminal_id, .kind = kind, .state = command_QUEUED };
+    struct sending *sending;
+    struct changes *changes;
+
+    if (!terminal)
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such terminal");
+    if (terminal->row.state != terminal_ACCEPTED && terminal->row.state != terminal_QUARANTINED)
+        return berth_fail(&op->error, BERTH_E_STATE, "terminal '%s' is %s", terminal->row.name,
+                          terminal_state_names[terminal->row.state]);
+    if (kind == command_kind_MESSAGE && !text[0])
+        return berth_fail(&op->error, BERTH_E_INVALID, "a message needs a text");
+    row.id = core_next_id(rooms->core);
+    row.created_ms = rooms->timers->wall_ms;
+    row.expires_ms = row.created_ms + (expires_in_ms > 0 ? expires_in_ms : 600000);
+    (void)snprintf(row.text, sizeof(row.text), "%s", text);
+    (void)snprintf(row.by, sizeof(row.by), "%.63s", actor->name);
+    *ret_id = row.id;
+    changes = admin_changes(actor, "terminal.command");
+    changes_object(changes, "terminal %s", terminal->row.name);
+    changes_detail(changes, "%s", command_kind_names[kind]);
+    changes->audit.terminal_id = terminal_id;
+    (void)changes_add(changes, ENTITY_command, &row);
+    sending = berth_new(struct sending);
+    sending->terminal_id = terminal_id;
+    return decide_then(rooms, changes, send, sending, op);
+}
