@@ -19,7 +19,9 @@ struct offload_job {
     struct list node;
     /* On a pool thread; touches nothing but the job. Returns 0 or a code, and fills error. */
     int (*work)(struct offload_job *job, struct berth_error *error);
-    /* On the loop, only when not cancelled, before op completes: hand results out. May be NULL. */
+    /* On the loop, only when not cancelled, before op completes: hand results out; may still change job->result and
+     * job->error. May be NULL.
+     */
     void (*deliver)(struct offload_job *job, int result);
     /* On the loop, always, last: wipe and free the job. */
     void (*release)(struct offload_job *job);

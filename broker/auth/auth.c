@@ -1,0 +1,389 @@
+/* auth.c - evidence to user: passwords by argon2id on the pool, badges with a password, kiosk terminals.
+ *
+ * Whoever asks about an unknown name, an account without a password or an unknown badge waits as long and reads the same
+ * sentence as for a wrong password: a hash that fits nobody is computed instead.
+ */
+#include "auth/auth.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/auth_setup.h"
+#include "berth/seal.h"
+#include "core/live.h"
+#include "core/related.h"
+#include "keyfile.h"
+#include "limiter.h"
+
+#define HASH_MAX 160
+#define PASSWORD_MIN 8
+#define WHERE_MAX 128
+
+_Static_assert(crypto_pwhash_STRBYTES <= HASH_MAX, "a row must hold an argon2id string");
+
+struct auth {
+    struct core *core;
+    struct offload *hashing;
+    struct berth_timers *timers;
+    struct limiter limiter;
+    struct auth_stats stats;
+    unsigned char badge_key[SEAL_KEY];
+    char nobody[HASH_MAX]; /* the hash of a password that nobody has */
+};
+
+/* ---- opening ---- */
+
+/* argon2id with libsodium's interactive limits: 64 MiB, two passes (RFC 9106 calls for at least that much care). */
+static bool make_hash(const char *password, size_t size, char out[HASH_MAX])
+{
+    memset(out, 0, HASH_MAX);
+    return crypto_pwhash_str_alg(out, password, size, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+                                 crypto_pwhash_MEMLIMIT_INTERACTIVE, crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
+static int read_badge_key(struct auth *auth, const struct auth_setup *setup, struct berth_error *reterr)
+{
+    char path[KEYFILE_PATH];
+    char *bytes = NULL;
+    size_t size = 0;
+    int r = keyfile_path(setup->folder, "badge.key", path, reterr);
+
+    if (r < 0)
+        return r;
+    if (!keyfile_exists(path)) {
+        random_fill(setup->random, auth->badge_key, sizeof(auth->badge_key));
+        return keyfile_write(path, 0600, auth->badge_key, sizeof(auth->badge_key), reterr);
+    }
+    r = keyfile_read(path, true, &bytes, &size, reterr);
+    if (r < 0)
+        return r;
+    if (size == sizeof(auth->badge_key))
+        memcpy(auth->badge_key, bytes, size);
+    else
+        r = berth_fail(reterr, BERTH_E_INVALID, "%s must have %zu bytes; with another key no badge is known", path,
+                       sizeof(auth->badge_key));
+    berth_wipe_free(bytes, size);
+    return r;
+}
+
+int auth_new(const struct auth_setup *setup, struct auth **ret, struct berth_error *reterr)
+{
+    struct auth *auth;
+    char password[32];
+    int r;
+
+    if (sodium_init() < 0)
+        return berth_fail(reterr, BERTH_E_INTERNAL, "libsodium cannot be used");
+
+    auth = berth_new(struct auth);
+    auth->core = setup->core;
+    auth->hashing = setup->hashing;
+    auth->timers = setup->timers;
+    limiter_init(&auth->limiter, random_map_key(setup->random));
+    r = read_badge_key(auth, setup, reterr);
+    random_fill(setup->random, password, sizeof(password));
+    if (r == 0 && !make_hash(password, sizeof(password), auth->nobody))
+        r = berth_fail(reterr, BERTH_E_BUSY, "there is no memory for a password hash (64 MiB)");
+    explicit_bzero(password, sizeof(password));
+    if (r < 0) {
+        auth_free(auth);
+        return r;
+    }
+    *ret = auth;
+    return 0;
+}
+
+void auth_free(struct auth *auth)
+{
+    if (!auth)
+        return;
+    limiter_clear(&auth->limiter);
+    berth_wipe_free(auth, sizeof(*auth));
+}
+
+void auth_stats(const struct auth *auth, struct auth_stats *ret)
+{
+    *ret = auth->stats;
+    ret->tracked = auth->limiter.count;
+}
+
+/* ---- checking a password ---- */
+
+struct check_job {
+    struct offload_job job;
+    struct auth *auth;
+    bool admin;
+    uint64_t id; /* whose hash it is; 0: nobody's */
+    char hash[HASH_MAX];
+    char who[80];
+    char where[WHERE_MAX];
+    struct secret password;
+    bool keep_password;
+    struct auth_result *ret_user;
+    uint64_t *ret_admin;
+};
+
+/* On the pool. */
+static int check(struct offload_job *job, struct berth_error *error)
+{
+    struct check_job *at = container_of(job, struct check_job, job);
+    bool right = crypto_pwhash_str_verify(at->hash, at->password.text, strlen(at->password.text)) == 0;
+
+    if (!right || at->id == 0)
+        return berth_fail(error, BERTH_E_CREDENTIALS, "%s", berth_error_row(BERTH_E_CREDENTIALS)->sentence);
+    return 0;
+}
+
+/* While the hash was computed the account may have been disabled or dropped. */
+static int look_again(struct check_job *at, struct berth_error *error)
+{
+    struct user *user = at->admin ? NULL : user_find(at->auth->core, at->id);
+    struct admin *admin = at->admin ? admin_find(at->auth->core, at->id) : NULL;
+
+    if (!user && !admin)
+        return berth_fail(error, BERTH_E_CREDENTIALS, "%s", berth_error_row(BERTH_E_CREDENTIALS)->sentence);
+    if (user ? user->row.disabled : admin->row.disabled)
+        return berth_fail(error, BERTH_E_DISABLED, "the account '%s' is disabled", at->who);
+    return 0;
+}
+
+static void hand_out(struct offload_job *job, int result)
+{
+    struct check_job *at = container_of(job, struct check_job, job);
+    struct auth *auth = at->auth;
+
+    if (result == BERTH_E_CLOSING)
+        return;
+    if (result < 0) {
+        auth->stats.wrong++;
+        return;
+    }
+    limiter_right(&auth->limiter, at->who, at->where);
+    job->result = look_again(at, &job->error);
+    if (job->result < 0)
+        return;
+
+    auth->stats.accepted++;
+    if (at->admin) {
+        *at->ret_admin = at->id;
+        return;
+    }
+    at->ret_user->user_id = at->id;
+    if (at->keep_password)
+        at->ret_user->password = at->password;
+}
+
+static void let_go(struct offload_job *job)
+{
+    struct check_job *at = container_of(job, struct check_job, job);
+
+    berth_wipe_free(at, sizeof(*at));
+}
+
+static int fail_too_many(struct auth *auth, int64_t wait_ms, struct op *op)
+{
+    auth->stats.too_many++;
+    return berth_fail(&op->error, BERTH_E_TOO_MANY, "too many attempts; try again in %lld s",
+                      (long long)((wait_ms + 999) / 1000));
+}
+
+static int fail_busy(struct auth *auth, struct op *op)
+{
+    int64_t wait_ms = (int64_t)offload_waiting(auth->hashing) * offload_job_ms(auth->hashing);
+
+    auth->stats.busy++;
+    return berth_fail(&op->error, BERTH_E_BUSY, "many people sign on at this moment; try again in about %lld s",
+                      (long long)(wait_ms / 1000 + 1));
+}
+
+/* Charge, and give the job to the pool. Takes the job over in every case. */
+static int begin_check(struct check_job *at, struct op *op)
+{
+    struct auth *auth = at->auth;
+    int64_t wait_ms = limiter_charge(&auth->limiter, at->who, at->where, auth->timers->mono_ms);
+    int r;
+
+    if (wait_ms > 0) {
+        let_go(&at->job);
+        return fail_too_many(auth, wait_ms, op);
+    }
+    if (at->hash[0] == '\0') {
+        at->id = 0;
+        memcpy(at->hash, auth->nobody, sizeof(at->hash));
+    }
+    at->job.work = check;
+    at->job.deliver = hand_out;
+    at->job.release = let_go;
+    r = offload_begin(auth->hashing, &at->job, op);
+    if (r < 0) {
+        limiter_refund(&auth->limiter, at->who, at->where);
+        let_go(&at->job);
+        return fail_busy(auth, op);
+    }
+    return r;
+}
+
+/* ---- evidence ---- */
+
+static const struct msg_evidence *evidence_of(const struct msg_evidence *evidence, size_t count,
+                                               enum evidence_kind kind)
+{
+    for (size_t i = 0; i < count; i++)
+        if (evidence[i].kind == kind)
+            return &evidence[i];
+    return NULL;
+}
+
+/* The terminal itself is the evidence: its key was checked by the door. */
+static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_result *ret, struct op *op)
+{
+    struct terminal *terminal = terminal_find(auth->core, terminal_id);
+    struct user *user = terminal ? user_find(auth->core, terminal->row.kiosk_user_id) : NULL;
+
+    if (!user || user->row.kind != user_kind_KIOSK)
+        return berth_fail(&op->error, BERTH_E_DENIED, "this terminal has no kiosk user");
+    if (user->row.disabled)
+        return berth_fail(&op->error, BERTH_E_DISABLED, "the kiosk user '%s' is disabled", user->row.name);
+
+    auth->stats.accepted++;
+    ret->user_id = user->row.id;
+    op_complete_soon(op, 0, NULL);
+    return 0;
+}
+
+/* The person whose badge it is; NULL when nobody's, or the badge is disabled. */
+static struct user *badge_user(struct auth *auth, const char *uid)
+{
+    struct entity *entity;
+    struct badge *badge;
+    char hash[72];
+
+    auth_badge_hash(auth, uid, hash);
+    entity = related_by_text(auth->core, BADGE_BY_UID, hash);
+    badge = entity ? container_of(entity, struct badge, base) : NULL;
+    return badge && !badge->row.disabled ? user_find(auth->core, badge->row.user_id) : NULL;
+}
+
+static int identify_person(struct auth *auth, const struct msg_evidence *password,
+                           const struct msg_evidence *badge, uint64_t terminal_id, bool keep_password,
+                           struct auth_result *ret, struct op *op)
+{
+    struct user *user = badge ? badge_user(auth, badge->name) : user_by_name(auth->core, password->name);
+    struct check_job *at = berth_new(struct check_job);
+
+    /* A name typed beside a badge must be the badge's owner. */
+    if (badge && user && password->name[0] && strcmp(password->name, user->row.name) != 0)
+        user = NULL;
+    at->auth = auth;
+    at->ret_user = ret;
+    at->keep_password = keep_password;
+    at->password = password->value;
+    /* The name as it was given, also for a badge nobody knows: so that guessing is counted. */
+    (void)snprintf(at->who, sizeof(at->who), "%s", user ? user->row.name : badge ? badge->name : password->name);
+    (void)snprintf(at->where, sizeof(at->where), "terminal %llu", (unsigned long long)terminal_id);
+    if (user) {
+        at->id = user->row.id;
+        memcpy(at->hash, user->row.password_hash, sizeof(at->hash));
+    }
+    return begin_check(at, op);
+}
+
+int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count, uint64_t terminal_id,
+               bool keep_password, struct auth_result *ret, struct op *op)
+{
+    const struct msg_evidence *password = evidence_of(evidence, count, evidence_kind_PASSWORD);
+    const struct msg_evidence *badge = evidence_of(evidence, count, evidence_kind_BADGE);
+
+    *ret = (struct auth_result){ 0 };
+    if (evidence_of(evidence, count, evidence_kind_PIN))
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a PIN is not accepted here; use the password");
+    if (password && (badge || password->name[0]))
+        return identify_person(auth, password, badge, terminal_id, keep_password, ret, op);
+    if (badge)
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a badge names you; your password is needed too");
+    if (evidence_of(evidence, count, evidence_kind_KIOSK))
+        return identify_kiosk(auth, terminal_id, ret, op);
+    return berth_fail(&op->error, BERTH_E_CREDENTIALS, "who are you? A user name and a password are needed");
+}
+
+int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password, const char *source,
+                     uint64_t *ret_admin_id, struct op *op)
+{
+    struct entity *entity = core_find_name(auth->core, ENTITY_admin, name);
+    struct admin *admin = entity ? container_of(entity, struct admin, base) : NULL;
+    struct check_job *at = berth_new(struct check_job);
+
+    at->auth = auth;
+    at->admin = true;
+    at->ret_admin = ret_admin_id;
+    at->password = *password;
+    (void)snprintf(at->who, sizeof(at->who), "%s", name);
+    (void)snprintf(at->where, sizeof(at->where), "people at %s", source);
+    if (admin) {
+        at->id = admin->row.id;
+        memcpy(at->hash, admin->row.password_hash, sizeof(at->hash));
+    }
+    return begin_check(at, op);
+}
+
+/* ---- new passwords ---- */
+
+struct hash_job {
+    struct offload_job job;
+    struct secret password;
+    char hash[HASH_MAX];
+    char *ret;
+};
+
+/* On the pool. */
+static int hash_password(struct offload_job *job, struct berth_error *error)
+{
+    struct hash_job *at = container_of(job, struct hash_job, job);
+
+    if (!make_hash(at->password.text, strlen(at->password.text), at->hash))
+        return berth_fail(error, BERTH_E_BUSY, "there is no memory for a password hash (64 MiB)");
+    return 0;
+}
+
+static void hand_hash_out(struct offload_job *job, int result)
+{
+    struct hash_job *at = container_of(job, struct hash_job, job);
+
+    if (result == 0)
+        memcpy(at->ret, at->hash, HASH_MAX);
+}
+
+static void let_hash_go(struct offload_job *job)
+{
+    struct hash_job *at = container_of(job, struct hash_job, job);
+
+    berth_wipe_free(at, sizeof(*at));
+}
+
+int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret, struct op *op)
+{
+    struct hash_job *at;
+    int r;
+
+    if (strlen(password->text) < PASSWORD_MIN)
+        return berth_fail(&op->error, BERTH_E_INVALID, "a password needs at least %d bytes", PASSWORD_MIN);
+
+    at = berth_new(struct hash_job);
+    at->password = *password;
+    at->ret = ret;
+    at->job.work = hash_password;
+    at->job.deliver = hand_hash_out;
+    at->job.release = let_hash_go;
+    r = offload_begin(auth->hashing, &at->job, op);
+    if (r < 0) {
+        let_hash_go(&at->job);
+        return fail_busy(auth, op);
+    }
+    return r;
+}
+
+void auth_badge_hash(struct auth *auth, const char *uid, char *ret)
+{
+    seal_hmac_hex(auth->badge_key, uid, strlen(uid), ret);
+}
