@@ -4,6 +4,9 @@
 # script's standard output stays its answer (a path, one JSON object).
 # shellcheck shell=bash
 
+# The exit trap runs inside whatever redirection failed; this is where the person still listens.
+exec {BERTH_STDERR}>&2
+
 BERTH_CACHE=${BERTH_CACHE:-/var/cache/berth}
 PROGRAM=${0##*/}
 
@@ -60,6 +63,7 @@ berth_on_exit() {
     trap - EXIT
     trap '' INT TERM HUP
     set +e
+    exec 2>&"$BERTH_STDERR"
     if [[ -n $STEP && $status -ne 0 ]]; then
         say "$PROGRAM: failed: $STEP"
         [[ -s $STEP_LOG ]] && tail -n 25 "$STEP_LOG" >&2
@@ -87,7 +91,7 @@ step() {
     STEP=$1
     shift
     [[ -n $STEP_LOG ]] || step_log_to "$(mktemp)" temporary
-    : >"$STEP_LOG"
+    printf '== %s\n' "$STEP" >>"$STEP_LOG"
     begun=$(now_ms)
     printf '  %-58s ' "$STEP" >&2
     "$@" >>"$STEP_LOG" 2>&1
@@ -96,9 +100,10 @@ step() {
     STEP=
 }
 
-# step_log_to FILE [temporary] - where the output of steps goes.
+# step_log_to FILE [temporary] - where the output of steps goes, from here on.
 step_log_to() {
     STEP_LOG=$1
+    : >"$STEP_LOG"
     [[ ${2:-} != temporary ]] || at_exit rm -f "$STEP_LOG"
 }
 
@@ -109,6 +114,16 @@ wait_for() {
     until "$@"; do
         (($(now_ms) < deadline)) || return 1
         sleep 0.1
+    done
+}
+
+# close_inherited - close all but the three standard descriptors. A process that outlives its starter must not hold
+# the pipes and locks of somebody who waits for their end.
+close_inherited() {
+    local fd
+    for fd in "/proc/$BASHPID/fd/"*; do
+        fd=${fd##*/}
+        ((fd <= 2)) || eval "exec $fd>&-"
     done
 }
 

@@ -1,0 +1,52 @@
+# screen.sh - a screen where there is none, pictures of it, and what they show.
+#
+# Source it after common.sh.
+# shellcheck shell=bash
+
+# ImageMagick 7 (Debian 13) and 6 (Debian 12) name their programs differently.
+magick_convert() {
+    if [[ -n $(type -P magick) ]]; then magick "$@"; else convert "$@"; fi
+}
+
+magick_import() {
+    if [[ -n $(type -P magick) ]]; then magick import "$@"; else import "$@"; fi
+}
+
+# screen_start FOLDER SIZE - start an X server without a monitor (SIZE: 1280x800) and export DISPLAY and XAUTHORITY.
+#
+# It finds a free number by itself, asks for a cookie (other accounts of the machine do not see the screen), and ends
+# with the script. Its process id is SCREEN_PID.
+screen_start() {
+    local folder=$1 size=$2
+    need_commands Xvfb xauth
+    mkdir -p "$folder"
+    export XAUTHORITY=$folder/xauthority
+    rm -f "$XAUTHORITY" "$folder/number"
+    (umask 077 && : >"$XAUTHORITY")
+    # The server accepts the cookie under whatever number it finds: the entry is written for its file alone.
+    xauth -q add :0 . "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
+    Xvfb -displayfd 3 -screen 0 "${size}x24" -nolisten tcp -auth "$XAUTHORITY" \
+        3>"$folder/number" </dev/null >"$folder/xvfb.log" 2>&1 &
+    SCREEN_PID=$!
+    at_exit kill "$SCREEN_PID"
+    wait_for 10 test -s "$folder/number" || die "the X server did not start; see $folder/xvfb.log"
+    export DISPLAY
+    DISPLAY=:$(cat "$folder/number")
+    [[ $DISPLAY == :0 ]] || xauth -q add "$DISPLAY" . "$(xauth list :0 | awk '{ print $3; exit }')"
+}
+
+# screen_shot FILE - save a picture (PNG) of the whole screen.
+screen_shot() {
+    magick_import -silent -window root "png:$1"
+}
+
+# colour_share FILE COLOUR - prints how much of the picture has that colour, in percent (0-100). RDP's compression
+# changes colours a little, so near ones count.
+colour_share() {
+    magick_convert "$1" -alpha off -fuzz 5% +transparent "$2" -alpha extract -format '%[fx:int(100*mean)]' info:
+}
+
+# screen_shows COLOUR PERCENT FILE - take a picture into FILE; does at least that much of it have that colour?
+screen_shows() {
+    screen_shot "$3" && (($(colour_share "$3" "$1") >= $2))
+}
