@@ -11,7 +11,7 @@
 /* Size of an overlay where neither the pool nor the driver can tell the image's: libvirt's test
  * driver only, which has no files and insists on a number.
  */
-#define UNTOLD_BYTES ((uint64_t)1 << 30)
+#define UNTOLD_BYTES ((uint64_t)10 << 20)
 
 static void pool_freep(virStoragePoolPtr *pool)
 {

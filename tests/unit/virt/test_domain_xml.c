@@ -1,0 +1,326 @@
+/* test_domain_xml.c - a template becomes a machine's description, and nothing in it is believed that should not be. */
+#include <libxml/xpath.h>
+#include <libxml/xpathInternals.h>
+
+#include "test.h"
+#include "virt/berth-virt/domain_xml.h"
+#include "virt/berth-virt/xml.h"
+
+static const char template[] =
+    "<domain type='kvm' id='4' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+    "<name>x</name><uuid>00000000-0000-4000-8000-000000000000</uuid>"
+    "<memory unit='GiB'>1</memory><currentMemory unit='GiB'>1</currentMemory>"
+    "<vcpu current='1'>2</vcpu><os><type>hvm</type><kernel>/old</kernel></os>"
+    "<cpu><topology sockets='1' cores='2' threads='1'/></cpu>"
+    "<devices><disk type='file' device='cdrom'><source file='/cd'/></disk>"
+    "<disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='unsafe'/>"
+    "<source file='/golden.qcow2'/><target dev='vda'/></disk>"
+    "<interface type='network'><mac address='52:54:00:00:00:01'/><source network='default'/>"
+    "<target dev='tn1'/></interface><interface type='network'/></devices>"
+    "<qemu:commandline><qemu:arg value='-netdev'/>"
+    "<qemu:arg value='user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:0-:3389,x=y'/>"
+    "</qemu:commandline></domain>";
+
+static struct virt_args some_args(void)
+{
+    return (struct virt_args){ .uuid = "01234567-89ab-4def-8123-456789abcdef",
+                               .name = "ward-3-7",
+                               .desktop_id = 7,
+                               .pool = "ward-3",
+                               .storage = "berth",
+                               .volume = "berth-7.qcow2",
+                               .kernel = "/k",
+                               .initrd = "/i",
+                               .memory_mib = 512,
+                               .vcpus = 3,
+                               .forward_port = 40007 };
+}
+
+/* Text of the first thing an XPath names, or "" - in a buffer that the next call overwrites. */
+static const char *at(const char *xml, const char *path)
+{
+    static char text[512];
+    xmlDoc *doc = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, 0);
+    xmlXPathContext *context = xmlXPathNewContext(doc);
+    xmlXPathObject *found;
+    xmlChar *value;
+
+    xmlXPathRegisterNs(context, BAD_CAST "berth", BAD_CAST DESKTOP_SPACE);
+    xmlXPathRegisterNs(context, BAD_CAST "qemu",
+                       BAD_CAST "http://libvirt.org/schemas/domain/qemu/1.0");
+    found = xmlXPathEvalExpression(BAD_CAST path, context);
+    value = xmlXPathCastToString(found);
+    (void)snprintf(text, sizeof(text), "%s", (const char *)value);
+    xmlFree(value);
+    xmlXPathFreeObject(found);
+    xmlXPathFreeContext(context);
+    xmlFreeDoc(doc);
+    return text;
+}
+
+static char *make(const char *text, const struct virt_args *args)
+{
+    struct berth_error error = { 0 };
+    char *xml = NULL;
+
+    if (domain_xml_make(text, strlen(text), args, &xml, &error) < 0)
+        fail_msg("%s", error.text);
+    return xml;
+}
+
+TEST(domain_xml, everything_that_args_say_is_set)
+{
+    struct virt_args args = some_args();
+    char *xml = make(template, &args);
+
+    EXPECT_STR(at(xml, "/domain/name"), "ward-3-7");
+    EXPECT_STR(at(xml, "/domain/uuid"), "01234567-89ab-4def-8123-456789abcdef");
+    EXPECT_STR(at(xml, "string(/domain/@id)"), "");
+    EXPECT_STR(at(xml, "/domain/memory"), "512");
+    EXPECT_STR(at(xml, "string(/domain/memory/@unit)"), "MiB");
+    EXPECT_STR(at(xml, "string(count(/domain/currentMemory))"), "0");
+    EXPECT_STR(at(xml, "/domain/vcpu"), "3");
+    EXPECT_STR(at(xml, "string(count(/domain/vcpu/@current))"), "0");
+    EXPECT_STR(at(xml, "string(count(/domain/cpu/topology))"), "0");
+    EXPECT_STR(at(xml, "/domain/os/kernel"), "/k");
+    EXPECT_STR(at(xml, "/domain/os/initrd"), "/i");
+    free(xml);
+}
+
+TEST(domain_xml, the_disk_is_the_volume_and_the_cd_stays)
+{
+    struct virt_args args = some_args();
+    char *xml = make(template, &args);
+
+    EXPECT_STR(at(xml, "string(//disk[@device='disk']/@type)"), "volume");
+    EXPECT_STR(at(xml, "string(//disk[@device='disk']/source/@pool)"), "berth");
+    EXPECT_STR(at(xml, "string(//disk[@device='disk']/source/@volume)"), "berth-7.qcow2");
+    EXPECT_STR(at(xml, "string(count(//disk[@device='disk']/source/@file))"), "0");
+    EXPECT_STR(at(xml, "string(//disk[@device='disk']/driver/@cache)"), "unsafe");
+    EXPECT_STR(at(xml, "string(//disk[@device='cdrom']/source/@file)"), "/cd");
+    free(xml);
+}
+
+TEST(domain_xml, machines_have_hardware_addresses_of_their_own)
+{
+    struct virt_args args = some_args();
+    char *xml = make(template, &args);
+    char first[32];
+
+    (void)snprintf(first, sizeof(first), "%s", at(xml, "string(//interface[1]/mac/@address)"));
+    EXPECT_STR(first, "52:01:23:45:67:89");
+    EXPECT_STR(at(xml, "string(//interface[2]/mac/@address)"), "52:01:23:45:67:8a");
+    EXPECT_STR(at(xml, "string(count(//interface/target))"), "0");
+    free(xml);
+}
+
+TEST(domain_xml, the_forwarded_port_keeps_address_and_neighbours)
+{
+    struct virt_args args = some_args();
+    char *xml = make(template, &args);
+
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:40007-:3389,x=y");
+    free(xml);
+
+    args.guest_port = 3390; /* none leads there yet */
+    xml = make(template, &args);
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:0-:3389,x=y,"
+               "hostfwd=tcp:127.0.0.1:40007-:3390");
+    free(xml);
+}
+
+TEST(domain_xml, a_template_without_user_network_cannot_forward)
+{
+    static const char plain[] = "<domain type='kvm'><devices><disk/></devices></domain>";
+    struct virt_args args = some_args();
+    struct berth_error error = { 0 };
+    char *xml = NULL;
+
+    EXPECT_ERR(domain_xml_make(plain, strlen(plain), &args, &xml, &error), BERTH_E_INVALID);
+    EXPECT_SAYS(error.text, "user,");
+    args.forward_port = 0;
+    xml = make(plain, &args);
+    EXPECT_STR(at(xml, "/domain/name"), "ward-3-7");
+    free(xml);
+}
+
+TEST(domain_xml, the_agent_channel_is_added_once_and_only_for_qemu)
+{
+    static const char lxc[] = "<domain type='lxc'><devices/></domain>";
+    struct virt_args args = some_args();
+    char *xml = make(template, &args);
+    char *again = make(xml, &args);
+
+    EXPECT_STR(at(xml, "string(count(//channel))"), "1");
+    EXPECT_STR(at(xml, "string(//channel/target/@name)"), AGENT_CHANNEL);
+    EXPECT_STR(at(again, "string(count(//channel))"), "1");
+    EXPECT_STR(at(again, "string(count(//berth:desktop))"), "1");
+    free(xml);
+    free(again);
+
+    args.volume[0] = '\0';
+    args.forward_port = 0;
+    xml = make(lxc, &args);
+    EXPECT_STR(at(xml, "string(count(//channel))"), "0");
+    free(xml);
+}
+
+TEST(domain_xml, what_is_written_is_read_back)
+{
+    struct virt_args args = some_args();
+    struct domain_facts facts;
+    struct berth_error error = { 0 };
+    char *xml = make(template, &args);
+
+    EXPECT_OK(domain_xml_read(xml, strlen(xml), &facts, &error));
+    EXPECT(facts.ours);
+    EXPECT_INT(facts.desktop_id, 7);
+    EXPECT_STR(facts.pool, "ward-3");
+    EXPECT_STR(facts.storage, "berth");
+    EXPECT_STR(facts.volume, "berth-7.qcow2");
+    EXPECT_INT(facts.forward_port, 40007);
+    EXPECT_INT(facts.guest_port, 3389);
+    EXPECT(!facts.agent_up);
+    free(xml);
+}
+
+TEST(domain_xml, machines_of_others_are_not_ours)
+{
+    static const char *const strangers[] = {
+        "<domain/>",
+        "<domain><metadata><desktop id='7'/></metadata></domain>",
+        "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:2' id='7'/></metadata></domain>",
+        "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:1' id='-7'/></metadata></domain>",
+        "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:1' id='7x'/></metadata></domain>",
+        "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:1' "
+        "id='99999999999999999999'/></metadata></domain>",
+    };
+
+    for (size_t i = 0; i < BERTH_COUNT(strangers); i++) {
+        struct domain_facts facts;
+
+        EXPECT_OK(domain_xml_read(strangers[i], strlen(strangers[i]), &facts, NULL));
+        EXPECT(!facts.ours);
+        EXPECT_INT(facts.desktop_id, 0);
+    }
+}
+
+TEST(domain_xml, an_open_agent_channel_is_seen)
+{
+    static const char xml[] =
+        "<domain><devices><channel type='unix'><target name='x' state='connected'/></channel>"
+        "<channel type='unix'><target name='org.qemu.guest_agent.0' state='connected'/></channel>"
+        "</devices></domain>";
+    struct domain_facts facts;
+
+    EXPECT_OK(domain_xml_read(xml, strlen(xml), &facts, NULL));
+    EXPECT(facts.agent_up);
+}
+
+TEST(domain_xml, nothing_can_be_smuggled_in_by_a_value)
+{
+    struct virt_args args = some_args();
+    char *xml;
+
+    (void)snprintf(args.name, sizeof(args.name), "</name><evil/>&amp;'\"");
+    (void)snprintf(args.volume, sizeof(args.volume), "a'/><evil/>\"&lt;");
+    (void)snprintf(args.kernel, sizeof(args.kernel), "&lt;<evil/>");
+    xml = make(template, &args);
+    EXPECT_STR(at(xml, "/domain/name"), "</name><evil/>&amp;'\"");
+    EXPECT_STR(at(xml, "string(//disk[@device='disk']/source/@volume)"), "a'/><evil/>\"&lt;");
+    EXPECT_STR(at(xml, "/domain/os/kernel"), "&lt;<evil/>");
+    EXPECT_STR(at(xml, "string(count(//evil))"), "0");
+    free(xml);
+}
+
+TEST(domain_xml, entities_and_document_types_are_refused)
+{
+    static const char *const hostile[] = {
+        "<!DOCTYPE domain [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><domain><name>&f;</name></domain>",
+        "<!DOCTYPE domain SYSTEM 'http://127.0.0.1:1/x.dtd'><domain/>",
+        "<!DOCTYPE domain [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]>"
+        "<domain><name>&b;</name></domain>",
+        "<domain><name>&undefined;</name></domain>",
+    };
+    struct virt_args args = some_args();
+
+    for (size_t i = 0; i < BERTH_COUNT(hostile); i++) {
+        struct berth_error error = { 0 };
+        char *xml = NULL;
+
+        EXPECT_ERR(domain_xml_make(hostile[i], strlen(hostile[i]), &args, &xml, &error),
+                   BERTH_E_INVALID);
+        EXPECT_SAYS(error.text, "XML");
+    }
+}
+
+TEST(domain_xml, bad_templates_are_refused_with_the_line)
+{
+    struct virt_args args = some_args();
+    struct berth_error error = { 0 };
+    char *huge = berth_alloc(XML_TEMPLATE_MAX + 1);
+    char *xml = NULL;
+
+    EXPECT_ERR(domain_xml_make("<domain>\n\n<name></domain>", 25, &args, &xml, &error),
+               BERTH_E_INVALID);
+    EXPECT_SAYS(error.text, "line 3");
+    EXPECT_ERR(domain_xml_make("<network/>", 10, &args, &xml, &error), BERTH_E_INVALID);
+    EXPECT_SAYS(error.text, "<domain>");
+    EXPECT_ERR(domain_xml_make("", 0, &args, &xml, &error), BERTH_E_INVALID);
+    memset(huge, ' ', XML_TEMPLATE_MAX + 1);
+    EXPECT_ERR(domain_xml_make(huge, XML_TEMPLATE_MAX + 1, &args, &xml, &error),
+               BERTH_E_TOO_LARGE);
+    free(huge);
+    EXPECT(xml == NULL);
+}
+
+TEST(domain_xml, nesting_without_end_is_refused)
+{
+    enum { DEPTH = 3000 };
+    static char deep[DEPTH * 3 + 64] = "<domain>";
+    struct virt_args args = some_args();
+    struct berth_error error = { 0 };
+    char *xml = NULL;
+
+    for (size_t i = 0; i < DEPTH; i++)
+        memcpy(deep + strlen("<domain>") + i * 3, "<a>", 3);
+    EXPECT_ERR(domain_xml_make(deep, strlen(deep), &args, &xml, &error), BERTH_E_INVALID);
+}
+
+TEST(domain_xml, another_kernel_changes_nothing_else)
+{
+    struct virt_args args = some_args();
+    struct domain_facts facts;
+    struct berth_error error = { 0 };
+    char *xml = make(template, &args);
+    char *changed = NULL;
+
+    (void)snprintf(args.kernel, sizeof(args.kernel), "/k2");
+    args.initrd[0] = '\0';
+    EXPECT_OK(domain_xml_boot(xml, strlen(xml), &args, &changed, &error));
+    EXPECT_STR(at(changed, "/domain/os/kernel"), "/k2");
+    EXPECT_STR(at(changed, "/domain/os/initrd"), "/i");
+    EXPECT_OK(domain_xml_read(changed, strlen(changed), &facts, &error));
+    EXPECT_INT(facts.desktop_id, 7);
+    free(xml);
+    free(changed);
+}
+
+TEST(volume_xml, is_an_overlay_of_version_3)
+{
+    char *xml = volume_xml_make("berth-<7>.qcow2", "/pool/gol&den.qcow2", 5000);
+
+    EXPECT_STR(at(xml, "/volume/name"), "berth-<7>.qcow2");
+    EXPECT_STR(at(xml, "/volume/capacity"), "5000");
+    EXPECT_STR(at(xml, "/volume/target/compat"), "1.1");
+    EXPECT_STR(at(xml, "string(/volume/target/format/@type)"), "qcow2");
+    EXPECT_STR(at(xml, "/volume/backingStore/path"), "/pool/gol&den.qcow2");
+    free(xml);
+    xml = volume_xml_make("berth-7.qcow2", "/golden.qcow2", 0);
+    EXPECT_STR(at(xml, "string(count(/volume/capacity))"), "0");
+    free(xml);
+}
+
+TEST_MAIN()

@@ -1,0 +1,59 @@
+/* test_fault.c - libvirt's failures by code and domain, its events by word. */
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "test.h"
+#include "virt/berth-virt/events.h"
+#include "virt/berth-virt/fault.h"
+
+TEST(fault, a_system_error_is_a_lost_connection_only_in_the_transport)
+{
+    EXPECT_INT(fault_class(VIR_ERR_SYSTEM_ERROR, VIR_FROM_RPC), BERTH_E_HOST_DOWN);
+    EXPECT_INT(fault_class(VIR_ERR_INTERNAL_ERROR, VIR_FROM_RPC), BERTH_E_HOST_DOWN);
+    EXPECT_INT(fault_class(VIR_ERR_SYSTEM_ERROR, VIR_FROM_STORAGE), BERTH_E_HOST);
+    EXPECT_INT(fault_class(VIR_ERR_INTERNAL_ERROR, VIR_FROM_QEMU), BERTH_E_HOST);
+}
+
+TEST(fault, classes_of_the_codes_we_know)
+{
+    EXPECT_INT(fault_class(42, VIR_FROM_QEMU), BERTH_E_NOT_FOUND);
+    EXPECT_INT(fault_class(68, VIR_FROM_QEMU), BERTH_E_BUSY);
+    EXPECT_INT(fault_class(86, VIR_FROM_QEMU), BERTH_E_DESKTOP);
+    EXPECT_INT(fault_class(55, VIR_FROM_QEMU), BERTH_E_STATE);
+    EXPECT_INT(fault_class(3, VIR_FROM_LXC), BERTH_E_UNSUPPORTED);
+    EXPECT_INT(fault_class(8, VIR_FROM_TEST), BERTH_E_UNSUPPORTED);
+    EXPECT_INT(fault_class(74, VIR_FROM_QEMU), BERTH_E_UNSUPPORTED);
+    EXPECT_INT(fault_class(9999, 9999), BERTH_E_HOST);
+}
+
+TEST(fault, says_what_and_quotes_libvirt)
+{
+    struct berth_error error = { 0 };
+    virConnectPtr connection;
+
+    fault_setup();
+    connection = virConnectOpen("nonsense:///x");
+    EXPECT(connection == NULL);
+    EXPECT(fault(&error, "host '%s'", "kvm2") < 0);
+    EXPECT_SAYS(error.text, "host 'kvm2': '");
+    virResetLastError();
+    EXPECT_ERR(fault(&error, "host"), BERTH_E_HOST);
+}
+
+TEST(events, starts_and_stops_have_reasons_and_the_rest_is_silent)
+{
+    const char *reason;
+
+    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_STARTED, VIR_DOMAIN_EVENT_STARTED_RESTORED, &reason),
+               "started");
+    EXPECT_STR(reason, "restored");
+    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_STOPPED, VIR_DOMAIN_EVENT_STOPPED_CRASHED, &reason),
+               "stopped");
+    EXPECT_STR(reason, "crashed");
+    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_STOPPED, 99, &reason), "stopped");
+    EXPECT_STR(events_word(VIR_DOMAIN_EVENT_UNDEFINED, 0, &reason), "undefined");
+    EXPECT(events_word(VIR_DOMAIN_EVENT_SUSPENDED, 0, &reason) == NULL);
+    EXPECT(events_word(1234, 0, &reason) == NULL);
+}
+
+TEST_MAIN()
