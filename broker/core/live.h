@@ -20,7 +20,13 @@ struct slot { struct entity base; struct row_slot row; };
 struct identity { struct entity base; struct row_identity row; };
 struct invitation { struct entity base; struct row_invitation row; };
 struct profile { struct entity base; struct row_profile row; };
-struct command { struct entity base; struct row_command row; };
+struct command {
+    struct entity base;
+    struct row_command row;
+    bool deciding;            /* a change of its state is on its way to disk */
+    enum command_state said;  /* by its terminal meanwhile, 0 = nothing new */
+    char said_result[200];
+};
 struct user { struct entity base; struct row_user row; };
 struct badge { struct entity base; struct row_badge row; };
 struct group { struct entity base; struct row_group row; };
@@ -37,6 +43,7 @@ struct host {
     char reason[160];
     int starting;        /* machines being started now, charged at decision time */
     int planning;        /* rows of new machines on their way to disk */
+    int64_t last_port;   /* forwarded port that was given last */
     struct list waiting; /* ops of flows that wait for it to be up or to have room: flow/gate.h */
     int64_t memory_mib;  /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
@@ -47,11 +54,13 @@ struct pool {
     struct row_pool row;
     struct list waiting;        /* flows in its queue, first come first served: core/placement.h */
     int planning;               /* rows of new desktops on their way to disk */
+    int64_t last_number;        /* of the desktop that was named last */
     int failures;               /* within the present ten minutes */
     int64_t failures_since_ms;
     int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
     char restrained_why[160];
     int64_t ready_ms_estimate;  /* moving average: planned to ready */
+    struct berth_timer again;   /* look at it again then: flow/refill.h */
 };
 
 struct desktop {
@@ -71,6 +80,7 @@ struct desktop {
     bool made;    /* the host knows its machine */
     bool charged; /* counted in its host's `starting` */
     int64_t probed_ms; /* when its RDP server last answered, monotonic; 0 = not in this boot */
+    int64_t not_before_ms; /* it failed lately: not tried again before, monotonic */
 };
 
 struct terminal {
@@ -92,6 +102,7 @@ struct session {
     int64_t input_idle_ms;     /* as its terminal last said */
     int64_t input_said_ms;     /* when it said so, monotonic */
     struct flow *flow;         /* sign-on or release that works on it, or NULL */
+    struct list waiting;       /* ops of flows that wait for its end: flow/gate.h */
 };
 
 struct connection { struct entity base; struct row_connection row; };

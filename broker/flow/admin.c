@@ -83,7 +83,7 @@ int admin_add(struct rooms *rooms, const struct admin_actor *actor, enum entity_
     (void)changes_add(changes, kind, row);
     if (rule->with_new)
         rule->with_new(rooms->core, row, changes);
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 static struct entity *find(struct rooms *rooms, enum entity_kind kind, uint64_t id, struct op *op)
@@ -126,7 +126,7 @@ int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_
     changes = action(actor, kind, "set");
     name_object(changes, kind, row);
     (void)changes_set(changes, kind, row);
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind, uint64_t id,
@@ -152,7 +152,7 @@ int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity
     if (rule->with_gone)
         rule->with_gone(rooms->core, row, changes);
     changes_drop(changes, kind, row);
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
@@ -169,7 +169,7 @@ int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64
     changes_detail(changes, "%s -> %s", host_duty_names[host->row.duty], host_duty_names[duty]);
     row = changes_set(changes, ENTITY_host, &host->row);
     row->duty = duty;
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char *action_,
@@ -179,7 +179,7 @@ int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char 
 
     changes_object(changes, "%s", object);
     changes->audit.subject_user_id = subject_user_id;
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,

@@ -23,7 +23,7 @@ static int make_current(struct rooms *rooms, const struct admin_actor *actor, co
     row->state = image_version_PUBLISHED;
     image_row = changes_set(changes, ENTITY_image, &image->row);
     image_row->current_id = version->row.id;
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 int admin_image_publish(struct rooms *rooms, const struct admin_actor *actor, uint64_t version_id,
@@ -130,7 +130,7 @@ static int doom_some(struct recompose *recompose, struct berth_error *reterr)
         changes_free(changes);
         return 0;
     }
-    r = decide_begin(recompose->rooms, changes, &recompose->commit);
+    r = decide_begin(recompose->rooms, changes, NULL, &recompose->commit);
     if (r < 0)
         *reterr = recompose->commit.error;
     return r < 0 ? r : 1;

@@ -66,7 +66,7 @@ static void password_hashed(struct op *op, int result)
     if (r >= 0)
         r = put_hash(password, &error);
     if (r >= 0) {
-        r = decide_begin(password->rooms, berth_take(password->changes), &password->commit);
+        r = decide_begin(password->rooms, berth_take(password->changes), NULL, &password->commit);
         error = password->commit.error;
     }
     if (r < 0)
@@ -131,7 +131,7 @@ int admin_token(struct rooms *rooms, const struct admin_actor *actor, const stru
     changes_object(changes, "admin %s", admin->row.name);
     changes_detail(changes, "for %s", row.label);
     (void)changes_add(changes, ENTITY_token, &row);
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 /* ---- badges ---- */
@@ -155,5 +155,5 @@ int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t u
     changes_object(changes, "user %s", user->row.name);
     changes->audit.subject_user_id = user_id;
     (void)changes_add(changes, ENTITY_badge, &row);
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }

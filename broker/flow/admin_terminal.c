@@ -49,7 +49,7 @@ int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, u
     }
     if (state == terminal_REVOKED)
         revoke_keys(rooms->core, terminal, changes);
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
 int admin_invite(struct rooms *rooms, const struct admin_actor *actor, const struct row_invitation *given,
@@ -75,22 +75,17 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor, const str
     changes = admin_changes(actor, "terminal.invite");
     changes_object(changes, "terminal %s", row.terminal[0] ? row.terminal : "(any)");
     (void)changes_add(changes, ENTITY_invitation, &row);
-    return decide_begin(rooms, changes, op);
+    return decide_begin(rooms, changes, NULL, op);
 }
 
-struct sending {
-    uint64_t terminal_id;
-};
-
 /* Durable now: to the terminal if it is there. */
-static void send(struct rooms *rooms, void *context)
+static void send(struct rooms *rooms, uint64_t terminal_id, int result)
 {
-    struct sending *sending = context;
-    struct terminal *terminal = terminal_find(rooms->core, sending->terminal_id);
+    struct terminal *terminal = terminal_find(rooms->core, terminal_id);
 
-    if (terminal)
+    if (terminal && result >= 0)
         command_send_waiting(rooms, terminal);
-    free(sending);
+    command_watch(rooms);
 }
 
 int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
@@ -99,7 +94,6 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t
 {
     struct terminal *terminal = terminal_find(rooms->core, terminal_id);
     struct row_command row = { .terminal_id = terminal_id, .kind = kind, .state = command_QUEUED };
-    struct sending *sending;
     struct changes *changes;
 
     if (!terminal)
@@ -120,7 +114,5 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t
     changes_detail(changes, "%s", command_kind_names[kind]);
     changes->audit.terminal_id = terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
-    sending = berth_new(struct sending);
-    sending->terminal_id = terminal_id;
-    return decide_then(rooms, changes, send, sending, op);
+    return decide_begin(rooms, changes, &(struct decide_then){ send, terminal_id }, op);
 }

@@ -1,62 +1,61 @@
-/* decide.c - commit, apply, tell whoever waits. */
+/* decide.c - commit, apply, tell whoever waits; and facts that are tried until they are on disk. */
 #include "flow/decide.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "berth/log.h"
 #include "flow/house.h"
+
+#define JOT_RETRY_MS 1000
 
 struct decision {
     struct list node; /* of house.decisions */
     struct rooms *rooms;
     struct changes *changes;
-    decided_fn *applied;
-    void *context;
+    struct decide_then then;
     struct op *caller; /* NULL: nobody waits */
     struct op commit;
+    char action[48]; /* for the log, when nobody waits */
 };
-
-static void tell_failure(struct decision *decision, const struct berth_error *error)
-{
-    if (decision->caller)
-        op_complete(decision->caller, error->code, error);
-    else
-        log_failure(EV_STORE_REFUSED, error, decision->changes->audit.action);
-}
 
 static void committed(struct op *op, int result)
 {
     struct decision *decision = container_of(op, struct decision, commit);
 
     list_remove(&decision->node);
-    if (result < 0) {
-        tell_failure(decision, &op->error);
+    if (result < 0)
         changes_free(decision->changes);
-        free(decision);
-        return;
-    }
-    core_apply(decision->rooms->core, decision->changes);
-    if (decision->applied)
-        decision->applied(decision->rooms, decision->context);
+    else
+        core_apply(decision->rooms->core, decision->changes);
+    if (decision->then.decided)
+        decision->then.decided(decision->rooms, decision->then.id, result);
     if (decision->caller)
-        op_complete(decision->caller, 0, NULL);
+        op_complete(decision->caller, result, &op->error);
+    else if (result < 0)
+        log_failure(EV_STORE_REFUSED, &op->error, decision->action);
     free(decision);
 }
 
-int decide_then(struct rooms *rooms, struct changes *changes, decided_fn *applied, void *context,
-                struct op *op)
+int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
+                 struct op *op)
 {
     struct decision *decision = berth_new(struct decision);
     int r;
 
-    *decision = (struct decision){
-        .rooms = rooms, .changes = changes, .applied = applied, .context = context, .caller = op
-    };
+    decision->rooms = rooms;
+    decision->changes = changes;
+    decision->caller = op;
+    if (then)
+        decision->then = *then;
+    memcpy(decision->action, changes->audit.action, sizeof(decision->action));
     op_init(&decision->commit, rooms->timers, committed);
     r = store_commit_begin(rooms->store, changes, &decision->commit);
     if (r < 0) {
         if (op)
             op->error = decision->commit.error;
         else
-            log_failure(EV_STORE_REFUSED, &decision->commit.error, changes->audit.action);
+            log_failure(EV_STORE_REFUSED, &decision->commit.error, decision->action);
         changes_free(changes);
         free(decision);
         return r;
@@ -65,9 +64,72 @@ int decide_then(struct rooms *rooms, struct changes *changes, decided_fn *applie
     return op ? op_begun(op, NULL, decision) : 0;
 }
 
-int decide_begin(struct rooms *rooms, struct changes *changes, struct op *op)
+/* ---- jots ---- */
+
+struct jotting {
+    struct list node; /* of house.jots */
+    struct rooms *rooms;
+    struct jot jot;
+    bool again; /* the same was jotted down meanwhile, perhaps with other facts behind it */
+    struct op op;
+    struct berth_timer retry;
+};
+
+static void try_jot(struct jotting *jotting);
+
+static void retry_jot(struct berth_timer *timer)
 {
-    return decide_then(rooms, changes, NULL, NULL, op);
+    try_jot(container_of(timer, struct jotting, retry));
+}
+
+static void jot_done(struct jotting *jotting)
+{
+    list_remove(&jotting->node);
+    free(jotting);
+}
+
+static void jotted(struct op *op, int result)
+{
+    struct jotting *jotting = container_of(op, struct jotting, op);
+
+    if (result >= 0 && !jotting->again)
+        jot_done(jotting);
+    else if (result >= 0)
+        try_jot(jotting);
+    else
+        timer_start(jotting->rooms->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
+}
+
+static void try_jot(struct jotting *jotting)
+{
+    struct changes *changes = jotting->jot.build(jotting->rooms, &jotting->jot);
+
+    jotting->again = false;
+    if (!changes)
+        jot_done(jotting);
+    else if (decide_begin(jotting->rooms, changes, NULL, &jotting->op) < 0)
+        timer_start(jotting->rooms->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
+}
+
+void jot_down(struct rooms *rooms, const struct jot *jot)
+{
+    struct jotting *jotting;
+
+    list_each(&house_of(rooms)->jots, node)
+    {
+        jotting = list_entry(node, struct jotting, node);
+        if (jotting->jot.id == jot->id && strcmp(jotting->jot.action, jot->action) == 0) {
+            jotting->jot = *jot;
+            jotting->again = true;
+            return;
+        }
+    }
+    jotting = berth_new(struct jotting);
+    jotting->rooms = rooms;
+    jotting->jot = *jot;
+    op_init(&jotting->op, rooms->timers, jotted);
+    list_append(&house_of(rooms)->jots, &jotting->node);
+    try_jot(jotting);
 }
 
 void decide_stop(struct house *house)
@@ -79,5 +141,11 @@ void decide_stop(struct house *house)
 
         changes_free(decision->changes);
         free(decision);
+    }
+    while ((node = list_shift(&house->jots))) {
+        struct jotting *jotting = list_entry(node, struct jotting, node);
+
+        timer_stop(house->rooms->timers, &jotting->retry);
+        free(jotting);
     }
 }

@@ -10,15 +10,31 @@
 
 struct house;
 
-/* Commit `changes` (owned from now on, also when this fails) and apply them. op: completes after the apply, or with the
- * store's error and nothing changed; it cannot be cancelled. NULL when nobody waits: a failure is logged then.
- */
-int decide_begin(struct rooms *rooms, struct changes *changes, struct op *op);
+/* Called with the result: after the apply or the failure, before the completion. Not when decide_begin itself fails. */
+struct decide_then {
+    void (*decided)(struct rooms *rooms, uint64_t id, int result);
+    uint64_t id;
+};
 
-/* As decide_begin, and `applied` is called with `context` between apply and completion; not after a failure. */
-typedef void decided_fn(struct rooms *rooms, void *context);
-int decide_then(struct rooms *rooms, struct changes *changes, decided_fn *applied, void *context,
-                struct op *op);
+/* Commit `changes` (owned from now on, also when this fails) and apply them. then: NULL or by value. op: completes after the
+ * apply, or with the store's error and nothing changed; it cannot be cancelled. NULL when nobody waits: a failure is logged.
+ */
+int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
+                 struct op *op);
+
+/* A fact that must get to disk whenever it can be: tried again every second until it is there or `build` finds that it is not
+ * needed any more (NULL). Facts of one id and action do not pile up.
+ */
+struct jot {
+    struct changes *(*build)(struct rooms *rooms, const struct jot *jot);
+    uint64_t id;
+    uint64_t other_id; /* these three mean what `build` makes of them */
+    int64_t number;
+    int64_t number2;
+    const char *action;
+    char text[200];
+};
+void jot_down(struct rooms *rooms, const struct jot *jot);
 
 /* At flows_stop: forget what is still on its way; the store no longer answers. */
 void decide_stop(struct house *house);

@@ -1,0 +1,152 @@
+/* command.c - sending, acknowledging and expiring commands. */
+#include "flow/command.h"
+
+#include <stdio.h>
+
+#include "berth/log.h"
+#include "core/presence.h"
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/desk.h"
+#include "flow/house.h"
+
+/* A terminal that acknowledged has this much longer to finish before the command counts as expired. */
+#define FINISH_MS 3600000
+/* Expired in one go at most; the timer comes back for the rest. */
+#define EXPIRE_AT_ONCE 16
+
+static void decided(struct rooms *rooms, uint64_t command_id, int result);
+
+/* One change at a time: what the terminal says meanwhile waits in `said`. */
+static void move(struct rooms *rooms, struct command *command, enum command_state next, const char *result,
+                 const char *actor)
+{
+    struct changes *changes = changes_new(actor, "terminal", "terminal.command");
+    struct terminal *terminal = terminal_find(rooms->core, command->row.terminal_id);
+    struct berth_error error = { 0 };
+
+    changes_object(changes, "terminal %s", terminal ? terminal->row.name : "(gone)");
+    changes_detail(changes, "%s %s %s", command_kind_names[command->row.kind], command_state_names[next],
+                   result);
+    changes->audit.terminal_id = command->row.terminal_id;
+    if (command_move(command, next, result, changes, &error) < 0) {
+        log_failure(EV_MESSAGE_REFUSED, &error, "command");
+        changes_free(changes);
+        return;
+    }
+    command->deciding =
+        decide_begin(rooms, changes, &(struct decide_then){ decided, command->row.id }, NULL) >= 0;
+}
+
+static int64_t left_ms(const struct rooms *rooms, const struct command *command)
+{
+    int64_t grace_ms = command->row.state == command_ACKED ? FINISH_MS : 0;
+
+    return command->row.expires_ms + grace_ms - rooms->timers->wall_ms;
+}
+
+static void send(struct rooms *rooms, struct terminal *terminal, const struct command *command)
+{
+    struct msg msg = { .type = MSG_command };
+
+    msg.command.command_id = command->row.id;
+    msg.command.kind = command->row.kind;
+    msg.command.expires_in_ms = left_ms(rooms, command);
+    (void)snprintf(msg.command.text, sizeof(msg.command.text), "%s", command->row.text);
+    rooms->tell(rooms->door, terminal->peer, &msg);
+}
+
+/* A command is sent only when it is durable that it was: no answer can come before that. */
+static void go_on(struct rooms *rooms, struct terminal *terminal, struct command *command)
+{
+    bool there = terminal->peer && terminal->presence->state == presence_PRESENT;
+
+    if (command->deciding || command->row.state >= command_DONE)
+        return;
+    if (command->said && command->said != command->row.state)
+        move(rooms, command, command->said, command->said_result, terminal->row.name);
+    else if (!there || left_ms(rooms, command) <= 0)
+        return; /* the timer will say so */
+    else if (command->row.state == command_QUEUED)
+        move(rooms, command, command_SENT, "", "broker");
+    else if (command->row.state == command_SENT)
+        send(rooms, terminal, command);
+}
+
+static void decided(struct rooms *rooms, uint64_t command_id, int result)
+{
+    struct command *command = command_find(rooms->core, command_id);
+    struct terminal *terminal = command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
+
+    if (!terminal)
+        return;
+    command->deciding = false;
+    if (result >= 0)
+        go_on(rooms, terminal, command);
+}
+
+void command_send_waiting(struct rooms *rooms, struct terminal *terminal)
+{
+    list_each(related_to(rooms->core, COMMANDS_OF_TERMINAL, terminal->row.id), node)
+    {
+        go_on(rooms, terminal,
+              container_of(related_at(COMMANDS_OF_TERMINAL, node), struct command, base));
+    }
+}
+
+void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+    struct command *command = command_find(rooms->core, msg->command_state.command_id);
+    enum command_state next = msg->command_state.state;
+
+    if (!terminal)
+        return;
+    if (!command || command->row.terminal_id != terminal->row.id) {
+        log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "reason",
+                  "it speaks of a command that is not its own", "command",
+                  msg->command_state.command_id);
+        return;
+    }
+    if (next != command_ACKED && next != command_DONE && next != command_FAILED)
+        return;
+    if (next <= command->said || command->said == command_DONE)
+        return; /* it says it again; the first answer stands */
+    command->said = next;
+    (void)snprintf(command->said_result, sizeof(command->said_result), "%s", msg->command_state.text);
+    go_on(rooms, terminal, command);
+}
+
+static void expire_due(struct berth_timer *timer)
+{
+    struct house *house = container_of(timer, struct house, command_expiry);
+    int expired = 0;
+
+    list_each(core_all(house->rooms->core, ENTITY_command), node)
+    {
+        struct command *command = container_of(entity_of(node), struct command, base);
+
+        if (command->row.state >= command_DONE || command->deciding || left_ms(house->rooms, command) > 0)
+            continue;
+        if (expired++ < EXPIRE_AT_ONCE)
+            move(house->rooms, command, command_EXPIRED, "its time was over", "broker");
+    }
+    command_watch(house->rooms);
+}
+
+void command_watch(struct rooms *rooms)
+{
+    int64_t soonest_ms = INT64_MAX;
+
+    list_each(core_all(rooms->core, ENTITY_command), node)
+    {
+        const struct command *command = container_of(entity_of(node), struct command, base);
+
+        if (command->row.state < command_DONE && left_ms(rooms, command) < soonest_ms)
+            soonest_ms = left_ms(rooms, command);
+    }
+    timer_stop(rooms->timers, &house_of(rooms)->command_expiry);
+    if (soonest_ms != INT64_MAX)
+        timer_start(rooms->timers, &house_of(rooms)->command_expiry,
+                    soonest_ms > 1000 ? soonest_ms : 1000, expire_due);
+}

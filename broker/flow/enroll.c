@@ -1,0 +1,514 @@
+/* enroll.c - from a request and its evidence to a certificate, or to a place outside the door. */
+#include "flow/enroll.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/desk.h"
+#include "flow/house.h"
+
+static flow_step_fn look, sign, record, tell;
+static void enroll_ended(struct flow *flow, const struct berth_error *error);
+
+enum { LOOK, SIGN, RECORD, TELL };
+
+/* clang-format off */
+static const struct flow_step enroll_steps[] = {
+    /*            name      step    undo  limit/ms        true when it is behind us                        */
+    [LOOK]   = { "look",   look,   NULL, 0 },            /* the evidence was judged, the rows are planned */
+    [SIGN]   = { "sign",   sign,   NULL, 10000 },        /* there is a certificate, which nobody has      */
+    [RECORD] = { "record", record, NULL, FLOW_DURABLE }, /* terminal and key are on disk                  */
+    [TELL]   = { "tell",   tell,   NULL, 0 },            /* the terminal knows                            */
+};
+/* clang-format on */
+
+static const struct flow_kind enroll_kind = { "enroll", enroll_steps, BERTH_COUNT(enroll_steps), 60000,
+                                              enroll_ended };
+
+#define WAITING_MAX 1000    /* terminals that may wait for approval at once */
+#define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
+#define IDENTITIES_KEPT 8   /* retired keys of a terminal that are remembered */
+#define DAY_MS 86400000
+
+struct enroll {
+    struct flow flow;
+    struct rooms *rooms;
+    uint64_t peer;
+    uint64_t ref;
+    bool renewal;         /* by a connected terminal, not through the join door */
+    struct msg_join join; /* a renewal fills the request only */
+    char key_hash[72];
+    struct row_terminal terminal; /* as it will be */
+    bool is_new;
+    bool waits;
+    struct changes *changes; /* owned until applied */
+    struct ca_certificate certificate;
+};
+
+static struct enroll *enroll_of(struct flow *flow)
+{
+    return container_of(flow, struct enroll, flow);
+}
+
+/* ---- evidence ---- */
+
+static const struct site *site_of_place(struct core *core, uint64_t place_id)
+{
+    const struct place *place = place_find(core, place_id);
+    struct list *sites = core_all(core, ENTITY_site);
+
+    if (place)
+        return site_find(core, place->row.site_id);
+    return list_empty(sites) ? NULL : container_of(entity_of(sites->next), struct site, base);
+}
+
+static enum join_policy policy_of(struct core *core, uint64_t place_id)
+{
+    const struct site *site = site_of_place(core, place_id);
+
+    return site ? site->row.join_policy : join_policy_ACCEPT;
+}
+
+static enum terminal_state state_by_policy(enum join_policy policy)
+{
+    switch (policy) {
+    case join_policy_ACCEPT:
+        return terminal_ACCEPTED;
+    case join_policy_QUARANTINE:
+        return terminal_QUARANTINED;
+    case join_policy_APPROVE:
+    case join_policy_NONE:
+    case join_policy_END:
+        break;
+    }
+    return terminal_WAITING;
+}
+
+/* A name that is free: as wished, else with a number behind it. */
+static void choose_name(struct core *core, const char *wish, char name[64])
+{
+    char base[48];
+    size_t used = 0;
+
+    for (const char *c = wish; *c && used + 1 < sizeof(base); c++) {
+        bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                     *c == '-' || *c == '.' || *c == '_';
+
+        base[used++] = plain ? *c : '-';
+    }
+    base[used] = '\0';
+    (void)snprintf(name, 64, "t-%s", used ? base : "terminal");
+    for (int number = 2; terminal_by_name(core, name); number++)
+        (void)snprintf(name, 64, "t-%s-%d", used ? base : "terminal", number);
+}
+
+static void new_terminal(struct enroll *enroll, enum terminal_state state, const char *name, const char *why)
+{
+    struct rooms *rooms = enroll->rooms;
+    struct row_terminal *row = &enroll->terminal;
+
+    enroll->is_new = true;
+    *row = (struct row_terminal){ .id = core_next_id(rooms->core), .state = state };
+    row->joined_ms = rooms->timers->wall_ms;
+    if (name[0])
+        (void)snprintf(row->name, sizeof(row->name), "%s", name);
+    else
+        choose_name(rooms->core, enroll->join.serial, row->name);
+    (void)snprintf(row->reason, sizeof(row->reason), "%s", why);
+}
+
+/* An invitation that names a terminal we know gives that terminal another key: a replaced device, a lost disk. */
+static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *evidence,
+                         struct berth_error *reterr)
+{
+    struct core *core = enroll->rooms->core;
+    struct invitation *invitation;
+    struct entity *entity;
+    struct terminal *known;
+    struct row_invitation *row;
+    char hash[72];
+
+    core->digest(evidence->value.text, hash);
+    entity = related_by_text(core, INVITATION_BY_TOKEN, hash);
+    if (!entity)
+        return berth_fail(reterr, BERTH_E_DENIED, "the invitation is not known");
+    invitation = container_of(entity, struct invitation, base);
+    if (invitation->row.uses_left < 1)
+        return berth_fail(reterr, BERTH_E_DENIED, "the invitation was used up");
+    if (invitation->row.expires_ms < enroll->rooms->timers->wall_ms)
+        return berth_fail(reterr, BERTH_E_DENIED, "the invitation has expired");
+    known = invitation->row.terminal[0] ? terminal_by_name(core, invitation->row.terminal) : NULL;
+    if (known && known->row.state == terminal_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", known->row.name);
+    if (known) {
+        enroll->terminal = known->row;
+    } else {
+        new_terminal(enroll, state_by_policy(policy_of(core, invitation->row.place_id)),
+                     invitation->row.terminal, "joined by an invitation");
+        enroll->terminal.place_id = invitation->row.place_id;
+        memcpy(enroll->terminal.tags, invitation->row.tags, sizeof(enroll->terminal.tags));
+    }
+    row = changes_set(enroll->changes, ENTITY_invitation, &invitation->row);
+    row->uses_left--;
+    return 0;
+}
+
+static int by_old_key(struct enroll *enroll, const struct msg_join_evidence *evidence,
+                      struct berth_error *reterr)
+{
+    struct core *core = enroll->rooms->core;
+    const struct identity *identity;
+    const struct terminal *terminal;
+    const struct site *site;
+    int64_t not_after_ms;
+    char key_hash[72];
+    int r;
+
+    r = ca_check_old_key(enroll->rooms->ca, enroll->join.request, evidence->certificate,
+                         evidence->signature, key_hash, &not_after_ms, reterr);
+    if (r < 0)
+        return r;
+    identity = identity_by_key(core, key_hash);
+    terminal = identity ? terminal_find(core, identity->row.terminal_id) : NULL;
+    if (!terminal)
+        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the earlier key is not known");
+    if (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
+    site = site_of_place(core, terminal->row.place_id);
+    if (not_after_ms + (site ? site->row.renew_days : 14) * DAY_MS < enroll->rooms->timers->wall_ms)
+        return berth_fail(reterr, BERTH_E_CERTIFICATE, "terminal '%s': its key expired too long ago",
+                          terminal->row.name);
+    enroll->terminal = terminal->row;
+    return 0;
+}
+
+/* One that asked before with the same key: it still waits, or somebody has decided. */
+static struct terminal *asked_before(struct core *core, const char *key_hash)
+{
+    list_each(core_all(core, ENTITY_terminal), node)
+    {
+        struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
+
+        if (strcmp(terminal->row.waiting_key, key_hash) == 0)
+            return terminal;
+    }
+    return NULL;
+}
+
+static int count_waiting(struct core *core)
+{
+    int waiting = 0;
+
+    list_each(core_all(core, ENTITY_terminal), node)
+    {
+        waiting += container_of(entity_of(node), struct terminal, base)->row.state == terminal_WAITING;
+    }
+    return waiting;
+}
+
+/* Without evidence it may only wait, and only where the site wants to see such terminals. */
+static int by_nothing(struct enroll *enroll, struct berth_error *reterr)
+{
+    struct core *core = enroll->rooms->core;
+
+    if (policy_of(core, 0) != join_policy_APPROVE)
+        return berth_fail(reterr, BERTH_E_DENIED, "this site admits invited terminals only");
+    if (count_waiting(core) >= WAITING_MAX)
+        return berth_fail(reterr, BERTH_E_BUSY, "too many terminals wait for approval");
+    new_terminal(enroll, terminal_WAITING, "", "it came without an invitation");
+    return 0;
+}
+
+/* The first evidence that is good decides; when none is, the last reason is told. */
+static int judge(struct enroll *enroll, struct berth_error *reterr)
+{
+    int r = BERTH_E_DENIED;
+
+    if (enroll->join.evidence_count == 0)
+        return by_nothing(enroll, reterr);
+    (void)berth_fail(reterr, r, "no evidence of a kind that counts here");
+    for (size_t i = 0; r < 0 && i < enroll->join.evidence_count; i++) {
+        const struct msg_join_evidence *evidence = &enroll->join.evidence[i];
+
+        if (evidence->kind == join_evidence_kind_INVITATION)
+            r = by_invitation(enroll, evidence, reterr);
+        else if (evidence->kind == join_evidence_kind_OLD_KEY)
+            r = by_old_key(enroll, evidence, reterr);
+    }
+    return r;
+}
+
+/* ---- steps ---- */
+
+/* Shown on the terminal and to the administrator: both come from the key, so they agree only for the right device. */
+static void make_code(const char *key_hash, char code[16])
+{
+    unsigned long number = strtoul((char[9]){ key_hash[0], key_hash[1], key_hash[2], key_hash[3],
+                                              key_hash[4], key_hash[5], key_hash[6], key_hash[7], 0 },
+                                   NULL, 16);
+
+    (void)snprintf(code, 16, "%03lu-%03lu", number / 1000 % 1000, number % 1000);
+}
+
+static void plan_terminal(struct enroll *enroll)
+{
+    struct row_terminal *row = &enroll->terminal;
+
+    enroll->waits = row->state == terminal_WAITING;
+    memcpy(row->serial, enroll->join.serial, sizeof(row->serial));
+    memcpy(row->mac, enroll->join.mac, sizeof(row->mac));
+    memcpy(row->model, enroll->join.model, sizeof(row->model));
+    if (enroll->waits) {
+        make_code(enroll->key_hash, row->code);
+        memcpy(row->waiting_key, enroll->key_hash, sizeof(row->waiting_key));
+    } else {
+        row->code[0] = '\0';
+        row->waiting_key[0] = '\0';
+    }
+    if (enroll->is_new)
+        (void)changes_add(enroll->changes, ENTITY_terminal, row);
+    else
+        (void)changes_set(enroll->changes, ENTITY_terminal, row);
+}
+
+static int look_at_known(struct enroll *enroll, const struct row_terminal *row, struct berth_error *reterr)
+{
+    if (row->state == terminal_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", row->name);
+    enroll->terminal = *row;
+    return 0;
+}
+
+static int look_at(struct enroll *enroll, struct berth_error *reterr)
+{
+    struct core *core = enroll->rooms->core;
+    const struct identity *identity;
+    const struct terminal *terminal;
+    int r;
+
+    r = ca_request_key(enroll->join.request, enroll->key_hash, reterr);
+    if (r < 0)
+        return r;
+    identity = identity_by_key(core, enroll->key_hash);
+    if (identity && identity->row.state == identity_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "this key was revoked");
+    if (enroll->renewal)
+        terminal = house_terminal(enroll->rooms, enroll->peer);
+    else if (identity)
+        terminal = terminal_find(core, identity->row.terminal_id);
+    else
+        terminal = asked_before(core, enroll->key_hash);
+    if (terminal)
+        return look_at_known(enroll, &terminal->row, reterr);
+    if (enroll->renewal)
+        return berth_fail(reterr, BERTH_E_CERTIFICATE, "this connection is no terminal any more");
+    return judge(enroll, reterr);
+}
+
+static int look(struct flow *flow)
+{
+    struct enroll *enroll = enroll_of(flow);
+    const struct identity *identity;
+    struct berth_error error = { 0 };
+
+    enroll->changes = changes_new("terminal", "terminal", enroll->renewal ? "terminal.renew" : "terminal.join");
+    if (look_at(enroll, &error) < 0)
+        return flow_fail_with(flow, &error);
+    if (!enroll->renewal)
+        plan_terminal(enroll);
+    changes_object(enroll->changes, "terminal %s", enroll->terminal.name);
+    enroll->changes->audit.terminal_id = enroll->terminal.id;
+    if (enroll->waits)
+        return RECORD;
+    identity = identity_by_key(enroll->rooms->core, enroll->key_hash);
+    if (identity && identity->row.terminal_id != enroll->terminal.id)
+        return flow_fail(flow, BERTH_E_CERTIFICATE, "this key belongs to another terminal");
+    return SIGN;
+}
+
+static int sign(struct flow *flow)
+{
+    struct enroll *enroll = enroll_of(flow);
+
+    return flow_await(flow,
+                      ca_sign_begin(enroll->rooms->ca, enroll->join.request, enroll->terminal.name,
+                                    enroll->terminal.id, &enroll->certificate, &flow->op),
+                      RECORD);
+}
+
+/* Retired keys are kept for old-key evidence, but a diskless terminal makes one at every boot. */
+static void forget_oldest(struct enroll *enroll)
+{
+    struct core *core = enroll->rooms->core;
+    struct list *keys = related_to(core, IDENTITIES_OF_TERMINAL, enroll->terminal.id);
+    const struct row_identity *oldest = NULL;
+    int retired = 0;
+
+    list_each(keys, node)
+    {
+        const struct row_identity *row = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+
+        if (row->state != identity_RETIRED)
+            continue;
+        retired++;
+        if (!oldest || row->id < oldest->id)
+            oldest = row;
+    }
+    if (retired >= IDENTITIES_KEPT)
+        changes_drop(enroll->changes, ENTITY_identity, oldest);
+}
+
+static void plan_identity(struct enroll *enroll)
+{
+    struct core *core = enroll->rooms->core;
+    const struct identity *known = identity_by_key(core, enroll->key_hash);
+    struct row_identity fresh = { .terminal_id = enroll->terminal.id, .state = identity_CURRENT };
+    struct row_identity *row;
+
+    if (known) {
+        row = changes_set(enroll->changes, ENTITY_identity, &known->row);
+    } else {
+        fresh.id = core_next_id(core);
+        memcpy(fresh.key_hash, enroll->key_hash, sizeof(fresh.key_hash));
+        forget_oldest(enroll);
+        row = changes_add(enroll->changes, ENTITY_identity, &fresh);
+    }
+    row->not_after_ms = enroll->certificate.not_after_ms;
+}
+
+static int record(struct flow *flow)
+{
+    struct enroll *enroll = enroll_of(flow);
+
+    if (!enroll->waits)
+        plan_identity(enroll);
+    return flow_await(flow, store_commit_begin(enroll->rooms->store, enroll->changes, &flow->op), TELL);
+}
+
+static void tell_wait(struct enroll *enroll)
+{
+    struct msg msg = { .type = MSG_join_wait, .ref = enroll->ref };
+
+    memcpy(msg.join_wait.code, enroll->terminal.code, sizeof(msg.join_wait.code));
+    msg.join_wait.retry_after_ms = WAIT_RETRY_MS;
+    enroll->rooms->tell(enroll->rooms->door, enroll->peer, &msg);
+}
+
+static void tell_certificate(struct enroll *enroll)
+{
+    struct msg msg = { .type = enroll->renewal ? MSG_certificate : MSG_joined, .ref = enroll->ref };
+    const struct ca_certificate *certificate = &enroll->certificate;
+
+    if (enroll->renewal) {
+        memcpy(msg.certificate.certificate, certificate->certificate, sizeof(msg.certificate.certificate));
+    } else {
+        memcpy(msg.joined.terminal, enroll->terminal.name, sizeof(msg.joined.terminal));
+        memcpy(msg.joined.certificate, certificate->certificate, sizeof(msg.joined.certificate));
+        memcpy(msg.joined.authority, certificate->authority, sizeof(msg.joined.authority));
+    }
+    enroll->rooms->tell(enroll->rooms->door, enroll->peer, &msg);
+}
+
+static int tell(struct flow *flow)
+{
+    struct enroll *enroll = enroll_of(flow);
+
+    core_apply(enroll->rooms->core, berth_take(enroll->changes));
+    if (enroll->waits) {
+        tell_wait(enroll);
+    } else {
+        log_event(EV_TERMINAL_JOINED, "terminal", enroll->terminal.name, "renewal", enroll->renewal,
+                  "state", terminal_state_names[enroll->terminal.state]);
+        tell_certificate(enroll);
+    }
+    return FLOW_DONE;
+}
+
+/* A refusal goes to the terminal; what was committed although the flow was called off is applied all the same. */
+static void enroll_ended(struct flow *flow, const struct berth_error *error)
+{
+    struct enroll *enroll = enroll_of(flow);
+    struct rooms *rooms = enroll->rooms;
+    struct peer *peer = map_get_id(&house_of(rooms)->peers, enroll->peer);
+    struct msg msg = { .type = MSG_refused, .ref = enroll->ref };
+    const struct berth_error_row *row = berth_error_row(error->code);
+
+    if (peer && peer->flow == flow)
+        peer->flow = NULL;
+    if (error->code) {
+        (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "%s",
+                       enroll->renewal ? "renew_certificate" : "join");
+        (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
+        (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
+        msg.refused.retry_after_ms = row->retry ? WAIT_RETRY_MS : 0;
+        rooms->tell(rooms->door, enroll->peer, &msg);
+        log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",
+                  berth_error_text(error));
+    }
+    if (enroll->changes && enroll->changes->rev)
+        core_apply(rooms->core, berth_take(enroll->changes));
+    changes_free(enroll->changes);
+    berth_wipe_free(enroll, sizeof(*enroll));
+    house_flow_ended(rooms);
+}
+
+/* ---- the way in ---- */
+
+static void start(struct rooms *rooms, uint64_t peer_id, uint64_t ref, const struct msg_join *join, bool renewal)
+{
+    struct peer *peer = map_get_id(&house_of(rooms)->peers, peer_id);
+    struct enroll *enroll;
+    char who[96];
+
+    if (!peer || peer->flow || house_of(rooms)->stopping)
+        return; /* one request at a time for each connection; the terminal asks again */
+    enroll = berth_new(struct enroll);
+    enroll->rooms = rooms;
+    enroll->peer = peer_id;
+    enroll->ref = ref;
+    enroll->renewal = renewal;
+    enroll->join = *join;
+    (void)snprintf(who, sizeof(who), "%s (%.60s)", renewal ? desk_terminal_name(rooms, peer_id) : "a new terminal",
+                   peer->address);
+    flow_start(&rooms->engine, &enroll->flow, &enroll_kind, who);
+    peer->flow = &enroll->flow;
+}
+
+void desk_join(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    start(rooms, peer, msg->ref, &msg->join, false);
+}
+
+void desk_renew_certificate(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct msg_join join = { .request = "" };
+
+    memcpy(join.request, msg->renew_certificate.request, sizeof(join.request));
+    start(rooms, peer, msg->ref, &join, true);
+}
+
+void enroll_key_used(struct rooms *rooms, struct terminal *terminal, uint64_t identity_id)
+{
+    struct changes *changes = changes_new("terminal", "terminal", "terminal.key");
+
+    changes_object(changes, "terminal %s", terminal->row.name);
+    changes_detail(changes, "an earlier key is retired");
+    changes->audit.terminal_id = terminal->row.id;
+    list_each(related_to(rooms->core, IDENTITIES_OF_TERMINAL, terminal->row.id), node)
+    {
+        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+        struct row_identity *row;
+
+        if (now->state != identity_CURRENT || now->id >= identity_id || changes->count + 1 >= CHANGES_MAX)
+            continue;
+        row = changes_set(changes, ENTITY_identity, now);
+        row->state = identity_RETIRED;
+    }
+    if (changes->count > 0)
+        (void)decide_begin(rooms, changes, NULL, NULL); /* a failure is logged; the next connection tries again */
+    else
+        changes_free(changes);
+}
