@@ -1,0 +1,136 @@
+/* explain.c - the rules of a sign-on, asked without deciding anything. */
+#include "flow/explain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/related.h"
+#include "flow/house.h"
+
+static const struct assignment *assigned(struct core *core, uint64_t user_id, uint64_t pool_id)
+{
+    return assignment_open_of(core, user_id, pool_id);
+}
+
+static void explain_desktop(struct core *core, const struct desktop *desktop, uint64_t own_desktop_id,
+                            struct explain_desktop *ret)
+{
+    const struct entity *taken = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+
+    ret->desktop_id = desktop->row.id;
+    (void)snprintf(ret->desktop, sizeof(ret->desktop), "%s", desktop->row.name);
+    if (desktop->row.id == own_desktop_id) {
+        ret->fits = true;
+        (void)snprintf(ret->reason, sizeof(ret->reason), "it is theirs (%s)",
+                       desktop_state_names[desktop->state]);
+    } else if (taken) {
+        (void)snprintf(ret->reason, sizeof(ret->reason), "it belongs to another user");
+    } else {
+        ret->fits = placement_fits(desktop, ret->reason, sizeof(ret->reason));
+        if (ret->fits)
+            (void)snprintf(ret->reason, sizeof(ret->reason), "it is a spare");
+    }
+}
+
+static void explain_pool(struct core *core, const struct user *user, const struct policy_verdict *verdict,
+                         struct explain_pool *ret)
+{
+    const struct pool *pool = pool_find(core, verdict->pool_id);
+    const struct assignment *own = assigned(core, user->row.id, verdict->pool_id);
+
+    ret->pool_id = verdict->pool_id;
+    (void)snprintf(ret->pool, sizeof(ret->pool), "%s", pool->row.name);
+    ret->allowed = verdict->allowed;
+    ret->priority = verdict->priority;
+    ret->flags = verdict->flags;
+    (void)snprintf(ret->reason, sizeof(ret->reason), "%s", verdict->reason);
+    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node)
+    {
+        if (ret->desktops_count == EXPLAIN_DESKTOPS)
+            break;
+        explain_desktop(core, container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base),
+                        own ? own->row.desktop_id : 0, &ret->desktops[ret->desktops_count++]);
+    }
+}
+
+/* What would come of the pool that is handed out. */
+static void judge_pool(struct core *core, const struct user *user, struct pool *pool, struct explain *ret)
+{
+    const struct assignment *own = assigned(core, user->row.id, pool->row.id);
+    const struct session *session = session_of_user(core, user->row.id, pool->row.id);
+    const struct desktop *desktop;
+    struct placement_count count;
+
+    ret->pool_id = pool->row.id;
+    if (own) {
+        desktop = desktop_find(core, own->row.desktop_id);
+        ret->desktop_id = own->row.desktop_id;
+        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s would %s desktop '%s' of pool '%s'",
+                       user->row.name, session ? "return to the session on" : "get back",
+                       desktop ? desktop->row.name : "?", pool->row.name);
+        return;
+    }
+    desktop = placement_best(core, pool);
+    if (desktop) {
+        ret->desktop_id = desktop->row.id;
+        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s would get desktop '%s' of pool '%s'",
+                       user->row.name, desktop->row.name, pool->row.name);
+        return;
+    }
+    placement_count(core, pool, &count);
+    (void)snprintf(ret->verdict, sizeof(ret->verdict),
+                   "%s would wait in the queue of pool '%s' in place %d: no desktop is ready, %d are coming%s%s",
+                   user->row.name, pool->row.name, count.waiting + 1, count.coming,
+                   pool->restrained_why[0] ? "; the pool makes nothing new: " : "", pool->restrained_why);
+}
+
+static void judge(struct core *core, const struct user *user, const struct terminal *terminal,
+                  struct explain *ret)
+{
+    if (user->row.disabled) {
+        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s is disabled and gets nothing", user->row.name);
+    } else if (terminal && terminal->row.state != terminal_ACCEPTED) {
+        (void)snprintf(ret->verdict, sizeof(ret->verdict), "terminal '%s' is %s: nobody can sign on there",
+                       terminal->row.name, terminal_state_names[terminal->row.state]);
+    } else if (ret->pools_count == 0 || !ret->pools[0].allowed) {
+        (void)snprintf(ret->verdict, sizeof(ret->verdict), "no pool is open to %s%s%s", user->row.name,
+                       terminal ? " at " : "", terminal ? terminal->row.name : "");
+    } else {
+        judge_pool(core, user, pool_find(core, ret->pools[0].pool_id), ret);
+    }
+}
+
+static void recall(struct rooms *rooms, uint64_t user_id, struct explain *ret)
+{
+    const struct latest *latest = map_get_id(&house_of(rooms)->latest, user_id);
+
+    if (!latest)
+        return;
+    ret->last.at_ms = latest->at_ms;
+    memcpy(ret->last.terminal, latest->terminal, sizeof(ret->last.terminal));
+    memcpy(ret->last.outcome, latest->outcome, sizeof(ret->last.outcome));
+}
+
+int explain_user(struct rooms *rooms, uint64_t user_id, uint64_t terminal_id, struct explain *ret,
+                 struct berth_error *reterr)
+{
+    const struct user *user = user_find(rooms->core, user_id);
+    const struct terminal *terminal = terminal_find(rooms->core, terminal_id);
+    struct policy_verdict verdicts[EXPLAIN_POOLS];
+    struct policy_subject subject = { .user = user, .terminal = terminal };
+
+    memset(ret, 0, sizeof(*ret));
+    if (!user)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such user");
+    if (terminal_id && !terminal)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such terminal");
+    (void)snprintf(ret->user, sizeof(ret->user), "%s", user->row.name);
+    if (terminal)
+        (void)snprintf(ret->terminal, sizeof(ret->terminal), "%s", terminal->row.name);
+    ret->pools_count = policy_list(rooms->core, &subject, verdicts, EXPLAIN_POOLS);
+    for (size_t i = 0; i < ret->pools_count; i++)
+        explain_pool(rooms->core, user, &verdicts[i], &ret->pools[i]);
+    judge(rooms->core, user, terminal, ret);
+    recall(rooms, user_id, ret);
+    return 0;
+}
