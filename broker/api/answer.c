@@ -1,0 +1,204 @@
+/* answer.c - answers: JSON, its headers, and what a failure looks like. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "room.h"
+
+static const char content_json[] = "application/json; charset=utf-8";
+
+/* Nothing here is a page: no script, no frame, no guessing of types, no copy kept anywhere. */
+static const char *const security[][2] = {
+    { "X-Content-Type-Options", "nosniff" },
+    { "X-Frame-Options", "DENY" },
+    { "Referrer-Policy", "no-referrer" },
+    { "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
+    { "Cross-Origin-Resource-Policy", "same-origin" },
+    { "Cache-Control", "no-store" },
+};
+
+void answer_text(struct request *request, unsigned status, const char *type, char *text)
+{
+    answer_wipe(&request->answer);
+    request->answer.status = status;
+    request->answer.type = type;
+    request->answer.text = text;
+    request->answer.size = strlen(text);
+}
+
+void answer_json(struct request *request, unsigned status, json_t *json)
+{
+    char *text = json_text(json);
+
+    json_decref(json);
+    answer_text(request, status, content_json, text);
+}
+
+void answer_view(struct request *request, const struct record *record, const void *view)
+{
+    answer_json(request, MHD_HTTP_OK, record_encode(record, view, request->caller.see));
+}
+
+void answer_once(struct request *request, unsigned status, const struct record *record,
+                 const void *view)
+{
+    json_t *json = record_encode(record, view, SEE_MASK_WIRE);
+
+    answer_json(request, status, json);
+}
+
+void answer_told(struct request *request, const char *format, ...)
+{
+    struct view_told told = { .rev = (int64_t)request->api->rooms->core->rev };
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(told.text, sizeof(told.text), format, arguments);
+    va_end(arguments);
+    answer_view(request, &view_told_record, &told);
+}
+
+void answer_items(struct request *request, json_t *items, int64_t next)
+{
+    json_t *page = json_object();
+
+    (void)json_object_set_new(page, "items", items);
+    (void)json_object_set_new(page, "next", next ? json_integer(next) : json_null());
+    (void)json_object_set_new(page, "rev",
+                              json_integer((json_int_t)request->api->rooms->core->rev));
+    answer_json(request, MHD_HTTP_OK, page);
+}
+
+int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
+               struct berth_error *reterr)
+{
+    struct core *core = request->api->rooms->core;
+    struct entity *entity = core_find(core, kind, id);
+
+    if (!entity)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "it was deleted meanwhile");
+    (void)snprintf(request->answer.etag, sizeof(request->answer.etag), "\"%lld\"",
+                   (long long)((const union row *)entity_row_of(entity))->version);
+    answer_json(request, status, facts_row(core, entity, request->caller.see));
+    return 0;
+}
+
+/* An address that exists but not for this method is not "unsupported by a host". */
+static unsigned status_of(const struct request *request, const struct berth_error *error)
+{
+    if (!request->verb && error->code == BERTH_E_UNSUPPORTED)
+        return MHD_HTTP_METHOD_NOT_ALLOWED;
+    return (unsigned)berth_error_row(error->code)->http;
+}
+
+void answer_failure(struct request *request, const struct berth_error *error)
+{
+    const struct berth_error_row *row = berth_error_row(error->code);
+    struct view_problem problem = { .retry = row->retry };
+    unsigned status = status_of(request, error);
+    json_t *json = json_object();
+
+    (void)snprintf(problem.code, sizeof(problem.code), "%s", row->symbol);
+    (void)snprintf(problem.text, sizeof(problem.text), "%s", berth_error_text(error));
+    (void)json_object_set_new(json, "error",
+                              record_encode(&view_problem_record, &problem, SEE_MASK_ALL));
+    if (request->api) {
+        request->api->refused += status < 500;
+        request->api->failed += status >= 500;
+    }
+    answer_json(request, status, json);
+}
+
+void answer_wipe(struct answer *answer)
+{
+    berth_wipe_free(answer->text, answer->size);
+    answer->text = NULL;
+    answer->size = 0;
+}
+
+/* ---- to the library ---- */
+
+struct kept_text {
+    char *text;
+    size_t size;
+};
+
+/* An answer may hold a token that is shown once. */
+static void text_sent(void *context)
+{
+    struct kept_text *kept = (struct kept_text *)context;
+
+    berth_wipe_free(kept->text, kept->size);
+    free(kept);
+}
+
+static struct MHD_Response *response_of(struct answer *answer)
+{
+    struct kept_text *kept = berth_new(struct kept_text);
+    struct MHD_Response *response;
+
+    *kept = (struct kept_text){ .text = answer->text, .size = answer->size };
+    response = MHD_create_response_from_buffer_with_free_callback_cls(kept->size, kept->text,
+                                                                      text_sent, kept);
+    if (!response) {
+        free(kept);
+        return NULL;
+    }
+    answer->text = NULL;
+    answer->size = 0;
+    return response;
+}
+
+static void add(struct MHD_Response *response, const char *name, const char *value)
+{
+    if (value[0])
+        (void)MHD_add_response_header(response, name, value);
+}
+
+static void add_allowed(struct MHD_Response *response, unsigned allowed)
+{
+    char text[64] = "";
+    size_t length = 0;
+
+    for (int i = 0; verb_method_names[i]; i++)
+        if (allowed & (1u << i))
+            length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s",
+                                       length ? ", " : "", verb_method_names[i]);
+    add(response, MHD_HTTP_HEADER_ALLOW, text);
+}
+
+static void add_headers(const struct request *request, struct MHD_Response *response)
+{
+    const struct answer *answer = &request->answer;
+
+    for (size_t i = 0; i < BERTH_COUNT(security); i++)
+        add(response, security[i][0], security[i][1]);
+    add(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
+    add(response, MHD_HTTP_HEADER_ETAG, answer->etag);
+    add(response, MHD_HTTP_HEADER_LOCATION, answer->location);
+    if (request->origin && !request->origin->local)
+        add(response, "Strict-Transport-Security", "max-age=31536000");
+    if (answer->status == MHD_HTTP_UNAUTHORIZED)
+        add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"berth\"");
+    if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        add_allowed(response, answer->allowed);
+    if (answer->status == MHD_HTTP_TOO_MANY_REQUESTS ||
+        answer->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        add(response, MHD_HTTP_HEADER_RETRY_AFTER, "5");
+}
+
+enum MHD_Result answer_queue(struct request *request)
+{
+    struct answer *answer = &request->answer;
+    struct MHD_Response *response;
+    enum MHD_Result r;
+
+    response = answer->stream ? events_response(answer->stream) : response_of(answer);
+    if (!response)
+        return MHD_NO;
+    add_headers(request, response);
+    request->api->answered[answer->status / 100 < 6 ? answer->status / 100 : 0]++;
+    r = MHD_queue_response(request->connection, answer->status, response);
+    MHD_destroy_response(response);
+    return r;
+}

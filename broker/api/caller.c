@@ -1,0 +1,214 @@
+/* caller.c - who asks: the kernel's word on the Unix socket, a sign-in, or a token for programs.
+ *
+ * A token that is shown decides alone, on the socket too, so that a program with an operator's token stays an operator. Of
+ * tokens only hashes are kept; a sign-in lives in memory and ends with the broker.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "berth/log.h"
+#include "berth/tls.h"
+#include "core/related.h"
+
+#include "room.h"
+
+#define SIGN_IN_IDLE_MS 3600000 /* without a request */
+#define SIGN_INS_MAX 1000
+#define SIGN_IN_PREFIX "berths_"
+
+struct sign_in {
+    struct list node;
+    char hash[72];
+    uint64_t admin_id;
+    int64_t until_ms;
+    int64_t used_ms;
+};
+
+/* ---- sign-ins ---- */
+
+static void sign_in_end(struct api *api, struct sign_in *sign_in)
+{
+    list_remove(&sign_in->node);
+    api->sign_ins_count--;
+    explicit_bzero(sign_in, sizeof(*sign_in));
+    free(sign_in);
+}
+
+static bool is_over(const struct api *api, const struct sign_in *sign_in)
+{
+    int64_t now_ms = api->loop->timers.mono_ms;
+
+    return now_ms >= sign_in->until_ms || now_ms - sign_in->used_ms >= SIGN_IN_IDLE_MS;
+}
+
+static struct sign_in *sign_in_find(struct api *api, const char *hash)
+{
+    struct sign_in *found = NULL;
+
+    list_each(&api->sign_ins, node) {
+        struct sign_in *sign_in = list_entry(node, struct sign_in, node);
+
+        if (is_over(api, sign_in))
+            sign_in_end(api, sign_in);
+        else if (strcmp(sign_in->hash, hash) == 0)
+            found = sign_in;
+    }
+    return found;
+}
+
+int caller_sign_in(struct api *api, uint64_t admin_id, struct secret *ret_token,
+                   struct berth_error *reterr)
+{
+    struct sign_in *sign_in;
+    char digits[65];
+
+    (void)sign_in_find(api, ""); /* drops those that are over */
+    if (api->sign_ins_count >= SIGN_INS_MAX)
+        return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already", SIGN_INS_MAX);
+    random_hex(api->rooms->random, digits, 32);
+    (void)snprintf(ret_token->text, sizeof(ret_token->text), SIGN_IN_PREFIX "%s", digits);
+    explicit_bzero(digits, sizeof(digits));
+
+    sign_in = berth_new(struct sign_in);
+    tls_sha256_hex(ret_token->text, strlen(ret_token->text), sign_in->hash);
+    sign_in->admin_id = admin_id;
+    sign_in->used_ms = api->loop->timers.mono_ms;
+    sign_in->until_ms = sign_in->used_ms + api->sign_in_ms;
+    list_append(&api->sign_ins, &sign_in->node);
+    api->sign_ins_count++;
+    return 0;
+}
+
+void caller_sign_out(struct api *api, const char *token)
+{
+    char hash[72];
+    struct sign_in *sign_in;
+
+    tls_sha256_hex(token, strlen(token), hash);
+    sign_in = sign_in_find(api, hash);
+    if (sign_in)
+        sign_in_end(api, sign_in);
+}
+
+void caller_free_all(struct api *api)
+{
+    list_each(&api->sign_ins, node)
+        sign_in_end(api, list_entry(node, struct sign_in, node));
+}
+
+/* ---- who is it ---- */
+
+const char *caller_token(struct request *request)
+{
+    const char *value = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+                                                    MHD_HTTP_HEADER_AUTHORIZATION);
+
+    if (!value || strncasecmp(value, "Bearer ", 7) != 0)
+        return NULL;
+    return value + 7;
+}
+
+unsigned caller_see(enum role role)
+{
+    switch (role) {
+    case role_ADMINISTRATOR:
+    case role_AUDITOR: /* reads everything */
+        return SEE_MASK_ADMIN;
+    case role_OPERATOR:
+        return SEE_MASK_OPERATOR;
+    case role_HELPDESK:
+    case role_NONE:
+    case role_END:
+        break;
+    }
+    return SEE_MASK_ALL;
+}
+
+static int become_admin(struct request *request, uint64_t admin_id, const char *way,
+                        struct berth_error *reterr)
+{
+    struct admin *admin = admin_find(request->api->rooms->core, admin_id);
+    struct caller *caller = &request->caller;
+
+    if (!admin)
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token's administrator is gone");
+    if (admin->row.disabled)
+        return berth_fail(reterr, BERTH_E_DISABLED, "administrator '%s' is disabled",
+                          admin->row.name);
+    (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "%s", admin->row.name);
+    caller->actor.role = admin->row.role;
+    caller->see = caller_see(admin->row.role);
+    caller->admin_id = admin_id;
+    caller->way = way;
+    return 0;
+}
+
+static int by_token(struct request *request, const char *token, struct berth_error *reterr)
+{
+    struct api *api = request->api;
+    struct entity *entity;
+    struct sign_in *sign_in;
+    char hash[72];
+
+    tls_sha256_hex(token, strlen(token), hash);
+    sign_in = sign_in_find(api, hash);
+    if (sign_in) {
+        sign_in->used_ms = api->loop->timers.mono_ms;
+        return become_admin(request, sign_in->admin_id, "password", reterr);
+    }
+    entity = related_by_text(api->rooms->core, TOKEN_BY_HASH, hash);
+    if (entity) {
+        const struct token *found = container_of(entity, struct token, base);
+
+        if (found->row.expires_ms && found->row.expires_ms <= api->loop->timers.wall_ms)
+            return berth_fail(reterr, BERTH_E_CREDENTIALS, "token '%s' has expired",
+                              found->row.label);
+        return become_admin(request, found->row.admin_id, "token", reterr);
+    }
+    return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token is not known, or is over");
+}
+
+int caller_identify(struct request *request, struct berth_error *reterr)
+{
+    struct caller *caller = &request->caller;
+    const char *token = caller_token(request);
+
+    (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "nobody");
+    if (request->verb->roles & ROLE_BIT(0))
+        return 0; /* open to anybody: what they show does not matter */
+    if (token)
+        return by_token(request, token, reterr);
+    if (MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+                                    MHD_HTTP_HEADER_AUTHORIZATION))
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "only 'Authorization: Bearer' is understood");
+    if (!request->origin->local)
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "sign in, or show a token");
+    if (!request->origin->member)
+        return berth_fail(reterr, BERTH_E_DENIED,
+                          "uid %ld may not use the socket without a token; root, the broker's user "
+                          "and the group of people.group may",
+                          (long)request->origin->uid);
+
+    if (request->origin->uid == 0)
+        (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "root");
+    else
+        (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "uid %ld",
+                       (long)request->origin->uid);
+    caller->actor.role = role_ADMINISTRATOR;
+    caller->see = SEE_MASK_ADMIN;
+    caller->way = "socket";
+    return 0;
+}
+
+int caller_may(const struct request *request, struct berth_error *reterr)
+{
+    const struct caller *caller = &request->caller;
+    const char *words = request->verb->words;
+
+    if (request->verb->roles & ROLE_BIT(caller->actor.role))
+        return 0;
+    return berth_fail(reterr, BERTH_E_DENIED, "'%.*s' is not for the role %s",
+                      (int)strcspn(words, "{") - (strchr(words, '{') ? 1 : 0), words,
+                      role_names[caller->actor.role]);
+}

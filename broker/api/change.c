@@ -1,0 +1,178 @@
+/* change.c - rows made, changed and deleted by people, and what deleting one would do. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/table/value.h"
+#include "core/related.h"
+#include "flow/admin_rules.h"
+
+#include "room.h"
+
+static const char *name_of(struct entity *entity, char out[80])
+{
+    const struct record *record = entity_row(entity->kind)->record;
+    const struct field *name = record_field(record, "name");
+    const char *row = (const char *)entity_row_of(entity);
+    char people[48];
+
+    verb_name_for_people(record->name, people);
+    if (name)
+        (void)snprintf(out, 80, "%.16s '%.56s'", people, row + name->offset);
+    else
+        (void)snprintf(out, 80, "%.16s %llu", people,
+                       (unsigned long long)((const union row *)(const void *)row)->id);
+    return out;
+}
+
+static int added(struct request *request, struct berth_error *reterr)
+{
+    (void)snprintf(request->answer.location, sizeof(request->answer.location), "/v1/%s/%llu",
+                   entity_row(request->verb->entity)->table, (unsigned long long)request->id);
+    return answer_row(request, MHD_HTTP_CREATED, request->verb->entity, request->id, reterr);
+}
+
+int plain_add(struct request *request, struct berth_error *reterr)
+{
+    return request_wait(request,
+                        admin_add(request->api->rooms, &request->caller.actor,
+                                  request->verb->entity, request->row, &request->id, &request->op),
+                        added, reterr);
+}
+
+static int changed(struct request *request, struct berth_error *reterr)
+{
+    return answer_row(request, MHD_HTTP_OK, request->verb->entity, request->id, reterr);
+}
+
+int plain_set(struct request *request, struct berth_error *reterr)
+{
+    request->id = request->row->id;
+    request->row->version = request->if_version;
+    return request_wait(request,
+                        admin_set(request->api->rooms, &request->caller.actor,
+                                  request->verb->entity, request->row, &request->op),
+                        changed, reterr);
+}
+
+/* ---- deleting ---- */
+
+struct doomed {
+    char name[80];
+};
+
+static int deleted(struct request *request, struct berth_error *reterr)
+{
+    const struct doomed *doomed = (const struct doomed *)request->scratch;
+
+    (void)reterr;
+    answer_told(request, "%s is deleted", doomed->name);
+    return 0;
+}
+
+int plain_delete(struct request *request, struct berth_error *reterr)
+{
+    struct api *api = request->api;
+    struct entity *entity = request->entity;
+    struct doomed *doomed;
+
+    if (request->dry_run) {
+        plan_delete(request, entity);
+        return 0;
+    }
+    doomed = (struct doomed *)request_scratch(request, sizeof(*doomed), NULL);
+    (void)name_of(entity, doomed->name);
+    request->id = ((const union row *)entity_row_of(entity))->id;
+
+    /* A desktop has a machine and a disk, which go first. */
+    if (entity->kind == ENTITY_desktop &&
+        container_of(entity, struct desktop, base)->row.host_id) {
+        struct desktop_wish wish = { .desktop_id = request->id,
+                                     .act = DESKTOP_DELETE,
+                                     .why = "deleted by an administrator" };
+        return request_wait(request,
+                            admin_desktop(api->rooms, &request->caller.actor, &wish, &request->op),
+                            deleted, reterr);
+    }
+    return request_wait(request,
+                        admin_drop(api->rooms, &request->caller.actor, entity->kind, request->id,
+                                   &request->op),
+                        deleted, reterr);
+}
+
+/* ---- plans ---- */
+
+void plan_say(struct view_plan *plan, const char *format, ...)
+{
+    va_list arguments;
+
+    if (plan->would_count == BERTH_COUNT(plan->would))
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(plan->would[plan->would_count].text, sizeof(plan->would[0].text), format,
+                    arguments);
+    va_end(arguments);
+    plan->would_count++;
+}
+
+void plan_answer(struct request *request, const struct view_plan *plan)
+{
+    answer_view(request, &view_plan_record, plan);
+}
+
+/* How many rows of `kind` refer to this one, and the name of the first. */
+static size_t count_references(struct core *core, enum entity_kind kind,
+                               const struct entity *entity, uint64_t id, char first[80])
+{
+    const struct record *record = entity_row(kind)->record;
+    const char *target = entity_row(entity->kind)->name;
+    size_t count = 0;
+
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+
+        if (field->type != FIELD_ID || strcmp(field->refers, target) != 0)
+            continue;
+        list_each(core_all(core, kind), node) {
+            struct entity *other = entity_of(node);
+            uint64_t value;
+
+            memcpy(&value, (const char *)entity_row_of(other) + field->offset, sizeof(value));
+            if (value == id && count++ == 0)
+                (void)name_of(other, first);
+        }
+    }
+    return count;
+}
+
+void plan_delete(struct request *request, struct entity *entity)
+{
+    struct core *core = request->api->rooms->core;
+    uint64_t id = ((const union row *)entity_row_of(entity))->id;
+    const struct admin_rule *rule = admin_rule(entity->kind);
+    struct view_plan *plan = berth_new(struct view_plan);
+    struct berth_error refusal = { 0 };
+    char name[80];
+    char first[80];
+
+    plan->dry_run = true;
+    if (!rule || !rule->may_drop)
+        plan_say(plan, "it would be refused: this is not deleted by people");
+    else if (rule->unused && rule->unused(core, entity_row_of(entity), &refusal) < 0)
+        plan_say(plan, "it would be refused: %s", berth_error_text(&refusal));
+    else
+        plan_say(plan, "%s would be deleted", name_of(entity, name));
+    if (entity->kind == ENTITY_desktop && container_of(entity, struct desktop, base)->row.host_id)
+        plan_say(plan, "its machine would be stopped; machine and disk would be deleted");
+    for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
+        size_t count = count_references(core, (enum entity_kind)kind, entity, id, first);
+
+        if (count == 1)
+            plan_say(plan, "it is referred to by %s", first);
+        else if (count)
+            plan_say(plan, "it is referred to by %zu %s, such as %s", count,
+                     entity_row((enum entity_kind)kind)->table, first);
+    }
+    plan_answer(request, plan);
+    free(plan);
+}

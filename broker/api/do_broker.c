@@ -1,0 +1,317 @@
+/* do_broker.c - the broker itself: flows, the audit trail, backup, the CA, configuration, health. */
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/tls.h"
+#include "core/related.h"
+
+#include "room.h"
+
+static void put(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+/* ---- flows ---- */
+
+int do_flow_list(struct request *request, struct berth_error *reterr)
+{
+    struct rooms *rooms = request->api->rooms;
+    int64_t now_ms = rooms->timers->mono_ms;
+    json_t *items = json_array();
+
+    (void)reterr;
+    list_each(&rooms->engine.flows, node) {
+        const struct flow *flow = list_entry(node, struct flow, node);
+        struct view_flow view = { .id = flow->id,
+                                  .step_s = (now_ms - flow->step_since_ms) / 1000,
+                                  .age_s = (now_ms - flow->started_ms) / 1000 };
+
+        put(view.kind, sizeof(view.kind), flow->kind->name);
+        put(view.step, sizeof(view.step), flow_step_name(flow));
+        put(view.who, sizeof(view.who), flow->who);
+        (void)json_array_append_new(items,
+                                    record_encode(&view_flow_record, &view, request->caller.see));
+    }
+    answer_items(request, items, 0);
+    return 0;
+}
+
+int do_flow_cancel(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_flow_cancel *in = (const struct verb_flow_cancel *)request->params;
+    int r = admin_flow_cancel(request->api->rooms, &request->caller.actor, (uint64_t)in->flow,
+                              reterr);
+
+    if (r < 0)
+        return r;
+    answer_told(request, "flow %lld is called off", (long long)in->flow);
+    return 0;
+}
+
+/* ---- the audit trail ---- */
+
+#define AUDIT_PAGE 100
+
+struct auditing {
+    struct store_page page;
+    struct audit_verdict verdict;
+    int64_t limit;
+    char name[64];
+};
+
+static void drop_page(void *scratch)
+{
+    json_decref(((struct auditing *)scratch)->page.items);
+}
+
+static void copy_text(const json_t *item, const char *name, char *out, size_t size)
+{
+    const char *text = json_string_value(json_object_get(item, name));
+
+    put(out, size, text ? text : "");
+}
+
+static json_t *audit_item(const json_t *item, unsigned see)
+{
+    struct view_audit_record view = {
+        .id = (uint64_t)json_integer_value(json_object_get(item, "sequence")),
+        .at_ms = json_integer_value(json_object_get(item, "at_ms")),
+        .rev = json_integer_value(json_object_get(item, "rev")),
+    };
+
+    copy_text(item, "actor", view.actor, sizeof(view.actor));
+    copy_text(item, "role", view.role, sizeof(view.role));
+    copy_text(item, "action", view.action, sizeof(view.action));
+    copy_text(item, "object", view.object, sizeof(view.object));
+    copy_text(item, "outcome", view.outcome, sizeof(view.outcome));
+    copy_text(item, "detail", view.detail, sizeof(view.detail));
+    copy_text(item, "hash", view.hash, sizeof(view.hash));
+    return record_encode(&view_audit_record_record, &view, see);
+}
+
+static int audit_read(struct request *request, struct berth_error *reterr)
+{
+    const struct auditing *auditing = (const struct auditing *)request->scratch;
+    json_t *items = json_array();
+    size_t count = json_array_size(auditing->page.items);
+
+    (void)reterr;
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(
+            items, audit_item(json_array_get(auditing->page.items, i), request->caller.see));
+    answer_items(request, items, (int64_t)count == auditing->limit ? auditing->page.last : 0);
+    return 0;
+}
+
+int do_audit_list(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_audit_list *in = (const struct verb_audit_list *)request->params;
+    struct auditing *auditing =
+        (struct auditing *)request_scratch(request, sizeof(*auditing), drop_page);
+
+    auditing->limit = in->limit ? in->limit : AUDIT_PAGE;
+    return request_wait(request,
+                        store_audit_begin(request->api->rooms->store, in->after,
+                                          (int)auditing->limit, &auditing->page, &request->op),
+                        audit_read, reterr);
+}
+
+static int audit_judged(struct request *request, struct berth_error *reterr)
+{
+    const struct audit_verdict *verdict = &((const struct auditing *)request->scratch)->verdict;
+    struct view_audit_verdict view = { .holds = verdict->first_bad == 0 && !verdict->reason[0],
+                                       .records = verdict->records,
+                                       .first_bad = verdict->first_bad };
+
+    (void)reterr;
+    put(view.head, sizeof(view.head), verdict->head);
+    put(view.reason, sizeof(view.reason), verdict->reason);
+    answer_view(request, &view_audit_verdict_record, &view);
+    return 0;
+}
+
+int do_audit_verify(struct request *request, struct berth_error *reterr)
+{
+    struct auditing *auditing = (struct auditing *)request_scratch(request, sizeof(*auditing), NULL);
+
+    return request_wait(request,
+                        store_audit_verify_begin(request->api->rooms->store, &auditing->verdict,
+                                                 &request->op),
+                        audit_judged, reterr);
+}
+
+/* The key is gone; that somebody erased it is recorded, without the name. */
+static int erase_noted(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_told(request, "what the audit trail says of user %llu cannot be read any more",
+                (unsigned long long)request->id);
+    return 0;
+}
+
+static int erased(struct request *request, struct berth_error *reterr)
+{
+    char object[96];
+
+    (void)snprintf(object, sizeof(object), "user %llu", (unsigned long long)request->id);
+    return request_wait(request,
+                        admin_note(request->api->rooms, &request->caller.actor, "audit.erase",
+                                   object, 0, &request->op),
+                        erase_noted, reterr);
+}
+
+int do_audit_erase(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_audit_erase *in = (const struct verb_audit_erase *)request->params;
+
+    request->id = in->user;
+    return request_wait(request,
+                        store_erase_begin(request->api->rooms->store, in->user, &request->op), erased,
+                        reterr);
+}
+
+/* ---- backup ---- */
+
+static int backup_noted(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_backup *in = (const struct verb_backup *)request->params;
+
+    (void)reterr;
+    answer_told(request, "the backup is in '%.200s'", in->file);
+    return 0;
+}
+
+static int backed_up(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_backup *in = (const struct verb_backup *)request->params;
+
+    return request_wait(request,
+                        admin_note(request->api->rooms, &request->caller.actor, "store.backup",
+                                   in->file, 0, &request->op),
+                        backup_noted, reterr);
+}
+
+int do_backup(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_backup *in = (const struct verb_backup *)request->params;
+
+    if (in->file[0] != '/')
+        return berth_fail(reterr, BERTH_E_INVALID, "file: an absolute path is needed, for it is the "
+                                                   "broker that writes");
+    return request_wait(request,
+                        store_backup_begin(request->api->rooms->store, in->file, &request->op),
+                        backed_up, reterr);
+}
+
+/* ---- what stands fast ---- */
+
+int do_ca_show(struct request *request, struct berth_error *reterr)
+{
+    struct view_authority view = { 0 };
+    char key_hash[72];
+    int r;
+
+    if (!request->api->authority)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "this broker has no certificate authority");
+    r = tls_certificate_facts(request->api->authority, view.hash, key_hash, &view.not_after_ms,
+                              reterr);
+    if (r < 0)
+        return r;
+    put(view.certificate, sizeof(view.certificate), request->api->authority);
+    answer_view(request, &view_authority_record, &view);
+    return 0;
+}
+
+int do_config_show(struct request *request, struct berth_error *reterr)
+{
+    struct api *api = request->api;
+
+    (void)reterr;
+    answer_items(request, api->options ? api->options(api->context) : json_array(), 0);
+    return 0;
+}
+
+/* ---- health ---- */
+
+int do_healthz(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_told(request, "ok");
+    return 0;
+}
+
+static void obstacle(struct view_readiness *view, bool fatal, const char *text)
+{
+    if (view->obstacles_count < BERTH_COUNT(view->obstacles)) {
+        struct view_obstacle *one = &view->obstacles[view->obstacles_count++];
+
+        put(one->text, sizeof(one->text), text);
+    }
+    if (fatal)
+        view->ready = false;
+}
+
+static size_t hosts_up(struct core *core)
+{
+    size_t count = 0;
+
+    list_each(core_all(core, ENTITY_host), node) {
+        enum host_state state = container_of(entity_of(node), struct host, base)->state;
+
+        count += state == host_UP || state == host_DEGRADED;
+    }
+    return count;
+}
+
+/* Ready: who signs on now can be served and remembered. What only limits it is told too. */
+int do_readyz(struct request *request, struct berth_error *reterr)
+{
+    struct api *api = request->api;
+    struct core *core = api->rooms->core;
+    struct view_readiness view = { .ready = true };
+    struct store_stats stats;
+    size_t hosts = core->of[ENTITY_host].count;
+    size_t up = hosts_up(core);
+
+    (void)reterr;
+    store_stats(api->rooms->store, &stats);
+    if (api->stopping)
+        obstacle(&view, true, "the broker is stopping");
+    if (stats.degraded)
+        obstacle(&view, true, "the disk is full: changes are refused until there is room");
+    if (core->timers->mono_ms < core->recovery_until_ms)
+        obstacle(&view, false, "just started: nothing is destroyed yet");
+    if (up < hosts) {
+        char text[200];
+
+        (void)snprintf(text, sizeof(text), "%zu of %zu hosts do not answer", hosts - up, hosts);
+        obstacle(&view, false, text);
+    }
+    answer_view(request, &view_readiness_record, &view);
+    if (!view.ready)
+        request->answer.status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    return 0;
+}
+
+/* ---- texts ---- */
+
+int do_metrics(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_text(request, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8",
+                metrics_text(request->api));
+    return 0;
+}
+
+int do_openapi(struct request *request, struct berth_error *reterr)
+{
+    struct api *api = request->api;
+
+    (void)reterr;
+    if (!api->openapi)
+        api->openapi = openapi_text();
+    answer_text(request, MHD_HTTP_OK, "application/json; charset=utf-8",
+                berth_strdup(api->openapi));
+    return 0;
+}

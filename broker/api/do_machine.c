@@ -1,0 +1,294 @@
+/* do_machine.c - desktops, hosts, images and pools: what people do with them beyond changing their rows. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/related.h"
+
+#include "room.h"
+
+/* ---- desktops ---- */
+
+static const char *const past[] = {
+    [DESKTOP_START] = "is started",
+    [DESKTOP_STOP] = "is stopped",
+    [DESKTOP_RESTART] = "is started again",
+    [DESKTOP_REFRESH] = "is made anew",
+    [DESKTOP_QUARANTINE] = "is in quarantine",
+    [DESKTOP_RELEASE] = "is out of quarantine",
+    [DESKTOP_DELETE] = "is deleted",
+};
+
+struct acting {
+    enum desktop_act act;
+    char name[64];
+};
+
+static int acted(struct request *request, struct berth_error *reterr)
+{
+    const struct acting *acting = (const struct acting *)request->scratch;
+
+    (void)reterr;
+    answer_told(request, "desktop '%s' %s", acting->name, past[acting->act]);
+    return 0;
+}
+
+static void plan_act(struct request *request, const struct desktop *desktop,
+                     const struct desktop_wish *wish)
+{
+    struct core *core = request->api->rooms->core;
+    struct entity *first = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+    const struct assignment *assignment =
+        first ? container_of(first, struct assignment, base) : NULL;
+    const struct session *session = assignment ? session_on(core, assignment->row.id) : NULL;
+    const struct user *user = assignment ? user_find(core, assignment->row.user_id) : NULL;
+    struct view_plan *plan = berth_new(struct view_plan);
+
+    plan->dry_run = true;
+    plan_say(plan, "desktop '%s' is %s and belongs to %s", desktop->row.name,
+             desktop_state_names[desktop->state], user ? user->row.name : "nobody");
+    if (session && !wish->force)
+        plan_say(plan, "session %llu is on it: it would be refused without force",
+                 (unsigned long long)session->row.id);
+    else if (session)
+        plan_say(plan, "session %llu on it would lose its machine",
+                 (unsigned long long)session->row.id);
+    if (wish->act == DESKTOP_REFRESH)
+        plan_say(plan, "what is on its disk would be lost");
+    if (!desktop->row.host_id)
+        plan_say(plan, "it is an existing machine given by address: it would be refused");
+    plan_answer(request, plan);
+    free(plan);
+}
+
+static int act(struct request *request, const struct desktop_wish *wish, struct berth_error *reterr)
+{
+    const struct desktop *desktop = desktop_find(request->api->rooms->core, wish->desktop_id);
+    struct acting *acting;
+
+    if (!desktop)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such desktop");
+    if (request->dry_run) {
+        plan_act(request, desktop, wish);
+        return 0;
+    }
+    acting = (struct acting *)request_scratch(request, sizeof(*acting), NULL);
+    acting->act = wish->act;
+    (void)snprintf(acting->name, sizeof(acting->name), "%s", desktop->row.name);
+    return request_wait(request,
+                        admin_desktop(request->api->rooms, &request->caller.actor, wish,
+                                      &request->op),
+                        acted, reterr);
+}
+
+#define ACT(symbol, which, force_, why_)                                                           \
+    int do_desktop_##symbol(struct request *request, struct berth_error *reterr)                   \
+    {                                                                                              \
+        const struct verb_desktop_##symbol *in =                                                   \
+            (const struct verb_desktop_##symbol *)request->params;                                 \
+        const struct desktop_wish wish = { in->desktop, DESKTOP_##which, (force_), (why_) };       \
+                                                                                                   \
+        return act(request, &wish, reterr);                                                        \
+    }
+
+ACT(start, START, false, "an administrator wants it up")
+ACT(stop, STOP, in->force, "an administrator stopped it")
+ACT(restart, RESTART, in->force, "an administrator restarted it")
+ACT(refresh, REFRESH, in->force, "an administrator refreshed it")
+ACT(quarantine, QUARANTINE, false, in->reason[0] ? in->reason : "an administrator put it there")
+ACT(release, RELEASE, false, "an administrator let it out")
+
+/* ---- hosts ---- */
+
+static int duty_set(struct request *request, struct berth_error *reterr)
+{
+    const struct host *host = host_find(request->api->rooms->core, request->id);
+
+    if (!host)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the host was deleted meanwhile");
+    answer_told(request, "host '%s' is on duty: %s", host->row.name, host_duty_names[host->row.duty]);
+    return 0;
+}
+
+int do_host_duty(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_host_duty *in = (const struct verb_host_duty *)request->params;
+
+    request->id = in->host;
+    return request_wait(request,
+                        admin_host_duty(request->api->rooms, &request->caller.actor, in->host,
+                                        in->duty, &request->op),
+                        duty_set, reterr);
+}
+
+/* ---- images ---- */
+
+static int version_made(struct request *request, struct berth_error *reterr)
+{
+    return answer_row(request, MHD_HTTP_CREATED, ENTITY_image_version, request->id, reterr);
+}
+
+int do_image_version_add(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_image_version_add *in =
+        (const struct verb_image_version_add *)request->params;
+    struct core *core = request->api->rooms->core;
+    struct row_image_version row = { .image_id = in->image,
+                                     .number = 1,
+                                     .state = image_version_DRAFT,
+                                     .made_ms = core->timers->wall_ms };
+
+    (void)snprintf(row.path, sizeof(row.path), "%s", in->path);
+    (void)snprintf(row.kernel, sizeof(row.kernel), "%s", in->kernel);
+    (void)snprintf(row.initrd, sizeof(row.initrd), "%s", in->initrd);
+    list_each(related_to(core, VERSIONS_OF_IMAGE, in->image), node) {
+        struct entity *one = related_at(VERSIONS_OF_IMAGE, node);
+        int64_t number = container_of(one, struct image_version, base)->row.number;
+
+        if (number >= row.number)
+            row.number = number + 1;
+    }
+    return request_wait(request,
+                        admin_add(request->api->rooms, &request->caller.actor, ENTITY_image_version,
+                                  &row, &request->id, &request->op),
+                        version_made, reterr);
+}
+
+static int image_changed(struct request *request, struct berth_error *reterr)
+{
+    return answer_row(request, MHD_HTTP_OK, ENTITY_image, request->id, reterr);
+}
+
+static const struct image_version *version_numbered(struct core *core, uint64_t image_id,
+                                                    int64_t number)
+{
+    list_each(related_to(core, VERSIONS_OF_IMAGE, image_id), node) {
+        struct entity *one = related_at(VERSIONS_OF_IMAGE, node);
+        const struct image_version *version = container_of(one, struct image_version, base);
+
+        if (version->row.number == number)
+            return version;
+    }
+    return NULL;
+}
+
+/* Which pools would make their new desktops from something else. */
+static void plan_image(struct request *request, uint64_t image_id, const char *what)
+{
+    struct core *core = request->api->rooms->core;
+    const struct image *image = image_find(core, image_id);
+    const struct image_version *now = image ? image_version_find(core, image->row.current_id) : NULL;
+    struct view_plan *plan = berth_new(struct view_plan);
+
+    plan->dry_run = true;
+    plan_say(plan, "new desktops would be made from %s of image '%s' instead of version %lld", what,
+             image ? image->row.name : "", (long long)(now ? now->row.number : 0));
+    list_each(core_all(core, ENTITY_pool), node) {
+        const struct pool *pool = container_of(entity_of(node), struct pool, base);
+
+        if (pool->row.image_id == image_id)
+            plan_say(plan, "pool '%s' uses it; its %zu desktops stay until it is recomposed",
+                     pool->row.name, related_count(core, DESKTOPS_OF_POOL, pool->row.id));
+    }
+    plan_answer(request, plan);
+    free(plan);
+}
+
+int do_image_publish(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_image_publish *in = (const struct verb_image_publish *)request->params;
+    const struct image_version *version =
+        version_numbered(request->api->rooms->core, in->image, in->number);
+    char what[32];
+
+    if (!version)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the image has no version %lld",
+                          (long long)in->number);
+    request->id = in->image;
+    if (request->dry_run) {
+        (void)snprintf(what, sizeof(what), "version %lld", (long long)in->number);
+        plan_image(request, in->image, what);
+        return 0;
+    }
+    return request_wait(request,
+                        admin_image_publish(request->api->rooms, &request->caller.actor,
+                                            version->row.id, &request->op),
+                        image_changed, reterr);
+}
+
+int do_image_rollback(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_image_rollback *in = (const struct verb_image_rollback *)request->params;
+
+    request->id = in->image;
+    if (request->dry_run) {
+        plan_image(request, in->image, "the version published before");
+        return 0;
+    }
+    return request_wait(request,
+                        admin_image_rollback(request->api->rooms, &request->caller.actor, in->image,
+                                             &request->op),
+                        image_changed, reterr);
+}
+
+/* ---- pools ---- */
+
+static int recomposed(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_told(request, "each desktop of another version is replaced when no session is on it");
+    return 0;
+}
+
+static void plan_recompose(struct request *request, const struct pool *pool)
+{
+    struct core *core = request->api->rooms->core;
+    const struct image *image = image_find(core, pool->row.image_id);
+    struct view_plan *plan = berth_new(struct view_plan);
+    size_t old = 0;
+    size_t used = 0;
+
+    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
+        const struct desktop *desktop = container_of(one, struct desktop, base);
+
+        if (!image || desktop->row.image_version_id == image->row.current_id)
+            continue;
+        old++;
+        used += related_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 0;
+    }
+    plan->dry_run = true;
+    plan_say(plan, "%zu desktops of pool '%s' are of another version and would be deleted and made "
+                   "anew", old, pool->row.name);
+    plan_say(plan, "%zu of them belong to users and would wait until no session is on them", used);
+    plan_answer(request, plan);
+    free(plan);
+}
+
+int do_pool_recompose(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_pool_recompose *in = (const struct verb_pool_recompose *)request->params;
+    const struct pool *pool = pool_find(request->api->rooms->core, in->pool);
+
+    if (request->dry_run && pool) {
+        plan_recompose(request, pool);
+        return 0;
+    }
+    return request_wait(request,
+                        admin_pool_recompose(request->api->rooms, &request->caller.actor, in->pool,
+                                             &request->op),
+                        recomposed, reterr);
+}
+
+int do_pool_status(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_pool_status *in = (const struct verb_pool_status *)request->params;
+    struct core *core = request->api->rooms->core;
+    struct pool *pool = pool_find(core, in->pool);
+    struct view_pool_live view = { 0 };
+
+    if (!pool)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such pool");
+    (void)facts_fill(core, &pool->base, &view);
+    answer_view(request, &view_pool_live_record, &view);
+    return 0;
+}

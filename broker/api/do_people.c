@@ -1,0 +1,132 @@
+/* do_people.c - those who manage: signing in and out, who am I, passwords and tokens. */
+#include <stdio.h>
+#include <string.h>
+
+#include "room.h"
+
+#define DAY_MS 86400000LL
+#define TOKEN_DAYS 365
+#define SIGN_IN_IDLE_S 3600
+
+/* ---- sign in and out ---- */
+
+struct signing_in {
+    uint64_t admin_id;
+};
+
+static int signed_in(struct request *request, struct berth_error *reterr)
+{
+    struct api *api = request->api;
+    const struct signing_in *signing = (const struct signing_in *)request->scratch;
+    const struct admin *admin = admin_find(api->rooms->core, signing->admin_id);
+    struct view_signed_in view = { .absolute_s = api->sign_in_ms / 1000 };
+    int r;
+
+    if (!admin)
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the administrator is gone");
+    r = caller_sign_in(api, admin->row.id, &view.token, reterr);
+    if (r < 0)
+        return r;
+    view.idle_s = view.absolute_s < SIGN_IN_IDLE_S ? view.absolute_s : SIGN_IN_IDLE_S;
+    view.role = admin->row.role;
+    (void)snprintf(view.name, sizeof(view.name), "%s", admin->row.name);
+    answer_once(request, MHD_HTTP_OK, &view_signed_in_record, &view);
+    secret_wipe(&view.token);
+    return 0;
+}
+
+int do_sign_in(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
+    struct signing_in *signing = (struct signing_in *)request_scratch(request, sizeof(*signing), NULL);
+    const char *source = request->origin->local ? "socket" : request->origin->address;
+
+    (void)snprintf(request->caller.actor.name, sizeof(request->caller.actor.name), "%s", in->name);
+    return request_wait(request,
+                        auth_admin_begin(request->api->rooms->auth, in->name, &in->password, source,
+                                         &signing->admin_id, &request->op),
+                        signed_in, reterr);
+}
+
+int do_sign_out(struct request *request, struct berth_error *reterr)
+{
+    const char *token = caller_token(request);
+
+    if (!token || strcmp(request->caller.way, "password") != 0)
+        return berth_fail(reterr, BERTH_E_STATE, "there is no sign-in to end");
+    caller_sign_out(request->api, token);
+    answer_told(request, "%s is signed out", request->caller.actor.name);
+    return 0;
+}
+
+int do_whoami(struct request *request, struct berth_error *reterr)
+{
+    const struct caller *caller = &request->caller;
+    struct view_whoami view = { .role = caller->actor.role };
+
+    (void)reterr;
+    (void)snprintf(view.name, sizeof(view.name), "%s", caller->actor.name);
+    (void)snprintf(view.way, sizeof(view.way), "%s", caller->way);
+    (void)snprintf(view.version, sizeof(view.version), "%s", BERTH_VERSION);
+    answer_view(request, &view_whoami_record, &view);
+    return 0;
+}
+
+/* ---- administrators' passwords and tokens ---- */
+
+static int password_set(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_told(request, "the password is set");
+    return 0;
+}
+
+int do_admin_password(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_admin_password *in = (const struct verb_admin_password *)request->params;
+
+    return request_wait(request,
+                        admin_password(request->api->rooms, &request->caller.actor, ENTITY_admin,
+                                       in->admin, &in->password, &request->op),
+                        password_set, reterr);
+}
+
+int do_user_password(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_user_password *in = (const struct verb_user_password *)request->params;
+
+    return request_wait(request,
+                        admin_password(request->api->rooms, &request->caller.actor, ENTITY_user,
+                                       in->user, &in->password, &request->op),
+                        password_set, reterr);
+}
+
+static void wipe_token(void *scratch)
+{
+    secret_wipe(&((struct view_token_made *)scratch)->token);
+}
+
+static int token_made(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_once(request, MHD_HTTP_CREATED, &view_token_made_record, request->scratch);
+    return 0;
+}
+
+int do_token_add(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_token_add *in = (const struct verb_token_add *)request->params;
+    struct view_token_made *view =
+        (struct view_token_made *)request_scratch(request, sizeof(*view), wipe_token);
+    struct row_token row = { .admin_id = in->admin };
+
+    row.expires_ms =
+        request->api->loop->timers.wall_ms + (in->days ? in->days : TOKEN_DAYS) * DAY_MS;
+    (void)snprintf(row.label, sizeof(row.label), "%s", in->label);
+    (void)snprintf(view->label, sizeof(view->label), "%s", in->label);
+    view->expires_ms = row.expires_ms;
+    return request_wait(request,
+                        admin_token(request->api->rooms, &request->caller.actor, &row, &view->id,
+                                    &view->token, &request->op),
+                        token_made, reterr);
+}

@@ -1,0 +1,317 @@
+/* do_session.c - people and their sessions: where somebody is, why they get which desktop, ending and disconnecting. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/presence.h"
+#include "core/related.h"
+#include "flow/explain.h"
+
+#include "room.h"
+
+static void put(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+/* ---- where ---- */
+
+static void add_sighting(struct core *core, const struct session *session, struct view_where *view)
+{
+    struct view_sighting *sighting = &view->sightings[view->sightings_count++];
+    const struct connection *connection = connection_of(core, session->row.id);
+    const struct terminal *terminal =
+        connection ? terminal_find(core, connection->row.terminal_id) : NULL;
+    const struct place *place = terminal ? place_find(core, terminal->row.place_id) : NULL;
+    const struct pool *pool = pool_find(core, session->row.pool_id);
+    const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
+    int64_t age_ms = core->timers->wall_ms - session->row.changed_ms;
+
+    put(sighting->terminal, sizeof(sighting->terminal), terminal ? terminal->row.name : "");
+    put(sighting->place, sizeof(sighting->place), place ? place->row.name : "");
+    put(sighting->pool, sizeof(sighting->pool), pool ? pool->row.name : "");
+    put(sighting->desktop, sizeof(sighting->desktop), desktop ? desktop->row.name : "");
+    sighting->presence =
+        terminal && terminal->presence ? terminal->presence->state : presence_ABSENT;
+    sighting->session = session->row.id;
+    sighting->state = session->row.state;
+    sighting->since_s = age_ms > 0 ? age_ms / 1000 : 0;
+}
+
+static int where_noted(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_view(request, &view_where_record, request->scratch);
+    return 0;
+}
+
+int do_where(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_where *in = (const struct verb_where *)request->params;
+    struct core *core = request->api->rooms->core;
+    const struct user *user = user_find(core, in->user);
+    struct view_where *view = (struct view_where *)request_scratch(request, sizeof(*view), NULL);
+    struct user_where where;
+    const struct terminal *terminal;
+    char object[96];
+
+    if (!user)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such user");
+    user_presence(core, in->user, &where);
+    terminal = terminal_find(core, where.terminal_id);
+    put(view->user, sizeof(view->user), user->row.name);
+    if (terminal)
+        (void)snprintf(view->text, sizeof(view->text), "%s is %s at terminal '%s', seen %lld s ago",
+                       user->row.name, user_presence_names[where.presence], terminal->row.name,
+                       (long long)(where.age_ms / 1000));
+    else
+        (void)snprintf(view->text, sizeof(view->text), "%s is at no terminal", user->row.name);
+    list_each(related_to(core, SESSIONS_OF_USER, in->user), node) {
+        struct entity *one = related_at(SESSIONS_OF_USER, node);
+
+        if (view->sightings_count < BERTH_COUNT(view->sightings))
+            add_sighting(core, container_of(one, struct session, base), view);
+    }
+    (void)snprintf(object, sizeof(object), "user %s", user->row.name);
+    return request_wait(request,
+                        admin_note(request->api->rooms, &request->caller.actor, "user.where", object,
+                                   in->user, &request->op),
+                        where_noted, reterr);
+}
+
+/* ---- explain ---- */
+
+static struct view_candidate *next_candidate(struct view_explained *view)
+{
+    if (view->candidates_count == BERTH_COUNT(view->candidates))
+        return NULL;
+    return &view->candidates[view->candidates_count++];
+}
+
+static void add_pool(const struct explain *explain, const struct explain_pool *pool,
+                     struct view_explained *view)
+{
+    struct view_candidate *candidate = next_candidate(view);
+
+    if (!candidate)
+        return;
+    put(candidate->pool, sizeof(candidate->pool), pool->pool);
+    put(candidate->reason, sizeof(candidate->reason), pool->reason);
+    candidate->open = pool->allowed;
+    candidate->chosen = pool->pool_id == explain->pool_id;
+    for (size_t i = 0; i < pool->desktops_count; i++) {
+        const struct explain_desktop *desktop = &pool->desktops[i];
+
+        candidate = next_candidate(view);
+        if (!candidate)
+            return;
+        put(candidate->pool, sizeof(candidate->pool), pool->pool);
+        put(candidate->desktop, sizeof(candidate->desktop), desktop->desktop);
+        put(candidate->reason, sizeof(candidate->reason), desktop->reason);
+        candidate->open = desktop->fits;
+        candidate->chosen = desktop->desktop_id == explain->desktop_id;
+    }
+}
+
+static void explain_fill(const struct explain *explain, struct view_explained *view)
+{
+    put(view->user, sizeof(view->user), explain->user);
+    put(view->terminal, sizeof(view->terminal), explain->terminal);
+    put(view->text, sizeof(view->text), explain->verdict);
+    put(view->last_terminal, sizeof(view->last_terminal), explain->last.terminal);
+    put(view->last_outcome, sizeof(view->last_outcome), explain->last.outcome);
+    view->last_at_ms = explain->last.at_ms;
+    view->granted = explain->pool_id != 0;
+    for (size_t i = 0; i < explain->pools_count; i++)
+        add_pool(explain, &explain->pools[i], view);
+}
+
+static int explain_noted(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_view(request, &view_explained_record, request->scratch);
+    return 0;
+}
+
+int do_explain(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_explain *in = (const struct verb_explain *)request->params;
+    struct rooms *rooms = request->api->rooms;
+    struct view_explained *view =
+        (struct view_explained *)request_scratch(request, sizeof(*view), NULL);
+    struct explain *explain = berth_new(struct explain);
+    char object[96];
+    int r = explain_user(rooms, in->user, in->terminal, explain, reterr);
+
+    if (r == 0)
+        explain_fill(explain, view);
+    free(explain);
+    if (r < 0)
+        return r;
+    (void)snprintf(object, sizeof(object), "user %s", view->user);
+    return request_wait(request,
+                        admin_note(rooms, &request->caller.actor, "user.explain", object, in->user,
+                                   &request->op),
+                        explain_noted, reterr);
+}
+
+/* ---- sessions ---- */
+
+static int signed_off(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_told(request, "session %llu is being signed off", (unsigned long long)request->id);
+    return 0;
+}
+
+static int disconnected(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_told(request, "session %llu is disconnected; it stays", (unsigned long long)request->id);
+    return 0;
+}
+
+static void plan_sign_off(struct request *request, const struct session *session)
+{
+    struct core *core = request->api->rooms->core;
+    const struct user *user = user_find(core, session->row.user_id);
+    const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
+    const struct pool *pool = pool_find(core, session->row.pool_id);
+    const struct connection *connection = connection_of(core, session->row.id);
+    struct view_plan *plan = berth_new(struct view_plan);
+
+    plan->dry_run = true;
+    plan_say(plan, "the session of %s on desktop '%s' would end; what is not saved in it is lost",
+             user ? user->row.name : "nobody", desktop ? desktop->row.name : "");
+    if (connection) {
+        const struct terminal *terminal = terminal_find(core, connection->row.terminal_id);
+
+        plan_say(plan, "terminal '%s' shows it and would be told", terminal ? terminal->row.name : "");
+    }
+    if (pool && pool->row.kind == pool_kind_FLOATING && pool->row.release == pool_release_REFRESH)
+        plan_say(plan, "its desktop would be made anew from its image");
+    plan_answer(request, plan);
+    free(plan);
+}
+
+int do_session_sign_off(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_session_sign_off *in = (const struct verb_session_sign_off *)request->params;
+    const struct session *session = session_find(request->api->rooms->core, in->session);
+
+    request->id = in->session;
+    if (request->dry_run && session) {
+        plan_sign_off(request, session);
+        return 0;
+    }
+    return request_wait(request,
+                        admin_session_sign_off(request->api->rooms, &request->caller.actor,
+                                               in->session, in->reason, &request->op),
+                        signed_off, reterr);
+}
+
+int do_session_disconnect(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_session_disconnect *in =
+        (const struct verb_session_disconnect *)request->params;
+
+    request->id = in->session;
+    return request_wait(request,
+                        admin_session_disconnect(request->api->rooms, &request->caller.actor,
+                                                 in->session, in->reason, &request->op),
+                        disconnected, reterr);
+}
+
+/* ---- badges and groups ---- */
+
+static int badge_made(struct request *request, struct berth_error *reterr)
+{
+    return answer_row(request, MHD_HTTP_CREATED, ENTITY_badge, request->id, reterr);
+}
+
+int do_badge_add(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_badge_add *in = (const struct verb_badge_add *)request->params;
+
+    return request_wait(request,
+                        admin_badge(request->api->rooms, &request->caller.actor, in->user, in->uid,
+                                    in->label, &request->id, &request->op),
+                        badge_made, reterr);
+}
+
+int do_group_member_list(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_group_member_list *in =
+        (const struct verb_group_member_list *)request->params;
+    struct core *core = request->api->rooms->core;
+    json_t *items = json_array();
+
+    (void)reterr;
+    list_each(core_all(core, ENTITY_membership), node) {
+        const struct membership *membership =
+            container_of(entity_of(node), struct membership, base);
+        const struct user *user = user_find(core, membership->row.user_id);
+        struct view_member view = { 0 };
+
+        if (membership->row.group_id != in->group || !user)
+            continue;
+        view.id = user->row.id;
+        view.disabled = user->row.disabled;
+        put(view.name, sizeof(view.name), user->row.name);
+        put(view.title, sizeof(view.title), user->row.title);
+        (void)json_array_append_new(
+            items, record_encode(&view_member_record, &view, request->caller.see));
+    }
+    answer_items(request, items, 0);
+    return 0;
+}
+
+static int joined(struct request *request, struct berth_error *reterr)
+{
+    return answer_row(request, MHD_HTTP_CREATED, ENTITY_membership, request->id, reterr);
+}
+
+static const struct membership *membership_of(struct core *core, uint64_t group_id, uint64_t user_id)
+{
+    list_each(related_to(core, MEMBERSHIPS_OF_USER, user_id), node) {
+        struct entity *one = related_at(MEMBERSHIPS_OF_USER, node);
+        const struct membership *membership = container_of(one, struct membership, base);
+
+        if (membership->row.group_id == group_id)
+            return membership;
+    }
+    return NULL;
+}
+
+int do_group_join(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_group_join *in = (const struct verb_group_join *)request->params;
+    struct row_membership row = { .group_id = in->group, .user_id = in->user };
+
+    if (membership_of(request->api->rooms->core, in->group, in->user))
+        return berth_fail(reterr, BERTH_E_EXISTS, "the user is in the group already");
+    return request_wait(request,
+                        admin_add(request->api->rooms, &request->caller.actor, ENTITY_membership,
+                                  &row, &request->id, &request->op),
+                        joined, reterr);
+}
+
+static int left(struct request *request, struct berth_error *reterr)
+{
+    (void)reterr;
+    answer_told(request, "the user is out of the group");
+    return 0;
+}
+
+int do_group_leave(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_group_leave *in = (const struct verb_group_leave *)request->params;
+    const struct membership *membership =
+        membership_of(request->api->rooms->core, in->group, in->user);
+
+    if (!membership)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the user is not in the group");
+    return request_wait(request,
+                        admin_drop(request->api->rooms, &request->caller.actor, ENTITY_membership,
+                                   membership->row.id, &request->op),
+                        left, reterr);
+}

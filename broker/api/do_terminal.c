@@ -1,0 +1,371 @@
+/* do_terminal.c - terminals: inviting, showing, letting in and out, and commands to one or many. */
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/invite.h"
+#include "berth/tls.h"
+#include "core/effective.h"
+#include "core/policy.h"
+#include "core/presence.h"
+#include "core/related.h"
+
+#include "room.h"
+
+#define HOUR_MS 3600000LL
+#define MINUTE_MS 60000LL
+#define INVITE_HOURS 24
+
+/* ---- invitations ---- */
+
+struct inviting {
+    struct view_invited view;
+    struct invite invite;
+};
+
+static void wipe_inviting(void *scratch)
+{
+    explicit_bzero(scratch, sizeof(struct inviting));
+}
+
+static int invited(struct request *request, struct berth_error *reterr)
+{
+    struct inviting *inviting = (struct inviting *)request->scratch;
+    char text[INVITE_TEXT];
+    int r = invite_format(&inviting->invite, text, reterr);
+
+    if (r == 0 && !secret_set(&inviting->view.invitation, text, strlen(text)))
+        r = berth_fail(reterr, BERTH_E_TOO_LARGE, "the invitation is too long: shorten the name in "
+                                                  "broker.names");
+    if (r == 0)
+        answer_once(request, MHD_HTTP_CREATED, &view_invited_record, &inviting->view);
+    explicit_bzero(text, sizeof(text));
+    return r;
+}
+
+int do_terminal_invite(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_terminal_invite *in = (const struct verb_terminal_invite *)request->params;
+    struct api *api = request->api;
+    struct inviting *inviting =
+        (struct inviting *)request_scratch(request, sizeof(*inviting), wipe_inviting);
+    struct row_invitation row = { .place_id = in->place, .uses_left = in->uses ? in->uses : 1 };
+    char hash[72];
+    char key_hash[72];
+    int64_t not_after_ms;
+    int r;
+
+    if (!api->authority || !api->host)
+        return berth_fail(reterr, BERTH_E_STATE, "this broker has no door for terminals");
+    r = tls_certificate_facts(api->authority, hash, key_hash, &not_after_ms, reterr);
+    if (r < 0)
+        return r;
+    row.expires_ms = api->loop->timers.wall_ms + (in->hours ? in->hours : INVITE_HOURS) * HOUR_MS;
+    (void)snprintf(row.terminal, sizeof(row.terminal), "%s", in->terminal);
+    (void)snprintf(row.tags, sizeof(row.tags), "%s", in->tags);
+
+    inviting->invite.link_port = api->link_port;
+    inviting->invite.join_port = api->join_port;
+    (void)snprintf(inviting->invite.host, sizeof(inviting->invite.host), "%s", api->host);
+    (void)snprintf(inviting->invite.authority_hash, sizeof(inviting->invite.authority_hash), "%s",
+                   hash);
+    inviting->view.uses_left = row.uses_left;
+    inviting->view.expires_ms = row.expires_ms;
+    return request_wait(request,
+                        admin_invite(api->rooms, &request->caller.actor, &row, &inviting->view.id,
+                                     &inviting->invite.token, &request->op),
+                        invited, reterr);
+}
+
+/* ---- one terminal with all that applies to it ---- */
+
+static void put(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+static void show_row(struct core *core, const struct terminal *terminal,
+                     struct view_terminal_shown *view)
+{
+    const struct row_terminal *row = &terminal->row;
+    const struct place *place = place_find(core, row->place_id);
+    const struct site *site = place ? site_find(core, place->row.site_id) : NULL;
+    const struct user *kiosk = user_find(core, row->kiosk_user_id);
+
+    view->id = row->id;
+    view->state = row->state;
+    view->joined_ms = row->joined_ms;
+    put(view->name, sizeof(view->name), row->name);
+    put(view->reason, sizeof(view->reason), row->reason);
+    put(view->site, sizeof(view->site), site ? site->row.name : "");
+    put(view->place, sizeof(view->place), place ? place->row.name : "");
+    put(view->tags, sizeof(view->tags), row->tags);
+    put(view->serial, sizeof(view->serial), row->serial);
+    put(view->mac, sizeof(view->mac), row->mac);
+    put(view->model, sizeof(view->model), row->model);
+    put(view->code, sizeof(view->code), row->code);
+    put(view->kiosk_user, sizeof(view->kiosk_user), kiosk ? kiosk->row.name : "");
+    list_each(related_to(core, IDENTITIES_OF_TERMINAL, row->id), node) {
+        struct entity *one = related_at(IDENTITIES_OF_TERMINAL, node);
+        const struct identity *identity = container_of(one, struct identity, base);
+
+        if (identity->row.state == identity_CURRENT)
+            view->certificate_until_ms = identity->row.not_after_ms;
+    }
+}
+
+static void show_live(struct core *core, struct terminal *terminal, struct view_terminal_shown *view)
+{
+    const struct connection *connection = connection_at(core, terminal->row.id);
+    const struct session *session =
+        connection ? session_find(core, connection->row.session_id) : NULL;
+    const struct desktop *desktop = session ? desktop_find(core, session->row.desktop_id) : NULL;
+    struct view_terminal_live live = { 0 };
+
+    (void)facts_fill(core, &terminal->base, &live);
+    view->presence = live.presence;
+    view->heard_s = live.heard_s;
+    view->profile_sent = live.profile_sent;
+    view->profile_applied = live.profile_applied;
+    put(view->from, sizeof(view->from), live.from);
+    put(view->user, sizeof(view->user), live.user);
+    put(view->desktop, sizeof(view->desktop), desktop ? desktop->row.name : "");
+}
+
+static void show_settings(struct core *core, const struct terminal *terminal,
+                          struct view_terminal_shown *view)
+{
+    struct effective *effective = berth_new(struct effective);
+
+    effective_settings(core, terminal, effective);
+    for (size_t i = 0; i < effective->count && i < BERTH_COUNT(view->settings); i++) {
+        const struct effective_value *value = &effective->at[i];
+        struct view_setting *setting = &view->settings[view->settings_count++];
+
+        put(setting->key, sizeof(setting->key), value->row->key);
+        put(setting->value, sizeof(setting->value), value->value);
+        put(setting->level, sizeof(setting->level), value->level);
+        put(setting->profile, sizeof(setting->profile), value->profile);
+    }
+    free(effective);
+}
+
+int do_terminal_show(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_terminal_show *in = (const struct verb_terminal_show *)request->params;
+    struct core *core = request->api->rooms->core;
+    struct terminal *terminal = terminal_find(core, in->terminal);
+    struct view_terminal_shown *view;
+
+    if (!terminal)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such terminal");
+    view = berth_new(struct view_terminal_shown);
+    show_row(core, terminal, view);
+    show_live(core, terminal, view);
+    show_settings(core, terminal, view);
+    answer_view(request, &view_terminal_shown_record, view);
+    free(view);
+    return 0;
+}
+
+/* ---- in and out ---- */
+
+static int state_set(struct request *request, struct berth_error *reterr)
+{
+    const struct terminal *terminal = terminal_find(request->api->rooms->core, request->id);
+
+    if (!terminal)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the terminal was deleted meanwhile");
+    answer_told(request, "terminal '%s' is %s", terminal->row.name,
+                terminal_state_names[terminal->row.state]);
+    return 0;
+}
+
+static int set_state(struct request *request, uint64_t id, enum terminal_state state,
+                     const char *why, struct berth_error *reterr)
+{
+    request->id = id;
+    return request_wait(request,
+                        admin_terminal_state(request->api->rooms, &request->caller.actor, id, state,
+                                             why, &request->op),
+                        state_set, reterr);
+}
+
+int do_terminal_approve(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_terminal_approve *in = (const struct verb_terminal_approve *)request->params;
+
+    return set_state(request, in->terminal, terminal_ACCEPTED, in->reason, reterr);
+}
+
+int do_terminal_quarantine(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_terminal_quarantine *in =
+        (const struct verb_terminal_quarantine *)request->params;
+
+    return set_state(request, in->terminal, terminal_QUARANTINED, in->reason, reterr);
+}
+
+int do_terminal_readmit(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_terminal_readmit *in = (const struct verb_terminal_readmit *)request->params;
+
+    return set_state(request, in->terminal, terminal_WAITING, in->reason, reterr);
+}
+
+static void plan_revoke(struct request *request, const struct terminal *terminal)
+{
+    struct core *core = request->api->rooms->core;
+    const struct connection *connection = connection_at(core, terminal->row.id);
+    struct view_plan *plan = berth_new(struct view_plan);
+
+    plan->dry_run = true;
+    plan_say(plan, "terminal '%s' would be revoked, with %zu of its keys", terminal->row.name,
+             related_count(core, IDENTITIES_OF_TERMINAL, terminal->row.id));
+    if (terminal->peer)
+        plan_say(plan, "its link from %s would be closed", terminal->from);
+    if (connection)
+        plan_say(plan, "session %llu on its screen would be disconnected",
+                 (unsigned long long)connection->row.session_id);
+    plan_answer(request, plan);
+    free(plan);
+}
+
+int do_terminal_revoke(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_terminal_revoke *in = (const struct verb_terminal_revoke *)request->params;
+    const struct terminal *terminal = terminal_find(request->api->rooms->core, in->terminal);
+
+    if (request->dry_run && terminal) {
+        plan_revoke(request, terminal);
+        return 0;
+    }
+    return set_state(request, in->terminal, terminal_REVOKED, in->reason, reterr);
+}
+
+/* ---- commands ---- */
+
+/* The terminals that a command is for, given one after the other: each is a decision of its own. */
+struct commanding {
+    enum command_kind kind;
+    char text[1000];
+    int64_t expires_in_ms;
+    size_t done;
+    size_t count;
+    uint64_t terminal_id[BERTH_COUNT(((struct view_commanded *)0)->commands)];
+    struct view_commanded view;
+};
+
+struct whom {
+    uint64_t terminal_id;
+    const char *tag;
+    uint64_t place_id;
+};
+
+static bool is_meant(struct core *core, const struct whom *whom, const struct terminal *terminal)
+{
+    const struct place *wanted = place_find(core, whom->place_id);
+    const struct place *place = place_find(core, terminal->row.place_id);
+
+    if (terminal->row.state == terminal_REVOKED || terminal->row.state == terminal_WAITING)
+        return false;
+    if (whom->tag[0])
+        return policy_has_word(terminal->row.tags, whom->tag);
+    return wanted && place && policy_is_below(place->row.name, wanted->row.name);
+}
+
+static int choose(struct core *core, const struct whom *whom, struct commanding *commanding,
+                  struct berth_error *reterr)
+{
+    int given = (whom->terminal_id != 0) + (whom->tag[0] != '\0') + (whom->place_id != 0);
+
+    if (given != 1)
+        return berth_fail(reterr, BERTH_E_INVALID, "give one of terminal, tag and place");
+    if (whom->terminal_id) {
+        commanding->terminal_id[commanding->count++] = whom->terminal_id;
+        return 0;
+    }
+    list_each(core_all(core, ENTITY_terminal), node) {
+        const struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
+
+        if (!is_meant(core, whom, terminal))
+            continue;
+        if (commanding->count == BERTH_COUNT(commanding->terminal_id))
+            return berth_fail(reterr, BERTH_E_TOO_LARGE, "more than %zu terminals are meant",
+                              BERTH_COUNT(commanding->terminal_id));
+        commanding->terminal_id[commanding->count++] = terminal->row.id;
+    }
+    if (!commanding->count)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "no terminal is meant by that");
+    return 0;
+}
+
+static int command_next(struct request *request, struct berth_error *reterr);
+
+static int command_given(struct request *request, struct berth_error *reterr)
+{
+    struct commanding *commanding = (struct commanding *)request->scratch;
+    struct view_commanded_one *one = &commanding->view.commands[commanding->view.commands_count++];
+    const struct terminal *terminal =
+        terminal_find(request->api->rooms->core, commanding->terminal_id[commanding->done]);
+
+    one->id = request->id;
+    one->linked = terminal && terminal->peer != 0;
+    put(one->terminal, sizeof(one->terminal), terminal ? terminal->row.name : "");
+    commanding->done++;
+    return command_next(request, reterr);
+}
+
+static int command_next(struct request *request, struct berth_error *reterr)
+{
+    struct commanding *commanding = (struct commanding *)request->scratch;
+
+    if (commanding->done == commanding->count) {
+        (void)snprintf(commanding->view.text, sizeof(commanding->view.text), "%s for %zu terminal%s",
+                       command_kind_names[commanding->kind], commanding->count,
+                       commanding->count == 1 ? "" : "s");
+        answer_view(request, &view_commanded_record, &commanding->view);
+        return 0;
+    }
+    return request_wait(request,
+                        admin_command(request->api->rooms, &request->caller.actor,
+                                      commanding->terminal_id[commanding->done], commanding->kind,
+                                      commanding->text, commanding->expires_in_ms, &request->id,
+                                      &request->op),
+                        command_given, reterr);
+}
+
+static int command(struct request *request, enum command_kind kind, const struct whom *whom,
+                   int64_t minutes, struct berth_error *reterr)
+{
+    struct commanding *commanding =
+        (struct commanding *)request_scratch(request, sizeof(*commanding), NULL);
+    int r = choose(request->api->rooms->core, whom, commanding, reterr);
+
+    if (r < 0)
+        return r;
+    commanding->kind = kind;
+    commanding->expires_in_ms = minutes * MINUTE_MS;
+    if (kind == command_kind_MESSAGE)
+        put(commanding->text, sizeof(commanding->text),
+            ((const struct verb_terminal_message *)request->params)->text);
+    /* One key cannot stand for several decisions: the second would be taken for a repetition. */
+    if (commanding->count > 1)
+        request->caller.actor.request_id[0] = '\0';
+    return command_next(request, reterr);
+}
+
+#define COMMAND(symbol, kind, minutes_given)                                                       \
+    int do_terminal_##symbol(struct request *request, struct berth_error *reterr)                  \
+    {                                                                                              \
+        const struct verb_terminal_##symbol *in =                                                  \
+            (const struct verb_terminal_##symbol *)request->params;                                \
+        const struct whom whom = { in->terminal, in->tag, in->place };                             \
+                                                                                                   \
+        return command(request, command_kind_##kind, &whom,                                        \
+                       in->minutes ? in->minutes : (minutes_given), reterr);                       \
+    }
+
+COMMAND(message, MESSAGE, 60)
+COMMAND(lock, LOCK, 10)
+COMMAND(reboot, REBOOT, 10)
+COMMAND(logs, LOGS, 60)

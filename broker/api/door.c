@@ -1,0 +1,413 @@
+/* door.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the connections that we give it.
+ *
+ * The library never listens: connections are accepted here or come from the TLS listener, so that there is one way in and
+ * what the kernel says of a peer is asked once, at the beginning.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "api/ucred.h"
+#include "berth/log.h"
+
+#include "room.h"
+
+#define BACKLOG 64
+#define ACCEPTS_A_TURN 16
+#define SWEEP_MS 5000
+
+static void door_run(struct api *api);
+
+static void again_fired(struct berth_timer *timer)
+{
+    door_run(container_of(timer, struct api, again));
+}
+
+/* Run the library, then ask when it wants to be run without readiness. Never sooner than 1 ms: for a peer that sent half a
+ * record it may say 0 for ever, and a timer of 0 would hold the loop.
+ */
+static void door_run(struct api *api)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+
+    if (!api->daemon)
+        return;
+    (void)MHD_run(api->daemon);
+    if (MHD_get_timeout(api->daemon, &wait_ms) == MHD_YES) {
+        int64_t wait = wait_ms < 1 ? 1 : wait_ms > 60000 ? 60000 : (int64_t)wait_ms;
+        timer_start(&api->loop->timers, &api->again, wait, again_fired);
+    } else {
+        timer_stop(&api->loop->timers, &api->again);
+    }
+}
+
+static void kicked(struct berth_soon *soon)
+{
+    door_run(container_of(soon, struct api, kick));
+}
+
+void door_kick(struct api *api)
+{
+    if (!list_linked(&api->kick.node))
+        soon_add(&api->loop->timers, &api->kick, kicked);
+}
+
+static void became_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    door_run(container_of(poll, struct api, ready));
+}
+
+/* ---- connections ---- */
+
+/* The library tells of each connection's begin and end. What arrives outside add_connection would be a stranger: it is
+ * nobody, and must show a token.
+ */
+static void connection_told(void *context, struct MHD_Connection *connection, void **socket_context,
+                            enum MHD_ConnectionNotificationCode code)
+{
+    struct api *api = (struct api *)context;
+    struct origin *origin = (struct origin *)*socket_context;
+
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (origin) {
+            list_remove(&origin->node);
+            free(origin);
+        }
+        *socket_context = NULL;
+        return;
+    }
+    origin = api->arriving ? berth_take(api->arriving) : berth_new(struct origin);
+    origin->descriptor =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    list_append(&api->origins, &origin->node);
+    *socket_context = origin;
+}
+
+static void add_connection(struct api *api, int descriptor, const struct sockaddr *address,
+                           socklen_t size, struct origin *origin)
+{
+    api->arriving = origin;
+    /* The library owns the descriptor from here, also when it refuses (it closes it then). */
+    if (MHD_add_connection(api->daemon, descriptor, address, size) != MHD_YES) {
+        log_event(EV_API_REFUSED, "reason", "the people's door has as many connections as it may");
+        api->refused++;
+    }
+    free(berth_take(api->arriving));
+    door_kick(api);
+}
+
+static void accept_some(uv_poll_t *poll, int status, int events)
+{
+    struct api *api = container_of(poll, struct api, listener);
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct origin *origin;
+        int descriptor = accept4(api->listen_descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (descriptor < 0)
+            return; /* none left, or no descriptors: the listener stays readable and we come again */
+        origin = berth_new(struct origin);
+        origin->local = true;
+        origin->descriptor = descriptor;
+        origin->member = ucred_may_manage(descriptor, api->group, &origin->uid);
+        add_connection(api, descriptor, (struct sockaddr *)&address, sizeof(sa_family_t), origin);
+    }
+}
+
+void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, socklen_t size)
+{
+    struct origin *origin;
+    const void *number = NULL;
+
+    if (api->stopping || !api->daemon) {
+        (void)close(descriptor);
+        return;
+    }
+    origin = berth_new(struct origin);
+    if (address->sa_family == AF_INET)
+        number = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (address->sa_family == AF_INET6)
+        number = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (!number || uv_inet_ntop(address->sa_family, number, origin->address, sizeof(origin->address)) < 0)
+        (void)snprintf(origin->address, sizeof(origin->address), "unknown");
+    add_connection(api, descriptor, address, size, origin);
+}
+
+/* Whoever has begun a request must end it; dripping a byte now and then does not count as progress. */
+static void swept(struct berth_timer *timer)
+{
+    struct api *api = container_of(timer, struct api, sweep);
+    int64_t now_ms = api->loop->timers.mono_ms;
+
+    list_each(&api->origins, node) {
+        struct origin *origin = list_entry(node, struct origin, node);
+
+        if (origin->receiving_ms && now_ms - origin->receiving_ms > RECEIVE_MS) {
+            log_event(EV_API_REFUSED, "reason", "a request did not come to its end in time", "from",
+                      origin->local ? "socket" : origin->address);
+            api->refused++;
+            origin->receiving_ms = 0;
+            (void)shutdown(origin->descriptor, SHUT_RDWR);
+        }
+    }
+    events_beat(api);
+    timer_start(&api->loop->timers, &api->sweep, SWEEP_MS, swept);
+}
+
+/* ---- the Unix socket ---- */
+
+/* A socket that nobody listens on is a leftover of a killed broker; one that answers is another broker's. */
+static int clear_leftover(const char *path, const struct sockaddr_un *address,
+                          struct berth_error *reterr)
+{
+    struct stat facts;
+    int probe;
+    int r;
+
+    if (lstat(path, &facts) < 0)
+        return 0;
+    if (!S_ISSOCK(facts.st_mode))
+        return berth_fail(reterr, BERTH_E_IO, "'%s' exists and is no socket", path);
+    probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0)
+        return berth_fail(reterr, BERTH_E_IO, "no socket: %s", strerror(errno));
+    r = connect(probe, (const struct sockaddr *)address, sizeof(*address));
+    (void)close(probe);
+    if (r == 0)
+        return berth_fail(reterr, BERTH_E_IO, "another broker serves '%s'", path);
+    if (unlink(path) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "cannot remove '%s': %s", path, strerror(errno));
+    return 0;
+}
+
+/* Who may connect is decided twice: by the file's mode here and by the peer's credentials at each connection. */
+static int set_owner(const char *path, const char *group, struct berth_error *reterr)
+{
+    bool grouped = group && group[0];
+    gid_t gid;
+    int r;
+
+    if (grouped) {
+        r = ucred_group(group, &gid, reterr);
+        if (r < 0)
+            return r;
+        if (chown(path, (uid_t)-1, gid) < 0)
+            return berth_fail(reterr, BERTH_E_IO, "cannot give '%s' to group '%s': %s", path, group,
+                              strerror(errno));
+    }
+    if (chmod(path, grouped ? 0660 : 0600) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "cannot set the mode of '%s': %s", path,
+                          strerror(errno));
+    return 0;
+}
+
+static int listen_at(struct api *api, struct berth_error *reterr)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t length = strlen(api->socket);
+    mode_t mask;
+    int r;
+
+    if (length >= sizeof(address.sun_path))
+        return berth_fail(reterr, BERTH_E_IO, "the path '%s' is too long for a socket (%zu bytes)",
+                          api->socket, sizeof(address.sun_path) - 1);
+    memcpy(address.sun_path, api->socket, length + 1);
+    r = clear_leftover(api->socket, &address, reterr);
+    if (r < 0)
+        return r;
+
+    api->listen_descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (api->listen_descriptor < 0)
+        return berth_fail(reterr, BERTH_E_IO, "no socket: %s", strerror(errno));
+    mask = umask(0177);
+    r = bind(api->listen_descriptor, (struct sockaddr *)&address, sizeof(address));
+    (void)umask(mask);
+    if (r < 0 || listen(api->listen_descriptor, BACKLOG) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "cannot listen at '%s': %s", api->socket,
+                          strerror(errno));
+    return set_owner(api->socket, api->group, reterr);
+}
+
+/* ---- begin and end ---- */
+
+static void log_library(void *context, const char *format, va_list arguments)
+{
+    char line[200];
+
+    (void)context;
+    (void)vsnprintf(line, sizeof(line), format, arguments);
+    line[strcspn(line, "\r\n")] = '\0';
+    log_event(EV_API_REQUEST, "library", line);
+}
+
+static int start_daemon(struct api *api, struct berth_error *reterr)
+{
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+                     MHD_USE_ERROR_LOG;
+
+    /* clang-format off */
+    api->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_go_on, api,
+        MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, /* first: it also logs mistakes in the others */
+        MHD_OPTION_URI_LOG_CALLBACK, request_begin, api,
+        MHD_OPTION_NOTIFY_COMPLETED, request_end, api,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_told, api,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)api->connections_max,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_ADDRESS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_END);
+    /* clang-format on */
+    if (!api->daemon)
+        return berth_fail(reterr, BERTH_E_IO, "the HTTP library did not start");
+    return 0;
+}
+
+static int watch(struct api *api, uv_poll_t *poll, int descriptor, uv_poll_cb ready,
+                 struct berth_error *reterr)
+{
+    int r = uv_poll_init(&api->loop->uv, poll, descriptor);
+
+    if (r < 0)
+        return berth_fail(reterr, BERTH_E_IO, "cannot watch the people's door: %s", uv_strerror(r));
+    api->handles++;
+    r = uv_poll_start(poll, UV_READABLE, ready);
+    if (r < 0)
+        return berth_fail(reterr, BERTH_E_IO, "cannot watch the people's door: %s", uv_strerror(r));
+    return 0;
+}
+
+static char *copy(const char *text)
+{
+    return text ? berth_strdup(text) : NULL;
+}
+
+static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
+                             const struct api_setup *setup)
+{
+    struct api *api = berth_new(struct api);
+
+    *api = (struct api){ .loop = loop,
+                         .rooms = rooms,
+                         .listen_descriptor = setup->listener,
+                         .socket = copy(setup->socket),
+                         .group = copy(setup->group),
+                         .authority = copy(setup->authority),
+                         .host = copy(setup->host),
+                         .link_port = setup->link_port,
+                         .join_port = setup->join_port,
+                         .sign_in_ms = setup->sign_in_ms ? setup->sign_in_ms : 43200000,
+                         .connections_max = setup->connections ? setup->connections : 256,
+                         .figures = setup->figures,
+                         .options = setup->options,
+                         .context = setup->context };
+    list_init(&api->origins);
+    list_init(&api->requests);
+    list_init(&api->streams);
+    list_init(&api->sign_ins);
+    list_init(&api->kick.node);
+    return api;
+}
+
+static int door_open(struct api *api, struct berth_error *reterr)
+{
+    int r = 0;
+
+    if (api->listen_descriptor < 0 && api->socket)
+        r = listen_at(api, reterr);
+    if (r == 0)
+        r = start_daemon(api, reterr);
+    if (r == 0)
+        r = watch(api, &api->ready,
+                  MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, became_ready,
+                  reterr);
+    if (r == 0 && api->listen_descriptor >= 0)
+        r = watch(api, &api->listener, api->listen_descriptor, accept_some, reterr);
+    return r;
+}
+
+int api_new(struct berth_loop *loop, struct rooms *rooms, const struct api_setup *setup,
+            struct api **ret, struct berth_error *reterr)
+{
+    struct api *api = door_make(loop, rooms, setup);
+    int r = door_open(api, reterr);
+
+    events_start(api);
+    if (r < 0) {
+        api_free(api);
+        return r;
+    }
+    timer_start(&loop->timers, &api->sweep, SWEEP_MS, swept);
+    *ret = api;
+    return 0;
+}
+
+void api_reload(struct api *api, int64_t sign_in_ms)
+{
+    api->sign_in_ms = sign_in_ms;
+}
+
+void api_stop(struct api *api)
+{
+    api->stopping = true;
+}
+
+static void door_free(struct api *api)
+{
+    free(api->socket);
+    free(api->group);
+    free(api->authority);
+    free(api->host);
+    free(api->openapi);
+    free(api);
+}
+
+static void ready_closed(uv_handle_t *handle)
+{
+    struct api *api = container_of(handle, struct api, ready);
+
+    if (--api->handles == 0)
+        door_free(api);
+}
+
+static void listener_closed(uv_handle_t *handle)
+{
+    struct api *api = container_of(handle, struct api, listener);
+
+    if (--api->handles == 0)
+        door_free(api);
+}
+
+void api_free(struct api *api)
+{
+    timer_stop(&api->loop->timers, &api->again);
+    timer_stop(&api->loop->timers, &api->sweep);
+    /* Closing stops the watching at once, before the descriptors go; the callbacks come with a later turn. */
+    if (uv_handle_get_type((uv_handle_t *)&api->ready) == UV_POLL)
+        uv_close((uv_handle_t *)&api->ready, ready_closed);
+    if (uv_handle_get_type((uv_handle_t *)&api->listener) == UV_POLL)
+        uv_close((uv_handle_t *)&api->listener, listener_closed);
+    events_stop(api);
+    if (api->daemon) {
+        request_drop_all(api);
+        MHD_stop_daemon(berth_take(api->daemon));
+    }
+    soon_cancel(&api->kick);
+    caller_free_all(api);
+    if (api->listen_descriptor >= 0) {
+        (void)close(api->listen_descriptor);
+        if (api->socket)
+            (void)unlink(api->socket);
+    }
+    if (api->handles == 0)
+        door_free(api);
+}

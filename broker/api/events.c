@@ -1,0 +1,432 @@
+/* events.c - what happens, as server-sent events that can be resumed.
+ *
+ * Durable changes come from the store's feed, never from the notices themselves, so that each has its own rev and a
+ * follower who resumes misses nothing. One reader (the tail) serves all who follow live; whoever resumes reads pages of
+ * their own until they have caught up with it. What is observed (desktops, hosts, presence) is sent as it happens and
+ * cannot be resumed: it has no id.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "api/table/value.h"
+#include "berth/log.h"
+
+#include "room.h"
+
+#define PAGE 200
+#define QUEUE_MAX (256 * 1024) /* what a slow reader may let pile up before it is dropped */
+#define RETRY_MS 3000
+#define BEATS 3 /* sweeps of 5 s between heartbeats */
+#define BLOCK 4096
+
+struct stream {
+    struct list node;
+    struct api *api;
+    struct MHD_Connection *connection; /* NULL once it is gone */
+    int descriptor;
+    unsigned see;
+    unsigned role_bit;
+    bool suspended;
+    bool ended;  /* the door closes */
+    bool live;   /* fed by the tail; else by its own pages */
+    int64_t sent_rev;
+    char *queue;
+    size_t queued, capacity;
+    struct op op;
+    struct store_page page;
+};
+
+static void stream_read(struct stream *stream);
+
+static void stream_free(struct stream *stream)
+{
+    free(stream->queue);
+    free(stream);
+}
+
+/* ---- to the client ---- */
+
+static void stream_wake(struct stream *stream)
+{
+    if (!stream->suspended)
+        return;
+    stream->suspended = false;
+    MHD_resume_connection(stream->connection);
+    door_kick(stream->api);
+}
+
+/* A reader that does not keep up is dropped; it may come back and resume. */
+static void drop_slow(struct stream *stream)
+{
+    log_event(EV_API_REFUSED, "reason", "a follower of events did not read", "queued",
+              (int64_t)stream->queued);
+    stream->api->dropped_slow++;
+    stream->ended = true;
+    stream->queued = 0;
+    (void)shutdown(stream->descriptor, SHUT_RDWR);
+    stream_wake(stream);
+}
+
+static void stream_put(struct stream *stream, const char *text, size_t size)
+{
+    if (!stream->connection || stream->ended)
+        return;
+    if (stream->queued + size > QUEUE_MAX) {
+        drop_slow(stream);
+        return;
+    }
+    if (stream->queued + size > stream->capacity) {
+        stream->capacity = (stream->queued + size) * 2;
+        stream->queue = (char *)berth_realloc(stream->queue, stream->capacity);
+    }
+    memcpy(stream->queue + stream->queued, text, size);
+    stream->queued += size;
+    stream_wake(stream);
+}
+
+static ssize_t read_queue(void *context, uint64_t position, char *out, size_t max)
+{
+    struct stream *stream = (struct stream *)context;
+    size_t size = stream->queued < max ? stream->queued : max;
+
+    (void)position;
+    if (stream->ended)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (size == 0) {
+        MHD_suspend_connection(stream->connection);
+        stream->suspended = true;
+        return 0;
+    }
+    memcpy(out, stream->queue, size);
+    memmove(stream->queue, stream->queue + size, stream->queued - size);
+    stream->queued -= size;
+    if (stream->queued == 0) { /* nothing is held while idle */
+        free(berth_take(stream->queue));
+        stream->capacity = 0;
+    }
+    return (ssize_t)size;
+}
+
+struct MHD_Response *events_response(struct stream *stream)
+{
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_queue, stream, NULL);
+}
+
+/* ---- from the feed ---- */
+
+/* Who may not list admins and tokens does not hear of them either. */
+static bool may_hear(const struct stream *stream, enum entity_kind kind)
+{
+    bool keys = kind == ENTITY_admin || kind == ENTITY_token;
+
+    return !keys || (FOR_AUDIT & stream->role_bit);
+}
+
+/* The feed holds what an operator may see; others see less. */
+static void hide(json_t *row, const struct record *record, unsigned see)
+{
+    for (size_t i = 0; i < record->count; i++)
+        if (!(record->fields[i].see & see))
+            (void)json_object_del(row, record->fields[i].name);
+}
+
+static void send_item(struct stream *stream, json_t *item)
+{
+    const char *entity = json_string_value(json_object_get(item, "entity"));
+    int64_t rev = json_integer_value(json_object_get(item, "rev"));
+    enum entity_kind kind = entity ? entity_kind_of(entity) : ENTITY_NONE;
+    json_t *shown;
+    char *text;
+    char head[64];
+
+    if (rev <= stream->sent_rev)
+        return;
+    stream->sent_rev = rev;
+    if (kind == ENTITY_NONE || !may_hear(stream, kind))
+        return;
+    shown = json_deep_copy(item);
+    hide(json_object_get(shown, "row"), entity_row(kind)->record, stream->see);
+    text = json_text(shown);
+    json_decref(shown);
+    stream_put(stream, head,
+               (size_t)snprintf(head, sizeof(head), "id: %lld\nevent: change\ndata: ",
+                                (long long)rev));
+    stream_put(stream, text, strlen(text));
+    stream_put(stream, "\n\n", 2);
+    free(text);
+    stream->api->events_sent++;
+}
+
+static void send_reset(struct stream *stream, int64_t rev)
+{
+    char text[96];
+
+    stream->sent_rev = rev;
+    stream_put(stream, text,
+               (size_t)snprintf(text, sizeof(text), "id: %lld\nevent: reset\ndata: {\"rev\":%lld}\n\n",
+                                (long long)rev, (long long)rev));
+}
+
+/* ---- catching up ---- */
+
+static void page_read(struct op *op, int result)
+{
+    struct stream *stream = container_of(op, struct stream, op);
+    json_t *items = berth_take(stream->page.items);
+    size_t count = result < 0 || !stream->connection ? 0 : json_array_size(items);
+
+    for (size_t i = 0; i < count; i++)
+        send_item(stream, json_array_get(items, i));
+    json_decref(items);
+    if (!stream->connection) { /* the client went away meanwhile */
+        stream_free(stream);
+        return;
+    }
+    if (result == BERTH_E_NOT_FOUND)
+        send_reset(stream, stream->api->tail_rev);
+    else if (result < 0)
+        stream->ended = true; /* it may come back and resume */
+    if (stream->ended)
+        stream_wake(stream);
+    else if (stream->sent_rev >= stream->api->tail_rev)
+        stream->live = true;
+    else
+        stream_read(stream);
+}
+
+static void stream_read(struct stream *stream)
+{
+    op_init(&stream->op, &stream->api->loop->timers, page_read);
+    if (store_feed_begin(stream->api->rooms->store, stream->sent_rev, PAGE, &stream->page,
+                         &stream->op) < 0) {
+        stream->ended = true;
+        stream_wake(stream);
+    }
+}
+
+/* ---- the tail ---- */
+
+/* Apart from the door, for a read that was begun may end after it. */
+struct tail {
+    struct api *api; /* NULL once the door is gone */
+    struct op op;
+    struct store_page page;
+};
+
+static void tail_read(struct api *api);
+
+static void tail_tell(struct api *api, int result, const json_t *items)
+{
+    if (result == BERTH_E_NOT_FOUND)
+        api->tail_rev = (int64_t)api->rooms->core->rev;
+    list_each(&api->streams, node) {
+        struct stream *stream = list_entry(node, struct stream, node);
+
+        if (!stream->live)
+            continue;
+        if (result == BERTH_E_NOT_FOUND)
+            send_reset(stream, api->tail_rev);
+        for (size_t i = 0; result >= 0 && i < json_array_size(items); i++)
+            send_item(stream, json_array_get(items, i));
+    }
+}
+
+static void tail_came(struct op *op, int result)
+{
+    struct tail *tail = container_of(op, struct tail, op);
+    struct api *api = tail->api;
+    json_t *items = berth_take(tail->page.items);
+
+    if (api)
+        tail_tell(api, result, items);
+    json_decref(items);
+    if (!api) {
+        free(tail);
+        return;
+    }
+    /* A failure waits for the next change or heartbeat. */
+    if (result >= 0) {
+        api->tail_rev = tail->page.last;
+        tail_read(api);
+    }
+}
+
+static void tail_read(struct api *api)
+{
+    struct tail *tail = api->tail;
+
+    if (tail->op.in_flight || list_empty(&api->streams) ||
+        (int64_t)api->rooms->core->rev <= api->tail_rev)
+        return;
+    if (store_feed_begin(api->rooms->store, api->tail_rev, PAGE, &tail->page, &tail->op) < 0)
+        log_failure(EV_API_REFUSED, &tail->op.error, "reading the feed");
+}
+
+static void tail_end(struct api *api)
+{
+    struct tail *tail = berth_take(api->tail);
+
+    if (!tail)
+        return;
+    tail->api = NULL;
+    if (tail->op.in_flight && tail->op.cancel)
+        op_cancel(&tail->op);
+    if (!tail->op.in_flight)
+        free(tail);
+}
+
+/* ---- what is observed ---- */
+
+static void send_observed(struct stream *stream, const struct record *record, const void *view,
+                          enum entity_kind kind, uint64_t id)
+{
+    json_t *json = json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id",
+                             (json_int_t)id, "verb", "observed", "live",
+                             record_encode(record, view, stream->see));
+    char *text = json_text(json);
+    static const char head[] = "event: observed\ndata: ";
+
+    stream_put(stream, head, sizeof(head) - 1);
+    stream_put(stream, text, strlen(text));
+    stream_put(stream, "\n\n", 2);
+    free(text);
+    json_decref(json);
+    stream->api->events_sent++;
+}
+
+static void tell_observed(struct api *api, const struct notice *notice)
+{
+    const struct record *record = collection_live(notice->entity);
+    struct entity *entity = core_find(api->rooms->core, notice->entity, notice->id);
+    void *view;
+
+    if (!record || !entity)
+        return;
+    view = berth_alloc(record->size);
+    if (facts_fill(api->rooms->core, entity, view)) {
+        list_each(&api->streams, node) {
+            send_observed(list_entry(node, struct stream, node), record, view, notice->entity,
+                          notice->id);
+        }
+    }
+    free(view);
+}
+
+static void heard(struct notice_listener *ear, const struct notice *notice)
+{
+    struct api *api = container_of(ear, struct api, ear);
+
+    if (list_empty(&api->streams))
+        return;
+    switch (notice->kind) {
+    case NOTICE_CHANGED:
+        tail_read(api);
+        break;
+    case NOTICE_OBSERVED:
+        tell_observed(api, notice);
+        break;
+    case NOTICE_FREED:
+        break;
+    }
+}
+
+/* ---- begin and end ---- */
+
+/* Where to resume: the header that browsers send by themselves wins over the parameter. */
+static int resume_after(struct request *request, int64_t *ret, bool *ret_given,
+                        struct berth_error *reterr)
+{
+    const struct verb_events *in = (const struct verb_events *)request->params;
+    const char *header =
+        MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Last-Event-ID");
+    uint64_t number;
+
+    *ret = in->after;
+    *ret_given = in->after > 0;
+    if (!header || !*header)
+        return 0;
+    if (!value_is_number(header, &number))
+        return berth_fail(reterr, BERTH_E_INVALID, "Last-Event-ID must be a rev");
+    *ret = (int64_t)number;
+    *ret_given = true;
+    return 0;
+}
+
+int do_events(struct request *request, struct berth_error *reterr)
+{
+    struct api *api = request->api;
+    struct stream *stream;
+    char hello[64];
+    int64_t after;
+    bool resume;
+    int r = resume_after(request, &after, &resume, reterr);
+
+    if (r < 0)
+        return r;
+    if (api->streams_count >= STREAMS_MAX)
+        return berth_fail(reterr, BERTH_E_BUSY, "%d people follow events already", STREAMS_MAX);
+    if (list_empty(&api->streams) && !api->tail->op.in_flight)
+        api->tail_rev = (int64_t)api->rooms->core->rev;
+
+    stream = berth_new(struct stream);
+    *stream = (struct stream){ .api = api,
+                               .connection = request->connection,
+                               .descriptor = request->origin->descriptor,
+                               .see = request->caller.see,
+                               .role_bit = ROLE_BIT(request->caller.actor.role),
+                               .sent_rev = resume ? after : (int64_t)api->rooms->core->rev,
+                               .live = !resume };
+    list_append(&api->streams, &stream->node);
+    api->streams_count++;
+    stream_put(stream, hello,
+               (size_t)snprintf(hello, sizeof(hello), ": berth\nretry: %d\n\n", RETRY_MS));
+    request->answer.stream = stream;
+    request->answer.status = MHD_HTTP_OK;
+    request->answer.type = "text/event-stream";
+    if (resume)
+        stream_read(stream);
+    return 0;
+}
+
+void events_leave(struct stream *stream)
+{
+    list_remove(&stream->node);
+    if (stream->api)
+        stream->api->streams_count--;
+    stream->connection = NULL;
+    if (stream->op.in_flight && stream->op.cancel)
+        op_cancel(&stream->op);
+    if (!stream->op.in_flight)
+        stream_free(stream);
+}
+
+void events_beat(struct api *api)
+{
+    if (++api->beats % BEATS != 0)
+        return;
+    list_each(&api->streams, node)
+        stream_put(list_entry(node, struct stream, node), ":\n\n", 3);
+    tail_read(api);
+}
+
+void events_start(struct api *api)
+{
+    api->tail = berth_new(struct tail);
+    api->tail->api = api;
+    op_init(&api->tail->op, &api->loop->timers, tail_came);
+    api->ear.heard = heard;
+    core_listen(api->rooms->core, &api->ear);
+}
+
+void events_stop(struct api *api)
+{
+    list_remove(&api->ear.node);
+    tail_end(api);
+    list_each(&api->streams, node) {
+        struct stream *stream = list_entry(node, struct stream, node);
+
+        stream->ended = true;
+        stream_wake(stream);
+    }
+}

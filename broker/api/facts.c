@@ -1,0 +1,191 @@
+/* facts.c - rows as people see them: with the names of what they refer to, and what is known at this moment. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/table/value.h"
+#include "core/placement.h"
+#include "core/presence.h"
+#include "core/related.h"
+
+#include "room.h"
+
+static void put(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+/* Whole seconds since a monotonic time. */
+static int64_t since_s(const struct core *core, int64_t at_ms)
+{
+    int64_t age_ms = core->timers->mono_ms - at_ms;
+
+    return age_ms > 0 ? age_ms / 1000 : 0;
+}
+
+static void user_name(struct core *core, uint64_t user_id, char out[64])
+{
+    const struct user *user = user_find(core, user_id);
+
+    put(out, 64, user ? user->row.name : "");
+}
+
+/* ---- one kind each ---- */
+
+static void terminal_fill(struct core *core, struct entity *entity, void *out)
+{
+    const struct terminal *terminal = container_of(entity, struct terminal, base);
+    const struct presence *presence = terminal->presence;
+    const struct connection *connection = connection_at(core, terminal->row.id);
+    const struct session *session =
+        connection ? session_find(core, connection->row.session_id) : NULL;
+    struct view_terminal_live *view = (struct view_terminal_live *)out;
+
+    view->presence = presence ? presence->state : presence_ABSENT;
+    view->linked = terminal->peer != 0;
+    view->heard_s = presence && presence->received_ms ? since_s(core, presence->received_ms) : 0;
+    put(view->from, sizeof(view->from), terminal->from);
+    if (session)
+        user_name(core, session->row.user_id, view->user);
+    view->profile_sent = terminal->profile_sent;
+    view->profile_applied = terminal->profile_applied;
+}
+
+static void desktop_fill(struct core *core, struct entity *entity, void *out)
+{
+    const struct desktop *desktop = container_of(entity, struct desktop, base);
+    struct entity *first = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+    struct view_desktop_live *view = (struct view_desktop_live *)out;
+
+    view->state = desktop->state;
+    view->since_s = since_s(core, desktop->state_since_ms);
+    put(view->reason, sizeof(view->reason), desktop->reason);
+    put(view->address, sizeof(view->address), desktop->address);
+    view->port = desktop->port;
+    view->reserved = desktop->reserved != NULL;
+    if (first) {
+        const struct assignment *assignment = container_of(first, struct assignment, base);
+        const struct session *session = session_on(core, assignment->row.id);
+
+        user_name(core, assignment->row.user_id, view->user);
+        view->session = session ? session->row.id : 0;
+    }
+}
+
+static void host_fill(struct core *core, struct entity *entity, void *out)
+{
+    const struct host *host = container_of(entity, struct host, base);
+    struct view_host_live *view = (struct view_host_live *)out;
+
+    view->state = host->state;
+    view->since_s = since_s(core, host->state_since_ms);
+    put(view->reason, sizeof(view->reason), host->reason);
+    view->starting = host->starting;
+    view->memory_mib = host->memory_mib;
+    list_each(related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
+        struct entity *one = related_at(DESKTOPS_OF_HOST, node);
+
+        view->desktops++;
+        view->ready += container_of(one, struct desktop, base)->state == desktop_READY;
+    }
+}
+
+static void pool_fill(struct core *core, struct entity *entity, void *out)
+{
+    const struct pool *pool = container_of(entity, struct pool, base);
+    struct view_pool_live *view = (struct view_pool_live *)out;
+    struct placement_count count;
+    int64_t restrained_ms = pool->restrained_until_ms - core->timers->mono_ms;
+
+    placement_count(core, pool, &count);
+    view->desktops = (int64_t)related_count(core, DESKTOPS_OF_POOL, pool->row.id);
+    view->ready = count.ready;
+    view->spare = count.spare;
+    view->starting = count.coming;
+    view->quarantined = count.quarantined;
+    view->sessions = (int64_t)related_count(core, SESSIONS_OF_POOL, pool->row.id);
+    view->queue = count.waiting;
+    view->ready_estimate_s = pool->ready_ms_estimate / 1000;
+    if (pool->restrained_until_ms && restrained_ms > 0) {
+        view->restrained_s = (restrained_ms + 999) / 1000;
+        put(view->restrained_why, sizeof(view->restrained_why), pool->restrained_why);
+    }
+}
+
+static void session_fill(struct core *core, struct entity *entity, void *out)
+{
+    const struct session *session = container_of(entity, struct session, base);
+    const struct connection *connection = connection_of(core, session->row.id);
+    struct view_session_live *view = (struct view_session_live *)out;
+
+    view->shown = connection != NULL;
+    if (connection) {
+        const struct terminal *terminal = terminal_find(core, connection->row.terminal_id);
+
+        put(view->shown_at, sizeof(view->shown_at), terminal ? terminal->row.name : "");
+        view->idle_s = session->input_said_ms
+                           ? session->input_idle_ms / 1000 + since_s(core, session->input_said_ms)
+                           : 0;
+    }
+}
+
+typedef void fill_fn(struct core *core, struct entity *entity, void *out);
+static fill_fn *const fillers[ENTITY_KINDS] = {
+    [ENTITY_terminal] = terminal_fill, [ENTITY_desktop] = desktop_fill, [ENTITY_host] = host_fill,
+    [ENTITY_pool] = pool_fill,         [ENTITY_session] = session_fill,
+};
+
+bool facts_fill(struct core *core, struct entity *entity, void *view)
+{
+    if (!fillers[entity->kind])
+        return false;
+    fillers[entity->kind](core, entity, view);
+    return true;
+}
+
+/* ---- the whole ---- */
+
+/* "image": "debian" beside "image_id": 7, for every reference to something that has a name. */
+static void add_names(struct core *core, const struct record *record, const void *row, unsigned see,
+                      json_t *json)
+{
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+        enum entity_kind kind = field->type == FIELD_ID ? entity_kind_of(field->refers) : ENTITY_NONE;
+        const struct field *name = kind ? record_field(entity_row(kind)->record, "name") : NULL;
+        struct entity *other;
+        char shorter[48];
+        uint64_t id;
+
+        if (!name || !(field->see & see))
+            continue;
+        value_short_name(field, shorter);
+        memcpy(&id, (const char *)row + field->offset, sizeof(id));
+        other = id ? core_find(core, kind, id) : NULL;
+        (void)json_object_set_new(
+            json, shorter,
+            other ? json_string((const char *)entity_row_of(other) + name->offset) : json_null());
+    }
+}
+
+/* The largest view of live facts; the compiler keeps it true. */
+union any_live {
+    struct view_terminal_live terminal;
+    struct view_desktop_live desktop;
+    struct view_host_live host;
+    struct view_pool_live pool;
+    struct view_session_live session;
+};
+
+json_t *facts_row(struct core *core, struct entity *entity, unsigned see)
+{
+    const struct record *record = entity_row(entity->kind)->record;
+    const struct record *live_record = collection_live(entity->kind);
+    union any_live live = { 0 };
+    const void *row = entity_row_of(entity);
+    json_t *json = record_encode(record, row, see);
+
+    add_names(core, record, row, see, json);
+    if (live_record && facts_fill(core, entity, &live))
+        (void)json_object_set_new(json, "live", record_encode(live_record, &live, see));
+    return json;
+}

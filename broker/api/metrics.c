@@ -1,0 +1,345 @@
+/* metrics.c - figures in Prometheus' text format (exposition format 0.0.4). */
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "berth/log.h"
+#include "core/presence.h"
+
+#include "room.h"
+
+/* A growing text; every sample is one line. */
+struct page {
+    char *text;
+    size_t length, capacity;
+};
+
+static void say(struct page *page, const char *format, ...) berth_printf(2, 3);
+
+static void say(struct page *page, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof(line))
+        return;
+    if (page->length + (size_t)length + 1 > page->capacity) {
+        page->capacity = (page->length + (size_t)length + 1) * 2;
+        page->text = (char *)berth_realloc(page->text, page->capacity);
+    }
+    memcpy(page->text + page->length, line, (size_t)length + 1);
+    page->length += (size_t)length;
+}
+
+static void head(struct page *page, const char *name, const char *type, const char *help)
+{
+    say(page, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void one(struct page *page, const char *name, const char *type, const char *help,
+                int64_t value)
+{
+    head(page, name, type, help);
+    say(page, "%s %lld\n", name, (long long)value);
+}
+
+/* Label values come from people: backslash, quote and line feed are escaped. */
+static const char *label(const char *text, char out[300])
+{
+    size_t length = 0;
+
+    for (; *text && length < 296; text++) {
+        if (*text == '\\' || *text == '"')
+            out[length++] = '\\';
+        out[length++] = *text == '\n' ? ' ' : *text;
+    }
+    out[length] = '\0';
+    return out;
+}
+
+/* ---- what the core knows ---- */
+
+static void say_terminals(struct page *page, struct core *core)
+{
+    int64_t presence[presence_STATES_END] = { 0 };
+    int64_t state[terminal_STATES_END] = { 0 };
+    int64_t linked = 0;
+
+    list_each(core_all(core, ENTITY_terminal), node) {
+        const struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
+
+        state[terminal->row.state < terminal_STATES_END ? terminal->row.state : 0]++;
+        presence[terminal->presence ? terminal->presence->state : presence_ABSENT]++;
+        linked += terminal->peer != 0;
+    }
+    head(page, "berth_terminals", "gauge", "Terminals by state.");
+    for (int i = 1; i < terminal_STATES_END; i++)
+        say(page, "berth_terminals{state=\"%s\"} %lld\n", terminal_state_names[i],
+            (long long)state[i]);
+    head(page, "berth_presence", "gauge", "Terminals by presence.");
+    for (int i = 1; i < presence_STATES_END; i++)
+        say(page, "berth_presence{state=\"%s\"} %lld\n", presence_state_names[i],
+            (long long)presence[i]);
+    one(page, "berth_terminals_linked", "gauge", "Terminals whose link is open.", linked);
+    if (core->presence) {
+        one(page, "berth_presence_stale_total", "counter",
+            "Announcements of an older sequence, ignored.", (int64_t)core->presence->stale);
+        one(page, "berth_presence_unknown_total", "counter", "Renewals of a presence that was over.",
+            (int64_t)core->presence->unknown);
+        one(page, "berth_presence_holds_total", "counter",
+            "Times that too many terminals of a site vanished at once.",
+            (int64_t)core->presence->holds);
+    }
+}
+
+static void say_sessions(struct page *page, struct core *core)
+{
+    int64_t sessions[session_STATES_END] = { 0 };
+    int64_t connections[connection_STATES_END] = { 0 };
+
+    list_each(core_all(core, ENTITY_session), node)
+        sessions[container_of(entity_of(node), struct session, base)->row.state]++;
+    list_each(core_all(core, ENTITY_connection), node)
+        connections[container_of(entity_of(node), struct connection, base)->row.state]++;
+    head(page, "berth_sessions", "gauge", "Sessions by state; ended ones are history.");
+    for (int i = 1; i < session_STATES_END; i++)
+        say(page, "berth_sessions{state=\"%s\"} %lld\n", session_state_names[i],
+            (long long)sessions[i]);
+    head(page, "berth_connections", "gauge", "Connections by state; ended ones are history.");
+    for (int i = 1; i < connection_STATES_END; i++)
+        say(page, "berth_connections{state=\"%s\"} %lld\n", connection_state_names[i],
+            (long long)connections[i]);
+}
+
+static void count_desktops(struct core *core, uint64_t pool_id, int64_t count[])
+{
+    list_each(core_all(core, ENTITY_desktop), node) {
+        const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
+
+        if (desktop->row.pool_id == pool_id)
+            count[desktop->state]++;
+    }
+}
+
+static void say_pool_figure(struct page *page, struct core *core, const char *name,
+                            const char *help, size_t offset)
+{
+    head(page, name, "gauge", help);
+    list_each(core_all(core, ENTITY_pool), node) {
+        struct pool *pool = container_of(entity_of(node), struct pool, base);
+        struct view_pool_live live = { 0 };
+        char text[300];
+        int64_t value;
+
+        (void)facts_fill(core, &pool->base, &live);
+        memcpy(&value, (const char *)&live + offset, sizeof(value));
+        say(page, "%s{pool=\"%s\"} %lld\n", name, label(pool->row.name, text), (long long)value);
+    }
+}
+
+static void say_pools(struct page *page, struct core *core)
+{
+    head(page, "berth_desktops", "gauge", "Desktops by pool and state.");
+    list_each(core_all(core, ENTITY_pool), node) {
+        const struct pool *pool = container_of(entity_of(node), struct pool, base);
+        int64_t count[desktop_STATES_END] = { 0 };
+        char text[300];
+
+        count_desktops(core, pool->row.id, count);
+        for (int i = 1; i < desktop_STATES_END; i++)
+            say(page, "berth_desktops{pool=\"%s\",state=\"%s\"} %lld\n",
+                label(pool->row.name, text), desktop_state_names[i], (long long)count[i]);
+    }
+    say_pool_figure(page, core, "berth_pool_spare", "Desktops up, probed and unassigned.",
+                    offsetof(struct view_pool_live, spare));
+    say_pool_figure(page, core, "berth_pool_queue", "Sign-ons that wait for a desktop.",
+                    offsetof(struct view_pool_live, queue));
+    say_pool_figure(page, core, "berth_pool_restrained_seconds",
+                    "For how long nothing new is made; 0: not restrained.",
+                    offsetof(struct view_pool_live, restrained_s));
+}
+
+static void say_hosts(struct page *page, struct core *core)
+{
+    head(page, "berth_host_up", "gauge", "1: the host answers.");
+    list_each(core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+        char text[300];
+
+        say(page, "berth_host_up{host=\"%s\"} %d\n", label(host->row.name, text),
+            host->state == host_UP || host->state == host_DEGRADED);
+    }
+}
+
+/* ---- what goes on ---- */
+
+#define FLOW_KINDS_MAX 32
+
+static void say_flows(struct page *page, struct flow_engine *engine)
+{
+    const char *name[FLOW_KINDS_MAX];
+    int64_t count[FLOW_KINDS_MAX];
+    size_t kinds = 0;
+
+    list_each(&engine->flows, node) {
+        const struct flow *flow = list_entry(node, struct flow, node);
+        size_t i = 0;
+
+        while (i < kinds && strcmp(name[i], flow->kind->name) != 0)
+            i++;
+        if (i == kinds && kinds < FLOW_KINDS_MAX) {
+            name[kinds] = flow->kind->name;
+            count[kinds++] = 0;
+        }
+        if (i < kinds)
+            count[i]++;
+    }
+    head(page, "berth_flows", "gauge", "Flows under way by kind.");
+    for (size_t i = 0; i < kinds; i++)
+        say(page, "berth_flows{kind=\"%s\"} %lld\n", name[i], (long long)count[i]);
+    one(page, "berth_flows_started_total", "counter", "Flows begun.", (int64_t)engine->started);
+    one(page, "berth_flows_succeeded_total", "counter", "Flows that came to their end.",
+        (int64_t)engine->succeeded);
+    one(page, "berth_flows_failed_total", "counter", "Flows that failed or were called off.",
+        (int64_t)engine->failed);
+}
+
+static void say_store(struct page *page, const struct store *store)
+{
+    struct store_stats stats;
+
+    store_stats(store, &stats);
+    one(page, "berth_store_commits_total", "counter", "Transactions committed.", stats.commits);
+    one(page, "berth_store_operations_total", "counter", "Decisions in them.", stats.operations);
+    one(page, "berth_store_batch_max", "gauge", "Most decisions in one transaction.",
+        stats.batch_max);
+    one(page, "berth_store_queue", "gauge", "Decisions that wait for the disk.", stats.queue);
+    one(page, "berth_store_wal_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes);
+    head(page, "berth_store_last_commit_seconds", "gauge", "What the latest commit took.");
+    say(page, "berth_store_last_commit_seconds %.6f\n", (double)stats.last_commit_us / 1e6);
+    one(page, "berth_store_degraded", "gauge", "1: the disk is full and changes are refused.",
+        stats.degraded);
+}
+
+static void say_loop(struct page *page, const struct berth_loop *loop)
+{
+    one(page, "berth_loop_slow_turns_total", "counter",
+        "Turns of the core loop over the limit of 5 ms.", loop->slow_turns);
+    one(page, "berth_loop_stalls_total", "counter", "Times the core loop stood still.",
+        loop->stalls);
+    head(page, "berth_loop_longest_turn_seconds", "gauge", "Longest turn of the core loop so far.");
+    say(page, "berth_loop_longest_turn_seconds %.6f\n", (double)loop->longest_turn_us / 1e6);
+}
+
+static void say_events(struct page *page)
+{
+    head(page, "berth_log_events_total", "counter", "Log events by name.");
+    for (int i = 0; i < EV_COUNT; i++)
+        say(page, "berth_log_events_total{event=\"%s\",level=\"%s\"} %llu\n",
+            log_event_row((enum log_event)i)->name,
+            (const char *const[]){ "error", "warn", "info",
+                                   "debug" }[log_event_row((enum log_event)i)->level],
+            (unsigned long long)log_count((enum log_event)i));
+}
+
+static void say_door(struct page *page, const struct api *api)
+{
+    int64_t connections = 0;
+
+    list_each(&api->origins, node)
+        connections++;
+    one(page, "berth_api_connections", "gauge", "Connections at the people's door.", connections);
+    one(page, "berth_api_requests_total", "counter", "Requests at the people's door.",
+        (int64_t)api->asked);
+    head(page, "berth_api_answers_total", "counter", "Answers by class of status.");
+    for (int i = 2; i < 6; i++)
+        say(page, "berth_api_answers_total{class=\"%dxx\"} %llu\n", i,
+            (unsigned long long)api->answered[i]);
+    one(page, "berth_api_refused_total", "counter", "Requests that were refused.",
+        (int64_t)api->refused);
+    one(page, "berth_api_followers", "gauge", "Followers of events.", (int64_t)api->streams_count);
+    one(page, "berth_api_events_total", "counter", "Events sent to followers.",
+        (int64_t)api->events_sent);
+    one(page, "berth_api_slow_followers_total", "counter",
+        "Followers that did not read and were dropped.", (int64_t)api->dropped_slow);
+    one(page, "berth_api_signed_in", "gauge", "Sign-ins of administrators.",
+        (int64_t)api->sign_ins_count);
+}
+
+#define FIGURES_MAX 64
+
+static void say_figures(struct page *page, const struct api *api)
+{
+    struct api_figure figure[FIGURES_MAX];
+    size_t count = api->figures ? api->figures(api->context, figure, FIGURES_MAX) : 0;
+
+    for (size_t i = 0; i < count && i < FIGURES_MAX; i++)
+        one(page, figure[i].name, figure[i].counter ? "counter" : "gauge", figure[i].help,
+            figure[i].value);
+}
+
+/* ---- the process ---- */
+
+static int64_t open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    int64_t count = -3; /* itself, "." and ".." */
+
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    (void)closedir(folder);
+    return count;
+}
+
+static void say_process(struct page *page)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    long long pages = 0;
+    uv_rusage_t usage;
+
+    if (file) {
+        if (fscanf(file, "%*d %lld", &pages) != 1)
+            pages = 0;
+        (void)fclose(file);
+    }
+    one(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
+        pages * sysconf(_SC_PAGESIZE));
+    one(page, "process_open_fds", "gauge", "Open descriptors.", open_descriptors());
+    if (uv_getrusage(&usage) == 0) {
+        head(page, "process_cpu_seconds_total", "counter", "User and system CPU time.");
+        say(page, "process_cpu_seconds_total %.2f\n",
+            (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+    }
+}
+
+char *metrics_text(struct api *api)
+{
+    struct core *core = api->rooms->core;
+    struct page page = { .text = berth_strdup(""), .capacity = 1 };
+
+    head(&page, "berth_info", "gauge", "Version of the broker.");
+    say(&page, "berth_info{version=\"%s\"} 1\n", BERTH_VERSION);
+    one(&page, "berth_incarnation", "gauge", "Starts of this broker.", core->incarnation);
+    one(&page, "berth_rev", "gauge", "Latest change.", (int64_t)core->rev);
+    say_terminals(&page, core);
+    say_sessions(&page, core);
+    say_pools(&page, core);
+    say_hosts(&page, core);
+    say_flows(&page, &api->rooms->engine);
+    say_store(&page, api->rooms->store);
+    say_loop(&page, api->loop);
+    say_door(&page, api);
+    say_figures(&page, api);
+    say_events(&page);
+    say_process(&page);
+    return page.text;
+}

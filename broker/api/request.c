@@ -1,0 +1,364 @@
+/* request.c - a request from its first line to its last byte.
+ *
+ * The library calls three times and more: with the first line (request_begin), with the headers, with each piece of the
+ * body, and at the end (request_go_on), then says that it is over (request_end). Whatever can be refused is refused at the
+ * headers, before a body is read; the verb runs when the body is whole.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "api/table/value.h"
+#include "berth/log.h"
+
+#include "room.h"
+
+static void op_done(struct op *op, int result);
+
+static void request_free(struct request *request)
+{
+    if (request->api)
+        list_remove(&request->node);
+    if (request->params)
+        record_wipe(request->verb->params, request->params);
+    free(request->params);
+    if (request->row)
+        explicit_bzero(request->row, sizeof(*request->row));
+    free(request->row);
+    berth_wipe_free(request->body, request->body_size);
+    if (request->scratch && request->scratch_free)
+        request->scratch_free(request->scratch);
+    free(request->scratch);
+    answer_wipe(&request->answer);
+    free(request->target);
+    explicit_bzero(request, sizeof(*request));
+    free(request);
+}
+
+void *request_begin(void *context, const char *target, struct MHD_Connection *connection)
+{
+    struct api *api = (struct api *)context;
+    struct request *request = berth_new(struct request);
+
+    request->api = api;
+    request->connection = connection;
+    request->origin = (struct origin *)MHD_get_connection_info(
+                          connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+                          ->socket_context;
+    request->origin->receiving_ms = api->loop->timers.mono_ms;
+    request->began_ms = api->loop->timers.mono_ms;
+    request->target = berth_new(struct target);
+    op_init(&request->op, &api->loop->timers, op_done);
+    list_append(&api->requests, &request->node);
+    if (target_parse(target, request->target, &request->refused) < 0)
+        request->target->segments = 0;
+    return request;
+}
+
+/* ---- what the headers allow ---- */
+
+static bool method_of(const char *method, enum verb_method *ret, bool *ret_head)
+{
+    *ret_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+    if (*ret_head)
+        method = MHD_HTTP_METHOD_GET;
+    for (int i = 0; verb_method_names[i]; i++) {
+        if (strcmp(method, verb_method_names[i]) == 0) {
+            *ret = (enum verb_method)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int route(struct request *request, const char *method, struct berth_error *reterr)
+{
+    enum verb_method which = GET;
+    bool known = method_of(method, &which, &request->head);
+
+    request->verb = verb_route(which, request->target->segment, request->target->segments,
+                               request->brace, &request->answer.allowed);
+    if (!request->answer.allowed)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such address");
+    if (!known)
+        request->verb = NULL;
+    if (!request->verb)
+        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "this address does not take %.16s", method);
+    return 0;
+}
+
+static const char *header(const struct request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+/* Only JSON comes in, and not much of it. Length and coding were made consistent by the library. */
+static int check_body(const struct request *request, struct berth_error *reterr)
+{
+    const char *length = header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *type = header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    bool has_body =
+        (length && strcmp(length, "0") != 0) || header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    uint64_t size = 0;
+
+    if (length && (!value_is_number(length, &size) || size > BODY_MAX))
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "a body may have %d bytes", BODY_MAX);
+    if (!has_body)
+        return 0;
+    if (request->verb->method == GET || request->verb->method == DELETE)
+        return berth_fail(reterr, BERTH_E_INVALID, "%s takes no body",
+                          verb_method_names[request->verb->method]);
+    if (!type || strncasecmp(type, "application/json", 16) != 0 ||
+        (type[16] != '\0' && type[16] != ';' && type[16] != ' '))
+        return berth_fail(reterr, BERTH_E_INVALID, "a body must be application/json");
+    return 0;
+}
+
+/* If-Match is the version as GET gave it, `"3"`; Idempotency-Key makes repeating a change harmless. */
+static int read_headers(struct request *request, struct berth_error *reterr)
+{
+    const char *match = header(request, MHD_HTTP_HEADER_IF_MATCH);
+    const char *key = header(request, "Idempotency-Key");
+    const char *dry = target_value(request->target, "dry_run");
+    char version[24] = "";
+    uint64_t number = 0;
+
+    if (match) {
+        if (sscanf(match, "\"%20[0-9]\"", version) != 1 || !value_is_number(version, &number))
+            return berth_fail(reterr, BERTH_E_INVALID, "If-Match must be a version, such as \"3\"");
+        request->if_version = (int64_t)number;
+    }
+    if (key) {
+        size_t length = strlen(key);
+
+        if (length == 0 || length >= sizeof(request->caller.actor.request_id))
+            return berth_fail(reterr, BERTH_E_INVALID, "Idempotency-Key has 1 to 63 characters");
+        for (size_t i = 0; i < length; i++)
+            if (key[i] < 0x21 || key[i] > 0x7e)
+                return berth_fail(reterr, BERTH_E_INVALID, "Idempotency-Key is printable ASCII");
+        memcpy(request->caller.actor.request_id, key, length + 1);
+    }
+    if (dry && strcmp(dry, "0") != 0) {
+        if (!(request->verb->flags & VERB_DRY))
+            return berth_fail(reterr, BERTH_E_INVALID, "'%s' has no dry run", request->verb->words);
+        request->dry_run = true;
+    }
+    return 0;
+}
+
+static bool is_open_while_stopping(const struct request *request)
+{
+    return request->verb->id == VERB_healthz || request->verb->id == VERB_readyz ||
+           request->verb->id == VERB_metrics;
+}
+
+static int admit(struct request *request, const char *method, struct berth_error *reterr)
+{
+    int r = request->refused.code;
+
+    if (r < 0) {
+        *reterr = request->refused;
+        return r;
+    }
+    r = route(request, method, reterr);
+    if (r == 0 && request->api->stopping && !is_open_while_stopping(request))
+        r = berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
+    if (r == 0)
+        r = read_headers(request, reterr);
+    if (r == 0)
+        r = caller_identify(request, reterr);
+    if (r == 0)
+        r = caller_may(request, reterr);
+    if (r == 0)
+        r = check_body(request, reterr);
+    return r;
+}
+
+/* ---- running the verb ---- */
+
+static verb_fn *const specials[VERB_SPECIALS] = {
+/* clang-format off */
+#define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) [VERB_##symbol] = do_##symbol,
+#define VERB_END(symbol)
+#define NEED(verb, kind, member, arg, see, unit, sentence)
+#define FIELD NEED
+#include "api/verbs.def"
+#undef VERB
+#undef VERB_END
+#undef NEED
+#undef FIELD
+    /* clang-format on */
+};
+
+static void fail(struct request *request, const struct berth_error *error)
+{
+    const struct berth_error_row *row = berth_error_row(error->code);
+
+    log_event(EV_API_REFUSED, "verb", request->verb ? request->verb->symbol : "", "who",
+              request->caller.actor.name, "from",
+              request->origin && !request->origin->local ? request->origin->address : "socket",
+              "error", row->symbol, "reason", berth_error_text(error));
+    answer_failure(request, error);
+}
+
+static void run(struct request *request)
+{
+    struct berth_error error = { 0 };
+    int r;
+
+    request->whole = true;
+    r = input_read(request, &error);
+    if (r == 0)
+        r = request->verb->plain ? plain_run(request, &error)
+                                 : specials[request->verb->id](request, &error);
+    request->entity = NULL; /* a pointer into the core does not outlive this call */
+    if (r < 0)
+        fail(request, &error);
+}
+
+int request_wait(struct request *request, int begun, verb_fn *then, struct berth_error *reterr)
+{
+    if (begun < 0) {
+        *reterr = request->op.error;
+        if (reterr->code == 0)
+            reterr->code = begun;
+        return begun;
+    }
+    request->then = then;
+    return REQUEST_WAITS;
+}
+
+static void wake(struct request *request)
+{
+    if (!request->suspended)
+        return;
+    request->suspended = false;
+    MHD_resume_connection(request->connection);
+    door_kick(request->api);
+}
+
+static void op_done(struct op *op, int result)
+{
+    struct request *request = container_of(op, struct request, op);
+    struct berth_error error = { 0 };
+    int r = result;
+
+    if (!request->connection) { /* whoever asked has gone; what was decided stands */
+        request_free(request);
+        return;
+    }
+    if (r < 0) {
+        error = op->error;
+        error.code = r;
+    } else {
+        r = request->then(request, &error);
+    }
+    if (r == REQUEST_WAITS)
+        return;
+    if (r < 0)
+        fail(request, &error);
+    wake(request);
+}
+
+void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch))
+{
+    request->scratch = berth_alloc(size);
+    request->scratch_free = wipe;
+    return request->scratch;
+}
+
+/* ---- the library's calls ---- */
+
+static enum MHD_Result take_body(struct request *request, const char *upload, size_t *upload_size)
+{
+    size_t size = request->body_size + *upload_size;
+
+    if (size > BODY_MAX)
+        return MHD_NO; /* a chunked body that grew too large: there is no polite way to stop it */
+    request->body = (char *)berth_realloc(request->body, size);
+    memcpy(request->body + request->body_size, upload, *upload_size);
+    request->body_size = size;
+    *upload_size = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result finish(struct request *request)
+{
+    if (request->answer.status)
+        return answer_queue(request);
+    MHD_suspend_connection(request->connection);
+    request->suspended = true;
+    return MHD_YES;
+}
+
+/* The headers are there. What is refused now is answered without reading a body, and the connection closes. */
+static enum MHD_Result headers_came(struct request *request, const char *method)
+{
+    struct berth_error error = { 0 };
+
+    request->api->asked++;
+    if (admit(request, method, &error) == 0)
+        return MHD_YES;
+    fail(request, &error);
+    return answer_queue(request);
+}
+
+enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_size, void **slot)
+{
+    struct request *request = (struct request *)*slot;
+
+    (void)context;
+    (void)connection;
+    (void)url;
+    if (!request->caller.see) {
+        request->caller.see = SEE_MASK_ALL; /* until we know better; also marks that the headers were seen */
+        if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
+            return MHD_NO;
+        return headers_came(request, method);
+    }
+    if (*upload_size)
+        return take_body(request, upload, upload_size);
+    request->origin->receiving_ms = 0;
+    if (!request->whole)
+        run(request);
+    return finish(request);
+}
+
+void request_end(void *context, struct MHD_Connection *connection, void **slot,
+                 enum MHD_RequestTerminationCode code)
+{
+    struct request *request = (struct request *)*slot;
+
+    (void)context;
+    (void)connection;
+    (void)code;
+    if (!request)
+        return;
+    *slot = NULL;
+    request->connection = NULL;
+    if (request->origin)
+        request->origin->receiving_ms = 0;
+    request->origin = NULL;
+    if (request->answer.stream)
+        events_leave(berth_take(request->answer.stream));
+    if (request->op.in_flight && request->op.cancel)
+        op_cancel(&request->op);
+    if (!request->op.in_flight)
+        request_free(request);
+}
+
+void request_drop_all(struct api *api)
+{
+    list_each(&api->requests, node) {
+        struct request *request = list_entry(node, struct request, node);
+
+        if (request->suspended)
+            MHD_resume_connection(request->connection);
+        request->suspended = false;
+        request->api = NULL;
+        list_remove(&request->node);
+    }
+}

@@ -1,0 +1,262 @@
+/* room.h - what the files of the people's door share: the door, a connection, a request, who asks.
+ *
+ * Room api; for its own files only. A request lives from its first line to its last byte; while a verb waits for an
+ * operation its connection is suspended. A request whose connection is gone lives on until its operation has completed,
+ * for a durable write cannot be called off.
+ */
+#ifndef BERTH_API_ROOM_H
+#define BERTH_API_ROOM_H
+
+#include <microhttpd.h>
+#include <sys/types.h>
+
+#include "api/api.h"
+#include "api/table/verb.h"
+#include "api/target.h"
+#include "berth/json.h"
+#include "flow/admin.h"
+
+#define BODY_MAX 65536      /* of a request: the largest entity has some 4 KiB */
+#define BODY_DEPTH 8        /* nesting of JSON */
+#define RECEIVE_MS 30000    /* a request must be whole by then, however steadily it drips */
+#define IDLE_S 30           /* of a connection between requests */
+#define REQUEST_MEMORY 32768 /* for headers and buffers of one connection */
+#define PER_ADDRESS 32      /* connections from one address through TLS */
+#define STREAMS_MAX 64      /* followers of events */
+
+/* Who asks. `see`: which fields are shown. */
+struct caller {
+    struct admin_actor actor;
+    const char *way;   /* "socket", "password", "token"; NULL: nobody has shown anything */
+    uint64_t admin_id; /* 0: by the socket alone */
+    unsigned see;
+};
+
+/* One connection. */
+struct origin {
+    struct list node; /* of api.origins */
+    int descriptor;   /* the library's; ours to shut down, never to close */
+    bool local;       /* through the Unix socket: uid and member are the kernel's word */
+    bool member;      /* root, ourselves, or of the group */
+    uid_t uid;
+    char address[64];      /* of somebody who came through TLS */
+    int64_t receiving_ms;  /* a request has begun and is not whole yet, since then; 0: no */
+};
+
+struct request;
+
+/* The body of a verb. Returns 0 when it has answered, REQUEST_WAITS through request_wait, or fails. */
+typedef int verb_fn(struct request *request, struct berth_error *reterr);
+enum { REQUEST_WAITS = 1 };
+
+struct answer {
+    unsigned status; /* 0: none yet */
+    char *text;
+    size_t size;
+    const char *type;
+    char etag[32];
+    char location[96];
+    unsigned allowed;       /* methods, when this one is not */
+    struct stream *stream; /* server-sent events instead of a text */
+};
+
+struct request {
+    struct list node; /* of api.requests */
+    struct api *api;
+    struct MHD_Connection *connection; /* NULL once it is gone */
+    struct origin *origin;
+    int64_t began_ms;
+    bool head;       /* HEAD is GET without a body */
+    bool suspended;
+    bool whole;      /* body received, verb begun */
+    struct berth_error refused; /* found wrong before the body came */
+    struct target *target;
+    const struct verb *verb;
+    const char *brace[VERB_BRACES];
+    struct caller caller;
+    bool dry_run;
+    int64_t if_version; /* If-Match; 0: whatever it is */
+    char *body;
+    size_t body_size;
+
+    void *params;       /* of a special verb: its struct verb_<symbol> */
+    union row *row;     /* of a plain add or set */
+    struct entity *entity; /* of a plain show, set or delete; valid inside the first call only */
+    uint64_t id;        /* found or made */
+
+    struct op op;
+    verb_fn *then; /* runs when op has completed well */
+    void *scratch; /* of the verb; freed with the request after scratch_free */
+    void (*scratch_free)(void *scratch);
+    struct answer answer;
+};
+
+struct api {
+    struct berth_loop *loop;
+    struct rooms *rooms;
+    struct MHD_Daemon *daemon;
+    uv_poll_t ready;    /* the library's epoll descriptor */
+    uv_poll_t listener; /* ours */
+    int listen_descriptor;
+    int handles; /* not closed yet */
+    char *socket;
+    char *group, *authority, *host;
+    int link_port, join_port;
+    int64_t sign_in_ms;
+    size_t connections_max;
+    size_t (*figures)(void *context, struct api_figure *out, size_t max);
+    json_t *(*options)(void *context);
+    void *context;
+
+    struct berth_timer again;  /* when the library wants to be run without readiness */
+    struct berth_timer sweep;  /* slow senders, heartbeats */
+    struct berth_soon kick;    /* something was resumed */
+    struct origin *arriving;   /* being added at this moment */
+    bool stopping;
+
+    struct list origins;
+    struct list requests;
+    struct list streams;
+    size_t streams_count;
+    struct list sign_ins;
+    size_t sign_ins_count;
+    struct notice_listener ear;
+    char *openapi; /* made once */
+
+    struct tail *tail; /* reads the feed for all who follow live */
+    int64_t tail_rev;  /* told to all who follow live, so far */
+    int beats;
+
+    uint64_t asked, refused, failed, dropped_slow, events_sent;
+    uint64_t answered[6]; /* by the hundreds of the status */
+};
+
+/* ---- door.c ---- */
+
+/* Let the library run at the end of this turn: after every resume. */
+void door_kick(struct api *api);
+
+/* ---- request.c: the library's callbacks ---- */
+
+void *request_begin(void *api, const char *target, struct MHD_Connection *connection);
+enum MHD_Result request_go_on(void *api, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_size, void **request);
+void request_end(void *api, struct MHD_Connection *connection, void **request,
+                 enum MHD_RequestTerminationCode code);
+
+/* In a verb: `return request_wait(request, x_begin(..., &request->op), then, reterr);`. */
+int request_wait(struct request *request, int begun, verb_fn *then, struct berth_error *reterr);
+
+/* Zeroed memory that goes with the request; `wipe` runs before it is freed, NULL: none. */
+void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch));
+
+/* At the end of the door: every suspended connection is resumed, as the library demands. */
+void request_drop_all(struct api *api);
+
+/* ---- answer.c ---- */
+
+/* All answers set request->answer; the text is sent when the verb returns. `json` is stolen. */
+void answer_json(struct request *request, unsigned status, json_t *json);
+void answer_text(struct request *request, unsigned status, const char *type, char *text);
+/* A view as the caller may see it; answer_once shows secrets too: to the one who asked for them. */
+void answer_view(struct request *request, const struct record *record, const void *view);
+void answer_once(struct request *request, unsigned status, const struct record *record,
+                 const void *view);
+void answer_told(struct request *request, const char *format, ...) berth_printf(2, 3);
+/* A page of a list that is no entity's; `items` is stolen. next: where the next page begins, 0: there is none. */
+void answer_items(struct request *request, json_t *items, int64_t next);
+/* The row of an entity with its version as ETag. Errors: NOT_FOUND (deleted meanwhile). */
+int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
+               struct berth_error *reterr) berth_must_check;
+void answer_failure(struct request *request, const struct berth_error *error);
+void answer_wipe(struct answer *answer);
+
+/* Hand the answer to the library. */
+enum MHD_Result answer_queue(struct request *request);
+
+/* ---- caller.c ---- */
+
+/* Who is it? Fills request->caller; a token that is shown must be good. */
+int caller_identify(struct request *request, struct berth_error *reterr) berth_must_check;
+
+/* May they? Errors: CREDENTIALS (nobody yet), DENIED (names role and verb). */
+int caller_may(const struct request *request, struct berth_error *reterr) berth_must_check;
+
+/* What a role may see. */
+unsigned caller_see(enum role role);
+
+/* A sign-in for an administrator; *ret_token is the caller's to wipe. Errors: TOO_MANY. */
+int caller_sign_in(struct api *api, uint64_t admin_id, struct secret *ret_token,
+                   struct berth_error *reterr) berth_must_check;
+void caller_sign_out(struct api *api, const char *token);
+void caller_free_all(struct api *api);
+
+/* The token of the header Authorization, or NULL. */
+const char *caller_token(struct request *request);
+
+/* ---- input.c ---- */
+
+/* Parameters from path, query and body into request->params, row and entity. */
+int input_read(struct request *request, struct berth_error *reterr) berth_must_check;
+
+/* The entity that a name or number stands for. Errors: NOT_FOUND. */
+int input_find(struct core *core, enum entity_kind kind, const char *name, struct entity **ret,
+               struct berth_error *reterr) berth_must_check;
+
+/* Names instead of numbers and short names instead of `x_id` inside `input`, made plain. */
+int input_resolve(struct core *core, const struct record *record, json_t *input,
+                  struct berth_error *reterr) berth_must_check;
+
+/* ---- facts.c ---- */
+
+/* Fill the view of live facts of an entity; false when its kind has none. `view` has the size of the record. */
+bool facts_fill(struct core *core, struct entity *entity, void *view);
+
+/* A row with the names of what it refers to and its live facts, as `see` may see it. */
+json_t *facts_row(struct core *core, struct entity *entity, unsigned see);
+
+/* ---- collection.c, change.c: the plain verbs ---- */
+
+int plain_run(struct request *request, struct berth_error *reterr) berth_must_check;
+verb_fn plain_add, plain_set, plain_delete;
+
+/* What deleting would do, or what stands against it, as a plan. */
+void plan_delete(struct request *request, struct entity *entity);
+
+/* Begin and end of a plan, for verbs with a dry run. */
+void plan_say(struct view_plan *plan, const char *format, ...) berth_printf(2, 3);
+void plan_answer(struct request *request, const struct view_plan *plan);
+
+/* ---- the special verbs, by topic ---- */
+/* clang-format off */
+#define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) verb_fn do_##symbol;
+#define VERB_END(symbol)
+#define NEED(verb, kind, member, arg, see, unit, sentence)
+#define FIELD NEED
+#include "api/verbs.def"
+#undef VERB
+#undef VERB_END
+#undef NEED
+#undef FIELD
+/* clang-format on */
+
+/* ---- events.c ---- */
+
+void events_start(struct api *api);
+void events_stop(struct api *api);
+
+/* Every sweep; every third one sends a comment down every stream, so that a lost client is noticed. */
+void events_beat(struct api *api);
+
+/* The library's response for a stream. */
+struct MHD_Response *events_response(struct stream *stream);
+/* The request of a stream is over. */
+void events_leave(struct stream *stream);
+
+/* ---- metrics.c, openapi.c: texts to free ---- */
+
+char *metrics_text(struct api *api);
+char *openapi_text(void);
+
+#endif
