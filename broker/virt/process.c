@@ -113,8 +113,6 @@ static int open_socket(struct berth_loop *loop, struct process *process, int *re
     process->socket.data = process;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return berth_fail(reterr, BERTH_E_IO, "no socket pair: %s", strerror(errno));
-    (void)uv_pipe_init(&loop->uv, &process->socket, 0);
-    process->socket.data = process;
     r = uv_pipe_open(&process->socket, pair[0]);
     if (r < 0) {
         (void)close(pair[0]);

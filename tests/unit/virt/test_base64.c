@@ -1,12 +1,16 @@
 /* test_base64.c - RFC 4648's own examples, and what is not base64. */
-#include "test.h"
 #include "virt/berth-virt/base64.h"
+
+#include "test.h"
 
 TEST(base64, examples_of_the_rfc)
 {
-    static const char *const pairs[][2] = { { "", "" },          { "Zg==", "f" },
-                                            { "Zm8=", "fo" },    { "Zm9v", "foo" },
-                                            { "Zm9vYg==", "foob" }, { "Zm9vYmE=", "fooba" },
+    static const char *const pairs[][2] = { { "", "" },
+                                            { "Zg==", "f" },
+                                            { "Zm8=", "fo" },
+                                            { "Zm9v", "foo" },
+                                            { "Zm9vYg==", "foob" },
+                                            { "Zm9vYmE=", "fooba" },
                                             { "Zm9vYmFy", "foobar" } };
 
     for (size_t i = 0; i < BERTH_COUNT(pairs); i++) {
@@ -19,7 +23,8 @@ TEST(base64, examples_of_the_rfc)
 
 TEST(base64, other_texts_are_refused)
 {
-    static const char *const wrong[] = { "Z", "Zg=", "Zg", "Z===", "====", "Zg==Zg==", "Zm9\n", "Zm9-" };
+    static const char *const wrong[] = { "Z",    "Zg=",      "Zg",    "Z===",
+                                         "====", "Zg==Zg==", "Zm9\n", "Zm9-" };
     unsigned char out[16];
 
     for (size_t i = 0; i < BERTH_COUNT(wrong); i++)

@@ -1,10 +1,12 @@
-/* test_domain_xml.c - a template becomes a machine's description, and nothing in it is believed that should not be. */
+/* test_domain_xml.c - a template becomes a machine's description, and nothing in it is believed
+ * that should not be. */
 #include <libxml/xpath.h>
 #include <libxml/xpathInternals.h>
 
-#include "test.h"
 #include "virt/berth-virt/domain_xml.h"
 #include "virt/berth-virt/xml.h"
+
+#include "test.h"
 
 static const char template[] =
     "<domain type='kvm' id='4' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
@@ -238,7 +240,8 @@ TEST(domain_xml, nothing_can_be_smuggled_in_by_a_value)
 TEST(domain_xml, entities_and_document_types_are_refused)
 {
     static const char *const hostile[] = {
-        "<!DOCTYPE domain [<!ENTITY f SYSTEM 'file:///etc/passwd'>]><domain><name>&f;</name></domain>",
+        "<!DOCTYPE domain [<!ENTITY f SYSTEM "
+        "'file:///etc/passwd'>]><domain><name>&f;</name></domain>",
         "<!DOCTYPE domain SYSTEM 'http://127.0.0.1:1/x.dtd'><domain/>",
         "<!DOCTYPE domain [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;'>]>"
         "<domain><name>&b;</name></domain>",
@@ -270,8 +273,7 @@ TEST(domain_xml, bad_templates_are_refused_with_the_line)
     EXPECT_SAYS(error.text, "<domain>");
     EXPECT_ERR(domain_xml_make("", 0, &args, &xml, &error), BERTH_E_INVALID);
     memset(huge, ' ', XML_TEMPLATE_MAX + 1);
-    EXPECT_ERR(domain_xml_make(huge, XML_TEMPLATE_MAX + 1, &args, &xml, &error),
-               BERTH_E_TOO_LARGE);
+    EXPECT_ERR(domain_xml_make(huge, XML_TEMPLATE_MAX + 1, &args, &xml, &error), BERTH_E_TOO_LARGE);
     free(huge);
     EXPECT(xml == NULL);
 }

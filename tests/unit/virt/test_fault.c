@@ -2,9 +2,10 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
-#include "test.h"
 #include "virt/berth-virt/events.h"
 #include "virt/berth-virt/fault.h"
+
+#include "test.h"
 
 TEST(fault, a_system_error_is_a_lost_connection_only_in_the_transport)
 {

@@ -1,0 +1,419 @@
+/* test_machine.c - the calls themselves, on libvirt's test driver inside this process. */
+#include <libvirt/libvirt.h>
+#include <unistd.h>
+
+#include "berth/frame.h"
+#include "berth/json.h"
+
+#include "virt/berth-virt/errand.h"
+#include "virt/berth-virt/fault.h"
+#include "virt/berth-virt/out.h"
+
+#include "test.h"
+
+#define UUID "01234567-89ab-4def-8123-456789abcdef"
+
+static const char template[] =
+    "<domain type='test' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+    "<name>x</name><memory unit='MiB'>64</memory><os><type>hvm</type></os><devices>"
+    "<disk type='file' device='disk'><source file='/x'/><target dev='vda'/></disk>"
+    "<interface type='network'><source network='default'/></interface></devices>"
+    "<qemu:commandline><qemu:arg value='user,id=n0'/></qemu:commandline></domain>";
+
+/* A driver of our own: a network in 127.16/16, so that the addresses it invents are real ones of
+ * this machine. */
+static const char node[] =
+    "<node><network><name>default</name><bridge name='virbr9'/>"
+    "<ip address='127.16.0.1' netmask='255.255.0.0'><dhcp>"
+    "<range start='127.16.0.2' end='127.16.255.254'/></dhcp></ip></network>"
+    "<pool type='dir'><name>berth</name><target><path>/berth</path></target></pool></node>";
+
+struct world {
+    char folder[32], template[64], uri[64];
+    virConnectPtr connection;
+    int reader, writer; /* what goes out to berthd */
+    struct out *out;
+    struct berth_error error; /* of the last call */
+    struct virt_result result;
+};
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+
+    EXPECT(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static struct world *world_new(void)
+{
+    struct world *world = berth_new(struct world);
+    char path[64];
+    int pair[2];
+
+    (void)snprintf(world->folder, sizeof(world->folder), "/tmp/berth-test-XXXXXX");
+    EXPECT(mkdtemp(world->folder));
+    (void)snprintf(world->template, sizeof(world->template), "%s/template.xml", world->folder);
+    write_file(world->template, template);
+    (void)snprintf(path, sizeof(path), "%s/node.xml", world->folder);
+    write_file(path, node);
+    (void)snprintf(world->uri, sizeof(world->uri), "test://%s", path);
+    fault_setup();
+    world->connection = virConnectOpen(world->uri);
+    EXPECT(world->connection);
+    EXPECT(pipe(pair) == 0);
+    world->reader = pair[0];
+    world->writer = pair[1];
+    world->out = out_new(world->writer);
+    return world;
+}
+
+static void world_free(struct world *world)
+{
+    char path[64];
+
+    EXPECT_INT(virConnectClose(world->connection), 0); /* nothing holds a reference any more */
+    out_free(world->out);
+    (void)close(world->reader);
+    (void)close(world->writer);
+    (void)unlink(world->template);
+    (void)snprintf(path, sizeof(path), "%s/node.xml", world->folder);
+    (void)unlink(path);
+    EXPECT_OK(rmdir(world->folder));
+    free(world);
+}
+
+static struct virt_args args_of(const struct world *world)
+{
+    struct virt_args args = { .uuid = UUID,
+                              .name = "ward-3-7",
+                              .desktop_id = 7,
+                              .pool = "ward-3",
+                              .storage = "berth",
+                              .volume = "berth-7.qcow2",
+                              .image = "/berth/golden.qcow2",
+                              .forward_port = 40007 };
+
+    (void)snprintf(args.template, sizeof(args.template), "%s", world->template);
+    return args;
+}
+
+static int run(struct world *world, enum virt_call call, const struct virt_args *args)
+{
+    struct errand *errand = berth_new(struct errand);
+    int r;
+
+    errand->call = call;
+    errand->args = *args;
+    errand->connection = world->connection;
+    errand->out = world->out;
+    r = errand_function(call)(errand);
+    world->result = errand->result;
+    world->error = errand->error;
+    errand_free(errand);
+    return r;
+}
+
+/* Is there such a disk? */
+static bool disk_exists(const struct world *world, const char *name)
+{
+    virStoragePoolPtr pool = virStoragePoolLookupByName(world->connection, "berth");
+    virStorageVolPtr volume = virStorageVolLookupByName(pool, name);
+    bool exists = volume;
+
+    if (volume)
+        (void)virStorageVolFree(volume);
+    (void)virStoragePoolFree(pool);
+    return exists;
+}
+
+static void inspect(struct world *world, bool known, bool running)
+{
+    struct virt_args args = { .uuid = UUID };
+
+    EXPECT_OK(run(world, VIRT_inspect, &args));
+    EXPECT_INT(world->result.known, known);
+    EXPECT_INT(world->result.running, running);
+}
+
+TEST(machine, a_whole_life_and_each_step_twice)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    inspect(world, false, false);
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT(disk_exists(world, "berth-7.qcow2"));
+    inspect(world, true, false);
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    inspect(world, true, true);
+    EXPECT_OK(run(world, VIRT_refresh, &args));
+    EXPECT_OK(run(world, VIRT_refresh, &args));
+    inspect(world, true, false);
+    EXPECT(disk_exists(world, "berth-7.qcow2"));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_OK(run(world, VIRT_stop, &args));
+    EXPECT_OK(run(world, VIRT_stop, &args));
+    inspect(world, true, false);
+    EXPECT_OK(run(world, VIRT_start, &args));
+    args.force = true;
+    EXPECT_OK(run(world, VIRT_stop, &args));
+    inspect(world, true, false);
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_OK(run(world, VIRT_delete, &args));
+    EXPECT_OK(run(world, VIRT_delete, &args));
+    inspect(world, false, false);
+    EXPECT(!disk_exists(world, "berth-7.qcow2"));
+    world_free(world);
+}
+
+TEST(machine, delete_and_refresh_know_the_disk_from_the_metadata)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    struct virt_args bare = { .uuid = UUID };
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_ERR(run(world, VIRT_refresh, &bare), BERTH_E_INVALID);
+    (void)snprintf(bare.image, sizeof(bare.image), "/berth/golden-2.qcow2");
+    EXPECT_OK(run(world, VIRT_refresh, &bare));
+    EXPECT_OK(run(world, VIRT_delete, &bare));
+    EXPECT(!disk_exists(world, "berth-7.qcow2"));
+    world_free(world);
+}
+
+TEST(machine, a_disk_that_is_not_ours_is_never_touched)
+{
+    static const char golden[] = "<volume><name>golden.qcow2</name><capacity>1</capacity></volume>";
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virStoragePoolPtr pool = virStoragePoolLookupByName(world->connection, "berth");
+    virStorageVolPtr volume = virStorageVolCreateXML(pool, golden, 0);
+
+    EXPECT(volume);
+    (void)virStorageVolFree(volume);
+    (void)virStoragePoolFree(pool);
+    (void)snprintf(args.volume, sizeof(args.volume), "golden.qcow2");
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_DENIED);
+    EXPECT_ERR(run(world, VIRT_delete, &args), BERTH_E_DENIED);
+    EXPECT_SAYS(world->error.text, "golden.qcow2");
+    EXPECT(disk_exists(world, "golden.qcow2"));
+    world_free(world);
+}
+
+TEST(machine, a_half_made_disk_is_made_anew_and_a_whole_one_is_kept)
+{
+    static const char half[] = "<volume><name>berth-7.qcow2</name><capacity>1</capacity></volume>";
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virStoragePoolPtr pool = virStoragePoolLookupByName(world->connection, "berth");
+    virStorageVolPtr volume = virStorageVolCreateXML(pool, half, 0);
+    virStorageVolInfo info;
+
+    EXPECT(volume);
+    (void)virStorageVolFree(volume);
+    EXPECT_OK(run(world, VIRT_create, &args));
+    volume = virStorageVolLookupByName(pool, "berth-7.qcow2");
+    EXPECT_OK(virStorageVolGetInfo(volume, &info));
+    EXPECT(info.capacity > 1);
+    (void)virStorageVolFree(volume);
+    (void)virStoragePoolFree(pool);
+
+    /* Its user's work is in it: another image is no reason to make it anew. */
+    (void)snprintf(args.image, sizeof(args.image), "/berth/another.qcow2");
+    EXPECT_OK(run(world, VIRT_create, &args));
+    world_free(world);
+}
+
+TEST(machine, a_bad_template_leaves_nothing_behind)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    write_file(world->template, "<!DOCTYPE domain SYSTEM 'x'><domain/>");
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_INVALID);
+    EXPECT_SAYS(world->error.text, world->template);
+    EXPECT(!disk_exists(world, "berth-7.qcow2"));
+    (void)snprintf(args.template, sizeof(args.template), "/nonexistent/t.xml");
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_INVALID);
+    EXPECT_SAYS(world->error.text, "No such file");
+    inspect(world, false, false);
+    world_free(world);
+}
+
+TEST(machine, what_is_missing_is_named)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    EXPECT_ERR(run(world, VIRT_start, &args), BERTH_E_NOT_FOUND);
+    EXPECT_SAYS(world->error.text, UUID);
+    EXPECT_OK(run(world, VIRT_stop, &args)); /* what does not exist does not run */
+    (void)snprintf(args.storage, sizeof(args.storage), "attic");
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_NOT_FOUND);
+    EXPECT_SAYS(world->error.text, "attic");
+    world_free(world);
+}
+
+TEST(survey, addresses_by_metadata_and_by_lease)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    args.address = pool_address_FORWARDED;
+    EXPECT_ERR(run(world, VIRT_address, &args), BERTH_E_STATE); /* off */
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_OK(run(world, VIRT_address, &args));
+    EXPECT_STR(world->result.address, "127.0.0.1");
+    EXPECT_INT(world->result.port, 40007);
+    args.address = pool_address_LEASE;
+    EXPECT_OK(run(world, VIRT_address, &args));
+    EXPECT_STR(world->result.address, "127.16.0.3");
+    EXPECT_INT(world->result.port, 0);
+    args.address = pool_address_FIXED;
+    EXPECT_ERR(run(world, VIRT_address, &args), BERTH_E_INVALID);
+    world_free(world);
+}
+
+TEST(survey, a_host_tells_what_it_can_do)
+{
+    struct world *world = world_new();
+    struct virt_args args = { 0 };
+
+    EXPECT_OK(run(world, VIRT_open, &args));
+    EXPECT_SAYS(world->result.text, "TEST");
+    EXPECT(world->result.memory_mib > 0);
+    EXPECT_INT(world->result.capabilities & VIRT_CAN_AGENT, 0);
+    EXPECT(world->result.capabilities & VIRT_CAN_PASSWORD);
+    EXPECT(world->result.capabilities & VIRT_CAN_STORAGE);
+    EXPECT_INT(world->result.capabilities & VIRT_CAN_EVENTS, 0); /* nobody registered any here */
+    world_free(world);
+}
+
+TEST(guest, a_missing_capability_is_a_fact)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    (void)snprintf(args.account, sizeof(args.account), "desk");
+    EXPECT(secret_set(&args.secret, "correct horse", 13));
+    EXPECT_OK(run(world, VIRT_password, &args));
+    EXPECT_ERR(run(world, VIRT_agent_ping, &args), BERTH_E_UNSUPPORTED);
+    EXPECT_ERR(run(world, VIRT_fingerprint, &args), BERTH_E_UNSUPPORTED);
+    EXPECT_ERR(run(world, VIRT_guest_state, &args), BERTH_E_UNSUPPORTED);
+    EXPECT_ERR(run(world, VIRT_sign_off, &args), BERTH_E_UNSUPPORTED);
+    world_free(world);
+}
+
+/* ---- calls that answer with several frames ---- */
+
+struct heard {
+    size_t count;
+    struct virt_event events[8];
+};
+
+static int hear(void *context, const char *frame, size_t size)
+{
+    struct heard *heard = context;
+    struct berth_error error = { 0 };
+    json_t *json = json_parse(frame, size, 4, &error);
+
+    EXPECT(json && heard->count < BERTH_COUNT(heard->events));
+    EXPECT_OK(record_decode(&virt_event_record, json_object_get(json, "event"),
+                            &heard->events[heard->count++], &error));
+    json_decref(json);
+    return 0;
+}
+
+/* Everything that went out so far. */
+static struct heard listen_out(const struct world *world)
+{
+    static char bytes[65536];
+    struct frame_reader reader;
+    struct heard heard = { 0 };
+    ssize_t size;
+
+    frame_reader_init(&reader, FRAME_MAX);
+    size = read(world->reader, bytes, sizeof(bytes));
+    EXPECT(size > 0);
+    EXPECT_OK(frame_feed(&reader, bytes, (size_t)size, hear, &heard, NULL));
+    frame_reader_free(&reader);
+    return heard;
+}
+
+TEST(survey, only_machines_of_ours_are_listed)
+{
+    static const char stranger[] = "<domain type='test'><name>stranger</name><memory>1</memory>"
+                                   "<os><type>hvm</type></os></domain>";
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virDomainPtr domain = virDomainDefineXML(world->connection, stranger);
+    struct heard heard;
+
+    EXPECT(domain);
+    (void)virDomainFree(domain);
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_OK(run(world, VIRT_list, &args));
+    EXPECT_INT(world->result.count, 1);
+    heard = listen_out(world);
+    EXPECT_INT(heard.count, 1);
+    EXPECT_STR(heard.events[0].what, "listed");
+    EXPECT_STR(heard.events[0].uuid, UUID);
+    EXPECT_STR(heard.events[0].name, "ward-3-7");
+    EXPECT(heard.events[0].running);
+    EXPECT_INT(heard.events[0].desktop_id, 7);
+    EXPECT_INT(heard.events[0].forward_port, 40007);
+    world_free(world);
+}
+
+TEST(survey, a_disk_without_a_machine_is_an_orphan)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    struct virt_args where = { .storage = "berth" };
+    struct heard heard;
+    virDomainPtr domain;
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_orphans, &where));
+    EXPECT_INT(world->result.count, 0);
+    domain = virDomainLookupByUUIDString(world->connection, UUID);
+    EXPECT_OK(virDomainUndefine(domain));
+    (void)virDomainFree(domain);
+    EXPECT_OK(run(world, VIRT_orphans, &where));
+    EXPECT_INT(world->result.count, 1);
+    heard = listen_out(world);
+    EXPECT_STR(heard.events[0].what, "orphan");
+    EXPECT_STR(heard.events[0].name, "berth-7.qcow2");
+
+    /* Such a disk is deleted by its name alone. */
+    (void)snprintf(where.volume, sizeof(where.volume), "berth-7.qcow2");
+    EXPECT_OK(run(world, VIRT_delete, &where));
+    EXPECT(!disk_exists(world, "berth-7.qcow2"));
+    world_free(world);
+}
+
+TEST(out, events_wait_until_the_list_is_through)
+{
+    struct world *world = world_new();
+    struct virt_event stopped = { .what = "stopped" };
+    struct virt_event listed = { .what = "listed" };
+    struct heard heard;
+
+    out_hold(world->out);
+    out_event(world->out, &stopped);
+    out_listed(world->out, &listed);
+    out_release(world->out);
+    heard = listen_out(world);
+    EXPECT_INT(heard.count, 2);
+    EXPECT_STR(heard.events[0].what, "listed");
+    EXPECT_STR(heard.events[1].what, "stopped");
+    world_free(world);
+}
+
+TEST_MAIN()
