@@ -1,0 +1,142 @@
+/* lines.c - see lines.h. */
+#include "core/lines.h"
+
+#include <string.h>
+
+#include "berth/json.h"
+
+/* clang-format off */
+#define KINDS(name) const char *const name##_names[] = { "",
+#define KIND(name, symbol, text, sentence) text,
+#define KINDS_END(name) NULL };
+#include "core/line_kinds.def"
+#undef KINDS
+#undef KIND
+#undef KINDS_END
+#define KINDS(name) const char *const name##_sentences[] = { "",
+#define KIND(name, symbol, text, sentence) sentence,
+#define KINDS_END(name) NULL };
+#include "core/line_kinds.def"
+#undef KINDS
+#undef KIND
+#undef KINDS_END
+
+#define RECORD(name, sentence) static const struct field name##_fields[] = {
+#define RECORD_END(name) };
+#define FIELD(record_, kind, member, arg, see, unit, sentence) \
+    RECORD_FIELD_ROW(struct record_, kind, member, arg, see, unit, sentence)
+#define LIST(record_, member, sub_, cap, see, sentence) \
+    RECORD_LIST_ROW(struct record_, member, sub_##_record, cap, see, sentence)
+#include "core/lines.def"
+#undef RECORD
+#undef RECORD_END
+#undef FIELD
+#undef LIST
+
+#define RECORD(name_, sentence_) const struct record name_##_record = { .name = #name_, .sentence = (sentence_), \
+    .fields = name_##_fields, .count = BERTH_COUNT(name_##_fields), .size = sizeof(struct name_) };
+#define RECORD_END(name)
+#define FIELD(record_, kind, member, arg, see, unit, sentence)
+#define LIST(record_, member, sub_, cap, see, sentence)
+#include "core/lines.def"
+#undef RECORD
+#undef RECORD_END
+#undef FIELD
+#undef LIST
+/* clang-format on */
+
+/* Nesting of a page: the object, its list of choices, a choice. */
+#define LINE_DEPTH 4
+
+static char *line_of(const struct record *record, const void *row, size_t *ret_size)
+{
+    berth_cleanup(json_unrefp) json_t *json = record_encode(record, row, SEE_MASK_WIRE);
+    char *text = json_text(json);
+    size_t size = strlen(text);
+    char *line = berth_alloc(size + 2);
+
+    memcpy(line, text, size);
+    line[size] = '\n';
+    berth_wipe_free(text, size);
+    *ret_size = size + 1;
+    return line;
+}
+
+char *line_of_page(const struct page *page, size_t *ret_size)
+{
+    return line_of(&page_record, page, ret_size);
+}
+
+char *line_of_event(const struct face_event *event, size_t *ret_size)
+{
+    return line_of(&face_event_record, event, ret_size);
+}
+
+static int line_to(const struct record *record, const char *line, size_t size, void *ret,
+                   struct berth_error *reterr)
+{
+    berth_cleanup(json_unrefp) json_t *json = json_parse(line, size, LINE_DEPTH, reterr);
+
+    if (!json)
+        return BERTH_E_PROTOCOL;
+    return record_decode(record, json, ret, reterr);
+}
+
+int line_to_page(const char *line, size_t size, struct page *ret, struct berth_error *reterr)
+{
+    return line_to(&page_record, line, size, ret, reterr);
+}
+
+int line_to_event(const char *line, size_t size, struct face_event *ret,
+                  struct berth_error *reterr)
+{
+    return line_to(&face_event_record, line, size, ret, reterr);
+}
+
+void face_event_wipe(struct face_event *event)
+{
+    record_wipe(&face_event_record, event);
+}
+
+/* Hand out the lines that are whole, keep the rest at the front. */
+static int hand_out(struct line_reader *reader,
+                    int (*each)(void *context, const char *line, size_t size), void *context)
+{
+    size_t begin = 0;
+    const char *end;
+    int r = 0;
+
+    while (r >= 0 && (end = memchr(reader->data + begin, '\n', reader->have - begin))) {
+        size_t size = (size_t)(end - reader->data) - begin;
+
+        r = each(context, reader->data + begin, size);
+        begin += size + 1;
+    }
+    memmove(reader->data, reader->data + begin, reader->have - begin);
+    reader->have -= begin;
+    explicit_bzero(reader->data + reader->have, begin);
+    return r < 0 ? r : 0;
+}
+
+int line_feed(struct line_reader *reader, const char *bytes, size_t size,
+              int (*each)(void *context, const char *line, size_t size), void *context,
+              struct berth_error *reterr)
+{
+    while (size > 0) {
+        size_t room = sizeof(reader->data) - reader->have;
+        size_t part = size < room ? size : room;
+        int r;
+
+        if (part == 0)
+            return berth_fail(reterr, BERTH_E_TOO_LARGE, "a line is longer than %d bytes",
+                              LINE_MAX_BYTES);
+        memcpy(reader->data + reader->have, bytes, part);
+        reader->have += part;
+        bytes += part;
+        size -= part;
+        r = hand_out(reader, each, context);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

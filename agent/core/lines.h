@@ -1,0 +1,59 @@
+/* lines.h - the lines between agent and face: lines.def as structs, and their JSON form.
+ *
+ * Room core of the agent: pure. Both ends use it. An event may hold a password: wipe it with face_event_wipe.
+ */
+#ifndef BERTH_AGENT_CORE_LINES_H
+#define BERTH_AGENT_CORE_LINES_H
+
+#include "berth/kinds.h"
+#include "berth/record.h"
+
+/* clang-format off */
+#define KINDS(name) enum name { name##_NONE,
+#define KIND(name, symbol, text, sentence) name##_##symbol,
+#define KINDS_END(name) name##_END }; extern const char *const name##_names[]; extern const char *const name##_sentences[];
+#include "core/line_kinds.def"
+#undef KINDS
+#undef KIND
+#undef KINDS_END
+
+#define RECORD(name, sentence) struct name {
+#define RECORD_END(name) }; extern const struct record name##_record;
+#define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
+#define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct sub member[cap];
+#include "core/lines.def"
+#undef RECORD
+#undef RECORD_END
+#undef FIELD
+#undef LIST
+/* clang-format on */
+
+/* Longest line of either kind, the line feed included; a longer one ends the conversation. */
+#define LINE_MAX_BYTES 16384
+
+/* One line with its line feed; to be wiped and freed by berth_wipe_free(line, *ret_size). */
+char *line_of_page(const struct page *page, size_t *ret_size);
+char *line_of_event(const struct face_event *event, size_t *ret_size);
+
+/* Read one line (without line feed). Errors: PROTOCOL, INVALID. */
+int line_to_page(const char *line, size_t size, struct page *ret,
+                 struct berth_error *reterr) berth_must_check;
+int line_to_event(const char *line, size_t size, struct face_event *ret,
+                  struct berth_error *reterr) berth_must_check;
+
+void face_event_wipe(struct face_event *event);
+
+/* Cuts a stream into lines. Passive; wipes what it held, for lines may hold a password. */
+struct line_reader {
+    size_t have;
+    char data[LINE_MAX_BYTES];
+};
+
+/* Feed bytes; `each` gets every whole line without its line feed, valid during the call only. Stops with the first
+ * negative answer. Errors: TOO_LARGE.
+ */
+int line_feed(struct line_reader *reader, const char *bytes, size_t size,
+              int (*each)(void *context, const char *line, size_t size), void *context,
+              struct berth_error *reterr) berth_must_check;
+
+#endif

@@ -1,0 +1,34 @@
+/* reconnect.h - when to try the broker again.
+ *
+ * Room core of the agent: pure. The spread that the broker gave with the last grant is what brings ten thousand terminals
+ * back without one wasted handshake (reliability, reconnect storm); where somebody waits it does not apply.
+ */
+#ifndef BERTH_AGENT_CORE_RECONNECT_H
+#define BERTH_AGENT_CORE_RECONNECT_H
+
+#include "berth/random.h"
+
+/* First try where somebody waits or a desktop is shown. */
+#define RECONNECT_SOON_MS 500
+/* Later failures: full jitter below a ceiling that doubles from the first to the last. */
+#define RECONNECT_FIRST_MS 1000
+#define RECONNECT_LAST_MS 30000
+/* The ceiling's end while a person waits: few terminals, and each second is felt. */
+#define RECONNECT_WAITING_LAST_MS 2000
+
+enum reconnect_urgency {
+    RECONNECT_NOBODY,  /* nobody would notice */
+    RECONNECT_SHOWING, /* a desktop is on the screen */
+    RECONNECT_WAITING, /* a person waits for an answer */
+};
+
+/* Milliseconds to wait before try number `failures` + 1; failures is 0 when the link was lost just now or the terminal
+ * starts. spread_ms: of the last grant, 0 = none.
+ */
+int64_t reconnect_delay_ms(struct berth_random *random, int failures, int64_t spread_ms,
+                           enum reconnect_urgency urgency);
+
+/* `ms` varied uniformly by +-10 %: renewals of many terminals must not fall into step. */
+int64_t reconnect_jitter_ms(struct berth_random *random, int64_t ms);
+
+#endif

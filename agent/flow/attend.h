@@ -1,0 +1,13 @@
+/* attend.h - what people do at the screen.
+ *
+ * Room flow of the agent.
+ */
+#ifndef BERTH_AGENT_FLOW_ATTEND_H
+#define BERTH_AGENT_FLOW_ATTEND_H
+
+#include "core/lines.h"
+
+/* For the screen; owner is struct station. */
+void attend_event(void *owner, const struct face_event *event);
+
+#endif

@@ -1,0 +1,103 @@
+/* profile.c - see profile.h. */
+#include "flow/profile.h"
+
+#include <string.h>
+
+#include "berth/json.h"
+#include "berth/log.h"
+#include "flow/sign_on.h"
+
+#define DOCUMENT "profile"
+#define DOCUMENT_DEPTH 5
+
+/* Settings of a newer broker that we do not know are skipped: old agents meet new brokers. Anything else that is wrong
+ * refuses the whole.
+ */
+static int settings_of(const struct msg_profile *profile, struct settings *ret,
+                       struct berth_error *reterr)
+{
+    settings_default(ret);
+    for (size_t i = 0; i < profile->settings_count; i++) {
+        const struct msg_setting *setting = &profile->settings[i];
+        int r;
+
+        if (!setting_row(setting->key)) {
+            log_event(EV_AGENT_PROFILE, "skipped", setting->key);
+            continue;
+        }
+        r = settings_set(ret, setting->key, setting->value, reterr);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+void profile_recall(struct station *station)
+{
+    char *text = device_recall(station->device, DOCUMENT);
+    berth_cleanup(json_unrefp) json_t *json = NULL;
+    struct msg_profile profile;
+    struct berth_error error = { 0 };
+
+    settings_default(&station->settings);
+    if (!text)
+        return;
+    json = json_parse(text, strlen(text), DOCUMENT_DEPTH, &error);
+    free(text);
+    if (!json || record_decode(msg_row(MSG_profile)->record, json, &profile, &error) < 0 ||
+        settings_of(&profile, &station->settings, &error) < 0) {
+        settings_default(&station->settings);
+        log_failure(EV_AGENT_REFUSED, &error, "the kept profile");
+        return;
+    }
+    station->profile_version = profile.version;
+}
+
+static int keep(struct station *station, const struct msg_profile *profile,
+                struct berth_error *reterr)
+{
+    berth_cleanup(json_unrefp) json_t *json =
+        record_encode(msg_row(MSG_profile)->record, profile, SEE_MASK_ALL);
+    char *text = json_text(json);
+    int r = device_keep(station->device, DOCUMENT, text, reterr);
+
+    free(text);
+    return r;
+}
+
+static int apply(struct station *station, const struct msg_profile *profile,
+                 struct berth_error *reterr)
+{
+    struct settings settings;
+    int r;
+
+    if (profile->version < station->profile_version)
+        return berth_fail(reterr, BERTH_E_OVERTAKEN, "profile version %lld is older than %lld",
+                          (long long)profile->version, (long long)station->profile_version);
+    r = settings_of(profile, &settings, reterr);
+    if (r < 0)
+        return r;
+    r = keep(station, profile, reterr);
+    if (r < 0)
+        return r;
+    station->settings = settings;
+    station->profile_version = profile->version;
+    log_event(EV_AGENT_PROFILE, "version", profile->version, "settings", profile->settings_count);
+    return 0;
+}
+
+void profile_take(struct station *station, const struct msg *msg)
+{
+    struct berth_error error = { 0 };
+    struct msg answer;
+
+    if (apply(station, &msg->profile, &error) < 0) {
+        log_failure(EV_AGENT_REFUSED, &error, "profile");
+        return;
+    }
+    station_paint(station);
+    station_message(station, &answer, MSG_profile_applied);
+    answer.profile_applied.version = msg->profile.version;
+    (void)station_send(station, &answer);
+    sign_on_look(station);
+}

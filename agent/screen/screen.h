@@ -1,0 +1,26 @@
+/* screen.h - what people see of the agent, as a port: pages down, events up.
+ *
+ * Room screen of the agent. The real one keeps a berth-face child alive and speaks lines.def with it; without a display there
+ * is none and pages go nowhere.
+ */
+#ifndef BERTH_AGENT_SCREEN_SCREEN_H
+#define BERTH_AGENT_SCREEN_SCREEN_H
+
+#include "core/lines.h"
+
+struct screen;
+
+/* The event may hold a password; it is wiped after the call. */
+typedef void screen_event_fn(void *owner, const struct face_event *event);
+
+void screen_attend(struct screen *screen, screen_event_fn *event, void *owner);
+
+/* Show this page from now on; written at once. A face that is started anew says `ready` and wants the page again. Returns the
+ * page's serial, which the event `painted` repeats; 0 when there is no face.
+ */
+int64_t screen_show(struct screen *screen, const struct page *page);
+
+/* A face is up and will paint. */
+bool screen_is_there(const struct screen *screen);
+
+#endif

@@ -1,0 +1,145 @@
+/* ward.h - one terminal under virtual time: fakes behind every port of the agent, and words to tell a story with.
+ *
+ * The fakes hold what the ports were told (sent messages, pages, viewer requests) and do what the story says. The object code
+ * of agent/core and agent/flow is the one that berth-agent links.
+ */
+#ifndef BERTH_FAKES_AGENT_WARD_H
+#define BERTH_FAKES_AGENT_WARD_H
+
+#include "flow/station.h"
+
+#define WARD_SENT 512
+#define WARD_PAGES 512
+
+struct uplink {
+    const struct uplink_events *events;
+    void *owner;
+    struct ward *ward;
+    struct op *dialling;
+    struct berth_timer dial_timer;
+    bool open;
+    enum uplink_door door;
+    char host[128];
+    int port;
+    int dials;
+    int64_t dialled_at_ms[64];
+};
+
+struct locator {
+    struct ward *ward;
+    struct broker_addresses answer;
+    int asked;
+    char service[32];
+};
+
+struct agent_identity {
+    struct agent_identity_facts facts;
+    int requests;
+    int keys;      /* made so far */
+    bool pending;  /* a request is unanswered */
+    bool old_key;  /* offers old-key evidence */
+    int refuse;    /* code with which the next accept fails, 0 = none */
+};
+
+struct viewer {
+    const struct viewer_events *events;
+    void *owner;
+    struct ward *ward;
+    bool running;
+    bool told_to_end;
+    bool stubborn; /* does not end when told, until KILL */
+    int starts;
+    int refuse; /* code with which the next start fails */
+    struct viewer_request request;
+    char password[SECRET_MAX];
+    struct berth_timer end_timer;
+};
+
+struct screen {
+    screen_event_fn *event;
+    void *owner;
+    bool there;
+    int64_t serial;
+    struct page page; /* the last one that is not a banner */
+    struct page banner;
+    size_t count;
+    enum page_kind kinds[WARD_PAGES];
+    bool viewer_ran[WARD_PAGES]; /* was the viewer not yet told to end when the page came */
+};
+
+struct device {
+    struct device_facts facts;
+    int64_t slept_ms;
+    char *profile;
+    int refuse_keep;
+    int reboots;
+    int refuse_reboot;
+    size_t logs_size;
+};
+
+struct ward {
+    struct station station;
+    struct berth_timers timers;
+    struct berth_random random;
+    struct uplink uplink;
+    struct locator locator;
+    struct agent_identity identity;
+    struct viewer viewer;
+    struct screen screen;
+    struct device device;
+    struct station_watcher watcher;
+    int news[STATION_ENDED + 1];
+    struct berth_error last_news;
+
+    /* The broker, as far as it answers by itself. */
+    bool broker_up;     /* dials succeed */
+    int dial_fails;     /* code with which dials fail while it is down; IO when 0 */
+    bool grants;        /* announce and renew are granted */
+    int64_t renew_after_ms, expires_in_ms, spread_ms;
+    int64_t incarnation;
+    struct msg sent[WARD_SENT];
+    size_t sent_count;
+};
+
+/* A terminal with an identity, a face and a broker that grants; not started yet. seed: every run is one integer. */
+struct ward *ward_new(uint64_t seed);
+void ward_free(struct ward *ward);
+
+/* Start, and let it get to the sign-on form. */
+void ward_start(struct ward *ward);
+
+/* Let this much virtual time pass. */
+void ward_run(struct ward *ward, int64_t ms);
+
+/* How many messages of a type were sent, and the last one (NULL when none). */
+size_t ward_sent_count(const struct ward *ward, enum msg_type type);
+const struct msg *ward_sent(const struct ward *ward, enum msg_type type);
+
+/* The broker says something; fill the message first with ward_msg. */
+void ward_say(struct ward *ward, struct msg *msg);
+void ward_msg(struct msg *msg, enum msg_type type);
+
+/* The broker says no. */
+void ward_refuse(struct ward *ward, const char *about, const char *code, const char *text);
+
+/* The broker wants this session shown at this epoch, or hidden. */
+void ward_show(struct ward *ward, uint64_t session, int64_t epoch, uint64_t connection);
+void ward_hide(struct ward *ward, uint64_t session, int64_t epoch, const char *reason,
+               const char *text);
+
+/* The connection breaks; broker_up says whether it can be dialled again. */
+void ward_cut(struct ward *ward);
+
+/* People and the face. */
+void ward_submit(struct ward *ward, const char *user, const char *password);
+void ward_face(struct ward *ward, enum face_event_kind kind);
+void ward_idle(struct ward *ward, int64_t idle_ms);
+
+/* The viewer connects, ends by itself. */
+void ward_connected(struct ward *ward);
+void ward_exits(struct ward *ward, int exit_code);
+
+/* The whole way to a picture: sign-on, show, connected, picture. */
+void ward_to_picture(struct ward *ward, uint64_t session, int64_t epoch, uint64_t connection);
+
+#endif

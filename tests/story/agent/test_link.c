@@ -1,0 +1,395 @@
+/* test_link.c - a terminal finds its broker, joins, keeps its presence, and comes back. */
+#include "fakes/agent/ward.h"
+
+#include "test.h"
+
+#define STATE(ward) ((ward)->station.seat.state)
+
+static struct ward *unknown_terminal(uint64_t seed)
+{
+    struct ward *ward = ward_new(seed);
+
+    ward->identity.facts.known = false;
+    ward->identity.facts.terminal[0] = '\0';
+    return ward;
+}
+
+static void say_joined(struct ward *ward)
+{
+    struct msg msg;
+
+    ward_msg(&msg, MSG_joined);
+    (void)snprintf(msg.joined.terminal, sizeof(msg.joined.terminal), "ICU-07");
+    (void)snprintf(msg.joined.certificate, sizeof(msg.joined.certificate), "certificate");
+    (void)snprintf(msg.joined.authority, sizeof(msg.joined.authority), "authority");
+    ward_say(ward, &msg);
+}
+
+TEST(link, a_known_terminal_announces_itself_and_waits_for_a_person)
+{
+    struct ward *ward = ward_new(1);
+    const struct msg *announce;
+
+    ward_start(ward);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(ward->screen.page.kind, page_kind_SIGN_ON);
+    EXPECT_STR(ward->screen.page.terminal, "ICU-07");
+    EXPECT(ward->screen.page.online);
+    announce = ward_sent(ward, MSG_announce);
+    EXPECT(announce != NULL);
+    EXPECT_STR(announce->announce.boot_id, "boot-1");
+    EXPECT_INT(announce->announce.session_id, 0);
+    EXPECT_INT(ward->uplink.door, UPLINK_LINK);
+    ward_free(ward);
+}
+
+TEST(link, an_unknown_terminal_joins_with_its_invitation_and_then_announces)
+{
+    struct ward *ward = unknown_terminal(2);
+    const struct msg *join;
+
+    EXPECT(secret_set(&ward->station.options.invitation, "0123", 4));
+    ward_start(ward);
+    EXPECT_INT(STATE(ward), seat_JOINING);
+    EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
+    EXPECT_INT(ward->uplink.port, 7002);
+    join = ward_sent(ward, MSG_join);
+    EXPECT(join != NULL);
+    EXPECT_INT(join->join.evidence_count, 1);
+    EXPECT_INT(join->join.evidence[0].kind, join_evidence_kind_INVITATION);
+    EXPECT_STR(join->join.evidence[0].value.text, "0123");
+    say_joined(ward);
+    ward_run(ward, 2000);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(ward->uplink.door, UPLINK_LINK);
+    EXPECT(secret_empty(&ward->station.options.invitation));
+    ward_free(ward);
+}
+
+TEST(link, approval_shows_a_code_and_asks_again_with_the_same_key)
+{
+    struct ward *ward = unknown_terminal(3);
+    struct msg msg;
+
+    ward_start(ward);
+    ward_msg(&msg, MSG_join_wait);
+    (void)snprintf(msg.join_wait.code, sizeof(msg.join_wait.code), "4711-0815");
+    msg.join_wait.retry_after_ms = 5000;
+    ward_say(ward, &msg);
+    EXPECT_INT(STATE(ward), seat_WAITING);
+    EXPECT_INT(ward->screen.page.kind, page_kind_APPROVE);
+    EXPECT_STR(ward->screen.page.code, "4711-0815");
+    EXPECT(!ward->uplink.open);
+    ward_run(ward, 4000);
+    EXPECT_INT(ward_sent_count(ward, MSG_join), 1);
+    ward_run(ward, 2000);
+    EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
+    EXPECT_INT(ward->identity.keys, 1);
+    EXPECT_STR(ward->sent[0].join.request, ward->sent[1].join.request);
+    EXPECT_INT(STATE(ward), seat_WAITING); /* the code stays on the screen while it asks again */
+    say_joined(ward);
+    ward_run(ward, 2000);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    ward_free(ward);
+}
+
+TEST(link, a_refused_join_says_so_and_asks_again_slowly)
+{
+    struct ward *ward = unknown_terminal(4);
+
+    ward_start(ward);
+    ward_refuse(ward, "join", "DENIED", "the invitation was used up");
+    EXPECT_INT(STATE(ward), seat_JOINING);
+    EXPECT_SAYS(ward->screen.page.text, "used up");
+    EXPECT(ward->screen.page.alert);
+    ward_run(ward, 50000);
+    EXPECT_INT(ward_sent_count(ward, MSG_join), 1);
+    ward_run(ward, 20000);
+    EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
+    ward_free(ward);
+}
+
+TEST(link, nobody_joins_without_knowing_whom_to_trust)
+{
+    struct ward *ward = unknown_terminal(5);
+
+    ward->identity.facts.authority_hash[0] = '\0';
+    ward_start(ward);
+    ward_run(ward, 20000);
+    EXPECT_INT(ward->uplink.dials, 0);
+    EXPECT_SAYS(ward->screen.page.text, "which CA to trust");
+    ward_free(ward);
+}
+
+TEST(link, an_expired_certificate_renews_at_the_join_door_with_the_old_key)
+{
+    struct ward *ward = ward_new(6);
+    const struct msg *join;
+
+    ward->identity.old_key = true;
+    ward->broker_up = false;
+    ward->dial_fails = BERTH_E_CERTIFICATE;
+    station_start(&ward->station);
+    ward_run(ward, 20);
+    ward->broker_up = true;
+    ward_run(ward, 3000);
+    EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
+    join = ward_sent(ward, MSG_join);
+    EXPECT(join != NULL);
+    EXPECT_INT(join->join.evidence_count, 1);
+    EXPECT_INT(join->join.evidence[0].kind, join_evidence_kind_OLD_KEY);
+    say_joined(ward);
+    ward_run(ward, 2000);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    ward_free(ward);
+}
+
+TEST(link, a_revoked_terminal_says_so_and_goes_on_asking)
+{
+    struct ward *ward = ward_new(7);
+
+    ward->grants = false;
+    ward_start(ward);
+    ward_refuse(ward, "", "REVOKED", "the terminal was revoked");
+    ward_run(ward, 2000);
+    EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
+    ward_refuse(ward, "join", "REVOKED", "the terminal was revoked");
+    EXPECT(ward->station.seat.revoked);
+    EXPECT_SAYS(ward->screen.page.text, "revoked");
+    ward_free(ward);
+}
+
+TEST(link, presence_is_renewed_as_the_broker_dictates_with_jitter)
+{
+    struct ward *ward = ward_new(8);
+    int64_t least = INT64_MAX;
+    int64_t most = 0;
+    size_t before;
+
+    ward_start(ward);
+    for (int i = 0; i < 40; i++) {
+        int64_t began = ward->timers.mono_ms;
+
+        before = ward_sent_count(ward, MSG_renew);
+        while (ward_sent_count(ward, MSG_renew) == before)
+            ward_run(ward, 1);
+        if (i > 0) {
+            least = ward->timers.mono_ms - began < least ? ward->timers.mono_ms - began : least;
+            most = ward->timers.mono_ms - began > most ? ward->timers.mono_ms - began : most;
+        }
+    }
+    EXPECT(least >= 9000 && least < 9500);
+    EXPECT(most <= 11010 && most > 10500);
+    EXPECT_INT(ward_sent(ward, MSG_renew)->renew.seq, 40);
+    ward->renew_after_ms = 2000; /* the newest grant alone counts */
+    ward_run(ward, 12000);
+    before = ward_sent_count(ward, MSG_renew);
+    ward_run(ward, 20000);
+    EXPECT(ward_sent_count(ward, MSG_renew) - before >= 9);
+    ward_free(ward);
+}
+
+TEST(link, a_silent_broker_is_given_up_and_dialled_anew)
+{
+    struct ward *ward = ward_new(9);
+    int dials;
+
+    ward_start(ward);
+    dials = ward->uplink.dials;
+    ward->grants = false; /* the wire stands, nobody answers */
+    ward_run(ward, 11000 + 7000 + 20000 + 100);
+    EXPECT(ward->uplink.dials > dials);
+    ward->grants = true;
+    ward_run(ward, 60000);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT(ward->station.seat.online);
+    ward_free(ward);
+}
+
+TEST(link, presence_unknown_is_answered_by_a_new_announcement_on_the_same_link)
+{
+    struct ward *ward = ward_new(10);
+    struct msg msg;
+
+    ward_start(ward);
+    ward_msg(&msg, MSG_presence_unknown);
+    ward_say(ward, &msg);
+    ward_run(ward, 100);
+    EXPECT_INT(ward_sent_count(ward, MSG_announce), 2);
+    EXPECT_STR(ward_sent(ward, MSG_announce)->announce.resume_presence_id, "");
+    EXPECT_INT(ward->uplink.dials, 1);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    ward_free(ward);
+}
+
+TEST(link, a_lost_link_comes_back_within_the_spread_and_resumes)
+{
+    int64_t least = INT64_MAX;
+    int64_t most = 0;
+
+    for (uint64_t seed = 100; seed < 160; seed++) {
+        struct ward *ward = ward_new(seed);
+        int64_t cut_ms;
+        int64_t took_ms;
+
+        ward_start(ward);
+        cut_ms = ward->timers.mono_ms;
+        ward_cut(ward);
+        EXPECT_INT(STATE(ward), seat_OFFLINE);
+        EXPECT_INT(ward->screen.page.kind, page_kind_STATUS);
+        ward_run(ward, 20100);
+        EXPECT_INT(STATE(ward), seat_IDLE);
+        EXPECT_STR(ward_sent(ward, MSG_announce)->announce.resume_presence_id, "presence-1");
+        took_ms = ward->uplink.dialled_at_ms[1] - cut_ms;
+        least = took_ms < least ? took_ms : least;
+        most = took_ms > most ? took_ms : most;
+        ward_free(ward);
+    }
+    /* Uniform over 20 s: sixty terminals leave neither end empty. */
+    EXPECT(least < 2500);
+    EXPECT(most > 17500 && most <= 20000);
+}
+
+TEST(link, tries_slow_down_to_half_a_minute_and_never_stop)
+{
+    struct ward *ward = ward_new(11);
+
+    ward->broker_up = false;
+    ward_start(ward);
+    EXPECT_INT(STATE(ward), seat_OFFLINE);
+    ward_run(ward, 300000);
+    EXPECT(ward->uplink.dials >= 15 && ward->uplink.dials < 60);
+    ward->broker_up = true;
+    ward_run(ward, 30100);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    ward_free(ward);
+}
+
+TEST(link, every_configured_address_gets_its_turn)
+{
+    struct ward *ward = ward_new(12);
+
+    ward->station.options.links = (struct broker_addresses){
+        .count = 2, .at = { { "first", 1 }, { "second", 2 } }
+    };
+    ward->broker_up = false;
+    station_start(&ward->station);
+    ward_run(ward, 10);
+    EXPECT_STR(ward->uplink.host, "first");
+    ward_run(ward, 1100);
+    EXPECT_STR(ward->uplink.host, "second");
+    EXPECT_INT(ward->locator.asked, 0);
+    ward_free(ward);
+}
+
+TEST(link, dns_is_asked_only_when_nothing_is_configured)
+{
+    struct ward *ward = ward_new(13);
+
+    ward->station.options.links.count = 0;
+    ward->station.options.ask_dns = true;
+    ward->locator.answer = (struct broker_addresses){ .count = 1, .at = { { "by-dns", 7443 } } };
+    ward_start(ward);
+    EXPECT_STR(ward->locator.service, "_berth._tcp");
+    EXPECT_STR(ward->uplink.host, "by-dns");
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    ward_free(ward);
+}
+
+TEST(link, a_nap_past_the_grant_locks_and_announces_anew)
+{
+    struct ward *ward = ward_new(14);
+
+    ward_start(ward);
+    ward_to_picture(ward, 5, 1, 9);
+    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    ward->device.slept_ms = 3600000; /* the lid was closed for an hour */
+    ward_run(ward, 5100);
+    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(ward->screen.page.kind, page_kind_BLANK);
+    EXPECT(!ward->viewer.running);
+    ward_run(ward, 25000);
+    EXPECT(ward->station.seat.online);
+    EXPECT_STR(ward_sent(ward, MSG_announce)->announce.resume_presence_id, "");
+    EXPECT_INT(ward_sent(ward, MSG_announce)->announce.session_id, 0);
+    ward_free(ward);
+}
+
+TEST(link, a_short_nap_only_renews)
+{
+    struct ward *ward = ward_new(15);
+    size_t renewals;
+
+    ward_start(ward);
+    ward_to_picture(ward, 5, 1, 9);
+    renewals = ward_sent_count(ward, MSG_renew);
+    ward->device.slept_ms = 3000;
+    ward_run(ward, 5100);
+    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT(ward_sent_count(ward, MSG_renew) > renewals);
+    ward_free(ward);
+}
+
+/* A terminal whose broker is content with a renewal an hour, to keep the log of a whole day short. */
+static struct ward *calm(uint64_t seed)
+{
+    struct ward *ward = ward_new(seed);
+
+    ward->renew_after_ms = 3600000;
+    ward->expires_in_ms = 7200000;
+    ward_start(ward);
+    return ward;
+}
+
+static void run_until_renewal(struct ward *ward, size_t count)
+{
+    while (ward_sent_count(ward, MSG_renew_certificate) < count)
+        ward_run(ward, 1000);
+}
+
+TEST(link, a_certificate_is_renewed_at_about_half_its_life)
+{
+    struct ward *ward = calm(16);
+    int64_t began_ms = ward->timers.mono_ms;
+    struct msg msg;
+
+    run_until_renewal(ward, 1);
+    EXPECT(ward->timers.mono_ms - began_ms > 86400000 * 44 / 100);
+    EXPECT(ward->timers.mono_ms - began_ms < 86400000 * 56 / 100);
+    ward_msg(&msg, MSG_certificate);
+    (void)snprintf(msg.certificate.certificate, sizeof(msg.certificate.certificate), "next");
+    ward_say(ward, &msg);
+    EXPECT(!ward->identity.pending);
+    ward_run(ward, 86400000 * 44 / 100);
+    EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 1);
+    run_until_renewal(ward, 2);
+    EXPECT_INT(ward->identity.keys, 2);
+    ward_free(ward);
+}
+
+TEST(link, a_renewal_without_an_answer_is_tried_again)
+{
+    struct ward *ward = calm(18);
+
+    run_until_renewal(ward, 1);
+    ward_run(ward, 31000);
+    EXPECT(!ward->station.renewal.running);
+    ward_run(ward, 4000000);
+    EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 2);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    ward_free(ward);
+}
+
+TEST(link, goodbye_is_said_on_purpose)
+{
+    struct ward *ward = ward_new(17);
+
+    ward_start(ward);
+    station_stop(&ward->station);
+    EXPECT_INT(ward_sent_count(ward, MSG_bye), 1);
+    EXPECT_STR(ward_sent(ward, MSG_bye)->bye.presence_id, "presence-1");
+    EXPECT(!ward->uplink.open);
+    ward_free(ward);
+}
+
+TEST_MAIN()
