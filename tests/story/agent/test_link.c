@@ -3,6 +3,7 @@
 
 #include "test.h"
 
+#define DAY_MS 86400000LL
 #define STATE(ward) ((ward)->station.seat.state)
 
 static struct ward *unknown_terminal(uint64_t seed)
@@ -354,13 +355,13 @@ TEST(link, a_certificate_is_renewed_at_about_half_its_life)
     struct msg msg;
 
     run_until_renewal(ward, 1);
-    EXPECT(ward->timers.mono_ms - began_ms > 86400000 * 44 / 100);
-    EXPECT(ward->timers.mono_ms - began_ms < 86400000 * 56 / 100);
+    EXPECT(ward->timers.mono_ms - began_ms > DAY_MS * 44 / 100);
+    EXPECT(ward->timers.mono_ms - began_ms < DAY_MS * 56 / 100);
     ward_msg(&msg, MSG_certificate);
     (void)snprintf(msg.certificate.certificate, sizeof(msg.certificate.certificate), "next");
     ward_say(ward, &msg);
     EXPECT(!ward->identity.pending);
-    ward_run(ward, 86400000 * 44 / 100);
+    ward_run(ward, DAY_MS * 44 / 100);
     EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 1);
     run_until_renewal(ward, 2);
     EXPECT_INT(ward->identity.keys, 2);
