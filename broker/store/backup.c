@@ -1,0 +1,113 @@
+/* backup.c - a copy of berth.db made in steps. */
+#include "backup.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One file without companions: rollback journal in memory while it is made, synced as a whole at
+ * the end. The locking mode keeps the shared-memory file of a write-ahead log from appearing beside
+ * it.
+ */
+#define TARGET_SETTINGS \
+    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;"
+
+static int failed(const struct backup_run *run, int rc, struct berth_error *reterr)
+{
+    enum sql_trouble trouble = sql_trouble(run->target, rc);
+
+    if (trouble == SQL_NO_SPACE) {
+        return berth_fail(reterr, BERTH_E_NO_SPACE, "there is no room for the backup '%s'",
+                          run->path);
+    }
+    return berth_fail(reterr, BERTH_E_IO, "the backup '%s' failed: %s", run->path,
+                      sqlite3_errmsg(run->target));
+}
+
+static void give_up(struct backup_run *run)
+{
+    if (run->backup)
+        (void)sqlite3_backup_finish(run->backup); /* says what the failed step said */
+    (void)sqlite3_close(run->target);
+    (void)unlink(run->unfinished);
+    *run = (struct backup_run){ 0 };
+}
+
+int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
+                 struct berth_error *reterr)
+{
+    int length;
+    int r;
+
+    *run = (struct backup_run){ 0 };
+    length = snprintf(run->unfinished, sizeof(run->unfinished), "%s.unfinished", path);
+    if (length < 0 || (size_t)length >= sizeof(run->unfinished))
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "the path '%s' is too long", path);
+    (void)snprintf(run->path, sizeof(run->path), "%s", path);
+    if (folder_exists(path))
+        return berth_fail(reterr, BERTH_E_EXISTS, "'%s' exists already; it is not overwritten",
+                          path);
+    (void)unlink(run->unfinished); /* of a broker that died in the middle; usually there is none */
+    r = folder_new_file(run->unfinished, reterr);
+    if (r < 0)
+        return r;
+
+    r = sql_open(run->unfinished, SQL_WRITE, &run->target, reterr);
+    if (r == 0)
+        r = sql_run(run->target, TARGET_SETTINGS, reterr);
+    if (r == 0) {
+        run->backup = sqlite3_backup_init(run->target, "main", source, "main");
+        if (!run->backup)
+            r = failed(run, sqlite3_errcode(run->target), reterr);
+    }
+    if (r < 0)
+        give_up(run);
+    return r;
+}
+
+/* The copy is whole: one plain file, durable, under its name. */
+static int complete(struct backup_run *run, struct berth_error *reterr)
+{
+    int rc = sqlite3_backup_finish(run->backup);
+    int r;
+
+    run->backup = NULL;
+    if (rc != SQLITE_OK)
+        return failed(run, rc, reterr);
+    r = sql_run(run->target, "PRAGMA journal_mode = DELETE", reterr);
+    if (r < 0)
+        return r;
+    rc = sqlite3_close(run->target);
+    if (rc != SQLITE_OK)
+        return failed(run, rc, reterr);
+    run->target = NULL;
+    return folder_put(run->unfinished, run->path, reterr);
+}
+
+int backup_step(struct backup_run *run, int pages, struct berth_error *reterr)
+{
+    int rc = sqlite3_backup_step(run->backup, pages);
+    int r = 1;
+
+    if (rc == SQLITE_DONE)
+        r = complete(run, reterr);
+    else if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED)
+        r = failed(run, rc, reterr);
+    if (r < 0)
+        give_up(run);
+    return r;
+}
+
+int backup_whole(sqlite3 *source, const char *path, struct berth_error *reterr)
+{
+    struct backup_run run;
+    int r;
+
+    r = backup_start(source, path, &run, reterr);
+    if (r < 0)
+        return r;
+    do
+        r = backup_step(&run, -1, reterr);
+    while (r > 0);
+    return r;
+}

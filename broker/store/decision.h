@@ -1,0 +1,45 @@
+/* decision.h - one decision written into the open transaction: rows, feed, audit record, request
+ * id.
+ *
+ * Room store, private; writer's thread. All or nothing by a savepoint: a decision that a constraint
+ * refuses leaves the others of its batch alone.
+ */
+#ifndef BERTH_STORE_DECISION_H
+#define BERTH_STORE_DECISION_H
+
+#include "audit.h"
+#include "feed.h"
+#include "job.h"
+#include "row_sql.h"
+
+struct decisions {
+    sqlite3 *db;
+    struct row_sql *rows;
+    struct feed feed;
+    struct audit_chain chain;
+    sqlite3_stmt *begin, *commit, *rollback, *save, *keep, *undo, *set_last_id;
+    struct audit_head head_before; /* of the batch */
+    uint64_t last_id, last_id_before;
+};
+
+int decisions_open(sqlite3 *db, struct keyring *keys, struct decisions *decisions,
+                   struct berth_error *reterr) berth_must_check;
+void decisions_close(struct decisions *decisions);
+
+/* A batch: begin, then decisions, then commit or rollback. begin and commit leave no transaction
+ * open when they fail. On NO_SPACE, BUSY and BROKEN of any of them the batch is dead and
+ * decisions_rollback is due.
+ */
+enum sql_trouble decisions_begin(struct decisions *decisions, struct berth_error *reterr);
+enum sql_trouble decisions_commit(struct decisions *decisions, struct berth_error *reterr);
+void decisions_rollback(struct decisions *decisions);
+
+/* FINE: job->rev (and repeated) are set. REFUSED: nothing of it is written, the batch goes on. */
+enum sql_trouble decision_write(struct decisions *decisions, struct commit_job *job,
+                                struct berth_error *reterr);
+
+/* An audit record without a change, from the store itself. */
+enum sql_trouble decision_note(struct decisions *decisions, const char *action, const char *object,
+                               const char *detail, int64_t wall_ms, struct berth_error *reterr);
+
+#endif

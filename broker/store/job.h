@@ -1,0 +1,93 @@
+/* job.h - work that travels from the loop to one of the store's threads and back.
+ *
+ * Room store, private. A job owns all it needs by value; only `op` and the pointers named
+ * `caller_...` belong to the loop and are touched there alone, in `deliver`. A job whose waiter was
+ * cancelled (op is NULL) is finished and dropped.
+ */
+#ifndef BERTH_STORE_JOB_H
+#define BERTH_STORE_JOB_H
+
+#include "store/store.h"
+
+#include "verify.h"
+
+enum job_kind {
+    /* the writer's */
+    JOB_COMMIT = 1,
+    JOB_PRESENCE,
+    JOB_BACKUP,
+    JOB_ERASE,
+    /* the reader's */
+    JOB_FEED,
+    JOB_AUDIT,
+    JOB_VERIFY,
+};
+
+struct job {
+    struct list node;
+    enum job_kind kind;
+    struct op *op;
+    int64_t wall_ms, mono_ms; /* of the loop, when it began */
+    int result;
+    struct berth_error error;
+};
+
+/* A decision. `at` are copies; each is only as long as its kind's row. */
+struct commit_job {
+    struct job base;
+    struct changes *caller_changes;
+    size_t count;
+    struct change *at[CHANGES_MAX];
+    struct audit_note audit;
+    char request_id[64];
+    uint64_t rev;
+    bool repeated;
+};
+
+struct presence_job {
+    struct job base;
+    size_t count, written;
+    struct presence_row rows[];
+};
+
+struct backup_job {
+    struct job base;
+    char path[1024];
+};
+
+struct erase_job {
+    struct job base;
+    uint64_t user_id;
+};
+
+/* A page of the feed or of the trail. */
+struct page_job {
+    struct job base;
+    struct store_page *caller_page;
+    struct store_page page;
+    int64_t after;
+    int limit;
+};
+
+struct verify_job {
+    struct job base;
+    struct audit_verdict *caller_verdict;
+    struct verify_walk walk;
+};
+
+/* Zeroed, of `size` bytes. */
+void *job_new(enum job_kind kind, size_t size);
+
+/* A copy of a decision, for the writer. */
+struct commit_job *job_commit_new(struct changes *changes);
+
+/* Note the outcome: 0, or a failure. */
+void job_end(struct job *job, int result, const struct berth_error *error);
+
+/* On the loop: hand the results over, complete the operation, free the job. */
+void job_deliver(struct job *job);
+
+/* Wipe and free, without telling anybody. */
+void job_free(struct job *job);
+
+#endif

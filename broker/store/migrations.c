@@ -1,0 +1,41 @@
+/* migrations.c - the migrations, as the linker took them from migrations/. */
+#include "migrate.h"
+
+/* A file as a NUL-terminated text; the path is looked up in the folder that migrations.cmake names.
+ */
+#define EMBED(symbol, path)                       \
+    __asm__(".pushsection .rodata\n"              \
+            ".hidden " #symbol "\n"               \
+            ".global " #symbol "\n" #symbol ":\n" \
+            ".incbin \"" path "\"\n"              \
+            ".byte 0\n"                           \
+            ".popsection\n");                     \
+    extern const char symbol[] __attribute__((visibility("hidden")))
+
+EMBED(berth_facts_0001, "0001_first.sql");
+EMBED(berth_keys_0001, "keys_0001_first.sql");
+EMBED(berth_presence_0001, "presence_0001_first.sql");
+
+static const struct migration facts[] = {
+    { "0001_first", berth_facts_0001 },
+};
+
+static const struct migration keys[] = {
+    { "keys_0001_first", berth_keys_0001 },
+};
+
+static const struct migration presence[] = {
+    { "presence_0001_first", berth_presence_0001 },
+};
+
+/* The numbers spell 'Brth', 'Brtk' and 'Brtp' at byte 68 of a file. */
+const struct schema schema_facts = {
+    .file = "berth.db", .application_id = 0x42727468, .steps = facts, .count = BERTH_COUNT(facts)
+};
+const struct schema schema_keys = {
+    .file = "keys.db", .application_id = 0x4272746b, .steps = keys, .count = BERTH_COUNT(keys)
+};
+const struct schema schema_presence = { .file = "presence.db",
+                                        .application_id = 0x42727470,
+                                        .steps = presence,
+                                        .count = BERTH_COUNT(presence) };

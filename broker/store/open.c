@@ -1,0 +1,143 @@
+/* open.c - the files of the data folder opened, brought up to date, and checked. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "berth/log.h"
+#include "berth/loop.h"
+
+#include "backup.h"
+#include "migrate.h"
+#include "room.h"
+
+/* Larger files are checked by backup and restore; a broker that restarts must serve within a
+ * second. */
+#define CHECK_BYTES (32 << 20)
+
+static int set_wal(sqlite3 *db, const char *synchronous, struct berth_error *reterr)
+{
+    sqlite3_stmt *statement;
+    bool is_wal;
+    int r;
+
+    r = sql_prepare(db, "PRAGMA journal_mode = WAL", &statement, reterr);
+    if (r < 0)
+        return r;
+    is_wal = sqlite3_step(statement) == SQLITE_ROW && strcmp(sql_text(statement, 0), "wal") == 0;
+    sql_drop(&statement);
+    if (!is_wal)
+        return berth_fail(reterr, BERTH_E_STORE,
+                          "the data folder's file system cannot hold a write-ahead log");
+    return sql_run(db, synchronous, reterr);
+}
+
+/* Whatever was written before a migration can be had again. */
+static int keep_before(sqlite3 *db, const char *path, const struct schema *schema, int version,
+                       struct berth_error *reterr)
+{
+    char kept[FOLDER_PATH + 64];
+    int r;
+
+    (void)snprintf(kept, sizeof(kept), "%s.schema-%d.%" PRId64, path, version, clock_wall_ms());
+    r = backup_whole(db, kept, reterr);
+    if (r < 0)
+        return berth_fail_in(reterr, "the backup before migrating %s", schema->file);
+    log_event(EV_STORE_MIGRATED, "file", schema->file, "from", version, "to", schema->count,
+              "backup", kept);
+    return 0;
+}
+
+/* Open, refuse what is not ours, migrate. `keep`: with a backup before. */
+static int open_current(const char *folder, const struct schema *schema, bool keep, sqlite3 **ret,
+                        struct berth_error *reterr)
+{
+    char path[FOLDER_PATH];
+    sqlite3 *db = NULL;
+    bool is_new = false;
+    int version;
+    int r;
+
+    r = folder_path(folder, schema->file, path, reterr);
+    if (r == 0)
+        r = folder_file(path, &is_new, reterr);
+    if (r == 0 && is_new)
+        r = folder_sync_of(path, reterr);
+    if (r == 0)
+        r = sql_open(path, SQL_WRITE, &db, reterr);
+    if (r == 0)
+        r = schema_version(db, schema, &version, reterr);
+    if (r == 0 && keep && version > 0 && version < schema->count)
+        r = keep_before(db, path, schema, version, reterr);
+    if (r == 0)
+        r = set_wal(db, keep ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", reterr);
+    if (r == 0)
+        r = schema_migrate(db, schema, version, reterr);
+    if (r < 0) {
+        (void)sqlite3_close(db); /* the first failure is the one to tell */
+        return r;
+    }
+    *ret = db;
+    return 0;
+}
+
+static int quick_check(sqlite3 *db, const char *folder, struct berth_error *reterr)
+{
+    char path[FOLDER_PATH];
+    sqlite3_stmt *statement;
+    struct stat facts;
+    int rc;
+    int r;
+
+    r = folder_path(folder, schema_facts.file, path, reterr);
+    if (r < 0 || stat(path, &facts) < 0 || facts.st_size > CHECK_BYTES)
+        return r;
+    r = sql_prepare(db, "PRAGMA quick_check(1)", &statement, reterr);
+    if (r < 0)
+        return r;
+    rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW)
+        r = sql_fail(db, rc, "checking berth.db", reterr);
+    else if (strcmp(sql_text(statement, 0), "ok") != 0)
+        r = berth_fail(reterr, BERTH_E_STORE, "berth.db is damaged (%s); restore a backup",
+                       sql_text(statement, 0));
+    sql_drop(&statement);
+    return r;
+}
+
+int open_facts(const char *folder, sqlite3 **ret, struct berth_error *reterr)
+{
+    sqlite3 *db;
+    int r;
+
+    r = open_current(folder, &schema_facts, true, &db, reterr);
+    if (r < 0)
+        return r;
+    r = quick_check(db, folder, reterr);
+    if (r < 0) {
+        (void)sqlite3_close(db); /* the first failure is the one to tell */
+        return r;
+    }
+    *ret = db;
+    return 0;
+}
+
+int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr)
+{
+    int r = open_current(folder, &schema_presence, false, ret, reterr);
+
+    return r < 0 ? berth_fail_in(
+                       reterr,
+                       "presence.db (it only holds when terminals were last seen; move it away)")
+                 : 0;
+}
+
+int open_reading(const char *folder, const struct schema *schema, sqlite3 **ret,
+                 struct berth_error *reterr)
+{
+    char path[FOLDER_PATH];
+    int r;
+
+    r = folder_path(folder, schema->file, path, reterr);
+    return r < 0 ? r : sql_open(path, SQL_READ, ret, reterr);
+}

@@ -1,0 +1,30 @@
+/* presence_file.h - presence.db: when each terminal was last seen.
+ *
+ * Room store, private; writer's thread. WAL with synchronous=NORMAL: a power cut may cost the last
+ * seconds, never the file.
+ */
+#ifndef BERTH_STORE_PRESENCE_FILE_H
+#define BERTH_STORE_PRESENCE_FILE_H
+
+#include "store/store.h"
+
+#include "sql.h"
+
+struct presence_file {
+    sqlite3 *db;
+    sqlite3_stmt *put;
+};
+
+int presence_file_open(const char *folder, struct presence_file *file,
+                       struct berth_error *reterr) berth_must_check;
+
+/* One transaction. On a failure nothing of it was written. */
+enum sql_trouble presence_file_put(struct presence_file *file, const struct presence_row *rows,
+                                   size_t count, struct berth_error *reterr);
+
+/* Fold the log back into the file. */
+enum sql_trouble presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr);
+
+int presence_file_close(struct presence_file *file, struct berth_error *reterr) berth_must_check;
+
+#endif

@@ -1,0 +1,19 @@
+/* reader.h - the thread that reads pages and walks the trail, on a query-only connection.
+ *
+ * Room store, private. Its read transactions are short (one page, or one step of a walk), so the
+ * log can be folded back between them; it never checkpoints, and it is closed before the writer.
+ */
+#ifndef BERTH_STORE_READER_H
+#define BERTH_STORE_READER_H
+
+#include "berth/error.h"
+
+struct store;
+
+int reader_open(struct store *store, struct berth_error *reterr) berth_must_check;
+int reader_start(struct store *store, struct berth_error *reterr) berth_must_check;
+
+/* After the store was told to close: wait for the thread, close the connection. */
+void reader_close(struct store *store);
+
+#endif

@@ -1,0 +1,81 @@
+/* sql.h - the few things that every file of this room does with SQLite.
+ *
+ * Room store, private. One connection belongs to one thread. Statements are prepared once and kept.
+ *
+ * Every failure of SQLite is one of four kinds, and the kind decides what the store does:
+ * a row that is not allowed, a full disk, a file that somebody else locks, or a file that cannot be
+ * trusted any more.
+ */
+#ifndef BERTH_STORE_SQL_H
+#define BERTH_STORE_SQL_H
+
+#include <sqlite3.h>
+
+#include "berth/error.h"
+
+enum sql_trouble {
+    SQL_FINE,
+    SQL_REFUSED,  /* a constraint: this decision only, the others go on */
+    SQL_NO_SPACE, /* nothing was changed; it may work later */
+    SQL_BUSY,     /* another program holds the file */
+    SQL_BROKEN,   /* I/O error, failed sync, corruption, or an error of ours: stop acknowledging */
+};
+
+/* The kind of the failure `rc` that the last call on `db` returned. Out of memory ends the program.
+ * A sync that failed is never NO_SPACE, whatever errno says: the kernel may have dropped the pages,
+ * so that a second sync would succeed and lie.
+ */
+enum sql_trouble sql_trouble(sqlite3 *db, int rc);
+
+/* BERTH_E_... for a kind of trouble. */
+int sql_code(enum sql_trouble trouble);
+
+/* Fill `reterr` with what SQLite says of the failure `rc` and return the kind of trouble. */
+enum sql_trouble sql_failed(sqlite3 *db, int rc, const char *what, struct berth_error *reterr);
+
+/* As sql_failed, but the code itself, for functions that end in an error code. */
+int sql_fail(sqlite3 *db, int rc, const char *what, struct berth_error *reterr);
+
+/* How a file is opened. */
+enum sql_use {
+    SQL_WRITE, /* the one connection that writes and checkpoints */
+    SQL_READ,  /* query only, never checkpoints */
+};
+
+/* Open a file that exists, with the settings that hold for every connection of ours (foreign keys,
+ * no trust in the schema's functions, extended result codes, a busy limit, no checkpoint behind our
+ * back).
+ */
+int sql_open(const char *path, enum sql_use use, sqlite3 **ret,
+             struct berth_error *reterr) berth_must_check;
+
+int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **ret,
+                struct berth_error *reterr) berth_must_check;
+
+/* Run statements without parameters; answers are dropped. */
+int sql_run(sqlite3 *db, const char *text, struct berth_error *reterr) berth_must_check;
+
+/* The first column of the first row as a number; `missing` when there is no row or it is NULL. */
+int sql_number(sqlite3 *db, const char *text, int64_t missing, int64_t *ret,
+               struct berth_error *reterr) berth_must_check;
+
+/* Step a statement that gives no rows, and reset it. Returns SQLite's code: SQLITE_DONE when it
+ * went well. */
+int sql_step_once(sqlite3_stmt *statement);
+
+/* Finalize; NULL is fine. */
+void sql_drop(sqlite3_stmt **statement);
+
+/* Bind by position, from 1. Texts and blobs must live until the statement is reset. */
+void sql_bind_text(sqlite3_stmt *statement, int at, const char *text);
+void sql_bind_blob(sqlite3_stmt *statement, int at, const void *bytes, size_t size);
+/* 0 is bound as NULL: it names nothing. */
+void sql_bind_id(sqlite3_stmt *statement, int at, uint64_t id);
+
+/* A column's text, never NULL. Valid until the statement moves. */
+const char *sql_text(sqlite3_stmt *statement, int column);
+
+/* Copy 32 bytes of a column; false when it has another length. */
+bool sql_hash(sqlite3_stmt *statement, int column, unsigned char out[32]);
+
+#endif
