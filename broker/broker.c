@@ -1,0 +1,464 @@
+/* broker.c - the broker's life as a checklist: every room opened in order, served, and closed in the opposite order. */
+#include "broker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "api/api.h"
+#include "auth/auth_setup.h"
+#include "berth/log.h"
+#include "berth/notify.h"
+#include "berth/tls.h"
+#include "figures.h"
+#include "flow/desk.h"
+#include "link/link.h"
+#include "rdp/probe_setup.h"
+#include "rooms_of.h"
+#include "virt/virt_setup.h"
+
+#define QUIESCE_MS 10000 /* running flows may end by themselves for this long when the broker stops */
+
+/* ---- small helpers of the start ---- */
+
+static int make_folder(const char *folder, struct berth_error *reterr)
+{
+    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
+        return berth_fail(reterr, BERTH_E_IO, "cannot make the data folder '%s': %s", folder, strerror(errno));
+    return 0;
+}
+
+static void set_log(const struct options *options)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG } };
+    enum log_level level = LOG_INFO;
+
+    for (size_t i = 0; i < BERTH_COUNT(levels); i++) {
+        if (strcmp(levels[i].name, options->log_level) == 0)
+            level = levels[i].level;
+    }
+    log_setup("berthd", strcmp(options->log_format, "json") == 0, level);
+}
+
+static struct link_limits link_limits_of(const struct options *options)
+{
+    return (struct link_limits){ .handshakes = options->handshakes,
+                                 .handshakes_source = options->handshakes_source,
+                                 .handshake_ms = options->handshake_s * 1000,
+                                 .messages_s = options->messages_s };
+}
+
+static void set_presence(struct broker *broker)
+{
+    struct core *core = broker->rooms.core;
+    const struct options *options = &broker->options;
+
+    core->limits.grant_ms = options->grant_s * 1000;
+    core->limits.renew_ms = options->renew_s * 1000;
+    core->limits.suspect_ms = options->suspect_s * 1000;
+    core->limits.link_grace_ms = options->link_grace_s * 1000;
+}
+
+/* libuv drops connections silently at the limit of descriptors, so the limit must be far above what we may hold. */
+static int check_descriptors(const struct options *options, struct berth_error *reterr)
+{
+    struct link_limits limits = link_limits_of(options);
+    rlim_t needed = (rlim_t)(link_descriptors(options->terminals, &limits) + options->people_connections * 2);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return berth_fail(reterr, BERTH_E_INTERNAL, "cannot read the limit of descriptors: %s", strerror(errno));
+    if (limit.rlim_cur < needed && limit.rlim_max >= needed) {
+        limit.rlim_cur = needed;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur < needed) {
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "too few descriptors for %lld terminals: %llu are allowed, %llu are needed "
+                          "(raise LimitNOFILE or lower broker.terminals)",
+                          (long long)options->terminals, (unsigned long long)limit.rlim_max,
+                          (unsigned long long)needed);
+    }
+    return 0;
+}
+
+/* A service manager that cannot be told is worth a line, no more. */
+static void tell_manager(const char *lines)
+{
+    struct berth_error error = { 0 };
+
+    if (notify_send(lines, &error) < 0)
+        log_failure(EV_FLOW_FAILED, &error, "the service manager");
+}
+
+/* ---- what rooms tell the house ---- */
+
+static void wake_store(void *context)
+{
+    struct broker *broker = context;
+
+    (void)uv_async_send(&broker->store_wake);
+}
+
+static void turn_store(uv_async_t *async)
+{
+    struct broker *broker = container_of(async, struct broker, store_wake);
+
+    if (broker->rooms.store)
+        store_turn(broker->rooms.store);
+}
+
+static void store_failed(void *context, const struct berth_error *error)
+{
+    struct broker *broker = context;
+
+    log_failure(EV_STORE_FAILED, error, broker->options.data);
+    broker->fault = *error;
+    loop_stop(&broker->loop);
+}
+
+static void digest(const char *text, char hex[72])
+{
+    tls_sha256_hex(text, strlen(text), hex);
+}
+
+/* ---- the start, room by room ---- */
+
+static int open_store(struct broker *broker, struct berth_error *reterr)
+{
+    const struct store_setup setup = {
+        .folder = broker->options.data,
+        .timers = &broker->loop.timers,
+        .wake = wake_store,
+        .failed = store_failed,
+        .context = broker,
+        .feed_keep_ms = broker->options.feed_days * 86400000,
+    };
+    int r;
+
+    r = make_folder(broker->options.data, reterr);
+    if (r < 0)
+        return r;
+    (void)uv_async_init(&broker->loop.uv, &broker->store_wake, turn_store);
+    broker->store_wake_open = true;
+    r = store_open(&setup, &broker->rooms.store, reterr);
+    if (r < 0)
+        return r;
+    broker->rooms.core = core_new(&broker->loop.timers, &broker->random);
+    broker->rooms.core->digest = digest;
+    set_presence(broker);
+    broker->rooms.core->recovery_until_ms =
+        broker->loop.timers.mono_ms + broker->options.recovery_s * 1000;
+    broker->rooms.settings.recovery_ms = broker->options.recovery_s * 1000;
+    broker->rooms.settings.destructive_allowed = true;
+    return store_load(broker->rooms.store, broker->rooms.core, reterr);
+}
+
+static int open_auth(struct broker *broker, struct berth_error *reterr)
+{
+    const struct options *options = &broker->options;
+    struct berth_timers *timers = &broker->loop.timers;
+    int r;
+
+    broker->hashing = offload_new(&broker->loop, (int)options->hashing_threads, (size_t)options->hashing_queue);
+    broker->signing = offload_new(&broker->loop, 1, 4096);
+    r = ca_open(&(struct ca_setup){ .folder = options->data,
+                                    .site = "Berth",
+                                    .certificate_h = options->certificate_h,
+                                    .signing = broker->signing,
+                                    .timers = timers,
+                                    .random = &broker->random },
+                &broker->rooms.ca, reterr);
+    if (r < 0)
+        return r;
+    return auth_new(&(struct auth_setup){ .folder = options->data,
+                                          .core = broker->rooms.core,
+                                          .hashing = broker->hashing,
+                                          .timers = timers,
+                                          .random = &broker->random },
+                    &broker->rooms.auth, reterr);
+}
+
+/* The flows start the hosts, so the rooms below them must be there. */
+static void open_flows(struct broker *broker)
+{
+    const char *program = broker->options.virt_program;
+    const struct virt_listener listener = { .host = flows_host,
+                                            .machine = flows_machine,
+                                            .context = &broker->rooms };
+
+    broker->rooms.virt = virt_new(&broker->loop, program[0] ? program : NULL, &listener);
+    broker->rooms.probe = probe_new(&broker->loop);
+    flow_engine_init(&broker->rooms.engine, &broker->loop.timers);
+    flows_start(&broker->rooms);
+    broker->flowing = true;
+}
+
+static int open_link(struct broker *broker, struct listen_sockets *sockets, struct berth_error *reterr)
+{
+    const struct options *options = &broker->options;
+
+    return link_new(&(struct link_setup){ .loop = &broker->loop,
+                                          .rooms = &broker->rooms,
+                                          .folder = options->data,
+                                          .names = options->names,
+                                          .listen = options->link_listen,
+                                          .join_listen = options->join_listen,
+                                          .listen_descriptor = listen_find(sockets, "terminals"),
+                                          .join_listen_descriptor = listen_find(sockets, "joining"),
+                                          .threads = (int)options->link_threads,
+                                          .terminals = options->terminals,
+                                          .limits = link_limits_of(options) },
+                    &broker->link, reterr);
+}
+
+/* Where invitations send terminals: the first of the names that is not only this machine's own. */
+static void first_name(const char *names, char *ret, size_t size)
+{
+    char copy[CONF_TEXT_MAX];
+    char *rest = copy;
+    char *word;
+
+    (void)snprintf(copy, sizeof(copy), "%s", names);
+    (void)snprintf(ret, size, "localhost");
+    while ((word = strsep(&rest, " "))) {
+        if (*word && strcmp(word, "localhost") != 0 && strncmp(word, "127.", 4) != 0) {
+            (void)snprintf(ret, size, "%s", word);
+            return;
+        }
+    }
+}
+
+static void people_taken(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size)
+{
+    struct broker *broker = context;
+
+    api_adopt(broker->api, descriptor, from, from_size);
+}
+
+static int open_people(struct broker *broker, struct listen_sockets *sockets, struct berth_error *reterr)
+{
+    const struct options *options = &broker->options;
+    int people = listen_find(sockets, "people");
+    char host[CONF_TEXT_MAX];
+    int r;
+
+    first_name(options->names, host, sizeof(host));
+    r = api_new(&broker->loop, &broker->rooms,
+                &(struct api_setup){ .socket = options->people_socket,
+                                     .listener = listen_find(sockets, "local"),
+                                     .group = options->people_group,
+                                     .authority = ca_certificate(broker->rooms.ca),
+                                     .host = host,
+                                     .link_port = link_port(broker->link),
+                                     .join_port = link_join_port(broker->link),
+                                     .connections = (size_t)options->people_connections,
+                                     .sign_in_ms = options->sign_in_s * 1000,
+                                     .figures = broker_figures,
+                                     .options = broker_options,
+                                     .context = broker },
+                &broker->api, reterr);
+    if (r < 0 || (people < 0 && !options->people_listen[0]))
+        return r;
+    return people_listen(broker->link,
+                         &(struct people_setup){ .listen = options->people_listen,
+                                                 .listen_descriptor = people,
+                                                 .connections = options->people_connections,
+                                                 .taken = people_taken,
+                                                 .context = broker },
+                         reterr);
+}
+
+static int start(struct broker *broker, struct berth_error *reterr)
+{
+    struct listen_sockets sockets;
+    int r;
+
+    r = listen_take(&sockets, reterr);
+    if (r >= 0)
+        r = check_descriptors(&broker->options, reterr);
+    if (r >= 0)
+        r = open_store(broker, reterr);
+    if (r >= 0)
+        r = open_auth(broker, reterr);
+    if (r < 0)
+        return r;
+    open_flows(broker);
+    r = open_link(broker, &sockets, reterr);
+    if (r >= 0)
+        r = open_people(broker, &sockets, reterr);
+    (void)listen_close_rest(&sockets);
+    return r;
+}
+
+/* ---- the stop, in the opposite order ---- */
+
+static void quiesced(struct op *op, berth_unused int result)
+{
+    struct broker *broker = container_of(op, struct broker, quiesce);
+
+    loop_stop(&broker->loop);
+}
+
+static void close_signal(uv_signal_t *signal)
+{
+    (void)uv_signal_stop(signal);
+    uv_close((uv_handle_t *)signal, NULL);
+}
+
+static void stop(struct broker *broker)
+{
+    if (broker->api)
+        api_free(broker->api);
+    if (broker->link)
+        link_free(broker->link);
+    if (broker->flowing)
+        flows_stop(&broker->rooms);
+    if (broker->rooms.virt)
+        virt_free(broker->rooms.virt);
+    if (broker->rooms.probe)
+        probe_free(broker->rooms.probe);
+    if (broker->rooms.auth)
+        auth_free(broker->rooms.auth);
+    if (broker->rooms.ca)
+        ca_free(broker->rooms.ca);
+    if (broker->hashing)
+        offload_free(broker->hashing);
+    if (broker->signing)
+        offload_free(broker->signing);
+    if (broker->rooms.store)
+        store_close(broker->rooms.store);
+    broker->rooms.store = NULL;
+    if (broker->rooms.core)
+        core_free(broker->rooms.core);
+    if (broker->store_wake_open)
+        uv_close((uv_handle_t *)&broker->store_wake, NULL);
+    timer_stop(&broker->loop.timers, &broker->watchdog);
+    for (size_t i = 0; i < BERTH_COUNT(broker->signals); i++)
+        close_signal(&broker->signals[i]);
+    loop_close(&broker->loop);
+}
+
+/* ---- signals ---- */
+
+/* Orderly: nothing new, what runs may end, then the loop stops. A second signal does not wait. */
+static void stop_asked(uv_signal_t *signal, int number)
+{
+    struct broker *broker = signal->data;
+
+    log_event(EV_BROKER_STOPPING, "signal", number);
+    tell_manager("STOPPING=1");
+    if (broker->stopping) {
+        loop_stop(&broker->loop);
+        return;
+    }
+    broker->stopping = true;
+    broker->rooms.settings.destructive_allowed = false;
+    api_stop(broker->api);
+    op_init(&broker->quiesce, &broker->loop.timers, quiesced);
+    if (flows_quiesce(&broker->rooms, QUIESCE_MS, &broker->quiesce) < 0)
+        loop_stop(&broker->loop);
+}
+
+static void option_changed(const struct conf_option *option, bool live)
+{
+    char name[96];
+
+    (void)snprintf(name, sizeof(name), "%s.%s", option->section, option->key);
+    log_event(EV_BROKER_RELOADED, "option", name, "takes_effect", live ? "now" : "with the next start");
+}
+
+static void reload_asked(uv_signal_t *signal, berth_unused int number)
+{
+    struct broker *broker = signal->data;
+    struct berth_error error = { 0 };
+    struct link_limits limits;
+    struct options fresh;
+
+    if (broker->reload.read(broker->reload.source, &fresh, &error) < 0) {
+        log_failure(EV_CONFIG_REFUSED, &error, "reload: everything stays as it was");
+        return;
+    }
+    conf_reload(options_table, options_count, &broker->options, &fresh, option_changed);
+    set_log(&broker->options);
+    set_presence(broker);
+    limits = link_limits_of(&broker->options);
+    link_set_limits(broker->link, &limits);
+    ca_set_certificate_h(broker->rooms.ca, broker->options.certificate_h);
+    api_reload(broker->api, broker->options.sign_in_s * 1000);
+    log_event(EV_BROKER_RELOADED, "data", broker->options.data);
+}
+
+static void listen_to_signals(struct broker *broker)
+{
+    static const struct {
+        int number;
+        uv_signal_cb taken;
+    } signals[] = { { SIGTERM, stop_asked }, { SIGINT, stop_asked }, { SIGHUP, reload_asked } };
+
+    for (size_t i = 0; i < BERTH_COUNT(signals); i++) {
+        (void)uv_signal_init(&broker->loop.uv, &broker->signals[i]);
+        broker->signals[i].data = broker;
+        (void)uv_signal_start(&broker->signals[i], signals[i].taken, signals[i].number);
+    }
+}
+
+static void feed_watchdog(struct berth_timer *timer)
+{
+    struct broker *broker = container_of(timer, struct broker, watchdog);
+
+    tell_manager("WATCHDOG=1");
+    timer_start(&broker->loop.timers, timer, notify_watchdog_ms(), feed_watchdog);
+}
+
+/* ---- the life ---- */
+
+static void serve(struct broker *broker)
+{
+    loop_watch_stalls(&broker->loop);
+    if (notify_watchdog_ms() > 0)
+        feed_watchdog(&broker->watchdog);
+    tell_manager("READY=1\nSTATUS=serving");
+    log_event(EV_BROKER_READY, "terminals", link_port(broker->link), "joining", link_join_port(broker->link),
+              "socket", broker->options.people_socket, "incarnation", broker->rooms.core->incarnation);
+    loop_run(&broker->loop);
+}
+
+int broker_run(const struct options *options, const struct broker_reload *reload, struct berth_error *reterr)
+{
+    berth_cleanup(berth_freep) struct broker *broker = berth_new(struct broker);
+    int r;
+
+    broker->options = *options;
+    broker->reload = *reload;
+    set_log(options);
+    log_event(EV_BROKER_STARTING, "version", BERTH_VERSION, "data", options->data);
+    random_system(&broker->random);
+    r = loop_init(&broker->loop, reterr);
+    if (r < 0)
+        return r;
+    broker->rooms.timers = &broker->loop.timers;
+    broker->rooms.random = &broker->random;
+    listen_to_signals(broker);
+    r = start(broker, reterr);
+    if (r >= 0)
+        serve(broker);
+    stop(broker);
+    if (r >= 0 && broker->fault.code) {
+        *reterr = broker->fault;
+        return broker->fault.code;
+    }
+    return r;
+}
+
+int broker_exit_code(int result)
+{
+    if (result >= 0)
+        return 0;
+    return result == BERTH_E_STORE ? 3 : 2;
+}

@@ -1,0 +1,115 @@
+/* figures.c - what the rooms count, and the configuration in force. */
+#include "figures.h"
+
+#include <stdio.h>
+
+#include "auth/auth_setup.h"
+#include "link/link.h"
+#include "rooms_of.h"
+
+#define LINK_FIGURES(X)                                                                            \
+    X(peers, false, "terminals connected now")                                                     \
+    X(joining, false, "connections at the join door now")                                          \
+    X(people, false, "connections at the people's TLS door now")                                   \
+    X(opened, true, "TLS handshakes that succeeded")                                               \
+    X(refused_full, true, "connections refused: the broker is full")                               \
+    X(refused_handshakes, true, "connections refused: too many handshakes under way")              \
+    X(refused_source, true, "connections refused: too many handshakes from one address")           \
+    X(refused_early, true, "connections dropped early, at random, under load")                     \
+    X(refused_penalty, true, "connections refused: their address misbehaved before")               \
+    X(failed_timeout, true, "handshakes that were not finished in time")                           \
+    X(failed_certificate, true, "handshakes with a certificate that is not accepted")              \
+    X(failed_protocol, true, "handshakes that broke the protocol")                                 \
+    X(failed_left, true, "handshakes that the other end left")                                     \
+    X(messages_in, true, "messages received from terminals")                                       \
+    X(messages_out, true, "messages sent to terminals")                                            \
+    X(messages_bad, true, "frames that were no message")                                           \
+    X(messages_refused, true, "messages not permitted in the state of their peer")                 \
+    X(messages_delayed, true, "messages held back by the rate limit")                              \
+    X(slow_readers, true, "terminals dropped because they did not read")                           \
+    X(floods, true, "terminals dropped because they sent too much")                                \
+    X(blobs_stored, true, "bundles of logs stored")                                                \
+    X(blobs_refused, true, "bundles of logs refused")                                              \
+    X(blob_bytes, false, "bytes of bundles of logs stored")
+
+#define AUTH_FIGURES(X)                                                                            \
+    X(accepted, true, "sign-ons and sign-ins with good evidence")                                  \
+    X(wrong, true, "sign-ons and sign-ins with wrong evidence")                                    \
+    X(too_many, true, "attempts refused by the limiter")                                           \
+    X(busy, true, "attempts refused because too many wait for hashing")
+
+struct out {
+    struct api_figure *at;
+    size_t count;
+    size_t max;
+};
+
+static void put(struct out *out, const char *name, bool counter, int64_t value, const char *help)
+{
+    if (out->count < out->max)
+        out->at[out->count++] =
+            (struct api_figure){ .name = name, .help = help, .counter = counter, .value = value };
+}
+
+size_t broker_figures(void *context, struct api_figure *out_, size_t max)
+{
+    struct broker *broker = context;
+    struct out out = { .at = out_, .max = max };
+    struct link_stats link;
+    struct auth_stats auth;
+
+    link_stats(broker->link, &link);
+    auth_stats(broker->rooms.auth, &auth);
+#define PUT_LINK(member, counter, help)                                                            \
+    put(&out, (counter) ? "berth_link_" #member "_total" : "berth_link_" #member, counter, link.member, help);
+    LINK_FIGURES(PUT_LINK)
+#define PUT_AUTH(member, counter, help) put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
+    AUTH_FIGURES(PUT_AUTH)
+    put(&out, "berth_loop_slow_turns_total", true, broker->loop.slow_turns,
+        "turns of the core loop that took longer than 5 ms");
+    put(&out, "berth_loop_longest_turn_microseconds", false, broker->loop.longest_turn_us,
+        "longest turn of the core loop since the start");
+    put(&out, "berth_loop_stalls_total", true, broker->loop.stalls, "times the core loop stood still for over a second");
+    put(&out, "berth_hashing_waiting", false, (int64_t)offload_waiting(broker->hashing),
+        "passwords that wait for hashing");
+    return out.count;
+}
+
+static json_t *option_value(const struct options *options, const struct conf_option *option)
+{
+    const char *at = (const char *)options + option->offset;
+    int64_t number;
+    char text[32];
+    bool truth;
+
+    switch (option->type) {
+    case CONF_BOOL:
+        truth = *(const bool *)(const void *)at;
+        return json_string(truth ? "yes" : "no");
+    case CONF_INT:
+        number = *(const int64_t *)(const void *)at;
+        (void)snprintf(text, sizeof(text), "%lld", (long long)number);
+        return json_string(text);
+    case CONF_TEXT:
+        break;
+    }
+    return json_string(at);
+}
+
+json_t *broker_options(void *context)
+{
+    const struct broker *broker = context;
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < options_count; i++) {
+        const struct conf_option *option = &options_table[i];
+        char name[96];
+
+        (void)snprintf(name, sizeof(name), "%s.%s", option->section, option->key);
+        (void)json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:b, s:s}", "name", name, "value",
+                                                    option_value(&broker->options, option), "given",
+                                                    option->given, "unit", option->unit, "live",
+                                                    option->live, "sentence", option->sentence));
+    }
+    return list;
+}

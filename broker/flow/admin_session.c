@@ -1,0 +1,40 @@
+/* admin_session.c - what people do to sessions of others. */
+#include <stdio.h>
+
+#include "flow/admin_start.h"
+#include "flow/release.h"
+#include "flow/seat.h"
+
+/* The sentence goes to the person at the terminal and into the record. */
+static const char *sentence(const char *why, const char *otherwise)
+{
+    return why && why[0] ? why : otherwise;
+}
+
+int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor, uint64_t session_id,
+                           const char *why, struct op *op)
+{
+    const struct ending ending = {
+        .action = "session.sign_off",
+        .reason = "signed-off",
+        .why = sentence(why, "An administrator signed you off"),
+        .actor = actor->name,
+        .role = role_names[actor->role],
+    };
+
+    return session_end(rooms, session_id, &ending, op);
+}
+
+int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *actor, uint64_t session_id,
+                             const char *why, struct op *op)
+{
+    const struct parting parting = {
+        .action = "session.disconnect",
+        .reason = "disconnected",
+        .why = sentence(why, "An administrator disconnected you; your session goes on"),
+        .actor = actor->name,
+        .role = role_names[actor->role],
+    };
+
+    return session_part(rooms, session_id, &parting, op);
+}
