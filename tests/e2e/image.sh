@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # image.sh - the golden image on real parts: a clone under a private libvirtd, from power-on to a desktop on a screen.
 #
-# usage: tests/e2e/image.sh [--keep FOLDER]      keep pictures and logs there
+# usage: tests/e2e/image.sh [--keep FOLDER] [--suite SUITE]
+#
+#   --keep FOLDER   keep pictures and logs there
+#   --suite SUITE   try the guest of that Debian release instead of this machine's
 #
 # It proves what the broker builds on: the clone answers RDP and tells its certificate's fingerprint through the
 # guest agent; a password set through the agent opens the desktop, which is judged by pixels; the guest tells when
@@ -134,27 +137,32 @@ sign_off_inside() {
     guest_run berth-1 /bin/su "$account" -c 'DISPLAY=:10 sign-off'
 }
 
+# The guest never shows a box to type a password in: who brings a wrong one is sent away.
 check_refused() {
     viewer "$1" "$2" "$3"
-    if wait_for 12 desktop_visible "$work/refused.png"; then
-        die "the old password still opens the desktop"
-    fi
-    end_viewer
+    wait_for 30 viewer_gone || die "the guest keeps a viewer with a wrong password"
+    VIEWER=
 }
 
 main() {
     local port_1 port_2 fingerprint_1 fingerprint_2 password
+    local -a suite=()
     need_root
     need_commands virsh xfreerdp3 xdotool jq Xvfb base64
     work=$(mktemp -d)
     at_exit rm -rf "$work"
-    if [[ ${1:-} == --keep ]]; then
-        at_exit keep_results "$2"
-    fi
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+        --keep) at_exit keep_results "${2:?--keep needs a folder}" ;;
+        --suite) suite=(--suite "${2:?--suite needs a name}") ;;
+        *) die "unknown argument '$1'" ;;
+        esac
+        shift 2
+    done
     step_log_to "$work/steps.log"
     VIEWER=
 
-    image=$("$top/deploy/image/desktop")
+    image=$("$top/deploy/image/desktop" "${suite[@]}")
     account=$(jq -r .account "$image/info.json")
     wallpaper=$(jq -r .wallpaper "$image/info.json")
     template=$work/domain.xml
@@ -216,7 +224,7 @@ main() {
     step "it is off" wait_for 30 domain_off berth-1
     step "shut the other down by its power button" vm shutdown berth-2 --mode acpi
     step "it is off" wait_for 30 domain_off berth-2
-    say "all well"
+    say "1 passed, 0 failed"
 }
 
 domain_off() {
