@@ -1,0 +1,485 @@
+/* test_probe.c - honest servers, liars and a real one (freerdp-shadow under Xvfb). */
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "berth/loop.h"
+#include "berth/tls.h"
+
+#include "rdp/probe_setup.h"
+
+#include "test.h"
+
+static const unsigned char confirm_tls[] = { 3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34,
+                                             0, 2, 0, 8,  0,  1,    0, 0, 0 };
+
+/* ---- servers: one thread, one connection, one habit ---- */
+
+enum habit {
+    HONEST,
+    HONEST_NLA,
+    SLOW,
+    SILENT,
+    GARBAGE,
+    REFUSING,
+    HANGS_UP,
+    SILENT_TLS,
+    GARBAGE_TLS,
+    ENDLESS_TLS,
+    EAGER
+};
+
+struct server {
+    enum habit habit;
+    int listener, port;
+    pthread_t thread;
+    SSL_CTX *context;
+    char fingerprint[72];
+};
+
+static void nap(long ms)
+{
+    const struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+    (void)nanosleep(&pause, NULL);
+}
+
+static void say(int peer, const void *bytes, size_t size)
+{
+    (void)!send(peer, bytes, size, MSG_NOSIGNAL);
+}
+
+/* Until the other end is tired of us. */
+static void wait_for_end(int peer)
+{
+    char bytes[512];
+
+    while (recv(peer, bytes, sizeof(bytes), 0) > 0)
+        ;
+}
+
+static void speak_tls(const struct server *server, int peer)
+{
+    SSL *ssl = SSL_new(server->context);
+    char byte;
+
+    (void)SSL_set_fd(ssl, peer);
+    if (SSL_accept(ssl) == 1)
+        (void)SSL_read(ssl, &byte, 1);
+    SSL_free(ssl);
+}
+
+static void flood(int peer)
+{
+    /* Records of handshake messages that never end. */
+    static unsigned char record[16389] = { 22, 3, 3, 0x40, 0x00, 11, 0xff, 0xff, 0xff };
+
+    while (send(peer, record, sizeof(record), MSG_NOSIGNAL) > 0)
+        ;
+}
+
+static void behave(const struct server *server, int peer)
+{
+    switch (server->habit) {
+    case HONEST:
+        say(peer, confirm_tls, sizeof(confirm_tls));
+        speak_tls(server, peer);
+        break;
+    case HONEST_NLA:
+        say(peer, "\x03\x00\x00\x13\x0e\xd0\x00\x00\x00\x00\x00\x02\x00\x08\x00\x02\x00\x00\x00",
+            19);
+        speak_tls(server, peer);
+        break;
+    case SLOW: /* one byte at a time is legal */
+        for (size_t i = 0; i < sizeof(confirm_tls); i++) {
+            say(peer, confirm_tls + i, 1);
+            nap(20);
+        }
+        speak_tls(server, peer);
+        break;
+    case SILENT:
+        break;
+    case GARBAGE:
+        say(peer, "SSH-2.0-OpenSSH_9.2\r\n", 21);
+        break;
+    case REFUSING:
+        say(peer, "\x03\x00\x00\x13\x0e\xd0\x00\x00\x00\x00\x00\x03\x00\x08\x00\x05\x00\x00\x00",
+            19);
+        break;
+    case HANGS_UP:
+        return;
+    case SILENT_TLS:
+        say(peer, confirm_tls, sizeof(confirm_tls));
+        break;
+    case GARBAGE_TLS:
+        say(peer, confirm_tls, sizeof(confirm_tls));
+        nap(50);
+        say(peer, "this is not TLS at all", 22);
+        break;
+    case ENDLESS_TLS:
+        say(peer, confirm_tls, sizeof(confirm_tls));
+        nap(50);
+        flood(peer);
+        return;
+    case EAGER:
+        say(peer,
+            "\x03\x00\x00\x13\x0e\xd0\x00\x00\x00\x00\x00\x02\x00\x08\x00\x01\x00\x00\x00more", 23);
+        break;
+    }
+    wait_for_end(peer);
+}
+
+static void *serve(void *context)
+{
+    struct server *server = context;
+    char request[19];
+    int peer = accept(server->listener, NULL, NULL);
+
+    if (peer < 0)
+        return NULL; /* nobody came */
+    if (recv(peer, request, sizeof(request), MSG_WAITALL) == sizeof(request))
+        behave(server, peer);
+    (void)close(peer);
+    return NULL;
+}
+
+/* A self-signed certificate, as desktops have. */
+static void make_certificate(struct server *server)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    unsigned char *der = NULL;
+    int size;
+
+    (void)X509_set_version(certificate, 2);
+    (void)ASN1_INTEGER_set(X509_get_serialNumber(certificate), 7);
+    (void)X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
+    (void)X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    (void)X509_set_pubkey(certificate, key);
+    EXPECT(X509_sign(certificate, key, EVP_sha256()) > 0);
+    size = i2d_X509(certificate, &der);
+    tls_sha256_hex(der, (size_t)size, server->fingerprint);
+    OPENSSL_free(der);
+    server->context = SSL_CTX_new(TLS_server_method());
+    EXPECT_INT(SSL_CTX_use_certificate(server->context, certificate), 1);
+    EXPECT_INT(SSL_CTX_use_PrivateKey(server->context, key), 1);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+}
+
+static void server_start(struct server *server, enum habit habit)
+{
+    struct sockaddr_in place = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(place);
+
+    *server = (struct server){ .habit = habit };
+    make_certificate(server);
+    server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_OK(bind(server->listener, (struct sockaddr *)&place, sizeof(place)));
+    EXPECT_OK(listen(server->listener, 5));
+    EXPECT_OK(getsockname(server->listener, (struct sockaddr *)&place, &size));
+    server->port = ntohs(place.sin_port);
+    EXPECT_OK(pthread_create(&server->thread, NULL, serve, server));
+}
+
+static void server_stop(struct server *server)
+{
+    (void)shutdown(server->listener, SHUT_RDWR);
+    (void)pthread_join(server->thread, NULL);
+    (void)close(server->listener);
+    SSL_CTX_free(server->context);
+}
+
+/* ---- asking ---- */
+
+struct world {
+    struct berth_loop loop;
+    struct probe *probe;
+    struct op op;
+    struct probe_result ret;
+    int done, result;
+};
+
+static void done(struct op *op, int result)
+{
+    struct world *world = container_of(op, struct world, op);
+
+    world->done++;
+    world->result = result;
+}
+
+static struct world *world_new(void)
+{
+    struct world *world = berth_new(struct world);
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    EXPECT_OK(loop_init(&world->loop, NULL));
+    world->probe = probe_new(&world->loop);
+    op_init(&world->op, &world->loop.timers, done);
+    return world;
+}
+
+static void world_free(struct world *world)
+{
+    probe_free(world->probe);
+    loop_close(&world->loop);
+    free(world);
+}
+
+/* Milliseconds that the attempt took. */
+static int64_t ask(struct world *world, int port)
+{
+    int64_t began = clock_mono_ms();
+
+    world->done = 0;
+    EXPECT_OK(probe_begin(world->probe, "127.0.0.1", port, &world->ret, &world->op));
+    EXPECT_INT(world->done, 0);
+    while (!world->done && clock_mono_ms() - began < 10000)
+        loop_turn(&world->loop, 20);
+    EXPECT_INT(world->done, 1);
+    return clock_mono_ms() - began;
+}
+
+static void expect_liar(enum habit habit, const char *says, int64_t least_ms, int64_t most_ms)
+{
+    struct world *world = world_new();
+    struct server server;
+    int64_t took;
+
+    server_start(&server, habit);
+    took = ask(world, server.port);
+    EXPECT_ERR(world->result, BERTH_E_DESKTOP);
+    EXPECT_SAYS(world->op.error.text, says);
+    EXPECT_SAYS(world->op.error.text, "127.0.0.1 port ");
+    EXPECT(took >= least_ms && took <= most_ms);
+    world_free(world);
+    server_stop(&server);
+}
+
+TEST(probe, an_honest_server_and_its_fingerprint)
+{
+    struct world *world = world_new();
+    struct server server;
+
+    server_start(&server, HONEST);
+    (void)ask(world, server.port);
+    EXPECT_OK(world->result);
+    EXPECT_STR(world->ret.fingerprint, server.fingerprint);
+    EXPECT(!world->ret.nla);
+    EXPECT(world->ret.took_ms >= 0 && world->ret.took_ms < 2000);
+    server_stop(&server);
+
+    /* Nobody is there any more. */
+    (void)ask(world, server.port);
+    EXPECT_ERR(world->result, BERTH_E_DESKTOP);
+    EXPECT_SAYS(world->op.error.text, "refused");
+    world_free(world);
+}
+
+TEST(probe, a_server_that_wants_nla_is_known_for_it)
+{
+    struct world *world = world_new();
+    struct server server;
+
+    server_start(&server, HONEST_NLA);
+    (void)ask(world, server.port);
+    EXPECT_OK(world->result);
+    EXPECT(world->ret.nla);
+    EXPECT_STR(world->ret.fingerprint, server.fingerprint);
+    world_free(world);
+    server_stop(&server);
+}
+
+TEST(probe, a_slow_server_is_waited_for)
+{
+    struct world *world = world_new();
+    struct server server;
+
+    server_start(&server, SLOW);
+    EXPECT(ask(world, server.port) >= 300);
+    EXPECT_OK(world->result);
+    EXPECT_STR(world->ret.fingerprint, server.fingerprint);
+    world_free(world);
+    server_stop(&server);
+}
+
+TEST(probe, an_open_port_that_says_nothing_is_no_desktop)
+{
+    expect_liar(SILENT, "waiting for its first word", PROBE_LIMIT_MS - 50, PROBE_LIMIT_MS + 1500);
+}
+
+TEST(probe, a_server_that_stops_after_its_first_word)
+{
+    expect_liar(SILENT_TLS, "agreeing on TLS", PROBE_LIMIT_MS - 50, PROBE_LIMIT_MS + 1500);
+}
+
+TEST(probe, garbage_is_refused_at_once)
+{
+    expect_liar(GARBAGE, "not an RDP server", 0, 2000);
+    expect_liar(GARBAGE_TLS, "TLS failed", 0, 2000);
+    expect_liar(EAGER, "out of turn", 0, 2000);
+}
+
+TEST(probe, a_flood_is_cut_off)
+{
+    expect_liar(ENDLESS_TLS, "TLS failed", 0, 3000);
+}
+
+TEST(probe, a_refusal_keeps_its_reason)
+{
+    expect_liar(REFUSING, "requires NLA", 0, 2000);
+    expect_liar(HANGS_UP, "hung up", 0, 2000);
+}
+
+TEST(probe, only_numeric_addresses)
+{
+    struct world *world = world_new();
+
+    EXPECT_ERR(probe_begin(world->probe, "localhost", 3389, &world->ret, &world->op),
+               BERTH_E_INVALID);
+    EXPECT_ERR(probe_begin(world->probe, "127.0.0.1", 0, &world->ret, &world->op), BERTH_E_INVALID);
+    EXPECT_ERR(probe_begin(world->probe, "127.0.0.1", 65536, &world->ret, &world->op),
+               BERTH_E_INVALID);
+    EXPECT_ERR(probe_begin(world->probe, "", 3389, &world->ret, &world->op), BERTH_E_INVALID);
+    world_free(world);
+}
+
+TEST(probe, after_cancel_nothing_comes)
+{
+    struct world *world = world_new();
+    struct server server;
+
+    server_start(&server, SILENT);
+    EXPECT_OK(probe_begin(world->probe, "127.0.0.1", server.port, &world->ret, &world->op));
+    op_cancel(&world->op); /* while connecting */
+    EXPECT_OK(probe_begin(world->probe, "127.0.0.1", server.port, &world->ret, &world->op));
+    for (int i = 0; i < 10; i++)
+        loop_turn(&world->loop, 20);
+    op_cancel(&world->op); /* while waiting */
+    for (int i = 0; i < 10; i++)
+        loop_turn(&world->loop, 20);
+    EXPECT_INT(world->done, 0);
+    world_free(world);
+    server_stop(&server);
+}
+
+TEST(probe, attempts_at_once_are_limited_and_forgotten_at_the_end)
+{
+    struct world *world = world_new();
+    struct server server;
+    static struct op ops[PROBE_ATTEMPTS_MAX + 1];
+    static struct probe_result results[PROBE_ATTEMPTS_MAX + 1];
+
+    server_start(&server, SILENT);
+    for (size_t i = 0; i <= PROBE_ATTEMPTS_MAX; i++) {
+        op_init(&ops[i], &world->loop.timers, done);
+        EXPECT_INT(probe_begin(world->probe, "127.0.0.1", server.port, &results[i], &ops[i]),
+                   i < PROBE_ATTEMPTS_MAX ? 0 : BERTH_E_BUSY);
+    }
+    world_free(world); /* with all of them under way */
+    server_stop(&server);
+}
+
+/* ---- real programs ---- */
+
+static pid_t run(const char *const *argv)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)!freopen("/dev/null", "w", stdout);
+    (void)!freopen("/dev/null", "w", stderr);
+    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
+static void end(pid_t pid)
+{
+    int status;
+
+    (void)kill(pid, SIGKILL);
+    (void)waitpid(pid, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        fail_msg("a program of this test is not installed");
+}
+
+TEST(probe, a_real_rdp_server)
+{
+    static const char *const xvfb[] = { "Xvfb",       ":94",       "-screen", "0",
+                                        "640x480x24", "-nolisten", "tcp",     NULL };
+    char home[] = "/tmp/berth-probe-XXXXXX";
+    char port[16];
+    const char *const shadow[] = { "freerdp-shadow-cli3", port, "/bind-address:127.0.0.1", "-auth",
+                                   NULL };
+    struct world *world = world_new();
+    struct server place;
+    char first[72];
+    char command[64];
+    pid_t display;
+    pid_t desktop;
+
+    server_start(&place, SILENT); /* only to find a free port */
+    server_stop(&place);
+    (void)snprintf(port, sizeof(port), "/port:%d", place.port);
+    EXPECT(mkdtemp(home));
+    (void)setenv("HOME", home, 1);
+    (void)setenv("DISPLAY", ":94", 1);
+    display = run(xvfb);
+    nap(500);
+    desktop = run(shadow);
+    for (int i = 0; i < 100 && (!world->done || world->result < 0); i++) {
+        (void)ask(world, place.port);
+        nap(world->result < 0 ? 100 : 0);
+    }
+    if (world->result < 0)
+        print_message("%s\n", world->op.error.text);
+    EXPECT_OK(world->result);
+    print_message("freerdp-shadow: %d ms, nla %d, %s\n", (int)world->ret.took_ms, world->ret.nla,
+                  world->ret.fingerprint);
+    EXPECT_INT(strlen(world->ret.fingerprint), 64);
+    (void)snprintf(first, sizeof(first), "%s", world->ret.fingerprint);
+    (void)ask(world, place.port);
+    EXPECT_STR(world->ret.fingerprint, first);
+    world_free(world);
+    end(desktop);
+    end(display);
+    (void)snprintf(command, sizeof(command), "rm -rf %s", home);
+    EXPECT_OK(system(command));
+}
+
+TEST(probe, a_web_server_is_no_desktop)
+{
+    char port[16];
+    const char *const server[] = {
+        "openssl", "s_server", "-accept", port, "-nocert", "-quiet", NULL
+    };
+    struct world *world = world_new();
+    struct server place;
+    pid_t pid;
+
+    server_start(&place, SILENT);
+    server_stop(&place);
+    (void)snprintf(port, sizeof(port), "%d", place.port);
+    pid = run(server);
+    for (int i = 0; i < 50; i++) {
+        (void)ask(world, place.port);
+        if (!strstr(world->op.error.text, "refused"))
+            break;
+        nap(100);
+    }
+    EXPECT_ERR(world->result, BERTH_E_DESKTOP);
+    EXPECT(!strstr(world->op.error.text,
+                   "refused")); /* it was there, and answered with an alert or a hang-up */
+    world_free(world);
+    end(pid);
+}
+
+TEST_MAIN()
