@@ -1,0 +1,49 @@
+/* fuzz_virt_xml.c - descriptions of machines as a hypervisor, or an administrator's template, may give them. */
+#include <string.h>
+
+#include "virt/berth-virt/domain_xml.h"
+#include "virt/berth-virt/xml.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct virt_args args = { .uuid = "01234567-89ab-4def-8123-456789abcdef",
+                                       .name = "ward-3-<7>",
+                                       .desktop_id = 7,
+                                       .pool = "ward-3",
+                                       .storage = "berth",
+                                       .volume = "berth-7.qcow2",
+                                       .kernel = "/k",
+                                       .memory_mib = 512,
+                                       .vcpus = 2,
+                                       .forward_port = 40007 };
+
+/* What is made from a template is read back as what was put in. */
+static void check_made(const char *xml)
+{
+    struct domain_facts facts;
+
+    if (domain_xml_read(xml, strlen(xml), &facts, NULL) < 0)
+        return; /* a huge attribute of the template may have made it too large to read again */
+    if (!facts.ours || facts.desktop_id != args.desktop_id || facts.forward_port != 40007 ||
+        strcmp(facts.volume, args.volume) != 0)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *text = (const char *)data;
+    struct domain_facts facts;
+    struct berth_error error = { 0 };
+    char *xml = NULL;
+
+    xml_setup();
+    if (domain_xml_make(text, size, &args, &xml, &error) == 0) {
+        check_made(xml);
+        free(xml);
+    }
+    if (domain_xml_read(text, size, &facts, &error) == 0 && facts.forward_port > 65535)
+        abort();
+    if (domain_xml_boot(text, size, &args, &xml, &error) == 0)
+        free(xml);
+    return 0;
+}
