@@ -1,0 +1,261 @@
+/* ctl.c - berthctl from command line to exit code. */
+#include "ctl.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "berth/error.h"
+
+#define ANSWER_DEPTH 12
+
+/* ---- failures ---- */
+
+static int code_of_status(long status, bool retry)
+{
+    if (status == 404)
+        return CTL_NOT_FOUND;
+    if (status == 401 || status == 403)
+        return CTL_NOT_PERMITTED;
+    if (status == 409)
+        return CTL_CONFLICT;
+    return retry ? CTL_LATER : CTL_REFUSED;
+}
+
+int ctl_fail(const struct ctl_answer *answer)
+{
+    json_t *json;
+    const json_t *error;
+    const char *text;
+    bool retry;
+
+    if (answer->status == 0) {
+        (void)fprintf(stderr, "berthctl: ");
+        ctl_print(stderr, answer->error[0] ? answer->error : "the broker went away", false);
+        (void)fputc('\n', stderr);
+        return CTL_UNREACHABLE;
+    }
+    json = answer->text ? json_parse(answer->text, answer->size, ANSWER_DEPTH, NULL) : NULL;
+    error = json_object_get(json, "error");
+    text = json_string_value(json_object_get(error, "text"));
+    retry = json_is_true(json_object_get(error, "retry"));
+    (void)fprintf(stderr, "berthctl: ");
+    if (text)
+        ctl_print(stderr, text, false);
+    else
+        (void)fprintf(stderr, "the broker answered with status %ld", answer->status);
+    (void)fprintf(stderr, "%s\n", retry ? " (try again later)" : "");
+    json_decref(json);
+    return code_of_status(answer->status, retry);
+}
+
+static bool is_good(long status)
+{
+    return status >= 200 && status < 300;
+}
+
+/* ---- lists: all pages ---- */
+
+/* Pages are fetched until there is no next one, unless a page was asked for by itself. */
+static bool wants_all(const struct verb *verb, const json_t *params)
+{
+    return verb->method == GET && (verb->shape == ROWS || verb->shape == LIST) &&
+           !json_object_get(params, "limit");
+}
+
+static json_t *next_page(const struct ctl *ctl, const struct verb *verb, json_t *params,
+                         const json_t *page, struct ctl_answer *answer)
+{
+    const json_t *next = json_object_get(page, "next");
+
+    if (!json_is_integer(next))
+        return NULL;
+    (void)json_object_set_new(params, "after", json_integer(json_integer_value(next)));
+    ctl_answer_free(answer);
+    ctl_ask(ctl, verb, params, false, answer);
+    return is_good(answer->status) ? json_parse(answer->text, answer->size, ANSWER_DEPTH, NULL)
+                                   : NULL;
+}
+
+static json_t *all_pages(const struct ctl *ctl, const struct verb *verb, json_t *params,
+                         json_t *first, struct ctl_answer *answer)
+{
+    json_t *items = json_object_get(first, "items");
+    json_t *page = json_incref(first);
+    json_t *next;
+
+    while ((next = next_page(ctl, verb, params, page, answer))) {
+        (void)json_array_extend(items, json_object_get(next, "items"));
+        json_decref(page);
+        page = next;
+    }
+    json_decref(page);
+    if (is_good(answer->status))
+        (void)json_object_set_new(first, "next", json_null());
+    return first;
+}
+
+/* ---- sign-in keeps its token in a file ---- */
+
+static int keep_token(const struct ctl *ctl, const json_t *answer)
+{
+    const char *token = json_string_value(json_object_get(answer, "token"));
+    int descriptor;
+    bool written;
+
+    if (!token)
+        return CTL_REFUSED;
+    descriptor = open(ctl->token_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    written = descriptor >= 0 && fchmod(descriptor, 0600) == 0 &&
+              write(descriptor, token, strlen(token)) == (ssize_t)strlen(token) &&
+              write(descriptor, "\n", 1) == 1;
+    if (descriptor >= 0)
+        (void)close(descriptor);
+    if (!written) {
+        (void)fprintf(stderr, "berthctl: cannot write '%s'\n", ctl->token_file);
+        return CTL_REFUSED;
+    }
+    (void)printf("signed in as %s (%s); the token is in %s\n",
+                 json_string_value(json_object_get(answer, "name")),
+                 json_string_value(json_object_get(answer, "role")), ctl->token_file);
+    return CTL_OK;
+}
+
+/* ---- one command ---- */
+
+static int print_answer(const struct ctl *ctl, const struct verb *verb, json_t *params,
+                        struct ctl_answer *answer)
+{
+    json_t *json;
+    char *text;
+    int code = CTL_OK;
+
+    if (verb->shape == TEXT) {
+        (void)fwrite(answer->text, 1, answer->size, stdout);
+        if (answer->size && answer->text[answer->size - 1] != '\n')
+            (void)fputc('\n', stdout);
+        return CTL_OK;
+    }
+    json = answer->text ? json_parse(answer->text, answer->size, ANSWER_DEPTH, NULL) : NULL;
+    if (!json) {
+        (void)fprintf(stderr, "berthctl: the broker's answer is not understood\n");
+        return CTL_REFUSED;
+    }
+    if (wants_all(verb, params))
+        json = all_pages(ctl, verb, params, json, answer);
+    if (verb->method == GET && answer->status >= 300 && verb->id != VERB_readyz)
+        code = ctl_fail(answer); /* one of the later pages */
+    else if (verb->id == VERB_sign_in && ctl->token_file)
+        code = keep_token(ctl, json);
+    else if (ctl->json) {
+        text = json_text(json);
+        (void)puts(text);
+        berth_wipe_free(text, strlen(text));
+    } else
+        ctl_show(ctl, verb, json);
+    json_decref(json);
+    return code;
+}
+
+/* Tell what would happen and ask; false: the person said no. */
+static bool may_go_on(const struct ctl *ctl, const struct verb *verb, const json_t *params)
+{
+    struct ctl_answer answer;
+    json_t *plan;
+
+    if (!(verb->flags & VERB_DESTROYS) || ctl->yes || !ctl->progress || !isatty(STDIN_FILENO))
+        return true;
+    if (verb->flags & VERB_DRY) {
+        ctl_ask(ctl, verb, params, true, &answer);
+        plan = is_good(answer.status) ? json_parse(answer.text, answer.size, ANSWER_DEPTH, NULL)
+                                      : NULL;
+        ctl_show_plan(plan, stderr);
+        json_decref(plan);
+        ctl_answer_free(&answer);
+    }
+    return ctl_confirm("Go on?");
+}
+
+static int run_verb(const struct ctl *ctl, const struct verb *verb, json_t *params)
+{
+    struct ctl_answer answer;
+    bool not_ready;
+    int code;
+
+    if (verb->shape == STREAM)
+        return ctl_watch(ctl, verb, params);
+    if (ctl->dry_run && !(verb->flags & VERB_DRY)) {
+        (void)fprintf(stderr, "berthctl: this command has no --dry-run\n");
+        return CTL_USAGE;
+    }
+    if (!ctl->dry_run && !may_go_on(ctl, verb, params)) {
+        (void)fprintf(stderr, "berthctl: nothing was done\n");
+        return CTL_REFUSED;
+    }
+    ctl_ask(ctl, verb, params, ctl->dry_run, &answer);
+    not_ready = verb->id == VERB_readyz && answer.status == 503;
+    code = is_good(answer.status) || not_ready ? print_answer(ctl, verb, params, &answer)
+                                               : ctl_fail(&answer);
+    if (not_ready)
+        code = CTL_LATER;
+    ctl_answer_free(&answer);
+    return code;
+}
+
+static int usage(const struct berth_error *error, const struct verb *verb)
+{
+    (void)fprintf(stderr, "berthctl: ");
+    ctl_print(stderr, berth_error_text(error), false);
+    (void)fputc('\n', stderr);
+    if (verb)
+        ctl_help_verb(stderr, verb);
+    return CTL_USAGE;
+}
+
+static int run_command(const struct ctl *ctl)
+{
+    struct berth_error error = { 0 };
+    json_t *params;
+    size_t words;
+    const struct verb *verb = ctl_verb(ctl, &words);
+    int code;
+
+    if (!verb) {
+        (void)berth_fail(&error, BERTH_E_INVALID, "there is no command '%s%s%s'; berthctl help",
+                         ctl->arg[0], ctl->args > 1 ? " " : "", ctl->args > 1 ? ctl->arg[1] : "");
+        return usage(&error, NULL);
+    }
+    if (ctl->help) {
+        ctl_help_verb(stdout, verb);
+        return CTL_OK;
+    }
+    if (ctl_params(ctl, verb, words, &params, &error) < 0)
+        return usage(&error, verb);
+    code = run_verb(ctl, verb, params);
+    json_decref(params);
+    return code;
+}
+
+int ctl_main(int argc, char *const argv[])
+{
+    struct ctl ctl = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+                       .progress = isatty(STDERR_FILENO) };
+    struct berth_error error = { 0 };
+    int code;
+
+    if (argc >= 3 && strcmp(argv[1], "complete") == 0 && strcmp(argv[2], "--") == 0) {
+        ctl_complete(&ctl, argc - 3, argv + 3);
+        return CTL_OK;
+    }
+    if (ctl_options(&ctl, argc, argv, &error) < 0)
+        return usage(&error, NULL);
+    if (ctl.args == 0) {
+        ctl_help(ctl.help ? stdout : stderr);
+        return ctl.help ? CTL_OK : CTL_USAGE;
+    }
+    code = ctl_local(&ctl);
+    return code >= 0 ? code : run_command(&ctl);
+}

@@ -1,0 +1,377 @@
+/* http.c - asking the broker: libcurl over the Unix socket, or https with a token from a file. */
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+#define SOCKET_DEFAULT "/run/berth/berthd.sock"
+#define CONNECT_S 5L
+#define QUIET_MS 2000 /* what takes longer shows that it goes on */
+#define URL_MAX 4096
+
+/* One exchange: curl's handle, what is sent, what comes back. */
+struct exchange {
+    const struct ctl *ctl;
+    CURL *curl;
+    struct curl_slist *headers;
+    char url[URL_MAX];
+    char *body;
+    char failure[CURL_ERROR_SIZE];
+    struct ctl_answer *answer;
+    const char *what; /* for the progress line */
+    struct timespec began;
+    bool shown;
+    /* following */
+    bool (*each)(void *context, const char *line);
+    void *context;
+    bool stopped;
+};
+
+void ctl_answer_free(struct ctl_answer *answer)
+{
+    berth_wipe_free(answer->text, answer->size);
+    answer->text = NULL;
+}
+
+/* ---- what is asked ---- */
+
+static void append(struct exchange *exchange, const char *text)
+{
+    size_t length = strlen(exchange->url);
+
+    (void)snprintf(exchange->url + length, sizeof(exchange->url) - length, "%s", text);
+}
+
+static void append_escaped(struct exchange *exchange, const char *text)
+{
+    char *escaped = curl_easy_escape(exchange->curl, text, (int)strlen(text));
+
+    append(exchange, escaped ? escaped : "");
+    curl_free(escaped);
+}
+
+static void append_value(struct exchange *exchange, const json_t *value)
+{
+    char number[24];
+
+    if (json_is_string(value)) {
+        append_escaped(exchange, json_string_value(value));
+        return;
+    }
+    if (json_is_boolean(value))
+        (void)snprintf(number, sizeof(number), "%d", json_is_true(value));
+    else
+        (void)snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
+    append(exchange, number);
+}
+
+static void make_path(struct exchange *exchange, const struct verb *verb, const json_t *params)
+{
+    const char *at = verb->path;
+
+    while (*at) {
+        size_t length = strcspn(at, "{");
+        char name[48];
+        char fixed[256];
+
+        (void)snprintf(fixed, sizeof(fixed), "%.*s", (int)length, at);
+        append(exchange, fixed);
+        at += length;
+        if (*at == '{' && verb_brace(at, 0, name)) {
+            append_value(exchange, json_object_get(params, name));
+            at = strchr(at, '}') + 1;
+        }
+    }
+}
+
+/* What the path does not name: the query of GET and DELETE, the body of the others. */
+static json_t *rest_of(const struct verb *verb, const json_t *params)
+{
+    json_t *rest = json_copy((json_t *)(uintptr_t)params); /* jansson takes no const here */
+    char name[48];
+
+    for (size_t i = 0; verb_brace(verb->path, i, name); i++)
+        (void)json_object_del(rest, name);
+    return rest;
+}
+
+static void make_query(struct exchange *exchange, json_t *rest, bool dry_run)
+{
+    const char *separator = "?";
+    const char *name;
+    json_t *value;
+
+    json_object_foreach (rest, name, value) {
+        append(exchange, separator);
+        append_escaped(exchange, name);
+        append(exchange, "=");
+        append_value(exchange, value);
+        separator = "&";
+    }
+    if (dry_run) {
+        append(exchange, separator);
+        append(exchange, "dry_run=1");
+    }
+}
+
+static void add_header(struct exchange *exchange, const char *name, const char *value)
+{
+    char line[SECRET_MAX + 64];
+    struct curl_slist *more;
+
+    (void)snprintf(line, sizeof(line), "%s: %s", name, value);
+    more = curl_slist_append(exchange->headers, line);
+    explicit_bzero(line, sizeof(line));
+    if (more)
+        exchange->headers = more;
+}
+
+/* A repeated change, after a lost answer, has the effect of one. */
+static void add_key(struct exchange *exchange)
+{
+    unsigned char bytes[16];
+    char key[33];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        (void)snprintf(key + 2 * i, 3, "%02x", bytes[i]);
+    add_header(exchange, "Idempotency-Key", key);
+}
+
+/* The token is in a file, so that it is in no list of processes and in no history. */
+static bool add_token(struct exchange *exchange, const struct verb *verb)
+{
+    const char *path = exchange->ctl->token_file;
+    char text[SECRET_MAX] = "";
+    char value[SECRET_MAX + 8];
+    int descriptor;
+    ssize_t size;
+
+    if (!path || (verb->roles & ROLE_BIT(0)))
+        return true;
+    descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    size = descriptor < 0 ? -1 : read(descriptor, text, sizeof(text) - 1);
+    if (descriptor >= 0)
+        (void)close(descriptor);
+    if (size <= 0) {
+        (void)snprintf(exchange->answer->error, sizeof(exchange->answer->error),
+                       "cannot read a token from '%s'", path);
+        return false;
+    }
+    text[strcspn(text, " \r\n")] = '\0';
+    (void)snprintf(value, sizeof(value), "Bearer %s", text);
+    add_header(exchange, "Authorization", value);
+    explicit_bzero(text, sizeof(text));
+    explicit_bzero(value, sizeof(value));
+    return true;
+}
+
+static void make_body(struct exchange *exchange, const struct verb *verb, const json_t *rest)
+{
+    exchange->body = json_text(rest);
+    add_header(exchange, "Content-Type", "application/json");
+    (void)curl_easy_setopt(exchange->curl, CURLOPT_CUSTOMREQUEST, verb_method_names[verb->method]);
+    (void)curl_easy_setopt(exchange->curl, CURLOPT_POSTFIELDSIZE, (long)strlen(exchange->body));
+    (void)curl_easy_setopt(exchange->curl, CURLOPT_POSTFIELDS, exchange->body);
+}
+
+static void make_request(struct exchange *exchange, const struct verb *verb, const json_t *params,
+                         bool dry_run)
+{
+    const struct ctl *ctl = exchange->ctl;
+    json_t *rest = rest_of(verb, params);
+
+    (void)snprintf(exchange->url, sizeof(exchange->url), "%s", ctl->url ? ctl->url : "http://berth");
+    make_path(exchange, verb, params);
+    if (verb->method == GET || verb->method == DELETE) {
+        make_query(exchange, rest, dry_run);
+        (void)curl_easy_setopt(exchange->curl, CURLOPT_CUSTOMREQUEST,
+                               verb_method_names[verb->method]);
+    } else {
+        if (dry_run)
+            append(exchange, "?dry_run=1");
+        make_body(exchange, verb, rest);
+    }
+    if (verb->method != GET && !dry_run)
+        add_key(exchange);
+    json_decref(rest);
+}
+
+/* ---- what comes back ---- */
+
+static size_t took(char *bytes, size_t one, size_t count, void *context)
+{
+    struct exchange *exchange = (struct exchange *)context;
+    struct ctl_answer *answer = exchange->answer;
+    size_t size = one * count;
+
+    if (answer->size + size > CTL_ANSWER_MAX)
+        return 0;
+    answer->text = (char *)berth_realloc(answer->text, answer->size + size + 1);
+    memcpy(answer->text + answer->size, bytes, size);
+    answer->size += size;
+    answer->text[answer->size] = '\0';
+    return size;
+}
+
+/* Whole lines go out; what is left waits for its end. Answers that are no stream are kept, for they say what is wrong. */
+static size_t took_line(char *bytes, size_t one, size_t count, void *context)
+{
+    struct exchange *exchange = (struct exchange *)context;
+    struct ctl_answer *answer = exchange->answer;
+    size_t size = took(bytes, one, count, context);
+    long status = 0;
+    char *end;
+
+    (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200)
+        return size;
+    while (answer->size && (end = memchr(answer->text, '\n', answer->size))) {
+        *end = '\0';
+        exchange->stopped = !exchange->each(exchange->context, answer->text);
+        answer->size -= (size_t)(end + 1 - answer->text);
+        memmove(answer->text, end + 1, answer->size + 1);
+        if (exchange->stopped)
+            return 0;
+    }
+    return size;
+}
+
+static int64_t elapsed_ms(const struct exchange *exchange)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - exchange->began.tv_sec) * 1000 +
+           (now.tv_nsec - exchange->began.tv_nsec) / 1000000;
+}
+
+/* libcurl calls several times a second. Only a person at a terminal sees it, and only when it takes long. */
+static int progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                    curl_off_t up)
+{
+    static const char *const spinner[] = { "|", "/", "-", "\\" };
+    struct exchange *exchange = (struct exchange *)context;
+    int64_t ms = elapsed_ms(exchange);
+
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    if (exchange->ctl->progress && exchange->what && ms >= QUIET_MS) {
+        (void)fprintf(stderr, "\r%s %s ... %lld s ", spinner[ms / 500 % 4], exchange->what,
+                      (long long)(ms / 1000));
+        (void)fflush(stderr);
+        exchange->shown = true;
+    }
+    return 0;
+}
+
+/* ---- the exchange ---- */
+
+static const char *socket_path(const struct ctl *ctl)
+{
+    const char *path = ctl->socket ? ctl->socket : getenv("BERTH_SOCKET");
+
+    return path && *path ? path : SOCKET_DEFAULT;
+}
+
+static void set_route(struct exchange *exchange)
+{
+    const struct ctl *ctl = exchange->ctl;
+    CURL *curl = exchange->curl;
+
+    if (!ctl->url)
+        (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_path(ctl));
+    else
+        (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    if (ctl->authority)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ctl->authority);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, exchange->url);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, exchange->headers);
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, exchange->failure);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, exchange->each ? took_line : took);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
+    (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+}
+
+static void say_why(struct exchange *exchange, CURLcode code)
+{
+    struct ctl_answer *answer = exchange->answer;
+    const char *why = exchange->failure[0] ? exchange->failure : curl_easy_strerror(code);
+
+    answer->status = 0;
+    if (exchange->ctl->url)
+        (void)snprintf(answer->error, sizeof(answer->error), "no broker at %s: %s",
+                       exchange->ctl->url, why);
+    else
+        (void)snprintf(answer->error, sizeof(answer->error), "no broker at the socket %s: %s",
+                       socket_path(exchange->ctl), why);
+}
+
+static void perform(struct exchange *exchange)
+{
+    CURLcode code;
+
+    set_route(exchange);
+    (void)clock_gettime(CLOCK_MONOTONIC, &exchange->began);
+    code = curl_easy_perform(exchange->curl);
+    if (exchange->shown)
+        (void)fprintf(stderr, "\r\033[K");
+    if (code == CURLE_OK || exchange->stopped)
+        (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &exchange->answer->status);
+    else
+        say_why(exchange, code);
+}
+
+static void run(struct exchange *exchange, const struct verb *verb, const json_t *params,
+                bool dry_run)
+{
+    exchange->curl = curl_easy_init();
+    if (!exchange->curl) {
+        (void)snprintf(exchange->answer->error, sizeof(exchange->answer->error),
+                       "libcurl does not start");
+        return;
+    }
+    if (exchange->ctl->url && strncmp(exchange->ctl->url, "https://", 8) != 0)
+        (void)snprintf(exchange->answer->error, sizeof(exchange->answer->error),
+                       "--url must begin with https://");
+    else if (add_token(exchange, verb)) {
+        make_request(exchange, verb, params, dry_run);
+        perform(exchange);
+    }
+    curl_slist_free_all(exchange->headers);
+    curl_easy_cleanup(exchange->curl);
+    if (exchange->body)
+        berth_wipe_free(exchange->body, strlen(exchange->body));
+}
+
+void ctl_ask(const struct ctl *ctl, const struct verb *verb, const json_t *params, bool dry_run,
+             struct ctl_answer *ret)
+{
+    struct exchange exchange = { .ctl = ctl, .answer = ret, .what = verb->symbol };
+
+    *ret = (struct ctl_answer){ 0 };
+    run(&exchange, verb, params, dry_run);
+}
+
+void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *params,
+                bool (*each)(void *context, const char *line), void *context,
+                struct ctl_answer *ret)
+{
+    struct exchange exchange = { .ctl = ctl, .answer = ret, .each = each, .context = context };
+
+    *ret = (struct ctl_answer){ 0 };
+    run(&exchange, verb, params, false);
+}
