@@ -11,6 +11,12 @@
 /* Of the certificates that a stranger shows before anything is known of them. */
 #define CERTIFICATE_BYTES_MAX (16 * 1024)
 
+/* Who connects and says nothing is gone sooner than who is slow. */
+#define FIRST_BYTE_MS 3000
+
+/* Seconds of silence before the kernel asks whether the other end is still there. */
+#define KEEPALIVE_S 60
+
 /* The largest plain text of one TLS record. */
 #define RECORD_MAX 16384
 
@@ -313,6 +319,8 @@ SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr)
     if (setup->authority && !use_authority(context, setup->authority))
         return (void)context_fail(context, "the authority's certificate is not usable", reterr), NULL;
 
+    if (setup->now_ms > 0)
+        X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(context), (time_t)(setup->now_ms / 1000));
     SSL_CTX_set_verify(context, verify ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
                        NULL);
     return context;
@@ -424,6 +432,13 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     *ret = uv_buf_init(peer->loop->read_buffer, LOOP_READ_BUFFER);
 }
 
+static void too_slow(struct berth_timer *timer)
+{
+    struct tls_peer *peer = container_of(timer, struct tls_peer, handshake_limit);
+
+    tls_close(peer, BERTH_E_TIMEOUT, "%s did not finish the handshake in time", peer->address);
+}
+
 static void stream_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct tls_peer *peer = container_of((uv_tcp_t *)(void *)stream, struct tls_peer, tcp);
@@ -443,18 +458,14 @@ static void stream_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
 
     peer->in = buffer->base;
     peer->in_size = (size_t)got;
+    if (!peer->open && !peer->heard)
+        timer_start(&peer->loop->timers, &peer->handshake_limit, peer->limit_ms, too_slow);
+    peer->heard = true;
     if (!peer->open)
         shake_hands(peer);
     read_plain(peer);
     peer->in = NULL;
     peer->in_size = 0;
-}
-
-static void too_slow(struct berth_timer *timer)
-{
-    struct tls_peer *peer = container_of(timer, struct tls_peer, handshake_limit);
-
-    tls_close(peer, BERTH_E_TIMEOUT, "%s did not finish the handshake in time", peer->address);
 }
 
 static int make_ssl(struct tls_peer *peer, SSL_CTX *context, bool server)
@@ -515,7 +526,9 @@ int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_
     }
     note_address(peer);
     (void)uv_tcp_nodelay(&peer->tcp, 1);
-    timer_start(&loop->timers, &peer->handshake_limit, limit_ms, too_slow);
+    (void)uv_tcp_keepalive(&peer->tcp, 1, KEEPALIVE_S);
+    peer->limit_ms = limit_ms;
+    timer_start(&loop->timers, &peer->handshake_limit, limit_ms < FIRST_BYTE_MS ? limit_ms : FIRST_BYTE_MS, too_slow);
     r = uv_read_start((uv_stream_t *)&peer->tcp, give_buffer, stream_read);
     if (r < 0)
         tls_close(peer, BERTH_E_IO, "%s: %s", peer->address, uv_strerror(r));
@@ -542,6 +555,7 @@ static void connected(uv_connect_t *request, int status)
         return;
     }
     (void)uv_tcp_nodelay(&peer->tcp, 1);
+    (void)uv_tcp_keepalive(&peer->tcp, 1, KEEPALIVE_S);
     shake_hands(peer);
 }
 
@@ -572,6 +586,7 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, 
     if (r < 0)
         return fail_before_stream(peer, -1, r, reterr);
 
+    peer->heard = true; /* one limit for connecting and shaking hands */
     timer_start(&loop->timers, &peer->handshake_limit, limit_ms, too_slow);
     connecting = berth_new(struct connecting);
     connecting->peer = peer;

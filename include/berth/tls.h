@@ -24,6 +24,7 @@ struct tls_setup {
     const char *authority;   /* CA as PEM text that peers must be issued by, NULL: not asked for (people's door, join door) */
     const char *authority_hash; /* client, join: SHA-256 of the CA certificate's DER as hex, to pin it; NULL = none */
     const char *alpn;           /* "berth/1", "berth-join/1", "http/1.1" */
+    int64_t now_ms;             /* wall clock by which certificates are judged; 0: the system's */
     bool alpn_optional;         /* server: a peer that offers none is welcome (browsers always offer, scripts may not) */
 };
 SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr) berth_must_check;
@@ -47,6 +48,8 @@ struct tls_peer {
     const struct tls_events *events;
     struct berth_loop *loop;
     struct berth_timer handshake_limit;
+    int64_t limit_ms;
+    bool heard; /* the first bytes have come */
     bool open, closing;
     bool broken;      /* OpenSSL gave up: no close-notify any more */
     bool overflow;    /* more would wait than TLS_QUEUE_MAX */
@@ -57,7 +60,8 @@ struct tls_peer {
     size_t in_size;
 };
 
-/* Accept a descriptor (owned from now on, also on failure) or connect to a numeric address. limit_ms: for the handshake. The peer is
+/* Accept a descriptor (owned from now on, also on failure) or connect to a numeric address. limit_ms: for the handshake; when
+ * accepting, the first bytes must come within 3 s. The peer is
  * zeroed memory of the caller's, typically embedded in a larger struct.
  */
 int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_t limit_ms,

@@ -1,0 +1,155 @@
+/* dispatch.c - message to handler, and only what the peer may say now.
+ *
+ * messages.def says in which states a message is permitted; the table here says who takes it.
+ */
+#include <stdio.h>
+
+#include "berth/log.h"
+#include "flow/desk.h"
+#include "house.h"
+
+/* How long a refused peer should wait where the same may succeed later. */
+#define RETRY_MS 2000
+
+typedef void link_handler_fn(struct link *link, struct link_peer *peer, const struct msg *msg);
+
+static void take_blob_begin(struct link *link, struct link_peer *peer, const struct msg *msg);
+static void take_blob_chunk(struct link *link, struct link_peer *peer, const struct msg *msg);
+
+/* clang-format off */
+static const struct {
+    desk_handler_fn *desk;
+    link_handler_fn *here; /* for what the link does itself */
+} handlers[MSG_TYPES] = {
+    [MSG_join]              = { desk_join, NULL },
+    [MSG_announce]          = { desk_announce, NULL },
+    [MSG_renew]             = { desk_renew, NULL },
+    [MSG_bye]               = { desk_bye, NULL },
+    [MSG_sign_on]           = { desk_sign_on, NULL },
+    [MSG_sign_on_cancel]    = { desk_sign_on_cancel, NULL },
+    [MSG_viewer]            = { desk_viewer, NULL },
+    [MSG_sign_off]          = { desk_sign_off, NULL },
+    [MSG_disconnect]        = { desk_disconnect, NULL },
+    [MSG_profile_applied]   = { desk_profile_applied, NULL },
+    [MSG_command_state]     = { desk_command_state, NULL },
+    [MSG_renew_certificate] = { desk_renew_certificate, NULL },
+    [MSG_blob_begin]        = { NULL, take_blob_begin },
+    [MSG_blob_chunk]        = { NULL, take_blob_chunk },
+};
+/* clang-format on */
+
+static const char *state_name(unsigned in)
+{
+    if (in == IN_JOINING)
+        return "joining";
+    return in == IN_OPEN ? "not announced" : "present";
+}
+
+static void answer_refused(struct link *link, struct link_peer *peer, const char *about, uint64_t ref,
+                           const struct berth_error *error)
+{
+    const struct berth_error_row *row = berth_error_row(error->code);
+    struct msg *answer = berth_new(struct msg);
+
+    answer->type = MSG_refused;
+    answer->ref = ref;
+    (void)snprintf(answer->refused.about, sizeof(answer->refused.about), "%s", about);
+    (void)snprintf(answer->refused.code, sizeof(answer->refused.code), "%s", row->symbol);
+    (void)snprintf(answer->refused.text, sizeof(answer->refused.text), "%s", berth_error_text(error));
+    answer->refused.retry_after_ms = row->retry ? RETRY_MS : 0;
+    link_tell(link, peer->id, answer);
+    free(answer);
+}
+
+/* What a correct agent never does, whatever the person in front of it does. */
+static bool is_fault(int code)
+{
+    return code == BERTH_E_PROTOCOL || code == BERTH_E_INVALID || code == BERTH_E_STATE;
+}
+
+void link_refuse(struct link *link, struct link_peer *peer, const char *about, uint64_t ref,
+                 const struct berth_error *error)
+{
+    link->messages_refused++;
+    log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal", desk_terminal_name(link->rooms, peer->id),
+              "about", about, "error", berth_error_row(error->code)->symbol, "reason", berth_error_text(error));
+    answer_refused(link, peer, about, ref, error);
+    if (is_fault(error->code) && ++peer->faults >= FAULTS_MAX)
+        link_hang_up(link, peer->id, BERTH_E_PROTOCOL, "too many messages that are not permitted or not understood");
+}
+
+void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg)
+{
+    const struct msg_row *row = msg_row(msg->type);
+    struct berth_error error = { 0 };
+
+    if (!(row->in & peer->in)) {
+        (void)berth_fail(&error, BERTH_E_STATE, "'%s' is not permitted while %s", row->name, state_name(peer->in));
+        link_refuse(link, peer, row->name, msg->ref, &error);
+    } else if (handlers[msg->type].desk) {
+        handlers[msg->type].desk(link->rooms, peer->id, msg);
+    } else if (handlers[msg->type].here) {
+        handlers[msg->type].here(link, peer, msg);
+    } else {
+        (void)berth_fail(&error, BERTH_E_PROTOCOL, "'%s' is not for us", row->name);
+        link_refuse(link, peer, row->name, msg->ref, &error);
+    }
+}
+
+/* ---- bundles ---- */
+
+static void blob_news(void *context, uint64_t peer_id, uint64_t command_id, int64_t offset, bool over,
+                      const struct berth_error *error)
+{
+    struct link *link = context;
+    struct link_peer *peer = link_peer_of(link, peer_id);
+    struct msg *answer;
+
+    if (!peer)
+        return;
+    if (over)
+        peer->blob = NULL;
+    if (error->code != 0) {
+        link_refuse(link, peer, "blob_chunk", 0, error);
+        return;
+    }
+    answer = berth_new(struct msg);
+    answer->type = MSG_blob_ack;
+    answer->blob_ack.command_id = command_id;
+    answer->blob_ack.offset = offset;
+    link_tell(link, peer_id, answer);
+    free(answer);
+}
+
+static void take_blob_begin(struct link *link, struct link_peer *peer, const struct msg *msg)
+{
+    struct berth_error error = { 0 };
+    char terminal[64];
+    int r = desk_may_send_blob(link->rooms, peer->id, msg->blob_begin.command_id, terminal, &error);
+
+    if (r == 0) {
+        /* Whoever begins anew gives the earlier one up. */
+        blob_drop(berth_take(peer->blob));
+        r = blob_new(link->blobs, &msg->blob_begin, peer->id, blob_news, link, &peer->blob, &error);
+    }
+    if (r < 0) {
+        link_refuse(link, peer, "blob_begin", msg->ref, &error);
+        return;
+    }
+    blob_news(link, peer->id, msg->blob_begin.command_id, 0, false, &error);
+}
+
+static void take_blob_chunk(struct link *link, struct link_peer *peer, const struct msg *msg)
+{
+    struct berth_error error = { 0 };
+    int r;
+
+    if (!peer->blob)
+        r = berth_fail(&error, BERTH_E_STATE, "no file was begun");
+    else
+        r = blob_add(peer->blob, &msg->blob_chunk, &error);
+    if (r < 0) {
+        blob_drop(berth_take(peer->blob));
+        link_refuse(link, peer, "blob_chunk", msg->ref, &error);
+    }
+}

@@ -1,0 +1,273 @@
+/* door.c - an I/O thread of the link. */
+#include "door.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "berth/log.h"
+#include "peer.h"
+#include "people.h"
+
+/* ---- mail ---- */
+
+struct up_mail *up_new(struct door *door, enum up_kind kind, uint64_t peer, const struct msg *msg)
+{
+    size_t size = offsetof(struct up_mail, msg) + (msg ? msg_size(msg->type) : 0);
+    struct up_mail *mail = berth_alloc(size);
+
+    mail->mail.run = door->house->hear;
+    mail->house = door->house;
+    mail->kind = kind;
+    mail->peer = peer;
+    mail->door = door->number;
+    mail->size = size;
+    if (msg)
+        memcpy(&mail->msg, msg, msg_size(msg->type));
+    return mail;
+}
+
+void up_post(struct up_mail *mail)
+{
+    loop_post(mail->house->core, &mail->mail);
+}
+
+void up_free(struct up_mail *mail)
+{
+    berth_wipe_free(mail, mail->size);
+}
+
+static void go_down(struct loop_mail *loop_mail)
+{
+    struct down_mail *mail = container_of(loop_mail, struct down_mail, mail);
+
+    if (mail->code != 0)
+        peer_hang_up(mail->door, mail->peer, mail->code, mail->why);
+    else
+        peer_tell(mail->door, mail->peer, &mail->msg);
+    berth_wipe_free(mail, mail->size);
+}
+
+static struct down_mail *down_new(struct door *door, uint64_t peer, size_t msg_bytes)
+{
+    size_t size = offsetof(struct down_mail, msg) + msg_bytes;
+    struct down_mail *mail = berth_alloc(size);
+
+    mail->mail.run = go_down;
+    mail->door = door;
+    mail->peer = peer;
+    mail->size = size;
+    return mail;
+}
+
+void down_tell(struct door *door, uint64_t peer, const struct msg *msg)
+{
+    struct down_mail *mail = down_new(door, peer, msg_size(msg->type));
+
+    memcpy(&mail->msg, msg, msg_size(msg->type));
+    loop_post(&door->loop, &mail->mail);
+}
+
+void down_hang_up(struct door *door, uint64_t peer, int code, const char *why)
+{
+    struct down_mail *mail = down_new(door, peer, 0);
+
+    mail->code = code;
+    (void)snprintf(mail->why, sizeof(mail->why), "%s", why);
+    loop_post(&door->loop, &mail->mail);
+}
+
+/* Something small for the door's thread to do. */
+struct errand {
+    struct loop_mail mail;
+    struct door *door;
+    SSL_CTX *contexts[DOOR_KINDS];
+    enum door_kind kind;
+    int descriptor;
+};
+
+static void send_errand(struct door *door, struct errand *errand, void (*run)(struct loop_mail *mail))
+{
+    errand->mail.run = run;
+    errand->door = door;
+    loop_post(&door->loop, &errand->mail);
+}
+
+/* ---- contexts ---- */
+
+static void take_contexts(struct door *door, SSL_CTX *const contexts[DOOR_KINDS])
+{
+    for (int kind = 0; kind < DOOR_KINDS; kind++) {
+        if (!contexts[kind])
+            continue;
+        SSL_CTX_free(door->contexts[kind]);
+        door->contexts[kind] = contexts[kind];
+    }
+}
+
+static void run_contexts(struct loop_mail *mail)
+{
+    struct errand *errand = container_of(mail, struct errand, mail);
+
+    take_contexts(errand->door, errand->contexts);
+    free(errand);
+}
+
+void door_set_contexts(struct door *door, SSL_CTX *const contexts[DOOR_KINDS])
+{
+    struct errand *errand;
+
+    if (!door->running) {
+        take_contexts(door, contexts);
+        return;
+    }
+    errand = berth_new(struct errand);
+    memcpy(errand->contexts, contexts, sizeof(errand->contexts));
+    send_errand(door, errand, run_contexts);
+}
+
+/* ---- coming in ---- */
+
+static void came(struct listener *listener, int descriptor, const struct sockaddr_storage *from)
+{
+    struct door *door = container_of(listener->loop, struct door, loop);
+    enum door_kind kind = (enum door_kind)(listener - door->listeners);
+    struct admission *admission = kind == DOOR_PEOPLE ? door->house->people : door->house->terminals;
+    char source[ADMISSION_SOURCE_TEXT];
+    struct linger abrupt = { .l_onoff = 1 };
+    enum refusal refusal;
+
+    admission_source((const struct sockaddr *)from, source);
+    refusal = admission_ask(admission, source, random_below(&door->random, 1000), door->loop.timers.mono_ms);
+    if (refusal == REFUSAL_NONE) {
+        if (kind == DOOR_PEOPLE)
+            person_begin(door, descriptor, source, from);
+        else
+            peer_begin(door, kind, descriptor, source);
+        return;
+    }
+    /* A reset leaves nothing behind with us, not even TIME_WAIT. */
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, sizeof(abrupt));
+    (void)close(descriptor);
+    log_event(EV_PEER_REFUSED, "from", source, "reason", refusal_text(refusal));
+}
+
+static void listener_closed(struct listener *listener)
+{
+    struct door *door = container_of(listener->loop, struct door, loop);
+
+    door->listening--;
+    door_maybe_stop(door);
+}
+
+int door_listen(struct door *door, enum door_kind kind, int descriptor, struct berth_error *reterr)
+{
+    struct listener *listener = &door->listeners[kind];
+
+    listener->came = came;
+    listener->closed = listener_closed;
+    door->listening++;
+    return listener_start(&door->loop, listener, descriptor, reterr);
+}
+
+static void run_listen(struct loop_mail *mail)
+{
+    struct errand *errand = container_of(mail, struct errand, mail);
+    struct berth_error error = { 0 };
+
+    if (door_listen(errand->door, errand->kind, errand->descriptor, &error) < 0)
+        log_failure(EV_PEER_REFUSED, &error, "listening");
+    free(errand);
+}
+
+int door_listen_later(struct door *door, enum door_kind kind, int descriptor)
+{
+    struct errand *errand = berth_new(struct errand);
+
+    errand->kind = kind;
+    errand->descriptor = descriptor;
+    send_errand(door, errand, run_listen);
+    return 0;
+}
+
+/* ---- life ---- */
+
+int door_init(struct door *door, struct door_house *house, int number, struct berth_error *reterr)
+{
+    int r;
+
+    *door = (struct door){ .house = house, .number = number };
+    for (int kind = 0; kind < DOOR_KINDS; kind++) {
+        door->listeners[kind].descriptor = -1;
+        door->listeners[kind].loop = &door->loop;
+    }
+    list_init(&door->all);
+    list_init(&door->people);
+    random_system(&door->random);
+    map_init(&door->peers, random_map_key(&door->random));
+    r = loop_init(&door->loop, reterr);
+    if (r < 0)
+        return r;
+
+    /* A turn may hold dozens of handshakes of a millisecond each: that is this thread's work, not a defect. */
+    door->loop.slow_limit_ms = 0;
+    return 0;
+}
+
+static void run(void *argument)
+{
+    struct door *door = argument;
+
+    loop_run(&door->loop);
+}
+
+int door_start(struct door *door, struct berth_error *reterr)
+{
+    int r = uv_thread_create(&door->thread, run, door);
+
+    if (r < 0)
+        return berth_fail(reterr, BERTH_E_IO, "no thread for the link: %s", uv_strerror(r));
+    door->running = true;
+    return 0;
+}
+
+void door_maybe_stop(struct door *door)
+{
+    if (door->closing && door->listening == 0 && list_empty(&door->all) && list_empty(&door->people))
+        loop_stop(&door->loop);
+}
+
+static void close_all(struct door *door)
+{
+    door->closing = true;
+    for (int kind = 0; kind < DOOR_KINDS; kind++)
+        if (door->listeners[kind].active)
+            listener_close(&door->listeners[kind]);
+    list_each(&door->all, node)
+        tls_close(list_entry(node, struct tls_peer, node), BERTH_E_CLOSING, "the broker is stopping");
+    people_close_all(door);
+    door_maybe_stop(door);
+}
+
+static void run_close(struct loop_mail *mail)
+{
+    struct errand *errand = container_of(mail, struct errand, mail);
+    struct door *door = errand->door;
+
+    free(errand);
+    close_all(door);
+}
+
+void door_end(struct door *door)
+{
+    if (door->running) {
+        send_errand(door, berth_new(struct errand), run_close);
+        (void)uv_thread_join(&door->thread);
+    } else {
+        close_all(door);
+    }
+    loop_close(&door->loop);
+    for (int kind = 0; kind < DOOR_KINDS; kind++)
+        SSL_CTX_free(door->contexts[kind]);
+    map_clear(&door->peers);
+}

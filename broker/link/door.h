@@ -1,0 +1,112 @@
+/* door.h - an I/O thread of the link: its loop, its listeners, its connections.
+ *
+ * Room link, private. A door is touched by its own thread alone once it runs; the core reaches it by down_mail, it reaches
+ * the core by up_mail. What both read stands in struct door_house: constants, atomics and things with a lock inside.
+ */
+#ifndef BERTH_LINK_DOOR_H
+#define BERTH_LINK_DOOR_H
+
+#include <stdatomic.h>
+
+#include "admission.h"
+#include "berth/loop.h"
+#include "berth/message.h"
+#include "berth/tls.h"
+#include "listener.h"
+
+struct link;
+struct door;
+
+/* Counters that any thread raises; names as in link_stats. */
+struct door_counters {
+    atomic_llong peers, joining, people, opened;
+    atomic_llong failed_timeout, failed_certificate, failed_protocol, failed_left;
+    atomic_llong messages_in, messages_out, messages_bad, messages_delayed;
+    atomic_llong slow_readers, floods;
+};
+
+/* What all doors share. */
+struct door_house {
+    struct link *link; /* only handed through to the core */
+    struct berth_loop *core;
+    struct admission *terminals; /* both doors for terminals */
+    struct admission *people;
+    atomic_ullong last_peer;
+    atomic_llong handshake_ms, messages_s;
+    struct door_counters counters;
+    /* On the core loop, for each up_mail; frees it with up_free. */
+    void (*hear)(struct loop_mail *mail);
+    void (*people_taken)(struct loop_mail *mail);
+};
+
+enum door_kind { DOOR_TERMINALS, DOOR_JOINING, DOOR_PEOPLE, DOOR_KINDS };
+
+struct door {
+    struct door_house *house;
+    int number;
+    struct berth_loop loop;
+    uv_thread_t thread;
+    bool running; /* the thread was started */
+    bool closing;
+    SSL_CTX *contexts[DOOR_KINDS];
+    struct listener listeners[DOOR_KINDS];
+    int listening; /* listeners that have not closed */
+    struct map peers; /* struct peer by id */
+    struct list all;  /* tls_peer.node of every peer */
+    struct list people;
+    struct berth_random random;
+    struct msg decoded; /* the message at hand: too large for the stack */
+};
+
+/* Contexts are taken over. Listeners are added before the thread starts. */
+int door_init(struct door *door, struct door_house *house, int number, struct berth_error *reterr) berth_must_check;
+int door_listen(struct door *door, enum door_kind kind, int descriptor, struct berth_error *reterr) berth_must_check;
+int door_start(struct door *door, struct berth_error *reterr) berth_must_check;
+
+/* On the core loop: use another context for connections to come (NULL ones stay); takes one reference of each. */
+void door_set_contexts(struct door *door, SSL_CTX *const contexts[DOOR_KINDS]);
+
+/* On the core loop: open a listener on a door that runs. */
+int door_listen_later(struct door *door, enum door_kind kind, int descriptor);
+
+/* On the core loop: close everything, join the thread, free the loop. Also for a door that never started. */
+void door_end(struct door *door);
+
+/* A connection or its listener has closed: does the thread end now? */
+void door_maybe_stop(struct door *door);
+
+/* ---- mail ---- */
+
+enum up_kind { UP_OPENED, UP_MESSAGE, UP_BAD, UP_CLOSED };
+
+struct up_mail {
+    struct loop_mail mail;
+    struct door_house *house;
+    enum up_kind kind;
+    uint64_t peer;
+    int door;
+    bool joining;
+    size_t size;              /* of this allocation, to be wiped */
+    char address[64];         /* OPENED */
+    char key_hash[72];        /* OPENED, empty for joiners */
+    struct berth_error error; /* BAD: what is wrong with a message; CLOSED: why */
+    struct msg msg;           /* MESSAGE: msg_size(type) bytes of it */
+};
+struct up_mail *up_new(struct door *door, enum up_kind kind, uint64_t peer, const struct msg *msg);
+void up_post(struct up_mail *mail);
+void up_free(struct up_mail *mail);
+
+/* To a peer: a message, or (code != 0) hang up. */
+struct down_mail {
+    struct loop_mail mail;
+    struct door *door;
+    uint64_t peer;
+    int code;
+    size_t size;
+    char why[BERTH_ERROR_TEXT];
+    struct msg msg;
+};
+void down_tell(struct door *door, uint64_t peer, const struct msg *msg);
+void down_hang_up(struct door *door, uint64_t peer, int code, const char *why);
+
+#endif

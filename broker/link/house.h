@@ -1,0 +1,57 @@
+/* house.h - the core's side of the link: who is connected, and what they may say now.
+ *
+ * Room link, private. Thread: core loop.
+ */
+#ifndef BERTH_LINK_HOUSE_H
+#define BERTH_LINK_HOUSE_H
+
+#include "blob.h"
+#include "door.h"
+#include "link.h"
+
+/* Protocol errors after which a peer is hung up on. */
+#define FAULTS_MAX 5
+
+struct link_peer {
+    uint64_t id;
+    int door;
+    unsigned in;   /* enum msg_in: the state it is in */
+    int faults;
+    bool admitted; /* the desk knows it */
+    bool closing;  /* hung up on: what still comes is dropped */
+    char address[64];
+    struct blob *blob; /* the bundle that it is sending, or NULL */
+};
+
+struct link {
+    struct link_setup setup;
+    char *names;
+    struct rooms *rooms;
+    struct door_house house;
+    struct door *doors;
+    int door_count;
+    int port, join_port, people_port;
+    struct map peers; /* struct link_peer by id */
+    struct blobs *blobs;
+    bool stopping;
+    int64_t certificate_begins_ms, certificate_ends_ms;
+    struct berth_timer renew;
+    void (*people_taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
+    void *people_context;
+    int64_t messages_refused;
+};
+
+struct link_peer *link_peer_of(struct link *link, uint64_t id);
+
+/* Refuse a message: answer, log, count; after FAULTS_MAX protocol errors hang up. about: its type, may be "". */
+void link_refuse(struct link *link, struct link_peer *peer, const char *about, uint64_t ref,
+                 const struct berth_error *error);
+
+/* A message of a peer: to its handler, or refused. Wiping it is the caller's. */
+void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg);
+
+/* rooms->tell and rooms->hang_up; `door` is the link. */
+void link_tell(void *door, uint64_t peer, const struct msg *msg);
+void link_hang_up(void *door, uint64_t peer, int code, const char *why);
+
+#endif

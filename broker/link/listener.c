@@ -1,0 +1,164 @@
+/* listener.c - listening sockets. */
+#include "listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Connections taken in one turn: the rest waits in the backlog, and others get their share of the loop. */
+#define ACCEPT_BATCH 32
+
+/* The kernel cuts it at net.core.somaxconn. */
+#define BACKLOG 4096
+
+#define PAUSE_MS 100
+
+static int parse_port(const char *text, int *ret)
+{
+    char *end;
+    long port = strtol(text, &end, 10);
+
+    if (!*text || *end || port < 0 || port > 65535)
+        return -1;
+    *ret = (int)port;
+    return 0;
+}
+
+int listen_address(const char *text, struct sockaddr_storage *ret, struct berth_error *reterr)
+{
+    const char *colon = strrchr(text, ':');
+    size_t length = colon ? (size_t)(colon - text) : 0;
+    char address[64];
+    int port = 0;
+
+    memset(ret, 0, sizeof(*ret));
+    if (colon && length < sizeof(address) && parse_port(colon + 1, &port) == 0) {
+        bool bracketed = length > 2 && text[0] == '[' && text[length - 1] == ']';
+
+        (void)snprintf(address, sizeof(address), "%.*s", (int)(bracketed ? length - 2 : length),
+                       text + (bracketed ? 1 : 0));
+        if (bracketed && uv_ip6_addr(address, port, (struct sockaddr_in6 *)ret) == 0)
+            return 0;
+        if (!bracketed && uv_ip4_addr(address, port, (struct sockaddr_in *)ret) == 0)
+            return 0;
+    }
+    return berth_fail(reterr, BERTH_E_CONFIG,
+                      "'%.64s' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443", text);
+}
+
+static socklen_t size_of(const struct sockaddr_storage *at)
+{
+    return at->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+static bool bind_and_listen(int descriptor, struct sockaddr_storage *at)
+{
+    socklen_t size = size_of(at);
+    int on = 1;
+
+    return setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+           setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+           bind(descriptor, (struct sockaddr *)at, size) == 0 && listen(descriptor, BACKLOG) == 0 &&
+           getsockname(descriptor, (struct sockaddr *)at, &size) == 0;
+}
+
+int listen_open(struct sockaddr_storage *at, int *ret, struct berth_error *reterr)
+{
+    int descriptor = socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (descriptor < 0 || !bind_and_listen(descriptor, at)) {
+        int fault = errno;
+        char address[64] = "";
+
+        (void)uv_ip_name((struct sockaddr *)at, address, sizeof(address));
+        if (descriptor >= 0)
+            (void)close(descriptor);
+        return berth_fail(reterr, BERTH_E_IO, "cannot listen on %s port %d: %s", address,
+                          ntohs(((struct sockaddr_in *)(void *)at)->sin_port), strerror(fault));
+    }
+    *ret = descriptor;
+    return 0;
+}
+
+static void polled(uv_poll_t *poll, int status, int events);
+
+static void go_on(struct berth_timer *timer)
+{
+    struct listener *listener = container_of(timer, struct listener, pause);
+
+    (void)uv_poll_start(&listener->poll, UV_READABLE, polled);
+}
+
+/* false: enough for this turn. */
+static bool accept_one(struct listener *listener)
+{
+    struct sockaddr_storage from = { 0 };
+    socklen_t size = sizeof(from);
+    int descriptor = accept4(listener->descriptor, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (descriptor >= 0) {
+        listener->came(listener, descriptor, &from);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        /* Would wake us without end. Admission should have stopped this earlier. */
+        (void)uv_poll_stop(&listener->poll);
+        timer_start(&listener->loop->timers, &listener->pause, PAUSE_MS, go_on);
+        return false;
+    }
+    /* ECONNABORTED and the network's errors concern that connection alone (accept(2)). */
+    return errno != EAGAIN;
+}
+
+static void polled(uv_poll_t *poll, int status, int events)
+{
+    struct listener *listener = container_of(poll, struct listener, poll);
+
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPT_BATCH; i++)
+        if (!accept_one(listener))
+            return;
+}
+
+int listener_start(struct berth_loop *loop, struct listener *listener, int descriptor, struct berth_error *reterr)
+{
+    int r;
+
+    listener->loop = loop;
+    listener->descriptor = descriptor;
+    r = uv_poll_init(&loop->uv, &listener->poll, descriptor);
+    if (r == 0) {
+        listener->active = true;
+        r = uv_poll_start(&listener->poll, UV_READABLE, polled);
+    }
+    if (r < 0)
+        return berth_fail(reterr, BERTH_E_IO, "cannot listen: %s", uv_strerror(r));
+    return 0;
+}
+
+static void handle_closed(uv_handle_t *handle)
+{
+    struct listener *listener = container_of((uv_poll_t *)(void *)handle, struct listener, poll);
+
+    (void)close(listener->descriptor);
+    listener->descriptor = -1;
+    listener->active = false;
+    listener->closed(listener);
+}
+
+void listener_close(struct listener *listener)
+{
+    if (!listener->active) {
+        if (listener->descriptor >= 0)
+            (void)close(listener->descriptor);
+        listener->descriptor = -1;
+        listener->closed(listener);
+        return;
+    }
+    timer_stop(&listener->loop->timers, &listener->pause);
+    uv_close((uv_handle_t *)&listener->poll, handle_closed);
+}

@@ -1,0 +1,253 @@
+/* peer.c - one connection of a terminal, on its I/O thread. */
+#include "peer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+
+/* A burst is two seconds' worth of messages; who is that often over it again while made to wait is hung up on. */
+#define BURST_S 2
+#define FLOOD_BURSTS 5
+
+/* Joining is one question and one answer; who is told to wait comes again. */
+#define JOINING_MS 60000
+
+static struct door *door_of(const struct peer *peer)
+{
+    return peer->tls.owner;
+}
+
+enum penalty peer_penalty(int code, bool open)
+{
+    switch (code) {
+    case BERTH_E_CERTIFICATE:
+        return PENALTY_CERTIFICATE;
+    case BERTH_E_PROTOCOL:
+    case BERTH_E_TOO_LARGE:
+    case BERTH_E_TOO_MANY:
+        return PENALTY_PROTOCOL;
+    default:
+        return open ? PENALTY_NONE : PENALTY_SILENT;
+    }
+}
+
+void peer_note_failure(struct door *door, const char *source, const struct berth_error *why)
+{
+    struct door_counters *counters = &door->house->counters;
+
+    if (why->code == BERTH_E_TIMEOUT)
+        counters->failed_timeout++;
+    else if (why->code == BERTH_E_CERTIFICATE)
+        counters->failed_certificate++;
+    else if (why->code == BERTH_E_PROTOCOL)
+        counters->failed_protocol++;
+    else
+        counters->failed_left++;
+    log_event(EV_PEER_REFUSED, "from", source, "error", berth_error_row(why->code)->symbol, "reason",
+              berth_error_text(why));
+}
+
+/* ---- messages in ---- */
+
+static void tell_bad(struct peer *peer, const struct berth_error *error)
+{
+    struct up_mail *mail = up_new(door_of(peer), UP_BAD, peer->id, NULL);
+
+    door_of(peer)->house->counters.messages_bad++;
+    mail->error = *error;
+    up_post(mail);
+}
+
+static void credit_came(struct berth_timer *timer)
+{
+    struct peer *peer = container_of(timer, struct peer, wait);
+
+    tls_resume(&peer->tls);
+}
+
+/* One message costs 1000. Over the rate the socket is left unread for a while: TCP makes the terminal wait. */
+static int pay(struct peer *peer, struct berth_error *error)
+{
+    struct door *door = door_of(peer);
+    int64_t rate = door->house->messages_s;
+    int64_t burst_m = rate * BURST_S * 1000;
+    int64_t now_ms = door->loop.timers.mono_ms;
+
+    peer->credit_m += (now_ms - peer->credit_at_ms) * rate;
+    peer->credit_at_ms = now_ms;
+    if (peer->credit_m > burst_m)
+        peer->credit_m = burst_m;
+    peer->credit_m -= 1000;
+    if (peer->credit_m >= 0)
+        return 0;
+    if (peer->credit_m < -FLOOD_BURSTS * burst_m) {
+        door->house->counters.floods++;
+        return berth_fail(error, BERTH_E_TOO_MANY, "%s sends more than %lld messages a second", peer->source,
+                          (long long)rate);
+    }
+    door->house->counters.messages_delayed++;
+    tls_pause(&peer->tls);
+    timer_start(&door->loop.timers, &peer->wait, -peer->credit_m / rate + 1, credit_came);
+    return 0;
+}
+
+static int take_frame(void *context, const char *frame, size_t size)
+{
+    struct peer *peer = context;
+    struct door *door = door_of(peer);
+    struct berth_error error = { 0 };
+    int r = pay(peer, &peer->tls.error);
+
+    if (r < 0)
+        return r;
+
+    r = msg_decode(frame, size, UP, &door->decoded, &error);
+    if (r < 0) {
+        tell_bad(peer, &error);
+        return 0; /* the core counts them and hangs up */
+    }
+    door->house->counters.messages_in++;
+    up_post(up_new(door, UP_MESSAGE, peer->id, &door->decoded));
+    msg_wipe(&door->decoded);
+    return 0;
+}
+
+static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
+{
+    struct peer *peer = container_of(tls, struct peer, tls);
+
+    /* The stream of frames is lost after a bad length: nothing but closing helps. */
+    return frame_feed(&peer->reader, bytes, size, take_frame, peer, &tls->error);
+}
+
+/* ---- coming and going ---- */
+
+static void stayed_too_long(struct berth_timer *timer)
+{
+    struct peer *peer = container_of(timer, struct peer, life);
+
+    tls_close(&peer->tls, BERTH_E_TIMEOUT, "%s did not join in time", peer->source);
+}
+
+static bool on_open(struct tls_peer *tls)
+{
+    struct peer *peer = container_of(tls, struct peer, tls);
+    struct door *door = door_of(peer);
+    struct up_mail *mail = up_new(door, UP_OPENED, peer->id, NULL);
+
+    admission_shaken(door->house->terminals, peer->source);
+    door->house->counters.opened++;
+    mail->joining = peer->joining;
+    (void)snprintf(mail->address, sizeof(mail->address), "%s", tls->address);
+    if (!peer->joining && !tls_peer_key(tls, mail->key_hash)) {
+        up_free(mail);
+        return false;
+    }
+    peer->known = true;
+    peer->credit_at_ms = door->loop.timers.mono_ms;
+    peer->credit_m = door->house->messages_s * BURST_S * 1000;
+    if (peer->joining) {
+        door->house->counters.joining++;
+        timer_start(&door->loop.timers, &peer->life, JOINING_MS, stayed_too_long);
+    } else {
+        door->house->counters.peers++;
+    }
+    up_post(mail);
+    return true;
+}
+
+static void tell_closed(struct peer *peer, const struct berth_error *why)
+{
+    struct door *door = door_of(peer);
+    struct up_mail *mail = up_new(door, UP_CLOSED, peer->id, NULL);
+
+    mail->error = *why;
+    mail->joining = peer->joining;
+    if (peer->joining)
+        door->house->counters.joining--;
+    else
+        door->house->counters.peers--;
+    if (why->code == BERTH_E_BUSY)
+        door->house->counters.slow_readers++;
+    up_post(mail);
+}
+
+static void on_closed(struct tls_peer *tls, const struct berth_error *why)
+{
+    struct peer *peer = container_of(tls, struct peer, tls);
+    struct door *door = door_of(peer);
+    /* The end of an unfinished handshake because we stop is nobody's fault. */
+    bool innocent = peer->known || why->code == BERTH_E_CLOSING;
+
+    admission_left(door->house->terminals, peer->source, peer->known, peer_penalty(why->code, innocent),
+                   clock_mono_ms());
+    if (peer->known)
+        tell_closed(peer, why);
+    else if (!innocent)
+        peer_note_failure(door, peer->source, why);
+    timer_stop(&door->loop.timers, &peer->wait);
+    timer_stop(&door->loop.timers, &peer->life);
+    frame_reader_free(&peer->reader);
+    (void)map_take_id(&door->peers, peer->id);
+    list_remove(&tls->node);
+    free(peer);
+    door_maybe_stop(door);
+}
+
+static const struct tls_events events = { .open = on_open, .bytes = on_bytes, .closed = on_closed };
+
+void peer_begin(struct door *door, enum door_kind kind, int descriptor, const char *source)
+{
+    struct berth_error error = { 0 };
+    struct peer *peer = berth_new(struct peer);
+    int r;
+
+    peer->id = ++door->house->last_peer;
+    peer->joining = kind == DOOR_JOINING;
+    peer->tls.owner = door;
+    (void)snprintf(peer->source, sizeof(peer->source), "%s", source);
+    frame_reader_init(&peer->reader, peer->joining ? FRAME_MAX_JOINING : FRAME_MAX);
+    r = tls_accept(&door->loop, door->contexts[kind], descriptor, door->house->handshake_ms, &events, &peer->tls,
+                   &error);
+    if (r < 0) {
+        admission_left(door->house->terminals, source, false, PENALTY_NONE, clock_mono_ms());
+        peer_note_failure(door, source, &error);
+        free(peer);
+        return;
+    }
+    list_append(&door->all, &peer->tls.node);
+    map_put_id(&door->peers, peer->id, peer);
+}
+
+/* ---- messages out ---- */
+
+void peer_tell(struct door *door, uint64_t id, const struct msg *msg)
+{
+    struct peer *peer = map_get_id(&door->peers, id);
+    unsigned char *frame;
+    size_t size;
+    char *text;
+
+    if (!peer || peer->tls.closing)
+        return;
+
+    /* One buffer: header and payload in one TLS record. */
+    text = msg_encode(msg, &size);
+    frame = berth_alloc(FRAME_HEADER + size);
+    frame_header(frame, size);
+    memcpy(frame + FRAME_HEADER, text, size);
+    berth_wipe_free(text, size);
+    /* A failure closes the peer by itself: too slow, or gone. */
+    if (tls_write(&peer->tls, frame, FRAME_HEADER + size) == 0)
+        door->house->counters.messages_out++;
+    berth_wipe_free(frame, FRAME_HEADER + size);
+}
+
+void peer_hang_up(struct door *door, uint64_t id, int code, const char *why)
+{
+    struct peer *peer = map_get_id(&door->peers, id);
+
+    if (peer)
+        tls_close(&peer->tls, code, "%s", why);
+}

@@ -1,0 +1,36 @@
+/* peer.h - one connection of a terminal, on its I/O thread: TLS, frames, messages, their rate.
+ *
+ * Room link, private. Thread: its door's.
+ */
+#ifndef BERTH_LINK_PEER_H
+#define BERTH_LINK_PEER_H
+
+#include "berth/frame.h"
+#include "door.h"
+
+struct peer {
+    struct tls_peer tls; /* tls.owner is the door, tls.node in door->all */
+    uint64_t id;
+    bool joining;
+    bool known; /* the core was told of it */
+    char source[ADMISSION_SOURCE_TEXT];
+    struct frame_reader reader;
+    int64_t credit_m;       /* messages it may send now, in thousandths; negative while it is made to wait */
+    int64_t credit_at_ms;
+    struct berth_timer wait; /* until the credit is positive again */
+    struct berth_timer life; /* joining: a stranger may not stay */
+};
+
+/* Take a connection over that admission has let in. */
+void peer_begin(struct door *door, enum door_kind kind, int descriptor, const char *source);
+
+void peer_tell(struct door *door, uint64_t id, const struct msg *msg);
+void peer_hang_up(struct door *door, uint64_t id, int code, const char *why);
+
+/* What a failed connection costs its source. */
+enum penalty peer_penalty(int code, bool open);
+
+/* Count and log a handshake that failed. */
+void peer_note_failure(struct door *door, const char *source, const struct berth_error *why);
+
+#endif

@@ -1,0 +1,25 @@
+/* people.h - connections of the people's door: TLS on one side, a socket pair with plain bytes on the other.
+ *
+ * Room link, private. Thread: their door's. The HTTP server on the core loop sees plain bytes of a local socket; there is
+ * one TLS stack, and no handshake on the core loop. Neither side is buffered without bound: what one does not take is not
+ * read from the other.
+ */
+#ifndef BERTH_LINK_PEOPLE_H
+#define BERTH_LINK_PEOPLE_H
+
+#include "door.h"
+
+/* To the core: one end of the pair. */
+struct people_mail {
+    struct loop_mail mail;
+    struct door_house *house;
+    int descriptor;
+    struct sockaddr_storage from;
+};
+
+/* Take a connection over that admission has let in. */
+void person_begin(struct door *door, int descriptor, const char *source, const struct sockaddr_storage *from);
+
+void people_close_all(struct door *door);
+
+#endif
