@@ -555,7 +555,6 @@ int writer_open(struct store *store, int64_t *ret_incarnation, struct berth_erro
     store->writer = writer;
     list_init(&writer->presence_jobs);
     list_init(&writer->backup_jobs);
-    writer->prune_at_ms = clock_mono_ms() + PRUNE_EVERY_MS;
     writer->anchor_at_ms = clock_mono_ms() + ANCHOR_EVERY_MS;
 
     r = open_facts(store->folder, &writer->db, reterr);

@@ -434,7 +434,7 @@ WHEN NEW."state" <> 'ended'
 BEGIN SELECT RAISE (ABORT, 'the epoch of a session is never above its slot''s'); END;
 
 CREATE TRIGGER "session_epoch_set" BEFORE UPDATE OF "epoch", "desktop_id", "slot" ON "sessions"
-WHEN NEW."state" <> 'ended'
+WHEN NEW."state" <> 'ended' AND NEW."desktop_id" IS NOT NULL
     AND NEW."epoch" > coalesce ((SELECT "epoch" FROM "slots" WHERE "desktop_id" = NEW."desktop_id"
                                  AND "number" = NEW."slot"), -1)
 BEGIN SELECT RAISE (ABORT, 'the epoch of a session is never above its slot''s'); END;
