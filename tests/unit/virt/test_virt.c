@@ -1,14 +1,8 @@
 /* test_virt.c - the whole room on real parts: berth-virt as a process, libvirtd as a daemon that is
  * killed and stopped. */
-#include <limits.h>
-
-#include "berth/loop.h"
-
-#include "virt/virt_setup.h"
-
 #include "daemon.h"
+#include "world.h"
 
-#define HOST 5
 #define PASSWORD "marker-correct-horse"
 
 static const char template[] =
@@ -17,121 +11,26 @@ static const char template[] =
     "dev='vda'/></disk></devices>"
     "</domain>";
 
-/* What the room told. */
-struct world {
-    struct berth_loop loop;
-    struct virt *virt;
-    char template[40];
-    bool up;
-    int ups, downs;
-    struct virt_result facts;
-    char reason[256];
-    int listed, running, started, stopped, undefined;
-    struct virt_event last;
-};
+static char template_file[40];
 
-static void on_host(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
-                    const char *reason)
+/* The room with a template on disk. */
+static struct world *template_world(const char *uri)
 {
-    struct world *world = context;
-
-    EXPECT_INT(host_id, HOST);
-    world->up = up;
-    world->ups += up;
-    world->downs += !up;
-    if (facts)
-        world->facts = *facts;
-    (void)snprintf(world->reason, sizeof(world->reason), "%s", reason);
-}
-
-static void on_machine(void *context, uint64_t host_id, const struct virt_event *event)
-{
-    struct world *world = context;
-    bool listed = strcmp(event->what, "listed") == 0;
-
-    EXPECT_INT(host_id, HOST);
-    world->listed += listed;
-    world->running += listed && event->running;
-    world->started += strcmp(event->what, "started") == 0;
-    world->stopped += strcmp(event->what, "stopped") == 0;
-    world->undefined += strcmp(event->what, "undefined") == 0;
-    world->last = *event;
-}
-
-/* berth-virt is built beside the folder of the tests. */
-static void program_path(char path[PATH_MAX + 32])
-{
-    ssize_t size = readlink("/proc/self/exe", path, PATH_MAX);
-
-    EXPECT(size > 0);
-    path[size] = '\0';
-    *strrchr(path, '/') = '\0';
-    strcat(path, "/../berth-virt");
-    if (access(path, X_OK) != 0)
-        fail_msg("'%s' is not built", path);
-}
-
-static struct world *world_new(const char *uri)
-{
-    struct world *world = berth_new(struct world);
-    struct virt_listener listener = { .host = on_host, .machine = on_machine, .context = world };
-    char program[PATH_MAX + 32];
     int file;
 
-    EXPECT_OK(loop_init(&world->loop, NULL));
-    program_path(program);
-    (void)snprintf(world->template, sizeof(world->template), "/tmp/berth-template-XXXXXX");
-    file = mkstemp(world->template);
+    (void)snprintf(template_file, sizeof(template_file), "/tmp/berth-template-XXXXXX");
+    file = mkstemp(template_file);
     EXPECT(file >= 0 && write(file, template, strlen(template)) > 0 && close(file) == 0);
-    world->virt = virt_new(&world->loop, program, &listener);
-    virt_host_start(world->virt, HOST, "kvm2", uri);
-    return world;
+    return world_new(uri);
 }
 
-static void world_free(struct world *world)
+static void template_world_free(struct world *world)
 {
-    virt_free(world->virt);
-    loop_close(&world->loop);
-    (void)unlink(world->template);
-    free(world);
+    world_free(world);
+    (void)unlink(template_file);
 }
 
-static struct virt_host_facts facts(struct world *world)
-{
-    struct virt_host_facts facts = { 0 };
-
-    EXPECT(virt_host_facts(world->virt, HOST, &facts));
-    return facts;
-}
-
-/* Turn until the condition holds; the time it took, or a failure after `limit_ms`. */
-#define AWAIT(world, limit_ms, condition)                             \
-    ({                                                                \
-        int64_t began_ = clock_mono_ms();                             \
-        while (!(condition) && clock_mono_ms() - began_ < (limit_ms)) \
-            loop_turn(&(world)->loop, 20);                            \
-        if (!(condition))                                             \
-            fail_msg("not in %d ms: %s", (limit_ms), #condition);     \
-        clock_mono_ms() - began_;                                     \
-    })
-
-struct asked {
-    struct op op;
-    bool done;
-    int result;
-    struct virt_result ret;
-};
-
-static void asked_done(struct op *op, int result)
-{
-    struct asked *asked = container_of(op, struct asked, op);
-
-    EXPECT(!asked->done);
-    asked->done = true;
-    asked->result = result;
-}
-
-static struct virt_args machine(const struct world *world, int number)
+static struct virt_args machine(int number)
 {
     struct virt_args args = { .desktop_id = (uint64_t)number + 1,
                               .pool = "ward-3",
@@ -142,30 +41,8 @@ static struct virt_args machine(const struct world *world, int number)
     (void)snprintf(args.uuid, sizeof(args.uuid), "01234567-89ab-4def-8123-%012d", number);
     (void)snprintf(args.name, sizeof(args.name), "ward-3-%d", number);
     (void)snprintf(args.volume, sizeof(args.volume), "berth-%d.qcow2", number);
-    (void)snprintf(args.template, sizeof(args.template), "%s", world->template);
+    (void)snprintf(args.template, sizeof(args.template), "%s", template_file);
     return args;
-}
-
-static int begin(struct world *world, enum virt_call call, const struct virt_args *args,
-                 struct asked *asked)
-{
-    *asked = (struct asked){ 0 };
-    op_init(&asked->op, &world->loop.timers, asked_done);
-    return virt_begin(world->virt, HOST, call, args, &asked->ret, &asked->op);
-}
-
-/* Ask and wait for the answer. */
-static struct asked ask(struct world *world, enum virt_call call, const struct virt_args *args)
-{
-    struct asked *asked = berth_new(struct asked);
-    struct asked copy;
-
-    EXPECT_OK(begin(world, call, args, asked));
-    EXPECT(!asked->done); /* never from inside begin */
-    AWAIT(world, 15000, asked->done);
-    copy = *asked;
-    free(asked);
-    return copy;
 }
 
 /* Begin many calls at once and wait for all; milliseconds. */
@@ -175,7 +52,7 @@ static int64_t ask_many(struct world *world, enum virt_call call, int count, int
     int64_t began = clock_mono_ms();
 
     for (int i = 0; i < count; i++) {
-        struct virt_args args = machine(world, i);
+        struct virt_args args = machine(i);
         EXPECT_OK(begin(world, call, &args, &all[i]));
     }
     for (int i = 0; i < count; i++) {
@@ -189,7 +66,7 @@ static int64_t ask_many(struct world *world, enum virt_call call, int count, int
 TEST(virt, two_hundred_desktops_on_the_test_driver)
 {
     enum { COUNT = 200 };
-    struct world *world = world_new("test:///default");
+    struct world *world = template_world("test:///default");
     struct virt_args none = { 0 };
     int64_t took;
     struct asked listed;
@@ -210,13 +87,13 @@ TEST(virt, two_hundred_desktops_on_the_test_driver)
     print_message("delete %d: %d ms\n", COUNT, (int)took);
     AWAIT(world, 2000, world->undefined == COUNT);
     EXPECT_INT(facts(world).in_flight, 0);
-    world_free(world);
+    template_world_free(world);
 }
 
 TEST(virt, answers_and_refusals_are_told_apart)
 {
-    struct world *world = world_new("test:///default");
-    struct virt_args args = machine(world, 1);
+    struct world *world = template_world("test:///default");
+    struct virt_args args = machine(1);
     struct asked asked;
     struct asked early;
 
@@ -233,31 +110,31 @@ TEST(virt, answers_and_refusals_are_told_apart)
     EXPECT_ERR(ask(world, VIRT_agent_ping, &args).result, BERTH_E_UNSUPPORTED);
     EXPECT(secret_set(&args.secret, PASSWORD, strlen(PASSWORD)));
     EXPECT_OK(ask(world, VIRT_password, &args).result);
-    world_free(world);
+    template_world_free(world);
 }
 
 TEST(virt, what_was_not_sent_can_be_called_off)
 {
     enum { COUNT = 20 };
-    struct world *world = world_new("test:///default");
+    struct world *world = template_world("test:///default");
     static struct asked all[COUNT];
 
     AWAIT(world, 5000, world->up);
     for (int i = 0; i < COUNT; i++) {
-        struct virt_args args = machine(world, i);
+        struct virt_args args = machine(i);
         EXPECT_OK(begin(world, VIRT_create, &args, &all[i]));
     }
     for (int i = 0; i < COUNT; i++)
         op_cancel(&all[i].op);
     AWAIT(world, 5000, facts(world).in_flight == 0);
     for (int i = 0; i < COUNT; i++) {
-        struct virt_args args = machine(world, i);
+        struct virt_args args = machine(i);
 
         EXPECT(!all[i].done);
         /* The first few were on their way already: their outcome is asked for, as a flow does. */
         EXPECT_INT(ask(world, VIRT_inspect, &args).ret.known, i < 3);
     }
-    world_free(world);
+    template_world_free(world);
 }
 
 TEST(virt, a_killed_process_is_replaced_and_its_calls_have_an_unknown_outcome)
@@ -268,8 +145,8 @@ TEST(virt, a_killed_process_is_replaced_and_its_calls_have_an_unknown_outcome)
     struct asked asked;
 
     daemon_start(&daemon);
-    world = world_new(daemon.uri);
-    args = machine(world, 1);
+    world = template_world(daemon.uri);
+    args = machine(1);
     AWAIT(world, 5000, world->up);
     EXPECT_OK(ask(world, VIRT_create, &args).result);
 
@@ -288,13 +165,13 @@ TEST(virt, a_killed_process_is_replaced_and_its_calls_have_an_unknown_outcome)
     EXPECT_INT(facts(world).starts, 2);
     EXPECT(ask(world, VIRT_inspect, &args).ret.known);
     EXPECT_OK(ask(world, VIRT_start, &args).result);
-    world_free(world);
+    template_world_free(world);
     daemon_stop(&daemon);
 }
 
 TEST(virt, a_stopped_process_is_noticed_within_six_seconds)
 {
-    struct world *world = world_new("test:///default");
+    struct world *world = template_world("test:///default");
     int64_t took;
     int pid;
 
@@ -307,7 +184,7 @@ TEST(virt, a_stopped_process_is_noticed_within_six_seconds)
     AWAIT(world, 5000, world->up);
     EXPECT(facts(world).pid != pid);
     EXPECT(kill(pid, 0) < 0); /* it was killed, and reaped */
-    world_free(world);
+    template_world_free(world);
 }
 
 TEST(virt, a_killed_daemon_is_noticed_and_its_host_comes_back)
@@ -319,8 +196,8 @@ TEST(virt, a_killed_daemon_is_noticed_and_its_host_comes_back)
     int pid;
 
     daemon_start(&daemon);
-    world = world_new(daemon.uri);
-    args = machine(world, 1);
+    world = template_world(daemon.uri);
+    args = machine(1);
     AWAIT(world, 5000, world->up);
     pid = facts(world).pid;
     EXPECT_OK(ask(world, VIRT_create, &args).result);
@@ -333,7 +210,7 @@ TEST(virt, a_killed_daemon_is_noticed_and_its_host_comes_back)
     print_message("back after %d ms\n", (int)took);
     EXPECT_INT(facts(world).pid, pid); /* the process itself was not at fault */
     EXPECT_OK(ask(world, VIRT_create, &args).result);
-    world_free(world);
+    template_world_free(world);
     daemon_stop(&daemon);
 }
 
@@ -347,8 +224,8 @@ TEST(virt, a_stopped_daemon_is_adopted_again_with_its_machines)
     int64_t took;
 
     daemon_start(&daemon);
-    world = world_new(daemon.uri);
-    args = machine(world, 1);
+    world = template_world(daemon.uri);
+    args = machine(1);
     AWAIT(world, 5000, world->up);
     EXPECT_OK(ask(world, VIRT_create, &args).result);
     EXPECT_OK(ask(world, VIRT_start, &args).result);
@@ -365,7 +242,7 @@ TEST(virt, a_stopped_daemon_is_adopted_again_with_its_machines)
     EXPECT_INT(ask(world, VIRT_list, &none).ret.count, 1);
     EXPECT_INT(world->running, 1);
     EXPECT(ask(world, VIRT_inspect, &args).ret.running);
-    world_free(world);
+    template_world_free(world);
     daemon_stop(&daemon);
 }
 
@@ -376,12 +253,12 @@ TEST(virt, a_host_that_is_not_there_says_why_and_comes_when_it_comes)
 
     daemon_start(&daemon);
     daemon_kill(&daemon);
-    world = world_new(daemon.uri);
+    world = template_world(daemon.uri);
     AWAIT(world, 5000, world->downs > 0);
     EXPECT_SAYS(world->reason, "kvm2");
     daemon_run(&daemon);
     AWAIT(world, 20000, world->up);
-    world_free(world);
+    template_world_free(world);
     daemon_stop(&daemon);
 }
 
@@ -393,8 +270,8 @@ TEST(virt, machines_that_others_change_are_heard_of)
     virDomainPtr domain;
 
     daemon_start(&daemon);
-    world = world_new(daemon.uri);
-    args = machine(world, 1);
+    world = template_world(daemon.uri);
+    args = machine(1);
     AWAIT(world, 5000, world->up);
     EXPECT_OK(ask(world, VIRT_create, &args).result);
     domain = virDomainLookupByUUIDString(daemon.held, args.uuid);
@@ -406,20 +283,20 @@ TEST(virt, machines_that_others_change_are_heard_of)
     AWAIT(world, 1000, world->stopped == 1);
     EXPECT_STR(world->last.reason, "destroyed");
     (void)virDomainFree(domain);
-    world_free(world);
+    template_world_free(world);
     daemon_stop(&daemon);
 }
 
 TEST(virt, a_host_taken_out_of_use_answers_what_waits)
 {
     enum { COUNT = 10 };
-    struct world *world = world_new("test:///default");
+    struct world *world = template_world("test:///default");
     static struct asked all[COUNT];
     int unknown = 0;
 
     AWAIT(world, 5000, world->up);
     for (int i = 0; i < COUNT; i++) {
-        struct virt_args args = machine(world, i);
+        struct virt_args args = machine(i);
         EXPECT_OK(begin(world, VIRT_create, &args, &all[i]));
     }
     virt_host_stop(world->virt, HOST);
@@ -429,7 +306,7 @@ TEST(virt, a_host_taken_out_of_use_answers_what_waits)
     }
     EXPECT_INT(unknown, 3); /* those that had been sent */
     EXPECT_ERR(begin(world, VIRT_list, &(struct virt_args){ 0 }, &all[0]), BERTH_E_HOST_DOWN);
-    world_free(world);
+    template_world_free(world);
 }
 
 TEST(virt, a_program_that_is_not_there_is_said)
@@ -438,7 +315,6 @@ TEST(virt, a_program_that_is_not_there_is_said)
     struct virt_listener listener = { .host = on_host, .machine = on_machine, .context = world };
 
     EXPECT_OK(loop_init(&world->loop, NULL));
-    (void)snprintf(world->template, sizeof(world->template), "/nonexistent");
     world->virt = virt_new(&world->loop, "/nonexistent/berth-virt", &listener);
     virt_host_start(world->virt, HOST, "kvm2", "test:///default");
     AWAIT(world, 2000, world->downs > 0);

@@ -1,0 +1,153 @@
+/* world.h - a running virt room for tests: one host, what was heard of it, and calls that are
+ * waited for.
+ *
+ * Shared by the unit test of the room and the end-to-end test on QEMU.
+ */
+#ifndef BERTH_TESTS_VIRT_WORLD_H
+#define BERTH_TESTS_VIRT_WORLD_H
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "berth/loop.h"
+
+#include "virt/virt_setup.h"
+
+#include "test.h"
+
+#define HOST 5
+
+/* What the room told. */
+struct world {
+    struct berth_loop loop;
+    struct virt *virt;
+    bool up;
+    int ups, downs;
+    struct virt_result facts;
+    char reason[256];
+    int listed, running, started, stopped, rebooted, undefined, agent_up, agent_down;
+    struct virt_event last;
+};
+
+static void on_host(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
+                    const char *reason)
+{
+    struct world *world = context;
+
+    EXPECT_INT(host_id, HOST);
+    world->up = up;
+    world->ups += up;
+    world->downs += !up;
+    if (facts)
+        world->facts = *facts;
+    (void)snprintf(world->reason, sizeof(world->reason), "%s", reason);
+}
+
+static void on_machine(void *context, uint64_t host_id, const struct virt_event *event)
+{
+    struct world *world = context;
+    bool listed = strcmp(event->what, "listed") == 0;
+
+    EXPECT_INT(host_id, HOST);
+    world->listed += listed;
+    world->running += listed && event->running;
+    world->started += strcmp(event->what, "started") == 0;
+    world->stopped += strcmp(event->what, "stopped") == 0;
+    world->rebooted += strcmp(event->what, "rebooted") == 0;
+    world->undefined += strcmp(event->what, "undefined") == 0;
+    world->agent_up += strcmp(event->what, "agent-up") == 0;
+    world->agent_down += strcmp(event->what, "agent-down") == 0;
+    world->last = *event;
+}
+
+/* berth-virt is built beside the folder of the tests. */
+static void program_path(char path[PATH_MAX + 32])
+{
+    ssize_t size = readlink("/proc/self/exe", path, PATH_MAX);
+
+    EXPECT(size > 0);
+    path[size] = '\0';
+    *strrchr(path, '/') = '\0';
+    strcat(path, "/../berth-virt");
+    if (access(path, X_OK) != 0)
+        fail_msg("'%s' is not built", path);
+}
+
+static struct world *world_new(const char *uri)
+{
+    struct world *world = berth_new(struct world);
+    struct virt_listener listener = { .host = on_host, .machine = on_machine, .context = world };
+    char program[PATH_MAX + 32];
+
+    EXPECT_OK(loop_init(&world->loop, NULL));
+    program_path(program);
+    world->virt = virt_new(&world->loop, program, &listener);
+    virt_host_start(world->virt, HOST, "kvm2", uri);
+    return world;
+}
+
+static void world_free(struct world *world)
+{
+    virt_free(world->virt);
+    loop_close(&world->loop);
+    free(world);
+}
+
+static struct virt_host_facts facts(struct world *world)
+{
+    struct virt_host_facts facts = { 0 };
+
+    EXPECT(virt_host_facts(world->virt, HOST, &facts));
+    return facts;
+}
+
+/* Turn until the condition holds; the time it took, or a failure after `limit_ms`. */
+#define AWAIT(world, limit_ms, condition)                             \
+    ({                                                                \
+        int64_t began_ = clock_mono_ms();                             \
+        while (!(condition) && clock_mono_ms() - began_ < (limit_ms)) \
+            loop_turn(&(world)->loop, 20);                            \
+        if (!(condition))                                             \
+            fail_msg("not in %d ms: %s", (limit_ms), #condition);     \
+        clock_mono_ms() - began_;                                     \
+    })
+
+struct asked {
+    struct op op;
+    bool done;
+    int result;
+    struct virt_result ret;
+};
+
+static void asked_done(struct op *op, int result)
+{
+    struct asked *asked = container_of(op, struct asked, op);
+
+    EXPECT(!asked->done);
+    asked->done = true;
+    asked->result = result;
+}
+
+static int begin(struct world *world, enum virt_call call, const struct virt_args *args,
+                 struct asked *asked)
+{
+    *asked = (struct asked){ 0 };
+    op_init(&asked->op, &world->loop.timers, asked_done);
+    return virt_begin(world->virt, HOST, call, args, &asked->ret, &asked->op);
+}
+
+/* Ask and wait for the answer. */
+static struct asked ask(struct world *world, enum virt_call call, const struct virt_args *args)
+{
+    struct asked *asked = berth_new(struct asked);
+    struct asked copy;
+
+    EXPECT_OK(begin(world, call, args, asked));
+    EXPECT(!asked->done); /* never from inside begin */
+    AWAIT(world, 15000, asked->done);
+    copy = *asked;
+    free(asked);
+    return copy;
+}
+
+#endif
