@@ -124,7 +124,7 @@ desktop_visible() {
 
 keep_results() {
     mkdir -p "$1"
-    cp "$work"/*.png "$work"/*.log "$work/libvirt/log/libvirtd.log" "$1/"
+    find "$work" -maxdepth 3 \( -name '*.png' -o -name '*.log' \) -exec cp -t "$1" {} +
 }
 
 expect() {
