@@ -24,14 +24,12 @@ bool sample_is_picture(const uint32_t *now, const uint32_t *before, size_t count
 {
     size_t others = 0;
     size_t changed = 0;
-    size_t black = 0;
 
     for (size_t i = 0; i < count; i++) {
         others += now[i] != now[0];
         changed += now[i] != before[i];
-        black += (now[i] & 0xffffff) == 0;
     }
-    return others >= OTHER_COLOUR_MIN && changed >= CHANGED_MIN && black < count / 2;
+    return others >= OTHER_COLOUR_MIN && changed >= CHANGED_MIN;
 }
 
 /* One row of the screen at a time: 24 bits or more a pixel, as the server sends them. */

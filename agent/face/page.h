@@ -1,0 +1,32 @@
+/* page.h - what stands where on a page, and painting it.
+ *
+ * Room face. Sizes are in units of a screen of 800 lines and grow with the screen, so that a page reads the same from the same
+ * distance. Text is laid out by pango; colours keep a contrast of at least 7 to 1 (WCAG 2.2, 1.4.6).
+ */
+#ifndef BERTH_AGENT_FACE_PAGE_H
+#define BERTH_AGENT_FACE_PAGE_H
+
+#include <cairo.h>
+
+#include "face/face.h"
+
+struct box {
+    double x, y, width, height;
+};
+
+/* Places that can be touched; an empty box is not there. */
+struct page_places {
+    double unit; /* pixels of one unit */
+    struct box card;
+    struct box user, password, button;
+    struct box choices[12];
+};
+
+void page_places(const struct face *face, int width, int height, struct page_places *ret);
+
+/* Paint the whole page. wall_ms: for the clock. */
+void page_paint(const struct face *face, cairo_surface_t *surface, int width, int height, int64_t wall_ms);
+
+bool box_holds(const struct box *box, double x, double y);
+
+#endif
