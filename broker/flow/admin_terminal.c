@@ -5,7 +5,6 @@
 #include "berth/invite.h"
 #include "core/related.h"
 #include "flow/admin_start.h"
-#include "flow/command.h"
 #include "flow/decide.h"
 
 #define INVITE_HOURS 24
@@ -78,16 +77,6 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor, const str
     return decide_begin(rooms, changes, NULL, op);
 }
 
-/* Durable now: to the terminal if it is there. */
-static void send(struct rooms *rooms, uint64_t terminal_id, int result)
-{
-    struct terminal *terminal = terminal_find(rooms->core, terminal_id);
-
-    if (terminal && result >= 0)
-        command_send_waiting(rooms, terminal);
-    command_watch(rooms);
-}
-
 int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
                   enum command_kind kind, const char *text, int64_t expires_in_ms, uint64_t *ret_id,
                   struct op *op)
@@ -114,5 +103,5 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t
     changes_detail(changes, "%s", command_kind_names[kind]);
     changes->audit.terminal_id = terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
-    return decide_begin(rooms, changes, &(struct decide_then){ send, terminal_id }, op);
+    return decide_begin(rooms, changes, NULL, op); /* its notice sends it */
 }
