@@ -452,7 +452,7 @@ static void stream_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer
         else if (peer->open)
             tls_close(peer, BERTH_OK, "%s left", peer->address);
         else
-            tls_close(peer, BERTH_E_PROTOCOL, "%s left during the handshake", peer->address);
+            tls_close(peer, BERTH_E_IO, "%s left during the handshake", peer->address);
         return;
     }
 

@@ -1,0 +1,121 @@
+/* desk_stub.h - a desk that notes what it is told, so that the link can be tested alone.
+ *
+ * The link's only partner above the mailbox is flow/desk.h; these bodies take the place of the flow room's.
+ */
+#ifndef BERTH_TESTS_DESK_STUB_H
+#define BERTH_TESTS_DESK_STUB_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "flow/desk.h"
+
+#define DESK_PEERS 16
+
+static struct {
+    uint64_t peers[DESK_PEERS];
+    int opened, closed, joiners, joiners_closed;
+    char key_hash[72];
+    char address[64];
+    char closed_why[256];
+    int admit; /* answer of terminal_opened */
+    struct msg last;
+    int messages;
+    bool grant; /* answer announcements */
+    bool quiet; /* keep no copies: measurements */
+} desk;
+
+int terminal_opened(struct rooms *rooms, uint64_t peer, const char *address, const char *key_hash,
+                    struct berth_error *reterr)
+{
+    (void)rooms;
+    if (desk.admit < 0)
+        return berth_fail(reterr, desk.admit, "the terminal was turned away by the test");
+    desk.peers[desk.opened % DESK_PEERS] = peer;
+    desk.opened++;
+    (void)snprintf(desk.key_hash, sizeof(desk.key_hash), "%s", key_hash);
+    (void)snprintf(desk.address, sizeof(desk.address), "%s", address);
+    return 0;
+}
+
+void terminal_closed(struct rooms *rooms, uint64_t peer, const char *why)
+{
+    (void)rooms;
+    (void)peer;
+    desk.closed++;
+    (void)snprintf(desk.closed_why, sizeof(desk.closed_why), "%s", why);
+}
+
+int joiner_opened(struct rooms *rooms, uint64_t peer, const char *address, struct berth_error *reterr)
+{
+    (void)rooms;
+    (void)address;
+    (void)reterr;
+    desk.peers[desk.joiners % DESK_PEERS] = peer;
+    desk.joiners++;
+    return 0;
+}
+
+void joiner_closed(struct rooms *rooms, uint64_t peer)
+{
+    (void)rooms;
+    (void)peer;
+    desk.joiners_closed++;
+}
+
+static void desk_note(const struct msg *msg)
+{
+    desk.messages++;
+    if (!desk.quiet)
+        memcpy(&desk.last, msg, msg_size(msg->type));
+}
+
+#define DESK_NOTES(name)                                                                           \
+    void desk_##name(struct rooms *rooms, uint64_t peer, const struct msg *msg)                    \
+    {                                                                                              \
+        (void)rooms;                                                                               \
+        (void)peer;                                                                                \
+        desk_note(msg);                                                                            \
+    }
+DESK_NOTES(join)
+DESK_NOTES(renew)
+DESK_NOTES(bye)
+DESK_NOTES(sign_on)
+DESK_NOTES(sign_on_cancel)
+DESK_NOTES(viewer)
+DESK_NOTES(sign_off)
+DESK_NOTES(disconnect)
+DESK_NOTES(profile_applied)
+DESK_NOTES(command_state)
+DESK_NOTES(renew_certificate)
+
+void desk_announce(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct msg answer = { .type = MSG_granted };
+
+    desk_note(msg);
+    answer.ref = msg->ref;
+    answer.granted.renew_after_ms = 10000;
+    if (desk.grant)
+        rooms->tell(rooms->door, peer, &answer);
+}
+
+int desk_may_send_blob(struct rooms *rooms, uint64_t peer, uint64_t command_id, char *ret_name,
+                       struct berth_error *reterr)
+{
+    (void)rooms;
+    (void)peer;
+    if (command_id == 404)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no command 404");
+    (void)snprintf(ret_name, 64, "icu-07");
+    return 0;
+}
+
+const char *desk_terminal_name(struct rooms *rooms, uint64_t peer)
+{
+    (void)rooms;
+    (void)peer;
+    return "icu-07";
+}
+
+#endif

@@ -1,0 +1,215 @@
+/* Bundles of logs: whole and right, or not there. */
+#include "house.h"
+#include "link/blob.h"
+
+#define ANNOUNCE "{\"type\":\"announce\",\"boot_id\":\"b1\"}"
+
+static struct client client;
+
+static void begin(void)
+{
+    house_begin_default();
+    client_enter(&client);
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 1);
+}
+
+static void finish(void)
+{
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+static void say_begin(uint64_t command, size_t size, const char *sha256)
+{
+    char text[512];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"type\":\"blob_begin\",\"command_id\":%llu,\"name\":\"../../etc/passwd\",\"size\":%zu,\"sha256\":\"%s\"}",
+                   (unsigned long long)command, size, sha256);
+    client_say(&client, text);
+}
+
+static void say_chunk(uint64_t command, size_t offset, const void *bytes, size_t size)
+{
+    static char text[20000];
+    static unsigned char base64[17000];
+
+    (void)EVP_EncodeBlock(base64, bytes, (int)size);
+    (void)snprintf(text, sizeof(text), "{\"type\":\"blob_chunk\",\"command_id\":%llu,\"offset\":%zu,\"data\":\"%s\"}",
+                   (unsigned long long)command, offset, (char *)base64);
+    client_say(&client, text);
+}
+
+/* Wait for the next answer. */
+static const char *answer(int frames)
+{
+    TURN_UNTIL(client.frames == frames);
+    return client.last;
+}
+
+static void blob_file(uint64_t command, const char *end, char path[128])
+{
+    (void)snprintf(path, 128, "%s/blobs/%llu.%s", house.folder, (unsigned long long)command, end);
+}
+
+TEST(blob, a_bundle_arrives_whole_and_has_a_name_of_ours)
+{
+    static unsigned char bytes[30000];
+    char sha256[72], path[128], wanted[BLOB_PATH];
+    struct stat facts;
+
+    begin();
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (unsigned char)(i * 7);
+    tls_sha256_hex(bytes, sizeof(bytes), sha256);
+    say_begin(5, sizeof(bytes), sha256);
+    EXPECT_SAYS(answer(2), "\"type\":\"blob_ack\"");
+    say_chunk(5, 0, bytes, 12288);
+    EXPECT_SAYS(answer(3), "\"offset\":12288");
+    blob_file(5, "part", path);
+    EXPECT_OK(stat(path, &facts));
+    EXPECT_INT(facts.st_mode & 0777, 0600);
+    say_chunk(5, 12288, bytes + 12288, 12288);
+    EXPECT_SAYS(answer(4), "\"offset\":24576");
+    say_chunk(5, 24576, bytes + 24576, sizeof(bytes) - 24576);
+    EXPECT_SAYS(answer(5), "\"offset\":30000");
+    EXPECT(stat(path, &facts) < 0);
+    blob_file(5, "log", path);
+    EXPECT_OK(stat(path, &facts));
+    EXPECT_INT(facts.st_size, sizeof(bytes));
+    EXPECT_OK(blob_path(house.folder, 5, wanted, NULL));
+    EXPECT_STR(path, wanted);
+    EXPECT_INT(stats_now().blobs_stored, 1);
+    EXPECT_INT(stats_now().blob_bytes, sizeof(bytes));
+    /* It is there once. */
+    say_begin(5, sizeof(bytes), sha256);
+    EXPECT_SAYS(answer(6), "\"code\":\"EXISTS\"");
+    finish();
+}
+
+TEST(blob, a_damaged_bundle_is_not_kept)
+{
+    char sha256[72], path[128];
+    struct stat facts;
+
+    begin();
+    tls_sha256_hex("other", 5, sha256);
+    say_begin(6, 5, sha256);
+    (void)answer(2);
+    say_chunk(6, 0, "bytes", 5);
+    EXPECT_SAYS(answer(3), "the file arrived damaged");
+    blob_file(6, "part", path);
+    EXPECT(stat(path, &facts) < 0);
+    blob_file(6, "log", path);
+    EXPECT(stat(path, &facts) < 0);
+    EXPECT_INT(stats_now().blob_bytes, 0);
+    finish();
+}
+
+TEST(blob, pieces_out_of_place_or_too_large_end_it)
+{
+    char sha256[72];
+
+    begin();
+    tls_sha256_hex("12345", 5, sha256);
+    say_begin(7, 5, sha256);
+    (void)answer(2);
+    say_chunk(7, 1, "2345", 4);
+    EXPECT_SAYS(answer(3), "a piece at 1 of command 7, expected was 0 of 7");
+    say_chunk(7, 0, "12345", 5);
+    EXPECT_SAYS(answer(4), "no file was begun");
+    say_begin(7, 5, sha256);
+    (void)answer(5);
+    say_chunk(7, 0, "123456", 6);
+    EXPECT_SAYS(answer(6), "no base64 of 1 to 12288 bytes within the file");
+    EXPECT_INT(stats_now().blob_bytes, 0);
+    finish();
+}
+
+TEST(blob, the_quota_holds_over_all_and_from_the_beginning)
+{
+    char sha256[72];
+    struct client other;
+
+    begin();
+    tls_sha256_hex("x", 1, sha256);
+    say_begin(8, 900 * 1024, sha256);
+    (void)answer(2);
+    EXPECT_INT(stats_now().blob_bytes, 900 * 1024);
+    client_enter(&other);
+    client_say(&other, ANNOUNCE);
+    TURN_UNTIL(other.frames == 1);
+    client_say(&other, "{\"type\":\"blob_begin\",\"command_id\":9,\"size\":200000,\"sha256\":"
+                       "\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"}");
+    TURN_UNTIL(other.frames == 2);
+    EXPECT_SAYS(other.last, "\"code\":\"NO_SPACE\"");
+    /* What is not finished gives its room back. */
+    client_end(&client);
+    TURN_UNTIL(stats_now().blob_bytes == 0);
+    client_end(&other);
+    identity_free();
+    house_end();
+}
+
+TEST(blob, only_for_a_command_that_asked_for_it)
+{
+    char sha256[72];
+
+    begin();
+    tls_sha256_hex("x", 1, sha256);
+    say_begin(404, 1, sha256);
+    EXPECT_SAYS(answer(2), "\"code\":\"NOT_FOUND\"");
+    say_begin(10, 1, "not a hash");
+    EXPECT_SAYS(answer(3), "the file's SHA-256 is not 64 hexadecimal digits");
+    say_begin(10, 0, sha256);
+    EXPECT_SAYS(answer(4), "a file of 0 bytes");
+    finish();
+}
+
+TEST(blob, what_an_earlier_life_left_is_removed)
+{
+    struct blobs *blobs = NULL;
+    struct blob_stats stats;
+    char path[128];
+    FILE *stream;
+    struct stat facts;
+
+    begin();
+    blob_file(11, "part", path);
+    stream = fopen(path, "we");
+    assert_non_null(stream);
+    (void)fputs("half", stream);
+    (void)fclose(stream);
+    blob_file(12, "log", path);
+    stream = fopen(path, "we");
+    assert_non_null(stream);
+    (void)fputs("whole", stream);
+    (void)fclose(stream);
+    EXPECT_OK(blobs_new(&house.loop, house.folder, 1000, &blobs, NULL));
+    blobs_stats(blobs, &stats);
+    EXPECT_INT(stats.bytes, 5);
+    blob_file(11, "part", path);
+    EXPECT(stat(path, &facts) < 0);
+    blobs_free(blobs);
+    finish();
+}
+
+TEST(base64, is_read_strictly)
+{
+    unsigned char out[16];
+
+    EXPECT_INT(blob_decode_base64("QmVydGg=", out, sizeof(out)), 5);
+    EXPECT(memcmp(out, "Berth", 5) == 0);
+    EXPECT_INT(blob_decode_base64("QmVydA==", out, sizeof(out)), 4);
+    EXPECT_INT(blob_decode_base64("", out, sizeof(out)), 0);
+    EXPECT_INT(blob_decode_base64("QmVydGg", out, sizeof(out)), -1);
+    EXPECT_INT(blob_decode_base64("QmVydB==", out, sizeof(out)), -1); /* bits behind the end */
+    EXPECT_INT(blob_decode_base64("Qm\nydGg=", out, sizeof(out)), -1);
+    EXPECT_INT(blob_decode_base64("Q===", out, sizeof(out)), -1);
+    EXPECT_INT(blob_decode_base64("QQ==QQ==", out, sizeof(out)), -1);
+    EXPECT_INT(blob_decode_base64("QmVydGg=", out, 4), -1);
+}
+
+TEST_MAIN()

@@ -1,0 +1,455 @@
+/* The door to terminals, on real sockets, threads and handshakes. */
+#include "house.h"
+
+#define ANNOUNCE "{\"type\":\"announce\",\"ref\":7,\"boot_id\":\"b1\",\"user_waiting\":true}"
+
+TEST(link, a_terminal_enters_announces_and_is_answered)
+{
+    struct client client;
+    char hash[72], key_hash[72];
+    int64_t ends_ms;
+
+    house_begin_default();
+    client_enter(&client);
+    EXPECT_OK(tls_certificate_facts(identity.certificate.certificate, hash, key_hash, &ends_ms, NULL));
+    EXPECT_STR(desk.key_hash, key_hash);
+    EXPECT_STR(desk.address, "127.0.0.1");
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 1);
+    EXPECT_INT(desk.last.type, MSG_announce);
+    EXPECT_INT(desk.last.ref, 7);
+    EXPECT_STR(desk.last.announce.boot_id, "b1");
+    EXPECT(desk.last.announce.user_waiting);
+    EXPECT_SAYS(client.last, "\"type\":\"granted\"");
+    EXPECT_SAYS(client.last, "\"ref\":7");
+    EXPECT_INT(stats_now().peers, 1);
+    client_end(&client);
+    TURN_UNTIL(desk.closed == 1);
+    EXPECT_INT(stats_now().peers, 0);
+    identity_free();
+    house_end();
+}
+
+TEST(link, what_is_not_permitted_now_is_refused)
+{
+    struct client client;
+
+    house_begin_default();
+    client_enter(&client);
+    client_say(&client, "{\"type\":\"renew\",\"ref\":3,\"presence_id\":\"x\",\"seq\":1}");
+    TURN_UNTIL(client.frames == 1);
+    EXPECT_SAYS(client.last, "\"type\":\"refused\"");
+    EXPECT_SAYS(client.last, "\"about\":\"renew\"");
+    EXPECT_SAYS(client.last, "\"code\":\"STATE\"");
+    EXPECT_SAYS(client.last, "'renew' is not permitted while not announced");
+    EXPECT_SAYS(client.last, "\"ref\":3");
+    EXPECT_INT(desk.messages, 0);
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 2);
+    client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
+    TURN_UNTIL(desk.messages == 2);
+    EXPECT_INT(desk.last.type, MSG_renew);
+    EXPECT_INT(stats_now().messages_refused, 1);
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+TEST(link, presence_lost_is_as_before_the_announcement)
+{
+    struct client client;
+    struct msg unknown = { .type = MSG_presence_unknown };
+
+    house_begin_default();
+    client_enter(&client);
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 1);
+    house.rooms.tell(house.rooms.door, desk.peers[0], &unknown);
+    TURN_UNTIL(client.frames == 2);
+    EXPECT_SAYS(client.last, "presence_unknown");
+    client_say(&client, "{\"type\":\"sign_on\",\"evidence\":[]}");
+    TURN_UNTIL(client.frames == 3);
+    EXPECT_SAYS(client.last, "'sign_on' is not permitted while not announced");
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+TEST(link, five_faults_and_it_is_hung_up_on)
+{
+    struct client client;
+
+    house_begin_default();
+    client_enter(&client);
+    for (int i = 0; i < 5; i++)
+        client_say(&client, "{\"type\":\"dance\"}");
+    TURN_UNTIL(client.closed);
+    EXPECT_SAYS(client.last, "too many messages that are not permitted or not understood");
+    EXPECT_SAYS(client.last, "\"code\":\"PROTOCOL\"");
+    EXPECT_INT(client.frames, 6);
+    TURN_UNTIL(desk.closed == 1);
+    EXPECT_INT(stats_now().messages_bad, 5);
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+TEST(link, json_ten_thousand_deep_is_refused_and_others_notice_nothing)
+{
+    struct client client, other;
+    char *deep = berth_alloc(20001);
+
+    house_begin_default();
+    client_enter(&client);
+    client_enter(&other);
+    memset(deep, '[', 10000);
+    memset(deep + 10000, ']', 10000);
+    client_send(&client, deep, 20000);
+    TURN_UNTIL(client.frames == 1);
+    EXPECT_SAYS(client.last, "\"code\":\"PROTOCOL\"");
+    client_say(&other, ANNOUNCE);
+    TURN_UNTIL(other.frames == 1);
+    EXPECT_SAYS(other.last, "granted");
+    free(deep);
+    client_end(&client);
+    client_end(&other);
+    identity_free();
+    house_end();
+}
+
+TEST(link, a_frame_of_two_gigabytes_ends_the_connection_before_anything_is_kept)
+{
+    struct client client, other;
+
+    house_begin_default();
+    client_enter(&client);
+    client_enter(&other);
+    EXPECT_OK(tls_write(&client.tls, "\x80\x00\x00\x00{", 5));
+    TURN_UNTIL(client.closed && desk.closed == 1);
+    EXPECT_SAYS(desk.closed_why, "a frame of 2147483648 bytes, allowed are 65536");
+    client_say(&other, ANNOUNCE);
+    TURN_UNTIL(other.frames == 1);
+    client_end(&client);
+    client_end(&other);
+    identity_free();
+    house_end();
+}
+
+TEST(link, a_joiner_may_join_and_nothing_else)
+{
+    struct client client;
+
+    house_begin_default();
+    client_join(&client);
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 1);
+    EXPECT_SAYS(client.last, "'announce' is not permitted while joining");
+    client_say(&client, "{\"type\":\"join\",\"request\":\"x\",\"serial\":\"S1\",\"evidence\":[]}");
+    TURN_UNTIL(desk.messages == 1);
+    EXPECT_INT(desk.last.type, MSG_join);
+    EXPECT_STR(desk.last.join.serial, "S1");
+    EXPECT_INT(stats_now().joining, 1);
+    client_end(&client);
+    TURN_UNTIL(desk.joiners_closed == 1);
+    house_end();
+}
+
+TEST(link, a_joiners_frame_over_four_kilobytes_ends_it)
+{
+    struct client client;
+    static char large[5000];
+
+    house_begin_default();
+    client_join(&client);
+    memset(large, ' ', sizeof(large));
+    client_send(&client, large, sizeof(large));
+    TURN_UNTIL(client.closed && desk.joiners_closed == 1);
+    client_end(&client);
+    house_end();
+}
+
+TEST(link, a_revoked_terminal_is_told_why_and_closed)
+{
+    struct client client;
+
+    house_begin_default();
+    identity_make();
+    desk.admit = BERTH_E_REVOKED;
+    client_begin(&client, client_context("berth/1", identity.certificate.certificate, identity.key),
+                 link_port(house.link));
+    TURN_UNTIL(client.closed);
+    EXPECT_INT(client.frames, 1);
+    EXPECT_SAYS(client.last, "\"code\":\"REVOKED\"");
+    EXPECT_SAYS(client.last, "the terminal was turned away by the test");
+    for (int i = 0; i < 5; i++)
+        loop_turn(&house.loop, 20);
+    EXPECT_INT(desk.closed, 0); /* it was never admitted */
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+TEST(link, a_hang_up_says_why_first)
+{
+    struct client client;
+
+    house_begin_default();
+    client_enter(&client);
+    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_OVERTAKEN, "the terminal is here a second time");
+    TURN_UNTIL(client.closed && desk.closed == 1);
+    EXPECT_SAYS(client.last, "\"code\":\"OVERTAKEN\"");
+    EXPECT_SAYS(client.last, "the terminal is here a second time");
+    EXPECT_SAYS(client.last, "\"about\":\"connection\"");
+    /* A number that is gone is ignored. */
+    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_OVERTAKEN, "again");
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+/* ---- who does not come in ---- */
+
+TEST(link, another_authoritys_terminal_is_refused_and_made_to_wait)
+{
+    struct issuer *stranger;
+    struct pki_identity foreign;
+
+    house_begin_default();
+    pki_authority("stranger", &stranger);
+    pki_identity(stranger, "icu-07", false, PKI_DAY_MS, &foreign);
+    for (int i = 0; i < 4; i++) {
+        struct client client;
+
+        client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key), link_port(house.link));
+        TURN_UNTIL(client.closed);
+        TURN_UNTIL(stats_now().failed_certificate == i + 1);
+        client_end(&client);
+    }
+    EXPECT_INT(desk.opened, 0);
+    /* Four times five seconds are owed: over what is tolerated. */
+    {
+        struct client client;
+
+        client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key), link_port(house.link));
+        TURN_UNTIL(client.closed);
+        EXPECT_INT(client.opened, 0);
+        EXPECT_INT(stats_now().refused_penalty, 1);
+        client_end(&client);
+    }
+    issuer_free(stranger);
+    pki_identity_free(&foreign);
+    house_end();
+}
+
+TEST(link, half_a_handshake_is_cut_off_and_others_notice_nothing)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct client other;
+    int half = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int64_t began;
+
+    house_begin((struct link_limits){
+        .handshakes = 64, .handshakes_source = 64, .handshake_ms = 500, .messages_s = 100 });
+    to.sin_port = htons((uint16_t)link_port(house.link));
+    EXPECT_OK(connect(half, (struct sockaddr *)&to, sizeof(to)));
+    EXPECT_INT(write(half, "\x16\x03\x01", 3), 3);
+    began = clock_mono_ms();
+    client_enter(&other);
+    client_say(&other, ANNOUNCE);
+    TURN_UNTIL(other.frames == 1);
+    TURN_UNTIL(stats_now().failed_timeout == 1);
+    EXPECT(clock_mono_ms() - began >= 490);
+    (void)close(half);
+    client_end(&other);
+    identity_free();
+    house_end();
+}
+
+TEST(link, one_source_cannot_hold_more_handshakes_than_its_share)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int half[5];
+    char byte;
+
+    house_begin((struct link_limits){
+        .handshakes = 64, .handshakes_source = 3, .handshake_ms = 5000, .messages_s = 100 });
+    to.sin_port = htons((uint16_t)link_port(house.link));
+    for (int i = 0; i < 5; i++) {
+        half[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_OK(connect(half[i], (struct sockaddr *)&to, sizeof(to)));
+    }
+    TURN_UNTIL(stats_now().refused_source == 2);
+    EXPECT(read(half[4], &byte, 1) <= 0); /* reset, not left hanging */
+    for (int i = 0; i < 5; i++)
+        (void)close(half[i]);
+    house_end();
+}
+
+/* OpenSSL's own client against the listener: what it prints. Server and client do not share a thread. */
+static void s_client(const char *options, char *out, size_t size)
+{
+    char command[512];
+    FILE *stream;
+    size_t got;
+
+    (void)snprintf(command, sizeof(command),
+                   "timeout 10 openssl s_client -connect 127.0.0.1:%d %s </dev/null 2>&1", link_port(house.link),
+                   options);
+    stream = popen(command, "r"); // NOLINT(cert-env33-c): a test's own command
+    assert_non_null(stream);
+    got = fread(out, 1, size - 1, stream);
+    out[got] = '\0';
+    (void)pclose(stream);
+}
+
+TEST(link, a_stock_client_sees_tls_1_3_with_our_protocol_only)
+{
+    static char text[65536];
+
+    house_begin_default();
+    s_client("-alpn berth/1", text, sizeof(text));
+    EXPECT_SAYS(text, "TLSv1.3");
+    EXPECT_SAYS(text, "ALPN protocol: berth/1");
+    EXPECT_SAYS(text, "X25519");
+    TURN_UNTIL(stats_now().failed_certificate == 1); /* it had none to show */
+    s_client("-tls1_2 -alpn berth/1", text, sizeof(text));
+    EXPECT_SAYS(text, "alert protocol version");
+    s_client("-alpn h2", text, sizeof(text));
+    EXPECT_SAYS(text, "alert no application protocol");
+    TURN_UNTIL(stats_now().failed_protocol == 2);
+    EXPECT_INT(desk.opened, 0);
+    house_end();
+}
+
+/* ---- too much ---- */
+
+TEST(link, who_talks_too_much_waits_and_who_floods_is_hung_up_on)
+{
+    struct client client;
+    int64_t began;
+
+    house_begin((struct link_limits){
+        .handshakes = 64, .handshakes_source = 64, .handshake_ms = 5000, .messages_s = 20 });
+    client_enter(&client);
+    began = clock_mono_ms();
+    for (int i = 0; i < 60; i++)
+        client_say(&client, ANNOUNCE);
+    TURN_UNTIL(desk.messages == 60);
+    TURN_UNTIL(stats_now().messages_delayed > 0);
+    EXPECT_INT(desk.closed, 0);
+    /* 40 were free, 20 are owed at 20 a second: the next is heard a second later. */
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(desk.messages == 61);
+    EXPECT(clock_mono_ms() - began >= 900);
+    for (int i = 0; i < 400; i++)
+        client_say(&client, ANNOUNCE);
+    TURN_UNTIL(desk.closed == 1);
+    EXPECT_SAYS(desk.closed_why, "sends more than 20 messages a second");
+    EXPECT_INT(stats_now().floods, 1);
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+TEST(link, a_slow_reader_is_dropped)
+{
+    struct client client;
+    struct msg *profile = berth_new(struct msg);
+
+    house_begin_default();
+    client_enter(&client);
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 1);
+    tls_pause(&client.tls);
+    profile->type = MSG_profile;
+    profile->profile.settings_count = 32;
+    for (int i = 0; i < 32; i++)
+        memset(profile->profile.settings[i].value, 'x', sizeof(profile->profile.settings[i].value) - 1);
+    for (int i = 0; i < 20000 && desk.closed == 0; i++) {
+        house.rooms.tell(house.rooms.door, desk.peers[0], profile);
+        if (i % 64 == 0)
+            loop_turn(&house.loop, 1);
+    }
+    TURN_UNTIL(desk.closed == 1);
+    EXPECT_SAYS(desk.closed_why, "reads too slowly");
+    EXPECT_INT(stats_now().slow_readers, 1);
+    free(profile);
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+/* ---- certificates ---- */
+
+static void server_hash(struct client *client, char hash[72])
+{
+    EXPECT(tls_peer_certificate(&client->tls, hash));
+}
+
+TEST(link, a_new_certificate_serves_new_connections_and_old_ones_stay)
+{
+    struct client before, after;
+    char old[72], fresh[72];
+
+    house_begin_default();
+    client_enter(&before);
+    server_hash(&before, old);
+    EXPECT_OK(link_renew_certificate(house.link, NULL));
+    client_enter(&after);
+    server_hash(&after, fresh);
+    EXPECT(strcmp(old, fresh) != 0);
+    client_say(&before, ANNOUNCE);
+    TURN_UNTIL(before.frames == 1);
+    client_end(&before);
+    client_end(&after);
+    identity_free();
+    house_end();
+}
+
+TEST(link, the_certificate_is_renewed_by_itself_before_it_ends)
+{
+    int64_t ends_ms;
+    int64_t later_ms;
+
+    house_begin_default();
+    ends_ms = link_certificate_ends_ms(house.link);
+    /* The clocks as they are 21 days on; the loop would set them back at its next turn. */
+    later_ms = house.loop.timers.wall_ms + (int64_t)21 * 24 * HOUR_MS;
+    timers_advance(&house.loop.timers, house.loop.timers.mono_ms + HOUR_MS + 1, later_ms);
+    EXPECT(link_certificate_ends_ms(house.link) > ends_ms + (int64_t)20 * 24 * HOUR_MS);
+    house_end();
+}
+
+TEST(link, bad_addresses_are_said_so)
+{
+    struct link *link = NULL;
+    struct berth_error error = { 0 };
+    struct link_setup setup;
+
+    house_begin_default();
+    setup = house.setup;
+    setup.listen = "localhost:7443";
+    EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_CONFIG);
+    EXPECT_STR(error.text, "'localhost:7443' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443");
+    setup.listen = "192.0.2.1:7443";
+    EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_IO);
+    EXPECT_STR(error.text, "cannot listen on 192.0.2.1 port 7443: Cannot assign requested address");
+    house_end();
+}
+
+TEST(link, the_end_closes_everybody)
+{
+    struct client client;
+
+    house_begin_default();
+    client_enter(&client);
+    link_free(house.link);
+    house.link = NULL;
+    TURN_UNTIL(client.closed);
+    EXPECT_INT(client.why.code, 0); /* closed in good order */
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
+TEST_MAIN()

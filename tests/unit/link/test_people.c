@@ -1,0 +1,191 @@
+/* The people's door: TLS outside, plain bytes of a socket pair inside, nothing lost and nothing buffered without bound. */
+#include <errno.h>
+
+#include "house.h"
+
+static struct {
+    int count;
+    int descriptor;
+    struct sockaddr_storage from;
+} taken;
+
+static void take(void *context, int descriptor, const struct sockaddr *from, socklen_t size)
+{
+    (void)context;
+    taken.count++;
+    taken.descriptor = descriptor;
+    memcpy(&taken.from, from, size);
+}
+
+static void begin(void)
+{
+    struct people_setup setup = {
+        .listen = "127.0.0.1:0", .listen_descriptor = -1, .connections = 16, .taken = take
+    };
+
+    house_begin_default();
+    memset(&taken, 0, sizeof(taken));
+    EXPECT_OK(people_listen(house.link, &setup, NULL));
+}
+
+static void enter(struct client *client, const char *alpn)
+{
+    int count = taken.count;
+
+    client_begin(client, client_context(alpn, NULL, NULL), people_port(house.link));
+    client->raw = true;
+    TURN_UNTIL(taken.count > count && client->opened);
+}
+
+TEST(people, bytes_go_both_ways_in_plain)
+{
+    struct client client;
+    char text[64] = "";
+
+    begin();
+    enter(&client, "http/1.1");
+    EXPECT_INT(((struct sockaddr_in *)(void *)&taken.from)->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    EXPECT_OK(tls_write(&client.tls, "GET / HTTP/1.1\r\n\r\n", 18));
+    TURN_UNTIL(recv(taken.descriptor, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_PEEK) == 18);
+    EXPECT_STR(text, "GET / HTTP/1.1\r\n\r\n");
+    EXPECT_INT(write(taken.descriptor, "HTTP/1.1 200 OK\r\n", 17), 17);
+    TURN_UNTIL(client.bytes == 17);
+    EXPECT(memcmp(client.head, "HTTP/1.1 200 OK\r\n", 17) == 0);
+    EXPECT_INT(stats_now().people, 1);
+    (void)close(taken.descriptor);
+    TURN_UNTIL(client.closed);
+    client_end(&client);
+    TURN_UNTIL(stats_now().people == 0);
+    house_end();
+}
+
+TEST(people, a_client_without_alpn_is_welcome_another_protocol_is_not)
+{
+    struct client client;
+
+    begin();
+    enter(&client, NULL);
+    (void)close(taken.descriptor);
+    client_end(&client);
+    client_begin(&client, client_context("h2", NULL, NULL), people_port(house.link));
+    TURN_UNTIL(client.closed);
+    EXPECT_INT(client.opened, 0);
+    EXPECT_INT(taken.count, 1);
+    client_end(&client);
+    house_end();
+}
+
+TEST(people, a_long_answer_arrives_whole_also_when_the_server_closes_behind_it)
+{
+    struct client client;
+    static char block[65536];
+    size_t sent = 0;
+
+    begin();
+    enter(&client, "http/1.1");
+    while (sent < 8 * 1024 * 1024) {
+        ssize_t put = write(taken.descriptor, block, sizeof(block));
+
+        sent += put > 0 ? (size_t)put : 0;
+        loop_turn(&house.loop, 1);
+    }
+    (void)close(taken.descriptor);
+    TURN_UNTIL(client.closed);
+    EXPECT_INT(client.bytes, sent);
+    EXPECT_INT(client.why.code, 0);
+    client_end(&client);
+    house_end();
+}
+
+TEST(people, a_slow_browser_makes_the_server_wait)
+{
+    struct client client;
+    static char block[65536];
+    size_t sent = 0;
+    int full = 0;
+
+    begin();
+    enter(&client, "http/1.1");
+    tls_pause(&client.tls);
+    while (full < 50 && sent < 256 * 1024 * 1024) {
+        ssize_t put = write(taken.descriptor, block, sizeof(block));
+
+        if (put > 0)
+            sent += (size_t)put;
+        full = put < 0 && errno == EAGAIN ? full + 1 : 0;
+        loop_turn(&house.loop, 2);
+    }
+    /* The kernel's buffers and ours are full, and that is all: the connection lives and goes on. */
+    EXPECT_INT(full, 50);
+    EXPECT_INT(client.closed, 0);
+    EXPECT_INT(stats_now().people, 1);
+    tls_resume(&client.tls);
+    TURN_UNTIL(client.bytes == sent);
+    (void)close(taken.descriptor);
+    TURN_UNTIL(client.closed);
+    client_end(&client);
+    house_end();
+}
+
+/* Bytes that the server's end had ready. */
+static size_t drain(void)
+{
+    static char sink[262144];
+    ssize_t got = read(taken.descriptor, sink, sizeof(sink));
+
+    return got > 0 ? (size_t)got : 0;
+}
+
+TEST(people, a_slow_server_makes_the_browser_wait)
+{
+    struct client client;
+    static char block[16384];
+    size_t sent = 0;
+    size_t got = 0;
+
+    begin();
+    enter(&client, "http/1.1");
+    for (int i = 0; i < 64; i++) {
+        if (tls_write(&client.tls, block, sizeof(block)) == 0)
+            sent += sizeof(block);
+        loop_turn(&house.loop, 2);
+        if (client.tls.queued > 0)
+            break;
+    }
+    TURN_UNTIL((got += drain()) == sent);
+    EXPECT_INT(client.closed, 0);
+    (void)close(taken.descriptor);
+    client_end(&client);
+    house_end();
+}
+
+TEST(people, the_browser_leaves_and_the_server_reads_the_end)
+{
+    struct client client;
+    char byte;
+
+    begin();
+    enter(&client, "http/1.1");
+    client_end(&client);
+    TURN_UNTIL(recv(taken.descriptor, &byte, 1, MSG_DONTWAIT) == 0);
+    (void)close(taken.descriptor);
+    house_end();
+}
+
+TEST(people, the_end_of_the_link_closes_them_too)
+{
+    struct client client;
+    char byte;
+
+    begin();
+    enter(&client, "http/1.1");
+    link_free(house.link);
+    house.link = NULL;
+    EXPECT_INT(recv(taken.descriptor, &byte, 1, MSG_DONTWAIT), 0);
+    (void)close(taken.descriptor);
+    TURN_UNTIL(client.closed);
+    client_end(&client);
+    house_end();
+}
+
+TEST_MAIN()
