@@ -1,0 +1,273 @@
+/* machine.c - see machine.h. */
+#include "host/machine.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "berth/child.h"
+#include "berth/tls.h"
+
+#define REBOOT_GRACE_MS 2000
+/* Shares of a bundle; the older part of a long file is left out. */
+#define AGENT_SHARE (768 * 1024)
+#define VIEWER_SHARE (192 * 1024)
+
+struct device {
+    struct berth_loop *loop;
+    struct keep *keep;
+    struct device_facts facts;
+    char reboot_command[256];
+    char log_file[256];
+    char viewer_log[256];
+    struct child reboot;
+    bool rebooting;
+    struct op *reboot_op;
+};
+
+/* ---- facts ---- */
+
+/* The first line of a small file without blanks at its end; "" when it cannot be read. */
+static void first_line(const char *path, char *out, size_t size)
+{
+    FILE *file = fopen(path, "re");
+
+    out[0] = '\0';
+    if (!file)
+        return;
+    if (!fgets(out, (int)size, file))
+        out[0] = '\0';
+    (void)fclose(file);
+    for (size_t length = strcspn(out, "\n"); length > 0; length--) {
+        out[length] = '\0';
+        if (out[length - 1] != ' ')
+            return;
+    }
+}
+
+/* The first Ethernet-like interface that has hardware behind it, else the first that is not the loopback. */
+static void find_mac(char *out, size_t size)
+{
+    struct dirent **names = NULL;
+    int count = scandir("/sys/class/net", &names, NULL, alphasort);
+    bool hardware = false;
+
+    out[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        const char *name = names[i]->d_name;
+        char path[320];
+        struct stat facts;
+
+        if (name[0] != '.' && strcmp(name, "lo") != 0 && !hardware) {
+            (void)snprintf(path, sizeof(path), "/sys/class/net/%.255s/device", name);
+            hardware = stat(path, &facts) == 0;
+            (void)snprintf(path, sizeof(path), "/sys/class/net/%.255s/address", name);
+            if (hardware || !out[0])
+                first_line(path, out, size);
+        }
+        free(names[i]);
+    }
+    free(names);
+}
+
+static void find_facts(struct device_facts *facts)
+{
+    first_line("/proc/sys/kernel/random/boot_id", facts->boot_id, sizeof(facts->boot_id));
+    first_line("/sys/class/dmi/id/product_serial", facts->serial, sizeof(facts->serial));
+    if (!facts->serial[0]) /* device tree; DMI's is for root alone */
+        first_line("/sys/firmware/devicetree/base/serial-number", facts->serial, sizeof(facts->serial));
+    first_line("/sys/class/dmi/id/product_name", facts->model, sizeof(facts->model));
+    if (!facts->model[0])
+        first_line("/sys/firmware/devicetree/base/model", facts->model, sizeof(facts->model));
+    find_mac(facts->mac, sizeof(facts->mac));
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+
+    if (clock_gettime(clock, &now) < 0)
+        return 0;
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+const struct device_facts *device_facts(const struct device *device)
+{
+    return &device->facts;
+}
+
+int64_t device_slept_ms(const struct device *device)
+{
+    (void)device;
+    return clock_ms(CLOCK_BOOTTIME) - clock_ms(CLOCK_MONOTONIC);
+}
+
+bool machine_kernel_value(const char *command_line, const char *name, char *out, size_t size)
+{
+    size_t name_length = strlen(name);
+    const char *at = command_line;
+
+    while (*at) {
+        const char *value;
+        size_t length;
+
+        at += strspn(at, " \t\n");
+        length = strcspn(at, " \t\n=\"");
+        if (length != name_length || strncmp(at, name, length) != 0 || at[length] != '=') {
+            /* Skip the whole word; quotes protect blanks. */
+            for (bool quoted = false; *at && (quoted || !strchr(" \t\n", *at)); at++)
+                quoted = quoted != (*at == '"');
+            continue;
+        }
+        value = at + length + 1;
+        length = *value == '"' ? strcspn(++value, "\"") : strcspn(value, " \t\n");
+        if (length >= size)
+            return false;
+        memcpy(out, value, length);
+        out[length] = '\0';
+        return true;
+    }
+    return false;
+}
+
+/* ---- memory ---- */
+
+int device_keep(struct device *device, const char *name, const char *text, struct berth_error *reterr)
+{
+    char file[80];
+
+    (void)snprintf(file, sizeof(file), "%s.json", name);
+    return keep_write(device->keep, file, text, strlen(text), reterr);
+}
+
+char *device_recall(struct device *device, const char *name)
+{
+    char file[80];
+    size_t size;
+
+    (void)snprintf(file, sizeof(file), "%s.json", name);
+    return keep_read(device->keep, file, &size, NULL);
+}
+
+/* ---- reboot ---- */
+
+static void reboot_freed(struct child *child)
+{
+    container_of(child, struct device, reboot)->rebooting = false;
+}
+
+static void reboot_ended(struct child *child, int exit_code, int signal)
+{
+    struct device *device = container_of(child, struct device, reboot);
+    struct op *op = berth_take(device->reboot_op);
+    struct berth_error error = { 0 };
+
+    if (exit_code != 0)
+        (void)berth_fail(&error, BERTH_E_IO, "'%s' ended with %s %d", device->reboot_command,
+                         signal ? "signal" : "exit code", signal ? signal : exit_code);
+    child_free(child, reboot_freed);
+    if (op)
+        op_complete(op, error.code, &error);
+}
+
+static void reboot_cancelled(struct op *op)
+{
+    struct device *device = op->room;
+
+    device->reboot_op = NULL; /* it runs on: what it began cannot be taken back */
+}
+
+int device_reboot_begin(struct device *device, struct op *op)
+{
+    const char *const argv[] = { device->reboot_command, NULL };
+    const struct child_setup setup = { .argv = argv, .new_group = true };
+    int r;
+
+    if (!device->reboot_command[0])
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
+                          "no command is configured that starts this terminal anew");
+    if (device->rebooting)
+        return berth_fail(&op->error, BERTH_E_BUSY, "'%s' runs already", device->reboot_command);
+    memset(&device->reboot, 0, sizeof(device->reboot));
+    device->reboot.ended = reboot_ended;
+    r = child_start(device->loop, &device->reboot, &setup, &op->error);
+    if (r < 0)
+        return r;
+    device->rebooting = true;
+    device->reboot_op = op;
+    return op_begun(op, reboot_cancelled, device);
+}
+
+/* ---- logs ---- */
+
+/* Append the last `most` bytes of a file below a headline. */
+static void append_file(struct device_logs *logs, const char *title, const char *path, size_t most)
+{
+    int file = path[0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    struct stat facts;
+    size_t wanted;
+    ssize_t got;
+
+    logs->size += (size_t)snprintf(logs->data + logs->size, 320, "==== %s ====\n", title);
+    if (file < 0 || fstat(file, &facts) < 0) {
+        logs->size += (size_t)snprintf(logs->data + logs->size, 320, "(%s)\n",
+                                       path[0] ? strerror(errno) : "not configured");
+        if (file >= 0)
+            (void)close(file);
+        return;
+    }
+    wanted = (size_t)facts.st_size < most ? (size_t)facts.st_size : most;
+    got = pread(file, logs->data + logs->size, wanted, facts.st_size - (off_t)wanted);
+    logs->size += got > 0 ? (size_t)got : 0;
+    logs->data[logs->size++] = '\n';
+    (void)close(file);
+}
+
+static void append_facts(const struct device *device, struct device_logs *logs)
+{
+    const struct device_facts *facts = &device->facts;
+
+    logs->size += (size_t)snprintf(
+        logs->data + logs->size, 1024,
+        "==== terminal ====\nagent %s\nboot %s\nserial %s\nmac %s\nmodel %s\nup %lld s\nslept %lld s\n",
+        BERTH_VERSION, facts->boot_id, facts->serial, facts->mac, facts->model,
+        (long long)(clock_ms(CLOCK_BOOTTIME) / 1000), (long long)(device_slept_ms(device) / 1000));
+}
+
+int device_logs_begin(struct device *device, struct device_logs *ret, struct op *op)
+{
+    *ret = (struct device_logs){ .data = berth_alloc(DEVICE_LOGS_MAX) };
+    append_facts(device, ret);
+    append_file(ret, "viewer", device->viewer_log, VIEWER_SHARE);
+    append_file(ret, "agent", device->log_file, AGENT_SHARE);
+    tls_sha256_hex(ret->data, ret->size, ret->sha256);
+    op_complete_soon(op, 0, NULL);
+    return 0;
+}
+
+/* ---- the port ---- */
+
+struct device *device_new(struct berth_loop *loop, const struct machine_setup *setup)
+{
+    struct device *device = berth_new(struct device);
+
+    device->loop = loop;
+    device->keep = setup->keep;
+    (void)snprintf(device->reboot_command, sizeof(device->reboot_command), "%s",
+                   setup->reboot_command);
+    (void)snprintf(device->log_file, sizeof(device->log_file), "%s", setup->log_file);
+    (void)snprintf(device->viewer_log, sizeof(device->viewer_log), "%s", setup->viewer_log);
+    find_facts(&device->facts);
+    return device;
+}
+
+void device_free(struct device *device)
+{
+    child_end(&device->reboot, REBOOT_GRACE_MS);
+    free(device);
+}

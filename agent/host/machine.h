@@ -1,0 +1,27 @@
+/* machine.h - the real device: DMI, boot id, clocks, the keep, a command to reboot, log files.
+ *
+ * Room host of the agent.
+ */
+#ifndef BERTH_AGENT_HOST_MACHINE_H
+#define BERTH_AGENT_HOST_MACHINE_H
+
+#include "berth/keep.h"
+#include "berth/loop.h"
+#include "host/device.h"
+
+struct machine_setup {
+    struct keep *keep;          /* stays the caller's */
+    const char *reboot_command; /* a program's path, "" = none; run without arguments and without a shell */
+    const char *log_file;       /* of the agent, "" = none */
+    const char *viewer_log;     /* of the last viewer, "" = none */
+};
+
+struct device *device_new(struct berth_loop *loop, const struct machine_setup *setup);
+void device_free(struct device *device);
+
+/* The value of `name=` on a kernel command line, cut out into `out`; false when it is not there or does not fit. Values end at a
+ * blank; a value in double quotes may hold blanks.
+ */
+bool machine_kernel_value(const char *command_line, const char *name, char *out, size_t size);
+
+#endif

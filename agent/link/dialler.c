@@ -1,0 +1,291 @@
+/* dialler.c - see dialler.h. */
+#include "link/dialler.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "berth/frame.h"
+#include "berth/log.h"
+#include "berth/tls.h"
+
+#define ALPN_LINK "berth/1"
+#define ALPN_JOIN "berth-join/1"
+/* Within the flow's own limit of 15 s for a dial. */
+#define HANDSHAKE_MS 10000
+/* Unacknowledged data for this long means that the network is gone (reliability: timing defaults). */
+#define USER_TIMEOUT_MS 15000
+
+/* One connection. The uplink lets go of it when it dials anew; it lives on until its stream is closed. */
+struct line {
+    struct tls_peer peer;
+    struct frame_reader reader;
+    struct uplink *uplink; /* NULL: let go */
+};
+
+struct uplink {
+    struct berth_loop *loop;
+    const struct uplink_events *events;
+    void *owner;
+    struct line *line; /* dialling or open */
+    SSL_CTX *context;
+    uv_getaddrinfo_t *resolving;
+    enum uplink_door door;
+    int port;
+    struct op *op; /* of the dial */
+};
+
+/* Answer the dial, if one waits. */
+static bool answer(struct uplink *uplink, int result, const struct berth_error *error)
+{
+    struct op *op = berth_take(uplink->op);
+
+    if (!op)
+        return false;
+    op_complete(op, result, error);
+    return true;
+}
+
+/* ---- frames ---- */
+
+static int take_frame(void *context, const char *frame, size_t size)
+{
+    struct line *line = context;
+    struct msg msg;
+    int r;
+
+    if (!line->uplink)
+        return BERTH_E_CANCELLED;
+    r = msg_decode(frame, size, DOWN, &msg, &line->peer.error);
+    if (r < 0) {
+        /* A newer broker may say what we do not know; that is no reason to lose it. */
+        log_failure(EV_MESSAGE_REFUSED, &line->peer.error, "from the broker");
+        line->peer.error = (struct berth_error){ 0 };
+        return 0;
+    }
+    line->uplink->events->message(line->uplink->owner, &msg);
+    msg_wipe(&msg);
+    return line->uplink ? 0 : BERTH_E_CANCELLED;
+}
+
+static bool line_open(struct tls_peer *peer)
+{
+    struct line *line = container_of(peer, struct line, peer);
+    const unsigned timeout_ms = USER_TIMEOUT_MS;
+    uv_os_fd_t descriptor;
+
+    if (!line->uplink)
+        return false;
+    if (uv_fileno((const uv_handle_t *)&peer->tcp, &descriptor) == 0)
+        (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+    (void)answer(line->uplink, 0, NULL);
+    return line->uplink != NULL;
+}
+
+static int line_bytes(struct tls_peer *peer, const void *bytes, size_t size)
+{
+    struct line *line = container_of(peer, struct line, peer);
+
+    return frame_feed(&line->reader, bytes, size, take_frame, line, &peer->error);
+}
+
+static void line_closed(struct tls_peer *peer, const struct berth_error *why)
+{
+    struct line *line = container_of(peer, struct line, peer);
+    struct uplink *uplink = line->uplink;
+    struct berth_error error = *why;
+
+    if (error.code == 0)
+        (void)berth_fail(&error, BERTH_E_IO, "the broker closed the connection");
+    if (uplink)
+        uplink->line = NULL;
+    frame_reader_free(&line->reader);
+    free(line);
+    if (uplink && !answer(uplink, error.code, &error))
+        uplink->events->lost(uplink->owner, &error);
+}
+
+static const struct tls_events line_events = {
+    .open = line_open,
+    .bytes = line_bytes,
+    .closed = line_closed,
+};
+
+/* ---- dialling ---- */
+
+/* No more of the connection or the dial that there was. */
+static void let_go(struct uplink *uplink)
+{
+    struct line *line = berth_take(uplink->line);
+
+    if (uplink->resolving) {
+        uplink->resolving->data = NULL;
+        (void)uv_cancel((uv_req_t *)uplink->resolving);
+        uplink->resolving = NULL;
+    }
+    if (line) {
+        line->uplink = NULL;
+        tls_close(&line->peer, BERTH_E_CANCELLED, "let go");
+    }
+    SSL_CTX_free(berth_take(uplink->context));
+}
+
+static void dial_cancelled(struct op *op)
+{
+    struct uplink *uplink = op->room;
+
+    uplink->op = NULL;
+    let_go(uplink);
+}
+
+static void dial_failed(struct uplink *uplink, const struct berth_error *error)
+{
+    let_go(uplink);
+    (void)answer(uplink, error->code, error);
+}
+
+static int connect_to(struct uplink *uplink, const char *address, struct berth_error *reterr)
+{
+    struct line *line = berth_new(struct line);
+    int r;
+
+    line->uplink = uplink;
+    frame_reader_init(&line->reader, uplink->door == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
+    uplink->line = line;
+    r = tls_connect(uplink->loop, uplink->context, address, uplink->port, HANDSHAKE_MS, &line_events,
+                    &line->peer, reterr);
+    if (r == 0)
+        return 0;
+    uplink->line = NULL;
+    frame_reader_free(&line->reader);
+    free(line);
+    return r;
+}
+
+static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+{
+    struct uplink *uplink = request->data;
+    struct berth_error error = { 0 };
+    char address[64] = "";
+
+    if (found && status == 0)
+        (void)uv_ip_name(found->ai_addr, address, sizeof(address));
+    uv_freeaddrinfo(found);
+    free(request);
+    if (!uplink)
+        return;
+    uplink->resolving = NULL;
+    if (!address[0])
+        (void)berth_fail(&error, BERTH_E_NOT_FOUND, "the broker's name cannot be resolved: %s",
+                         status < 0 ? uv_strerror(status) : "no address");
+    if (!address[0] || connect_to(uplink, address, &error) < 0)
+        dial_failed(uplink, &error);
+}
+
+static int resolve(struct uplink *uplink, const char *host, struct berth_error *reterr)
+{
+    static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+    uv_getaddrinfo_t *request = berth_new(uv_getaddrinfo_t);
+    int r;
+
+    request->data = uplink;
+    r = uv_getaddrinfo(&uplink->loop->uv, request, resolved, host, NULL, &hints);
+    if (r < 0) {
+        free(request);
+        return berth_fail(reterr, BERTH_E_IO, "'%s': %s", host, uv_strerror(r));
+    }
+    uplink->resolving = request;
+    return 0;
+}
+
+static bool is_numeric(const char *host)
+{
+    struct sockaddr_storage scratch;
+
+    return uv_ip4_addr(host, 0, (struct sockaddr_in *)&scratch) == 0 ||
+           uv_ip6_addr(host, 0, (struct sockaddr_in6 *)&scratch) == 0;
+}
+
+int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target, struct op *op)
+{
+    const bool join = target->door == UPLINK_JOIN;
+    const struct tls_setup setup = {
+        .side = TLS_CLIENT,
+        .certificate = join ? NULL : target->certificate,
+        .key = join ? NULL : target->key,
+        .authority = join ? NULL : target->authority,
+        .authority_hash = join ? target->authority_hash : NULL,
+        .alpn = join ? ALPN_JOIN : ALPN_LINK,
+        .now_ms = target->now_ms,
+    };
+    int r;
+
+    let_go(uplink);
+    uplink->context = tls_context(&setup, &op->error);
+    if (!uplink->context)
+        return op->error.code;
+    uplink->door = target->door;
+    uplink->port = target->port;
+    r = is_numeric(target->host) ? connect_to(uplink, target->host, &op->error)
+                                 : resolve(uplink, target->host, &op->error);
+    if (r < 0)
+        return r;
+    uplink->op = op;
+    return op_begun(op, dial_cancelled, uplink);
+}
+
+/* ---- the port ---- */
+
+struct uplink *uplink_new(struct berth_loop *loop)
+{
+    struct uplink *uplink = berth_new(struct uplink);
+
+    uplink->loop = loop;
+    return uplink;
+}
+
+void uplink_free(struct uplink *uplink)
+{
+    let_go(uplink);
+    free(uplink);
+}
+
+void uplink_attend(struct uplink *uplink, const struct uplink_events *events, void *owner)
+{
+    uplink->events = events;
+    uplink->owner = owner;
+}
+
+int uplink_send(struct uplink *uplink, const struct msg *msg, struct berth_error *reterr)
+{
+    unsigned char header[FRAME_HEADER];
+    struct tls_peer *peer;
+    char *text;
+    size_t size;
+    int r;
+
+    if (!uplink_is_open(uplink))
+        return berth_fail(reterr, BERTH_E_STATE, "not connected to the broker");
+    peer = &uplink->line->peer;
+    text = msg_encode(msg, &size);
+    frame_header(header, size);
+    r = tls_write(peer, header, sizeof(header));
+    if (r == 0)
+        r = tls_write(peer, text, size);
+    berth_wipe_free(text, size);
+    if (r < 0)
+        return berth_fail(reterr, r, "%s was not sent", msg_row(msg->type)->name);
+    return 0;
+}
+
+void uplink_close(struct uplink *uplink)
+{
+    let_go(uplink);
+}
+
+bool uplink_is_open(const struct uplink *uplink)
+{
+    return uplink->line && uplink->line->peer.open && !uplink->line->peer.closing;
+}

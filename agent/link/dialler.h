@@ -1,0 +1,16 @@
+/* dialler.h - the real uplink: name, TCP, TLS 1.3, frames.
+ *
+ * Room link of the agent.
+ */
+#ifndef BERTH_AGENT_LINK_DIALLER_H
+#define BERTH_AGENT_LINK_DIALLER_H
+
+#include "berth/loop.h"
+#include "link/uplink.h"
+
+struct uplink *uplink_new(struct berth_loop *loop);
+
+/* Closes silently; the memory goes when the last connection has ended. */
+void uplink_free(struct uplink *uplink);
+
+#endif

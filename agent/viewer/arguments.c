@@ -1,0 +1,113 @@
+/* arguments.c - see arguments.h. */
+#include "viewer/arguments.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A line that does not fit leaves size at the end: the caller's check finds it. */
+static void add(struct arguments *arguments, const char *format, ...) berth_printf(2, 3);
+
+static void add(struct arguments *arguments, const char *format, ...)
+{
+    size_t room = sizeof(arguments->text) - arguments->size;
+    va_list list;
+    int length;
+
+    va_start(list, format);
+    length = vsnprintf(arguments->text + arguments->size, room, format, list);
+    va_end(list);
+    if (length < 0 || (size_t)length + 2 > room) {
+        arguments->size = sizeof(arguments->text);
+        return;
+    }
+    arguments->size += (size_t)length;
+    arguments->text[arguments->size++] = '\n';
+    arguments->text[arguments->size] = '\0';
+}
+
+/* One line, no control characters: nothing may become a second argument. */
+static bool is_plain(const char *text)
+{
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return false;
+    return true;
+}
+
+static int check(const struct viewer_request *request, struct berth_error *reterr)
+{
+    const char *host = request->host;
+
+    if (!host[0] || strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") !=
+                        strlen(host))
+        return berth_fail(reterr, BERTH_E_INVALID, "the desktop's address is not usable");
+    if (request->port < 1 || request->port > 65535)
+        return berth_fail(reterr, BERTH_E_INVALID, "the desktop's port is not usable");
+    if (strlen(request->fingerprint) != 64 || strspn(request->fingerprint, "0123456789abcdef") != 64)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "the desktop's certificate is not known; it is not connected to");
+    if (!is_plain(request->account) || !is_plain(request->domain) ||
+        !is_plain(request->password.text))
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "account, domain or password hold a control character");
+    return 0;
+}
+
+static void add_policy(struct arguments *arguments, const struct viewer_request *request)
+{
+    add(arguments, "%cclipboard", request->clipboard ? '+' : '-');
+    add(arguments, "%cdrives", request->drives ? '+' : '-');
+    add(arguments, "-home-drive");
+    if (request->sound)
+        add(arguments, "/sound");
+    else
+        add(arguments, "/audio-mode:2");
+    if (request->usb)
+        add(arguments, "/usb:auto");
+    if (request->printers)
+        add(arguments, "/printer");
+}
+
+int arguments_make(const struct viewer_request *request, struct arguments *ret,
+                   struct berth_error *reterr)
+{
+    const bool brackets = strchr(request->host, ':') != NULL;
+    int r;
+
+    memset(ret, 0, sizeof(*ret));
+    r = check(request, reterr);
+    if (r < 0)
+        return r;
+    add(ret, "/v:%s%s%s:%d", brackets ? "[" : "", request->host, brackets ? "]" : "", request->port);
+    add(ret, "/u:%s", request->account);
+    if (request->domain[0])
+        add(ret, "/d:%s", request->domain);
+    add(ret, "/p:%s", request->password.text);
+    add(ret, "/cert:fingerprint:sha256:%s", request->fingerprint);
+    add(ret, "/f");
+    add(ret, "-toggle-fullscreen");
+    add(ret, "+auto-reconnect");
+    add(ret, "/auto-reconnect-max-retries:20");
+    add(ret, "/network:auto");
+    add(ret, "/gfx");
+    add(ret, "/log-filters:com.freerdp.core.rdp:DEBUG");
+    add_policy(ret, request);
+    if (ret->size < sizeof(ret->text))
+        return 0;
+    explicit_bzero(ret, sizeof(*ret));
+    return berth_fail(reterr, BERTH_E_TOO_LARGE, "the viewer's arguments are too long");
+}
+
+bool arguments_says_active(const char *line)
+{
+    return strstr(line, "--> CONNECTION_STATE_ACTIVE") != NULL;
+}
+
+bool arguments_may_be_logged(const char *line)
+{
+    const char *module = strchr(line, '|');
+
+    return module && strncmp(module, "|com.", 5) == 0 && !strstr(module, "cmdline") &&
+           !strstr(line, "/p:");
+}

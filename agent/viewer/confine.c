@@ -1,0 +1,258 @@
+/* confine.c - see confine.h. */
+#include "viewer/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- Landlock: by raw system calls, for the headers of Debian 12 end at the second of seven versions ---- */
+
+#define LL_CREATE_RULESET 444
+#define LL_ADD_RULE 445
+#define LL_RESTRICT_SELF 446
+#define LL_CREATE_VERSION 1U
+#define LL_RULE_PATH 1
+#define LL_RULE_PORT 2
+
+#define LL_EXECUTE (1ULL << 0)
+#define LL_WRITE_FILE (1ULL << 1)
+#define LL_READ_FILE (1ULL << 2)
+#define LL_READ_DIR (1ULL << 3)
+#define LL_FS_VERSION_1 ((1ULL << 13) - 1)
+#define LL_REFER (1ULL << 13)     /* version 2 */
+#define LL_TRUNCATE (1ULL << 14)  /* version 3 */
+#define LL_IOCTL_DEV (1ULL << 15) /* version 5 */
+#define LL_BIND_TCP (1ULL << 0)   /* version 4 */
+#define LL_CONNECT_TCP (1ULL << 1)
+#define LL_SCOPE_SIGNAL (1ULL << 1) /* version 6; abstract sockets stay open: X listens on one */
+
+struct ll_ruleset {
+    uint64_t fs;
+    uint64_t net;
+    uint64_t scoped;
+};
+
+struct ll_path {
+    uint64_t access;
+    int32_t folder;
+} __attribute__((packed));
+
+struct ll_port {
+    uint64_t access;
+    uint64_t port;
+};
+
+#define READ (LL_EXECUTE | LL_READ_FILE | LL_READ_DIR)
+#define DEVICE (LL_READ_FILE | LL_READ_DIR | LL_WRITE_FILE | LL_IOCTL_DEV)
+
+/* What an X11 program needs to see. Paths that do not exist are skipped. */
+static const struct {
+    const char *path;
+    uint64_t access;
+} paths[] = {
+    { "/usr", READ },
+    { "/lib", READ },
+    { "/lib64", READ },
+    { "/bin", READ },
+    { "/etc", READ },
+    { "/opt", READ },
+    { "/proc", READ },
+    { "/sys", READ },
+    { "/run", READ },
+    { "/var/cache/fontconfig", READ },
+    { "/var/lib/dbus", READ },
+    { "/tmp/.X11-unix", READ },
+    { "/dev/null", DEVICE },
+    { "/dev/zero", DEVICE },
+    { "/dev/random", DEVICE },
+    { "/dev/urandom", DEVICE },
+    { "/dev/dri", DEVICE },
+    { "/dev/snd", DEVICE },
+    { "/dev/shm", LL_FS_VERSION_1 | LL_TRUNCATE },
+};
+
+static uint64_t handled_files(long version)
+{
+    uint64_t files = LL_FS_VERSION_1;
+
+    if (version >= 2)
+        files |= LL_REFER;
+    if (version >= 3)
+        files |= LL_TRUNCATE;
+    if (version >= 5)
+        files |= LL_IOCTL_DEV;
+    return files;
+}
+
+/* Access rights that only folders have must not be named for a file. */
+#define FILE_RIGHTS (LL_EXECUTE | LL_WRITE_FILE | LL_READ_FILE | LL_TRUNCATE | LL_IOCTL_DEV)
+
+static bool allow_path(int ruleset, const char *path, uint64_t access)
+{
+    struct stat facts;
+    struct ll_path rule = { .access = access };
+    int r;
+
+    rule.folder = open(path, O_PATH | O_CLOEXEC);
+    if (rule.folder < 0)
+        return errno == ENOENT || errno == EACCES;
+    if (fstat(rule.folder, &facts) == 0 && !S_ISDIR(facts.st_mode))
+        rule.access &= FILE_RIGHTS;
+    r = (int)syscall(LL_ADD_RULE, ruleset, LL_RULE_PATH, &rule, 0U);
+    (void)close(rule.folder);
+    return r == 0;
+}
+
+static bool allow_all(int ruleset, const struct confine_setup *setup, uint64_t handled)
+{
+    const char *authority = getenv("XAUTHORITY");
+    bool ok = allow_path(ruleset, setup->home, handled) &&
+              allow_path(ruleset, setup->argv[0], READ);
+
+    if (authority)
+        ok = ok && allow_path(ruleset, authority, LL_READ_FILE);
+    for (size_t i = 0; i < BERTH_COUNT(paths); i++)
+        ok = ok && allow_path(ruleset, paths[i].path, paths[i].access & handled);
+    return ok;
+}
+
+static int limit_files_and_ports(const struct confine_setup *setup, struct berth_error *reterr)
+{
+    long version = syscall(LL_CREATE_RULESET, NULL, 0, LL_CREATE_VERSION);
+    struct ll_ruleset wanted = { .fs = handled_files(version) };
+    const struct ll_port port = { .access = LL_CONNECT_TCP, .port = (uint64_t)setup->port };
+    size_t size = sizeof(wanted.fs);
+    int ruleset;
+    bool ok;
+
+    if (version < 1) /* a kernel without it: the other limits stand */
+        return 0;
+    if (version >= 4 && setup->port > 0)
+        wanted.net = LL_BIND_TCP | LL_CONNECT_TCP;
+    if (version >= 4)
+        size = offsetof(struct ll_ruleset, scoped);
+    if (version >= 6) {
+        wanted.scoped = LL_SCOPE_SIGNAL;
+        size = sizeof(wanted);
+    }
+    ruleset = (int)syscall(LL_CREATE_RULESET, &wanted, size, 0U);
+    if (ruleset < 0)
+        return berth_fail(reterr, BERTH_E_IO, "Landlock: %s", strerror(errno));
+    ok = allow_all(ruleset, setup, wanted.fs);
+    if (ok && wanted.net)
+        ok = syscall(LL_ADD_RULE, ruleset, LL_RULE_PORT, &port, 0U) == 0;
+    ok = ok && syscall(LL_RESTRICT_SELF, ruleset, 0U) == 0;
+    if (!ok)
+        (void)berth_fail(reterr, BERTH_E_IO, "Landlock: %s", strerror(errno));
+    (void)close(ruleset);
+    return ok ? 0 : BERTH_E_IO;
+}
+
+/* ---- seccomp: what no RDP client has a use for, and exploits like ---- */
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+static const int forbidden[] = {
+    SYS_ptrace,          SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp,
+    SYS_bpf,             SYS_perf_event_open,  SYS_userfaultfd,       SYS_keyctl,
+    SYS_add_key,         SYS_request_key,      SYS_mount,             SYS_umount2,
+    SYS_pivot_root,      SYS_chroot,           SYS_setns,             SYS_unshare,
+    SYS_open_by_handle_at, SYS_init_module,    SYS_finit_module,      SYS_delete_module,
+    SYS_kexec_load,      SYS_reboot,           SYS_swapon,            SYS_swapoff,
+    SYS_sethostname,     SYS_setdomainname,    SYS_settimeofday,      SYS_clock_settime,
+    SYS_adjtimex,        SYS_acct,             SYS_quotactl,          SYS_io_uring_setup,
+    SYS_move_mount,      SYS_open_tree,        SYS_fsopen,            SYS_pidfd_getfd,
+    SYS_personality,     SYS_syslog,           SYS_vhangup,
+};
+
+#define FILTER_MAX (BERTH_COUNT(forbidden) + 8)
+
+static int limit_calls(struct berth_error *reterr)
+{
+#ifdef ARCHITECTURE
+    struct sock_filter filter[FILTER_MAX];
+    size_t count = 0;
+    struct sock_fprog program = { .filter = filter };
+
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                                   offsetof(struct seccomp_data, arch));
+    filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    filter[count++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < BERTH_COUNT(forbidden); i++) {
+        /* From here to the refusal behind the permission at the end. */
+        unsigned char jump = (unsigned char)(BERTH_COUNT(forbidden) - i);
+
+        filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                       (unsigned)forbidden[i], jump, 0);
+    }
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    program.len = (unsigned short)count;
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "seccomp: %s", strerror(errno));
+#endif
+    return 0;
+}
+
+/* A client that lacks a password would ask for it on the terminal of whoever started the agent. */
+static void leave_terminal(void)
+{
+    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
+
+    if (terminal < 0)
+        return;
+    (void)ioctl(terminal, TIOCNOTTY);
+    (void)close(terminal);
+}
+
+int confine_and_become(const struct confine_setup *setup, struct berth_error *reterr)
+{
+    const struct rlimit none = { 0 };
+    int r;
+
+    leave_terminal();
+    if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "no_new_privs: %s", strerror(errno));
+    r = limit_files_and_ports(setup, reterr);
+    if (r < 0)
+        return r;
+    r = limit_calls(reterr);
+    if (r < 0)
+        return r;
+    (void)execv(setup->argv[0], setup->argv);
+    return berth_fail(reterr, BERTH_E_IO, "'%s': %s", setup->argv[0], strerror(errno));
+}
+
+int confine_main(int argc, char **argv)
+{
+    struct berth_error error = { 0 };
+    struct confine_setup setup;
+    char *end = NULL;
+
+    if (argc < 5 || strcmp(argv[3], "--") != 0) {
+        (void)fprintf(stderr, "usage: berth-agent confine HOME PORT -- PROGRAM [ARGUMENT...]\n");
+        return 2;
+    }
+    setup = (struct confine_setup){ .home = argv[1],
+                                    .port = (int)strtol(argv[2], &end, 10),
+                                    .argv = argv + 4 };
+    (void)confine_and_become(&setup, &error);
+    (void)fprintf(stderr, "berth-agent confine: %s\n", error.text);
+    return 127;
+}

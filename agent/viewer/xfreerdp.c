@@ -1,0 +1,282 @@
+/* xfreerdp.c - see xfreerdp.h. */
+#include "viewer/xfreerdp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "berth/child.h"
+#include "berth/log.h"
+#include "viewer/arguments.h"
+
+#define GRACE_MS 2000
+/* Longest line of its log that is looked at; the rest of a longer one is dropped. */
+#define LINE_MAX_ 1024
+/* Its log file is not allowed to fill the disk. */
+#define LOG_MAX (192 * 1024)
+
+/* One start. It outlives the viewer's interest in it until all its handles are closed. */
+struct run {
+    struct child child;
+    uv_poll_t output;
+    int terminal; /* our end */
+    int handles;
+    struct viewer *viewer; /* NULL once it has ended */
+    bool connected;
+    char line[LINE_MAX_];
+    size_t have;
+};
+
+struct viewer {
+    struct berth_loop *loop;
+    const struct viewer_events *events;
+    void *owner;
+    struct run *run;
+    char self[256], program[256], home[256], display[64], authority[256], log_file[256];
+    int log;
+    size_t logged;
+};
+
+/* ---- what it says ---- */
+
+static void take_line(struct run *run)
+{
+    struct viewer *viewer = run->viewer;
+
+    run->line[run->have] = '\0';
+    if (viewer && viewer->log >= 0 && arguments_may_be_logged(run->line) &&
+        viewer->logged + run->have < LOG_MAX) {
+        run->line[run->have] = '\n';
+        if (write(viewer->log, run->line, run->have + 1) > 0)
+            viewer->logged += run->have + 1;
+        run->line[run->have] = '\0';
+    }
+    if (viewer && !run->connected && arguments_says_active(run->line)) {
+        run->connected = true;
+        viewer->events->connected(viewer->owner);
+    }
+    run->have = 0;
+}
+
+static void take_output(struct run *run, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n')
+            take_line(run);
+        else if (bytes[i] != '\r' && run->have < sizeof(run->line) - 2)
+            run->line[run->have++] = bytes[i];
+    }
+}
+
+static void readable(uv_poll_t *poll, int status, int events)
+{
+    struct run *run = container_of(poll, struct run, output);
+    char bytes[4096];
+    ssize_t got = read(run->terminal, bytes, sizeof(bytes));
+
+    (void)status;
+    (void)events;
+    if (got > 0)
+        take_output(run, bytes, (size_t)got);
+    else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+        (void)uv_poll_stop(poll); /* EIO: all ends of the other side are closed */
+}
+
+/* ---- its end ---- */
+
+static void let_go(struct run *run)
+{
+    if (--run->handles > 0)
+        return;
+    (void)close(run->terminal);
+    free(run);
+}
+
+static void output_closed(uv_handle_t *handle)
+{
+    let_go(container_of((uv_poll_t *)(void *)handle, struct run, output));
+}
+
+static void child_freed(struct child *child)
+{
+    let_go(container_of(child, struct run, child));
+}
+
+static void ended(struct child *child, int exit_code, int signal)
+{
+    struct run *run = container_of(child, struct run, child);
+    struct viewer *viewer = berth_take(run->viewer);
+
+    uv_close((uv_handle_t *)&run->output, output_closed);
+    child_free(child, child_freed);
+    viewer->run = NULL;
+    if (viewer->log >= 0)
+        (void)close(viewer->log);
+    viewer->log = -1;
+    viewer->events->ended(viewer->owner, exit_code, signal);
+}
+
+/* ---- its start ---- */
+
+static int fail_start(const char *what, struct berth_error *reterr)
+{
+    return berth_fail(reterr, BERTH_E_IO, "the viewer cannot be started: %s: %s", what,
+                      strerror(errno));
+}
+
+/* A pipe that holds the arguments and nothing else: they are gone as soon as they were read. */
+static int hand_over(const struct arguments *arguments, int *ret_read, struct berth_error *reterr)
+{
+    int ends[2];
+    ssize_t written;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return fail_start("pipe", reterr);
+    written = write(ends[1], arguments->text, arguments->size);
+    (void)close(ends[1]);
+    if (written != (ssize_t)arguments->size) {
+        (void)close(ends[0]);
+        return fail_start("arguments", reterr);
+    }
+    *ret_read = ends[0];
+    return 0;
+}
+
+static int open_terminal(struct run *run, int *ret_other, struct berth_error *reterr)
+{
+    struct termios mode;
+    int other;
+
+    if (openpty(&run->terminal, &other, NULL, NULL, NULL) < 0)
+        return fail_start("pseudo-terminal", reterr);
+    if (tcgetattr(other, &mode) == 0) {
+        cfmakeraw(&mode);
+        (void)tcsetattr(other, TCSANOW, &mode);
+    }
+    (void)fcntl(run->terminal, F_SETFL, O_NONBLOCK);
+    (void)fcntl(run->terminal, F_SETFD, FD_CLOEXEC);
+    *ret_other = other;
+    return 0;
+}
+
+static int spawn(struct viewer *viewer, struct run *run, int arguments, int port,
+                 struct berth_error *reterr)
+{
+    char home[300], display[80], authority[300], port_text[12];
+    const char *const argv[] = { viewer->self, "confine", viewer->home, port_text, "--",
+                                 viewer->program, "/args-from:fd:3", NULL };
+    const char *const environment[] = { home, display, "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
+                                        ARGUMENTS_LOG_PREFIX,
+                                        viewer->authority[0] ? authority : NULL, NULL };
+    int other = -1;
+    int r = open_terminal(run, &other, reterr);
+    const int descriptors[] = { -1, other, other, arguments };
+    const struct child_setup setup = { .argv = argv,
+                                       .environment = environment,
+                                       .descriptors = descriptors,
+                                       .descriptor_count = BERTH_COUNT(descriptors),
+                                       .die_with_parent = true,
+                                       .new_group = true };
+
+    if (r < 0)
+        return r;
+    (void)snprintf(home, sizeof(home), "HOME=%s", viewer->home);
+    (void)snprintf(display, sizeof(display), "DISPLAY=%s", viewer->display);
+    (void)snprintf(authority, sizeof(authority), "XAUTHORITY=%s", viewer->authority);
+    /* A display reached over TCP would be cut off by a filter for the desktop's port alone. */
+    (void)snprintf(port_text, sizeof(port_text), "%d", viewer->display[0] == ':' ? port : 0);
+    r = child_start(viewer->loop, &run->child, &setup, reterr);
+    (void)close(other);
+    return r;
+}
+
+static void open_log(struct viewer *viewer)
+{
+    viewer->logged = 0;
+    viewer->log = viewer->log_file[0] ? open(viewer->log_file,
+                                             O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)
+                                      : -1;
+}
+
+int viewer_start(struct viewer *viewer, const struct viewer_request *request,
+                 struct berth_error *reterr)
+{
+    struct arguments arguments;
+    struct run *run;
+    int pipe_end = -1;
+    int r;
+
+    if (viewer->run)
+        return berth_fail(reterr, BERTH_E_STATE, "a viewer runs already");
+    if (!viewer->display[0])
+        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "this terminal has no display");
+    r = arguments_make(request, &arguments, reterr);
+    if (r == 0)
+        r = hand_over(&arguments, &pipe_end, reterr);
+    explicit_bzero(&arguments, sizeof(arguments));
+    if (r < 0)
+        return r;
+
+    run = berth_new(struct run);
+    run->terminal = -1;
+    run->child.ended = ended;
+    r = spawn(viewer, run, pipe_end, request->port, reterr);
+    (void)close(pipe_end);
+    if (r < 0) {
+        if (run->terminal >= 0)
+            (void)close(run->terminal);
+        free(run);
+        return r;
+    }
+    run->handles = 2;
+    run->viewer = viewer;
+    viewer->run = run;
+    open_log(viewer);
+    /* A descriptor that epoll takes cannot fail here; without it we would only miss `connected`. */
+    (void)uv_poll_init(&viewer->loop->uv, &run->output, run->terminal);
+    (void)uv_poll_start(&run->output, UV_READABLE, readable);
+    return 0;
+}
+
+/* ---- the port ---- */
+
+void viewer_end(struct viewer *viewer)
+{
+    if (viewer->run)
+        child_end(&viewer->run->child, GRACE_MS);
+}
+
+bool viewer_is_running(const struct viewer *viewer)
+{
+    return viewer->run != NULL;
+}
+
+void viewer_attend(struct viewer *viewer, const struct viewer_events *events, void *owner)
+{
+    viewer->events = events;
+    viewer->owner = owner;
+}
+
+struct viewer *viewer_new(struct berth_loop *loop, const struct xfreerdp_setup *setup)
+{
+    struct viewer *viewer = berth_new(struct viewer);
+
+    viewer->loop = loop;
+    viewer->log = -1;
+    (void)snprintf(viewer->self, sizeof(viewer->self), "%s", setup->self);
+    (void)snprintf(viewer->program, sizeof(viewer->program), "%s", setup->program);
+    (void)snprintf(viewer->home, sizeof(viewer->home), "%s", setup->home);
+    (void)snprintf(viewer->display, sizeof(viewer->display), "%s", setup->display);
+    (void)snprintf(viewer->authority, sizeof(viewer->authority), "%s", setup->authority);
+    (void)snprintf(viewer->log_file, sizeof(viewer->log_file), "%s", setup->log_file);
+    return viewer;
+}
+
+void viewer_free(struct viewer *viewer)
+{
+    free(viewer);
+}
