@@ -271,7 +271,7 @@ __attribute__((unused)) static void client_join(struct client *client)
     TURN_UNTIL(desk.joiners > joiners && client->opened);
 }
 
-static void client_end(struct client *client)
+__attribute__((unused)) static void client_end(struct client *client)
 {
     tls_close(&client->tls, BERTH_OK, "the test ends");
     TURN_UNTIL(client->closed);

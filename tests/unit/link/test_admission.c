@@ -81,7 +81,7 @@ TEST(admission, the_early_drop_begins_at_half_and_is_certain_at_the_cap)
 }
 
 /* One connection that fails so. */
-static enum refusal fail(const char *source, enum penalty penalty, int64_t now_ms)
+static enum refusal knock_badly(const char *source, enum penalty penalty, int64_t now_ms)
 {
     enum refusal refusal = admission_ask(admission, source, 999, now_ms);
 
@@ -93,12 +93,12 @@ static enum refusal fail(const char *source, enum penalty penalty, int64_t now_m
 TEST(admission, one_slip_does_not_hurt_and_a_habit_does)
 {
     begin(100, 100, 100);
-    EXPECT_INT(fail("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(fail("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(fail("a", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY); /* 20 s are owed */
-    EXPECT_INT(fail("b", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(fail("a", PENALTY_NONE, 4999), REFUSAL_PENALTY);
-    EXPECT_INT(fail("a", PENALTY_NONE, 5000), REFUSAL_NONE); /* 15 s are left: tolerated */
+    EXPECT_INT(knock_badly("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("a", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY); /* 20 s are owed */
+    EXPECT_INT(knock_badly("b", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("a", PENALTY_NONE, 4999), REFUSAL_PENALTY);
+    EXPECT_INT(knock_badly("a", PENALTY_NONE, 5000), REFUSAL_NONE); /* 15 s are left: tolerated */
     finish();
 }
 
@@ -109,8 +109,8 @@ TEST(admission, no_more_than_ten_minutes_are_owed)
         EXPECT_INT(admission_ask(admission, "a", 999, 0), REFUSAL_NONE);
     for (int i = 0; i < 100; i++)
         admission_left(admission, "a", false, PENALTY_PROTOCOL, 0);
-    EXPECT_INT(fail("a", PENALTY_NONE, 584999), REFUSAL_PENALTY);
-    EXPECT_INT(fail("a", PENALTY_NONE, 585000), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("a", PENALTY_NONE, 584999), REFUSAL_PENALTY);
+    EXPECT_INT(knock_badly("a", PENALTY_NONE, 585000), REFUSAL_NONE);
     finish();
 }
 
@@ -123,11 +123,11 @@ TEST(admission, memory_is_bounded_and_the_quietest_is_forgotten)
     for (int i = 0; i < ADMISSION_SOURCES + 100; i++) {
         (void)snprintf(source, sizeof(source), "s%d", i);
         for (int k = 0; k < 2; k++)
-            EXPECT_INT(fail(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+            EXPECT_INT(knock_badly(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     }
-    EXPECT_INT(fail("s0", PENALTY_NONE, 0), REFUSAL_NONE);  /* forgotten */
+    EXPECT_INT(knock_badly("s0", PENALTY_NONE, 0), REFUSAL_NONE);  /* forgotten */
     (void)snprintf(source, sizeof(source), "s%d", ADMISSION_SOURCES + 99);
-    EXPECT_INT(fail(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
+    EXPECT_INT(knock_badly(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
     admission_left(admission, "busy", false, PENALTY_NONE, 0);
     EXPECT_INT(admission_handshakes(admission), 0);
     EXPECT_INT(admission_open(admission), 0);
