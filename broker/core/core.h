@@ -67,6 +67,7 @@ struct core {
     int64_t recovery_until_ms; /* monotonic: no destructive action before this */
     struct presence_book *presence;
     struct related *related; /* indexes: core/related.h */
+    void *owner;             /* whoever drives this core: for timers of entities; the flow room's struct rooms */
     struct core_limits {
         int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
         int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */

@@ -28,6 +28,13 @@ static void pool_made(struct entity *entity, bool loaded)
     list_init(&pool->waiting);
 }
 
+static void pool_dropped(struct entity *entity)
+{
+    struct pool *pool = container_of(entity, struct pool, base);
+
+    timer_stop(entity->core->timers, &pool->again);
+}
+
 static void take_over_row(struct desktop *desktop)
 {
     if (desktop->row.port == 0)
@@ -114,6 +121,7 @@ static void session_made(struct entity *entity, bool loaded)
 {
     struct session *session = container_of(entity, struct session, base);
 
+    list_init(&session->waiting);
     if (!loaded)
         log_event(EV_SESSION_STATE, "session", session->row.id, "to",
                   session_state_names[session->row.state], "epoch", session->row.epoch, "why",
@@ -171,7 +179,7 @@ static const struct live_kind kinds[ENTITY_KINDS] = {
     KIND(host, .made = host_made),
     KIND(image),
     KIND(image_version),
-    KIND(pool, .made = pool_made),
+    KIND(pool, .made = pool_made, .dropped = pool_dropped),
     KIND(desktop, .made = desktop_made, .changed = desktop_changed),
     KIND(slot),
     KIND(terminal, .made = terminal_made, .changed = terminal_changed, .dropped = terminal_dropped),

@@ -44,6 +44,8 @@ struct host {
     int starting;        /* machines being started now, charged at decision time */
     int planning;        /* rows of new machines on their way to disk */
     int64_t last_port;   /* forwarded port that was given last */
+    struct flow *survey; /* the listing of its machines at work, or NULL */
+    int64_t listing;     /* number of the latest listing */
     struct list waiting; /* ops of flows that wait for it to be up or to have room: flow/gate.h */
     int64_t memory_mib;  /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
@@ -78,6 +80,7 @@ struct desktop {
     struct flow *power;           /* the power flow at work, or NULL */
     struct list on_host;
     bool made;    /* the host knows its machine */
+    int64_t listed; /* number of the listing that named it last */
     bool charged; /* counted in its host's `starting` */
     int64_t probed_ms; /* when its RDP server last answered, monotonic; 0 = not in this boot */
     int64_t not_before_ms; /* it failed lately: not tried again before, monotonic */
@@ -99,6 +102,8 @@ struct session {
     struct entity base;
     struct row_session row;
     struct berth_timer limit;  /* disconnected, idle or absolute */
+    enum session_state limit_for; /* the state that `limit` was armed for */
+    int64_t absolute_until_ms; /* monotonic; 0 = no limit yet */
     int64_t input_idle_ms;     /* as its terminal last said */
     int64_t input_said_ms;     /* when it said so, monotonic */
     struct flow *flow;         /* sign-on or release that works on it, or NULL */

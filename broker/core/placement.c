@@ -222,6 +222,8 @@ struct desktop *placement_idle(struct core *core, const struct pool *pool)
             continue;
         if (desktop->state != desktop_OFF && desktop->state != desktop_PLANNED)
             continue;
+        if (desktop->not_before_ms > core->timers->mono_ms)
+            continue;
         if (desktop->row.host_id &&
             (!host || !placement_host_serves(host) || !placement_host_may_start(host)))
             continue;

@@ -66,6 +66,7 @@ static const struct text_row texts[RELATED_TEXTS] = {
     [INVITATION_BY_TOKEN] = { ENTITY_invitation, offsetof(struct row_invitation, token_hash) },
     [BADGE_BY_UID]        = { ENTITY_badge,      offsetof(struct row_badge, uid_hash) },
     [TOKEN_BY_HASH]       = { ENTITY_token,      offsetof(struct row_token, token_hash) },
+    [TERMINAL_BY_WAITING_KEY] = { ENTITY_terminal, offsetof(struct row_terminal, waiting_key) },
 };
 /* clang-format on */
 

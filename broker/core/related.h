@@ -36,6 +36,7 @@ enum related_text {
     INVITATION_BY_TOKEN,
     BADGE_BY_UID,
     TOKEN_BY_HASH,
+    TERMINAL_BY_WAITING_KEY,
     RELATED_TEXTS
 };
 

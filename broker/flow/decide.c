@@ -8,6 +8,7 @@
 #include "flow/house.h"
 
 #define JOT_RETRY_MS 1000
+#define JOT_CONFLICTS 20 /* in a row; more is no race, and is tried at the slower pace */
 
 struct decision {
     struct list node; /* of house.decisions */
@@ -22,6 +23,7 @@ struct decision {
 static void committed(struct op *op, int result)
 {
     struct decision *decision = container_of(op, struct decision, commit);
+    struct rooms *rooms = decision->rooms;
 
     list_remove(&decision->node);
     if (result < 0)
@@ -35,6 +37,7 @@ static void committed(struct op *op, int result)
     else if (result < 0)
         log_failure(EV_STORE_REFUSED, &op->error, decision->action);
     free(decision);
+    house_flow_ended(rooms);
 }
 
 int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
@@ -70,6 +73,7 @@ struct jotting {
     struct list node; /* of house.jots */
     struct rooms *rooms;
     struct jot jot;
+    int conflicts;
     bool again; /* the same was jotted down meanwhile, perhaps with other facts behind it */
     struct op op;
     struct berth_timer retry;
@@ -94,8 +98,8 @@ static void jotted(struct op *op, int result)
 
     if (result >= 0 && !jotting->again)
         jot_done(jotting);
-    else if (result >= 0)
-        try_jot(jotting);
+    else if (result >= 0 || (result == BERTH_E_CONFLICT && jotting->conflicts++ < JOT_CONFLICTS))
+        try_jot(jotting); /* what is true now decides */
     else
         timer_start(jotting->rooms->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
 }
@@ -139,6 +143,8 @@ void decide_stop(struct house *house)
     while ((node = list_shift(&house->decisions))) {
         struct decision *decision = list_entry(node, struct decision, node);
 
+        if (decision->commit.in_flight)
+            continue; /* the store has it in hand: flows_quiesce waits for that; at a crash nobody answers */
         changes_free(decision->changes);
         free(decision);
     }
@@ -146,6 +152,7 @@ void decide_stop(struct house *house)
         struct jotting *jotting = list_entry(node, struct jotting, node);
 
         timer_stop(house->rooms->timers, &jotting->retry);
-        free(jotting);
+        if (!jotting->op.in_flight)
+            free(jotting);
     }
 }

@@ -1,0 +1,501 @@
+/* connect.c - sign-on as a table of steps. */
+#include "flow/connect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/related.h"
+#include "flow/connect_state.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+#include "flow/power.h"
+#include "flow/release.h"
+#include "flow/seat.h"
+
+static flow_step_fn identify, choose, record, recorded, wake, probe, probed, secret, given, tell;
+static flow_undo_fn unchoose, disconnect;
+
+enum { IDENTIFY, CHOOSE, RECORD, RECORDED, WAKE, PROBE, PROBED, SECRET, GIVEN, TELL, STEPS };
+
+#define CONFLICTS_MAX 8
+#define PROBE_FRESH_MS 3000     /* it answered so lately that it need not be asked again */
+#define PROBE_PATIENCE_MS 10000 /* a ready desktop that does not answer gets so long */
+#define PROBE_PAUSE_MS 250
+#define SECRET_PATIENCE_MS 20000 /* the guest agent may come up after the RDP server */
+#define SECRET_PAUSE_MS 500
+
+/* clang-format off */
+static const struct flow_step steps[STEPS] = {
+    /*             name        step      undo        limit/ms         true when it is behind us         */
+    [IDENTIFY] = { "identify", identify, NULL,       60000 },         /* we know the user               */
+    [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },   /* a desktop is reserved          */
+    [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is on its way to disk */
+    [RECORDED] = { "recorded", recorded, NULL,       0 },             /* claim and epoch are durable    */
+    [WAKE]     = { "wake",     wake,     NULL,       600000 },        /* its machine runs               */
+    [PROBE]    = { "probe",    probe,    NULL,       12000 },         /* its RDP server was asked       */
+    [PROBED]   = { "probed",   probed,   NULL,       12000 },         /* it answers, its key is the one we know */
+    [SECRET]   = { "secret",   secret,   NULL,       12000 },         /* the guest was told this session's secret */
+    [GIVEN]    = { "given",    given,    NULL,       12000 },         /* it knows it                    */
+    [TELL]     = { "tell",     tell,     NULL,       0 },             /* the terminal shows it          */
+};
+/* clang-format on */
+
+/* ---- identify ---- */
+
+static bool any_passthrough(struct core *core)
+{
+    list_each(core_all(core, ENTITY_pool), node) {
+        struct entity *entity = entity_of(node);
+
+        if (container_of(entity, struct pool, base)->row.credential == pool_credential_PASSTHROUGH)
+            return true;
+    }
+    return false;
+}
+
+static int identify(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    int begun;
+
+    connect_progress(c, "identify", "Checking who you are", 0, 0);
+    begun = auth_begin(c->rooms->auth, c->evidence, c->evidence_count, c->terminal->row.id,
+                       any_passthrough(c->rooms->core), &c->who, &flow->op);
+    explicit_bzero(c->evidence, sizeof(c->evidence));
+    return flow_await(flow, begun, CHOOSE);
+}
+
+/* ---- choose ---- */
+
+static void join_same_user(struct connect *c)
+{
+    struct house *house = house_of(c->rooms);
+    struct list *same = map_get_id(&house->signing_on, c->user_id);
+
+    if (list_linked(&c->same_user))
+        return;
+    if (!same) {
+        same = berth_new(struct list);
+        list_init(same);
+        map_put_id(&house->signing_on, c->user_id, same);
+    }
+    list_append(same, &c->same_user);
+}
+
+static void leave_same_user(struct connect *c)
+{
+    struct house *house = house_of(c->rooms);
+    struct list *same;
+
+    if (!list_linked(&c->same_user))
+        return;
+    list_remove(&c->same_user);
+    same = map_get_id(&house->signing_on, c->user_id);
+    if (list_empty(same))
+        free(map_take_id(&house->signing_on, c->user_id));
+}
+
+static int choose(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    const struct user *user = user_find(c->rooms->core, c->who.user_id);
+
+    if (!user)
+        return flow_fail(flow, BERTH_E_CREDENTIALS, "the user name or the password is wrong");
+    c->user_id = user->row.id;
+    (void)snprintf(c->user, sizeof(c->user), "%s", user->row.name);
+    (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", c->user, c->terminal->row.name);
+    join_same_user(c);
+    return connect_choose(flow, CHOOSE, RECORD);
+}
+
+static void unchoose(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+
+    reservation_return(c->place.reservation); /* NULL is fine: choose itself may have failed */
+    c->place.reservation = NULL;
+}
+
+/* ---- record ---- */
+
+static int record(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    struct changes *changes;
+    struct berth_error error = { 0 };
+
+    if (c->place.reservation)
+        c->claim.desktop_id = c->place.reservation->desktop->row.id;
+    if (claim_changes(c->rooms, &c->claim, &changes, &error) < 0) {
+        if (++c->conflicts > CONFLICTS_MAX)
+            return flow_fail_with(flow, &error);
+        unchoose(flow);
+        return CHOOSE;
+    }
+    return flow_await_any(flow, decide_begin(c->rooms, changes, NULL, &flow->op), RECORDED);
+}
+
+/* Whoever showed it until now is told at once; the guest refuses the older epoch anyway. */
+static void hide_older(struct connect *c)
+{
+    char text[200];
+
+    if (c->claim.old_terminal_id) {
+        (void)snprintf(text, sizeof(text), "Your session moved to %s", c->terminal->row.name);
+        seat_hide(c->rooms, c->claim.old_terminal_id, &c->claim.old_session, "moved", text);
+    }
+    if (c->claim.here.id)
+        seat_hide(c->rooms, c->terminal->row.id, &c->claim.here, "disconnected",
+                  "Somebody else signs on here; your session goes on");
+}
+
+static int recorded(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    struct session *session;
+
+    if (flow->op.result == BERTH_E_CONFLICT && ++c->conflicts <= CONFLICTS_MAX) {
+        /* Somebody else decided first: look at what is true now. */
+        unchoose(flow);
+        return CHOOSE;
+    }
+    if (flow->op.result < 0)
+        return flow_fail_with(flow, &flow->op.error);
+    unchoose(flow); /* the assignment holds it from here on */
+    session = session_find(c->rooms->core, c->claim.session_id);
+    if (session)
+        session->flow = flow;
+    hide_older(c);
+    return WAKE;
+}
+
+/* Behind the claim a failure is made good by another decision; what a later claim has taken over is left alone. */
+static void disconnect(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    struct session *session = session_find(c->rooms->core, c->claim.session_id);
+
+    /* The connection exists if and only if our claim was committed. */
+    if (!session || !connection_find(c->rooms->core, c->claim.connection_id) ||
+        session->row.epoch != c->claim.epoch)
+        return;
+    if (session->flow == flow)
+        session->flow = NULL;
+    if (flow->error.code == BERTH_E_OVERTAKEN)
+        return; /* the later sign-on goes on from here */
+    if (c->claim.fresh) {
+        const struct ending ending = { .action = "session.undo",
+                                       .reason = "failed",
+                                       .why = flow->error.text,
+                                       .actor = "broker",
+                                       .role = "broker" };
+
+        session_end_soon(c->rooms, session->row.id, &ending);
+        return;
+    }
+    connect_settle(c->rooms, session);
+}
+
+/* jot: id = session, number = epoch. */
+static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct session *session = session_find(rooms->core, jot->id);
+    struct connection *connection;
+    struct changes *changes;
+
+    if (!session || session->row.state != session_PREPARING || session->row.epoch != jot->number ||
+        session->flow)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "session %llu", (unsigned long long)session->row.id);
+    changes->audit.subject_user_id = session->row.user_id;
+    connection = connection_of(rooms->core, session->row.id);
+    if (session_move(session, session_DISCONNECTED, jot->text, changes, NULL, NULL) < 0 ||
+        (connection &&
+         connection_move(connection, connection_ENDED, jot->text, changes, NULL, NULL) < 0)) {
+        changes_free(changes);
+        return NULL;
+    }
+    return changes;
+}
+
+void connect_settle(struct rooms *rooms, struct session *session)
+{
+    const struct jot jot = { .build = settle_changes,
+                             .id = session->row.id,
+                             .number = session->row.epoch,
+                             .action = "session.undo",
+                             .text = "the sign-on did not come to its end" };
+
+    jot_down(rooms, &jot);
+}
+
+/* ---- wake, probe ---- */
+
+static struct desktop *desktop_of(const struct connect *c)
+{
+    return desktop_find(c->rooms->core, c->claim.desktop_id);
+}
+
+/* Still ours, after a wait? */
+static int check(struct flow *flow, struct desktop **ret)
+{
+    const struct connect *c = connect_of(flow);
+    const struct session *session = session_find(c->rooms->core, c->claim.session_id);
+
+    *ret = desktop_of(c);
+    if (!session || session->row.epoch != c->claim.epoch ||
+        session->row.state != session_PREPARING)
+        return flow_fail(flow, BERTH_E_OVERTAKEN, "your session was taken over or ended meanwhile");
+    if (!*ret)
+        return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
+    return 0;
+}
+
+static int wake(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    struct desktop *desktop;
+
+    if (check(flow, &desktop) < 0)
+        return FLOW_FAIL;
+    c->probing_since_ms = c->rooms->timers->mono_ms;
+    if (!desktop->power &&
+        (desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED))
+        return PROBE;
+    connect_progress(c, "wake", "Your desktop is being started", 0, 0);
+    return flow_await(flow, desktop_want_up(c->rooms, desktop, &flow->op), PROBE);
+}
+
+static int probe(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    int64_t now = c->rooms->timers->mono_ms;
+    struct desktop *desktop;
+
+    if (check(flow, &desktop) < 0)
+        return FLOW_FAIL;
+    c->secret_since_ms = now;
+    if (desktop->probed_ms && now - desktop->probed_ms < PROBE_FRESH_MS)
+        return SECRET;
+    return flow_await_any(flow,
+                          probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
+                                      &flow->op),
+                          PROBED);
+}
+
+static int probed(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    int64_t now = c->rooms->timers->mono_ms;
+    struct desktop *desktop;
+
+    if (check(flow, &desktop) < 0)
+        return FLOW_FAIL;
+    if (flow->op.result < 0) {
+        if (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED)
+            return WAKE; /* its machine stopped meanwhile */
+        if (now - c->probing_since_ms < PROBE_PATIENCE_MS)
+            return flow_await(flow, pause_begin(&c->pause, PROBE_PAUSE_MS, &flow->op), PROBE);
+        if (c->claim.fresh)
+            desktop_quarantine(c->rooms, desktop, flow->op.error.text);
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' does not answer: %.160s",
+                         desktop->row.name, flow->op.error.text);
+    }
+    if (desktop->fingerprint[0] && strcmp(desktop->fingerprint, c->probe.fingerprint) != 0) {
+        desktop_quarantine(c->rooms, desktop, "it shows another certificate than at its start");
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' shows another certificate than at its start",
+                         desktop->row.name);
+    }
+    (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s", c->probe.fingerprint);
+    desktop->probed_ms = now;
+    return SECRET;
+}
+
+/* ---- secret ---- */
+
+/* 24 letters and digits that nobody confuses: 120 bits. */
+void connect_password(struct berth_random *random, struct secret *ret)
+{
+    static const char letters[32] = "abcdefghijkmnpqrstuvwxyz23456789";
+
+    secret_wipe(ret);
+    for (int i = 0; i < 24; i++)
+        ret->text[i] = letters[random_below(random, sizeof(letters))];
+}
+
+static int secret(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
+    struct desktop *desktop;
+    int begun;
+
+    if (check(flow, &desktop) < 0)
+        return FLOW_FAIL;
+    if (pool->row.credential == pool_credential_PASSTHROUGH) {
+        c->password = c->who.password;
+        return TELL;
+    }
+    connect_password(c->rooms->random, &c->password);
+    c->args = (struct virt_args){ .secret = c->password };
+    (void)snprintf(c->args.uuid, sizeof(c->args.uuid), "%s", desktop->row.uuid);
+    (void)snprintf(c->args.account, sizeof(c->args.account), "%s", pool->row.account);
+    begun = virt_begin(c->rooms->virt, desktop->row.host_id, VIRT_password, &c->args, &c->result,
+                       &flow->op);
+    secret_wipe(&c->args.secret);
+    return flow_await_any(flow, begun, GIVEN);
+}
+
+static int given(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+
+    if (flow->op.result >= 0)
+        return TELL;
+    secret_wipe(&c->password);
+    if (flow->op.result == BERTH_E_UNSUPPORTED || flow->op.result == BERTH_E_HOST_DOWN ||
+        c->rooms->timers->mono_ms - c->secret_since_ms >= SECRET_PATIENCE_MS)
+        return flow_fail_with(flow, &flow->op.error);
+    /* The agent may not be up yet, or the outcome is unknown: another password makes both good. */
+    return flow_await(flow, pause_begin(&c->pause, SECRET_PAUSE_MS, &flow->op), SECRET);
+}
+
+/* ---- tell ---- */
+
+/* jot: id = session, number = epoch. */
+static struct changes *active_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct session *session = session_find(rooms->core, jot->id);
+    struct changes *changes;
+
+    if (!session || session->row.epoch != jot->number || session->row.state != session_PREPARING)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "session %llu", (unsigned long long)session->row.id);
+    changes->audit.subject_user_id = session->row.user_id;
+    changes->audit.terminal_id = session->row.terminal_id;
+    if (session_move(session, session_ACTIVE, "its terminal was told to show it", changes, NULL,
+                     NULL) < 0) {
+        changes_free(changes);
+        return NULL;
+    }
+    return changes;
+}
+
+static int tell(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    struct desktop *desktop;
+    struct jot jot = { .build = active_changes, .action = "session.active" };
+
+    if (check(flow, &desktop) < 0)
+        return FLOW_FAIL;
+    connect_show(c);
+    jot.id = c->claim.session_id;
+    jot.number = c->claim.epoch;
+    jot_down(c->rooms, &jot);
+    return FLOW_DONE;
+}
+
+/* ---- beginning and end ---- */
+
+static void refuse(struct connect *c, const struct berth_error *error)
+{
+    const struct berth_error_row *row = berth_error_row(error->code);
+    struct msg msg = { .type = MSG_refused, .ref = c->ref };
+
+    (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "sign_on");
+    (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
+    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
+    msg.refused.retry_after_ms = row->retry ? 1000 : 0;
+    c->rooms->tell(c->rooms->door, c->terminal->peer, &msg);
+}
+
+static void conclude(struct connect *c, const struct berth_error *error)
+{
+    const struct desktop *desktop = desktop_of(c);
+    char outcome[256];
+
+    if (error->code) {
+        refuse(c, error);
+        log_event(EV_SIGN_ON_FAILED, "user", c->user, "terminal", c->terminal->row.name, "code",
+                  berth_error_row(error->code)->symbol, "reason", error->text, "step",
+                  flow_step_name(&c->flow));
+        (void)snprintf(outcome, sizeof(outcome), "refused: %.200s", error->text);
+    } else if (c->asked_back) {
+        (void)snprintf(outcome, sizeof(outcome), "was asked which pool it shall be");
+    } else {
+        log_event(EV_SIGN_ON, "user", c->user, "terminal", c->terminal->row.name, "desktop",
+                  desktop ? desktop->row.name : "?", "session", c->claim.session_id, "epoch",
+                  c->claim.epoch, "ms", c->rooms->timers->mono_ms - c->flow.started_ms);
+        (void)snprintf(outcome, sizeof(outcome), "got %s: %.160s",
+                       desktop ? desktop->row.name : "?", c->verdict.reason);
+    }
+    if (c->user_id)
+        house_note_latest(c->rooms, c->user_id, c->terminal->row.name, outcome);
+}
+
+/* Overtaken by one that failed before it claimed: nobody is left to go on with the session. */
+static void settle_leftovers(struct rooms *rooms, uint64_t user_id)
+{
+    if (!user_id || map_get_id(&house_of(rooms)->signing_on, user_id))
+        return;
+    list_each(related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
+        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+        struct session *session = container_of(entity, struct session, base);
+
+        if (session->row.state == session_PREPARING && !session->flow)
+            connect_settle(rooms, session);
+    }
+}
+
+static void ended(struct flow *flow, const struct berth_error *error)
+{
+    struct connect *c = connect_of(flow);
+    struct rooms *rooms = c->rooms;
+    struct session *session = session_find(rooms->core, c->claim.session_id);
+    uint64_t user_id = c->user_id;
+
+    conclude(c, error);
+    if (c->terminal->sign_on == flow)
+        c->terminal->sign_on = NULL;
+    if (session && session->flow == flow)
+        session->flow = NULL;
+    leave_same_user(c);
+    gate_open(&c->over);
+    entity_unpin(&c->terminal->base);
+    berth_wipe_free(c, sizeof(*c));
+    if (error->code)
+        settle_leftovers(rooms, user_id);
+    house_flow_ended(rooms);
+}
+
+static const struct flow_kind connect_kind = {
+    .name = "sign-on", .steps = steps, .count = STEPS, .ended = ended
+};
+
+void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
+                   const struct msg_sign_on *said)
+{
+    struct connect *c;
+
+    if (terminal->sign_on)
+        flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "another sign-on began at this terminal");
+    c = berth_new(struct connect);
+    c->rooms = rooms;
+    c->terminal = terminal;
+    c->ref = ref;
+    (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%s", said->pool);
+    memcpy(c->evidence, said->evidence, sizeof(c->evidence));
+    c->evidence_count = said->evidence_count;
+    list_init(&c->same_user);
+    list_init(&c->over);
+    list_init(&c->place.node);
+    list_init(&c->wait.node);
+    entity_pin(&terminal->base);
+    flow_start(&rooms->engine, &c->flow, &connect_kind, terminal->row.name);
+    terminal->sign_on = &c->flow;
+}

@@ -1,0 +1,24 @@
+/* connect.h - sign-on: from evidence of a person to a desktop on the screen.
+ *
+ * Room flow. Claim and abort: of two sign-ons of one user the later decision wins with the higher epoch and the earlier is called
+ * off, unless the pool's roaming policy forbids it, which refuses the later. What happened after the claim was durable is made
+ * good: the session becomes disconnected, or is released when this sign-on had made it.
+ */
+#ifndef BERTH_FLOW_CONNECT_H
+#define BERTH_FLOW_CONNECT_H
+
+#include "flow/rooms.h"
+
+/* A person at a terminal shows evidence. An earlier sign-on at the same terminal is called off. The answer goes out as progress,
+ * choose, show or refused, with `ref`.
+ */
+void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
+                   const struct msg_sign_on *said);
+
+/* A session is `preparing` and no sign-on works on it any more: make it disconnected. */
+void connect_settle(struct rooms *rooms, struct session *session);
+
+/* A password that nobody chose and nobody needs to remember: 120 random bits. */
+void connect_password(struct berth_random *random, struct secret *ret);
+
+#endif

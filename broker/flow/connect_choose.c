@@ -1,0 +1,262 @@
+/* connect_choose.c - which session, which pool, which desktop; and who was first. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/related.h"
+#include "flow/connect_state.h"
+#include "flow/house.h"
+
+#define POOLS_MAX 64
+
+/* ---- who was first ---- */
+
+static void place_name(const struct connect *c, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%s", c->terminal->row.name);
+}
+
+/* Another sign-on of this user for this pool, or NULL. */
+static struct connect *rival_of(const struct connect *c, uint64_t pool_id)
+{
+    struct list *same = map_get_id(&house_of(c->rooms)->signing_on, c->user_id);
+
+    if (!same)
+        return NULL;
+    list_each(same, node) {
+        struct connect *other = list_entry(node, struct connect, same_user);
+
+        if (other != c && other->claim.pool_id == pool_id)
+            return other;
+    }
+    return NULL;
+}
+
+/* Is the session kept where it is? */
+static int may_roam(struct flow *flow, const struct pool *pool, const struct session *session)
+{
+    struct connect *c = connect_of(flow);
+    const struct connection *connection = connection_of(c->rooms->core, session->row.id);
+    const struct terminal *there =
+        connection ? terminal_find(c->rooms->core, connection->row.terminal_id) : NULL;
+    const struct terminal *began = terminal_find(c->rooms->core, session->row.terminal_id);
+
+    switch (pool->row.roam) {
+    case pool_roam_DISCONNECTED_ONLY:
+        if (there && there != c->terminal)
+            return flow_fail(flow, BERTH_E_STATE, "Your session is on the screen of %s; disconnect it there first",
+                             there->row.name);
+        return 0;
+    case pool_roam_SAME_TERMINAL:
+        if (began && began != c->terminal)
+            return flow_fail(flow, BERTH_E_STATE, "Your session belongs to %s and is shown only there",
+                             began->row.name);
+        return 0;
+    case pool_roam_ALWAYS:
+    case pool_roam_NONE:
+    case pool_roam_END:
+        return 0;
+    }
+    return 0;
+}
+
+/* The later decision wins: the earlier is called off, and this one waits until its outcome is known. */
+static int overtake(struct flow *flow, struct connect *rival, const struct pool *pool, int again)
+{
+    struct connect *c = connect_of(flow);
+    char here[64];
+
+    if (rival->terminal != c->terminal && pool->row.roam != pool_roam_ALWAYS)
+        return flow_fail(flow, BERTH_E_STATE, "You are signing on at %s already",
+                         rival->terminal->row.name);
+    place_name(c, here, sizeof(here));
+    if (rival->flow.calling_off)
+        return flow_await(flow, gate_wait(&rival->over, &c->wait, &flow->op), again);
+    /* Waiting first: when the rival can end at once it opens the gate while it is being called off. */
+    (void)flow_await(flow, gate_wait(&rival->over, &c->wait, &flow->op), again);
+    flow_cancel(&rival->flow, BERTH_E_OVERTAKEN, "Your session moved to %s", here);
+    return FLOW_WAIT;
+}
+
+/* ---- what is there ---- */
+
+/* The latest session of this user that may be shown here: the pool is allowed, and the one that was asked for. */
+static struct session *session_to_resume(const struct connect *c,
+                                         const struct policy_verdict *verdicts, size_t count,
+                                         const struct pool *wanted)
+{
+    struct core *core = c->rooms->core;
+    struct session *latest = NULL;
+
+    list_each(related_to(core, SESSIONS_OF_USER, c->user_id), node) {
+        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+        struct session *session = container_of(entity, struct session, base);
+
+        if (wanted && session->row.pool_id != wanted->row.id)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            if (verdicts[i].pool_id != session->row.pool_id || !verdicts[i].allowed)
+                continue;
+            if (!latest || session->row.changed_ms > latest->row.changed_ms ||
+                (session->row.changed_ms == latest->row.changed_ms &&
+                 session->row.id > latest->row.id))
+                latest = session;
+        }
+    }
+    return latest;
+}
+
+static const struct policy_verdict *verdict_of(const struct policy_verdict *verdicts, size_t count,
+                                               uint64_t pool_id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (verdicts[i].pool_id == pool_id)
+            return &verdicts[i];
+    return NULL;
+}
+
+static size_t allowed_count(const struct policy_verdict *verdicts, size_t count)
+{
+    size_t allowed = 0;
+
+    while (allowed < count && verdicts[allowed].allowed)
+        allowed++;
+    return allowed;
+}
+
+static void place_moved(struct queue_place *place, int number, int64_t estimate_ms)
+{
+    struct connect *c = container_of(place, struct connect, place);
+    char text[160];
+
+    if (estimate_ms > 0)
+        (void)snprintf(text, sizeof(text), "A desktop is being made ready for you: place %d, about %lld s",
+                       number, (long long)(estimate_ms + 999) / 1000);
+    else
+        (void)snprintf(text, sizeof(text), "All desktops are in use: you are number %d in the queue",
+                       number);
+    connect_progress(c, "queue", text, number, estimate_ms);
+}
+
+/* A user who has nothing yet: their own desktop when the pool gave them one before, else one that is ready. */
+static int choose_desktop(struct flow *flow, struct pool *pool, int next)
+{
+    struct connect *c = connect_of(flow);
+    const struct assignment *assignment =
+        assignment_open_of(c->rooms->core, c->user_id, pool->row.id);
+
+    if (assignment) {
+        c->claim.desktop_id = assignment->row.desktop_id;
+        c->claim.slot = assignment->row.slot;
+        return next;
+    }
+    c->place.user_id = c->user_id;
+    c->place.moved = place_moved;
+    return flow_await(flow, pool_want_desktop(c->rooms, pool, &c->place, &flow->op), next);
+}
+
+static int choose_session(struct flow *flow, struct session *session, int again, int next)
+{
+    struct connect *c = connect_of(flow);
+    const struct pool *pool = pool_find(c->rooms->core, session->row.pool_id);
+    int r;
+
+    if (session->row.state == session_ENDING) {
+        connect_progress(c, "ending", "Your earlier session is being signed off", 0, 0);
+        return flow_await(flow, gate_wait(&session->waiting, &c->wait, &flow->op), again);
+    }
+    r = may_roam(flow, pool, session);
+    if (r < 0)
+        return r;
+    c->claim.session_id = session->row.id;
+    c->claim.desktop_id = session->row.desktop_id;
+    c->claim.slot = session->row.slot;
+    session->flow = flow;
+    return next;
+}
+
+/* ---- the step ---- */
+
+static int judge_terminal(struct flow *flow)
+{
+    const struct connect *c = connect_of(flow);
+
+    if (c->terminal->row.state == terminal_ACCEPTED)
+        return 0;
+    return flow_fail(flow, BERTH_E_STATE, "%s is %s: nobody may sign on here", c->terminal->row.name,
+                     terminal_state_names[c->terminal->row.state]);
+}
+
+static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts, size_t count,
+                       int again, int next)
+{
+    struct connect *c = connect_of(flow);
+    struct core *core = c->rooms->core;
+    struct pool *wanted = *c->wanted_pool ? pool_by_name(core, c->wanted_pool) : NULL;
+    const struct policy_verdict *verdict;
+    struct session *session;
+    struct connect *rival;
+    struct pool *pool;
+
+    if (*c->wanted_pool && !wanted)
+        return flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "there is no pool '%s'", c->wanted_pool);
+    session = session_to_resume(c, verdicts, count, wanted);
+    if (session)
+        pool = pool_find(core, session->row.pool_id);
+    else
+        pool = wanted ? wanted : pool_find(core, verdicts[0].pool_id);
+    verdict = verdict_of(verdicts, count, pool->row.id);
+    if (verdict)
+        c->verdict = *verdict;
+    if (!verdict || !verdict->allowed)
+        return flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %.120s",
+                         pool->row.name, c->user, c->verdict.reason);
+    rival = rival_of(c, pool->row.id);
+    if (rival)
+        return overtake(flow, rival, pool, again);
+    c->claim.pool_id = pool->row.id;
+    if (session)
+        return choose_session(flow, session, again, next);
+    return choose_desktop(flow, pool, next);
+}
+
+int connect_choose(struct flow *flow, int again, int next)
+{
+    struct connect *c = connect_of(flow);
+    struct core *core = c->rooms->core;
+    const struct user *user = user_find(core, c->user_id);
+    const struct policy_subject subject = { .user = user, .terminal = c->terminal };
+    struct policy_verdict *verdicts;
+    struct effective *effective;
+    bool let_choose;
+    size_t count;
+    int answer;
+
+    if (!user || user->row.disabled)
+        return flow_fail(flow, BERTH_E_DISABLED, "the account of %s is disabled", c->user);
+    if (judge_terminal(flow) < 0)
+        return FLOW_FAIL;
+    c->claim = (struct claim){ .user_id = c->user_id, .terminal_id = c->terminal->row.id };
+
+    effective = berth_new(struct effective);
+    effective_settings(core, c->terminal, effective);
+    if (!*c->wanted_pool)
+        (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%.63s", effective->settings.pool);
+    let_choose = effective->settings.choose_pool;
+    free(effective);
+
+    verdicts = berth_new_array(struct policy_verdict, POOLS_MAX);
+    count = policy_list(core, &subject, verdicts, POOLS_MAX);
+    if (allowed_count(verdicts, count) == 0) {
+        answer = flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "No pool is open to %s at %s", c->user,
+                           c->terminal->row.name);
+    } else if (let_choose && !*c->wanted_pool && allowed_count(verdicts, count) > 1 &&
+               !session_to_resume(c, verdicts, count, NULL)) {
+        c->asked_back = true;
+        connect_ask_pool(c, verdicts, allowed_count(verdicts, count));
+        answer = FLOW_DONE;
+    } else {
+        answer = choose_pool(flow, verdicts, count, again, next);
+    }
+    free(verdicts);
+    return answer;
+}

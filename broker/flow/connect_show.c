@@ -1,0 +1,89 @@
+/* connect_show.c - what a terminal is told on the way to a desktop. */
+#include <stdio.h>
+#include <string.h>
+
+#include "flow/connect_state.h"
+
+#define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
+
+void connect_progress(struct connect *c, const char *step, const char *text, int place,
+                      int64_t estimate_ms)
+{
+    struct msg msg = { .type = MSG_progress, .ref = c->ref };
+
+    COPY(msg.progress.step, step);
+    COPY(msg.progress.text, text);
+    msg.progress.queue_place = place;
+    msg.progress.estimate_ms = estimate_ms;
+    c->rooms->tell(c->rooms->door, c->terminal->peer, &msg);
+}
+
+void connect_ask_pool(struct connect *c, const struct policy_verdict *verdicts, size_t count)
+{
+    struct msg *msg = berth_new(struct msg);
+    size_t max = BERTH_COUNT(msg->choose.choices);
+
+    msg->type = MSG_choose;
+    msg->ref = c->ref;
+    for (size_t i = 0; i < count && msg->choose.choices_count < max; i++) {
+        const struct pool *pool = pool_find(c->rooms->core, verdicts[i].pool_id);
+        struct msg_choice *choice = &msg->choose.choices[msg->choose.choices_count++];
+
+        COPY(choice->pool, pool->row.name);
+        COPY(choice->title, pool->row.title[0] ? pool->row.title : pool->row.name);
+    }
+    c->rooms->tell(c->rooms->door, c->terminal->peer, msg);
+    free(msg);
+}
+
+static int64_t shortest_ms(int64_t a_s, int64_t b_s)
+{
+    int64_t shortest_s = a_s;
+
+    if (shortest_s == 0 || (b_s > 0 && b_s < shortest_s))
+        shortest_s = b_s;
+    return shortest_s > 86400 ? 86400000 : shortest_s * 1000;
+}
+
+/* What an entitlement allows, a terminal's profile may still forbid. */
+static void put_policy(const struct connect *c, const struct pool *pool, struct msg_show *show)
+{
+    struct effective *effective = berth_new(struct effective);
+    const struct settings *settings = &effective->settings;
+    const struct policy_flags *flags = &c->verdict.flags;
+
+    effective_settings(c->rooms->core, c->terminal, effective);
+    show->clipboard = flags->clipboard && settings->clipboard;
+    show->drives = flags->drives && settings->drives;
+    show->usb = flags->usb && settings->usb;
+    show->sound = flags->sound && settings->sound;
+    show->printers = flags->printers && settings->printers;
+    show->idle_lock_ms = shortest_ms(settings->idle_lock_s, pool->row.idle_s);
+    free(effective);
+}
+
+void connect_show(struct connect *c)
+{
+    struct core *core = c->rooms->core;
+    const struct pool *pool = pool_find(core, c->claim.pool_id);
+    const struct desktop *desktop = desktop_find(core, c->claim.desktop_id);
+    struct msg msg = { .type = MSG_show, .ref = c->ref };
+    struct msg_show *show = &msg.show;
+
+    show->session_id = c->claim.session_id;
+    show->epoch = c->claim.epoch;
+    show->connection_id = c->claim.connection_id;
+    COPY(show->user, c->user);
+    COPY(show->pool, pool->row.name);
+    COPY(show->host, desktop->address);
+    show->port = desktop->port;
+    COPY(show->account, pool->row.credential == pool_credential_PASSTHROUGH ? c->user
+                                                                            : pool->row.account);
+    COPY(show->domain, pool->row.domain);
+    COPY(show->fingerprint, desktop->fingerprint);
+    show->password = c->password;
+    put_policy(c, pool, show);
+    c->rooms->tell(c->rooms->door, c->terminal->peer, &msg);
+    msg_wipe(&msg);
+    secret_wipe(&c->password);
+}

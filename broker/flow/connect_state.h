@@ -1,0 +1,61 @@
+/* connect_state.h - what a sign-on carries from step to step.
+ *
+ * Room flow, inner header of connect.
+ */
+#ifndef BERTH_FLOW_CONNECT_STATE_H
+#define BERTH_FLOW_CONNECT_STATE_H
+
+#include "core/effective.h"
+#include "core/policy.h"
+#include "flow/claim.h"
+#include "flow/gate.h"
+#include "flow/refill.h"
+
+struct connect {
+    struct flow flow;
+    struct rooms *rooms;
+    struct terminal *terminal; /* pinned; its going away cancels this */
+    uint64_t ref;
+    char wanted_pool[64];
+    struct msg_evidence evidence[4];
+    size_t evidence_count;
+    struct auth_result who;
+
+    uint64_t user_id; /* known after identify */
+    char user[64];
+    struct list same_user; /* house.signing_on of that user */
+    struct list over;      /* gate: others wait until this one has ended */
+    bool asked_back;       /* several pools: the person chooses and signs on again */
+
+    struct policy_verdict verdict;
+    struct queue_place place;
+    struct claim claim;
+    bool told_hidden;
+    int conflicts;
+    int64_t probing_since_ms, secret_since_ms;
+
+    struct gate_wait wait;
+    struct pause pause;
+    struct virt_args args;
+    struct virt_result result;
+    struct probe_result probe;
+    struct secret password;
+};
+
+static inline struct connect *connect_of(struct flow *flow)
+{
+    return container_of(flow, struct connect, flow);
+}
+
+/* connect_choose.c: decide which session or pool it shall be, reserve, and wait for earlier decisions. `again`: the step that
+ * asks once more, `next`: the one that follows when something is reserved.
+ */
+int connect_choose(struct flow *flow, int again, int next);
+
+/* connect_show.c: what the terminal is told. */
+void connect_progress(struct connect *c, const char *step, const char *text, int place,
+                      int64_t estimate_ms);
+void connect_ask_pool(struct connect *c, const struct policy_verdict *verdicts, size_t count);
+void connect_show(struct connect *c);
+
+#endif

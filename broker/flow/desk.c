@@ -1,0 +1,307 @@
+/* desk.c - see desk.h. */
+#include "flow/desk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/presence.h"
+#include "core/related.h"
+#include "flow/command.h"
+#include "flow/connect.h"
+#include "flow/enroll.h"
+#include "flow/house.h"
+#include "flow/limits.h"
+#include "flow/profile.h"
+#include "flow/release.h"
+#include "flow/seat.h"
+
+/* ---- peers come and go ---- */
+
+static struct peer *peer_add(struct rooms *rooms, uint64_t id, const char *address)
+{
+    struct peer *peer = berth_new(struct peer);
+
+    peer->id = id;
+    (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
+    map_put_id(&house_of(rooms)->peers, id, peer);
+    return peer;
+}
+
+int terminal_opened(struct rooms *rooms, uint64_t id, const char *address, const char *key_hash,
+                    struct berth_error *reterr)
+{
+    const struct identity *identity = identity_by_key(rooms->core, key_hash);
+    struct terminal *terminal;
+    struct peer *peer;
+    uint64_t older;
+
+    if (house_of(rooms)->stopping)
+        return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
+    terminal = identity ? terminal_find(rooms->core, identity->row.terminal_id) : NULL;
+    if (!terminal)
+        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the key of this terminal is not known");
+    if (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
+    if (terminal->row.state == terminal_WAITING)
+        return berth_fail(reterr, BERTH_E_WAITING, "terminal '%s' waits for approval",
+                          terminal->row.name);
+    peer = peer_add(rooms, id, address);
+    peer->terminal_id = terminal->row.id;
+    peer->identity_id = identity->row.id;
+    older = terminal->peer;
+    terminal->peer = id;
+    (void)snprintf(terminal->from, sizeof(terminal->from), "%s", address);
+    presence_link(terminal->presence, true);
+    enroll_key_used(rooms, terminal, identity->row.id);
+    log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
+    if (older) {
+        if (terminal->sign_on)
+            flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "the terminal connected anew");
+        rooms->hang_up(rooms->door, older, BERTH_E_OVERTAKEN,
+                       "a newer connection of this terminal took its place");
+    }
+    return 0;
+}
+
+void terminal_closed(struct rooms *rooms, uint64_t id, const char *why)
+{
+    struct peer *peer = map_take_id(&house_of(rooms)->peers, id);
+    struct terminal *terminal;
+
+    if (!peer)
+        return;
+    terminal = terminal_find(rooms->core, peer->terminal_id);
+    if (peer->flow)
+        flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
+    free(peer);
+    if (!terminal || terminal->peer != id)
+        return; /* a newer connection is there already */
+    log_event(EV_PEER_CLOSED, "terminal", terminal->row.name, "why", why);
+    terminal->peer = 0;
+    presence_link(terminal->presence, false);
+    if (terminal->sign_on)
+        flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "the connection of %s ended: %s",
+                    terminal->row.name, why);
+}
+
+int joiner_opened(struct rooms *rooms, uint64_t id, const char *address, struct berth_error *reterr)
+{
+    if (house_of(rooms)->stopping)
+        return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
+    (void)peer_add(rooms, id, address);
+    return 0;
+}
+
+void joiner_closed(struct rooms *rooms, uint64_t id)
+{
+    struct peer *peer = map_take_id(&house_of(rooms)->peers, id);
+
+    if (!peer)
+        return;
+    if (peer->flow)
+        flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
+    free(peer);
+}
+
+const char *desk_terminal_name(struct rooms *rooms, uint64_t peer)
+{
+    const struct terminal *terminal = house_terminal(rooms, peer);
+
+    return terminal ? terminal->row.name : "";
+}
+
+/* ---- presence ---- */
+
+static void tell_granted(struct rooms *rooms, const struct terminal *terminal, uint64_t ref,
+                         const struct presence_grant *grant)
+{
+    struct msg msg = { .type = MSG_granted, .ref = ref };
+
+    (void)snprintf(msg.granted.presence_id, sizeof(msg.granted.presence_id), "%s", grant->id);
+    msg.granted.presence_expires_in_ms = grant->expires_in_ms;
+    msg.granted.renew_after_ms = grant->renew_after_ms;
+    msg.granted.reconnect_spread_ms = grant->reconnect_spread_ms;
+    msg.granted.server_time_ms = rooms->timers->wall_ms;
+    msg.granted.incarnation = rooms->core->incarnation;
+    (void)snprintf(msg.granted.terminal, sizeof(msg.granted.terminal), "%s", terminal->row.name);
+    rooms->tell(rooms->door, terminal->peer, &msg);
+}
+
+static void tell_unknown(struct rooms *rooms, const struct terminal *terminal, uint64_t ref)
+{
+    const struct msg msg = { .type = MSG_presence_unknown, .ref = ref };
+
+    rooms->tell(rooms->door, terminal->peer, &msg);
+}
+
+void desk_announce(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+    const struct msg_announce *said = &msg->announce;
+    struct presence_grant grant;
+
+    if (!terminal)
+        return;
+    (void)presence_announce(terminal->presence, said->want_expires_in_ms, said->resume_presence_id,
+                            &grant);
+    tell_granted(rooms, terminal, msg->ref, &grant);
+    seat_claims(rooms, terminal, said);
+    profile_announced(rooms, terminal, said->profile_version);
+    command_send_waiting(rooms, terminal);
+}
+
+void desk_renew(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+    const struct msg_renew *said = &msg->renew;
+    const struct connection *connection;
+    struct presence_grant grant;
+    struct session *session;
+
+    if (!terminal)
+        return;
+    switch (presence_renew(terminal->presence, said->presence_id, said->seq,
+                           said->want_expires_in_ms, &grant)) {
+    case PRESENCE_UNKNOWN:
+        tell_unknown(rooms, terminal, msg->ref);
+        return;
+    case PRESENCE_IGNORED:
+        return;
+    case PRESENCE_GRANTED:
+        break;
+    }
+    tell_granted(rooms, terminal, msg->ref, &grant);
+    presence_screen(terminal->presence, said->screen, said->input_idle_ms);
+    connection = connection_at(rooms->core, terminal->row.id);
+    session = connection ? session_find(rooms->core, connection->row.session_id) : NULL;
+    if (session)
+        limits_idle(rooms, session, said->input_idle_ms);
+}
+
+void desk_bye(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+
+    if (!terminal)
+        return;
+    if (presence_bye(terminal->presence, msg->bye.presence_id, msg->bye.seq) == PRESENCE_UNKNOWN)
+        tell_unknown(rooms, terminal, msg->ref);
+}
+
+/* ---- signing on and off ---- */
+
+static void refuse(struct rooms *rooms, const struct terminal *terminal, const struct msg *about,
+                   const struct berth_error *error)
+{
+    const struct berth_error_row *row = berth_error_row(error->code);
+    struct msg msg = { .type = MSG_refused, .ref = about->ref };
+
+    (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "%s", msg_row(about->type)->name);
+    (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
+    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
+    msg.refused.retry_after_ms = row->retry ? 1000 : 0;
+    rooms->tell(rooms->door, terminal->peer, &msg);
+}
+
+void desk_sign_on(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+    struct berth_error error = { 0 };
+
+    if (!terminal)
+        return;
+    if (house_of(rooms)->stopping) {
+        (void)berth_fail(&error, BERTH_E_CLOSING, "The broker is being restarted; try again in a moment");
+        refuse(rooms, terminal, msg, &error);
+        return;
+    }
+    connect_start(rooms, terminal, msg->ref, &msg->sign_on);
+}
+
+void desk_sign_on_cancel(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+
+    (void)msg;
+    if (terminal && terminal->sign_on)
+        flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "You called it off");
+}
+
+void desk_viewer(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+
+    if (terminal)
+        seat_viewer(rooms, terminal, &msg->viewer);
+}
+
+/* A session shown with this epoch, or the refusal is told. */
+static struct session *shown(struct rooms *rooms, const struct terminal *terminal,
+                             const struct msg *msg, uint64_t session_id, int64_t epoch)
+{
+    struct session *session = seat_session(rooms, terminal, session_id, epoch);
+    struct berth_error error = { 0 };
+
+    if (session)
+        return session;
+    (void)berth_fail(&error, BERTH_E_STATE, "This session is not shown here any more");
+    refuse(rooms, terminal, msg, &error);
+    return NULL;
+}
+
+void desk_sign_off(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+    const struct session *session;
+    const struct user *user;
+    struct ending ending = { .action = "session.sign_off",
+                             .reason = "signed-off",
+                             .why = "You have signed off",
+                             .role = "user" };
+
+    if (!terminal)
+        return;
+    session = shown(rooms, terminal, msg, msg->sign_off.session_id, msg->sign_off.epoch);
+    if (!session)
+        return;
+    user = user_find(rooms->core, session->row.user_id);
+    ending.actor = user ? user->row.name : "?";
+    session_end_soon(rooms, session->row.id, &ending);
+}
+
+void desk_disconnect(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+{
+    struct terminal *terminal = house_terminal(rooms, peer);
+    const struct session *session;
+    const struct connection *connection;
+
+    if (!terminal)
+        return;
+    session = shown(rooms, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
+    if (!session)
+        return;
+    connection = connection_of(rooms->core, session->row.id);
+    /* The person leaves: the screen goes blank now, the record follows. */
+    seat_hide(rooms, terminal->row.id, &session->row, "disconnected", "Your session goes on without you");
+    seat_lost(rooms, connection, "its user left the terminal", 0);
+}
+
+/* ---- central management ---- */
+
+int desk_may_send_blob(struct rooms *rooms, uint64_t peer, uint64_t command_id, char *ret_name,
+                       struct berth_error *reterr)
+{
+    const struct terminal *terminal = house_terminal(rooms, peer);
+    const struct command *command = command_find(rooms->core, command_id);
+
+    if (!terminal || !command || command->row.terminal_id != terminal->row.id)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no command %llu for this terminal",
+                          (unsigned long long)command_id);
+    if (command->row.kind != command_kind_LOGS ||
+        (command->row.state != command_SENT && command->row.state != command_ACKED))
+        return berth_fail(reterr, BERTH_E_STATE, "command %llu does not ask for a file",
+                          (unsigned long long)command_id);
+    (void)snprintf(ret_name, 64, "%s", terminal->row.name);
+    return 0;
+}

@@ -1,0 +1,507 @@
+/* house.c - see house.h: notices in, looking at the end of the turn, start and stop. */
+#include "flow/house.h"
+
+#include <stdio.h>
+
+#include "berth/log.h"
+#include "core/presence.h"
+#include "core/related.h"
+#include "flow/command.h"
+#include "flow/connect.h"
+#include "flow/decide.h"
+#include "flow/desk.h"
+#include "flow/gate.h"
+#include "flow/limits.h"
+#include "flow/power.h"
+#include "flow/profile.h"
+#include "flow/reconcile.h"
+#include "flow/refill.h"
+#include "flow/release.h"
+#include "flow/seat.h"
+
+/* ---- what has to be looked at ---- */
+
+struct look {
+    struct list node;
+    uint64_t id;
+};
+
+static void looks_init(struct looks *looks, struct berth_random *random)
+{
+    map_init(&looks->ids, random_map_key(random));
+    list_init(&looks->queue);
+}
+
+static void looks_add(struct looks *looks, uint64_t id)
+{
+    struct look *look;
+
+    if (map_get_id(&looks->ids, id))
+        return;
+    look = berth_new(struct look);
+    look->id = id;
+    list_append(&looks->queue, &look->node);
+    map_put_id(&looks->ids, id, look);
+}
+
+uint64_t looks_next(struct looks *looks)
+{
+    struct list *node = list_shift(&looks->queue);
+    struct look *look;
+    uint64_t id;
+
+    if (!node)
+        return 0;
+    look = list_entry(node, struct look, node);
+    id = look->id;
+    (void)map_take_id(&looks->ids, id);
+    free(look);
+    return id;
+}
+
+static void looks_clear(struct looks *looks)
+{
+    while (looks_next(looks))
+        ;
+    map_clear(&looks->ids);
+}
+
+#define PROFILES_AT_ONCE 64 /* in one turn: computing thousands would hold the loop */
+
+static void look_again(struct berth_timer *timer);
+
+static void look(struct berth_soon *soon)
+{
+    struct house *house = container_of(soon, struct house, turn);
+    uint64_t id;
+
+    while ((id = looks_next(&house->pools)) != 0)
+        pool_look(house->rooms, id);
+    for (int i = 0; i < PROFILES_AT_ONCE && (id = looks_next(&house->profiles)) != 0; i++)
+        profile_look(house->rooms, id);
+    if (!list_empty(&house->profiles.queue))
+        timer_start(house->rooms->timers, &house->more_profiles, 1, look_again);
+}
+
+static void look_again(struct berth_timer *timer)
+{
+    look(&container_of(timer, struct house, more_profiles)->turn);
+}
+
+static void look_soon(struct house *house)
+{
+    if (!list_linked(&house->turn.node))
+        soon_add(house->rooms->timers, &house->turn, look);
+}
+
+void house_look_at_pool(struct rooms *rooms, uint64_t pool_id)
+{
+    if (!pool_id)
+        return;
+    looks_add(&house_of(rooms)->pools, pool_id);
+    look_soon(house_of(rooms));
+}
+
+void house_look_at_profile(struct rooms *rooms, uint64_t terminal_id)
+{
+    looks_add(&house_of(rooms)->profiles, terminal_id);
+    look_soon(house_of(rooms));
+}
+
+static void look_at_all_pools(struct rooms *rooms)
+{
+    list_each(core_all(rooms->core, ENTITY_pool), node) {
+        struct entity *entity = entity_of(node);
+
+        house_look_at_pool(rooms, container_of(entity, struct pool, base)->row.id);
+    }
+}
+
+/* ---- what happened ---- */
+
+static void desktop_heard(struct rooms *rooms, uint64_t id)
+{
+    const struct desktop *desktop = desktop_find(rooms->core, id);
+
+    if (desktop)
+        house_look_at_pool(rooms, desktop->row.pool_id);
+}
+
+static void host_heard(struct rooms *rooms, const struct notice *notice)
+{
+    struct host *host = host_find(rooms->core, notice->id);
+
+    if (notice->kind == NOTICE_CHANGED && !host)
+        virt_host_stop(rooms->virt, notice->id);
+    if (host) {
+        if (notice->kind == NOTICE_CHANGED)
+            virt_host_start(rooms->virt, host->row.id, host->row.name, host->row.uri);
+        gate_open(&host->waiting);
+    }
+    look_at_all_pools(rooms);
+}
+
+static void pool_heard(struct rooms *rooms, const struct notice *notice)
+{
+    house_look_at_pool(rooms, notice->id);
+    if (notice->kind != NOTICE_CHANGED)
+        return;
+    list_each(related_to(rooms->core, SESSIONS_OF_POOL, notice->id), node) {
+        struct entity *entity = related_at(SESSIONS_OF_POOL, node);
+
+        limits_arm(rooms, container_of(entity, struct session, base), true);
+    }
+}
+
+static void session_heard(struct rooms *rooms, const struct notice *notice)
+{
+    struct session *session = session_find(rooms->core, notice->id);
+
+    if (session)
+        limits_arm(rooms, session, false);
+}
+
+static void assignment_heard(struct rooms *rooms, const struct notice *notice)
+{
+    const struct assignment *assignment = assignment_find(rooms->core, notice->id);
+
+    if (assignment)
+        house_look_at_pool(rooms, assignment->row.pool_id);
+}
+
+static void terminal_changed(struct rooms *rooms, struct terminal *terminal)
+{
+    switch (terminal->row.state) {
+    case terminal_REVOKED:
+        limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED, "This terminal was revoked");
+        if (terminal->peer)
+            rooms->hang_up(rooms->door, terminal->peer, BERTH_E_REVOKED, "the terminal was revoked");
+        break;
+    case terminal_QUARANTINED:
+    case terminal_WAITING:
+        limits_terminal_closed(rooms, terminal, BERTH_E_STATE,
+                               "This terminal was taken out of service");
+        break;
+    case terminal_ACCEPTED:
+    case terminal_NO_STATE:
+    case terminal_STATES_END:
+        break;
+    }
+}
+
+static void terminal_heard(struct rooms *rooms, const struct notice *notice)
+{
+    struct terminal *terminal = terminal_find(rooms->core, notice->id);
+
+    if (!terminal)
+        return;
+    if (notice->kind == NOTICE_CHANGED)
+        terminal_changed(rooms, terminal);
+    else if (notice->kind == NOTICE_OBSERVED && terminal->presence->state == presence_ABSENT)
+        seat_vacate(rooms, terminal->row.id, "its terminal vanished");
+}
+
+static void user_heard(struct rooms *rooms, const struct notice *notice)
+{
+    struct user *user = user_find(rooms->core, notice->id);
+
+    if (user && user->row.disabled)
+        limits_user_disabled(rooms, user);
+}
+
+/* A new one is sent when its terminal is there. */
+static void command_heard(struct rooms *rooms, const struct notice *notice)
+{
+    const struct command *command = command_find(rooms->core, notice->id);
+    struct terminal *terminal = command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
+
+    if (notice->verb != CHANGE_ADD || !terminal)
+        return;
+    command_send_waiting(rooms, terminal);
+    command_watch(rooms);
+}
+
+static void heard(struct notice_listener *listener, const struct notice *notice)
+{
+    struct house *house = container_of(listener, struct house, listener);
+    struct rooms *rooms = house->rooms;
+
+    switch (notice->entity) {
+    case ENTITY_desktop:
+        desktop_heard(rooms, notice->id);
+        return;
+    case ENTITY_host:
+        host_heard(rooms, notice);
+        return;
+    case ENTITY_pool:
+        pool_heard(rooms, notice);
+        return;
+    case ENTITY_image:
+        look_at_all_pools(rooms);
+        return;
+    case ENTITY_assignment:
+        assignment_heard(rooms, notice);
+        return;
+    case ENTITY_session:
+        session_heard(rooms, notice);
+        return;
+    case ENTITY_terminal:
+        terminal_heard(rooms, notice);
+        profile_notice(rooms, notice);
+        return;
+    case ENTITY_user:
+        user_heard(rooms, notice);
+        return;
+    case ENTITY_command:
+        command_heard(rooms, notice);
+        return;
+    case ENTITY_profile:
+    case ENTITY_place:
+    case ENTITY_site:
+        profile_notice(rooms, notice);
+        return;
+    case ENTITY_NONE:
+    case ENTITY_image_version:
+    case ENTITY_slot:
+    case ENTITY_identity:
+    case ENTITY_invitation:
+    case ENTITY_badge:
+    case ENTITY_group:
+    case ENTITY_membership:
+    case ENTITY_entitlement:
+    case ENTITY_connection:
+    case ENTITY_admin:
+    case ENTITY_token:
+    case ENTITY_KINDS:
+        return;
+    }
+}
+
+/* ---- peers ---- */
+
+struct peer *house_peer(struct rooms *rooms, uint64_t peer)
+{
+    return map_get_id(&house_of(rooms)->peers, peer);
+}
+
+struct terminal *house_terminal(struct rooms *rooms, uint64_t id)
+{
+    const struct peer *peer = house_peer(rooms, id);
+    struct terminal *terminal = peer ? terminal_find(rooms->core, peer->terminal_id) : NULL;
+
+    return terminal && terminal->peer == id ? terminal : NULL;
+}
+
+/* ---- explain ---- */
+
+#define LATEST_MAX 20000 /* beyond that nobody's is kept: memory, not policy */
+
+void house_note_latest(struct rooms *rooms, uint64_t user_id, const char *terminal,
+                       const char *outcome)
+{
+    struct map *map = &house_of(rooms)->latest;
+    struct latest *latest = map_get_id(map, user_id);
+
+    if (!latest) {
+        if (map->count >= LATEST_MAX)
+            return;
+        latest = berth_new(struct latest);
+        latest->user_id = user_id;
+        map_put_id(map, user_id, latest);
+    }
+    latest->at_ms = rooms->timers->wall_ms;
+    (void)snprintf(latest->terminal, sizeof(latest->terminal), "%s", terminal);
+    (void)snprintf(latest->outcome, sizeof(latest->outcome), "%s", outcome);
+}
+
+/* ---- hosts ---- */
+
+void flows_host(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
+                const char *reason)
+{
+    struct rooms *rooms = context;
+    struct host *host = host_find(rooms->core, host_id);
+
+    if (host && !house_of(rooms)->stopping)
+        reconcile_host(rooms, host, up, facts, reason ? reason : "");
+}
+
+void flows_machine(void *context, uint64_t host_id, const struct virt_event *event)
+{
+    struct rooms *rooms = context;
+    struct host *host = host_find(rooms->core, host_id);
+
+    if (host && !house_of(rooms)->stopping)
+        reconcile_machine(rooms, host, event);
+}
+
+/* ---- start ---- */
+
+static void save_presence(void *context, const struct presence_fact *facts, size_t count)
+{
+    struct rooms *rooms = context;
+    struct presence_row rows[PRESENCE_BATCH];
+
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = (struct presence_row){ .terminal_id = facts[i].terminal_id,
+                                         .granted_ms = facts[i].granted_ms,
+                                         .seen_ms = facts[i].seen_ms,
+                                         .incarnation = rooms->core->incarnation };
+        (void)snprintf(rows[i].presence_hash, sizeof(rows[i].presence_hash), "%s", facts[i].hash);
+    }
+    store_presence(rooms->store, rows, count);
+}
+
+static void was_present(void *context, const struct presence_row *row)
+{
+    struct rooms *rooms = context;
+    struct terminal *terminal = terminal_find(rooms->core, row->terminal_id);
+
+    if (terminal && terminal->row.state != terminal_REVOKED)
+        presence_presume(terminal->presence, row->presence_hash, row->granted_ms);
+}
+
+static void recovered(struct berth_timer *timer)
+{
+    struct house *house = container_of(timer, struct house, recovered);
+
+    reconcile_recovered(house->rooms);
+    look_at_all_pools(house->rooms);
+}
+
+static void start_presence(struct rooms *rooms)
+{
+    struct berth_error error = { 0 };
+
+    rooms->core->presence->save = save_presence;
+    rooms->core->presence->context = rooms;
+    if (store_presence_load(rooms->store, was_present, rooms, &error) < 0)
+        log_failure(EV_FLOW_FAILED, &error, "read who was present"); /* they announce themselves anyway */
+}
+
+static void start_entities(struct rooms *rooms)
+{
+    list_each(core_all(rooms->core, ENTITY_session), node) {
+        struct entity *entity = entity_of(node);
+
+        limits_arm(rooms, container_of(entity, struct session, base), true);
+    }
+    list_each(core_all(rooms->core, ENTITY_host), node) {
+        struct entity *entity = entity_of(node);
+        const struct host *host = container_of(entity, struct host, base);
+
+        virt_host_start(rooms->virt, host->row.id, host->row.name, host->row.uri);
+    }
+}
+
+void flows_start(struct rooms *rooms)
+{
+    struct house *house = berth_new(struct house);
+
+    house->rooms = rooms;
+    rooms->house = house;
+    rooms->core->owner = rooms;
+    map_init(&house->peers, random_map_key(rooms->random));
+    map_init(&house->signing_on, random_map_key(rooms->random));
+    map_init(&house->latest, random_map_key(rooms->random));
+    list_init(&house->decisions);
+    list_init(&house->jots);
+    list_init(&house->errands);
+    list_init(&house->turn.node);
+    looks_init(&house->pools, rooms->random);
+    looks_init(&house->profiles, rooms->random);
+    house->listener.heard = heard;
+    core_listen(rooms->core, &house->listener);
+
+    rooms->core->recovery_until_ms = rooms->timers->mono_ms + rooms->settings.recovery_ms;
+    timer_start(rooms->timers, &house->recovered, rooms->settings.recovery_ms, recovered);
+    start_presence(rooms);
+    start_entities(rooms);
+    reconcile_start(rooms);
+    profile_start(rooms);
+    command_watch(rooms);
+    look_at_all_pools(rooms);
+}
+
+/* ---- stop ---- */
+
+void house_flow_ended(struct rooms *rooms)
+{
+    struct house *house = house_of(rooms);
+    struct op *op = house ? house->quiescing : NULL;
+
+    if (!op || !list_empty(&rooms->engine.flows) || !list_empty(&house->decisions))
+        return;
+    house->quiescing = NULL;
+    timer_stop(rooms->timers, &house->quiesce_limit);
+    op_complete_soon(op, 0, NULL);
+}
+
+static void quiesce_over(struct berth_timer *timer)
+{
+    struct house *house = container_of(timer, struct house, quiesce_limit);
+    struct op *op = house->quiescing;
+
+    house->quiescing = NULL;
+    op_complete(op, 0, NULL);
+}
+
+int flows_quiesce(struct rooms *rooms, int64_t limit_ms, struct op *op)
+{
+    struct house *house = house_of(rooms);
+    int begun = op_begun(op, NULL, NULL);
+
+    house->stopping = true;
+    house->quiescing = op;
+    list_each(core_all(rooms->core, ENTITY_terminal), node) {
+        struct entity *entity = entity_of(node);
+        struct terminal *terminal = container_of(entity, struct terminal, base);
+
+        if (terminal->sign_on)
+            flow_cancel(terminal->sign_on, BERTH_E_CLOSING, "The broker is being restarted");
+    }
+    timer_start(rooms->timers, &house->quiesce_limit, limit_ms, quiesce_over);
+    house_flow_ended(rooms);
+    return begun;
+}
+
+static void free_values(struct map *map)
+{
+    for (size_t i = 0; i < map->capacity; i++)
+        if (map->slots[i].hash)
+            free(map->slots[i].value);
+    map_clear(map);
+}
+
+void flows_stop(struct rooms *rooms)
+{
+    struct house *house = house_of(rooms);
+
+    house->stopping = true;
+    while (!list_empty(&rooms->engine.flows)) {
+        struct flow *flow = list_entry(rooms->engine.flows.next, struct flow, node);
+
+        /* A durable step ends when its outcome is known, which nobody waits for any more. */
+        if (flow->calling_off || (flow->waiting && flow->op.in_flight && !flow->op.cancel)) {
+            list_remove(&flow->node);
+            continue;
+        }
+        flow_cancel(flow, BERTH_E_CLOSING, "The broker is being stopped");
+    }
+    decide_stop(house);
+    session_ends_forget(rooms);
+    machines_forget(rooms);
+    list_remove(&house->listener.node);
+    soon_cancel(&house->turn);
+    timer_stop(rooms->timers, &house->recovered);
+    timer_stop(rooms->timers, &house->more_profiles);
+    timer_stop(rooms->timers, &house->command_expiry);
+    timer_stop(rooms->timers, &house->quiesce_limit);
+    looks_clear(&house->pools);
+    looks_clear(&house->profiles);
+    free_values(&house->peers);
+    free_values(&house->latest);
+    map_clear(&house->signing_on);
+    free(house);
+    rooms->house = NULL;
+}

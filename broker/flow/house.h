@@ -1,0 +1,92 @@
+/* house.h - what stands in the flow room between turns: peers, queues, work on desktops, things to look at again.
+ *
+ * Room flow, inner header. One struct house per broker, at rooms->house, made by flows_start.
+ *
+ * Everything that must react to facts listens here, once: a notice marks what has to be looked at, and the looking is done at
+ * the end of the turn. There is no polling.
+ */
+#ifndef BERTH_FLOW_HOUSE_H
+#define BERTH_FLOW_HOUSE_H
+
+#include "flow/rooms.h"
+
+struct connect;
+
+/* A connection of a terminal, or of somebody who wants to become one. */
+struct peer {
+    uint64_t id;
+    uint64_t terminal_id; /* 0: at the join door */
+    uint64_t identity_id; /* the key it came with */
+    char address[64];
+    struct flow *flow; /* enrolment or renewal at work for it */
+};
+
+/* How the latest sign-on of a user ended, for explain. */
+struct latest {
+    uint64_t user_id;
+    int64_t at_ms; /* wall clock */
+    char terminal[64];
+    char outcome[256];
+};
+
+/* Something to be looked at, at the end of this turn. */
+struct looks {
+    struct map ids; /* id -> (void *)1 */
+    struct list queue; /* of struct look */
+};
+
+struct house {
+    struct rooms *rooms;
+    bool stopping;
+    struct notice_listener listener;
+
+    struct map peers;       /* id -> struct peer */
+    struct map signing_on;  /* user id -> struct list of struct connect.same_user */
+    struct map latest;      /* user id -> struct latest */
+    struct list decisions;  /* decide.c: on their way to disk */
+    struct list jots;       /* decide.c */
+    struct list errands;    /* release.c: sessions that shall end, and nobody waits */
+
+    struct looks pools;     /* refill.c */
+    struct looks profiles;  /* profile.c: terminals that may need another one */
+    struct berth_soon turn; /* at the end of this turn: look */
+    struct berth_timer more_profiles;  /* look again in the next turn */
+    struct berth_timer recovered;      /* the recovery window is over */
+    struct berth_timer command_expiry; /* command.c */
+
+    int64_t profile_version; /* of the latest change that may change somebody's settings */
+
+    struct op *quiescing; /* flows_quiesce */
+    struct berth_timer quiesce_limit;
+};
+
+static inline struct house *house_of(struct rooms *rooms)
+{
+    return rooms->house;
+}
+
+/* Nothing may be destroyed yet: a restart touches no machine until its terminals had time to come back. */
+static inline bool house_recovering(struct rooms *rooms)
+{
+    return rooms->timers->mono_ms < rooms->core->recovery_until_ms;
+}
+
+/* Mark for the end of this turn. */
+void house_look_at_pool(struct rooms *rooms, uint64_t pool_id);
+void house_look_at_profile(struct rooms *rooms, uint64_t terminal_id);
+
+/* The next one marked, or 0. */
+uint64_t looks_next(struct looks *looks);
+
+/* NULL when the peer is gone, or not a terminal (any more), or was replaced by a newer connection of its terminal. */
+struct peer *house_peer(struct rooms *rooms, uint64_t peer);
+struct terminal *house_terminal(struct rooms *rooms, uint64_t peer);
+
+/* For explain. */
+void house_note_latest(struct rooms *rooms, uint64_t user_id, const char *terminal,
+                       const char *outcome);
+
+/* A flow has ended: the orderly stop may be waiting for it. */
+void house_flow_ended(struct rooms *rooms);
+
+#endif

@@ -1,0 +1,161 @@
+/* limits.c - see limits.h. */
+#include "flow/limits.h"
+
+#include <stdio.h>
+
+#include "berth/log.h"
+#include "core/related.h"
+#include "flow/connect_state.h"
+#include "flow/house.h"
+#include "flow/release.h"
+#include "flow/seat.h"
+
+#define NEVER INT64_MAX
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Milliseconds left of a limit that began `since_ms` (wall clock). Within this run the timer is armed when it begins, so that
+ * nothing has passed; a wall clock that jumped back counts as no time.
+ */
+static int64_t left_ms(const struct rooms *rooms, int64_t limit_s, int64_t since_ms, bool loaded)
+{
+    int64_t passed_ms = loaded ? rooms->timers->wall_ms - since_ms : 0;
+    int64_t left;
+
+    if (limit_s <= 0)
+        return NEVER;
+    if (passed_ms < 0)
+        passed_ms = 0;
+    left = limit_s * 1000 - passed_ms;
+    return left > 0 ? left : 0;
+}
+
+/* The absolute limit runs on through changes of state: count it from what is known of this run. */
+static int64_t absolute_left_ms(const struct rooms *rooms, const struct session *session,
+                                int64_t limit_s)
+{
+    int64_t left;
+
+    if (limit_s <= 0)
+        return NEVER;
+    left = session->absolute_until_ms - rooms->timers->mono_ms;
+    return left > 0 ? left : 0;
+}
+
+static void time_is_over(struct berth_timer *timer)
+{
+    struct session *session = container_of(timer, struct session, limit);
+    struct rooms *rooms = session->base.core->owner;
+    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
+    struct ending ending = { .action = "session.limit",
+                             .reason = "limit",
+                             .actor = "broker",
+                             .role = "broker" };
+    char why[160];
+
+    if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED)
+        return;
+    if (absolute_left_ms(rooms, session, pool->row.absolute_s) == 0)
+        (void)snprintf(why, sizeof(why), "Your session has reached its limit of %lld min",
+                       (long long)pool->row.absolute_s / 60);
+    else if (session->row.state == session_DISCONNECTED)
+        (void)snprintf(why, sizeof(why), "The session was disconnected for %lld min",
+                       (long long)pool->row.disconnected_s / 60);
+    else
+        return;
+    ending.why = why;
+    log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
+    session_end_soon(rooms, session->row.id, &ending);
+}
+
+void limits_arm(struct rooms *rooms, struct session *session, bool loaded)
+{
+    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
+    int64_t left = NEVER;
+    int64_t spare_ms = rooms->core->recovery_until_ms - rooms->timers->mono_ms;
+
+    if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED) {
+        timer_stop(rooms->timers, &session->limit);
+        return;
+    }
+    if (!loaded && session->limit_for == session->row.state)
+        return; /* something else of the row changed: the time goes on */
+    session->limit_for = session->row.state;
+    if (!session->absolute_until_ms && pool->row.absolute_s > 0)
+        session->absolute_until_ms =
+            rooms->timers->mono_ms +
+            left_ms(rooms, pool->row.absolute_s, session->row.started_ms, loaded);
+    left = absolute_left_ms(rooms, session, pool->row.absolute_s);
+    if (session->row.state == session_DISCONNECTED)
+        left = earlier(left, left_ms(rooms, pool->row.disconnected_s, session->row.changed_ms, loaded));
+    if (left == NEVER) {
+        timer_stop(rooms->timers, &session->limit);
+        return;
+    }
+    timer_start(rooms->timers, &session->limit, left > spare_ms ? left : spare_ms, time_is_over);
+}
+
+void limits_idle(struct rooms *rooms, struct session *session, int64_t input_idle_ms)
+{
+    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
+    const struct connection *connection = connection_of(rooms->core, session->row.id);
+    char why[96];
+
+    session->input_idle_ms = input_idle_ms;
+    session->input_said_ms = rooms->timers->mono_ms;
+    if (!pool || pool->row.idle_s <= 0 || input_idle_ms < pool->row.idle_s * 1000 || !connection ||
+        connection->row.state != connection_ACTIVE)
+        return;
+    (void)snprintf(why, sizeof(why), "Nobody touched anything for %lld min",
+                   (long long)pool->row.idle_s / 60);
+    log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
+    seat_hide(rooms, connection->row.terminal_id, &session->row, "limit", why);
+    seat_lost(rooms, connection, why, 0);
+}
+
+/* A sign-on of this user that was not called off yet. */
+static struct connect *going_on(struct rooms *rooms, const struct user *user)
+{
+    struct list *same = map_get_id(&house_of(rooms)->signing_on, user->row.id);
+
+    if (!same)
+        return NULL;
+    list_each(same, node) {
+        struct connect *c = list_entry(node, struct connect, same_user);
+
+        if (!c->flow.calling_off)
+            return c;
+    }
+    return NULL;
+}
+
+void limits_user_disabled(struct rooms *rooms, struct user *user)
+{
+    struct connect *c;
+
+    list_each(related_to(rooms->core, SESSIONS_OF_USER, user->row.id), node) {
+        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+
+        seat_expel(rooms, container_of(entity, struct session, base), "The account was disabled");
+    }
+    while ((c = going_on(rooms, user)) != NULL)
+        flow_cancel(&c->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);
+}
+
+void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
+                            const char *why)
+{
+    list_each(related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
+        struct entity *entity = related_at(CONNECTIONS_AT_TERMINAL, node);
+        const struct connection *connection = container_of(entity, struct connection, base);
+        struct session *session = session_find(rooms->core, connection->row.session_id);
+
+        if (session && session->row.epoch == connection->row.epoch)
+            seat_expel(rooms, session, why);
+    }
+    if (terminal->sign_on)
+        flow_cancel(terminal->sign_on, code, "%s", why);
+}

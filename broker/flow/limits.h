@@ -1,0 +1,24 @@
+/* limits.h - when a session's time is over, and who must leave at once.
+ *
+ * Room flow. Durations run on the monotonic clock; only for what passed before a restart is the wall clock asked, and then nothing
+ * ends before the recovery window is over.
+ */
+#ifndef BERTH_FLOW_LIMITS_H
+#define BERTH_FLOW_LIMITS_H
+
+#include "flow/rooms.h"
+
+/* The session's state or its pool's limits changed: arm its timer anew. loaded: it comes from the store at start. */
+void limits_arm(struct rooms *rooms, struct session *session, bool loaded);
+
+/* Its terminal said how long nobody touched anything. */
+void limits_idle(struct rooms *rooms, struct session *session, int64_t input_idle_ms);
+
+/* A user was disabled: off every screen, no sign-on goes on. */
+void limits_user_disabled(struct rooms *rooms, struct user *user);
+
+/* A terminal may serve nobody any more: revoked, quarantined, deleted. */
+void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
+                            const char *why);
+
+#endif

@@ -1,0 +1,156 @@
+/* plan.c - see plan.h. */
+#include "flow/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/placement.h"
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+#include "flow/refill.h"
+
+#define PLAN_AGAIN_MS 2000 /* the store refused: the disk may be full */
+
+struct plan {
+    struct rooms *rooms;
+    uint64_t pool_id;
+    uint64_t host_id;
+    struct op op;
+};
+
+/* RFC 9562, version 4. */
+static void make_uuid(struct berth_random *random, char out[40])
+{
+    unsigned char b[16];
+
+    random_fill(random, b, sizeof(b));
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    (void)snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+                   b[14], b[15]);
+}
+
+/* Numbers are not given twice while the broker runs, so that a name in a log means one machine. */
+static void make_name(struct core *core, struct pool *pool, char out[64])
+{
+    do {
+        (void)snprintf(out, 64, "%.50s-%03" PRId64, pool->row.name, ++pool->last_number);
+    } while (core_find_name(core, ENTITY_desktop, out));
+}
+
+static bool port_is_used(struct core *core, const struct host *host, int64_t port)
+{
+    list_each(related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
+        struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
+
+        if (container_of(entity, struct desktop, base)->row.port == port)
+            return true;
+    }
+    return false;
+}
+
+/* The next free port after the one given last, so that a port rests before it is used again; 0 when there is none. */
+static int64_t make_port(struct core *core, struct host *host)
+{
+    int64_t first = host->row.port_first;
+    int64_t count = host->row.port_last - first + 1;
+    int64_t from = host->last_port >= first ? host->last_port + 1 - first : 0;
+
+    if (first <= 0 || count <= 0)
+        return 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t port = first + (from + i) % count;
+
+        if (!port_is_used(core, host, port)) {
+            host->last_port = port;
+            return port;
+        }
+    }
+    return 0;
+}
+
+static void planned(struct op *op, int result)
+{
+    struct plan *plan = container_of(op, struct plan, op);
+    struct rooms *rooms = plan->rooms;
+    struct pool *pool = pool_find(rooms->core, plan->pool_id);
+    struct host *host = host_find(rooms->core, plan->host_id);
+
+    if (pool)
+        pool->planning--;
+    if (host)
+        host->planning--;
+    if (result >= 0) {
+        house_look_at_pool(rooms, plan->pool_id);
+    } else {
+        log_failure(EV_FLOW_FAILED, &op->error, "plan a desktop");
+        if (pool)
+            pool_look_later(rooms, pool, PLAN_AGAIN_MS);
+    }
+    free(plan);
+    house_flow_ended(rooms);
+}
+
+static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, struct host *host,
+                                    int64_t port)
+{
+    struct core *core = rooms->core;
+    const struct image *image = image_find(core, pool->row.image_id);
+    struct changes *changes = changes_new("broker", "broker", "desktop.plan");
+    struct row_desktop row = { .id = core_next_id(core),
+                               .pool_id = pool->row.id,
+                               .host_id = host->row.id,
+                               .image_version_id = image ? image->row.current_id : 0,
+                               .port = port };
+    struct row_slot slot = { .id = core_next_id(core), .desktop_id = row.id, .number = 0 };
+    char mark[9];
+
+    make_name(core, pool, row.name);
+    make_uuid(rooms->random, row.uuid);
+    random_hex(rooms->random, mark, 4); /* a deleted desktop's name may come again, its disk must not */
+    (void)snprintf(row.volume, sizeof(row.volume), "%s-%s.qcow2", row.name, mark);
+    if (port)
+        (void)snprintf(row.address, sizeof(row.address), "%s",
+                       host->row.address[0] ? host->row.address : "127.0.0.1");
+    changes_object(changes, "desktop %s", row.name);
+    changes_detail(changes, "pool %s, host %s, uuid %s", pool->row.name, host->row.name, row.uuid);
+    changes_add(changes, ENTITY_desktop, &row);
+    changes_add(changes, ENTITY_slot, &slot);
+    return changes;
+}
+
+bool plan_desktop(struct rooms *rooms, struct pool *pool)
+{
+    struct host *host;
+    struct plan *plan;
+    int64_t port = 0;
+    char why[160];
+
+    const struct image *image = image_find(rooms->core, pool->row.image_id);
+
+    if (pool->row.kind == pool_kind_MANUAL || (image && !image->row.current_id))
+        return false; /* existing machines are added by people; an image without a published version makes nothing */
+    host = placement_host(rooms->core, pool, why, sizeof(why));
+    if (!host)
+        return false;
+    if (pool->row.address == pool_address_FORWARDED) {
+        port = make_port(rooms->core, host);
+        if (!port)
+            return false;
+    }
+    plan = berth_new(struct plan);
+    *plan = (struct plan){ .rooms = rooms, .pool_id = pool->row.id, .host_id = host->row.id };
+    op_init(&plan->op, rooms->timers, planned);
+    if (decide_begin(rooms, plan_changes(rooms, pool, host, port), NULL, &plan->op) < 0) {
+        log_failure(EV_FLOW_FAILED, &plan->op.error, "plan a desktop");
+        free(plan);
+        return false;
+    }
+    pool->planning++;
+    host->planning++;
+    return true;
+}

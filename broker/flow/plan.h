@@ -1,0 +1,15 @@
+/* plan.h - new desktops: their row, UUID, disk name and port are durable before any host hears of them.
+ *
+ * Room flow, inner header of refill.
+ */
+#ifndef BERTH_FLOW_PLAN_H
+#define BERTH_FLOW_PLAN_H
+
+#include "flow/rooms.h"
+
+/* Begin to record one more desktop of the pool on the best host. False when there is no host for it now, or the pool is not
+ * of a kind whose machines we make. When the row is durable the pool is looked at again, which starts it.
+ */
+bool plan_desktop(struct rooms *rooms, struct pool *pool);
+
+#endif

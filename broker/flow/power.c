@@ -1,0 +1,286 @@
+/* power.c - wishes for machines, and the one flow that works on each. */
+#include "flow/power.h"
+
+#include <stdio.h>
+
+#include "berth/log.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+#include "flow/power_work.h"
+#include "flow/refill.h"
+
+struct wish {
+    struct list node; /* desktop.wanting */
+    enum machine_goal goal;
+    struct op *op; /* NULL: nobody waits */
+};
+
+static void work_start(struct rooms *rooms, struct desktop *desktop);
+
+/* ---- wishes ---- */
+
+static void wish_cancelled(struct op *op)
+{
+    struct wish *wish = op->room;
+
+    list_remove(&wish->node);
+    free(wish);
+}
+
+static void wish_add(struct desktop *desktop, enum machine_goal goal, struct op *op)
+{
+    struct wish *wish = berth_new(struct wish);
+
+    wish->goal = goal;
+    wish->op = op;
+    list_append(&desktop->wanting, &wish->node);
+    if (op)
+        (void)op_begun(op, wish_cancelled, wish);
+}
+
+static void wish_granted(struct wish *wish, int result, const struct berth_error *error)
+{
+    struct op *op = wish->op;
+
+    list_remove(&wish->node);
+    free(wish);
+    if (op)
+        op_complete_soon(op, result, error); /* which from now on knows how to cancel it */
+}
+
+int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal, struct op *op)
+{
+    if (house_of(rooms)->stopping)
+        return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
+    if (!desktop->row.host_id && goal != MACHINE_UP && goal != MACHINE_GONE)
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
+                          "desktop '%s' is an existing machine that Berth does not run",
+                          desktop->row.name);
+    wish_add(desktop, goal, op);
+    work_start(rooms, desktop);
+    return 0;
+}
+
+int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
+{
+    if (desktop->state == desktop_READY && !desktop->power) {
+        op_complete_soon(op, 0, NULL);
+        return 0;
+    }
+    return machine_want(rooms, desktop, MACHINE_UP, op);
+}
+
+static bool is_wished(const struct desktop *desktop, enum machine_goal goal)
+{
+    list_each(&desktop->wanting, node)
+        if (list_entry(node, struct wish, node)->goal == goal)
+            return true;
+    return false;
+}
+
+void machine_see_to(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal)
+{
+    if (house_of(rooms)->stopping || is_wished(desktop, goal))
+        return;
+    wish_add(desktop, goal, NULL);
+    work_start(rooms, desktop);
+}
+
+void machines_forget(struct rooms *rooms)
+{
+    list_each(core_all(rooms->core, ENTITY_desktop), node) {
+        struct entity *entity = entity_of(node);
+        struct desktop *desktop = container_of(entity, struct desktop, base);
+        struct list *wish;
+
+        while ((wish = list_shift(&desktop->wanting)) != NULL)
+            free(list_entry(wish, struct wish, node));
+    }
+}
+
+/* ---- the work ---- */
+
+static enum machine_goal most_urgent(const struct desktop *desktop)
+{
+    enum machine_goal goal = MACHINE_UP;
+
+    list_each(&desktop->wanting, node) {
+        const struct wish *wish = list_entry(node, struct wish, node);
+
+        if (wish->goal < goal)
+            goal = wish->goal;
+    }
+    return goal;
+}
+
+static const char *const goal_names[] = { "delete", "refresh", "restart", "stop", "start" };
+
+static void work_start(struct rooms *rooms, struct desktop *desktop)
+{
+    struct work *work;
+    char who[96];
+
+    if (desktop->power || list_empty(&desktop->wanting) || house_of(rooms)->stopping)
+        return;
+    work = berth_new(struct work);
+    work->rooms = rooms;
+    work->desktop = desktop;
+    work->goal = most_urgent(desktop);
+    entity_pin(&desktop->base);
+    (void)snprintf(who, sizeof(who), "%s %s", goal_names[work->goal], desktop->row.name);
+    flow_start(&rooms->engine, &work->flow, &work_kind, who);
+    desktop->power = &work->flow;
+}
+
+/* Which wishes does this outcome answer? */
+static bool answers(const struct work *work, const struct wish *wish, bool failed)
+{
+    if (wish->goal == work->goal)
+        return true;
+    if (failed)
+        return work->goal == MACHINE_RESTART && wish->goal == MACHINE_UP;
+    if (work->goal == MACHINE_RESTART && wish->goal == MACHINE_UP)
+        return true;
+    return work->goal == MACHINE_REFRESH && wish->goal == MACHINE_OFF;
+}
+
+static void tell_wishes(struct work *work, const struct berth_error *error)
+{
+    bool failed = error->code != 0;
+    struct list told;
+    struct list *node_;
+
+    list_init(&told);
+    list_each(&work->desktop->wanting, node) {
+        struct wish *wish = list_entry(node, struct wish, node);
+
+        if (answers(work, wish, failed)) {
+            list_remove(&wish->node);
+            list_append(&told, &wish->node);
+        }
+    }
+    while ((node_ = list_shift(&told)) != NULL)
+        wish_granted(list_entry(node_, struct wish, node), error->code, error);
+}
+
+/* Is it the machine's fault, so that it must not be handed out? Not when its host or our disk is in trouble. */
+static bool is_its_fault(int code)
+{
+    switch (code) {
+    case BERTH_E_HOST_DOWN:
+    case BERTH_E_CANCELLED:
+    case BERTH_E_CLOSING:
+    case BERTH_E_NO_SPACE:
+    case BERTH_E_STORE:
+    case BERTH_E_CONFLICT:
+    case BERTH_E_OVERTAKEN:
+        return false;
+    default:
+        return true;
+    }
+}
+
+#define MANUAL_AGAIN_MS 30000 /* an existing machine that does not answer is asked again then */
+
+static void work_failed(struct work *work, const struct berth_error *error)
+{
+    struct desktop *desktop = work->desktop;
+    struct rooms *rooms = work->rooms;
+
+    log_failure(EV_HOST_FAILED, error, work->flow.who);
+    if (!desktop->row.host_id) {
+        desktop->not_before_ms = rooms->timers->mono_ms + MANUAL_AGAIN_MS;
+        if (desktop->state == desktop_STARTING)
+            desktop_set_state(desktop, desktop_OFF, error->text);
+        return;
+    }
+    if (!is_its_fault(error->code)) {
+        /* What became of it is seen when its host has been asked again. */
+        if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
+            desktop_set_state(desktop, desktop_LOST, error->text);
+        return;
+    }
+    desktop_quarantine(rooms, desktop, error->text);
+    pool_failed(rooms, desktop->row.pool_id, error->text);
+}
+
+void work_ended(struct flow *flow, const struct berth_error *error)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+    struct rooms *rooms = work->rooms;
+    struct host *host = host_find(rooms->core, desktop->row.host_id);
+    const struct notice freed = { .kind = NOTICE_FREED,
+                                  .entity = ENTITY_desktop,
+                                  .id = desktop->row.id };
+
+    desktop->power = NULL;
+    if (desktop->charged) {
+        desktop->charged = false;
+        if (host)
+            host->starting--;
+    }
+    if (error->code)
+        work_failed(work, error);
+    tell_wishes(work, error);
+    if (desktop->base.dropped) {
+        struct berth_error gone = { 0 };
+
+        (void)berth_fail(&gone, BERTH_E_NOT_FOUND, "desktop '%s' was deleted", desktop->row.name);
+        while (!list_empty(&desktop->wanting))
+            wish_granted(list_entry(desktop->wanting.next, struct wish, node), gone.code, &gone);
+    }
+    work_start(rooms, desktop);
+    if (host)
+        gate_open(&host->waiting);
+    core_announce(rooms->core, &freed);
+    house_look_at_pool(rooms, desktop->row.pool_id);
+    entity_unpin(&desktop->base);
+    free(work);
+    house_flow_ended(rooms);
+}
+
+void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *why)
+{
+    struct work *work;
+
+    (void)rooms;
+    if (!desktop->power)
+        return;
+    work = work_of(desktop->power);
+    if (work->goal != MACHINE_UP && work->goal != MACHINE_RESTART)
+        return;
+    work->stopped = true;
+    (void)snprintf(work->stopped_why, sizeof(work->stopped_why), "%s", why);
+}
+
+/* ---- quarantine ---- */
+
+static struct changes *quarantine_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct desktop *desktop = desktop_find(rooms->core, jot->id);
+    struct changes *changes;
+    struct row_desktop row;
+
+    if (!desktop || desktop->row.quarantined)
+        return NULL;
+    row = desktop->row;
+    row.quarantined = true;
+    (void)snprintf(row.reason, sizeof(row.reason), "%.159s", jot->text);
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "desktop %s", row.name);
+    changes_detail(changes, "%s", jot->text);
+    changes_set(changes, ENTITY_desktop, &row);
+    return changes;
+}
+
+void desktop_quarantine(struct rooms *rooms, struct desktop *desktop, const char *why)
+{
+    struct jot jot = { .build = quarantine_changes,
+                       .id = desktop->row.id,
+                       .action = "desktop.quarantine" };
+
+    (void)snprintf(jot.text, sizeof(jot.text), "%.199s", why);
+    desktop_set_state(desktop, desktop_QUARANTINED, why);
+    jot_down(rooms, &jot);
+}

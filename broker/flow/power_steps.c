@@ -1,0 +1,512 @@
+/* power_steps.c - the steps of work on a machine. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/placement.h"
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/power_work.h"
+
+static flow_step_fn admit, create, start, address, found, probe, probed, fingerprint, known, stop,
+    stopped, refresh, record, recorded, delete_machine, forget, forgotten, judge, settle, inspect,
+    inspected;
+
+enum {
+    ADMIT,
+    CREATE,
+    START,
+    ADDRESS,
+    FOUND,
+    PROBE,
+    PROBED,
+    FINGERPRINT,
+    KNOWN,
+    STOP,
+    STOPPED,
+    REFRESH,
+    RECORD,
+    RECORDED,
+    DELETE,
+    FORGET,
+    FORGOTTEN,
+    JUDGE,
+    SETTLE,
+    INSPECT,
+    INSPECTED,
+    STEPS
+};
+
+#define RETRY_ADDRESS_MS 500
+#define RETRY_PROBE_MS 250
+#define RETRY_INSPECT_MS 1000
+#define RETRY_WRITE_MS 1000
+#define LIMIT_ASK_MS 12000 /* questions: a little more than the call's own deadline */
+
+/* clang-format off */
+static const struct flow_step steps[STEPS] = {
+    /*                name           step         undo  limit/ms        true when it is behind us */
+    [ADMIT]       = { "admit",       admit,       NULL, FLOW_QUEUED },  /* its host is up and has room to start it */
+    [CREATE]      = { "create",      create,      NULL, FLOW_DURABLE }, /* disk and domain exist */
+    [START]       = { "start",       start,       NULL, FLOW_DURABLE }, /* it runs */
+    [ADDRESS]     = { "address",     address,     NULL, LIMIT_ASK_MS }, /* the host was asked where it is */
+    [FOUND]       = { "found",       found,       NULL, LIMIT_ASK_MS }, /* its address is known */
+    [PROBE]       = { "probe",       probe,       NULL, LIMIT_ASK_MS }, /* its RDP server was asked */
+    [PROBED]      = { "probed",      probed,      NULL, LIMIT_ASK_MS }, /* it answered */
+    [FINGERPRINT] = { "fingerprint", fingerprint, NULL, LIMIT_ASK_MS }, /* the guest told its certificate, where it can */
+    [KNOWN]       = { "known",       known,       NULL, 0 },            /* its certificate is known */
+    [STOP]        = { "stop",        stop,        NULL, FLOW_DURABLE }, /* the host was told to stop it */
+    [STOPPED]     = { "stopped",     stopped,     NULL, 0 },            /* it does not run */
+    [REFRESH]     = { "refresh",     refresh,     NULL, FLOW_DURABLE }, /* its disk is new */
+    [RECORD]      = { "record",      record,      NULL, FLOW_DURABLE }, /* that is on its way to disk */
+    [RECORDED]    = { "recorded",    recorded,    NULL, FLOW_QUEUED },  /* and durable */
+    [DELETE]      = { "delete",      delete_machine, NULL, FLOW_DURABLE }, /* machine and disk are gone */
+    [FORGET]      = { "forget",      forget,      NULL, FLOW_DURABLE }, /* its row is about to be */
+    [FORGOTTEN]   = { "forgotten",   forgotten,   NULL, FLOW_QUEUED },  /* and is */
+    [JUDGE]       = { "judge",       judge,       NULL, 0 },            /* the host's answer is known */
+    [SETTLE]      = { "settle",      settle,      NULL, FLOW_QUEUED },  /* the host can be asked again */
+    [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_ASK_MS }, /* it was asked for this machine */
+    [INSPECTED]   = { "inspected",   inspected,   NULL, LIMIT_ASK_MS }, /* what it said is known */
+};
+/* clang-format on */
+
+const struct flow_kind work_kind = {
+    .name = "power", .steps = steps, .count = STEPS, .ended = work_ended
+};
+
+static struct host *host_of(const struct work *work)
+{
+    return host_find(work->rooms->core, work->desktop->row.host_id);
+}
+
+static struct pool *pool_of(const struct work *work)
+{
+    return pool_find(work->rooms->core, work->desktop->row.pool_id);
+}
+
+/* ---- asking the host ---- */
+
+static const struct image_version *version_of(const struct work *work)
+{
+    struct core *core = work->rooms->core;
+    const struct pool *pool = pool_of(work);
+    const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
+
+    /* A new disk is made from what is current; an old one stays what it was made from. */
+    if (work->goal == MACHINE_REFRESH && image && image->row.current_id)
+        return image_version_find(core, image->row.current_id);
+    return image_version_find(core, work->desktop->row.image_version_id);
+}
+
+#define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
+
+static void fill(const struct work *work, struct virt_args *args)
+{
+    const struct row_desktop *desktop = &work->desktop->row;
+    const struct pool *pool = pool_of(work);
+    const struct host *host = host_of(work);
+    const struct image_version *version = version_of(work);
+
+    *args = (struct virt_args){ .desktop_id = desktop->id };
+    COPY(args->uuid, desktop->uuid);
+    COPY(args->name, desktop->name);
+    COPY(args->volume, desktop->volume);
+    if (host)
+        COPY(args->storage, host->row.storage);
+    if (version) {
+        COPY(args->image, version->row.path);
+        COPY(args->kernel, version->row.kernel);
+        COPY(args->initrd, version->row.initrd);
+    }
+    if (!pool)
+        return;
+    COPY(args->pool, pool->row.name);
+    COPY(args->template, pool->row.template);
+    args->memory_mib = pool->row.memory_mib;
+    args->vcpus = pool->row.vcpus;
+    args->guest_port = pool->row.port;
+    args->address = pool->row.address;
+    if (pool->row.address == pool_address_FORWARDED)
+        args->forward_port = desktop->port;
+}
+
+/* Every answer of a host is judged: done, failed, or to be settled first. */
+static int ask(struct flow *flow, enum virt_call call, int next, bool force)
+{
+    struct work *work = work_of(flow);
+    struct virt_args args;
+    int begun;
+
+    fill(work, &args);
+    args.force = force;
+    work->result = (struct virt_result){ 0 };
+    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, call, &args, &work->result,
+                       &flow->op);
+    return flow_await_any(flow, begun, next);
+}
+
+static int order(struct flow *flow, enum virt_call call, int then, bool force)
+{
+    work_of(flow)->then = then;
+    return ask(flow, call, JUDGE, force);
+}
+
+static bool is_unsettled(int code)
+{
+    return code == BERTH_E_UNKNOWN_OUTCOME || code == BERTH_E_HOST_DOWN;
+}
+
+static int judge(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    if (flow->op.result >= 0)
+        return work->then;
+    if (!is_unsettled(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)
+        return flow_fail_with(flow, &flow->op.error);
+    return SETTLE;
+}
+
+static int settle(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct host *host = host_of(work);
+
+    if (!host)
+        return flow_fail(flow, BERTH_E_HOST_DOWN, "the host of desktop '%s' is gone",
+                         work->desktop->row.name);
+    if (host->state == host_DOWN || host->state == host_OPENING)
+        return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), SETTLE);
+    return INSPECT;
+}
+
+static int inspect(struct flow *flow)
+{
+    return ask(flow, VIRT_inspect, INSPECTED, false);
+}
+
+static int inspected(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    if (flow->op.result < 0)
+        return flow_await(flow, pause_begin(&work->pause, RETRY_INSPECT_MS, &flow->op), SETTLE);
+    work->desktop->made = work->result.known;
+    switch (work->goal) {
+    case MACHINE_UP:
+    case MACHINE_RESTART:
+        if (work->then == STOPPED)
+            return work->result.running ? STOP : STOPPED;
+        if (work->result.running)
+            return ADDRESS;
+        return work->result.known ? START : CREATE;
+    case MACHINE_OFF:
+        return work->result.running ? STOP : STOPPED;
+    case MACHINE_REFRESH:
+        return REFRESH; /* whether the disk is new cannot be seen; making it anew again does no harm */
+    case MACHINE_GONE:
+        return DELETE; /* the domain may be gone and the disk still there */
+    }
+    return FLOW_DONE;
+}
+
+/* ---- the way in ---- */
+
+static int first_step(const struct work *work)
+{
+    const struct desktop *desktop = work->desktop;
+
+    switch (work->goal) {
+    case MACHINE_UP:
+        if (!desktop->row.host_id)
+            return PROBE;
+        if (desktop->state == desktop_STARTING && desktop->made)
+            return ADDRESS; /* it runs already: adopted, or started by somebody else */
+        return desktop->made ? START : CREATE;
+    case MACHINE_RESTART:
+    case MACHINE_OFF:
+        return STOP;
+    case MACHINE_REFRESH:
+        return REFRESH;
+    case MACHINE_GONE:
+        return desktop->row.host_id ? DELETE : FORGET;
+    }
+    return STOP;
+}
+
+static int admit(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+    struct host *host = host_of(work);
+    bool starts = work->goal == MACHINE_UP || work->goal == MACHINE_RESTART;
+
+    work->up_since_ms = work->rooms->timers->mono_ms;
+    if (!desktop->row.host_id) {
+        if (starts && desktop->state != desktop_STARTING)
+            desktop_set_state(desktop, desktop_STARTING, "it is asked whether it answers");
+        return first_step(work);
+    }
+    if (!host || host->state == host_DOWN)
+        return flow_fail(flow, BERTH_E_HOST_DOWN, "host '%s' does not answer",
+                         host ? host->row.name : "?");
+    if (host->state == host_OPENING)
+        return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
+    if (starts && desktop->state == desktop_LOST && !desktop->made)
+        return flow_fail(flow, BERTH_E_DESKTOP,
+                         "host '%s' does not know the machine of desktop '%s' any more", host->row.name,
+                         desktop->row.name);
+    if (starts && first_step(work) != ADDRESS && !desktop->charged) {
+        if (!placement_host_may_start(host))
+            return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
+        desktop->charged = true;
+        host->starting++;
+    }
+    return first_step(work);
+}
+
+/* ---- up ---- */
+
+static int create(struct flow *flow)
+{
+    return order(flow, VIRT_create, START, false);
+}
+
+static int start(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    work->desktop->made = true;
+    work->stopped = false;
+    if (work->desktop->state != desktop_STARTING)
+        desktop_set_state(work->desktop, desktop_STARTING, "its machine is being started");
+    work->up_since_ms = work->rooms->timers->mono_ms;
+    return order(flow, VIRT_start, ADDRESS, false);
+}
+
+static int64_t start_limit_ms(const struct work *work)
+{
+    const struct pool *pool = pool_of(work);
+
+    return (pool && pool->row.start_limit_s > 0 ? pool->row.start_limit_s : 120) * 1000;
+}
+
+/* Time to try again, or the machine has had its time. */
+static int again(struct flow *flow, int64_t delay_ms, int next)
+{
+    struct work *work = work_of(flow);
+    int64_t spent_ms = work->rooms->timers->mono_ms - work->up_since_ms;
+
+    if (work->stopped)
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s': its machine stopped while starting (%s)",
+                         work->desktop->row.name, work->stopped_why);
+    if (spent_ms >= start_limit_ms(work))
+        return flow_fail(flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %.120s",
+                         work->desktop->row.name, spent_ms / 1000,
+                         berth_error_text(&flow->op.error));
+    return flow_await(flow, pause_begin(&work->pause, delay_ms, &flow->op), next);
+}
+
+static int address(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+
+    desktop->made = true;
+    if (desktop->state != desktop_STARTING)
+        desktop_set_state(desktop, desktop_STARTING, "its machine runs");
+    if (desktop->row.port > 0) /* forwarded or fixed: it is in the row */
+        return PROBE;
+    return ask(flow, VIRT_address, FOUND, false);
+}
+
+static int found(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+    const struct pool *pool = pool_of(work);
+
+    if (flow->op.result < 0)
+        return again(flow, RETRY_ADDRESS_MS, ADDRESS);
+    COPY(desktop->address, work->result.address);
+    desktop->port = (int)work->result.port;
+    if (desktop->port == 0)
+        desktop->port = pool && pool->row.port > 0 ? (int)pool->row.port : 3389;
+    return PROBE;
+}
+
+static int probe(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    int begun = probe_begin(work->rooms->probe, work->desktop->address, work->desktop->port,
+                            &work->probe, &flow->op);
+
+    return flow_await_any(flow, begun, PROBED);
+}
+
+static int probed(struct flow *flow)
+{
+    if (flow->op.result < 0)
+        return again(flow, RETRY_PROBE_MS, PROBE);
+    return FINGERPRINT;
+}
+
+/* The guest's own word goes before what the network shows, where the guest can be asked. */
+static int fingerprint(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    const struct host *host = host_of(work);
+
+    if (!host || !(host->capabilities & VIRT_CAN_AGENT) || host->state != host_UP) {
+        flow->op.result = BERTH_E_UNSUPPORTED;
+        return KNOWN;
+    }
+    return ask(flow, VIRT_fingerprint, KNOWN, false);
+}
+
+static void note_ready(struct work *work)
+{
+    struct pool *pool = pool_of(work);
+    int64_t took_ms = work->rooms->timers->mono_ms - work->flow.started_ms;
+
+    if (!pool)
+        return;
+    if (pool->ready_ms_estimate == 0)
+        pool->ready_ms_estimate = took_ms;
+    else
+        pool->ready_ms_estimate = (pool->ready_ms_estimate * 3 + took_ms) / 4;
+}
+
+static int known(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+    const char *pinned = desktop->row.fingerprint;
+
+    if (flow->op.result >= 0 && strcmp(work->result.text, work->probe.fingerprint) != 0)
+        return flow_fail(flow, BERTH_E_DESKTOP,
+                         "desktop '%s' shows another certificate than its guest has", desktop->row.name);
+    if (pinned[0] && strcmp(pinned, work->probe.fingerprint) != 0)
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' shows another certificate than the pinned one",
+                         desktop->row.name);
+    if (work->stopped)
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s': its machine stopped while starting (%s)",
+                         desktop->row.name, work->stopped_why);
+    COPY(desktop->fingerprint, work->probe.fingerprint);
+    desktop->boot++;
+    desktop->probed_ms = work->rooms->timers->mono_ms;
+    desktop_set_state(desktop, desktop_READY, "its RDP server answered");
+    note_ready(work);
+    return FLOW_DONE;
+}
+
+/* ---- down, anew, gone ---- */
+
+static int stop(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+
+    desktop->probed_ms = 0;
+    if (desktop->state != desktop_STOPPING)
+        desktop_set_state(desktop, desktop_STOPPING, "its machine is being stopped");
+    return order(flow, VIRT_stop, STOPPED, true);
+}
+
+static int stopped(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    desktop_set_state(work->desktop, desktop_OFF, "its machine was stopped");
+    return work->goal == MACHINE_RESTART ? START : FLOW_DONE;
+}
+
+static int refresh(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    work->desktop->probed_ms = 0;
+    if (work->desktop->state != desktop_STOPPING)
+        desktop_set_state(work->desktop, desktop_STOPPING, "its disk is being made anew");
+    return order(flow, VIRT_refresh, RECORD, true);
+}
+
+/* Only now, with the host's word, may somebody else get it. */
+static int record(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    const struct image_version *version = version_of(work);
+    struct row_desktop row = work->desktop->row;
+    struct changes *changes;
+
+    work->desktop->made = true;
+    row.dirty = false;
+    if (version)
+        row.image_version_id = version->row.id;
+    changes = changes_new("broker", "broker", "desktop.refresh");
+    changes_object(changes, "desktop %s", row.name);
+    changes_set(changes, ENTITY_desktop, &row);
+    return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), RECORDED);
+}
+
+/* Somebody else changed the row meanwhile, or the disk is full: what the host has done must not be forgotten. */
+static int once_more(struct flow *flow, int next)
+{
+    struct work *work = work_of(flow);
+
+    switch (flow->op.result) {
+    case BERTH_E_CONFLICT:
+    case BERTH_E_BUSY:
+        return next;
+    case BERTH_E_NO_SPACE:
+        return flow_await(flow, pause_begin(&work->pause, RETRY_WRITE_MS, &flow->op), next);
+    default:
+        return flow_fail_with(flow, &flow->op.error);
+    }
+}
+
+static int recorded(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    if (flow->op.result < 0)
+        return once_more(flow, RECORD);
+    desktop_set_state(work->desktop, desktop_OFF, "its disk was made anew");
+    return FLOW_DONE;
+}
+
+static int delete_machine(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    if (work->desktop->state != desktop_STOPPING)
+        desktop_set_state(work->desktop, desktop_STOPPING, "it is being deleted");
+    return order(flow, VIRT_delete, FORGET, true);
+}
+
+static int forget(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+    struct core *core = work->rooms->core;
+    struct changes *changes;
+
+    desktop->made = false;
+    changes = changes_new("broker", "broker", "desktop.delete");
+    changes_object(changes, "desktop %s", desktop->row.name);
+    list_each(related_to(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
+        changes_drop(changes, ENTITY_slot, entity_row_of(related_at(SLOTS_OF_DESKTOP, node)));
+    changes_drop(changes, ENTITY_desktop, &desktop->row);
+    return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), FORGOTTEN);
+}
+
+static int forgotten(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+
+    if (flow->op.result < 0)
+        return once_more(flow, FORGET);
+    if (work->desktop->state == desktop_STOPPING)
+        desktop_set_state(work->desktop, desktop_GONE, "it was deleted");
+    return FLOW_DONE;
+}

@@ -1,0 +1,40 @@
+/* power_work.h - the work flow of power.c and its steps in power_steps.c.
+ *
+ * Room flow, inner header.
+ */
+#ifndef BERTH_FLOW_POWER_WORK_H
+#define BERTH_FLOW_POWER_WORK_H
+
+#include "flow/gate.h"
+#include "flow/power.h"
+
+struct work {
+    struct flow flow;
+    struct rooms *rooms;
+    struct desktop *desktop; /* pinned */
+    enum machine_goal goal;
+    int then;      /* step after a host operation that succeeded */
+    int unknown;   /* outcomes that had to be settled */
+    bool charged_here;
+    bool stopped;  /* the machine stopped while we waited for it to answer */
+    char stopped_why[160];
+    int64_t up_since_ms;
+    struct virt_result result;
+    struct probe_result probe;
+    struct gate_wait wait;
+    struct pause pause;
+};
+
+#define WORK_UNKNOWN_MAX 3
+
+static inline struct work *work_of(struct flow *flow)
+{
+    return container_of(flow, struct work, flow);
+}
+
+extern const struct flow_kind work_kind;
+
+/* power.c: last act of the flow. */
+void work_ended(struct flow *flow, const struct berth_error *error);
+
+#endif

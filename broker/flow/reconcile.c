@@ -1,0 +1,257 @@
+/* reconcile.c - see reconcile.h. */
+#include "flow/reconcile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/related.h"
+#include "flow/connect.h"
+#include "flow/decide.h"
+#include "flow/gate.h"
+#include "flow/house.h"
+#include "flow/power.h"
+#include "flow/release.h"
+
+struct survey {
+    struct flow flow;
+    struct rooms *rooms;
+    struct host *host; /* pinned */
+    struct virt_args args;
+    struct virt_result result;
+    struct pause pause;
+    int tries;
+};
+
+static flow_step_fn list, listed;
+
+enum { LIST, LISTED, STEPS };
+
+/* clang-format off */
+static const struct flow_step steps[STEPS] = {
+    /*           name      step    undo  limit/ms  true when it is behind us */
+    [LIST]   = { "list",   list,   NULL, 8000 },  /* every machine of ours was told by an event */
+    [LISTED] = { "listed", listed, NULL, 60000 }, /* what was not told is not there */
+};
+/* clang-format on */
+
+#define LIST_AGAIN_MS 1000
+#define LIST_SLOW_MS 15000
+
+/* ---- the death of a machine ---- */
+
+static void end_its_session(struct rooms *rooms, const struct desktop *desktop, const char *why)
+{
+    const struct ending ending = { .action = "session.lost",
+                                   .reason = "failed",
+                                   .why = why,
+                                   .actor = "broker",
+                                   .role = "broker" };
+
+    list_each(related_to(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
+        struct entity *entity = related_at(ASSIGNMENTS_OF_DESKTOP, node);
+        const struct assignment *assignment = container_of(entity, struct assignment, base);
+        const struct session *session = session_on(rooms->core, assignment->row.id);
+
+        /* A session that is being prepared waits for the machine; only one that had a guest has lost it. */
+        if (session && (session->row.state == session_ACTIVE ||
+                        session->row.state == session_DISCONNECTED))
+            session_end_soon(rooms, session->row.id, &ending);
+    }
+}
+
+static void machine_off(struct rooms *rooms, struct desktop *desktop, const char *reason)
+{
+    char why[160];
+
+    (void)snprintf(why, sizeof(why), "its machine stopped: %.120s", reason[0] ? reason : "no reason given");
+    desktop->made = true;
+    if (desktop->power) {
+        machine_stopped(rooms, desktop, why);
+        return; /* it is being worked on: that work knows what to make of it */
+    }
+    if (desktop->state == desktop_OFF || desktop->state == desktop_QUARANTINED)
+        return;
+    desktop->probed_ms = 0;
+    desktop->fingerprint[0] = '\0';
+    desktop_set_state(desktop, desktop_OFF, why);
+    end_its_session(rooms, desktop, "The machine of the session stopped");
+}
+
+static void machine_missing(struct rooms *rooms, struct desktop *desktop)
+{
+    if (desktop->power)
+        return; /* it may be made at this very moment */
+    desktop->made = false;
+    if (related_first(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id)) {
+        /* Making it anew would hand its user an empty disk without a word: a person must look at it. */
+        desktop_set_state(desktop, desktop_LOST, "its host does not know its machine");
+        end_its_session(rooms, desktop, "The machine of the session is gone");
+        return;
+    }
+    if (desktop->state == desktop_READY || desktop->state == desktop_STARTING ||
+        desktop->state == desktop_LOST)
+        desktop_set_state(desktop, desktop_OFF, "its host does not know its machine: it is made when needed");
+}
+
+/* It runs. Nobody touches it: it is only asked whether it answers. */
+static void machine_on(struct rooms *rooms, struct desktop *desktop, const char *why)
+{
+    desktop->made = true;
+    if (desktop->power || desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED)
+        return;
+    if (desktop->state != desktop_STARTING)
+        desktop_set_state(desktop, desktop_STARTING, why);
+    machine_see_to(rooms, desktop, MACHINE_UP);
+}
+
+/* ---- what hosts tell ---- */
+
+static struct desktop *desktop_of(struct rooms *rooms, const struct host *host,
+                                  const struct virt_event *event)
+{
+    struct desktop *desktop = desktop_by_uuid(rooms->core, event->uuid);
+
+    if (desktop && desktop->row.host_id == host->row.id)
+        return desktop;
+    if (event->desktop_id) /* it carries our metadata and nobody knows it: reported, never deleted by itself */
+        log_event(EV_MACHINE_UNKNOWN, "host", host->row.name, "machine", event->name, "uuid",
+                  event->uuid, "desktop", event->desktop_id);
+    return NULL;
+}
+
+void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt_event *event)
+{
+    struct desktop *desktop = desktop_of(rooms, host, event);
+
+    log_event(EV_MACHINE_EVENT, "host", host->row.name, "what", event->what, "machine", event->name,
+              "reason", event->reason);
+    if (!desktop)
+        return;
+    if (strcmp(event->what, "listed") == 0) {
+        desktop->listed = host->listing;
+        if (event->running)
+            machine_on(rooms, desktop, "its machine was found running");
+        else
+            machine_off(rooms, desktop, "it was found off");
+        return;
+    }
+    if (strcmp(event->what, "started") == 0)
+        machine_on(rooms, desktop, "its machine was started");
+    else if (strcmp(event->what, "stopped") == 0)
+        machine_off(rooms, desktop, event->reason);
+    else if (strcmp(event->what, "undefined") == 0)
+        machine_missing(rooms, desktop);
+}
+
+static int list(struct flow *flow)
+{
+    struct survey *survey = container_of(flow, struct survey, flow);
+    int begun;
+
+    survey->host->listing++;
+    begun = virt_begin(survey->rooms->virt, survey->host->row.id, VIRT_list, &survey->args,
+                       &survey->result, &flow->op);
+    return flow_await_any(flow, begun, LISTED);
+}
+
+static int listed(struct flow *flow)
+{
+    struct survey *survey = container_of(flow, struct survey, flow);
+    struct host *host = survey->host;
+
+    if (flow->op.result < 0) {
+        /* Nothing is placed on a host whose machines are not known; it is asked until it answers or is gone. */
+        if (survey->tries++ == 0)
+            log_failure(EV_HOST_FAILED, &flow->op.error, host->row.name);
+        return flow_await(flow,
+                          pause_begin(&survey->pause, survey->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS,
+                                      &flow->op),
+                          LIST);
+    }
+    list_each(related_to(survey->rooms->core, DESKTOPS_OF_HOST, host->row.id), node) {
+        struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
+        struct desktop *desktop = container_of(entity, struct desktop, base);
+
+        if (desktop->listed != host->listing && desktop->state != desktop_PLANNED)
+            machine_missing(survey->rooms, desktop);
+    }
+    return FLOW_DONE;
+}
+
+static void ended(struct flow *flow, const struct berth_error *error)
+{
+    struct survey *survey = container_of(flow, struct survey, flow);
+    struct rooms *rooms = survey->rooms;
+    struct host *host = survey->host;
+
+    if (host->survey == flow)
+        host->survey = NULL;
+    if (!host->base.dropped && host->state == host_OPENING && error->code == 0)
+        host_set_state(host, host_UP, "its machines are known");
+    entity_unpin(&host->base);
+    free(survey);
+    house_flow_ended(rooms);
+}
+
+static const struct flow_kind survey_kind = {
+    .name = "reconcile", .steps = steps, .count = STEPS, .ended = ended
+};
+
+static void survey_start(struct rooms *rooms, struct host *host)
+{
+    struct survey *survey;
+
+    if (host->survey || house_of(rooms)->stopping)
+        return;
+    survey = berth_new(struct survey);
+    survey->rooms = rooms;
+    survey->host = host;
+    (void)snprintf(survey->args.storage, sizeof(survey->args.storage), "%s", host->row.storage);
+    entity_pin(&host->base);
+    flow_start(&rooms->engine, &survey->flow, &survey_kind, host->row.name);
+    host->survey = &survey->flow;
+}
+
+void reconcile_host(struct rooms *rooms, struct host *host, bool up, const struct virt_result *facts,
+                    const char *reason)
+{
+    if (!up) {
+        if (host->survey)
+            flow_cancel(host->survey, BERTH_E_HOST_DOWN, "%s", reason);
+        /* Its desktops stay what they are: their pictures do not need the hypervisor's daemon. */
+        host_set_state(host, host_DOWN, reason);
+        return;
+    }
+    if (facts) {
+        host->capabilities = (unsigned)facts->capabilities;
+        host->memory_mib = facts->memory_mib;
+    }
+    if (host->state != host_DOWN)
+        host_set_state(host, host_DOWN, "its connection was made anew");
+    host_set_state(host, host_OPENING, "connected; its machines are being listed");
+    survey_start(rooms, host);
+}
+
+/* ---- after a restart ---- */
+
+void reconcile_start(struct rooms *rooms)
+{
+    list_each(core_all(rooms->core, ENTITY_session), node) {
+        struct entity *entity = entity_of(node);
+
+        release_start(rooms, container_of(entity, struct session, base));
+    }
+}
+
+void reconcile_recovered(struct rooms *rooms)
+{
+    list_each(core_all(rooms->core, ENTITY_session), node) {
+        struct entity *entity = entity_of(node);
+        struct session *session = container_of(entity, struct session, base);
+
+        /* The broker ended in the middle of a sign-on and no terminal came back showing it. */
+        if (session->row.state == session_PREPARING && !session->flow)
+            connect_settle(rooms, session);
+    }
+}

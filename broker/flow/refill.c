@@ -1,0 +1,234 @@
+/* refill.c - see refill.h. */
+#include "flow/refill.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "core/placement.h"
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+#include "flow/plan.h"
+#include "flow/power.h"
+
+/* ---- the queue ---- */
+
+static void place_cancelled(struct op *op)
+{
+    struct queue_place *place = op->room;
+
+    list_remove(&place->node);
+}
+
+int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place, struct op *op)
+{
+    if (house_of(rooms)->stopping)
+        return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
+    place->op = op;
+    place->rooms = rooms;
+    place->told_place = 0;
+    list_append(&pool->waiting, &place->node);
+    house_look_at_pool(rooms, pool->row.id);
+    return op_begun(op, place_cancelled, place);
+}
+
+static void hand_out(struct rooms *rooms, struct pool *pool)
+{
+    while (!list_empty(&pool->waiting)) {
+        struct desktop *desktop = placement_best(rooms->core, pool);
+        struct queue_place *place;
+        struct berth_error error = { 0 };
+
+        if (!desktop)
+            return;
+        place = list_entry(pool->waiting.next, struct queue_place, node);
+        list_remove(&place->node);
+        if (reservation_new(desktop, place->user_id, &place->reservation, &error) < 0) {
+            list_prepend(&pool->waiting, &place->node);
+            return;
+        }
+        op_complete_soon(place->op, 0, NULL);
+    }
+}
+
+static void tell_places(struct rooms *rooms, struct pool *pool)
+{
+    int number = 0;
+
+    list_each(&pool->waiting, node) {
+        struct queue_place *place = list_entry(node, struct queue_place, node);
+
+        number++;
+        if (place->told_place == number)
+            continue;
+        place->told_place = number;
+        place->moved(place, number, placement_estimate_ms(rooms->core, pool, number));
+    }
+}
+
+/* ---- what is left to be done on desktops that nobody uses ---- */
+
+static void do_chores(struct rooms *rooms, const struct pool *pool)
+{
+    list_each(related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
+        struct desktop *desktop = container_of(entity, struct desktop, base);
+        const struct host *host = host_find(rooms->core, desktop->row.host_id);
+
+        if (desktop->power || !placement_is_free(desktop) ||
+            (desktop->row.host_id && (!host || host->state != host_UP)))
+            continue;
+        if (desktop->row.doomed && desktop->not_before_ms <= rooms->timers->mono_ms)
+            machine_see_to(rooms, desktop, MACHINE_GONE);
+        else if (placement_must_refresh(desktop) && !desktop->row.quarantined)
+            /* What its host does not know any more has no disk to be made anew: another takes its place. */
+            machine_see_to(rooms, desktop, desktop->made ? MACHINE_REFRESH : MACHINE_GONE);
+    }
+}
+
+static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct desktop *desktop = desktop_find(rooms->core, jot->id);
+    struct changes *changes;
+    struct row_desktop row;
+
+    if (!desktop || desktop->row.doomed || !placement_is_free(desktop))
+        return NULL;
+    row = desktop->row;
+    row.doomed = true;
+    (void)snprintf(row.reason, sizeof(row.reason), "%.159s", jot->text);
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "desktop %s", row.name);
+    changes_set(changes, ENTITY_desktop, &row);
+    return changes;
+}
+
+/* The pool became smaller: what nobody uses goes, one at a time. */
+static void shed_one(struct rooms *rooms, const struct pool *pool)
+{
+    list_each(related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
+        struct desktop *desktop = container_of(entity, struct desktop, base);
+        const struct jot jot = { .build = doom_changes,
+                                 .id = desktop->row.id,
+                                 .action = "desktop.doom",
+                                 .text = "its pool became smaller" };
+
+        if (desktop->row.doomed || desktop->row.quarantined || desktop->power ||
+            !placement_is_free(desktop))
+            continue;
+        jot_down(rooms, &jot);
+        return;
+    }
+}
+
+/* ---- supply ---- */
+
+static void look_again(struct berth_timer *timer)
+{
+    struct pool *pool = container_of(timer, struct pool, again);
+
+    /* The notice reaches the house, which marks the pool. */
+    const struct notice notice = { .kind = NOTICE_FREED, .entity = ENTITY_pool, .id = pool->row.id };
+
+    core_announce(pool->base.core, &notice);
+}
+
+void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms)
+{
+    struct berth_timers *timers = rooms->timers;
+
+    if (timer_armed(&pool->again) &&
+        timers->heap[pool->again.place - 1].deadline_ms <= timers->mono_ms + delay_ms)
+        return;
+    timer_start(timers, &pool->again, delay_ms, look_again);
+}
+
+static bool is_restrained(struct rooms *rooms, struct pool *pool)
+{
+    if (!pool->restrained_until_ms)
+        return false;
+    if (rooms->timers->mono_ms < pool->restrained_until_ms) {
+        pool_look_later(rooms, pool, pool->restrained_until_ms - rooms->timers->mono_ms);
+        return true;
+    }
+    pool->restrained_until_ms = 0;
+    pool->restrained_why[0] = '\0';
+    pool->failures = 0;
+    log_event(EV_POOL_RELIEVED, "pool", pool->row.name);
+    return false;
+}
+
+void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why)
+{
+    struct pool *pool = pool_find(rooms->core, pool_id);
+    int64_t now = rooms->timers->mono_ms;
+
+    if (!pool)
+        return;
+    if (pool->failures == 0 || now - pool->failures_since_ms > POOL_FAILURES_WINDOW_MS) {
+        pool->failures = 0;
+        pool->failures_since_ms = now;
+    }
+    if (++pool->failures < POOL_FAILURES_MAX || pool->restrained_until_ms)
+        return;
+    pool->restrained_until_ms = now + POOL_RESTRAINED_MS;
+    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why),
+                   "%d failures in ten minutes; the last: %.110s", pool->failures, why);
+    log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", pool->restrained_why);
+    house_look_at_pool(rooms, pool_id);
+}
+
+/* A desktop that failed lately and may be tried again later. */
+static void wake_for_retries(struct rooms *rooms, struct pool *pool)
+{
+    list_each(related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
+        const struct desktop *desktop = container_of(entity, struct desktop, base);
+
+        if (desktop->not_before_ms > rooms->timers->mono_ms)
+            pool_look_later(rooms, pool, desktop->not_before_ms - rooms->timers->mono_ms);
+    }
+}
+
+static void supply(struct rooms *rooms, struct pool *pool)
+{
+    struct placement_count count;
+    int missing;
+
+    placement_count(rooms->core, pool, &count);
+    missing = count.waiting + (int)pool->row.spare - count.spare - count.coming;
+    if (count.total > pool->row.max && count.waiting == 0 && !house_recovering(rooms)) {
+        shed_one(rooms, pool);
+        return;
+    }
+    for (; missing > 0; missing--) {
+        struct desktop *idle = placement_idle(rooms->core, pool);
+
+        if (idle) {
+            machine_see_to(rooms, idle, MACHINE_UP);
+            continue;
+        }
+        if (count.total >= pool->row.max || !plan_desktop(rooms, pool))
+            break;
+        count.total++;
+    }
+    if (missing > 0)
+        wake_for_retries(rooms, pool);
+}
+
+void pool_look(struct rooms *rooms, uint64_t pool_id)
+{
+    struct pool *pool = pool_find(rooms->core, pool_id);
+
+    if (!pool || house_of(rooms)->stopping)
+        return;
+    hand_out(rooms, pool);
+    if (!house_recovering(rooms))
+        do_chores(rooms, pool);
+    if (!is_restrained(rooms, pool))
+        supply(rooms, pool);
+    tell_places(rooms, pool);
+}

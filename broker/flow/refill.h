@@ -1,0 +1,45 @@
+/* refill.h - keeping spares up, and the queue of those who find none.
+ *
+ * Room flow. For each pool one rule: as many desktops as there are users waiting and spares wanted shall be ready or on their
+ * way. It is looked at, at the end of the turn, whenever a fact changed that matters to it; nothing polls. Waiting users go
+ * before spares, first come first served. Machines that fail are quarantined and replaced; a pool that fails three times in
+ * ten minutes makes nothing new for a while and says why.
+ */
+#ifndef BERTH_FLOW_REFILL_H
+#define BERTH_FLOW_REFILL_H
+
+#include "core/reservation.h"
+#include "flow/rooms.h"
+
+#define POOL_FAILURES_MAX 3
+#define POOL_FAILURES_WINDOW_MS 600000
+#define POOL_RESTRAINED_MS 300000
+
+/* A place in a pool's queue; lives in the flow that waits. */
+struct queue_place {
+    struct list node; /* pool.waiting */
+    struct op *op;
+    struct rooms *rooms;
+    uint64_t user_id;
+    struct reservation *reservation; /* filled before completion; the waiting flow returns it */
+    int told_place;
+    /* The place or its estimate changed: for the screen. */
+    void (*moved)(struct queue_place *place, int number, int64_t estimate_ms);
+};
+
+/* Reserve the best spare of the pool for the user, now or when it is their turn. Never an error for an empty pool. Cancelling
+ * leaves the queue.
+ */
+int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place, struct op *op)
+    berth_must_check;
+
+/* Look at a pool: hand out, refresh, delete, start, make. Called by the house at the end of a turn. */
+void pool_look(struct rooms *rooms, uint64_t pool_id);
+
+/* Look at it again after a while. */
+void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms);
+
+/* A machine of the pool failed: count it for the circuit breaker. */
+void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why);
+
+#endif

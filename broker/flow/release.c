@@ -1,0 +1,407 @@
+/* release.c - see release.h. */
+#include "flow/release.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "flow/connect.h"
+#include "flow/decide.h"
+#include "flow/gate.h"
+#include "flow/house.h"
+#include "flow/power.h"
+#include "flow/seat.h"
+
+/* ---- the decision ---- */
+
+static struct changes *ending_changes(struct session *session, const struct ending *ending,
+                                      struct berth_error *reterr)
+{
+    struct core *core = session->base.core;
+    struct connection *connection = connection_of(core, session->row.id);
+    const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
+    struct changes *changes = changes_new(ending->actor, ending->role, ending->action);
+
+    changes_object(changes, "session %llu on desktop %s", (unsigned long long)session->row.id,
+                   desktop ? desktop->row.name : "?");
+    changes_detail(changes, "%s", ending->why);
+    changes->audit.subject_user_id = session->row.user_id;
+    changes->audit.terminal_id = session->row.terminal_id;
+    if (session_move(session, session_ENDING, ending->why, changes, NULL, reterr) < 0 ||
+        (connection &&
+         connection_move(connection, connection_ENDED, ending->why, changes, NULL, reterr) < 0)) {
+        changes_free(changes);
+        return NULL;
+    }
+    return changes;
+}
+
+/* ENDING is durable: tell the terminal and go on. terminal_id: where it was shown, 0 = nowhere. */
+static void ending_decided(struct rooms *rooms, uint64_t session_id, uint64_t terminal_id,
+                           const char *reason, const char *why)
+{
+    struct session *session = session_find(rooms->core, session_id);
+
+    if (!session)
+        return;
+    if (terminal_id)
+        seat_hide(rooms, terminal_id, &session->row, reason, why);
+    if (session->flow) {
+        /* A sign-on was at work on it: it ends without touching the session, which is no longer its own. */
+        struct flow *sign_on = session->flow;
+
+        session->flow = NULL;
+        flow_cancel(sign_on, BERTH_E_STATE, "%s", why);
+    }
+    release_start(rooms, session);
+}
+
+struct end_op {
+    struct rooms *rooms;
+    struct op *asked;
+    struct op op;
+    uint64_t session_id;
+    uint64_t terminal_id;
+    char reason[24];
+    char why[160];
+};
+
+static void end_done(struct op *op, int result)
+{
+    struct end_op *end = container_of(op, struct end_op, op);
+    struct op *asked = end->asked;
+    struct berth_error error = op->error;
+
+    if (result >= 0)
+        ending_decided(end->rooms, end->session_id, end->terminal_id, end->reason, end->why);
+    free(end);
+    op_complete(asked, result, &error);
+}
+
+int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending, struct op *op)
+{
+    struct session *session = session_find(rooms->core, session_id);
+    const struct connection *connection;
+    struct changes *changes;
+    struct end_op *end;
+    int r;
+
+    if (!session || session->row.state == session_ENDED)
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no session %llu",
+                          (unsigned long long)session_id);
+    connection = connection_of(rooms->core, session_id);
+    changes = ending_changes(session, ending, &op->error);
+    if (!changes)
+        return op->error.code;
+    end = berth_new(struct end_op);
+    end->rooms = rooms;
+    end->asked = op;
+    end->session_id = session_id;
+    end->terminal_id = connection ? connection->row.terminal_id : 0;
+    (void)snprintf(end->reason, sizeof(end->reason), "%s", ending->reason);
+    (void)snprintf(end->why, sizeof(end->why), "%s", ending->why);
+    op_init(&end->op, rooms->timers, end_done);
+    r = decide_begin(rooms, changes, NULL, &end->op);
+    if (r < 0) {
+        op->error = end->op.error;
+        free(end);
+        return r;
+    }
+    return op_begun(op, NULL, end);
+}
+
+/* With nobody waiting: an operation of our own that tries again while the store refuses. */
+struct end_soon {
+    struct list node; /* house.errands */
+    struct rooms *rooms;
+    uint64_t session_id;
+    struct op op;
+    struct pause pause;
+    bool pausing;
+    int tries;
+    char action[48], reason[24], why[160], actor[80], role[24];
+};
+
+#define END_AGAIN_MS 1000
+#define END_TRIES 600
+
+static void end_soon_try(struct end_soon *soon);
+
+static void end_soon_done(struct op *op, int result)
+{
+    struct end_soon *soon = container_of(op, struct end_soon, op);
+
+    if (soon->pausing) {
+        soon->pausing = false;
+        end_soon_try(soon);
+        return;
+    }
+    if ((result == BERTH_E_CONFLICT || result == BERTH_E_NO_SPACE || result == BERTH_E_BUSY) &&
+        ++soon->tries < END_TRIES && !house_of(soon->rooms)->stopping) {
+        soon->pausing = true;
+        if (pause_begin(&soon->pause, result == BERTH_E_CONFLICT ? 0 : END_AGAIN_MS, op) == 0)
+            return;
+    }
+    if (result < 0 && result != BERTH_E_NOT_FOUND && result != BERTH_E_STATE)
+        log_failure(EV_FLOW_FAILED, &op->error, soon->action);
+    list_remove(&soon->node);
+    free(soon);
+}
+
+void session_ends_forget(struct rooms *rooms)
+{
+    struct list *node;
+
+    while ((node = list_shift(&house_of(rooms)->errands)) != NULL) {
+        struct end_soon *soon = list_entry(node, struct end_soon, node);
+
+        timer_stop(rooms->timers, &soon->pause.timer);
+        if (!soon->op.in_flight || soon->pausing)
+            free(soon);
+    }
+}
+
+static void end_soon_try(struct end_soon *soon)
+{
+    const struct ending ending = { .action = soon->action,
+                                   .reason = soon->reason,
+                                   .why = soon->why,
+                                   .actor = soon->actor,
+                                   .role = soon->role };
+    int r;
+
+    op_init(&soon->op, soon->rooms->timers, end_soon_done);
+    r = session_end(soon->rooms, soon->session_id, &ending, &soon->op);
+    if (r < 0)
+        end_soon_done(&soon->op, r);
+}
+
+void session_end_soon(struct rooms *rooms, uint64_t session_id, const struct ending *ending)
+{
+    struct end_soon *soon = berth_new(struct end_soon);
+
+    soon->rooms = rooms;
+    list_append(&house_of(rooms)->errands, &soon->node);
+    soon->session_id = session_id;
+    (void)snprintf(soon->action, sizeof(soon->action), "%s", ending->action);
+    (void)snprintf(soon->reason, sizeof(soon->reason), "%s", ending->reason);
+    (void)snprintf(soon->why, sizeof(soon->why), "%.159s", ending->why);
+    (void)snprintf(soon->actor, sizeof(soon->actor), "%s", ending->actor);
+    (void)snprintf(soon->role, sizeof(soon->role), "%s", ending->role);
+    end_soon_try(soon);
+}
+
+/* ---- the flow ---- */
+
+struct release {
+    struct flow flow;
+    struct rooms *rooms;
+    uint64_t session_id;
+    uint64_t desktop_id;
+    int tries;
+    struct virt_args args;
+    struct virt_result result;
+    struct gate_wait wait;
+    struct pause pause;
+};
+
+static flow_step_fn scramble, scrambled, sign_off, signed_off, close_session, closed;
+
+enum { SCRAMBLE, SCRAMBLED, SIGN_OFF, SIGNED_OFF, CLOSE, CLOSED, STEPS };
+
+#define ASK_LIMIT_MS 12000
+#define AGAIN_MS 2000
+#define TRIES_MAX 3
+
+/* clang-format off */
+static const struct flow_step steps[STEPS] = {
+    /*               name          step           undo  limit/ms        true when it is behind us */
+    [SCRAMBLE]   = { "scramble",   scramble,      NULL, FLOW_QUEUED },  /* the guest was told a password that nobody knows */
+    [SCRAMBLED]  = { "scrambled",  scrambled,     NULL, FLOW_QUEUED },  /* nobody gets in any more, or nobody could */
+    [SIGN_OFF]   = { "sign-off",   sign_off,      NULL, ASK_LIMIT_MS }, /* the guest was told to end the session */
+    [SIGNED_OFF] = { "signed-off", signed_off,    NULL, ASK_LIMIT_MS }, /* it has, or its disk goes anyway */
+    [CLOSE]      = { "close",      close_session, NULL, FLOW_DURABLE }, /* the end is on its way to disk */
+    [CLOSED]     = { "closed",     closed,        NULL, FLOW_QUEUED },  /* and durable */
+};
+/* clang-format on */
+
+static struct release *release_of(struct flow *flow)
+{
+    return container_of(flow, struct release, flow);
+}
+
+static struct desktop *desktop_of(const struct release *release)
+{
+    return desktop_find(release->rooms->core, release->desktop_id);
+}
+
+/* Does the guest have an account whose password we set, on a machine that runs? */
+static bool has_account(const struct release *release, const struct desktop *desktop)
+{
+    const struct pool *pool;
+
+    if (!desktop || !desktop->row.host_id)
+        return false;
+    pool = pool_find(release->rooms->core, desktop->row.pool_id);
+    if (!pool || pool->row.credential != pool_credential_PER_SESSION)
+        return false;
+    return desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED ||
+           desktop->state == desktop_STARTING || desktop->state == desktop_LOST;
+}
+
+/* Will its disk be made anew, so that what the guest still has goes with it? */
+static bool disk_goes(const struct release *release, const struct desktop *desktop)
+{
+    const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
+
+    return pool && pool->row.kind == pool_kind_FLOATING && pool->row.release == pool_release_REFRESH;
+}
+
+static int ask(struct flow *flow, enum virt_call call, int next)
+{
+    struct release *release = release_of(flow);
+    const struct desktop *desktop = desktop_of(release);
+    const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
+    int begun;
+
+    (void)snprintf(release->args.uuid, sizeof(release->args.uuid), "%s", desktop->row.uuid);
+    (void)snprintf(release->args.account, sizeof(release->args.account), "%s", pool->row.account);
+    begun = virt_begin(release->rooms->virt, desktop->row.host_id, call, &release->args,
+                       &release->result, &flow->op);
+    secret_wipe(&release->args.secret);
+    return flow_await_any(flow, begun, next);
+}
+
+static int scramble(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+    const struct desktop *desktop = desktop_of(release);
+
+    if (!has_account(release, desktop))
+        return CLOSE;
+    connect_password(release->rooms->random, &release->args.secret);
+    return ask(flow, VIRT_password, SCRAMBLED);
+}
+
+static int scrambled(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+    const struct desktop *desktop = desktop_of(release);
+    struct host *host;
+
+    if (flow->op.result >= 0)
+        return SIGN_OFF;
+    if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || disk_goes(release, desktop))
+        return CLOSE;
+    host = host_find(release->rooms->core, desktop->row.host_id);
+    /* The disk stays, and with it the account: the session is not over before nobody gets in. */
+    if (host && host->state != host_UP)
+        return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), SCRAMBLE);
+    if (++release->tries < TRIES_MAX)
+        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SCRAMBLE);
+    desktop_quarantine(release->rooms, desktop_of(release),
+                       "its account's password could not be scrambled");
+    return CLOSE;
+}
+
+static int sign_off(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+
+    if (!has_account(release, desktop_of(release)))
+        return CLOSE;
+    return ask(flow, VIRT_sign_off, SIGNED_OFF);
+}
+
+static int signed_off(struct flow *flow)
+{
+    /* Whether the guest ended it or not, nobody has the password; what runs on ends with the machine or its disk. */
+    if (flow->op.result < 0)
+        log_failure(EV_HOST_FAILED, &flow->op.error, flow->who);
+    return CLOSE;
+}
+
+static int close_session(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+    struct rooms *rooms = release->rooms;
+    struct session *session = session_find(rooms->core, release->session_id);
+    struct assignment *assignment;
+    const struct pool *pool;
+    struct changes *changes;
+
+    if (!session || session->row.state != session_ENDING)
+        return FLOW_DONE;
+    changes = changes_new("broker", "broker", "session.ended");
+    changes_object(changes, "session %llu", (unsigned long long)session->row.id);
+    changes->audit.subject_user_id = session->row.user_id;
+    if (session_move(session, session_ENDED, session->row.reason, changes, NULL, &flow->error) < 0) {
+        changes_free(changes);
+        return FLOW_FAIL;
+    }
+    pool = pool_find(rooms->core, session->row.pool_id);
+    assignment = assignment_find(rooms->core, session->row.assignment_id);
+    if (assignment && assignment->row.state == assignment_OPEN &&
+        (!pool || pool->row.kind != pool_kind_DEDICATED) &&
+        assignment_move(assignment, assignment_CLOSED, "its session ended", changes,
+                        &flow->error) < 0) {
+        changes_free(changes);
+        return FLOW_FAIL;
+    }
+    return flow_await_any(flow, decide_begin(rooms, changes, NULL, &flow->op), CLOSED);
+}
+
+static int closed(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+
+    switch (flow->op.result) {
+    case BERTH_E_CONFLICT:
+        return CLOSE;
+    case BERTH_E_NO_SPACE:
+    case BERTH_E_BUSY:
+        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), CLOSE);
+    default:
+        return flow->op.result < 0 ? flow_fail_with(flow, &flow->op.error) : FLOW_DONE;
+    }
+}
+
+static void ended(struct flow *flow, const struct berth_error *error)
+{
+    struct release *release = release_of(flow);
+    struct rooms *rooms = release->rooms;
+    struct session *session = session_find(rooms->core, release->session_id);
+
+    if (error->code)
+        log_failure(EV_FLOW_FAILED, error, flow->who);
+    if (session) {
+        session->flow = NULL;
+        gate_open(&session->waiting);
+    }
+    if (desktop_of(release))
+        house_look_at_pool(rooms, desktop_of(release)->row.pool_id);
+    berth_wipe_free(release, sizeof(*release));
+    house_flow_ended(rooms);
+}
+
+static const struct flow_kind release_kind = {
+    .name = "release", .steps = steps, .count = STEPS, .ended = ended
+};
+
+void release_start(struct rooms *rooms, struct session *session)
+{
+    struct release *release;
+    const struct user *user = user_find(rooms->core, session->row.user_id);
+    char who[96];
+
+    if (session->flow || session->row.state != session_ENDING || house_of(rooms)->stopping)
+        return;
+    release = berth_new(struct release);
+    release->rooms = rooms;
+    release->session_id = session->row.id;
+    release->desktop_id = session->row.desktop_id;
+    (void)snprintf(who, sizeof(who), "session %llu of %s", (unsigned long long)session->row.id,
+                   user ? user->row.name : "?");
+    flow_start(&rooms->engine, &release->flow, &release_kind, who);
+    session->flow = &release->flow;
+}

@@ -1,0 +1,311 @@
+/* seat.c - see seat.h. */
+#include "flow/seat.h"
+
+#include <stdio.h>
+
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+
+/* ---- telling ---- */
+
+static void hide_at(struct rooms *rooms, uint64_t terminal_id, uint64_t session_id, int64_t epoch,
+                    const char *const words[2])
+{
+    const struct terminal *terminal = terminal_find(rooms->core, terminal_id);
+    struct msg msg = { .type = MSG_hide };
+
+    if (!terminal || !terminal->peer)
+        return;
+    msg.hide.session_id = session_id;
+    msg.hide.epoch = epoch;
+    (void)snprintf(msg.hide.reason, sizeof(msg.hide.reason), "%s", words[0]);
+    (void)snprintf(msg.hide.text, sizeof(msg.hide.text), "%s", words[1]);
+    rooms->tell(rooms->door, terminal->peer, &msg);
+}
+
+void seat_hide(struct rooms *rooms, uint64_t terminal_id, const struct row_session *session,
+               const char *reason, const char *text)
+{
+    const char *const words[2] = { reason, text };
+
+    hide_at(rooms, terminal_id, session->id, session->epoch, words);
+}
+
+/* ---- off the screen ---- */
+
+/* The session becomes disconnected and its connection ends, in `changes`. False when there is nothing of it to be changed. */
+static bool put_parting(struct rooms *rooms, struct session *session, const char *why,
+                        int64_t exit_code, struct changes *changes)
+{
+    struct connection *connection = connection_of(rooms->core, session->row.id);
+    struct row_connection *row;
+    bool any = false;
+
+    if (connection &&
+        connection_move(connection, connection_ENDED, why, changes, &row, NULL) == 0) {
+        row->exit_code = exit_code;
+        any = true;
+    }
+    if (session->row.state != session_DISCONNECTED &&
+        session_move(session, session_DISCONNECTED, why, changes, NULL, NULL) == 0)
+        any = true;
+    return any;
+}
+
+static void describe(struct rooms *rooms, const struct session *session, struct changes *changes)
+{
+    const struct desktop *desktop = desktop_find(rooms->core, session->row.desktop_id);
+
+    changes_object(changes, "session %llu on desktop %s", (unsigned long long)session->row.id,
+                   desktop ? desktop->row.name : "?");
+    changes->audit.subject_user_id = session->row.user_id;
+    changes->audit.terminal_id = session->row.terminal_id;
+}
+
+struct part_op {
+    struct rooms *rooms;
+    struct op *asked;
+    struct op op;
+    uint64_t terminal_id;
+    struct row_session session;
+    char reason[24];
+    char why[200];
+};
+
+static void parted(struct op *op, int result)
+{
+    struct part_op *part = container_of(op, struct part_op, op);
+    struct op *asked = part->asked;
+    struct berth_error error = op->error;
+
+    if (result >= 0 && part->terminal_id)
+        seat_hide(part->rooms, part->terminal_id, &part->session, part->reason, part->why);
+    free(part);
+    op_complete(asked, result, &error);
+}
+
+int session_part(struct rooms *rooms, uint64_t session_id, const struct parting *parting,
+                 struct op *op)
+{
+    struct session *session = session_find(rooms->core, session_id);
+    const struct connection *connection;
+    struct changes *changes;
+    struct part_op *part;
+    int r;
+
+    if (!session || session->row.state == session_ENDED)
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no session %llu",
+                          (unsigned long long)session_id);
+    connection = connection_of(rooms->core, session_id);
+    changes = changes_new(parting->actor, parting->role, parting->action);
+    describe(rooms, session, changes);
+    changes_detail(changes, "%s", parting->why);
+    if (!connection || !put_parting(rooms, session, parting->why, 0, changes)) {
+        changes_free(changes);
+        return berth_fail(&op->error, BERTH_E_STATE, "session %llu is on no screen",
+                          (unsigned long long)session_id);
+    }
+    part = berth_new(struct part_op);
+    part->rooms = rooms;
+    part->asked = op;
+    part->terminal_id = connection->row.terminal_id;
+    part->session = session->row;
+    (void)snprintf(part->reason, sizeof(part->reason), "%s", parting->reason);
+    (void)snprintf(part->why, sizeof(part->why), "%s", parting->why);
+    op_init(&part->op, rooms->timers, parted);
+    r = decide_begin(rooms, changes, NULL, &part->op);
+    if (r < 0) {
+        op->error = part->op.error;
+        free(part);
+        return r;
+    }
+    return op_begun(op, NULL, part);
+}
+
+/* jot: id = session, number = epoch, number2 = exit code. */
+static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct session *session = session_find(rooms->core, jot->id);
+    struct changes *changes;
+
+    if (!session || session->row.epoch != jot->number || session->row.state == session_ENDED ||
+        session->row.state == session_ENDING)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    describe(rooms, session, changes);
+    changes_detail(changes, "%s", jot->text);
+    if (!put_parting(rooms, session, jot->text, jot->number2, changes)) {
+        changes_free(changes);
+        return NULL;
+    }
+    return changes;
+}
+
+static void jot_lost(struct rooms *rooms, const struct session *session, const char *why,
+                     int64_t exit_code)
+{
+    struct jot jot = { .build = lost_changes,
+                       .id = session->row.id,
+                       .number = session->row.epoch,
+                       .number2 = exit_code,
+                       .action = "session.disconnected" };
+
+    (void)snprintf(jot.text, sizeof(jot.text), "%.159s", why);
+    jot_down(rooms, &jot);
+}
+
+void seat_lost(struct rooms *rooms, const struct connection *connection, const char *why,
+               int64_t exit_code)
+{
+    const struct session *session = session_find(rooms->core, connection->row.session_id);
+
+    if (session && session->row.epoch == connection->row.epoch)
+        jot_lost(rooms, session, why, exit_code);
+}
+
+void seat_vacate(struct rooms *rooms, uint64_t terminal_id, const char *why)
+{
+    list_each(related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
+        struct entity *entity = related_at(CONNECTIONS_AT_TERMINAL, node);
+
+        seat_lost(rooms, container_of(entity, struct connection, base), why, 0);
+    }
+}
+
+void seat_expel(struct rooms *rooms, struct session *session, const char *why)
+{
+    const struct connection *connection = connection_of(rooms->core, session->row.id);
+
+    if (connection)
+        seat_hide(rooms, connection->row.terminal_id, &session->row, "revoked", why);
+    if (session->flow && session->row.state != session_ENDING)
+        flow_cancel(session->flow, BERTH_E_DENIED, "%s", why);
+    jot_lost(rooms, session, why, 0);
+}
+
+/* ---- what terminals say ---- */
+
+struct session *seat_session(struct rooms *rooms, const struct terminal *terminal,
+                             uint64_t session_id, int64_t epoch)
+{
+    struct session *session = session_find(rooms->core, session_id);
+    const struct connection *connection;
+
+    if (!session || session->row.epoch != epoch || session->row.state == session_ENDED)
+        return NULL;
+    connection = connection_of(rooms->core, session_id);
+    return connection && connection->row.terminal_id == terminal->row.id ? session : NULL;
+}
+
+/* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had given it up. */
+static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct session *session = session_find(rooms->core, jot->id);
+    struct connection *connection;
+    struct changes *changes;
+
+    if (!session || session->row.epoch != jot->number || session->row.terminal_id != jot->other_id)
+        return NULL;
+    connection = connection_of(rooms->core, jot->id);
+    if (session->row.state == session_ACTIVE && connection)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    describe(rooms, session, changes);
+    if (session->row.state != session_ACTIVE &&
+        session_move(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) < 0) {
+        changes_free(changes);
+        return NULL;
+    }
+    if (!connection) {
+        const struct row_connection row = { .id = core_next_id(rooms->core),
+                                            .session_id = session->row.id,
+                                            .terminal_id = jot->other_id,
+                                            .epoch = session->row.epoch,
+                                            .state = connection_ACTIVE,
+                                            .started_ms = rooms->timers->wall_ms };
+
+        changes_add(changes, ENTITY_connection, &row);
+    }
+    return changes;
+}
+
+void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct msg_announce *said)
+{
+    const char *const words[2] = { "moved", "This session is shown elsewhere, or is over" };
+    struct session *session = session_find(rooms->core, said->session_id);
+    struct connection *here = connection_at(rooms->core, terminal->row.id);
+    struct jot jot = { .build = back_changes,
+                       .id = said->session_id,
+                       .other_id = terminal->row.id,
+                       .number = said->session_epoch,
+                       .action = "session.shown" };
+
+    if (here && here->row.session_id != said->session_id && !terminal->sign_on)
+        seat_lost(rooms, here, "the terminal does not show it any more", 0);
+    if (!said->session_id)
+        return;
+    if (!session || session->row.epoch != said->session_epoch ||
+        session->row.terminal_id != terminal->row.id || session->row.state == session_ENDING ||
+        session->row.state == session_ENDED) {
+        hide_at(rooms, terminal->row.id, said->session_id, said->session_epoch, words);
+        return;
+    }
+    if (session->flow)
+        return; /* a sign-on is at work on it: its outcome counts */
+    if (here && session->row.state == session_ACTIVE)
+        return;
+    jot_down(rooms, &jot);
+}
+
+/* jot: id = session, number = epoch, number2 = milliseconds to the first picture. */
+static struct changes *picture_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct connection *connection = connection_of(rooms->core, jot->id);
+    struct row_connection *row;
+    struct changes *changes;
+
+    if (!connection || connection->row.epoch != jot->number ||
+        connection->row.state != connection_CONNECTING)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "connection %llu", (unsigned long long)connection->row.id);
+    changes->audit.terminal_id = connection->row.terminal_id;
+    if (connection_move(connection, connection_ACTIVE, "the picture is there", changes, &row, NULL) <
+        0) {
+        changes_free(changes);
+        return NULL;
+    }
+    row->picture_ms = jot->number2;
+    return changes;
+}
+
+void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct msg_viewer *said)
+{
+    const struct session *session =
+        seat_session(rooms, terminal, said->session_id, said->epoch);
+    const struct jot picture = { .build = picture_changes,
+                                 .id = said->session_id,
+                                 .number = said->epoch,
+                                 .number2 = said->picture_ms,
+                                 .action = "connection.active" };
+    char why[128];
+
+    if (!session)
+        return; /* an older claim, or somebody else's: nothing of it counts any more */
+    switch (said->state) {
+    case viewer_state_ACTIVE:
+        jot_down(rooms, &picture);
+        return;
+    case viewer_state_ENDED:
+        (void)snprintf(why, sizeof(why), "the viewer ended: %s",
+                       said->reason[0] ? said->reason : "no reason given");
+        /* Its end ends the connection, never the session: a take-over and a log-off look alike here. */
+        jot_lost(rooms, session, why, said->exit_code);
+        return;
+    case viewer_state_CONNECTING:
+    case viewer_state_NONE:
+    case viewer_state_END:
+        return;
+    }
+}
