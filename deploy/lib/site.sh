@@ -1,0 +1,195 @@
+# site.sh - a whole Berth site in one folder of one machine: hypervisor, broker, pool, user, terminals.
+#
+# Source it after common.sh, screen.sh and rdp.sh. deploy/quickstart shows it to people, tests/e2e judge it; both say
+# site_open first. Everything listens on the loopback only, everything started ends with site_close.
+# shellcheck shell=bash
+
+SITE=         # the folder
+SITE_BIN=     # where the programs are
+SITE_DRIVER=  # test or qemu
+SITE_URI=     # libvirt URI of the site's only host
+declare -A TERMINAL_PID TERMINAL_DISPLAY TERMINAL_XAUTHORITY
+
+# site_open FOLDER BIN DRIVER - the folder is made when it is missing; ports are chosen once and kept.
+site_open() {
+    SITE=$(readlink -m "$1")
+    SITE_BIN=$(readlink -f "$2")
+    SITE_DRIVER=$3
+    umask 077
+    mkdir -p "$SITE"/{etc,run,log,disks}
+    chmod 711 "$SITE" "$SITE/disks"
+    if [[ ! -s $SITE/etc/ports ]]; then
+        printf 'LINK_PORT=%s\nJOIN_PORT=%s\nFIRST_PORT=%s\n' \
+            "$(free_port)" "$(free_port)" "$((40000 + RANDOM % 20000))" >"$SITE/etc/ports"
+    fi
+    # shellcheck source=/dev/null
+    . "$SITE/etc/ports"
+}
+
+# The administrator's command line, over the broker's socket.
+ctl() {
+    "$SITE_BIN/berthctl" --socket "$SITE/run/berthd.sock" "$@"
+}
+
+# --- The hypervisor -----------------------------------------------------------------------------------------------
+
+site_start_libvirtd() {
+    local socket
+    socket=$("$top/deploy/lib/private-libvirtd" start "$SITE/libvirt" --owner $$)
+    at_exit "$top/deploy/lib/private-libvirtd" stop "$SITE/libvirt"
+    case $SITE_DRIVER in
+    qemu) SITE_URI="qemu+unix:///system?socket=$socket" ;;
+    test)
+        SITE_URI="test+unix:///default?socket=$socket"
+        site_hold_test_driver
+        ;;
+    esac
+    virsh --quiet --connect "$SITE_URI" pool-info berth >/dev/null 2>&1 || {
+        virsh --quiet --connect "$SITE_URI" pool-define-as berth dir --target "$SITE/disks"
+        virsh --quiet --connect "$SITE_URI" pool-start berth
+    }
+}
+
+# The test driver's machines live as long as somebody is connected: one connection stays open beside the broker's.
+site_hold_test_driver() {
+    mkfifo -m 600 "$SITE/run/hold" 2>/dev/null || true
+    virsh --quiet --connect "$SITE_URI" <"$SITE/run/hold" >/dev/null 2>&1 &
+    at_exit kill $!
+    exec 8>"$SITE/run/hold"
+}
+
+# --- The broker ---------------------------------------------------------------------------------------------------
+
+site_write_broker_config() {
+    cat >"$SITE/etc/berthd.conf" <<CONFIG
+[broker]
+data = $SITE/data
+terminals = 100
+recovery_s = 5
+[link]
+listen = 127.0.0.1:$LINK_PORT
+join_listen = 127.0.0.1:$JOIN_PORT
+threads = 1
+[people]
+socket = $SITE/run/berthd.sock
+CONFIG
+}
+
+# Starts berthd again when it dies, but not for ever: five times in a minute and it stays down. Exit code 2 means that
+# it refused to start; trying again would not help.
+site_keep_broker() {
+    local deaths=0 since=$SECONDS code child
+    trap 'kill "$child" 2>/dev/null; wait "$child"; exit 0' TERM INT
+    while ((deaths < 5)); do
+        "$SITE_BIN/berthd" --config "$SITE/etc/berthd.conf" 2>>"$SITE/log/berthd.log" 8>&- &
+        child=$!
+        echo "$child" >"$SITE/run/berthd.pid"
+        code=0
+        wait "$child" || code=$?
+        ((code != 0 && code != 2)) || exit "$code"
+        ((SECONDS - since < 60)) || { deaths=0 && since=$SECONDS; }
+        deaths=$((deaths + 1))
+        sleep 0.2
+    done
+    say "berthd died five times within a minute; see $SITE/log/berthd.log"
+}
+
+site_broker_ready() {
+    ctl ready >/dev/null 2>&1
+}
+
+site_start_broker() {
+    [[ -s $SITE/etc/berthd.conf ]] || site_write_broker_config
+    site_keep_broker &
+    SITE_KEEPER=$!
+    at_exit site_stop_broker
+    wait_for 30 site_broker_ready || {
+        tail -n 5 "$SITE/log/berthd.log" >&2
+        return 1
+    }
+}
+
+site_stop_broker() {
+    kill "$SITE_KEEPER" 2>/dev/null || return 0
+    wait "$SITE_KEEPER" 2>/dev/null || true
+}
+
+# --- Pool, user, entitlement --------------------------------------------------------------------------------------
+
+# site_has COLLECTION NAME
+site_has() {
+    ctl "$1" show "$2" --json >/dev/null 2>&1
+}
+
+# site_add_host DESKTOPS - the hypervisor, with as many forwarded ports as it may have desktops.
+site_add_host() {
+    if site_has host here; then
+        ctl host set here uri="$SITE_URI"
+    else
+        ctl host add here uri="$SITE_URI" address=127.0.0.1 port_first="$FIRST_PORT" \
+            port_last="$((FIRST_PORT + $1 - 1))" max_starting=2 max_desktops="$1" weight=1 storage=berth
+    fi
+}
+
+# site_add_image FOLDER - the golden image as deploy/image/desktop left it, published.
+site_add_image() {
+    site_has image desktop || ctl image add desktop
+    [[ $(ctl image-version list --json | jq -r '.items[]?.path' | tail -n 1) == "$1/desktop.qcow2" ]] || {
+        ctl image-version add desktop "$1/desktop.qcow2" kernel="$1/vmlinuz" initrd="$1/initrd.img"
+        ctl image publish desktop "$(ctl image-version list --json | jq '[.items[].number] | max')"
+    }
+}
+
+# site_add_pool NAME TEMPLATE SETTING... - entitled to everyone.
+site_add_pool() {
+    local name=$1 template=$2
+    shift 2
+    site_has pool "$name" && return
+    ctl pool add "$name" kind=floating image=desktop template="$template" address=forwarded port=3389 \
+        start_limit_s=180 "$@"
+    ctl entitlement add subject_kind=everyone pool="$name" effect=allow priority=10
+}
+
+# site_add_user NAME - with a password of its own, kept in the site's folder for the person who tries it.
+site_add_user() {
+    site_has user "$1" && return
+    new_password >"$SITE/etc/password-$1"
+    ctl user add "$1" title="${2:-$1}" kind=person
+    ctl user password "$1" <"$SITE/etc/password-$1"
+}
+
+new_password() {
+    od -An -N9 -tx1 /dev/urandom | tr -d ' \n'
+}
+
+# --- Machines for the test driver ---------------------------------------------------------------------------------
+#
+# libvirt's test driver starts machines that are not there. A real RDP server on the port that is forwarded to such a
+# machine makes it a desktop: FreeRDP's shadow server, which shows an X screen and checks the user's own password.
+
+# site_start_rdp_servers COUNT COLOUR USER...
+site_start_rdp_servers() {
+    local count=$1 colour=$2 i user
+    shift 2
+    : >"$SITE/etc/sam"
+    for user in "$@"; do
+        printf '%s:::%s:::\n' "$user" "$(nt_hash <"$SITE/etc/password-$user")" >>"$SITE/etc/sam"
+    done
+    screen_start "$SITE/run/machine-screen" 1024x768
+    xsetroot -solid "#$colour"
+    xterm -geometry 60x12+80+80 -fa DejaVuSansMono -fs 14 -T Berth \
+        -e sh -c 'echo "A desktop served by Berth"; exec sleep infinity' </dev/null >/dev/null 2>&1 &
+    at_exit kill $!
+    for ((i = 0; i < count; i++)); do
+        mkdir -p "$SITE/run/rdp-$i"
+        HOME=$SITE/run/rdp-$i freerdp-shadow-cli3 "/port:$((FIRST_PORT + i))" /bind-address:127.0.0.1 \
+            "/sam-file:$SITE/etc/sam" </dev/null >"$SITE/log/rdp-$i.log" 2>&1 &
+        at_exit kill $!
+    done
+    wait_for 20 rdp_answers "$FIRST_PORT"
+}
+
+# The hash that NLA checks: MD4 of the password in UTF-16 (no argument, no environment).
+nt_hash() {
+    tr -d '\n' | iconv -t UTF-16LE | openssl dgst -md4 -provider legacy -provider default -r | cut -c1-32
+}
