@@ -187,7 +187,7 @@ static int read_head(struct audit_chain *chain, struct berth_error *reterr)
                     reterr);
     if (r < 0)
         return r;
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     chain->head.sequence = sqlite3_column_int64(statement, 0);
     if (rc != SQLITE_ROW || !sql_hash(statement, 1, chain->head.hash))
         r = berth_fail(reterr, BERTH_E_STORE,

@@ -14,7 +14,7 @@
 
 static int failed(const struct backup_run *run, int rc, struct berth_error *reterr)
 {
-    enum sql_trouble trouble = sql_trouble(run->target, rc);
+    enum sql_trouble trouble = sql_trouble(rc);
 
     if (trouble == SQL_NO_SPACE) {
         return berth_fail(reterr, BERTH_E_NO_SPACE, "there is no room for the backup '%s'",
@@ -86,7 +86,7 @@ static int complete(struct backup_run *run, struct berth_error *reterr)
 
 int backup_step(struct backup_run *run, int pages, struct berth_error *reterr)
 {
-    int rc = sqlite3_backup_step(run->backup, pages);
+    int rc = sql_backup_step(run->backup, pages);
     int r = 1;
 
     if (rc == SQLITE_DONE)

@@ -103,7 +103,7 @@ enum sql_trouble feed_request(struct feed *feed, const char *request_id,
 
     scope_of(note, scope);
     sql_bind_text(feed->ask, 1, request_id);
-    rc = sqlite3_step(feed->ask);
+    rc = sql_step(feed->ask);
     *ret_seen = rc == SQLITE_ROW;
     if (rc == SQLITE_ROW && strcmp(sql_text(feed->ask, 1), scope) == 0) {
         *ret_rev = (uint64_t)sqlite3_column_int64(feed->ask, 0);
@@ -221,7 +221,7 @@ static int read_page(sqlite3 *db, int64_t after, int limit, struct store_page *p
         return r;
     (void)sqlite3_bind_int64(statement, 1, after);
     (void)sqlite3_bind_int(statement, 2, limit);
-    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+    while ((rc = sql_step(statement)) == SQLITE_ROW) {
         page->last = sqlite3_column_int64(statement, 0);
         (void)json_array_append_new(page->items, item_json(statement));
     }
@@ -242,7 +242,7 @@ int feed_page(sqlite3 *db, int64_t after, int limit, struct store_page *ret,
         r = check_floor(db, after, reterr);
         if (r == 0)
             r = read_page(db, after, limit, &page, reterr);
-        (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL); /* nothing was written */
+        (void)sql_exec(db, "COMMIT"); /* nothing was written */
     }
     if (r < 0) {
         json_decref(page.items);

@@ -63,7 +63,7 @@ static int load_persons(struct keyring *keyring, struct berth_error *reterr)
     r = sql_prepare(keyring->db, "SELECT \"user_id\", \"key\" FROM \"person\"", &statement, reterr);
     if (r < 0)
         return r;
-    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+    while ((rc = sql_step(statement)) == SQLITE_ROW) {
         if (sql_hash(statement, 1, key))
             remember(keyring, &keyring->kept, (uint64_t)sqlite3_column_int64(statement, 0), key);
     }
@@ -104,7 +104,7 @@ static int load_trail(struct keyring *keyring, bool *ret_new, struct berth_error
                     &statement, reterr);
     if (r < 0)
         return r;
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     *ret_new = rc == SQLITE_DONE;
     if (rc == SQLITE_ROW) {
         keyring->anchored = sqlite3_column_int64(statement, 1);
@@ -227,7 +227,7 @@ enum sql_trouble keyring_need(struct keyring *keyring, uint64_t user_id,
     if (keyring_get(keyring, user_id, key))
         return SQL_FINE;
     if (sqlite3_get_autocommit(keyring->db)) {
-        rc = sqlite3_exec(keyring->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        rc = sql_exec(keyring->db, "BEGIN IMMEDIATE");
         if (rc != SQLITE_OK)
             return sql_failed(keyring->db, rc, "keys.db", reterr);
     }
@@ -249,7 +249,7 @@ enum sql_trouble keyring_commit(struct keyring *keyring, struct berth_error *ret
 
     if (sqlite3_get_autocommit(keyring->db))
         return SQL_FINE;
-    rc = sqlite3_exec(keyring->db, "COMMIT", NULL, NULL, NULL);
+    rc = sql_exec(keyring->db, "COMMIT");
     if (rc != SQLITE_OK)
         return sql_failed(keyring->db, rc, "keys.db", reterr);
     (void)pthread_mutex_lock(&keyring->lock);
@@ -264,7 +264,7 @@ void keyring_rollback(struct keyring *keyring)
     /* A failed statement may have rolled back already; and what was not committed is gone at the
      * next open anyway. */
     if (!sqlite3_get_autocommit(keyring->db))
-        (void)sqlite3_exec(keyring->db, "ROLLBACK", NULL, NULL, NULL);
+        (void)sql_exec(keyring->db, "ROLLBACK");
     (void)pthread_mutex_lock(&keyring->lock);
     list_each (&keyring->made, node)
         forget(keyring, list_entry(node, struct person_key, node));

@@ -45,7 +45,7 @@ static int check_references(sqlite3 *db, const struct migration *step, struct be
     r = sql_prepare(db, "PRAGMA foreign_key_check", &statement, reterr);
     if (r < 0)
         return r;
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     if (rc == SQLITE_ROW)
         r = berth_fail(reterr, BERTH_E_SCHEMA,
                        "migration %s leaves a row of '%s' that refers to nothing", step->name,
@@ -77,7 +77,7 @@ static int migrate_step(sqlite3 *db, const struct schema *schema, int to,
         r = sql_run(db, "COMMIT", reterr);
     if (r < 0) {
         if (!sqlite3_get_autocommit(db))
-            (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+            (void)sql_exec(db, "ROLLBACK");
         return berth_fail_in(reterr, "migration %s of %s", step->name, schema->file);
     }
     return 0;

@@ -18,18 +18,20 @@
 static int set_wal(sqlite3 *db, const char *synchronous, struct berth_error *reterr)
 {
     sqlite3_stmt *statement;
-    bool is_wal;
+    int rc;
     int r;
 
     r = sql_prepare(db, "PRAGMA journal_mode = WAL", &statement, reterr);
     if (r < 0)
         return r;
-    is_wal = sqlite3_step(statement) == SQLITE_ROW && strcmp(sql_text(statement, 0), "wal") == 0;
+    rc = sql_step(statement);
+    if (rc != SQLITE_ROW)
+        r = sql_fail(db, rc, "beginning a write-ahead log", reterr);
+    else if (strcmp(sql_text(statement, 0), "wal") != 0)
+        r = berth_fail(reterr, BERTH_E_STORE,
+                       "the data folder's file system cannot hold a write-ahead log");
     sql_drop(&statement);
-    if (!is_wal)
-        return berth_fail(reterr, BERTH_E_STORE,
-                          "the data folder's file system cannot hold a write-ahead log");
-    return sql_run(db, synchronous, reterr);
+    return r < 0 ? r : sql_run(db, synchronous, reterr);
 }
 
 /* Whatever was written before a migration can be had again. */
@@ -95,7 +97,7 @@ static int quick_check(sqlite3 *db, const char *folder, struct berth_error *rete
     r = sql_prepare(db, "PRAGMA quick_check(1)", &statement, reterr);
     if (r < 0)
         return r;
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     if (rc != SQLITE_ROW)
         r = sql_fail(db, rc, "checking berth.db", reterr);
     else if (strcmp(sql_text(statement, 0), "ok") != 0)

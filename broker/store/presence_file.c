@@ -37,22 +37,22 @@ enum sql_trouble presence_file_put(struct presence_file *file, const struct pres
     enum sql_trouble trouble = SQL_FINE;
     int rc;
 
-    rc = sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    rc = sql_exec(file->db, "BEGIN IMMEDIATE");
     for (size_t i = 0; i < count && (rc == SQLITE_OK || rc == SQLITE_DONE); i++)
         rc = put_row(file->put, &rows[i]);
     if (rc == SQLITE_OK || rc == SQLITE_DONE)
-        rc = sqlite3_exec(file->db, "COMMIT", NULL, NULL, NULL);
+        rc = sql_exec(file->db, "COMMIT");
     if (rc != SQLITE_OK)
         trouble = sql_failed(file->db, rc, "presence.db", reterr);
     if (!sqlite3_get_autocommit(file->db))
-        (void)sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
+        (void)sql_exec(file->db, "ROLLBACK");
     return trouble;
 }
 
 enum sql_trouble presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr)
 {
-    int rc = sqlite3_wal_checkpoint_v2(file->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    enum sql_trouble trouble = sql_trouble(file->db, rc);
+    int rc = sql_checkpoint(file->db, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    enum sql_trouble trouble = sql_trouble(rc);
 
     if (trouble == SQL_FINE || trouble == SQL_BUSY)
         return SQL_FINE;
@@ -88,7 +88,7 @@ int store_presence_load(struct store *store,
         "SELECT \"terminal_id\", \"presence_hash\", \"granted_ms\", \"seen_ms\", \"incarnation\""
         " FROM \"presence\" ORDER BY \"terminal_id\"",
         &statement, reterr);
-    while (r == 0 && (rc = sqlite3_step(statement)) != SQLITE_DONE) {
+    while (r == 0 && (rc = sql_step(statement)) != SQLITE_DONE) {
         struct presence_row row = { .terminal_id = (uint64_t)sqlite3_column_int64(statement, 0),
                                     .granted_ms = sqlite3_column_int64(statement, 2),
                                     .seen_ms = sqlite3_column_int64(statement, 3),

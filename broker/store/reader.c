@@ -50,7 +50,7 @@ static int read_records(sqlite3 *db, struct keyring *keys, struct page_job *job,
     (void)sqlite3_bind_int64(statement, 1, job->after);
     (void)sqlite3_bind_int(statement, 2, job->limit);
     job->page = (struct store_page){ .items = json_array(), .last = job->after };
-    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+    while ((rc = sql_step(statement)) == SQLITE_ROW) {
         struct audit_record record;
         unsigned char hash[32] = { 0 };
 

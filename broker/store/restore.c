@@ -89,7 +89,7 @@ static int check_integrity(sqlite3 *db, const char *backup, struct berth_error *
     r = sql_prepare(db, "PRAGMA integrity_check(1)", &statement, reterr);
     if (r < 0)
         return r;
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     if (rc != SQLITE_ROW)
         r = sql_fail(db, rc, "checking the backup", reterr);
     else if (strcmp(sql_text(statement, 0), "ok") != 0)
@@ -185,7 +185,7 @@ static int move_ahead(sqlite3 *db, struct keyring *keys, struct decisions *decis
     (void)snprintf(detail, sizeof(detail), "from '%.200s'", backup);
     trouble = decisions_begin(decisions, reterr);
     if (trouble == SQL_FINE) {
-        int rc = sqlite3_exec(db, jump_ahead, NULL, NULL, NULL);
+        int rc = sql_exec(db, jump_ahead);
 
         if (rc != SQLITE_OK)
             trouble = sql_failed(db, rc, "moving ids and epochs ahead", reterr);

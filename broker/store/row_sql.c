@@ -249,7 +249,7 @@ int64_t row_sql_version(struct row_sql *rows, enum entity_kind kind, uint64_t id
     int rc;
 
     sql_bind_id(statement, 1, id);
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     if (rc == SQLITE_ROW)
         version = sqlite3_column_int64(statement, 0);
     else if (rc == SQLITE_DONE)
@@ -338,7 +338,7 @@ int row_sql_each(sqlite3 *db, enum entity_kind kind,
     if (r < 0)
         return r;
 
-    while (r == 0 && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+    while (r == 0 && (rc = sql_step(statement)) == SQLITE_ROW) {
         r = read_row(statement, entity->record, &row, reterr);
         if (r == 0)
             r = each(context, kind, &row, reterr);

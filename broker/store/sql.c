@@ -8,12 +8,29 @@
 /* Only a foreign program can hold the file: we have one writing connection. */
 #define BUSY_LIMIT_MS 5000
 
-static bool is_no_space(int system_error)
+/* The system's error of the last call. SQLite's own note of it (sqlite3_system_errno) misses a
+ * COMMIT that failed and keeps what an earlier call said; errno, cleared before the call, tells
+ * what happened in it.
+ */
+static _Thread_local int system_error;
+
+static void before(void)
+{
+    errno = 0;
+}
+
+static int after(int rc)
+{
+    system_error = rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : errno;
+    return rc;
+}
+
+static bool is_no_space(void)
 {
     return system_error == ENOSPC || system_error == EDQUOT;
 }
 
-enum sql_trouble sql_trouble(sqlite3 *db, int rc)
+enum sql_trouble sql_trouble(int rc)
 {
     switch (rc & 0xff) {
     case SQLITE_OK:
@@ -34,9 +51,9 @@ enum sql_trouble sql_trouble(sqlite3 *db, int rc)
             berth_out_of_memory();
         if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC)
             return SQL_BROKEN;
-        return is_no_space(sqlite3_system_errno(db)) ? SQL_NO_SPACE : SQL_BROKEN;
+        return is_no_space() ? SQL_NO_SPACE : SQL_BROKEN;
     case SQLITE_CANTOPEN:
-        return is_no_space(sqlite3_system_errno(db)) ? SQL_NO_SPACE : SQL_BROKEN;
+        return is_no_space() ? SQL_NO_SPACE : SQL_BROKEN;
     default:
         return SQL_BROKEN;
     }
@@ -61,7 +78,7 @@ int sql_code(enum sql_trouble trouble)
 
 enum sql_trouble sql_failed(sqlite3 *db, int rc, const char *what, struct berth_error *reterr)
 {
-    enum sql_trouble trouble = sql_trouble(db, rc);
+    enum sql_trouble trouble = sql_trouble(rc);
 
     switch (trouble) {
     case SQL_FINE:
@@ -76,7 +93,7 @@ enum sql_trouble sql_failed(sqlite3 *db, int rc, const char *what, struct berth_
     case SQL_REFUSED:
     case SQL_BROKEN:
         (void)berth_fail(reterr, sql_code(trouble), "%s: %s (SQLite %d, system error %d)", what,
-                         sqlite3_errmsg(db), rc, sqlite3_system_errno(db));
+                         sqlite3_errmsg(db), rc, system_error);
         break;
     }
     return trouble;
@@ -109,7 +126,8 @@ int sql_open(const char *path, enum sql_use use, sqlite3 **ret, struct berth_err
     sqlite3 *db = NULL;
     int rc;
 
-    rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    before();
+    rc = after(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
     if (!db)
         berth_out_of_memory();
     if (rc != SQLITE_OK)
@@ -118,7 +136,7 @@ int sql_open(const char *path, enum sql_use use, sqlite3 **ret, struct berth_err
     (void)sqlite3_extended_result_codes(db, 1);
     (void)sqlite3_busy_timeout(db, BUSY_LIMIT_MS);
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    rc = sqlite3_exec(db, settings[use], NULL, NULL, NULL);
+    rc = sql_exec(db, settings[use]);
     if (rc != SQLITE_OK)
         return open_failed(db, rc, path, reterr);
     *ret = db;
@@ -127,14 +145,41 @@ int sql_open(const char *path, enum sql_use use, sqlite3 **ret, struct berth_err
 
 int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **ret, struct berth_error *reterr)
 {
-    int rc = sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+    int rc;
+
+    before();
+    rc = after(sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL));
 
     return rc == SQLITE_OK ? 0 : sql_fail(db, rc, text, reterr);
 }
 
+int sql_exec(sqlite3 *db, const char *text)
+{
+    before();
+    return after(sqlite3_exec(db, text, NULL, NULL, NULL));
+}
+
+int sql_step(sqlite3_stmt *statement)
+{
+    before();
+    return after(sqlite3_step(statement));
+}
+
+int sql_checkpoint(sqlite3 *db, int how, int *ret_frames, int *ret_folded)
+{
+    before();
+    return after(sqlite3_wal_checkpoint_v2(db, "main", how, ret_frames, ret_folded));
+}
+
+int sql_backup_step(sqlite3_backup *backup, int pages)
+{
+    before();
+    return after(sqlite3_backup_step(backup, pages));
+}
+
 int sql_run(sqlite3 *db, const char *text, struct berth_error *reterr)
 {
-    int rc = sqlite3_exec(db, text, NULL, NULL, NULL);
+    int rc = sql_exec(db, text);
 
     return rc == SQLITE_OK ? 0 : sql_fail(db, rc, text, reterr);
 }
@@ -150,7 +195,7 @@ int sql_number(sqlite3 *db, const char *text, int64_t missing, int64_t *ret,
     if (r < 0)
         return r;
 
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     *ret = missing;
     if (rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
         *ret = sqlite3_column_int64(statement, 0);
@@ -161,7 +206,7 @@ int sql_number(sqlite3 *db, const char *text, int64_t missing, int64_t *ret,
 
 int sql_step_once(sqlite3_stmt *statement)
 {
-    int rc = sqlite3_step(statement);
+    int rc = sql_step(statement);
 
     (void)sqlite3_reset(statement); /* says the same again */
     return rc;

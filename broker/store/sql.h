@@ -21,11 +21,11 @@ enum sql_trouble {
     SQL_BROKEN,   /* I/O error, failed sync, corruption, or an error of ours: stop acknowledging */
 };
 
-/* The kind of the failure `rc` that the last call on `db` returned. Out of memory ends the program.
- * A sync that failed is never NO_SPACE, whatever errno says: the kernel may have dropped the pages,
- * so that a second sync would succeed and lie.
+/* The kind of the failure `rc` that the last call of this file gave on this thread. Out of memory
+ * ends the program. A sync that failed is never NO_SPACE, whatever errno says: the kernel may have
+ * dropped the pages, so that a second sync would succeed and lie.
  */
-enum sql_trouble sql_trouble(sqlite3 *db, int rc);
+enum sql_trouble sql_trouble(int rc);
 
 /* BERTH_E_... for a kind of trouble. */
 int sql_code(enum sql_trouble trouble);
@@ -51,6 +51,13 @@ int sql_open(const char *path, enum sql_use use, sqlite3 **ret,
 
 int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **ret,
                 struct berth_error *reterr) berth_must_check;
+
+/* SQLite's calls that touch files. Always through these: they take note of the system's error. They
+ * return SQLite's code. */
+int sql_exec(sqlite3 *db, const char *text);
+int sql_step(sqlite3_stmt *statement);
+int sql_checkpoint(sqlite3 *db, int how, int *ret_frames, int *ret_folded);
+int sql_backup_step(sqlite3_backup *backup, int pages);
 
 /* Run statements without parameters; answers are dropped. */
 int sql_run(sqlite3 *db, const char *text, struct berth_error *reterr) berth_must_check;

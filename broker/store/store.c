@@ -407,7 +407,7 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
         r = row_sql_each(db, (enum entity_kind)kind, load_row, core, reterr);
     if (r == 0)
         r = load_numbers(db, core, reterr);
-    (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL); /* nothing was written */
-    (void)sqlite3_close(db);                            /* query only: nothing to lose */
+    (void)sql_exec(db, "COMMIT"); /* nothing was written */
+    (void)sqlite3_close(db);      /* query only: nothing to lose */
     return r;
 }

@@ -68,7 +68,7 @@ static int read_end(sqlite3 *db, struct end_note *ret, struct berth_error *reter
                     reterr);
     if (r < 0)
         return r;
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     *ret = (struct end_note){ 0 };
     if (rc == SQLITE_ROW) {
         ret->head.sequence = sqlite3_column_int64(statement, 0);
@@ -126,8 +126,7 @@ static int walk_records(sqlite3 *db, struct keyring *keys, int64_t limit, struct
     if (r < 0)
         return r;
     (void)sqlite3_bind_int64(statement, 1, walk->at.sequence);
-    while (count < limit && !walk->verdict.first_bad &&
-           (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+    while (count < limit && !walk->verdict.first_bad && (rc = sql_step(statement)) == SQLITE_ROW) {
         check_record(walk, statement, anchored, anchored_hash);
         count++;
     }
@@ -153,7 +152,7 @@ int verify_step(sqlite3 *db, struct keyring *keys, int64_t limit, struct verify_
     if (r == 0 && walk->finished && !walk->verdict.first_bad)
         check_end(&note, keys, &walk->at, &walk->verdict);
     audit_hex(walk->at.hash, walk->verdict.head);
-    (void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL); /* nothing was written */
+    (void)sql_exec(db, "COMMIT"); /* nothing was written */
     return r;
 }
 
@@ -187,7 +186,7 @@ int verify_end(sqlite3 *db, struct keyring *keys, struct audit_verdict *ret,
         &statement, reterr);
     if (r < 0)
         return r;
-    rc = sqlite3_step(statement);
+    rc = sql_step(statement);
     if (rc == SQLITE_ROW) {
         last.sequence = sqlite3_column_int64(statement, 0);
         if (!sql_hash(statement, 1, last.hash))

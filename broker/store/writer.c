@@ -309,8 +309,7 @@ static enum sql_trouble prune(struct writer *writer, struct berth_error *reterr)
 
 static enum sql_trouble trial_write(struct writer *writer, struct berth_error *reterr)
 {
-    int rc = sqlite3_exec(writer->db, "UPDATE \"sequence\" SET \"probes\" = \"probes\" + 1", NULL,
-                          NULL, NULL);
+    int rc = sql_exec(writer->db, "UPDATE \"sequence\" SET \"probes\" = \"probes\" + 1");
 
     return rc == SQLITE_OK ? SQL_FINE : sql_failed(writer->db, rc, "trial write", reterr);
 }
@@ -325,7 +324,7 @@ static void checkpoint(struct writer *writer)
     int folded = 0;
     int rc;
 
-    rc = sqlite3_wal_checkpoint_v2(writer->db, "main", SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
+    rc = sql_checkpoint(writer->db, SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
     trouble = sql_failed(writer->db, rc, "checkpoint", &error);
     if (trouble == SQL_FINE)
         writer->wal_folded = folded;
@@ -500,9 +499,8 @@ static int raise_incarnation(struct writer *writer, const struct beginning *begi
 
     trouble = decisions_begin(decisions, reterr);
     if (trouble == SQL_FINE) {
-        int rc = sqlite3_exec(writer->db,
-                              "UPDATE \"sequence\" SET \"incarnation\" = \"incarnation\" + 1", NULL,
-                              NULL, NULL);
+        int rc =
+            sql_exec(writer->db, "UPDATE \"sequence\" SET \"incarnation\" = \"incarnation\" + 1");
 
         if (rc != SQLITE_OK)
             trouble = sql_failed(writer->db, rc, "incarnation", reterr);
@@ -589,9 +587,9 @@ static int close_facts(struct writer *writer, bool fold, struct berth_error *ret
     int r = 0;
 
     if (fold)
-        rc = sqlite3_wal_checkpoint_v2(writer->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        rc = sql_checkpoint(writer->db, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     /* On a full disk the log stays as it is and is folded back by the next broker. */
-    if (sql_trouble(writer->db, rc) != SQL_FINE && sql_trouble(writer->db, rc) != SQL_NO_SPACE)
+    if (sql_trouble(rc) != SQL_FINE && sql_trouble(rc) != SQL_NO_SPACE)
         r = sql_fail(writer->db, rc, "the last checkpoint", reterr);
     rc = sqlite3_close(writer->db);
     if (rc != SQLITE_OK && r == 0)
