@@ -1,0 +1,55 @@
+/* disk.h - what the fake store has committed: rows by value, and the constraints that the SQL
+ * schema enforces.
+ *
+ * Room tests. It outlives the broker. A decision is taken whole or not at all. The constraints are
+ * those of broker/store/migrations: unique names and keys, one open assignment per (desktop, slot)
+ * and per (user, pool), one living session per assignment, one unended connection per session and
+ * per terminal, epochs that only rise, ends that stay ends, references that exist (history loses
+ * the reference instead), versions compared before they are set.
+ */
+#ifndef BERTH_TESTS_FAKES_DISK_H
+#define BERTH_TESTS_FAKES_DISK_H
+
+#include "core/core.h"
+#include "store/store.h"
+
+struct disk;
+
+struct disk *disk_new(struct berth_random *dice);
+void disk_free(struct disk *disk);
+
+/* One savepoint. Gives changes->rev, or changes->repeated for a request id that came before.
+ * Errors: CONFLICT, EXISTS, as the schema would refuse.
+ */
+int disk_commit(struct disk *disk, struct changes *changes,
+                struct berth_error *reterr) berth_must_check;
+
+/* Every row into the core, as store_load does; raises the incarnation. */
+int disk_load(struct disk *disk, struct core *core, struct berth_error *reterr) berth_must_check;
+
+/* The row as it is committed, or NULL. */
+const void *disk_row(const struct disk *disk, enum entity_kind kind, uint64_t id);
+
+/* Walk the rows of a kind in order of their adding. */
+void disk_each(const struct disk *disk, enum entity_kind kind,
+               void (*each)(void *context, const void *row), void *context);
+
+/* Audit records: how many bear this action ("session.claim"), and the latest of them (NULL when
+ * none). */
+size_t disk_audited(const struct disk *disk, const char *action);
+const struct audit_note *disk_audit_last(const struct disk *disk, const char *action);
+
+/* How many decisions were committed. */
+uint64_t disk_commits(const struct disk *disk);
+uint64_t disk_rev(const struct disk *disk);
+
+/* Presence rows, one a terminal. */
+void disk_presence(struct disk *disk, const struct presence_row *row);
+void disk_presence_each(const struct disk *disk,
+                        void (*each)(void *context, const struct presence_row *row), void *context);
+
+/* Does any committed text (rows, audit records) contain this? For secrets that must not be there.
+ */
+bool disk_contains(const struct disk *disk, const char *text);
+
+#endif

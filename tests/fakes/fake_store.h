@@ -1,0 +1,57 @@
+/* fake_store.h - the store's port over a fake disk, under virtual time.
+ *
+ * Room tests. Decisions wait for a batch as in the real store: whatever has come by the time a
+ * commit begins is committed together and acknowledged some milliseconds later. A crash between the
+ * two is where brokers lose promises, so it can be asked for at any commit, on either side of it.
+ */
+#ifndef BERTH_TESTS_FAKES_FAKE_STORE_H
+#define BERTH_TESTS_FAKES_FAKE_STORE_H
+
+#include "fakes/disk.h"
+#include "fakes/outside.h"
+
+enum store_crash {
+    CRASH_NEVER,
+    CRASH_BEFORE_COMMIT, /* the decision is not on disk */
+    CRASH_AFTER_COMMIT,  /* it is on disk, and nobody was told */
+    CRASH_AFTER_ACK,     /* it is on disk, the flow was told, and nothing else happened */
+};
+
+struct store {
+    struct outside *outside;
+    struct disk *disk;
+    struct berth_timers *timers; /* the broker's */
+    struct list queue;           /* of struct fake_commit, in the order they came */
+    struct berth_timer next;
+    int64_t slowest_ms; /* a commit takes 0 to this; default 20 */
+
+    bool dead;     /* the broker has crashed: nothing is committed or acknowledged any more */
+    bool full;     /* no space */
+    int fail_next; /* code for the next decision, once; 0 = none */
+
+    uint64_t commits; /* of this broker */
+    enum store_crash crash;
+    uint64_t crash_at;              /* number of the commit, from 1 */
+    void (*crashed)(void *context); /* called when it is reached */
+    void *context;
+};
+
+struct store *fake_store_new(struct outside *outside, struct disk *disk,
+                             struct berth_timers *timers);
+
+/* The broker crashes now: nothing is acknowledged any more. The batch that was being written may or
+ * may not have reached the disk, as a whole.
+ */
+void fake_store_die(struct store *store);
+
+/* For the end of a dead broker: the operations that wait complete with CLOSING, so that whoever
+ * holds them lets go. Nothing of what they do then reaches the world.
+ */
+void fake_store_let_go(struct store *store);
+
+void fake_store_free(struct store *store);
+
+/* Decisions that wait for their outcome. */
+size_t fake_store_waiting(const struct store *store);
+
+#endif

@@ -1,0 +1,487 @@
+/* fake_terminal.c - link, presence and the person in front of it. */
+#include "fakes/fake_terminal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fakes/fake_rooms.h"
+#include "fakes/fake_terminal_inner.h"
+
+#define BOOT_MOST_MS 500
+#define UNANSWERED_MS 15000
+#define FIRST_RETRY_MS 1000
+#define LAST_RETRY_MS 30000
+
+static void reconnect_now(struct berth_timer *timer);
+static void renew_now(struct berth_timer *timer);
+
+struct fake_terminal *terminal_new(struct door *door, struct farm *farm, const char *name)
+{
+    unsigned address = ++door->last_address;
+    struct fake_terminal *terminal = berth_new(struct fake_terminal);
+
+    terminal->door = door;
+    terminal->farm = farm;
+    terminal->picture.ended = viewer_ended_by_machine;
+    (void)snprintf(terminal->name, sizeof(terminal->name), "%s", name);
+    (void)snprintf(terminal->serial, sizeof(terminal->serial), "SN-%.60s", name);
+    (void)snprintf(terminal->address, sizeof(terminal->address), "10.200.%u.%u",
+                   (address >> 8) & 255, address & 255);
+    random_hex(&door->outside->dice, terminal->key, 12);
+    fake_digest(terminal->key, terminal->key_hash);
+    return terminal;
+}
+
+void terminal_free(struct fake_terminal *terminal)
+{
+    struct berth_timers *timers = &outside_of(terminal)->timers;
+
+    timer_stop(timers, &terminal->reconnect);
+    timer_stop(timers, &terminal->renew);
+    timer_stop(timers, &terminal->answer);
+    timer_stop(timers, &terminal->viewing);
+    machine_leave(&terminal->picture);
+    berth_wipe_free(terminal, sizeof(*terminal));
+}
+
+const char *terminal_name(const struct fake_terminal *terminal)
+{
+    return terminal ? terminal->name : "a terminal that has gone";
+}
+
+const char *terminal_address(const struct fake_terminal *terminal)
+{
+    return terminal->address;
+}
+
+void terminal_page(struct fake_terminal *terminal, const char *page, const char *said)
+{
+    (void)snprintf(terminal->page, sizeof(terminal->page), "%s", page);
+    (void)snprintf(terminal->said, sizeof(terminal->said), "%s", said);
+    terminal->queue_place = 0;
+    terminal->choices_count = 0;
+    if (*page)
+        outside_note(outside_of(terminal), "%s: %s: %s", terminal->name, page, said);
+}
+
+/* ---- the link ---- */
+
+static int64_t retry_ms(struct fake_terminal *terminal)
+{
+    struct outside *outside = outside_of(terminal);
+    int64_t most = FIRST_RETRY_MS;
+
+    if (terminal->failures == 0)
+        most = shows_desktop(terminal) || terminal->signing_on ? 500 : terminal->spread_ms;
+    for (int i = 1; i < terminal->failures && most < LAST_RETRY_MS; i++)
+        most *= 2;
+    return outside_draw_ms(outside, 0, most > LAST_RETRY_MS ? LAST_RETRY_MS : most);
+}
+
+static void offline(struct fake_terminal *terminal)
+{
+    struct berth_timers *timers = &outside_of(terminal)->timers;
+
+    terminal->link = NULL;
+    terminal->open = false;
+    terminal->present = false;
+    timer_stop(timers, &terminal->renew);
+    timer_stop(timers, &terminal->answer);
+    if (terminal->signing_on) {
+        terminal->signing_on = false;
+        terminal_page(terminal, "offline", "the broker cannot be reached");
+    }
+    if (terminal->on)
+        timer_start(timers, &terminal->reconnect, retry_ms(terminal), reconnect_now);
+}
+
+static void reconnect_now(struct berth_timer *timer)
+{
+    struct fake_terminal *terminal = container_of(timer, struct fake_terminal, reconnect);
+
+    terminal->failures++;
+    if (!terminal->cut && terminal->certificate[0])
+        terminal->link = door_connect(terminal->door, terminal, terminal->key_hash, false);
+    else if (!terminal->cut && !terminal->refused_for_good)
+        terminal->link = door_connect(terminal->door, terminal, "", true);
+    if (!terminal->link)
+        offline(terminal);
+}
+
+void terminal_power(struct fake_terminal *terminal, bool on)
+{
+    struct berth_timers *timers = &outside_of(terminal)->timers;
+
+    if (on && !terminal->on) {
+        terminal->on = true;
+        terminal->boots++;
+        terminal->failures = 0;
+        terminal->refused_for_good = false;
+        timer_start(timers, &terminal->reconnect,
+                    outside_draw_ms(outside_of(terminal), 0, BOOT_MOST_MS), reconnect_now);
+    } else if (!on) {
+        terminal->on = false;
+        timer_stop(timers, &terminal->reconnect);
+        viewer_off(terminal, 0, "");
+        if (terminal->link)
+            door_close(terminal->link, "it was switched off");
+        offline(terminal);
+        terminal->presence_id[0] = '\0';
+        terminal_page(terminal, "", "");
+        memset(terminal->epochs, 0, sizeof(terminal->epochs));
+    }
+}
+
+void terminal_break(struct fake_terminal *terminal)
+{
+    if (terminal->link)
+        door_close(terminal->link, "its connection broke");
+    terminal->failures = 0;
+    offline(terminal);
+}
+
+void terminal_cut(struct fake_terminal *terminal, bool cut)
+{
+    terminal->cut = cut;
+    if (terminal->link)
+        terminal->link->deaf = cut;
+}
+
+void terminal_link_open(struct fake_terminal *terminal)
+{
+    terminal->open = true;
+    if (terminal->certificate[0])
+        terminal_announce(terminal);
+    else
+        join_say(terminal);
+}
+
+void terminal_link_lost(struct fake_terminal *terminal, const char *why)
+{
+    outside_note(outside_of(terminal), "%s: its link is lost: %s", terminal->name, why);
+    if (terminal->present)
+        terminal->failures = 0;
+    offline(terminal);
+}
+
+void terminal_link_refused(struct fake_terminal *terminal, const struct berth_error *error)
+{
+    outside_note(outside_of(terminal), "%s: turned away: %s", terminal->name, error->text);
+    if (error->code == BERTH_E_REVOKED) {
+        viewer_off(terminal, 0, "");
+        terminal_page(terminal, "REVOKED", error->text);
+    }
+    offline(terminal);
+}
+
+/* ---- presence ---- */
+
+static void link_silent(struct berth_timer *timer)
+{
+    struct fake_terminal *terminal = container_of(timer, struct fake_terminal, answer);
+
+    if (terminal->link) {
+        if (terminal->link->deaf)
+            terminal->link->terminal = NULL; /* not even a goodbye gets through */
+        else
+            door_close(terminal->link, "it does not answer");
+    }
+    terminal->failures = 0;
+    offline(terminal);
+}
+
+static void expect_answer(struct fake_terminal *terminal)
+{
+    if (!timer_armed(&terminal->answer))
+        timer_start(&outside_of(terminal)->timers, &terminal->answer, UNANSWERED_MS, link_silent);
+}
+
+void terminal_announce(struct fake_terminal *terminal)
+{
+    struct msg msg = { .type = MSG_announce, .ref = ++terminal->ref };
+    struct msg_announce *say = &msg.announce;
+
+    (void)snprintf(say->boot_id, sizeof(say->boot_id), "%.40s-%u", terminal->name, terminal->boots);
+    (void)snprintf(say->resume_presence_id, sizeof(say->resume_presence_id), "%s",
+                   terminal->presence_id);
+    say->want_expires_in_ms = terminal->want_ms;
+    say->profile_version = terminal->profile_version;
+    say->user_waiting = terminal->signing_on;
+    if (shows_desktop(terminal)) {
+        say->session_id = terminal->show.session_id;
+        say->session_epoch = terminal->show.epoch;
+        say->connection_id = terminal->show.connection_id;
+    }
+    terminal->seq = 0;
+    terminal_say(terminal, &msg);
+    expect_answer(terminal);
+}
+
+static void renew_now(struct berth_timer *timer)
+{
+    struct fake_terminal *terminal = container_of(timer, struct fake_terminal, renew);
+    int64_t now_ms = outside_of(terminal)->timers.mono_ms;
+    struct msg msg; /* only what its type needs is set: a fleet renews all the time */
+
+    if (terminal->silent || !terminal->present)
+        return;
+    memset(&msg, 0, msg_size(MSG_renew));
+    msg.type = MSG_renew;
+    (void)snprintf(msg.renew.presence_id, sizeof(msg.renew.presence_id), "%s",
+                   terminal->presence_id);
+    msg.renew.seq = ++terminal->seq;
+    msg.renew.want_expires_in_ms = terminal->want_ms;
+    msg.renew.screen =
+        terminal->viewer == VIEWER_ACTIVE ? screen_state_DESKTOP : screen_state_SIGN_ON;
+    msg.renew.input_idle_ms = terminal->hands_off_ms ? now_ms - terminal->hands_off_ms : 0;
+    terminal_say(terminal, &msg);
+    expect_answer(terminal);
+    timer_start(&outside_of(terminal)->timers, &terminal->renew, terminal->renew_after_ms,
+                renew_now);
+}
+
+static void hear_granted(struct fake_terminal *terminal, const struct msg_granted *granted)
+{
+    struct berth_timers *timers = &outside_of(terminal)->timers;
+
+    timer_stop(timers, &terminal->answer);
+    terminal->present = true;
+    terminal->failures = 0;
+    (void)snprintf(terminal->presence_id, sizeof(terminal->presence_id), "%s",
+                   granted->presence_id);
+    terminal->renew_after_ms = granted->renew_after_ms;
+    terminal->spread_ms = granted->reconnect_spread_ms;
+    terminal->granted_ms = granted->presence_expires_in_ms;
+    if (granted->incarnation < terminal->incarnation)
+        outside_fault(outside_of(terminal), "%s: incarnation %lld after %lld", terminal->name,
+                      (long long)granted->incarnation, (long long)terminal->incarnation);
+    terminal->incarnation = granted->incarnation;
+    timer_start(timers, &terminal->renew, terminal->renew_after_ms, renew_now);
+}
+
+/* ---- what it hears ---- */
+
+static void hear_refused(struct fake_terminal *terminal, const struct msg_refused *refused)
+{
+    timer_stop(&outside_of(terminal)->timers, &terminal->answer);
+    if (strcmp(refused->about, "sign_on") == 0 && !terminal->signing_on)
+        return; /* the person has called it off */
+    if (strcmp(refused->about, "sign_on") == 0)
+        terminal->signing_on = false;
+    if (!shows_desktop(terminal))
+        terminal_page(terminal, refused->code, refused->text);
+    else
+        outside_note(outside_of(terminal), "%s: refused %s: %s", terminal->name, refused->about,
+                     refused->text);
+}
+
+static void hear_progress(struct fake_terminal *terminal, const struct msg_progress *progress)
+{
+    if (!terminal->signing_on)
+        return;
+    (void)snprintf(terminal->page, sizeof(terminal->page), "%s", progress->step);
+    (void)snprintf(terminal->said, sizeof(terminal->said), "%s", progress->text);
+    terminal->queue_place = progress->queue_place;
+    terminal->estimate_ms = progress->estimate_ms;
+}
+
+static void hear_choose(struct fake_terminal *terminal, const struct msg_choose *choose)
+{
+    terminal->signing_on = false;
+    terminal_page(terminal, "choose", "");
+    terminal->choices_count = choose->choices_count;
+    memcpy(terminal->choices, choose->choices, sizeof(terminal->choices));
+}
+
+void terminal_hears(struct fake_terminal *terminal, const struct msg *msg)
+{
+    if (terminal->link && terminal->link->joining) {
+        join_hears(terminal, msg);
+        return;
+    }
+    switch ((int)msg->type) {
+    case MSG_granted:
+        hear_granted(terminal, &msg->granted);
+        return;
+    case MSG_presence_unknown:
+        terminal->present = false;
+        terminal->presence_id[0] = '\0';
+        terminal_announce(terminal);
+        return;
+    case MSG_progress:
+        hear_progress(terminal, &msg->progress);
+        return;
+    case MSG_choose:
+        hear_choose(terminal, &msg->choose);
+        return;
+    case MSG_show:
+        viewer_show(terminal, &msg->show);
+        return;
+    case MSG_hide:
+        viewer_hide(terminal, &msg->hide);
+        return;
+    case MSG_refused:
+        hear_refused(terminal, &msg->refused);
+        return;
+    case MSG_profile:
+        orders_profile(terminal, &msg->profile);
+        return;
+    case MSG_command:
+        orders_command(terminal, &msg->command);
+        return;
+    case MSG_certificate:
+        join_take_certificate(terminal, &msg->certificate);
+        return;
+    default:
+        outside_fault(outside_of(terminal), "%s: what is '%s' for?", terminal->name,
+                      msg_row(msg->type)->name);
+        return;
+    }
+}
+
+/* ---- what its person does ---- */
+
+void terminal_say(struct fake_terminal *terminal, const struct msg *msg)
+{
+    if (terminal->open)
+        door_say(terminal->link, msg);
+}
+
+static void begin_sign_on(struct fake_terminal *terminal, struct msg *msg)
+{
+    msg->type = MSG_sign_on;
+    msg->ref = ++terminal->ref;
+    outside_note(outside_of(terminal), "%s: sign-on of %s", terminal->name,
+                 msg->sign_on.evidence[0].name);
+    if (!terminal->present) {
+        terminal_page(terminal, "offline", "the broker cannot be reached");
+        return;
+    }
+    terminal->signing_on = true;
+    terminal_page(terminal, "", "");
+    (void)snprintf(terminal->page, sizeof(terminal->page), "asked");
+    terminal_say(terminal, msg);
+    msg_wipe(msg);
+}
+
+static void show_password(struct msg_sign_on *sign_on, const char *user, const char *password)
+{
+    struct msg_evidence *evidence = &sign_on->evidence[sign_on->evidence_count++];
+
+    evidence->kind = evidence_kind_PASSWORD;
+    (void)snprintf(evidence->name, sizeof(evidence->name), "%s", user);
+    if (!secret_set(&evidence->value, password, strlen(password)))
+        abort(); /* a story's own text */
+}
+
+void terminal_sign_on(struct fake_terminal *terminal, const char *user, const char *password,
+                      const char *pool)
+{
+    struct msg msg = { .type = MSG_sign_on };
+
+    show_password(&msg.sign_on, user, password);
+    (void)snprintf(msg.sign_on.pool, sizeof(msg.sign_on.pool), "%s", pool);
+    begin_sign_on(terminal, &msg);
+}
+
+void terminal_badge(struct fake_terminal *terminal, const char *badge, const char *password)
+{
+    struct msg msg = { .type = MSG_sign_on };
+    struct msg_evidence *evidence = &msg.sign_on.evidence[msg.sign_on.evidence_count++];
+
+    evidence->kind = evidence_kind_BADGE;
+    (void)snprintf(evidence->name, sizeof(evidence->name), "%s", badge);
+    show_password(&msg.sign_on, "", password);
+    begin_sign_on(terminal, &msg);
+}
+
+void terminal_kiosk(struct fake_terminal *terminal)
+{
+    struct msg msg = { .type = MSG_sign_on };
+
+    msg.sign_on.evidence[msg.sign_on.evidence_count++].kind = evidence_kind_KIOSK;
+    begin_sign_on(terminal, &msg);
+}
+
+void terminal_cancel(struct fake_terminal *terminal)
+{
+    struct msg msg = { .type = MSG_sign_on_cancel };
+
+    terminal->signing_on = false;
+    terminal_page(terminal, "", "");
+    terminal_say(terminal, &msg);
+}
+
+void terminal_sign_off(struct fake_terminal *terminal)
+{
+    struct msg msg = { .type = MSG_sign_off, .ref = ++terminal->ref };
+
+    msg.sign_off.session_id = terminal->show.session_id;
+    msg.sign_off.epoch = terminal->show.epoch;
+    viewer_off(terminal, 145, "signed-off");
+    terminal_page(terminal, "signed-off", "");
+    terminal_say(terminal, &msg);
+}
+
+void terminal_disconnect(struct fake_terminal *terminal)
+{
+    struct msg msg = { .type = MSG_disconnect, .ref = ++terminal->ref };
+
+    msg.disconnect.session_id = terminal->show.session_id;
+    msg.disconnect.epoch = terminal->show.epoch;
+    viewer_off(terminal, 145, "disconnected");
+    terminal_page(terminal, "disconnected", "");
+    terminal_say(terminal, &msg);
+}
+
+void terminal_bye(struct fake_terminal *terminal)
+{
+    struct msg msg = { .type = MSG_bye };
+
+    (void)snprintf(msg.bye.presence_id, sizeof(msg.bye.presence_id), "%s", terminal->presence_id);
+    msg.bye.seq = ++terminal->seq;
+    terminal_say(terminal, &msg);
+    terminal->silent = true;
+    timer_stop(&outside_of(terminal)->timers, &terminal->renew);
+    timer_stop(&outside_of(terminal)->timers, &terminal->answer);
+}
+
+/* ---- what its person reads ---- */
+
+static const char *machine_shown(const struct fake_terminal *terminal)
+{
+    const struct machine *machine =
+        farm_at(terminal->farm, terminal->show.host, (int)terminal->show.port);
+
+    return machine ? machine->name : "nothing";
+}
+
+static void put_choices(const struct fake_terminal *terminal, char *out, size_t size)
+{
+    size_t length = (size_t)snprintf(out, size, "choose:");
+
+    for (size_t i = 0; i < terminal->choices_count && length < size; i++)
+        length += (size_t)snprintf(out + length, size - length, " %s", terminal->choices[i].pool);
+}
+
+void terminal_screen(const struct fake_terminal *terminal, char *out, size_t size)
+{
+    if (!terminal->on && !terminal->code[0])
+        (void)snprintf(out, size, "off");
+    else if (terminal->viewer == VIEWER_ACTIVE)
+        (void)snprintf(out, size, "%s on %s", terminal->show.user, machine_shown(terminal));
+    else if (terminal->viewer == VIEWER_CONNECTING)
+        (void)snprintf(out, size, "connecting %s", machine_shown(terminal));
+    else if (terminal->signing_on && terminal->queue_place)
+        (void)snprintf(out, size, "queue %lld", (long long)terminal->queue_place);
+    else if (terminal->signing_on)
+        (void)snprintf(out, size, "wait: %s", terminal->page);
+    else if (terminal->choices_count)
+        put_choices(terminal, out, size);
+    else if (!terminal->page[0])
+        (void)snprintf(out, size, "sign-on");
+    else if (terminal->page[0] >= 'A' && terminal->page[0] <= 'Z')
+        (void)snprintf(out, size, "refused: %s", terminal->page);
+    else
+        (void)snprintf(out, size, "%s: %s", terminal->page, terminal->said);
+}

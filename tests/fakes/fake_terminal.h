@@ -1,0 +1,121 @@
+/* fake_terminal.h - a terminal as a little actor: it announces itself, renews, shows what it is
+ * told and obeys.
+ *
+ * Room tests. It keeps the rules of the real agent (agent/core/seat.h): an older epoch never takes
+ * the picture back, a hidden one is never shown again, the broker's absence changes nothing on a
+ * screen that shows a desktop. Its viewer logs on to the farm's machines with what it was given, so
+ * a wrong password or certificate shows.
+ */
+#ifndef BERTH_TESTS_FAKES_FAKE_TERMINAL_H
+#define BERTH_TESTS_FAKES_FAKE_TERMINAL_H
+
+#include "fakes/door.h"
+#include "fakes/farm.h"
+
+enum fake_viewer { VIEWER_NONE, VIEWER_CONNECTING, VIEWER_ACTIVE };
+
+#define EPOCHS_KEPT 16
+
+struct heard_epoch {
+    uint64_t session_id;
+    int64_t epoch;
+    bool hidden;
+};
+
+struct fake_terminal {
+    struct list node;
+    struct door *door;
+    struct farm *farm;
+    char name[64];
+    char address[64];
+    char serial[64];
+    unsigned boots;
+
+    /* Identity. */
+    char key[64];
+    char key_hash[72];
+    char certificate[2048]; /* "" = it has to join */
+    char next_key[64];      /* of a renewal that is on its way */
+    struct secret invitation;
+    char old_key[64], old_certificate[2048]; /* evidence when it joins again */
+    char code[16];                           /* shown while it waits for approval */
+
+    /* Link and presence. */
+    bool on;
+    bool cut;    /* no network */
+    bool silent; /* it does not renew */
+    bool refused_for_good;
+    struct door_link *link;
+    bool open, present;
+    char presence_id[40];
+    int64_t seq, want_ms, renew_after_ms, spread_ms, granted_ms, incarnation;
+    int failures;
+    struct berth_timer reconnect, renew, answer;
+
+    /* What is on the screen. */
+    struct msg_show show;
+    enum fake_viewer viewer;
+    int64_t show_since_ms;
+    struct picture picture;
+    struct berth_timer viewing;
+    struct heard_epoch epochs[EPOCHS_KEPT];
+    size_t epoch_next;
+    bool signing_on;
+    uint64_t ref;
+    char page[24];   /* reason of the last hide, symbol of the last refusal, step of the progress */
+    char said[1000]; /* its sentence */
+    int64_t queue_place, estimate_ms;
+    size_t choices_count;
+    struct msg_choice choices[12];
+    int64_t hands_off_ms; /* when the last key was pressed; 0 = somebody is typing all the time */
+
+    /* Management. */
+    int64_t profile_version;
+    size_t settings_count;
+    struct msg_setting settings[32];
+    bool lazy; /* it takes commands and says nothing of them */
+    unsigned commands_heard, commands_done;
+    uint64_t last_command;
+    unsigned shows, stale_shows;
+};
+
+struct fake_terminal *terminal_new(struct door *door, struct farm *farm, const char *name);
+void terminal_free(struct fake_terminal *terminal);
+
+/* Power on and off (the picture is gone). */
+void terminal_power(struct fake_terminal *terminal, bool on);
+
+/* Its network: cut is noticed by nobody at once; broken ends the connection. */
+void terminal_cut(struct fake_terminal *terminal, bool cut);
+void terminal_break(struct fake_terminal *terminal);
+
+void terminal_sign_on(struct fake_terminal *terminal, const char *user, const char *password,
+                      const char *pool);
+void terminal_kiosk(struct fake_terminal *terminal);
+void terminal_badge(struct fake_terminal *terminal, const char *badge, const char *password);
+void terminal_cancel(struct fake_terminal *terminal);
+void terminal_sign_off(struct fake_terminal *terminal);
+void terminal_disconnect(struct fake_terminal *terminal);
+void terminal_bye(struct fake_terminal *terminal);
+void terminal_renew_key(struct fake_terminal *terminal);
+
+/* Say anything, for those who do not keep the rules. */
+void terminal_say(struct fake_terminal *terminal, const struct msg *msg);
+
+/* What a person reads on it, in one line:
+ *   "off", "sign-on", "anna on ward-3-001", "connecting ward-3-001", "queue 2", "wait: <step>",
+ * "choose: <pools>", "refused: <SYMBOL>", or the reason of the last hide with its sentence, such as
+ * "moved: Your session moved to t2".
+ */
+void terminal_screen(const struct fake_terminal *terminal, char *out, size_t size);
+
+const char *terminal_name(const struct fake_terminal *terminal);
+const char *terminal_address(const struct fake_terminal *terminal);
+
+/* ---- for the door ---- */
+void terminal_link_open(struct fake_terminal *terminal);
+void terminal_link_lost(struct fake_terminal *terminal, const char *why);
+void terminal_link_refused(struct fake_terminal *terminal, const struct berth_error *error);
+void terminal_hears(struct fake_terminal *terminal, const struct msg *msg);
+
+#endif

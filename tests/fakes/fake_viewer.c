@@ -1,0 +1,185 @@
+/* fake_viewer.c - the terminal's picture: what may be shown, and how the viewer fares. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fakes/fake_terminal_inner.h"
+
+#define CONNECT_LEAST_MS 200
+#define CONNECT_MOST_MS 800
+
+/* ---- the rule of epochs ---- */
+
+static struct heard_epoch *epoch_of(struct fake_terminal *terminal, uint64_t session_id)
+{
+    for (size_t i = 0; i < EPOCHS_KEPT; i++)
+        if (terminal->epochs[i].session_id == session_id)
+            return &terminal->epochs[i];
+    return NULL;
+}
+
+static void note_epoch(struct fake_terminal *terminal, uint64_t session_id, int64_t epoch,
+                       bool hidden)
+{
+    struct heard_epoch *heard = epoch_of(terminal, session_id);
+
+    if (!heard) {
+        heard = &terminal->epochs[terminal->epoch_next++ % EPOCHS_KEPT];
+        *heard = (struct heard_epoch){ .session_id = session_id };
+    }
+    if (epoch > heard->epoch) {
+        heard->epoch = epoch;
+        heard->hidden = hidden;
+    } else if (epoch == heard->epoch) {
+        heard->hidden = heard->hidden || hidden;
+    }
+}
+
+static bool may_show(struct fake_terminal *terminal, const struct msg_show *show)
+{
+    const struct heard_epoch *heard = epoch_of(terminal, show->session_id);
+
+    return !heard || show->epoch > heard->epoch || (show->epoch == heard->epoch && !heard->hidden);
+}
+
+/* ---- telling ---- */
+
+static void report(struct fake_terminal *terminal, const struct msg_show *show,
+                   enum viewer_state state, int exit_code, const char *reason)
+{
+    struct msg msg = { .type = MSG_viewer };
+
+    msg.viewer.session_id = show->session_id;
+    msg.viewer.epoch = show->epoch;
+    msg.viewer.connection_id = show->connection_id;
+    msg.viewer.state = state;
+    msg.viewer.exit_code = exit_code;
+    (void)snprintf(msg.viewer.reason, sizeof(msg.viewer.reason), "%s", reason);
+    if (state == viewer_state_ACTIVE)
+        msg.viewer.picture_ms = outside_of(terminal)->timers.mono_ms - terminal->show_since_ms;
+    terminal_say(terminal, &msg);
+}
+
+void viewer_off(struct fake_terminal *terminal, int exit_code, const char *reason)
+{
+    struct msg_show show = terminal->show;
+
+    if (terminal->viewer == VIEWER_NONE)
+        return;
+    timer_stop(&outside_of(terminal)->timers, &terminal->viewing);
+    machine_leave(&terminal->picture);
+    terminal->viewer = VIEWER_NONE;
+    explicit_bzero(&terminal->show, sizeof(terminal->show));
+    if (*reason)
+        report(terminal, &show, viewer_state_ENDED, exit_code, reason);
+    secret_wipe(&show.password);
+}
+
+/* The viewer ended by itself: the connection is over, and the person reads why. */
+static void viewer_failed(struct fake_terminal *terminal, int exit_code, const char *word)
+{
+    outside_note(outside_of(terminal), "%s: the viewer ended: %s", terminal->name, word);
+    viewer_off(terminal, exit_code, word);
+    terminal_page(terminal, "ended", word);
+}
+
+void viewer_ended_by_machine(struct picture *picture, int exit_code, const char *word)
+{
+    viewer_failed(container_of(picture, struct fake_terminal, picture), exit_code, word);
+}
+
+/* ---- seeing ---- */
+
+/* What must hold whenever a picture appears. */
+static void judge_picture(struct fake_terminal *terminal, const struct machine *machine,
+                          const char *touched_by)
+{
+    struct outside *outside = outside_of(terminal);
+
+    if (touched_by[0] && strcmp(touched_by, terminal->show.user) != 0 &&
+        !(terminal->farm->traces_allowed &&
+          terminal->farm->traces_allowed(terminal->farm->context, machine)))
+        outside_fault(outside, "%s sees what %s left on %s (I14)", terminal->show.user, touched_by,
+                      machine->name);
+    if (terminal->show.epoch < machine->epoch)
+        outside_fault(outside, "epoch %lld takes %s back from epoch %lld (I6)",
+                      (long long)terminal->show.epoch, machine->name, (long long)machine->epoch);
+}
+
+static void viewer_connects(struct berth_timer *timer)
+{
+    struct fake_terminal *terminal = container_of(timer, struct fake_terminal, viewing);
+    const struct msg_show *show = &terminal->show;
+    struct machine *machine = farm_at(terminal->farm, show->host, (int)show->port);
+    char touched_by[80];
+    char fingerprint[72];
+    const char *word = "";
+    int exit_code;
+
+    if (!machine || !machine_answers(machine)) {
+        viewer_failed(terminal, 147, "network");
+        return;
+    }
+    machine_fingerprint(machine, fingerprint);
+    if (strcmp(fingerprint, show->fingerprint) != 0) {
+        viewer_failed(terminal, 143, "certificate");
+        return;
+    }
+    (void)snprintf(touched_by, sizeof(touched_by), "%s", machine->touched_by);
+    (void)snprintf(terminal->picture.user, sizeof(terminal->picture.user), "%s", show->user);
+    exit_code = machine_log_on(machine, &terminal->picture, show->account, &show->password, &word);
+    if (exit_code) {
+        viewer_failed(terminal, exit_code, word);
+        return;
+    }
+    judge_picture(terminal, machine, touched_by);
+    if (show->epoch > machine->epoch)
+        machine->epoch = show->epoch;
+    terminal->viewer = VIEWER_ACTIVE;
+    terminal->picture.session_id = show->session_id;
+    terminal->picture.epoch = show->epoch;
+    outside_note(outside_of(terminal), "%s: shows %s to %s, epoch %lld", terminal->name,
+                 machine->name, show->user, (long long)show->epoch);
+    report(terminal, show, viewer_state_ACTIVE, 0, "");
+}
+
+void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
+{
+    struct outside *outside = outside_of(terminal);
+
+    terminal->shows++;
+    if (!may_show(terminal, show)) {
+        terminal->stale_shows++;
+        outside_note(outside, "%s: refuses session %llu epoch %lld, it is older", terminal->name,
+                     (unsigned long long)show->session_id, (long long)show->epoch);
+        report(terminal, show, viewer_state_ENDED, 0, "overtaken");
+        return;
+    }
+    if (shows_desktop(terminal) && terminal->show.session_id == show->session_id &&
+        terminal->show.epoch == show->epoch &&
+        terminal->show.connection_id == show->connection_id) {
+        report(terminal, show,
+               terminal->viewer == VIEWER_ACTIVE ? viewer_state_ACTIVE : viewer_state_CONNECTING, 0,
+               "");
+        return;
+    }
+    viewer_off(terminal, 0, "replaced");
+    terminal->show = *show;
+    terminal->viewer = VIEWER_CONNECTING;
+    terminal->show_since_ms = outside->timers.mono_ms;
+    terminal->signing_on = false;
+    terminal_page(terminal, "", "");
+    note_epoch(terminal, show->session_id, show->epoch, false);
+    report(terminal, show, viewer_state_CONNECTING, 0, "");
+    timer_start(&outside->timers, &terminal->viewing,
+                outside_draw_ms(outside, CONNECT_LEAST_MS, CONNECT_MOST_MS), viewer_connects);
+}
+
+void viewer_hide(struct fake_terminal *terminal, const struct msg_hide *hide)
+{
+    note_epoch(terminal, hide->session_id, hide->epoch, true);
+    if (!shows_desktop(terminal) || terminal->show.session_id != hide->session_id ||
+        terminal->show.epoch > hide->epoch)
+        return;
+    viewer_off(terminal, 145, hide->reason);
+    terminal_page(terminal, hide->reason, hide->text);
+}

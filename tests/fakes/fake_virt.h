@@ -1,0 +1,34 @@
+/* fake_virt.h - the port to hypervisors over a farm: lanes, deadlines, up and down as
+ * broker/virt/virt.h says.
+ *
+ * Room tests. One fake host per host row stands for its berth-virt process: it connects, keeps so
+ * many calls in flight per lane, gives calls up at their deadline (UNKNOWN_OUTCOME), starts again
+ * after three of those in a row.
+ */
+#ifndef BERTH_TESTS_FAKES_FAKE_VIRT_H
+#define BERTH_TESTS_FAKES_FAKE_VIRT_H
+
+#include "fakes/farm.h"
+
+struct virt {
+    struct farm *farm;
+    struct berth_timers *timers; /* the broker's */
+    struct virt_listener listener;
+    struct list hosts;
+    bool dead; /* the broker has crashed: nothing it does reaches a host any more */
+};
+
+struct virt *fake_virt_new(struct farm *farm, struct berth_timers *timers,
+                           const struct virt_listener *listener);
+
+/* For the end of a dead broker: calls in flight complete with UNKNOWN_OUTCOME; what hypervisors had
+ * accepted goes on. */
+void fake_virt_let_go(struct virt *virt);
+
+/* The broker and its berth-virt processes are gone; what hypervisors had accepted goes on. */
+void fake_virt_free(struct virt *virt);
+
+/* libvirtd goes away or comes back. The broker notices by itself. */
+void fake_virt_noticed(struct virt *virt, struct hypervisor *hypervisor);
+
+#endif

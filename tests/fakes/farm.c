@@ -1,0 +1,341 @@
+/* farm.c - hypervisors, machines, guests. What is asked of them is in farm_errands.c. */
+#include "fakes/farm.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fakes/farm_inner.h"
+
+#define EVENT_SOON_MS 30
+#define EVENT_LATE_MS 5000
+
+/* An event on its way. */
+struct tiding {
+    struct list node;
+    struct berth_timer timer;
+    struct hypervisor *hypervisor;
+    struct virt_event event;
+};
+
+struct farm *farm_new(struct outside *outside)
+{
+    struct farm *farm = berth_new(struct farm);
+
+    farm->outside = outside;
+    list_init(&farm->hypervisors);
+    list_init(&farm->machines);
+    list_init(&farm->tidings);
+    map_init(&farm->by_uuid, random_map_key(&outside->dice));
+    map_init(&farm->by_address, random_map_key(&outside->dice));
+    farm->deeds = berth_new_array(struct deed, DEEDS_MAX);
+    return farm;
+}
+
+static void machines_free(struct list *machines)
+{
+    list_each (machines, node)
+        free(list_entry(node, struct machine, node));
+}
+
+static void hypervisor_free(struct hypervisor *hypervisor)
+{
+    list_each (&hypervisor->errands, node) {
+        struct errand *errand = list_entry(node, struct errand, node);
+
+        timer_stop(&hypervisor->farm->outside->timers, &errand->timer);
+        free(errand);
+    }
+    machines_free(&hypervisor->machines);
+    free(hypervisor);
+}
+
+void farm_free(struct farm *farm)
+{
+    list_each (&farm->tidings, node) {
+        struct tiding *tiding = list_entry(node, struct tiding, node);
+
+        timer_stop(&farm->outside->timers, &tiding->timer);
+        free(tiding);
+    }
+    list_each (&farm->hypervisors, node)
+        hypervisor_free(list_entry(node, struct hypervisor, node));
+    machines_free(&farm->machines);
+    map_clear(&farm->by_uuid);
+    map_clear(&farm->by_address);
+    free(farm->deeds);
+    free(farm);
+}
+
+/* ---- hosts ---- */
+
+struct hypervisor *farm_add_host(struct farm *farm, const char *name, const char *uri)
+{
+    struct hypervisor *hypervisor = berth_new(struct hypervisor);
+
+    hypervisor->farm = farm;
+    hypervisor->up = true;
+    (void)snprintf(hypervisor->name, sizeof(hypervisor->name), "%s", name);
+    (void)snprintf(hypervisor->uri, sizeof(hypervisor->uri), "%s", uri);
+    list_init(&hypervisor->machines);
+    list_init(&hypervisor->errands);
+    list_append(&farm->hypervisors, &hypervisor->node);
+    return hypervisor;
+}
+
+struct hypervisor *farm_host(struct farm *farm, const char *name)
+{
+    list_each (&farm->hypervisors, node) {
+        struct hypervisor *hypervisor = list_entry(node, struct hypervisor, node);
+
+        if (strcmp(hypervisor->name, name) == 0)
+            return hypervisor;
+    }
+    return NULL;
+}
+
+struct hypervisor *farm_host_by_uri(struct farm *farm, const char *uri)
+{
+    list_each (&farm->hypervisors, node) {
+        struct hypervisor *hypervisor = list_entry(node, struct hypervisor, node);
+
+        if (strcmp(hypervisor->uri, uri) == 0)
+            return hypervisor;
+    }
+    return NULL;
+}
+
+/* ---- events ---- */
+
+static void tiding_arrives(struct berth_timer *timer)
+{
+    struct tiding *tiding = container_of(timer, struct tiding, timer);
+    struct hypervisor *hypervisor = tiding->hypervisor;
+
+    if (hypervisor->watcher && hypervisor->up && !hypervisor->hung)
+        hypervisor->farm->event(hypervisor->watcher, &tiding->event);
+    list_remove(&tiding->node);
+    free(tiding);
+}
+
+static void send_event(struct hypervisor *hypervisor, const struct virt_event *event,
+                       int64_t delay_ms)
+{
+    struct tiding *tiding = berth_new(struct tiding);
+
+    tiding->hypervisor = hypervisor;
+    tiding->event = *event;
+    list_append(&hypervisor->farm->tidings, &tiding->node);
+    timer_start(&hypervisor->farm->outside->timers, &tiding->timer, delay_ms, tiding_arrives);
+}
+
+void farm_tell(struct machine *machine, const char *what, const char *reason)
+{
+    struct hypervisor *hypervisor = machine->hypervisor;
+    struct outside *outside = hypervisor ? hypervisor->farm->outside : NULL;
+    struct virt_event event = { .running = machine->running,
+                                .desktop_id = machine->desktop_id,
+                                .forward_port = machine->forward_port };
+    int64_t delay_ms;
+
+    if (!hypervisor || !hypervisor->watcher)
+        return;
+    (void)snprintf(event.what, sizeof(event.what), "%s", what);
+    (void)snprintf(event.uuid, sizeof(event.uuid), "%s", machine->uuid);
+    (void)snprintf(event.name, sizeof(event.name), "%s", machine->name);
+    (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
+    delay_ms = outside_draw_ms(outside, 1, EVENT_SOON_MS);
+    if (outside_chance(outside, hypervisor->late))
+        delay_ms += outside_draw_ms(outside, 0, EVENT_LATE_MS);
+    send_event(hypervisor, &event, delay_ms);
+    if (outside_chance(outside, hypervisor->twice))
+        send_event(hypervisor, &event, delay_ms + outside_draw_ms(outside, 0, EVENT_LATE_MS));
+}
+
+/* ---- machines ---- */
+
+static void machine_keys(struct farm *farm, struct machine *machine)
+{
+    (void)snprintf(machine->key, sizeof(machine->key), "%s:%d", machine->address, machine->port);
+    map_put_text(&farm->by_address, machine->key, machine);
+    if (machine->uuid[0])
+        map_put_text(&farm->by_uuid, machine->uuid, machine);
+}
+
+struct machine *farm_add_machine(struct farm *farm, const char *name, const char *address, int port)
+{
+    struct machine *machine = berth_new(struct machine);
+
+    (void)snprintf(machine->name, sizeof(machine->name), "%s", name);
+    (void)snprintf(machine->address, sizeof(machine->address), "%s", address);
+    machine->port = port;
+    machine->running = true;
+    machine->generation = 1;
+    list_append(&farm->machines, &machine->node);
+    machine_keys(farm, machine);
+    return machine;
+}
+
+struct machine *farm_define(struct hypervisor *hypervisor, const struct virt_args *args)
+{
+    struct farm *farm = hypervisor->farm;
+    struct machine *machine = berth_new(struct machine);
+    unsigned number = ++farm->next_address;
+
+    machine->hypervisor = hypervisor;
+    machine->desktop_id = args->desktop_id;
+    machine->generation = 1;
+    machine->forward_port = args->forward_port;
+    (void)snprintf(machine->uuid, sizeof(machine->uuid), "%s", args->uuid);
+    (void)snprintf(machine->name, sizeof(machine->name), "%s", args->name);
+    (void)snprintf(machine->pool, sizeof(machine->pool), "%s", args->pool);
+    /* A forwarded port is reached at whatever address its host has: "*". */
+    if (args->forward_port)
+        (void)snprintf(machine->address, sizeof(machine->address), "*");
+    else
+        (void)snprintf(machine->address, sizeof(machine->address), "10.%u.%u.%u", number >> 16,
+                       (number >> 8) & 255, number & 255);
+    machine->port = args->forward_port ? (int)args->forward_port : (int)args->guest_port;
+    if (machine->port == 0)
+        machine->port = 3389;
+    list_append(&hypervisor->machines, &machine->node);
+    machine_keys(farm, machine);
+    return machine;
+}
+
+void farm_undefine(struct machine *machine)
+{
+    struct farm *farm = machine->hypervisor->farm;
+
+    list_remove(&machine->node);
+    (void)map_take_text(&farm->by_uuid, machine->uuid);
+    (void)map_take_text(&farm->by_address, machine->key);
+    list_each (&machine->hypervisor->errands, node) {
+        struct errand *errand = list_entry(node, struct errand, node);
+
+        if (errand->starts == machine)
+            errand->starts = NULL;
+    }
+    free(machine);
+}
+
+struct machine *farm_machine(const struct farm *farm, const char *uuid)
+{
+    return map_get_text(&farm->by_uuid, uuid);
+}
+
+struct machine *farm_at(const struct farm *farm, const char *address, int port)
+{
+    char key[96];
+    struct machine *machine;
+
+    (void)snprintf(key, sizeof(key), "%s:%d", address, port);
+    machine = map_get_text(&farm->by_address, key);
+    if (machine)
+        return machine;
+    (void)snprintf(key, sizeof(key), "*:%d", port);
+    return map_get_text(&farm->by_address, key);
+}
+
+bool machine_answers(const struct machine *machine)
+{
+    if (!machine->running)
+        return false;
+    return !machine->hypervisor ||
+           machine->answers_ms <= machine->hypervisor->farm->outside->timers.mono_ms;
+}
+
+void machine_fingerprint(const struct machine *machine, char out[72])
+{
+    struct map_key key = { .k0 = (uint64_t)machine->generation };
+
+    for (uint64_t i = 0; i < 4; i++) {
+        const char *text = machine->uuid[0] ? machine->uuid : machine->name;
+
+        key.k1 = i;
+        (void)snprintf(out + 16 * i, 17, "%016" PRIx64, map_siphash(key, text, strlen(text)));
+    }
+}
+
+static void end_picture(struct machine *machine, int exit_code, const char *word)
+{
+    struct picture *picture = machine->picture;
+
+    if (!picture)
+        return;
+    machine->picture = NULL;
+    picture->machine = NULL;
+    picture->ended(picture, exit_code, word);
+}
+
+void farm_off(struct machine *machine)
+{
+    machine->running = false;
+    machine->guest[0] = '\0';
+    end_picture(machine, 147, "network");
+}
+
+void farm_kill(struct machine *machine, const char *reason)
+{
+    outside_note(machine->hypervisor->farm->outside, "machine %s: %s", machine->name, reason);
+    if (!machine->running)
+        return;
+    farm_off(machine);
+    farm_tell(machine, "stopped", reason);
+}
+
+void farm_lose(struct machine *machine)
+{
+    outside_note(machine->hypervisor->farm->outside, "machine %s is lost", machine->name);
+    if (machine->running)
+        farm_kill(machine, "destroyed");
+    farm_tell(machine, "undefined", "");
+    farm_undefine(machine);
+}
+
+/* ---- guests ---- */
+
+void farm_guest_ends(struct machine *machine)
+{
+    if (machine->hypervisor)
+        (void)snprintf(machine->guest, sizeof(machine->guest), "ended %" PRId64,
+                       machine->hypervisor->farm->outside->timers.wall_ms / 1000);
+    end_picture(machine, 12, "logoff");
+}
+
+static bool may_log_on(const struct machine *machine, const char *account,
+                       const struct secret *password, const char *user)
+{
+    if (strcmp(account, user) == 0) /* with the user's own password, which the directory checks */
+        return !secret_empty(password);
+    return strcmp(machine->account, account) == 0 && !secret_empty(password) &&
+           secret_equal(&machine->password, password);
+}
+
+int machine_log_on(struct machine *machine, struct picture *picture, const char *account,
+                   const struct secret *password, const char **word)
+{
+    if (!machine_answers(machine)) {
+        *word = "network";
+        return 147;
+    }
+    if (!may_log_on(machine, account, password, picture->user)) {
+        *word = "wrong-password";
+        return 154;
+    }
+    if (machine->picture != picture)
+        end_picture(machine, 5, "replaced");
+    machine->picture = picture;
+    picture->machine = machine;
+    (void)snprintf(machine->guest, sizeof(machine->guest), "active");
+    (void)snprintf(machine->touched_by, sizeof(machine->touched_by), "%s", picture->user);
+    return 0;
+}
+
+void machine_leave(struct picture *picture)
+{
+    if (!picture->machine)
+        return;
+    picture->machine->picture = NULL;
+    picture->machine = NULL;
+}

@@ -1,0 +1,173 @@
+/* farm.h - the hypervisors and machines of a world: they are there whether or not the broker runs.
+ *
+ * Room tests. A machine boots for some seconds until its RDP server answers; a new disk (a
+ * generation) has new keys and no trace of anybody. The farm carries out what berth-virt would
+ * (struct errand), tells life events, sometimes late or twice, and writes a journal of all that was
+ * asked of it. Faults are set on the hypervisors by whoever plays a story.
+ */
+#ifndef BERTH_TESTS_FAKES_FARM_H
+#define BERTH_TESTS_FAKES_FARM_H
+
+#include "berth/map.h"
+#include "berth/secret.h"
+
+#include "fakes/outside.h"
+#include "virt/virt.h"
+
+struct hypervisor;
+struct fake_host;
+
+/* Somebody's picture of a machine. Lives in a fake terminal. */
+struct picture {
+    struct machine *machine; /* NULL: no picture */
+    uint64_t session_id;
+    int64_t epoch;
+    char user[80];
+    /* The machine ended it: exit code and word as of the viewer. */
+    void (*ended)(struct picture *picture, int exit_code, const char *word);
+};
+
+struct machine {
+    struct list node;
+    struct hypervisor *hypervisor; /* NULL: an existing machine that nobody starts or stops */
+    char uuid[40];
+    char name[80];
+    char pool[64];
+    uint64_t desktop_id;
+    char address[64];
+    int port;
+    int64_t forward_port;
+    char key[96]; /* "address:port" in the farm's map */
+    bool running;
+    bool hidden;        /* a lying list leaves it out */
+    int64_t generation; /* of its disk */
+    int64_t boots;
+    int64_t answers_ms; /* when its RDP server answers, monotonic */
+    char account[80];
+    struct secret password;
+    char guest[32];      /* what the guest says of its session */
+    char touched_by[80]; /* who has had its picture since its disk was made; "" = nobody */
+    int64_t epoch;       /* highest that it was shown with */
+    struct picture *picture;
+    int starting; /* starts being carried out: never two */
+};
+
+struct hypervisor {
+    struct list node;
+    struct farm *farm;
+    char name[64];
+    char uri[256];
+    bool up;              /* libvirtd is there */
+    bool hung;            /* it takes calls and does not answer */
+    int fail_starts;      /* so many starts fail */
+    int mute_boots;       /* so many boots never answer */
+    int64_t slow_ms;      /* added to every action */
+    unsigned late, twice; /* percent of events that come late, or twice */
+    struct list machines;
+    struct list errands;       /* accepted, not carried out yet */
+    struct fake_host *watcher; /* the broker's end, NULL while it is not connected */
+};
+
+/* One call that a hypervisor has accepted. */
+struct errand {
+    struct list node;
+    struct berth_timer timer;
+    struct hypervisor *hypervisor;
+    enum virt_call call;
+    struct virt_args args;
+    struct machine *starts; /* counted in its `starting` */
+    /* The answer; NULL when nobody waits for it any more. */
+    void (*answer)(void *context, int result, const struct virt_result *facts,
+                   const struct berth_error *error);
+    void *context;
+};
+
+struct deed {
+    int64_t at_ms;
+    enum virt_call call;
+    char machine[40];
+    char host[24];
+    int result;
+};
+
+#define DEEDS_MAX 4096
+
+struct farm {
+    struct outside *outside;
+    struct list hypervisors;
+    struct list machines; /* that belong to no hypervisor */
+    struct list tidings;  /* events on their way */
+    struct map by_uuid, by_address;
+    unsigned next_address;
+    unsigned password_calls;
+    struct deed *deeds; /* the last ones */
+    uint64_t deeds_count;
+    /* Told of an event that has arrived at the broker's end. */
+    void (*event)(struct fake_host *watcher, const struct virt_event *event);
+    /* A user got the picture of a machine on which another one left traces. */
+    bool (*traces_allowed)(void *context, const struct machine *machine);
+    void *context;
+};
+
+struct farm *farm_new(struct outside *outside);
+void farm_free(struct farm *farm);
+
+struct hypervisor *farm_host(struct farm *farm, const char *name);
+struct hypervisor *farm_host_by_uri(struct farm *farm, const char *uri);
+struct hypervisor *farm_add_host(struct farm *farm, const char *name, const char *uri);
+
+/* An existing machine at an address. */
+struct machine *farm_add_machine(struct farm *farm, const char *name, const char *address,
+                                 int port);
+
+struct machine *farm_machine(const struct farm *farm, const char *uuid);
+struct machine *farm_at(const struct farm *farm, const char *address, int port);
+
+/* Accept a call: it is carried out some time later, unless the hypervisor hangs. */
+struct errand *
+farm_ask(struct hypervisor *hypervisor, enum virt_call call, const struct virt_args *args,
+         void (*answer)(void *, int, const struct virt_result *, const struct berth_error *),
+         void *context);
+
+/* Nobody waits for its answer any more. It is carried out all the same. crashed: its caller is
+ * gone, and must not ask for the same again before the world has settled; otherwise it waited for
+ * its whole deadline.
+ */
+void farm_give_up(struct errand *errand, bool crashed);
+
+/* It hangs from now on, or answers what has piled up (each with even chance: the rest was lost on
+ * the way). */
+void farm_hang(struct hypervisor *hypervisor, bool hangs);
+
+/* libvirtd goes: calls in flight are carried out or not, nobody is told; machines go on. */
+void farm_drop_errands(struct hypervisor *hypervisor);
+
+/* A machine stops by itself. */
+void farm_kill(struct machine *machine, const char *reason);
+
+/* It is not there any more, and nobody asked for it. */
+void farm_lose(struct machine *machine);
+
+/* Somebody logs off inside the desktop. */
+void farm_guest_ends(struct machine *machine);
+
+/* Does its RDP server answer now? */
+bool machine_answers(const struct machine *machine);
+/* 64 hexadecimal digits: of the keys on its present disk. */
+void machine_fingerprint(const struct machine *machine, char out[72]);
+
+/* A viewer logs on. 0, or the exit code of the viewer with *word. The earlier picture is dropped.
+ */
+int machine_log_on(struct machine *machine, struct picture *picture, const char *account,
+                   const struct secret *password, const char **word);
+
+/* The viewer went away; the guest's session stays. */
+void machine_leave(struct picture *picture);
+
+/* How often a call was carried out since, or at all for 0; uuid NULL: of any machine. */
+size_t farm_count(const struct farm *farm, enum virt_call call, const char *uuid, int64_t since_ms);
+
+/* Does this call change a machine? */
+bool farm_changes(enum virt_call call);
+
+#endif

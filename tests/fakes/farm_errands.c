@@ -1,0 +1,339 @@
+/* farm_errands.c - what hypervisors are asked, carried out. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fakes/farm.h"
+#include "fakes/farm_inner.h"
+
+#define START_MS 200
+#define BOOT_LEAST_MS 2000
+#define BOOT_MOST_MS 5000
+#define NEVER_MS (INT64_MAX / 2)
+/* The guest agent is there a little before the RDP server. */
+#define AGENT_EARLY_MS 500
+
+bool farm_changes(enum virt_call call)
+{
+    return call == VIRT_create || call == VIRT_start || call == VIRT_stop || call == VIRT_refresh ||
+           call == VIRT_delete;
+}
+
+static int64_t takes_ms(struct hypervisor *hypervisor, enum virt_call call)
+{
+    struct outside *outside = hypervisor->farm->outside;
+    int64_t least = virt_call_row(call)->lane == LANE_READ ? 4 : 20;
+
+    if (call == VIRT_start)
+        least = START_MS;
+    if (call == VIRT_create || call == VIRT_refresh)
+        least = START_MS * 2;
+    return outside_draw_ms(outside, least, least * 2) +
+           (virt_call_row(call)->lane == LANE_ACTION ? hypervisor->slow_ms : 0);
+}
+
+/* ---- the calls ---- */
+
+static int unknown_machine(const struct errand *errand, struct berth_error *error)
+{
+    return berth_fail(error, BERTH_E_NOT_FOUND, "host %s knows no machine %s",
+                      errand->hypervisor->name, errand->args.uuid);
+}
+
+static int do_create(struct errand *errand, struct machine *machine)
+{
+    if (!machine)
+        machine = farm_define(errand->hypervisor, &errand->args);
+    farm_tell(machine, "defined", "");
+    return 0;
+}
+
+static int do_start(struct errand *errand, struct machine *machine, struct berth_error *error)
+{
+    struct hypervisor *hypervisor = errand->hypervisor;
+    struct outside *outside = hypervisor->farm->outside;
+
+    if (machine->running)
+        return 0;
+    if (hypervisor->fail_starts > 0) {
+        hypervisor->fail_starts--;
+        return berth_fail(error, BERTH_E_HOST, "start of '%s': no room for its memory",
+                          machine->name);
+    }
+    machine->running = true;
+    machine->boots++;
+    machine->answers_ms =
+        outside->timers.mono_ms + outside_draw_ms(outside, BOOT_LEAST_MS, BOOT_MOST_MS);
+    if (hypervisor->mute_boots > 0) {
+        hypervisor->mute_boots--;
+        machine->answers_ms = NEVER_MS;
+    }
+    farm_tell(machine, "started", "");
+    return 0;
+}
+
+static int do_stop(struct machine *machine)
+{
+    if (machine && machine->running) {
+        farm_off(machine);
+        farm_tell(machine, "stopped", "destroyed");
+    }
+    return 0;
+}
+
+static int do_refresh(struct machine *machine)
+{
+    (void)do_stop(machine);
+    machine->generation++;
+    machine->touched_by[0] = '\0';
+    machine->account[0] = '\0';
+    secret_wipe(&machine->password);
+    return 0;
+}
+
+static int do_delete(struct machine *machine)
+{
+    if (machine) {
+        (void)do_stop(machine);
+        farm_tell(machine, "undefined", "");
+        farm_undefine(machine);
+    }
+    return 0;
+}
+
+static int do_list(struct errand *errand, struct virt_result *facts)
+{
+    struct hypervisor *hypervisor = errand->hypervisor;
+
+    list_each (&hypervisor->machines, node) {
+        const struct machine *machine = list_entry(node, struct machine, node);
+        struct virt_event event = { .running = machine->running,
+                                    .desktop_id = machine->desktop_id,
+                                    .forward_port = machine->forward_port };
+
+        if (machine->hidden)
+            continue;
+        (void)snprintf(event.what, sizeof(event.what), "listed");
+        (void)snprintf(event.uuid, sizeof(event.uuid), "%s", machine->uuid);
+        (void)snprintf(event.name, sizeof(event.name), "%s", machine->name);
+        facts->count++;
+        if (errand->answer && hypervisor->watcher)
+            hypervisor->farm->event(hypervisor->watcher, &event);
+    }
+    return 0;
+}
+
+static int do_address(const struct machine *machine, struct virt_result *facts,
+                      struct berth_error *error)
+{
+    if (!machine->running ||
+        machine->hypervisor->farm->outside->timers.mono_ms < machine->answers_ms - AGENT_EARLY_MS)
+        return berth_fail(error, BERTH_E_DESKTOP, "'%s' has no address yet", machine->name);
+    (void)snprintf(facts->address, sizeof(facts->address), "%s", machine->address);
+    return 0;
+}
+
+/* The calls that need the guest's agent. */
+static int do_inside(struct errand *errand, struct machine *machine, struct virt_result *facts,
+                     struct berth_error *error)
+{
+    if (!machine->running ||
+        errand->hypervisor->farm->outside->timers.mono_ms < machine->answers_ms - AGENT_EARLY_MS)
+        return berth_fail(error, BERTH_E_DESKTOP, "the guest agent of '%s' does not answer",
+                          machine->name);
+    if (errand->call == VIRT_password) {
+        (void)snprintf(machine->account, sizeof(machine->account), "%s", errand->args.account);
+        machine->password = errand->args.secret;
+        errand->hypervisor->farm->password_calls++;
+    }
+    if (errand->call == VIRT_fingerprint)
+        machine_fingerprint(machine, facts->text);
+    if (errand->call == VIRT_guest_state)
+        (void)snprintf(facts->text, sizeof(facts->text), "%s", machine->guest);
+    if (errand->call == VIRT_sign_off && machine->guest[0])
+        farm_guest_ends(machine);
+    return 0;
+}
+
+static int act_on(struct errand *errand, struct machine *machine, struct virt_result *facts,
+                  struct berth_error *error)
+{
+    switch ((int)errand->call) {
+    case VIRT_start:
+        return do_start(errand, machine, error);
+    case VIRT_refresh:
+        return do_refresh(machine);
+    case VIRT_address:
+        return do_address(machine, facts, error);
+    default:
+        return do_inside(errand, machine, facts, error);
+    }
+}
+
+static int carry_out(struct errand *errand, struct virt_result *facts, struct berth_error *error)
+{
+    struct machine *machine = farm_machine(errand->hypervisor->farm, errand->args.uuid);
+
+    switch ((int)errand->call) {
+    case VIRT_list:
+        return do_list(errand, facts);
+    case VIRT_orphans:
+    case VIRT_open:
+        return 0;
+    case VIRT_inspect:
+        facts->known = machine != NULL;
+        facts->running = machine && machine->running;
+        return 0;
+    case VIRT_create:
+        return do_create(errand, machine);
+    case VIRT_stop:
+        return do_stop(machine);
+    case VIRT_delete:
+        return do_delete(machine);
+    default:
+        if (!machine)
+            return unknown_machine(errand, error);
+        return act_on(errand, machine, facts, error);
+    }
+}
+
+/* ---- errands ---- */
+
+static void write_down(struct errand *errand, int result, const struct berth_error *error)
+{
+    struct farm *farm = errand->hypervisor->farm;
+    struct deed *deed = &farm->deeds[farm->deeds_count++ % DEEDS_MAX];
+
+    *deed = (struct deed){ .at_ms = farm->outside->timers.mono_ms,
+                           .call = errand->call,
+                           .result = result };
+    (void)snprintf(deed->machine, sizeof(deed->machine), "%s", errand->args.uuid);
+    (void)snprintf(deed->host, sizeof(deed->host), "%.23s", errand->hypervisor->name);
+    if (virt_call_row(errand->call)->lane != LANE_READ)
+        outside_note(farm->outside, "%s: %s %s%s%s", errand->hypervisor->name,
+                     virt_call_row(errand->call)->name,
+                     errand->args.name[0] ? errand->args.name : errand->args.uuid,
+                     result < 0 ? ": " : "", result < 0 ? error->text : "");
+}
+
+static void finish(struct errand *errand, bool carried_out)
+{
+    struct virt_result facts = { 0 };
+    struct berth_error error = { 0 };
+    int result = 0;
+
+    if (errand->starts)
+        errand->starts->starting--;
+    list_remove(&errand->node);
+    if (carried_out) {
+        result = carry_out(errand, &facts, &error);
+        write_down(errand, result, &error);
+        if (errand->answer)
+            errand->answer(errand->context, result, &facts, &error);
+    }
+    secret_wipe(&errand->args.secret);
+    free(errand);
+}
+
+static void errand_due(struct berth_timer *timer)
+{
+    finish(container_of(timer, struct errand, timer), true);
+}
+
+static void begin_errand(struct errand *errand)
+{
+    struct farm *farm = errand->hypervisor->farm;
+
+    timer_start(&farm->outside->timers, &errand->timer, takes_ms(errand->hypervisor, errand->call),
+                errand_due);
+}
+
+static void count_start(struct errand *errand)
+{
+    struct farm *farm = errand->hypervisor->farm;
+    struct machine *machine = farm_machine(farm, errand->args.uuid);
+
+    if (errand->call != VIRT_start || !machine || machine->running)
+        return;
+    errand->starts = machine;
+    if (++machine->starting > 1)
+        outside_fault(farm->outside, "two starts of machine %s are in flight (I15)", machine->name);
+}
+
+struct errand *
+farm_ask(struct hypervisor *hypervisor, enum virt_call call, const struct virt_args *args,
+         void (*answer)(void *, int, const struct virt_result *, const struct berth_error *),
+         void *context)
+{
+    struct errand *errand = berth_new(struct errand);
+
+    errand->hypervisor = hypervisor;
+    errand->call = call;
+    errand->args = *args;
+    errand->answer = answer;
+    errand->context = context;
+    list_append(&hypervisor->errands, &errand->node);
+    count_start(errand);
+    if (!hypervisor->hung)
+        begin_errand(errand);
+    return errand;
+}
+
+void farm_give_up(struct errand *errand, bool crashed)
+{
+    errand->answer = NULL;
+    errand->context = NULL;
+    if (!crashed && errand->starts) {
+        errand->starts->starting--;
+        errand->starts = NULL;
+    }
+}
+
+void farm_hang(struct hypervisor *hypervisor, bool hangs)
+{
+    struct outside *outside = hypervisor->farm->outside;
+
+    outside_note(outside, "host %s %s", hypervisor->name, hangs ? "hangs" : "answers again");
+    hypervisor->hung = hangs;
+    list_each (&hypervisor->errands, node) {
+        struct errand *errand = list_entry(node, struct errand, node);
+
+        if (hangs)
+            timer_stop(&outside->timers, &errand->timer);
+        else if (errand->answer || outside_chance(outside, 50))
+            begin_errand(errand);
+        else
+            finish(errand, false);
+    }
+}
+
+void farm_drop_errands(struct hypervisor *hypervisor)
+{
+    struct outside *outside = hypervisor->farm->outside;
+    struct list *node;
+
+    while (!list_empty(&hypervisor->errands)) {
+        struct errand *errand;
+
+        node = hypervisor->errands.next;
+        errand = list_entry(node, struct errand, node);
+        timer_stop(&outside->timers, &errand->timer);
+        errand->answer = NULL;
+        finish(errand, !hypervisor->hung && outside_chance(outside, 50));
+    }
+}
+
+size_t farm_count(const struct farm *farm, enum virt_call call, const char *uuid, int64_t since_ms)
+{
+    uint64_t first = farm->deeds_count > DEEDS_MAX ? farm->deeds_count - DEEDS_MAX : 0;
+    size_t count = 0;
+
+    for (uint64_t i = first; i < farm->deeds_count; i++) {
+        const struct deed *deed = &farm->deeds[i % DEEDS_MAX];
+
+        if (deed->call == call && deed->at_ms >= since_ms &&
+            (!uuid || strcmp(deed->machine, uuid) == 0))
+            count++;
+    }
+    return count;
+}

@@ -1,0 +1,331 @@
+/* world.c - the lives of a broker, time, and what happens to it. */
+#include "fakes/world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+
+#include "fakes/world_inner.h"
+
+#define TURNS_MOST 100000 /* in one millisecond */
+#define STALL_LATE_MS 1000
+
+/* ---- the broker's life ---- */
+
+static void crashed(void *context)
+{
+    struct world *world = context;
+
+    world->crash_wanted = true;
+}
+
+void world_restart(struct world *world)
+{
+    struct outside *outside = &world->outside;
+    struct broker_life *life = berth_new(struct broker_life);
+    struct rooms *rooms = &life->rooms;
+    struct berth_error error = { 0 };
+
+    timers_init(&life->timers, outside->timers.mono_ms, outside->timers.wall_ms);
+    random_seeded(&life->random, random_u64(&outside->dice));
+    rooms->timers = &life->timers;
+    rooms->random = &life->random;
+    rooms->core = core_new(&life->timers, &life->random);
+    rooms->core->digest = fake_digest;
+    rooms->store = fake_store_new(outside, world->disk, &life->timers);
+    rooms->store->crashed = crashed;
+    rooms->store->context = world;
+    rooms->virt = fake_virt_new(
+        world->farm, &life->timers,
+        &(struct virt_listener){ .host = flows_host, .machine = flows_machine, .context = rooms });
+    rooms->auth = fake_auth_new(outside, rooms->core, &life->timers);
+    rooms->ca = fake_ca_new(outside, &life->timers);
+    rooms->probe = fake_probe_new(world->farm, &life->timers);
+    flow_engine_init(&rooms->engine, &life->timers);
+    rooms->tell = door_tell;
+    rooms->hang_up = door_hang_up;
+    rooms->door = &world->door;
+    rooms->settings.certificate_days = 7;
+    rooms->settings.recovery_ms = world->recovery_ms;
+    rooms->settings.destructive_allowed = true;
+
+    if (store_load(rooms->store, rooms->core, &error) < 0) {
+        (void)fprintf(stderr, "%s\n", error.text);
+        abort();
+    }
+    rooms->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;
+    world->broker = life;
+    world->lives++;
+    world->started_ms = outside->timers.mono_ms;
+    outside_note(outside, "the broker starts, incarnation %lld",
+                 (long long)rooms->core->incarnation);
+    flows_start(rooms);
+    door_attach(&world->door, rooms);
+}
+
+static void bury(struct world *world)
+{
+    struct broker_life *life = world->broker;
+    struct rooms *rooms = &life->rooms;
+
+    world->broker = NULL;
+    world->crash_wanted = false;
+    world->frozen = false;
+    /* Whoever waits lets go, so that nothing is left over in memory; no port carries anything
+     * outward any more. */
+    fake_virt_let_go(rooms->virt);
+    fake_store_let_go(rooms->store);
+    flows_stop(rooms);
+    core_free(rooms->core);
+    fake_store_free(rooms->store);
+    fake_virt_free(rooms->virt);
+    fake_auth_free(rooms->auth);
+    fake_ca_free(rooms->ca);
+    fake_probe_free(rooms->probe);
+    soon_run(&life->timers);
+    if (life->timers.count)
+        outside_fault(&world->outside, "%zu timers of the broker are still armed after its end",
+                      life->timers.count);
+    timers_free(&life->timers);
+    free(life);
+}
+
+void world_crash(struct world *world)
+{
+    if (!world->broker)
+        return;
+    outside_note(&world->outside, "the broker is killed");
+    door_detach(&world->door);
+    world->broker->rooms.virt->dead = true;
+    fake_store_die(world->broker->rooms.store);
+    bury(world);
+}
+
+static void quiet(struct op *op, int result)
+{
+    (void)op;
+    (void)result;
+}
+
+void world_stop(struct world *world)
+{
+    struct op op;
+
+    op_init(&op, &world->broker->timers, quiet);
+    if (flows_quiesce(&world->broker->rooms, 10000, &op) < 0)
+        abort();
+    for (int i = 0; i < 1200 && op.in_flight; i++)
+        world_run_ms(world, 10);
+    if (op.in_flight)
+        outside_fault(&world->outside, "the orderly stop does not end");
+    world_crash(world);
+}
+
+void world_crash_at(struct world *world, enum store_crash when, uint64_t commit)
+{
+    struct store *store = world->broker->rooms.store;
+
+    store->crash = when;
+    store->crash_at = store->commits + commit;
+}
+
+/* ---- the world ---- */
+
+struct fake_terminal *world_make_terminal(struct world *world, const char *name)
+{
+    struct fake_terminal *terminal = terminal_new(&world->door, world->farm, name);
+
+    list_append(&world->terminals, &terminal->node);
+    map_put_text(&world->by_name, terminal->name, terminal);
+    return terminal;
+}
+
+static bool traces_allowed(void *context, const struct machine *machine)
+{
+    struct world *world = context;
+    struct pool *pool;
+
+    if (!machine->hypervisor || !world->broker)
+        return true; /* nobody makes the disk of an existing machine anew */
+    pool = world_pool(world, machine->pool);
+    return pool && pool->row.release == pool_release_KEEP;
+}
+
+struct world *world_new(uint64_t seed, const char *lines)
+{
+    struct world *world = berth_new(struct world);
+
+    log_setup("story", false, getenv("STORY_LOG") ? LOG_DEBUG : LOG_ERROR);
+    outside_init(&world->outside, seed);
+    world->recovery_ms = 60000;
+    world->disk = disk_new(&world->outside.dice);
+    world->farm = farm_new(&world->outside);
+    world->farm->traces_allowed = traces_allowed;
+    world->farm->context = world;
+    door_init(&world->door, &world->outside);
+    list_init(&world->terminals);
+    map_init(&world->by_name, random_map_key(&world->outside.dice));
+    world_read(world, lines);
+    world_restart(world);
+    list_each (&world->terminals, node)
+        terminal_power(list_entry(node, struct fake_terminal, node), true);
+    return world;
+}
+
+const char *world_free(struct world *world)
+{
+    static char fault[FAULT_TEXT];
+
+    world_crash(world);
+    (void)snprintf(fault, sizeof(fault), "%s", world->outside.fault);
+    if (world->outside.faults)
+        outside_print(&world->outside);
+    list_each (&world->terminals, node)
+        terminal_free(list_entry(node, struct fake_terminal, node));
+    map_clear(&world->by_name);
+    door_free(&world->door);
+    farm_free(world->farm);
+    disk_free(world->disk);
+    outside_free(&world->outside);
+    free(world);
+    return fault;
+}
+
+/* ---- time ---- */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    if (a < 0 || b < 0)
+        return a < 0 ? b : a;
+    return a < b ? a : b;
+}
+
+static int64_t next_in(const struct world *world)
+{
+    int64_t next = timers_next(&world->outside.timers);
+
+    if (world->broker && !world->frozen)
+        next = sooner(next, timers_next(&world->broker->timers));
+    return next;
+}
+
+/* One turn of everybody at this time. The broker's clock is set first, as a loop does before it
+ * reads its sockets. */
+static void turn(struct world *world, int64_t mono_ms)
+{
+    struct berth_timers *outside = &world->outside.timers;
+    int64_t wall_ms = outside->wall_ms + (mono_ms - outside->mono_ms);
+
+    if (world->broker && !world->frozen) {
+        world->broker->timers.mono_ms = mono_ms;
+        world->broker->timers.wall_ms = wall_ms;
+    }
+    timers_advance(outside, mono_ms, wall_ms);
+    if (world->broker && !world->frozen)
+        timers_advance(&world->broker->timers, mono_ms, wall_ms);
+    if (world->crash_wanted)
+        world_crash(world);
+    if (world->each_turn)
+        world->each_turn(world);
+}
+
+void world_run_ms(struct world *world, int64_t ms)
+{
+    int64_t end_ms = world->outside.timers.mono_ms + ms;
+    int turns = 0;
+
+    for (;;) {
+        int64_t next = next_in(world);
+
+        if (next < 0 || world->outside.timers.mono_ms + next > end_ms)
+            break;
+        turns = next == 0 ? turns + 1 : 0;
+        if (turns > TURNS_MOST) {
+            outside_fault(&world->outside, "time does not go on: somebody turns in circles");
+            break;
+        }
+        turn(world, world->outside.timers.mono_ms + next);
+    }
+    turn(world, end_ms);
+}
+
+void world_run_s(struct world *world, int64_t s)
+{
+    world_run_ms(world, s * 1000);
+}
+
+bool world_until(struct world *world, const char *terminal, const char *screen, int64_t most_s)
+{
+    for (int64_t i = 0; i <= most_s * 20; i++) {
+        if (strcmp(world_screen(world, terminal), screen) == 0)
+            return true;
+        world_run_ms(world, 50);
+    }
+    return false;
+}
+
+int64_t world_now_ms(const struct world *world)
+{
+    return world->outside.timers.mono_ms;
+}
+
+void world_freeze(struct world *world, int64_t ms)
+{
+    int64_t was_ms = world->broker->timers.mono_ms;
+    struct door *door = &world->door;
+
+    outside_note(&world->outside, "the broker stands still");
+    world->frozen = true;
+    door->frozen = true;
+    world_run_ms(world, ms);
+    world->frozen = false;
+    /* What the loop does when it finds itself late: lib/loop.c. */
+    if (ms > STALL_LATE_MS)
+        timers_shift(&world->broker->timers, ms);
+    world->broker->timers.mono_ms = was_ms + ms;
+    world->broker->timers.wall_ms = world->outside.timers.wall_ms;
+    outside_note(&world->outside, "the broker goes on");
+    door_thaw(door);
+}
+
+/* ---- faults ---- */
+
+void world_silence(struct world *world, const char *terminal)
+{
+    world_terminal(world, terminal)->silent = true;
+}
+
+void world_cut(struct world *world, const char *terminal, bool cut)
+{
+    outside_note(&world->outside, "%s: its network is %s", terminal, cut ? "cut" : "there again");
+    terminal_cut(world_terminal(world, terminal), cut);
+}
+
+void world_power(struct world *world, const char *terminal, bool on)
+{
+    terminal_power(world_terminal(world, terminal), on);
+}
+
+void world_host_down(struct world *world, const char *host, bool down)
+{
+    struct hypervisor *hypervisor = world_host(world, host);
+
+    outside_note(&world->outside, "host %s is %s", host, down ? "down" : "there again");
+    hypervisor->up = !down;
+    if (down && world->broker)
+        fake_virt_noticed(world->broker->rooms.virt, hypervisor);
+    if (down)
+        farm_drop_errands(hypervisor);
+}
+
+void world_host_hangs(struct world *world, const char *host, bool hangs)
+{
+    farm_hang(world_host(world, host), hangs);
+}
+
+void world_disk_full(struct world *world, bool full)
+{
+    outside_note(&world->outside, "the disk is %s", full ? "full" : "roomy again");
+    world->broker->rooms.store->full = full;
+}

@@ -1,0 +1,16 @@
+/* world_inner.h - between the files of the world.
+ *
+ * Room tests, inner header.
+ */
+#ifndef BERTH_TESTS_FAKES_WORLD_INNER_H
+#define BERTH_TESTS_FAKES_WORLD_INNER_H
+
+#include "fakes/world.h"
+
+/* world_lines.c: rows on the disk and things outside, from text. */
+void world_read(struct world *world, const char *lines);
+
+/* world.c */
+struct fake_terminal *world_make_terminal(struct world *world, const char *name);
+
+#endif

@@ -1,0 +1,55 @@
+/* story.h - what the stories share: a small ward, and how a story ends.
+ *
+ * Room tests. A story is one situation, told with a world (fakes/world.h) and a few sentences of
+ * what people see.
+ */
+#ifndef BERTH_TESTS_STORY_H
+#define BERTH_TESTS_STORY_H
+
+#include "fakes/world.h"
+
+#include "test.h"
+
+/* A host, an image, four people, three terminals. Pools are the story's own. */
+#define WARD                                 \
+    "place ward-3\n"                         \
+    "place icu\n"                            \
+    "host kvm1 max 20\n"                     \
+    "image debian\n"                         \
+    "user anna password secret12\n"          \
+    "user bob password secret12\n"           \
+    "user carl password secret12\n"          \
+    "user dora password secret12\n"          \
+    "terminal t1 place ward-3 tags window\n" \
+    "terminal t2 place ward-3\n"             \
+    "terminal t3 place icu\n"
+
+/* The usual pool. */
+#define FLOATING                                        \
+    "pool ward-3 floating image debian max 4 spare 1\n" \
+    "entitle everyone ward-3\n"
+
+#define DEDICATED                                     \
+    "pool own dedicated image debian max 4 spare 1\n" \
+    "entitle everyone own\n"
+
+/* A story's last line: nothing that must never happen has happened. */
+#define THE_END(world) EXPECT_STR(world_free(world), "")
+
+/* What the screen says; on a difference the last events are printed. */
+#define EXPECT_SCREEN(world, terminal, screen)                          \
+    do {                                                                \
+        if (strcmp(world_screen((world), (terminal)), (screen)) != 0) { \
+            outside_print(&(world)->outside);                           \
+            EXPECT_STR(world_screen((world), (terminal)), (screen));    \
+        }                                                               \
+    } while (0)
+
+/* It comes to say so within some seconds. */
+#define SOON(world, terminal, screen)                        \
+    do {                                                     \
+        if (!world_until((world), (terminal), (screen), 60)) \
+            EXPECT_SCREEN((world), (terminal), (screen));    \
+    } while (0)
+
+#endif
