@@ -420,7 +420,8 @@ static void conclude(struct connect *c, const struct berth_error *error)
     char outcome[256];
 
     if (error->code) {
-        refuse(c, error);
+        if (!c->quiet)
+            refuse(c, error);
         log_event(EV_SIGN_ON_FAILED, "user", c->user, "terminal", c->terminal->row.name, "code",
                   berth_error_row(error->code)->symbol, "reason", error->text, "step",
                   flow_step_name(&c->flow));
@@ -477,13 +478,20 @@ static const struct flow_kind connect_kind = {
     .name = "sign-on", .steps = steps, .count = STEPS, .ended = ended
 };
 
+void connect_call_off(struct terminal *terminal, const char *why)
+{
+    if (!terminal->sign_on)
+        return;
+    connect_of(terminal->sign_on)->quiet = true;
+    flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "%s", why);
+}
+
 void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
                    const struct msg_sign_on *said)
 {
     struct connect *c;
 
-    if (terminal->sign_on)
-        flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "another sign-on began at this terminal");
+    connect_call_off(terminal, "another sign-on began at this terminal");
     c = berth_new(struct connect);
     c->rooms = rooms;
     c->terminal = terminal;

@@ -15,6 +15,11 @@
 void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
                    const struct msg_sign_on *said);
 
+/* The sign-on at this terminal, if any, is of no use any more: called off by the person, replaced by another, its link is gone.
+ * Nothing is answered.
+ */
+void connect_call_off(struct terminal *terminal, const char *why);
+
 /* A session is `preparing` and no sign-on works on it any more: make it disconnected. */
 void connect_settle(struct rooms *rooms, struct session *session);
 

@@ -25,6 +25,7 @@ struct connect {
     char user[64];
     struct list same_user; /* house.signing_on of that user */
     struct list over;      /* gate: others wait until this one has ended */
+    bool quiet;            /* called off from its own terminal: no answer */
     bool asked_back;       /* several pools: the person chooses and signs on again */
 
     struct policy_verdict verdict;

@@ -56,8 +56,7 @@ int terminal_opened(struct rooms *rooms, uint64_t id, const char *address, const
     enroll_key_used(rooms, terminal, identity->row.id);
     log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
     if (older) {
-        if (terminal->sign_on)
-            flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "the terminal connected anew");
+        connect_call_off(terminal, "the terminal connected anew");
         rooms->hang_up(rooms->door, older, BERTH_E_OVERTAKEN,
                        "a newer connection of this terminal took its place");
     }
@@ -80,9 +79,7 @@ void terminal_closed(struct rooms *rooms, uint64_t id, const char *why)
     log_event(EV_PEER_CLOSED, "terminal", terminal->row.name, "why", why);
     terminal->peer = 0;
     presence_link(terminal->presence, false);
-    if (terminal->sign_on)
-        flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "the connection of %s ended: %s",
-                    terminal->row.name, why);
+    connect_call_off(terminal, why);
 }
 
 int joiner_opened(struct rooms *rooms, uint64_t id, const char *address, struct berth_error *reterr)
@@ -224,8 +221,8 @@ void desk_sign_on_cancel(struct rooms *rooms, uint64_t peer, const struct msg *m
     struct terminal *terminal = house_terminal(rooms, peer);
 
     (void)msg;
-    if (terminal && terminal->sign_on)
-        flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "You called it off");
+    if (terminal)
+        connect_call_off(terminal, "the person called it off");
 }
 
 void desk_viewer(struct rooms *rooms, uint64_t peer, const struct msg *msg)
