@@ -70,6 +70,7 @@ struct audit_chain {
     bool moved; /* head differs from the row audit_head */
 };
 
+/* Prepare on the writer's connection and find the end of the trail. */
 int audit_open(sqlite3 *db, struct keyring *keys, struct audit_chain *chain,
                struct berth_error *reterr) berth_must_check;
 void audit_close(struct audit_chain *chain);
@@ -86,6 +87,7 @@ enum sql_trouble audit_write_head(struct audit_chain *chain, struct berth_error 
 json_t *audit_json(const struct audit_record *record, const unsigned char hash[32],
                    struct keyring *keys);
 
+/* As lower-case hexadecimal. */
 void audit_hex(const unsigned char hash[32], char hex[72]);
 
 #endif

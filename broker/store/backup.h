@@ -18,6 +18,7 @@ struct backup_run {
     sqlite3_backup *backup;
 };
 
+/* Begin a backup of `source`. EXISTS: there is such a file. On a failure nothing is left behind. */
 int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
                  struct berth_error *reterr) berth_must_check;
 

@@ -22,6 +22,8 @@ struct decisions {
     uint64_t last_id, last_id_before;
 };
 
+/* Prepare every statement of the writing connection. decisions_close is due also after a failure.
+ */
 int decisions_open(sqlite3 *db, struct keyring *keys, struct decisions *decisions,
                    struct berth_error *reterr) berth_must_check;
 void decisions_close(struct decisions *decisions);

@@ -21,6 +21,7 @@ struct feed {
     sqlite3_stmt *add, *ask, *note, *prune_changes, *prune_requests, *scrub;
 };
 
+/* Prepare on the writer's connection. */
 int feed_open(sqlite3 *db, struct feed *feed, struct berth_error *reterr) berth_must_check;
 void feed_close(struct feed *feed);
 

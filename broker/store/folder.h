@@ -38,6 +38,7 @@ int folder_sync_of(const char *path, struct berth_error *reterr) berth_must_chec
  * durable. */
 int folder_put(const char *from, const char *to, struct berth_error *reterr) berth_must_check;
 
+/* Also a dangling link exists. */
 bool folder_exists(const char *path);
 
 #endif

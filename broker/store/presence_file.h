@@ -15,6 +15,7 @@ struct presence_file {
     sqlite3_stmt *put;
 };
 
+/* Open, migrate, prepare. */
 int presence_file_open(const char *folder, struct presence_file *file,
                        struct berth_error *reterr) berth_must_check;
 
@@ -25,6 +26,7 @@ enum sql_trouble presence_file_put(struct presence_file *file, const struct pres
 /* Fold the log back into the file. */
 enum sql_trouble presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr);
 
+/* A failure is told: what was flushed may not be where it should be. */
 int presence_file_close(struct presence_file *file, struct berth_error *reterr) berth_must_check;
 
 #endif

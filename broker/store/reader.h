@@ -10,6 +10,7 @@
 
 struct store;
 
+/* Open the connection; the thread runs from reader_start on. */
 int reader_open(struct store *store, struct berth_error *reterr) berth_must_check;
 int reader_start(struct store *store, struct berth_error *reterr) berth_must_check;
 

@@ -12,6 +12,7 @@
 
 struct row_sql;
 
+/* Prepare the statements of every kind. */
 int row_sql_new(sqlite3 *db, struct row_sql **ret, struct berth_error *reterr) berth_must_check;
 void row_sql_free(struct row_sql *rows);
 

@@ -49,6 +49,7 @@ enum sql_use {
 int sql_open(const char *path, enum sql_use use, sqlite3 **ret,
              struct berth_error *reterr) berth_must_check;
 
+/* Prepare a statement that is kept. */
 int sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **ret,
                 struct berth_error *reterr) berth_must_check;
 

@@ -1,0 +1,225 @@
+/* upkeep.c - chores of the writer between batches, one step each. */
+#include "upkeep.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "berth/log.h"
+#include "berth/loop.h"
+
+#include "writer.h"
+
+/* There is room again when this much can be had: several batches. */
+#define PROBE_BYTES (256 << 10)
+#define PRUNE_EVERY_MS 60000
+/* Rows and pages of one step: some milliseconds that commits wait at most. */
+#define PRESENCE_STEP 500
+#define BACKUP_STEP 256
+/* Frames of the log that were not folded back yet: 4 MiB. */
+#define CHECKPOINT_FRAMES 1000
+
+/* A transaction of the store's own: audit notes, pruning, the trial write. */
+typedef enum sql_trouble work_fn(struct writer *writer, struct berth_error *reterr);
+
+static enum sql_trouble in_transaction(struct writer *writer, work_fn *work,
+                                       struct berth_error *reterr)
+{
+    enum sql_trouble trouble = decisions_begin(&writer->decisions, reterr);
+
+    if (trouble == SQL_FINE)
+        trouble = work(writer, reterr);
+    if (trouble == SQL_FINE)
+        trouble = decisions_commit(&writer->decisions, reterr);
+    if (trouble != SQL_FINE)
+        decisions_rollback(&writer->decisions);
+    return trouble;
+}
+
+/* ---- jobs that take several steps ---- */
+
+static void presence_step(struct writer *writer)
+{
+    struct presence_job *job =
+        list_entry(writer->presence_jobs.next, struct presence_job, base.node);
+    size_t count =
+        job->count - job->written < PRESENCE_STEP ? job->count - job->written : PRESENCE_STEP;
+    struct berth_error error = { 0 };
+    enum sql_trouble trouble = SQL_FINE;
+
+    /* On a full disk last-seen facts are dropped: the next ones say more. */
+    if (!writer->degraded && !store_broken(writer->store, NULL)) {
+        trouble = presence_file_put(&writer->presence, job->rows + job->written, count, &error);
+        job->written += count;
+        if (trouble == SQL_FINE && job->written < job->count)
+            return;
+        if (trouble == SQL_FINE)
+            trouble = presence_file_checkpoint(&writer->presence, &error);
+        writer_suffer(writer, trouble, &error);
+    }
+    (void)pthread_mutex_lock(&writer->store->lock);
+    writer->store->presence_waiting--;
+    (void)pthread_mutex_unlock(&writer->store->lock);
+    list_remove(&job->base.node);
+    job_free(&job->base);
+}
+
+static void backup_some(struct writer *writer)
+{
+    struct backup_job *job = list_entry(writer->backup_jobs.next, struct backup_job, base.node);
+    struct berth_error error = { 0 };
+    int r = 1;
+
+    if (store_broken(writer->store, &error))
+        r = error.code;
+    else if (!writer->backup.target)
+        r = backup_start(writer->db, job->path, &writer->backup, &error);
+    if (r >= 0)
+        r = backup_step(&writer->backup, BACKUP_STEP, &error);
+    if (r > 0)
+        return;
+    if (r == 0)
+        log_event(EV_BACKUP_DONE, "file", job->path);
+    writer->backup = (struct backup_run){ 0 };
+    writer_end(writer, &job->base, r, &error);
+}
+
+/* ---- standing chores ---- */
+
+static enum sql_trouble prune(struct writer *writer, struct berth_error *reterr)
+{
+    int64_t keep_ms;
+
+    (void)pthread_mutex_lock(&writer->store->lock);
+    keep_ms = writer->store->feed_keep_ms;
+    (void)pthread_mutex_unlock(&writer->store->lock);
+    writer->prune_more = false;
+    if (keep_ms <= 0)
+        return SQL_FINE;
+    return feed_prune(&writer->decisions.feed, clock_wall_ms() - keep_ms, &writer->prune_more,
+                      reterr);
+}
+
+static enum sql_trouble trial_write(struct writer *writer, struct berth_error *reterr)
+{
+    int rc = sql_exec(writer->db, "UPDATE \"sequence\" SET \"probes\" = \"probes\" + 1");
+
+    return rc == SQLITE_OK ? SQL_FINE : sql_failed(writer->db, rc, "trial write", reterr);
+}
+
+/* Frames that were folded back; a reader that holds an old view makes this come short, the next
+ * time does the rest. */
+static void checkpoint(struct writer *writer)
+{
+    struct berth_error error = { 0 };
+    enum sql_trouble trouble;
+    int frames = 0;
+    int folded = 0;
+    int rc;
+
+    rc = sql_checkpoint(writer->db, SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
+    trouble = sql_failed(writer->db, rc, "checkpoint", &error);
+    if (trouble == SQL_FINE)
+        writer->wal_folded = folded;
+    writer_suffer(writer, trouble, &error);
+}
+
+/* Can a file grow by as much as a few batches need? */
+static bool has_room(const struct store *store)
+{
+    char path[FOLDER_PATH + 8];
+    bool room;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/probe", store->folder);
+    fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return false;
+    room = posix_fallocate(fd, 0, PROBE_BYTES) == 0;
+    (void)close(fd); /* the file goes at once */
+    (void)unlink(path);
+    return room;
+}
+
+static void probe(struct writer *writer)
+{
+    struct berth_error error = { 0 };
+    enum sql_trouble trouble;
+
+    writer->probe_at_ms = clock_mono_ms() + PROBE_EVERY_MS;
+    checkpoint(writer);
+    if (!has_room(writer->store))
+        return;
+    trouble = in_transaction(writer, trial_write, &error);
+    if (trouble == SQL_FINE)
+        writer_recover(writer);
+    else
+        writer_suffer(writer, trouble, &error);
+}
+
+void upkeep_anchor(struct writer *writer)
+{
+    const struct audit_head *head = &writer->decisions.chain.head;
+    struct berth_error error = { 0 };
+    enum sql_trouble trouble;
+
+    writer->anchor_at_ms = clock_mono_ms() + ANCHOR_EVERY_MS;
+    if (head->sequence == writer->anchored)
+        return;
+    trouble = keyring_anchor(writer->store->keys, head->sequence, head->hash, &error);
+    if (trouble == SQL_FINE)
+        writer->anchored = head->sequence;
+    writer_suffer(writer, trouble, &error);
+}
+
+int64_t upkeep_wait_ms(const struct writer *writer)
+{
+    int64_t now = clock_mono_ms();
+    int64_t next = writer->prune_at_ms;
+
+    if (!list_empty(&writer->presence_jobs) || !list_empty(&writer->backup_jobs) ||
+        writer->prune_more)
+        return 0;
+    if (writer->anchor_at_ms < next)
+        next = writer->anchor_at_ms;
+    if (writer->degraded && writer->probe_at_ms < next)
+        next = writer->probe_at_ms;
+    return next > now ? next - now : 0;
+}
+
+static void maintain(struct writer *writer)
+{
+    struct berth_error error = { 0 };
+    int64_t now = clock_mono_ms();
+
+    if (writer->degraded) {
+        if (now >= writer->probe_at_ms)
+            probe(writer);
+        return;
+    }
+    if (writer->prune_more || now >= writer->prune_at_ms) {
+        writer->prune_at_ms = now + PRUNE_EVERY_MS;
+        writer_suffer(writer, in_transaction(writer, prune, &error), &error);
+    }
+    if (writer->wal_frames < writer->wal_folded)
+        writer->wal_folded = 0; /* the log began anew */
+    if (writer->wal_frames - writer->wal_folded >= CHECKPOINT_FRAMES)
+        checkpoint(writer);
+    if (now >= writer->anchor_at_ms)
+        upkeep_anchor(writer);
+}
+
+void upkeep_some(struct writer *writer)
+{
+    if (!list_empty(&writer->presence_jobs))
+        presence_step(writer);
+    if (!list_empty(&writer->backup_jobs))
+        backup_some(writer);
+    if (!store_broken(writer->store, NULL)) {
+        maintain(writer);
+    } else { /* nothing is touched any more; the loop ends the program */
+        writer->prune_more = false;
+        writer->degraded = false;
+        writer->prune_at_ms = writer->anchor_at_ms = clock_mono_ms() + PRUNE_EVERY_MS;
+    }
+}
