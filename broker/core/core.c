@@ -23,6 +23,7 @@ struct core *core_new(struct berth_timers *timers, struct berth_random *random)
     core->timers = timers;
     core->random = random;
     list_init(&core->listeners);
+    list_init(&core->over);
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
         struct registry *registry = &core->of[kind];
 
@@ -115,6 +116,7 @@ static struct entity *entity_make(struct core *core, enum entity_kind kind, cons
     entity->core = core;
     list_init(&entity->node);
     list_init(&entity->reap.node);
+    list_init(&entity->over);
     for (int i = 0; i < ENTITY_LINKS; i++)
         list_init(&entity->links[i]);
     memcpy(entity_row_of(entity), row, entity_row(kind)->record->size);
@@ -170,11 +172,31 @@ static void entity_drop(struct entity *entity)
     (void)map_take_id(&registry->by_id, id_of(entity));
     list_remove(&entity->node);
     registry->count--;
+    if (list_linked(&entity->over)) {
+        list_remove(&entity->over);
+        entity->core->over_count--;
+    }
     entity->dropped = true;
     if (kind->dropped)
         kind->dropped(entity);
     if (!entity->pins)
         soon_add(entity->core->timers, &entity->reap, reap);
+}
+
+/* ---- history ---- */
+
+/* Memory holds the living and the latest of what is over; the store has it all. */
+static void note_over(struct entity *entity)
+{
+    const struct live_kind *kind = live_kind(entity->kind);
+    struct core *core = entity->core;
+
+    if (!kind->is_over || !kind->is_over(entity) || list_linked(&entity->over))
+        return;
+    list_append(&core->over, &entity->over);
+    core->over_count++;
+    if (core->over_count > ENDED_KEPT)
+        entity_drop(list_entry(core->over.next, struct entity, over));
 }
 
 /* ---- the core ---- */
@@ -223,6 +245,7 @@ int core_load(struct core *core, enum entity_kind kind, const void *row, struct 
     entity = entity_make(core, kind, row);
     if (live_kind(kind)->made)
         live_kind(kind)->made(entity, true);
+    note_over(entity);
     return 0;
 }
 
@@ -239,8 +262,10 @@ static void apply_one(struct core *core, const struct change *change)
             live_kind(change->kind)->made(entity, false);
         return;
     case CHANGE_SET:
-        if (entity)
+        if (entity) {
             entity_set(entity, &change->row);
+            note_over(entity);
+        }
         return;
     case CHANGE_DROP:
         if (entity)

@@ -18,12 +18,14 @@
 struct core;
 struct related;
 
+#define ENDED_KEPT 4096 /* sessions, connections, assignments and commands that are over and still in memory, in all */
 #define ENTITY_LINKS 4 /* the most indexes that a kind is in: core/related.c */
 
 /* Every entity begins so; its row follows at entity_row_of(). */
 struct entity {
     struct list node;
     struct list links[ENTITY_LINKS]; /* places in the indexes of core/related.h */
+    struct list over; /* of core.over, when it has come to its end */
     enum entity_kind kind;
     struct core *core;
     bool dropped; /* taken out of its registry; lives until nobody pins it */
@@ -61,6 +63,8 @@ struct core {
     struct berth_random *random;
     struct registry of[ENTITY_KINDS];
     struct list listeners;
+    struct list over; /* history: what ended, oldest first; beyond ENDED_KEPT it is on disk only */
+    size_t over_count;
     uint64_t last_id;     /* highest id ever given, over all entities */
     uint64_t rev;         /* highest rev that was applied */
     int64_t incarnation;  /* of this broker, from the store */
@@ -83,7 +87,7 @@ void core_free(struct core *core);
 
 uint64_t core_next_id(struct core *core);
 
-/* Loading at start: one row as the store has it. */
+/* Loading at start: one row as the store has it. Of what is over only the latest stays in memory. */
 int core_load(struct core *core, enum entity_kind kind, const void *row, struct berth_error *reterr)
     berth_must_check;
 

@@ -6,7 +6,9 @@
 
 #include "berth/log.h"
 #include "core/live_kind.h"
+#include "core/placement.h"
 #include "core/presence.h"
+#include "core/related.h"
 
 /* ---- hosts, pools, desktops ---- */
 
@@ -26,6 +28,20 @@ static void pool_made(struct entity *entity, bool loaded)
 
     (void)loaded;
     list_init(&pool->waiting);
+    for (int class = 0; class < DESKTOP_CLASSES; class ++)
+        list_init(&pool->by_class[class]);
+}
+
+/* Whether a used desktop must be refreshed is a rule of its pool. */
+static void pool_changed(struct entity *entity, const void *was)
+{
+    struct pool *pool = container_of(entity, struct pool, base);
+    const struct row_pool *old = was;
+
+    if (old->release == pool->row.release && old->kind == pool->row.kind)
+        return;
+    list_each(related_to(entity->core, DESKTOPS_OF_POOL, pool->row.id), node)
+        placement_refile(container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base));
 }
 
 static void pool_dropped(struct entity *entity)
@@ -59,6 +75,21 @@ static void desktop_made(struct entity *entity, bool loaded)
     take_over_row(desktop);
     (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
                    desktop->row.fingerprint);
+    list_init(&desktop->in_class);
+    placement_refile(desktop);
+}
+
+static void desktop_dropped(struct entity *entity)
+{
+    placement_unfile(container_of(entity, struct desktop, base));
+}
+
+static void refile(struct core *core, uint64_t desktop_id)
+{
+    struct desktop *desktop = desktop_find(core, desktop_id);
+
+    if (desktop)
+        placement_refile(desktop);
 }
 
 static void desktop_changed(struct entity *entity, const void *was)
@@ -73,6 +104,7 @@ static void desktop_changed(struct entity *entity, const void *was)
                        desktop->row.fingerprint);
     if (desktop->row.quarantined && !old->quarantined)
         desktop_set_state(desktop, desktop_QUARANTINED, desktop->row.reason);
+    placement_refile(desktop);
 }
 
 /* ---- terminals, sessions, connections ---- */
@@ -146,11 +178,23 @@ static void connection_changed(struct entity *entity, const void *was)
                   connection_state_names[connection->row.state], "why", connection->row.reason);
 }
 
+static void assignment_made(struct entity *entity, bool loaded)
+{
+    (void)loaded;
+    refile(entity->core, container_of(entity, struct assignment, base)->row.desktop_id);
+}
+
+static void assignment_dropped(struct entity *entity)
+{
+    refile(entity->core, container_of(entity, struct assignment, base)->row.desktop_id);
+}
+
 static void assignment_changed(struct entity *entity, const void *was)
 {
     struct assignment *assignment = container_of(entity, struct assignment, base);
     const struct row_assignment *old = was;
 
+    refile(entity->core, assignment->row.desktop_id);
     if (old->state != assignment->row.state)
         log_event(EV_ASSIGNMENT_STATE, "assignment", assignment->row.id, "desktop",
                   assignment->row.desktop_id, "from", assignment_state_names[old->state], "to",
@@ -168,6 +212,28 @@ static void command_changed(struct entity *entity, const void *was)
                   "why", command->row.result);
 }
 
+/* ---- what is over ---- */
+
+static bool assignment_is_over(const struct entity *entity)
+{
+    return ((const struct row_assignment *)entity_row_of_const(entity))->state == assignment_CLOSED;
+}
+
+static bool session_is_over(const struct entity *entity)
+{
+    return ((const struct row_session *)entity_row_of_const(entity))->state == session_ENDED;
+}
+
+static bool connection_is_over(const struct entity *entity)
+{
+    return ((const struct row_connection *)entity_row_of_const(entity))->state == connection_ENDED;
+}
+
+static bool command_is_over(const struct entity *entity)
+{
+    return ((const struct row_command *)entity_row_of_const(entity))->state >= command_DONE;
+}
+
 /* ---- the table ---- */
 
 /* clang-format off */
@@ -179,22 +245,23 @@ static const struct live_kind kinds[ENTITY_KINDS] = {
     KIND(host, .made = host_made),
     KIND(image),
     KIND(image_version),
-    KIND(pool, .made = pool_made, .dropped = pool_dropped),
-    KIND(desktop, .made = desktop_made, .changed = desktop_changed),
+    KIND(pool, .made = pool_made, .changed = pool_changed, .dropped = pool_dropped),
+    KIND(desktop, .made = desktop_made, .changed = desktop_changed, .dropped = desktop_dropped),
     KIND(slot),
     KIND(terminal, .made = terminal_made, .changed = terminal_changed, .dropped = terminal_dropped),
     KIND(identity),
     KIND(invitation),
     KIND(profile),
-    KIND(command, .changed = command_changed),
+    KIND(command, .is_over = command_is_over, .changed = command_changed),
     KIND(user),
     KIND(badge),
     KIND(group),
     KIND(membership),
     KIND(entitlement),
-    KIND(assignment, .changed = assignment_changed),
-    KIND(session, .made = session_made, .changed = session_changed, .dropped = session_dropped),
-    KIND(connection, .changed = connection_changed),
+    KIND(assignment, .is_over = assignment_is_over, .made = assignment_made, .changed = assignment_changed,
+         .dropped = assignment_dropped),
+    KIND(session, .is_over = session_is_over, .made = session_made, .changed = session_changed, .dropped = session_dropped),
+    KIND(connection, .is_over = connection_is_over, .changed = connection_changed),
     KIND(admin),
     KIND(token),
 };

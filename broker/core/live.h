@@ -51,9 +51,25 @@ struct host {
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
 };
 
+/* What a desktop is good for at this moment, derived by placement_refile: pools keep a list of each. */
+enum desktop_class {
+    CLASS_USED,        /* somebody's, or reserved */
+    CLASS_SPARE,       /* ready, clean and nobody's */
+    CLASS_COMING,      /* nobody's, and a machine at work to become a spare */
+    CLASS_IDLE,        /* nobody's, clean, off */
+    CLASS_STALE,       /* nobody's, and its disk must be made anew first */
+    CLASS_DOOMED,      /* nobody's, and to be deleted */
+    CLASS_QUARANTINED, /* failed, whosever it is */
+    CLASS_LOST,        /* nobody's, and its host does not know it or was not asked yet */
+    DESKTOP_CLASSES
+};
+
 struct pool {
     struct entity base;
     struct row_pool row;
+    struct list by_class[DESKTOP_CLASSES]; /* desktops, by in_class */
+    int count_of[DESKTOP_CLASSES];
+    int ready; /* of all classes */
     struct list waiting;        /* flows in its queue, first come first served: core/placement.h */
     int planning;               /* rows of new desktops on their way to disk */
     int64_t last_number;        /* of the desktop that was named last */
@@ -79,6 +95,9 @@ struct desktop {
     struct list wanting;          /* ops of flows that wait for it to be up: flow/power.h */
     struct flow *power;           /* the power flow at work, or NULL */
     struct list on_host;
+    struct list in_class;
+    enum desktop_class class;
+    bool filed, counted_ready; /* in a list of its pool; in its count of ready ones */
     bool made;    /* the host knows its machine */
     int64_t listed; /* number of the listing that named it last */
     bool charged; /* counted in its host's `starting` */

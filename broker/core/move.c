@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+#include "core/placement.h"
 
 /* ---- observed ---- */
 
@@ -25,6 +26,7 @@ void desktop_set_state(struct desktop *desktop, enum desktop_state next, const c
     desktop->state = next;
     desktop->state_since_ms = core->timers->mono_ms;
     (void)snprintf(desktop->reason, sizeof(desktop->reason), "%s", why);
+    placement_refile(desktop);
     log_event(EV_DESKTOP_STATE, "desktop", desktop->row.name, "from", desktop_state_names[was],
               "to", desktop_state_names[next], "why", why);
     core_announce(core, &notice);

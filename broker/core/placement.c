@@ -109,15 +109,14 @@ static bool is_current(struct core *core, const struct pool *pool, const struct 
     return !image || image->row.current_id == desktop->row.image_version_id;
 }
 
-struct desktop *placement_best(struct core *core, const struct pool *pool)
+struct desktop *placement_best(struct core *core, struct pool *pool)
 {
     struct desktop *best = NULL;
     bool best_current = false;
     char why[160];
 
-    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
-        struct desktop *desktop = container_of(entity, struct desktop, base);
+    list_each(placement_list(pool, CLASS_SPARE), node) {
+        struct desktop *desktop = placement_at(node);
         bool current;
 
         if (!placement_fits(desktop, why, sizeof(why)))
@@ -133,40 +132,93 @@ struct desktop *placement_best(struct core *core, const struct pool *pool)
     return best;
 }
 
-static bool is_coming(const struct desktop *desktop)
+/* ---- lists ---- */
+
+static enum desktop_class class_of(const struct desktop *desktop)
 {
-    if (desktop->state == desktop_STARTING)
-        return true;
-    /* Planned, being refreshed, or off with work begun: a power flow is at it, or is about to be. */
-    return desktop->power != NULL || !list_empty(&desktop->wanting);
+    if (desktop->row.quarantined || desktop->state == desktop_QUARANTINED)
+        return CLASS_QUARANTINED;
+    if (!placement_is_free(desktop))
+        return CLASS_USED;
+    if (desktop->row.doomed)
+        return CLASS_DOOMED;
+    if (placement_must_refresh(desktop))
+        return CLASS_STALE;
+    /* A flow is at its machine, or is about to be. */
+    if (desktop->power || !list_empty(&desktop->wanting))
+        return CLASS_COMING;
+    switch (desktop->state) {
+    case desktop_READY:
+        return CLASS_SPARE;
+    case desktop_STARTING:
+    case desktop_STOPPING:
+        return CLASS_COMING;
+    case desktop_OFF:
+    case desktop_PLANNED:
+        return CLASS_IDLE;
+    case desktop_QUARANTINED:
+    case desktop_LOST:
+    case desktop_GONE:
+    case desktop_NO_STATE:
+    case desktop_STATES_END:
+        break;
+    }
+    return CLASS_LOST;
+}
+
+void placement_unfile(struct desktop *desktop)
+{
+    struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
+
+    if (!desktop->filed)
+        return;
+    list_remove(&desktop->in_class);
+    desktop->filed = false;
+    if (!pool)
+        return;
+    pool->count_of[desktop->class]--;
+    if (desktop->counted_ready)
+        pool->ready--;
+    desktop->counted_ready = false;
+}
+
+void placement_refile(struct desktop *desktop)
+{
+    struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
+    enum desktop_class class = class_of(desktop);
+    bool ready = desktop->state == desktop_READY;
+
+    if (!pool || desktop->base.dropped)
+        return;
+    if (desktop->filed && desktop->class == class && desktop->counted_ready == ready)
+        return;
+    placement_unfile(desktop);
+    desktop->class = class;
+    desktop->filed = true;
+    desktop->counted_ready = ready;
+    list_append(&pool->by_class[class], &desktop->in_class);
+    pool->count_of[class]++;
+    if (ready)
+        pool->ready++;
 }
 
 void placement_count(struct core *core, const struct pool *pool, struct placement_count *ret)
 {
+    const int *of = pool->count_of;
     char why[160];
 
-    *ret = (struct placement_count){ .coming = pool->planning, .total = pool->planning };
-    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
-        const struct desktop *desktop = container_of(entity, struct desktop, base);
-
-        if (desktop->row.quarantined) {
-            ret->quarantined++;
-            continue;
-        }
-        if (desktop->row.doomed)
-            continue;
-        ret->total++;
-        if (desktop->state == desktop_READY)
-            ret->ready++;
-        if (placement_fits(desktop, why, sizeof(why)))
+    *ret = (struct placement_count){ .ready = pool->ready,
+                                     .coming = pool->planning + of[CLASS_COMING] + of[CLASS_STALE],
+                                     .quarantined = of[CLASS_QUARANTINED] };
+    ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_COMING] + of[CLASS_IDLE] +
+                 of[CLASS_STALE] + of[CLASS_LOST];
+    /* Whether its host serves is asked when it matters: there are few spares, and hosts change for all at once. */
+    list_each(&pool->by_class[CLASS_SPARE], node)
+        if (placement_fits(placement_at(node), why, sizeof(why)))
             ret->spare++;
-        else if (placement_is_free(desktop) &&
-                 (is_coming(desktop) || placement_must_refresh(desktop)))
-            ret->coming++;
-    }
-    list_each(&pool->waiting, node)
+    list_each(&pool->waiting, waiting)
         ret->waiting++;
+    (void)core;
 }
 
 static bool serves_pool(const struct host *host, const struct pool *pool)
@@ -210,18 +262,12 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
     return best;
 }
 
-struct desktop *placement_idle(struct core *core, const struct pool *pool)
+struct desktop *placement_idle(struct core *core, struct pool *pool)
 {
-    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
-        struct desktop *desktop = container_of(entity, struct desktop, base);
+    list_each(placement_list(pool, CLASS_IDLE), node) {
+        struct desktop *desktop = placement_at(node);
         const struct host *host = host_find(core, desktop->row.host_id);
 
-        if (desktop->row.quarantined || desktop->row.doomed || is_coming(desktop) ||
-            !placement_is_free(desktop) || placement_must_refresh(desktop))
-            continue;
-        if (desktop->state != desktop_OFF && desktop->state != desktop_PLANNED)
-            continue;
         if (desktop->not_before_ms > core->timers->mono_ms)
             continue;
         if (desktop->row.host_id &&

@@ -19,11 +19,18 @@ bool placement_must_refresh(const struct desktop *desktop);
 bool placement_is_free(const struct desktop *desktop);
 
 /* The best desktop that fits, or NULL: of the newest image version, on the host with the most room. */
-struct desktop *placement_best(struct core *core, const struct pool *pool);
+struct desktop *placement_best(struct core *core, struct pool *pool);
+
+/* Something changed that decides what the desktop is good for: put it into the right list of its pool. Called by whatever
+ * changes a desktop's row, state, assignment, reservation or work; cheap.
+ */
+void placement_refile(struct desktop *desktop);
+/* It goes: out of the lists. */
+void placement_unfile(struct desktop *desktop);
 
 /* How a pool fares. */
 struct placement_count {
-    int total;       /* counted against max: all but the quarantined and the doomed */
+    int total;       /* counted against max: all but the quarantined, and the doomed that nobody uses */
     int ready;       /* up and probed */
     int spare;       /* of these free, clean and on a host that serves */
     int coming;      /* free, and on their way to become spare */
@@ -41,8 +48,18 @@ bool placement_host_may_start(const struct host *host);
 /* Does the host serve: up, active, not degraded? */
 bool placement_host_serves(const struct host *host);
 
+/* The desktops of a class: list_each(placement_list(pool, CLASS_STALE), node) { placement_at(node) }. */
+static inline struct list *placement_list(struct pool *pool, enum desktop_class class)
+{
+    return &pool->by_class[class];
+}
+static inline struct desktop *placement_at(struct list *node)
+{
+    return list_entry(node, struct desktop, in_class);
+}
+
 /* A free desktop of the pool that is off and could be started, or NULL. */
-struct desktop *placement_idle(struct core *core, const struct pool *pool);
+struct desktop *placement_idle(struct core *core, struct pool *pool);
 
 /* Honest estimate for the place in the queue (1 is the first); 0 = unknown. */
 int64_t placement_estimate_ms(struct core *core, const struct pool *pool, int place);

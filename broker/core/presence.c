@@ -21,6 +21,11 @@ static struct berth_timers *timers_of(const struct presence *presence)
     return presence->terminal->base.core->timers;
 }
 
+static bool is_doubtful(enum presence_state state)
+{
+    return state == presence_SUSPECT || state == presence_PRESUMED;
+}
+
 static void set_state(struct presence *presence, enum presence_state next, const char *why)
 {
     struct core *core = presence->terminal->base.core;
@@ -40,6 +45,7 @@ static void set_state(struct presence *presence, enum presence_state next, const
         core->presence->present++;
     if (next == presence_ABSENT)
         core->presence->present--;
+    core->presence->doubtful += (size_t)is_doubtful(next) - (size_t)is_doubtful(was);
     presence->state = next;
     presence->since_ms = core->timers->mono_ms;
     log_event(EV_PRESENCE_STATE, "terminal", presence->terminal->row.name, "from",
@@ -123,6 +129,7 @@ void presence_free(struct presence *presence)
     timers = timers_of(presence);
     if (presence->state != presence_ABSENT)
         book_of(presence)->present--;
+    book_of(presence)->doubtful -= (size_t)is_doubtful(presence->state);
     guard_let_go(presence);
     list_remove(&presence->unsaved);
     timer_stop(timers, &presence->next);

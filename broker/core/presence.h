@@ -57,7 +57,8 @@ struct presence_book {
     /* Outward, once a second while there is something: facts in batches. NULL: nobody remembers. */
     void (*save)(void *context, const struct presence_fact *facts, size_t count);
     void *context;
-    size_t present; /* terminals that are not absent */
+    size_t present;  /* terminals that are not absent */
+    size_t doubtful; /* of these suspect or presumed */
     uint64_t stale, unknown, holds; /* counted for metrics */
 };
 

@@ -1,6 +1,8 @@
 /* reservation.c - short promises. */
 #include "core/reservation.h"
 
+#include "core/placement.h"
+
 int reservation_new(struct desktop *desktop, uint64_t user_id, struct reservation **ret,
                     struct berth_error *reterr)
 {
@@ -14,6 +16,7 @@ int reservation_new(struct desktop *desktop, uint64_t user_id, struct reservatio
                                          .user_id = user_id,
                                          .since_ms = desktop->base.core->timers->mono_ms };
     desktop->reserved = reservation;
+    placement_refile(desktop);
     entity_pin(&desktop->base);
     *ret = reservation;
     return 0;
@@ -31,6 +34,7 @@ void reservation_return(struct reservation *reservation)
     core = desktop->base.core;
     notice.id = desktop->row.id;
     desktop->reserved = NULL;
+    placement_refile(desktop);
     free(reservation);
     core_announce(core, &notice);
     entity_unpin(&desktop->base);

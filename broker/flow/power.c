@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+#include "core/placement.h"
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/power_work.h"
@@ -25,6 +26,7 @@ static void wish_cancelled(struct op *op)
 
     list_remove(&wish->node);
     free(wish);
+    /* Its desktop is filed anew when the work that it began has ended. */
 }
 
 static void wish_add(struct desktop *desktop, enum machine_goal goal, struct op *op)
@@ -34,6 +36,7 @@ static void wish_add(struct desktop *desktop, enum machine_goal goal, struct op 
     wish->goal = goal;
     wish->op = op;
     list_append(&desktop->wanting, &wish->node);
+    placement_refile(desktop);
     if (op)
         (void)op_begun(op, wish_cancelled, wish);
 }
@@ -130,6 +133,7 @@ static void work_start(struct rooms *rooms, struct desktop *desktop)
     (void)snprintf(who, sizeof(who), "%s %s", goal_names[work->goal], desktop->row.name);
     flow_start(&rooms->engine, &work->flow, &work_kind, who);
     desktop->power = &work->flow;
+    placement_refile(desktop);
 }
 
 /* Which wishes does this outcome answer? */
@@ -231,6 +235,7 @@ void work_ended(struct flow *flow, const struct berth_error *error)
             wish_granted(list_entry(desktop->wanting.next, struct wish, node), gone.code, &gone);
     }
     work_start(rooms, desktop);
+    placement_refile(desktop);
     if (host)
         gate_open(&host->waiting);
     core_announce(rooms->core, &freed);

@@ -70,20 +70,28 @@ static void tell_places(struct rooms *rooms, struct pool *pool)
 
 /* ---- what is left to be done on desktops that nobody uses ---- */
 
-static void do_chores(struct rooms *rooms, const struct pool *pool)
+/* Does its host answer, so that something can be done to its machine? */
+static bool can_work(struct rooms *rooms, const struct desktop *desktop)
 {
-    list_each(related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
-        struct desktop *desktop = container_of(entity, struct desktop, base);
-        const struct host *host = host_find(rooms->core, desktop->row.host_id);
+    const struct host *host = host_find(rooms->core, desktop->row.host_id);
 
-        if (desktop->power || !placement_is_free(desktop) ||
-            (desktop->row.host_id && (!host || host->state != host_UP)))
-            continue;
-        if (desktop->row.doomed && desktop->not_before_ms <= rooms->timers->mono_ms)
+    return !desktop->power && (!desktop->row.host_id || (host && host->state == host_UP)) &&
+           desktop->not_before_ms <= rooms->timers->mono_ms;
+}
+
+static void do_chores(struct rooms *rooms, struct pool *pool)
+{
+    list_each(placement_list(pool, CLASS_DOOMED), doomed) {
+        struct desktop *desktop = placement_at(doomed);
+
+        if (can_work(rooms, desktop))
             machine_see_to(rooms, desktop, MACHINE_GONE);
-        else if (placement_must_refresh(desktop) && !desktop->row.quarantined)
-            /* What its host does not know any more has no disk to be made anew: another takes its place. */
+    }
+    list_each(placement_list(pool, CLASS_STALE), stale) {
+        struct desktop *desktop = placement_at(stale);
+
+        /* What its host does not know any more has no disk to be made anew: another takes its place. */
+        if (can_work(rooms, desktop))
             machine_see_to(rooms, desktop, desktop->made ? MACHINE_REFRESH : MACHINE_GONE);
     }
 }
@@ -105,20 +113,20 @@ static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
     return changes;
 }
 
-/* The pool became smaller: what nobody uses goes, one at a time. */
-static void shed_one(struct rooms *rooms, const struct pool *pool)
+/* The pool became smaller: what nobody uses goes, one at a time; what is off before what is up. */
+static void shed_one(struct rooms *rooms, struct pool *pool)
 {
-    list_each(related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
-        struct desktop *desktop = container_of(entity, struct desktop, base);
-        const struct jot jot = { .build = doom_changes,
-                                 .id = desktop->row.id,
-                                 .action = "desktop.doom",
-                                 .text = "its pool became smaller" };
+    static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
+    struct jot jot = { .build = doom_changes,
+                       .action = "desktop.doom",
+                       .text = "its pool became smaller" };
 
-        if (desktop->row.doomed || desktop->row.quarantined || desktop->power ||
-            !placement_is_free(desktop))
+    for (size_t i = 0; i < BERTH_COUNT(order); i++) {
+        struct list *list = placement_list(pool, order[i]);
+
+        if (list_empty(list))
             continue;
+        jot.id = placement_at(list->next)->row.id;
         jot_down(rooms, &jot);
         return;
     }
@@ -184,9 +192,8 @@ void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why)
 /* A desktop that failed lately and may be tried again later. */
 static void wake_for_retries(struct rooms *rooms, struct pool *pool)
 {
-    list_each(related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_POOL, node);
-        const struct desktop *desktop = container_of(entity, struct desktop, base);
+    list_each(placement_list(pool, CLASS_IDLE), node) {
+        const struct desktop *desktop = placement_at(node);
 
         if (desktop->not_before_ms > rooms->timers->mono_ms)
             pool_look_later(rooms, pool, desktop->not_before_ms - rooms->timers->mono_ms);
