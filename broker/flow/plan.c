@@ -112,7 +112,7 @@ static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, stru
     make_name(core, pool, row.name);
     make_uuid(rooms->random, row.uuid);
     random_hex(rooms->random, mark, 4); /* a deleted desktop's name may come again, its disk must not */
-    (void)snprintf(row.volume, sizeof(row.volume), "%s-%s.qcow2", row.name, mark);
+    (void)snprintf(row.volume, sizeof(row.volume), "berth-%s-%.8s.qcow2", row.name, mark);
     if (port)
         (void)snprintf(row.address, sizeof(row.address), "%s",
                        host->row.address[0] ? host->row.address : "127.0.0.1");
