@@ -163,6 +163,19 @@ void reach_stop(struct station *station)
     presence_lost(station);
 }
 
+void reach_begin_anew(struct station *station)
+{
+    struct berth_error why = { 0 };
+
+    (void)berth_fail(&why, BERTH_E_CANCELLED, "an invitation came");
+    if (station->reach.running)
+        flow_cancel(&station->reach.flow, BERTH_E_CANCELLED, "%s", why.text);
+    join_stop(station);
+    station->reach.failures = 0;
+    station->reach.join = true; /* an identity of the same site is renewed there, one of another is made */
+    reach_give_up(station, &why);
+}
+
 void reach_hurry(struct station *station)
 {
     pause_cut(&station->reach.pause);

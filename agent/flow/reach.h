@@ -18,6 +18,9 @@ void reach_stop(struct station *station);
 /* Do not wait for our turn any longer: a person is there now. */
 void reach_hurry(struct station *station);
 
+/* Whom to trust or where to go has changed (an invitation): let go of everything and begin at the beginning. */
+void reach_begin_anew(struct station *station);
+
 /* For the uplink: the connection ended by itself. */
 void reach_lost(void *owner, const struct berth_error *why);
 

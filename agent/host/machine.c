@@ -13,7 +13,6 @@
 #include "berth/child.h"
 #include "berth/tls.h"
 
-#define REBOOT_GRACE_MS 2000
 /* Shares of a bundle; the older part of a long file is left out. */
 #define AGENT_SHARE (768 * 1024)
 #define VIEWER_SHARE (192 * 1024)
@@ -266,8 +265,12 @@ struct device *device_new(struct berth_loop *loop, const struct machine_setup *s
     return device;
 }
 
+bool device_is_idle(const struct device *device)
+{
+    return !device->rebooting;
+}
+
 void device_free(struct device *device)
 {
-    child_end(&device->reboot, REBOOT_GRACE_MS);
     free(device);
 }

@@ -17,6 +17,8 @@ struct machine_setup {
 };
 
 struct device *device_new(struct berth_loop *loop, const struct machine_setup *setup);
+/* No command runs; before that device_free is not called. */
+bool device_is_idle(const struct device *device);
 void device_free(struct device *device);
 
 /* The value of `name=` on a kernel command line, cut out into `out`; false when it is not there or does not fit. Values end at a

@@ -26,6 +26,7 @@ struct run {
     int terminal; /* our end */
     int handles;
     struct viewer *viewer; /* NULL once it has ended */
+    struct viewer *owner;
     bool connected;
     char line[LINE_MAX_];
     size_t have;
@@ -36,6 +37,7 @@ struct viewer {
     const struct viewer_events *events;
     void *owner;
     struct run *run;
+    int closing; /* ended ones whose handles are not closed yet */
     char self[256], program[256], home[256], display[64], authority[256], log_file[256];
     int log;
     size_t logged;
@@ -92,6 +94,7 @@ static void let_go(struct run *run)
 {
     if (--run->handles > 0)
         return;
+    run->owner->closing--;
     (void)close(run->terminal);
     free(run);
 }
@@ -114,6 +117,7 @@ static void ended(struct child *child, int exit_code, int signal)
     uv_close((uv_handle_t *)&run->output, output_closed);
     child_free(child, child_freed);
     viewer->run = NULL;
+    viewer->closing++;
     if (viewer->log >= 0)
         (void)close(viewer->log);
     viewer->log = -1;
@@ -234,6 +238,7 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
     }
     run->handles = 2;
     run->viewer = viewer;
+    run->owner = viewer;
     viewer->run = run;
     open_log(viewer);
     /* A descriptor that epoll takes cannot fail here; without it we would only miss `connected`. */
@@ -274,6 +279,11 @@ struct viewer *viewer_new(struct berth_loop *loop, const struct xfreerdp_setup *
     (void)snprintf(viewer->authority, sizeof(viewer->authority), "%s", setup->authority);
     (void)snprintf(viewer->log_file, sizeof(viewer->log_file), "%s", setup->log_file);
     return viewer;
+}
+
+bool viewer_is_gone(const struct viewer *viewer)
+{
+    return !viewer->run && viewer->closing == 0;
 }
 
 void viewer_free(struct viewer *viewer)

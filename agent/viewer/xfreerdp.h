@@ -20,7 +20,10 @@ struct xfreerdp_setup {
 
 struct viewer *viewer_new(struct berth_loop *loop, const struct xfreerdp_setup *setup);
 
-/* Only when none runs. */
+/* No viewer, and no handle of an earlier one. */
+bool viewer_is_gone(const struct viewer *viewer);
+
+/* Only when it is gone. */
 void viewer_free(struct viewer *viewer);
 
 #endif

@@ -1,0 +1,315 @@
+/* agent.c - see agent.h. */
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "berth/log.h"
+#include "berth/notify.h"
+#include "control/control.h"
+#include "flow/reach.h"
+#include "flow/station.h"
+#include "host/machine.h"
+#include "identity/keeper.h"
+#include "link/dialler.h"
+#include "link/resolver.h"
+#include "origin.h"
+#include "screen/keeper.h"
+#include "viewer/xfreerdp.h"
+
+/* An orderly end waits this long for children and handles. */
+#define STOP_MS 5000
+/* The kernel's own limit is 4 KiB. */
+#define COMMAND_LINE_MAX 8192
+#define VIEWER_LOG "viewer.log"
+
+struct agent {
+    const struct agent_options *options;
+    struct berth_loop loop;
+    struct berth_random random;
+    struct keep keep;
+    struct origin origin;
+    struct station station;
+    struct control *control;
+    char viewer_home[CONF_TEXT_MAX + 16];
+    char viewer_log[CONF_TEXT_MAX + 32];
+    uv_signal_t terminate;
+    uv_signal_t interrupt;
+    bool stop;
+};
+
+static void told_to_stop(uv_signal_t *handle, int number)
+{
+    struct agent *agent = handle->data;
+
+    log_event(EV_AGENT_STOPPING, "signal", number);
+    agent->stop = true;
+}
+
+static int watch_signals(struct agent *agent, struct berth_error *reterr)
+{
+    int r;
+
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return berth_fail(reterr, BERTH_E_IO, "SIGPIPE: %s", strerror(errno));
+    (void)uv_signal_init(&agent->loop.uv, &agent->terminate);
+    (void)uv_signal_init(&agent->loop.uv, &agent->interrupt);
+    agent->terminate.data = agent;
+    agent->interrupt.data = agent;
+    r = uv_signal_start(&agent->terminate, told_to_stop, SIGTERM);
+    if (r == 0)
+        r = uv_signal_start(&agent->interrupt, told_to_stop, SIGINT);
+    return r < 0 ? berth_fail(reterr, BERTH_E_IO, "signals: %s", uv_strerror(r)) : 0;
+}
+
+/* "" when it cannot be read: a container may have none. */
+static void read_command_line(char *out, size_t size)
+{
+    int file = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+    ssize_t got = file >= 0 ? read(file, out, size - 1) : -1;
+
+    out[got > 0 ? got : 0] = '\0';
+    if (file >= 0)
+        (void)close(file);
+}
+
+static int open_origin(struct agent *agent, struct berth_error *reterr)
+{
+    char command_line[COMMAND_LINE_MAX];
+    struct station *station = &agent->station;
+    int r;
+
+    read_command_line(command_line, sizeof(command_line));
+    r = origin_gather(agent->options, command_line, station->device, &agent->origin, reterr);
+    explicit_bzero(command_line, sizeof(command_line));
+    if (r < 0)
+        return r;
+    if (agent->origin.authority_hash[0])
+        r = agent_identity_trust(station->identity, agent->origin.authority_hash, reterr);
+    return r;
+}
+
+/* What the station needs to know of where the broker is; again after an invitation. */
+static void take_origin(struct agent *agent)
+{
+    struct station_options *options = &agent->station.options;
+
+    options->links = agent->origin.links;
+    options->joins = agent->origin.joins;
+    options->invitation = agent->origin.invitation;
+    options->boot_secret = agent->origin.boot_secret;
+    secret_wipe(&agent->origin.invitation);
+}
+
+static int open_state(struct agent *agent, struct berth_error *reterr)
+{
+    const struct agent_options *options = agent->options;
+    bool boot = strcmp(options->identity, "boot") == 0;
+    const char *home = boot || !options->state[0] ? NULL : options->state;
+    int r = keep_open(&agent->keep, home, reterr);
+
+    if (r < 0)
+        return r;
+    if (home) {
+        (void)snprintf(agent->viewer_home, sizeof(agent->viewer_home), "%s/viewer", home);
+        (void)snprintf(agent->viewer_log, sizeof(agent->viewer_log), "%s/" VIEWER_LOG, home);
+    } else {
+        const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+        (void)snprintf(agent->viewer_home, sizeof(agent->viewer_home), "%.200s/berth-viewer-%u",
+                       runtime ? runtime : "/tmp", (unsigned)geteuid());
+    }
+    return agent_identity_open(&agent->keep, &agent->station.identity, reterr);
+}
+
+/* The viewer's home is a folder like our own: private, or refused. */
+static int make_home(const struct agent *agent, struct berth_error *reterr)
+{
+    struct keep home;
+    int r = keep_open(&home, agent->viewer_home, reterr);
+
+    if (r == 0)
+        keep_close(&home);
+    return r;
+}
+
+static int open_rooms(struct agent *agent, struct berth_error *reterr)
+{
+    const struct agent_options *options = agent->options;
+    struct station *station = &agent->station;
+    const struct machine_setup machine = { .keep = &agent->keep,
+                                           .reboot_command = options->reboot_command,
+                                           .log_file = options->log_file,
+                                           .viewer_log = agent->viewer_log };
+    const struct xfreerdp_setup viewer = { .self = agent_self(),
+                                           .program = options->viewer,
+                                           .home = agent->viewer_home,
+                                           .display = options->display,
+                                           .authority = options->authority,
+                                           .log_file = agent->viewer_log };
+    const struct screen_setup screen = { .program = options->face,
+                                         .display = options->display,
+                                         .authority = options->authority };
+
+    station->device = device_new(&agent->loop, &machine);
+    station->uplink = uplink_new(&agent->loop);
+    station->viewer = viewer_new(&agent->loop, &viewer);
+    station->screen = screen_new(&agent->loop, &screen);
+    station->locator = locator_new(&agent->loop, &agent->random, options->dns_domain,
+                                   options->dns_servers, reterr);
+    if (!station->locator)
+        return BERTH_E_CONFIG;
+    return open_origin(agent, reterr);
+}
+
+/* For the control socket: a person brings an invitation. */
+static int join_now(void *context, const char *invitation, struct berth_error *reterr)
+{
+    struct agent *agent = context;
+    struct station *station = &agent->station;
+    struct invite invite;
+    int r = invite_parse(invitation, &invite, reterr);
+
+    if (r == 0)
+        r = agent_identity_trust(station->identity, invite.authority_hash, reterr);
+    if (r == 0)
+        r = origin_invited(&agent->origin, &invite, station->device, reterr);
+    explicit_bzero(&invite, sizeof(invite));
+    if (r < 0)
+        return r;
+    take_origin(agent);
+    reach_begin_anew(station);
+    return 0;
+}
+
+static int open_all(struct agent *agent, struct berth_error *reterr)
+{
+    struct station *station = &agent->station;
+    int r = open_state(agent, reterr);
+
+    if (r == 0)
+        r = make_home(agent, reterr);
+    if (r == 0)
+        r = open_rooms(agent, reterr);
+    if (r < 0)
+        return r;
+    station->timers = &agent->loop.timers;
+    station->random = &agent->random;
+    station->options.ask_dns = agent->options->dns;
+    station->options.want_expires_ms = agent->options->presence_s * 1000;
+    (void)snprintf(station->options.agent_version, sizeof(station->options.agent_version), "%s",
+                   BERTH_VERSION);
+    take_origin(agent);
+    station_start(station);
+    agent->control = control_new(&agent->loop, station, agent->options->socket, join_now, agent, reterr);
+    if (!agent->control)
+        return reterr->code;
+    screen_begin(station->screen);
+    return 0;
+}
+
+static bool all_gone(const struct agent *agent)
+{
+    const struct station *station = &agent->station;
+
+    return (!agent->control || control_is_gone(agent->control)) &&
+           screen_is_gone(station->screen) && viewer_is_gone(station->viewer) &&
+           device_is_idle(station->device);
+}
+
+/* Say goodbye, end the children, and give them a moment. */
+static void wind_down(struct agent *agent)
+{
+    struct station *station = &agent->station;
+    int64_t until_ms = clock_mono_ms() + STOP_MS;
+
+    if (!station->screen) /* it never came so far */
+        return;
+    if (station->timers)
+        station_stop(station);
+    if (agent->control)
+        control_end(agent->control);
+    screen_end(station->screen);
+    while (!all_gone(agent) && clock_mono_ms() < until_ms)
+        loop_turn(&agent->loop, 50);
+}
+
+static void free_rooms(struct agent *agent)
+{
+    struct station *station = &agent->station;
+
+    if (agent->control)
+        control_free(agent->control);
+    if (station->locator)
+        locator_free(station->locator);
+    if (station->uplink)
+        uplink_free(station->uplink);
+    if (station->screen)
+        screen_free(station->screen);
+    if (station->viewer)
+        viewer_free(station->viewer);
+    if (station->device)
+        device_free(station->device);
+    if (station->identity)
+        agent_identity_close(station->identity);
+    keep_close(&agent->keep);
+    secret_wipe(&station->options.invitation);
+    secret_wipe(&station->options.boot_secret);
+}
+
+/* Children that would not end in time are killed with us; their handles keep the loop from being closed. */
+static void close_loop(struct agent *agent, bool quiet)
+{
+    uv_close((uv_handle_t *)&agent->terminate, NULL);
+    uv_close((uv_handle_t *)&agent->interrupt, NULL);
+    if (quiet)
+        loop_close(&agent->loop);
+}
+
+static void tell_manager(const char *lines)
+{
+    struct berth_error error = { 0 };
+
+    if (notify_send(lines, &error) < 0)
+        log_failure(EV_AGENT_FLOW, &error, "the service manager");
+}
+
+int agent_run(const struct agent_options *options, struct berth_error *reterr)
+{
+    struct agent *agent = berth_new(struct agent);
+    bool quiet;
+    int r;
+
+    agent->options = options;
+    agent->keep.folder = -1;
+    list_init(&agent->keep.documents);
+    random_system(&agent->random);
+    r = loop_init(&agent->loop, reterr);
+    if (r < 0) {
+        free(agent);
+        return r;
+    }
+    r = watch_signals(agent, reterr);
+    if (r == 0)
+        r = open_all(agent, reterr);
+    if (r == 0) {
+        loop_watch_stalls(&agent->loop);
+        tell_manager("READY=1");
+        while (!agent->stop)
+            loop_turn(&agent->loop, 1000);
+        tell_manager("STOPPING=1");
+    }
+    wind_down(agent);
+    quiet = !agent->station.screen || all_gone(agent);
+    if (quiet)
+        free_rooms(agent);
+    close_loop(agent, quiet);
+    if (quiet)
+        free(agent);
+    return r;
+}

@@ -1,0 +1,13 @@
+/* agent.h - berth-agent: wires the rooms of a terminal, starts them, stops them.
+ *
+ * Room house of the agent: the only place that knows all rooms.
+ */
+#ifndef BERTH_AGENT_AGENT_H
+#define BERTH_AGENT_AGENT_H
+
+#include "options.h"
+
+/* Serve until SIGTERM or SIGINT. Errors: what kept it from starting. */
+int agent_run(const struct agent_options *options, struct berth_error *reterr) berth_must_check;
+
+#endif

@@ -1,0 +1,235 @@
+/* client.c - see client.h. */
+#include "control/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "berth/invite.h"
+#include "berth/json.h"
+
+struct wish {
+    enum control_request request;
+    const char *user;
+    const char *pool;
+    bool kiosk;
+    bool wait;
+    bool json;
+    char secret[INVITE_TEXT]; /* password or invitation */
+};
+
+static int usage(const struct control_row *row)
+{
+    (void)fprintf(stderr, "usage: berth-agent %s %s%s--json\n       %s\n", row->word, row->arguments,
+                  row->arguments[0] ? " " : "", row->sentence);
+    return CLIENT_USAGE;
+}
+
+static bool parse(struct wish *wish, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        bool sign_on = wish->request == CONTROL_SIGN_ON;
+
+        if (strcmp(argv[i], "--json") == 0)
+            wish->json = true;
+        else if (sign_on && strcmp(argv[i], "--no-wait") == 0)
+            wish->wait = false;
+        else if (sign_on && strcmp(argv[i], "--kiosk") == 0)
+            wish->kiosk = true;
+        else if (sign_on && strcmp(argv[i], "--pool") == 0 && i + 1 < argc)
+            wish->pool = argv[++i];
+        else if (sign_on && argv[i][0] != '-' && !wish->user)
+            wish->user = argv[i];
+        else
+            return false;
+    }
+    return wish->request != CONTROL_SIGN_ON || wish->kiosk || wish->user;
+}
+
+/* One line: from the terminal without an echo, else from standard input. */
+static bool read_secret(const char *prompt, char *out, size_t size)
+{
+    bool terminal = isatty(STDIN_FILENO) == 1;
+    struct termios before;
+    struct termios silent;
+    bool ok;
+
+    if (terminal && tcgetattr(STDIN_FILENO, &before) == 0) {
+        silent = before;
+        silent.c_lflag &= ~(tcflag_t)ECHO;
+        (void)fprintf(stderr, "%s: ", prompt);
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    }
+    (void)setvbuf(stdin, NULL, _IONBF, 0); /* no copy of it stays behind in a buffer */
+    ok = fgets(out, (int)size, stdin) != NULL;
+    if (terminal) {
+        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        (void)fputc('\n', stderr);
+    }
+    if (ok)
+        out[strcspn(out, "\n")] = '\0';
+    return ok;
+}
+
+static int dial(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (wire >= 0 && connect(wire, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return wire;
+    (void)fprintf(stderr, "berth-agent: no agent answers at %s: %s\n", path, strerror(errno));
+    if (wire >= 0)
+        (void)close(wire);
+    return -1;
+}
+
+static bool send_wish(int wire, const struct wish *wish)
+{
+    json_t *json = json_pack("{s:s, s:b}", "do", control_row(wish->request)->word, "wait",
+                             (int)wish->wait);
+    bool join = wish->request == CONTROL_JOIN;
+    char *text;
+    size_t size;
+    bool ok;
+
+    if (wish->user)
+        (void)json_object_set_new(json, "user", json_string(wish->user));
+    if (wish->pool)
+        (void)json_object_set_new(json, "pool", json_string(wish->pool));
+    if (wish->kiosk)
+        (void)json_object_set_new(json, "kiosk", json_true());
+    if (wish->secret[0])
+        (void)json_object_set_new(json, join ? "invitation" : "password", json_string(wish->secret));
+    text = json_text(json);
+    json_decref(json);
+    size = strlen(text);
+    ok = send(wire, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
+         send(wire, "\n", 1, MSG_NOSIGNAL) == 1;
+    berth_wipe_free(text, size);
+    return ok;
+}
+
+enum client_exit client_exit_of(const char *error, bool retry)
+{
+    switch (berth_error_code(error)) {
+    case BERTH_E_CREDENTIALS:
+    case BERTH_E_DISABLED:
+    case BERTH_E_DENIED:
+    case BERTH_E_NO_ENTITLEMENT:
+    case BERTH_E_REVOKED:
+        return CLIENT_REFUSED;
+    case BERTH_E_STATE:
+        return CLIENT_STATE;
+    case BERTH_E_INVALID:
+        return CLIENT_USAGE;
+    default:
+        return retry ? CLIENT_TRY_AGAIN : CLIENT_FAILED;
+    }
+}
+
+static const char *text_of(const json_t *line, const char *name)
+{
+    const char *text = json_string_value(json_object_get(line, name));
+
+    return text ? text : "";
+}
+
+static void print_status(const json_t *line)
+{
+    bool shows = json_integer_value(json_object_get(line, "session")) > 0;
+
+    (void)printf("%s: %s%s\n", text_of(line, "terminal"), text_of(line, "state"),
+                 json_is_true(json_object_get(line, "online")) ? "" : ", the broker is away");
+    if (text_of(line, "says")[0])
+        (void)printf("  %s\n", text_of(line, "says"));
+    if (shows)
+        (void)printf("  %s, pool %s, desktop %s, session %lld, epoch %lld, picture after %lld ms\n",
+                     text_of(line, "user"), text_of(line, "pool"), text_of(line, "desktop"),
+                     (long long)json_integer_value(json_object_get(line, "session")),
+                     (long long)json_integer_value(json_object_get(line, "epoch")),
+                     (long long)json_integer_value(json_object_get(line, "picture_ms")));
+}
+
+/* True when this was the final answer. */
+static bool take_answer(const struct wish *wish, const json_t *line, const char *text,
+                        enum client_exit *ret)
+{
+    const json_t *ok = json_object_get(line, "ok");
+
+    if (!ok) {
+        if (wish->json)
+            (void)fprintf(stderr, "%s", text);
+        else
+            (void)fprintf(stderr, "%s  %s\n", text_of(line, "state"), text_of(line, "text"));
+        return false;
+    }
+    if (wish->json)
+        (void)printf("%s", text);
+    if (json_is_true(ok)) {
+        *ret = CLIENT_DONE;
+        if (!wish->json)
+            print_status(line);
+        return true;
+    }
+    *ret = client_exit_of(text_of(line, "error"), json_is_true(json_object_get(line, "retry")));
+    if (!wish->json)
+        (void)fprintf(stderr, "berth-agent: %s\n", text_of(line, "text"));
+    return true;
+}
+
+static enum client_exit follow(int wire, const struct wish *wish)
+{
+    FILE *file = fdopen(wire, "r");
+    enum client_exit result = CLIENT_NO_AGENT;
+    bool over = false;
+    char text[8192];
+
+    if (!file) {
+        (void)close(wire);
+        return CLIENT_NO_AGENT;
+    }
+    while (!over && fgets(text, sizeof(text), file)) {
+        json_t *line = json_parse(text, strlen(text), 3, NULL);
+
+        over = line && take_answer(wish, line, text, &result);
+        json_decref(line);
+    }
+    (void)fclose(file);
+    if (!over)
+        (void)fprintf(stderr, "berth-agent: the agent hung up\n");
+    return result;
+}
+
+enum client_exit client_main(const char *socket, int argc, char **argv)
+{
+    struct wish wish = { .request = control_request(argv[0]), .wait = true };
+    enum client_exit result = CLIENT_USAGE;
+    int wire;
+
+    if (!parse(&wish, argc, argv))
+        return (enum client_exit)usage(control_row(wish.request));
+    if (wish.request == CONTROL_SIGN_ON && !wish.kiosk &&
+        !read_secret("Password", wish.secret, SECRET_MAX)) {
+        (void)fprintf(stderr, "berth-agent: no password was given\n");
+        return CLIENT_USAGE;
+    }
+    if (wish.request == CONTROL_JOIN && !read_secret("Invitation", wish.secret, sizeof(wish.secret))) {
+        (void)fprintf(stderr, "berth-agent: no invitation was given\n");
+        return CLIENT_USAGE;
+    }
+    wire = dial(socket);
+    if (wire < 0)
+        result = CLIENT_NO_AGENT;
+    else if (!send_wish(wire, &wish))
+        (void)close(wire);
+    else
+        result = follow(wire, &wish);
+    explicit_bzero(&wish, sizeof(wish));
+    return result;
+}

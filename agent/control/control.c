@@ -1,0 +1,406 @@
+/* control.c - see control.h. */
+#include "control/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "berth/json.h"
+#include "berth/log.h"
+#include "flow/showing.h"
+#include "flow/sign_on.h"
+
+#define GUESTS_MAX 16
+/* A request: a password, a name, an invitation. */
+#define REQUEST_MAX 2048
+#define REQUEST_DEPTH 2
+/* How long somebody may take to say what they want. */
+#define SILENT_MS 10000
+
+static const struct control_row rows[CONTROL_REQUESTS] = {
+    [CONTROL_NONE] = { "", "", "" },
+#define REQUEST(symbol, word, arguments, sentence)                                                 \
+    [CONTROL_##symbol] = { (word), (arguments), (sentence) },
+#include "control/requests.def"
+#undef REQUEST
+};
+
+struct guest {
+    struct list node;
+    uv_pipe_t pipe;
+    struct control *control;
+    struct station_watcher watcher;
+    struct berth_timer silent;
+    bool waits; /* for the outcome of a sign-on */
+    bool answered;
+    bool closing;
+    char told[256]; /* the last progress, to say each only once */
+    size_t have;
+    char request[REQUEST_MAX];
+};
+
+struct control {
+    struct berth_loop *loop;
+    struct station *station;
+    uv_pipe_t listener;
+    bool listening;
+    struct list guests;
+    int count;
+    int (*join)(void *context, const char *invitation, struct berth_error *reterr);
+    void *context;
+    char path[108];
+};
+
+const struct control_row *control_row(enum control_request request)
+{
+    return &rows[request];
+}
+
+enum control_request control_request(const char *word)
+{
+    for (int i = CONTROL_NONE + 1; i < CONTROL_REQUESTS; i++)
+        if (strcmp(rows[i].word, word) == 0)
+            return (enum control_request)i;
+    return CONTROL_NONE;
+}
+
+/* ---- guests ---- */
+
+static void guest_closed(uv_handle_t *handle)
+{
+    struct guest *guest = container_of((uv_pipe_t *)(void *)handle, struct guest, pipe);
+
+    guest->control->count--;
+    explicit_bzero(guest, sizeof(*guest));
+    free(guest);
+}
+
+static void close_guest(struct guest *guest)
+{
+    if (guest->closing)
+        return;
+    guest->closing = true;
+    timer_stop(&guest->control->loop->timers, &guest->silent);
+    station_unwatch(&guest->watcher);
+    list_remove(&guest->node);
+    uv_close((uv_handle_t *)&guest->pipe, guest_closed);
+}
+
+/* Send a line; small answers always fit into the socket's buffer, a guest that does not read is dropped. */
+static void say(struct guest *guest, json_t *line)
+{
+    char *text = json_text(line);
+    size_t size = strlen(text);
+    uv_buf_t buffers[2] = { uv_buf_init(text, (unsigned)size), uv_buf_init((char[]){ '\n' }, 1) };
+    int sent = uv_try_write((uv_stream_t *)&guest->pipe, buffers, 2);
+
+    json_decref(line);
+    free(text);
+    if (sent != (int)size + 1)
+        close_guest(guest);
+}
+
+static json_t *status_of(const struct station *station)
+{
+    const struct seat *seat = &station->seat;
+
+    return json_pack("{s:b, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+                     "ok", 1, "terminal", seat->terminal, "state", seat_state_names[seat->state],
+                     "online", seat->online, "user", seat->user, "pool", seat->pool, "desktop",
+                     seat->desktop, "session", (json_int_t)seat->shown.session_id, "epoch",
+                     (json_int_t)seat->shown.epoch, "connection",
+                     (json_int_t)seat->shown.connection_id, "signon_ms",
+                     (json_int_t)station->sign_on.took_ms, "picture_ms",
+                     (json_int_t)seat->picture_ms, "profile_version",
+                     (json_int_t)station->profile_version, "broker_incarnation",
+                     (json_int_t)station->presence.incarnation, "says", seat->text);
+}
+
+/* The final answer. */
+static void answer(struct guest *guest, const struct berth_error *error)
+{
+    if (guest->answered || guest->closing)
+        return;
+    guest->answered = true;
+    guest->waits = false;
+    if (!error || !error->code)
+        say(guest, status_of(guest->control->station));
+    else
+        say(guest, json_pack("{s:b, s:s, s:s, s:b}", "ok", 0, "error",
+                             berth_error_row(error->code)->symbol, "text",
+                             berth_error_text(error), "retry", berth_error_row(error->code)->retry));
+    close_guest(guest);
+}
+
+static void tell_progress(struct guest *guest)
+{
+    const struct station *station = guest->control->station;
+    const struct seat *seat = &station->seat;
+    char told[256];
+
+    (void)snprintf(told, sizeof(told), "%s %s %lld", seat_state_names[seat->state], seat->text,
+                   (long long)seat->queue_place);
+    if (strcmp(told, guest->told) == 0)
+        return;
+    (void)snprintf(guest->told, sizeof(guest->told), "%s", told);
+    say(guest, json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
+                         seat_state_names[seat->state], "text", seat->text, "queue_place",
+                         (json_int_t)seat->queue_place, "estimate_ms",
+                         (json_int_t)seat->estimate_ms));
+}
+
+static void news(struct station_watcher *watcher, enum station_news what,
+                 const struct berth_error *why)
+{
+    struct guest *guest = container_of(watcher, struct guest, watcher);
+
+    if (!guest->waits)
+        return;
+    switch (what) {
+    case STATION_SAYS:
+        tell_progress(guest);
+        return;
+    case STATION_SHOWN:
+        answer(guest, NULL);
+        return;
+    case STATION_SIGN_ON_FAILED:
+    case STATION_ENDED:
+        answer(guest, why);
+        return;
+    }
+}
+
+/* ---- requests ---- */
+
+static const char *member(const json_t *request, const char *name)
+{
+    const char *text = json_string_value(json_object_get(request, name));
+
+    return text ? text : "";
+}
+
+static int sign_on(struct guest *guest, const json_t *request, struct berth_error *reterr)
+{
+    const char *password = member(request, "password");
+    struct msg_evidence evidence = { .kind = evidence_kind_PASSWORD };
+    int r = 0;
+
+    if (json_is_true(json_object_get(request, "kiosk")))
+        evidence.kind = evidence_kind_KIOSK;
+    (void)snprintf(evidence.name, sizeof(evidence.name), "%.79s", member(request, "user"));
+    if (!secret_set(&evidence.value, password, strlen(password)))
+        r = berth_fail(reterr, BERTH_E_TOO_LARGE, "the password is too long");
+    if (r == 0)
+        r = sign_on_begin(guest->control->station, &evidence, member(request, "pool"), reterr);
+    explicit_bzero(&evidence, sizeof(evidence));
+    if (r == 0)
+        guest->waits = !json_is_false(json_object_get(request, "wait"));
+    return r;
+}
+
+static int obey(struct guest *guest, const json_t *request, struct berth_error *reterr)
+{
+    struct control *control = guest->control;
+    const char *word = member(request, "do");
+
+    switch (control_request(word)) {
+    case CONTROL_SIGN_ON:
+        return sign_on(guest, request, reterr);
+    case CONTROL_SIGN_OFF:
+        return showing_leave(control->station, SHOWING_SIGN_OFF, reterr);
+    case CONTROL_DISCONNECT:
+        return showing_leave(control->station, SHOWING_DISCONNECT, reterr);
+    case CONTROL_LOCK:
+        showing_lock(control->station, "asked for at the control socket");
+        return 0;
+    case CONTROL_STATUS:
+        return 0;
+    case CONTROL_JOIN:
+        return control->join(control->context, member(request, "invitation"), reterr);
+    case CONTROL_NONE:
+    case CONTROL_REQUESTS:
+        break;
+    }
+    return berth_fail(reterr, BERTH_E_INVALID, "there is no request '%s'", word);
+}
+
+static void take_request(struct guest *guest, size_t size)
+{
+    berth_cleanup(json_unrefp) json_t *request = NULL;
+    struct berth_error error = { 0 };
+
+    timer_stop(&guest->control->loop->timers, &guest->silent);
+    request = json_parse(guest->request, size, REQUEST_DEPTH, &error);
+    explicit_bzero(guest->request, sizeof(guest->request));
+    if (request)
+        (void)obey(guest, request, &error);
+    if (error.code || !guest->waits)
+        answer(guest, &error);
+    else
+        tell_progress(guest);
+}
+
+/* ---- the socket ---- */
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+{
+    struct guest *guest = container_of((uv_pipe_t *)(void *)handle, struct guest, pipe);
+
+    (void)suggested;
+    *ret = uv_buf_init(guest->request + guest->have,
+                       (unsigned)(sizeof(guest->request) - guest->have));
+}
+
+static void guest_said(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+{
+    struct guest *guest = container_of((uv_pipe_t *)(void *)stream, struct guest, pipe);
+    char *end;
+
+    (void)buffer;
+    if (got == 0)
+        return;
+    if (got < 0) { /* left, or a request without an end (ENOBUFS) */
+        close_guest(guest);
+        return;
+    }
+    guest->have += (size_t)got;
+    end = memchr(guest->request, '\n', guest->have);
+    if (!end)
+        return;
+    if (guest->answered || guest->waits) { /* one request a connection */
+        close_guest(guest);
+        return;
+    }
+    guest->have = 0;
+    take_request(guest, (size_t)(end - guest->request));
+}
+
+static void guest_silent(struct berth_timer *timer)
+{
+    close_guest(container_of(timer, struct guest, silent));
+}
+
+/* The file's mode keeps others out; this holds should somebody have changed it. */
+static bool is_us(const uv_pipe_t *pipe)
+{
+    struct ucred credentials;
+    socklen_t size = sizeof(credentials);
+    uv_os_fd_t descriptor;
+
+    return uv_fileno((const uv_handle_t *)pipe, &descriptor) == 0 &&
+           getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
+           (credentials.uid == geteuid() || credentials.uid == 0);
+}
+
+static void knocked(uv_stream_t *stream, int status)
+{
+    struct control *control = container_of((uv_pipe_t *)(void *)stream, struct control, listener);
+    struct guest *guest;
+
+    if (status < 0)
+        return;
+    guest = berth_new(struct guest);
+    guest->control = control;
+    guest->watcher.news = news;
+    (void)uv_pipe_init(&control->loop->uv, &guest->pipe, 0);
+    list_append(&control->guests, &guest->node);
+    station_watch(control->station, &guest->watcher);
+    control->count++;
+    if (uv_accept(stream, (uv_stream_t *)&guest->pipe) < 0 || control->count > GUESTS_MAX ||
+        !is_us(&guest->pipe) ||
+        uv_read_start((uv_stream_t *)&guest->pipe, give_buffer, guest_said) < 0) {
+        close_guest(guest);
+        return;
+    }
+    timer_start(&control->loop->timers, &guest->silent, SILENT_MS, guest_silent);
+}
+
+/* A socket that an agent left behind when it was killed answers nobody; one that answers is not ours to take. */
+static bool somebody_listens(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool answers;
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    answers = probe >= 0 && connect(probe, (struct sockaddr *)&address, sizeof(address)) == 0;
+    if (probe >= 0)
+        (void)close(probe);
+    return answers;
+}
+
+static int listen_at(struct control *control, struct berth_error *reterr)
+{
+    mode_t before;
+    int r;
+
+    if (somebody_listens(control->path))
+        return berth_fail(reterr, BERTH_E_EXISTS, "another agent listens at %s", control->path);
+    (void)unlink(control->path);
+    (void)uv_pipe_init(&control->loop->uv, &control->listener, 0);
+    control->listening = true;
+    before = umask(0177);
+    r = uv_pipe_bind(&control->listener, control->path);
+    (void)umask(before);
+    if (r == 0)
+        r = uv_listen((uv_stream_t *)&control->listener, GUESTS_MAX, knocked);
+    if (r < 0)
+        return berth_fail(reterr, BERTH_E_IO, "control socket %s: %s", control->path,
+                          uv_strerror(r));
+    return 0;
+}
+
+struct control *control_new(struct berth_loop *loop, struct station *station, const char *path,
+                            int (*join)(void *context, const char *invitation,
+                                        struct berth_error *reterr),
+                            void *context, struct berth_error *reterr)
+{
+    struct control *control = berth_new(struct control);
+
+    control->loop = loop;
+    control->station = station;
+    control->join = join;
+    control->context = context;
+    list_init(&control->guests);
+    if (strlen(path) >= sizeof(control->path)) {
+        (void)berth_fail(reterr, BERTH_E_CONFIG, "the control socket's path has more than %zu bytes",
+                         sizeof(control->path) - 1);
+        free(control);
+        return NULL;
+    }
+    (void)snprintf(control->path, sizeof(control->path), "%s", path);
+    if (listen_at(control, reterr) == 0)
+        return control;
+    if (control->listening)
+        uv_close((uv_handle_t *)&control->listener, NULL);
+    loop_turn(loop, 0); /* the handle's last turn; its memory is ours until then */
+    free(control);
+    return NULL;
+}
+
+static void listener_closed(uv_handle_t *handle)
+{
+    container_of((uv_pipe_t *)(void *)handle, struct control, listener)->listening = false;
+}
+
+void control_end(struct control *control)
+{
+    list_each(&control->guests, node)
+        close_guest(list_entry(node, struct guest, node));
+    uv_close((uv_handle_t *)&control->listener, listener_closed);
+    (void)unlink(control->path);
+}
+
+bool control_is_gone(const struct control *control)
+{
+    return !control->listening && control->count == 0;
+}
+
+void control_free(struct control *control)
+{
+    free(control);
+}

@@ -1,0 +1,92 @@
+/* options.c - see options.h. */
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct conf_option agent_options_table[] = {
+#define OPTION(section_, key_, type_, member_, given_, min_, max_, unit_, reload_, sentence_)      \
+    { .section = #section_,                                                                        \
+      .key = #key_,                                                                                \
+      .type = CONF_##type_,                                                                        \
+      .offset = offsetof(struct agent_options, member_),                                           \
+      .given = (given_),                                                                           \
+      .min = (min_),                                                                               \
+      .max = (max_),                                                                               \
+      .unit = (unit_),                                                                             \
+      .live = RELOAD_##reload_,                                                                    \
+      .sentence = (sentence_) },
+#define RELOAD_LIVE true
+#define RELOAD_RESTART false
+#include "options.def"
+#undef OPTION
+};
+
+const size_t agent_options_count = BERTH_COUNT(agent_options_table);
+
+static void set(char text[CONF_TEXT_MAX], const char *value)
+{
+    (void)snprintf(text, CONF_TEXT_MAX, "%s", value ? value : "");
+}
+
+const char *agent_self(void)
+{
+    static char path[CONF_TEXT_MAX];
+    ssize_t length = path[0] ? 0 : readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (length > 0)
+        path[length] = '\0';
+    return path;
+}
+
+/* "none" stands for nothing, and nothing for `otherwise`. */
+static void resolve(char text[CONF_TEXT_MAX], const char *otherwise)
+{
+    if (strcmp(text, "none") == 0)
+        text[0] = '\0';
+    else if (!text[0])
+        set(text, otherwise);
+}
+
+static void beside_self(char out[CONF_TEXT_MAX], const char *program)
+{
+    const char *self = agent_self();
+    const char *slash = strrchr(self, '/');
+
+    (void)snprintf(out, CONF_TEXT_MAX, "%.*s/%s", slash ? (int)(slash - self) : 0, self, program);
+}
+
+static bool one_of(const char *text, const char *a, const char *b)
+{
+    return strcmp(text, a) == 0 || strcmp(text, b) == 0;
+}
+
+int agent_options_complete(struct agent_options *options, struct berth_error *reterr)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    bool boot = strcmp(options->identity, "boot") == 0;
+    char face[CONF_TEXT_MAX];
+
+    if (!one_of(options->identity, "file", "boot"))
+        return berth_fail(reterr, BERTH_E_CONFIG, "terminal.identity: '%s' is not allowed (file, boot)",
+                          options->identity);
+    if (!one_of(options->log_format, "text", "json"))
+        return berth_fail(reterr, BERTH_E_CONFIG, "log.format: '%s' is not allowed (text, json)",
+                          options->log_format);
+    if (!boot && !options->state[0])
+        return berth_fail(reterr, BERTH_E_CONFIG, "terminal.state: a folder is needed");
+    beside_self(face, "berth-face");
+    resolve(options->face, face);
+    resolve(options->display, getenv("DISPLAY"));
+    resolve(options->authority, getenv("XAUTHORITY"));
+    if (options->socket[0])
+        return 0;
+    if (!boot)
+        (void)snprintf(options->socket, sizeof(options->socket), "%.240s/control.sock",
+                       options->state);
+    else
+        (void)snprintf(options->socket, sizeof(options->socket), "%.230s/berth-agent.sock",
+                       runtime ? runtime : "/run");
+    return 0;
+}

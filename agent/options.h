@@ -1,0 +1,32 @@
+/* options.h - berth-agent's configuration as a struct, made from options.def.
+ *
+ * Room house of the agent.
+ */
+#ifndef BERTH_AGENT_OPTIONS_H
+#define BERTH_AGENT_OPTIONS_H
+
+#include "berth/conf.h"
+
+#define CONF_MEMBER_BOOL(member) bool member;
+#define CONF_MEMBER_INT(member) int64_t member;
+#define CONF_MEMBER_TEXT(member) char member[CONF_TEXT_MAX];
+
+struct agent_options {
+#define OPTION(section, key, type, member, given, min, max, unit, reload, sentence)                \
+    CONF_MEMBER_##type(member)
+#include "options.def"
+#undef OPTION
+};
+
+extern const struct conf_option agent_options_table[];
+extern const size_t agent_options_count;
+
+/* Fill in what stands empty for "find it out": display, face, control socket; and check the words.
+ * Errors: CONFIG.
+ */
+int agent_options_complete(struct agent_options *options, struct berth_error *reterr) berth_must_check;
+
+/* Path of this very program. */
+const char *agent_self(void);
+
+#endif

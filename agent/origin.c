@@ -1,0 +1,260 @@
+/* origin.c - see origin.h. */
+#include "origin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "berth/json.h"
+#include "host/machine.h"
+
+#define DOCUMENT "broker"
+
+static void append(struct broker_addresses *addresses, const char *host, int port)
+{
+    struct broker_address *next = &addresses->at[addresses->count];
+
+    for (size_t i = 0; i < addresses->count; i++)
+        if (addresses->at[i].port == port && strcmp(addresses->at[i].host, host) == 0)
+            return;
+    if (addresses->count == BROKER_ADDRESSES)
+        return;
+    (void)snprintf(next->host, sizeof(next->host), "%s", host);
+    next->port = port;
+    addresses->count++;
+}
+
+static bool port_of(const char *text, int *ret)
+{
+    char *end = NULL;
+    long port = strtol(text, &end, 10);
+
+    if (text[0] < '0' || text[0] > '9' || *end || port < 1 || port > 65535)
+        return false;
+    *ret = (int)port;
+    return true;
+}
+
+/* One address, which may be cut to pieces. */
+static bool take_address(char *text, int port, struct broker_addresses *ret)
+{
+    char *host = text;
+    char *colon = strrchr(text, ':');
+
+    if (text[0] == '[') {
+        char *end = strchr(text, ']');
+
+        if (!end || (end[1] != ':' && end[1] != '\0'))
+            return false;
+        host = text + 1;
+        colon = end[1] == ':' ? end + 1 : NULL;
+        *end = '\0';
+    } else if (colon && strchr(text, ':') != colon) {
+        colon = NULL; /* an IPv6 address without brackets has no port */
+    }
+    if (colon && !port_of(colon + 1, &port))
+        return false;
+    if (colon)
+        *colon = '\0';
+    if (!host[0] || strlen(host) >= sizeof(ret->at[0].host))
+        return false;
+    append(ret, host, port);
+    return true;
+}
+
+int origin_addresses(const char *text, int port, struct broker_addresses *ret,
+                     struct berth_error *reterr)
+{
+    char copy[CONF_TEXT_MAX];
+    char *rest = copy;
+    char *word;
+
+    (void)snprintf(copy, sizeof(copy), "%s", text);
+    while ((word = strsep(&rest, " \t,"))) {
+        char shown[CONF_TEXT_MAX];
+
+        (void)snprintf(shown, sizeof(shown), "%s", word);
+        if (word[0] && !take_address(word, port, ret))
+            return berth_fail(reterr, BERTH_E_CONFIG, "'%s' is no address (HOST:PORT)", shown);
+    }
+    return 0;
+}
+
+/* The first pin counts; a second that says something else is a mistake that a person must solve. */
+static int trust(struct origin *origin, const char *hash, const char *source,
+                 struct berth_error *reterr)
+{
+    if (!hash[0])
+        return 0;
+    if (!invite_is_hex(hash, INVITE_HASH_DIGITS))
+        return berth_fail(reterr, BERTH_E_CONFIG, "%s: a CA's hash has 64 hexadecimal digits", source);
+    if (origin->authority_hash[0] && strcmp(origin->authority_hash, hash) != 0)
+        return berth_fail(reterr, BERTH_E_CONFIG, "%s names another CA than the configuration", source);
+    (void)snprintf(origin->authority_hash, sizeof(origin->authority_hash), "%s", hash);
+    return 0;
+}
+
+static int use_invitation(struct origin *origin, const char *text, const char *source,
+                          struct berth_error *reterr)
+{
+    struct invite invite;
+    int r = invite_parse(text, &invite, reterr);
+
+    if (r == 0)
+        r = trust(origin, invite.authority_hash, source, reterr);
+    if (r == 0) {
+        append(&origin->links, invite.host, invite.link_port);
+        append(&origin->joins, invite.host, invite.join_port);
+        origin->invitation = invite.token;
+    }
+    explicit_bzero(&invite, sizeof(invite));
+    return r < 0 ? berth_fail_in(reterr, "%s", source) : 0;
+}
+
+/* A small file with a secret; others must not be able to read it. */
+static int read_secret_file(const char *path, char *out, size_t size, struct berth_error *reterr)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat facts;
+    ssize_t got;
+
+    if (file < 0 || fstat(file, &facts) < 0) {
+        int r = berth_fail(reterr, BERTH_E_IO, "%s: %s", path, strerror(errno));
+
+        if (file >= 0)
+            (void)close(file);
+        return r;
+    }
+    got = read(file, out, size - 1);
+    (void)close(file);
+    if ((facts.st_mode & 077) != 0)
+        return berth_fail(reterr, BERTH_E_DENIED, "%s holds a secret and must be closed to others (chmod 600)",
+                          path);
+    out[got > 0 ? got : 0] = '\0';
+    out[strcspn(out, "\r\n")] = '\0';
+    return 0;
+}
+
+static int from_configuration(const struct agent_options *options, struct origin *origin,
+                              struct berth_error *reterr)
+{
+    int r = origin_addresses(options->address, ORIGIN_LINK_PORT, &origin->links, reterr);
+
+    if (r == 0)
+        r = origin_addresses(options->join_address, ORIGIN_JOIN_PORT, &origin->joins, reterr);
+    if (r < 0)
+        return berth_fail_in(reterr, "broker.address");
+    return trust(origin, options->authority_hash, "broker.authority_hash", reterr);
+}
+
+static int from_kernel(const char *command_line, struct origin *origin, struct berth_error *reterr)
+{
+    char value[INVITE_TEXT];
+    int r = 0;
+
+    if (machine_kernel_value(command_line, "berth.broker", value, sizeof(value)))
+        r = origin_addresses(value, ORIGIN_LINK_PORT, &origin->links, reterr);
+    if (r == 0 && machine_kernel_value(command_line, "berth.join", value, sizeof(value)))
+        r = origin_addresses(value, ORIGIN_JOIN_PORT, &origin->joins, reterr);
+    if (r == 0 && machine_kernel_value(command_line, "berth.ca", value, sizeof(value)))
+        r = trust(origin, value, "berth.ca", reterr);
+    if (r == 0 && machine_kernel_value(command_line, "berth.boot_secret", value, sizeof(value)) &&
+        !secret_set(&origin->boot_secret, value, strlen(value)))
+        r = berth_fail(reterr, BERTH_E_CONFIG, "berth.boot_secret is too long");
+    if (r == 0 && machine_kernel_value(command_line, "berth.invite", value, sizeof(value)))
+        r = use_invitation(origin, value, "berth.invite", reterr);
+    explicit_bzero(value, sizeof(value));
+    return r < 0 ? berth_fail_in(reterr, "kernel command line") : 0;
+}
+
+static int from_files(const struct agent_options *options, struct origin *origin,
+                      struct berth_error *reterr)
+{
+    char text[INVITE_TEXT];
+    int r = 0;
+
+    if (options->invitation_file[0]) {
+        r = read_secret_file(options->invitation_file, text, sizeof(text), reterr);
+        if (r == 0)
+            r = use_invitation(origin, text, options->invitation_file, reterr);
+    }
+    if (r == 0 && options->boot_secret_file[0]) {
+        r = read_secret_file(options->boot_secret_file, text, sizeof(text), reterr);
+        if (r == 0 && !secret_set(&origin->boot_secret, text, strlen(text)))
+            r = berth_fail(reterr, BERTH_E_CONFIG, "%s is too long", options->boot_secret_file);
+    }
+    explicit_bzero(text, sizeof(text));
+    return r;
+}
+
+static void recall(struct device *device, struct origin *origin)
+{
+    char *text = device_recall(device, DOCUMENT);
+    berth_cleanup(json_unrefp) json_t *json = text ? json_parse(text, strlen(text), 2, NULL) : NULL;
+    const char *host = json_string_value(json_object_get(json, "host"));
+    int link_port = (int)json_integer_value(json_object_get(json, "link_port"));
+    int join_port = (int)json_integer_value(json_object_get(json, "join_port"));
+
+    free(text);
+    if (!host || link_port < 1 || link_port > 65535 || join_port < 1 || join_port > 65535)
+        return;
+    append(&origin->links, host, link_port);
+    append(&origin->joins, host, join_port);
+}
+
+/* Where the invitation led, for the time when its file is gone. Never its token. */
+static int remember(struct device *device, const char *host, int link_port, int join_port,
+                    struct berth_error *reterr)
+{
+    berth_cleanup(json_unrefp) json_t *json =
+        json_pack("{s:s, s:i, s:i}", "host", host, "link_port", link_port, "join_port", join_port);
+    char *text = json_text(json);
+    int r = device_keep(device, DOCUMENT, text, reterr);
+
+    free(text);
+    return r;
+}
+
+int origin_gather(const struct agent_options *options, const char *command_line,
+                  struct device *device, struct origin *ret, struct berth_error *reterr)
+{
+    const struct broker_address *link = &ret->links.at[0];
+    const struct broker_address *join = &ret->joins.at[0];
+    int r;
+
+    *ret = (struct origin){ 0 };
+    r = from_configuration(options, ret, reterr);
+    if (r == 0)
+        r = from_kernel(command_line, ret, reterr);
+    if (r == 0)
+        r = from_files(options, ret, reterr);
+    if (r < 0)
+        return r;
+    recall(device, ret);
+    if (secret_empty(&ret->invitation))
+        return 0;
+    return remember(device, link->host, link->port, join->port, reterr);
+}
+
+int origin_invited(struct origin *origin, const struct invite *invite, struct device *device,
+                   struct berth_error *reterr)
+{
+    struct broker_addresses links = origin->links;
+    struct broker_addresses joins = origin->joins;
+
+    origin->links.count = 0;
+    origin->joins.count = 0;
+    append(&origin->links, invite->host, invite->link_port);
+    append(&origin->joins, invite->host, invite->join_port);
+    for (size_t i = 0; i < links.count; i++)
+        append(&origin->links, links.at[i].host, links.at[i].port);
+    for (size_t i = 0; i < joins.count; i++)
+        append(&origin->joins, joins.at[i].host, joins.at[i].port);
+    (void)snprintf(origin->authority_hash, sizeof(origin->authority_hash), "%s",
+                   invite->authority_hash);
+    origin->invitation = invite->token;
+    return remember(device, invite->host, invite->link_port, invite->join_port, reterr);
+}

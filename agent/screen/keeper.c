@@ -1,0 +1,285 @@
+/* keeper.c - see keeper.h. */
+#include "screen/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "berth/child.h"
+#include "berth/log.h"
+
+#define GRACE_MS 500
+/* A page is painted in milliseconds; a face that is silent for this long hangs. */
+#define HANG_MS 5000
+/* Pauses before a face is started again: nothing the first time, then doubling. */
+#define AGAIN_FIRST_MS 200
+#define AGAIN_LAST_MS 5000
+/* Up this long: the next end is a first one again. */
+#define STEADY_MS 10000
+
+/* One face. It outlives the screen's interest in it until all its handles are closed. */
+struct run {
+    struct child child;
+    uv_poll_t input;
+    int wire; /* our end of a socket pair */
+    int handles;
+    struct screen *screen;
+    int64_t began_ms;
+    struct line_reader reader;
+};
+
+struct screen {
+    struct berth_loop *loop;
+    screen_event_fn *event;
+    void *owner;
+    struct run *run;
+    int closing; /* runs whose handles are not closed yet */
+    bool ended;
+    int failures;
+    int64_t serial;
+    int64_t painted;
+    struct berth_timer again;
+    struct berth_timer hang;
+    char program[256], display[64], authority[256];
+};
+
+static void start(struct screen *screen);
+
+static void start_again(struct berth_timer *timer)
+{
+    start(container_of(timer, struct screen, again));
+}
+
+static void plan_start(struct screen *screen)
+{
+    int64_t pause_ms = screen->failures == 0 ? 0 : (int64_t)AGAIN_FIRST_MS << (screen->failures - 1);
+
+    if (screen->ended)
+        return;
+    if (pause_ms > AGAIN_LAST_MS)
+        pause_ms = AGAIN_LAST_MS;
+    else
+        screen->failures++;
+    timer_start(&screen->loop->timers, &screen->again, pause_ms, start_again);
+}
+
+/* ---- its end ---- */
+
+static void let_go(struct run *run)
+{
+    if (--run->handles > 0)
+        return;
+    run->screen->closing--;
+    explicit_bzero(&run->reader, sizeof(run->reader));
+    free(run);
+}
+
+static void input_closed(uv_handle_t *handle)
+{
+    let_go(container_of((uv_poll_t *)(void *)handle, struct run, input));
+}
+
+static void child_freed(struct child *child)
+{
+    let_go(container_of(child, struct run, child));
+}
+
+static void ended(struct child *child, int exit_code, int signal)
+{
+    struct run *run = container_of(child, struct run, child);
+    struct screen *screen = run->screen;
+
+    if (!screen->ended)
+        log_event(EV_AGENT_CHILD, "program", "berth-face", "exit", (int64_t)exit_code, "signal",
+                  (int64_t)signal);
+    if (screen->loop->timers.mono_ms - run->began_ms >= STEADY_MS)
+        screen->failures = 0;
+    screen->run = NULL;
+    screen->closing++;
+    timer_stop(&screen->loop->timers, &screen->hang);
+    uv_close((uv_handle_t *)&run->input, input_closed);
+    (void)close(run->wire);
+    child_free(child, child_freed);
+    plan_start(screen);
+}
+
+/* ---- what it says ---- */
+
+static int take_line(void *context, const char *line, size_t size)
+{
+    struct run *run = context;
+    struct screen *screen = run->screen;
+    struct face_event event;
+    struct berth_error error = { 0 };
+    int r = line_to_event(line, size, &event, &error);
+
+    if (r < 0) {
+        log_failure(EV_AGENT_CHILD, &error, "berth-face");
+        return r;
+    }
+    if (event.kind == face_event_kind_PAINTED)
+        screen->painted = event.serial;
+    if (screen->painted >= screen->serial)
+        timer_stop(&screen->loop->timers, &screen->hang);
+    screen->event(screen->owner, &event);
+    face_event_wipe(&event);
+    return screen->run == run ? 0 : BERTH_E_CANCELLED;
+}
+
+static void readable(uv_poll_t *poll, int status, int events)
+{
+    struct run *run = container_of(poll, struct run, input);
+    struct berth_error error = { 0 };
+    char bytes[4096];
+    ssize_t got = read(run->wire, bytes, sizeof(bytes));
+
+    (void)status;
+    (void)events;
+    if (got > 0) {
+        int r = line_feed(&run->reader, bytes, (size_t)got, take_line, run, &error);
+
+        explicit_bzero(bytes, (size_t)got);
+        if (r < 0)
+            child_end(&run->child, GRACE_MS);
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        (void)uv_poll_stop(poll);
+        child_end(&run->child, GRACE_MS);
+    }
+}
+
+/* ---- its start ---- */
+
+static int spawn(struct screen *screen, struct run *run, struct berth_error *reterr)
+{
+    char display[80], authority[300];
+    const char *const argv[] = { screen->program, NULL };
+    const char *const environment[] = { display, "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
+                                        screen->authority[0] ? authority : NULL, NULL };
+    int ends[2];
+    int r;
+
+    (void)snprintf(display, sizeof(display), "DISPLAY=%s", screen->display);
+    (void)snprintf(authority, sizeof(authority), "XAUTHORITY=%s", screen->authority);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "socket pair: %s", strerror(errno));
+    {
+        const int descriptors[] = { ends[1], ends[1], STDERR_FILENO };
+        const struct child_setup setup = { .argv = argv,
+                                           .environment = environment,
+                                           .descriptors = descriptors,
+                                           .descriptor_count = BERTH_COUNT(descriptors),
+                                           .die_with_parent = true };
+
+        r = child_start(screen->loop, &run->child, &setup, reterr);
+    }
+    (void)close(ends[1]);
+    if (r < 0) {
+        (void)close(ends[0]);
+        return r;
+    }
+    (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    run->wire = ends[0];
+    return 0;
+}
+
+static void start(struct screen *screen)
+{
+    struct run *run = berth_new(struct run);
+    struct berth_error error = { 0 };
+
+    run->screen = screen;
+    run->child.ended = ended;
+    run->began_ms = screen->loop->timers.mono_ms;
+    if (spawn(screen, run, &error) < 0) {
+        log_failure(EV_AGENT_CHILD, &error, "berth-face");
+        free(run);
+        plan_start(screen);
+        return;
+    }
+    run->handles = 2;
+    (void)uv_poll_init(&screen->loop->uv, &run->input, run->wire);
+    (void)uv_poll_start(&run->input, UV_READABLE, readable);
+    screen->run = run;
+}
+
+static void hangs(struct berth_timer *timer)
+{
+    struct screen *screen = container_of(timer, struct screen, hang);
+
+    log_event(EV_AGENT_CHILD, "program", "berth-face", "hangs_ms", HANG_MS);
+    if (screen->run)
+        child_end(&screen->run->child, 0);
+}
+
+/* ---- the port ---- */
+
+void screen_attend(struct screen *screen, screen_event_fn *event, void *owner)
+{
+    screen->event = event;
+    screen->owner = owner;
+}
+
+int64_t screen_show(struct screen *screen, const struct page *page)
+{
+    struct page copy = *page;
+    char *line;
+    size_t size;
+    ssize_t sent;
+
+    if (!screen->run)
+        return 0;
+    copy.serial = ++screen->serial;
+    line = line_of_page(&copy, &size);
+    /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the face hangs. */
+    sent = send(screen->run->wire, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    berth_wipe_free(line, size);
+    if (sent != (ssize_t)size)
+        child_end(&screen->run->child, 0);
+    else if (!timer_armed(&screen->hang))
+        timer_start(&screen->loop->timers, &screen->hang, HANG_MS, hangs);
+    return screen->serial;
+}
+
+bool screen_is_there(const struct screen *screen)
+{
+    return screen->run != NULL;
+}
+
+struct screen *screen_new(struct berth_loop *loop, const struct screen_setup *setup)
+{
+    struct screen *screen = berth_new(struct screen);
+
+    screen->loop = loop;
+    (void)snprintf(screen->program, sizeof(screen->program), "%s", setup->program);
+    (void)snprintf(screen->display, sizeof(screen->display), "%s", setup->display);
+    (void)snprintf(screen->authority, sizeof(screen->authority), "%s", setup->authority);
+    return screen;
+}
+
+void screen_begin(struct screen *screen)
+{
+    if (screen->program[0] && screen->display[0])
+        start(screen);
+}
+
+void screen_end(struct screen *screen)
+{
+    screen->ended = true;
+    timer_stop(&screen->loop->timers, &screen->again);
+    timer_stop(&screen->loop->timers, &screen->hang);
+    if (screen->run)
+        child_end(&screen->run->child, GRACE_MS);
+}
+
+bool screen_is_gone(const struct screen *screen)
+{
+    return !screen->run && screen->closing == 0;
+}
+
+void screen_free(struct screen *screen)
+{
+    free(screen);
+}
