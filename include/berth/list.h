@@ -51,15 +51,7 @@ static inline void list_remove(struct list *node)
 }
 
 /* First node taken out, or NULL. */
-static inline struct list *list_shift(struct list *head)
-{
-    struct list *node = head->next;
-
-    if (node == head)
-        return NULL;
-    list_remove(node);
-    return node;
-}
+struct list *list_shift(struct list *head);
 
 #define list_entry(node, type, member) container_of(node, type, member)
 
