@@ -192,6 +192,13 @@ static int inspected(struct flow *flow)
     if (flow->op.result < 0)
         return flow_await(flow, pause_begin(&work->pause, RETRY_INSPECT_MS, &flow->op), SETTLE);
     work->desktop->made = work->result.known;
+    if (work->doubting) {
+        work->doubting = false;
+        if (work->result.running)
+            return ADDRESS; /* the event was of an earlier run */
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s': its machine stopped while starting (%s)",
+                         work->desktop->row.name, work->stopped_why);
+    }
     switch (work->goal) {
     case MACHINE_UP:
     case MACHINE_RESTART:
@@ -291,6 +298,14 @@ static int64_t start_limit_ms(const struct work *work)
     return (pool && pool->row.start_limit_s > 0 ? pool->row.start_limit_s : 120) * 1000;
 }
 
+/* The stop that was told may have been of an earlier run: is it running now? */
+static int doubt(struct work *work)
+{
+    work->stopped = false;
+    work->doubting = true;
+    return INSPECT;
+}
+
 /* Time to try again, or the machine has had its time. */
 static int again(struct flow *flow, int64_t delay_ms, int next)
 {
@@ -298,8 +313,7 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
     int64_t spent_ms = work->rooms->timers->mono_ms - work->up_since_ms;
 
     if (work->stopped)
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s': its machine stopped while starting (%s)",
-                         work->desktop->row.name, work->stopped_why);
+        return doubt(work);
     if (spent_ms >= start_limit_ms(work))
         return flow_fail(flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %.120s",
                          work->desktop->row.name, spent_ms / 1000,
@@ -390,8 +404,7 @@ static int known(struct flow *flow)
         return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' shows another certificate than the pinned one",
                          desktop->row.name);
     if (work->stopped)
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s': its machine stopped while starting (%s)",
-                         desktop->row.name, work->stopped_why);
+        return doubt(work);
     COPY(desktop->fingerprint, work->probe.fingerprint);
     desktop->boot++;
     desktop->probed_ms = work->rooms->timers->mono_ms;

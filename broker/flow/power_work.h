@@ -16,7 +16,8 @@ struct work {
     int then;      /* step after a host operation that succeeded */
     int unknown;   /* outcomes that had to be settled */
     bool charged_here;
-    bool stopped;  /* the machine stopped while we waited for it to answer */
+    bool stopped;  /* an event says that the machine stopped; events come late and twice, so its host is asked first */
+    bool doubting; /* it is being asked */
     char stopped_why[160];
     int64_t up_since_ms;
     struct virt_result result;

@@ -105,6 +105,99 @@ static void machine_on(struct rooms *rooms, struct desktop *desktop, const char 
     machine_see_to(rooms, desktop, MACHINE_UP);
 }
 
+/* ---- looking twice ---- */
+
+/* Events come late and twice. What is told of a machine that is in use is believed when its host says the same now. */
+struct glance {
+    struct flow flow;
+    struct rooms *rooms;
+    struct desktop *desktop; /* pinned */
+    struct virt_args args;
+    struct virt_result result;
+    struct pause pause;
+    char reason[160];
+};
+
+static flow_step_fn ask, asked;
+
+enum { ASK, ASKED, GLANCE_STEPS };
+
+/* clang-format off */
+static const struct flow_step glance_steps[] = {
+    /*          name     step   undo  limit/ms  true when it is behind us */
+    [ASK]   = { "ask",   ask,   NULL, 8000 }, /* its host was asked whether it runs */
+    [ASKED] = { "asked", asked, NULL, 8000 }, /* what it said is known */
+};
+/* clang-format on */
+
+#define GLANCE_AGAIN_MS 1000
+
+static int ask(struct flow *flow)
+{
+    struct glance *glance = container_of(flow, struct glance, flow);
+
+    return flow_await_any(flow,
+                          virt_begin(glance->rooms->virt, glance->desktop->row.host_id, VIRT_inspect,
+                                     &glance->args, &glance->result, &flow->op),
+                          ASKED);
+}
+
+static int asked(struct flow *flow)
+{
+    struct glance *glance = container_of(flow, struct glance, flow);
+    struct desktop *desktop = glance->desktop;
+    const struct host *host = host_find(glance->rooms->core, desktop->row.host_id);
+
+    if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
+        return FLOW_DONE; /* the list that is made when it is up again tells */
+    if (flow->op.result < 0)
+        return flow_await(flow, pause_begin(&glance->pause, GLANCE_AGAIN_MS, &flow->op), ASK);
+    if (!glance->result.known)
+        machine_missing(glance->rooms, desktop);
+    else if (glance->result.running)
+        machine_on(glance->rooms, desktop, "its machine runs");
+    else
+        machine_off(glance->rooms, desktop, glance->reason);
+    return FLOW_DONE;
+}
+
+static void glance_ended(struct flow *flow, const struct berth_error *error)
+{
+    struct glance *glance = container_of(flow, struct glance, flow);
+    struct rooms *rooms = glance->rooms;
+
+    if (error->code && error->code != BERTH_E_CLOSING)
+        log_failure(EV_HOST_FAILED, error, glance->desktop->row.name);
+    entity_unpin(&glance->desktop->base);
+    free(glance);
+    house_flow_ended(rooms);
+}
+
+static const struct flow_kind glance_kind = {
+    .name = "glance", .steps = glance_steps, .count = GLANCE_STEPS, .ended = glance_ended
+};
+
+static void glance_start(struct rooms *rooms, struct desktop *desktop, const char *reason)
+{
+    struct glance *glance = berth_new(struct glance);
+
+    glance->rooms = rooms;
+    glance->desktop = desktop;
+    (void)snprintf(glance->args.uuid, sizeof(glance->args.uuid), "%s", desktop->row.uuid);
+    (void)snprintf(glance->reason, sizeof(glance->reason), "%s", reason);
+    entity_pin(&desktop->base);
+    flow_start(&rooms->engine, &glance->flow, &glance_kind, desktop->row.name);
+}
+
+/* It is said to have stopped, or to be gone. Work on the machine asks by itself when it matters. */
+static void machine_doubted(struct rooms *rooms, struct desktop *desktop, const char *reason)
+{
+    if (desktop->power)
+        machine_stopped(rooms, desktop, reason[0] ? reason : "no reason given");
+    else
+        glance_start(rooms, desktop, reason);
+}
+
 /* ---- what hosts tell ---- */
 
 static struct desktop *desktop_of(struct rooms *rooms, const struct host *host,
@@ -139,9 +232,9 @@ void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt
     if (strcmp(event->what, "started") == 0)
         machine_on(rooms, desktop, "its machine was started");
     else if (strcmp(event->what, "stopped") == 0)
-        machine_off(rooms, desktop, event->reason);
+        machine_doubted(rooms, desktop, event->reason);
     else if (strcmp(event->what, "undefined") == 0)
-        machine_missing(rooms, desktop);
+        machine_doubted(rooms, desktop, "it was undefined");
 }
 
 static int list(struct flow *flow)

@@ -20,6 +20,7 @@ static void place_cancelled(struct op *op)
     struct queue_place *place = op->room;
 
     list_remove(&place->node);
+    house_look_at_pool(place->rooms, place->pool_id); /* those behind it have moved up */
 }
 
 int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place, struct op *op)
@@ -28,6 +29,7 @@ int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
     place->op = op;
     place->rooms = rooms;
+    place->pool_id = pool->row.id;
     place->told_place = 0;
     list_append(&pool->waiting, &place->node);
     house_look_at_pool(rooms, pool->row.id);

@@ -20,6 +20,7 @@ struct queue_place {
     struct list node; /* pool.waiting */
     struct op *op;
     struct rooms *rooms;
+    uint64_t pool_id;
     uint64_t user_id;
     struct reservation *reservation; /* filled before completion; the waiting flow returns it */
     int told_place;

@@ -56,15 +56,46 @@ static void ending_decided(struct rooms *rooms, uint64_t session_id, uint64_t te
     release_start(rooms, session);
 }
 
+#define END_CONFLICTS 8
+
 struct end_op {
     struct rooms *rooms;
     struct op *asked;
     struct op op;
+    int conflicts;
     uint64_t session_id;
     uint64_t terminal_id;
+    char action[48], actor[80], role[24];
     char reason[24];
     char why[160];
 };
+
+/* Decide from what is true now. */
+static int end_try(struct end_op *end, struct berth_error *reterr)
+{
+    struct core *core = end->rooms->core;
+    struct session *session = session_find(core, end->session_id);
+    const struct connection *connection = connection_of(core, end->session_id);
+    const struct ending ending = { .action = end->action,
+                                   .reason = end->reason,
+                                   .why = end->why,
+                                   .actor = end->actor,
+                                   .role = end->role };
+    struct changes *changes;
+    int r;
+
+    if (!session || session->row.state == session_ENDED)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
+                          (unsigned long long)end->session_id);
+    changes = ending_changes(session, &ending, reterr);
+    if (!changes)
+        return reterr->code;
+    end->terminal_id = connection ? connection->row.terminal_id : 0;
+    r = decide_begin(end->rooms, changes, NULL, &end->op);
+    if (r < 0)
+        *reterr = end->op.error;
+    return r;
+}
 
 static void end_done(struct op *op, int result)
 {
@@ -72,6 +103,12 @@ static void end_done(struct op *op, int result)
     struct op *asked = end->asked;
     struct berth_error error = op->error;
 
+    /* A fact about the session, such as its viewer's end, was on its way to disk at the same time. */
+    if (result == BERTH_E_CONFLICT && ++end->conflicts < END_CONFLICTS) {
+        result = end_try(end, &error);
+        if (result >= 0)
+            return;
+    }
     if (result >= 0)
         ending_decided(end->rooms, end->session_id, end->terminal_id, end->reason, end->why);
     free(end);
@@ -80,30 +117,20 @@ static void end_done(struct op *op, int result)
 
 int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending, struct op *op)
 {
-    struct session *session = session_find(rooms->core, session_id);
-    const struct connection *connection;
-    struct changes *changes;
-    struct end_op *end;
+    struct end_op *end = berth_new(struct end_op);
     int r;
 
-    if (!session || session->row.state == session_ENDED)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no session %llu",
-                          (unsigned long long)session_id);
-    connection = connection_of(rooms->core, session_id);
-    changes = ending_changes(session, ending, &op->error);
-    if (!changes)
-        return op->error.code;
-    end = berth_new(struct end_op);
     end->rooms = rooms;
     end->asked = op;
     end->session_id = session_id;
-    end->terminal_id = connection ? connection->row.terminal_id : 0;
+    (void)snprintf(end->action, sizeof(end->action), "%s", ending->action);
+    (void)snprintf(end->actor, sizeof(end->actor), "%s", ending->actor);
+    (void)snprintf(end->role, sizeof(end->role), "%s", ending->role);
     (void)snprintf(end->reason, sizeof(end->reason), "%s", ending->reason);
     (void)snprintf(end->why, sizeof(end->why), "%s", ending->why);
     op_init(&end->op, rooms->timers, end_done);
-    r = decide_begin(rooms, changes, NULL, &end->op);
+    r = end_try(end, &op->error);
     if (r < 0) {
-        op->error = end->op.error;
         free(end);
         return r;
     }

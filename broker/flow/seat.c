@@ -63,15 +63,48 @@ static void describe(struct rooms *rooms, const struct session *session, struct 
     changes->audit.terminal_id = session->row.terminal_id;
 }
 
+#define PART_TRIES 8
+
 struct part_op {
     struct rooms *rooms;
     struct op *asked;
     struct op op;
+    int tries;
+    uint64_t session_id;
     uint64_t terminal_id;
     struct row_session session;
+    char action[48], actor[80], role[24];
     char reason[24];
     char why[200];
 };
+
+/* Decide from what is true now. */
+static int part_try(struct part_op *part, struct berth_error *reterr)
+{
+    struct rooms *rooms = part->rooms;
+    struct session *session = session_find(rooms->core, part->session_id);
+    const struct connection *connection = connection_of(rooms->core, part->session_id);
+    struct changes *changes;
+    int r;
+
+    if (!session || session->row.state == session_ENDED)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
+                          (unsigned long long)part->session_id);
+    changes = changes_new(part->actor, part->role, part->action);
+    describe(rooms, session, changes);
+    changes_detail(changes, "%s", part->why);
+    if (!connection || !put_parting(rooms, session, part->why, 0, changes)) {
+        changes_free(changes);
+        return berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
+                          (unsigned long long)part->session_id);
+    }
+    part->terminal_id = connection->row.terminal_id;
+    part->session = session->row;
+    r = decide_begin(rooms, changes, NULL, &part->op);
+    if (r < 0)
+        *reterr = part->op.error;
+    return r;
+}
 
 static void parted(struct op *op, int result)
 {
@@ -79,6 +112,12 @@ static void parted(struct op *op, int result)
     struct op *asked = part->asked;
     struct berth_error error = op->error;
 
+    /* A fact about the session, such as its first picture, was on its way to disk at the same time. */
+    if (result == BERTH_E_CONFLICT && ++part->tries < PART_TRIES) {
+        result = part_try(part, &error);
+        if (result >= 0)
+            return;
+    }
     if (result >= 0 && part->terminal_id)
         seat_hide(part->rooms, part->terminal_id, &part->session, part->reason, part->why);
     free(part);
@@ -88,35 +127,20 @@ static void parted(struct op *op, int result)
 int session_part(struct rooms *rooms, uint64_t session_id, const struct parting *parting,
                  struct op *op)
 {
-    struct session *session = session_find(rooms->core, session_id);
-    const struct connection *connection;
-    struct changes *changes;
-    struct part_op *part;
+    struct part_op *part = berth_new(struct part_op);
     int r;
 
-    if (!session || session->row.state == session_ENDED)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no session %llu",
-                          (unsigned long long)session_id);
-    connection = connection_of(rooms->core, session_id);
-    changes = changes_new(parting->actor, parting->role, parting->action);
-    describe(rooms, session, changes);
-    changes_detail(changes, "%s", parting->why);
-    if (!connection || !put_parting(rooms, session, parting->why, 0, changes)) {
-        changes_free(changes);
-        return berth_fail(&op->error, BERTH_E_STATE, "session %llu is on no screen",
-                          (unsigned long long)session_id);
-    }
-    part = berth_new(struct part_op);
     part->rooms = rooms;
     part->asked = op;
-    part->terminal_id = connection->row.terminal_id;
-    part->session = session->row;
+    part->session_id = session_id;
+    (void)snprintf(part->action, sizeof(part->action), "%s", parting->action);
+    (void)snprintf(part->actor, sizeof(part->actor), "%s", parting->actor);
+    (void)snprintf(part->role, sizeof(part->role), "%s", parting->role);
     (void)snprintf(part->reason, sizeof(part->reason), "%s", parting->reason);
     (void)snprintf(part->why, sizeof(part->why), "%s", parting->why);
     op_init(&part->op, rooms->timers, parted);
-    r = decide_begin(rooms, changes, NULL, &part->op);
+    r = part_try(part, &op->error);
     if (r < 0) {
-        op->error = part->op.error;
         free(part);
         return r;
     }
