@@ -1,0 +1,208 @@
+/* test_limits.c - time that is over, and people who may no longer. */
+#include "story.h"
+
+#define LIMITED(what)                                            \
+    "pool ward-3 floating image debian max 4 spare 1 " what "\n" \
+    "entitle everyone ward-3\n"
+
+TEST(limits, a_disconnected_session_ends_after_its_time)
+{
+    struct world *w = world_new(1, WARD LIMITED("disconnected 120"));
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_run_s(w, 110);
+    EXPECT(world_session(w, "anna") != NULL);
+    world_run_s(w, 15);
+    EXPECT(world_session(w, "anna") == NULL);
+    EXPECT_STR(world_owner(w, "ward-3-001"), "");
+    world_run_s(w, 30);
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    THE_END(w);
+}
+
+TEST(limits, coming_back_in_time_stops_the_clock)
+{
+    struct world *w = world_new(2, WARD LIMITED("disconnected 120"));
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_run_s(w, 110);
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    world_run_s(w, 600);
+    EXPECT_SCREEN(w, "t2", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(limits, hands_off_takes_the_session_off_the_screen)
+{
+    struct world *w = world_new(3, WARD LIMITED("idle 300"));
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 600); /* somebody types */
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    world_hands_off(w, "t1");
+    world_run_s(w, 280);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 45);
+    EXPECT_SAYS(world_screen(w, "t1"), "limit: ");
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    THE_END(w);
+}
+
+TEST(limits, an_absolute_limit_ends_it_whatever_happens)
+{
+    struct world *w = world_new(4, WARD LIMITED("absolute 600"));
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 300);
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    world_run_s(w, 320);
+    EXPECT_SAYS(world_screen(w, "t2"), "limit: ");
+    EXPECT(world_session(w, "anna") == NULL);
+    THE_END(w);
+}
+
+TEST(limits, clocks_go_on_over_a_restart_of_the_broker)
+{
+    struct world *w = world_new(5, WARD LIMITED("disconnected 300"));
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_run_s(w, 100);
+    world_crash(w);
+    world_run_s(w, 20);
+    world_restart(w);
+    world_run_s(w, 100);
+    EXPECT(world_session(w, "anna") != NULL);
+    world_run_s(w, 120);
+    EXPECT(world_session(w, "anna") == NULL);
+    THE_END(w);
+}
+
+TEST(limits, a_limit_that_passed_while_the_broker_was_dead_waits_for_the_recovery_window)
+{
+    struct world *w = world_new(6, WARD LIMITED("disconnected 120"));
+    int64_t restarted_ms;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_run_s(w, 10);
+    world_crash(w);
+    world_run_s(w, 300);
+    world_restart(w);
+    restarted_ms = world_now_ms(w);
+    world_run_s(w, 50);
+    EXPECT(world_session(w, "anna") != NULL);
+    EXPECT_INT(farm_count(w->farm, VIRT_refresh, NULL, restarted_ms), 0);
+    world_run_s(w, 60);
+    EXPECT(world_session(w, "anna") == NULL);
+    THE_END(w);
+}
+
+static int set_disabled(struct world *w, const char *user, bool disabled)
+{
+    struct row_user row = world_user(w, user)->row;
+
+    row.disabled = disabled;
+    return world_await(w,
+                       admin_set(&w->broker->rooms, world_actor(), ENTITY_user, &row, world_op(w)));
+}
+
+TEST(limits, a_disabled_user_is_off_the_screen_at_once_and_stays_out)
+{
+    struct world *w = world_new(7, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_OK(set_disabled(w, "anna", true));
+    world_run_s(w, 1);
+    EXPECT(strcmp(world_screen(w, "t1"), "anna on ward-3-001") != 0);
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "refused: DISABLED");
+    EXPECT_OK(set_disabled(w, "anna", false));
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(limits, a_user_disabled_in_the_middle_of_a_sign_on_gets_nothing)
+{
+    for (int64_t ms = 0; ms <= 900; ms += 30) {
+        struct world *w = world_new(8, WARD FLOATING);
+
+        world_run_s(w, 15);
+        world_sign_on(w, "t1", "anna", "secret12");
+        world_run_ms(w, ms);
+        EXPECT_OK(set_disabled(w, "anna", true));
+        world_run_s(w, 5);
+        EXPECT(strncmp(world_screen(w, "t1"), "anna on", 7) != 0);
+        THE_END(w);
+    }
+}
+
+TEST(limits, an_administrator_signs_somebody_off)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_OK(world_await(w, admin_session_sign_off(&w->broker->rooms, world_actor(),
+                                                    world_session(w, "anna")->row.id,
+                                                    "the ward closes", world_op(w))));
+    world_run_s(w, 1);
+    EXPECT_SAYS(world_screen(w, "t1"), "signed-off: ");
+    world_run_s(w, 30);
+    EXPECT(world_session(w, "anna") == NULL);
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    THE_END(w);
+}
+
+TEST(limits, an_administrator_takes_a_session_off_its_screen)
+{
+    struct world *w = world_new(10, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->rooms, world_actor(),
+                                                      world_session(w, "anna")->row.id,
+                                                      "somebody else needs it", world_op(w))));
+    world_run_s(w, 1);
+    EXPECT_SAYS(world_screen(w, "t1"), "disconnected: ");
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    THE_END(w);
+}
+
+TEST(limits, too_many_attempts_wait_here_and_not_elsewhere)
+{
+    struct world *w = world_new(11, WARD FLOATING);
+
+    world_run_s(w, 15);
+    for (int i = 0; i < 7; i++) {
+        world_sign_on(w, "t1", "anna", "wrong pass");
+        world_run_ms(w, 300);
+    }
+    EXPECT_SCREEN(w, "t1", "refused: TOO_MANY");
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST_MAIN()

@@ -1,0 +1,120 @@
+/* test_queue.c - more people than desktops. */
+#include "story.h"
+
+#define ONE_DESKTOP                                     \
+    "pool ward-3 floating image debian max 1 spare 1\n" \
+    "entitle everyone ward-3\n"
+
+TEST(queue, of_two_who_want_the_last_desktop_one_has_it_and_one_a_number)
+{
+    struct world *w = world_new(1, WARD ONE_DESKTOP);
+    bool anna_first;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 5);
+    anna_first = strcmp(world_screen(w, "t1"), "anna on ward-3-001") == 0;
+    EXPECT_SCREEN(w, anna_first ? "t2" : "t1", "queue 1");
+    EXPECT_SCREEN(w, anna_first ? "t1" : "t2",
+                  anna_first ? "anna on ward-3-001" : "bob on ward-3-001");
+
+    /* When the winner goes, the loser gets it, made anew, without doing anything. */
+    world_sign_off(w, anna_first ? "t1" : "t2");
+    SOON(w, anna_first ? "t2" : "t1", anna_first ? "bob on ward-3-001" : "anna on ward-3-001");
+    EXPECT_INT(farm_count(w->farm, VIRT_refresh, NULL, 0), 1);
+    THE_END(w);
+}
+
+TEST(queue, first_come_first_served)
+{
+    struct world *w = world_new(2, WARD ONE_DESKTOP);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 3);
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 1);
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 1);
+    EXPECT_SCREEN(w, "t2", "queue 1");
+    EXPECT_SCREEN(w, "t3", "queue 2");
+
+    terminal_cancel(world_terminal(w, "t2"));
+    world_run_s(w, 1);
+    EXPECT_SCREEN(w, "t3", "queue 1");
+    world_sign_off(w, "t1");
+    SOON(w, "t3", "carl on ward-3-001");
+    THE_END(w);
+}
+
+TEST(queue, whoever_waits_goes_before_a_spare)
+{
+    struct world *w = world_new(3, WARD "pool ward-3 floating image debian max 2 spare 2\n"
+                                        "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 5);
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 1);
+    EXPECT_SCREEN(w, "t3", "queue 1");
+    world_sign_off(w, "t1");
+    SOON(w, "t3", "carl on ward-3-001");
+    EXPECT_INT(world_spares(w, "ward-3"), 0);
+    THE_END(w);
+}
+
+TEST(queue, a_terminal_that_goes_away_gives_its_place_up)
+{
+    struct world *w = world_new(4, WARD ONE_DESKTOP);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 3);
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 1);
+    world_power(w, "t2", false);
+    world_run_s(w, 1);
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 1);
+    EXPECT_SCREEN(w, "t3", "queue 1");
+    THE_END(w);
+}
+
+TEST(queue, a_pool_that_grows_serves_who_waits)
+{
+    struct world *w = world_new(5, WARD ONE_DESKTOP);
+    struct row_pool row;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 3);
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 2);
+    EXPECT_SCREEN(w, "t2", "queue 1");
+
+    row = world_pool(w, "ward-3")->row;
+    row.max = 2;
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+    SOON(w, "t2", "bob on ward-3-002");
+    THE_END(w);
+}
+
+TEST(queue, the_reaction_to_a_taken_spare_comes_within_a_second)
+{
+    struct world *w = world_new(6, WARD FLOATING);
+    int64_t shown_ms;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    shown_ms = world_now_ms(w);
+    world_run_s(w, 1);
+    EXPECT_INT(farm_count(w->farm, VIRT_create, NULL, shown_ms - 2000), 1);
+    THE_END(w);
+}
+
+TEST_MAIN()

@@ -1,0 +1,202 @@
+/* test_roam.c - a session goes where its user is, never to two places. */
+#include "story.h"
+
+/* How many terminals show a desktop with this name now. */
+static int screens_of(struct world *w, const char *text)
+{
+    int count = 0;
+
+    list_each (&w->terminals, node) {
+        const struct fake_terminal *terminal = list_entry(node, struct fake_terminal, node);
+
+        if (strcmp(world_screen(w, terminal->name), text) == 0)
+            count++;
+    }
+    return count;
+}
+
+TEST(roam, the_session_follows_and_the_old_terminal_says_where_it_went)
+{
+    struct world *w = world_new(1, WARD FLOATING);
+    uint64_t session;
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    session = world_session(w, "anna")->row.id;
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    EXPECT_SCREEN(w, "t1", "moved: Your session moved to t2");
+    EXPECT_INT(world_session(w, "anna")->row.id, session);
+    EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
+    THE_END(w);
+}
+
+TEST(roam, two_sign_ons_in_one_millisecond_make_one_screen)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *w = world_new(seed, WARD FLOATING);
+        bool on_first;
+
+        world_run_s(w, 15);
+        world_sign_on(w, "t1", "anna", "secret12");
+        world_sign_on(w, "t2", "anna", "secret12");
+        world_run_s(w, 10);
+        EXPECT_INT(screens_of(w, "anna on ward-3-001"), 1);
+        on_first = strcmp(world_screen(w, "t1"), "anna on ward-3-001") == 0;
+        /* The other one says why, whether or not it had the picture for a moment. */
+        EXPECT(strcmp(world_screen(w, on_first ? "t2" : "t1"), "sign-on") != 0);
+        EXPECT_SAYS(world_said(w, on_first ? "t2" : "t1"), on_first ? "t1" : "t2");
+        EXPECT_INT(world_session(w, "anna")->row.epoch, world_epoch(w, "ward-3-001"));
+        THE_END(w);
+    }
+}
+
+TEST(roam, two_roams_in_one_millisecond_make_one_screen)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *w = world_new(seed, WARD FLOATING);
+        int64_t epoch;
+
+        world_run_s(w, 15);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        epoch = world_epoch(w, "ward-3-001");
+        world_sign_on(w, "t2", "anna", "secret12");
+        world_sign_on(w, "t3", "anna", "secret12");
+        world_run_s(w, 10);
+        EXPECT_INT(screens_of(w, "anna on ward-3-001"), 1);
+        EXPECT(strcmp(world_screen(w, "t1"), "anna on ward-3-001") != 0);
+        EXPECT(world_epoch(w, "ward-3-001") > epoch);
+        THE_END(w);
+    }
+}
+
+TEST(roam, a_terminal_without_network_keeps_nothing_once_the_guest_has_let_go)
+{
+    struct world *w = world_new(2, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_cut(w, "t1", true); /* the broker's words do not reach it */
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    EXPECT_SCREEN(w, "t1", "ended: replaced");
+    /* It comes back and must not take the picture again. */
+    world_cut(w, "t1", false);
+    world_run_s(w, 60);
+    EXPECT_SCREEN(w, "t2", "anna on ward-3-001");
+    EXPECT_INT(screens_of(w, "anna on ward-3-001"), 1);
+    THE_END(w);
+}
+
+TEST(roam, disconnected_only_keeps_a_session_on_its_screen)
+{
+    struct world *w =
+        world_new(3, WARD "pool ward-3 floating image debian max 4 roam disconnected-only\n"
+                          "entitle everyone ward-3\n");
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_sign_on(w, "t2", "anna", "secret12");
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    EXPECT_SAYS(world_screen(w, "t2"), "refused: ");
+    EXPECT_SAYS(world_said(w, "t2"), "t1");
+
+    world_disconnect(w, "t1");
+    world_run_s(w, 1);
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(roam, same_terminal_shows_it_nowhere_else)
+{
+    struct world *w =
+        world_new(4, WARD "pool ward-3 floating image debian max 4 roam same-terminal\n"
+                          "entitle everyone ward-3\n");
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_run_s(w, 1);
+    world_sign_on(w, "t2", "anna", "secret12");
+    world_run_s(w, 5);
+    EXPECT_SAYS(world_screen(w, "t2"), "refused: ");
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(roam, the_same_terminal_again_is_no_roam_and_flickers_once)
+{
+    struct world *w = world_new(5, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    EXPECT_INT(screens_of(w, "anna on ward-3-001"), 1);
+    EXPECT_STR(world_owner(w, "ward-3-002"), "");
+    THE_END(w);
+}
+
+TEST(roam, another_person_at_the_same_terminal_sees_their_own)
+{
+    struct world *w = world_new(6, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 10);
+    world_sign_on(w, "t1", "bob", "secret12");
+    SOON(w, "t1", "bob on ward-3-002");
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    /* Anna's goes on and is hers at the next terminal. */
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    EXPECT_SCREEN(w, "t1", "bob on ward-3-002");
+    THE_END(w);
+}
+
+TEST(roam, hand_to_hand_round_the_ward)
+{
+    static const char *const places[] = { "t1", "t2", "t3" };
+    struct world *w = world_new(7, WARD FLOATING);
+
+    world_run_s(w, 15);
+    for (int i = 0; i < 30; i++) {
+        world_sign_on(w, places[i % 3], "anna", "secret12");
+        SOON(w, places[i % 3], "anna on ward-3-001");
+        EXPECT_INT(screens_of(w, "anna on ward-3-001"), 1);
+        EXPECT_INT(world_epoch(w, "ward-3-001"), i + 1);
+    }
+    THE_END(w);
+}
+
+TEST(roam, a_roam_called_off_leaves_the_session_findable)
+{
+    struct world *w = world_new(8, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    for (int64_t ms = 100; ms < 400; ms += 13) {
+        world_sign_on(w, "t2", "anna", "secret12");
+        world_run_ms(w, ms);
+        terminal_cancel(world_terminal(w, "t2"));
+        world_run_s(w, 2);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        EXPECT(screens_of(w, "anna on ward-3-001") == 1);
+    }
+    THE_END(w);
+}
+
+TEST_MAIN()
