@@ -24,8 +24,10 @@ static int failed(const struct backup_run *run, int rc, struct berth_error *rete
                       sqlite3_errmsg(run->target));
 }
 
-static void give_up(struct backup_run *run)
+void backup_cancel(struct backup_run *run)
 {
+    if (!*run->unfinished)
+        return;
     if (run->backup)
         (void)sqlite3_backup_finish(run->backup); /* says what the failed step said */
     (void)sqlite3_close(run->target);
@@ -61,7 +63,7 @@ int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
             r = failed(run, sqlite3_errcode(run->target), reterr);
     }
     if (r < 0)
-        give_up(run);
+        backup_cancel(run);
     return r;
 }
 
@@ -94,7 +96,7 @@ int backup_step(struct backup_run *run, int pages, struct berth_error *reterr)
     else if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED)
         r = failed(run, rc, reterr);
     if (r < 0)
-        give_up(run);
+        backup_cancel(run);
     return r;
 }
 

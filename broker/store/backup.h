@@ -26,6 +26,9 @@ int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
  * nothing behind. */
 int backup_step(struct backup_run *run, int pages, struct berth_error *reterr) berth_must_check;
 
+/* Call it off and leave nothing behind; no effect on one that is not begun. */
+void backup_cancel(struct backup_run *run);
+
 /* All of it, holding everything else up. */
 int backup_whole(sqlite3 *source, const char *path, struct berth_error *reterr) berth_must_check;
 

@@ -50,9 +50,8 @@ static int keep_before(sqlite3 *db, const char *path, const struct schema *schem
     return 0;
 }
 
-/* Open, refuse what is not ours, migrate. `keep`: with a backup before. */
-static int open_current(const char *folder, const struct schema *schema, bool keep, sqlite3 **ret,
-                        struct berth_error *reterr)
+int open_current(const char *folder, const struct schema *schema, bool keep, sqlite3 **ret,
+                 struct berth_error *reterr)
 {
     char path[FOLDER_PATH];
     sqlite3 *db = NULL;

@@ -64,7 +64,14 @@ void store_break(struct store *store, const struct berth_error *error);
 /* Any thread. */
 bool store_broken(struct store *store, struct berth_error *ret);
 
-/* Open files of the folder as their threads need them (open.c). */
+/* Open a file of the folder to write (open.c): make it if it is missing, refuse what is not ours or
+ * newer, migrate. keep: what it holds is precious: synchronous=FULL, and a backup before a
+ * migration.
+ */
+int open_current(const char *folder, const struct schema *schema, bool keep, sqlite3 **ret,
+                 struct berth_error *reterr) berth_must_check;
+
+/* The files as their threads need them. */
 int open_facts(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
 int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
 int open_reading(const char *folder, const struct schema *schema, sqlite3 **ret,

@@ -80,6 +80,8 @@ static void backup_some(struct writer *writer)
         return;
     if (r == 0)
         log_event(EV_BACKUP_DONE, "file", job->path);
+    else
+        backup_cancel(&writer->backup);
     writer->backup = (struct backup_run){ 0 };
     writer_end(writer, &job->base, r, &error);
 }

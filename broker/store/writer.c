@@ -164,6 +164,10 @@ static void erase_person(struct writer *writer, struct erase_job *job)
     struct berth_error error = { 0 };
     enum sql_trouble trouble;
 
+    if (store_broken(writer->store, &error)) {
+        writer_end(writer, &job->base, error.code, &error);
+        return;
+    }
     trouble = keyring_erase(writer->store->keys, job->user_id, &error);
     if (trouble == SQL_FINE)
         trouble = decisions_begin(&writer->decisions, &error);

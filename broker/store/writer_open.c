@@ -116,6 +116,8 @@ static int close_facts(struct writer *writer, bool fold, struct berth_error *ret
     int rc = SQLITE_OK;
     int r = 0;
 
+    /* After a failure not even the closing may try the sync again. */
+    (void)sqlite3_db_config(writer->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, fold ? 0 : 1, NULL);
     if (fold)
         rc = sql_checkpoint(writer->db, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     /* On a full disk the log stays as it is and is folded back by the next broker. */
