@@ -33,9 +33,10 @@
 
 /* Zeroed memory. Running out of it ends the program with a sentence: Berth is crash-only there,
  * loses nothing that was acknowledged, and the pictures stay. Sizes that a peer influences are
- * capped by the caller before they come here.
+ * capped by the caller before they come here. No alloc_size attribute: mailboxes allocate only as much of a struct msg as its type
+ * uses, and a compiler that knew the size would warn of the rest.
  */
-void *berth_alloc(size_t size) __attribute__((malloc, alloc_size(1), returns_nonnull));
+void *berth_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), returns_nonnull));
 char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 
