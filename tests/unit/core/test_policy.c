@@ -1,0 +1,197 @@
+/* test_policy.c - who may use which pool: subjects, deny, priority, what is redirected, and the sentence for it. */
+#include "core/policy.h"
+#include "small.h"
+
+static uint64_t next = 100;
+
+static void entitle(struct small *s, enum effect effect, enum subject_kind kind, const char *subject,
+                    uint64_t pool_id, int64_t priority)
+{
+    struct row_entitlement row = { .id = next++,
+                                   .version = 1,
+                                   .subject_kind = kind,
+                                   .pool_id = pool_id,
+                                   .effect = effect,
+                                   .priority = priority };
+
+    (void)snprintf(row.subject, sizeof(row.subject), "%s", subject);
+    small_load(s, ENTITY_entitlement, &row);
+}
+
+static struct policy_verdict judge(struct small *s, const char *user, const char *terminal)
+{
+    const struct policy_subject subject = { .user = user_by_name(s->core, user),
+                                            .terminal = terminal_by_name(s->core, terminal) };
+    struct policy_verdict verdict;
+
+    policy_judge(s->core, &subject, pool_by_name(s->core, "ward"), &verdict);
+    return verdict;
+}
+
+static void open_ward(struct small *s)
+{
+    const struct row_site site = { .id = 1, .version = 1, .name = "main" };
+    const struct row_place place = { .id = 2, .version = 1, .name = "house-2/ward-3/room-12", .site_id = 1 };
+    const struct row_group group = { .id = 3, .version = 1, .name = "nurses" };
+    const struct row_membership member = { .id = 4, .version = 1, .group_id = 3, .user_id = 10 };
+    struct terminal *terminal;
+
+    small_open(s);
+    next = 100;
+    small_pool(s, 5, "ward");
+    small_load(s, ENTITY_site, &site);
+    small_load(s, ENTITY_place, &place);
+    small_load(s, ENTITY_group, &group);
+    small_user(s, 10, "anna");
+    small_user(s, 11, "bob");
+    small_load(s, ENTITY_membership, &member);
+    terminal = small_terminal(s, 20, "t1", 2);
+    (void)snprintf(terminal->row.tags, sizeof(terminal->row.tags), "window mobile-cart");
+    (void)snprintf(terminal->from, sizeof(terminal->from), "10.20.30.40");
+    small_terminal(s, 21, "t2", 0);
+}
+
+TEST(policy, nobody_may_without_an_entitlement)
+{
+    struct small s;
+
+    open_ward(&s);
+    EXPECT(!judge(&s, "anna", "t1").allowed);
+    EXPECT_STR(judge(&s, "anna", "t1").reason, "no entitlement fits");
+    small_close(&s);
+}
+
+TEST(policy, every_kind_of_subject_fits_whom_it_names)
+{
+    static const struct {
+        enum subject_kind kind;
+        const char *subject;
+        bool anna_t1, bob_t1, anna_t2;
+    } cases[] = {
+        { subject_kind_EVERYONE, "", true, true, true },
+        { subject_kind_USER, "anna", true, false, true },
+        { subject_kind_GROUP, "nurses", true, false, true },
+        { subject_kind_TERMINAL, "t1", true, true, false },
+        { subject_kind_TAG, "mobile-cart", true, true, false },
+        { subject_kind_TAG, "mobile", false, false, false },
+        { subject_kind_PLACE, "house-2", true, true, false },
+        { subject_kind_PLACE, "house-2/ward-3", true, true, false },
+        { subject_kind_PLACE, "house-2/ward", false, false, false },
+        { subject_kind_NETWORK, "10.20.0.0/16", true, true, false },
+        { subject_kind_NETWORK, "10.21.0.0/16", false, false, false },
+    };
+
+    for (size_t i = 0; i < BERTH_COUNT(cases); i++) {
+        struct small s;
+
+        open_ward(&s);
+        entitle(&s, effect_ALLOW, cases[i].kind, cases[i].subject, 5, 1);
+        EXPECT_INT(judge(&s, "anna", "t1").allowed, cases[i].anna_t1);
+        EXPECT_INT(judge(&s, "bob", "t1").allowed, cases[i].bob_t1);
+        EXPECT_INT(judge(&s, "anna", "t2").allowed, cases[i].anna_t2);
+        small_close(&s);
+    }
+}
+
+TEST(policy, deny_wins_over_everything)
+{
+    struct small s;
+    struct policy_verdict verdict;
+
+    open_ward(&s);
+    entitle(&s, effect_ALLOW, subject_kind_USER, "anna", 5, 1000);
+    entitle(&s, effect_DENY, subject_kind_PLACE, "house-2", 5, 0);
+    verdict = judge(&s, "anna", "t1");
+    EXPECT(!verdict.allowed);
+    EXPECT_STR(verdict.reason, "denied by entitlement 101: place 'house-2'");
+    EXPECT(judge(&s, "anna", "t2").allowed);
+    small_close(&s);
+}
+
+TEST(policy, the_highest_priority_says_what_is_redirected)
+{
+    struct small s;
+    struct policy_verdict verdict;
+
+    open_ward(&s);
+    entitle(&s, effect_ALLOW, subject_kind_EVERYONE, "", 5, 1);
+    entitlement_find(s.core, 100)->row.usb = true;
+    entitle(&s, effect_ALLOW, subject_kind_GROUP, "nurses", 5, 9);
+    entitlement_find(s.core, 101)->row.clipboard = true;
+    entitle(&s, effect_ALLOW, subject_kind_TERMINAL, "t1", 5, 9);
+    entitlement_find(s.core, 102)->row.sound = true;
+    verdict = judge(&s, "anna", "t1");
+    EXPECT_INT(verdict.priority, 9);
+    EXPECT_STR(verdict.reason, "allowed by entitlement 101: group 'nurses'");
+    EXPECT(verdict.flags.clipboard && verdict.flags.sound);
+    EXPECT(!verdict.flags.usb && !verdict.flags.drives && !verdict.flags.printers);
+    small_close(&s);
+}
+
+TEST(policy, pools_are_listed_by_priority_then_name)
+{
+    struct small s;
+    struct policy_verdict list[4];
+    struct policy_subject subject;
+
+    open_ward(&s);
+    small_pool(&s, 6, "office");
+    small_pool(&s, 7, "clinic");
+    small_pool(&s, 8, "zoo");
+    entitle(&s, effect_ALLOW, subject_kind_EVERYONE, "", 5, 1);
+    entitle(&s, effect_ALLOW, subject_kind_EVERYONE, "", 6, 7);
+    entitle(&s, effect_ALLOW, subject_kind_EVERYONE, "", 7, 1);
+    subject = (struct policy_subject){ .user = user_by_name(s.core, "anna") };
+    EXPECT_INT(policy_list(s.core, &subject, list, 4), 4);
+    EXPECT_INT(list[0].pool_id, 6);
+    EXPECT_INT(list[1].pool_id, 7);
+    EXPECT_INT(list[2].pool_id, 5);
+    EXPECT(!list[3].allowed);
+    EXPECT_INT(policy_list(s.core, &subject, list, 2), 2);
+    EXPECT_INT(list[0].pool_id, 6);
+    EXPECT_INT(list[1].pool_id, 7);
+    small_close(&s);
+}
+
+TEST(policy, networks_of_both_families)
+{
+    EXPECT(policy_in_network("10.1.2.3", "10.1.2.3"));
+    EXPECT(policy_in_network("10.1.2.3", "10.1.2.0/24"));
+    EXPECT(policy_in_network("10.1.2.3", "0.0.0.0/0"));
+    EXPECT(policy_in_network("10.1.2.129", "10.1.2.128/25"));
+    EXPECT(!policy_in_network("10.1.2.127", "10.1.2.128/25"));
+    EXPECT(policy_in_network("2001:db8::1", "2001:db8::/32"));
+    EXPECT(!policy_in_network("2001:db9::1", "2001:db8::/32"));
+    EXPECT(policy_in_network("::ffff:10.1.2.3", "10.0.0.0/8"));
+    EXPECT(!policy_in_network("2001:db8::1", "0.0.0.0/0"));
+    EXPECT(!policy_in_network("", "10.0.0.0/8"));
+    EXPECT(!policy_in_network("somewhere", "10.0.0.0/8"));
+}
+
+TEST(policy, what_is_no_network_is_told)
+{
+    EXPECT(policy_is_network("10.0.0.0/8"));
+    EXPECT(policy_is_network("::1"));
+    EXPECT(!policy_is_network("10.0.0.0/33"));
+    EXPECT(!policy_is_network("10.0.0.0/-1"));
+    EXPECT(!policy_is_network("10.0.0.0/8x"));
+    EXPECT(!policy_is_network("10.0.0.0/"));
+    EXPECT(!policy_is_network("/8"));
+    EXPECT(!policy_is_network(""));
+    EXPECT(!policy_is_network("a very long text that is certainly no address of any kind at all/8"));
+}
+
+TEST(policy, words_and_paths)
+{
+    EXPECT(policy_has_word("a bc d", "bc"));
+    EXPECT(!policy_has_word("a bcd", "bc"));
+    EXPECT(policy_has_word("xbc bc", "bc"));
+    EXPECT(!policy_has_word("a", ""));
+    EXPECT(policy_is_below("a/b/c", "a/b"));
+    EXPECT(policy_is_below("a/b", "a/b"));
+    EXPECT(!policy_is_below("a/bc", "a/b"));
+    EXPECT(!policy_is_below("a", "a/b"));
+    EXPECT(!policy_is_below("a", ""));
+}
+
+TEST_MAIN()
