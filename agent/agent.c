@@ -27,6 +27,10 @@
 /* The kernel's own limit is 4 KiB. */
 #define COMMAND_LINE_MAX 8192
 #define VIEWER_LOG "viewer.log"
+/* A third of what may pass between a tap-out and a blank screen. Making a key, or reading the CA, takes 10 to 20 ms here and
+ * nobody waits for it.
+ */
+#define SLOW_MS 50
 
 struct agent {
     const struct agent_options *options;
@@ -299,6 +303,7 @@ int agent_run(const struct agent_options *options, struct berth_error *reterr)
         r = open_all(agent, reterr);
     if (r == 0) {
         loop_watch_stalls(&agent->loop);
+        agent->loop.slow_limit_ms = SLOW_MS;
         tell_manager("READY=1");
         while (!agent->stop)
             loop_turn(&agent->loop, 1000);

@@ -170,11 +170,11 @@ static int open_terminal(struct run *run, int *ret_other, struct berth_error *re
 static int spawn(struct viewer *viewer, struct run *run, int arguments, int port,
                  struct berth_error *reterr)
 {
-    char home[300], display[80], authority[300], port_text[12];
+    char home[300], temporary[300], display[80], authority[300], port_text[12];
     const char *const argv[] = { viewer->self, "confine", viewer->home, port_text, "--",
                                  viewer->program, "/args-from:fd:3", NULL };
-    const char *const environment[] = { home, display, "PATH=/usr/bin:/bin", "LANG=C.UTF-8",
-                                        ARGUMENTS_LOG_PREFIX,
+    const char *const environment[] = { home, temporary, display, "PATH=/usr/bin:/bin",
+                                        "LANG=C.UTF-8", ARGUMENTS_LOG_PREFIX,
                                         viewer->authority[0] ? authority : NULL, NULL };
     int other = -1;
     int r = open_terminal(run, &other, reterr);
@@ -189,6 +189,7 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments, int port
     if (r < 0)
         return r;
     (void)snprintf(home, sizeof(home), "HOME=%s", viewer->home);
+    (void)snprintf(temporary, sizeof(temporary), "TMPDIR=%s", viewer->home);
     (void)snprintf(display, sizeof(display), "DISPLAY=%s", viewer->display);
     (void)snprintf(authority, sizeof(authority), "XAUTHORITY=%s", viewer->authority);
     /* A display reached over TCP would be cut off by a filter for the desktop's port alone. */
