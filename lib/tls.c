@@ -287,6 +287,8 @@ static bool set_extra(SSL_CTX *context, const struct tls_setup *setup)
 /* Same for all: TLS 1.3, modern groups, no resumption (the core checks revocation on every connect), lean. */
 static bool set_common(SSL_CTX *context)
 {
+    char groups[] = "X25519:P-256"; /* OpenSSL's macro casts the const away */
+
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -294,7 +296,7 @@ static bool set_common(SSL_CTX *context)
     SSL_CTX_set_verify_depth(context, 2);
     return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(context, 0) == 1 &&
-           SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1;
+           SSL_CTX_set1_groups_list(context, groups) == 1;
 }
 
 SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr)
