@@ -18,11 +18,19 @@ debian_codename() {
     esac
 }
 
-# One line for each configured package list: uri, suite as configured, codename, component, separated by spaces.
-# The codename is known after the first `apt-get update` only; before that apt leaves the placeholder standing.
+# One line for each configured package list: uri, suite as configured, codename, component, separated by spaces. apt
+# only tells of lists it has fetched; a fresh container has none.
 debian_package_lists() {
     # shellcheck disable=SC2016 # the $(...) are apt's, not the shell's
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)' 'Created-By: Packages'
+    local -a query=(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT)'
+        'Created-By: Packages')
+    local lists
+    lists=$("${query[@]}")
+    if [[ -z $lists ]]; then
+        apt-get -q -o DPkg::Lock::Timeout=600 update >&2
+        lists=$("${query[@]}")
+    fi
+    printf '%s\n' "$lists"
 }
 
 # debian_mirror CODENAME - prints the uri this machine takes CODENAME's main packages from; fails if there is none.
