@@ -266,8 +266,9 @@ static int listed(struct flow *flow)
         struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
 
-        if (desktop->listed != host->listing && desktop->state != desktop_PLANNED)
-            machine_missing(survey->rooms, desktop);
+        /* A list may be stale: what it leaves out is asked for by its UUID before anything is concluded. */
+        if (desktop->listed != host->listing && desktop->state != desktop_PLANNED && !desktop->power)
+            glance_start(survey->rooms, desktop, "its host's list leaves it out");
     }
     return FLOW_DONE;
 }
