@@ -418,9 +418,15 @@ void terminal_sign_off(struct fake_terminal *terminal)
 
     msg.sign_off.session_id = terminal->show.session_id;
     msg.sign_off.epoch = terminal->show.epoch;
-    viewer_off(terminal, 145, "signed-off");
+    /* The viewer's end may be told before or after the wish. */
+    if (outside_chance(outside_of(terminal), 50)) {
+        terminal_say(terminal, &msg);
+        viewer_off(terminal, 145, "signed-off");
+    } else {
+        viewer_off(terminal, 145, "signed-off");
+        terminal_say(terminal, &msg);
+    }
     terminal_page(terminal, "signed-off", "");
-    terminal_say(terminal, &msg);
 }
 
 void terminal_disconnect(struct fake_terminal *terminal)

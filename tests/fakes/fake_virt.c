@@ -9,6 +9,7 @@
 #define CONNECT_LEAST_MS 50
 #define CONNECT_MOST_MS 200
 #define CONNECT_AGAIN_MS 2000
+#define KEEPALIVE_MS 6000
 
 /* As many calls in flight as berth-virt takes in each lane. */
 static const unsigned widths[LANES] = { [LANE_READ] = 1, [LANE_AGENT] = 2, [LANE_ACTION] = 3 };
@@ -22,7 +23,7 @@ struct fake_host {
     bool up;
     bool told_down;
     int missed;
-    struct berth_timer connect;
+    struct berth_timer connect, keepalive;
     struct list sent;
     struct list waiting[LANES];
     unsigned in_flight[LANES];
@@ -233,6 +234,7 @@ static void host_free(struct fake_host *host)
     for (int lane = 0; lane < LANES; lane++)
         forget_calls(&host->waiting[lane]);
     timer_stop(host->virt->timers, &host->connect);
+    timer_stop(host->virt->timers, &host->keepalive);
     if (host->hypervisor && host->hypervisor->watcher == host)
         host->hypervisor->watcher = NULL;
     list_remove(&host->node);
@@ -278,6 +280,23 @@ void fake_virt_noticed(struct virt *virt, struct hypervisor *hypervisor)
 
         if (host->hypervisor == hypervisor && !hypervisor->up)
             go_down(host, "the connection was closed");
+    }
+}
+
+static void keepalive_over(struct berth_timer *timer)
+{
+    go_down(container_of(timer, struct fake_host, keepalive), "it does not answer");
+}
+
+void fake_virt_hangs(struct virt *virt, struct hypervisor *hypervisor, bool hangs)
+{
+    list_each (&virt->hosts, node) {
+        struct fake_host *host = list_entry(node, struct fake_host, node);
+
+        if (host->hypervisor == hypervisor && hangs)
+            timer_start(virt->timers, &host->keepalive, KEEPALIVE_MS, keepalive_over);
+        else if (host->hypervisor == hypervisor)
+            timer_stop(virt->timers, &host->keepalive);
     }
 }
 

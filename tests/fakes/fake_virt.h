@@ -28,7 +28,9 @@ void fake_virt_let_go(struct virt *virt);
 /* The broker and its berth-virt processes are gone; what hypervisors had accepted goes on. */
 void fake_virt_free(struct virt *virt);
 
-/* libvirtd goes away or comes back. The broker notices by itself. */
+/* libvirtd went away: the broker notices at once. */
 void fake_virt_noticed(struct virt *virt, struct hypervisor *hypervisor);
+/* It hangs: keepalive notices after some seconds, unless it answers again. */
+void fake_virt_hangs(struct virt *virt, struct hypervisor *hypervisor, bool hangs);
 
 #endif

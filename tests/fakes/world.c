@@ -322,6 +322,8 @@ void world_host_down(struct world *world, const char *host, bool down)
 void world_host_hangs(struct world *world, const char *host, bool hangs)
 {
     farm_hang(world_host(world, host), hangs);
+    if (world->broker)
+        fake_virt_hangs(world->broker->rooms.virt, world_host(world, host), hangs);
 }
 
 void world_disk_full(struct world *world, bool full)

@@ -33,6 +33,11 @@
     "pool own dedicated image debian max 4 spare 1\n" \
     "entitle everyone own\n"
 
+static inline bool shows_desktop_now(const struct fake_terminal *terminal)
+{
+    return terminal->viewer == VIEWER_ACTIVE;
+}
+
 /* A story's last line: nothing that must never happen has happened. */
 #define THE_END(world) EXPECT_STR(world_free(world), "")
 
@@ -43,6 +48,15 @@
             outside_print(&(world)->outside);                           \
             EXPECT_STR(world_screen((world), (terminal)), (screen));    \
         }                                                               \
+    } while (0)
+
+/* The screen holds this part. */
+#define SHOWS(world, terminal, part)                                \
+    do {                                                            \
+        if (!strstr(world_screen((world), (terminal)), (part))) {   \
+            outside_print(&(world)->outside);                       \
+            EXPECT_SAYS(world_screen((world), (terminal)), (part)); \
+        }                                                           \
     } while (0)
 
 /* It comes to say so within some seconds. */

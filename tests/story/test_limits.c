@@ -52,7 +52,7 @@ TEST(limits, hands_off_takes_the_session_off_the_screen)
     world_run_s(w, 280);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     world_run_s(w, 45);
-    EXPECT_SAYS(world_screen(w, "t1"), "limit: ");
+    SHOWS(w, "t1", "limit: ");
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
     THE_END(w);
 }
@@ -68,7 +68,7 @@ TEST(limits, an_absolute_limit_ends_it_whatever_happens)
     world_sign_on(w, "t2", "anna", "secret12");
     SOON(w, "t2", "anna on ward-3-001");
     world_run_s(w, 320);
-    EXPECT_SAYS(world_screen(w, "t2"), "limit: ");
+    SHOWS(w, "t2", "limit: ");
     EXPECT(world_session(w, "anna") == NULL);
     THE_END(w);
 }
@@ -167,7 +167,7 @@ TEST(limits, an_administrator_signs_somebody_off)
                                                     world_session(w, "anna")->row.id,
                                                     "the ward closes", world_op(w))));
     world_run_s(w, 1);
-    EXPECT_SAYS(world_screen(w, "t1"), "signed-off: ");
+    SHOWS(w, "t1", "signed-off: ");
     world_run_s(w, 30);
     EXPECT(world_session(w, "anna") == NULL);
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
@@ -185,7 +185,7 @@ TEST(limits, an_administrator_takes_a_session_off_its_screen)
                                                       world_session(w, "anna")->row.id,
                                                       "somebody else needs it", world_op(w))));
     world_run_s(w, 1);
-    EXPECT_SAYS(world_screen(w, "t1"), "disconnected: ");
+    SHOWS(w, "t1", "disconnected: ");
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
     THE_END(w);
 }

@@ -103,7 +103,7 @@ TEST(roam, disconnected_only_keeps_a_session_on_its_screen)
     world_sign_on(w, "t2", "anna", "secret12");
     world_run_s(w, 5);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
-    EXPECT_SAYS(world_screen(w, "t2"), "refused: ");
+    SHOWS(w, "t2", "refused: ");
     EXPECT_SAYS(world_said(w, "t2"), "t1");
 
     world_disconnect(w, "t1");
@@ -126,7 +126,7 @@ TEST(roam, same_terminal_shows_it_nowhere_else)
     world_run_s(w, 1);
     world_sign_on(w, "t2", "anna", "secret12");
     world_run_s(w, 5);
-    EXPECT_SAYS(world_screen(w, "t2"), "refused: ");
+    SHOWS(w, "t2", "refused: ");
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
     THE_END(w);

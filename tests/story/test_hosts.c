@@ -1,0 +1,309 @@
+/* test_hosts.c - hypervisors and machines that fail. */
+#include "core/placement.h"
+
+#include "story.h"
+
+#define TWO_HOSTS                                       \
+    "host kvm2 max 20\n"                                \
+    "pool ward-3 floating image debian max 8 spare 2\n" \
+    "entitle everyone ward-3\n"
+
+TEST(hosts, libvirtd_is_killed_noticed_and_adopted)
+{
+    struct world *w = world_new(1, WARD FLOATING);
+    int64_t boots;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 10);
+    boots = world_machine(w, "ward-3-001")->boots;
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 30);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001"); /* pictures do not need the hypervisor's daemon */
+    EXPECT(world_session(w, "anna") != NULL);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 20);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "ready");
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
+TEST(hosts, without_its_host_nobody_new_gets_in_and_the_wait_is_honest)
+{
+    struct world *w = world_new(2, WARD FLOATING);
+
+    world_run_s(w, 70);
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 2);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 10);
+    EXPECT_SCREEN(w, "t1", "queue 1");
+    world_host_down(w, "kvm1", false);
+    SOON(w, "t1", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(hosts, the_other_host_goes_on)
+{
+    struct world *w = world_new(3, WARD TWO_HOSTS);
+    int served = 0;
+
+    world_run_s(w, 70);
+    world_host_hangs(w, "kvm1", true);
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 60);
+    served += strncmp(world_screen(w, "t1"), "anna on", 7) == 0;
+    served += strncmp(world_screen(w, "t2"), "bob on", 6) == 0;
+    served += strncmp(world_screen(w, "t3"), "carl on", 7) == 0;
+    EXPECT_INT(served, 3);
+    world_host_hangs(w, "kvm1", false);
+    world_run_s(w, 120);
+    EXPECT(world_spares(w, "ward-3") >= 2);
+    THE_END(w);
+}
+
+TEST(hosts, a_start_of_unknown_outcome_keeps_its_place_until_it_is_known)
+{
+    struct world *w = world_new(4, WARD "pool ward-3 floating image debian max 1 spare 0\n"
+                                        "entitle everyone ward-3\n");
+    size_t desktops = 0;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_ms(w, 750); /* planned, being made */
+    world_host_hangs(w, "kvm1", true);
+    world_run_s(w, 100);
+    EXPECT_SCREEN(w, "t1", "queue 1");
+    world_host_hangs(w, "kvm1", false);
+    SOON(w, "t1", "anna on ward-3-001");
+    list_each (core_all(world_core(w), ENTITY_desktop), node)
+        desktops++;
+    EXPECT_INT(desktops, 1);
+    EXPECT_INT(farm_count(w->farm, VIRT_start, world_desktop(w, "ward-3-001")->row.uuid, 0),
+               world_machine(w, "ward-3-001")->boots);
+    THE_END(w);
+}
+
+TEST(hosts, hung_at_any_moment_of_a_refresh_leaves_no_residue)
+{
+    for (int64_t ms = 0; ms < 1500; ms += 100) {
+        struct world *w =
+            world_new((uint64_t)ms + 1, WARD "pool ward-3 floating image debian max 1 spare 1\n"
+                                             "entitle everyone ward-3\n");
+
+        world_run_s(w, 70);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        world_sign_off(w, "t1");
+        world_run_ms(w, ms);
+        world_host_hangs(w, "kvm1", true);
+        world_run_s(w, 45);
+        world_host_hangs(w, "kvm1", false);
+        world_sign_on(w, "t2", "bob", "secret12");
+        world_run_s(w, 200);
+        SHOWS(w, "t2", "bob on ward-3-00"); /* I14 is judged with the picture */
+        THE_END(w);
+    }
+}
+
+TEST(hosts, a_machine_that_dies_ends_its_session)
+{
+    struct world *w = world_new(5, WARD FLOATING);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 20);
+    farm_kill(world_machine(w, "ward-3-001"), "crashed");
+    world_run_s(w, 5);
+    SHOWS(w, "t1", "ended: ");
+    EXPECT(world_session(w, "anna") == NULL);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-002");
+    world_run_s(w, 30);
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    THE_END(w);
+}
+
+TEST(hosts, a_dedicated_machine_that_dies_is_started_again_for_its_user)
+{
+    struct world *w = world_new(6, WARD DEDICATED);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on own-001");
+    world_run_s(w, 20);
+    farm_kill(world_machine(w, "own-001"), "crashed");
+    world_run_s(w, 5);
+    EXPECT(world_session(w, "anna") == NULL);
+    EXPECT_STR(world_owner(w, "own-001"), "anna");
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on own-001");
+    EXPECT_INT(world_machine(w, "own-001")->generation, 1);
+    THE_END(w);
+}
+
+TEST(hosts, a_spare_that_is_lost_is_replaced)
+{
+    struct world *w = world_new(7, WARD FLOATING);
+
+    world_run_s(w, 70);
+    farm_lose(world_machine(w, "ward-3-001"));
+    world_run_s(w, 20);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
+TEST(hosts, late_and_double_events_end_nobodys_session)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct world *w = world_new(seed, WARD "pool ward-3 floating image debian max 2 spare 1\n"
+                                               "entitle everyone ward-3\n");
+
+        world_host(w, "kvm1")->late = 70;
+        world_host(w, "kvm1")->twice = 70;
+        world_run_s(w, 70);
+        for (int i = 0; i < 6; i++) {
+            world_sign_on(w, "t1", i % 2 ? "bob" : "anna", "secret12");
+            world_run_s(w, 20);
+            SHOWS(w, "t1", i % 2 ? "bob on ward-3-00" : "anna on ward-3-00");
+            world_run_s(w, 10);
+            SHOWS(w, "t1", i % 2 ? "bob on ward-3-00" : "anna on ward-3-00");
+            world_sign_off(w, "t1");
+            world_run_s(w, 1);
+        }
+        list_each (core_all(world_core(w), ENTITY_desktop), node)
+            EXPECT(!container_of(entity_of(node), struct desktop, base)->row.quarantined);
+        THE_END(w);
+    }
+}
+
+TEST(hosts, a_failed_start_is_quarantined_and_another_takes_its_place)
+{
+    struct world *w = world_new(8, WARD FLOATING);
+
+    world_host(w, "kvm1")->fail_starts = 1;
+    world_run_s(w, 30);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
+    EXPECT_SAYS(world_desktop(w, "ward-3-001")->row.reason, "no room for its memory");
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
+TEST(hosts, three_failures_open_the_breaker_which_says_why_and_closes_by_itself)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+    size_t starts;
+
+    world_host(w, "kvm1")->fail_starts = 1000;
+    world_run_s(w, 60);
+    EXPECT(world_pool(w, "ward-3")->restrained_until_ms > 0);
+    EXPECT_SAYS(world_pool(w, "ward-3")->restrained_why, "no room for its memory");
+    starts = farm_count(w->farm, VIRT_start, NULL, 0);
+    EXPECT(starts >= 3 && starts <= 5);
+    world_run_s(w, 120);
+    EXPECT_INT(farm_count(w->farm, VIRT_start, NULL, 0), starts); /* it tries nothing meanwhile */
+
+    world_host(w, "kvm1")->fail_starts = 0;
+    world_run_s(w, 300);
+    EXPECT_INT(world_pool(w, "ward-3")->restrained_until_ms, 0);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
+TEST(hosts, a_machine_that_never_answers_is_quarantined_at_its_limit)
+{
+    struct world *w =
+        world_new(10, WARD "pool ward-3 floating image debian max 4 spare 1 limit 30\n"
+                           "entitle everyone ward-3\n");
+
+    world_host(w, "kvm1")->mute_boots = 1;
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 1);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 60);
+    SHOWS(w, "t1", "anna on ward-3-00");
+    world_run_s(w, 30);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
+    THE_END(w);
+}
+
+TEST(hosts, a_drained_host_gets_nothing_new_and_keeps_what_it_has)
+{
+    struct world *w = world_new(11, WARD TWO_HOSTS);
+    struct host *kvm1;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 5);
+    kvm1 = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base);
+    EXPECT_OK(world_await(w, admin_host_duty(&w->broker->rooms, world_actor(), kvm1->row.id,
+                                             host_duty_DRAIN, world_op(w))));
+    world_run_s(w, 30);
+    SHOWS(w, "t1", "anna on ward-3-00");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 20);
+    SHOWS(w, "t2", "bob on ward-3-00");
+    EXPECT_INT(desktop_find(world_core(w), world_session(w, "bob")->row.desktop_id)->row.host_id !=
+                   kvm1->row.id,
+               1);
+    THE_END(w);
+}
+
+TEST(hosts, a_slow_host_is_waited_for_and_asked_once)
+{
+    struct world *w = world_new(12, WARD FLOATING);
+
+    world_host(w, "kvm1")->slow_ms = 12000;
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 1);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 120);
+    SHOWS(w, "t1", "anna on ward-3-00");
+    THE_END(w);
+}
+
+TEST(hosts, a_list_that_lies_costs_nobody_their_session)
+{
+    struct world *w = world_new(13, WARD FLOATING);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_machine(w, "ward-3-001")->hidden = true;
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 5);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 30);
+    /* The list left her machine out, the host itself still knows it when it is asked for it. */
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    EXPECT(world_session(w, "anna") != NULL);
+    THE_END(w);
+}
+
+TEST(hosts, forwarded_desktops_have_each_their_port)
+{
+    struct world *w =
+        world_new(14, "place ward-3\nhost kvm1 max 20 ports 40000\nimage debian\n"
+                      "user anna password secret12\nuser bob password secret12\n"
+                      "terminal t1 place ward-3\nterminal t2 place ward-3\n"
+                      "pool ward-3 floating image debian max 4 spare 2 address forwarded\n"
+                      "entitle everyone ward-3\n");
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 5);
+    SHOWS(w, "t1", "anna on ward-3-00");
+    SHOWS(w, "t2", "bob on ward-3-00");
+    EXPECT(world_terminal(w, "t1")->show.port != world_terminal(w, "t2")->show.port);
+    EXPECT(world_terminal(w, "t1")->show.port >= 40000);
+    THE_END(w);
+}
+
+TEST_MAIN()
