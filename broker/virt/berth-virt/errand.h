@@ -54,4 +54,8 @@ void errand_name(struct errand *errand, virDomainPtr domain);
 /* Does it run (also: paused, on its way down)? 1, 0 or a code. */
 int errand_is_active(struct errand *errand, virDomainPtr domain) berth_must_check;
 
+/* Does libvirt hold an error against the agent of this running machine? See machine.c for the cure.
+ */
+bool guest_agent_is_barred(virDomainPtr domain);
+
 #endif

@@ -73,6 +73,19 @@ static json_t *ask_agent(struct errand *errand, virDomainPtr domain, json_t *com
     return json_incref(json_object_get(answer, "return"));
 }
 
+bool guest_agent_is_barred(virDomainPtr domain)
+{
+    virErrorPtr last;
+    char *reply = virDomainQemuAgentCommand(domain, "{\"execute\":\"guest-ping\"}", 1, 0);
+
+    free(reply);
+    last = reply ? NULL : virGetLastError();
+    /* One code for everything about agents; only the sentence tells "not yet there" from "never
+     * more". */
+    return last && last->code == VIR_ERR_AGENT_UNRESPONSIVE && last->message &&
+           strstr(last->message, "due to an error");
+}
+
 int guest_ping(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;

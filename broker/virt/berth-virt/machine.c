@@ -10,6 +10,7 @@
 #include "domain_xml.h"
 #include "errand.h"
 #include "fault.h"
+#include "out.h"
 #include "xml.h"
 
 /* How long a guest may take to switch itself off when asked; below the limit of the call. */
@@ -90,6 +91,42 @@ int machine_create(struct errand *errand)
 
 /* ---- start and stop ---- */
 
+/* libvirt 9.0 remembers an agent that failed while its guest hung, and goes on refusing the agent
+ * of every later start of that machine. The memory goes with the definition, so that is made anew.
+ * A machine with snapshots refuses and stays as it is; a crash between the two leaves a machine
+ * that create makes again around its disk.
+ */
+static int define_anew(struct errand *errand, virDomainPtr domain)
+{
+    unsigned keep = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
+    berth_cleanup(errand_domain_freep) virDomainPtr fresh = NULL;
+    berth_cleanup(berth_freep) char *xml = NULL;
+
+    xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    if (!xml || virDomainDestroy(domain) < 0)
+        return fault(&errand->error, "starting '%s' anew", errand->machine);
+    if (virDomainUndefineFlags(domain, keep) < 0)
+        fresh = virDomainLookupByUUIDString(errand->connection, errand->args.uuid);
+    else
+        fresh = virDomainDefineXML(errand->connection, xml);
+    if (!fresh || virDomainCreate(fresh) < 0)
+        return fault(&errand->error, "starting '%s' anew", errand->machine);
+    return 0;
+}
+
+static int start_anew(struct errand *errand, virDomainPtr domain)
+{
+    const struct timespec settle = { .tv_nsec = 300 * 1000000L };
+    int r;
+
+    /* For berthd the machine has been started, once; events of the detour come within moments. */
+    out_mute(errand->out, errand->args.uuid);
+    r = define_anew(errand, domain);
+    (void)nanosleep(&settle, NULL);
+    out_unmute(errand->out);
+    return r;
+}
+
 int machine_start(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
@@ -104,7 +141,7 @@ int machine_start(struct errand *errand)
     if (r != 0)
         return r < 0 ? r : 0;
     if (virDomainCreate(domain) == 0)
-        return 0;
+        return guest_agent_is_barred(domain) ? start_anew(errand, domain) : 0;
     r = fault(&errand->error, "start of '%s'", errand->machine);
     /* Somebody else may have started it between the look and the call. */
     return r == BERTH_E_STATE && virDomainIsActive(domain) == 1 ? 0 : r;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "berth/list.h"
@@ -13,7 +15,9 @@ struct out {
     int descriptor;
     pthread_mutex_t lock;
     unsigned held;
-    struct list waiting; /* struct held_event */
+    char muted[40];           /* UUID, or "" */
+    pthread_mutex_t one_mute; /* held by whoever has muted one */
+    struct list waiting;      /* struct held_event */
 };
 
 struct held_event {
@@ -27,6 +31,7 @@ struct out *out_new(int descriptor)
 
     out->descriptor = descriptor;
     (void)pthread_mutex_init(&out->lock, NULL);
+    (void)pthread_mutex_init(&out->one_mute, NULL);
     list_init(&out->waiting);
     return out;
 }
@@ -37,6 +42,7 @@ void out_free(struct out *out)
 
     while ((node = list_shift(&out->waiting)))
         free(list_entry(node, struct held_event, node));
+    (void)pthread_mutex_destroy(&out->one_mute);
     (void)pthread_mutex_destroy(&out->lock);
     free(out);
 }
@@ -98,6 +104,10 @@ void out_listed(struct out *out, const struct virt_event *event)
 void out_event(struct out *out, const struct virt_event *event)
 {
     (void)pthread_mutex_lock(&out->lock);
+    if (out->muted[0] && strcmp(out->muted, event->uuid) == 0) {
+        (void)pthread_mutex_unlock(&out->lock);
+        return;
+    }
     if (out->held) {
         struct held_event *held = berth_new(struct held_event);
 
@@ -107,6 +117,22 @@ void out_event(struct out *out, const struct virt_event *event)
         write_frame(out, event_json(event));
     }
     (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_mute(struct out *out, const char *uuid)
+{
+    (void)pthread_mutex_lock(&out->one_mute);
+    (void)pthread_mutex_lock(&out->lock);
+    (void)snprintf(out->muted, sizeof(out->muted), "%s", uuid);
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_unmute(struct out *out)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    out->muted[0] = '\0';
+    (void)pthread_mutex_unlock(&out->lock);
+    (void)pthread_mutex_unlock(&out->one_mute);
 }
 
 void out_hold(struct out *out)

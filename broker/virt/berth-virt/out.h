@@ -27,6 +27,11 @@ void out_listed(struct out *out, const struct virt_event *event);
 /* Something that happened by itself: waits while a list is under way. */
 void out_event(struct out *out, const struct virt_event *event);
 
+/* Drop events of one machine at a time, and stop doing so: for a detour that is nobody's business.
+ */
+void out_mute(struct out *out, const char *uuid);
+void out_unmute(struct out *out);
+
 /* A list begins, a list ends (however it ended). They may nest. */
 void out_hold(struct out *out);
 void out_release(struct out *out);

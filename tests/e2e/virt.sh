@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# virt.sh - every call of berth-virt on a real guest under QEMU, with a private libvirtd that is killed meanwhile.
+#
+# usage: tests/e2e/virt.sh BUILD-FOLDER
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+
+need_root
+need_commands virsh jq pgrep
+program=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")/tests/e2e-program-virt_qemu
+[[ -x $program ]] || die "'$program' is not built"
+
+work=$(mktemp -d)
+at_exit rm -rf "$work"
+step_log_to "$work/steps.log"
+image=$("$top/deploy/image/desktop")
+type=qemu
+! "$top/deploy/lib/kvm-probe" "$image" >/dev/null 2>&1 || type=kvm
+"$top/deploy/lib/domain-template" "$image" "$type" >"$work/domain.xml"
+
+libvirtd=$top/deploy/lib/private-libvirtd
+at_exit "$libvirtd" stop "$work/libvirt"
+socket=$("$libvirtd" start "$work/libvirt" --owner $$)
+BERTH_TEST_URI="qemu+unix:///system?socket=$socket"
+mkdir "$work/pool"
+virsh --quiet --connect "$BERTH_TEST_URI" pool-create-as berth dir --target "$work/pool"
+
+BERTH_TEST_IMAGE=$image
+BERTH_TEST_TEMPLATE=$work/domain.xml
+BERTH_TEST_ACCOUNT=$(jq -r .account "$image/info.json")
+BERTH_TEST_DAEMON_PID=$("$libvirtd" pid "$work/libvirt")
+BERTH_TEST_RESTART="'$libvirtd' start '$work/libvirt' >/dev/null"
+BERTH_TEST_PORT=$(free_port)
+export BERTH_TEST_URI BERTH_TEST_IMAGE BERTH_TEST_TEMPLATE BERTH_TEST_ACCOUNT BERTH_TEST_DAEMON_PID \
+    BERTH_TEST_RESTART BERTH_TEST_PORT
+"$program"
