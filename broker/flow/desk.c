@@ -247,18 +247,6 @@ static struct session *shown(struct rooms *rooms, const struct terminal *termina
     return NULL;
 }
 
-/* The viewer's end may be told before the wish of the person that caused it: what counts is whose the latest claim is. */
-static struct session *claimed(struct rooms *rooms, const struct terminal *terminal,
-                               const struct msg *msg, uint64_t session_id, int64_t epoch)
-{
-    struct session *session = session_find(rooms->core, session_id);
-
-    if (session && session->row.terminal_id == terminal->row.id && session->row.epoch == epoch &&
-        session->row.state != session_ENDED)
-        return session;
-    return shown(rooms, terminal, msg, session_id, epoch);
-}
-
 void desk_sign_off(struct rooms *rooms, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = house_terminal(rooms, peer);
@@ -271,7 +259,7 @@ void desk_sign_off(struct rooms *rooms, uint64_t peer, const struct msg *msg)
 
     if (!terminal)
         return;
-    session = claimed(rooms, terminal, msg, msg->sign_off.session_id, msg->sign_off.epoch);
+    session = shown(rooms, terminal, msg, msg->sign_off.session_id, msg->sign_off.epoch);
     if (!session)
         return;
     user = user_find(rooms->core, session->row.user_id);
@@ -291,6 +279,8 @@ void desk_disconnect(struct rooms *rooms, uint64_t peer, const struct msg *msg)
     if (!session)
         return;
     connection = connection_of(rooms->core, session->row.id);
+    if (!connection)
+        return; /* its viewer ended first */
     /* The person leaves: the screen goes blank now, the record follows. */
     seat_hide(rooms, terminal->row.id, &session->row, "disconnected", "Your session goes on without you");
     seat_lost(rooms, connection, "its user left the terminal", 0);

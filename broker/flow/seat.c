@@ -214,12 +214,12 @@ struct session *seat_session(struct rooms *rooms, const struct terminal *termina
                              uint64_t session_id, int64_t epoch)
 {
     struct session *session = session_find(rooms->core, session_id);
-    const struct connection *connection;
 
-    if (!session || session->row.epoch != epoch || session->row.state == session_ENDED)
+    /* Its viewer may have ended a moment ago: as long as nobody claimed it since, it is still this terminal's to speak of. */
+    if (!session || session->row.epoch != epoch || session->row.state == session_ENDED ||
+        session->row.terminal_id != terminal->row.id)
         return NULL;
-    connection = connection_of(rooms->core, session_id);
-    return connection && connection->row.terminal_id == terminal->row.id ? session : NULL;
+    return session;
 }
 
 /* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had given it up. */

@@ -43,7 +43,7 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
 /* How the viewer fares. */
 void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct msg_viewer *said);
 
-/* The session that this terminal shows with that epoch, or NULL: whatever a message says, it acts only for that. */
+/* The session that this terminal claimed last, with that epoch, or NULL: whatever a message says, it acts only for that. */
 struct session *seat_session(struct rooms *rooms, const struct terminal *terminal,
                              uint64_t session_id, int64_t epoch);
 
