@@ -1,7 +1,8 @@
 /* child.c - child processes by fork, exec and a process descriptor.
  *
- * uv_spawn cannot ask for PR_SET_PDEATHSIG nor close what foreign libraries left open, so the few lines between fork and
- * exec are our own; only async-signal-safe calls stand there, for other threads may hold any lock.
+ * uv_spawn cannot ask for PR_SET_PDEATHSIG nor close what foreign libraries left open, so the few
+ * lines between fork and exec are our own; only async-signal-safe calls stand there, for other
+ * threads may hold any lock.
  */
 #include "berth/child.h"
 
@@ -20,7 +21,8 @@
 
 extern char **environ;
 
-/* Move the given descriptors to 0, 1, 2 ...; by way of numbers above all targets, so that none is overwritten early. */
+/* Move the given descriptors to 0, 1, 2 ...; by way of numbers above all targets, so that none is
+ * overwritten early. */
 static bool place_descriptors(const struct child_setup *setup, int count, int *report)
 {
     int held[DESCRIPTORS_MAX];
@@ -59,8 +61,10 @@ static void default_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child, between fork and exec. Reports errno through `report` when it does not get there. */
-berth_noreturn static void become(const struct child_setup *setup, pid_t parent, int count, int report)
+/* In the child, between fork and exec. Reports errno through `report` when it does not get there.
+ */
+berth_noreturn static void become(const struct child_setup *setup, pid_t parent, int count,
+                                  int report)
 {
     char *const *argv = (char *const *)(uintptr_t)setup->argv;
     char *const *environment =
@@ -125,12 +129,14 @@ static void watch_ended(uv_poll_t *watch, int status, int events)
         child->ended(child, -1, info.si_status);
 }
 
-static int fail_start(struct child *child, const char *program, int fault, struct berth_error *reterr)
+static int fail_start(struct child *child, const char *program, int fault,
+                      struct berth_error *reterr)
 {
     if (child->pidfd >= 0)
         (void)close(child->pidfd);
     child->pidfd = -1;
-    return berth_fail(reterr, BERTH_E_IO, "'%s' could not be started: %s", program, strerror(fault));
+    return berth_fail(reterr, BERTH_E_IO, "'%s' could not be started: %s", program,
+                      strerror(fault));
 }
 
 static int watch_child(struct child *child, const char *program, struct berth_error *reterr)

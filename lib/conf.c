@@ -26,7 +26,7 @@ static const struct {
     const char *text;
     bool value;
 } bool_words[] = {
-    { "yes", true }, { "true", true }, { "on", true }, { "1", true },
+    { "yes", true }, { "true", true },   { "on", true },   { "1", true },
     { "no", false }, { "false", false }, { "off", false }, { "0", false },
 };
 
@@ -101,16 +101,17 @@ static int set_value(const struct conf_option *option, const char *value, void *
         return 0;
 
     if (option->type == CONF_BOOL)
-        return berth_fail(reterr, BERTH_E_CONFIG, "%s.%s is '%.40s', but must be yes or no", option->section,
-                          option->key, value);
+        return berth_fail(reterr, BERTH_E_CONFIG, "%s.%s is '%.40s', but must be yes or no",
+                          option->section, option->key, value);
     if (option->type == CONF_INT)
         return berth_fail(reterr, BERTH_E_CONFIG,
-                          "%s.%s is '%.40s', but must be a whole number from %lld to %lld%s%s", option->section,
-                          option->key, value, (long long)option->min, (long long)option->max, space,
-                          option->unit);
-    return berth_fail(reterr, BERTH_E_CONFIG,
-                      "%s.%s is '%.40s...', but must be a text of at most %d bytes without control characters",
-                      option->section, option->key, value, CONF_TEXT_MAX - 1);
+                          "%s.%s is '%.40s', but must be a whole number from %lld to %lld%s%s",
+                          option->section, option->key, value, (long long)option->min,
+                          (long long)option->max, space, option->unit);
+    return berth_fail(
+        reterr, BERTH_E_CONFIG,
+        "%s.%s is '%.40s...', but must be a text of at most %d bytes without control characters",
+        option->section, option->key, value, CONF_TEXT_MAX - 1);
 }
 
 /* ---- names that are not there ---- */
@@ -136,15 +137,17 @@ static int fail_unknown(const struct conf_option *options, size_t count, const c
         add_word(allowed, sizeof(allowed), options[i].key);
     }
     if (known_section)
-        return berth_fail(reterr, BERTH_E_CONFIG, "[%s] has no option '%.40s', only: %s", section, key, allowed);
+        return berth_fail(reterr, BERTH_E_CONFIG, "[%s] has no option '%.40s', only: %s", section,
+                          key, allowed);
 
     for (size_t i = 0; i < count; i++)
         if (i == 0 || strcmp(options[i].section, options[i - 1].section) != 0)
             add_word(allowed, sizeof(allowed), options[i].section);
     if (!*section)
-        return berth_fail(reterr, BERTH_E_CONFIG, "'%.40s' stands before the first [section], one of: %s", key,
-                          allowed);
-    return berth_fail(reterr, BERTH_E_CONFIG, "there is no section [%.40s], only: %s", section, allowed);
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "'%.40s' stands before the first [section], one of: %s", key, allowed);
+    return berth_fail(reterr, BERTH_E_CONFIG, "there is no section [%.40s], only: %s", section,
+                      allowed);
 }
 
 /* ---- a file ---- */
@@ -160,7 +163,8 @@ static char *read_line(char *line, int size, void *stream)
     if (!strchr(line, '\n') && !feof(reading->stream)) {
         reading->failed = true;
         reading->failed_line = reading->line;
-        (void)berth_fail(reading->error, BERTH_E_CONFIG, "the line is longer than %d characters", size - 2);
+        (void)berth_fail(reading->error, BERTH_E_CONFIG, "the line is longer than %d characters",
+                         size - 2);
         return NULL;
     }
     return line;
@@ -179,8 +183,8 @@ static int take_option(void *user, const char *section, const char *key, const c
     if (!option)
         r = fail_unknown(reading->options, reading->count, section, key, reading->error);
     else if (reading->seen[index])
-        r = berth_fail(reading->error, BERTH_E_CONFIG, "%s.%s was given on line %d already", section, key,
-                       reading->seen[index]);
+        r = berth_fail(reading->error, BERTH_E_CONFIG, "%s.%s was given on line %d already",
+                       section, key, reading->seen[index]);
     else
         r = set_value(option, value, reading->out, reading->error);
     if (option)
@@ -192,8 +196,8 @@ static int take_option(void *user, const char *section, const char *key, const c
     return r == 0;
 }
 
-static int read_one(const struct conf_option *options, size_t count, const char *file, bool optional,
-                    void *out, struct berth_error *reterr)
+static int read_one(const struct conf_option *options, size_t count, const char *file,
+                    bool optional, void *out, struct berth_error *reterr)
 {
     struct berth_error error = { 0 };
     struct reading reading = {
@@ -217,7 +221,8 @@ static int read_one(const struct conf_option *options, size_t count, const char 
     (void)fclose(reading.stream);
     if (error.code == 0)
         return 0;
-    return berth_fail(reterr, BERTH_E_CONFIG, "%s line %d: %s", file, reading.failed_line, error.text);
+    return berth_fail(reterr, BERTH_E_CONFIG, "%s line %d: %s", file, reading.failed_line,
+                      error.text);
 }
 
 static int is_fragment(const struct dirent *entry)
@@ -233,8 +238,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int read_folder(const struct conf_option *options, size_t count, const char *folder, void *out,
-                       struct berth_error *reterr)
+static int read_folder(const struct conf_option *options, size_t count, const char *folder,
+                       void *out, struct berth_error *reterr)
 {
     struct dirent **entries = NULL;
     int found = scandir(folder, &entries, is_fragment, by_name);
@@ -299,7 +304,8 @@ int conf_set(const struct conf_option *options, size_t count, const char *name, 
     char section[64];
 
     if (!dot || dot == name || (size_t)(dot - name) >= sizeof(section))
-        return berth_fail(reterr, BERTH_E_CONFIG, "'%.60s' is no name of an option: section.key", name);
+        return berth_fail(reterr, BERTH_E_CONFIG, "'%.60s' is no name of an option: section.key",
+                          name);
     (void)snprintf(section, sizeof(section), "%.*s", (int)(dot - name), name);
     option = find(options, count, section, dot + 1);
     if (!option)
@@ -363,7 +369,8 @@ void conf_print(const struct conf_option *options, size_t count, const char *pro
             (void)printf("\n[%s]\n", options[i].section);
         (void)printf("# %s (", options[i].sentence);
         print_allowed(&options[i]);
-        (void)printf("; %s)\n#%s = %s\n", options[i].live ? "takes effect on reload" : "needs a restart",
-                     options[i].key, options[i].given);
+        (void)printf("; %s)\n#%s = %s\n",
+                     options[i].live ? "takes effect on reload" : "needs a restart", options[i].key,
+                     options[i].given);
     }
 }

@@ -58,7 +58,8 @@ static int fail(struct berth_error *reterr, const char *what)
     const char *text = reason ? ERR_reason_error_string(reason) : NULL;
 
     ERR_clear_error();
-    return berth_fail(reterr, BERTH_E_CERTIFICATE, "%s%s%s", what, text ? ": " : "", text ? text : "");
+    return berth_fail(reterr, BERTH_E_CERTIFICATE, "%s%s%s", what, text ? ": " : "",
+                      text ? text : "");
 }
 
 static int ask_nobody(char *buffer, int size, int writing, void *context)
@@ -188,13 +189,15 @@ static bool fill_authority(X509 *certificate, EVP_PKEY *key, const char *name)
            X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
            add_extension(certificate, certificate, NID_subject_key_identifier, "hash") &&
            add_extension(certificate, certificate, NID_authority_key_identifier, "keyid:always") &&
-           add_extension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+           add_extension(certificate, certificate, NID_basic_constraints,
+                         "critical,CA:TRUE,pathlen:0") &&
            add_extension(certificate, certificate, NID_key_usage, "critical,keyCertSign,cRLSign") &&
            X509_sign(certificate, key, EVP_sha256()) > 0;
 }
 
-int issuer_make(const char *name, int64_t now_ms, int days, const unsigned char serial[ISSUER_SERIAL],
-                char **ret_key, char **ret_certificate, struct berth_error *reterr)
+int issuer_make(const char *name, int64_t now_ms, int days,
+                const unsigned char serial[ISSUER_SERIAL], char **ret_key, char **ret_certificate,
+                struct berth_error *reterr)
 {
     berth_cleanup(certificate_freep) X509 *certificate = X509_new();
     berth_cleanup(key_freep) EVP_PKEY *key = NULL;
@@ -231,7 +234,8 @@ static int check_authority(struct issuer *issuer, struct berth_error *reterr)
     return 0;
 }
 
-int issuer_open(const char *key, const char *certificate, struct issuer **ret, struct berth_error *reterr)
+int issuer_open(const char *key, const char *certificate, struct issuer **ret,
+                struct berth_error *reterr)
 {
     struct issuer *issuer = berth_new(struct issuer);
     unsigned char *der = NULL;
@@ -365,7 +369,8 @@ static bool fill_issued(const struct issuer *issuer, const struct issue *issue, 
 {
     X509 *authority = issuer->certificate;
 
-    return X509_set_version(certificate, X509_VERSION_3) == 1 && set_serial(certificate, issue->serial) &&
+    return X509_set_version(certificate, X509_VERSION_3) == 1 &&
+           set_serial(certificate, issue->serial) &&
            set_name(X509_get_subject_name(certificate), issue->common_name) &&
            X509_set_issuer_name(certificate, X509_get_subject_name(authority)) == 1 &&
            add_extension(certificate, authority, NID_basic_constraints, "critical,CA:FALSE") &&
@@ -388,7 +393,8 @@ int issuer_sign(const struct issuer *issuer, const struct issue *issue, char out
     if (!request || !certificate)
         return fail(reterr, "the request cannot be read");
     if (X509_set_pubkey(certificate, X509_REQ_get0_pubkey(request)) != 1 ||
-        !set_span(certificate, issue->begins_ms, ends_ms) || !fill_issued(issuer, issue, certificate) ||
+        !set_span(certificate, issue->begins_ms, ends_ms) ||
+        !fill_issued(issuer, issue, certificate) ||
         X509_sign(certificate, issuer->key, EVP_sha256()) <= 0)
         return fail(reterr, "the certificate could not be made");
 
@@ -470,9 +476,10 @@ int issuer_check_signature(const char *certificate, const char *request, const c
     unsigned char *der = NULL;
     int size = from_hex(signature, bytes, sizeof(bytes));
     int length = asked ? i2d_X509_REQ(asked, &der) : -1;
-    bool holds = parsed && context && size > 0 && length > 0 &&
-                 EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, X509_get0_pubkey(parsed)) == 1 &&
-                 EVP_DigestVerify(context, bytes, (size_t)size, der, (size_t)length) == 1;
+    bool holds =
+        parsed && context && size > 0 && length > 0 &&
+        EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, X509_get0_pubkey(parsed)) == 1 &&
+        EVP_DigestVerify(context, bytes, (size_t)size, der, (size_t)length) == 1;
 
     OPENSSL_free(der);
     if (!holds)

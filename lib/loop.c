@@ -135,8 +135,8 @@ static void look_for_slow(struct berth_loop *loop)
     log_event(EV_LOOP_SLOW, "took_us", took_us, "limit_ms", loop->slow_limit_ms);
 }
 
-/* Waiting is done here and not inside uv_run, so that the clock is set between the wait and the callbacks of the turn:
- * a timer that a callback arms counts from now, not from before the wait.
+/* Waiting is done here and not inside uv_run, so that the clock is set between the wait and the
+ * callbacks of the turn: a timer that a callback arms counts from now, not from before the wait.
  */
 void loop_turn(struct berth_loop *loop, int64_t wait_ms)
 {
@@ -151,8 +151,8 @@ void loop_turn(struct berth_loop *loop, int64_t wait_ms)
     loop->timers.wall_ms = clock_wall_ms();
 
     (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
-    /* As of the wait's end, not as of now: what became due while the callbacks ran is judged in the next turn, after
-     * its news has been read and after a stall has moved it.
+    /* As of the wait's end, not as of now: what became due while the callbacks ran is judged in the
+     * next turn, after its news has been read and after a stall has moved it.
      */
     timers_advance(&loop->timers, loop->timers.mono_ms, loop->timers.wall_ms);
     look_for_slow(loop);

@@ -75,7 +75,8 @@ static void next_name(const char **names, char *out, size_t size)
 {
     size_t length = *names ? strcspn(*names, ":") : 0;
 
-    (void)snprintf(out, size, "%.*s", (int)(length < size ? length : size - 1), *names ? *names : "");
+    (void)snprintf(out, size, "%.*s", (int)(length < size ? length : size - 1),
+                   *names ? *names : "");
     if (*names)
         *names = (*names)[length] ? *names + length + 1 : NULL;
 }
@@ -90,8 +91,9 @@ int listen_take(struct listen_sockets *ret, struct berth_error *reterr)
     if (pid != getpid() || count <= 0)
         return 0;
     if (count > LISTEN_SOCKETS_MAX)
-        return berth_fail(reterr, BERTH_E_CONFIG, "LISTEN_FDS gives %lld sockets, at most %d are allowed",
-                          (long long)count, LISTEN_SOCKETS_MAX);
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "LISTEN_FDS gives %lld sockets, at most %d are allowed", (long long)count,
+                          LISTEN_SOCKETS_MAX);
 
     for (int i = 0; i < (int)count; i++) {
         struct listen_socket *at = &ret->at[i];
@@ -99,8 +101,8 @@ int listen_take(struct listen_sockets *ret, struct berth_error *reterr)
         at->descriptor = FIRST_DESCRIPTOR + i;
         next_name(&names, at->name, sizeof(at->name));
         if (fcntl(at->descriptor, F_SETFD, FD_CLOEXEC) < 0)
-            return berth_fail(reterr, BERTH_E_CONFIG, "LISTEN_FDS: descriptor %d: %s", at->descriptor,
-                              strerror(errno));
+            return berth_fail(reterr, BERTH_E_CONFIG, "LISTEN_FDS: descriptor %d: %s",
+                              at->descriptor, strerror(errno));
     }
     ret->count = (size_t)count;
     (void)unsetenv("LISTEN_PID");

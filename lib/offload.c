@@ -144,7 +144,8 @@ int offload_begin(struct offload *offload, struct offload_job *job, struct op *o
 
     if (full) {
         job->op = NULL;
-        return berth_fail(&op->error, BERTH_E_BUSY, "%zu jobs are waiting already", offload->queue_max);
+        return berth_fail(&op->error, BERTH_E_BUSY, "%zu jobs are waiting already",
+                          offload->queue_max);
     }
     return op_begun(op, cancel, job);
 }

@@ -16,8 +16,8 @@ static void context_freep(EVP_CIPHER_CTX **context)
     EVP_CIPHER_CTX_free(*context);
 }
 
-int seal_close(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text, size_t size,
-               unsigned char *out, struct berth_error *reterr)
+int seal_close(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
+               size_t size, unsigned char *out, struct berth_error *reterr)
 {
     berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     int length = 0;
@@ -35,8 +35,8 @@ int seal_close(const unsigned char key[SEAL_KEY], struct berth_random *random, c
     return 0;
 }
 
-int seal_open(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size, void *out,
-              struct berth_error *reterr)
+int seal_open(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
+              void *out, struct berth_error *reterr)
 {
     berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     unsigned char tag[TAG];
@@ -61,7 +61,8 @@ int seal_open(const unsigned char key[SEAL_KEY], const unsigned char *sealed, si
 
 static EVP_MD *sha256;
 
-/* Fetched once: looking the algorithm up costs more than hashing a short text. Lives as long as the program. */
+/* Fetched once: looking the algorithm up costs more than hashing a short text. Lives as long as the
+ * program. */
 static void fetch_sha256(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);

@@ -131,7 +131,8 @@ static int bio_create(BIO *bio)
     return 1;
 }
 
-static void extra_free(void *parent, void *extra, CRYPTO_EX_DATA *data, int index, long number, void *pointer)
+static void extra_free(void *parent, void *extra, CRYPTO_EX_DATA *data, int index, long number,
+                       void *pointer)
 {
     (void)parent;
     (void)data;
@@ -167,7 +168,8 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_s
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Trust exactly the certificate whose hash was given with the invitation; it comes as part of the server's chain. */
+/* Trust exactly the certificate whose hash was given with the invitation; it comes as part of the
+ * server's chain. */
 static int verify_pinned(X509_STORE_CTX *context, void *argument)
 {
     struct context_extra *extra = argument;
@@ -227,7 +229,8 @@ static bool use_key(SSL_CTX *context, const char *pem)
 {
     BIO *bio = BIO_new_mem_buf(pem, -1);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, ask_nobody, NULL) : NULL;
-    bool ok = key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
+    bool ok =
+        key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
 
     EVP_PKEY_free(key);
     BIO_free(bio);
@@ -251,7 +254,8 @@ static int context_fail(SSL_CTX *context, const char *what, struct berth_error *
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
 
     SSL_CTX_free(context);
-    (void)berth_fail(reterr, BERTH_E_CERTIFICATE, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
+    (void)berth_fail(reterr, BERTH_E_CERTIFICATE, "%s%s%s", what, reason ? ": " : "",
+                     reason ? reason : "");
     ERR_clear_error();
     return BERTH_E_CERTIFICATE;
 }
@@ -284,7 +288,8 @@ static bool set_extra(SSL_CTX *context, const struct tls_setup *setup)
     return true;
 }
 
-/* Same for all: TLS 1.3, modern groups, no resumption (the core checks revocation on every connect), lean. */
+/* Same for all: TLS 1.3, modern groups, no resumption (the core checks revocation on every
+ * connect), lean. */
 static bool set_common(SSL_CTX *context)
 {
     char groups[] = "X25519:P-256"; /* OpenSSL's macro casts the const away */
@@ -317,13 +322,16 @@ SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr)
     if (setup->certificate && !use_chain(context, setup->certificate))
         return (void)context_fail(context, "the own certificate is not usable", reterr), NULL;
     if (setup->key && !use_key(context, setup->key))
-        return (void)context_fail(context, "the own key does not fit the certificate", reterr), NULL;
+        return (void)context_fail(context, "the own key does not fit the certificate", reterr),
+               NULL;
     if (setup->authority && !use_authority(context, setup->authority))
-        return (void)context_fail(context, "the authority's certificate is not usable", reterr), NULL;
+        return (void)context_fail(context, "the authority's certificate is not usable", reterr),
+               NULL;
 
     if (setup->now_ms > 0)
         X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param(context), (time_t)(setup->now_ms / 1000));
-    SSL_CTX_set_verify(context, verify ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
+    SSL_CTX_set_verify(context,
+                       verify ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
                        NULL);
     return context;
 }
@@ -346,15 +354,16 @@ static void close_failed(struct tls_peer *peer)
 
     peer->broken = true;
     if (peer->overflow)
-        tls_close(peer, BERTH_E_BUSY, "%s reads too slowly: more than %d bytes would wait", peer->address,
-                  TLS_QUEUE_MAX);
+        tls_close(peer, BERTH_E_BUSY, "%s reads too slowly: more than %d bytes would wait",
+                  peer->address, TLS_QUEUE_MAX);
     else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
-        tls_close(peer, BERTH_E_CERTIFICATE, "%s: %s", peer->address, X509_verify_cert_error_string(verdict));
+        tls_close(peer, BERTH_E_CERTIFICATE, "%s: %s", peer->address,
+                  X509_verify_cert_error_string(verdict));
     else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
         tls_close(peer, BERTH_E_CERTIFICATE, "%s shows no certificate", peer->address);
     else if (reason > SSL_AD_REASON_OFFSET && is_certificate_alert(reason - SSL_AD_REASON_OFFSET))
-        tls_close(peer, BERTH_E_CERTIFICATE, "%s does not accept our certificate: %s", peer->address,
-                  text ? text : "alert");
+        tls_close(peer, BERTH_E_CERTIFICATE, "%s does not accept our certificate: %s",
+                  peer->address, text ? text : "alert");
     else if (code == 0)
         tls_close(peer, BERTH_E_IO, "%s: the connection broke", peer->address);
     else
@@ -499,12 +508,14 @@ static void note_address(struct tls_peer *peer)
         (void)snprintf(peer->address, sizeof(peer->address), "unknown");
 }
 
-static int fail_before_stream(struct tls_peer *peer, int descriptor, int fault, struct berth_error *reterr)
+static int fail_before_stream(struct tls_peer *peer, int descriptor, int fault,
+                              struct berth_error *reterr)
 {
     SSL_free(berth_take(peer->ssl));
     if (descriptor >= 0)
         (void)close(descriptor);
-    return berth_fail(reterr, BERTH_E_IO, "no TLS connection could be made: %s", uv_strerror(fault));
+    return berth_fail(reterr, BERTH_E_IO, "no TLS connection could be made: %s",
+                      uv_strerror(fault));
 }
 
 int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_t limit_ms,
@@ -530,7 +541,8 @@ int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_
     (void)uv_tcp_nodelay(&peer->tcp, 1);
     (void)uv_tcp_keepalive(&peer->tcp, 1, KEEPALIVE_S);
     peer->limit_ms = limit_ms;
-    timer_start(&loop->timers, &peer->handshake_limit, limit_ms < FIRST_BYTE_MS ? limit_ms : FIRST_BYTE_MS, too_slow);
+    timer_start(&loop->timers, &peer->handshake_limit,
+                limit_ms < FIRST_BYTE_MS ? limit_ms : FIRST_BYTE_MS, too_slow);
     r = uv_read_start((uv_stream_t *)&peer->tcp, give_buffer, stream_read);
     if (r < 0)
         tls_close(peer, BERTH_E_IO, "%s: %s", peer->address, uv_strerror(r));

@@ -102,7 +102,8 @@ static X509_REQ *read_request(const char *pem)
 int tls_make_key(char **ret_key, struct berth_error *reterr)
 {
     berth_cleanup(key_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
-    /* Secure memory functions are not asked for: the text leaves at once and is wiped with the BIO by OpenSSL. */
+    /* Secure memory functions are not asked for: the text leaves at once and is wiped with the BIO
+     * by OpenSSL. */
     berth_cleanup(bio_freep) BIO *bio = BIO_new(BIO_s_secmem());
     char *text;
 
@@ -128,8 +129,8 @@ int tls_make_request(const char *key, const char *common_name, char **ret_reques
         return fail(reterr, BERTH_E_INVALID, "the key is not usable");
 
     name = X509_REQ_get_subject_name(request);
-    if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name, -1,
-                                   -1, 0) != 1 ||
+    if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
+                                   -1, -1, 0) != 1 ||
         X509_REQ_set_pubkey(request, own) != 1 || X509_REQ_sign(request, own, EVP_sha256()) <= 0 ||
         PEM_write_bio_X509_REQ(bio, request) != 1)
         return fail(reterr, BERTH_E_INVALID, "the request could not be made");
@@ -138,7 +139,8 @@ int tls_make_request(const char *key, const char *common_name, char **ret_reques
     return 0;
 }
 
-int tls_sign_request(const char *key, const char *request, char **ret_hex, struct berth_error *reterr)
+int tls_sign_request(const char *key, const char *request, char **ret_hex,
+                     struct berth_error *reterr)
 {
     berth_cleanup(key_freep) EVP_PKEY *own = read_key(key);
     berth_cleanup(request_freep) X509_REQ *parsed = read_request(request);
@@ -202,8 +204,8 @@ bool tls_peer_certificate(struct tls_peer *peer, char certificate_hash[72])
     return certificate && certificate_hash_of(certificate, certificate_hash);
 }
 
-int tls_certificate_facts(const char *pem, char hash[72], char key_hash[72], int64_t *ret_not_after_ms,
-                          struct berth_error *reterr)
+int tls_certificate_facts(const char *pem, char hash[72], char key_hash[72],
+                          int64_t *ret_not_after_ms, struct berth_error *reterr)
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
     berth_cleanup(certificate_freep) X509 *certificate =

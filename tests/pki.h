@@ -1,4 +1,5 @@
-/* pki.h - a small authority for tests: certificates that are good, expired, or another authority's. */
+/* pki.h - a small authority for tests: certificates that are good, expired, or another authority's.
+ */
 #ifndef BERTH_TESTS_PKI_H
 #define BERTH_TESTS_PKI_H
 
@@ -32,8 +33,9 @@ __attribute__((unused)) static void pki_authority(const char *name, struct issue
 }
 
 /* ends_ms: from now, negative: it has ended. */
-__attribute__((unused)) static void pki_identity(struct issuer *issuer, const char *name, bool server,
-                                                 int64_t ends_ms, struct pki_identity *ret)
+__attribute__((unused)) static void pki_identity(struct issuer *issuer, const char *name,
+                                                 bool server, int64_t ends_ms,
+                                                 struct pki_identity *ret)
 {
     int64_t now_ms = clock_wall_ms();
     struct issue issue = { .common_name = name,
@@ -46,12 +48,14 @@ __attribute__((unused)) static void pki_identity(struct issuer *issuer, const ch
     int64_t written;
 
     *ret = (struct pki_identity){ 0 };
-    if (tls_make_key(&ret->key, NULL) < 0 || tls_make_request(ret->key, name, &ret->request, NULL) < 0)
+    if (tls_make_key(&ret->key, NULL) < 0 ||
+        tls_make_request(ret->key, name, &ret->request, NULL) < 0)
         abort();
     issue.request = ret->request;
     if (issuer_sign(issuer, &issue, ret->certificate, &written, NULL) < 0)
         abort();
-    (void)snprintf(ret->chain, sizeof(ret->chain), "%s%s", ret->certificate, issuer_certificate(issuer));
+    (void)snprintf(ret->chain, sizeof(ret->chain), "%s%s", ret->certificate,
+                   issuer_certificate(issuer));
 }
 
 __attribute__((unused)) static void pki_identity_free(struct pki_identity *identity)

@@ -1,7 +1,9 @@
-/* auth.c - evidence to user: passwords by argon2id on the pool, badges with a password, kiosk terminals.
+/* auth.c - evidence to user: passwords by argon2id on the pool, badges with a password, kiosk
+ * terminals.
  *
- * Whoever asks about an unknown name, an account without a password or an unknown badge waits as long and reads the same
- * sentence as for a wrong password: a hash that fits nobody is computed instead.
+ * Whoever asks about an unknown name, an account without a password or an unknown badge waits as
+ * long and reads the same sentence as for a wrong password: a hash that fits nobody is computed
+ * instead.
  */
 #include "auth/auth.h"
 
@@ -9,10 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/auth_setup.h"
 #include "berth/seal.h"
+
+#include "auth/auth_setup.h"
 #include "core/live.h"
 #include "core/related.h"
+
 #include "keyfile.h"
 #include "limiter.h"
 
@@ -34,15 +38,18 @@ struct auth {
 
 /* ---- opening ---- */
 
-/* argon2id with libsodium's interactive limits: 64 MiB, two passes (RFC 9106 calls for at least that much care). */
+/* argon2id with libsodium's interactive limits: 64 MiB, two passes (RFC 9106 calls for at least
+ * that much care). */
 static bool make_hash(const char *password, size_t size, char out[HASH_MAX])
 {
     memset(out, 0, HASH_MAX);
     return crypto_pwhash_str_alg(out, password, size, crypto_pwhash_OPSLIMIT_INTERACTIVE,
-                                 crypto_pwhash_MEMLIMIT_INTERACTIVE, crypto_pwhash_ALG_ARGON2ID13) == 0;
+                                 crypto_pwhash_MEMLIMIT_INTERACTIVE,
+                                 crypto_pwhash_ALG_ARGON2ID13) == 0;
 }
 
-static int read_badge_key(struct auth *auth, const struct auth_setup *setup, struct berth_error *reterr)
+static int read_badge_key(struct auth *auth, const struct auth_setup *setup,
+                          struct berth_error *reterr)
 {
     char path[KEYFILE_PATH];
     char *bytes = NULL;
@@ -61,7 +68,8 @@ static int read_badge_key(struct auth *auth, const struct auth_setup *setup, str
     if (size == sizeof(auth->badge_key))
         memcpy(auth->badge_key, bytes, size);
     else
-        r = berth_fail(reterr, BERTH_E_INVALID, "%s must have %zu bytes; with another key no badge is known", path,
+        r = berth_fail(reterr, BERTH_E_INVALID,
+                       "%s must have %zu bytes; with another key no badge is known", path,
                        sizeof(auth->badge_key));
     berth_wipe_free(bytes, size);
     return r;
@@ -128,10 +136,12 @@ struct check_job {
 static int check(struct offload_job *job, struct berth_error *error)
 {
     struct check_job *at = container_of(job, struct check_job, job);
-    bool right = crypto_pwhash_str_verify(at->hash, at->password.text, strlen(at->password.text)) == 0;
+    bool right =
+        crypto_pwhash_str_verify(at->hash, at->password.text, strlen(at->password.text)) == 0;
 
     if (!right || at->id == 0)
-        return berth_fail(error, BERTH_E_CREDENTIALS, "%s", berth_error_row(BERTH_E_CREDENTIALS)->sentence);
+        return berth_fail(error, BERTH_E_CREDENTIALS, "%s",
+                          berth_error_row(BERTH_E_CREDENTIALS)->sentence);
     return 0;
 }
 
@@ -142,7 +152,8 @@ static int look_again(struct check_job *at, struct berth_error *error)
     struct admin *admin = at->admin ? admin_find(at->auth->core, at->id) : NULL;
 
     if (!user && !admin)
-        return berth_fail(error, BERTH_E_CREDENTIALS, "%s", berth_error_row(BERTH_E_CREDENTIALS)->sentence);
+        return berth_fail(error, BERTH_E_CREDENTIALS, "%s",
+                          berth_error_row(BERTH_E_CREDENTIALS)->sentence);
     if (user ? user->row.disabled : admin->row.disabled)
         return berth_fail(error, BERTH_E_DISABLED, "the account '%s' is disabled", at->who);
     return 0;
@@ -193,7 +204,8 @@ static int fail_busy(struct auth *auth, struct op *op)
     int64_t wait_ms = (int64_t)offload_waiting(auth->hashing) * offload_job_ms(auth->hashing);
 
     auth->stats.busy++;
-    return berth_fail(&op->error, BERTH_E_BUSY, "many people sign on at this moment; try again in about %lld s",
+    return berth_fail(&op->error, BERTH_E_BUSY,
+                      "many people sign on at this moment; try again in about %lld s",
                       (long long)(wait_ms / 1000 + 1));
 }
 
@@ -227,7 +239,7 @@ static int begin_check(struct check_job *at, struct op *op)
 /* ---- evidence ---- */
 
 static const struct msg_evidence *evidence_of(const struct msg_evidence *evidence, size_t count,
-                                               enum evidence_kind kind)
+                                              enum evidence_kind kind)
 {
     for (size_t i = 0; i < count; i++)
         if (evidence[i].kind == kind)
@@ -236,7 +248,8 @@ static const struct msg_evidence *evidence_of(const struct msg_evidence *evidenc
 }
 
 /* The terminal itself is the evidence: its key was checked by the door. */
-static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_result *ret, struct op *op)
+static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_result *ret,
+                          struct op *op)
 {
     struct terminal *terminal = terminal_find(auth->core, terminal_id);
     struct user *user = terminal ? user_find(auth->core, terminal->row.kiosk_user_id) : NULL;
@@ -244,7 +257,8 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
     if (!user || user->row.kind != user_kind_KIOSK)
         return berth_fail(&op->error, BERTH_E_DENIED, "this terminal has no kiosk user");
     if (user->row.disabled)
-        return berth_fail(&op->error, BERTH_E_DISABLED, "the kiosk user '%s' is disabled", user->row.name);
+        return berth_fail(&op->error, BERTH_E_DISABLED, "the kiosk user '%s' is disabled",
+                          user->row.name);
 
     auth->stats.accepted++;
     ret->user_id = user->row.id;
@@ -266,10 +280,11 @@ static struct user *badge_user(struct auth *auth, const char *uid)
 }
 
 static int identify_person(struct auth *auth, const struct msg_evidence *password,
-                           const struct msg_evidence *badge, uint64_t terminal_id, bool keep_password,
-                           struct auth_result *ret, struct op *op)
+                           const struct msg_evidence *badge, uint64_t terminal_id,
+                           bool keep_password, struct auth_result *ret, struct op *op)
 {
-    struct user *user = badge ? badge_user(auth, badge->name) : user_by_name(auth->core, password->name);
+    struct user *user =
+        badge ? badge_user(auth, badge->name) : user_by_name(auth->core, password->name);
     struct check_job *at = berth_new(struct check_job);
 
     /* A name typed beside a badge must be the badge's owner. */
@@ -280,7 +295,10 @@ static int identify_person(struct auth *auth, const struct msg_evidence *passwor
     at->keep_password = keep_password;
     at->password = password->value;
     /* The name as it was given, also for a badge nobody knows: so that guessing is counted. */
-    (void)snprintf(at->who, sizeof(at->who), "%s", user ? user->row.name : badge ? badge->name : password->name);
+    (void)snprintf(at->who, sizeof(at->who), "%s",
+                   user    ? user->row.name
+                   : badge ? badge->name
+                           : password->name);
     (void)snprintf(at->where, sizeof(at->where), "terminal %llu", (unsigned long long)terminal_id);
     if (user) {
         at->id = user->row.id;
@@ -289,26 +307,29 @@ static int identify_person(struct auth *auth, const struct msg_evidence *passwor
     return begin_check(at, op);
 }
 
-int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count, uint64_t terminal_id,
-               bool keep_password, struct auth_result *ret, struct op *op)
+int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count,
+               uint64_t terminal_id, bool keep_password, struct auth_result *ret, struct op *op)
 {
     const struct msg_evidence *password = evidence_of(evidence, count, evidence_kind_PASSWORD);
     const struct msg_evidence *badge = evidence_of(evidence, count, evidence_kind_BADGE);
 
     *ret = (struct auth_result){ 0 };
     if (evidence_of(evidence, count, evidence_kind_PIN))
-        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a PIN is not accepted here; use the password");
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
+                          "a PIN is not accepted here; use the password");
     if (password && (badge || password->name[0]))
         return identify_person(auth, password, badge, terminal_id, keep_password, ret, op);
     if (badge)
-        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a badge names you; your password is needed too");
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
+                          "a badge names you; your password is needed too");
     if (evidence_of(evidence, count, evidence_kind_KIOSK))
         return identify_kiosk(auth, terminal_id, ret, op);
-    return berth_fail(&op->error, BERTH_E_CREDENTIALS, "who are you? A user name and a password are needed");
+    return berth_fail(&op->error, BERTH_E_CREDENTIALS,
+                      "who are you? A user name and a password are needed");
 }
 
-int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password, const char *source,
-                     uint64_t *ret_admin_id, struct op *op)
+int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,
+                     const char *source, uint64_t *ret_admin_id, struct op *op)
 {
     struct entity *entity = core_find_name(auth->core, ENTITY_admin, name);
     struct admin *admin = entity ? container_of(entity, struct admin, base) : NULL;
@@ -367,7 +388,8 @@ int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,
     int r;
 
     if (strlen(password->text) < PASSWORD_MIN)
-        return berth_fail(&op->error, BERTH_E_INVALID, "a password needs at least %d bytes", PASSWORD_MIN);
+        return berth_fail(&op->error, BERTH_E_INVALID, "a password needs at least %d bytes",
+                          PASSWORD_MIN);
 
     at = berth_new(struct hash_job);
     at->password = *password;

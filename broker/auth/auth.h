@@ -1,8 +1,9 @@
 /* auth.h - who are you: evidence to user.
  *
- * Room auth. Thread: loop; hashing happens on a bounded pool (argon2id, libsodium). The limiter counts failures per
- * (user, terminal), per terminal and per user, in this order of reaction, and delays 1-2-4-8.. at most 60 s the pair, so that
- * nobody can lock out a ward: failures at one terminal never refuse the right password at another.
+ * Room auth. Thread: loop; hashing happens on a bounded pool (argon2id, libsodium). The limiter
+ * counts failures per (user, terminal), per terminal and per user, in this order of reaction, and
+ * delays 1-2-4-8.. at most 60 s the pair, so that nobody can lock out a ward: failures at one
+ * terminal never refuse the right password at another.
  */
 #ifndef BERTH_AUTH_AUTH_H
 #define BERTH_AUTH_AUTH_H
@@ -15,24 +16,27 @@ struct core;
 
 struct auth_result {
     uint64_t user_id;
-    struct secret password; /* the user's own, only when `keep_password` was asked; the caller wipes it */
+    struct secret
+        password; /* the user's own, only when `keep_password` was asked; the caller wipes it */
 };
 
-/* Identify. Evidence by value (wiped when done). Looks users up in the core. terminal_id: where it happens.
- * Errors: CREDENTIALS (same sentence and same time for an unknown user), DISABLED, TOO_MANY (with seconds to wait),
- * BUSY (hashing queue full, with an estimate), UNSUPPORTED (kind of evidence).
+/* Identify. Evidence by value (wiped when done). Looks users up in the core. terminal_id: where it
+ * happens. Errors: CREDENTIALS (same sentence and same time for an unknown user), DISABLED,
+ * TOO_MANY (with seconds to wait), BUSY (hashing queue full, with an estimate), UNSUPPORTED (kind
+ * of evidence).
  */
 int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count,
-               uint64_t terminal_id, bool keep_password, struct auth_result *ret, struct op *op)
-    berth_must_check;
+               uint64_t terminal_id, bool keep_password, struct auth_result *ret,
+               struct op *op) berth_must_check;
 
-/* Check an administrator's password by name from `source`; *ret_admin_id. Same limits and errors. */
+/* Check an administrator's password by name from `source`; *ret_admin_id. Same limits and errors.
+ */
 int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,
                      const char *source, uint64_t *ret_admin_id, struct op *op) berth_must_check;
 
 /* Make the argon2id string for a new password (at least 8 bytes). ret: 160 bytes. */
-int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret, struct op *op)
-    berth_must_check;
+int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,
+                    struct op *op) berth_must_check;
 
 /* Keyed hash of a badge's identifier: what the row holds. ret: 72 bytes. */
 void auth_badge_hash(struct auth *auth, const char *uid, char *ret);

@@ -5,12 +5,14 @@
 #ifndef BERTH_AUTH_SETUP_H
 #define BERTH_AUTH_SETUP_H
 
-#include "auth/auth.h"
-#include "auth/ca.h"
 #include "berth/offload.h"
 #include "berth/random.h"
 
-/* The secret that badge identifiers are hashed with lives in folder/badge.key, made at the first start. */
+#include "auth/auth.h"
+#include "auth/ca.h"
+
+/* The secret that badge identifiers are hashed with lives in folder/badge.key, made at the first
+ * start. */
 struct auth_setup {
     const char *folder; /* the data folder */
     struct core *core;
@@ -20,7 +22,8 @@ struct auth_setup {
 };
 
 /* Blocking (0.1 s: the hash that stands for unknown users is made here). */
-int auth_new(const struct auth_setup *setup, struct auth **ret, struct berth_error *reterr) berth_must_check;
+int auth_new(const struct auth_setup *setup, struct auth **ret,
+             struct berth_error *reterr) berth_must_check;
 void auth_free(struct auth *auth);
 
 /* For metrics. */
@@ -30,11 +33,13 @@ struct auth_stats {
 };
 void auth_stats(const struct auth *auth, struct auth_stats *ret);
 
-/* The authority lives in folder/ca: ca.key (0600), ca.crt, and ca.sha256, the hash that was recorded when it was made. */
+/* The authority lives in folder/ca: ca.key (0600), ca.crt, and ca.sha256, the hash that was
+ * recorded when it was made. */
 struct ca_setup {
-    const char *folder;   /* the data folder */
-    const char *site;     /* name in the authority's subject, when it is made */
-    /* Hash that the database says its terminals were signed under; NULL: the database knows none yet. */
+    const char *folder; /* the data folder */
+    const char *site;   /* name in the authority's subject, when it is made */
+    /* Hash that the database says its terminals were signed under; NULL: the database knows none
+     * yet. */
     const char *expected_hash;
     int64_t certificate_h; /* life of a terminal's certificate, hours */
     struct offload *signing;
@@ -43,25 +48,26 @@ struct ca_setup {
 };
 
 /* Open, or make at the first start (event ca.created). Blocking.
- * Errors, all CERTIFICATE and a reason to refuse the start: expired or not valid yet, key and certificate that do not
- * belong together, another authority than the recorded one, files missing that once were there, a key that others can
- * read.
+ * Errors, all CERTIFICATE and a reason to refuse the start: expired or not valid yet, key and
+ * certificate that do not belong together, another authority than the recorded one, files missing
+ * that once were there, a key that others can read.
  */
-int ca_open(const struct ca_setup *setup, struct ca **ret, struct berth_error *reterr) berth_must_check;
+int ca_open(const struct ca_setup *setup, struct ca **ret,
+            struct berth_error *reterr) berth_must_check;
 void ca_free(struct ca *ca);
 
 const char *ca_certificate(const struct ca *ca); /* PEM */
-const char *ca_hash(const struct ca *ca);        /* SHA-256 of its DER, hex: part of an invitation */
+const char *ca_hash(const struct ca *ca); /* SHA-256 of its DER, hex: part of an invitation */
 int64_t ca_ends_ms(const struct ca *ca);
 void ca_set_certificate_h(struct ca *ca, int64_t hours);
 
-/* A certificate for the broker's own doors with a new key. names: host names and addresses, separated by spaces; localhost
- * is added. Blocking (0.3 ms). The caller wipes the key.
+/* A certificate for the broker's own doors with a new key. names: host names and addresses,
+ * separated by spaces; localhost is added. Blocking (0.3 ms). The caller wipes the key.
  */
 struct ca_server {
-    char key[512];                    /* PEM */
-    char chain[2 * 2048];             /* PEM: certificate, then the authority's */
-    int64_t begins_ms, ends_ms;       /* wall clock */
+    char key[512];              /* PEM */
+    char chain[2 * 2048];       /* PEM: certificate, then the authority's */
+    int64_t begins_ms, ends_ms; /* wall clock */
 };
 int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *ret,
                           struct berth_error *reterr) berth_must_check;

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "auth/auth_setup.h"
 #include "berth/issuer.h"
 #include "berth/log.h"
 #include "berth/tls.h"
+
+#include "auth/auth_setup.h"
+
 #include "keyfile.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -18,7 +20,8 @@
 #define AUTHORITY_DAYS 3650
 #define SERVER_DAYS 30
 
-/* Certificates begin a little in the past: clocks of terminals are set from their image until they have heard the server. */
+/* Certificates begin a little in the past: clocks of terminals are set from their image until they
+ * have heard the server. */
 #define BACKDATE_MS DAY_MS
 
 struct ca {
@@ -51,7 +54,8 @@ static int name_files(const char *folder, struct ca_files *files, struct berth_e
     return r;
 }
 
-/* The hash is written last: without it nothing was ever signed, and an interrupted first start begins anew. */
+/* The hash is written last: without it nothing was ever signed, and an interrupted first start
+ * begins anew. */
 static int make_authority(const struct ca_setup *setup, const struct ca_files *files,
                           struct berth_error *reterr)
 {
@@ -64,7 +68,8 @@ static int make_authority(const struct ca_setup *setup, const struct ca_files *f
         return berth_fail(reterr, BERTH_E_IO, "%s: %s", files->folder, strerror(errno));
 
     random_fill(setup->random, serial, sizeof(serial));
-    r = issuer_make(setup->site, setup->timers->wall_ms, AUTHORITY_DAYS, serial, &key, &certificate, reterr);
+    r = issuer_make(setup->site, setup->timers->wall_ms, AUTHORITY_DAYS, serial, &key, &certificate,
+                    reterr);
     if (r < 0)
         return r;
 
@@ -76,7 +81,8 @@ static int make_authority(const struct ca_setup *setup, const struct ca_files *f
     return r;
 }
 
-static int read_authority(const struct ca_files *files, struct issuer **ret, struct berth_error *reterr)
+static int read_authority(const struct ca_files *files, struct issuer **ret,
+                          struct berth_error *reterr)
 {
     char *key = NULL;
     char *certificate = NULL;
@@ -135,16 +141,20 @@ static int check_same(const struct issuer *issuer, const char *recorded, const c
     const char *hash = issuer_hash(issuer);
 
     if (*recorded && strcmp(recorded, hash) != 0)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE,
-                          "foreign authority: ca.crt is %.16s..., recorded was %.16s...; put the old files back", hash,
-                          recorded);
+        return berth_fail(
+            reterr, BERTH_E_CERTIFICATE,
+            "foreign authority: ca.crt is %.16s..., recorded was %.16s...; put the old files back",
+            hash, recorded);
     if (expected && *expected && strcmp(expected, hash) != 0)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE,
-                          "foreign authority: ca.crt is %.16s..., but the database belongs to %.16s...", hash, expected);
+        return berth_fail(
+            reterr, BERTH_E_CERTIFICATE,
+            "foreign authority: ca.crt is %.16s..., but the database belongs to %.16s...", hash,
+            expected);
     return 0;
 }
 
-static int record_hash(const struct ca_files *files, const struct issuer *issuer, struct berth_error *reterr)
+static int record_hash(const struct ca_files *files, const struct issuer *issuer,
+                       struct berth_error *reterr)
 {
     char line[80];
 
@@ -152,8 +162,8 @@ static int record_hash(const struct ca_files *files, const struct issuer *issuer
     return keyfile_write(files->hash, 0644, line, strlen(line), reterr);
 }
 
-static int open_authority(const struct ca_setup *setup, const struct ca_files *files, struct issuer **ret,
-                          struct berth_error *reterr)
+static int open_authority(const struct ca_setup *setup, const struct ca_files *files,
+                          struct issuer **ret, struct berth_error *reterr)
 {
     bool known_before = setup->expected_hash && *setup->expected_hash;
     bool made = false;
@@ -164,8 +174,9 @@ static int open_authority(const struct ca_setup *setup, const struct ca_files *f
         return r;
     if (!keyfile_exists(files->key) || !keyfile_exists(files->certificate)) {
         if (known_before || *recorded)
-            return berth_fail(reterr, BERTH_E_CERTIFICATE,
-                              "the authority's files ca/ca.key and ca/ca.crt are missing; put them back");
+            return berth_fail(
+                reterr, BERTH_E_CERTIFICATE,
+                "the authority's files ca/ca.key and ca/ca.crt are missing; put them back");
         r = make_authority(setup, files, reterr);
         if (r < 0)
             return r;
@@ -238,7 +249,8 @@ void ca_set_certificate_h(struct ca *ca, int64_t hours)
 
 /* ---- the broker's own certificate ---- */
 
-int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *ret, struct berth_error *reterr)
+int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *ret,
+                          struct berth_error *reterr)
 {
     char hosts[1024];
     char certificate[ISSUER_PEM_MAX];
@@ -252,7 +264,8 @@ int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *re
                            .ends_ms = now_ms + SERVER_DAYS * DAY_MS };
     int r;
 
-    if (snprintf(hosts, sizeof(hosts), "localhost 127.0.0.1 ::1 %s", names ? names : "") >= (int)sizeof(hosts))
+    if (snprintf(hosts, sizeof(hosts), "localhost 127.0.0.1 ::1 %s", names ? names : "") >=
+        (int)sizeof(hosts))
         return berth_fail(reterr, BERTH_E_CONFIG, "too many names for the broker's certificate");
 
     random_fill(ca->random, issue.serial, sizeof(issue.serial));
@@ -281,8 +294,9 @@ int ca_request_key(const char *request, char key_hash[72], struct berth_error *r
     return issuer_check_request(request, key_hash, reterr);
 }
 
-int ca_check_old_key(struct ca *ca, const char *request, const char *certificate, const char *signature,
-                     char key_hash[72], int64_t *ret_not_after_ms, struct berth_error *reterr)
+int ca_check_old_key(struct ca *ca, const char *request, const char *certificate,
+                     const char *signature, char key_hash[72], int64_t *ret_not_after_ms,
+                     struct berth_error *reterr)
 {
     int r = issuer_check_issued(ca->issuer, certificate, key_hash, ret_not_after_ms, reterr);
 
@@ -310,7 +324,8 @@ static int sign(struct offload_job *job, struct berth_error *error)
 
     if (r < 0)
         return r;
-    return issuer_sign(at->issuer, &at->issue, at->result.certificate, &at->result.not_after_ms, error);
+    return issuer_sign(at->issuer, &at->issue, at->result.certificate, &at->result.not_after_ms,
+                       error);
 }
 
 static void hand_out(struct offload_job *job, int result)
@@ -319,7 +334,8 @@ static void hand_out(struct offload_job *job, int result)
 
     if (result < 0)
         return;
-    (void)snprintf(at->result.authority, sizeof(at->result.authority), "%s", issuer_certificate(at->issuer));
+    (void)snprintf(at->result.authority, sizeof(at->result.authority), "%s",
+                   issuer_certificate(at->issuer));
     *at->ret = at->result;
 }
 
@@ -343,7 +359,8 @@ int ca_sign_begin(struct ca *ca, const char *request, const char *terminal, uint
     at->ret = ret;
     (void)snprintf(at->request, sizeof(at->request), "%s", request);
     (void)snprintf(at->name, sizeof(at->name), "%s", terminal);
-    (void)snprintf(at->uri, sizeof(at->uri), "berth:terminal:%llu", (unsigned long long)terminal_id);
+    (void)snprintf(at->uri, sizeof(at->uri), "berth:terminal:%llu",
+                   (unsigned long long)terminal_id);
     at->issue = (struct issue){ .request = at->request,
                                 .common_name = at->name,
                                 .uri = at->uri,

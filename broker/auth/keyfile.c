@@ -21,7 +21,8 @@ static int fail_errno(struct berth_error *reterr, const char *path)
                       strerror(errno));
 }
 
-int keyfile_path(const char *folder, const char *name, char out[KEYFILE_PATH], struct berth_error *reterr)
+int keyfile_path(const char *folder, const char *name, char out[KEYFILE_PATH],
+                 struct berth_error *reterr)
 {
     if (snprintf(out, KEYFILE_PATH, "%s/%s", folder, name) >= KEYFILE_PATH)
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the folder's name is too long");
@@ -42,14 +43,17 @@ static int check_kind(int descriptor, const char *path, bool secret, struct bert
     if (!S_ISREG(facts.st_mode))
         return berth_fail(reterr, BERTH_E_DENIED, "%s is no plain file", path);
     if (secret && (facts.st_mode & 077) != 0)
-        return berth_fail(reterr, BERTH_E_DENIED, "%s can be read by others (mode %03o); it must be 600", path,
+        return berth_fail(reterr, BERTH_E_DENIED,
+                          "%s can be read by others (mode %03o); it must be 600", path,
                           facts.st_mode & 0777);
     if (facts.st_size > KEYFILE_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "%s is larger than %d bytes", path, KEYFILE_MAX);
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "%s is larger than %d bytes", path,
+                          KEYFILE_MAX);
     return 0;
 }
 
-int keyfile_read(const char *path, bool secret, char **ret, size_t *ret_size, struct berth_error *reterr)
+int keyfile_read(const char *path, bool secret, char **ret, size_t *ret_size,
+                 struct berth_error *reterr)
 {
     berth_cleanup(close_descriptor) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     size_t have = 0;
@@ -81,7 +85,8 @@ int keyfile_read(const char *path, bool secret, char **ret, size_t *ret_size, st
 static int sync_folder_of(const char *path, struct berth_error *reterr)
 {
     berth_cleanup(berth_freep) char *copy = berth_strdup(path);
-    berth_cleanup(close_descriptor) int folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    berth_cleanup(close_descriptor) int folder =
+        open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (folder < 0 || fsync(folder) < 0)
         return fail_errno(reterr, path);
@@ -117,7 +122,8 @@ int keyfile_write(const char *path, unsigned mode, const void *bytes, size_t siz
     if (descriptor < 0)
         return fail_errno(reterr, beside);
 
-    written = fchmod(descriptor, mode) == 0 && write_all(descriptor, bytes, size) && fsync(descriptor) == 0;
+    written = fchmod(descriptor, mode) == 0 && write_all(descriptor, bytes, size) &&
+              fsync(descriptor) == 0;
     r = written ? 0 : fail_errno(reterr, beside);
     if (close(descriptor) < 0 && r == 0)
         r = fail_errno(reterr, beside);

@@ -21,13 +21,15 @@ struct tried {
 
 enum about { PAIR, WHERE, WHO };
 
-/* The three kinds of keys cannot be mixed up, whatever characters a name has: the length of the place comes first. */
+/* The three kinds of keys cannot be mixed up, whatever characters a name has: the length of the
+ * place comes first. */
 static void make_key(char key[KEY_MAX], enum about about, const char *who, const char *where)
 {
     if (about == PAIR)
         (void)snprintf(key, KEY_MAX, "p%zu:%.120s:%.120s", strlen(where), where, who);
     else
-        (void)snprintf(key, KEY_MAX, "%c%.200s", about == WHERE ? 't' : 'u', about == WHERE ? where : who);
+        (void)snprintf(key, KEY_MAX, "%c%.200s", about == WHERE ? 't' : 'u',
+                       about == WHERE ? where : who);
 }
 
 void limiter_init(struct limiter *limiter, struct map_key key)
@@ -47,12 +49,13 @@ static void forget(struct limiter *limiter, struct tried *tried)
 
 void limiter_clear(struct limiter *limiter)
 {
-    list_each(&limiter->oldest, node)
+    list_each (&limiter->oldest, node)
         forget(limiter, list_entry(node, struct tried, node));
     map_clear(&limiter->by_key);
 }
 
-static struct tried *find(struct limiter *limiter, enum about about, const char *who, const char *where)
+static struct tried *find(struct limiter *limiter, enum about about, const char *who,
+                          const char *where)
 {
     char key[KEY_MAX];
 
@@ -86,7 +89,7 @@ static struct tried *find_or_make(struct limiter *limiter, enum about about, con
 
 static void forget_old(struct limiter *limiter, int64_t now_ms)
 {
-    list_each(&limiter->oldest, node) {
+    list_each (&limiter->oldest, node) {
         struct tried *tried = list_entry(node, struct tried, node);
 
         if (now_ms - tried->last_ms < FORGET_MS)
@@ -133,8 +136,8 @@ int64_t limiter_charge(struct limiter *limiter, const char *who, const char *whe
     name = find_or_make(limiter, WHO, who, where, now_ms);
     name->failures++;
     name->last_ms = now_ms;
-    charge(find_or_make(limiter, PAIR, who, where, now_ms), 0, name->failures > WHO_FREE ? WHO_DELAY_MS : 0,
-           now_ms);
+    charge(find_or_make(limiter, PAIR, who, where, now_ms), 0,
+           name->failures > WHO_FREE ? WHO_DELAY_MS : 0, now_ms);
     charge(find_or_make(limiter, WHERE, who, where, now_ms), WHERE_FREE, 0, now_ms);
     return 0;
 }

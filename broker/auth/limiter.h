@@ -1,13 +1,15 @@
-/* limiter.h - how often somebody may try a password, without giving anybody a way to lock others out.
+/* limiter.h - how often somebody may try a password, without giving anybody a way to lock others
+ * out.
  *
  * Room auth, private. Passive: monotonic time comes as an argument.
  *
- * An attempt is charged before the password is looked at, and given back when it was right: many at once gain nothing.
- *   pair (who, where)  1, 2, 4 ... 60 s after each failure; the right password elsewhere is never refused
- *   where              the same, but from the 11th failure on: one terminal guessing many names
- *   who                from the 31st failure on every failure costs at least 8 s at that place: many terminals guessing one
- *                      name are slowed, yet the first try at another terminal is still taken
- * Forgotten ten minutes after the last failure. At most LIMITER_MAX are remembered; the oldest goes first.
+ * An attempt is charged before the password is looked at, and given back when it was right: many at
+ * once gain nothing. pair (who, where)  1, 2, 4 ... 60 s after each failure; the right password
+ * elsewhere is never refused where              the same, but from the 11th failure on: one
+ * terminal guessing many names who                from the 31st failure on every failure costs at
+ * least 8 s at that place: many terminals guessing one name are slowed, yet the first try at
+ * another terminal is still taken Forgotten ten minutes after the last failure. At most LIMITER_MAX
+ * are remembered; the oldest goes first.
  */
 #ifndef BERTH_AUTH_LIMITER_H
 #define BERTH_AUTH_LIMITER_H
@@ -23,6 +25,7 @@ struct limiter {
     size_t count;
 };
 
+/* Empty; the key is for its hash table. */
 void limiter_init(struct limiter *limiter, struct map_key key);
 void limiter_clear(struct limiter *limiter);
 

@@ -67,7 +67,7 @@ void admission_free(struct admission *admission)
 {
     if (!admission)
         return;
-    list_each(&admission->quiet, node)
+    list_each (&admission->quiet, node)
         forget(admission, list_entry(node, struct source, node));
     map_clear(&admission->by_name);
     uv_mutex_destroy(&admission->lock);
@@ -104,10 +104,11 @@ void admission_source(const struct sockaddr *from, char ret[ADMISSION_SOURCE_TEX
     (void)inet_ntop(AF_INET6, &v6.sin6_addr, ret, ADMISSION_SOURCE_TEXT);
 }
 
-/* Make room by forgetting the source that was quiet the longest; never one with a handshake under way. */
+/* Make room by forgetting the source that was quiet the longest; never one with a handshake under
+ * way. */
 static void make_room(struct admission *admission)
 {
-    list_each(&admission->quiet, node) {
+    list_each (&admission->quiet, node) {
         struct source *source = list_entry(node, struct source, node);
 
         if (source->handshakes == 0) {
@@ -136,7 +137,8 @@ static struct source *source_of(struct admission *admission, const char *name)
     return source;
 }
 
-/* From half of the cap on the chance to be dropped rises evenly, to certainty at the cap (sshd's MaxStartups). */
+/* From half of the cap on the chance to be dropped rises evenly, to certainty at the cap (sshd's
+ * MaxStartups). */
 static bool dropped_early(const struct admission *admission, uint64_t chance)
 {
     int64_t from = admission->limits.handshakes / 2;
@@ -165,7 +167,8 @@ static enum refusal judge(struct admission *admission, const struct source *sour
     return REFUSAL_NONE;
 }
 
-enum refusal admission_ask(struct admission *admission, const char *source_name, uint64_t chance, int64_t now_ms)
+enum refusal admission_ask(struct admission *admission, const char *source_name, uint64_t chance,
+                           int64_t now_ms)
 {
     struct source *source;
     enum refusal refusal;
@@ -194,8 +197,8 @@ void admission_shaken(struct admission *admission, const char *source_name)
     uv_mutex_unlock(&admission->lock);
 }
 
-void admission_left(struct admission *admission, const char *source_name, bool shaken, enum penalty penalty,
-                    int64_t now_ms)
+void admission_left(struct admission *admission, const char *source_name, bool shaken,
+                    enum penalty penalty, int64_t now_ms)
 {
     struct source *source;
 

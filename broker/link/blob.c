@@ -52,9 +52,11 @@ struct write_job {
     unsigned char bytes[CHUNK_MAX];
 };
 
-int blob_path(const char *folder, uint64_t command_id, char out[BLOB_PATH], struct berth_error *reterr)
+int blob_path(const char *folder, uint64_t command_id, char out[BLOB_PATH],
+              struct berth_error *reterr)
 {
-    if (snprintf(out, BLOB_PATH, "%s/blobs/%llu.log", folder, (unsigned long long)command_id) >= BLOB_PATH)
+    if (snprintf(out, BLOB_PATH, "%s/blobs/%llu.log", folder, (unsigned long long)command_id) >=
+        BLOB_PATH)
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the folder's name is too long");
     return 0;
 }
@@ -74,7 +76,8 @@ static int sextet(char c)
     return c == '/' ? 63 : -1;
 }
 
-/* Four characters to one, two or three bytes; -1 when they are no base64. last: padding is permitted. */
+/* Four characters to one, two or three bytes; -1 when they are no base64. last: padding is
+ * permitted. */
 static int decode_quad(const char *quad, bool last, unsigned char out[3])
 {
     int pad = last && quad[3] == '=' ? (quad[2] == '=' ? 2 : 1) : 0;
@@ -146,7 +149,8 @@ int blobs_new(struct berth_loop *loop, const char *folder, int64_t quota, struct
     struct blobs *blobs = berth_new(struct blobs);
     DIR *stream;
 
-    if (snprintf(blobs->folder, sizeof(blobs->folder), "%s/blobs", folder) >= (int)sizeof(blobs->folder) ||
+    if (snprintf(blobs->folder, sizeof(blobs->folder), "%s/blobs", folder) >=
+            (int)sizeof(blobs->folder) ||
         (mkdir(blobs->folder, 0700) < 0 && errno != EEXIST) || !(stream = opendir(blobs->folder))) {
         int r = berth_fail(reterr, BERTH_E_IO, "%s/blobs: %s", folder, strerror(errno));
 
@@ -183,18 +187,22 @@ static bool is_sha256(const char *text)
     return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-static int check_begin(struct blobs *blobs, const struct msg_blob_begin *begin, struct berth_error *reterr)
+static int check_begin(struct blobs *blobs, const struct msg_blob_begin *begin,
+                       struct berth_error *reterr)
 {
     if (begin->size <= 0)
         return berth_fail(reterr, BERTH_E_INVALID, "a file of %lld bytes", (long long)begin->size);
     if (!is_sha256(begin->sha256))
-        return berth_fail(reterr, BERTH_E_INVALID, "the file's SHA-256 is not 64 hexadecimal digits");
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "the file's SHA-256 is not 64 hexadecimal digits");
     if (blobs->open >= BLOBS_OPEN_MAX)
-        return berth_fail(reterr, BERTH_E_BUSY, "%d files are being received already", BLOBS_OPEN_MAX);
+        return berth_fail(reterr, BERTH_E_BUSY, "%d files are being received already",
+                          BLOBS_OPEN_MAX);
     if (begin->size > blobs->quota - blobs->used)
-        return berth_fail(reterr, BERTH_E_NO_SPACE,
-                          "bundles of logs take %lld of %lld MiB; remove old ones from blobs/ first",
-                          (long long)(blobs->used >> 20), (long long)(blobs->quota >> 20));
+        return berth_fail(
+            reterr, BERTH_E_NO_SPACE,
+            "bundles of logs take %lld of %lld MiB; remove old ones from blobs/ first",
+            (long long)(blobs->used >> 20), (long long)(blobs->quota >> 20));
     return 0;
 }
 
@@ -209,18 +217,19 @@ static int open_part(struct blob *blob, struct berth_error *reterr)
                           (unsigned long long)blob->command_id);
     blob->descriptor = open(blob->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (blob->descriptor < 0 && errno == EEXIST)
-        return berth_fail(reterr, BERTH_E_BUSY, "the file of command %llu is being received already",
+        return berth_fail(reterr, BERTH_E_BUSY,
+                          "the file of command %llu is being received already",
                           (unsigned long long)blob->command_id);
     if (blob->descriptor < 0)
-        return berth_fail(reterr, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "%s: %s", blob->part,
-                          strerror(errno));
+        return berth_fail(reterr, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "%s: %s",
+                          blob->part, strerror(errno));
     return 0;
 }
 
 static void note_done(struct op *op, int result);
 
-int blob_new(struct blobs *blobs, const struct msg_blob_begin *begin, uint64_t peer, blob_news_fn *news,
-             void *context, struct blob **ret, struct berth_error *reterr)
+int blob_new(struct blobs *blobs, const struct msg_blob_begin *begin, uint64_t peer,
+             blob_news_fn *news, void *context, struct blob **ret, struct berth_error *reterr)
 {
     struct blob *blob;
     int r = check_begin(blobs, begin, reterr);
@@ -287,7 +296,8 @@ static int finish(const struct write_job *at, struct berth_error *error)
     tls_sha256_hex(bytes, (size_t)at->size, hash);
     (void)munmap(bytes, (size_t)at->size);
     if (strcmp(hash, at->sha256) != 0)
-        return berth_fail(error, BERTH_E_INVALID, "the file arrived damaged: its SHA-256 is another one");
+        return berth_fail(error, BERTH_E_INVALID,
+                          "the file arrived damaged: its SHA-256 is another one");
     if (fsync(at->descriptor) < 0 || rename(at->part, at->whole) < 0)
         return berth_fail(error, BERTH_E_IO, "%s: %s", at->whole, strerror(errno));
     return 0;
@@ -300,13 +310,14 @@ static int write_chunk(struct offload_job *job, struct berth_error *error)
     size_t done = 0;
 
     while (done < at->length) {
-        ssize_t put = pwrite(at->descriptor, at->bytes + done, at->length - done, at->offset + (int64_t)done);
+        ssize_t put =
+            pwrite(at->descriptor, at->bytes + done, at->length - done, at->offset + (int64_t)done);
 
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
-            return berth_fail(error, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "%s: %s", at->part,
-                              strerror(errno));
+            return berth_fail(error, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "%s: %s",
+                              at->part, strerror(errno));
         done += (size_t)put;
     }
     return at->last ? finish(at, error) : 0;
@@ -331,7 +342,8 @@ static void note_done(struct op *op, int result)
         free_blob(blob, whole);
         return;
     }
-    blob->news(blob->context, blob->peer, blob->command_id, blob->have, over, result < 0 ? &op->error : &fine);
+    blob->news(blob->context, blob->peer, blob->command_id, blob->have, over,
+               result < 0 ? &op->error : &fine);
     if (over)
         free_blob(blob, whole);
 }
@@ -345,15 +357,17 @@ int blob_add(struct blob *blob, const struct msg_blob_chunk *chunk, struct berth
     if (blob->writing)
         return berth_fail(reterr, BERTH_E_STATE, "the last piece is not acknowledged yet");
     if (chunk->command_id != blob->command_id || chunk->offset != blob->have)
-        return berth_fail(reterr, BERTH_E_INVALID, "a piece at %lld of command %llu, expected was %lld of %llu",
-                          (long long)chunk->offset, (unsigned long long)chunk->command_id, (long long)blob->have,
-                          (unsigned long long)blob->command_id);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "a piece at %lld of command %llu, expected was %lld of %llu",
+                          (long long)chunk->offset, (unsigned long long)chunk->command_id,
+                          (long long)blob->have, (unsigned long long)blob->command_id);
 
     at = berth_new(struct write_job);
     length = blob_decode_base64(chunk->data, at->bytes, sizeof(at->bytes));
     if (length <= 0 || length > blob->size - blob->have) {
         let_go(&at->job);
-        return berth_fail(reterr, BERTH_E_INVALID, "the piece is no base64 of 1 to %d bytes within the file", CHUNK_MAX);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "the piece is no base64 of 1 to %d bytes within the file", CHUNK_MAX);
     }
     at->blob = blob;
     at->descriptor = blob->descriptor;

@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "flow/desk.h"
+
 #include "house.h"
 
 /* How long a refused peer should wait where the same may succeed later. */
@@ -45,8 +47,8 @@ static const char *state_name(unsigned in)
     return in == IN_OPEN ? "not announced" : "present";
 }
 
-static void answer_refused(struct link *link, struct link_peer *peer, const char *about, uint64_t ref,
-                           const struct berth_error *error)
+static void answer_refused(struct link *link, struct link_peer *peer, const char *about,
+                           uint64_t ref, const struct berth_error *error)
 {
     const struct berth_error_row *row = berth_error_row(error->code);
     struct msg *answer = berth_new(struct msg);
@@ -55,7 +57,8 @@ static void answer_refused(struct link *link, struct link_peer *peer, const char
     answer->ref = ref;
     (void)snprintf(answer->refused.about, sizeof(answer->refused.about), "%s", about);
     (void)snprintf(answer->refused.code, sizeof(answer->refused.code), "%s", row->symbol);
-    (void)snprintf(answer->refused.text, sizeof(answer->refused.text), "%s", berth_error_text(error));
+    (void)snprintf(answer->refused.text, sizeof(answer->refused.text), "%s",
+                   berth_error_text(error));
     answer->refused.retry_after_ms = row->retry ? RETRY_MS : 0;
     link_tell(link, peer->id, answer);
     free(answer);
@@ -71,11 +74,13 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
                  const struct berth_error *error)
 {
     link->messages_refused++;
-    log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal", desk_terminal_name(link->rooms, peer->id),
-              "about", about, "error", berth_error_row(error->code)->symbol, "reason", berth_error_text(error));
+    log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal",
+              desk_terminal_name(link->rooms, peer->id), "about", about, "error",
+              berth_error_row(error->code)->symbol, "reason", berth_error_text(error));
     answer_refused(link, peer, about, ref, error);
     if (is_fault(error->code) && ++peer->faults >= FAULTS_MAX)
-        link_hang_up(link, peer->id, BERTH_E_PROTOCOL, "too many messages that are not permitted or not understood");
+        link_hang_up(link, peer->id, BERTH_E_PROTOCOL,
+                     "too many messages that are not permitted or not understood");
 }
 
 void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg)
@@ -84,7 +89,8 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
     struct berth_error error = { 0 };
 
     if (!(row->in & peer->in)) {
-        (void)berth_fail(&error, BERTH_E_STATE, "'%s' is not permitted while %s", row->name, state_name(peer->in));
+        (void)berth_fail(&error, BERTH_E_STATE, "'%s' is not permitted while %s", row->name,
+                         state_name(peer->in));
         link_refuse(link, peer, row->name, msg->ref, &error);
     } else if (handlers[msg->type].desk) {
         handlers[msg->type].desk(link->rooms, peer->id, msg);
@@ -98,8 +104,8 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
 
 /* ---- bundles ---- */
 
-static void blob_news(void *context, uint64_t peer_id, uint64_t command_id, int64_t offset, bool over,
-                      const struct berth_error *error)
+static void blob_news(void *context, uint64_t peer_id, uint64_t command_id, int64_t offset,
+                      bool over, const struct berth_error *error)
 {
     struct link *link = context;
     struct link_peer *peer = link_peer_of(link, peer_id);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "berth/log.h"
+
 #include "peer.h"
 #include "people.h"
 
@@ -86,7 +87,8 @@ struct errand {
     int descriptor;
 };
 
-static void send_errand(struct door *door, struct errand *errand, void (*run)(struct loop_mail *mail))
+static void send_errand(struct door *door, struct errand *errand,
+                        void (*run)(struct loop_mail *mail))
 {
     errand->mail.run = run;
     errand->door = door;
@@ -132,13 +134,15 @@ static void came(struct listener *listener, int descriptor, const struct sockadd
 {
     struct door *door = container_of(listener->loop, struct door, loop);
     enum door_kind kind = (enum door_kind)(listener - door->listeners);
-    struct admission *admission = kind == DOOR_PEOPLE ? door->house->people : door->house->terminals;
+    struct admission *admission =
+        kind == DOOR_PEOPLE ? door->house->people : door->house->terminals;
     char source[ADMISSION_SOURCE_TEXT];
     struct linger abrupt = { .l_onoff = 1 };
     enum refusal refusal;
 
     admission_source((const struct sockaddr *)from, source);
-    refusal = admission_ask(admission, source, random_below(&door->random, 1000), door->loop.timers.mono_ms);
+    refusal = admission_ask(admission, source, random_below(&door->random, 1000),
+                            door->loop.timers.mono_ms);
     if (refusal == REFUSAL_NONE) {
         if (kind == DOOR_PEOPLE)
             person_begin(door, descriptor, source, from);
@@ -209,7 +213,8 @@ int door_init(struct door *door, struct door_house *house, int number, struct be
     if (r < 0)
         return r;
 
-    /* A turn may hold dozens of handshakes of a millisecond each: that is this thread's work, not a defect. */
+    /* A turn may hold dozens of handshakes of a millisecond each: that is this thread's work, not a
+     * defect. */
     door->loop.slow_limit_ms = 0;
     return 0;
 }
@@ -233,7 +238,8 @@ int door_start(struct door *door, struct berth_error *reterr)
 
 void door_maybe_stop(struct door *door)
 {
-    if (door->closing && door->listening == 0 && list_empty(&door->all) && list_empty(&door->people))
+    if (door->closing && door->listening == 0 && list_empty(&door->all) &&
+        list_empty(&door->people))
         loop_stop(&door->loop);
 }
 
@@ -243,8 +249,9 @@ static void close_all(struct door *door)
     for (int kind = 0; kind < DOOR_KINDS; kind++)
         if (door->listeners[kind].active)
             listener_close(&door->listeners[kind]);
-    list_each(&door->all, node)
-        tls_close(list_entry(node, struct tls_peer, node), BERTH_E_CLOSING, "the broker is stopping");
+    list_each (&door->all, node)
+        tls_close(list_entry(node, struct tls_peer, node), BERTH_E_CLOSING,
+                  "the broker is stopping");
     people_close_all(door);
     door_maybe_stop(door);
 }

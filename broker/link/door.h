@@ -1,17 +1,19 @@
 /* door.h - an I/O thread of the link: its loop, its listeners, its connections.
  *
- * Room link, private. A door is touched by its own thread alone once it runs; the core reaches it by down_mail, it reaches
- * the core by up_mail. What both read stands in struct door_house: constants, atomics and things with a lock inside.
+ * Room link, private. A door is touched by its own thread alone once it runs; the core reaches it
+ * by down_mail, it reaches the core by up_mail. What both read stands in struct door_house:
+ * constants, atomics and things with a lock inside.
  */
 #ifndef BERTH_LINK_DOOR_H
 #define BERTH_LINK_DOOR_H
 
 #include <stdatomic.h>
 
-#include "admission.h"
 #include "berth/loop.h"
 #include "berth/message.h"
 #include "berth/tls.h"
+
+#include "admission.h"
 #include "listener.h"
 
 struct link;
@@ -50,7 +52,7 @@ struct door {
     bool closing;
     SSL_CTX *contexts[DOOR_KINDS];
     struct listener listeners[DOOR_KINDS];
-    int listening; /* listeners that have not closed */
+    int listening;    /* listeners that have not closed */
     struct map peers; /* struct peer by id */
     struct list all;  /* tls_peer.node of every peer */
     struct list people;
@@ -59,17 +61,21 @@ struct door {
 };
 
 /* Contexts are taken over. Listeners are added before the thread starts. */
-int door_init(struct door *door, struct door_house *house, int number, struct berth_error *reterr) berth_must_check;
-int door_listen(struct door *door, enum door_kind kind, int descriptor, struct berth_error *reterr) berth_must_check;
+int door_init(struct door *door, struct door_house *house, int number,
+              struct berth_error *reterr) berth_must_check;
+int door_listen(struct door *door, enum door_kind kind, int descriptor,
+                struct berth_error *reterr) berth_must_check;
 int door_start(struct door *door, struct berth_error *reterr) berth_must_check;
 
-/* On the core loop: use another context for connections to come (NULL ones stay); takes one reference of each. */
+/* On the core loop: use another context for connections to come (NULL ones stay); takes one
+ * reference of each. */
 void door_set_contexts(struct door *door, SSL_CTX *const contexts[DOOR_KINDS]);
 
 /* On the core loop: open a listener on a door that runs. */
 int door_listen_later(struct door *door, enum door_kind kind, int descriptor);
 
-/* On the core loop: close everything, join the thread, free the loop. Also for a door that never started. */
+/* On the core loop: close everything, join the thread, free the loop. Also for a door that never
+ * started. */
 void door_end(struct door *door);
 
 /* A connection or its listener has closed: does the thread end now? */

@@ -15,7 +15,7 @@
 struct link_peer {
     uint64_t id;
     int door;
-    unsigned in;   /* enum msg_in: the state it is in */
+    unsigned in; /* enum msg_in: the state it is in */
     int faults;
     bool admitted; /* the desk knows it */
     bool closing;  /* hung up on: what still comes is dropped */
@@ -36,14 +36,17 @@ struct link {
     bool stopping;
     int64_t certificate_begins_ms, certificate_ends_ms;
     struct berth_timer renew;
-    void (*people_taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
+    void (*people_taken)(void *context, int descriptor, const struct sockaddr *from,
+                         socklen_t from_size);
     void *people_context;
     int64_t messages_refused;
 };
 
+/* NULL when it is gone. */
 struct link_peer *link_peer_of(struct link *link, uint64_t id);
 
-/* Refuse a message: answer, log, count; after FAULTS_MAX protocol errors hang up. about: its type, may be "". */
+/* Refuse a message: answer, log, count; after FAULTS_MAX protocol errors hang up. about: its type,
+ * may be "". */
 void link_refuse(struct link *link, struct link_peer *peer, const char *about, uint64_t ref,
                  const struct berth_error *error);
 

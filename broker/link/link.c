@@ -6,10 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "auth/auth_setup.h"
 #include "berth/json.h"
 #include "berth/log.h"
+
+#include "auth/auth_setup.h"
 #include "flow/desk.h"
+
 #include "house.h"
 #include "people.h"
 
@@ -21,7 +23,8 @@
 #define RENEW_CHECK_MS 3600000
 #define BLOBS_MIB 1024
 
-/* Databases, logs, hosts, listeners, threads, people: what a broker holds open besides its terminals. */
+/* Databases, logs, hosts, listeners, threads, people: what a broker holds open besides its
+ * terminals. */
 #define DESCRIPTORS_OTHER 512
 
 /* A terminal that comes back may be here twice until its old connection is found dead. */
@@ -55,8 +58,8 @@ void link_tell(void *door, uint64_t peer_id, const struct msg *msg)
     if (!(row->way & DOWN) || !(row->in & peer->in)) {
         struct berth_error error = { 0 };
 
-        (void)berth_fail(&error, BERTH_E_INTERNAL, "'%s' was to be told to a peer that may not hear it now",
-                         row->name);
+        (void)berth_fail(&error, BERTH_E_INTERNAL,
+                         "'%s' was to be told to a peer that may not hear it now", row->name);
         log_failure(EV_MESSAGE_REFUSED, &error, "link");
         return;
     }
@@ -72,7 +75,8 @@ static void say_goodbye(struct link *link, struct link_peer *peer, int code, con
 
     msg->type = MSG_refused;
     (void)snprintf(msg->refused.about, sizeof(msg->refused.about), "connection");
-    (void)snprintf(msg->refused.code, sizeof(msg->refused.code), "%s", berth_error_row(code)->symbol);
+    (void)snprintf(msg->refused.code, sizeof(msg->refused.code), "%s",
+                   berth_error_row(code)->symbol);
     (void)snprintf(msg->refused.text, sizeof(msg->refused.text), "%s", why);
     down_tell(&link->doors[peer->door], peer->id, msg);
     free(msg);
@@ -109,8 +113,8 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     peer->admitted = r == 0;
     if (r == 0)
         return;
-    log_event(EV_PEER_REFUSED, "from", peer->address, "error", berth_error_row(error.code)->symbol, "reason",
-              berth_error_text(&error));
+    log_event(EV_PEER_REFUSED, "from", peer->address, "error", berth_error_row(error.code)->symbol,
+              "reason", berth_error_text(&error));
     link_hang_up(link, peer->id, error.code, berth_error_text(&error));
 }
 
@@ -119,8 +123,8 @@ static void peer_closed(struct link *link, struct link_peer *peer, const struct 
     const struct berth_error *why = &mail->error;
 
     log_event(EV_PEER_CLOSED, "from", peer->address, "peer", peer->id, "terminal",
-              desk_terminal_name(link->rooms, peer->id), "error", why->code ? berth_error_row(why->code)->symbol : "",
-              "reason", why->text);
+              desk_terminal_name(link->rooms, peer->id), "error",
+              why->code ? berth_error_row(why->code)->symbol : "", "reason", why->text);
     /* No tell may reach a peer whose connection is gone. */
     peer->closing = true;
     if (peer->admitted && mail->joining)
@@ -167,21 +171,25 @@ static void people_taken(struct loop_mail *loop_mail)
 {
     struct people_mail *mail = container_of(loop_mail, struct people_mail, mail);
     struct link *link = mail->house->link;
-    socklen_t size = mail->from.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    socklen_t size =
+        mail->from.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 
     if (link->stopping || !link->people_taken)
         (void)close(mail->descriptor);
     else
-        link->people_taken(link->people_context, mail->descriptor, (struct sockaddr *)&mail->from, size);
+        link->people_taken(link->people_context, mail->descriptor, (struct sockaddr *)&mail->from,
+                           size);
     free(mail);
 }
 
 /* ---- certificates ---- */
 
-static int make_contexts(struct link *link, const struct ca_server *server, SSL_CTX *contexts[DOOR_KINDS],
-                         struct berth_error *reterr)
+static int make_contexts(struct link *link, const struct ca_server *server,
+                         SSL_CTX *contexts[DOOR_KINDS], struct berth_error *reterr)
 {
-    struct tls_setup setup = { .side = TLS_SERVER, .certificate = server->chain, .key = server->key };
+    struct tls_setup setup = { .side = TLS_SERVER,
+                               .certificate = server->chain,
+                               .key = server->key };
 
     setup.alpn = ALPN_JOINING;
     contexts[DOOR_JOINING] = tls_context(&setup, reterr);
@@ -244,15 +252,16 @@ static void look_at_certificate(struct berth_timer *timer)
 /* ---- opening ---- */
 
 /* One listening socket for each door; the first learns the port when any was asked for. */
-static int open_listeners(struct link *link, enum door_kind kind, const char *address, int activated, int *ret_port,
-                          struct berth_error *reterr)
+static int open_listeners(struct link *link, enum door_kind kind, const char *address,
+                          int activated, int *ret_port, struct berth_error *reterr)
 {
     struct sockaddr_storage at = { 0 };
     socklen_t size = sizeof(at);
     int r = 0;
 
     if (activated >= 0 && getsockname(activated, (struct sockaddr *)&at, &size) < 0)
-        return berth_fail(reterr, BERTH_E_CONFIG, "the given descriptor %d is no socket", activated);
+        return berth_fail(reterr, BERTH_E_CONFIG, "the given descriptor %d is no socket",
+                          activated);
     if (activated < 0)
         r = listen_address(address, &at, reterr);
 
@@ -279,7 +288,8 @@ static int count_doors(int threads)
 
 static struct admission_limits limits_for(const struct link_setup *setup)
 {
-    return (struct admission_limits){ .open = connections_for(setup->terminals) + setup->limits.handshakes,
+    return (struct admission_limits){ .open = connections_for(setup->terminals) +
+                                              setup->limits.handshakes,
                                       .handshakes = setup->limits.handshakes,
                                       .handshakes_source = setup->limits.handshakes_source };
 }
@@ -298,10 +308,11 @@ static int open_doors(struct link *link, const struct link_setup *setup, struct 
     if (r == 0)
         r = link_renew_certificate(link, reterr);
     if (r == 0)
-        r = open_listeners(link, DOOR_TERMINALS, setup->listen, setup->listen_descriptor, &link->port, reterr);
+        r = open_listeners(link, DOOR_TERMINALS, setup->listen, setup->listen_descriptor,
+                           &link->port, reterr);
     if (r == 0)
-        r = open_listeners(link, DOOR_JOINING, setup->join_listen, setup->join_listen_descriptor, &link->join_port,
-                           reterr);
+        r = open_listeners(link, DOOR_JOINING, setup->join_listen, setup->join_listen_descriptor,
+                           &link->join_port, reterr);
     for (int i = 0; i < link->door_count && r == 0; i++)
         r = door_start(&link->doors[i], reterr);
     return r;

@@ -1,14 +1,16 @@
 /* link.h - the door to terminals, and the TLS of the door to people.
  *
- * Room link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of our CA) and berth-join/1
- * (server certificate only; join messages only). I/O threads end TLS, cut frames and decode messages; the core loop gets
- * plain structs by mailbox and hands them to flow/desk.h, refused unless permitted in the peer's present state.
+ * Room link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of our
+ * CA) and berth-join/1 (server certificate only; join messages only). I/O threads end TLS, cut
+ * frames and decode messages; the core loop gets plain structs by mailbox and hands them to
+ * flow/desk.h, refused unless permitted in the peer's present state.
  *
- *     connection -> admission.h -> peer.h (I/O thread) -> mailbox -> dispatch.h (core) -> flow/desk.h
- *     rooms->tell, rooms->hang_up (core) -> mailbox -> peer.h
+ *     connection -> admission.h -> peer.h (I/O thread) -> mailbox -> dispatch.h (core) ->
+ * flow/desk.h rooms->tell, rooms->hang_up (core) -> mailbox -> peer.h
  *
- * A peer is named by a 64-bit number that never repeats while the broker runs. Thread: all functions here on the core loop.
- * To add a message: a row in messages.def, a handler in flow/desk.h, a row in dispatch.c.
+ * A peer is named by a 64-bit number that never repeats while the broker runs. Thread: all
+ * functions here on the core loop. To add a message: a row in messages.def, a handler in
+ * flow/desk.h, a row in dispatch.c.
  */
 #ifndef BERTH_LINK_LINK_H
 #define BERTH_LINK_LINK_H
@@ -16,66 +18,73 @@
 #include <sys/socket.h>
 
 #include "berth/loop.h"
+
 #include "flow/rooms.h"
 
 struct link;
 
 /* What a reload may change. */
 struct link_limits {
-    int64_t handshakes;        /* without a finished handshake, in all; random early drop from half of it */
+    int64_t
+        handshakes; /* without a finished handshake, in all; random early drop from half of it */
     int64_t handshakes_source; /* the same from one address (IPv6: one /64) */
     int64_t handshake_ms;
-    int64_t messages_s;        /* of one terminal on average; twice as many in a burst */
+    int64_t messages_s; /* of one terminal on average; twice as many in a burst */
 };
 
 struct link_setup {
     struct berth_loop *loop;
-    struct rooms *rooms;     /* ca must be open; tell, hang_up and door are filled in here */
-    const char *folder;      /* the data folder: bundles of logs go to folder/blobs */
-    const char *names;       /* host names and addresses for the broker's certificate */
-    const char *listen;      /* address:port, also [v6]:port; port 0: any */
+    struct rooms *rooms; /* ca must be open; tell, hang_up and door are filled in here */
+    const char *folder;  /* the data folder: bundles of logs go to folder/blobs */
+    const char *names;   /* host names and addresses for the broker's certificate */
+    const char *listen;  /* address:port, also [v6]:port; port 0: any */
     const char *join_listen;
-    int listen_descriptor;      /* from socket activation instead of the address, -1: none */
+    int listen_descriptor; /* from socket activation instead of the address, -1: none */
     int join_listen_descriptor;
-    int threads;             /* 0: one per processor */
-    int64_t terminals;       /* connections that must be possible at once */
-    int64_t blobs_mib;       /* all bundles of logs together; 0: the default, 1024 */
+    int threads;       /* 0: one per processor */
+    int64_t terminals; /* connections that must be possible at once */
+    int64_t blobs_mib; /* all bundles of logs together; 0: the default, 1024 */
     struct link_limits limits;
 };
 
-/* Descriptors that so many terminals and the doors themselves need: what main compares with the process's limit. */
+/* Descriptors that so many terminals and the doors themselves need: what main compares with the
+ * process's limit. */
 int64_t link_descriptors(int64_t terminals, const struct link_limits *limits);
 
 /* Open the doors. Blocking (certificate, sockets, threads). */
-int link_new(const struct link_setup *setup, struct link **ret, struct berth_error *reterr) berth_must_check;
+int link_new(const struct link_setup *setup, struct link **ret,
+             struct berth_error *reterr) berth_must_check;
 
-/* Close the doors and every connection, join the threads. No handler of the desk is called any more. Blocking, some ms. */
+/* Close the doors and every connection, join the threads. No handler of the desk is called any
+ * more. Blocking, some ms. */
 void link_free(struct link *link);
 
+/* After a reload: for what comes from now on. */
 void link_set_limits(struct link *link, const struct link_limits *limits);
 
 /* The ports that are listened on, for setups with port 0. */
 int link_port(const struct link *link);
 int link_join_port(const struct link *link);
 
-/* A new certificate for the broker's doors, at once; connections that are open keep theirs. Happens by itself when two
- * thirds of the life of the present one are over.
+/* A new certificate for the broker's doors, at once; connections that are open keep theirs. Happens
+ * by itself when two thirds of the life of the present one are over.
  */
 int link_renew_certificate(struct link *link, struct berth_error *reterr) berth_must_check;
 int64_t link_certificate_ends_ms(const struct link *link);
 
-/* The people's door: TLS with the server's certificate, plain bytes handed over. `taken` is called on the core loop with
- * one end of a socket pair (the callee's from then on) and the address of the other end. The listener lives as long as
- * the link.
+/* The people's door: TLS with the server's certificate, plain bytes handed over. `taken` is called
+ * on the core loop with one end of a socket pair (the callee's from then on) and the address of the
+ * other end. The listener lives as long as the link.
  */
 struct people_setup {
-    const char *listen;  /* address:port */
+    const char *listen;    /* address:port */
     int listen_descriptor; /* from socket activation, -1: none */
-    int64_t connections; /* at once; a quarter of it from one address */
+    int64_t connections;   /* at once; a quarter of it from one address */
     void (*taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
     void *context;
 };
-int people_listen(struct link *link, const struct people_setup *setup, struct berth_error *reterr) berth_must_check;
+int people_listen(struct link *link, const struct people_setup *setup,
+                  struct berth_error *reterr) berth_must_check;
 int people_port(const struct link *link);
 
 /* For metrics; numbers only rise but for the first three. */

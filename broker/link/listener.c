@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Connections taken in one turn: the rest waits in the backlog, and others get their share of the loop. */
+/* Connections taken in one turn: the rest waits in the backlog, and others get their share of the
+ * loop. */
 #define ACCEPT_BATCH 32
 
 /* The kernel cuts it at net.core.somaxconn. */
@@ -46,7 +47,8 @@ int listen_address(const char *text, struct sockaddr_storage *ret, struct berth_
             return 0;
     }
     return berth_fail(reterr, BERTH_E_CONFIG,
-                      "'%.64s' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443", text);
+                      "'%.64s' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443",
+                      text);
 }
 
 static socklen_t size_of(const struct sockaddr_storage *at)
@@ -97,7 +99,8 @@ static bool accept_one(struct listener *listener)
 {
     struct sockaddr_storage from = { 0 };
     socklen_t size = sizeof(from);
-    int descriptor = accept4(listener->descriptor, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int descriptor = accept4(listener->descriptor, (struct sockaddr *)&from, &size,
+                             SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (descriptor >= 0) {
         listener->came(listener, descriptor, &from);
@@ -124,7 +127,8 @@ static void polled(uv_poll_t *poll, int status, int events)
             return;
 }
 
-int listener_start(struct berth_loop *loop, struct listener *listener, int descriptor, struct berth_error *reterr)
+int listener_start(struct berth_loop *loop, struct listener *listener, int descriptor,
+                   struct berth_error *reterr)
 {
     int r;
 

@@ -1,7 +1,8 @@
 /* listener.h - listening sockets, one per I/O thread and address.
  *
- * Room link, private. SO_REUSEPORT lets every thread have a socket of its own on the same port: the kernel spreads the
- * connections. A descriptor from socket activation is shared instead; whoever wakes first accepts.
+ * Room link, private. SO_REUSEPORT lets every thread have a socket of its own on the same port: the
+ * kernel spreads the connections. A descriptor from socket activation is shared instead; whoever
+ * wakes first accepts.
  */
 #ifndef BERTH_LINK_LISTENER_H
 #define BERTH_LINK_LISTENER_H
@@ -13,9 +14,11 @@
 #include "berth/loop.h"
 
 /* "address:port" or "[v6]:port"; the address is numeric. Errors: CONFIG with what is expected. */
-int listen_address(const char *text, struct sockaddr_storage *ret, struct berth_error *reterr) berth_must_check;
+int listen_address(const char *text, struct sockaddr_storage *ret,
+                   struct berth_error *reterr) berth_must_check;
 
-/* A listening descriptor (non-blocking, close-on-exec). port 0 in `at` becomes the port that was given. */
+/* A listening descriptor (non-blocking, close-on-exec). port 0 in `at` becomes the port that was
+ * given. */
 int listen_open(struct sockaddr_storage *at, int *ret, struct berth_error *reterr) berth_must_check;
 
 struct listener {
@@ -30,8 +33,8 @@ struct listener {
 };
 
 /* Begin to accept on the loop's own thread; takes the descriptor over. */
-int listener_start(struct berth_loop *loop, struct listener *listener, int descriptor, struct berth_error *reterr)
-    berth_must_check;
+int listener_start(struct berth_loop *loop, struct listener *listener, int descriptor,
+                   struct berth_error *reterr) berth_must_check;
 
 /* `closed` follows, also when it never began. */
 void listener_close(struct listener *listener);

@@ -6,7 +6,8 @@
 
 #include "berth/log.h"
 
-/* A burst is two seconds' worth of messages; who is that often over it again while made to wait is hung up on. */
+/* A burst is two seconds' worth of messages; who is that often over it again while made to wait is
+ * hung up on. */
 #define BURST_S 2
 #define FLOOD_BURSTS 5
 
@@ -44,8 +45,8 @@ void peer_note_failure(struct door *door, const char *source, const struct berth
         counters->failed_protocol++;
     else
         counters->failed_left++;
-    log_event(EV_PEER_REFUSED, "from", source, "error", berth_error_row(why->code)->symbol, "reason",
-              berth_error_text(why));
+    log_event(EV_PEER_REFUSED, "from", source, "error", berth_error_row(why->code)->symbol,
+              "reason", berth_error_text(why));
 }
 
 /* ---- messages in ---- */
@@ -66,7 +67,8 @@ static void credit_came(struct berth_timer *timer)
     tls_resume(&peer->tls);
 }
 
-/* One message costs 1000. Over the rate the socket is left unread for a while: TCP makes the terminal wait. */
+/* One message costs 1000. Over the rate the socket is left unread for a while: TCP makes the
+ * terminal wait. */
 static int pay(struct peer *peer, struct berth_error *error)
 {
     struct door *door = door_of(peer);
@@ -83,8 +85,8 @@ static int pay(struct peer *peer, struct berth_error *error)
         return 0;
     if (peer->credit_m < -FLOOD_BURSTS * burst_m) {
         door->house->counters.floods++;
-        return berth_fail(error, BERTH_E_TOO_MANY, "%s sends more than %lld messages a second", peer->source,
-                          (long long)rate);
+        return berth_fail(error, BERTH_E_TOO_MANY, "%s sends more than %lld messages a second",
+                          peer->source, (long long)rate);
     }
     door->house->counters.messages_delayed++;
     tls_pause(&peer->tls);
@@ -180,8 +182,8 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
     /* The end of an unfinished handshake because we stop is nobody's fault. */
     bool innocent = peer->known || why->code == BERTH_E_CLOSING;
 
-    admission_left(door->house->terminals, peer->source, peer->known, peer_penalty(why->code, innocent),
-                   clock_mono_ms());
+    admission_left(door->house->terminals, peer->source, peer->known,
+                   peer_penalty(why->code, innocent), clock_mono_ms());
     if (peer->known)
         tell_closed(peer, why);
     else if (!innocent)
@@ -208,8 +210,8 @@ void peer_begin(struct door *door, enum door_kind kind, int descriptor, const ch
     peer->tls.owner = door;
     (void)snprintf(peer->source, sizeof(peer->source), "%s", source);
     frame_reader_init(&peer->reader, peer->joining ? FRAME_MAX_JOINING : FRAME_MAX);
-    r = tls_accept(&door->loop, door->contexts[kind], descriptor, door->house->handshake_ms, &events, &peer->tls,
-                   &error);
+    r = tls_accept(&door->loop, door->contexts[kind], descriptor, door->house->handshake_ms,
+                   &events, &peer->tls, &error);
     if (r < 0) {
         admission_left(door->house->terminals, source, false, PENALTY_NONE, clock_mono_ms());
         peer_note_failure(door, source, &error);

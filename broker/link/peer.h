@@ -6,6 +6,7 @@
 #define BERTH_LINK_PEER_H
 
 #include "berth/frame.h"
+
 #include "door.h"
 
 struct peer {
@@ -15,7 +16,8 @@ struct peer {
     bool known; /* the core was told of it */
     char source[ADMISSION_SOURCE_TEXT];
     struct frame_reader reader;
-    int64_t credit_m;       /* messages it may send now, in thousandths; negative while it is made to wait */
+    int64_t
+        credit_m; /* messages it may send now, in thousandths; negative while it is made to wait */
     int64_t credit_at_ms;
     struct berth_timer wait; /* until the credit is positive again */
     struct berth_timer life; /* joining: a stranger may not stay */
@@ -24,6 +26,7 @@ struct peer {
 /* Take a connection over that admission has let in. */
 void peer_begin(struct door *door, enum door_kind kind, int descriptor, const char *source);
 
+/* Send a message, or close with a reason; a number that is gone is ignored. */
 void peer_tell(struct door *door, uint64_t id, const struct msg *msg);
 void peer_hang_up(struct door *door, uint64_t id, int code, const char *why);
 

@@ -187,8 +187,8 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
     struct door *door = door_of(person);
     bool innocent = person->handed || why->code == BERTH_E_CLOSING;
 
-    admission_left(door->house->people, person->source, person->handed, peer_penalty(why->code, innocent),
-                   clock_mono_ms());
+    admission_left(door->house->people, person->source, person->handed,
+                   peer_penalty(why->code, innocent), clock_mono_ms());
     if (person->handed)
         door->house->counters.people--;
     else if (!innocent)
@@ -202,7 +202,8 @@ static const struct tls_events events = {
     .open = on_open, .bytes = on_bytes, .drained = on_drained, .closed = on_closed
 };
 
-void person_begin(struct door *door, int descriptor, const char *source, const struct sockaddr_storage *from)
+void person_begin(struct door *door, int descriptor, const char *source,
+                  const struct sockaddr_storage *from)
 {
     struct berth_error error = { 0 };
     struct person *person = berth_new(struct person);
@@ -211,8 +212,8 @@ void person_begin(struct door *door, int descriptor, const char *source, const s
     person->from = *from;
     (void)snprintf(person->source, sizeof(person->source), "%s", source);
     list_append(&door->people, &person->tls.node);
-    if (tls_accept(&door->loop, door->contexts[DOOR_PEOPLE], descriptor, door->house->handshake_ms, &events,
-                   &person->tls, &error) == 0)
+    if (tls_accept(&door->loop, door->contexts[DOOR_PEOPLE], descriptor, door->house->handshake_ms,
+                   &events, &person->tls, &error) == 0)
         return;
     admission_left(door->house->people, source, false, PENALTY_NONE, clock_mono_ms());
     peer_note_failure(door, source, &error);
@@ -222,6 +223,7 @@ void person_begin(struct door *door, int descriptor, const char *source, const s
 
 void people_close_all(struct door *door)
 {
-    list_each(&door->people, node)
-        tls_close(list_entry(node, struct tls_peer, node), BERTH_E_CLOSING, "the broker is stopping");
+    list_each (&door->people, node)
+        tls_close(list_entry(node, struct tls_peer, node), BERTH_E_CLOSING,
+                  "the broker is stopping");
 }

@@ -1,8 +1,9 @@
-/* people.h - connections of the people's door: TLS on one side, a socket pair with plain bytes on the other.
+/* people.h - connections of the people's door: TLS on one side, a socket pair with plain bytes on
+ * the other.
  *
- * Room link, private. Thread: their door's. The HTTP server on the core loop sees plain bytes of a local socket; there is
- * one TLS stack, and no handshake on the core loop. Neither side is buffered without bound: what one does not take is not
- * read from the other.
+ * Room link, private. Thread: their door's. The HTTP server on the core loop sees plain bytes of a
+ * local socket; there is one TLS stack, and no handshake on the core loop. Neither side is buffered
+ * without bound: what one does not take is not read from the other.
  */
 #ifndef BERTH_LINK_PEOPLE_H
 #define BERTH_LINK_PEOPLE_H
@@ -18,8 +19,10 @@ struct people_mail {
 };
 
 /* Take a connection over that admission has let in. */
-void person_begin(struct door *door, int descriptor, const char *source, const struct sockaddr_storage *from);
+void person_begin(struct door *door, int descriptor, const char *source,
+                  const struct sockaddr_storage *from);
 
+/* Begin to close every connection: the link ends. */
 void people_close_all(struct door *door);
 
 #endif

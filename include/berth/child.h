@@ -1,7 +1,7 @@
 /* child.h - child processes: started, watched, ended.
  *
- * Room shared. Used for berth-virt, the viewer, the face. A child inherits exactly the descriptors it is given, dies with
- * its parent (PR_SET_PDEATHSIG where asked), and ends by TERM, then KILL.
+ * Room shared. Used for berth-virt, the viewer, the face. A child inherits exactly the descriptors
+ * it is given, dies with its parent (PR_SET_PDEATHSIG where asked), and ends by TERM, then KILL.
  */
 #ifndef BERTH_CHILD_H
 #define BERTH_CHILD_H
@@ -10,13 +10,14 @@
 
 struct child {
     pid_t pid;
-    int pidfd;       /* readable when the process has ended: no SIGCHLD, no race about numbers */
+    int pidfd; /* readable when the process has ended: no SIGCHLD, no race about numbers */
     uv_poll_t watch;
     bool group;
     struct berth_loop *loop;
     struct berth_timer kill_limit;
     bool running;
-    void (*ended)(struct child *child, int exit_code, int signal); /* exit_code -1 when a signal ended it */
+    void (*ended)(struct child *child, int exit_code,
+                  int signal); /* exit_code -1 when a signal ended it */
     bool closing;
     void (*freed)(struct child *child);
 };
@@ -24,13 +25,15 @@ struct child {
 struct child_setup {
     const char *const *argv; /* argv[0] is the program's path; NULL-terminated. Never a secret. */
     const char *const *environment; /* NULL: the parent's */
-    const int *descriptors; /* given to the child as 0, 1, 2, 3 ...; -1, and what is missing of 0 to 2: /dev/null */
+    const int *descriptors; /* given to the child as 0, 1, 2, 3 ...; -1, and what is missing of 0 to
+                               2: /dev/null */
     size_t descriptor_count;
     bool die_with_parent;
     bool new_group; /* own process group: TERM and KILL reach its children too */
 };
 
-/* `child` is zeroed memory of the caller's with `ended` set. Fails with IO when the program cannot be executed. */
+/* `child` is zeroed memory of the caller's with `ended` set. Fails with IO when the program cannot
+ * be executed. */
 int child_start(struct berth_loop *loop, struct child *child, const struct child_setup *setup,
                 struct berth_error *reterr) berth_must_check;
 

@@ -2,8 +2,9 @@
  *
  * Room shared. A program's options.def has rows
  *   OPTION(section, key, TYPE, member, "default", min, max, "unit", RELOAD, "sentence")
- *   TYPE: BOOL, INT, TEXT (member is char[256]), LISTEN (address:port or a socket path); RELOAD: LIVE or RESTART.
- * The error names file, line, key, what was given and what is allowed. A folder FILE.d is read too, in order of name.
+ *   TYPE: BOOL, INT, TEXT (member is char[256]), LISTEN (address:port or a socket path); RELOAD:
+ * LIVE or RESTART. The error names file, line, key, what was given and what is allowed. A folder
+ * FILE.d is read too, in order of name.
  */
 #ifndef BERTH_CONF_H
 #define BERTH_CONF_H
@@ -26,7 +27,8 @@ struct conf_option {
 
 #define CONF_TEXT_MAX 256
 
-/* Fill *out with the defaults, then with the file and files *.conf of FILE.d. A missing `file` is an error unless `optional`. */
+/* Fill *out with the defaults, then with the file and files *.conf of FILE.d. A missing `file` is
+ * an error unless `optional`. */
 int conf_read(const struct conf_option *options, size_t count, const char *file, bool optional,
               void *out, struct berth_error *reterr) berth_must_check;
 
@@ -34,8 +36,8 @@ int conf_read(const struct conf_option *options, size_t count, const char *file,
 int conf_set(const struct conf_option *options, size_t count, const char *name, const char *value,
              void *out, struct berth_error *reterr) berth_must_check;
 
-/* After a reload: copy the live options of `fresh` into `now`; calls `changed` for each that differs, with live = false for
- * those that wait for a restart.
+/* After a reload: copy the live options of `fresh` into `now`; calls `changed` for each that
+ * differs, with live = false for those that wait for a restart.
  */
 void conf_reload(const struct conf_option *options, size_t count, void *now, const void *fresh,
                  void (*changed)(const struct conf_option *option, bool live));

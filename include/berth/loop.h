@@ -1,7 +1,7 @@
 /* loop.h - one libuv loop with timers, slow-callback watch and stall guard.
  *
- * Room shared. Each thread that has a loop owns one struct berth_loop; nothing of it is touched by others except
- * loop_post, which is the only thread-safe way in.
+ * Room shared. Each thread that has a loop owns one struct berth_loop; nothing of it is touched by
+ * others except loop_post, which is the only thread-safe way in.
  */
 #ifndef BERTH_LOOP_H
 #define BERTH_LOOP_H
@@ -16,14 +16,16 @@
 
 struct berth_loop {
     uv_loop_t uv;
-    struct berth_timers timers; /* advanced after each pass of I/O, so that nothing expires before its news is read */
+    struct berth_timers timers; /* advanced after each pass of I/O, so that nothing expires before
+                                   its news is read */
     uv_async_t poke;
     uv_mutex_t lock;
-    struct list mail; /* struct loop_mail, guarded by lock */
+    struct list mail;  /* struct loop_mail, guarded by lock */
     char *read_buffer; /* LOOP_READ_BUFFER bytes */
     bool stopped;
     bool watch_stalls;
-    int64_t slow_limit_ms; /* a turn's callbacks longer than this are logged and counted: 5; 0 = not watched */
+    int64_t slow_limit_ms; /* a turn's callbacks longer than this are logged and counted: 5; 0 = not
+                              watched */
     int64_t slow_turns, longest_turn_us, stalls;
     int64_t turn_began_us;
     int64_t last_turn_ms;
@@ -35,6 +37,7 @@ struct loop_mail {
     void (*run)(struct loop_mail *mail);
 };
 
+/* A loop for the calling thread, or for one that is started after this. */
 int loop_init(struct berth_loop *loop, struct berth_error *reterr) berth_must_check;
 
 /* Run until loop_stop. */
@@ -44,19 +47,22 @@ void loop_run(struct berth_loop *loop);
 void loop_turn(struct berth_loop *loop, int64_t wait_ms);
 void loop_stop(struct berth_loop *loop);
 
-/* On the loop's own thread: run what was posted so far; for a room that ends and whose threads have been joined. */
+/* On the loop's own thread: run what was posted so far; for a room that ends and whose threads have
+ * been joined. */
 void loop_deliver(struct berth_loop *loop);
 
-/* Run what was posted, close every handle that loop_init made and the loop itself. All other handles must be closing
- * (their callbacks are still run) or closed; one that is not is a programming error and ends the program.
+/* Run what was posted, close every handle that loop_init made and the loop itself. All other
+ * handles must be closing (their callbacks are still run) or closed; one that is not is a
+ * programming error and ends the program.
  */
 void loop_close(struct berth_loop *loop);
 
 /* From any thread: run mail->run on the loop's thread, in order of posting. */
 void loop_post(struct berth_loop *loop, struct loop_mail *mail);
 
-/* Stall guard: from now on the loop turns at least every 250 ms, and a turn that came more than 1 s late (a blocked
- * callback, a stopped process, a suspended machine) moves every armed deadline by the delay.
+/* Stall guard: from now on the loop turns at least every 250 ms, and a turn that came more than 1 s
+ * late (a blocked callback, a stopped process, a suspended machine) moves every armed deadline by
+ * the delay.
  */
 void loop_watch_stalls(struct berth_loop *loop);
 

@@ -1,6 +1,8 @@
-/* offload.h - a bounded pool of threads for work that would hold a loop: hashing, signing, file reading.
+/* offload.h - a bounded pool of threads for work that would hold a loop: hashing, signing, file
+ * reading.
  *
- * Room shared. A job's data goes in by value and comes out by value; a cancelled job finishes alone and is dropped.
+ * Room shared. A job's data goes in by value and comes out by value; a cancelled job finishes alone
+ * and is dropped.
  */
 #ifndef BERTH_OFFLOAD_H
 #define BERTH_OFFLOAD_H
@@ -19,8 +21,8 @@ struct offload_job {
     struct list node;
     /* On a pool thread; touches nothing but the job. Returns 0 or a code, and fills error. */
     int (*work)(struct offload_job *job, struct berth_error *error);
-    /* On the loop, only when not cancelled, before op completes: hand results out; may still change job->result and
-     * job->error. May be NULL.
+    /* On the loop, only when not cancelled, before op completes: hand results out; may still change
+     * job->result and job->error. May be NULL.
      */
     void (*deliver)(struct offload_job *job, int result);
     /* On the loop, always, last: wipe and free the job. */

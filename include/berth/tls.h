@@ -1,9 +1,10 @@
 /* tls.h - TLS 1.3 on a libuv stream, lean while idle.
  *
- * Room shared (the one with <openssl/...>), used by both ends of the link and by the people's door. One struct tls_peer is
- * a connection: plain bytes out through tls_write, in through its callbacks. A custom BIO reads from the loop's shared
- * 64 KiB buffer and writes to uv_try_write; what the kernel does not take is queued up to a cap, beyond which the peer is
- * dropped as a slow reader. No buffers are held while idle (SSL_MODE_RELEASE_BUFFERS).
+ * Room shared (the one with <openssl/...>), used by both ends of the link and by the people's door.
+ * One struct tls_peer is a connection: plain bytes out through tls_write, in through its callbacks.
+ * A custom BIO reads from the loop's shared 64 KiB buffer and writes to uv_try_write; what the
+ * kernel does not take is queued up to a cap, beyond which the peer is dropped as a slow reader. No
+ * buffers are held while idle (SSL_MODE_RELEASE_BUFFERS).
  */
 #ifndef BERTH_TLS_H
 #define BERTH_TLS_H
@@ -16,16 +17,20 @@ struct tls_peer;
 
 enum tls_side { TLS_SERVER, TLS_CLIENT };
 
-/* A context: one per listener or per client. Files are PEM. alpn: the only protocol offered and accepted, NULL: none. */
+/* A context: one per listener or per client. Files are PEM. alpn: the only protocol offered and
+ * accepted, NULL: none. */
 struct tls_setup {
     enum tls_side side;
-    const char *certificate; /* own chain as PEM text, NULL = none (a joining terminal) */
-    const char *key;         /* own key as PEM text; the caller wipes it */
-    const char *authority;   /* CA as PEM text that peers must be issued by, NULL: not asked for (people's door, join door) */
-    const char *authority_hash; /* client, join: SHA-256 of the CA certificate's DER as hex, to pin it; NULL = none */
+    const char *certificate;    /* own chain as PEM text, NULL = none (a joining terminal) */
+    const char *key;            /* own key as PEM text; the caller wipes it */
+    const char *authority;      /* CA as PEM text that peers must be issued by, NULL: not asked for
+                                   (people's door, join door) */
+    const char *authority_hash; /* client, join: SHA-256 of the CA certificate's DER as hex, to pin
+                                   it; NULL = none */
     const char *alpn;           /* "berth/1", "berth-join/1", "http/1.1" */
     int64_t now_ms;             /* wall clock by which certificates are judged; 0: the system's */
-    bool alpn_optional;         /* server: a peer that offers none is welcome (browsers always offer, scripts may not) */
+    bool alpn_optional; /* server: a peer that offers none is welcome (browsers always offer,
+                           scripts may not) */
 };
 SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr) berth_must_check;
 
@@ -36,7 +41,8 @@ struct tls_events {
     int (*bytes)(struct tls_peer *peer, const void *bytes, size_t size);
     /* All that waited for the kernel has been taken. May be NULL. */
     void (*drained)(struct tls_peer *peer);
-    /* Last call, once; the peer's memory may be freed in it. why->code is 0 when the other end left in good order. */
+    /* Last call, once; the peer's memory may be freed in it. why->code is 0 when the other end left
+     * in good order. */
     void (*closed)(struct tls_peer *peer, const struct berth_error *why);
 };
 
@@ -60,21 +66,24 @@ struct tls_peer {
     size_t in_size;
 };
 
-/* Accept a descriptor (owned from now on, also on failure) or connect to a numeric address. limit_ms: for the handshake; when
- * accepting, the first bytes must come within 3 s. The peer is
+/* Accept a descriptor (owned from now on, also on failure) or connect to a numeric address.
+ * limit_ms: for the handshake; when accepting, the first bytes must come within 3 s. The peer is
  * zeroed memory of the caller's, typically embedded in a larger struct.
  */
 int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_t limit_ms,
-               const struct tls_events *events, struct tls_peer *peer, struct berth_error *reterr) berth_must_check;
-int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, int port, int64_t limit_ms,
-                const struct tls_events *events, struct tls_peer *peer, struct berth_error *reterr) berth_must_check;
+               const struct tls_events *events, struct tls_peer *peer,
+               struct berth_error *reterr) berth_must_check;
+int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, int port,
+                int64_t limit_ms, const struct tls_events *events, struct tls_peer *peer,
+                struct berth_error *reterr) berth_must_check;
+
+#define TLS_QUEUE_MAX (256 * 1024)
 
 /* Send plain bytes. Fails with BUSY (and closes) when more than TLS_QUEUE_MAX would wait. */
-#define TLS_QUEUE_MAX (256 * 1024)
 int tls_write(struct tls_peer *peer, const void *bytes, size_t size);
 
-/* Stop and go on reading from the other end: the answer to a consumer that cannot keep up. What has been read already
- * (64 KiB at most) is still delivered after a pause.
+/* Stop and go on reading from the other end: the answer to a consumer that cannot keep up. What has
+ * been read already (64 KiB at most) is still delivered after a pause.
  */
 void tls_pause(struct tls_peer *peer);
 void tls_resume(struct tls_peer *peer);
@@ -82,21 +91,25 @@ void tls_resume(struct tls_peer *peer);
 /* Begin to close; `closed` follows on the loop, never from inside. */
 void tls_close(struct tls_peer *peer, int code, const char *format, ...) berth_printf(3, 4);
 
-/* Of the other end after the handshake: SHA-256 of its SubjectPublicKeyInfo as hex; the DER of its certificate's hash. false: it
- * showed none.
+/* Of the other end after the handshake: SHA-256 of its SubjectPublicKeyInfo as hex; the DER of its
+ * certificate's hash. false: it showed none.
  */
 bool tls_peer_key(struct tls_peer *peer, char key_hash[72]);
 bool tls_peer_certificate(struct tls_peer *peer, char certificate_hash[72]);
 
-/* Make a P-256 key (PEM, PKCS#8) and a request for it; both texts to be wiped and freed by berth_wipe_free / free. */
+/* Make a P-256 key (PEM, PKCS#8) and a request for it; both texts to be wiped and freed by
+ * berth_wipe_free / free. */
 int tls_make_key(char **ret_key, struct berth_error *reterr) berth_must_check;
-int tls_make_request(const char *key, const char *common_name, char **ret_request, struct berth_error *reterr) berth_must_check;
+int tls_make_request(const char *key, const char *common_name, char **ret_request,
+                     struct berth_error *reterr) berth_must_check;
 /* ECDSA-SHA256 of the request's DER by `key`, as hex: old-key evidence. */
-int tls_sign_request(const char *key, const char *request, char **ret_hex, struct berth_error *reterr) berth_must_check;
+int tls_sign_request(const char *key, const char *request, char **ret_hex,
+                     struct berth_error *reterr) berth_must_check;
 /* Hash of a PEM certificate's DER / of its public key, and its end (wall clock ms). */
-int tls_certificate_facts(const char *pem, char hash[72], char key_hash[72], int64_t *ret_not_after_ms,
-                          struct berth_error *reterr) berth_must_check;
+int tls_certificate_facts(const char *pem, char hash[72], char key_hash[72],
+                          int64_t *ret_not_after_ms, struct berth_error *reterr) berth_must_check;
 
+/* SHA-256 of one piece, as lower-case hexadecimal with its NUL. */
 void tls_sha256_hex(const void *data, size_t size, char hex[72]);
 
 #endif

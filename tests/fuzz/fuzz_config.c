@@ -14,10 +14,14 @@ struct options {
 };
 
 static const struct conf_option table[] = {
-    { "link", "threads", CONF_INT, offsetof(struct options, threads), "2", 0, 64, "", false, "I/O threads" },
-    { "link", "wait_s", CONF_INT, offsetof(struct options, wait_s), "10", 1, 600, "s", true, "patience" },
-    { "log", "quiet", CONF_BOOL, offsetof(struct options, quiet), "no", 0, 0, "", true, "say less" },
-    { "log", "name", CONF_TEXT, offsetof(struct options, name), "berth", 0, 0, "", false, "who speaks" },
+    { "link", "threads", CONF_INT, offsetof(struct options, threads), "2", 0, 64, "", false,
+      "I/O threads" },
+    { "link", "wait_s", CONF_INT, offsetof(struct options, wait_s), "10", 1, 600, "s", true,
+      "patience" },
+    { "log", "quiet", CONF_BOOL, offsetof(struct options, quiet), "no", 0, 0, "", true,
+      "say less" },
+    { "log", "name", CONF_TEXT, offsetof(struct options, name), "berth", 0, 0, "", false,
+      "who speaks" },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,8 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
     r = conf_read(table, BERTH_COUNT(table), path, false, &options, &error);
     (void)close(file);
-    if (r == 0 && (options.threads < 0 || options.threads > 64 || options.wait_s < 1 || options.wait_s > 600 ||
-                   !memchr(options.name, '\0', sizeof(options.name))))
+    if (r == 0 && (options.threads < 0 || options.threads > 64 || options.wait_s < 1 ||
+                   options.wait_s > 600 || !memchr(options.name, '\0', sizeof(options.name))))
         abort();
     if (r < 0 && (error.code != BERTH_E_CONFIG || !strstr(error.text, "line ")))
         abort();

@@ -1,4 +1,5 @@
-/* A stream of bytes, cut at any places: the same frames as in one piece, and never more memory than was sent.
+/* A stream of bytes, cut at any places: the same frames as in one piece, and never more memory than
+ * was sent.
  *
  * The first byte of the input chooses the size of the pieces.
  */

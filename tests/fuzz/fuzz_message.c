@@ -1,4 +1,5 @@
-/* Any bytes as a message, in both directions: refused with a reason, or a struct whose own text means the same again. */
+/* Any bytes as a message, in both directions: refused with a reason, or a struct whose own text
+ * means the same again. */
 #include <string.h>
 
 #include "berth/message.h"
@@ -19,7 +20,8 @@ static void check(const uint8_t *data, size_t size, enum msg_way way)
         return;
     }
     text = msg_encode(&first, &length);
-    if (msg_decode(text, length, way, &second, &error) < 0 || first.type != second.type || first.ref != second.ref ||
+    if (msg_decode(text, length, way, &second, &error) < 0 || first.type != second.type ||
+        first.ref != second.ref ||
         memcmp(&first.join, &second.join, msg_row(first.type)->record->size) != 0)
         abort();
     free(text);

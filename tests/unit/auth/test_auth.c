@@ -4,6 +4,7 @@
 
 #include "auth/auth_setup.h"
 #include "core/live.h"
+
 #include "test.h"
 
 static struct berth_loop loop;
@@ -42,9 +43,13 @@ static void load(enum entity_kind kind, const void *row)
 static void load_people(void)
 {
     struct row_user anna = { .id = ANNA, .version = 1, .name = "anna", .kind = user_kind_PERSON };
-    struct row_user bert = { .id = BERT, .version = 1, .name = "bert", .kind = user_kind_PERSON, .disabled = true };
+    struct row_user bert = {
+        .id = BERT, .version = 1, .name = "bert", .kind = user_kind_PERSON, .disabled = true
+    };
     struct row_user kiosk = { .id = KIOSK, .version = 1, .name = "lobby", .kind = user_kind_KIOSK };
-    struct row_admin root = { .id = ROOT, .version = 1, .name = "root", .role = role_ADMINISTRATOR };
+    struct row_admin root = {
+        .id = ROOT, .version = 1, .name = "root", .role = role_ADMINISTRATOR
+    };
 
     (void)snprintf(anna.password_hash, sizeof(anna.password_hash), "%s", password_hash);
     (void)snprintf(bert.password_hash, sizeof(bert.password_hash), "%s", password_hash);
@@ -59,10 +64,14 @@ static void load_things(void)
 {
     struct row_badge badge = { .id = BADGE, .version = 1, .user_id = ANNA };
     struct row_badge old = { .id = OLD_BADGE, .version = 1, .user_id = ANNA, .disabled = true };
-    struct row_terminal icu = { .id = ICU, .version = 1, .name = "icu-07", .state = terminal_ACCEPTED };
-    struct row_terminal lobby = {
-        .id = LOBBY, .version = 1, .name = "lobby-1", .state = terminal_ACCEPTED, .kiosk_user_id = KIOSK
+    struct row_terminal icu = {
+        .id = ICU, .version = 1, .name = "icu-07", .state = terminal_ACCEPTED
     };
+    struct row_terminal lobby = { .id = LOBBY,
+                                  .version = 1,
+                                  .name = "lobby-1",
+                                  .state = terminal_ACCEPTED,
+                                  .kiosk_user_id = KIOSK };
 
     auth_badge_hash(auth, "04a1b2c3", badge.uid_hash);
     auth_badge_hash(auth, "04ffffff", old.uid_hash);
@@ -89,7 +98,8 @@ static void begin_queue(size_t queue)
     if (auth_new(&setup, &auth, &error) < 0)
         fail_msg("%s", error.text);
     if (!password_hash[0])
-        EXPECT_OK(crypto_pwhash_str(password_hash, "correct horse", 13, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+        EXPECT_OK(crypto_pwhash_str(password_hash, "correct horse", 13,
+                                    crypto_pwhash_OPSLIMIT_INTERACTIVE,
                                     crypto_pwhash_MEMLIMIT_INTERACTIVE));
     load_people();
     load_things();
@@ -124,7 +134,8 @@ static struct msg_evidence evidence(enum evidence_kind kind, const char *name, c
 }
 
 /* Ask and wait; the error stands in asked->op.error. */
-static int ask(struct asked *asked, const struct msg_evidence *shown, size_t count, uint64_t terminal_id)
+static int ask(struct asked *asked, const struct msg_evidence *shown, size_t count,
+               uint64_t terminal_id)
 {
     int r;
 
@@ -139,7 +150,8 @@ static int ask(struct asked *asked, const struct msg_evidence *shown, size_t cou
     return asked->result;
 }
 
-static int ask_password(struct asked *asked, const char *name, const char *password, uint64_t terminal_id)
+static int ask_password(struct asked *asked, const char *name, const char *password,
+                        uint64_t terminal_id)
 {
     struct msg_evidence shown = evidence(evidence_kind_PASSWORD, name, password);
 
@@ -172,9 +184,11 @@ TEST(auth, wrong_and_unknown_read_the_same_and_take_as_long)
     EXPECT_ERR(ask_password(&asked, "nobody", "incorrect", ICU), BERTH_E_CREDENTIALS);
     unknown_ms = clock_mono_ms() - began;
     EXPECT_STR(asked.op.error.text, wrong);
-    /* A hash takes tens of milliseconds, a look into a table none: unknown names cost a hash too. */
+    /* A hash takes tens of milliseconds, a look into a table none: unknown names cost a hash too.
+     */
     EXPECT(unknown_ms * 4 > wrong_ms);
-    EXPECT_ERR(ask_password(&asked, "lobby", "", ICU), BERTH_E_CREDENTIALS); /* no password at all */
+    EXPECT_ERR(ask_password(&asked, "lobby", "", ICU),
+               BERTH_E_CREDENTIALS); /* no password at all */
     EXPECT_STR(asked.op.error.text, wrong);
     finish();
 }
@@ -264,7 +278,7 @@ TEST(auth, a_badge_names_and_the_password_proves)
 {
     struct asked asked;
     struct msg_evidence both[2] = { evidence(evidence_kind_BADGE, "04a1b2c3", ""),
-                                     evidence(evidence_kind_PASSWORD, "", "correct horse") };
+                                    evidence(evidence_kind_PASSWORD, "", "correct horse") };
 
     begin();
     EXPECT_ERR(ask(&asked, both, 1, ICU), BERTH_E_UNSUPPORTED);
@@ -323,7 +337,8 @@ TEST(auth, administrators_by_name_and_source)
     while (!asked.done)
         loop_turn(&loop, 1000);
     EXPECT_ERR(asked.result, BERTH_E_CREDENTIALS);
-    EXPECT_ERR(auth_admin_begin(auth, "root", &right, "192.0.2.1", &asked.admin, &asked.op), BERTH_E_TOO_MANY);
+    EXPECT_ERR(auth_admin_begin(auth, "root", &right, "192.0.2.1", &asked.admin, &asked.op),
+               BERTH_E_TOO_MANY);
     finish();
 }
 

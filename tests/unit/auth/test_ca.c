@@ -1,14 +1,15 @@
 /* The authority: made once, kept, and refused when it is not the one that it was. */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
+#include "berth/tls.h"
 
 #include "auth/auth_setup.h"
-#include "berth/tls.h"
+
 #include "pki.h"
 #include "test.h"
 

@@ -1,5 +1,6 @@
 /* The limiter: guessing costs more and more, and nobody else pays for it. */
 #include "auth/limiter.h"
+
 #include "test.h"
 
 static struct limiter limiter;

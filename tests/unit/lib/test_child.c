@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "berth/child.h"
+
 #include "test.h"
 
 static struct berth_loop loop;
@@ -74,7 +75,8 @@ TEST(child, a_program_that_is_not_there_is_said_so_at_once)
 
     begin();
     EXPECT_ERR(child_start(&loop, &child, &setup, &error), BERTH_E_IO);
-    EXPECT_STR(error.text, "'/nonexistent/program' could not be started: No such file or directory");
+    EXPECT_STR(error.text,
+               "'/nonexistent/program' could not be started: No such file or directory");
     EXPECT(!child.running);
     loop_close(&loop);
 }
@@ -115,7 +117,8 @@ TEST(child, one_that_ignores_term_is_killed_after_the_grace)
     descriptors[1] = out[1];
     begin();
     start_shell("trap '' TERM; echo ready; while :; do sleep 0.05; done",
-                (struct child_setup){ .descriptors = descriptors, .descriptor_count = 2, .new_group = true });
+                (struct child_setup){
+                    .descriptors = descriptors, .descriptor_count = 2, .new_group = true });
     EXPECT_INT(read(out[0], &byte, 1), 1);
     loop_turn(&loop, 0); /* the clock of a loop is set by its turns */
     began = clock_mono_ms();
@@ -151,8 +154,9 @@ TEST(child, its_whole_group_goes_with_it)
     EXPECT_OK(pipe(out));
     descriptors[1] = out[1];
     begin();
-    start_shell("sleep 60 & echo $!; exit 3",
-                (struct child_setup){ .descriptors = descriptors, .descriptor_count = 2, .new_group = true });
+    start_shell("sleep 60 & echo $!; exit 3", (struct child_setup){ .descriptors = descriptors,
+                                                                    .descriptor_count = 2,
+                                                                    .new_group = true });
     wait_end();
     EXPECT_INT(exit_code, 3);
     EXPECT(read(out[0], text, sizeof(text) - 1) > 0);

@@ -1,9 +1,11 @@
-/* Configuration: what a wrong file says is part of the product, so the sentences are tested whole. */
+/* Configuration: what a wrong file says is part of the product, so the sentences are tested whole.
+ */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "berth/conf.h"
+
 #include "test.h"
 
 struct options {
@@ -14,10 +16,14 @@ struct options {
 };
 
 static const struct conf_option table[] = {
-    { "link", "threads", CONF_INT, offsetof(struct options, threads), "2", 0, 64, "", false, "I/O threads" },
-    { "link", "wait_s", CONF_INT, offsetof(struct options, wait_s), "10", 1, 600, "s", true, "patience" },
-    { "log", "quiet", CONF_BOOL, offsetof(struct options, quiet), "no", 0, 0, "", true, "say less" },
-    { "log", "name", CONF_TEXT, offsetof(struct options, name), "berth", 0, 0, "", false, "who speaks" },
+    { "link", "threads", CONF_INT, offsetof(struct options, threads), "2", 0, 64, "", false,
+      "I/O threads" },
+    { "link", "wait_s", CONF_INT, offsetof(struct options, wait_s), "10", 1, 600, "s", true,
+      "patience" },
+    { "log", "quiet", CONF_BOOL, offsetof(struct options, quiet), "no", 0, 0, "", true,
+      "say less" },
+    { "log", "name", CONF_TEXT, offsetof(struct options, name), "berth", 0, 0, "", false,
+      "who speaks" },
 };
 
 static char folder[] = "conf-test-XXXXXX";
@@ -74,7 +80,8 @@ TEST(conf, defaults_then_file_then_folder)
     struct options options;
     char path[160];
 
-    begin("# a comment\n[link]\nthreads = 4\n\n[log]\nquiet = Yes ; really\nname = Ward \303\2267\n");
+    begin(
+        "# a comment\n[link]\nthreads = 4\n\n[log]\nquiet = Yes ; really\nname = Ward \303\2267\n");
     (void)snprintf(path, sizeof(path), "%s.d", file);
     EXPECT_OK(mkdir(path, 0700));
     (void)snprintf(path, sizeof(path), "%s.d/20.conf", file);
@@ -96,7 +103,8 @@ TEST(conf, a_missing_file_is_an_error_unless_optional)
     struct options options;
     struct berth_error error = { 0 };
 
-    EXPECT_ERR(conf_read(table, BERTH_COUNT(table), "nowhere.conf", false, &options, &error), BERTH_E_CONFIG);
+    EXPECT_ERR(conf_read(table, BERTH_COUNT(table), "nowhere.conf", false, &options, &error),
+               BERTH_E_CONFIG);
     EXPECT_STR(error.text, "nowhere.conf: No such file or directory");
     EXPECT_OK(conf_read(table, BERTH_COUNT(table), "nowhere.conf", true, &options, NULL));
     EXPECT_INT(options.threads, 2);
@@ -120,18 +128,21 @@ TEST(conf, words_and_fractions_are_no_numbers)
                     "line 2: link.threads is '1.5', but must be a whole number from 0 to 64");
     expect_sentence("[link]\nthreads =\n",
                     "line 2: link.threads is '', but must be a whole number from 0 to 64");
-    expect_sentence("[link]\nthreads = 99999999999999999999\n",
-                    "line 2: link.threads is '99999999999999999999', but must be a whole number from 0 to 64");
+    expect_sentence(
+        "[link]\nthreads = 99999999999999999999\n",
+        "line 2: link.threads is '99999999999999999999', but must be a whole number from 0 to 64");
 }
 
 TEST(conf, yes_or_no)
 {
-    expect_sentence("[log]\nquiet = maybe\n", "line 2: log.quiet is 'maybe', but must be yes or no");
+    expect_sentence("[log]\nquiet = maybe\n",
+                    "line 2: log.quiet is 'maybe', but must be yes or no");
 }
 
 TEST(conf, an_unknown_option_says_what_there_is)
 {
-    expect_sentence("[link]\nthread = 1\n", "line 2: [link] has no option 'thread', only: threads, wait_s");
+    expect_sentence("[link]\nthread = 1\n",
+                    "line 2: [link] has no option 'thread', only: threads, wait_s");
 }
 
 TEST(conf, an_unknown_section_says_what_there_is)
@@ -144,12 +155,14 @@ TEST(conf, an_unknown_section_says_what_there_is)
 TEST(conf, a_line_that_is_nothing)
 {
     expect_sentence("[link]\nthreads\n", "line 2: neither [section] nor key = value nor # comment");
-    expect_sentence("[link\nthreads = 1\n", "line 1: neither [section] nor key = value nor # comment");
+    expect_sentence("[link\nthreads = 1\n",
+                    "line 1: neither [section] nor key = value nor # comment");
 }
 
 TEST(conf, the_first_fault_is_told)
 {
-    expect_sentence("[link]\nwrong\nthreads = 65\n", "line 2: neither [section] nor key = value nor # comment");
+    expect_sentence("[link]\nwrong\nthreads = 65\n",
+                    "line 2: neither [section] nor key = value nor # comment");
     expect_sentence("[link]\nthreads = 65\nwrong\n",
                     "line 2: link.threads is '65', but must be a whole number from 0 to 64");
 }
@@ -178,7 +191,8 @@ TEST(conf, control_characters_do_not_enter)
     struct options options = { 0 };
     struct berth_error error = { 0 };
 
-    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "log.name", "a\033[2Jb", &options, &error), BERTH_E_CONFIG);
+    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "log.name", "a\033[2Jb", &options, &error),
+               BERTH_E_CONFIG);
     EXPECT_SAYS(error.text, "without control characters");
     EXPECT(!strchr(error.text, '\033'));
 }
@@ -190,9 +204,11 @@ TEST(conf, one_option_by_name)
 
     EXPECT_OK(conf_set(table, BERTH_COUNT(table), "link.threads", "3", &options, NULL));
     EXPECT_INT(options.threads, 3);
-    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "threads", "3", &options, &error), BERTH_E_CONFIG);
+    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "threads", "3", &options, &error),
+               BERTH_E_CONFIG);
     EXPECT_STR(error.text, "'threads' is no name of an option: section.key");
-    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "link.speed", "3", &options, &error), BERTH_E_CONFIG);
+    EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "link.speed", "3", &options, &error),
+               BERTH_E_CONFIG);
     EXPECT_STR(error.text, "[link] has no option 'speed', only: threads, wait_s");
 }
 

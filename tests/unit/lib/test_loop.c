@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "berth/loop.h"
+
 #include "test.h"
 
 static struct berth_loop loop;

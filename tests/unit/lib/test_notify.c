@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "berth/notify.h"
+
 #include "test.h"
 
 /* An abstract socket that nobody else uses. */

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "berth/offload.h"
+
 #include "test.h"
 
 static struct berth_loop loop;

@@ -1,5 +1,6 @@
 /* Sealed texts open with their key only, and whole. */
 #include "berth/seal.h"
+
 #include "test.h"
 
 TEST(seal, what_is_closed_opens_with_the_same_key)
@@ -52,7 +53,8 @@ TEST(seal, an_empty_text_may_be_sealed)
     EXPECT_OK(seal_open(key, sealed, sizeof(sealed), nothing, NULL));
 }
 
-/* RFC 4231 has no test with a 32-byte key; this value was computed with `openssl dgst -sha256 -mac HMAC`. */
+/* RFC 4231 has no test with a 32-byte key; this value was computed with `openssl dgst -sha256 -mac
+ * HMAC`. */
 TEST(seal, the_keyed_hash_is_hmac_sha_256)
 {
     unsigned char key[SEAL_KEY];

@@ -135,9 +135,10 @@ static void meet(SSL_CTX *server_side, SSL_CTX *client_side, struct end *server,
     int port;
     int listener = listen_loopback(&port);
 
-    EXPECT_OK(tls_connect(&loop, client_side, "127.0.0.1", port, 5000, &events, &client->peer, &error));
-    EXPECT_OK(tls_accept(&loop, server_side, accept(listener, NULL, NULL), 5000, &events, &server->peer,
-                         &error));
+    EXPECT_OK(
+        tls_connect(&loop, client_side, "127.0.0.1", port, 5000, &events, &client->peer, &error));
+    EXPECT_OK(tls_accept(&loop, server_side, accept(listener, NULL, NULL), 5000, &events,
+                         &server->peer, &error));
     (void)close(listener);
 }
 
@@ -192,7 +193,8 @@ TEST(tls, both_ends_know_each_other_and_talk)
     finish();
 }
 
-/* The client's end of TLS 1.3 believes in the handshake until it reads the server's answer to its certificate. */
+/* The client's end of TLS 1.3 believes in the handshake until it reads the server's answer to its
+ * certificate. */
 static void refused(SSL_CTX *a, SSL_CTX *b, int code, const char *says)
 {
     struct end server = { 0 };
@@ -211,16 +213,16 @@ static void refused(SSL_CTX *a, SSL_CTX *b, int code, const char *says)
 TEST(tls, an_expired_certificate_is_refused)
 {
     begin();
-    refused(server_context("berth/1", true), client_context("berth/1", &expired), BERTH_E_CERTIFICATE,
-            "certificate has expired");
+    refused(server_context("berth/1", true), client_context("berth/1", &expired),
+            BERTH_E_CERTIFICATE, "certificate has expired");
     finish();
 }
 
 TEST(tls, another_authoritys_certificate_is_refused)
 {
     begin();
-    refused(server_context("berth/1", true), client_context("berth/1", &foreign), BERTH_E_CERTIFICATE,
-            "unable to get local issuer certificate");
+    refused(server_context("berth/1", true), client_context("berth/1", &foreign),
+            BERTH_E_CERTIFICATE, "unable to get local issuer certificate");
     finish();
 }
 
@@ -235,23 +237,24 @@ TEST(tls, no_certificate_is_refused)
 TEST(tls, a_servers_certificate_is_no_terminals)
 {
     begin();
-    refused(server_context("berth/1", true), client_context("berth/1", &broker), BERTH_E_CERTIFICATE,
-            "unsuitable certificate purpose");
+    refused(server_context("berth/1", true), client_context("berth/1", &broker),
+            BERTH_E_CERTIFICATE, "unsuitable certificate purpose");
     finish();
 }
 
 TEST(tls, another_protocol_is_refused)
 {
     begin();
-    refused(server_context("berth/1", true), client_context("berth-join/1", &terminal), BERTH_E_PROTOCOL,
-            "no application protocol");
+    refused(server_context("berth/1", true), client_context("berth-join/1", &terminal),
+            BERTH_E_PROTOCOL, "no application protocol");
     finish();
 }
 
 TEST(tls, no_protocol_is_refused)
 {
     begin();
-    refused(server_context("berth/1", true), client_context(NULL, &terminal), BERTH_E_PROTOCOL, "ALPN");
+    refused(server_context("berth/1", true), client_context(NULL, &terminal), BERTH_E_PROTOCOL,
+            "ALPN");
     finish();
 }
 
@@ -360,7 +363,8 @@ TEST(tls, a_joining_client_refuses_the_right_authority_in_the_wrong_chain)
 
     begin();
     /* The certificate of the site's authority is no secret: anybody may put it behind their own. */
-    (void)snprintf(chain, sizeof(chain), "%s%s", other_server.certificate, issuer_certificate(site));
+    (void)snprintf(chain, sizeof(chain), "%s%s", other_server.certificate,
+                   issuer_certificate(site));
     bad.certificate = chain;
     bad.key = other_server.key;
     setup.authority_hash = issuer_hash(site);

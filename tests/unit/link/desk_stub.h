@@ -1,6 +1,7 @@
 /* desk_stub.h - a desk that notes what it is told, so that the link can be tested alone.
  *
- * The link's only partner above the mailbox is flow/desk.h; these bodies take the place of the flow room's.
+ * The link's only partner above the mailbox is flow/desk.h; these bodies take the place of the flow
+ * room's.
  */
 #ifndef BERTH_TESTS_DESK_STUB_H
 #define BERTH_TESTS_DESK_STUB_H
@@ -46,7 +47,8 @@ void terminal_closed(struct rooms *rooms, uint64_t peer, const char *why)
     (void)snprintf(desk.closed_why, sizeof(desk.closed_why), "%s", why);
 }
 
-int joiner_opened(struct rooms *rooms, uint64_t peer, const char *address, struct berth_error *reterr)
+int joiner_opened(struct rooms *rooms, uint64_t peer, const char *address,
+                  struct berth_error *reterr)
 {
     (void)rooms;
     (void)address;
@@ -70,12 +72,12 @@ static void desk_note(const struct msg *msg)
         memcpy(&desk.last, msg, msg_size(msg->type));
 }
 
-#define DESK_NOTES(name)                                                                           \
-    void desk_##name(struct rooms *rooms, uint64_t peer, const struct msg *msg)                    \
-    {                                                                                              \
-        (void)rooms;                                                                               \
-        (void)peer;                                                                                \
-        desk_note(msg);                                                                            \
+#define DESK_NOTES(name)                                                        \
+    void desk_##name(struct rooms *rooms, uint64_t peer, const struct msg *msg) \
+    {                                                                           \
+        (void)rooms;                                                            \
+        (void)peer;                                                             \
+        desk_note(msg);                                                         \
     }
 DESK_NOTES(join)
 DESK_NOTES(renew)

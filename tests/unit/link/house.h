@@ -1,6 +1,7 @@
 /* house.h - a whole link on loopback, and terminals that talk to it.
  *
- * The link's I/O threads are real, its core loop is the test's own, and so is the loop of the clients.
+ * The link's I/O threads are real, its core loop is the test's own, and so is the loop of the
+ * clients.
  */
 #ifndef BERTH_TESTS_LINK_HOUSE_H
 #define BERTH_TESTS_LINK_HOUSE_H
@@ -13,11 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "auth/auth_setup.h"
 #include "berth/frame.h"
 #include "berth/json.h"
-#include "desk_stub.h"
+
+#include "auth/auth_setup.h"
 #include "link/link.h"
+
+#include "desk_stub.h"
 #include "pki.h"
 #include "test.h"
 
@@ -137,13 +140,13 @@ __attribute__((unused)) static struct link_stats stats_now(void)
 }
 
 /* Turn until the condition holds, for ten seconds at most. */
-#define TURN_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        int64_t limit_ = clock_mono_ms() + 10000;                                                  \
-        while (!(condition) && clock_mono_ms() < limit_)                                           \
-            loop_turn(&house.loop, 20);                                                            \
-        if (!(condition))                                                                          \
-            fail_msg("never: %s", #condition);                                                     \
+#define TURN_UNTIL(condition)                            \
+    do {                                                 \
+        int64_t limit_ = clock_mono_ms() + 10000;        \
+        while (!(condition) && clock_mono_ms() < limit_) \
+            loop_turn(&house.loop, 20);                  \
+        if (!(condition))                                \
+            fail_msg("never: %s", #condition);           \
     } while (0)
 
 struct signing {
@@ -190,7 +193,8 @@ static int client_bytes(struct tls_peer *tls, const void *bytes, size_t size)
 
     if (client->bytes < sizeof(client->head))
         memcpy(client->head + client->bytes, bytes,
-               size < sizeof(client->head) - client->bytes ? size : sizeof(client->head) - client->bytes);
+               size < sizeof(client->head) - client->bytes ? size
+                                                           : sizeof(client->head) - client->bytes);
     client->bytes += size;
     if (client->raw)
         return 0;
@@ -205,9 +209,9 @@ static void client_closed(struct tls_peer *tls, const struct berth_error *why)
     client->why = *why;
 }
 
-static const struct tls_events client_events = {
-    .open = client_open, .bytes = client_bytes, .closed = client_closed
-};
+static const struct tls_events client_events = { .open = client_open,
+                                                 .bytes = client_bytes,
+                                                 .closed = client_closed };
 
 /* A terminal's identity, signed by the house's authority. */
 static struct {
@@ -248,7 +252,8 @@ static void client_begin(struct client *client, SSL_CTX *context, int port)
 {
     *client = (struct client){ .context = context };
     frame_reader_init(&client->reader, FRAME_MAX);
-    EXPECT_OK(tls_connect(&house.loop, context, "127.0.0.1", port, 10000, &client_events, &client->tls, NULL));
+    EXPECT_OK(tls_connect(&house.loop, context, "127.0.0.1", port, 10000, &client_events,
+                          &client->tls, NULL));
 }
 
 /* A terminal that is let in. */
@@ -280,7 +285,8 @@ __attribute__((unused)) static void client_end(struct client *client)
 }
 
 /* A frame of any bytes. */
-__attribute__((unused)) static void client_send(struct client *client, const char *bytes, size_t size)
+__attribute__((unused)) static void client_send(struct client *client, const char *bytes,
+                                                size_t size)
 {
     unsigned char *frame = berth_alloc(FRAME_HEADER + size);
 

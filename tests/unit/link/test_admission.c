@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include "link/admission.h"
+
 #include "test.h"
 
 static struct admission *admission;
@@ -119,13 +120,14 @@ TEST(admission, memory_is_bounded_and_the_quietest_is_forgotten)
     char source[ADMISSION_SOURCE_TEXT];
 
     begin(1000000, 1000000, 10);
-    EXPECT_INT(admission_ask(admission, "busy", 999, 0), REFUSAL_NONE); /* under way: never forgotten */
+    EXPECT_INT(admission_ask(admission, "busy", 999, 0),
+               REFUSAL_NONE); /* under way: never forgotten */
     for (int i = 0; i < ADMISSION_SOURCES + 100; i++) {
         (void)snprintf(source, sizeof(source), "s%d", i);
         for (int k = 0; k < 2; k++)
             EXPECT_INT(knock_badly(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     }
-    EXPECT_INT(knock_badly("s0", PENALTY_NONE, 0), REFUSAL_NONE);  /* forgotten */
+    EXPECT_INT(knock_badly("s0", PENALTY_NONE, 0), REFUSAL_NONE); /* forgotten */
     (void)snprintf(source, sizeof(source), "s%d", ADMISSION_SOURCES + 99);
     EXPECT_INT(knock_badly(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
     admission_left(admission, "busy", false, PENALTY_NONE, 0);

@@ -1,6 +1,7 @@
 /* Bundles of logs: whole and right, or not there. */
-#include "house.h"
 #include "link/blob.h"
+
+#include "house.h"
 
 #define ANNOUNCE "{\"type\":\"announce\",\"boot_id\":\"b1\"}"
 
@@ -26,7 +27,8 @@ static void say_begin(uint64_t command, size_t size, const char *sha256)
     char text[512];
 
     (void)snprintf(text, sizeof(text),
-                   "{\"type\":\"blob_begin\",\"command_id\":%llu,\"name\":\"../../etc/passwd\",\"size\":%zu,\"sha256\":\"%s\"}",
+                   "{\"type\":\"blob_begin\",\"command_id\":%llu,\"name\":\"../../etc/"
+                   "passwd\",\"size\":%zu,\"sha256\":\"%s\"}",
                    (unsigned long long)command, size, sha256);
     client_say(&client, text);
 }
@@ -37,7 +39,8 @@ static void say_chunk(uint64_t command, size_t offset, const void *bytes, size_t
     static unsigned char base64[17000];
 
     (void)EVP_EncodeBlock(base64, bytes, (int)size);
-    (void)snprintf(text, sizeof(text), "{\"type\":\"blob_chunk\",\"command_id\":%llu,\"offset\":%zu,\"data\":\"%s\"}",
+    (void)snprintf(text, sizeof(text),
+                   "{\"type\":\"blob_chunk\",\"command_id\":%llu,\"offset\":%zu,\"data\":\"%s\"}",
                    (unsigned long long)command, offset, (char *)base64);
     client_say(&client, text);
 }

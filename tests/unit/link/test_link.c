@@ -11,7 +11,8 @@ TEST(link, a_terminal_enters_announces_and_is_answered)
 
     house_begin_default();
     client_enter(&client);
-    EXPECT_OK(tls_certificate_facts(identity.certificate.certificate, hash, key_hash, &ends_ms, NULL));
+    EXPECT_OK(
+        tls_certificate_facts(identity.certificate.certificate, hash, key_hash, &ends_ms, NULL));
     EXPECT_STR(desk.key_hash, key_hash);
     EXPECT_STR(desk.address, "127.0.0.1");
     client_say(&client, ANNOUNCE);
@@ -195,7 +196,8 @@ TEST(link, a_hang_up_says_why_first)
 
     house_begin_default();
     client_enter(&client);
-    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_OVERTAKEN, "the terminal is here a second time");
+    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_OVERTAKEN,
+                        "the terminal is here a second time");
     TURN_UNTIL(client.closed && desk.closed == 1);
     EXPECT_SAYS(client.last, "\"code\":\"OVERTAKEN\"");
     EXPECT_SAYS(client.last, "the terminal is here a second time");
@@ -220,7 +222,8 @@ TEST(link, another_authoritys_terminal_is_refused_and_made_to_wait)
     for (int i = 0; i < 4; i++) {
         struct client client;
 
-        client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key), link_port(house.link));
+        client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key),
+                     link_port(house.link));
         TURN_UNTIL(client.closed);
         TURN_UNTIL(stats_now().failed_certificate == i + 1);
         client_end(&client);
@@ -230,7 +233,8 @@ TEST(link, another_authoritys_terminal_is_refused_and_made_to_wait)
     {
         struct client client;
 
-        client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key), link_port(house.link));
+        client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key),
+                     link_port(house.link));
         TURN_UNTIL(client.closed);
         EXPECT_INT(client.opened, 0);
         EXPECT_INT(stats_now().refused_penalty, 1);
@@ -285,7 +289,8 @@ TEST(link, one_source_cannot_hold_more_handshakes_than_its_share)
     house_end();
 }
 
-/* OpenSSL's own client against the listener: what it prints. Server and client do not share a thread. */
+/* OpenSSL's own client against the listener: what it prints. Server and client do not share a
+ * thread. */
 static void s_client(const char *options, char *out, size_t size)
 {
     char command[512];
@@ -293,8 +298,8 @@ static void s_client(const char *options, char *out, size_t size)
     size_t got;
 
     (void)snprintf(command, sizeof(command),
-                   "timeout 10 openssl s_client -connect 127.0.0.1:%d %s </dev/null 2>&1", link_port(house.link),
-                   options);
+                   "timeout 10 openssl s_client -connect 127.0.0.1:%d %s </dev/null 2>&1",
+                   link_port(house.link), options);
     stream = popen(command, "r"); // NOLINT(cert-env33-c): a test's own command
     assert_non_null(stream);
     got = fread(out, 1, size - 1, stream);
@@ -364,7 +369,8 @@ TEST(link, a_slow_reader_is_dropped)
     profile->type = MSG_profile;
     profile->profile.settings_count = 32;
     for (int i = 0; i < 32; i++)
-        memset(profile->profile.settings[i].value, 'x', sizeof(profile->profile.settings[i].value) - 1);
+        memset(profile->profile.settings[i].value, 'x',
+               sizeof(profile->profile.settings[i].value) - 1);
     for (int i = 0; i < 20000 && desk.closed == 0; i++) {
         house.rooms.tell(house.rooms.door, desk.peers[0], profile);
         if (i % 64 == 0)
@@ -430,7 +436,8 @@ TEST(link, bad_addresses_are_said_so)
     setup = house.setup;
     setup.listen = "localhost:7443";
     EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_CONFIG);
-    EXPECT_STR(error.text, "'localhost:7443' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443");
+    EXPECT_STR(error.text,
+               "'localhost:7443' is no address to listen on, such as 0.0.0.0:7443 or [::]:7443");
     setup.listen = "192.0.2.1:7443";
     EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_IO);
     EXPECT_STR(error.text, "cannot listen on 192.0.2.1 port 7443: Cannot assign requested address");

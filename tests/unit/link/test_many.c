@@ -42,9 +42,9 @@ static void crowd_closed(struct tls_peer *tls, const struct berth_error *why)
     crowd.failed++;
 }
 
-static const struct tls_events crowd_events = {
-    .open = crowd_open, .bytes = crowd_bytes, .closed = crowd_closed
-};
+static const struct tls_events crowd_events = { .open = crowd_open,
+                                                .bytes = crowd_bytes,
+                                                .closed = crowd_closed };
 
 /* Connect them all, hold them until the pipe is closed, exit with what happened. */
 static void crowd_run(int hold, int tell)
@@ -59,8 +59,8 @@ static void crowd_run(int hold, int tell)
         while (crowd.begun < TERMINALS && crowd.begun - crowd.opened < AT_ONCE) {
             struct client *client = &crowd.clients[crowd.begun++];
 
-            if (tls_connect(&crowd.loop, crowd.context, "127.0.0.1", crowd.port, 60000, &crowd_events, &client->tls,
-                            NULL) < 0)
+            if (tls_connect(&crowd.loop, crowd.context, "127.0.0.1", crowd.port, 60000,
+                            &crowd_events, &client->tls, NULL) < 0)
                 _exit(4);
         }
         loop_turn(&crowd.loop, 1000);
@@ -77,8 +77,8 @@ static int64_t cpu_us(void)
     struct rusage used;
 
     (void)getrusage(RUSAGE_SELF, &used);
-    return (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
-           used.ru_stime.tv_usec;
+    return (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
+           used.ru_utime.tv_usec + used.ru_stime.tv_usec;
 }
 
 static int64_t resident_kib(void)
@@ -98,7 +98,8 @@ static int64_t resident_kib(void)
 TEST(link, two_thousand_terminals_get_in)
 {
     struct link_limits limits = {
-        .handshakes = 512, .handshakes_source = 512, .handshake_ms = 60000, .messages_s = 20 };
+        .handshakes = 512, .handshakes_source = 512, .handshake_ms = 60000, .messages_s = 20
+    };
     int hold[2], tell[2];
     int64_t cpu, memory, began;
     int status;
@@ -120,17 +121,20 @@ TEST(link, two_thousand_terminals_get_in)
         crowd_run(hold[0], tell[1]);
     }
     (void)close(hold[0]);
-    for (int64_t limit_ms = clock_mono_ms() + 120000; desk.opened < TERMINALS && clock_mono_ms() < limit_ms;)
+    for (int64_t limit_ms = clock_mono_ms() + 120000;
+         desk.opened < TERMINALS && clock_mono_ms() < limit_ms;)
         loop_turn(&house.loop, 50);
     EXPECT_INT(desk.opened, TERMINALS);
     print_message("mutual handshakes: %lld us of CPU each, %lld a second with %d at once\n",
                   (long long)(cpu_us() - cpu) / TERMINALS,
                   (long long)TERMINALS * 1000 / (clock_mono_ms() - began), AT_ONCE);
-    print_message("an idle terminal: %lld bytes\n", (long long)(resident_kib() - memory) * 1024 / TERMINALS);
+    print_message("an idle terminal: %lld bytes\n",
+                  (long long)(resident_kib() - memory) * 1024 / TERMINALS);
     cpu = cpu_us();
     for (int i = 0; i < 20; i++)
         loop_turn(&house.loop, 50);
-    print_message("CPU of a second with %d idle terminals: %lld us\n", TERMINALS, (long long)(cpu_us() - cpu));
+    print_message("CPU of a second with %d idle terminals: %lld us\n", TERMINALS,
+                  (long long)(cpu_us() - cpu));
     EXPECT_INT(stats_now().peers, TERMINALS);
     (void)close(hold[1]);
     TURN_UNTIL(stats_now().peers == 0 && desk.closed == TERMINALS);

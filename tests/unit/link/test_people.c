@@ -1,4 +1,5 @@
-/* The people's door: TLS outside, plain bytes of a socket pair inside, nothing lost and nothing buffered without bound. */
+/* The people's door: TLS outside, plain bytes of a socket pair inside, nothing lost and nothing
+ * buffered without bound. */
 #include <errno.h>
 
 #include "house.h"
@@ -44,7 +45,8 @@ TEST(people, bytes_go_both_ways_in_plain)
 
     begin();
     enter(&client, "http/1.1");
-    EXPECT_INT(((struct sockaddr_in *)(void *)&taken.from)->sin_addr.s_addr, htonl(INADDR_LOOPBACK));
+    EXPECT_INT(((struct sockaddr_in *)(void *)&taken.from)->sin_addr.s_addr,
+               htonl(INADDR_LOOPBACK));
     EXPECT_OK(tls_write(&client.tls, "GET / HTTP/1.1\r\n\r\n", 18));
     TURN_UNTIL(recv(taken.descriptor, text, sizeof(text) - 1, MSG_DONTWAIT | MSG_PEEK) == 18);
     EXPECT_STR(text, "GET / HTTP/1.1\r\n\r\n");
