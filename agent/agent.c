@@ -11,6 +11,7 @@
 
 #include "berth/log.h"
 #include "berth/notify.h"
+
 #include "control/control.h"
 #include "flow/reach.h"
 #include "flow/station.h"
@@ -18,17 +19,18 @@
 #include "identity/keeper.h"
 #include "link/dialler.h"
 #include "link/resolver.h"
-#include "origin.h"
 #include "screen/keeper.h"
 #include "viewer/xfreerdp.h"
+
+#include "origin.h"
 
 /* An orderly end waits this long for children and handles. */
 #define STOP_MS 5000
 /* The kernel's own limit is 4 KiB. */
 #define COMMAND_LINE_MAX 8192
 #define VIEWER_LOG "viewer.log"
-/* A third of what may pass between a tap-out and a blank screen. Making a key, or reading the CA, takes 10 to 20 ms here and
- * nobody waits for it.
+/* A third of what may pass between a tap-out and a blank screen. Making a key, or reading the CA,
+ * takes 10 to 20 ms here and nobody waits for it.
  */
 #define SLOW_MS 50
 
@@ -210,7 +212,8 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
                    BERTH_VERSION);
     take_origin(agent);
     station_start(station);
-    agent->control = control_new(&agent->loop, station, agent->options->socket, join_now, agent, reterr);
+    agent->control =
+        control_new(&agent->loop, station, agent->options->socket, join_now, agent, reterr);
     if (!agent->control)
         return reterr->code;
     screen_begin(station->screen);
@@ -266,7 +269,8 @@ static void free_rooms(struct agent *agent)
     secret_wipe(&station->options.boot_secret);
 }
 
-/* Children that would not end in time are killed with us; their handles keep the loop from being closed. */
+/* Children that would not end in time are killed with us; their handles keep the loop from being
+ * closed. */
 static void close_loop(struct agent *agent, bool quiet)
 {
     uv_close((uv_handle_t *)&agent->terminate, NULL);

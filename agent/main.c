@@ -1,13 +1,13 @@
 /* main.c - berth-agent: the program on a terminal, and its subcommands.
  *
  *     berth-agent [--config FILE] [--set section.key=value]... [run]     serve until SIGTERM
- *     berth-agent [--config FILE] [--socket PATH] sign-on USER ...       ask the agent that runs here
- *     berth-agent config                                                 print an annotated configuration
- *     berth-agent confine ...                                            not for people: see viewer/confine.h
+ *     berth-agent [--config FILE] [--socket PATH] sign-on USER ...       ask the agent that runs
+ * here berth-agent config                                                 print an annotated
+ * configuration berth-agent confine ...                                            not for people:
+ * see viewer/confine.h
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,9 +16,10 @@
 #include "berth/log.h"
 #include "berth/secret.h"
 
-#include "agent.h"
 #include "control/client.h"
 #include "viewer/confine.h"
+
+#include "agent.h"
 
 #define CONFIG_FILE "/etc/berth/agent.conf"
 
@@ -31,14 +32,6 @@ struct command_line {
     int first; /* index of the subcommand */
 };
 
-/* JSON holds passwords on its way to the broker; nothing of it stays behind in freed memory. */
-static void wiping_free(void *memory)
-{
-    if (memory)
-        explicit_bzero(memory, malloc_usable_size(memory));
-    free(memory);
-}
-
 static int help(void)
 {
     (void)printf("usage: berth-agent [--config FILE] [--set SECTION.KEY=VALUE]... [run]\n"
@@ -50,8 +43,9 @@ static int help(void)
 
         (void)printf("  %s %s\n      %s\n", row->word, row->arguments, row->sentence);
     }
-    (void)printf("\nExit codes of requests: 0 done, 1 failed, 2 usage, 3 no agent, 4 not in this state,\n"
-                 "5 refused, 6 not now but perhaps later.\n");
+    (void)printf(
+        "\nExit codes of requests: 0 done, 1 failed, 2 usage, 3 no agent, 4 not in this state,\n"
+        "5 refused, 6 not now but perhaps later.\n");
     return 0;
 }
 
@@ -70,7 +64,8 @@ static int read_options(struct command_line *line, int argc, char **argv,
         (void)snprintf(name, sizeof(name), "%s", argv[i + 1]);
         equals = strchr(name, '=');
         if (!equals)
-            return berth_fail(reterr, BERTH_E_CONFIG, "--set %s: SECTION.KEY=VALUE is wanted", name);
+            return berth_fail(reterr, BERTH_E_CONFIG, "--set %s: SECTION.KEY=VALUE is wanted",
+                              name);
         *equals = '\0';
         r = conf_set(agent_options_table, agent_options_count, name, equals + 1, options, reterr);
     }
@@ -114,7 +109,8 @@ static int open_log(const struct agent_options *options, struct berth_error *ret
 {
     int file;
 
-    log_setup("berth-agent", strcmp(options->log_format, "json") == 0, level_of(options->log_level));
+    log_setup("berth-agent", strcmp(options->log_format, "json") == 0,
+              level_of(options->log_level));
     if (!options->log_file[0])
         return 0;
     file = open(options->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -154,7 +150,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "confine") == 0)
         return confine_main(argc - 1, argv + 1);
     secret_harden_process();
-    json_set_alloc_funcs(malloc, wiping_free);
+    json_wipe_freed();
     if (argc > 1 && strcmp(argv[1], "--help") == 0)
         return help();
     if (argc > 1 && strcmp(argv[1], "--version") == 0)

@@ -6,16 +6,16 @@
 #include <unistd.h>
 
 const struct conf_option agent_options_table[] = {
-#define OPTION(section_, key_, type_, member_, given_, min_, max_, unit_, reload_, sentence_)      \
-    { .section = #section_,                                                                        \
-      .key = #key_,                                                                                \
-      .type = CONF_##type_,                                                                        \
-      .offset = offsetof(struct agent_options, member_),                                           \
-      .given = (given_),                                                                           \
-      .min = (min_),                                                                               \
-      .max = (max_),                                                                               \
-      .unit = (unit_),                                                                             \
-      .live = RELOAD_##reload_,                                                                    \
+#define OPTION(section_, key_, type_, member_, given_, min_, max_, unit_, reload_, sentence_) \
+    { .section = #section_,                                                                   \
+      .key = #key_,                                                                           \
+      .type = CONF_##type_,                                                                   \
+      .offset = offsetof(struct agent_options, member_),                                      \
+      .given = (given_),                                                                      \
+      .min = (min_),                                                                          \
+      .max = (max_),                                                                          \
+      .unit = (unit_),                                                                        \
+      .live = RELOAD_##reload_,                                                               \
       .sentence = (sentence_) },
 #define RELOAD_LIVE true
 #define RELOAD_RESTART false
@@ -69,8 +69,8 @@ int agent_options_complete(struct agent_options *options, struct berth_error *re
     char face[CONF_TEXT_MAX];
 
     if (!one_of(options->identity, "file", "boot"))
-        return berth_fail(reterr, BERTH_E_CONFIG, "terminal.identity: '%s' is not allowed (file, boot)",
-                          options->identity);
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "terminal.identity: '%s' is not allowed (file, boot)", options->identity);
     if (!one_of(options->log_format, "text", "json"))
         return berth_fail(reterr, BERTH_E_CONFIG, "log.format: '%s' is not allowed (text, json)",
                           options->log_format);

@@ -12,7 +12,7 @@
 #define CONF_MEMBER_TEXT(member) char member[CONF_TEXT_MAX];
 
 struct agent_options {
-#define OPTION(section, key, type, member, given, min, max, unit, reload, sentence)                \
+#define OPTION(section, key, type, member, given, min, max, unit, reload, sentence) \
     CONF_MEMBER_##type(member)
 #include "options.def"
 #undef OPTION
@@ -24,7 +24,8 @@ extern const size_t agent_options_count;
 /* Fill in what stands empty for "find it out": display, face, control socket; and check the words.
  * Errors: CONFIG.
  */
-int agent_options_complete(struct agent_options *options, struct berth_error *reterr) berth_must_check;
+int agent_options_complete(struct agent_options *options,
+                           struct berth_error *reterr) berth_must_check;
 
 /* Path of this very program. */
 const char *agent_self(void);

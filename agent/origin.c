@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "berth/json.h"
+
 #include "host/machine.h"
 
 #define DOCUMENT "broker"
@@ -90,9 +91,11 @@ static int trust(struct origin *origin, const char *hash, const char *source,
     if (!hash[0])
         return 0;
     if (!invite_is_hex(hash, INVITE_HASH_DIGITS))
-        return berth_fail(reterr, BERTH_E_CONFIG, "%s: a CA's hash has 64 hexadecimal digits", source);
+        return berth_fail(reterr, BERTH_E_CONFIG, "%s: a CA's hash has 64 hexadecimal digits",
+                          source);
     if (origin->authority_hash[0] && strcmp(origin->authority_hash, hash) != 0)
-        return berth_fail(reterr, BERTH_E_CONFIG, "%s names another CA than the configuration", source);
+        return berth_fail(reterr, BERTH_E_CONFIG, "%s names another CA than the configuration",
+                          source);
     (void)snprintf(origin->authority_hash, sizeof(origin->authority_hash), "%s", hash);
     return 0;
 }
@@ -131,8 +134,8 @@ static int read_secret_file(const char *path, char *out, size_t size, struct ber
     got = read(file, out, size - 1);
     (void)close(file);
     if ((facts.st_mode & 077) != 0)
-        return berth_fail(reterr, BERTH_E_DENIED, "%s holds a secret and must be closed to others (chmod 600)",
-                          path);
+        return berth_fail(reterr, BERTH_E_DENIED,
+                          "%s holds a secret and must be closed to others (chmod 600)", path);
     out[got > 0 ? got : 0] = '\0';
     out[strcspn(out, "\r\n")] = '\0';
     return 0;

@@ -1,15 +1,18 @@
 /* origin.h - where the broker is and whom to trust, gathered from everything that may say so.
  *
- * Room house of the agent. In this order: configuration file, kernel command line (berth.broker=, berth.join=, berth.ca=,
- * berth.invite=, berth.boot_secret=), an invitation, what an earlier invitation said. DNS comes last and only when there is no
- * address. Addresses only say where; the pin comes from configuration, kernel command line or invitation alone.
+ * Room house of the agent. In this order: configuration file, kernel command line (berth.broker=,
+ * berth.join=, berth.ca=, berth.invite=, berth.boot_secret=), an invitation, what an earlier
+ * invitation said. DNS comes last and only when there is no address. Addresses only say where; the
+ * pin comes from configuration, kernel command line or invitation alone.
  */
 #ifndef BERTH_AGENT_ORIGIN_H
 #define BERTH_AGENT_ORIGIN_H
 
 #include "berth/invite.h"
+
 #include "host/device.h"
 #include "link/locator.h"
+
 #include "options.h"
 
 /* The broker's own defaults. */
@@ -19,21 +22,25 @@
 struct origin {
     struct broker_addresses links;
     struct broker_addresses joins;
-    char authority_hash[72];   /* "" = nobody said */
-    struct secret invitation;  /* token */
+    char authority_hash[72];  /* "" = nobody said */
+    struct secret invitation; /* token */
     struct secret boot_secret;
 };
 
-/* Errors: CONFIG (an address or hash is not well formed, two sources name different CAs), INVALID (an invitation), IO (a file).
+/* Errors: CONFIG (an address or hash is not well formed, two sources name different CAs), INVALID
+ * (an invitation), IO (a file).
  */
 int origin_gather(const struct agent_options *options, const char *command_line,
-                  struct device *device, struct origin *ret, struct berth_error *reterr) berth_must_check;
+                  struct device *device, struct origin *ret,
+                  struct berth_error *reterr) berth_must_check;
 
-/* An invitation that was handed over now: its broker is tried first, and it is remembered for the next start. */
+/* An invitation that was handed over now: its broker is tried first, and it is remembered for the
+ * next start. */
 int origin_invited(struct origin *origin, const struct invite *invite, struct device *device,
                    struct berth_error *reterr) berth_must_check;
 
-/* "HOST", "HOST:PORT", "[IPV6]:PORT"; several, separated by spaces. Appends; a repeated one is left out. */
+/* "HOST", "HOST:PORT", "[IPV6]:PORT"; several, separated by spaces. Appends; a repeated one is left
+ * out. */
 int origin_addresses(const char *text, int port, struct broker_addresses *ret,
                      struct berth_error *reterr) berth_must_check;
 

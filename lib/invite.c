@@ -12,7 +12,8 @@ bool invite_is_hex(const char *text, size_t digits)
     return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
 }
 
-/* Cut the piece that ends before the next ':' out of *rest; false when it is empty or too long for `out`. */
+/* Cut the piece that ends before the next ':' out of *rest; false when it is empty or too long for
+ * `out`. */
 static bool take_piece(const char **rest, char *out, size_t size)
 {
     size_t length = strcspn(*rest, ":");
@@ -69,7 +70,8 @@ static bool is_host(const char *host)
     size_t length = strlen(host);
 
     return length > 0 && length < sizeof(((struct invite *)0)->host) &&
-           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%") == length;
+           strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%") ==
+               length;
 }
 
 /* What is wrong with the text, or NULL; the token is never part of it. */

@@ -1,6 +1,7 @@
 /* json.c - JSON from outside: depth is counted before the parser may recurse. */
 #include "berth/json.h"
 
+#include <malloc.h>
 #include <string.h>
 
 /* Nesting of brackets outside strings; a cheap pass that needs no memory. */
@@ -50,6 +51,18 @@ char *json_text(const json_t *json)
     char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
 
     return text ? text : berth_strdup("null");
+}
+
+static void wiping_free(void *memory)
+{
+    if (memory)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void json_wipe_freed(void)
+{
+    json_set_alloc_funcs(malloc, wiping_free);
 }
 
 void json_unrefp(json_t **json)

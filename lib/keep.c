@@ -18,7 +18,8 @@ struct document {
     size_t size;
 };
 
-static int fail(struct berth_error *reterr, const struct keep *keep, const char *name, const char *what)
+static int fail(struct berth_error *reterr, const struct keep *keep, const char *name,
+                const char *what)
 {
     int fault = errno;
     int code = fault == ENOSPC || fault == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO;
@@ -31,7 +32,8 @@ static bool is_name(const char *name)
     size_t length = strlen(name);
 
     return length > 0 && length < NAME_MAX_ - 4 && name[0] != '.' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == length;
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") ==
+               length;
 }
 
 int keep_open(struct keep *keep, const char *path, struct berth_error *reterr)
@@ -51,9 +53,10 @@ int keep_open(struct keep *keep, const char *path, struct berth_error *reterr)
     if (facts.st_uid == geteuid() && (facts.st_mode & OTHERS) == 0)
         return 0;
     keep_close(keep);
-    return berth_fail(reterr, BERTH_E_DENIED,
-                      "%s: must belong to the user who runs this program and be closed to others (chmod 700)",
-                      path);
+    return berth_fail(
+        reterr, BERTH_E_DENIED,
+        "%s: must belong to the user who runs this program and be closed to others (chmod 700)",
+        path);
 }
 
 static void drop(struct document *document)
@@ -65,7 +68,7 @@ static void drop(struct document *document)
 
 void keep_close(struct keep *keep)
 {
-    list_each(&keep->documents, node)
+    list_each (&keep->documents, node)
         drop(list_entry(node, struct document, node));
     if (keep->folder >= 0)
         (void)close(keep->folder);
@@ -74,8 +77,7 @@ void keep_close(struct keep *keep)
 
 static struct document *in_memory(struct keep *keep, const char *name)
 {
-    list_each(&keep->documents, node)
-    {
+    list_each (&keep->documents, node) {
         struct document *document = list_entry(node, struct document, node);
 
         if (strcmp(document->name, name) == 0)

@@ -7,13 +7,13 @@
 #include <string.h>
 
 static const struct setting_row rows[] = {
-#define SETTING(key_, kind_, given_, allowed_, unit_, sentence_)                                   \
-    { .key = #key_,                                                                                \
-      .kind = SETTING_##kind_,                                                                     \
-      .offset = offsetof(struct settings, key_),                                                   \
-      .given = (given_),                                                                           \
-      .allowed = (allowed_),                                                                       \
-      .unit = (unit_),                                                                             \
+#define SETTING(key_, kind_, given_, allowed_, unit_, sentence_) \
+    { .key = #key_,                                              \
+      .kind = SETTING_##kind_,                                   \
+      .offset = offsetof(struct settings, key_),                 \
+      .given = (given_),                                         \
+      .allowed = (allowed_),                                     \
+      .unit = (unit_),                                           \
       .sentence = (sentence_) },
 #include "berth/settings.def"
 #undef SETTING

@@ -24,8 +24,8 @@ struct wish {
 
 static int usage(const struct control_row *row)
 {
-    (void)fprintf(stderr, "usage: berth-agent %s %s%s--json\n       %s\n", row->word, row->arguments,
-                  row->arguments[0] ? " " : "", row->sentence);
+    (void)fprintf(stderr, "usage: berth-agent %s %s%s--json\n       %s\n", row->word,
+                  row->arguments, row->arguments[0] ? " " : "", row->sentence);
     return CLIENT_USAGE;
 }
 
@@ -91,8 +91,8 @@ static int dial(const char *path)
 
 static bool send_wish(int wire, const struct wish *wish)
 {
-    json_t *json = json_pack("{s:s, s:b}", "do", control_row(wish->request)->word, "wait",
-                             (int)wish->wait);
+    json_t *json =
+        json_pack("{s:s, s:b}", "do", control_row(wish->request)->word, "wait", (int)wish->wait);
     bool join = wish->request == CONTROL_JOIN;
     char *text;
     size_t size;
@@ -105,7 +105,8 @@ static bool send_wish(int wire, const struct wish *wish)
     if (wish->kiosk)
         (void)json_object_set_new(json, "kiosk", json_true());
     if (wish->secret[0])
-        (void)json_object_set_new(json, join ? "invitation" : "password", json_string(wish->secret));
+        (void)json_object_set_new(json, join ? "invitation" : "password",
+                                  json_string(wish->secret));
     text = json_text(json);
     json_decref(json);
     size = strlen(text);
@@ -219,7 +220,8 @@ enum client_exit client_main(const char *socket, int argc, char **argv)
         (void)fprintf(stderr, "berth-agent: no password was given\n");
         return CLIENT_USAGE;
     }
-    if (wish.request == CONTROL_JOIN && !read_secret("Invitation", wish.secret, sizeof(wish.secret))) {
+    if (wish.request == CONTROL_JOIN &&
+        !read_secret("Invitation", wish.secret, sizeof(wish.secret))) {
         (void)fprintf(stderr, "berth-agent: no invitation was given\n");
         return CLIENT_USAGE;
     }

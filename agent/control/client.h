@@ -10,10 +10,10 @@
 /* Exit codes that scripts can use. */
 enum client_exit {
     CLIENT_DONE = 0,
-    CLIENT_FAILED = 1,    /* it did not work; the sentence says why */
+    CLIENT_FAILED = 1, /* it did not work; the sentence says why */
     CLIENT_USAGE = 2,
-    CLIENT_NO_AGENT = 3,  /* nobody answers at the socket */
-    CLIENT_STATE = 4,     /* not possible in the terminal's present state, such as without the broker */
+    CLIENT_NO_AGENT = 3, /* nobody answers at the socket */
+    CLIENT_STATE = 4, /* not possible in the terminal's present state, such as without the broker */
     CLIENT_REFUSED = 5,   /* credentials, rights */
     CLIENT_TRY_AGAIN = 6, /* no desktop now, too much going on: later it may work */
 };

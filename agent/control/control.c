@@ -11,6 +11,7 @@
 
 #include "berth/json.h"
 #include "berth/log.h"
+
 #include "flow/showing.h"
 #include "flow/sign_on.h"
 
@@ -23,7 +24,7 @@
 
 static const struct control_row rows[CONTROL_REQUESTS] = {
     [CONTROL_NONE] = { "", "", "" },
-#define REQUEST(symbol, word, arguments, sentence)                                                 \
+#define REQUEST(symbol, word, arguments, sentence) \
     [CONTROL_##symbol] = { (word), (arguments), (sentence) },
 #include "control/requests.def"
 #undef REQUEST
@@ -90,7 +91,8 @@ static void close_guest(struct guest *guest)
     uv_close((uv_handle_t *)&guest->pipe, guest_closed);
 }
 
-/* Send a line; small answers always fit into the socket's buffer, a guest that does not read is dropped. */
+/* Send a line; small answers always fit into the socket's buffer, a guest that does not read is
+ * dropped. */
 static void say(struct guest *guest, json_t *line)
 {
     char *text = json_text(line);
@@ -108,16 +110,15 @@ static json_t *status_of(const struct station *station)
 {
     const struct seat *seat = &station->seat;
 
-    return json_pack("{s:b, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
-                     "ok", 1, "terminal", seat->terminal, "state", seat_state_names[seat->state],
-                     "online", seat->online, "user", seat->user, "pool", seat->pool, "desktop",
-                     seat->desktop, "session", (json_int_t)seat->shown.session_id, "epoch",
-                     (json_int_t)seat->shown.epoch, "connection",
-                     (json_int_t)seat->shown.connection_id, "signon_ms",
-                     (json_int_t)station->sign_on.took_ms, "picture_ms",
-                     (json_int_t)seat->picture_ms, "profile_version",
-                     (json_int_t)station->profile_version, "broker_incarnation",
-                     (json_int_t)station->presence.incarnation, "says", seat->text);
+    return json_pack(
+        "{s:b, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "ok", 1,
+        "terminal", seat->terminal, "state", seat_state_names[seat->state], "online", seat->online,
+        "user", seat->user, "pool", seat->pool, "desktop", seat->desktop, "session",
+        (json_int_t)seat->shown.session_id, "epoch", (json_int_t)seat->shown.epoch, "connection",
+        (json_int_t)seat->shown.connection_id, "signon_ms", (json_int_t)station->sign_on.took_ms,
+        "picture_ms", (json_int_t)seat->picture_ms, "profile_version",
+        (json_int_t)station->profile_version, "broker_incarnation",
+        (json_int_t)station->presence.incarnation, "says", seat->text);
 }
 
 /* The final answer. */
@@ -131,8 +132,8 @@ static void answer(struct guest *guest, const struct berth_error *error)
         say(guest, status_of(guest->control->station));
     else
         say(guest, json_pack("{s:b, s:s, s:s, s:b}", "ok", 0, "error",
-                             berth_error_row(error->code)->symbol, "text",
-                             berth_error_text(error), "retry", berth_error_row(error->code)->retry));
+                             berth_error_row(error->code)->symbol, "text", berth_error_text(error),
+                             "retry", berth_error_row(error->code)->retry));
     close_guest(guest);
 }
 
@@ -147,10 +148,10 @@ static void tell_progress(struct guest *guest)
     if (strcmp(told, guest->told) == 0)
         return;
     (void)snprintf(guest->told, sizeof(guest->told), "%s", told);
-    say(guest, json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
-                         seat_state_names[seat->state], "text", seat->text, "queue_place",
-                         (json_int_t)seat->queue_place, "estimate_ms",
-                         (json_int_t)seat->estimate_ms));
+    say(guest,
+        json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
+                  seat_state_names[seat->state], "text", seat->text, "queue_place",
+                  (json_int_t)seat->queue_place, "estimate_ms", (json_int_t)seat->estimate_ms));
 }
 
 static void news(struct station_watcher *watcher, enum station_news what,
@@ -251,8 +252,8 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     struct guest *guest = container_of((uv_pipe_t *)(void *)handle, struct guest, pipe);
 
     (void)suggested;
-    *ret = uv_buf_init(guest->request + guest->have,
-                       (unsigned)(sizeof(guest->request) - guest->have));
+    *ret =
+        uv_buf_init(guest->request + guest->have, (unsigned)(sizeof(guest->request) - guest->have));
 }
 
 static void guest_said(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
@@ -319,7 +320,8 @@ static void knocked(uv_stream_t *stream, int status)
     timer_start(&control->loop->timers, &guest->silent, SILENT_MS, guest_silent);
 }
 
-/* A socket that an agent left behind when it was killed answers nobody; one that answers is not ours to take. */
+/* A socket that an agent left behind when it was killed answers nobody; one that answers is not
+ * ours to take. */
 static bool somebody_listens(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -367,7 +369,8 @@ struct control *control_new(struct berth_loop *loop, struct station *station, co
     control->context = context;
     list_init(&control->guests);
     if (strlen(path) >= sizeof(control->path)) {
-        (void)berth_fail(reterr, BERTH_E_CONFIG, "the control socket's path has more than %zu bytes",
+        (void)berth_fail(reterr, BERTH_E_CONFIG,
+                         "the control socket's path has more than %zu bytes",
                          sizeof(control->path) - 1);
         free(control);
         return NULL;
@@ -389,7 +392,7 @@ static void listener_closed(uv_handle_t *handle)
 
 void control_end(struct control *control)
 {
-    list_each(&control->guests, node)
+    list_each (&control->guests, node)
         close_guest(list_entry(node, struct guest, node));
     uv_close((uv_handle_t *)&control->listener, listener_closed);
     (void)unlink(control->path);

@@ -1,12 +1,14 @@
 /* control.h - the agent's local door: a Unix socket for scripts and tests on the same machine.
  *
- * Room control of the agent; a door, above the flows. Only the agent's own user and root get in (mode 0600 and the peer's
- * credentials). One request a connection; a sign-on answers when the picture is there.
+ * Room control of the agent; a door, above the flows. Only the agent's own user and root get in
+ * (mode 0600 and the peer's credentials). One request a connection; a sign-on answers when the
+ * picture is there.
  */
 #ifndef BERTH_AGENT_CONTROL_CONTROL_H
 #define BERTH_AGENT_CONTROL_CONTROL_H
 
 #include "berth/loop.h"
+
 #include "flow/station.h"
 
 struct control;
@@ -37,7 +39,8 @@ struct control *control_new(struct berth_loop *loop, struct station *station, co
                                         struct berth_error *reterr),
                             void *context, struct berth_error *reterr);
 
-/* Hang up on everybody and remove the socket; control_is_gone tells when control_free may be called. */
+/* Hang up on everybody and remove the socket; control_is_gone tells when control_free may be
+ * called. */
 void control_end(struct control *control);
 bool control_is_gone(const struct control *control);
 void control_free(struct control *control);

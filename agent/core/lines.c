@@ -87,8 +87,7 @@ int line_to_page(const char *line, size_t size, struct page *ret, struct berth_e
     return line_to(&page_record, line, size, ret, reterr);
 }
 
-int line_to_event(const char *line, size_t size, struct face_event *ret,
-                  struct berth_error *reterr)
+int line_to_event(const char *line, size_t size, struct face_event *ret, struct berth_error *reterr)
 {
     return line_to(&face_event_record, line, size, ret, reterr);
 }

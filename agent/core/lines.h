@@ -1,7 +1,8 @@
 /* lines.h - the lines between agent and face: lines.def as structs, and their JSON form.
  *
  * (agent/face is being written by the lead at this moment.)
- * Room core of the agent: pure. Both ends use it. An event may hold a password: wipe it with face_event_wipe.
+ * Room core of the agent: pure. Both ends use it. An event may hold a password: wipe it with
+ * face_event_wipe.
  */
 #ifndef BERTH_AGENT_CORE_LINES_H
 #define BERTH_AGENT_CORE_LINES_H
@@ -42,6 +43,7 @@ int line_to_page(const char *line, size_t size, struct page *ret,
 int line_to_event(const char *line, size_t size, struct face_event *ret,
                   struct berth_error *reterr) berth_must_check;
 
+/* After the last use: an event may hold a password. */
 void face_event_wipe(struct face_event *event);
 
 /* Cuts a stream into lines. Passive; wipes what it held, for lines may hold a password. */
@@ -50,8 +52,8 @@ struct line_reader {
     char data[LINE_MAX_BYTES];
 };
 
-/* Feed bytes; `each` gets every whole line without its line feed, valid during the call only. Stops with the first
- * negative answer. Errors: TOO_LARGE.
+/* Feed bytes; `each` gets every whole line without its line feed, valid during the call only. Stops
+ * with the first negative answer. Errors: TOO_LARGE.
  */
 int line_feed(struct line_reader *reader, const char *bytes, size_t size,
               int (*each)(void *context, const char *line, size_t size), void *context,

@@ -1,7 +1,8 @@
 /* reconnect.h - when to try the broker again.
  *
- * Room core of the agent: pure. The spread that the broker gave with the last grant is what brings ten thousand terminals
- * back without one wasted handshake (reliability, reconnect storm); where somebody waits it does not apply.
+ * Room core of the agent: pure. The spread that the broker gave with the last grant is what brings
+ * ten thousand terminals back without one wasted handshake (reliability, reconnect storm); where
+ * somebody waits it does not apply.
  */
 #ifndef BERTH_AGENT_CORE_RECONNECT_H
 #define BERTH_AGENT_CORE_RECONNECT_H
@@ -22,8 +23,8 @@ enum reconnect_urgency {
     RECONNECT_WAITING, /* a person waits for an answer */
 };
 
-/* Milliseconds to wait before try number `failures` + 1; failures is 0 when the link was lost just now or the terminal
- * starts. spread_ms: of the last grant, 0 = none.
+/* Milliseconds to wait before try number `failures` + 1; failures is 0 when the link was lost just
+ * now or the terminal starts. spread_ms: of the last grant, 0 = none.
  */
 int64_t reconnect_delay_ms(struct berth_random *random, int failures, int64_t spread_ms,
                            enum reconnect_urgency urgency);

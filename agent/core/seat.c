@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/texts.h"
 
 /* clang-format off */
@@ -54,8 +55,8 @@ void seat_set_state(struct seat *seat, enum seat_state next, int64_t now_ms, con
                   seat_state_names[next], "why", why);
         return;
     }
-    log_event(EV_AGENT_SCREEN, "from", seat_state_names[seat->state], "to",
-              seat_state_names[next], "session", seat->shown.session_id, "why", why);
+    log_event(EV_AGENT_SCREEN, "from", seat_state_names[seat->state], "to", seat_state_names[next],
+              "session", seat->shown.session_id, "why", why);
     seat->state = next;
     seat->since_ms = now_ms;
 }
@@ -209,8 +210,8 @@ static void tell(const struct seat *seat, const char *language, struct page *pag
 static void page_of_progress(const struct seat *seat, const char *language, struct page *page)
 {
     page->kind = page_kind_PROGRESS;
-    tell(seat, language, page,
-         seat->state == seat_CONNECTING ? TEXT_CONNECTING : TEXT_PREPARING, TEXT_NONE);
+    tell(seat, language, page, seat->state == seat_CONNECTING ? TEXT_CONNECTING : TEXT_PREPARING,
+         TEXT_NONE);
     page->queue_place = seat->queue_place;
     page->estimate_ms = seat->estimate_ms;
     page->cancellable = true;

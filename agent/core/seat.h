@@ -1,22 +1,24 @@
 /* seat.h - what this terminal is doing, and the rules that keep a shared screen safe.
  *
- * Room core of the agent: pure. Thread: loop. One struct seat a terminal; seat_set_state is the only place that changes its
- * state, and the page on the screen is derived from its facts by seat_page alone, so the screen cannot tell a different
- * story than the state.
+ * Room core of the agent: pure. Thread: loop. One struct seat a terminal; seat_set_state is the
+ * only place that changes its state, and the page on the screen is derived from its facts by
+ * seat_page alone, so the screen cannot tell a different story than the state.
  *
  * The rules
- *   - an older epoch never takes the picture back: for every session the highest epoch heard of is remembered, and also
- *     whether it was hidden (seat_may_show, seat_hide);
- *   - a desktop is on the screen in CONNECTING and ACTIVE only; every other state's page covers the viewer at once;
+ *   - an older epoch never takes the picture back: for every session the highest epoch heard of is
+ * remembered, and also whether it was hidden (seat_may_show, seat_hide);
+ *   - a desktop is on the screen in CONNECTING and ACTIVE only; every other state's page covers the
+ * viewer at once;
  *   - the broker's absence changes nothing on a screen that shows a desktop (seat_set_online);
- *   - what belongs to nobody's desktop falls back to where it came from: IDLE while the broker is there, else OFFLINE
- *     (seat_rest).
+ *   - what belongs to nobody's desktop falls back to where it came from: IDLE while the broker is
+ * there, else OFFLINE (seat_rest).
  */
 #ifndef BERTH_AGENT_CORE_SEAT_H
 #define BERTH_AGENT_CORE_SEAT_H
 
 #include "berth/message.h"
 #include "berth/setting.h"
+
 #include "core/lines.h"
 
 /* clang-format off */
@@ -31,6 +33,7 @@
 #undef STATES_END
 /* clang-format on */
 
+/* Does seat_states.def permit this move? */
 bool seat_may_move(enum seat_state from, enum seat_state to);
 
 /* Which desktop a message or the viewer is about. session_id 0: none. */
@@ -40,8 +43,9 @@ struct seat_claim {
     uint64_t connection_id;
 };
 
-/* Sessions whose highest epoch is remembered; a terminal that serves more in turn forgets the oldest, whose messages cannot
- * come any more: the link is in order, and a lost link is emptied before the next one is opened.
+/* Sessions whose highest epoch is remembered; a terminal that serves more in turn forgets the
+ * oldest, whose messages cannot come any more: the link is in order, and a lost link is emptied
+ * before the next one is opened.
  */
 #define SEAT_EPOCHS 16
 
@@ -63,10 +67,10 @@ struct seat {
     struct seat_claim shown;
     char user[80]; /* also: the last who signed on, for the form */
     char pool[64];
-    char desktop[128];       /* address, for the status line */
-    int64_t idle_lock_ms;    /* of the policy, 0 = none */
-    int64_t shown_since_ms;  /* monotonic */
-    int64_t picture_ms;      /* from the show to the first picture, 0 = not seen */
+    char desktop[128];      /* address, for the status line */
+    int64_t idle_lock_ms;   /* of the policy, 0 = none */
+    int64_t shown_since_ms; /* monotonic */
+    int64_t picture_ms;     /* from the show to the first picture, 0 = not seen */
     struct seat_epoch epochs[SEAT_EPOCHS];
     size_t epoch_next;
 
@@ -80,10 +84,11 @@ struct seat {
     struct msg_choice choices[12];
 };
 
+/* STARTING, with nothing shown. terminal: its name, "" while it has none. */
 void seat_init(struct seat *seat, const char *terminal);
 
-/* Change the state and log old -> new with the reason. A forbidden move is logged as an error and not made; the same state
- * again is no change.
+/* Change the state and log old -> new with the reason. A forbidden move is logged as an error and
+ * not made; the same state again is no change.
  */
 void seat_set_state(struct seat *seat, enum seat_state next, int64_t now_ms, const char *why);
 
@@ -102,21 +107,23 @@ void seat_set_online(struct seat *seat, bool online, int64_t now_ms, const char 
 /* What the page says below its headline; NULL stands for nothing. */
 void seat_say(struct seat *seat, const char *title, const char *text, bool alert);
 
-/* May this desktop be shown? Errors: OVERTAKEN (a higher epoch of the session was heard of, or this one was hidden). */
+/* May this desktop be shown? Errors: OVERTAKEN (a higher epoch of the session was heard of, or this
+ * one was hidden). */
 int seat_may_show(const struct seat *seat, const struct seat_claim *claim,
                   struct berth_error *reterr) berth_must_check;
 
 /* Take the desktop of a permitted show as the one on the screen; the caller moves to CONNECTING. */
 void seat_show(struct seat *seat, const struct msg_show *show, int64_t now_ms);
 
-/* A hide arrived: nothing of this session up to this epoch is shown any more. True: that is what the screen shows. */
+/* A hide arrived: nothing of this session up to this epoch is shown any more. True: that is what
+ * the screen shows. */
 bool seat_hide(struct seat *seat, uint64_t session_id, int64_t epoch);
 
 /* Nothing is shown any more. */
 void seat_clear(struct seat *seat);
 
-/* Milliseconds without input after which the screen is locked here and now, 0 = never: the strictest of profile, policy and,
- * without the broker, the profile's offline limit.
+/* Milliseconds without input after which the screen is locked here and now, 0 = never: the
+ * strictest of profile, policy and, without the broker, the profile's offline limit.
  */
 int64_t seat_idle_limit_ms(const struct seat *seat, const struct settings *settings);
 

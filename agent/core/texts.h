@@ -15,11 +15,12 @@ enum text {
     TEXT_COUNT
 };
 
-/* The sentence in a language of settings.def ("en", "de"); English for any other. "" for TEXT_NONE. */
+/* The sentence in a language of settings.def ("en", "de"); English for any other. "" for TEXT_NONE.
+ */
 const char *text_in(const char *language, enum text text);
 
-/* What to show for a refusal of the broker: our own sentence for its code (a symbol of errors.def) when the language is not
- * English and there is one, else the broker's own words.
+/* What to show for a refusal of the broker: our own sentence for its code (a symbol of errors.def)
+ * when the language is not English and there is one, else the broker's own words.
  */
 const char *text_of_refusal(const char *language, const char *code, const char *words);
 

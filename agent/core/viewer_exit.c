@@ -5,7 +5,7 @@
 #define EXIT_LICENCE_LAST 26
 
 static const struct viewer_exit rows[] = {
-#define VIEWER_EXIT(code, word, text, retry, sentence)                                             \
+#define VIEWER_EXIT(code, word, text, retry, sentence) \
     { (code), (word), TEXT_ENDED_##text, (retry), (sentence) },
 #include "core/viewer_exits.def"
 #undef VIEWER_EXIT

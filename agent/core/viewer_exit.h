@@ -15,8 +15,8 @@ struct viewer_exit {
     const char *sentence;
 };
 
-/* The row for a way to end: an exit code, or a signal (exit_code -1). Never NULL: what the table does not know is "unknown",
- * licensing faults 16 to 26 share a row, and a signal is "killed".
+/* The row for a way to end: an exit code, or a signal (exit_code -1). Never NULL: what the table
+ * does not know is "unknown", licensing faults 16 to 26 share a row, and a signal is "killed".
  */
 const struct viewer_exit *viewer_exit_row(int exit_code, int signal);
 

@@ -1,4 +1,5 @@
-/* face.c - which page stands on the screen, what is typed into it, and the poll that drives both. */
+/* face.c - which page stands on the screen, what is typed into it, and the poll that drives both.
+ */
 #include "face/face.h"
 
 #include <errno.h>
@@ -7,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
 #include <xkbcommon/xkbcommon-keysyms.h>
 
 #include "face/keys.h"
@@ -74,7 +74,8 @@ static void forget_typing(struct face *face)
     face->focus = FOCUS_USER;
 }
 
-/* The name stays when only the password was wrong; nothing stays when another page comes between. */
+/* The name stays when only the password was wrong; nothing stays when another page comes between.
+ */
 static void prepare(struct face *face, const struct page *page)
 {
     bool again = page->kind == page_kind_SIGN_ON && face->page.kind == page_kind_SIGN_ON;
@@ -95,7 +96,8 @@ static void show_desktop(struct face *face)
 {
     if (face->page.watch) {
         sampler_begin(face->sampler);
-        (void)sampler_look(face->sampler, face->window); /* what the screen is before the viewer paints */
+        (void)sampler_look(face->sampler,
+                           face->window); /* what the screen is before the viewer paints */
     }
     face->covers = false;
     window_uncover(face->window);
@@ -253,7 +255,8 @@ void face_click(struct face *face, double x, double y)
         if (face->page.kind == page_kind_SIGN_ON)
             submit(face);
         else
-            say(face, face->page.kind == page_kind_PROGRESS ? face_event_kind_CANCEL : face_event_kind_GO_ON);
+            say(face, face->page.kind == page_kind_PROGRESS ? face_event_kind_CANCEL
+                                                            : face_event_kind_GO_ON);
     }
     for (size_t i = 0; i < face->page.choices_count; i++) {
         if (box_holds(&places.choices[i], x, y))
@@ -370,7 +373,8 @@ static void tell_idle(struct face *face, int64_t now_ms)
         face_say(face, &event);
 }
 
-/* What happens by the clock: sampling, the idle time, the minute on the page. Returns how long to wait. */
+/* What happens by the clock: sampling, the idle time, the minute on the page. Returns how long to
+ * wait. */
 static int by_the_clock(struct face *face)
 {
     int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
@@ -394,7 +398,8 @@ int face_run(struct face *face, struct berth_error *reterr)
     while (r > 0) {
         int wait_ms = by_the_clock(face);
 
-        /* Replies that were awaited may have left events in the queue, where poll does not see them. */
+        /* Replies that were awaited may have left events in the queue, where poll does not see
+         * them. */
         r = take_events(face, reterr);
         if (r < 0)
             return r;

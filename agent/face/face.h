@@ -1,18 +1,20 @@
-/* face.h - berth-face: the terminal's own screen, a small X11 program driven by lines (core/lines.def).
+/* face.h - berth-face: the terminal's own screen, a small X11 program driven by lines
+ * (core/lines.def).
  *
- * Room face. One thread, one poll over X and standard input; it ends when standard input closes, so it never outlives its
- * agent. A page is whole, so nothing is remembered between pages but what a person is typing.
+ * Room face. One thread, one poll over X and standard input; it ends when standard input closes, so
+ * it never outlives its agent. A page is whole, so nothing is remembered between pages but what a
+ * person is typing.
  *
- *     lines in -> wire.c -> face.c (which page, what is typed) -> page.c (what stands where) -> window.c (X)
- *     X events -> window.c -> keys.c -> face.c -> lines out
- *     sample.c looks at the screen until the viewer's first picture is there
+ *     lines in -> wire.c -> face.c (which page, what is typed) -> page.c (what stands where) ->
+ * window.c (X) X events -> window.c -> keys.c -> face.c -> lines out sample.c looks at the screen
+ * until the viewer's first picture is there
  */
 #ifndef BERTH_AGENT_FACE_FACE_H
 #define BERTH_AGENT_FACE_FACE_H
 
 #include "core/lines.h"
 
-#define FACE_TYPED_MAX 80    /* bytes of a user name, NUL included */
+#define FACE_TYPED_MAX 80     /* bytes of a user name, NUL included */
 #define FACE_PASSWORD_MAX 200 /* bytes of a password */
 
 enum face_focus { FOCUS_USER, FOCUS_PASSWORD, FOCUS_BUTTON };
@@ -20,13 +22,13 @@ enum face_focus { FOCUS_USER, FOCUS_PASSWORD, FOCUS_BUTTON };
 /* What stands on the screen, and what somebody is typing. */
 struct face {
     struct page page;
-    bool covers;     /* the window is mapped above everything */
+    bool covers; /* the window is mapped above everything */
     enum face_focus focus;
     char user[FACE_TYPED_MAX];
     struct secret password;
-    size_t picked;   /* choose: the highlighted row */
+    size_t picked; /* choose: the highlighted row */
     bool caps_lock;
-    bool busy;       /* submitted; waits for the next page */
+    bool busy;               /* submitted; waits for the next page */
     int64_t clock_offset_ms; /* the broker's wall clock minus ours */
 
     struct window *window;

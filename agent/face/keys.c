@@ -2,7 +2,6 @@
 #include "face/keys.h"
 
 #include <stdlib.h>
-
 #include <xkbcommon/xkbcommon-x11.h>
 /* libxcb's header of the extension has a member called `explicit`; C does not mind. */
 #include <xcb/xkb.h>
@@ -18,9 +17,10 @@ struct keys {
 
 static bool learn_layout(struct keys *keys)
 {
-    struct xkb_keymap *map =
-        xkb_x11_keymap_new_from_device(keys->context, keys->x, keys->device, XKB_KEYMAP_COMPILE_NO_FLAGS);
-    struct xkb_state *state = map ? xkb_x11_state_new_from_device(map, keys->x, keys->device) : NULL;
+    struct xkb_keymap *map = xkb_x11_keymap_new_from_device(keys->context, keys->x, keys->device,
+                                                            XKB_KEYMAP_COMPILE_NO_FLAGS);
+    struct xkb_state *state =
+        map ? xkb_x11_state_new_from_device(map, keys->x, keys->device) : NULL;
 
     if (!state) {
         xkb_keymap_unref(map);
@@ -37,11 +37,11 @@ static void follow_changes(struct keys *keys)
 {
     const uint16_t events = XCB_XKB_EVENT_TYPE_NEW_KEYBOARD_NOTIFY | XCB_XKB_EVENT_TYPE_MAP_NOTIFY |
                             XCB_XKB_EVENT_TYPE_STATE_NOTIFY;
-    const uint16_t parts = XCB_XKB_MAP_PART_KEY_TYPES | XCB_XKB_MAP_PART_KEY_SYMS |
-                           XCB_XKB_MAP_PART_MODIFIER_MAP;
+    const uint16_t parts =
+        XCB_XKB_MAP_PART_KEY_TYPES | XCB_XKB_MAP_PART_KEY_SYMS | XCB_XKB_MAP_PART_MODIFIER_MAP;
 
-    (void)xcb_xkb_select_events(keys->x, (xcb_xkb_device_spec_t)keys->device, events, 0, events, parts,
-                                parts, NULL);
+    (void)xcb_xkb_select_events(keys->x, (xcb_xkb_device_spec_t)keys->device, events, 0, events,
+                                parts, parts, NULL);
 }
 
 int keys_open(xcb_connection_t *x, struct keys **ret, struct berth_error *reterr)
@@ -53,15 +53,16 @@ int keys_open(xcb_connection_t *x, struct keys **ret, struct berth_error *reterr
     keys->context = xkb_context_new(XKB_CONTEXT_NO_FLAGS);
     fine = keys->context && xkb_x11_setup_xkb_extension(x, XKB_X11_MIN_MAJOR_XKB_VERSION,
                                                         XKB_X11_MIN_MINOR_XKB_VERSION,
-                                                        XKB_X11_SETUP_XKB_EXTENSION_NO_FLAGS, NULL, NULL,
-                                                        &keys->first_event, NULL);
+                                                        XKB_X11_SETUP_XKB_EXTENSION_NO_FLAGS, NULL,
+                                                        NULL, &keys->first_event, NULL);
     if (fine) {
         keys->device = xkb_x11_get_core_keyboard_device_id(x);
         fine = keys->device >= 0 && learn_layout(keys);
     }
     if (!fine) {
         keys_close(keys);
-        return berth_fail(reterr, BERTH_E_IO, "the X server does not tell the layout of its keyboard");
+        return berth_fail(reterr, BERTH_E_IO,
+                          "the X server does not tell the layout of its keyboard");
     }
     follow_changes(keys);
     *ret = keys;
@@ -82,8 +83,10 @@ void keys_press(struct keys *keys, const xcb_key_press_event_t *event, struct ke
     (void)xkb_state_key_get_utf8(keys->state, event->detail, ret->text, sizeof(ret->text));
     if ((unsigned char)ret->text[0] < 0x20 || ret->text[0] == 0x7f)
         ret->text[0] = '\0';
-    ret->shift = xkb_state_mod_name_is_active(keys->state, XKB_MOD_NAME_SHIFT, XKB_STATE_MODS_EFFECTIVE) > 0;
-    ret->caps_lock = xkb_state_mod_name_is_active(keys->state, XKB_MOD_NAME_CAPS, XKB_STATE_MODS_LOCKED) > 0;
+    ret->shift =
+        xkb_state_mod_name_is_active(keys->state, XKB_MOD_NAME_SHIFT, XKB_STATE_MODS_EFFECTIVE) > 0;
+    ret->caps_lock =
+        xkb_state_mod_name_is_active(keys->state, XKB_MOD_NAME_CAPS, XKB_STATE_MODS_LOCKED) > 0;
 }
 
 bool keys_event(struct keys *keys, const xcb_generic_event_t *event)
@@ -93,8 +96,8 @@ bool keys_event(struct keys *keys, const xcb_generic_event_t *event)
     if ((event->response_type & 0x7f) != keys->first_event)
         return false;
     if (state->xkbType == XCB_XKB_STATE_NOTIFY) {
-        (void)xkb_state_update_mask(keys->state, state->baseMods, state->latchedMods, state->lockedMods,
-                                    (xkb_layout_index_t)state->baseGroup,
+        (void)xkb_state_update_mask(keys->state, state->baseMods, state->latchedMods,
+                                    state->lockedMods, (xkb_layout_index_t)state->baseGroup,
                                     (xkb_layout_index_t)state->latchedGroup, state->lockedGroup);
         return true;
     }

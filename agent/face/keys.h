@@ -17,7 +17,8 @@ void keys_close(struct keys *keys);
 
 struct key_press {
     uint32_t symbol; /* X keysym */
-    char text[16];   /* what it types; "" for keys that type nothing. Wiped by the caller: it may be of a password. */
+    char text[16];   /* what it types; "" for keys that type nothing. Wiped by the caller: it may be
+                        of a password. */
     bool shift;
     bool caps_lock;
 };

@@ -1,8 +1,10 @@
 /* main.c - berth-face: a child of berth-agent; nothing for people to start. */
 #include <stdio.h>
 
+#include "berth/json.h"
 #include "berth/log.h"
 #include "berth/secret.h"
+
 #include "face/face.h"
 #include "face/keys.h"
 #include "face/sample.h"
@@ -17,6 +19,7 @@ int main(void)
     int r;
 
     secret_harden_process();
+    json_wipe_freed();
     log_setup("berth-face", false, LOG_INFO);
     r = window_open(&window, &error);
     if (r >= 0) {

@@ -2,11 +2,10 @@
 #include "face/page.h"
 
 #include <math.h>
+#include <pango/pangocairo.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#include <pango/pangocairo.h>
 
 #include "core/texts.h"
 
@@ -82,8 +81,8 @@ void page_places(const struct face *face, int width, int height, struct page_pla
 
     memset(ret, 0, sizeof(*ret));
     ret->unit = unit;
-    ret->card = (struct box){ (width - card_width) / 2, (height - card_height(face) * unit) / 2, card_width,
-                              card_height(face) * unit };
+    ret->card = (struct box){ (width - card_width) / 2, (height - card_height(face) * unit) / 2,
+                              card_width, card_height(face) * unit };
     left = ret->card.x + MARGIN * unit;
     bottom = ret->card.y + ret->card.height;
     if (face->page.kind == page_kind_SIGN_ON) {
@@ -95,8 +94,9 @@ void page_places(const struct face *face, int width, int height, struct page_pla
         ret->button = (struct box){ left, bottom - 84 * unit, inner, 48 * unit };
     } else if (face->page.kind == page_kind_CHOOSE) {
         for (size_t i = 0; i < face->page.choices_count; i++)
-            ret->choices[i] = (struct box){ left, ret->card.y + (100 + ROW_HEIGHT * (double)i) * unit, inner,
-                                            (ROW_HEIGHT - 8) * unit };
+            ret->choices[i] =
+                (struct box){ left, ret->card.y + (100 + ROW_HEIGHT * (double)i) * unit, inner,
+                              (ROW_HEIGHT - 8) * unit };
     }
 }
 
@@ -120,13 +120,16 @@ static void round_box(struct brush *brush, const struct box *box, double radius)
     cairo_close_path(cairo);
 }
 
-static PangoLayout *layout_of(struct brush *brush, const char *text, double size, enum weight weight, double width)
+static PangoLayout *layout_of(struct brush *brush, const char *text, double size,
+                              enum weight weight, double width)
 {
     PangoLayout *layout = pango_cairo_create_layout(brush->cairo);
-    PangoFontDescription *font = pango_font_description_from_string("Noto Sans, DejaVu Sans, sans-serif");
+    PangoFontDescription *font =
+        pango_font_description_from_string("Noto Sans, DejaVu Sans, sans-serif");
 
     pango_font_description_set_absolute_size(font, size * brush->places.unit * PANGO_SCALE);
-    pango_font_description_set_weight(font, weight == BOLD ? PANGO_WEIGHT_SEMIBOLD : PANGO_WEIGHT_NORMAL);
+    pango_font_description_set_weight(font,
+                                      weight == BOLD ? PANGO_WEIGHT_SEMIBOLD : PANGO_WEIGHT_NORMAL);
     pango_layout_set_font_description(layout, font);
     pango_font_description_free(font);
     pango_layout_set_width(layout, width > 0 ? (int)(width * PANGO_SCALE) : -1);
@@ -148,7 +151,8 @@ static double put_layout(struct brush *brush, PangoLayout *layout, double x, dou
 }
 
 /* A line or paragraph of the card; moves down. */
-static void write_card(struct brush *brush, const char *text, double size, enum weight weight, struct colour colour)
+static void write_card(struct brush *brush, const char *text, double size, enum weight weight,
+                       struct colour colour)
 {
     double unit = brush->places.unit;
     double inner = brush->places.card.width - 2 * MARGIN * unit;
@@ -160,7 +164,8 @@ static void write_card(struct brush *brush, const char *text, double size, enum 
     pango_layout_set_height(layout, -4); /* at most four lines */
     pango_layout_set_ellipsize(layout, PANGO_ELLIPSIZE_END);
     use(brush, colour);
-    brush->y += put_layout(brush, layout, brush->places.card.x + MARGIN * unit, brush->y) + 10 * unit;
+    brush->y +=
+        put_layout(brush, layout, brush->places.card.x + MARGIN * unit, brush->y) + 10 * unit;
 }
 
 static void write_centred(struct brush *brush, const struct box *box, const char *text, double size,
@@ -187,7 +192,8 @@ static void paint_ground(struct brush *brush)
     cairo_pattern_t *ground = cairo_pattern_create_linear(0, 0, 0, brush->height);
 
     cairo_pattern_add_color_stop_rgb(ground, 0, ground_top.red, ground_top.green, ground_top.blue);
-    cairo_pattern_add_color_stop_rgb(ground, 1, ground_bottom.red, ground_bottom.green, ground_bottom.blue);
+    cairo_pattern_add_color_stop_rgb(ground, 1, ground_bottom.red, ground_bottom.green,
+                                     ground_bottom.blue);
     cairo_set_source(brush->cairo, ground);
     cairo_paint(brush->cairo);
     cairo_pattern_destroy(ground);
@@ -224,8 +230,9 @@ static void paint_edges(struct brush *brush, int64_t wall_ms)
     cairo_fill(brush->cairo);
     use(brush, on_ground);
     (void)put_layout(brush,
-                     layout_of(brush, word(brush, page->online ? TEXT_ONLINE_SHORT : TEXT_OFFLINE_SHORT), 16,
-                               PLAIN, 0),
+                     layout_of(brush,
+                               word(brush, page->online ? TEXT_ONLINE_SHORT : TEXT_OFFLINE_SHORT),
+                               16, PLAIN, 0),
                      64 * unit, below + 1 * unit);
 }
 
@@ -243,7 +250,8 @@ static void paint_card(struct brush *brush)
     brush->y = brush->places.card.y + 32 * brush->places.unit;
 }
 
-static void paint_field(struct brush *brush, const struct box *box, const char *label, const char *value, bool focused)
+static void paint_field(struct brush *brush, const struct box *box, const char *label,
+                        const char *value, bool focused)
 {
     double unit = brush->places.unit;
     PangoLayout *text = layout_of(brush, value, 19, PLAIN, 0);
@@ -264,14 +272,15 @@ static void paint_field(struct brush *brush, const struct box *box, const char *
     use(brush, ink);
     (void)put_layout(brush, text, box->x + 14 * unit, box->y + 10 * unit);
     if (focused) {
-        cairo_rectangle(brush->cairo, box->x + 15 * unit + (double)cursor.x / PANGO_SCALE, box->y + 11 * unit,
-                        2 * unit, box->height - 22 * unit);
+        cairo_rectangle(brush->cairo, box->x + 15 * unit + (double)cursor.x / PANGO_SCALE,
+                        box->y + 11 * unit, 2 * unit, box->height - 22 * unit);
         cairo_fill(brush->cairo);
     }
     cairo_restore(brush->cairo);
 }
 
-static void paint_button(struct brush *brush, const struct box *box, const char *label, bool strong, bool focused)
+static void paint_button(struct brush *brush, const struct box *box, const char *label, bool strong,
+                         bool focused)
 {
     use(brush, strong ? accent : line);
     round_box(brush, box, 6);
@@ -305,8 +314,10 @@ static void paint_sign_on(struct brush *brush)
     const struct face *face = brush->face;
     char hidden[3 * FACE_PASSWORD_MAX + 4];
 
-    write_card(brush, face->page.greeting[0] ? face->page.greeting : word(brush, TEXT_SIGN_ON), 25, BOLD, ink);
-    paint_field(brush, &brush->places.user, word(brush, TEXT_USER), face->user, face->focus == FOCUS_USER);
+    write_card(brush, face->page.greeting[0] ? face->page.greeting : word(brush, TEXT_SIGN_ON), 25,
+               BOLD, ink);
+    paint_field(brush, &brush->places.user, word(brush, TEXT_USER), face->user,
+                face->focus == FOCUS_USER);
     bullets(face->password.text, hidden, sizeof(hidden));
     paint_field(brush, &brush->places.password, word(brush, TEXT_PASSWORD), hidden,
                 face->focus == FOCUS_PASSWORD);
@@ -315,10 +326,12 @@ static void paint_sign_on(struct brush *brush)
         write_card(brush, word(brush, TEXT_CAPS_LOCK), 15, BOLD, alert);
     else
         write_card(brush, face->page.text, 15, PLAIN, face->page.alert ? alert : faint);
-    paint_button(brush, &brush->places.button, word(brush, TEXT_SIGN_ON), true, face->focus == FOCUS_BUTTON);
+    paint_button(brush, &brush->places.button, word(brush, TEXT_SIGN_ON), true,
+                 face->focus == FOCUS_BUTTON);
 }
 
-/* A sentence of texts.def with its number put in; the table holds formats, the compiler wants literals. */
+/* A sentence of texts.def with its number put in; the table holds formats, the compiler wants
+ * literals. */
 static void with_number(const char *sentence, int64_t number, char *ret, size_t size)
 {
     const char *place = strstr(sentence, "%lld");
@@ -337,8 +350,8 @@ static void estimate_words(const struct brush *brush, char *ret, size_t size)
 
     ret[0] = '\0';
     if (seconds > 0)
-        with_number(word(brush, minutes ? TEXT_MINUTES : TEXT_SECONDS), minutes ? (seconds + 59) / 60 : seconds,
-                    ret, size);
+        with_number(word(brush, minutes ? TEXT_MINUTES : TEXT_SECONDS),
+                    minutes ? (seconds + 59) / 60 : seconds, ret, size);
 }
 
 static void paint_progress(struct brush *brush)
@@ -377,7 +390,8 @@ static void paint_notice(struct brush *brush)
 
     write_card(brush, page->title[0] ? page->title : word(brush, TEXT_MESSAGE), 25, BOLD, ink);
     write_card(brush, page->text, 18, PLAIN, page->alert ? alert : ink);
-    paint_button(brush, &brush->places.button, word(brush, banner ? TEXT_CLOSE : TEXT_ANY_KEY), banner, banner);
+    paint_button(brush, &brush->places.button, word(brush, banner ? TEXT_CLOSE : TEXT_ANY_KEY),
+                 banner, banner);
 }
 
 static void paint_status(struct brush *brush)
@@ -423,9 +437,12 @@ static void paint_content(struct brush *brush)
     }
 }
 
-void page_paint(const struct face *face, cairo_surface_t *surface, int width, int height, int64_t wall_ms)
+void page_paint(const struct face *face, cairo_surface_t *surface, int width, int height,
+                int64_t wall_ms)
 {
-    struct brush brush = { .cairo = cairo_create(surface), .face = face, .width = width, .height = height };
+    struct brush brush = {
+        .cairo = cairo_create(surface), .face = face, .width = width, .height = height
+    };
 
     page_places(face, width, height, &brush.places);
     paint_ground(&brush);

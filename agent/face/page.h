@@ -1,7 +1,8 @@
 /* page.h - what stands where on a page, and painting it.
  *
- * Room face. Sizes are in units of a screen of 800 lines and grow with the screen, so that a page reads the same from the same
- * distance. Text is laid out by pango; colours keep a contrast of at least 7 to 1 (WCAG 2.2, 1.4.6).
+ * Room face. Sizes are in units of a screen of 800 lines and grow with the screen, so that a page
+ * reads the same from the same distance. Text is laid out by pango; colours keep a contrast of at
+ * least 7 to 1 (WCAG 2.2, 1.4.6).
  */
 #ifndef BERTH_AGENT_FACE_PAGE_H
 #define BERTH_AGENT_FACE_PAGE_H
@@ -22,11 +23,14 @@ struct page_places {
     struct box choices[12];
 };
 
+/* Where everything stands for this page on a screen of this size. */
 void page_places(const struct face *face, int width, int height, struct page_places *ret);
 
 /* Paint the whole page. wall_ms: for the clock. */
-void page_paint(const struct face *face, cairo_surface_t *surface, int width, int height, int64_t wall_ms);
+void page_paint(const struct face *face, cairo_surface_t *surface, int width, int height,
+                int64_t wall_ms);
 
+/* Is this point inside? An empty box holds nothing. */
 bool box_holds(const struct box *box, double x, double y);
 
 #endif

@@ -7,7 +7,8 @@
 #define SAMPLES (SAMPLE_ROWS * SAMPLE_COLUMNS)
 /* A desktop of one plain colour with a bar still has some pixels of another. */
 #define OTHER_COLOUR_MIN 4
-/* The viewer's own black window over a black root is no picture, and neither is our page below a new window. */
+/* The viewer's own black window over a black root is no picture, and neither is our page below a
+ * new window. */
 #define CHANGED_MIN (SAMPLES / 8)
 
 void sampler_begin(struct sampler *sampler)
@@ -36,11 +37,11 @@ bool sample_is_picture(const uint32_t *now, const uint32_t *before, size_t count
 static bool read_row(struct window *window, size_t row, uint32_t *ret)
 {
     int16_t y = (int16_t)((2 * row + 1) * window->height / (2 * SAMPLE_ROWS));
-    xcb_get_image_reply_t *reply = xcb_get_image_reply(
-        window->x,
-        xcb_get_image(window->x, XCB_IMAGE_FORMAT_Z_PIXMAP, window->screen->root, 0, y, window->width, 1,
-                      UINT32_MAX),
-        NULL);
+    xcb_get_image_reply_t *reply =
+        xcb_get_image_reply(window->x,
+                            xcb_get_image(window->x, XCB_IMAGE_FORMAT_Z_PIXMAP,
+                                          window->screen->root, 0, y, window->width, 1, UINT32_MAX),
+                            NULL);
     const uint8_t *data;
     bool fine;
 

@@ -1,10 +1,9 @@
 /* window.c - the face's window on X. */
 #include "face/window.h"
 
+#include <cairo-xcb.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cairo-xcb.h>
 #include <xcb/screensaver.h>
 
 static const uint32_t black = 0x000000;
@@ -35,22 +34,23 @@ static xcb_visualtype_t *visual_of(xcb_screen_t *screen)
 
 static void make_window(struct window *window)
 {
-    const uint32_t values[] = {
-        black, 1 /* no window manager */,
-        XCB_EVENT_MASK_EXPOSURE | XCB_EVENT_MASK_KEY_PRESS | XCB_EVENT_MASK_BUTTON_PRESS |
-            XCB_EVENT_MASK_VISIBILITY_CHANGE
-    };
-    const uint32_t root_events = XCB_EVENT_MASK_STRUCTURE_NOTIFY | XCB_EVENT_MASK_SUBSTRUCTURE_NOTIFY;
+    const uint32_t values[] = { black, 1 /* no window manager */,
+                                XCB_EVENT_MASK_EXPOSURE | XCB_EVENT_MASK_KEY_PRESS |
+                                    XCB_EVENT_MASK_BUTTON_PRESS |
+                                    XCB_EVENT_MASK_VISIBILITY_CHANGE };
+    const uint32_t root_events =
+        XCB_EVENT_MASK_STRUCTURE_NOTIFY | XCB_EVENT_MASK_SUBSTRUCTURE_NOTIFY;
     static const char class_name[] = "berth-face\0berth-face";
 
     window->id = xcb_generate_id(window->x);
-    (void)xcb_create_window(window->x, XCB_COPY_FROM_PARENT, window->id, window->screen->root, 0, 0,
-                            window->width, window->height, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT,
-                            window->screen->root_visual,
-                            XCB_CW_BACK_PIXEL | XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK, values);
+    (void)xcb_create_window(
+        window->x, XCB_COPY_FROM_PARENT, window->id, window->screen->root, 0, 0, window->width,
+        window->height, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT, window->screen->root_visual,
+        XCB_CW_BACK_PIXEL | XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK, values);
     (void)xcb_change_property(window->x, XCB_PROP_MODE_REPLACE, window->id, XCB_ATOM_WM_CLASS,
                               XCB_ATOM_STRING, 8, sizeof(class_name), class_name);
-    (void)xcb_change_window_attributes(window->x, window->screen->root, XCB_CW_EVENT_MASK, &root_events);
+    (void)xcb_change_window_attributes(window->x, window->screen->root, XCB_CW_EVENT_MASK,
+                                       &root_events);
 }
 
 int window_open(struct window *window, struct berth_error *reterr)
@@ -88,14 +88,16 @@ void window_close(struct window *window)
     window->x = NULL;
 }
 
-/* The viewer may have grabbed the keyboard; X gives it back when our window covers its own, hence after the flush. */
+/* The viewer may have grabbed the keyboard; X gives it back when our window covers its own, hence
+ * after the flush. */
 void window_cover(struct window *window)
 {
     const uint32_t above = XCB_STACK_MODE_ABOVE;
 
     (void)xcb_configure_window(window->x, window->id, XCB_CONFIG_WINDOW_STACK_MODE, &above);
     (void)xcb_map_window(window->x, window->id);
-    (void)xcb_set_input_focus(window->x, XCB_INPUT_FOCUS_POINTER_ROOT, window->id, XCB_CURRENT_TIME);
+    (void)xcb_set_input_focus(window->x, XCB_INPUT_FOCUS_POINTER_ROOT, window->id,
+                              XCB_CURRENT_TIME);
     (void)xcb_flush(window->x);
     window->mapped = true;
 }
@@ -123,8 +125,8 @@ cairo_surface_t *window_surface(struct window *window)
 
 void window_present(struct window *window, cairo_surface_t *surface)
 {
-    cairo_surface_t *target =
-        cairo_xcb_surface_create(window->x, window->id, window->visual, window->width, window->height);
+    cairo_surface_t *target = cairo_xcb_surface_create(window->x, window->id, window->visual,
+                                                       window->width, window->height);
     cairo_t *cairo = cairo_create(target);
 
     cairo_set_source_surface(cairo, surface, 0, 0);
@@ -142,7 +144,8 @@ void window_resized(struct window *window, uint16_t width, uint16_t height)
 
     window->width = width;
     window->height = height;
-    (void)xcb_configure_window(window->x, window->id, XCB_CONFIG_WINDOW_WIDTH | XCB_CONFIG_WINDOW_HEIGHT, size);
+    (void)xcb_configure_window(window->x, window->id,
+                               XCB_CONFIG_WINDOW_WIDTH | XCB_CONFIG_WINDOW_HEIGHT, size);
     (void)xcb_flush(window->x);
 }
 

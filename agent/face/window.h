@@ -1,7 +1,8 @@
 /* window.h - one full-screen X window, painted whole from a cairo surface.
  *
- * Room face. The window bypasses the window manager (there may be none), lies above the viewer while a page covers the screen
- * and is unmapped while the viewer has it. Blanking is a fill and a flush, no layout: it is on the screen within a frame.
+ * Room face. The window bypasses the window manager (there may be none), lies above the viewer
+ * while a page covers the screen and is unmapped while the viewer has it. Blanking is a fill and a
+ * flush, no layout: it is on the screen within a frame.
  */
 #ifndef BERTH_AGENT_FACE_WINDOW_H
 #define BERTH_AGENT_FACE_WINDOW_H
@@ -39,7 +40,8 @@ void window_present(struct window *window, cairo_surface_t *surface);
 /* The screen was resized (a docking station, a nested server's window). */
 void window_resized(struct window *window, uint16_t width, uint16_t height);
 
-/* Milliseconds since the last key or pointer movement on this display, -1 when the server does not tell. */
+/* Milliseconds since the last key or pointer movement on this display, -1 when the server does not
+ * tell. */
 int64_t window_idle_ms(struct window *window);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "flow/presence.h"
 #include "flow/reach.h"
 #include "flow/showing.h"

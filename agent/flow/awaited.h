@@ -1,6 +1,7 @@
 /* awaited.h - two small operations that a flow may wait for: an answer, and a while.
  *
- * Room flow of the agent: pure. Both obey the contract of berth/op.h. Embed them zeroed; they outlive the op.
+ * Room flow of the agent: pure. Both obey the contract of berth/op.h. Embed them zeroed; they
+ * outlive the op.
  */
 #ifndef BERTH_AGENT_FLOW_AWAITED_H
 #define BERTH_AGENT_FLOW_AWAITED_H
@@ -12,6 +13,7 @@ struct awaited {
     struct op *op;
 };
 
+/* Begin to wait for it. Nothing is awaited already. */
 int awaited_begin(struct awaited *awaited, struct op *op);
 
 /* It came (result 0) or it will not come (result < 0, with its error). False: nobody waits. */
@@ -29,6 +31,7 @@ struct pause {
     struct op *op;
 };
 
+/* Begin to wait; completes with 0 after delay_ms. */
 int pause_begin(struct pause *pause, struct berth_timers *timers, int64_t delay_ms, struct op *op);
 
 /* Enough waited. */

@@ -1,7 +1,7 @@
 /* bundle.h - the agent's logs on their way to the broker, in chunks.
  *
- * Room flow of the agent. One chunk is on its way at a time; the broker's acknowledgement of it asks for the next. The command
- * is done when the broker says that it has the whole.
+ * Room flow of the agent. One chunk is on its way at a time; the broker's acknowledgement of it
+ * asks for the next. The command is done when the broker says that it has the whole.
  */
 #ifndef BERTH_AGENT_FLOW_BUNDLE_H
 #define BERTH_AGENT_FLOW_BUNDLE_H

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "flow/bundle.h"
 #include "flow/join.h"
 #include "flow/orders.h"
@@ -22,12 +23,9 @@ static const struct {
     enum msg_type about;
     inbox_refused_fn *handler;
 } refusals[] = {
-    { MSG_join, join_refused },
-    { MSG_announce, reach_refused },
-    { MSG_sign_on, sign_on_refused },
-    { MSG_renew_certificate, renewal_refused },
-    { MSG_blob_begin, bundle_refused },
-    { MSG_blob_chunk, bundle_refused },
+    { MSG_join, join_refused },         { MSG_announce, reach_refused },
+    { MSG_sign_on, sign_on_refused },   { MSG_renew_certificate, renewal_refused },
+    { MSG_blob_begin, bundle_refused }, { MSG_blob_chunk, bundle_refused },
 };
 
 static void refused(struct station *station, const struct msg *msg)
@@ -42,7 +40,8 @@ static void refused(struct station *station, const struct msg *msg)
             return;
         }
     }
-    /* A refusal of nothing in particular turns the whole terminal away: an unknown or revoked key. */
+    /* A refusal of nothing in particular turns the whole terminal away: an unknown or revoked key.
+     */
     if (awaited_is(&station->join.answer))
         join_refused(station, no);
     else
@@ -50,18 +49,12 @@ static void refused(struct station *station, const struct msg *msg)
 }
 
 static inbox_fn *const handlers[MSG_TYPES] = {
-    [MSG_joined] = join_joined,
-    [MSG_join_wait] = join_must_wait,
-    [MSG_granted] = reach_granted,
-    [MSG_presence_unknown] = presence_unknown,
-    [MSG_progress] = sign_on_progress,
-    [MSG_choose] = sign_on_choose,
-    [MSG_show] = showing_show,
-    [MSG_hide] = showing_hide,
-    [MSG_profile] = profile_take,
-    [MSG_command] = orders_take,
-    [MSG_blob_ack] = bundle_ack,
-    [MSG_certificate] = renewal_certificate,
+    [MSG_joined] = join_joined,        [MSG_join_wait] = join_must_wait,
+    [MSG_granted] = reach_granted,     [MSG_presence_unknown] = presence_unknown,
+    [MSG_progress] = sign_on_progress, [MSG_choose] = sign_on_choose,
+    [MSG_show] = showing_show,         [MSG_hide] = showing_hide,
+    [MSG_profile] = profile_take,      [MSG_command] = orders_take,
+    [MSG_blob_ack] = bundle_ack,       [MSG_certificate] = renewal_certificate,
     [MSG_refused] = refused,
 };
 

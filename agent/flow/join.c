@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/reconnect.h"
 #include "flow/reach.h"
 #include "flow/way.h"
@@ -36,8 +37,8 @@ static int take_turn(struct flow *flow)
 {
     struct station *station = station_of(flow);
     struct join *join = &station->join;
-    int64_t delay_ms = reconnect_delay_ms(station->random, station->reach.failures, 0,
-                                          RECONNECT_NOBODY);
+    int64_t delay_ms =
+        reconnect_delay_ms(station->random, station->reach.failures, 0, RECONNECT_NOBODY);
 
     if (join->retry_after_ms > 0)
         delay_ms = reconnect_jitter_ms(station->random, join->retry_after_ms);
@@ -157,7 +158,8 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
         station->reach.failures++;
         way_failed(&station->join.way);
         show_joining(station, "not joined", error->text, true);
-        /* An identity that was refused once may be fine again tomorrow: both doors are tried in turn. */
+        /* An identity that was refused once may be fine again tomorrow: both doors are tried in
+         * turn. */
         station->reach.join = false;
     }
     reach_start(station);
@@ -211,7 +213,8 @@ void join_must_wait(struct station *station, const struct msg *msg)
 
     if (!awaited_is(&station->join.answer))
         return;
-    station->join.retry_after_ms = wait->retry_after_ms > 0 ? wait->retry_after_ms : JOIN_REFUSED_MS;
+    station->join.retry_after_ms =
+        wait->retry_after_ms > 0 ? wait->retry_after_ms : JOIN_REFUSED_MS;
     station->reach.failures = 0;
     (void)snprintf(station->seat.code, sizeof(station->seat.code), "%s", wait->code);
     if (page_is_ours(station)) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/texts.h"
 #include "flow/bundle.h"
 #include "flow/showing.h"
@@ -121,7 +122,8 @@ void orders_take(struct station *station, const struct msg *msg)
         return;
     case command_kind_NONE:
     case command_kind_END:
-        answer(station, command->command_id, command_FAILED, "this agent does not know the command");
+        answer(station, command->command_id, command_FAILED,
+               "this agent does not know the command");
         return;
     }
 }

@@ -1,13 +1,14 @@
 /* orders.h - commands of administrators: a message, a lock, a reboot, the logs.
  *
- * Room flow of the agent. The set is closed and nothing of a command ever reaches a shell. Each command is acknowledged, done
- * once, and answered again when it comes again.
+ * Room flow of the agent. The set is closed and nothing of a command ever reaches a shell. Each
+ * command is acknowledged, done once, and answered again when it comes again.
  */
 #ifndef BERTH_AGENT_FLOW_ORDERS_H
 #define BERTH_AGENT_FLOW_ORDERS_H
 
 #include "flow/station.h"
 
+/* Once, before the first command; and when the agent stops. */
 void orders_init(struct station *station);
 void orders_stop(struct station *station);
 

@@ -4,11 +4,13 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/reconnect.h"
 #include "flow/reach.h"
 #include "flow/showing.h"
 
-/* A grant without timing would make us renew without pause; the protocol's smallest grant is 5 s. */
+/* A grant without timing would make us renew without pause; the protocol's smallest grant is 5 s.
+ */
 #define RENEW_LEAST_MS 1000
 /* A renewal that is not answered for this long: the link is not worth waiting for. */
 #define UNANSWERED_MS 7000
@@ -19,8 +21,8 @@
 
 static struct station *station_of(struct berth_timer *timer, size_t offset)
 {
-    return container_of((struct station_presence *)(void *)((char *)timer - offset),
-                        struct station, presence);
+    return container_of((struct station_presence *)(void *)((char *)timer - offset), struct station,
+                        presence);
 }
 
 static void look_due(struct berth_timer *timer);
@@ -36,14 +38,16 @@ static void link_silent(struct berth_timer *timer)
     reach_give_up(station, &error);
 }
 
-/* The machine slept. Whoever sits there now may be somebody else: past the grant the screen is given back. */
+/* The machine slept. Whoever sits there now may be somebody else: past the grant the screen is
+ * given back. */
 static void woke_up(struct station *station, int64_t slept_ms)
 {
     struct station_presence *presence = &station->presence;
     bool over = station->timers->mono_ms + slept_ms >= presence->deadline_ms;
     struct berth_error error = { 0 };
 
-    (void)berth_fail(&error, BERTH_E_TIMEOUT, "the terminal slept for %lld ms", (long long)slept_ms);
+    (void)berth_fail(&error, BERTH_E_TIMEOUT, "the terminal slept for %lld ms",
+                     (long long)slept_ms);
     log_failure(EV_AGENT_LINK, &error, over ? "slept past its presence" : "slept");
     if (!over) {
         presence->deadline_ms -= slept_ms;

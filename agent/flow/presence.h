@@ -1,8 +1,9 @@
 /* presence.h - the promise to be there, renewed as the broker dictates it.
  *
- * Room flow of the agent. Every grant says how long it holds and when to renew; the newest grant alone counts. We count from
- * sending, the broker from receipt, so we always think first that it is over. Deadlines are monotonic; a suspend, which that
- * clock does not see, is found by the device's own count, and then the presence is treated as dead if it slept past it.
+ * Room flow of the agent. Every grant says how long it holds and when to renew; the newest grant
+ * alone counts. We count from sending, the broker from receipt, so we always think first that it is
+ * over. Deadlines are monotonic; a suspend, which that clock does not see, is found by the device's
+ * own count, and then the presence is treated as dead if it slept past it.
  */
 #ifndef BERTH_AGENT_FLOW_PRESENCE_H
 #define BERTH_AGENT_FLOW_PRESENCE_H
@@ -15,7 +16,8 @@ void presence_granted(struct station *station, const struct msg_granted *granted
 /* The broker does not know this presence (any more). */
 void presence_unknown(struct station *station, const struct msg *msg);
 
-/* The link is gone: no renewals until it is back. The id stays good for resuming until its deadline. */
+/* The link is gone: no renewals until it is back. The id stays good for resuming until its
+ * deadline. */
 void presence_lost(struct station *station);
 
 /* The id to resume, or "" when there is none or its time is over. */

@@ -5,13 +5,14 @@
 
 #include "berth/json.h"
 #include "berth/log.h"
+
 #include "flow/sign_on.h"
 
 #define DOCUMENT "profile"
 #define DOCUMENT_DEPTH 5
 
-/* Settings of a newer broker that we do not know are skipped: old agents meet new brokers. Anything else that is wrong
- * refuses the whole.
+/* Settings of a newer broker that we do not know are skipped: old agents meet new brokers. Anything
+ * else that is wrong refuses the whole.
  */
 static int settings_of(const struct msg_profile *profile, struct settings *ret,
                        struct berth_error *reterr)

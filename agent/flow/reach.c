@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/reconnect.h"
 #include "flow/bundle.h"
 #include "flow/join.h"
@@ -48,8 +49,8 @@ static int take_turn(struct flow *flow)
         return ANNOUNCE;
     delay_ms = reconnect_delay_ms(station->random, station->reach.failures,
                                   station->presence.spread_ms, urgency(station));
-    return flow_await(flow, pause_begin(&station->reach.pause, station->timers, delay_ms, &flow->op),
-                      FIND);
+    return flow_await(
+        flow, pause_begin(&station->reach.pause, station->timers, delay_ms, &flow->op), FIND);
 }
 
 static int find(struct flow *flow)
@@ -68,8 +69,8 @@ static int dial(struct flow *flow)
                       ANNOUNCE);
 }
 
-/* Everything the broker must know of us stands in the announcement: also what is on the screen, so that it can claim the
- * session again after it was away.
+/* Everything the broker must know of us stands in the announcement: also what is on the screen, so
+ * that it can claim the session again after it was away.
  */
 static int announce(struct flow *flow)
 {
@@ -108,7 +109,8 @@ static int present(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* Is it our certificate that is not accepted? Then the join door may help: an expired key that is known renews there. */
+/* Is it our certificate that is not accepted? Then the join door may help: an expired key that is
+ * known renews there. */
 static bool wants_join(const struct berth_error *error)
 {
     return error->code == BERTH_E_CERTIFICATE || error->code == BERTH_E_REVOKED;
@@ -172,7 +174,8 @@ void reach_begin_anew(struct station *station)
         flow_cancel(&station->reach.flow, BERTH_E_CANCELLED, "%s", why.text);
     join_stop(station);
     station->reach.failures = 0;
-    station->reach.join = true; /* an identity of the same site is renewed there, one of another is made */
+    station->reach.join =
+        true; /* an identity of the same site is renewed there, one of another is made */
     reach_give_up(station, &why);
 }
 
@@ -181,7 +184,8 @@ void reach_hurry(struct station *station)
     pause_cut(&station->reach.pause);
 }
 
-/* The link is gone. What is on the screen stays; who waits for an answer goes on waiting for a while. */
+/* The link is gone. What is on the screen stays; who waits for an answer goes on waiting for a
+ * while. */
 static void without_link(struct station *station, const struct berth_error *why)
 {
     presence_lost(station);

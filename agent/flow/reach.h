@@ -1,8 +1,9 @@
 /* reach.h - finding the broker, and holding the link to it.
  *
- * Room flow of the agent. The flow: wait as long as it is our turn, find an address, dial, announce. When it succeeds, presence
- * is granted and the link is simply there; when the link is lost, the flow starts anew. A terminal without an identity, or one
- * whose certificate is not accepted any more, goes to the join door first (join.c) and comes back here.
+ * Room flow of the agent. The flow: wait as long as it is our turn, find an address, dial,
+ * announce. When it succeeds, presence is granted and the link is simply there; when the link is
+ * lost, the flow starts anew. A terminal without an identity, or one whose certificate is not
+ * accepted any more, goes to the join door first (join.c) and comes back here.
  */
 #ifndef BERTH_AGENT_FLOW_REACH_H
 #define BERTH_AGENT_FLOW_REACH_H
@@ -18,7 +19,8 @@ void reach_stop(struct station *station);
 /* Do not wait for our turn any longer: a person is there now. */
 void reach_hurry(struct station *station);
 
-/* Whom to trust or where to go has changed (an invitation): let go of everything and begin at the beginning. */
+/* Whom to trust or where to go has changed (an invitation): let go of everything and begin at the
+ * beginning. */
 void reach_begin_anew(struct station *station);
 
 /* For the uplink: the connection ended by itself. */

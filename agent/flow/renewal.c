@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/reconnect.h"
 
 /* A renewal that failed is tried again after a tenth of the life, within these bounds. */
@@ -35,7 +36,8 @@ static int ask(struct flow *flow)
     int r;
 
     station_message(station, &msg, MSG_renew_certificate);
-    r = agent_identity_request(station->identity, false, msg.renew_certificate.request, NULL, &error);
+    r = agent_identity_request(station->identity, false, msg.renew_certificate.request, NULL,
+                               &error);
     if (r < 0)
         return flow_fail_with(flow, &error);
     r = awaited_begin(&station->renewal.answer, &flow->op);

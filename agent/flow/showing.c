@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/texts.h"
 #include "core/viewer_exit.h"
 #include "flow/presence.h"
@@ -12,9 +13,11 @@
 
 /* TERM, two seconds, KILL, and a little for a slow machine. */
 #define GONE_MS 5000
-/* xfreerdp3 itself gives up long before; a desktop that hangs in its logon does not hold the terminal for ever. */
+/* xfreerdp3 itself gives up long before; a desktop that hangs in its logon does not hold the
+ * terminal for ever. */
 #define CONNECT_MS 60000
-/* A desktop whose picture is all black cannot be told from none: after this long it counts as shown. */
+/* A desktop whose picture is all black cannot be told from none: after this long it counts as
+ * shown. */
 #define PICTURE_MS 15000
 /* A kiosk whose desktop was up this long did not fail. */
 #define WENT_WELL_MS 30000
@@ -135,7 +138,8 @@ static int shown(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* The desktop could not be shown. What the person reads was put there by whoever knew best; else it is said here. */
+/* The desktop could not be shown. What the person reads was put there by whoever knew best; else it
+ * is said here. */
 static void showing_ended(struct flow *flow, const struct berth_error *error)
 {
     struct station *station = station_of(flow);
@@ -188,7 +192,8 @@ static void fill_request(const struct station *station, const struct msg_show *s
     (void)snprintf(ret->fingerprint, sizeof(ret->fingerprint), "%s", show->fingerprint);
 }
 
-/* The broker repeats itself after it was away: the very connection whose viewer runs. Its picture must not flicker. */
+/* The broker repeats itself after it was away: the very connection whose viewer runs. Its picture
+ * must not flicker. */
 static bool is_shown(const struct station *station, const struct seat_claim *claim)
 {
     const struct seat_claim *has = &station->showing.claim;
@@ -345,7 +350,8 @@ void showing_idle(struct station *station, int64_t idle_ms)
     int64_t limit_ms = seat_idle_limit_ms(&station->seat, &station->settings);
     int64_t shown_ms = station->timers->mono_ms - station->seat.shown_since_ms;
 
-    /* A desktop that has just come up was wanted by somebody, however long the keys were still before. */
+    /* A desktop that has just come up was wanted by somebody, however long the keys were still
+     * before. */
     if (idle_ms > shown_ms)
         idle_ms = shown_ms;
     if (seat_shows(&station->seat) && limit_ms > 0 && idle_ms >= limit_ms)
@@ -385,7 +391,8 @@ void showing_connected(void *owner)
     (void)awaited_end(&station->showing.connected, 0, NULL);
 }
 
-/* It ended by itself while its picture was meant to be there: the person is told, the session stays. */
+/* It ended by itself while its picture was meant to be there: the person is told, the session
+ * stays. */
 static void lost_picture(struct station *station, const struct viewer_exit *row)
 {
     int64_t up_ms = station->timers->mono_ms - station->seat.shown_since_ms;

@@ -1,11 +1,13 @@
-/* showing.h - a desktop on the screen: from the broker's show to the first picture, and everything that ends it.
+/* showing.h - a desktop on the screen: from the broker's show to the first picture, and everything
+ * that ends it.
  *
- * Room flow of the agent. The flow: cover what was there and end an earlier viewer, start the viewer, wait until it is
- * connected, wait for the first picture. When it succeeds the viewer simply runs; its end comes as an event, whenever.
+ * Room flow of the agent. The flow: cover what was there and end an earlier viewer, start the
+ * viewer, wait until it is connected, wait for the first picture. When it succeeds the viewer
+ * simply runs; its end comes as an event, whenever.
  *
- * Order matters for a shared screen. Whatever ends a picture - a hide, a lock, another show - changes the seat first, which
- * blanks the screen in the same breath, and only then the viewer is ended and the broker told. The end of a viewer ends its
- * connection, never the session.
+ * Order matters for a shared screen. Whatever ends a picture - a hide, a lock, another show -
+ * changes the seat first, which blanks the screen in the same breath, and only then the viewer is
+ * ended and the broker told. The end of a viewer ends its connection, never the session.
  */
 #ifndef BERTH_AGENT_FLOW_SHOWING_H
 #define BERTH_AGENT_FLOW_SHOWING_H
@@ -20,10 +22,12 @@ enum showing_leave {
     SHOWING_DISCONNECT, /* the session stays */
 };
 
-/* Errors: STATE (no desktop is shown, or for a sign-off: the broker is away). reterr may be NULL. */
+/* Errors: STATE (no desktop is shown, or for a sign-off: the broker is away). reterr may be NULL.
+ */
 int showing_leave(struct station *station, enum showing_leave how, struct berth_error *reterr);
 
-/* Blank at once and give the session back to the broker, with or without it. Also when nothing is shown. */
+/* Blank at once and give the session back to the broker, with or without it. Also when nothing is
+ * shown. */
 void showing_lock(struct station *station, const char *why);
 
 /* Nobody has touched anything for this long: lock if the rules say so. Works without the broker. */
@@ -35,6 +39,7 @@ void showing_go_on(struct station *station);
 /* The face saw the viewer's first picture. */
 void showing_picture(struct station *station);
 
+/* The agent stops: the viewer is told to end, nothing is reported any more. */
 void showing_stop(struct station *station);
 
 /* Messages. */

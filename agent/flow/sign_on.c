@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/texts.h"
 #include "flow/showing.h"
 

@@ -1,8 +1,9 @@
 /* sign_on.h - a person (or a kiosk) wants a desktop.
  *
- * Room flow of the agent. The flow: ask the broker with the evidence, wait as long as it takes - the broker says what it is
- * doing, or the place in its queue -, perhaps let the person pick a pool, until there is a desktop to show or a no. Evidence is
- * held while the flow runs and wiped with it. When the broker goes away meanwhile, the flow waits for it and asks again.
+ * Room flow of the agent. The flow: ask the broker with the evidence, wait as long as it takes -
+ * the broker says what it is doing, or the place in its queue -, perhaps let the person pick a
+ * pool, until there is a desktop to show or a no. Evidence is held while the flow runs and wiped
+ * with it. When the broker goes away meanwhile, the flow waits for it and asks again.
  */
 #ifndef BERTH_AGENT_FLOW_SIGN_ON_H
 #define BERTH_AGENT_FLOW_SIGN_ON_H
@@ -12,7 +13,8 @@
 extern const struct flow_kind sign_on_kind;
 
 /* Begin with this evidence (copied). pool: "" lets profile and broker choose.
- * Errors: STATE (a desktop is shown, or the broker is away), BUSY (one is under way), INVALID (no name).
+ * Errors: STATE (a desktop is shown, or the broker is away), BUSY (one is under way), INVALID (no
+ * name).
  */
 int sign_on_begin(struct station *station, const struct msg_evidence *evidence, const char *pool,
                   struct berth_error *reterr) berth_must_check;
@@ -26,8 +28,8 @@ void sign_on_pick(struct station *station, const char *pool);
 /* Is it time for a kiosk to sign on by itself? Called at every change of the seat. */
 void sign_on_look(struct station *station);
 
-/* A desktop that was handed out could not be shown: a kiosk waits before it asks again, longer each time, until
- * sign_on_went_well.
+/* A desktop that was handed out could not be shown: a kiosk waits before it asks again, longer each
+ * time, until sign_on_went_well.
  */
 void sign_on_slow_down(struct station *station);
 void sign_on_went_well(struct station *station);
@@ -36,6 +38,7 @@ void sign_on_went_well(struct station *station);
 void sign_on_link_lost(struct station *station);
 void sign_on_link_back(struct station *station);
 
+/* The agent stops. */
 void sign_on_stop(struct station *station);
 
 /* Messages. A show ends the flow well: showing.c calls sign_on_shown before it does anything. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "flow/attend.h"
 #include "flow/bundle.h"
 #include "flow/inbox.h"
@@ -123,8 +124,7 @@ void station_unwatch(struct station_watcher *watcher)
 
 void station_tell(struct station *station, enum station_news news, const struct berth_error *why)
 {
-    list_each(&station->watchers, node)
-    {
+    list_each (&station->watchers, node) {
         struct station_watcher *watcher = list_entry(node, struct station_watcher, node);
 
         watcher->news(watcher, news, why);

@@ -1,14 +1,15 @@
 /* station.h - one terminal's agent as its flows see it: the seat, the ports, and what is under way.
  *
- * Room flow of the agent. Thread: loop. Everything a flow touches is here, nothing is global: the simulator runs thousands of
- * stations in one process. Whoever wires a station (agent.c, a story, the simulator) fills the ports, calls station_start, and
- * the rest happens by events:
+ * Room flow of the agent. Thread: loop. Everything a flow touches is here, nothing is global: the
+ * simulator runs thousands of stations in one process. Whoever wires a station (agent.c, a story,
+ * the simulator) fills the ports, calls station_start, and the rest happens by events:
  *
- *   reach.c    finds the broker and holds the link        showing.c  show -> viewer -> picture, hide, leave, idle lock
- *   join.c     gets an identity                           sign_on.c  evidence -> the broker's answer
- *   presence.c keeps presence as the broker dictates it   renewal.c  the next certificate, in time
- *   inbox.c    message -> handler                         attend.c   what people do at the screen
- *   orders.c   commands                                   bundle.c   logs in chunks            profile.c  settings
+ *   reach.c    finds the broker and holds the link        showing.c  show -> viewer -> picture,
+ * hide, leave, idle lock join.c     gets an identity                           sign_on.c  evidence
+ * -> the broker's answer presence.c keeps presence as the broker dictates it   renewal.c  the next
+ * certificate, in time inbox.c    message -> handler                         attend.c   what people
+ * do at the screen orders.c   commands                                   bundle.c   logs in chunks
+ * profile.c  settings
  *
  * At most one flow of each kind runs at a time; its memory is part of the station.
  */
@@ -17,6 +18,7 @@
 
 #include "berth/flow.h"
 #include "berth/random.h"
+
 #include "core/seat.h"
 #include "flow/awaited.h"
 #include "host/device.h"
@@ -26,7 +28,8 @@
 #include "screen/screen.h"
 #include "viewer/viewer.h"
 
-/* What the wiring decides once. Addresses in the order to be tried; DNS is asked when there are none. */
+/* What the wiring decides once. Addresses in the order to be tried; DNS is asked when there are
+ * none. */
 struct station_options {
     char agent_version[24];
     struct broker_addresses links;
@@ -100,10 +103,10 @@ struct showing {
     struct flow flow;
     bool running;
     struct viewer_request next; /* wiped once handed over */
-    struct seat_claim claim;    /* of the viewer that runs, for its report; session_id 0: none runs */
-    bool seeing;                /* the face stands aside and watches for the first picture */
-    const char *told_to_end;    /* reason to report when it is gone; NULL: it ends by itself */
-    struct awaited gone;        /* an earlier viewer has ended */
+    struct seat_claim claim; /* of the viewer that runs, for its report; session_id 0: none runs */
+    bool seeing;             /* the face stands aside and watches for the first picture */
+    const char *told_to_end; /* reason to report when it is gone; NULL: it ends by itself */
+    struct awaited gone;     /* an earlier viewer has ended */
     struct awaited connected;
     struct awaited picture;
     struct berth_timer picture_limit;
@@ -121,7 +124,8 @@ struct renewal {
 
 struct orders {
     size_t next;
-    struct msg_command_state known[ORDERS_REMEMBERED]; /* a repeated id is answered again, not done again */
+    struct msg_command_state
+        known[ORDERS_REMEMBERED]; /* a repeated id is answered again, not done again */
     struct op reboot;
     uint64_t reboot_id;
 };
@@ -178,12 +182,13 @@ struct station {
     struct bundle bundle;
 };
 
-/* Ports, random, timers and options are set; the rest is zero. Recalls the profile, shows the first page, begins to reach the
- * broker.
+/* Ports, random, timers and options are set; the rest is zero. Recalls the profile, shows the first
+ * page, begins to reach the broker.
  */
 void station_start(struct station *station);
 
-/* Orderly end: says goodbye, ends the viewer, calls every flow off. What was begun outside ends by itself. */
+/* Orderly end: says goodbye, ends the viewer, calls every flow off. What was begun outside ends by
+ * itself. */
 void station_stop(struct station *station);
 
 /* Our wall clock, corrected by the broker's. */
@@ -195,18 +200,20 @@ void station_paint(struct station *station);
 /* Change the seat's state and show its page. What the earlier page said is gone with it. */
 void station_set_state(struct station *station, enum seat_state next, const char *why);
 
-/* The same, with something to say; also when the state stays as it is. NULL: the page's own words. */
+/* The same, with something to say; also when the state stays as it is. NULL: the page's own words.
+ */
 void station_say(struct station *station, enum seat_state next, const char *why, const char *title,
                  const char *text, bool alert);
 
 /* Fill type and ref of a message to send. */
 void station_message(struct station *station, struct msg *msg, enum msg_type type);
 
-/* Send while present. Errors are logged, and the link is given up when it cannot take more: nothing that matters is lost, for
- * everything that matters is said again by the next announcement.
+/* Send while present. Errors are logged, and the link is given up when it cannot take more: nothing
+ * that matters is lost, for everything that matters is said again by the next announcement.
  */
 bool station_send(struct station *station, const struct msg *msg);
 
+/* Follow the news; `news` is set. Unwatch is harmless when nothing is watched. */
 void station_watch(struct station *station, struct station_watcher *watcher);
 void station_unwatch(struct station_watcher *watcher);
 void station_tell(struct station *station, enum station_news news, const struct berth_error *why);

@@ -50,8 +50,9 @@ int way_dial_begin(struct station *station, struct way *way, enum uplink_door do
         .now_ms = station_wall_ms(station),
     };
     if (door == UPLINK_JOIN && !facts->authority_hash[0])
-        return berth_fail(&op->error, BERTH_E_CONFIG,
-                          "nobody said which CA to trust: an invitation or broker.authority_hash is needed");
+        return berth_fail(
+            &op->error, BERTH_E_CONFIG,
+            "nobody said which CA to trust: an invitation or broker.authority_hash is needed");
     return uplink_dial_begin(station->uplink, &target, op);
 }
 

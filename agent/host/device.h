@@ -1,4 +1,5 @@
-/* device.h - the machine under the agent, as a port: its names, its sleep, its small memory, its power button.
+/* device.h - the machine under the agent, as a port: its names, its sleep, its small memory, its
+ * power button.
  *
  * Room host of the agent.
  */
@@ -17,20 +18,23 @@ struct device_facts {
     char model[64];
 };
 
+/* Found out once, at the start. */
 const struct device_facts *device_facts(const struct device *device);
 
-/* Milliseconds this machine has been suspended since it booted (CLOCK_BOOTTIME - CLOCK_MONOTONIC). */
+/* Milliseconds this machine has been suspended since it booted (CLOCK_BOOTTIME - CLOCK_MONOTONIC).
+ */
 int64_t device_slept_ms(const struct device *device);
 
-/* Keep a small document under a name, replacing the earlier one as a whole and durably; read it back. recall: NULL when there
- * is none, free() it. A diskless terminal remembers until it is switched off.
+/* Keep a small document under a name, replacing the earlier one as a whole and durably; read it
+ * back. recall: NULL when there is none, free() it. A diskless terminal remembers until it is
+ * switched off.
  */
 int device_keep(struct device *device, const char *name, const char *text,
                 struct berth_error *reterr) berth_must_check;
 char *device_recall(struct device *device, const char *name);
 
-/* Run the configured command that starts the machine anew. Errors: UNSUPPORTED (none is configured), IO (it failed; the text
- * says how).
+/* Run the configured command that starts the machine anew. Errors: UNSUPPORTED (none is
+ * configured), IO (it failed; the text says how).
  */
 int device_reboot_begin(struct device *device, struct op *op) berth_must_check;
 
@@ -43,6 +47,8 @@ struct device_logs {
     char sha256[72];
 };
 
-int device_logs_begin(struct device *device, struct device_logs *ret, struct op *op) berth_must_check;
+/* Collect them. Completes with *ret filled; the caller frees ret->data. */
+int device_logs_begin(struct device *device, struct device_logs *ret,
+                      struct op *op) berth_must_check;
 
 #endif

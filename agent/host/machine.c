@@ -49,7 +49,8 @@ static void first_line(const char *path, char *out, size_t size)
     }
 }
 
-/* The first Ethernet-like interface that has hardware behind it, else the first that is not the loopback. */
+/* The first Ethernet-like interface that has hardware behind it, else the first that is not the
+ * loopback. */
 static void find_mac(char *out, size_t size)
 {
     struct dirent **names = NULL;
@@ -79,7 +80,8 @@ static void find_facts(struct device_facts *facts)
     first_line("/proc/sys/kernel/random/boot_id", facts->boot_id, sizeof(facts->boot_id));
     first_line("/sys/class/dmi/id/product_serial", facts->serial, sizeof(facts->serial));
     if (!facts->serial[0]) /* device tree; DMI's is for root alone */
-        first_line("/sys/firmware/devicetree/base/serial-number", facts->serial, sizeof(facts->serial));
+        first_line("/sys/firmware/devicetree/base/serial-number", facts->serial,
+                   sizeof(facts->serial));
     first_line("/sys/class/dmi/id/product_name", facts->model, sizeof(facts->model));
     if (!facts->model[0])
         first_line("/sys/firmware/devicetree/base/model", facts->model, sizeof(facts->model));
@@ -136,7 +138,8 @@ bool machine_kernel_value(const char *command_line, const char *name, char *out,
 
 /* ---- memory ---- */
 
-int device_keep(struct device *device, const char *name, const char *text, struct berth_error *reterr)
+int device_keep(struct device *device, const char *name, const char *text,
+                struct berth_error *reterr)
 {
     char file[80];
 
@@ -231,11 +234,12 @@ static void append_facts(const struct device *device, struct device_logs *logs)
 {
     const struct device_facts *facts = &device->facts;
 
-    logs->size += (size_t)snprintf(
-        logs->data + logs->size, 1024,
-        "==== terminal ====\nagent %s\nboot %s\nserial %s\nmac %s\nmodel %s\nup %lld s\nslept %lld s\n",
-        BERTH_VERSION, facts->boot_id, facts->serial, facts->mac, facts->model,
-        (long long)(clock_ms(CLOCK_BOOTTIME) / 1000), (long long)(device_slept_ms(device) / 1000));
+    logs->size += (size_t)snprintf(logs->data + logs->size, 1024,
+                                   "==== terminal ====\nagent %s\nboot %s\nserial %s\nmac "
+                                   "%s\nmodel %s\nup %lld s\nslept %lld s\n",
+                                   BERTH_VERSION, facts->boot_id, facts->serial, facts->mac,
+                                   facts->model, (long long)(clock_ms(CLOCK_BOOTTIME) / 1000),
+                                   (long long)(device_slept_ms(device) / 1000));
 }
 
 int device_logs_begin(struct device *device, struct device_logs *ret, struct op *op)

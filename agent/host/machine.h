@@ -7,13 +7,15 @@
 
 #include "berth/keep.h"
 #include "berth/loop.h"
+
 #include "host/device.h"
 
 struct machine_setup {
-    struct keep *keep;          /* stays the caller's */
-    const char *reboot_command; /* a program's path, "" = none; run without arguments and without a shell */
-    const char *log_file;       /* of the agent, "" = none */
-    const char *viewer_log;     /* of the last viewer, "" = none */
+    struct keep *keep; /* stays the caller's */
+    const char *
+        reboot_command; /* a program's path, "" = none; run without arguments and without a shell */
+    const char *log_file;   /* of the agent, "" = none */
+    const char *viewer_log; /* of the last viewer, "" = none */
 };
 
 struct device *device_new(struct berth_loop *loop, const struct machine_setup *setup);
@@ -21,8 +23,8 @@ struct device *device_new(struct berth_loop *loop, const struct machine_setup *s
 bool device_is_idle(const struct device *device);
 void device_free(struct device *device);
 
-/* The value of `name=` on a kernel command line, cut out into `out`; false when it is not there or does not fit. Values end at a
- * blank; a value in double quotes may hold blanks.
+/* The value of `name=` on a kernel command line, cut out into `out`; false when it is not there or
+ * does not fit. Values end at a blank; a value in double quotes may hold blanks.
  */
 bool machine_kernel_value(const char *command_line, const char *name, char *out, size_t size);
 

@@ -21,8 +21,8 @@ struct agent_identity {
     char *key;
     char *certificate;
     char *authority;
-    char *pending;          /* key of the request that is unanswered */
-    char pending_hash[72];  /* of its public half */
+    char *pending;         /* key of the request that is unanswered */
+    char pending_hash[72]; /* of its public half */
 };
 
 static void wipe(char **text)
@@ -160,7 +160,8 @@ static int pending_key(struct agent_identity *identity, bool again, struct berth
     r = tls_make_key(&identity->pending, reterr);
     if (r < 0)
         return r;
-    return keep_write(identity->keep, PENDING, identity->pending, strlen(identity->pending), reterr);
+    return keep_write(identity->keep, PENDING, identity->pending, strlen(identity->pending),
+                      reterr);
 }
 
 static int add_old_key(const struct agent_identity *identity, const char *request,
@@ -207,7 +208,8 @@ int agent_identity_request(struct agent_identity *identity, bool again, char req
 
 /* Does the answer fit the question, and does it come from whom we trust? */
 static int check_answer(const struct agent_identity *identity, const char *certificate,
-                        const char *authority, int64_t *ret_not_after_ms, struct berth_error *reterr)
+                        const char *authority, int64_t *ret_not_after_ms,
+                        struct berth_error *reterr)
 {
     char hash[72];
     char key_hash[72];
@@ -219,7 +221,8 @@ static int check_answer(const struct agent_identity *identity, const char *certi
     if (r < 0)
         return r;
     if (!identity->pending || strcmp(key_hash, identity->pending_hash) != 0)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the certificate is not for the key we asked with");
+        return berth_fail(reterr, BERTH_E_CERTIFICATE,
+                          "the certificate is not for the key we asked with");
     if (!authority)
         return berth_fail(reterr, BERTH_E_CERTIFICATE, "the answer has no CA and we know none");
     r = tls_certificate_facts(authority, authority_hash, key_hash, &ends_ms, reterr);
@@ -234,10 +237,9 @@ static int keep_identity(struct agent_identity *identity, const char *certificat
                          const char *authority, const char *terminal, int64_t now_ms,
                          struct berth_error *reterr)
 {
-    berth_cleanup(json_unrefp) json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:I}", "terminal", terminal, "key", identity->pending,
-                  "certificate", certificate, "authority", authority, "accepted_ms",
-                  (json_int_t)now_ms);
+    berth_cleanup(json_unrefp) json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:I}", "terminal", terminal, "key", identity->pending, "certificate",
+        certificate, "authority", authority, "accepted_ms", (json_int_t)now_ms);
     char *text;
     size_t size;
     int r;

@@ -1,14 +1,17 @@
-/* keeper.h - the real identity: one document in the keep, whose key never leaves this room but towards TLS.
+/* keeper.h - the real identity: one document in the keep, whose key never leaves this room but
+ * towards TLS.
  *
- * Room identity of the agent. Two kinds in one: in a folder (a terminal with a disk) or in memory (issued anew at every boot,
- * proven by the boot's secret). The document holds key, certificate, CA and name together, so that they cannot disagree after
- * a power cut; a second one holds the key of a request that nobody has answered yet, so that an approval given overnight still
- * fits after a restart.
+ * Room identity of the agent. Two kinds in one: in a folder (a terminal with a disk) or in memory
+ * (issued anew at every boot, proven by the boot's secret). The document holds key, certificate, CA
+ * and name together, so that they cannot disagree after a power cut; a second one holds the key of
+ * a request that nobody has answered yet, so that an approval given overnight still fits after a
+ * restart.
  */
 #ifndef BERTH_AGENT_IDENTITY_KEEPER_H
 #define BERTH_AGENT_IDENTITY_KEEPER_H
 
 #include "berth/keep.h"
+
 #include "identity/agent_identity.h"
 
 /* Read what is kept. keep: stays the caller's and outlives the identity.

@@ -15,10 +15,12 @@
 #define ALPN_JOIN "berth-join/1"
 /* Within the flow's own limit of 15 s for a dial. */
 #define HANDSHAKE_MS 10000
-/* Unacknowledged data for this long means that the network is gone (reliability: timing defaults). */
+/* Unacknowledged data for this long means that the network is gone (reliability: timing defaults).
+ */
 #define USER_TIMEOUT_MS 15000
 
-/* One connection. The uplink lets go of it when it dials anew; it lives on until its stream is closed. */
+/* One connection. The uplink lets go of it when it dials anew; it lives on until its stream is
+ * closed. */
 struct line {
     struct tls_peer peer;
     struct frame_reader reader;
@@ -79,7 +81,8 @@ static bool line_open(struct tls_peer *peer)
     if (!line->uplink)
         return false;
     if (uv_fileno((const uv_handle_t *)&peer->tcp, &descriptor) == 0)
-        (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+        (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+                         sizeof(timeout_ms));
     (void)answer(line->uplink, 0, NULL);
     return line->uplink != NULL;
 }
@@ -154,8 +157,8 @@ static int connect_to(struct uplink *uplink, const char *address, struct berth_e
     line->uplink = uplink;
     frame_reader_init(&line->reader, uplink->door == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
     uplink->line = line;
-    r = tls_connect(uplink->loop, uplink->context, address, uplink->port, HANDSHAKE_MS, &line_events,
-                    &line->peer, reterr);
+    r = tls_connect(uplink->loop, uplink->context, address, uplink->port, HANDSHAKE_MS,
+                    &line_events, &line->peer, reterr);
     if (r == 0)
         return 0;
     uplink->line = NULL;

@@ -6,8 +6,10 @@
 #define BERTH_AGENT_LINK_DIALLER_H
 
 #include "berth/loop.h"
+
 #include "link/uplink.h"
 
+/* Not connected; owned by the caller. */
 struct uplink *uplink_new(struct berth_loop *loop);
 
 /* Closes silently; the memory goes when the last connection has ended. */

@@ -1,6 +1,7 @@
 /* locator.h - where the broker is, by DNS, as a port.
  *
- * Room link of the agent. DNS only says where, never whom to trust: whatever answers must be issued by the pinned CA.
+ * Room link of the agent. DNS only says where, never whom to trust: whatever answers must be issued
+ * by the pinned CA.
  */
 #ifndef BERTH_AGENT_LINK_LOCATOR_H
 #define BERTH_AGENT_LINK_LOCATOR_H
@@ -21,8 +22,9 @@ struct broker_addresses {
     struct broker_address at[BROKER_ADDRESSES];
 };
 
-/* Look up SRV records of a service such as "_berth._tcp" in the configured domain, or in the resolver's search list.
- * *ret: in the order to be tried (RFC 2782: by priority, weighted at random). Errors: NOT_FOUND, TIMEOUT, IO.
+/* Look up SRV records of a service such as "_berth._tcp" in the configured domain, or in the
+ * resolver's search list. *ret: in the order to be tried (RFC 2782: by priority, weighted at
+ * random). Errors: NOT_FOUND, TIMEOUT, IO.
  */
 int locator_find_begin(struct locator *locator, const char *service, struct broker_addresses *ret,
                        struct op *op) berth_must_check;

@@ -158,7 +158,8 @@ void locator_order(struct srv_record *records, size_t count, struct berth_random
     }
 }
 
-static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *records, size_t most)
+static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *records,
+                         size_t most)
 {
     size_t count = 0;
 
@@ -237,8 +238,8 @@ int locator_find_begin(struct locator *locator, const char *service, struct brok
     return op_begun(op, lookup_cancelled, locator);
 }
 
-struct locator *locator_new(struct berth_loop *loop, struct berth_random *random, const char *domain,
-                            const char *servers, struct berth_error *reterr)
+struct locator *locator_new(struct berth_loop *loop, struct berth_random *random,
+                            const char *domain, const char *servers, struct berth_error *reterr)
 {
     struct locator *locator = berth_new(struct locator);
     struct ares_options options = { .timeout = TIMEOUT_MS,

@@ -7,16 +7,18 @@
 
 #include "berth/loop.h"
 #include "berth/random.h"
+
 #include "link/locator.h"
 
-/* domain: where the records are, "" = the resolver's search list. servers: "address[:port],..." instead of resolv.conf's, ""
- * = those. random: for the weights.
+/* domain: where the records are, "" = the resolver's search list. servers: "address[:port],..."
+ * instead of resolv.conf's, "" = those. random: for the weights.
  */
-struct locator *locator_new(struct berth_loop *loop, struct berth_random *random, const char *domain,
-                            const char *servers, struct berth_error *reterr);
+struct locator *locator_new(struct berth_loop *loop, struct berth_random *random,
+                            const char *domain, const char *servers, struct berth_error *reterr);
 void locator_free(struct locator *locator);
 
-/* RFC 2782: lowest priority first, within one priority at random by weight. For the resolver and its test. */
+/* RFC 2782: lowest priority first, within one priority at random by weight. For the resolver and
+ * its test. */
 struct srv_record {
     struct broker_address address;
     int priority;

@@ -1,8 +1,9 @@
 /* uplink.h - the agent's one connection to its broker, as a port.
  *
- * Room link of the agent. berth-agent links the real one (uplink.c: TLS 1.3, ALPN berth/1 or berth-join/1, frames); stories
- * and the simulator link a fake. There is never more than one connection: a new dial closes the old one silently first, so
- * no late message of an old connection can follow a message of the new one.
+ * Room link of the agent. berth-agent links the real one (uplink.c: TLS 1.3, ALPN berth/1 or
+ * berth-join/1, frames); stories and the simulator link a fake. There is never more than one
+ * connection: a new dial closes the old one silently first, so no late message of an old connection
+ * can follow a message of the new one.
  */
 #ifndef BERTH_AGENT_LINK_UPLINK_H
 #define BERTH_AGENT_LINK_UPLINK_H
@@ -32,7 +33,8 @@ struct uplink_target {
 struct uplink_events {
     /* A message that is permitted downwards; wiped after the call. */
     void (*message)(void *owner, const struct msg *msg);
-    /* The connection ended by itself. Not called for uplink_close and not while a dial is in flight. */
+    /* The connection ended by itself. Not called for uplink_close and not while a dial is in
+     * flight. */
     void (*lost)(void *owner, const struct berth_error *why);
 };
 
@@ -45,13 +47,15 @@ void uplink_attend(struct uplink *uplink, const struct uplink_events *events, vo
 int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
                       struct op *op) berth_must_check;
 
-/* Send; the message is not kept. Errors: STATE (not connected), BUSY (the broker reads too slowly). */
+/* Send; the message is not kept. Errors: STATE (not connected), BUSY (the broker reads too slowly).
+ */
 int uplink_send(struct uplink *uplink, const struct msg *msg,
                 struct berth_error *reterr) berth_must_check;
 
 /* Close without a word. */
 void uplink_close(struct uplink *uplink);
 
+/* Can messages be sent? */
 bool uplink_is_open(const struct uplink *uplink);
 
 #endif

@@ -55,7 +55,8 @@ static void start_again(struct berth_timer *timer)
 
 static void plan_start(struct screen *screen)
 {
-    int64_t pause_ms = screen->failures == 0 ? 0 : (int64_t)AGAIN_FIRST_MS << (screen->failures - 1);
+    int64_t pause_ms =
+        screen->failures == 0 ? 0 : (int64_t)AGAIN_FIRST_MS << (screen->failures - 1);
 
     if (screen->ended)
         return;
@@ -233,7 +234,8 @@ int64_t screen_show(struct screen *screen, const struct page *page)
         return 0;
     copy.serial = ++screen->serial;
     line = line_of_page(&copy, &size);
-    /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the face hangs. */
+    /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the face
+     * hangs. */
     sent = send(screen->run->wire, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     berth_wipe_free(line, size);
     if (sent != (ssize_t)size)

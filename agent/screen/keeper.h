@@ -1,12 +1,14 @@
 /* keeper.h - the real screen: keeps a berth-face child alive and speaks lines with it.
  *
- * Room screen of the agent. A face that ends is started again, at once the first time and then more slowly; one that does not
- * confirm a page within five seconds hangs, and is ended: a blank page must cover the screen, whatever happens.
+ * Room screen of the agent. A face that ends is started again, at once the first time and then more
+ * slowly; one that does not confirm a page within five seconds hangs, and is ended: a blank page
+ * must cover the screen, whatever happens.
  */
 #ifndef BERTH_AGENT_SCREEN_KEEPER_H
 #define BERTH_AGENT_SCREEN_KEEPER_H
 
 #include "berth/loop.h"
+
 #include "screen/screen.h"
 
 struct screen_setup {
@@ -15,12 +17,14 @@ struct screen_setup {
     const char *authority; /* X authority file, "" = the usual one */
 };
 
+/* No face yet: screen_begin starts it. */
 struct screen *screen_new(struct berth_loop *loop, const struct screen_setup *setup);
 
 /* Start the face, if there may be one. After screen_attend. */
 void screen_begin(struct screen *screen);
 
-/* End it for good; screen_is_gone tells when its handles are closed and screen_free may be called. */
+/* End it for good; screen_is_gone tells when its handles are closed and screen_free may be called.
+ */
 void screen_end(struct screen *screen);
 bool screen_is_gone(const struct screen *screen);
 void screen_free(struct screen *screen);

@@ -1,8 +1,8 @@
 /* screen.h - what people see of the agent, as a port: pages down, events up.
  *
  * (agent/face, the child itself, is being written by the lead at this moment.)
- * Room screen of the agent. The real one keeps a berth-face child alive and speaks lines.def with it; without a display there
- * is none and pages go nowhere.
+ * Room screen of the agent. The real one keeps a berth-face child alive and speaks lines.def with
+ * it; without a display there is none and pages go nowhere.
  */
 #ifndef BERTH_AGENT_SCREEN_SCREEN_H
 #define BERTH_AGENT_SCREEN_SCREEN_H
@@ -14,10 +14,12 @@ struct screen;
 /* The event may hold a password; it is wiped after the call. */
 typedef void screen_event_fn(void *owner, const struct face_event *event);
 
+/* Whom to tell. Once, before the face is started. */
 void screen_attend(struct screen *screen, screen_event_fn *event, void *owner);
 
-/* Show this page from now on; written at once. A face that is started anew says `ready` and wants the page again. Returns the
- * page's serial, which the event `painted` repeats; 0 when there is no face.
+/* Show this page from now on; written at once. A face that is started anew says `ready` and wants
+ * the page again. Returns the page's serial, which the event `painted` repeats; 0 when there is no
+ * face.
  */
 int64_t screen_show(struct screen *screen, const struct page *page);
 

@@ -39,12 +39,14 @@ static int check(const struct viewer_request *request, struct berth_error *reter
 {
     const char *host = request->host;
 
-    if (!host[0] || strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") !=
-                        strlen(host))
+    if (!host[0] ||
+        strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:") !=
+            strlen(host))
         return berth_fail(reterr, BERTH_E_INVALID, "the desktop's address is not usable");
     if (request->port < 1 || request->port > 65535)
         return berth_fail(reterr, BERTH_E_INVALID, "the desktop's port is not usable");
-    if (strlen(request->fingerprint) != 64 || strspn(request->fingerprint, "0123456789abcdef") != 64)
+    if (strlen(request->fingerprint) != 64 ||
+        strspn(request->fingerprint, "0123456789abcdef") != 64)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "the desktop's certificate is not known; it is not connected to");
     if (!is_plain(request->account) || !is_plain(request->domain) ||
@@ -79,7 +81,8 @@ int arguments_make(const struct viewer_request *request, struct arguments *ret,
     r = check(request, reterr);
     if (r < 0)
         return r;
-    add(ret, "/v:%s%s%s:%d", brackets ? "[" : "", request->host, brackets ? "]" : "", request->port);
+    add(ret, "/v:%s%s%s:%d", brackets ? "[" : "", request->host, brackets ? "]" : "",
+        request->port);
     add(ret, "/u:%s", request->account);
     if (request->domain[0])
         add(ret, "/d:%s", request->domain);

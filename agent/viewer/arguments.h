@@ -1,7 +1,8 @@
 /* arguments.h - what xfreerdp3 is told, one argument a line.
  *
- * Room viewer of the agent: pure. The text goes through a pipe to `/args-from:fd:N`; nothing secret is ever in argv or in the
- * environment. Everything that is not allowed is switched off by name, for the client switches some of it on by itself.
+ * Room viewer of the agent: pure. The text goes through a pipe to `/args-from:fd:N`; nothing secret
+ * is ever in argv or in the environment. Everything that is not allowed is switched off by name,
+ * for the client switches some of it on by itself.
  */
 #ifndef BERTH_AGENT_VIEWER_ARGUMENTS_H
 #define BERTH_AGENT_VIEWER_ARGUMENTS_H
@@ -16,8 +17,8 @@ struct arguments {
     size_t size;
 };
 
-/* Errors: INVALID (a value with a line feed or another control character, no host, no port, no fingerprint). *ret holds the
- * password: wipe it.
+/* Errors: INVALID (a value with a line feed or another control character, no host, no port, no
+ * fingerprint). *ret holds the password: wipe it.
  */
 int arguments_make(const struct viewer_request *request, struct arguments *ret,
                    struct berth_error *reterr) berth_must_check;
@@ -25,7 +26,8 @@ int arguments_make(const struct viewer_request *request, struct arguments *ret,
 /* Does this line of the client's log say that the RDP connection stands? */
 bool arguments_says_active(const char *line);
 
-/* May this line be kept in a log? Only what the client's own logger wrote, and nothing about its command line. */
+/* May this line be kept in a log? Only what the client's own logger wrote, and nothing about its
+ * command line. */
 bool arguments_may_be_logged(const char *line);
 
 /* Environment by which its log lines look as the two above expect: "LEVEL|module|text". */

@@ -15,7 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- Landlock: by raw system calls, for the headers of Debian 12 end at the second of seven versions ---- */
+/* ---- Landlock: by raw system calls, for the headers of Debian 12 end at the second of seven
+ * versions ---- */
 
 #define LL_CREATE_RULESET 444
 #define LL_ADD_RULE 445
@@ -116,8 +117,8 @@ static bool allow_path(int ruleset, const char *path, uint64_t access)
 static bool allow_all(int ruleset, const struct confine_setup *setup, uint64_t handled)
 {
     const char *authority = getenv("XAUTHORITY");
-    bool ok = allow_path(ruleset, setup->home, handled) &&
-              allow_path(ruleset, setup->argv[0], READ);
+    bool ok =
+        allow_path(ruleset, setup->home, handled) && allow_path(ruleset, setup->argv[0], READ);
 
     if (authority)
         ok = ok && allow_path(ruleset, authority, LL_READ_FILE);
@@ -167,16 +168,45 @@ static int limit_files_and_ports(const struct confine_setup *setup, struct berth
 #endif
 
 static const int forbidden[] = {
-    SYS_ptrace,          SYS_process_vm_readv, SYS_process_vm_writev, SYS_kcmp,
-    SYS_bpf,             SYS_perf_event_open,  SYS_userfaultfd,       SYS_keyctl,
-    SYS_add_key,         SYS_request_key,      SYS_mount,             SYS_umount2,
-    SYS_pivot_root,      SYS_chroot,           SYS_setns,             SYS_unshare,
-    SYS_open_by_handle_at, SYS_init_module,    SYS_finit_module,      SYS_delete_module,
-    SYS_kexec_load,      SYS_reboot,           SYS_swapon,            SYS_swapoff,
-    SYS_sethostname,     SYS_setdomainname,    SYS_settimeofday,      SYS_clock_settime,
-    SYS_adjtimex,        SYS_acct,             SYS_quotactl,          SYS_io_uring_setup,
-    SYS_move_mount,      SYS_open_tree,        SYS_fsopen,            SYS_pidfd_getfd,
-    SYS_personality,     SYS_syslog,           SYS_vhangup,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_kcmp,
+    SYS_bpf,
+    SYS_perf_event_open,
+    SYS_userfaultfd,
+    SYS_keyctl,
+    SYS_add_key,
+    SYS_request_key,
+    SYS_mount,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_chroot,
+    SYS_setns,
+    SYS_unshare,
+    SYS_open_by_handle_at,
+    SYS_init_module,
+    SYS_finit_module,
+    SYS_delete_module,
+    SYS_kexec_load,
+    SYS_reboot,
+    SYS_swapon,
+    SYS_swapoff,
+    SYS_sethostname,
+    SYS_setdomainname,
+    SYS_settimeofday,
+    SYS_clock_settime,
+    SYS_adjtimex,
+    SYS_acct,
+    SYS_quotactl,
+    SYS_io_uring_setup,
+    SYS_move_mount,
+    SYS_open_tree,
+    SYS_fsopen,
+    SYS_pidfd_getfd,
+    SYS_personality,
+    SYS_syslog,
+    SYS_vhangup,
 };
 
 #define FILTER_MAX (BERTH_COUNT(forbidden) + 8)
@@ -188,8 +218,8 @@ static int limit_calls(struct berth_error *reterr)
     size_t count = 0;
     struct sock_fprog program = { .filter = filter };
 
-    filter[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                                   offsetof(struct seccomp_data, arch));
+    filter[count++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
     filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     filter[count++] =

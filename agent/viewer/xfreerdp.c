@@ -11,6 +11,7 @@
 
 #include "berth/child.h"
 #include "berth/log.h"
+
 #include "viewer/arguments.h"
 
 #define GRACE_MS 2000
@@ -171,11 +172,16 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments, int port
                  struct berth_error *reterr)
 {
     char home[300], temporary[300], display[80], authority[300], port_text[12];
-    const char *const argv[] = { viewer->self, "confine", viewer->home, port_text, "--",
-                                 viewer->program, "/args-from:fd:3", NULL };
-    const char *const environment[] = { home, temporary, display, "PATH=/usr/bin:/bin",
-                                        "LANG=C.UTF-8", ARGUMENTS_LOG_PREFIX,
-                                        viewer->authority[0] ? authority : NULL, NULL };
+    const char *const argv[] = { viewer->self, "confine",       viewer->home,      port_text,
+                                 "--",         viewer->program, "/args-from:fd:3", NULL };
+    const char *const environment[] = { home,
+                                        temporary,
+                                        display,
+                                        "PATH=/usr/bin:/bin",
+                                        "LANG=C.UTF-8",
+                                        ARGUMENTS_LOG_PREFIX,
+                                        viewer->authority[0] ? authority : NULL,
+                                        NULL };
     int other = -1;
     int r = open_terminal(run, &other, reterr);
     const int descriptors[] = { -1, other, other, arguments };
@@ -202,9 +208,10 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments, int port
 static void open_log(struct viewer *viewer)
 {
     viewer->logged = 0;
-    viewer->log = viewer->log_file[0] ? open(viewer->log_file,
-                                             O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)
-                                      : -1;
+    viewer->log =
+        viewer->log_file[0]
+            ? open(viewer->log_file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600)
+            : -1;
 }
 
 int viewer_start(struct viewer *viewer, const struct viewer_request *request,

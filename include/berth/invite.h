@@ -1,6 +1,7 @@
 /* invite.h - the text of an invitation: where the broker is, whom to trust, and permission to join.
  *
- * Room shared; pure. One line that a person can carry on paper, in a file or on a kernel command line:
+ * Room shared; pure. One line that a person can carry on paper, in a file or on a kernel command
+ * line:
  *
  *     berth-invite:HOST:LINKPORT:JOINPORT:CAHASH:TOKEN
  *
@@ -8,9 +9,11 @@
  *   LINKPORT  where terminals that have an identity connect (ALPN berth/1)
  *   JOINPORT  where terminals join (ALPN berth-join/1)
  *   CAHASH    SHA-256 of the CA certificate's DER, 64 lower-case hexadecimal digits: the pin
- *   TOKEN     128 random bits, 32 lower-case hexadecimal digits: the secret; it ends with its uses or its time
+ *   TOKEN     128 random bits, 32 lower-case hexadecimal digits: the secret; it ends with its uses
+ * or its time
  *
- * `berthctl terminal invite` prints it, berth-agent reads it. HOST and ports only say where; the pin says whom to trust.
+ * `berthctl terminal invite` prints it, berth-agent reads it. HOST and ports only say where; the
+ * pin says whom to trust.
  */
 #ifndef BERTH_INVITE_H
 #define BERTH_INVITE_H
@@ -31,10 +34,12 @@ struct invite {
     struct secret token; /* as hexadecimal text */
 };
 
-/* Read the text (white space around it is fine). The error never repeats the token; *ret is wiped on failure. */
+/* Read the text (white space around it is fine). The error never repeats the token; *ret is wiped
+ * on failure. */
 int invite_parse(const char *text, struct invite *ret, struct berth_error *reterr) berth_must_check;
 
-/* Write the text; it holds the token, so the caller wipes it. Errors: INVALID (a member is not well formed). */
+/* Write the text; it holds the token, so the caller wipes it. Errors: INVALID (a member is not well
+ * formed). */
 int invite_format(const struct invite *invite, char text[INVITE_TEXT],
                   struct berth_error *reterr) berth_must_check;
 

@@ -1,7 +1,9 @@
-/* keep.h - small private documents in one folder, replaced as a whole and durably; or in memory alone.
+/* keep.h - small private documents in one folder, replaced as a whole and durably; or in memory
+ * alone.
  *
- * Room shared. Used for what a terminal must know after it was switched off. A document is written under a second name, synced,
- * and renamed over the old one, then the folder is synced: after a power cut it is the old one or the new one, never half.
+ * Room shared. Used for what a terminal must know after it was switched off. A document is written
+ * under a second name, synced, and renamed over the old one, then the folder is synced: after a
+ * power cut it is the old one or the new one, never half.
  */
 #ifndef BERTH_KEEP_H
 #define BERTH_KEEP_H
@@ -18,8 +20,9 @@ struct keep {
 /* A document is never larger. */
 #define KEEP_MAX (256 * 1024)
 
-/* Open the folder, making it (mode 0700) when it is not there. path NULL: keep in memory only, for terminals whose disk must
- * stay clean. Errors: DENIED (it belongs to somebody else, or others may look inside), IO.
+/* Open the folder, making it (mode 0700) when it is not there. path NULL: keep in memory only, for
+ * terminals whose disk must stay clean. Errors: DENIED (it belongs to somebody else, or others may
+ * look inside), IO.
  */
 int keep_open(struct keep *keep, const char *path, struct berth_error *reterr) berth_must_check;
 void keep_close(struct keep *keep); /* wipes what was held in memory */
@@ -28,7 +31,8 @@ void keep_close(struct keep *keep); /* wipes what was held in memory */
 int keep_write(struct keep *keep, const char *name, const void *data, size_t size,
                struct berth_error *reterr) berth_must_check;
 
-/* The document with a NUL behind it, for berth_wipe_free(data, *ret_size); NULL and NOT_FOUND when there is none. */
+/* The document with a NUL behind it, for berth_wipe_free(data, *ret_size); NULL and NOT_FOUND when
+ * there is none. */
 char *keep_read(struct keep *keep, const char *name, size_t *ret_size, struct berth_error *reterr);
 
 #endif

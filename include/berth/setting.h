@@ -1,7 +1,9 @@
-/* setting.h - the values of a profile: settings.def as a struct, and the check that both ends share.
+/* setting.h - the values of a profile: settings.def as a struct, and the check that both ends
+ * share.
  *
- * Room shared; pure. The broker checks with setting_check what people write into profiles; the terminal fills a struct
- * settings with settings_set before it applies anything, so that a profile applies wholly or not at all.
+ * Room shared; pure. The broker checks with setting_check what people write into profiles; the
+ * terminal fills a struct settings with settings_set before it applies anything, so that a profile
+ * applies wholly or not at all.
  */
 #ifndef BERTH_SETTING_H
 #define BERTH_SETTING_H
@@ -41,7 +43,8 @@ const struct setting_row *setting_rows(size_t *ret_count);
 /* NULL when there is none. */
 const struct setting_row *setting_row(const char *key);
 
-/* Is `value` one that `key` may have? Errors: NOT_FOUND (no such setting), INVALID (says what is allowed). */
+/* Is `value` one that `key` may have? Errors: NOT_FOUND (no such setting), INVALID (says what is
+ * allowed). */
 int setting_check(const char *key, const char *value, struct berth_error *reterr) berth_must_check;
 
 /* Every setting at its default. */

@@ -1,4 +1,5 @@
-/* ports.c - the ports of the agent, faked: they hold what they were told and do what the ward says. */
+/* ports.c - the ports of the agent, faked: they hold what they were told and do what the ward says.
+ */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

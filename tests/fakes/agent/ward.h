@@ -1,7 +1,8 @@
-/* ward.h - one terminal under virtual time: fakes behind every port of the agent, and words to tell a story with.
+/* ward.h - one terminal under virtual time: fakes behind every port of the agent, and words to tell
+ * a story with.
  *
- * The fakes hold what the ports were told (sent messages, pages, viewer requests) and do what the story says. The object code
- * of agent/core and agent/flow is the one that berth-agent links.
+ * The fakes hold what the ports were told (sent messages, pages, viewer requests) and do what the
+ * story says. The object code of agent/core and agent/flow is the one that berth-agent links.
  */
 #ifndef BERTH_FAKES_AGENT_WARD_H
 #define BERTH_FAKES_AGENT_WARD_H
@@ -35,10 +36,10 @@ struct locator {
 struct agent_identity {
     struct agent_identity_facts facts;
     int requests;
-    int keys;      /* made so far */
-    bool pending;  /* a request is unanswered */
-    bool old_key;  /* offers old-key evidence */
-    int refuse;    /* code with which the next accept fails, 0 = none */
+    int keys;     /* made so far */
+    bool pending; /* a request is unanswered */
+    bool old_key; /* offers old-key evidence */
+    int refuse;   /* code with which the next accept fails, 0 = none */
 };
 
 struct viewer {
@@ -92,16 +93,17 @@ struct ward {
     struct berth_error last_news;
 
     /* The broker, as far as it answers by itself. */
-    bool broker_up;     /* dials succeed */
-    int dial_fails;     /* code with which dials fail while it is down; IO when 0 */
-    bool grants;        /* announce and renew are granted */
+    bool broker_up; /* dials succeed */
+    int dial_fails; /* code with which dials fail while it is down; IO when 0 */
+    bool grants;    /* announce and renew are granted */
     int64_t renew_after_ms, expires_in_ms, spread_ms;
     int64_t incarnation;
     struct msg sent[WARD_SENT];
     size_t sent_count;
 };
 
-/* A terminal with an identity, a face and a broker that grants; not started yet. seed: every run is one integer. */
+/* A terminal with an identity, a face and a broker that grants; not started yet. seed: every run is
+ * one integer. */
 struct ward *ward_new(uint64_t seed);
 void ward_free(struct ward *ward);
 

@@ -1,6 +1,6 @@
-/* test_desktop.c - a person signs on, works, moves, walks away; the broker comes and goes meanwhile. */
+/* test_desktop.c - a person signs on, works, moves, walks away; the broker comes and goes
+ * meanwhile. */
 #include "fakes/agent/ward.h"
-
 #include "flow/showing.h"
 
 #include "test.h"
@@ -23,7 +23,8 @@ static void set_profile(struct ward *ward, int64_t version, const char *key, con
     msg.profile.version = version;
     msg.profile.settings_count = 1;
     (void)snprintf(msg.profile.settings[0].key, sizeof(msg.profile.settings[0].key), "%s", key);
-    (void)snprintf(msg.profile.settings[0].value, sizeof(msg.profile.settings[0].value), "%s", value);
+    (void)snprintf(msg.profile.settings[0].value, sizeof(msg.profile.settings[0].value), "%s",
+                   value);
     ward_say(ward, &msg);
 }
 
@@ -358,10 +359,10 @@ TEST(desktop, the_end_of_the_viewer_ends_the_connection_and_says_why)
         const char *word;
         const char *says;
     } ways[] = {
-        { 12, "logoff", "ended the connection" },     { 132, "authentication", "not accept" },
-        { 143, "certificate", "not the one" },        { 147, "network", "lost" },
-        { 131, "connect-failed", "lost" },            { 3, "idle-timeout", "time limit" },
-        { 20, "licence", "could not be shown" },      { 99, "unknown", "could not be shown" },
+        { 12, "logoff", "ended the connection" }, { 132, "authentication", "not accept" },
+        { 143, "certificate", "not the one" },    { 147, "network", "lost" },
+        { 131, "connect-failed", "lost" },        { 3, "idle-timeout", "time limit" },
+        { 20, "licence", "could not be shown" },  { 99, "unknown", "could not be shown" },
     };
 
     for (size_t i = 0; i < BERTH_COUNT(ways); i++) {

@@ -270,9 +270,8 @@ TEST(link, every_configured_address_gets_its_turn)
 {
     struct ward *ward = ward_new(12);
 
-    ward->station.options.links = (struct broker_addresses){
-        .count = 2, .at = { { "first", 1 }, { "second", 2 } }
-    };
+    ward->station.options.links =
+        (struct broker_addresses){ .count = 2, .at = { { "first", 1 }, { "second", 2 } } };
     ward->broker_up = false;
     station_start(&ward->station);
     ward_run(ward, 10);
@@ -331,7 +330,8 @@ TEST(link, a_short_nap_only_renews)
     ward_free(ward);
 }
 
-/* A terminal whose broker is content with a renewal an hour, to keep the log of a whole day short. */
+/* A terminal whose broker is content with a renewal an hour, to keep the log of a whole day short.
+ */
 static struct ward *calm(uint64_t seed)
 {
     struct ward *ward = ward_new(seed);

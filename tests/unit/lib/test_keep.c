@@ -1,9 +1,9 @@
 /* test_keep.c - documents are whole, private, and there again. */
-#include "berth/keep.h"
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "berth/keep.h"
 
 #include "test.h"
 
