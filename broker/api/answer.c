@@ -45,6 +45,7 @@ void answer_once(struct request *request, unsigned status, const struct record *
     json_t *json = record_encode(record, view, SEE_MASK_WIRE);
 
     answer_json(request, status, json);
+    request->answer.secret = true;
 }
 
 void answer_told(struct request *request, const char *format, ...)
@@ -180,6 +181,8 @@ static void add_headers(const struct request *request, struct MHD_Response *resp
         add(response, "Strict-Transport-Security", "max-age=31536000");
     if (answer->status == MHD_HTTP_UNAUTHORIZED)
         add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"berth\"");
+    if (answer->close)
+        add(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
         add_allowed(response, answer->allowed);
     if (answer->status == MHD_HTTP_TOO_MANY_REQUESTS ||

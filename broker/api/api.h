@@ -1,8 +1,9 @@
 /* api.h - the people's door: REST, events and metrics over HTTP, inside the core loop.
  *
- * Room api: the only one with <microhttpd.h>. Thread: loop. People come through a Unix socket, where the kernel says who
- * they are, or through the TLS listener of the link, which hands over plain bytes (api_adopt) of somebody who must show a
- * token. What can be asked is the table of verbs (verbs.def, collections.def); a verb's body is do_<symbol>.
+ * Room api: the only one with <microhttpd.h>. Thread: loop. People come through a Unix socket,
+ * where the kernel says who they are, or through the TLS listener of the link, which hands over
+ * plain bytes (api_adopt) of somebody who must show a token. What can be asked is the table of
+ * verbs (verbs.def, collections.def); a verb's body is do_<symbol>.
  *
  * To add a verb: its row in verbs.def, its body in the do_*.c of its topic.
  */
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "berth/loop.h"
+
 #include "flow/rooms.h"
 
 struct api;
@@ -25,30 +27,36 @@ struct api_figure {
 };
 
 struct api_setup {
-    const char *socket; /* path of the Unix socket; NULL: none. A leftover nobody listens on is replaced. */
-    int listener;       /* a listening Unix socket that was inherited, owned from now on; -1: make one at `socket` */
-    const char *group;  /* members of this group are administrators on the socket; "" or NULL: uid 0 and ours only */
-    const char *authority; /* PEM text of the site's CA, for `ca show` and invitations; NULL: none */
-    const char *host;      /* where invitations send terminals: name or address, and the two ports */
+    const char *
+        socket; /* path of the Unix socket; NULL: none. A leftover nobody listens on is replaced. */
+    int listener; /* a listening Unix socket that was inherited, owned from now on; -1: make one at
+                     `socket` */
+    const char *group; /* members of this group are administrators on the socket; "" or NULL: uid 0
+                          and ours only */
+    const char
+        *authority;   /* PEM text of the site's CA, for `ca show` and invitations; NULL: none */
+    const char *host; /* where invitations send terminals: name or address, and the two ports */
     int link_port, join_port;
     size_t connections; /* in all; 0: 256 */
     int64_t sign_in_ms; /* life of a sign-in; 0: 12 hours */
     /* Figures of other rooms; returns how many of `max` it wrote. NULL: none. */
     size_t (*figures)(void *context, struct api_figure *out, size_t max);
-    /* The configuration in force: JSON array of objects like the view `option` (a new reference). NULL: none. */
+    /* The configuration in force: JSON array of objects like the view `option` (a new reference).
+     * NULL: none. */
     json_t *(*options)(void *context);
     void *context;
 };
 
 /* Open the door. Strings of `setup` are copied.
  *
- * Errors: IO (the socket cannot be made; its sentence names the path), CONFIG (there is no such group).
+ * Errors: IO (the socket cannot be made; its sentence names the path), CONFIG (there is no such
+ * group).
  */
 int api_new(struct berth_loop *loop, struct rooms *rooms, const struct api_setup *setup,
             struct api **ret, struct berth_error *reterr) berth_must_check;
 
-/* Serve a connection that came through TLS: `descriptor` (owned from now on) carries plain HTTP, `address` is the person's
- * own. Anybody there must show a token or sign in.
+/* Serve a connection that came through TLS: `descriptor` (owned from now on) carries plain HTTP,
+ * `address` is the person's own. Anybody there must show a token or sign in.
  */
 void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, socklen_t size);
 
@@ -58,8 +66,8 @@ void api_reload(struct api *api, int64_t sign_in_ms);
 /* No new requests but those for health; /readyz says that the broker is stopping. */
 void api_stop(struct api *api);
 
-/* Close the door: answers under way are dropped. The memory goes when the loop has closed the handles (loop_close does
- * that). Before store_close and before the rooms are freed.
+/* Close the door: answers under way are dropped. The memory goes when the loop has closed the
+ * handles (loop_close does that). Before store_close and before the rooms are freed.
  */
 void api_free(struct api *api);
 

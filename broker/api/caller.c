@@ -1,7 +1,8 @@
 /* caller.c - who asks: the kernel's word on the Unix socket, a sign-in, or a token for programs.
  *
- * A token that is shown decides alone, on the socket too, so that a program with an operator's token stays an operator. Of
- * tokens only hashes are kept; a sign-in lives in memory and ends with the broker.
+ * A token that is shown decides alone, on the socket too, so that a program with an operator's
+ * token stays an operator. Of tokens only hashes are kept; a sign-in lives in memory and ends with
+ * the broker.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "berth/log.h"
 #include "berth/tls.h"
+
 #include "core/related.h"
 
 #include "room.h"
@@ -46,7 +48,7 @@ static struct sign_in *sign_in_find(struct api *api, const char *hash)
 {
     struct sign_in *found = NULL;
 
-    list_each(&api->sign_ins, node) {
+    list_each (&api->sign_ins, node) {
         struct sign_in *sign_in = list_entry(node, struct sign_in, node);
 
         if (is_over(api, sign_in))
@@ -65,7 +67,8 @@ int caller_sign_in(struct api *api, uint64_t admin_id, struct secret *ret_token,
 
     (void)sign_in_find(api, ""); /* drops those that are over */
     if (api->sign_ins_count >= SIGN_INS_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already", SIGN_INS_MAX);
+        return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already",
+                          SIGN_INS_MAX);
     random_hex(api->rooms->random, digits, 32);
     (void)snprintf(ret_token->text, sizeof(ret_token->text), SIGN_IN_PREFIX "%s", digits);
     explicit_bzero(digits, sizeof(digits));
@@ -93,7 +96,7 @@ void caller_sign_out(struct api *api, const char *token)
 
 void caller_free_all(struct api *api)
 {
-    list_each(&api->sign_ins, node)
+    list_each (&api->sign_ins, node)
         sign_in_end(api, list_entry(node, struct sign_in, node));
 }
 
@@ -181,7 +184,8 @@ int caller_identify(struct request *request, struct berth_error *reterr)
         return by_token(request, token, reterr);
     if (MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
                                     MHD_HTTP_HEADER_AUTHORIZATION))
-        return berth_fail(reterr, BERTH_E_CREDENTIALS, "only 'Authorization: Bearer' is understood");
+        return berth_fail(reterr, BERTH_E_CREDENTIALS,
+                          "only 'Authorization: Bearer' is understood");
     if (!request->origin->local)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "sign in, or show a token");
     if (!request->origin->member)

@@ -85,8 +85,7 @@ int plain_delete(struct request *request, struct berth_error *reterr)
     request->id = ((const union row *)entity_row_of(entity))->id;
 
     /* A desktop has a machine and a disk, which go first. */
-    if (entity->kind == ENTITY_desktop &&
-        container_of(entity, struct desktop, base)->row.host_id) {
+    if (entity->kind == ENTITY_desktop && container_of(entity, struct desktop, base)->row.host_id) {
         struct desktop_wish wish = { .desktop_id = request->id,
                                      .act = DESKTOP_DELETE,
                                      .why = "deleted by an administrator" };
@@ -94,10 +93,10 @@ int plain_delete(struct request *request, struct berth_error *reterr)
                             admin_desktop(api->rooms, &request->caller.actor, &wish, &request->op),
                             deleted, reterr);
     }
-    return request_wait(request,
-                        admin_drop(api->rooms, &request->caller.actor, entity->kind, request->id,
-                                   &request->op),
-                        deleted, reterr);
+    return request_wait(
+        request,
+        admin_drop(api->rooms, &request->caller.actor, entity->kind, request->id, &request->op),
+        deleted, reterr);
 }
 
 /* ---- plans ---- */
@@ -133,7 +132,7 @@ static size_t count_references(struct core *core, enum entity_kind kind,
 
         if (field->type != FIELD_ID || strcmp(field->refers, target) != 0)
             continue;
-        list_each(core_all(core, kind), node) {
+        list_each (core_all(core, kind), node) {
             struct entity *other = entity_of(node);
             uint64_t value;
 

@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/table/value.h"
 #include "berth/log.h"
+
+#include "api/table/value.h"
 
 #include "room.h"
 
@@ -139,7 +140,7 @@ static int list(struct request *request, struct berth_error *reterr)
 
     live = wanted.live_record ? berth_alloc(wanted.live_record->size) : NULL;
     if (r == 0) {
-        list_each(core_all(core, request->verb->entity), node) {
+        list_each (core_all(core, request->verb->entity), node) {
             struct entity *entity = entity_of(node);
             uint64_t id = ((const union row *)entity_row_of(entity))->id;
 

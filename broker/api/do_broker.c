@@ -1,8 +1,10 @@
-/* do_broker.c - the broker itself: flows, the audit trail, backup, the CA, configuration, health. */
+/* do_broker.c - the broker itself: flows, the audit trail, backup, the CA, configuration, health.
+ */
 #include <stdio.h>
 #include <string.h>
 
 #include "berth/tls.h"
+
 #include "core/related.h"
 
 #include "room.h"
@@ -21,7 +23,7 @@ int do_flow_list(struct request *request, struct berth_error *reterr)
     json_t *items = json_array();
 
     (void)reterr;
-    list_each(&rooms->engine.flows, node) {
+    list_each (&rooms->engine.flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
         struct view_flow view = { .id = flow->id,
                                   .step_s = (now_ms - flow->step_since_ms) / 1000,
@@ -40,8 +42,8 @@ int do_flow_list(struct request *request, struct berth_error *reterr)
 int do_flow_cancel(struct request *request, struct berth_error *reterr)
 {
     const struct verb_flow_cancel *in = (const struct verb_flow_cancel *)request->params;
-    int r = admin_flow_cancel(request->api->rooms, &request->caller.actor, (uint64_t)in->flow,
-                              reterr);
+    int r =
+        admin_flow_cancel(request->api->rooms, &request->caller.actor, (uint64_t)in->flow, reterr);
 
     if (r < 0)
         return r;
@@ -133,12 +135,13 @@ static int audit_judged(struct request *request, struct berth_error *reterr)
 
 int do_audit_verify(struct request *request, struct berth_error *reterr)
 {
-    struct auditing *auditing = (struct auditing *)request_scratch(request, sizeof(*auditing), NULL);
+    struct auditing *auditing =
+        (struct auditing *)request_scratch(request, sizeof(*auditing), NULL);
 
-    return request_wait(request,
-                        store_audit_verify_begin(request->api->rooms->store, &auditing->verdict,
-                                                 &request->op),
-                        audit_judged, reterr);
+    return request_wait(
+        request,
+        store_audit_verify_begin(request->api->rooms->store, &auditing->verdict, &request->op),
+        audit_judged, reterr);
 }
 
 /* The key is gone; that somebody erased it is recorded, without the name. */
@@ -167,8 +170,8 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
 
     request->id = in->user;
     return request_wait(request,
-                        store_erase_begin(request->api->rooms->store, in->user, &request->op), erased,
-                        reterr);
+                        store_erase_begin(request->api->rooms->store, in->user, &request->op),
+                        erased, reterr);
 }
 
 /* ---- backup ---- */
@@ -197,8 +200,9 @@ int do_backup(struct request *request, struct berth_error *reterr)
     const struct verb_backup *in = (const struct verb_backup *)request->params;
 
     if (in->file[0] != '/')
-        return berth_fail(reterr, BERTH_E_INVALID, "file: an absolute path is needed, for it is the "
-                                                   "broker that writes");
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "file: an absolute path is needed, for it is the "
+                          "broker that writes");
     return request_wait(request,
                         store_backup_begin(request->api->rooms->store, in->file, &request->op),
                         backed_up, reterr);
@@ -256,7 +260,7 @@ static size_t hosts_up(struct core *core)
 {
     size_t count = 0;
 
-    list_each(core_all(core, ENTITY_host), node) {
+    list_each (core_all(core, ENTITY_host), node) {
         enum host_state state = container_of(entity_of(node), struct host, base)->state;
 
         count += state == host_UP || state == host_DEGRADED;

@@ -1,4 +1,5 @@
-/* do_machine.c - desktops, hosts, images and pools: what people do with them beyond changing their rows. */
+/* do_machine.c - desktops, hosts, images and pools: what people do with them beyond changing their
+ * rows. */
 #include <stdio.h>
 #include <string.h>
 
@@ -74,20 +75,19 @@ static int act(struct request *request, const struct desktop_wish *wish, struct 
     acting = (struct acting *)request_scratch(request, sizeof(*acting), NULL);
     acting->act = wish->act;
     (void)snprintf(acting->name, sizeof(acting->name), "%s", desktop->row.name);
-    return request_wait(request,
-                        admin_desktop(request->api->rooms, &request->caller.actor, wish,
-                                      &request->op),
-                        acted, reterr);
+    return request_wait(
+        request, admin_desktop(request->api->rooms, &request->caller.actor, wish, &request->op),
+        acted, reterr);
 }
 
-#define ACT(symbol, which, force_, why_)                                                           \
-    int do_desktop_##symbol(struct request *request, struct berth_error *reterr)                   \
-    {                                                                                              \
-        const struct verb_desktop_##symbol *in =                                                   \
-            (const struct verb_desktop_##symbol *)request->params;                                 \
-        const struct desktop_wish wish = { in->desktop, DESKTOP_##which, (force_), (why_) };       \
-                                                                                                   \
-        return act(request, &wish, reterr);                                                        \
+#define ACT(symbol, which, force_, why_)                                                     \
+    int do_desktop_##symbol(struct request *request, struct berth_error *reterr)             \
+    {                                                                                        \
+        const struct verb_desktop_##symbol *in =                                             \
+            (const struct verb_desktop_##symbol *)request->params;                           \
+        const struct desktop_wish wish = { in->desktop, DESKTOP_##which, (force_), (why_) }; \
+                                                                                             \
+        return act(request, &wish, reterr);                                                  \
     }
 
 ACT(start, START, false, "an administrator wants it up")
@@ -105,7 +105,8 @@ static int duty_set(struct request *request, struct berth_error *reterr)
 
     if (!host)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the host was deleted meanwhile");
-    answer_told(request, "host '%s' is on duty: %s", host->row.name, host_duty_names[host->row.duty]);
+    answer_told(request, "host '%s' is on duty: %s", host->row.name,
+                host_duty_names[host->row.duty]);
     return 0;
 }
 
@@ -140,7 +141,7 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
     (void)snprintf(row.path, sizeof(row.path), "%s", in->path);
     (void)snprintf(row.kernel, sizeof(row.kernel), "%s", in->kernel);
     (void)snprintf(row.initrd, sizeof(row.initrd), "%s", in->initrd);
-    list_each(related_to(core, VERSIONS_OF_IMAGE, in->image), node) {
+    list_each (related_to(core, VERSIONS_OF_IMAGE, in->image), node) {
         struct entity *one = related_at(VERSIONS_OF_IMAGE, node);
         int64_t number = container_of(one, struct image_version, base)->row.number;
 
@@ -161,7 +162,7 @@ static int image_changed(struct request *request, struct berth_error *reterr)
 static const struct image_version *version_numbered(struct core *core, uint64_t image_id,
                                                     int64_t number)
 {
-    list_each(related_to(core, VERSIONS_OF_IMAGE, image_id), node) {
+    list_each (related_to(core, VERSIONS_OF_IMAGE, image_id), node) {
         struct entity *one = related_at(VERSIONS_OF_IMAGE, node);
         const struct image_version *version = container_of(one, struct image_version, base);
 
@@ -176,13 +177,14 @@ static void plan_image(struct request *request, uint64_t image_id, const char *w
 {
     struct core *core = request->api->rooms->core;
     const struct image *image = image_find(core, image_id);
-    const struct image_version *now = image ? image_version_find(core, image->row.current_id) : NULL;
+    const struct image_version *now =
+        image ? image_version_find(core, image->row.current_id) : NULL;
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
     plan_say(plan, "new desktops would be made from %s of image '%s' instead of version %lld", what,
              image ? image->row.name : "", (long long)(now ? now->row.number : 0));
-    list_each(core_all(core, ENTITY_pool), node) {
+    list_each (core_all(core, ENTITY_pool), node) {
         const struct pool *pool = container_of(entity_of(node), struct pool, base);
 
         if (pool->row.image_id == image_id)
@@ -224,10 +226,10 @@ int do_image_rollback(struct request *request, struct berth_error *reterr)
         plan_image(request, in->image, "the version published before");
         return 0;
     }
-    return request_wait(request,
-                        admin_image_rollback(request->api->rooms, &request->caller.actor, in->image,
-                                             &request->op),
-                        image_changed, reterr);
+    return request_wait(
+        request,
+        admin_image_rollback(request->api->rooms, &request->caller.actor, in->image, &request->op),
+        image_changed, reterr);
 }
 
 /* ---- pools ---- */
@@ -247,7 +249,7 @@ static void plan_recompose(struct request *request, const struct pool *pool)
     size_t old = 0;
     size_t used = 0;
 
-    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         struct entity *one = related_at(DESKTOPS_OF_POOL, node);
         const struct desktop *desktop = container_of(one, struct desktop, base);
 
@@ -257,8 +259,10 @@ static void plan_recompose(struct request *request, const struct pool *pool)
         used += related_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 0;
     }
     plan->dry_run = true;
-    plan_say(plan, "%zu desktops of pool '%s' are of another version and would be deleted and made "
-                   "anew", old, pool->row.name);
+    plan_say(plan,
+             "%zu desktops of pool '%s' are of another version and would be deleted and made "
+             "anew",
+             old, pool->row.name);
     plan_say(plan, "%zu of them belong to users and would wait until no session is on them", used);
     plan_answer(request, plan);
     free(plan);
@@ -273,10 +277,10 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
         plan_recompose(request, pool);
         return 0;
     }
-    return request_wait(request,
-                        admin_pool_recompose(request->api->rooms, &request->caller.actor, in->pool,
-                                             &request->op),
-                        recomposed, reterr);
+    return request_wait(
+        request,
+        admin_pool_recompose(request->api->rooms, &request->caller.actor, in->pool, &request->op),
+        recomposed, reterr);
 }
 
 int do_pool_status(struct request *request, struct berth_error *reterr)

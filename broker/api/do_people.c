@@ -38,7 +38,8 @@ static int signed_in(struct request *request, struct berth_error *reterr)
 int do_sign_in(struct request *request, struct berth_error *reterr)
 {
     const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
-    struct signing_in *signing = (struct signing_in *)request_scratch(request, sizeof(*signing), NULL);
+    struct signing_in *signing =
+        (struct signing_in *)request_scratch(request, sizeof(*signing), NULL);
     const char *source = request->origin->local ? "socket" : request->origin->address;
 
     (void)snprintf(request->caller.actor.name, sizeof(request->caller.actor.name), "%s", in->name);

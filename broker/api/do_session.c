@@ -1,4 +1,5 @@
-/* do_session.c - people and their sessions: where somebody is, why they get which desktop, ending and disconnecting. */
+/* do_session.c - people and their sessions: where somebody is, why they get which desktop, ending
+ * and disconnecting. */
 #include <stdio.h>
 #include <string.h>
 
@@ -65,7 +66,7 @@ int do_where(struct request *request, struct berth_error *reterr)
                        (long long)(where.age_ms / 1000));
     else
         (void)snprintf(view->text, sizeof(view->text), "%s is at no terminal", user->row.name);
-    list_each(related_to(core, SESSIONS_OF_USER, in->user), node) {
+    list_each (related_to(core, SESSIONS_OF_USER, in->user), node) {
         struct entity *one = related_at(SESSIONS_OF_USER, node);
 
         if (view->sightings_count < BERTH_COUNT(view->sightings))
@@ -73,8 +74,8 @@ int do_where(struct request *request, struct berth_error *reterr)
     }
     (void)snprintf(object, sizeof(object), "user %s", user->row.name);
     return request_wait(request,
-                        admin_note(request->api->rooms, &request->caller.actor, "user.where", object,
-                                   in->user, &request->op),
+                        admin_note(request->api->rooms, &request->caller.actor, "user.where",
+                                   object, in->user, &request->op),
                         where_noted, reterr);
 }
 
@@ -148,10 +149,10 @@ int do_explain(struct request *request, struct berth_error *reterr)
     if (r < 0)
         return r;
     (void)snprintf(object, sizeof(object), "user %s", view->user);
-    return request_wait(request,
-                        admin_note(rooms, &request->caller.actor, "user.explain", object, in->user,
-                                   &request->op),
-                        explain_noted, reterr);
+    return request_wait(
+        request,
+        admin_note(rooms, &request->caller.actor, "user.explain", object, in->user, &request->op),
+        explain_noted, reterr);
 }
 
 /* ---- sessions ---- */
@@ -185,7 +186,8 @@ static void plan_sign_off(struct request *request, const struct session *session
     if (connection) {
         const struct terminal *terminal = terminal_find(core, connection->row.terminal_id);
 
-        plan_say(plan, "terminal '%s' shows it and would be told", terminal ? terminal->row.name : "");
+        plan_say(plan, "terminal '%s' shows it and would be told",
+                 terminal ? terminal->row.name : "");
     }
     if (pool && pool->row.kind == pool_kind_FLOATING && pool->row.release == pool_release_REFRESH)
         plan_say(plan, "its desktop would be made anew from its image");
@@ -246,7 +248,7 @@ int do_group_member_list(struct request *request, struct berth_error *reterr)
     json_t *items = json_array();
 
     (void)reterr;
-    list_each(core_all(core, ENTITY_membership), node) {
+    list_each (core_all(core, ENTITY_membership), node) {
         const struct membership *membership =
             container_of(entity_of(node), struct membership, base);
         const struct user *user = user_find(core, membership->row.user_id);
@@ -258,8 +260,8 @@ int do_group_member_list(struct request *request, struct berth_error *reterr)
         view.disabled = user->row.disabled;
         put(view.name, sizeof(view.name), user->row.name);
         put(view.title, sizeof(view.title), user->row.title);
-        (void)json_array_append_new(
-            items, record_encode(&view_member_record, &view, request->caller.see));
+        (void)json_array_append_new(items,
+                                    record_encode(&view_member_record, &view, request->caller.see));
     }
     answer_items(request, items, 0);
     return 0;
@@ -270,9 +272,10 @@ static int joined(struct request *request, struct berth_error *reterr)
     return answer_row(request, MHD_HTTP_CREATED, ENTITY_membership, request->id, reterr);
 }
 
-static const struct membership *membership_of(struct core *core, uint64_t group_id, uint64_t user_id)
+static const struct membership *membership_of(struct core *core, uint64_t group_id,
+                                              uint64_t user_id)
 {
-    list_each(related_to(core, MEMBERSHIPS_OF_USER, user_id), node) {
+    list_each (related_to(core, MEMBERSHIPS_OF_USER, user_id), node) {
         struct entity *one = related_at(MEMBERSHIPS_OF_USER, node);
         const struct membership *membership = container_of(one, struct membership, base);
 

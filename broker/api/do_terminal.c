@@ -4,6 +4,7 @@
 
 #include "berth/invite.h"
 #include "berth/tls.h"
+
 #include "core/effective.h"
 #include "core/policy.h"
 #include "core/presence.h"
@@ -34,8 +35,9 @@ static int invited(struct request *request, struct berth_error *reterr)
     int r = invite_format(&inviting->invite, text, reterr);
 
     if (r == 0 && !secret_set(&inviting->view.invitation, text, strlen(text)))
-        r = berth_fail(reterr, BERTH_E_TOO_LARGE, "the invitation is too long: shorten the name in "
-                                                  "broker.names");
+        r = berth_fail(reterr, BERTH_E_TOO_LARGE,
+                       "the invitation is too long: shorten the name in "
+                       "broker.names");
     if (r == 0)
         answer_once(request, MHD_HTTP_CREATED, &view_invited_record, &inviting->view);
     explicit_bzero(text, sizeof(text));
@@ -104,7 +106,7 @@ static void show_row(struct core *core, const struct terminal *terminal,
     put(view->model, sizeof(view->model), row->model);
     put(view->code, sizeof(view->code), row->code);
     put(view->kiosk_user, sizeof(view->kiosk_user), kiosk ? kiosk->row.name : "");
-    list_each(related_to(core, IDENTITIES_OF_TERMINAL, row->id), node) {
+    list_each (related_to(core, IDENTITIES_OF_TERMINAL, row->id), node) {
         struct entity *one = related_at(IDENTITIES_OF_TERMINAL, node);
         const struct identity *identity = container_of(one, struct identity, base);
 
@@ -113,7 +115,8 @@ static void show_row(struct core *core, const struct terminal *terminal,
     }
 }
 
-static void show_live(struct core *core, struct terminal *terminal, struct view_terminal_shown *view)
+static void show_live(struct core *core, struct terminal *terminal,
+                      struct view_terminal_shown *view)
 {
     const struct connection *connection = connection_at(core, terminal->row.id);
     const struct session *session =
@@ -246,6 +249,7 @@ int do_terminal_revoke(struct request *request, struct berth_error *reterr)
 
 /* The terminals that a command is for, given one after the other: each is a decision of its own. */
 struct commanding {
+    struct admin_actor actor;
     enum command_kind kind;
     char text[1000];
     int64_t expires_in_ms;
@@ -284,7 +288,7 @@ static int choose(struct core *core, const struct whom *whom, struct commanding 
         commanding->terminal_id[commanding->count++] = whom->terminal_id;
         return 0;
     }
-    list_each(core_all(core, ENTITY_terminal), node) {
+    list_each (core_all(core, ENTITY_terminal), node) {
         const struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
 
         if (!is_meant(core, whom, terminal))
@@ -320,14 +324,14 @@ static int command_next(struct request *request, struct berth_error *reterr)
     struct commanding *commanding = (struct commanding *)request->scratch;
 
     if (commanding->done == commanding->count) {
-        (void)snprintf(commanding->view.text, sizeof(commanding->view.text), "%s for %zu terminal%s",
-                       command_kind_names[commanding->kind], commanding->count,
-                       commanding->count == 1 ? "" : "s");
+        (void)snprintf(commanding->view.text, sizeof(commanding->view.text),
+                       "%s for %zu terminal%s", command_kind_names[commanding->kind],
+                       commanding->count, commanding->count == 1 ? "" : "s");
         answer_view(request, &view_commanded_record, &commanding->view);
         return 0;
     }
     return request_wait(request,
-                        admin_command(request->api->rooms, &request->caller.actor,
+                        admin_command(request->api->rooms, &commanding->actor,
                                       commanding->terminal_id[commanding->done], commanding->kind,
                                       commanding->text, commanding->expires_in_ms, &request->id,
                                       &request->op),
@@ -349,20 +353,21 @@ static int command(struct request *request, enum command_kind kind, const struct
         put(commanding->text, sizeof(commanding->text),
             ((const struct verb_terminal_message *)request->params)->text);
     /* One key cannot stand for several decisions: the second would be taken for a repetition. */
+    commanding->actor = request->caller.actor;
     if (commanding->count > 1)
-        request->caller.actor.request_id[0] = '\0';
+        commanding->actor.request_id[0] = '\0';
     return command_next(request, reterr);
 }
 
-#define COMMAND(symbol, kind, minutes_given)                                                       \
-    int do_terminal_##symbol(struct request *request, struct berth_error *reterr)                  \
-    {                                                                                              \
-        const struct verb_terminal_##symbol *in =                                                  \
-            (const struct verb_terminal_##symbol *)request->params;                                \
-        const struct whom whom = { in->terminal, in->tag, in->place };                             \
-                                                                                                   \
-        return command(request, command_kind_##kind, &whom,                                        \
-                       in->minutes ? in->minutes : (minutes_given), reterr);                       \
+#define COMMAND(symbol, kind, minutes_given)                                      \
+    int do_terminal_##symbol(struct request *request, struct berth_error *reterr) \
+    {                                                                             \
+        const struct verb_terminal_##symbol *in =                                 \
+            (const struct verb_terminal_##symbol *)request->params;               \
+        const struct whom whom = { in->terminal, in->tag, in->place };            \
+                                                                                  \
+        return command(request, command_kind_##kind, &whom,                       \
+                       in->minutes ? in->minutes : (minutes_given), reterr);      \
     }
 
 COMMAND(message, MESSAGE, 60)

@@ -1,7 +1,8 @@
-/* door.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the connections that we give it.
+/* door.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the connections
+ * that we give it.
  *
- * The library never listens: connections are accepted here or come from the TLS listener, so that there is one way in and
- * what the kernel says of a peer is asked once, at the beginning.
+ * The library never listens: connections are accepted here or come from the TLS listener, so that
+ * there is one way in and what the kernel says of a peer is asked once, at the beginning.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,8 +12,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "api/ucred.h"
 #include "berth/log.h"
+
+#include "api/ucred.h"
 
 #include "room.h"
 
@@ -27,8 +29,8 @@ static void again_fired(struct berth_timer *timer)
     door_run(container_of(timer, struct api, again));
 }
 
-/* Run the library, then ask when it wants to be run without readiness. Never sooner than 1 ms: for a peer that sent half a
- * record it may say 0 for ever, and a timer of 0 would hold the loop.
+/* Run the library, then ask when it wants to be run without readiness. Never sooner than 1 ms: for
+ * a peer that sent half a record it may say 0 for ever, and a timer of 0 would hold the loop.
  */
 static void door_run(struct api *api)
 {
@@ -65,8 +67,8 @@ static void became_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- connections ---- */
 
-/* The library tells of each connection's begin and end. What arrives outside add_connection would be a stranger: it is
- * nobody, and must show a token.
+/* The library tells of each connection's begin and end. What arrives outside add_connection would
+ * be a stranger: it is nobody, and must show a token.
  */
 static void connection_told(void *context, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code)
@@ -114,7 +116,8 @@ static void accept_some(uv_poll_t *poll, int status, int events)
         int descriptor = accept4(api->listen_descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (descriptor < 0)
-            return; /* none left, or no descriptors: the listener stays readable and we come again */
+            return; /* none left, or no descriptors: the listener stays readable and we come again
+                     */
         origin = berth_new(struct origin);
         origin->local = true;
         origin->descriptor = descriptor;
@@ -137,18 +140,20 @@ void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, 
         number = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
     if (address->sa_family == AF_INET6)
         number = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    if (!number || uv_inet_ntop(address->sa_family, number, origin->address, sizeof(origin->address)) < 0)
+    if (!number ||
+        uv_inet_ntop(address->sa_family, number, origin->address, sizeof(origin->address)) < 0)
         (void)snprintf(origin->address, sizeof(origin->address), "unknown");
     add_connection(api, descriptor, address, size, origin);
 }
 
-/* Whoever has begun a request must end it; dripping a byte now and then does not count as progress. */
+/* Whoever has begun a request must end it; dripping a byte now and then does not count as progress.
+ */
 static void swept(struct berth_timer *timer)
 {
     struct api *api = container_of(timer, struct api, sweep);
     int64_t now_ms = api->loop->timers.mono_ms;
 
-    list_each(&api->origins, node) {
+    list_each (&api->origins, node) {
         struct origin *origin = list_entry(node, struct origin, node);
 
         if (origin->receiving_ms && now_ms - origin->receiving_ms > RECEIVE_MS) {
@@ -165,7 +170,8 @@ static void swept(struct berth_timer *timer)
 
 /* ---- the Unix socket ---- */
 
-/* A socket that nobody listens on is a leftover of a killed broker; one that answers is another broker's. */
+/* A socket that nobody listens on is a leftover of a killed broker; one that answers is another
+ * broker's. */
 static int clear_leftover(const char *path, const struct sockaddr_un *address,
                           struct berth_error *reterr)
 {
@@ -189,7 +195,8 @@ static int clear_leftover(const char *path, const struct sockaddr_un *address,
     return 0;
 }
 
-/* Who may connect is decided twice: by the file's mode here and by the peer's credentials at each connection. */
+/* Who may connect is decided twice: by the file's mode here and by the peer's credentials at each
+ * connection. */
 static int set_owner(const char *path, const char *group, struct berth_error *reterr)
 {
     bool grouped = group && group[0];
@@ -251,8 +258,8 @@ static void log_library(void *context, const char *format, va_list arguments)
 
 static int start_daemon(struct api *api, struct berth_error *reterr)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-                     MHD_USE_ERROR_LOG;
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 
     /* clang-format off */
     api->daemon = MHD_start_daemon(flags, 0, NULL, NULL, request_go_on, api,
@@ -314,6 +321,7 @@ static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
     list_init(&api->requests);
     list_init(&api->streams);
     list_init(&api->sign_ins);
+    list_init(&api->kept);
     list_init(&api->kick.node);
     return api;
 }
@@ -328,8 +336,8 @@ static int door_open(struct api *api, struct berth_error *reterr)
         r = start_daemon(api, reterr);
     if (r == 0)
         r = watch(api, &api->ready,
-                  MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, became_ready,
-                  reterr);
+                  MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+                  became_ready, reterr);
     if (r == 0 && api->listen_descriptor >= 0)
         r = watch(api, &api->listener, api->listen_descriptor, accept_some, reterr);
     return r;
@@ -391,7 +399,8 @@ void api_free(struct api *api)
 {
     timer_stop(&api->loop->timers, &api->again);
     timer_stop(&api->loop->timers, &api->sweep);
-    /* Closing stops the watching at once, before the descriptors go; the callbacks come with a later turn. */
+    /* Closing stops the watching at once, before the descriptors go; the callbacks come with a
+     * later turn. */
     if (uv_handle_get_type((uv_handle_t *)&api->ready) == UV_POLL)
         uv_close((uv_handle_t *)&api->ready, ready_closed);
     if (uv_handle_get_type((uv_handle_t *)&api->listener) == UV_POLL)
@@ -403,6 +412,7 @@ void api_free(struct api *api)
     }
     soon_cancel(&api->kick);
     caller_free_all(api);
+    replay_free_all(api);
     if (api->listen_descriptor >= 0) {
         (void)close(api->listen_descriptor);
         if (api->socket)

@@ -1,16 +1,17 @@
 /* events.c - what happens, as server-sent events that can be resumed.
  *
- * Durable changes come from the store's feed, never from the notices themselves, so that each has its own rev and a
- * follower who resumes misses nothing. One reader (the tail) serves all who follow live; whoever resumes reads pages of
- * their own until they have caught up with it. What is observed (desktops, hosts, presence) is sent as it happens and
- * cannot be resumed: it has no id.
+ * Durable changes come from the store's feed, never from the notices themselves, so that each has
+ * its own rev and a follower who resumes misses nothing. One reader (the tail) serves all who
+ * follow live; whoever resumes reads pages of their own until they have caught up with it. What is
+ * observed (desktops, hosts, presence) is sent as it happens and cannot be resumed: it has no id.
  */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/table/value.h"
 #include "berth/log.h"
+
+#include "api/table/value.h"
 
 #include "room.h"
 
@@ -28,8 +29,8 @@ struct stream {
     unsigned see;
     unsigned role_bit;
     bool suspended;
-    bool ended;  /* the door closes */
-    bool live;   /* fed by the tail; else by its own pages */
+    bool ended; /* the door closes */
+    bool live;  /* fed by the tail; else by its own pages */
     int64_t sent_rev;
     char *queue;
     size_t queued, capacity;
@@ -149,9 +150,9 @@ static void send_item(struct stream *stream, json_t *item)
     hide(json_object_get(shown, "row"), entity_row(kind)->record, stream->see);
     text = json_text(shown);
     json_decref(shown);
-    stream_put(stream, head,
-               (size_t)snprintf(head, sizeof(head), "id: %lld\nevent: change\ndata: ",
-                                (long long)rev));
+    stream_put(
+        stream, head,
+        (size_t)snprintf(head, sizeof(head), "id: %lld\nevent: change\ndata: ", (long long)rev));
     stream_put(stream, text, strlen(text));
     stream_put(stream, "\n\n", 2);
     free(text);
@@ -164,8 +165,9 @@ static void send_reset(struct stream *stream, int64_t rev)
 
     stream->sent_rev = rev;
     stream_put(stream, text,
-               (size_t)snprintf(text, sizeof(text), "id: %lld\nevent: reset\ndata: {\"rev\":%lld}\n\n",
-                                (long long)rev, (long long)rev));
+               (size_t)snprintf(text, sizeof(text),
+                                "id: %lld\nevent: reset\ndata: {\"rev\":%lld}\n\n", (long long)rev,
+                                (long long)rev));
 }
 
 /* ---- catching up ---- */
@@ -220,7 +222,7 @@ static void tail_tell(struct api *api, int result, const json_t *items)
 {
     if (result == BERTH_E_NOT_FOUND)
         api->tail_rev = (int64_t)api->rooms->core->rev;
-    list_each(&api->streams, node) {
+    list_each (&api->streams, node) {
         struct stream *stream = list_entry(node, struct stream, node);
 
         if (!stream->live)
@@ -281,9 +283,9 @@ static void tail_end(struct api *api)
 static void send_observed(struct stream *stream, const struct record *record, const void *view,
                           enum entity_kind kind, uint64_t id)
 {
-    json_t *json = json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id",
-                             (json_int_t)id, "verb", "observed", "live",
-                             record_encode(record, view, stream->see));
+    json_t *json =
+        json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id", (json_int_t)id,
+                  "verb", "observed", "live", record_encode(record, view, stream->see));
     char *text = json_text(json);
     static const char head[] = "event: observed\ndata: ";
 
@@ -305,7 +307,7 @@ static void tell_observed(struct api *api, const struct notice *notice)
         return;
     view = berth_alloc(record->size);
     if (facts_fill(api->rooms->core, entity, view)) {
-        list_each(&api->streams, node) {
+        list_each (&api->streams, node) {
             send_observed(list_entry(node, struct stream, node), record, view, notice->entity,
                           notice->id);
         }
@@ -405,7 +407,7 @@ void events_beat(struct api *api)
 {
     if (++api->beats % BEATS != 0)
         return;
-    list_each(&api->streams, node)
+    list_each (&api->streams, node)
         stream_put(list_entry(node, struct stream, node), ":\n\n", 3);
     tail_read(api);
 }
@@ -423,7 +425,7 @@ void events_stop(struct api *api)
 {
     list_remove(&api->ear.node);
     tail_end(api);
-    list_each(&api->streams, node) {
+    list_each (&api->streams, node) {
         struct stream *stream = list_entry(node, struct stream, node);
 
         stream->ended = true;

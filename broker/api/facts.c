@@ -1,4 +1,5 @@
-/* facts.c - rows as people see them: with the names of what they refer to, and what is known at this moment. */
+/* facts.c - rows as people see them: with the names of what they refer to, and what is known at
+ * this moment. */
 #include <stdio.h>
 #include <string.h>
 
@@ -81,7 +82,7 @@ static void host_fill(struct core *core, struct entity *entity, void *out)
     put(view->reason, sizeof(view->reason), host->reason);
     view->starting = host->starting;
     view->memory_mib = host->memory_mib;
-    list_each(related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
+    list_each (related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
         struct entity *one = related_at(DESKTOPS_OF_HOST, node);
 
         view->desktops++;
@@ -150,7 +151,8 @@ static void add_names(struct core *core, const struct record *record, const void
 {
     for (size_t i = 0; i < record->count; i++) {
         const struct field *field = &record->fields[i];
-        enum entity_kind kind = field->type == FIELD_ID ? entity_kind_of(field->refers) : ENTITY_NONE;
+        enum entity_kind kind =
+            field->type == FIELD_ID ? entity_kind_of(field->refers) : ENTITY_NONE;
         const struct field *name = kind ? record_field(entity_row(kind)->record, "name") : NULL;
         struct entity *other;
         char shorter[48];

@@ -1,4 +1,5 @@
-/* input.c - parameters from the path, the query and the body, checked against the table of verbs. */
+/* input.c - parameters from the path, the query and the body, checked against the table of verbs.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -157,7 +158,8 @@ static int read_query(const struct request *request, const struct record *record
         if (is_reserved(request, name))
             continue;
         if (request->verb->method == POST || request->verb->method == PATCH || !record)
-            return berth_fail(reterr, BERTH_E_INVALID, "'%s' does not belong into the address", name);
+            return berth_fail(reterr, BERTH_E_INVALID, "'%s' does not belong into the address",
+                              name);
         r = put_text(record, input, name, target->pair[i].value, reterr);
         if (r < 0)
             return r;
@@ -205,7 +207,8 @@ static int check_fields(enum entity_kind kind, json_t *input, struct berth_error
     const char *name;
     json_t *value;
 
-    json_object_foreach (input, name, value) {
+    json_object_foreach(input, name, value)
+    {
         if (!record_field(entity_row(kind)->record, name))
             return berth_fail(reterr, BERTH_E_INVALID, "%s: there is no field '%s'",
                               entity_row(kind)->name, name);
@@ -216,7 +219,8 @@ static int check_fields(enum entity_kind kind, json_t *input, struct berth_error
     return 0;
 }
 
-/* The version that a change is based on may stand in the body, as it came with the row, or in If-Match. */
+/* The version that a change is based on may stand in the body, as it came with the row, or in
+ * If-Match. */
 static int take_version(struct request *request, json_t *input, struct berth_error *reterr)
 {
     const json_t *version = json_object_get(input, "version");

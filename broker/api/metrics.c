@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "berth/log.h"
+
 #include "core/presence.h"
 
 #include "room.h"
@@ -71,7 +72,7 @@ static void say_terminals(struct page *page, struct core *core)
     int64_t state[terminal_STATES_END] = { 0 };
     int64_t linked = 0;
 
-    list_each(core_all(core, ENTITY_terminal), node) {
+    list_each (core_all(core, ENTITY_terminal), node) {
         const struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
 
         state[terminal->row.state < terminal_STATES_END ? terminal->row.state : 0]++;
@@ -90,8 +91,8 @@ static void say_terminals(struct page *page, struct core *core)
     if (core->presence) {
         one(page, "berth_presence_stale_total", "counter",
             "Announcements of an older sequence, ignored.", (int64_t)core->presence->stale);
-        one(page, "berth_presence_unknown_total", "counter", "Renewals of a presence that was over.",
-            (int64_t)core->presence->unknown);
+        one(page, "berth_presence_unknown_total", "counter",
+            "Renewals of a presence that was over.", (int64_t)core->presence->unknown);
         one(page, "berth_presence_holds_total", "counter",
             "Times that too many terminals of a site vanished at once.",
             (int64_t)core->presence->holds);
@@ -103,9 +104,9 @@ static void say_sessions(struct page *page, struct core *core)
     int64_t sessions[session_STATES_END] = { 0 };
     int64_t connections[connection_STATES_END] = { 0 };
 
-    list_each(core_all(core, ENTITY_session), node)
+    list_each (core_all(core, ENTITY_session), node)
         sessions[container_of(entity_of(node), struct session, base)->row.state]++;
-    list_each(core_all(core, ENTITY_connection), node)
+    list_each (core_all(core, ENTITY_connection), node)
         connections[container_of(entity_of(node), struct connection, base)->row.state]++;
     head(page, "berth_sessions", "gauge", "Sessions by state; ended ones are history.");
     for (int i = 1; i < session_STATES_END; i++)
@@ -119,7 +120,7 @@ static void say_sessions(struct page *page, struct core *core)
 
 static void count_desktops(struct core *core, uint64_t pool_id, int64_t count[])
 {
-    list_each(core_all(core, ENTITY_desktop), node) {
+    list_each (core_all(core, ENTITY_desktop), node) {
         const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
 
         if (desktop->row.pool_id == pool_id)
@@ -131,7 +132,7 @@ static void say_pool_figure(struct page *page, struct core *core, const char *na
                             const char *help, size_t offset)
 {
     head(page, name, "gauge", help);
-    list_each(core_all(core, ENTITY_pool), node) {
+    list_each (core_all(core, ENTITY_pool), node) {
         struct pool *pool = container_of(entity_of(node), struct pool, base);
         struct view_pool_live live = { 0 };
         char text[300];
@@ -146,7 +147,7 @@ static void say_pool_figure(struct page *page, struct core *core, const char *na
 static void say_pools(struct page *page, struct core *core)
 {
     head(page, "berth_desktops", "gauge", "Desktops by pool and state.");
-    list_each(core_all(core, ENTITY_pool), node) {
+    list_each (core_all(core, ENTITY_pool), node) {
         const struct pool *pool = container_of(entity_of(node), struct pool, base);
         int64_t count[desktop_STATES_END] = { 0 };
         char text[300];
@@ -168,7 +169,7 @@ static void say_pools(struct page *page, struct core *core)
 static void say_hosts(struct page *page, struct core *core)
 {
     head(page, "berth_host_up", "gauge", "1: the host answers.");
-    list_each(core_all(core, ENTITY_host), node) {
+    list_each (core_all(core, ENTITY_host), node) {
         const struct host *host = container_of(entity_of(node), struct host, base);
         char text[300];
 
@@ -187,7 +188,7 @@ static void say_flows(struct page *page, struct flow_engine *engine)
     int64_t count[FLOW_KINDS_MAX];
     size_t kinds = 0;
 
-    list_each(&engine->flows, node) {
+    list_each (&engine->flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
         size_t i = 0;
 
@@ -252,7 +253,7 @@ static void say_door(struct page *page, const struct api *api)
 {
     int64_t connections = 0;
 
-    list_each(&api->origins, node)
+    list_each (&api->origins, node)
         connections++;
     one(page, "berth_api_connections", "gauge", "Connections at the people's door.", connections);
     one(page, "berth_api_requests_total", "counter", "Requests at the people's door.",

@@ -1,4 +1,5 @@
-/* openapi.c - the interface described as OpenAPI 3.1, made from the tables of verbs, entities and answers. */
+/* openapi.c - the interface described as OpenAPI 3.1, made from the tables of verbs, entities and
+ * answers. */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,9 +32,8 @@ static json_t *number_schema(const struct field *field, bool answer)
     json_t *schema = json_object();
     bool nullable = answer && field->type != FIELD_INT;
 
-    (void)json_object_set_new(schema, "type",
-                              nullable ? json_pack("[s, s]", "integer", "null")
-                                       : json_string("integer"));
+    (void)json_object_set_new(
+        schema, "type", nullable ? json_pack("[s, s]", "integer", "null") : json_string("integer"));
     (void)json_object_set_new(schema, "format", json_string("int64"));
     (void)json_object_set_new(schema, "minimum", json_integer(0));
     if (field->type == FIELD_INT && field->max < INT64_MAX)
@@ -66,8 +66,8 @@ static json_t *field_schema(const struct field *field, bool answer)
         break;
     case FIELD_TEXT:
     case FIELD_LINES:
-        schema = json_pack("{s:s, s:I}", "type", "string", "maxLength",
-                           (json_int_t)field->size - 1);
+        schema =
+            json_pack("{s:s, s:I}", "type", "string", "maxLength", (json_int_t)field->size - 1);
         break;
     case FIELD_ENUM:
         schema = enum_schema(field);
@@ -130,9 +130,9 @@ static json_t *row_schema(enum entity_kind kind)
         if (field->type != FIELD_ID || !field->see || !has_name(field->refers))
             continue;
         value_short_name(field, shorter);
-        (void)json_object_set_new(properties, shorter,
-                                  json_pack("{s:[s, s], s:s}", "type", "string", "null",
-                                            "description", "name of it"));
+        (void)json_object_set_new(
+            properties, shorter,
+            json_pack("{s:[s, s], s:s}", "type", "string", "null", "description", "name of it"));
     }
     if (live)
         (void)json_object_set_new(properties, "live", reference(live->name));
@@ -155,15 +155,15 @@ static json_t *input_schema(enum entity_kind kind, bool add)
         value_short_name(field, shorter);
         (void)json_object_set_new(properties, field->name, field_schema(field, false));
         if (strcmp(shorter, field->name) != 0)
-            (void)json_object_set_new(properties, shorter,
-                                      json_pack("{s:s, s:s}", "type", "string", "description",
-                                                "the same by name"));
+            (void)json_object_set_new(
+                properties, shorter,
+                json_pack("{s:s, s:s}", "type", "string", "description", "the same by name"));
     }
     if (!add)
-        (void)json_object_set_new(
-            properties, "version",
-            json_pack("{s:s, s:i, s:s}", "type", "integer", "minimum", 1, "description",
-                      "refuse when the row has another version by now"));
+        (void)json_object_set_new(properties, "version",
+                                  json_pack("{s:s, s:i, s:s}", "type", "integer", "minimum", 1,
+                                            "description",
+                                            "refuse when the row has another version by now"));
     schema = object_schema(record->sentence, properties);
     (void)json_object_set_new(schema, "additionalProperties", json_false());
     if (add && record_field(record, "name"))
@@ -219,10 +219,10 @@ static void add_special_parameters(const struct verb *verb, json_t *parameters)
         bool path = verb_in_path(verb, field->name);
 
         if (path || query)
-            (void)json_array_append_new(
-                parameters, parameter(field->name, path ? "path" : "query",
-                                      path || verb_needs(verb, field->name), field->sentence,
-                                      field_schema(field, false)));
+            (void)json_array_append_new(parameters,
+                                        parameter(field->name, path ? "path" : "query",
+                                                  path || verb_needs(verb, field->name),
+                                                  field->sentence, field_schema(field, false)));
     }
 }
 
@@ -261,11 +261,11 @@ static void add_plain_parameters(const struct verb *verb, json_t *parameters)
                                   json_pack("{s:s}", "type", "string")));
     if (verb->plain != PLAIN_LIST)
         return;
-    (void)json_array_append_new(parameters, parameter("after", "query", false,
-                                                      "rows after this id", integer_schema()));
-    (void)json_array_append_new(parameters, parameter("limit", "query", false,
-                                                      "at most so many; 100 when not given",
-                                                      integer_schema()));
+    (void)json_array_append_new(
+        parameters, parameter("after", "query", false, "rows after this id", integer_schema()));
+    (void)json_array_append_new(parameters,
+                                parameter("limit", "query", false,
+                                          "at most so many; 100 when not given", integer_schema()));
     add_filters(entity_row(verb->entity)->record, "", parameters);
     if (live)
         add_filters(live, "live.", parameters);
@@ -280,11 +280,10 @@ static json_t *parameters_of(const struct verb *verb)
     else
         add_special_parameters(verb, parameters);
     if (verb->flags & VERB_DRY)
-        (void)json_array_append_new(parameters,
-                                    parameter("dry_run", "query", false,
-                                              "1: only tell what would happen",
-                                              json_pack("{s:s, s:[s, s]}", "type", "string", "enum",
-                                                        "0", "1")));
+        (void)json_array_append_new(
+            parameters,
+            parameter("dry_run", "query", false, "1: only tell what would happen",
+                      json_pack("{s:s, s:[s, s]}", "type", "string", "enum", "0", "1")));
     if (verb->method != GET)
         (void)json_array_append_new(
             parameters, parameter("Idempotency-Key", "header", false,
@@ -389,8 +388,8 @@ static bool is_created(const struct verb *verb)
 
 static json_t *responses_of(const struct verb *verb)
 {
-    json_t *schema = verb->id == VERB_openapi ? json_pack("{s:s}", "type", "object")
-                                              : answer_schema(verb);
+    json_t *schema =
+        verb->id == VERB_openapi ? json_pack("{s:s}", "type", "object") : answer_schema(verb);
     json_t *good = json_pack("{s:s, s:{s:{s:o}}}", "description", verb->sentence, "content",
                              answer_type(verb), "schema", schema);
     json_t *bad = json_pack("{s:s, s:{s:{s:o}}}", "description", "refused or failed, with a reason",

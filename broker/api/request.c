@@ -1,16 +1,18 @@
 /* request.c - a request from its first line to its last byte.
  *
- * The library calls three times and more: with the first line (request_begin), with the headers, with each piece of the
- * body, and at the end (request_go_on), then says that it is over (request_end). Whatever can be refused is refused at the
- * headers, before a body is read; the verb runs when the body is whole.
+ * The library calls three times and more: with the first line (request_begin), with the headers,
+ * with each piece of the body, and at the end (request_go_on), then says that it is over
+ * (request_end). Whatever can be refused is refused at the headers, before a body is read; the verb
+ * runs when the body is whole.
  */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "api/table/value.h"
 #include "berth/log.h"
+
+#include "api/table/value.h"
 
 #include "room.h"
 
@@ -43,9 +45,9 @@ void *request_begin(void *context, const char *target, struct MHD_Connection *co
 
     request->api = api;
     request->connection = connection;
-    request->origin = (struct origin *)MHD_get_connection_info(
-                          connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-                          ->socket_context;
+    request->origin =
+        (struct origin *)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+            ->socket_context;
     request->origin->receiving_ms = api->loop->timers.mono_ms;
     request->began_ms = api->loop->timers.mono_ms;
     request->target = berth_new(struct target);
@@ -93,7 +95,45 @@ static const char *header(const struct request *request, const char *name)
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
-/* Only JSON comes in, and not much of it. Length and coding were made consistent by the library. */
+struct framing {
+    unsigned lengths, codings;
+    bool odd; /* a header that is not what it seems */
+};
+
+static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name,
+                                     size_t name_size, const char *value, size_t value_size)
+{
+    struct framing *framing = (struct framing *)context;
+
+    (void)kind;
+    framing->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    framing->codings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    if (strlen(name) != name_size || (value && strlen(value) != value_size) || strpbrk(name, " \t"))
+        framing->odd = true;
+    return MHD_YES;
+}
+
+/* Where a body ends must be beyond doubt, or a proxy and we may see different requests. The library
+ * (0.9.75) takes a length beside a coding, and codings that it does not know; RFC 9112 6.1 says
+ * what to do: refuse and close.
+ */
+static int check_framing(const struct request *request, struct berth_error *reterr)
+{
+    const char *coding = header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    struct framing framing = { 0 };
+
+    (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, count_framing,
+                                      &framing);
+    if (framing.odd)
+        return berth_fail(reterr, BERTH_E_PROTOCOL, "a header is not well formed");
+    if (framing.lengths + framing.codings > 1)
+        return berth_fail(reterr, BERTH_E_PROTOCOL, "the length of the body is told twice");
+    if (coding && strcasecmp(coding, "chunked") != 0)
+        return berth_fail(reterr, BERTH_E_PROTOCOL, "only the transfer coding 'chunked' is known");
+    return 0;
+}
+
+/* Only JSON comes in, and not much of it. */
 static int check_body(const struct request *request, struct berth_error *reterr)
 {
     const char *length = header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -115,7 +155,8 @@ static int check_body(const struct request *request, struct berth_error *reterr)
     return 0;
 }
 
-/* If-Match is the version as GET gave it, `"3"`; Idempotency-Key makes repeating a change harmless. */
+/* If-Match is the version as GET gave it, `"3"`; Idempotency-Key makes repeating a change harmless.
+ */
 static int read_headers(struct request *request, struct berth_error *reterr)
 {
     const char *match = header(request, MHD_HTTP_HEADER_IF_MATCH);
@@ -161,7 +202,11 @@ static int admit(struct request *request, const char *method, struct berth_error
         *reterr = request->refused;
         return r;
     }
-    r = route(request, method, reterr);
+    r = check_framing(request, reterr);
+    if (r < 0)
+        request->answer.close = true;
+    if (r == 0)
+        r = route(request, method, reterr);
     if (r == 0 && request->api->stopping && !is_open_while_stopping(request))
         r = berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
     if (r == 0)
@@ -202,19 +247,29 @@ static void fail(struct request *request, const struct berth_error *error)
     answer_failure(request, error);
 }
 
+static int run_verb(struct request *request, struct berth_error *reterr)
+{
+    int r = input_read(request, reterr);
+
+    if (r < 0)
+        return r;
+    return request->verb->plain ? plain_run(request, reterr)
+                                : specials[request->verb->id](request, reterr);
+}
+
 static void run(struct request *request)
 {
     struct berth_error error = { 0 };
-    int r;
+    int r = replay_begin(request, &error);
 
     request->whole = true;
-    r = input_read(request, &error);
     if (r == 0)
-        r = request->verb->plain ? plain_run(request, &error)
-                                 : specials[request->verb->id](request, &error);
+        r = run_verb(request, &error);
     request->entity = NULL; /* a pointer into the core does not outlive this call */
     if (r < 0)
         fail(request, &error);
+    if (request->answer.status)
+        replay_end(request);
 }
 
 int request_wait(struct request *request, int begun, verb_fn *then, struct berth_error *reterr)
@@ -258,6 +313,7 @@ static void op_done(struct op *op, int result)
         return;
     if (r < 0)
         fail(request, &error);
+    replay_end(request);
     wake(request);
 }
 
@@ -292,7 +348,8 @@ static enum MHD_Result finish(struct request *request)
     return MHD_YES;
 }
 
-/* The headers are there. What is refused now is answered without reading a body, and the connection closes. */
+/* The headers are there. What is refused now is answered without reading a body, and the connection
+ * closes. */
 static enum MHD_Result headers_came(struct request *request, const char *method)
 {
     struct berth_error error = { 0 };
@@ -314,8 +371,10 @@ enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, 
     (void)connection;
     (void)url;
     if (!request->caller.see) {
-        request->caller.see = SEE_MASK_ALL; /* until we know better; also marks that the headers were seen */
-        if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 && strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
+        request->caller.see =
+            SEE_MASK_ALL; /* until we know better; also marks that the headers were seen */
+        if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 &&
+            strcmp(version, MHD_HTTP_VERSION_1_0) != 0)
             return MHD_NO;
         return headers_came(request, method);
     }
@@ -352,7 +411,7 @@ void request_end(void *context, struct MHD_Connection *connection, void **slot,
 
 void request_drop_all(struct api *api)
 {
-    list_each(&api->requests, node) {
+    list_each (&api->requests, node) {
         struct request *request = list_entry(node, struct request, node);
 
         if (request->suspended)

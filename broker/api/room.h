@@ -1,8 +1,8 @@
 /* room.h - what the files of the people's door share: the door, a connection, a request, who asks.
  *
- * Room api; for its own files only. A request lives from its first line to its last byte; while a verb waits for an
- * operation its connection is suspended. A request whose connection is gone lives on until its operation has completed,
- * for a durable write cannot be called off.
+ * Room api; for its own files only. A request lives from its first line to its last byte; while a
+ * verb waits for an operation its connection is suspended. A request whose connection is gone lives
+ * on until its operation has completed, for a durable write cannot be called off.
  */
 #ifndef BERTH_API_ROOM_H
 #define BERTH_API_ROOM_H
@@ -10,19 +10,20 @@
 #include <microhttpd.h>
 #include <sys/types.h>
 
+#include "berth/json.h"
+
 #include "api/api.h"
 #include "api/table/verb.h"
 #include "api/target.h"
-#include "berth/json.h"
 #include "flow/admin.h"
 
-#define BODY_MAX 65536      /* of a request: the largest entity has some 4 KiB */
-#define BODY_DEPTH 8        /* nesting of JSON */
-#define RECEIVE_MS 30000    /* a request must be whole by then, however steadily it drips */
-#define IDLE_S 30           /* of a connection between requests */
+#define BODY_MAX 65536       /* of a request: the largest entity has some 4 KiB */
+#define BODY_DEPTH 8         /* nesting of JSON */
+#define RECEIVE_MS 30000     /* a request must be whole by then, however steadily it drips */
+#define IDLE_S 30            /* of a connection between requests */
 #define REQUEST_MEMORY 32768 /* for headers and buffers of one connection */
-#define PER_ADDRESS 32      /* connections from one address through TLS */
-#define STREAMS_MAX 64      /* followers of events */
+#define PER_ADDRESS 32       /* connections from one address through TLS */
+#define STREAMS_MAX 64       /* followers of events */
 
 /* Who asks. `see`: which fields are shown. */
 struct caller {
@@ -39,13 +40,14 @@ struct origin {
     bool local;       /* through the Unix socket: uid and member are the kernel's word */
     bool member;      /* root, ourselves, or of the group */
     uid_t uid;
-    char address[64];      /* of somebody who came through TLS */
-    int64_t receiving_ms;  /* a request has begun and is not whole yet, since then; 0: no */
+    char address[64];     /* of somebody who came through TLS */
+    int64_t receiving_ms; /* a request has begun and is not whole yet, since then; 0: no */
 };
 
 struct request;
 
-/* The body of a verb. Returns 0 when it has answered, REQUEST_WAITS through request_wait, or fails. */
+/* The body of a verb. Returns 0 when it has answered, REQUEST_WAITS through request_wait, or fails.
+ */
 typedef int verb_fn(struct request *request, struct berth_error *reterr);
 enum { REQUEST_WAITS = 1 };
 
@@ -56,7 +58,9 @@ struct answer {
     const char *type;
     char etag[32];
     char location[96];
-    unsigned allowed;       /* methods, when this one is not */
+    unsigned allowed;      /* methods, when this one is not */
+    bool close;            /* nothing more is read from this connection */
+    bool secret;           /* it holds something that is shown once */
     struct stream *stream; /* server-sent events instead of a text */
 };
 
@@ -66,9 +70,10 @@ struct request {
     struct MHD_Connection *connection; /* NULL once it is gone */
     struct origin *origin;
     int64_t began_ms;
-    bool head;       /* HEAD is GET without a body */
+    bool head; /* HEAD is GET without a body */
     bool suspended;
-    bool whole;      /* body received, verb begun */
+    bool whole;                 /* body received, verb begun */
+    bool keyed;                 /* its Idempotency-Key is remembered */
     struct berth_error refused; /* found wrong before the body came */
     struct target *target;
     const struct verb *verb;
@@ -79,10 +84,10 @@ struct request {
     char *body;
     size_t body_size;
 
-    void *params;       /* of a special verb: its struct verb_<symbol> */
-    union row *row;     /* of a plain add or set */
+    void *params;          /* of a special verb: its struct verb_<symbol> */
+    union row *row;        /* of a plain add or set */
     struct entity *entity; /* of a plain show, set or delete; valid inside the first call only */
-    uint64_t id;        /* found or made */
+    uint64_t id;           /* found or made */
 
     struct op op;
     verb_fn *then; /* runs when op has completed well */
@@ -108,16 +113,18 @@ struct api {
     json_t *(*options)(void *context);
     void *context;
 
-    struct berth_timer again;  /* when the library wants to be run without readiness */
-    struct berth_timer sweep;  /* slow senders, heartbeats */
-    struct berth_soon kick;    /* something was resumed */
-    struct origin *arriving;   /* being added at this moment */
+    struct berth_timer again; /* when the library wants to be run without readiness */
+    struct berth_timer sweep; /* slow senders, heartbeats */
+    struct berth_soon kick;   /* something was resumed */
+    struct origin *arriving;  /* being added at this moment */
     bool stopping;
 
     struct list origins;
     struct list requests;
     struct list streams;
     size_t streams_count;
+    struct list kept; /* answers by Idempotency-Key: replay.c */
+    size_t kept_count;
     struct list sign_ins;
     size_t sign_ins_count;
     struct notice_listener ear;
@@ -164,7 +171,8 @@ void answer_view(struct request *request, const struct record *record, const voi
 void answer_once(struct request *request, unsigned status, const struct record *record,
                  const void *view);
 void answer_told(struct request *request, const char *format, ...) berth_printf(2, 3);
-/* A page of a list that is no entity's; `items` is stolen. next: where the next page begins, 0: there is none. */
+/* A page of a list that is no entity's; `items` is stolen. next: where the next page begins, 0:
+ * there is none. */
 void answer_items(struct request *request, json_t *items, int64_t next);
 /* The row of an entity with its version as ETag. Errors: NOT_FOUND (deleted meanwhile). */
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
@@ -195,6 +203,17 @@ void caller_free_all(struct api *api);
 /* The token of the header Authorization, or NULL. */
 const char *caller_token(struct request *request);
 
+/* ---- replay.c ---- */
+
+/* Was this request made before, with the same Idempotency-Key? 1: it has its answer again; 0: it is
+ * new. Errors: CONFLICT (the key was used for something else), BUSY (the first one is still under
+ * way).
+ */
+int replay_begin(struct request *request, struct berth_error *reterr) berth_must_check;
+/* It has its answer now. */
+void replay_end(struct request *request);
+void replay_free_all(struct api *api);
+
 /* ---- input.c ---- */
 
 /* Parameters from path, query and body into request->params, row and entity. */
@@ -210,7 +229,8 @@ int input_resolve(struct core *core, const struct record *record, json_t *input,
 
 /* ---- facts.c ---- */
 
-/* Fill the view of live facts of an entity; false when its kind has none. `view` has the size of the record. */
+/* Fill the view of live facts of an entity; false when its kind has none. `view` has the size of
+ * the record. */
 bool facts_fill(struct core *core, struct entity *entity, void *view);
 
 /* A row with the names of what it refers to and its live facts, as `see` may see it. */
@@ -246,7 +266,8 @@ void plan_answer(struct request *request, const struct view_plan *plan);
 void events_start(struct api *api);
 void events_stop(struct api *api);
 
-/* Every sweep; every third one sends a comment down every stream, so that a lost client is noticed. */
+/* Every sweep; every third one sends a comment down every stream, so that a lost client is noticed.
+ */
 void events_beat(struct api *api);
 
 /* The library's response for a stream. */

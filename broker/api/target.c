@@ -15,7 +15,8 @@ static int hex_digit(char c)
     return -1;
 }
 
-/* Decode one piece in place. Control characters are refused, escaped or not: they have no business in a name. */
+/* Decode one piece in place. Control characters are refused, escaped or not: they have no business
+ * in a name. */
 static int decode(char *text, bool query, struct berth_error *reterr)
 {
     char *out = text;

@@ -1,7 +1,8 @@
 /* target.h - the request target of HTTP, taken apart strictly.
  *
- * Room api; pure. "/v1/places/house-2%2Fward-3?dry_run=1" becomes decoded segments and pairs of name and value. An escaped
- * slash stays inside its segment, which is why the library's own decoding is not used.
+ * Room api; pure. "/v1/places/house-2%2Fward-3?dry_run=1" becomes decoded segments and pairs of
+ * name and value. An escaped slash stays inside its segment, which is why the library's own
+ * decoding is not used.
  */
 #ifndef BERTH_API_TARGET_H
 #define BERTH_API_TARGET_H
@@ -25,8 +26,8 @@ struct target {
 
 /* Take `text` apart. '+' in the query is a blank.
  *
- * Errors: TOO_LARGE (longer than TARGET_MAX, too many segments or pairs), INVALID (does not begin with '/', a bad escape,
- * a control character, no UTF-8, a name given twice, an empty name).
+ * Errors: TOO_LARGE (longer than TARGET_MAX, too many segments or pairs), INVALID (does not begin
+ * with '/', a bad escape, a control character, no UTF-8, a name given twice, an empty name).
  */
 int target_parse(const char *text, struct target *ret, struct berth_error *reterr) berth_must_check;
 

@@ -26,9 +26,9 @@ static const struct text_option text_options[] = {
 };
 
 static const struct text_option flag_options[] = {
-    { "--json", offsetof(struct ctl, json) },       { "--yes", offsetof(struct ctl, yes) },
-    { "-y", offsetof(struct ctl, yes) },            { "--dry-run", offsetof(struct ctl, dry_run) },
-    { "--help", offsetof(struct ctl, help) },       { "-h", offsetof(struct ctl, help) },
+    { "--json", offsetof(struct ctl, json) }, { "--yes", offsetof(struct ctl, yes) },
+    { "-y", offsetof(struct ctl, yes) },      { "--dry-run", offsetof(struct ctl, dry_run) },
+    { "--help", offsetof(struct ctl, help) }, { "-h", offsetof(struct ctl, help) },
 };
 
 static bool take_flag(struct ctl *ctl, const char *arg)
@@ -61,7 +61,8 @@ static int take_text(struct ctl *ctl, const char *arg, const char *next, struct 
 }
 
 /* Any other option is a parameter: --terminal T is terminal=T. Lives as long as the program. */
-static int take_param(struct ctl *ctl, const char *arg, const char *next, struct berth_error *reterr)
+static int take_param(struct ctl *ctl, const char *arg, const char *next,
+                      struct berth_error *reterr)
 {
     size_t size = strlen(arg) + (next ? strlen(next) : 0) + 2;
     char *text;
@@ -81,7 +82,8 @@ static int take_param(struct ctl *ctl, const char *arg, const char *next, struct
     return strchr(arg, '=') ? 1 : 2;
 }
 
-static int take_option(struct ctl *ctl, const char *arg, const char *next, struct berth_error *reterr)
+static int take_option(struct ctl *ctl, const char *arg, const char *next,
+                       struct berth_error *reterr)
 {
     int taken;
 
@@ -116,7 +118,8 @@ int ctl_options(struct ctl *ctl, int argc, char *const argv[], struct berth_erro
 
 /* ---- which verb ---- */
 
-/* How many words the pattern has before its first brace, when the arguments begin with them; 0: they do not. */
+/* How many words the pattern has before its first brace, when the arguments begin with them; 0:
+ * they do not. */
 static size_t words_matched(const struct ctl *ctl, const char *pattern)
 {
     size_t words = 0;
@@ -175,8 +178,8 @@ static int read_file(const char *path, json_t **ret, struct berth_error *reterr)
     *ret = size > FILE_MAX ? NULL : json_stringn(text, size);
     free(text);
     if (!*ret)
-        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no UTF-8 text of at most %d bytes", path,
-                          FILE_MAX);
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no UTF-8 text of at most %d bytes",
+                          path, FILE_MAX);
     return 0;
 }
 
@@ -189,7 +192,8 @@ static int put(const struct verb *verb, const struct field *field, const char *t
     if (field->type == FIELD_SECRET)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "'%s' never stands on a command line: it is asked for, or read from "
-                          "standard input", field->name);
+                          "standard input",
+                          field->name);
     if (verb->plain && (verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET) &&
         !collection_takes(verb->entity, field->name) && strcmp(field->name, "version") != 0)
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is the broker's own", field->name);
@@ -240,11 +244,11 @@ static int take_named(const struct verb *verb, const char *arg, json_t *params,
     return r < 0 ? r : 1;
 }
 
-/* The braces of the words in order. When fewer are given than there are, optional ones are left out from the left:
- * `terminal message tag=icu "text"` has a text and no terminal.
+/* The braces of the words in order. When fewer are given than there are, optional ones are left out
+ * from the left: `terminal message tag=icu "text"` has a text and no terminal.
  */
-static int take_braces(const struct verb *verb, const char *const *given, size_t count, json_t *params,
-                       struct berth_error *reterr)
+static int take_braces(const struct verb *verb, const char *const *given, size_t count,
+                       json_t *params, struct berth_error *reterr)
 {
     size_t open = 0;
     size_t next = 0;
@@ -310,7 +314,8 @@ static int check_missing(const struct verb *verb, const json_t *params, struct b
     }
     for (size_t i = 0; verb_brace(verb->path, i, name); i++)
         if (!json_object_get(params, name))
-            return berth_fail(reterr, BERTH_E_INVALID, "which one? usage: berthctl %s", verb->words);
+            return berth_fail(reterr, BERTH_E_INVALID, "which one? usage: berthctl %s",
+                              verb->words);
     return 0;
 }
 

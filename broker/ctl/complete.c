@@ -1,4 +1,5 @@
-/* complete.c - completion for bash: words of commands, parameters, their values, and names that the broker knows. */
+/* complete.c - completion for bash: words of commands, parameters, their values, and names that the
+ * broker knows. */
 #include <stdio.h>
 #include <string.h>
 

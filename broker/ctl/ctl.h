@@ -1,17 +1,20 @@
 /* ctl.h - berthctl: the people's door on the command line.
  *
- * Room ctl: the only one with <curl/...>. Commands, their arguments, help and completion are the broker's own table of
- * verbs, compiled in; only what never reaches a broker (help, completion, restore) is written here.
+ * Room ctl: the only one with <curl/...>. Commands, their arguments, help and completion are the
+ * broker's own table of verbs, compiled in; only what never reaches a broker (help, completion,
+ * restore) is written here.
  *
- * To add a command: a row in broker/api/verbs.def. To add one that needs no broker: a row in local.c.
+ * To add a command: a row in broker/api/verbs.def. To add one that needs no broker: a row in
+ * local.c.
  */
 #ifndef BERTH_CTL_CTL_H
 #define BERTH_CTL_CTL_H
 
 #include <stdio.h>
 
-#include "api/table/verb.h"
 #include "berth/json.h"
+
+#include "api/table/verb.h"
 
 #define CTL_ARGS_MAX 64
 #define CTL_ANSWER_MAX (64 * 1024 * 1024)
@@ -24,8 +27,9 @@ enum ctl_exit {
     CTL_UNREACHABLE = 3, /* no broker answers */
     CTL_NOT_FOUND = 4,   /* there is no such thing */
     CTL_NOT_PERMITTED = 5,
-    CTL_CONFLICT = 6, /* somebody else changed it meanwhile, it exists already, or not in this state */
-    CTL_LATER = 7,    /* the same command may succeed later */
+    CTL_CONFLICT =
+        6,         /* somebody else changed it meanwhile, it exists already, or not in this state */
+    CTL_LATER = 7, /* the same command may succeed later */
 };
 
 struct ctl {
@@ -41,24 +45,25 @@ struct ctl {
     /* What to do: words and arguments, options taken out. */
     const char *arg[CTL_ARGS_MAX];
     size_t args;
-    const char *to;   /* restore --to */
+    const char *to;    /* restore --to */
     const char *count; /* watch --count */
     bool help;
 };
 
 /* ---- args.c ---- */
 
-/* Take options out of the command line. Options that name a parameter of a verb (--terminal T) become `terminal=T`.
- * Errors: INVALID with a sentence.
+/* Take options out of the command line. Options that name a parameter of a verb (--terminal T)
+ * become `terminal=T`. Errors: INVALID with a sentence.
  */
-int ctl_options(struct ctl *ctl, int argc, char *const argv[], struct berth_error *reterr)
-    berth_must_check;
+int ctl_options(struct ctl *ctl, int argc, char *const argv[],
+                struct berth_error *reterr) berth_must_check;
 
-/* The verb whose words the arguments begin with, the longest; *ret_words: how many of them are words. NULL: none. */
+/* The verb whose words the arguments begin with, the longest; *ret_words: how many of them are
+ * words. NULL: none. */
 const struct verb *ctl_verb(const struct ctl *ctl, size_t *ret_words);
 
-/* The verb's parameters from the arguments behind its words, as JSON (a new reference). Passwords are asked for here.
- * Errors: INVALID with a sentence.
+/* The verb's parameters from the arguments behind its words, as JSON (a new reference). Passwords
+ * are asked for here. Errors: INVALID with a sentence.
  */
 int ctl_params(const struct ctl *ctl, const struct verb *verb, size_t words, json_t **ret,
                struct berth_error *reterr) berth_must_check;
@@ -76,7 +81,8 @@ struct ctl_answer {
 };
 void ctl_answer_free(struct ctl_answer *answer);
 
-/* Ask and wait. `params` by name: the path takes what it names, the rest goes into the query or the body. */
+/* Ask and wait. `params` by name: the path takes what it names, the rest goes into the query or the
+ * body. */
 void ctl_ask(const struct ctl *ctl, const struct verb *verb, const json_t *params, bool dry_run,
              struct ctl_answer *ret);
 
@@ -96,7 +102,8 @@ void ctl_show_plan(const json_t *plan, FILE *out);
 /* Columns that the text takes on a terminal. */
 size_t ctl_width(const char *text);
 
-/* A table of cells (rows * columns texts), columns aligned. colour: how to paint a cell, NULL: not at all. */
+/* A table of cells (rows * columns texts), columns aligned. colour: how to paint a cell, NULL: not
+ * at all. */
 void ctl_table(FILE *out, size_t columns, size_t rows, char *const *cells,
                const char *(*colour)(size_t column, const char *text));
 
@@ -105,9 +112,10 @@ void ctl_print(FILE *out, const char *text, bool lines);
 
 /* ---- secret.c ---- */
 
-/* From the terminal without echo (twice when `again`), or the first line of standard input when that is none. */
-int ctl_read_secret(const char *what, bool again, struct secret *ret, struct berth_error *reterr)
-    berth_must_check;
+/* From the terminal without echo (twice when `again`), or the first line of standard input when
+ * that is none. */
+int ctl_read_secret(const char *what, bool again, struct secret *ret,
+                    struct berth_error *reterr) berth_must_check;
 
 /* "Go on?" on the terminal; true when there is nobody to ask. */
 bool ctl_confirm(const char *question);

@@ -23,7 +23,8 @@ static const char options[] =
     "  --dry-run          only tell what would happen\n"
     "  --yes, -y          do not ask before something is destroyed\n"
     "\nexit codes:\n"
-    "  0 done   1 refused or failed   2 wrong command line   3 no broker answers   4 no such thing\n"
+    "  0 done   1 refused or failed   2 wrong command line   3 no broker answers   4 no such "
+    "thing\n"
     "  5 not permitted   6 changed meanwhile, exists already or not in this state   7 try again "
     "later\n";
 

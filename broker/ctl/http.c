@@ -106,7 +106,8 @@ static void make_query(struct exchange *exchange, json_t *rest, bool dry_run)
     const char *name;
     json_t *value;
 
-    json_object_foreach (rest, name, value) {
+    json_object_foreach(rest, name, value)
+    {
         append(exchange, separator);
         append_escaped(exchange, name);
         append(exchange, "=");
@@ -187,7 +188,8 @@ static void make_request(struct exchange *exchange, const struct verb *verb, con
     const struct ctl *ctl = exchange->ctl;
     json_t *rest = rest_of(verb, params);
 
-    (void)snprintf(exchange->url, sizeof(exchange->url), "%s", ctl->url ? ctl->url : "http://berth");
+    (void)snprintf(exchange->url, sizeof(exchange->url), "%s",
+                   ctl->url ? ctl->url : "http://berth");
     make_path(exchange, verb, params);
     if (verb->method == GET || verb->method == DELETE) {
         make_query(exchange, rest, dry_run);
@@ -220,7 +222,8 @@ static size_t took(char *bytes, size_t one, size_t count, void *context)
     return size;
 }
 
-/* Whole lines go out; what is left waits for its end. Answers that are no stream are kept, for they say what is wrong. */
+/* Whole lines go out; what is left waits for its end. Answers that are no stream are kept, for they
+ * say what is wrong. */
 static size_t took_line(char *bytes, size_t one, size_t count, void *context)
 {
     struct exchange *exchange = (struct exchange *)context;
@@ -252,7 +255,8 @@ static int64_t elapsed_ms(const struct exchange *exchange)
            (now.tv_nsec - exchange->began.tv_nsec) / 1000000;
 }
 
-/* libcurl calls several times a second. Only a person at a terminal sees it, and only when it takes long. */
+/* libcurl calls several times a second. Only a person at a terminal sees it, and only when it takes
+ * long. */
 static int progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
                     curl_off_t up)
 {

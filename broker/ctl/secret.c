@@ -8,7 +8,8 @@
 
 #include "ctl.h"
 
-/* One line, its end cut. Byte by byte, so that nothing of what follows is taken from standard input. */
+/* One line, its end cut. Byte by byte, so that nothing of what follows is taken from standard
+ * input. */
 static int read_line(int descriptor, char *out, size_t size)
 {
     size_t length = 0;

@@ -67,13 +67,13 @@ static void shorten(char *text, size_t most)
 
 /* ---- colours: what needs a look ---- */
 
-static const char *const good[] = { "ready", "up", "present", "active", "accepted", "done",
-                                    "published", "current", "open", NULL };
-static const char *const bad[] = { "quarantined", "lost", "down", "degraded", "absent", "revoked",
-                                   "failed", "expired", NULL };
-static const char *const moving[] = { "starting", "stopping", "opening", "waiting", "suspect",
-                                      "presumed", "preparing", "ending", "drain", "maintenance",
-                                      NULL };
+static const char *const good[] = { "ready", "up",        "present", "active", "accepted",
+                                    "done",  "published", "current", "open",   NULL };
+static const char *const bad[] = { "quarantined", "lost",   "down",    "degraded", "absent",
+                                   "revoked",     "failed", "expired", NULL };
+static const char *const moving[] = { "starting", "stopping",    "opening",   "waiting",
+                                      "suspect",  "presumed",    "preparing", "ending",
+                                      "drain",    "maintenance", NULL };
 
 static bool is_among(const char *const *words, const char *text)
 {

@@ -1,4 +1,5 @@
-/* watch.c - `berthctl watch`: events as they happen; after a lost connection it resumes where it was. */
+/* watch.c - `berthctl watch`: events as they happen; after a lost connection it resumes where it
+ * was. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,13 @@
 /* fuzz_json.c - JSON from outside into every kind of row and of parameters, and back.
  *
- * Input: two bytes choose the record, the rest is the text. What was accepted must come back the same when it is written
- * and read again.
+ * Input: two bytes choose the record, the rest is the text. What was accepted must come back the
+ * same when it is written and read again.
  */
 #include <string.h>
 
-#include "api/table/verb.h"
 #include "berth/json.h"
+
+#include "api/table/verb.h"
 
 #define DEPTH 8
 

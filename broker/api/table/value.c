@@ -80,7 +80,8 @@ int value_from_text(const struct field *field, const char *text, json_t **ret,
         *ret = json_integer((json_int_t)number);
         break;
     case FIELD_ID:
-        *ret = value_is_number(text, &number) ? json_integer((json_int_t)number) : json_string(text);
+        *ret =
+            value_is_number(text, &number) ? json_integer((json_int_t)number) : json_string(text);
         break;
     case FIELD_TEXT:
     case FIELD_LINES:

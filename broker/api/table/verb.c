@@ -116,6 +116,8 @@ static bool word_in(const char *list, const char *name)
 {
     size_t length = strlen(name);
 
+    if (length == 0 || strchr(name, ' '))
+        return false;
     for (const char *at = list; (at = strstr(at, name)) != NULL; at += length) {
         bool begins = at == list || at[-1] == ' ';
 

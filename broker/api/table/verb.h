@@ -1,7 +1,8 @@
 /* verb.h - everything that people can ask of the broker, as one table.
  *
- * Room api, the part that berthctl stands on too: tables and their parameters, no I/O. The rows come from verbs.def and,
- * for the five plain verbs of every entity, from entities.def with collections.def.
+ * Room api, the part that berthctl stands on too: tables and their parameters, no I/O. The rows
+ * come from verbs.def and, for the five plain verbs of every entity, from entities.def with
+ * collections.def.
  *
  * To add a verb: write its row in verbs.def, then its body do_<symbol> in broker/api; nothing else.
  */
@@ -25,7 +26,8 @@ extern const char *const verb_method_names[];
 
 enum verb_flag { VERB_DRY = 1, VERB_DESTROYS = 2, VERB_SLOW = 4 };
 
-/* What the answer is: one view, a page of views, a row or a page of rows of an entity, server-sent events, plain text. */
+/* What the answer is: one view, a page of views, a row or a page of rows of an entity, server-sent
+ * events, plain text. */
 enum verb_shape { ONE, LIST, ROW, ROWS, STREAM, TEXT };
 
 enum verb_plain { PLAIN_NOT, PLAIN_LIST, PLAIN_SHOW, PLAIN_ADD, PLAIN_SET, PLAIN_DELETE };
@@ -79,15 +81,17 @@ struct verb {
     unsigned flags;
     const char *words; /* "terminal invite {terminal}" */
     enum verb_shape shape;
-    const struct record *view;   /* ONE and LIST */
-    enum entity_kind entity;     /* ROW and ROWS, and all plain verbs */
+    const struct record *view; /* ONE and LIST */
+    enum entity_kind entity;   /* ROW and ROWS, and all plain verbs */
     enum verb_plain plain;
-    const struct record *params; /* NULL for plain verbs: the entity's record with collection_takes */
-    const char *needs;           /* names of parameters that must be given, each followed by a space */
+    const struct record
+        *params;       /* NULL for plain verbs: the entity's record with collection_takes */
+    const char *needs; /* names of parameters that must be given, each followed by a space */
     const char *sentence;
 };
 
-/* The whole table; verbs that are not offered (a plain verb that a collection lacks) are not in it. */
+/* The whole table; verbs that are not offered (a plain verb that a collection lacks) are not in it.
+ */
 const struct verb *verb_table(size_t *ret_count);
 
 /* Must this parameter be given? */
@@ -96,11 +100,12 @@ bool verb_needs(const struct verb *verb, const char *param);
 /* Is it named in the path? */
 bool verb_in_path(const struct verb *verb, const char *param);
 
-/* Number of verbs whose path has this many segments and matches; for a door that knows the path but not the method.
+/* Number of verbs whose path has this many segments and matches; for a door that knows the path but
+ * not the method.
  *
- * Match `segments` (already decoded, the leading slash gone) against the table. ret_values[i] is the segment for the i-th
- * brace of the path, at most VERB_BRACES. Returns the verb; NULL with *ret_allowed = mask of 1 << method for methods that
- * this path has (0: no such path).
+ * Match `segments` (already decoded, the leading slash gone) against the table. ret_values[i] is
+ * the segment for the i-th brace of the path, at most VERB_BRACES. Returns the verb; NULL with
+ * *ret_allowed = mask of 1 << method for methods that this path has (0: no such path).
  */
 #define VERB_BRACES 2
 const struct verb *verb_route(enum verb_method method, char *const *segments, size_t count,

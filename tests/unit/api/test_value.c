@@ -1,7 +1,7 @@
 /* test_value.c - values as people write them. */
 #include "api/table/value.h"
-
 #include "core/rows.h"
+
 #include "test.h"
 
 static struct berth_error error;

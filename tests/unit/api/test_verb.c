@@ -1,8 +1,8 @@
 /* test_verb.c - the table of verbs: every row is whole, and routes lead where they should. */
-#include "api/table/verb.h"
-
 #include "api/room.h"
 #include "api/table/value.h"
+#include "api/table/verb.h"
+
 #include "test.h"
 
 static const struct verb *route(enum verb_method method, const char *path, unsigned *ret_allowed)

@@ -2,6 +2,7 @@
 #include <locale.h>
 
 #include "ctl/ctl.h"
+
 #include "test.h"
 
 static char printed[1024];
@@ -35,7 +36,10 @@ TEST(table, columns_are_aligned)
 
 TEST(table, foreign_text_cannot_speak_to_the_terminal)
 {
-    char *const cells[] = { "a\033[2Jb", "c\nd", "\xC2\x9B" "31m", "e" };
+    char *const cells[] = { "a\033[2Jb", "c\nd",
+                            "\xC2\x9B"
+                            "31m",
+                            "e" };
 
     capture_table(2, 2, cells);
     EXPECT(strchr(printed, '\033') == NULL);

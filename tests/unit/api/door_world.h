@@ -1,0 +1,427 @@
+/* door_world.h - a people's door that really serves: the real rooms on a data folder of their own,
+ * asked through libcurl.
+ *
+ * One thread: the loop turns while an answer is waited for. Nothing here sleeps; what does not come
+ * within ANSWER_MS fails.
+ */
+#ifndef BERTH_TESTS_UNIT_API_DOOR_WORLD_H
+#define BERTH_TESTS_UNIT_API_DOOR_WORLD_H
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "berth/offload.h"
+#include "berth/tls.h"
+
+#include "api/room.h"
+#include "auth/auth_setup.h"
+#include "flow/desk.h"
+#include "rdp/probe_setup.h"
+#include "virt/virt_setup.h"
+
+#include "test.h"
+
+#define ANSWER_MS 15000
+
+struct world {
+    struct berth_loop loop;
+    struct rooms rooms;
+    struct berth_random random;
+    struct offload *hashing;
+    uv_async_t store_wake;
+    struct api *api;
+    int listener; /* stands for the TLS listener */
+    int port;
+    char folder[64];
+    char socket[96];
+};
+
+struct reply {
+    long status;
+    char *text;
+    size_t size;
+    char etag[64];
+    char head[4096]; /* all header lines */
+    json_t *json;    /* NULL when it is none */
+};
+
+static struct world world;
+
+static void world_wake(void *context)
+{
+    (void)uv_async_send(&((struct world *)context)->store_wake);
+}
+
+static void world_woken(uv_async_t *async)
+{
+    store_turn(container_of(async, struct world, store_wake)->rooms.store);
+}
+
+static void world_failed(void *context, const struct berth_error *error)
+{
+    (void)context;
+    fail_msg("the store failed: %s", error->text);
+}
+
+static void world_tell(void *door, uint64_t peer, const struct msg *msg)
+{
+    (void)door;
+    (void)peer;
+    (void)msg;
+}
+
+static void world_hang_up(void *door, uint64_t peer, int code, const char *why)
+{
+    (void)door;
+    (void)peer;
+    (void)code;
+    (void)why;
+}
+
+static void world_digest(const char *text, char hex[72])
+{
+    tls_sha256_hex(text, strlen(text), hex);
+}
+
+static void world_open_rooms(struct berth_error *error)
+{
+    struct rooms *rooms = &world.rooms;
+    static const struct virt_listener listener = { .host = flows_host,
+                                                   .machine = flows_machine,
+                                                   .context = &world.rooms };
+
+    rooms->timers = &world.loop.timers;
+    rooms->random = &world.random;
+    rooms->tell = world_tell;
+    rooms->hang_up = world_hang_up;
+    rooms->settings.destructive_allowed = true;
+    rooms->settings.certificate_days = 7;
+    flow_engine_init(&rooms->engine, rooms->timers);
+    rooms->core = core_new(rooms->timers, rooms->random);
+    rooms->core->digest = world_digest;
+    EXPECT_OK(store_open(&(struct store_setup){ .folder = world.folder,
+                                                .timers = rooms->timers,
+                                                .wake = world_wake,
+                                                .failed = world_failed,
+                                                .context = &world },
+                         &rooms->store, error));
+    EXPECT_OK(store_load(rooms->store, rooms->core, error));
+    world.hashing = offload_new(&world.loop, 1, 64);
+    EXPECT_OK(auth_new(&(struct auth_setup){ .folder = world.folder,
+                                             .core = rooms->core,
+                                             .hashing = world.hashing,
+                                             .timers = rooms->timers,
+                                             .random = rooms->random },
+                       &rooms->auth, error));
+    EXPECT_OK(ca_open(&(struct ca_setup){ .folder = world.folder,
+                                          .site = "test",
+                                          .certificate_h = 168,
+                                          .signing = world.hashing,
+                                          .timers = rooms->timers,
+                                          .random = rooms->random },
+                      &rooms->ca, error));
+    rooms->virt = virt_new(&world.loop, "/bin/false", &listener);
+    rooms->probe = probe_new(&world.loop);
+    flows_start(rooms);
+}
+
+static size_t world_figures(void *context, struct api_figure *out, size_t max)
+{
+    (void)context;
+    (void)max;
+    out[0] = (struct api_figure){ .name = "berth_link_test_total",
+                                  .help = "A figure of another room.",
+                                  .counter = true,
+                                  .value = 7 };
+    return 1;
+}
+
+static void world_listen(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(address);
+
+    world.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    EXPECT_OK(bind(world.listener, (struct sockaddr *)&address, size));
+    EXPECT_OK(listen(world.listener, 16));
+    EXPECT_OK(getsockname(world.listener, (struct sockaddr *)&address, &size));
+    world.port = ntohs(address.sin_port);
+}
+
+static void world_start(void)
+{
+    struct berth_error error = { 0 };
+
+    (void)signal(SIGPIPE, SIG_IGN); /* as berthd does */
+    (void)snprintf(world.folder, sizeof(world.folder), "/tmp/berth-api-XXXXXX");
+    EXPECT(mkdtemp(world.folder));
+    (void)snprintf(world.socket, sizeof(world.socket), "%s/door.sock", world.folder);
+    EXPECT_OK(loop_init(&world.loop, &error));
+    world.loop.slow_limit_ms = 0; /* this thread is the client too */
+    EXPECT_OK(uv_async_init(&world.loop.uv, &world.store_wake, world_woken));
+    random_system(&world.random);
+    world_open_rooms(&error);
+    world_listen();
+    if (api_new(&world.loop, &world.rooms,
+                &(struct api_setup){ .socket = world.socket,
+                                     .listener = -1,
+                                     .authority = ca_certificate(world.rooms.ca),
+                                     .host = "broker.example",
+                                     .link_port = 7443,
+                                     .join_port = 7444,
+                                     .figures = world_figures,
+                                     .context = &world },
+                &world.api, &error) < 0)
+        fail_msg("%s", error.text);
+}
+
+static void world_end(void)
+{
+    struct rooms *rooms = &world.rooms;
+    char command[128];
+
+    api_free(world.api);
+    for (int i = 0; i < 20; i++)
+        loop_turn(&world.loop, 1);
+    flows_stop(rooms);
+    virt_free(rooms->virt);
+    probe_free(rooms->probe);
+    auth_free(rooms->auth);
+    ca_free(rooms->ca);
+    offload_free(world.hashing);
+    store_close(rooms->store);
+    core_free(rooms->core);
+    uv_close((uv_handle_t *)&world.store_wake, NULL);
+    (void)close(world.listener);
+    loop_close(&world.loop);
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", world.folder);
+    EXPECT_OK(system(command));
+    world = (struct world){ 0 };
+}
+
+/* ---- asking ---- */
+
+static size_t reply_body(char *bytes, size_t one, size_t count, void *context)
+{
+    struct reply *reply = (struct reply *)context;
+
+    reply->text = (char *)berth_realloc(reply->text, reply->size + one * count + 1);
+    memcpy(reply->text + reply->size, bytes, one * count);
+    reply->size += one * count;
+    reply->text[reply->size] = '\0';
+    return one * count;
+}
+
+static size_t reply_head(char *bytes, size_t one, size_t count, void *context)
+{
+    struct reply *reply = (struct reply *)context;
+    size_t used = strlen(reply->head);
+
+    (void)snprintf(reply->head + used, sizeof(reply->head) - used, "%.*s", (int)(one * count),
+                   bytes);
+    if (one * count > 6 && strncasecmp(bytes, "ETag: ", 6) == 0)
+        (void)snprintf(reply->etag, sizeof(reply->etag), "%.*s", (int)(one * count) - 8, bytes + 6);
+    return one * count;
+}
+
+struct asking {
+    const char *token;
+    const char *header; /* one more line, NULL: none */
+    bool remote;        /* as if through TLS, from 127.0.0.1; else the Unix socket */
+};
+
+static struct reply reply;
+
+static void reply_clear(void)
+{
+    free(reply.text);
+    json_decref(reply.json);
+    reply = (struct reply){ 0 };
+}
+
+/* What the TLS listener does: hand over plain bytes and the address they come from. */
+static void hand_over(void)
+{
+    struct sockaddr_in from;
+    socklen_t size = sizeof(from);
+    int descriptor =
+        accept4(world.listener, (struct sockaddr *)&from, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (descriptor >= 0)
+        api_adopt(world.api, descriptor, (struct sockaddr *)&from, size);
+}
+
+/* Turn loop and client until the transfer is over. */
+static void pump(CURLM *multi)
+{
+    int64_t until_ms = clock_mono_ms() + ANSWER_MS;
+    int running = 1;
+
+    while (running) {
+        (void)curl_multi_perform(multi, &running);
+        hand_over();
+        loop_turn(&world.loop, 1);
+        if (clock_mono_ms() > until_ms)
+            fail_msg("no answer in time");
+    }
+}
+
+static struct curl_slist *headers_of(const struct asking *asking, const char *body)
+{
+    struct curl_slist *headers = NULL;
+    char line[300];
+
+    if (body)
+        headers = curl_slist_append(headers, "Content-Type: application/json");
+    if (asking->token) {
+        (void)snprintf(line, sizeof(line), "Authorization: Bearer %s", asking->token);
+        headers = curl_slist_append(headers, line);
+    }
+    if (asking->header)
+        headers = curl_slist_append(headers, asking->header);
+    return headers;
+}
+
+static long ask_as(struct asking asking, const char *method, const char *path, const char *body)
+{
+    CURL *curl = curl_easy_init();
+    CURLM *multi = curl_multi_init();
+    struct curl_slist *headers = headers_of(&asking, body);
+    char url[4200];
+
+    reply_clear();
+    (void)snprintf(url, sizeof(url), "http://berth%s", path);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, reply_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply);
+    (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, reply_head);
+    (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reply);
+    if (body)
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    if (asking.remote) {
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%d%s", world.port, path);
+        (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    } else {
+        (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, world.socket);
+    }
+    (void)curl_multi_add_handle(multi, curl);
+    pump(multi);
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
+    (void)curl_multi_remove_handle(multi, curl);
+    curl_easy_cleanup(curl);
+    (void)curl_multi_cleanup(multi);
+    curl_slist_free_all(headers);
+    reply.json = reply.text ? json_loads(reply.text, 0, NULL) : NULL;
+    return reply.status;
+}
+
+static berth_unused long ask(const char *method, const char *path, const char *body)
+{
+    return ask_as((struct asking){ 0 }, method, path, body);
+}
+
+/* A connection as the TLS listener hands it over; answers the client's end. */
+static berth_unused int adopted_connection(void)
+{
+    struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001) };
+    int pair[2];
+
+    EXPECT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
+    api_adopt(world.api, pair[0], (struct sockaddr *)&from, sizeof(from));
+    return pair[1];
+}
+
+/* As somebody who came through TLS. */
+static berth_unused long ask_remote(const char *token, const char *method, const char *path,
+                                    const char *body)
+{
+    return ask_as((struct asking){ .token = token, .remote = true }, method, path, body);
+}
+
+/* ---- looking at answers ---- */
+
+/* Value at "items.0.name"; NULL when absent. */
+static berth_unused const json_t *at(const char *path)
+{
+    const json_t *json = reply.json;
+    char copy[128];
+    char *rest = copy;
+    char *word;
+
+    (void)snprintf(copy, sizeof(copy), "%s", path);
+    while (json && (word = strsep(&rest, ".")))
+        json = json_is_array(json) ? json_array_get(json, (size_t)strtoul(word, NULL, 10))
+                                   : json_object_get(json, word);
+    return json;
+}
+
+static berth_unused const char *text_at(const char *path)
+{
+    const char *text = json_string_value(at(path));
+
+    return text ? text : "(none)";
+}
+
+static berth_unused int64_t number_at(const char *path)
+{
+    return json_integer_value(at(path));
+}
+
+/* The status, and on a surprise the whole answer. */
+#define EXPECT_STATUS(call, wanted)                                                              \
+    do {                                                                                         \
+        long status_ = (call);                                                                   \
+        if (status_ != (wanted))                                                                 \
+            fail_msg("status %ld, not %d: %s", status_, (wanted), reply.text ? reply.text : ""); \
+    } while (0)
+
+/* ---- raw connections, for those who do not keep to HTTP ---- */
+
+static berth_unused int raw_connect(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", world.socket);
+    EXPECT_OK(connect(descriptor, (struct sockaddr *)&address, sizeof(address)));
+    return descriptor;
+}
+
+/* Send, and read what comes until the other end closes or nothing has come for quiet_ms. Answers
+ * the length; *ret_closed. */
+static berth_unused size_t raw_exchange(int descriptor, const char *bytes, size_t size,
+                                        int quiet_ms, char *out, size_t out_size, bool *ret_closed)
+{
+    int64_t last_ms = clock_mono_ms();
+    size_t length = 0;
+
+    *ret_closed = size != 0 && write(descriptor, bytes, size) < 0 && errno == EPIPE;
+    while (!*ret_closed && clock_mono_ms() - last_ms < quiet_ms && length + 1 < out_size) {
+        ssize_t got;
+
+        loop_turn(&world.loop, 1);
+        got = read(descriptor, out + length, out_size - length - 1);
+        if (got == 0 || (got < 0 && errno != EAGAIN)) {
+            *ret_closed = true;
+            break;
+        }
+        if (got > 0) {
+            length += (size_t)got;
+            last_ms = clock_mono_ms();
+        }
+    }
+    out[length] = '\0';
+    return length;
+}
+
+#endif

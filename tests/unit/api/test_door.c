@@ -1,0 +1,364 @@
+/* test_door.c - the people's door as people meet it: rows, roles, refusals, plans, tokens. */
+#include "door_world.h"
+
+TEST(door, opens)
+{
+    world_start();
+    EXPECT_STATUS(ask("GET", "/healthz", NULL), 200);
+    EXPECT_STATUS(ask("GET", "/readyz", NULL), 200);
+    EXPECT(json_is_true(at("ready")));
+}
+
+TEST(door, root_on_the_socket_is_administrator)
+{
+    EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
+    EXPECT_STR(text_at("role"), "administrator");
+    EXPECT_STR(text_at("way"), "socket");
+}
+
+TEST(door, answers_carry_security_headers)
+{
+    EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
+    EXPECT_SAYS(reply.head, "X-Content-Type-Options: nosniff");
+    EXPECT_SAYS(reply.head, "Cache-Control: no-store");
+    EXPECT_SAYS(reply.head, "Content-Security-Policy: default-src 'none'");
+    EXPECT_SAYS(reply.head, "Content-Type: application/json");
+}
+
+TEST(door, a_row_is_made_shown_changed_and_deleted)
+{
+    EXPECT_STATUS(ask("POST", "/v1/sites", "{\"name\":\"here\"}"), 201);
+    EXPECT_SAYS(reply.head, "Location: /v1/sites/");
+    EXPECT_STATUS(ask("POST", "/v1/places", "{\"name\":\"house-2/ward-3\",\"site\":\"here\"}"),
+                  201);
+    EXPECT_STR(text_at("site"), "here");
+    EXPECT_STATUS(ask("GET", "/v1/places/house-2%2Fward-3", NULL), 200);
+    EXPECT_STR(reply.etag, "\"1\"");
+
+    EXPECT_STATUS(ask("PATCH", "/v1/places/house-2%2Fward-3", "{\"name\":\"house-2/ward-4\"}"),
+                  200);
+    EXPECT_STR(text_at("name"), "house-2/ward-4");
+    EXPECT_INT(number_at("version"), 2);
+    EXPECT_STATUS(ask("DELETE", "/v1/places/house-2%2Fward-4", NULL), 200);
+    EXPECT_SAYS(text_at("text"), "place 'house-2/ward-4' is deleted");
+    EXPECT_STATUS(ask("GET", "/v1/places/house-2%2Fward-4", NULL), 404);
+    EXPECT_STR(text_at("error.code"), "NOT_FOUND");
+}
+
+TEST(door, a_change_may_be_tied_to_a_version)
+{
+    struct asking stale = { .header = "If-Match: \"9\"" };
+    struct asking right = { .header = "If-Match: \"1\"" };
+
+    EXPECT_STATUS(ask("POST", "/v1/groups", "{\"name\":\"nurses\"}"), 201);
+    EXPECT_STATUS(ask_as(stale, "PATCH", "/v1/groups/nurses", "{\"name\":\"n\"}"), 409);
+    EXPECT_STR(text_at("error.code"), "CONFLICT");
+    EXPECT_STATUS(ask("PATCH", "/v1/groups/nurses", "{\"version\":9,\"name\":\"n\"}"), 409);
+    EXPECT_STATUS(ask_as(right, "PATCH", "/v1/groups/nurses", "{\"name\":\"carers\"}"), 200);
+    EXPECT_STATUS(ask("GET", "/v1/groups/nurses", NULL), 404);
+}
+
+TEST(door, bad_bodies_are_told_what_is_wrong)
+{
+    EXPECT_STATUS(ask("POST", "/v1/groups", "{\"name\":"), 400);
+    EXPECT_STATUS(ask("POST", "/v1/groups", "[1]"), 400);
+    EXPECT_SAYS(text_at("error.text"), "must be a JSON object");
+    EXPECT_STATUS(ask("POST", "/v1/groups", "{\"name\":\"a\",\"name\":\"b\"}"), 400);
+    EXPECT_STATUS(ask("POST", "/v1/groups", "{\"name\":5}"), 400);
+    EXPECT_STATUS(ask("POST", "/v1/groups", "{\"nmae\":\"a\"}"), 400);
+    EXPECT_SAYS(text_at("error.text"), "no field 'nmae'");
+    EXPECT_STATUS(ask("POST", "/v1/groups", "{\"name\":\"a\",\"id\":5}"), 400);
+    EXPECT_SAYS(text_at("error.text"), "the broker's own");
+    EXPECT_STATUS(ask("POST", "/v1/groups", "{\"name\":\"a\\u0007\"}"), 400);
+    EXPECT_STATUS(ask("POST", "/v1/groups",
+                      "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}}}}"),
+                  400);
+    EXPECT_SAYS(text_at("error.text"), "nested");
+}
+
+TEST(door, what_is_too_large_is_refused_before_it_is_read)
+{
+    char *body = (char *)berth_alloc(BODY_MAX + 2);
+
+    memset(body, ' ', BODY_MAX + 1);
+    EXPECT_STATUS(ask("POST", "/v1/groups", body), 413);
+    free(body);
+}
+
+TEST(door, addresses_and_methods_are_checked)
+{
+    EXPECT_STATUS(ask("GET", "/v1/nothing", NULL), 404);
+    EXPECT_STATUS(ask("PUT", "/v1/groups", "{}"), 405);
+    EXPECT_SAYS(reply.head, "Allow: GET, POST");
+    EXPECT_STATUS(ask("DELETE", "/v1/groups", NULL), 405);
+    EXPECT_STATUS(ask("GET", "/v1/groups?name=a&name=b", NULL), 400);
+    EXPECT_STATUS(ask("GET", "/v1/groups?nmae=a", NULL), 400);
+    EXPECT_STATUS(ask("GET", "/v1/groups/%00", NULL), 400);
+    EXPECT_STATUS(ask("GET", "/v1/../etc/passwd", NULL), 404);
+    EXPECT_STATUS(ask("POST", "/v1/groups?name=a", "{}"), 400);
+    EXPECT_STATUS(ask("GET", "/v1/whoami?dry_run=1", NULL), 400);
+}
+
+TEST(door, lists_come_in_pages_and_with_filters)
+{
+    char body[64];
+    int64_t first;
+
+    for (int i = 0; i < 7; i++) {
+        (void)snprintf(body, sizeof(body), "{\"name\":\"g%d\"}", i);
+        EXPECT_STATUS(ask("POST", "/v1/groups", body), 201);
+    }
+    EXPECT_STATUS(ask("GET", "/v1/groups?limit=3", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 3);
+    first = number_at("next");
+    EXPECT(first > 0);
+    (void)snprintf(body, sizeof(body), "/v1/groups?limit=100&after=%lld", (long long)first);
+    EXPECT_STATUS(ask("GET", body, NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 5); /* carers, g0 ... g6 without the first three */
+    EXPECT(json_is_null(at("next")));
+    EXPECT_STATUS(ask("GET", "/v1/groups?name=g5", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 1);
+    EXPECT_STATUS(ask("GET", "/v1/groups?limit=0", NULL), 200);
+    EXPECT_STATUS(ask("GET", "/v1/groups?limit=501", NULL), 400);
+}
+
+TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
+{
+    EXPECT_STATUS(ask("POST", "/v1/pools",
+                      "{\"name\":\"old-pcs\",\"kind\":\"manual\",\"credential\":\"passthrough\"}"),
+                  201);
+    EXPECT_STATUS(
+        ask("POST", "/v1/desktops",
+            "{\"name\":\"pc-1\",\"pool\":\"old-pcs\",\"address\":\"10.0.0.5\",\"port\":3389}"),
+        201);
+    EXPECT_STR(text_at("pool"), "old-pcs");
+    EXPECT_STATUS(ask("GET", "/v1/pools/old-pcs", NULL), 200);
+    EXPECT_INT(number_at("live.desktops"), 1);
+    EXPECT_STATUS(ask("GET", "/v1/pools/old-pcs/status", NULL), 200);
+    EXPECT_INT(number_at("desktops"), 1);
+    EXPECT_STATUS(ask("GET", "/v1/desktops?pool=old-pcs", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 1);
+    EXPECT_STATUS(ask("GET", "/v1/desktops?pool=nothing", NULL), 404);
+    EXPECT_STATUS(ask("GET", "/v1/desktops?live.state=lost", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 0);
+}
+
+TEST(door, a_dry_run_tells_and_changes_nothing)
+{
+    EXPECT_STATUS(ask("DELETE", "/v1/pools/old-pcs?dry_run=1", NULL), 200);
+    EXPECT(json_is_true(at("dry_run")));
+    EXPECT_SAYS(text_at("would.0.text"), "refused");
+    EXPECT_STATUS(ask("GET", "/v1/pools/old-pcs", NULL), 200);
+    EXPECT_STATUS(ask("DELETE", "/v1/pools/old-pcs", NULL), 409);
+    EXPECT_STATUS(ask("DELETE", "/v1/groups/g6?dry_run=1", NULL), 200);
+    EXPECT_SAYS(text_at("would.0.text"), "group 'g6' would be deleted");
+    EXPECT_STATUS(ask("GET", "/v1/groups/g6", NULL), 200);
+}
+
+TEST(door, users_groups_badges_and_passwords)
+{
+    EXPECT_STATUS(ask("POST", "/v1/users", "{\"name\":\"eve\",\"title\":\"Eve\"}"), 201);
+    EXPECT(strstr(reply.text, "password_hash") == NULL);
+    EXPECT_STATUS(ask("POST", "/v1/users/eve/password", "{\"password\":\"short\"}"), 400);
+    EXPECT_STATUS(ask("POST", "/v1/users/eve/password", "{\"password\":\"long enough\"}"), 200);
+    EXPECT_STATUS(ask("POST", "/v1/users/eve/password", "{}"), 400);
+    EXPECT_STATUS(ask("POST", "/v1/users/eve/badges", "{\"uid\":\"04A1B2C3\",\"label\":\"blue\"}"),
+                  201);
+    EXPECT(strstr(reply.text, "04A1B2C3") == NULL);
+    EXPECT_STATUS(ask("POST", "/v1/groups/g1/members", "{\"user\":\"eve\"}"), 201);
+    EXPECT_STATUS(ask("POST", "/v1/groups/g1/members", "{\"user\":\"eve\"}"), 409);
+    EXPECT_STATUS(ask("GET", "/v1/groups/g1/members", NULL), 200);
+    EXPECT_STR(text_at("items.0.name"), "eve");
+    EXPECT_STATUS(ask("DELETE", "/v1/groups/g1/members/eve", NULL), 200);
+    EXPECT_STATUS(ask("DELETE", "/v1/groups/g1/members/eve", NULL), 404);
+}
+
+TEST(door, asking_where_somebody_is_is_recorded)
+{
+    EXPECT_STATUS(ask("POST", "/v1/where", "{\"user\":\"eve\"}"), 200);
+    EXPECT_SAYS(text_at("text"), "eve is at no terminal");
+    EXPECT_STATUS(ask("GET", "/v1/audit?limit=1000", NULL), 200);
+    EXPECT_SAYS(reply.text, "user.where");
+    EXPECT_STATUS(ask("POST", "/v1/audit/verify", NULL), 200);
+    EXPECT(json_is_true(at("holds")));
+    EXPECT(number_at("records") > 10);
+}
+
+TEST(door, explain_says_why)
+{
+    EXPECT_STATUS(ask("GET", "/v1/explain?user=eve", NULL), 200);
+    EXPECT(json_is_false(at("granted")));
+    EXPECT(*text_at("text"));
+    EXPECT_STATUS(ask("GET", "/v1/explain", NULL), 400);
+    EXPECT_STATUS(ask("GET", "/v1/explain?user=nobody", NULL), 404);
+}
+
+TEST(door, an_invitation_is_shown_once)
+{
+    EXPECT_STATUS(ask("POST", "/v1/invitations", "{\"tags\":\"icu\",\"uses\":2}"), 201);
+    EXPECT_SAYS(text_at("invitation"), "berth-invite:broker.example:7443:7444:");
+    EXPECT_STATUS(ask("GET", "/v1/invitations", NULL), 200);
+    EXPECT(strstr(reply.text, "berth-invite") == NULL);
+    EXPECT(strstr(reply.text, "token") == NULL);
+    EXPECT_INT(number_at("items.0.uses_left"), 2);
+}
+
+TEST(door, commands_need_somebody_to_obey)
+{
+    EXPECT_STATUS(ask("POST", "/v1/commands/lock", "{}"), 400);
+    EXPECT_SAYS(text_at("error.text"), "one of terminal, tag and place");
+    EXPECT_STATUS(ask("POST", "/v1/commands/message", "{\"tag\":\"icu\"}"), 400);
+    EXPECT_SAYS(text_at("error.text"), "'text' is missing");
+    EXPECT_STATUS(ask("POST", "/v1/commands/message", "{\"tag\":\"icu\",\"text\":\"hi\"}"), 404);
+}
+
+TEST(door, the_same_key_twice_is_one_change)
+{
+    struct asking keyed = { .header = "Idempotency-Key: once-and-for-all" };
+    int64_t id;
+
+    EXPECT_STATUS(ask_as(keyed, "POST", "/v1/groups", "{\"name\":\"twice\"}"), 201);
+    id = number_at("id");
+    EXPECT_STATUS(ask_as(keyed, "POST", "/v1/groups", "{\"name\":\"twice\"}"), 201);
+    EXPECT_INT(number_at("id"), id);
+    EXPECT_STATUS(ask("GET", "/v1/groups?name=twice", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 1);
+}
+
+/* ---- through TLS ---- */
+
+TEST(door, strangers_must_show_something)
+{
+    EXPECT_STATUS(ask_remote(NULL, "GET", "/v1/whoami", NULL), 401);
+    EXPECT_SAYS(reply.head, "WWW-Authenticate: Bearer");
+    EXPECT_SAYS(reply.head, "Strict-Transport-Security");
+    EXPECT_STATUS(ask_remote("berth_0000", "GET", "/v1/whoami", NULL), 401);
+    EXPECT_STATUS(ask_remote(NULL, "GET", "/metrics", NULL), 401);
+    EXPECT_STATUS(ask_remote(NULL, "GET", "/healthz", NULL), 200);
+    EXPECT_STATUS(ask_remote(NULL, "GET", "/v1/openapi.json", NULL), 200);
+}
+
+TEST(door, a_token_acts_for_its_administrator)
+{
+    char token[128];
+    char path[64];
+
+    EXPECT_STATUS(ask("POST", "/v1/admins", "{\"name\":\"help\",\"role\":\"helpdesk\"}"), 201);
+    EXPECT_STATUS(ask("POST", "/v1/admins/help/tokens", "{\"label\":\"script\"}"), 201);
+    (void)snprintf(token, sizeof(token), "%s", text_at("token"));
+    EXPECT(strncmp(token, "berth_", 6) == 0);
+    (void)snprintf(path, sizeof(path), "/v1/tokens/%lld", (long long)number_at("id"));
+
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 200);
+    EXPECT_STR(text_at("name"), "help");
+    EXPECT_STR(text_at("role"), "helpdesk");
+    EXPECT_STATUS(ask_as((struct asking){ .token = token }, "GET", "/v1/whoami", NULL), 200);
+    EXPECT_STR(text_at("role"), "helpdesk"); /* on the socket too: a token decides alone */
+
+    EXPECT_STATUS(ask("DELETE", path, NULL), 200);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 401);
+}
+
+TEST(door, roles_are_kept)
+{
+    char token[128];
+
+    EXPECT_STATUS(ask("POST", "/v1/admins/help/tokens", "{\"label\":\"roles\"}"), 201);
+    (void)snprintf(token, sizeof(token), "%s", text_at("token"));
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/pools", NULL), 200);
+    EXPECT_STATUS(ask_remote(token, "POST", "/v1/pools", "{\"name\":\"x\"}"), 403);
+    EXPECT_SAYS(text_at("error.text"), "'pool add' is not for the role helpdesk");
+    EXPECT_STATUS(
+        ask_remote(token, "POST", "/v1/users/eve/password", "{\"password\":\"12345678\"}"), 403);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/audit", NULL), 403);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/tokens", NULL), 403);
+    EXPECT_STATUS(ask_remote(token, "POST", "/v1/where", "{\"user\":\"eve\"}"), 200);
+    /* A field that one may not see cannot be guessed by filtering either. */
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/hosts?uri=qemu:///system", NULL), 400);
+
+    EXPECT_STATUS(ask("PATCH", "/v1/admins/help", "{\"disabled\":true}"), 200);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/pools", NULL), 403);
+    EXPECT_STR(text_at("error.code"), "DISABLED");
+}
+
+TEST(door, signing_in_gives_a_token_until_signing_out)
+{
+    char token[128];
+
+    EXPECT_STATUS(ask("POST", "/v1/admins", "{\"name\":\"ada\",\"role\":\"auditor\"}"), 201);
+    EXPECT_STATUS(ask("POST", "/v1/admins/ada/password", "{\"password\":\"analytical\"}"), 200);
+    EXPECT_STATUS(
+        ask_remote(NULL, "POST", "/v1/sign-in", "{\"name\":\"ada\",\"password\":\"difference\"}"),
+        401);
+    EXPECT_STATUS(ask_remote(NULL, "POST", "/v1/sign-in",
+                             "{\"name\":\"nobody\",\"password\":\"difference\"}"),
+                  401);
+    for (int64_t until = clock_mono_ms() + 2500; clock_mono_ms() < until;)
+        loop_turn(&world.loop, 10); /* one wrong password is answered by a short wait */
+    EXPECT_STATUS(
+        ask_remote(NULL, "POST", "/v1/sign-in", "{\"name\":\"ada\",\"password\":\"analytical\"}"),
+        200);
+    (void)snprintf(token, sizeof(token), "%s", text_at("token"));
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 200);
+    EXPECT_STR(text_at("role"), "auditor");
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/audit", NULL), 200);
+    EXPECT_STATUS(ask_remote(token, "POST", "/v1/groups", "{\"name\":\"x\"}"), 403);
+    EXPECT_STATUS(ask_remote(token, "POST", "/v1/sign-out", NULL), 200);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 401);
+}
+
+TEST(door, wrong_passwords_are_limited)
+{
+    long status = 401;
+
+    for (int i = 0; i < 12 && status == 401; i++)
+        status =
+            ask_remote(NULL, "POST", "/v1/sign-in", "{\"name\":\"ada\",\"password\":\"guess\"}");
+    EXPECT_INT(status, 429);
+    EXPECT(json_is_true(at("error.retry")));
+    EXPECT_SAYS(reply.head, "Retry-After");
+}
+
+/* ---- the broker itself ---- */
+
+TEST(door, backup_needs_a_new_file_and_an_absolute_path)
+{
+    char body[160];
+
+    EXPECT_STATUS(ask("POST", "/v1/backup", "{\"file\":\"here.db\"}"), 400);
+    (void)snprintf(body, sizeof(body), "{\"file\":\"%s/backup.db\"}", world.folder);
+    EXPECT_STATUS(ask("POST", "/v1/backup", body), 200);
+    EXPECT(ask("POST", "/v1/backup", body) >= 400);
+}
+
+TEST(door, the_authority_and_flows_are_shown)
+{
+    EXPECT_STATUS(ask("GET", "/v1/ca", NULL), 200);
+    EXPECT_INT(strlen(text_at("hash")), 64);
+    EXPECT_SAYS(text_at("certificate"), "BEGIN CERTIFICATE");
+    EXPECT_STATUS(ask("GET", "/v1/flows", NULL), 200);
+    EXPECT(json_is_array(at("items")));
+    EXPECT_STATUS(ask("GET", "/v1/config", NULL), 200);
+}
+
+TEST(door, metrics_are_there)
+{
+    EXPECT_STATUS(ask("GET", "/metrics", NULL), 200);
+    EXPECT_SAYS(reply.text, "# TYPE berth_sessions gauge");
+    EXPECT_SAYS(reply.text, "berth_link_test_total 7");
+    EXPECT_SAYS(reply.text, "berth_api_answers_total{class=\"4xx\"}");
+    EXPECT_SAYS(reply.text, "berth_desktops{pool=\"old-pcs\",state=\"ready\"}");
+}
+
+TEST(door, stopping_is_told)
+{
+    api_stop(world.api);
+    EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 503);
+    EXPECT_STATUS(ask("GET", "/readyz", NULL), 503);
+    EXPECT_SAYS(text_at("obstacles.0.text"), "stopping");
+    EXPECT_STATUS(ask("GET", "/healthz", NULL), 200);
+    world_end();
+    reply_clear();
+}
+
+TEST_MAIN()
