@@ -25,7 +25,7 @@ screen_start() {
     (umask 077 && : >"$XAUTHORITY")
     # The server accepts the cookie under whatever number it finds: the entry is written for its file alone.
     xauth -q add :0 . "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"
-    Xvfb -displayfd 3 -screen 0 "${size}x24" -nolisten tcp -auth "$XAUTHORITY" \
+    Xvfb -displayfd 3 -screen 0 "${size}x24" -noreset -nolisten tcp -auth "$XAUTHORITY" \
         3>"$folder/number" </dev/null >"$folder/xvfb.log" 2>&1 &
     SCREEN_PID=$!
     at_exit kill "$SCREEN_PID"

@@ -4,11 +4,14 @@
 # site_open first. Everything listens on the loopback only, everything started ends with site_close.
 # shellcheck shell=bash
 
+SITE_LIB=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 SITE=         # the folder
 SITE_BIN=     # where the programs are
 SITE_DRIVER=  # test or qemu
 SITE_URI=     # libvirt URI of the site's only host
-declare -A TERMINAL_PID TERMINAL_DISPLAY TERMINAL_XAUTHORITY
+# shellcheck disable=SC2034 # for those who source this file
+declare -A TERMINAL_PID
+declare -A TERMINAL_DISPLAY TERMINAL_XAUTHORITY
 
 # site_open FOLDER BIN DRIVER - the folder is made when it is missing; ports are chosen once and kept.
 site_open() {
@@ -35,8 +38,8 @@ ctl() {
 
 site_start_libvirtd() {
     local socket
-    socket=$("$top/deploy/lib/private-libvirtd" start "$SITE/libvirt" --owner $$)
-    at_exit "$top/deploy/lib/private-libvirtd" stop "$SITE/libvirt"
+    socket=$("$SITE_LIB/private-libvirtd" start "$SITE/libvirt" --owner $$)
+    at_exit "$SITE_LIB/private-libvirtd" stop "$SITE/libvirt"
     case $SITE_DRIVER in
     qemu) SITE_URI="qemu+unix:///system?socket=$socket" ;;
     test)
@@ -162,6 +165,120 @@ new_password() {
     od -An -N9 -tx1 /dev/urandom | tr -d ' \n'
 }
 
+# site_make_empty_image FOLDER - for machines that are not there: files of the names that an image has, with nothing in them.
+site_make_empty_image() {
+    mkdir -p "$1"
+    [[ -s $1/desktop.qcow2 ]] || qemu-img create -q -f qcow2 "$1/desktop.qcow2" 1M
+    touch "$1/vmlinuz" "$1/initrd.img"
+}
+
+site_has_spare() {
+    (($(ctl pool status "$1" --json | jq .spare) >= 1))
+}
+
+# site_await_spare POOL SECONDS
+site_await_spare() {
+    wait_for "$2" site_has_spare "$1" || {
+        ctl pool status "$1" >&2
+        ctl desktop list >&2
+        return 1
+    }
+}
+
+# --- Terminals ----------------------------------------------------------------------------------------------------
+
+agent() {
+    local name=$1
+    shift
+    "$SITE_BIN/berth-agent" --config "$SITE/$name/agent.conf" "$@"
+}
+
+# site_start_terminal NAME [SIZE] - a screen of its own, and an agent on it that joins by an invitation the first time.
+site_start_terminal() {
+    local name=$1 folder=$SITE/$1
+    mkdir -p "$folder"
+    if [[ -n ${DISPLAY_OF_PERSON:-} ]]; then
+        site_open_window "$name" "${2:-1280x800}"
+    else
+        screen_start "$folder/screen" "${2:-1280x800}"
+    fi
+    TERMINAL_DISPLAY[$name]=$DISPLAY
+    TERMINAL_XAUTHORITY[$name]=$XAUTHORITY
+    site_write_agent_config "$name" >"$folder/agent.conf"
+    [[ -e $folder/state/identity.key ]] || site_invite "$name" >"$folder/invitation"
+    site_start_agent "$name"
+    wait_for 30 site_terminal_present "$name"
+}
+
+site_start_agent() {
+    agent "$1" run </dev/null 2>>"$SITE/log/agent-$1.log" 8>&- &
+    # shellcheck disable=SC2034
+    TERMINAL_PID[$1]=$!
+    at_exit kill $!
+}
+
+# Where there is a person's display, the terminal is a window on it: an X server inside a window.
+site_open_window() {
+    local folder=$SITE/$1/screen
+    mkdir -p "$folder"
+    DISPLAY=$DISPLAY_OF_PERSON Xephyr -displayfd 3 -screen "$2" -title "Berth: $1" -no-host-grab -nolisten tcp \
+        3>"$folder/number" </dev/null >"$folder/xephyr.log" 2>&1 &
+    at_exit kill $!
+    wait_for 10 test -s "$folder/number" || die "the window did not open; see $folder/xephyr.log"
+    export DISPLAY XAUTHORITY=
+    DISPLAY=:$(cat "$folder/number")
+}
+
+site_write_agent_config() {
+    cat <<CONFIG
+[broker]
+invitation_file = $SITE/$1/invitation
+dns = no
+[terminal]
+state = $SITE/$1/state
+[screen]
+display = ${TERMINAL_DISPLAY[$1]}
+authority = ${TERMINAL_XAUTHORITY[$1]}
+[control]
+socket = $SITE/$1/control.sock
+CONFIG
+}
+
+site_invite() {
+    ctl terminal invite "$1" --json | jq -r .invitation
+}
+
+site_terminal_present() {
+    [[ $(ctl terminal list --json | jq -r --arg t "$1" '.items[] | select(.name == $t) | .live.presence') == present ]]
+}
+
+# site_sign_on TERMINAL USER - as somebody who types the password; SIGN_ON_MS is how long it took until the desktop was shown.
+site_sign_on() {
+    local begun
+    begun=$(now_ms)
+    agent "$1" sign-on "$2" <"$SITE/etc/password-$2"
+    # shellcheck disable=SC2034 # for those who source this file
+    SIGN_ON_MS=$(($(now_ms) - begun))
+}
+
+# Commands on a terminal's screen.
+on_terminal() {
+    local name=$1
+    shift
+    DISPLAY=${TERMINAL_DISPLAY[$name]} XAUTHORITY=${TERMINAL_XAUTHORITY[$name]} "$@"
+}
+
+# xrdp sends nothing new until the first input arrives, so the pointer is moved before each look.
+site_nudge() {
+    on_terminal "$1" xdotool mousemove_relative -- "$((RANDOM % 9 - 4))" 3
+}
+
+site_screen_shows() {
+    local name=$1
+    shift
+    on_terminal "$name" screen_shows "$@"
+}
+
 # --- Machines for the test driver ---------------------------------------------------------------------------------
 #
 # libvirt's test driver starts machines that are not there. A real RDP server on the port that is forwarded to such a
@@ -175,8 +292,8 @@ site_start_rdp_servers() {
     for user in "$@"; do
         printf '%s:::%s:::\n' "$user" "$(nt_hash <"$SITE/etc/password-$user")" >>"$SITE/etc/sam"
     done
-    screen_start "$SITE/run/machine-screen" 1024x768
-    xsetroot -solid "#$colour"
+    screen_start "$SITE/run/machine-screen" 1280x800
+    xsetroot -solid "$colour"
     xterm -geometry 60x12+80+80 -fa DejaVuSansMono -fs 14 -T Berth \
         -e sh -c 'echo "A desktop served by Berth"; exec sleep infinity' </dev/null >/dev/null 2>&1 &
     at_exit kill $!
