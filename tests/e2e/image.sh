@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # image.sh - the golden image on real parts: a clone under a private libvirtd, from power-on to a desktop on a screen.
 #
-# usage: tests/e2e/image.sh [--keep FOLDER] [--suite SUITE]
+# usage: tests/e2e/image.sh [BUILD-FOLDER] [--keep FOLDER] [--suite SUITE]
 #
+#   BUILD-FOLDER    given to every script here; this one needs no program of ours
 #   --keep FOLDER   keep pictures and logs there
 #   --suite SUITE   try the guest of that Debian release instead of this machine's
 #
@@ -151,6 +152,7 @@ main() {
     need_commands virsh xfreerdp3 xdotool jq Xvfb base64
     work=$(mktemp -d)
     at_exit rm -rf "$work"
+    [[ $# -eq 0 || $1 == --* ]] || shift
     while [[ $# -gt 0 ]]; do
         case $1 in
         --keep) at_exit keep_results "${2:?--keep needs a folder}" ;;
