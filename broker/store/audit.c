@@ -87,10 +87,8 @@ struct personal {
     char actor[80], object[96], detail[256];
 };
 
-static size_t put_short(unsigned char *out, const char *text)
+static size_t put_short(unsigned char *out, const char *text, size_t length)
 {
-    size_t length = strlen(text);
-
     out[0] = (unsigned char)(length >> 8);
     out[1] = (unsigned char)length;
     memcpy(out + 2, text, length);
@@ -130,9 +128,9 @@ static enum sql_trouble seal_note(struct audit_chain *chain, const struct audit_
     trouble = keyring_need(chain->keys, note->subject_user_id, key, reterr);
     if (trouble != SQL_FINE)
         return trouble;
-    size += put_short(plain + size, actor_too ? note->actor : "");
-    size += put_short(plain + size, note->object);
-    size += put_short(plain + size, note->detail);
+    size += put_short(plain + size, note->actor, actor_too ? strlen(note->actor) : 0);
+    size += put_short(plain + size, note->object, strlen(note->object));
+    size += put_short(plain + size, note->detail, strlen(note->detail));
     r = seal_close(key, &chain->random, plain, size, sealed, reterr);
     explicit_bzero(key, sizeof(key));
     explicit_bzero(plain, sizeof(plain));

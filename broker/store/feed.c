@@ -175,8 +175,8 @@ int feed_rev(sqlite3 *db, int64_t *ret, struct berth_error *reterr)
 /* Is everything after `after` still there? */
 static int check_floor(sqlite3 *db, int64_t after, struct berth_error *reterr)
 {
-    int64_t last;
-    int64_t first;
+    int64_t last = 0;
+    int64_t first = 0;
     int r;
 
     r = feed_rev(db, &last, reterr);

@@ -5,9 +5,9 @@
 
 int schema_version(sqlite3 *db, const struct schema *schema, int *ret, struct berth_error *reterr)
 {
-    int64_t application_id;
-    int64_t version;
-    int64_t tables;
+    int64_t application_id = 0;
+    int64_t version = 0;
+    int64_t tables = 0;
     int r;
 
     r = sql_number(db, "PRAGMA application_id", 0, &application_id, reterr);

@@ -191,12 +191,12 @@ int sql_number(sqlite3 *db, const char *text, int64_t missing, int64_t *ret,
     int rc;
     int r;
 
+    *ret = missing;
     r = sql_prepare(db, text, &statement, reterr);
     if (r < 0)
         return r;
 
     rc = sql_step(statement);
-    *ret = missing;
     if (rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
         *ret = sqlite3_column_int64(statement, 0);
     r = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : sql_fail(db, rc, text, reterr);
