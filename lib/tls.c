@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Of the certificates that a stranger shows before anything is known of them. */
-#define CERTIFICATE_BYTES_MAX (16 * 1024)
+#define CERTIFICATE_BYTES_MAX 16384L
 
 /* Who connects and says nothing is gone sooner than who is slow. */
 #define FIRST_BYTE_MS 3000
@@ -354,7 +354,7 @@ static void close_failed(struct tls_peer *peer)
 
     peer->broken = true;
     if (peer->overflow)
-        tls_close(peer, BERTH_E_BUSY, "%s reads too slowly: more than %d bytes would wait",
+        tls_close(peer, BERTH_E_BUSY, "%s reads too slowly: more than %zu bytes would wait",
                   peer->address, TLS_QUEUE_MAX);
     else if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
         tls_close(peer, BERTH_E_CERTIFICATE, "%s: %s", peer->address,
@@ -580,9 +580,8 @@ static int numeric_address(const char *address, int port, struct sockaddr_storag
     return uv_ip6_addr(address, port, (struct sockaddr_in6 *)ret);
 }
 
-int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, int port,
-                int64_t limit_ms, const struct tls_events *events, struct tls_peer *peer,
-                struct berth_error *reterr)
+int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_target *target,
+                const struct tls_events *events, struct tls_peer *peer, struct berth_error *reterr)
 {
     struct sockaddr_storage to = { 0 };
     struct connecting *connecting;
@@ -590,9 +589,9 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, 
 
     peer->loop = loop;
     peer->events = events;
-    (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
-    if (numeric_address(address, port, &to) < 0)
-        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no numeric address", address);
+    (void)snprintf(peer->address, sizeof(peer->address), "%s", target->address);
+    if (numeric_address(target->address, target->port, &to) < 0)
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no numeric address", target->address);
 
     r = make_ssl(peer, context, false);
     if (r == 0)
@@ -601,13 +600,13 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, 
         return fail_before_stream(peer, -1, r, reterr);
 
     peer->heard = true; /* one limit for connecting and shaking hands */
-    timer_start(&loop->timers, &peer->handshake_limit, limit_ms, too_slow);
+    timer_start(&loop->timers, &peer->handshake_limit, target->limit_ms, too_slow);
     connecting = berth_new(struct connecting);
     connecting->peer = peer;
     r = uv_tcp_connect(&connecting->request, &peer->tcp, (struct sockaddr *)&to, connected);
     if (r < 0) {
         free(connecting);
-        tls_close(peer, BERTH_E_IO, "%s: %s", address, uv_strerror(r));
+        tls_close(peer, BERTH_E_IO, "%s: %s", target->address, uv_strerror(r));
     }
     return 0;
 }

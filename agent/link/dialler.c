@@ -157,8 +157,9 @@ static int connect_to(struct uplink *uplink, const char *address, struct berth_e
     line->uplink = uplink;
     frame_reader_init(&line->reader, uplink->door == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
     uplink->line = line;
-    r = tls_connect(uplink->loop, uplink->context, address, uplink->port, HANDSHAKE_MS,
-                    &line_events, &line->peer, reterr);
+    r = tls_connect(uplink->loop, uplink->context,
+                    &(struct tls_target){ address, uplink->port, HANDSHAKE_MS }, &line_events,
+                    &line->peer, reterr);
     if (r == 0)
         return 0;
     uplink->line = NULL;

@@ -206,7 +206,7 @@ static int fail_busy(struct auth *auth, struct op *op)
     auth->stats.busy++;
     return berth_fail(&op->error, BERTH_E_BUSY,
                       "many people sign on at this moment; try again in about %lld s",
-                      (long long)(wait_ms / 1000 + 1));
+                      (long long)wait_ms / 1000 + 1);
 }
 
 /* Charge, and give the job to the pool. Takes the job over in every case. */

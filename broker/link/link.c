@@ -251,6 +251,14 @@ static void look_at_certificate(struct berth_timer *timer)
 
 /* ---- opening ---- */
 
+static int port_of(const struct sockaddr_storage *at)
+{
+    struct sockaddr_in v4;
+
+    memcpy(&v4, at, sizeof(v4)); /* the port stands at the same place for both families */
+    return ntohs(v4.sin_port);
+}
+
 /* One listening socket for each door; the first learns the port when any was asked for. */
 static int open_listeners(struct link *link, enum door_kind kind, const char *address,
                           int activated, int *ret_port, struct berth_error *reterr)
@@ -273,7 +281,7 @@ static int open_listeners(struct link *link, enum door_kind kind, const char *ad
         if (r == 0)
             r = door_listen(&link->doors[i], kind, descriptor, reterr);
     }
-    *ret_port = ntohs(((struct sockaddr_in *)(void *)&at)->sin_port);
+    *ret_port = port_of(&at);
     return r;
 }
 
@@ -399,7 +407,7 @@ int people_listen(struct link *link, const struct people_setup *setup, struct be
     admission_set_limits(link->house.people, &limits);
     link->people_taken = setup->taken;
     link->people_context = setup->context;
-    link->people_port = ntohs(((struct sockaddr_in *)(void *)&at)->sin_port);
+    link->people_port = port_of(&at);
     /* One door is enough: people are few. */
     return door_listen_later(&link->doors[link->door_count - 1], DOOR_PEOPLE, descriptor);
 }

@@ -73,11 +73,16 @@ struct tls_peer {
 int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_t limit_ms,
                const struct tls_events *events, struct tls_peer *peer,
                struct berth_error *reterr) berth_must_check;
-int tls_connect(struct berth_loop *loop, SSL_CTX *context, const char *address, int port,
-                int64_t limit_ms, const struct tls_events *events, struct tls_peer *peer,
+struct tls_target {
+    const char *address; /* numeric */
+    int port;
+    int64_t limit_ms; /* for connecting and shaking hands together */
+};
+int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_target *target,
+                const struct tls_events *events, struct tls_peer *peer,
                 struct berth_error *reterr) berth_must_check;
 
-#define TLS_QUEUE_MAX (256 * 1024)
+#define TLS_QUEUE_MAX ((size_t)262144)
 
 /* Send plain bytes. Fails with BUSY (and closes) when more than TLS_QUEUE_MAX would wait. */
 int tls_write(struct tls_peer *peer, const void *bytes, size_t size);

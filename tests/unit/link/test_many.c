@@ -59,8 +59,9 @@ static void crowd_run(int hold, int tell)
         while (crowd.begun < TERMINALS && crowd.begun - crowd.opened < AT_ONCE) {
             struct client *client = &crowd.clients[crowd.begun++];
 
-            if (tls_connect(&crowd.loop, crowd.context, "127.0.0.1", crowd.port, 60000,
-                            &crowd_events, &client->tls, NULL) < 0)
+            if (tls_connect(&crowd.loop, crowd.context,
+                            &(struct tls_target){ "127.0.0.1", crowd.port, 60000 }, &crowd_events,
+                            &client->tls, NULL) < 0)
                 _exit(4);
         }
         loop_turn(&crowd.loop, 1000);
