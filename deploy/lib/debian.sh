@@ -4,7 +4,6 @@
 # place they may stand in. No host name of ours is ever added.
 # shellcheck shell=bash
 
-# shellcheck disable=SC2034 # for those who source this file
 DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 debian_codename() {
@@ -43,4 +42,22 @@ debian_mirror() {
 # debian_has_suite SUITE - is it configured on this machine?
 debian_has_suite() {
     debian_package_lists | awk -v suite="$1" '$2 == suite || $3 == suite { found = 1 } END { exit !found }'
+}
+
+# debian_sources SUITE - prints the source lines for that release, from the mirrors this machine uses for its own.
+debian_sources() {
+    local own mirror security keyring=''
+    own=$(debian_codename)
+    mirror=$(debian_mirror "$1" || debian_mirror "$own") ||
+        die "apt has no source for Debian $own; cannot tell which mirror to use"
+    security=$(debian_mirror "$1-security" || debian_mirror "$own-security" || true) # some sites have none
+    [[ ! -r $DEBIAN_KEYRING ]] || keyring="[signed-by=$DEBIAN_KEYRING] "
+    printf 'deb %s%s %s main\n' "$keyring" "$mirror" "$1" "$keyring" "$mirror" "$1-updates"
+    [[ -z $security ]] || printf 'deb %s%s %s main\n' "$keyring" "$security" "$1-security"
+}
+
+# How this machine reaches its mirror (proxies, checks of dates and certificates), as lines of apt's configuration.
+debian_apt_settings() {
+    apt-config dump --format '%F "%v";%n' |
+        grep -E '^Acquire::(http|https|Check-Date|Check-Valid-Until|Retries|AllowInsecure)[^ ]* ".+";$' || true
 }
