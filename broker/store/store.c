@@ -209,6 +209,7 @@ int store_commit_begin(struct store *store, struct changes *changes, struct op *
 void store_presence(struct store *store, const struct presence_row *rows, size_t count)
 {
     struct presence_job *job = job_new(JOB_PRESENCE, sizeof(*job) + count * sizeof(*rows));
+    struct berth_error unheard = { 0 };
     bool full;
 
     job->count = count;
@@ -222,7 +223,8 @@ void store_presence(struct store *store, const struct presence_row *rows, size_t
         job_free(&job->base);
         return;
     }
-    if (submit(store, &store->to_writer, &job->base, NULL) < 0) {
+    /* Not awaited, so nobody is told: the store says by itself when it is broken or full. */
+    if (submit(store, &store->to_writer, &job->base, &unheard) < 0) {
         (void)pthread_mutex_lock(&store->lock);
         store->presence_waiting--;
         (void)pthread_mutex_unlock(&store->lock);
@@ -376,8 +378,8 @@ static int load_row(void *context, enum entity_kind kind, const void *row,
 
 static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *reterr)
 {
-    int64_t last_id;
-    int64_t rev;
+    int64_t last_id = 0;
+    int64_t rev = 0;
     int r;
 
     r = sql_number(db, "SELECT \"last_id\" FROM \"sequence\"", 0, &last_id, reterr);

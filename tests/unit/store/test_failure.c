@@ -195,6 +195,7 @@ static int add_named(struct world *w, const char *name)
 
 static void expect_broken(struct world *w)
 {
+    const struct presence_row seen = { .terminal_id = 7, .presence_hash = "h", .seen_ms = 1 };
     struct changes *changes;
     struct wait wait;
 
@@ -207,6 +208,7 @@ static void expect_broken(struct world *w)
     EXPECT_ERR(store_commit_begin(w->store, changes, &wait.op), BERTH_E_STORE);
     EXPECT(*wait.op.error.text);
     changes_free(changes);
+    store_presence(w->store, &seen, 1); /* dropped without a word */
     world_close(w);
     EXPECT_INT(w->failures, 1); /* told once */
 }
