@@ -23,7 +23,7 @@ site_open() {
     chmod 711 "$SITE" "$SITE/disks"
     if [[ ! -s $SITE/etc/ports ]]; then
         printf 'LINK_PORT=%s\nJOIN_PORT=%s\nFIRST_PORT=%s\n' \
-            "$(free_port)" "$(free_port)" "$((40000 + RANDOM % 20000))" >"$SITE/etc/ports"
+            "$(free_port)" "$(free_port)" "$((10000 + RANDOM % 10000))" >"$SITE/etc/ports"
     fi
     # shellcheck source=/dev/null
     . "$SITE/etc/ports"
@@ -298,12 +298,25 @@ site_start_rdp_servers() {
         -e sh -c 'echo "A desktop served by Berth"; exec sleep infinity' </dev/null >/dev/null 2>&1 &
     at_exit kill $!
     for ((i = 0; i < count; i++)); do
-        mkdir -p "$SITE/run/rdp-$i"
-        HOME=$SITE/run/rdp-$i freerdp-shadow-cli3 "/port:$((FIRST_PORT + i))" /bind-address:127.0.0.1 \
-            "/sam-file:$SITE/etc/sam" </dev/null >"$SITE/log/rdp-$i.log" 2>&1 &
+        site_keep_rdp_server "$i" &
         at_exit kill $!
     done
-    wait_for 20 rdp_answers "$FIRST_PORT"
+    wait_for 90 rdp_answers "$FIRST_PORT"
+}
+
+# The server does not take a port whose last connections still linger in the kernel (a minute after an earlier run): it is
+# started until it stays.
+site_keep_rdp_server() {
+    local i=$1 child tries
+    trap 'kill "$child" 2>/dev/null; exit 0' TERM INT
+    mkdir -p "$SITE/run/rdp-$i"
+    for ((tries = 0; tries < 80; tries++)); do
+        HOME=$SITE/run/rdp-$i freerdp-shadow-cli3 "/port:$((FIRST_PORT + i))" /bind-address:127.0.0.1 \
+            "/sam-file:$SITE/etc/sam" </dev/null >"$SITE/log/rdp-$i.log" 2>&1 8>&- &
+        child=$!
+        wait "$child" || true
+        sleep 1
+    done
 }
 
 # The hash that NLA checks: MD4 of the password in UTF-16 (no argument, no environment).
