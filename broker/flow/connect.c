@@ -299,6 +299,9 @@ static int probed(struct flow *flow)
             return WAKE; /* its machine stopped meanwhile */
         if (now - c->probing_since_ms < PROBE_PATIENCE_MS)
             return flow_await(flow, pause_begin(&c->pause, PROBE_PAUSE_MS, &flow->op), PROBE);
+        if (desktop->state == desktop_QUARANTINED)
+            return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is kept out of use: %.160s",
+                             desktop->row.name, desktop->row.reason);
         if (c->claim.fresh)
             desktop_quarantine(c->rooms, desktop, flow->op.error.text);
         return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' does not answer: %.160s",

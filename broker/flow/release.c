@@ -232,9 +232,9 @@ struct release {
     struct pause pause;
 };
 
-static flow_step_fn scramble, scrambled, sign_off, signed_off, close_session, closed;
+static flow_step_fn scramble, scrambled, inspected, sign_off, signed_off, close_session, closed;
 
-enum { SCRAMBLE, SCRAMBLED, SIGN_OFF, SIGNED_OFF, CLOSE, CLOSED, STEPS };
+enum { SCRAMBLE, SCRAMBLED, INSPECTED, SIGN_OFF, SIGNED_OFF, CLOSE, CLOSED, STEPS };
 
 #define ASK_LIMIT_MS 12000
 #define AGAIN_MS 2000
@@ -244,7 +244,8 @@ enum { SCRAMBLE, SCRAMBLED, SIGN_OFF, SIGNED_OFF, CLOSE, CLOSED, STEPS };
 static const struct flow_step steps[STEPS] = {
     /*               name          step           undo  limit/ms        true when it is behind us */
     [SCRAMBLE]   = { "scramble",   scramble,      NULL, FLOW_QUEUED },  /* the guest was told a password that nobody knows */
-    [SCRAMBLED]  = { "scrambled",  scrambled,     NULL, FLOW_QUEUED },  /* nobody gets in any more, or nobody could */
+    [SCRAMBLED]  = { "scrambled",  scrambled,     NULL, FLOW_QUEUED },  /* the guest knows it, or its host was asked why not */
+    [INSPECTED]  = { "inspected",  inspected,     NULL, FLOW_QUEUED },  /* nobody gets in any more, or nobody could */
     [SIGN_OFF]   = { "sign-off",   sign_off,      NULL, ASK_LIMIT_MS }, /* the guest was told to end the session */
     [SIGNED_OFF] = { "signed-off", signed_off,    NULL, ASK_LIMIT_MS }, /* it has, or its disk goes anyway */
     [CLOSE]      = { "close",      close_session, NULL, FLOW_DURABLE }, /* the end is on its way to disk */
@@ -324,10 +325,22 @@ static int scrambled(struct flow *flow)
     /* The disk stays, and with it the account: the session is not over before nobody gets in. */
     if (host && host->state != host_UP)
         return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), SCRAMBLE);
+    return ask(flow, VIRT_inspect, INSPECTED);
+}
+
+static int inspected(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+    struct desktop *desktop = desktop_of(release);
+
+    if (!desktop)
+        return CLOSE;
+    /* A machine that does not run lets nobody in; the next sign-on sets a password of its own before it shows anything. */
+    if (flow->op.result >= 0 && !(release->result.known && release->result.running))
+        return CLOSE;
     if (++release->tries < TRIES_MAX)
         return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SCRAMBLE);
-    desktop_quarantine(release->rooms, desktop_of(release),
-                       "its account's password could not be scrambled");
+    desktop_quarantine(release->rooms, desktop, "its account's password could not be scrambled");
     return CLOSE;
 }
 
