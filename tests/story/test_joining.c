@@ -1,0 +1,353 @@
+/* test_joining.c - how a terminal becomes one of ours, and stops being one. */
+#include "story.h"
+
+static uint64_t invitation_id;
+
+/* An invitation with so many uses; its token in a buffer of its own. */
+static const char *invite(struct world *w, const char *terminal, int64_t uses,
+                          int64_t expires_in_ms)
+{
+    static struct secret token;
+    struct row_invitation row = { .uses_left = uses };
+
+    row.place_id =
+        container_of(core_find_name(world_core(w), ENTITY_place, "ward-3"), struct place, base)
+            ->row.id;
+    row.expires_ms = w->outside.timers.wall_ms + expires_in_ms;
+    (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal);
+    (void)snprintf(row.tags, sizeof(row.tags), "new");
+    if (world_await(w, admin_invite(&w->broker->rooms, world_actor(), &row, &invitation_id, &token,
+                                    world_op(w))) != 0)
+        fail_msg("invite: %s", world_await_text());
+    return token.text;
+}
+
+static int set_state(struct world *w, const char *terminal, enum terminal_state state)
+{
+    return world_await(w, admin_terminal_state(&w->broker->rooms, world_actor(),
+                                               terminal_by_name(world_core(w), terminal)->row.id,
+                                               state, "a story", world_op(w)));
+}
+
+TEST(joining, an_invited_terminal_serves_users_at_once)
+{
+    struct world *w = world_new(1, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 5);
+    EXPECT_STR(world_presence(w, "t9"), "present");
+    EXPECT_INT(terminal_by_name(world_core(w), "t9")->row.state, terminal_ACCEPTED);
+    EXPECT_STR(terminal_by_name(world_core(w), "t9")->row.tags, "new");
+    world_sign_on(w, "t9", "anna", "secret12");
+    SOON(w, "t9", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(joining, the_token_of_an_invitation_is_not_on_disk)
+{
+    struct world *w = world_new(2, WARD FLOATING);
+    char token[64];
+
+    world_run_s(w, 5);
+    (void)snprintf(token, sizeof(token), "%s", invite(w, "", 1, 3600000));
+    EXPECT_INT(strlen(token), 32);
+    EXPECT(!disk_contains(w->disk, token));
+    THE_END(w);
+}
+
+TEST(joining, an_invitation_is_used_up)
+{
+    struct world *w = world_new(3, WARD FLOATING);
+    char token[64];
+
+    world_run_s(w, 5);
+    (void)snprintf(token, sizeof(token), "%s", invite(w, "", 2, 3600000));
+    world_add_terminal(w, "n1", token);
+    world_run_s(w, 5);
+    world_add_terminal(w, "n2", token);
+    world_run_s(w, 5);
+    world_add_terminal(w, "n3", token);
+    world_run_s(w, 5);
+    EXPECT(world_terminal(w, "n1")->present);
+    EXPECT(world_terminal(w, "n2")->present);
+    EXPECT(!world_terminal(w, "n3")->present);
+    EXPECT_SCREEN(w, "n3", "refused: DENIED");
+    EXPECT_SAYS(world_said(w, "n3"), "used up");
+    THE_END(w);
+}
+
+TEST(joining, two_at_the_same_moment_do_not_share_the_last_use)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *w = world_new(seed, WARD FLOATING);
+        char token[64];
+
+        world_run_s(w, 5);
+        (void)snprintf(token, sizeof(token), "%s", invite(w, "", 1, 3600000));
+        world_add_terminal(w, "n1", token);
+        world_add_terminal(w, "n2", token);
+        world_run_s(w, 40);
+        EXPECT_INT(world_terminal(w, "n1")->present + world_terminal(w, "n2")->present, 1);
+        THE_END(w);
+    }
+}
+
+TEST(joining, an_invitation_expires)
+{
+    struct world *w = world_new(4, WARD FLOATING);
+    char token[64];
+
+    world_run_s(w, 5);
+    (void)snprintf(token, sizeof(token), "%s", invite(w, "", 5, 60000));
+    world_run_s(w, 61);
+    world_add_terminal(w, "n1", token);
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "n1", "refused: DENIED");
+    EXPECT_SAYS(world_said(w, "n1"), "expired");
+    THE_END(w);
+}
+
+TEST(joining, a_guessed_token_opens_nothing)
+{
+    struct world *w = world_new(5, WARD FLOATING);
+
+    world_run_s(w, 5);
+    world_add_terminal(w, "n1", "00000000000000000000000000000000");
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "n1", "refused: DENIED");
+    world_add_terminal(w, "n2", "");
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "n2", "refused: DENIED");
+    EXPECT(terminal_by_name(world_core(w), "t-SN-n2") == NULL);
+    THE_END(w);
+}
+
+TEST(joining, a_site_may_admit_without_users_first)
+{
+    struct world *w = world_new(6, "site main join quarantine\n" WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_add_terminal(w, "n1", invite(w, "n1", 1, 3600000));
+    world_run_s(w, 5);
+    EXPECT_STR(world_presence(w, "n1"), "present");
+    world_sign_on(w, "n1", "anna", "secret12");
+    SOON(w, "n1", "refused: STATE");
+    EXPECT_OK(set_state(w, "n1", terminal_ACCEPTED));
+    world_sign_on(w, "n1", "anna", "secret12");
+    SOON(w, "n1", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(joining, approval_compares_codes_and_gives_no_secret_before)
+{
+    struct world *w = world_new(7, "site main join approve\n" WARD FLOATING);
+    struct terminal *waiting;
+
+    world_run_s(w, 5);
+    world_add_terminal(w, "n1", "");
+    world_run_s(w, 5);
+    waiting = terminal_by_name(world_core(w), "t-SN-n1");
+    EXPECT(waiting != NULL);
+    EXPECT_INT(waiting->row.state, terminal_WAITING);
+    EXPECT_STR(world_terminal(w, "n1")->code, waiting->row.code);
+    EXPECT_STR(world_terminal(w, "n1")->certificate, "");
+    world_run_s(w, 120);
+    EXPECT_STR(world_terminal(w, "n1")->certificate, "");
+
+    EXPECT_OK(set_state(w, "t-SN-n1", terminal_ACCEPTED));
+    world_run_s(w, 30);
+    EXPECT(world_terminal(w, "n1")->present);
+    world_sign_on(w, "n1", "anna", "secret12");
+    SOON(w, "n1", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(joining, a_refused_terminal_stays_outside)
+{
+    struct world *w = world_new(8, "site main join approve\n" WARD FLOATING);
+
+    world_run_s(w, 5);
+    world_add_terminal(w, "n1", "");
+    world_run_s(w, 5);
+    EXPECT_OK(set_state(w, "t-SN-n1", terminal_REVOKED));
+    world_run_s(w, 60);
+    EXPECT(!world_terminal(w, "n1")->present);
+    EXPECT_STR(world_terminal(w, "n1")->certificate, "");
+    THE_END(w);
+}
+
+TEST(joining, revoked_is_out_at_once_and_for_ever)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+    int64_t revoked_ms;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_OK(set_state(w, "t1", terminal_REVOKED));
+    revoked_ms = world_now_ms(w);
+    world_run_s(w, 1);
+    EXPECT(!world_terminal(w, "t1")->open);
+    EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
+    EXPECT_STR(world_presence(w, "t1"), "absent");
+    world_run_s(w, 300);
+    EXPECT(!world_terminal(w, "t1")->open);
+    EXPECT(world_now_ms(w) > revoked_ms);
+
+    /* Nor after a restart of the broker. */
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 100);
+    EXPECT(!world_terminal(w, "t1")->open);
+    /* Anna's work is not lost with the device. */
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(joining, revoked_in_the_middle_of_a_sign_on_shows_nothing)
+{
+    for (int64_t ms = 0; ms <= 900; ms += 50) {
+        struct world *w = world_new((uint64_t)ms + 1, WARD FLOATING);
+
+        world_run_s(w, 70);
+        world_sign_on(w, "t1", "anna", "secret12");
+        world_run_ms(w, ms);
+        EXPECT_OK(set_state(w, "t1", terminal_REVOKED));
+        world_run_s(w, 3);
+        EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
+        THE_END(w);
+    }
+}
+
+TEST(joining, a_key_is_renewed_and_the_old_one_retires)
+{
+    struct world *w = world_new(10, WARD FLOATING);
+    struct fake_terminal *t1;
+    char old[72];
+
+    world_run_s(w, 15);
+    t1 = world_terminal(w, "t1");
+    (void)snprintf(old, sizeof(old), "%s", t1->key_hash);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    terminal_renew_key(t1);
+    world_run_s(w, 10);
+    EXPECT(strcmp(old, t1->key_hash) != 0);
+    EXPECT(t1->present);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    EXPECT_INT(identity_by_key(world_core(w), old)->row.state, identity_RETIRED);
+    EXPECT_INT(identity_by_key(world_core(w), t1->key_hash)->row.state, identity_CURRENT);
+    THE_END(w);
+}
+
+TEST(joining, a_ward_that_was_off_over_the_weekend_comes_back_with_its_expired_key)
+{
+    struct world *w = world_new(11, WARD FLOATING);
+    struct fake_terminal *t9;
+    const int64_t day_s = 24 * 3600;
+
+    world_run_s(w, 5);
+    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 5);
+    t9 = world_terminal(w, "t9");
+    EXPECT(t9->present);
+    world_power(w, "t9", false);
+    world_run_s(w, 3 * day_s);
+
+    (void)snprintf(t9->old_certificate, sizeof(t9->old_certificate), "%s", t9->certificate);
+    (void)snprintf(t9->old_key, sizeof(t9->old_key), "%s", t9->key);
+    (void)snprintf(t9->key, sizeof(t9->key), "anewkey");
+    fake_digest(t9->key, t9->key_hash);
+    t9->certificate[0] = '\0';
+    secret_wipe(&t9->invitation);
+    world_power(w, "t9", true);
+    world_run_s(w, 10);
+    EXPECT(t9->present);
+    EXPECT_STR(world_presence(w, "t9"), "present");
+    THE_END(w);
+}
+
+TEST(joining, a_key_that_expired_too_long_ago_does_not)
+{
+    struct world *w = world_new(12, "site main renew_days 1\n" WARD FLOATING);
+    struct fake_terminal *t9;
+    const int64_t day_s = 24 * 3600;
+
+    world_run_s(w, 5);
+    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 5);
+    t9 = world_terminal(w, "t9");
+    world_power(w, "t9", false);
+    world_run_s(w, 3 * day_s);
+    (void)snprintf(t9->old_certificate, sizeof(t9->old_certificate), "%s", t9->certificate);
+    (void)snprintf(t9->old_key, sizeof(t9->old_key), "%s", t9->key);
+    (void)snprintf(t9->key, sizeof(t9->key), "anewkey");
+    fake_digest(t9->key, t9->key_hash);
+    t9->certificate[0] = '\0';
+    secret_wipe(&t9->invitation);
+    world_power(w, "t9", true);
+    world_run_s(w, 10);
+    EXPECT(!t9->present);
+    EXPECT_SCREEN(w, "t9", "refused: CERTIFICATE");
+    THE_END(w);
+}
+
+TEST(joining, a_foreign_key_is_turned_away)
+{
+    struct world *w = world_new(13, WARD FLOATING);
+    struct fake_terminal *alien;
+
+    world_run_s(w, 5);
+    world_add_terminal(w, "alien", "");
+    alien = world_terminal(w, "alien");
+    (void)snprintf(alien->certificate, sizeof(alien->certificate), "certificate alien %s 9",
+                   alien->key_hash);
+    world_run_s(w, 60);
+    EXPECT(!alien->open);
+    THE_END(w);
+}
+
+TEST(joining, a_message_acts_only_for_the_terminal_that_sends_it)
+{
+    struct world *w = world_new(14, WARD FLOATING);
+    struct fake_terminal *t1;
+    struct fake_terminal *t2;
+    struct msg msg = { .type = MSG_sign_off };
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    t1 = world_terminal(w, "t1");
+    t2 = world_terminal(w, "t2");
+
+    msg.sign_off.session_id = t1->show.session_id;
+    msg.sign_off.epoch = t1->show.epoch;
+    terminal_say(t2, &msg);
+    msg = (struct msg){ .type = MSG_disconnect };
+    msg.disconnect.session_id = t1->show.session_id;
+    msg.disconnect.epoch = t1->show.epoch;
+    terminal_say(t2, &msg);
+    msg = (struct msg){ .type = MSG_viewer };
+    msg.viewer.session_id = t1->show.session_id;
+    msg.viewer.epoch = t1->show.epoch;
+    msg.viewer.connection_id = t1->show.connection_id;
+    msg.viewer.state = viewer_state_ENDED;
+    terminal_say(t2, &msg);
+    msg = (struct msg){ .type = MSG_renew };
+    (void)snprintf(msg.renew.presence_id, sizeof(msg.renew.presence_id), "%s", t1->presence_id);
+    msg.renew.seq = 100000;
+    msg.renew.screen = screen_state_SIGN_ON;
+    terminal_say(t2, &msg);
+    world_run_s(w, 60);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
+    EXPECT_STR(world_presence(w, "t1"), "present");
+    EXPECT_STR(world_presence(w, "t2"), "present");
+    THE_END(w);
+}
+
+TEST_MAIN()
