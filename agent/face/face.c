@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xkbcommon/xkbcommon-keysyms.h>
 
+#include "face/banner.h"
 #include "face/keys.h"
 #include "face/page.h"
 #include "face/sample.h"
@@ -107,8 +108,15 @@ void face_show(struct face *face, const struct page *page)
 {
     struct face_event painted = { .kind = face_event_kind_PAINTED, .serial = page->serial };
 
-    if (page->kind == page_kind_BLANK)
-        window_blank(face->window); /* before anything else */
+    if (page->kind == page_kind_BANNER) { /* the page below stays what it is */
+        banner_show(face->banner, page);
+        face_say(face, &painted);
+        return;
+    }
+    if (page->kind == page_kind_BLANK) { /* before anything else */
+        window_blank(face->window);
+        banner_hide(face->banner);
+    }
     prepare(face, page);
     face->page = *page;
     face->clock_offset_ms = page->now_ms ? page->now_ms - clock_ms(CLOCK_REALTIME) : 0;
@@ -123,6 +131,7 @@ void face_show(struct face *face, const struct page *page)
             paint(face); /* what was painted before the window was mapped is lost */
         }
     }
+    banner_stay(face->banner, face->window);
     face_say(face, &painted);
 }
 
@@ -213,6 +222,10 @@ static void type_choose(struct face *face, uint32_t symbol, bool shift)
 
 void face_key(struct face *face, uint32_t symbol, const char *text, bool shift)
 {
+    if (symbol == XKB_KEY_Escape && face->banner->shown) {
+        banner_hide(face->banner);
+        return;
+    }
     switch (face->page.kind) {
     case page_kind_SIGN_ON:
         type_sign_on(face, symbol, text, shift);
@@ -227,13 +240,13 @@ void face_key(struct face *face, uint32_t symbol, const char *text, bool shift)
         break;
     case page_kind_BLANK:
     case page_kind_NOTICE:
-    case page_kind_BANNER:
         say(face, face_event_kind_GO_ON);
         break;
     case page_kind_NONE:
     case page_kind_STATUS:
     case page_kind_APPROVE:
     case page_kind_DESKTOP:
+    case page_kind_BANNER:
     case page_kind_END:
         break;
     }
@@ -280,6 +293,8 @@ static void take_key(struct face *face, const xcb_key_press_event_t *event)
 /* A window of somebody else's came up while a page covers the screen: back to the top. */
 static void stay_above(struct face *face, const xcb_map_notify_event_t *event)
 {
+    if (banner_owns(face->banner, event->window))
+        return;
     if (face->covers && event->window != face->window->id) {
         if (face->page.kind == page_kind_BLANK)
             window_blank(face->window);
@@ -287,6 +302,7 @@ static void stay_above(struct face *face, const xcb_map_notify_event_t *event)
             window_cover(face->window);
         paint(face);
     }
+    banner_stay(face->banner, face->window);
 }
 
 static void take_event(struct face *face, const xcb_generic_event_t *event)
@@ -299,12 +315,16 @@ static void take_event(struct face *face, const xcb_generic_event_t *event)
     switch (event->response_type & 0x7f) {
     case XCB_EXPOSE:
         paint(face);
+        banner_stay(face->banner, face->window);
         break;
     case XCB_KEY_PRESS:
         take_key(face, (const void *)event);
         break;
     case XCB_BUTTON_PRESS:
-        face_click(face, button->event_x, button->event_y);
+        if (banner_owns(face->banner, button->event))
+            banner_hide(face->banner);
+        else
+            face_click(face, button->event_x, button->event_y);
         break;
     case XCB_MAP_NOTIFY:
         stay_above(face, (const void *)event);
@@ -313,6 +333,7 @@ static void take_event(struct face *face, const xcb_generic_event_t *event)
         if (changed->window == face->window->screen->root) {
             window_resized(face->window, changed->width, changed->height);
             paint(face);
+            banner_stay(face->banner, face->window);
         }
         break;
     default:

@@ -14,6 +14,11 @@
 
 #include "core/lines.h"
 
+struct banner;
+struct keys;
+struct sampler;
+struct window;
+
 #define FACE_TYPED_MAX 80     /* bytes of a user name, NUL included */
 #define FACE_PASSWORD_MAX 200 /* bytes of a password */
 
@@ -32,6 +37,7 @@ struct face {
     int64_t clock_offset_ms; /* the broker's wall clock minus ours */
 
     struct window *window;
+    struct banner *banner;
     struct keys *keys;
     struct sampler *sampler;
     struct line_reader reader;

@@ -5,6 +5,7 @@
 #include "berth/log.h"
 #include "berth/secret.h"
 
+#include "face/banner.h"
 #include "face/face.h"
 #include "face/keys.h"
 #include "face/sample.h"
@@ -15,6 +16,7 @@ int main(void)
     static struct face face;
     struct berth_error error = { 0 };
     struct sampler sampler = { .watching = false };
+    struct banner banner = { .shown = false };
     struct window window;
     int r;
 
@@ -25,6 +27,8 @@ int main(void)
     if (r >= 0) {
         face.window = &window;
         face.sampler = &sampler;
+        face.banner = &banner;
+        banner_open(&banner, &window);
         r = keys_open(window.x, &face.keys, &error);
     }
     if (r >= 0)

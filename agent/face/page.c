@@ -58,22 +58,28 @@ static double card_height(const struct face *face)
     case page_kind_APPROVE:
         return 330;
     case page_kind_PROGRESS:
+        return 360;
     case page_kind_NOTICE:
-    case page_kind_BANNER:
         return 320;
     case page_kind_NONE:
     case page_kind_BLANK:
     case page_kind_STATUS:
     case page_kind_DESKTOP:
+    case page_kind_BANNER:
     case page_kind_END:
         break;
     }
     return 240;
 }
 
+double page_unit(int width, int height)
+{
+    return fmin((double)height / 800.0, (double)width / 640.0);
+}
+
 void page_places(const struct face *face, int width, int height, struct page_places *ret)
 {
-    double unit = fmin((double)height / 800.0, (double)width / 640.0);
+    double unit = page_unit(width, height);
     double card_width = CARD_WIDTH * unit;
     double inner = card_width - 2 * MARGIN * unit;
     double left;
@@ -89,7 +95,7 @@ void page_places(const struct face *face, int width, int height, struct page_pla
         ret->user = (struct box){ left, ret->card.y + 118 * unit, inner, FIELD_HEIGHT * unit };
         ret->password = (struct box){ left, ret->card.y + 206 * unit, inner, FIELD_HEIGHT * unit };
         ret->button = (struct box){ left, bottom - 92 * unit, inner, 52 * unit };
-    } else if (face->page.kind == page_kind_NOTICE || face->page.kind == page_kind_BANNER ||
+    } else if (face->page.kind == page_kind_NOTICE ||
                (face->page.kind == page_kind_PROGRESS && face->page.cancellable)) {
         ret->button = (struct box){ left, bottom - 84 * unit, inner, 48 * unit };
     } else if (face->page.kind == page_kind_CHOOSE) {
@@ -386,12 +392,10 @@ static void paint_choose(struct brush *brush)
 static void paint_notice(struct brush *brush)
 {
     const struct page *page = &brush->face->page;
-    bool banner = page->kind == page_kind_BANNER;
 
     write_card(brush, page->title[0] ? page->title : word(brush, TEXT_MESSAGE), 25, BOLD, ink);
     write_card(brush, page->text, 18, PLAIN, page->alert ? alert : ink);
-    paint_button(brush, &brush->places.button, word(brush, banner ? TEXT_CLOSE : TEXT_ANY_KEY),
-                 banner, banner);
+    paint_button(brush, &brush->places.button, word(brush, TEXT_ANY_KEY), false, false);
 }
 
 static void paint_status(struct brush *brush)
@@ -422,7 +426,6 @@ static void paint_content(struct brush *brush)
         paint_choose(brush);
         break;
     case page_kind_NOTICE:
-    case page_kind_BANNER:
         paint_notice(brush);
         break;
     case page_kind_STATUS:
@@ -432,6 +435,7 @@ static void paint_content(struct brush *brush)
     case page_kind_NONE:
     case page_kind_BLANK:
     case page_kind_DESKTOP:
+    case page_kind_BANNER:
     case page_kind_END:
         break;
     }
@@ -449,5 +453,26 @@ void page_paint(const struct face *face, cairo_surface_t *surface, int width, in
     paint_edges(&brush, wall_ms);
     paint_card(&brush);
     paint_content(&brush);
+    cairo_destroy(brush.cairo);
+}
+
+/* The small window is as high as 190 units; its button stands at the lower right. */
+void page_paint_banner(cairo_surface_t *surface, int width, int height, const char *title,
+                       const char *text, const char *close)
+{
+    struct brush brush = { .cairo = cairo_create(surface), .width = width, .height = height };
+    double unit = height / 190.0;
+    struct box button = { width - 196 * unit, height - 64 * unit, 160 * unit, 40 * unit };
+
+    brush.places = (struct page_places){ .unit = unit, .card = { 0, 0, width, height } };
+    brush.y = 20 * unit;
+    use(&brush, paper);
+    cairo_paint(brush.cairo);
+    use(&brush, accent);
+    cairo_rectangle(brush.cairo, 0, 0, 8 * unit, height);
+    cairo_fill(brush.cairo);
+    write_card(&brush, title, 20, BOLD, accent);
+    write_card(&brush, text, 17, PLAIN, ink);
+    paint_button(&brush, &button, close, true, false);
     cairo_destroy(brush.cairo);
 }

@@ -26,6 +26,13 @@ struct page_places {
 /* Where everything stands for this page on a screen of this size. */
 void page_places(const struct face *face, int width, int height, struct page_places *ret);
 
+/* Pixels of one unit on a screen of this size. */
+double page_unit(int width, int height);
+
+/* Paint a message into a small window of its own. */
+void page_paint_banner(cairo_surface_t *surface, int width, int height, const char *title,
+                       const char *text, const char *close);
+
 /* Paint the whole page. wall_ms: for the clock. */
 void page_paint(const struct face *face, cairo_surface_t *surface, int width, int height,
                 int64_t wall_ms);

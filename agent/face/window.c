@@ -111,6 +111,50 @@ void window_uncover(struct window *window)
     window->mapped = false;
 }
 
+void window_open_small(struct window *window, const struct window *face)
+{
+    const uint32_t values[] = { black, 1, XCB_EVENT_MASK_EXPOSURE | XCB_EVENT_MASK_BUTTON_PRESS };
+
+    *window = *face;
+    window->id = xcb_generate_id(window->x);
+    window->width = 1;
+    window->height = 1;
+    window->mapped = false;
+    (void)xcb_create_window(window->x, XCB_COPY_FROM_PARENT, window->id, window->screen->root, 0, 0,
+                            1, 1, 0, XCB_WINDOW_CLASS_INPUT_OUTPUT, window->screen->root_visual,
+                            XCB_CW_BACK_PIXEL | XCB_CW_OVERRIDE_REDIRECT | XCB_CW_EVENT_MASK,
+                            values);
+}
+
+void window_place(struct window *window, int16_t x, int16_t y, uint16_t width, uint16_t height)
+{
+    const uint32_t where[] = { (uint32_t)x, (uint32_t)y, width, height };
+
+    window->width = width;
+    window->height = height;
+    (void)xcb_configure_window(window->x, window->id,
+                               XCB_CONFIG_WINDOW_X | XCB_CONFIG_WINDOW_Y | XCB_CONFIG_WINDOW_WIDTH |
+                                   XCB_CONFIG_WINDOW_HEIGHT,
+                               where);
+}
+
+void window_raise(struct window *window)
+{
+    const uint32_t above = XCB_STACK_MODE_ABOVE;
+
+    (void)xcb_configure_window(window->x, window->id, XCB_CONFIG_WINDOW_STACK_MODE, &above);
+    (void)xcb_map_window(window->x, window->id);
+    (void)xcb_flush(window->x);
+    window->mapped = true;
+}
+
+void window_hide(struct window *window)
+{
+    (void)xcb_unmap_window(window->x, window->id);
+    (void)xcb_flush(window->x);
+    window->mapped = false;
+}
+
 void window_blank(struct window *window)
 {
     window_cover(window);

@@ -30,6 +30,14 @@ void window_close(struct window *window);
 void window_cover(struct window *window);
 void window_uncover(struct window *window);
 
+/* A second, smaller window on the connection of `face`: unmapped, with pointer events only. */
+void window_open_small(struct window *window, const struct window *face);
+void window_place(struct window *window, int16_t x, int16_t y, uint16_t width, uint16_t height);
+
+/* Above everything, without the keyboard; or away. */
+void window_raise(struct window *window);
+void window_hide(struct window *window);
+
 /* Black at once. */
 void window_blank(struct window *window);
 

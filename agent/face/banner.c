@@ -1,0 +1,72 @@
+/* banner.c - see banner.h. */
+#include "face/banner.h"
+
+#include <stdio.h>
+
+#include "core/lines.h"
+#include "core/texts.h"
+#include "face/page.h"
+
+/* In units of page.h: a screen of 800 lines. */
+#define WIDTH 640
+#define HEIGHT 190
+#define TOP 24
+
+static void place(struct banner *banner, const struct window *face)
+{
+    double unit = page_unit(face->width, face->height);
+    uint16_t width = (uint16_t)(WIDTH * unit);
+    uint16_t height = (uint16_t)(HEIGHT * unit);
+
+    if (width > face->width)
+        width = face->width;
+    window_place(&banner->window, (int16_t)((face->width - width) / 2), (int16_t)(TOP * unit),
+                 width, height);
+}
+
+void banner_open(struct banner *banner, const struct window *face)
+{
+    window_open_small(&banner->window, face);
+    place(banner, face);
+}
+
+static void paint(struct banner *banner)
+{
+    cairo_surface_t *surface = window_surface(&banner->window);
+
+    page_paint_banner(surface, banner->window.width, banner->window.height, banner->title,
+                      banner->text, banner->close);
+    window_present(&banner->window, surface);
+}
+
+void banner_show(struct banner *banner, const struct page *page)
+{
+    (void)snprintf(banner->title, sizeof(banner->title), "%s", page->title);
+    (void)snprintf(banner->text, sizeof(banner->text), "%s", page->text);
+    (void)snprintf(banner->close, sizeof(banner->close), "%s", text_in(page->language, TEXT_CLOSE));
+    banner->shown = true;
+    window_raise(&banner->window);
+    paint(banner);
+}
+
+void banner_hide(struct banner *banner)
+{
+    if (!banner->shown)
+        return;
+    banner->shown = false;
+    window_hide(&banner->window);
+}
+
+void banner_stay(struct banner *banner, const struct window *face)
+{
+    if (!banner->shown)
+        return;
+    place(banner, face);
+    window_raise(&banner->window);
+    paint(banner);
+}
+
+bool banner_owns(const struct banner *banner, xcb_window_t id)
+{
+    return banner->window.id == id;
+}
