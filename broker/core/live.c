@@ -75,6 +75,7 @@ static void desktop_made(struct entity *entity, bool loaded)
     take_over_row(desktop);
     (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
                    desktop->row.fingerprint);
+    desktop->inherited = loaded;
     list_init(&desktop->in_class);
     placement_refile(desktop);
 }

@@ -46,6 +46,7 @@ struct host {
     int64_t last_port;   /* forwarded port that was given last */
     struct flow *survey; /* the listing of its machines at work, or NULL */
     int64_t listing;     /* number of the latest listing */
+    int64_t settled_ms;  /* what an earlier broker had asked of it is done or lost by then, monotonic; 0 = never listed */
     struct list waiting; /* ops of flows that wait for it to be up or to have room: flow/gate.h */
     int64_t memory_mib;  /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
@@ -98,6 +99,7 @@ struct desktop {
     struct list in_class;
     enum desktop_class class;
     bool filed, counted_ready; /* in a list of its pool; in its count of ready ones */
+    bool inherited; /* its row is older than this broker, which has not touched its machine yet */
     bool made;    /* the host knows its machine */
     int64_t listed; /* number of the listing that named it last */
     bool charged; /* counted in its host's `starting` */

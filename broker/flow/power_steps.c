@@ -241,6 +241,21 @@ static int first_step(const struct work *work)
     return STOP;
 }
 
+/* An earlier broker may have asked for this very start a moment before it was killed, and the host may still be at it: two
+ * starts of one machine are never in flight (I15). Time passes, then the host says what became of it.
+ */
+static int respect(struct flow *flow, const struct host *host)
+{
+    struct work *work = work_of(flow);
+    int64_t left_ms = host->settled_ms - work->rooms->timers->mono_ms;
+    bool inherited = work->desktop->inherited;
+
+    work->desktop->inherited = false;
+    if (!inherited || left_ms <= 0 || first_step(work) == ADDRESS)
+        return first_step(work);
+    return flow_await(flow, pause_begin(&work->pause, left_ms, &flow->op), INSPECT);
+}
+
 static int admit(struct flow *flow)
 {
     struct work *work = work_of(flow);
@@ -269,7 +284,7 @@ static int admit(struct flow *flow)
         desktop->charged = true;
         host->starting++;
     }
-    return first_step(work);
+    return starts ? respect(flow, host) : first_step(work);
 }
 
 /* ---- up ---- */

@@ -36,6 +36,7 @@ static const struct flow_step steps[STEPS] = {
 /* clang-format on */
 
 #define LIST_AGAIN_MS 1000
+#define HOST_SETTLES_MS 3000 /* longer than a hypervisor takes to carry out a start that it has accepted */
 #define LIST_SLOW_MS 15000
 
 /* ---- the death of a machine ---- */
@@ -281,6 +282,8 @@ static void ended(struct flow *flow, const struct berth_error *error)
 
     if (host->survey == flow)
         host->survey = NULL;
+    if (!host->settled_ms)
+        host->settled_ms = rooms->timers->mono_ms + HOST_SETTLES_MS;
     if (!host->base.dropped && host->state == host_OPENING && error->code == 0)
         host_set_state(host, host_UP, "its machines are known");
     entity_unpin(&host->base);
