@@ -15,6 +15,7 @@
 /* Attempts at once: one descriptor each. More fail with BUSY. */
 #define PROBE_ATTEMPTS_MAX 256
 
+/* A room without attempts; ends the program when OpenSSL has no memory. */
 struct probe *probe_new(struct berth_loop *loop);
 
 /* Attempts under way are closed and forgotten without completion: their owners are gone by now. */

@@ -205,11 +205,15 @@ static void start(struct virt_host *host)
 {
     static const struct process_events events = { .frame = take_frame, .lost = lost };
     struct virt *virt = host->virt;
+    const struct process_setup setup = { .program = virt->program,
+                                         .name = host->name,
+                                         .all = &virt->processes,
+                                         .events = &events,
+                                         .owner = host };
     struct berth_error error = { 0 };
     int r;
 
-    r = process_start(virt->loop, virt->program, host->name, &virt->processes, &events, host,
-                      &host->process, &error);
+    r = process_start(virt->loop, &setup, &host->process, &error);
     if (r < 0) {
         log_failure(EV_HOST_FAILED, &error, host->name);
         rest(host);

@@ -84,6 +84,7 @@ struct call {
 /* NULL when there is none. */
 struct virt_host *host_find(const struct virt *virt, uint64_t id);
 
+/* Add a host to the room; its process is started at the end of the turn. */
 struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, const char *uri);
 
 /* Kill its process, forget its calls without a word or complete them with CLOSING, and free it at

@@ -123,37 +123,44 @@ static int open_socket(struct berth_loop *loop, struct process *process, int *re
     return 0;
 }
 
-int process_start(struct berth_loop *loop, const char *program, const char *name, struct list *all,
-                  const struct process_events *events, void *owner, struct process **ret,
-                  struct berth_error *reterr)
+/* Descriptor 2 stays ours, so that its last words are seen; 3 is the socket. */
+static int start_child(struct berth_loop *loop, struct process *process,
+                       const struct process_setup *setup, struct berth_error *reterr)
 {
-    const char *argv[] = { program, name, NULL };
-    int descriptors[] = { -1, -1, STDERR_FILENO, -1 };
-    struct child_setup setup = { .argv = argv,
-                                 .descriptors = descriptors,
-                                 .descriptor_count = BERTH_COUNT(descriptors),
-                                 .die_with_parent = true,
-                                 .new_group = true };
-    struct process *process = berth_new(struct process);
-    int theirs = -1;
+    const char *argv[] = { setup->program, setup->name, NULL };
+    int descriptors[WIRE_DESCRIPTOR + 1] = { -1, -1, STDERR_FILENO, -1 };
+    const struct child_setup child = { .argv = argv,
+                                       .descriptors = descriptors,
+                                       .descriptor_count = BERTH_COUNT(descriptors),
+                                       .die_with_parent = true,
+                                       .new_group = true };
     int r;
 
-    process->events = events;
+    r = open_socket(loop, process, &descriptors[WIRE_DESCRIPTOR], reterr);
+    if (r < 0)
+        return r;
+    r = child_start(loop, &process->child, &child, reterr);
+    (void)close(descriptors[WIRE_DESCRIPTOR]);
+    return r;
+}
+
+int process_start(struct berth_loop *loop, const struct process_setup *setup, struct process **ret,
+                  struct berth_error *reterr)
+{
+    struct process *process = berth_new(struct process);
+    int r;
+
+    process->events = setup->events;
     process->child.ended = child_ended;
     frame_reader_init(&process->reader, FRAME_MAX);
-    list_append(all, &process->node);
-    r = open_socket(loop, process, &theirs, reterr);
-    if (r == 0) {
-        descriptors[WIRE_DESCRIPTOR] = theirs;
-        r = child_start(loop, &process->child, &setup, reterr);
-        (void)close(theirs);
-    }
+    list_append(setup->all, &process->node);
+    r = start_child(loop, process, setup, reterr);
     if (r < 0) {
         process->child_closed = true;
         uv_close((uv_handle_t *)&process->socket, socket_closed);
         return r;
     }
-    process->owner = owner;
+    process->owner = setup->owner;
     (void)uv_read_start((uv_stream_t *)&process->socket, give_buffer, got_bytes);
     *ret = process;
     return 0;

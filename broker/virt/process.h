@@ -18,9 +18,16 @@ struct process_events {
     void (*lost)(void *owner, const char *why);
 };
 
-/* all: list of the room in which it stays until its memory goes. name: shown by ps. Errors: IO. */
-int process_start(struct berth_loop *loop, const char *program, const char *name, struct list *all,
-                  const struct process_events *events, void *owner, struct process **ret,
+struct process_setup {
+    const char *program;
+    const char *name; /* of the host: shown by ps */
+    struct list *all; /* of the room: it stays there until its memory goes */
+    const struct process_events *events;
+    void *owner;
+};
+
+/* Errors: IO. */
+int process_start(struct berth_loop *loop, const struct process_setup *setup, struct process **ret,
                   struct berth_error *reterr) berth_must_check;
 
 /* Send a frame as wire_frame made it: taken over, wiped and freed when the kernel has it. */
@@ -29,6 +36,7 @@ void process_send(struct process *process, unsigned char *frame, size_t size);
 /* Kill it; no event follows. */
 void process_let_go(struct process *process);
 
+/* Number of the process, for people and tests. */
 int process_pid(const struct process *process);
 
 #endif

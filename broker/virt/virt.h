@@ -1,15 +1,17 @@
 /* virt.h - the port to hypervisors: one berth-virt process per host, seen from the broker.
  *
- * Room virt. Thread: loop. A hung hypervisor never reaches the loop: calls are frames over a socket pair, each with a
- * deadline (calls.def) that this side keeps. When it passes, the call completes with UNKNOWN_OUTCOME and the flow must
- * keep its reservation until virt_inspect answered. Three missed deadlines in a row, or a missed heartbeat, and the process is
- * killed and started again with back-off (0.5 to 30 s, jitter); calls in flight then complete with UNKNOWN_OUTCOME, new
- * ones with HOST_DOWN until it is up.
+ * Room virt. Thread: loop. A hung hypervisor never reaches the loop: calls are frames over a socket
+ * pair, each with a deadline (calls.def) that this side keeps. When it passes, the call completes
+ * with UNKNOWN_OUTCOME and the flow must keep its reservation until virt_inspect answered. Three
+ * missed deadlines in a row, or a missed heartbeat, and the process is killed and started again
+ * with back-off (0.5 to 30 s, jitter); calls in flight then complete with UNKNOWN_OUTCOME, new ones
+ * with HOST_DOWN until it is up.
  */
 #ifndef BERTH_VIRT_VIRT_H
 #define BERTH_VIRT_VIRT_H
 
 #include "berth/op.h"
+
 #include "core/rows.h"
 
 /* clang-format off */
@@ -59,14 +61,17 @@ struct virt_listener {
     void *context;
 };
 
-/* Hosts are started and stopped as rows say; uri by value. Starting one that is there with another URI restarts it. */
+/* Hosts are started and stopped as rows say; uri by value. Starting one that is there with another
+ * URI restarts it. */
 void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, const char *uri);
 void virt_host_stop(struct virt *virt, uint64_t host_id);
 
-/* Ask. args by value (its secret is wiped after sending); *ret is filled before completion and must live until then.
- * Cancelling forgets the caller, never the call: the room notes it as unknown outcome.
+/* Ask. args by value (its secret is wiped after sending); *ret is filled before completion and must
+ * live until then. Cancelling forgets the caller, never the call: the room notes it as unknown
+ * outcome.
  */
-int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call, const struct virt_args *args,
-               struct virt_result *ret, struct op *op) berth_must_check;
+int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
+               const struct virt_args *args, struct virt_result *ret,
+               struct op *op) berth_must_check;
 
 #endif

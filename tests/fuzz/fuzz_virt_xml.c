@@ -1,4 +1,5 @@
-/* fuzz_virt_xml.c - descriptions of machines as a hypervisor, or an administrator's template, may give them. */
+/* fuzz_virt_xml.c - descriptions of machines as a hypervisor, or an administrator's template, may
+ * give them. */
 #include <string.h>
 
 #include "virt/berth-virt/domain_xml.h"

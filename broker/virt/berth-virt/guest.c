@@ -1,7 +1,6 @@
 /* guest.c - calls into a guest through its agent: password, small files, the end of a session. */
 #include "guest.h"
 
-#include <ctype.h>
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
@@ -23,6 +22,9 @@
 
 #define FILE_MAX_BYTES 4096
 #define AGENT_JSON_DEPTH 8
+
+/* Of a SHA-256. */
+#define FINGERPRINT_DIGITS 64
 
 /* The domain, with a bound on how long its agent may be silent (where the driver knows such a
  * bound). */
@@ -166,27 +168,39 @@ static int read_file(struct errand *errand, virDomainPtr domain, const char *pat
     return r;
 }
 
+/* The digit in lower case, or 0. */
+static char hex_digit(char c)
+{
+    static const char digits[] = "0123456789abcdefABCDEF";
+    const char *found = c ? strchr(digits, c) : NULL;
+
+    if (!found)
+        return 0;
+    return found - digits < 16 ? c : (char)(c - 'A' + 'a');
+}
+
 /* Hexadecimal digits, as tools write them: with or without colons, in either case, with a line's
- * end. */
-static bool take_fingerprint(const char *text, char *out, size_t size)
+ * end.
+ */
+static bool take_fingerprint(const char *text, char out[FINGERPRINT_DIGITS + 1])
 {
     size_t count = 0;
 
-    for (; *text && !isspace((unsigned char)*text); text++) {
+    for (; hex_digit(*text) || *text == ':'; text++) {
         if (*text == ':')
             continue;
-        if (!isxdigit((unsigned char)*text) || count + 1 >= size)
+        if (count == FINGERPRINT_DIGITS)
             return false;
-        out[count++] = (char)tolower((unsigned char)*text);
+        out[count++] = hex_digit(*text);
     }
     out[count] = '\0';
-    return count == 64;
+    return count == FINGERPRINT_DIGITS && strchr(" \r\n", *text);
 }
 
 int guest_fingerprint(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
-    char text[FILE_MAX_BYTES + 1];
+    char text[FILE_MAX_BYTES + 1] = "";
     int r;
 
     r = agent_domain(errand, &domain);
@@ -195,7 +209,7 @@ int guest_fingerprint(struct errand *errand)
     r = read_file(errand, domain, GUEST_FINGERPRINT_FILE, text);
     if (r < 0)
         return r;
-    if (!take_fingerprint(text, errand->result.text, sizeof(errand->result.text))) {
+    if (!take_fingerprint(text, errand->result.text)) {
         return berth_fail(&errand->error, BERTH_E_DESKTOP,
                           "'%s': its file '%s' does not hold a SHA-256", errand->machine,
                           GUEST_FINGERPRINT_FILE);
@@ -206,7 +220,7 @@ int guest_fingerprint(struct errand *errand)
 int guest_state(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
-    char text[FILE_MAX_BYTES + 1];
+    char text[FILE_MAX_BYTES + 1] = "";
     int r;
 
     r = agent_domain(errand, &domain);

@@ -19,6 +19,7 @@
 
 struct lanes;
 
+/* Start the threads; they live as long as the process. */
 struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out);
 
 /* Take over an errand; its answer goes to `out`. */

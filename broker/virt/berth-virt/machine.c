@@ -228,7 +228,7 @@ static int set_boot(struct errand *errand, const char *xml)
     berth_cleanup(berth_freep) char *changed = NULL;
     int r;
 
-    if (!errand->args.kernel[0] && !errand->args.initrd[0])
+    if (!xml || (!errand->args.kernel[0] && !errand->args.initrd[0]))
         return 0;
     r = domain_xml_boot(xml, strlen(xml), &errand->args, &changed, &errand->error);
     return r < 0 ? r : define(errand, changed);

@@ -134,7 +134,7 @@ static int list_domains(struct errand *errand)
     if (r < 0)
         return r;
     for (int i = 0; i < domains.count; i++) {
-        struct domain_facts facts;
+        struct domain_facts facts = { 0 };
 
         r = read_facts(errand, domains.all[i], &facts);
         if (r < 0)
@@ -309,7 +309,7 @@ static int find_used(struct errand *errand, struct used *used)
         return r;
     used->names = berth_new_array(char *, (size_t)domains.count + 1);
     for (int i = 0; i < domains.count; i++) {
-        struct domain_facts facts;
+        struct domain_facts facts = { 0 };
 
         r = read_facts(errand, domains.all[i], &facts);
         if (r < 0)

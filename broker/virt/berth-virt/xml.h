@@ -16,6 +16,7 @@
 #define XML_TEMPLATE_MAX ((size_t)256 * 1024)
 #define XML_ANSWER_MAX ((size_t)4 * 1024 * 1024)
 
+/* Make libxml2 ready for threads; once, before the first one starts. */
 void xml_setup(void);
 
 /* The tree of `text`, whose root element must be named `root`; free with xmlFreeDoc. NULL with
