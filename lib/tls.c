@@ -17,6 +17,11 @@
 /* Seconds of silence before the kernel asks whether the other end is still there. */
 #define KEEPALIVE_S 60
 
+/* Handshake messages after the handshake (key updates) that one connection may send: each costs us
+ * more than it costs the other end, and a stranger may send them too.
+ */
+#define LATE_MESSAGES_MAX 100
+
 /* The largest plain text of one TLS record. */
 #define RECORD_MAX 16384
 
@@ -288,6 +293,19 @@ static bool set_extra(SSL_CTX *context, const struct tls_setup *setup)
     return true;
 }
 
+static void note_message(int written, int version, int type, const void *bytes, size_t size,
+                         SSL *ssl, void *argument)
+{
+    struct tls_peer *peer = SSL_get_app_data(ssl);
+
+    (void)version;
+    (void)bytes;
+    (void)size;
+    (void)argument;
+    if (!written && type == SSL3_RT_HANDSHAKE && peer->open)
+        peer->late_messages++;
+}
+
 /* Same for all: TLS 1.3, modern groups, no resumption (the core checks revocation on every
  * connect), lean. */
 static bool set_common(SSL_CTX *context)
@@ -299,6 +317,7 @@ static bool set_common(SSL_CTX *context)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(context, CERTIFICATE_BYTES_MAX);
     SSL_CTX_set_verify_depth(context, 2);
+    SSL_CTX_set_msg_callback(context, note_message);
     return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_num_tickets(context, 0) == 1 &&
            SSL_CTX_set1_groups_list(context, groups) == 1;
@@ -425,6 +444,8 @@ static void read_plain(struct tls_peer *peer)
             continue;
         }
         fault = SSL_get_error(peer->ssl, got);
+        if (peer->late_messages > LATE_MESSAGES_MAX)
+            tls_close(peer, BERTH_E_PROTOCOL, "%s renews its keys without end", peer->address);
         if (fault == SSL_ERROR_WANT_READ)
             break;
         if (fault == SSL_ERROR_ZERO_RETURN)
@@ -491,6 +512,7 @@ static int make_ssl(struct tls_peer *peer, SSL_CTX *context, bool server)
     }
     BIO_set_data(bio, peer);
     SSL_set_bio(peer->ssl, bio, bio);
+    (void)SSL_set_app_data(peer->ssl, peer);
     if (server)
         SSL_set_accept_state(peer->ssl);
     else
@@ -498,14 +520,21 @@ static int make_ssl(struct tls_peer *peer, SSL_CTX *context, bool server)
     return 0;
 }
 
+/* On a socket for both families an IPv4 address comes dressed as IPv6; entitlements by network mean
+ * the plain one. */
 static void note_address(struct tls_peer *peer)
 {
+    static const char dressed[] = "::ffff:";
     struct sockaddr_storage storage = { 0 };
     int size = sizeof(storage);
+    char name[64] = "unknown";
+    const char *plain = name;
 
-    if (uv_tcp_getpeername(&peer->tcp, (struct sockaddr *)&storage, &size) < 0 ||
-        uv_ip_name((struct sockaddr *)&storage, peer->address, sizeof(peer->address)) < 0)
-        (void)snprintf(peer->address, sizeof(peer->address), "unknown");
+    if (uv_tcp_getpeername(&peer->tcp, (struct sockaddr *)&storage, &size) == 0)
+        (void)uv_ip_name((struct sockaddr *)&storage, name, sizeof(name));
+    if (strncmp(name, dressed, sizeof(dressed) - 1) == 0 && strchr(name, '.'))
+        plain = name + sizeof(dressed) - 1;
+    (void)snprintf(peer->address, sizeof(peer->address), "%s", plain);
 }
 
 static int fail_before_stream(struct tls_peer *peer, int descriptor, int fault,

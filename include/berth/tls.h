@@ -55,7 +55,8 @@ struct tls_peer {
     struct berth_loop *loop;
     struct berth_timer handshake_limit;
     int64_t limit_ms;
-    bool heard; /* the first bytes have come */
+    bool heard;        /* the first bytes have come */
+    int late_messages; /* of TLS itself, after the handshake */
     bool open, closing;
     bool broken;      /* OpenSSL gave up: no close-notify any more */
     bool overflow;    /* more would wait than TLS_QUEUE_MAX */

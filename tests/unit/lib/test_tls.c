@@ -438,6 +438,38 @@ TEST(tls, what_waits_is_taken_later_and_said)
     finish();
 }
 
+TEST(tls, keys_are_not_renewed_without_end)
+{
+    struct end server = { 0 };
+    struct end client = { 0 };
+    SSL_CTX *a, *b;
+
+    begin();
+    a = server_context("berth/1", true);
+    b = client_context("berth/1", &terminal);
+    meet(a, b, &server, &client);
+    turn_until(&server.opened);
+    for (int i = 0; i < 50; i++) {
+        EXPECT_INT(SSL_key_update(client.peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        EXPECT_INT(SSL_do_handshake(client.peer.ssl), 1);
+    }
+    EXPECT_OK(tls_write(&client.peer, "still here", 10));
+    while (server.received < 10)
+        loop_turn(&loop, 100);
+    EXPECT_STR(server.text, "still here");
+    for (int i = 0; i < 60; i++) {
+        EXPECT_INT(SSL_key_update(client.peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        EXPECT_INT(SSL_do_handshake(client.peer.ssl), 1);
+    }
+    turn_until(&server.closed);
+    EXPECT_ERR(server.why.code, BERTH_E_PROTOCOL);
+    EXPECT_SAYS(server.why.text, "renews its keys without end");
+    turn_until(&client.closed);
+    SSL_CTX_free(a);
+    SSL_CTX_free(b);
+    finish();
+}
+
 TEST(tls, the_owners_reason_is_kept)
 {
     struct end server = { .deaf = true };

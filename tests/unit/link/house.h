@@ -37,6 +37,9 @@ static struct house {
     char folder[32];
 } house;
 
+/* Where the next house listens for terminals. */
+__attribute__((unused)) static const char *house_listen = "127.0.0.1:0";
+
 struct client {
     struct tls_peer tls;
     SSL_CTX *context;
@@ -81,7 +84,7 @@ static void house_begin(struct link_limits limits)
                                        .rooms = &house.rooms,
                                        .folder = house.folder,
                                        .names = "broker.example",
-                                       .listen = "127.0.0.1:0",
+                                       .listen = house_listen,
                                        .join_listen = "127.0.0.1:0",
                                        .listen_descriptor = -1,
                                        .join_listen_descriptor = -1,

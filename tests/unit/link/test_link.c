@@ -31,6 +31,24 @@ TEST(link, a_terminal_enters_announces_and_is_answered)
     house_end();
 }
 
+TEST(link, an_address_is_plain_on_a_socket_for_both_families)
+{
+    struct client client;
+    int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (probe < 0)
+        skip(); /* a kernel without IPv6 */
+    (void)close(probe);
+    house_listen = "[::]:0";
+    house_begin_default();
+    house_listen = "127.0.0.1:0";
+    client_enter(&client);
+    EXPECT_STR(desk.address, "127.0.0.1");
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
 TEST(link, what_is_not_permitted_now_is_refused)
 {
     struct client client;
