@@ -1,0 +1,198 @@
+/* test_core.c - the small pure parts of the agent: lines, texts, exit codes, base64, pauses before
+ * a reconnect. */
+#include "core/base64.h"
+#include "core/lines.h"
+#include "core/reconnect.h"
+#include "core/texts.h"
+#include "core/viewer_exit.h"
+
+#include "test.h"
+
+TEST(lines, a_page_survives_the_way)
+{
+    struct page page = {
+        .kind = page_kind_CHOOSE, .serial = 7, .online = true, .choices_count = 2
+    };
+    struct page again;
+    struct berth_error error = { 0 };
+    size_t size;
+    char *line;
+
+    (void)snprintf(page.text, sizeof(page.text), "zwei\nZeilen \"ü\"");
+    (void)snprintf(page.choices[1].pool, sizeof(page.choices[1].pool), "ward");
+    line = line_of_page(&page, &size);
+    EXPECT_INT(line[size - 1], '\n');
+    EXPECT_INT(strlen(line), size);
+    EXPECT(memchr(line, '\n', size - 1) == NULL);
+    EXPECT_OK(line_to_page(line, size - 1, &again, &error));
+    EXPECT_INT(again.kind, page_kind_CHOOSE);
+    EXPECT_STR(again.text, page.text);
+    EXPECT_STR(again.choices[1].pool, "ward");
+    berth_wipe_free(line, size);
+}
+
+TEST(lines, an_event_carries_a_password_and_is_wiped)
+{
+    struct face_event event = { .kind = face_event_kind_SUBMIT, .user = "anna" };
+    struct face_event again;
+    struct berth_error error = { 0 };
+    size_t size;
+    char *line;
+
+    EXPECT(secret_set(&event.password, "geheim\"\\", 8));
+    line = line_of_event(&event, &size);
+    EXPECT_OK(line_to_event(line, size - 1, &again, &error));
+    EXPECT_STR(again.password.text, "geheim\"\\");
+    face_event_wipe(&again);
+    EXPECT(secret_empty(&again.password));
+    berth_wipe_free(line, size);
+}
+
+TEST(lines, nonsense_is_refused)
+{
+    struct page page;
+    struct berth_error error = { 0 };
+
+    EXPECT_ERR(line_to_page("{", 1, &page, &error), BERTH_E_PROTOCOL);
+    EXPECT_ERR(line_to_page("{\"kind\":\"none\"}", 15, &page, &error), BERTH_E_INVALID);
+    EXPECT_ERR(line_to_page("[[[[[[]]]]]]", 12, &page, &error), BERTH_E_PROTOCOL);
+}
+
+static int count_lines(void *context, const char *line, size_t size)
+{
+    size_t *count = context;
+
+    *count = *count * 100 + size;
+    return size > 0 && line[0] == 'x' ? BERTH_E_CANCELLED : 0;
+}
+
+TEST(lines, a_stream_is_cut_wherever_it_is_split)
+{
+    struct line_reader reader = { 0 };
+    struct berth_error error = { 0 };
+    size_t seen = 0;
+
+    EXPECT_OK(line_feed(&reader, "ab", 2, count_lines, &seen, &error));
+    EXPECT_INT(seen, 0);
+    EXPECT_OK(line_feed(&reader, "c\n\nde", 5, count_lines, &seen, &error));
+    EXPECT_INT(seen, 300); /* three bytes, then an empty line */
+    EXPECT_OK(line_feed(&reader, "\n", 1, count_lines, &seen, &error));
+    EXPECT_INT(seen, 30002);
+    EXPECT_INT(reader.have, 0);
+    for (size_t i = 0; i < 8; i++)
+        EXPECT_INT(reader.data[i], 0); /* nothing of it stays */
+    EXPECT_ERR(line_feed(&reader, "x\nmore\n", 7, count_lines, &seen, &error), BERTH_E_CANCELLED);
+}
+
+TEST(lines, an_endless_line_is_too_large)
+{
+    static struct line_reader reader;
+    static char block[4096];
+    struct berth_error error = { 0 };
+    size_t seen = 0;
+    int r = 0;
+
+    memset(block, 'a', sizeof(block));
+    for (int i = 0; i < 6 && r == 0; i++)
+        r = line_feed(&reader, block, sizeof(block), count_lines, &seen, &error);
+    EXPECT_INT(r, BERTH_E_TOO_LARGE);
+}
+
+TEST(texts, every_row_speaks_both_languages)
+{
+    for (int i = TEXT_NONE + 1; i < TEXT_COUNT; i++) {
+        EXPECT(text_in("en", (enum text)i)[0]);
+        EXPECT(text_in("de", (enum text)i)[0]);
+        EXPECT_INT(strstr(text_in("en", (enum text)i), "%lld") != NULL,
+                   strstr(text_in("de", (enum text)i), "%lld") != NULL);
+    }
+    EXPECT_STR(text_in("fr", TEXT_PASSWORD), "Password");
+    EXPECT_STR(text_in("de", TEXT_COUNT), "");
+}
+
+TEST(texts, a_refusal_is_told_in_the_persons_language)
+{
+    EXPECT_STR(text_of_refusal("en", "CREDENTIALS", "no"), "no");
+    EXPECT_SAYS(text_of_refusal("de", "CREDENTIALS", "no"), "Passwort");
+    EXPECT_STR(text_of_refusal("de", "STORE", "the store failed"), "the store failed");
+    EXPECT_SAYS(text_of_refusal("en", "CREDENTIALS", ""), "wrong");
+}
+
+TEST(viewer_exit, codes_become_words)
+{
+    EXPECT_STR(viewer_exit_row(143, 0)->word, "certificate");
+    EXPECT(!viewer_exit_row(143, 0)->retry);
+    EXPECT_STR(viewer_exit_row(147, 0)->word, "network");
+    EXPECT(viewer_exit_row(147, 0)->retry);
+    EXPECT_STR(viewer_exit_row(132, 0)->word, "authentication");
+    EXPECT_STR(viewer_exit_row(22, 0)->word, "licence");
+    EXPECT_STR(viewer_exit_row(250, 0)->word, "unknown");
+    EXPECT_STR(viewer_exit_row(-1, 15)->word, "killed"); /* 143 by a signal is something else */
+    EXPECT(strlen(viewer_exit_row(148, 0)->word) < sizeof(((struct face_event *)0)->pool));
+}
+
+TEST(base64, as_rfc_4648_has_it)
+{
+    static const char *const pairs[][2] = { { "", "" },
+                                            { "f", "Zg==" },
+                                            { "fo", "Zm8=" },
+                                            { "foo", "Zm9v" },
+                                            { "foob", "Zm9vYg==" },
+                                            { "fooba", "Zm9vYmE=" },
+                                            { "foobar", "Zm9vYmFy" } };
+    unsigned char all[48];
+    char out[BASE64_LENGTH(48) + 1];
+
+    for (size_t i = 0; i < BERTH_COUNT(pairs); i++) {
+        base64_encode(pairs[i][0], strlen(pairs[i][0]), out);
+        EXPECT_STR(out, pairs[i][1]);
+    }
+    for (size_t i = 0; i < 16; i++) { /* each of the 64 digits once */
+        uint32_t three = (uint32_t)(4 * i) << 18 | (uint32_t)(4 * i + 1) << 12 |
+                         (uint32_t)(4 * i + 2) << 6 | (uint32_t)(4 * i + 3);
+
+        all[3 * i] = (unsigned char)(three >> 16);
+        all[3 * i + 1] = (unsigned char)(three >> 8);
+        all[3 * i + 2] = (unsigned char)three;
+    }
+    base64_encode(all, sizeof(all), out);
+    EXPECT_STR(out, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+}
+
+TEST(reconnect, the_first_try_is_spread_or_soon)
+{
+    struct berth_random random;
+    int64_t most[3] = { 0 };
+
+    random_seeded(&random, 1);
+    for (int i = 0; i < 2000; i++) {
+        for (int urgency = RECONNECT_NOBODY; urgency <= RECONNECT_WAITING; urgency++) {
+            int64_t ms = reconnect_delay_ms(&random, 0, 20000, (enum reconnect_urgency)urgency);
+
+            EXPECT(ms >= 0);
+            most[urgency] = ms > most[urgency] ? ms : most[urgency];
+        }
+    }
+    EXPECT(most[RECONNECT_NOBODY] > 19500 && most[RECONNECT_NOBODY] <= 20000);
+    EXPECT(most[RECONNECT_SHOWING] > 480 && most[RECONNECT_SHOWING] <= 500);
+    EXPECT(most[RECONNECT_WAITING] > 480 && most[RECONNECT_WAITING] <= 500);
+    EXPECT_INT(reconnect_delay_ms(&random, 0, 0, RECONNECT_NOBODY), 0);
+}
+
+TEST(reconnect, failures_double_the_ceiling_up_to_its_end)
+{
+    struct berth_random random;
+
+    random_seeded(&random, 2);
+    for (int failures = 1; failures < 100; failures++) {
+        int64_t ceiling = failures < 6 ? 1000 << (failures - 1) : 30000;
+
+        for (int i = 0; i < 50; i++) {
+            EXPECT(reconnect_delay_ms(&random, failures, 20000, RECONNECT_NOBODY) <= ceiling);
+            EXPECT(reconnect_delay_ms(&random, failures, 20000, RECONNECT_WAITING) <= 2000);
+        }
+    }
+    EXPECT_INT(reconnect_jitter_ms(&random, 0), 0);
+}
+
+TEST_MAIN()

@@ -1,0 +1,140 @@
+/* test_machine.c - the machine under the agent: kernel command line, logs, a reboot that is a
+ * configured program. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "berth/tls.h"
+
+#include "host/machine.h"
+
+#include "test.h"
+
+TEST(machine, values_of_the_kernel_command_line)
+{
+    static const char line[] = "quiet xberth.broker=no berth.broker=a:1 other=\"berth.join=no x\" "
+                               "berth.join=\"b c\" berth.empty= last\n";
+    char value[32];
+
+    EXPECT(machine_kernel_value(line, "berth.broker", value, sizeof(value)));
+    EXPECT_STR(value, "a:1");
+    EXPECT(machine_kernel_value(line, "berth.join", value, sizeof(value)));
+    EXPECT_STR(value, "b c");
+    EXPECT(machine_kernel_value(line, "berth.empty", value, sizeof(value)));
+    EXPECT_STR(value, "");
+    EXPECT(!machine_kernel_value(line, "last", value, sizeof(value)));
+    EXPECT(!machine_kernel_value(line, "berth.bro", value, sizeof(value)));
+    EXPECT(!machine_kernel_value(line, "berth.broker", value, 3)); /* too small for it */
+    EXPECT(!machine_kernel_value("", "quiet", value, sizeof(value)));
+}
+
+struct world {
+    struct berth_loop loop;
+    struct keep keep;
+    struct device *device;
+    struct op op;
+    bool done;
+    char log[32];
+};
+
+static void finished(struct op *op, int result)
+{
+    (void)result;
+    container_of(op, struct world, op)->done = true;
+}
+
+static void open_world(struct world *world, const char *reboot)
+{
+    struct berth_error error = { 0 };
+    int file;
+
+    memset(world, 0, sizeof(*world));
+    (void)snprintf(world->log, sizeof(world->log), "/tmp/berth-log-XXXXXX");
+    file = mkstemp(world->log);
+    EXPECT(file >= 0);
+    EXPECT_INT(write(file, "first\nsecond\n", 13), 13);
+    (void)close(file);
+    EXPECT_OK(loop_init(&world->loop, &error));
+    EXPECT_OK(keep_open(&world->keep, NULL, &error));
+    world->device = device_new(&world->loop, &(struct machine_setup){ .keep = &world->keep,
+                                                                      .reboot_command = reboot,
+                                                                      .log_file = world->log,
+                                                                      .viewer_log = "" });
+    op_init(&world->op, &world->loop.timers, finished);
+}
+
+static void wait_for(struct world *world)
+{
+    for (int i = 0; i < 200 && !world->done; i++)
+        loop_turn(&world->loop, 50);
+    EXPECT(world->done);
+    while (!device_is_idle(world->device))
+        loop_turn(&world->loop, 10);
+}
+
+static void close_world(struct world *world)
+{
+    device_free(world->device);
+    keep_close(&world->keep);
+    loop_close(&world->loop);
+    (void)unlink(world->log);
+}
+
+TEST(machine, logs_are_whole_and_hashed)
+{
+    struct world world;
+    struct device_logs logs;
+    char hash[72];
+
+    open_world(&world, "");
+    EXPECT_OK(device_logs_begin(world.device, &logs, &world.op));
+    EXPECT(!world.done); /* never from inside begin */
+    wait_for(&world);
+    EXPECT_SAYS(logs.data, "first\nsecond\n");
+    EXPECT_SAYS(logs.data, device_facts(world.device)->boot_id);
+    EXPECT_SAYS(logs.data, "(not configured)");
+    tls_sha256_hex(logs.data, logs.size, hash);
+    EXPECT_STR(logs.sha256, hash);
+    free(logs.data);
+    close_world(&world);
+}
+
+TEST(machine, a_reboot_is_a_program_that_succeeds_or_says_how_it_failed)
+{
+    struct world world;
+
+    open_world(&world, "/bin/true");
+    EXPECT_OK(device_reboot_begin(world.device, &world.op));
+    wait_for(&world);
+    EXPECT_INT(world.op.result, 0);
+    close_world(&world);
+
+    open_world(&world, "/bin/false");
+    EXPECT_OK(device_reboot_begin(world.device, &world.op));
+    wait_for(&world);
+    EXPECT_INT(world.op.result, BERTH_E_IO);
+    EXPECT_SAYS(world.op.error.text, "exit code 1");
+    close_world(&world);
+
+    open_world(&world, "");
+    EXPECT_ERR(device_reboot_begin(world.device, &world.op), BERTH_E_UNSUPPORTED);
+    close_world(&world);
+}
+
+TEST(machine, documents_are_recalled)
+{
+    struct world world;
+    struct berth_error error = { 0 };
+    char *text;
+
+    open_world(&world, "");
+    EXPECT(device_recall(world.device, "profile") == NULL);
+    EXPECT_OK(device_keep(world.device, "profile", "{}", &error));
+    text = device_recall(world.device, "profile");
+    EXPECT_STR(text, "{}");
+    free(text);
+    EXPECT(device_slept_ms(world.device) >= 0);
+    EXPECT(device_facts(world.device)->boot_id[0]);
+    close_world(&world);
+}
+
+TEST_MAIN()
