@@ -251,14 +251,6 @@ static void look_at_certificate(struct berth_timer *timer)
 
 /* ---- opening ---- */
 
-static int port_of(const struct sockaddr_storage *at)
-{
-    struct sockaddr_in v4;
-
-    memcpy(&v4, at, sizeof(v4)); /* the port stands at the same place for both families */
-    return ntohs(v4.sin_port);
-}
-
 /* One listening socket for each door; the first learns the port when any was asked for. */
 static int open_listeners(struct link *link, enum door_kind kind, const char *address,
                           int activated, int *ret_port, struct berth_error *reterr)
@@ -277,11 +269,11 @@ static int open_listeners(struct link *link, enum door_kind kind, const char *ad
         int descriptor = activated >= 0 ? dup(activated) : -1;
 
         if (activated < 0)
-            r = listen_open(&at, &descriptor, reterr);
+            r = listen_open(&at, i == 0, &descriptor, reterr);
         if (r == 0)
             r = door_listen(&link->doors[i], kind, descriptor, reterr);
     }
-    *ret_port = port_of(&at);
+    *ret_port = listen_port(&at);
     return r;
 }
 
@@ -397,7 +389,7 @@ int people_listen(struct link *link, const struct people_setup *setup, struct be
     if (descriptor < 0) {
         r = listen_address(setup->listen, &at, reterr);
         if (r == 0)
-            r = listen_open(&at, &descriptor, reterr);
+            r = listen_open(&at, true, &descriptor, reterr);
     } else if (getsockname(descriptor, (struct sockaddr *)&at, &size) < 0) {
         r = berth_fail(reterr, BERTH_E_CONFIG, "the given descriptor %d is no socket", descriptor);
     }
@@ -407,7 +399,7 @@ int people_listen(struct link *link, const struct people_setup *setup, struct be
     admission_set_limits(link->house.people, &limits);
     link->people_taken = setup->taken;
     link->people_context = setup->context;
-    link->people_port = port_of(&at);
+    link->people_port = listen_port(&at);
     /* One door is enough: people are few. */
     return door_listen_later(&link->doors[link->door_count - 1], DOOR_PEOPLE, descriptor);
 }

@@ -51,27 +51,55 @@ int listen_address(const char *text, struct sockaddr_storage *ret, struct berth_
                       text);
 }
 
+int listen_port(const struct sockaddr_storage *at)
+{
+    struct sockaddr_in v4;
+
+    memcpy(&v4, at, sizeof(v4)); /* the port stands at the same place for both families */
+    return ntohs(v4.sin_port);
+}
+
 static socklen_t size_of(const struct sockaddr_storage *at)
 {
     return at->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
-static bool bind_and_listen(int descriptor, struct sockaddr_storage *at)
+static int new_socket(const struct sockaddr_storage *at)
+{
+    return socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+static bool bind_and_listen(int descriptor, struct sockaddr_storage *at, bool share)
 {
     socklen_t size = size_of(at);
     int on = 1;
 
     return setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-           setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0 &&
+           (!share || setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
            bind(descriptor, (struct sockaddr *)at, size) == 0 && listen(descriptor, BACKLOG) == 0 &&
            getsockname(descriptor, (struct sockaddr *)at, &size) == 0;
 }
 
-int listen_open(struct sockaddr_storage *at, int *ret, struct berth_error *reterr)
+/* Could we have the address for ourselves? The kernel lets any process of the same user share a
+ * port with SO_REUSEPORT: a second broker by mistake would silently take half of the terminals.
+ */
+static bool is_free(struct sockaddr_storage at)
 {
-    int descriptor = socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int descriptor = new_socket(&at);
+    bool bound = descriptor >= 0 && bind_and_listen(descriptor, &at, false);
+    int fault = errno;
 
-    if (descriptor < 0 || !bind_and_listen(descriptor, at)) {
+    if (descriptor >= 0)
+        (void)close(descriptor);
+    errno = fault;
+    return bound;
+}
+
+int listen_open(struct sockaddr_storage *at, bool first, int *ret, struct berth_error *reterr)
+{
+    int descriptor = first && !is_free(*at) ? -1 : new_socket(at);
+
+    if (descriptor < 0 || !bind_and_listen(descriptor, at, true)) {
         int fault = errno;
         char address[64] = "";
 
@@ -79,7 +107,7 @@ int listen_open(struct sockaddr_storage *at, int *ret, struct berth_error *reter
         if (descriptor >= 0)
             (void)close(descriptor);
         return berth_fail(reterr, BERTH_E_IO, "cannot listen on %s port %d: %s", address,
-                          ntohs(((struct sockaddr_in *)(void *)at)->sin_port), strerror(fault));
+                          listen_port(at), strerror(fault));
     }
     *ret = descriptor;
     return 0;

@@ -17,9 +17,15 @@
 int listen_address(const char *text, struct sockaddr_storage *ret,
                    struct berth_error *reterr) berth_must_check;
 
+/* Of an address of either family. */
+int listen_port(const struct sockaddr_storage *at);
+
 /* A listening descriptor (non-blocking, close-on-exec). port 0 in `at` becomes the port that was
- * given. */
-int listen_open(struct sockaddr_storage *at, int *ret, struct berth_error *reterr) berth_must_check;
+ * given. first: of several on this address; it fails when another program listens there, which
+ * SO_REUSEPORT alone would share the port with.
+ */
+int listen_open(struct sockaddr_storage *at, bool first, int *ret,
+                struct berth_error *reterr) berth_must_check;
 
 struct listener {
     struct berth_loop *loop;

@@ -462,6 +462,26 @@ TEST(link, bad_addresses_are_said_so)
     house_end();
 }
 
+TEST(link, a_second_broker_on_the_same_port_is_refused)
+{
+    struct link *link = NULL;
+    struct berth_error error = { 0 };
+    struct link_setup setup;
+    char address[64];
+    char wanted[128];
+
+    house_begin_default();
+    setup = house.setup;
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%d", link_port(house.link));
+    (void)snprintf(wanted, sizeof(wanted),
+                   "cannot listen on 127.0.0.1 port %d: Address already in use",
+                   link_port(house.link));
+    setup.listen = address;
+    EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_IO);
+    EXPECT_STR(error.text, wanted);
+    house_end();
+}
+
 TEST(link, the_end_closes_everybody)
 {
     struct client client;
