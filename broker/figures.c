@@ -65,11 +65,6 @@ size_t broker_figures(void *context, struct api_figure *out_, size_t max)
     LINK_FIGURES(PUT_LINK)
 #define PUT_AUTH(member, counter, help) put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
     AUTH_FIGURES(PUT_AUTH)
-    put(&out, "berth_loop_slow_turns_total", true, broker->loop.slow_turns,
-        "turns of the core loop that took longer than 5 ms");
-    put(&out, "berth_loop_longest_turn_microseconds", false, broker->loop.longest_turn_us,
-        "longest turn of the core loop since the start");
-    put(&out, "berth_loop_stalls_total", true, broker->loop.stalls, "times the core loop stood still for over a second");
     put(&out, "berth_hashing_waiting", false, (int64_t)offload_waiting(broker->hashing),
         "passwords that wait for hashing");
     return out.count;

@@ -227,6 +227,11 @@ int do_ca_show(struct request *request, struct berth_error *reterr)
     return 0;
 }
 
+int do_ca_init(struct request *request, struct berth_error *reterr)
+{
+    return do_ca_show(request, reterr);
+}
+
 int do_config_show(struct request *request, struct berth_error *reterr)
 {
     struct api *api = request->api;

@@ -280,9 +280,16 @@ static void say_figures(struct page *page, const struct api *api)
     struct api_figure figure[FIGURES_MAX];
     size_t count = api->figures ? api->figures(api->context, figure, FIGURES_MAX) : 0;
 
-    for (size_t i = 0; i < count && i < FIGURES_MAX; i++)
+    for (size_t i = 0; i < count && i < FIGURES_MAX; i++) {
+        char already[128];
+
+        /* A name stands once in a page; ours come first. */
+        (void)snprintf(already, sizeof(already), "# HELP %s ", figure[i].name);
+        if (strstr(page->text, already))
+            continue;
         one(page, figure[i].name, figure[i].counter ? "counter" : "gauge", figure[i].help,
             figure[i].value);
+    }
 }
 
 /* ---- the process ---- */

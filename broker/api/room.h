@@ -143,8 +143,9 @@ struct api {
 /* Let the library run at the end of this turn: after every resume. */
 void door_kick(struct api *api);
 
-/* ---- request.c: the library's callbacks ---- */
+/* ---- request.c ---- */
 
+/* The library's callbacks: the first line came; headers, body or its end came; it is over. */
 void *request_begin(void *api, const char *target, struct MHD_Connection *connection);
 enum MHD_Result request_go_on(void *api, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
@@ -238,6 +239,7 @@ json_t *facts_row(struct core *core, struct entity *entity, unsigned see);
 
 /* ---- collection.c, change.c: the plain verbs ---- */
 
+/* The body of whichever plain verb it is. */
 int plain_run(struct request *request, struct berth_error *reterr) berth_must_check;
 verb_fn plain_add, plain_set, plain_delete;
 
@@ -263,6 +265,7 @@ void plan_answer(struct request *request, const struct view_plan *plan);
 
 /* ---- events.c ---- */
 
+/* Listen to the core; stop ends every stream. */
 void events_start(struct api *api);
 void events_stop(struct api *api);
 
@@ -275,8 +278,9 @@ struct MHD_Response *events_response(struct stream *stream);
 /* The request of a stream is over. */
 void events_leave(struct stream *stream);
 
-/* ---- metrics.c, openapi.c: texts to free ---- */
+/* ---- metrics.c, openapi.c ---- */
 
+/* Texts to free. */
 char *metrics_text(struct api *api);
 char *openapi_text(void);
 

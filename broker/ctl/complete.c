@@ -10,17 +10,17 @@
 const char ctl_completion_bash[] =
     "# bash completion for berthctl; load it with: source <(berthctl completion bash)\n"
     "_berthctl() {\n"
-    "    local IFS=$'\\n' words=(\"${COMP_WORDS[@]:1:COMP_CWORD}\")\n"
-    "    # Bash cuts words at '=' and ':'; put them together again.\n"
-    "    local line=${COMP_LINE:0:COMP_POINT} current\n"
-    "    current=${line##* }\n"
-    "    mapfile -t words < <(printf '%s\\n' \"${line#* }\" | tr -s ' ' '\\n')\n"
+    "    # Bash cuts words at '=' and ':'; here only blanks cut.\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} words\n"
+    "    read -ra words <<<\"${line#* }\"\n"
     "    [[ $line == *' ' ]] && words+=('')\n"
     "    mapfile -t COMPREPLY < <(berthctl complete -- \"${words[@]}\" 2>/dev/null)\n"
-    "    if [[ $current == *=* ]]; then\n"
+    "    if [[ ${line##* } == *=* ]]; then\n"
     "        COMPREPLY=(\"${COMPREPLY[@]#*=}\")\n"
     "    fi\n"
-    "    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
+    "    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then\n"
+    "        compopt -o nospace\n"
+    "    fi\n"
     "}\n"
     "complete -F _berthctl berthctl\n";
 
@@ -32,34 +32,45 @@ static void offer(const char *word, const char *begun)
 
 /* ---- words of commands ---- */
 
+/* The word of a command that follows the words so far; false when it does not begin with them or
+ * ends there. */
+static bool next_word(const struct ctl *ctl, const char *words, char word[48])
+{
+    for (size_t i = 0; i < ctl->args; i++) {
+        size_t length = strcspn(words, " ");
+
+        if (strlen(ctl->arg[i]) != length || strncmp(words, ctl->arg[i], length) != 0)
+            return false;
+        words += length;
+        words += strspn(words, " ");
+    }
+    if (!*words || *words == '{')
+        return false;
+    (void)snprintf(word, 48, "%.*s", (int)strcspn(words, " "), words);
+    return true;
+}
+
+static bool offered_before(const struct ctl *ctl, const struct verb *verb, size_t index,
+                           const char *word)
+{
+    char other[48];
+
+    for (size_t i = 0; i < index; i++)
+        if (next_word(ctl, verb[i].words, other) && strcmp(other, word) == 0)
+            return true;
+    return false;
+}
+
 /* The next word of every command that begins with the words so far; each once. */
 static void offer_words(const struct ctl *ctl, const char *begun)
 {
     size_t count;
     const struct verb *verb = verb_table(&count);
-    char last[48] = "";
+    char word[48];
 
-    for (size_t i = 0; i < count; i++) {
-        const char *at = verb[i].words;
-        char word[48];
-        size_t same = 0;
-
-        while (same < ctl->args) {
-            size_t length = strcspn(at, " ");
-
-            if (strlen(ctl->arg[same]) != length || strncmp(at, ctl->arg[same], length) != 0)
-                break;
-            at += length;
-            at += strspn(at, " ");
-            same++;
-        }
-        if (same < ctl->args || *at == '{' || !*at)
-            continue;
-        (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " "), at);
-        if (strcmp(word, last) != 0)
+    for (size_t i = 0; i < count; i++)
+        if (next_word(ctl, verb[i].words, word) && !offered_before(ctl, verb, i, word))
             offer(word, begun);
-        memcpy(last, word, sizeof(last));
-    }
 }
 
 static void offer_local(const char *begun)

@@ -93,7 +93,7 @@ void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *pa
 
 /* ---- show.c ---- */
 
-/* Print a good answer for people. `live_columns`: NULL, or columns of a table. */
+/* Print a good answer for people; a plan is what a dry run answers. */
 void ctl_show(const struct ctl *ctl, const struct verb *verb, const json_t *answer);
 void ctl_show_plan(const json_t *plan, FILE *out);
 
@@ -127,9 +127,11 @@ void ctl_help(FILE *out);
 bool ctl_help_about(FILE *out, const char *word);
 void ctl_help_verb(FILE *out, const struct verb *verb);
 
+/* Offer words for the last of `argv`, one a line; asks the broker for names. */
 void ctl_complete(const struct ctl *ctl, int argc, char *const argv[]);
 extern const char ctl_completion_bash[];
 
+/* Follow events until told otherwise; resumes by itself. Answers an exit code. */
 int ctl_watch(const struct ctl *ctl, const struct verb *verb, const json_t *params);
 
 /* Commands that need no broker: -1 when it is none of them, else an exit code. */

@@ -1,5 +1,8 @@
 /* help.c - help, made from the table of verbs. */
+#include <ctype.h>
 #include <string.h>
+
+#include "api/table/value.h"
 
 #include "ctl.h"
 
@@ -22,6 +25,7 @@ static const char options[] =
     "  --json             answers as JSON, for programs\n"
     "  --dry-run          only tell what would happen\n"
     "  --yes, -y          do not ask before something is destroyed\n"
+    "  --count N          watch: end after so many events\n"
     "\nexit codes:\n"
     "  0 done   1 refused or failed   2 wrong command line   3 no broker answers   4 no such "
     "thing\n"
@@ -75,6 +79,8 @@ static void print_topic(FILE *out, const struct verb *verb, size_t count, const 
             end--;
         if (end && !is_hidden(verb, i))
             (void)fprintf(out, " %.*s", (int)end, rest);
+        if (!end)
+            (void)fprintf(out, " %s", verb[i].sentence);
     }
     (void)fputc('\n', out);
 }
@@ -97,18 +103,25 @@ void ctl_help(FILE *out)
     (void)fputs(options, out);
 }
 
+/* "pool status POOL" for "pool status {pool}". */
 static void print_words(FILE *out, const char *words)
 {
+    bool argument = false;
+
     for (; *words; words++) {
         if (*words == '{' || *words == '}')
-            continue;
-        (void)fputc(*words, out);
+            argument = *words == '{';
+        else
+            (void)fputc(argument ? toupper((unsigned char)*words) : *words, out);
     }
 }
 
 static void print_param(FILE *out, const struct field *field, const char *more)
 {
-    (void)fprintf(out, "    %-20s %s%s%s%s\n", field->name, field->sentence,
+    char shorter[48];
+
+    value_short_name(field, shorter);
+    (void)fprintf(out, "    %-20s %s%s%s%s\n", shorter, field->sentence,
                   field->unit[0] ? ", in " : "", field->unit, more);
     if (field->type != FIELD_ENUM)
         return;

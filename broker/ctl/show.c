@@ -224,6 +224,25 @@ static void print_fact(const char *name, const struct field *field, const json_t
     (void)fputc('\n', stdout);
 }
 
+/* What is nothing is not worth a line. */
+static bool is_said(const json_t *value)
+{
+    return value && !json_is_null(value) &&
+           !(json_is_string(value) && json_string_length(value) == 0);
+}
+
+/* Sentences need no heading. */
+static void print_sentences(const json_t *items)
+{
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        const char *text = json_string_value(json_object_get(json_array_get(items, i), "text"));
+
+        (void)fputs("- ", stdout);
+        ctl_print(stdout, text ? text : "", false);
+        (void)fputc('\n', stdout);
+    }
+}
+
 static void show_sublist(const struct ctl *ctl, const struct field *field, const json_t *items)
 {
     struct column column[COLUMNS_MAX];
@@ -232,7 +251,10 @@ static void show_sublist(const struct ctl *ctl, const struct field *field, const
     if (json_array_size(items) == 0)
         return;
     (void)printf("\n%s:\n", field->name);
-    print_table(ctl, column, columns, items);
+    if (columns == 1 && strcmp(column[0].path, "text") == 0)
+        print_sentences(items);
+    else
+        print_table(ctl, column, columns, items);
 }
 
 static void show_view(const struct ctl *ctl, const struct record *record, const json_t *answer,
@@ -242,7 +264,7 @@ static void show_view(const struct ctl *ctl, const struct record *record, const 
         const struct field *field = &record->fields[i];
         const json_t *value = json_object_get(answer, field->name);
 
-        if (value && field->type != FIELD_LIST)
+        if (field->type != FIELD_LIST && is_said(value))
             print_fact(field->name, field, value, indent);
     }
     for (size_t i = 0; i < record->count; i++)
@@ -275,6 +297,23 @@ static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t 
     }
 }
 
+/* "pool 'ward-3' is added (4)"; `show` tells the rest. */
+static void say_kept(const struct verb *verb, const json_t *answer)
+{
+    const char *name = json_string_value(json_object_get(answer, "name"));
+    char people[48];
+
+    verb_name_for_people(entity_row(verb->entity)->name, people);
+    (void)printf("%s ", people);
+    if (name) {
+        (void)fputc('\'', stdout);
+        ctl_print(stdout, name, false);
+        (void)fputs("' ", stdout);
+    }
+    (void)printf("is %s (%lld)\n", verb->plain == PLAIN_ADD ? "added" : "changed",
+                 (long long)json_integer_value(json_object_get(answer, "id")));
+}
+
 /* ---- all of it ---- */
 
 void ctl_show_plan(const json_t *plan, FILE *out)
@@ -303,6 +342,8 @@ void ctl_show(const struct ctl *ctl, const struct verb *verb, const json_t *answ
         ctl_show_plan(answer, stdout);
     else if (verb->shape == LIST || verb->shape == ROWS)
         show_list(ctl, verb, json_object_get(answer, "items"));
+    else if (verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET)
+        say_kept(verb, answer);
     else if (verb->shape == ROW)
         show_row(ctl, verb->entity, answer);
     else if (is_sentence(verb)) {

@@ -100,14 +100,13 @@ bool verb_needs(const struct verb *verb, const char *param);
 /* Is it named in the path? */
 bool verb_in_path(const struct verb *verb, const char *param);
 
-/* Number of verbs whose path has this many segments and matches; for a door that knows the path but
- * not the method.
- *
- * Match `segments` (already decoded, the leading slash gone) against the table. ret_values[i] is
+/* Arguments that a path may have. */
+#define VERB_BRACES 2
+
+/* Match `segments` (already decoded, the leading slash gone) against the table. ret_values[i] is
  * the segment for the i-th brace of the path, at most VERB_BRACES. Returns the verb; NULL with
  * *ret_allowed = mask of 1 << method for methods that this path has (0: no such path).
  */
-#define VERB_BRACES 2
 const struct verb *verb_route(enum verb_method method, char *const *segments, size_t count,
                               const char **ret_values, unsigned *ret_allowed);
 

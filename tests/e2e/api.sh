@@ -1,0 +1,213 @@
+#!/usr/bin/env bash
+# api.sh - the people's door of a real berthd: berthctl, REST over the socket and over TLS, events, metrics, OpenAPI.
+#
+# usage: tests/e2e/api.sh BUILD-FOLDER
+#
+# Public tools judge what is public: curl asks, promtool reads the metrics, an OpenAPI validator reads the description,
+# bash completes. No guest and no terminal is needed; the host is libvirt's test driver.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+
+need_commands curl jq npm node promtool
+build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
+[[ -x $build/berthd && -x $build/berthctl ]] || die "berthd and berthctl are not built in '$build'"
+
+work=$(mktemp -d)
+at_exit rm -rf "$work"
+step_log_to "$work/steps.log"
+MARKER=a-password-that-nobody-may-see
+https_port=$(free_port)
+export BERTH_SOCKET=$work/door.sock
+export PATH=$build:$PATH
+
+start_broker() {
+    local folder=$1
+    [[ -d $folder ]] || mkdir -m 700 "$folder"
+    BROKER_LOG=$work/broker.log
+    (
+        close_inherited
+        exec berthd -c /dev/null --set broker.data="$folder" --set broker.terminals=20 \
+            --set people.socket="$BERTH_SOCKET" --set people.listen="127.0.0.1:$https_port" \
+            --set link.listen=127.0.0.1:0 --set link.join_listen=127.0.0.1:0
+    ) >>"$BROKER_LOG" 2>&1 &
+    BROKER=$!
+    wait_for 10 quiet berthctl ready
+}
+
+stop_broker() {
+    kill -TERM "$BROKER" 2>/dev/null || true
+    wait "$BROKER" || true
+}
+
+quiet() {
+    "$@" >/dev/null 2>&1
+}
+
+# ends_with CODE COMMAND ... - the exit code is part of what berthctl promises.
+ends_with() {
+    local want=$1 got=0
+    shift
+    "$@" || got=$?
+    [[ $got -eq $want ]] || die "'$*' ended with $got, not $want"
+}
+
+# says TEXT COMMAND ... - the output holds the text.
+says() {
+    local want=$1 output
+    shift
+    output=$("$@" 2>&1) || true
+    [[ $output == *"$want"* ]] || die "'$*' does not say '$want' but: $output"
+}
+
+ask() {
+    curl --silent --show-error --unix-socket "$BERTH_SOCKET" "$@"
+}
+
+rows_and_plans() {
+    ends_with 0 berthctl host add kvm1 uri=test:///default
+    ends_with 0 berthctl site add here
+    ends_with 0 berthctl place add house-2/ward-3 site=here
+    ends_with 0 berthctl pool add pcs kind=manual credential=passthrough
+    ends_with 0 berthctl desktop add pc-1 pool=pcs address=127.0.0.1 port=1
+    ends_with 0 berthctl user add eve title='Zoë Eve'
+    ends_with 0 berthctl group add nurses
+    ends_with 0 berthctl group join nurses eve
+    ends_with 0 berthctl entitlement add subject_kind=group subject=nurses pool=pcs
+    says "Zoë Eve" berthctl user list
+    says "would be refused" berthctl pool delete pcs --dry-run
+    says "allowed by entitlement" berthctl explain eve
+    says "at no terminal" berthctl where eve
+    says "user.where" berthctl audit list
+    says "berth-invite:" berthctl terminal invite t1 place=house-2/ward-3
+    [[ $(berthctl pool list --json | jq -r '.items[0].live.desktops') == 1 ]]
+    [[ $(berthctl place show house-2/ward-3 --json | jq -r .site) == here ]]
+    wait_for 15 quiet says '"up"' berthctl host show kvm1 --json
+}
+
+exit_codes() {
+    ends_with 4 berthctl pool show nothing
+    ends_with 6 berthctl pool add pcs kind=manual
+    ends_with 6 berthctl pool set pcs version=99 title=x
+    ends_with 1 berthctl pool add x kind=floating
+    ends_with 2 berthctl pool add x kind=floating maximum=4
+    ends_with 2 berthctl nonsense
+    ends_with 2 berthctl user password eve "password=$MARKER"
+    ends_with 3 berthctl --socket "$work/nobody.sock" pool list
+    ends_with 0 berthctl help pool
+}
+
+# A password goes in by standard input and comes out nowhere: not in a list of processes, a log, the data folder.
+passwords() {
+    berthctl user password eve <<<"$MARKER"
+    berthctl admin add ada role=operator
+    berthctl admin password ada <<<"$MARKER"
+    ! grep -rqa -- "$MARKER" "$BROKER_LOG" "$work/data" || die "the password is in the log or the data folder"
+    ! grep -qa -- "$MARKER" /proc/[0-9]*/cmdline || die "the password is in an argv"
+}
+
+over_tls() {
+    local remote
+    berthctl ca show --json | jq -r .certificate >"$work/ca.pem"
+    remote=(berthctl --url "https://localhost:$https_port" --ca "$work/ca.pem" --token-file "$work/token")
+    "${remote[@]}" sign-in ada <<<"$MARKER"
+    [[ $(stat -c %a "$work/token") == 600 ]]
+    says '"role":"operator"' "${remote[@]}" whoami --json
+    ends_with 0 "${remote[@]}" pool list
+    ends_with 5 "${remote[@]}" user add bob
+    ends_with 0 "${remote[@]}" sign-out
+    ends_with 5 "${remote[@]}" whoami
+    ends_with 5 berthctl --url "https://localhost:$https_port" --ca "$work/ca.pem" whoami
+    ends_with 3 berthctl --url "https://localhost:$https_port" whoami # an authority that nobody trusts
+    berthctl token add ada script --json | jq -r .token >"$work/token"
+    says '"way":"token"' "${remote[@]}" whoami --json
+    [[ $(curl --silent --cacert "$work/ca.pem" "https://localhost:$https_port/healthz" | jq -r .text) == ok ]]
+}
+
+described() {
+    ask "http://berth/v1/openapi.json" >"$work/openapi.json"
+    cp "$top/tests/e2e/package.json" "$top/tests/e2e/package-lock.json" "$work/"
+    (cd "$work" && npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --cache "$(cache_folder npm)")
+    "$work/node_modules/.bin/validate-api" "$work/openapi.json"
+    # It is the validator that decides: a document that is wrong must fail.
+    jq '.paths["/v1/pools"].get.responses = 5' "$work/openapi.json" >"$work/wrong.json"
+    ! quiet "$work/node_modules/.bin/validate-api" "$work/wrong.json" || die "the validator accepts everything"
+    # Every address that berthctl speaks to is described.
+    [[ $(jq '.paths | length' "$work/openapi.json") -gt 60 ]]
+}
+
+measured() {
+    ask "http://berth/metrics" >"$work/metrics"
+    promtool check metrics <"$work/metrics"
+    grep -q '^berth_desktops{pool="pcs",state="' "$work/metrics"
+    grep -q '^process_open_fds ' "$work/metrics"
+    grep -q '^berth_link_' "$work/metrics"
+}
+
+# One follower stays through a restart of the broker and misses nothing.
+followed() {
+    local watcher
+    berthctl watch --count 3 --json >"$work/watched" 2>"$work/watch.err" &
+    watcher=$!
+    wait_for 5 quiet says "berth_api_followers 1" ask "http://berth/metrics"
+    berthctl group add before
+    wait_for 5 grep -q before "$work/watched"
+    stop_broker
+    start_broker "$work/data"
+    berthctl group add after
+    berthctl group delete after
+    wait_for 15 quiet_end "$watcher"
+    wait "$watcher"
+    [[ $(jq -r 'select(.entity == "group") | .row.name' "$work/watched" | paste -sd' ') == "before after after" ]]
+}
+
+quiet_end() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+backed_up() {
+    local before
+    before=$(berthctl pool list --json | jq -c '[.items[].name]')
+    berthctl backup "$work/backup.db"
+    ends_with 6 berthctl backup "$work/backup.db"
+    berthctl audit verify --json | jq -e .holds
+    berthctl restore "$work/backup.db" --to "$work/restored"
+    ends_with 1 berthctl restore "$work/backup.db" --to "$work/restored"
+    ends_with 1 berthctl restore "$work/openapi.json" --to "$work/other"
+    stop_broker
+    cp -a "$work/data/ca" "$work/restored/" # the authority is not part of a backup
+    start_broker "$work/restored"
+    [[ $(berthctl pool list --json | jq -c '[.items[].name]') == "$before" ]]
+}
+
+completed() {
+    # shellcheck disable=SC1090
+    source <(berthctl completion bash)
+    # shellcheck disable=SC2317 # the completion calls it; it exists only while bash completes
+    compopt() { :; }
+    completes() {
+        COMP_LINE=$1 COMP_POINT=${#1}
+        _berthctl
+        [[ " ${COMPREPLY[*]} " == *" $2 "* ]] || die "'$1' completes to '${COMPREPLY[*]}', not '$2'"
+    }
+    completes "berthctl po" pool
+    completes "berthctl pool st" status
+    completes "berthctl pool show p" pcs
+    completes "berthctl pool set pcs kind=m" manual
+    completes "berthctl entitlement add pool=p" pcs
+}
+
+step "a broker starts" start_broker "$work/data"
+at_exit stop_broker
+step "rows, plans, reasons" rows_and_plans
+step "exit codes" exit_codes
+step "passwords stay unseen" passwords
+step "over TLS, with a sign-in and a token" over_tls
+step "described by OpenAPI 3.1" described
+step "metrics as promtool wants them" measured
+step "completion in bash" completed
+step "events, through a restart" followed
+step "backup and restore" backed_up
