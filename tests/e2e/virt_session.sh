@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# virt_session.sh - as virt.sh, but without any privilege: qemu:///session of a user that is made for it.
+#
+# usage: tests/e2e/virt_session.sh BUILD-FOLDER
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+
+need_root
+need_commands virsh jq pgrep useradd runuser libvirtd
+build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
+[[ -x $build/tests/e2e-program-virt_qemu ]] || die "'$build/tests/e2e-program-virt_qemu' is not built"
+
+work=$(mktemp -d)
+at_exit rm -rf "$work"
+step_log_to "$work/steps.log"
+user=berth-e2e-$$
+useradd --home-dir "$work/home" --create-home "$user"
+at_exit userdel "$user"
+chmod 755 "$work"
+image=$("$top/deploy/image/desktop")
+# The user may neither see the build folder nor the cache.
+install -d -o "$user" "$work/bin/tests" "$work/image" "$work/pool"
+install -d -o "$user" -m 700 "$work/run"
+install "$build/berth-virt" "$work/bin/"
+install "$build/tests/e2e-program-virt_qemu" "$work/bin/tests/"
+install -m 644 "$image"/{desktop.qcow2,vmlinuz,initrd.img} "$work/image/"
+"$top/deploy/lib/domain-template" "$work/image" qemu >"$work/domain.xml"
+chmod 644 "$work/domain.xml"
+
+cat >"$work/daemon" <<DAEMON
+#!/bin/sh
+# Start the session's daemon; the pid file is its own.
+exec libvirtd --daemon --pid-file "$work/run/libvirtd.pid"
+DAEMON
+chmod 755 "$work/daemon"
+
+end_all() {
+    pkill -KILL -u "$user" || true # all processes of the user that this script made
+    while pgrep -u "$user" >/dev/null; do sleep 0.1; done
+}
+at_exit end_all
+
+as_user() {
+    runuser -u "$user" -- env -i PATH="$PATH" HOME="$work/home" XDG_RUNTIME_DIR="$work/run" \
+        BERTH_TEST_URI=qemu:///session BERTH_TEST_IMAGE="$work/image" BERTH_TEST_TEMPLATE="$work/domain.xml" \
+        BERTH_TEST_ACCOUNT="$(jq -r .account "$image/info.json")" BERTH_TEST_PORT="$(free_port)" \
+        BERTH_TEST_RESTART="$work/daemon" BERTH_TEST_DAEMON_PID="$(cat "$work/run/libvirtd.pid" 2>/dev/null)" "$@"
+}
+
+as_user "$work/daemon"
+wait_for 20 as_user virsh --quiet --connect qemu:///session list >/dev/null
+as_user virsh --quiet --connect qemu:///session pool-create-as berth dir --target "$work/pool"
+as_user "$work/bin/tests/e2e-program-virt_qemu"
