@@ -211,7 +211,7 @@ site_start_terminal() {
 }
 
 site_start_agent() {
-    agent "$1" run </dev/null 2>>"$SITE/log/agent-$1.log" 8>&- &
+    "$SITE_BIN/berth-agent" --config "$SITE/$1/agent.conf" run </dev/null 2>>"$SITE/log/agent-$1.log" 8>&- &
     # shellcheck disable=SC2034
     TERMINAL_PID[$1]=$!
     at_exit kill $!
