@@ -112,8 +112,7 @@ void limits_idle(struct rooms *rooms, struct session *session, int64_t input_idl
     (void)snprintf(why, sizeof(why), "Nobody touched anything for %lld min",
                    (long long)pool->row.idle_s / 60);
     log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
-    seat_hide(rooms, connection->row.terminal_id, &session->row, "limit", why);
-    seat_lost(rooms, connection, why, 0);
+    seat_take_off(rooms, session, "limit", why);
 }
 
 /* A sign-on of this user that was not called off yet. */

@@ -21,7 +21,7 @@ static void hide_at(struct rooms *rooms, uint64_t terminal_id, uint64_t session_
     msg.hide.epoch = epoch;
     (void)snprintf(msg.hide.reason, sizeof(msg.hide.reason), "%s", words[0]);
     (void)snprintf(msg.hide.text, sizeof(msg.hide.text), "%s", words[1]);
-    rooms->tell(rooms->door, terminal->peer, &msg);
+    house_tell(rooms, terminal->peer, &msg);
 }
 
 void seat_hide(struct rooms *rooms, uint64_t terminal_id, const struct row_session *session,
@@ -34,7 +34,42 @@ void seat_hide(struct rooms *rooms, uint64_t terminal_id, const struct row_sessi
 
 /* ---- off the screen ---- */
 
-/* The session becomes disconnected and its connection ends, in `changes`. False when there is nothing of it to be changed. */
+/* A decision, not a fact: the claim is void from now on, also when its terminal does not hear of it and says later that it
+ * shows the session. The slot goes first: a session is never ahead of it.
+ */
+static int64_t void_claim(struct rooms *rooms, const struct session *session, struct changes *changes)
+{
+    const struct slot *slot = slot_of(rooms->core, session->row.desktop_id, session->row.slot);
+    struct row_slot *row;
+
+    if (!slot)
+        return session->row.epoch;
+    row = changes_set(changes, ENTITY_slot, &slot->row);
+    return ++row->epoch;
+}
+
+/* A session comes off its screen by somebody's decision. */
+static bool put_decision(struct rooms *rooms, struct session *session, const char *why,
+                         struct changes *changes)
+{
+    struct connection *connection = connection_of(rooms->core, session->row.id);
+    int64_t epoch = void_claim(rooms, session, changes);
+    struct row_session *row;
+
+    if (session->row.state == session_ENDING || session->row.state == session_ENDED)
+        return false;
+    if (connection &&
+        connection_move(connection, connection_ENDED, why, changes, NULL, NULL) < 0)
+        return false;
+    if (session->row.state == session_DISCONNECTED)
+        row = changes_set(changes, ENTITY_session, &session->row);
+    else if (session_move(session, session_DISCONNECTED, why, changes, &row, NULL) < 0)
+        return false;
+    row->epoch = epoch;
+    return true;
+}
+
+/* It comes off as a fact: becomes disconnected, its connection ends, in `changes`. False when nothing of it is to be changed. */
 static bool put_parting(struct rooms *rooms, struct session *session, const char *why,
                         int64_t exit_code, struct changes *changes)
 {
@@ -93,7 +128,7 @@ static int part_try(struct part_op *part, struct berth_error *reterr)
     changes = changes_new(part->actor, part->role, part->action);
     describe(rooms, session, changes);
     changes_detail(changes, "%s", part->why);
-    if (!connection || !put_parting(rooms, session, part->why, 0, changes)) {
+    if (!connection || !put_decision(rooms, session, part->why, changes)) {
         changes_free(changes);
         return berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
                           (unsigned long long)part->session_id);
@@ -188,6 +223,37 @@ void seat_lost(struct rooms *rooms, const struct connection *connection, const c
         jot_lost(rooms, session, why, exit_code);
 }
 
+/* jot: id = session, number = epoch. */
+static struct changes *taken_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct session *session = session_find(rooms->core, jot->id);
+    struct changes *changes;
+
+    if (!session || session->row.epoch != jot->number)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    describe(rooms, session, changes);
+    changes_detail(changes, "%s", jot->text);
+    if (!put_decision(rooms, session, jot->text, changes)) {
+        changes_free(changes);
+        return NULL;
+    }
+    return changes;
+}
+
+void seat_take_off(struct rooms *rooms, struct session *session, const char *reason, const char *why)
+{
+    struct jot jot = { .build = taken_changes,
+                       .id = session->row.id,
+                       .number = session->row.epoch,
+                       .action = "session.taken_off" };
+
+    if (session->row.terminal_id)
+        seat_hide(rooms, session->row.terminal_id, &session->row, reason, why);
+    (void)snprintf(jot.text, sizeof(jot.text), "%.159s", why);
+    jot_down(rooms, &jot);
+}
+
 void seat_vacate(struct rooms *rooms, uint64_t terminal_id, const char *why)
 {
     list_each(related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
@@ -199,13 +265,9 @@ void seat_vacate(struct rooms *rooms, uint64_t terminal_id, const char *why)
 
 void seat_expel(struct rooms *rooms, struct session *session, const char *why)
 {
-    const struct connection *connection = connection_of(rooms->core, session->row.id);
-
-    if (connection)
-        seat_hide(rooms, connection->row.terminal_id, &session->row, "revoked", why);
     if (session->flow && session->row.state != session_ENDING)
         flow_cancel(session->flow, BERTH_E_DENIED, "%s", why);
-    jot_lost(rooms, session, why, 0);
+    seat_take_off(rooms, session, "revoked", why);
 }
 
 /* ---- what terminals say ---- */
