@@ -7,6 +7,8 @@
 #include "fakes/fake_terminal.h"
 
 #define SLOWEST_MS 5
+/* A connection that carries nothing for so long is given up by both ends. */
+#define DEAF_MOST_MS 15000
 
 /* A message on its way; `bytes` holds as much of the struct msg as its type needs. */
 struct letter {
@@ -289,25 +291,48 @@ void door_thaw(struct door *door)
         letter_read(list_entry(door->piled.next, struct letter, node));
 }
 
-static void post(struct door_link *link, const struct msg *msg, bool up)
+static void send_letter(struct letter *letter)
 {
-    struct outside *outside = link->door->outside;
-    size_t size = msg_size(msg->type);
-    int64_t *due_ms = up ? &link->up_due_ms : &link->down_due_ms;
-    int64_t at_ms = outside->timers.mono_ms + outside_draw_ms(outside, 1, link->door->slowest_ms);
-    struct letter *letter;
+    struct outside *outside = letter->link->door->outside;
+    int64_t *due_ms = letter->up ? &letter->link->up_due_ms : &letter->link->down_due_ms;
+    int64_t at_ms =
+        outside->timers.mono_ms + outside_draw_ms(outside, 1, letter->link->door->slowest_ms);
 
-    if (link->deaf)
-        return;
     if (at_ms < *due_ms)
         at_ms = *due_ms; /* never before the one sent earlier */
     *due_ms = at_ms;
-    letter = berth_alloc(sizeof(*letter) + size);
+    timer_start(&outside->timers, &letter->timer, at_ms - outside->timers.mono_ms, letter_arrives);
+}
+
+static void post(struct door_link *link, const struct msg *msg, bool up)
+{
+    size_t size = msg_size(msg->type);
+    struct letter *letter = berth_alloc(sizeof(*letter) + size);
+
     letter->link = link;
     letter->up = up;
     memcpy(letter->bytes, msg, size);
     list_append(&link->letters, &letter->node);
-    timer_start(&outside->timers, &letter->timer, at_ms - outside->timers.mono_ms, letter_arrives);
+    if (!link->deaf)
+        send_letter(letter);
+}
+
+void door_deafen(struct door_link *link, bool deaf)
+{
+    struct outside *outside = link->door->outside;
+    bool too_long = link->deaf && outside->timers.mono_ms - link->deaf_since_ms > DEAF_MOST_MS;
+
+    if (deaf && !link->deaf)
+        link->deaf_since_ms = outside->timers.mono_ms;
+    link->deaf = deaf;
+    list_each (&link->letters, node) {
+        struct letter *letter = list_entry(node, struct letter, node);
+
+        if (!deaf && !too_long && !timer_armed(&letter->timer))
+            send_letter(letter);
+    }
+    if (!deaf && too_long)
+        break_later(link, "nothing came through for too long");
 }
 
 void door_say(struct door_link *link, const struct msg *msg)

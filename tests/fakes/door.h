@@ -32,8 +32,9 @@ struct door_link {
     uint64_t peer;
     struct fake_terminal *terminal; /* NULL: it has let go */
     bool joining;
-    bool known;  /* the broker knows of it: its end has to be told */
-    bool deaf;   /* cut: what is sent is lost, and nobody notices */
+    bool known; /* the broker knows of it: its end has to be told */
+    bool deaf;  /* cut: what is sent waits, and nobody notices */
+    int64_t deaf_since_ms;
     unsigned in; /* mask of enum msg_in: the peer's state as the door sees it */
     int64_t up_due_ms, down_due_ms;
     struct list letters;
@@ -59,6 +60,10 @@ struct door_link *door_connect(struct door *door, struct fake_terminal *terminal
 
 /* The terminal closes its end. */
 void door_close(struct door_link *link, const char *why);
+
+/* No network, or again: then what waits arrives, in order, unless it took too long and the
+ * connection is broken. */
+void door_deafen(struct door_link *link, bool deaf);
 
 /* The terminal says something. */
 void door_say(struct door_link *link, const struct msg *msg);

@@ -128,9 +128,10 @@ static void write_one(struct store *store, struct fake_commit *commit)
 
     if (r == 0)
         r = disk_commit(store->disk, commit->changes, &error);
-    outside_note(store->outside, "commit %llu: %s %s%s%s", (unsigned long long)store->commits,
-                 commit->changes->audit.action, commit->changes->audit.object, r < 0 ? ": " : "",
-                 r < 0 ? error.text : "");
+    if (r != BERTH_E_NO_SPACE)
+        outside_note(store->outside, "commit %llu: %s %s%s%s", (unsigned long long)store->commits,
+                     commit->changes->audit.action, commit->changes->audit.object,
+                     r < 0 ? ": " : "", r < 0 ? error.text : "");
     if (crashes && store->crash == CRASH_AFTER_COMMIT) {
         list_prepend(&store->queue, &commit->node);
         crash(store);

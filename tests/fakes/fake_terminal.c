@@ -144,7 +144,7 @@ void terminal_cut(struct fake_terminal *terminal, bool cut)
 {
     terminal->cut = cut;
     if (terminal->link)
-        terminal->link->deaf = cut;
+        door_deafen(terminal->link, cut);
 }
 
 void terminal_link_open(struct fake_terminal *terminal)

@@ -49,7 +49,8 @@ struct machine {
     char touched_by[80]; /* who has had its picture since its disk was made; "" = nobody */
     int64_t epoch;       /* highest that it was shown with */
     struct picture *picture;
-    int starting; /* starts being carried out: never two */
+    int starting;        /* starts being carried out: never two */
+    unsigned started_by; /* life of the broker that asked for the latest start */
 };
 
 struct hypervisor {
@@ -74,6 +75,7 @@ struct errand {
     struct berth_timer timer;
     struct hypervisor *hypervisor;
     enum virt_call call;
+    unsigned life;
     struct virt_args args;
     struct machine *starts; /* counted in its `starting` */
     /* The answer; NULL when nobody waits for it any more. */
@@ -85,6 +87,7 @@ struct errand {
 struct deed {
     int64_t at_ms;
     enum virt_call call;
+    unsigned life; /* of the broker that asked */
     char machine[40];
     char host[24];
     int result;
@@ -99,7 +102,7 @@ struct farm {
     struct list tidings;  /* events on their way */
     struct map by_uuid, by_address;
     unsigned next_address;
-    unsigned password_calls;
+    unsigned life;      /* which broker asks now: a count of starts */
     struct deed *deeds; /* the last ones */
     uint64_t deeds_count;
     /* Told of an event that has arrived at the broker's end. */

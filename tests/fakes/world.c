@@ -57,6 +57,7 @@ void world_restart(struct world *world)
     rooms->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;
     world->broker = life;
     world->lives++;
+    world->farm->life = world->lives;
     world->started_ms = outside->timers.mono_ms;
     outside_note(outside, "the broker starts, incarnation %lld",
                  (long long)rooms->core->incarnation);

@@ -156,6 +156,46 @@ TEST(limits, a_user_disabled_in_the_middle_of_a_sign_on_gets_nothing)
     }
 }
 
+TEST(limits, a_disabled_user_is_out_also_where_the_word_was_lost)
+{
+    struct world *w = world_new(12, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_cut(w, "t1", true);
+    world_run_s(w, 60); /* it is absent, and shows the desktop all the same */
+    EXPECT_OK(set_disabled(w, "anna", true));
+    world_run_s(w, 5);
+    world_cut(w, "t1", false);
+    world_run_s(w, 30);
+    EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    THE_END(w);
+}
+
+TEST(limits, taken_off_the_screen_is_off_also_where_the_word_was_lost)
+{
+    struct world *w = world_new(13, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 5);
+    world_cut(w, "t1", true);
+    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->rooms, world_actor(),
+                                                      world_session(w, "anna")->row.id,
+                                                      "somebody else needs it", world_op(w))));
+    world_run_s(w, 2);
+    world_cut(w, "t1", false);
+    world_run_s(w, 30);
+    EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    THE_END(w);
+}
+
 TEST(limits, an_administrator_signs_somebody_off)
 {
     struct world *w = world_new(9, WARD FLOATING);
