@@ -53,7 +53,7 @@ static void send(struct rooms *rooms, struct terminal *terminal, const struct co
     msg.command.kind = command->row.kind;
     msg.command.expires_in_ms = left_ms(rooms, command);
     (void)snprintf(msg.command.text, sizeof(msg.command.text), "%s", command->row.text);
-    rooms->tell(rooms->door, terminal->peer, &msg);
+    house_tell(rooms, terminal->peer, &msg);
 }
 
 /* A command is sent only when it is durable that it was: no answer can come before that. */

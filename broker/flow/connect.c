@@ -414,7 +414,7 @@ static void refuse(struct connect *c, const struct berth_error *error)
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
     (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
     msg.refused.retry_after_ms = row->retry ? 1000 : 0;
-    c->rooms->tell(c->rooms->door, c->terminal->peer, &msg);
+    house_tell(c->rooms, c->terminal->peer, &msg);
 }
 
 static void conclude(struct connect *c, const struct berth_error *error)

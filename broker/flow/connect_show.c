@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "flow/connect_state.h"
+#include "flow/house.h"
 
 #define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
 
@@ -15,7 +16,7 @@ void connect_progress(struct connect *c, const char *step, const char *text, int
     COPY(msg.progress.text, text);
     msg.progress.queue_place = place;
     msg.progress.estimate_ms = estimate_ms;
-    c->rooms->tell(c->rooms->door, c->terminal->peer, &msg);
+    house_tell(c->rooms, c->terminal->peer, &msg);
 }
 
 void connect_ask_pool(struct connect *c, const struct policy_verdict *verdicts, size_t count)
@@ -32,7 +33,7 @@ void connect_ask_pool(struct connect *c, const struct policy_verdict *verdicts, 
         COPY(choice->pool, pool->row.name);
         COPY(choice->title, pool->row.title[0] ? pool->row.title : pool->row.name);
     }
-    c->rooms->tell(c->rooms->door, c->terminal->peer, msg);
+    house_tell(c->rooms, c->terminal->peer, msg);
     free(msg);
 }
 
@@ -83,7 +84,7 @@ void connect_show(struct connect *c)
     COPY(show->fingerprint, desktop->fingerprint);
     show->password = c->password;
     put_policy(c, pool, show);
-    c->rooms->tell(c->rooms->door, c->terminal->peer, &msg);
+    house_tell(c->rooms, c->terminal->peer, &msg);
     msg_wipe(&msg);
     secret_wipe(&c->password);
 }

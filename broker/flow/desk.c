@@ -122,14 +122,14 @@ static void tell_granted(struct rooms *rooms, const struct terminal *terminal, u
     msg.granted.server_time_ms = rooms->timers->wall_ms;
     msg.granted.incarnation = rooms->core->incarnation;
     (void)snprintf(msg.granted.terminal, sizeof(msg.granted.terminal), "%s", terminal->row.name);
-    rooms->tell(rooms->door, terminal->peer, &msg);
+    house_tell(rooms, terminal->peer, &msg);
 }
 
 static void tell_unknown(struct rooms *rooms, const struct terminal *terminal, uint64_t ref)
 {
     const struct msg msg = { .type = MSG_presence_unknown, .ref = ref };
 
-    rooms->tell(rooms->door, terminal->peer, &msg);
+    house_tell(rooms, terminal->peer, &msg);
 }
 
 void desk_announce(struct rooms *rooms, uint64_t peer, const struct msg *msg)
@@ -198,7 +198,7 @@ static void refuse(struct rooms *rooms, const struct terminal *terminal, const s
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
     (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
     msg.refused.retry_after_ms = row->retry ? 1000 : 0;
-    rooms->tell(rooms->door, terminal->peer, &msg);
+    house_tell(rooms, terminal->peer, &msg);
 }
 
 void desk_sign_on(struct rooms *rooms, uint64_t peer, const struct msg *msg)

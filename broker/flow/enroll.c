@@ -394,7 +394,7 @@ static void tell_wait(struct enroll *enroll)
 
     memcpy(msg.join_wait.code, enroll->terminal.code, sizeof(msg.join_wait.code));
     msg.join_wait.retry_after_ms = WAIT_RETRY_MS;
-    enroll->rooms->tell(enroll->rooms->door, enroll->peer, &msg);
+    house_tell(enroll->rooms, enroll->peer, &msg);
 }
 
 static void tell_certificate(struct enroll *enroll)
@@ -409,7 +409,7 @@ static void tell_certificate(struct enroll *enroll)
         memcpy(msg.joined.certificate, certificate->certificate, sizeof(msg.joined.certificate));
         memcpy(msg.joined.authority, certificate->authority, sizeof(msg.joined.authority));
     }
-    enroll->rooms->tell(enroll->rooms->door, enroll->peer, &msg);
+    house_tell(enroll->rooms, enroll->peer, &msg);
 }
 
 static int tell(struct flow *flow)
@@ -444,7 +444,7 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
         (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
         (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
         msg.refused.retry_after_ms = row->retry ? WAIT_RETRY_MS : 0;
-        rooms->tell(rooms->door, enroll->peer, &msg);
+        house_tell(rooms, enroll->peer, &msg);
         log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",
                   berth_error_text(error));
     }

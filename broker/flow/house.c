@@ -292,6 +292,27 @@ struct terminal *house_terminal(struct rooms *rooms, uint64_t id)
     return terminal && terminal->peer == id ? terminal : NULL;
 }
 
+static unsigned state_of(const struct peer *peer)
+{
+    if (!peer->terminal_id)
+        return IN_JOINING;
+    return peer->present ? IN_PRESENT : IN_OPEN;
+}
+
+void house_tell(struct rooms *rooms, uint64_t id, const struct msg *msg)
+{
+    struct peer *peer = id ? house_peer(rooms, id) : NULL;
+
+    if (!peer)
+        return;
+    if (msg->type == MSG_granted)
+        peer->present = true;
+    if (msg_row(msg->type)->in & state_of(peer))
+        rooms->tell(rooms->door, id, msg);
+    if (msg->type == MSG_presence_unknown)
+        peer->present = false;
+}
+
 /* ---- explain ---- */
 
 #define LATEST_MAX 20000 /* beyond that nobody's is kept: memory, not policy */

@@ -17,6 +17,7 @@ struct peer {
     uint64_t id;
     uint64_t terminal_id; /* 0: at the join door */
     uint64_t identity_id; /* the key it came with */
+    bool present;         /* it has announced itself and was granted */
     char address[64];
     struct flow *flow; /* enrolment or renewal at work for it */
 };
@@ -81,6 +82,11 @@ uint64_t looks_next(struct looks *looks);
 /* NULL when the peer is gone, or not a terminal (any more), or was replaced by a newer connection of its terminal. */
 struct peer *house_peer(struct rooms *rooms, uint64_t peer);
 struct terminal *house_terminal(struct rooms *rooms, uint64_t peer);
+
+/* Tell a peer, if it may hear this in its present state (messages.def): a terminal that has connected and not announced itself
+ * yet hears of nothing that it would not know what to make of; its announcement asks for the rest. Nobody: nothing happens.
+ */
+void house_tell(struct rooms *rooms, uint64_t peer, const struct msg *msg);
 
 /* For explain. */
 void house_note_latest(struct rooms *rooms, uint64_t user_id, const char *terminal,

@@ -57,7 +57,7 @@ static void push(struct rooms *rooms, struct terminal *terminal)
         (void)snprintf(setting->value, sizeof(setting->value), "%s", effective->at[i].value);
         (void)snprintf(setting->level, sizeof(setting->level), "%s", effective->at[i].level);
     }
-    rooms->tell(rooms->door, terminal->peer, msg);
+    house_tell(rooms, terminal->peer, msg);
     terminal->profile_sent = msg->profile.version;
 }
 

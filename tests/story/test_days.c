@@ -250,20 +250,30 @@ static void something_happens(struct world *w, struct berth_random *dice)
 
 /* ---- when everything works again ---- */
 
+static uint64_t next_quarantined(struct world *w, uint64_t after)
+{
+    list_each (core_all(world_core(w), ENTITY_desktop), node) {
+        struct entity *entity = entity_of(node);
+        const struct desktop *desktop = container_of(entity, struct desktop, base);
+
+        if (desktop->row.quarantined && desktop->row.id > after)
+            return desktop->row.id;
+    }
+    return 0;
+}
+
 /* What is in quarantine waits for a person, who lets it go. */
 static void somebody_looks(struct world *w)
 {
-    struct core *core = world_core(w);
+    uint64_t id = 0;
 
-    list_each(core_all(core, ENTITY_desktop), node) {
-        struct entity *entity = entity_of(node);
-        const struct desktop *desktop = container_of(entity, struct desktop, base);
-        const struct desktop_wish wish = { .desktop_id = desktop->row.id,
+    while ((id = next_quarantined(w, id)) != 0) {
+        const struct desktop_wish wish = { .desktop_id = id,
                                            .act = DESKTOP_RELEASE,
                                            .why = "it works again" };
 
-        if (desktop->row.quarantined)
-            (void)world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w)));
+        (void)world_await(w,
+                          admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w)));
     }
 }
 
