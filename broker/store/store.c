@@ -91,10 +91,8 @@ void store_break(struct store *store, const struct berth_error *error)
     if (first)
         store->broken = *error;
     (void)pthread_mutex_unlock(&store->lock);
-    if (first) {
-        log_failure(EV_STORE_FAILED, error, store->folder);
+    if (first) /* the turn then tells the broker, which logs it and ends */
         store->setup.wake(store->setup.context);
-    }
 }
 
 bool store_broken(struct store *store, struct berth_error *ret)

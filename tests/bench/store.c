@@ -1,11 +1,13 @@
 /* store.c - bench-store: durable sign-ons a second, and what they wait.
  *
- *     bench-store FOLDER [decisions] [in flight]
+ *     bench-store FOLDER [decisions] [in flight] [a second]
  *
  * Each decision is what a sign-on records: an open assignment, its session, a connection, the
  * slot's next epoch; four rows, four changes of the feed, one sealed audit record. Every other
- * decision ends what the one before began, so the tables look like those of a house at work. Prints
- * figures; asserts none. FOLDER should lie on the disk that the broker will use.
+ * decision ends what the one before began, so the tables look like those of a house at work. With a
+ * rate, decisions are due at even times whether or not earlier ones are done, and their wait counts
+ * from the moment they were due. Prints figures; asserts none. FOLDER should lie on the disk that
+ * the broker will use.
  */
 #include "store/store.h"
 
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +30,7 @@ struct bench {
     int woken;
     int64_t *latency_us;
     size_t measured;
+    int64_t cpu_us; /* of the whole program when the run began */
     uint64_t last_id;
 };
 
@@ -54,6 +58,16 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* Spent by all threads: what a figure is worth on a machine that others use too. */
+static int64_t cpu_us(void)
+{
+    struct rusage used;
+
+    (void)getrusage(RUSAGE_SELF, &used);
+    return (int64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
+           used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+}
+
 static void wake(void *context)
 {
     uint64_t one = 1;
@@ -66,6 +80,20 @@ static void failed(void *context, const struct berth_error *error)
     (void)context;
     (void)fprintf(stderr, "bench-store: %s\n", error->text);
     exit(1);
+}
+
+/* Until the store has something, or `until_us`; 0: no limit. */
+static void turn_until(struct bench *bench, int64_t until_us)
+{
+    struct pollfd fd = { .fd = bench->woken, .events = POLLIN };
+    int64_t left_us = until_us - now_us();
+    struct timespec left = { .tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000 };
+    uint64_t count;
+
+    if (until_us && (left_us <= 0 || ppoll(&fd, 1, &left, NULL) <= 0))
+        return;
+    (void)!read(bench->woken, &count, sizeof(count));
+    store_turn(bench->store);
 }
 
 static void turn(struct bench *bench)
@@ -223,11 +251,13 @@ static void report(struct bench *bench, size_t in_flight, int64_t took_us)
 
     store_stats(bench->store, &stats);
     qsort(bench->latency_us, n, sizeof(int64_t), by_size);
-    printf("in flight %4zu: %8.0f decisions/s, p50 %.2f ms, p99 %.2f ms, max %.2f ms, largest "
-           "batch %lld, log %lld KiB\n",
+    printf("in flight %4zu: %8.0f decisions/s, p50 %.2f ms, p99 %.2f ms, max %.2f ms, CPU %.0f us "
+           "each, "
+           "largest batch %lld, log %lld KiB\n",
            in_flight, (double)n * 1e6 / (double)took_us, (double)bench->latency_us[n / 2] / 1e3,
            (double)bench->latency_us[n * 99 / 100] / 1e3, (double)bench->latency_us[n - 1] / 1e3,
-           (long long)stats.batch_max, (long long)stats.wal_bytes / 1024);
+           (double)(cpu_us() - bench->cpu_us) / (double)n, (long long)stats.batch_max,
+           (long long)stats.wal_bytes / 1024);
 }
 
 static void run(struct bench *bench, struct person *people, size_t in_flight, size_t decisions)
@@ -236,6 +266,7 @@ static void run(struct bench *bench, struct person *people, size_t in_flight, si
     size_t begun = 0;
 
     bench->measured = 0;
+    bench->cpu_us = cpu_us();
     for (size_t i = 0; i < in_flight && begun < decisions; i++, begun++)
         decide(&people[i]);
     while (bench->measured < decisions) {
@@ -248,6 +279,43 @@ static void run(struct bench *bench, struct person *people, size_t in_flight, si
         }
     }
     report(bench, in_flight, now_us() - began_us);
+}
+
+/* The next person who is idle, going round. */
+static struct person *next_idle(struct person *people, size_t count, size_t *at)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct person *person = &people[(*at)++ % count];
+
+        if (person->idle)
+            return person;
+    }
+    return NULL;
+}
+
+static void run_paced(struct bench *bench, struct person *people, size_t count, size_t decisions,
+                      size_t rate)
+{
+    int64_t began_us = now_us();
+    size_t begun = 0;
+    size_t at = 0;
+
+    bench->measured = 0;
+    bench->cpu_us = cpu_us();
+    while (bench->measured < decisions) {
+        int64_t due_us = began_us + (int64_t)(begun * 1000000 / rate);
+        bool due = begun < decisions && now_us() >= due_us;
+        struct person *person = due ? next_idle(people, count, &at) : NULL;
+
+        if (person) {
+            decide(person);
+            person->began_us = due_us;
+            begun++;
+        } else {
+            turn_until(bench, due || begun == decisions ? 0 : due_us);
+        }
+    }
+    report(bench, count, now_us() - began_us);
 }
 
 static void verified(struct op *op, int result)
@@ -287,11 +355,13 @@ int main(int argc, char **argv)
                                        .context = &bench };
     size_t decisions = argc > 2 ? strtoul(argv[2], NULL, 10) : 20000;
     size_t only = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+    size_t rate = argc > 4 ? strtoul(argv[4], NULL, 10) : 0;
     struct person *people = berth_new_array(struct person, IN_FLIGHT_MAX);
     struct berth_error error = { 0 };
 
     if (argc < 2 || decisions == 0 || only > IN_FLIGHT_MAX) {
-        (void)fprintf(stderr, "usage: bench-store FOLDER [decisions] [in flight, at most %d]\n",
+        (void)fprintf(stderr,
+                      "usage: bench-store FOLDER [decisions] [in flight, at most %d] [a second]\n",
                       IN_FLIGHT_MAX);
         return 2;
     }
@@ -302,7 +372,9 @@ int main(int argc, char **argv)
     furnish_pool(&bench);
     for (size_t i = 0; i < (only ? only : steps[BERTH_COUNT(steps) - 1]); i++)
         furnish(&bench, &people[i]);
-    if (only)
+    if (only && rate)
+        run_paced(&bench, people, only, decisions, rate);
+    else if (only)
         run(&bench, people, only, decisions);
     for (size_t i = 0; !only && i < BERTH_COUNT(steps); i++)
         run(&bench, people, steps[i], steps[i] == 1 ? decisions / 10 + 1 : decisions);
