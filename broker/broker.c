@@ -387,6 +387,7 @@ static void reload_asked(uv_signal_t *signal, berth_unused int number)
     conf_reload(options_table, options_count, &broker->options, &fresh, option_changed);
     set_log(&broker->options);
     set_presence(broker);
+    store_feed_keep(broker->rooms.store, broker->options.feed_days * 86400000);
     limits = link_limits_of(&broker->options);
     link_set_limits(broker->link, &limits);
     ca_set_certificate_h(broker->rooms.ca, broker->options.certificate_h);
