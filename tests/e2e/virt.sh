@@ -33,7 +33,12 @@ BERTH_TEST_IMAGE=$image
 BERTH_TEST_TEMPLATE=$work/domain.xml
 BERTH_TEST_ACCOUNT=$(jq -r .account "$image/info.json")
 BERTH_TEST_DAEMON_PID=$("$libvirtd" pid "$work/libvirt")
-BERTH_TEST_RESTART="'$libvirtd' start '$work/libvirt' >/dev/null"
+cat >"$work/daemon" <<DAEMON
+#!/bin/sh
+exec "$libvirtd" start "$work/libvirt" >"$work/restart.log"
+DAEMON
+chmod 755 "$work/daemon"
+BERTH_TEST_RESTART=$work/daemon
 BERTH_TEST_PORT=$(free_port)
 export BERTH_TEST_URI BERTH_TEST_IMAGE BERTH_TEST_TEMPLATE BERTH_TEST_ACCOUNT BERTH_TEST_DAEMON_PID \
     BERTH_TEST_RESTART BERTH_TEST_PORT

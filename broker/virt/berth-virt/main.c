@@ -33,6 +33,20 @@
 
 enum { EXIT_PROTOCOL = 65, EXIT_STUCK = 75 };
 
+#ifdef __SANITIZE_THREAD__
+/* libvirt and GLib are not built with the sanitizer, so it cannot see their locks; our own files
+ * stay watched.
+ */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+    return "race:libvirt.so\nrace:libglib-2.0.so\nrace:libgobject-2.0.so\nrace:libgio-2.0.so\n"
+           "mutex:libvirt.so\nthread:libvirt.so\ncalled_from_lib:libvirt.so\n"
+           "called_from_lib:libglib-2.0.so\ncalled_from_lib:libgobject-2.0.so\n";
+}
+#endif
+
 struct process {
     struct out *out;
     struct hypervisor *hypervisor;
