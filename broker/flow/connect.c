@@ -142,6 +142,7 @@ static void hide_older(struct connect *c)
 {
     char text[200];
 
+    c->told_hidden = true;
     if (c->claim.old_terminal_id) {
         (void)snprintf(text, sizeof(text), "Your session moved to %s", c->terminal->row.name);
         seat_hide(c->rooms, c->claim.old_terminal_id, &c->claim.old_session, "moved", text);
@@ -181,10 +182,15 @@ static void disconnect(struct flow *flow)
     if (!session || !connection_find(c->rooms->core, c->claim.connection_id) ||
         session->row.epoch != c->claim.epoch)
         return;
+    if (!c->told_hidden)
+        hide_older(c); /* called off in the very commit that took the picture from them */
     if (session->flow == flow)
         session->flow = NULL;
     if (flow->error.code == BERTH_E_OVERTAKEN)
         return; /* the later sign-on goes on from here */
+    /* This terminal may still show it with the claim that ours has made void. */
+    if (c->claim.old_session.id)
+        seat_hide(c->rooms, c->terminal->row.id, &c->claim.old_session, "failed", flow->error.text);
     if (c->claim.fresh) {
         const struct ending ending = { .action = "session.undo",
                                        .reason = "failed",

@@ -9,6 +9,7 @@
 
 #define EVENT_SOON_MS 30
 #define EVENT_LATE_MS 5000
+#define EVENT_HELD_MS 300
 
 /* An event on its way. */
 struct tiding {
@@ -112,6 +113,11 @@ static void tiding_arrives(struct berth_timer *timer)
     struct tiding *tiding = container_of(timer, struct tiding, timer);
     struct hypervisor *hypervisor = tiding->hypervisor;
 
+    if (hypervisor->watcher && hypervisor->up && hypervisor->hung) {
+        /* It tells when it goes on, if the connection lasts that long. */
+        timer_start(&hypervisor->farm->outside->timers, timer, EVENT_HELD_MS, tiding_arrives);
+        return;
+    }
     if (hypervisor->watcher && hypervisor->up && !hypervisor->hung)
         hypervisor->farm->event(hypervisor->watcher, &tiding->event);
     list_remove(&tiding->node);

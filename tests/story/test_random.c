@@ -555,9 +555,12 @@ static void judge_service(struct world *w)
     for (size_t i = 0; i < BERTH_COUNT(pools); i++) {
         const struct pool *pool = world_pool(w, pools[i]);
         struct placement_count count;
+        char why[160];
 
         placement_count(world_core(w), pool, &count);
-        if (count.spare < 1 && count.total < pool->row.max && !pool->restrained_until_ms)
+        /* Quarantined machines keep their place on a host until somebody looks. */
+        if (count.spare < 1 && count.total < pool->row.max && !pool->restrained_until_ms &&
+            placement_host(world_core(w), pool, why, sizeof(why)))
             outside_fault(&w->outside, "pool %s has %d of %d desktops, no spare and no reason",
                           pools[i], count.total, (int)pool->row.max);
     }

@@ -199,4 +199,47 @@ TEST(roam, a_roam_called_off_leaves_the_session_findable)
     THE_END(w);
 }
 
+TEST(roam, a_screen_that_was_cleared_for_somebody_who_went_on_at_once_is_clear)
+{
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct world *w = world_new(seed, WARD FLOATING);
+
+        world_run_s(w, 15);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        world_run_s(w, 15);
+        /* Bob begins where Anna works, and a few milliseconds later elsewhere: he is overtaken by
+         * himself. */
+        world_sign_on(w, "t1", "bob", "secret12");
+        world_run_ms(w, (int64_t)(seed % 20));
+        world_sign_on(w, "t2", "bob", "secret12");
+        SOON(w, "t2", "bob on ward-3-002");
+        world_run_s(w, 5);
+        EXPECT_INT(world_session(w, "anna")->row.state == session_ACTIVE,
+                   strcmp(world_screen(w, "t1"), "anna on ward-3-001") == 0);
+        THE_END(w);
+    }
+}
+
+TEST(roam, a_failed_sign_on_leaves_no_picture_that_nobody_knows_of)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 10);
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 3);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 60);
+    EXPECT_INT(world_session(w, "anna")->row.state == session_ACTIVE,
+               strcmp(world_screen(w, "t1"), "anna on ward-3-001") == 0);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 10);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    THE_END(w);
+}
+
 TEST_MAIN()
