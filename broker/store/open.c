@@ -115,6 +115,10 @@ int open_facts(const char *folder, sqlite3 **ret, struct berth_error *reterr)
     if (r < 0)
         return r;
     r = quick_check(db, folder, reterr);
+    /* What was deleted (hashes of passwords, names of the erased) is overwritten where that costs
+     * no page of its own. */
+    if (r == 0)
+        r = sql_run(db, "PRAGMA secure_delete = FAST", reterr);
     if (r < 0) {
         (void)sqlite3_close(db); /* the first failure is the one to tell */
         return r;

@@ -287,6 +287,22 @@ TEST(commit, a_value_that_must_be_given_is_named)
     world_free(w);
 }
 
+TEST(commit, a_file_that_another_program_holds_is_refused_and_tried_again)
+{
+    struct world *w = world_new();
+    sqlite3 *other = sql_peek(w, "berth.db");
+    struct row_user row = new_user(w, "anna");
+
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    EXPECT_ERR(add_row(w, ENTITY_user, &row), BERTH_E_BUSY);
+    EXPECT_SAYS(w->error.text, "another program holds the database");
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    (void)sqlite3_close(other);
+    EXPECT_OK(add_row(w, ENTITY_user, &row));
+    EXPECT_INT(w->failures, 0);
+    world_free(w);
+}
+
 TEST(commit, after_close_nothing_is_begun_and_what_was_begun_is_told)
 {
     struct world *w = world_new();
