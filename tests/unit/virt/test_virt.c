@@ -113,6 +113,27 @@ TEST(virt, answers_and_refusals_are_told_apart)
     template_world_free(world);
 }
 
+TEST(virt, actions_on_one_machine_take_turns_in_the_order_given)
+{
+    static const enum virt_call life[] = { VIRT_create, VIRT_start, VIRT_refresh, VIRT_start,
+                                           VIRT_stop,   VIRT_start, VIRT_delete };
+    struct world *world = template_world("test:///default");
+    struct virt_args args = machine(1);
+    static struct asked all[BERTH_COUNT(life)];
+
+    AWAIT(world, 5000, world->up);
+    for (size_t i = 0; i < BERTH_COUNT(life); i++)
+        EXPECT_OK(begin(world, life[i], &args, &all[i]));
+    for (size_t i = 0; i < BERTH_COUNT(life); i++) {
+        AWAIT(world, 5000, all[i].done);
+        EXPECT_OK(all[i].result);
+    }
+    AWAIT(world, 1000, world->undefined == 1);
+    EXPECT_INT(world->started, 3);
+    EXPECT_INT(world->stopped, 3);
+    template_world_free(world);
+}
+
 TEST(virt, what_was_not_sent_can_be_called_off)
 {
     enum { COUNT = 20 };

@@ -29,7 +29,7 @@ struct world {
     struct virt_event last;
 };
 
-static void on_host(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
+static inline void on_host(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
                     const char *reason)
 {
     struct world *world = context;
@@ -43,7 +43,7 @@ static void on_host(void *context, uint64_t host_id, bool up, const struct virt_
     (void)snprintf(world->reason, sizeof(world->reason), "%s", reason);
 }
 
-static void on_machine(void *context, uint64_t host_id, const struct virt_event *event)
+static inline void on_machine(void *context, uint64_t host_id, const struct virt_event *event)
 {
     struct world *world = context;
     bool listed = strcmp(event->what, "listed") == 0;
@@ -61,7 +61,7 @@ static void on_machine(void *context, uint64_t host_id, const struct virt_event 
 }
 
 /* berth-virt is built beside the folder of the tests. */
-static void program_path(char path[PATH_MAX + 32])
+static inline void program_path(char path[PATH_MAX + 32])
 {
     ssize_t size = readlink("/proc/self/exe", path, PATH_MAX);
 
@@ -73,7 +73,7 @@ static void program_path(char path[PATH_MAX + 32])
         fail_msg("'%s' is not built", path);
 }
 
-static struct world *world_new(const char *uri)
+static inline struct world *world_new(const char *uri)
 {
     struct world *world = berth_new(struct world);
     struct virt_listener listener = { .host = on_host, .machine = on_machine, .context = world };
@@ -86,14 +86,14 @@ static struct world *world_new(const char *uri)
     return world;
 }
 
-static void world_free(struct world *world)
+static inline void world_free(struct world *world)
 {
     virt_free(world->virt);
     loop_close(&world->loop);
     free(world);
 }
 
-static struct virt_host_facts facts(struct world *world)
+static inline struct virt_host_facts facts(struct world *world)
 {
     struct virt_host_facts facts = { 0 };
 
@@ -119,7 +119,7 @@ struct asked {
     struct virt_result ret;
 };
 
-static void asked_done(struct op *op, int result)
+static inline void asked_done(struct op *op, int result)
 {
     struct asked *asked = container_of(op, struct asked, op);
 
@@ -128,7 +128,7 @@ static void asked_done(struct op *op, int result)
     asked->result = result;
 }
 
-static int begin(struct world *world, enum virt_call call, const struct virt_args *args,
+static inline int begin(struct world *world, enum virt_call call, const struct virt_args *args,
                  struct asked *asked)
 {
     *asked = (struct asked){ 0 };
@@ -137,7 +137,7 @@ static int begin(struct world *world, enum virt_call call, const struct virt_arg
 }
 
 /* Ask and wait for the answer. */
-static struct asked ask(struct world *world, enum virt_call call, const struct virt_args *args)
+static inline struct asked ask(struct world *world, enum virt_call call, const struct virt_args *args)
 {
     struct asked *asked = berth_new(struct asked);
     struct asked copy;
