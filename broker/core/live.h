@@ -43,6 +43,7 @@ struct host {
     char reason[160];
     int starting;        /* machines being started now, charged at decision time */
     int planning;        /* rows of new machines on their way to disk */
+    int ready;           /* machines that are up and answer: placement_refile */
     int64_t last_port;   /* forwarded port that was given last */
     struct flow *survey; /* the listing of its machines at work, or NULL */
     int64_t listing;     /* number of the latest listing */

@@ -88,20 +88,6 @@ bool placement_fits(const struct desktop *desktop, char *why, size_t size)
     return true;
 }
 
-/* Machines of ours on a host that run or are about to. */
-static int load_of(struct core *core, const struct host *host)
-{
-    int load = host->starting;
-
-    list_each(related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
-
-        if (container_of(entity, struct desktop, base)->state == desktop_READY)
-            load++;
-    }
-    return load;
-}
-
 static bool is_current(struct core *core, const struct pool *pool, const struct desktop *desktop)
 {
     const struct image *image = image_find(core, pool->row.image_id);
@@ -109,27 +95,30 @@ static bool is_current(struct core *core, const struct pool *pool, const struct 
     return !image || image->row.current_id == desktop->row.image_version_id;
 }
 
+/* A desktop of the class SPARE whose host serves now. */
+static bool can_be_given(const struct desktop *desktop)
+{
+    const struct host *host = host_find(desktop->base.core, desktop->row.host_id);
+
+    return !desktop->row.host_id || (host && placement_host_serves(host));
+}
+
 struct desktop *placement_best(struct core *core, struct pool *pool)
 {
-    struct desktop *best = NULL;
-    bool best_current = false;
-    char why[160];
+    struct desktop *older = NULL;
 
+    /* In the order in which they became ready: the session of the first is warm. Of an older image only when there is no other. */
     list_each(placement_list(pool, CLASS_SPARE), node) {
         struct desktop *desktop = placement_at(node);
-        bool current;
 
-        if (!placement_fits(desktop, why, sizeof(why)))
+        if (!can_be_given(desktop))
             continue;
-        current = is_current(core, pool, desktop);
-        /* Of equal ones the one that has been ready for the longest: its session is warm. */
-        if (!best || current > best_current ||
-            (current == best_current && desktop->state_since_ms < best->state_since_ms)) {
-            best = desktop;
-            best_current = current;
-        }
+        if (is_current(core, pool, desktop))
+            return desktop;
+        if (!older)
+            older = desktop;
     }
-    return best;
+    return older;
 }
 
 /* ---- lists ---- */
@@ -169,6 +158,7 @@ static enum desktop_class class_of(const struct desktop *desktop)
 void placement_unfile(struct desktop *desktop)
 {
     struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
+    struct host *host;
 
     if (!desktop->filed)
         return;
@@ -177,9 +167,13 @@ void placement_unfile(struct desktop *desktop)
     if (!pool)
         return;
     pool->count_of[desktop->class]--;
-    if (desktop->counted_ready)
-        pool->ready--;
+    if (!desktop->counted_ready)
+        return;
     desktop->counted_ready = false;
+    pool->ready--;
+    host = host_find(desktop->base.core, desktop->row.host_id);
+    if (host)
+        host->ready--;
 }
 
 void placement_refile(struct desktop *desktop)
@@ -187,6 +181,7 @@ void placement_refile(struct desktop *desktop)
     struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
     enum desktop_class class = class_of(desktop);
     bool ready = desktop->state == desktop_READY;
+    struct host *host;
 
     if (!pool || desktop->base.dropped)
         return;
@@ -198,27 +193,49 @@ void placement_refile(struct desktop *desktop)
     desktop->counted_ready = ready;
     list_append(&pool->by_class[class], &desktop->in_class);
     pool->count_of[class]++;
-    if (ready)
-        pool->ready++;
+    if (!ready)
+        return;
+    pool->ready++;
+    host = host_find(desktop->base.core, desktop->row.host_id);
+    if (host)
+        host->ready++;
+}
+
+static bool all_hosts_serve(struct core *core)
+{
+    list_each(core_all(core, ENTITY_host), node) {
+        struct entity *entity = entity_of(node);
+
+        if (!placement_host_serves(container_of(entity, struct host, base)))
+            return false;
+    }
+    return true;
+}
+
+static int count_given(const struct pool *pool)
+{
+    int count = 0;
+
+    list_each(&pool->by_class[CLASS_SPARE], node)
+        if (can_be_given(placement_at(node)))
+            count++;
+    return count;
 }
 
 void placement_count(struct core *core, const struct pool *pool, struct placement_count *ret)
 {
     const int *of = pool->count_of;
-    char why[160];
 
     *ret = (struct placement_count){ .ready = pool->ready,
                                      .coming = pool->planning + of[CLASS_COMING] + of[CLASS_STALE],
                                      .quarantined = of[CLASS_QUARANTINED] };
     ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_COMING] + of[CLASS_IDLE] +
                  of[CLASS_STALE] + of[CLASS_LOST];
-    /* Whether its host serves is asked when it matters: there are few spares, and hosts change for all at once. */
-    list_each(&pool->by_class[CLASS_SPARE], node)
-        if (placement_fits(placement_at(node), why, sizeof(why)))
-            ret->spare++;
+    ret->spare = of[CLASS_SPARE];
+    if (!all_hosts_serve(core))
+        ret->spare = count_given(pool);
     list_each(&pool->waiting, waiting)
         ret->waiting++;
-    (void)core;
 }
 
 static bool serves_pool(const struct host *host, const struct pool *pool)
@@ -252,7 +269,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
             continue;
         }
         /* The lowest load for its weight; the first of equals. */
-        score = (load_of(core, host) + host->planning) * 1000 /
+        score = (host->ready + host->starting + host->planning) * 1000 /
                 (host->row.weight > 0 ? host->row.weight : 1);
         if (!best || score < best_score) {
             best = host;

@@ -73,6 +73,7 @@ static const struct text_row texts[RELATED_TEXTS] = {
 /* Everything that refers to one id. */
 struct bucket {
     struct list entities;
+    size_t count;
 };
 
 struct related {
@@ -130,6 +131,7 @@ static void put_into(struct related *related, int by, struct entity *entity)
         map_put_id(&related->by[by], id, bucket);
     }
     list_append(&bucket->entities, &entity->links[table[by].link]);
+    bucket->count++;
 }
 
 static void take_from(struct related *related, int by, struct entity *entity)
@@ -142,7 +144,7 @@ static void take_from(struct related *related, int by, struct entity *entity)
         return;
     list_remove(link);
     bucket = map_get_id(&related->by[by], id);
-    if (bucket && list_empty(&bucket->entities))
+    if (bucket && --bucket->count == 0)
         free(map_take_id(&related->by[by], id));
 }
 
@@ -198,11 +200,9 @@ struct entity *related_first(struct core *core, enum related_by by, uint64_t id)
 
 size_t related_count(struct core *core, enum related_by by, uint64_t id)
 {
-    size_t count = 0;
+    const struct bucket *bucket = id ? map_get_id(&core->related->by[by], id) : NULL;
 
-    list_each(related_to(core, by, id), node)
-        count++;
-    return count;
+    return bucket ? bucket->count : 0;
 }
 
 struct entity *related_by_text(struct core *core, enum related_text by, const char *text)
