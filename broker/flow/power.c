@@ -217,6 +217,11 @@ void work_ended(struct flow *flow, const struct berth_error *error)
     const struct notice freed = { .kind = NOTICE_FREED,
                                   .entity = ENTITY_desktop,
                                   .id = desktop->row.id };
+    /* Room to start, or to hold, another one: that concerns whichever pool waits for it. */
+    const struct notice room = { .kind = NOTICE_FREED,
+                                 .entity = ENTITY_host,
+                                 .id = desktop->row.host_id };
+    bool frees_room = desktop->charged || desktop->base.dropped;
 
     desktop->power = NULL;
     if (desktop->charged) {
@@ -238,6 +243,8 @@ void work_ended(struct flow *flow, const struct berth_error *error)
     placement_refile(desktop);
     if (host)
         gate_open(&host->waiting);
+    if (host && frees_room)
+        core_announce(rooms->core, &room);
     core_announce(rooms->core, &freed);
     house_look_at_pool(rooms, desktop->row.pool_id);
     entity_unpin(&desktop->base);

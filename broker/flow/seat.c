@@ -327,7 +327,9 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
                        .number = said->session_epoch,
                        .action = "session.shown" };
 
-    if (here && here->row.session_id != said->session_id && !terminal->sign_on)
+    /* An older claim of the same session is not this connection: its show never arrived. */
+    if (here && !terminal->sign_on &&
+        (here->row.session_id != said->session_id || here->row.epoch != said->session_epoch))
         seat_lost(rooms, here, "the terminal does not show it any more", 0);
     if (!said->session_id)
         return;

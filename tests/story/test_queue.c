@@ -117,4 +117,42 @@ TEST(queue, the_reaction_to_a_taken_spare_comes_within_a_second)
     THE_END(w);
 }
 
+TEST(queue, a_host_that_starts_one_at_a_time_serves_every_pool_in_the_end)
+{
+    struct world *w = world_new(7, "place ward-3\nhost kvm1 max 20 starting 1\nimage debian\n"
+                                   "user anna password secret12\nterminal t1 place ward-3\n"
+                                   "pool a floating image debian max 2 spare 1\n"
+                                   "pool b floating image debian max 2 spare 1\n"
+                                   "pool c floating image debian max 2 spare 1\n"
+                                   "entitle everyone a\n");
+
+    world_run_s(w, 40);
+    EXPECT_INT(world_spares(w, "a"), 1);
+    EXPECT_INT(world_spares(w, "b"), 1);
+    EXPECT_INT(world_spares(w, "c"), 1);
+    THE_END(w);
+}
+
+TEST(queue, a_full_host_serves_another_pool_as_soon_as_it_has_room)
+{
+    struct world *w = world_new(8, "place ward-3\nhost kvm1 max 2\nimage debian\n"
+                                   "user anna password secret12\nterminal t1 place ward-3\n"
+                                   "pool a floating image debian max 2 spare 2\n"
+                                   "pool b floating image debian max 2 spare 1\n"
+                                   "entitle everyone a\n");
+    struct row_pool row;
+
+    world_run_s(w, 70);
+    EXPECT_INT(world_spares(w, "a") + world_spares(w, "b"), 2);
+    row = world_pool(w, "a")->row;
+    row.max = 1;
+    row.spare = 1;
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+    world_run_s(w, 40);
+    EXPECT_INT(world_spares(w, "a"), 1);
+    EXPECT_INT(world_spares(w, "b"), 1);
+    THE_END(w);
+}
+
 TEST_MAIN()
