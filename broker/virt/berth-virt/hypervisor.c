@@ -14,6 +14,12 @@
 #define BACKOFF_FIRST_MS 500
 #define BACKOFF_MOST_MS 30000
 
+/* An attempt to connect cannot be interrupted; a process that is stuck in one is of no use. */
+#define ATTEMPT_MOST_MS 15000
+
+/* Connections that may be left behind unclosed. */
+#define LEFT_MAX 16
+
 /* Closing a connection while an event for it is on its way can deadlock libvirt: it is closed after
  * this much quiet. */
 #define QUIET_MS 1000
@@ -30,6 +36,7 @@ struct hypervisor {
     int lost_reason;     /* VIR_CONNECT_CLOSE_REASON_... */
     bool hurry;          /* somebody waits: no more back-off */
     unsigned generation; /* counts openings: older connections are dead */
+    unsigned left;       /* connections left behind */
     unsigned failures;   /* attempts that failed, ever */
     int64_t attempt_began_ms;
     struct berth_error error; /* of the last attempt */
@@ -185,8 +192,7 @@ static int stand(struct hypervisor *hypervisor)
 }
 
 /* A connection that ended cleanly is closed after a while of quiet; closing one whose peer hangs
- * may hang as well, so it is left behind (some kilobytes; a process that has left too many is ended
- * by its own watch, see lanes.h).
+ * may hang as well, so it is left behind (some kilobytes).
  */
 static void give_up(struct hypervisor *hypervisor, int reason)
 {
@@ -195,6 +201,7 @@ static void give_up(struct hypervisor *hypervisor, int reason)
 
     (void)pthread_mutex_lock(&hypervisor->lock);
     connection = berth_take(hypervisor->connection);
+    hypervisor->left += reason != VIR_CONNECT_CLOSE_REASON_EOF;
     (void)pthread_mutex_unlock(&hypervisor->lock);
     if (reason != VIR_CONNECT_CLOSE_REASON_EOF)
         return;
@@ -333,13 +340,14 @@ int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, un
     return 0;
 }
 
-int64_t hypervisor_attempt_ms(struct hypervisor *hypervisor)
+bool hypervisor_is_worn(struct hypervisor *hypervisor)
 {
-    int64_t took = 0;
+    bool worn;
 
     (void)pthread_mutex_lock(&hypervisor->lock);
-    if (hypervisor->attempt_began_ms)
-        took = now_ms() - hypervisor->attempt_began_ms;
+    worn =
+        hypervisor->left > LEFT_MAX ||
+        (hypervisor->attempt_began_ms && now_ms() - hypervisor->attempt_began_ms > ATTEMPT_MOST_MS);
     (void)pthread_mutex_unlock(&hypervisor->lock);
-    return took;
+    return worn;
 }

@@ -37,7 +37,9 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
 int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
                     struct berth_error *reterr) berth_must_check;
 
-/* Milliseconds that the present attempt to connect has taken; 0 when none is under way. */
-int64_t hypervisor_attempt_ms(struct hypervisor *hypervisor);
+/* Is the process better started anew? An attempt to connect is stuck, or too many dead connections
+ * were left behind.
+ */
+bool hypervisor_is_worn(struct hypervisor *hypervisor);
 
 #endif

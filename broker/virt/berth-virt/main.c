@@ -28,9 +28,6 @@
 
 #define LOOK_MS 500
 
-/* An attempt to connect cannot be interrupted; a process that is stuck in one is of no use. */
-#define ATTEMPT_MOST_MS 15000
-
 enum { EXIT_PROTOCOL = 65, EXIT_STUCK = 75 };
 
 #ifdef __SANITIZE_THREAD__
@@ -153,12 +150,8 @@ static int serve(struct process *process)
 
         if (ready > 0 && !read_some(process, &reader, &exit_code))
             return exit_code;
-        if (!lanes_watch(process->lanes)) {
-            (void)fputs("berth-virt: too many calls are stuck; ending\n", stderr);
-            return EXIT_STUCK;
-        }
-        if (hypervisor_attempt_ms(process->hypervisor) > ATTEMPT_MOST_MS) {
-            (void)fputs("berth-virt: stuck while connecting; ending\n", stderr);
+        if (!lanes_watch(process->lanes) || hypervisor_is_worn(process->hypervisor)) {
+            (void)fputs("berth-virt: stuck in too many calls, or in connecting; ending\n", stderr);
             return EXIT_STUCK;
         }
     }
