@@ -5,6 +5,7 @@
 
 #include "core/related.h"
 #include "flow/decide.h"
+#include "flow/guest.h"
 #include "flow/house.h"
 
 /* ---- telling ---- */
@@ -377,6 +378,7 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
                                  .number = said->epoch,
                                  .number2 = said->picture_ms,
                                  .action = "connection.active" };
+    const struct connection *connection;
     char why[128];
 
     if (!session)
@@ -389,6 +391,9 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
         (void)snprintf(why, sizeof(why), "the viewer ended: %s",
                        said->reason[0] ? said->reason : "no reason given");
         /* Its end ends the connection, never the session: a take-over and a log-off look alike here. */
+        connection = connection_of(rooms->core, session->row.id);
+        if (connection && connection->row.state == connection_ACTIVE)
+            guest_ask(rooms, session);
         jot_lost(rooms, session, why, said->exit_code);
         return;
     case viewer_state_CONNECTING:

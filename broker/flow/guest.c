@@ -1,0 +1,129 @@
+/* guest.c - see guest.h. */
+#include "flow/guest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+#include "flow/gate.h"
+#include "flow/house.h"
+#include "flow/release.h"
+
+struct question {
+    struct flow flow;
+    struct rooms *rooms;
+    uint64_t session_id;
+    int64_t epoch;
+    int asked;
+    struct virt_args args;
+    struct virt_result result;
+    struct pause pause;
+};
+
+static flow_step_fn wait_a_moment, ask, hear;
+
+enum { WAIT_A_MOMENT, ASK, HEAR, STEPS };
+
+/* clang-format off */
+static const struct flow_step steps[STEPS] = {
+    /*                  name     step           undo  limit/ms  true when it is behind us */
+    [WAIT_A_MOMENT] = { "wait",  wait_a_moment, NULL, 10000 }, /* the guest had time to notice */
+    [ASK]           = { "ask",   ask,           NULL, 12000 }, /* it was asked */
+    [HEAR]          = { "hear",  hear,          NULL, 0 },     /* what it said is known */
+};
+/* clang-format on */
+
+/* When it is asked after the viewer's end. */
+static const int64_t pauses_ms[] = { 500, 1500, 4000 };
+
+static struct question *question_of(struct flow *flow)
+{
+    return container_of(flow, struct question, flow);
+}
+
+/* Still the same claim, and nobody shows it? */
+static struct session *still(const struct question *question)
+{
+    struct session *session = session_find(question->rooms->core, question->session_id);
+
+    if (!session || session->row.epoch != question->epoch ||
+        (session->row.state != session_DISCONNECTED && session->row.state != session_ACTIVE))
+        return NULL;
+    return session;
+}
+
+static int wait_a_moment(struct flow *flow)
+{
+    struct question *question = question_of(flow);
+
+    return flow_await(flow,
+                      pause_begin(&question->pause, pauses_ms[question->asked++], &flow->op), ASK);
+}
+
+static int ask(struct flow *flow)
+{
+    struct question *question = question_of(flow);
+    const struct session *session = still(question);
+    const struct desktop *desktop =
+        session ? desktop_find(question->rooms->core, session->row.desktop_id) : NULL;
+
+    if (!desktop)
+        return FLOW_DONE;
+    (void)snprintf(question->args.uuid, sizeof(question->args.uuid), "%s", desktop->row.uuid);
+    return flow_await_any(flow,
+                          virt_begin(question->rooms->virt, desktop->row.host_id, VIRT_guest_state,
+                                     &question->args, &question->result, &flow->op),
+                          HEAR);
+}
+
+static int hear(struct flow *flow)
+{
+    struct question *question = question_of(flow);
+    const struct session *session = still(question);
+    const struct ending ending = { .action = "session.guest_ended",
+                                   .reason = "signed-off",
+                                   .why = "The session was signed off inside the desktop",
+                                   .actor = "broker",
+                                   .role = "broker" };
+
+    if (!session || flow->op.result < 0)
+        return FLOW_DONE; /* a guest that cannot be asked keeps its session: its limits will end it */
+    if (strncmp(question->result.text, "ended", 5) == 0) {
+        session_end_soon(question->rooms, session->row.id, &ending);
+        return FLOW_DONE;
+    }
+    return question->asked < (int)BERTH_COUNT(pauses_ms) ? WAIT_A_MOMENT : FLOW_DONE;
+}
+
+static void ended(struct flow *flow, const struct berth_error *error)
+{
+    struct question *question = question_of(flow);
+    struct rooms *rooms = question->rooms;
+
+    if (error->code && error->code != BERTH_E_CLOSING)
+        log_failure(EV_FLOW_FAILED, error, flow->who);
+    free(question);
+    house_flow_ended(rooms);
+}
+
+static const struct flow_kind question_kind = {
+    .name = "ask-guest", .steps = steps, .count = STEPS, .ended = ended
+};
+
+void guest_ask(struct rooms *rooms, const struct session *session)
+{
+    const struct desktop *desktop = desktop_find(rooms->core, session->row.desktop_id);
+    const struct host *host = desktop ? host_find(rooms->core, desktop->row.host_id) : NULL;
+    struct question *question;
+    char who[96];
+
+    if (!host || !(host->capabilities & VIRT_CAN_AGENT) || house_of(rooms)->stopping)
+        return;
+    question = berth_new(struct question);
+    question->rooms = rooms;
+    question->session_id = session->row.id;
+    question->epoch = session->row.epoch;
+    (void)snprintf(who, sizeof(who), "session %llu on %s", (unsigned long long)session->row.id,
+                   desktop->row.name);
+    flow_start(&rooms->engine, &question->flow, &question_kind, who);
+}
