@@ -29,8 +29,8 @@ struct world {
     struct virt_event last;
 };
 
-static inline void on_host(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
-                    const char *reason)
+static inline void on_host(void *context, uint64_t host_id, bool up,
+                           const struct virt_result *facts, const char *reason)
 {
     struct world *world = context;
 
@@ -129,7 +129,7 @@ static inline void asked_done(struct op *op, int result)
 }
 
 static inline int begin(struct world *world, enum virt_call call, const struct virt_args *args,
-                 struct asked *asked)
+                        struct asked *asked)
 {
     *asked = (struct asked){ 0 };
     op_init(&asked->op, &world->loop.timers, asked_done);
@@ -137,7 +137,8 @@ static inline int begin(struct world *world, enum virt_call call, const struct v
 }
 
 /* Ask and wait for the answer. */
-static inline struct asked ask(struct world *world, enum virt_call call, const struct virt_args *args)
+static inline struct asked ask(struct world *world, enum virt_call call,
+                               const struct virt_args *args)
 {
     struct asked *asked = berth_new(struct asked);
     struct asked copy;
