@@ -84,7 +84,7 @@ static int read_wanted(struct request *request, struct wanted *wanted, struct be
                                .live_record = collection_live(request->verb->entity),
                                .row = berth_new(union row),
                                .limit = PAGE };
-    wanted->live = wanted->live_record ? berth_alloc(wanted->live_record->size) : NULL;
+    wanted->live = berth_alloc(wanted->live_record ? wanted->live_record->size : 1);
     for (size_t i = 0; r == 0 && i < target->pairs; i++) {
         const struct target_pair *pair = &target->pair[i];
 
@@ -117,7 +117,7 @@ static bool fits(struct core *core, const struct wanted *wanted, struct entity *
     for (size_t i = 0; i < wanted->filters; i++) {
         const struct filter *filter = &wanted->filter[i];
 
-        if (filter->live && !filled) {
+        if (filter->live && !filled && wanted->live_record) {
             memset(live, 0, wanted->live_record->size);
             filled = facts_fill(core, entity, live);
         }
@@ -138,7 +138,7 @@ static int list(struct request *request, struct berth_error *reterr)
     void *live;
     int r = read_wanted(request, &wanted, reterr);
 
-    live = wanted.live_record ? berth_alloc(wanted.live_record->size) : NULL;
+    live = berth_alloc(wanted.live_record ? wanted.live_record->size : 1);
     if (r == 0) {
         list_each (core_all(core, request->verb->entity), node) {
             struct entity *entity = entity_of(node);

@@ -146,6 +146,15 @@ void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, 
     add_connection(api, descriptor, address, size, origin);
 }
 
+static void end_late(struct api *api, struct origin *origin)
+{
+    log_event(EV_API_REFUSED, "reason", "a request did not come to its end in time", "from",
+              origin->local ? "socket" : origin->address);
+    api->refused++;
+    origin->receiving_ms = 0;
+    (void)shutdown(origin->descriptor, SHUT_RDWR);
+}
+
 /* Whoever has begun a request must end it; dripping a byte now and then does not count as progress.
  */
 static void swept(struct berth_timer *timer)
@@ -156,13 +165,8 @@ static void swept(struct berth_timer *timer)
     list_each (&api->origins, node) {
         struct origin *origin = list_entry(node, struct origin, node);
 
-        if (origin->receiving_ms && now_ms - origin->receiving_ms > RECEIVE_MS) {
-            log_event(EV_API_REFUSED, "reason", "a request did not come to its end in time", "from",
-                      origin->local ? "socket" : origin->address);
-            api->refused++;
-            origin->receiving_ms = 0;
-            (void)shutdown(origin->descriptor, SHUT_RDWR);
-        }
+        if (origin->receiving_ms && now_ms - origin->receiving_ms > RECEIVE_MS)
+            end_late(api, origin);
     }
     events_beat(api);
     timer_start(&api->loop->timers, &api->sweep, SWEEP_MS, swept);
@@ -245,6 +249,8 @@ static int listen_at(struct api *api, struct berth_error *reterr)
 }
 
 /* ---- begin and end ---- */
+
+static void log_library(void *context, const char *format, va_list arguments) berth_printf(2, 0);
 
 static void log_library(void *context, const char *format, va_list arguments)
 {

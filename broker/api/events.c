@@ -16,7 +16,9 @@
 #include "room.h"
 
 #define PAGE 200
-#define QUEUE_MAX (256 * 1024) /* what a slow reader may let pile up before it is dropped */
+#define QUEUE_MAX                                                                   \
+    ((size_t)256 * 1024) /* what a slow reader may let pile up before it is dropped \
+                          */
 #define RETRY_MS 3000
 #define BEATS 3 /* sweeps of 5 s between heartbeats */
 #define BLOCK 4096
@@ -71,13 +73,13 @@ static void drop_slow(struct stream *stream)
 
 static void stream_put(struct stream *stream, const char *text, size_t size)
 {
-    if (!stream->connection || stream->ended)
+    if (!stream->connection || stream->ended || size == 0)
         return;
     if (stream->queued + size > QUEUE_MAX) {
         drop_slow(stream);
         return;
     }
-    if (stream->queued + size > stream->capacity) {
+    if (!stream->queue || stream->queued + size > stream->capacity) {
         stream->capacity = (stream->queued + size) * 2;
         stream->queue = (char *)berth_realloc(stream->queue, stream->capacity);
     }

@@ -307,19 +307,28 @@ static int64_t open_descriptors(void)
     return count;
 }
 
-static void say_process(struct page *page)
+/* The second number of /proc/self/statm: resident pages. */
+static int64_t resident_pages(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
-    long long pages = 0;
+    char line[128] = "";
+    const char *second;
+
+    if (!file)
+        return 0;
+    if (!fgets(line, sizeof(line), file))
+        line[0] = '\0';
+    (void)fclose(file);
+    second = strchr(line, ' ');
+    return second ? strtoll(second, NULL, 10) : 0;
+}
+
+static void say_process(struct page *page)
+{
     uv_rusage_t usage;
 
-    if (file) {
-        if (fscanf(file, "%*d %lld", &pages) != 1)
-            pages = 0;
-        (void)fclose(file);
-    }
     one(page, "process_resident_memory_bytes", "gauge", "Resident memory.",
-        pages * sysconf(_SC_PAGESIZE));
+        resident_pages() * sysconf(_SC_PAGESIZE));
     one(page, "process_open_fds", "gauge", "Open descriptors.", open_descriptors());
     if (uv_getrusage(&usage) == 0) {
         head(page, "process_cpu_seconds_total", "counter", "User and system CPU time.");

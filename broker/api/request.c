@@ -81,13 +81,16 @@ static int route(struct request *request, const char *method, struct berth_error
 
     request->verb = verb_route(which, request->target->segment, request->target->segments,
                                request->brace, &request->answer.allowed);
-    if (!request->answer.allowed)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such address");
     if (!known)
         request->verb = NULL;
-    if (!request->verb)
-        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "this address does not take %.16s", method);
-    return 0;
+    if (request->verb)
+        return 0;
+    if (!request->answer.allowed) {
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such address");
+        return BERTH_E_NOT_FOUND;
+    }
+    (void)berth_fail(reterr, BERTH_E_UNSUPPORTED, "this address does not take %.16s", method);
+    return BERTH_E_UNSUPPORTED;
 }
 
 static const char *header(const struct request *request, const char *name)
@@ -236,14 +239,18 @@ static verb_fn *const specials[VERB_SPECIALS] = {
     /* clang-format on */
 };
 
+static const char *place_of(const struct request *request)
+{
+    return request->origin && !request->origin->local ? request->origin->address : "socket";
+}
+
 static void fail(struct request *request, const struct berth_error *error)
 {
-    const struct berth_error_row *row = berth_error_row(error->code);
+    const char *verb = request->verb ? request->verb->symbol : "";
+    const char *symbol = berth_error_row(error->code)->symbol;
 
-    log_event(EV_API_REFUSED, "verb", request->verb ? request->verb->symbol : "", "who",
-              request->caller.actor.name, "from",
-              request->origin && !request->origin->local ? request->origin->address : "socket",
-              "error", row->symbol, "reason", berth_error_text(error));
+    log_event(EV_API_REFUSED, "verb", verb, "who", request->caller.actor.name, "from",
+              place_of(request), "error", symbol, "reason", berth_error_text(error));
     answer_failure(request, error);
 }
 
@@ -361,6 +368,7 @@ static enum MHD_Result headers_came(struct request *request, const char *method)
     return answer_queue(request);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library decides how many arguments there are */
 enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_size, void **slot)

@@ -19,9 +19,9 @@ int ucred_group(const char *name, gid_t *ret, struct berth_error *reterr)
 
 static bool in_group(int descriptor, gid_t primary, const char *name)
 {
-    gid_t groups[GROUPS_MAX];
+    gid_t groups[GROUPS_MAX] = { 0 };
     socklen_t size = sizeof(groups);
-    gid_t wanted;
+    gid_t wanted = (gid_t)-1;
 
     if (!name || !name[0] || ucred_group(name, &wanted, NULL) < 0)
         return false;

@@ -60,7 +60,7 @@ static int take_text(struct ctl *ctl, const char *arg, const char *next, struct 
     return 0;
 }
 
-/* Any other option is a parameter: --terminal T is terminal=T. Lives as long as the program. */
+/* Any other option is a parameter: --terminal T is terminal=T. */
 static int take_param(struct ctl *ctl, const char *arg, const char *next,
                       struct berth_error *reterr)
 {
@@ -78,6 +78,7 @@ static int take_param(struct ctl *ctl, const char *arg, const char *next,
         (void)snprintf(text, size, "%s=%s", arg + 2, next);
     for (char *c = text; *c && *c != '='; c++)
         *c = *c == '-' ? '_' : *c;
+    ctl->made[ctl->mades++] = text;
     ctl->arg[ctl->args++] = text;
     return strchr(arg, '=') ? 1 : 2;
 }
@@ -114,6 +115,13 @@ int ctl_options(struct ctl *ctl, int argc, char *const argv[], struct berth_erro
         }
     }
     return 0;
+}
+
+void ctl_clear(struct ctl *ctl)
+{
+    for (size_t i = 0; i < ctl->mades; i++)
+        free(ctl->made[i]);
+    ctl->mades = 0;
 }
 
 /* ---- which verb ---- */

@@ -257,5 +257,8 @@ int ctl_main(int argc, char *const argv[])
         return ctl.help ? CTL_OK : CTL_USAGE;
     }
     code = ctl_local(&ctl);
-    return code >= 0 ? code : run_command(&ctl);
+    if (code < 0)
+        code = run_command(&ctl);
+    ctl_clear(&ctl);
+    return code;
 }

@@ -17,7 +17,7 @@
 #include "api/table/verb.h"
 
 #define CTL_ARGS_MAX 64
-#define CTL_ANSWER_MAX (64 * 1024 * 1024)
+#define CTL_ANSWER_MAX ((size_t)64 * 1024 * 1024)
 
 /* Exit codes; scripts rely on them. */
 enum ctl_exit {
@@ -45,6 +45,8 @@ struct ctl {
     /* What to do: words and arguments, options taken out. */
     const char *arg[CTL_ARGS_MAX];
     size_t args;
+    char *made[CTL_ARGS_MAX]; /* arguments that were made of options */
+    size_t mades;
     const char *to;    /* restore --to */
     const char *count; /* watch --count */
     bool help;
@@ -57,6 +59,9 @@ struct ctl {
  */
 int ctl_options(struct ctl *ctl, int argc, char *const argv[],
                 struct berth_error *reterr) berth_must_check;
+
+/* Free what ctl_options made. */
+void ctl_clear(struct ctl *ctl);
 
 /* The verb whose words the arguments begin with, the longest; *ret_words: how many of them are
  * words. NULL: none. */
@@ -104,7 +109,7 @@ size_t ctl_width(const char *text);
 
 /* A table of cells (rows * columns texts), columns aligned. colour: how to paint a cell, NULL: not
  * at all. */
-void ctl_table(FILE *out, size_t columns, size_t rows, char *const *cells,
+void ctl_table(FILE *out, size_t columns, size_t rows, const char *const *cells,
                const char *(*colour)(size_t column, const char *text));
 
 /* Text without anything that a terminal would obey. lines: line feeds stay. */

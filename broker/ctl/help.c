@@ -1,5 +1,4 @@
 /* help.c - help, made from the table of verbs. */
-#include <ctype.h>
 #include <string.h>
 
 #include "api/table/value.h"
@@ -103,16 +102,23 @@ void ctl_help(FILE *out)
     (void)fputs(options, out);
 }
 
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
 /* "pool status POOL" for "pool status {pool}". */
 static void print_words(FILE *out, const char *words)
 {
     bool argument = false;
 
     for (; *words; words++) {
-        if (*words == '{' || *words == '}')
+        bool brace = *words == '{' || *words == '}';
+
+        if (brace)
             argument = *words == '{';
         else
-            (void)fputc(argument ? toupper((unsigned char)*words) : *words, out);
+            (void)fprintf(out, "%c", argument ? upper(*words) : *words);
     }
 }
 

@@ -146,7 +146,8 @@ static void print_table(const struct ctl *ctl, const struct column *column, size
             cells[(row + 1) * columns + i] = berth_strdup(text);
         }
     }
-    ctl_table(stdout, columns, rows + 1, cells, ctl->colour ? colour_of : NULL);
+    ctl_table(stdout, columns, rows + 1, (const char *const *)cells,
+              ctl->colour ? colour_of : NULL);
     for (size_t i = 0; i < (rows + 1) * columns; i++)
         free(cells[i]);
     free(cells);

@@ -60,7 +60,7 @@ static void print_cell(FILE *out, const char *text, size_t width, const char *pa
         (void)fputc(' ', out);
 }
 
-void ctl_table(FILE *out, size_t columns, size_t rows, char *const *cells,
+void ctl_table(FILE *out, size_t columns, size_t rows, const char *const *cells,
                const char *(*colour)(size_t column, const char *text))
 {
     size_t *width = berth_new_array(size_t, columns ? columns : 1);

@@ -137,14 +137,14 @@ TEST(hostile, a_long_address)
 /* A chunked body has no length to be refused by. */
 TEST(hostile, a_chunked_body_that_grows)
 {
+    static const char head[] =
+        "POST /v1/groups HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+        "Content-Type: application/json\r\n\r\n";
     int descriptor = raw_connect();
     char chunk[4200];
     bool ended = false;
 
-    (void)raw_exchange(descriptor,
-                       "POST /v1/groups HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
-                       "Content-Type: application/json\r\n\r\n",
-                       111, 20, out, sizeof(out), &closed);
+    (void)raw_exchange(descriptor, head, sizeof(head) - 1, 20, out, sizeof(out), &closed);
     (void)snprintf(chunk, sizeof(chunk), "1000\r\n%04096d\r\n", 0);
     for (int i = 0; i < 20 && !ended; i++)
         ended =
@@ -176,11 +176,11 @@ TEST(hostile, half_a_tls_record)
  * whole request. */
 TEST(hostile, a_dripping_request_is_ended)
 {
+    static const char half[] = "POST /v1/groups HTTP/1.1\r\nHost: a\r\n";
     int descriptor = raw_connect();
     int64_t now_ms;
 
-    (void)raw_exchange(descriptor, "POST /v1/groups HTTP/1.1\r\nHost: a\r\n", 38, 20, out,
-                       sizeof(out), &closed);
+    (void)raw_exchange(descriptor, half, sizeof(half) - 1, 20, out, sizeof(out), &closed);
     EXPECT(!closed);
     now_ms = world.loop.timers.mono_ms;
     timers_advance(&world.loop.timers, now_ms + RECEIVE_MS + 1, world.loop.timers.wall_ms);

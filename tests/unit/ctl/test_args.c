@@ -9,12 +9,14 @@ static struct berth_error error;
 static const struct verb *parse(json_t **ret_params, const char *line)
 {
     static char copy[512];
-    char *argv[32] = { "berthctl" };
+    static char program[] = "berthctl";
+    char *argv[32] = { program };
     char *rest = copy;
     int argc = 1;
     size_t words;
     const struct verb *verb;
 
+    ctl_clear(&ctl);
     ctl = (struct ctl){ 0 };
     error = (struct berth_error){ 0 };
     *ret_params = NULL;
@@ -140,6 +142,12 @@ TEST(args, two_dashes_end_the_options)
     EXPECT(parse(&params, "terminal|message|t1|--|--not an option"));
     EXPECT_STR(text(params, "text"), "--not an option");
     json_decref(params);
+}
+
+TEST(args, nothing_is_left)
+{
+    ctl_clear(&ctl);
+    EXPECT_INT(ctl.mades, 0);
 }
 
 TEST_MAIN()

@@ -7,7 +7,7 @@
 
 static char printed[1024];
 
-static void capture_table(size_t columns, size_t rows, char *const *cells)
+static void capture_table(size_t columns, size_t rows, const char *const *cells)
 {
     FILE *out = fmemopen(printed, sizeof(printed), "w");
 
@@ -27,7 +27,7 @@ TEST(table, width_is_what_a_terminal_shows)
 
 TEST(table, columns_are_aligned)
 {
-    char *const cells[] = { "NAME", "STATE", "Zo\xC3\xAB", "x", "\xE7\x97\x85", "ready" };
+    const char *const cells[] = { "NAME", "STATE", "Zo\xC3\xAB", "x", "\xE7\x97\x85", "ready" };
 
     EXPECT(setlocale(LC_CTYPE, "C.UTF-8"));
     capture_table(2, 3, cells);
@@ -36,10 +36,10 @@ TEST(table, columns_are_aligned)
 
 TEST(table, foreign_text_cannot_speak_to_the_terminal)
 {
-    char *const cells[] = { "a\033[2Jb", "c\nd",
-                            "\xC2\x9B"
-                            "31m",
-                            "e" };
+    const char *const cells[] = { "a\033[2Jb", "c\nd",
+                                  "\xC2\x9B"
+                                  "31m",
+                                  "e" };
 
     capture_table(2, 2, cells);
     EXPECT(strchr(printed, '\033') == NULL);
