@@ -49,8 +49,6 @@ struct machine {
     char touched_by[80]; /* who has had its picture since its disk was made; "" = nobody */
     int64_t epoch;       /* highest that it was shown with */
     struct picture *picture;
-    int starting;        /* starts being carried out: never two */
-    unsigned started_by; /* life of the broker that asked for the latest start */
 };
 
 struct hypervisor {
@@ -77,7 +75,8 @@ struct errand {
     enum virt_call call;
     unsigned life;
     struct virt_args args;
-    struct machine *starts; /* counted in its `starting` */
+    struct machine *starts; /* the machine that it starts: never two at a time */
+    bool slow;
     /* The answer; NULL when nobody waits for it any more. */
     void (*answer)(void *context, int result, const struct virt_result *facts,
                    const struct berth_error *error);

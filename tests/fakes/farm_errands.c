@@ -222,8 +222,6 @@ static void finish(struct errand *errand, bool carried_out)
     struct berth_error error = { 0 };
     int result = 0;
 
-    if (errand->starts)
-        errand->starts->starting--;
     list_remove(&errand->node);
     if (carried_out) {
         result = carry_out(errand, &facts, &error);
@@ -248,20 +246,32 @@ static void begin_errand(struct errand *errand)
                 errand_due);
 }
 
+/* Is another start of this machine being carried out, so that this one makes two? A host that takes
+ * its time may still be at it for a broker that has died: libvirt lets the later one wait.
+ */
+static bool is_second_start(const struct errand *errand, const struct machine *machine)
+{
+    list_each (&errand->hypervisor->errands, node) {
+        const struct errand *other = list_entry(node, struct errand, node);
+
+        if (other != errand && other->starts == machine &&
+            (other->life == errand->life || !other->slow))
+            return true;
+    }
+    return false;
+}
+
 static void count_start(struct errand *errand)
 {
     struct farm *farm = errand->hypervisor->farm;
     struct machine *machine = farm_machine(farm, errand->args.uuid);
 
+    errand->slow = errand->hypervisor->slow_ms > 0;
     if (errand->call != VIRT_start || !machine || machine->running)
         return;
     errand->starts = machine;
-    /* A host that takes its time may still be at it for a broker that has died: libvirt lets the
-     * later one wait. */
-    if (++machine->starting > 1 &&
-        (machine->started_by == farm->life || errand->hypervisor->slow_ms == 0))
+    if (is_second_start(errand, machine))
         outside_fault(farm->outside, "two starts of machine %s are in flight (I15)", machine->name);
-    machine->started_by = farm->life;
 }
 
 struct errand *
@@ -288,10 +298,8 @@ void farm_give_up(struct errand *errand, bool crashed)
 {
     errand->answer = NULL;
     errand->context = NULL;
-    if (!crashed && errand->starts) {
-        errand->starts->starting--;
+    if (!crashed)
         errand->starts = NULL;
-    }
 }
 
 void farm_hang(struct hypervisor *hypervisor, bool hangs)
