@@ -63,7 +63,8 @@ static struct change *change_put(struct changes *changes, enum entity_kind kind,
     struct change *change;
 
     if (changes->count >= CHANGES_MAX)
-        abort(); /* a decision of that size is a mistake in a flow, and half of it must not be written */
+        abort(); /* a decision of that size is a mistake in a flow, and half of it must not be
+                    written */
     change = berth_new(struct change);
     change->kind = kind;
     change->verb = verb;

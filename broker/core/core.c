@@ -208,7 +208,7 @@ void core_free(struct core *core)
     /* Dropped entities that wait for the end of the turn go with it. */
     soon_run(core->timers);
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
-        list_each(&core->of[kind].all, node) {
+        list_each (&core->of[kind].all, node) {
             struct entity *entity = entity_of(node);
 
             if (live_kind(entity->kind)->dropped)
@@ -216,7 +216,7 @@ void core_free(struct core *core)
         }
     }
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
-        list_each(&core->of[kind].all, node)
+        list_each (&core->of[kind].all, node)
             entity_free(entity_of(node));
         map_clear(&core->of[kind].by_id);
         map_clear(&core->of[kind].by_name);
@@ -238,7 +238,8 @@ int core_load(struct core *core, enum entity_kind kind, const void *row, struct 
 
     memcpy(&id, row, sizeof(id));
     if (!id)
-        return berth_fail(reterr, BERTH_E_STORE, "a row of '%s' has no id", entity_row(kind)->table);
+        return berth_fail(reterr, BERTH_E_STORE, "a row of '%s' has no id",
+                          entity_row(kind)->table);
     if (core_find(core, kind, id))
         return berth_fail(reterr, BERTH_E_STORE, "'%s' has two rows with id %llu",
                           entity_row(kind)->table, (unsigned long long)id);
@@ -314,7 +315,7 @@ void core_listen(struct core *core, struct notice_listener *listener)
 
 void core_announce(struct core *core, const struct notice *notice)
 {
-    list_each(&core->listeners, node) {
+    list_each (&core->listeners, node) {
         struct notice_listener *listener = list_entry(node, struct notice_listener, node);
 
         listener->heard(listener, notice);

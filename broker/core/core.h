@@ -1,10 +1,12 @@
 /* core.h - everything the broker knows, in memory.
  *
- * Room core: facts and rules. No I/O, no SQL, no clock and no randomness but as an argument. Thread: loop.
+ * Room core: facts and rules. No I/O, no SQL, no clock and no randomness but as an argument.
+ * Thread: loop.
  *
- * One registry per entity, filled by the store at start; rows change only by core_apply, after their commit. What is
- * observed (power, presence, addresses) stands beside the row and changes by x_set_state.
- * Entities are freed at the end of the turn (soon), never inside a callback that may still hold them.
+ * One registry per entity, filled by the store at start; rows change only by core_apply, after
+ * their commit. What is observed (power, presence, addresses) stands beside the row and changes by
+ * x_set_state. Entities are freed at the end of the turn (soon), never inside a callback that may
+ * still hold them.
  */
 #ifndef BERTH_CORE_CORE_H
 #define BERTH_CORE_CORE_H
@@ -13,19 +15,22 @@
 #include "berth/map.h"
 #include "berth/random.h"
 #include "berth/timer.h"
+
 #include "core/change.h"
 
 struct core;
 struct related;
 
-#define ENDED_KEPT 4096 /* sessions, connections, assignments and commands that are over and still in memory, in all */
+#define ENDED_KEPT                                                                                \
+    4096 /* sessions, connections, assignments and commands that are over and still in memory, in \
+            all */
 #define ENTITY_LINKS 4 /* the most indexes that a kind is in: core/related.c */
 
 /* Every entity begins so; its row follows at entity_row_of(). */
 struct entity {
     struct list node;
     struct list links[ENTITY_LINKS]; /* places in the indexes of core/related.h */
-    struct list over; /* of core.over, when it has come to its end */
+    struct list over;                /* of core.over, when it has come to its end */
     enum entity_kind kind;
     struct core *core;
     bool dropped; /* taken out of its registry; lives until nobody pins it */
@@ -65,33 +70,38 @@ struct core {
     struct list listeners;
     struct list over; /* history: what ended, oldest first; beyond ENDED_KEPT it is on disk only */
     size_t over_count;
-    uint64_t last_id;     /* highest id ever given, over all entities */
-    uint64_t rev;         /* highest rev that was applied */
-    int64_t incarnation;  /* of this broker, from the store */
+    uint64_t last_id;          /* highest id ever given, over all entities */
+    uint64_t rev;              /* highest rev that was applied */
+    int64_t incarnation;       /* of this broker, from the store */
     int64_t recovery_until_ms; /* monotonic: no destructive action before this */
     struct presence_book *presence;
     struct related *related; /* indexes: core/related.h */
-    void *owner;             /* whoever drives this core: for timers of entities; the flow room's struct rooms */
+    void
+        *owner; /* whoever drives this core: for timers of entities; the flow room's struct rooms */
     struct core_limits {
         int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
         int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */
-        int64_t handshake_us;        /* what a TLS handshake costs the broker, for that computation */
-        int64_t link_threads;        /* I/O loops that share it */
+        int64_t handshake_us; /* what a TLS handshake costs the broker, for that computation */
+        int64_t link_threads; /* I/O loops that share it */
     } limits;
     /* SHA-256 of a text as lower-case hexadecimal; a port, for this room has no cryptography. */
     void (*digest)(const char *text, char hex[72]);
 };
 
+/* An empty core on the timers and the random port of its owner, which outlive it. */
 struct core *core_new(struct berth_timers *timers, struct berth_random *random);
 void core_free(struct core *core);
 
+/* A number that was never given before, over all entities; durable once a row that bears it is. */
 uint64_t core_next_id(struct core *core);
 
-/* Loading at start: one row as the store has it. Of what is over only the latest stays in memory. */
-int core_load(struct core *core, enum entity_kind kind, const void *row, struct berth_error *reterr)
-    berth_must_check;
+/* Loading at start: one row as the store has it. Of what is over only the latest stays in memory.
+ */
+int core_load(struct core *core, enum entity_kind kind, const void *row,
+              struct berth_error *reterr) berth_must_check;
 
-/* Make a committed decision visible: rows, indexes, state hooks, then one notice per change, then frees `changes`. */
+/* Make a committed decision visible: rows, indexes, state hooks, then one notice per change, then
+ * frees `changes`. */
 void core_apply(struct core *core, struct changes *changes);
 
 /* NULL when absent (or dropped). */
@@ -106,6 +116,8 @@ const void *entity_row_of_const(const struct entity *entity);
 void entity_pin(struct entity *entity);
 void entity_unpin(struct entity *entity);
 
+/* The listener hears every notice from now on, until its node is taken out; announcing calls all of
+ * them at once. */
 void core_listen(struct core *core, struct notice_listener *listener);
 void core_announce(struct core *core, const struct notice *notice);
 

@@ -41,7 +41,8 @@ static int64_t rank(struct core *core, const struct terminal *terminal,
     return ((int64_t)row->level * 1000 + narrow) * 10000 + row->priority;
 }
 
-/* One line "key = value"; false at the end. Empty lines and lines that begin with '#' are skipped. */
+/* One line "key = value"; false at the end. Empty lines and lines that begin with '#' are skipped.
+ */
 static bool next_line(const char **at, char key[48], char value[SETTING_VALUE], bool *ret_good)
 {
     for (;;) {
@@ -99,7 +100,8 @@ int effective_check(const char *lines, struct berth_error *reterr)
     return 0;
 }
 
-/* Lines were checked when they were stored; what a newer table does not know any more is passed over. */
+/* Lines were checked when they were stored; what a newer table does not know any more is passed
+ * over. */
 static void apply(const struct row_profile *row, int64_t of, int64_t ranks[EFFECTIVE_MAX],
                   struct effective *ret)
 {
@@ -117,8 +119,9 @@ static void apply(const struct row_profile *row, int64_t of, int64_t ranks[EFFEC
                 continue;
             ranks[i] = of;
             (void)snprintf(to->value, sizeof(to->value), "%s", value);
-            (void)snprintf(to->level, sizeof(to->level), "%s%s%.60s", profile_level_names[row->level],
-                           row->subject[0] ? " " : "", row->subject);
+            (void)snprintf(to->level, sizeof(to->level), "%s%s%.60s",
+                           profile_level_names[row->level], row->subject[0] ? " " : "",
+                           row->subject);
             (void)snprintf(to->profile, sizeof(to->profile), "%s", row->name);
         }
     }
@@ -137,7 +140,7 @@ void effective_settings(struct core *core, const struct terminal *terminal, stru
         (void)snprintf(ret->at[i].value, sizeof(ret->at[i].value), "%s", rows[i].given);
         (void)snprintf(ret->at[i].level, sizeof(ret->at[i].level), "default");
     }
-    list_each(core_all(core, ENTITY_profile), node) {
+    list_each (core_all(core, ENTITY_profile), node) {
         struct entity *entity = entity_of(node);
         const struct row_profile *row = &container_of(entity, struct profile, base)->row;
         int64_t of = rank(core, terminal, row);

@@ -1,12 +1,14 @@
 /* effective.h - the settings that apply to a terminal, each with the level it came from.
  *
- * Room core. Profiles set values at levels; the narrower level wins (everywhere, site, place, tag, terminal; of places the
- * longer path), within one level the higher priority, then the name. What nobody sets has the default of settings.def.
+ * Room core. Profiles set values at levels; the narrower level wins (everywhere, site, place, tag,
+ * terminal; of places the longer path), within one level the higher priority, then the name. What
+ * nobody sets has the default of settings.def.
  */
 #ifndef BERTH_CORE_EFFECTIVE_H
 #define BERTH_CORE_EFFECTIVE_H
 
 #include "berth/setting.h"
+
 #include "core/live.h"
 
 #define EFFECTIVE_MAX 32
@@ -24,9 +26,11 @@ struct effective {
     struct settings settings;                 /* the same, as values */
 };
 
+/* All settings as they apply to this terminal now. *ret is large: allocate it. */
 void effective_settings(struct core *core, const struct terminal *terminal, struct effective *ret);
 
-/* Check the lines of a profile. Errors: INVALID naming line and reason, NOT_FOUND (no such setting). */
+/* Check the lines of a profile. Errors: INVALID naming line and reason, NOT_FOUND (no such
+ * setting). */
 int effective_check(const char *lines, struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/live_kind.h"
 #include "core/placement.h"
 #include "core/presence.h"
@@ -40,7 +41,7 @@ static void pool_changed(struct entity *entity, const void *was)
 
     if (old->release == pool->row.release && old->kind == pool->row.kind)
         return;
-    list_each(related_to(entity->core, DESKTOPS_OF_POOL, pool->row.id), node)
+    list_each (related_to(entity->core, DESKTOPS_OF_POOL, pool->row.id), node)
         placement_refile(container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base));
 }
 
@@ -125,8 +126,8 @@ static void terminal_changed(struct entity *entity, const void *was)
 
     if (old->state != terminal->row.state)
         log_event(EV_TERMINAL_STATE, "terminal", terminal->row.name, "from",
-                  terminal_state_names[old->state], "to",
-                  terminal_state_names[terminal->row.state], "why", terminal->row.reason);
+                  terminal_state_names[old->state], "to", terminal_state_names[terminal->row.state],
+                  "why", terminal->row.reason);
     if (terminal->row.state == terminal_REVOKED && old->state != terminal_REVOKED)
         presence_revoke(terminal->presence, "the terminal was revoked");
 }

@@ -1,8 +1,10 @@
-/* live.h - the entities as they live in memory: their row, and what is observed or promised beside it.
+/* live.h - the entities as they live in memory: their row, and what is observed or promised beside
+ * it.
  *
- * Room core. One struct per entity of entities.def; small ones have nothing beside the row. Helpers to find them by
- * what a flow has in hand. State of desktops and hosts changes only by desktop_set_state and host_set_state; states that
- * are decisions (terminal, session, ...) change by the x_move functions, which put the checked row into `changes`.
+ * Room core. One struct per entity of entities.def; small ones have nothing beside the row. Helpers
+ * to find them by what a flow has in hand. State of desktops and hosts changes only by
+ * desktop_set_state and host_set_state; states that are decisions (terminal, session, ...) change
+ * by the x_move functions, which put the checked row into `changes`.
  */
 #ifndef BERTH_CORE_LIVE_H
 #define BERTH_CORE_LIVE_H
@@ -12,28 +14,73 @@
 struct reservation;
 struct flow;
 
-struct site { struct entity base; struct row_site row; };
-struct place { struct entity base; struct row_place row; };
-struct image { struct entity base; struct row_image row; };
-struct image_version { struct entity base; struct row_image_version row; };
-struct slot { struct entity base; struct row_slot row; };
-struct identity { struct entity base; struct row_identity row; };
-struct invitation { struct entity base; struct row_invitation row; };
-struct profile { struct entity base; struct row_profile row; };
+struct site {
+    struct entity base;
+    struct row_site row;
+};
+struct place {
+    struct entity base;
+    struct row_place row;
+};
+struct image {
+    struct entity base;
+    struct row_image row;
+};
+struct image_version {
+    struct entity base;
+    struct row_image_version row;
+};
+struct slot {
+    struct entity base;
+    struct row_slot row;
+};
+struct identity {
+    struct entity base;
+    struct row_identity row;
+};
+struct invitation {
+    struct entity base;
+    struct row_invitation row;
+};
+struct profile {
+    struct entity base;
+    struct row_profile row;
+};
 struct command {
     struct entity base;
     struct row_command row;
-    bool deciding;            /* a change of its state is on its way to disk */
-    enum command_state said;  /* by its terminal meanwhile, 0 = nothing new */
+    bool deciding;           /* a change of its state is on its way to disk */
+    enum command_state said; /* by its terminal meanwhile, 0 = nothing new */
     char said_result[200];
 };
-struct user { struct entity base; struct row_user row; };
-struct badge { struct entity base; struct row_badge row; };
-struct group { struct entity base; struct row_group row; };
-struct membership { struct entity base; struct row_membership row; };
-struct entitlement { struct entity base; struct row_entitlement row; };
-struct admin { struct entity base; struct row_admin row; };
-struct token { struct entity base; struct row_token row; };
+struct user {
+    struct entity base;
+    struct row_user row;
+};
+struct badge {
+    struct entity base;
+    struct row_badge row;
+};
+struct group {
+    struct entity base;
+    struct row_group row;
+};
+struct membership {
+    struct entity base;
+    struct row_membership row;
+};
+struct entitlement {
+    struct entity base;
+    struct row_entitlement row;
+};
+struct admin {
+    struct entity base;
+    struct row_admin row;
+};
+struct token {
+    struct entity base;
+    struct row_token row;
+};
 
 struct host {
     struct entity base;
@@ -41,19 +88,21 @@ struct host {
     enum host_state state; /* observed */
     int64_t state_since_ms;
     char reason[160];
-    int starting;        /* machines being started now, charged at decision time */
-    int planning;        /* rows of new machines on their way to disk */
-    int ready;           /* machines that are up and answer: placement_refile */
-    int64_t last_port;   /* forwarded port that was given last */
-    struct flow *survey; /* the listing of its machines at work, or NULL */
-    int64_t listing;     /* number of the latest listing */
-    int64_t settled_ms;  /* what an earlier broker had asked of it is done or lost by then, monotonic; 0 = never listed */
-    struct list waiting; /* ops of flows that wait for it to be up or to have room: flow/gate.h */
-    int64_t memory_mib;  /* of the machine, from berth-virt; 0 = unknown */
+    int starting;          /* machines being started now, charged at decision time */
+    int planning;          /* rows of new machines on their way to disk */
+    int ready;             /* machines that are up and answer: placement_refile */
+    int64_t last_port;     /* forwarded port that was given last */
+    struct flow *survey;   /* the listing of its machines at work, or NULL */
+    int64_t listing;       /* number of the latest listing */
+    int64_t settled_ms;    /* what an earlier broker had asked of it is done or lost by then,
+                              monotonic; 0 = never listed */
+    struct list waiting;   /* ops of flows that wait for it to be up or to have room: flow/gate.h */
+    int64_t memory_mib;    /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
 };
 
-/* What a desktop is good for at this moment, derived by placement_refile: pools keep a list of each. */
+/* What a desktop is good for at this moment, derived by placement_refile: pools keep a list of
+ * each. */
 enum desktop_class {
     CLASS_USED,        /* somebody's, or reserved */
     CLASS_SPARE,       /* ready, clean and nobody's */
@@ -71,16 +120,16 @@ struct pool {
     struct row_pool row;
     struct list by_class[DESKTOP_CLASSES]; /* desktops, by in_class */
     int count_of[DESKTOP_CLASSES];
-    int ready; /* of all classes */
-    struct list waiting;        /* flows in its queue, first come first served: core/placement.h */
-    int planning;               /* rows of new desktops on their way to disk */
-    int64_t last_number;        /* of the desktop that was named last */
-    int failures;               /* within the present ten minutes */
+    int ready;           /* of all classes */
+    struct list waiting; /* flows in its queue, first come first served: core/placement.h */
+    int planning;        /* rows of new desktops on their way to disk */
+    int64_t last_number; /* of the desktop that was named last */
+    int failures;        /* within the present ten minutes */
     int64_t failures_since_ms;
     int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
     char restrained_why[160];
-    int64_t ready_ms_estimate;  /* moving average: planned to ready */
-    struct berth_timer again;   /* look at it again then: flow/refill.h */
+    int64_t ready_ms_estimate; /* moving average: planned to ready */
+    struct berth_timer again;  /* look at it again then: flow/refill.h */
 };
 
 struct desktop {
@@ -91,8 +140,8 @@ struct desktop {
     char reason[160];
     char address[128]; /* observed; manual and forwarded: as in the row */
     int port;
-    char fingerprint[72]; /* learnt at this boot */
-    int64_t boot;         /* counts starts seen in this incarnation */
+    char fingerprint[72];         /* learnt at this boot */
+    int64_t boot;                 /* counts starts seen in this incarnation */
     struct reservation *reserved; /* at most one while a flow decides */
     struct list wanting;          /* ops of flows that wait for it to be up: flow/power.h */
     struct flow *power;           /* the power flow at work, or NULL */
@@ -101,10 +150,10 @@ struct desktop {
     enum desktop_class class;
     bool filed, counted_ready; /* in a list of its pool; in its count of ready ones */
     bool inherited; /* its row is older than this broker, which has not touched its machine yet */
-    bool made;    /* the host knows its machine */
+    bool made;      /* the host knows its machine */
     int64_t listed; /* number of the listing that named it last */
-    bool charged; /* counted in its host's `starting` */
-    int64_t probed_ms; /* when its RDP server last answered, monotonic; 0 = not in this boot */
+    bool charged;   /* counted in its host's `starting` */
+    int64_t probed_ms;     /* when its RDP server last answered, monotonic; 0 = not in this boot */
     int64_t not_before_ms; /* it failed lately: not tried again before, monotonic */
 };
 
@@ -118,48 +167,73 @@ struct terminal {
     int64_t profile_sent, profile_applied;
 };
 
-struct assignment { struct entity base; struct row_assignment row; };
+struct assignment {
+    struct entity base;
+    struct row_assignment row;
+};
 
 struct session {
     struct entity base;
     struct row_session row;
-    struct berth_timer limit;  /* disconnected, idle or absolute */
+    struct berth_timer limit;     /* disconnected, idle or absolute */
     enum session_state limit_for; /* the state that `limit` was armed for */
-    int64_t absolute_until_ms; /* monotonic; 0 = no limit yet */
-    int64_t input_idle_ms;     /* as its terminal last said */
-    int64_t input_said_ms;     /* when it said so, monotonic */
-    struct flow *flow;         /* sign-on or release that works on it, or NULL */
-    struct list waiting;       /* ops of flows that wait for its end: flow/gate.h */
+    int64_t absolute_until_ms;    /* monotonic; 0 = no limit yet */
+    int64_t input_idle_ms;        /* as its terminal last said */
+    int64_t input_said_ms;        /* when it said so, monotonic */
+    struct flow *flow;            /* sign-on or release that works on it, or NULL */
+    struct list waiting;          /* ops of flows that wait for its end: flow/gate.h */
 };
 
-struct connection { struct entity base; struct row_connection row; };
+struct connection {
+    struct entity base;
+    struct row_connection row;
+};
 
 /* Typed lookups; NULL when absent. */
-#define LIVE_FIND(name)                                                                            \
-    static inline struct name *name##_find(struct core *core, uint64_t id)                         \
-    {                                                                                              \
-        struct entity *entity = core_find(core, ENTITY_##name, id);                                \
-        return entity ? container_of(entity, struct name, base) : NULL;                            \
+#define LIVE_FIND(name)                                                    \
+    static inline struct name *name##_find(struct core *core, uint64_t id) \
+    {                                                                      \
+        struct entity *entity = core_find(core, ENTITY_##name, id);        \
+        return entity ? container_of(entity, struct name, base) : NULL;    \
     }
-LIVE_FIND(site) LIVE_FIND(place) LIVE_FIND(host) LIVE_FIND(image) LIVE_FIND(image_version)
-LIVE_FIND(pool) LIVE_FIND(desktop) LIVE_FIND(slot) LIVE_FIND(terminal) LIVE_FIND(identity)
-LIVE_FIND(invitation) LIVE_FIND(profile) LIVE_FIND(command) LIVE_FIND(user) LIVE_FIND(badge)
-LIVE_FIND(group) LIVE_FIND(membership) LIVE_FIND(entitlement) LIVE_FIND(assignment)
-LIVE_FIND(session) LIVE_FIND(connection) LIVE_FIND(admin) LIVE_FIND(token)
+LIVE_FIND(site)
+LIVE_FIND(place)
+LIVE_FIND(host)
+LIVE_FIND(image)
+LIVE_FIND(image_version)
+LIVE_FIND(pool)
+LIVE_FIND(desktop)
+LIVE_FIND(slot)
+LIVE_FIND(terminal)
+LIVE_FIND(identity)
+LIVE_FIND(invitation)
+LIVE_FIND(profile)
+LIVE_FIND(command)
+LIVE_FIND(user)
+LIVE_FIND(badge)
+LIVE_FIND(group)
+LIVE_FIND(membership)
+LIVE_FIND(entitlement)
+LIVE_FIND(assignment)
+LIVE_FIND(session)
+LIVE_FIND(connection)
+LIVE_FIND(admin)
+LIVE_FIND(token)
 #undef LIVE_FIND
 
-/* Observed states; check the transition, log old -> new with the reason, announce. A forbidden transition is logged as
- * an internal error and not made.
+/* Observed states; check the transition, log old -> new with the reason, announce. A forbidden
+ * transition is logged as an internal error and not made.
  */
 void desktop_set_state(struct desktop *desktop, enum desktop_state next, const char *why);
 void host_set_state(struct host *host, enum host_state next, const char *why);
 
-/* Decided states: check the transition and put the changed row into `changes`; visible after core_apply, which logs and
- * announces it. STATE when it is not permitted. *ret_row, when not NULL, may be changed further before the commit.
+/* Decided states: check the transition and put the changed row into `changes`; visible after
+ * core_apply, which logs and announces it. STATE when it is not permitted. *ret_row, when not NULL,
+ * may be changed further before the commit.
  */
 int session_move(struct session *session, enum session_state next, const char *why,
-                 struct changes *changes, struct row_session **ret_row, struct berth_error *reterr)
-    berth_must_check;
+                 struct changes *changes, struct row_session **ret_row,
+                 struct berth_error *reterr) berth_must_check;
 int connection_move(struct connection *connection, enum connection_state next, const char *why,
                     struct changes *changes, struct row_connection **ret_row,
                     struct berth_error *reterr) berth_must_check;

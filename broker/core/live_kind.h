@@ -12,7 +12,8 @@ struct live_kind {
     size_t row_offset;
     /* Is it over, history only? NULL: rows of this kind live until they are dropped. */
     bool (*is_over)(const struct entity *entity);
-    /* The row is in place and indexed. loaded: it comes from the store at start, else a decision just made it. */
+    /* The row is in place and indexed. loaded: it comes from the store at start, else a decision
+     * just made it. */
     void (*made)(struct entity *entity, bool loaded);
     /* The row was replaced; `was` is the earlier one. */
     void (*changed)(struct entity *entity, const void *was);

@@ -13,7 +13,7 @@ struct identity *identity_by_key(struct core *core, const char *key_hash)
 
 struct slot *slot_of(struct core *core, uint64_t desktop_id, int64_t number)
 {
-    list_each(related_to(core, SLOTS_OF_DESKTOP, desktop_id), node) {
+    list_each (related_to(core, SLOTS_OF_DESKTOP, desktop_id), node) {
         struct slot *slot = container_of(related_at(SLOTS_OF_DESKTOP, node), struct slot, base);
 
         if (slot->row.number == number)
@@ -24,7 +24,7 @@ struct slot *slot_of(struct core *core, uint64_t desktop_id, int64_t number)
 
 struct assignment *assignment_open_of(struct core *core, uint64_t user_id, uint64_t pool_id)
 {
-    list_each(related_to(core, ASSIGNMENTS_OF_USER, user_id), node) {
+    list_each (related_to(core, ASSIGNMENTS_OF_USER, user_id), node) {
         struct entity *entity = related_at(ASSIGNMENTS_OF_USER, node);
         struct assignment *assignment = container_of(entity, struct assignment, base);
 
@@ -36,7 +36,7 @@ struct assignment *assignment_open_of(struct core *core, uint64_t user_id, uint6
 
 struct assignment *assignment_on(struct core *core, uint64_t desktop_id, int64_t slot)
 {
-    list_each(related_to(core, ASSIGNMENTS_OF_DESKTOP, desktop_id), node) {
+    list_each (related_to(core, ASSIGNMENTS_OF_DESKTOP, desktop_id), node) {
         struct entity *entity = related_at(ASSIGNMENTS_OF_DESKTOP, node);
         struct assignment *assignment = container_of(entity, struct assignment, base);
 
@@ -57,7 +57,7 @@ struct session *session_of_user(struct core *core, uint64_t user_id, uint64_t po
 {
     struct session *oldest = NULL;
 
-    list_each(related_to(core, SESSIONS_OF_USER, user_id), node) {
+    list_each (related_to(core, SESSIONS_OF_USER, user_id), node) {
         struct entity *entity = related_at(SESSIONS_OF_USER, node);
         struct session *session = container_of(entity, struct session, base);
 

@@ -1,9 +1,10 @@
-/* move.c - the one place where states change: observed ones at once, decided ones through `changes`. */
-#include "core/live.h"
-
+/* move.c - the one place where states change: observed ones at once, decided ones through
+ * `changes`. */
 #include <stdio.h>
 
 #include "berth/log.h"
+
+#include "core/live.h"
 #include "core/placement.h"
 
 /* ---- observed ---- */
@@ -57,7 +58,8 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
 
 /* ---- decided ---- */
 
-/* The row that a decision goes on from: the one it has changed already, or a copy of the living one. */
+/* The row that a decision goes on from: the one it has changed already, or a copy of the living
+ * one. */
 static void *row_in(struct changes *changes, struct entity *entity)
 {
     void *row = entity_row_of(entity);

@@ -107,8 +107,9 @@ struct desktop *placement_best(struct core *core, struct pool *pool)
 {
     struct desktop *older = NULL;
 
-    /* In the order in which they became ready: the session of the first is warm. Of an older image only when there is no other. */
-    list_each(placement_list(pool, CLASS_SPARE), node) {
+    /* In the order in which they became ready: the session of the first is warm. Of an older image
+     * only when there is no other. */
+    list_each (placement_list(pool, CLASS_SPARE), node) {
         struct desktop *desktop = placement_at(node);
 
         if (!can_be_given(desktop))
@@ -203,7 +204,7 @@ void placement_refile(struct desktop *desktop)
 
 static bool all_hosts_serve(struct core *core)
 {
-    list_each(core_all(core, ENTITY_host), node) {
+    list_each (core_all(core, ENTITY_host), node) {
         struct entity *entity = entity_of(node);
 
         if (!placement_host_serves(container_of(entity, struct host, base)))
@@ -216,7 +217,7 @@ static int count_given(const struct pool *pool)
 {
     int count = 0;
 
-    list_each(&pool->by_class[CLASS_SPARE], node)
+    list_each (&pool->by_class[CLASS_SPARE], node)
         if (can_be_given(placement_at(node)))
             count++;
     return count;
@@ -229,12 +230,12 @@ void placement_count(struct core *core, const struct pool *pool, struct placemen
     *ret = (struct placement_count){ .ready = pool->ready,
                                      .coming = pool->planning + of[CLASS_COMING] + of[CLASS_STALE],
                                      .quarantined = of[CLASS_QUARANTINED] };
-    ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_COMING] + of[CLASS_IDLE] +
-                 of[CLASS_STALE] + of[CLASS_LOST];
+    ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_COMING] +
+                 of[CLASS_IDLE] + of[CLASS_STALE] + of[CLASS_LOST];
     ret->spare = of[CLASS_SPARE];
     if (!all_hosts_serve(core))
         ret->spare = count_given(pool);
-    list_each(&pool->waiting, waiting)
+    list_each (&pool->waiting, waiting)
         ret->waiting++;
 }
 
@@ -249,10 +250,11 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
     int64_t best_score = 0;
 
     (void)snprintf(why, size, "no host of pool '%s' is up and active", pool->row.name);
-    list_each(core_all(core, ENTITY_host), node) {
+    list_each (core_all(core, ENTITY_host), node) {
         struct entity *entity = entity_of(node);
         struct host *host = container_of(entity, struct host, base);
-        int64_t holds = (int64_t)related_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning;
+        int64_t holds =
+            (int64_t)related_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning;
         int64_t score;
 
         if (!serves_pool(host, pool) || !placement_host_serves(host))
@@ -263,7 +265,8 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
             continue;
         }
         if (!placement_host_may_start(host) ||
-            (host->row.max_starting > 0 && host->starting + host->planning >= host->row.max_starting)) {
+            (host->row.max_starting > 0 &&
+             host->starting + host->planning >= host->row.max_starting)) {
             (void)snprintf(why, size, "host '%s' is starting %d machines already", host->row.name,
                            host->starting + host->planning);
             continue;
@@ -281,7 +284,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
 
 struct desktop *placement_idle(struct core *core, struct pool *pool)
 {
-    list_each(placement_list(pool, CLASS_IDLE), node) {
+    list_each (placement_list(pool, CLASS_IDLE), node) {
         struct desktop *desktop = placement_at(node);
         const struct host *host = host_find(core, desktop->row.host_id);
 
@@ -300,7 +303,8 @@ int64_t placement_estimate_ms(struct core *core, const struct pool *pool, int pl
     struct placement_count count;
 
     placement_count(core, pool, &count);
-    /* Within what is on its way up: one start's time, as it was lately. Behind that nobody can know when a user leaves. */
+    /* Within what is on its way up: one start's time, as it was lately. Behind that nobody can know
+     * when a user leaves. */
     if (pool->restrained_until_ms || place > count.spare + count.coming)
         return 0;
     return pool->ready_ms_estimate;

@@ -1,8 +1,9 @@
 /* placement.h - which desktop a user gets, and where machines are made.
  *
- * Room core: rules only; nothing is changed here. A user always returns to the session or the desktop that is theirs. Else only
- * a desktop that is ready is handed out, so that nobody is ever bound to a machine that fails to start: whoever finds none
- * waits in the pool's queue, and the pool starts or makes what the queue and its spares call for (placement_next).
+ * Room core: rules only; nothing is changed here. A user always returns to the session or the
+ * desktop that is theirs. Else only a desktop that is ready is handed out, so that nobody is ever
+ * bound to a machine that fails to start: whoever finds none waits in the pool's queue, and the
+ * pool starts or makes what the queue and its spares call for (placement_next).
  */
 #ifndef BERTH_CORE_PLACEMENT_H
 #define BERTH_CORE_PLACEMENT_H
@@ -12,17 +13,19 @@
 /* May `desktop` be handed to a user who has nothing yet? If not, why not, as a sentence. */
 bool placement_fits(const struct desktop *desktop, char *why, size_t size);
 
-/* May the desktop's disk carry what an earlier user left? Then it must be refreshed before anybody else gets it (I14). */
+/* May the desktop's disk carry what an earlier user left? Then it must be refreshed before anybody
+ * else gets it (I14). */
 bool placement_must_refresh(const struct desktop *desktop);
 
 /* Nobody's: no open assignment and no reservation. */
 bool placement_is_free(const struct desktop *desktop);
 
-/* The best desktop that fits, or NULL: of the newest image version, on the host with the most room. */
+/* The best desktop that fits, or NULL: of the newest image version, on the host with the most room.
+ */
 struct desktop *placement_best(struct core *core, struct pool *pool);
 
-/* Something changed that decides what the desktop is good for: put it into the right list of its pool. Called by whatever
- * changes a desktop's row, state, assignment, reservation or work; cheap.
+/* Something changed that decides what the desktop is good for: put it into the right list of its
+ * pool. Called by whatever changes a desktop's row, state, assignment, reservation or work; cheap.
  */
 void placement_refile(struct desktop *desktop);
 /* It goes: out of the lists. */
@@ -30,12 +33,12 @@ void placement_unfile(struct desktop *desktop);
 
 /* How a pool fares. */
 struct placement_count {
-    int total;       /* counted against max: all but the quarantined, and the doomed that nobody uses */
-    int ready;       /* up and probed */
-    int spare;       /* of these free, clean and on a host that serves */
-    int coming;      /* free, and on their way to become spare */
+    int total;  /* counted against max: all but the quarantined, and the doomed that nobody uses */
+    int ready;  /* up and probed */
+    int spare;  /* of these free, clean and on a host that serves */
+    int coming; /* free, and on their way to become spare */
     int quarantined;
-    int waiting;     /* users in the queue */
+    int waiting; /* users in the queue */
 };
 void placement_count(struct core *core, const struct pool *pool, struct placement_count *ret);
 
@@ -48,7 +51,8 @@ bool placement_host_may_start(const struct host *host);
 /* Does the host serve: up, active, not degraded? */
 bool placement_host_serves(const struct host *host);
 
-/* The desktops of a class: list_each(placement_list(pool, CLASS_STALE), node) { placement_at(node) }. */
+/* The desktops of a class: list_each(placement_list(pool, CLASS_STALE), node) { placement_at(node)
+ * }. */
 static inline struct list *placement_list(struct pool *pool, enum desktop_class class)
 {
     return &pool->by_class[class];

@@ -34,7 +34,8 @@ bool policy_is_below(const char *path, const char *prefix)
     return path[length] == '\0' || path[length] == '/';
 }
 
-/* An address as 16 bytes; IPv4 as the IPv6 address that maps it, so that both families compare alike. */
+/* An address as 16 bytes; IPv4 as the IPv6 address that maps it, so that both families compare
+ * alike. */
 static bool read_address(const char *text, unsigned char bytes[16], int *ret_bits)
 {
     static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -102,7 +103,7 @@ bool policy_in_network(const char *address, const char *network)
 
 static bool in_group(struct core *core, const struct user *user, const char *group)
 {
-    list_each(related_to(core, MEMBERSHIPS_OF_USER, user->row.id), node) {
+    list_each (related_to(core, MEMBERSHIPS_OF_USER, user->row.id), node) {
         struct entity *entity = related_at(MEMBERSHIPS_OF_USER, node);
         const struct membership *membership = container_of(entity, struct membership, base);
         const struct group *of = group_find(core, membership->row.group_id);
@@ -167,8 +168,8 @@ static bool fits(struct core *core, const struct policy_subject *subject,
 static void because(struct policy_verdict *verdict, const char *what,
                     const struct row_entitlement *row)
 {
-    (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s by entitlement %llu: %s%s%s%s", what,
-                   (unsigned long long)row->id, subject_kind_names[row->subject_kind],
+    (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s by entitlement %llu: %s%s%s%s",
+                   what, (unsigned long long)row->id, subject_kind_names[row->subject_kind],
                    row->subject[0] ? " '" : "", row->subject, row->subject[0] ? "'" : "");
 }
 
@@ -194,10 +195,9 @@ void policy_judge(struct core *core, const struct policy_subject *subject, const
 {
     *ret = (struct policy_verdict){ .pool_id = pool->row.id };
     (void)snprintf(ret->reason, sizeof(ret->reason), "no entitlement fits");
-    list_each(related_to(core, ENTITLEMENTS_OF_POOL, pool->row.id), node) {
+    list_each (related_to(core, ENTITLEMENTS_OF_POOL, pool->row.id), node) {
         struct entity *entity = related_at(ENTITLEMENTS_OF_POOL, node);
-        const struct row_entitlement *row =
-            &container_of(entity, struct entitlement, base)->row;
+        const struct row_entitlement *row = &container_of(entity, struct entitlement, base)->row;
 
         if (!fits(core, subject, row))
             continue;
@@ -211,7 +211,8 @@ void policy_judge(struct core *core, const struct policy_subject *subject, const
 }
 
 /* Should `a` stand before `b`? */
-static bool before(struct core *core, const struct policy_verdict *a, const struct policy_verdict *b)
+static bool before(struct core *core, const struct policy_verdict *a,
+                   const struct policy_verdict *b)
 {
     if (a->allowed != b->allowed)
         return a->allowed;
@@ -225,7 +226,7 @@ size_t policy_list(struct core *core, const struct policy_subject *subject,
 {
     size_t count = 0;
 
-    list_each(core_all(core, ENTITY_pool), node) {
+    list_each (core_all(core, ENTITY_pool), node) {
         struct entity *entity = entity_of(node);
         struct policy_verdict verdict;
         size_t at;

@@ -1,8 +1,9 @@
 /* policy.h - who may use which pool, from where, and with what.
  *
- * Room core. An entitlement names a subject; those whose subject fits the user and the terminal apply. One deny is enough to
- * refuse; else the allow with the highest priority decides, and what may be redirected is what the allows of that priority
- * grant together. Every answer carries the sentence that explains it.
+ * Room core. An entitlement names a subject; those whose subject fits the user and the terminal
+ * apply. One deny is enough to refuse; else the allow with the highest priority decides, and what
+ * may be redirected is what the allows of that priority grant together. Every answer carries the
+ * sentence that explains it.
  */
 #ifndef BERTH_CORE_POLICY_H
 #define BERTH_CORE_POLICY_H
@@ -13,7 +14,8 @@ struct policy_flags {
     bool clipboard, drives, usb, sound, printers;
 };
 
-/* Who asks, and from where. terminal NULL: from nowhere in particular; subjects of places then never fit. */
+/* Who asks, and from where. terminal NULL: from nowhere in particular; subjects of places then
+ * never fit. */
 struct policy_subject {
     const struct user *user;
     const struct terminal *terminal;
@@ -27,18 +29,19 @@ struct policy_verdict {
     char reason[200]; /* "allowed by entitlement 12: group 'nurses'" */
 };
 
+/* May the subject use this pool? Always fills *ret, with the sentence. */
 void policy_judge(struct core *core, const struct policy_subject *subject, const struct pool *pool,
                   struct policy_verdict *ret);
 
-/* Every pool with its verdict: allowed ones first, the highest priority first, then by name. Returns how many of the pools
- * fit into `ret`.
+/* Every pool with its verdict: allowed ones first, the highest priority first, then by name.
+ * Returns how many of the pools fit into `ret`.
  */
 size_t policy_list(struct core *core, const struct policy_subject *subject,
                    struct policy_verdict *ret, size_t capacity);
 
 /* Does a subject fit? The pieces of the rules, for tests and for profiles. */
-bool policy_has_word(const char *words, const char *word);       /* tags */
-bool policy_is_below(const char *path, const char *prefix);      /* places */
+bool policy_has_word(const char *words, const char *word);        /* tags */
+bool policy_is_below(const char *path, const char *prefix);       /* places */
 bool policy_in_network(const char *address, const char *network); /* CIDR, IPv4 and IPv6 */
 /* Is it a network as policy_in_network reads it? */
 bool policy_is_network(const char *network);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/presence_guard.h"
 #include "core/related.h"
 
@@ -403,7 +404,7 @@ void user_presence(struct core *core, uint64_t user_id, struct user_where *ret)
     int64_t newest = -1;
 
     *ret = (struct user_where){ .presence = USER_GONE };
-    list_each(related_to(core, SESSIONS_OF_USER, user_id), node) {
+    list_each (related_to(core, SESSIONS_OF_USER, user_id), node) {
         struct entity *entity = related_at(SESSIONS_OF_USER, node);
         const struct session *session = container_of(entity, struct session, base);
         const struct connection *connection = connection_of(core, session->row.id);

@@ -1,12 +1,14 @@
 /* presence.h - which terminals are there, as promises with a deadline.
  *
- * Room core: no I/O; all times are the monotonic ones of the core's timers, so that a jump of the wall clock changes nothing
- * and a stall of the loop (timers_shift) moves every deadline. Thread: loop.
+ * Room core: no I/O; all times are the monotonic ones of the core's timers, so that a jump of the
+ * wall clock changes nothing and a stall of the loop (timers_shift) moves every deadline. Thread:
+ * loop.
  *
- * A terminal announces itself and gets a presence id (128 random bits) that only it may renew. The message with the highest
- * sequence replaces what was promised before, also by less; a new announcement kills the earlier id for ever. Losing presence
- * marks and tells; it never releases a desktop. If much of a site would vanish at once, the fault is taken to be ours: nothing
- * is concluded, an alarm is raised once, and the terminals are given up slowly, later.
+ * A terminal announces itself and gets a presence id (128 random bits) that only it may renew. The
+ * message with the highest sequence replaces what was promised before, also by less; a new
+ * announcement kills the earlier id for ever. Losing presence marks and tells; it never releases a
+ * desktop. If much of a site would vanish at once, the fault is taken to be ours: nothing is
+ * concluded, an alarm is raised once, and the terminals are given up slowly, later.
  */
 #ifndef BERTH_CORE_PRESENCE_H
 #define BERTH_CORE_PRESENCE_H
@@ -33,9 +35,9 @@ struct presence {
     int64_t input_idle_ms; /* as last said, at received_ms */
     int takeovers;
     int64_t takeovers_since_ms;
-    bool held; /* by the mass-expiry guard, in its list */
-    struct list node;   /* of guard.held */
-    struct list unsaved; /* of book.unsaved */
+    bool held;                /* by the mass-expiry guard, in its list */
+    struct list node;         /* of guard.held */
+    struct list unsaved;      /* of book.unsaved */
     struct berth_timer next;  /* suspect, then absent */
     struct berth_timer grace; /* the connection broke */
 };
@@ -57,14 +59,16 @@ struct presence_book {
     /* Outward, once a second while there is something: facts in batches. NULL: nobody remembers. */
     void (*save)(void *context, const struct presence_fact *facts, size_t count);
     void *context;
-    size_t present;  /* terminals that are not absent */
-    size_t doubtful; /* of these suspect or presumed */
+    size_t present;                 /* terminals that are not absent */
+    size_t doubtful;                /* of these suspect or presumed */
     uint64_t stale, unknown, holds; /* counted for metrics */
 };
 
+/* One book per core, made and freed by it. */
 struct presence_book *presence_book_new(struct core *core);
 void presence_book_free(struct presence_book *book);
 
+/* One presence per terminal, absent at first; made and freed with it. */
 struct presence *presence_new(struct terminal *terminal);
 void presence_free(struct presence *presence);
 
@@ -80,14 +84,15 @@ enum presence_answer {
     PRESENCE_UNKNOWN, /* this id is over: announce anew */
 };
 
-/* The terminal announces itself. want_ms: 0 asks for the default; the bounds are granted when it is out of them.
- * resume_id: an earlier id, to continue it without a gap; another one than the present id is simply over.
- * Returns true when this took the place of another living announcement: more than PRESENCE_TAKEOVERS of them a minute is
- * logged as a key that may have been cloned.
+/* The terminal announces itself. want_ms: 0 asks for the default; the bounds are granted when it is
+ * out of them. resume_id: an earlier id, to continue it without a gap; another one than the present
+ * id is simply over. Returns true when this took the place of another living announcement: more
+ * than PRESENCE_TAKEOVERS of them a minute is logged as a key that may have been cloned.
  */
 bool presence_announce(struct presence *presence, int64_t want_ms, const char *resume_id,
                        struct presence_grant *ret);
 
+/* The terminal is still there. *ret is filled when it is granted; the id in it may be a new one. */
 enum presence_answer presence_renew(struct presence *presence, const char *id, int64_t seq,
                                     int64_t want_ms, struct presence_grant *ret);
 
@@ -103,7 +108,8 @@ void presence_link(struct presence *presence, bool linked);
 /* Revoked: the id is over at once and for ever. */
 void presence_revoke(struct presence *presence, const char *why);
 
-/* At start: it was present before, has granted_ms and the spread to come back, and may resume by the hash of its id. */
+/* At start: it was present before, has granted_ms and the spread to come back, and may resume by
+ * the hash of its id. */
 void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms);
 
 /* What terminals shall spread their reconnects over when the broker is lost. */
@@ -121,6 +127,8 @@ struct user_where {
 };
 #define USER_AWAY_AFTER_MS 600000 /* without input */
 
+/* Where the user is now, by the newest connection of a living session. Whoever asks for others asks
+ * by role and is audited. */
 void user_presence(struct core *core, uint64_t user_id, struct user_where *ret);
 
 #endif

@@ -9,14 +9,15 @@ struct guard {
     uint64_t site_id;
     bool holding;
     struct list held;
-    size_t lost;           /* given up lately: within the present window */
+    size_t lost; /* given up lately: within the present window */
     int64_t lost_since_ms;
     struct berth_timer pace;
 };
 
 static uint64_t site_of(const struct presence *presence)
 {
-    struct place *place = place_find(presence->terminal->base.core, presence->terminal->row.place_id);
+    struct place *place =
+        place_find(presence->terminal->base.core, presence->terminal->row.place_id);
 
     return place ? place->row.site_id : 0;
 }
@@ -25,7 +26,7 @@ static struct guard *guard_of(struct presence_book *book, uint64_t site_id)
 {
     struct guard *guard;
 
-    list_each(&book->guards, node) {
+    list_each (&book->guards, node) {
         guard = list_entry(node, struct guard, node);
         if (guard->site_id == site_id)
             return guard;
@@ -64,8 +65,9 @@ void guard_let_go(struct presence *presence)
         return;
     presence->held = false;
     list_remove(&presence->node);
-    /* The site may have changed meanwhile with the terminal's place: whoever holds nothing any more relaxes. */
-    list_each(&presence->terminal->base.core->presence->guards, node)
+    /* The site may have changed meanwhile with the terminal's place: whoever holds nothing any more
+     * relaxes. */
+    list_each (&presence->terminal->base.core->presence->guards, node)
         relax(list_entry(node, struct guard, node));
 }
 
@@ -88,7 +90,8 @@ static int64_t left_ms(const struct berth_timers *timers, const struct berth_tim
     return timers->heap[timer->place - 1].deadline_ms - timers->mono_ms;
 }
 
-/* Will this one be absent within the window, unless it is heard of? A terminal that is still PRESENT becomes suspect first. */
+/* Will this one be absent within the window, unless it is heard of? A terminal that is still
+ * PRESENT becomes suspect first. */
 static bool is_going(const struct berth_timers *timers, const struct presence *other)
 {
     if (other->state != presence_SUSPECT && other->state != presence_PRESUMED)
@@ -104,7 +107,7 @@ static bool too_many(struct guard *guard, const struct presence *presence)
 
     if (going + guard->book->doubtful < GUARD_MIN)
         return false; /* the usual case, without a look at every terminal */
-    list_each(core_all(core, ENTITY_terminal), node) {
+    list_each (core_all(core, ENTITY_terminal), node) {
         struct entity *entity = entity_of(node);
         const struct presence *other = container_of(entity, struct terminal, base)->presence;
 

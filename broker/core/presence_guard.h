@@ -1,8 +1,8 @@
 /* presence_guard.h - when much of a site vanishes at once, conclude nothing.
  *
- * Room core, inner header of presence. If more than 30 % of a site (and at least 20 terminals) would become absent within
- * 10 s, the fault is more likely ours or the network's: they stay suspect, an alarm is raised once, and after five minutes they
- * are given up at one in ten seconds.
+ * Room core, inner header of presence. If more than 30 % of a site (and at least 20 terminals)
+ * would become absent within 10 s, the fault is more likely ours or the network's: they stay
+ * suspect, an alarm is raised once, and after five minutes they are given up at one in ten seconds.
  */
 #ifndef BERTH_CORE_PRESENCE_GUARD_H
 #define BERTH_CORE_PRESENCE_GUARD_H
@@ -21,6 +21,7 @@ bool guard_holds(struct presence_book *book, struct presence *presence);
 /* It is heard of again, or gone for a known reason. */
 void guard_let_go(struct presence *presence);
 
+/* With their book. */
 void guards_free(struct presence_book *book);
 
 /* Of presence.c: make it absent. */

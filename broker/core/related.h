@@ -1,8 +1,9 @@
 /* related.h - finding entities by what they refer to, without walking a registry.
  *
- * Room core. Every row of the table in related.c is an index: entities of one kind, found by an id in their row, perhaps
- * only while a condition holds (open assignments, living sessions). The core keeps them right whenever a row is loaded,
- * applied or dropped; nobody else touches them. With 20,000 terminals every lookup of a sign-on costs one hash.
+ * Room core. Every row of the table in related.c is an index: entities of one kind, found by an id
+ * in their row, perhaps only while a condition holds (open assignments, living sessions). The core
+ * keeps them right whenever a row is loaded, applied or dropped; nobody else touches them. With
+ * 20,000 terminals every lookup of a sign-on costs one hash.
  */
 #ifndef BERTH_CORE_RELATED_H
 #define BERTH_CORE_RELATED_H
@@ -18,13 +19,13 @@ enum related_by {
     MEMBERSHIPS_OF_USER,
     BADGES_OF_USER,
     ENTITLEMENTS_OF_POOL,
-    COMMANDS_OF_TERMINAL,   /* not yet at their end */
-    ASSIGNMENTS_OF_DESKTOP, /* open */
-    ASSIGNMENTS_OF_USER,    /* open */
-    SESSIONS_OF_ASSIGNMENT, /* living */
-    SESSIONS_OF_USER,       /* living */
-    SESSIONS_OF_POOL,       /* living */
-    CONNECTIONS_OF_SESSION, /* living */
+    COMMANDS_OF_TERMINAL,    /* not yet at their end */
+    ASSIGNMENTS_OF_DESKTOP,  /* open */
+    ASSIGNMENTS_OF_USER,     /* open */
+    SESSIONS_OF_ASSIGNMENT,  /* living */
+    SESSIONS_OF_USER,        /* living */
+    SESSIONS_OF_POOL,        /* living */
+    CONNECTIONS_OF_SESSION,  /* living */
     CONNECTIONS_AT_TERMINAL, /* living */
     TERMINALS_OF_PLACE,
     RELATED_KINDS
@@ -40,6 +41,7 @@ enum related_text {
     RELATED_TEXTS
 };
 
+/* The indexes of a core, made and freed by it. */
 struct related *related_new(struct berth_random *random);
 void related_free(struct related *related);
 
@@ -47,9 +49,9 @@ void related_free(struct related *related);
 void related_put(struct core *core, struct entity *entity);
 void related_take(struct core *core, struct entity *entity);
 
-/* Entities that refer to `id`, in no order that matters (but the same in every run); may be empty, valid until the next
- * change of a row:
- * list_each(related_to(core, SLOTS_OF_DESKTOP, id), node) { related_at(SLOTS_OF_DESKTOP, node) }.
+/* Entities that refer to `id`, in no order that matters (but the same in every run); may be empty,
+ * valid until the next change of a row: list_each(related_to(core, SLOTS_OF_DESKTOP, id), node) {
+ * related_at(SLOTS_OF_DESKTOP, node) }.
  */
 struct list *related_to(struct core *core, enum related_by by, uint64_t id);
 struct entity *related_at(enum related_by by, struct list *node);

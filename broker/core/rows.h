@@ -1,6 +1,7 @@
 /* rows.h - the entities of entities.def as C structs and as descriptions.
  *
- * Room core. The store binds them to SQL, the people's door to JSON; nobody lists the fields a second time.
+ * Room core. The store binds them to SQL, the people's door to JSON; nobody lists the fields a
+ * second time.
  */
 #ifndef BERTH_CORE_ROWS_H
 #define BERTH_CORE_ROWS_H

@@ -16,7 +16,6 @@ struct changes *admin_changes(const struct admin_actor *actor, const char *actio
     return changes;
 }
 
-
 /* What a row is called: by its name where it has one, else by its number. */
 static void name_object(struct changes *changes, enum entity_kind kind, const union row *row)
 {
@@ -30,7 +29,8 @@ static void name_object(struct changes *changes, enum entity_kind kind, const un
         changes->audit.subject_user_id = row->id;
 }
 
-/* The people's door names fields by themselves; a name that is taken is refused before the store has to. */
+/* The people's door names fields by themselves; a name that is taken is refused before the store
+ * has to. */
 static int name_is_free(struct core *core, enum entity_kind kind, const union row *row,
                         struct berth_error *reterr)
 {
@@ -39,8 +39,8 @@ static int name_is_free(struct core *core, enum entity_kind kind, const union ro
     struct entity *other = name ? core_find_name(core, kind, name) : NULL;
 
     if (other && ((const union row *)entity_row_of(other))->id != row->id)
-        return berth_fail(reterr, BERTH_E_EXISTS, "there is a %s '%s' already", entity_row(kind)->name,
-                          name);
+        return berth_fail(reterr, BERTH_E_EXISTS, "there is a %s '%s' already",
+                          entity_row(kind)->name, name);
     return 0;
 }
 
@@ -50,7 +50,8 @@ static void copy_row(enum entity_kind kind, union row *row, const void *from)
     memcpy(row, from, entity_row(kind)->record->size);
 }
 
-static struct changes *action(const struct admin_actor *actor, enum entity_kind kind, const char *verb)
+static struct changes *action(const struct admin_actor *actor, enum entity_kind kind,
+                              const char *verb)
 {
     char text[48];
 
@@ -115,7 +116,8 @@ int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_
         return BERTH_E_NOT_FOUND;
     now = entity_row_of(entity);
     if (row->version && row->version != now->version)
-        return berth_fail(&op->error, BERTH_E_CONFLICT, "the %s changed meanwhile (version %lld, not %lld)",
+        return berth_fail(&op->error, BERTH_E_CONFLICT,
+                          "the %s changed meanwhile (version %lld, not %lld)",
                           entity_row(kind)->name, (long long)now->version, (long long)row->version);
     r = rule->check(rooms->core, row, now, &op->error);
     if (r >= 0)
@@ -129,8 +131,8 @@ int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_
     return decide_begin(rooms, changes, NULL, op);
 }
 
-int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind, uint64_t id,
-               struct op *op)
+int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+               uint64_t id, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
     struct entity *entity = find(rooms, kind, id, op);
@@ -185,8 +187,7 @@ int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char 
 int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
                       struct berth_error *reterr)
 {
-    list_each(&rooms->engine.flows, node)
-    {
+    list_each (&rooms->engine.flows, node) {
         struct flow *flow = list_entry(node, struct flow, node);
 
         if (flow->id == flow_id) {
@@ -194,5 +195,6 @@ int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint
             return 0;
         }
     }
-    return berth_fail(reterr, BERTH_E_NOT_FOUND, "no flow %llu is running", (unsigned long long)flow_id);
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "no flow %llu is running",
+                      (unsigned long long)flow_id);
 }

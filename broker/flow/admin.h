@@ -1,13 +1,15 @@
 /* admin.h - what people may change: the entry points of the people's door.
  *
- * Room flow. Thread: loop. The door has checked the role (verbs.def) and decoded a whole row; here it is checked against the
- * facts (references exist, a pool has what its kind needs, nothing in use is deleted), decided durably, applied and announced.
- * Every function follows the contract of op.h: < 0 and op->error says why, or one completion later. The writes behind them
- * cannot be cancelled: the op must live until it completes. Pointers called ret_... are filled before completion and must live
- * as long.
+ * Room flow. Thread: loop. The door has checked the role (verbs.def) and decoded a whole row; here
+ * it is checked against the facts (references exist, a pool has what its kind needs, nothing in use
+ * is deleted), decided durably, applied and announced. Every function follows the contract of op.h:
+ * < 0 and op->error says why, or one completion later. The writes behind them cannot be cancelled:
+ * the op must live until it completes. Pointers called ret_... are filled before completion and
+ * must live as long.
  *
- * (Bodies of admin*.c, explain.c, enroll.c (desk_join, desk_renew_certificate), command.c, profile.c (profile push,
- * desk_profile_applied, desk_command_state) are being written by the lead at this moment; the core helper writes the rest.)
+ * (Bodies of admin*.c, explain.c, enroll.c (desk_join, desk_renew_certificate), command.c,
+ * profile.c (profile push, desk_profile_applied, desk_command_state) are being written by the lead
+ * at this moment; the core helper writes the rest.)
  */
 #ifndef BERTH_FLOW_ADMIN_H
 #define BERTH_FLOW_ADMIN_H
@@ -21,21 +23,23 @@ struct admin_actor {
     char request_id[64];
 };
 
-/* Make an entity. row: struct row_<kind>; its id is given here. Desktops can be added to manual pools only; identities,
- * invitations, commands, slots, assignments, sessions, connections and tokens have their own ways (UNSUPPORTED).
- * Errors: INVALID, NOT_FOUND (a reference), EXISTS (the name).
+/* Make an entity. row: struct row_<kind>; its id is given here. Desktops can be added to manual
+ * pools only; identities, invitations, commands, slots, assignments, sessions, connections and
+ * tokens have their own ways (UNSUPPORTED). Errors: INVALID, NOT_FOUND (a reference), EXISTS (the
+ * name).
  */
 int admin_add(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
               const void *row, uint64_t *ret_id, struct op *op) berth_must_check;
 
-/* Change an entity: the whole row as it shall be. row->version: the version it was based on, 0 = whatever it is now.
- * Fields that only flows decide (states, hashes, epochs) keep what they are. Errors: as admin_add, CONFLICT.
+/* Change an entity: the whole row as it shall be. row->version: the version it was based on, 0 =
+ * whatever it is now. Fields that only flows decide (states, hashes, epochs) keep what they are.
+ * Errors: as admin_add, CONFLICT.
  */
 int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
               const void *row, struct op *op) berth_must_check;
 
-/* Delete an entity. Errors: NOT_FOUND, STATE (in use, with a sentence by what). A pool must have no desktops: its desktops
- * are deleted with admin_desktop(DESKTOP_DELETE) or by max = 0.
+/* Delete an entity. Errors: NOT_FOUND, STATE (in use, with a sentence by what). A pool must have no
+ * desktops: its desktops are deleted with admin_desktop(DESKTOP_DELETE) or by max = 0.
  */
 int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
                uint64_t id, struct op *op) berth_must_check;
@@ -53,59 +57,67 @@ enum desktop_act {
 struct desktop_wish {
     uint64_t desktop_id;
     enum desktop_act act;
-    bool force; /* stop, restart, refresh: also under a session, which ends with its machine or is disconnected */
+    bool force; /* stop, restart, refresh: also under a session, which ends with its machine or is
+                   disconnected */
     const char *why;
 };
 
-/* Completes when it is decided (quarantine, release) or the machine has done it (start, stop, restart, refresh, delete).
- * Errors: STATE (a session is on it and `force` is not set), HOST, HOST_DOWN, UNSUPPORTED (manual desktops).
+/* Completes when it is decided (quarantine, release) or the machine has done it (start, stop,
+ * restart, refresh, delete). Errors: STATE (a session is on it and `force` is not set), HOST,
+ * HOST_DOWN, UNSUPPORTED (manual desktops).
  */
 int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
                   const struct desktop_wish *wish, struct op *op) berth_must_check;
 
-/* End a session for good (completes when ENDING is durable and the terminal was told), or take it off its screen. */
-int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor, uint64_t session_id,
-                           const char *why, struct op *op) berth_must_check;
+/* End a session for good (completes when ENDING is durable and the terminal was told), or take it
+ * off its screen. */
+int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor,
+                           uint64_t session_id, const char *why, struct op *op) berth_must_check;
 int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *actor,
                              uint64_t session_id, const char *why, struct op *op) berth_must_check;
 
+/* What a host is wanted for from now on; sessions on it go on, whatever it is. */
 int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
                     enum host_duty duty, struct op *op) berth_must_check;
 
-/* ACCEPTED (also approves one that waits), QUARANTINED, REVOKED (its keys are refused for ever, its connection is closed),
- * WAITING (a revoked one may ask again).
+/* ACCEPTED (also approves one that waits), QUARANTINED, REVOKED (its keys are refused for ever, its
+ * connection is closed), WAITING (a revoked one may ask again).
  */
 int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
-                         enum terminal_state state, const char *why, struct op *op)
-    berth_must_check;
+                         enum terminal_state state, const char *why,
+                         struct op *op) berth_must_check;
 
-/* Permission for terminals to join. row: terminal, place_id, tags, uses_left, expires_ms; the token is made here and told
- * once, as INVITE_TOKEN_DIGITS hexadecimal digits; the caller wipes it.
+/* Permission for terminals to join. row: terminal, place_id, tags, uses_left, expires_ms; the token
+ * is made here and told once, as INVITE_TOKEN_DIGITS hexadecimal digits; the caller wipes it.
  */
 int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
                  const struct row_invitation *row, uint64_t *ret_id, struct secret *ret_token,
                  struct op *op) berth_must_check;
 
-/* Something a terminal shall do once. Completes when it is durable; it is sent as soon as the terminal is there. */
+/* Something a terminal shall do once. Completes when it is durable; it is sent as soon as the
+ * terminal is there. */
 int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
                   enum command_kind kind, const char *text, int64_t expires_in_ms, uint64_t *ret_id,
                   struct op *op) berth_must_check;
 
-/* Set the password of a user (ENTITY_user) or an administrator (ENTITY_admin); empty takes it away. */
+/* Set the password of a user (ENTITY_user) or an administrator (ENTITY_admin); empty takes it away.
+ */
 int admin_password(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
                    uint64_t id, const struct secret *password, struct op *op) berth_must_check;
 
-/* A key for programs. row: admin_id, label, expires_ms. Told once: "berth_" and 64 hexadecimal digits. */
+/* A key for programs. row: admin_id, label, expires_ms. Told once: "berth_" and 64 hexadecimal
+ * digits. */
 int admin_token(struct rooms *rooms, const struct admin_actor *actor, const struct row_token *row,
                 uint64_t *ret_id, struct secret *ret_token, struct op *op) berth_must_check;
 
 /* A badge for a user: its identifier is kept as a keyed hash only. */
 int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t user_id,
-                const char *uid, const char *label, uint64_t *ret_id, struct op *op)
-    berth_must_check;
+                const char *uid, const char *label, uint64_t *ret_id,
+                struct op *op) berth_must_check;
 
-/* A version becomes the one that new desktops are made from, or the one before it does again. Desktops that exist stay until
- * their pool is recomposed: then each is deleted when no session is on it and replaced. Completes when it is decided.
+/* A version becomes the one that new desktops are made from, or the one before it does again.
+ * Desktops that exist stay until their pool is recomposed: then each is deleted when no session is
+ * on it and replaced. Completes when it is decided.
  */
 int admin_image_publish(struct rooms *rooms, const struct admin_actor *actor, uint64_t version_id,
                         struct op *op) berth_must_check;

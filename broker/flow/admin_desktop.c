@@ -83,11 +83,12 @@ static void recorded(struct op *op, int result)
 }
 
 /* May it be done to a desktop that somebody uses? */
-static int check_use(struct core *core, const struct desktop *desktop, const struct desktop_wish *wish,
-                     struct berth_error *reterr)
+static int check_use(struct core *core, const struct desktop *desktop,
+                     const struct desktop_wish *wish, struct berth_error *reterr)
 {
     const struct entity *assignment = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
-    bool disturbs = wish->act == DESKTOP_STOP || wish->act == DESKTOP_RESTART || wish->act == DESKTOP_REFRESH;
+    bool disturbs =
+        wish->act == DESKTOP_STOP || wish->act == DESKTOP_RESTART || wish->act == DESKTOP_REFRESH;
     const struct row_assignment *row = assignment ? entity_row_of_const(assignment) : NULL;
     const struct user *user = row ? user_find(core, row->user_id) : NULL;
 
@@ -97,7 +98,8 @@ static int check_use(struct core *core, const struct desktop *desktop, const str
         return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' belongs to %s", desktop->row.name,
                           user ? user->row.name : "somebody");
     if (disturbs && !wish->force && session_on(core, row->id))
-        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s': %s has a session on it; force it, or sign them off",
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "desktop '%s': %s has a session on it; force it, or sign them off",
                           desktop->row.name, user ? user->row.name : "somebody");
     return 0;
 }
@@ -107,8 +109,10 @@ static int check_kind(struct core *core, const struct desktop *desktop, enum des
 {
     const struct pool *pool = pool_find(core, desktop->row.pool_id);
 
-    if (pool && pool->row.kind == pool_kind_MANUAL && act != DESKTOP_QUARANTINE && act != DESKTOP_RELEASE)
-        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "desktop '%s' is a machine of somebody else's; it is not ours to %s",
+    if (pool && pool->row.kind == pool_kind_MANUAL && act != DESKTOP_QUARANTINE &&
+        act != DESKTOP_RELEASE)
+        return berth_fail(reterr, BERTH_E_UNSUPPORTED,
+                          "desktop '%s' is a machine of somebody else's; it is not ours to %s",
                           desktop->row.name, strrchr(action_names[act], '.') + 1);
     return 0;
 }
@@ -121,17 +125,20 @@ static struct changes *plan(const struct admin_actor *actor, const struct deskto
 
     changes_object(changes, "desktop %s", desktop->row.name);
     changes_detail(changes, "%s", wish->why ? wish->why : "");
-    if (wish->act == DESKTOP_QUARANTINE || wish->act == DESKTOP_RELEASE || wish->act == DESKTOP_DELETE) {
+    if (wish->act == DESKTOP_QUARANTINE || wish->act == DESKTOP_RELEASE ||
+        wish->act == DESKTOP_DELETE) {
         row = changes_set(changes, ENTITY_desktop, &desktop->row);
-        row->quarantined = wish->act == DESKTOP_RELEASE ? false : row->quarantined || wish->act == DESKTOP_QUARANTINE;
+        row->quarantined = wish->act == DESKTOP_RELEASE
+                               ? false
+                               : row->quarantined || wish->act == DESKTOP_QUARANTINE;
         row->doomed = row->doomed || wish->act == DESKTOP_DELETE;
         (void)snprintf(row->reason, sizeof(row->reason), "%s", wish->why ? wish->why : "");
     }
     return changes;
 }
 
-int admin_desktop(struct rooms *rooms, const struct admin_actor *actor, const struct desktop_wish *wish_,
-                  struct op *op)
+int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
+                  const struct desktop_wish *wish_, struct op *op)
 {
     struct desktop *desktop = desktop_find(rooms->core, wish_->desktop_id);
     struct wish *wish;

@@ -35,8 +35,9 @@ int admin_image_publish(struct rooms *rooms, const struct admin_actor *actor, ui
     if (!image)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such image version");
     if (image->row.current_id == version_id)
-        return berth_fail(&op->error, BERTH_E_STATE, "image '%s': version %lld is published already",
-                          image->row.name, (long long)version->row.number);
+        return berth_fail(&op->error, BERTH_E_STATE,
+                          "image '%s': version %lld is published already", image->row.name,
+                          (long long)version->row.number);
     return make_current(rooms, actor, "image.publish", image, version, op);
 }
 
@@ -46,8 +47,7 @@ static struct image_version *version_before(struct core *core, const struct imag
     const struct image_version *current = image_version_find(core, image->row.current_id);
     struct image_version *best = NULL;
 
-    list_each(related_to(core, VERSIONS_OF_IMAGE, image->row.id), node)
-    {
+    list_each (related_to(core, VERSIONS_OF_IMAGE, image->row.id), node) {
         struct image_version *version =
             container_of(related_at(VERSIONS_OF_IMAGE, node), struct image_version, base);
 
@@ -68,8 +68,8 @@ int admin_image_rollback(struct rooms *rooms, const struct admin_actor *actor, u
     if (!image)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such image");
     if (!before)
-        return berth_fail(&op->error, BERTH_E_STATE, "image '%s': no version was current before this one",
-                          image->row.name);
+        return berth_fail(&op->error, BERTH_E_STATE,
+                          "image '%s': no version was current before this one", image->row.name);
     return make_current(rooms, actor, "image.rollback", image, before, op);
 }
 
@@ -116,9 +116,9 @@ static int doom_some(struct recompose *recompose, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool is gone");
     changes = admin_changes(&recompose->actor, "pool.recompose");
     changes_object(changes, "pool %s", pool->row.name);
-    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node)
-    {
-        struct desktop *desktop = container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct desktop *desktop =
+            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
         struct row_desktop *row;
 
         if (changes->count + 1 >= CHANGES_MAX || !is_old(desktop, image->row.current_id))
@@ -144,12 +144,15 @@ int admin_pool_recompose(struct rooms *rooms, const struct admin_actor *actor, u
     int r;
 
     if (!pool || pool->row.kind == pool_kind_MANUAL)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such pool of machines made from an image");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND,
+                          "there is no such pool of machines made from an image");
     if (pool->row.kind == pool_kind_DEDICATED)
-        return berth_fail(&op->error, BERTH_E_STATE, "pool '%s': desktops of a dedicated pool are their users' own",
+        return berth_fail(&op->error, BERTH_E_STATE,
+                          "pool '%s': desktops of a dedicated pool are their users' own",
                           pool->row.name);
     recompose = berth_new(struct recompose);
-    *recompose = (struct recompose){ .rooms = rooms, .actor = *actor, .pool_id = pool_id, .caller = op };
+    *recompose =
+        (struct recompose){ .rooms = rooms, .actor = *actor, .pool_id = pool_id, .caller = op };
     op_init(&recompose->commit, rooms->timers, doomed);
     r = doom_some(recompose, &op->error);
     if (r <= 0) {

@@ -1,4 +1,5 @@
-/* admin_people.c - passwords, tokens and badges: secrets are made or hashed, and only hashes are kept. */
+/* admin_people.c - passwords, tokens and badges: secrets are made or hashed, and only hashes are
+ * kept. */
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ struct new_password {
     char hash[160];
 };
 
-static void password_done(struct new_password *password, int result, const struct berth_error *error)
+static void password_done(struct new_password *password, int result,
+                          const struct berth_error *error)
 {
     struct op *caller = password->caller;
     struct berth_error why = error ? *error : (struct berth_error){ 0 };
@@ -87,10 +89,11 @@ int admin_password(struct rooms *rooms, const struct admin_actor *actor, enum en
     password->kind = kind;
     password->id = id;
     password->caller = op;
-    password->changes = admin_changes(actor, kind == ENTITY_user ? "user.password" : "admin.password");
+    password->changes =
+        admin_changes(actor, kind == ENTITY_user ? "user.password" : "admin.password");
     changes_object(password->changes, "%s %s", entity_row(kind)->name,
-                   kind == ENTITY_user ? container_of(entity, struct user, base)->row.name :
-                                         container_of(entity, struct admin, base)->row.name);
+                   kind == ENTITY_user ? container_of(entity, struct user, base)->row.name
+                                       : container_of(entity, struct admin, base)->row.name);
     password->changes->audit.subject_user_id = kind == ENTITY_user ? id : 0;
     op_init(&password->hashing, rooms->timers, password_hashed);
     op_init(&password->commit, rooms->timers, password_stored);
@@ -136,8 +139,8 @@ int admin_token(struct rooms *rooms, const struct admin_actor *actor, const stru
 
 /* ---- badges ---- */
 
-int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t user_id, const char *uid,
-                const char *label, uint64_t *ret_id, struct op *op)
+int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t user_id,
+                const char *uid, const char *label, uint64_t *ret_id, struct op *op)
 {
     struct user *user = user_find(rooms->core, user_id);
     struct row_badge row = { .user_id = user_id };

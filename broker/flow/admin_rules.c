@@ -11,7 +11,8 @@
 /* ---- words that several rules use ---- */
 
 /* Names are typed, listed and separated by spaces; a number would be taken for an id. */
-static int check_name(const char *what, const char *name, const char *also, struct berth_error *reterr)
+static int check_name(const char *what, const char *name, const char *also,
+                      struct berth_error *reterr)
 {
     bool digits_only = true;
 
@@ -22,13 +23,13 @@ static int check_name(const char *what, const char *name, const char *also, stru
                      (*c >= 'A' && *c <= 'Z') || *c >= 0x80 || strchr("._-@+", *c);
 
         if (!plain && !strchr(also, *c))
-            return berth_fail(reterr, BERTH_E_INVALID, "%s '%s': '%c' cannot be part of a name", what,
-                              name, *c);
+            return berth_fail(reterr, BERTH_E_INVALID, "%s '%s': '%c' cannot be part of a name",
+                              what, name, *c);
         digits_only = digits_only && *c >= '0' && *c <= '9';
     }
     if (digits_only || name[0] == '-')
-        return berth_fail(reterr, BERTH_E_INVALID, "%s '%s': a name is neither a number nor begins with '-'",
-                          what, name);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "%s '%s': a name is neither a number nor begins with '-'", what, name);
     return 0;
 }
 
@@ -46,7 +47,8 @@ static int check_named(struct core *core, enum entity_kind kind, const char *nam
 {
     if (core_find_name(core, kind, name))
         return 0;
-    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%s'", entity_row(kind)->name, name);
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%s'", entity_row(kind)->name,
+                      name);
 }
 
 int admin_names_exist(struct core *core, enum entity_kind kind, const char *list,
@@ -68,8 +70,7 @@ int admin_names_exist(struct core *core, enum entity_kind kind, const char *list
 static struct entity *first_that_refers(struct core *core, enum entity_kind kind, size_t offset,
                                         uint64_t id)
 {
-    list_each(core_all(core, kind), node)
-    {
+    list_each (core_all(core, kind), node) {
         struct entity *entity = entity_of(node);
         uint64_t value;
 
@@ -130,7 +131,8 @@ static int unused_place(struct core *core, const void *row_, struct berth_error 
 
     if (related_first(core, TERMINALS_OF_PLACE, row->id))
         return in_use("place", row->name, "terminals stand there", reterr);
-    if (first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id), row->id))
+    if (first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id),
+                          row->id))
         return in_use("place", row->name, "an invitation names it", reterr);
     return 0;
 }
@@ -153,11 +155,12 @@ static int check_host(berth_unused struct core *core, void *row_, const void *no
     if (!row->storage[0])
         (void)snprintf(row->storage, sizeof(row->storage), "default");
     if (!strstr(row->uri, ":///") && !strstr(row->uri, "://"))
-        return berth_fail(reterr, BERTH_E_INVALID, "host '%s': '%s' is no libvirt URI such as qemu:///system",
-                          row->name, row->uri);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "host '%s': '%s' is no libvirt URI such as qemu:///system", row->name,
+                          row->uri);
     if (row->port_first > row->port_last)
-        return berth_fail(reterr, BERTH_E_INVALID, "host '%s': the first forwarded port is above the last",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "host '%s': the first forwarded port is above the last", row->name);
     return check_name("host", row->name, "", reterr);
 }
 
@@ -193,21 +196,23 @@ static int unused_image(struct core *core, const void *row_, struct berth_error 
     return 0;
 }
 
-/* A version never changes: it is added as a draft and may only be published, retired and deleted. */
+/* A version never changes: it is added as a draft and may only be published, retired and deleted.
+ */
 static int check_image_version(struct core *core, void *row_, const void *now,
                                struct berth_error *reterr)
 {
     struct row_image_version *row = row_;
 
     if (now)
-        return berth_fail(reterr, BERTH_E_STATE, "an image version never changes; add the next one");
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "an image version never changes; add the next one");
     if (!image_find(core, row->image_id))
         return check_refers(core, ENTITY_image, row->image_id, "image version", reterr);
     if (row->path[0] != '/')
-        return berth_fail(reterr, BERTH_E_INVALID, "image version: '%s' is no absolute path", row->path);
+        return berth_fail(reterr, BERTH_E_INVALID, "image version: '%s' is no absolute path",
+                          row->path);
     row->number = 1;
-    list_each(related_to(core, VERSIONS_OF_IMAGE, row->image_id), node)
-    {
+    list_each (related_to(core, VERSIONS_OF_IMAGE, row->image_id), node) {
         const struct row_image_version *other = entity_row_of(related_at(VERSIONS_OF_IMAGE, node));
 
         if (other->number >= row->number)
@@ -222,11 +227,14 @@ static int unused_image_version(struct core *core, const void *row_, struct bert
 {
     const struct row_image_version *row = row_;
 
-    if (first_that_refers(core, ENTITY_desktop, offsetof(struct row_desktop, image_version_id), row->id))
-        return berth_fail(reterr, BERTH_E_STATE, "version %lld cannot be deleted: desktops are made from it",
+    if (first_that_refers(core, ENTITY_desktop, offsetof(struct row_desktop, image_version_id),
+                          row->id))
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "version %lld cannot be deleted: desktops are made from it",
                           (long long)row->number);
     if (first_that_refers(core, ENTITY_image, offsetof(struct row_image, current_id), row->id))
-        return berth_fail(reterr, BERTH_E_STATE, "version %lld cannot be deleted: it is the published one",
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "version %lld cannot be deleted: it is the published one",
                           (long long)row->number);
     return 0;
 }
@@ -255,32 +263,34 @@ static void complete_pool(struct row_pool *row)
         (void)snprintf(row->account, sizeof(row->account), "berth");
 }
 
-static int check_pool_machines(struct core *core, const struct row_pool *row, struct berth_error *reterr)
+static int check_pool_machines(struct core *core, const struct row_pool *row,
+                               struct berth_error *reterr)
 {
     if (!image_find(core, row->image_id))
         return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': a %s pool needs an image", row->name,
                           pool_kind_names[row->kind]);
     if (row->template[0] != '/')
-        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': the template must be an absolute path",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "pool '%s': the template must be an absolute path", row->name);
     if (row->address == pool_address_FIXED)
-        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': fixed addresses are for manual pools",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "pool '%s': fixed addresses are for manual pools", row->name);
     return 0;
 }
 
 static int check_pool_manual(const struct row_pool *row, struct berth_error *reterr)
 {
     if (row->spare)
-        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': a manual pool keeps no spares", row->name);
+        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': a manual pool keeps no spares",
+                          row->name);
     if (row->credential != pool_credential_PASSTHROUGH)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "pool '%s': the machines of a manual pool take the user's own password "
                           "(credential passthrough)",
                           row->name);
     if (row->release != pool_release_KEEP)
-        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': a manual machine cannot be refreshed",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "pool '%s': a manual machine cannot be refreshed", row->name);
     return 0;
 }
 
@@ -291,23 +301,24 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
     int r;
 
     if (!row->kind)
-        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': which kind? floating, dedicated or manual",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "pool '%s': which kind? floating, dedicated or manual", row->name);
     if (row->kind == pool_kind_SHARED)
         return berth_fail(reterr, BERTH_E_UNSUPPORTED, "pool '%s': shared pools are not there yet",
                           row->name);
     if (now && now->kind != row->kind && related_first(core, DESKTOPS_OF_POOL, row->id))
-        return berth_fail(reterr, BERTH_E_STATE, "pool '%s': its kind cannot change while it has desktops",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "pool '%s': its kind cannot change while it has desktops", row->name);
     complete_pool(row);
     if (row->spare > row->max)
-        return berth_fail(reterr, BERTH_E_INVALID, "pool '%s': more spares (%lld) than desktops (%lld)",
-                          row->name, (long long)row->spare, (long long)row->max);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "pool '%s': more spares (%lld) than desktops (%lld)", row->name,
+                          (long long)row->spare, (long long)row->max);
     r = admin_names_exist(core, ENTITY_host, row->hosts, reterr);
     if (r < 0)
         return r;
-    r = row->kind == pool_kind_MANUAL ? check_pool_manual(row, reterr) :
-                                        check_pool_machines(core, row, reterr);
+    r = row->kind == pool_kind_MANUAL ? check_pool_manual(row, reterr)
+                                      : check_pool_machines(core, row, reterr);
     return r < 0 ? r : check_name("pool", row->name, "", reterr);
 }
 
@@ -316,7 +327,8 @@ static int unused_pool(struct core *core, const void *row_, struct berth_error *
     const struct row_pool *row = row_;
 
     if (related_first(core, DESKTOPS_OF_POOL, row->id))
-        return in_use("pool", row->name, "it has desktops (set max=0 and wait, or delete them)", reterr);
+        return in_use("pool", row->name, "it has desktops (set max=0 and wait, or delete them)",
+                      reterr);
     if (related_first(core, SESSIONS_OF_POOL, row->id))
         return in_use("pool", row->name, "it has sessions", reterr);
     return 0;
@@ -327,8 +339,7 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
 {
     const struct row_pool *row = row_;
 
-    list_each(related_to(core, ENTITLEMENTS_OF_POOL, row->id), node)
-    {
+    list_each (related_to(core, ENTITLEMENTS_OF_POOL, row->id), node) {
         if (changes->count + 1 < CHANGES_MAX)
             changes_drop(changes, ENTITY_entitlement,
                          entity_row_of(related_at(ENTITLEMENTS_OF_POOL, node)));
@@ -337,7 +348,8 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
 
 /* ---- desktop: by hand only in manual pools ---- */
 
-static int check_desktop(struct core *core, void *row_, const void *now_, struct berth_error *reterr)
+static int check_desktop(struct core *core, void *row_, const void *now_,
+                         struct berth_error *reterr)
 {
     struct row_desktop *row = row_;
     const struct row_desktop *now = now_;
@@ -347,8 +359,9 @@ static int check_desktop(struct core *core, void *row_, const void *now_, struct
     if (!pool)
         return check_refers(core, ENTITY_pool, row->pool_id, "desktop", reterr);
     if (pool->row.kind != pool_kind_MANUAL)
-        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s': pool '%s' makes its desktops by itself",
-                          row->name, pool->row.name);
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "desktop '%s': pool '%s' makes its desktops by itself", row->name,
+                          pool->row.name);
     if (now)
         *row = *now;
     else
@@ -369,8 +382,8 @@ static int unused_desktop(struct core *core, const void *row_, struct berth_erro
     struct pool *pool = pool_find(core, row->pool_id);
 
     if (pool && pool->row.kind != pool_kind_MANUAL)
-        return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' has a machine: use the verb that deletes both",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "desktop '%s' has a machine: use the verb that deletes both", row->name);
     if (related_first(core, ASSIGNMENTS_OF_DESKTOP, row->id))
         return in_use("desktop", row->name, "it belongs to a user", reterr);
     return 0;
@@ -388,15 +401,15 @@ static void desktop_gone(struct core *core, const void *row_, struct changes *ch
 {
     const struct row_desktop *row = row_;
 
-    list_each(related_to(core, SLOTS_OF_DESKTOP, row->id), node)
-    {
+    list_each (related_to(core, SLOTS_OF_DESKTOP, row->id), node) {
         changes_drop(changes, ENTITY_slot, entity_row_of(related_at(SLOTS_OF_DESKTOP, node)));
     }
 }
 
 /* ---- terminal: joins by itself; people may name and place it ---- */
 
-static int check_terminal(struct core *core, void *row_, const void *now_, struct berth_error *reterr)
+static int check_terminal(struct core *core, void *row_, const void *now_,
+                          struct berth_error *reterr)
 {
     struct row_terminal *row = row_;
     const struct row_terminal *now = now_;
@@ -412,8 +425,8 @@ static int check_terminal(struct core *core, void *row_, const void *now_, struc
     if (row->place_id && !place_find(core, row->place_id))
         return check_refers(core, ENTITY_place, row->place_id, "terminal", reterr);
     if (given.kiosk_user_id && (!kiosk || kiosk->row.kind != user_kind_KIOSK))
-        return berth_fail(reterr, BERTH_E_INVALID, "terminal '%s': signs on by itself as a kiosk user only",
-                          row->name);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "terminal '%s': signs on by itself as a kiosk user only", row->name);
     return check_name("terminal", row->name, "", reterr);
 }
 
@@ -423,7 +436,8 @@ static int unused_terminal(struct core *core, const void *row_, struct berth_err
 
     if (row->state != terminal_REVOKED && row->state != terminal_WAITING)
         return in_use("terminal", row->name, "revoke it first", reterr);
-    if (first_that_refers(core, ENTITY_connection, offsetof(struct row_connection, terminal_id), row->id) ||
+    if (first_that_refers(core, ENTITY_connection, offsetof(struct row_connection, terminal_id),
+                          row->id) ||
         first_that_refers(core, ENTITY_session, offsetof(struct row_session, terminal_id), row->id))
         return in_use("terminal", row->name, "sessions remember it; it stays revoked", reterr);
     return 0;
@@ -433,8 +447,7 @@ static void terminal_gone(struct core *core, const void *row_, struct changes *c
 {
     const struct row_terminal *row = row_;
 
-    list_each(related_to(core, IDENTITIES_OF_TERMINAL, row->id), node)
-    {
+    list_each (related_to(core, IDENTITIES_OF_TERMINAL, row->id), node) {
         if (changes->count + 1 < CHANGES_MAX)
             changes_drop(changes, ENTITY_identity,
                          entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node)));
@@ -481,7 +494,8 @@ static int check_user(berth_unused struct core *core, void *row_, const void *no
 
     if (!row->kind)
         row->kind = user_kind_PERSON;
-    (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s", now ? now->password_hash : "");
+    (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s",
+                   now ? now->password_hash : "");
     return check_name("user", row->name, "\\", reterr);
 }
 
@@ -490,12 +504,14 @@ static int unused_user(struct core *core, const void *row_, struct berth_error *
     const struct row_user *row = row_;
 
     if (related_first(core, ASSIGNMENTS_OF_USER, row->id))
-        return in_use("user", row->name, "a desktop belongs to them; disable them, or sign them off first",
-                      reterr);
+        return in_use("user", row->name,
+                      "a desktop belongs to them; disable them, or sign them off first", reterr);
     if (first_that_refers(core, ENTITY_session, offsetof(struct row_session, user_id), row->id) ||
-        first_that_refers(core, ENTITY_assignment, offsetof(struct row_assignment, user_id), row->id))
+        first_that_refers(core, ENTITY_assignment, offsetof(struct row_assignment, user_id),
+                          row->id))
         return in_use("user", row->name, "sessions remember them; disable them instead", reterr);
-    if (first_that_refers(core, ENTITY_terminal, offsetof(struct row_terminal, kiosk_user_id), row->id))
+    if (first_that_refers(core, ENTITY_terminal, offsetof(struct row_terminal, kiosk_user_id),
+                          row->id))
         return in_use("user", row->name, "a terminal signs on as them", reterr);
     return 0;
 }
@@ -504,13 +520,12 @@ static void user_gone(struct core *core, const void *row_, struct changes *chang
 {
     const struct row_user *row = row_;
 
-    list_each(related_to(core, MEMBERSHIPS_OF_USER, row->id), node)
-    {
+    list_each (related_to(core, MEMBERSHIPS_OF_USER, row->id), node) {
         if (changes->count + 1 < CHANGES_MAX)
-            changes_drop(changes, ENTITY_membership, entity_row_of(related_at(MEMBERSHIPS_OF_USER, node)));
+            changes_drop(changes, ENTITY_membership,
+                         entity_row_of(related_at(MEMBERSHIPS_OF_USER, node)));
     }
-    list_each(related_to(core, BADGES_OF_USER, row->id), badge)
-    {
+    list_each (related_to(core, BADGES_OF_USER, row->id), badge) {
         if (changes->count + 1 < CHANGES_MAX)
             changes_drop(changes, ENTITY_badge, entity_row_of(related_at(BADGES_OF_USER, badge)));
     }
@@ -539,7 +554,8 @@ static int unused_group(struct core *core, const void *row_, struct berth_error 
 {
     const struct row_group *row = row_;
 
-    if (first_that_refers(core, ENTITY_membership, offsetof(struct row_membership, group_id), row->id))
+    if (first_that_refers(core, ENTITY_membership, offsetof(struct row_membership, group_id),
+                          row->id))
         return in_use("group", row->name, "it has members", reterr);
     return 0;
 }
@@ -553,8 +569,7 @@ static int check_membership(struct core *core, void *row_, berth_unused const vo
         return check_refers(core, ENTITY_group, row->group_id, "membership", reterr);
     if (!user_find(core, row->user_id))
         return check_refers(core, ENTITY_user, row->user_id, "membership", reterr);
-    list_each(related_to(core, MEMBERSHIPS_OF_USER, row->user_id), node)
-    {
+    list_each (related_to(core, MEMBERSHIPS_OF_USER, row->user_id), node) {
         const struct row_membership *other = entity_row_of(related_at(MEMBERSHIPS_OF_USER, node));
 
         if (other->group_id == row->group_id && other->id != row->id)
@@ -566,8 +581,10 @@ static int check_membership(struct core *core, void *row_, berth_unused const vo
 /* ---- entitlement ---- */
 
 static const enum entity_kind entitled_subjects[subject_kind_END] = {
-    [subject_kind_USER] = ENTITY_user,         [subject_kind_GROUP] = ENTITY_group,
-    [subject_kind_TERMINAL] = ENTITY_terminal, [subject_kind_PLACE] = ENTITY_place,
+    [subject_kind_USER] = ENTITY_user,
+    [subject_kind_GROUP] = ENTITY_group,
+    [subject_kind_TERMINAL] = ENTITY_terminal,
+    [subject_kind_PLACE] = ENTITY_place,
 };
 
 static int check_entitlement(struct core *core, void *row_, berth_unused const void *now,
@@ -578,8 +595,9 @@ static int check_entitlement(struct core *core, void *row_, berth_unused const v
     if (!row->effect)
         row->effect = effect_ALLOW;
     if (!row->subject_kind)
-        return berth_fail(reterr, BERTH_E_INVALID, "entitlement: whose? everyone, user, group, terminal, tag, "
-                                                   "place or network");
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "entitlement: whose? everyone, user, group, terminal, tag, "
+                          "place or network");
     if (!pool_find(core, row->pool_id))
         return check_refers(core, ENTITY_pool, row->pool_id, "entitlement", reterr);
     if (row->subject_kind == subject_kind_EVERYONE)
@@ -588,8 +606,8 @@ static int check_entitlement(struct core *core, void *row_, berth_unused const v
         return berth_fail(reterr, BERTH_E_INVALID, "entitlement: which %s?",
                           subject_kind_names[row->subject_kind]);
     if (row->subject_kind == subject_kind_NETWORK && !policy_is_network(row->subject))
-        return berth_fail(reterr, BERTH_E_INVALID, "entitlement: '%s' is no network such as 10.1.0.0/16",
-                          row->subject);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "entitlement: '%s' is no network such as 10.1.0.0/16", row->subject);
     if (entitled_subjects[row->subject_kind])
         return check_named(core, entitled_subjects[row->subject_kind], row->subject, reterr);
     return 0;
@@ -605,7 +623,8 @@ static int check_admin(berth_unused struct core *core, void *row_, const void *n
 
     if (!row->role)
         return berth_fail(reterr, BERTH_E_INVALID, "admin '%s': which role?", row->name);
-    (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s", now ? now->password_hash : "");
+    (void)snprintf(row->password_hash, sizeof(row->password_hash), "%s",
+                   now ? now->password_hash : "");
     return check_name("admin", row->name, "", reterr);
 }
 
@@ -613,8 +632,7 @@ static void admin_gone(struct core *core, const void *row_, struct changes *chan
 {
     const struct row_admin *row = row_;
 
-    list_each(core_all(core, ENTITY_token), node)
-    {
+    list_each (core_all(core, ENTITY_token), node) {
         const struct row_token *token = entity_row_of(entity_of(node));
 
         if (token->admin_id == row->id && changes->count + 1 < CHANGES_MAX)

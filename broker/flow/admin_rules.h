@@ -1,7 +1,7 @@
 /* admin_rules.h - what a row that people write must be like.
  *
- * Room flow, inner header of admin*.c. One rule per entity that people may add, change or delete; the table in
- * admin_rules.c is the list of them.
+ * Room flow, inner header of admin*.c. One rule per entity that people may add, change or delete;
+ * the table in admin_rules.c is the list of them.
  */
 #ifndef BERTH_FLOW_ADMIN_RULES_H
 #define BERTH_FLOW_ADMIN_RULES_H
@@ -9,8 +9,8 @@
 #include "flow/admin.h"
 
 struct admin_rule {
-    /* Fill in what was left open, and refuse what cannot be. `now` is the row as it stands, NULL for a new one; fields that
-     * only flows decide are taken from it.
+    /* Fill in what was left open, and refuse what cannot be. `now` is the row as it stands, NULL
+     * for a new one; fields that only flows decide are taken from it.
      */
     int (*check)(struct core *core, void *row, const void *now, struct berth_error *reterr);
     /* Who needs it? Refuses with a sentence. NULL: can always go. */

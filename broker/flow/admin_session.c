@@ -11,8 +11,8 @@ static const char *sentence(const char *why, const char *otherwise)
     return why && why[0] ? why : otherwise;
 }
 
-int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor, uint64_t session_id,
-                           const char *why, struct op *op)
+int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor,
+                           uint64_t session_id, const char *why, struct op *op)
 {
     const struct ending ending = {
         .action = "session.sign_off",
@@ -25,8 +25,8 @@ int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor,
     return session_end(rooms, session_id, &ending, op);
 }
 
-int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *actor, uint64_t session_id,
-                             const char *why, struct op *op)
+int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *actor,
+                             uint64_t session_id, const char *why, struct op *op)
 {
     const struct parting parting = {
         .action = "session.disconnect",

@@ -3,19 +3,19 @@
 #include <string.h>
 
 #include "berth/invite.h"
+
 #include "core/related.h"
 #include "flow/admin_start.h"
 #include "flow/decide.h"
 
 #define INVITE_HOURS 24
 
-/* The keys of a revoked terminal are refused for ever; those that do not fit into one decision are refused by the terminal's
- * own state, which is asked first.
+/* The keys of a revoked terminal are refused for ever; those that do not fit into one decision are
+ * refused by the terminal's own state, which is asked first.
  */
 static void revoke_keys(struct core *core, const struct terminal *terminal, struct changes *changes)
 {
-    list_each(related_to(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node)
-    {
+    list_each (related_to(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
         const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
         struct row_identity *row;
 
@@ -51,8 +51,9 @@ int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, u
     return decide_begin(rooms, changes, NULL, op);
 }
 
-int admin_invite(struct rooms *rooms, const struct admin_actor *actor, const struct row_invitation *given,
-                 uint64_t *ret_id, struct secret *ret_token, struct op *op)
+int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
+                 const struct row_invitation *given, uint64_t *ret_id, struct secret *ret_token,
+                 struct op *op)
 {
     struct row_invitation row = *given;
     struct changes *changes;
@@ -60,8 +61,8 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor, const str
     if (row.place_id && !place_find(rooms->core, row.place_id))
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such place");
     if (row.terminal[0] && row.uses_left > 1)
-        return berth_fail(&op->error, BERTH_E_INVALID, "an invitation for terminal '%s' can be used once only",
-                          row.terminal);
+        return berth_fail(&op->error, BERTH_E_INVALID,
+                          "an invitation for terminal '%s' can be used once only", row.terminal);
     secret_wipe(ret_token);
     random_hex(rooms->random, ret_token->text, INVITE_TOKEN_DIGITS / 2);
     rooms->core->digest(ret_token->text, row.token_hash);

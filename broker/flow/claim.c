@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-/* The epoch belongs to the slot for ever; no guest and no terminal hears of a number before it is durable. */
+/* The epoch belongs to the slot for ever; no guest and no terminal hears of a number before it is
+ * durable. */
 static int raise_epoch(struct rooms *rooms, struct claim *claim, struct changes *changes,
                        struct berth_error *reterr)
 {
@@ -20,7 +21,8 @@ static int raise_epoch(struct rooms *rooms, struct claim *claim, struct changes 
     return 0;
 }
 
-/* Open the assignment unless it is open; answers its number, or 0 when the desktop became somebody else's. */
+/* Open the assignment unless it is open; answers its number, or 0 when the desktop became somebody
+ * else's. */
 static uint64_t take_desktop(struct rooms *rooms, const struct claim *claim,
                              const struct desktop *desktop, struct changes *changes)
 {
@@ -112,7 +114,8 @@ static int clear_screen(struct rooms *rooms, struct claim *claim, struct changes
 
     if (!connection || connection->row.session_id == claim->session_id)
         return 0;
-    r = connection_move(connection, connection_ENDED, "another user signed on", changes, NULL, reterr);
+    r = connection_move(connection, connection_ENDED, "another user signed on", changes, NULL,
+                        reterr);
     if (r < 0)
         return r;
     session = session_find(rooms->core, connection->row.session_id);

@@ -21,8 +21,9 @@ struct claim {
     struct row_session here;        /* another session that was on this terminal; id 0 = none */
 };
 
-/* Raise the slot's epoch, open or reuse the assignment, add or move the session, end the older connection, add the new one, and
- * take off the screen whatever else this terminal showed. Errors: STATE, NOT_FOUND: the facts have changed; look again.
+/* Raise the slot's epoch, open or reuse the assignment, add or move the session, end the older
+ * connection, add the new one, and take off the screen whatever else this terminal showed. Errors:
+ * STATE, NOT_FOUND: the facts have changed; look again.
  */
 int claim_changes(struct rooms *rooms, struct claim *claim, struct changes **ret,
                   struct berth_error *reterr) berth_must_check;

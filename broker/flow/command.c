@@ -4,13 +4,15 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/presence.h"
 #include "core/related.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
 #include "flow/house.h"
 
-/* A terminal that acknowledged has this much longer to finish before the command counts as expired. */
+/* A terminal that acknowledged has this much longer to finish before the command counts as expired.
+ */
 #define FINISH_MS 3600000
 /* Expired in one go at most; the timer comes back for the rest. */
 #define EXPIRE_AT_ONCE 16
@@ -18,16 +20,16 @@
 static void decided(struct rooms *rooms, uint64_t command_id, int result);
 
 /* One change at a time: what the terminal says meanwhile waits in `said`. */
-static void move(struct rooms *rooms, struct command *command, enum command_state next, const char *result,
-                 const char *actor)
+static void move(struct rooms *rooms, struct command *command, enum command_state next,
+                 const char *result, const char *actor)
 {
     struct changes *changes = changes_new(actor, "terminal", "terminal.command");
     struct terminal *terminal = terminal_find(rooms->core, command->row.terminal_id);
     struct berth_error error = { 0 };
 
     changes_object(changes, "terminal %s", terminal ? terminal->row.name : "(gone)");
-    changes_detail(changes, "%s %s %s", command_kind_names[command->row.kind], command_state_names[next],
-                   result);
+    changes_detail(changes, "%s %s %s", command_kind_names[command->row.kind],
+                   command_state_names[next], result);
     changes->audit.terminal_id = command->row.terminal_id;
     if (command_move(command, next, result, changes, &error) < 0) {
         log_failure(EV_MESSAGE_REFUSED, &error, "command");
@@ -76,7 +78,8 @@ static void go_on(struct rooms *rooms, struct terminal *terminal, struct command
 static void decided(struct rooms *rooms, uint64_t command_id, int result)
 {
     struct command *command = command_find(rooms->core, command_id);
-    struct terminal *terminal = command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
+    struct terminal *terminal =
+        command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
 
     if (!terminal)
         return;
@@ -87,8 +90,7 @@ static void decided(struct rooms *rooms, uint64_t command_id, int result)
 
 void command_send_waiting(struct rooms *rooms, struct terminal *terminal)
 {
-    list_each(related_to(rooms->core, COMMANDS_OF_TERMINAL, terminal->row.id), node)
-    {
+    list_each (related_to(rooms->core, COMMANDS_OF_TERMINAL, terminal->row.id), node) {
         go_on(rooms, terminal,
               container_of(related_at(COMMANDS_OF_TERMINAL, node), struct command, base));
     }
@@ -113,7 +115,8 @@ void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *ms
     if (next <= command->said || command->said == command_DONE)
         return; /* it says it again; the first answer stands */
     command->said = next;
-    (void)snprintf(command->said_result, sizeof(command->said_result), "%s", msg->command_state.text);
+    (void)snprintf(command->said_result, sizeof(command->said_result), "%s",
+                   msg->command_state.text);
     go_on(rooms, terminal, command);
 }
 
@@ -122,11 +125,11 @@ static void expire_due(struct berth_timer *timer)
     struct house *house = container_of(timer, struct house, command_expiry);
     int expired = 0;
 
-    list_each(core_all(house->rooms->core, ENTITY_command), node)
-    {
+    list_each (core_all(house->rooms->core, ENTITY_command), node) {
         struct command *command = container_of(entity_of(node), struct command, base);
 
-        if (command->row.state >= command_DONE || command->deciding || left_ms(house->rooms, command) > 0)
+        if (command->row.state >= command_DONE || command->deciding ||
+            left_ms(house->rooms, command) > 0)
             continue;
         if (expired++ < EXPIRE_AT_ONCE)
             move(house->rooms, command, command_EXPIRED, "its time was over", "broker");
@@ -138,8 +141,7 @@ void command_watch(struct rooms *rooms)
 {
     int64_t soonest_ms = INT64_MAX;
 
-    list_each(core_all(rooms->core, ENTITY_command), node)
-    {
+    list_each (core_all(rooms->core, ENTITY_command), node) {
         const struct command *command = container_of(entity_of(node), struct command, base);
 
         if (command->row.state < command_DONE && left_ms(rooms, command) < soonest_ms)

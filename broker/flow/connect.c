@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/related.h"
 #include "flow/connect_state.h"
 #include "flow/decide.h"
@@ -45,7 +46,7 @@ static const struct flow_step steps[STEPS] = {
 
 static bool any_passthrough(struct core *core)
 {
-    list_each(core_all(core, ENTITY_pool), node) {
+    list_each (core_all(core, ENTITY_pool), node) {
         struct entity *entity = entity_of(node);
 
         if (container_of(entity, struct pool, base)->row.credential == pool_credential_PASSTHROUGH)
@@ -172,7 +173,8 @@ static int recorded(struct flow *flow)
     return WAKE;
 }
 
-/* Behind the claim a failure is made good by another decision; what a later claim has taken over is left alone. */
+/* Behind the claim a failure is made good by another decision; what a later claim has taken over is
+ * left alone. */
 static void disconnect(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
@@ -252,8 +254,7 @@ static int check(struct flow *flow, struct desktop **ret)
     const struct session *session = session_find(c->rooms->core, c->claim.session_id);
 
     *ret = desktop_of(c);
-    if (!session || session->row.epoch != c->claim.epoch ||
-        session->row.state != session_PREPARING)
+    if (!session || session->row.epoch != c->claim.epoch || session->row.state != session_PREPARING)
         return flow_fail(flow, BERTH_E_OVERTAKEN, "your session was taken over or ended meanwhile");
     if (!*ret)
         return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
@@ -286,10 +287,9 @@ static int probe(struct flow *flow)
     c->secret_since_ms = now;
     if (desktop->probed_ms && now - desktop->probed_ms < PROBE_FRESH_MS)
         return SECRET;
-    return flow_await_any(flow,
-                          probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
-                                      &flow->op),
-                          PROBED);
+    return flow_await_any(
+        flow, probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe, &flow->op),
+        PROBED);
 }
 
 static int probed(struct flow *flow)
@@ -315,7 +315,8 @@ static int probed(struct flow *flow)
     }
     if (desktop->fingerprint[0] && strcmp(desktop->fingerprint, c->probe.fingerprint) != 0) {
         desktop_quarantine(c->rooms, desktop, "it shows another certificate than at its start");
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' shows another certificate than at its start",
+        return flow_fail(flow, BERTH_E_DESKTOP,
+                         "desktop '%s' shows another certificate than at its start",
                          desktop->row.name);
     }
     (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s", c->probe.fingerprint);
@@ -453,7 +454,7 @@ static void settle_leftovers(struct rooms *rooms, uint64_t user_id)
 {
     if (!user_id || map_get_id(&house_of(rooms)->signing_on, user_id))
         return;
-    list_each(related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
+    list_each (related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
         struct entity *entity = related_at(SESSIONS_OF_USER, node);
         struct session *session = container_of(entity, struct session, base);
 

@@ -1,22 +1,23 @@
 /* connect.h - sign-on: from evidence of a person to a desktop on the screen.
  *
- * Room flow. Claim and abort: of two sign-ons of one user the later decision wins with the higher epoch and the earlier is called
- * off, unless the pool's roaming policy forbids it, which refuses the later. What happened after the claim was durable is made
- * good: the session becomes disconnected, or is released when this sign-on had made it.
+ * Room flow. Claim and abort: of two sign-ons of one user the later decision wins with the higher
+ * epoch and the earlier is called off, unless the pool's roaming policy forbids it, which refuses
+ * the later. What happened after the claim was durable is made good: the session becomes
+ * disconnected, or is released when this sign-on had made it.
  */
 #ifndef BERTH_FLOW_CONNECT_H
 #define BERTH_FLOW_CONNECT_H
 
 #include "flow/rooms.h"
 
-/* A person at a terminal shows evidence. An earlier sign-on at the same terminal is called off. The answer goes out as progress,
- * choose, show or refused, with `ref`.
+/* A person at a terminal shows evidence. An earlier sign-on at the same terminal is called off. The
+ * answer goes out as progress, choose, show or refused, with `ref`.
  */
 void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
                    const struct msg_sign_on *said);
 
-/* The sign-on at this terminal, if any, is of no use any more: called off by the person, replaced by another, its link is gone.
- * Nothing is answered.
+/* The sign-on at this terminal, if any, is of no use any more: called off by the person, replaced
+ * by another, its link is gone. Nothing is answered.
  */
 void connect_call_off(struct terminal *terminal, const char *why);
 

@@ -22,7 +22,7 @@ static struct connect *rival_of(const struct connect *c, uint64_t pool_id)
 
     if (!same)
         return NULL;
-    list_each(same, node) {
+    list_each (same, node) {
         struct connect *other = list_entry(node, struct connect, same_user);
 
         if (other != c && other->claim.pool_id == pool_id)
@@ -43,13 +43,14 @@ static int may_roam(struct flow *flow, const struct pool *pool, const struct ses
     switch (pool->row.roam) {
     case pool_roam_DISCONNECTED_ONLY:
         if (there && there != c->terminal)
-            return flow_fail(flow, BERTH_E_STATE, "Your session is on the screen of %s; disconnect it there first",
+            return flow_fail(flow, BERTH_E_STATE,
+                             "Your session is on the screen of %s; disconnect it there first",
                              there->row.name);
         return 0;
     case pool_roam_SAME_TERMINAL:
         if (began && began != c->terminal)
-            return flow_fail(flow, BERTH_E_STATE, "Your session belongs to %s and is shown only there",
-                             began->row.name);
+            return flow_fail(flow, BERTH_E_STATE,
+                             "Your session belongs to %s and is shown only there", began->row.name);
         return 0;
     case pool_roam_ALWAYS:
     case pool_roam_NONE:
@@ -59,7 +60,8 @@ static int may_roam(struct flow *flow, const struct pool *pool, const struct ses
     return 0;
 }
 
-/* The later decision wins: the earlier is called off, and this one waits until its outcome is known. */
+/* The later decision wins: the earlier is called off, and this one waits until its outcome is
+ * known. */
 static int overtake(struct flow *flow, struct connect *rival, const struct pool *pool, int again)
 {
     struct connect *c = connect_of(flow);
@@ -71,7 +73,8 @@ static int overtake(struct flow *flow, struct connect *rival, const struct pool 
     place_name(c, here, sizeof(here));
     if (rival->flow.calling_off)
         return flow_await(flow, gate_wait(&rival->over, &c->wait, &flow->op), again);
-    /* Waiting first: when the rival can end at once it opens the gate while it is being called off. */
+    /* Waiting first: when the rival can end at once it opens the gate while it is being called off.
+     */
     (void)flow_await(flow, gate_wait(&rival->over, &c->wait, &flow->op), again);
     flow_cancel(&rival->flow, BERTH_E_OVERTAKEN, "Your session moved to %s", here);
     return FLOW_WAIT;
@@ -79,7 +82,8 @@ static int overtake(struct flow *flow, struct connect *rival, const struct pool 
 
 /* ---- what is there ---- */
 
-/* The latest session of this user that may be shown here: the pool is allowed, and the one that was asked for. */
+/* The latest session of this user that may be shown here: the pool is allowed, and the one that was
+ * asked for. */
 static struct session *session_to_resume(const struct connect *c,
                                          const struct policy_verdict *verdicts, size_t count,
                                          const struct pool *wanted)
@@ -87,7 +91,7 @@ static struct session *session_to_resume(const struct connect *c,
     struct core *core = c->rooms->core;
     struct session *latest = NULL;
 
-    list_each(related_to(core, SESSIONS_OF_USER, c->user_id), node) {
+    list_each (related_to(core, SESSIONS_OF_USER, c->user_id), node) {
         struct entity *entity = related_at(SESSIONS_OF_USER, node);
         struct session *session = container_of(entity, struct session, base);
 
@@ -129,15 +133,17 @@ static void place_moved(struct queue_place *place, int number, int64_t estimate_
     char text[160];
 
     if (estimate_ms > 0)
-        (void)snprintf(text, sizeof(text), "A desktop is being made ready for you: place %d, about %lld s",
-                       number, (long long)(estimate_ms + 999) / 1000);
+        (void)snprintf(text, sizeof(text),
+                       "A desktop is being made ready for you: place %d, about %lld s", number,
+                       (long long)(estimate_ms + 999) / 1000);
     else
-        (void)snprintf(text, sizeof(text), "All desktops are in use: you are number %d in the queue",
-                       number);
+        (void)snprintf(text, sizeof(text),
+                       "All desktops are in use: you are number %d in the queue", number);
     connect_progress(c, "queue", text, number, estimate_ms);
 }
 
-/* A user who has nothing yet: their own desktop when the pool gave them one before, else one that is ready. */
+/* A user who has nothing yet: their own desktop when the pool gave them one before, else one that
+ * is ready. */
 static int choose_desktop(struct flow *flow, struct pool *pool, int next)
 {
     struct connect *c = connect_of(flow);
@@ -182,8 +188,8 @@ static int judge_terminal(struct flow *flow)
 
     if (c->terminal->row.state == terminal_ACCEPTED)
         return 0;
-    return flow_fail(flow, BERTH_E_STATE, "%s is %s: nobody may sign on here", c->terminal->row.name,
-                     terminal_state_names[c->terminal->row.state]);
+    return flow_fail(flow, BERTH_E_STATE, "%s is %s: nobody may sign on here",
+                     c->terminal->row.name, terminal_state_names[c->terminal->row.state]);
 }
 
 static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts, size_t count,

@@ -78,8 +78,8 @@ void connect_show(struct connect *c)
     COPY(show->pool, pool->row.name);
     COPY(show->host, desktop->address);
     show->port = desktop->port;
-    COPY(show->account, pool->row.credential == pool_credential_PASSTHROUGH ? c->user
-                                                                            : pool->row.account);
+    COPY(show->account,
+         pool->row.credential == pool_credential_PASSTHROUGH ? c->user : pool->row.account);
     COPY(show->domain, pool->row.domain);
     COPY(show->fingerprint, desktop->fingerprint);
     show->password = c->password;

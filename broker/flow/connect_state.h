@@ -48,8 +48,9 @@ static inline struct connect *connect_of(struct flow *flow)
     return container_of(flow, struct connect, flow);
 }
 
-/* connect_choose.c: decide which session or pool it shall be, reserve, and wait for earlier decisions. `again`: the step that
- * asks once more, `next`: the one that follows when something is reserved.
+/* connect_choose.c: decide which session or pool it shall be, reserve, and wait for earlier
+ * decisions. `again`: the step that asks once more, `next`: the one that follows when something is
+ * reserved.
  */
 int connect_choose(struct flow *flow, int again, int next);
 

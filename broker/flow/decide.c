@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "flow/house.h"
 
 #define JOT_RETRY_MS 1000
@@ -119,8 +120,7 @@ void jot_down(struct rooms *rooms, const struct jot *jot)
 {
     struct jotting *jotting;
 
-    list_each(&house_of(rooms)->jots, node)
-    {
+    list_each (&house_of(rooms)->jots, node) {
         jotting = list_entry(node, struct jotting, node);
         if (jotting->jot.id == jot->id && strcmp(jotting->jot.action, jot->action) == 0) {
             jotting->jot = *jot;
@@ -144,7 +144,8 @@ void decide_stop(struct house *house)
         struct decision *decision = list_entry(node, struct decision, node);
 
         if (decision->commit.in_flight)
-            continue; /* the store has it in hand: flows_quiesce waits for that; at a crash nobody answers */
+            continue; /* the store has it in hand: flows_quiesce waits for that; at a crash nobody
+                         answers */
         changes_free(decision->changes);
         free(decision);
     }

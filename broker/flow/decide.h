@@ -1,7 +1,7 @@
 /* decide.h - one durable decision that needs no story around it: committed, applied, announced.
  *
- * Room flow. Flows with more than one step commit by themselves; what people change, and small facts such as the state of a
- * command, go through here.
+ * Room flow. Flows with more than one step commit by themselves; what people change, and small
+ * facts such as the state of a command, go through here.
  */
 #ifndef BERTH_FLOW_DECIDE_H
 #define BERTH_FLOW_DECIDE_H
@@ -10,20 +10,22 @@
 
 struct house;
 
-/* Called with the result: after the apply or the failure, before the completion. Not when decide_begin itself fails. */
+/* Called with the result: after the apply or the failure, before the completion. Not when
+ * decide_begin itself fails. */
 struct decide_then {
     void (*decided)(struct rooms *rooms, uint64_t id, int result);
     uint64_t id;
 };
 
-/* Commit `changes` (owned from now on, also when this fails) and apply them. then: NULL or by value. op: completes after the
- * apply, or with the store's error and nothing changed; it cannot be cancelled. NULL when nobody waits: a failure is logged.
+/* Commit `changes` (owned from now on, also when this fails) and apply them. then: NULL or by
+ * value. op: completes after the apply, or with the store's error and nothing changed; it cannot be
+ * cancelled. NULL when nobody waits: a failure is logged.
  */
 int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
                  struct op *op);
 
-/* A fact that must get to disk whenever it can be: tried again every second until it is there or `build` finds that it is not
- * needed any more (NULL). Facts of one id and action do not pile up.
+/* A fact that must get to disk whenever it can be: tried again every second until it is there or
+ * `build` finds that it is not needed any more (NULL). Facts of one id and action do not pile up.
  */
 struct jot {
     struct changes *(*build)(struct rooms *rooms, const struct jot *jot);

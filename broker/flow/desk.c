@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/presence.h"
 #include "core/related.h"
 #include "flow/command.h"
@@ -209,7 +210,8 @@ void desk_sign_on(struct rooms *rooms, uint64_t peer, const struct msg *msg)
     if (!terminal)
         return;
     if (house_of(rooms)->stopping) {
-        (void)berth_fail(&error, BERTH_E_CLOSING, "The broker is being restarted; try again in a moment");
+        (void)berth_fail(&error, BERTH_E_CLOSING,
+                         "The broker is being restarted; try again in a moment");
         refuse(rooms, terminal, msg, &error);
         return;
     }
@@ -282,7 +284,8 @@ void desk_disconnect(struct rooms *rooms, uint64_t peer, const struct msg *msg)
     if (!connection)
         return; /* its viewer ended first */
     /* The person leaves: the screen goes blank now, the record follows. */
-    seat_hide(rooms, terminal->row.id, &session->row, "disconnected", "Your session goes on without you");
+    seat_hide(rooms, terminal->row.id, &session->row, "disconnected",
+              "Your session goes on without you");
     seat_lost(rooms, connection, "its user left the terminal", 0);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/related.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
@@ -25,8 +26,8 @@ static const struct flow_step enroll_steps[] = {
 };
 /* clang-format on */
 
-static const struct flow_kind enroll_kind = { "enroll", enroll_steps, BERTH_COUNT(enroll_steps), 60000,
-                                              enroll_ended };
+static const struct flow_kind enroll_kind = { "enroll", enroll_steps, BERTH_COUNT(enroll_steps),
+                                              60000, enroll_ended };
 
 #define WAITING_MAX 1000    /* terminals that may wait for approval at once */
 #define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
@@ -94,8 +95,8 @@ static void choose_name(struct core *core, const char *wish, char name[64])
     size_t used = 0;
 
     for (const char *c = wish; *c && used + 1 < sizeof(base); c++) {
-        bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-                     *c == '-' || *c == '.' || *c == '_';
+        bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+                     (*c >= 'A' && *c <= 'Z') || *c == '-' || *c == '.' || *c == '_';
 
         base[used++] = plain ? *c : '-';
     }
@@ -105,7 +106,8 @@ static void choose_name(struct core *core, const char *wish, char name[64])
         (void)snprintf(name, 64, "t-%s-%d", used ? base : "terminal", number);
 }
 
-static void new_terminal(struct enroll *enroll, enum terminal_state state, const char *name, const char *why)
+static void new_terminal(struct enroll *enroll, enum terminal_state state, const char *name,
+                         const char *why)
 {
     struct rooms *rooms = enroll->rooms;
     struct row_terminal *row = &enroll->terminal;
@@ -120,7 +122,8 @@ static void new_terminal(struct enroll *enroll, enum terminal_state state, const
     (void)snprintf(row->reason, sizeof(row->reason), "%s", why);
 }
 
-/* An invitation that names a terminal we know gives that terminal another key: a replaced device, a lost disk. */
+/* An invitation that names a terminal we know gives that terminal another key: a replaced device, a
+ * lost disk. */
 static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *evidence,
                          struct berth_error *reterr)
 {
@@ -179,8 +182,8 @@ static int by_old_key(struct enroll *enroll, const struct msg_join_evidence *evi
         return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
     site = site_of_place(core, terminal->row.place_id);
     if (not_after_ms + (site ? site->row.renew_days : 14) * DAY_MS < enroll->rooms->timers->wall_ms)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE, "terminal '%s': its key expired too long ago",
-                          terminal->row.name);
+        return berth_fail(reterr, BERTH_E_CERTIFICATE,
+                          "terminal '%s': its key expired too long ago", terminal->row.name);
     enroll->terminal = terminal->row;
     return 0;
 }
@@ -188,8 +191,7 @@ static int by_old_key(struct enroll *enroll, const struct msg_join_evidence *evi
 /* One that asked before with the same key: it still waits, or somebody has decided. */
 static struct terminal *asked_before(struct core *core, const char *key_hash)
 {
-    list_each(core_all(core, ENTITY_terminal), node)
-    {
+    list_each (core_all(core, ENTITY_terminal), node) {
         struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
 
         if (strcmp(terminal->row.waiting_key, key_hash) == 0)
@@ -202,9 +204,9 @@ static int count_waiting(struct core *core)
 {
     int waiting = 0;
 
-    list_each(core_all(core, ENTITY_terminal), node)
-    {
-        waiting += container_of(entity_of(node), struct terminal, base)->row.state == terminal_WAITING;
+    list_each (core_all(core, ENTITY_terminal), node) {
+        waiting +=
+            container_of(entity_of(node), struct terminal, base)->row.state == terminal_WAITING;
     }
     return waiting;
 }
@@ -243,12 +245,14 @@ static int judge(struct enroll *enroll, struct berth_error *reterr)
 
 /* ---- steps ---- */
 
-/* Shown on the terminal and to the administrator: both come from the key, so they agree only for the right device. */
+/* Shown on the terminal and to the administrator: both come from the key, so they agree only for
+ * the right device. */
 static void make_code(const char *key_hash, char code[16])
 {
-    unsigned long number = strtoul((char[9]){ key_hash[0], key_hash[1], key_hash[2], key_hash[3],
-                                              key_hash[4], key_hash[5], key_hash[6], key_hash[7], 0 },
-                                   NULL, 16);
+    unsigned long number =
+        strtoul((char[9]){ key_hash[0], key_hash[1], key_hash[2], key_hash[3], key_hash[4],
+                           key_hash[5], key_hash[6], key_hash[7], 0 },
+                NULL, 16);
 
     (void)snprintf(code, 16, "%03lu-%03lu", number / 1000 % 1000, number % 1000);
 }
@@ -274,7 +278,8 @@ static void plan_terminal(struct enroll *enroll)
         (void)changes_set(enroll->changes, ENTITY_terminal, row);
 }
 
-static int look_at_known(struct enroll *enroll, const struct row_terminal *row, struct berth_error *reterr)
+static int look_at_known(struct enroll *enroll, const struct row_terminal *row,
+                         struct berth_error *reterr)
 {
     if (row->state == terminal_REVOKED)
         return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", row->name);
@@ -314,7 +319,8 @@ static int look(struct flow *flow)
     const struct identity *identity;
     struct berth_error error = { 0 };
 
-    enroll->changes = changes_new("terminal", "terminal", enroll->renewal ? "terminal.renew" : "terminal.join");
+    enroll->changes =
+        changes_new("terminal", "terminal", enroll->renewal ? "terminal.renew" : "terminal.join");
     if (look_at(enroll, &error) < 0)
         return flow_fail_with(flow, &error);
     if (!enroll->renewal)
@@ -347,8 +353,7 @@ static void forget_oldest(struct enroll *enroll)
     const struct row_identity *oldest = NULL;
     int retired = 0;
 
-    list_each(keys, node)
-    {
+    list_each (keys, node) {
         const struct row_identity *row = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
 
         if (row->state != identity_RETIRED)
@@ -385,7 +390,8 @@ static int record(struct flow *flow)
 
     if (!enroll->waits)
         plan_identity(enroll);
-    return flow_await(flow, store_commit_begin(enroll->rooms->store, enroll->changes, &flow->op), TELL);
+    return flow_await(flow, store_commit_begin(enroll->rooms->store, enroll->changes, &flow->op),
+                      TELL);
 }
 
 static void tell_wait(struct enroll *enroll)
@@ -403,7 +409,8 @@ static void tell_certificate(struct enroll *enroll)
     const struct ca_certificate *certificate = &enroll->certificate;
 
     if (enroll->renewal) {
-        memcpy(msg.certificate.certificate, certificate->certificate, sizeof(msg.certificate.certificate));
+        memcpy(msg.certificate.certificate, certificate->certificate,
+               sizeof(msg.certificate.certificate));
     } else {
         memcpy(msg.joined.terminal, enroll->terminal.name, sizeof(msg.joined.terminal));
         memcpy(msg.joined.certificate, certificate->certificate, sizeof(msg.joined.certificate));
@@ -427,7 +434,8 @@ static int tell(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* A refusal goes to the terminal; what was committed although the flow was called off is applied all the same. */
+/* A refusal goes to the terminal; what was committed although the flow was called off is applied
+ * all the same. */
 static void enroll_ended(struct flow *flow, const struct berth_error *error)
 {
     struct enroll *enroll = enroll_of(flow);
@@ -457,7 +465,8 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
 
 /* ---- the way in ---- */
 
-static void start(struct rooms *rooms, uint64_t peer_id, uint64_t ref, const struct msg_join *join, bool renewal)
+static void start(struct rooms *rooms, uint64_t peer_id, uint64_t ref, const struct msg_join *join,
+                  bool renewal)
 {
     struct peer *peer = map_get_id(&house_of(rooms)->peers, peer_id);
     struct enroll *enroll;
@@ -471,8 +480,8 @@ static void start(struct rooms *rooms, uint64_t peer_id, uint64_t ref, const str
     enroll->ref = ref;
     enroll->renewal = renewal;
     enroll->join = *join;
-    (void)snprintf(who, sizeof(who), "%s (%.60s)", renewal ? desk_terminal_name(rooms, peer_id) : "a new terminal",
-                   peer->address);
+    (void)snprintf(who, sizeof(who), "%s (%.60s)",
+                   renewal ? desk_terminal_name(rooms, peer_id) : "a new terminal", peer->address);
     flow_start(&rooms->engine, &enroll->flow, &enroll_kind, who);
     peer->flow = &enroll->flow;
 }
@@ -497,18 +506,19 @@ void enroll_key_used(struct rooms *rooms, struct terminal *terminal, uint64_t id
     changes_object(changes, "terminal %s", terminal->row.name);
     changes_detail(changes, "an earlier key is retired");
     changes->audit.terminal_id = terminal->row.id;
-    list_each(related_to(rooms->core, IDENTITIES_OF_TERMINAL, terminal->row.id), node)
-    {
+    list_each (related_to(rooms->core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
         const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
         struct row_identity *row;
 
-        if (now->state != identity_CURRENT || now->id >= identity_id || changes->count + 1 >= CHANGES_MAX)
+        if (now->state != identity_CURRENT || now->id >= identity_id ||
+            changes->count + 1 >= CHANGES_MAX)
             continue;
         row = changes_set(changes, ENTITY_identity, now);
         row->state = identity_RETIRED;
     }
     if (changes->count > 0)
-        (void)decide_begin(rooms, changes, NULL, NULL); /* a failure is logged; the next connection tries again */
+        (void)decide_begin(rooms, changes, NULL,
+                           NULL); /* a failure is logged; the next connection tries again */
     else
         changes_free(changes);
 }

@@ -1,15 +1,17 @@
 /* enroll.h - how a terminal gets an identity: joining, and the next certificate of a known one.
  *
- * Room flow. The request carries evidence; what good evidence leads to is the policy of the site: accept, quarantine (admitted
- * without users) or approve (it waits outside, holding nothing, until somebody compares the code it shows). Serial number and MAC
- * are hints for people, never evidence. An expired key that is not revoked may renew for the site's renew_days.
+ * Room flow. The request carries evidence; what good evidence leads to is the policy of the site:
+ * accept, quarantine (admitted without users) or approve (it waits outside, holding nothing, until
+ * somebody compares the code it shows). Serial number and MAC are hints for people, never evidence.
+ * An expired key that is not revoked may renew for the site's renew_days.
  */
 #ifndef BERTH_FLOW_ENROLL_H
 #define BERTH_FLOW_ENROLL_H
 
 #include "flow/rooms.h"
 
-/* The terminal connected with this key: keys that came before it are retired. Called by terminal_opened. */
+/* The terminal connected with this key: keys that came before it are retired. Called by
+ * terminal_opened. */
 void enroll_key_used(struct rooms *rooms, struct terminal *terminal, uint64_t identity_id);
 
 #endif

@@ -12,8 +12,8 @@ static const struct assignment *assigned(struct core *core, uint64_t user_id, ui
     return assignment_open_of(core, user_id, pool_id);
 }
 
-static void explain_desktop(struct core *core, const struct desktop *desktop, uint64_t own_desktop_id,
-                            struct explain_desktop *ret)
+static void explain_desktop(struct core *core, const struct desktop *desktop,
+                            uint64_t own_desktop_id, struct explain_desktop *ret)
 {
     const struct entity *taken = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 
@@ -32,8 +32,8 @@ static void explain_desktop(struct core *core, const struct desktop *desktop, ui
     }
 }
 
-static void explain_pool(struct core *core, const struct user *user, const struct policy_verdict *verdict,
-                         struct explain_pool *ret)
+static void explain_pool(struct core *core, const struct user *user,
+                         const struct policy_verdict *verdict, struct explain_pool *ret)
 {
     const struct pool *pool = pool_find(core, verdict->pool_id);
     const struct assignment *own = assigned(core, user->row.id, verdict->pool_id);
@@ -44,17 +44,18 @@ static void explain_pool(struct core *core, const struct user *user, const struc
     ret->priority = verdict->priority;
     ret->flags = verdict->flags;
     (void)snprintf(ret->reason, sizeof(ret->reason), "%s", verdict->reason);
-    list_each(related_to(core, DESKTOPS_OF_POOL, pool->row.id), node)
-    {
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         if (ret->desktops_count == EXPLAIN_DESKTOPS)
             break;
-        explain_desktop(core, container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base),
+        explain_desktop(core,
+                        container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base),
                         own ? own->row.desktop_id : 0, &ret->desktops[ret->desktops_count++]);
     }
 }
 
 /* What would come of the pool that is handed out. */
-static void judge_pool(struct core *core, const struct user *user, struct pool *pool, struct explain *ret)
+static void judge_pool(struct core *core, const struct user *user, struct pool *pool,
+                       struct explain *ret)
 {
     const struct assignment *own = assigned(core, user->row.id, pool->row.id);
     const struct session *session = session_of_user(core, user->row.id, pool->row.id);
@@ -79,22 +80,26 @@ static void judge_pool(struct core *core, const struct user *user, struct pool *
     }
     placement_count(core, pool, &count);
     (void)snprintf(ret->verdict, sizeof(ret->verdict),
-                   "%s would wait in the queue of pool '%s' in place %d: no desktop is ready, %d are coming%s%s",
+                   "%s would wait in the queue of pool '%s' in place %d: no desktop is ready, %d "
+                   "are coming%s%s",
                    user->row.name, pool->row.name, count.waiting + 1, count.coming,
-                   pool->restrained_why[0] ? "; the pool makes nothing new: " : "", pool->restrained_why);
+                   pool->restrained_why[0] ? "; the pool makes nothing new: " : "",
+                   pool->restrained_why);
 }
 
 static void judge(struct core *core, const struct user *user, const struct terminal *terminal,
                   struct explain *ret)
 {
     if (user->row.disabled) {
-        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s is disabled and gets nothing", user->row.name);
+        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s is disabled and gets nothing",
+                       user->row.name);
     } else if (terminal && terminal->row.state != terminal_ACCEPTED) {
-        (void)snprintf(ret->verdict, sizeof(ret->verdict), "terminal '%s' is %s: nobody can sign on there",
-                       terminal->row.name, terminal_state_names[terminal->row.state]);
+        (void)snprintf(ret->verdict, sizeof(ret->verdict),
+                       "terminal '%s' is %s: nobody can sign on there", terminal->row.name,
+                       terminal_state_names[terminal->row.state]);
     } else if (ret->pools_count == 0 || !ret->pools[0].allowed) {
-        (void)snprintf(ret->verdict, sizeof(ret->verdict), "no pool is open to %s%s%s", user->row.name,
-                       terminal ? " at " : "", terminal ? terminal->row.name : "");
+        (void)snprintf(ret->verdict, sizeof(ret->verdict), "no pool is open to %s%s%s",
+                       user->row.name, terminal ? " at " : "", terminal ? terminal->row.name : "");
     } else {
         judge_pool(core, user, pool_find(core, ret->pools[0].pool_id), ret);
     }

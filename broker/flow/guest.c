@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "flow/gate.h"
 #include "flow/house.h"
 #include "flow/release.h"
@@ -56,8 +57,8 @@ static int wait_a_moment(struct flow *flow)
 {
     struct question *question = question_of(flow);
 
-    return flow_await(flow,
-                      pause_begin(&question->pause, pauses_ms[question->asked++], &flow->op), ASK);
+    return flow_await(flow, pause_begin(&question->pause, pauses_ms[question->asked++], &flow->op),
+                      ASK);
 }
 
 static int ask(struct flow *flow)
@@ -87,7 +88,8 @@ static int hear(struct flow *flow)
                                    .role = "broker" };
 
     if (!session || flow->op.result < 0)
-        return FLOW_DONE; /* a guest that cannot be asked keeps its session: its limits will end it */
+        return FLOW_DONE; /* a guest that cannot be asked keeps its session: its limits will end it
+                           */
     if (strncmp(question->result.text, "ended", 5) == 0) {
         session_end_soon(question->rooms, session->row.id, &ending);
         return FLOW_DONE;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/presence.h"
 #include "core/related.h"
 #include "flow/command.h"
@@ -110,7 +111,7 @@ void house_look_at_profile(struct rooms *rooms, uint64_t terminal_id)
 
 static void look_at_all_pools(struct rooms *rooms)
 {
-    list_each(core_all(rooms->core, ENTITY_pool), node) {
+    list_each (core_all(rooms->core, ENTITY_pool), node) {
         struct entity *entity = entity_of(node);
 
         house_look_at_pool(rooms, container_of(entity, struct pool, base)->row.id);
@@ -146,7 +147,7 @@ static void pool_heard(struct rooms *rooms, const struct notice *notice)
     house_look_at_pool(rooms, notice->id);
     if (notice->kind != NOTICE_CHANGED)
         return;
-    list_each(related_to(rooms->core, SESSIONS_OF_POOL, notice->id), node) {
+    list_each (related_to(rooms->core, SESSIONS_OF_POOL, notice->id), node) {
         struct entity *entity = related_at(SESSIONS_OF_POOL, node);
 
         limits_arm(rooms, container_of(entity, struct session, base), true);
@@ -175,7 +176,8 @@ static void terminal_changed(struct rooms *rooms, struct terminal *terminal)
     case terminal_REVOKED:
         limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED, "This terminal was revoked");
         if (terminal->peer)
-            rooms->hang_up(rooms->door, terminal->peer, BERTH_E_REVOKED, "the terminal was revoked");
+            rooms->hang_up(rooms->door, terminal->peer, BERTH_E_REVOKED,
+                           "the terminal was revoked");
         break;
     case terminal_QUARANTINED:
     case terminal_WAITING:
@@ -213,7 +215,8 @@ static void user_heard(struct rooms *rooms, const struct notice *notice)
 static void command_heard(struct rooms *rooms, const struct notice *notice)
 {
     const struct command *command = command_find(rooms->core, notice->id);
-    struct terminal *terminal = command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
+    struct terminal *terminal =
+        command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
 
     if (notice->verb != CHANGE_ADD || !terminal)
         return;
@@ -397,17 +400,18 @@ static void start_presence(struct rooms *rooms)
     rooms->core->presence->save = save_presence;
     rooms->core->presence->context = rooms;
     if (store_presence_load(rooms->store, was_present, rooms, &error) < 0)
-        log_failure(EV_FLOW_FAILED, &error, "read who was present"); /* they announce themselves anyway */
+        log_failure(EV_FLOW_FAILED, &error,
+                    "read who was present"); /* they announce themselves anyway */
 }
 
 static void start_entities(struct rooms *rooms)
 {
-    list_each(core_all(rooms->core, ENTITY_session), node) {
+    list_each (core_all(rooms->core, ENTITY_session), node) {
         struct entity *entity = entity_of(node);
 
         limits_arm(rooms, container_of(entity, struct session, base), true);
     }
-    list_each(core_all(rooms->core, ENTITY_host), node) {
+    list_each (core_all(rooms->core, ENTITY_host), node) {
         struct entity *entity = entity_of(node);
         const struct host *host = container_of(entity, struct host, base);
 
@@ -474,7 +478,7 @@ int flows_quiesce(struct rooms *rooms, int64_t limit_ms, struct op *op)
 
     house->stopping = true;
     house->quiescing = op;
-    list_each(core_all(rooms->core, ENTITY_terminal), node) {
+    list_each (core_all(rooms->core, ENTITY_terminal), node) {
         struct entity *entity = entity_of(node);
         struct terminal *terminal = container_of(entity, struct terminal, base);
 

@@ -1,9 +1,10 @@
-/* house.h - what stands in the flow room between turns: peers, queues, work on desktops, things to look at again.
+/* house.h - what stands in the flow room between turns: peers, queues, work on desktops, things to
+ * look at again.
  *
  * Room flow, inner header. One struct house per broker, at rooms->house, made by flows_start.
  *
- * Everything that must react to facts listens here, once: a notice marks what has to be looked at, and the looking is done at
- * the end of the turn. There is no polling.
+ * Everything that must react to facts listens here, once: a notice marks what has to be looked at,
+ * and the looking is done at the end of the turn. There is no polling.
  */
 #ifndef BERTH_FLOW_HOUSE_H
 #define BERTH_FLOW_HOUSE_H
@@ -32,7 +33,7 @@ struct latest {
 
 /* Something to be looked at, at the end of this turn. */
 struct looks {
-    struct map ids; /* id -> (void *)1 */
+    struct map ids;    /* id -> (void *)1 */
     struct list queue; /* of struct look */
 };
 
@@ -41,16 +42,16 @@ struct house {
     bool stopping;
     struct notice_listener listener;
 
-    struct map peers;       /* id -> struct peer */
-    struct map signing_on;  /* user id -> struct list of struct connect.same_user */
-    struct map latest;      /* user id -> struct latest */
-    struct list decisions;  /* decide.c: on their way to disk */
-    struct list jots;       /* decide.c */
-    struct list errands;    /* release.c: sessions that shall end, and nobody waits */
+    struct map peers;      /* id -> struct peer */
+    struct map signing_on; /* user id -> struct list of struct connect.same_user */
+    struct map latest;     /* user id -> struct latest */
+    struct list decisions; /* decide.c: on their way to disk */
+    struct list jots;      /* decide.c */
+    struct list errands;   /* release.c: sessions that shall end, and nobody waits */
 
-    struct looks pools;     /* refill.c */
-    struct looks profiles;  /* profile.c: terminals that may need another one */
-    struct berth_soon turn; /* at the end of this turn: look */
+    struct looks pools;                /* refill.c */
+    struct looks profiles;             /* profile.c: terminals that may need another one */
+    struct berth_soon turn;            /* at the end of this turn: look */
     struct berth_timer more_profiles;  /* look again in the next turn */
     struct berth_timer recovered;      /* the recovery window is over */
     struct berth_timer command_expiry; /* command.c */
@@ -66,7 +67,8 @@ static inline struct house *house_of(struct rooms *rooms)
     return rooms->house;
 }
 
-/* Nothing may be destroyed yet: a restart touches no machine until its terminals had time to come back. */
+/* Nothing may be destroyed yet: a restart touches no machine until its terminals had time to come
+ * back. */
 static inline bool house_recovering(struct rooms *rooms)
 {
     return rooms->timers->mono_ms < rooms->core->recovery_until_ms;
@@ -79,12 +81,14 @@ void house_look_at_profile(struct rooms *rooms, uint64_t terminal_id);
 /* The next one marked, or 0. */
 uint64_t looks_next(struct looks *looks);
 
-/* NULL when the peer is gone, or not a terminal (any more), or was replaced by a newer connection of its terminal. */
+/* NULL when the peer is gone, or not a terminal (any more), or was replaced by a newer connection
+ * of its terminal. */
 struct peer *house_peer(struct rooms *rooms, uint64_t peer);
 struct terminal *house_terminal(struct rooms *rooms, uint64_t peer);
 
-/* Tell a peer, if it may hear this in its present state (messages.def): a terminal that has connected and not announced itself
- * yet hears of nothing that it would not know what to make of; its announcement asks for the rest. Nobody: nothing happens.
+/* Tell a peer, if it may hear this in its present state (messages.def): a terminal that has
+ * connected and not announced itself yet hears of nothing that it would not know what to make of;
+ * its announcement asks for the rest. Nobody: nothing happens.
  */
 void house_tell(struct rooms *rooms, uint64_t peer, const struct msg *msg);
 

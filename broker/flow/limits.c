@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/related.h"
 #include "flow/connect_state.h"
 #include "flow/house.h"
@@ -17,8 +18,9 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Milliseconds left of a limit that began `since_ms` (wall clock). Within this run the timer is armed when it begins, so that
- * nothing has passed; a wall clock that jumped back counts as no time.
+/* Milliseconds left of a limit that began `since_ms` (wall clock). Within this run the timer is
+ * armed when it begins, so that nothing has passed; a wall clock that jumped back counts as no
+ * time.
  */
 static int64_t left_ms(const struct rooms *rooms, int64_t limit_s, int64_t since_ms, bool loaded)
 {
@@ -50,10 +52,9 @@ static void time_is_over(struct berth_timer *timer)
     struct session *session = container_of(timer, struct session, limit);
     struct rooms *rooms = session->base.core->owner;
     const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
-    struct ending ending = { .action = "session.limit",
-                             .reason = "limit",
-                             .actor = "broker",
-                             .role = "broker" };
+    struct ending ending = {
+        .action = "session.limit", .reason = "limit", .actor = "broker", .role = "broker"
+    };
     char why[160];
 
     if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED)
@@ -90,7 +91,8 @@ void limits_arm(struct rooms *rooms, struct session *session, bool loaded)
             left_ms(rooms, pool->row.absolute_s, session->row.started_ms, loaded);
     left = absolute_left_ms(rooms, session, pool->row.absolute_s);
     if (session->row.state == session_DISCONNECTED)
-        left = earlier(left, left_ms(rooms, pool->row.disconnected_s, session->row.changed_ms, loaded));
+        left = earlier(left,
+                       left_ms(rooms, pool->row.disconnected_s, session->row.changed_ms, loaded));
     if (left == NEVER) {
         timer_stop(rooms->timers, &session->limit);
         return;
@@ -122,7 +124,7 @@ static struct connect *going_on(struct rooms *rooms, const struct user *user)
 
     if (!same)
         return NULL;
-    list_each(same, node) {
+    list_each (same, node) {
         struct connect *c = list_entry(node, struct connect, same_user);
 
         if (!c->flow.calling_off)
@@ -135,7 +137,7 @@ void limits_user_disabled(struct rooms *rooms, struct user *user)
 {
     struct connect *c;
 
-    list_each(related_to(rooms->core, SESSIONS_OF_USER, user->row.id), node) {
+    list_each (related_to(rooms->core, SESSIONS_OF_USER, user->row.id), node) {
         struct entity *entity = related_at(SESSIONS_OF_USER, node);
 
         seat_expel(rooms, container_of(entity, struct session, base), "The account was disabled");
@@ -147,7 +149,7 @@ void limits_user_disabled(struct rooms *rooms, struct user *user)
 void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
                             const char *why)
 {
-    list_each(related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
+    list_each (related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
         struct entity *entity = related_at(CONNECTIONS_AT_TERMINAL, node);
         const struct connection *connection = container_of(entity, struct connection, base);
         struct session *session = session_find(rooms->core, connection->row.session_id);

@@ -1,14 +1,15 @@
 /* limits.h - when a session's time is over, and who must leave at once.
  *
- * Room flow. Durations run on the monotonic clock; only for what passed before a restart is the wall clock asked, and then nothing
- * ends before the recovery window is over.
+ * Room flow. Durations run on the monotonic clock; only for what passed before a restart is the
+ * wall clock asked, and then nothing ends before the recovery window is over.
  */
 #ifndef BERTH_FLOW_LIMITS_H
 #define BERTH_FLOW_LIMITS_H
 
 #include "flow/rooms.h"
 
-/* The session's state or its pool's limits changed: arm its timer anew. loaded: it comes from the store at start. */
+/* The session's state or its pool's limits changed: arm its timer anew. loaded: it comes from the
+ * store at start. */
 void limits_arm(struct rooms *rooms, struct session *session, bool loaded);
 
 /* Its terminal said how long nobody touched anything. */

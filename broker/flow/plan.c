@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/placement.h"
 #include "core/related.h"
 #include "flow/decide.h"
@@ -29,9 +30,9 @@ static void make_uuid(struct berth_random *random, char out[40])
     random_fill(random, b, sizeof(b));
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    (void)snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                   b[14], b[15]);
+    (void)snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                   b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+                   b[13], b[14], b[15]);
 }
 
 /* Numbers are not given twice while the broker runs, so that a name in a log means one machine. */
@@ -44,7 +45,7 @@ static void make_name(struct core *core, struct pool *pool, char out[64])
 
 static bool port_is_used(struct core *core, const struct host *host, int64_t port)
 {
-    list_each(related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
+    list_each (related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
         struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
 
         if (container_of(entity, struct desktop, base)->row.port == port)
@@ -53,7 +54,8 @@ static bool port_is_used(struct core *core, const struct host *host, int64_t por
     return false;
 }
 
-/* The next free port after the one given last, so that a port rests before it is used again; 0 when there is none. */
+/* The next free port after the one given last, so that a port rests before it is used again; 0 when
+ * there is none. */
 static int64_t make_port(struct core *core, struct host *host)
 {
     int64_t first = host->row.port_first;
@@ -111,7 +113,8 @@ static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, stru
 
     make_name(core, pool, row.name);
     make_uuid(rooms->random, row.uuid);
-    random_hex(rooms->random, mark, 4); /* a deleted desktop's name may come again, its disk must not */
+    random_hex(rooms->random, mark,
+               4); /* a deleted desktop's name may come again, its disk must not */
     (void)snprintf(row.volume, sizeof(row.volume), "berth-%s-%.8s.qcow2", row.name, mark);
     if (port)
         (void)snprintf(row.address, sizeof(row.address), "%s",
@@ -133,7 +136,8 @@ bool plan_desktop(struct rooms *rooms, struct pool *pool)
     const struct image *image = image_find(rooms->core, pool->row.image_id);
 
     if (pool->row.kind == pool_kind_MANUAL || (image && !image->row.current_id))
-        return false; /* existing machines are added by people; an image without a published version makes nothing */
+        return false; /* existing machines are added by people; an image without a published version
+                         makes nothing */
     host = placement_host(rooms->core, pool, why, sizeof(why));
     if (!host)
         return false;

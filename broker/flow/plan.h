@@ -1,4 +1,5 @@
-/* plan.h - new desktops: their row, UUID, disk name and port are durable before any host hears of them.
+/* plan.h - new desktops: their row, UUID, disk name and port are durable before any host hears of
+ * them.
  *
  * Room flow, inner header of refill.
  */
@@ -7,8 +8,9 @@
 
 #include "flow/rooms.h"
 
-/* Begin to record one more desktop of the pool on the best host. False when there is no host for it now, or the pool is not
- * of a kind whose machines we make. When the row is durable the pool is looked at again, which starts it.
+/* Begin to record one more desktop of the pool on the best host. False when there is no host for it
+ * now, or the pool is not of a kind whose machines we make. When the row is durable the pool is
+ * looked at again, which starts it.
  */
 bool plan_desktop(struct rooms *rooms, struct pool *pool);
 

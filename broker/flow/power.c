@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+
 #include "core/placement.h"
 #include "flow/decide.h"
 #include "flow/house.h"
@@ -51,7 +52,8 @@ static void wish_granted(struct wish *wish, int result, const struct berth_error
         op_complete_soon(op, result, error); /* which from now on knows how to cancel it */
 }
 
-int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal, struct op *op)
+int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal,
+                 struct op *op)
 {
     if (house_of(rooms)->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
@@ -75,7 +77,7 @@ int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
 
 static bool is_wished(const struct desktop *desktop, enum machine_goal goal)
 {
-    list_each(&desktop->wanting, node)
+    list_each (&desktop->wanting, node)
         if (list_entry(node, struct wish, node)->goal == goal)
             return true;
     return false;
@@ -91,7 +93,7 @@ void machine_see_to(struct rooms *rooms, struct desktop *desktop, enum machine_g
 
 void machines_forget(struct rooms *rooms)
 {
-    list_each(core_all(rooms->core, ENTITY_desktop), node) {
+    list_each (core_all(rooms->core, ENTITY_desktop), node) {
         struct entity *entity = entity_of(node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
         struct list *wish;
@@ -107,7 +109,7 @@ static enum machine_goal most_urgent(const struct desktop *desktop)
 {
     enum machine_goal goal = MACHINE_UP;
 
-    list_each(&desktop->wanting, node) {
+    list_each (&desktop->wanting, node) {
         const struct wish *wish = list_entry(node, struct wish, node);
 
         if (wish->goal < goal)
@@ -155,7 +157,7 @@ static void tell_wishes(struct work *work, const struct berth_error *error)
     struct list *node_;
 
     list_init(&told);
-    list_each(&work->desktop->wanting, node) {
+    list_each (&work->desktop->wanting, node) {
         struct wish *wish = list_entry(node, struct wish, node);
 
         if (answers(work, wish, failed)) {
@@ -167,7 +169,8 @@ static void tell_wishes(struct work *work, const struct berth_error *error)
         wish_granted(list_entry(node_, struct wish, node), error->code, error);
 }
 
-/* Is it the machine's fault, so that it must not be handed out? Not when its host or our disk is in trouble. */
+/* Is it the machine's fault, so that it must not be handed out? Not when its host or our disk is in
+ * trouble. */
 static bool is_its_fault(int code)
 {
     switch (code) {

@@ -1,8 +1,9 @@
 /* power.h - work on machines: up, off, made anew, gone.
  *
- * Room flow. At most one flow works on a desktop at a time. Whoever wants something of its machine leaves a wish; equal wishes
- * are one piece of work, and all who left them hear of its outcome. An operation of a host whose outcome is unknown is settled
- * by asking the host for that UUID until it answers; meanwhile nothing else touches the machine.
+ * Room flow. At most one flow works on a desktop at a time. Whoever wants something of its machine
+ * leaves a wish; equal wishes are one piece of work, and all who left them hear of its outcome. An
+ * operation of a host whose outcome is unknown is settled by asking the host for that UUID until it
+ * answers; meanwhile nothing else touches the machine.
  */
 #ifndef BERTH_FLOW_POWER_H
 #define BERTH_FLOW_POWER_H
@@ -18,9 +19,10 @@ enum machine_goal {
     MACHINE_UP, /* made when need be, running, answering RDP, certificate known: READY */
 };
 
-/* Completes when the machine is as wished, or with what kept it from being so. Cancelling forgets the wish, not the work. */
-int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal, struct op *op)
-    berth_must_check;
+/* Completes when the machine is as wished, or with what kept it from being so. Cancelling forgets
+ * the wish, not the work. */
+int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal,
+                 struct op *op) berth_must_check;
 
 /* READY already completes at once. */
 int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op) berth_must_check;
@@ -28,7 +30,8 @@ int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
 /* The same, with nobody waiting. */
 void machine_see_to(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal);
 
-/* A hypervisor said that the machine stopped: work that waits for its answer fails now instead of at its limit. */
+/* A hypervisor said that the machine stopped: work that waits for its answer fails now instead of
+ * at its limit. */
 void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *why);
 
 /* Keep a desktop out of hand-out, durably, with a reason. */

@@ -196,7 +196,8 @@ static int inspected(struct flow *flow)
         work->doubting = false;
         if (work->result.running)
             return ADDRESS; /* the event was of an earlier run */
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s': its machine stopped while starting (%s)",
+        return flow_fail(flow, BERTH_E_DESKTOP,
+                         "desktop '%s': its machine stopped while starting (%s)",
                          work->desktop->row.name, work->stopped_why);
     }
     switch (work->goal) {
@@ -210,7 +211,8 @@ static int inspected(struct flow *flow)
     case MACHINE_OFF:
         return work->result.running ? STOP : STOPPED;
     case MACHINE_REFRESH:
-        return REFRESH; /* whether the disk is new cannot be seen; making it anew again does no harm */
+        return REFRESH; /* whether the disk is new cannot be seen; making it anew again does no harm
+                         */
     case MACHINE_GONE:
         return DELETE; /* the domain may be gone and the disk still there */
     }
@@ -241,8 +243,9 @@ static int first_step(const struct work *work)
     return STOP;
 }
 
-/* An earlier broker may have asked for this very start a moment before it was killed, and the host may still be at it: two
- * starts of one machine are never in flight (I15). Time passes, then the host says what became of it.
+/* An earlier broker may have asked for this very start a moment before it was killed, and the host
+ * may still be at it: two starts of one machine are never in flight (I15). Time passes, then the
+ * host says what became of it.
  */
 static int respect(struct flow *flow, const struct host *host)
 {
@@ -276,8 +279,8 @@ static int admit(struct flow *flow)
         return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
     if (starts && desktop->state == desktop_LOST && !desktop->made)
         return flow_fail(flow, BERTH_E_DESKTOP,
-                         "host '%s' does not know the machine of desktop '%s' any more", host->row.name,
-                         desktop->row.name);
+                         "host '%s' does not know the machine of desktop '%s' any more",
+                         host->row.name, desktop->row.name);
     if (starts && first_step(work) != ADDRESS && !desktop->charged) {
         if (!placement_host_may_start(host))
             return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
@@ -330,9 +333,9 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
     if (work->stopped)
         return doubt(work);
     if (spent_ms >= start_limit_ms(work))
-        return flow_fail(flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %.120s",
-                         work->desktop->row.name, spent_ms / 1000,
-                         berth_error_text(&flow->op.error));
+        return flow_fail(
+            flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %.120s",
+            work->desktop->row.name, spent_ms / 1000, berth_error_text(&flow->op.error));
     return flow_await(flow, pause_begin(&work->pause, delay_ms, &flow->op), next);
 }
 
@@ -414,9 +417,11 @@ static int known(struct flow *flow)
 
     if (flow->op.result >= 0 && strcmp(work->result.text, work->probe.fingerprint) != 0)
         return flow_fail(flow, BERTH_E_DESKTOP,
-                         "desktop '%s' shows another certificate than its guest has", desktop->row.name);
+                         "desktop '%s' shows another certificate than its guest has",
+                         desktop->row.name);
     if (pinned[0] && strcmp(pinned, work->probe.fingerprint) != 0)
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' shows another certificate than the pinned one",
+        return flow_fail(flow, BERTH_E_DESKTOP,
+                         "desktop '%s' shows another certificate than the pinned one",
                          desktop->row.name);
     if (work->stopped)
         return doubt(work);
@@ -477,7 +482,8 @@ static int record(struct flow *flow)
     return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), RECORDED);
 }
 
-/* Somebody else changed the row meanwhile, or the disk is full: what the host has done must not be forgotten. */
+/* Somebody else changed the row meanwhile, or the disk is full: what the host has done must not be
+ * forgotten. */
 static int once_more(struct flow *flow, int next)
 {
     struct work *work = work_of(flow);
@@ -522,7 +528,7 @@ static int forget(struct flow *flow)
     desktop->made = false;
     changes = changes_new("broker", "broker", "desktop.delete");
     changes_object(changes, "desktop %s", desktop->row.name);
-    list_each(related_to(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
+    list_each (related_to(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
         changes_drop(changes, ENTITY_slot, entity_row_of(related_at(SLOTS_OF_DESKTOP, node)));
     changes_drop(changes, ENTITY_desktop, &desktop->row);
     return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), FORGOTTEN);

@@ -13,10 +13,11 @@ struct work {
     struct rooms *rooms;
     struct desktop *desktop; /* pinned */
     enum machine_goal goal;
-    int then;      /* step after a host operation that succeeded */
-    int unknown;   /* outcomes that had to be settled */
+    int then;    /* step after a host operation that succeeded */
+    int unknown; /* outcomes that had to be settled */
     bool charged_here;
-    bool stopped;  /* an event says that the machine stopped; events come late and twice, so its host is asked first */
+    bool stopped; /* an event says that the machine stopped; events come late and twice, so its host
+                     is asked first */
     bool doubting; /* it is being asked */
     char stopped_why[160];
     int64_t up_since_ms;

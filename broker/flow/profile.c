@@ -35,8 +35,7 @@ void profile_notice(struct rooms *rooms, const struct notice *notice)
     } else if (notice->entity == ENTITY_profile || notice->entity == ENTITY_place ||
                notice->entity == ENTITY_site) {
         house->profile_version = (int64_t)notice->rev;
-        list_each(core_all(rooms->core, ENTITY_terminal), node)
-        {
+        list_each (core_all(rooms->core, ENTITY_terminal), node) {
             mark(rooms, container_of(entity_of(node), struct terminal, base));
         }
     }

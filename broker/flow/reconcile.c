@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/related.h"
 #include "flow/connect.h"
 #include "flow/decide.h"
@@ -36,7 +37,8 @@ static const struct flow_step steps[STEPS] = {
 /* clang-format on */
 
 #define LIST_AGAIN_MS 1000
-#define HOST_SETTLES_MS 3000 /* longer than a hypervisor takes to carry out a start that it has accepted */
+#define HOST_SETTLES_MS \
+    3000 /* longer than a hypervisor takes to carry out a start that it has accepted */
 #define LIST_SLOW_MS 15000
 
 /* ---- the death of a machine ---- */
@@ -49,14 +51,15 @@ static void end_its_session(struct rooms *rooms, const struct desktop *desktop, 
                                    .actor = "broker",
                                    .role = "broker" };
 
-    list_each(related_to(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
+    list_each (related_to(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
         struct entity *entity = related_at(ASSIGNMENTS_OF_DESKTOP, node);
         const struct assignment *assignment = container_of(entity, struct assignment, base);
         const struct session *session = session_on(rooms->core, assignment->row.id);
 
-        /* A session that is being prepared waits for the machine; only one that had a guest has lost it. */
-        if (session && (session->row.state == session_ACTIVE ||
-                        session->row.state == session_DISCONNECTED))
+        /* A session that is being prepared waits for the machine; only one that had a guest has
+         * lost it. */
+        if (session &&
+            (session->row.state == session_ACTIVE || session->row.state == session_DISCONNECTED))
             session_end_soon(rooms, session->row.id, &ending);
     }
 }
@@ -65,7 +68,8 @@ static void machine_off(struct rooms *rooms, struct desktop *desktop, const char
 {
     char why[160];
 
-    (void)snprintf(why, sizeof(why), "its machine stopped: %.120s", reason[0] ? reason : "no reason given");
+    (void)snprintf(why, sizeof(why), "its machine stopped: %.120s",
+                   reason[0] ? reason : "no reason given");
     desktop->made = true;
     if (desktop->power) {
         machine_stopped(rooms, desktop, why);
@@ -85,14 +89,16 @@ static void machine_missing(struct rooms *rooms, struct desktop *desktop)
         return; /* it may be made at this very moment */
     desktop->made = false;
     if (related_first(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id)) {
-        /* Making it anew would hand its user an empty disk without a word: a person must look at it. */
+        /* Making it anew would hand its user an empty disk without a word: a person must look at
+         * it. */
         desktop_set_state(desktop, desktop_LOST, "its host does not know its machine");
         end_its_session(rooms, desktop, "The machine of the session is gone");
         return;
     }
     if (desktop->state == desktop_READY || desktop->state == desktop_STARTING ||
         desktop->state == desktop_LOST)
-        desktop_set_state(desktop, desktop_OFF, "its host does not know its machine: it is made when needed");
+        desktop_set_state(desktop, desktop_OFF,
+                          "its host does not know its machine: it is made when needed");
 }
 
 /* It runs. Nobody touches it: it is only asked whether it answers. */
@@ -108,7 +114,8 @@ static void machine_on(struct rooms *rooms, struct desktop *desktop, const char 
 
 /* ---- looking twice ---- */
 
-/* Events come late and twice. What is told of a machine that is in use is believed when its host says the same now. */
+/* Events come late and twice. What is told of a machine that is in use is believed when its host
+ * says the same now. */
 struct glance {
     struct flow flow;
     struct rooms *rooms;
@@ -138,8 +145,8 @@ static int ask(struct flow *flow)
     struct glance *glance = container_of(flow, struct glance, flow);
 
     return flow_await_any(flow,
-                          virt_begin(glance->rooms->virt, glance->desktop->row.host_id, VIRT_inspect,
-                                     &glance->args, &glance->result, &flow->op),
+                          virt_begin(glance->rooms->virt, glance->desktop->row.host_id,
+                                     VIRT_inspect, &glance->args, &glance->result, &flow->op),
                           ASKED);
 }
 
@@ -208,7 +215,8 @@ static struct desktop *desktop_of(struct rooms *rooms, const struct host *host,
 
     if (desktop && desktop->row.host_id == host->row.id)
         return desktop;
-    if (event->desktop_id) /* it carries our metadata and nobody knows it: reported, never deleted by itself */
+    if (event->desktop_id) /* it carries our metadata and nobody knows it: reported, never deleted
+                              by itself */
         log_event(EV_MACHINE_UNKNOWN, "host", host->row.name, "machine", event->name, "uuid",
                   event->uuid, "desktop", event->desktop_id);
     return NULL;
@@ -255,20 +263,23 @@ static int listed(struct flow *flow)
     struct host *host = survey->host;
 
     if (flow->op.result < 0) {
-        /* Nothing is placed on a host whose machines are not known; it is asked until it answers or is gone. */
+        /* Nothing is placed on a host whose machines are not known; it is asked until it answers or
+         * is gone. */
         if (survey->tries++ == 0)
             log_failure(EV_HOST_FAILED, &flow->op.error, host->row.name);
         return flow_await(flow,
-                          pause_begin(&survey->pause, survey->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS,
-                                      &flow->op),
+                          pause_begin(&survey->pause,
+                                      survey->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS, &flow->op),
                           LIST);
     }
-    list_each(related_to(survey->rooms->core, DESKTOPS_OF_HOST, host->row.id), node) {
+    list_each (related_to(survey->rooms->core, DESKTOPS_OF_HOST, host->row.id), node) {
         struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
 
-        /* A list may be stale: what it leaves out is asked for by its UUID before anything is concluded. */
-        if (desktop->listed != host->listing && desktop->state != desktop_PLANNED && !desktop->power)
+        /* A list may be stale: what it leaves out is asked for by its UUID before anything is
+         * concluded. */
+        if (desktop->listed != host->listing && desktop->state != desktop_PLANNED &&
+            !desktop->power)
             glance_start(survey->rooms, desktop, "its host's list leaves it out");
     }
     return FLOW_DONE;
@@ -310,8 +321,8 @@ static void survey_start(struct rooms *rooms, struct host *host)
     host->survey = &survey->flow;
 }
 
-void reconcile_host(struct rooms *rooms, struct host *host, bool up, const struct virt_result *facts,
-                    const char *reason)
+void reconcile_host(struct rooms *rooms, struct host *host, bool up,
+                    const struct virt_result *facts, const char *reason)
 {
     if (!up) {
         if (host->survey)
@@ -334,7 +345,7 @@ void reconcile_host(struct rooms *rooms, struct host *host, bool up, const struc
 
 void reconcile_start(struct rooms *rooms)
 {
-    list_each(core_all(rooms->core, ENTITY_session), node) {
+    list_each (core_all(rooms->core, ENTITY_session), node) {
         struct entity *entity = entity_of(node);
 
         release_start(rooms, container_of(entity, struct session, base));
@@ -343,7 +354,7 @@ void reconcile_start(struct rooms *rooms)
 
 void reconcile_recovered(struct rooms *rooms)
 {
-    list_each(core_all(rooms->core, ENTITY_session), node) {
+    list_each (core_all(rooms->core, ENTITY_session), node) {
         struct entity *entity = entity_of(node);
         struct session *session = container_of(entity, struct session, base);
 

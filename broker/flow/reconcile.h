@@ -1,8 +1,9 @@
 /* reconcile.h - what hosts have, compared with what is decided.
  *
- * Room flow. When a host comes up its machines are listed before anything is placed there: what runs is adopted and never
- * restarted, what is missing is noted, what nobody knows is reported and left alone. Events between two lists keep the picture
- * right; they may come late, twice or not at all.
+ * Room flow. When a host comes up its machines are listed before anything is placed there: what
+ * runs is adopted and never restarted, what is missing is noted, what nobody knows is reported and
+ * left alone. Events between two lists keep the picture right; they may come late, twice or not at
+ * all.
  */
 #ifndef BERTH_FLOW_RECONCILE_H
 #define BERTH_FLOW_RECONCILE_H
@@ -10,13 +11,14 @@
 #include "flow/rooms.h"
 
 /* berth-virt is connected, or is not any more. */
-void reconcile_host(struct rooms *rooms, struct host *host, bool up, const struct virt_result *facts,
-                    const char *reason);
+void reconcile_host(struct rooms *rooms, struct host *host, bool up,
+                    const struct virt_result *facts, const char *reason);
 
 /* A life event, or one machine of a list. */
 void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt_event *event);
 
-/* What was in work when the broker ended, as far as the store tells: sessions that were ending go on ending. */
+/* What was in work when the broker ended, as far as the store tells: sessions that were ending go
+ * on ending. */
 void reconcile_start(struct rooms *rooms);
 
 /* The recovery window is over: what was left half-way by a crash is made good. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "core/placement.h"
 #include "core/related.h"
 #include "flow/decide.h"
@@ -23,7 +24,8 @@ static void place_cancelled(struct op *op)
     house_look_at_pool(place->rooms, place->pool_id); /* those behind it have moved up */
 }
 
-int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place, struct op *op)
+int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place,
+                      struct op *op)
 {
     if (house_of(rooms)->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
@@ -55,8 +57,8 @@ static void hand_out(struct rooms *rooms, struct pool *pool)
     }
 }
 
-/* Near the front every place is told; far behind only when a tenth of the way is done, for with ten thousand in the queue each
- * desktop that is handed out moves them all.
+/* Near the front every place is told; far behind only when a tenth of the way is done, for with ten
+ * thousand in the queue each desktop that is handed out moves them all.
  */
 static bool worth_telling(int told, int number)
 {
@@ -69,7 +71,7 @@ static void tell_places(struct rooms *rooms, struct pool *pool)
 {
     int number = 0;
 
-    list_each(&pool->waiting, node) {
+    list_each (&pool->waiting, node) {
         struct queue_place *place = list_entry(node, struct queue_place, node);
 
         number++;
@@ -93,16 +95,17 @@ static bool can_work(struct rooms *rooms, const struct desktop *desktop)
 
 static void do_chores(struct rooms *rooms, struct pool *pool)
 {
-    list_each(placement_list(pool, CLASS_DOOMED), doomed) {
+    list_each (placement_list(pool, CLASS_DOOMED), doomed) {
         struct desktop *desktop = placement_at(doomed);
 
         if (can_work(rooms, desktop))
             machine_see_to(rooms, desktop, MACHINE_GONE);
     }
-    list_each(placement_list(pool, CLASS_STALE), stale) {
+    list_each (placement_list(pool, CLASS_STALE), stale) {
         struct desktop *desktop = placement_at(stale);
 
-        /* What its host does not know any more has no disk to be made anew: another takes its place. */
+        /* What its host does not know any more has no disk to be made anew: another takes its
+         * place. */
         if (can_work(rooms, desktop))
             machine_see_to(rooms, desktop, desktop->made ? MACHINE_REFRESH : MACHINE_GONE);
     }
@@ -151,7 +154,9 @@ static void look_again(struct berth_timer *timer)
     struct pool *pool = container_of(timer, struct pool, again);
 
     /* The notice reaches the house, which marks the pool. */
-    const struct notice notice = { .kind = NOTICE_FREED, .entity = ENTITY_pool, .id = pool->row.id };
+    const struct notice notice = { .kind = NOTICE_FREED,
+                                   .entity = ENTITY_pool,
+                                   .id = pool->row.id };
 
     core_announce(pool->base.core, &notice);
 }
@@ -204,7 +209,7 @@ void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why)
 /* A desktop that failed lately and may be tried again later. */
 static void wake_for_retries(struct rooms *rooms, struct pool *pool)
 {
-    list_each(placement_list(pool, CLASS_IDLE), node) {
+    list_each (placement_list(pool, CLASS_IDLE), node) {
         const struct desktop *desktop = placement_at(node);
 
         if (desktop->not_before_ms > rooms->timers->mono_ms)

@@ -1,9 +1,10 @@
 /* refill.h - keeping spares up, and the queue of those who find none.
  *
- * Room flow. For each pool one rule: as many desktops as there are users waiting and spares wanted shall be ready or on their
- * way. It is looked at, at the end of the turn, whenever a fact changed that matters to it; nothing polls. Waiting users go
- * before spares, first come first served. Machines that fail are quarantined and replaced; a pool that fails three times in
- * ten minutes makes nothing new for a while and says why.
+ * Room flow. For each pool one rule: as many desktops as there are users waiting and spares wanted
+ * shall be ready or on their way. It is looked at, at the end of the turn, whenever a fact changed
+ * that matters to it; nothing polls. Waiting users go before spares, first come first served.
+ * Machines that fail are quarantined and replaced; a pool that fails three times in ten minutes
+ * makes nothing new for a while and says why.
  */
 #ifndef BERTH_FLOW_REFILL_H
 #define BERTH_FLOW_REFILL_H
@@ -28,13 +29,14 @@ struct queue_place {
     void (*moved)(struct queue_place *place, int number, int64_t estimate_ms);
 };
 
-/* Reserve the best spare of the pool for the user, now or when it is their turn. Never an error for an empty pool. Cancelling
- * leaves the queue.
+/* Reserve the best spare of the pool for the user, now or when it is their turn. Never an error for
+ * an empty pool. Cancelling leaves the queue.
  */
-int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place, struct op *op)
-    berth_must_check;
+int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place,
+                      struct op *op) berth_must_check;
 
-/* Look at a pool: hand out, refresh, delete, start, make. Called by the house at the end of a turn. */
+/* Look at a pool: hand out, refresh, delete, start, make. Called by the house at the end of a turn.
+ */
 void pool_look(struct rooms *rooms, uint64_t pool_id);
 
 /* Look at it again after a while. */

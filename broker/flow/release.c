@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+
 #include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/gate.h"
@@ -47,7 +48,8 @@ static void ending_decided(struct rooms *rooms, uint64_t session_id, uint64_t te
     if (terminal_id)
         seat_hide(rooms, terminal_id, &session->row, reason, why);
     if (session->flow) {
-        /* A sign-on was at work on it: it ends without touching the session, which is no longer its own. */
+        /* A sign-on was at work on it: it ends without touching the session, which is no longer its
+         * own. */
         struct flow *sign_on = session->flow;
 
         session->flow = NULL;
@@ -103,7 +105,8 @@ static void end_done(struct op *op, int result)
     struct op *asked = end->asked;
     struct berth_error error = op->error;
 
-    /* A fact about the session, such as its viewer's end, was on its way to disk at the same time. */
+    /* A fact about the session, such as its viewer's end, was on its way to disk at the same time.
+     */
     if (result == BERTH_E_CONFLICT && ++end->conflicts < END_CONFLICTS) {
         result = end_try(end, &error);
         if (result >= 0)
@@ -115,7 +118,8 @@ static void end_done(struct op *op, int result)
     op_complete(asked, result, &error);
 }
 
-int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending, struct op *op)
+int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending,
+                struct op *op)
 {
     struct end_op *end = berth_new(struct end_op);
     int r;
@@ -282,7 +286,8 @@ static bool disk_goes(const struct release *release, const struct desktop *deskt
 {
     const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
 
-    return pool && pool->row.kind == pool_kind_FLOATING && pool->row.release == pool_release_REFRESH;
+    return pool && pool->row.kind == pool_kind_FLOATING &&
+           pool->row.release == pool_release_REFRESH;
 }
 
 static int ask(struct flow *flow, enum virt_call call, int next)
@@ -335,7 +340,8 @@ static int inspected(struct flow *flow)
 
     if (!desktop)
         return CLOSE;
-    /* A machine that does not run lets nobody in; the next sign-on sets a password of its own before it shows anything. */
+    /* A machine that does not run lets nobody in; the next sign-on sets a password of its own
+     * before it shows anything. */
     if (flow->op.result >= 0 && !(release->result.known && release->result.running))
         return CLOSE;
     if (++release->tries < TRIES_MAX)
@@ -355,7 +361,8 @@ static int sign_off(struct flow *flow)
 
 static int signed_off(struct flow *flow)
 {
-    /* Whether the guest ended it or not, nobody has the password; what runs on ends with the machine or its disk. */
+    /* Whether the guest ended it or not, nobody has the password; what runs on ends with the
+     * machine or its disk. */
     if (flow->op.result < 0)
         log_failure(EV_HOST_FAILED, &flow->op.error, flow->who);
     return CLOSE;
@@ -375,7 +382,8 @@ static int close_session(struct flow *flow)
     changes = changes_new("broker", "broker", "session.ended");
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
-    if (session_move(session, session_ENDED, session->row.reason, changes, NULL, &flow->error) < 0) {
+    if (session_move(session, session_ENDED, session->row.reason, changes, NULL, &flow->error) <
+        0) {
         changes_free(changes);
         return FLOW_FAIL;
     }
@@ -383,8 +391,8 @@ static int close_session(struct flow *flow)
     assignment = assignment_find(rooms->core, session->row.assignment_id);
     if (assignment && assignment->row.state == assignment_OPEN &&
         (!pool || pool->row.kind != pool_kind_DEDICATED) &&
-        assignment_move(assignment, assignment_CLOSED, "its session ended", changes,
-                        &flow->error) < 0) {
+        assignment_move(assignment, assignment_CLOSED, "its session ended", changes, &flow->error) <
+            0) {
         changes_free(changes);
         return FLOW_FAIL;
     }

@@ -1,8 +1,9 @@
 /* release.h - the end of a session, and what becomes of its desktop.
  *
- * Room flow. ENDING is durable before anything is undone: hide, scramble the account's password, end the guest's session, then
- * ENDED with the assignment closed (a dedicated desktop stays its user's). A floating desktop that has been used is refreshed
- * before anybody else gets it; refill.c sees to that from the row's `dirty` alone, so a crash in between loses nothing.
+ * Room flow. ENDING is durable before anything is undone: hide, scramble the account's password,
+ * end the guest's session, then ENDED with the assignment closed (a dedicated desktop stays its
+ * user's). A floating desktop that has been used is refreshed before anybody else gets it; refill.c
+ * sees to that from the row's `dirty` alone, so a crash in between loses nothing.
  */
 #ifndef BERTH_FLOW_RELEASE_H
 #define BERTH_FLOW_RELEASE_H
@@ -16,11 +17,11 @@ struct ending {
     const char *actor, *role;
 };
 
-/* End a session. Completes when ENDING is durable and the terminal was told; the rest goes on by itself. Errors: NOT_FOUND,
- * STATE (it is ending already), and those of the store.
+/* End a session. Completes when ENDING is durable and the terminal was told; the rest goes on by
+ * itself. Errors: NOT_FOUND, STATE (it is ending already), and those of the store.
  */
-int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending, struct op *op)
-    berth_must_check;
+int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending,
+                struct op *op) berth_must_check;
 
 /* The same with nobody waiting; repeated until the store takes it. */
 void session_end_soon(struct rooms *rooms, uint64_t session_id, const struct ending *ending);

@@ -1,18 +1,21 @@
-/* rooms.h - what a flow may reach: the rooms below it by handle, the doors above it by one outward call each.
+/* rooms.h - what a flow may reach: the rooms below it by handle, the doors above it by one outward
+ * call each.
  *
- * Room flow. Each handle is a port: berthd links the real room, stories and the simulator link tests/fakes with the same
- * headers. Flows include only this and core.
+ * Room flow. Each handle is a port: berthd links the real room, stories and the simulator link
+ * tests/fakes with the same headers. Flows include only this and core.
  *
- * WHO WRITES WHAT RIGHT NOW (this line goes away): core helper: connect release power refill reconcile limits shutdown desk
- * housekeeping. Lead: enroll.c command.c profile.c explain.c admin*.c. Story helper: tests/fakes, tests/story.
+ * WHO WRITES WHAT RIGHT NOW (this line goes away): core helper: connect release power refill
+ * reconcile limits shutdown desk housekeeping. Lead: enroll.c command.c profile.c explain.c
+ * admin*.c. Story helper: tests/fakes, tests/story.
  */
 #ifndef BERTH_FLOW_ROOMS_H
 #define BERTH_FLOW_ROOMS_H
 
-#include "auth/auth.h"
-#include "auth/ca.h"
 #include "berth/flow.h"
 #include "berth/message.h"
+
+#include "auth/auth.h"
+#include "auth/ca.h"
 #include "core/live.h"
 #include "rdp/probe.h"
 #include "store/store.h"

@@ -35,10 +35,11 @@ void seat_hide(struct rooms *rooms, uint64_t terminal_id, const struct row_sessi
 
 /* ---- off the screen ---- */
 
-/* A decision, not a fact: the claim is void from now on, also when its terminal does not hear of it and says later that it
- * shows the session. The slot goes first: a session is never ahead of it.
+/* A decision, not a fact: the claim is void from now on, also when its terminal does not hear of it
+ * and says later that it shows the session. The slot goes first: a session is never ahead of it.
  */
-static int64_t void_claim(struct rooms *rooms, const struct session *session, struct changes *changes)
+static int64_t void_claim(struct rooms *rooms, const struct session *session,
+                          struct changes *changes)
 {
     const struct slot *slot = slot_of(rooms->core, session->row.desktop_id, session->row.slot);
     struct row_slot *row;
@@ -59,8 +60,7 @@ static bool put_decision(struct rooms *rooms, struct session *session, const cha
 
     if (session->row.state == session_ENDING || session->row.state == session_ENDED)
         return false;
-    if (connection &&
-        connection_move(connection, connection_ENDED, why, changes, NULL, NULL) < 0)
+    if (connection && connection_move(connection, connection_ENDED, why, changes, NULL, NULL) < 0)
         return false;
     if (session->row.state == session_DISCONNECTED)
         row = changes_set(changes, ENTITY_session, &session->row);
@@ -70,7 +70,8 @@ static bool put_decision(struct rooms *rooms, struct session *session, const cha
     return true;
 }
 
-/* It comes off as a fact: becomes disconnected, its connection ends, in `changes`. False when nothing of it is to be changed. */
+/* It comes off as a fact: becomes disconnected, its connection ends, in `changes`. False when
+ * nothing of it is to be changed. */
 static bool put_parting(struct rooms *rooms, struct session *session, const char *why,
                         int64_t exit_code, struct changes *changes)
 {
@@ -148,7 +149,8 @@ static void parted(struct op *op, int result)
     struct op *asked = part->asked;
     struct berth_error error = op->error;
 
-    /* A fact about the session, such as its first picture, was on its way to disk at the same time. */
+    /* A fact about the session, such as its first picture, was on its way to disk at the same time.
+     */
     if (result == BERTH_E_CONFLICT && ++part->tries < PART_TRIES) {
         result = part_try(part, &error);
         if (result >= 0)
@@ -242,7 +244,8 @@ static struct changes *taken_changes(struct rooms *rooms, const struct jot *jot)
     return changes;
 }
 
-void seat_take_off(struct rooms *rooms, struct session *session, const char *reason, const char *why)
+void seat_take_off(struct rooms *rooms, struct session *session, const char *reason,
+                   const char *why)
 {
     struct jot jot = { .build = taken_changes,
                        .id = session->row.id,
@@ -257,7 +260,7 @@ void seat_take_off(struct rooms *rooms, struct session *session, const char *rea
 
 void seat_vacate(struct rooms *rooms, uint64_t terminal_id, const char *why)
 {
-    list_each(related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
+    list_each (related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
         struct entity *entity = related_at(CONNECTIONS_AT_TERMINAL, node);
 
         seat_lost(rooms, container_of(entity, struct connection, base), why, 0);
@@ -278,14 +281,16 @@ struct session *seat_session(struct rooms *rooms, const struct terminal *termina
 {
     struct session *session = session_find(rooms->core, session_id);
 
-    /* Its viewer may have ended a moment ago: as long as nobody claimed it since, it is still this terminal's to speak of. */
+    /* Its viewer may have ended a moment ago: as long as nobody claimed it since, it is still this
+     * terminal's to speak of. */
     if (!session || session->row.epoch != epoch || session->row.state == session_ENDED ||
         session->row.terminal_id != terminal->row.id)
         return NULL;
     return session;
 }
 
-/* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had given it up. */
+/* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
+ * given it up. */
 static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
 {
     struct session *session = session_find(rooms->core, jot->id);
@@ -360,8 +365,8 @@ static struct changes *picture_changes(struct rooms *rooms, const struct jot *jo
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "connection %llu", (unsigned long long)connection->row.id);
     changes->audit.terminal_id = connection->row.terminal_id;
-    if (connection_move(connection, connection_ACTIVE, "the picture is there", changes, &row, NULL) <
-        0) {
+    if (connection_move(connection, connection_ACTIVE, "the picture is there", changes, &row,
+                        NULL) < 0) {
         changes_free(changes);
         return NULL;
     }
@@ -371,8 +376,7 @@ static struct changes *picture_changes(struct rooms *rooms, const struct jot *jo
 
 void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct msg_viewer *said)
 {
-    const struct session *session =
-        seat_session(rooms, terminal, said->session_id, said->epoch);
+    const struct session *session = seat_session(rooms, terminal, said->session_id, said->epoch);
     const struct jot picture = { .build = picture_changes,
                                  .id = said->session_id,
                                  .number = said->epoch,
@@ -390,7 +394,8 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
     case viewer_state_ENDED:
         (void)snprintf(why, sizeof(why), "the viewer ended: %s",
                        said->reason[0] ? said->reason : "no reason given");
-        /* Its end ends the connection, never the session: a take-over and a log-off look alike here. */
+        /* Its end ends the connection, never the session: a take-over and a log-off look alike
+         * here. */
         connection = connection_of(rooms->core, session->row.id);
         if (connection && connection->row.state == connection_ACTIVE)
             guest_ask(rooms, session);

@@ -1,4 +1,5 @@
-/* seat.h - what a terminal shows: taking a session off a screen, and what terminals tell of their viewers.
+/* seat.h - what a terminal shows: taking a session off a screen, and what terminals tell of their
+ * viewers.
  *
  * Room flow.
  */
@@ -7,8 +8,9 @@
 
 #include "flow/rooms.h"
 
-/* Tell a terminal to stop showing a session. reason: a word of messages.def; text: for the person. Nothing happens when the
- * terminal is not there: the guest's own rules and the next announcement see to it.
+/* Tell a terminal to stop showing a session. reason: a word of messages.def; text: for the person.
+ * Nothing happens when the terminal is not there: the guest's own rules and the next announcement
+ * see to it.
  */
 void seat_hide(struct rooms *rooms, uint64_t terminal_id, const struct row_session *session,
                const char *reason, const char *text);
@@ -21,25 +23,29 @@ struct parting {
     const char *actor, *role;
 };
 
-/* Durable first, then the terminal is told; completes when both are done. Errors: NOT_FOUND, STATE (it is on no screen). */
+/* Durable first, then the terminal is told; completes when both are done. Errors: NOT_FOUND, STATE
+ * (it is on no screen). */
 int session_part(struct rooms *rooms, uint64_t session_id, const struct parting *parting,
                  struct op *op) berth_must_check;
 
-/* The same as a fact: the terminal vanished, its viewer ended. Nobody waits; written as soon as the store can. epoch: of the
- * claim that is over; a later one is left alone.
+/* The same as a fact: the terminal vanished, its viewer ended. Nobody waits; written as soon as the
+ * store can. epoch: of the claim that is over; a later one is left alone.
  */
 void seat_lost(struct rooms *rooms, const struct connection *connection, const char *why,
                int64_t exit_code);
 
-/* A decision that needs no answer, such as a limit: the terminal is told at once, and its claim is void as soon as that is on
- * disk, also when it did not hear of it.
+/* A decision that needs no answer, such as a limit: the terminal is told at once, and its claim is
+ * void as soon as that is on disk, also when it did not hear of it.
  */
-void seat_take_off(struct rooms *rooms, struct session *session, const char *reason, const char *why);
+void seat_take_off(struct rooms *rooms, struct session *session, const char *reason,
+                   const char *why);
 
-/* Nothing of this terminal is on a screen any more: it went, was revoked, or shows nothing after coming back. */
+/* Nothing of this terminal is on a screen any more: it went, was revoked, or shows nothing after
+ * coming back. */
 void seat_vacate(struct rooms *rooms, uint64_t terminal_id, const char *why);
 
-/* At once and before anything is written, because a person must be kept out: a disabled user, a revoked terminal. */
+/* At once and before anything is written, because a person must be kept out: a disabled user, a
+ * revoked terminal. */
 void seat_expel(struct rooms *rooms, struct session *session, const char *why);
 
 /* The terminal says what it shows: compare with what is decided. Called at each announcement. */
@@ -48,7 +54,8 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
 /* How the viewer fares. */
 void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct msg_viewer *said);
 
-/* The session that this terminal claimed last, with that epoch, or NULL: whatever a message says, it acts only for that. */
+/* The session that this terminal claimed last, with that epoch, or NULL: whatever a message says,
+ * it acts only for that. */
 struct session *seat_session(struct rooms *rooms, const struct terminal *terminal,
                              uint64_t session_id, int64_t epoch);
 

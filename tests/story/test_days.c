@@ -272,8 +272,7 @@ static void somebody_looks(struct world *w)
                                            .act = DESKTOP_RELEASE,
                                            .why = "it works again" };
 
-        (void)world_await(w,
-                          admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w)));
+        (void)world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w)));
     }
 }
 

@@ -50,9 +50,10 @@ TEST(guest, a_log_off_that_was_overtaken_ends_nothing)
 
 TEST(guest, a_session_that_nobody_ends_is_ended_by_its_limit)
 {
-    struct world *w = world_new(4, WARD "pool ward-3 floating image debian max 2 spare 1 credential passthrough "
-                                        "disconnected 60\n"
-                                        "entitle everyone ward-3\n");
+    struct world *w =
+        world_new(4, WARD "pool ward-3 floating image debian max 2 spare 1 credential passthrough "
+                          "disconnected 60\n"
+                          "entitle everyone ward-3\n");
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");

@@ -1,13 +1,14 @@
 /* small.h - a core with a few entities under virtual time, for the unit tests of the room.
  *
- * Room tests. One header, for each test is a program of its own. Rows go in as the store would load them; decisions are applied
- * as if they had been committed.
+ * Room tests. One header, for each test is a program of its own. Rows go in as the store would load
+ * them; decisions are applied as if they had been committed.
  */
 #ifndef BERTH_TESTS_UNIT_CORE_SMALL_H
 #define BERTH_TESTS_UNIT_CORE_SMALL_H
 
 #include "core/live.h"
 #include "core/presence.h"
+
 #include "test.h"
 
 struct small {

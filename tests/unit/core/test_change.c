@@ -1,5 +1,6 @@
 /* test_change.c - decisions on their way: versions, and several changes of one row. */
 #include "core/change.h"
+
 #include "test.h"
 
 TEST(change, versions_are_given_here)
@@ -52,9 +53,10 @@ TEST(change, what_is_not_touched_is_not_found)
 
 TEST(change, long_words_are_cut_not_overrun)
 {
-    struct changes *changes = changes_new("somebody whose name is very much longer than the eighty bytes of "
-                                          "an actor in the audit trail can hold",
-                                          "a role that is too long for its field", "x");
+    struct changes *changes =
+        changes_new("somebody whose name is very much longer than the eighty bytes of "
+                    "an actor in the audit trail can hold",
+                    "a role that is too long for its field", "x");
 
     changes_object(changes, "%0200d", 1);
     changes_detail(changes, "%0999d", 1);

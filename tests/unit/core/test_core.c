@@ -1,5 +1,6 @@
 /* test_core.c - registries, decisions made visible, notices, pins, indexes and history. */
 #include "core/related.h"
+
 #include "small.h"
 
 struct ear {
@@ -106,7 +107,9 @@ TEST(core, indexes_follow_the_rows)
 {
     struct small s;
     struct changes *changes = changes_new("broker", "broker", "x");
-    struct row_session session = { .id = 20, .user_id = 3, .pool_id = 4, .state = session_PREPARING };
+    struct row_session session = {
+        .id = 20, .user_id = 3, .pool_id = 4, .state = session_PREPARING
+    };
     struct row_session *row;
 
     small_open(&s);
@@ -130,7 +133,9 @@ TEST(core, indexes_follow_the_rows)
 TEST(core, keys_and_uuids_are_found)
 {
     struct small s;
-    const struct row_identity identity = { .id = 5, .version = 1, .terminal_id = 2, .key_hash = "aa11" };
+    const struct row_identity identity = {
+        .id = 5, .version = 1, .terminal_id = 2, .key_hash = "aa11"
+    };
 
     small_open(&s);
     small_pool(&s, 1, "ward");
@@ -190,8 +195,9 @@ TEST(core, moves_of_decided_states_are_checked)
     small_open(&s);
     small_load(&s, ENTITY_session, &ended);
     small_load(&s, ENTITY_session, &active);
-    EXPECT_ERR(session_move(session_find(s.core, 9), session_ACTIVE, "again", changes, NULL, &error),
-               BERTH_E_STATE);
+    EXPECT_ERR(
+        session_move(session_find(s.core, 9), session_ACTIVE, "again", changes, NULL, &error),
+        BERTH_E_STATE);
     EXPECT_INT(changes->count, 0);
     EXPECT_OK(session_move(session_find(s.core, 10), session_ENDING, "bye", changes, &row, &error));
     EXPECT_INT(row->version, 3);

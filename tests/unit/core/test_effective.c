@@ -1,11 +1,12 @@
 /* test_effective.c - the settings in force, and where each comes from. */
 #include "core/effective.h"
+
 #include "small.h"
 
 static uint64_t next = 100;
 
-static void profile(struct small *s, const char *name, enum profile_level level, const char *subject,
-                    int64_t priority, const char *settings)
+static void profile(struct small *s, const char *name, enum profile_level level,
+                    const char *subject, int64_t priority, const char *settings)
 {
     struct row_profile row = { .id = next++, .version = 1, .level = level, .priority = priority };
 
@@ -18,7 +19,9 @@ static void profile(struct small *s, const char *name, enum profile_level level,
 static struct terminal *open_ward(struct small *s)
 {
     const struct row_site site = { .id = 1, .version = 1, .name = "main" };
-    const struct row_place place = { .id = 2, .version = 1, .name = "house-2/ward-3", .site_id = 1 };
+    const struct row_place place = {
+        .id = 2, .version = 1, .name = "house-2/ward-3", .site_id = 1
+    };
     struct terminal *terminal;
 
     small_open(s);
@@ -62,8 +65,10 @@ TEST(effective, the_narrower_level_wins)
 
     profile(&s, "mine", profile_level_TERMINAL, "t1", 0, "language = de\n");
     profile(&s, "windows", profile_level_TAG, "window", 1000, "idle_lock_s = 5\nlanguage = en\n");
-    profile(&s, "ward", profile_level_PLACE, "house-2/ward-3", 0, "idle_lock_s = 4\ngreeting = Ward 3\n");
-    profile(&s, "house", profile_level_PLACE, "house-2", 1000, "greeting = House 2\nnotice_s = 30\n");
+    profile(&s, "ward", profile_level_PLACE, "house-2/ward-3", 0,
+            "idle_lock_s = 4\ngreeting = Ward 3\n");
+    profile(&s, "house", profile_level_PLACE, "house-2", 1000,
+            "greeting = House 2\nnotice_s = 30\n");
     profile(&s, "site", profile_level_SITE, "main", 0, "notice_s = 20\noffline_lock_s = 1\n");
     profile(&s, "all", profile_level_EVERYWHERE, "", 0, "offline_lock_s = 2\nclipboard = no\n");
     effective_settings(s.core, terminal, effective);
@@ -71,7 +76,8 @@ TEST(effective, the_narrower_level_wins)
     EXPECT_STR(value(effective, "language")->level, "terminal t1");
     EXPECT_STR(value(effective, "language")->profile, "mine");
     EXPECT_INT(effective->settings.idle_lock_s, 5);
-    EXPECT_STR(value(effective, "greeting")->value, "Ward 3"); /* the longer path, whatever the priority */
+    EXPECT_STR(value(effective, "greeting")->value,
+               "Ward 3"); /* the longer path, whatever the priority */
     EXPECT_INT(effective->settings.notice_s, 30);
     EXPECT_INT(effective->settings.offline_lock_s, 1);
     EXPECT(!effective->settings.clipboard);

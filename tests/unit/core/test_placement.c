@@ -1,6 +1,7 @@
 /* test_placement.c - which desktop a user gets, where machines are made, and the reasons. */
 #include "core/placement.h"
 #include "core/reservation.h"
+
 #include "small.h"
 
 static struct pool *open_pool(struct small *s)
@@ -13,9 +14,11 @@ static struct pool *open_pool(struct small *s)
 static void assign(struct small *s, uint64_t id, uint64_t user_id, uint64_t desktop_id)
 {
     struct changes *changes = changes_new("broker", "broker", "x");
-    const struct row_assignment row = {
-        .id = id, .user_id = user_id, .pool_id = 1, .desktop_id = desktop_id, .state = assignment_OPEN
-    };
+    const struct row_assignment row = { .id = id,
+                                        .user_id = user_id,
+                                        .pool_id = 1,
+                                        .desktop_id = desktop_id,
+                                        .state = assignment_OPEN };
 
     changes_add(changes, ENTITY_assignment, &row);
     small_apply(s, changes);
@@ -165,7 +168,8 @@ TEST(placement, lists_follow_a_closed_assignment)
     EXPECT_INT(pool->count_of[CLASS_USED], 1);
     row = changes_set(changes, ENTITY_desktop, &desktop_find(s.core, 10)->row);
     row->dirty = true;
-    EXPECT_OK(assignment_move(assignment_find(s.core, 60), assignment_CLOSED, "test", changes, &error));
+    EXPECT_OK(
+        assignment_move(assignment_find(s.core, 60), assignment_CLOSED, "test", changes, &error));
     small_apply(&s, changes);
     EXPECT_INT(pool->count_of[CLASS_USED], 0);
     EXPECT_INT(pool->count_of[CLASS_STALE], 1);

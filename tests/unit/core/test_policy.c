@@ -1,11 +1,13 @@
-/* test_policy.c - who may use which pool: subjects, deny, priority, what is redirected, and the sentence for it. */
+/* test_policy.c - who may use which pool: subjects, deny, priority, what is redirected, and the
+ * sentence for it. */
 #include "core/policy.h"
+
 #include "small.h"
 
 static uint64_t next = 100;
 
-static void entitle(struct small *s, enum effect effect, enum subject_kind kind, const char *subject,
-                    uint64_t pool_id, int64_t priority)
+static void entitle(struct small *s, enum effect effect, enum subject_kind kind,
+                    const char *subject, uint64_t pool_id, int64_t priority)
 {
     struct row_entitlement row = { .id = next++,
                                    .version = 1,
@@ -31,7 +33,9 @@ static struct policy_verdict judge(struct small *s, const char *user, const char
 static void open_ward(struct small *s)
 {
     const struct row_site site = { .id = 1, .version = 1, .name = "main" };
-    const struct row_place place = { .id = 2, .version = 1, .name = "house-2/ward-3/room-12", .site_id = 1 };
+    const struct row_place place = {
+        .id = 2, .version = 1, .name = "house-2/ward-3/room-12", .site_id = 1
+    };
     const struct row_group group = { .id = 3, .version = 1, .name = "nurses" };
     const struct row_membership member = { .id = 4, .version = 1, .group_id = 3, .user_id = 10 };
     struct terminal *terminal;
@@ -178,7 +182,8 @@ TEST(policy, what_is_no_network_is_told)
     EXPECT(!policy_is_network("10.0.0.0/"));
     EXPECT(!policy_is_network("/8"));
     EXPECT(!policy_is_network(""));
-    EXPECT(!policy_is_network("a very long text that is certainly no address of any kind at all/8"));
+    EXPECT(
+        !policy_is_network("a very long text that is certainly no address of any kind at all/8"));
 }
 
 TEST(policy, words_and_paths)

@@ -1,4 +1,5 @@
-/* test_presence.c - promises with a deadline, as reliability demands them: only the latest counts, never early, ids stay dead. */
+/* test_presence.c - promises with a deadline, as reliability demands them: only the latest counts,
+ * never early, ids stay dead. */
 #include "small.h"
 
 #define SECOND 1000
@@ -340,7 +341,9 @@ static struct presence *ward[100];
 static void announce_ward(struct small *s, int count)
 {
     const struct row_site site = { .id = 900, .version = 1, .name = "house-2" };
-    const struct row_place place = { .id = 901, .version = 1, .name = "house-2/ward-3", .site_id = 900 };
+    const struct row_place place = {
+        .id = 901, .version = 1, .name = "house-2/ward-3", .site_id = 900
+    };
     struct presence_grant grant;
 
     small_load(s, ENTITY_site, &site);
@@ -430,7 +433,9 @@ TEST(presence, a_user_is_where_the_newest_screen_is)
     struct small s;
     struct user_where where;
     struct presence_grant grant;
-    const struct row_session session = { .id = 50, .version = 1, .user_id = 7, .state = session_ACTIVE };
+    const struct row_session session = {
+        .id = 50, .version = 1, .user_id = 7, .state = session_ACTIVE
+    };
     const struct row_connection connection = {
         .id = 51, .version = 1, .session_id = 50, .terminal_id = 1, .state = connection_ACTIVE
     };

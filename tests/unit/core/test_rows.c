@@ -1,5 +1,6 @@
 /* test_rows.c - the descriptions agree with the structs. */
 #include "core/rows.h"
+
 #include "test.h"
 
 TEST(rows, every_entity_begins_with_id_and_version)
