@@ -12,6 +12,10 @@
 
 #include "berth/error.h"
 
+/* libxml2's own casts constness away, although everything that is given text takes it as constant. */
+#undef BAD_CAST
+#define BAD_CAST (const xmlChar *)
+
 /* Largest template, and largest description of a machine that a hypervisor may give. */
 #define XML_TEMPLATE_MAX ((size_t)256 * 1024)
 #define XML_ANSWER_MAX ((size_t)4 * 1024 * 1024)

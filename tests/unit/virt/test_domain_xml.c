@@ -196,8 +196,8 @@ TEST(domain_xml, machines_of_others_are_not_ours)
         "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:2' id='7'/></metadata></domain>",
         "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:1' id='-7'/></metadata></domain>",
         "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:1' id='7x'/></metadata></domain>",
-        "<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:1' "
-        "id='99999999999999999999'/></metadata></domain>",
+        ("<domain><metadata><b:desktop xmlns:b='urn:berth:desktop:1' "
+         "id='99999999999999999999'/></metadata></domain>"),
     };
 
     for (size_t i = 0; i < BERTH_COUNT(strangers); i++) {
