@@ -55,12 +55,16 @@ ends_with() {
     [[ $got -eq $want ]] || die "'$*' ended with $got, not $want"
 }
 
-# says TEXT COMMAND ... - the output holds the text.
-says() {
-    local want=$1 output
+# holds TEXT COMMAND ... - does the output hold the text? What was said is in SAID.
+holds() {
+    local want=$1
     shift
-    output=$("$@" 2>&1) || true
-    [[ $output == *"$want"* ]] || die "'$*' does not say '$want' but: $output"
+    SAID=$("$@" 2>&1) || true
+    [[ $SAID == *"$want"* ]]
+}
+
+says() {
+    holds "$@" || die "'${*:2}' does not say '$1' but: $SAID"
 }
 
 ask() {
@@ -85,7 +89,7 @@ rows_and_plans() {
     says "berth-invite:" berthctl terminal invite t1 place=house-2/ward-3
     [[ $(berthctl pool list --json | jq -r '.items[0].live.desktops') == 1 ]]
     [[ $(berthctl place show house-2/ward-3 --json | jq -r .site) == here ]]
-    wait_for 15 quiet says '"up"' berthctl host show kvm1 --json
+    wait_for 15 holds '"up"' berthctl host show kvm1 --json
 }
 
 exit_codes() {
@@ -152,7 +156,7 @@ followed() {
     local watcher
     berthctl watch --count 3 --json >"$work/watched" 2>"$work/watch.err" &
     watcher=$!
-    wait_for 5 quiet says "berth_api_followers 1" ask "http://berth/metrics"
+    wait_for 5 holds "berth_api_followers 1" ask "http://berth/metrics"
     berthctl group add before
     wait_for 5 grep -q before "$work/watched"
     stop_broker
