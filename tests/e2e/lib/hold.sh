@@ -1,0 +1,125 @@
+# hold.sh - what the tests named hold_* stand on: a small site on libvirt's test driver, and questions to it.
+#
+# Source it after common.sh, screen.sh, rdp.sh and site.sh. Machines are FreeRDP's shadow servers, all the rest is real.
+# shellcheck shell=bash
+
+HOLD_POOL=ward-3
+HOLD_COLOUR='#2f5d8a' # of the screen that stands for a desktop
+HOLD_SHARE=40         # percent of a terminal's screen that must have it
+
+# hold_begin BUILD-FOLDER - a folder that goes with the script; on failure the ends of the logs are shown.
+hold_begin() {
+    local build
+    build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
+    [[ -x $build/berthd && -x $build/berth-agent && -x $build/berthctl && -x $build/berth-virt ]] ||
+        die "berthd and the others are not built in '$build'"
+    need_root
+    need_commands Xvfb xdotool jq virsh openssl freerdp-shadow-cli3 xfreerdp3
+    HOLD_WORK=$(mktemp -d /tmp/berth-hold.XXXXXX)
+    at_exit hold_remove
+    step_log_to "$HOLD_WORK/steps.log"
+    site_open "$HOLD_WORK/site" "$build" test
+}
+
+# A tree on which something is still mounted is not removed; better a folder too many than somebody's files gone.
+hold_remove() {
+    ! grep -q " $HOLD_WORK/" /proc/self/mounts || {
+        say "$HOLD_WORK stays: something is mounted there"
+        return
+    }
+    rm -rf --one-file-system "$HOLD_WORK"
+}
+
+# hold_site DESKTOPS SPARE USER... - everything but the terminals.
+hold_site() {
+    local desktops=$1 spare=$2 user
+    shift 2
+    site_start_libvirtd
+    site_start_broker
+    site_make_empty_image "$SITE/etc/no-image"
+    site_add_host "$desktops"
+    site_add_image "$SITE/etc/no-image"
+    for user in "$@"; do site_add_user "$user"; done
+    site_start_rdp_servers "$desktops" "$HOLD_COLOUR" "$@"
+    site_add_pool "$HOLD_POOL" "$SITE_LIB/../image/domain.xml" max="$desktops" spare="$spare" credential=passthrough
+    site_await_spare "$HOLD_POOL" 90
+}
+
+# Terminals start one after the other: each needs a moment to join.
+hold_terminals() {
+    local name
+    for name in "$@"; do site_start_terminal "$name" 1024x768; done
+}
+
+# failed TEXT - what did not hold, and what the broker said last.
+failed() {
+    tail -n 20 "$SITE/log/berthd.log" >&2
+    say "not so: $*"
+    exit 1
+}
+
+# holds TEXT COMMAND... - now.
+holds() {
+    local text=$1
+    shift
+    "$@" || failed "$text"
+}
+
+# becomes SECONDS TEXT COMMAND... - at last.
+becomes() {
+    local limit=$1 text=$2
+    shift 2
+    wait_for "$limit" "$@" || failed "$text (within $limit s)"
+}
+
+# --- Questions ----------------------------------------------------------------------------------------------------
+
+shows_desktop() {
+    site_nudge "$1"
+    site_screen_shows "$1" "$HOLD_COLOUR" "$HOLD_SHARE" "$SITE/$1.png"
+}
+
+shows_no_desktop() {
+    ! site_screen_shows "$1" "$HOLD_COLOUR" 1 "$SITE/$1.png"
+}
+
+# viewers TERMINAL - prints the process ids of its viewers, on one line.
+viewers() {
+    pgrep -x -P "${TERMINAL_PID[$1]}" xfreerdp3 | xargs
+}
+
+has_viewers() {
+    [[ $(viewers "$1" | wc -w) -eq $2 ]]
+}
+
+# asks_terminal TERMINAL FILTER - is this true of what the agent says of itself?
+asks_terminal() {
+    agent "$1" status --json | jq -e "$2" >/dev/null
+}
+
+# asks FILTER COMMAND... - is this true of what berthctl answers?
+asks() {
+    local filter=$1
+    shift
+    ctl "$@" --json | jq -e "$filter" >/dev/null
+}
+
+# The sessions that are not over: number, owner, desktop, epoch, state, terminal.
+open_sessions() {
+    ctl session list --json | jq -c '[.items[] | select(.state != "ended") | {id, user_id, desktop_id, epoch, state}] | sort_by(.id)'
+}
+
+# The machines that run, with the number libvirt gave each at its start: a machine restarted has another one.
+machines() {
+    virsh --quiet --connect "$SITE_URI" list | awk '{ print $1, $2 }' | sort
+}
+
+# logged EVENT [TEXT] - has berthd logged such a line?
+logged() {
+    grep -F " $1 " "$SITE/log/berthd.log" | grep -qF -- "${2:-}"
+}
+
+# metric NAME[{LABELS}] - prints its value, 0 when it is not there.
+metric() {
+    ctl metrics | awk -v name="$1" '$1 == name { value = $2 } END { print value + 0 }'
+}
