@@ -272,7 +272,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
             continue;
         }
         /* The lowest load for its weight; the first of equals. */
-        score = (host->ready + host->starting + host->planning) * 1000 /
+        score = ((int64_t)host->ready + host->starting + host->planning) * 1000 /
                 (host->row.weight > 0 ? host->row.weight : 1);
         if (!best || score < best_score) {
             best = host;

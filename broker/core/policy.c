@@ -210,6 +210,13 @@ void policy_judge(struct core *core, const struct policy_subject *subject, const
     }
 }
 
+static const char *name_of(struct core *core, uint64_t pool_id)
+{
+    const struct pool *pool = pool_find(core, pool_id);
+
+    return pool ? pool->row.name : "";
+}
+
 /* Should `a` stand before `b`? */
 static bool before(struct core *core, const struct policy_verdict *a,
                    const struct policy_verdict *b)
@@ -218,7 +225,7 @@ static bool before(struct core *core, const struct policy_verdict *a,
         return a->allowed;
     if (a->priority != b->priority)
         return a->priority > b->priority;
-    return strcmp(pool_find(core, a->pool_id)->row.name, pool_find(core, b->pool_id)->row.name) < 0;
+    return strcmp(name_of(core, a->pool_id), name_of(core, b->pool_id)) < 0;
 }
 
 size_t policy_list(struct core *core, const struct policy_subject *subject,

@@ -6,10 +6,6 @@
  * < 0 and op->error says why, or one completion later. The writes behind them cannot be cancelled:
  * the op must live until it completes. Pointers called ret_... are filled before completion and
  * must live as long.
- *
- * (Bodies of admin*.c, explain.c, enroll.c (desk_join, desk_renew_certificate), command.c,
- * profile.c (profile push, desk_profile_applied, desk_command_state) are being written by the lead
- * at this moment; the core helper writes the rest.)
  */
 #ifndef BERTH_FLOW_ADMIN_H
 #define BERTH_FLOW_ADMIN_H

@@ -424,27 +424,38 @@ static void refuse(struct connect *c, const struct berth_error *error)
     house_tell(c->rooms, c->terminal->peer, &msg);
 }
 
-static void conclude(struct connect *c, const struct berth_error *error)
+static void note_success(struct connect *c, char *outcome, size_t size)
 {
     const struct desktop *desktop = desktop_of(c);
+    const char *name = desktop ? desktop->row.name : "?";
+
+    log_event(EV_SIGN_ON, "user", c->user, "terminal", c->terminal->row.name, "desktop", name,
+              "session", c->claim.session_id, "epoch", c->claim.epoch, "ms",
+              c->rooms->timers->mono_ms - c->flow.started_ms);
+    (void)snprintf(outcome, size, "got %s: %.160s", name, c->verdict.reason);
+}
+
+static void note_failure(struct connect *c, const struct berth_error *error, char *outcome,
+                         size_t size)
+{
+    if (!c->quiet)
+        refuse(c, error);
+    log_event(EV_SIGN_ON_FAILED, "user", c->user, "terminal", c->terminal->row.name, "code",
+              berth_error_row(error->code)->symbol, "reason", error->text, "step",
+              flow_step_name(&c->flow));
+    (void)snprintf(outcome, size, "refused: %.200s", error->text);
+}
+
+static void conclude(struct connect *c, const struct berth_error *error)
+{
     char outcome[256];
 
-    if (error->code) {
-        if (!c->quiet)
-            refuse(c, error);
-        log_event(EV_SIGN_ON_FAILED, "user", c->user, "terminal", c->terminal->row.name, "code",
-                  berth_error_row(error->code)->symbol, "reason", error->text, "step",
-                  flow_step_name(&c->flow));
-        (void)snprintf(outcome, sizeof(outcome), "refused: %.200s", error->text);
-    } else if (c->asked_back) {
+    if (error->code)
+        note_failure(c, error, outcome, sizeof(outcome));
+    else if (c->asked_back)
         (void)snprintf(outcome, sizeof(outcome), "was asked which pool it shall be");
-    } else {
-        log_event(EV_SIGN_ON, "user", c->user, "terminal", c->terminal->row.name, "desktop",
-                  desktop ? desktop->row.name : "?", "session", c->claim.session_id, "epoch",
-                  c->claim.epoch, "ms", c->rooms->timers->mono_ms - c->flow.started_ms);
-        (void)snprintf(outcome, sizeof(outcome), "got %s: %.160s",
-                       desktop ? desktop->row.name : "?", c->verdict.reason);
-    }
+    else
+        note_success(c, outcome, sizeof(outcome));
     if (c->user_id)
         house_note_latest(c->rooms, c->user_id, c->terminal->row.name, outcome);
 }

@@ -10,10 +10,6 @@
  * MSG_presence_unknown.
  *
  * To add a message: a row in messages.def, a handler here, a row in the door's dispatch table.
- *
- * (Bodies of admin*.c, explain.c, enroll.c (desk_join, desk_renew_certificate), command.c,
- * profile.c (profile push, desk_profile_applied, desk_command_state) are being written by the lead
- * at this moment; the core helper writes the rest.)
  */
 #ifndef BERTH_FLOW_DESK_H
 #define BERTH_FLOW_DESK_H

@@ -3,10 +3,6 @@
  *
  * Room flow. Nothing is reserved or changed: the same rules (core/policy.h, core/placement.h) are
  * asked as at sign-on.
- *
- * (Bodies of admin*.c, explain.c, enroll.c (desk_join, desk_renew_certificate), command.c,
- * profile.c (profile push, desk_profile_applied, desk_command_state) are being written by the lead
- * at this moment; the core helper writes the rest.)
  */
 #ifndef BERTH_FLOW_EXPLAIN_H
 #define BERTH_FLOW_EXPLAIN_H

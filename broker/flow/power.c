@@ -42,11 +42,11 @@ static void wish_add(struct desktop *desktop, enum machine_goal goal, struct op 
         (void)op_begun(op, wish_cancelled, wish);
 }
 
+/* It is out of its list already. */
 static void wish_granted(struct wish *wish, int result, const struct berth_error *error)
 {
     struct op *op = wish->op;
 
-    list_remove(&wish->node);
     free(wish);
     if (op)
         op_complete_soon(op, result, error); /* which from now on knows how to cancel it */
@@ -237,10 +237,11 @@ void work_ended(struct flow *flow, const struct berth_error *error)
     tell_wishes(work, error);
     if (desktop->base.dropped) {
         struct berth_error gone = { 0 };
+        struct list *node;
 
         (void)berth_fail(&gone, BERTH_E_NOT_FOUND, "desktop '%s' was deleted", desktop->row.name);
-        while (!list_empty(&desktop->wanting))
-            wish_granted(list_entry(desktop->wanting.next, struct wish, node), gone.code, &gone);
+        while ((node = list_shift(&desktop->wanting)) != NULL)
+            wish_granted(list_entry(node, struct wish, node), gone.code, &gone);
     }
     work_start(rooms, desktop);
     placement_refile(desktop);

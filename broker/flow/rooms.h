@@ -3,10 +3,6 @@
  *
  * Room flow. Each handle is a port: berthd links the real room, stories and the simulator link
  * tests/fakes with the same headers. Flows include only this and core.
- *
- * WHO WRITES WHAT RIGHT NOW (this line goes away): core helper: connect release power refill
- * reconcile limits shutdown desk housekeeping. Lead: enroll.c command.c profile.c explain.c
- * admin*.c. Story helper: tests/fakes, tests/story.
  */
 #ifndef BERTH_FLOW_ROOMS_H
 #define BERTH_FLOW_ROOMS_H
