@@ -2,6 +2,7 @@
 #include "broker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include "berth/tls.h"
 #include "figures.h"
 #include "flow/desk.h"
+#include "link/blob.h"
 #include "link/link.h"
 #include "rdp/probe_setup.h"
 #include "rooms_of.h"
@@ -241,6 +243,17 @@ static void people_taken(void *context, int descriptor, const struct sockaddr *f
     api_adopt(broker->api, descriptor, from, from_size);
 }
 
+/* A bundle of logs that a terminal sent, for whoever asks at the people's door. */
+static int open_bundle(void *context, uint64_t command_id)
+{
+    const struct broker *broker = context;
+    char path[BLOB_PATH];
+
+    if (blob_path(broker->options.data, command_id, path, NULL) < 0)
+        return -1;
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
 static int open_people(struct broker *broker, struct listen_sockets *sockets, struct berth_error *reterr)
 {
     const struct options *options = &broker->options;
@@ -261,6 +274,7 @@ static int open_people(struct broker *broker, struct listen_sockets *sockets, st
                                      .sign_in_ms = options->sign_in_s * 1000,
                                      .figures = broker_figures,
                                      .options = broker_options,
+                                     .bundle = open_bundle,
                                      .context = broker },
                 &broker->api, reterr);
     if (r < 0 || (people < 0 && !options->people_listen[0]))

@@ -2,6 +2,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "room.h"
 
@@ -24,6 +26,23 @@ void answer_text(struct request *request, unsigned status, const char *type, cha
     request->answer.type = type;
     request->answer.text = text;
     request->answer.size = strlen(text);
+}
+
+int answer_file(struct request *request, const char *type, int descriptor,
+                struct berth_error *reterr)
+{
+    struct stat facts;
+
+    if (fstat(descriptor, &facts) < 0 || !S_ISREG(facts.st_mode)) {
+        (void)close(descriptor);
+        return berth_fail(reterr, BERTH_E_IO, "it is no file that can be read");
+    }
+    answer_wipe(&request->answer);
+    request->answer.status = MHD_HTTP_OK;
+    request->answer.type = type;
+    request->answer.file = descriptor;
+    request->answer.file_size = (uint64_t)facts.st_size;
+    return 0;
 }
 
 void answer_json(struct request *request, unsigned status, json_t *json)
@@ -110,11 +129,21 @@ void answer_failure(struct request *request, const struct berth_error *error)
     answer_json(request, status, json);
 }
 
+static int take_file(struct answer *answer)
+{
+    int descriptor = answer->file;
+
+    answer->file = 0;
+    return descriptor;
+}
+
 void answer_wipe(struct answer *answer)
 {
     berth_wipe_free(answer->text, answer->size);
     answer->text = NULL;
     answer->size = 0;
+    if (answer->file)
+        (void)close(take_file(answer));
 }
 
 /* ---- to the library ---- */
@@ -131,6 +160,17 @@ static void text_sent(void *context)
 
     berth_wipe_free(kept->text, kept->size);
     free(kept);
+}
+
+/* The library reads the file when the client takes it (sendfile), and closes it. */
+static struct MHD_Response *response_of_file(struct answer *answer)
+{
+    int descriptor = take_file(answer);
+    struct MHD_Response *response = MHD_create_response_from_fd64(answer->file_size, descriptor);
+
+    if (!response)
+        (void)close(descriptor);
+    return response;
 }
 
 static struct MHD_Response *response_of(struct answer *answer)
@@ -196,7 +236,10 @@ enum MHD_Result answer_queue(struct request *request)
     struct MHD_Response *response;
     enum MHD_Result r;
 
-    response = answer->stream ? events_response(answer->stream) : response_of(answer);
+    if (answer->stream)
+        response = events_response(answer->stream);
+    else
+        response = answer->file ? response_of_file(answer) : response_of(answer);
     if (!response)
         return MHD_NO;
     add_headers(request, response);

@@ -44,6 +44,10 @@ struct api_setup {
     /* The configuration in force: JSON array of objects like the view `option` (a new reference).
      * NULL: none. */
     json_t *(*options)(void *context);
+    /* Open the bundle of logs that a terminal sent for a command: a descriptor that the door owns
+     * from then on, or -1 when there is none. NULL: there never are any.
+     */
+    int (*bundle)(void *context, uint64_t command_id);
     void *context;
 };
 

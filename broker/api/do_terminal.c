@@ -374,3 +374,16 @@ COMMAND(message, MESSAGE, 60)
 COMMAND(lock, LOCK, 10)
 COMMAND(reboot, REBOOT, 10)
 COMMAND(logs, LOGS, 60)
+
+/* ---- bundles ---- */
+
+int do_command_bundle(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_command_bundle *in = (const struct verb_command_bundle *)request->params;
+    struct api *api = request->api;
+    int descriptor = api->bundle ? api->bundle(api->context, in->command) : -1;
+
+    if (descriptor < 0)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no bundle for this command");
+    return answer_file(request, "text/plain; charset=utf-8", descriptor, reterr);
+}

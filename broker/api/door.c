@@ -322,6 +322,7 @@ static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
                          .connections_max = setup->connections ? setup->connections : 256,
                          .figures = setup->figures,
                          .options = setup->options,
+                         .bundle = setup->bundle,
                          .context = setup->context };
     list_init(&api->origins);
     list_init(&api->requests);

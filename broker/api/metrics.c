@@ -8,6 +8,7 @@
 #include "berth/log.h"
 
 #include "core/presence.h"
+#include "core/related.h"
 
 #include "room.h"
 
@@ -118,52 +119,59 @@ static void say_sessions(struct page *page, struct core *core)
             (long long)connections[i]);
 }
 
-static void count_desktops(struct core *core, uint64_t pool_id, int64_t count[])
+static void say_desktops(struct page *page, struct core *core, const struct pool *pool)
 {
-    list_each (core_all(core, ENTITY_desktop), node) {
-        const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
+    int64_t count[desktop_STATES_END] = { 0 };
+    char text[300];
 
-        if (desktop->row.pool_id == pool_id)
-            count[desktop->state]++;
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *one_ = related_at(DESKTOPS_OF_POOL, node);
+
+        count[container_of(one_, struct desktop, base)->state]++;
     }
+    for (int i = 1; i < desktop_STATES_END; i++)
+        say(page, "berth_desktops{pool=\"%s\",state=\"%s\"} %lld\n", label(pool->row.name, text),
+            desktop_state_names[i], (long long)count[i]);
 }
 
-static void say_pool_figure(struct page *page, struct core *core, const char *name,
-                            const char *help, size_t offset)
+/* A figure of every pool; `offset` is its place in the view of live facts. */
+static void say_pool_figure(struct page *page, struct core *core, const struct view_pool_live *live,
+                            const char *name, const char *help, size_t offset)
 {
+    size_t i = 0;
+
     head(page, name, "gauge", help);
     list_each (core_all(core, ENTITY_pool), node) {
-        struct pool *pool = container_of(entity_of(node), struct pool, base);
-        struct view_pool_live live = { 0 };
+        const struct pool *pool = container_of(entity_of(node), struct pool, base);
         char text[300];
         int64_t value;
 
-        (void)facts_fill(core, &pool->base, &live);
-        memcpy(&value, (const char *)&live + offset, sizeof(value));
+        memcpy(&value, (const char *)&live[i++] + offset, sizeof(value));
         say(page, "%s{pool=\"%s\"} %lld\n", name, label(pool->row.name, text), (long long)value);
     }
 }
 
 static void say_pools(struct page *page, struct core *core)
 {
+    struct view_pool_live *live =
+        berth_new_array(struct view_pool_live, core->of[ENTITY_pool].count + 1);
+    size_t i = 0;
+
     head(page, "berth_desktops", "gauge", "Desktops by pool and state.");
     list_each (core_all(core, ENTITY_pool), node) {
-        const struct pool *pool = container_of(entity_of(node), struct pool, base);
-        int64_t count[desktop_STATES_END] = { 0 };
-        char text[300];
+        struct pool *pool = container_of(entity_of(node), struct pool, base);
 
-        count_desktops(core, pool->row.id, count);
-        for (int i = 1; i < desktop_STATES_END; i++)
-            say(page, "berth_desktops{pool=\"%s\",state=\"%s\"} %lld\n",
-                label(pool->row.name, text), desktop_state_names[i], (long long)count[i]);
+        (void)facts_fill(core, &pool->base, &live[i++]);
+        say_desktops(page, core, pool);
     }
-    say_pool_figure(page, core, "berth_pool_spare", "Desktops up, probed and unassigned.",
+    say_pool_figure(page, core, live, "berth_pool_spare", "Desktops up, probed and unassigned.",
                     offsetof(struct view_pool_live, spare));
-    say_pool_figure(page, core, "berth_pool_queue", "Sign-ons that wait for a desktop.",
+    say_pool_figure(page, core, live, "berth_pool_queue", "Sign-ons that wait for a desktop.",
                     offsetof(struct view_pool_live, queue));
-    say_pool_figure(page, core, "berth_pool_restrained_seconds",
+    say_pool_figure(page, core, live, "berth_pool_restrained_seconds",
                     "For how long nothing new is made; 0: not restrained.",
                     offsetof(struct view_pool_live, restrained_s));
+    free(live);
 }
 
 static void say_hosts(struct page *page, struct core *core)

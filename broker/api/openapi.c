@@ -374,7 +374,7 @@ static const char *answer_type(const struct verb *verb)
 {
     if (verb->shape == STREAM)
         return "text/event-stream";
-    if (verb->id == VERB_metrics)
+    if (verb->id == VERB_metrics || verb->id == VERB_command_bundle)
         return "text/plain";
     return "application/json";
 }

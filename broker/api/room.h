@@ -62,6 +62,8 @@ struct answer {
     bool close;            /* nothing more is read from this connection */
     bool secret;           /* it holds something that is shown once */
     struct stream *stream; /* server-sent events instead of a text */
+    int file; /* a descriptor instead of a text; 0: none (it is never standard input) */
+    uint64_t file_size;
 };
 
 struct request {
@@ -111,6 +113,7 @@ struct api {
     size_t connections_max;
     size_t (*figures)(void *context, struct api_figure *out, size_t max);
     json_t *(*options)(void *context);
+    int (*bundle)(void *context, uint64_t command_id);
     void *context;
 
     struct berth_timer again; /* when the library wants to be run without readiness */
@@ -167,6 +170,9 @@ void request_drop_all(struct api *api);
 /* All answers set request->answer; the text is sent when the verb returns. `json` is stolen. */
 void answer_json(struct request *request, unsigned status, json_t *json);
 void answer_text(struct request *request, unsigned status, const char *type, char *text);
+/* A file; the descriptor is the answer's from now on. Errors: IO. */
+int answer_file(struct request *request, const char *type, int descriptor,
+                struct berth_error *reterr) berth_must_check;
 /* A view as the caller may see it; answer_once shows secrets too: to the one who asked for them. */
 void answer_view(struct request *request, const struct record *record, const void *view);
 void answer_once(struct request *request, unsigned status, const struct record *record,

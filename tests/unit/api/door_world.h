@@ -142,6 +142,21 @@ static size_t world_figures(void *context, struct api_figure *out, size_t max)
     return 1;
 }
 
+/* The command 77 has a bundle. */
+static int world_bundle(void *context, uint64_t command_id)
+{
+    char path[128];
+    int descriptor;
+
+    (void)context;
+    if (command_id != 77)
+        return -1;
+    (void)snprintf(path, sizeof(path), "%s/bundle", world.folder);
+    descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    EXPECT_INT(write(descriptor, "what happened\n", 14), 14);
+    return descriptor;
+}
+
 static void world_listen(void)
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
@@ -177,6 +192,7 @@ static void world_start(void)
                                      .link_port = 7443,
                                      .join_port = 7444,
                                      .figures = world_figures,
+                                     .bundle = world_bundle,
                                      .context = &world },
                 &world.api, &error) < 0)
         fail_msg("%s", error.text);

@@ -212,6 +212,24 @@ TEST(door, commands_need_somebody_to_obey)
     EXPECT_STATUS(ask("POST", "/v1/commands/message", "{\"tag\":\"icu\",\"text\":\"hi\"}"), 404);
 }
 
+TEST(door, a_bundle_of_logs_is_handed_out)
+{
+    struct row_terminal terminal = {
+        .id = 76, .version = 1, .name = "t76", .state = terminal_ACCEPTED
+    };
+    struct row_command command = {
+        .id = 77, .version = 1, .terminal_id = 76, .kind = command_kind_LOGS, .state = command_DONE
+    };
+
+    EXPECT_STATUS(ask("GET", "/v1/commands/77/bundle", NULL), 404);
+    EXPECT_OK(core_load(world.rooms.core, ENTITY_terminal, &terminal, NULL));
+    EXPECT_OK(core_load(world.rooms.core, ENTITY_command, &command, NULL));
+    EXPECT_STATUS(ask("GET", "/v1/commands/77/bundle", NULL), 200);
+    EXPECT_STR(reply.text, "what happened\n");
+    EXPECT_SAYS(reply.head, "Content-Type: text/plain");
+    EXPECT_STATUS(ask("GET", "/v1/commands/t76/bundle", NULL), 404);
+}
+
 TEST(door, the_same_key_twice_is_one_change)
 {
     struct asking keyed = { .header = "Idempotency-Key: once-and-for-all" };
