@@ -12,7 +12,8 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/rdp.sh
 . "$top/deploy/lib/rdp.sh"
 
-need_commands curl jq npm node promtool
+need_root # to become somebody else
+need_commands curl jq npm node promtool setpriv
 build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
 [[ -x $build/berthd && -x $build/berthctl ]] || die "berthd and berthctl are not built in '$build'"
 
@@ -26,13 +27,14 @@ export PATH=$build:$PATH
 
 start_broker() {
     local folder=$1
+    shift
     [[ -d $folder ]] || mkdir -m 700 "$folder"
     BROKER_LOG=$work/broker.log
     (
         close_inherited
         exec berthd -c /dev/null --set broker.data="$folder" --set broker.terminals=20 \
             --set people.socket="$BERTH_SOCKET" --set people.listen="127.0.0.1:$https_port" \
-            --set link.listen=127.0.0.1:0 --set link.join_listen=127.0.0.1:0
+            --set link.listen=127.0.0.1:0 --set link.join_listen=127.0.0.1:0 "$@"
     ) >>"$BROKER_LOG" 2>&1 &
     BROKER=$!
     wait_for 10 quiet berthctl ready
@@ -187,6 +189,22 @@ backed_up() {
     [[ $(berthctl pool list --json | jq -c '[.items[].name]') == "$before" ]]
 }
 
+# The kernel tells who is at the socket; a group may be let in.
+by_group() {
+    local as_nobody=(setpriv --reuid nobody --regid nogroup --clear-groups)
+    chmod 711 "$work"
+    cp "$build/berthctl" "$work/berthctl" # the build may be where nobody may look
+    ends_with 3 "${as_nobody[@]}" "$work/berthctl" whoami # the socket's mode keeps everybody else out
+    chmod 666 "$BERTH_SOCKET"
+    says "uid $(id -u nobody) may not use the socket" "${as_nobody[@]}" "$work/berthctl" whoami
+    says '"ok"' "${as_nobody[@]}" curl --silent --unix-socket "$BERTH_SOCKET" http://berth/healthz
+    stop_broker
+    start_broker "$work/data" --set people.group=nogroup
+    [[ $(stat -c '%a %G' "$BERTH_SOCKET") == "660 nogroup" ]]
+    says '"role":"administrator"' "${as_nobody[@]}" "$work/berthctl" whoami --json
+    says "uid $(id -u nobody)" "${as_nobody[@]}" "$work/berthctl" whoami
+}
+
 completed() {
     # shellcheck disable=SC1090
     source <(berthctl completion bash)
@@ -214,4 +232,5 @@ step "described by OpenAPI 3.1" described
 step "metrics as promtool wants them" measured
 step "completion in bash" completed
 step "events, through a restart" followed
+step "a group may be let in" by_group
 step "backup and restore" backed_up
