@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# face.sh - a terminal's own screen and its viewer on real parts: keys, pixels, a real RDP server, and no secret anywhere.
+#
+# usage: tests/e2e/face.sh BUILD-FOLDER
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+
+need_commands Xvfb xauth setxkbmap xdotool xterm xsetroot jq openssl freerdp-shadow-cli3 winpr-hash3 xfreerdp3
+build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
+[[ -x $build/berth-face && -x $build/berth-agent ]] || die "berth-face and berth-agent are not built in $build"
+
+work=$(mktemp -d)
+at_exit rm -rf "$work"
+step_log_to "$work/steps.log"
+
+# --- The face, driven by lines as the agent would ----------------------------------------------------------------
+
+face_begin() {
+    mkfifo "$work/pages"
+    "$build/berth-face" <"$work/pages" >>"$work/events" 2>"$work/face.log" &
+    face=$!
+    # Descriptor 7 is the agent's end of the pipe; whoever else held it would keep the face alive.
+    exec 7>"$work/pages"
+    wait_for 10 has_event '.kind == "ready"'
+}
+
+# page KIND [JSON] - show a page and wait until the face says that it is painted.
+serial=0
+page() {
+    serial=$((serial + 1))
+    jq -cn --arg kind "$1" --argjson serial "$serial" --argjson more "${2:-"{}"}" \
+        '{kind: $kind, serial: $serial, terminal: "ICU-07", language: "en", online: true} + $more' >&7
+    wait_for 5 has_event ".kind == \"painted\" and .serial == $serial"
+}
+
+# has_event FILTER - has the face said something of which this is true?
+has_event() {
+    jq -es "map(select($1)) | length > 0" "$work/events" >/dev/null 2>&1
+}
+
+forget_events() {
+    : >"$work/events"
+}
+
+# expect WHAT COMMAND... - within five seconds.
+expect() {
+    local what=$1
+    shift
+    wait_for 5 "$@" || { screen_shot "$work/failed.png"; die "not so: $what"; }
+}
+
+# pixel X Y - prints the colour as RRGGBB.
+pixel() {
+    screen_shot "$work/pixel.png"
+    magick_convert "$work/pixel.png" -crop "1x1+$1+$2" -depth 8 rgb:- | od -An -tx1 | tr -d ' \n'
+}
+
+pixel_is() {
+    [[ $(pixel "$1" "$2") == "$3" ]]
+}
+
+all_black() {
+    screen_shot "$work/black.png"
+    [[ $(magick_convert "$work/black.png" -format '%[fx:maxima]' info:) == 0 ]]
+}
+
+# Typed as a person does: name, Tab, password, Return. Letters beyond ASCII and signs of a shell's are ordinary ones.
+typing() {
+    page sign-on
+    xdotool type --delay 20 'anna'
+    xdotool key Tab
+    xdotool type --delay 20 "pä\$s 'w\"rd"
+    xdotool key BackSpace d Return
+    # shellcheck disable=SC2016
+    expect "what was typed arrives" has_event '.kind == "submit" and .user == "anna" and .password == "pä$s '\''w\"rd"'
+    forget_events
+    page sign-on '{"user": "anna", "alert": true, "text": "the user name or the password is wrong"}'
+    xdotool type --delay 20 'again'
+    xdotool key Return
+    expect "the name stays, the password does not" has_event '.kind == "submit" and .user == "anna" and .password == "again"'
+}
+
+choosing() {
+    page choose '{"choices": [{"pool": "a", "title": "Ward"}, {"pool": "b", "title": "Office"}]}'
+    xdotool key Down Return
+    expect "the second is picked" has_event '.kind == "pick" and .pool == "b"'
+    page progress '{"cancellable": true, "queue_place": 3, "estimate_ms": 40000}'
+    xdotool key Escape
+    expect "it can be called off" has_event '.kind == "cancel"'
+}
+
+# A window in the viewer's place: whatever it shows, a page covers it, and black is black.
+stand_ins=()
+covering() {
+    xterm -fullscreen -bg '#204080' -fg '#204080' -cr '#204080' +sb -b 0 -geometry 400x100+0+0 -e sleep 1000 </dev/null \
+        >/dev/null 2>&1 7>&- &
+    stand_ins+=($!)
+    page desktop
+    expect "the viewer has the screen" pixel_is 640 400 204080
+    page notice '{"title": "Your session moved", "text": "Your session moved to ICU-08"}'
+    [[ $(pixel 640 400) != 204080 ]] || die "the desktop shows through a notice"
+    forget_events
+    xdotool key space
+    expect "a key goes on" has_event '.kind == "go-on"'
+    page desktop
+    expect "and back" pixel_is 640 400 204080
+    local begun
+    begun=$(now_ms)
+    page blank
+    say "    blank confirmed after $(($(now_ms) - begun)) ms, this script's own work included"
+    all_black || die "a blank screen is not black"
+    xsetroot -solid red
+    xterm -bg white -geometry 20x5+10+10 -e sleep 1000 </dev/null >/dev/null 2>&1 7>&- &
+    stand_ins+=($!)
+    sleep 1
+    all_black || die "a new window came up above a blank screen"
+}
+
+banner() {
+    page desktop
+    page banner '{"title": "Message", "text": "Fire drill at noon"}'
+    expect "the message is above the desktop" pixel_is 640 180 fafaf8
+    pixel_is 640 700 204080 || die "the message covers more than it needs"
+    xdotool mousemove 844 170 click 1
+    expect "it can be closed" pixel_is 640 180 204080
+    page banner '{"title": "Message", "text": "again"}'
+    page blank
+    all_black || die "a message stays above a blank screen"
+}
+
+# The first picture: not while the new window is as black as the screen below it, but as soon as something is painted.
+first_picture() {
+    kill "${stand_ins[@]}"
+    stand_ins=()
+    xsetroot -solid black
+    page status
+    forget_events
+    page desktop '{"watch": true}'
+    mkfifo "$work/paint"
+    cat >"$work/painter" <<PAINTER
+read -r word <'$work/paint'
+for i in \$(seq 100); do printf '\\033[4%dm%200s\\n' \$((i % 8)) "\$word"; done
+sleep 1000
+PAINTER
+    xterm -fullscreen -bg black -fg white -cr black +sb -b 0 -geometry 400x100+0+0 -e bash "$work/painter" </dev/null \
+        >/dev/null 2>&1 7>&- &
+    stand_ins+=($!)
+    sleep 1.5
+    ! has_event '.kind == "picture"' || die "a black window counted as a picture"
+    echo stripes >"$work/paint"
+    expect "the picture is seen" has_event '.kind == "picture"'
+    kill "${stand_ins[@]}"
+}
+
+face_is_gone() {
+    ! kill -0 "$face" 2>/dev/null
+}
+
+face_end() {
+    exec 7>&-
+    wait_for 5 face_is_gone || die "the face outlives its agent"
+    wait "$face" || die "the face did not end well when its agent was gone: $(cat "$work/face.log")"
+    [[ ! -s $work/face.log ]] || { cat "$work/face.log" >&2 && die "the face complained"; }
+}
+
+# --- The viewer ---------------------------------------------------------------------------------------------------
+
+# A desktop: FreeRDP's shadow server, which checks the password itself (NLA).
+desktop_begin() {
+    BERTH_TEST_PORT=$(free_port)
+    BERTH_TEST_ACCOUNT=desk
+    BERTH_TEST_PASSWORD_FILE=$work/password
+    printf 'Marker-%s %s\n' "$RANDOM$RANDOM" "q'\"\\x" >"$BERTH_TEST_PASSWORD_FILE"
+    winpr-hash3 -u desk -p "$(cat "$BERTH_TEST_PASSWORD_FILE")" -f sam >"$work/sam"
+    mkdir -p "$work/shadow"
+    HOME=$work/shadow freerdp-shadow-cli3 "/port:$BERTH_TEST_PORT" /bind-address:127.0.0.1 "/sam-file:$work/sam" \
+        >"$work/shadow.log" 2>&1 &
+    at_exit kill $!
+    wait_for 30 rdp_answers "$BERTH_TEST_PORT"
+    BERTH_TEST_FINGERPRINT=$(openssl x509 -in "$(find "$work/shadow" -name '*.crt' | head -n 1)" -outform DER |
+        sha256sum | cut -c1-64)
+    export BERTH_TEST_PORT BERTH_TEST_ACCOUNT BERTH_TEST_PASSWORD_FILE BERTH_TEST_FINGERPRINT
+}
+
+viewer() {
+    export BERTH_TEST_AGENT=$build/berth-agent BERTH_TEST_HOME=$work/home
+    mkdir -m 700 "$BERTH_TEST_HOME"
+    "$build/tests/e2e-program-viewer_real"
+}
+
+# What an attacker inside the viewer finds: nothing to read but the system, nothing to write but its home, one port.
+confinement() {
+    echo secret >"$work/secret"
+    local -a confine=("$build/berth-agent" confine "$work/home" "$BERTH_TEST_PORT" --)
+    "${confine[@]}" /bin/cat /etc/hostname >/dev/null || die "a confined program cannot even read /etc"
+    # shellcheck disable=SC2016 # the inner shell expands its own $1
+    "${confine[@]}" /bin/sh -c 'echo x >"$1/file" && rm "$1/file"' - "$work/home" || die "its home is closed to it"
+    ! "${confine[@]}" /bin/cat "$work/secret" 2>/dev/null || die "a confined program read a foreign file"
+    ! "${confine[@]}" /bin/sh -c "echo x >'$work/secret'" 2>/dev/null || die "a confined program wrote a foreign file"
+    "${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$BERTH_TEST_PORT" || die "its desktop is closed to it"
+    local other
+    other=$(free_port)
+    # Refused by the filter, not for want of a listener.
+    [[ $("${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$other" 2>&1) == *"Permission denied"* ]] ||
+        die "a confined program may reach another port"
+    ! "${confine[@]}" /usr/bin/unshare -r true 2>/dev/null || die "a confined program may make namespaces"
+    "${confine[@]}" /bin/grep -q 'NoNewPrivs:.1' /proc/self/status
+}
+
+screen_start "$work/screen" 1280x800
+# A keyboard that has umlauts: what xdotool cannot find it maps on the fly, which no real keyboard does.
+setxkbmap de
+step "the face comes up" face_begin
+step "names and passwords are typed" typing
+step "pools are picked, sign-ons called off" choosing
+step "a page covers the viewer, black is black" covering
+step "a message lies above the desktop" banner
+step "the first picture is seen" first_picture
+step "the face ends with its agent" face_end
+step "a desktop to connect to" desktop_begin
+step "the viewer: pinned, told to end, refused" viewer
+step "the viewer's confinement" confinement
