@@ -90,10 +90,18 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
                  const struct row_invitation *row, uint64_t *ret_id, struct secret *ret_token,
                  struct op *op) berth_must_check;
 
+struct command_wish {
+    uint64_t terminal_id;
+    enum command_kind kind;
+    const char *text;      /* message: what to show */
+    int64_t expires_in_ms; /* not to be started later; 0: ten minutes */
+};
+
 /* Something a terminal shall do once. Completes when it is durable; it is sent as soon as the
- * terminal is there. */
-int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
-                  enum command_kind kind, const char *text, int64_t expires_in_ms, uint64_t *ret_id,
+ * terminal is there.
+ */
+int admin_command(struct rooms *rooms, const struct admin_actor *actor,
+                  const struct command_wish *wish, uint64_t *ret_id,
                   struct op *op) berth_must_check;
 
 /* Set the password of a user (ENTITY_user) or an administrator (ENTITY_admin); empty takes it away.

@@ -78,12 +78,13 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
     return decide_begin(rooms, changes, NULL, op);
 }
 
-int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
-                  enum command_kind kind, const char *text, int64_t expires_in_ms, uint64_t *ret_id,
-                  struct op *op)
+int admin_command(struct rooms *rooms, const struct admin_actor *actor,
+                  const struct command_wish *wish, uint64_t *ret_id, struct op *op)
 {
-    struct terminal *terminal = terminal_find(rooms->core, terminal_id);
-    struct row_command row = { .terminal_id = terminal_id, .kind = kind, .state = command_QUEUED };
+    const struct terminal *terminal = terminal_find(rooms->core, wish->terminal_id);
+    struct row_command row = { .terminal_id = wish->terminal_id,
+                               .kind = wish->kind,
+                               .state = command_QUEUED };
     struct changes *changes;
 
     if (!terminal)
@@ -91,18 +92,18 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor, uint64_t
     if (terminal->row.state != terminal_ACCEPTED && terminal->row.state != terminal_QUARANTINED)
         return berth_fail(&op->error, BERTH_E_STATE, "terminal '%s' is %s", terminal->row.name,
                           terminal_state_names[terminal->row.state]);
-    if (kind == command_kind_MESSAGE && !text[0])
+    if (wish->kind == command_kind_MESSAGE && !wish->text[0])
         return berth_fail(&op->error, BERTH_E_INVALID, "a message needs a text");
     row.id = core_next_id(rooms->core);
     row.created_ms = rooms->timers->wall_ms;
-    row.expires_ms = row.created_ms + (expires_in_ms > 0 ? expires_in_ms : 600000);
-    (void)snprintf(row.text, sizeof(row.text), "%s", text);
+    row.expires_ms = row.created_ms + (wish->expires_in_ms > 0 ? wish->expires_in_ms : 600000);
+    (void)snprintf(row.text, sizeof(row.text), "%s", wish->text);
     (void)snprintf(row.by, sizeof(row.by), "%.63s", actor->name);
     *ret_id = row.id;
     changes = admin_changes(actor, "terminal.command");
     changes_object(changes, "terminal %s", terminal->row.name);
-    changes_detail(changes, "%s", command_kind_names[kind]);
-    changes->audit.terminal_id = terminal_id;
+    changes_detail(changes, "%s", command_kind_names[wish->kind]);
+    changes->audit.terminal_id = wish->terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
     return decide_begin(rooms, changes, NULL, op); /* its notice sends it */
 }

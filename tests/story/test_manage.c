@@ -11,10 +11,14 @@ static uint64_t terminal_id(struct world *w, const char *name)
 static uint64_t command(struct world *w, const char *terminal, enum command_kind kind,
                         int64_t expires_in_ms)
 {
+    const struct command_wish wish = { .terminal_id = terminal_id(w, terminal),
+                                       .kind = kind,
+                                       .text = "Tea is ready",
+                                       .expires_in_ms = expires_in_ms };
     uint64_t id = 0;
 
-    if (world_await(w, admin_command(&w->broker->rooms, world_actor(), terminal_id(w, terminal),
-                                     kind, "Tea is ready", expires_in_ms, &id, world_op(w))) != 0)
+    if (world_await(w, admin_command(&w->broker->rooms, world_actor(), &wish, &id, world_op(w))) !=
+        0)
         fail_msg("command: %s", world_await_text());
     return id;
 }
