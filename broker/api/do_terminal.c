@@ -322,6 +322,9 @@ static int command_given(struct request *request, struct berth_error *reterr)
 static int command_next(struct request *request, struct berth_error *reterr)
 {
     struct commanding *commanding = (struct commanding *)request->scratch;
+    struct command_wish wish = { .kind = commanding->kind,
+                                 .text = commanding->text,
+                                 .expires_in_ms = commanding->expires_in_ms };
 
     if (commanding->done == commanding->count) {
         (void)snprintf(commanding->view.text, sizeof(commanding->view.text),
@@ -330,10 +333,9 @@ static int command_next(struct request *request, struct berth_error *reterr)
         answer_view(request, &view_commanded_record, &commanding->view);
         return 0;
     }
+    wish.terminal_id = commanding->terminal_id[commanding->done];
     return request_wait(request,
-                        admin_command(request->api->rooms, &commanding->actor,
-                                      commanding->terminal_id[commanding->done], commanding->kind,
-                                      commanding->text, commanding->expires_in_ms, &request->id,
+                        admin_command(request->api->rooms, &commanding->actor, &wish, &request->id,
                                       &request->op),
                         command_given, reterr);
 }
