@@ -56,9 +56,12 @@ site_start_libvirtd() {
 # The test driver's machines live as long as somebody is connected: one connection stays open beside the broker's.
 site_hold_test_driver() {
     mkfifo -m 600 "$SITE/run/hold" 2>/dev/null || true
-    virsh --quiet --connect "$SITE_URI" <"$SITE/run/hold" >/dev/null 2>&1 &
+    virsh --quiet --connect "$SITE_URI" <"$SITE/run/hold" >"$SITE/run/held" 2>/dev/null &
     at_exit kill $!
     exec 8>"$SITE/run/hold"
+    # Whoever came before it is there would leave, and take all that was defined along.
+    echo hostname >&8
+    wait_for 20 test -s "$SITE/run/held"
 }
 
 # --- The broker ---------------------------------------------------------------------------------------------------
