@@ -2,7 +2,6 @@
 #include "berth/setting.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,13 +42,12 @@ static int refuse(const struct setting_row *row, const char *value, struct berth
 /* The number, when the text is one and lies within the row's "least..largest". */
 static bool number_of(const struct setting_row *row, const char *value, int64_t *ret)
 {
-    int64_t least = 0;
-    int64_t largest = 0;
+    const char *dots = strstr(row->allowed, "..");
+    long long least = strtoll(row->allowed, NULL, 10);
+    long long largest = dots ? strtoll(dots + 2, NULL, 10) : least;
     char *end = NULL;
     long long number;
 
-    if (sscanf(row->allowed, "%" SCNd64 "..%" SCNd64, &least, &largest) != 2)
-        return false;
     errno = 0;
     number = strtoll(value, &end, 10);
     if (errno || end == value || *end || number < least || number > largest)

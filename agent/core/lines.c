@@ -1,6 +1,7 @@
 /* lines.c - see lines.h. */
 #include "core/lines.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "berth/json.h"
@@ -55,8 +56,7 @@ static char *line_of(const struct record *record, const void *row, size_t *ret_s
     size_t size = strlen(text);
     char *line = berth_alloc(size + 2);
 
-    memcpy(line, text, size);
-    line[size] = '\n';
+    (void)snprintf(line, size + 2, "%s\n", text);
     berth_wipe_free(text, size);
     *ret_size = size + 1;
     return line;

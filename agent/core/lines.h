@@ -1,6 +1,5 @@
 /* lines.h - the lines between agent and face: lines.def as structs, and their JSON form.
  *
- * (agent/face is being written by the lead at this moment.)
  * Room core of the agent: pure. Both ends use it. An event may hold a password: wipe it with
  * face_event_wipe.
  */

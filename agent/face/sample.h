@@ -10,8 +10,8 @@
 
 #include "face/window.h"
 
-#define SAMPLE_COLUMNS 24
-#define SAMPLE_ROWS 16
+#define SAMPLE_COLUMNS ((size_t)24)
+#define SAMPLE_ROWS ((size_t)16)
 #define SAMPLE_EVERY_MS 50
 
 struct sampler {

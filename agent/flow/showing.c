@@ -32,7 +32,7 @@ static const struct flow_step showing_steps[] = {
     /*           name      step   undo     limit/ms              true when it is behind us              */
     [CLEAR] = { "clear",  clear, NULL,    GONE_MS },          /* no earlier viewer runs                 */
     [START] = { "start",  start, unstart, CONNECT_MS },       /* the viewer is connected                */
-    [SEE]   = { "see",    see,   NULL,    2 * PICTURE_MS },   /* its picture is there                   */
+    [SEE]   = { "see",    see,   NULL,    2LL * PICTURE_MS },   /* its picture is there                   */
     [SHOWN] = { "shown",  shown, NULL,    0 },                /* the broker and the person know it      */
 };
 /* clang-format on */

@@ -39,7 +39,7 @@ char *device_recall(struct device *device, const char *name);
 int device_reboot_begin(struct device *device, struct op *op) berth_must_check;
 
 /* Logs of the agent and of the last viewer, newest last, at most DEVICE_LOGS_MAX bytes. */
-#define DEVICE_LOGS_MAX (1024 * 1024)
+#define DEVICE_LOGS_MAX 1048576
 
 struct device_logs {
     char *data; /* the caller frees it */

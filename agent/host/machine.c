@@ -14,8 +14,8 @@
 #include "berth/tls.h"
 
 /* Shares of a bundle; the older part of a long file is left out. */
-#define AGENT_SHARE (768 * 1024)
-#define VIEWER_SHARE (192 * 1024)
+#define AGENT_SHARE 786432
+#define VIEWER_SHARE 196608
 
 struct device {
     struct berth_loop *loop;

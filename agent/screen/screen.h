@@ -1,6 +1,5 @@
 /* screen.h - what people see of the agent, as a port: pages down, events up.
  *
- * (agent/face, the child itself, is being written by the lead at this moment.)
  * Room screen of the agent. The real one keeps a berth-face child alive and speaks lines.def with
  * it; without a display there is none and pages go nowhere.
  */

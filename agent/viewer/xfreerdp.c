@@ -18,7 +18,7 @@
 /* Longest line of its log that is looked at; the rest of a longer one is dropped. */
 #define LINE_MAX_ 1024
 /* Its log file is not allowed to fill the disk. */
-#define LOG_MAX (192 * 1024)
+#define LOG_MAX 196608
 
 /* One start. It outlives the viewer's interest in it until all its handles are closed. */
 struct run {

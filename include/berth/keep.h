@@ -18,7 +18,7 @@ struct keep {
 };
 
 /* A document is never larger. */
-#define KEEP_MAX (256 * 1024)
+#define KEEP_MAX 262144
 
 /* Open the folder, making it (mode 0700) when it is not there. path NULL: keep in memory only, for
  * terminals whose disk must stay clean. Errors: DENIED (it belongs to somebody else, or others may

@@ -1,0 +1,202 @@
+/* test_origin.c - where the broker is and whom to trust: order, pins, and secrets only from files
+ * that are closed to others. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/machine.h"
+
+#include "origin.h"
+#include "test.h"
+
+#define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define OTHER "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define TOKEN "0123456789abcdef0123456789abcdef"
+#define INVITATION "berth-invite:invited:7001:7002:" HASH ":" TOKEN
+
+struct world {
+    struct berth_loop loop;
+    struct keep keep;
+    struct device *device;
+    struct agent_options options;
+    struct origin origin;
+    char file[32];
+};
+
+static void enter(struct world *world)
+{
+    struct berth_error error = { 0 };
+
+    memset(world, 0, sizeof(*world));
+    EXPECT_OK(loop_init(&world->loop, &error));
+    EXPECT_OK(keep_open(&world->keep, NULL, &error));
+    world->device = device_new(&world->loop, &(struct machine_setup){ .keep = &world->keep,
+                                                                      .reboot_command = "",
+                                                                      .log_file = "",
+                                                                      .viewer_log = "" });
+    EXPECT_OK(conf_read(agent_options_table, agent_options_count, "/nonexistent", true,
+                        &world->options, &error));
+}
+
+static void leave(struct world *world)
+{
+    device_free(world->device);
+    keep_close(&world->keep);
+    loop_close(&world->loop);
+    if (world->file[0])
+        (void)unlink(world->file);
+}
+
+static void write_invitation(struct world *world, const char *text, mode_t mode)
+{
+    int file;
+
+    (void)snprintf(world->file, sizeof(world->file), "/tmp/berth-invite-XXXXXX");
+    file = mkstemp(world->file);
+    EXPECT(file >= 0);
+    EXPECT_INT(write(file, text, strlen(text)), strlen(text));
+    EXPECT_OK(fchmod(file, mode));
+    (void)close(file);
+    (void)snprintf(world->options.invitation_file, sizeof(world->options.invitation_file), "%s",
+                   world->file);
+}
+
+static int gather(struct world *world, const char *command_line, struct berth_error *reterr)
+{
+    return origin_gather(&world->options, command_line, world->device, &world->origin, reterr);
+}
+
+TEST(origin, configuration_then_kernel_then_invitation)
+{
+    struct world world;
+    struct berth_error error = { 0 };
+
+    enter(&world);
+    (void)snprintf(world.options.address, sizeof(world.options.address), "one [fd00::2]:9 one");
+    write_invitation(&world, INVITATION "\n", 0600);
+    EXPECT_OK(gather(&world, "quiet berth.broker=three:3 berth.boot_secret=b00", &error));
+    EXPECT_INT(world.origin.links.count, 4);
+    EXPECT_STR(world.origin.links.at[0].host, "one");
+    EXPECT_INT(world.origin.links.at[0].port, ORIGIN_LINK_PORT);
+    EXPECT_STR(world.origin.links.at[1].host, "fd00::2");
+    EXPECT_INT(world.origin.links.at[1].port, 9);
+    EXPECT_STR(world.origin.links.at[2].host, "three");
+    EXPECT_STR(world.origin.links.at[3].host, "invited");
+    EXPECT_INT(world.origin.joins.count, 1);
+    EXPECT_INT(world.origin.joins.at[0].port, 7002);
+    EXPECT_STR(world.origin.authority_hash, HASH);
+    EXPECT_STR(world.origin.invitation.text, TOKEN);
+    EXPECT_STR(world.origin.boot_secret.text, "b00");
+    leave(&world);
+}
+
+TEST(origin, an_invitation_is_remembered_without_its_token)
+{
+    struct world world;
+    struct berth_error error = { 0 };
+    char *text;
+
+    enter(&world);
+    EXPECT_OK(gather(&world, "berth.invite=" INVITATION, &error));
+    text = device_recall(world.device, "broker");
+    EXPECT(text != NULL);
+    EXPECT(!strstr(text, TOKEN));
+    free(text);
+    EXPECT_OK(gather(&world, "", &error)); /* the next start, without it */
+    EXPECT_STR(world.origin.links.at[0].host, "invited");
+    EXPECT_STR(world.origin.joins.at[0].host, "invited");
+    EXPECT(secret_empty(&world.origin.invitation));
+    EXPECT_STR(world.origin.authority_hash, ""); /* the identity knows its CA */
+    leave(&world);
+}
+
+TEST(origin, two_sources_that_trust_different_sites_are_a_mistake)
+{
+    struct world world;
+    struct berth_error error = { 0 };
+
+    enter(&world);
+    (void)snprintf(world.options.authority_hash, sizeof(world.options.authority_hash), OTHER);
+    EXPECT_ERR(gather(&world, "berth.invite=" INVITATION, &error), BERTH_E_CONFIG);
+    EXPECT_SAYS(error.text, "another CA");
+    EXPECT(!strstr(error.text, TOKEN));
+    leave(&world);
+}
+
+TEST(origin, a_secret_that_others_can_read_is_refused)
+{
+    struct world world;
+    struct berth_error error = { 0 };
+
+    enter(&world);
+    write_invitation(&world, INVITATION, 0644);
+    EXPECT_ERR(gather(&world, "", &error), BERTH_E_DENIED);
+    EXPECT_SAYS(error.text, "chmod 600");
+    leave(&world);
+}
+
+TEST(origin, malformed_things_are_named)
+{
+    static const char *const bad[] = {
+        "host:0", "host:70000", "host:x", "[fd00::1", ":7", "a b:c"
+    };
+    struct world world;
+    struct berth_error error = { 0 };
+
+    for (size_t i = 0; i < BERTH_COUNT(bad); i++) {
+        enter(&world);
+        (void)snprintf(world.options.address, sizeof(world.options.address), "%s", bad[i]);
+        EXPECT_ERR(gather(&world, "", &error), BERTH_E_CONFIG);
+        EXPECT_SAYS(error.text, "no address");
+        leave(&world);
+    }
+    enter(&world);
+    (void)snprintf(world.options.authority_hash, sizeof(world.options.authority_hash), "abc");
+    EXPECT_ERR(gather(&world, "", &error), BERTH_E_CONFIG);
+    (void)snprintf(world.options.invitation_file, sizeof(world.options.invitation_file),
+                   "/nonexistent");
+    world.options.authority_hash[0] = '\0';
+    EXPECT_ERR(gather(&world, "", &error), BERTH_E_IO);
+    leave(&world);
+}
+
+TEST(origin, an_invitation_brought_by_a_person_goes_first)
+{
+    struct world world;
+    struct invite invite;
+    struct berth_error error = { 0 };
+
+    enter(&world);
+    (void)snprintf(world.options.address, sizeof(world.options.address), "old:1");
+    EXPECT_OK(gather(&world, "", &error));
+    EXPECT_OK(invite_parse(INVITATION, &invite, &error));
+    EXPECT_OK(origin_invited(&world.origin, &invite, world.device, &error));
+    EXPECT_INT(world.origin.links.count, 2);
+    EXPECT_STR(world.origin.links.at[0].host, "invited");
+    EXPECT_STR(world.origin.links.at[1].host, "old");
+    EXPECT_STR(world.origin.authority_hash, HASH);
+    leave(&world);
+}
+
+TEST(options, what_stands_empty_is_found_out_and_words_are_checked)
+{
+    struct world world;
+    struct berth_error error = { 0 };
+
+    enter(&world);
+    (void)snprintf(world.options.state, sizeof(world.options.state), "/somewhere");
+    EXPECT_OK(agent_options_complete(&world.options, &error));
+    EXPECT_STR(world.options.socket, "/somewhere/control.sock");
+    EXPECT_SAYS(world.options.face, "/berth-face");
+    (void)snprintf(world.options.display, sizeof(world.options.display), "none");
+    (void)snprintf(world.options.face, sizeof(world.options.face), "none");
+    EXPECT_OK(agent_options_complete(&world.options, &error));
+    EXPECT_STR(world.options.display, "");
+    EXPECT_STR(world.options.face, "");
+    (void)snprintf(world.options.identity, sizeof(world.options.identity), "tpm");
+    EXPECT_ERR(agent_options_complete(&world.options, &error), BERTH_E_CONFIG);
+    EXPECT_SAYS(error.text, "file, boot");
+    leave(&world);
+}
+
+TEST_MAIN()

@@ -1,0 +1,158 @@
+/* test_screen.c - the face is kept alive: started again when it ends, ended when it hangs. Faces
+ * are small shell scripts. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "screen/keeper.h"
+
+#include "test.h"
+
+struct world {
+    struct berth_loop loop;
+    struct screen *screen;
+    char folder[32];
+    char script[64];
+    int events[face_event_kind_END];
+    char password[SECRET_MAX];
+};
+
+static void got_event(void *owner, const struct face_event *event)
+{
+    struct world *world = owner;
+
+    world->events[event->kind]++;
+    if (event->kind == face_event_kind_SUBMIT)
+        (void)snprintf(world->password, sizeof(world->password), "%s", event->password.text);
+}
+
+/* body: what the face does; it may append to the file "runs" in its folder, $0's. */
+static void enter(struct world *world, const char *body)
+{
+    struct berth_error error = { 0 };
+    int file;
+
+    memset(world, 0, sizeof(*world));
+    (void)snprintf(world->folder, sizeof(world->folder), "/tmp/berth-face-XXXXXX");
+    EXPECT(mkdtemp(world->folder) != NULL);
+    (void)snprintf(world->script, sizeof(world->script), "%s/face", world->folder);
+    file = open(world->script, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    EXPECT(file >= 0);
+    EXPECT(dprintf(file, "#!/bin/sh\necho x >>\"${0%%/*}/runs\"\n%s\n", body) > 0);
+    (void)close(file);
+    EXPECT_OK(loop_init(&world->loop, &error));
+    world->screen = screen_new(
+        &world->loop,
+        &(struct screen_setup){ .program = world->script, .display = ":none", .authority = "" });
+    screen_attend(world->screen, got_event, world);
+    screen_begin(world->screen);
+}
+
+static void run(struct world *world, int64_t ms)
+{
+    int64_t until_ms = clock_mono_ms() + ms;
+
+    while (clock_mono_ms() < until_ms)
+        loop_turn(&world->loop, 20);
+}
+
+static int runs(const struct world *world)
+{
+    char path[64];
+    struct stat facts;
+
+    (void)snprintf(path, sizeof(path), "%s/runs", world->folder);
+    return stat(path, &facts) == 0 ? (int)(facts.st_size / 2) : 0;
+}
+
+static void leave(struct world *world)
+{
+    char path[64];
+
+    screen_end(world->screen);
+    for (int i = 0; i < 100 && !screen_is_gone(world->screen); i++)
+        loop_turn(&world->loop, 50);
+    EXPECT(screen_is_gone(world->screen));
+    screen_free(world->screen);
+    loop_close(&world->loop);
+    (void)snprintf(path, sizeof(path), "%s/runs", world->folder);
+    (void)unlink(path);
+    (void)unlink(world->script);
+    (void)rmdir(world->folder);
+}
+
+TEST(screen, a_face_that_ends_is_started_again_but_not_without_pause)
+{
+    struct world world;
+
+    enter(&world, "exit 1");
+    run(&world, 1500);
+    EXPECT(runs(&world) >= 3 && runs(&world) <= 6); /* at 0, 0, 200, 600, 1400 ms */
+    leave(&world);
+}
+
+TEST(screen, pages_go_down_and_events_come_up)
+{
+    struct world world;
+    const struct page page = { .kind = page_kind_STATUS };
+
+    enter(&world,
+          "echo '{\"kind\":\"ready\"}'\nread -r line\necho \"$line\" | grep -q '\"status\"' &&\n"
+          "echo '{\"kind\":\"painted\",\"serial\":1}'\n"
+          "echo '{\"kind\":\"submit\",\"user\":\"a\",\"password\":\"geheim\"}'\nexec sleep 100");
+    EXPECT(screen_is_there(world.screen));
+    EXPECT_INT(screen_show(world.screen, &page), 1);
+    run(&world, 800);
+    EXPECT_INT(world.events[face_event_kind_READY], 1);
+    EXPECT_INT(world.events[face_event_kind_PAINTED], 1);
+    EXPECT_STR(world.password, "geheim");
+    EXPECT_INT(runs(&world), 1);
+    leave(&world);
+}
+
+TEST(screen, a_face_that_hangs_is_replaced)
+{
+    struct world world;
+    const struct page page = { .kind = page_kind_BLANK };
+
+    enter(&world, "exec sleep 100");
+    run(&world, 200);
+    EXPECT(screen_show(world.screen, &page) > 0);
+    run(&world, 4000);
+    EXPECT_INT(runs(&world), 1);
+    run(&world, 1600);
+    EXPECT(runs(&world) >= 2);
+    leave(&world);
+}
+
+TEST(screen, a_face_that_talks_nonsense_is_replaced)
+{
+    struct world world;
+
+    enter(&world, "echo 'no json'\nexec sleep 100");
+    run(&world, 900);
+    EXPECT(runs(&world) >= 2);
+    leave(&world);
+}
+
+TEST(screen, without_a_display_there_is_none)
+{
+    struct berth_loop loop;
+    struct berth_error error = { 0 };
+    const struct page page = { .kind = page_kind_BLANK };
+    struct screen *screen;
+
+    EXPECT_OK(loop_init(&loop, &error));
+    screen = screen_new(
+        &loop, &(struct screen_setup){ .program = "/bin/false", .display = "", .authority = "" });
+    screen_attend(screen, got_event, NULL);
+    screen_begin(screen);
+    EXPECT(!screen_is_there(screen));
+    EXPECT_INT(screen_show(screen, &page), 0);
+    screen_end(screen);
+    EXPECT(screen_is_gone(screen));
+    screen_free(screen);
+    loop_close(&loop);
+}
+
+TEST_MAIN()
