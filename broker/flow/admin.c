@@ -16,6 +16,12 @@ struct changes *admin_changes(const struct admin_actor *actor, const char *actio
     return changes;
 }
 
+void admin_waits(struct rooms *rooms, struct stray *stray, void (*drop)(struct stray *stray))
+{
+    stray->drop = drop;
+    list_append(&house_of(rooms)->strays, &stray->node);
+}
+
 /* What a row is called: by its name where it has one, else by its number. */
 static void name_object(struct changes *changes, enum entity_kind kind, const union row *row)
 {

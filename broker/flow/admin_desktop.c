@@ -16,6 +16,7 @@ static const char *const action_names[] = {
 
 /* Recorded; then the machine has it to do. */
 struct wish {
+    struct stray stray;
     struct rooms *rooms;
     uint64_t desktop_id;
     enum desktop_act act;
@@ -48,8 +49,17 @@ static void end(struct wish *wish, int result, const struct berth_error *error)
     struct op *caller = wish->caller;
     struct berth_error why = *error;
 
+    list_remove(&wish->stray.node);
     free(wish);
     op_complete(caller, result, &why);
+}
+
+static void drop(struct stray *stray)
+{
+    struct wish *wish = container_of(stray, struct wish, stray);
+
+    op_cancel(&wish->machine);
+    free(wish);
 }
 
 static void machine_done(struct op *op, int result)
@@ -164,5 +174,6 @@ int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
         free(wish);
         return r;
     }
+    admin_waits(rooms, &wish->stray, drop);
     return op_begun(op, NULL, wish);
 }

@@ -76,6 +76,7 @@ int admin_image_rollback(struct rooms *rooms, const struct admin_actor *actor, u
 /* ---- recompose: desktops of older versions are doomed, and the pool makes new ones ---- */
 
 struct recompose {
+    struct stray stray;
     struct rooms *rooms;
     struct admin_actor actor;
     uint64_t pool_id;
@@ -84,6 +85,11 @@ struct recompose {
 };
 
 static int doom_some(struct recompose *recompose, struct berth_error *reterr);
+
+static void drop(struct stray *stray)
+{
+    free(container_of(stray, struct recompose, stray));
+}
 
 static void doomed(struct op *op, int result)
 {
@@ -94,6 +100,7 @@ static void doomed(struct op *op, int result)
 
     if (r > 0)
         return;
+    list_remove(&recompose->stray.node);
     free(recompose);
     op_complete(caller, r, &error);
 }
@@ -162,5 +169,6 @@ int admin_pool_recompose(struct rooms *rooms, const struct admin_actor *actor, u
         op_complete_soon(op, 0, NULL);
         return 0;
     }
+    admin_waits(rooms, &recompose->stray, drop);
     return op_begun(op, NULL, recompose);
 }

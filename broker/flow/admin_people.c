@@ -12,6 +12,7 @@
 /* ---- a password: hash, then decide ---- */
 
 struct new_password {
+    struct stray stray;
     struct rooms *rooms;
     enum entity_kind kind;
     uint64_t id;
@@ -28,9 +29,20 @@ static void password_done(struct new_password *password, int result,
     struct op *caller = password->caller;
     struct berth_error why = error ? *error : (struct berth_error){ 0 };
 
+    list_remove(&password->stray.node);
     changes_free(password->changes);
     berth_wipe_free(password, sizeof(*password));
     op_complete(caller, result, &why);
+}
+
+static void drop(struct stray *stray)
+{
+    struct new_password *password = container_of(stray, struct new_password, stray);
+
+    if (password->hashing.in_flight)
+        op_cancel(&password->hashing);
+    changes_free(password->changes);
+    berth_wipe_free(password, sizeof(*password));
 }
 
 static void password_stored(struct op *op, int result)
@@ -107,6 +119,7 @@ int admin_password(struct rooms *rooms, const struct admin_actor *actor, enum en
         berth_wipe_free(password, sizeof(*password));
         return r;
     }
+    admin_waits(rooms, &password->stray, drop);
     return op_begun(op, NULL, password);
 }
 

@@ -430,6 +430,7 @@ void flows_start(struct rooms *rooms)
     map_init(&house->signing_on, random_map_key(rooms->random));
     map_init(&house->latest, random_map_key(rooms->random));
     list_init(&house->decisions);
+    list_init(&house->strays);
     list_init(&house->jots);
     list_init(&house->errands);
     list_init(&house->turn.node);
@@ -498,6 +499,17 @@ static void free_values(struct map *map)
     map_clear(map);
 }
 
+static void drop_strays(struct house *house)
+{
+    struct list *node;
+
+    while ((node = list_shift(&house->strays))) {
+        struct stray *stray = list_entry(node, struct stray, node);
+
+        stray->drop(stray);
+    }
+}
+
 void flows_stop(struct rooms *rooms)
 {
     struct house *house = house_of(rooms);
@@ -513,6 +525,7 @@ void flows_stop(struct rooms *rooms)
         }
         flow_cancel(flow, BERTH_E_CLOSING, "The broker is being stopped");
     }
+    drop_strays(house);
     decide_stop(house);
     session_ends_forget(rooms);
     machines_forget(rooms);

@@ -31,6 +31,12 @@ struct latest {
     char outcome[256];
 };
 
+/* What somebody asked and still waits for when the broker stops: its own, embedded in the asker's struct. */
+struct stray {
+    struct list node;
+    void (*drop)(struct stray *stray);
+};
+
 /* Something to be looked at, at the end of this turn. */
 struct looks {
     struct map ids;    /* id -> (void *)1 */
@@ -48,6 +54,8 @@ struct house {
     struct list decisions; /* decide.c: on their way to disk */
     struct list jots;      /* decide.c */
     struct list errands;   /* release.c: sessions that shall end, and nobody waits */
+
+    struct list strays;       /* admin*.c */
 
     struct looks pools;                /* refill.c */
     struct looks profiles;             /* profile.c: terminals that may need another one */

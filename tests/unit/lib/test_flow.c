@@ -97,6 +97,7 @@ TEST(flow, walks_its_table)
     EXPECT_STR(story->log, "look keep last ok ");
     EXPECT(list_empty(&engine.flows));
     EXPECT_INT(timers_next(&timers), -1);
+    timers_free(&timers);
 }
 
 TEST(flow, failing_runs_undos_backwards_and_ends_once)
@@ -108,6 +109,7 @@ TEST(flow, failing_runs_undos_backwards_and_ends_once)
     op_complete(pending, 0, NULL);
     EXPECT_STR(story->log, "look keep last unkeep unlook DESKTOP ");
     EXPECT_STR(story->flow.error.text, "desktop 'w11' burned");
+    timers_free(&timers);
 }
 
 TEST(flow, an_operation_that_fails_fails_the_flow_with_its_sentence)
@@ -119,6 +121,7 @@ TEST(flow, an_operation_that_fails_fails_the_flow_with_its_sentence)
     op_complete(pending, error.code, &error);
     EXPECT_STR(story->log, "look unlook HOST ");
     EXPECT_STR(story->flow.error.text, "host kvm2 is on fire");
+    timers_free(&timers);
 }
 
 TEST(flow, a_step_over_its_limit_is_cancelled)
@@ -128,6 +131,7 @@ TEST(flow, a_step_over_its_limit_is_cancelled)
     timers_advance(&timers, 1002, 0);
     EXPECT_STR(story->log, "look unlook TIMEOUT ");
     EXPECT_INT(cancelled, 1);
+    timers_free(&timers);
 }
 
 TEST(flow, cancel_waits_for_the_outcome_of_a_durable_step)
@@ -141,6 +145,7 @@ TEST(flow, cancel_waits_for_the_outcome_of_a_durable_step)
     EXPECT_STR(story->log, "look keep ");
     op_complete(pending, 0, NULL);
     EXPECT_STR(story->log, "look keep unkeep unlook OVERTAKEN ");
+    timers_free(&timers);
 }
 
 TEST(flow, cancel_before_the_first_step_ends_it)
@@ -154,6 +159,7 @@ TEST(flow, cancel_before_the_first_step_ends_it)
     flow_cancel(&story.flow, BERTH_E_CANCELLED, "never mind");
     timers_advance(&timers, 10, 0);
     EXPECT_STR(story.log, "CANCELLED ");
+    timers_free(&timers);
 }
 
 static int completions;
@@ -178,6 +184,7 @@ TEST(op, completes_later_and_not_after_cancel)
     soon_run(&timers);
     EXPECT_INT(completions, 1);
     EXPECT(!op.in_flight);
+    timers_free(&timers);
 }
 
 TEST_MAIN()
