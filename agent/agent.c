@@ -193,6 +193,14 @@ static int join_now(void *context, const char *invitation, struct berth_error *r
     return 0;
 }
 
+/* The program is as old as the image it came with. */
+static int64_t built_ms(void)
+{
+    struct stat facts;
+
+    return stat(agent_self(), &facts) == 0 ? (int64_t)facts.st_mtime * 1000 : 0;
+}
+
 static int open_all(struct agent *agent, struct berth_error *reterr)
 {
     struct station *station = &agent->station;
@@ -207,6 +215,7 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
     station->timers = &agent->loop.timers;
     station->random = &agent->random;
     station->options.ask_dns = agent->options->dns;
+    station->options.built_ms = built_ms();
     station->options.want_expires_ms = agent->options->presence_s * 1000;
     (void)snprintf(station->options.agent_version, sizeof(station->options.agent_version), "%s",
                    BERTH_VERSION);

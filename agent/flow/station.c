@@ -60,7 +60,12 @@ void station_stop(struct station *station)
 
 int64_t station_wall_ms(const struct station *station)
 {
-    return station->timers->wall_ms + station->presence.wall_offset_ms;
+    int64_t now_ms = station->timers->wall_ms + station->presence.wall_offset_ms;
+    int64_t least_ms = agent_identity_facts(station->identity)->accepted_ms;
+
+    if (least_ms < station->options.built_ms)
+        least_ms = station->options.built_ms;
+    return now_ms > least_ms ? now_ms : least_ms;
 }
 
 void station_paint(struct station *station)

@@ -38,6 +38,7 @@ struct station_options {
     struct secret invitation;  /* token of the invitation, "" = none */
     struct secret boot_secret; /* issued to this boot, "" = none */
     int64_t want_expires_ms;   /* of the presence, 0 = as the broker likes */
+    int64_t built_ms;          /* wall clock when this image was built; it cannot be earlier now */
 };
 
 /* A cursor over the places where the broker may be. */
@@ -191,7 +192,10 @@ void station_start(struct station *station);
  * itself. */
 void station_stop(struct station *station);
 
-/* Our wall clock, corrected by the broker's. */
+/* Our wall clock, corrected by the broker's. Never earlier than the image was built or our
+ * certificate came: a terminal whose clock died must still be able to judge its broker's
+ * certificate.
+ */
 int64_t station_wall_ms(const struct station *station);
 
 /* Show the page of the seat's present state, at once. */

@@ -45,6 +45,7 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
     uplink->dialling = op;
     uplink->door = target->door;
     uplink->port = target->port;
+    uplink->dialled_at_wall_ms = target->now_ms;
     (void)snprintf(uplink->host, sizeof(uplink->host), "%s", target->host);
     if (uplink->dials < (int)BERTH_COUNT(uplink->dialled_at_ms))
         uplink->dialled_at_ms[uplink->dials] = uplink->ward->timers.mono_ms;

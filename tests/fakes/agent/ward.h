@@ -23,6 +23,7 @@ struct uplink {
     char host[128];
     int port;
     int dials;
+    int64_t dialled_at_wall_ms; /* as certificates are judged by */
     int64_t dialled_at_ms[64];
 };
 

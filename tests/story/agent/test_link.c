@@ -381,6 +381,23 @@ TEST(link, a_renewal_without_an_answer_is_tried_again)
     ward_free(ward);
 }
 
+TEST(link, a_dead_clock_is_as_old_as_the_image_and_then_follows_the_broker)
+{
+    struct ward *ward = ward_new(19);
+    const int64_t built_ms = ward->identity.facts.accepted_ms + DAY_MS;
+
+    ward->timers.wall_ms = 0; /* 1970 */
+    ward->station.options.built_ms = built_ms;
+    ward_start(ward);
+    EXPECT_INT(ward->uplink.dialled_at_wall_ms, built_ms);
+    EXPECT(ward->screen.page.now_ms >= built_ms);
+    ward->timers.wall_ms =
+        built_ms + DAY_MS; /* somebody set it; the broker's clock is 5 s ahead of it */
+    ward->station.presence.wall_offset_ms = 5000;
+    EXPECT_INT(station_wall_ms(&ward->station), built_ms + DAY_MS + 5000);
+    ward_free(ward);
+}
+
 TEST(link, goodbye_is_said_on_purpose)
 {
     struct ward *ward = ward_new(17);
