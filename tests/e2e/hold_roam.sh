@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# hold_roam.sh - one session, one screen: users who move, who are at two terminals at once, who race for a last desktop.
+#
+# usage: tests/e2e/hold_roam.sh BUILD-FOLDER
+#
+# It proves: of two sign-ons of one user at the same moment exactly one terminal shows the desktop in the end, with the
+# higher epoch, and the other says where the session went; a session moves, is left and taken up again, and ends; of two
+# users who race for the last desktop one has it and the other a place in the queue, and then the desktop.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/e2e/lib/hold.sh
+. "$top/tests/e2e/lib/hold.sh"
+
+ROUNDS=5
+
+site() {
+    hold_site 2 1 anna bert carl
+    hold_terminals icu-07 icu-08
+}
+
+is_active() {
+    asks_terminal "$1" ".state == \"active\" and .user == \"$2\" and .online"
+}
+
+is_away() {
+    asks_terminal "$1" '.state != "active" and .session == 0'
+}
+
+epoch() {
+    agent "$1" status --json | jq .epoch
+}
+
+# session_of USER - prints number and epoch of their open session.
+session_of() {
+    ctl session list --json | jq -c --arg user "$1" \
+        '[.items[] | select(.user == $user and .state != "ended" and .state != "ending")] | if length == 1 then .[0] else {} end'
+}
+
+session_is() {
+    session_of "$1" | jq -e "$2" >/dev/null
+}
+
+# At the second terminal the session is shown; the first has no viewer, and tells a person where it went.
+moves() {
+    local before
+    site_sign_on icu-07 anna
+    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
+    before=$(session_of anna | jq .id)
+    site_sign_on icu-08 anna
+    becomes 60 "anna's desktop is on icu-08" shows_desktop icu-08
+    becomes 20 "icu-07 has no viewer any more" has_viewers icu-07 0
+    becomes 20 "icu-07 does not show the desktop" shows_no_desktop icu-07
+    becomes 10 "icu-07 says where the session went" asks_terminal icu-07 '.state != "active" and (.says | contains("icu-08"))'
+    becomes 10 "it is the same session with epoch 2" session_is anna ".id == $before and .epoch == 2 and .live.shown_at == \"icu-08\""
+}
+
+# A session that nobody looks at stays; taking it up again is the same session with a higher epoch.
+leaves_and_returns() {
+    local before
+    before=$(session_of anna | jq .id)
+    agent icu-08 disconnect
+    becomes 20 "icu-08 has no viewer" has_viewers icu-08 0
+    becomes 20 "the session is disconnected" session_is anna ".id == $before and .state == \"disconnected\""
+    site_sign_on icu-07 anna
+    becomes 60 "anna's desktop is on icu-07 again" shows_desktop icu-07
+    becomes 10 "the same session with epoch 3" session_is anna ".id == $before and .epoch == 3 and .state == \"active\""
+    agent icu-07 sign-off
+    becomes 20 "icu-07 has no viewer" has_viewers icu-07 0
+    becomes 20 "icu-07 does not show the desktop" shows_no_desktop icu-07
+    becomes 20 "anna has no session" session_is anna '. == {}'
+}
+
+# Both at once, from nothing (odd rounds) and with a session that waits (even rounds).
+at_two_terminals() {
+    local round one two
+    for ((round = 1; round <= ROUNDS; round++)); do
+        becomes 60 "a desktop is free for round $round" has_room
+        site_sign_on icu-07 anna >"$HOLD_WORK/one" 2>&1 &
+        one=$!
+        site_sign_on icu-08 anna >"$HOLD_WORK/two" 2>&1 &
+        two=$!
+        # One of them is told that it lost, or both succeed one after the other: the end is what counts.
+        wait "$one" || true
+        wait "$two" || true
+        becomes 60 "one terminal shows anna's desktop, round $round" one_winner
+        judge "$round"
+        if ((round % 2)); then agent "$winner" disconnect; else agent "$winner" sign-off; fi
+        becomes 20 "$winner is free again" has_viewers "$winner" 0
+    done
+}
+
+has_room() {
+    session_is anna '.state == "disconnected"' || site_has_spare "$HOLD_POOL"
+}
+
+# Sets winner and loser.
+one_winner() {
+    local pair
+    for pair in "icu-07 icu-08" "icu-08 icu-07"; do
+        read -r winner loser <<<"$pair"
+        if is_active "$winner" anna && is_away "$loser" && has_viewers "$winner" 1 && has_viewers "$loser" 0; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+judge() {
+    becomes 30 "$winner shows the desktop, round $1" shows_desktop "$winner"
+    becomes 20 "$loser shows none, round $1" shows_no_desktop "$loser"
+    holds "$loser says where the session went, round $1" asks_terminal "$loser" ".says | contains(\"$winner\")"
+    holds "one session, shown at $winner with its epoch, round $1" \
+        session_is anna ".epoch == $(epoch "$winner") and .live.shown_at == \"$winner\" and .state == \"active\""
+    holds "the loser's claims have lower epochs, round $1" lower_epochs "$1"
+    say "round $1: $winner with epoch $(epoch "$winner")"
+}
+
+# Every earlier connection of the session is over and has a lower epoch than the one that is shown.
+lower_epochs() {
+    local session
+    session=$(session_of anna)
+    ctl connection list --json | jq -e --argjson s "$session" '[.items[] | select(.session_id == $s.id)] as $all
+        | ([$all[] | select(.state != "ended")] | length == 1 and .[0].epoch == $s.epoch)
+        and ([$all[] | select(.state == "ended" and .epoch >= $s.epoch)] | length == 0)' >/dev/null
+}
+
+# Two desktops: one is anna's, and bert and carl want the other at the same moment.
+last_desktop() {
+    local first second first_user second_user bert carl
+    becomes 60 "a desktop is free" site_has_spare "$HOLD_POOL"
+    hold_terminals icu-09
+    site_sign_on icu-09 anna
+    becomes 60 "the last desktop stands ready" site_has_spare "$HOLD_POOL"
+    site_sign_on icu-07 bert >"$HOLD_WORK/bert" 2>&1 &
+    bert=$!
+    site_sign_on icu-08 carl >"$HOLD_WORK/carl" 2>&1 &
+    carl=$!
+    becomes 60 "one works, one waits" one_waits
+    read -r first first_user second second_user <<<"$race"
+    becomes 20 "the one who waits is told the place" grep -qE '(number|place) 1' "$HOLD_WORK/$second_user"
+    holds "the pool tells of the queue" asks '.queue == 1' pool status "$HOLD_POOL"
+    becomes 30 "$first shows the desktop" shows_desktop "$first"
+    holds "$second shows none" shows_no_desktop "$second"
+    say "$first_user has it, $second_user waits: $(tail -n 1 "$HOLD_WORK/$second_user")"
+    agent "$first" sign-off
+    becomes 90 "$second_user gets the desktop" is_active "$second" "$second_user"
+    becomes 60 "$second shows it" shows_desktop "$second"
+    holds "the queue is empty" asks '.queue == 0' pool status "$HOLD_POOL"
+    holds "no session of $first_user is left" session_is "$first_user" '. == {}'
+    holds "anna was not touched" is_active icu-09 anna
+    wait "$bert" || failed "bert's sign-on ended well"
+    wait "$carl" || failed "carl's sign-on ended well"
+}
+
+# Sets race: terminal and user of the first, then of the second.
+one_waits() {
+    local order
+    for order in "icu-07 bert icu-08 carl" "icu-08 carl icu-07 bert"; do
+        read -r first first_user second second_user <<<"$order"
+        if is_active "$first" "$first_user" && asks_terminal "$second" '.state == "sign-on"'; then
+            race=$order
+            return 0
+        fi
+    done
+    return 1
+}
+
+hold_begin "${1:-}"
+step "broker, two desktops, two terminals" site
+step "a session moves to the second terminal" moves
+step "it is left, taken up again, and ended" leaves_and_returns
+step "one user at two terminals in the same moment, $ROUNDS times" at_two_terminals
+step "two users race for the last desktop" last_desktop
+holds "the audit chain holds" ctl audit verify >&2
+say "$PROGRAM: a session has one screen, whoever races for it; who finds no desktop has a place in the queue and then gets one"
