@@ -15,6 +15,7 @@
 #include "control/control.h"
 #include "flow/reach.h"
 #include "flow/station.h"
+#include "host/log_file.h"
 #include "host/machine.h"
 #include "identity/keeper.h"
 #include "link/dialler.h"
@@ -33,6 +34,8 @@
  * takes 10 to 20 ms here and nobody waits for it.
  */
 #define SLOW_MS 50
+/* How often the log is looked at: is it too large? */
+#define LOG_TURN_MS 60000
 
 struct agent {
     const struct agent_options *options;
@@ -44,6 +47,7 @@ struct agent {
     struct control *control;
     char viewer_home[CONF_TEXT_MAX + 16];
     char viewer_log[CONF_TEXT_MAX + 32];
+    struct berth_timer log_turn;
     uv_signal_t terminate;
     uv_signal_t interrupt;
     bool stop;
@@ -288,6 +292,16 @@ static void close_loop(struct agent *agent, bool quiet)
         loop_close(&agent->loop);
 }
 
+static void turn_log(struct berth_timer *timer)
+{
+    struct agent *agent = container_of(timer, struct agent, log_turn);
+    struct berth_error error = { 0 };
+
+    if (log_file_turn(agent->options->log_file, &error) < 0)
+        log_failure(EV_AGENT_FLOW, &error, "the log");
+    timer_start(&agent->loop.timers, timer, LOG_TURN_MS, turn_log);
+}
+
 static void tell_manager(const char *lines)
 {
     struct berth_error error = { 0 };
@@ -317,10 +331,13 @@ int agent_run(const struct agent_options *options, struct berth_error *reterr)
     if (r == 0) {
         loop_watch_stalls(&agent->loop);
         agent->loop.slow_limit_ms = SLOW_MS;
+        if (options->log_file[0])
+            turn_log(&agent->log_turn);
         tell_manager("READY=1");
         while (!agent->stop)
             loop_turn(&agent->loop, 1000);
         tell_manager("STOPPING=1");
+        timer_stop(&agent->loop.timers, &agent->log_turn);
     }
     wind_down(agent);
     quiet = !agent->station.screen || all_gone(agent);

@@ -6,17 +6,15 @@
  * configuration berth-agent confine ...                                            not for people:
  * see viewer/confine.h
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "berth/json.h"
 #include "berth/log.h"
 #include "berth/secret.h"
 
 #include "control/client.h"
+#include "host/log_file.h"
 #include "viewer/confine.h"
 
 #include "agent.h"
@@ -104,26 +102,11 @@ static enum log_level level_of(const char *word)
     return LOG_INFO;
 }
 
-/* The log's file takes standard error's place, also for what libraries write there. */
 static int open_log(const struct agent_options *options, struct berth_error *reterr)
 {
-    int file;
-
     log_setup("berth-agent", strcmp(options->log_format, "json") == 0,
               level_of(options->log_level));
-    if (!options->log_file[0])
-        return 0;
-    file = open(options->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0 || dup2(file, STDERR_FILENO) < 0) {
-        int r = berth_fail(reterr, BERTH_E_CONFIG, "log.file %s: %s", options->log_file,
-                           strerror(errno));
-
-        if (file >= 0)
-            (void)close(file);
-        return r;
-    }
-    (void)close(file);
-    return 0;
+    return options->log_file[0] ? log_file_open(options->log_file, reterr) : 0;
 }
 
 static int serve(const struct agent_options *options)

@@ -13,8 +13,10 @@
 #include "berth/child.h"
 #include "berth/tls.h"
 
+#include "host/log_file.h"
+
 /* Shares of a bundle; the older part of a long file is left out. */
-#define AGENT_SHARE 786432
+#define AGENT_SHARE 393216 /* each of two */
 #define VIEWER_SHARE 196608
 
 struct device {
@@ -244,9 +246,13 @@ static void append_facts(const struct device *device, struct device_logs *logs)
 
 int device_logs_begin(struct device *device, struct device_logs *ret, struct op *op)
 {
+    char earlier[300];
+
     *ret = (struct device_logs){ .data = berth_alloc(DEVICE_LOGS_MAX) };
     append_facts(device, ret);
     append_file(ret, "viewer", device->viewer_log, VIEWER_SHARE);
+    log_file_earlier(device->log_file, earlier, sizeof(earlier));
+    append_file(ret, "agent, earlier", device->log_file[0] ? earlier : "", AGENT_SHARE);
     append_file(ret, "agent", device->log_file, AGENT_SHARE);
     tls_sha256_hex(ret->data, ret->size, ret->sha256);
     op_complete_soon(op, 0, NULL);

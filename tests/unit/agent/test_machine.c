@@ -1,10 +1,12 @@
 /* test_machine.c - the machine under the agent: kernel command line, logs, a reboot that is a
  * configured program. */
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "berth/tls.h"
 
+#include "host/log_file.h"
 #include "host/machine.h"
 
 #include "test.h"
@@ -134,6 +136,36 @@ TEST(machine, documents_are_recalled)
     free(text);
     EXPECT(device_slept_ms(world.device) >= 0);
     EXPECT(device_facts(world.device)->boot_id[0]);
+    close_world(&world);
+}
+
+TEST(machine, a_log_is_set_aside_at_its_largest)
+{
+    struct world world;
+    struct berth_error error = { 0 };
+    struct stat facts;
+    char earlier[64];
+    char block[1024];
+    int before = dup(STDERR_FILENO);
+
+    open_world(&world, "");
+    log_file_earlier(world.log, earlier, sizeof(earlier));
+    memset(block, 'x', sizeof(block));
+    EXPECT_OK(log_file_open(world.log, &error));
+    EXPECT_OK(log_file_turn(world.log, &error));
+    EXPECT(stat(earlier, &facts) < 0); /* small yet */
+    for (int i = 0; i < LOG_FILE_MAX / 1024; i++)
+        EXPECT_INT(write(STDERR_FILENO, block, sizeof(block)), 1024);
+    EXPECT_OK(log_file_turn(world.log, &error));
+    EXPECT_INT(write(STDERR_FILENO, "anew", 4), 4);
+    EXPECT_INT(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    (void)close(before);
+    EXPECT_OK(stat(earlier, &facts));
+    EXPECT(facts.st_size >= LOG_FILE_MAX);
+    EXPECT_OK(stat(world.log, &facts));
+    EXPECT_INT(facts.st_size, 4);
+    EXPECT_INT(facts.st_mode & 0777, 0600);
+    (void)unlink(earlier);
     close_world(&world);
 }
 
