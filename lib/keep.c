@@ -47,7 +47,7 @@ int keep_open(struct keep *keep, const char *path, struct berth_error *reterr)
     (void)snprintf(keep->path, sizeof(keep->path), "%s", path);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return fail(reterr, keep, "", "cannot make the folder");
-    keep->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    keep->folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (keep->folder < 0 || fstat(keep->folder, &facts) < 0)
         return fail(reterr, keep, "", "cannot open the folder");
     if (facts.st_uid == geteuid() && (facts.st_mode & OTHERS) == 0)
