@@ -85,7 +85,7 @@ rows_and_plans() {
     ends_with 0 berthctl host add kvm1 uri=test:///default
     ends_with 0 berthctl site add here
     ends_with 0 berthctl place add house-2/ward-3 site=here
-    ends_with 0 berthctl pool add pcs kind=manual credential=passthrough
+    ends_with 0 berthctl pool add pcs kind=manual max=5 credential=passthrough
     ends_with 0 berthctl desktop add pc-1 pool=pcs address=127.0.0.1 port=1
     ends_with 0 berthctl user add eve title='Zoë Eve'
     ends_with 0 berthctl group add nurses

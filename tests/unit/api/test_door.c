@@ -124,9 +124,10 @@ TEST(door, lists_come_in_pages_and_with_filters)
 
 TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
 {
-    EXPECT_STATUS(ask("POST", "/v1/pools",
-                      "{\"name\":\"old-pcs\",\"kind\":\"manual\",\"credential\":\"passthrough\"}"),
-                  201);
+    EXPECT_STATUS(
+        ask("POST", "/v1/pools",
+            "{\"name\":\"old-pcs\",\"kind\":\"manual\",\"max\":5,\"credential\":\"passthrough\"}"),
+        201);
     EXPECT_STATUS(
         ask("POST", "/v1/desktops",
             "{\"name\":\"pc-1\",\"pool\":\"old-pcs\",\"address\":\"10.0.0.5\",\"port\":3389}"),
