@@ -145,7 +145,9 @@ static void print_status(const json_t *line)
 {
     bool shows = json_integer_value(json_object_get(line, "session")) > 0;
 
-    (void)printf("%s: %s%s\n", text_of(line, "terminal"), text_of(line, "state"),
+    (void)printf("%s: %s%s\n",
+                 text_of(line, "terminal")[0] ? text_of(line, "terminal") : "this terminal",
+                 text_of(line, "state"),
                  json_is_true(json_object_get(line, "online")) ? "" : ", the broker is away");
     if (text_of(line, "says")[0])
         (void)printf("  %s\n", text_of(line, "says"));
