@@ -9,7 +9,7 @@
 #include "room.h"
 
 #define PAGE 100
-#define PAGE_MAX 500 /* what the loop encodes in about 5 ms */
+#define PAGE_MAX 200 /* what the loop encodes in a few milliseconds */
 
 /* One filter: a field of the row or of its live facts must have this value. */
 struct filter {

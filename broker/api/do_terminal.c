@@ -334,10 +334,10 @@ static int command_next(struct request *request, struct berth_error *reterr)
         return 0;
     }
     wish.terminal_id = commanding->terminal_id[commanding->done];
-    return request_wait(request,
-                        admin_command(request->api->rooms, &commanding->actor, &wish, &request->id,
-                                      &request->op),
-                        command_given, reterr);
+    return request_wait(
+        request,
+        admin_command(request->api->rooms, &commanding->actor, &wish, &request->id, &request->op),
+        command_given, reterr);
 }
 
 static int command(struct request *request, enum command_kind kind, const struct whom *whom,

@@ -104,7 +104,7 @@ static void offer_names(const struct ctl *ctl, enum entity_kind kind, const char
     }
     if (!count)
         return;
-    params = json_pack("{s:s}", "limit", "500");
+    params = json_pack("{s:s}", "limit", "200");
     ctl_ask(ctl, verb, params, false, &answer);
     page = answer.status == 200 ? json_parse(answer.text, answer.size, 8, NULL) : NULL;
     for (size_t i = 0; i < json_array_size(json_object_get(page, "items")); i++) {
