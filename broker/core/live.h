@@ -88,14 +88,16 @@ struct host {
     enum host_state state; /* observed */
     int64_t state_since_ms;
     char reason[160];
-    int starting;          /* machines being started now, charged at decision time */
-    int planning;          /* rows of new machines on their way to disk */
-    int ready;             /* machines that are up and answer: placement_refile */
-    int64_t last_port;     /* forwarded port that was given last */
-    struct flow *survey;   /* the listing of its machines at work, or NULL */
-    int64_t listing;       /* number of the latest listing */
-    int64_t settled_ms;    /* what an earlier broker had asked of it is done or lost by then,
-                              monotonic; 0 = never listed */
+    int starting;             /* machines being started now, charged at decision time */
+    int planning;             /* rows of new machines on their way to disk */
+    int ready;                /* machines that are up and answer: placement_refile */
+    int64_t last_port;        /* forwarded port that was given last */
+    struct flow *survey;      /* the listing of its machines at work, or NULL */
+    int64_t listing;          /* number of the latest listing */
+    int misses;               /* calls in a row whose outcome is unknown */
+    struct berth_timer again; /* degraded: ask it again then */
+    int64_t settled_ms;       /* what an earlier broker had asked of it is done or lost by then,
+                                 monotonic; 0 = never listed */
     struct list waiting;   /* ops of flows that wait for it to be up or to have room: flow/gate.h */
     int64_t memory_mib;    /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
@@ -180,8 +182,11 @@ struct session {
     int64_t absolute_until_ms;    /* monotonic; 0 = no limit yet */
     int64_t input_idle_ms;        /* as its terminal last said */
     int64_t input_said_ms;        /* when it said so, monotonic */
-    struct flow *flow;            /* sign-on or release that works on it, or NULL */
-    struct list waiting;          /* ops of flows that wait for its end: flow/gate.h */
+    bool lost;                    /* that its terminal lost it is on its way to disk */
+    int64_t shown_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
+                            not */
+    struct flow *flow;   /* sign-on or release that works on it, or NULL */
+    struct list waiting; /* ops of flows that wait for its end: flow/gate.h */
 };
 
 struct connection {

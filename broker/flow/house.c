@@ -158,8 +158,10 @@ static void session_heard(struct rooms *rooms, const struct notice *notice)
 {
     struct session *session = session_find(rooms->core, notice->id);
 
-    if (session)
-        limits_arm(rooms, session, false);
+    if (!session)
+        return;
+    limits_arm(rooms, session, false);
+    seat_settle(rooms, session);
 }
 
 static void assignment_heard(struct rooms *rooms, const struct notice *notice)

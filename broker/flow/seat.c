@@ -194,6 +194,10 @@ static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
     if (!session || session->row.epoch != jot->number || session->row.state == session_ENDED ||
         session->row.state == session_ENDING)
         return NULL;
+    if (!session->lost) { /* its terminal was back before it could be written that it had gone */
+        session->shown_epoch = 0;
+        return NULL;
+    }
     changes = changes_new("broker", "broker", jot->action);
     describe(rooms, session, changes);
     changes_detail(changes, "%s", jot->text);
@@ -204,7 +208,7 @@ static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
     return changes;
 }
 
-static void jot_lost(struct rooms *rooms, const struct session *session, const char *why,
+static void jot_lost(struct rooms *rooms, struct session *session, const char *why,
                      int64_t exit_code)
 {
     struct jot jot = { .build = lost_changes,
@@ -213,6 +217,8 @@ static void jot_lost(struct rooms *rooms, const struct session *session, const c
                        .number2 = exit_code,
                        .action = "session.disconnected" };
 
+    session->lost = true;
+    session->shown_epoch = 0;
     (void)snprintf(jot.text, sizeof(jot.text), "%.159s", why);
     jot_down(rooms, &jot);
 }
@@ -220,7 +226,7 @@ static void jot_lost(struct rooms *rooms, const struct session *session, const c
 void seat_lost(struct rooms *rooms, const struct connection *connection, const char *why,
                int64_t exit_code)
 {
-    const struct session *session = session_find(rooms->core, connection->row.session_id);
+    struct session *session = session_find(rooms->core, connection->row.session_id);
 
     if (session && session->row.epoch == connection->row.epoch)
         jot_lost(rooms, session, why, exit_code);
@@ -294,11 +300,14 @@ struct session *seat_session(struct rooms *rooms, const struct terminal *termina
 static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
 {
     struct session *session = session_find(rooms->core, jot->id);
+    const struct connection *here = connection_at(rooms->core, jot->other_id);
     struct connection *connection;
     struct changes *changes;
 
     if (!session || session->row.epoch != jot->number || session->row.terminal_id != jot->other_id)
         return NULL;
+    if (here && here->row.session_id != jot->id)
+        return NULL; /* somebody else has signed on there meanwhile */
     connection = connection_of(rooms->core, jot->id);
     if (session->row.state == session_ACTIVE && connection)
         return NULL;
@@ -346,10 +355,30 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
         return;
     }
     if (session->flow)
-        return; /* a sign-on is at work on it: its outcome counts */
+        return;          /* a sign-on is at work on it: its outcome counts */
+    if (session->lost) { /* the commit may be under way: seat_settle looks again */
+        session->lost = false;
+        session->shown_epoch = said->session_epoch;
+    }
     if (here && session->row.state == session_ACTIVE)
         return;
     jot_down(rooms, &jot);
+}
+
+void seat_settle(struct rooms *rooms, struct session *session)
+{
+    struct jot jot = { .build = back_changes,
+                       .id = session->row.id,
+                       .other_id = session->row.terminal_id,
+                       .number = session->shown_epoch,
+                       .action = "session.shown" };
+
+    if (session->row.state != session_DISCONNECTED)
+        return;
+    session->lost = false;
+    if (session->shown_epoch == session->row.epoch)
+        jot_down(rooms, &jot);
+    session->shown_epoch = 0;
 }
 
 /* jot: id = session, number = epoch, number2 = milliseconds to the first picture. */
@@ -376,7 +405,7 @@ static struct changes *picture_changes(struct rooms *rooms, const struct jot *jo
 
 void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct msg_viewer *said)
 {
-    const struct session *session = seat_session(rooms, terminal, said->session_id, said->epoch);
+    struct session *session = seat_session(rooms, terminal, said->session_id, said->epoch);
     const struct jot picture = { .build = picture_changes,
                                  .id = said->session_id,
                                  .number = said->epoch,

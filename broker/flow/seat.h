@@ -51,6 +51,11 @@ void seat_expel(struct rooms *rooms, struct session *session, const char *why);
 /* The terminal says what it shows: compare with what is decided. Called at each announcement. */
 void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct msg_announce *said);
 
+/* A session's row has changed: when it became disconnected although its terminal came back while
+ * that was on its way to disk, the terminal is right.
+ */
+void seat_settle(struct rooms *rooms, struct session *session);
+
 /* How the viewer fares. */
 void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct msg_viewer *said);
 

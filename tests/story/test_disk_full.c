@@ -139,4 +139,25 @@ TEST(disk_full, a_conflict_is_looked_at_again)
     THE_END(w);
 }
 
+TEST(disk_full, whoever_was_back_before_it_was_written_that_they_had_gone_is_there)
+{
+    struct world *w = world_new(7, WARD FLOATING);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 10);
+    world_disk_full(w, true);
+    world_cut(w, "t1", true);
+    world_run_s(w, 60);
+    EXPECT_STR(world_presence(w, "t1"), "absent");
+    world_cut(w, "t1", false);
+    world_run_s(w, 60);
+    world_disk_full(w, false);
+    world_run_s(w, 30);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
+    THE_END(w);
+}
+
 TEST_MAIN()

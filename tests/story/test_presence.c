@@ -225,6 +225,30 @@ TEST(presence, a_restart_presumes_and_takes_the_old_id_up_again)
     THE_END(w);
 }
 
+TEST(presence, back_in_the_very_moment_in_which_absence_is_written)
+{
+    for (int64_t ms = 0; ms < 60; ms += 2) {
+        struct world *w = world_new((uint64_t)ms + 1, WARD FLOATING);
+        struct fake_terminal *t1;
+
+        world_run_s(w, 70);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        world_run_s(w, 10);
+        t1 = world_terminal(w, "t1");
+        t1->cut = true;
+        terminal_break(t1);
+        while (strcmp(world_presence(w, "t1"), "absent") != 0)
+            world_run_ms(w, 1);
+        t1->cut = false;
+        timer_start(&w->outside.timers, &t1->reconnect, ms, t1->reconnect.fire);
+        world_run_s(w, 30);
+        EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+        EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
+        THE_END(w);
+    }
+}
+
 static struct world *fleet(uint64_t seed, int count)
 {
     static char lines[65536];
