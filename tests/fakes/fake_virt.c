@@ -145,10 +145,12 @@ static void limit_passed(struct berth_timer *timer)
                  virt_call_row(call->call)->name);
     farm_give_up(call->errand, false);
     call_fail(call, BERTH_E_UNKNOWN_OUTCOME, "no answer in time");
-    if (too_many)
+    if (too_many) {
+        host->hypervisor->process++;
         go_down(host, "calls do not come back");
-    else
+    } else {
         pump(host);
+    }
 }
 
 static void send_call(struct fake_host *host, struct fake_call *call)

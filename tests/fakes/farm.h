@@ -64,6 +64,7 @@ struct hypervisor {
     unsigned late, twice; /* percent of events that come late, or twice */
     struct list machines;
     struct list errands;       /* accepted, not carried out yet */
+    unsigned process;          /* of berth-virt: a count of its restarts */
     struct fake_host *watcher; /* the broker's end, NULL while it is not connected */
 };
 
@@ -74,9 +75,11 @@ struct errand {
     struct hypervisor *hypervisor;
     enum virt_call call;
     unsigned life;
+    unsigned process;
     struct virt_args args;
     struct machine *starts; /* the machine that it starts: never two at a time */
     bool slow;
+    bool lost;
     /* The answer; NULL when nobody waits for it any more. */
     void (*answer)(void *context, int result, const struct virt_result *facts,
                    const struct berth_error *error);

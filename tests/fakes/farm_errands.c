@@ -216,35 +216,25 @@ static void write_down(struct errand *errand, int result, const struct berth_err
                      result < 0 ? ": " : "", result < 0 ? error->text : "");
 }
 
-static void finish(struct errand *errand, bool carried_out)
+/* berth-virt does one thing at a time to a machine: what it was asked later waits, even when nobody
+ * waits for the earlier. */
+static bool is_blocked(const struct errand *errand)
 {
-    struct virt_result facts = { 0 };
-    struct berth_error error = { 0 };
-    int result = 0;
+    if (virt_call_row(errand->call)->lane != LANE_ACTION)
+        return false;
+    list_each (&errand->hypervisor->errands, node) {
+        const struct errand *other = list_entry(node, struct errand, node);
 
-    list_remove(&errand->node);
-    if (carried_out) {
-        result = carry_out(errand, &facts, &error);
-        write_down(errand, result, &error);
-        if (errand->answer)
-            errand->answer(errand->context, result, &facts, &error);
+        if (other == errand)
+            return false;
+        if (virt_call_row(other->call)->lane == LANE_ACTION && other->life == errand->life &&
+            other->process == errand->process && strcmp(other->args.uuid, errand->args.uuid) == 0)
+            return true;
     }
-    secret_wipe(&errand->args.secret);
-    free(errand);
+    return false;
 }
 
-static void errand_due(struct berth_timer *timer)
-{
-    finish(container_of(timer, struct errand, timer), true);
-}
-
-static void begin_errand(struct errand *errand)
-{
-    struct farm *farm = errand->hypervisor->farm;
-
-    timer_start(&farm->outside->timers, &errand->timer, takes_ms(errand->hypervisor, errand->call),
-                errand_due);
-}
+static void errand_due(struct berth_timer *timer);
 
 /* Is another start of this machine being carried out, so that this one makes two? A host that takes
  * its time may still be at it for a broker that has died: libvirt lets the later one wait.
@@ -274,6 +264,64 @@ static void count_start(struct errand *errand)
         outside_fault(farm->outside, "two starts of machine %s are in flight (I15)", machine->name);
 }
 
+static void begin_errand(struct errand *errand)
+{
+    struct farm *farm = errand->hypervisor->farm;
+
+    count_start(errand);
+    timer_start(&farm->outside->timers, &errand->timer, takes_ms(errand->hypervisor, errand->call),
+                errand_due);
+}
+
+static void finish(struct errand *errand, bool carried_out);
+
+/* Whoever waited for this one to be out of the way. What waited in a berth-virt that has ended is
+ * not done at all. */
+static void begin_next(struct hypervisor *hypervisor, const char *uuid)
+{
+    struct errand *next = NULL;
+
+    if (hypervisor->hung)
+        return;
+    list_each (&hypervisor->errands, node) {
+        struct errand *errand = list_entry(node, struct errand, node);
+
+        if (!next && !timer_armed(&errand->timer) && strcmp(errand->args.uuid, uuid) == 0 &&
+            !is_blocked(errand))
+            next = errand;
+    }
+    if (!next)
+        return;
+    if (next->process == hypervisor->process && next->life == hypervisor->farm->life)
+        begin_errand(next);
+    else
+        finish(next, false);
+}
+
+static void finish(struct errand *errand, bool carried_out)
+{
+    struct virt_result facts = { 0 };
+    struct berth_error error = { 0 };
+    int result = 0;
+
+    timer_stop(&errand->hypervisor->farm->outside->timers, &errand->timer);
+    list_remove(&errand->node);
+    begin_next(errand->hypervisor, errand->args.uuid);
+    if (carried_out) {
+        result = carry_out(errand, &facts, &error);
+        write_down(errand, result, &error);
+        if (errand->answer)
+            errand->answer(errand->context, result, &facts, &error);
+    }
+    secret_wipe(&errand->args.secret);
+    free(errand);
+}
+
+static void errand_due(struct berth_timer *timer)
+{
+    finish(container_of(timer, struct errand, timer), true);
+}
+
 struct errand *
 farm_ask(struct hypervisor *hypervisor, enum virt_call call, const struct virt_args *args,
          void (*answer)(void *, int, const struct virt_result *, const struct berth_error *),
@@ -287,9 +335,9 @@ farm_ask(struct hypervisor *hypervisor, enum virt_call call, const struct virt_a
     errand->args = *args;
     errand->answer = answer;
     errand->context = context;
+    errand->process = hypervisor->process;
     list_append(&hypervisor->errands, &errand->node);
-    count_start(errand);
-    if (!hypervisor->hung)
+    if (!hypervisor->hung && !is_blocked(errand))
         begin_errand(errand);
     return errand;
 }
@@ -302,6 +350,37 @@ void farm_give_up(struct errand *errand, bool crashed)
         errand->starts = NULL;
 }
 
+/* One that nobody waits for, and that was lost on the way while the hypervisor hung. */
+static struct errand *lost_errand(struct hypervisor *hypervisor)
+{
+    list_each (&hypervisor->errands, node) {
+        struct errand *errand = list_entry(node, struct errand, node);
+
+        if (errand->lost)
+            return errand;
+    }
+    return NULL;
+}
+
+static void go_on(struct hypervisor *hypervisor)
+{
+    struct errand *lost;
+
+    list_each (&hypervisor->errands, node) {
+        struct errand *errand = list_entry(node, struct errand, node);
+
+        errand->lost = !errand->answer && outside_chance(hypervisor->farm->outside, 50);
+    }
+    while ((lost = lost_errand(hypervisor)) != NULL)
+        finish(lost, false);
+    list_each (&hypervisor->errands, node) {
+        struct errand *errand = list_entry(node, struct errand, node);
+
+        if (!timer_armed(&errand->timer) && !is_blocked(errand))
+            begin_errand(errand);
+    }
+}
+
 void farm_hang(struct hypervisor *hypervisor, bool hangs)
 {
     struct outside *outside = hypervisor->farm->outside;
@@ -309,15 +388,11 @@ void farm_hang(struct hypervisor *hypervisor, bool hangs)
     outside_note(outside, "host %s %s", hypervisor->name, hangs ? "hangs" : "answers again");
     hypervisor->hung = hangs;
     list_each (&hypervisor->errands, node) {
-        struct errand *errand = list_entry(node, struct errand, node);
-
         if (hangs)
-            timer_stop(&outside->timers, &errand->timer);
-        else if (errand->answer || outside_chance(outside, 50))
-            begin_errand(errand);
-        else
-            finish(errand, false);
+            timer_stop(&outside->timers, &list_entry(node, struct errand, node)->timer);
     }
+    if (!hangs)
+        go_on(hypervisor);
 }
 
 void farm_drop_errands(struct hypervisor *hypervisor)

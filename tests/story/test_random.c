@@ -270,6 +270,58 @@ static void terminal_fails(void)
     }
 }
 
+/* A terminal speaks of what is not its own: nothing of it may count. */
+static void terminal_lies(void)
+{
+    struct fake_terminal *liar = world_terminal(run.w, terminal_named(dice(TERMINALS)));
+    const struct fake_terminal *victim = world_terminal(run.w, terminal_named(dice(TERMINALS)));
+    struct msg msg = { 0 };
+
+    if (liar == victim)
+        return;
+    switch (dice(5)) {
+    case 0:
+        msg.type = MSG_sign_off;
+        msg.sign_off.session_id = victim->show.session_id;
+        msg.sign_off.epoch = victim->show.epoch + (int64_t)dice(2);
+        break;
+    case 1:
+        msg.type = MSG_disconnect;
+        msg.disconnect.session_id = victim->show.session_id;
+        msg.disconnect.epoch = victim->show.epoch;
+        break;
+    case 2:
+        msg.type = MSG_viewer;
+        msg.viewer.session_id = victim->show.session_id;
+        msg.viewer.epoch = victim->show.epoch;
+        msg.viewer.connection_id = victim->show.connection_id;
+        msg.viewer.state = dice(2) ? viewer_state_ENDED : viewer_state_ACTIVE;
+        break;
+    case 3:
+        msg.type = MSG_renew;
+        (void)snprintf(msg.renew.presence_id, sizeof(msg.renew.presence_id), "%s",
+                       victim->presence_id);
+        msg.renew.seq = INT64_MAX;
+        msg.renew.screen = screen_state_DESKTOP;
+        break;
+    default:
+        msg.type = MSG_command_state;
+        msg.command_state.command_id = dice(500);
+        msg.command_state.state = command_DONE;
+        break;
+    }
+    terminal_say(liar, &msg);
+}
+
+/* Wall clocks jump; nothing that must hold depends on them (I27). */
+static void clock_jumps(void)
+{
+    int64_t day_ms = INT64_C(24) * 3600 * 1000;
+
+    outside_note(&run.w->outside, "the wall clock jumps");
+    run.w->outside.timers.wall_ms += ((int64_t)dice(60) - 30) * day_ms;
+}
+
 static void host_fails(void)
 {
     const char *name = host_named(dice(HOSTS));
@@ -414,8 +466,12 @@ static void something_happens(void)
     }
     if (what < 62)
         person_acts();
-    else if (what < 72)
+    else if (what < 70)
         terminal_fails();
+    else if (what < 73)
+        terminal_lies();
+    else if (what < 74)
+        clock_jumps();
     else if (what < 86)
         host_fails();
     else if (what < 92)
