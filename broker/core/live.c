@@ -23,6 +23,13 @@ static void host_made(struct entity *entity, bool loaded)
     host->state_since_ms = entity->core->timers->mono_ms;
 }
 
+static void host_dropped(struct entity *entity)
+{
+    struct host *host = container_of(entity, struct host, base);
+
+    timer_stop(entity->core->timers, &host->again);
+}
+
 static void pool_made(struct entity *entity, bool loaded)
 {
     struct pool *pool = container_of(entity, struct pool, base);
@@ -244,7 +251,7 @@ static bool command_is_over(const struct entity *entity)
 static const struct live_kind kinds[ENTITY_KINDS] = {
     KIND(site),
     KIND(place),
-    KIND(host, .made = host_made),
+    KIND(host, .made = host_made, .dropped = host_dropped),
     KIND(image),
     KIND(image_version),
     KIND(pool, .made = pool_made, .changed = pool_changed, .dropped = pool_dropped),

@@ -7,6 +7,7 @@
 #include "core/related.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
+#include "flow/reconcile.h"
 
 static flow_step_fn admit, create, start, address, found, probe, probed, fingerprint, known, stop,
     stopped, refresh, record, recorded, delete_machine, forget, forgotten, judge, settle, inspect,
@@ -159,7 +160,10 @@ static bool is_unsettled(int code)
 static int judge(struct flow *flow)
 {
     struct work *work = work_of(flow);
+    struct host *host = host_of(work);
 
+    if (host)
+        reconcile_outcome(work->rooms, host, flow->op.result);
     if (flow->op.result >= 0)
         return work->then;
     if (!is_unsettled(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)

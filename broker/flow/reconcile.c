@@ -295,8 +295,13 @@ static void ended(struct flow *flow, const struct berth_error *error)
         host->survey = NULL;
     if (!host->settled_ms)
         host->settled_ms = rooms->timers->mono_ms + HOST_SETTLES_MS;
-    if (!host->base.dropped && host->state == host_OPENING && error->code == 0)
-        host_set_state(host, host_UP, "its machines are known");
+    if (!host->base.dropped && error->code == 0) {
+        host->misses = 0;
+        if (host->state == host_OPENING)
+            host_set_state(host, host_UP, "its machines are known");
+        else if (host->state == host_DEGRADED)
+            host_set_state(host, host_UP, "it answers again");
+    }
     entity_unpin(&host->base);
     free(survey);
     house_flow_ended(rooms);
@@ -319,6 +324,31 @@ static void survey_start(struct rooms *rooms, struct host *host)
     entity_pin(&host->base);
     flow_start(&rooms->engine, &survey->flow, &survey_kind, host->row.name);
     host->survey = &survey->flow;
+}
+
+#define MISSES_MAX 3
+#define DEGRADED_AGAIN_MS 10000
+
+static void ask_degraded(struct berth_timer *timer)
+{
+    struct host *host = container_of(timer, struct host, again);
+
+    if (host->state != host_DEGRADED)
+        return;
+    timer_start(host->base.core->timers, &host->again, DEGRADED_AGAIN_MS, ask_degraded);
+    survey_start(host->base.core->owner, host);
+}
+
+void reconcile_outcome(struct rooms *rooms, struct host *host, int result)
+{
+    if (result >= 0)
+        host->misses = 0;
+    if (result != BERTH_E_UNKNOWN_OUTCOME)
+        return;
+    if (++host->misses < MISSES_MAX || host->state != host_UP)
+        return;
+    host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
+    timer_start(rooms->timers, &host->again, DEGRADED_AGAIN_MS, ask_degraded);
 }
 
 void reconcile_host(struct rooms *rooms, struct host *host, bool up,

@@ -14,6 +14,11 @@
 void reconcile_host(struct rooms *rooms, struct host *host, bool up,
                     const struct virt_result *facts, const char *reason);
 
+/* How a call that changes a machine ended. Three in a row without a known outcome, and the host is
+ * degraded: nothing new is placed there until it answers again; it is asked every now and then.
+ */
+void reconcile_outcome(struct rooms *rooms, struct host *host, int result);
+
 /* A life event, or one machine of a list. */
 void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt_event *event);
 
