@@ -7,7 +7,7 @@ HOLD_POOL=ward-3
 HOLD_COLOUR='#2f5d8a' # of the screen that stands for a desktop
 HOLD_SHARE=40         # percent of a terminal's screen that must have it
 
-# hold_begin BUILD-FOLDER - a folder that goes with the script; on failure the ends of the logs are shown.
+# hold_begin BUILD-FOLDER [DRIVER] - a folder that goes with the script; on failure the ends of the logs are shown.
 hold_begin() {
     local build
     build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
@@ -18,7 +18,8 @@ hold_begin() {
     HOLD_WORK=$(mktemp -d /tmp/berth-hold.XXXXXX)
     at_exit hold_remove
     step_log_to "$HOLD_WORK/steps.log"
-    site_open "$HOLD_WORK/site" "$build" test
+    HOLD_TEMPLATE=$SITE_LIB/../image/domain.xml
+    site_open "$HOLD_WORK/site" "$build" "${2:-test}"
 }
 
 # A tree on which something is still mounted is not removed; better a folder too many than somebody's files gone.
@@ -41,8 +42,16 @@ hold_site() {
     site_add_image "$SITE/etc/no-image"
     for user in "$@"; do site_add_user "$user"; done
     site_start_rdp_servers "$desktops" "$HOLD_COLOUR" "$@"
-    site_add_pool "$HOLD_POOL" "$SITE_LIB/../image/domain.xml" max="$desktops" spare="$spare" credential=passthrough
+    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max="$desktops" spare="$spare" credential=passthrough
     site_await_spare "$HOLD_POOL" 90
+}
+
+# Real machines of QEMU in which nothing runs, on whose forwarded ports our RDP servers stand: -L takes the place of the
+# network, so that QEMU leaves the ports alone. Started in a second, and kept by the kernel when libvirtd dies.
+hold_idle_machines() {
+    HOLD_TEMPLATE=$SITE/etc/idle.xml
+    sed -e '/<kernel>/d; /<initrd>/d; /<cmdline>/d' -e "s|>512<|>32<|; s|<vcpu>2|<vcpu>1|; s|-netdev|-L|" \
+        -e "/value='-device'/d; /virtio-net-pci/d" "$SITE_LIB/../image/domain.xml" >"$HOLD_TEMPLATE"
 }
 
 # Terminals start one after the other: each needs a moment to join.

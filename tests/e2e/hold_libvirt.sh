@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# hold_libvirt.sh - the hypervisor's daemon dies, or stands still, under a working user.
+#
+# usage: tests/e2e/hold_libvirt.sh BUILD-FOLDER
+#
+# Two hosts: a private libvirtd with real (idle) machines of QEMU, and libvirt's test driver. It proves: libvirtd killed
+# is noticed, and when it is back its machines are adopted, none started anew, the session untouched; libvirtd stopped is
+# noticed within seconds, and meanwhile the other host hands out desktops, terminals go on and berthctl answers at once.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/e2e/lib/hold.sh
+. "$top/tests/e2e/lib/hold.sh"
+
+OTHER_POOL=ward-4
+NOTICED_S=20  # with the machine busy; said below how long it really took
+ANSWER_MS=2000 # of berthctl, its own start included
+DESKTOPS=2
+
+site() {
+    hold_idle_machines
+    site_start_libvirtd
+    site_start_broker
+    site_make_empty_image "$SITE/etc/no-image"
+    site_add_host "$DESKTOPS"
+    image_without_kernel
+    site_add_user anna
+    site_add_user bert
+    site_start_rdp_servers $((2 * DESKTOPS)) "$HOLD_COLOUR" anna bert
+    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max="$DESKTOPS" spare=1 credential=passthrough hosts=here
+    other_host
+    site_await_spare "$HOLD_POOL" 90
+    site_await_spare "$OTHER_POOL" 90
+}
+
+image_without_kernel() {
+    ctl image add desktop
+    ctl image-version add desktop "$SITE/etc/no-image/desktop.qcow2"
+    ctl image publish desktop 1
+}
+
+# The second host lives in its berth-virt alone; its pool is bert's.
+other_host() {
+    local first=$((FIRST_PORT + DESKTOPS))
+    ctl host add there uri=test:///default address=127.0.0.1 port_first="$first" port_last=$((first + DESKTOPS - 1)) \
+        max_starting=2 max_desktops="$DESKTOPS" weight=1 storage=default-pool
+    ctl pool add "$OTHER_POOL" kind=floating image=desktop template="$SITE_LIB/../image/domain.xml" address=forwarded port=3389 \
+        hosts=there start_limit_s=60 max="$DESKTOPS" spare=1 credential=passthrough
+    ctl entitlement add subject_kind=user subject=bert pool="$OTHER_POOL" effect=allow priority=20
+}
+
+host_is() {
+    asks ".live.state == \"$2\"" host show "$1"
+}
+
+host_is_not() {
+    ! host_is "$1" "$2"
+}
+
+anna_works() {
+    hold_terminals icu-07 icu-08
+    site_sign_on icu-07 anna
+    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
+    becomes 60 "a spare stands ready beside it" site_has_spare "$HOLD_POOL"
+    sessions=$(open_sessions)
+    watching=$(viewers icu-07)
+    before=$(guests)
+}
+
+# Process ids and names of the machines: adopted is what is still the same process.
+guests() {
+    pgrep -af "^[^ ]*qemu.*$SITE/disks/" | sed -E 's/^([0-9]+) .*guest=([^,]*),.*/\1 \2/' | sort
+}
+
+untouched() {
+    [[ $(open_sessions) == "$sessions" ]] || failed "the session is as before: $sessions, now $(open_sessions)"
+    [[ $(viewers icu-07) == "$watching" ]] || failed "the viewer is the same"
+    holds "icu-07 says so" asks_terminal icu-07 '.state == "active" and .user == "anna" and .online'
+    becomes 20 "the desktop is on icu-07" shows_desktop icu-07
+}
+
+adopted() {
+    becomes 60 "the host is up again" host_is here up
+    becomes 60 "its machines are ready: anna's and a spare" asks '.ready == 2 and .spare == 1' pool status "$HOLD_POOL"
+    [[ $(guests) == "$before" ]] || failed "the machines are the same processes. Before: $before Now: $(guests)"
+    untouched
+}
+
+killed() {
+    local begun
+    [[ $(wc -l <<<"$before") -eq 2 ]] || failed "two machines run: $before"
+    kill -KILL "$("$SITE_LIB/private-libvirtd" pid "$SITE/libvirt")"
+    begun=$(now_ms)
+    becomes "$NOTICED_S" "the dead daemon is noticed" host_is_not here up
+    say "killed: noticed after $(seconds $(($(now_ms) - begun))) s"
+    untouched
+    bert_comes_and_goes
+    "$SITE_LIB/private-libvirtd" start "$SITE/libvirt" --owner $$
+    begun=$(now_ms)
+    adopted
+    say "adopted after $(seconds $(($(now_ms) - begun))) s"
+}
+
+# On the other host: a desktop at the second terminal, as if nothing had happened.
+bert_comes_and_goes() {
+    becomes 60 "the other host has a desktop ready" site_has_spare "$OTHER_POOL"
+    site_sign_on icu-08 bert
+    say "bert signed on in $SIGN_ON_MS ms"
+    becomes 30 "bert's desktop is on icu-08" shows_desktop icu-08
+    holds "it is of the other pool" asks_terminal icu-08 ".pool == \"$OTHER_POOL\""
+    agent icu-08 sign-off
+    becomes 30 "bert is signed off" has_viewers icu-08 0
+}
+
+quick() {
+    local begun took
+    begun=$(now_ms)
+    "$@" >/dev/null
+    took=$(($(now_ms) - begun))
+    ((took <= ANSWER_MS)) || failed "'$*' answers within $ANSWER_MS ms, not $took"
+}
+
+stopped() {
+    local begun pid
+    pid=$("$SITE_LIB/private-libvirtd" pid "$SITE/libvirt")
+    kill -STOP "$pid"
+    at_exit kill -CONT "$pid"
+    begun=$(now_ms)
+    while host_is here up; do
+        quick ctl session list
+        quick ctl desktop list
+        (($(now_ms) - begun < NOTICED_S * 1000)) || failed "the stopped daemon is noticed within $NOTICED_S s"
+    done
+    say "stopped: noticed after $(seconds $(($(now_ms) - begun))) s"
+    untouched
+    bert_comes_and_goes
+    for _ in 1 2 3 4 5; do
+        quick ctl host list
+        quick ctl desktop list
+    done
+    holds "nobody's presence suffered" both_present
+    holds "the loop never stood still" test "$(metric berth_loop_stalls_total)" -eq 0
+    kill -CONT "$pid"
+    begun=$(now_ms)
+    adopted
+    say "adopted after $(seconds $(($(now_ms) - begun))) s"
+}
+
+both_present() {
+    site_terminal_present icu-07 && site_terminal_present icu-08
+}
+
+# What was not lost is also usable: the spare of the host that had failed is handed out.
+usable() {
+    agent icu-07 sign-off
+    becomes 60 "anna is signed off" has_viewers icu-07 0
+    becomes 90 "a spare stands ready" site_has_spare "$HOLD_POOL"
+    site_sign_on icu-07 anna
+    becomes 60 "anna's new desktop is on icu-07" shows_desktop icu-07
+    holds "the audit chain holds" ctl audit verify
+}
+
+hold_begin "${1:-}" qemu
+step "broker, two hosts, two pools" site
+step "anna works on a machine of the first" anna_works
+step "libvirtd killed and started again" killed
+step "libvirtd stopped and continued" stopped
+step "the host's machines are handed out as before" usable
+grep -hE '^(killed|stopped|adopted|bert signed)' "$HOLD_WORK/steps.log" | sed 's/^/    /' >&2
+say "$PROGRAM: a dead or deaf libvirtd is noticed and its machines are adopted; other hosts and all terminals go on"
