@@ -6,6 +6,7 @@
 #include "flow/admin_start.h"
 #include "flow/decide.h"
 #include "flow/power.h"
+#include "flow/reconcile.h"
 
 static const char *const action_names[] = {
     [DESKTOP_START] = "desktop.start",           [DESKTOP_STOP] = "desktop.stop",
@@ -82,8 +83,7 @@ static void recorded(struct op *op, int result)
         return;
     }
     if (wish->act == DESKTOP_RELEASE) {
-        if (desktop->state == desktop_QUARANTINED)
-            desktop_set_state(desktop, desktop_OFF, "released from quarantine");
+        reconcile_released(wish->rooms, desktop);
         end(wish, 0, &op->error);
         return;
     }

@@ -197,6 +197,12 @@ static void glance_start(struct rooms *rooms, struct desktop *desktop, const cha
     flow_start(&rooms->engine, &glance->flow, &glance_kind, desktop->row.name);
 }
 
+void reconcile_look(struct rooms *rooms, struct desktop *desktop, const char *reason)
+{
+    if (desktop->row.host_id && !desktop->base.dropped && !house_of(rooms)->stopping)
+        glance_start(rooms, desktop, reason);
+}
+
 /* It is said to have stopped, or to be gone. Work on the machine asks by itself when it matters. */
 static void machine_doubted(struct rooms *rooms, struct desktop *desktop, const char *reason)
 {
@@ -204,6 +210,18 @@ static void machine_doubted(struct rooms *rooms, struct desktop *desktop, const 
         machine_stopped(rooms, desktop, reason[0] ? reason : "no reason given");
     else
         glance_start(rooms, desktop, reason);
+}
+
+void reconcile_released(struct rooms *rooms, struct desktop *desktop)
+{
+    if (desktop->state != desktop_QUARANTINED)
+        return;
+    if (!desktop->row.host_id || !desktop->made) {
+        desktop_set_state(desktop, desktop_OFF, "released from quarantine");
+        return;
+    }
+    desktop_set_state(desktop, desktop_LOST, "released from quarantine");
+    glance_start(rooms, desktop, "it was found off");
 }
 
 /* ---- what hosts tell ---- */

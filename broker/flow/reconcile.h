@@ -19,8 +19,16 @@ void reconcile_host(struct rooms *rooms, struct host *host, bool up,
  */
 void reconcile_outcome(struct rooms *rooms, struct host *host, int result);
 
+/* Ask the host what became of this machine, and believe it; a host that is down is listed anyway
+ * when it is back.
+ */
+void reconcile_look(struct rooms *rooms, struct desktop *desktop, const char *reason);
+
 /* A life event, or one machine of a list. */
 void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt_event *event);
+
+/* Released from quarantine: its host tells whether its machine runs. */
+void reconcile_released(struct rooms *rooms, struct desktop *desktop);
 
 /* What was in work when the broker ended, as far as the store tells: sessions that were ending go
  * on ending. */
