@@ -9,6 +9,7 @@
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/power_work.h"
+#include "flow/reconcile.h"
 #include "flow/refill.h"
 
 struct wish {
@@ -175,6 +176,7 @@ static bool is_its_fault(int code)
 {
     switch (code) {
     case BERTH_E_HOST_DOWN:
+    case BERTH_E_UNKNOWN_OUTCOME:
     case BERTH_E_CANCELLED:
     case BERTH_E_CLOSING:
     case BERTH_E_NO_SPACE:
@@ -187,6 +189,7 @@ static bool is_its_fault(int code)
     }
 }
 
+#define HOST_AGAIN_MS 10000   /* its host was in trouble: nothing is tried on it before */
 #define MANUAL_AGAIN_MS 30000 /* an existing machine that does not answer is asked again then */
 
 static void work_failed(struct work *work, const struct berth_error *error)
@@ -205,6 +208,8 @@ static void work_failed(struct work *work, const struct berth_error *error)
         /* What became of it is seen when its host has been asked again. */
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             desktop_set_state(desktop, desktop_LOST, error->text);
+        desktop->not_before_ms = rooms->timers->mono_ms + HOST_AGAIN_MS;
+        reconcile_look(rooms, desktop, "it could not be told what became of it");
         return;
     }
     desktop_quarantine(rooms, desktop, error->text);
