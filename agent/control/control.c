@@ -285,6 +285,36 @@ static void guest_silent(struct berth_timer *timer)
     close_guest(container_of(timer, struct guest, silent));
 }
 
+/* A number of /proc/PID/status; -1 when it cannot be read. */
+static long status_number(pid_t pid, const char *name)
+{
+    char path[40];
+    char line[128];
+    long number = -1;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+    file = fopen(path, "re");
+    while (file && number < 0 && fgets(line, sizeof(line), file))
+        if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')
+            number = strtol(line + strlen(name) + 1, NULL, 10);
+    if (file)
+        (void)fclose(file);
+    return number;
+}
+
+/* The viewer runs as the same user, and Landlock does not keep it from connecting to a socket. But
+ * it can never give up what confines it: no new privileges, and a system-call filter more than we
+ * have.
+ */
+static bool is_confined(pid_t pid)
+{
+    long filters = status_number(pid, "Seccomp_filters");
+
+    return status_number(pid, "NoNewPrivs") != 0 &&
+           (filters < 0 || filters > status_number(getpid(), "Seccomp_filters"));
+}
+
 /* The file's mode keeps others out; this holds should somebody have changed it. */
 static bool is_us(const uv_pipe_t *pipe)
 {
@@ -294,7 +324,7 @@ static bool is_us(const uv_pipe_t *pipe)
 
     return uv_fileno((const uv_handle_t *)pipe, &descriptor) == 0 &&
            getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 &&
-           (credentials.uid == geteuid() || credentials.uid == 0);
+           (credentials.uid == geteuid() || credentials.uid == 0) && !is_confined(credentials.pid);
 }
 
 static void knocked(uv_stream_t *stream, int status)

@@ -264,21 +264,20 @@ void uplink_attend(struct uplink *uplink, const struct uplink_events *events, vo
 
 int uplink_send(struct uplink *uplink, const struct msg *msg, struct berth_error *reterr)
 {
-    unsigned char header[FRAME_HEADER];
-    struct tls_peer *peer;
     char *text;
+    char *frame;
     size_t size;
     int r;
 
     if (!uplink_is_open(uplink))
         return berth_fail(reterr, BERTH_E_STATE, "not connected to the broker");
-    peer = &uplink->line->peer;
     text = msg_encode(msg, &size);
-    frame_header(header, size);
-    r = tls_write(peer, header, sizeof(header));
-    if (r == 0)
-        r = tls_write(peer, text, size);
+    frame = berth_alloc(FRAME_HEADER + size); /* one record, one packet */
+    frame_header((unsigned char *)frame, size);
+    memcpy(frame + FRAME_HEADER, text, size);
     berth_wipe_free(text, size);
+    r = tls_write(&uplink->line->peer, frame, FRAME_HEADER + size);
+    berth_wipe_free(frame, FRAME_HEADER + size);
     if (r < 0)
         return berth_fail(reterr, r, "%s was not sent", msg_row(msg->type)->name);
     return 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pty.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,6 +90,24 @@ static void readable(uv_poll_t *poll, int status, int events)
         (void)uv_poll_stop(poll); /* EIO: all ends of the other side are closed */
 }
 
+/* ---- its home ---- */
+
+static int remove_one(const char *path, const struct stat *facts, int kind, struct FTW *where)
+{
+    (void)facts;
+    (void)kind;
+    return where->level > 0 ? remove(path) : 0;
+}
+
+/* Nothing that one person's session left there may be found by the next one's. */
+static int empty_home(const struct viewer *viewer, struct berth_error *reterr)
+{
+    if (nftw(viewer->home, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0)
+        return 0;
+    return berth_fail(reterr, BERTH_E_IO, "the viewer's home %s cannot be emptied: %s",
+                      viewer->home, strerror(errno));
+}
+
 /* ---- its end ---- */
 
 static void let_go(struct run *run)
@@ -114,6 +133,7 @@ static void ended(struct child *child, int exit_code, int signal)
 {
     struct run *run = container_of(child, struct run, child);
     struct viewer *viewer = berth_take(run->viewer);
+    struct berth_error error = { 0 };
 
     uv_close((uv_handle_t *)&run->output, output_closed);
     child_free(child, child_freed);
@@ -122,6 +142,8 @@ static void ended(struct child *child, int exit_code, int signal)
     if (viewer->log >= 0)
         (void)close(viewer->log);
     viewer->log = -1;
+    if (empty_home(viewer, &error) < 0)
+        log_failure(EV_AGENT_CHILD, &error, "viewer");
     viewer->events->ended(viewer->owner, exit_code, signal);
 }
 
@@ -226,6 +248,9 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
         return berth_fail(reterr, BERTH_E_STATE, "a viewer runs already");
     if (!viewer->display[0])
         return berth_fail(reterr, BERTH_E_UNSUPPORTED, "this terminal has no display");
+    r = empty_home(viewer, reterr);
+    if (r < 0)
+        return r;
     r = arguments_make(request, &arguments, reterr);
     if (r == 0)
         r = hand_over(&arguments, &pipe_end, reterr);

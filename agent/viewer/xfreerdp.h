@@ -14,7 +14,7 @@
 struct xfreerdp_setup {
     const char *self;      /* path of berth-agent, for the confining step */
     const char *program;   /* path of xfreerdp3 */
-    const char *home;      /* folder of its own, mode 0700 */
+    const char *home;      /* folder of its own, mode 0700; emptied before and after each run */
     const char *display;   /* "" = none: nothing can be shown */
     const char *authority; /* X authority file, "" = none */
     const char *log_file;  /* what it says, "" = nowhere; begun anew with every start */

@@ -213,6 +213,47 @@ confinement() {
     "${confine[@]}" /bin/grep -q 'NoNewPrivs:.1' /proc/self/status
 }
 
+# --- The local door -----------------------------------------------------------------------------------------------
+
+# request WANTED-EXIT-CODE COMMAND... - standard error goes to $work/said.
+request() {
+    local wanted=$1 code=0
+    shift
+    "$@" 2>"$work/said" </dev/null || code=$?
+    ((code == wanted)) || die "'$*' ended with $code instead of $wanted: $(cat "$work/said")"
+}
+
+socket_is_there() {
+    [[ -S $work/state/control.sock ]]
+}
+
+# An agent that nobody told where its broker is: it says so, and lets in whom it should.
+control() {
+    local -a agent=("$build/berth-agent" --set "terminal.state=$work/state" --set broker.dns=no --set screen.display=none)
+    "${agent[@]}" run 2>"$work/agent.log" &
+    local pid=$!
+    at_exit bash -c "kill $pid 2>/dev/null || true" # it ends below, when all is well
+    wait_for 10 socket_is_there
+    request 0 "${agent[@]}" status
+    request 4 "${agent[@]}" sign-off
+    request 4 "${agent[@]}" sign-on anna --kiosk
+    request 2 "${agent[@]}" sign-on
+    request 2 "${agent[@]}" join
+    request 3 "${agent[@]}" --socket "$work/nowhere" status
+    [[ $(stat -c %a "$work/state/control.sock") == 600 ]] || die "the control socket is open to others"
+    # What attacks the viewer runs as the same user; it gets no answer.
+    cp "$build/berth-agent" "$work/home/copy"
+    request 3 "$build/berth-agent" confine "$work/home" 1 -- "$work/home/copy" --config /dev/null \
+        --socket "$work/state/control.sock" status
+    grep -q 'hung up' "$work/said" || die "the confined program was not turned away by the agent: $(cat "$work/said")"
+    # A second agent does not take the first one's place.
+    request 78 "${agent[@]}" run
+    request 0 "${agent[@]}" status
+    kill "$pid"
+    wait "$pid" || die "the agent did not end well: $(tail -n 3 "$work/agent.log")"
+    ! socket_is_there || die "the control socket was left behind"
+}
+
 screen_start "$work/screen" 1280x800
 # A keyboard that has umlauts: what xdotool cannot find it maps on the fly, which no real keyboard does.
 setxkbmap de
@@ -226,3 +267,4 @@ step "the face ends with its agent" face_end
 step "a desktop to connect to" desktop_begin
 step "the viewer: pinned, told to end, refused" viewer
 step "the viewer's confinement" confinement
+step "the local door" control
