@@ -212,7 +212,7 @@ static enum client_exit follow(int wire, const struct wish *wish)
 enum client_exit client_main(const char *socket, int argc, char **argv)
 {
     struct wish wish = { .request = control_request(argv[0]), .wait = true };
-    enum client_exit result = CLIENT_USAGE;
+    enum client_exit result;
     int wire;
 
     if (!parse(&wish, argc, argv))
@@ -228,12 +228,13 @@ enum client_exit client_main(const char *socket, int argc, char **argv)
         return CLIENT_USAGE;
     }
     wire = dial(socket);
-    if (wire < 0)
-        result = CLIENT_NO_AGENT;
-    else if (!send_wish(wire, &wish))
-        (void)close(wire);
-    else
+    result = CLIENT_NO_AGENT;
+    if (wire >= 0 && send_wish(wire, &wish)) {
         result = follow(wire, &wish);
+    } else if (wire >= 0) {
+        (void)fprintf(stderr, "berth-agent: the agent hung up\n");
+        (void)close(wire);
+    }
     explicit_bzero(&wish, sizeof(wish));
     return result;
 }
