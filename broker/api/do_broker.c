@@ -39,12 +39,31 @@ int do_flow_list(struct request *request, struct berth_error *reterr)
     return 0;
 }
 
+static int plan_cancel(struct request *request, uint64_t id, struct berth_error *reterr)
+{
+    list_each (&request->api->rooms->engine.flows, node) {
+        const struct flow *flow = list_entry(node, struct flow, node);
+        struct view_plan plan = { .dry_run = true };
+
+        if (flow->id != id)
+            continue;
+        plan_say(&plan, "flow '%s' in step '%s' for %s would be called off", flow->kind->name,
+                 flow_step_name(flow), flow->who);
+        plan_say(&plan, "what its steps did would be taken back, the last first");
+        plan_answer(request, &plan);
+        return 0;
+    }
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "no flow %llu is running", (unsigned long long)id);
+}
+
 int do_flow_cancel(struct request *request, struct berth_error *reterr)
 {
     const struct verb_flow_cancel *in = (const struct verb_flow_cancel *)request->params;
-    int r =
-        admin_flow_cancel(request->api->rooms, &request->caller.actor, (uint64_t)in->flow, reterr);
+    int r;
 
+    if (request->dry_run)
+        return plan_cancel(request, (uint64_t)in->flow, reterr);
+    r = admin_flow_cancel(request->api->rooms, &request->caller.actor, (uint64_t)in->flow, reterr);
     if (r < 0)
         return r;
     answer_told(request, "flow %lld is called off", (long long)in->flow);
@@ -169,6 +188,15 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
     const struct verb_audit_erase *in = (const struct verb_audit_erase *)request->params;
 
     request->id = in->user;
+    if (request->dry_run) {
+        struct view_plan plan = { .dry_run = true };
+
+        plan_say(&plan, "the key of user %llu would be destroyed", (unsigned long long)in->user);
+        plan_say(&plan, "what the audit trail says of them could never be read again; that "
+                        "something happened, and when, would stay");
+        plan_answer(request, &plan);
+        return 0;
+    }
     return request_wait(request,
                         store_erase_begin(request->api->rooms->store, in->user, &request->op),
                         erased, reterr);

@@ -340,6 +340,27 @@ static int command_next(struct request *request, struct berth_error *reterr)
         command_given, reterr);
 }
 
+static void plan_command(struct request *request, enum command_kind kind,
+                         const struct commanding *commanding)
+{
+    struct core *core = request->api->rooms->core;
+    struct view_plan *plan = berth_new(struct view_plan);
+
+    plan->dry_run = true;
+    plan_say(plan, "%s would be given to %zu terminal%s", command_kind_names[kind],
+             commanding->count, commanding->count == 1 ? "" : "s");
+    for (size_t i = 0; i < commanding->count; i++) {
+        const struct terminal *terminal = terminal_find(core, commanding->terminal_id[i]);
+        const struct connection *connection = connection_at(core, commanding->terminal_id[i]);
+
+        if (terminal)
+            plan_say(plan, "terminal '%s'%s", terminal->row.name,
+                     connection ? ", which shows a desktop; its session stays" : "");
+    }
+    plan_answer(request, plan);
+    free(plan);
+}
+
 static int command(struct request *request, enum command_kind kind, const struct whom *whom,
                    int64_t minutes, struct berth_error *reterr)
 {
@@ -349,6 +370,10 @@ static int command(struct request *request, enum command_kind kind, const struct
 
     if (r < 0)
         return r;
+    if (request->dry_run) {
+        plan_command(request, kind, commanding);
+        return 0;
+    }
     commanding->kind = kind;
     commanding->expires_in_ms = minutes * MINUTE_MS;
     if (kind == command_kind_MESSAGE)

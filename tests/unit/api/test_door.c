@@ -231,6 +231,22 @@ TEST(door, a_bundle_of_logs_is_handed_out)
     EXPECT_STATUS(ask("GET", "/v1/commands/t76/bundle", NULL), 404);
 }
 
+TEST(door, what_destroys_has_a_dry_run)
+{
+    size_t count;
+    const struct verb *verb = verb_table(&count);
+
+    for (size_t i = 0; i < count; i++)
+        EXPECT(!(verb[i].flags & VERB_DESTROYS) || (verb[i].flags & VERB_DRY));
+    EXPECT_STATUS(ask("POST", "/v1/commands/reboot?dry_run=1", "{\"terminal\":\"t76\"}"), 200);
+    EXPECT_SAYS(text_at("would.1.text"), "terminal 't76'");
+    EXPECT_STATUS(ask("POST", "/v1/audit/erase?dry_run=1", "{\"user\":\"eve\"}"), 200);
+    EXPECT_SAYS(text_at("would.0.text"), "would be destroyed");
+    EXPECT_STATUS(ask("POST", "/v1/flows/4711/cancel?dry_run=1", NULL), 404);
+    EXPECT_STATUS(ask("GET", "/v1/commands?kind=reboot", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 0);
+}
+
 TEST(door, the_same_key_twice_is_one_change)
 {
     struct asking keyed = { .header = "Idempotency-Key: once-and-for-all" };
