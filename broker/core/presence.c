@@ -369,6 +369,18 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
                 presence->granted_ms + presence_spread_ms(core->presence), deadline_over);
 }
 
+void presence_presumed_all(struct presence_book *book)
+{
+    list_each (core_all(book->core, ENTITY_terminal), node) {
+        struct entity *entity = entity_of(node);
+        struct presence *presence = container_of(entity, struct terminal, base)->presence;
+
+        if (presence->state == presence_PRESUMED)
+            timer_start(book->core->timers, &presence->next,
+                        presence->granted_ms + presence_spread_ms(book), deadline_over);
+    }
+}
+
 void presence_screen(struct presence *presence, enum screen_state screen, int64_t input_idle_ms)
 {
     presence->screen = screen;

@@ -112,6 +112,11 @@ void presence_revoke(struct presence *presence, const char *why);
  * the hash of its id. */
 void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms);
 
+/* All that were there before are presumed now: they come back over the spread of the whole fleet, so
+ * each has that much longer.
+ */
+void presence_presumed_all(struct presence_book *book);
+
 /* What terminals shall spread their reconnects over when the broker is lost. */
 int64_t presence_spread_ms(const struct presence_book *book);
 

@@ -402,8 +402,8 @@ static void start_presence(struct rooms *rooms)
     rooms->core->presence->save = save_presence;
     rooms->core->presence->context = rooms;
     if (store_presence_load(rooms->store, was_present, rooms, &error) < 0)
-        log_failure(EV_FLOW_FAILED, &error,
-                    "read who was present"); /* they announce themselves anyway */
+        log_failure(EV_FLOW_FAILED, &error, "read who was present"); /* they announce themselves */
+    presence_presumed_all(rooms->core->presence);
 }
 
 static void start_entities(struct rooms *rooms)

@@ -298,6 +298,28 @@ TEST(presence, the_spread_grows_with_the_fleet)
     small_close(&s);
 }
 
+TEST(presence, everybody_presumed_has_the_spread_of_the_fleet)
+{
+    struct small s;
+    struct presence *first = NULL;
+
+    small_open(&s);
+    for (uint64_t id = 1; id <= 2000; id++) {
+        struct presence *p;
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "t%llu", (unsigned long long)id);
+        p = small_terminal(&s, id, name, 0)->presence;
+        presence_presume(p, "some hash", 30 * SECOND);
+        if (!first)
+            first = p;
+    }
+    presence_presumed_all(s.core->presence);
+    small_run(&s, 35 * SECOND); /* 30 s and 1.5 x 2000 x 1.8 ms */
+    EXPECT_INT(first->state, presence_PRESUMED);
+    small_close(&s);
+}
+
 static size_t saved;
 static int64_t last_granted;
 
