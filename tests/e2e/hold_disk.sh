@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# hold_disk.sh - the disk with the broker's data is full while a user works.
+#
+# usage: tests/e2e/hold_disk.sh BUILD-FOLDER
+#
+# The data folder is a small file system of its own. It proves: when it is full, changes are refused with a sentence,
+# nothing acknowledged is lost, sessions and terminals go on, /readyz says what is wrong; with room again the broker
+# recovers by itself; killed on a full disk it loses nothing either.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/e2e/lib/hold.sh
+. "$top/tests/e2e/lib/hold.sh"
+
+SIZE=24m
+LEFT=1M   # what is left at first, for some changes that still fit
+MANY=3000 # changes that must be more than what still fits into files that exist already
+
+site() {
+    mkdir -m 700 "$SITE/data"
+    mount -t tmpfs -o "size=$SIZE,mode=700" none "$SITE/data"
+    at_exit umount "$SITE/data"
+    hold_site 2 1 anna bert
+    hold_terminals icu-07 icu-08
+    site_sign_on icu-07 anna
+    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
+    becomes 30 "a spare stands ready" site_has_spare "$HOLD_POOL"
+    sessions=$(open_sessions)
+    watching=$(viewers icu-07)
+}
+
+door() {
+    curl --silent --unix-socket "$SITE/run/berthd.sock" "$@"
+}
+
+# user_add NAME - prints the HTTP status.
+user_add() {
+    door -o "$HOLD_WORK/answer" -w '%{http_code}' -H 'Content-Type: application/json' \
+        -d "{\"name\": \"$1\", \"kind\": \"person\", \"title\": \"$TITLE\"}" http://berth/v1/users
+}
+TITLE=$(printf 'x%.0s' {1..100})
+
+ballast() {
+    ! head -c 1G /dev/zero >"$SITE/data/ballast" 2>/dev/null || failed "the file system is small"
+    truncate -s "-$LEFT" "$SITE/data/ballast"
+}
+
+fill() {
+    local status
+    ballast
+    for ((added = 0; added < MANY; added++)); do
+        status=$(user_add "u$added")
+        [[ $status == 2?? ]] || break
+    done
+    say "$added changes still fitted, then: $status $(cat "$HOLD_WORK/answer")"
+    [[ $status == 507 ]] || failed "the change that does not fit is refused with 507, not $status"
+    grep -q 'disk is full' "$HOLD_WORK/answer" || failed "the refusal says why: $(cat "$HOLD_WORK/answer")"
+}
+
+refused_and_alive() {
+    local code=0 said
+    said=$(ctl user add one-more kind=person 2>&1) || code=$?
+    [[ $code == 7 && $said == *"disk is full"* ]] || failed "berthctl says it and ends with 7 (try again later): $code $said"
+    [[ $(door -o "$HOLD_WORK/answer" -w '%{http_code}' http://berth/readyz) == 503 ]] || failed "/readyz answers 503"
+    grep -q 'disk is full' "$HOLD_WORK/answer" || failed "/readyz says why: $(cat "$HOLD_WORK/answer")"
+    holds "/healthz is well" ctl health
+    [[ $(metric berth_store_degraded) == 1 ]] || failed "the metric says so"
+    holds "the log says so" logged store.degraded
+    # A session is a decision, and no decision can be kept now; bert is told so.
+    code=0
+    said=$(agent icu-08 sign-on bert <"$SITE/etc/password-bert" 2>&1) || code=$?
+    [[ $code != 0 && $said == *full* ]] || failed "a sign-on is refused with a sentence: $code $said"
+    untouched
+}
+
+untouched() {
+    [[ $(open_sessions) == "$sessions" ]] || failed "the session is as before: $sessions, now $(open_sessions)"
+    [[ $(viewers icu-07) == "$watching" ]] || failed "the viewer is the same"
+    holds "both terminals are present" both_present
+    becomes 20 "the desktop is on icu-07" shows_desktop icu-07
+}
+
+both_present() {
+    site_terminal_present icu-07 && site_terminal_present icu-08
+}
+
+all_there() {
+    local names
+    names=$(sqlite3 "file:$SITE/data/berth.db?mode=ro" "SELECT count(*) FROM users WHERE name GLOB 'u[0-9]*'")
+    [[ $names == "$added" ]] || failed "all $added acknowledged users are there and no other: $names"
+    holds "the broker says the same" asks '.name == "u0"' user show u0
+    ((added == 0)) || holds "the last acknowledged one too" asks ".name == \"u$((added - 1))\"" user show "u$((added - 1))"
+    holds "the audit chain holds" ctl audit verify
+}
+
+recovers() {
+    local begun
+    rm "$SITE/data/ballast"
+    begun=$(now_ms)
+    becomes 30 "the broker recovers by itself" recovered
+    say "recovered after $(seconds $(($(now_ms) - begun))) s"
+    holds "the log says so" logged store.recovered
+    ctl user add one-more kind=person
+    site_sign_on icu-08 bert
+    becomes 60 "bert's desktop is on icu-08" shows_desktop icu-08
+    agent icu-08 sign-off
+    becomes 30 "bert is signed off" has_viewers icu-08 0
+    becomes 60 "only anna's session is open" anna_alone
+    untouched
+    all_there
+}
+
+recovered() {
+    [[ $(metric berth_store_degraded) == 0 ]] && site_broker_ready
+}
+
+anna_alone() {
+    [[ $(open_sessions) == "$sessions" ]]
+}
+
+# The keeper starts it on the full disk; it may wait for room or refuse, but what was acknowledged is there afterwards.
+killed_when_full() {
+    local status before=$added
+    ballast
+    for (( ; added < before + MANY; added++)); do
+        status=$(user_add "u$added")
+        [[ $status == 2?? ]] || break
+    done
+    [[ $status == 507 ]] || failed "the change that does not fit is refused with 507, not $status"
+    ! head -c 1G /dev/zero >>"$SITE/data/ballast" 2>/dev/null || failed "the file system is small"
+    kill -KILL "$(cat "$SITE/run/berthd.pid")"
+    becomes 30 "the broker is there, or tells why it is not" broker_or_reason
+    rm "$SITE/data/ballast"
+    site_broker_ready || ! kill -0 "$SITE_KEEPER" 2>/dev/null || wait_for 10 site_broker_ready || true
+    kill -0 "$SITE_KEEPER" 2>/dev/null || site_start_broker
+    becomes 30 "the broker works again" recovered
+    becomes 40 "anna's session is claimed by icu-07" asks '[.items[] | select(.state == "active" and .live.shown_at == "icu-07")] | length == 1' session list
+    becomes 30 "both terminals are present" both_present
+    untouched
+    all_there
+}
+
+broker_or_reason() {
+    site_broker_ready || ctl ready 2>&1 | grep -q 'disk is full' || tail -n 3 "$SITE/log/berthd.log" | grep -qi 'disk\|space'
+}
+
+need_commands curl sqlite3
+hold_begin "${1:-}"
+step "a user works, data on a disk of $SIZE" site
+step "the disk is full: what does not fit is refused" fill
+step "all else goes on, and says what is wrong" refused_and_alive
+step "room again" recovers
+step "the broker killed on a full disk" killed_when_full
+say "$PROGRAM: $added acknowledged changes are there; a full disk refuses changes, stops nothing and is got over"
