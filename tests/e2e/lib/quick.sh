@@ -1,0 +1,53 @@
+# quick.sh - run deploy/quickstart as a person would, and judge what it answers.
+#
+# Source it after common.sh and screen.sh.
+# shellcheck shell=bash
+
+# quick_begin - a folder that goes with the script. Sets `state`, the site's folder below it.
+quick_begin() {
+    need_commands jq
+    QUICK_WORK=$(mktemp -d /tmp/berth-quick.XXXXXX)
+    at_exit rm -rf "$QUICK_WORK"
+    step_log_to "$QUICK_WORK/steps.log"
+    # shellcheck disable=SC2034 # for those who source this file
+    state=$QUICK_WORK/site
+}
+
+# quick_run DRIVER STATE - the whole quickstart; `proof` is the last line of its standard output.
+quick_run() {
+    local code=0
+    # Whoever runs the tests may sit before a display; the proof is made without one.
+    # shellcheck disable=SC2154 # top is set by those who source this file
+    env -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --once --state "$2" >"$QUICK_WORK/answer" || code=$?
+    ((code == 0)) || die "the quickstart ended with $code"
+    proof=$(tail -n 1 "$QUICK_WORK/answer")
+    jq -e '(keys == ["desktop", "host", "picture_ms", "pool", "screenshot", "session", "signon_ms", "terminal", "user"])
+        and .picture_ms > 0 and .signon_ms > 0 and .session > 0
+        and ([.terminal, .user, .pool, .desktop, .host, .screenshot] | all(type == "string" and length > 0))' \
+        <<<"$proof" >/dev/null || die "the last line is the proof, with these keys and figures above 0: $proof"
+    quick_screenshot
+}
+
+# A picture of a terminal's screen that is neither of one colour nor black.
+quick_screenshot() {
+    local picture
+    picture=$(jq -r .screenshot <<<"$proof")
+    [[ $(head -c 8 "$picture" | od -An -tx1 | tr -d ' \n') == 89504e470d0a1a0a ]] || die "$picture is a PNG"
+    [[ $(magick_convert "$picture" -format '%k' info:) -gt 8 ]] || die "$picture shows more than a blank screen"
+}
+
+# quick_nothing_left STATE - no process of the site lives after the quickstart's end.
+quick_nothing_left() {
+    wait_for 20 quick_nobody_of "$1" || die "processes are left: $(pgrep -af -- "$1")"
+}
+
+quick_nobody_of() {
+    ! pgrep -f -- "$1" >/dev/null
+}
+
+quick_clean() {
+    "$top/deploy/quickstart" --driver "$1" --clean --state "$2"
+    [[ ! -e $2 ]] || die "--clean removes $2"
+    quick_nothing_left "$2"
+    ! grep -q " $2" /proc/self/mounts || die "something is mounted below $2"
+}
