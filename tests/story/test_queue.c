@@ -103,6 +103,31 @@ TEST(queue, a_pool_that_grows_serves_who_waits)
     THE_END(w);
 }
 
+TEST(queue, the_estimate_is_honest_or_none)
+{
+    struct world *w = world_new(9, WARD "pool ward-3 floating image debian max 2 spare 1\n"
+                                        "entitle everyone ward-3\n");
+    int64_t estimate_ms, began_ms;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_ms(w, 500);
+    EXPECT_SCREEN(w, "t2", "queue 1");
+    estimate_ms = world_terminal(w, "t2")->estimate_ms;
+    began_ms = world_now_ms(w);
+    EXPECT(estimate_ms > 500 && estimate_ms < 15000); /* a machine is on its way: about one boot */
+    SOON(w, "t2", "bob on ward-3-002");
+    EXPECT(world_now_ms(w) - began_ms < 3 * estimate_ms);
+    /* Nobody can say when somebody leaves. */
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 1);
+    EXPECT_SCREEN(w, "t3", "queue 1");
+    EXPECT_INT(world_terminal(w, "t3")->estimate_ms, 0);
+    THE_END(w);
+}
+
 TEST(queue, the_reaction_to_a_taken_spare_comes_within_a_second)
 {
     struct world *w = world_new(6, WARD FLOATING);
