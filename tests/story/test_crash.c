@@ -210,7 +210,9 @@ static void sign_off_and_crash(enum store_crash when, uint64_t commit)
     world_sign_off(w, "t1");
     for (int i = 0; i < 6000 && w->broker; i++)
         world_run_ms(w, 5);
-    if (!w->broker) {
+    if (w->broker) {
+        w->broker->rooms.store->crash = CRASH_NEVER; /* the release has fewer commits than that */
+    } else {
         world_run_s(w, 2);
         world_restart(w);
     }
