@@ -1,4 +1,5 @@
-/* broker.c - the broker's life as a checklist: every room opened in order, served, and closed in the opposite order. */
+/* broker.c - the broker's life as a checklist: every room opened in order, served, and closed in
+ * the opposite order. */
 #include "broker.h"
 
 #include <errno.h>
@@ -8,27 +9,31 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "api/api.h"
-#include "auth/auth_setup.h"
 #include "berth/log.h"
 #include "berth/notify.h"
 #include "berth/tls.h"
-#include "figures.h"
+
+#include "api/api.h"
+#include "auth/auth_setup.h"
 #include "flow/desk.h"
 #include "link/blob.h"
 #include "link/link.h"
 #include "rdp/probe_setup.h"
-#include "rooms_of.h"
 #include "virt/virt_setup.h"
 
-#define QUIESCE_MS 10000 /* running flows may end by themselves for this long when the broker stops */
+#include "figures.h"
+#include "rooms_of.h"
+
+#define QUIESCE_MS \
+    10000 /* running flows may end by themselves for this long when the broker stops */
 
 /* ---- small helpers of the start ---- */
 
 static int make_folder(const char *folder, struct berth_error *reterr)
 {
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return berth_fail(reterr, BERTH_E_IO, "cannot make the data folder '%s': %s", folder, strerror(errno));
+        return berth_fail(reterr, BERTH_E_IO, "cannot make the data folder '%s': %s", folder,
+                          strerror(errno));
     return 0;
 }
 
@@ -37,7 +42,9 @@ static void set_log(const struct options *options)
     static const struct {
         const char *name;
         enum log_level level;
-    } levels[] = { { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG } };
+    } levels[] = {
+        { "error", LOG_ERROR }, { "warn", LOG_WARN }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }
+    };
     enum log_level level = LOG_INFO;
 
     for (size_t i = 0; i < BERTH_COUNT(levels); i++) {
@@ -66,25 +73,29 @@ static void set_presence(struct broker *broker)
     core->limits.link_grace_ms = options->link_grace_s * 1000;
 }
 
-/* libuv drops connections silently at the limit of descriptors, so the limit must be far above what we may hold. */
+/* libuv drops connections silently at the limit of descriptors, so the limit must be far above what
+ * we may hold. */
 static int check_descriptors(const struct options *options, struct berth_error *reterr)
 {
     struct link_limits limits = link_limits_of(options);
-    rlim_t needed = (rlim_t)(link_descriptors(options->terminals, &limits) + options->people_connections * 2);
+    rlim_t needed =
+        (rlim_t)(link_descriptors(options->terminals, &limits) + options->people_connections * 2);
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return berth_fail(reterr, BERTH_E_INTERNAL, "cannot read the limit of descriptors: %s", strerror(errno));
+        return berth_fail(reterr, BERTH_E_INTERNAL, "cannot read the limit of descriptors: %s",
+                          strerror(errno));
     if (limit.rlim_cur < needed && limit.rlim_max >= needed) {
         limit.rlim_cur = needed;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
     if (limit.rlim_cur < needed) {
-        return berth_fail(reterr, BERTH_E_CONFIG,
-                          "too few descriptors for %lld terminals: %llu are allowed, %llu are needed "
-                          "(raise LimitNOFILE or lower broker.terminals)",
-                          (long long)options->terminals, (unsigned long long)limit.rlim_max,
-                          (unsigned long long)needed);
+        return berth_fail(
+            reterr, BERTH_E_CONFIG,
+            "too few descriptors for %lld terminals: %llu are allowed, %llu are needed "
+            "(raise LimitNOFILE or lower broker.terminals)",
+            (long long)options->terminals, (unsigned long long)limit.rlim_max,
+            (unsigned long long)needed);
     }
     return 0;
 }
@@ -167,7 +178,8 @@ static int open_auth(struct broker *broker, struct berth_error *reterr)
     struct berth_timers *timers = &broker->loop.timers;
     int r;
 
-    broker->hashing = offload_new(&broker->loop, (int)options->hashing_threads, (size_t)options->hashing_queue);
+    broker->hashing =
+        offload_new(&broker->loop, (int)options->hashing_threads, (size_t)options->hashing_queue);
     broker->signing = offload_new(&broker->loop, 1, 4096);
     r = ca_open(&(struct ca_setup){ .folder = options->data,
                                     .site = "Berth",
@@ -201,7 +213,8 @@ static void open_flows(struct broker *broker)
     broker->flowing = true;
 }
 
-static int open_link(struct broker *broker, struct listen_sockets *sockets, struct berth_error *reterr)
+static int open_link(struct broker *broker, struct listen_sockets *sockets,
+                     struct berth_error *reterr)
 {
     const struct options *options = &broker->options;
 
@@ -236,7 +249,8 @@ static void first_name(const char *names, char *ret, size_t size)
     }
 }
 
-static void people_taken(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size)
+static void people_taken(void *context, int descriptor, const struct sockaddr *from,
+                         socklen_t from_size)
 {
     struct broker *broker = context;
 
@@ -254,7 +268,8 @@ static int open_bundle(void *context, uint64_t command_id)
     return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static int open_people(struct broker *broker, struct listen_sockets *sockets, struct berth_error *reterr)
+static int open_people(struct broker *broker, struct listen_sockets *sockets,
+                       struct berth_error *reterr)
 {
     const struct options *options = &broker->options;
     int people = listen_find(sockets, "people");
@@ -384,7 +399,8 @@ static void option_changed(const struct conf_option *option, bool live)
     char name[96];
 
     (void)snprintf(name, sizeof(name), "%s.%s", option->section, option->key);
-    log_event(EV_BROKER_RELOADED, "option", name, "takes_effect", live ? "now" : "with the next start");
+    log_event(EV_BROKER_RELOADED, "option", name, "takes_effect",
+              live ? "now" : "with the next start");
 }
 
 static void reload_asked(uv_signal_t *signal, berth_unused int number)
@@ -439,12 +455,14 @@ static void serve(struct broker *broker)
     if (notify_watchdog_ms() > 0)
         feed_watchdog(&broker->watchdog);
     tell_manager("READY=1\nSTATUS=serving");
-    log_event(EV_BROKER_READY, "terminals", link_port(broker->link), "joining", link_join_port(broker->link),
-              "socket", broker->options.people_socket, "incarnation", broker->rooms.core->incarnation);
+    log_event(EV_BROKER_READY, "terminals", link_port(broker->link), "joining",
+              link_join_port(broker->link), "socket", broker->options.people_socket, "incarnation",
+              broker->rooms.core->incarnation);
     loop_run(&broker->loop);
 }
 
-int broker_run(const struct options *options, const struct broker_reload *reload, struct berth_error *reterr)
+int broker_run(const struct options *options, const struct broker_reload *reload,
+               struct berth_error *reterr)
 {
     berth_cleanup(berth_freep) struct broker *broker = berth_new(struct broker);
     int r;

@@ -5,37 +5,38 @@
 
 #include "auth/auth_setup.h"
 #include "link/link.h"
+
 #include "rooms_of.h"
 
-#define LINK_FIGURES(X)                                                                            \
-    X(peers, false, "terminals connected now")                                                     \
-    X(joining, false, "connections at the join door now")                                          \
-    X(people, false, "connections at the people's TLS door now")                                   \
-    X(opened, true, "TLS handshakes that succeeded")                                               \
-    X(refused_full, true, "connections refused: the broker is full")                               \
-    X(refused_handshakes, true, "connections refused: too many handshakes under way")              \
-    X(refused_source, true, "connections refused: too many handshakes from one address")           \
-    X(refused_early, true, "connections dropped early, at random, under load")                     \
-    X(refused_penalty, true, "connections refused: their address misbehaved before")               \
-    X(failed_timeout, true, "handshakes that were not finished in time")                           \
-    X(failed_certificate, true, "handshakes with a certificate that is not accepted")              \
-    X(failed_protocol, true, "handshakes that broke the protocol")                                 \
-    X(failed_left, true, "handshakes that the other end left")                                     \
-    X(messages_in, true, "messages received from terminals")                                       \
-    X(messages_out, true, "messages sent to terminals")                                            \
-    X(messages_bad, true, "frames that were no message")                                           \
-    X(messages_refused, true, "messages not permitted in the state of their peer")                 \
-    X(messages_delayed, true, "messages held back by the rate limit")                              \
-    X(slow_readers, true, "terminals dropped because they did not read")                           \
-    X(floods, true, "terminals dropped because they sent too much")                                \
-    X(blobs_stored, true, "bundles of logs stored")                                                \
-    X(blobs_refused, true, "bundles of logs refused")                                              \
+#define LINK_FIGURES(X)                                                                  \
+    X(peers, false, "terminals connected now")                                           \
+    X(joining, false, "connections at the join door now")                                \
+    X(people, false, "connections at the people's TLS door now")                         \
+    X(opened, true, "TLS handshakes that succeeded")                                     \
+    X(refused_full, true, "connections refused: the broker is full")                     \
+    X(refused_handshakes, true, "connections refused: too many handshakes under way")    \
+    X(refused_source, true, "connections refused: too many handshakes from one address") \
+    X(refused_early, true, "connections dropped early, at random, under load")           \
+    X(refused_penalty, true, "connections refused: their address misbehaved before")     \
+    X(failed_timeout, true, "handshakes that were not finished in time")                 \
+    X(failed_certificate, true, "handshakes with a certificate that is not accepted")    \
+    X(failed_protocol, true, "handshakes that broke the protocol")                       \
+    X(failed_left, true, "handshakes that the other end left")                           \
+    X(messages_in, true, "messages received from terminals")                             \
+    X(messages_out, true, "messages sent to terminals")                                  \
+    X(messages_bad, true, "frames that were no message")                                 \
+    X(messages_refused, true, "messages not permitted in the state of their peer")       \
+    X(messages_delayed, true, "messages held back by the rate limit")                    \
+    X(slow_readers, true, "terminals dropped because they did not read")                 \
+    X(floods, true, "terminals dropped because they sent too much")                      \
+    X(blobs_stored, true, "bundles of logs stored")                                      \
+    X(blobs_refused, true, "bundles of logs refused")                                    \
     X(blob_bytes, false, "bytes of bundles of logs stored")
 
-#define AUTH_FIGURES(X)                                                                            \
-    X(accepted, true, "sign-ons and sign-ins with good evidence")                                  \
-    X(wrong, true, "sign-ons and sign-ins with wrong evidence")                                    \
-    X(too_many, true, "attempts refused by the limiter")                                           \
+#define AUTH_FIGURES(X)                                           \
+    X(accepted, true, "sign-ons and sign-ins with good evidence") \
+    X(wrong, true, "sign-ons and sign-ins with wrong evidence")   \
+    X(too_many, true, "attempts refused by the limiter")          \
     X(busy, true, "attempts refused because too many wait for hashing")
 
 struct out {
@@ -60,10 +61,12 @@ size_t broker_figures(void *context, struct api_figure *out_, size_t max)
 
     link_stats(broker->link, &link);
     auth_stats(broker->rooms.auth, &auth);
-#define PUT_LINK(member, counter, help)                                                            \
-    put(&out, (counter) ? "berth_link_" #member "_total" : "berth_link_" #member, counter, link.member, help);
+#define PUT_LINK(member, counter, help)                                                    \
+    put(&out, (counter) ? "berth_link_" #member "_total" : "berth_link_" #member, counter, \
+        link.member, help);
     LINK_FIGURES(PUT_LINK)
-#define PUT_AUTH(member, counter, help) put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
+#define PUT_AUTH(member, counter, help) \
+    put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
     AUTH_FIGURES(PUT_AUTH)
     put(&out, "berth_hashing_waiting", false, (int64_t)offload_waiting(broker->hashing),
         "passwords that wait for hashing");
@@ -101,10 +104,10 @@ json_t *broker_options(void *context)
         char name[96];
 
         (void)snprintf(name, sizeof(name), "%s.%s", option->section, option->key);
-        (void)json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:b, s:s}", "name", name, "value",
-                                                    option_value(&broker->options, option), "given",
-                                                    option->given, "unit", option->unit, "live",
-                                                    option->live, "sentence", option->sentence));
+        (void)json_array_append_new(
+            list, json_pack("{s:s, s:o, s:s, s:s, s:b, s:s}", "name", name, "value",
+                            option_value(&broker->options, option), "given", option->given, "unit",
+                            option->unit, "live", option->live, "sentence", option->sentence));
     }
     return list;
 }

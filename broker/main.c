@@ -6,6 +6,7 @@
 
 #include "berth/log.h"
 #include "berth/secret.h"
+
 #include "broker.h"
 
 #define DEFAULT_CONFIG "/etc/berth/berthd.conf"
@@ -21,7 +22,8 @@ struct arguments {
 const char *argp_program_version = "berthd " BERTH_VERSION;
 
 static const struct argp_option argument_table[] = {
-    { "config", 'c', "FILE", 0, "configuration (default " DEFAULT_CONFIG ", and *.conf in FILE.d)", 0 },
+    { "config", 'c', "FILE", 0, "configuration (default " DEFAULT_CONFIG ", and *.conf in FILE.d)",
+      0 },
     { "set", 's', "SECTION.KEY=VALUE", 0, "set one option, over the file", 0 },
     { "print-config", 'p', NULL, 0, "print an annotated configuration file and end", 0 },
     { 0 },
@@ -77,8 +79,9 @@ static int read_options(const void *source, struct options *ret, struct berth_er
 
 int main(int argc, char **argv)
 {
-    static const struct argp parser = { argument_table, take_argument, NULL,
-                                        "berthd - the broker of Berth", NULL, NULL, NULL };
+    static const struct argp parser = {
+        argument_table, take_argument, NULL, "berthd - the broker of Berth", NULL, NULL, NULL
+    };
     struct arguments arguments = { .config = DEFAULT_CONFIG };
     struct options options;
     struct berth_error error = { 0 };

@@ -12,7 +12,7 @@
 #define CONF_MEMBER_TEXT(member) char member[CONF_TEXT_MAX];
 
 struct options {
-#define OPTION(section, key, type, member, given, min, max, unit, reload, sentence)                \
+#define OPTION(section, key, type, member, given, min, max, unit, reload, sentence) \
     CONF_MEMBER_##type(member)
 #include "options.def"
 #undef OPTION

@@ -8,8 +8,10 @@
 #include "berth/loop.h"
 #include "berth/offload.h"
 #include "berth/random.h"
-#include "broker.h"
+
 #include "flow/rooms.h"
+
+#include "broker.h"
 
 struct link;
 struct api;

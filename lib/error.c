@@ -6,11 +6,11 @@
 #include <string.h>
 
 static const struct berth_error_row rows[] = {
-#define ERROR(symbol_, number, http_, retry_, sentence_)                                           \
-    { .code = -(number),                                                                           \
-      .symbol = #symbol_,                                                                          \
-      .http = (http_),                                                                             \
-      .retry = (retry_),                                                                           \
+#define ERROR(symbol_, number, http_, retry_, sentence_) \
+    { .code = -(number),                                 \
+      .symbol = #symbol_,                                \
+      .http = (http_),                                   \
+      .retry = (retry_),                                 \
       .sentence = (sentence_) },
 #include "berth/errors.def"
 #undef ERROR

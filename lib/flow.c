@@ -83,9 +83,9 @@ static void deadline_over(struct berth_timer *timer)
     struct flow *flow = container_of(timer, struct flow, deadline);
 
     if (!flow->error.code) {
-        (void)berth_fail(&flow->error, BERTH_E_TIMEOUT, "%s: %s was not finished in %lld ms (step '%s')",
-                         flow->who, flow->kind->name, (long long)flow->kind->deadline_ms,
-                         flow_step_name(flow));
+        (void)berth_fail(
+            &flow->error, BERTH_E_TIMEOUT, "%s: %s was not finished in %lld ms (step '%s')",
+            flow->who, flow->kind->name, (long long)flow->kind->deadline_ms, flow_step_name(flow));
     }
     if (stop_waiting(flow))
         end(flow);

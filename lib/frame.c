@@ -38,7 +38,8 @@ static int check_size(const struct frame_reader *reader, size_t size, struct ber
     return 0;
 }
 
-/* Keep the bytes of a frame that is not whole yet; memory grows with what came, not with what was promised. */
+/* Keep the bytes of a frame that is not whole yet; memory grows with what came, not with what was
+ * promised. */
 static void keep(struct frame_reader *reader, const unsigned char *bytes, size_t size)
 {
     size_t needed = reader->have + size;
@@ -82,7 +83,8 @@ static int feed_kept(struct frame_reader *reader, const unsigned char **at, size
                 return r;
         }
         if (reader->have > FRAME_HEADER && missing(reader) == 0) {
-            r = each(context, (const char *)reader->data + FRAME_HEADER, reader->have - FRAME_HEADER);
+            r = each(context, (const char *)reader->data + FRAME_HEADER,
+                     reader->have - FRAME_HEADER);
             frame_reader_free(reader);
             if (r < 0)
                 return r;

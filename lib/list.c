@@ -1,7 +1,7 @@
 /* list.c - taking nodes out.
  *
- * Not inline: an analyser that looks into it cannot see that a freed object's neighbours no longer point to it, and takes every
- * loop that empties a list for a use after free.
+ * Not inline: an analyser that looks into it cannot see that a freed object's neighbours no longer
+ * point to it, and takes every loop that empties a list for a use after free.
  */
 #include "berth/list.h"
 

@@ -12,7 +12,7 @@
 #define EVENTS_PER_SECOND 200
 
 static const struct log_event_row rows[] = {
-#define EVENT(symbol, level_, name_, sentence_)                                                    \
+#define EVENT(symbol, level_, name_, sentence_) \
     [EV_##symbol] = { .level = (level_), .name = (name_), .sentence = (sentence_) },
 #include "berth/events.def"
 #undef EVENT
@@ -98,11 +98,12 @@ static void add_head(struct line *line, enum log_event event)
     (void)gmtime_r(&now.tv_sec, &utc);
     (void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
     if (setup.json) {
-        add(line, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"event\":\"%s\"", stamp,
-            now.tv_nsec / 1000000, level_names[rows[event].level], setup.program, rows[event].name);
+        add(line, "{\"time\":\"%s.%03ldZ\",\"level\":\"%s\",\"program\":\"%s\",\"event\":\"%s\"",
+            stamp, now.tv_nsec / 1000000, level_names[rows[event].level], setup.program,
+            rows[event].name);
     } else {
-        add(line, "%s.%03ldZ %-5s %s", stamp, now.tv_nsec / 1000000,
-            level_names[rows[event].level], rows[event].name);
+        add(line, "%s.%03ldZ %-5s %s", stamp, now.tv_nsec / 1000000, level_names[rows[event].level],
+            rows[event].name);
     }
 }
 
@@ -115,7 +116,8 @@ static void add_field(struct line *line, const struct log_field *field)
         add(line, "%lld", (long long)field->number);
 }
 
-/* False when this second has had its share; the first line of the next second tells how many were left out. */
+/* False when this second has had its share; the first line of the next second tells how many were
+ * left out. */
 static bool may_speak(enum log_event event, uint64_t *left_out)
 {
     int_fast64_t now = (int_fast64_t)time(NULL);

@@ -1,20 +1,21 @@
-/* map.c - open addressing with backward-shift deletion; no tombstones, so lookups never get slower. */
+/* map.c - open addressing with backward-shift deletion; no tombstones, so lookups never get slower.
+ */
 #include "berth/map.h"
 
 #include <string.h>
 
-#define SIP_ROUND(v0, v1, v2, v3)                                                                  \
-    do {                                                                                           \
-        (v0) += (v1);                                                                              \
-        (v1) = ((v1) << 13 | (v1) >> 51) ^ (v0);                                                   \
-        (v0) = (v0) << 32 | (v0) >> 32;                                                            \
-        (v2) += (v3);                                                                              \
-        (v3) = ((v3) << 16 | (v3) >> 48) ^ (v2);                                                   \
-        (v0) += (v3);                                                                              \
-        (v3) = ((v3) << 21 | (v3) >> 43) ^ (v0);                                                   \
-        (v2) += (v1);                                                                              \
-        (v1) = ((v1) << 17 | (v1) >> 47) ^ (v2);                                                   \
-        (v2) = (v2) << 32 | (v2) >> 32;                                                            \
+#define SIP_ROUND(v0, v1, v2, v3)                \
+    do {                                         \
+        (v0) += (v1);                            \
+        (v1) = ((v1) << 13 | (v1) >> 51) ^ (v0); \
+        (v0) = (v0) << 32 | (v0) >> 32;          \
+        (v2) += (v3);                            \
+        (v3) = ((v3) << 16 | (v3) >> 48) ^ (v2); \
+        (v0) += (v3);                            \
+        (v3) = ((v3) << 21 | (v3) >> 43) ^ (v0); \
+        (v2) += (v1);                            \
+        (v1) = ((v1) << 17 | (v1) >> 47) ^ (v2); \
+        (v2) = (v2) << 32 | (v2) >> 32;          \
     } while (0)
 
 static uint64_t load_little(const unsigned char *bytes, size_t count)

@@ -71,7 +71,8 @@ size_t msg_size(enum msg_type type)
     return offsetof(struct msg, join) + rows[type].record->size;
 }
 
-static int decode(const json_t *object, enum msg_way way, struct msg *ret, struct berth_error *reterr)
+static int decode(const json_t *object, enum msg_way way, struct msg *ret,
+                  struct berth_error *reterr)
 {
     const char *name = json_string_value(json_object_get(object, "type"));
     const json_t *ref = json_object_get(object, "ref");

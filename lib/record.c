@@ -39,7 +39,8 @@ static int decode_number(const struct record *record, const struct field *field,
         return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: %lld is not within 0 and %lld",
                           record->name, field->name, (long long)value, (long long)most);
     }
-    memcpy(member(field, row), &value, sizeof(value)); /* an ID is as wide and never negative here */
+    memcpy(member(field, row), &value,
+           sizeof(value)); /* an ID is as wide and never negative here */
     return 0;
 }
 
@@ -100,8 +101,9 @@ static int decode_enum(const struct record *record, const struct field *field, c
             value = i;
     }
     if (!value) {
-        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: '%.40s' is not one of its words (%s, ...)",
-                          record->name, field->name, name, field->names[1]);
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "%s.%s: '%.40s' is not one of its words (%s, ...)", record->name,
+                          field->name, name, field->names[1]);
     }
     memcpy(member(field, row), &value, sizeof(value));
     return 0;
@@ -200,7 +202,8 @@ int record_merge(const struct record *record, const json_t *object, void *out,
         int r;
 
         if (!field)
-            return berth_fail(reterr, BERTH_E_INVALID, "%s has no field '%.40s'", record->name, name);
+            return berth_fail(reterr, BERTH_E_INVALID, "%s has no field '%.40s'", record->name,
+                              name);
         r = decode_field(record, field, json_object_iter_value(iterator), out, reterr);
         if (r < 0)
             return r;

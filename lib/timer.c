@@ -111,7 +111,8 @@ void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_m
     if (mono_ms > timers->mono_ms)
         timers->mono_ms = mono_ms;
     timers->wall_ms = wall_ms;
-    /* Timers that a callback arms wait for the next advance, so that a timer of 0 cannot hold the loop. */
+    /* Timers that a callback arms wait for the next advance, so that a timer of 0 cannot hold the
+     * loop. */
     while (timers->count > 0 && timers->heap[0].deadline_ms <= timers->mono_ms &&
            timers->heap[0].order <= armed_before) {
         struct berth_timer *timer = timers->heap[0].timer;
@@ -136,12 +137,14 @@ int64_t timers_next(const struct berth_timers *timers)
 void timers_shift(struct berth_timers *timers, int64_t by_ms)
 {
     for (size_t i = 0; i < timers->count; i++) {
-        if (__builtin_add_overflow(timers->heap[i].deadline_ms, by_ms, &timers->heap[i].deadline_ms))
+        if (__builtin_add_overflow(timers->heap[i].deadline_ms, by_ms,
+                                   &timers->heap[i].deadline_ms))
             timers->heap[i].deadline_ms = INT64_MAX;
     }
 }
 
-void soon_add(struct berth_timers *timers, struct berth_soon *soon, void (*run)(struct berth_soon *))
+void soon_add(struct berth_timers *timers, struct berth_soon *soon,
+              void (*run)(struct berth_soon *))
 {
     bool first = list_empty(&timers->soon);
 

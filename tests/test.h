@@ -8,34 +8,35 @@
 #ifndef BERTH_TESTS_TEST_H
 #define BERTH_TESTS_TEST_H
 
+/* clang-format off: cmocka.h needs the others before it */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-
 #include <cmocka.h>
+/* clang-format on */
 
 #define TESTS_MAX 200
 
 static struct CMUnitTest tests_[TESTS_MAX];
 static size_t tests_count_;
 
-#define TEST(thing, claim)                                                                         \
-    static void thing##_##claim(void **state_);                                                    \
-    __attribute__((constructor)) static void thing##_##claim##_register(void)                      \
-    {                                                                                              \
-        if (tests_count_ < TESTS_MAX)                                                              \
-            tests_[tests_count_++] =                                                               \
-                (struct CMUnitTest){ .name = #thing ": " #claim, .test_func = thing##_##claim };   \
-    }                                                                                              \
+#define TEST(thing, claim)                                                                       \
+    static void thing##_##claim(void **state_);                                                  \
+    __attribute__((constructor)) static void thing##_##claim##_register(void)                    \
+    {                                                                                            \
+        if (tests_count_ < TESTS_MAX)                                                            \
+            tests_[tests_count_++] =                                                             \
+                (struct CMUnitTest){ .name = #thing ": " #claim, .test_func = thing##_##claim }; \
+    }                                                                                            \
     static void thing##_##claim(__attribute__((unused)) void **state_)
 
-#define TEST_MAIN()                                                                                \
-    int main(void)                                                                                 \
-    {                                                                                              \
-        return _cmocka_run_group_tests("tests", tests_, tests_count_, NULL, NULL) ? 1 : 0;         \
+#define TEST_MAIN()                                                                        \
+    int main(void)                                                                         \
+    {                                                                                      \
+        return _cmocka_run_group_tests("tests", tests_, tests_count_, NULL, NULL) ? 1 : 0; \
     }
 
 #define EXPECT(condition) assert_true(condition)
@@ -44,10 +45,10 @@ static size_t tests_count_;
 #define EXPECT_INT(value, wanted) assert_int_equal((value), (wanted))
 #define EXPECT_STR(value, wanted) assert_string_equal((value), (wanted))
 /* The text holds the part. */
-#define EXPECT_SAYS(text, part)                                                                    \
-    do {                                                                                           \
-        if (!strstr((text), (part)))                                                               \
-            fail_msg("'%s' does not say '%s'", (text), (part));                                    \
+#define EXPECT_SAYS(text, part)                                 \
+    do {                                                        \
+        if (!strstr((text), (part)))                            \
+            fail_msg("'%s' does not say '%s'", (text), (part)); \
     } while (0)
 
 #endif

@@ -112,8 +112,8 @@ void presence_revoke(struct presence *presence, const char *why);
  * the hash of its id. */
 void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms);
 
-/* All that were there before are presumed now: they come back over the spread of the whole fleet, so
- * each has that much longer.
+/* All that were there before are presumed now: they come back over the spread of the whole fleet,
+ * so each has that much longer.
  */
 void presence_presumed_all(struct presence_book *book);
 

@@ -259,6 +259,8 @@ static void complete_pool(struct row_pool *row)
         row->port = 3389;
     if (!row->start_limit_s)
         row->start_limit_s = 120;
+    if (row->kind == pool_kind_MANUAL && !row->max)
+        row->max = 1000; /* its machines are added by hand, one by one */
     if (made && !row->account[0])
         (void)snprintf(row->account, sizeof(row->account), "berth");
 }

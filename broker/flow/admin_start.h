@@ -11,7 +11,8 @@
 /* Changes in the actor's name, with the request's idempotency key. */
 struct changes *admin_changes(const struct admin_actor *actor, const char *action);
 
-/* Remember what waits, so that an orderly or a sudden stop frees it; list_remove(&stray->node) when it is done. */
+/* Remember what waits, so that an orderly or a sudden stop frees it; list_remove(&stray->node) when
+ * it is done. */
 void admin_waits(struct rooms *rooms, struct stray *stray, void (*drop)(struct stray *stray));
 
 #endif

@@ -31,7 +31,8 @@ struct latest {
     char outcome[256];
 };
 
-/* What somebody asked and still waits for when the broker stops: its own, embedded in the asker's struct. */
+/* What somebody asked and still waits for when the broker stops: its own, embedded in the asker's
+ * struct. */
 struct stray {
     struct list node;
     void (*drop)(struct stray *stray);
@@ -55,7 +56,7 @@ struct house {
     struct list jots;      /* decide.c */
     struct list errands;   /* release.c: sessions that shall end, and nobody waits */
 
-    struct list strays;       /* admin*.c */
+    struct list strays; /* admin*.c */
 
     struct looks pools;                /* refill.c */
     struct looks profiles;             /* profile.c: terminals that may need another one */

@@ -9,6 +9,7 @@ SITE=         # the folder
 SITE_BIN=     # where the programs are
 SITE_DRIVER=  # test or qemu
 SITE_URI=     # libvirt URI of the site's only host
+SITE_LOG_LEVEL=info
 # shellcheck disable=SC2034 # for those who source this file
 declare -A TERMINAL_PID
 declare -A TERMINAL_DISPLAY TERMINAL_XAUTHORITY
@@ -78,6 +79,8 @@ join_listen = 127.0.0.1:$JOIN_PORT
 threads = 1
 [people]
 socket = $SITE/run/berthd.sock
+[log]
+level = $SITE_LOG_LEVEL
 CONFIG
 }
 
@@ -208,7 +211,7 @@ site_start_terminal() {
     TERMINAL_DISPLAY[$name]=$DISPLAY
     TERMINAL_XAUTHORITY[$name]=$XAUTHORITY
     site_write_agent_config "$name" >"$folder/agent.conf"
-    [[ -e $folder/state/identity.key ]] || site_invite "$name" >"$folder/invitation"
+    [[ -e $folder/state/identity.json ]] || site_invite "$name" >"$folder/invitation"
     site_start_agent "$name"
     wait_for 30 site_terminal_present "$name"
 }
@@ -244,6 +247,8 @@ display = ${TERMINAL_DISPLAY[$1]}
 authority = ${TERMINAL_XAUTHORITY[$1]}
 [control]
 socket = $SITE/$1/control.sock
+[log]
+level = $SITE_LOG_LEVEL
 CONFIG
 }
 

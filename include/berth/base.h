@@ -20,21 +20,21 @@
 #define BERTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The object whose member `member` is at `pointer`. */
-#define container_of(pointer, type, member)                                                        \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Give a value away and leave nothing behind: `*ret = berth_take(thing)`. */
-#define berth_take(pointer)                                                                        \
-    ({                                                                                             \
-        __typeof__(pointer) taken_ = (pointer);                                                    \
-        (pointer) = NULL;                                                                          \
-        taken_;                                                                                    \
+#define berth_take(pointer)                     \
+    ({                                          \
+        __typeof__(pointer) taken_ = (pointer); \
+        (pointer) = NULL;                       \
+        taken_;                                 \
     })
 
 /* Zeroed memory. Running out of it ends the program with a sentence: Berth is crash-only there,
  * loses nothing that was acknowledged, and the pictures stay. Sizes that a peer influences are
- * capped by the caller before they come here. No alloc_size attribute: mailboxes allocate only as much of a struct msg as its type
- * uses, and a compiler that knew the size would warn of the rest.
+ * capped by the caller before they come here. No alloc_size attribute: mailboxes allocate only as
+ * much of a struct msg as its type uses, and a compiler that knew the size would warn of the rest.
  */
 void *berth_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), returns_nonnull));

@@ -2,11 +2,13 @@
  *
  * Room shared. Thread: loop.
  *
- * A step starts at most one operation and answers the next step, FLOW_WAIT (through flow_await), FLOW_DONE or
- * FLOW_FAIL (through flow_fail). Nothing else moves a flow. A failing or cancelled flow runs the undos of the steps
- * it entered, backwards; `ended` is its very last act. Steps behind a durable write compensate, they do not cancel.
+ * A step starts at most one operation and answers the next step, FLOW_WAIT (through flow_await),
+ * FLOW_DONE or FLOW_FAIL (through flow_fail). Nothing else moves a flow. A failing or cancelled
+ * flow runs the undos of the steps it entered, backwards; `ended` is its very last act. Steps
+ * behind a durable write compensate, they do not cancel.
  *
- * To add a flow: write its table first (name, step, undo, limit, what is true when it is behind us), then the steps.
+ * To add a flow: write its table first (name, step, undo, limit, what is true when it is behind
+ * us), then the steps.
  */
 #ifndef BERTH_FLOW_H
 #define BERTH_FLOW_H
@@ -23,8 +25,9 @@ enum { FLOW_WAIT = -1000, FLOW_DONE = -1001, FLOW_FAIL = -1002 };
 
 /* Limits of a step besides milliseconds. */
 enum {
-    FLOW_QUEUED = -1,  /* a place in a queue: the flow's own deadline is the limit */
-    FLOW_DURABLE = -2, /* a store write, or a host operation that must be known: no limit, never cancelled */
+    FLOW_QUEUED = -1, /* a place in a queue: the flow's own deadline is the limit */
+    FLOW_DURABLE =
+        -2, /* a store write, or a host operation that must be known: no limit, never cancelled */
 };
 
 #define FLOW_STEPS_MAX 24
@@ -32,15 +35,17 @@ enum {
 struct flow_step {
     const char *name;
     flow_step_fn *step;
-    flow_undo_fn *undo; /* NULL: nothing to take back. Must cope with a step that did not get far. */
-    int64_t limit_ms;   /* of the step's waiting; 0: the step does not wait */
+    flow_undo_fn
+        *undo;        /* NULL: nothing to take back. Must cope with a step that did not get far. */
+    int64_t limit_ms; /* of the step's waiting; 0: the step does not wait */
 };
 
 struct flow_kind {
     const char *name;
     const struct flow_step *steps;
     int count;
-    int64_t deadline_ms; /* of the whole flow; 0 = none. Checked between waits, never inside a durable step. */
+    int64_t deadline_ms; /* of the whole flow; 0 = none. Checked between waits, never inside a
+                            durable step. */
     /* Last act: the owner frees the flow here. error->code is 0 when the flow succeeded. */
     void (*ended)(struct flow *flow, const struct berth_error *error);
 };
@@ -57,13 +62,14 @@ struct flow {
     struct flow_engine *engine;
     const struct flow_kind *kind;
     uint64_t id;
-    char who[96];          /* for whom, as `berthctl flow list` prints it */
-    int at;                /* step being run or waited in */
-    int next;              /* where the awaited operation leads */
+    char who[96]; /* for whom, as `berthctl flow list` prints it */
+    int at;       /* step being run or waited in */
+    int next;     /* where the awaited operation leads */
     bool waiting;
-    bool any; /* a failed operation leads to `next` too: flow_await_any */
-    bool calling_off;      /* cancelled or overtaken while in a durable wait: ends when the outcome is known */
-    uint32_t entered;      /* bit per step */
+    bool any;         /* a failed operation leads to `next` too: flow_await_any */
+    bool calling_off; /* cancelled or overtaken while in a durable wait: ends when the outcome is
+                         known */
+    uint32_t entered; /* bit per step */
     int64_t started_ms;
     int64_t step_since_ms; /* monotonic */
     struct op op;
@@ -72,21 +78,23 @@ struct flow {
     struct berth_error error;
 };
 
+/* An engine with no flow yet. */
 void flow_engine_init(struct flow_engine *engine, struct berth_timers *timers);
 
-/* Start at step 0. The first step runs at the end of this turn, not from inside start, so that the caller may keep
- * the pointer first. `who` names the person and place for the list.
+/* Start at step 0. The first step runs at the end of this turn, not from inside start, so that the
+ * caller may keep the pointer first. `who` names the person and place for the list.
  */
 void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow_kind *kind,
                 const char *who);
 
-/* In a step: `return flow_await(flow, x_begin(..., &flow->op), NEXT);`. A begin that failed fails the flow with
- * op.error.
+/* In a step: `return flow_await(flow, x_begin(..., &flow->op), NEXT);`. A begin that failed fails
+ * the flow with op.error.
  */
 int flow_await(struct flow *flow, int begun, int next);
 
-/* As flow_await, but a failure leads to NEXT as well, which looks at flow->op.result and flow->op.error: for steps that repeat
- * or have another way. An operation that could not begin leads there at once.
+/* As flow_await, but a failure leads to NEXT as well, which looks at flow->op.result and
+ * flow->op.error: for steps that repeat or have another way. An operation that could not begin
+ * leads there at once.
  */
 int flow_await_any(struct flow *flow, int begun, int next);
 
@@ -96,8 +104,9 @@ int flow_fail(struct flow *flow, int code, const char *format, ...) berth_printf
 /* In a step: fail with an error that exists already. */
 int flow_fail_with(struct flow *flow, const struct berth_error *error);
 
-/* Call a flow off from outside. At once when it waits for something that can be cancelled; after the outcome is known
- * when it is in a durable step. Undos run, `ended` is called with `code`. Not from inside its own step.
+/* Call a flow off from outside. At once when it waits for something that can be cancelled; after
+ * the outcome is known when it is in a durable step. Undos run, `ended` is called with `code`. Not
+ * from inside its own step.
  */
 void flow_cancel(struct flow *flow, int code, const char *format, ...) berth_printf(3, 4);
 

@@ -9,11 +9,11 @@
 
 #define KINDS(name) enum name { name##_NONE,
 #define KIND(name, symbol, text, sentence) name##_##symbol,
-#define KINDS_END(name)                                                                            \
-    name##_END                                                                                     \
-    }                                                                                              \
-    ;                                                                                              \
-    extern const char *const name##_names[];                                                       \
+#define KINDS_END(name)                      \
+    name##_END                               \
+    }                                        \
+    ;                                        \
+    extern const char *const name##_names[]; \
     extern const char *const name##_sentences[];
 #include "berth/kinds.def"
 #undef KINDS

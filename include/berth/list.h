@@ -1,7 +1,7 @@
 /* list.h - intrusive doubly linked lists.
  *
- * Room shared. A node lives inside its object; an empty list is a head that points to itself, and a node
- * outside any list does the same, so that taking it out twice is harmless.
+ * Room shared. A node lives inside its object; an empty list is a head that points to itself, and a
+ * node outside any list does the same, so that taking it out twice is harmless.
  */
 #ifndef BERTH_LIST_H
 #define BERTH_LIST_H
@@ -56,8 +56,8 @@ struct list *list_shift(struct list *head);
 #define list_entry(node, type, member) container_of(node, type, member)
 
 /* Walk; the present node may be removed meanwhile, other nodes may not. */
-#define list_each(head, node)                                                                      \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
+#define list_each(head, node)                                                         \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)
 
 #endif

@@ -1,11 +1,13 @@
 /* log.h - named events with fields, as text or JSON lines on standard error.
  *
- * Room shared; any thread. Events are rows of events.def. At most one line a call, written with one write(2).
+ * Room shared; any thread. Events are rows of events.def. At most one line a call, written with one
+ * write(2).
  *
  *     log_event(EV_SESSION_STARTED, "session", session->id, "user", user->name);
  *
- * Foreign text is quoted and cut; secrets have no printable type. A line is limited to 2 KiB. Equal events over
- * 200 a second are counted and summed up in one line, so that a flood cannot fill a disk.
+ * Foreign text is quoted and cut; secrets have no printable type. A line is limited to 2 KiB. Equal
+ * events over 200 a second are counted and summed up in one line, so that a flood cannot fill a
+ * disk.
  */
 #ifndef BERTH_LOG_H
 #define BERTH_LOG_H
@@ -40,15 +42,18 @@ void log_setup(const char *program, bool json, enum log_level level);
 /* How often an event was logged since the start (also those that were summed up): for metrics. */
 uint64_t log_count(enum log_event event);
 
+/* What the macro log_event below expands to. */
 void log_write(enum log_event event, const struct log_field *fields, size_t count);
 
 /* An event whose sentence is a failure's: adds error=SYMBOL and reason="...". */
 void log_failure(enum log_event event, const struct berth_error *error, const char *what);
 
-#define LOG_FIELD_(name_, value_)                                                                  \
-    { .name = (name_),                                                                             \
+#define LOG_FIELD_(name_, value_)                                                                      \
+    {                                                                                                  \
+        .name = (name_),                                                                             \
       .text = _Generic((value_), char *: (value_), const char *: (value_), default: NULL),         \
-      .number = (int64_t)_Generic((value_), char *: 0, const char *: 0, default: (value_)) }
+      .number = (int64_t)_Generic((value_), char *: 0, const char *: 0, default: (value_)) \
+    }
 
 #define LOG_2_(n, v) LOG_FIELD_(n, v)
 #define LOG_4_(n, v, ...) LOG_FIELD_(n, v), LOG_2_(__VA_ARGS__)
@@ -59,12 +64,12 @@ void log_failure(enum log_event event, const struct berth_error *error, const ch
 #define LOG_PICK_(a, b, c, d, e, f, g, h, i, j, k, l, name, ...) name
 
 /* Up to six pairs of name and value (integer or text); at least one. */
-#define log_event(event, ...)                                                                      \
-    do {                                                                                           \
-        const struct log_field fields_[] = { LOG_PICK_(__VA_ARGS__, LOG_12_, , LOG_10_, , LOG_8_,  \
-                                                       , LOG_6_, , LOG_4_, , LOG_2_, )(            \
-            __VA_ARGS__) };                                                                        \
-        log_write((event), fields_, BERTH_COUNT(fields_));                                         \
+#define log_event(event, ...)                                                                     \
+    do {                                                                                          \
+        const struct log_field fields_[] = { LOG_PICK_(__VA_ARGS__, LOG_12_, , LOG_10_, , LOG_8_, \
+                                                       , LOG_6_, , LOG_4_, ,                      \
+                                                       LOG_2_, )(__VA_ARGS__) };                  \
+        log_write((event), fields_, BERTH_COUNT(fields_));                                        \
     } while (0)
 
 #endif

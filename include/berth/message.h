@@ -1,6 +1,7 @@
 /* message.h - the messages of messages.def as C structs, and their JSON form.
  *
- * Room shared. A struct msg is plain data, handed by value between threads; it may hold secrets: msg_wipe after use.
+ * Room shared. A struct msg is plain data, handed by value between threads; it may hold secrets:
+ * msg_wipe after use.
  */
 #ifndef BERTH_MESSAGE_H
 #define BERTH_MESSAGE_H
@@ -67,15 +68,17 @@ struct msg_row {
 /* Row of a type; MSG_NONE < type < MSG_TYPES. */
 const struct msg_row *msg_row(enum msg_type type);
 
-/* Parse one frame's payload. Fails with PROTOCOL (no JSON object, nesting over 8, unknown type, wrong way) or INVALID
- * (a field). `way`: the direction that is legal here.
+/* Parse one frame's payload. Fails with PROTOCOL (no JSON object, nesting over 8, unknown type,
+ * wrong way) or INVALID (a field). `way`: the direction that is legal here.
  */
 int msg_decode(const char *json, size_t size, enum msg_way way, struct msg *ret,
                struct berth_error *reterr) berth_must_check;
 
-/* JSON text to free with free() after a wipe (secrets are in clear: it is for the peer). *ret_size without NUL. */
+/* JSON text to free with free() after a wipe (secrets are in clear: it is for the peer). *ret_size
+ * without NUL. */
 char *msg_encode(const struct msg *msg, size_t *ret_size);
 
+/* Zeroes what the message holds; its type stays. */
 void msg_wipe(struct msg *msg);
 
 /* Bytes of a struct msg that a message of this type uses: mailboxes copy no more than that. */

@@ -2,10 +2,11 @@
  *
  * Room shared. Thread: loop.
  *
- * x_begin(..., struct op *op) either returns < 0 and nothing was started (op->error says why), or completes
- * exactly once, later, on the loop, by calling op->done - unless op_cancel() was called, after which nothing
- * comes. Never a callback from inside begin. The room keeps what it needs by value; op->room is its handle.
- * A durable write cannot be cancelled: its room leaves `cancel` NULL and op_cancel asserts.
+ * x_begin(..., struct op *op) either returns < 0 and nothing was started (op->error says why), or
+ * completes exactly once, later, on the loop, by calling op->done - unless op_cancel() was called,
+ * after which nothing comes. Never a callback from inside begin. The room keeps what it needs by
+ * value; op->room is its handle. A durable write cannot be cancelled: its room leaves `cancel` NULL
+ * and op_cancel asserts.
  */
 #ifndef BERTH_OP_H
 #define BERTH_OP_H
@@ -28,12 +29,14 @@ struct op {
     struct berth_error error;
 };
 
+/* Before the first use; `done` hears of every completion. */
 void op_init(struct op *op, struct berth_timers *timers, op_done_fn *done);
 
 /* For rooms: mark as started. Returns 0, so that begin may `return op_begun(...)`. */
 int op_begun(struct op *op, op_cancel_fn *cancel, void *room);
 
-/* For rooms: complete now (we are on the loop and not inside begin). The op may be reused or freed by done. */
+/* For rooms: complete now (we are on the loop and not inside begin). The op may be reused or freed
+ * by done. */
 void op_complete(struct op *op, int result, const struct berth_error *error);
 
 /* For rooms: complete at the end of this turn; the way to answer at once from inside begin. */

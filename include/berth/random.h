@@ -1,7 +1,7 @@
 /* random.h - the random port.
  *
- * Room shared. Programs use random_system (getrandom); the simulator gives a seeded one, so that a run is one
- * integer. Everything secret (passwords, tickets, presence ids) comes from here too.
+ * Room shared. Programs use random_system (getrandom); the simulator gives a seeded one, so that a
+ * run is one integer. Everything secret (passwords, tickets, presence ids) comes from here too.
  */
 #ifndef BERTH_RANDOM_H
 #define BERTH_RANDOM_H
@@ -14,18 +14,21 @@ struct berth_random {
     uint64_t state[4]; /* used by the seeded one only */
 };
 
-/* The kernel's generator. A failure of getrandom ends the program: there is no weaker substitute. */
+/* The kernel's generator. A failure of getrandom ends the program: there is no weaker substitute.
+ */
 void random_system(struct berth_random *random);
 
 /* xoshiro256** (Blackman, Vigna 2018) seeded by splitmix64; for tests and simulation only. */
 void random_seeded(struct berth_random *random, uint64_t seed);
 
+/* `size` random bytes; a random 64-bit number. */
 void random_fill(struct berth_random *random, void *out, size_t size);
 uint64_t random_u64(struct berth_random *random);
 
 /* Uniform in [0, bound), without modulo bias; bound > 0. */
 uint64_t random_below(struct berth_random *random, uint64_t bound);
 
+/* A key for a hash table. */
 struct map_key random_map_key(struct berth_random *random);
 
 /* `bytes` random bytes as lower-case hex with NUL: out has 2 * bytes + 1. */

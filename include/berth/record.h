@@ -1,8 +1,9 @@
 /* record.h - structs described by the rows of a table.
  *
- * Room shared. A .def file lists records and their fields once; including it several times makes the C struct, the
- * array of field descriptions and the docs. From the descriptions come: JSON in and out (wire, REST, berth-virt),
- * SQL columns, OpenAPI schemas, command line tables. They cannot disagree.
+ * Room shared. A .def file lists records and their fields once; including it several times makes
+ * the C struct, the array of field descriptions and the docs. From the descriptions come: JSON in
+ * and out (wire, REST, berth-virt), SQL columns, OpenAPI schemas, command line tables. They cannot
+ * disagree.
  *
  * Grammar of such a file:
  *   RECORD(name, "sentence")
@@ -15,12 +16,14 @@
  *   TIME    0                         int64_t, wall-clock milliseconds since 1970, 0 = never
  *   ID      record it refers to or 0  uint64_t, 0 = none
  *   TEXT    size of the buffer        char[arg], UTF-8 without control characters, NUL-terminated
- *   LINES   size of the buffer        char[arg], as TEXT but line feeds and tabs are welcome (PEM, JSON, messages)
- *   ENUM    name of the enum          enum arg; names in arg##_names[], arg##_count
+ *   LINES   size of the buffer        char[arg], as TEXT but line feeds and tabs are welcome (PEM,
+ * JSON, messages) ENUM    name of the enum          enum arg; names in arg##_names[], arg##_count
  *   SECRET  0                         struct secret
- *   LIST(name, field, sub, capacity, SEE, "sentence"): size_t field_count and an array of the sub-record's struct
+ *   LIST(name, field, sub, capacity, SEE, "sentence"): size_t field_count and an array of the
+ * sub-record's struct
  *
- *   SEE     who may see the field in answers: SEE_ALL, SEE_OPERATOR (operator and up), SEE_ADMIN, SEE_NOBODY
+ *   SEE     who may see the field in answers: SEE_ALL, SEE_OPERATOR (operator and up), SEE_ADMIN,
+ * SEE_NOBODY
  */
 #ifndef BERTH_RECORD_H
 #define BERTH_RECORD_H
@@ -81,21 +84,21 @@ struct record {
     size_t size; /* of the struct */
 };
 
-/* Decode a JSON object into *out (which is zeroed first). Unknown members are ignored (old and new versions meet);
- * wrong type, out of range, too long, bad enum name or control characters fail with INVALID naming record and field.
- * Missing members stay zero.
+/* Decode a JSON object into *out (which is zeroed first). Unknown members are ignored (old and new
+ * versions meet); wrong type, out of range, too long, bad enum name or control characters fail with
+ * INVALID naming record and field. Missing members stay zero.
  */
 int record_decode(const struct record *record, const json_t *object, void *out,
                   struct berth_error *reterr) berth_must_check;
 
-/* As record_decode, but members that are absent keep what *out has, and an unknown member is refused by name: for
- * changes that people make.
+/* As record_decode, but members that are absent keep what *out has, and an unknown member is
+ * refused by name: for changes that people make.
  */
 int record_merge(const struct record *record, const json_t *object, void *out,
                  struct berth_error *reterr) berth_must_check;
 
-/* New JSON object with the fields that `see_mask` shows. Zero ids and times are written as null, so that nobody takes
- * 1970 for a date.
+/* New JSON object with the fields that `see_mask` shows. Zero ids and times are written as null, so
+ * that nobody takes 1970 for a date.
  */
 json_t *record_encode(const struct record *record, const void *row, unsigned see_mask);
 
@@ -144,30 +147,30 @@ void record_wipe(const struct record *record, void *row);
 #define RECORD_REFERS_SECRET(arg) ""
 
 /* One element of a field table; `type_` is the struct's type name. */
-#define RECORD_FIELD_ROW(type_, kind, member, arg, see_, unit_, sentence_)                         \
-    { .name = #member,                                                                             \
-      .type = FIELD_##kind,                                                                        \
-      .see = (see_),                                                                               \
-      .offset = offsetof(type_, member),                                                           \
-      .size = sizeof(((type_ *)0)->member),                                                        \
-      .max = RECORD_MAX_##kind(arg),                                                               \
-      .names = RECORD_NAMES_##kind(arg),                                                           \
-      .refers = RECORD_REFERS_##kind(arg),                                                         \
-      .unit = (unit_),                                                                             \
+#define RECORD_FIELD_ROW(type_, kind, member, arg, see_, unit_, sentence_) \
+    { .name = #member,                                                     \
+      .type = FIELD_##kind,                                                \
+      .see = (see_),                                                       \
+      .offset = offsetof(type_, member),                                   \
+      .size = sizeof(((type_ *)0)->member),                                \
+      .max = RECORD_MAX_##kind(arg),                                       \
+      .names = RECORD_NAMES_##kind(arg),                                   \
+      .refers = RECORD_REFERS_##kind(arg),                                 \
+      .unit = (unit_),                                                     \
       .sentence = (sentence_) },
 
 /* A list of up to `cap` elements of record `sub_` (struct prefix given by the including file). */
-#define RECORD_LIST_ROW(type_, member, sub_, cap, see_, sentence_)                                 \
-    { .name = #member,                                                                             \
-      .type = FIELD_LIST,                                                                          \
-      .see = (see_),                                                                               \
-      .offset = offsetof(type_, member),                                                           \
-      .size = sizeof(((type_ *)0)->member),                                                        \
-      .sub = &(sub_),                                                                              \
-      .count_offset = offsetof(type_, member##_count),                                             \
-      .capacity = (cap),                                                                           \
-      .refers = "",                                                                                \
-      .unit = "",                                                                                  \
+#define RECORD_LIST_ROW(type_, member, sub_, cap, see_, sentence_) \
+    { .name = #member,                                             \
+      .type = FIELD_LIST,                                          \
+      .see = (see_),                                               \
+      .offset = offsetof(type_, member),                           \
+      .size = sizeof(((type_ *)0)->member),                        \
+      .sub = &(sub_),                                              \
+      .count_offset = offsetof(type_, member##_count),             \
+      .capacity = (cap),                                           \
+      .refers = "",                                                \
+      .unit = "",                                                  \
       .sentence = (sentence_) },
 
 #endif

@@ -1,7 +1,8 @@
 /* secret.h - text that must not be seen: passwords, tokens, tickets.
  *
- * Room shared. A secret is a fixed buffer, wiped after use; no formatter prints one. Fields of kind SECRET in the
- * tables are of this type, and record_encode writes "***" for them unless the receiver is their purpose.
+ * Room shared. A secret is a fixed buffer, wiped after use; no formatter prints one. Fields of kind
+ * SECRET in the tables are of this type, and record_encode writes "***" for them unless the
+ * receiver is their purpose.
  */
 #ifndef BERTH_SECRET_H
 #define BERTH_SECRET_H
@@ -28,7 +29,8 @@ static inline bool secret_empty(const struct secret *secret)
 /* Compare in constant time for the length of `a`. */
 bool secret_equal(const struct secret *a, const struct secret *b);
 
-/* No core files, not traceable by others: called first thing in every main. Failure ends the program. */
+/* No core files, not traceable by others: called first thing in every main. Failure ends the
+ * program. */
 void secret_harden_process(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* state.h - the enums of states.def, their names, and which transitions are permitted.
  *
- * Room shared. Each entity has exactly one function that changes its state (x_set_state in broker/core), and it asks
- * x_may_move here.
+ * Room shared. Each entity has exactly one function that changes its state (x_set_state in
+ * broker/core), and it asks x_may_move here.
  */
 #ifndef BERTH_STATE_H
 #define BERTH_STATE_H
@@ -9,14 +9,17 @@
 #include "berth/base.h"
 
 /* Values start at 1, so that zeroed memory is no state. */
-#define STATES(entity) enum entity##_state { entity##_NO_STATE,
+#define STATES(entity)  \
+    enum entity##_state \
+    {                   \
+        entity##_NO_STATE,
 #define STATE(entity, symbol, name, sentence) entity##_##symbol,
-#define STATES_END(entity)                                                                         \
-    entity##_STATES_END                                                                            \
-    }                                                                                              \
-    ;                                                                                              \
-    extern const char *const entity##_state_names[];                                               \
-    extern const char *const entity##_state_sentences[];                                           \
+#define STATES_END(entity)                               \
+    entity##_STATES_END                                  \
+    }                                                    \
+    ;                                                    \
+    extern const char *const entity##_state_names[];     \
+    extern const char *const entity##_state_sentences[]; \
     bool entity##_may_move(enum entity##_state from, enum entity##_state to);
 #include "berth/states.def"
 #undef STATES

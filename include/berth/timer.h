@@ -1,10 +1,12 @@
 /* timer.h - time as the loop sees it, and timers.
  *
- * Room shared: a passive structure. A driver (libuv in the programs, virtual time in the simulator) says what
- * time it is with timers_advance and asks timers_next when to come back. Nothing in core or flow reads a clock.
+ * Room shared: a passive structure. A driver (libuv in the programs, virtual time in the simulator)
+ * says what time it is with timers_advance and asks timers_next when to come back. Nothing in core
+ * or flow reads a clock.
  *
- * Monotonic milliseconds decide everything; wall-clock milliseconds since 1970 are for display and audit only.
- * A 4-ary heap of (deadline, timer): exact next deadline, no ticking while idle, 16 bytes per armed timer.
+ * Monotonic milliseconds decide everything; wall-clock milliseconds since 1970 are for display and
+ * audit only. A 4-ary heap of (deadline, timer): exact next deadline, no ticking while idle, 16
+ * bytes per armed timer.
  */
 #ifndef BERTH_TIMER_H
 #define BERTH_TIMER_H
@@ -27,7 +29,8 @@ struct timer_slot {
     struct berth_timer *timer;
 };
 
-/* Work for the end of this turn: completions of operations and deferred freeing. Never run from inside begin. */
+/* Work for the end of this turn: completions of operations and deferred freeing. Never run from
+ * inside begin. */
 struct berth_soon {
     struct list node;
     void (*run)(struct berth_soon *soon);
@@ -41,11 +44,13 @@ struct berth_timers {
     size_t capacity;
     struct timer_slot *heap;
     struct list soon;
-    /* Asks the driver for another turn; set by the driver, NULL in the simulator. Called on the first soon only. */
+    /* Asks the driver for another turn; set by the driver, NULL in the simulator. Called on the
+     * first soon only. */
     void (*wake)(struct berth_timers *timers);
     void *driver;
 };
 
+/* An empty set at this time; free it when no timer is armed any more. */
 void timers_init(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms);
 void timers_free(struct berth_timers *timers);
 
@@ -64,14 +69,17 @@ static inline bool timer_armed(const struct berth_timer *timer)
  */
 void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms);
 
-/* Milliseconds until the next deadline: 0 when something is due or soon, -1 when nothing is armed. */
+/* Milliseconds until the next deadline: 0 when something is due or soon, -1 when nothing is armed.
+ */
 int64_t timers_next(const struct berth_timers *timers);
 
-/* Every armed deadline moves later by this much: used after a stall (reliability: never expire early). */
+/* Every armed deadline moves later by this much: used after a stall (reliability: never expire
+ * early). */
 void timers_shift(struct berth_timers *timers, int64_t by_ms);
 
 /* Queue for the end of this turn. `node` must not be linked yet. */
-void soon_add(struct berth_timers *timers, struct berth_soon *soon, void (*run)(struct berth_soon *));
+void soon_add(struct berth_timers *timers, struct berth_soon *soon,
+              void (*run)(struct berth_soon *));
 void soon_cancel(struct berth_soon *soon);
 
 /* Run what is queued; the driver calls it at the end of each turn. */

@@ -12,7 +12,8 @@
 
 #include "berth/error.h"
 
-/* libxml2's own casts constness away, although everything that is given text takes it as constant. */
+/* libxml2's own casts constness away, although everything that is given text takes it as constant.
+ */
 #undef BAD_CAST
 #define BAD_CAST (const xmlChar *)
 

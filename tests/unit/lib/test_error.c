@@ -1,6 +1,7 @@
 /* test_error.c - sentences that cannot be forged. */
 #include "berth/error.h"
 #include "berth/state.h"
+
 #include "test.h"
 
 TEST(error, control_characters_cannot_forge_a_line)

@@ -1,5 +1,6 @@
 /* test_flow.c - what the engine promises: one end, undos backwards, durable steps waited for. */
 #include "berth/flow.h"
+
 #include "test.h"
 
 /* A story with a cancellable wait and a durable one; it writes down what happens to it. */

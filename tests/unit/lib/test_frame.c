@@ -1,6 +1,7 @@
 /* test_frame.c - any cutting of the stream gives the same frames; lengths are never believed. */
 #include "berth/frame.h"
 #include "berth/random.h"
+
 #include "test.h"
 
 static char seen[65536];

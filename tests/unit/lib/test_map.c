@@ -1,6 +1,7 @@
 /* test_map.c - tables keep what was put in, whatever the order of taking out. */
 #include "berth/map.h"
 #include "berth/random.h"
+
 #include "test.h"
 
 TEST(map, siphash_matches_the_published_vector)
@@ -11,7 +12,8 @@ TEST(map, siphash_matches_the_published_vector)
     /* Appendix A of the SipHash paper: key 00..0f, message 00..0e. */
     for (size_t i = 0; i < sizeof(message); i++)
         message[i] = (unsigned char)i;
-    memcpy(&key, (const unsigned char[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, 16);
+    memcpy(&key, (const unsigned char[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 },
+           16);
     EXPECT(map_siphash(key, message, sizeof(message)) == UINT64_C(0xa129ca6149be45e5));
 }
 

@@ -1,6 +1,7 @@
 /* test_message.c - every message survives the wire, and nothing else gets through. */
 #include "berth/json.h"
 #include "berth/message.h"
+
 #include "test.h"
 
 static int decode(const char *json, enum msg_way way, struct msg *msg, struct berth_error *error)

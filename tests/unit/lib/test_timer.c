@@ -1,6 +1,7 @@
 /* test_timer.c - deadlines fire in order, never early, and never hold the loop. */
 #include "berth/random.h"
 #include "berth/timer.h"
+
 #include "test.h"
 
 struct alarm {
@@ -39,7 +40,8 @@ TEST(timer, many_fire_in_order_and_stopped_ones_do_not)
     for (size_t i = 0; i < ALARMS; i += 3)
         timer_stop(&timers, &alarms[i].timer);
     while (timers_next(&timers) >= 0)
-        timers_advance(&timers, timers.mono_ms + timers_next(&timers) + (int64_t)random_below(&random, 5), 0);
+        timers_advance(
+            &timers, timers.mono_ms + timers_next(&timers) + (int64_t)random_below(&random, 5), 0);
     for (size_t i = 0; i < ALARMS; i++)
         EXPECT_INT(alarms[i].fired, i % 3 ? 1 : 0);
     timers_free(&timers);
