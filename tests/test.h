@@ -8,7 +8,8 @@
 #ifndef BERTH_TESTS_TEST_H
 #define BERTH_TESTS_TEST_H
 
-/* clang-format off: cmocka.h needs the others before it */
+/* cmocka.h needs the others before it. */
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
