@@ -1,0 +1,257 @@
+#!/usr/bin/env bash
+# secrets.sh - no password, token or invitation stands where somebody could read it later.
+#
+# usage: tests/e2e/secrets.sh BUILD-FOLDER
+#
+# All passwords hold a marker. A user signs on, types a wrong password, roams, signs off; an administrator gets a
+# password and a token, fetches logs and makes a backup; everything logs as much as it can. Then the marker is looked
+# for - as it stands, in UTF-16, hexadecimal and base64 - in every argument list and environment while it happens, and in
+# logs, data, backup, bundles, answers of the API, events and core files afterwards. A control proves that it would be found.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/e2e/lib/hold.sh
+. "$top/tests/e2e/lib/hold.sh"
+
+# --- What is looked for -------------------------------------------------------------------------------------------
+
+# secret TEXT - from here on it is looked for, in every dress.
+secret() {
+    local shift text
+    {
+        printf '%s\n' "$1"
+        printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' && echo
+        for shift in 0 1 2; do
+            # What stands before it moves base64's letters; the ends depend on the neighbours and are left out.
+            text=$(printf '%*s%s' "$shift" '' "$1" | base64 -w 0 | tr -d =)
+            printf '%s\n' "${text:$((shift ? 4 : 0)):$((${#text} - (shift ? 8 : 4)))}"
+        done
+    } >>"$HOLD_WORK/patterns"
+    # grep takes no pattern with a zero byte; the zeros are taken out of what is searched instead (found_in).
+}
+
+# found_in FILE... - prints the names of those that hold a secret.
+found_in() {
+    local file
+    for file in "$@"; do
+        if [[ -r $file ]] && { grep -qaF -f "$HOLD_WORK/patterns" "$file" ||
+            tr -d '\000' <"$file" | grep -qaF -f "$HOLD_WORK/patterns"; } 2>/dev/null; then
+            printf '%s\n' "$file"
+        fi
+    done
+}
+
+# None of these files may hold one.
+clean() {
+    local what=$1 found
+    shift
+    (($# > 0)) || failed "there are $what to look at"
+    found=$(found_in "$@")
+    [[ -z $found ]] || failed "no secret in $what: $found"
+    say "no secret in $what ($# files)"
+}
+
+# What is planted must be found; else nothing said here would mean anything.
+control() {
+    local planted=$HOLD_WORK/planted
+    mkdir "$planted"
+    printf 'before %s-1 after' "$MARKER" >"$planted/plain"
+    printf 'b\001%s-1' "$MARKER" | iconv -t UTF-16LE >"$planted/utf-16"
+    printf 'x%s-1y' "$MARKER" | od -An -v -tx1 | tr -d ' \n' >"$planted/hexadecimal"
+    printf '"name":"%s-1",' "$MARKER" | base64 -w 0 >"$planted/base64"
+    [[ $(found_in "$planted"/* | wc -l) -eq 4 ]] || failed "what is planted is found: $(found_in "$planted"/*)"
+}
+
+# --- While it happens ---------------------------------------------------------------------------------------------
+
+# Argument lists and environments of every process of the machine, again and again. Short-lived ones are seen by chance
+# only, but there are many of each kind.
+watch_processes() {
+    local round=0
+    while [[ ! -e $HOLD_WORK/enough ]]; do
+        grep -laF -f "$HOLD_WORK/patterns" /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null |
+            while read -r file; do
+                printf '%s: %s\n' "$file" "$(tr '\000' ' ' <"${file%/*}/cmdline")"
+            done >>"$HOLD_WORK/caught" || true
+        # The viewer's password as an argument of its own would be /p:...
+        grep -lazE '^/p:' /proc/[0-9]*/cmdline 2>/dev/null >>"$HOLD_WORK/caught" || true
+        echo "$((round += 1))" >"$HOLD_WORK/rounds"
+    done
+}
+
+processes_clean() {
+    touch "$HOLD_WORK/enough"
+    wait "$watcher"
+    (($(cat "$HOLD_WORK/rounds") > 20)) || failed "processes were looked at more than 20 times"
+    [[ ! -s $HOLD_WORK/caught ]] || failed "no secret in arguments or environment: $(sort -u "$HOLD_WORK/caught")"
+    say "no secret in arguments and environments ($(cat "$HOLD_WORK/rounds") looks at all processes)"
+}
+
+# --- The story ----------------------------------------------------------------------------------------------------
+
+# site.sh asks here for every user's password.
+passwords=0
+new_password() {
+    passwords=$(($(cat "$HOLD_WORK/passwords" 2>/dev/null || echo 0) + 1))
+    echo "$passwords" >"$HOLD_WORK/passwords"
+    printf '%s-%s' "$MARKER" "$passwords"
+}
+
+begin() {
+    MARKER=Marker$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+    secret "$MARKER"
+    control
+    watch_processes 2>/dev/null &
+    watcher=$!
+    at_exit kill "$watcher"
+    SITE_LOG_LEVEL=debug
+    hold_site 2 1 anna bert
+    ctl watch --json >"$HOLD_WORK/events" 2>&1 &
+    at_exit kill $!
+    hold_terminals icu-07 icu-08
+    # The part of an invitation after the address and the CA's hash is the token.
+    secret "$(sed -E 's/.*[^0-9a-f]([0-9a-f]{32,})[^0-9a-f]*$/\1/' "$SITE/icu-07/invitation")"
+}
+
+wrong_password() {
+    ! agent "$1" sign-on "$2" <<<"$MARKER-wrong" || failed "a wrong password is refused"
+}
+
+sign_on_quietly() {
+    agent icu-07 sign-on anna <"$SITE/etc/password-anna"
+}
+
+people_work() {
+    wrong_password icu-07 anna
+    wrong_password icu-07 nobody
+    # After wrong ones she has to wait for a moment.
+    becomes 30 "anna signs on" sign_on_quietly
+    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
+    site_sign_on icu-08 anna
+    becomes 60 "anna's desktop is on icu-08" shows_desktop icu-08
+    agent icu-08 disconnect
+    site_sign_on icu-07 anna
+    becomes 60 "anna's desktop is on icu-07 again" shows_desktop icu-07
+    site_sign_on icu-08 bert
+    becomes 60 "bert's desktop is on icu-08" shows_desktop icu-08
+    agent icu-08 sign-off
+}
+
+chief_signs_in() {
+    printf '%s-%s' "$MARKER" "$(cat "$HOLD_WORK/passwords")" | ctl sign-in chief --json >"$HOLD_WORK/signed-in"
+}
+
+administrators_work() {
+    ctl admin add chief role=administrator
+    new_password | ctl admin password chief
+    ! ctl sign-in chief <<<"$MARKER-wrong" || failed "a wrong password is refused"
+    becomes 30 "the right one is accepted" chief_signs_in
+    ctl token add chief robot --json >"$HOLD_WORK/token"
+    secret "$(jq -r .token "$HOLD_WORK/signed-in")"
+    secret "$(jq -r .token "$HOLD_WORK/token")"
+    new_password | ctl user password bert
+    ctl terminal logs icu-07
+    becomes 60 "the bundle of logs has arrived" bundle_there
+    ctl backup "$HOLD_WORK/backup.db"
+}
+
+bundle_there() {
+    [[ -n $(find "$SITE/data/blobs" -type f -size +0) ]] && asks '[.items[] | select(.state == "done")] | length > 0' command list
+}
+
+# Every answer that the API has for an administrator.
+listings() {
+    local name
+    mkdir "$HOLD_WORK/answers"
+    for name in admin token terminal session user badge group desktop host image-version image pool flow site place slot \
+        identity invitation profile command membership entitlement assignment connection; do
+        ctl "$name" list --json >"$HOLD_WORK/answers/$name"
+    done
+    ctl audit list limit=200 --json >"$HOLD_WORK/answers/audit"
+    ctl config show --json >"$HOLD_WORK/answers/config"
+    ctl explain anna --json >"$HOLD_WORK/answers/explain"
+    ctl terminal show icu-07 --json >"$HOLD_WORK/answers/terminal-show"
+    ctl metrics >"$HOLD_WORK/answers/metrics"
+    (($(jq '.items | length' "$HOLD_WORK/answers/audit") > 10)) || failed "the audit trail tells of what was done"
+}
+
+places() {
+    local -a files
+    mapfile -t files < <(find "$SITE/log" -type f)
+    clean "logs" "${files[@]}"
+    mapfile -t files < <(find "$SITE/data" -type f)
+    clean "the broker's data" "${files[@]}"
+    unpack_bundles
+    mapfile -t files < <(find "$HOLD_WORK/bundles" -type f)
+    clean "bundles of logs" "${files[@]}"
+    mapfile -t files < <(find "$SITE/icu-07" "$SITE/icu-08" "$SITE/libvirt" "$SITE/disks" -type f ! -name invitation)
+    clean "the terminals' and the hypervisor's folders" "${files[@]}"
+    clean "the backup" "$HOLD_WORK/backup.db"
+    clean "answers of the API" "$HOLD_WORK"/answers/*
+    [[ -s $HOLD_WORK/events ]] || failed "events were followed"
+    clean "events" "$HOLD_WORK/events"
+}
+
+# Compressed ones as well as plain ones.
+unpack_bundles() {
+    local file
+    mkdir "$HOLD_WORK/bundles"
+    while read -r file; do
+        zcat -f "$file" >"$HOLD_WORK/bundles/${file##*/}"
+    done < <(find "$SITE/data/blobs" -type f)
+}
+
+# --- Core files ---------------------------------------------------------------------------------------------------
+
+# Killed with a signal that writes a core where one is permitted; they all run in our folder.
+cores() {
+    local pid victim
+    sleep 1000 &
+    victim=$!
+    kill -ABRT "$victim"
+    wait "$victim" 2>/dev/null || true
+    if [[ -n $(find . -maxdepth 1 -name 'core*') ]]; then
+        rm -f core*
+    else
+        say "this machine writes no core files here ($(cat /proc/sys/kernel/core_pattern)): the limit alone is judged"
+    fi
+    for pid in "$(cat "$SITE/run/berthd.pid")" "${TERMINAL_PID[icu-07]}" $(viewers icu-07) \
+        $(pgrep -P "${TERMINAL_PID[icu-08]}" berth-face) $(pgrep -P "$(cat "$SITE/run/berthd.pid")" berth-virt); do
+        victim=$(cat "/proc/$pid/comm")
+        awk '/^Max core file size/ { exit !($5 == 0) }' "/proc/$pid/limits" || failed "$victim may write no core file"
+        victims+=("$pid")
+    done
+    ((${#victims[@]} >= 4)) || failed "broker, agent, viewer and face were there: ${victims[*]}"
+    for pid in "${victims[@]}"; do
+        kill -ABRT "$pid" 2>/dev/null || true
+        wait_for 20 is_gone "$pid" || failed "process $pid ended"
+    done
+    [[ -z $(find . -maxdepth 1 -name 'core*') ]] || failed "no core file was written: $(find . -name 'core*')"
+    say "no core file of ${#victims[@]} programs that died"
+}
+victims=()
+
+is_gone() {
+    [[ ! -e /proc/$1/stat || $(awk '{ sub(/.*\) /, ""); print $1 }' "/proc/$1/stat" 2>/dev/null) == [ZX] ]]
+}
+
+hold_begin "${1:-}"
+mkdir "$HOLD_WORK/here"
+cd "$HOLD_WORK/here"
+ulimit -c unlimited
+step "broker, desktops, terminals; everything logs all it can" begin
+step "wrong passwords, sign-ons, roaming, sign-off" people_work
+step "an administrator's password, token, bundle and backup" administrators_work
+step "all that the API answers" listings
+step "arguments and environments" processes_clean
+step "logs, data, backup, bundles, answers, events" places
+step "core files" cores
+grep -h '^no secret\|^no core\|^this machine' "$HOLD_WORK/steps.log" | sed 's/^/    /' >&2
+say "$PROGRAM: no secret was found anywhere"
