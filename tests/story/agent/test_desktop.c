@@ -426,7 +426,9 @@ TEST(desktop, a_black_desktop_counts_as_shown_after_a_while)
     ward_submit(ward, "anna", "secret");
     ward_show(ward, 5, 1, 9);
     ward_connected(ward);
-    ward_run(ward, 15100);
+    ward_run(ward, 44000);
+    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    ward_run(ward, 1100);
     EXPECT_INT(STATE(ward), seat_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.picture_ms, 0);
     ward_free(ward);
