@@ -237,7 +237,8 @@ static bool is_blocked(const struct errand *errand)
 static void errand_due(struct berth_timer *timer);
 
 /* Is another start of this machine being carried out, so that this one makes two? A host that takes
- * its time may still be at it for a broker that has died: libvirt lets the later one wait.
+ * its time may still be at it for a broker, or a berth-virt, that has died: libvirt lets the later
+ * one wait.
  */
 static bool is_second_start(const struct errand *errand, const struct machine *machine)
 {
@@ -245,7 +246,7 @@ static bool is_second_start(const struct errand *errand, const struct machine *m
         const struct errand *other = list_entry(node, struct errand, node);
 
         if (other != errand && other->starts == machine &&
-            (other->life == errand->life || !other->slow))
+            ((other->life == errand->life && other->process == errand->process) || !other->slow))
             return true;
     }
     return false;
