@@ -85,12 +85,16 @@ static void tell_places(struct rooms *rooms, struct pool *pool)
 /* ---- what is left to be done on desktops that nobody uses ---- */
 
 /* Does its host answer, so that something can be done to its machine? */
-static bool can_work(struct rooms *rooms, const struct desktop *desktop)
+static bool can_work(struct rooms *rooms, struct pool *pool, const struct desktop *desktop)
 {
     const struct host *host = host_find(rooms->core, desktop->row.host_id);
+    int64_t left_ms = desktop->not_before_ms - rooms->timers->mono_ms;
 
-    return !desktop->power && (!desktop->row.host_id || (host && host->state == host_UP)) &&
-           desktop->not_before_ms <= rooms->timers->mono_ms;
+    if (desktop->power || (desktop->row.host_id && (!host || host->state != host_UP)))
+        return false;
+    if (left_ms > 0)
+        pool_look_later(rooms, pool, left_ms); /* it failed lately; nothing else would remind us */
+    return left_ms <= 0;
 }
 
 static void do_chores(struct rooms *rooms, struct pool *pool)
@@ -98,7 +102,7 @@ static void do_chores(struct rooms *rooms, struct pool *pool)
     list_each (placement_list(pool, CLASS_DOOMED), doomed) {
         struct desktop *desktop = placement_at(doomed);
 
-        if (can_work(rooms, desktop))
+        if (can_work(rooms, pool, desktop))
             machine_see_to(rooms, desktop, MACHINE_GONE);
     }
     list_each (placement_list(pool, CLASS_STALE), stale) {
@@ -106,7 +110,7 @@ static void do_chores(struct rooms *rooms, struct pool *pool)
 
         /* What its host does not know any more has no disk to be made anew: another takes its
          * place. */
-        if (can_work(rooms, desktop))
+        if (can_work(rooms, pool, desktop))
             machine_see_to(rooms, desktop, desktop->made ? MACHINE_REFRESH : MACHINE_GONE);
     }
 }

@@ -306,4 +306,22 @@ TEST(hosts, forwarded_desktops_have_each_their_port)
     THE_END(w);
 }
 
+TEST(hosts, a_refresh_that_a_slow_host_did_not_answer_is_done_again_by_itself)
+{
+    struct world *w = world_new(15, WARD "pool ward-3 floating image debian max 1 spare 1\n"
+                                         "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_host(w, "kvm1")->slow_ms = 45000; /* longer than its deadline */
+    world_sign_off(w, "t1");
+    world_run_s(w, 200);
+    world_host(w, "kvm1")->slow_ms = 0;
+    world_run_s(w, 240); /* nobody signs on, nothing happens */
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    EXPECT(world_machine(w, "ward-3-001")->generation >= 2);
+    THE_END(w);
+}
+
 TEST_MAIN()
