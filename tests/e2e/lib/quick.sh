@@ -19,13 +19,19 @@ quick_run() {
     # Whoever runs the tests may sit before a display; the proof is made without one.
     # shellcheck disable=SC2154 # top is set by those who source this file
     env -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --once --state "$2" >"$QUICK_WORK/answer" || code=$?
-    ((code == 0)) || die "the quickstart ended with $code"
+    ((code == 0)) || quick_failed "$2" "the quickstart ended with $code"
     proof=$(tail -n 1 "$QUICK_WORK/answer")
     jq -e '(keys == ["desktop", "host", "picture_ms", "pool", "screenshot", "session", "signon_ms", "terminal", "user"])
         and .picture_ms > 0 and .signon_ms > 0 and .session > 0
         and ([.terminal, .user, .pool, .desktop, .host, .screenshot] | all(type == "string" and length > 0))' \
         <<<"$proof" >/dev/null || die "the last line is the proof, with these keys and figures above 0: $proof"
     quick_screenshot
+}
+
+# quick_failed STATE TEXT - with what the broker and the terminals said last.
+quick_failed() {
+    tail -v -n 12 "$1"/log/berthd.log "$1"/log/agent-*.log >&2 || true
+    die "$2"
 }
 
 # A picture of a terminal's screen that is neither of one colour nor black.
