@@ -37,8 +37,8 @@ TEST(table, columns_are_aligned)
 TEST(table, foreign_text_cannot_speak_to_the_terminal)
 {
     const char *const cells[] = { "a\033[2Jb", "c\nd",
-                                  "\xC2\x9B"
-                                  "31m",
+                                  ("\xC2\x9B"
+                                   "31m"),
                                   "e" };
 
     capture_table(2, 2, cells);
