@@ -295,6 +295,14 @@ struct session *seat_session(struct rooms *rooms, const struct terminal *termina
     return session;
 }
 
+/* That this connection is over is on its way to disk. */
+static bool is_leaving(struct rooms *rooms, const struct connection *connection)
+{
+    const struct session *session = session_find(rooms->core, connection->row.session_id);
+
+    return session && session->lost && !session->flow;
+}
+
 /* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
  * given it up. */
 static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
@@ -306,7 +314,7 @@ static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
 
     if (!session || session->row.epoch != jot->number || session->row.terminal_id != jot->other_id)
         return NULL;
-    if (here && here->row.session_id != jot->id)
+    if (here && here->row.session_id != jot->id && !is_leaving(rooms, here))
         return NULL; /* somebody else has signed on there meanwhile */
     connection = connection_of(rooms->core, jot->id);
     if (session->row.state == session_ACTIVE && connection)

@@ -242,6 +242,42 @@ TEST(crash, on_either_side_of_every_commit_of_a_release)
     }
 }
 
+/* Anna works, somebody else signs on at her terminal, and the broker dies of it. */
+static void another_user_and_crash(enum store_crash when, uint64_t commit)
+{
+    struct world *w = world_new(commit, WARD FLOATING);
+    bool annas;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 20);
+    world_crash_at(w, when, commit);
+    world_sign_on(w, "t1", "bob", "secret12");
+    for (int i = 0; i < 1000 && w->broker; i++)
+        world_run_ms(w, 5);
+    if (w->broker)
+        w->broker->rooms.store->crash = CRASH_NEVER;
+    else
+        world_restart(w);
+    world_run_s(w, 120);
+    annas = strcmp(world_screen(w, "t1"), "anna on ward-3-001") == 0;
+    EXPECT_INT(world_session(w, "anna")->row.state, annas ? session_ACTIVE : session_DISCONNECTED);
+    if (world_session(w, "bob"))
+        EXPECT_INT(world_session(w, "bob")->row.state == session_ACTIVE,
+                   strncmp(world_screen(w, "t1"), "bob on", 6) == 0);
+    THE_END(w);
+}
+
+TEST(crash, around_every_commit_of_a_sign_on_at_somebody_elses_screen)
+{
+    for (uint64_t commit = 1; commit <= 6; commit++) {
+        another_user_and_crash(CRASH_BEFORE_COMMIT, commit);
+        another_user_and_crash(CRASH_AFTER_COMMIT, commit);
+        another_user_and_crash(CRASH_AFTER_ACK, commit);
+    }
+}
+
 TEST(crash, at_any_moment_of_a_roam)
 {
     for (int64_t ms = 0; ms <= 1200; ms += 40) {
