@@ -118,6 +118,12 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     link_hang_up(link, peer->id, error.code, berth_error_text(&error));
 }
 
+/* Hung up on by its I/O thread for what it sent: whoever only reads warnings must hear of it too. */
+static bool is_misbehaviour(int code)
+{
+    return code == BERTH_E_PROTOCOL || code == BERTH_E_TOO_LARGE || code == BERTH_E_TOO_MANY;
+}
+
 static void peer_closed(struct link *link, struct link_peer *peer, const struct up_mail *mail)
 {
     const struct berth_error *why = &mail->error;
@@ -125,6 +131,11 @@ static void peer_closed(struct link *link, struct link_peer *peer, const struct 
     log_event(EV_PEER_CLOSED, "from", peer->address, "peer", peer->id, "terminal",
               desk_terminal_name(link->rooms, peer->id), "error",
               why->code ? berth_error_row(why->code)->symbol : "", "reason", why->text);
+    if (!peer->closing && is_misbehaviour(why->code)) {
+        log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal",
+                  desk_terminal_name(link->rooms, peer->id), "error",
+                  berth_error_row(why->code)->symbol, "reason", why->text);
+    }
     /* No tell may reach a peer whose connection is gone. */
     peer->closing = true;
     if (peer->admitted && mail->joining)

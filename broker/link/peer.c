@@ -118,9 +118,12 @@ static int take_frame(void *context, const char *frame, size_t size)
 static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
 {
     struct peer *peer = container_of(tls, struct peer, tls);
+    int r = frame_feed(&peer->reader, bytes, size, take_frame, peer, &tls->error);
 
     /* The stream of frames is lost after a bad length: nothing but closing helps. */
-    return frame_feed(&peer->reader, bytes, size, take_frame, peer, &tls->error);
+    if (r < 0 && tls->error.code != BERTH_E_TOO_MANY)
+        door_of(peer)->house->counters.messages_bad++;
+    return r;
 }
 
 /* ---- coming and going ---- */

@@ -146,6 +146,7 @@ TEST(link, a_frame_of_two_gigabytes_ends_the_connection_before_anything_is_kept)
     EXPECT_OK(tls_write(&client.tls, "\x80\x00\x00\x00{", 5));
     TURN_UNTIL(client.closed && desk.closed == 1);
     EXPECT_SAYS(desk.closed_why, "a frame of 2147483648 bytes, allowed are 65536");
+    EXPECT_INT(stats_now().messages_bad, 1);
     client_say(&other, ANNOUNCE);
     TURN_UNTIL(other.frames == 1);
     client_end(&client);
