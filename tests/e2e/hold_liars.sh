@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# hold_liars.sh - peers that lie, break the protocol or hang, at the real door for terminals, while a user works.
+#
+# usage: tests/e2e/hold_liars.sh BUILD-FOLDER
+#
+# The liar is OpenSSL's own client, in the end with the key of a real terminal. It proves: no certificate, a foreign one
+# and an expired one are turned away; half a handshake is dropped; a frame of 2 GB, JSON 10,000 deep, an old presence and
+# another terminal's session are refused; a revoked terminal is out within a second. Each stands in the log and in the
+# figures, and nobody else notices anything.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/e2e/lib/hold.sh
+. "$top/tests/e2e/lib/hold.sh"
+
+REVOKED_MS=1000
+
+site() {
+    hold_site 2 1 anna
+    hold_terminals icu-07 icu-08 liar
+    site_sign_on icu-07 anna
+    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
+    # From here on the liar's key is used by somebody else.
+    kill "${TERMINAL_PID[liar]}"
+    becomes 30 "the liar's own agent is gone" has_no_process "${TERMINAL_PID[liar]}"
+    jq -r .key "$SITE/liar/state/identity.json" >"$HOLD_WORK/liar.key"
+    jq -r .certificate "$SITE/liar/state/identity.json" >"$HOLD_WORK/liar.crt"
+    sessions=$(open_sessions)
+    watching=$(viewers icu-07)
+    opened=$(metric berth_link_opened_total)
+}
+
+has_no_process() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# Others notice nothing: neither terminal has lost its link for a moment, the session is as it was.
+others_fine() {
+    [[ $(open_sessions) == "$sessions" ]] || failed "the session is as before: $sessions, now $(open_sessions)"
+    [[ $(viewers icu-07) == "$watching" ]] || failed "the viewer is the same"
+    holds "both terminals are present" both_present
+    holds "icu-07 says so" asks_terminal icu-07 '.state == "active" and .user == "anna" and .online'
+    [[ $(grep -c ' agent.link ' "$SITE/log/agent-icu-07.log") -eq 1 ]] || failed "icu-07 kept its link"
+    [[ $(grep -c ' agent.link ' "$SITE/log/agent-icu-08.log") -eq 1 ]] || failed "icu-08 kept its link"
+}
+
+both_present() {
+    site_terminal_present icu-07 && site_terminal_present icu-08
+}
+
+# --- A client of its own ------------------------------------------------------------------------------------------
+
+# knock SOURCE OPTION... - connect to the door from that address of this machine and say nothing; prints what OpenSSL says.
+knock() {
+    local source=$1
+    shift
+    (sleep 2) | timeout 10 openssl s_client -connect "127.0.0.1:$LINK_PORT" -bind "$source:0" -tls1_3 -alpn berth/1 "$@" 2>&1 || true
+}
+
+# lies_begin SOURCE - a connection with the liar's key that stays; what is said goes to descriptor 7.
+lies_begin() {
+    rm -f "$HOLD_WORK/lies"
+    mkfifo "$HOLD_WORK/lies"
+    : >"$HOLD_WORK/answers"
+    openssl s_client -quiet -connect "127.0.0.1:$LINK_PORT" -bind "$1:0" -tls1_3 -alpn berth/1 \
+        -cert "$HOLD_WORK/liar.crt" -key "$HOLD_WORK/liar.key" <"$HOLD_WORK/lies" >"$HOLD_WORK/answers" 2>"$HOLD_WORK/client.log" &
+    client=$!
+    exec 7>"$HOLD_WORK/lies"
+}
+
+lies_end() {
+    exec 7>&-
+    kill "$client" 2>/dev/null || true
+    wait "$client" 2>/dev/null || true
+}
+
+# frame TEXT - length, then the text.
+frame() {
+    local LC_ALL=C length
+    printf -v length '%08x' "${#1}"
+    printf '%b%s' "\\x${length:0:2}\\x${length:2:2}\\x${length:4:2}\\x${length:6:2}" "$1" >&7
+}
+
+answered() {
+    grep -qaF -- "$1" "$HOLD_WORK/answers"
+}
+
+hung_up() {
+    ! kill -0 "$client" 2>/dev/null
+}
+
+announce() {
+    frame '{"type":"announce","ref":1,"boot_id":"lies","agent_version":"0","want_expires_in_ms":0,"resume_presence_id":"","session_id":0,"session_epoch":0,"connection_id":0,"profile_version":0,"user_waiting":false}'
+    becomes 10 "the liar is granted presence" answered '"granted"'
+}
+
+rises() {
+    (($(metric "$1") > $2))
+}
+
+# --- Before anybody is anybody ------------------------------------------------------------------------------------
+
+# turned_away WHAT SOURCE OPTION... - refused for its certificate, with a line in the log that names the source.
+turned_away() {
+    local what=$1 source=$2 before
+    shift 2
+    before=$(metric berth_link_failed_certificate_total)
+    knock "$source" "$@" >"$HOLD_WORK/client.log"
+    becomes 10 "the figures tell of $what" rises berth_link_failed_certificate_total "$before"
+    holds "the log tells of $what" logged peer.refused "from=\"$source\" error=\"CERTIFICATE\""
+    say "$what: $(grep -F "from=\"$source\"" "$SITE/log/berthd.log" | tail -n 1 | sed 's/.*reason=//')"
+    others_fine
+}
+
+# Half a handshake: the first bytes of a hello, and then nothing.
+half_begin() {
+    exec 6<>"/dev/tcp/127.0.0.1/$LINK_PORT"
+    printf '\x16\x03\x01\x02\x00\x01' >&6
+    half_since=$(metric berth_link_failed_timeout_total)
+}
+
+half_end() {
+    becomes 20 "half a handshake is dropped" rises berth_link_failed_timeout_total "$half_since"
+    holds "the log tells of half a handshake" logged peer.refused 'error="TIMEOUT"'
+    exec 6>&-
+    others_fine
+}
+
+certificates() {
+    turned_away "no certificate" 127.0.0.2
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$HOLD_WORK/foreign.key" -days 30 \
+        -subj "/CN=icu-07" -out "$HOLD_WORK/foreign.crt" 2>/dev/null
+    turned_away "a foreign certificate" 127.0.0.3 -cert "$HOLD_WORK/foreign.crt" -key "$HOLD_WORK/foreign.key"
+    expired_certificate
+    turned_away "an expired certificate" 127.0.0.4 -cert "$HOLD_WORK/expired.crt" -key "$HOLD_WORK/liar.key"
+    [[ $(metric berth_link_opened_total) == "$opened" ]] || failed "none of them got through the handshake"
+}
+
+# The liar's own key and name, signed by the site's own CA, for a day in 2020.
+expired_certificate() {
+    local folder=$HOLD_WORK/ca
+    mkdir "$folder"
+    : >"$folder/index"
+    printf '[ca]\ndefault_ca=c\n[c]\ndatabase=%s/index\nnew_certs_dir=%s\ndefault_md=sha256\npolicy=p\nrand_serial=yes\n[p]\ncommonName=optional\n' \
+        "$folder" "$folder" >"$folder/conf"
+    openssl req -new -key "$HOLD_WORK/liar.key" -subj "/CN=liar" -out "$folder/request" 2>/dev/null
+    openssl ca -batch -notext -config "$folder/conf" -cert "$SITE/data/ca/ca.crt" -keyfile "$SITE/data/ca/ca.key" \
+        -startdate 20200101000000Z -enddate 20200102000000Z -in "$folder/request" -out "$HOLD_WORK/expired.crt" 2>"$folder/log"
+}
+
+# --- With a real key ----------------------------------------------------------------------------------------------
+
+huge_frame() {
+    local before
+    before=$(metric berth_link_messages_bad_total)
+    lies_begin 127.0.0.5
+    announce
+    printf '\x80\x00\x00\x00{' >&7
+    becomes 10 "who announces 2 GB is hung up on" hung_up
+    becomes 10 "the figures tell of it" rises berth_link_messages_bad_total "$before"
+    becomes 10 "the log tells of it" logged message.refused 'error="TOO_LARGE"'
+    lies_end
+    others_fine
+}
+
+deep_json() {
+    local before
+    before=$(metric berth_link_messages_bad_total)
+    lies_begin 127.0.0.6
+    announce
+    frame "$(printf '[%.0s' {1..10000})"
+    becomes 10 "the figures tell of JSON 10,000 deep" rises berth_link_messages_bad_total "$before"
+    becomes 10 "the log tells of it" logged message.refused 'from="127.0.0.6'
+    lies_end
+    others_fine
+}
+
+others_session() {
+    local session epoch connection before
+    read -r session epoch < <(jq -r '.[0] | "\(.id) \(.epoch)"' <<<"$sessions")
+    connection=$(ctl connection list --json | jq '[.items[] | select(.state == "active")][0].id')
+    before=$(metric 'berth_log_events_total{event="message.refused",level="warn"}')
+    lies_begin 127.0.0.7
+    frame "{\"type\":\"sign_off\",\"ref\":2,\"session_id\":$session,\"epoch\":$epoch}"
+    becomes 10 "who has not announced may not sign anybody off" answered '"about":"sign_off"'
+    announce
+    frame "{\"type\":\"sign_off\",\"ref\":3,\"session_id\":$session,\"epoch\":$epoch}"
+    frame "{\"type\":\"disconnect\",\"ref\":4,\"session_id\":$session,\"epoch\":$((epoch + 7))}"
+    frame "{\"type\":\"viewer\",\"ref\":5,\"session_id\":$session,\"epoch\":$epoch,\"connection_id\":$connection,\"state\":\"ended\",\"exit_code\":0,\"reason\":\"off\",\"picture_ms\":0}"
+    frame '{"type":"renew","ref":6,"presence_id":"00000000000000000000000000000000","seq":9,"want_expires_in_ms":0,"screen":"blank","input_idle_ms":0}'
+    becomes 10 "an old presence is unknown" answered '"presence_unknown"'
+    becomes 10 "another's session is refused: sign-off" refusals_logged sign_off 2
+    becomes 10 "another's session is refused: disconnect" refusals_logged disconnect 1
+    becomes 10 "another's session is refused: viewer" refusals_logged viewer 1
+    (($(metric 'berth_log_events_total{event="message.refused",level="warn"}') >= before + 4)) || failed "the figures tell of it"
+    lies_end
+    others_fine
+}
+
+refusals_logged() {
+    (($(grep -F ' message.refused ' "$SITE/log/berthd.log" | grep -cF "about=\"$1\"") >= $2))
+}
+
+revoked() {
+    local begun before
+    lies_begin 127.0.0.8
+    announce
+    becomes 10 "the liar is present" site_terminal_present liar
+    ctl terminal revoke liar
+    begun=$(now_ms)
+    becomes 5 "a revoked terminal is hung up on" hung_up
+    say "hung up on after $(($(now_ms) - begun)) ms"
+    (($(now_ms) - begun <= REVOKED_MS)) || failed "that takes at most $REVOKED_MS ms"
+    lies_end
+    before=$(metric 'berth_log_events_total{event="peer.refused",level="warn"}')
+    lies_begin 127.0.0.9
+    becomes 5 "it does not come in again" hung_up
+    becomes 5 "the figures tell of it" rises 'berth_log_events_total{event="peer.refused",level="warn"}' "$before"
+    holds "the log tells of it" logged peer.refused 'from="127.0.0.9'
+    answered '"granted"' && failed "a revoked terminal gets no presence"
+    lies_end
+    others_fine
+}
+
+after_all() {
+    becomes 20 "the desktop is on icu-07" shows_desktop icu-07
+    holds "the loop never stood still" test "$(metric berth_loop_stalls_total)" -eq 0
+    holds "one broker was enough" test "$(metric berth_incarnation)" -eq 1
+    holds "the audit chain holds" ctl audit verify
+}
+
+hold_begin "${1:-}"
+step "a user works; a third terminal's key is stolen" site
+step "half a handshake begins and hangs" half_begin
+step "no certificate, a foreign one, an expired one" certificates
+step "a frame of 2 GB" huge_frame
+step "JSON 10,000 deep" deep_json
+step "another terminal's session, an old presence" others_session
+step "half a handshake is dropped" half_end
+step "the terminal is revoked" revoked
+step "all is as it was" after_all
+say "$PROGRAM: all of them were refused, each is in the log and in the figures, and nobody else noticed"
