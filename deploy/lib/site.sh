@@ -220,7 +220,12 @@ site_start_agent() {
     "$SITE_BIN/berth-agent" --config "$SITE/$1/agent.conf" run </dev/null 2>>"$SITE/log/agent-$1.log" 8>&- &
     # shellcheck disable=SC2034
     TERMINAL_PID[$1]=$!
-    at_exit kill $!
+    at_exit site_end_agent $!
+}
+
+# Somebody may have ended it already.
+site_end_agent() {
+    kill "$1" 2>/dev/null || true
 }
 
 # Where there is a person's display, the terminal is a window on it: an X server inside a window.

@@ -110,7 +110,7 @@ begin() {
     control
     watch_processes 2>/dev/null &
     watcher=$!
-    at_exit kill "$watcher"
+    at_exit site_end_agent "$watcher"
     SITE_LOG_LEVEL=debug
     hold_site 2 1 anna bert
     ctl watch --json >"$HOLD_WORK/events" 2>&1 &
