@@ -202,6 +202,16 @@ static void refuse(struct rooms *rooms, const struct terminal *terminal, const s
     house_tell(rooms, terminal->peer, &msg);
 }
 
+/* A terminal that speaks of what is not its own was overtaken, or lies: it is told, and so are we. */
+static void refuse_loudly(struct rooms *rooms, const struct terminal *terminal,
+                          const struct msg *about, const struct berth_error *error)
+{
+    log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "about",
+              msg_row(about->type)->name, "error", berth_error_row(error->code)->symbol, "reason",
+              berth_error_text(error));
+    refuse(rooms, terminal, about, error);
+}
+
 void desk_sign_on(struct rooms *rooms, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = house_terminal(rooms, peer);
@@ -227,12 +237,29 @@ void desk_sign_on_cancel(struct rooms *rooms, uint64_t peer, const struct msg *m
         connect_call_off(terminal, "the person called it off");
 }
 
+/* One that has ended is nobody's any more: news of it that comes late is no lie. */
+static bool is_anothers(struct rooms *rooms, const struct terminal *terminal,
+                        uint64_t connection_id)
+{
+    const struct connection *connection = connection_find(rooms->core, connection_id);
+
+    return connection && connection->row.terminal_id != terminal->row.id;
+}
+
 void desk_viewer(struct rooms *rooms, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = house_terminal(rooms, peer);
+    struct berth_error error = { 0 };
 
-    if (terminal)
-        seat_viewer(rooms, terminal, &msg->viewer);
+    if (!terminal)
+        return;
+    if (is_anothers(rooms, terminal, msg->viewer.connection_id)) {
+        (void)berth_fail(&error, BERTH_E_DENIED, "connection %llu is another terminal's",
+                         (unsigned long long)msg->viewer.connection_id);
+        refuse_loudly(rooms, terminal, msg, &error);
+        return;
+    }
+    seat_viewer(rooms, terminal, &msg->viewer);
 }
 
 /* A session shown with this epoch, or the refusal is told. */
@@ -245,7 +272,7 @@ static struct session *shown(struct rooms *rooms, const struct terminal *termina
     if (session)
         return session;
     (void)berth_fail(&error, BERTH_E_STATE, "This session is not shown here any more");
-    refuse(rooms, terminal, msg, &error);
+    refuse_loudly(rooms, terminal, msg, &error);
     return NULL;
 }
 

@@ -1,4 +1,5 @@
 /* test_joining.c - how a terminal becomes one of ours, and stops being one. */
+#include "berth/log.h"
 #include "story.h"
 
 static uint64_t invitation_id;
@@ -317,6 +318,7 @@ TEST(joining, a_message_acts_only_for_the_terminal_that_sends_it)
     struct fake_terminal *t1;
     struct fake_terminal *t2;
     struct msg msg = { .type = MSG_sign_off };
+    uint64_t before;
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
@@ -324,6 +326,7 @@ TEST(joining, a_message_acts_only_for_the_terminal_that_sends_it)
     t1 = world_terminal(w, "t1");
     t2 = world_terminal(w, "t2");
 
+    before = log_count(EV_MESSAGE_REFUSED);
     msg.sign_off.session_id = t1->show.session_id;
     msg.sign_off.epoch = t1->show.epoch;
     terminal_say(t2, &msg);
@@ -343,6 +346,7 @@ TEST(joining, a_message_acts_only_for_the_terminal_that_sends_it)
     msg.renew.screen = screen_state_SIGN_ON;
     terminal_say(t2, &msg);
     world_run_s(w, 60);
+    EXPECT_INT(log_count(EV_MESSAGE_REFUSED) - before, 3); /* an old presence is told, not logged */
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
     EXPECT_STR(world_presence(w, "t1"), "present");
