@@ -202,7 +202,8 @@ static void refuse(struct rooms *rooms, const struct terminal *terminal, const s
     house_tell(rooms, terminal->peer, &msg);
 }
 
-/* A terminal that speaks of what is not its own was overtaken, or lies: it is told, and so are we. */
+/* A terminal that speaks of what is not its own was overtaken, or lies: it is told, and so are we.
+ */
 static void refuse_loudly(struct rooms *rooms, const struct terminal *terminal,
                           const struct msg *about, const struct berth_error *error)
 {

@@ -118,7 +118,8 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     link_hang_up(link, peer->id, error.code, berth_error_text(&error));
 }
 
-/* Hung up on by its I/O thread for what it sent: whoever only reads warnings must hear of it too. */
+/* Hung up on by its I/O thread for what it sent: whoever only reads warnings must hear of it too.
+ */
 static bool is_misbehaviour(int code)
 {
     return code == BERTH_E_PROTOCOL || code == BERTH_E_TOO_LARGE || code == BERTH_E_TOO_MANY;

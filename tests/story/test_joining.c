@@ -1,5 +1,6 @@
 /* test_joining.c - how a terminal becomes one of ours, and stops being one. */
 #include "berth/log.h"
+
 #include "story.h"
 
 static uint64_t invitation_id;
