@@ -432,7 +432,11 @@ static int known(struct flow *flow)
     COPY(desktop->fingerprint, work->probe.fingerprint);
     desktop->boot++;
     desktop->probed_ms = work->rooms->timers->mono_ms;
-    desktop_set_state(desktop, desktop_READY, "its RDP server answered");
+    /* Running is not serving: what was quarantined, perhaps while it started, stays so. */
+    if (desktop->row.quarantined)
+        desktop_set_state(desktop, desktop_QUARANTINED, desktop->row.reason);
+    else
+        desktop_set_state(desktop, desktop_READY, "its RDP server answered");
     note_ready(work);
     return FLOW_DONE;
 }

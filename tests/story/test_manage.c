@@ -1,4 +1,6 @@
 /* test_manage.c - commands, profiles, choices, explanations, and what administrators may not do. */
+#include "berth/log.h"
+
 #include "flow/explain.h"
 
 #include "story.h"
@@ -372,6 +374,30 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
     world_run_s(w, 60);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off"); /* no more spares are wanted */
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    THE_END(w);
+}
+
+TEST(manage, quarantined_while_it_starts_it_is_kept_out)
+{
+    struct world *w = world_new(22, WARD FLOATING);
+    struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "a hunch" };
+
+    while (!world_desktop(w, "ward-3-001") ||
+           strcmp(world_desktop_state(w, "ward-3-001"), "starting") != 0)
+        world_run_ms(w, 10);
+    wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    world_run_s(w, 30);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    /* Somebody looks at it: it runs and is still kept out. */
+    wish.act = DESKTOP_RESTART;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
+    EXPECT(machine_answers(world_machine(w, "ward-3-001")));
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-002");
+    EXPECT_INT((int)log_count(EV_STATE_FORBIDDEN), 0);
     THE_END(w);
 }
 
