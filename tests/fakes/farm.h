@@ -39,7 +39,9 @@ struct machine {
     int64_t forward_port;
     char key[96]; /* "address:port" in the farm's map */
     bool running;
-    bool hidden;        /* a lying list leaves it out */
+    bool stray;  /* made for a broker, or a berth-virt, that had died: whoever comes after can only
+                    report it */
+    bool hidden; /* a lying list leaves it out */
     int64_t generation; /* of its disk */
     int64_t boots;
     int64_t answers_ms; /* when its RDP server answers, monotonic */

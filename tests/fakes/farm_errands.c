@@ -44,6 +44,9 @@ static int do_create(struct errand *errand, struct machine *machine)
 {
     if (!machine)
         machine = farm_define(errand->hypervisor, &errand->args);
+    if (errand->life != errand->hypervisor->farm->life ||
+        errand->process != errand->hypervisor->process)
+        machine->stray = true;
     farm_tell(machine, "defined", "");
     return 0;
 }

@@ -584,9 +584,9 @@ static void judge_machines(struct world *w)
             const struct machine *machine = list_entry(node, struct machine, node);
             const struct desktop *desktop = desktop_by_uuid(core, machine->uuid);
 
-            if (!desktop)
+            if (!desktop && !machine->stray)
                 outside_fault(&w->outside, "machine %s belongs to no desktop (I13)", machine->name);
-            else if (machine->running && desktop->state == desktop_OFF)
+            else if (desktop && machine->running && desktop->state == desktop_OFF)
                 outside_fault(&w->outside, "machine %s runs and its desktop is off (I13)",
                               machine->name);
         }
