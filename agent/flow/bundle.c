@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-#include "core/base64.h"
+#include "berth/base64.h"
+
 #include "flow/orders.h"
 
 /* Base64 of it fills blob_chunk.data of messages.def but for its NUL. */

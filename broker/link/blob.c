@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "berth/base64.h"
 #include "berth/log.h"
 #include "berth/offload.h"
 #include "berth/tls.h"
@@ -59,63 +60,6 @@ int blob_path(const char *folder, uint64_t command_id, char out[BLOB_PATH],
         BLOB_PATH)
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the folder's name is too long");
     return 0;
-}
-
-/* ---- base64 ---- */
-
-static int sextet(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
-
-/* Four characters to one, two or three bytes; -1 when they are no base64. last: padding is
- * permitted. */
-static int decode_quad(const char *quad, bool last, unsigned char out[3])
-{
-    int pad = last && quad[3] == '=' ? (quad[2] == '=' ? 2 : 1) : 0;
-    unsigned value = 0;
-
-    for (int i = 0; i < 4; i++) {
-        int bits = i >= 4 - pad ? 0 : sextet(quad[i]);
-
-        if (bits < 0)
-            return -1;
-        value = value << 6 | (unsigned)bits;
-    }
-    out[0] = (unsigned char)(value >> 16);
-    out[1] = (unsigned char)(value >> 8);
-    out[2] = (unsigned char)value;
-    /* Bits behind the last byte must be zero: one text, one meaning. */
-    if ((pad == 1 && out[2] != 0) || (pad == 2 && (out[1] != 0 || out[2] != 0)))
-        return -1;
-    return 3 - pad;
-}
-
-int64_t blob_decode_base64(const char *text, unsigned char *out, size_t capacity)
-{
-    size_t length = strlen(text);
-    size_t have = 0;
-
-    if (length % 4 != 0)
-        return -1;
-    for (size_t at = 0; at < length; at += 4) {
-        unsigned char bytes[3];
-        int count = decode_quad(text + at, at + 4 == length, bytes);
-
-        if (count < 0 || have + (size_t)count > capacity)
-            return -1;
-        memcpy(out + have, bytes, (size_t)count);
-        have += (size_t)count;
-    }
-    return (int64_t)have;
 }
 
 /* ---- the folder ---- */
@@ -363,7 +307,7 @@ int blob_add(struct blob *blob, const struct msg_blob_chunk *chunk, struct berth
                           (long long)blob->have, (unsigned long long)blob->command_id);
 
     at = berth_new(struct write_job);
-    length = blob_decode_base64(chunk->data, at->bytes, sizeof(at->bytes));
+    length = base64_decode(chunk->data, at->bytes, sizeof(at->bytes));
     if (length <= 0 || length > blob->size - blob->have) {
         let_go(&at->job);
         return berth_fail(reterr, BERTH_E_INVALID,

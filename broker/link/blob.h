@@ -56,7 +56,4 @@ struct blob_stats {
 };
 void blobs_stats(const struct blobs *blobs, struct blob_stats *ret);
 
-/* Strict base64 (RFC 4648, padded): bytes written, or -1. */
-int64_t blob_decode_base64(const char *text, unsigned char *out, size_t capacity);
-
 #endif

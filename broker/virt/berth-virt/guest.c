@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "berth/base64.h"
 #include "berth/json.h"
 
-#include "base64.h"
 #include "errand.h"
 #include "fault.h"
 

@@ -1,6 +1,7 @@
 /* test_core.c - the small pure parts of the agent: lines, texts, exit codes, base64, pauses before
  * a reconnect. */
-#include "core/base64.h"
+#include "berth/base64.h"
+
 #include "core/lines.h"
 #include "core/reconnect.h"
 #include "core/texts.h"

@@ -1,4 +1,6 @@
 /* Bundles of logs: whole and right, or not there. */
+#include "berth/base64.h"
+
 #include "link/blob.h"
 
 #include "house.h"
@@ -203,16 +205,16 @@ TEST(base64, is_read_strictly)
 {
     unsigned char out[16];
 
-    EXPECT_INT(blob_decode_base64("QmVydGg=", out, sizeof(out)), 5);
+    EXPECT_INT(base64_decode("QmVydGg=", out, sizeof(out)), 5);
     EXPECT(memcmp(out, "Berth", 5) == 0);
-    EXPECT_INT(blob_decode_base64("QmVydA==", out, sizeof(out)), 4);
-    EXPECT_INT(blob_decode_base64("", out, sizeof(out)), 0);
-    EXPECT_INT(blob_decode_base64("QmVydGg", out, sizeof(out)), -1);
-    EXPECT_INT(blob_decode_base64("QmVydB==", out, sizeof(out)), -1); /* bits behind the end */
-    EXPECT_INT(blob_decode_base64("Qm\nydGg=", out, sizeof(out)), -1);
-    EXPECT_INT(blob_decode_base64("Q===", out, sizeof(out)), -1);
-    EXPECT_INT(blob_decode_base64("QQ==QQ==", out, sizeof(out)), -1);
-    EXPECT_INT(blob_decode_base64("QmVydGg=", out, 4), -1);
+    EXPECT_INT(base64_decode("QmVydA==", out, sizeof(out)), 4);
+    EXPECT_INT(base64_decode("", out, sizeof(out)), 0);
+    EXPECT_INT(base64_decode("QmVydGg", out, sizeof(out)), -1);
+    EXPECT_INT(base64_decode("QmVydB==", out, sizeof(out)), -1); /* bits behind the end */
+    EXPECT_INT(base64_decode("Qm\nydGg=", out, sizeof(out)), -1);
+    EXPECT_INT(base64_decode("Q===", out, sizeof(out)), -1);
+    EXPECT_INT(base64_decode("QQ==QQ==", out, sizeof(out)), -1);
+    EXPECT_INT(base64_decode("QmVydGg=", out, 4), -1);
 }
 
 TEST_MAIN()

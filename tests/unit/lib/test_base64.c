@@ -1,5 +1,5 @@
 /* test_base64.c - RFC 4648's own examples, and what is not base64. */
-#include "virt/berth-virt/base64.h"
+#include "berth/base64.h"
 
 #include "test.h"
 
@@ -16,7 +16,7 @@ TEST(base64, examples_of_the_rfc)
     for (size_t i = 0; i < BERTH_COUNT(pairs); i++) {
         unsigned char out[8] = { 0 };
 
-        EXPECT_INT(base64_decode(pairs[i][0], out, sizeof(out)), (long)strlen(pairs[i][1]));
+        EXPECT_INT(base64_decode(pairs[i][0], out, sizeof(out)), (int64_t)strlen(pairs[i][1]));
         EXPECT_STR((const char *)out, pairs[i][1]);
     }
 }
