@@ -36,6 +36,16 @@ expect() {
     "$@" || die "expected: $what"
 }
 
+# Longer than the watcher's pause, behind the lock that a start would hold.
+owner_blinks() {
+    (
+        flock 9
+        mv "$1/owner" "$1/owner-away"
+        sleep 2
+        mv "$1/owner-away" "$1/owner"
+    ) 9>"$1/lock"
+}
+
 main() {
     local one two uri keeper owner
     need_root
@@ -92,6 +102,10 @@ main() {
     wait "$owner" || true
     sleep 3 # twice the watcher's pause
     expect "it lives on with its new owner" libvirtd status "$two"
+
+    step "its owner's record is away for a moment, as in a second start" owner_blinks "$two"
+    sleep 2
+    expect "it lives on" libvirtd status "$two"
     say "1 passed, 0 failed"
 }
 
