@@ -113,7 +113,8 @@ begin() {
     at_exit site_end_agent "$watcher"
     SITE_LOG_LEVEL=debug
     hold_site 2 1 anna bert
-    ctl watch --json >"$HOLD_WORK/events" 2>&1 &
+    # The program itself, not the function: a shell between would be ended in its place.
+    "$SITE_BIN/berthctl" --socket "$SITE/run/berthd.sock" watch --json >"$HOLD_WORK/events" 2>&1 &
     at_exit kill $!
     hold_terminals icu-07 icu-08
     # The part of an invitation after the address and the CA's hash is the token.

@@ -24,11 +24,16 @@ hold_begin() {
 
 # A tree on which something is still mounted is not removed; better a folder too many than somebody's files gone.
 hold_remove() {
+    wait_for 20 hold_nobody_left || say "processes are left: $(pgrep -af -- "$HOLD_WORK")"
     ! grep -q " $HOLD_WORK/" /proc/self/mounts || {
         say "$HOLD_WORK stays: something is mounted there"
         return
     }
     rm -rf --one-file-system "$HOLD_WORK"
+}
+
+hold_nobody_left() {
+    ! pgrep -f -- "$HOLD_WORK/" >/dev/null
 }
 
 # hold_site DESKTOPS SPARE USER... - everything but the terminals.
