@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# refusals.sh - berthd does not start when it should not, and says why in one sentence.
+#
+# usage: tests/e2e/refusals.sh BUILD
+#
+# Each case must end with exit code 2 (the supervisor does not try again) and name what is wrong. At the end the same folder
+# serves again: nothing was harmed by the refusals.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+
+build=$(readlink -f "${1:?usage: tests/e2e/refusals.sh BUILD}")
+work=$(mktemp -d)
+at_exit rm -rf "$work"
+
+berthd() {
+    timeout 20 "$build/berthd" --config "$work/berthd.conf" "$@" 2>"$work/log"
+}
+
+# Start in the background until it serves; its process id is BROKER.
+serve() {
+    "$build/berthd" --config "$work/berthd.conf" 2>>"$work/served" &
+    BROKER=$!
+    wait_for 20 "$build/berthctl" --socket "$work/sock" ready >/dev/null 2>&1 || die "it does not serve"
+}
+
+stop() {
+    kill "$BROKER"
+    wait "$BROKER" || die "an orderly stop ended with $?"
+}
+
+# refuses WHAT WORDS ARGUMENT... - berthd ends with 2 and its log says the words.
+refuses() {
+    local what=$1 words=$2 code=0
+    shift 2
+    berthd "$@" || code=$?
+    [[ $code -eq 2 ]] || die "$what: exit code $code, not 2: $(tail -n 2 "$work/log")"
+    grep -qF -- "$words" "$work/log" || die "$what: '$words' is not said: $(tail -n 2 "$work/log")"
+    say "  refused: $what"
+}
+
+cat >"$work/berthd.conf" <<CONFIG
+[broker]
+data = $work/data
+terminals = 50
+[link]
+listen = 127.0.0.1:$(free_port)
+join_listen = 127.0.0.1:$(free_port)
+threads = 1
+[people]
+socket = $work/sock
+CONFIG
+umask 077
+
+serve
+refuses "a second broker on the same folder" "$work/data"
+stop
+
+refuses "a value out of range" "broker.terminals" --set broker.terminals=0
+cp "$work/berthd.conf" "$work/good.conf"
+sed -i 's/^threads = .*/threads = many/' "$work/berthd.conf"
+refuses "a word where a number belongs" "berthd.conf line $(grep -n '^threads' "$work/berthd.conf" | cut -d: -f1)"
+cp "$work/good.conf" "$work/berthd.conf"
+
+(ulimit -n 256 && refuses "too few descriptors" "too few descriptors for 50 terminals")
+
+chmod 755 "$work/data"
+refuses "a data folder that others can read" "$work/data"
+chmod 700 "$work/data"
+
+sqlite3 "$work/data/berth.db" 'PRAGMA user_version' >"$work/version"
+sqlite3 "$work/data/berth.db" 'PRAGMA user_version = 999' >/dev/null
+refuses "a schema newer than it knows" "999"
+sqlite3 "$work/data/berth.db" "PRAGMA user_version = $(cat "$work/version")" >/dev/null
+
+cp -a "$work/data/ca" "$work/ca"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 10 -subj "/CN=Somebody else" \
+    -keyout "$work/data/ca/ca.key" -out "$work/data/ca/ca.crt" 2>/dev/null
+refuses "the authority of another site" "CERTIFICATE"
+rm -rf "$work/data/ca" && mv "$work/ca" "$work/data/ca"
+
+(faketime_library=$(find /usr/lib -name libfaketime.so.1 | head -n 1)
+    export LD_PRELOAD=$faketime_library FAKETIME=+4000d DONT_FAKE_MONOTONIC=1
+    refuses "an authority that has expired" "CERTIFICATE")
+
+serve
+stop
+say "berthd refused eight starts with a sentence each, and serves again"
