@@ -216,6 +216,8 @@ cores() {
     local pid victim
     sleep 1000 &
     victim=$!
+    # A signal that comes between fork and exec meets the shell's own handler and is lost.
+    wait_for 10 is_sleep "$victim" || failed "the control of core files started"
     kill -ABRT "$victim"
     wait "$victim" 2>/dev/null || true
     if [[ -n $(find . -maxdepth 1 -name 'core*') ]]; then
@@ -238,6 +240,10 @@ cores() {
     say "no core file of ${#victims[@]} programs that died"
 }
 victims=()
+
+is_sleep() {
+    [[ $(cat "/proc/$1/comm") == sleep ]]
+}
 
 is_gone() {
     [[ ! -e /proc/$1/stat || $(awk '{ sub(/.*\) /, ""); print $1 }' "/proc/$1/stat" 2>/dev/null) == [ZX] ]]
