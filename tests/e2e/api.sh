@@ -69,7 +69,7 @@ ends_with() {
 holds() {
     local want=$1
     shift
-    SAID=$("$@" 2>&1) || true
+    SAID=$("$@" 2>&1) || true # a refusal is what many callers want; the text is judged
     [[ $SAID == *"$want"* ]]
 }
 

@@ -138,6 +138,7 @@ killed_when_full() {
     kill -KILL "$(cat "$SITE/run/berthd.pid")"
     becomes 30 "the broker is there, or tells why it is not" broker_or_reason
     rm "$SITE/data/ballast"
+    # Either the broker came back, or its keeper gave it up and it is started anew; both are judged below.
     site_broker_ready || ! kill -0 "$SITE_KEEPER" 2>/dev/null || wait_for 10 site_broker_ready || true
     kill -0 "$SITE_KEEPER" 2>/dev/null || site_start_broker
     becomes 30 "the broker works again" recovered

@@ -58,6 +58,7 @@ both_present() {
 # --- A client of its own ------------------------------------------------------------------------------------------
 
 # knock SOURCE OPTION... - connect to the door from that address of this machine and say nothing; prints what OpenSSL says.
+# Being turned away is what most callers want, so only the words count, not the exit code.
 knock() {
     local source=$1
     shift
@@ -77,8 +78,8 @@ lies_begin() {
 
 lies_end() {
     exec 7>&-
-    kill "$client" 2>/dev/null || true
-    wait "$client" 2>/dev/null || true
+    kill "$client" 2>/dev/null || true # the broker may have hung up on it already
+    wait "$client" 2>/dev/null || true # it ends with the signal's code
 }
 
 # frame TEXT - length, then the text.

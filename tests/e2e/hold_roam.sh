@@ -88,6 +88,7 @@ at_two_terminals() {
         site_sign_on icu-08 anna >"$HOLD_WORK/two" 2>&1 &
         two=$!
         # One of them is told that it lost, or both succeed one after the other: the end is what counts.
+        # One of them loses, and says so by its exit code; who shows the desktop is judged below.
         wait "$one" || true
         wait "$two" || true
         becomes 60 "one terminal shows anna's desktop, round $round" one_winner

@@ -108,7 +108,7 @@ viewer_gone() {
 }
 
 end_viewer() {
-    kill "$VIEWER" 2>/dev/null || true
+    kill "$VIEWER" 2>/dev/null || true # it may have ended by itself
     wait "$VIEWER" || true # it ends with the signal's code
     VIEWER=
 }
