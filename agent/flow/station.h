@@ -163,6 +163,7 @@ struct station {
     struct viewer *viewer;
     struct screen *screen;
     struct device *device;
+    struct history *history; /* what the screen shows is written down there; NULL: nowhere */
     struct station_options options;
 
     struct flow_engine engine;

@@ -11,6 +11,7 @@
 #ifndef BERTH_CORE_CORE_H
 #define BERTH_CORE_CORE_H
 
+#include "berth/history.h"
 #include "berth/list.h"
 #include "berth/map.h"
 #include "berth/random.h"
@@ -84,6 +85,7 @@ struct core {
         int64_t handshake_us; /* what a TLS handshake costs the broker, for that computation */
         int64_t link_threads; /* I/O loops that share it */
     } limits;
+    struct history *history; /* what is decided and observed is written down there; NULL: nowhere */
     /* SHA-256 of a text as lower-case hexadecimal; a port, for this room has no cryptography. */
     void (*digest)(const char *text, char hex[72]);
 };

@@ -1,0 +1,43 @@
+/* judge.h - does a history keep the invariants?
+ *
+ * Room tests. Lines go in one by one, in order of time; what is broken comes out as sentences that
+ * name the invariant and the line. Time is linear in the length of the history, memory linear in
+ * what lives (terminals, desktops, users, ids that are over). The same judge serves berth-check
+ * (files), the simulator (structs), the storm and the fault runs. It knows nothing of the broker's
+ * code: only the rows of berth/history.def.
+ */
+#ifndef BERTH_TESTS_HISTORY_JUDGE_H
+#define BERTH_TESTS_HISTORY_JUDGE_H
+
+#include "berth/history.h"
+
+#define JUDGE_INVARIANTS 28
+
+struct judge;
+
+struct judge_verdict {
+    uint64_t lines;
+    uint64_t checks;                        /* comparisons made, over all invariants */
+    uint64_t checked[JUDGE_INVARIANTS + 1]; /* by invariant; 0: the history says nothing of it */
+    uint64_t violations;
+    uint64_t broken[JUDGE_INVARIANTS + 1]; /* by invariant */
+};
+
+/* Called for each violation, with its sentence; line: the number given to judge_take. */
+typedef void judge_fault_fn(void *context, int invariant, uint64_t line, const char *sentence);
+
+struct judge *judge_new(judge_fault_fn *fault, void *context);
+void judge_free(struct judge *judge);
+
+/* Take the next line. number: how faults call it (a line of a file, or a count). */
+void judge_take(struct judge *judge, const struct history_line *line, uint64_t number);
+
+/* Nothing more comes: what is only known at the end is judged now. */
+void judge_end(struct judge *judge);
+
+const struct judge_verdict *judge_verdict(const struct judge *judge);
+
+/* "single owner", ... for tables. 1 <= invariant <= JUDGE_INVARIANTS. */
+const char *judge_invariant(int invariant);
+
+#endif
