@@ -5,8 +5,16 @@
 # berth-proxy     TCP that is late, thin, cut, torn or half-open
 # berth-flood     peers that never become anybody
 
+function(faults_program name)
+  list(TRANSFORM ARGN PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  add_executable(berth-${name} ${ARGN})
+  target_include_directories(berth-${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(berth-${name} PRIVATE agent_core berth_loop)
+endfunction()
+
 if(BERTH_TEST_WHOLE)
-  add_executable(berth-player ${CMAKE_CURRENT_SOURCE_DIR}/player.c ${CMAKE_CURRENT_SOURCE_DIR}/player_terminal.c)
-  target_include_directories(berth-player PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-  target_link_libraries(berth-player PRIVATE agent_core berth_loop PkgConfig::jansson)
+  faults_program(player player.c player_terminal.c)
+  faults_program(desktops desktops.c)
+  faults_program(proxy proxy.c proxy_pair.c)
+  faults_program(flood flood.c)
 endif()

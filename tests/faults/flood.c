@@ -1,0 +1,341 @@
+/* flood.c - berth-flood: peers that never become anybody, bounded in number and time.
+ *
+ * usage: berth-flood HOST PORT SECONDS SOURCES [silent N] [slow N] [garbage N] [nobody N] [foreign
+ * N] [rate N]
+ *
+ *   silent   sockets that connect and say nothing
+ *   slow     a true ClientHello, a byte a second
+ *   garbage  noise in place of TLS
+ *   nobody   a whole handshake without a certificate
+ *   foreign  a whole handshake with a certificate of another authority
+ *   rate     so many new connections a second, in all (default 1000)
+ *
+ * N of each are kept going at once: one that ends is begun anew, at the rate. They come from
+ * SOURCES addresses, 127.66.x.y. At most 2,000 sockets and 60 seconds. The last line of standard
+ * output is one JSON object.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "berth/issuer.h"
+#include "berth/random.h"
+#include "berth/tls.h"
+
+#define SOCKETS_MAX 2000
+#define SECONDS_MAX 60
+#define TICK_MS 50
+
+enum habit { SILENT, SLOW, GARBAGE, NOBODY, FOREIGN, HABITS };
+
+static const char *const habit_names[HABITS] = { "silent", "slow", "garbage", "nobody", "foreign" };
+
+struct liar {
+    enum habit habit;
+    uv_poll_t poll;
+    int descriptor;
+    bool alive, connected, closing, shaken;
+    SSL *ssl;
+    char hello[512];
+    size_t hello_size, hello_sent;
+};
+
+static struct {
+    uv_loop_t loop;
+    uv_timer_t tick, drip, end;
+    struct berth_random random;
+    SSL_CTX *plain, *foreign;
+    struct sockaddr_in at;
+    uint32_t sources, next_source;
+    int64_t wanted[HABITS];
+    int64_t rate, seconds;
+    struct liar *liars;
+    size_t count, next;
+    bool stopping;
+    int64_t begun, failed, taken, turned_away, shaken, peak_held;
+    int64_t by_habit[HABITS];
+} us = { .rate = 1000 };
+
+/* ---- one of them ---- */
+
+static void closed(uv_handle_t *handle)
+{
+    struct liar *liar = container_of((uv_poll_t *)(void *)handle, struct liar, poll);
+
+    SSL_free(berth_take(liar->ssl));
+    (void)close(liar->descriptor);
+    liar->alive = false;
+}
+
+static void end_one(struct liar *liar)
+{
+    if (liar->closing)
+        return;
+    liar->closing = true;
+    us.turned_away += !us.stopping;
+    uv_close((uv_handle_t *)&liar->poll, closed);
+}
+
+/* Whatever the broker says is read; its end is what we wait for. */
+static void drain(struct liar *liar)
+{
+    char scrap[4096];
+    ssize_t got;
+
+    while ((got = recv(liar->descriptor, scrap, sizeof(scrap), 0)) > 0)
+        ;
+    if (got == 0 || (errno != EAGAIN && errno != EINTR))
+        end_one(liar);
+}
+
+static void shake(struct liar *liar)
+{
+    char scrap[4096];
+    int r = liar->shaken ? SSL_read(liar->ssl, scrap, sizeof(scrap)) : SSL_connect(liar->ssl);
+    int error = SSL_get_error(liar->ssl, r);
+
+    if (r == 1 && !liar->shaken) {
+        liar->shaken = true;
+        us.shaken++;
+        shake(liar); /* in TLS 1.3 our certificate is judged after this */
+        return;
+    }
+    if (r <= 0 && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
+        end_one(liar);
+}
+
+static void speak(struct liar *liar)
+{
+    char noise[512];
+
+    if (liar->habit == GARBAGE) {
+        random_fill(&us.random, noise, sizeof(noise));
+        (void)!send(liar->descriptor, noise, sizeof(noise), MSG_NOSIGNAL);
+    } else if (liar->habit == NOBODY || liar->habit == FOREIGN) {
+        liar->ssl = SSL_new(liar->habit == NOBODY ? us.plain : us.foreign);
+        (void)SSL_set_fd(liar->ssl, liar->descriptor);
+    }
+}
+
+static void ready(uv_poll_t *poll, int status, int events)
+{
+    struct liar *liar = container_of(poll, struct liar, poll);
+
+    (void)events;
+    if (status < 0) {
+        end_one(liar);
+        return;
+    }
+    if (!liar->connected) {
+        int fault = 0;
+        socklen_t size = sizeof(fault);
+
+        (void)getsockopt(liar->descriptor, SOL_SOCKET, SO_ERROR, &fault, &size);
+        if (fault != 0) {
+            end_one(liar);
+            return;
+        }
+        liar->connected = true;
+        us.taken++;
+        speak(liar);
+        (void)uv_poll_start(poll, UV_READABLE, ready);
+    }
+    if (liar->ssl)
+        shake(liar);
+    else
+        drain(liar);
+}
+
+/* A ClientHello as OpenSSL makes it, to be let out by drops. */
+static void make_hello(struct liar *liar)
+{
+    SSL *ssl = SSL_new(us.plain);
+    BIO *out = BIO_new(BIO_s_mem());
+    int size;
+
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
+    (void)SSL_connect(ssl);
+    size = BIO_read(out, liar->hello, sizeof(liar->hello));
+    liar->hello_size = size > 0 ? (size_t)size : 0;
+    liar->hello_sent = 0;
+    SSL_free(ssl);
+}
+
+static void begin(struct liar *liar)
+{
+    struct sockaddr_in from = { .sin_family = AF_INET };
+    uint32_t source = us.next_source++ % us.sources;
+    int on = 1;
+
+    us.begun++;
+    us.by_habit[liar->habit]++;
+    from.sin_addr.s_addr = htonl(0x7f420000u + 1 + source);
+    liar->descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (liar->descriptor < 0) {
+        us.failed++;
+        return;
+    }
+    (void)setsockopt(liar->descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+    if (bind(liar->descriptor, (struct sockaddr *)&from, sizeof(from)) < 0 ||
+        (connect(liar->descriptor, (struct sockaddr *)&us.at, sizeof(us.at)) < 0 &&
+         errno != EINPROGRESS) ||
+        uv_poll_init(&us.loop, &liar->poll, liar->descriptor) < 0) {
+        us.failed++;
+        (void)close(liar->descriptor);
+        return;
+    }
+    liar->alive = true;
+    liar->connected = liar->closing = liar->shaken = false;
+    if (liar->habit == SLOW)
+        make_hello(liar);
+    (void)uv_poll_start(&liar->poll, UV_WRITABLE | UV_READABLE, ready);
+}
+
+/* ---- all of them ---- */
+
+static void tick(uv_timer_t *timer)
+{
+    int64_t budget = us.rate * TICK_MS / 1000 + 1;
+    int64_t held = 0;
+
+    (void)timer;
+    for (size_t i = 0; i < us.count; i++)
+        held += us.liars[i].alive && us.liars[i].connected;
+    if (held > us.peak_held)
+        us.peak_held = held;
+    for (size_t i = 0; i < us.count && budget > 0; i++) {
+        struct liar *liar = &us.liars[us.next++ % us.count];
+
+        if (liar->alive)
+            continue;
+        begin(liar);
+        budget--;
+    }
+}
+
+static void drip(uv_timer_t *timer)
+{
+    (void)timer;
+    for (size_t i = 0; i < us.count; i++) {
+        struct liar *liar = &us.liars[i];
+
+        if (liar->habit == SLOW && liar->alive && liar->connected && !liar->closing &&
+            liar->hello_sent < liar->hello_size)
+            (void)!send(liar->descriptor, &liar->hello[liar->hello_sent++], 1, MSG_NOSIGNAL);
+    }
+}
+
+static void end_all(uv_timer_t *timer)
+{
+    (void)timer;
+    us.stopping = true;
+    uv_close((uv_handle_t *)&us.tick, NULL);
+    uv_close((uv_handle_t *)&us.drip, NULL);
+    uv_close((uv_handle_t *)&us.end, NULL);
+    for (size_t i = 0; i < us.count; i++)
+        if (us.liars[i].alive)
+            end_one(&us.liars[i]);
+}
+
+static void make_contexts(void)
+{
+    static const unsigned char serial[ISSUER_SERIAL] = { 9 };
+    struct tls_setup setup = { .side = TLS_CLIENT, .alpn = "berth/1" };
+    struct berth_error error = { 0 };
+    char *key = NULL;
+    char *certificate = NULL;
+
+    if (issuer_make("a foreign authority", clock_wall_ms(), 1, serial, &key, &certificate, &error) <
+        0)
+        abort();
+    us.plain = tls_context(&setup, &error);
+    setup.certificate = certificate;
+    setup.key = key;
+    us.foreign = tls_context(&setup, &error);
+    if (!us.plain || !us.foreign) {
+        (void)fprintf(stderr, "berth-flood: %s\n", error.text);
+        exit(1);
+    }
+    /* Whom we talk to does not matter to us. */
+    SSL_CTX_set_verify(us.plain, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_verify(us.foreign, SSL_VERIFY_NONE, NULL);
+    berth_wipe_free(key, strlen(key));
+    free(certificate);
+}
+
+static int take_arguments(int argc, char **argv)
+{
+    int64_t sockets = 0;
+
+    if (argc < 7 || argc % 2 == 0 ||
+        uv_ip4_addr(argv[1], (int)strtol(argv[2], NULL, 10), &us.at) < 0)
+        return -1;
+    us.seconds = strtoll(argv[3], NULL, 10);
+    us.sources = (uint32_t)strtoul(argv[4], NULL, 10);
+    for (int i = 5; i < argc; i += 2) {
+        int habit = 0;
+
+        while (habit < HABITS && strcmp(argv[i], habit_names[habit]) != 0)
+            habit++;
+        if (habit < HABITS)
+            us.wanted[habit] = strtoll(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "rate") == 0)
+            us.rate = strtoll(argv[i + 1], NULL, 10);
+        else
+            return -1;
+    }
+    for (int habit = 0; habit < HABITS; habit++)
+        sockets += us.wanted[habit];
+    us.count = (size_t)sockets;
+    return us.seconds < 1 || us.seconds > SECONDS_MAX || us.sources < 1 || us.sources > 65000 ||
+                   sockets < 1 || sockets > SOCKETS_MAX || us.rate < 1
+               ? -1
+               : 0;
+}
+
+static void cast(void)
+{
+    size_t at = 0;
+
+    us.liars = berth_new_array(struct liar, us.count);
+    for (int habit = 0; habit < HABITS; habit++)
+        for (int64_t i = 0; i < us.wanted[habit]; i++)
+            us.liars[at++].habit = (enum habit)habit;
+}
+
+int main(int argc, char **argv)
+{
+    if (take_arguments(argc, argv) < 0) {
+        (void)fprintf(stderr,
+                      "usage: berth-flood HOST PORT SECONDS SOURCES [HABIT N]... [rate N]\n");
+        return 2;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    random_system(&us.random);
+    make_contexts();
+    cast();
+    if (uv_loop_init(&us.loop) < 0)
+        return 1;
+    (void)uv_timer_init(&us.loop, &us.tick);
+    (void)uv_timer_init(&us.loop, &us.drip);
+    (void)uv_timer_init(&us.loop, &us.end);
+    (void)uv_timer_start(&us.tick, tick, 0, TICK_MS);
+    (void)uv_timer_start(&us.drip, drip, 1000, 1000);
+    (void)uv_timer_start(&us.end, end_all, (uint64_t)us.seconds * 1000, 0);
+    (void)uv_run(&us.loop, UV_RUN_DEFAULT);
+    (void)printf(
+        "{\"begun\":%lld,\"failed\":%lld,\"taken\":%lld,\"turned_away\":%lld,\"shaken\":%lld,"
+        "\"peak_held\":%lld",
+        (long long)us.begun, (long long)us.failed, (long long)us.taken, (long long)us.turned_away,
+        (long long)us.shaken, (long long)us.peak_held);
+    for (int habit = 0; habit < HABITS; habit++)
+        (void)printf(",\"%s\":%lld", habit_names[habit], (long long)us.by_habit[habit]);
+    (void)printf("}\n");
+    free(us.liars);
+    return 0;
+}
