@@ -93,7 +93,7 @@ int history_decode(const char *text, size_t size, struct history_line *ret,
 
     ret->kind = HISTORY_NONE;
     if (!object)
-        return BERTH_E_INVALID;
+        return berth_fail(reterr, BERTH_E_INVALID, "no line of a history: it is no JSON object");
     if (!name || !json_is_integer(at))
         return berth_fail(reterr, BERTH_E_INVALID, "a line without 'line' or 'at_us'");
     ret->kind = kind_of(name);
