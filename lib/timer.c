@@ -1,6 +1,8 @@
 /* timer.c - a 4-ary heap of deadlines and the queue of the turn. */
 #include "berth/timer.h"
 
+#include "berth/plant.h"
+
 #define CHILDREN 4
 
 void timers_init(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)
@@ -108,6 +110,8 @@ void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_m
 {
     uint64_t armed_before = timers->order;
 
+    if (planted(WALL_CLOCK))
+        mono_ms += wall_ms - timers->wall_ms - (mono_ms - timers->mono_ms);
     if (mono_ms > timers->mono_ms)
         timers->mono_ms = mono_ms;
     timers->wall_ms = wall_ms;
@@ -136,6 +140,8 @@ int64_t timers_next(const struct berth_timers *timers)
 
 void timers_shift(struct berth_timers *timers, int64_t by_ms)
 {
+    if (planted(STALL_FORGOTTEN))
+        return;
     for (size_t i = 0; i < timers->count; i++) {
         if (__builtin_add_overflow(timers->heap[i].deadline_ms, by_ms,
                                    &timers->heap[i].deadline_ms))

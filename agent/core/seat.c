@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/texts.h"
 
@@ -131,7 +132,7 @@ int seat_may_show(const struct seat *seat, const struct seat_claim *claim,
 
     if (claim->session_id == 0)
         return berth_fail(reterr, BERTH_E_INVALID, "a show without a session");
-    if (!known || claim->epoch > known->epoch)
+    if (!known || claim->epoch > known->epoch || planted(STALE_SHOW))
         return 0;
     if (claim->epoch < known->epoch)
         return berth_fail(reterr, BERTH_E_OVERTAKEN,
@@ -161,7 +162,7 @@ void seat_show(struct seat *seat, const struct msg_show *show, int64_t now_ms)
 
 bool seat_hide(struct seat *seat, uint64_t session_id, int64_t epoch)
 {
-    if (session_id == 0)
+    if (session_id == 0 || planted(HIDE_IGNORED))
         return false;
     note_epoch(seat, session_id, epoch, true);
     return seat->shown.session_id == session_id && seat->shown.epoch <= epoch;

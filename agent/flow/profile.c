@@ -5,6 +5,7 @@
 
 #include "berth/json.h"
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "flow/sign_on.h"
 
@@ -17,8 +18,10 @@
 static int settings_of(const struct msg_profile *profile, struct settings *ret,
                        struct berth_error *reterr)
 {
+    size_t count = planted(HALF_PROFILE) ? profile->settings_count / 2 : profile->settings_count;
+
     settings_default(ret);
-    for (size_t i = 0; i < profile->settings_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct msg_setting *setting = &profile->settings[i];
         int r;
 
@@ -72,7 +75,7 @@ static int apply(struct station *station, const struct msg_profile *profile,
     struct settings settings;
     int r;
 
-    if (profile->version < station->profile_version)
+    if (profile->version < station->profile_version && !planted(PROFILE_BACK))
         return berth_fail(reterr, BERTH_E_OVERTAKEN, "profile version %lld is older than %lld",
                           (long long)profile->version, (long long)station->profile_version);
     r = settings_of(profile, &settings, reterr);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/plant.h"
+
 #include "core/policy.h"
 #include "core/related.h"
 
@@ -20,7 +22,7 @@ bool placement_host_may_start(const struct host *host)
 
 bool placement_is_free(const struct desktop *desktop)
 {
-    return !desktop->reserved &&
+    return (!desktop->reserved || planted(TWO_OWNERS)) &&
            !related_first(desktop->base.core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 }
 
@@ -28,8 +30,8 @@ bool placement_must_refresh(const struct desktop *desktop)
 {
     const struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
 
-    return desktop->row.dirty && pool && pool->row.kind != pool_kind_MANUAL &&
-           pool->row.release != pool_release_KEEP;
+    return desktop->row.dirty && !planted(NO_RECYCLE) && pool &&
+           pool->row.kind != pool_kind_MANUAL && pool->row.release != pool_release_KEEP;
 }
 
 static bool no(char *why, size_t size, const char *sentence)

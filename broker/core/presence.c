@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/presence_guard.h"
 #include "core/related.h"
@@ -145,8 +146,10 @@ void presence_give_up(struct presence *presence, const char *why)
     timer_stop(timers_of(presence), &presence->next);
     timer_stop(timers_of(presence), &presence->grace);
     /* Ids never come back: nobody can renew an empty one. */
-    presence->id[0] = '\0';
-    presence->hash[0] = '\0';
+    if (!planted(ID_LIVES_ON)) {
+        presence->id[0] = '\0';
+        presence->hash[0] = '\0';
+    }
     set_state(presence, presence_ABSENT, why);
     note_unsaved(presence);
 }
@@ -165,8 +168,9 @@ static void silent(struct berth_timer *timer)
     struct presence *presence = container_of(timer, struct presence, next);
     struct core *core = presence->terminal->base.core;
 
-    timer_start(core->timers, &presence->next, presence->granted_ms - core->limits.suspect_ms,
-                deadline_over);
+    if (!planted(EXPIRY_FORGOTTEN))
+        timer_start(core->timers, &presence->next, presence->granted_ms - core->limits.suspect_ms,
+                    deadline_over);
     set_state(presence, presence_SUSPECT, "nothing was heard");
 }
 
@@ -245,9 +249,12 @@ static void new_id(struct presence *presence)
 static void grant(struct presence *presence, int64_t want_ms, struct presence_grant *ret)
 {
     struct core *core = presence->terminal->base.core;
+    int64_t was_ms = presence->received_ms + presence->granted_ms - core->timers->mono_ms;
     int64_t renew_ms;
 
     presence->granted_ms = clamp(want_ms, core->limits.grant_ms);
+    if (planted(LARGEST_DEADLINE) && was_ms > presence->granted_ms)
+        presence->granted_ms = was_ms;
     presence->received_ms = core->timers->mono_ms;
     guard_let_go(presence);
     timer_stop(core->timers, &presence->grace);
@@ -314,7 +321,7 @@ static enum presence_answer heard(struct presence *presence, const char *id, int
         book_of(presence)->unknown++;
         return PRESENCE_UNKNOWN;
     }
-    if (seq <= presence->seq) {
+    if (seq <= presence->seq && !planted(OLD_SEQUENCE)) {
         book_of(presence)->stale++;
         return PRESENCE_IGNORED;
     }

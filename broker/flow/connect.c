@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/related.h"
 #include "flow/connect_state.h"
@@ -387,6 +388,8 @@ static struct changes *active_changes(struct rooms *rooms, const struct jot *jot
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
+    if (planted(SECRET_KEPT))
+        changes_detail(changes, "%s", jot->text);
     if (session_move(session, session_ACTIVE, "its terminal was told to show it", changes, NULL,
                      NULL) < 0) {
         changes_free(changes);
@@ -403,6 +406,8 @@ static int tell(struct flow *flow)
 
     if (check(flow, &desktop) < 0)
         return FLOW_FAIL;
+    if (planted(SECRET_KEPT))
+        (void)snprintf(jot.text, sizeof(jot.text), "%.64s", c->password.text);
     connect_show(c);
     jot.id = c->claim.session_id;
     jot.number = c->claim.epoch;

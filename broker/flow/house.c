@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/presence.h"
 #include "core/related.h"
@@ -193,6 +194,20 @@ static void terminal_changed(struct rooms *rooms, struct terminal *terminal)
     }
 }
 
+static void vacate(struct rooms *rooms, const struct terminal *terminal)
+{
+    const struct ending ending = { .action = "session.limit",
+                                   .reason = "limit",
+                                   .why = "its terminal vanished",
+                                   .actor = "broker",
+                                   .role = "broker" };
+    const struct connection *connection = connection_at(rooms->core, terminal->row.id);
+
+    if (planted(ABSENCE_RELEASES) && connection)
+        session_end_soon(rooms, connection->row.session_id, &ending);
+    seat_vacate(rooms, terminal->row.id, ending.why);
+}
+
 static void terminal_heard(struct rooms *rooms, const struct notice *notice)
 {
     struct terminal *terminal = terminal_find(rooms->core, notice->id);
@@ -202,7 +217,7 @@ static void terminal_heard(struct rooms *rooms, const struct notice *notice)
     if (notice->kind == NOTICE_CHANGED)
         terminal_changed(rooms, terminal);
     else if (notice->kind == NOTICE_OBSERVED && terminal->presence->state == presence_ABSENT)
-        seat_vacate(rooms, terminal->row.id, "its terminal vanished");
+        vacate(rooms, terminal);
 }
 
 static void user_heard(struct rooms *rooms, const struct notice *notice)

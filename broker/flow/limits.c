@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/related.h"
 #include "flow/connect_state.h"
@@ -31,7 +32,7 @@ static int64_t left_ms(const struct rooms *rooms, int64_t limit_s, int64_t since
         return NEVER;
     if (passed_ms < 0)
         passed_ms = 0;
-    left = limit_s * 1000 - passed_ms;
+    left = limit_s * (planted(LIMIT_HALVED) ? 500 : 1000) - passed_ms;
     return left > 0 ? left : 0;
 }
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/plant.h"
+
 #include "core/placement.h"
 #include "core/related.h"
 #include "flow/decide.h"
@@ -168,6 +170,8 @@ static int judge(struct flow *flow)
         return work->then;
     if (!is_unsettled(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)
         return flow_fail_with(flow, &flow->op.error);
+    if (planted(DOUBLE_START) && work->then == ADDRESS)
+        return START;
     return SETTLE;
 }
 
@@ -242,7 +246,7 @@ static int first_step(const struct work *work)
     case MACHINE_REFRESH:
         return REFRESH;
     case MACHINE_GONE:
-        return desktop->row.host_id ? DELETE : FORGET;
+        return desktop->row.host_id && !planted(MACHINE_LEAKS) ? DELETE : FORGET;
     }
     return STOP;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/related.h"
 #include "flow/connect.h"
@@ -109,7 +110,7 @@ static void machine_on(struct rooms *rooms, struct desktop *desktop, const char 
         return;
     if (desktop->state != desktop_STARTING)
         desktop_set_state(desktop, desktop_STARTING, why);
-    machine_see_to(rooms, desktop, MACHINE_UP);
+    machine_see_to(rooms, desktop, planted(RESTART_TOUCHES) ? MACHINE_RESTART : MACHINE_UP);
 }
 
 /* ---- looking twice ---- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "core/placement.h"
 #include "core/related.h"
@@ -33,7 +34,10 @@ int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place
     place->rooms = rooms;
     place->pool_id = pool->row.id;
     place->told_place = 0;
-    list_append(&pool->waiting, &place->node);
+    if (planted(LAST_COME_FIRST))
+        list_prepend(&pool->waiting, &place->node);
+    else
+        list_append(&pool->waiting, &place->node);
     house_look_at_pool(rooms, pool->row.id);
     return op_begun(op, place_cancelled, place);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/plant.h"
 
 #include "flow/connect.h"
 #include "flow/decide.h"
@@ -310,7 +311,7 @@ static int scramble(struct flow *flow)
     struct release *release = release_of(flow);
     const struct desktop *desktop = desktop_of(release);
 
-    if (!has_account(release, desktop))
+    if (!has_account(release, desktop) || planted(NO_SCRAMBLE))
         return CLOSE;
     connect_password(release->rooms->random, &release->args.secret);
     return ask(flow, VIRT_password, SCRAMBLED);

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "berth/list.h"
+#include "berth/plant.h"
 
 #define OWED_TOLERATED_MS 15000
 #define OWED_MAX_MS 600000
@@ -160,7 +161,7 @@ static enum refusal judge(struct admission *admission, const struct source *sour
         return REFUSAL_FULL;
     if (admission->handshakes >= limits->handshakes)
         return REFUSAL_HANDSHAKES;
-    if (source->handshakes >= limits->handshakes_source)
+    if (source->handshakes >= limits->handshakes_source && !planted(NO_ADMISSION))
         return REFUSAL_SOURCE;
     if (dropped_early(admission, chance))
         return REFUSAL_EARLY;

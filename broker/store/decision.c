@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/plant.h"
+
 #include "refusal.h"
 
 /* ---- the batch ---- */
@@ -211,6 +213,9 @@ static enum sql_trouble write_all(struct decisions *decisions, struct commit_job
         trouble = feed_remember(&decisions->feed, job->request_id, &job->audit, job->rev,
                                 job->base.wall_ms, reterr);
     }
+    if (planted(AUDIT_SKIPPED) ||
+        (planted(ADMIN_UNHEARD) && strcmp(job->audit.role, "administrator") == 0))
+        return trouble;
     if (trouble == SQL_FINE) {
         trouble = audit_append(&decisions->chain, &job->audit, job->base.wall_ms, job->base.mono_ms,
                                job->rev, reterr);

@@ -8,6 +8,7 @@
 
 #include "berth/log.h"
 #include "berth/loop.h"
+#include "berth/plant.h"
 
 #include "upkeep.h"
 
@@ -84,6 +85,8 @@ static enum sql_trouble write_batch(struct writer *writer, struct list *jobs,
             return trouble;
         }
     }
+    if (planted(STORE_ACK_EARLY))
+        store_done(writer->store, jobs);
     return decisions_commit(&writer->decisions, reterr);
 }
 
