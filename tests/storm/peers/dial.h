@@ -1,0 +1,83 @@
+/* dial.h - one load for all servers: many TLS clients with certificates, the same whoever answers.
+ *
+ * dial.c decides who calls when and counts; client.c is one connection; tongue.c is what is said
+ * once the handshake is done. One thread, one libuv loop.
+ */
+#ifndef BERTH_STORM_PEERS_DIAL_H
+#define BERTH_STORM_PEERS_DIAL_H
+
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "berth/frame.h"
+
+struct client;
+struct dial;
+
+/* What a server wants to hear after the handshake. */
+struct tongue {
+    const char *name;
+    const char *alpn; /* NULL: none is offered */
+    /* The first words; false: they could not be sent. */
+    bool (*greet)(struct client *client);
+    /* Plain bytes came; tells client_welcomed or client_answered; false: not what was expected. */
+    bool (*hear)(struct client *client, const char *bytes, size_t size);
+    /* Once in a while from a client who stays; NULL: this one has no such thing. */
+    bool (*ping)(struct client *client);
+};
+const struct tongue *tongue_find(const char *name);
+
+enum client_state { CLIENT_IDLE, CLIENT_CONNECTING, CLIENT_SHAKING, CLIENT_ASKING, CLIENT_IN };
+
+struct client {
+    struct dial *dial;
+    int number;
+    enum client_state state;
+    uv_poll_t poll;
+    bool polled; /* the handle must be closed */
+    int descriptor;
+    SSL *ssl;
+    int64_t began_us, asked_us;
+    struct frame_reader reader;
+    char presence[40];
+    int64_t seq;
+    bool waits; /* a ping has not been answered yet */
+};
+
+/* A terminal's key and certificate, kept parsed: only the handshake itself is to be the client's
+ * cost. */
+struct identity {
+    EVP_PKEY *key;
+    X509 *certificate;
+};
+
+struct dial {
+    uv_loop_t loop;
+    SSL_CTX *context;
+    const struct tongue *tongue;
+    struct sockaddr_in to;
+    struct identity *identities;
+    int identities_count;
+    struct client *clients; /* one for each identity in use */
+    /* Told by the clients. */
+    void (*welcomed)(struct client *client);
+    void (*failed)(struct client *client, const char *why);
+    int64_t *answers_us; /* how long each ping took */
+    size_t answers, answers_max, pings;
+};
+
+/* Call; `welcomed` or `failed` follows on the loop, or failed at once. */
+void client_call(struct client *client);
+
+/* Hang up without a word of ours more than TLS wants; silent, may be called in any state. */
+void client_hang_up(struct client *client);
+
+/* For tongues: send plain bytes; the server let us in; it answered a ping. */
+bool client_send(struct client *client, const void *bytes, size_t size);
+void client_welcomed(struct client *client);
+void client_answered(struct client *client);
+
+#endif
