@@ -4,18 +4,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/fake_terminal.h"
-
 #define SLOWEST_MS 5
 /* A connection that carries nothing for so long is given up by both ends. */
 #define DEAF_MOST_MS 15000
+/* So long it may take until a connection that has lost something is given up. */
+#define TORN_LEAST_MS 200
+#define TORN_MOST_MS 15000
 
 /* A message on its way; `bytes` holds as much of the struct msg as its type needs. */
 struct letter {
     struct list node;
     struct berth_timer timer;
     struct door_link *link;
+    int64_t delay_ms;
     bool up;
+    bool overtakes;
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -63,8 +66,11 @@ static void link_free(struct door_link *link)
     }
     list_each (&link->letters, node)
         letter_free(list_entry(node, struct letter, node));
+    list_each (&link->kept, node)
+        letter_free(list_entry(node, struct letter, node));
     timer_stop(timers, &link->opens);
     timer_stop(timers, &link->closes);
+    timer_stop(timers, &link->tears);
     (void)map_take_id(&link->door->links, link->peer);
     list_remove(&link->node);
     free(link);
@@ -80,6 +86,11 @@ void door_free(struct door *door)
 void door_attach(struct door *door, struct rooms *rooms)
 {
     door->rooms = rooms;
+}
+
+static const char *name_of(const struct door_link *link)
+{
+    return link->visitor ? link->visitor->name : "a terminal that has gone";
 }
 
 /* ---- ends ---- */
@@ -101,7 +112,7 @@ static void tell_broker_closed(struct door_link *link, const char *why)
 static void link_breaks(struct berth_timer *timer)
 {
     struct door_link *link = container_of(timer, struct door_link, closes);
-    struct fake_terminal *terminal = link->terminal;
+    struct door_visitor *visitor = link->visitor;
     char why[80];
 
     if (link->door->frozen && link->door->rooms) {
@@ -109,11 +120,11 @@ static void link_breaks(struct berth_timer *timer)
         return;
     }
     (void)snprintf(why, sizeof(why), "%s", link->why);
-    link->terminal = NULL;
+    link->visitor = NULL;
     tell_broker_closed(link, why);
     link_free(link);
-    if (terminal)
-        terminal_link_lost(terminal, why);
+    if (visitor)
+        visitor->lost(visitor, why);
 }
 
 /* At the end of what is on its way already, as TCP does it. */
@@ -134,7 +145,7 @@ static void break_later(struct door_link *link, const char *why)
 
 void door_close(struct door_link *link, const char *why)
 {
-    link->terminal = NULL; /* it hears nothing any more */
+    link->visitor = NULL; /* it hears nothing any more */
     break_later(link, why);
 }
 
@@ -161,7 +172,7 @@ void door_hang_up(void *context, uint64_t peer, int code, const char *why)
 
     if (!link)
         return;
-    outside_note(door->outside, "%s: hung up, %s: %s", terminal_name(link->terminal),
+    outside_note(door->outside, "%s: hung up, %s: %s", name_of(link),
                  berth_error_row(code)->symbol, why);
     break_later(link, why);
 }
@@ -170,13 +181,13 @@ void door_hang_up(void *context, uint64_t peer, int code, const char *why)
 
 static void link_refused(struct door_link *link, const struct berth_error *error)
 {
-    struct fake_terminal *terminal = link->terminal;
+    struct door_visitor *visitor = link->visitor;
     struct berth_error copy = *error;
 
-    link->terminal = NULL;
+    link->visitor = NULL;
     link_free(link);
-    if (terminal)
-        terminal_link_refused(terminal, &copy);
+    if (visitor)
+        visitor->refused(visitor, &copy);
 }
 
 static void link_opens(struct berth_timer *timer)
@@ -186,7 +197,7 @@ static void link_opens(struct berth_timer *timer)
     struct berth_error error = { 0 };
     int r;
 
-    if (!door->rooms || !link->terminal)
+    if (!door->rooms || !link->visitor)
         return; /* its end is on its way */
     if (door->frozen) {
         timer_start(&door->outside->timers, &link->opens, 100, link_opens);
@@ -194,9 +205,9 @@ static void link_opens(struct berth_timer *timer)
     }
     link->known = true;
     if (link->joining)
-        r = joiner_opened(door->rooms, link->peer, terminal_address(link->terminal), &error);
+        r = joiner_opened(door->rooms, link->peer, link->visitor->address, &error);
     else
-        r = terminal_opened(door->rooms, link->peer, terminal_address(link->terminal),
+        r = terminal_opened(door->rooms, link->peer, link->visitor->address,
                             link->key_hash, &error);
     if (r < 0) {
         link->known = false;
@@ -204,10 +215,10 @@ static void link_opens(struct berth_timer *timer)
         return;
     }
     link->in = link->joining ? IN_JOINING : IN_OPEN;
-    terminal_link_open(link->terminal);
+    link->visitor->open(link->visitor);
 }
 
-struct door_link *door_connect(struct door *door, struct fake_terminal *terminal,
+struct door_link *door_connect(struct door *door, struct door_visitor *visitor,
                                const char *key_hash, bool joining)
 {
     struct door_link *link;
@@ -217,10 +228,11 @@ struct door_link *door_connect(struct door *door, struct fake_terminal *terminal
     link = berth_new(struct door_link);
     link->door = door;
     link->peer = ++door->last_peer;
-    link->terminal = terminal;
+    link->visitor = visitor;
     link->joining = joining;
     (void)snprintf(link->key_hash, sizeof(link->key_hash), "%s", key_hash);
     list_init(&link->letters);
+    list_init(&link->kept);
     list_append(&door->open, &link->node);
     map_put_id(&door->links, link->peer, link);
     timer_start(&door->outside->timers, &link->opens, outside_draw_ms(door->outside, 2, 10),
@@ -266,8 +278,8 @@ static void letter_read(struct letter *letter)
     list_remove(&letter->node); /* ours: the link may end inside */
     if (letter->up)
         deliver_up(link, msg);
-    else if (link->terminal)
-        terminal_hears(link->terminal, msg);
+    else if (link->visitor)
+        link->visitor->hears(link->visitor, msg);
     explicit_bzero(msg, size);
     free(letter);
 }
@@ -279,6 +291,11 @@ static void letter_arrives(struct berth_timer *timer)
     if (letter->up && letter->link->door->frozen) {
         list_remove(&letter->node);
         list_append(&letter->link->door->piled, &letter->node);
+        return;
+    }
+    if (!letter->up && letter->link->held) {
+        list_remove(&letter->node);
+        list_append(&letter->link->kept, &letter->node);
         return;
     }
     letter_read(letter);
@@ -295,26 +312,61 @@ static void send_letter(struct letter *letter)
 {
     struct outside *outside = letter->link->door->outside;
     int64_t *due_ms = letter->up ? &letter->link->up_due_ms : &letter->link->down_due_ms;
-    int64_t at_ms =
-        outside->timers.mono_ms + outside_draw_ms(outside, 1, letter->link->door->slowest_ms);
+    int64_t at_ms = outside->timers.mono_ms + letter->delay_ms +
+                    outside_draw_ms(outside, 1, letter->link->door->slowest_ms);
 
-    if (at_ms < *due_ms)
-        at_ms = *due_ms; /* never before the one sent earlier */
-    *due_ms = at_ms;
+    if (!letter->overtakes) {
+        if (at_ms < *due_ms)
+            at_ms = *due_ms; /* never before the one sent earlier */
+        *due_ms = at_ms;
+    }
     timer_start(&outside->timers, &letter->timer, at_ms - outside->timers.mono_ms, letter_arrives);
 }
 
-static void post(struct door_link *link, const struct msg *msg, bool up)
+static void link_tears(struct berth_timer *timer)
+{
+    break_later(container_of(timer, struct door_link, tears), "something was lost on the way");
+}
+
+/* From here on nothing comes through in this direction, and some time later that shows. */
+static void tear(struct door_link *link, bool up)
+{
+    struct outside *outside = link->door->outside;
+
+    link->torn[up] = true;
+    if (!timer_armed(&link->tears))
+        timer_start(&outside->timers, &link->tears,
+                    outside_draw_ms(outside, TORN_LEAST_MS, TORN_MOST_MS), link_tears);
+}
+
+static void post_once(struct door_link *link, const struct msg *msg, bool up,
+                      const struct door_fate *fate)
 {
     size_t size = msg_size(msg->type);
     struct letter *letter = berth_alloc(sizeof(*letter) + size);
 
-    letter->link = link;
-    letter->up = up;
+    *letter = (struct letter){
+        .link = link, .up = up, .delay_ms = fate->delay_ms, .overtakes = fate->overtakes
+    };
     memcpy(letter->bytes, msg, size);
     list_append(&link->letters, &letter->node);
     if (!link->deaf)
         send_letter(letter);
+}
+
+static void post(struct door_link *link, const struct msg *msg, bool up)
+{
+    struct door_fate fate = { 0 };
+
+    if (link->door->weather)
+        link->door->weather(link->door->context, link, up, &fate);
+    if (fate.lost)
+        tear(link, up);
+    if (link->torn[up])
+        return;
+    post_once(link, msg, up, &fate);
+    if (fate.twice)
+        post_once(link, msg, up, &fate);
 }
 
 void door_deafen(struct door_link *link, bool deaf)
@@ -333,6 +385,24 @@ void door_deafen(struct door_link *link, bool deaf)
     }
     if (!deaf && too_long)
         break_later(link, "nothing came through for too long");
+}
+
+void door_hold(struct door_link *link, bool held)
+{
+    struct door *door = link->door;
+    uint64_t peer = link->peer;
+
+    link->held = held;
+    /* What it reads may end it. */
+    while (!held && (link = map_get_id(&door->links, peer)) != NULL && !list_empty(&link->kept))
+        letter_read(list_entry(link->kept.next, struct letter, node));
+}
+
+void door_forsake(struct door_link *link)
+{
+    link->visitor = NULL;
+    if (!link->deaf)
+        door_deafen(link, true);
 }
 
 void door_say(struct door_link *link, const struct msg *msg)
@@ -355,7 +425,7 @@ void door_tell(void *context, uint64_t peer, const struct msg *msg)
         link->in = IN_OPEN;
     if (!(row->way & DOWN) || !(row->in & link->in))
         outside_fault(door->outside, "%s was told '%s', which is not permitted now",
-                      terminal_name(link->terminal), row->name);
+                      name_of(link), row->name);
     door->down++;
     post(link, msg, false);
 }

@@ -2,8 +2,8 @@
  *
  * Room tests. The broker's side calls the desk of broker/flow as the real door does: what
  * messages.def does not permit in the peer's present state is refused upwards, and a fault
- * downwards. The terminals' side is fake_terminal.h. Messages are plain structs, copied in the size
- * that their type needs; nothing is encoded.
+ * downwards. Who stands outside is a door_visitor: a fake terminal, or the simulator's real agent.
+ * Messages are plain structs, copied in the size that their type needs; nothing is encoded.
  */
 #ifndef BERTH_TESTS_FAKES_DOOR_H
 #define BERTH_TESTS_FAKES_DOOR_H
@@ -11,7 +11,24 @@
 #include "fakes/outside.h"
 #include "flow/desk.h"
 
-struct fake_terminal;
+struct door_link;
+
+/* Whoever may connect. Told of everything that befalls the connection until he lets go. */
+struct door_visitor {
+    const char *name, *address;
+    void (*open)(struct door_visitor *visitor);
+    void (*lost)(struct door_visitor *visitor, const char *why);
+    void (*refused)(struct door_visitor *visitor, const struct berth_error *error);
+    void (*hears)(struct door_visitor *visitor, const struct msg *msg);
+};
+
+/* What the network does to one message. */
+struct door_fate {
+    int64_t delay_ms; /* more than usual */
+    bool lost;        /* with everything behind it in its direction; the connection breaks of it */
+    bool twice;
+    bool overtakes; /* what was said before it */
+};
 
 struct door {
     struct outside *outside;
@@ -24,21 +41,27 @@ struct door {
     uint64_t up, down, refused;
     bool frozen;       /* the broker reads nothing for a while: what arrives piles up */
     struct list piled; /* of letters, in the order of their arrival */
+    /* The weather on the wires; NULL: fair. */
+    void (*weather)(void *context, struct door_link *link, bool up, struct door_fate *fate);
+    void *context;
 };
 
 struct door_link {
     struct list node;
     struct door *door;
     uint64_t peer;
-    struct fake_terminal *terminal; /* NULL: it has let go */
+    struct door_visitor *visitor; /* NULL: it has let go */
     bool joining;
     bool known; /* the broker knows of it: its end has to be told */
     bool deaf;  /* cut: what is sent waits, and nobody notices */
     int64_t deaf_since_ms;
+    bool held;     /* the visitor reads nothing for a while */
+    bool torn[2];  /* what is sent down, up is lost */
     unsigned in; /* mask of enum msg_in: the peer's state as the door sees it */
     int64_t up_due_ms, down_due_ms;
     struct list letters;
-    struct berth_timer opens, closes;
+    struct list kept; /* of letters that the visitor will read */
+    struct berth_timer opens, closes, tears;
     char key_hash[72];
     char why[80];
 };
@@ -53,9 +76,8 @@ void door_detach(struct door *door);
 /* The broker reads again: all that has piled up. */
 void door_thaw(struct door *door);
 
-/* A terminal connects; NULL when there is no broker. It is told by terminal_link_open or
- * terminal_link_lost. */
-struct door_link *door_connect(struct door *door, struct fake_terminal *terminal,
+/* Somebody connects; NULL when there is no broker. He is told by open, refused or lost. */
+struct door_link *door_connect(struct door *door, struct door_visitor *visitor,
                                const char *key_hash, bool joining);
 
 /* The terminal closes its end. */
@@ -65,7 +87,13 @@ void door_close(struct door_link *link, const char *why);
  * connection is broken. */
 void door_deafen(struct door_link *link, bool deaf);
 
-/* The terminal says something. */
+/* The visitor stands still, or goes on: then he reads what has come. */
+void door_hold(struct door_link *link, bool held);
+
+/* The visitor is gone without a word: the broker's end stays as it is until something shows. */
+void door_forsake(struct door_link *link);
+
+/* The visitor says something. */
 void door_say(struct door_link *link, const struct msg *msg);
 
 /* For struct rooms. */

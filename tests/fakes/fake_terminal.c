@@ -14,12 +14,22 @@
 
 static void reconnect_now(struct berth_timer *timer);
 static void renew_now(struct berth_timer *timer);
+static void link_open(struct door_visitor *visitor);
+static void link_lost(struct door_visitor *visitor, const char *why);
+static void link_refused(struct door_visitor *visitor, const struct berth_error *error);
+static void hears(struct door_visitor *visitor, const struct msg *msg);
 
 struct fake_terminal *terminal_new(struct door *door, struct farm *farm, const char *name)
 {
     unsigned address = ++door->last_address;
     struct fake_terminal *terminal = berth_new(struct fake_terminal);
 
+    terminal->visitor = (struct door_visitor){ .name = terminal->name,
+                                               .address = terminal->address,
+                                               .open = link_open,
+                                               .lost = link_lost,
+                                               .refused = link_refused,
+                                               .hears = hears };
     terminal->door = door;
     terminal->farm = farm;
     terminal->picture.ended = viewer_ended_by_machine;
@@ -44,14 +54,9 @@ void terminal_free(struct fake_terminal *terminal)
     berth_wipe_free(terminal, sizeof(*terminal));
 }
 
-const char *terminal_name(const struct fake_terminal *terminal)
+static struct fake_terminal *terminal_of(struct door_visitor *visitor)
 {
-    return terminal ? terminal->name : "a terminal that has gone";
-}
-
-const char *terminal_address(const struct fake_terminal *terminal)
-{
-    return terminal->address;
+    return container_of(visitor, struct fake_terminal, visitor);
 }
 
 void terminal_page(struct fake_terminal *terminal, const char *page, const char *said)
@@ -101,9 +106,9 @@ static void reconnect_now(struct berth_timer *timer)
 
     terminal->failures++;
     if (!terminal->cut && terminal->certificate[0])
-        terminal->link = door_connect(terminal->door, terminal, terminal->key_hash, false);
+        terminal->link = door_connect(terminal->door, &terminal->visitor, terminal->key_hash, false);
     else if (!terminal->cut && !terminal->refused_for_good)
-        terminal->link = door_connect(terminal->door, terminal, "", true);
+        terminal->link = door_connect(terminal->door, &terminal->visitor, "", true);
     if (!terminal->link)
         offline(terminal);
 }
@@ -147,8 +152,10 @@ void terminal_cut(struct fake_terminal *terminal, bool cut)
         door_deafen(terminal->link, cut);
 }
 
-void terminal_link_open(struct fake_terminal *terminal)
+static void link_open(struct door_visitor *visitor)
 {
+    struct fake_terminal *terminal = terminal_of(visitor);
+
     terminal->open = true;
     if (terminal->certificate[0])
         terminal_announce(terminal);
@@ -156,16 +163,20 @@ void terminal_link_open(struct fake_terminal *terminal)
         join_say(terminal);
 }
 
-void terminal_link_lost(struct fake_terminal *terminal, const char *why)
+static void link_lost(struct door_visitor *visitor, const char *why)
 {
+    struct fake_terminal *terminal = terminal_of(visitor);
+
     outside_note(outside_of(terminal), "%s: its link is lost: %s", terminal->name, why);
     if (terminal->present)
         terminal->failures = 0;
     offline(terminal);
 }
 
-void terminal_link_refused(struct fake_terminal *terminal, const struct berth_error *error)
+static void link_refused(struct door_visitor *visitor, const struct berth_error *error)
 {
+    struct fake_terminal *terminal = terminal_of(visitor);
+
     outside_note(outside_of(terminal), "%s: turned away: %s", terminal->name, error->text);
     if (error->code == BERTH_E_REVOKED) {
         viewer_off(terminal, 0, "");
@@ -182,7 +193,7 @@ static void link_silent(struct berth_timer *timer)
 
     if (terminal->link) {
         if (terminal->link->deaf)
-            terminal->link->terminal = NULL; /* not even a goodbye gets through */
+            door_forsake(terminal->link); /* not even a goodbye gets through */
         else
             door_close(terminal->link, "it does not answer");
     }
@@ -293,8 +304,10 @@ static void hear_choose(struct fake_terminal *terminal, const struct msg_choose 
     memcpy(terminal->choices, choose->choices, sizeof(terminal->choices));
 }
 
-void terminal_hears(struct fake_terminal *terminal, const struct msg *msg)
+static void hears(struct door_visitor *visitor, const struct msg *msg)
 {
+    struct fake_terminal *terminal = terminal_of(visitor);
+
     if (terminal->link && terminal->link->joining) {
         join_hears(terminal, msg);
         return;

@@ -24,6 +24,7 @@ struct heard_epoch {
 
 struct fake_terminal {
     struct list node;
+    struct door_visitor visitor;
     struct door *door;
     struct farm *farm;
     char name[64];
@@ -108,14 +109,5 @@ void terminal_say(struct fake_terminal *terminal, const struct msg *msg);
  * "moved: Your session moved to t2".
  */
 void terminal_screen(const struct fake_terminal *terminal, char *out, size_t size);
-
-const char *terminal_name(const struct fake_terminal *terminal);
-const char *terminal_address(const struct fake_terminal *terminal);
-
-/* ---- for the door ---- */
-void terminal_link_open(struct fake_terminal *terminal);
-void terminal_link_lost(struct fake_terminal *terminal, const char *why);
-void terminal_link_refused(struct fake_terminal *terminal, const struct berth_error *error);
-void terminal_hears(struct fake_terminal *terminal, const struct msg *msg);
 
 #endif

@@ -33,6 +33,8 @@ void world_restart(struct world *world)
     rooms->random = &life->random;
     rooms->core = core_new(&life->timers, &life->random);
     rooms->core->digest = fake_digest;
+    if (world->broker_made)
+        world->broker_made(world, rooms->core);
     rooms->store = fake_store_new(outside, world->disk, &life->timers);
     rooms->store->crashed = crashed;
     rooms->store->context = world;
@@ -153,7 +155,7 @@ static bool traces_allowed(void *context, const struct machine *machine)
     return pool && pool->row.release == pool_release_KEEP;
 }
 
-struct world *world_new(uint64_t seed, const char *lines)
+struct world *world_made(uint64_t seed, const char *lines)
 {
     struct world *world = berth_new(struct world);
 
@@ -168,9 +170,21 @@ struct world *world_new(uint64_t seed, const char *lines)
     list_init(&world->terminals);
     map_init(&world->by_name, random_map_key(&world->outside.dice));
     world_read(world, lines);
+    return world;
+}
+
+void world_begin(struct world *world)
+{
     world_restart(world);
     list_each (&world->terminals, node)
         terminal_power(list_entry(node, struct fake_terminal, node), true);
+}
+
+struct world *world_new(uint64_t seed, const char *lines)
+{
+    struct world *world = world_made(seed, lines);
+
+    world_begin(world);
     return world;
 }
 

@@ -20,7 +20,8 @@
  * NAME", "member GROUP USER", "badge USER UID", "terminal NAME place P tags T kiosk USER state S",
  * "entitle everyone POOL" or "entitle KIND SUBJECT POOL priority N clipboard yes" ("deny ..."
  * likewise), "profile NAME LEVEL SUBJECT priority N KEY=VALUE ..." (SUBJECT "-" for everywhere),
- * "admin NAME ROLE". A site "main" is there by itself.
+ * "admin NAME ROLE", "agent ..." as "terminal ..." but only its rows: whoever makes the world has
+ * the terminal itself, whose key is its name. A site "main" is there by itself.
  */
 #ifndef BERTH_TESTS_FAKES_WORLD_H
 #define BERTH_TESTS_FAKES_WORLD_H
@@ -56,10 +57,16 @@ struct world {
     bool frozen;      /* the broker's process stands still */
     uint64_t last_id; /* of rows that lines made */
     int64_t recovery_ms;
+    /* Called when a broker is made, before it loads. */
+    void (*broker_made)(struct world *world, struct core *core);
     /* Called after each turn; for invariants that a story wants to hold all the time. */
     void (*each_turn)(struct world *world);
     void *context;
 };
+
+/* world_new in two steps: between them hooks can be set. */
+struct world *world_made(uint64_t seed, const char *lines);
+void world_begin(struct world *world);
 
 /* Lines end with a line feed. The broker runs, the terminals are switched on within half a second.
  * A line that cannot be understood ends the program with a sentence.

@@ -269,29 +269,44 @@ static void badge_line(struct world *world, const struct line *line)
     put(world, ENTITY_badge, &row);
 }
 
-static void terminal_line(struct world *world, const struct line *line)
+/* The rows of a terminal that is known by this key. Returns the end of its certificate. */
+static int64_t terminal_rows(struct world *world, const struct line *line, const char *key_hash)
 {
-    struct fake_terminal *terminal = world_make_terminal(world, word(line, 1));
     struct row_terminal row = { .id = new_id(world) };
     struct row_identity identity = { .id = new_id(world),
                                      .terminal_id = row.id,
                                      .state = identity_CURRENT };
     const char *tags = option(line, "tags");
 
-    COPY(row.name, terminal->name);
-    COPY(row.serial, terminal->serial);
+    COPY(row.name, word(line, 1));
+    (void)snprintf(row.serial, sizeof(row.serial), "SN-%.60s", row.name);
     COPY(row.tags, tags ? tags : "");
     row.state = (enum terminal_state)choice(line, option(line, "state"), terminal_state_names,
                                             terminal_ACCEPTED);
     row.place_id = named(world, line, ENTITY_place, option(line, "place"));
     row.kiosk_user_id = named(world, line, ENTITY_user, option(line, "kiosk"));
-    COPY(identity.key_hash, terminal->key_hash);
+    COPY(identity.key_hash, key_hash);
     identity.not_after_ms = world->outside.timers.wall_ms + YEAR_MS;
-    (void)snprintf(terminal->certificate, sizeof(terminal->certificate),
-                   "certificate %s %s %" PRId64, terminal->name, terminal->key_hash,
-                   identity.not_after_ms);
     put(world, ENTITY_terminal, &row);
     put(world, ENTITY_identity, &identity);
+    return identity.not_after_ms;
+}
+
+static void terminal_line(struct world *world, const struct line *line)
+{
+    struct fake_terminal *terminal = world_make_terminal(world, word(line, 1));
+    int64_t until_ms = terminal_rows(world, line, terminal->key_hash);
+
+    (void)snprintf(terminal->certificate, sizeof(terminal->certificate),
+                   "certificate %s %s %" PRId64, terminal->name, terminal->key_hash, until_ms);
+}
+
+static void agent_line(struct world *world, const struct line *line)
+{
+    char key_hash[72];
+
+    fake_digest(word(line, 1), key_hash);
+    (void)terminal_rows(world, line, key_hash);
 }
 
 static bool said_yes(const struct line *line, const char *key)
@@ -358,7 +373,7 @@ static const struct {
     { "user", user_line },         { "kioskuser", user_line },    { "group", group_line },
     { "member", member_line },     { "badge", badge_line },       { "terminal", terminal_line },
     { "entitle", entitlement_line }, { "deny", entitlement_line }, { "profile", profile_line },
-    { "admin", admin_line },
+    { "admin", admin_line },       { "agent", agent_line },
 };
 /* clang-format on */
 
