@@ -9,20 +9,22 @@
 #include "core/related.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
+#include "flow/gate.h"
 #include "flow/house.h"
 
-static flow_step_fn look, sign, record, tell;
+static flow_step_fn look, sign, line_up, record, tell;
 static void enroll_ended(struct flow *flow, const struct berth_error *error);
 
-enum { LOOK, SIGN, RECORD, TELL };
+enum { LOOK, SIGN, LINE_UP, RECORD, TELL };
 
 /* clang-format off */
 static const struct flow_step enroll_steps[] = {
-    /*            name      step    undo  limit/ms        true when it is behind us                        */
-    [LOOK]   = { "look",   look,   NULL, 0 },            /* the evidence was judged, the rows are planned */
-    [SIGN]   = { "sign",   sign,   NULL, 10000 },        /* there is a certificate, which nobody has      */
-    [RECORD] = { "record", record, NULL, FLOW_DURABLE }, /* terminal and key are on disk                  */
-    [TELL]   = { "tell",   tell,   NULL, 0 },            /* the terminal knows                            */
+    /*             name       step     undo  limit/ms        true when it is behind us                        */
+    [LOOK]    = { "look",    look,    NULL, 0 },            /* the evidence was judged, the rows are planned */
+    [SIGN]    = { "sign",    sign,    NULL, 10000 },        /* there is a certificate, which nobody has      */
+    [LINE_UP] = { "line-up", line_up, NULL, 30000 },        /* nobody else takes from an invitation          */
+    [RECORD]  = { "record",  record,  NULL, FLOW_DURABLE }, /* terminal and key are on disk                  */
+    [TELL]    = { "tell",    tell,    NULL, 0 },            /* the terminal knows                            */
 };
 /* clang-format on */
 
@@ -33,6 +35,7 @@ static const struct flow_kind enroll_kind = { "enroll", enroll_steps, BERTH_COUN
 #define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
 #define IDENTITIES_KEPT 8   /* retired keys of a terminal that are remembered */
 #define DAY_MS 86400000
+#define USED_UP "the invitation was used up"
 
 struct enroll {
     struct flow flow;
@@ -43,6 +46,8 @@ struct enroll {
     struct msg_join join; /* a renewal fills the request only */
     char key_hash[72];
     struct row_terminal terminal; /* as it will be */
+    uint64_t invitation_id;       /* of which this takes one use; 0: of none */
+    struct gate_wait wait;
     bool is_new;
     bool waits;
     struct changes *changes; /* owned until applied */
@@ -131,7 +136,6 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
     struct invitation *invitation;
     struct entity *entity;
     struct terminal *known;
-    struct row_invitation *row;
     char hash[72];
 
     core->digest(evidence->value.text, hash);
@@ -140,7 +144,7 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
         return berth_fail(reterr, BERTH_E_DENIED, "the invitation is not known");
     invitation = container_of(entity, struct invitation, base);
     if (invitation->row.uses_left < 1)
-        return berth_fail(reterr, BERTH_E_DENIED, "the invitation was used up");
+        return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
     if (invitation->row.expires_ms < enroll->rooms->timers->wall_ms)
         return berth_fail(reterr, BERTH_E_DENIED, "the invitation has expired");
     known = invitation->row.terminal[0] ? terminal_by_name(core, invitation->row.terminal) : NULL;
@@ -154,8 +158,7 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
         enroll->terminal.place_id = invitation->row.place_id;
         memcpy(enroll->terminal.tags, invitation->row.tags, sizeof(enroll->terminal.tags));
     }
-    row = changes_set(enroll->changes, ENTITY_invitation, &invitation->row);
-    row->uses_left--;
+    enroll->invitation_id = invitation->row.id;
     return 0;
 }
 
@@ -328,7 +331,7 @@ static int look(struct flow *flow)
     changes_object(enroll->changes, "terminal %s", enroll->terminal.name);
     enroll->changes->audit.terminal_id = enroll->terminal.id;
     if (enroll->waits)
-        return RECORD;
+        return LINE_UP;
     identity = identity_by_key(enroll->rooms->core, enroll->key_hash);
     if (identity && identity->row.terminal_id != enroll->terminal.id)
         return flow_fail(flow, BERTH_E_CERTIFICATE, "this key belongs to another terminal");
@@ -342,7 +345,35 @@ static int sign(struct flow *flow)
     return flow_await(flow,
                       ca_sign_begin(enroll->rooms->ca, enroll->join.request, enroll->terminal.name,
                                     enroll->terminal.id, &enroll->certificate, &flow->op),
-                      RECORD);
+                      LINE_UP);
+}
+
+/* A ward that is switched on joins with one invitation: each takes its use after the one before is
+ * known, or all but one would find the invitation changed meanwhile.
+ */
+static int line_up(struct flow *flow)
+{
+    struct enroll *enroll = enroll_of(flow);
+    struct house *house = house_of(enroll->rooms);
+
+    if (enroll->invitation_id == 0)
+        return RECORD;
+    if (house->inviting)
+        return flow_await(flow, gate_wait(&house->invited, &enroll->wait, &flow->op), LINE_UP);
+    house->inviting = flow;
+    return RECORD;
+}
+
+static int take_use(struct enroll *enroll, struct berth_error *reterr)
+{
+    struct invitation *invitation = invitation_find(enroll->rooms->core, enroll->invitation_id);
+    struct row_invitation *row;
+
+    if (!invitation || invitation->row.uses_left < 1)
+        return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
+    row = changes_set(enroll->changes, ENTITY_invitation, &invitation->row);
+    row->uses_left--;
+    return 0;
 }
 
 /* Retired keys are kept for old-key evidence, but a diskless terminal makes one at every boot. */
@@ -387,7 +418,10 @@ static void plan_identity(struct enroll *enroll)
 static int record(struct flow *flow)
 {
     struct enroll *enroll = enroll_of(flow);
+    struct berth_error error = { 0 };
 
+    if (enroll->invitation_id && take_use(enroll, &error) < 0)
+        return flow_fail_with(flow, &error);
     if (!enroll->waits)
         plan_identity(enroll);
     return flow_await(flow, store_commit_begin(enroll->rooms->store, enroll->changes, &flow->op),
@@ -459,6 +493,10 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
     if (enroll->changes && enroll->changes->rev)
         core_apply(rooms->core, berth_take(enroll->changes));
     changes_free(enroll->changes);
+    if (house_of(rooms)->inviting == flow) {
+        house_of(rooms)->inviting = NULL;
+        gate_open(&house_of(rooms)->invited);
+    }
     berth_wipe_free(enroll, sizeof(*enroll));
     house_flow_ended(rooms);
 }

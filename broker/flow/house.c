@@ -450,6 +450,7 @@ void flows_start(struct rooms *rooms)
     list_init(&house->strays);
     list_init(&house->jots);
     list_init(&house->errands);
+    list_init(&house->invited);
     list_init(&house->turn.node);
     looks_init(&house->pools, rooms->random);
     looks_init(&house->profiles, rooms->random);

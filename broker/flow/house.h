@@ -55,6 +55,8 @@ struct house {
     struct list decisions; /* decide.c: on their way to disk */
     struct list jots;      /* decide.c */
     struct list errands;   /* release.c: sessions that shall end, and nobody waits */
+    struct flow *inviting; /* enroll.c: takes a use of an invitation, until its outcome is known */
+    struct list invited;   /* enroll.c: gate of those that want to do so after it */
 
     struct list strays; /* admin*.c */
 

@@ -95,6 +95,28 @@ TEST(joining, two_at_the_same_moment_do_not_share_the_last_use)
     }
 }
 
+/* A ward that is switched on: nobody is sent away because others came at the same moment. */
+TEST(joining, a_ward_joins_at_once_with_one_invitation)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct world *w = world_new(seed, WARD FLOATING);
+        char token[64], name[16];
+
+        world_run_s(w, 5);
+        (void)snprintf(token, sizeof(token), "%s", invite(w, "", 12, 3600000));
+        for (int i = 1; i <= 12; i++) {
+            (void)snprintf(name, sizeof(name), "n%d", i);
+            world_add_terminal(w, name, token);
+        }
+        world_run_s(w, 10);
+        for (int i = 1; i <= 12; i++) {
+            (void)snprintf(name, sizeof(name), "n%d", i);
+            EXPECT(world_terminal(w, name)->present);
+        }
+        THE_END(w);
+    }
+}
+
 TEST(joining, an_invitation_expires)
 {
     struct world *w = world_new(4, WARD FLOATING);
