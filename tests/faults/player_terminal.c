@@ -97,6 +97,9 @@ static void ask_to_join(struct terminal *terminal)
     }
     (void)snprintf(msg->join.request, sizeof(msg->join.request), "%s", request);
     free(request);
+    /* An invitation without a name makes t-SERIAL of it. */
+    (void)snprintf(msg->join.serial, sizeof(msg->join.serial), "%s",
+                   terminal->name + (strncmp(terminal->name, "t-", 2) == 0 ? 2 : 0));
     (void)snprintf(msg->join.model, sizeof(msg->join.model), "player");
     (void)snprintf(msg->join.agent_version, sizeof(msg->join.agent_version), BERTH_VERSION);
     msg->join.evidence[0].kind = join_evidence_kind_INVITATION;

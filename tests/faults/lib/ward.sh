@@ -1,0 +1,302 @@
+# ward.sh - what the faults F10 to F15 stand on: a small site, lean terminals, and a record of what did not hold.
+#
+# Source it after common.sh, rdp.sh and site.sh. Desktops are machines of libvirt's test driver with berth-desktops on
+# their ports; terminals are berth-player's, or real agents without a screen. Every figure goes through `figure`, every
+# judgement through `expect`; ward_end prints them as one JSON object, has the histories judged, and exits.
+# shellcheck shell=bash
+
+WARD_VIOLATIONS=0
+WARD_FIGURES='{}'
+WARD_HISTORIES=()
+WARD_OPTIONS=() # of berthd, SECTION.KEY=VALUE, before ward_broker
+# shellcheck disable=SC2034 # for those who source this file
+WARD_POOL=ward-3
+WARD_LONG=${BERTH_LONG:-0}
+
+# ward_begin BUILD-FOLDER [DRIVER] - a folder that goes with the script; the programs by name in WARD_BIN, so that a fault
+# may put something before one of them.
+ward_begin() {
+    local build program
+    build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
+    [[ -x $build/berthd && -x $build/berth-agent && -x $build/berthctl && -x $build/berth-virt ]] ||
+        die "berthd and the others are not built in '$build'"
+    need_root
+    need_commands jq virsh openssl qemu-img
+    WARD=$(mktemp -d /tmp/berth-faults.XXXXXX)
+    at_exit ward_remove
+    step_log_to "$WARD/steps.log"
+    WARD_BIN=$WARD/bin
+    mkdir "$WARD_BIN"
+    for program in berthd berth-agent berthctl berth-virt; do ln -s "$build/$program" "$WARD_BIN/$program"; done
+    WARD_BUILD=$build
+    site_open "$WARD/site" "$WARD_BIN" "${2:-test}"
+    SITE_BIN=$WARD_BIN # the links, not what they lead to
+    SITE_LOG_LEVEL=debug
+}
+
+ward_remove() {
+    wait_for 20 ward_nobody_left || say "processes are left: $(pgrep -af -- "$WARD")"
+    ! grep -q " $WARD/" /proc/self/mounts || {
+        say "$WARD stays: something is mounted there"
+        return
+    }
+    [[ -n ${BERTH_KEEP:-} ]] || rm -rf --one-file-system "$WARD"
+}
+
+ward_nobody_left() {
+    ! pgrep -f -- "$WARD/" >/dev/null
+}
+
+# instead PROGRAM WORD... - from now on PROGRAM of the ward is started by these words, before its own.
+instead() {
+    local program=$1
+    shift
+    rm -f "$WARD_BIN/$program"
+    {
+        printf '#!/bin/sh\nexec'
+        printf ' %q' "$@" "$WARD_BUILD/$program"
+        # shellcheck disable=SC2016 # for the script that is written
+        printf ' "$@"\n'
+    } >"$WARD_BIN/$program"
+    chmod 755 "$WARD_BIN/$program"
+}
+
+# --- Judgement ----------------------------------------------------------------------------------------------------
+
+# violation TEXT - it goes on after that: a fault tells all it found.
+violation() {
+    WARD_VIOLATIONS=$((WARD_VIOLATIONS + 1))
+    say "not so: $*"
+}
+
+# expect TEXT COMMAND... - now.
+expect() {
+    local text=$1
+    shift
+    "$@" || violation "$text"
+}
+
+# soon SECONDS TEXT COMMAND... - at last; SOON_MS is how long it took.
+soon() {
+    local limit=$1 text=$2 begun
+    shift 2
+    begun=$(now_ms)
+    wait_for "$limit" "$@" || violation "$text (within $limit s)"
+    # shellcheck disable=SC2034
+    SOON_MS=$(($(now_ms) - begun))
+}
+
+# need SECONDS TEXT COMMAND... - without it the rest makes no sense.
+need() {
+    local limit=$1 text=$2
+    shift 2
+    wait_for "$limit" "$@" || {
+        tail -n 20 "$SITE/log/berthd.log" >&2
+        die "not so: $text (within $limit s)"
+    }
+}
+
+# figure NAME VALUE - VALUE is JSON.
+figure() {
+    WARD_FIGURES=$(jq -c --arg name "$1" --argjson value "$2" '. + {$name: $value}' <<<"$WARD_FIGURES" 2>/dev/null) ||
+        WARD_FIGURES=$(jq -cn --argjson all "$WARD_FIGURES" --arg name "$1" --argjson value "$2" '$all + {($name): $value}')
+}
+
+# ward_end FAULT - the last line of standard output, and the end.
+ward_end() {
+    ward_judge_histories
+    if ((WARD_VIOLATIONS > 0)); then
+        tail -n 40 "$SITE/log/berthd.log" >&2
+    fi
+    jq -cn --arg fault "$1" --argjson figures "$WARD_FIGURES" --argjson violations "$WARD_VIOLATIONS" \
+        '{fault: $fault} + $figures + {violations: $violations}'
+    ((WARD_VIOLATIONS == 0)) || exit 1
+}
+
+# What was recorded goes through the checker, when there is one in this build.
+ward_judge_histories() {
+    local checker=$WARD_BUILD/tests/history/berth-check
+    [[ -x $checker && ${#WARD_HISTORIES[@]} -gt 0 ]] || return 0
+    "$checker" "${WARD_HISTORIES[@]}" >"$WARD/checked" 2>&1 || {
+        tail -n 20 "$WARD/checked" >&2
+        violation "the histories keep every invariant"
+    }
+}
+
+# --- The site -----------------------------------------------------------------------------------------------------
+
+# Short promises, so that minutes become seconds: 6 s granted, renewed every 2, suspect after 3, a link's grace 1 s.
+WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=2 presence.suspect_s=3 presence.link_grace_s=1)
+
+# ward_broker - a berthd with WARD_OPTIONS over the site's own configuration.
+ward_broker() {
+    local option
+    site_write_broker_config
+    for option in "${WARD_PRESENCE[@]}" "${WARD_OPTIONS[@]}"; do
+        printf '[%s]\n%s = %s\n' "${option%%.*}" "$(expr "$option" : '[^.]*\.\([^=]*\)')" "${option#*=}"
+    done >>"$SITE/etc/berthd.conf"
+    site_start_broker
+}
+
+broker_pid() {
+    cat "$SITE/run/berthd.pid"
+}
+
+# The berth-virt of a host: berthd's children carry the host's URI nowhere, so they are told apart by their order.
+virt_pids() {
+    pgrep -x -P "$(broker_pid)" berth-virt | xargs
+}
+
+# ward_host NAME URI STORAGE FIRST COUNT
+ward_host() {
+    ctl host add "$1" uri="$2" address=127.0.0.1 port_first="$4" port_last="$(($4 + $5 - 1))" \
+        max_starting=4 max_desktops="$5" weight=1 storage="$3"
+}
+
+# ward_pool NAME HOST MAX SPARE SETTING... - entitled to everyone.
+ward_pool() {
+    local name=$1 host=$2 max=$3 spare=$4
+    shift 4
+    ctl pool add "$name" kind=floating image=desktop template="$SITE_LIB/../image/domain.xml" address=forwarded port=3389 \
+        hosts="$host" start_limit_s=60 max="$max" spare="$spare" credential=passthrough "$@"
+}
+
+ward_image() {
+    site_make_empty_image "$SITE/etc/no-image"
+    ctl image add desktop
+    ctl image-version add desktop "$SITE/etc/no-image/desktop.qcow2"
+    ctl image publish desktop 1
+}
+
+# ward_desktops COUNT - something that answers on the ports of the machines.
+ward_desktops() {
+    mkfifo -m 600 "$SITE/run/desktops"
+    "$WARD_BUILD/tests/faults/berth-desktops" "$FIRST_PORT" "$1" <"$SITE/run/desktops" >"$SITE/run/desktops.out" \
+        2>"$SITE/log/desktops.log" 6>&- 7>&- 8>&- &
+    exec 6>"$SITE/run/desktops"
+    wait_for 10 grep -qs ready "$SITE/run/desktops.out" || die "no desktops: $(cat "$SITE/log/desktops.log")"
+}
+
+# ward_small DESKTOPS SPARE TERMINAL... - one host that lives in its berth-virt alone, one pool, kiosk terminals t-1, t-2 ...
+ward_small() {
+    local desktops=$1 spare=$2
+    shift 2
+    ward_broker
+    ward_image
+    ward_desktops "$desktops"
+    ward_host there test:///default default-pool "$FIRST_PORT" "$desktops"
+    ward_pool "$WARD_POOL" there "$desktops" "$spare"
+    ctl entitlement add subject_kind=everyone pool="$WARD_POOL" effect=allow priority=10
+    player_start
+    player_join "$@"
+    site_await_spare "$WARD_POOL" 60
+}
+
+# The sessions that are not over: number, owner, desktop, epoch.
+open_sessions() {
+    ctl session list --json | jq -c '[.items[] | select(.state != "ended") | {id, user_id, desktop_id, epoch}] | sort_by(.id)'
+}
+
+count_present() {
+    ctl terminal list --json | jq '[.items[] | select(.live.presence == "present")] | length'
+}
+
+are_present() {
+    (($(count_present) == $1))
+}
+
+# presence_of NAME
+presence_of() {
+    ctl terminal list --json | jq -r --arg t "$1" '.items[] | select(.name == $t) | .live.presence'
+}
+
+presence_is() {
+    [[ $(presence_of "$1") == "$2" ]]
+}
+
+metric() {
+    ctl metrics | awk -v name="$1" '$1 == name { value = $2 } END { print value + 0 }'
+}
+
+# A place in berthd's log, to ask later what came behind it.
+log_mark() {
+    wc -l <"$SITE/log/berthd.log"
+}
+
+# logged_since MARK EVENT TEXT... - how many lines of that event hold all the texts.
+logged_since() {
+    local mark=$1 event=$2 text lines
+    shift 2
+    lines=$(tail -n +"$((mark + 1))" "$SITE/log/berthd.log" | grep -F " $event " || true) # none is an answer too
+    for text in "$@"; do lines=$(grep -F -- "$text" <<<"$lines" || true); done
+    grep -c . <<<"$lines" || true # grep fails when it counts 0
+}
+
+# stamp_of MARK EVENT TEXT - wall clock in ms of the first such line, or nothing.
+stamp_of() {
+    local line
+    line=$(tail -n +"$(($1 + 1))" "$SITE/log/berthd.log" | grep -F " $2 " | grep -F -m 1 -- "$3") || return 1
+    date -d "${line%% *}" +%s%3N
+}
+
+# --- Terminals ----------------------------------------------------------------------------------------------------
+
+# player_start [WORD...] - berth-player behind these words (a network namespace, a clock); news in $WARD/player.
+player_start() {
+    mkfifo -m 600 "$SITE/run/player"
+    "$@" "$WARD_BUILD/tests/faults/berth-player" <"$SITE/run/player" >"$WARD/player" 2>"$SITE/log/player.log" \
+        6>&- 7>&- 8>&- &
+    # shellcheck disable=SC2034
+    PLAYER=$!
+    exec 7>"$SITE/run/player"
+    at_exit kill "$PLAYER"
+}
+
+# play LINE
+play() {
+    printf '%s\n' "$*" >&7
+}
+
+# player_join TERMINAL... - each a kiosk of its own user, with a desktop of its own when it signs on.
+# ROUTE_HOST and ROUTE_PORT lead their links elsewhere.
+player_join() {
+    local name invitation
+    invitation=$(ctl terminal invite "" uses="$#" --json | jq -r .invitation)
+    for name in "$@"; do play "join $name $invitation ${ROUTE_HOST:-} ${ROUTE_PORT:-}"; done
+    for name in "$@"; do
+        ctl user add "kiosk-$name" kind=kiosk
+        need 20 "$name is present" presence_is "$name" present
+        ctl terminal set "$name" kiosk_user="kiosk-$name"
+    done
+}
+
+news_mark() {
+    wc -l <"$WARD/player"
+}
+
+# news_since MARK FILTER - prints what the filter makes of the array of news that came behind the mark.
+news_since() {
+    tail -n +"$(($1 + 1))" "$WARD/player" | jq -cs "$2"
+}
+
+# told MARK FILTER - is it true of the array of news behind the mark?
+told() {
+    tail -n +"$(($1 + 1))" "$WARD/player" | jq -es "$2" >/dev/null
+}
+
+# p99 MARK WHAT - of took_us of that news, in us; 0 when there is none.
+percentile() {
+    news_since "$1" "[.[] | select(.what == \"$2\") | .took_us] | sort | if length == 0 then 0 else .[(length - 1) * $3 / 100 | floor] end"
+}
+
+# A real agent without a screen, by an invitation of its own.
+ward_agent() {
+    local name=$1
+    mkdir -p "$SITE/$name"
+    TERMINAL_DISPLAY[$name]=none
+    TERMINAL_XAUTHORITY[$name]=
+    { site_write_agent_config "$name" && printf '[screen]\nface = none\n'; } >"$SITE/$name/agent.conf"
+    site_invite "$name" >"$SITE/$name/invitation"
+    site_start_agent "$name"
+    need 30 "$name is present" presence_is "$name" present
+}
