@@ -98,8 +98,12 @@ need() {
 
 # figure NAME VALUE - VALUE is JSON.
 figure() {
-    WARD_FIGURES=$(jq -c --arg name "$1" --argjson value "$2" '. + {$name: $value}' <<<"$WARD_FIGURES" 2>/dev/null) ||
-        WARD_FIGURES=$(jq -cn --argjson all "$WARD_FIGURES" --arg name "$1" --argjson value "$2" '$all + {($name): $value}')
+    WARD_FIGURES=$(jq -cn --argjson all "$WARD_FIGURES" --arg name "$1" --argjson value "$2" '$all + {($name): $value}')
+}
+
+# seconds_figure NAME MS - as a person reads it: seconds with three places.
+seconds_figure() {
+    figure "$1" "$(printf '%d.%03d' "$(($2 / 1000))" "$(($2 % 1000))")"
 }
 
 # ward_end FAULT - the last line of standard output, and the end.
@@ -240,6 +244,27 @@ stamp_of() {
 }
 
 # --- Terminals ----------------------------------------------------------------------------------------------------
+
+# assigns COUNT TERMINAL - so many times a new session from nothing, and its end; prints the slowest in us.
+# Its kiosk user's pool must keep desktops when they are released, so that nothing but the broker and the host is timed.
+assigns() {
+    local mark i
+    mark=$(news_mark)
+    for ((i = 1; i <= $1; i++)); do
+        play "kiosk $2"
+        wait_for 10 told "$mark" "[.[] | select(.terminal == \"$2\" and .what == \"show\")] | length >= $i" || {
+            violation "sign-on $i at $2 is served"
+            return
+        }
+        play "sign-off $2"
+        wait_for 10 has_no_session "$2" || violation "session $i at $2 ends"
+    done
+    news_since "$mark" "[.[] | select(.terminal == \"$2\" and .what == \"show\") | .took_us] | max"
+}
+
+has_no_session() {
+    ctl session list --json | jq -e --arg user "kiosk-$1" '[.items[] | select(.user == $user and .state != "ended")] | length == 0' >/dev/null
+}
 
 # player_start [WORD...] - berth-player behind these words (a network namespace, a clock); news in $WARD/player.
 player_start() {

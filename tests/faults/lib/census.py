@@ -1,0 +1,61 @@
+"""census - which system calls the scenario makes, and one life with one of them killed or failed."""
+import os
+import time
+
+from life import Facts, Life, folder_violations, judge
+from ward import Gone, Refused
+
+# A kill between two reads leaves nothing else behind than a kill at the call before them.
+READS = {"read", "readv", "pread64", "recvmsg", "recvfrom", "getsockopt", "getrandom", "mmap", "fcntl", "poll"}
+
+
+class Census:
+    """Lives of the scenario, each from the same warm folder on an empty hypervisor."""
+
+    def __init__(self, ward):
+        self.ward = ward
+        self.facts = Facts.at_rest(ward, ward.copy(ward.warm))
+        self.inject = os.path.join(ward.build, "tests/faults/fault-inject")
+
+    def count(self, first=False):
+        """Call to how often it is made, in a life without a fault, which must end well."""
+        facts, ended, stopped = self.live(first)
+        if ended["exit"] or ended["signal"] or stopped:
+            raise RuntimeError(f"the scenario fails without any fault: {ended} {stopped}")
+        self.promises = facts.acknowledged if facts else 0
+        return ended["seen"]
+
+    def live(self, first, *injection, keep=False):
+        """One life: what it promised, how it ended, and what stopped the players early. The folder stays for a judge
+        when asked for; first: a first start on an empty folder, and nothing more."""
+        ward = self.ward
+        ward.libvirt.fresh()
+        self.data = ward.copy(None if first else ward.warm)
+        facts = self.facts.copy()
+        broker = ward.start(self.data, before=[self.inject, *injection, "--"])
+        stopped = None
+        life = Life(ward, broker, facts)
+        try:
+            if broker.wait_ready() and not first:
+                life.play()
+        except (Gone, Refused, TimeoutError, OSError) as error:
+            stopped = error
+        self.log = broker.said()
+        self.life = life
+        ended = broker.end()
+        if not keep:
+            ward.discard(self.data)
+        return facts, ended, stopped
+
+    def violations_after(self, facts, first):
+        """Judge what the last life left; the folder is gone afterwards."""
+        if first:
+            facts = None
+        found, restart_ms = judge(self.ward, self.data, facts)
+        self.ward.discard(self.data)
+        return found, restart_ms
+
+
+def points_of(census, without=frozenset()):
+    """(call, n) for each call that was seen, in the order of the table."""
+    return [f"{call}:{n}" for call, count in census.items() if call not in without for n in range(1, count + 1)]

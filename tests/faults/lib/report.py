@@ -1,0 +1,58 @@
+"""report - what every fault program of this folder shares: its arguments, its seed, its last line."""
+import json
+import os
+import random
+import sys
+import time
+
+
+class Report:
+    """Counts, then says it in one JSON object. A violation is told at once, with how to see it again."""
+
+    def __init__(self, fault):
+        if len(sys.argv) < 2:
+            raise SystemExit(f"usage: {os.path.basename(sys.argv[0])} BUILD-FOLDER [POINT...]")
+        self.build = os.path.abspath(sys.argv[1])
+        self.only = sys.argv[2:]  # a point that was told with a violation, to see it alone
+        self.long = os.environ.get("BERTH_LONG", "") not in ("", "0")
+        self.seed = int(os.environ.get("BERTH_SEED", "0")) or int.from_bytes(os.urandom(4), "big") or 1
+        self.random = random.Random(self.seed)
+        self.began = time.monotonic()
+        self.figures = {"fault": fault, "form": "long" if self.long else "short", "seed": self.seed}
+        self.violations = []
+        print(f"{fault}: {self.figures['form']} form, seed {self.seed}", file=sys.stderr, flush=True)
+
+    def violate(self, point, sentences):
+        for sentence in sentences:
+            self.violations.append(f"{point}: {sentence}")
+            print(f"VIOLATION at {point}: {sentence}", file=sys.stderr, flush=True)
+
+    def say(self, text):
+        print(text, file=sys.stderr, flush=True)
+
+    def seconds(self):
+        return time.monotonic() - self.began
+
+    def sample(self, points, count):
+        """All of them in the long form; else so many, spread over all of them by the seed."""
+        if self.only:
+            return self.only
+        if self.long or len(points) <= count:
+            return list(points)
+        stride = len(points) / count
+        return [points[int(stride * (i + self.random.random()))] for i in range(count)]
+
+    def end(self, **figures):
+        self.figures.update(figures)
+        self.figures["seconds"] = round(self.seconds(), 1)
+        self.figures["violations"] = len(self.violations)
+        if self.violations:
+            self.figures["first"] = self.violations[:5]
+        print(json.dumps(self.figures), flush=True)
+        sys.exit(1 if self.violations else 0)
+
+
+def quantile(values, share):
+    """0.5 is the median; 0 when there are none."""
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0
