@@ -1,0 +1,13 @@
+# Power cuts: F5 in the process (a disk in memory below the store's own object code), F4 at block level.
+#
+# berth-power-vfs    the power goes at any operation of the store's files; opens what is left and compares
+
+if(TARGET broker_store AND NOT BERTH_FUZZ)
+  add_executable(berth-power-vfs EXCLUDE_FROM_ALL power_cut.c power_check.c power_disk.c power_house.c power_vfs.c)
+  target_link_libraries(berth-power-vfs PRIVATE broker_store)
+  if(BERTH_TEST_WHOLE)
+    set_target_properties(berth-power-vfs PROPERTIES EXCLUDE_FROM_ALL FALSE)
+    add_test(NAME ${PREFIX}faults-power-vfs COMMAND berth-power-vfs --json)
+    set_tests_properties(${PREFIX}faults-power-vfs PROPERTIES LABELS faults TIMEOUT 36000)
+  endif()
+endif()

@@ -1,0 +1,25 @@
+/* power_check.h - is all there that must be, and nothing else?
+ *
+ * Test code. After a power cut the store is opened as a broker would open it, and what it holds is
+ * compared with the record of what was decided.
+ */
+#ifndef BERTH_TESTS_FAULTS_POWER_CHECK_H
+#define BERTH_TESTS_FAULTS_POWER_CHECK_H
+
+#include "power_house.h"
+
+struct power_finding {
+    int lost; /* acknowledged decisions (or erasures) that are not there: I2 */
+    bool
+        corrupt; /* it does not open, a file is damaged, the trail or the feed does not hold: I20 */
+    bool phantom; /* a row that nobody asked for, or half a decision: I3 */
+    uint64_t rev; /* up to which everything is there */
+    char text[240];
+};
+
+/* Open house->disk, cut after `point` entries of the journal that `record` was made with; `deep`
+ * also reads the trail's sealed fields. */
+void power_check(struct power_house *house, const struct power_record *record, size_t point,
+                 bool deep, struct power_finding *ret);
+
+#endif

@@ -1,0 +1,86 @@
+/* power_house.h - the real store on a disk that can lose its power: a house that decides, and what
+ * must be there afterwards.
+ *
+ * Test code. Thread: the one that calls (it plays the loop). The store is the product's own object
+ * code, its writer and reader threads included; below it lies power_vfs. Every decision that is
+ * given to the store is kept with the rows it changes, with the number of journal entries there
+ * were when it was given and when its completion came, and with the rev it got: from that follows
+ * for every moment what the disk must hold, may hold and must not hold.
+ */
+#ifndef BERTH_TESTS_FAULTS_POWER_HOUSE_H
+#define BERTH_TESTS_FAULTS_POWER_HOUSE_H
+
+#include <semaphore.h>
+
+#include "core/core.h"
+#include "store/store.h"
+
+#include "power_disk.h"
+
+#define POWER_PERSONS 12
+#define POWER_NEVER SIZE_MAX
+#define POWER_KEY 32
+
+struct power_decision {
+    uint64_t rev; /* of its last change; 0: its outcome is not known */
+    size_t begun_at, acked_at;
+    size_t count;
+    struct change *changes;
+    uint64_t about; /* user whose key sealed its audit record, 0 = none */
+};
+
+/* A person who was forgotten, with the key that must not come back. */
+struct power_erasure {
+    uint64_t user_id;
+    uint64_t user_rev; /* of the row that goes out of the feed */
+    unsigned char key[POWER_KEY];
+    size_t begun_at, acked_at;
+};
+
+/* All that was decided since the disk was empty, in the order of begin. */
+struct power_record {
+    struct power_decision *decisions;
+    size_t count, capacity;
+    struct power_erasure erasures[32];
+    size_t erased;
+    int64_t incarnation; /* of the broker that wrote the journal */
+    size_t opened_at;    /* entries there were when it had opened */
+};
+
+struct power_house {
+    char folder[256];
+    struct power_disk *disk;
+    struct power_record *record; /* NULL: nobody takes notes */
+    struct berth_timers timers;
+    struct berth_random random;
+    struct core *core;
+    struct store *store;
+    sem_t woken;
+    struct berth_error error;
+    bool failed;
+};
+
+/* The folder is made and stays empty but for the files that the store itself makes. */
+void power_house_init(struct power_house *house, uint64_t seed);
+void power_house_end(struct power_house *house);
+
+/* Open the store on house->disk and load the core; 0 or the failure, with house->error. */
+int power_house_open(struct power_house *house) berth_must_check;
+void power_house_close(struct power_house *house);
+
+/* Run until `op` is complete; its result. */
+int power_house_wait(struct power_house *house, struct op *op) berth_must_check;
+
+/* Some days of a small house: people sign on and off, several at once, terminals are seen, people
+ * join and are forgotten. Everything has its outcome when it returns; 0 or the store's failure. */
+int power_house_work(struct power_house *house, int steps) berth_must_check;
+
+/* A key as it stands in keys.db now; false when there is none. */
+bool power_house_key(struct power_house *house, uint64_t user_id, unsigned char key[POWER_KEY]);
+
+/* The journal begins anew on a disk that holds everything up to `rev`, cut at `point`: what did not
+ * make it is forgotten, what did is beyond doubt. */
+void power_record_settle(struct power_record *record, uint64_t rev, size_t point);
+void power_record_clear(struct power_record *record);
+
+#endif
