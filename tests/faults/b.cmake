@@ -18,3 +18,6 @@ if(BERTH_TEST_WHOLE)
   faults_program(proxy proxy.c proxy_pair.c)
   faults_program(flood flood.c)
 endif()
+
+# Seconds are limits; what each needs stands in its header.
+faults_script(frozen 300)

@@ -110,7 +110,8 @@ seconds_figure() {
 ward_end() {
     ward_judge_histories
     if ((WARD_VIOLATIONS > 0)); then
-        tail -n 40 "$SITE/log/berthd.log" >&2
+        grep -vF ' api.request ' "$SITE/log/berthd.log" | tail -n 40 >&2
+        grep '^not so' "$STEP_LOG" >&2 || true # it may have been said outside a step
     fi
     jq -cn --arg fault "$1" --argjson figures "$WARD_FIGURES" --argjson violations "$WARD_VIOLATIONS" \
         '{fault: $fault} + $figures + {violations: $violations}'

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# frozen.sh - F12: peers that stand still (SIGSTOP) and go on: the broker, terminals, a hypervisor's daemon, berth-virt.
+#
+# usage: tests/faults/frozen.sh BUILD-FOLDER
+#
+# It proves: a broker that stood still concludes nothing from its own sleep; a terminal that stands still is suspect and
+# then absent in time, and nothing is released; a deaf libvirtd and a deaf berth-virt are noticed within 6 s while another
+# host hands out desktops as before. BERTH_LONG=1: the promises of production (30 s), and the broker frozen for 35 s.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/faults/lib/ward.sh
+. "$top/tests/faults/lib/ward.sh"
+
+TERMINALS=(t-1 t-2 t-3 t-4)
+EVERYBODY=5
+ASSIGNS=10
+NOTICED_MS=6000
+if ((WARD_LONG)); then
+    GRANT_MS=30000 RENEW_MS=10000 SUSPECT_MS=15000 FREEZE_S=35 ASSIGNS=40
+    WARD_PRESENCE=(presence.grant_s=30 presence.renew_s=10 presence.suspect_s=15 presence.link_grace_s=5)
+else
+    GRANT_MS=6000 RENEW_MS=2000 SUSPECT_MS=3000 FREEZE_S=8
+fi
+
+site() {
+    site_start_libvirtd
+    ward_broker
+    ward_image
+    ward_desktops 8
+    ward_host here "$SITE_URI" berth "$FIRST_PORT" 4
+    wait_for 10 test -n "$(first_virt)" || die "no berth-virt for the first host"
+    ward_host there test:///default default-pool "$((FIRST_PORT + 4))" 4
+    ward_pool ward-3 here 4 1 release=keep
+    ward_pool ward-4 there 4 1 release=keep
+    ctl entitlement add subject_kind=everyone pool=ward-3 effect=allow priority=10
+    player_start
+    player_join "${TERMINALS[@]}"
+    ctl entitlement add subject_kind=user subject=kiosk-t-4 pool=ward-4 effect=allow priority=20
+    ward_agent a-1
+    site_await_spare ward-3 60
+    site_await_spare ward-4 60
+}
+
+first_virt() {
+    grep -F ' child.started ' "$SITE/log/berthd.log" | sed -n '1s/.* pid=//p'
+}
+
+people_work() {
+    local mark
+    mark=$(news_mark)
+    for name in t-1 t-2 t-3; do play "kiosk $name"; done
+    need 20 "three desktops are shown" told "$mark" '[.[] | select(.what == "show")] | length == 3'
+    sessions=$(open_sessions)
+    machines=$(running_machines)
+}
+
+running_machines() {
+    virsh --quiet --connect "$SITE_URI" list --uuid | sort
+}
+
+untouched() {
+    [[ $(open_sessions) == "$sessions" ]] || violation "the sessions are as before: $sessions, now $(open_sessions)"
+    [[ $(running_machines) == "$machines" ]] || violation "the machines are as before"
+}
+
+# stopped PID - with the promise that it goes on whatever happens here.
+stopped() {
+    at_exit continue_if_alive "$1"
+    kill -STOP "$1"
+}
+
+continue_if_alive() {
+    kill -CONT "$1" 2>/dev/null || true # it may have ended
+}
+
+broker_frozen() {
+    local mark news stall
+    mark=$(log_mark)
+    news=$(news_mark)
+    stopped "$(broker_pid)"
+    sleep "$FREEZE_S"
+    kill -CONT "$(broker_pid)"
+    soon 30 "everybody is present after the broker stood still" are_present "$EVERYBODY"
+    seconds_figure broker_heal_s "$SOON_MS"
+    sleep "$((GRANT_MS / 1000))" # whoever was to be given up wrongly would be by now
+    figure broker_frozen_s "$FREEZE_S"
+    figure false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
+    expect "nobody was taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    stall=$(tail -n +"$((mark + 1))" "$SITE/log/berthd.log" | sed -n 's/.* loop.stalled late_ms=//p' | sort -n | tail -n 1)
+    figure stall_ms "${stall:-0}"
+    expect "the loop knows that it stood still" test "${stall:-0}" -ge "$(((FREEZE_S - 2) * 1000))"
+    expect "no picture was taken away" told "$news" '[.[] | select(.what == "hide")] | length == 0'
+    untouched
+}
+
+# judge_silence TERMINAL MARK STOPPED-MS - when was it suspect, and absent?
+judge_silence() {
+    local suspect absent
+    suspect=$(($(stamp_of "$2" presence.state "terminal=\"$1\" from=\"present\" to=\"suspect\"" || echo 0) - $3))
+    absent=$(($(stamp_of "$2" presence.state "terminal=\"$1\" from=\"suspect\" to=\"absent\"" || echo 0) - $3))
+    ((suspect >= SUSPECT_MS - RENEW_MS * 11 / 10 - 100 && suspect <= SUSPECT_MS + 1000)) ||
+        violation "$1 is suspect in time, after $suspect ms"
+    ((absent >= GRANT_MS - RENEW_MS * 11 / 10 - 100 && absent <= GRANT_MS + 2000)) ||
+        violation "$1 is absent in time, after $absent ms"
+    ((suspect <= slowest_suspect)) || slowest_suspect=$suspect
+    ((absent <= slowest_absent)) || slowest_absent=$absent
+}
+
+terminals_frozen() {
+    local mark begun name slowest_suspect=0 slowest_absent=0
+    mark=$(log_mark)
+    begun=$(now_ms)
+    stopped "$PLAYER"
+    stopped "${TERMINAL_PID[a-1]}"
+    need $((GRANT_MS / 1000 + 5)) "terminals that stand still are absent" are_present 0
+    wait_for 5 all_absent "$mark" || violation "all of them are absent"
+    for name in "${TERMINALS[@]}" a-1; do judge_silence "$name" "$mark" "$begun"; done
+    seconds_figure terminal_suspect_s "$slowest_suspect"
+    seconds_figure terminal_absent_s "$slowest_absent"
+    untouched
+    kill -CONT "$PLAYER" "${TERMINAL_PID[a-1]}"
+    soon 30 "they are back" are_present "$EVERYBODY"
+    seconds_figure terminal_back_s "$SOON_MS"
+    untouched
+}
+
+all_absent() {
+    (($(logged_since "$1" presence.state 'to="absent"') >= EVERYBODY))
+}
+
+host_is() {
+    [[ $(ctl host show "$1" --json | jq -r .live.state) == "$2" ]]
+}
+
+host_is_not() {
+    ! host_is "$1" "$2"
+}
+
+# deaf WHAT PID - noticed, and meanwhile the other host serves as before.
+deaf() {
+    local what=$1 mark stalls
+    mark=$(log_mark)
+    stalls=$(metric berth_loop_stalls_total)
+    figure "${what}_assign_before_us" "$(assigns "$ASSIGNS" t-4)"
+    stopped "$2"
+    soon 20 "$what that stands still is noticed" host_is_not here up
+    seconds_figure "${what}_noticed_s" "$SOON_MS"
+    ((SOON_MS <= NOTICED_MS + 500)) || violation "$what is noticed within $NOTICED_MS ms, not $SOON_MS"
+    figure "${what}_assign_during_us" "$(assigns "$ASSIGNS" t-4)"
+    expect "nobody was taken for absent meanwhile" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    expect "the loop went on" test "$(metric berth_loop_stalls_total)" -eq "$stalls"
+    continue_if_alive "$2"
+    soon 40 "the host is up again" host_is here up
+    seconds_figure "${what}_adopted_s" "$SOON_MS"
+    untouched
+}
+
+ward_begin "${1:-}"
+step "broker, two hosts, five terminals" site
+step "three people work" people_work
+step "a berth-virt stands still" deaf virt "$(first_virt)"
+step "libvirtd stands still" deaf libvirtd "$("$SITE_LIB/private-libvirtd" pid "$SITE/libvirt")"
+step "terminals stand still" terminals_frozen
+step "the broker stands still for $FREEZE_S s" broker_frozen
+figure loop_longest_s "$(metric berth_loop_longest_turn_seconds)"
+ward_end "F12 frozen peers"
