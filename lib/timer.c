@@ -140,6 +140,9 @@ int64_t timers_next(const struct berth_timers *timers)
 
 void timers_shift(struct berth_timers *timers, int64_t by_ms)
 {
+    timers->stalled_ms += by_ms;
+    if (timers->stalled)
+        timers->stalled(timers->stalled_context, by_ms);
     if (planted(STALL_FORGOTTEN))
         return;
     for (size_t i = 0; i < timers->count; i++) {

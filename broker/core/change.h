@@ -30,6 +30,8 @@ struct audit_note {
     char detail[256];
     uint64_t subject_user_id; /* the person that the record is about, 0 = none: key for sealing */
     uint64_t terminal_id;     /* 0 = none */
+    /* Of a session that a limit ends: how long it waited by the monotonic clock, and the limit. */
+    int64_t waited_ms, limit_ms;
 };
 
 #define CHANGES_MAX 32

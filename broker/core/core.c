@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/history_of.h"
 #include "core/live_kind.h"
 #include "core/presence.h"
 #include "core/related.h"
@@ -16,11 +17,20 @@ static const struct core_limits default_limits = {
     .link_threads = 1,
 };
 
+static void stalled(void *context, int64_t by_ms)
+{
+    const struct core *core = context;
+
+    history_write(core->history, core_us(core), HISTORY_clock, clock, .stall_ms = by_ms);
+}
+
 struct core *core_new(struct berth_timers *timers, struct berth_random *random)
 {
     struct core *core = berth_new(struct core);
 
     core->timers = timers;
+    timers->stalled = stalled;
+    timers->stalled_context = core;
     core->random = random;
     list_init(&core->listeners);
     list_init(&core->over);
@@ -205,6 +215,7 @@ void core_free(struct core *core)
 {
     if (!core)
         return;
+    core->timers->stalled = NULL;
     /* Dropped entities that wait for the end of the turn go with it. */
     soon_run(core->timers);
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
@@ -231,6 +242,21 @@ uint64_t core_next_id(struct core *core)
     return ++core->last_id;
 }
 
+void core_begin(struct core *core, int64_t incarnation)
+{
+    int64_t recovery_ms = core->recovery_until_ms - core->timers->mono_ms;
+
+    core->incarnation = incarnation;
+    history_write(core->history, core_us(core), HISTORY_broker, broker, .word = broker_word_STARTED,
+                  .incarnation = incarnation, .recovery_ms = recovery_ms > 0 ? recovery_ms : 0);
+}
+
+void core_begun(struct core *core)
+{
+    history_write(core->history, core_us(core), HISTORY_broker, broker, .word = broker_word_LOADED,
+                  .incarnation = core->incarnation);
+}
+
 int core_load(struct core *core, enum entity_kind kind, const void *row, struct berth_error *reterr)
 {
     struct entity *entity;
@@ -246,6 +272,7 @@ int core_load(struct core *core, enum entity_kind kind, const void *row, struct 
     entity = entity_make(core, kind, row);
     if (live_kind(kind)->made)
         live_kind(kind)->made(entity, true);
+    core_note_loaded(core, kind, row);
     note_over(entity);
     return 0;
 }
@@ -285,6 +312,7 @@ void core_apply(struct core *core, struct changes *changes)
     }
     for (size_t i = 0; i < changes->count; i++)
         apply_one(core, changes->at[i]);
+    core_note_changes(core, changes);
     /* Only now: a listener sees the decision whole. */
     for (size_t i = 0; i < changes->count; i++) {
         const struct notice notice = { .kind = NOTICE_CHANGED,

@@ -97,6 +97,11 @@ void core_free(struct core *core);
 /* A number that was never given before, over all entities; durable once a row that bears it is. */
 uint64_t core_next_id(struct core *core);
 
+/* A new life begins, with rows to be loaded; and they are all loaded. Called by the store around
+ * them. */
+void core_begin(struct core *core, int64_t incarnation);
+void core_begun(struct core *core);
+
 /* Loading at start: one row as the store has it. Of what is over only the latest stays in memory.
  */
 int core_load(struct core *core, enum entity_kind kind, const void *row,

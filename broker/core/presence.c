@@ -7,6 +7,7 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
+#include "core/history_of.h"
 #include "core/presence_guard.h"
 #include "core/related.h"
 
@@ -141,8 +142,9 @@ void presence_free(struct presence *presence)
 
 /* ---- deadlines ---- */
 
-void presence_give_up(struct presence *presence, const char *why)
+void presence_give_up(struct presence *presence, enum presence_word word, const char *why)
 {
+    core_note_presence(presence, word, NULL, word == presence_word_GOODBYE ? presence->seq : 0);
     timer_stop(timers_of(presence), &presence->next);
     timer_stop(timers_of(presence), &presence->grace);
     /* Ids never come back: nobody can renew an empty one. */
@@ -160,7 +162,7 @@ static void deadline_over(struct berth_timer *timer)
 
     if (guard_holds(book_of(presence), presence))
         return;
-    presence_give_up(presence, "its deadline passed");
+    presence_give_up(presence, presence_word_EXPIRED, "its deadline passed");
 }
 
 static void silent(struct berth_timer *timer)
@@ -171,6 +173,7 @@ static void silent(struct berth_timer *timer)
     if (!planted(EXPIRY_FORGOTTEN))
         timer_start(core->timers, &presence->next, presence->granted_ms - core->limits.suspect_ms,
                     deadline_over);
+    core_note_presence(presence, presence_word_SUSPECT, NULL, 0);
     set_state(presence, presence_SUSPECT, "nothing was heard");
 }
 
@@ -198,6 +201,7 @@ static void link_lost(struct berth_timer *timer)
     if (presence->granted_ms > core->limits.suspect_ms)
         left_ms += presence->granted_ms - core->limits.suspect_ms;
     timer_start(core->timers, &presence->next, left_ms, deadline_over);
+    core_note_presence(presence, presence_word_SUSPECT, NULL, 0);
     set_state(presence, presence_SUSPECT, "its connection broke");
 }
 
@@ -282,9 +286,11 @@ static void count_takeover(struct presence *presence)
         presence->takeovers_since_ms = now;
     }
     presence->takeovers++;
-    if (presence->takeovers == PRESENCE_TAKEOVERS + 1)
-        log_event(EV_KEY_CLONED, "terminal", presence->terminal->row.name, "takeovers",
-                  presence->takeovers);
+    if (presence->takeovers != PRESENCE_TAKEOVERS + 1)
+        return;
+    log_event(EV_KEY_CLONED, "terminal", presence->terminal->row.name, "takeovers",
+              presence->takeovers);
+    core_note_alert(presence->terminal->base.core, EV_KEY_CLONED);
 }
 
 /* Does the terminal continue what we know of it? After a restart only the hash is known. */
@@ -312,6 +318,7 @@ bool presence_announce(struct presence *presence, int64_t want_ms, const char *r
     presence->seq = 0;
     presence->linked = true;
     grant(presence, want_ms, ret);
+    core_note_presence(presence, presence_word_ANNOUNCED, NULL, 0);
     return took_over;
 }
 
@@ -319,10 +326,12 @@ static enum presence_answer heard(struct presence *presence, const char *id, int
 {
     if (!*presence->id || strcmp(presence->id, id) != 0) {
         book_of(presence)->unknown++;
+        core_note_presence(presence, presence_word_UNKNOWN, id, seq);
         return PRESENCE_UNKNOWN;
     }
     if (seq <= presence->seq && !planted(OLD_SEQUENCE)) {
         book_of(presence)->stale++;
+        core_note_presence(presence, presence_word_IGNORED, id, seq);
         return PRESENCE_IGNORED;
     }
     presence->seq = seq;
@@ -333,12 +342,16 @@ enum presence_answer presence_renew(struct presence *presence, const char *id, i
                                     int64_t want_ms, struct presence_grant *ret)
 {
     enum presence_answer answer = heard(presence, id, seq);
+    enum presence_word word = presence_word_RENEWED;
 
     if (answer != PRESENCE_GRANTED)
         return answer;
-    if (timers_of(presence)->mono_ms - presence->issued_ms > PRESENCE_ID_AGE_MS)
+    if (timers_of(presence)->mono_ms - presence->issued_ms > PRESENCE_ID_AGE_MS) {
         new_id(presence);
+        word = presence_word_ANNOUNCED;
+    }
     grant(presence, want_ms, ret);
+    core_note_presence(presence, word, NULL, seq);
     return PRESENCE_GRANTED;
 }
 
@@ -350,7 +363,7 @@ enum presence_answer presence_bye(struct presence *presence, const char *id, int
         presence->granted_ms = 0;
         presence->received_ms = timers_of(presence)->mono_ms;
         guard_let_go(presence);
-        presence_give_up(presence, "it said goodbye");
+        presence_give_up(presence, presence_word_GOODBYE, "it said goodbye");
     }
     return answer;
 }
@@ -358,7 +371,7 @@ enum presence_answer presence_bye(struct presence *presence, const char *id, int
 void presence_revoke(struct presence *presence, const char *why)
 {
     guard_let_go(presence);
-    presence_give_up(presence, why);
+    presence_give_up(presence, presence_word_REVOKED, why);
 }
 
 void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms)
@@ -370,6 +383,7 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
     (void)snprintf(presence->hash, sizeof(presence->hash), "%s", hash);
     presence->granted_ms = clamp(granted_ms, core->limits.grant_ms);
     presence->received_ms = core->timers->mono_ms;
+    core_note_presence(presence, presence_word_PRESUMED, NULL, 0);
     set_state(presence, presence_PRESUMED, "it was present before the broker started");
     /* The spread of the fleet that is about to come back, of which this one is a part. */
     timer_start(core->timers, &presence->next,

@@ -3,6 +3,8 @@
 
 #include "berth/log.h"
 
+#include "core/history_of.h"
+
 struct guard {
     struct list node;
     struct presence_book *book;
@@ -81,7 +83,7 @@ static void give_up_one(struct berth_timer *timer)
     timer_start(guard->book->core->timers, &guard->pace, GUARD_PACE_MS, give_up_one);
     presence = list_entry(guard->held.next, struct presence, node);
     guard_let_go(presence);
-    presence_give_up(presence, "it stayed away after its site had vanished");
+    presence_give_up(presence, presence_word_EXPIRED, "it stayed away after its site had vanished");
 }
 
 /* Armed timers know their deadline, stalls included. */
@@ -128,7 +130,9 @@ static void hold(struct guard *guard, struct presence *presence)
         timer_start(guard->book->core->timers, &guard->pace, GUARD_HOLD_MS, give_up_one);
         log_event(EV_PRESENCE_HELD, "site", guard->site_id, "terminal",
                   presence->terminal->row.name);
+        core_note_alert(guard->book->core, EV_PRESENCE_HELD);
     }
+    core_note_presence(presence, presence_word_HELD, NULL, 0);
     presence->held = true;
     list_append(&guard->held, &presence->node);
 }

@@ -24,7 +24,7 @@ void guard_let_go(struct presence *presence);
 /* With their book. */
 void guards_free(struct presence_book *book);
 
-/* Of presence.c: make it absent. */
-void presence_give_up(struct presence *presence, const char *why);
+/* Of presence.c: make it absent. word: as what it goes into a history. */
+void presence_give_up(struct presence *presence, enum presence_word word, const char *why);
 
 #endif

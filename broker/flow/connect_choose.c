@@ -149,6 +149,7 @@ static void place_moved(struct queue_place *place, int number, int64_t estimate_
 static int choose_desktop(struct flow *flow, struct pool *pool, int next)
 {
     struct connect *c = connect_of(flow);
+    const struct user *user = user_find(c->rooms->core, c->user_id);
     const struct assignment *assignment =
         assignment_open_of(c->rooms->core, c->user_id, pool->row.id);
 
@@ -158,6 +159,8 @@ static int choose_desktop(struct flow *flow, struct pool *pool, int next)
         return next;
     }
     c->place.user_id = c->user_id;
+    c->place.terminal_id = c->terminal->row.id;
+    c->place.person = user && user->row.kind == user_kind_PERSON;
     c->place.moved = place_moved;
     return flow_await(flow, pool_want_desktop(c->rooms, pool, &c->place, &flow->op), next);
 }

@@ -30,10 +30,9 @@ static struct peer *peer_add(struct rooms *rooms, uint64_t id, const char *addre
     return peer;
 }
 
-int terminal_opened(struct rooms *rooms, uint64_t id, const char *address, const char *key_hash,
-                    struct berth_error *reterr)
+static int let_in(struct rooms *rooms, uint64_t id, const char *address,
+                  const struct identity *identity, struct berth_error *reterr)
 {
-    const struct identity *identity = identity_by_key(rooms->core, key_hash);
     struct terminal *terminal;
     struct peer *peer;
     uint64_t older;
@@ -66,6 +65,25 @@ int terminal_opened(struct rooms *rooms, uint64_t id, const char *address, const
     return 0;
 }
 
+int terminal_opened(struct rooms *rooms, uint64_t id, const char *address, const char *key_hash,
+                    struct berth_error *reterr)
+{
+    const struct identity *identity = identity_by_key(rooms->core, key_hash);
+    uint64_t terminal_id = identity ? identity->row.terminal_id : 0;
+    int r = let_in(rooms, id, address, identity, reterr);
+
+    house_note_peer(rooms, r < 0 ? peer_word_REFUSED : peer_word_OPENED, terminal_id, 0, key_hash);
+    return r;
+}
+
+static void note_closed(struct rooms *rooms, const struct peer *peer)
+{
+    const struct identity *identity = identity_find(rooms->core, peer->identity_id);
+
+    house_note_peer(rooms, peer_word_CLOSED, peer->terminal_id, 0,
+                    identity ? identity->row.key_hash : NULL);
+}
+
 void terminal_closed(struct rooms *rooms, uint64_t id, const char *why)
 {
     struct peer *peer = map_take_id(&house_of(rooms)->peers, id);
@@ -73,6 +91,7 @@ void terminal_closed(struct rooms *rooms, uint64_t id, const char *why)
 
     if (!peer)
         return;
+    note_closed(rooms, peer);
     terminal = terminal_find(rooms->core, peer->terminal_id);
     if (peer->flow)
         flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
@@ -212,6 +231,7 @@ static void refuse_loudly(struct rooms *rooms, const struct terminal *terminal,
     log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "about",
               msg_row(about->type)->name, "error", berth_error_row(error->code)->symbol, "reason",
               berth_error_text(error));
+    house_note_peer(rooms, peer_word_REFUSED, terminal->row.id, 0, NULL);
     refuse(rooms, terminal, about, error);
 }
 
@@ -228,6 +248,7 @@ void desk_sign_on(struct rooms *rooms, uint64_t peer, const struct msg *msg)
         refuse(rooms, terminal, msg, &error);
         return;
     }
+    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, terminal->row.id, NULL);
     connect_start(rooms, terminal, msg->ref, &msg->sign_on);
 }
 
@@ -296,6 +317,7 @@ void desk_sign_off(struct rooms *rooms, uint64_t peer, const struct msg *msg)
         return;
     user = user_find(rooms->core, session->row.user_id);
     ending.actor = user ? user->row.name : "?";
+    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     session_end_soon(rooms, session->row.id, &ending);
 }
 
@@ -313,6 +335,7 @@ void desk_disconnect(struct rooms *rooms, uint64_t peer, const struct msg *msg)
     connection = connection_of(rooms->core, session->row.id);
     if (!connection)
         return; /* its viewer ended first */
+    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, connection->row.terminal_id, NULL);
     /* The person leaves: the screen goes blank now, the record follows. */
     seat_hide(rooms, terminal->row.id, &session->row, "disconnected",
               "Your session goes on without you");

@@ -463,6 +463,7 @@ static int tell(struct flow *flow)
     } else {
         log_event(EV_TERMINAL_JOINED, "terminal", enroll->terminal.name, "renewal", enroll->renewal,
                   "state", terminal_state_names[enroll->terminal.state]);
+        house_note_peer(enroll->rooms, peer_word_ISSUED, enroll->terminal.id, 0, enroll->key_hash);
         tell_certificate(enroll);
     }
     return FLOW_DONE;
@@ -489,6 +490,7 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
         house_tell(rooms, enroll->peer, &msg);
         log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",
                   berth_error_text(error));
+        house_note_peer(rooms, peer_word_REFUSED, 0, 0, enroll->key_hash);
     }
     if (enroll->changes && enroll->changes->rev)
         core_apply(rooms->core, berth_take(enroll->changes));

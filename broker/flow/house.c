@@ -6,6 +6,7 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
+#include "core/history_of.h"
 #include "core/presence.h"
 #include "core/related.h"
 #include "flow/command.h"
@@ -319,6 +320,35 @@ static unsigned state_of(const struct peer *peer)
     return peer->present ? IN_PRESENT : IN_OPEN;
 }
 
+static void note_told(const struct core *core, const struct peer *peer, const struct msg *msg)
+{
+    if (msg->type == MSG_show)
+        history_write(core->history, core_us(core), HISTORY_told, told,
+                      .terminal_id = peer->terminal_id, .show = true,
+                      .session_id = msg->show.session_id, .epoch = msg->show.epoch,
+                      .connection_id = msg->show.connection_id);
+    else if (msg->type == MSG_hide)
+        history_write(core->history, core_us(core), HISTORY_told, told,
+                      .terminal_id = peer->terminal_id, .session_id = msg->hide.session_id,
+                      .epoch = msg->hide.epoch);
+}
+
+void house_note_peer(struct rooms *rooms, enum peer_word word, uint64_t terminal_id,
+                     uint64_t acted_id, const char *key)
+{
+    struct core *core = rooms->core;
+    struct history_line line = {
+        .kind = HISTORY_peer,
+        .at_us = core_us(core),
+        .peer = { .word = word, .terminal_id = terminal_id, .acted_id = acted_id }
+    };
+
+    if (!core->history)
+        return;
+    (void)snprintf(line.peer.key, sizeof(line.peer.key), "%s", key ? key : "");
+    core->history->take(core->history, &line);
+}
+
 void house_tell(struct rooms *rooms, uint64_t id, const struct msg *msg)
 {
     struct peer *peer = id ? house_peer(rooms, id) : NULL;
@@ -327,8 +357,10 @@ void house_tell(struct rooms *rooms, uint64_t id, const struct msg *msg)
         return;
     if (msg->type == MSG_granted)
         peer->present = true;
-    if (msg_row(msg->type)->in & state_of(peer))
+    if (msg_row(msg->type)->in & state_of(peer)) {
+        note_told(rooms->core, peer, msg);
         rooms->tell(rooms->door, id, msg);
+    }
     if (msg->type == MSG_presence_unknown)
         peer->present = false;
 }
@@ -405,7 +437,10 @@ static void was_present(void *context, const struct presence_row *row)
 static void recovered(struct berth_timer *timer)
 {
     struct house *house = container_of(timer, struct house, recovered);
+    const struct core *core = house->rooms->core;
 
+    history_write(core->history, core_us(core), HISTORY_broker, broker,
+                  .word = broker_word_RECOVERED, .incarnation = core->incarnation);
     reconcile_recovered(house->rooms);
     look_at_all_pools(house->rooms);
 }

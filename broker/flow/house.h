@@ -103,6 +103,11 @@ struct terminal *house_terminal(struct rooms *rooms, uint64_t peer);
  */
 void house_tell(struct rooms *rooms, uint64_t peer, const struct msg *msg);
 
+/* For the history: something about a connection or a key. acted_id: whom a message was carried out
+ * for; key: NULL where it does not matter. */
+void house_note_peer(struct rooms *rooms, enum peer_word word, uint64_t terminal_id,
+                     uint64_t acted_id, const char *key);
+
 /* For explain. */
 void house_note_latest(struct rooms *rooms, uint64_t user_id, const char *terminal,
                        const char *outcome);

@@ -8,6 +8,7 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
+#include "core/history_of.h"
 #include "core/placement.h"
 #include "core/related.h"
 #include "flow/decide.h"
@@ -17,10 +18,20 @@
 
 /* ---- the queue ---- */
 
+static void note(const struct queue_place *place, enum queue_word word)
+{
+    const struct core *core = place->rooms->core;
+
+    history_write(core->history, core_us(core), HISTORY_queue, queue, .word = word,
+                  .terminal_id = place->terminal_id, .pool_id = place->pool_id,
+                  .person = place->person);
+}
+
 static void place_cancelled(struct op *op)
 {
     struct queue_place *place = op->room;
 
+    note(place, queue_word_LEFT);
     list_remove(&place->node);
     house_look_at_pool(place->rooms, place->pool_id); /* those behind it have moved up */
 }
@@ -34,6 +45,7 @@ int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place
     place->rooms = rooms;
     place->pool_id = pool->row.id;
     place->told_place = 0;
+    note(place, queue_word_JOINED);
     if (planted(LAST_COME_FIRST))
         list_prepend(&pool->waiting, &place->node);
     else
@@ -57,6 +69,7 @@ static void hand_out(struct rooms *rooms, struct pool *pool)
             list_prepend(&pool->waiting, &place->node);
             return;
         }
+        note(place, queue_word_SERVED);
         op_complete_soon(place->op, 0, NULL);
     }
 }

@@ -22,7 +22,8 @@ struct queue_place {
     struct op *op;
     struct rooms *rooms;
     uint64_t pool_id;
-    uint64_t user_id;
+    uint64_t user_id, terminal_id;
+    bool person;                     /* and no kiosk by itself */
     struct reservation *reservation; /* filled before completion; the waiting flow returns it */
     int told_place;
     /* The place or its estimate changed: for the screen. */

@@ -428,6 +428,7 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
 
     if (!session)
         return; /* an older claim, or somebody else's: nothing of it counts any more */
+    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     switch (said->state) {
     case viewer_state_ACTIVE:
         jot_down(rooms, &picture);

@@ -376,14 +376,14 @@ static int load_row(void *context, enum entity_kind kind, const void *row,
 
 static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *reterr)
 {
+    int64_t incarnation = 0;
     int64_t last_id = 0;
     int64_t rev = 0;
     int r;
 
     r = sql_number(db, "SELECT \"last_id\" FROM \"sequence\"", 0, &last_id, reterr);
     if (r == 0)
-        r = sql_number(db, "SELECT \"incarnation\" FROM \"sequence\"", 0, &core->incarnation,
-                       reterr);
+        r = sql_number(db, "SELECT \"incarnation\" FROM \"sequence\"", 0, &incarnation, reterr);
     if (r == 0)
         r = feed_rev(db, &rev, reterr);
     if (r < 0)
@@ -391,6 +391,7 @@ static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *rete
     if ((uint64_t)last_id > core->last_id)
         core->last_id = (uint64_t)last_id;
     core->rev = (uint64_t)rev;
+    core_begin(core, incarnation);
     return 0;
 }
 
@@ -403,10 +404,12 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
     if (r < 0)
         return r;
     r = sql_run(db, "BEGIN", reterr); /* all of one moment */
+    if (r == 0)
+        r = load_numbers(db, core, reterr);
     for (int kind = ENTITY_NONE + 1; r == 0 && kind < ENTITY_KINDS; kind++)
         r = row_sql_each(db, (enum entity_kind)kind, load_row, core, reterr);
     if (r == 0)
-        r = load_numbers(db, core, reterr);
+        core_begun(core);
     (void)sql_exec(db, "COMMIT"); /* nothing was written */
     (void)sqlite3_close(db);      /* query only: nothing to lose */
     return r;

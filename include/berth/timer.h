@@ -48,6 +48,10 @@ struct berth_timers {
      * first soon only. */
     void (*wake)(struct berth_timers *timers);
     void *driver;
+    int64_t stalled_ms; /* by which timers_shift has moved deadlines, in all */
+    /* Hears of each stall, before the deadlines move; NULL: nobody asks. */
+    void (*stalled)(void *context, int64_t by_ms);
+    void *stalled_context;
 };
 
 /* An empty set at this time; free it when no timer is armed any more. */

@@ -237,6 +237,7 @@ int disk_commit(struct disk *disk, struct changes *changes, struct berth_error *
 
 int disk_load(struct disk *disk, struct core *core, struct berth_error *reterr)
 {
+    core_begin(core, ++disk->incarnation);
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
         list_each (&disk->order[kind], node) {
             int r = core_load(core, (enum entity_kind)kind,
@@ -248,7 +249,7 @@ int disk_load(struct disk *disk, struct core *core, struct berth_error *reterr)
     }
     core->last_id = disk->last_id;
     core->rev = disk->rev;
-    core->incarnation = ++disk->incarnation;
+    core_begun(core);
     return 0;
 }
 

@@ -52,11 +52,11 @@ void world_restart(struct world *world)
     rooms->settings.recovery_ms = world->recovery_ms;
     rooms->settings.destructive_allowed = true;
 
+    rooms->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;
     if (store_load(rooms->store, rooms->core, &error) < 0) {
         (void)fprintf(stderr, "%s\n", error.text);
         abort();
     }
-    rooms->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;
     world->broker = life;
     world->lives++;
     world->farm->life = world->lives;

@@ -1,0 +1,254 @@
+/* history_of.c - see history_of.h. */
+#include "core/history_of.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/live.h"
+#include "core/presence.h"
+
+/* ---- rows ---- */
+
+static enum history_entity entity_word(enum entity_kind kind)
+{
+    for (int word = history_entity_OTHER + 1; word < history_entity_END; word++) {
+        if (strcmp(history_entity_names[word], entity_row(kind)->name) == 0)
+            return (enum history_entity)word;
+    }
+    return history_entity_OTHER;
+}
+
+/* Fields that mean the same in both structs, where the kind has them. */
+static void copy_alike(enum entity_kind kind, const void *row, struct history_row *out)
+{
+    static const char *const alike[] = { "id",         "version",     "user_id", "pool_id",
+                                         "desktop_id", "terminal_id", "slot",    "epoch",
+                                         "session_id", "dirty",       "uuid" };
+
+    for (size_t i = 0; i < BERTH_COUNT(alike); i++) {
+        const struct field *from = record_field(entity_row(kind)->record, alike[i]);
+        const struct field *to = record_field(history_record(HISTORY_row), alike[i]);
+
+        if (from)
+            memcpy((char *)out + to->offset, (const char *)row + from->offset, to->size);
+    }
+}
+
+static void set_text(char *out, size_t size, const char *text)
+{
+    (void)snprintf(out, size, "%s", text);
+}
+
+#define SET_STATE(out, kind, value) \
+    set_text((out)->state, sizeof((out)->state), kind##_state_names[value])
+
+/* May its desktops, used by somebody, not be another's as they are? Of many users at once nothing
+ * like it is promised. */
+static bool recycles(const struct row_pool *pool)
+{
+    return pool->release == pool_release_REFRESH &&
+           (pool->kind == pool_kind_FLOATING || pool->kind == pool_kind_DEDICATED);
+}
+
+static void set_state(enum entity_kind kind, const union row *row, struct history_row *out)
+{
+    switch (entity_word(kind)) {
+    case history_entity_TERMINAL:
+        SET_STATE(out, terminal, row->terminal.state);
+        out->over = row->terminal.state == terminal_REVOKED;
+        set_text(out->name, sizeof(out->name), row->terminal.name);
+        return;
+    case history_entity_IDENTITY:
+        SET_STATE(out, identity, row->identity.state);
+        out->over = row->identity.state == identity_REVOKED;
+        set_text(out->name, sizeof(out->name), row->identity.key_hash);
+        return;
+    case history_entity_ASSIGNMENT:
+        SET_STATE(out, assignment, row->assignment.state);
+        out->over = row->assignment.state == assignment_CLOSED;
+        return;
+    case history_entity_SESSION:
+        SET_STATE(out, session, row->session.state);
+        out->over = row->session.state == session_ENDED;
+        out->session_id = row->session.assignment_id;
+        return;
+    case history_entity_CONNECTION:
+        SET_STATE(out, connection, row->connection.state);
+        out->over = row->connection.state == connection_ENDED;
+        return;
+    case history_entity_COMMAND:
+        SET_STATE(out, command, row->command.state);
+        out->over = row->command.state >= command_DONE;
+        return;
+    case history_entity_DESKTOP:
+        set_text(out->name, sizeof(out->name), row->desktop.name);
+        return;
+    case history_entity_SLOT:
+        out->slot = row->slot.number;
+        return;
+    case history_entity_USER:
+        out->over = row->user.disabled;
+        return;
+    case history_entity_BADGE:
+        out->over = row->badge.disabled;
+        return;
+    case history_entity_POOL:
+        out->recycles = recycles(&row->pool);
+        return;
+    case history_entity_OTHER:
+    case history_entity_NONE:
+    case history_entity_END:
+        return;
+    }
+}
+
+struct history_row history_of_row(enum entity_kind kind, const void *row)
+{
+    struct history_row out = { .entity = entity_word(kind) };
+
+    copy_alike(kind, row, &out);
+    set_state(kind, row, &out);
+    return out;
+}
+
+/* ---- decisions ---- */
+
+static enum history_verb verb_word(enum change_verb verb)
+{
+    static const enum history_verb words[] = { [CHANGE_ADD] = history_verb_ADD,
+                                               [CHANGE_SET] = history_verb_SET,
+                                               [CHANGE_DROP] = history_verb_DROP };
+
+    return words[verb];
+}
+
+/* Why a session ends stands in the audit record: what was done, and by whom. */
+static void set_cause(const struct audit_note *note, struct history_row *out)
+{
+    static const struct {
+        const char *action;
+        enum history_cause cause;
+    } causes[] = { { "session.limit", history_cause_LIMIT },
+                   { "session.lost", history_cause_MACHINE },
+                   { "session.guest_ended", history_cause_GUEST },
+                   { "session.undo", history_cause_FAILED } };
+
+    if (strcmp(note->action, "session.sign_off") == 0)
+        out->cause = strcmp(note->role, "user") == 0 ? history_cause_USER : history_cause_ADMIN;
+    for (size_t i = 0; i < BERTH_COUNT(causes); i++) {
+        if (strcmp(note->action, causes[i].action) == 0)
+            out->cause = causes[i].cause;
+    }
+    out->waited_ms = note->waited_ms;
+    out->limit_ms = note->limit_ms;
+}
+
+struct history_row history_of_change(const struct audit_note *note, struct change *const *changes,
+                                     size_t count, size_t at, uint64_t rev)
+{
+    const struct change *change = changes[at];
+    struct history_row out = history_of_row(change->kind, &change->row);
+
+    out.verb = verb_word(change->verb);
+    out.rev = (int64_t)(rev - (count - 1 - at));
+    if (change->kind == ENTITY_session && change->row.session.state == session_ENDING)
+        set_cause(note, &out);
+    return out;
+}
+
+struct history_audit history_of_audit(const struct audit_note *note, struct change *const *changes,
+                                      size_t count, uint64_t rev, int64_t sequence)
+{
+    struct history_audit out = { .seq = sequence,
+                                 .rev = count ? (int64_t)rev : 0,
+                                 .user_id = note->subject_user_id,
+                                 .terminal_id = note->terminal_id };
+
+    set_text(out.action, sizeof(out.action), note->action);
+    set_text(out.role, sizeof(out.role), note->role);
+    set_text(out.outcome, sizeof(out.outcome), note->outcome);
+    for (size_t i = 0; i < count; i++)
+        out.desktop |= changes[i]->kind == ENTITY_session || changes[i]->kind == ENTITY_desktop;
+    return out;
+}
+
+/* ---- into the core's history ---- */
+
+static void write_row(struct core *core, struct history_row *row)
+{
+    const struct pool *pool;
+
+    row->incarnation = core->incarnation;
+    if (row->entity == history_entity_DESKTOP) {
+        pool = pool_find(core, row->pool_id);
+        row->recycles = pool && recycles(&pool->row);
+    }
+    core->history->take(
+        core->history,
+        &(struct history_line){ .kind = HISTORY_row, .at_us = core_us(core), .row = *row });
+}
+
+void core_note_loaded(struct core *core, enum entity_kind kind, const void *row)
+{
+    struct history_row out;
+
+    if (!core->history)
+        return;
+    out = history_of_row(kind, row);
+    out.verb = history_verb_LOADED;
+    write_row(core, &out);
+}
+
+void core_note_changes(struct core *core, const struct changes *changes)
+{
+    for (size_t i = 0; core->history && i < changes->count; i++) {
+        struct history_row out =
+            history_of_change(&changes->audit, changes->at, changes->count, i, changes->rev);
+
+        write_row(core, &out);
+    }
+}
+
+/* ---- presence ---- */
+
+/* The first 63 bits of a SHA-256 in hexadecimal. */
+static int64_t hash_bits(const char *hex)
+{
+    char head[17];
+
+    (void)snprintf(head, sizeof(head), "%.16s", hex);
+    return (int64_t)(strtoull(head, NULL, 16) >> 1);
+}
+
+void core_note_presence(const struct presence *presence, enum presence_word word, const char *id,
+                        int64_t seq)
+{
+    const struct terminal *terminal = presence->terminal;
+    struct core *core = terminal->base.core;
+    const struct place *place;
+    char hash[72];
+
+    if (!core->history)
+        return;
+    if (id)
+        core->digest(id, hash);
+    place = place_find(core, terminal->row.place_id);
+    history_write(
+        core->history, core_us(core), HISTORY_presence, presence, .word = word,
+        .terminal_id = terminal->row.id, .presence = hash_bits(id ? hash : presence->hash),
+        .seq = seq, .granted_ms = id ? 0 : presence->granted_ms,
+        .stalled_ms = core->timers->stalled_ms, .site_id = place ? (int64_t)place->row.site_id : 0);
+}
+
+void core_note_alert(const struct core *core, enum log_event event)
+{
+    struct history_line line = { .kind = HISTORY_broker,
+                                 .at_us = core_us(core),
+                                 .broker = { .word = broker_word_ALERT,
+                                             .incarnation = core->incarnation } };
+
+    if (!core->history)
+        return;
+    set_text(line.broker.why, sizeof(line.broker.why), log_event_row(event)->name);
+    core->history->take(core->history, &line);
+}
