@@ -204,7 +204,7 @@ static void ping_due(void)
 static void ticked(uv_timer_t *timer)
 {
     (void)timer;
-    if (here.ping_from_us)
+    if (here.ping_from_us && here.dial.tongue->ping)
         ping_due();
 }
 
