@@ -12,6 +12,8 @@ struct check {
     const struct power_record *record;
     size_t point;
     struct power_finding *finding;
+    int64_t incarnation; /* as the disk has it, or as the store has raised it since */
+    bool raised;
 };
 
 static void say(const struct check *check, const char *format, ...) berth_printf(2, 3);
@@ -36,7 +38,7 @@ static sqlite3 *look_into(const struct check *check, const char *file)
     sqlite3 *db = NULL;
 
     (void)snprintf(path, sizeof(path), "%s/%s", check->house->folder, file);
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
         check->finding->corrupt = true;
         say(check, "%s does not open: %s", file, sqlite3_errmsg(db));
     }
@@ -169,9 +171,10 @@ static void check_decisions(const struct check *check)
         say(check, "the disk ends within a decision, at rev %llu", (unsigned long long)rev);
     }
     if (check->record->opened_at <= check->point &&
-        check->house->core->incarnation <= check->record->incarnation) {
+        check->incarnation - check->raised < check->record->incarnation) {
         check->finding->lost++;
-        say(check, "incarnation %lld was told already", (long long)check->house->core->incarnation);
+        say(check, "incarnation %lld was told already, the disk has %lld",
+            (long long)check->record->incarnation, (long long)check->incarnation - check->raised);
     }
 }
 
@@ -284,21 +287,40 @@ static void check_unsealed(const struct check *check)
 
 /* ---- keys ---- */
 
-static void check_keys(const struct check *check)
-{
-    unsigned char key[POWER_KEY];
+/* Whose keys are there. */
+struct ring {
+    uint64_t users[256];
+    size_t count;
+};
 
+static void ring_add(berth_unused const struct check *check, sqlite3_stmt *statement, void *context)
+{
+    struct ring *ring = context;
+
+    if (ring->count < BERTH_COUNT(ring->users))
+        ring->users[ring->count++] = (uint64_t)sqlite3_column_int64(statement, 0);
+}
+
+static bool ring_has(const struct ring *ring, uint64_t user_id)
+{
+    for (size_t i = 0; i < ring->count; i++)
+        if (ring->users[i] == user_id)
+            return true;
+    return false;
+}
+
+/* The first decision about a person makes the key, before it is acknowledged. */
+static void check_keys(const struct check *check, const struct ring *ring)
+{
     for (size_t i = 0; i < check->record->count; i++) {
         const struct power_decision *decision = &check->record->decisions[i];
 
-        /* The first decision about a person makes the key; one look at each person is enough. */
         if (!decision->about || decision->changes[0].kind != ENTITY_user || decision->rev == 0 ||
-            decision->rev > check->finding->rev || is_forgotten(check, decision->about))
+            decision->rev > check->finding->rev || is_forgotten(check, decision->about) ||
+            ring_has(ring, decision->about))
             continue;
-        if (!power_house_key(check->house, decision->about, key)) {
-            check->finding->lost++;
-            say(check, "the key of user %llu is gone", (unsigned long long)decision->about);
-        }
+        check->finding->lost++;
+        say(check, "the key of user %llu is gone", (unsigned long long)decision->about);
     }
 }
 
@@ -330,6 +352,7 @@ static void check_files(const struct check *check)
 {
     static const char *const files[] = { "berth.db", "keys.db", "presence.db" };
     struct walk walk = { .next = 1 };
+    struct ring ring = { 0 };
 
     for (size_t i = 0; i < BERTH_COUNT(files); i++) {
         sqlite3 *db = look_into(check, files[i]);
@@ -340,32 +363,71 @@ static void check_files(const struct check *check)
             for_each(check, db, "SELECT count(*) FROM audit WHERE action NOT LIKE 'audit.%'",
                      trail_count, NULL);
         }
+        if (i == 1)
+            for_each(check, db, "SELECT user_id FROM person", ring_add, &ring);
         (void)sqlite3_close(db); /* read only: nothing to lose */
     }
     for (; walk.next <= check->finding->rev; walk.next++)
         miss(check, walk.next);
+    check_keys(check, &ring);
+}
+
+static void to_number(berth_unused const struct check *check, sqlite3_stmt *statement, void *number)
+{
+    *(int64_t *)number = sqlite3_column_int64(statement, 0);
+}
+
+/* False when the tables are not there yet. */
+static bool look_at_files(struct check *check)
+{
+    sqlite3 *db = look_into(check, "berth.db");
+    int64_t tables = 0;
+    int64_t rev = 0;
+
+    for_each(check, db, "SELECT count(*) FROM sqlite_schema", to_number, &tables);
+    if (tables) {
+        for_each(check, db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence", to_number, &rev);
+        for_each(check, db, "SELECT incarnation FROM sequence", to_number, &check->incarnation);
+    }
+    (void)sqlite3_close(db); /* its log stays: there are more looks to come */
+    if (!tables || check->incarnation == 0)
+        return check->finding->corrupt;
+    check->finding->rev = (uint64_t)rev;
+    check_decisions(check);
+    check_files(check);
+    return true;
+}
+
+static void look_through_store(struct check *check, enum power_depth depth)
+{
+    struct power_house *house = check->house;
+
+    house->record = NULL;
+    if (power_house_open(house) < 0) {
+        check->finding->corrupt = true;
+        say(check, "it does not open: %s", house->error.text);
+    } else {
+        check->finding->rev = house->core->rev;
+        check->incarnation = house->core->incarnation;
+        check->raised = true;
+        check_decisions(check);
+        check_rows(check);
+        check_files(check);
+        check_trail(check);
+        if (depth == POWER_TRAIL)
+            check_unsealed(check);
+    }
+    power_house_close(house);
 }
 
 void power_check(struct power_house *house, const struct power_record *record, size_t point,
-                 bool deep, struct power_finding *ret)
+                 enum power_depth depth, struct power_finding *ret)
 {
-    const struct check check = { house, record, point, ret };
+    struct check check = { .house = house, .record = record, .point = point, .finding = ret };
 
     *ret = (struct power_finding){ 0 };
     check_forgotten(&check);
-    house->record = NULL;
-    if (power_house_open(house) < 0) {
-        ret->corrupt = true;
-        say(&check, "it does not open: %s", house->error.text);
-    } else {
-        ret->rev = house->core->rev;
-        check_decisions(&check);
-        check_rows(&check);
-        check_files(&check);
-        check_keys(&check);
-        check_trail(&check);
-        if (deep)
-            check_unsealed(&check);
-    }
-    power_house_close(house);
+    if (depth == POWER_FILES && look_at_files(&check))
+        return;
+    look_through_store(&check, depth);
 }

@@ -17,9 +17,19 @@ struct power_finding {
     char text[240];
 };
 
-/* Open house->disk, cut after `point` entries of the journal that `record` was made with; `deep`
- * also reads the trail's sealed fields. */
+enum power_depth {
+    /* SQLite alone opens the files: damage, what was acknowledged, feed, number of records, keys.
+     */
+    POWER_FILES,
+    /* The store opens them as a broker would: all of that, every row, the whole trail verified. */
+    POWER_STORE,
+    /* And the trail is read as an auditor reads it: every sealed field must open. */
+    POWER_TRAIL,
+};
+
+/* Look at house->disk, which was cut after `point` entries of the journal that `record` was made
+ * with. A store that was never opened whole has no tables: then POWER_FILES is POWER_STORE. */
 void power_check(struct power_house *house, const struct power_record *record, size_t point,
-                 bool deep, struct power_finding *ret);
+                 enum power_depth depth, struct power_finding *ret);
 
 #endif

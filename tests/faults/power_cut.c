@@ -33,7 +33,7 @@
 #define CONTROL_POINTS 3000
 
 struct tally {
-    size_t points, houses, generations, acked, entries;
+    size_t points, opened, houses, generations, acked, entries;
     size_t lost, lost_points, corrupt, phantom;
     double seconds;
 };
@@ -148,6 +148,16 @@ static void settle(struct cut *cut, uint64_t rev, size_t point)
     power_disk_copy(&cut->base, &cut->chosen);
 }
 
+/* Every disk is looked at; one in four as well through the store, one in sixteen down to the
+ * sealed fields; and the one that goes on. */
+static enum power_depth depth_of(struct cut *cut, size_t number, size_t next)
+{
+    if (number != next && number % 4 != 0)
+        return POWER_FILES;
+    cut->tally.opened++;
+    return number % 16 == 0 ? POWER_TRAIL : POWER_STORE;
+}
+
 /* Cut the journal at drawn places; one of the disks that are left becomes the next base. */
 static void cut_points(struct cut *cut, size_t points)
 {
@@ -167,7 +177,7 @@ static void cut_points(struct cut *cut, size_t points)
             power_disk_copy(&cut->chosen, &cut->left);
         power_vfs_use(&cut->live, POWER_HONEST); /* who opens it afterwards is honest */
         cut->house.disk = &cut->live;
-        power_check(&cut->house, &cut->record, at[i], i % 16 == 0, &finding);
+        power_check(&cut->house, &cut->record, at[i], depth_of(cut, i, next), &finding);
         if (i == next)
             next_rev = finding.rev;
         if (!count(cut, &finding))
@@ -238,7 +248,7 @@ static bool parse(int argc, char **argv, struct wanted *ret)
 {
     const char *longer = getenv("BERTH_LONG");
 
-    *ret = (struct wanted){ .points = longer && *longer == '1' ? 1000000 : 2000, .first = 1 };
+    *ret = (struct wanted){ .points = longer && *longer == '1' ? 250000 : 1500, .first = 1 };
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
 
@@ -260,11 +270,12 @@ static bool parse(int argc, char **argv, struct wanted *ret)
 
 static void print(const char *name, const struct tally *tally)
 {
-    printf("%-22s %8zu points, %zu houses, %zu generations, %zu entries, %zu acknowledged: %zu "
+    printf("%-18s %7zu points (%zu opened by the store), %zu houses, %zu generations, %zu entries, "
+           "%zu acknowledged: %zu "
            "lost at %zu points, %zu corrupt, %zu phantoms; %.1f s, %.0f points/s\n",
-           name, tally->points, tally->houses, tally->generations, tally->entries, tally->acked,
-           tally->lost, tally->lost_points, tally->corrupt, tally->phantom, tally->seconds,
-           (double)tally->points / tally->seconds);
+           name, tally->points, tally->opened, tally->houses, tally->generations, tally->entries,
+           tally->acked, tally->lost, tally->lost_points, tally->corrupt, tally->phantom,
+           tally->seconds, (double)tally->points / tally->seconds);
     (void)fflush(stdout);
 }
 
@@ -296,13 +307,14 @@ static bool run_all(struct cut *cut, const struct wanted *wanted)
     if (!lies || !normal)
         printf("a control was not caught: the harness is blind\n");
     if (wanted->json)
-        printf("{\"fault\":\"F5 power cut in process\",\"points\":%zu,\"acked\":%zu,\"lost\":%zu,"
+        printf("{\"fault\":\"F5 power cut in "
+               "process\",\"points\":%zu,\"opened\":%zu,\"acked\":%zu,\"lost\":%zu,"
                "\"corrupt\":%zu,\"phantoms\":%zu,\"houses\":%zu,\"generations\":%zu,"
                "\"seconds\":%.1f,\"points_per_second\":%.0f,\"first\":%llu,"
                "\"controls\":{\"no_sync_caught_after\":%zu,\"normal_caught_after\":%zu,"
                "\"caught\":%d,\"of\":2}}\n",
-               tally.points, tally.acked, tally.lost, tally.corrupt, tally.phantom, tally.houses,
-               tally.generations, tally.seconds, (double)tally.points / tally.seconds,
+               tally.points, tally.opened, tally.acked, tally.lost, tally.corrupt, tally.phantom,
+               tally.houses, tally.generations, tally.seconds, (double)tally.points / tally.seconds,
                (unsigned long long)wanted->first, lies_points, normal_points, lies + normal);
     return good && lies && normal;
 }
