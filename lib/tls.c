@@ -609,6 +609,18 @@ static int numeric_address(const char *address, int port, struct sockaddr_storag
     return uv_ip6_addr(address, port, (struct sockaddr_in6 *)ret);
 }
 
+/* A terminal with several networks may come from one of them only. */
+static int come_from(struct tls_peer *peer, const char *source)
+{
+    struct sockaddr_storage from = { 0 };
+
+    if (!source)
+        return 0;
+    if (numeric_address(source, 0, &from) < 0)
+        return UV_EINVAL;
+    return uv_tcp_bind(&peer->tcp, (struct sockaddr *)&from, 0);
+}
+
 int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_target *target,
                 const struct tls_events *events, struct tls_peer *peer, struct berth_error *reterr)
 {
@@ -632,7 +644,9 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_targ
     timer_start(&loop->timers, &peer->handshake_limit, target->limit_ms, too_slow);
     connecting = berth_new(struct connecting);
     connecting->peer = peer;
-    r = uv_tcp_connect(&connecting->request, &peer->tcp, (struct sockaddr *)&to, connected);
+    r = come_from(peer, target->source);
+    if (r == 0)
+        r = uv_tcp_connect(&connecting->request, &peer->tcp, (struct sockaddr *)&to, connected);
     if (r < 0) {
         free(connecting);
         tls_close(peer, BERTH_E_IO, "%s: %s", target->address, uv_strerror(r));

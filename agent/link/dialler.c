@@ -158,7 +158,7 @@ static int connect_to(struct uplink *uplink, const char *address, struct berth_e
     frame_reader_init(&line->reader, uplink->door == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
     uplink->line = line;
     r = tls_connect(uplink->loop, uplink->context,
-                    &(struct tls_target){ address, uplink->port, HANDSHAKE_MS }, &line_events,
+                    &(struct tls_target){ address, uplink->port, HANDSHAKE_MS, NULL }, &line_events,
                     &line->peer, reterr);
     if (r == 0)
         return 0;

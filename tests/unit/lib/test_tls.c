@@ -135,7 +135,7 @@ static void meet(SSL_CTX *server_side, SSL_CTX *client_side, struct end *server,
     int port;
     int listener = listen_loopback(&port);
 
-    EXPECT_OK(tls_connect(&loop, client_side, &(struct tls_target){ "127.0.0.1", port, 5000 },
+    EXPECT_OK(tls_connect(&loop, client_side, &(struct tls_target){ "127.0.0.1", port, 5000, NULL },
                           &events, &client->peer, &error));
     EXPECT_OK(tls_accept(&loop, server_side, accept(listener, NULL, NULL), 5000, &events,
                          &server->peer, &error));
@@ -502,7 +502,7 @@ TEST(tls, nobody_listens)
     listener = listen_loopback(&port);
     (void)close(listener);
     b = client_context("berth/1", &terminal);
-    EXPECT_OK(tls_connect(&loop, b, &(struct tls_target){ "127.0.0.1", port, 5000 }, &events,
+    EXPECT_OK(tls_connect(&loop, b, &(struct tls_target){ "127.0.0.1", port, 5000, NULL }, &events,
                           &client.peer, NULL));
     turn_until(&client.closed);
     EXPECT_ERR(client.why.code, BERTH_E_IO);

@@ -1,0 +1,172 @@
+/* broker.c - see broker.h. */
+#include "broker.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rest.h"
+
+/* ---- /metrics ---- */
+
+/* "name{labels} value" a line; comments begin with '#'. */
+static json_t *read_metrics(char *text)
+{
+    json_t *metrics = json_object();
+    char *rest = text;
+    char *line;
+
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        char *space = strrchr(line, ' ');
+
+        if (line[0] == '#' || !space)
+            continue;
+        *space = '\0';
+        (void)json_object_set_new(metrics, line, json_real(strtod(space + 1, NULL)));
+    }
+    return metrics;
+}
+
+double broker_metric(const struct broker_figures *figures, const char *name)
+{
+    return json_number_value(json_object_get(figures->metrics, name));
+}
+
+/* ---- /proc ---- */
+
+/* User and system time of a process in seconds, and its parent. */
+static double process_cpu(pid_t pid, pid_t *ret_parent)
+{
+    unsigned long user = 0;
+    unsigned long system = 0;
+    char path[64];
+    char line[1024] = "";
+    const char *at;
+    int parent = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    file = fopen(path, "re");
+    if (!file)
+        return 0;
+    if (!fgets(line, sizeof(line), file))
+        line[0] = '\0';
+    (void)fclose(file);
+    at = strrchr(line, ')');
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers; anything else leaves zeros. */
+    if (at && sscanf(at + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &parent, &user,
+                     &system) != 3)
+        return 0;
+    if (ret_parent)
+        *ret_parent = parent;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static int64_t process_rss(pid_t pid)
+{
+    char path[64];
+    char line[128] = "";
+    const char *space;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+    file = fopen(path, "re");
+    if (!file)
+        return 0;
+    if (!fgets(line, sizeof(line), file))
+        line[0] = '\0';
+    (void)fclose(file);
+    space = strchr(line, ' ');
+    return space ? strtoll(space, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* berthd's children are its berth-virts. */
+static void add_children(pid_t pid, struct broker_figures *ret)
+{
+    DIR *folder = opendir("/proc");
+    const struct dirent *entry;
+
+    while (folder && (entry = readdir(folder)) != NULL) {
+        pid_t child = (pid_t)strtol(entry->d_name, NULL, 10);
+        pid_t parent = 0;
+        double cpu_s = child > 0 ? process_cpu(child, &parent) : 0;
+
+        if (child <= 0 || parent != pid)
+            continue;
+        ret->virt_cpu_s += cpu_s;
+        ret->virt_rss_bytes += process_rss(child);
+    }
+    if (folder)
+        (void)closedir(folder);
+}
+
+int broker_read(const char *socket, pid_t pid, struct broker_figures *ret,
+                struct berth_error *reterr)
+{
+    char *text = NULL;
+    int r;
+
+    *ret = (struct broker_figures){ .own_cpu_s = process_cpu(getpid(), NULL) };
+    if (pid > 0) {
+        ret->cpu_s = process_cpu(pid, NULL);
+        ret->rss_bytes = process_rss(pid);
+        add_children(pid, ret);
+    }
+    r = rest_text(socket, "/metrics", &text, reterr);
+    if (r == 0)
+        ret->metrics = read_metrics(text);
+    free(text);
+    return r;
+}
+
+void broker_figures_free(struct broker_figures *figures)
+{
+    json_decref(figures->metrics);
+    *figures = (struct broker_figures){ 0 };
+}
+
+/* ---- between two readings ---- */
+
+static double between(const struct broker_figures *before, const struct broker_figures *after,
+                      const char *name)
+{
+    return broker_metric(after, name) - (before->metrics ? broker_metric(before, name) : 0);
+}
+
+/* What a process used since then; a new one began with nothing. */
+static double used(double before, double after)
+{
+    return after >= before ? after - before : after;
+}
+
+json_t *broker_report(const struct broker_figures *before, const struct broker_figures *after)
+{
+    double commits = between(before, after, "berth_store_commits_total");
+    double operations = between(before, after, "berth_store_operations_total");
+    json_t *report = json_object();
+
+    if (!after->metrics)
+        return report;
+    (void)json_object_set_new(report, "cpu_s", json_real(used(before->cpu_s, after->cpu_s)));
+    (void)json_object_set_new(report, "virt_cpu_s",
+                              json_real(used(before->virt_cpu_s, after->virt_cpu_s)));
+    (void)json_object_set_new(report, "storm_cpu_s",
+                              json_real(used(before->own_cpu_s, after->own_cpu_s)));
+    (void)json_object_set_new(report, "rss_bytes", json_integer(after->rss_bytes));
+    (void)json_object_set_new(report, "virt_rss_bytes", json_integer(after->virt_rss_bytes));
+    (void)json_object_set_new(report, "commits", json_real(commits));
+    (void)json_object_set_new(report, "decisions", json_real(operations));
+    (void)json_object_set_new(report, "batch_mean",
+                              json_real(commits > 0 ? operations / commits : 0));
+    (void)json_object_set_new(report, "batch_max",
+                              json_real(broker_metric(after, "berth_store_batch_max")));
+    (void)json_object_set_new(
+        report, "longest_turn_ms",
+        json_real(broker_metric(after, "berth_loop_longest_turn_seconds") * 1e3));
+    (void)json_object_set_new(report, "slow_turns",
+                              json_real(between(before, after, "berth_loop_slow_turns_total")));
+    (void)json_object_set_new(report, "stalls",
+                              json_real(between(before, after, "berth_loop_stalls_total")));
+    return report;
+}

@@ -1,0 +1,30 @@
+/* broker.h - what the broker says of itself, and what the kernel says of it. */
+#ifndef BERTH_STORM_BROKER_H
+#define BERTH_STORM_BROKER_H
+
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "berth/error.h"
+
+struct broker_figures {
+    json_t *metrics;       /* sample, with its labels -> number; NULL: not read */
+    double cpu_s;          /* user and system of berthd */
+    double virt_cpu_s;     /* of its berth-virt processes */
+    double own_cpu_s;      /* of the storm itself */
+    int64_t rss_bytes;     /* of berthd */
+    int64_t virt_rss_bytes;
+};
+
+/* Read them now. pid: of berthd, 0: not known. Blocking; some ms. */
+int broker_read(const char *socket, pid_t pid, struct broker_figures *ret,
+                struct berth_error *reterr) berth_must_check;
+void broker_figures_free(struct broker_figures *figures);
+
+double broker_metric(const struct broker_figures *figures, const char *name);
+
+/* What lies between the two: steps of flows with p50, p99 and max from their histograms, commits,
+ * batches, CPU, memory, the longest turn. */
+json_t *broker_report(const struct broker_figures *before, const struct broker_figures *after);
+
+#endif

@@ -1,0 +1,63 @@
+/* population.c - see population.h. */
+#include "population.h"
+
+#include <stdio.h>
+
+#include "storm.h"
+
+#define END_MS 20000
+
+void population_address(size_t number, char out[32])
+{
+    size_t place = number + 1;
+
+    /* 250 of each last byte: neither .0 nor .255, whatever somebody thinks of them. */
+    (void)snprintf(out, 32, "127.%zu.%zu.%zu", 1 + place / 62500, place / 250 % 250,
+                   1 + place % 250);
+}
+
+void population_init(struct population *population, struct storm *storm, size_t count)
+{
+    *population = (struct population){ .storm = storm, .count = count };
+    population->terminals = berth_new_array(struct terminal, count);
+    population->kiosks = berth_new_array(uint64_t, count);
+    population->people = berth_new_array(uint64_t, count);
+    keyring_init(&population->keyring, count);
+    for (size_t i = 0; i < count; i++) {
+        population->terminals[i].population = population;
+        population->terminals[i].number = i;
+    }
+}
+
+int population_ready(struct population *population, struct berth_error *reterr)
+{
+    population->context = tls_context(&(struct tls_setup){ .side = TLS_CLIENT,
+                                                           .authority = population->keyring.authority,
+                                                           .alpn = "berth/1" },
+                                      reterr);
+    return population->context ? 0 : BERTH_E_CERTIFICATE;
+}
+
+static bool all_closed(struct storm *storm)
+{
+    const struct population *population = &storm->population;
+
+    return population->connecting == 0 && population->connected == 0;
+}
+
+void population_end(struct population *population)
+{
+    struct storm *storm = population->storm;
+
+    if (!storm)
+        return;
+    for (size_t i = 0; i < population->count; i++)
+        terminal_off(&population->terminals[i]);
+    if (!storm_turn(storm, all_closed, END_MS))
+        (void)fprintf(stderr, "berth-storm: connections are left\n");
+    SSL_CTX_free(population->context);
+    keyring_free(&population->keyring);
+    free(population->kiosks);
+    free(population->people);
+    free(population->terminals);
+}
