@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "berth/history_file.h"
 #include "berth/log.h"
 #include "berth/notify.h"
 #include "berth/tls.h"
@@ -142,6 +143,13 @@ static void digest(const char *text, char hex[72])
 
 /* ---- the start, room by room ---- */
 
+static int open_history(struct broker *broker, struct berth_error *reterr)
+{
+    if (!broker->options.history[0])
+        return 0;
+    return history_file_open(broker->options.history, "berthd", false, &broker->history, reterr);
+}
+
 static int open_store(struct broker *broker, struct berth_error *reterr)
 {
     const struct store_setup setup = {
@@ -150,6 +158,7 @@ static int open_store(struct broker *broker, struct berth_error *reterr)
         .wake = wake_store,
         .failed = store_failed,
         .context = broker,
+        .history = broker->history,
         .feed_keep_ms = broker->options.feed_days * 86400000,
     };
     int r;
@@ -164,6 +173,7 @@ static int open_store(struct broker *broker, struct berth_error *reterr)
         return r;
     broker->rooms.core = core_new(&broker->loop.timers, &broker->random);
     broker->rooms.core->digest = digest;
+    broker->rooms.core->history = broker->history;
     set_presence(broker);
     broker->rooms.core->recovery_until_ms =
         broker->loop.timers.mono_ms + broker->options.recovery_s * 1000;
@@ -208,6 +218,8 @@ static void open_flows(struct broker *broker)
 
     broker->rooms.virt = virt_new(&broker->loop, program[0] ? program : NULL, &listener);
     broker->rooms.probe = probe_new(&broker->loop);
+    if (broker->history)
+        virt_record(broker->rooms.virt, broker->options.history);
     flow_engine_init(&broker->rooms.engine, &broker->loop.timers);
     flows_start(&broker->rooms);
     broker->flowing = true;
@@ -312,6 +324,8 @@ static int start(struct broker *broker, struct berth_error *reterr)
     if (r >= 0)
         r = check_descriptors(&broker->options, reterr);
     if (r >= 0)
+        r = open_history(broker, reterr);
+    if (r >= 0)
         r = open_store(broker, reterr);
     if (r >= 0)
         r = open_auth(broker, reterr);
@@ -363,6 +377,9 @@ static void stop(struct broker *broker)
     if (broker->rooms.store)
         store_close(broker->rooms.store);
     broker->rooms.store = NULL;
+    if (broker->stopping && !broker->fault.code)
+        history_write(broker->history, history_now_us(), HISTORY_broker, broker,
+                      .word = broker_word_STOPPED, .incarnation = broker->rooms.core->incarnation);
     if (broker->rooms.core)
         core_free(broker->rooms.core);
     if (broker->store_wake_open)
@@ -371,6 +388,7 @@ static void stop(struct broker *broker)
     for (size_t i = 0; i < BERTH_COUNT(broker->signals); i++)
         close_signal(&broker->signals[i]);
     loop_close(&broker->loop);
+    history_file_close(broker->history);
 }
 
 /* ---- signals ---- */

@@ -22,6 +22,7 @@ struct broker {
     struct berth_loop loop;
     struct berth_random random;
     struct rooms rooms;
+    struct history *history; /* NULL: nothing is recorded */
     struct offload *hashing;
     struct offload *signing;
     struct link *link;

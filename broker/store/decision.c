@@ -219,6 +219,7 @@ static enum sql_trouble write_all(struct decisions *decisions, struct commit_job
     if (trouble == SQL_FINE) {
         trouble = audit_append(&decisions->chain, &job->audit, job->base.wall_ms, job->base.mono_ms,
                                job->rev, reterr);
+        job->sequence = decisions->chain.head.sequence;
     }
     return trouble;
 }

@@ -41,6 +41,7 @@ struct commit_job {
     struct audit_note audit;
     char request_id[64];
     uint64_t rev;
+    int64_t sequence; /* of its audit record */
     bool repeated;
 };
 

@@ -28,7 +28,8 @@ struct store_setup {
     /* On the loop: the store cannot be trusted any more. */
     void (*failed)(void *context, const struct berth_error *error);
     void *context;
-    int64_t feed_keep_ms; /* how long the change feed and request ids are kept; 0 = for ever */
+    struct history *history; /* what became durable is written down there; NULL: nowhere */
+    int64_t feed_keep_ms;    /* how long the change feed and request ids are kept; 0 = for ever */
 };
 
 /* Open, migrate (with a backup before), check. Refuses a newer schema with SCHEMA, a folder others

@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "berth/history_file.h"
 #include "berth/log.h"
 #include "berth/loop.h"
 #include "berth/plant.h"
+
+#include "core/history_of.h"
 
 #include "upkeep.h"
 
@@ -25,6 +28,9 @@ static void note_degraded(struct writer *writer, bool degraded)
     (void)pthread_mutex_lock(&writer->store->lock);
     writer->store->stats.degraded = degraded;
     (void)pthread_mutex_unlock(&writer->store->lock);
+    history_write(writer->store->setup.history, history_now_us(), HISTORY_broker, broker,
+                  .word = degraded ? broker_word_DEGRADED : broker_word_WRITABLE,
+                  .incarnation = writer->decisions.chain.incarnation);
     if (degraded)
         log_event(EV_STORE_DEGRADED, "folder", writer->store->folder);
     else
@@ -62,6 +68,39 @@ static void end_all(struct list *jobs, int code, const struct berth_error *error
 
         if (job->result == 0) /* one that was refused keeps its own reason */
             job_end(job, code, error);
+    }
+}
+
+/* ---- the history: what is on the disk, before anybody is told ---- */
+
+static void note_job(struct writer *writer, const struct commit_job *job)
+{
+    struct history *history = writer->store->setup.history;
+    struct history_line line = { .kind = HISTORY_row, .at_us = history_now_us() };
+
+    for (size_t i = 0; i < job->count; i++) {
+        line.row = history_of_change(&job->audit, job->at, job->count, i, job->rev);
+        line.row.over |= line.row.verb == history_verb_DROP;
+        line.row.verb = history_verb_STORED;
+        line.row.incarnation = writer->decisions.chain.incarnation;
+        history->take(history, &line);
+    }
+    if (!job->sequence)
+        return;
+    line.kind = HISTORY_audit;
+    line.audit = history_of_audit(&job->audit, job->at, job->count, job->rev, job->sequence);
+    history->take(history, &line);
+}
+
+static void note_batch(struct writer *writer, struct list *jobs)
+{
+    if (!writer->store->setup.history)
+        return;
+    list_each (jobs, node) {
+        const struct commit_job *job = list_entry(node, struct commit_job, base.node);
+
+        if (job->base.result == 0 && !job->repeated)
+            note_job(writer, job);
     }
 }
 
@@ -140,6 +179,7 @@ static void run_batch(struct writer *writer, struct list *jobs, int64_t size)
         trouble = write_batch(writer, jobs, &error);
         if (trouble == SQL_FINE) {
             count_batch(writer, size, mono_us() - began_us);
+            note_batch(writer, jobs);
         } else {
             decisions_rollback(&writer->decisions);
             writer_suffer(writer, trouble, &error);

@@ -207,6 +207,7 @@ static void start(struct virt_host *host)
     struct virt *virt = host->virt;
     const struct process_setup setup = { .program = virt->program,
                                          .name = host->name,
+                                         .history = virt->history,
                                          .all = &virt->processes,
                                          .events = &events,
                                          .owner = host };

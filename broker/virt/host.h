@@ -29,6 +29,7 @@
 struct virt {
     struct berth_loop *loop;
     char *program;
+    char *history; /* file that every process records into, or NULL */
     struct virt_listener listener;
     struct berth_random random;
     struct list hosts;     /* struct virt_host */

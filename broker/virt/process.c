@@ -127,7 +127,7 @@ static int open_socket(struct berth_loop *loop, struct process *process, int *re
 static int start_child(struct berth_loop *loop, struct process *process,
                        const struct process_setup *setup, struct berth_error *reterr)
 {
-    const char *argv[] = { setup->program, setup->name, NULL };
+    const char *argv[] = { setup->program, setup->name, setup->history, NULL };
     int descriptors[WIRE_DESCRIPTOR + 1] = { -1, -1, STDERR_FILENO, -1 };
     const struct child_setup child = { .argv = argv,
                                        .descriptors = descriptors,

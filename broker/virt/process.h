@@ -20,8 +20,9 @@ struct process_events {
 
 struct process_setup {
     const char *program;
-    const char *name; /* of the host: shown by ps */
-    struct list *all; /* of the room: it stays there until its memory goes */
+    const char *name;    /* of the host: shown by ps */
+    const char *history; /* file that it records into; NULL: none */
+    struct list *all;    /* of the room: it stays there until its memory goes */
     const struct process_events *events;
     void *owner;
 };

@@ -41,6 +41,12 @@ struct virt *virt_new(struct berth_loop *loop, const char *program,
     return virt;
 }
 
+void virt_record(struct virt *virt, const char *path)
+{
+    free(virt->history);
+    virt->history = berth_strdup(path);
+}
+
 void virt_free(struct virt *virt)
 {
     while (!list_empty(&virt->hosts))
@@ -49,6 +55,7 @@ void virt_free(struct virt *virt)
         loop_turn(virt->loop, FREE_TURN_MS);
     soon_run(&virt->loop->timers);
     free(virt->program);
+    free(virt->history);
     free(virt);
 }
 

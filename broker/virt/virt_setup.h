@@ -14,6 +14,9 @@
 struct virt *virt_new(struct berth_loop *loop, const char *program,
                       const struct virt_listener *listener);
 
+/* Processes that are started from now on record what happens to machines into this file. */
+void virt_record(struct virt *virt, const char *path);
+
 /* Every process is killed and waited for (the loop turns meanwhile, so it must not be running).
  * Operations in flight are forgotten without completion: their owners are gone by now.
  */

@@ -6,6 +6,7 @@
 
 #include "domain_xml.h"
 #include "fault.h"
+#include "machine_history.h"
 #include "xml.h"
 
 /* Size of an overlay where neither the pool nor the driver can tell the image's: libvirt's test
@@ -95,6 +96,7 @@ int disk_make(struct errand *errand, const char *storage, const char *volume, co
     free(xml);
     if (!made)
         return fault(&errand->error, "disk '%s' on '%s'", volume, image);
+    machine_history_did(errand->args.uuid, machine_word_DISK);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "machine_history.h"
 #include "out.h"
 
 /* A reset is reported twice by QEMU's driver, a moment apart. */
@@ -73,12 +74,25 @@ static void tell(struct out *out, virDomainPtr domain, const char *what, const c
     out_event(out, &event);
 }
 
+/* That it is defined anew or undefined for a moment is a detour of ours: machine.c. */
+static void note(virDomainPtr domain, int event)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN] = "";
+
+    if (event != VIR_DOMAIN_EVENT_STARTED && event != VIR_DOMAIN_EVENT_STOPPED)
+        return;
+    (void)virDomainGetUUIDString(domain, uuid);
+    machine_history_heard(uuid, event == VIR_DOMAIN_EVENT_STARTED ? machine_word_STARTED
+                                                                  : machine_word_STOPPED);
+}
+
 static int on_life(berth_unused virConnectPtr connection, virDomainPtr domain, int event,
                    int detail, void *context)
 {
     const char *reason;
     const char *what = events_word(event, detail, &reason);
 
+    note(domain, event);
     if (what)
         tell(context, domain, what, reason);
     return 0;

@@ -10,6 +10,7 @@
 #include "domain_xml.h"
 #include "errand.h"
 #include "fault.h"
+#include "machine_history.h"
 #include "out.h"
 #include "xml.h"
 
@@ -62,6 +63,7 @@ static int define(struct errand *errand, const char *xml)
     domain = virDomainDefineXML(errand->connection, xml);
     if (!domain)
         return fault(&errand->error, "domain '%s'", errand->args.name);
+    machine_history_did(errand->args.uuid, machine_word_DEFINED);
     return 0;
 }
 
@@ -91,6 +93,28 @@ int machine_create(struct errand *errand)
 
 /* ---- start and stop ---- */
 
+/* These two alone start a machine and switch one off; whether that was permitted is the caller's
+ * matter. */
+static int power_on(const struct errand *errand, virDomainPtr domain)
+{
+    const char *uuid = errand->args.uuid;
+    int r;
+
+    machine_history_did(uuid, machine_word_START);
+    r = virDomainCreate(domain);
+    machine_history_did(uuid, r < 0 ? machine_word_FAILED : machine_word_STARTED);
+    return r;
+}
+
+static int power_off(const struct errand *errand, virDomainPtr domain)
+{
+    int r = virDomainDestroy(domain);
+
+    if (r == 0)
+        machine_history_did(errand->args.uuid, machine_word_STOPPED);
+    return r;
+}
+
 /* libvirt 9.0 remembers an agent that failed while its guest hung, and goes on refusing the agent
  * of every later start of that machine. The memory goes with the definition, so that is made anew.
  * A machine with snapshots refuses and stays as it is; a crash between the two leaves a machine
@@ -103,13 +127,13 @@ static int define_anew(struct errand *errand, virDomainPtr domain)
     berth_cleanup(berth_freep) char *xml = NULL;
 
     xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
-    if (!xml || virDomainDestroy(domain) < 0)
+    if (!xml || power_off(errand, domain) < 0)
         return fault(&errand->error, "starting '%s' anew", errand->machine);
     if (virDomainUndefineFlags(domain, keep) < 0)
         fresh = virDomainLookupByUUIDString(errand->connection, errand->args.uuid);
     else
         fresh = virDomainDefineXML(errand->connection, xml);
-    if (!fresh || virDomainCreate(fresh) < 0)
+    if (!fresh || power_on(errand, fresh) < 0)
         return fault(&errand->error, "starting '%s' anew", errand->machine);
     return 0;
 }
@@ -140,7 +164,7 @@ int machine_start(struct errand *errand)
     r = errand_is_active(errand, domain);
     if (r != 0)
         return r < 0 ? r : 0;
-    if (virDomainCreate(domain) == 0)
+    if (power_on(errand, domain) == 0)
         return guest_agent_is_barred(domain) ? start_anew(errand, domain) : 0;
     r = fault(&errand->error, "start of '%s'", errand->machine);
     /* Somebody else may have started it between the look and the call. */
@@ -153,7 +177,7 @@ static int switch_off(struct errand *errand, virDomainPtr domain)
 
     if (r <= 0)
         return r;
-    if (virDomainDestroy(domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
+    if (power_off(errand, domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
         return 0;
     r = fault(&errand->error, "switching '%s' off", errand->machine);
     return r == BERTH_E_STATE && virDomainIsActive(domain) == 0 ? 0 : r;
@@ -173,6 +197,8 @@ static int ask_off(struct errand *errand, virDomainPtr domain)
         return fault(&errand->error, "asking '%s' to switch off", errand->machine);
     for (int waited = 0; waited < SHUTDOWN_MS; waited += SHUTDOWN_LOOK_MS) {
         r = errand_is_active(errand, domain);
+        if (r == 0)
+            machine_history_did(errand->args.uuid, machine_word_STOPPED);
         if (r <= 0)
             return r;
         (void)nanosleep(&pause, NULL);
@@ -269,12 +295,12 @@ static int undefine(struct errand *errand, virDomainPtr domain)
     unsigned all = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
                    VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM;
 
-    if (virDomainUndefineFlags(domain, all) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
-        return 0;
     /* Not every driver knows all flags. */
-    if (virDomainUndefine(domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
-        return 0;
-    return fault(&errand->error, "removing '%s'", errand->machine);
+    if (virDomainUndefineFlags(domain, all) < 0 && !fault_is(VIR_ERR_NO_DOMAIN) &&
+        virDomainUndefine(domain) < 0 && !fault_is(VIR_ERR_NO_DOMAIN))
+        return fault(&errand->error, "removing '%s'", errand->machine);
+    machine_history_did(errand->args.uuid, machine_word_REMOVED);
+    return 0;
 }
 
 int machine_delete(struct errand *errand)

@@ -23,6 +23,7 @@
 #include "fault.h"
 #include "hypervisor.h"
 #include "lanes.h"
+#include "machine_history.h"
 #include "out.h"
 #include "xml.h"
 
@@ -157,16 +158,19 @@ static int serve(struct process *process)
     }
 }
 
-/* The one argument is the name of the host, for those who read a list of processes. */
-int main(int argc, berth_unused char **argv)
+/* The arguments are the name of the host, for those who read a list of processes, and the file of
+ * the history, when one is recorded. */
+int main(int argc, char **argv)
 {
     struct process process;
 
-    if (argc > 2 || fcntl(WIRE_DESCRIPTOR, F_GETFD) < 0) {
+    if (argc > 3 || fcntl(WIRE_DESCRIPTOR, F_GETFD) < 0) {
         (void)fputs("berth-virt is started by berthd, with a socket as descriptor 3\n", stderr);
         return 64;
     }
     prepare();
+    if (argc == 3)
+        machine_history_open(argv[2], argv[1]);
     process.out = out_new(WIRE_DESCRIPTOR);
     process.hypervisor = hypervisor_new(process.out);
     process.lanes = lanes_new(process.hypervisor, process.out);

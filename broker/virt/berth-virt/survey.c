@@ -9,6 +9,7 @@
 #include "domain_xml.h"
 #include "errand.h"
 #include "fault.h"
+#include "machine_history.h"
 #include "out.h"
 
 /* ---- what the host can do ---- */
@@ -119,6 +120,8 @@ static void tell_listed(struct errand *errand, virDomainPtr domain,
     (void)virDomainGetUUIDString(domain, event.uuid);
     (void)snprintf(event.name, sizeof(event.name), "%.79s", virDomainGetName(domain));
     out_listed(errand->out, &event);
+    if (event.running)
+        machine_history_heard(event.uuid, machine_word_SEEN);
     if (!event.running || !facts->agent_up)
         return;
     (void)snprintf(event.what, sizeof(event.what), "agent-up");

@@ -1,0 +1,44 @@
+/* machine_history.c - see machine_history.h. */
+#include "machine_history.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "berth/history_file.h"
+#include "berth/log.h"
+
+/* Set before the threads start. */
+static struct history *history;
+static char host_name[sizeof(((struct history_machine *)0)->host)];
+
+void machine_history_open(const char *path, const char *host)
+{
+    struct berth_error error = { 0 };
+
+    (void)snprintf(host_name, sizeof(host_name), "%s", host);
+    if (history_file_open(path, "berth-virt", false, &history, &error) < 0)
+        log_failure(EV_HISTORY_STOPPED, &error, host);
+}
+
+static void note(const char *uuid, enum machine_word word, int64_t by)
+{
+    struct history_line line = { .kind = HISTORY_machine,
+                                 .at_us = history_now_us(),
+                                 .machine = { .word = word, .by = by } };
+
+    if (!history)
+        return;
+    (void)snprintf(line.machine.host, sizeof(line.machine.host), "%s", host_name);
+    (void)snprintf(line.machine.uuid, sizeof(line.machine.uuid), "%s", uuid);
+    history->take(history, &line);
+}
+
+void machine_history_did(const char *uuid, enum machine_word word)
+{
+    note(uuid, word, getpid());
+}
+
+void machine_history_heard(const char *uuid, enum machine_word word)
+{
+    note(uuid, word, 0);
+}
