@@ -4,7 +4,10 @@
  * PROGRAM ARGUMENT...
  *
  *   --calls  the system calls that are counted (default all of the table below)
- *   --at     the N-th call of that name by any thread of PROGRAM, counted over the whole process
+ *   --at     the N-th call of that name by any thread of PROGRAM, counted over the whole process.
+ * Calls on descriptors that may be anything are told apart by what they are on: write@file,
+ * write@socket, write@pipe, write@event (an eventfd, a signalfd ...): what can fail, and how,
+ * differs
  *   --do     kill: SIGKILL before the call is made; ERRNO (ENOSPC ...): the call is not made and
  * fails so
  *   --on     that call and each later one of its name
@@ -46,18 +49,23 @@
 
 #define THREADS_MAX 512
 
+enum on { ON_ANYTHING, ON_FILE, ON_SOCKET, ON_PIPE, ON_EVENT, ONS };
+static const char *const on_names[ONS] = { "", "@file", "@socket", "@pipe", "@event" };
+
 struct call {
     const char *name;
     int number;
     bool wanted;
-    long seen;
+    bool told_apart;
+    long seen[ONS];
 };
 
 /* clang-format off */
-#define CALL(name) { #name, SYS_##name, true, 0 },
+#define CALL(name) { #name, SYS_##name, true, false, { 0 } },
+#define CALL_ON(name) { #name, SYS_##name, true, true, { 0 } },
 /* Those that change what others see, or that can fail for reasons outside of the program. */
 static struct call calls[] = {
-    CALL(read) CALL(readv) CALL(pread64) CALL(write) CALL(writev) CALL(pwrite64)
+    CALL_ON(read) CALL_ON(readv) CALL(pread64) CALL_ON(write) CALL_ON(writev) CALL(pwrite64)
     CALL(recvmsg) CALL(recvfrom) CALL(sendmsg) CALL(sendto) CALL(shutdown)
     CALL(fsync) CALL(fdatasync) CALL(ftruncate) CALL(fallocate) CALL(flock) CALL(fcntl)
     CALL(openat) CALL(unlinkat) CALL(mkdirat) CALL(renameat) CALL(fchmod) CALL(fchmodat)
@@ -90,9 +98,10 @@ static const struct { const char *name; int number; } errors[] = {
 
 static struct {
     struct call *call; /* at which; NULL: only count */
+    enum on on_what;
     long at;
     int error; /* 0: kill */
-    bool on;
+    bool from_then_on;
     long done;
     pid_t program;
     pid_t threads[THREADS_MAX]; /* known to be the program's own */
@@ -136,10 +145,18 @@ static void take_calls(char *list)
 static void take_place(char *text)
 {
     char *end;
+    char *name = strsep(&text, ":");
+    char *what = strchr(name, '@');
 
-    plan.call = call_named(strsep(&text, ":"));
-    if (!text)
-        die("--at CALL:N");
+    for (size_t i = ON_FILE; what && i < ONS; i++) {
+        if (strcmp(what, on_names[i]) == 0)
+            plan.on_what = (enum on)i;
+    }
+    if (what)
+        *what = '\0';
+    plan.call = call_named(name);
+    if (!text || plan.call->told_apart != (plan.on_what != ON_ANYTHING))
+        die("--at CALL:N, and @file, @socket, @pipe or @event where the call may be on anything");
     plan.at = strtol(text, &end, 10);
     if (*end || plan.at < 1)
         die("--at CALL:N, N from 1");
@@ -161,7 +178,7 @@ static char **take_arguments(char **word)
 {
     while (*++word && strcmp(*word, "--") != 0) {
         if (strcmp(*word, "--on") == 0) {
-            plan.on = true;
+            plan.from_then_on = true;
             continue;
         }
         if (!word[1])
@@ -282,11 +299,28 @@ static struct call *call_numbered(int number)
     return NULL;
 }
 
-/* Is it this one's turn? */
-static bool hit(struct call *call)
+/* What a descriptor of the program's is. */
+static enum on kind_of(int descriptor)
 {
-    call->seen++;
-    if (call != plan.call || call->seen < plan.at || (call->seen > plan.at && !plan.on))
+    char path[64], target[64] = "";
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)plan.program, descriptor);
+    if (readlink(path, target, sizeof(target) - 1) < 0 || target[0] == '/')
+        return ON_FILE;
+    if (strncmp(target, "socket:", 7) == 0)
+        return ON_SOCKET;
+    return strncmp(target, "pipe:", 5) == 0 ? ON_PIPE : ON_EVENT;
+}
+
+/* Is it this one's turn? */
+static bool hit(struct call *call, int descriptor)
+{
+    enum on kind = call->told_apart ? kind_of(descriptor) : ON_ANYTHING;
+    long *seen = &call->seen[kind];
+
+    ++*seen;
+    if (call != plan.call || kind != plan.on_what || *seen < plan.at ||
+        (*seen > plan.at && !plan.from_then_on))
         return false;
     plan.done++;
     return true;
@@ -302,7 +336,7 @@ static void answer(int listener)
         return;
     say.id = told.id;
     say.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    if (of_program((pid_t)told.pid) && hit(call_numbered(told.data.nr))) {
+    if (of_program((pid_t)told.pid) && hit(call_numbered(told.data.nr), (int)told.data.args[0])) {
         if (plan.error) {
             say.flags = 0;
             say.error = -plan.error;
@@ -322,8 +356,10 @@ static void report(int status)
                  WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                  WIFSIGNALED(status) ? WTERMSIG(status) : 0, plan.done);
     for (size_t i = 0; i < COUNT(calls); i++) {
-        if (calls[i].seen) {
-            (void)printf("%s\"%s\":%ld", comma, calls[i].name, calls[i].seen);
+        for (size_t on = 0; on < ONS; on++) {
+            if (calls[i].seen[on] == 0)
+                continue;
+            (void)printf("%s\"%s%s\":%ld", comma, calls[i].name, on_names[on], calls[i].seen[on]);
             comma = ",";
         }
     }

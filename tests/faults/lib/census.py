@@ -34,18 +34,23 @@ class Census:
         facts = self.facts.copy()
         broker = ward.start(self.data, before=[self.inject, *injection, "--"])
         stopped = None
-        life = Life(ward, broker, facts)
+        self.was_ready = False
         try:
-            if broker.wait_ready() and not first:
-                life.play()
+            self.was_ready = broker.wait_ready()
+            if self.was_ready and not first:
+                Life(ward, broker, facts).play()
         except (Gone, Refused, TimeoutError, OSError) as error:
             stopped = error
-        self.log = broker.said()
-        self.life = life
         ended = broker.end()
+        self.log = broker.said()
         if not keep:
             ward.discard(self.data)
         return facts, ended, stopped
+
+    def spoke(self, code):
+        """Did the last life's log say why it ended?"""
+        words = {70: "out of memory", 127: "error while loading"}
+        return words.get(code, " error ") in self.log
 
     def violations_after(self, facts, first):
         """Judge what the last life left; the folder is gone afterwards."""

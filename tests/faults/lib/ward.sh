@@ -11,7 +11,9 @@ WARD_HISTORIES=()
 WARD_OPTIONS=() # of berthd, SECTION.KEY=VALUE, before ward_broker
 # shellcheck disable=SC2034 # for those who source this file
 WARD_POOL=ward-3
+# shellcheck disable=SC2034
 WARD_LONG=${BERTH_LONG:-0}
+WARD_PLAYER_BEHIND=() # words before berth-player: a network namespace, a clock
 
 # ward_begin BUILD-FOLDER [DRIVER] - a folder that goes with the script; the programs by name in WARD_BIN, so that a fault
 # may put something before one of them.
@@ -30,8 +32,8 @@ ward_begin() {
     for program in berthd berth-agent berthctl berth-virt; do ln -s "$build/$program" "$WARD_BIN/$program"; done
     WARD_BUILD=$build
     site_open "$WARD/site" "$WARD_BIN" "${2:-test}"
-    SITE_BIN=$WARD_BIN # the links, not what they lead to
-    SITE_LOG_LEVEL=debug
+    # shellcheck disable=SC2034 # site.sh's
+    SITE_BIN=$WARD_BIN SITE_LOG_LEVEL=debug # the links, not what they lead to
 }
 
 ward_remove() {
@@ -162,6 +164,7 @@ ward_host() {
 ward_pool() {
     local name=$1 host=$2 max=$3 spare=$4
     shift 4
+    # shellcheck disable=SC2153 # site.sh's
     ctl pool add "$name" kind=floating image=desktop template="$SITE_LIB/../image/domain.xml" address=forwarded port=3389 \
         hosts="$host" start_limit_s=60 max="$max" spare="$spare" credential=passthrough "$@"
 }
@@ -267,10 +270,10 @@ has_no_session() {
     ctl session list --json | jq -e --arg user "kiosk-$1" '[.items[] | select(.user == $user and .state != "ended")] | length == 0' >/dev/null
 }
 
-# player_start [WORD...] - berth-player behind these words (a network namespace, a clock); news in $WARD/player.
+# player_start - news in $WARD/player.
 player_start() {
     mkfifo -m 600 "$SITE/run/player"
-    "$@" "$WARD_BUILD/tests/faults/berth-player" <"$SITE/run/player" >"$WARD/player" 2>"$SITE/log/player.log" \
+    "${WARD_PLAYER_BEHIND[@]}" "$WARD_BUILD/tests/faults/berth-player" <"$SITE/run/player" >"$WARD/player" 2>"$SITE/log/player.log" \
         6>&- 7>&- 8>&- &
     # shellcheck disable=SC2034
     PLAYER=$!
@@ -319,8 +322,8 @@ percentile() {
 ward_agent() {
     local name=$1
     mkdir -p "$SITE/$name"
-    TERMINAL_DISPLAY[$name]=none
-    TERMINAL_XAUTHORITY[$name]=
+    # shellcheck disable=SC2034,SC2004 # site.sh's, by name
+    TERMINAL_DISPLAY[$name]=none TERMINAL_XAUTHORITY[$name]=
     { site_write_agent_config "$name" && printf '[screen]\nface = none\n'; } >"$SITE/$name/agent.conf"
     site_invite "$name" >"$SITE/$name/invitation"
     site_start_agent "$name"
