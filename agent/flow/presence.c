@@ -134,8 +134,10 @@ void presence_granted(struct station *station, const struct msg_granted *granted
     presence->spread_ms = granted->reconnect_spread_ms;
     presence->incarnation = granted->incarnation;
     presence->renew_after_ms = renew_ms > RENEW_LEAST_MS ? renew_ms : RENEW_LEAST_MS;
-    if (granted->server_time_ms > 0)
-        presence->wall_offset_ms = granted->server_time_ms - station->timers->wall_ms;
+    if (granted->server_time_ms > 0) {
+        presence->broker_ms = granted->server_time_ms;
+        presence->broker_at_ms = station_up_ms(station);
+    }
     if (granted->terminal[0])
         (void)snprintf(station->seat.terminal, sizeof(station->seat.terminal), "%s",
                        granted->terminal);

@@ -13,6 +13,7 @@
 #include "flow/presence.h"
 #include "flow/profile.h"
 #include "flow/reach.h"
+#include "flow/recording.h"
 #include "flow/renewal.h"
 #include "flow/showing.h"
 #include "flow/sign_on.h"
@@ -35,6 +36,7 @@ void station_start(struct station *station)
     flow_engine_init(&station->engine, station->timers);
     seat_init(&station->seat, facts->terminal);
     station->presence.slept_ms = device_slept_ms(station->device);
+    recording_start(station);
     profile_recall(station);
     orders_init(station);
     uplink_attend(station->uplink, &uplink_events, station);
@@ -53,14 +55,25 @@ void station_stop(struct station *station)
     orders_stop(station);
     sign_on_stop(station);
     showing_stop(station);
+    recording_stop(station);
     join_stop(station);
     reach_stop(station);
     uplink_close(station->uplink);
 }
 
+int64_t station_up_ms(const struct station *station)
+{
+    return station->timers->mono_ms + device_slept_ms(station->device);
+}
+
 int64_t station_wall_ms(const struct station *station)
 {
-    int64_t now_ms = station->timers->wall_ms + station->presence.wall_offset_ms;
+    const struct station_presence *presence = &station->presence;
+    /* Counted on from the last grant: whatever happens to our own clock meanwhile, the broker's
+     * certificate is judged by the broker's time. */
+    int64_t passed_ms = station_up_ms(station) - presence->broker_at_ms;
+    int64_t now_ms =
+        presence->broker_ms ? presence->broker_ms + passed_ms : station->timers->wall_ms;
     int64_t least_ms = agent_identity_facts(station->identity)->accepted_ms;
 
     if (least_ms < station->options.built_ms)
@@ -80,6 +93,7 @@ void station_paint(struct station *station)
         page.watch = true;
     }
     (void)screen_show(station->screen, &page);
+    recording_look(station);
     station_tell(station, STATION_SAYS, NULL);
 }
 

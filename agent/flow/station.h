@@ -76,9 +76,10 @@ struct station_presence {
     int64_t renew_after_ms;
     int64_t spread_ms;
     int64_t incarnation;
-    int64_t wall_offset_ms; /* the broker's wall clock minus ours */
-    int64_t slept_ms;       /* of the device, when we last looked */
-    int64_t input_idle_ms;  /* as the face last said */
+    int64_t broker_ms;     /* the broker's wall clock when it last granted, 0 = not known; */
+    int64_t broker_at_ms;  /* and how long we had been up then, sleep included */
+    int64_t slept_ms;      /* of the device, when we last looked */
+    int64_t input_idle_ms; /* as the face last said */
     int64_t input_said_ms;
     struct berth_timer renew;
     struct berth_timer unanswered;
@@ -163,7 +164,8 @@ struct station {
     struct viewer *viewer;
     struct screen *screen;
     struct device *device;
-    struct history *history; /* what the screen shows is written down there; NULL: nowhere */
+    struct history *history;    /* what the screen shows is written down there; NULL: nowhere */
+    struct seat_claim recorded; /* what it says that the screen shows: flow/recording.h */
     struct station_options options;
 
     struct flow_engine engine;
@@ -193,8 +195,11 @@ void station_start(struct station *station);
  * itself. */
 void station_stop(struct station *station);
 
-/* Our wall clock, corrected by the broker's. Never earlier than the image was built or our
- * certificate came: a terminal whose clock died must still be able to judge its broker's
+/* How long this machine has been up, sleep included. */
+int64_t station_up_ms(const struct station *station);
+
+/* The broker's wall clock as far as we know it, else ours. Never earlier than the image was built
+ * or our certificate came: a terminal whose clock died must still be able to judge its broker's
  * certificate.
  */
 int64_t station_wall_ms(const struct station *station);

@@ -391,11 +391,33 @@ TEST(link, a_dead_clock_is_as_old_as_the_image_and_then_follows_the_broker)
     ward_start(ward);
     EXPECT_INT(ward->uplink.dialled_at_wall_ms, built_ms);
     EXPECT(ward->screen.page.now_ms >= built_ms);
-    ward->timers.wall_ms =
-        built_ms + DAY_MS; /* somebody set it; the broker's clock is 5 s ahead of it */
-    ward->station.presence.wall_offset_ms = 5000;
-    EXPECT_INT(station_wall_ms(&ward->station), built_ms + DAY_MS + 5000);
+    /* The next grant tells what the broker's clock says; from there on ours does not matter. */
+    ward->timers.wall_ms = built_ms + DAY_MS;
+    ward_run(ward, 12000);
+    EXPECT(station_wall_ms(&ward->station) > built_ms + DAY_MS + 5000);
+    EXPECT(station_wall_ms(&ward->station) < built_ms + DAY_MS + 5000 + 13000);
     ward_free(ward);
+}
+
+TEST(link, a_clock_that_jumps_changes_nothing_for_whoever_knows_the_brokers_time)
+{
+    const int64_t jumps[] = { 730 * DAY_MS, -730 * DAY_MS, 0 };
+
+    for (size_t i = 0; i < BERTH_COUNT(jumps); i++) {
+        struct ward *ward = ward_new(20 + i);
+        int64_t then_ms;
+
+        ward_start(ward);
+        then_ms = station_wall_ms(&ward->station);
+        ward->timers.wall_ms += jumps[i];
+        ward->device.slept_ms += jumps[i] == 0 ? 2000 : 0; /* sleep is time that passed */
+        ward_cut(ward);
+        ward_run(ward, 20100);
+        EXPECT_INT(ward->uplink.dials, 2);
+        EXPECT(ward->uplink.dialled_at_wall_ms >= then_ms + (jumps[i] == 0 ? 2000 : 0));
+        EXPECT(ward->uplink.dialled_at_wall_ms <= then_ms + 23000);
+        ward_free(ward);
+    }
 }
 
 TEST(link, goodbye_is_said_on_purpose)
