@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "berth/history_file.h"
 #include "berth/log.h"
 #include "berth/notify.h"
 
@@ -212,6 +213,9 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
 
     if (r == 0)
         r = make_home(agent, reterr);
+    if (r == 0 && agent->options->history[0])
+        r = history_file_open(agent->options->history, "berth-agent", false, &station->history,
+                              reterr);
     if (r == 0)
         r = open_rooms(agent, reterr);
     if (r < 0)
@@ -278,6 +282,7 @@ static void free_rooms(struct agent *agent)
     if (station->identity)
         agent_identity_close(station->identity);
     keep_close(&agent->keep);
+    history_file_close(station->history);
     secret_wipe(&station->options.invitation);
     secret_wipe(&station->options.boot_secret);
 }

@@ -7,18 +7,21 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
+#include "flow/recording.h"
 #include "flow/sign_on.h"
 
 #define DOCUMENT "profile"
 #define DOCUMENT_DEPTH 5
 
 /* Settings of a newer broker that we do not know are skipped: old agents meet new brokers. Anything
- * else that is wrong refuses the whole.
+ * else that is wrong refuses the whole. Returns how many were set.
  */
 static int settings_of(const struct msg_profile *profile, struct settings *ret,
                        struct berth_error *reterr)
 {
     size_t count = planted(HALF_PROFILE) ? profile->settings_count / 2 : profile->settings_count;
+
+    int applied = 0;
 
     settings_default(ret);
     for (size_t i = 0; i < count; i++) {
@@ -32,8 +35,9 @@ static int settings_of(const struct msg_profile *profile, struct settings *ret,
         r = settings_set(ret, setting->key, setting->value, reterr);
         if (r < 0)
             return r;
+        applied++;
     }
-    return 0;
+    return applied;
 }
 
 void profile_recall(struct station *station)
@@ -42,19 +46,23 @@ void profile_recall(struct station *station)
     berth_cleanup(json_unrefp) json_t *json = NULL;
     struct msg_profile profile;
     struct berth_error error = { 0 };
+    int r;
 
     settings_default(&station->settings);
     if (!text)
         return;
     json = json_parse(text, strlen(text), DOCUMENT_DEPTH, &error);
     free(text);
-    if (!json || record_decode(msg_row(MSG_profile)->record, json, &profile, &error) < 0 ||
-        settings_of(&profile, &station->settings, &error) < 0) {
+    r = json ? record_decode(msg_row(MSG_profile)->record, json, &profile, &error) : error.code;
+    if (r == 0)
+        r = settings_of(&profile, &station->settings, &error);
+    if (r < 0) {
         settings_default(&station->settings);
         log_failure(EV_AGENT_REFUSED, &error, "the kept profile");
         return;
     }
     station->profile_version = profile.version;
+    recording_profile(station, profile.version, profile.settings_count, r);
 }
 
 static int keep(struct station *station, const struct msg_profile *profile,
@@ -73,20 +81,22 @@ static int apply(struct station *station, const struct msg_profile *profile,
                  struct berth_error *reterr)
 {
     struct settings settings;
+    int applied;
     int r;
 
     if (profile->version < station->profile_version && !planted(PROFILE_BACK))
         return berth_fail(reterr, BERTH_E_OVERTAKEN, "profile version %lld is older than %lld",
                           (long long)profile->version, (long long)station->profile_version);
-    r = settings_of(profile, &settings, reterr);
-    if (r < 0)
-        return r;
+    applied = settings_of(profile, &settings, reterr);
+    if (applied < 0)
+        return applied;
     r = keep(station, profile, reterr);
     if (r < 0)
         return r;
     station->settings = settings;
     station->profile_version = profile->version;
     log_event(EV_AGENT_PROFILE, "version", profile->version, "settings", profile->settings_count);
+    recording_profile(station, profile->version, profile->settings_count, applied);
     return 0;
 }
 
