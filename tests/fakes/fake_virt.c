@@ -285,6 +285,18 @@ void fake_virt_noticed(struct virt *virt, struct hypervisor *hypervisor)
     }
 }
 
+void fake_virt_killed(struct virt *virt, struct hypervisor *hypervisor)
+{
+    list_each (&virt->hosts, node) {
+        struct fake_host *host = list_entry(node, struct fake_host, node);
+
+        if (host->hypervisor != hypervisor || !host->up)
+            continue;
+        hypervisor->process++;
+        go_down(host, "its berth-virt ended");
+    }
+}
+
 static void keepalive_over(struct berth_timer *timer)
 {
     go_down(container_of(timer, struct fake_host, keepalive), "it does not answer");

@@ -30,6 +30,10 @@ void fake_virt_free(struct virt *virt);
 
 /* libvirtd went away: the broker notices at once. */
 void fake_virt_noticed(struct virt *virt, struct hypervisor *hypervisor);
+/* The berth-virt of this host is killed: what it had asked for goes on, and another one is started.
+ */
+void fake_virt_killed(struct virt *virt, struct hypervisor *hypervisor);
+
 /* It hangs: keepalive notices after some seconds, unless it answers again. */
 void fake_virt_hangs(struct virt *virt, struct hypervisor *hypervisor, bool hangs);
 

@@ -33,15 +33,20 @@ bool outside_chance(struct outside *outside, unsigned percent)
 
 void outside_note(struct outside *outside, const char *format, ...)
 {
-    char *note = outside->notes[outside->noted++ % NOTES_MAX];
     int64_t at_ms = outside->timers.mono_ms - MONO_AT_START;
-    int length =
-        snprintf(note, NOTE_TEXT, "%9" PRId64 ".%03" PRId64 "  ", at_ms / 1000, at_ms % 1000);
     va_list list;
+    char *note;
+    int length;
 
+    if (outside->deaf)
+        return;
+    note = outside->notes[outside->noted++ % NOTES_MAX];
+    length = snprintf(note, NOTE_TEXT, "%9" PRId64 ".%03" PRId64 "  ", at_ms / 1000, at_ms % 1000);
     va_start(list, format);
     (void)vsnprintf(note + length, NOTE_TEXT - (size_t)length, format, list);
     va_end(list);
+    if (outside->heard)
+        outside->heard(outside->context, note);
 }
 
 void outside_fault(struct outside *outside, const char *format, ...)

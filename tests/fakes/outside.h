@@ -21,6 +21,9 @@ struct outside {
     /* The last events, for whoever must find out why a run went wrong. */
     char notes[NOTES_MAX][NOTE_TEXT];
     uint64_t noted;
+    bool deaf; /* nobody will read the notes: they are not made */
+    void (*heard)(void *context, const char *note); /* each note, as it is made; or NULL */
+    void *context;
     /* What must never happen, by the first sentence; counted. Stories end with outside_faults() ==
      * 0. */
     char fault[FAULT_TEXT];

@@ -79,6 +79,10 @@ static void bury(struct world *world)
      * outward any more. */
     fake_virt_let_go(rooms->virt);
     fake_store_let_go(rooms->store);
+    /* As in berthd: the door is gone before the flows end. */
+    rooms->tell = NULL;
+    rooms->hang_up = NULL;
+    rooms->door = NULL;
     flows_stop(rooms);
     core_free(rooms->core);
     fake_store_free(rooms->store);

@@ -1,0 +1,27 @@
+/* acts.c - from the row of an action to the function that does it. */
+#include <stdio.h>
+
+#include "sim/inner.h"
+
+/* clang-format off */
+static act_fn *const functions[ACTS] = {
+#define PERSON(symbol, name, sentence) [ACT_##symbol] = person_##symbol,
+#define FAULT(symbol, name, per_day, sentence) [ACT_##symbol] = fate_##symbol,
+#include "sim/actions.def"
+#undef PERSON
+#undef FAULT
+};
+/* clang-format on */
+
+void act_do(struct sim *sim, const struct action *action)
+{
+    const struct act_row *row = act_row(action->act);
+
+    if (sim->wish.tell)
+        outside_note(&sim->w->outside, "[%u] %s (%u %u %u, %lld ms): %s", action->number, row->name,
+                     action->who % 1000, action->what % 1000, action->much, (long long)action->ms,
+                     row->sentence);
+    sim->outcome->injected[action->act]++;
+    sim->outcome->last = action->number;
+    functions[action->act](sim, action);
+}

@@ -1,0 +1,402 @@
+/* admins.c - what people who manage change, with the same entry points as the people's door. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/related.h"
+
+#include "sim/inner.h"
+
+static struct rooms *rooms_of(struct sim *sim)
+{
+    return sim->w->broker ? &sim->w->broker->rooms : NULL;
+}
+
+/* ---- operations and what is said of them ---- */
+
+static void record_result(struct errand_op *errand, enum history_outcome outcome, int code)
+{
+    struct sim *sim = errand->sim;
+    struct history_line line = { .kind = HISTORY_result,
+                                 .at_us = sim->w->outside.timers.mono_ms * 1000 };
+
+    if (!errand->recorded)
+        return;
+    errand->recorded = false;
+    line.result.op = errand->number;
+    line.result.outcome = outcome;
+    (void)snprintf(line.result.client, sizeof(line.result.client), "admin");
+    if (code)
+        (void)snprintf(line.result.code, sizeof(line.result.code), "%s",
+                       berth_error_row(code)->symbol);
+    sim->recorder.history.take(&sim->recorder.history, &line);
+}
+
+static void done(struct op *op, int result)
+{
+    struct errand_op *errand = container_of(op, struct errand_op, op);
+
+    record_result(errand, result < 0 ? history_outcome_UNKNOWN : history_outcome_OK, result);
+}
+
+void admins_forget(struct sim *sim)
+{
+    for (size_t i = 0; i < SIM_OPS; i++) {
+        if (sim->ops[i].op.in_flight)
+            record_result(&sim->ops[i], history_outcome_UNKNOWN, 0);
+        sim->ops[i].op.in_flight = false;
+    }
+}
+
+/* A free operation, or NULL when all are busy. */
+static struct errand_op *errand_new(struct sim *sim)
+{
+    for (size_t i = 0; i < SIM_OPS; i++) {
+        struct errand_op *errand = &sim->ops[i];
+
+        if (errand->op.in_flight)
+            continue;
+        errand->sim = sim;
+        errand->number = ++sim->last_op;
+        errand->recorded = false;
+        op_init(&errand->op, &sim->w->broker->timers, done);
+        return errand;
+    }
+    return NULL;
+}
+
+static void record_invoke(struct errand_op *errand, enum history_what what, uint64_t id)
+{
+    struct sim *sim = errand->sim;
+    struct history_line line = { .kind = HISTORY_invoke,
+                                 .at_us = sim->w->outside.timers.mono_ms * 1000 };
+
+    errand->recorded = true;
+    line.invoke.op = errand->number;
+    line.invoke.what = what;
+    line.invoke.id = id;
+    if (what == history_what_DISABLE)
+        line.invoke.user_id = id;
+    (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "admin");
+    sim->recorder.history.take(&sim->recorder.history, &line);
+}
+
+/* It was refused at once: without effect. */
+static void begun(struct errand_op *errand, int r)
+{
+    if (r < 0)
+        record_result(errand, history_outcome_FAIL, r);
+}
+
+/* ---- people and badges ---- */
+
+static void set_disabled(struct sim *sim, uint32_t person, bool disabled)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+    const struct user *user;
+    struct row_user row;
+
+    if (!errand)
+        return;
+    user = user_find(rooms->core, sim->people[person].user_id);
+    row = user->row;
+    row.disabled = disabled;
+    row.version = 0;
+    record_invoke(errand, disabled ? history_what_DISABLE : history_what_CHANGE, row.id);
+    begun(errand, admin_set(rooms, world_actor(), ENTITY_user, &row, &errand->op));
+}
+
+static void enable_user(struct sim *sim, uint32_t person)
+{
+    set_disabled(sim, person, false);
+}
+
+void fate_disable_user(struct sim *sim, const struct action *action)
+{
+    uint32_t person = action->who % sim->people_count;
+
+    set_disabled(sim, person, true);
+    ending_in(sim, action->ms, enable_user, person);
+}
+
+static void set_badge(struct sim *sim, uint32_t number, bool disabled)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+
+    if (!errand)
+        return;
+    list_each (core_all(rooms->core, ENTITY_badge), node) {
+        struct row_badge row = container_of(entity_of(node), struct badge, base)->row;
+
+        if (row.user_id != sim->people[number].user_id)
+            continue;
+        row.disabled = disabled;
+        row.version = 0;
+        record_invoke(errand, history_what_CHANGE, row.id);
+        begun(errand, admin_set(rooms, world_actor(), ENTITY_badge, &row, &errand->op));
+        return;
+    }
+}
+
+static void enable_badge(struct sim *sim, uint32_t person)
+{
+    set_badge(sim, person, false);
+}
+
+void fate_disable_badge(struct sim *sim, const struct action *action)
+{
+    uint32_t person = action->who % sim->people_count;
+
+    set_badge(sim, person, true);
+    ending_in(sim, action->ms, enable_badge, person);
+}
+
+/* ---- terminals ---- */
+
+static struct terminal *terminal_at(struct sim *sim, uint32_t client)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct entity *entity =
+        rooms ? core_find_name(rooms->core, ENTITY_terminal, sim->clients[client].name) : NULL;
+
+    return entity ? container_of(entity, struct terminal, base) : NULL;
+}
+
+/* A revoked terminal may ask again: it forgets who it was and joins with an invitation. */
+static void join_anew(struct sim *sim, uint32_t client);
+
+void fate_revoke(struct sim *sim, const struct action *action)
+{
+    uint32_t client = action->who % sim->clients_count;
+    const struct terminal *terminal = terminal_at(sim, client);
+    struct errand_op *errand = terminal ? errand_new(sim) : NULL;
+
+    if (!errand)
+        return;
+    record_invoke(errand, history_what_REVOKE, terminal->row.id);
+    begun(errand, admin_terminal_state(rooms_of(sim), world_actor(), terminal->row.id,
+                                       terminal_REVOKED, "stolen", &errand->op));
+    ending_in(sim, action->ms + 60000, join_anew, client);
+}
+
+static void forget_and_join(struct sim *sim, uint32_t client)
+{
+    struct row_invitation row = { .uses_left = 1,
+                                  .expires_ms = INT64_MAX / 2 };
+    struct rooms *rooms = rooms_of(sim);
+    const struct terminal *terminal = terminal_at(sim, client);
+    struct secret token = { 0 };
+    uint64_t id;
+
+    if (!terminal)
+        return;
+    row.place_id = terminal->row.place_id;
+    (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal->row.name);
+    if (world_await(sim->w, admin_invite(rooms, world_actor(), &row, &id, &token,
+                                         world_op(sim->w))) < 0)
+        return; /* the disk is full, or so */
+    person_unknown(sim, client);
+    client_forget(&sim->clients[client], &token);
+    secret_wipe(&token);
+}
+
+static void join_anew(struct sim *sim, uint32_t client)
+{
+    sim->clients[client].joins_anew = true;
+}
+
+void fate_rejoin(struct sim *sim, const struct action *action)
+{
+    forget_and_join(sim, action->who % sim->clients_count);
+}
+
+/* Between two actions, for an invitation takes a while to be made. */
+void admins_invite(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->clients_count; i++) {
+        const struct terminal *terminal;
+        struct errand_op *errand;
+
+        if (!sim->clients[i].joins_anew || !sim->w->broker)
+            continue;
+        terminal = terminal_at(sim, i);
+        if (terminal && terminal->row.state == terminal_REVOKED) {
+            errand = errand_new(sim);
+            if (!errand)
+                continue;
+            record_invoke(errand, history_what_CHANGE, terminal->row.id);
+            begun(errand, admin_terminal_state(rooms_of(sim), world_actor(), terminal->row.id,
+                                               terminal_WAITING, "found again", &errand->op));
+            continue;
+        }
+        sim->clients[i].joins_anew = false;
+        forget_and_join(sim, i);
+    }
+}
+
+/* ---- hosts, pools, images ---- */
+
+static void set_duty(struct sim *sim, uint32_t host, enum host_duty duty)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+    struct entity *entity;
+
+    if (!errand)
+        return;
+    entity = core_find_name(rooms->core, ENTITY_host, site_host(host));
+    begun(errand, admin_host_duty(rooms, world_actor(),
+                                  container_of(entity, struct host, base)->row.id, duty,
+                                  &errand->op));
+}
+
+static void host_active(struct sim *sim, uint32_t host)
+{
+    set_duty(sim, host, host_duty_ACTIVE);
+}
+
+void fate_drain(struct sim *sim, const struct action *action)
+{
+    uint32_t host = action->who % sim->hosts_count;
+
+    set_duty(sim, host, action->much % 2 ? host_duty_DRAIN : host_duty_MAINTENANCE);
+    ending_in(sim, action->ms, host_active, host);
+}
+
+static const char *const pools[] = { "float", "own", "stay", "keep" };
+
+void fate_pool_change(struct sim *sim, const struct action *action)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+    struct row_pool row;
+
+    if (!errand)
+        return;
+    row = pool_by_name(rooms->core, pools[action->who % BERTH_COUNT(pools)])->row;
+    if (action->much % 2)
+        row.max = 1 + action->what % sim->people_count;
+    else
+        row.spare = action->what % 4;
+    row.version = 0;
+    record_invoke(errand, history_what_CHANGE, row.id);
+    begun(errand, admin_set(rooms, world_actor(), ENTITY_pool, &row, &errand->op));
+}
+
+void fate_publish(struct sim *sim, const struct action *action)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+    struct entity *image;
+
+    if (!errand)
+        return;
+    sim->asked_by_admin = true;
+    image = core_find_name(rooms->core, ENTITY_image, "debian");
+    if (action->much % 3 == 0) {
+        const struct row_image_version row = {
+            .image_id = container_of(image, struct image, base)->row.id,
+            .state = image_version_DRAFT,
+            .path = "/images/next.qcow2",
+        };
+
+        begun(errand, admin_add(rooms, world_actor(), ENTITY_image_version, &row,
+                                &sim->draft_id, &errand->op));
+    } else if (action->much % 3 == 1 && sim->draft_id) {
+        begun(errand, admin_image_publish(rooms, world_actor(), sim->draft_id, &errand->op));
+    } else {
+        const struct pool *pool =
+            pool_by_name(rooms->core, pools[action->what % BERTH_COUNT(pools)]);
+
+        begun(errand, admin_pool_recompose(rooms, world_actor(), pool->row.id, &errand->op));
+    }
+}
+
+void fate_profile(struct sim *sim, const struct action *action)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+    struct row_profile row;
+
+    if (!errand)
+        return;
+    row = container_of(core_find_name(rooms->core, ENTITY_profile, "all"), struct profile, base)
+              ->row;
+    (void)snprintf(row.settings, sizeof(row.settings), "greeting = Day %u\nidle_lock_s = %u\n",
+                   action->what % 1000, 60 * (1 + action->much % 30));
+    row.version = 0;
+    record_invoke(errand, history_what_CHANGE, row.id);
+    begun(errand, admin_set(rooms, world_actor(), ENTITY_profile, &row, &errand->op));
+}
+
+/* ---- desktops, sessions, commands ---- */
+
+static struct entity *some(struct core *core, enum entity_kind kind, uint32_t number)
+{
+    size_t count = core->of[kind].count;
+    size_t wanted = count ? number % count : 0;
+
+    list_each (core_all(core, kind), node) {
+        if (wanted-- == 0)
+            return entity_of(node);
+    }
+    return NULL;
+}
+
+void fate_desktop_order(struct sim *sim, const struct action *action)
+{
+    struct rooms *rooms = rooms_of(sim);
+    struct entity *entity = rooms ? some(rooms->core, ENTITY_desktop, action->what) : NULL;
+    struct errand_op *errand = entity ? errand_new(sim) : NULL;
+    struct desktop_wish wish = { .act = (enum desktop_act)(action->much % 7),
+                                 .why = "a whim",
+                                 .force = action->who % 4 == 0 };
+
+    if (!errand)
+        return;
+    wish.desktop_id = container_of(entity, struct desktop, base)->row.id;
+    sim->asked_by_admin = true;
+    begun(errand, admin_desktop(rooms, world_actor(), &wish, &errand->op));
+}
+
+void fate_session_order(struct sim *sim, const struct action *action)
+{
+    struct rooms *rooms = rooms_of(sim);
+    const struct session *session;
+    struct entity *entity;
+    struct errand_op *errand;
+
+    if (!rooms)
+        return;
+    entity = related_first(rooms->core, SESSIONS_OF_USER,
+                           sim->people[action->who % sim->people_count].user_id);
+    errand = entity ? errand_new(sim) : NULL;
+    if (!errand)
+        return;
+    session = container_of(entity, struct session, base);
+    if (action->much % 2)
+        begun(errand, admin_session_sign_off(rooms, world_actor(), session->row.id, "a whim",
+                                             &errand->op));
+    else
+        begun(errand, admin_session_disconnect(rooms, world_actor(), session->row.id, "a whim",
+                                               &errand->op));
+}
+
+void fate_command(struct sim *sim, const struct action *action)
+{
+    static const enum command_kind kinds[] = { command_kind_MESSAGE, command_kind_LOCK,
+                                               command_kind_REBOOT };
+    struct rooms *rooms = rooms_of(sim);
+    const struct terminal *terminal = terminal_at(sim, action->who % sim->clients_count);
+    struct errand_op *errand = terminal ? errand_new(sim) : NULL;
+    struct command_wish wish = { .kind = kinds[action->much % BERTH_COUNT(kinds)],
+                                 .text = "please call the desk",
+                                 .expires_in_ms = action->ms + 1000 };
+
+    if (!errand)
+        return;
+    wish.terminal_id = terminal->row.id;
+    record_invoke(errand, history_what_COMMAND, terminal->row.id);
+    begun(errand, admin_command(rooms, world_actor(), &wish, &sim->command_id, &errand->op));
+}

@@ -1,0 +1,266 @@
+/* agent.c - see agent.h. */
+#include "sim/agent/agent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "flow/showing.h"
+#include "flow/sign_on.h"
+
+#include "sim/agent/inner.h"
+
+static void news(struct station_watcher *watcher, enum station_news what,
+                 const struct berth_error *why)
+{
+    struct agent *agent = container_of(watcher, struct agent, watcher);
+
+    switch (what) {
+    case STATION_SAYS:
+        return;
+    case STATION_SHOWN:
+        agent->outlet.news(agent->outlet.who, AGENT_SHOWN, why);
+        return;
+    case STATION_SIGN_ON_FAILED:
+        agent->outlet.news(agent->outlet.who, AGENT_REFUSED, why);
+        return;
+    case STATION_ENDED:
+        agent->outlet.news(agent->outlet.who, AGENT_ENDED, why);
+        return;
+    }
+}
+
+static void recall_identity(struct agent *agent)
+{
+    struct agent_identity_facts *facts = &agent->identity.facts;
+    const struct agent_memory *memory = agent->memory;
+
+    facts->known = memory->known;
+    facts->accepted_ms = memory->accepted_ms;
+    facts->not_after_ms = memory->not_after_ms;
+    (void)snprintf(facts->terminal, sizeof(facts->terminal), "%s", memory->terminal);
+    (void)snprintf(facts->authority_hash, sizeof(facts->authority_hash), "the site");
+}
+
+struct agent *agent_new(const struct agent_outlet *outlet, struct agent_memory *memory,
+                        const char *boot_id, uint64_t seed, int64_t mono_ms, int64_t wall_ms)
+{
+    struct agent *agent = berth_new(struct agent);
+
+    timers_init(&agent->timers, mono_ms, wall_ms);
+    random_seeded(&agent->random, seed);
+    agent->outlet = *outlet;
+    agent->uplink.agent = agent;
+    agent->viewer.agent = agent;
+    agent->device.agent = agent;
+    agent->identity.agent = agent;
+    agent->memory = memory;
+    recall_identity(agent);
+    (void)snprintf(agent->device.facts.boot_id, sizeof(agent->device.facts.boot_id), "%s", boot_id);
+    (void)snprintf(agent->device.facts.serial, sizeof(agent->device.facts.serial), "SN-%.60s",
+                   memory->terminal);
+    agent->station = (struct station){
+        .timers = &agent->timers,
+        .random = &agent->random,
+        .uplink = &agent->uplink,
+        .locator = NULL, /* never asked: the addresses are given */
+        .identity = &agent->identity,
+        .viewer = &agent->viewer,
+        .screen = &agent->screen,
+        .device = &agent->device,
+        .options = { .agent_version = "sim",
+                     .links = { .count = 1, .at = { { "broker", 7001 } } },
+                     .joins = { .count = 1, .at = { { "broker", 7002 } } } },
+    };
+    agent->station.options.invitation = memory->invitation;
+    agent->watcher.news = news;
+    return agent;
+}
+
+void agent_start(struct agent *agent, struct history *history)
+{
+    agent->station.history = history;
+    station_start(&agent->station);
+    station_watch(&agent->station, &agent->watcher);
+}
+
+void agent_stop(struct agent *agent)
+{
+    station_stop(&agent->station);
+    soon_run(&agent->timers);
+}
+
+void agent_free(struct agent *agent)
+{
+    free(agent->station.bundle.logs.data);
+    timers_free(&agent->timers);
+    berth_wipe_free(agent, sizeof(*agent));
+}
+
+/* ---- time ---- */
+
+int64_t agent_next(const struct agent *agent)
+{
+    return timers_next(&agent->timers);
+}
+
+void agent_turn(struct agent *agent, int64_t mono_ms, int64_t wall_ms)
+{
+    timers_advance(&agent->timers, mono_ms, wall_ms);
+}
+
+void agent_clock(struct agent *agent, int64_t mono_ms, int64_t wall_ms)
+{
+    if (mono_ms > agent->timers.mono_ms)
+        agent->timers.mono_ms = mono_ms;
+    agent->timers.wall_ms = wall_ms;
+}
+
+void agent_slept(struct agent *agent, int64_t ms)
+{
+    agent->device.slept_ms += ms;
+}
+
+/* ---- what happens to it ---- */
+
+void agent_dialled(struct agent *agent, int code, const char *why)
+{
+    struct op *op = berth_take(agent->uplink.dialling);
+    struct berth_error error = { 0 };
+
+    if (!op)
+        return;
+    agent->uplink.open = code == 0;
+    if (code)
+        (void)berth_fail(&error, code, "%s", why);
+    op_complete(op, code, &error);
+    soon_run(&agent->timers);
+}
+
+void agent_hears(struct agent *agent, const struct msg *msg)
+{
+    if (!agent->uplink.open)
+        return;
+    agent->uplink.events->message(agent->uplink.owner, msg);
+    soon_run(&agent->timers);
+}
+
+void agent_lost(struct agent *agent, const char *why)
+{
+    struct berth_error error = { 0 };
+
+    if (agent->uplink.dialling) {
+        agent_dialled(agent, BERTH_E_IO, why);
+        return;
+    }
+    if (!agent->uplink.open)
+        return;
+    agent->uplink.open = false;
+    (void)berth_fail(&error, BERTH_E_IO, "%s", why);
+    agent->uplink.events->lost(agent->uplink.owner, &error);
+    soon_run(&agent->timers);
+}
+
+void agent_viewed(struct agent *agent)
+{
+    if (!agent->viewer.running)
+        return;
+    agent->viewer.events->connected(agent->viewer.owner);
+    soon_run(&agent->timers);
+}
+
+static void face(struct agent *agent, struct face_event *event)
+{
+    agent->screen.event(agent->screen.owner, event);
+    explicit_bzero(event, sizeof(*event));
+    soon_run(&agent->timers);
+}
+
+void agent_picture(struct agent *agent)
+{
+    struct face_event event = { .kind = face_event_kind_PICTURE };
+
+    face(agent, &event);
+}
+
+void agent_viewer_gone(struct agent *agent, int exit_code)
+{
+    if (!agent->viewer.running)
+        return;
+    agent->viewer.running = false;
+    agent->viewer.events->ended(agent->viewer.owner, exit_code < 0 ? -1 : exit_code,
+                                exit_code < 0 ? 9 : 0);
+    soon_run(&agent->timers);
+}
+
+/* ---- what people do ---- */
+
+bool agent_sign_on(struct agent *agent, const char *user, const char *password, const char *pool)
+{
+    struct msg_evidence evidence = { .kind = evidence_kind_PASSWORD };
+    struct berth_error error = { 0 };
+    int r;
+
+    (void)snprintf(evidence.name, sizeof(evidence.name), "%s", user);
+    if (!secret_set(&evidence.value, password, strlen(password)))
+        abort(); /* the simulator's own words */
+    r = sign_on_begin(&agent->station, &evidence, pool, &error);
+    explicit_bzero(&evidence, sizeof(evidence));
+    soon_run(&agent->timers);
+    return r == 0;
+}
+
+void agent_cancel(struct agent *agent)
+{
+    struct face_event event = { .kind = face_event_kind_CANCEL };
+
+    face(agent, &event);
+}
+
+bool agent_leave(struct agent *agent, bool sign_off)
+{
+    int r = showing_leave(&agent->station, sign_off ? SHOWING_SIGN_OFF : SHOWING_DISCONNECT, NULL);
+
+    soon_run(&agent->timers);
+    return r == 0;
+}
+
+void agent_pick(struct agent *agent)
+{
+    struct face_event event = { .kind = face_event_kind_PICK };
+
+    if (agent->station.seat.choices_count == 0)
+        return;
+    (void)snprintf(event.pool, sizeof(event.pool), "%s", agent->station.seat.choices[0].pool);
+    face(agent, &event);
+}
+
+void agent_key(struct agent *agent)
+{
+    struct face_event event = { .kind = face_event_kind_GO_ON };
+
+    face(agent, &event);
+}
+
+void agent_idle(struct agent *agent, int64_t idle_ms)
+{
+    struct face_event event = { .kind = face_event_kind_IDLE, .idle_ms = idle_ms };
+
+    face(agent, &event);
+}
+
+void agent_look(const struct agent *agent, struct agent_sight *ret)
+{
+    const struct seat *seat = &agent->station.seat;
+
+    *ret = (struct agent_sight){
+        .state = seat_state_names[seat->state],
+        .session_id = seat->shown.session_id,
+        .epoch = seat->shown.epoch,
+        .online = seat->online,
+        .shows = seat_shows(seat),
+        .waits = seat_waits(seat),
+        .profile_version = agent->station.profile_version,
+        .choices = seat->choices_count,
+        .choice = seat->choices[0].pool,
+    };
+}

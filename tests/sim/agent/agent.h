@@ -1,0 +1,113 @@
+/* agent.h - a real agent inside the simulator, seen from the broker's half of it.
+ *
+ * Room tests. The object code of agent/core and agent/flow, on ports that hand everything outward
+ * through struct agent_outlet. Headers of the two programs cannot be seen in one file (both have
+ * core/ and flow/), so this one shows neither: messages go by value, what else there is as plain
+ * members. An agent has clocks and dice of its own; whoever drives it calls agent_turn when
+ * agent_next says so, and again after each call here that says "turn after it".
+ */
+#ifndef BERTH_TESTS_SIM_AGENT_H
+#define BERTH_TESTS_SIM_AGENT_H
+
+#include "berth/history.h"
+#include "berth/message.h"
+
+struct agent;
+
+/* What the viewer shall open. The password is the receiver's to wipe. */
+struct agent_view {
+    char host[128];
+    int port;
+    char account[80];
+    char user[80];
+    struct secret password;
+    char fingerprint[72];
+    uint64_t session_id;
+    int64_t epoch;
+};
+
+/* What became of a sign-on. */
+enum agent_news { AGENT_SHOWN = 1, AGENT_REFUSED, AGENT_ENDED };
+
+struct agent_outlet {
+    /* Connect with this key; answered by agent_dialled, later. A new dial ends the old connection.
+     */
+    void (*dial)(void *who, bool joining, const char *key);
+    void (*hang_up)(void *who);
+    void (*send)(void *who, const struct msg *msg);
+    /* A viewer starts, or is told to end; answered by agent_viewed and agent_viewer_gone, later. */
+    void (*view)(void *who, const struct agent_view *view);
+    void (*unview)(void *who);
+    void (*reboot)(void *who);
+    /* The signature of the fake authority's kind, by this key. */
+    void (*sign)(const char *key, const char *request, char *out, size_t size);
+    void (*news)(void *who, enum agent_news what, const struct berth_error *why);
+    void *who;
+};
+
+/* What a terminal keeps while it is off: its identity and its profile. */
+struct agent_memory {
+    bool known;
+    char key[64];
+    char next_key[64]; /* of a request that is unanswered; "" = none */
+    char terminal[64];
+    char certificate[256];
+    int64_t accepted_ms, not_after_ms;
+    unsigned keys; /* made so far */
+    char *profile;
+    struct secret invitation;
+};
+
+/* What can be seen of it. */
+struct agent_sight {
+    const char *state; /* "idle", "active" ... */
+    uint64_t session_id;
+    int64_t epoch;
+    bool online, shows, waits;
+    int64_t profile_version;
+    size_t choices;
+    const char *choice; /* the first one */
+};
+
+/* A terminal is switched on: its agent starts. memory: outlives it. All times in milliseconds. */
+struct agent *agent_new(const struct agent_outlet *outlet, struct agent_memory *memory,
+                        const char *boot_id, uint64_t seed, int64_t mono_ms, int64_t wall_ms);
+void agent_start(struct agent *agent, struct history *history);
+
+/* It is gone between two instructions. */
+void agent_free(struct agent *agent);
+
+/* In order: it says goodbye first. */
+void agent_stop(struct agent *agent);
+
+/* ---- time ---- */
+
+/* Milliseconds until it wants a turn; -1: never. */
+int64_t agent_next(const struct agent *agent);
+void agent_turn(struct agent *agent, int64_t mono_ms, int64_t wall_ms);
+/* It is this late for the agent, before anything below is told. */
+void agent_clock(struct agent *agent, int64_t mono_ms, int64_t wall_ms);
+/* The machine slept: its monotonic clock stood, another one did not. */
+void agent_slept(struct agent *agent, int64_t ms);
+
+/* ---- what happens to it: turn after it ---- */
+void agent_dialled(struct agent *agent, int code, const char *why);
+void agent_hears(struct agent *agent, const struct msg *msg);
+void agent_lost(struct agent *agent, const char *why);
+void agent_viewed(struct agent *agent);  /* the viewer is connected */
+void agent_picture(struct agent *agent); /* and its first picture was seen */
+void agent_viewer_gone(struct agent *agent, int exit_code);
+
+/* ---- what people do: turn after it ---- */
+
+/* False: not now. */
+bool agent_sign_on(struct agent *agent, const char *user, const char *password, const char *pool);
+void agent_cancel(struct agent *agent);
+bool agent_leave(struct agent *agent, bool sign_off);
+void agent_pick(struct agent *agent);
+void agent_key(struct agent *agent); /* somebody touched it: a notice goes away */
+void agent_idle(struct agent *agent, int64_t idle_ms);
+
+void agent_look(const struct agent *agent, struct agent_sight *ret);
+
+#endif

@@ -1,0 +1,421 @@
+/* client.c - see client.h. The viewer is in client_view.c. */
+#include "sim/client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/client_inner.h"
+
+#define BOOT_MOST_MS 500
+#define REFUSED_MS 10
+#define IDLE_EVERY_MS 60000
+#define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
+
+static struct client *client_of(struct door_visitor *visitor)
+{
+    return container_of(visitor, struct client, visitor);
+}
+
+struct berth_timers *client_timers(const struct client *client)
+{
+    return &client->world->outside.timers;
+}
+
+/* ---- its clocks ---- */
+
+static void turn_due(struct berth_timer *timer);
+
+bool client_enter(struct client *client)
+{
+    const struct berth_timers *timers = client_timers(client);
+
+    if (!client->agent || client->frozen)
+        return false;
+    agent_clock(client->agent, timers->mono_ms - client->slept_ms,
+                timers->wall_ms + client->wall_offset_ms);
+    return true;
+}
+
+/* A timer that is armed too early fires for nothing and is armed again then: cheaper than moving it
+ * with every message. */
+void client_after(struct client *client)
+{
+    struct berth_timers *timers = client_timers(client);
+    int64_t next_ms;
+
+    if (!client->agent || client->frozen)
+        return;
+    next_ms = agent_next(client->agent);
+    if (next_ms < 0)
+        return;
+    if (timer_armed(&client->turn) && client->turn_at_ms <= timers->mono_ms + next_ms)
+        return;
+    client->turn_at_ms = timers->mono_ms + next_ms;
+    timer_start(timers, &client->turn, next_ms, turn_due);
+}
+
+static void turn_due(struct berth_timer *timer)
+{
+    struct client *client = container_of(timer, struct client, turn);
+    const struct berth_timers *timers = client_timers(client);
+
+    if (!client->agent || client->frozen)
+        return;
+    agent_turn(client->agent, timers->mono_ms - client->slept_ms,
+               timers->wall_ms + client->wall_offset_ms);
+    client_after(client);
+}
+
+/* ---- its connection ---- */
+
+static void dial_refused(struct berth_timer *timer)
+{
+    struct client *client = container_of(timer, struct client, dialled);
+
+    if (client_enter(client))
+        agent_dialled(client->agent, BERTH_E_IO, "nobody answers");
+    client_after(client);
+}
+
+static void dial(void *who, bool joining, const char *key)
+{
+    struct client *client = who;
+    char key_hash[72] = "";
+
+    if (client->cut)
+        return; /* nothing comes back; the agent has its limits */
+    if (!joining)
+        fake_digest(key, key_hash);
+    client->link = door_connect(&client->world->door, &client->visitor, key_hash, joining);
+    if (!client->link)
+        timer_start(client_timers(client), &client->dialled, REFUSED_MS, dial_refused);
+}
+
+static void let_go(struct client *client, const char *why)
+{
+    struct door_link *link = berth_take(client->link);
+
+    timer_stop(client_timers(client), &client->dialled);
+    if (!link)
+        return;
+    if (client->cut)
+        door_forsake(link);
+    else
+        door_close(link, why);
+}
+
+static void hang_up(void *who)
+{
+    let_go(who, "the agent closed it");
+}
+
+static void send(void *who, const struct msg *msg)
+{
+    struct client *client = who;
+
+    if (client->link)
+        door_say(client->link, msg);
+    if (msg->type != MSG_renew && msg->type != MSG_sign_on && msg->type != MSG_join)
+        memcpy(&client->last_said, msg, msg_size(msg->type));
+}
+
+static void opened(struct door_visitor *visitor)
+{
+    struct client *client = client_of(visitor);
+
+    if (client_enter(client))
+        agent_dialled(client->agent, 0, "");
+    client_after(client);
+}
+
+static void lost(struct door_visitor *visitor, const char *why)
+{
+    struct client *client = client_of(visitor);
+
+    client->link = NULL;
+    if (client_enter(client))
+        agent_lost(client->agent, why);
+    client_after(client);
+}
+
+/* The handshake succeeds, then the door says why not and closes. */
+static void refused(struct door_visitor *visitor, const struct berth_error *error)
+{
+    struct client *client = client_of(visitor);
+    struct msg msg = { .type = MSG_refused };
+
+    client->link = NULL;
+    if (!client_enter(client))
+        return;
+    (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "connection");
+    (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s",
+                   berth_error_row(error->code)->symbol);
+    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", error->text);
+    agent_dialled(client->agent, 0, "");
+    agent_hears(client->agent, &msg);
+    agent_lost(client->agent, error->text);
+    client_after(client);
+}
+
+static void hears(struct door_visitor *visitor, const struct msg *msg)
+{
+    struct client *client = client_of(visitor);
+
+    if (client_enter(client))
+        agent_hears(client->agent, msg);
+    client_after(client);
+}
+
+void client_weather(void *context, struct door_link *link, bool up, struct door_fate *fate)
+{
+    struct client *client;
+    struct outside *outside;
+
+    (void)context;
+    (void)up;
+    if (!link->visitor || link->visitor->open != opened)
+        return;
+    client = client_of(link->visitor);
+    outside = &client->world->outside;
+    if (client->weather.until_ms <= outside->timers.mono_ms)
+        return;
+    fate->lost = random_below(&outside->dice, 1000) < client->weather.loss;
+    fate->twice = random_below(&outside->dice, 1000) < client->weather.repeat;
+    fate->overtakes = random_below(&outside->dice, 1000) < client->weather.reorder;
+    if (random_below(&outside->dice, 1000) < client->weather.delay)
+        fate->delay_ms = outside_draw_ms(outside, 0, client->weather.slowest_ms);
+}
+
+/* ---- power ---- */
+
+static void reboot(void *who)
+{
+    ((struct client *)who)->reboots = true;
+}
+
+static void sign(const char *key, const char *request, char *out, size_t size)
+{
+    fake_ca_signature(out, size, key, request);
+}
+
+static void news(void *who, enum agent_news what, const struct berth_error *why)
+{
+    struct client *client = who;
+
+    if (client->news)
+        client->news(client->context, client, what, why);
+}
+
+void client_init(struct client *client, struct world *world, uint64_t number, const char *name,
+                 struct history *history)
+{
+    *client = (struct client){ .world = world, .number = number, .history = history };
+    (void)snprintf(client->name, sizeof(client->name), "%s", name);
+    (void)snprintf(client->address, sizeof(client->address), "10.100.%u.%u",
+                   (unsigned)(number >> 8) & 255, (unsigned)number & 255);
+    client->visitor = (struct door_visitor){ .name = client->name,
+                                             .address = client->address,
+                                             .open = opened,
+                                             .lost = lost,
+                                             .refused = refused,
+                                             .hears = hears };
+    client->picture.ended = client_picture_ended;
+    client->memory.known = true;
+    client->memory.accepted_ms = world->outside.timers.wall_ms;
+    client->memory.not_after_ms = world->outside.timers.wall_ms + YEAR_MS;
+    (void)snprintf(client->memory.key, sizeof(client->memory.key), "%s", name);
+    (void)snprintf(client->memory.terminal, sizeof(client->memory.terminal), "%s", name);
+}
+
+void client_clear(struct client *client)
+{
+    client_power(client, false);
+    free(client->memory.profile);
+    explicit_bzero(&client->memory, sizeof(client->memory));
+}
+
+static void booted(struct berth_timer *timer)
+{
+    struct client *client = container_of(timer, struct client, boot);
+    const struct berth_timers *timers = client_timers(client);
+    const struct agent_outlet outlet = { .dial = dial,
+                                         .hang_up = hang_up,
+                                         .send = send,
+                                         .view = client_view,
+                                         .unview = client_unview,
+                                         .reboot = reboot,
+                                         .sign = sign,
+                                         .news = news,
+                                         .who = client };
+    char boot_id[64];
+
+    (void)snprintf(boot_id, sizeof(boot_id), "%s-%u", client->name, ++client->boots);
+    client->agent =
+        agent_new(&outlet, &client->memory, boot_id, random_u64(&client->world->outside.dice),
+                  timers->mono_ms - client->slept_ms, timers->wall_ms + client->wall_offset_ms);
+    agent_start(client->agent, client->history);
+    client_after(client);
+}
+
+void client_power(struct client *client, bool on)
+{
+    struct berth_timers *timers = client_timers(client);
+
+    if (on) {
+        if (!client->agent && !timer_armed(&client->boot))
+            timer_start(timers, &client->boot,
+                        outside_draw_ms(&client->world->outside, 0, BOOT_MOST_MS), booted);
+        return;
+    }
+    timer_stop(timers, &client->boot);
+    timer_stop(timers, &client->turn);
+    timer_stop(timers, &client->idling);
+    client_view_dark(client);
+    let_go(client, "it was switched off");
+    if (client->agent)
+        agent_free(berth_take(client->agent));
+    client->frozen = false;
+    client->reboots = false;
+    client->hands_off_ms = 0;
+}
+
+void client_cut(struct client *client, bool cut)
+{
+    client->cut = cut;
+    if (client->link)
+        door_deafen(client->link, cut);
+}
+
+void client_freeze(struct client *client, bool frozen)
+{
+    if (!client->agent || client->frozen == frozen)
+        return;
+    client->frozen = frozen;
+    if (client->link)
+        door_hold(client->link, frozen);
+    if (frozen)
+        timer_stop(client_timers(client), &client->turn);
+    else
+        client_after(client);
+}
+
+void client_slept(struct client *client, int64_t ms)
+{
+    if (!client->agent)
+        return;
+    client->slept_ms += ms;
+    agent_slept(client->agent, ms);
+    client_after(client);
+}
+
+void client_vanish(struct client *client)
+{
+    struct door_link *link = berth_take(client->link);
+
+    if (link)
+        door_forsake(link);
+    if (client_enter(client))
+        agent_lost(client->agent, "the connection was reset");
+    client_after(client);
+}
+
+void client_forget(struct client *client, const struct secret *invitation)
+{
+    struct agent_memory *memory = &client->memory;
+
+    client_power(client, false);
+    free(berth_take(memory->profile));
+    memory->known = false;
+    memory->next_key[0] = '\0';
+    memory->certificate[0] = '\0';
+    memory->invitation = *invitation;
+    client_power(client, true);
+}
+
+/* ---- people ---- */
+
+bool client_sign_on(struct client *client, const char *user, const char *password)
+{
+    bool begun;
+
+    if (!client_enter(client))
+        return false;
+    client->hands_off_ms = 0;
+    agent_key(client->agent);
+    begun = agent_sign_on(client->agent, user, password, "");
+    client_after(client);
+    return begun;
+}
+
+bool client_leave(struct client *client, bool sign_off)
+{
+    bool left;
+
+    if (!client_enter(client))
+        return false;
+    left = agent_leave(client->agent, sign_off);
+    client_after(client);
+    return left;
+}
+
+void client_cancel(struct client *client)
+{
+    if (client_enter(client))
+        agent_cancel(client->agent);
+    client_after(client);
+}
+
+void client_touch(struct client *client)
+{
+    if (!client_enter(client))
+        return;
+    client->hands_off_ms = 0;
+    agent_key(client->agent);
+    agent_idle(client->agent, 0);
+    agent_pick(client->agent);
+    client_after(client);
+}
+
+/* The face tells once a minute how long nobody has touched anything, until nothing is shown. */
+static void idle_due(struct berth_timer *timer)
+{
+    struct client *client = container_of(timer, struct client, idling);
+    struct berth_timers *timers = client_timers(client);
+    struct agent_sight sight;
+
+    if (!client->hands_off_ms || !client_look(client, &sight))
+        return;
+    timer_start(timers, timer, IDLE_EVERY_MS, idle_due);
+    if (client_enter(client))
+        agent_idle(client->agent, timers->mono_ms - client->hands_off_ms);
+    client_after(client);
+    if (!sight.shows)
+        timer_stop(timers, timer);
+}
+
+void client_walk_away(struct client *client)
+{
+    struct berth_timers *timers = client_timers(client);
+
+    if (!client->agent || client->hands_off_ms)
+        return;
+    client->hands_off_ms = timers->mono_ms;
+    timer_start(timers, &client->idling, IDLE_EVERY_MS, idle_due);
+}
+
+void client_say(struct client *client, const struct msg *msg)
+{
+    if (client->link && !client->frozen)
+        door_say(client->link, msg);
+}
+
+bool client_look(const struct client *client, struct agent_sight *ret)
+{
+    if (!client->agent) {
+        *ret = (struct agent_sight){ .state = "off", .choice = "" };
+        return false;
+    }
+    agent_look(client->agent, ret);
+    return true;
+}

@@ -1,0 +1,100 @@
+/* client.h - one thin client of a simulated site: power, network, a real agent, a viewer.
+ *
+ * Room tests. It stands at the fake door as a visitor, carries the agent's messages, runs its
+ * clocks, and plays the viewer on the farm's machines. Whatever is done to it while it is off or
+ * frozen is without effect.
+ */
+#ifndef BERTH_TESTS_SIM_CLIENT_H
+#define BERTH_TESTS_SIM_CLIENT_H
+
+#include "berth/history.h"
+
+#include "fakes/world.h"
+
+#include "sim/agent/agent.h"
+
+struct client;
+
+enum view_stage { VIEW_NONE, VIEW_CONNECTING, VIEW_CONNECTED, VIEW_SEEN, VIEW_ENDING };
+
+/* How its network is at the moment, in thousandths of its messages. */
+struct weather {
+    int64_t until_ms;
+    unsigned loss, repeat, reorder, delay;
+    int64_t slowest_ms; /* of the delayed ones */
+};
+
+struct client {
+    struct world *world;
+    struct door_visitor visitor;
+    struct history *history;
+    uint64_t number;
+    char name[32];
+    char address[32];
+
+    struct agent_memory memory;
+    struct agent *agent; /* NULL: switched off */
+    unsigned boots;
+    bool frozen, cut;
+    bool reboots;    /* it was told to */
+    bool joins_anew; /* with an invitation, as soon as somebody makes one */
+    bool asleep;
+    int64_t asleep_since_ms;
+    int64_t slept_ms;       /* its monotonic clock is so much behind */
+    int64_t wall_offset_ms; /* its wall clock is wrong by so much */
+    struct berth_timer turn, boot;
+    int64_t turn_at_ms;
+
+    struct door_link *link; /* NULL: none */
+    struct berth_timer dialled;
+    struct weather weather;
+    struct msg last_said; /* for those who repeat themselves */
+
+    enum view_stage stage;
+    struct agent_view view;
+    struct picture picture;
+    struct berth_timer viewing;
+    int exit_code;
+
+    int64_t hands_off_ms; /* since when nobody has touched it; 0: somebody is there */
+    struct berth_timer idling;
+
+    /* What became of a sign-on goes to whoever waits for it. */
+    void (*news)(void *context, struct client *client, enum agent_news what,
+                 const struct berth_error *why);
+    void *context;
+};
+
+/* Off. name: also of its row and its first key. */
+void client_init(struct client *client, struct world *world, uint64_t number, const char *name,
+                 struct history *history);
+void client_clear(struct client *client);
+
+void client_power(struct client *client, bool on);
+void client_cut(struct client *client, bool cut);
+void client_freeze(struct client *client, bool frozen);
+/* It slept for so long, as of now: the world did not. */
+void client_slept(struct client *client, int64_t ms);
+/* The connection is gone, and nobody has told the broker. */
+void client_vanish(struct client *client);
+/* Its state folder is lost: it has to join with this invitation. */
+void client_forget(struct client *client, const struct secret *invitation);
+
+/* ---- people ---- */
+/* False: nothing to be done there now. */
+bool client_sign_on(struct client *client, const char *user, const char *password);
+bool client_leave(struct client *client, bool sign_off);
+void client_cancel(struct client *client);
+void client_touch(struct client *client);
+void client_walk_away(struct client *client);
+
+/* It says this, whatever its agent thinks of it. */
+void client_say(struct client *client, const struct msg *msg);
+
+/* False when it is off; then *ret is all zero. */
+bool client_look(const struct client *client, struct agent_sight *ret);
+
+/* For struct door. */
+void client_weather(void *context, struct door_link *link, bool up, struct door_fate *fate);
+
+#endif

@@ -1,0 +1,156 @@
+/* client_view.c - the viewer of a thin client, on the machines of the farm. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/client_inner.h"
+
+#define CONNECT_LEAST_MS 200
+#define CONNECT_MOST_MS 800
+#define PICTURE_LEAST_MS 50
+#define PICTURE_MOST_MS 400
+#define END_MOST_MS 40
+#define STILL_MS 100 /* how often we look whether a frozen agent goes on */
+
+static void view_due(struct berth_timer *timer);
+
+static void next_in(struct client *client, int64_t least_ms, int64_t most_ms)
+{
+    timer_start(client_timers(client), &client->viewing,
+                outside_draw_ms(&client->world->outside, least_ms, most_ms), view_due);
+}
+
+/* The viewer's process ends by itself or as told; its parent hears of it a little later. */
+static void ends(struct client *client, int exit_code)
+{
+    machine_leave(&client->picture);
+    client->stage = VIEW_ENDING;
+    client->exit_code = exit_code;
+    next_in(client, 1, END_MOST_MS);
+}
+
+void client_picture_ended(struct picture *picture, int exit_code, const char *word)
+{
+    struct client *client = container_of(picture, struct client, picture);
+
+    (void)word;
+    ends(client, exit_code);
+}
+
+/* What must hold whenever a picture appears. */
+static void judge_picture(struct client *client, const struct machine *machine,
+                          const char *touched_by)
+{
+    struct outside *outside = &client->world->outside;
+    const struct farm *farm = client->world->farm;
+
+    if (touched_by[0] && strcmp(touched_by, client->view.user) != 0 &&
+        !farm->traces_allowed(farm->context, machine))
+        outside_fault(outside, "%s sees what %s left on %s (I14)", client->view.user, touched_by,
+                      machine->name);
+    if (client->view.epoch < machine->epoch)
+        outside_fault(outside, "epoch %lld takes %s back from epoch %lld (I6)",
+                      (long long)client->view.epoch, machine->name, (long long)machine->epoch);
+}
+
+static void connects(struct client *client)
+{
+    const struct agent_view *view = &client->view;
+    struct farm *farm = client->world->farm;
+    struct machine *machine = farm_at(farm, view->host, view->port);
+    const char *word = "";
+    char fingerprint[72];
+    char touched_by[80];
+    int exit_code;
+
+    if (!machine || !machine_answers(machine) || client->cut) {
+        ends(client, 147);
+        return;
+    }
+    machine_fingerprint(machine, fingerprint);
+    if (strcmp(fingerprint, view->fingerprint) != 0) {
+        ends(client, 143);
+        return;
+    }
+    client->picture.session_id = view->session_id;
+    client->picture.epoch = view->epoch;
+    (void)snprintf(client->picture.user, sizeof(client->picture.user), "%s", view->user);
+    (void)snprintf(touched_by, sizeof(touched_by), "%s", machine->touched_by);
+    exit_code = machine_log_on(machine, &client->picture, view->account, &view->password, &word);
+    if (exit_code) {
+        ends(client, exit_code);
+        return;
+    }
+    judge_picture(client, machine, touched_by);
+    if (view->epoch > machine->epoch)
+        machine->epoch = view->epoch;
+    client->stage = VIEW_CONNECTED;
+    if (client_enter(client))
+        agent_viewed(client->agent);
+    client_after(client);
+    if (client->stage == VIEW_CONNECTED)
+        next_in(client, PICTURE_LEAST_MS, PICTURE_MOST_MS);
+}
+
+static void view_due(struct berth_timer *timer)
+{
+    struct client *client = container_of(timer, struct client, viewing);
+
+    if (client->frozen) {
+        timer_start(client_timers(client), timer, STILL_MS, view_due);
+        return;
+    }
+    switch (client->stage) {
+    case VIEW_CONNECTING:
+        connects(client);
+        return;
+    case VIEW_CONNECTED:
+        client->stage = VIEW_SEEN;
+        if (client_enter(client))
+            agent_picture(client->agent);
+        client_after(client);
+        return;
+    case VIEW_ENDING:
+        client->stage = VIEW_NONE;
+        explicit_bzero(&client->view, sizeof(client->view));
+        if (client_enter(client))
+            agent_viewer_gone(client->agent, client->exit_code);
+        client_after(client);
+        return;
+    case VIEW_NONE:
+    case VIEW_SEEN:
+        return;
+    }
+}
+
+void client_view(void *who, const struct agent_view *view)
+{
+    struct client *client = who;
+
+    client->view = *view;
+    client->stage = VIEW_CONNECTING;
+    next_in(client, CONNECT_LEAST_MS, CONNECT_MOST_MS);
+}
+
+void client_unview(void *who)
+{
+    struct client *client = who;
+
+    if (client->stage != VIEW_NONE && client->stage != VIEW_ENDING)
+        ends(client, 145);
+}
+
+void client_view_dark(struct client *client)
+{
+    struct history_line line = { .kind = HISTORY_screen,
+                                 .at_us = client_timers(client)->mono_ms * 1000,
+                                 .screen = { .word = screen_word_DARK } };
+
+    timer_stop(client_timers(client), &client->viewing);
+    if (client->agent && client->history) {
+        (void)snprintf(line.screen.terminal, sizeof(line.screen.terminal), "%s", client->name);
+        client->history->take(client->history, &line);
+    }
+    machine_leave(&client->picture);
+    client->stage = VIEW_NONE;
+    explicit_bzero(&client->view, sizeof(client->view));
+}

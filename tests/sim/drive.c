@@ -1,0 +1,111 @@
+/* drive.c - see drive.h. */
+#include "sim/drive.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "sim/shrink.h"
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void tell(void *context, const char *line)
+{
+    (void)context;
+    (void)printf("%s\n", line);
+}
+
+static void report(const struct sim_options *options, const struct sim_wish *wish,
+                   const struct sim_outcome *failed)
+{
+    struct sim_wish again = *wish;
+    struct sim_outcome outcome;
+    struct shrunk shrunk;
+    char *mask;
+
+    (void)printf("VIOLATION seed %" PRIu64 " after %.1f h: %s\n", wish->seed,
+                 (double)failed->broken_ms / 3600000, failed->sentence);
+    (void)fflush(stdout);
+    shrink(wish, failed, (double)options->shrink_s, &shrunk);
+    mask = mask_text(shrunk.left_in, shrunk.actions);
+    (void)printf("%zu of %zu actions are enough (%u runs): %s\n", shrunk.count, shrunk.actions,
+                 shrunk.runs, shrunk.outcome.sentence);
+    (void)printf("the story:\n");
+    again.left_in = shrunk.left_in;
+    again.tell = tell;
+    sim_run(&again, &outcome);
+    (void)printf("again: --hours %lld --terminals %u --replay %" PRIu64 ":%s\n",
+                 (long long)wish->hours, wish->terminals, wish->seed, mask);
+    (void)fflush(stdout);
+    free(mask);
+    free(shrunk.left_in);
+}
+
+static int replay(const struct sim_options *options)
+{
+    struct sim_wish wish = options->wish;
+    struct sim_outcome outcome;
+    struct figures figures = { 0 };
+    double start = seconds();
+    bool *left_in = NULL;
+
+    wish.seed = options->first;
+    wish.tell = tell;
+    if (options->only) {
+        struct sim_wish whole = wish;
+
+        whole.tell = NULL;
+        whole.hours = wish.hours;
+        left_in = mask_read(options->only, sim_actions(&whole));
+        if (!left_in) {
+            (void)fprintf(stderr, "berth-sim: '%s' is no list of actions\n", options->only);
+            return 2;
+        }
+        wish.left_in = left_in;
+    }
+    sim_run(&wish, &outcome);
+    free(left_in);
+    figures_add(&figures, &outcome);
+    figures.seconds = seconds() - start;
+    if (outcome.broken)
+        (void)printf("VIOLATION seed %" PRIu64 ": %s\n", wish.seed, outcome.sentence);
+    (void)printf("digest %016" PRIx64 "\n", outcome.digest);
+    figures_print(&figures, options->json);
+    return outcome.broken;
+}
+
+int drive(const struct sim_options *options)
+{
+    struct figures figures = { 0 };
+    double start = seconds();
+
+    if (options->replay)
+        return replay(options);
+    for (uint64_t i = 0; i < options->seeds; i++) {
+        struct sim_wish wish = options->wish;
+        struct sim_outcome outcome;
+
+        if (options->minutes && seconds() - start > (double)options->minutes * 60)
+            break;
+        wish.seed = options->first + i;
+        if (options->verbose) {
+            wish.tell = tell;
+            (void)printf("seed %" PRIu64 "\n", wish.seed);
+        }
+        sim_run(&wish, &outcome);
+        figures_add(&figures, &outcome);
+        if (options->digest)
+            (void)printf("seed %" PRIu64 " digest %016" PRIx64 "\n", wish.seed, outcome.digest);
+        if (outcome.broken)
+            report(options, &wish, &outcome);
+    }
+    figures.seconds = seconds() - start;
+    figures_print(&figures, options->json);
+    return figures.violations ? 1 : 0;
+}

@@ -1,0 +1,14 @@
+/* drive.h - berth-sim itself, but for its main().
+ *
+ * Room tests. The program of the planted bugs links the same.
+ */
+#ifndef BERTH_TESTS_SIM_DRIVE_H
+#define BERTH_TESTS_SIM_DRIVE_H
+
+#include "sim/figures.h"
+#include "sim/options.h"
+
+/* Run the seeds and print; returns the exit code. */
+int drive(const struct sim_options *options);
+
+#endif

@@ -1,0 +1,61 @@
+/* endings.c - what lasts for a while, and what happens when it is over. */
+#include "sim/inner.h"
+
+#define FROZEN_MS 1000
+
+struct ending {
+    struct list node;
+    struct berth_timer timer;
+    struct sim *sim;
+    void (*end)(struct sim *sim, uint32_t what);
+    uint32_t what;
+};
+
+static void drop(struct ending *ending)
+{
+    timer_stop(&ending->sim->w->outside.timers, &ending->timer);
+    list_remove(&ending->node);
+    free(ending);
+}
+
+static void over(struct ending *ending)
+{
+    const struct ending copy = *ending;
+
+    drop(ending);
+    copy.end(copy.sim, copy.what);
+}
+
+static void due(struct berth_timer *timer)
+{
+    struct ending *ending = container_of(timer, struct ending, timer);
+
+    if (ending->sim->w->frozen) /* nobody can speak to a broker that stands still */
+        timer_start(&ending->sim->w->outside.timers, timer, FROZEN_MS, due);
+    else
+        over(ending);
+}
+
+void ending_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_t what),
+               uint32_t what)
+{
+    struct ending *ending = berth_new(struct ending);
+
+    ending->sim = sim;
+    ending->end = end;
+    ending->what = what;
+    list_append(&sim->endings, &ending->node);
+    timer_start(&sim->w->outside.timers, &ending->timer, ms, due);
+}
+
+void endings_all(struct sim *sim)
+{
+    while (!list_empty(&sim->endings))
+        over(list_entry(sim->endings.next, struct ending, node));
+}
+
+void endings_drop(struct sim *sim)
+{
+    while (!list_empty(&sim->endings))
+        drop(list_entry(sim->endings.next, struct ending, node));
+}

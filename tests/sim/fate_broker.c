@@ -1,0 +1,117 @@
+/* fate_broker.c - what befalls the broker: its clocks, its process, its disk. */
+#include <stdio.h>
+
+#include "sim/inner.h"
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+#define STALL_LEAST_MS 300
+#define STALL_MOST_MS 3000
+#define FREEZE_MOST_MS 90000
+#define COMMITS_AHEAD 8
+
+void fate_clock(struct sim *sim, const struct action *action)
+{
+    sim->w->outside.timers.wall_ms += ((int64_t)action->much - 500) * DAY_MS / 10;
+    if (sim->w->outside.timers.wall_ms < DAY_MS)
+        sim->w->outside.timers.wall_ms = DAY_MS;
+}
+
+static void freeze(struct sim *sim, int64_t ms)
+{
+    if (!sim->w->broker)
+        return;
+    world_freeze(sim->w, ms);
+}
+
+void fate_stall(struct sim *sim, const struct action *action)
+{
+    freeze(sim, STALL_LEAST_MS + action->what % (STALL_MOST_MS - STALL_LEAST_MS));
+}
+
+void fate_broker_freeze(struct sim *sim, const struct action *action)
+{
+    freeze(sim, STALL_MOST_MS + action->what % (FREEZE_MOST_MS - STALL_MOST_MS));
+}
+
+void broker_back(struct sim *sim)
+{
+    if (sim->w->broker)
+        return;
+    admins_forget(sim);
+    sim->asked_by_admin = false;
+    world_restart(sim->w);
+    fake_ca_set_life(sim->w->broker->rooms.ca, sim->certificate_ms);
+}
+
+static void back(struct sim *sim, uint32_t what)
+{
+    (void)what;
+    broker_back(sim);
+}
+
+void fate_broker_crash(struct sim *sim, const struct action *action)
+{
+    if (!sim->w->broker)
+        return;
+    world_crash(sim->w);
+    admins_forget(sim);
+    ending_in(sim, action->ms % 60000, back, 0);
+}
+
+/* Whether it came to that commit or not: whoever finds the broker dead starts it again. */
+void fate_commit_crash(struct sim *sim, const struct action *action)
+{
+    if (!sim->w->broker)
+        return;
+    world_crash_at(sim->w, (enum store_crash)(CRASH_BEFORE_COMMIT + action->much % 3),
+                   1 + action->what % COMMITS_AHEAD);
+    ending_in(sim, action->ms, back, 0);
+}
+
+void fate_broker_stop(struct sim *sim, const struct action *action)
+{
+    if (!sim->w->broker)
+        return;
+    world_stop(sim->w);
+    admins_forget(sim);
+    ending_in(sim, action->ms % 20000, back, 0);
+}
+
+/* ---- the disk ---- */
+
+void fate_commit_fails(struct sim *sim, const struct action *action)
+{
+    if (sim->w->broker)
+        sim->w->broker->rooms.store->fail_next =
+            action->much % 2 ? BERTH_E_CONFLICT : BERTH_E_NO_SPACE;
+}
+
+static void roomy(struct sim *sim, uint32_t what)
+{
+    (void)what;
+    if (sim->w->broker)
+        world_disk_full(sim->w, false);
+}
+
+void fate_no_space(struct sim *sim, const struct action *action)
+{
+    if (!sim->w->broker)
+        return;
+    world_disk_full(sim->w, true);
+    ending_in(sim, action->ms, roomy, 0);
+}
+
+static void fast(struct sim *sim, uint32_t what)
+{
+    (void)what;
+    if (sim->w->broker)
+        sim->w->broker->rooms.store->slowest_ms = 20;
+}
+
+void fate_slow_commits(struct sim *sim, const struct action *action)
+{
+    if (!sim->w->broker)
+        return;
+    sim->w->broker->rooms.store->slowest_ms = 20 + action->what % 8000;
+    ending_in(sim, action->ms, fast, 0);
+}

@@ -1,0 +1,197 @@
+/* fate_terminals.c - what befalls terminals and their network, and what rogues among them say. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/inner.h"
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+static uint32_t number_of(const struct sim *sim, const struct action *action)
+{
+    return action->who % sim->clients_count;
+}
+
+static struct client *client_of(struct sim *sim, const struct action *action)
+{
+    return &sim->clients[number_of(sim, action)];
+}
+
+/* ---- the network ---- */
+
+static struct weather *weather_of(struct sim *sim, const struct action *action)
+{
+    struct weather *weather = &client_of(sim, action)->weather;
+    int64_t now_ms = world_now_ms(sim->w);
+
+    if (weather->until_ms <= now_ms)
+        *weather = (struct weather){ 0 };
+    if (weather->until_ms < now_ms + action->ms)
+        weather->until_ms = now_ms + action->ms;
+    return weather;
+}
+
+void fate_loss(struct sim *sim, const struct action *action)
+{
+    weather_of(sim, action)->loss = 1 + action->much / 3;
+}
+
+void fate_delay(struct sim *sim, const struct action *action)
+{
+    struct weather *weather = weather_of(sim, action);
+
+    weather->delay = 1 + action->much;
+    weather->slowest_ms = 1 + action->what % 12000;
+}
+
+void fate_repeat(struct sim *sim, const struct action *action)
+{
+    weather_of(sim, action)->repeat = 1 + action->much / 2;
+}
+
+void fate_reorder(struct sim *sim, const struct action *action)
+{
+    struct weather *weather = weather_of(sim, action);
+
+    weather->reorder = 1 + action->much / 2;
+    weather->delay = 1 + action->much / 2;
+    weather->slowest_ms = 1 + action->what % 2000;
+}
+
+static void uncut(struct sim *sim, uint32_t client)
+{
+    client_cut(&sim->clients[client], false);
+}
+
+static void cut(struct sim *sim, uint32_t client, int64_t ms)
+{
+    if (sim->clients[client].cut)
+        return;
+    outside_note(&sim->w->outside, "%s: its network is cut", sim->clients[client].name);
+    client_cut(&sim->clients[client], true);
+    ending_in(sim, ms, uncut, client);
+}
+
+void fate_cut(struct sim *sim, const struct action *action)
+{
+    cut(sim, number_of(sim, action), action->ms);
+}
+
+void fate_partition(struct sim *sim, const struct action *action)
+{
+    for (uint32_t i = action->what % 2; i < sim->clients_count; i += 2)
+        cut(sim, i, action->ms);
+}
+
+void fate_half_open(struct sim *sim, const struct action *action)
+{
+    client_vanish(client_of(sim, action));
+}
+
+/* ---- the terminal ---- */
+
+static void power_on(struct sim *sim, uint32_t client)
+{
+    client_power(&sim->clients[client], true);
+}
+
+void fate_power(struct sim *sim, const struct action *action)
+{
+    uint32_t client = number_of(sim, action);
+
+    person_unknown(sim, client);
+    client_power(&sim->clients[client], false);
+    ending_in(sim, action->ms, power_on, client);
+}
+
+static void thaw(struct sim *sim, uint32_t client)
+{
+    client_freeze(&sim->clients[client], false);
+}
+
+void fate_freeze(struct sim *sim, const struct action *action)
+{
+    uint32_t client = number_of(sim, action);
+
+    if (sim->clients[client].frozen)
+        return;
+    client_freeze(&sim->clients[client], true);
+    ending_in(sim, action->ms, thaw, client);
+}
+
+static void wake(struct sim *sim, uint32_t client)
+{
+    struct client *at = &sim->clients[client];
+    int64_t slept_ms = world_now_ms(sim->w) - at->asleep_since_ms;
+
+    at->asleep = false;
+    client_slept(at, slept_ms);
+    client_freeze(at, false);
+}
+
+void fate_suspend(struct sim *sim, const struct action *action)
+{
+    struct client *at = client_of(sim, action);
+
+    if (at->frozen || !at->agent)
+        return;
+    at->asleep = true;
+    at->asleep_since_ms = world_now_ms(sim->w);
+    client_freeze(at, true);
+    ending_in(sim, action->ms, wake, number_of(sim, action));
+}
+
+void fate_terminal_clock(struct sim *sim, const struct action *action)
+{
+    client_of(sim, action)->wall_offset_ms = ((int64_t)action->much - 500) * DAY_MS / 10;
+}
+
+/* ---- rogues ---- */
+
+/* It repeats, out of turn, what it said before, or what its neighbour said. */
+void fate_rogue_repeat(struct sim *sim, const struct action *action)
+{
+    struct client *rogue = client_of(sim, action);
+    const struct client *other = &sim->clients[(action->who + action->what % 2) % sim->clients_count];
+
+    if (other->last_said.type != MSG_NONE)
+        client_say(rogue, &other->last_said);
+}
+
+static void forge_claim(struct msg *msg, const struct agent_sight *victim, uint32_t what)
+{
+    switch (what % 4) {
+    case 0:
+        msg->type = MSG_sign_off;
+        msg->sign_off.session_id = victim->session_id;
+        msg->sign_off.epoch = victim->epoch + what % 3;
+        return;
+    case 1:
+        msg->type = MSG_disconnect;
+        msg->disconnect.session_id = victim->session_id;
+        msg->disconnect.epoch = victim->epoch;
+        return;
+    case 2:
+        msg->type = MSG_viewer;
+        msg->viewer.session_id = victim->session_id;
+        msg->viewer.epoch = victim->epoch;
+        msg->viewer.state = what % 8 < 4 ? viewer_state_ENDED : viewer_state_ACTIVE;
+        return;
+    default:
+        msg->type = MSG_command_state;
+        msg->command_state.command_id = what % 5000;
+        msg->command_state.state = command_DONE;
+        return;
+    }
+}
+
+/* An old terminal speaks of the session that another one shows. */
+void fate_rogue_forge(struct sim *sim, const struct action *action)
+{
+    struct fake_terminal *rogue = world_terminal(sim->w, action->what % 2 ? "old0" : "old1");
+    struct agent_sight victim;
+    struct msg msg = { 0 };
+
+    (void)client_look(client_of(sim, action), &victim);
+    forge_claim(&msg, &victim, action->much);
+    terminal_say(rogue, &msg);
+}

@@ -1,0 +1,20 @@
+/* figures.h - what many runs amount to, for people and as one JSON object.
+ *
+ * Room tests.
+ */
+#ifndef BERTH_TESTS_SIM_FIGURES_H
+#define BERTH_TESTS_SIM_FIGURES_H
+
+#include "sim/sim.h"
+
+struct figures {
+    uint64_t seeds, violations, lines, checks, messages, commits, lives;
+    uint64_t injected[ACTS];
+    double terminal_hours;
+    double seconds;
+};
+
+void figures_add(struct figures *figures, const struct sim_outcome *outcome);
+void figures_print(const struct figures *figures, bool json);
+
+#endif

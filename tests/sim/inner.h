@@ -1,0 +1,120 @@
+/* inner.h - between the files of one simulated site.
+ *
+ * Room tests, inner header of sim.
+ */
+#ifndef BERTH_TESTS_SIM_INNER_H
+#define BERTH_TESTS_SIM_INNER_H
+
+#include "sim/sim.h"
+
+#define SIM_OPS 64
+#define SIM_HOSTS 3
+#define SIM_OLD 2 /* terminals that are no real agents: old ones, and liars */
+
+struct person {
+    char name[16];
+    char badge[16];
+    uint64_t user_id;
+    uint32_t at; /* the client where the person was last */
+};
+
+/* Somebody waits for the answer to a sign-on at a client. */
+struct waiter {
+    bool waits;
+    uint32_t person;
+    int64_t op;
+};
+
+/* What an administrator asked for. */
+struct errand_op {
+    struct op op;
+    struct sim *sim;
+    int64_t number;
+    enum history_what what;
+    bool recorded; /* its invocation stands in the history */
+};
+
+struct sim {
+    struct sim_wish wish;
+    struct sim_outcome *outcome;
+    struct world *w;
+    struct recorder recorder;
+    struct schedule schedule;
+    struct berth_random site; /* dice of the site itself, not of what happens to it */
+    int64_t start_ms;
+
+    struct client *clients;
+    struct waiter *waiters;
+    uint32_t clients_count;
+    struct person *people;
+    uint32_t people_count;
+    uint32_t hosts_count;
+    int64_t last_op;
+    struct core_limits limits;
+    int64_t certificate_ms;
+
+    struct list endings;
+    struct errand_op ops[SIM_OPS];
+    uint64_t deeds_judged;
+    uint64_t draft_id, command_id;
+    bool asked_by_admin; /* somebody ordered work on machines in this life of the broker */
+    bool resting;        /* no more faults */
+};
+
+/* site.c: draw the site and its people; the world is made and not begun. */
+void site_make(struct sim *sim);
+void site_begin(struct sim *sim);
+const char *site_host(uint32_t number);
+uint32_t site_people(uint32_t terminals);
+
+/* acts.c: do one thing. */
+void act_do(struct sim *sim, const struct action *action);
+
+/* endings.c: what lasts for a while ends by itself. */
+void ending_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_t what),
+               uint32_t what);
+/* All of them now. */
+void endings_all(struct sim *sim);
+/* None of them; for the end. */
+void endings_drop(struct sim *sim);
+
+/* people.c */
+typedef void act_fn(struct sim *sim, const struct action *action);
+act_fn person_come, person_walk_away, person_disconnect, person_sign_off, person_call_off,
+    person_mistype, person_two_taps, person_touch, person_tap_badge;
+void person_news(void *context, struct client *client, enum agent_news what,
+                 const struct berth_error *why);
+/* Nobody will hear what became of it. */
+void person_unknown(struct sim *sim, uint32_t client);
+
+/* fate_terminals.c */
+act_fn fate_loss, fate_delay, fate_repeat, fate_reorder, fate_cut, fate_partition, fate_half_open,
+    fate_power, fate_freeze, fate_suspend, fate_terminal_clock, fate_rogue_repeat,
+    fate_rogue_forge;
+
+/* fate_broker.c */
+act_fn fate_clock, fate_stall, fate_broker_freeze, fate_broker_crash, fate_commit_crash,
+    fate_broker_stop, fate_commit_fails, fate_no_space, fate_slow_commits;
+void broker_back(struct sim *sim);
+
+/* fate_hosts.c */
+act_fn fate_host_down, fate_host_hang, fate_host_slow, fate_virt_restart, fate_start_fails,
+    fate_boot_mute, fate_machine_dies, fate_machine_lost, fate_host_lies, fate_late_events,
+    fate_guest_ends;
+
+/* admins.c */
+act_fn fate_disable_user, fate_disable_badge, fate_revoke, fate_rejoin, fate_drain,
+    fate_pool_change, fate_publish, fate_profile, fate_desktop_order, fate_session_order,
+    fate_command;
+/* Terminals that shall join anew are invited; not from inside a turn. */
+void admins_invite(struct sim *sim);
+/* Operations in flight died with their broker. */
+void admins_forget(struct sim *sim);
+
+/* rest.c: everything heals, comes to rest, and is looked at. */
+void rest(struct sim *sim);
+
+/* sim.c */
+void sim_judge(struct world *world);
+
+#endif

@@ -1,0 +1,176 @@
+/* people.c - a ward: who comes, roams, walks away, taps twice, forgets the password. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/inner.h"
+
+static struct person *person_of(struct sim *sim, const struct action *action)
+{
+    return &sim->people[action->who % sim->people_count];
+}
+
+static struct client *client_at(struct sim *sim, uint32_t number)
+{
+    return &sim->clients[number % sim->clients_count];
+}
+
+/* ---- what is said of it ---- */
+
+static int64_t now_us(const struct sim *sim)
+{
+    return sim->w->outside.timers.mono_ms * 1000;
+}
+
+static void put_name(char *out, size_t size, const struct sim *sim, uint32_t person)
+{
+    (void)snprintf(out, size, "%s", sim->people[person].name);
+}
+
+static void invoked(struct sim *sim, uint32_t client, uint32_t person)
+{
+    struct waiter *waiter = &sim->waiters[client];
+    struct history_line line = { .kind = HISTORY_invoke, .at_us = now_us(sim) };
+
+    person_unknown(sim, client);
+    *waiter = (struct waiter){ .waits = true, .person = person, .op = ++sim->last_op };
+    line.invoke.op = waiter->op;
+    line.invoke.what = history_what_SIGN_ON;
+    line.invoke.user_id = sim->people[person].user_id;
+    put_name(line.invoke.client, sizeof(line.invoke.client), sim, person);
+    (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s",
+                   sim->clients[client].name);
+    sim->recorder.history.take(&sim->recorder.history, &line);
+}
+
+static void resulted(struct sim *sim, uint32_t client, enum history_outcome outcome,
+                     const struct berth_error *why)
+{
+    struct waiter *waiter = &sim->waiters[client];
+    struct history_line line = { .kind = HISTORY_result, .at_us = now_us(sim) };
+    struct agent_sight sight;
+
+    if (!waiter->waits)
+        return;
+    waiter->waits = false;
+    line.result.op = waiter->op;
+    line.result.outcome = outcome;
+    put_name(line.result.client, sizeof(line.result.client), sim, waiter->person);
+    if (why && why->code)
+        (void)snprintf(line.result.code, sizeof(line.result.code), "%s",
+                       berth_error_row(why->code)->symbol);
+    if (outcome == history_outcome_OK && client_look(&sim->clients[client], &sight)) {
+        line.result.session_id = sight.session_id;
+        line.result.epoch = sight.epoch;
+    }
+    sim->recorder.history.take(&sim->recorder.history, &line);
+}
+
+void person_unknown(struct sim *sim, uint32_t client)
+{
+    resulted(sim, client, history_outcome_UNKNOWN, NULL);
+}
+
+/* Refusals that the broker gives before it decides anything. */
+static bool binds(int code)
+{
+    return code == BERTH_E_CREDENTIALS || code == BERTH_E_DISABLED || code == BERTH_E_TOO_MANY ||
+           code == BERTH_E_DENIED || code == BERTH_E_NO_SPACE;
+}
+
+void person_news(void *context, struct client *client, enum agent_news what,
+                 const struct berth_error *why)
+{
+    struct sim *sim = context;
+    uint32_t number = (uint32_t)client->number;
+
+    switch (what) {
+    case AGENT_SHOWN:
+        resulted(sim, number, history_outcome_OK, why);
+        return;
+    case AGENT_REFUSED:
+        resulted(sim, number,
+                 why && binds(why->code) ? history_outcome_FAIL : history_outcome_UNKNOWN, why);
+        return;
+    case AGENT_ENDED:
+        person_unknown(sim, number);
+        return;
+    }
+}
+
+/* ---- what they do ---- */
+
+static void sign_on_at(struct sim *sim, uint32_t person, uint32_t client, const char *password)
+{
+    struct client *at = client_at(sim, client);
+    struct agent_sight sight;
+
+    client %= sim->clients_count;
+    if (!client_look(at, &sight))
+        return;
+    if (sight.shows) /* whoever was there is sent away */
+        (void)client_leave(at, false);
+    /* Said before it is begun: what is told of it comes after. */
+    invoked(sim, client, person);
+    if (!client_sign_on(at, sim->people[person].name, password))
+        person_unknown(sim, client);
+    sim->people[person].at = client;
+}
+
+void person_come(struct sim *sim, const struct action *action)
+{
+    sign_on_at(sim, action->who % sim->people_count, action->what, "secret12");
+}
+
+void person_walk_away(struct sim *sim, const struct action *action)
+{
+    client_walk_away(client_at(sim, person_of(sim, action)->at));
+}
+
+void person_disconnect(struct sim *sim, const struct action *action)
+{
+    (void)client_leave(client_at(sim, person_of(sim, action)->at), false);
+}
+
+void person_sign_off(struct sim *sim, const struct action *action)
+{
+    (void)client_leave(client_at(sim, person_of(sim, action)->at), true);
+}
+
+void person_call_off(struct sim *sim, const struct action *action)
+{
+    uint32_t at = person_of(sim, action)->at;
+    struct agent_sight sight;
+
+    if (!client_look(client_at(sim, at), &sight) || !sight.waits)
+        return;
+    person_unknown(sim, at);
+    client_cancel(client_at(sim, at));
+}
+
+void person_mistype(struct sim *sim, const struct action *action)
+{
+    sign_on_at(sim, action->who % sim->people_count, action->what, "secret13");
+}
+
+void person_two_taps(struct sim *sim, const struct action *action)
+{
+    uint32_t person = action->who % sim->people_count;
+
+    sign_on_at(sim, person, action->what, "secret12");
+    sign_on_at(sim, person, action->what + 1 + action->much, "secret12");
+}
+
+void person_touch(struct sim *sim, const struct action *action)
+{
+    client_touch(client_at(sim, person_of(sim, action)->at));
+}
+
+void person_tap_badge(struct sim *sim, const struct action *action)
+{
+    struct fake_terminal *old =
+        world_terminal(sim->w, action->what % SIM_OLD ? "old1" : "old0");
+
+    if (old->viewer != VIEWER_NONE)
+        terminal_disconnect(old);
+    terminal_badge(old, person_of(sim, action)->badge, "secret12");
+}

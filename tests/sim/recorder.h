@@ -1,0 +1,31 @@
+/* recorder.h - the history of one run: counted, digested and handed to the judge, line by line.
+ *
+ * Room tests. A recorder as of berth/history.h. The digest is over the meaning of each line (its
+ * fields), so that two builds of the same code have the same one.
+ */
+#ifndef BERTH_TESTS_SIM_RECORDER_H
+#define BERTH_TESTS_SIM_RECORDER_H
+
+#include "history/judge.h"
+
+#include "fakes/outside.h"
+
+struct recorder {
+    struct history history;
+    struct outside *outside;
+    struct judge *judge;
+    uint64_t digest, lines;
+    int invariant; /* the first that was broken; 0: none */
+    /* Each line as text; NULL: nobody reads it. */
+    void (*tell)(void *context, const char *line);
+    void *context;
+};
+
+/* Faults go to `outside`. */
+void recorder_init(struct recorder *recorder, struct outside *outside);
+void recorder_free(struct recorder *recorder);
+
+/* Nothing more comes. Returns the comparisons that were made. */
+uint64_t recorder_end(struct recorder *recorder);
+
+#endif

@@ -1,0 +1,247 @@
+/* rest.c - the end of a run: faults stop, everything heals and comes to rest; then what the broker
+ * believes, what is on the screens and what runs on the hosts is the same.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/placement.h"
+#include "core/related.h"
+
+#include "sim/inner.h"
+
+#define REST_MS 1800000
+
+/* ---- healing ---- */
+
+static void await(struct sim *sim, int begun, const char *what)
+{
+    if (world_await(sim->w, begun) < 0)
+        outside_fault(&sim->w->outside, "%s: %s", what, world_await_text());
+}
+
+static void heal_people(struct sim *sim)
+{
+    struct rooms *rooms = &sim->w->broker->rooms;
+
+    for (uint32_t i = 0; i < sim->people_count; i++) {
+        struct row_user row = user_find(rooms->core, sim->people[i].user_id)->row;
+
+        if (!row.disabled)
+            continue;
+        row.disabled = false;
+        row.version = 0;
+        await(sim, admin_set(rooms, world_actor(), ENTITY_user, &row, world_op(sim->w)),
+              "a user cannot be enabled");
+    }
+}
+
+static void heal_clients(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->clients_count; i++) {
+        struct client *client = &sim->clients[i];
+
+        client->weather.until_ms = 0;
+        client->hands_off_ms = 0;
+        if (client->cut)
+            client_cut(client, false);
+        client_freeze(client, false);
+        client_power(client, true);
+    }
+    list_each (&sim->w->terminals, node) {
+        struct fake_terminal *old = list_entry(node, struct fake_terminal, node);
+
+        terminal_power(old, true);
+    }
+}
+
+static void heal_hosts(struct sim *sim)
+{
+    struct rooms *rooms = &sim->w->broker->rooms;
+
+    for (uint32_t i = 0; i < sim->hosts_count; i++) {
+        struct hypervisor *host = world_host(sim->w, site_host(i));
+        struct entity *entity = core_find_name(rooms->core, ENTITY_host, host->name);
+
+        host->fail_starts = 0;
+        host->mute_boots = 0;
+        host->slow_ms = 0;
+        list_each (&host->machines, node)
+            list_entry(node, struct machine, node)->hidden = false;
+        if (!host->up)
+            world_host_down(sim->w, host->name, false);
+        if (host->hung)
+            world_host_hangs(sim->w, host->name, false);
+        await(sim,
+              admin_host_duty(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
+                              host_duty_ACTIVE, world_op(sim->w)),
+              "a host cannot be made active");
+    }
+}
+
+static void heal(struct sim *sim)
+{
+    sim->asked_by_admin = true; /* healing may well order things */
+    broker_back(sim);
+    sim->w->broker->rooms.store->crash = CRASH_NEVER;
+    sim->w->broker->rooms.store->fail_next = 0;
+    endings_all(sim);
+    sim->asked_by_admin = true;
+    world_disk_full(sim->w, false);
+    for (int i = 0; i < 3; i++) { /* found again, accepted, invited */
+        world_run_ms(sim->w, 60000);
+        admins_invite(sim);
+    }
+    heal_hosts(sim);
+    heal_people(sim);
+    heal_clients(sim);
+}
+
+/* ---- what is looked at ---- */
+
+static void judge_flows(struct sim *sim)
+{
+    list_each (&sim->w->broker->rooms.engine.flows, node) {
+        const struct flow *flow = list_entry(node, struct flow, node);
+
+        /* Whoever waits in a queue may do so; everything else has an end. */
+        if (strcmp(flow_step_name(flow), "choose") != 0)
+            outside_fault(&sim->w->outside, "flow %s of %s is still in step %s", flow->kind->name,
+                          flow->who, flow_step_name(flow));
+    }
+}
+
+/* Does a screen show this? */
+static bool shown_at(struct sim *sim, const struct session *session, const char *terminal)
+{
+    struct agent_sight sight;
+    struct fake_terminal *old;
+
+    for (uint32_t i = 0; i < sim->clients_count; i++) {
+        if (strcmp(sim->clients[i].name, terminal) != 0)
+            continue;
+        return client_look(&sim->clients[i], &sight) && sight.shows &&
+               sight.session_id == session->row.id && sight.epoch == session->row.epoch;
+    }
+    old = map_get_text(&sim->w->by_name, terminal);
+    return old && old->viewer == VIEWER_ACTIVE && old->show.session_id == session->row.id &&
+           old->show.epoch == session->row.epoch;
+}
+
+static void judge_sessions(struct sim *sim)
+{
+    struct outside *outside = &sim->w->outside;
+    struct core *core = world_core(sim->w);
+
+    list_each (core_all(core, ENTITY_session), node) {
+        const struct session *session = container_of(entity_of(node), struct session, base);
+        const struct terminal *terminal = terminal_find(core, session->row.terminal_id);
+        const char *where = terminal ? terminal->row.name : "";
+        bool shown;
+
+        if (session->row.state == session_ENDED)
+            continue;
+        shown = terminal && shown_at(sim, session, where);
+        if (session->row.state == session_PREPARING || session->row.state == session_ENDING)
+            outside_fault(outside, "session %llu is %s for ever",
+                          (unsigned long long)session->row.id,
+                          session_state_names[session->row.state]);
+        else if ((session->row.state == session_ACTIVE) != shown)
+            outside_fault(outside, "session %llu is %s, and %s %s it",
+                          (unsigned long long)session->row.id,
+                          session_state_names[session->row.state], where,
+                          shown ? "shows" : "does not show");
+    }
+}
+
+static void judge_clients(struct sim *sim)
+{
+    struct outside *outside = &sim->w->outside;
+    struct core *core = world_core(sim->w);
+
+    for (uint32_t i = 0; i < sim->clients_count; i++) {
+        const struct client *client = &sim->clients[i];
+        const struct session *session;
+        struct agent_sight sight;
+
+        if (strcmp(world_presence(sim->w, client->name), "present") != 0)
+            outside_fault(outside, "%s is %s", client->name, world_presence(sim->w, client->name));
+        if (!client_look(client, &sight) || !sight.online)
+            outside_fault(outside, "%s is not online: %s", client->name, sight.state);
+        session = sight.shows ? session_find(core, sight.session_id) : NULL;
+        if (sight.shows && (!session || session->row.epoch != sight.epoch ||
+                            session->row.state != session_ACTIVE))
+            outside_fault(outside, "%s shows what the broker does not know of", client->name);
+    }
+}
+
+static void judge_machines(struct sim *sim)
+{
+    struct outside *outside = &sim->w->outside;
+    struct core *core = world_core(sim->w);
+
+    for (uint32_t i = 0; i < sim->hosts_count; i++) {
+        list_each (&world_host(sim->w, site_host(i))->machines, node) {
+            const struct machine *machine = list_entry(node, struct machine, node);
+            const struct desktop *desktop = desktop_by_uuid(core, machine->uuid);
+
+            if (!desktop && !machine->stray)
+                outside_fault(outside, "machine %s belongs to no desktop (I13)", machine->name);
+            else if (desktop && machine->running && desktop->state == desktop_OFF)
+                outside_fault(outside, "machine %s runs and its desktop is off (I13)",
+                              machine->name);
+        }
+    }
+    list_each (core_all(core, ENTITY_desktop), node) {
+        const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
+        const struct machine *machine =
+            desktop->row.uuid[0] ? farm_machine(sim->w->farm, desktop->row.uuid) : NULL;
+
+        if (desktop->row.uuid[0] && desktop->state == desktop_READY &&
+            (!machine || !machine->running))
+            outside_fault(outside, "desktop %s is ready and its machine does not run (I13)",
+                          desktop->row.name);
+        /* A planned one may wait: its pool got another meanwhile. */
+        if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
+            outside_fault(outside, "desktop %s is %s for ever", desktop->row.name,
+                          desktop_state_names[desktop->state]);
+    }
+}
+
+/* Whoever wants a desktop gets one: of each pool as many as it has room for. */
+static void judge_pools(struct sim *sim)
+{
+    static const char *const pools[] = { "float", "own", "stay", "keep" };
+    struct core *core = world_core(sim->w);
+
+    for (size_t i = 0; i < BERTH_COUNT(pools); i++) {
+        const struct pool *pool = world_pool(sim->w, pools[i]);
+        struct placement_count count;
+        char why[160];
+
+        placement_count(core, pool, &count);
+        /* Quarantined machines keep their place on a host until somebody looks. */
+        if (count.spare < 1 && pool->row.spare > 0 && count.total < pool->row.max &&
+            !pool->restrained_until_ms && placement_host(core, pool, why, sizeof(why)))
+            outside_fault(&sim->w->outside, "pool %s has %d of %d desktops, no spare and no reason",
+                          pools[i], count.total, (int)pool->row.max);
+    }
+}
+
+void rest(struct sim *sim)
+{
+    struct outside *outside = &sim->w->outside;
+
+    sim->resting = true;
+    heal(sim);
+    if (!outside->faults)
+        world_run_ms(sim->w, REST_MS);
+    if (outside->faults)
+        return;
+    history_write(&sim->recorder.history, outside->timers.mono_ms * 1000, HISTORY_rest, rest,
+                  .incarnation = world_core(sim->w)->incarnation);
+    judge_flows(sim);
+    judge_sessions(sim);
+    judge_clients(sim);
+    judge_machines(sim);
+    judge_pools(sim);
+}

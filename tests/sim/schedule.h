@@ -1,0 +1,64 @@
+/* schedule.h - what will be done to a site, as a list of numbered actions made from the seed alone.
+ *
+ * Room tests. Nothing of a run flows back into its schedule, so any part of the list can be left
+ * out and the rest stays as it is: that is how a failing run is shortened (shrink.h). What an
+ * action is done to is drawn here as plain numbers and taken modulo whatever exists when its time
+ * has come.
+ */
+#ifndef BERTH_TESTS_SIM_SCHEDULE_H
+#define BERTH_TESTS_SIM_SCHEDULE_H
+
+#include "berth/random.h"
+
+/* clang-format off */
+enum act {
+    ACT_NONE,
+#define PERSON(symbol, name, sentence) ACT_##symbol,
+#include "sim/actions.def"
+#undef PERSON
+    ACT_PEOPLE_END,
+    ACT_FAULTS = ACT_PEOPLE_END - 1,
+#define FAULT(symbol, name, per_day, sentence) ACT_##symbol,
+#include "sim/actions.def"
+#undef FAULT
+    ACTS
+};
+/* clang-format on */
+
+struct act_row {
+    const char *name;
+    const char *sentence;
+    int64_t per_day;
+    bool fault;
+};
+
+/* ACT_NONE < act < ACTS. */
+const struct act_row *act_row(enum act act);
+/* ACT_NONE when no fault is called so. */
+enum act act_fault(const char *name);
+
+struct action {
+    uint32_t number; /* its place in the whole list, from 1 */
+    enum act act;
+    int64_t at_ms; /* since the start of the run */
+    uint32_t who, what, much;
+    int64_t ms; /* how long it lasts, where it does */
+};
+
+struct schedule {
+    struct action *at;
+    size_t count, capacity;
+};
+
+struct schedule_wish {
+    uint64_t seed;
+    int64_t hours;
+    uint32_t terminals, people;
+    bool allowed[ACTS]; /* which faults may be drawn */
+};
+
+/* In order of time. */
+void schedule_make(struct schedule *schedule, const struct schedule_wish *wish);
+void schedule_free(struct schedule *schedule);
+
+#endif

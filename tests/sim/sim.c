@@ -1,0 +1,169 @@
+/* sim.c - see sim.h. */
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+
+#include "core/presence.h"
+
+#include "sim/inner.h"
+
+/* ---- what must hold after every turn, beside the history ---- */
+
+/* In the recovery window the broker destroys nothing by itself. */
+static void judge_deeds(struct sim *sim)
+{
+    struct world *w = sim->w;
+    const struct farm *farm = w->farm;
+
+    for (; sim->deeds_judged < farm->deeds_count; sim->deeds_judged++) {
+        const struct deed *deed = &farm->deeds[sim->deeds_judged % DEEDS_MAX];
+
+        if (deed->life != w->lives || sim->asked_by_admin || w->lives == 1)
+            continue;
+        if ((deed->call == VIRT_refresh || deed->call == VIRT_delete || deed->call == VIRT_stop) &&
+            deed->at_ms < w->started_ms + w->recovery_ms)
+            outside_fault(&w->outside, "%s of a machine in the recovery window (I12)",
+                          virt_call_row(deed->call)->name);
+    }
+}
+
+void sim_judge(struct world *world)
+{
+    struct sim *sim = world->context;
+
+    if (sim->deeds_judged != world->farm->deeds_count)
+        judge_deeds(sim);
+}
+
+/* ---- a run ---- */
+
+/* Reboots that were ordered: not from inside the agent that orders its own. */
+static void reboot_some(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->clients_count; i++) {
+        if (!sim->clients[i].reboots)
+            continue;
+        person_unknown(sim, i);
+        client_power(&sim->clients[i], false);
+        client_power(&sim->clients[i], true);
+    }
+}
+
+static bool is_left_in(const struct sim *sim, const struct action *action)
+{
+    return !sim->wish.left_in || sim->wish.left_in[action->number - 1];
+}
+
+static void play(struct sim *sim)
+{
+    int64_t end_ms = sim->start_ms + sim->wish.hours * 3600000;
+
+    for (size_t i = 0; i < sim->schedule.count && !sim->w->outside.faults; i++) {
+        const struct action *action = &sim->schedule.at[i];
+        int64_t left_ms = sim->start_ms + action->at_ms - world_now_ms(sim->w);
+
+        if (!is_left_in(sim, action))
+            continue;
+        if (left_ms > 0) /* a stall may have taken us beyond it */
+            world_run_ms(sim->w, left_ms);
+        if (sim->w->outside.faults)
+            return;
+        admins_invite(sim);
+        reboot_some(sim);
+        act_do(sim, action);
+    }
+    if (!sim->w->outside.faults && world_now_ms(sim->w) < end_ms)
+        world_run_ms(sim->w, end_ms - world_now_ms(sim->w));
+}
+
+/* "... (I14)" or "... (I14, line 5 of the history)". */
+static int invariant_of(const char *sentence)
+{
+    const char *at = strstr(sentence, "(I");
+
+    return at ? (int)strtol(at + 2, NULL, 10) : 0;
+}
+
+static void tell_outcome(struct sim *sim)
+{
+    struct sim_outcome *outcome = sim->outcome;
+    const struct outside *outside = &sim->w->outside;
+
+    outcome->broken = outside->faults > 0;
+    (void)snprintf(outcome->sentence, sizeof(outcome->sentence), "%s", outside->fault);
+    outcome->invariant = invariant_of(outside->fault);
+    outcome->broken_ms = world_now_ms(sim->w) - sim->start_ms;
+    outcome->digest = sim->recorder.digest;
+    outcome->lines = sim->recorder.lines;
+    outcome->actions = sim->schedule.count;
+    outcome->lives = sim->w->lives;
+    outcome->commits = disk_commits(sim->w->disk);
+    outcome->messages = sim->w->door.up + sim->w->door.down;
+    outcome->terminal_hours = (double)(world_now_ms(sim->w) - sim->start_ms) / 3600000.0 *
+                              (sim->clients_count + SIM_OLD);
+}
+
+static void clear(struct sim *sim)
+{
+    endings_drop(sim);
+    world_crash(sim->w);
+    admins_forget(sim);
+    for (uint32_t i = 0; i < sim->clients_count; i++)
+        client_clear(&sim->clients[i]);
+    tell_outcome(sim);
+    sim->outcome->checks = recorder_end(&sim->recorder);
+    if (!sim->outcome->broken) /* what is only known at the end */
+        tell_outcome(sim);
+    (void)world_free(sim->w);
+    recorder_free(&sim->recorder);
+    schedule_free(&sim->schedule);
+    free(sim->clients);
+    free(sim->waiters);
+    free(sim->people);
+    free(sim);
+}
+
+static void plan(const struct sim_wish *wish, struct schedule *ret)
+{
+    struct schedule_wish draw = { .seed = wish->seed,
+                                  .hours = wish->hours,
+                                  .terminals = wish->terminals,
+                                  .people = site_people(wish->terminals) };
+
+    memcpy(draw.allowed, wish->allowed, sizeof(draw.allowed));
+    schedule_make(ret, &draw);
+}
+
+size_t sim_actions(const struct sim_wish *wish)
+{
+    struct schedule schedule;
+    size_t count;
+
+    plan(wish, &schedule);
+    count = schedule.count;
+    schedule_free(&schedule);
+    return count;
+}
+
+void sim_run(const struct sim_wish *wish, struct sim_outcome *ret)
+{
+    struct sim *sim = berth_new(struct sim);
+    uint64_t forbidden = log_count(EV_STATE_FORBIDDEN);
+
+    *ret = (struct sim_outcome){ 0 };
+    sim->wish = *wish;
+    sim->outcome = ret;
+    list_init(&sim->endings);
+    site_make(sim);
+    plan(wish, &sim->schedule);
+    site_begin(sim);
+    play(sim);
+    if (!sim->w->outside.faults)
+        rest(sim);
+    if (log_count(EV_STATE_FORBIDDEN) != forbidden)
+        outside_fault(&sim->w->outside, "a forbidden transition was asked for");
+    clear(sim);
+}

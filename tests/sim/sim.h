@@ -1,0 +1,48 @@
+/* sim.h - one simulated site, for one seed: made, run, brought to rest, judged.
+ *
+ * Room tests. The object code of core and flow of broker and agent under virtual time. All that
+ * happens is drawn from the seed: the site (site.c), what is done to it (schedule.h) and how long
+ * everything takes. All that happens goes as lines of a history to the recorder (recorder.h), which
+ * judges it. A run ends at its first violation.
+ */
+#ifndef BERTH_TESTS_SIM_H
+#define BERTH_TESTS_SIM_H
+
+#include "sim/client.h"
+#include "sim/recorder.h"
+#include "sim/schedule.h"
+
+/* Presence timing of the site; all 0: drawn from the seed. */
+struct sim_wish {
+    uint64_t seed;
+    int64_t hours;
+    uint32_t terminals;
+    int64_t grant_ms;    /* 0: drawn */
+    bool allowed[ACTS];  /* which faults may be drawn */
+    const bool *left_in; /* by number of the action minus one; NULL: all */
+    /* The story, line by line; NULL: nobody wants to know. */
+    void (*tell)(void *context, const char *line);
+    void *context;
+};
+
+struct sim_outcome {
+    bool broken;
+    int invariant;          /* 0: none in particular */
+    char sentence[FAULT_TEXT];
+    int64_t broken_ms;      /* since the start of the run */
+    uint64_t digest;        /* of all lines of the history */
+    uint64_t lines, checks;
+    uint64_t injected[ACTS];
+    size_t actions;         /* in the whole schedule */
+    uint32_t last;          /* number of the last action that was done */
+    double terminal_hours;
+    uint64_t messages, commits, lives;
+};
+
+/* How many actions the seed's whole schedule has. */
+size_t sim_actions(const struct sim_wish *wish);
+
+/* Run one seed. Repeatable to the bit: the same wish has the same outcome. */
+void sim_run(const struct sim_wish *wish, struct sim_outcome *ret);
+
+#endif
