@@ -52,6 +52,13 @@ static void put(struct out *out, const char *name, bool counter, int64_t value, 
             (struct api_figure){ .name = name, .help = help, .counter = counter, .value = value };
 }
 
+static void put_times(struct out *out, const char *name, const struct tally *times,
+                      const char *help)
+{
+    if (out->count < out->max)
+        out->at[out->count++] = (struct api_figure){ .name = name, .help = help, .times = times };
+}
+
 size_t broker_figures(void *context, struct api_figure *out_, size_t max)
 {
     struct broker *broker = context;
@@ -68,6 +75,8 @@ size_t broker_figures(void *context, struct api_figure *out_, size_t max)
 #define PUT_AUTH(member, counter, help) \
     put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
     AUTH_FIGURES(PUT_AUTH)
+    put_times(&out, "berth_link_mailbox_seconds", link_waited(broker->link),
+              "what terminals say, from their I/O thread to the core");
     put(&out, "berth_hashing_waiting", false, (int64_t)offload_waiting(broker->hashing),
         "passwords that wait for hashing");
     return out.count;

@@ -35,6 +35,46 @@ static void take_back(struct flow *flow)
     }
 }
 
+/* ---- how long it took ---- */
+
+static struct flow_tally *tally_of(const struct flow *flow)
+{
+    struct flow_figures *figures = flow->engine->figures;
+
+    for (size_t i = 0; figures && i < FLOW_KINDS_MAX; i++) {
+        struct flow_tally *tally = &figures->of[i];
+
+        if (!tally->kind)
+            tally->kind = flow->kind;
+        if (tally->kind == flow->kind)
+            return tally;
+    }
+    return NULL;
+}
+
+/* The present step is over. */
+static void count_step(struct flow *flow)
+{
+    int64_t ms = flow->engine->timers->mono_ms - flow->step_since_ms;
+    struct flow_tally *tally = tally_of(flow);
+
+    if (flow->kind->outside & (1u << flow->at))
+        flow->outside_ms += ms;
+    if (tally)
+        tally_add(&tally->step[flow->at], ms * 1000);
+}
+
+static void count_flow(struct flow *flow)
+{
+    int64_t ms = flow->engine->timers->mono_ms - flow->started_ms;
+    struct flow_tally *tally = tally_of(flow);
+
+    if (!tally)
+        return;
+    tally_add(&tally->whole, ms * 1000);
+    tally_add(&tally->own, (ms - flow->outside_ms) * 1000);
+}
+
 /* The very last act of a flow: `ended` frees it. */
 static void end(struct flow *flow)
 {
@@ -49,6 +89,7 @@ static void end(struct flow *flow)
         take_back(flow);
     } else {
         engine->succeeded++;
+        count_flow(flow);
     }
     list_remove(&flow->node);
     flow->kind->ended(flow, &error);
@@ -106,6 +147,7 @@ static void op_done(struct op *op, int result)
         end(flow);
         return;
     }
+    count_step(flow);
     drive(flow, flow->next);
 }
 
@@ -150,6 +192,8 @@ static void drive(struct flow *flow, int step)
         flow->entered |= 1u << step;
         flow->step_since_ms = flow->engine->timers->mono_ms;
         step = flow->kind->steps[step].step(flow);
+        if (step != FLOW_WAIT)
+            count_step(flow);
     }
     if (step == FLOW_WAIT) {
         wait_in_step(flow);

@@ -128,7 +128,10 @@ static void look_for_slow(struct berth_loop *loop)
 
     if (took_us > loop->longest_turn_us)
         loop->longest_turn_us = took_us;
-    if (loop->slow_limit_ms == 0 || took_us <= loop->slow_limit_ms * 1000)
+    if (loop->slow_limit_ms == 0)
+        return;
+    tally_add(&loop->turns, took_us);
+    if (took_us <= loop->slow_limit_ms * 1000)
         return;
 
     loop->slow_turns++;

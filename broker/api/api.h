@@ -24,6 +24,7 @@ struct api_figure {
     const char *help;
     bool counter; /* only rises; else a gauge */
     int64_t value;
+    const struct tally *times; /* instead of the value: a histogram of seconds */
 };
 
 struct api_setup {

@@ -65,6 +65,23 @@ static const char *label(const char *text, char out[300])
     return out;
 }
 
+/* A histogram under one head; labels: "kind=\"power\"," with its comma, or "". */
+static void times(struct page *page, const char *name, const char *labels,
+                  const struct tally *tally)
+{
+    int64_t below = 0;
+
+    for (int i = 0; i < TALLY_BOUNDS; i++) {
+        below += tally->within[i];
+        say(page, "%s_bucket{%sle=\"%g\"} %lld\n", name, labels, (double)tally_bounds_us[i] / 1e6,
+            (long long)below);
+    }
+    say(page, "%s_bucket{%sle=\"+Inf\"} %lld\n", name, labels, (long long)tally->count);
+    say(page, "%s_sum{%s} %.6f\n%s_count{%s} %lld\n", name, labels, (double)tally->sum_us / 1e6,
+        name, labels, (long long)tally->count);
+    say(page, "%s_max{%s} %.6f\n", name, labels, (double)tally->longest_us / 1e6);
+}
+
 /* ---- what the core knows ---- */
 
 static void say_terminals(struct page *page, struct core *core)
@@ -188,8 +205,6 @@ static void say_hosts(struct page *page, struct core *core)
 
 /* ---- what goes on ---- */
 
-#define FLOW_KINDS_MAX 32
-
 static void say_flows(struct page *page, struct flow_engine *engine)
 {
     const char *name[FLOW_KINDS_MAX];
@@ -219,6 +234,36 @@ static void say_flows(struct page *page, struct flow_engine *engine)
         (int64_t)engine->failed);
 }
 
+static void say_flow_times(struct page *page, const struct flow_figures *figures)
+{
+    static const char *const heads[] = {
+        "berth_flow_seconds", "What flows that succeeded took from start to end.",
+        "berth_flow_own_seconds", "The same without what they waited for hosts and guests."
+    };
+    char labels[128];
+
+    for (size_t own = 0; own < 2; own++) {
+        head(page, heads[2 * own], "histogram", heads[2 * own + 1]);
+        for (size_t i = 0; i < FLOW_KINDS_MAX && figures->of[i].kind; i++) {
+            const struct flow_tally *tally = &figures->of[i];
+
+            (void)snprintf(labels, sizeof(labels), "kind=\"%s\",", tally->kind->name);
+            times(page, heads[2 * own], labels, own ? &tally->own : &tally->whole);
+        }
+    }
+    head(page, "berth_flow_step_seconds", "histogram", "What steps of flows took.");
+    for (size_t i = 0; i < FLOW_KINDS_MAX && figures->of[i].kind; i++) {
+        const struct flow_kind *kind = figures->of[i].kind;
+
+        for (int step = 0; step < kind->count; step++) {
+            (void)snprintf(labels, sizeof(labels), "kind=\"%s\",step=\"%s\",", kind->name,
+                           kind->steps[step].name);
+            if (figures->of[i].step[step].count > 0)
+                times(page, "berth_flow_step_seconds", labels, &figures->of[i].step[step]);
+        }
+    }
+}
+
 static void say_store(struct page *page, const struct store *store)
 {
     struct store_stats stats;
@@ -232,6 +277,8 @@ static void say_store(struct page *page, const struct store *store)
     one(page, "berth_store_wal_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes);
     head(page, "berth_store_last_commit_seconds", "gauge", "What the latest commit took.");
     say(page, "berth_store_last_commit_seconds %.6f\n", (double)stats.last_commit_us / 1e6);
+    head(page, "berth_store_commit_seconds", "histogram", "What transactions took.");
+    times(page, "berth_store_commit_seconds", "", &stats.commit);
     one(page, "berth_store_degraded", "gauge", "1: the disk is full and changes are refused.",
         stats.degraded);
 }
@@ -242,6 +289,8 @@ static void say_loop(struct page *page, const struct berth_loop *loop)
         "Turns of the core loop over the limit of 5 ms.", loop->slow_turns);
     one(page, "berth_loop_stalls_total", "counter", "Times the core loop stood still.",
         loop->stalls);
+    head(page, "berth_loop_turn_seconds", "histogram", "Callbacks of each turn of the core loop.");
+    times(page, "berth_loop_turn_seconds", "", &loop->turns);
     head(page, "berth_loop_longest_turn_seconds", "gauge", "Longest turn of the core loop so far.");
     say(page, "berth_loop_longest_turn_seconds %.6f\n", (double)loop->longest_turn_us / 1e6);
 }
@@ -295,6 +344,11 @@ static void say_figures(struct page *page, const struct api *api)
         (void)snprintf(already, sizeof(already), "# HELP %s ", figure[i].name);
         if (strstr(page->text, already))
             continue;
+        if (figure[i].times) {
+            head(page, figure[i].name, "histogram", figure[i].help);
+            times(page, figure[i].name, "", figure[i].times);
+            continue;
+        }
         one(page, figure[i].name, figure[i].counter ? "counter" : "gauge", figure[i].help,
             figure[i].value);
     }
@@ -360,6 +414,8 @@ char *metrics_text(struct api *api)
     say_pools(&page, core);
     say_hosts(&page, core);
     say_flows(&page, &api->rooms->engine);
+    if (api->rooms->engine.figures)
+        say_flow_times(&page, api->rooms->engine.figures);
     say_store(&page, api->rooms->store);
     say_loop(&page, api->loop);
     say_door(&page, api);

@@ -501,7 +501,11 @@ static void ended(struct flow *flow, const struct berth_error *error)
 }
 
 static const struct flow_kind connect_kind = {
-    .name = "sign-on", .steps = steps, .count = STEPS, .ended = ended
+    .name = "sign-on",
+    .steps = steps,
+    .count = STEPS,
+    .ended = ended,
+    .outside = 1u << WAKE | 1u << PROBE | 1u << PROBED | 1u << SECRET | 1u << GIVEN,
 };
 
 void connect_call_off(struct terminal *terminal, const char *why)

@@ -28,8 +28,11 @@ static const struct flow_step enroll_steps[] = {
 };
 /* clang-format on */
 
-static const struct flow_kind enroll_kind = { "enroll", enroll_steps, BERTH_COUNT(enroll_steps),
-                                              60000, enroll_ended };
+static const struct flow_kind enroll_kind = { .name = "enroll",
+                                              .steps = enroll_steps,
+                                              .count = BERTH_COUNT(enroll_steps),
+                                              .deadline_ms = 60000,
+                                              .ended = enroll_ended };
 
 #define WAITING_MAX 1000    /* terminals that may wait for approval at once */
 #define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */

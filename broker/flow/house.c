@@ -179,7 +179,7 @@ static void terminal_changed(struct rooms *rooms, struct terminal *terminal)
     switch (terminal->row.state) {
     case terminal_REVOKED:
         limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED, "This terminal was revoked");
-        if (terminal->peer)
+        if (terminal->peer && rooms->hang_up)
             rooms->hang_up(rooms->door, terminal->peer, BERTH_E_REVOKED,
                            "the terminal was revoked");
         break;
@@ -353,7 +353,8 @@ void house_tell(struct rooms *rooms, uint64_t id, const struct msg *msg)
 {
     struct peer *peer = id ? house_peer(rooms, id) : NULL;
 
-    if (!peer)
+    /* The door goes before the flows when the broker ends: then nobody is left to be told. */
+    if (!peer || !rooms->tell)
         return;
     if (msg->type == MSG_granted)
         peer->present = true;
@@ -477,6 +478,7 @@ void flows_start(struct rooms *rooms)
 
     house->rooms = rooms;
     rooms->house = house;
+    rooms->engine.figures = &house->figures;
     rooms->core->owner = rooms;
     map_init(&house->peers, random_map_key(rooms->random));
     map_init(&house->signing_on, random_map_key(rooms->random));
@@ -593,6 +595,7 @@ void flows_stop(struct rooms *rooms)
     free_values(&house->peers);
     free_values(&house->latest);
     map_clear(&house->signing_on);
+    rooms->engine.figures = NULL;
     free(house);
     rooms->house = NULL;
 }

@@ -46,6 +46,7 @@ struct looks {
 
 struct house {
     struct rooms *rooms;
+    struct flow_figures figures; /* of the engine's flows */
     bool stopping;
     struct notice_listener listener;
 

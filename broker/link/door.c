@@ -30,6 +30,7 @@ struct up_mail *up_new(struct door *door, enum up_kind kind, uint64_t peer, cons
 
 void up_post(struct up_mail *mail)
 {
+    mail->posted_us = (int64_t)(uv_hrtime() / 1000);
     loop_post(mail->house->core, &mail->mail);
 }
 

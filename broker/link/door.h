@@ -93,6 +93,7 @@ struct up_mail {
     int door;
     bool joining;
     size_t size;              /* of this allocation, to be wiped */
+    int64_t posted_us;        /* monotonic */
     char address[64];         /* OPENED */
     char key_hash[72];        /* OPENED, empty for joiners */
     struct berth_error error; /* BAD: what is wrong with a message; CLOSED: why */

@@ -40,6 +40,7 @@ struct link {
                          socklen_t from_size);
     void *people_context;
     int64_t messages_refused;
+    struct tally waited; /* messages in the core's mailbox */
 };
 
 /* NULL when it is gone. */

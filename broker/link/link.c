@@ -159,6 +159,7 @@ static void hear(struct loop_mail *loop_mail)
         up_free(mail);
         return;
     }
+    tally_add(&link->waited, (int64_t)(uv_hrtime() / 1000) - mail->posted_us);
     switch (mail->kind) {
     case UP_OPENED:
         peer_opened(link, mail);
@@ -422,6 +423,11 @@ int people_port(const struct link *link)
 }
 
 /* ---- metrics ---- */
+
+const struct tally *link_waited(const struct link *link)
+{
+    return &link->waited;
+}
 
 void link_stats(const struct link *link, struct link_stats *ret)
 {

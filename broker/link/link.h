@@ -99,4 +99,7 @@ struct link_stats {
 };
 void link_stats(const struct link *link, struct link_stats *ret);
 
+/* How long what the I/O threads hear waits until the core takes it. */
+const struct tally *link_waited(const struct link *link);
+
 #endif

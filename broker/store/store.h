@@ -14,6 +14,7 @@
 #define BERTH_STORE_STORE_H
 
 #include "berth/op.h"
+#include "berth/tally.h"
 
 #include "core/change.h"
 
@@ -23,7 +24,7 @@ struct core;
 struct store_setup {
     const char *folder;          /* refuses one that others can read */
     struct berth_timers *timers; /* of the loop */
-    /* Called from the writer thread to get the loop to call store_turn (uv_async_send). */
+    /* Called from the writer thread to get the loop to call store_turn (loop_post). */
     void (*wake)(void *context);
     /* On the loop: the store cannot be trusted any more. */
     void (*failed)(void *context, const struct berth_error *error);
@@ -107,6 +108,7 @@ void store_feed_keep(struct store *store, int64_t keep_ms);
 struct store_stats {
     int64_t commits, operations, batch_max, queue, wal_bytes, last_commit_us;
     bool degraded; /* no space */
+    struct tally commit; /* what transactions took, from the first statement to the sync */
 };
 void store_stats(const struct store *store, struct store_stats *ret);
 

@@ -149,6 +149,7 @@ static void count_batch(struct writer *writer, int64_t size, int64_t took_us)
     if (size > store->stats.batch_max)
         store->stats.batch_max = size;
     store->stats.last_commit_us = took_us;
+    tally_add(&store->stats.commit, took_us);
     store->stats.wal_bytes = bytes;
     (void)pthread_mutex_unlock(&store->lock);
 }

@@ -15,6 +15,7 @@
 
 #include "berth/list.h"
 #include "berth/op.h"
+#include "berth/tally.h"
 
 struct flow;
 typedef int flow_step_fn(struct flow *flow);
@@ -48,10 +49,27 @@ struct flow_kind {
                             durable step. */
     /* Last act: the owner frees the flow here. error->code is 0 when the flow succeeded. */
     void (*ended)(struct flow *flow, const struct berth_error *error);
+    uint32_t outside; /* bit per step that waits for another's work, a host's or a guest's: that is
+                         not the flow's own time */
+};
+
+/* How long the flows of one kind took, and their steps; time as the engine's clock has it. */
+struct flow_tally {
+    const struct flow_kind *kind; /* NULL: this place is free */
+    struct tally whole;           /* of those that succeeded: from start to end */
+    struct tally own;             /* the same without what it waited outside */
+    struct tally step[FLOW_STEPS_MAX];
+};
+
+#define FLOW_KINDS_MAX 16
+
+struct flow_figures {
+    struct flow_tally of[FLOW_KINDS_MAX];
 };
 
 struct flow_engine {
     struct berth_timers *timers;
+    struct flow_figures *figures; /* the owner's; NULL: nothing is counted */
     struct list flows;
     uint64_t last_id;
     uint64_t started, succeeded, failed;
@@ -72,6 +90,7 @@ struct flow {
     uint32_t entered; /* bit per step */
     int64_t started_ms;
     int64_t step_since_ms; /* monotonic */
+    int64_t outside_ms;    /* spent so far in steps that wait outside */
     struct op op;
     struct berth_timer limit;
     struct berth_timer deadline;

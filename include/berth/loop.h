@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "berth/error.h"
+#include "berth/tally.h"
 #include "berth/timer.h"
 
 /* Every stream of a loop reads into one buffer: an idle connection holds none. */
@@ -27,6 +28,7 @@ struct berth_loop {
     int64_t slow_limit_ms; /* a turn's callbacks longer than this are logged and counted: 5; 0 = not
                               watched */
     int64_t slow_turns, longest_turn_us, stalls;
+    struct tally turns; /* of those that are watched: the callbacks of each */
     int64_t turn_began_us;
     int64_t last_turn_ms;
 };

@@ -140,6 +140,116 @@ static double used(double before, double after)
     return after >= before ? after - before : after;
 }
 
+/* ---- histograms: "name_bucket{labels,le="0.05"} count" ---- */
+
+struct histogram {
+    double bound_s[64];
+    double count[64];
+    size_t bounds;
+};
+
+static int by_bound(const void *a, const void *b)
+{
+    const double *left = a;
+    const double *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+/* Cumulative counts of what came between the two readings. */
+static void read_histogram(const struct broker_figures *before, const struct broker_figures *after,
+                           const char *prefix, struct histogram *ret)
+{
+    size_t length = strlen(prefix);
+    char name[256];
+    const char *key;
+    json_t *value;
+
+    *ret = (struct histogram){ 0 };
+    json_object_foreach(after->metrics, key, value)
+    {
+        if (strncmp(key, prefix, length) == 0 && strncmp(key + length, "le=\"", 4) == 0 &&
+            ret->bounds < BERTH_COUNT(ret->bound_s))
+            ret->bound_s[ret->bounds++] = strtod(key + length + 4, NULL); /* "+Inf" is infinity */
+    }
+    qsort(ret->bound_s, ret->bounds, sizeof(ret->bound_s[0]), by_bound);
+    for (size_t i = 0; i < ret->bounds; i++) {
+        (void)snprintf(name, sizeof(name), "%sle=\"%g\"}", prefix, ret->bound_s[i]);
+        if (i + 1 == ret->bounds)
+            (void)snprintf(name, sizeof(name), "%sle=\"+Inf\"}", prefix);
+        ret->count[i] = between(before, after, name);
+    }
+}
+
+/* The bound below which that share lies, in ms: never too good. -1: above all bounds. */
+static double histogram_at(const struct histogram *histogram, double share)
+{
+    double wanted = share * histogram->count[histogram->bounds - 1];
+
+    for (size_t i = 0; i + 1 < histogram->bounds; i++)
+        if (histogram->count[i] >= wanted)
+            return histogram->bound_s[i] * 1e3;
+    return -1;
+}
+
+/* name: without the labels; labels: with its last comma, or "". */
+static void put_histogram(const struct broker_figures *before, const struct broker_figures *after,
+                          const char *name, const char *labels, json_t *to, const char *key)
+{
+    struct histogram histogram;
+    char prefix[192];
+
+    (void)snprintf(prefix, sizeof(prefix), "%s_bucket{%s", name, labels);
+    read_histogram(before, after, prefix, &histogram);
+    if (histogram.bounds == 0 || histogram.count[histogram.bounds - 1] <= 0)
+        return;
+    (void)snprintf(prefix, sizeof(prefix), "%s_max{%s}", name, labels);
+    (void)json_object_set_new(
+        to, key,
+        json_pack("{s:f, s:f, s:f, s:f}", "count", histogram.count[histogram.bounds - 1],
+                  "p50_ms_at_most", histogram_at(&histogram, 0.5), "p99_ms_at_most",
+                  histogram_at(&histogram, 0.99), "max_ms_so_far",
+                  broker_metric(after, prefix) * 1e3));
+}
+
+/* Every step of every kind of flow that was walked since then. */
+static json_t *steps(const struct broker_figures *before, const struct broker_figures *after)
+{
+    static const char family[] = "berth_flow_step_seconds_count{";
+    json_t *report = json_object();
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(after->metrics, key, value)
+    {
+        char labels[160];
+        char kind[48] = "";
+        char step[48] = "";
+        char name[100];
+
+        if (strncmp(key, family, strlen(family)) != 0 ||
+            sscanf(key + strlen(family), "kind=\"%47[^\"]\",step=\"%47[^\"]\"", kind, step) != 2)
+            continue;
+        (void)snprintf(labels, sizeof(labels), "kind=\"%s\",step=\"%s\",", kind, step);
+        (void)snprintf(name, sizeof(name), "%s/%s", kind, step);
+        put_histogram(before, after, "berth_flow_step_seconds", labels, report, name);
+    }
+    return report;
+}
+
+static void put_times(const struct broker_figures *before, const struct broker_figures *after,
+                      json_t *report)
+{
+    put_histogram(before, after, "berth_flow_own_seconds", "kind=\"sign-on\",", report,
+                  "sign_on_own");
+    put_histogram(before, after, "berth_flow_seconds", "kind=\"sign-on\",", report,
+                  "sign_on_whole");
+    put_histogram(before, after, "berth_link_mailbox_seconds", "", report, "mailbox");
+    put_histogram(before, after, "berth_store_commit_seconds", "", report, "commit");
+    put_histogram(before, after, "berth_loop_turn_seconds", "", report, "turns");
+    (void)json_object_set_new(report, "steps", steps(before, after));
+}
+
 json_t *broker_report(const struct broker_figures *before, const struct broker_figures *after)
 {
     double commits = between(before, after, "berth_store_commits_total");
@@ -168,5 +278,6 @@ json_t *broker_report(const struct broker_figures *before, const struct broker_f
                               json_real(between(before, after, "berth_loop_slow_turns_total")));
     (void)json_object_set_new(report, "stalls",
                               json_real(between(before, after, "berth_loop_stalls_total")));
+    put_times(before, after, report);
     return report;
 }
