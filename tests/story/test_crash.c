@@ -53,6 +53,25 @@ TEST(crash, two_users_work_on_and_nothing_is_touched)
     THE_END(w);
 }
 
+/* berthd ends like this when its store fails: the door first, then the flows, with people at the
+ * terminals. */
+TEST(crash, a_sign_on_that_is_under_way_when_the_door_has_gone)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    for (int i = 0; i < 500 && world_flows(w) == 0; i++)
+        world_run_ms(w, 1);
+    EXPECT(world_flows(w) > 0);
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 20);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    THE_END(w);
+}
+
 TEST(crash, every_terminal_is_back_within_seconds)
 {
     struct world *w = world_new(2, WARD FLOATING);
