@@ -179,7 +179,7 @@ struct session {
     struct row_session row;
     struct berth_timer limit;     /* disconnected, idle or absolute */
     enum session_state limit_for; /* the state that `limit` was armed for */
-    int64_t absolute_until_ms;    /* monotonic; 0 = no limit yet */
+    int64_t begun_ms, since_ms;   /* it, and that state: monotonic; flow/limits.c */
     int64_t input_idle_ms;        /* as its terminal last said */
     int64_t input_said_ms;        /* when it said so, monotonic */
     bool lost;                    /* that its terminal lost it is on its way to disk */

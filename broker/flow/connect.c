@@ -199,7 +199,8 @@ static void disconnect(struct flow *flow)
                                        .reason = "failed",
                                        .why = flow->error.text,
                                        .actor = "broker",
-                                       .role = "broker" };
+                                       .role = "broker",
+                                       .epoch = c->claim.epoch };
 
         session_end_soon(c->rooms, session->row.id, &ending);
         return;

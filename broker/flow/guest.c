@@ -85,7 +85,8 @@ static int hear(struct flow *flow)
                                    .reason = "signed-off",
                                    .why = "The session was signed off inside the desktop",
                                    .actor = "broker",
-                                   .role = "broker" };
+                                   .role = "broker",
+                                   .epoch = question->epoch };
 
     if (!session || flow->op.result < 0)
         return FLOW_DONE; /* a guest that cannot be asked keeps its session: its limits will end it

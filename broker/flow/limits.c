@@ -19,61 +19,71 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Milliseconds left of a limit that began `since_ms` (wall clock). Within this run the timer is
- * armed when it begins, so that nothing has passed; a wall clock that jumped back counts as no
- * time.
+/* When it was, by the monotonic clock: now, unless it is older than this broker. Only then the wall
+ * clock is asked, once; one that jumped back counts as no time.
  */
-static int64_t left_ms(const struct rooms *rooms, int64_t limit_s, int64_t since_ms, bool loaded)
+static int64_t began_ms(const struct rooms *rooms, int64_t wall_ms, bool loaded)
 {
-    int64_t passed_ms = loaded ? rooms->timers->wall_ms - since_ms : 0;
-    int64_t left;
+    int64_t passed_ms = loaded ? rooms->timers->wall_ms - wall_ms : 0;
+
+    return rooms->timers->mono_ms - (passed_ms > 0 ? passed_ms : 0);
+}
+
+/* Milliseconds left of a limit that began then. */
+static int64_t left_ms(const struct rooms *rooms, int64_t limit_s, int64_t since_ms)
+{
+    int64_t limit_ms = limit_s * (planted(LIMIT_HALVED) ? 500 : 1000);
+    int64_t left = since_ms + limit_ms - rooms->timers->mono_ms;
 
     if (limit_s <= 0)
         return NEVER;
-    if (passed_ms < 0)
-        passed_ms = 0;
-    left = limit_s * (planted(LIMIT_HALVED) ? 500 : 1000) - passed_ms;
     return left > 0 ? left : 0;
 }
 
-/* The absolute limit runs on through changes of state: count it from what is known of this run. */
-static int64_t absolute_left_ms(const struct rooms *rooms, const struct session *session,
-                                int64_t limit_s)
+bool limits_over(const struct session *session, struct limit_over *ret)
 {
-    int64_t left;
+    const struct rooms *rooms = session->base.core->owner;
+    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
+    int64_t now_ms = rooms->timers->mono_ms;
 
-    if (limit_s <= 0)
-        return NEVER;
-    left = session->absolute_until_ms - rooms->timers->mono_ms;
-    return left > 0 ? left : 0;
+    if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED)
+        return false;
+    if (left_ms(rooms, pool->row.absolute_s, session->begun_ms) == 0) {
+        *ret = (struct limit_over){ .absolute = true,
+                                    .waited_ms = now_ms - session->begun_ms,
+                                    .limit_ms = pool->row.absolute_s * 1000 };
+        return true;
+    }
+    *ret = (struct limit_over){ .waited_ms = now_ms - session->since_ms,
+                                .limit_ms = pool->row.disconnected_s * 1000 };
+    return session->row.state == session_DISCONNECTED && session->limit_for == session->row.state &&
+           left_ms(rooms, pool->row.disconnected_s, session->since_ms) == 0;
 }
 
 static void time_is_over(struct berth_timer *timer)
 {
     struct session *session = container_of(timer, struct session, limit);
     struct rooms *rooms = session->base.core->owner;
-    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
-    struct ending ending = {
-        .action = "session.limit", .reason = "limit", .actor = "broker", .role = "broker"
-    };
+    struct ending ending = { .action = "session.limit",
+                             .reason = "limit",
+                             .actor = "broker",
+                             .role = "broker",
+                             .limit = true };
+    struct limit_over over;
     char why[160];
 
-    if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED)
+    if (!limits_over(session, &over))
         return;
-    if (absolute_left_ms(rooms, session, pool->row.absolute_s) == 0)
-        (void)snprintf(why, sizeof(why), "Your session has reached its limit of %lld min",
-                       (long long)pool->row.absolute_s / 60);
-    else if (session->row.state == session_DISCONNECTED)
-        (void)snprintf(why, sizeof(why), "The session was disconnected for %lld min",
-                       (long long)pool->row.disconnected_s / 60);
-    else
-        return;
+    (void)snprintf(why, sizeof(why),
+                   over.absolute ? "Your session has reached its limit of %lld min"
+                                 : "The session was disconnected for %lld min",
+                   (long long)over.limit_ms / 60000);
     ending.why = why;
     log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
     session_end_soon(rooms, session->row.id, &ending);
 }
 
-void limits_arm(struct rooms *rooms, struct session *session, bool loaded)
+void limits_arm(struct rooms *rooms, struct session *session, bool anew)
 {
     const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
     int64_t left = NEVER;
@@ -83,17 +93,16 @@ void limits_arm(struct rooms *rooms, struct session *session, bool loaded)
         timer_stop(rooms->timers, &session->limit);
         return;
     }
-    if (!loaded && session->limit_for == session->row.state)
+    if (session->limit_for == session->row.state && !anew)
         return; /* something else of the row changed: the time goes on */
+    if (!session->limit_for)
+        session->begun_ms = began_ms(rooms, session->row.started_ms, anew);
+    if (session->limit_for != session->row.state)
+        session->since_ms = began_ms(rooms, session->row.changed_ms, anew && !session->limit_for);
     session->limit_for = session->row.state;
-    if (!session->absolute_until_ms && pool->row.absolute_s > 0)
-        session->absolute_until_ms =
-            rooms->timers->mono_ms +
-            left_ms(rooms, pool->row.absolute_s, session->row.started_ms, loaded);
-    left = absolute_left_ms(rooms, session, pool->row.absolute_s);
+    left = left_ms(rooms, pool->row.absolute_s, session->begun_ms);
     if (session->row.state == session_DISCONNECTED)
-        left = earlier(left,
-                       left_ms(rooms, pool->row.disconnected_s, session->row.changed_ms, loaded));
+        left = earlier(left, left_ms(rooms, pool->row.disconnected_s, session->since_ms));
     if (left == NEVER) {
         timer_stop(rooms->timers, &session->limit);
         return;

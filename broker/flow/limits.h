@@ -8,9 +8,16 @@
 
 #include "flow/rooms.h"
 
-/* The session's state or its pool's limits changed: arm its timer anew. loaded: it comes from the
- * store at start. */
-void limits_arm(struct rooms *rooms, struct session *session, bool loaded);
+/* The session's state may have changed: arm its timer for that. anew: it comes from the store at
+ * start, or its pool's limits changed. */
+void limits_arm(struct rooms *rooms, struct session *session, bool anew);
+
+/* Has a limit of its pool passed, as of now? */
+struct limit_over {
+    bool absolute; /* else it was disconnected for too long */
+    int64_t waited_ms, limit_ms;
+};
+bool limits_over(const struct session *session, struct limit_over *ret);
 
 /* Its terminal said how long nobody touched anything. */
 void limits_idle(struct rooms *rooms, struct session *session, int64_t input_idle_ms);

@@ -11,10 +11,51 @@
 #include "flow/decide.h"
 #include "flow/gate.h"
 #include "flow/house.h"
+#include "flow/limits.h"
 #include "flow/power.h"
 #include "flow/seat.h"
 
 /* ---- the decision ---- */
+
+/* An ending that is asked for again and again, until it is done. */
+struct kept_ending {
+    char action[48], reason[24], why[160], actor[80], role[24];
+    bool limit;
+    int64_t epoch;
+};
+
+static void keep(struct kept_ending *kept, const struct ending *ending)
+{
+    *kept = (struct kept_ending){ .limit = ending->limit, .epoch = ending->epoch };
+    (void)snprintf(kept->action, sizeof(kept->action), "%s", ending->action);
+    (void)snprintf(kept->reason, sizeof(kept->reason), "%s", ending->reason);
+    (void)snprintf(kept->why, sizeof(kept->why), "%.159s", ending->why);
+    (void)snprintf(kept->actor, sizeof(kept->actor), "%s", ending->actor);
+    (void)snprintf(kept->role, sizeof(kept->role), "%s", ending->role);
+}
+
+static struct ending ending_of(const struct kept_ending *kept)
+{
+    return (struct ending){ .action = kept->action,
+                            .reason = kept->reason,
+                            .why = kept->why,
+                            .actor = kept->actor,
+                            .role = kept->role,
+                            .limit = kept->limit,
+                            .epoch = kept->epoch };
+}
+
+/* Why it was to end may be true no more: somebody came back while the end was on its way to disk.
+ */
+static int still_due(const struct session *session, const struct ending *ending,
+                     struct limit_over *over, struct berth_error *reterr)
+{
+    if ((ending->epoch && session->row.epoch != ending->epoch) ||
+        (ending->limit && !limits_over(session, over)))
+        return berth_fail(reterr, BERTH_E_STATE, "session %llu was claimed again meanwhile",
+                          (unsigned long long)session->row.id);
+    return 0;
+}
 
 static struct changes *ending_changes(struct session *session, const struct ending *ending,
                                       struct berth_error *reterr)
@@ -22,8 +63,14 @@ static struct changes *ending_changes(struct session *session, const struct endi
     struct core *core = session->base.core;
     struct connection *connection = connection_of(core, session->row.id);
     const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
-    struct changes *changes = changes_new(ending->actor, ending->role, ending->action);
+    struct limit_over over = { 0 };
+    struct changes *changes;
 
+    if (still_due(session, ending, &over, reterr) < 0)
+        return NULL;
+    changes = changes_new(ending->actor, ending->role, ending->action);
+    changes->audit.waited_ms = over.waited_ms;
+    changes->audit.limit_ms = over.limit_ms;
     changes_object(changes, "session %llu on desktop %s", (unsigned long long)session->row.id,
                    desktop ? desktop->row.name : "?");
     changes_detail(changes, "%s", ending->why);
@@ -68,9 +115,7 @@ struct end_op {
     int conflicts;
     uint64_t session_id;
     uint64_t terminal_id;
-    char action[48], actor[80], role[24];
-    char reason[24];
-    char why[160];
+    struct kept_ending kept;
 };
 
 /* Decide from what is true now. */
@@ -79,11 +124,7 @@ static int end_try(struct end_op *end, struct berth_error *reterr)
     struct core *core = end->rooms->core;
     struct session *session = session_find(core, end->session_id);
     const struct connection *connection = connection_of(core, end->session_id);
-    const struct ending ending = { .action = end->action,
-                                   .reason = end->reason,
-                                   .why = end->why,
-                                   .actor = end->actor,
-                                   .role = end->role };
+    const struct ending ending = ending_of(&end->kept);
     struct changes *changes;
     int r;
 
@@ -114,7 +155,8 @@ static void end_done(struct op *op, int result)
             return;
     }
     if (result >= 0)
-        ending_decided(end->rooms, end->session_id, end->terminal_id, end->reason, end->why);
+        ending_decided(end->rooms, end->session_id, end->terminal_id, end->kept.reason,
+                       end->kept.why);
     free(end);
     op_complete(asked, result, &error);
 }
@@ -128,11 +170,7 @@ int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *e
     end->rooms = rooms;
     end->asked = op;
     end->session_id = session_id;
-    (void)snprintf(end->action, sizeof(end->action), "%s", ending->action);
-    (void)snprintf(end->actor, sizeof(end->actor), "%s", ending->actor);
-    (void)snprintf(end->role, sizeof(end->role), "%s", ending->role);
-    (void)snprintf(end->reason, sizeof(end->reason), "%s", ending->reason);
-    (void)snprintf(end->why, sizeof(end->why), "%s", ending->why);
+    keep(&end->kept, ending);
     op_init(&end->op, rooms->timers, end_done);
     r = end_try(end, &op->error);
     if (r < 0) {
@@ -151,7 +189,7 @@ struct end_soon {
     struct pause pause;
     bool pausing;
     int tries;
-    char action[48], reason[24], why[160], actor[80], role[24];
+    struct kept_ending kept;
 };
 
 #define END_AGAIN_MS 1000
@@ -175,7 +213,7 @@ static void end_soon_done(struct op *op, int result)
             return;
     }
     if (result < 0 && result != BERTH_E_NOT_FOUND && result != BERTH_E_STATE)
-        log_failure(EV_FLOW_FAILED, &op->error, soon->action);
+        log_failure(EV_FLOW_FAILED, &op->error, soon->kept.action);
     list_remove(&soon->node);
     free(soon);
 }
@@ -195,11 +233,7 @@ void session_ends_forget(struct rooms *rooms)
 
 static void end_soon_try(struct end_soon *soon)
 {
-    const struct ending ending = { .action = soon->action,
-                                   .reason = soon->reason,
-                                   .why = soon->why,
-                                   .actor = soon->actor,
-                                   .role = soon->role };
+    const struct ending ending = ending_of(&soon->kept);
     int r;
 
     op_init(&soon->op, soon->rooms->timers, end_soon_done);
@@ -215,11 +249,7 @@ void session_end_soon(struct rooms *rooms, uint64_t session_id, const struct end
     soon->rooms = rooms;
     list_append(&house_of(rooms)->errands, &soon->node);
     soon->session_id = session_id;
-    (void)snprintf(soon->action, sizeof(soon->action), "%s", ending->action);
-    (void)snprintf(soon->reason, sizeof(soon->reason), "%s", ending->reason);
-    (void)snprintf(soon->why, sizeof(soon->why), "%.159s", ending->why);
-    (void)snprintf(soon->actor, sizeof(soon->actor), "%s", ending->actor);
-    (void)snprintf(soon->role, sizeof(soon->role), "%s", ending->role);
+    keep(&soon->kept, ending);
     end_soon_try(soon);
 }
 

@@ -15,10 +15,13 @@ struct ending {
     const char *reason; /* word of `hide`: signed-off, limit, failed */
     const char *why;    /* sentence, also for the person */
     const char *actor, *role;
+    bool limit;    /* only as long as a limit of the session has passed: its user may come back */
+    int64_t epoch; /* only as long as this claim is the latest, 0 = whichever it is */
 };
 
 /* End a session. Completes when ENDING is durable and the terminal was told; the rest goes on by
- * itself. Errors: NOT_FOUND, STATE (it is ending already), and those of the store.
+ * itself. Errors: NOT_FOUND, STATE (it is ending already, or the reason is none any more), and
+ * those of the store.
  */
 int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending,
                 struct op *op) berth_must_check;
