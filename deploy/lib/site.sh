@@ -10,6 +10,7 @@ SITE_BIN=     # where the programs are
 SITE_DRIVER=  # test or qemu
 SITE_URI=     # libvirt URI of the site's only host
 SITE_LOG_LEVEL=info
+SITE_HISTORY=${SITE_HISTORY:-} # file into which broker and terminals record what happens; empty: they do not
 # shellcheck disable=SC2034 # for those who source this file
 declare -A TERMINAL_PID
 declare -A TERMINAL_DISPLAY TERMINAL_XAUTHORITY
@@ -73,6 +74,7 @@ site_write_broker_config() {
 data = $SITE/data
 terminals = 100
 recovery_s = 5
+history = $SITE_HISTORY
 [link]
 listen = 127.0.0.1:$LINK_PORT
 join_listen = 127.0.0.1:$JOIN_PORT
@@ -247,6 +249,7 @@ invitation_file = $SITE/$1/invitation
 dns = no
 [terminal]
 state = $SITE/$1/state
+history = $SITE_HISTORY
 [screen]
 display = ${TERMINAL_DISPLAY[$1]}
 authority = ${TERMINAL_XAUTHORITY[$1]}
