@@ -1,4 +1,6 @@
 /* test_limits.c - time that is over, and people who may no longer. */
+#include "flow/release.h"
+
 #include "story.h"
 
 #define LIMITED(what)                                            \
@@ -242,6 +244,72 @@ TEST(limits, too_many_attempts_wait_here_and_not_elsewhere)
     EXPECT_SCREEN(w, "t1", "refused: TOO_MANY");
     world_sign_on(w, "t2", "anna", "secret12");
     SOON(w, "t2", "anna on ward-3-001");
+    THE_END(w);
+}
+
+/* A limit began when it began: an administrator who changes the pool does not begin it anew, and no
+ * wall clock is asked within one life of the broker.
+ */
+TEST(limits, a_changed_pool_and_a_wall_clock_that_was_set_end_nothing_early)
+{
+    struct world *w = world_new(20, WARD LIMITED("disconnected 120 absolute 100000"));
+    struct row_pool row;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_run_s(w, 60);
+    w->outside.timers.wall_ms += (int64_t)24 * 3600 * 1000;
+    row = world_pool(w, "ward-3")->row;
+    row.spare = 2;
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+    world_run_s(w, 40);
+    EXPECT(world_session(w, "anna") != NULL);
+    world_run_s(w, 25);
+    EXPECT(world_session(w, "anna") == NULL);
+    THE_END(w);
+}
+
+/* The claim is on its way to disk when the news of the end comes: what is true then decides. */
+TEST(limits, an_end_that_was_due_before_somebody_came_back_is_none_after)
+{
+    struct world *w = world_new(21, WARD FLOATING);
+    struct ending ending = { .action = "session.guest_ended",
+                             .reason = "signed-off",
+                             .why = "The session was signed off inside the desktop",
+                             .actor = "broker",
+                             .role = "broker" };
+    struct session *session;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_run_s(w, 10);
+    world_sign_on(w, "t2", "anna", "secret12");
+    for (int i = 0; i < 10000 && !fake_store_waiting(w->broker->rooms.store); i++)
+        world_run_ms(w, 1);
+    session = world_session(w, "anna");
+    EXPECT_INT(session->row.state, session_DISCONNECTED);
+    ending.epoch = session->row.epoch;
+    EXPECT_ERR(
+        world_await(w, session_end(&w->broker->rooms, session->row.id, &ending, world_op(w))),
+        BERTH_E_STATE);
+    SOON(w, "t2", "anna on ward-3-001");
+    /* Nor does a limit end what it does not limit any more. */
+    session = world_session(w, "anna");
+    ending = (struct ending){ .action = "session.limit",
+                              .reason = "limit",
+                              .why = "",
+                              .actor = "broker",
+                              .role = "broker",
+                              .limit = true };
+    EXPECT_ERR(
+        world_await(w, session_end(&w->broker->rooms, session->row.id, &ending, world_op(w))),
+        BERTH_E_STATE);
+    EXPECT_SCREEN(w, "t2", "anna on ward-3-001");
     THE_END(w);
 }
 
