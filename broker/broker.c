@@ -72,6 +72,7 @@ static void set_presence(struct broker *broker)
     core->limits.renew_ms = options->renew_s * 1000;
     core->limits.suspect_ms = options->suspect_s * 1000;
     core->limits.link_grace_ms = options->link_grace_s * 1000;
+    core->limits.badge_grace_ms = options->badge_grace_s * 1000;
 }
 
 /* libuv drops connections silently at the limit of descriptors, so the limit must be far above what
@@ -116,13 +117,16 @@ static void wake_store(void *context)
 {
     struct broker *broker = context;
 
-    (void)uv_async_send(&broker->store_wake);
+    /* One letter at a time: the store's turn takes all that is ready. */
+    if (!atomic_exchange(&broker->store_woke, true))
+        loop_post(&broker->loop, &broker->store_mail);
 }
 
-static void turn_store(uv_async_t *async)
+static void turn_store(struct loop_mail *mail)
 {
-    struct broker *broker = container_of(async, struct broker, store_wake);
+    struct broker *broker = container_of(mail, struct broker, store_mail);
 
+    atomic_store(&broker->store_woke, false);
     if (broker->rooms.store)
         store_turn(broker->rooms.store);
 }
@@ -166,8 +170,7 @@ static int open_store(struct broker *broker, struct berth_error *reterr)
     r = make_folder(broker->options.data, reterr);
     if (r < 0)
         return r;
-    (void)uv_async_init(&broker->loop.uv, &broker->store_wake, turn_store);
-    broker->store_wake_open = true;
+    broker->store_mail.run = turn_store;
     r = store_open(&setup, &broker->rooms.store, reterr);
     if (r < 0)
         return r;
@@ -382,8 +385,6 @@ static void stop(struct broker *broker)
                       .word = broker_word_STOPPED, .incarnation = broker->rooms.core->incarnation);
     if (broker->rooms.core)
         core_free(broker->rooms.core);
-    if (broker->store_wake_open)
-        uv_close((uv_handle_t *)&broker->store_wake, NULL);
     timer_stop(&broker->loop.timers, &broker->watchdog);
     for (size_t i = 0; i < BERTH_COUNT(broker->signals); i++)
         close_signal(&broker->signals[i]);

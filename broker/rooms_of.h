@@ -5,6 +5,8 @@
 #ifndef BERTH_ROOMS_OF_H
 #define BERTH_ROOMS_OF_H
 
+#include <stdatomic.h>
+
 #include "berth/loop.h"
 #include "berth/offload.h"
 #include "berth/random.h"
@@ -27,8 +29,8 @@ struct broker {
     struct offload *signing;
     struct link *link;
     struct api *api;
-    uv_async_t store_wake;
-    bool store_wake_open;
+    struct loop_mail store_mail; /* the store's writer has something for the loop */
+    atomic_bool store_woke;      /* it is on its way */
     bool flowing;
     bool stopping;
     uv_signal_t signals[3];

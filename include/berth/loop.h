@@ -19,7 +19,8 @@ struct berth_loop {
     uv_loop_t uv;
     struct berth_timers timers; /* advanced after each pass of I/O, so that nothing expires before
                                    its news is read */
-    uv_async_t poke;
+    uv_poll_t poke;
+    int poke_fd; /* an eventfd: readable while there is mail */
     uv_mutex_t lock;
     struct list mail;  /* struct loop_mail, guarded by lock */
     char *read_buffer; /* LOOP_READ_BUFFER bytes */

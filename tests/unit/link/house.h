@@ -255,8 +255,9 @@ static void client_begin(struct client *client, SSL_CTX *context, int port)
 {
     *client = (struct client){ .context = context };
     frame_reader_init(&client->reader, FRAME_MAX);
-    EXPECT_OK(tls_connect(&house.loop, context, &(struct tls_target){ "127.0.0.1", port, 10000 },
-                          &client_events, &client->tls, NULL));
+    EXPECT_OK(tls_connect(&house.loop, context,
+                          &(struct tls_target){ "127.0.0.1", port, 10000, NULL }, &client_events,
+                          &client->tls, NULL));
 }
 
 /* A terminal that is let in. */
