@@ -1,9 +1,11 @@
 # The broker's own misfortunes: killed and failed at every system call, out of memory, of disk, of descriptors: F1 to F3, F6 to F9.
 #
 # fault-inject       kills or fails the n-th system call of a program
+# libfault-alloc.so  preloaded: fails the n-th allocation of berthd
 
-if(NOT BERTH_FUZZ)
+if(NOT BERTH_FUZZ AND NOT BERTH_SANITIZE)
   add_executable(fault-inject ${CMAKE_CURRENT_SOURCE_DIR}/inject.c)
+  add_library(fault-alloc MODULE ${CMAKE_CURRENT_SOURCE_DIR}/alloc_shim.c)
 endif()
 
 # faults_program(NAME SECONDS): ctest runs tests/faults/NAME as faults-NAME, alone.
@@ -11,12 +13,15 @@ function(faults_program name seconds)
   if(NOT BERTH_TEST_WHOLE)
     return()
   endif()
-  if(DEFINED ENV{BERTH_LONG})
-    set(seconds 86400)
-  endif()
   add_test(NAME ${PREFIX}faults-${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${name} ${CMAKE_BINARY_DIR})
   set_tests_properties(${PREFIX}faults-${name} PROPERTIES LABELS faults TIMEOUT ${seconds} RUN_SERIAL TRUE
-    SKIP_RETURN_CODE 77)
+    SKIP_RETURN_CODE 77
+    # Always the short form: deploy/test --long has tests/faults/run take the long ones afterwards, and keeps the figures.
+    ENVIRONMENT "BERTH_LONG=")
 endfunction()
 
 faults_program(syscalls 300)
+faults_program(errors 300)
+faults_program(allocations 300)
+faults_program(disk_full 200)
+faults_program(descriptors 200)

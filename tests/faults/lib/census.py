@@ -25,14 +25,14 @@ class Census:
         self.promises = facts.acknowledged if facts else 0
         return ended["seen"]
 
-    def live(self, first, *injection, keep=False):
+    def live(self, first, *injection, keep=False, environment=None):
         """One life: what it promised, how it ended, and what stopped the players early. The folder stays for a judge
         when asked for; first: a first start on an empty folder, and nothing more."""
         ward = self.ward
         ward.libvirt.fresh()
         self.data = ward.copy(None if first else ward.warm)
         facts = self.facts.copy()
-        broker = ward.start(self.data, before=[self.inject, *injection, "--"])
+        broker = ward.start(self.data, before=[self.inject, *injection, "--"], environment=environment)
         stopped = None
         self.was_ready = False
         try:
