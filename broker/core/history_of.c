@@ -161,6 +161,7 @@ struct history_audit history_of_audit(const struct audit_note *note, struct chan
 {
     struct history_audit out = { .seq = sequence,
                                  .rev = count ? (int64_t)rev : 0,
+                                 .changes = (int64_t)count,
                                  .user_id = note->subject_user_id,
                                  .terminal_id = note->terminal_id };
 

@@ -39,5 +39,15 @@ const struct judge_verdict *judge_verdict(const struct judge *judge);
 
 /* "single owner", ... for tables. 1 <= invariant <= JUDGE_INVARIANTS. */
 const char *judge_invariant(int invariant);
+/* The lines that tell of it, as "row, result", and what it says, as a sentence. */
+const char *judge_invariant_lines(int invariant);
+const char *judge_invariant_sentence(int invariant);
+
+/* The terminal showed nothing any more since a time that nobody knows: its recorder was killed, and
+ * viewers die with their agent. */
+void judge_dark(struct judge *judge, const char *terminal);
+
+/* Steps of work done so far, for those who want to see that they are linear in the lines. */
+uint64_t judge_steps(const struct judge *judge);
 
 #endif

@@ -1,0 +1,236 @@
+/* epochs.c - epochs of a slot only rise, on disk, on the wire and in the guest (I6); a password
+ * opens one session at its epoch (I19).
+ *
+ * A claim raises the slot's epoch and takes the new number for its session and its connection, all
+ * in one decision. So the slot's row rises with each announcement, a session takes a number that no
+ * session of the slot had before it, and nobody is told of a number that the slot has not reached.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "history/room.h"
+
+static unsigned long long number(uint64_t id)
+{
+    return (unsigned long long)id;
+}
+
+void epochs_slot(struct judge *judge, struct fact *fact, const struct fact *was,
+                 const struct history_row *row)
+{
+    struct slot *slot = slot_make(judge, fact->desktop_id, fact->slot);
+    bool same = row->verb == history_verb_LOADED || row->verb == history_verb_ADD;
+
+    (void)was;
+    if (fact->dropped)
+        return;
+    judge_check(judge, 6);
+    if (fact->epoch < slot->epoch || (!same && fact->epoch == slot->epoch))
+        judge_broken(judge, 6, "slot %lld of desktop %llu has epoch %lld after %lld",
+                     (long long)fact->slot, number(fact->desktop_id), (long long)fact->epoch,
+                     (long long)slot->epoch);
+    if (fact->epoch > slot->epoch)
+        slot->epoch = fact->epoch;
+    slot->row = true;
+}
+
+/* A new claim: of this session at first, or again at another epoch. */
+static void claimed(struct judge *judge, struct slot *slot, const struct fact *fact)
+{
+    judge_check(judge, 6);
+    if (fact->epoch <= slot->claimed)
+        judge_broken(judge, 6,
+                     "session %llu claims slot %lld of desktop %llu at epoch %lld after a claim at "
+                     "epoch %lld",
+                     number(fact->id), (long long)fact->slot, number(fact->desktop_id),
+                     (long long)fact->epoch, (long long)slot->claimed);
+    else if (slot->row && fact->epoch > slot->epoch)
+        judge_broken(
+            judge, 6,
+            "session %llu claims epoch %lld, which slot %lld of desktop %llu has not reached",
+            number(fact->id), (long long)fact->epoch, (long long)fact->slot,
+            number(fact->desktop_id));
+}
+
+void epochs_session(struct judge *judge, struct fact *fact, const struct fact *was,
+                    const struct history_row *row)
+{
+    struct session *session = session_make(judge, fact->id);
+    struct slot *slot = slot_make(judge, fact->desktop_id, fact->slot);
+
+    session->slot = slot;
+    session->hidden_line = 0; /* a decision tells why it was hidden */
+    if (row->verb == history_verb_LOADED) {
+        if (fact->epoch > slot->claimed)
+            slot->claimed = fact->epoch;
+    } else if (!fact->dropped && (!was->known || was->epoch != fact->epoch)) {
+        claimed(judge, slot, fact);
+        if (fact->epoch > slot->claimed)
+            slot->claimed = fact->epoch;
+    }
+    list_remove(&fact->of_user);
+    if (!fact->over && !fact->dropped)
+        list_append(&user_make(judge, fact->user_id)->sessions, &fact->of_user);
+    if (fact->state == ROW_ACTIVE)
+        session->was_shown = true;
+}
+
+void epochs_connection(struct judge *judge, struct fact *fact, const struct fact *was,
+                       const struct history_row *row)
+{
+    struct session *session = session_make(judge, fact->session_id);
+
+    if (fact->over || fact->dropped) {
+        if (session->connection == fact->id)
+            session->connection = 0;
+        return;
+    }
+    if (row->verb == history_verb_ADD && session->slot) {
+        judge_check(judge, 6);
+        if (fact->epoch < session->slot->claimed)
+            judge_broken(judge, 6,
+                         "connection %llu of session %llu is made at epoch %lld, which a claim at "
+                         "epoch %lld has overtaken",
+                         number(fact->id), number(session->id), (long long)fact->epoch,
+                         (long long)session->slot->claimed);
+    }
+    (void)was;
+    session->connection = fact->id;
+    session->terminal_id = fact->terminal_id;
+}
+
+void epochs_told(struct judge *judge, const struct history_told *told)
+{
+    const struct session *session = session_find(judge, told->session_id);
+
+    if (!told->show || !session || !session->slot || !session->slot->row)
+        return;
+    judge_check(judge, 6);
+    if (told->epoch > session->slot->epoch)
+        judge_broken(
+            judge, 6,
+            "terminal %llu is told to show session %llu at epoch %lld before that is durable",
+            number(told->terminal_id), number(told->session_id), (long long)told->epoch);
+}
+
+/* ---- the guest ---- */
+
+static void admitted_epoch(struct judge *judge, const struct history_guest *guest,
+                           struct machine *machine)
+{
+    const struct session *session = session_find(judge, guest->session_id);
+    int64_t *highest = session && session->slot ? &session->slot->admitted : &machine->admitted;
+
+    if (!guest->epoch)
+        return;
+    judge_check(judge, 6);
+    if (guest->epoch < *highest)
+        judge_broken(judge, 6, "machine %s lets epoch %lld in after epoch %lld", guest->uuid,
+                     (long long)guest->epoch, (long long)*highest);
+    else
+        *highest = guest->epoch;
+}
+
+/* A password that was made for a session; passwords of people themselves are nobody's business. */
+struct password {
+    uint64_t session_id;
+    int64_t epoch;
+    char uuid[40];
+    bool over; /* another one took its place, or it was scrambled */
+    uint64_t line, used_line;
+    char terminal[64];
+};
+
+/* An account of the machine: a shared machine has one for each slot. */
+static int64_t *account_of(struct judge *judge, const struct history_guest *guest,
+                           struct machine *machine)
+{
+    const struct session *session = session_find(judge, guest->session_id);
+
+    return session && session->slot ? &session->slot->secret : &machine->secret;
+}
+
+static void end_password(struct judge *judge, int64_t *account)
+{
+    struct password *password = *account ? map_get_id(&judge->secrets, (uint64_t)*account) : NULL;
+
+    if (password)
+        password->over = true;
+    *account = 0;
+}
+
+static void new_password(struct judge *judge, const struct history_guest *guest, int64_t *account)
+{
+    struct password *password;
+
+    end_password(judge, account);
+    if (!guest->secret)
+        return;
+    judge_check(judge, 19);
+    if (map_get_id(&judge->secrets, (uint64_t)guest->secret))
+        judge_broken(judge, 19, "machine %s gets a password that was in use before", guest->uuid);
+    password = judge_make(judge, sizeof(*password));
+    password->session_id = guest->session_id;
+    password->epoch = guest->epoch;
+    password->line = judge->number;
+    (void)snprintf(password->uuid, sizeof(password->uuid), "%s", guest->uuid);
+    map_put_id(&judge->secrets, (uint64_t)guest->secret, password);
+    *account = guest->secret;
+}
+
+/* What is wrong with letting this one in, or NULL. */
+static const char *wrong(const struct password *password, const struct history_guest *guest)
+{
+    if (strcmp(password->uuid, guest->uuid) != 0)
+        return "it was made for another machine";
+    if (password->over)
+        return "it is nobody's any more";
+    if (password->session_id && guest->session_id && password->session_id != guest->session_id)
+        return "it was made for another session";
+    if (password->epoch && guest->epoch && password->epoch != guest->epoch)
+        return "it was made for another epoch";
+    if (password->used_line && strcmp(password->terminal, guest->terminal) != 0)
+        return "another terminal has used it";
+    return NULL;
+}
+
+static void admitted_with(struct judge *judge, const struct history_guest *guest)
+{
+    struct password *password =
+        guest->secret ? map_get_id(&judge->secrets, (uint64_t)guest->secret) : NULL;
+    const char *what;
+
+    if (!password)
+        return;
+    judge_check(judge, 19);
+    what = wrong(password, guest);
+    if (what)
+        judge_broken(judge, 19, "machine %s lets somebody in with the password of line %llu: %s",
+                     guest->uuid, number(password->line), what);
+    password->used_line = judge->number;
+    (void)snprintf(password->terminal, sizeof(password->terminal), "%s", guest->terminal);
+}
+
+void epochs_guest(struct judge *judge, const struct history_guest *guest)
+{
+    struct machine *machine = machine_make(judge, guest->uuid);
+
+    switch (guest->word) {
+    case guest_word_ADMITTED:
+        admitted_epoch(judge, guest, machine);
+        admitted_with(judge, guest);
+        return;
+    case guest_word_PASSWORD:
+        new_password(judge, guest, account_of(judge, guest, machine));
+        return;
+    case guest_word_SCRAMBLED:
+        end_password(judge, account_of(judge, guest, machine));
+        return;
+    case guest_word_REFUSED:
+    case guest_word_DROPPED:
+    case guest_word_LOGGED_OFF:
+    case guest_word_NONE:
+    case guest_word_END:
+        return;
+    }
+}

@@ -1,0 +1,193 @@
+/* machines.c - what hypervisors did: a broker that starts touches no machine of anybody (I12), at
+ * rest what runs is what the rows say (I13), a machine is started once at a time (I15), and nothing
+ * is torn from under a session (I11).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "history/room.h"
+
+static unsigned long long number(uint64_t id)
+{
+    return (unsigned long long)id;
+}
+
+/* ---- I11, I12: what is destructive ---- */
+
+/* The session that is on this machine, was on a screen and goes on, or 0. */
+static uint64_t living_on(struct judge *judge, const struct slot *slot)
+{
+    struct user *user = slot->owner ? map_get_id(&judge->users, slot->owner->user_id) : NULL;
+
+    if (!user)
+        return 0;
+    list_each (&user->sessions, node) {
+        const struct fact *fact = list_entry(node, struct fact, of_user);
+        const struct session *session = session_find(judge, fact->id);
+
+        judge->steps++;
+        if (session && session->slot == slot && session->was_shown &&
+            (fact->state == ROW_ACTIVE || fact->state == ROW_DISCONNECTED))
+            return fact->id;
+    }
+    return 0;
+}
+
+static bool in_recovery(const struct judge *judge)
+{
+    return judge->life.number > 0 && judge->life.up &&
+           judge->now_us <= judge->life.started_us + judge->life.recovery_us;
+}
+
+/* by: the process that asked; what a machine does by itself is nobody's fault. */
+static void touched(struct judge *judge, struct machine *machine,
+                    const struct history_machine *line, bool destroyed)
+{
+    uint64_t session_id;
+
+    if (!line->by || !machine->desktop)
+        return;
+    list_each (&machine->desktop->slots, node) {
+        const struct slot *slot = list_entry(node, struct slot, of_desktop);
+
+        if (!slot->owner)
+            continue;
+        session_id = living_on(judge, slot);
+        if (destroyed) {
+            judge_check(judge, 11);
+            if (session_id)
+                judge_broken(judge, 11, "machine %s is %s while session %llu lives on it",
+                             machine->uuid, machine_word_names[line->word], number(session_id));
+        }
+        if (!in_recovery(judge) || !session_id)
+            continue;
+        judge_check(judge, 12);
+        judge_broken(judge, 12, "machine %s of user %llu: %s, %lld ms after the broker was started",
+                     machine->uuid, number(slot->owner->user_id), machine_word_names[line->word],
+                     (long long)(judge->now_us - judge->life.started_us) / 1000);
+    }
+}
+
+/* ---- I15 ---- */
+
+static void start(struct judge *judge, struct machine *machine, const struct history_machine *line)
+{
+    const uint64_t *begun = map_get_id(&judge->virts, (uint64_t)line->by);
+    /* Of a berth-virt that has died nobody hears the answer any more; the next one lists first. */
+    bool orphan = machine->starting_by != line->by && begun && *begun > machine->starting_line;
+
+    judge_check(judge, 15);
+    if (machine->starting_by && !orphan)
+        judge_broken(judge, 15, "machine %s is started while its start of line %llu is unanswered",
+                     machine->uuid, number(machine->starting_line));
+    else if (machine->runs && machine->host[0] && strcmp(machine->host, line->host) != 0)
+        judge_broken(judge, 15, "machine %s is started on host %s while it runs on host %s",
+                     machine->uuid, line->host, machine->host);
+    if (machine->runs)
+        touched(judge, machine, line, false);
+    machine->starting_by = line->by;
+    machine->starting_line = judge->number;
+    machine->defined = true;
+}
+
+void machines_run(struct judge *judge, const struct history_run *run)
+{
+    uint64_t *begun = map_get_id(&judge->virts, (uint64_t)run->pid);
+
+    judge->virt = true;
+    if (!begun) {
+        begun = judge_make(judge, sizeof(*begun));
+        map_put_id(&judge->virts, (uint64_t)run->pid, begun);
+    }
+    *begun = judge->number;
+}
+
+static void runs(struct machine *machine, const struct history_machine *line)
+{
+    machine->starting_by = 0;
+    machine->runs = true;
+    machine->defined = true;
+    (void)snprintf(machine->host, sizeof(machine->host), "%s", line->host);
+}
+
+static void stops(struct machine *machine)
+{
+    machine->starting_by = 0;
+    machine->runs = false;
+}
+
+void machines_take(struct judge *judge, const struct history_machine *line)
+{
+    struct machine *machine = machine_make(judge, line->uuid);
+
+    judge->virt = true;
+    switch (line->word) {
+    case machine_word_DEFINED:
+        machine->defined = true;
+        return;
+    case machine_word_START:
+        start(judge, machine, line);
+        return;
+    case machine_word_STARTED:
+    case machine_word_SEEN:
+        runs(machine, line);
+        return;
+    case machine_word_FAILED:
+        machine->starting_by = 0;
+        return;
+    case machine_word_STOPPED:
+        if (machine->runs)
+            touched(judge, machine, line, false);
+        stops(machine);
+        return;
+    case machine_word_DISK:
+        touched(judge, machine, line, true);
+        owners_disk(judge, machine);
+        return;
+    case machine_word_REMOVED:
+        touched(judge, machine, line, true);
+        stops(machine);
+        machine->defined = false;
+        return;
+    case machine_word_NONE:
+    case machine_word_END:
+        return;
+    }
+}
+
+/* ---- I13 ---- */
+
+/* A session that is on a screen has a machine that runs. */
+static void check_shown(struct judge *judge, struct desktop *desktop)
+{
+    list_each (&desktop->slots, node) {
+        const struct slot *slot = list_entry(node, struct slot, of_desktop);
+        uint64_t session_id = living_on(judge, slot);
+        const struct fact *fact = fact_find(judge, history_entity_SESSION, session_id);
+
+        if (fact && fact->state == ROW_ACTIVE)
+            judge_broken(judge, 13, "machine %s does not run, but session %llu is shown from it",
+                         desktop->machine->uuid, number(session_id));
+    }
+}
+
+void machines_rest(struct judge *judge)
+{
+    list_each (&judge->machines_all, node) {
+        const struct machine *machine = list_entry(node, struct machine, node);
+        struct desktop *desktop = machine->desktop;
+
+        judge->steps++;
+        if (!machine->had_row)
+            continue; /* never one of ours */
+        judge_check(judge, 13);
+        if (machine->defined && !desktop->row)
+            judge_broken(judge, 13, "machine %s %s, but desktop %llu is gone", machine->uuid,
+                         machine->runs ? "runs" : "is defined", number(desktop->id));
+        else if (!machine->runs && desktop->row && desktop->should_run)
+            judge_broken(judge, 13, "desktop %llu should run, but machine %s does not",
+                         number(desktop->id), machine->uuid);
+        else if (!machine->runs && desktop->row)
+            check_shown(judge, desktop);
+    }
+}

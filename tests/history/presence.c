@@ -1,0 +1,296 @@
+/* presence.c - promises with a deadline, computed again from what was received (I7-I10).
+ *
+ * A deadline counts from the receipt of the newest message, as if the loop had never stood still:
+ * each line says how long it has, so stalls fall out. What should have ended and did not is noticed
+ * when the terminal is heard of again, or at the end of the broker's life.
+ */
+#include <stdio.h>
+
+#include "history/room.h"
+
+#define LATE_US (2 * SECOND_US)
+
+/* The broker's clock of deadlines has whole milliseconds. */
+#define TURN_US INT64_C(1000)
+
+/* After a restart terminals have their grant and the spread of the whole fleet to come back. */
+#define SPREAD_MAX_US (60 * SECOND_US)
+
+/* The clock of deadlines: without the stalls of this life. */
+static int64_t heard_us(const struct judge *judge, const struct history_presence *line)
+{
+    return judge->now_us - line->stalled_ms * 1000;
+}
+
+static const char *name_of(const struct terminal *terminal)
+{
+    static _Thread_local char buffer[64];
+
+    return terminal_called(terminal, buffer);
+}
+
+/* ---- I9 ---- */
+
+static int64_t latest_us(const struct judge *judge, const struct promise *promise)
+{
+    int64_t latest = promise->deadline_us + LATE_US;
+    int64_t window = judge->life.started_us + judge->life.recovery_us + LATE_US;
+
+    if (promise->presumed)
+        latest += SPREAD_MAX_US;
+    return promise->presumed && latest < window ? window : latest;
+}
+
+/* It is now_us of the clock of deadlines, and the terminal was not said to be absent. */
+static void check_late(struct judge *judge, const struct terminal *terminal, int64_t now_us,
+                       const char *found)
+{
+    const struct promise *promise = &terminal->presence;
+
+    if (!promise->lives || promise->held)
+        return;
+    judge_check(judge, 9);
+    if (now_us <= latest_us(judge, promise))
+        return;
+    judge_broken(judge, 9, "terminal %s %s %lld ms after its deadline (line %llu)",
+                 name_of(terminal), found, (long long)(now_us - promise->deadline_us) / 1000,
+                 (unsigned long long)promise->line);
+    if (promise->largest_us > promise->deadline_us && now_us <= promise->largest_us + LATE_US)
+        judge_broken(judge, 7, "terminal %s %s by an older, longer promise (newest: line %llu)",
+                     name_of(terminal), found, (unsigned long long)promise->line);
+}
+
+/* ---- I7 and I10: what is received ---- */
+
+static void promise_from(struct judge *judge, struct terminal *terminal,
+                         const struct history_presence *line)
+{
+    struct promise *promise = &terminal->presence;
+    int64_t deadline = heard_us(judge, line) + line->granted_ms * 1000;
+    bool goes_on = promise->lives && promise->id == (uint64_t)line->presence;
+
+    promise->largest_us =
+        goes_on && promise->largest_us > deadline ? promise->largest_us : deadline;
+    promise->id = (uint64_t)line->presence;
+    promise->lives = true;
+    promise->held = false;
+    promise->presumed = line->word == presence_word_PRESUMED;
+    promise->seq = line->seq;
+    promise->deadline_us = deadline;
+    promise->line = judge->number;
+    if (promise->id)
+        map_put_id(&judge->ids, promise->id, terminal);
+}
+
+/* The id of the line is not the terminal's present one: was it ever anybody's? */
+static void check_new(struct judge *judge, const struct terminal *terminal,
+                      const struct history_presence *line)
+{
+    const struct terminal *owner;
+
+    if (!line->presence)
+        return;
+    judge_check(judge, 10);
+    owner = map_get_id(&judge->ids, (uint64_t)line->presence);
+    if (owner)
+        judge_broken(judge, 10, "terminal %s is %s under a presence id that %s", name_of(terminal),
+                     presence_word_names[line->word],
+                     owner == terminal ? "was over" : "was another terminal's");
+}
+
+static void announced(struct judge *judge, struct terminal *terminal,
+                      const struct history_presence *line)
+{
+    struct promise *promise = &terminal->presence;
+
+    check_late(judge, terminal, heard_us(judge, line), "announces itself and was not absent");
+    if (line->word == presence_word_ANNOUNCED || !promise->lives ||
+        promise->id != (uint64_t)line->presence)
+        check_new(judge, terminal, line);
+    promise_from(judge, terminal, line);
+}
+
+static bool is_present(const struct promise *promise, const struct history_presence *line)
+{
+    return promise->lives && promise->id == (uint64_t)line->presence;
+}
+
+/* A message under an id: it must be the present one, and newer than those before. */
+static void check_message(struct judge *judge, const struct terminal *terminal,
+                          const struct history_presence *line)
+{
+    const struct promise *promise = &terminal->presence;
+
+    if (!is_present(promise, line)) {
+        check_new(judge, terminal, line); /* an old id may be replaced by a new one at a renewal */
+        return;
+    }
+    judge_check(judge, 10);
+    judge_check(judge, 7);
+    if (line->seq <= promise->seq)
+        judge_broken(judge, 7, "terminal %s: sequence %lld counts after %lld (line %llu)",
+                     name_of(terminal), (long long)line->seq, (long long)promise->seq,
+                     (unsigned long long)promise->line);
+}
+
+static void renewed(struct judge *judge, struct terminal *terminal,
+                    const struct history_presence *line)
+{
+    check_message(judge, terminal, line);
+    check_late(judge, terminal, heard_us(judge, line), "renews and was not absent");
+    promise_from(judge, terminal, line);
+}
+
+static void said_goodbye(struct judge *judge, struct terminal *terminal,
+                         const struct history_presence *line)
+{
+    check_message(judge, terminal, line);
+    check_late(judge, terminal, heard_us(judge, line), "says goodbye and was not absent");
+    terminal->presence.lives = false;
+}
+
+static void ignored(struct judge *judge, const struct terminal *terminal,
+                    const struct history_presence *line)
+{
+    if (!is_present(&terminal->presence, line))
+        return;
+    judge_check(judge, 7);
+    if (line->seq > terminal->presence.seq)
+        judge_broken(judge, 7, "terminal %s: sequence %lld is ignored, but is newer than %lld",
+                     name_of(terminal), (long long)line->seq, (long long)terminal->presence.seq);
+}
+
+static void refused(struct judge *judge, const struct terminal *terminal,
+                    const struct history_presence *line)
+{
+    if (!line->presence || terminal->presence.presumed)
+        return;
+    judge_check(judge, 7);
+    if (is_present(&terminal->presence, line))
+        judge_broken(judge, 7, "terminal %s is refused under its present id", name_of(terminal));
+}
+
+/* ---- what is concluded ---- */
+
+static bool check_lives(struct judge *judge, const struct terminal *terminal,
+                        const struct history_presence *line)
+{
+    const struct promise *promise = &terminal->presence;
+
+    /* A history may begin after the message that the conclusion rests on. */
+    if (!promise->line)
+        return false;
+    judge_check(judge, 7);
+    if (!promise->lives)
+        judge_broken(judge, 7, "terminal %s is %s, but nothing of it was promised any more",
+                     name_of(terminal), presence_word_names[line->word]);
+    else if (line->presence && promise->id && promise->id != (uint64_t)line->presence)
+        judge_broken(judge, 7, "terminal %s is %s by an older presence id (newest: line %llu)",
+                     name_of(terminal), presence_word_names[line->word],
+                     (unsigned long long)promise->line);
+    return promise->lives;
+}
+
+static void check_early(struct judge *judge, const struct terminal *terminal,
+                        const struct history_presence *line)
+{
+    const struct promise *promise = &terminal->presence;
+    int64_t now = heard_us(judge, line);
+
+    judge_check(judge, 8);
+    if (now < promise->deadline_us - TURN_US)
+        judge_broken(judge, 8, "terminal %s is %s %lld ms before its deadline (line %llu)",
+                     name_of(terminal), presence_word_names[line->word],
+                     (long long)(promise->deadline_us - now) / 1000,
+                     (unsigned long long)promise->line);
+}
+
+static void expired(struct judge *judge, struct terminal *terminal,
+                    const struct history_presence *line)
+{
+    if (check_lives(judge, terminal, line)) {
+        check_early(judge, terminal, line);
+        check_late(judge, terminal, heard_us(judge, line), "is absent only");
+    }
+    terminal->presence.lives = false;
+}
+
+static void held(struct judge *judge, struct terminal *terminal,
+                 const struct history_presence *line)
+{
+    if (!check_lives(judge, terminal, line))
+        return;
+    check_early(judge, terminal, line);
+    check_late(judge, terminal, heard_us(judge, line), "is held only");
+    terminal->presence.held = true;
+}
+
+void presence_take(struct judge *judge, const struct history_presence *line)
+{
+    struct terminal *terminal = terminal_make(judge, line->terminal_id);
+
+    if (line->stalled_ms * 1000 > judge->life.stall_us)
+        judge->life.stall_us = line->stalled_ms * 1000;
+    switch (line->word) {
+    case presence_word_ANNOUNCED:
+    case presence_word_RESUMED:
+        announced(judge, terminal, line);
+        return;
+    case presence_word_RENEWED:
+        renewed(judge, terminal, line);
+        return;
+    case presence_word_GOODBYE:
+        said_goodbye(judge, terminal, line);
+        return;
+    case presence_word_IGNORED:
+        ignored(judge, terminal, line);
+        return;
+    case presence_word_UNKNOWN:
+        refused(judge, terminal, line);
+        return;
+    case presence_word_PRESUMED:
+        promise_from(judge, terminal, line);
+        return;
+    case presence_word_SUSPECT:
+        (void)check_lives(judge, terminal, line);
+        return;
+    case presence_word_EXPIRED:
+        expired(judge, terminal, line);
+        return;
+    case presence_word_HELD:
+        held(judge, terminal, line);
+        return;
+    case presence_word_REVOKED:
+        terminal->presence.lives = false;
+        return;
+    case presence_word_NONE:
+    case presence_word_END:
+        return;
+    }
+}
+
+/* ---- lives ---- */
+
+/* The broker's life is over at its last line: who should have been absent by then? */
+static void close_life(struct judge *judge)
+{
+    int64_t now = judge->life.last_us - judge->life.stall_us;
+
+    list_each (&judge->terminals_all, node) {
+        struct terminal *terminal = list_entry(node, struct terminal, node);
+
+        judge->steps++;
+        check_late(judge, terminal, now, "was never absent, up to the broker's last line");
+        terminal->presence.lives = false;
+    }
+}
+
+void presence_started(struct judge *judge)
+{
+    close_life(judge);
+}
+
+void presence_end(struct judge *judge)
+{
+    close_life(judge);
+}

@@ -1,0 +1,261 @@
+/* screens.c - a desktop's picture is on one screen (I5), and a restart of the broker takes none
+ * away (I12).
+ *
+ * Two screens may show a desktop for two seconds after a roam: the newer one is the one with the
+ * higher epoch, and of equal ones the later. Whatever an older one still shows after the bound is
+ * told when it goes dark at last, or at the end. A terminal that is killed says nothing any more,
+ * so whoever kills or unplugs one writes "dark" for it; one that begins to record again was dark
+ * before.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "history/room.h"
+
+#define OVERLAP_US (2 * SECOND_US)
+
+/* A picture that ends this long after the broker's end or within the recovery window is looked
+ * into.
+ */
+#define ASKED_LATELY_US (5 * SECOND_US)
+
+static unsigned long long number(uint64_t id)
+{
+    return (unsigned long long)id;
+}
+
+static struct slot *slot_of(struct judge *judge, uint64_t session_id)
+{
+    struct session *session = session_make(judge, session_id);
+
+    /* Nobody told of its desktop: a desktop of its own stands for it, with a number that no other
+     * has. */
+    if (!session->slot)
+        session->slot = slot_make(judge, session_id | UINT64_C(1) << 52, 0);
+    return session->slot;
+}
+
+static void bound(struct judge *judge, struct shown *shown)
+{
+    if (shown->until_us)
+        return;
+    shown->until_us = judge->now_us + OVERLAP_US;
+    shown->line = judge->number;
+}
+
+static void is_gone(struct judge *judge, struct shown *shown, int64_t at_us)
+{
+    char name[64];
+
+    list_remove(&shown->node);
+    list_remove(&shown->here);
+    if (shown->until_us && at_us > shown->until_us)
+        judge_broken_at(judge, 5, shown->line,
+                        "terminal %s still showed session %llu at epoch %lld for %lld ms after "
+                        "another screen, or a later epoch, did",
+                        terminal_called(shown->terminal, name), number(shown->session_id),
+                        (long long)shown->epoch,
+                        (long long)(at_us - shown->until_us + OVERLAP_US) / 1000);
+    judge_drop(shown);
+}
+
+static void shows(struct judge *judge, struct terminal *terminal,
+                  const struct history_screen *screen)
+{
+    struct slot *slot = slot_of(judge, screen->session_id);
+    struct shown *shown;
+
+    /* One viewer at a terminal: what it showed before of this desktop gave way. */
+    list_each (&terminal->shown, node) {
+        shown = list_entry(node, struct shown, here);
+        if (shown->slot == slot)
+            is_gone(judge, shown, judge->now_us);
+    }
+    shown = judge_make(judge, sizeof(*shown));
+    shown->terminal = terminal;
+    shown->slot = slot;
+    shown->session_id = screen->session_id;
+    shown->epoch = screen->epoch;
+    shown->since_us = judge->now_us;
+    judge_check(judge, 5);
+    list_each (&slot->shown, node) {
+        struct shown *other = list_entry(node, struct shown, node);
+
+        judge->steps++;
+        bound(judge, other->epoch <= shown->epoch ? other : shown);
+    }
+    if (shown->epoch < slot->shown_epoch)
+        bound(judge, shown);
+    else
+        slot->shown_epoch = shown->epoch;
+    list_append(&slot->shown, &shown->node);
+    list_append(&terminal->shown, &shown->here);
+}
+
+/* ---- I12: pictures around a restart ---- */
+
+static bool in_recovery(const struct judge *judge)
+{
+    return judge->life.number > 1 && judge->life.up &&
+           judge->now_us <= judge->life.started_us + judge->life.recovery_us;
+}
+
+/* Did anybody but the broker have a reason? The desktop's machine may have died, the person may
+ * have gone, or come back elsewhere. */
+static bool has_reason(struct judge *judge, const struct shown *shown)
+{
+    const struct desktop *desktop = map_get_id(&judge->desktops, shown->slot->desktop_id);
+
+    return shown->until_us || shown->terminal->out_us ||
+           shown->terminal->asked_us >= shown->terminal->kept_us - ASKED_LATELY_US ||
+           (desktop && desktop->machine && !desktop->machine->runs) ||
+           shown->epoch < shown->slot->claimed;
+}
+
+static void check_kept(struct judge *judge, const struct shown *shown)
+{
+    char name[64];
+
+    /* Only where everything is heard can silence about a reason mean that there was none. */
+    if (!judge->simulated || !in_recovery(judge) || shown->since_us >= judge->life.started_us)
+        return;
+    judge_check(judge, 12);
+    if (!has_reason(judge, shown))
+        judge_broken(judge, 12,
+                     "terminal %s lost the picture of session %llu by a restart of the "
+                     "broker",
+                     terminal_called(shown->terminal, name), number(shown->session_id));
+}
+
+void screens_started(struct judge *judge)
+{
+    struct list *node;
+
+    while ((node = list_shift(&judge->hidden)) != NULL) /* nobody can tell any more */
+        judge_drop(list_entry(node, struct errand, node));
+    list_each (&judge->terminals_all, at) {
+        struct terminal *terminal = list_entry(at, struct terminal, node);
+
+        judge->steps++;
+        terminal->kept_us = judge->life.last_us;
+    }
+}
+
+/* A hide in the recovery window follows a decision, or one follows it: the person's, a claim, a
+ * limit. Of a broker that only forgot whose the picture is there comes none.
+ */
+#define EXPLAINED_US (5 * SECOND_US)
+
+void screens_told(struct judge *judge, const struct history_told *told)
+{
+    struct session *session = session_find(judge, told->session_id);
+    const struct fact *fact = fact_find(judge, history_entity_SESSION, told->session_id);
+    struct errand *errand;
+
+    if (told->show || !session || !fact || !fact->known || !in_recovery(judge))
+        return;
+    judge_check(judge, 12);
+    if (fact->state != ROW_ACTIVE || fact->over || fact->changed || fact->epoch != told->epoch ||
+        !session->connection || session->terminal_id != told->terminal_id)
+        return;
+    session->hidden_line = judge->number;
+    errand = judge_make(judge, sizeof(*errand));
+    errand->until_us = judge->now_us + EXPLAINED_US;
+    errand->id = session->id;
+    errand->line = judge->number;
+    list_append(&judge->hidden, &errand->node);
+}
+
+void screens_due(struct judge *judge)
+{
+    while (!list_empty(&judge->hidden)) {
+        struct errand *errand = list_entry(judge->hidden.next, struct errand, node);
+        const struct session *session = session_find(judge, errand->id);
+
+        if (errand->until_us > judge->now_us)
+            return;
+        if (session && session->hidden_line == errand->line)
+            judge_broken_at(judge, 12, errand->line,
+                            "terminal %llu is told to hide session %llu, which is its own, because "
+                            "the broker was restarted",
+                            number(session->terminal_id), number(session->id));
+        list_remove(&errand->node);
+        judge_drop(errand);
+    }
+}
+
+/* ---- lines ---- */
+
+static void hides(struct judge *judge, struct terminal *terminal, uint64_t session_id)
+{
+    list_each (&terminal->shown, node) {
+        struct shown *shown = list_entry(node, struct shown, here);
+
+        judge->steps++;
+        if (session_id && shown->session_id != session_id)
+            continue;
+        check_kept(judge, shown);
+        is_gone(judge, shown, judge->now_us);
+    }
+}
+
+void screens_take(struct judge *judge, const struct history_screen *screen)
+{
+    struct terminal *terminal = terminal_named(judge, screen->terminal);
+
+    switch (screen->word) {
+    case screen_word_SHOWS:
+        shows(judge, terminal, screen);
+        return;
+    case screen_word_HIDES:
+        hides(judge, terminal, screen->session_id);
+        return;
+    case screen_word_DARK: /* its power is its own business */
+        terminal->asked_us = judge->now_us;
+        hides(judge, terminal, 0);
+        return;
+    case screen_word_NONE:
+    case screen_word_END:
+        return;
+    }
+}
+
+/* The guest put an earlier viewer out: whatever that terminal does, there is no picture any more.
+ */
+void screens_dropped(struct judge *judge, const struct history_guest *guest)
+{
+    struct terminal *terminal;
+
+    if ((guest->word != guest_word_DROPPED && guest->word != guest_word_LOGGED_OFF) ||
+        !guest->terminal[0] || !guest->session_id)
+        return;
+    terminal = terminal_named(judge, guest->terminal);
+    list_each (&terminal->shown, node) {
+        struct shown *shown = list_entry(node, struct shown, here);
+
+        if (shown->session_id == guest->session_id &&
+            (!guest->epoch || shown->epoch <= guest->epoch))
+            is_gone(judge, shown, judge->now_us);
+    }
+}
+
+void screens_end(struct judge *judge)
+{
+    list_each (&judge->terminals_all, node) {
+        struct terminal *terminal = list_entry(node, struct terminal, node);
+
+        judge->steps++;
+        list_each (&terminal->shown, here)
+            is_gone(judge, list_entry(here, struct shown, here), judge->now_us);
+    }
+}
+
+void judge_dark(struct judge *judge, const char *terminal)
+{
+    list_each (&terminal_named(judge, terminal)->shown, node) {
+        struct shown *shown = list_entry(node, struct shown, here);
+
+        shown->until_us = 0; /* since when nobody knows */
+        is_gone(judge, shown, judge->now_us);
+    }
+}
