@@ -137,6 +137,7 @@ void presence_granted(struct station *station, const struct msg_granted *granted
     if (granted->server_time_ms > 0) {
         presence->broker_ms = granted->server_time_ms;
         presence->broker_at_ms = station_up_ms(station);
+        presence->broker_doubted = false;
     }
     if (granted->terminal[0])
         (void)snprintf(station->seat.terminal, sizeof(station->seat.terminal), "%s",

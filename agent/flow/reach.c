@@ -110,10 +110,19 @@ static int present(struct flow *flow)
 }
 
 /* Is it our certificate that is not accepted? Then the join door may help: an expired key that is
- * known renews there. */
-static bool wants_join(const struct berth_error *error)
+ * known renews there. But first the other of the two clocks is asked, in turn: the broker's may
+ * have been wrong when it last spoke, as well as ours.
+ */
+static bool wants_join(struct station *station, const struct berth_error *error)
 {
-    return error->code == BERTH_E_CERTIFICATE || error->code == BERTH_E_REVOKED;
+    struct station_presence *presence = &station->presence;
+
+    if (error->code == BERTH_E_REVOKED)
+        return true;
+    if (error->code != BERTH_E_CERTIFICATE)
+        return false;
+    presence->broker_doubted = presence->broker_ms && !presence->broker_doubted;
+    return !presence->broker_doubted;
 }
 
 static void reach_ended(struct flow *flow, const struct berth_error *error)
@@ -130,7 +139,7 @@ static void reach_ended(struct flow *flow, const struct berth_error *error)
         return;
     log_failure(EV_AGENT_LINK, error, "not reached");
     station->reach.failures++;
-    station->reach.join = wants_join(error);
+    station->reach.join = wants_join(station, error);
     if (!station->reach.join)
         way_failed(&station->reach.way);
     if (station->seat.state == seat_STARTING)

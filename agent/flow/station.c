@@ -72,8 +72,9 @@ int64_t station_wall_ms(const struct station *station)
     /* Counted on from the last grant: whatever happens to our own clock meanwhile, the broker's
      * certificate is judged by the broker's time. */
     int64_t passed_ms = station_up_ms(station) - presence->broker_at_ms;
-    int64_t now_ms =
-        presence->broker_ms ? presence->broker_ms + passed_ms : station->timers->wall_ms;
+    int64_t now_ms = presence->broker_ms && !presence->broker_doubted
+                         ? presence->broker_ms + passed_ms
+                         : station->timers->wall_ms;
     int64_t least_ms = agent_identity_facts(station->identity)->accepted_ms;
 
     if (least_ms < station->options.built_ms)

@@ -78,6 +78,7 @@ struct station_presence {
     int64_t incarnation;
     int64_t broker_ms;     /* the broker's wall clock when it last granted, 0 = not known; */
     int64_t broker_at_ms;  /* and how long we had been up then, sleep included */
+    bool broker_doubted;   /* that clock did not open the door: ours is tried */
     int64_t slept_ms;      /* of the device, when we last looked */
     int64_t input_idle_ms; /* as the face last said */
     int64_t input_said_ms;

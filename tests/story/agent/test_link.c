@@ -420,6 +420,39 @@ TEST(link, a_clock_that_jumps_changes_nothing_for_whoever_knows_the_brokers_time
     }
 }
 
+/* What it said of the time is believed until it does not open the door any more. */
+TEST(link, a_broker_whose_clock_was_wrong_for_a_moment_is_found_again)
+{
+    struct ward *ward = ward_new(24);
+    struct msg granted;
+
+    ward_start(ward);
+    ward_msg(&granted, MSG_granted);
+    (void)snprintf(granted.granted.presence_id, sizeof(granted.granted.presence_id), "presence-1");
+    granted.granted.presence_expires_in_ms = ward->expires_in_ms;
+    granted.granted.renew_after_ms = ward->renew_after_ms;
+    granted.granted.incarnation = ward->incarnation;
+    granted.granted.reconnect_spread_ms = 1000;
+    granted.granted.server_time_ms = ward->timers.wall_ms + 730 * DAY_MS;
+    ward_say(ward, &granted);
+    ward->broker_up = false;
+    ward->dial_fails = BERTH_E_CERTIFICATE;
+    ward_cut(ward);
+    for (int i = 0; i < 1010 && ward->uplink.dials < 2; i++)
+        ward_run(ward, 1);
+    ward_run(ward, 5); /* it fails */
+    EXPECT_INT(ward->uplink.dials, 2);
+    EXPECT(ward->uplink.dialled_at_wall_ms > ward->timers.wall_ms + 729 * DAY_MS);
+    ward->broker_up = true;
+    ward_run(ward, 1010);
+    EXPECT_INT(ward->uplink.dials, 3);
+    EXPECT_INT(ward->uplink.door, UPLINK_LINK);
+    EXPECT(ward->uplink.dialled_at_wall_ms <= ward->timers.wall_ms);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT(station_wall_ms(&ward->station) > ward->timers.wall_ms); /* the broker's again */
+    ward_free(ward);
+}
+
 TEST(link, goodbye_is_said_on_purpose)
 {
     struct ward *ward = ward_new(17);
