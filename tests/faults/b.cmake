@@ -21,3 +21,4 @@ endif()
 
 # Seconds are limits; what each needs stands in its header.
 faults_script(frozen 300)
+faults_script(clock 300)

@@ -192,9 +192,9 @@ static void dial(struct terminal *terminal, bool joining)
 {
     struct wire *wire = berth_new(struct wire);
     struct berth_error error = { 0 };
-    struct tls_target target = { joining ? terminal->invite.host : terminal->host,
-                                 joining ? terminal->invite.join_port : terminal->port,
-                                 HANDSHAKE_MS };
+    struct tls_target target = { .address = joining ? terminal->invite.host : terminal->host,
+                                 .port = joining ? terminal->invite.join_port : terminal->port,
+                                 .limit_ms = HANDSHAKE_MS };
     SSL_CTX *context;
 
     let_go(terminal);

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# clock.sh - F14: clocks that jump, under people who work: the broker's, an agent's; the wall clock, and all of time.
+#
+# usage: tests/faults/clock.sh BUILD-FOLDER
+#
+# libfaketime stands before berthd and berth-agent. It proves: whatever the wall clock does (an hour, two hours back, a
+# year either way, hundreds of jumps in a row), nobody's presence changes, sessions stay, the audit chain keeps its order;
+# certificates are judged by a clock that is wrong only as long as it is wrong; a terminal whose clock jumped finds its
+# broker again; a broker that was suspended (monotonic time jumps as well) concludes nothing from it.
+# BERTH_LONG=1: 10,000 jumps.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/faults/lib/ward.sh
+. "$top/tests/faults/lib/ward.sh"
+
+TERMINALS=(t-1 t-2 t-3)
+EVERYBODY=4
+HOUR=3600
+YEAR=31536000
+JUMPS=400
+((!WARD_LONG)) || JUMPS=10000
+
+# shifted PROGRAM [all] - its wall clock (or all of its time) is shifted by the seconds in $WARD/clock-PROGRAM.
+shifted() {
+    local program=$1 behind=(env "LD_PRELOAD=$FAKETIME" "FAKETIME_TIMESTAMP_FILE=$WARD/clock-$1" FAKETIME_NO_CACHE=1)
+    [[ ${2:-} == all ]] || behind+=(DONT_FAKE_MONOTONIC=1)
+    jump "$program" 0
+    instead "$program" "${behind[@]}"
+}
+
+# jump PROGRAM SECONDS - written in place, always as long: a clock that is read meanwhile is the old one or the new one.
+jump() {
+    printf '%+011d\n' "$2" 1<>"$WARD/clock-$1"
+}
+
+site() {
+    shifted berthd
+    shifted berth-agent
+    ward_small 6 2 "${TERMINALS[@]}"
+    ward_agent a-1
+    play "kiosk t-1"
+    play "kiosk t-2"
+    need 20 "two desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 2'
+    sessions=$(open_sessions)
+    mark=$(log_mark)
+    news=$(news_mark)
+}
+
+# The clock of the broker as others see it.
+broker_says() {
+    date -d "$(tail -n 1 "$SITE/log/berthd.log" | cut -d ' ' -f 1)" +%s
+}
+
+has_jumped() {
+    local off=$(($(broker_says) - $(date +%s) - $1))
+    ((off >= -3 && off <= 3))
+}
+
+# Nobody's presence changed and nobody's picture went since site().
+calm() {
+    flips=$(logged_since "$mark" presence.state)
+    ((flips == 0)) || violation "$1: presence stays; it changed $flips times"
+    told "$news" '[.[] | select((.what == "hide" and .ours) or .what == "lost")] | length == 0' ||
+        violation "$1: no picture and no link is lost"
+    [[ $(open_sessions) == "$sessions" ]] || violation "$1: the sessions are as before: $sessions, now $(open_sessions)"
+}
+
+# At every station somebody leaves and comes back, so that there is something to audit. The agent's clock goes the other way.
+both_jump() {
+    local seconds before
+    for seconds in "$HOUR" $((-2 * HOUR)) "$YEAR" $((-YEAR)) 0; do
+        jump berthd "$seconds"
+        jump berth-agent $((-seconds))
+        before=$(news_mark)
+        play "disconnect t-2"
+        play "kiosk t-2"
+        soon 10 "t-2 is shown its desktop at $seconds s" told "$before" '[.[] | select(.what == "show")] | length == 1'
+        expect "the broker's clock did jump by $seconds s" has_jumped "$seconds"
+        sleep 2.2 # every terminal renews once
+        sessions=$(open_sessions) # t-2 came back with a higher epoch
+        calm "the broker's clock at $seconds s, the agent's at $((-seconds)) s"
+    done
+}
+
+many_jumps() {
+    local i begun
+    begun=$(now_ms)
+    for ((i = 0; i < JUMPS; i++)); do
+        jump berthd $(((RANDOM * 32768 + RANDOM) % (2 * YEAR) - YEAR))
+        jump berth-agent $(((RANDOM * 32768 + RANDOM) % (2 * YEAR) - YEAR))
+        sleep 0.005
+    done
+    jump berthd 0
+    jump berth-agent 0
+    seconds_figure jumping_s $(($(now_ms) - begun))
+    sleep 2.5
+    calm "$JUMPS jumps"
+    figure jumps $((2 * JUMPS + 10))
+}
+
+audit_in_order() {
+    ctl audit verify || violation "the audit chain holds"
+    ctl audit list limit=200 --json >"$WARD/audit"
+    jq -e '[.items[].seq] as $s | ($s | sort) == $s or ($s | sort | reverse) == $s' "$WARD/audit" >/dev/null ||
+        violation "the audit records keep their order"
+    figure audit_records "$(jq '.items | length' "$WARD/audit")"
+}
+
+# By a clock a year ahead a terminal's certificate has expired: it stays outside, and comes back when the clock is right.
+certificates() {
+    local before
+    before=$(news_mark)
+    jump berthd "$YEAR"
+    play "cut t-3"
+    play "connect t-3"
+    soon 10 "a certificate that has expired by the broker's clock is not accepted" \
+        told "$before" '[.[] | select(.what == "lost")] | length > 0'
+    expect "t-3 is not granted presence" told "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 0'
+    jump berthd 0
+    soon 30 "t-3 is back when the clock is right again" \
+        told "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 1'
+    seconds_figure certificate_back_s "$SOON_MS"
+}
+
+# (The host's machines live in its berth-virt here, so sessions end with the broker; that is not what is judged.)
+# The link breaks right after the terminal's clock jumped: what its server's certificate is worth must not depend on that.
+agent_finds_its_broker() {
+    local seconds slowest=0
+    for seconds in $((2 * YEAR)) $((-2 * YEAR)); do
+        jump berth-agent "$seconds"
+        mark=$(log_mark)
+        kill -KILL "$(broker_pid)"
+        need 20 "the broker is there again" site_broker_ready
+        soon 30 "a terminal whose clock jumped by $seconds s finds its broker" presence_is a-1 present
+        ((SOON_MS <= slowest)) || slowest=$SOON_MS
+        jump berth-agent 0
+        soon 30 "everybody is present" are_present "$EVERYBODY"
+    done
+    seconds_figure agent_back_s "$slowest"
+}
+
+# All of time jumps: a machine that was suspended. The guard moves every deadline.
+broker_suspended() {
+    local before
+    shifted berthd all
+    kill -KILL "$(broker_pid)"
+    need 20 "the broker is there again" site_broker_ready
+    soon 30 "everybody is present" are_present "$EVERYBODY"
+    before=$(news_mark)
+    play "kiosk t-1"
+    need 20 "t-1 works again" told "$before" '[.[] | select(.what == "show")] | length == 1'
+    sessions=$(open_sessions)
+    before=$(log_mark)
+    jump berthd "$HOUR"
+    sleep 3
+    figure suspended_s "$HOUR"
+    figure stalls "$(logged_since "$before" loop.stalled)"
+    expect "the loop knows that time jumped" test "$(logged_since "$before" loop.stalled)" -ge 1
+    expect "nobody was taken for absent" test "$(logged_since "$before" presence.state 'to="absent"')" -eq 0
+    expect "everybody is present" are_present "$EVERYBODY"
+    [[ $(open_sessions) == "$sessions" ]] || violation "the sessions are as before: $sessions, now $(open_sessions)"
+}
+
+FAKETIME=$(find /usr/lib -name libfaketimeMT.so.1 -print -quit)
+[[ -n $FAKETIME ]] || die "libfaketime is missing; run deploy/install-deps first"
+ward_begin "${1:-}"
+step "broker, four terminals, two at work" site
+step "the wall clocks of broker and agent jump" both_jump
+step "$JUMPS jumps of both" many_jumps
+figure presence_flips "$(logged_since "$mark" presence.state)"
+step "certificates by a clock that is wrong" certificates
+step "the audit trail" audit_in_order
+step "an agent's clock jumps and its broker dies" agent_finds_its_broker
+step "the broker is suspended" broker_suspended
+ward_end "F14 clocks that jump"
