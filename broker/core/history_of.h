@@ -33,6 +33,7 @@ static inline int64_t core_us(const struct core *core)
     return core->timers->mono_ms * 1000;
 }
 
+/* Rows that were found on disk, and those of a decision that was just applied. */
 void core_note_loaded(struct core *core, enum entity_kind kind, const void *row);
 void core_note_changes(struct core *core, const struct changes *changes);
 
