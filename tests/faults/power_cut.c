@@ -32,7 +32,7 @@
 #define POINTS_EACH 60 /* cuts of one generation's journal */
 #define CONTROL_POINTS 3000
 
-struct tally {
+struct cut_tally {
     size_t points, opened, houses, generations, acked, entries;
     size_t lost, lost_points, corrupt, phantom;
     double seconds;
@@ -48,7 +48,7 @@ struct cut {
     uint64_t seed;
     size_t generation;
     bool told; /* one finding is told at length */
-    struct tally tally;
+    struct cut_tally tally;
 };
 
 static double now_s(void)
@@ -228,7 +228,7 @@ static void run(struct cut *cut, enum power_honesty honesty, uint64_t first, siz
     double began = now_s();
 
     cut->honesty = honesty;
-    cut->tally = (struct tally){ 0 };
+    cut->tally = (struct cut_tally){ 0 };
     for (uint64_t seed = first; cut->tally.points < points && !is_found(cut); seed++)
         run_house(cut, seed, points);
     cut->tally.seconds = now_s() - began;
@@ -268,7 +268,7 @@ static bool parse(int argc, char **argv, struct wanted *ret)
     return ret->points > 0;
 }
 
-static void print(const char *name, const struct tally *tally)
+static void print(const char *name, const struct cut_tally *tally)
 {
     printf("%-18s %7zu points (%zu opened by the store), %zu houses, %zu generations, %zu entries, "
            "%zu acknowledged: %zu "
@@ -291,7 +291,7 @@ static bool run_control(struct cut *cut, enum power_honesty honesty, const struc
 
 static bool run_all(struct cut *cut, const struct wanted *wanted)
 {
-    struct tally tally;
+    struct cut_tally tally;
     size_t lies_points = 0;
     size_t normal_points = 0;
     bool lies;
