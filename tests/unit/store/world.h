@@ -35,6 +35,7 @@ struct world {
     struct berth_error failure;
     int failures;
     int64_t feed_keep_ms;
+    struct history *history; /* of store and core; NULL: nothing is recorded */
 };
 
 static inline void world_wake(void *context)
@@ -58,6 +59,7 @@ static inline int world_open(struct world *world)
                                        .wake = world_wake,
                                        .failed = world_failed,
                                        .context = world,
+                                       .history = world->history,
                                        .feed_keep_ms = world->feed_keep_ms };
     int r;
 
@@ -66,6 +68,7 @@ static inline int world_open(struct world *world)
     if (r < 0)
         return r;
     world->core = core_new(&world->timers, &world->random);
+    world->core->history = world->history;
     return store_load(world->store, world->core, &world->error);
 }
 
