@@ -2,7 +2,7 @@
  *
  * Room shared. In the programs `planted` is the constant false, and nothing of a bug is left in their
  * object code. A build for tests alone (BERTH_PLANTS) asks which row of tests/mutants/plants.def was
- * chosen at run time:
+ * chosen at run time, by the environment's BERTH_PLANT:
  *
  *     if (seq <= presence->seq && !planted(OLD_SEQUENCE))
  */
@@ -22,9 +22,6 @@ enum plant {
 
 /* Is this the bug of the present run? */
 bool plant_is(enum plant plant);
-
-/* The bug of the run by its name in the table; "" is none. False: there is no such row. */
-bool plant_choose(const char *name);
 
 #define planted(symbol) plant_is(PLANT_##symbol)
 #else
