@@ -30,6 +30,12 @@ static bool is_no_space(void)
     return system_error == ENOSPC || system_error == EDQUOT;
 }
 
+/* Somebody takes them all, or the limit was lowered: it passes, and nothing is broken. */
+static bool is_no_descriptor(void)
+{
+    return system_error == EMFILE || system_error == ENFILE;
+}
+
 enum sql_trouble sql_trouble(int rc)
 {
     switch (rc & 0xff) {
@@ -53,6 +59,8 @@ enum sql_trouble sql_trouble(int rc)
             return SQL_BROKEN;
         return is_no_space() ? SQL_NO_SPACE : SQL_BROKEN;
     case SQLITE_CANTOPEN:
+        if (is_no_descriptor())
+            return SQL_BUSY;
         return is_no_space() ? SQL_NO_SPACE : SQL_BROKEN;
     default:
         return SQL_BROKEN;
@@ -88,7 +96,11 @@ enum sql_trouble sql_failed(sqlite3 *db, int rc, const char *what, struct berth_
                          "the broker's disk is full; nothing was changed");
         break;
     case SQL_BUSY:
-        (void)berth_fail(reterr, BERTH_E_BUSY, "%s: another program holds the database", what);
+        (void)(is_no_descriptor()
+                   ? berth_fail(reterr, BERTH_E_BUSY,
+                                "%s: no file descriptor is left; nothing was changed", what)
+                   : berth_fail(reterr, BERTH_E_BUSY, "%s: another program holds the database",
+                                what));
         break;
     case SQL_REFUSED:
     case SQL_BROKEN:

@@ -17,7 +17,7 @@ enum sql_trouble {
     SQL_FINE,
     SQL_REFUSED,  /* a constraint: this decision only, the others go on */
     SQL_NO_SPACE, /* nothing was changed; it may work later */
-    SQL_BUSY,     /* another program holds the file */
+    SQL_BUSY,     /* another program holds the file, or no descriptor is left to open it */
     SQL_BROKEN,   /* I/O error, failed sync, corruption, or an error of ours: stop acknowledging */
 };
 

@@ -48,7 +48,8 @@ void writer_suffer(struct writer *writer, enum sql_trouble trouble, const struct
         store_break(writer->store, error);
         return;
     case SQL_REFUSED: /* the caller's own */
-    case SQL_BUSY:    /* another program holds the file; the next batch tries again */
+    case SQL_BUSY: /* another program holds the file, or nothing can be opened; the next batch tries
+                      again */
     case SQL_FINE:
         return;
     }

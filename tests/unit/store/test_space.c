@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "world.h"
@@ -153,6 +154,42 @@ TEST(space, a_start_on_a_full_disk_says_so_or_serves)
     (void)add_user(w, "anna");
     world_free(w);
     unmount_small();
+}
+
+/* A change that is about a person: it gives them a key in keys.db. */
+static int add_about_person(struct world *w, int number)
+{
+    struct changes *changes = deciding("test.add");
+    struct row_user row = new_user(w, "x");
+
+    (void)snprintf(row.name, sizeof(row.name), "person-%d", number);
+    (void)changes_add(changes, ENTITY_user, &row);
+    changes->audit.subject_user_id = row.id;
+    return commit(w, changes);
+}
+
+/* keys.db has a rollback journal, which is a file that must be opened. */
+TEST(space, no_descriptor_is_left_for_a_while)
+{
+    struct world *w = world_new();
+    struct rlimit before, none;
+    int lowest;
+
+    EXPECT_OK(add_about_person(w, 1));
+    EXPECT_OK(getrlimit(RLIMIT_NOFILE, &before));
+    lowest = dup(STDERR_FILENO);
+    none = (struct rlimit){ .rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max };
+    (void)close(lowest);
+    EXPECT_OK(setrlimit(RLIMIT_NOFILE, &none));
+    EXPECT_ERR(add_about_person(w, 2), BERTH_E_BUSY);
+    EXPECT_SAYS(w->error.text, "no file descriptor is left; nothing was changed");
+    EXPECT_OK(setrlimit(RLIMIT_NOFILE, &before));
+    EXPECT_OK(add_about_person(w, 3));
+    EXPECT_INT(w->failures, 0);
+    world_close(w);
+    EXPECT_OK(world_open(w));
+    EXPECT_INT(w->core->of[ENTITY_user].count, 2);
+    world_free(w);
 }
 
 TEST(space, a_backup_that_does_not_fit_is_its_own_matter)
