@@ -14,6 +14,7 @@
 #include "berth/seal.h"
 
 #include "auth/auth_setup.h"
+#include "core/grace.h"
 #include "core/live.h"
 #include "core/related.h"
 
@@ -123,6 +124,7 @@ struct check_job {
     struct auth *auth;
     bool admin;
     uint64_t id; /* whose hash it is; 0: nobody's */
+    uint64_t terminal_id; /* where a user is; 0: an administrator's door */
     char hash[HASH_MAX];
     char who[80];
     char where[WHERE_MAX];
@@ -159,6 +161,17 @@ static int look_again(struct check_job *at, struct berth_error *error)
     return 0;
 }
 
+/* From now on their badge alone is enough for a while. */
+static void begin_grace(struct check_job *at)
+{
+    struct core *core = at->auth->core;
+    const struct terminal *terminal = terminal_find(core, at->terminal_id);
+
+    /* A password that was changed meanwhile is another one. */
+    if (terminal && strcmp(at->hash, user_find(core, at->id)->row.password_hash) == 0)
+        grace_begin(core, user_find(core, at->id), terminal);
+}
+
 static void hand_out(struct offload_job *job, int result)
 {
     struct check_job *at = container_of(job, struct check_job, job);
@@ -180,6 +193,7 @@ static void hand_out(struct offload_job *job, int result)
         *at->ret_admin = at->id;
         return;
     }
+    begin_grace(at);
     at->ret_user->user_id = at->id;
     if (at->keep_password)
         at->ret_user->password = at->password;
@@ -279,6 +293,47 @@ static struct user *badge_user(struct auth *auth, const char *uid)
     return badge && !badge->row.disabled ? user_find(auth->core, badge->row.user_id) : NULL;
 }
 
+static int fail_badge_alone(struct op *op)
+{
+    return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
+                      "a badge names you; your password is needed too");
+}
+
+/* A badge alone: good for those who have shown their password at this site a while ago. Whoever
+ * tries identifiers hears the same as an owner whose grace is over, and is slowed as with
+ * passwords.
+ */
+static int identify_badge(struct auth *auth, const struct msg_evidence *badge, uint64_t terminal_id,
+                          struct auth_result *ret, struct op *op)
+{
+    const struct terminal *terminal = terminal_find(auth->core, terminal_id);
+    const struct user *user = badge_user(auth, badge->name);
+    char where[WHERE_MAX];
+    int64_t wait_ms;
+
+    if (auth->core->limits.badge_grace_ms <= 0 || !terminal)
+        return fail_badge_alone(op);
+    (void)snprintf(where, sizeof(where), "terminal %llu", (unsigned long long)terminal_id);
+    wait_ms = limiter_charge(&auth->limiter, badge->name, where, auth->timers->mono_ms);
+    if (wait_ms > 0)
+        return fail_too_many(auth, wait_ms, op);
+    if (!user) {
+        auth->stats.wrong++;
+        return fail_badge_alone(op);
+    }
+    limiter_refund(&auth->limiter, badge->name, where);
+    if (!grace_holds(auth->core, user, terminal))
+        return fail_badge_alone(op);
+    if (user->row.disabled)
+        return berth_fail(&op->error, BERTH_E_DISABLED, "the account '%s' is disabled",
+                          user->row.name);
+    auth->stats.accepted++;
+    ret->user_id = user->row.id;
+    ret->badge_alone = true;
+    op_complete_soon(op, 0, NULL);
+    return 0;
+}
+
 static int identify_person(struct auth *auth, const struct msg_evidence *password,
                            const struct msg_evidence *badge, uint64_t terminal_id,
                            bool keep_password, struct auth_result *ret, struct op *op)
@@ -300,6 +355,7 @@ static int identify_person(struct auth *auth, const struct msg_evidence *passwor
                    : badge ? badge->name
                            : password->name);
     (void)snprintf(at->where, sizeof(at->where), "terminal %llu", (unsigned long long)terminal_id);
+    at->terminal_id = terminal_id;
     if (user) {
         at->id = user->row.id;
         memcpy(at->hash, user->row.password_hash, sizeof(at->hash));
@@ -320,8 +376,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     if (password && (badge || password->name[0]))
         return identify_person(auth, password, badge, terminal_id, keep_password, ret, op);
     if (badge)
-        return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
-                          "a badge names you; your password is needed too");
+        return identify_badge(auth, badge, terminal_id, ret, op);
     if (evidence_of(evidence, count, evidence_kind_KIOSK))
         return identify_kiosk(auth, terminal_id, ret, op);
     return berth_fail(&op->error, BERTH_E_CREDENTIALS,

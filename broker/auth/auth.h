@@ -16,6 +16,7 @@ struct core;
 
 struct auth_result {
     uint64_t user_id;
+    bool badge_alone; /* within the grace after a password: there is no password to pass on */
     struct secret
         password; /* the user's own, only when `keep_password` was asked; the caller wipes it */
 };
@@ -23,7 +24,7 @@ struct auth_result {
 /* Identify. Evidence by value (wiped when done). Looks users up in the core. terminal_id: where it
  * happens. Errors: CREDENTIALS (same sentence and same time for an unknown user), DISABLED,
  * TOO_MANY (with seconds to wait), BUSY (hashing queue full, with an estimate), UNSUPPORTED (kind
- * of evidence).
+ * of evidence; a badge alone outside the grace of core/grace.h, or one that nobody has).
  */
 int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count,
                uint64_t terminal_id, bool keep_password, struct auth_result *ret,

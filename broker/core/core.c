@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/grace.h"
 #include "core/history_of.h"
 #include "core/live_kind.h"
 #include "core/presence.h"
@@ -44,6 +45,7 @@ struct core *core_new(struct berth_timers *timers, struct berth_random *random)
     core->limits = default_limits;
     core->related = related_new(random);
     core->presence = presence_book_new(core);
+    core->grace = grace_book_new(random_map_key(random));
     return core;
 }
 
@@ -234,6 +236,7 @@ void core_free(struct core *core)
     }
     related_free(core->related);
     presence_book_free(core->presence);
+    grace_book_free(core->grace);
     free(core);
 }
 

@@ -128,6 +128,11 @@ static int record(struct flow *flow)
     struct changes *changes;
     struct berth_error error = { 0 };
 
+    /* Better now than a desktop that nobody gets into. */
+    if (c->who.badge_alone &&
+        pool_find(c->rooms->core, c->claim.pool_id)->row.credential == pool_credential_PASSTHROUGH)
+        return flow_fail(flow, BERTH_E_CREDENTIALS,
+                         "this desktop asks for your password: sign on with badge and password");
     if (c->place.reservation)
         c->claim.desktop_id = c->place.reservation->desktop->row.id;
     if (claim_changes(c->rooms, &c->claim, &changes, &error) < 0) {
@@ -278,20 +283,35 @@ static int wake(struct flow *flow)
     return flow_await(flow, desktop_want_up(c->rooms, desktop, &flow->op), PROBE);
 }
 
+/* A machine's certificate is learnt once per boot, and its host tells of every start; the viewer
+ * takes no other one. Of an existing machine nobody tells us when it is replaced.
+ */
+static bool certificate_is_known(const struct connect *c, const struct desktop *desktop)
+{
+    const struct host *host = host_find(c->rooms->core, desktop->row.host_id);
+
+    return host && host->state == host_UP && (host->capabilities & VIRT_CAN_EVENTS) &&
+           desktop->fingerprint[0] && desktop->state == desktop_READY;
+}
+
 static int probe(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
     int64_t now = c->rooms->timers->mono_ms;
     struct desktop *desktop;
+    int begun;
 
     if (check(flow, &desktop) < 0)
         return FLOW_FAIL;
     c->secret_since_ms = now;
     if (desktop->probed_ms && now - desktop->probed_ms < PROBE_FRESH_MS)
         return SECRET;
-    return flow_await_any(
-        flow, probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe, &flow->op),
-        PROBED);
+    begun = certificate_is_known(c, desktop)
+                ? probe_answer_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
+                                     &flow->op)
+                : probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
+                              &flow->op);
+    return flow_await_any(flow, begun, PROBED);
 }
 
 static int probed(struct flow *flow)
@@ -315,14 +335,17 @@ static int probed(struct flow *flow)
         return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' does not answer: %.160s",
                          desktop->row.name, flow->op.error.text);
     }
+    desktop->probed_ms = now;
+    if (!c->probe.fingerprint[0])
+        return SECRET;
     if (desktop->fingerprint[0] && strcmp(desktop->fingerprint, c->probe.fingerprint) != 0) {
+        desktop->probed_ms = 0;
         desktop_quarantine(c->rooms, desktop, "it shows another certificate than at its start");
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "desktop '%s' shows another certificate than at its start",
                          desktop->row.name);
     }
     (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s", c->probe.fingerprint);
-    desktop->probed_ms = now;
     return SECRET;
 }
 

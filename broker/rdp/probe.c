@@ -36,6 +36,7 @@ struct attempt {
     uv_connect_t connect;
     struct berth_timer limit;
     int64_t began_ms;
+    bool answer_only;  /* RDP's first answer is all that is wanted */
     const char *doing; /* what the limit interrupts */
     unsigned char confirm[X224_CONFIRM_MAX];
     size_t have;
@@ -116,6 +117,15 @@ static bool flush_tls(struct attempt *attempt)
     return sent;
 }
 
+static void succeeded(struct attempt *attempt)
+{
+    struct berth_error error = { 0 };
+
+    attempt->ret->nla = attempt->choice.nla;
+    attempt->ret->took_ms = attempt->probe->loop->timers.mono_ms - attempt->began_ms;
+    finish(attempt, 0, &error);
+}
+
 static bool take_fingerprint(struct attempt *attempt)
 {
     X509 *certificate = SSL_get1_peer_certificate(attempt->ssl);
@@ -131,19 +141,15 @@ static bool take_fingerprint(struct attempt *attempt)
 
 static void learnt(struct attempt *attempt)
 {
-    struct berth_error error = { 0 };
-
     if (!take_fingerprint(attempt)) {
         fail(attempt, "it showed no certificate", "");
         return;
     }
-    attempt->ret->nla = attempt->choice.nla;
-    attempt->ret->took_ms = attempt->probe->loop->timers.mono_ms - attempt->began_ms;
     /* A polite end, so that the server's log has no complaint; it is no matter if it does not
      * arrive. */
     (void)SSL_shutdown(attempt->ssl);
     (void)flush_tls(attempt);
-    finish(attempt, 0, &error);
+    succeeded(attempt);
 }
 
 static void shake_hands(struct attempt *attempt)
@@ -194,6 +200,8 @@ static void take_confirm(struct attempt *attempt, const char *bytes, size_t size
         finish(attempt, r, &error);
     else if (r > 0 && (attempt->have > attempt->choice.size || some < size))
         fail(attempt, "not an RDP server: it speaks out of turn", "");
+    else if (r > 0 && attempt->answer_only)
+        succeeded(attempt);
     else if (r > 0)
         begin_tls(attempt);
 }
@@ -288,9 +296,17 @@ static bool read_address(const char *address, int port, struct sockaddr_storage 
            uv_ip6_addr(address, port, (struct sockaddr_in6 *)(void *)ret) == 0;
 }
 
-int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                struct op *op)
+struct question {
+    const char *address;
+    int port;
+    bool answer_only;
+};
+
+static int begin(struct probe *probe, const struct question *question, struct probe_result *ret,
+                 struct op *op)
 {
+    const char *address = question->address;
+    int port = question->port;
     struct sockaddr_storage place = { 0 };
     struct attempt *attempt;
     int r;
@@ -305,6 +321,7 @@ int probe_begin(struct probe *probe, const char *address, int port, struct probe
 
     attempt = berth_new(struct attempt);
     *attempt = (struct attempt){ .probe = probe, .op = op, .ret = ret, .doing = "connecting" };
+    attempt->answer_only = question->answer_only;
     *ret = (struct probe_result){ 0 };
     (void)snprintf(attempt->where, sizeof(attempt->where), "%.64s port %d", address, port);
     attempt->began_ms = probe->loop->timers.mono_ms;
@@ -320,4 +337,16 @@ int probe_begin(struct probe *probe, const char *address, int port, struct probe
     }
     timer_start(&probe->loop->timers, &attempt->limit, PROBE_LIMIT_MS, limit_passed);
     return op_begun(op, cancel, attempt);
+}
+
+int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
+                struct op *op)
+{
+    return begin(probe, &(struct question){ address, port, false }, ret, op);
+}
+
+int probe_answer_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
+                       struct op *op)
+{
+    return begin(probe, &(struct question){ address, port, true }, ret, op);
 }

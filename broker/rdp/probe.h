@@ -22,4 +22,10 @@ struct probe_result {
 int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
                 struct op *op) berth_must_check;
 
+/* As probe_begin, but content with RDP's first answer: no TLS, so ret->fingerprint stays empty. A
+ * tenth of the cost, for desktops whose certificate is known since they started.
+ */
+int probe_answer_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
+                       struct op *op) berth_must_check;
+
 #endif

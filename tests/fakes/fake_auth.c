@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/live.h"
+#include "core/grace.h"
 #include "core/related.h"
 #include "fakes/fake_rooms.h"
 
@@ -36,6 +36,7 @@ struct check {
     struct op *op;
     struct pair *pair;
     uint64_t id;
+    uint64_t terminal_id;
     bool disabled;
     char wanted[160];
     struct secret password;
@@ -123,6 +124,16 @@ static void count_failure(struct check *check)
     pair->until_ms = check->auth->timers->mono_ms + wait_s * 1000;
 }
 
+static void begin_grace(const struct check *check)
+{
+    struct core *core = check->auth->core;
+    const struct terminal *terminal = terminal_find(core, check->terminal_id);
+    const struct user *user = terminal ? user_find(core, check->id) : NULL;
+
+    if (user)
+        grace_begin(core, user, terminal);
+}
+
 static int judge(struct check *check, struct berth_error *error)
 {
     char hash[160];
@@ -140,6 +151,7 @@ static int judge(struct check *check, struct berth_error *error)
     if (check->disabled)
         return berth_fail(error, BERTH_E_DISABLED, "the account is disabled");
     *check->ret_id = check->id;
+    begin_grace(check);
     if (check->ret_password)
         *check->ret_password = check->password;
     return 0;
@@ -220,6 +232,24 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
     return 0;
 }
 
+/* The rule itself is the core's. */
+static int identify_badge(struct auth *auth, const struct msg_evidence *badge, uint64_t terminal_id,
+                          struct auth_result *ret, struct op *op)
+{
+    const struct terminal *terminal = terminal_find(auth->core, terminal_id);
+    const struct user *user = badge_owner(auth, badge->name);
+
+    if (!user || !terminal || !grace_holds(auth->core, user, terminal))
+        return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
+                          "a badge names you; your password is needed too");
+    if (user->row.disabled)
+        return berth_fail(&op->error, BERTH_E_DISABLED, "the account is disabled");
+    ret->user_id = user->row.id;
+    ret->badge_alone = true;
+    op_complete_soon(op, 0, NULL);
+    return 0;
+}
+
 int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count,
                uint64_t terminal_id, bool keep_password, struct auth_result *ret, struct op *op)
 {
@@ -234,8 +264,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     if (!password && evidence_of(evidence, count, evidence_kind_KIOSK))
         return identify_kiosk(auth, terminal_id, ret, op);
     if (!password && badge)
-        return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
-                          "a badge names you; your password is needed too");
+        return identify_badge(auth, badge, terminal_id, ret, op);
     if (!password)
         return berth_fail(&op->error, BERTH_E_CREDENTIALS, "who are you?");
 
@@ -247,6 +276,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     check = check_new(auth, &password->value, op);
     check->pair = pair;
     check->ret_id = &ret->user_id;
+    check->terminal_id = terminal_id;
     check->ret_password = keep_password ? &ret->password : NULL;
     if (user) {
         check->id = user->row.id;

@@ -16,6 +16,7 @@ struct look {
     struct berth_timer timer;
     struct op *op;
     struct probe_result *ret;
+    bool answer_only;
     char address[128];
     int port;
     int64_t since_ms;
@@ -37,7 +38,8 @@ static void look_ends(struct berth_timer *timer)
     int r = 0;
 
     if (machine && machine_answers(machine)) {
-        machine_fingerprint(machine, look->ret->fingerprint);
+        if (!look->answer_only)
+            machine_fingerprint(machine, look->ret->fingerprint);
         look->ret->took_ms = look->probe->timers->mono_ms - look->since_ms;
     } else {
         r = berth_fail(&error, BERTH_E_DESKTOP, "%s:%d refused the connection", look->address,
@@ -73,14 +75,12 @@ void fake_probe_free(struct probe *probe)
     free(probe);
 }
 
-int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                struct op *op)
+static struct look *look_new(struct probe *probe, const char *address, int port,
+                             struct probe_result *ret, struct op *op)
 {
-    struct look *look;
+    struct look *look = berth_new(struct look);
 
-    if (!address[0] || port <= 0)
-        return berth_fail(&op->error, BERTH_E_DESKTOP, "there is no address to ask");
-    look = berth_new(struct look);
+    *ret = (struct probe_result){ 0 };
     look->probe = probe;
     look->op = op;
     look->ret = ret;
@@ -90,5 +90,25 @@ int probe_begin(struct probe *probe, const char *address, int port, struct probe
     list_append(&probe->looks, &look->node);
     timer_start(probe->timers, &look->timer, outside_draw_ms(probe->farm->outside, 2, 20),
                 look_ends);
+    return look;
+}
+
+int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
+                struct op *op)
+{
+    if (!address[0] || port <= 0)
+        return berth_fail(&op->error, BERTH_E_DESKTOP, "there is no address to ask");
+    return op_begun(op, cancel, look_new(probe, address, port, ret, op));
+}
+
+int probe_answer_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
+                       struct op *op)
+{
+    struct look *look;
+
+    if (!address[0] || port <= 0)
+        return berth_fail(&op->error, BERTH_E_DESKTOP, "there is no address to ask");
+    look = look_new(probe, address, port, ret, op);
+    look->answer_only = true;
     return op_begun(op, cancel, look);
 }

@@ -34,6 +34,7 @@ struct fake_terminal *terminal_new(struct door *door, struct farm *farm, const c
     terminal->farm = farm;
     terminal->picture.ended = viewer_ended_by_machine;
     (void)snprintf(terminal->name, sizeof(terminal->name), "%s", name);
+    (void)snprintf(terminal->picture.terminal, sizeof(terminal->picture.terminal), "%s", name);
     (void)snprintf(terminal->serial, sizeof(terminal->serial), "SN-%.60s", name);
     (void)snprintf(terminal->address, sizeof(terminal->address), "10.200.%u.%u",
                    (address >> 8) & 255, address & 255);
@@ -404,7 +405,8 @@ void terminal_badge(struct fake_terminal *terminal, const char *badge, const cha
 
     evidence->kind = evidence_kind_BADGE;
     (void)snprintf(evidence->name, sizeof(evidence->name), "%s", badge);
-    show_password(&msg.sign_on, "", password);
+    if (password)
+        show_password(&msg.sign_on, "", password);
     begin_sign_on(terminal, &msg);
 }
 

@@ -306,6 +306,31 @@ TEST(auth, a_badge_names_and_the_password_proves)
     finish();
 }
 
+TEST(auth, a_badge_alone_is_enough_for_a_while_after_a_password)
+{
+    struct asked asked;
+    struct msg_evidence password = evidence(evidence_kind_PASSWORD, "anna", "correct horse");
+    struct msg_evidence badge = evidence(evidence_kind_BADGE, "04a1b2c3", "");
+    struct msg_evidence nobodys = evidence(evidence_kind_BADGE, "04deadbe", "");
+
+    begin();
+    core->limits.badge_grace_ms = 3600000;
+    EXPECT_ERR(ask(&asked, &badge, 1, ICU), BERTH_E_UNSUPPORTED);
+    EXPECT_OK(ask(&asked, &password, 1, ICU));
+    EXPECT(!asked.user.badge_alone);
+    for (int i = 0; i < 20; i++) {
+        EXPECT_OK(ask(&asked, &badge, 1, LOBBY)); /* tapping is not limited */
+        EXPECT_INT(asked.user.user_id, ANNA);
+        EXPECT(asked.user.badge_alone);
+    }
+    /* Trying identifiers is. */
+    EXPECT_ERR(ask(&asked, &nobodys, 1, ICU), BERTH_E_UNSUPPORTED);
+    EXPECT_ERR(ask(&asked, &nobodys, 1, ICU), BERTH_E_TOO_MANY);
+    core->limits.badge_grace_ms = 0;
+    EXPECT_ERR(ask(&asked, &badge, 1, ICU), BERTH_E_UNSUPPORTED);
+    finish();
+}
+
 TEST(auth, a_kiosk_terminal_is_its_own_evidence)
 {
     struct asked asked;

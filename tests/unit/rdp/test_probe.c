@@ -232,18 +232,26 @@ static void world_free(struct world *world)
     free(world);
 }
 
+typedef int begin_fn(struct probe *probe, const char *address, int port, struct probe_result *ret,
+                     struct op *op);
+
 /* Milliseconds that the attempt took. */
-static int64_t ask(struct world *world, int port)
+static int64_t ask_by(begin_fn *begin, struct world *world, int port)
 {
     int64_t began = clock_mono_ms();
 
     world->done = 0;
-    EXPECT_OK(probe_begin(world->probe, "127.0.0.1", port, &world->ret, &world->op));
+    EXPECT_OK(begin(world->probe, "127.0.0.1", port, &world->ret, &world->op));
     EXPECT_INT(world->done, 0);
     while (!world->done && clock_mono_ms() - began < 10000)
         loop_turn(&world->loop, 20);
     EXPECT_INT(world->done, 1);
     return clock_mono_ms() - began;
+}
+
+static int64_t ask(struct world *world, int port)
+{
+    return ask_by(probe_begin, world, port);
 }
 
 static void expect_liar(enum habit habit, const char *says, int64_t least_ms, int64_t most_ms)
@@ -279,6 +287,22 @@ TEST(probe, an_honest_server_and_its_fingerprint)
     (void)ask(world, server.port);
     EXPECT_ERR(world->result, BERTH_E_DESKTOP);
     EXPECT_SAYS(world->op.error.text, "refused");
+    world_free(world);
+}
+
+TEST(probe, where_the_first_answer_is_enough_no_certificate_is_learnt)
+{
+    struct world *world = world_new();
+    struct server server;
+
+    server_start(&server, HONEST_NLA);
+    (void)ask_by(probe_answer_begin, world, server.port);
+    EXPECT_OK(world->result);
+    EXPECT_STR(world->ret.fingerprint, "");
+    EXPECT(world->ret.nla);
+    server_stop(&server);
+    (void)ask_by(probe_answer_begin, world, server.port);
+    EXPECT_ERR(world->result, BERTH_E_DESKTOP);
     world_free(world);
 }
 
