@@ -17,7 +17,7 @@
  * each. berthd sends no more than that, so that a call's deadline begins when its work begins.
  */
 #define WIRE_READ_LANES 1
-#define WIRE_AGENT_LANES 2
+#define WIRE_AGENT_LANES 6
 #define WIRE_ACTION_LANES 3
 
 /* The lane of a call: as the table says, but an address that the guest agent must tell is an agent

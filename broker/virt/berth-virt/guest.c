@@ -3,6 +3,7 @@
 
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -30,11 +31,13 @@
  * bound). */
 static int agent_domain(struct errand *errand, virDomainPtr *ret)
 {
+    static atomic_bool unknown; /* to this driver: asked once, not with every password */
     int r = errand_domain(errand, ret);
 
     if (r < 0)
         return r;
-    (void)virDomainAgentSetResponseTimeout(*ret, AGENT_ANSWER_S, 0);
+    if (!unknown && virDomainAgentSetResponseTimeout(*ret, AGENT_ANSWER_S, 0) < 0)
+        unknown = fault_is(VIR_ERR_NO_SUPPORT);
     return 0;
 }
 
