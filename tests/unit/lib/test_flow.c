@@ -73,7 +73,14 @@ static const struct flow_step steps[] = {
     [KEEP] = { "keep", keep, unkeep, FLOW_DURABLE },
     [LAST] = { "last", last, NULL, 0 },
 };
-static const struct flow_kind kind = { "story", steps, 3, 5000, ended };
+static const struct flow_kind kind = {
+    .name = "story",
+    .steps = steps,
+    .count = 3,
+    .deadline_ms = 5000,
+    .ended = ended,
+    .outside = 1u << KEEP,
+};
 
 static struct story *begin(void)
 {
@@ -87,6 +94,26 @@ static struct story *begin(void)
     EXPECT_STR(story.log, ""); /* never a step from inside start */
     timers_advance(&timers, 1, 0);
     return &story;
+}
+
+TEST(flow, what_it_waits_for_outside_is_not_its_own_time)
+{
+    static struct flow_figures figures;
+    struct story *story = begin();
+
+    engine.figures = &figures;
+    timers_advance(&timers, 31, 0);
+    op_complete(pending, 0, NULL); /* look: 30 ms */
+    timers_advance(&timers, 531, 0);
+    op_complete(pending, 0, NULL); /* keep: 500 ms, outside */
+    EXPECT_STR(story->log, "look keep last ok ");
+    EXPECT(figures.of[0].kind == &kind);
+    EXPECT_INT(figures.of[0].step[LOOK].sum_us, 30000);
+    EXPECT_INT(figures.of[0].step[KEEP].longest_us, 500000);
+    EXPECT_INT(figures.of[0].whole.sum_us, 531000);
+    EXPECT_INT(figures.of[0].own.sum_us, 31000);
+    EXPECT_INT(figures.of[0].own.count, 1);
+    engine.figures = NULL;
 }
 
 TEST(flow, walks_its_table)
