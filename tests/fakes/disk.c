@@ -278,6 +278,16 @@ const struct audit_note *disk_audit_last(const struct disk *disk, const char *ac
     return NULL;
 }
 
+size_t disk_audits(const struct disk *disk)
+{
+    return disk->audits;
+}
+
+int64_t disk_incarnation(const struct disk *disk)
+{
+    return disk->incarnation;
+}
+
 uint64_t disk_commits(const struct disk *disk)
 {
     return disk->commits;

@@ -39,6 +39,10 @@ void disk_each(const struct disk *disk, enum entity_kind kind,
 size_t disk_audited(const struct disk *disk, const char *action);
 const struct audit_note *disk_audit_last(const struct disk *disk, const char *action);
 
+/* Audit records in all, and the number of the broker's present start. */
+size_t disk_audits(const struct disk *disk);
+int64_t disk_incarnation(const struct disk *disk);
+
 /* How many decisions were committed. */
 uint64_t disk_commits(const struct disk *disk);
 uint64_t disk_rev(const struct disk *disk);

@@ -1,6 +1,8 @@
 /* fake_store.c - see fake_store.h. */
 #include "fakes/fake_store.h"
 
+#include "core/history_of.h"
+
 #define SLOWEST_MS 20
 
 struct fake_commit {
@@ -25,6 +27,50 @@ struct store *fake_store_new(struct outside *outside, struct disk *disk,
     return store;
 }
 
+/* ---- the history: what is on the disk, before anybody is told ---- */
+
+static void note_commit(struct store *store, const struct changes *changes)
+{
+    struct outside *outside = store->outside;
+    struct history_line line = { .kind = HISTORY_row };
+
+    if (!outside->history)
+        return;
+    for (size_t i = 0; i < changes->count; i++) {
+        line.row =
+            history_of_change(&changes->audit, changes->at, changes->count, i, changes->rev);
+        line.row.over |= line.row.verb == history_verb_DROP;
+        line.row.verb = history_verb_STORED;
+        line.row.incarnation = disk_incarnation(store->disk);
+        outside_record(outside, &line);
+    }
+    line = (struct history_line){ .kind = HISTORY_audit };
+    line.audit = history_of_audit(&changes->audit, changes->at, changes->count, changes->rev,
+                                  (int64_t)disk_audits(store->disk));
+    outside_record(outside, &line);
+}
+
+static int commit_now(struct store *store, struct changes *changes, struct berth_error *reterr)
+{
+    int r = disk_commit(store->disk, changes, reterr);
+
+    if (r == 0 && !changes->repeated)
+        note_commit(store, changes);
+    return r;
+}
+
+static void note_room(struct store *store, bool degraded)
+{
+    struct history_line line = { .kind = HISTORY_broker };
+
+    if (store->degraded == degraded)
+        return;
+    store->degraded = degraded;
+    line.broker.word = degraded ? broker_word_DEGRADED : broker_word_WRITABLE;
+    line.broker.incarnation = disk_incarnation(store->disk);
+    outside_record(store->outside, &line);
+}
+
 void fake_store_die(struct store *store)
 {
     bool reached = outside_chance(store->outside, 50);
@@ -38,7 +84,7 @@ void fake_store_die(struct store *store)
 
         if (!commit->begun || !reached || store->full)
             break;
-        if (disk_commit(store->disk, commit->changes, NULL) == 0)
+        if (commit_now(store, commit->changes, NULL) == 0)
             outside_note(store->outside, "committed and never acknowledged: %s %s",
                          commit->changes->audit.action, commit->changes->audit.object);
     }
@@ -93,6 +139,7 @@ static int refuse(struct store *store, struct berth_error *reterr)
     store->fail_next = 0;
     if (code)
         return berth_fail(reterr, code, "%s", berth_error_row(code)->sentence);
+    note_room(store, store->full);
     if (store->full)
         return berth_fail(reterr, BERTH_E_NO_SPACE,
                           "the broker's disk is full; nothing was changed");
@@ -127,7 +174,7 @@ static void write_one(struct store *store, struct fake_commit *commit)
     }
 
     if (r == 0)
-        r = disk_commit(store->disk, commit->changes, &error);
+        r = commit_now(store, commit->changes, &error);
     if (r != BERTH_E_NO_SPACE)
         outside_note(store->outside, "commit %llu: %s %s%s%s", (unsigned long long)store->commits,
                      commit->changes->audit.action, commit->changes->audit.object,

@@ -27,6 +27,7 @@ struct store {
 
     bool dead;     /* the broker has crashed: nothing is committed or acknowledged any more */
     bool full;     /* no space */
+    bool degraded; /* and that was noticed */
     int fail_next; /* code for the next decision, once; 0 = none */
 
     uint64_t commits; /* of this broker */

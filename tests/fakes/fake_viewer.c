@@ -126,6 +126,8 @@ static void viewer_connects(struct berth_timer *timer)
     }
     (void)snprintf(touched_by, sizeof(touched_by), "%s", machine->touched_by);
     (void)snprintf(terminal->picture.user, sizeof(terminal->picture.user), "%s", show->user);
+    terminal->picture.session_id = show->session_id;
+    terminal->picture.epoch = show->epoch;
     exit_code = machine_log_on(machine, &terminal->picture, show->account, &show->password, &word);
     if (exit_code) {
         viewer_failed(terminal, exit_code, word);
@@ -135,8 +137,6 @@ static void viewer_connects(struct berth_timer *timer)
     if (show->epoch > machine->epoch)
         machine->epoch = show->epoch;
     terminal->viewer = VIEWER_ACTIVE;
-    terminal->picture.session_id = show->session_id;
-    terminal->picture.epoch = show->epoch;
     outside_note(outside_of(terminal), "%s: shows %s to %s, epoch %lld", terminal->name,
                  machine->name, show->user, (long long)show->epoch);
     report(terminal, show, viewer_state_ACTIVE, 0, "");

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fakes/farm_inner.h"
+
 #define LANES 3
 #define MISSED_MAX 3
 #define CONNECT_LEAST_MS 50
@@ -175,6 +177,17 @@ static void pump(struct fake_host *host)
 
 /* ---- hosts ---- */
 
+/* A berth-virt is there. */
+static void record_run(const struct hypervisor *hypervisor)
+{
+    struct farm *farm = hypervisor->farm;
+    struct history_line line = { .kind = HISTORY_run, .run = { .whole = true } };
+
+    (void)snprintf(line.run.program, sizeof(line.run.program), "berth-virt");
+    line.run.pid = farm_process(hypervisor, farm->life, hypervisor->process);
+    outside_record(farm->outside, &line);
+}
+
 static void connect_now(struct berth_timer *timer)
 {
     struct fake_host *host = container_of(timer, struct fake_host, connect);
@@ -198,6 +211,7 @@ static void connect_now(struct berth_timer *timer)
     host->up = true;
     host->told_down = false;
     hypervisor->watcher = host;
+    record_run(hypervisor);
     host->virt->listener.host(host->virt->listener.context, host->id, true, &facts, "");
 }
 

@@ -78,6 +78,8 @@ struct hypervisor *farm_add_host(struct farm *farm, const char *name, const char
     hypervisor->up = true;
     (void)snprintf(hypervisor->name, sizeof(hypervisor->name), "%s", name);
     (void)snprintf(hypervisor->uri, sizeof(hypervisor->uri), "%s", uri);
+    list_each (&farm->hypervisors, node)
+        hypervisor->number++;
     list_init(&hypervisor->machines);
     list_init(&hypervisor->errands);
     list_append(&farm->hypervisors, &hypervisor->node);
@@ -104,6 +106,50 @@ struct hypervisor *farm_host_by_uri(struct farm *farm, const char *uri)
             return hypervisor;
     }
     return NULL;
+}
+
+/* ---- the history ---- */
+
+static struct outside *outside_of(const struct machine *machine)
+{
+    return machine->farm->outside;
+}
+
+int64_t farm_process(const struct hypervisor *hypervisor, unsigned life, unsigned process)
+{
+    return ((int64_t)life << 32) + ((int64_t)hypervisor->number << 24) + process + 1;
+}
+
+void farm_record_machine(const struct machine *machine, enum machine_word word, int64_t by)
+{
+    struct history_line line = { .kind = HISTORY_machine, .machine = { .word = word, .by = by } };
+
+    if (!outside_of(machine)->history)
+        return;
+    (void)snprintf(line.machine.host, sizeof(line.machine.host), "%s", machine->hypervisor->name);
+    (void)snprintf(line.machine.uuid, sizeof(line.machine.uuid), "%s", machine->uuid);
+    outside_record(outside_of(machine), &line);
+}
+
+void farm_record_guest(const struct machine *machine, enum guest_word word,
+                       const struct picture *picture, const struct secret *password)
+{
+    static const struct map_key key = { .k0 = 1, .k1 = 2 };
+    struct history_line line = { .kind = HISTORY_guest, .guest = { .word = word } };
+
+    if (!outside_of(machine)->history)
+        return;
+    (void)snprintf(line.guest.uuid, sizeof(line.guest.uuid), "%s",
+                   machine->uuid[0] ? machine->uuid : machine->address);
+    if (picture) {
+        line.guest.session_id = picture->session_id;
+        line.guest.epoch = picture->epoch;
+        (void)snprintf(line.guest.terminal, sizeof(line.guest.terminal), "%s", picture->terminal);
+    }
+    if (password)
+        line.guest.secret =
+            (int64_t)(map_siphash(key, password->text, strlen(password->text)) >> 1) | 1;
+    outside_record(outside_of(machine), &line);
 }
 
 /* ---- events ---- */
@@ -172,6 +218,7 @@ struct machine *farm_add_machine(struct farm *farm, const char *name, const char
 {
     struct machine *machine = berth_new(struct machine);
 
+    machine->farm = farm;
     (void)snprintf(machine->name, sizeof(machine->name), "%s", name);
     (void)snprintf(machine->address, sizeof(machine->address), "%s", address);
     machine->port = port;
@@ -188,6 +235,7 @@ struct machine *farm_define(struct hypervisor *hypervisor, const struct virt_arg
     struct machine *machine = berth_new(struct machine);
     unsigned number = ++farm->next_address;
 
+    machine->farm = farm;
     machine->hypervisor = hypervisor;
     machine->desktop_id = args->desktop_id;
     machine->generation = 1;
@@ -209,10 +257,11 @@ struct machine *farm_define(struct hypervisor *hypervisor, const struct virt_arg
     return machine;
 }
 
-void farm_undefine(struct machine *machine)
+void farm_undefine(struct machine *machine, int64_t by)
 {
     struct farm *farm = machine->hypervisor->farm;
 
+    farm_record_machine(machine, machine_word_REMOVED, by);
     list_remove(&machine->node);
     (void)map_take_text(&farm->by_uuid, machine->uuid);
     (void)map_take_text(&farm->by_address, machine->key);
@@ -274,9 +323,10 @@ static void end_picture(struct machine *machine, int exit_code, const char *word
     picture->ended(picture, exit_code, word);
 }
 
-void farm_off(struct machine *machine)
+void farm_off(struct machine *machine, int64_t by)
 {
     machine->running = false;
+    farm_record_machine(machine, machine_word_STOPPED, by);
     machine->guest[0] = '\0';
     end_picture(machine, 147, "network");
 }
@@ -286,7 +336,7 @@ void farm_kill(struct machine *machine, const char *reason)
     outside_note(machine->hypervisor->farm->outside, "machine %s: %s", machine->name, reason);
     if (!machine->running)
         return;
-    farm_off(machine);
+    farm_off(machine, 0);
     farm_tell(machine, "stopped", reason);
 }
 
@@ -296,7 +346,7 @@ void farm_lose(struct machine *machine)
     if (machine->running)
         farm_kill(machine, "destroyed");
     farm_tell(machine, "undefined", "");
-    farm_undefine(machine);
+    farm_undefine(machine, 0);
 }
 
 /* ---- guests ---- */
@@ -306,6 +356,7 @@ void farm_guest_ends(struct machine *machine)
     if (machine->hypervisor)
         (void)snprintf(machine->guest, sizeof(machine->guest), "ended %" PRId64,
                        machine->hypervisor->farm->outside->timers.wall_ms / 1000);
+    farm_record_guest(machine, guest_word_LOGGED_OFF, machine->picture, NULL);
     end_picture(machine, 12, "logoff");
 }
 
@@ -326,11 +377,17 @@ int machine_log_on(struct machine *machine, struct picture *picture, const char 
         return 147;
     }
     if (!may_log_on(machine, account, password, picture->user)) {
+        farm_record_guest(machine, guest_word_REFUSED, picture, NULL);
         *word = "wrong-password";
         return 154;
     }
-    if (machine->picture != picture)
+    if (machine->picture && machine->picture != picture) {
+        farm_record_guest(machine, guest_word_DROPPED, machine->picture, NULL);
         end_picture(machine, 5, "replaced");
+    }
+    /* The user's own password is no secret of one session. */
+    farm_record_guest(machine, guest_word_ADMITTED, picture,
+                      strcmp(account, picture->user) == 0 ? NULL : password);
     machine->picture = picture;
     picture->machine = machine;
     (void)snprintf(machine->guest, sizeof(machine->guest), "active");

@@ -23,12 +23,14 @@ struct picture {
     uint64_t session_id;
     int64_t epoch;
     char user[80];
+    char terminal[64];
     /* The machine ended it: exit code and word as of the viewer. */
     void (*ended)(struct picture *picture, int exit_code, const char *word);
 };
 
 struct machine {
     struct list node;
+    struct farm *farm;
     struct hypervisor *hypervisor; /* NULL: an existing machine that nobody starts or stops */
     char uuid[40];
     char name[80];
@@ -56,6 +58,7 @@ struct machine {
 struct hypervisor {
     struct list node;
     struct farm *farm;
+    unsigned number; /* among the others */
     char name[64];
     char uri[256];
     bool up;              /* libvirtd is there */
@@ -82,6 +85,7 @@ struct errand {
     struct machine *starts; /* the machine that it starts: never two at a time */
     bool slow;
     bool lost;
+    bool recorded; /* its start stands in the history, unanswered */
     /* The answer; NULL when nobody waits for it any more. */
     void (*answer)(void *context, int result, const struct virt_result *facts,
                    const struct berth_error *error);

@@ -32,6 +32,11 @@ static int64_t takes_ms(struct hypervisor *hypervisor, enum virt_call call)
            (virt_call_row(call)->lane == LANE_ACTION ? hypervisor->slow_ms : 0);
 }
 
+static int64_t by(const struct errand *errand)
+{
+    return farm_process(errand->hypervisor, errand->life, errand->process);
+}
+
 /* ---- the calls ---- */
 
 static int unknown_machine(const struct errand *errand, struct berth_error *error)
@@ -42,8 +47,11 @@ static int unknown_machine(const struct errand *errand, struct berth_error *erro
 
 static int do_create(struct errand *errand, struct machine *machine)
 {
-    if (!machine)
+    if (!machine) {
         machine = farm_define(errand->hypervisor, &errand->args);
+        farm_record_machine(machine, machine_word_DISK, by(errand));
+        farm_record_machine(machine, machine_word_DEFINED, by(errand));
+    }
     if (errand->life != errand->hypervisor->farm->life ||
         errand->process != errand->hypervisor->process)
         machine->stray = true;
@@ -51,19 +59,33 @@ static int do_create(struct errand *errand, struct machine *machine)
     return 0;
 }
 
+/* How a start that was recorded ended. */
+static void note_start(struct errand *errand, enum machine_word word)
+{
+    const struct machine *machine = farm_machine(errand->hypervisor->farm, errand->args.uuid);
+
+    if (errand->recorded && machine)
+        farm_record_machine(machine, word, by(errand));
+    errand->recorded = false;
+}
+
 static int do_start(struct errand *errand, struct machine *machine, struct berth_error *error)
 {
     struct hypervisor *hypervisor = errand->hypervisor;
     struct outside *outside = hypervisor->farm->outside;
 
-    if (machine->running)
+    if (machine->running) {
+        note_start(errand, machine_word_STARTED);
         return 0;
+    }
     if (hypervisor->fail_starts > 0) {
         hypervisor->fail_starts--;
+        note_start(errand, machine_word_FAILED);
         return berth_fail(error, BERTH_E_HOST, "start of '%s': no room for its memory",
                           machine->name);
     }
     machine->running = true;
+    note_start(errand, machine_word_STARTED);
     machine->boots++;
     machine->answers_ms =
         outside->timers.mono_ms + outside_draw_ms(outside, BOOT_LEAST_MS, BOOT_MOST_MS);
@@ -75,18 +97,20 @@ static int do_start(struct errand *errand, struct machine *machine, struct berth
     return 0;
 }
 
-static int do_stop(struct machine *machine)
+static int do_stop(const struct errand *errand, struct machine *machine)
 {
     if (machine && machine->running) {
-        farm_off(machine);
+        farm_off(machine, by(errand));
         farm_tell(machine, "stopped", "destroyed");
     }
     return 0;
 }
 
-static int do_refresh(struct machine *machine)
+static int do_refresh(const struct errand *errand, struct machine *machine)
 {
-    (void)do_stop(machine);
+    (void)do_stop(errand, machine);
+    farm_record_machine(machine, machine_word_DISK, by(errand));
+    farm_record_guest(machine, guest_word_SCRAMBLED, NULL, NULL);
     machine->generation++;
     machine->touched_by[0] = '\0';
     machine->account[0] = '\0';
@@ -94,12 +118,12 @@ static int do_refresh(struct machine *machine)
     return 0;
 }
 
-static int do_delete(struct machine *machine)
+static int do_delete(const struct errand *errand, struct machine *machine)
 {
     if (machine) {
-        (void)do_stop(machine);
+        (void)do_stop(errand, machine);
         farm_tell(machine, "undefined", "");
-        farm_undefine(machine);
+        farm_undefine(machine, by(errand));
     }
     return 0;
 }
@@ -120,6 +144,8 @@ static int do_list(struct errand *errand, struct virt_result *facts)
         (void)snprintf(event.uuid, sizeof(event.uuid), "%s", machine->uuid);
         (void)snprintf(event.name, sizeof(event.name), "%s", machine->name);
         facts->count++;
+        if (machine->running)
+            farm_record_machine(machine, machine_word_SEEN, 0);
         if (errand->answer && hypervisor->watcher)
             hypervisor->farm->event(hypervisor->watcher, &event);
     }
@@ -147,6 +173,7 @@ static int do_inside(struct errand *errand, struct machine *machine, struct virt
     if (errand->call == VIRT_password) {
         (void)snprintf(machine->account, sizeof(machine->account), "%s", errand->args.account);
         machine->password = errand->args.secret;
+        farm_record_guest(machine, guest_word_PASSWORD, NULL, &machine->password);
     }
     if (errand->call == VIRT_fingerprint)
         machine_fingerprint(machine, facts->text);
@@ -164,7 +191,7 @@ static int act_on(struct errand *errand, struct machine *machine, struct virt_re
     case VIRT_start:
         return do_start(errand, machine, error);
     case VIRT_refresh:
-        return do_refresh(machine);
+        return do_refresh(errand, machine);
     case VIRT_address:
         return do_address(machine, facts, error);
     default:
@@ -189,9 +216,9 @@ static int carry_out(struct errand *errand, struct virt_result *facts, struct be
     case VIRT_create:
         return do_create(errand, machine);
     case VIRT_stop:
-        return do_stop(machine);
+        return do_stop(errand, machine);
     case VIRT_delete:
-        return do_delete(machine);
+        return do_delete(errand, machine);
     default:
         if (!machine)
             return unknown_machine(errand, error);
@@ -264,6 +291,8 @@ static void count_start(struct errand *errand)
     if (errand->call != VIRT_start || !machine || machine->running)
         return;
     errand->starts = machine;
+    errand->recorded = true;
+    farm_record_machine(machine, machine_word_START, by(errand));
     if (is_second_start(errand, machine))
         outside_fault(farm->outside, "two starts of machine %s are in flight (I15)", machine->name);
 }
@@ -311,6 +340,8 @@ static void finish(struct errand *errand, bool carried_out)
     timer_stop(&errand->hypervisor->farm->outside->timers, &errand->timer);
     list_remove(&errand->node);
     begin_next(errand->hypervisor, errand->args.uuid);
+    if (!carried_out)
+        note_start(errand, machine_word_FAILED);
     if (carried_out) {
         result = carry_out(errand, &facts, &error);
         write_down(errand, result, &error);

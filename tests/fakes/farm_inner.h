@@ -8,9 +8,15 @@
 #include "fakes/farm.h"
 
 struct machine *farm_define(struct hypervisor *hypervisor, const struct virt_args *args);
-void farm_undefine(struct machine *machine);
-/* It does not run any more; nobody is told. */
-void farm_off(struct machine *machine);
+void farm_undefine(struct machine *machine, int64_t by);
+/* It does not run any more; nobody is told. by: as of farm_process. */
+void farm_off(struct machine *machine, int64_t by);
+
+/* The history. by: the process that asked, 0 for nobody. */
+void farm_record_machine(const struct machine *machine, enum machine_word word, int64_t by);
+void farm_record_guest(const struct machine *machine, enum guest_word word,
+                       const struct picture *picture, const struct secret *password);
+int64_t farm_process(const struct hypervisor *hypervisor, unsigned life, unsigned process);
 /* A life event, on its way to whoever watches the hypervisor. */
 void farm_tell(struct machine *machine, const char *what, const char *reason);
 

@@ -49,6 +49,14 @@ void outside_note(struct outside *outside, const char *format, ...)
         outside->heard(outside->context, note);
 }
 
+void outside_record(struct outside *outside, struct history_line *line)
+{
+    if (!outside->history)
+        return;
+    line->at_us = outside->timers.mono_ms * 1000;
+    outside->history->take(outside->history, line);
+}
+
 void outside_fault(struct outside *outside, const char *format, ...)
 {
     char text[FAULT_TEXT];

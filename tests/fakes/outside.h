@@ -8,6 +8,7 @@
 #ifndef BERTH_TESTS_FAKES_OUTSIDE_H
 #define BERTH_TESTS_FAKES_OUTSIDE_H
 
+#include "berth/history.h"
 #include "berth/random.h"
 #include "berth/timer.h"
 
@@ -24,6 +25,8 @@ struct outside {
     bool deaf; /* nobody will read the notes: they are not made */
     void (*heard)(void *context, const char *note); /* each note, as it is made; or NULL */
     void *context;
+    /* What machines, guests and the disk did is written down there; NULL: nowhere. */
+    struct history *history;
     /* What must never happen, by the first sentence; counted. Stories end with outside_faults() ==
      * 0. */
     char fault[FAULT_TEXT];
@@ -41,6 +44,9 @@ bool outside_chance(struct outside *outside, unsigned percent);
 
 /* Remember an event for the report of a failure. */
 void outside_note(struct outside *outside, const char *format, ...) berth_printf(2, 3);
+
+/* A line of the history, at the present time; kind and fields are set. */
+void outside_record(struct outside *outside, struct history_line *line);
 
 /* Something happened that must never happen. */
 void outside_fault(struct outside *outside, const char *format, ...) berth_printf(2, 3);

@@ -163,8 +163,11 @@ static struct terminal *terminal_at(struct sim *sim, uint32_t client)
     return entity ? container_of(entity, struct terminal, base) : NULL;
 }
 
-/* A revoked terminal may ask again: it forgets who it was and joins with an invitation. */
-static void join_anew(struct sim *sim, uint32_t client);
+/* A revoked terminal that was found again may ask, and is approved. */
+static void found_again(struct sim *sim, uint32_t client)
+{
+    sim->clients[client].joins_anew = true;
+}
 
 void fate_revoke(struct sim *sim, const struct action *action)
 {
@@ -177,7 +180,7 @@ void fate_revoke(struct sim *sim, const struct action *action)
     record_invoke(errand, history_what_REVOKE, terminal->row.id);
     begun(errand, admin_terminal_state(rooms_of(sim), world_actor(), terminal->row.id,
                                        terminal_REVOKED, "stolen", &errand->op));
-    ending_in(sim, action->ms + 60000, join_anew, client);
+    ending_in(sim, action->ms + 60000, found_again, client);
 }
 
 static void forget_and_join(struct sim *sim, uint32_t client)
@@ -201,37 +204,41 @@ static void forget_and_join(struct sim *sim, uint32_t client)
     secret_wipe(&token);
 }
 
-static void join_anew(struct sim *sim, uint32_t client)
-{
-    sim->clients[client].joins_anew = true;
-}
-
 void fate_rejoin(struct sim *sim, const struct action *action)
 {
     forget_and_join(sim, action->who % sim->clients_count);
 }
 
-/* Between two actions, for an invitation takes a while to be made. */
-void admins_invite(struct sim *sim)
+static void set_terminal(struct sim *sim, const struct terminal *terminal,
+                         enum terminal_state state)
+{
+    struct errand_op *errand = errand_new(sim);
+
+    if (!errand)
+        return;
+    record_invoke(errand, history_what_CHANGE, terminal->row.id);
+    begun(errand, admin_terminal_state(rooms_of(sim), world_actor(), terminal->row.id, state,
+                                       "found again", &errand->op));
+}
+
+void admins_approve(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->clients_count; i++) {
         const struct terminal *terminal;
-        struct errand_op *errand;
 
-        if (!sim->clients[i].joins_anew || !sim->w->broker)
+        if (!sim->clients[i].joins_anew)
             continue;
         terminal = terminal_at(sim, i);
-        if (terminal && terminal->row.state == terminal_REVOKED) {
-            errand = errand_new(sim);
-            if (!errand)
-                continue;
-            record_invoke(errand, history_what_CHANGE, terminal->row.id);
-            begun(errand, admin_terminal_state(rooms_of(sim), world_actor(), terminal->row.id,
-                                               terminal_WAITING, "found again", &errand->op));
+        if (!terminal)
             continue;
-        }
-        sim->clients[i].joins_anew = false;
-        forget_and_join(sim, i);
+        if (terminal->row.state == terminal_REVOKED)
+            set_terminal(sim, terminal, terminal_WAITING);
+        else if (terminal->row.state == terminal_ACCEPTED)
+            sim->clients[i].joins_anew = false;
+        else if (terminal->row.waiting_key[0])
+            set_terminal(sim, terminal, terminal_ACCEPTED);
+        else if (sim->clients[i].memory.known) /* its old key is refused for ever */
+            forget_and_join(sim, i);
     }
 }
 

@@ -221,11 +221,22 @@ void client_init(struct client *client, struct world *world, uint64_t number, co
                                              .refused = refused,
                                              .hears = hears };
     client->picture.ended = client_picture_ended;
+    (void)snprintf(client->picture.terminal, sizeof(client->picture.terminal), "%s", name);
     client->memory.known = true;
     client->memory.accepted_ms = world->outside.timers.wall_ms;
     client->memory.not_after_ms = world->outside.timers.wall_ms + YEAR_MS;
     (void)snprintf(client->memory.key, sizeof(client->memory.key), "%s", name);
     (void)snprintf(client->memory.terminal, sizeof(client->memory.terminal), "%s", name);
+}
+
+void client_certified(struct client *client)
+{
+    struct agent_memory *memory = &client->memory;
+    char key_hash[72];
+
+    fake_digest(memory->key, key_hash);
+    (void)snprintf(memory->certificate, sizeof(memory->certificate), "certificate %s %s %" PRId64,
+                   client->name, key_hash, memory->not_after_ms);
 }
 
 void client_clear(struct client *client)

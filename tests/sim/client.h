@@ -37,7 +37,7 @@ struct client {
     unsigned boots;
     bool frozen, cut;
     bool reboots;    /* it was told to */
-    bool joins_anew; /* with an invitation, as soon as somebody makes one */
+    bool joins_anew; /* somebody has to approve it */
     bool asleep;
     int64_t asleep_since_ms;
     int64_t slept_ms;       /* its monotonic clock is so much behind */
@@ -68,6 +68,8 @@ struct client {
 /* Off. name: also of its row and its first key. */
 void client_init(struct client *client, struct world *world, uint64_t number, const char *name,
                  struct history *history);
+/* It has the certificate of its first key, as good as its memory says. */
+void client_certified(struct client *client);
 void client_clear(struct client *client);
 
 void client_power(struct client *client, bool on);

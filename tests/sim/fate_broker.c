@@ -14,6 +14,8 @@ void fate_clock(struct sim *sim, const struct action *action)
     sim->w->outside.timers.wall_ms += ((int64_t)action->much - 500) * DAY_MS / 10;
     if (sim->w->outside.timers.wall_ms < DAY_MS)
         sim->w->outside.timers.wall_ms = DAY_MS;
+    outside_record(&sim->w->outside,
+                   &(struct history_line){ .kind = HISTORY_clock, .clock = { .wall = true } });
 }
 
 static void freeze(struct sim *sim, int64_t ms)
@@ -58,14 +60,22 @@ void fate_broker_crash(struct sim *sim, const struct action *action)
     ending_in(sim, action->ms % 60000, back, 0);
 }
 
-/* Whether it came to that commit or not: whoever finds the broker dead starts it again. */
+/* It may not have come to that commit. */
+static void back_after_commit(struct sim *sim, uint32_t what)
+{
+    (void)what;
+    if (sim->w->broker)
+        sim->w->broker->rooms.store->crash = CRASH_NEVER;
+    broker_back(sim);
+}
+
 void fate_commit_crash(struct sim *sim, const struct action *action)
 {
     if (!sim->w->broker)
         return;
     world_crash_at(sim->w, (enum store_crash)(CRASH_BEFORE_COMMIT + action->much % 3),
                    1 + action->what % COMMITS_AHEAD);
-    ending_in(sim, action->ms, back, 0);
+    ending_in(sim, action->ms, back_after_commit, 0);
 }
 
 void fate_broker_stop(struct sim *sim, const struct action *action)

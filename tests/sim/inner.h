@@ -106,8 +106,8 @@ act_fn fate_host_down, fate_host_hang, fate_host_slow, fate_virt_restart, fate_s
 act_fn fate_disable_user, fate_disable_badge, fate_revoke, fate_rejoin, fate_drain,
     fate_pool_change, fate_publish, fate_profile, fate_desktop_order, fate_session_order,
     fate_command;
-/* Terminals that shall join anew are invited; not from inside a turn. */
-void admins_invite(struct sim *sim);
+/* Terminals that were revoked and found again are looked after. */
+void admins_approve(struct sim *sim);
 /* Operations in flight died with their broker. */
 void admins_forget(struct sim *sim);
 

@@ -87,13 +87,13 @@ static void heal(struct sim *sim)
     endings_all(sim);
     sim->asked_by_admin = true;
     world_disk_full(sim->w, false);
-    for (int i = 0; i < 3; i++) { /* found again, accepted, invited */
-        world_run_ms(sim->w, 60000);
-        admins_invite(sim);
-    }
     heal_hosts(sim);
     heal_people(sim);
     heal_clients(sim);
+    for (int i = 0; i < 20; i++) { /* revoked ones are found again, ask, and are approved */
+        world_run_ms(sim->w, 60000);
+        admins_approve(sim);
+    }
 }
 
 /* ---- what is looked at ---- */

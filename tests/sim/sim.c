@@ -71,7 +71,7 @@ static void play(struct sim *sim)
             world_run_ms(sim->w, left_ms);
         if (sim->w->outside.faults)
             return;
-        admins_invite(sim);
+        admins_approve(sim);
         reboot_some(sim);
         act_do(sim, action);
     }

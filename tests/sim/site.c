@@ -188,6 +188,7 @@ void site_make(struct sim *sim)
         outside->context = sim;
     }
     recorder_init(&sim->recorder, outside);
+    outside->history = &sim->recorder.history;
     sim->w->context = sim;
     sim->w->broker_made = broker_made;
     sim->w->each_turn = sim_judge;
@@ -201,10 +202,20 @@ void site_make(struct sim *sim)
     }
 }
 
+/* One recorder writes everything, so what does not stand in the history did not happen. */
+static void record_run(struct sim *sim)
+{
+    struct history_line line = { .kind = HISTORY_run, .run = { .whole = true } };
+
+    (void)snprintf(line.run.program, sizeof(line.run.program), "berth-sim");
+    outside_record(&sim->w->outside, &line);
+}
+
 void site_begin(struct sim *sim)
 {
     char name[32];
 
+    record_run(sim);
     world_begin(sim->w);
     for (uint32_t i = 0; i < sim->people_count; i++)
         sim->people[i].user_id = world_user(sim->w, sim->people[i].name)->row.id;
@@ -214,6 +225,7 @@ void site_begin(struct sim *sim)
         (void)snprintf(name, sizeof(name), "t%u", i);
         client_init(client, sim->w, i, name, &sim->recorder.history);
         client->memory.not_after_ms = client->memory.accepted_ms + sim->certificate_ms;
+        client_certified(client);
         client->news = person_news;
         client->context = sim;
         client_power(client, true);
