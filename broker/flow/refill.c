@@ -36,6 +36,19 @@ static void place_cancelled(struct op *op)
     house_look_at_pool(place->rooms, place->pool_id); /* those behind it have moved up */
 }
 
+/* People stand before kiosks, and either kind in the order of its coming: a kiosk that asks by
+ * itself keeps nobody waiting.
+ */
+static void line_up(struct pool *pool, struct queue_place *place)
+{
+    struct list *before = &pool->waiting;
+
+    while (place->person && before->prev != &pool->waiting &&
+           !list_entry(before->prev, struct queue_place, node)->person)
+        before = before->prev;
+    list_append(before, &place->node);
+}
+
 int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place,
                       struct op *op)
 {
@@ -49,7 +62,7 @@ int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place
     if (planted(LAST_COME_FIRST))
         list_prepend(&pool->waiting, &place->node);
     else
-        list_append(&pool->waiting, &place->node);
+        line_up(pool, place);
     house_look_at_pool(rooms, pool->row.id);
     return op_begun(op, place_cancelled, place);
 }

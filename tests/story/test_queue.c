@@ -48,6 +48,29 @@ TEST(queue, first_come_first_served)
     THE_END(w);
 }
 
+TEST(queue, a_kiosk_that_asks_by_itself_keeps_nobody_waiting)
+{
+    struct world *w = world_new(2, WARD ONE_DESKTOP "kioskuser lobby\n"
+                                                    "terminal t9 place ward-3 kiosk lobby\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 3);
+    terminal_kiosk(world_terminal(w, "t9"));
+    world_run_s(w, 1);
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_run_s(w, 1);
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 1);
+    EXPECT_SCREEN(w, "t2", "queue 1");
+    EXPECT_SCREEN(w, "t3", "queue 2");
+    EXPECT_SCREEN(w, "t9", "queue 3");
+
+    world_sign_off(w, "t1");
+    SOON(w, "t2", "bob on ward-3-001");
+    THE_END(w);
+}
+
 TEST(queue, whoever_waits_goes_before_a_spare)
 {
     struct world *w = world_new(3, WARD "pool ward-3 floating image debian max 2 spare 2\n"
