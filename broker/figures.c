@@ -28,6 +28,7 @@
     X(messages_refused, true, "messages not permitted in the state of their peer")       \
     X(messages_delayed, true, "messages held back by the rate limit")                    \
     X(slow_readers, true, "terminals dropped because they did not read")                 \
+    X(no_descriptors, true, "shortages of descriptors that kept newcomers outside")      \
     X(floods, true, "terminals dropped because they sent too much")                      \
     X(blobs_stored, true, "bundles of logs stored")                                      \
     X(blobs_refused, true, "bundles of logs refused")                                    \

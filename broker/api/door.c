@@ -19,6 +19,7 @@
 #include "room.h"
 
 #define BACKLOG 64
+#define ACCEPT_PAUSE_MS 100
 #define ACCEPTS_A_TURN 16
 #define SWEEP_MS 5000
 
@@ -104,6 +105,27 @@ static void add_connection(struct api *api, int descriptor, const struct sockadd
     door_kick(api);
 }
 
+static void accept_some(uv_poll_t *poll, int status, int events);
+
+static void accept_again(struct berth_timer *timer)
+{
+    struct api *api = container_of(timer, struct api, pause);
+
+    (void)uv_poll_start(&api->listener, UV_READABLE, accept_some);
+}
+
+/* The listener stays readable, and would wake the core loop without end. */
+static void accept_later(struct api *api)
+{
+    if (!api->starved) {
+        api->no_descriptors++;
+        log_event(EV_NO_DESCRIPTORS, "door", "people");
+    }
+    api->starved = true;
+    (void)uv_poll_stop(&api->listener);
+    timer_start(&api->loop->timers, &api->pause, ACCEPT_PAUSE_MS, accept_again);
+}
+
 static void accept_some(uv_poll_t *poll, int status, int events)
 {
     struct api *api = container_of(poll, struct api, listener);
@@ -115,9 +137,11 @@ static void accept_some(uv_poll_t *poll, int status, int events)
         struct origin *origin;
         int descriptor = accept4(api->listen_descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+        if (descriptor < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+            accept_later(api);
         if (descriptor < 0)
-            return; /* none left, or no descriptors: the listener stays readable and we come again
-                     */
+            return;
+        api->starved = false;
         origin = berth_new(struct origin);
         origin->local = true;
         origin->descriptor = descriptor;
@@ -405,6 +429,7 @@ static void listener_closed(uv_handle_t *handle)
 void api_free(struct api *api)
 {
     timer_stop(&api->loop->timers, &api->again);
+    timer_stop(&api->loop->timers, &api->pause);
     timer_stop(&api->loop->timers, &api->sweep);
     /* Closing stops the watching at once, before the descriptors go; the callbacks come with a
      * later turn. */

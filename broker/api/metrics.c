@@ -321,6 +321,8 @@ static void say_door(struct page *page, const struct api *api)
             (unsigned long long)api->answered[i]);
     one(page, "berth_api_refused_total", "counter", "Requests that were refused.",
         (int64_t)api->refused);
+    one(page, "berth_api_no_descriptors_total", "counter",
+        "Shortages of descriptors that kept newcomers outside.", (int64_t)api->no_descriptors);
     one(page, "berth_api_followers", "gauge", "Followers of events.", (int64_t)api->streams_count);
     one(page, "berth_api_events_total", "counter", "Events sent to followers.",
         (int64_t)api->events_sent);

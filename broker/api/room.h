@@ -117,6 +117,7 @@ struct api {
     void *context;
 
     struct berth_timer again; /* when the library wants to be run without readiness */
+    struct berth_timer pause; /* of the listener, when no descriptor is left */
     struct berth_timer sweep; /* slow senders, heartbeats */
     struct berth_soon kick;   /* something was resumed */
     struct origin *arriving;  /* being added at this moment */
@@ -137,6 +138,8 @@ struct api {
     int64_t tail_rev;  /* told to all who follow live, so far */
     int beats;
 
+    bool starved;
+    uint64_t no_descriptors;
     uint64_t asked, refused, failed, dropped_slow, events_sent;
     uint64_t answered[6]; /* by the hundreds of the status */
 };

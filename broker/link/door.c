@@ -157,6 +157,14 @@ static void came(struct listener *listener, int descriptor, const struct sockadd
     log_event(EV_PEER_REFUSED, "from", source, "reason", refusal_text(refusal));
 }
 
+static void short_of(struct listener *listener)
+{
+    struct door *door = container_of(listener->loop, struct door, loop);
+
+    door->house->counters.no_descriptors++;
+    log_event(EV_NO_DESCRIPTORS, "door", (int64_t)(listener - door->listeners));
+}
+
 static void listener_closed(struct listener *listener)
 {
     struct door *door = container_of(listener->loop, struct door, loop);
@@ -170,6 +178,7 @@ int door_listen(struct door *door, enum door_kind kind, int descriptor, struct b
     struct listener *listener = &door->listeners[kind];
 
     listener->came = came;
+    listener->short_of = short_of;
     listener->closed = listener_closed;
     door->listening++;
     return listener_start(&door->loop, listener, descriptor, reterr);

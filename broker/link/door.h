@@ -24,7 +24,7 @@ struct door_counters {
     atomic_llong peers, joining, people, opened;
     atomic_llong failed_timeout, failed_certificate, failed_protocol, failed_left;
     atomic_llong messages_in, messages_out, messages_bad, messages_delayed;
-    atomic_llong slow_readers, floods;
+    atomic_llong slow_readers, floods, no_descriptors;
 };
 
 /* What all doors share. */

@@ -456,6 +456,7 @@ void link_stats(const struct link *link, struct link_stats *ret)
         .messages_refused = link->messages_refused,
         .messages_delayed = counters->messages_delayed,
         .slow_readers = counters->slow_readers,
+        .no_descriptors = counters->no_descriptors,
         .floods = counters->floods,
         .blobs_stored = blobs.stored,
         .blobs_refused = blobs.refused,

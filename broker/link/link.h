@@ -95,6 +95,7 @@ struct link_stats {
     int64_t failed_timeout, failed_certificate, failed_protocol, failed_left; /* handshakes */
     int64_t messages_in, messages_out, messages_bad, messages_refused, messages_delayed;
     int64_t slow_readers, floods;
+    int64_t no_descriptors; /* times that newcomers had to wait outside for want of one */
     int64_t blobs_stored, blobs_refused, blob_bytes;
 };
 void link_stats(const struct link *link, struct link_stats *ret);

@@ -131,10 +131,14 @@ static bool accept_one(struct listener *listener)
                              SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (descriptor >= 0) {
+        listener->starved = false;
         listener->came(listener, descriptor, &from);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+        if (!listener->starved)
+            listener->short_of(listener);
+        listener->starved = true;
         /* Would wake us without end. Admission should have stopped this earlier. */
         (void)uv_poll_stop(&listener->poll);
         timer_start(&listener->loop->timers, &listener->pause, PAUSE_MS, go_on);

@@ -1,12 +1,16 @@
 """census - which system calls the scenario makes, and one life with one of them killed or failed."""
 import os
-import time
+import signal
+import subprocess
 
-from life import Facts, Life, folder_violations, judge
+from life import Facts, Life, judge
 from ward import Gone, Refused
 
 # A kill between two reads leaves nothing else behind than a kill at the call before them.
 READS = {"read", "readv", "pread64", "recvmsg", "recvfrom", "getsockopt", "getrandom", "mmap", "fcntl", "poll"}
+
+# Exit codes of berthd: well, refused to start, the store failed, out of memory; and the loader's, before berthd begins.
+OWN_CODES = (0, 2, 3, 70, 127)
 
 
 class Census:
@@ -41,7 +45,11 @@ class Census:
                 Life(ward, broker, facts).play()
         except (Gone, Refused, TimeoutError, OSError) as error:
             stopped = error
-        ended = broker.end()
+        try:
+            ended = {"hung": False, **broker.end()}
+        except TimeoutError:
+            self.stacks = stacks_of(broker.pid)
+            ended = {**broker.end(signal.SIGKILL), "hung": True}
         self.log = broker.said()
         if not keep:
             ward.discard(self.data)
@@ -59,6 +67,31 @@ class Census:
         found, restart_ms = judge(self.ward, self.data, facts)
         self.ward.discard(self.data)
         return found, restart_ms
+
+
+def stacks_of(pid):
+    """Where each thread of a process that hangs stands, as far as gdb can tell."""
+    try:
+        done = subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt 12"], capture_output=True,
+                              text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return done.stdout[-6000:]
+
+
+def how_it_ended(census, ended, stopped):
+    """What a broker must never do, as sentences: crash, hang, end without a word or with a code that is not its own."""
+    if ended["hung"]:
+        return [f"it did not end when it was told to: {census.log} {census.stacks}"]
+    if ended["signal"]:
+        return [f"it crashed with signal {ended['signal']}: {census.log}"]
+    if ended["exit"] not in OWN_CODES:
+        return [f"exit code {ended['exit']} is none of its own: {census.log}"]
+    if ended["exit"] and not census.spoke(ended["exit"]):
+        return [f"it ended with {ended['exit']} and said nothing: {census.log}"]
+    if stopped and not ended["exit"]:
+        return [f"it lived, but did not serve any more: {stopped!r}; {census.log}"]
+    return []
 
 
 def points_of(census, without=frozenset()):

@@ -1,4 +1,9 @@
 /* The door to terminals, on real sockets, threads and handshakes. */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "berth/log.h"
+
 #include "house.h"
 
 #define ANNOUNCE "{\"type\":\"announce\",\"ref\":7,\"boot_id\":\"b1\",\"user_waiting\":true}"
@@ -495,6 +500,37 @@ TEST(link, the_end_closes_everybody)
     EXPECT_INT(client.why.code, 0); /* closed in good order */
     client_end(&client);
     identity_free();
+    house_end();
+}
+
+/* libuv would accept and close them without a word; here they wait in the kernel, and it is told.
+ */
+TEST(link, without_descriptors_newcomers_wait_and_it_is_told)
+{
+    struct sockaddr_in there = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct rlimit before, none;
+    struct client client;
+    int knocker, lowest;
+    char byte;
+
+    house_begin_default();
+    knocker = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    EXPECT_OK(getrlimit(RLIMIT_NOFILE, &before));
+    lowest = dup(STDERR_FILENO);
+    none = (struct rlimit){ .rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max };
+    (void)close(lowest);
+    EXPECT_OK(setrlimit(RLIMIT_NOFILE, &none));
+    there.sin_port = htons((uint16_t)link_port(house.link));
+    (void)connect(knocker, (struct sockaddr *)&there, sizeof(there));
+    TURN_UNTIL(stats_now().no_descriptors == 1);
+    EXPECT_INT(log_count(EV_NO_DESCRIPTORS), 1);
+    (void)usleep(300000);
+    EXPECT_INT(stats_now().no_descriptors, 1); /* once, however long it lasts */
+    EXPECT(recv(knocker, &byte, 1, 0) < 0 && errno == EAGAIN);
+    EXPECT_OK(setrlimit(RLIMIT_NOFILE, &before));
+    (void)close(knocker);
+    client_enter(&client); /* and everybody is let in again */
+    client_end(&client);
     house_end();
 }
 
