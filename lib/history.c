@@ -1,6 +1,7 @@
 /* history.c - tables made from history.def, and lines as JSON text. */
 #include "berth/history.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "berth/json.h"
@@ -54,35 +55,134 @@ static enum history_kind kind_of(const char *name)
     return HISTORY_NONE;
 }
 
+/* ---- text: by hand, for a busy broker writes thousands of lines a second ---- */
+
+struct text {
+    char *at;
+    size_t size, capacity;
+};
+
+static void add(struct text *out, const char *bytes, size_t size)
+{
+    if (out->size + size + 1 > out->capacity) {
+        out->capacity = (out->size + size + 1) * 2;
+        out->at = berth_realloc(out->at, out->capacity);
+    }
+    memcpy(out->at + out->size, bytes, size);
+    out->size += size;
+    out->at[out->size] = '\0';
+}
+
+static void add_number(struct text *out, int64_t number)
+{
+    char digits[24];
+
+    add(out, digits, (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)number));
+}
+
+static bool is_plain(const char *text)
+{
+    for (; *text; text++) {
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
+            return false;
+    }
+    return true;
+}
+
+/* What is not plain is left to those who know how it is written. */
+static void add_text(struct text *out, const char *text)
+{
+    json_t *string = is_plain(text) ? NULL : json_string(text);
+    char *quoted = string ? json_text(string) : NULL;
+
+    if (quoted) {
+        add(out, quoted, strlen(quoted));
+    } else {
+        add(out, "\"", 1);
+        add(out, text, is_plain(text) ? strlen(text) : 0); /* no text at all, but broken bytes */
+        add(out, "\"", 1);
+    }
+    free(quoted);
+    json_decref(string);
+}
+
+static void add_name(struct text *out, const char *name)
+{
+    add(out, out->size == 0 ? "{\"" : ",\"", 2);
+    add(out, name, strlen(name));
+    add(out, "\":", 2);
+}
+
+static void add_field(struct text *out, const struct field *field, const char *at)
+{
+    int64_t number = 0;
+    bool truth = false;
+    int word = 0;
+
+    switch (field->type) {
+    case FIELD_BOOL:
+        memcpy(&truth, at, sizeof(truth));
+        add_name(out, field->name);
+        add(out, truth ? "true" : "false", truth ? 4 : 5);
+        return;
+    case FIELD_INT:
+    case FIELD_TIME:
+    case FIELD_ID:
+        memcpy(&number, at, sizeof(number));
+        add_name(out, field->name);
+        add_number(out, number);
+        return;
+    case FIELD_TEXT:
+    case FIELD_LINES:
+        add_name(out, field->name);
+        add_text(out, at);
+        return;
+    case FIELD_ENUM:
+        memcpy(&word, at, sizeof(word));
+        add_name(out, field->name);
+        add_text(out, field->names[word]);
+        return;
+    case FIELD_SECRET:
+    case FIELD_LIST:
+        break;
+    }
+    abort(); /* a history has no such fields */
+}
+
 /* What is zero, empty or false is left out: decoding makes it so again, and a day is a long text.
  */
-static void leave_out_nothings(json_t *object)
+static bool is_nothing(const struct field *field, const char *at)
 {
-    const char *name;
-    json_t *value;
-    void *next;
+    size_t size = field->type == FIELD_TEXT || field->type == FIELD_LINES ? 1 : field->size;
 
-    json_object_foreach_safe(object, next, name, value)
-    {
-        bool nothing = json_is_null(value) || json_is_false(value) ||
-                       (json_is_integer(value) && json_integer_value(value) == 0) ||
-                       (json_is_string(value) && json_string_length(value) == 0);
-
-        if (nothing)
-            (void)json_object_del(object, name);
+    for (size_t i = 0; i < size; i++) {
+        if (at[i])
+            return false;
     }
+    return true;
 }
 
 char *history_encode(const struct history_line *line)
 {
-    berth_cleanup(json_unrefp) json_t *object =
-        record_encode(&records[line->kind], &line->run, SEE_MASK_ALL);
+    const struct record *record = &records[line->kind];
+    struct text out = { 0 };
 
-    leave_out_nothings(object);
-    (void)json_object_set_new(object, "line", json_string(records[line->kind].name));
-    (void)json_object_set_new(object, "at_us", json_integer((json_int_t)line->at_us));
-    return json_text(object);
+    add_name(&out, "line");
+    add_text(&out, record->name);
+    add_name(&out, "at_us");
+    add_number(&out, line->at_us);
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+        const char *at = (const char *)&line->run + field->offset;
+
+        if (!is_nothing(field, at))
+            add_field(&out, field, at);
+    }
+    add(&out, "}", 1);
+    return out.at;
 }
+
+/* ---- and back ---- */
 
 int history_decode(const char *text, size_t size, struct history_line *ret,
                    struct berth_error *reterr)

@@ -151,6 +151,7 @@ struct history_row history_of_change(const struct audit_note *note, struct chang
 
     out.verb = verb_word(change->verb);
     out.rev = (int64_t)(rev - (count - 1 - at));
+    out.over |= change->verb == CHANGE_DROP;
     if (change->kind == ENTITY_session && change->row.session.state == session_ENDING)
         set_cause(note, &out);
     return out;

@@ -81,7 +81,6 @@ static void note_job(struct writer *writer, const struct commit_job *job)
 
     for (size_t i = 0; i < job->count; i++) {
         line.row = history_of_change(&job->audit, job->at, job->count, i, job->rev);
-        line.row.over |= line.row.verb == history_verb_DROP;
         line.row.verb = history_verb_STORED;
         line.row.incarnation = writer->decisions.chain.incarnation;
         history->take(history, &line);

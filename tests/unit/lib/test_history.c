@@ -119,8 +119,29 @@ TEST(line, leaves_out_what_is_nothing)
                                        .told = { .terminal_id = 7, .session_id = 9 } };
     char *text = history_encode(&line);
 
-    EXPECT_STR(text, "{\"terminal_id\":7,\"session_id\":9,\"line\":\"told\",\"at_us\":5}");
+    EXPECT_STR(text, "{\"line\":\"told\",\"at_us\":5,\"terminal_id\":7,\"session_id\":9}");
     free(text);
+}
+
+/* What a person named; and what is no text at all does not make a line that nobody can read. */
+TEST(line, holds_any_text)
+{
+    static const char *const texts[] = { "a \"b\" \\c", "Zimmer \xc3\xbc", "\xf0\x9f\x8f\xa5",
+                                         "cut \xc3" };
+    static const char *const read_as[] = { "a \"b\" \\c", "Zimmer \xc3\xbc", "\xf0\x9f\x8f\xa5",
+                                           "" };
+
+    for (size_t i = 0; i < BERTH_COUNT(texts); i++) {
+        struct history_line line = { .kind = HISTORY_screen, .at_us = 1 };
+        struct history_line read;
+        char *text;
+
+        (void)snprintf(line.screen.terminal, sizeof(line.screen.terminal), "%s", texts[i]);
+        text = history_encode(&line);
+        EXPECT_OK(history_decode(text, strlen(text), &read, NULL));
+        EXPECT_STR(read.screen.terminal, read_as[i]);
+        free(text);
+    }
 }
 
 static void refuses(const char *text, const char *because)
