@@ -22,3 +22,5 @@ endif()
 # Seconds are limits; what each needs stands in its header.
 faults_script(frozen 300)
 faults_script(clock 300)
+faults_script(flood 300)
+faults_script(proxy 300)

@@ -15,6 +15,8 @@
  * output is one JSON object.
  */
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,9 +98,12 @@ static void drain(struct liar *liar)
 static void shake(struct liar *liar)
 {
     char scrap[4096];
-    int r = liar->shaken ? SSL_read(liar->ssl, scrap, sizeof(scrap)) : SSL_connect(liar->ssl);
-    int error = SSL_get_error(liar->ssl, r);
+    int r;
+    int error;
 
+    ERR_clear_error();
+    r = liar->shaken ? SSL_read(liar->ssl, scrap, sizeof(scrap)) : SSL_connect(liar->ssl);
+    error = SSL_get_error(liar->ssl, r);
     if (r == 1 && !liar->shaken) {
         liar->shaken = true;
         us.shaken++;
@@ -242,30 +247,47 @@ static void end_all(uv_timer_t *timer)
             end_one(&us.liars[i]);
 }
 
+/* Contexts of OpenSSL's own: those of Berth know their peers and judge whom they talk to. */
+static SSL_CTX *new_context(void)
+{
+    static const unsigned char alpn[] = "\x07"
+                                        "berth/1";
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+    if (!context || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
+        SSL_CTX_set_alpn_protos(context, alpn, sizeof(alpn) - 1) != 0)
+        abort();
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+    return context;
+}
+
 static void make_contexts(void)
 {
     static const unsigned char serial[ISSUER_SERIAL] = { 9 };
-    struct tls_setup setup = { .side = TLS_CLIENT, .alpn = "berth/1" };
-    struct berth_error error = { 0 };
-    char *key = NULL;
-    char *certificate = NULL;
+    char *key_pem = NULL;
+    char *certificate_pem = NULL;
+    X509 *certificate;
+    EVP_PKEY *key;
+    BIO *bio;
 
-    if (issuer_make("a foreign authority", clock_wall_ms(), 1, serial, &key, &certificate, &error) <
-        0)
+    us.plain = new_context();
+    us.foreign = new_context();
+    if (issuer_make("a foreign authority", clock_wall_ms(), 1, serial, &key_pem, &certificate_pem,
+                    NULL) < 0)
         abort();
-    us.plain = tls_context(&setup, &error);
-    setup.certificate = certificate;
-    setup.key = key;
-    us.foreign = tls_context(&setup, &error);
-    if (!us.plain || !us.foreign) {
-        (void)fprintf(stderr, "berth-flood: %s\n", error.text);
-        exit(1);
-    }
-    /* Whom we talk to does not matter to us. */
-    SSL_CTX_set_verify(us.plain, SSL_VERIFY_NONE, NULL);
-    SSL_CTX_set_verify(us.foreign, SSL_VERIFY_NONE, NULL);
-    berth_wipe_free(key, strlen(key));
-    free(certificate);
+    bio = BIO_new_mem_buf(certificate_pem, -1);
+    certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    bio = BIO_new_mem_buf(key_pem, -1);
+    key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    if (SSL_CTX_use_certificate(us.foreign, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey(us.foreign, key) != 1)
+        abort();
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    berth_wipe_free(key_pem, strlen(key_pem));
+    free(certificate_pem);
 }
 
 static int take_arguments(int argc, char **argv)

@@ -25,7 +25,7 @@ if ((WARD_LONG)); then
     GRANT_MS=30000 RENEW_MS=10000 SUSPECT_MS=15000 FREEZE_S=35 ASSIGNS=40
     WARD_PRESENCE=(presence.grant_s=30 presence.renew_s=10 presence.suspect_s=15 presence.link_grace_s=5)
 else
-    GRANT_MS=6000 RENEW_MS=2000 SUSPECT_MS=3000 FREEZE_S=8
+    GRANT_MS=6000 RENEW_MS=2000 SUSPECT_MS=3000 FREEZE_S=7
 fi
 
 site() {
@@ -88,7 +88,7 @@ broker_frozen() {
     kill -CONT "$(broker_pid)"
     soon 30 "everybody is present after the broker stood still" are_present "$EVERYBODY"
     seconds_figure broker_heal_s "$SOON_MS"
-    sleep "$((GRANT_MS / 1000))" # whoever was to be given up wrongly would be by now
+    sleep "$((GRANT_MS / 2000))" # whoever was to be given up wrongly would be by now
     figure broker_frozen_s "$FREEZE_S"
     figure false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
     expect "nobody was taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0

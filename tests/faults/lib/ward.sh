@@ -4,6 +4,7 @@
 # their ports; terminals are berth-player's, or real agents without a screen. Every figure goes through `figure`, every
 # judgement through `expect`; ward_end prints them as one JSON object, has the histories judged, and exits.
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # much here is for those who source it, or site.sh's
 
 WARD_VIOLATIONS=0
 WARD_FIGURES='{}'
@@ -180,7 +181,7 @@ ward_image() {
 ward_desktops() {
     mkfifo -m 600 "$SITE/run/desktops"
     "$WARD_BUILD/tests/faults/berth-desktops" "$FIRST_PORT" "$1" <"$SITE/run/desktops" >"$SITE/run/desktops.out" \
-        2>"$SITE/log/desktops.log" 6>&- 7>&- 8>&- &
+        2>"$SITE/log/desktops.log" 5>&- 6>&- 7>&- 8>&- &
     exec 6>"$SITE/run/desktops"
     wait_for 10 grep -qs ready "$SITE/run/desktops.out" || die "no desktops: $(cat "$SITE/log/desktops.log")"
 }
@@ -274,7 +275,7 @@ has_no_session() {
 player_start() {
     mkfifo -m 600 "$SITE/run/player"
     "${WARD_PLAYER_BEHIND[@]}" "$WARD_BUILD/tests/faults/berth-player" <"$SITE/run/player" >"$WARD/player" 2>"$SITE/log/player.log" \
-        6>&- 7>&- 8>&- &
+        5>&- 6>&- 7>&- 8>&- &
     # shellcheck disable=SC2034
     PLAYER=$!
     exec 7>"$SITE/run/player"
@@ -318,13 +319,35 @@ percentile() {
     news_since "$1" "[.[] | select(.what == \"$2\") | .took_us] | sort | if length == 0 then 0 else .[(length - 1) * $3 / 100 | floor] end"
 }
 
+# --- Hostile networks ---------------------------------------------------------------------------------------------
+
+# proxy_start LISTEN TARGET [RULE VALUE]... - a berth-proxy; BERTH_SEED is its seed.
+proxy_start() {
+    mkfifo -m 600 "$SITE/run/proxy"
+    "$WARD_BUILD/tests/faults/berth-proxy" "${BERTH_SEED:-1}" "$@" <"$SITE/run/proxy" >"$WARD/proxy" 2>"$SITE/log/proxy.log" \
+        5>&- 6>&- 7>&- 8>&- &
+    at_exit kill $!
+    exec 5>"$SITE/run/proxy"
+    wait_for 10 grep -qs ready "$WARD/proxy" || die "no proxy: $(cat "$SITE/log/proxy.log")"
+}
+
+# proxy RULE VALUE... - from now on.
+proxy() {
+    printf '%s\n' "$*" >&5
+}
+
 # A real agent without a screen, by an invitation of its own.
+# AGENT_ADDRESS leads its link elsewhere.
 ward_agent() {
     local name=$1
     mkdir -p "$SITE/$name"
     # shellcheck disable=SC2034,SC2004 # site.sh's, by name
     TERMINAL_DISPLAY[$name]=none TERMINAL_XAUTHORITY[$name]=
-    { site_write_agent_config "$name" && printf '[screen]\nface = none\n'; } >"$SITE/$name/agent.conf"
+    {
+        site_write_agent_config "$name"
+        printf '[screen]\nface = none\n'
+        [[ -z ${AGENT_ADDRESS:-} ]] || printf '[broker]\naddress = %s\n' "$AGENT_ADDRESS"
+    } >"$SITE/$name/agent.conf"
     site_invite "$name" >"$SITE/$name/invitation"
     site_start_agent "$name"
     need 30 "$name is present" presence_is "$name" present

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# flood.sh - F13: peers that never become anybody, while known terminals renew, sign on and come back.
+#
+# usage: tests/faults/flood.sh BUILD-FOLDER
+#
+# At most 2,000 sockets of berth-flood from 250 addresses for eight seconds: silent ones, a ClientHello a byte a second,
+# noise, whole handshakes without a certificate and with a foreign one. It proves: what they hold is bounded in number and
+# memory; no known terminal loses its link or its presence, their renewals and sign-ons go on; one that comes back in the
+# middle of it gets in; afterwards the door is as open as before. BERTH_LONG=1: half a minute.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/faults/lib/ward.sh
+. "$top/tests/faults/lib/ward.sh"
+
+EVERYBODY=20
+HANDSHAKES=512 # of the configuration, in all
+RSS_MOST_KIB=$((64 * 1024))
+COMES_BACK_MS=5000
+ATTACK_S=8
+CALM_S=3
+((!WARD_LONG)) || { ATTACK_S=30 && CALM_S=15; }
+WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
+WARD_OPTIONS=("link.handshakes=$HANDSHAKES")
+
+site() {
+    local name names=()
+    for ((name = 1; name <= EVERYBODY; name++)); do names+=("t-$name"); done
+    ward_small 4 1 "${names[@]}"
+    for name in t-1 t-2 t-3; do play "kiosk $name"; done
+    need 20 "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
+}
+
+resident_kib() {
+    awk '$1 == "VmRSS:" { print $2 }' "/proc/$(broker_pid)/status"
+}
+
+descriptors() {
+    local open=("/proc/$(broker_pid)/fd/"*)
+    echo "${#open[@]}"
+}
+
+# people_work SECONDS - three who leave and come back all the time; meanwhile the broker's size is sampled.
+people_work() {
+    local until=$(($(now_ms) + $1 * 1000)) size name
+    peak_kib=0 peak_fds=0
+    while (($(now_ms) < until)); do
+        for name in t-1 t-2 t-3; do
+            play "disconnect $name"
+            play "kiosk $name"
+            size=$(resident_kib)
+            ((size <= peak_kib)) || peak_kib=$size
+            size=$(descriptors)
+            ((size <= peak_fds)) || peak_fds=$size
+            sleep 0.06
+        done
+    done
+}
+
+# figures_of PREFIX MARK - what the terminals saw.
+figures_of() {
+    sleep 0.5
+    figure "$1_renewals" "$(news_since "$2" '[.[] | select(.what == "renewed")] | length')"
+    figure "$1_renewal_p99_us" "$(percentile "$2" renewed 99)"
+    figure "$1_sign_ons" "$(news_since "$2" '[.[] | select(.what == "show")] | length')"
+    figure "$1_sign_on_p99_us" "$(percentile "$2" show 99)"
+}
+
+calm() {
+    local mark
+    mark=$(news_mark)
+    people_work "$CALM_S"
+    figures_of calm "$mark"
+    figure calm_rss_kib "$peak_kib"
+    before_kib=$peak_kib before_fds=$peak_fds
+}
+
+attack() {
+    "$WARD_BUILD/tests/faults/berth-flood" 127.0.0.1 "$LINK_PORT" "$1" 250 "${@:2}" >"$WARD/flood" 2>&1 6>&- 7>&- 8>&- &
+    attacker=$!
+    at_exit end_attacker
+}
+
+end_attacker() {
+    kill "$attacker" 2>/dev/null || true # it ends by itself
+}
+
+# Silent ones alone: what does one of them cost?
+silence() {
+    local peers
+    attack 3 silent 500
+    people_work 2
+    wait "$attacker" || violation "the flood ran"
+    peers=$((peak_fds - before_fds))
+    figure silent_peers "$peers"
+    ((peers > 0)) || peers=1
+    figure bytes_per_silent_peer $(((peak_kib - before_kib) * 1024 / peers))
+}
+
+everything() {
+    local mark log
+    sleep 1
+    mark=$(news_mark)
+    log=$(log_mark)
+    attack "$ATTACK_S" silent 800 slow 300 garbage 300 nobody 300 foreign 300
+    sleep 1
+    play "cut t-20"
+    play "connect t-20"
+    people_work "$((ATTACK_S - 2))"
+    wait "$attacker" || violation "the flood ran"
+    figures_of attack "$mark"
+    comes_back "$mark"
+    figure attackers "$(cat "$WARD/flood")"
+    figure peers_at_once $((peak_fds - before_fds))
+    figure rss_growth_kib $((peak_kib - before_kib))
+    ((peak_fds - before_fds <= HANDSHAKES + 32)) || violation "no more than $HANDSHAKES of them are let in at once: $((peak_fds - before_fds))"
+    ((peak_kib - before_kib <= RSS_MOST_KIB)) || violation "they cost $((peak_kib - before_kib)) KiB of memory"
+    expect "nobody else lost the link" told "$mark" '[.[] | select(.what == "lost" and .terminal != "t-20")] | length == 0'
+    expect "nobody else was even suspect" nobody_suspect "$log"
+    for name in refused_handshakes refused_source refused_early refused_penalty failed_timeout failed_certificate failed_protocol; do
+        figure "$name" "$(metric "berth_link_${name}_total")"
+    done
+}
+
+nobody_suspect() {
+    (($(logged_since "$1" presence.state) == $(logged_since "$1" presence.state 'terminal="t-20"')))
+}
+
+# How long the door was closed for one that everybody knows.
+comes_back() {
+    local took
+    # shellcheck disable=SC2016 # jq's names
+    took=$(news_since "$1" '[.[] | select(.terminal == "t-20")] | ([.[] | select(.what == "cut")][0].at_us) as $cut
+        | ([.[] | select(.what == "granted")][0].at_us // 0) as $back | if $back == 0 then -1 else ($back - $cut) / 1000 | floor end')
+    figure comes_back_ms "$took"
+    ((took >= 0 && took <= COMES_BACK_MS)) || violation "a known terminal gets in within $COMES_BACK_MS ms under attack: $took"
+}
+
+afterwards() {
+    local mark
+    mark=$(news_mark)
+    play "cut *"
+    play "connect *"
+    soon 15 "each of them is granted presence anew" told "$mark" "[.[] | select(.what == \"granted\")] | length == $EVERYBODY"
+    seconds_figure door_open_again_s "$SOON_MS"
+    expect "nobody is taken for absent" test "$(logged_since 0 presence.state 'to="absent"')" -eq 0
+}
+
+ward_begin "${1:-}"
+step "broker, $EVERYBODY terminals, three at work" site
+step "without an attack" calm
+step "500 silent peers" silence
+step "2,000 of all kinds" everything
+step "afterwards" afterwards
+ward_end "F13 flood before authentication"

@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# proxy.sh - F11: terminals behind a network that delays, tears, thins out, cuts and lies, and people who work there.
+#
+# usage: tests/faults/proxy.sh BUILD-FOLDER
+#
+# Five lean terminals and a real agent reach the broker through berth-proxy (BERTH_SEED is its seed), one terminal goes
+# straight. It proves: chunks that come late, in single bytes and after those of others cost nobody's presence and roaming
+# still ends with one picture; torn and reset connections heal; a direction that is silently cut makes exactly those
+# terminals suspect and then absent in time, releases nothing, and heals. BERTH_LONG=1: more of each, three seeds' worth.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/faults/lib/ward.sh
+. "$top/tests/faults/lib/ward.sh"
+
+BEHIND=(t-1 t-2 t-3 t-4 t-5) # and the agent a-1
+EVERYBODY=7
+GRANT_MS=6000
+SUSPECT_MS=3000
+ROUNDS=6
+TORN_S=4
+((!WARD_LONG)) || { ROUNDS=40 && TORN_S=30; }
+
+site() {
+    ROUTE_PORT=$(free_port)
+    ward_small 6 2 t-6
+    proxy_start "127.0.0.1:$ROUTE_PORT" "127.0.0.1:$LINK_PORT"
+    ROUTE_HOST=127.0.0.1
+    player_join "${BEHIND[@]}"
+    AGENT_ADDRESS=127.0.0.1:$ROUTE_PORT
+    ward_agent a-1
+    site_add_user anna
+    ctl user password anna <"$SITE/etc/password-anna"
+    play "kiosk t-3"
+    play "kiosk t-4"
+    play "kiosk t-6"
+    need 20 "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
+    expect "the agent came through the proxy" goes_through 6
+}
+
+goes_through() {
+    local lines
+    lines=$(wc -l <"$WARD/proxy")
+    proxy tell 1
+    wait_for 5 has_more "$lines"
+    (($(tail -n 1 "$WARD/proxy" | jq .open) >= $1))
+}
+
+has_more() {
+    (($(wc -l <"$WARD/proxy") > $1))
+}
+
+# anna walks between two terminals; each time the picture is at the new one and only there.
+roams() {
+    local i mark slowest=0
+    for ((i = 0; i < $1; i++)); do
+        mark=$(news_mark)
+        play "sign-on t-$((i % 2 + 1)) anna $(cat "$SITE/etc/password-anna")"
+        soon 20 "anna is shown her desktop, round $i" told "$mark" '[.[] | select(.what == "show")] | length == 1'
+        ((SOON_MS <= slowest)) || slowest=$SOON_MS
+    done
+    sleep 1
+    mark=$(news_mark)
+    play "status t-1"
+    play "status t-2"
+    soon 5 "one of the two shows it" told "$mark" '[.[] | select(.what == "status")] | length == 2 and ([.[] | select(.session_id > 0)] | length == 1)'
+    seconds_figure "$2_roam_s" "$slowest"
+}
+
+# judged WHAT MARK - nobody's presence changed since the mark.
+judged() {
+    local flips
+    flips=$(logged_since "$2" presence.state)
+    figure "$1_flips" "$flips"
+    ((flips == 0)) || violation "$1: nobody's presence changes; it did $flips times"
+}
+
+rough() {
+    local mark
+    mark=$(log_mark)
+    proxy delay 40 jitter 120 hold 100 hold_ms 400 split 1
+    sleep 0.5
+    roams "$ROUNDS" rough
+    proxy delay 0 jitter 0 hold 0 split 0
+    judged rough "$mark"
+}
+
+thin() {
+    local mark
+    mark=$(log_mark)
+    proxy rate 8000 # 64 kbit/s
+    roams 2 thin
+    sleep 2.5
+    proxy rate 0
+    judged thin "$mark"
+}
+
+# heals WHAT - everybody is present and linked again.
+heals() {
+    soon 30 "$1: everybody is back" all_linked
+    seconds_figure "$1_heal_s" "$SOON_MS"
+}
+
+all_linked() {
+    (($(metric berth_terminals_linked) == EVERYBODY)) && are_present "$EVERYBODY"
+}
+
+torn() {
+    local mark before
+    mark=$(log_mark)
+    before=$(open_sessions)
+    proxy truncate 150 split 7
+    sleep "$TORN_S"
+    proxy truncate 0 split 0
+    heals torn
+    proxy reset 1
+    sleep 0.3
+    heals reset
+    figure torn_false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
+    expect "torn: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    [[ $(open_sessions) == "$before" ]] || violation "torn: the sessions are as before: $before, now $(open_sessions)"
+}
+
+# Answers that do not arrive for a while are no reason for anybody.
+deaf() {
+    local mark
+    mark=$(log_mark)
+    proxy freeze down
+    sleep 3.5
+    proxy freeze none
+    sleep 1
+    judged deaf "$mark"
+}
+
+# What the broker does not hear: suspect in time, absent in time, and nothing else.
+mute() {
+    local mark begun name suspect absent before
+    mark=$(log_mark)
+    before=$(open_sessions)
+    begun=$(now_ms)
+    proxy freeze up
+    soon $((GRANT_MS / 1000 + 5)) "mute: those behind the cut are absent" absent_since "$mark" 6
+    for name in "${BEHIND[@]}" a-1; do
+        suspect=$(($(stamp_of "$mark" presence.state "terminal=\"$name\" from=\"present\" to=\"suspect\"" || echo 0) - begun))
+        absent=$(($(stamp_of "$mark" presence.state "terminal=\"$name\" from=\"suspect\" to=\"absent\"" || echo 0) - begun))
+        ((suspect > SUSPECT_MS - 2400 && suspect <= SUSPECT_MS + 1000)) || violation "mute: $name is suspect in time, after $suspect ms"
+        ((absent > GRANT_MS - 2400 && absent <= GRANT_MS + 2000)) || violation "mute: $name is absent in time, after $absent ms"
+    done
+    seconds_figure mute_suspect_s "$suspect"
+    seconds_figure mute_absent_s "$absent"
+    expect "mute: who goes straight is not touched" test "$(logged_since "$mark" presence.state 'terminal="t-6"')" -eq 0
+    [[ $(open_sessions) == "$before" ]] || violation "mute: the sessions are as before: $before, now $(open_sessions)"
+    proxy freeze none
+    heals mute
+    [[ $(open_sessions) == "$before" ]] || violation "mute: the same sessions afterwards: $before, now $(open_sessions)"
+}
+
+absent_since() {
+    (($(logged_since "$1" presence.state 'to="absent"') >= $2))
+}
+
+ward_begin "${1:-}"
+step "broker, seven terminals, six behind the proxy" site
+step "late, in single bytes, overtaken" rough
+step "64 kbit/s" thin
+step "answers that do not come for 3.5 s" deaf
+step "torn in the middle; reset" torn
+step "silently cut towards the broker" mute
+proxy tell 1
+sleep 0.2
+figure proxy "$(tail -n 1 "$WARD/proxy")"
+expect "the audit chain holds" ctl audit verify >&2
+ward_end "F11 a hostile network"
