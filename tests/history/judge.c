@@ -195,6 +195,11 @@ static bool is_brokers(enum history_kind kind)
            kind == HISTORY_told || kind == HISTORY_peer || kind == HISTORY_queue;
 }
 
+static bool is_start(const struct history_line *line)
+{
+    return line->kind == HISTORY_broker && line->broker.word == broker_word_STARTED;
+}
+
 static void judge_line(struct judge *judge, const struct history_line *line)
 {
     switch (line->kind) {
@@ -244,12 +249,13 @@ void judge_take(struct judge *judge, const struct history_line *line, uint64_t n
     judge->verdict.lines++;
     judge->number = number;
     judge->now_us = line->at_us;
-    if (is_brokers(line->kind)) {
+    if (is_brokers(line->kind) && !is_start(line)) {
         shut_out_due(judge);
         screens_due(judge);
-        judge->life.last_us = line->at_us;
     }
     judge_line(judge, line);
+    if (is_brokers(line->kind)) /* only now: a new life looks at the end of the former one */
+        judge->life.last_us = line->at_us;
 }
 
 void judge_end(struct judge *judge)

@@ -121,6 +121,7 @@ void machines_take(struct judge *judge, const struct history_machine *line)
     struct machine *machine = machine_make(judge, line->uuid);
 
     judge->virt = true;
+    machine->heard = true;
     switch (line->word) {
     case machine_word_DEFINED:
         machine->defined = true;
@@ -178,8 +179,8 @@ void machines_rest(struct judge *judge)
         struct desktop *desktop = machine->desktop;
 
         judge->steps++;
-        if (!machine->had_row)
-            continue; /* never one of ours */
+        if (!machine->had_row || !machine->heard)
+            continue; /* never one of ours, or nobody says what became of it */
         judge_check(judge, 13);
         if (machine->defined && !desktop->row)
             judge_broken(judge, 13, "machine %s %s, but desktop %llu is gone", machine->uuid,

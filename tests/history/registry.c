@@ -69,6 +69,7 @@ void registry_init(struct judge *judge)
     list_init(&judge->out);
     list_init(&judge->closing);
     list_init(&judge->hidden);
+    list_init(&judge->lost);
 }
 
 void registry_clear(struct judge *judge)

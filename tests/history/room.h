@@ -96,7 +96,7 @@ struct machine {
     char uuid[40];
     char host[64];
     struct desktop *desktop;
-    bool had_row, defined, runs;
+    bool had_row, heard, defined, runs;
     int64_t starting_by; /* process whose start is unanswered; 0: none */
     uint64_t starting_line;
     int64_t admitted; /* highest epoch, by guests that cannot tell the session */
@@ -206,6 +206,7 @@ struct judge {
     bool wall;           /* the wall clock was set */
     struct list out;     /* errands: disabled users */
     struct list closing; /* errands: revoked terminals whose connection must close */
+    struct list lost;   /* pictures that went in a recovery window, for a reason to be told */
     struct list hidden; /* errands: sessions hidden in a recovery window, for a reason to be told */
     struct trail {
         int64_t seq, rev;

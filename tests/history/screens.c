@@ -100,31 +100,67 @@ static bool in_recovery(const struct judge *judge)
            judge->now_us <= judge->life.started_us + judge->life.recovery_us;
 }
 
-/* Did anybody but the broker have a reason? The desktop's machine may have died, the person may
- * have gone, or come back elsewhere. */
-static bool has_reason(struct judge *judge, const struct shown *shown)
-{
-    const struct desktop *desktop = map_get_id(&judge->desktops, shown->slot->desktop_id);
+/* A picture that went in the recovery window, and nobody said yet why. */
+struct lost {
+    struct list node; /* judge.lost */
+    struct terminal *terminal;
+    struct slot *slot;
+    uint64_t session_id;
+    int64_t epoch, at_us;
+    uint64_t line;
+};
 
-    return shown->until_us || shown->terminal->out_us ||
-           shown->terminal->asked_us >= shown->terminal->kept_us - ASKED_LATELY_US ||
+#define EXPLAINED_US (5 * SECOND_US)
+
+/* Did anybody but the broker have a reason? The desktop's machine may have died, the person may
+ * have gone, or come back elsewhere, the terminal may have been switched off. */
+static bool has_reason(struct judge *judge, const struct lost *lost)
+{
+    const struct desktop *desktop = map_get_id(&judge->desktops, lost->slot->desktop_id);
+    const struct fact *fact = fact_find(judge, history_entity_SESSION, lost->session_id);
+
+    return lost->terminal->out_us ||
+           lost->terminal->asked_us >= lost->terminal->kept_us - ASKED_LATELY_US ||
            (desktop && desktop->machine && !desktop->machine->runs) ||
-           shown->epoch < shown->slot->claimed;
+           lost->epoch < lost->slot->claimed || !fact || fact->over || fact->state == ROW_ENDING;
 }
 
 static void check_kept(struct judge *judge, const struct shown *shown)
 {
-    char name[64];
+    struct lost *lost;
 
     /* Only where everything is heard can silence about a reason mean that there was none. */
     if (!judge->simulated || !in_recovery(judge) || shown->since_us >= judge->life.started_us)
         return;
     judge_check(judge, 12);
-    if (!has_reason(judge, shown))
-        judge_broken(judge, 12,
-                     "terminal %s lost the picture of session %llu by a restart of the "
-                     "broker",
-                     terminal_called(shown->terminal, name), number(shown->session_id));
+    if (shown->until_us) /* it had to go */
+        return;
+    lost = judge_make(judge, sizeof(*lost));
+    lost->terminal = shown->terminal;
+    lost->slot = shown->slot;
+    lost->session_id = shown->session_id;
+    lost->epoch = shown->epoch;
+    lost->at_us = judge->now_us;
+    lost->line = judge->number;
+    list_append(&judge->lost, &lost->node);
+}
+
+static void lost_due(struct judge *judge)
+{
+    while (!list_empty(&judge->lost)) {
+        struct lost *lost = list_entry(judge->lost.next, struct lost, node);
+        char name[64];
+
+        if (lost->at_us + EXPLAINED_US > judge->now_us)
+            return;
+        if (!has_reason(judge, lost))
+            judge_broken_at(judge, 12, lost->line,
+                            "terminal %s lost the picture of session %llu by a restart of the "
+                            "broker",
+                            terminal_called(lost->terminal, name), number(lost->session_id));
+        list_remove(&lost->node);
+        judge_drop(lost);
+    }
 }
 
 void screens_started(struct judge *judge)
@@ -133,6 +169,8 @@ void screens_started(struct judge *judge)
 
     while ((node = list_shift(&judge->hidden)) != NULL) /* nobody can tell any more */
         judge_drop(list_entry(node, struct errand, node));
+    while ((node = list_shift(&judge->lost)) != NULL)
+        judge_drop(list_entry(node, struct lost, node));
     list_each (&judge->terminals_all, at) {
         struct terminal *terminal = list_entry(at, struct terminal, node);
 
@@ -168,6 +206,7 @@ void screens_told(struct judge *judge, const struct history_told *told)
 
 void screens_due(struct judge *judge)
 {
+    lost_due(judge);
     while (!list_empty(&judge->hidden)) {
         struct errand *errand = list_entry(judge->hidden.next, struct errand, node);
         const struct session *session = session_find(judge, errand->id);
