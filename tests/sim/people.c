@@ -16,11 +16,6 @@ static struct client *client_at(struct sim *sim, uint32_t number)
 
 /* ---- what is said of it ---- */
 
-static int64_t now_us(const struct sim *sim)
-{
-    return sim->w->outside.timers.mono_ms * 1000;
-}
-
 static void put_name(char *out, size_t size, const struct sim *sim, uint32_t person)
 {
     (void)snprintf(out, size, "%s", sim->people[person].name);
@@ -29,7 +24,7 @@ static void put_name(char *out, size_t size, const struct sim *sim, uint32_t per
 static void invoked(struct sim *sim, uint32_t client, uint32_t person)
 {
     struct waiter *waiter = &sim->waiters[client];
-    struct history_line line = { .kind = HISTORY_invoke, .at_us = now_us(sim) };
+    struct history_line line = { .kind = HISTORY_invoke };
 
     person_unknown(sim, client);
     *waiter = (struct waiter){ .waits = true, .person = person, .op = ++sim->last_op };
@@ -39,14 +34,14 @@ static void invoked(struct sim *sim, uint32_t client, uint32_t person)
     put_name(line.invoke.client, sizeof(line.invoke.client), sim, person);
     (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s",
                    sim->clients[client].name);
-    sim->recorder.history.take(&sim->recorder.history, &line);
+    outside_record(&sim->w->outside, &line);
 }
 
 static void resulted(struct sim *sim, uint32_t client, enum history_outcome outcome,
                      const struct berth_error *why)
 {
     struct waiter *waiter = &sim->waiters[client];
-    struct history_line line = { .kind = HISTORY_result, .at_us = now_us(sim) };
+    struct history_line line = { .kind = HISTORY_result };
     struct agent_sight sight;
 
     if (!waiter->waits)
@@ -62,7 +57,7 @@ static void resulted(struct sim *sim, uint32_t client, enum history_outcome outc
         line.result.session_id = sight.session_id;
         line.result.epoch = sight.epoch;
     }
-    sim->recorder.history.take(&sim->recorder.history, &line);
+    outside_record(&sim->w->outside, &line);
 }
 
 void person_unknown(struct sim *sim, uint32_t client)
@@ -99,16 +94,53 @@ void person_news(void *context, struct client *client, enum agent_news what,
 
 /* ---- what they do ---- */
 
+void person_walk_away(struct sim *sim, const struct action *action)
+{
+    client_walk_away(client_at(sim, person_of(sim, action)->at));
+}
+
+/* Nobody answers it: the picture goes at once, with or without the broker. */
+static void leave(struct sim *sim, uint32_t person, uint32_t client, bool sign_off)
+{
+    struct history_line line = { .kind = HISTORY_invoke };
+    struct agent_sight sight;
+
+    if (!client_look(client_at(sim, client), &sight) || !sight.shows)
+        return;
+    line.invoke.op = ++sim->last_op;
+    line.invoke.what = sign_off ? history_what_SIGN_OFF : history_what_DISCONNECT;
+    line.invoke.user_id = sim->people[person].user_id;
+    line.invoke.id = sight.session_id;
+    put_name(line.invoke.client, sizeof(line.invoke.client), sim, person);
+    (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s",
+                   client_at(sim, client)->name);
+    outside_record(&sim->w->outside, &line);
+    (void)client_leave(client_at(sim, client), sign_off);
+    line = (struct history_line){ .kind = HISTORY_result };
+    line.result.op = sim->last_op;
+    line.result.outcome = history_outcome_UNKNOWN;
+    put_name(line.result.client, sizeof(line.result.client), sim, person);
+    outside_record(&sim->w->outside, &line);
+}
+
+void person_disconnect(struct sim *sim, const struct action *action)
+{
+    leave(sim, action->who % sim->people_count, person_of(sim, action)->at, false);
+}
+
+void person_sign_off(struct sim *sim, const struct action *action)
+{
+    leave(sim, action->who % sim->people_count, person_of(sim, action)->at, true);
+}
+
 static void sign_on_at(struct sim *sim, uint32_t person, uint32_t client, const char *password)
 {
     struct client *at = client_at(sim, client);
-    struct agent_sight sight;
 
     client %= sim->clients_count;
-    if (!client_look(at, &sight))
+    if (!at->agent)
         return;
-    if (sight.shows) /* whoever was there is sent away */
-        (void)client_leave(at, false);
+    leave(sim, person, client, false); /* whoever was there is sent away */
     /* Said before it is begun: what is told of it comes after. */
     invoked(sim, client, person);
     if (!client_sign_on(at, sim->people[person].name, password))
@@ -119,21 +151,6 @@ static void sign_on_at(struct sim *sim, uint32_t person, uint32_t client, const 
 void person_come(struct sim *sim, const struct action *action)
 {
     sign_on_at(sim, action->who % sim->people_count, action->what, "secret12");
-}
-
-void person_walk_away(struct sim *sim, const struct action *action)
-{
-    client_walk_away(client_at(sim, person_of(sim, action)->at));
-}
-
-void person_disconnect(struct sim *sim, const struct action *action)
-{
-    (void)client_leave(client_at(sim, person_of(sim, action)->at), false);
-}
-
-void person_sign_off(struct sim *sim, const struct action *action)
-{
-    (void)client_leave(client_at(sim, person_of(sim, action)->at), true);
 }
 
 void person_call_off(struct sim *sim, const struct action *action)
