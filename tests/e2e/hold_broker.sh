@@ -181,4 +181,5 @@ step "two users work on two terminals" two_users_work
 step "broker killed: nothing moves, all is claimed again" killed
 step "broker stopped in order and started: the same" stopped_in_order
 step "broker killed three times while a user comes and goes" killed_in_the_middle "$(viewers icu-07)"
+step "what was recorded keeps the invariants" hold_judged
 say "$PROGRAM: the broker dies and comes back; screens, viewers, sessions and machines stay as they were"

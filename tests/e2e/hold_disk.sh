@@ -159,4 +159,5 @@ step "the disk is full: what does not fit is refused" fill
 step "all else goes on, and says what is wrong" refused_and_alive
 step "room again" recovers
 step "the broker killed on a full disk" killed_when_full
+step "what was recorded keeps the invariants" hold_judged
 say "$PROGRAM: $added acknowledged changes are there; a full disk refuses changes, stops nothing and is got over"

@@ -247,4 +247,5 @@ step "another terminal's session, an old presence" others_session
 step "half a handshake is dropped" half_end
 step "the terminal is revoked" revoked
 step "all is as it was" after_all
+step "what was recorded keeps the invariants" hold_judged
 say "$PROGRAM: all of them were refused, each is in the log and in the figures, and nobody else noticed"

@@ -174,4 +174,5 @@ step "libvirtd killed and started again" killed
 step "libvirtd stopped and continued" stopped
 step "the host's machines are handed out as before" usable
 grep -hE '^(killed|stopped|adopted|bert signed)' "$HOLD_WORK/steps.log" | sed 's/^/    /' >&2
+step "what was recorded keeps the invariants" hold_judged
 say "$PROGRAM: a dead or deaf libvirtd is noticed and its machines are adopted; other hosts and all terminals go on"

@@ -181,4 +181,5 @@ step "it is left, taken up again, and ended" leaves_and_returns
 step "one user at two terminals in the same moment, $ROUNDS times" at_two_terminals
 step "two users race for the last desktop" last_desktop
 holds "the audit chain holds" ctl audit verify >&2
+step "what was recorded keeps the invariants" hold_judged
 say "$PROGRAM: a session has one screen, whoever races for it; who finds no desktop has a place in the queue and then gets one"

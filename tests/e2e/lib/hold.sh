@@ -13,13 +13,26 @@ hold_begin() {
     build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
     [[ -x $build/berthd && -x $build/berth-agent && -x $build/berthctl && -x $build/berth-virt ]] ||
         die "berthd and the others are not built in '$build'"
+    HOLD_CHECK=$build/tests/history/berth-check
+    [[ -x $HOLD_CHECK ]] || die "berth-check is not built in '$build'"
     need_root
     need_commands Xvfb xdotool jq virsh openssl freerdp-shadow-cli3 xfreerdp3
     HOLD_WORK=$(mktemp -d /tmp/berth-hold.XXXXXX)
     at_exit hold_remove
     step_log_to "$HOLD_WORK/steps.log"
     HOLD_TEMPLATE=$SITE_LIB/../image/domain.xml
+    # shellcheck disable=SC2034 # site.sh gives it to broker and terminals
+    SITE_HISTORY=$HOLD_WORK/history
     site_open "$HOLD_WORK/site" "$build" "${2:-test}"
+}
+
+# hold_judged - what broker, hypervisors and terminals wrote down meanwhile breaks no invariant.
+hold_judged() {
+    "$HOLD_CHECK" "$SITE_HISTORY" >"$HOLD_WORK/verdict" || {
+        cat "$HOLD_WORK/verdict" >&2
+        return 1
+    }
+    tail -n 1 "$HOLD_WORK/verdict" >&2
 }
 
 # A tree on which something is still mounted is not removed; better a folder too many than somebody's files gone.
