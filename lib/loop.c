@@ -93,18 +93,41 @@ int loop_init(struct berth_loop *loop, struct berth_error *reterr)
     return 0;
 }
 
-void loop_post(struct berth_loop *loop, struct loop_mail *mail)
+/* Fails only when it is readable as often as it can be. */
+static void poke(struct berth_loop *loop)
 {
     uint64_t one = 1;
+
+    (void)!write(loop->poke_fd, &one, sizeof(one));
+}
+
+void loop_post(struct berth_loop *loop, struct loop_mail *mail)
+{
     bool first;
 
     uv_mutex_lock(&loop->lock);
     first = list_empty(&loop->mail);
     list_append(&loop->mail, &mail->node);
     uv_mutex_unlock(&loop->lock);
-    /* Fails only when it is readable as often as it can be. */
     if (first)
-        (void)!write(loop->poke_fd, &one, sizeof(one));
+        poke(loop);
+}
+
+void loop_post_all(struct berth_loop *loop, struct list *mail)
+{
+    struct list *node;
+    bool first;
+
+    if (list_empty(mail))
+        return;
+
+    uv_mutex_lock(&loop->lock);
+    first = list_empty(&loop->mail);
+    while ((node = list_shift(mail)))
+        list_append(&loop->mail, node);
+    uv_mutex_unlock(&loop->lock);
+    if (first)
+        poke(loop);
 }
 
 void loop_deliver(struct berth_loop *loop)

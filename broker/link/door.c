@@ -10,6 +10,9 @@
 #include "peer.h"
 #include "people.h"
 
+/* More at once than this keep the other thread waiting for no gain. */
+#define OUTGOING_MAX 32
+
 /* ---- mail ---- */
 
 struct up_mail *up_new(struct door *door, enum up_kind kind, uint64_t peer, const struct msg *msg)
@@ -28,10 +31,32 @@ struct up_mail *up_new(struct door *door, enum up_kind kind, uint64_t peer, cons
     return mail;
 }
 
-void up_post(struct up_mail *mail)
+static void send_up(struct door *door)
 {
-    mail->posted_us = (int64_t)(uv_hrtime() / 1000);
-    loop_post(mail->house->core, &mail->mail);
+    int64_t now_us = (int64_t)(uv_hrtime() / 1000);
+
+    timer_stop(&door->loop.timers, &door->patience);
+    list_each (&door->patient, node)
+        container_of(node, struct up_mail, mail.node)->posted_us = now_us;
+    loop_post_all(door->house->core, &door->patient);
+}
+
+void up_post(struct door *door, struct up_mail *mail)
+{
+    list_append(&door->patient, &mail->mail.node);
+    send_up(door);
+}
+
+static void patience_over(struct berth_timer *timer)
+{
+    send_up(container_of(timer, struct door, patience));
+}
+
+void up_post_patiently(struct door *door, struct up_mail *mail)
+{
+    list_append(&door->patient, &mail->mail.node);
+    if (!timer_armed(&door->patience))
+        timer_start(&door->loop.timers, &door->patience, DOOR_PATIENCE_MS, patience_over);
 }
 
 void up_free(struct up_mail *mail)
@@ -62,12 +87,33 @@ static struct down_mail *down_new(struct door *door, uint64_t peer, size_t msg_b
     return mail;
 }
 
+static void send_down(struct door *door)
+{
+    soon_cancel(&door->dispatch);
+    door->outgoing_count = 0;
+    loop_post_all(&door->loop, &door->outgoing);
+}
+
+static void turn_ends(struct berth_soon *soon)
+{
+    send_down(container_of(soon, struct door, dispatch));
+}
+
+static void add_down(struct door *door, struct loop_mail *mail)
+{
+    if (list_empty(&door->outgoing))
+        soon_add(&door->house->core->timers, &door->dispatch, turn_ends);
+    list_append(&door->outgoing, &mail->node);
+    if (++door->outgoing_count >= OUTGOING_MAX)
+        send_down(door);
+}
+
 void down_tell(struct door *door, uint64_t peer, const struct msg *msg)
 {
     struct down_mail *mail = down_new(door, peer, msg_size(msg->type));
 
     memcpy(&mail->msg, msg, msg_size(msg->type));
-    loop_post(&door->loop, &mail->mail);
+    add_down(door, &mail->mail);
 }
 
 void down_hang_up(struct door *door, uint64_t peer, int code, const char *why)
@@ -76,7 +122,7 @@ void down_hang_up(struct door *door, uint64_t peer, int code, const char *why)
 
     mail->code = code;
     (void)snprintf(mail->why, sizeof(mail->why), "%s", why);
-    loop_post(&door->loop, &mail->mail);
+    add_down(door, &mail->mail);
 }
 
 /* Something small for the door's thread to do. */
@@ -93,6 +139,7 @@ static void send_errand(struct door *door, struct errand *errand,
 {
     errand->mail.run = run;
     errand->door = door;
+    send_down(door); /* nothing overtakes what was said before */
     loop_post(&door->loop, &errand->mail);
 }
 
@@ -217,6 +264,8 @@ int door_init(struct door *door, struct door_house *house, int number, struct be
     }
     list_init(&door->all);
     list_init(&door->people);
+    list_init(&door->patient);
+    list_init(&door->outgoing);
     random_system(&door->random);
     map_init(&door->peers, random_map_key(&door->random));
     r = loop_init(&door->loop, reterr);
@@ -283,6 +332,9 @@ void door_end(struct door *door)
     } else {
         close_all(door);
     }
+    soon_cancel(&door->dispatch);
+    loop_post_all(&door->loop,
+                  &door->outgoing); /* run, to no effect, and freed by the loop's end */
     loop_close(&door->loop);
     for (int kind = 0; kind < DOOR_KINDS; kind++)
         SSL_CTX_free(door->contexts[kind]);

@@ -58,6 +58,14 @@ struct door {
     struct list people;
     struct berth_random random;
     struct msg decoded; /* the message at hand: too large for the stack */
+    /* Waking a thread costs more than what it then does with one renewal: what is in no hurry waits
+     * for company. */
+    struct list patient;         /* up_mail */
+    struct berth_timer patience; /* how long still */
+    /* Of the core's thread: what it has for this door at the end of its turn. */
+    struct list outgoing; /* down_mail */
+    int outgoing_count;
+    struct berth_soon dispatch;
 };
 
 /* Contexts are taken over. Listeners are added before the thread starts. */
@@ -83,6 +91,9 @@ void door_maybe_stop(struct door *door);
 
 /* ---- mail ---- */
 
+/* Far below what a presence leaves room for (a renewal every 10 s, 30 s granted). */
+#define DOOR_PATIENCE_MS 40
+
 enum up_kind { UP_OPENED, UP_MESSAGE, UP_BAD, UP_CLOSED };
 
 struct up_mail {
@@ -100,10 +111,12 @@ struct up_mail {
     struct msg msg;           /* MESSAGE: msg_size(type) bytes of it */
 };
 struct up_mail *up_new(struct door *door, enum up_kind kind, uint64_t peer, const struct msg *msg);
-void up_post(struct up_mail *mail);
+/* To the core, after all that waits already: at once, or within DOOR_PATIENCE_MS. */
+void up_post(struct door *door, struct up_mail *mail);
+void up_post_patiently(struct door *door, struct up_mail *mail);
 void up_free(struct up_mail *mail);
 
-/* To a peer: a message, or (code != 0) hang up. */
+/* To a peer: a message, or (code != 0) hang up. They leave with the core's turn, in their order. */
 struct down_mail {
     struct loop_mail mail;
     struct door *door;

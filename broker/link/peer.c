@@ -57,7 +57,7 @@ static void tell_bad(struct peer *peer, const struct berth_error *error)
 
     door_of(peer)->house->counters.messages_bad++;
     mail->error = *error;
-    up_post(mail);
+    up_post(door_of(peer), mail);
 }
 
 static void credit_came(struct berth_timer *timer)
@@ -110,7 +110,11 @@ static int take_frame(void *context, const char *frame, size_t size)
         return 0; /* the core counts them and hangs up */
     }
     door->house->counters.messages_in++;
-    up_post(up_new(door, UP_MESSAGE, peer->id, &door->decoded));
+    /* A renewal changes nothing for anybody but its terminal's deadline. */
+    if (door->decoded.type == MSG_renew)
+        up_post_patiently(door, up_new(door, UP_MESSAGE, peer->id, &door->decoded));
+    else
+        up_post(door, up_new(door, UP_MESSAGE, peer->id, &door->decoded));
     msg_wipe(&door->decoded);
     return 0;
 }
@@ -158,7 +162,7 @@ static bool on_open(struct tls_peer *tls)
     } else {
         door->house->counters.peers++;
     }
-    up_post(mail);
+    up_post(door, mail);
     return true;
 }
 
@@ -175,7 +179,7 @@ static void tell_closed(struct peer *peer, const struct berth_error *why)
         door->house->counters.peers--;
     if (why->code == BERTH_E_BUSY)
         door->house->counters.slow_readers++;
-    up_post(mail);
+    up_post(door, mail);
 }
 
 static void on_closed(struct tls_peer *tls, const struct berth_error *why)

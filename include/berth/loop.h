@@ -63,6 +63,9 @@ void loop_close(struct berth_loop *loop);
 /* From any thread: run mail->run on the loop's thread, in order of posting. */
 void loop_post(struct berth_loop *loop, struct loop_mail *mail);
 
+/* The same for a list of them (loop_mail.node), which is empty afterwards: one poke for all. */
+void loop_post_all(struct berth_loop *loop, struct list *mail);
+
 /* Stall guard: from now on the loop turns at least every 250 ms, and a turn that came more than 1 s
  * late (a blocked callback, a stopped process, a suspended machine) moves every armed deadline by
  * the delay.

@@ -93,6 +93,30 @@ TEST(loop, mail_from_another_thread_arrives_in_order_and_timers_count_from_then)
     loop_close(&loop);
 }
 
+TEST(loop, a_list_of_mail_arrives_whole_and_in_order)
+{
+    struct list letters;
+
+    begin();
+    delivered_count = 0;
+    list_init(&letters);
+    loop_post_all(&loop, &letters); /* nothing: nobody is woken */
+    for (int i = 0; i < 3; i++) {
+        struct letter *letter = berth_new(struct letter);
+
+        letter->mail.run = deliver;
+        letter->number = i;
+        list_append(&letters, &letter->mail.node);
+    }
+    loop_post_all(&loop, &letters);
+    EXPECT(list_empty(&letters));
+    loop_turn(&loop, 1000);
+    EXPECT_INT(delivered_count, 3);
+    for (int i = 0; i < 3; i++)
+        EXPECT_INT(delivered[i], i);
+    loop_close(&loop);
+}
+
 static void hold(struct loop_mail *mail)
 {
     (void)usleep(1600000);

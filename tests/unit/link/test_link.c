@@ -4,6 +4,8 @@
 
 #include "berth/log.h"
 
+#include "link/door.h"
+
 #include "house.h"
 
 #define ANNOUNCE "{\"type\":\"announce\",\"ref\":7,\"boot_id\":\"b1\",\"user_waiting\":true}"
@@ -75,6 +77,38 @@ TEST(link, what_is_not_permitted_now_is_refused)
     EXPECT_INT(desk.last.type, MSG_renew);
     EXPECT_INT(stats_now().messages_refused, 1);
     client_end(&client);
+    identity_free();
+    house_end();
+}
+
+TEST(link, a_renewal_waits_for_company_and_nothing_overtakes_it)
+{
+    struct client client;
+    int64_t began;
+
+    house_begin_default();
+    client_enter(&client);
+    desk.grant = true;
+    client_say(&client, "{\"type\":\"announce\",\"ref\":1,\"boot_id\":\"b1\"}");
+    TURN_UNTIL(client.frames == 1);
+
+    began = clock_mono_ms();
+    client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
+    TURN_UNTIL(desk.messages == 2);
+    EXPECT_INT(desk.last.type, MSG_renew);
+    EXPECT(clock_mono_ms() - began >= DOOR_PATIENCE_MS - 1);
+
+    /* What a person waits for takes along what was said before it. */
+    client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":2}");
+    client_say(&client, "{\"type\":\"sign_on_cancel\",\"ref\":5}");
+    TURN_UNTIL(desk.messages == 4);
+    EXPECT_INT(desk.last.type, MSG_sign_on_cancel);
+
+    /* And who leaves is heard to the end. */
+    client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":3}");
+    client_end(&client);
+    TURN_UNTIL(desk.closed == 1);
+    EXPECT_INT(desk.messages, 5);
     identity_free();
     house_end();
 }
