@@ -93,12 +93,16 @@ int loop_init(struct berth_loop *loop, struct berth_error *reterr)
     return 0;
 }
 
-/* Fails only when it is readable as often as it can be. */
+/* Once for all the mail that waits: one that is lost would never be made good. It fails for good
+ * only when the eventfd is readable as often as it can be. */
 static void poke(struct berth_loop *loop)
 {
     uint64_t one = 1;
+    ssize_t done;
 
-    (void)!write(loop->poke_fd, &one, sizeof(one));
+    do
+        done = write(loop->poke_fd, &one, sizeof(one));
+    while (done < 0 && errno == EINTR);
 }
 
 void loop_post(struct berth_loop *loop, struct loop_mail *mail)
