@@ -177,7 +177,8 @@ int act_join(struct storm *storm, struct berth_error *reterr)
     if (!storm_turn(storm, all_answered, JOIN_LIMIT_MS))
         r = berth_fail(reterr, BERTH_E_TIMEOUT, "the terminals do not join");
     else if (joining.joined < storm->population.count)
-        r = berth_fail(reterr, BERTH_E_HOST, "%zu terminals did not join", joining.failed);
+        r = berth_fail(reterr, BERTH_E_HOST, "%zu terminals did not join: %s", joining.failed,
+                       storm->figures.reasons[0].word);
     SSL_CTX_free(joining.context);
     secret_wipe(&joining.invite.token);
     return r;

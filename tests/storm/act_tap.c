@@ -55,7 +55,6 @@ static void left(struct terminal *terminal)
 
     if (terminal->leave_us)
         figures_add(&storm->figures, PHASE_left, storm_now_us() - terminal->leave_us);
-    terminal->leave_us = 0;
     timer_stop(&storm->loop.timers, &terminal->stay);
 }
 

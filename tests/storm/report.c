@@ -15,9 +15,12 @@
 
 /* ---- the checker ---- */
 
+/* Installed beside the others, or where it was built. */
 static void checker_path(const struct storm *storm, char out[STORM_PATH + 32])
 {
     (void)snprintf(out, STORM_PATH + 32, "%s/berth-check", storm->options.bin);
+    if (access(out, X_OK) < 0)
+        (void)snprintf(out, STORM_PATH + 32, "%s/tests/history/berth-check", storm->options.bin);
 }
 
 /* Its object is the last line; before it come sentences for people. */

@@ -181,7 +181,8 @@ static int write_options(struct site *site, struct berth_error *reterr)
     char text[2048];
 
     (void)snprintf(text, sizeof(text),
-                   "broker.terminals=%lld link.handshakes=%lld auth.hashing_queue=10000",
+                   "broker.terminals=%lld link.handshakes=%lld auth.hashing_queue=10000 "
+                   "auth.badge_grace_s=36000",
                    (long long)(terminals + SPARE_TERMINALS), (long long)handshakes);
     free(site->changed);
     site->changed = berth_strdup(text);
@@ -189,7 +190,7 @@ static int write_options(struct site *site, struct berth_error *reterr)
                    "[broker]\ndata = %s/data\nterminals = %lld\nnames = localhost 127.0.0.1\n%s%s%s"
                    "[link]\nlisten = 127.0.0.1:7443\njoin_listen = 127.0.0.1:7444\n"
                    "handshakes = %lld\n"
-                   "[auth]\nhashing_queue = 10000\n"
+                   "[auth]\nhashing_queue = 10000\nbadge_grace_s = 36000\n"
                    "[people]\nsocket = %s\n",
                    site->folder, (long long)(terminals + SPARE_TERMINALS),
                    site->recording ? "history = " : "", site->recording ? site->history : "",

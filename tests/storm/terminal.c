@@ -312,6 +312,7 @@ static void on_hide(struct terminal *terminal, const struct msg_hide *said)
     say_viewer(terminal, viewer_state_ENDED);
     if (population->events.hidden)
         population->events.hidden(terminal);
+    terminal->leave_us = 0;
 }
 
 void terminal_leave(struct terminal *terminal)
