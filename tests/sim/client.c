@@ -388,6 +388,26 @@ void client_touch(struct client *client)
     client_after(client);
 }
 
+/* The terminal will lock itself: what was on its screen is gone for a reason. */
+static void record_lock(struct client *client, const struct agent_sight *sight, int64_t idle_ms)
+{
+    struct history_line line = { .kind = HISTORY_invoke,
+                                 .invoke = { .what = history_what_DISCONNECT,
+                                             .op = client->world->outside.timers.mono_ms,
+                                             .id = sight->session_id } };
+
+    if (!sight->shows || !sight->idle_limit_ms || idle_ms < sight->idle_limit_ms)
+        return;
+    (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "lock %.16s", client->name);
+    (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s", client->name);
+    outside_record(&client->world->outside, &line);
+    line = (struct history_line){ .kind = HISTORY_result,
+                                  .result = { .op = client->world->outside.timers.mono_ms,
+                                              .outcome = history_outcome_UNKNOWN } };
+    (void)snprintf(line.result.client, sizeof(line.result.client), "lock %.16s", client->name);
+    outside_record(&client->world->outside, &line);
+}
+
 /* The face tells once a minute how long nobody has touched anything, until nothing is shown. */
 static void idle_due(struct berth_timer *timer)
 {
@@ -398,8 +418,10 @@ static void idle_due(struct berth_timer *timer)
     if (!client->hands_off_ms || !client_look(client, &sight))
         return;
     timer_start(timers, timer, IDLE_EVERY_MS, idle_due);
-    if (client_enter(client))
+    if (client_enter(client)) {
+        record_lock(client, &sight, timers->mono_ms - client->hands_off_ms);
         agent_idle(client->agent, timers->mono_ms - client->hands_off_ms);
+    }
     client_after(client);
     if (!sight.shows)
         timer_stop(timers, timer);

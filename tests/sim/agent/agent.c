@@ -259,6 +259,7 @@ void agent_look(const struct agent *agent, struct agent_sight *ret)
         .online = seat->online,
         .shows = seat_shows(seat),
         .waits = seat_waits(seat),
+        .idle_limit_ms = seat_idle_limit_ms(seat, &agent->station.settings),
         .profile_version = agent->station.profile_version,
         .choices = seat->choices_count,
         .choice = seat->choices[0].pool,

@@ -65,6 +65,7 @@ struct agent_sight {
     int64_t epoch;
     bool online, shows, waits;
     int64_t profile_version;
+    int64_t idle_limit_ms; /* it locks itself then; 0: never */
     size_t choices;
     const char *choice; /* the first one */
 };
