@@ -206,7 +206,7 @@ struct judge {
     bool wall;           /* the wall clock was set */
     struct list out;     /* errands: disabled users */
     struct list closing; /* errands: revoked terminals whose connection must close */
-    struct list lost;   /* pictures that went in a recovery window, for a reason to be told */
+    struct list lost;    /* pictures that went in a recovery window, for a reason to be told */
     struct list hidden; /* errands: sessions hidden in a recovery window, for a reason to be told */
     struct trail {
         int64_t seq, rev;

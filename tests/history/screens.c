@@ -118,9 +118,10 @@ static bool has_reason(struct judge *judge, const struct lost *lost)
 {
     const struct desktop *desktop = map_get_id(&judge->desktops, lost->slot->desktop_id);
     const struct fact *fact = fact_find(judge, history_entity_SESSION, lost->session_id);
+    const struct terminal *terminal = lost->terminal;
 
-    return lost->terminal->out_us ||
-           lost->terminal->asked_us >= lost->terminal->kept_us - ASKED_LATELY_US ||
+    return terminal->out_us ||
+           (terminal->asked_us && terminal->asked_us >= terminal->kept_us - ASKED_LATELY_US) ||
            (desktop && desktop->machine && !desktop->machine->runs) ||
            lost->epoch < lost->slot->claimed || !fact || fact->over || fact->state == ROW_ENDING;
 }
