@@ -170,9 +170,9 @@ step "late, in single bytes, overtaken" rough
 step "64 kbit/s" thin
 step "answers that do not come for 3.5 s" deaf
 step "torn in the middle; reset" torn
-step "silently cut towards the broker" mute
+((!WARD_LONG)) || step "silently cut towards the broker" mute # network.sh does it in every run
 proxy tell 1
 sleep 0.2
 figure proxy "$(tail -n 1 "$WARD/proxy")"
-expect "the audit chain holds" ctl audit verify >&2
+expect "the audit chain holds" audit_holds
 ward_end "F11 a hostile network"

@@ -14,7 +14,8 @@ WARD_OPTIONS=() # of berthd, SECTION.KEY=VALUE, before ward_broker
 WARD_POOL=ward-3
 # shellcheck disable=SC2034
 WARD_LONG=${BERTH_LONG:-0}
-WARD_PLAYER_BEHIND=() # words before berth-player: a network namespace, a clock
+WARD_PLAYER_BEHIND=()   # words before berth-player: a network namespace, a clock
+WARD_DESKTOPS_BEHIND=() # the same for berth-desktops
 
 # ward_begin BUILD-FOLDER [DRIVER] - a folder that goes with the script; the programs by name in WARD_BIN, so that a fault
 # may put something before one of them.
@@ -138,11 +139,13 @@ WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=2 presence.suspect_s=3 presen
 
 # ward_broker - a berthd with WARD_OPTIONS over the site's own configuration.
 ward_broker() {
-    local option
+    local option key
     site_write_broker_config
     for option in "${WARD_PRESENCE[@]}" "${WARD_OPTIONS[@]}"; do
-        printf '[%s]\n%s = %s\n' "${option%%.*}" "$(expr "$option" : '[^.]*\.\([^=]*\)')" "${option#*=}"
-    done >>"$SITE/etc/berthd.conf"
+        key=${option%%=*}
+        sed -i "/^${key#*.} = /d" "$SITE/etc/berthd.conf" # a value may be given once
+        printf '[%s]\n%s = %s\n' "${key%%.*}" "${key#*.}" "${option#*=}" >>"$SITE/etc/berthd.conf"
+    done
     site_start_broker
 }
 
@@ -161,12 +164,12 @@ ward_host() {
         max_starting=4 max_desktops="$5" weight=1 storage="$3"
 }
 
-# ward_pool NAME HOST MAX SPARE SETTING... - entitled to everyone.
+# ward_pool NAME HOST MAX SPARE SETTING... - of machines as in WARD_TEMPLATE.
 ward_pool() {
     local name=$1 host=$2 max=$3 spare=$4
     shift 4
     # shellcheck disable=SC2153 # site.sh's
-    ctl pool add "$name" kind=floating image=desktop template="$SITE_LIB/../image/domain.xml" address=forwarded port=3389 \
+    ctl pool add "$name" kind=floating image=desktop template="${WARD_TEMPLATE:-$SITE_LIB/../image/domain.xml}" address=forwarded port=3389 \
         hosts="$host" start_limit_s=60 max="$max" spare="$spare" credential=passthrough "$@"
 }
 
@@ -180,7 +183,7 @@ ward_image() {
 # ward_desktops COUNT - something that answers on the ports of the machines.
 ward_desktops() {
     mkfifo -m 600 "$SITE/run/desktops"
-    "$WARD_BUILD/tests/faults/berth-desktops" "$FIRST_PORT" "$1" <"$SITE/run/desktops" >"$SITE/run/desktops.out" \
+    "${WARD_DESKTOPS_BEHIND[@]}" "$WARD_BUILD/tests/faults/berth-desktops" "$FIRST_PORT" "$1" <"$SITE/run/desktops" >"$SITE/run/desktops.out" \
         2>"$SITE/log/desktops.log" 5>&- 6>&- 7>&- 8>&- &
     exec 6>"$SITE/run/desktops"
     wait_for 10 grep -qs ready "$SITE/run/desktops.out" || die "no desktops: $(cat "$SITE/log/desktops.log")"
@@ -225,6 +228,10 @@ presence_is() {
 
 metric() {
     ctl metrics | awk -v name="$1" '$1 == name { value = $2 } END { print value + 0 }'
+}
+
+audit_holds() {
+    ctl audit verify >/dev/null
 }
 
 # A place in berthd's log, to ask later what came behind it.

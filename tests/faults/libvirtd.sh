@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# libvirtd.sh - F15: a hypervisor's daemon that is slow, cut off, stopped and killed while machines are being started.
+#
+# usage: tests/faults/libvirtd.sh BUILD-FOLDER
+#
+# berth-virt reaches a private libvirtd (real, idle machines of QEMU, which outlive it) through berth-proxy; a second host
+# lives in its berth-virt alone. It proves: whatever happens to the daemon while starts are in flight, at rest the machines
+# that run are exactly those that the broker knows, none was started twice, none is left behind, and desktops of the other
+# host are handed out as before. (tests/e2e/hold_libvirt.sh proves that a working user notices nothing.)
+# BERTH_LONG=1: ten rounds of each.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/faults/lib/ward.sh
+. "$top/tests/faults/lib/ward.sh"
+
+DESKTOPS=6
+ASSIGNS=5
+ROUNDS=1
+((!WARD_LONG)) || { ROUNDS=10 && ASSIGNS=30; }
+double_starts=0
+leaked=0
+
+site() {
+    local socket
+    site_start_libvirtd
+    socket=$SITE/libvirt/run/libvirt-sock
+    proxy_start "unix:$SITE/run/slow-sock" "unix:$socket" delay 5 jitter 10
+    ward_broker
+    ward_image
+    ward_desktops $((DESKTOPS + 4))
+    idle_template
+    ward_host here "qemu+unix:///system?socket=$SITE/run/slow-sock" berth "$FIRST_PORT" "$DESKTOPS"
+    ward_host there test:///default default-pool "$((FIRST_PORT + DESKTOPS))" 4
+    WARD_TEMPLATE=$SITE/etc/idle.xml ward_pool ward-3 here "$DESKTOPS" 1 release=keep
+    ward_pool ward-4 there 4 1 release=keep
+    ctl entitlement add subject_kind=everyone pool=ward-4 effect=allow priority=10
+    player_start
+    player_join t-1
+    site_await_spare ward-3 60
+    site_await_spare ward-4 60
+}
+
+# Machines of QEMU in which nothing runs: -L takes the place of the network, so that QEMU leaves the ports to us.
+idle_template() {
+    sed -e '/<kernel>/d; /<initrd>/d; /<cmdline>/d' -e "s|>512<|>16<|; s|<vcpu>2|<vcpu>1|; s|-netdev|-L|" \
+        -e "/value='-device'/d; /virtio-net-pci/d" "$SITE_LIB/../image/domain.xml" >"$SITE/etc/idle.xml"
+}
+
+direct() {
+    virsh --quiet --connect "qemu+unix:///system?socket=$SITE/libvirt/run/libvirt-sock" "$@"
+}
+
+# Processes of the machines by name: the same name twice is a machine that was started twice.
+guests() {
+    pgrep -af "^[^ ]*qemu-system.*$WARD/" | sed -E 's/^([0-9]+) .*guest=([^,]*),.*/\2/' | sort
+}
+
+known_running() {
+    ctl desktop list --json | jq -r '.items[] | select(.name | startswith("ward-3")) | select(.live.state == "ready") | .name' | sort
+}
+
+host_is() {
+    [[ $(ctl host show "$1" --json | jq -r .live.state) == "$2" ]]
+}
+
+host_is_not() {
+    ! host_is "$1" "$2"
+}
+
+at_rest() {
+    host_is here up && (($(ctl pool status ward-3 --json | jq .spare) >= want)) &&
+        [[ $(guests) == "$(known_running)" && $(direct list --name | sed '/^$/d' | sort) == "$(known_running)" ]]
+}
+
+# What runs is what the broker knows, as processes and as libvirt's list; what is defined belongs to a desktop.
+judge() {
+    local twice extra
+    soon 40 "$1: what runs is what the broker knows" at_rest
+    twice=$(guests | uniq -d | wc -l)
+    double_starts=$((double_starts + twice))
+    ((twice == 0)) || violation "$1: no machine runs twice: $(guests | uniq -d | xargs)"
+    extra=$(comm -23 <(direct list --all --name | sed '/^$/d' | sort) <(ctl desktop list --json | jq -r '.items[].name' | sort))
+    leaked=$((leaked + $(grep -c . <<<"$extra" || true))) # grep fails when it counts 0
+    [[ -z $extra ]] || violation "$1: no machine is left behind: $extra"
+    seconds_figure "$1_rest_s" "$SOON_MS"
+}
+
+# More spares are wanted from now on: their starts are in flight when the fault comes.
+want_more() {
+    want=$1
+    ctl pool set ward-3 spare="$want"
+}
+
+fewer() {
+    local name
+    want=1
+    ctl pool set ward-3 spare=1
+    for name in $(ctl desktop list --json | jq -r '.items[] | select(.name | startswith("ward-3")) | .name' | tail -n +2); do
+        ctl desktop delete "$name" --yes >/dev/null 2>&1 || true # it may be one that the broker takes away by itself
+    done
+    wait_for 20 at_rest || true # judged after the next fault
+}
+
+daemon() {
+    "$SITE_LIB/private-libvirtd" pid "$SITE/libvirt"
+}
+
+killed_in_flight() {
+    local at
+    at=0.$((RANDOM % 4))$((RANDOM % 10))
+    want_more 3
+    sleep "$at"
+    kill -KILL "$(daemon)"
+    soon 20 "killed: it is noticed" host_is_not here up
+    seconds_figure killed_noticed_s "$SOON_MS"
+    figure killed_assign_us "$(assigns "$ASSIGNS" t-1)"
+    "$SITE_LIB/private-libvirtd" start "$SITE/libvirt" --owner $$
+    judge killed
+}
+
+stopped_in_flight() {
+    local pid at
+    at=0.$((RANDOM % 4))$((RANDOM % 10))
+    pid=$(daemon)
+    want_more "$((want + 1))"
+    sleep "$at"
+    at_exit continue_if_alive "$pid"
+    kill -STOP "$pid"
+    soon 20 "stopped: it is noticed" host_is_not here up
+    seconds_figure stopped_noticed_s "$SOON_MS"
+    ((SOON_MS <= 6500)) || violation "stopped: noticed within 6 s, not $SOON_MS ms"
+    figure stopped_assign_us "$(assigns "$ASSIGNS" t-1)"
+    kill -CONT "$pid"
+    judge stopped
+}
+
+continue_if_alive() {
+    kill -CONT "$1" 2>/dev/null || true # it may have ended
+}
+
+# Each answer takes longer than a person would wait, and none is lost.
+slow() {
+    proxy delay 150 jitter 100
+    want_more "$((want + 1))"
+    figure slow_assign_us "$(assigns "$ASSIGNS" t-1)"
+    judge slow
+    proxy delay 5 jitter 10
+    expect "slow: the host stayed up" host_is here up
+}
+
+# The connection breaks, not the daemon: what was ordered may have been done or not.
+cut_in_flight() {
+    want_more "$((want + 1))"
+    sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+    proxy reset 1
+    sleep 0.2
+    judge cut
+}
+
+ward_begin "${1:-}" qemu
+step "two hosts, one behind a proxy" site
+figure before_assign_us "$(assigns "$ASSIGNS" t-1)"
+for ((round = 1; round <= ROUNDS; round++)); do
+    step "killed while machines start" killed_in_flight
+    step "slow while machines start" slow
+    step "cut off while machines start" cut_in_flight
+    step "stopped while machines start" stopped_in_flight
+    ((round == ROUNDS)) || step "back to the beginning" fewer
+done
+figure double_starts "$double_starts"
+figure leaked "$leaked"
+expect "the audit chain holds" audit_holds
+ward_end "F15 a failing libvirtd"

@@ -1,0 +1,240 @@
+#!/usr/bin/env bash
+# network.sh - F10: partition, loss, a thin link and half-open connections between network namespaces.
+#
+# usage: tests/faults/network.sh BUILD-FOLDER
+#
+# The broker, a ward of four terminals (one a real agent) and a terminal elsewhere have a network namespace each, joined
+# by veth pairs; nftables drops, numgen loses, tbf makes thin, a veth pair that is deleted leaves half-open connections. It
+# proves: who is cut off is suspect and absent in time and nothing is released; 10 % of loss and a thin link cost nobody's
+# presence; all heals, nothing half-open stays behind, and the terminal elsewhere notices nothing.
+# BERTH_LONG=1: each direction cut until everybody is absent, more loss for longer.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/faults/lib/ward.sh
+. "$top/tests/faults/lib/ward.sh"
+
+WARD_TERMINALS=(t-1 t-2 t-3)
+BEHIND=4 # these and the agent a-1
+EVERYBODY=5
+GRANT_MS=6000
+SUSPECT_MS=3000
+LOSS_S=3
+((!WARD_LONG)) || LOSS_S=40
+BROKER=10.77.0.1
+ID=bf$((BASHPID % 100000)) # names of interfaces have 15 characters at most
+
+# net WHO COMMAND... - inside the namespace of the broker (b), the ward (w) or elsewhere (e).
+net() {
+    ip netns exec "$ID$1" "${@:2}"
+}
+
+networks() {
+    local who
+    for who in b w e; do
+        ip netns add "$ID$who"
+        at_exit remove_network "$ID$who"
+        net "$who" ip link set lo up
+    done
+    net b ip address add "$BROKER/32" dev lo # its own, whatever happens to a cable
+    cable w 10.77.1
+    cable e 10.77.2
+    net b nft add table inet fault
+    net b nft add chain inet fault in '{ type filter hook input priority 0; }'
+    net b nft add chain inet fault out '{ type filter hook output priority 0; }'
+}
+
+remove_network() {
+    ip netns delete "$1" 2>/dev/null || true # the script may have ended before it was made
+}
+
+# cable WHO NETWORK - the broker is .1, the other end .2.
+cable() {
+    ip link add "$ID$1-b" type veth peer name "$ID$1-o"
+    ip link set "$ID$1-b" netns "${ID}b"
+    ip link set "$ID$1-o" netns "$ID$1"
+    net b ip address add "$2.1/24" dev "$ID$1-b"
+    net b ip link set "$ID$1-b" up
+    net "$1" ip address add "$2.2/24" dev "$ID$1-o"
+    net "$1" ip link set "$ID$1-o" up
+    net "$1" ip route add "$BROKER/32" via "$2.1"
+}
+
+site() {
+    networks
+    instead berthd ip netns exec "${ID}b"
+    instead berth-agent ip netns exec "${ID}w"
+    WARD_DESKTOPS_BEHIND=(ip netns exec "${ID}b")
+    WARD_PLAYER_BEHIND=(ip netns exec "${ID}w")
+    WARD_OPTIONS=("broker.names=$BROKER" "link.listen=0.0.0.0:$LINK_PORT" "link.join_listen=0.0.0.0:$JOIN_PORT")
+    ward_small 4 1 "${WARD_TERMINALS[@]}"
+    ward_agent a-1
+    instead berth-agent ip netns exec "${ID}e"
+    ward_agent e-1
+    play "kiosk t-1"
+    play "kiosk t-2"
+    need 20 "two desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 2'
+    sessions=$(open_sessions)
+}
+
+# rule CHAIN WORD... - in the broker's namespace; healed takes all of them away.
+rule() {
+    net b nft add rule inet fault "$@"
+}
+
+healed() {
+    net b nft flush chain inet fault in
+    net b nft flush chain inet fault out
+}
+
+untouched() {
+    [[ $(open_sessions) == "$sessions" ]] || violation "$1: the sessions are as before: $sessions, now $(open_sessions)"
+    (($(logged_since "$2" presence.state 'terminal="e-1"') == 0)) || violation "$1: the terminal elsewhere notices nothing"
+}
+
+all_linked() {
+    (($(metric berth_terminals_linked) == EVERYBODY)) && are_present "$EVERYBODY"
+}
+
+# heals WHAT - and nothing half-open is left: as many connections as terminals.
+heals() {
+    soon 40 "$1: everybody is back" all_linked
+    seconds_figure "$1_heal_s" "$SOON_MS"
+    soon 20 "$1: no connection is left over" test_peers
+}
+
+test_peers() {
+    (($(metric berth_link_peers) == EVERYBODY))
+}
+
+have_become() {
+    (($(logged_since "$1" presence.state "to=\"$2\"") >= BEHIND))
+}
+
+# in_time WHAT MARK BEGUN STATE MS - each of the ward became so about MS after the cut, at most a renewal early.
+in_time() {
+    local name after slowest=0
+    for name in "${WARD_TERMINALS[@]}" a-1; do
+        after=$(stamp_of "$2" presence.state "terminal=\"$name\" from=\"${6:-present}\" to=\"$4\"") || after=0
+        after=$((after - $3))
+        ((after > $5 - 2400 && after <= $5 + 2000)) || violation "$1: $name is $4 in time, after $after ms"
+        ((after <= slowest)) || slowest=$after
+    done
+    seconds_figure "$1_$4_s" "$slowest"
+}
+
+# cut WHAT CHAIN RULE... - until all of the ward are suspect, in the long form until they are absent.
+cut() {
+    local mark begun what=$1
+    shift
+    mark=$(log_mark)
+    begun=$(now_ms)
+    rule "$@"
+    soon $((SUSPECT_MS / 1000 + 3)) "$what: those behind the cut are suspect" have_become "$mark" suspect
+    in_time "$what" "$mark" "$begun" suspect "$SUSPECT_MS"
+    if ((WARD_LONG)); then
+        soon $((GRANT_MS / 1000 + 3)) "$what: and absent" have_become "$mark" absent
+        in_time "$what" "$mark" "$begun" absent "$GRANT_MS" suspect
+    fi
+    untouched "$what" "$mark"
+    healed
+    heals "$what"
+    untouched "$what" "$mark"
+}
+
+# The broker's answers are lost for a while, and TCP's with them: a terminal's renewals stand in line behind the first that
+# is not acknowledged, so it may be suspect for a moment. Absent it is not.
+answers_lost() {
+    local mark
+    mark=$(log_mark)
+    rule out oifname "$ID"w-b drop
+    sleep 3.5
+    healed
+    heals answers
+    figure answers_suspect "$(logged_since "$mark" presence.state 'to="suspect"')"
+    figure answers_absent "$(logged_since "$mark" presence.state 'to="absent"')"
+    expect "answers: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    untouched answers "$mark"
+}
+
+# lossy PERCENT - both ways. TCP sends again, later and later: a terminal may be suspect for a moment. At 10 % it is never
+# absent; at 30 % a promise of six seconds is too short for TCP, so there only the end counts.
+lossy() {
+    local mark news
+    mark=$(log_mark)
+    news=$(news_mark)
+    rule in iifname "$ID"w-b numgen random mod 100 '<' "$1" drop
+    rule out oifname "$ID"w-b numgen random mod 100 '<' "$1" drop
+    sleep "$LOSS_S"
+    play "disconnect t-2"
+    soon 30 "loss of $1 %: t-2 is shown its desktop" tries_to_sign_on "$news"
+    seconds_figure "loss_$1_sign_on_s" "$SOON_MS"
+    healed
+    heals "loss_$1"
+    sessions=$(open_sessions) # t-2 came back with a higher epoch
+    figure "loss_$1_suspect" "$(logged_since "$mark" presence.state 'to="suspect"')"
+    figure "loss_$1_absent" "$(logged_since "$mark" presence.state 'to="absent"')"
+    (($1 > 10 || $(logged_since "$mark" presence.state 'to="absent"') == 0)) || violation "loss of $1 %: nobody is taken for absent"
+    untouched "loss of $1 %" "$mark"
+}
+
+# A person tries again when nothing comes; who is not connected at the moment is not heard.
+tries_to_sign_on() {
+    play "kiosk t-2"
+    wait_for 2 told "$1" '[.[] | select(.what == "show")] | length >= 1'
+}
+
+thin() {
+    local mark news
+    mark=$(log_mark)
+    news=$(news_mark)
+    net b tc qdisc add dev "$ID"w-b root tbf rate 64kbit burst 4kb latency 500ms
+    net w tc qdisc add dev "$ID"w-o root tbf rate 64kbit burst 4kb latency 500ms
+    play "disconnect t-2"
+    play "kiosk t-2"
+    play "cut t-3"
+    play "connect t-3"
+    soon 20 "64 kbit/s: t-2 is shown its desktop, t-3 comes back" told "$news" \
+        '([.[] | select(.what == "show")] | length == 1) and ([.[] | select(.what == "granted" and .terminal == "t-3")] | length == 1)'
+    seconds_figure thin_sign_on_s "$SOON_MS"
+    sleep 2.5
+    net b tc qdisc delete dev "$ID"w-b root
+    net w tc qdisc delete dev "$ID"w-o root
+    sessions=$(open_sessions)
+    figure thin_flips "$(logged_since "$mark" presence.state)"
+    expect "64 kbit/s: nobody's presence changes" test "$(logged_since "$mark" presence.state)" -eq 0
+}
+
+# The cable is gone, and with it every connection, without a word to either end.
+half_open() {
+    local mark begun
+    mark=$(log_mark)
+    begun=$(now_ms)
+    net w ip link delete "$ID"w-o
+    soon $((GRANT_MS / 1000 + 3)) "half-open: those behind it are absent" have_become "$mark" absent
+    in_time half_open "$mark" "$begun" suspect "$SUSPECT_MS"
+    in_time half_open "$mark" "$begun" absent "$GRANT_MS" suspect
+    untouched half-open "$mark"
+    cable w 10.77.1
+    heals half_open
+    untouched half-open "$mark"
+}
+
+need_root
+need_commands ip nft tc
+ward_begin "${1:-}"
+step "three networks, a broker, five terminals" site
+step "cut towards the broker" cut towards in iifname "$ID"w-b drop
+step "answers are lost for 3.5 s" answers_lost
+((!WARD_LONG)) || step "cut in both directions" cut both in iifname "$ID"w-b drop
+step "loss of 10 %" lossy 10
+step "loss of 30 %" lossy 30
+step "64 kbit/s" thin
+step "the cable is gone" half_open
+expect "the audit chain holds" audit_holds
+ward_end "F10 partition, loss, half-open"
