@@ -223,7 +223,13 @@ class Broker:
         return answer
 
     def rows(self, collection):
-        return self.want("GET", f"/v1/{collection}?limit=200")["items"]
+        """All of a collection, page by page."""
+        rows, after = [], 0
+        while after is not None:
+            page = self.want("GET", f"/v1/{collection}?limit=200&after={after}")
+            rows += page["items"]
+            after = page["next"]
+        return rows
 
     def is_ready(self):
         try:
