@@ -17,7 +17,7 @@ function(faults_program name seconds)
   set_tests_properties(${PREFIX}faults-${name} PROPERTIES LABELS faults TIMEOUT ${seconds} RUN_SERIAL TRUE
     SKIP_RETURN_CODE 77
     # Always the short form: deploy/test --long has tests/faults/run take the long ones afterwards, and keeps the figures.
-    ENVIRONMENT "BERTH_LONG=")
+    ENVIRONMENT "BERTH_LONG=0")
 endfunction()
 
 faults_program(syscalls 300)
