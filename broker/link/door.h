@@ -92,7 +92,7 @@ void door_maybe_stop(struct door *door);
 /* ---- mail ---- */
 
 /* Far below what a presence leaves room for (a renewal every 10 s, 30 s granted). */
-#define DOOR_PATIENCE_MS 40
+#define DOOR_PATIENCE_MS 100
 
 enum up_kind { UP_OPENED, UP_MESSAGE, UP_BAD, UP_CLOSED };
 
