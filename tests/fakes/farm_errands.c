@@ -339,15 +339,15 @@ static void finish(struct errand *errand, bool carried_out)
 
     timer_stop(&errand->hypervisor->farm->outside->timers, &errand->timer);
     list_remove(&errand->node);
-    begin_next(errand->hypervisor, errand->args.uuid);
-    if (!carried_out)
-        note_start(errand, machine_word_FAILED);
     if (carried_out) {
         result = carry_out(errand, &facts, &error);
         write_down(errand, result, &error);
-        if (errand->answer)
-            errand->answer(errand->context, result, &facts, &error);
+    } else {
+        note_start(errand, machine_word_FAILED);
     }
+    begin_next(errand->hypervisor, errand->args.uuid);
+    if (carried_out && errand->answer)
+        errand->answer(errand->context, result, &facts, &error);
     secret_wipe(&errand->args.secret);
     free(errand);
 }
