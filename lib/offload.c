@@ -198,3 +198,18 @@ int64_t offload_job_ms(const struct offload *offload)
     uv_mutex_unlock(&writable->lock);
     return (us + 999) / 1000;
 }
+
+int64_t offload_wait_ms(const struct offload *offload)
+{
+    struct offload *writable = (struct offload *)(uintptr_t)offload;
+    int64_t threads = offload->thread_count;
+    int64_t waves;
+    int64_t us;
+
+    uv_mutex_lock(&writable->lock);
+    /* Those before it, by as many as work at once; what runs now is half done on average. */
+    waves = ((int64_t)offload->waiting_count * 2 + threads) / threads;
+    us = offload->waiting_count > 0 ? waves * offload->job_us / 2 : 0;
+    uv_mutex_unlock(&writable->lock);
+    return (us + 999) / 1000;
+}

@@ -215,7 +215,7 @@ static int fail_too_many(struct auth *auth, int64_t wait_ms, struct op *op)
 
 static int fail_busy(struct auth *auth, struct op *op)
 {
-    int64_t wait_ms = (int64_t)offload_waiting(auth->hashing) * offload_job_ms(auth->hashing);
+    int64_t wait_ms = offload_wait_ms(auth->hashing);
 
     auth->stats.busy++;
     return berth_fail(&op->error, BERTH_E_BUSY,
@@ -381,6 +381,12 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
         return identify_kiosk(auth, terminal_id, ret, op);
     return berth_fail(&op->error, BERTH_E_CREDENTIALS,
                       "who are you? A user name and a password are needed");
+}
+
+int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting)
+{
+    *ret_waiting = (int)offload_waiting(auth->hashing);
+    return offload_wait_ms(auth->hashing);
 }
 
 int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,

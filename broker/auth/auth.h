@@ -30,6 +30,10 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
                uint64_t terminal_id, bool keep_password, struct auth_result *ret,
                struct op *op) berth_must_check;
 
+/* How many passwords wait for hashing, the last one included, and in how many milliseconds that one
+ * will have been checked; 0: none waits. */
+int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting);
+
 /* Check an administrator's password by name from `source`; *ret_admin_id. Same limits and errors.
  */
 int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,

@@ -30,7 +30,7 @@ enum { IDENTIFY, CHOOSE, RECORD, RECORDED, WAKE, PROBE, PROBED, SECRET, GIVEN, T
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
     /*             name        step      undo        limit/ms         true when it is behind us         */
-    [IDENTIFY] = { "identify", identify, NULL,       60000 },         /* we know the user               */
+    [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },   /* we know the user               */
     [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },   /* a desktop is reserved          */
     [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is on its way to disk */
     [RECORDED] = { "recorded", recorded, NULL,       0 },             /* claim and epoch are durable    */
@@ -56,6 +56,31 @@ static bool any_passthrough(struct core *core)
     return false;
 }
 
+#define TELL_WAIT_MS 1000 /* shorter than that nobody wonders */
+
+/* Passwords are checked as fast as their hash allows; who waits is told for how long. */
+static void tell_wait(struct connect *c)
+{
+    int waiting;
+    int64_t wait_ms = auth_wait_ms(c->rooms->auth, &waiting);
+    char text[160];
+
+    if (wait_ms < TELL_WAIT_MS)
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "Many people sign on at this moment: your turn comes in about %lld s",
+                   (long long)(wait_ms + 999) / 1000);
+    connect_progress(c, "identify", text, waiting, wait_ms);
+}
+
+static bool shows_password(const struct connect *c)
+{
+    for (size_t i = 0; i < c->evidence_count; i++)
+        if (c->evidence[i].kind == evidence_kind_PASSWORD)
+            return true;
+    return false;
+}
+
 static int identify(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
@@ -64,6 +89,8 @@ static int identify(struct flow *flow)
     connect_progress(c, "identify", "Checking who you are", 0, 0);
     begun = auth_begin(c->rooms->auth, c->evidence, c->evidence_count, c->terminal->row.id,
                        any_passthrough(c->rooms->core), &c->who, &flow->op);
+    if (begun >= 0 && shows_password(c))
+        tell_wait(c);
     explicit_bzero(c->evidence, sizeof(c->evidence));
     return flow_await(flow, begun, CHOOSE);
 }

@@ -41,4 +41,7 @@ int offload_begin(struct offload *offload, struct offload_job *job, struct op *o
 size_t offload_waiting(const struct offload *offload);
 int64_t offload_job_ms(const struct offload *offload);
 
+/* Milliseconds until what was begun last will have ended, as things go now; 0: nothing waits. */
+int64_t offload_wait_ms(const struct offload *offload);
+
 #endif

@@ -146,6 +146,29 @@ TEST(offload, a_full_queue_says_busy_and_leaves_the_job_with_the_caller)
     end();
 }
 
+TEST(offload, who_waits_is_told_for_how_long)
+{
+    struct asked asked[5] = { 0 };
+    int result = 0;
+    int64_t told_ms;
+
+    begin(1, 8, 50);
+    for (int i = 0; i < 5; i++)
+        op_init(&asked[i].op, &loop.timers, asked_done);
+    EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
+    while (!asked[0].done)
+        loop_turn(&loop, 1000); /* now it is known what a job takes */
+    EXPECT_INT(offload_wait_ms(offload), 0);
+    for (int i = 1; i < 5; i++)
+        EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
+    told_ms = offload_wait_ms(offload);
+    EXPECT(told_ms >= 3 * 50 && told_ms >= 3 * offload_job_ms(offload) - 3);
+    while (!asked[4].done)
+        loop_turn(&loop, 1000);
+    EXPECT_INT(offload_wait_ms(offload), 0);
+    end();
+}
+
 TEST(offload, cancel_is_silent_for_waiting_and_for_running_jobs)
 {
     struct asked asked[2] = { 0 };
