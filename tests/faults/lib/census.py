@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 
-from life import Facts, Life, judge
+from life import Facts, Life, history_violations, judge
 from ward import Gone, Refused
 
 # A kill between two reads leaves nothing else behind than a kill at the call before them.
@@ -16,8 +16,10 @@ OWN_CODES = (0, 2, 3, 70, 127)
 class Census:
     """Lives of the scenario, each from the same warm folder on an empty hypervisor."""
 
-    def __init__(self, ward):
+    def __init__(self, ward, recorded=False):
+        """recorded: each life and the one after it write a history, which berth-check judges as well."""
         self.ward = ward
+        self.recorded = recorded
         self.facts = Facts.at_rest(ward, ward.copy(ward.warm))
         self.inject = os.path.join(ward.build, "tests/faults/fault-inject")
 
@@ -36,7 +38,8 @@ class Census:
         ward.libvirt.fresh()
         self.data = ward.copy(None if first else ward.warm)
         facts = self.facts.copy()
-        broker = ward.start(self.data, before=[self.inject, *injection, "--"], environment=environment)
+        broker = ward.start(self.data, before=[self.inject, *injection, "--"], environment=environment,
+                            settings=self.settings())
         stopped = None
         self.was_ready = False
         try:
@@ -55,6 +58,9 @@ class Census:
             ward.discard(self.data)
         return facts, ended, stopped
 
+    def settings(self):
+        return {"broker.history": self.data + ".history"} if self.recorded else {}
+
     def spoke(self, code):
         """Did the last life's log say why it ended?"""
         words = {70: "out of memory", 127: "error while loading"}
@@ -64,7 +70,9 @@ class Census:
         """Judge what the last life left; the folder is gone afterwards."""
         if first:
             facts = None
-        found, restart_ms = judge(self.ward, self.data, facts)
+        found, restart_ms = judge(self.ward, self.data, facts, self.settings())
+        if self.recorded:
+            found += history_violations(self.ward, self.data + ".history")
         self.ward.discard(self.data)
         return found, restart_ms
 

@@ -321,13 +321,22 @@ def restart(ward, data, settings=()):
     return broker
 
 
-def judge(ward, data, facts):
+def history_violations(ward, file):
+    """What berth-check says of a recorded history; each as a sentence."""
+    checker = os.path.join(ward.build, "tests/history/berth-check")
+    done = subprocess.run([checker, file], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return []
+    return [f"berth-check ends with {done.returncode}"] + (done.stdout + done.stderr).splitlines()[:6]
+
+
+def judge(ward, data, facts, settings=()):
     """Start again where a broker died, and hold it to its promises (None: it had given none yet); the violations as
     sentences, and how long the restart took."""
     before = ward.libvirt.machines()
     began = time.monotonic()
     try:
-        broker = restart(ward, data)
+        broker = restart(ward, data, settings)
     except (AssertionError, TimeoutError) as error:
         return [str(error)], 0
     restart_ms = (time.monotonic() - began) * 1000

@@ -8,7 +8,7 @@
 
 WARD_VIOLATIONS=0
 WARD_FIGURES='{}'
-WARD_HISTORIES=()
+WARD_HISTORIES=() # what programs wrote down, for berth-check
 WARD_OPTIONS=() # of berthd, SECTION.KEY=VALUE, before ward_broker
 # shellcheck disable=SC2034 # for those who source this file
 WARD_POOL=ward-3
@@ -22,8 +22,9 @@ WARD_DESKTOPS_BEHIND=() # the same for berth-desktops
 ward_begin() {
     local build program
     build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
-    [[ -x $build/berthd && -x $build/berth-agent && -x $build/berthctl && -x $build/berth-virt ]] ||
-        die "berthd and the others are not built in '$build'"
+    for program in berthd berth-agent berthctl berth-virt tests/faults/berth-player tests/history/berth-check; do
+        [[ -x $build/$program ]] || die "$program is not built in '$build'"
+    done
     need_root
     need_commands jq virsh openssl qemu-img
     WARD=$(mktemp -d /tmp/berth-faults.XXXXXX)
@@ -36,6 +37,8 @@ ward_begin() {
     site_open "$WARD/site" "$WARD_BIN" "${2:-test}"
     # shellcheck disable=SC2034 # site.sh's
     SITE_BIN=$WARD_BIN SITE_LOG_LEVEL=debug # the links, not what they lead to
+    SITE_HISTORY=$WARD/history # of berthd, berth-virt and the agents
+    WARD_HISTORIES=("$SITE_HISTORY")
 }
 
 ward_remove() {
@@ -112,6 +115,7 @@ seconds_figure() {
 
 # ward_end FAULT - the last line of standard output, and the end.
 ward_end() {
+    ward_rest
     ward_judge_histories
     if ((WARD_VIOLATIONS > 0)); then
         grep -vF ' api.request ' "$SITE/log/berthd.log" | tail -n 40 >&2
@@ -122,14 +126,30 @@ ward_end() {
     ((WARD_VIOLATIONS == 0)) || exit 1
 }
 
-# What was recorded goes through the checker, when there is one in this build.
+# All programs end in order, so that what they gathered is written.
+ward_rest() {
+    local name
+    play quit
+    for name in "${!TERMINAL_PID[@]}"; do site_end_agent "${TERMINAL_PID[$name]}"; done
+    wait_for 10 gone "$PLAYER" || violation "the player ends"
+    for name in "${!TERMINAL_PID[@]}"; do
+        wait_for 10 gone "${TERMINAL_PID[$name]}" || violation "the agent of $name ends"
+    done
+    site_stop_broker
+}
+
+gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+
+# What was recorded is judged by the invariants; what is broken stands on standard error.
 ward_judge_histories() {
-    local checker=$WARD_BUILD/tests/history/berth-check
-    [[ -x $checker && ${#WARD_HISTORIES[@]} -gt 0 ]] || return 0
-    "$checker" "${WARD_HISTORIES[@]}" >"$WARD/checked" 2>&1 || {
-        tail -n 20 "$WARD/checked" >&2
+    "$WARD_BUILD/tests/history/berth-check" "${WARD_HISTORIES[@]}" --json >"$WARD/checked" 2>"$WARD/check.log" || {
+        head -n 20 "$WARD/check.log" "$WARD/checked" >&2
         violation "the histories keep every invariant"
     }
+    figure history_lines "$(cat "${WARD_HISTORIES[@]}" | wc -l)"
+    figure history_checks "$(tail -n 1 "$WARD/checked" | jq '.checks // 0')"
 }
 
 # --- The site -----------------------------------------------------------------------------------------------------
@@ -281,12 +301,13 @@ has_no_session() {
 # player_start - news in $WARD/player.
 player_start() {
     mkfifo -m 600 "$SITE/run/player"
-    "${WARD_PLAYER_BEHIND[@]}" "$WARD_BUILD/tests/faults/berth-player" <"$SITE/run/player" >"$WARD/player" 2>"$SITE/log/player.log" \
+    "${WARD_PLAYER_BEHIND[@]}" "$WARD_BUILD/tests/faults/berth-player" --history "$WARD/history-player" <"$SITE/run/player" >"$WARD/player" 2>"$SITE/log/player.log" \
         5>&- 6>&- 7>&- 8>&- &
     # shellcheck disable=SC2034
     PLAYER=$!
     exec 7>"$SITE/run/player"
-    at_exit kill "$PLAYER"
+    at_exit site_end_agent "$PLAYER"
+    WARD_HISTORIES+=("$WARD/history-player")
 }
 
 # play LINE
