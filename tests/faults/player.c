@@ -1,6 +1,6 @@
 /* player.c - berth-player: many lean terminals in one process, led by lines on standard input.
  *
- * usage: berth-player [--want MS] [--seed N]
+ * usage: berth-player [--want MS] [--seed N] [--history FILE]
  *
  *   join NAME INVITATION [HOST PORT]  a new terminal joins; its link then goes to HOST PORT (a
  * proxy) or where invited route NAME HOST PORT              the next connection goes there sign-on
@@ -19,6 +19,8 @@
 #include <string.h>
 #include <time.h>
 #include <uv.h>
+
+#include "berth/history_file.h"
 
 #define WORDS_MAX 6
 #define LINE_BYTES 4096
@@ -227,17 +229,21 @@ static void finish(void)
     /* Sockets close in a few turns; a peer that never answers is not waited for. */
     while (uv_loop_alive(&us.player.loop.uv) && player_now_us() < until_us)
         loop_turn(&us.player.loop, 20);
+    history_file_close(us.player.history);
 }
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: berth-player [--want MS] [--seed N] <COMMANDS\n");
+    (void)fprintf(stderr,
+                  "usage: berth-player [--want MS] [--seed N] [--history FILE] <COMMANDS\n");
     return 2;
 }
 
 int main(int argc, char **argv)
 {
     struct berth_error error = { 0 };
+
+    const char *history = NULL;
 
     (void)signal(SIGPIPE, SIG_IGN);
     list_init(&us.player.terminals);
@@ -249,8 +255,15 @@ int main(int argc, char **argv)
             us.player.want_ms = strtoll(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0)
             random_seeded(&us.player.random, strtoull(argv[i + 1], NULL, 10));
+        else if (strcmp(argv[i], "--history") == 0)
+            history = argv[i + 1];
         else
             return usage();
+    }
+    if (history &&
+        history_file_open(history, "berth-player", false, &us.player.history, &error) < 0) {
+        (void)fprintf(stderr, "berth-player: %s\n", error.text);
+        return 1;
     }
     if (loop_init(&us.player.loop, &error) < 0) {
         (void)fprintf(stderr, "berth-player: %s\n", error.text);

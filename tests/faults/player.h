@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "berth/frame.h"
+#include "berth/history.h"
 #include "berth/invite.h"
 #include "berth/message.h"
 #include "berth/random.h"
@@ -20,7 +21,8 @@ struct player {
     struct berth_loop loop;
     struct berth_random random;
     struct list terminals;
-    int64_t want_ms; /* how long a presence shall hold; 0: as the broker likes */
+    int64_t want_ms;         /* how long a presence shall hold; 0: as the broker likes */
+    struct history *history; /* NULL: nothing is recorded */
 };
 
 /* One connection; it outlives its terminal's interest in it until its socket is closed. */
@@ -51,6 +53,8 @@ struct terminal {
     uint64_t session_id, connection_id; /* what it shows; 0: nothing */
     int64_t epoch;
     int64_t dialled_us, renewed_us, asked_us;
+    int64_t op;   /* number of its latest operation, for the history */
+    bool waiting; /* a sign-on is not answered yet */
 };
 
 int64_t player_now_us(void);

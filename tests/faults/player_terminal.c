@@ -278,6 +278,67 @@ static void granted(struct terminal *terminal, const struct msg_granted *msg)
                           (json_int_t)msg->presence_expires_in_ms));
 }
 
+/* ---- what is written down ---- */
+
+static void note_screen(const struct terminal *terminal, enum screen_word word)
+{
+    struct history_line line = { .kind = HISTORY_screen, .at_us = player_now_us() };
+
+    if (!terminal->player->history)
+        return;
+    (void)snprintf(line.screen.terminal, sizeof(line.screen.terminal), "%s", terminal->name);
+    line.screen.word = word;
+    line.screen.session_id = terminal->session_id;
+    line.screen.epoch = terminal->epoch;
+    terminal->player->history->take(terminal->player->history, &line);
+}
+
+static void note_invoke(struct terminal *terminal, enum history_what what)
+{
+    struct history_line line = { .kind = HISTORY_invoke, .at_us = player_now_us() };
+
+    terminal->op++;
+    terminal->waiting = what == history_what_SIGN_ON;
+    if (!terminal->player->history)
+        return;
+    (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "%.23s", terminal->name);
+    (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s", terminal->name);
+    line.invoke.op = terminal->op;
+    line.invoke.what = what;
+    terminal->player->history->take(terminal->player->history, &line);
+}
+
+/* Of the sign-on that waits: shown, or refused with a code. */
+static void note_result(struct terminal *terminal, const char *code)
+{
+    struct history_line line = { .kind = HISTORY_result, .at_us = player_now_us() };
+
+    if (!terminal->waiting)
+        return;
+    terminal->waiting = false;
+    if (!terminal->player->history)
+        return;
+    (void)snprintf(line.result.client, sizeof(line.result.client), "%.23s", terminal->name);
+    line.result.op = terminal->op;
+    line.result.outcome = code ? history_outcome_FAIL : history_outcome_OK;
+    (void)snprintf(line.result.code, sizeof(line.result.code), "%s", code ? code : "");
+    line.result.session_id = code ? 0 : terminal->session_id;
+    line.result.epoch = code ? 0 : terminal->epoch;
+    terminal->player->history->take(terminal->player->history, &line);
+}
+
+static void note_profile(const struct terminal *terminal, const struct msg_profile *profile)
+{
+    struct history_line line = { .kind = HISTORY_profile, .at_us = player_now_us() };
+
+    if (!terminal->player->history)
+        return;
+    (void)snprintf(line.profile.terminal, sizeof(line.profile.terminal), "%s", terminal->name);
+    line.profile.version = profile->version;
+    line.profile.sent = line.profile.applied = (int64_t)profile->settings_count;
+    terminal->player->history->take(terminal->player->history, &line);
+}
+
 /* ---- what the broker says ---- */
 
 static void joined(struct terminal *terminal, const struct msg_joined *msg)
@@ -313,6 +374,8 @@ static void show(struct terminal *terminal, const struct msg_show *msg)
     terminal->session_id = msg->session_id;
     terminal->connection_id = msg->connection_id;
     terminal->epoch = msg->epoch;
+    note_result(terminal, NULL);
+    note_screen(terminal, screen_word_SHOWS);
     say_viewer(terminal, viewer_state_CONNECTING);
     say_viewer(terminal, viewer_state_ACTIVE);
 }
@@ -327,6 +390,7 @@ static void hide(struct terminal *terminal, const struct msg_hide *msg)
     if (!ours)
         return;
     say_viewer(terminal, viewer_state_ENDED);
+    note_screen(terminal, screen_word_HIDES);
     terminal->session_id = 0;
 }
 
@@ -372,10 +436,13 @@ static void hear(struct terminal *terminal, struct msg *msg)
     } else if (msg->type == MSG_profile) {
         answer = blank(MSG_profile_applied);
         answer->profile_applied.version = msg->profile.version;
+        note_profile(terminal, &msg->profile);
         say(terminal, answer);
     } else if (msg->type == MSG_command) {
         obey(terminal, &msg->command);
     } else {
+        if (msg->type == MSG_refused && strcmp(msg->refused.about, "sign_on") == 0)
+            note_result(terminal, msg->refused.code);
         tell_plain(terminal, msg);
     }
 }
@@ -416,6 +483,7 @@ void terminal_free(struct terminal *terminal)
 {
     struct berth_timers *timers = &terminal->player->loop.timers;
 
+    note_screen(terminal, screen_word_DARK);
     let_go(terminal);
     timer_stop(timers, &terminal->again);
     timer_stop(timers, &terminal->renew);
@@ -440,6 +508,7 @@ static void sign_on(struct terminal *terminal, enum evidence_kind kind, const ch
     msg->sign_on.evidence_count = 1;
     (void)snprintf(msg->sign_on.pool, sizeof(msg->sign_on.pool), "%s", pool);
     terminal->asked_us = player_now_us();
+    note_invoke(terminal, history_what_SIGN_ON);
     player_tell(terminal, "asked", json_pack("{s:s, s:b}", "user", user, "online", terminal->told));
     say(terminal, msg);
     msg_wipe(msg);
@@ -461,6 +530,9 @@ void terminal_leave(struct terminal *terminal, enum msg_type how)
     struct msg *msg = blank(how);
 
     player_tell(terminal, "leaves", json_pack("{s:s}", "how", msg_row(how)->name));
+    if (terminal->session_id)
+        note_screen(terminal, screen_word_HIDES);
+    note_invoke(terminal, how == MSG_sign_off ? history_what_SIGN_OFF : history_what_DISCONNECT);
     if (how == MSG_sign_off) {
         msg->sign_off.session_id = terminal->session_id;
         msg->sign_off.epoch = terminal->epoch;
