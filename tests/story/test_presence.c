@@ -39,7 +39,7 @@ TEST(presence, silence_makes_it_suspect_and_then_absent)
 
     world_run_s(w, 30);
     world_silence(w, "t1");
-    world_run_s(w, 10);
+    world_run_s(w, 3); /* its last renewal was at most 11 s before */
     EXPECT_STR(world_presence(w, "t1"), "present");
     world_run_s(w, 15);
     EXPECT_STR(world_presence(w, "t1"), "suspect");

@@ -111,19 +111,19 @@ static struct world *fake_world(const char *name)
 
 TEST(host, three_deadlines_in_a_row_end_the_process)
 {
-    static struct asked asked[4];
+    static struct asked asked[WIRE_AGENT_LANES + 2];
+    const size_t waiting = WIRE_AGENT_LANES + 1; /* for a lane */
     struct world *world = fake_world("deaf");
     struct virt_args args = { .uuid = "x" };
 
     EXPECT_OK(begin(world, VIRT_inspect, &args, &asked[0]));
-    EXPECT_OK(begin(world, VIRT_agent_ping, &args, &asked[1]));
-    EXPECT_OK(begin(world, VIRT_agent_ping, &args, &asked[2]));
-    EXPECT_OK(begin(world, VIRT_agent_ping, &args, &asked[3])); /* waits for a lane */
+    for (size_t i = 1; i <= waiting; i++)
+        EXPECT_OK(begin(world, VIRT_agent_ping, &args, &asked[i]));
     AWAIT(world, 4000, asked[0].done);
     EXPECT_ERR(asked[0].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT(world->up);
     EXPECT_INT(facts(world).waiting, 1);
-    AWAIT(world, 7000, asked[1].done && asked[2].done && asked[3].done);
+    AWAIT(world, 7000, asked[1].done && asked[2].done && asked[waiting].done);
     EXPECT_ERR(asked[1].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT_ERR(asked[2].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT_SAYS(world->reason, "do not come back");
