@@ -86,7 +86,7 @@ struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue)
     offload->queue_max = queue;
     list_init(&offload->waiting);
     if (uv_mutex_init(&offload->lock) < 0 || uv_cond_init(&offload->work) < 0)
-        abort();
+        berth_out_of_memory();
 
     if (threads < 1)
         threads = 1;
@@ -99,7 +99,7 @@ struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue)
             break;
     /* Without a single thread nothing would ever complete: as bad as no memory. */
     if (offload->thread_count == 0)
-        abort();
+        berth_out_of_memory();
     return offload;
 }
 

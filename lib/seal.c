@@ -67,7 +67,7 @@ static void fetch_sha256(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     if (!sha256)
-        abort();
+        berth_out_of_memory();
 }
 
 void seal_sha256(const void *data, size_t size, unsigned char out[32])
@@ -76,7 +76,7 @@ void seal_sha256(const void *data, size_t size, unsigned char out[32])
 
     (void)pthread_once(&once, fetch_sha256);
     if (EVP_Digest(data, size, out, NULL, sha256, NULL) != 1)
-        abort();
+        berth_out_of_memory();
 }
 
 void seal_hmac_hex(const unsigned char key[SEAL_KEY], const void *data, size_t size, char hex[72])
@@ -86,7 +86,7 @@ void seal_hmac_hex(const unsigned char key[SEAL_KEY], const void *data, size_t s
     unsigned length = 0;
 
     if (!HMAC(EVP_sha256(), key, SEAL_KEY, data, size, digest, &length))
-        abort();
+        berth_out_of_memory();
     for (size_t i = 0; i < sizeof(digest); i++) {
         hex[2 * i] = digits[digest[i] >> 4];
         hex[2 * i + 1] = digits[digest[i] & 15];

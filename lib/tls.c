@@ -152,7 +152,7 @@ static void prepare(void)
     bio_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "berth stream");
     extra_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, extra_free);
     if (!bio_method || extra_index < 0)
-        abort();
+        berth_out_of_memory();
     (void)BIO_meth_set_read(bio_method, bio_read);
     (void)BIO_meth_set_write(bio_method, bio_write);
     (void)BIO_meth_set_ctrl(bio_method, bio_ctrl);

@@ -46,9 +46,9 @@ void tls_sha256_hex(const void *data, size_t size, char hex[72])
 {
     unsigned char digest[32];
 
-    /* Fails only when the provider is missing; then nothing of TLS works either. */
+    /* Fails for want of memory, or when the provider is missing; then nothing of TLS works either. */
     if (EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL) != 1)
-        abort();
+        berth_out_of_memory();
     to_hex(digest, sizeof(digest), hex);
 }
 

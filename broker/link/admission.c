@@ -52,7 +52,7 @@ struct admission *admission_new(const struct admission_limits *limits, struct ma
     list_init(&admission->quiet);
     map_init(&admission->by_name, key);
     if (uv_mutex_init(&admission->lock) < 0)
-        abort();
+        berth_out_of_memory();
     return admission;
 }
 

@@ -177,7 +177,7 @@ static void begin_tls(struct attempt *attempt)
 
     attempt->ssl = SSL_new(attempt->probe->context);
     if (!attempt->ssl || !in || !out)
-        abort(); /* out of memory */
+        berth_out_of_memory();
     SSL_set_bio(attempt->ssl, in, out);
     SSL_set_connect_state(attempt->ssl);
     attempt->doing = "agreeing on TLS";
@@ -214,7 +214,7 @@ static void take_tls(struct attempt *attempt, const char *bytes, size_t size)
         return;
     }
     if (BIO_write(SSL_get_rbio(attempt->ssl), bytes, (int)size) != (int)size)
-        abort(); /* out of memory */
+        berth_out_of_memory();
     shake_hands(attempt);
 }
 
@@ -268,7 +268,7 @@ struct probe *probe_new(struct berth_loop *loop)
     list_init(&probe->attempts);
     probe->context = SSL_CTX_new(TLS_client_method());
     if (!probe->context)
-        abort(); /* out of memory */
+        berth_out_of_memory();
     /* How strong the server's key is, the viewer judges; here it is only learnt which one it is. */
     SSL_CTX_set_security_level(probe->context, 0);
     SSL_CTX_set_verify(probe->context, SSL_VERIFY_NONE, NULL);

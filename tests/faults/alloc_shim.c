@@ -68,6 +68,18 @@ static uint64_t stack_hash(void)
     return hash | 1;
 }
 
+/* With where it was, for whoever reads of a violation. */
+static void tell_failed(long number)
+{
+    void *frames[DEPTH];
+
+    inside = true;
+    tell("failed", 0, number);
+    if (shim.report >= 0)
+        backtrace_symbols_fd(frames, backtrace(frames, DEPTH), shim.report);
+    inside = false;
+}
+
 static void note_stack(long number)
 {
     uint64_t hash = stack_hash();
@@ -99,7 +111,7 @@ static bool fails(void)
     if (!shim.fail || number < shim.fail || (number > shim.fail && !shim.from_then_on))
         return false;
     if (number == shim.fail)
-        tell("failed", 0, number);
+        tell_failed(number);
     errno = ENOMEM;
     return true;
 }
@@ -167,7 +179,7 @@ __attribute__((constructor)) static void begin(void)
     shim.stacks = number_of("BERTH_ALLOC_STACKS") > 0;
     shim.fail = number_of("BERTH_ALLOC_FAIL");
     shim.from_then_on = number_of("BERTH_ALLOC_ON") > 0;
-    if (shim.stacks) {
+    if (shim.stacks || shim.fail) {
         void *frames[2];
 
         (void)backtrace(frames, 2); /* loads the unwinder now */
