@@ -60,8 +60,8 @@ static void crowd_run(int hold, int tell)
             struct client *client = &crowd.clients[crowd.begun++];
 
             if (tls_connect(&crowd.loop, crowd.context,
-                            &(struct tls_target){ "127.0.0.1", crowd.port, 60000, NULL }, &crowd_events,
-                            &client->tls, NULL) < 0)
+                            &(struct tls_target){ "127.0.0.1", crowd.port, 60000, NULL },
+                            &crowd_events, &client->tls, NULL) < 0)
                 _exit(4);
         }
         loop_turn(&crowd.loop, 1000);
