@@ -10,6 +10,22 @@ static int64_t up_to(struct berth_random *random, int64_t most)
     return most > 0 ? (int64_t)random_below(random, (uint64_t)most + 1) : 0;
 }
 
+/* The picture stays while the broker is away, so nobody is helped when all who show one come at the
+ * same moment as those who wait: they take the first half of the spread.
+ */
+static int64_t first_most_ms(int64_t spread_ms, enum reconnect_urgency urgency)
+{
+    switch (urgency) {
+    case RECONNECT_NOBODY:
+        return spread_ms;
+    case RECONNECT_SHOWING:
+        return spread_ms / 2 > RECONNECT_SOON_MS ? spread_ms / 2 : RECONNECT_SOON_MS;
+    case RECONNECT_WAITING:
+        break;
+    }
+    return RECONNECT_SOON_MS;
+}
+
 int64_t reconnect_delay_ms(struct berth_random *random, int failures, int64_t spread_ms,
                            enum reconnect_urgency urgency)
 {
@@ -18,7 +34,7 @@ int64_t reconnect_delay_ms(struct berth_random *random, int failures, int64_t sp
     int64_t ceiling;
 
     if (failures <= 0)
-        return up_to(random, urgency == RECONNECT_NOBODY ? spread_ms : RECONNECT_SOON_MS);
+        return up_to(random, first_most_ms(spread_ms, urgency));
     ceiling = (int64_t)RECONNECT_FIRST_MS << doublings;
     return up_to(random, ceiling < last ? ceiling : last);
 }

@@ -9,7 +9,7 @@
 
 #include "berth/random.h"
 
-/* First try where somebody waits or a desktop is shown. */
+/* First try where somebody waits; where a desktop is shown when the broker gave no spread. */
 #define RECONNECT_SOON_MS 500
 /* Later failures: full jitter below a ceiling that doubles from the first to the last. */
 #define RECONNECT_FIRST_MS 1000
@@ -19,7 +19,7 @@
 
 enum reconnect_urgency {
     RECONNECT_NOBODY,  /* nobody would notice */
-    RECONNECT_SHOWING, /* a desktop is on the screen */
+    RECONNECT_SHOWING, /* a desktop is on the screen: within the first half of the spread */
     RECONNECT_WAITING, /* a person waits for an answer */
 };
 

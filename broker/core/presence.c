@@ -235,7 +235,8 @@ int64_t presence_spread_ms(const struct presence_book *book)
 
     if (limits->reconnect_spread_ms > 0)
         return limits->reconnect_spread_ms;
-    spread = (int64_t)book->present * limits->handshake_us * 3 / 2 / threads / 1000;
+    /* Two fifths of what the threads could do: the rest is for those who wait and do not spread. */
+    spread = (int64_t)book->present * limits->handshake_us * 5 / 2 / threads / 1000;
     if (spread < 1000)
         return 1000;
     return spread > 60000 ? 60000 : spread;

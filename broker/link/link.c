@@ -200,9 +200,16 @@ static void people_taken(struct loop_mail *loop_mail)
 static int make_contexts(struct link *link, const struct ca_server *server,
                          SSL_CTX *contexts[DOOR_KINDS], struct berth_error *reterr)
 {
+    static const char end[] = "-----END CERTIFICATE-----\n";
     struct tls_setup setup = { .side = TLS_SERVER,
                                .certificate = server->chain,
                                .key = server->key };
+    const char *leaf_end = strstr(server->chain, end);
+    char leaf[sizeof(server->chain)];
+
+    (void)snprintf(leaf, sizeof(leaf), "%.*s",
+                   leaf_end ? (int)(leaf_end + strlen(end) - server->chain) : (int)sizeof(leaf) - 1,
+                   server->chain);
 
     setup.alpn = ALPN_JOINING;
     contexts[DOOR_JOINING] = tls_context(&setup, reterr);
@@ -212,6 +219,8 @@ static int make_contexts(struct link *link, const struct ca_server *server,
     setup.alpn = ALPN_TERMINALS;
     setup.alpn_optional = false;
     setup.authority = ca_certificate(link->rooms->ca);
+    /* Who has been let in has the authority, and each certificate that is shown costs a terminal. */
+    setup.certificate = leaf;
     contexts[DOOR_TERMINALS] = tls_context(&setup, reterr);
     if (contexts[DOOR_TERMINALS] && contexts[DOOR_JOINING] && contexts[DOOR_PEOPLE])
         return 0;

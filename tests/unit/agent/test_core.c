@@ -175,9 +175,10 @@ TEST(reconnect, the_first_try_is_spread_or_soon)
         }
     }
     EXPECT(most[RECONNECT_NOBODY] > 19500 && most[RECONNECT_NOBODY] <= 20000);
-    EXPECT(most[RECONNECT_SHOWING] > 480 && most[RECONNECT_SHOWING] <= 500);
+    EXPECT(most[RECONNECT_SHOWING] > 9500 && most[RECONNECT_SHOWING] <= 10000);
     EXPECT(most[RECONNECT_WAITING] > 480 && most[RECONNECT_WAITING] <= 500);
     EXPECT_INT(reconnect_delay_ms(&random, 0, 0, RECONNECT_NOBODY), 0);
+    EXPECT(reconnect_delay_ms(&random, 0, 0, RECONNECT_SHOWING) <= 500);
 }
 
 TEST(reconnect, failures_double_the_ceiling_up_to_its_end)

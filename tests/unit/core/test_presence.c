@@ -290,9 +290,9 @@ TEST(presence, the_spread_grows_with_the_fleet)
         (void)snprintf(name, sizeof(name), "t%llu", (unsigned long long)id);
         presence_announce(small_terminal(&s, id, name, 0)->presence, 0, "", &grant);
     }
-    EXPECT_INT(grant.reconnect_spread_ms, 5400); /* 1.5 x 2000 x 1.8 ms */
+    EXPECT_INT(grant.reconnect_spread_ms, 9000); /* 2.5 x 2000 x 1.8 ms */
     s.core->limits.link_threads = 2;
-    EXPECT_INT(presence_spread_ms(s.core->presence), 2700);
+    EXPECT_INT(presence_spread_ms(s.core->presence), 4500);
     s.core->limits.reconnect_spread_ms = 7000;
     EXPECT_INT(presence_spread_ms(s.core->presence), 7000);
     small_close(&s);
@@ -315,7 +315,7 @@ TEST(presence, everybody_presumed_has_the_spread_of_the_fleet)
             first = p;
     }
     presence_presumed_all(s.core->presence);
-    small_run(&s, 35 * SECOND); /* 30 s and 1.5 x 2000 x 1.8 ms */
+    small_run(&s, 35 * SECOND); /* 30 s and 2.5 x 2000 x 1.8 ms */
     EXPECT_INT(first->state, presence_PRESUMED);
     small_close(&s);
 }
