@@ -232,6 +232,6 @@ int act_reconnect(struct storm *storm, struct berth_error *reterr)
     storm->figures.served =
         (int64_t)(population->present - (night.waiting - night.served)) - night.hidden;
     storm->figures.failed = storm->figures.offered - storm->figures.served;
-    broker_figures_free(&storm->before); /* a new process counts from nothing */
+    broker_forget(&storm->before); /* a new process counts from nothing */
     return storm_clock_stops(storm, reterr);
 }

@@ -21,6 +21,9 @@ int broker_read(const char *socket, pid_t pid, struct broker_figures *ret,
                 struct berth_error *reterr) berth_must_check;
 void broker_figures_free(struct broker_figures *figures);
 
+/* The process is another one from here on: all but the storm's own time begins with nothing. */
+void broker_forget(struct broker_figures *figures);
+
 double broker_metric(const struct broker_figures *figures, const char *name);
 
 /* What lies between the two: steps of flows with p50, p99 and max from their histograms, commits,

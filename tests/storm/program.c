@@ -18,7 +18,13 @@ static void pause_ms(long ms)
 }
 
 /* In the child, never returning: only what is safe after fork. */
-static berth_noreturn void become(const char *const *argv, int in, int out, int errors, bool dies)
+struct descriptors {
+    int in, out, errors;
+    int third; /* -1: none */
+};
+
+static berth_noreturn void become(const char *const *argv, const struct descriptors *given,
+                                  bool dies)
 {
     sigset_t none;
 
@@ -27,9 +33,13 @@ static berth_noreturn void become(const char *const *argv, int in, int out, int 
     (void)signal(SIGPIPE, SIG_DFL);
     if (dies)
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(errors, 2) < 0)
+    if (dup2(given->in, 0) < 0 || dup2(given->out, 1) < 0 || dup2(given->errors, 2) < 0)
         _exit(126);
-    if (close_range(3, ~0U, 0) < 0)
+    if (given->third == 3)
+        (void)fcntl(3, F_SETFD, 0);
+    else if (given->third > 3 && dup2(given->third, 3) < 0)
+        _exit(126);
+    if (close_range(given->third < 0 ? 3 : 4, ~0U, 0) < 0)
         _exit(126);
     (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
     _exit(127);
@@ -65,7 +75,7 @@ int program_run(const char *const *argv, char *out, size_t size, struct berth_er
         return berth_fail(reterr, BERTH_E_IO, "%s: %s", argv[0], strerror(errno));
     pid = fork();
     if (pid == 0)
-        become(argv, nothing, out ? ends[1] : 2, 2, false);
+        become(argv, &(struct descriptors){ nothing, out ? ends[1] : 2, 2, -1 }, false);
     (void)close(nothing);
     (void)close(ends[1]);
     if (pid > 0 && out)
@@ -81,8 +91,8 @@ int program_run(const char *const *argv, char *out, size_t size, struct berth_er
     return 0;
 }
 
-int program_start(const char *const *argv, const char *log, int *ret_input, pid_t *ret,
-                  struct berth_error *reterr)
+static int start(const char *const *argv, const char *log, int *ret_input, int third, pid_t *ret,
+                 struct berth_error *reterr)
 {
     int errors = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int ends[2] = { -1, -1 };
@@ -98,7 +108,7 @@ int program_start(const char *const *argv, const char *log, int *ret_input, pid_
         ends[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pid = fork();
     if (pid == 0)
-        become(argv, ends[0], errors, errors, true);
+        become(argv, &(struct descriptors){ ends[0], errors, errors, third }, true);
     (void)close(errors);
     (void)close(ends[0]);
     if (pid < 0)
@@ -107,6 +117,18 @@ int program_start(const char *const *argv, const char *log, int *ret_input, pid_
         *ret_input = ends[1];
     *ret = pid;
     return 0;
+}
+
+int program_start(const char *const *argv, const char *log, int *ret_input, pid_t *ret,
+                  struct berth_error *reterr)
+{
+    return start(argv, log, ret_input, -1, ret, reterr);
+}
+
+int program_start_with(const char *const *argv, const char *log, int third, pid_t *ret,
+                       struct berth_error *reterr)
+{
+    return start(argv, log, NULL, third, ret, reterr);
 }
 
 bool program_is_over(pid_t *pid)

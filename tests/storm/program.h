@@ -18,6 +18,10 @@ int program_run(const char *const *argv, char *out, size_t size,
 int program_start(const char *const *argv, const char *log, int *ret_input, pid_t *ret,
                   struct berth_error *reterr) berth_must_check;
 
+/* As program_start, with a descriptor that it finds as 3. */
+int program_start_with(const char *const *argv, const char *log, int third, pid_t *ret,
+                       struct berth_error *reterr) berth_must_check;
+
 /* Signal it and wait for its end, at most `limit_ms`, then KILL. Harmless for pid 0. */
 void program_end(pid_t *pid, int signal, int64_t limit_ms);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@
 
 #define READY_MS 60000
 #define STOP_MS 30000
+#define LINK_PORT 7443
+#define BACKLOG 4096
 #define SPARE_TERMINALS 1000 /* above those that are played: reconnects overlap */
 
 /* ---- a place of its own ---- */
@@ -211,18 +214,36 @@ static void raise_descriptors(int64_t terminals)
     }
 }
 
+/* What deploy/systemd/berthd.socket does: who connects while the broker starts waits in the line. */
+static int open_door(struct site *site, struct berth_error *reterr)
+{
+    struct sockaddr_in place = { .sin_family = AF_INET, .sin_port = htons(LINK_PORT) };
+    int yes = 1;
+
+    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    site->door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (site->door < 0 ||
+        setsockopt(site->door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+        bind(site->door, (struct sockaddr *)&place, sizeof(place)) < 0 ||
+        listen(site->door, BACKLOG) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "the terminals' port: %s", strerror(errno));
+    return 0;
+}
+
 int site_spawn_broker(struct site *site, struct berth_error *reterr)
 {
     char program[STORM_PATH + 64];
     char config[STORM_PATH + 64];
     char log[STORM_PATH + 64];
-    const char *argv[] = { program, "--config", site_path(site, "berthd.conf", config), NULL };
+    const char *argv[] = { "sh", "-c",
+                           "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=terminals exec \"$@\"", "sh",
+                           program, "--config", site_path(site, "berthd.conf", config), NULL };
     int r = write_options(site, reterr);
 
     (void)snprintf(program, sizeof(program), "%s/berthd", site->options->bin);
     return r < 0 ? r
-                 : program_start(argv, site_path(site, "berthd.log", log), NULL, &site->berthd,
-                                 reterr);
+                 : program_start_with(argv, site_path(site, "berthd.log", log), site->door,
+                                      &site->berthd, reterr);
 }
 
 int site_start_broker(struct site *site, struct berth_error *reterr)
@@ -262,7 +283,7 @@ int site_open(struct site *site, const struct storm_options *options, struct ber
 {
     int r;
 
-    *site = (struct site){ .options = options, .hold_input = -1 };
+    *site = (struct site){ .options = options, .hold_input = -1, .door = -1 };
     (void)snprintf(site->address, sizeof(site->address), "127.0.0.1");
     r = make_folder(site, reterr);
     if (r < 0)
@@ -276,7 +297,9 @@ int site_open(struct site *site, const struct storm_options *options, struct ber
     (void)snprintf(site->socket, sizeof(site->socket), "%.240s/run/berthd.sock", site->folder);
     if (!options->unrecorded)
         (void)snprintf(site->history, sizeof(site->history), "%s/berthd.history", site->folder);
-    r = responder_start(SITE_RDP_PORT, &site->responder, reterr);
+    r = open_door(site, reterr);
+    if (r == 0)
+        r = responder_start(SITE_RDP_PORT, &site->responder, reterr);
     if (r == 0)
         r = start_libvirt(site, reterr);
     if (r == 0)
@@ -304,6 +327,8 @@ void site_close(struct site *site)
     program_end(&site->hold, SIGTERM, 2000);
     if (site->libvirt_runs)
         report_failure(program_run(stop, NULL, 0, &error), &error);
+    if (site->door >= 0)
+        (void)close(site->door);
     if (site->responder)
         responder_stop(site->responder);
     if (site->options->keep)

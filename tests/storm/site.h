@@ -34,6 +34,7 @@ struct site {
     bool recording;
     char address[64];              /* of the terminals' door */
     int link_port, join_port;
+    int door;      /* where terminals connect: held by us, as a service manager holds it */
     pid_t berthd;  /* 0: not running, or not ours */
     pid_t hold;    /* virsh, whose connection keeps the test driver's machines */
     int hold_input;
