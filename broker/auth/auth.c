@@ -123,7 +123,7 @@ struct check_job {
     struct offload_job job;
     struct auth *auth;
     bool admin;
-    uint64_t id; /* whose hash it is; 0: nobody's */
+    uint64_t id;          /* whose hash it is; 0: nobody's */
     uint64_t terminal_id; /* where a user is; 0: an administrator's door */
     char hash[HASH_MAX];
     char who[80];

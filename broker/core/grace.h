@@ -2,8 +2,8 @@
  *
  * Room core: no I/O. Somebody who has shown a password at a terminal of a site may come back at any
  * terminal of that site by tapping a badge, until core->limits.badge_grace_ms have passed since the
- * password; taps do not prolong it. Another password, a disabled account or a disabled badge ends it
- * at once. It is kept in memory alone: after a restart of the broker everybody types once.
+ * password; taps do not prolong it. Another password, a disabled account or a disabled badge ends
+ * it at once. It is kept in memory alone: after a restart of the broker everybody types once.
  */
 #ifndef BERTH_CORE_GRACE_H
 #define BERTH_CORE_GRACE_H
@@ -18,8 +18,8 @@ void grace_book_free(struct grace_book *book);
 /* The right password of `user` was shown at `terminal` just now. */
 void grace_begin(struct core *core, const struct user *user, const struct terminal *terminal);
 
-/* May `user` come in at `terminal` by a badge that is theirs? Whether the account is disabled is the
- * caller's to judge. */
+/* May `user` come in at `terminal` by a badge that is theirs? Whether the account is disabled is
+ * the caller's to judge. */
 bool grace_holds(struct core *core, const struct user *user, const struct terminal *terminal);
 
 #endif

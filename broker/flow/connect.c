@@ -333,11 +333,11 @@ static int probe(struct flow *flow)
     c->secret_since_ms = now;
     if (desktop->probed_ms && now - desktop->probed_ms < PROBE_FRESH_MS)
         return SECRET;
-    begun = certificate_is_known(c, desktop)
-                ? probe_answer_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
-                                     &flow->op)
-                : probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
-                              &flow->op);
+    begun =
+        certificate_is_known(c, desktop)
+            ? probe_answer_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
+                                 &flow->op)
+            : probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe, &flow->op);
     return flow_await_any(flow, begun, PROBED);
 }
 

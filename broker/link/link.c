@@ -219,7 +219,8 @@ static int make_contexts(struct link *link, const struct ca_server *server,
     setup.alpn = ALPN_TERMINALS;
     setup.alpn_optional = false;
     setup.authority = ca_certificate(link->rooms->ca);
-    /* Who has been let in has the authority, and each certificate that is shown costs a terminal. */
+    /* Who has been let in has the authority, and each certificate that is shown costs a terminal.
+     */
     setup.certificate = leaf;
     contexts[DOOR_TERMINALS] = tls_context(&setup, reterr);
     if (contexts[DOOR_TERMINALS] && contexts[DOOR_JOINING] && contexts[DOOR_PEOPLE])

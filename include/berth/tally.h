@@ -1,7 +1,7 @@
 /* tally.h - how long things took: count, sum, longest, and how many stayed below which bound.
  *
- * Room shared; passive, one thread's. Made for figures: from the counts below fixed bounds a monitor
- * computes quantiles, and two readings can be subtracted.
+ * Room shared; passive, one thread's. Made for figures: from the counts below fixed bounds a
+ * monitor computes quantiles, and two readings can be subtracted.
  */
 #ifndef BERTH_TALLY_H
 #define BERTH_TALLY_H

@@ -165,11 +165,11 @@ int act_join(struct storm *storm, struct berth_error *reterr)
 
     if (r < 0)
         return r;
-    joining.context = tls_context(
-        &(struct tls_setup){ .side = TLS_CLIENT,
-                             .authority_hash = joining.invite.authority_hash,
-                             .alpn = "berth-join/1" },
-        reterr);
+    joining.context =
+        tls_context(&(struct tls_setup){ .side = TLS_CLIENT,
+                                         .authority_hash = joining.invite.authority_hash,
+                                         .alpn = "berth-join/1" },
+                    reterr);
     if (!joining.context)
         return BERTH_E_CERTIFICATE;
     storm->doing = "joining";

@@ -25,9 +25,9 @@ static void count_unanswered(struct storm *storm)
 
 static void kiosk_wish(struct storm *storm, size_t terminal, size_t user)
 {
-    terminal_wish(&storm->population.terminals[terminal],
-                  &(struct wish){ .kind = evidence_kind_KIOSK,
-                                  .user_id = storm->population.kiosks[user] });
+    terminal_wish(
+        &storm->population.terminals[terminal],
+        &(struct wish){ .kind = evidence_kind_KIOSK, .user_id = storm->population.kiosks[user] });
 }
 
 /* ---- before the clock ---- */

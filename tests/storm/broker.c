@@ -204,12 +204,12 @@ static void put_histogram(const struct broker_figures *before, const struct brok
     if (histogram.bounds == 0 || histogram.count[histogram.bounds - 1] <= 0)
         return;
     (void)snprintf(prefix, sizeof(prefix), "%s_max{%s}", name, labels);
-    (void)json_object_set_new(
-        to, key,
-        json_pack("{s:f, s:f, s:f, s:f}", "count", histogram.count[histogram.bounds - 1],
-                  "p50_ms_at_most", histogram_at(&histogram, 0.5), "p99_ms_at_most",
-                  histogram_at(&histogram, 0.99), "max_ms_so_far",
-                  broker_metric(after, prefix) * 1e3));
+    (void)json_object_set_new(to, key,
+                              json_pack("{s:f, s:f, s:f, s:f}", "count",
+                                        histogram.count[histogram.bounds - 1], "p50_ms_at_most",
+                                        histogram_at(&histogram, 0.5), "p99_ms_at_most",
+                                        histogram_at(&histogram, 0.99), "max_ms_so_far",
+                                        broker_metric(after, prefix) * 1e3));
 }
 
 /* Every step of every kind of flow that was walked since then. */

@@ -8,11 +8,11 @@
 #include "berth/error.h"
 
 struct broker_figures {
-    json_t *metrics;       /* sample, with its labels -> number; NULL: not read */
-    double cpu_s;          /* user and system of berthd */
-    double virt_cpu_s;     /* of its berth-virt processes */
-    double own_cpu_s;      /* of the storm itself */
-    int64_t rss_bytes;     /* of berthd */
+    json_t *metrics;   /* sample, with its labels -> number; NULL: not read */
+    double cpu_s;      /* user and system of berthd */
+    double virt_cpu_s; /* of its berth-virt processes */
+    double own_cpu_s;  /* of the storm itself */
+    int64_t rss_bytes; /* of berthd */
     int64_t virt_rss_bytes;
 };
 

@@ -31,7 +31,8 @@ struct figures {
     size_t reason_count;
     /* Wishes: each is counted once as asked, and at most once as served or as failed. */
     int64_t offered, served, failed;
-    int64_t estimates, estimates_good; /* told to somebody who waited; within a fifth of the truth */
+    int64_t estimates,
+        estimates_good; /* told to somebody who waited; within a fifth of the truth */
 };
 
 void figures_add(struct figures *figures, enum phase phase, int64_t us);

@@ -150,9 +150,9 @@ static int judge_and_tell(struct storm *storm, struct berth_error *reterr)
         (void)putchar('\n');
     json_decref(report);
     json_decref(verdict);
-    return violations > 0 ? berth_fail(reterr, BERTH_E_STATE, "%lld violations",
-                                       (long long)violations)
-                          : 0;
+    return violations > 0
+               ? berth_fail(reterr, BERTH_E_STATE, "%lld violations", (long long)violations)
+               : 0;
 }
 
 static int run(struct storm *storm, struct berth_error *reterr)

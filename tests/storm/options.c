@@ -19,27 +19,29 @@ static const struct storm_verb verbs[] = {
 
 static void print_help(void)
 {
-    (void)puts("usage: berth-storm VERB [--terminals N] [--seconds S] [--json] [--history FILE] ...\n"
-               "\n"
-               "Plays thousands of terminals against a real berthd, which it starts, fills and ends\n"
-               "itself, with libvirt's test driver in a private daemon behind it. As root. What is\n"
-               "recorded is judged by berth-check: a violation is exit code 1, and served is 0.\n");
+    (void)puts(
+        "usage: berth-storm VERB [--terminals N] [--seconds S] [--json] [--history FILE] ...\n"
+        "\n"
+        "Plays thousands of terminals against a real berthd, which it starts, fills and ends\n"
+        "itself, with libvirt's test driver in a private daemon behind it. As root. What is\n"
+        "recorded is judged by berth-check: a violation is exit code 1, and served is 0.\n");
     for (size_t i = 0; i < BERTH_COUNT(verbs); i++)
         (void)printf("  %-10s %s\n", verbs[i].word, verbs[i].sentence);
-    (void)puts("\n"
-               "  --terminals N    how many (500)\n"
-               "  --seconds S      over how long they arrive; 40 % of them in one sixth of it (30)\n"
-               "  --people N       how many have a password or a badge (as many as fit the verb)\n"
-               "  --json           one JSON object as the last line of standard output\n"
-               "  --history FILE   keep the history of terminals and broker there\n"
-               "  --no-history     record nothing, judge nothing: for profiles\n"
-               "  --berthd SOCKET  a broker that runs already, by its people's socket; it must have\n"
-               "                   entitled everyone to a pool with enough spares\n"
-               "  --bin FOLDER     where berthd, berth-virt and berth-check are (beside this program)\n"
-               "  --cache FOLDER   prepared states, kept between runs (/var/cache/berth/storm)\n"
-               "  --fresh          prepare anew\n"
-               "  --work FOLDER    where the run's own folder is made (/var/tmp)\n"
-               "  --keep           leave that folder");
+    (void)puts(
+        "\n"
+        "  --terminals N    how many (500)\n"
+        "  --seconds S      over how long they arrive; 40 % of them in one sixth of it (30)\n"
+        "  --people N       how many have a password or a badge (as many as fit the verb)\n"
+        "  --json           one JSON object as the last line of standard output\n"
+        "  --history FILE   keep the history of terminals and broker there\n"
+        "  --no-history     record nothing, judge nothing: for profiles\n"
+        "  --berthd SOCKET  a broker that runs already, by its people's socket; it must have\n"
+        "                   entitled everyone to a pool with enough spares\n"
+        "  --bin FOLDER     where berthd, berth-virt and berth-check are (beside this program)\n"
+        "  --cache FOLDER   prepared states, kept between runs (/var/cache/berth/storm)\n"
+        "  --fresh          prepare anew\n"
+        "  --work FOLDER    where the run's own folder is made (/var/tmp)\n"
+        "  --keep           leave that folder");
 }
 
 static int find_verb(const char *word, const struct storm_verb **ret, struct berth_error *reterr)
@@ -77,13 +79,20 @@ static int read_text(const char *name, const char *text, char ret[STORM_PATH],
 }
 
 static const struct option words[] = {
-    { "terminals", required_argument, NULL, 't' }, { "seconds", required_argument, NULL, 's' },
-    { "people", required_argument, NULL, 'p' },    { "json", no_argument, NULL, 'j' },
-    { "history", required_argument, NULL, 'H' },   { "no-history", no_argument, NULL, 'N' },
-    { "berthd", required_argument, NULL, 'b' },    { "bin", required_argument, NULL, 'B' },
-    { "cache", required_argument, NULL, 'c' },     { "fresh", no_argument, NULL, 'f' },
-    { "work", required_argument, NULL, 'w' },      { "keep", no_argument, NULL, 'k' },
-    { "help", no_argument, NULL, 'h' },            { NULL, 0, NULL, 0 },
+    { "terminals", required_argument, NULL, 't' },
+    { "seconds", required_argument, NULL, 's' },
+    { "people", required_argument, NULL, 'p' },
+    { "json", no_argument, NULL, 'j' },
+    { "history", required_argument, NULL, 'H' },
+    { "no-history", no_argument, NULL, 'N' },
+    { "berthd", required_argument, NULL, 'b' },
+    { "bin", required_argument, NULL, 'B' },
+    { "cache", required_argument, NULL, 'c' },
+    { "fresh", no_argument, NULL, 'f' },
+    { "work", required_argument, NULL, 'w' },
+    { "keep", no_argument, NULL, 'k' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
 };
 
 /* Switches without a value; false: it is none of them. */
@@ -151,10 +160,9 @@ int options_read(int argc, char **argv, struct storm_options *ret, struct berth_
     int letter;
     int r;
 
-    *ret = (struct storm_options){ .terminals = 500,
-                                   .seconds = 30,
-                                   .cache = "/var/cache/berth/storm",
-                                   .work = "/var/tmp" };
+    *ret = (struct storm_options){
+        .terminals = 500, .seconds = 30, .cache = "/var/cache/berth/storm", .work = "/var/tmp"
+    };
     r = own_folder(ret->bin, reterr);
     if (r < 0)
         return r;

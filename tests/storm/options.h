@@ -30,8 +30,8 @@ struct storm_options {
     int64_t seconds;
     int64_t people; /* who have a password or a badge; 0: as the verb sees fit */
     bool json;
-    bool keep;  /* leave the folder, for a look at logs and databases */
-    bool fresh; /* make the prepared state anew */
+    bool keep;                /* leave the folder, for a look at logs and databases */
+    bool fresh;               /* make the prepared state anew */
     char history[STORM_PATH]; /* of terminals and broker together; empty: a file that goes again */
     bool unrecorded;          /* no history: for profiles */
     char berthd[STORM_PATH];  /* socket of a running broker's people's door; empty: our own */

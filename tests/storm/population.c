@@ -31,10 +31,10 @@ void population_init(struct population *population, struct storm *storm, size_t 
 
 int population_ready(struct population *population, struct berth_error *reterr)
 {
-    population->context = tls_context(&(struct tls_setup){ .side = TLS_CLIENT,
-                                                           .authority = population->keyring.authority,
-                                                           .alpn = "berth/1" },
-                                      reterr);
+    population->context = tls_context(
+        &(struct tls_setup){
+            .side = TLS_CLIENT, .authority = population->keyring.authority, .alpn = "berth/1" },
+        reterr);
     return population->context ? 0 : BERTH_E_CERTIFICATE;
 }
 

@@ -1,4 +1,5 @@
-/* program.h - other programs: run to their end, or started and watched by pid. Blocking, no loop. */
+/* program.h - other programs: run to their end, or started and watched by pid. Blocking, no loop.
+ */
 #ifndef BERTH_STORM_PROGRAM_H
 #define BERTH_STORM_PROGRAM_H
 

@@ -55,7 +55,8 @@ int report_judge(struct storm *storm, int64_t *ret_violations, json_t **ret,
         *ret_violations = json_integer_value(json_object_get(*ret, "violations"));
     if (r < 0 && (!*ret || *ret_violations > 0))
         (void)fprintf(stderr, "%s\n", text);
-    r = *ret ? 0 : berth_fail(reterr, BERTH_E_PROTOCOL, "the checker gave no verdict: %s", error.text);
+    r = *ret ? 0
+             : berth_fail(reterr, BERTH_E_PROTOCOL, "the checker gave no verdict: %s", error.text);
     free(text);
     return r;
 }
@@ -90,8 +91,7 @@ static void put_counts(const struct storm *storm, int64_t violations, json_t *re
                               json_real(seconds > 0 ? (double)served / seconds : 0));
     if (figures->estimates > 0) {
         (void)json_object_set_new(report, "estimates", json_integer(figures->estimates));
-        (void)json_object_set_new(report, "estimates_good",
-                                  json_integer(figures->estimates_good));
+        (void)json_object_set_new(report, "estimates_good", json_integer(figures->estimates_good));
     }
 }
 
@@ -101,8 +101,8 @@ static void put_machine(json_t *report)
 
     if (uname(&name) == 0)
         (void)json_object_set_new(report, "machine",
-                                  json_pack("{s:s, s:I, s:s}", "kernel", name.release,
-                                            "processors", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
+                                  json_pack("{s:s, s:I, s:s}", "kernel", name.release, "processors",
+                                            (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
                                             "architecture", name.machine));
 }
 
@@ -120,10 +120,9 @@ json_t *report_make(struct storm *storm, int64_t violations, json_t *verdict)
     (void)json_object_set_new(report, "phases", figures_phases(&storm->figures));
     (void)json_object_set_new(report, "broker", broker_report(&storm->before, &storm->after));
     if (storm->population.present > 0)
-        (void)json_object_set_new(
-            report, "bytes_per_terminal",
-            json_integer((storm->after.rss_bytes - storm->idle_rss_bytes) /
-                         (int64_t)storm->population.present));
+        (void)json_object_set_new(report, "bytes_per_terminal",
+                                  json_integer((storm->after.rss_bytes - storm->idle_rss_bytes) /
+                                               (int64_t)storm->population.present));
     (void)json_object_set_new(report, "violations",
                               violations < 0 ? json_null() : json_integer(violations));
     if (verdict)

@@ -102,9 +102,9 @@ static void first_words(uv_poll_t *poll, int status, int events_)
     (void)events_;
     if (status == 0 && got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    call->welcome = status == 0 && got >= 11 && words[0] == 3 && words[5] == 0xe0 &&
-                    send(call->descriptor, confirm, sizeof(confirm), MSG_NOSIGNAL) ==
-                        (ssize_t)sizeof(confirm);
+    call->welcome =
+        status == 0 && got >= 11 && words[0] == 3 && words[5] == 0xe0 &&
+        send(call->descriptor, confirm, sizeof(confirm), MSG_NOSIGNAL) == (ssize_t)sizeof(confirm);
     (void)uv_poll_stop(poll);
     uv_close((uv_handle_t *)poll, poll_closed);
 }
@@ -116,8 +116,7 @@ static void somebody_came(uv_poll_t *poll, int status, int events_)
     (void)status;
     (void)events_;
     for (;;) {
-        int descriptor =
-            accept4(responder->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int descriptor = accept4(responder->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         struct call *call;
 
         if (descriptor < 0)

@@ -9,9 +9,9 @@
 struct rest_call {
     const char *method;
     char path[160];
-    char *body;     /* JSON text, freed when the call is over; NULL: none */
-    long status;    /* of the answer */
-    char *text;     /* the answer, to free */
+    char *body;  /* JSON text, freed when the call is over; NULL: none */
+    long status; /* of the answer */
+    char *text;  /* the answer, to free */
     size_t size;
 };
 

@@ -106,7 +106,8 @@ static int add_users(struct storm *storm, const char *prefix, const char *kind, 
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(name, sizeof(name), "%s-%05zu", prefix, i + 1);
         (void)snprintf(batch.calls[i].path, sizeof(batch.calls[i].path), "/v1/users");
-        put(&batch, i, "POST", json_pack("{s:s, s:s, s:s}", "name", name, "title", name, "kind", kind));
+        put(&batch, i, "POST",
+            json_pack("{s:s, s:s, s:s}", "name", name, "title", name, "kind", kind));
     }
     r = send_all(storm, &batch, reterr);
     for (size_t i = 0; r == 0 && i < count; i++) {
@@ -225,8 +226,8 @@ static int64_t ready_desktops(struct storm *storm, struct berth_error *reterr)
     json_t *json = NULL;
     int64_t spare;
 
-    if (rest_one(storm->site.socket, "GET", "/v1/pools/" SITE_POOL "/status", NULL, &json,
-                 reterr) < 0)
+    if (rest_one(storm->site.socket, "GET", "/v1/pools/" SITE_POOL "/status", NULL, &json, reterr) <
+        0)
         return reterr->code;
     spare = json_integer_value(json_object_get(json, "spare"));
     if (json_integer_value(json_object_get(json, "restrained_s")) > 0) {

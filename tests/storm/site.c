@@ -214,7 +214,8 @@ static void raise_descriptors(int64_t terminals)
     }
 }
 
-/* What deploy/systemd/berthd.socket does: who connects while the broker starts waits in the line. */
+/* What deploy/systemd/berthd.socket does: who connects while the broker starts waits in the line.
+ */
 static int open_door(struct site *site, struct berth_error *reterr)
 {
     struct sockaddr_in place = { .sin_family = AF_INET, .sin_port = htons(LINK_PORT) };
@@ -222,8 +223,7 @@ static int open_door(struct site *site, struct berth_error *reterr)
 
     place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     site->door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (site->door < 0 ||
-        setsockopt(site->door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+    if (site->door < 0 || setsockopt(site->door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
         bind(site->door, (struct sockaddr *)&place, sizeof(place)) < 0 ||
         listen(site->door, BACKLOG) < 0)
         return berth_fail(reterr, BERTH_E_IO, "the terminals' port: %s", strerror(errno));
@@ -235,9 +235,14 @@ int site_spawn_broker(struct site *site, struct berth_error *reterr)
     char program[STORM_PATH + 64];
     char config[STORM_PATH + 64];
     char log[STORM_PATH + 64];
-    const char *argv[] = { "sh", "-c",
-                           "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=terminals exec \"$@\"", "sh",
-                           program, "--config", site_path(site, "berthd.conf", config), NULL };
+    const char *argv[] = { "sh",
+                           "-c",
+                           "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=terminals exec \"$@\"",
+                           "sh",
+                           program,
+                           "--config",
+                           site_path(site, "berthd.conf", config),
+                           NULL };
     int r = write_options(site, reterr);
 
     (void)snprintf(program, sizeof(program), "%s/berthd", site->options->bin);

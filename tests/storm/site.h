@@ -32,16 +32,16 @@ struct site {
     char uri[STORM_PATH + 80];
     char history[STORM_PATH + 24]; /* that berthd writes while `recording` */
     bool recording;
-    char address[64];              /* of the terminals' door */
+    char address[64]; /* of the terminals' door */
     int link_port, join_port;
-    int door;      /* where terminals connect: held by us, as a service manager holds it */
-    pid_t berthd;  /* 0: not running, or not ours */
-    pid_t hold;    /* virsh, whose connection keeps the test driver's machines */
+    int door;     /* where terminals connect: held by us, as a service manager holds it */
+    pid_t berthd; /* 0: not running, or not ours */
+    pid_t hold;   /* virsh, whose connection keeps the test driver's machines */
     int hold_input;
     struct responder *responder;
-    bool ours;        /* we started the broker */
+    bool ours; /* we started the broker */
     bool libvirt_runs;
-    char *changed;    /* what was set in berthd's configuration beyond the defaults, for the result */
+    char *changed; /* what was set in berthd's configuration beyond the defaults, for the result */
 };
 
 /* A namespace of its own for this process, before any thread is there. */

@@ -19,14 +19,14 @@ enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_OPEN, LINK_PRESENT };
 /* What somebody wants at a terminal, until it is answered. */
 struct wish {
     bool open;
-    bool told;             /* the broker was asked, on the present connection */
-    bool counted;          /* in figures.offered */
+    bool told;    /* the broker was asked, on the present connection */
+    bool counted; /* in figures.offered */
     enum evidence_kind kind;
-    size_t person;         /* whose password or badge; from 0 */
+    size_t person; /* whose password or badge; from 0 */
     uint64_t user_id;
-    int64_t op;            /* number in the history */
+    int64_t op; /* number in the history */
     int64_t since_us;
-    int64_t estimate_us;   /* the first that was told, and when */
+    int64_t estimate_us; /* the first that was told, and when */
     int64_t estimated_us;
 };
 

@@ -1,20 +1,20 @@
 /* test_badge.c - tap and go: a badge alone lets its owner in for a while after a password. */
 #include "story.h"
 
-#define HOUSE                                                          \
-    "site north join accept renew_days 14\n"                           \
-    "place ward-3 site main\n"                                         \
-    "place clinic site north\n"                                        \
-    "host kvm1 max 20\n"                                               \
-    "image debian\n"                                                   \
-    "user anna password secret12\n"                                    \
-    "user bert password secret34\n"                                    \
-    "badge anna 04a1\n"                                                \
-    "terminal t1 place ward-3\n"                                       \
-    "terminal t2 place ward-3\n"                                       \
+#define HOUSE                                \
+    "site north join accept renew_days 14\n" \
+    "place ward-3 site main\n"               \
+    "place clinic site north\n"              \
+    "host kvm1 max 20\n"                     \
+    "image debian\n"                         \
+    "user anna password secret12\n"          \
+    "user bert password secret34\n"          \
+    "badge anna 04a1\n"                      \
+    "terminal t1 place ward-3\n"             \
+    "terminal t2 place ward-3\n"             \
     "terminal n1 place clinic\n"
 
-#define POOL                                                                          \
+#define POOL                                                                             \
     "pool ward-3 floating image debian max 4 spare 1 credential per-session account u\n" \
     "entitle everyone ward-3\n"
 
