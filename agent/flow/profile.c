@@ -53,7 +53,8 @@ void profile_recall(struct station *station)
         return;
     json = json_parse(text, strlen(text), DOCUMENT_DEPTH, &error);
     free(text);
-    r = json ? record_decode(msg_row(MSG_profile)->record, json, &profile, &error) : error.code;
+    r = json ? record_decode(msg_row(MSG_profile)->record, json, &profile, &error)
+             : BERTH_E_PROTOCOL;
     if (r == 0)
         r = settings_of(&profile, &station->settings, &error);
     if (r < 0) {

@@ -251,15 +251,20 @@ static void new_id(struct presence *presence)
     presence->issued_ms = core->timers->mono_ms;
 }
 
+static int64_t left_until_deadline_ms(const struct presence *presence)
+{
+    return presence->received_ms + presence->granted_ms - timers_of(presence)->mono_ms;
+}
+
 static void grant(struct presence *presence, int64_t want_ms, struct presence_grant *ret)
 {
     struct core *core = presence->terminal->base.core;
-    int64_t was_ms = presence->received_ms + presence->granted_ms - core->timers->mono_ms;
+    int64_t grant_ms = clamp(want_ms, core->limits.grant_ms);
     int64_t renew_ms;
 
-    presence->granted_ms = clamp(want_ms, core->limits.grant_ms);
-    if (planted(LARGEST_DEADLINE) && was_ms > presence->granted_ms)
-        presence->granted_ms = was_ms;
+    if (planted(LARGEST_DEADLINE) && left_until_deadline_ms(presence) > grant_ms)
+        grant_ms = left_until_deadline_ms(presence);
+    presence->granted_ms = grant_ms;
     presence->received_ms = core->timers->mono_ms;
     guard_let_go(presence);
     timer_stop(core->timers, &presence->grace);

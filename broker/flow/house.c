@@ -202,10 +202,10 @@ static void vacate(struct rooms *rooms, const struct terminal *terminal)
                                    .why = "its terminal vanished",
                                    .actor = "broker",
                                    .role = "broker" };
-    const struct connection *connection = connection_at(rooms->core, terminal->row.id);
 
-    if (planted(ABSENCE_RELEASES) && connection)
-        session_end_soon(rooms, connection->row.session_id, &ending);
+    if (planted(ABSENCE_RELEASES) && connection_at(rooms->core, terminal->row.id))
+        session_end_soon(rooms, connection_at(rooms->core, terminal->row.id)->row.session_id,
+                         &ending);
     seat_vacate(rooms, terminal->row.id, ending.why);
 }
 
