@@ -45,6 +45,7 @@ struct waiting {
     struct list node;
     struct terminal *terminal;
     uint64_t pool_id;
+    bool person;
     uint64_t line;
 };
 
@@ -69,9 +70,9 @@ static struct line_up *line_up_of(struct judge *judge, uint64_t pool_id)
     return queue;
 }
 
-static void check_order(struct judge *judge, const struct line_up *queue, struct list *alike,
-                        const struct waiting *waiting, bool person)
+static void check_order(struct judge *judge, struct line_up *queue, const struct waiting *waiting)
 {
+    struct list *alike = waiting->person ? &queue->persons : &queue->kiosks;
     const struct waiting *first = list_entry(alike->next, struct waiting, node);
 
     judge_check(judge, 24);
@@ -82,7 +83,7 @@ static void check_order(struct judge *judge, const struct line_up *queue, struct
             "%llu, which waits longer (line %llu)",
             number(waiting->terminal->id), number(waiting->line), number(queue->pool_id),
             number(first->terminal->id), number(first->line));
-    if (!person && !list_empty(&queue->persons))
+    if (!waiting->person && !list_empty(&queue->persons))
         judge_broken(judge, 24,
                      "kiosk %llu is served from the queue of pool %llu while a person waits (line "
                      "%llu)",
@@ -98,7 +99,7 @@ static void leave(struct waiting *waiting)
     judge_drop(waiting);
 }
 
-static void join(struct judge *judge, const struct history_queue *line, struct list *alike)
+static void join(struct judge *judge, const struct history_queue *line, struct line_up *queue)
 {
     struct terminal *terminal = terminal_make(judge, line->terminal_id);
     struct waiting *waiting;
@@ -108,25 +109,25 @@ static void join(struct judge *judge, const struct history_queue *line, struct l
     waiting = judge_make(judge, sizeof(*waiting));
     waiting->terminal = terminal;
     waiting->pool_id = line->pool_id;
+    waiting->person = line->person;
     waiting->line = judge->number;
     terminal->waiting = waiting;
-    list_append(alike, &waiting->node);
+    list_append(line->person ? &queue->persons : &queue->kiosks, &waiting->node);
 }
 
 void service_queue(struct judge *judge, const struct history_queue *line)
 {
     struct line_up *queue = line_up_of(judge, line->pool_id);
-    struct list *alike = line->person ? &queue->persons : &queue->kiosks;
     struct waiting *waiting = terminal_make(judge, line->terminal_id)->waiting;
 
     if (line->word == queue_word_JOINED) {
-        join(judge, line, alike);
+        join(judge, line, queue);
         return;
     }
     if (!waiting || waiting->pool_id != line->pool_id)
         return;
     if (line->word == queue_word_SERVED)
-        check_order(judge, queue, alike, waiting, line->person);
+        check_order(judge, queue, waiting);
     leave(waiting);
 }
 

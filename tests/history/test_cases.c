@@ -105,7 +105,7 @@ static int check_silence(const char *path, const char *checked, const struct sai
     }
     (void)snprintf(words, sizeof(words), "%s", checked);
     while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-        int invariant = atoi(word + 1);
+        int invariant = (int)strtol(word + 1, NULL, 10);
 
         if (!verdict->checked[invariant]) {
             print_error("%s: %s was not looked into\n", path, word);
