@@ -232,19 +232,23 @@ static int open_link(struct broker *broker, struct listen_sockets *sockets,
                      struct berth_error *reterr)
 {
     const struct options *options = &broker->options;
+    int r =
+        link_new(&(struct link_setup){ .loop = &broker->loop,
+                                       .rooms = &broker->rooms,
+                                       .folder = options->data,
+                                       .names = options->names,
+                                       .listen = options->link_listen,
+                                       .join_listen = options->join_listen,
+                                       .listen_descriptor = listen_find(sockets, "terminals"),
+                                       .join_listen_descriptor = listen_find(sockets, "joining"),
+                                       .threads = (int)options->link_threads,
+                                       .terminals = options->terminals,
+                                       .limits = link_limits_of(options) },
+                 &broker->link, reterr);
 
-    return link_new(&(struct link_setup){ .loop = &broker->loop,
-                                          .rooms = &broker->rooms,
-                                          .folder = options->data,
-                                          .names = options->names,
-                                          .listen = options->link_listen,
-                                          .join_listen = options->join_listen,
-                                          .listen_descriptor = listen_find(sockets, "terminals"),
-                                          .join_listen_descriptor = listen_find(sockets, "joining"),
-                                          .threads = (int)options->link_threads,
-                                          .terminals = options->terminals,
-                                          .limits = link_limits_of(options) },
-                    &broker->link, reterr);
+    if (r >= 0)
+        broker->rooms.core->limits.link_threads = link_threads(broker->link);
+    return r;
 }
 
 /* Where invitations send terminals: the first of the names that is not only this machine's own. */

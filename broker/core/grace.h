@@ -12,6 +12,7 @@
 
 struct grace_book;
 
+/* Nobody in it yet; the key is for its hash table. */
 struct grace_book *grace_book_new(struct map_key key);
 void grace_book_free(struct grace_book *book);
 

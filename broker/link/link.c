@@ -392,6 +392,11 @@ int link_port(const struct link *link)
     return link->port;
 }
 
+int link_threads(const struct link *link)
+{
+    return link->door_count;
+}
+
 int link_join_port(const struct link *link)
 {
     return link->join_port;

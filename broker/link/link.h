@@ -66,6 +66,9 @@ void link_set_limits(struct link *link, const struct link_limits *limits);
 int link_port(const struct link *link);
 int link_join_port(const struct link *link);
 
+/* I/O threads: what terminals that come back all at once are shared among. */
+int link_threads(const struct link *link);
+
 /* A new certificate for the broker's doors, at once; connections that are open keep theirs. Happens
  * by itself when two thirds of the life of the present one are over.
  */

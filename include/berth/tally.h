@@ -21,6 +21,7 @@ struct tally {
                                          above all */
 };
 
+/* One more that took so long. */
 void tally_add(struct tally *tally, int64_t us);
 
 #endif
