@@ -32,7 +32,7 @@ static void report(const struct sim_options *options, const struct sim_wish *wis
     (void)printf("VIOLATION seed %" PRIu64 " after %.1f h: %s\n", wish->seed,
                  (double)failed->broken_ms / 3600000, failed->sentence);
     (void)fflush(stdout);
-    shrink(wish, failed, (double)options->shrink_s, &shrunk);
+    shrink(sim_run, wish, failed, (double)options->shrink_s, &shrunk);
     mask = mask_text(shrunk.left_in, shrunk.actions);
     (void)printf("%zu of %zu actions are enough (%u runs): %s\n", shrunk.count, shrunk.actions,
                  shrunk.runs, shrunk.outcome.sentence);
@@ -61,7 +61,6 @@ static int replay(const struct sim_options *options)
         struct sim_wish whole = wish;
 
         whole.tell = NULL;
-        whole.hours = wish.hours;
         left_in = mask_read(options->only, sim_actions(&whole));
         if (!left_in) {
             (void)fprintf(stderr, "berth-sim: '%s' is no list of actions\n", options->only);

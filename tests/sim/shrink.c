@@ -6,6 +6,7 @@
 #include <time.h>
 
 struct hunt {
+    run_fn *run;
     const struct sim_wish *wish;
     const struct sim_outcome *failed;
     struct shrunk *best;
@@ -40,7 +41,7 @@ static bool fails_with(struct hunt *hunt, bool *left_in)
     wish.left_in = left_in;
     wish.tell = NULL;
     best->runs++;
-    sim_run(&wish, &outcome);
+    hunt->run(&wish, &outcome);
     if (!outcome.broken || outcome.invariant != hunt->failed->invariant)
         return false;
     /* What came after the failure had no part in it. */
@@ -84,10 +85,10 @@ static bool pass(struct hunt *hunt, size_t size, bool *attempt)
     return shorter;
 }
 
-void shrink(const struct sim_wish *wish, const struct sim_outcome *failed, double seconds,
-            struct shrunk *ret)
+void shrink(run_fn *run, const struct sim_wish *wish, const struct sim_outcome *failed,
+            double seconds, struct shrunk *ret)
 {
-    struct hunt hunt = { .wish = wish, .failed = failed, .best = ret };
+    struct hunt hunt = { .run = run, .wish = wish, .failed = failed, .best = ret };
     bool *attempt;
     size_t size;
 

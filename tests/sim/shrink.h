@@ -16,9 +16,12 @@ struct shrunk {
     struct sim_outcome outcome; /* of the shortest */
 };
 
-/* failed: the outcome of the whole schedule. seconds: give up looking for shorter ones then. */
-void shrink(const struct sim_wish *wish, const struct sim_outcome *failed, double seconds,
-            struct shrunk *ret);
+typedef void run_fn(const struct sim_wish *wish, struct sim_outcome *ret);
+
+/* failed: the outcome of the whole schedule. seconds: give up looking for shorter ones then.
+ * run: sim_run. */
+void shrink(run_fn *run, const struct sim_wish *wish, const struct sim_outcome *failed,
+            double seconds, struct shrunk *ret);
 
 /* "3,7-9" as left_in of so many actions, NULL when it is none; and the other way round. */
 bool *mask_read(const char *text, size_t actions);

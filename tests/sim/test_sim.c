@@ -1,0 +1,168 @@
+/* test_sim.c - the simulator itself: one seed is one run, every kind of fault is injected, what
+ * cannot be left out is found.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "test.h"
+
+#include "sim/shrink.h"
+
+static struct sim_wish small(uint64_t seed)
+{
+    struct sim_wish wish = { .seed = seed, .hours = 1, .terminals = 6, .grant_ms = 60000 };
+
+    for (int act = ACT_NONE + 1; act < ACTS; act++)
+        wish.allowed[act] = true;
+    return wish;
+}
+
+TEST(sim, one_seed_is_one_run_bit_for_bit)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct sim_wish wish = small(seed);
+        struct sim_outcome first;
+        struct sim_outcome again;
+
+        sim_run(&wish, &first);
+        sim_run(&wish, &again);
+        EXPECT_STR(first.sentence, "");
+        EXPECT(first.digest == again.digest && first.lines == again.lines);
+        EXPECT(first.lines > 100 && first.checks > 100);
+        wish.seed += 1000;
+        sim_run(&wish, &again);
+        EXPECT(first.digest != again.digest);
+    }
+}
+
+TEST(sim, every_kind_of_fault_is_in_some_schedule)
+{
+    uint64_t counts[ACTS] = { 0 };
+
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        struct schedule_wish wish = { .seed = seed, .hours = 24, .terminals = 24, .people = 32 };
+        struct schedule schedule;
+
+        memset(wish.allowed, true, sizeof(wish.allowed));
+        schedule_make(&schedule, &wish);
+        for (size_t i = 0; i < schedule.count; i++)
+            counts[schedule.at[i].act]++;
+        schedule_free(&schedule);
+    }
+    for (int act = ACT_NONE + 1; act < ACTS; act++) {
+        if (!counts[act])
+            (void)fprintf(stderr, "%s never happens\n", act_row((enum act)act)->name);
+        EXPECT(counts[act] > 0);
+        EXPECT(act_fault(act_row((enum act)act)->name) ==
+               (act_row((enum act)act)->fault ? (enum act)act : ACT_NONE));
+    }
+}
+
+TEST(sim, every_kind_of_fault_can_be_done)
+{
+    /* Under a sanitizer, which says so, only some: the whole list is done by the fast build. */
+    int step = getenv("STORY_SEEDS") ? 11 : 1;
+
+    for (int act = ACT_FAULTS + 1; act < ACTS; act += step) {
+        struct sim_wish wish = small(1);
+        struct sim_outcome outcome;
+
+        wish.hours = 24;
+        memset(wish.allowed, false, sizeof(wish.allowed));
+        wish.allowed[act] = true;
+        for (outcome.injected[act] = 0; !outcome.injected[act] && wish.seed < 20; wish.seed++) {
+            struct schedule_wish plan = {
+                .seed = wish.seed, .hours = 24, .terminals = 6, .people = 9
+            };
+            struct schedule schedule;
+            size_t drawn = 0;
+
+            memcpy(plan.allowed, wish.allowed, sizeof(plan.allowed));
+            schedule_make(&schedule, &plan);
+            for (size_t i = 0; i < schedule.count; i++)
+                drawn += schedule.at[i].act == (enum act)act;
+            schedule_free(&schedule);
+            if (!drawn)
+                continue;
+            sim_run(&wish, &outcome);
+            EXPECT_STR(outcome.sentence, "");
+        }
+        EXPECT(outcome.injected[act] > 0);
+    }
+}
+
+/* Without one kind of fault everything else stays what it is. */
+TEST(sim, what_is_not_drawn_moves_nothing_else)
+{
+    struct schedule_wish wish = { .seed = 7, .hours = 24, .terminals = 24, .people = 32 };
+    struct schedule whole;
+    struct schedule part;
+    size_t at = 0;
+
+    memset(wish.allowed, true, sizeof(wish.allowed));
+    schedule_make(&whole, &wish);
+    memset(wish.allowed, false, sizeof(wish.allowed));
+    schedule_make(&part, &wish);
+    EXPECT(part.count > 0 && part.count < whole.count);
+    for (size_t i = 0; i < whole.count; i++) {
+        if (act_row(whole.at[i].act)->fault)
+            continue;
+        EXPECT(at < part.count && part.at[at].at_ms == whole.at[i].at_ms &&
+               part.at[at].act == whole.at[i].act && part.at[at].who == whole.at[i].who);
+        at++;
+    }
+    EXPECT(at == part.count);
+    schedule_free(&whole);
+    schedule_free(&part);
+}
+
+/* ---- shortening ---- */
+
+#define ACTIONS 400
+
+/* Fails with actions 17 and 300 in it, and with action 5 in another way. */
+static void pretend(const struct sim_wish *wish, struct sim_outcome *ret)
+{
+    *ret = (struct sim_outcome){ .actions = ACTIONS, .last = ACTIONS };
+    if (!wish->left_in || wish->left_in[4])
+        ret->broken = true;
+    if (!wish->left_in || (wish->left_in[16] && wish->left_in[299])) {
+        ret->broken = true;
+        ret->invariant = 14;
+        ret->last = 301;
+    }
+}
+
+TEST(shrink, what_is_left_is_what_it_takes)
+{
+    struct sim_wish wish = small(1);
+    struct sim_outcome failed;
+    struct shrunk shrunk;
+    char *mask;
+
+    pretend(&wish, &failed);
+    shrink(pretend, &wish, &failed, 60, &shrunk);
+    mask = mask_text(shrunk.left_in, shrunk.actions);
+    EXPECT_STR(mask, "17,300");
+    EXPECT_INT((int)shrunk.count, 2);
+    EXPECT(shrunk.runs < 100);
+    free(mask);
+    free(shrunk.left_in);
+}
+
+TEST(shrink, masks_are_written_and_read)
+{
+    bool *left_in = mask_read("2,4-6,9", 9);
+    char *text;
+
+    EXPECT(left_in && !left_in[0] && left_in[1] && !left_in[2] && left_in[5] && left_in[8]);
+    text = mask_text(left_in, 9);
+    EXPECT_STR(text, "2,4-6,9");
+    free(text);
+    free(left_in);
+    EXPECT(mask_read("2,x", 9) == NULL);
+    EXPECT(mask_read("0", 9) == NULL);
+    EXPECT(mask_read("5-3", 9) == NULL);
+}
+
+TEST_MAIN()
