@@ -224,8 +224,13 @@ void loop_turn(struct berth_loop *loop, int64_t wait_ms)
 
 void loop_run(struct berth_loop *loop)
 {
+    int64_t since_ms = clock_mono_ms() - loop->timers.mono_ms;
+
     loop->stopped = false;
     loop->last_turn_ms = clock_mono_ms();
+    /* As after a stall: who came while a long start was under way was not heard. */
+    if (since_ms > 0)
+        timers_shift(&loop->timers, since_ms);
     while (!loop->stopped)
         loop_turn(loop, -1);
 }

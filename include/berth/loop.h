@@ -43,7 +43,7 @@ struct loop_mail {
 /* A loop for the calling thread, or for one that is started after this. */
 int loop_init(struct berth_loop *loop, struct berth_error *reterr) berth_must_check;
 
-/* Run until loop_stop. */
+/* Run until loop_stop. Deadlines that were armed before count from here. */
 void loop_run(struct berth_loop *loop);
 
 /* One turn, waiting at most `wait_ms` for something to happen: for tests and for orderly ends. */

@@ -1,4 +1,5 @@
 /* The loop: timers count from now, mail keeps its order, a stall moves deadlines. */
+#include <time.h>
 #include <unistd.h>
 
 #include "berth/loop.h"
@@ -34,6 +35,29 @@ TEST(loop, a_timer_fires_after_its_time_and_not_before)
     timer_start(&loop.timers, &timer, 60, fire);
     while (!fired)
         loop_turn(&loop, -1);
+    EXPECT(fired_ms - began >= 60);
+    loop_close(&loop);
+}
+
+static void fire_and_stop(struct berth_timer *timer)
+{
+    fire(timer);
+    loop_stop(&loop);
+}
+
+/* A program that takes long to start has not listened meanwhile. */
+TEST(loop, what_is_armed_before_it_runs_counts_from_its_start)
+{
+    const struct timespec nap = { .tv_nsec = 120 * 1000000 };
+    struct berth_timer timer = { 0 };
+    int64_t began;
+
+    begin();
+    timer_start(&loop.timers, &timer, 60, fire_and_stop);
+    (void)nanosleep(&nap, NULL);
+    began = clock_mono_ms();
+    loop_run(&loop);
+    EXPECT_INT(fired, 1);
     EXPECT(fired_ms - began >= 60);
     loop_close(&loop);
 }
