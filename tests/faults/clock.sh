@@ -149,9 +149,14 @@ agent_finds_its_broker() {
 broker_suspended() {
     local before
     shifted berthd all
-    # From here on its clock is not that of the others: what it records cannot be put in order with theirs.
+    # Its clock will not be that of the others: what it records is judged alone, theirs as far as they shared one.
+    WARD_APART=("$WARD/history-suspended")
     sed -i "s|^history = .*|history = $WARD/history-suspended|" "$SITE/etc/berthd.conf"
     kill -KILL "$(broker_pid)"
+    for before in "${!WARD_HISTORIES[@]}"; do
+        cp "${WARD_HISTORIES[before]}" "${WARD_HISTORIES[before]}-before"
+        WARD_HISTORIES[before]+=-before
+    done
     need 20 "the broker is there again" site_broker_ready
     soon 30 "everybody is present" are_present "$EVERYBODY"
     before=$(news_mark)

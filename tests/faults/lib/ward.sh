@@ -9,6 +9,7 @@
 WARD_VIOLATIONS=0
 WARD_FIGURES='{}'
 WARD_HISTORIES=() # what programs wrote down, for berth-check
+WARD_APART=()     # files with a clock of their own, each judged alone
 WARD_OPTIONS=() # of berthd, SECTION.KEY=VALUE, before ward_broker
 # shellcheck disable=SC2034 # for those who source this file
 WARD_POOL=ward-3
@@ -144,12 +145,18 @@ gone() {
 
 # What was recorded is judged by the invariants; what is broken stands on standard error.
 ward_judge_histories() {
-    "$WARD_BUILD/tests/history/berth-check" "${WARD_HISTORIES[@]}" --json >"$WARD/checked" 2>"$WARD/check.log" || {
-        head -n 20 "$WARD/check.log" "$WARD/checked" >&2
-        violation "the histories keep every invariant"
+    local file
+    ward_check "${WARD_HISTORIES[@]}"
+    for file in "${WARD_APART[@]}"; do ward_check "$file"; done
+    figure history_checks "$(grep -h '^{' "$WARD/checked" | jq -s 'map(.checks) | add')"
+}
+
+# ward_check FILE... - together.
+ward_check() {
+    "$WARD_BUILD/tests/history/berth-check" "$@" --json >>"$WARD/checked" 2>&1 || {
+        head -n 20 "$WARD/checked" >&2
+        violation "the histories keep every invariant: $*"
     }
-    figure history_lines "$(cat "${WARD_HISTORIES[@]}" | wc -l)"
-    figure history_checks "$(tail -n 1 "$WARD/checked" | jq '.checks // 0')"
 }
 
 # --- The site -----------------------------------------------------------------------------------------------------
