@@ -70,7 +70,7 @@ int act_wave(struct storm *storm, size_t count, void (*arrive)(struct storm *, s
         return r;
     act_arrivals(&arrivals);
     limit_us = storm_now_us() + arrivals.span_us + drain_ms * 1000;
-    while (storm_now_us() < limit_us) {
+    while (!storm_is_called_off() && storm_now_us() < limit_us) {
         bool answered = storm_turn(storm, all_answered, (limit_us - storm_now_us()) / 1000);
 
         if (answered && arrivals.next == arrivals.count)

@@ -18,6 +18,19 @@ int64_t storm_now_us(void)
 
 /* ---- the loop ---- */
 
+static volatile sig_atomic_t called_off;
+
+static void call_off(int number)
+{
+    (void)number;
+    called_off = 1;
+}
+
+bool storm_is_called_off(void)
+{
+    return called_off != 0;
+}
+
 static void say_progress(struct storm *storm)
 {
     const struct population *population = &storm->population;
@@ -41,7 +54,7 @@ bool storm_turn(struct storm *storm, bool (*done)(struct storm *storm), int64_t 
     int64_t limit_us = storm_now_us() + limit_ms * 1000;
 
     while (!done(storm)) {
-        if (storm_now_us() >= limit_us)
+        if (called_off || storm_now_us() >= limit_us)
             return false;
         loop_turn(&storm->loop, 20);
         say_progress(storm);
@@ -112,7 +125,9 @@ static int play(struct storm *storm, struct berth_error *reterr)
         r = note_idle(storm, reterr);
     if (r == 0 && (storm->options.verb->needs & NEED_PRESENT))
         r = act_gather(storm, reterr);
-    return r < 0 ? r : storm->options.verb->act(storm, reterr);
+    if (r == 0)
+        r = storm->options.verb->act(storm, reterr);
+    return called_off ? berth_fail(reterr, BERTH_E_CANCELLED, "called off") : r;
 }
 
 static int keep_history(const struct storm *storm, struct berth_error *reterr)
@@ -192,6 +207,8 @@ int main(int argc, char **argv)
         return 0;
     storm.doing = "preparing";
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGINT, call_off);
+    (void)signal(SIGTERM, call_off);
     if (r == 0 && !storm.options.berthd[0])
         r = site_isolate(&error);
     if (r == 0)

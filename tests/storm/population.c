@@ -53,8 +53,9 @@ void population_end(struct population *population)
         return;
     for (size_t i = 0; i < population->count; i++)
         terminal_off(&population->terminals[i]);
-    if (!storm_turn(storm, all_closed, END_MS))
-        (void)fprintf(stderr, "berth-storm: connections are left\n");
+    for (int64_t limit_us = storm_now_us() + END_MS * INT64_C(1000);
+         !all_closed(storm) && storm_now_us() < limit_us;)
+        loop_turn(&storm->loop, 20);
     SSL_CTX_free(population->context);
     keyring_free(&population->keyring);
     free(population->kiosks);

@@ -244,7 +244,8 @@ static int await_desktops(struct storm *storm, size_t count, struct berth_error 
     const struct timespec second = { .tv_sec = 1 };
     int64_t began_us = storm_now_us();
 
-    while (storm_now_us() - began_us < DESKTOPS_LIMIT_MS * INT64_C(1000)) {
+    while (!storm_is_called_off() &&
+           storm_now_us() - began_us < DESKTOPS_LIMIT_MS * INT64_C(1000)) {
         int64_t ready = ready_desktops(storm, reterr);
 
         if (ready < 0)

@@ -49,6 +49,9 @@ int64_t storm_now_us(void);
 /* Turn the loop until `done` says so; false: `limit_ms` passed before. A progress line a second. */
 bool storm_turn(struct storm *storm, bool (*done)(struct storm *storm), int64_t limit_ms);
 
+/* Somebody has pressed Ctrl-C: everything ends early, and is cleared away as always. */
+bool storm_is_called_off(void);
+
 /* The verb's own time begins and ends: what the broker counts is read around it. */
 int storm_clock_starts(struct storm *storm, struct berth_error *reterr) berth_must_check;
 int storm_clock_stops(struct storm *storm, struct berth_error *reterr) berth_must_check;
