@@ -40,7 +40,7 @@ void judge_check(struct judge *judge, int invariant)
 {
     judge->verdict.checks++;
     judge->verdict.checked[invariant]++;
-    if (judge->wall)
+    if (judge->wall && invariant != 27)
         judge->verdict.checked[27]++;
 }
 
@@ -244,11 +244,34 @@ static void judge_line(struct judge *judge, const struct history_line *line)
     }
 }
 
+/* Lines of one recorder come in their true order. Where the time of one of them lies far before
+ * that of an earlier one, somebody's monotonic clock has followed the wall clock.
+ */
+#define DISORDER_US (2 * SECOND_US)
+
+static void check_clocks(struct judge *judge, int64_t at_us)
+{
+    if (!judge->simulated)
+        return;
+    if (judge->wall) {
+        judge_check(judge, 27);
+        if (at_us < judge->latest_us - DISORDER_US)
+            judge_broken(judge, 27,
+                         "a clock runs %lld ms ahead of the others since the wall clock was "
+                         "set",
+                         (long long)(judge->latest_us - at_us) / 1000);
+    }
+    /* Told once for each time that somebody runs ahead. */
+    if (at_us > judge->latest_us || at_us < judge->latest_us - DISORDER_US)
+        judge->latest_us = at_us;
+}
+
 void judge_take(struct judge *judge, const struct history_line *line, uint64_t number)
 {
     judge->verdict.lines++;
     judge->number = number;
     judge->now_us = line->at_us;
+    check_clocks(judge, line->at_us);
     if (is_brokers(line->kind) && !is_start(line)) {
         shut_out_due(judge);
         screens_due(judge);

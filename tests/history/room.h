@@ -192,6 +192,7 @@ struct judge {
     struct judge_verdict verdict;
     uint64_t number; /* of the present line */
     int64_t now_us;
+    int64_t latest_us; /* of all lines */
     uint64_t steps; /* of work, to see that it is linear */
     struct list memory;
     struct list facts, slots_all, machines_all, terminals_all, operations, line_ups;
