@@ -76,15 +76,15 @@ struct core {
     int64_t incarnation;       /* of this broker, from the store */
     int64_t recovery_until_ms; /* monotonic: no destructive action before this */
     struct presence_book *presence;
-    struct related *related; /* indexes: core/related.h */
+    struct related *related;  /* indexes: core/related.h */
     struct grace_book *grace; /* who may come in by a badge alone: core/grace.h */
     void
         *owner; /* whoever drives this core: for timers of entities; the flow room's struct rooms */
     struct core_limits {
         int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
         int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */
-        int64_t handshake_us; /* what a TLS handshake costs the broker, for that computation */
-        int64_t link_threads; /* I/O loops that share it */
+        int64_t handshake_us;   /* what a TLS handshake costs the broker, for that computation */
+        int64_t link_threads;   /* I/O loops that share it */
         int64_t badge_grace_ms; /* a badge alone is enough for so long after a password; 0: never */
     } limits;
     struct history *history; /* what is decided and observed is written down there; NULL: nowhere */

@@ -107,7 +107,7 @@ void store_feed_keep(struct store *store, int64_t keep_ms);
 /* For metrics and /readyz. */
 struct store_stats {
     int64_t commits, operations, batch_max, queue, wal_bytes, last_commit_us;
-    bool degraded; /* no space */
+    bool degraded;       /* no space */
     struct tally commit; /* what transactions took, from the first statement to the sync */
 };
 void store_stats(const struct store *store, struct store_stats *ret);
