@@ -145,11 +145,12 @@ static void join(char **words, int count)
 
 static void run_verb(const struct verb *verb, char **words)
 {
-    bool every = strcmp(words[1], "*") == 0;
-    struct terminal *terminal = every ? NULL : terminal_named(&us.player, words[1]);
+    const char *name = words[1] ? words[1] : "";
+    bool every = strcmp(name, "*") == 0;
+    struct terminal *terminal = every ? NULL : terminal_named(&us.player, name);
 
     if (!every && !terminal)
-        (void)fprintf(stderr, "berth-player: no terminal '%s'\n", words[1]);
+        (void)fprintf(stderr, "berth-player: no terminal '%s'\n", name);
     else if (!every)
         verb->run(terminal, words);
     else
