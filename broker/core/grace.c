@@ -1,6 +1,7 @@
 /* grace.c - see grace.h. */
 #include "core/grace.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/core.h"
