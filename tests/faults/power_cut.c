@@ -206,7 +206,7 @@ static void run_house(struct cut *cut, uint64_t seed, size_t points)
     cut->seed = seed;
     cut->tally.houses++;
     random_seeded(&cut->random, seed);
-    power_house_init(&cut->house, seed);
+    power_house_init(&cut->house, seed, NULL);
     power_disk_clear(&cut->base);
     for (cut->generation = 0; cut->generation < GENERATIONS; cut->generation++) {
         size_t before = cut->record.count;

@@ -28,15 +28,24 @@ static void failed(void *context, const struct berth_error *error)
     house->error = *error;
 }
 
-void power_house_init(struct power_house *house, uint64_t seed)
+static void make_folder(struct power_house *house)
 {
-    memset(house, 0, sizeof(*house));
     (void)snprintf(house->folder, sizeof(house->folder), "%s/berth-power-XXXXXX",
                    getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     if (!mkdtemp(house->folder)) {
         perror(house->folder);
         exit(2);
     }
+    house->own_folder = true;
+}
+
+void power_house_init(struct power_house *house, uint64_t seed, const char *folder)
+{
+    memset(house, 0, sizeof(*house));
+    if (folder)
+        (void)snprintf(house->folder, sizeof(house->folder), "%s", folder);
+    else
+        make_folder(house);
     timers_init(&house->timers, 1000, WALL_MS);
     random_seeded(&house->random, seed);
     (void)sem_init(&house->woken, 0, 0);
@@ -54,8 +63,20 @@ void power_house_end(struct power_house *house)
 {
     timers_free(&house->timers);
     (void)sem_destroy(&house->woken);
-    if (nftw(house->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0)
+    if (house->own_folder && nftw(house->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0)
         perror(house->folder);
+}
+
+static size_t journal_length(struct power_house *house)
+{
+    size_t count;
+
+    if (house->position)
+        return house->position(house);
+    (void)pthread_mutex_lock(&house->disk->lock);
+    count = house->disk->journal ? house->disk->journal->count : 0;
+    (void)pthread_mutex_unlock(&house->disk->lock);
+    return count;
 }
 
 int power_house_open(struct power_house *house)
@@ -78,7 +99,7 @@ int power_house_open(struct power_house *house)
     r = store_load(house->store, house->core, &house->error);
     if (house->record) {
         house->record->incarnation = house->core->incarnation;
-        house->record->opened_at = house->disk->journal->count;
+        house->record->opened_at = journal_length(house);
     }
     return r;
 }
@@ -116,16 +137,6 @@ int power_house_wait(struct power_house *house, struct op *op)
 }
 
 /* ---- the record ---- */
-
-static size_t journal_length(struct power_house *house)
-{
-    size_t count;
-
-    (void)pthread_mutex_lock(&house->disk->lock);
-    count = house->disk->journal ? house->disk->journal->count : 0;
-    (void)pthread_mutex_unlock(&house->disk->lock);
-    return count;
-}
 
 static size_t record_decision(struct power_house *house, const struct changes *changes)
 {

@@ -49,7 +49,12 @@ struct power_record {
 
 struct power_house {
     char folder[256];
+    bool own_folder;
     struct power_disk *disk;
+    /* How far the disk has come: entries of the journal, or of the log of a block device. NULL: the
+     * disk's own journal. */
+    size_t (*position)(struct power_house *house);
+    int log_fd;                  /* of `position` */
     struct power_record *record; /* NULL: nobody takes notes */
     struct berth_timers timers;
     struct berth_random random;
@@ -60,8 +65,9 @@ struct power_house {
     bool failed;
 };
 
-/* The folder is made and stays empty but for the files that the store itself makes. */
-void power_house_init(struct power_house *house, uint64_t seed);
+/* folder: NULL makes one, which stays empty but for the files that the store itself makes and goes
+ * at the end. */
+void power_house_init(struct power_house *house, uint64_t seed, const char *folder);
 void power_house_end(struct power_house *house);
 
 /* Open the store on house->disk and load the core; 0 or the failure, with house->error. */
