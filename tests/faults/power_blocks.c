@@ -31,6 +31,8 @@
 #define FUA 2U
 #define DISCARD 4U
 
+#define CONTROL_POINTS 8
+
 /* As they stand in the log, little endian. */
 struct log_super {
     uint64_t magic, version, entries;
@@ -53,6 +55,7 @@ struct device {
         bool sure; /* FUA: on the medium when it was acknowledged */
     } * pending;
     size_t pending_count, pending_capacity;
+    size_t lies_from; /* flushes from this entry on flushed nothing: the control */
 };
 
 struct run {
@@ -64,7 +67,11 @@ struct run {
     struct power_disk nothing; /* the VFS is SQLite's own */
     struct berth_random random;
     struct device device;
-    size_t began_at, acked, tried, lost, corrupt, phantom, unmountable;
+    size_t began_at, acked;
+    struct tally {
+        size_t points, lost, corrupt, phantom, unmountable;
+    } tally;
+    bool is_control;
 };
 
 static bool read_all(int fd, void *out, size_t length, off_t offset)
@@ -125,7 +132,7 @@ static void advance(struct device *device, size_t point)
     for (; device->at < point; device->at++) {
         if (!read_all(device->log_fd, &entry, sizeof(entry), device->offset))
             return; /* the end of the log */
-        if (le64toh(entry.flags) & FLUSH)
+        if ((le64toh(entry.flags) & FLUSH) && device->at < device->lies_from)
             take_pending(device);
         if (le64toh(entry.sectors) && !(le64toh(entry.flags) & DISCARD))
             add_pending(device, &entry);
@@ -215,18 +222,18 @@ static void try_point(struct run *run, size_t point)
         perror(run->image);
         exit(2);
     }
-    run->tried++;
+    run->tally.points++;
     if (mount_image(run)) {
         check_mounted(run, point, &finding);
         unmount_image(run);
     } else {
-        run->unmountable++;
+        run->tally.unmountable++;
         (void)snprintf(finding.text, sizeof(finding.text), "it cannot be mounted");
     }
-    run->lost += (size_t)finding.lost;
-    run->corrupt += finding.corrupt;
-    run->phantom += finding.phantom;
-    if (finding.text[0])
+    run->tally.lost += (size_t)finding.lost;
+    run->tally.corrupt += finding.corrupt;
+    run->tally.phantom += finding.phantom;
+    if (finding.text[0] && !run->is_control)
         (void)fprintf(stderr, "seed %llu, after %zu entries: %s\n", (unsigned long long)run->first,
                       point, finding.text);
 }
@@ -239,16 +246,41 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void try_points(struct run *run, size_t end)
+static void try_points(struct run *run, size_t points, size_t end)
 {
-    size_t *at = berth_new_array(size_t, run->points);
+    size_t *at = berth_new_array(size_t, points);
 
-    for (size_t i = 0; i < run->points; i++)
+    for (size_t i = 0; i < points; i++)
         at[i] = run->began_at + random_below(&run->random, end - run->began_at + 1);
-    qsort(at, run->points, sizeof(*at), by_size);
-    for (size_t i = 0; i < run->points; i++)
+    qsort(at, points, sizeof(*at), by_size);
+    for (size_t i = 0; i < points; i++)
         try_point(run, at[i]);
     free(at);
+}
+
+static bool is_found(const struct tally *tally)
+{
+    return tally->lost || tally->corrupt || tally->phantom || tally->unmountable;
+}
+
+/* The same log on a disk that flushed nothing since the house began: who does not notice that sees
+ * nothing. */
+static struct tally try_liar(struct run *run, size_t end)
+{
+    struct tally honest = run->tally;
+    struct tally liar;
+
+    run->tally = (struct tally){ 0 };
+    run->is_control = true;
+    memset(run->device.bytes, 0, run->device.size);
+    run->device.at = 0;
+    run->device.offset = SECTOR;
+    run->device.pending_count = 0;
+    run->device.lies_from = run->began_at;
+    try_points(run, CONTROL_POINTS, end);
+    liar = run->tally;
+    run->tally = honest;
+    return liar;
 }
 
 /* ---- the command ---- */
@@ -310,6 +342,7 @@ static bool open_device(struct run *run)
     run->device.size = (size_t)facts.st_size;
     run->device.bytes = berth_alloc(run->device.size);
     run->device.offset = SECTOR;
+    run->device.lies_from = SIZE_MAX;
     return true;
 }
 
@@ -321,12 +354,34 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static bool run_all(struct run *run)
+{
+    const struct tally *tally = &run->tally;
+    struct tally liar = { 0 };
+    double began = now_s();
+    bool good = work(run);
+    size_t end = log_position(&run->house);
+
+    (void)snprintf(run->house.folder, sizeof(run->house.folder), "%s/data", run->mount);
+    if (good) {
+        try_points(run, run->points, end);
+        liar = try_liar(run, end);
+    }
+    if (good && !is_found(&liar))
+        (void)fprintf(stderr, "a disk that flushes nothing was not noticed\n");
+    printf("{\"fault\":\"F4 power cut at block level\",\"points\":%zu,\"acked\":%zu,"
+           "\"entries\":%zu,\"lost\":%zu,\"corrupt\":%zu,\"phantoms\":%zu,\"unmountable\":%zu,"
+           "\"control_points\":%zu,\"control_lost\":%zu,\"first\":%llu,\"seconds\":%.1f}\n",
+           tally->points, run->acked, end - run->began_at, tally->lost, tally->corrupt,
+           tally->phantom, tally->unmountable, liar.points, liar.lost,
+           (unsigned long long)run->first, now_s() - began);
+    return good && !is_found(tally) && is_found(&liar);
+}
+
 int main(int argc, char **argv)
 {
     struct run *run = berth_new(struct run);
-    double began = now_s();
     bool good;
-    size_t end;
 
     if (!parse(argc, argv, run) || !open_device(run)) {
         (void)fprintf(stderr, "usage: berth-power-blocks FOLDER LOG IMAGE MOUNT [--points N] "
@@ -337,17 +392,7 @@ int main(int argc, char **argv)
     log_setup("berth-power-blocks", false, LOG_ERROR);
     power_disk_init(&run->nothing);
     random_seeded(&run->random, run->first);
-    good = work(run);
-    end = log_position(&run->house);
-    (void)snprintf(run->house.folder, sizeof(run->house.folder), "%s/data", run->mount);
-    if (good)
-        try_points(run, end);
-    good = good && !run->lost && !run->corrupt && !run->phantom && !run->unmountable;
-    printf("{\"fault\":\"F4 power cut at block level\",\"points\":%zu,\"acked\":%zu,"
-           "\"entries\":%zu,\"lost\":%zu,\"corrupt\":%zu,\"phantoms\":%zu,\"unmountable\":%zu,"
-           "\"first\":%llu,\"seconds\":%.1f}\n",
-           run->tried, run->acked, end - run->began_at, run->lost, run->corrupt, run->phantom,
-           run->unmountable, (unsigned long long)run->first, now_s() - began);
+    good = run_all(run);
     power_house_end(&run->house);
     power_record_clear(&run->record);
     free(run->device.bytes);
