@@ -99,8 +99,16 @@ static void turn_ends(struct berth_soon *soon)
     send_down(container_of(soon, struct door, dispatch));
 }
 
+/* The core may speak while the doors close: the outcome of a job that was under way is told then.
+ */
 static void add_down(struct door *door, struct loop_mail *mail)
 {
+    if (door->ended) {
+        struct down_mail *late = container_of(mail, struct down_mail, mail);
+
+        berth_wipe_free(late, late->size);
+        return;
+    }
     if (list_empty(&door->outgoing))
         soon_add(&door->house->core->timers, &door->dispatch, turn_ends);
     list_append(&door->outgoing, &mail->node);
@@ -332,6 +340,7 @@ void door_end(struct door *door)
     } else {
         close_all(door);
     }
+    door->ended = true;
     soon_cancel(&door->dispatch);
     loop_post_all(&door->loop,
                   &door->outgoing); /* run, to no effect, and freed by the loop's end */

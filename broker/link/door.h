@@ -66,6 +66,7 @@ struct door {
     struct list outgoing; /* down_mail */
     int outgoing_count;
     struct berth_soon dispatch;
+    bool ended; /* nothing goes down any more */
 };
 
 /* Contexts are taken over. Listeners are added before the thread starts. */

@@ -537,6 +537,32 @@ TEST(link, the_end_closes_everybody)
     house_end();
 }
 
+/* Work of other threads may end, and its outcome be told, while the doors close: a password that
+ * was being checked when the store failed. */
+static void tell_late(berth_unused struct loop_mail *mail)
+{
+    const struct msg msg = { .type = MSG_presence_unknown };
+
+    house.rooms.tell(house.rooms.door, desk.peers[0], &msg);
+    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_CLOSING, "too late");
+}
+
+TEST(link, what_is_told_while_the_doors_close_goes_nowhere)
+{
+    struct loop_mail late = { .run = tell_late };
+    struct client client;
+
+    house_begin_default();
+    client_enter(&client);
+    loop_post(&house.loop, &late);
+    link_free(berth_take(house.link));
+    EXPECT(!house.rooms.tell);
+    loop_turn(&house.loop, 0);
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
 /* libuv would accept and close them without a word; here they wait in the kernel, and it is told.
  */
 TEST(link, without_descriptors_newcomers_wait_and_it_is_told)
@@ -565,6 +591,7 @@ TEST(link, without_descriptors_newcomers_wait_and_it_is_told)
     (void)close(knocker);
     client_enter(&client); /* and everybody is let in again */
     client_end(&client);
+    identity_free();
     house_end();
 }
 
