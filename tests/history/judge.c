@@ -249,9 +249,11 @@ static void judge_line(struct judge *judge, const struct history_line *line)
  */
 #define DISORDER_US (2 * SECOND_US)
 
-static void check_clocks(struct judge *judge, int64_t at_us)
+static void check_clocks(struct judge *judge, const struct history_line *line)
 {
-    if (!judge->simulated)
+    int64_t at_us = line->at_us;
+
+    if (!judge->simulated || line->kind == HISTORY_screen || line->kind == HISTORY_profile)
         return;
     if (judge->wall) {
         judge_check(judge, 27);
@@ -271,7 +273,7 @@ void judge_take(struct judge *judge, const struct history_line *line, uint64_t n
     judge->verdict.lines++;
     judge->number = number;
     judge->now_us = line->at_us;
-    check_clocks(judge, line->at_us);
+    check_clocks(judge, line);
     if (is_brokers(line->kind) && !is_start(line)) {
         shut_out_due(judge);
         screens_due(judge);
