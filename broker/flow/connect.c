@@ -37,7 +37,7 @@ static const struct flow_step steps[STEPS] = {
     [WAKE]     = { "wake",     wake,     NULL,       600000 },        /* its machine runs               */
     [PROBE]    = { "probe",    probe,    NULL,       12000 },         /* its RDP server was asked       */
     [PROBED]   = { "probed",   probed,   NULL,       12000 },         /* it answers, its key is the one we know */
-    [SECRET]   = { "secret",   secret,   NULL,       12000 },         /* the guest was told this session's secret */
+    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },         /* the guest was told this session's secret */
     [GIVEN]    = { "given",    given,    NULL,       12000 },         /* it knows it                    */
     [TELL]     = { "tell",     tell,     NULL,       0 },             /* the terminal shows it          */
 };

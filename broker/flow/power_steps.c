@@ -45,6 +45,10 @@ enum {
 #define RETRY_INSPECT_MS 1000
 #define RETRY_WRITE_MS 1000
 #define LIMIT_ASK_MS 12000 /* questions: a little more than the call's own deadline */
+/* Questions to the host have a deadline that begins when they are sent. Before that they stand
+ * behind those of a thousand other machines, as after a restart, which is not this machine's fault.
+ */
+#define LIMIT_ASKED FLOW_QUEUED
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
@@ -52,11 +56,11 @@ static const struct flow_step steps[STEPS] = {
     [ADMIT]       = { "admit",       admit,       NULL, FLOW_QUEUED },  /* its host is up and has room to start it */
     [CREATE]      = { "create",      create,      NULL, FLOW_DURABLE }, /* disk and domain exist */
     [START]       = { "start",       start,       NULL, FLOW_DURABLE }, /* it runs */
-    [ADDRESS]     = { "address",     address,     NULL, LIMIT_ASK_MS }, /* the host was asked where it is */
+    [ADDRESS]     = { "address",     address,     NULL, LIMIT_ASKED }, /* the host was asked where it is */
     [FOUND]       = { "found",       found,       NULL, LIMIT_ASK_MS }, /* its address is known */
     [PROBE]       = { "probe",       probe,       NULL, LIMIT_ASK_MS }, /* its RDP server was asked */
     [PROBED]      = { "probed",      probed,      NULL, LIMIT_ASK_MS }, /* it answered */
-    [FINGERPRINT] = { "fingerprint", fingerprint, NULL, LIMIT_ASK_MS }, /* the guest told its certificate, where it can */
+    [FINGERPRINT] = { "fingerprint", fingerprint, NULL, LIMIT_ASKED }, /* the guest told its certificate, where it can */
     [KNOWN]       = { "known",       known,       NULL, 0 },            /* its certificate is known */
     [STOP]        = { "stop",        stop,        NULL, FLOW_DURABLE }, /* the host was told to stop it */
     [STOPPED]     = { "stopped",     stopped,     NULL, 0 },            /* it does not run */
@@ -68,7 +72,7 @@ static const struct flow_step steps[STEPS] = {
     [FORGOTTEN]   = { "forgotten",   forgotten,   NULL, FLOW_QUEUED },  /* and is */
     [JUDGE]       = { "judge",       judge,       NULL, 0 },            /* the host's answer is known */
     [SETTLE]      = { "settle",      settle,      NULL, FLOW_QUEUED },  /* the host can be asked again */
-    [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_ASK_MS }, /* it was asked for this machine */
+    [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_ASKED }, /* it was asked for this machine */
     [INSPECTED]   = { "inspected",   inspected,   NULL, LIMIT_ASK_MS }, /* what it said is known */
 };
 /* clang-format on */
