@@ -12,11 +12,14 @@
 
 #define OWED_TOLERATED_MS 15000
 #define OWED_MAX_MS 600000
+/* One in so many handshakes beyond the cap is kept for where terminals come from. */
+#define TRUSTED_SHARE 4
 
 struct source {
     struct list node; /* in order of the last news */
     int64_t handshakes;
     int64_t owes_until_ms;
+    bool trusted; /* a terminal of ours came from there */
     char name[];
 };
 
@@ -154,16 +157,17 @@ static enum refusal judge(struct admission *admission, const struct source *sour
                           int64_t now_ms)
 {
     const struct admission_limits *limits = &admission->limits;
+    int64_t kept = source->trusted ? limits->handshakes / TRUSTED_SHARE : 0;
 
     if (source->owes_until_ms - now_ms > OWED_TOLERATED_MS)
         return REFUSAL_PENALTY;
     if (admission->open >= limits->open)
         return REFUSAL_FULL;
-    if (admission->handshakes >= limits->handshakes)
+    if (admission->handshakes >= limits->handshakes + kept)
         return REFUSAL_HANDSHAKES;
     if (source->handshakes >= limits->handshakes_source && !planted(NO_ADMISSION))
         return REFUSAL_SOURCE;
-    if (dropped_early(admission, chance))
+    if (!source->trusted && dropped_early(admission, chance))
         return REFUSAL_EARLY;
     return REFUSAL_NONE;
 }
@@ -198,6 +202,13 @@ void admission_shaken(struct admission *admission, const char *source_name)
     uv_mutex_unlock(&admission->lock);
 }
 
+void admission_trust(struct admission *admission, const char *source_name)
+{
+    uv_mutex_lock(&admission->lock);
+    source_of(admission, source_name)->trusted = true;
+    uv_mutex_unlock(&admission->lock);
+}
+
 void admission_left(struct admission *admission, const char *source_name, bool shaken,
                     enum penalty penalty, int64_t now_ms)
 {
@@ -216,7 +227,7 @@ void admission_left(struct admission *admission, const char *source_name, bool s
         source->owes_until_ms += (int64_t)penalty;
         if (source->owes_until_ms > now_ms + OWED_MAX_MS)
             source->owes_until_ms = now_ms + OWED_MAX_MS;
-    } else if (source->handshakes == 0 && source->owes_until_ms <= now_ms) {
+    } else if (!source->trusted && source->handshakes == 0 && source->owes_until_ms <= now_ms) {
         forget(admission, source); /* nothing to remember it by */
     }
     uv_mutex_unlock(&admission->lock);

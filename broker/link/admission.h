@@ -62,6 +62,11 @@ enum refusal admission_ask(struct admission *admission, const char *source, uint
 /* Its handshake is done. */
 void admission_shaken(struct admission *admission, const char *source);
 
+/* A terminal of ours came from there: while strangers take all handshakes there are a quarter more
+ * for such sources, and they are not dropped at random. Forgotten as a source is.
+ */
+void admission_trust(struct admission *admission, const char *source);
+
 /* It is gone. */
 void admission_left(struct admission *admission, const char *source, bool shaken,
                     enum penalty penalty, int64_t now_ms);

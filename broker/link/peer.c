@@ -161,6 +161,7 @@ static bool on_open(struct tls_peer *tls)
         timer_start(&door->loop.timers, &peer->life, JOINING_MS, stayed_too_long);
     } else {
         door->house->counters.peers++;
+        admission_trust(door->house->terminals, peer->source);
     }
     up_post(door, mail);
     return true;

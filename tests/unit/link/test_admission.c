@@ -81,6 +81,24 @@ TEST(admission, the_early_drop_begins_at_half_and_is_certain_at_the_cap)
     finish();
 }
 
+/* A terminal that everybody knows comes back in the middle of a flood of strangers. */
+TEST(admission, where_terminals_come_from_there_is_room_when_strangers_have_taken_all)
+{
+    begin(1000, 100, 100);
+    EXPECT_INT(admission_ask(admission, "ward", 999, 0), REFUSAL_NONE);
+    admission_shaken(admission, "ward");
+    admission_trust(admission, "ward");
+    admission_left(admission, "ward", true, PENALTY_NONE, 0);
+    for (int i = 0; i < 100; i++)
+        EXPECT_INT(admission_ask(admission, "strangers", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(admission_ask(admission, "stranger", 999, 0), REFUSAL_HANDSHAKES);
+    for (int i = 0; i < 25; i++)
+        EXPECT_INT(admission_ask(admission, "ward", 0, 0), REFUSAL_NONE);
+    EXPECT_INT(admission_ask(admission, "ward", 999, 0), REFUSAL_HANDSHAKES);
+    EXPECT_INT(admission_refused(admission, REFUSAL_EARLY), 0);
+    finish();
+}
+
 /* One connection that fails so. */
 static enum refusal knock_badly(const char *source, enum penalty penalty, int64_t now_ms)
 {
