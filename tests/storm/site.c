@@ -24,7 +24,7 @@
 #define STOP_MS 30000
 #define LINK_PORT 7443
 #define BACKLOG 4096
-#define SPARE_TERMINALS 1000 /* above those that are played: reconnects overlap */
+#define HANDSHAKES 512 /* the default */
 
 /* ---- a place of its own ---- */
 
@@ -179,14 +179,19 @@ static int furnish_libvirt(struct site *site, struct berth_error *reterr)
 static int write_options(struct site *site, struct berth_error *reterr)
 {
     int64_t terminals = site->options->terminals;
-    int64_t handshakes = terminals / 4 > 512 ? terminals / 4 : 512;
+    int64_t handshakes = terminals / 4 > HANDSHAKES ? terminals / 4 : HANDSHAKES;
+    struct rlimit limit = { 0 };
     char path[STORM_PATH + 64];
     char text[2048];
 
+    /* Where descriptors are few they are for terminals: it needs a tenth more than those. */
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        (int64_t)limit.rlim_max < terminals * 11 / 10 + handshakes + 2048)
+        handshakes = HANDSHAKES;
     (void)snprintf(text, sizeof(text),
                    "broker.terminals=%lld link.handshakes=%lld auth.hashing_queue=10000 "
                    "auth.badge_grace_s=36000",
-                   (long long)(terminals + SPARE_TERMINALS), (long long)handshakes);
+                   (long long)terminals, (long long)handshakes);
     free(site->changed);
     site->changed = berth_strdup(text);
     (void)snprintf(text, sizeof(text),
@@ -195,9 +200,9 @@ static int write_options(struct site *site, struct berth_error *reterr)
                    "handshakes = %lld\n"
                    "[auth]\nhashing_queue = 10000\nbadge_grace_s = 36000\n"
                    "[people]\nsocket = %s\n",
-                   site->folder, (long long)(terminals + SPARE_TERMINALS),
-                   site->recording ? "history = " : "", site->recording ? site->history : "",
-                   site->recording ? "\n" : "", (long long)handshakes, site->socket);
+                   site->folder, (long long)terminals, site->recording ? "history = " : "",
+                   site->recording ? site->history : "", site->recording ? "\n" : "",
+                   (long long)handshakes, site->socket);
     return write_file(site_path(site, "berthd.conf", path), text, reterr);
 }
 
