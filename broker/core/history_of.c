@@ -80,8 +80,9 @@ static void set_state(enum entity_kind kind, const union row *row, struct histor
         SET_STATE(out, command, row->command.state);
         out->over = row->command.state >= command_DONE;
         return;
-    case history_entity_DESKTOP:
+    case history_entity_DESKTOP: /* its state is observed, but for this */
         set_text(out->name, sizeof(out->name), row->desktop.name);
+        set_text(out->state, sizeof(out->state), row->desktop.quarantined ? "quarantined" : "");
         return;
     case history_entity_SLOT:
         out->slot = row->slot.number;

@@ -131,7 +131,10 @@ static void admitted_epoch(struct judge *judge, const struct history_guest *gues
         *highest = guest->epoch;
 }
 
-/* A password that was made for a session; passwords of people themselves are nobody's business. */
+/* A password that was made for a session: whose it is tells the guest when it is made, or who comes
+ * in with it first. One viewer may come in again with it, when its connection breaks. Passwords of
+ * people themselves are nobody's business.
+ */
 struct password {
     uint64_t session_id;
     int64_t epoch;
@@ -178,8 +181,16 @@ static void new_password(struct judge *judge, const struct history_guest *guest,
     *account = guest->secret;
 }
 
+static bool is_over(struct judge *judge, uint64_t session_id)
+{
+    const struct fact *fact = fact_find(judge, history_entity_SESSION, session_id);
+
+    return fact && fact->known && fact->over;
+}
+
 /* What is wrong with letting this one in, or NULL. */
-static const char *wrong(const struct password *password, const struct history_guest *guest)
+static const char *wrong(struct judge *judge, const struct password *password,
+                         const struct history_guest *guest)
 {
     if (strcmp(password->uuid, guest->uuid) != 0)
         return "it was made for another machine";
@@ -191,6 +202,8 @@ static const char *wrong(const struct password *password, const struct history_g
         return "it was made for another epoch";
     if (password->used_line && strcmp(password->terminal, guest->terminal) != 0)
         return "another terminal has used it";
+    if (is_over(judge, password->session_id))
+        return "its session is over";
     return NULL;
 }
 
@@ -203,12 +216,48 @@ static void admitted_with(struct judge *judge, const struct history_guest *guest
     if (!password)
         return;
     judge_check(judge, 19);
-    what = wrong(password, guest);
+    what = wrong(judge, password, guest);
     if (what)
         judge_broken(judge, 19, "machine %s lets somebody in with the password of line %llu: %s",
                      guest->uuid, number(password->line), what);
+    if (!password->session_id) {
+        password->session_id = guest->session_id;
+        password->epoch = guest->epoch;
+    }
     password->used_line = judge->number;
     (void)snprintf(password->terminal, sizeof(password->terminal), "%s", guest->terminal);
+}
+
+void epochs_disk(struct judge *judge, struct machine *machine)
+{
+    end_password(judge, &machine->secret);
+    if (!machine->desktop)
+        return;
+    list_each (&machine->desktop->slots, node)
+        end_password(judge, &list_entry(node, struct slot, of_desktop)->secret);
+}
+
+static void check_scrambled(struct judge *judge, const struct machine *machine, int64_t account)
+{
+    const struct password *password =
+        account ? map_get_id(&judge->secrets, (uint64_t)account) : NULL;
+
+    if (!password || !password->session_id)
+        return;
+    judge_check(judge, 19);
+    if (is_over(judge, password->session_id))
+        judge_broken(judge, 19,
+                     "session %llu is over, but its password (line %llu) still opens machine %s",
+                     number(password->session_id), number(password->line), machine->uuid);
+}
+
+void epochs_rest(struct judge *judge, const struct machine *machine)
+{
+    if (!machine->runs || !machine->desktop->row || machine->desktop->quarantined)
+        return; /* nobody gets in, or somebody must look at it first */
+    check_scrambled(judge, machine, machine->secret);
+    list_each (&machine->desktop->slots, node)
+        check_scrambled(judge, machine, list_entry(node, struct slot, of_desktop)->secret);
 }
 
 void epochs_guest(struct judge *judge, const struct history_guest *guest)

@@ -144,10 +144,12 @@ void machines_take(struct judge *judge, const struct history_machine *line)
     case machine_word_DISK:
         touched(judge, machine, line, true);
         owners_disk(judge, machine);
+        epochs_disk(judge, machine);
         return;
     case machine_word_REMOVED:
         touched(judge, machine, line, true);
         stops(machine);
+        epochs_disk(judge, machine);
         machine->defined = false;
         return;
     case machine_word_NONE:
@@ -181,6 +183,7 @@ void machines_rest(struct judge *judge)
         judge->steps++;
         if (!machine->had_row || !machine->heard)
             continue; /* never one of ours, or nobody says what became of it */
+        epochs_rest(judge, machine);
         judge_check(judge, 13);
         if (machine->defined && !desktop->row)
             judge_broken(judge, 13, "machine %s %s, but desktop %llu is gone", machine->uuid,

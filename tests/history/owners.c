@@ -63,6 +63,7 @@ void owners_desktop(struct judge *judge, struct fact *fact, const struct fact *w
     (void)was;
     desktop->recycles = row->recycles;
     desktop->row = !fact->dropped && !fact->over;
+    desktop->quarantined = fact->state == ROW_QUARANTINED;
     desktop->should_run = desktop->row && fact->state == ROW_RUNS;
     if (row->uuid[0]) {
         desktop->machine = machine_make(judge, row->uuid);

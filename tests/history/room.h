@@ -24,6 +24,7 @@ enum row_state {
     ROW_ENDING,
     ROW_REVOKED,
     ROW_RUNS, /* desktop: starting or ready */
+    ROW_QUARANTINED,
 };
 
 /* A durable row: as it was last announced or loaded, and how far the store itself said it was. */
@@ -87,6 +88,7 @@ struct desktop {
     struct machine *machine;
     bool row;        /* there is one, and it is not over */
     bool should_run; /* as its row says */
+    bool quarantined;
     bool recycles;
     struct list slots;
 };
@@ -193,7 +195,7 @@ struct judge {
     uint64_t number; /* of the present line */
     int64_t now_us;
     int64_t latest_us; /* of all lines */
-    uint64_t steps; /* of work, to see that it is linear */
+    uint64_t steps;    /* of work, to see that it is linear */
     struct list memory;
     struct list facts, slots_all, machines_all, terminals_all, operations, line_ups;
     struct map rows, slots, desktops, machines, sessions, terminals, names, users;
@@ -276,6 +278,10 @@ void owners_disk(struct judge *judge, const struct machine *machine);
 row_fn epochs_slot, epochs_session, epochs_connection;
 void epochs_told(struct judge *judge, const struct history_told *told);
 void epochs_guest(struct judge *judge, const struct history_guest *guest);
+/* The disk is new or gone: nobody's password is on it any more. */
+void epochs_disk(struct judge *judge, struct machine *machine);
+/* At rest: does the password of a session that is over still open its account? */
+void epochs_rest(struct judge *judge, const struct machine *machine);
 
 /* ---- screens.c: I5, I12 of pictures ---- */
 

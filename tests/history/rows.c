@@ -25,6 +25,7 @@ static enum row_state state_of(const char *text)
         { "revoked", ROW_REVOKED },
         { "ready", ROW_RUNS },
         { "starting", ROW_RUNS },
+        { "quarantined", ROW_QUARANTINED },
     };
 
     for (size_t i = 0; i < BERTH_COUNT(states); i++)
