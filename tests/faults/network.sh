@@ -128,13 +128,13 @@ in_time() {
     seconds_figure "$1_$4_s" "$slowest"
 }
 
-# cut WHAT CHAIN RULE... - until all of the ward are suspect, in the long form until they are absent.
+# cut WHAT CHAIN... - what the broker gets (in) or sends (out) is dropped, until all of the ward are suspect, in the long form until they are absent.
 cut() {
-    local mark begun what=$1
+    local mark begun chain what=$1
     shift
     mark=$(log_mark)
     begun=$(now_ms)
-    rule "$@"
+    for chain in "$@"; do rule "$chain" "${chain:0:1}ifname" "$ID"w-b drop; done
     soon $((SUSPECT_MS / 1000 + 3)) "$what: those behind the cut are suspect" have_become "$mark" suspect
     in_time "$what" "$mark" "$begun" suspect "$SUSPECT_MS"
     if ((WARD_LONG)); then
@@ -229,9 +229,9 @@ need_root
 need_commands ip nft tc
 ward_begin "${1:-}"
 step "three networks, a broker, five terminals" site
-step "cut towards the broker" cut towards in iifname "$ID"w-b drop
+step "cut towards the broker" cut towards in
 step "answers are lost for 3.5 s" answers_lost
-((!WARD_LONG)) || step "cut in both directions" cut both in iifname "$ID"w-b drop
+((!WARD_LONG)) || step "cut in both directions" cut both in out
 step "loss of 10 %" lossy 10
 step "loss of 30 %" lossy 30
 step "64 kbit/s" thin
