@@ -166,10 +166,11 @@ static void begin_grace(struct check_job *at)
 {
     struct core *core = at->auth->core;
     const struct terminal *terminal = terminal_find(core, at->terminal_id);
+    const struct user *user = user_find(core, at->id);
 
     /* A password that was changed meanwhile is another one. */
-    if (terminal && strcmp(at->hash, user_find(core, at->id)->row.password_hash) == 0)
-        grace_begin(core, user_find(core, at->id), terminal);
+    if (terminal && user && strcmp(at->hash, user->row.password_hash) == 0)
+        grace_begin(core, user, terminal);
 }
 
 static void hand_out(struct offload_job *job, int result)
