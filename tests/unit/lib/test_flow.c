@@ -114,6 +114,7 @@ TEST(flow, what_it_waits_for_outside_is_not_its_own_time)
     EXPECT_INT(figures.of[0].own.sum_us, 31000);
     EXPECT_INT(figures.of[0].own.count, 1);
     engine.figures = NULL;
+    timers_free(&timers);
 }
 
 TEST(flow, walks_its_table)
