@@ -40,6 +40,14 @@ void *berth_realloc(void *old, size_t size)
     return memory;
 }
 
+void berth_copy_text(char *out, size_t size, const char *text)
+{
+    size_t length = strnlen(text, size - 1);
+
+    memcpy(out, text, length);
+    out[length] = '\0';
+}
+
 char *berth_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;

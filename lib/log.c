@@ -124,7 +124,6 @@ static bool may_speak(enum log_event event, uint64_t *left_out)
     int_fast64_t then = atomic_exchange(&counts[event].second, now);
 
     *left_out = 0;
-    (void)atomic_fetch_add(&counts[event].total, 1);
     if (then != now) {
         uint64_t before = atomic_exchange(&counts[event].within, 1);
 
@@ -137,11 +136,13 @@ static bool may_speak(enum log_event event, uint64_t *left_out)
 
 void log_write(enum log_event event, const struct log_field *fields, size_t count)
 {
-    struct line line = { .used = 0 };
+    struct line line berth_unset;
     uint64_t left_out;
 
-    if (!may_speak(event, &left_out) || rows[event].level > setup.level)
+    (void)atomic_fetch_add_explicit(&counts[event].total, 1, memory_order_relaxed);
+    if (rows[event].level > setup.level || !may_speak(event, &left_out))
         return;
+    line.used = 0;
     add_head(&line, event);
     for (size_t i = 0; i < count; i++)
         add_field(&line, &fields[i]);

@@ -71,6 +71,12 @@ size_t msg_size(enum msg_type type)
     return offsetof(struct msg, join) + rows[type].record->size;
 }
 
+void msg_init(struct msg *msg, enum msg_type type)
+{
+    memset(msg, 0, msg_size(type));
+    msg->type = type;
+}
+
 static int decode(const json_t *object, enum msg_way way, struct msg *ret,
                   struct berth_error *reterr)
 {

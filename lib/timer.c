@@ -70,15 +70,29 @@ static void sift_down(struct berth_timers *timers, size_t at, struct timer_slot 
     settle(timers, at, slot);
 }
 
+/* A slot takes the place of another one, up or down from there. */
+static void move(struct berth_timers *timers, size_t at, struct timer_slot slot)
+{
+    if (at > 0 && earlier(&slot, &timers->heap[(at - 1) / CHILDREN]))
+        sift_up(timers, at, slot);
+    else
+        sift_down(timers, at, slot);
+}
+
 void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t delay_ms,
                  berth_timer_fn *fire)
 {
     struct timer_slot slot = { .order = ++timers->order, .timer = timer };
 
-    timer_stop(timers, timer);
     timer->fire = fire;
     if (__builtin_add_overflow(timers->mono_ms, delay_ms > 0 ? delay_ms : 0, &slot.deadline_ms))
         slot.deadline_ms = INT64_MAX;
+    if (timer->place) { /* armed anew, which renewals do all the time: it moves where it is */
+        move(timers, timer->place - 1, slot);
+        if (timer->place == 1 && timers->wake)
+            timers->wake(timers);
+        return;
+    }
     if (timers->count == timers->capacity) {
         timers->capacity = timers->capacity ? timers->capacity * 2 : 64;
         timers->heap = berth_realloc(timers->heap, timers->capacity * sizeof(*timers->heap));
@@ -100,10 +114,7 @@ void timer_stop(struct berth_timers *timers, struct berth_timer *timer)
     last = timers->heap[--timers->count];
     if (at == timers->count)
         return;
-    if (at > 0 && earlier(&last, &timers->heap[(at - 1) / CHILDREN]))
-        sift_up(timers, at, last);
-    else
-        sift_down(timers, at, last);
+    move(timers, at, last);
 }
 
 void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)

@@ -94,10 +94,10 @@ static int64_t input_idle_ms(const struct station *station)
 static void renew(struct station *station)
 {
     struct station_presence *presence = &station->presence;
-    struct msg msg;
+    struct msg msg berth_unset;
 
     station_message(station, &msg, MSG_renew);
-    (void)snprintf(msg.renew.presence_id, sizeof(msg.renew.presence_id), "%s", presence->id);
+    berth_copy_text(msg.renew.presence_id, sizeof(msg.renew.presence_id), presence->id);
     msg.renew.seq = ++presence->seq;
     msg.renew.want_expires_in_ms = station->options.want_expires_ms;
     msg.renew.screen = seat_screen(&station->seat);
@@ -129,7 +129,7 @@ void presence_granted(struct station *station, const struct msg_granted *granted
     if (granted->incarnation != presence->incarnation)
         log_event(EV_AGENT_LINK, "terminal", granted->terminal, "incarnation", granted->incarnation,
                   "spread_ms", granted->reconnect_spread_ms);
-    (void)snprintf(presence->id, sizeof(presence->id), "%s", granted->presence_id);
+    berth_copy_text(presence->id, sizeof(presence->id), granted->presence_id);
     presence->deadline_ms = sent_ms + granted->presence_expires_in_ms;
     presence->spread_ms = granted->reconnect_spread_ms;
     presence->incarnation = granted->incarnation;
@@ -140,8 +140,7 @@ void presence_granted(struct station *station, const struct msg_granted *granted
         presence->broker_doubted = false;
     }
     if (granted->terminal[0])
-        (void)snprintf(station->seat.terminal, sizeof(station->seat.terminal), "%s",
-                       granted->terminal);
+        berth_copy_text(station->seat.terminal, sizeof(station->seat.terminal), granted->terminal);
     timer_start(station->timers, &presence->renew,
                 reconnect_jitter_ms(station->random, presence->renew_after_ms), renew_due);
     if (station->seat.online)

@@ -114,8 +114,7 @@ void station_set_state(struct station *station, enum seat_state next, const char
 
 void station_message(struct station *station, struct msg *msg, enum msg_type type)
 {
-    memset(msg, 0, sizeof(*msg));
-    msg->type = type;
+    msg_init(msg, type);
     msg->ref = ++station->last_ref;
 }
 

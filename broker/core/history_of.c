@@ -217,10 +217,14 @@ void core_note_changes(struct core *core, const struct changes *changes)
 /* The first 63 bits of a SHA-256 in hexadecimal. */
 static int64_t hash_bits(const char *hex)
 {
-    char head[17];
+    uint64_t bits = 0;
 
-    (void)snprintf(head, sizeof(head), "%.16s", hex);
-    return (int64_t)(strtoull(head, NULL, 16) >> 1);
+    for (size_t i = 0; i < 16 && hex[i]; i++) {
+        unsigned char digit = (unsigned char)hex[i];
+
+        bits = bits << 4 | (digit <= '9' ? digit & 15u : (digit & 7u) + 9);
+    }
+    return (int64_t)(bits >> 1);
 }
 
 void core_note_presence(const struct presence *presence, enum presence_word word, const char *id,

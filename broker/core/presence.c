@@ -277,7 +277,7 @@ static void grant(struct presence *presence, int64_t want_ms, struct presence_gr
         renew_ms = presence->granted_ms / 3;
     /* +-10 %, drawn for every message, so that terminals that started together drift apart. */
     renew_ms += (int64_t)random_below(core->random, (uint64_t)(renew_ms / 5 + 1)) - renew_ms / 10;
-    (void)snprintf(ret->id, sizeof(ret->id), "%s", presence->id);
+    berth_copy_text(ret->id, sizeof(ret->id), presence->id);
     ret->expires_in_ms = presence->granted_ms;
     ret->renew_after_ms = renew_ms;
     ret->reconnect_spread_ms = presence_spread_ms(core->presence);

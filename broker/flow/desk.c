@@ -135,15 +135,17 @@ const char *desk_terminal_name(struct rooms *rooms, uint64_t peer)
 static void tell_granted(struct rooms *rooms, const struct terminal *terminal, uint64_t ref,
                          const struct presence_grant *grant)
 {
-    struct msg msg = { .type = MSG_granted, .ref = ref };
+    struct msg msg berth_unset;
 
-    (void)snprintf(msg.granted.presence_id, sizeof(msg.granted.presence_id), "%s", grant->id);
+    msg_init(&msg, MSG_granted);
+    msg.ref = ref;
+    berth_copy_text(msg.granted.presence_id, sizeof(msg.granted.presence_id), grant->id);
     msg.granted.presence_expires_in_ms = grant->expires_in_ms;
     msg.granted.renew_after_ms = grant->renew_after_ms;
     msg.granted.reconnect_spread_ms = grant->reconnect_spread_ms;
     msg.granted.server_time_ms = rooms->timers->wall_ms;
     msg.granted.incarnation = rooms->core->incarnation;
-    (void)snprintf(msg.granted.terminal, sizeof(msg.granted.terminal), "%s", terminal->row.name);
+    berth_copy_text(msg.granted.terminal, sizeof(msg.granted.terminal), terminal->row.name);
     house_tell(rooms, terminal->peer, &msg);
 }
 

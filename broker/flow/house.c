@@ -414,14 +414,14 @@ void flows_machine(void *context, uint64_t host_id, const struct virt_event *eve
 static void save_presence(void *context, const struct presence_fact *facts, size_t count)
 {
     struct rooms *rooms = context;
-    struct presence_row rows[PRESENCE_BATCH];
+    struct presence_row rows[PRESENCE_BATCH] berth_unset;
 
     for (size_t i = 0; i < count; i++) {
         rows[i] = (struct presence_row){ .terminal_id = facts[i].terminal_id,
                                          .granted_ms = facts[i].granted_ms,
                                          .seen_ms = facts[i].seen_ms,
                                          .incarnation = rooms->core->incarnation };
-        (void)snprintf(rows[i].presence_hash, sizeof(rows[i].presence_hash), "%s", facts[i].hash);
+        berth_copy_text(rows[i].presence_hash, sizeof(rows[i].presence_hash), facts[i].hash);
     }
     store_presence(rooms->store, rows, count);
 }

@@ -15,6 +15,14 @@
 #define berth_cleanup(function) __attribute__((cleanup(function)))
 #define berth_unused __attribute__((unused))
 #define berth_noreturn __attribute__((noreturn))
+/* A large variable that is filled before it is read: it is not zeroed at its declaration, which the
+ * release build does for all others (-ftrivial-auto-var-init).
+ */
+#if defined(__has_attribute) && __has_attribute(uninitialized)
+#define berth_unset __attribute__((uninitialized))
+#else
+#define berth_unset
+#endif
 
 /* Number of elements of a true array; refuses a pointer at compile time through sizeof. */
 #define BERTH_COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -38,6 +46,9 @@
  */
 void *berth_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), returns_nonnull));
+/* As much of the text as fits, with its NUL: what snprintf("%s") does, without its machinery. */
+void berth_copy_text(char *out, size_t size, const char *text);
+
 char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 
 /* The end for want of memory, for libraries that tell instead of ending. */

@@ -78,6 +78,12 @@ int msg_decode(const char *json, size_t size, enum msg_way way, struct msg *ret,
  * without NUL. */
 char *msg_encode(const struct msg *msg, size_t *ret_size);
 
+/* An empty message of this type, of which only msg_size bytes are touched: a struct msg has room
+ * for the largest, 16 KiB, and a fleet renews all the time. Declared with berth_unset for that
+ * reason.
+ */
+void msg_init(struct msg *msg, enum msg_type type);
+
 /* Zeroes what the message holds; its type stays. */
 void msg_wipe(struct msg *msg);
 

@@ -117,4 +117,16 @@ TEST(record, secrets_are_stars_for_everyone_but_the_peer)
     json_decref(json);
 }
 
+TEST(init, only_what_the_type_uses_is_touched)
+{
+    struct msg *made = berth_new(struct msg);
+
+    memset(made, 0x5a, sizeof(*made));
+    msg_init(made, MSG_renew);
+    EXPECT(made->type == MSG_renew && made->ref == 0 && made->renew.seq == 0);
+    EXPECT_STR(made->renew.presence_id, "");
+    EXPECT(((unsigned char *)made)[msg_size(MSG_renew)] == 0x5a);
+    free(made);
+}
+
 TEST_MAIN()

@@ -55,6 +55,34 @@ static void rearm(struct berth_timer *timer)
     timer_start(&timers, timer, 0, rearm);
 }
 
+/* A renewal moves its timer instead of taking it out and putting it in again. */
+TEST(timer, one_that_is_armed_again_fires_once_at_its_new_time)
+{
+    enum { ALARMS = 500 };
+    static struct alarm alarms[ALARMS];
+    struct berth_random random;
+
+    random_seeded(&random, 12);
+    timers_init(&timers, 1000, 0);
+    last_due_ms = 0;
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < ALARMS; i++) {
+            int64_t delay_ms = (int64_t)random_below(&random, 10000);
+
+            if (round > 0 && random_below(&random, 2))
+                continue;
+            alarms[i].due_ms = 1000 + delay_ms; /* earlier or later than before */
+            timer_start(&timers, &alarms[i].timer, delay_ms, ring);
+        }
+    }
+    EXPECT_INT((int)timers.count, ALARMS);
+    for (int64_t at = 1000; at <= 11000; at += 10)
+        timers_advance(&timers, at, 0);
+    for (size_t i = 0; i < ALARMS; i++)
+        EXPECT_INT(alarms[i].fired, 1);
+    timers_free(&timers);
+}
+
 TEST(timer, one_armed_with_zero_again_and_again_does_not_hold_the_loop)
 {
     struct berth_timer timer = { 0 };
