@@ -172,8 +172,8 @@ void door_hang_up(void *context, uint64_t peer, int code, const char *why)
 
     if (!link)
         return;
-    outside_note(door->outside, "%s: hung up, %s: %s", name_of(link),
-                 berth_error_row(code)->symbol, why);
+    outside_note(door->outside, "%s: hung up, %s: %s", name_of(link), berth_error_row(code)->symbol,
+                 why);
     break_later(link, why);
 }
 
@@ -207,8 +207,8 @@ static void link_opens(struct berth_timer *timer)
     if (link->joining)
         r = joiner_opened(door->rooms, link->peer, link->visitor->address, &error);
     else
-        r = terminal_opened(door->rooms, link->peer, link->visitor->address,
-                            link->key_hash, &error);
+        r = terminal_opened(door->rooms, link->peer, link->visitor->address, link->key_hash,
+                            &error);
     if (r < 0) {
         link->known = false;
         link_refused(link, &error);
@@ -424,8 +424,8 @@ void door_tell(void *context, uint64_t peer, const struct msg *msg)
     if (msg->type == MSG_presence_unknown && (link->in & IN_PRESENT))
         link->in = IN_OPEN;
     if (!(row->way & DOWN) || !(row->in & link->in))
-        outside_fault(door->outside, "%s was told '%s', which is not permitted now",
-                      name_of(link), row->name);
+        outside_fault(door->outside, "%s was told '%s', which is not permitted now", name_of(link),
+                      row->name);
     door->down++;
     post(link, msg, false);
 }

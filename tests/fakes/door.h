@@ -55,9 +55,9 @@ struct door_link {
     bool known; /* the broker knows of it: its end has to be told */
     bool deaf;  /* cut: what is sent waits, and nobody notices */
     int64_t deaf_since_ms;
-    bool held;     /* the visitor reads nothing for a while */
-    bool torn[2];  /* what is sent down, up is lost */
-    unsigned in; /* mask of enum msg_in: the peer's state as the door sees it */
+    bool held;    /* the visitor reads nothing for a while */
+    bool torn[2]; /* what is sent down, up is lost */
+    unsigned in;  /* mask of enum msg_in: the peer's state as the door sees it */
     int64_t up_due_ms, down_due_ms;
     struct list letters;
     struct list kept; /* of letters that the visitor will read */

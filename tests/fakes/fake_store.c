@@ -37,8 +37,7 @@ static void note_commit(struct store *store, const struct changes *changes)
     if (!outside->history)
         return;
     for (size_t i = 0; i < changes->count; i++) {
-        line.row =
-            history_of_change(&changes->audit, changes->at, changes->count, i, changes->rev);
+        line.row = history_of_change(&changes->audit, changes->at, changes->count, i, changes->rev);
         line.row.over |= line.row.verb == history_verb_DROP;
         line.row.verb = history_verb_STORED;
         line.row.incarnation = disk_incarnation(store->disk);

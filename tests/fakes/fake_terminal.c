@@ -107,7 +107,8 @@ static void reconnect_now(struct berth_timer *timer)
 
     terminal->failures++;
     if (!terminal->cut && terminal->certificate[0])
-        terminal->link = door_connect(terminal->door, &terminal->visitor, terminal->key_hash, false);
+        terminal->link =
+            door_connect(terminal->door, &terminal->visitor, terminal->key_hash, false);
     else if (!terminal->cut && !terminal->refused_for_good)
         terminal->link = door_connect(terminal->door, &terminal->visitor, "", true);
     if (!terminal->link)

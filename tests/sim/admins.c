@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/related.h"
-
 #include "sim/inner.h"
 
 static struct rooms *rooms_of(struct sim *sim)
@@ -185,8 +184,7 @@ void fate_revoke(struct sim *sim, const struct action *action)
 
 static void forget_and_join(struct sim *sim, uint32_t client)
 {
-    struct row_invitation row = { .uses_left = 1,
-                                  .expires_ms = INT64_MAX / 2 };
+    struct row_invitation row = { .uses_left = 1, .expires_ms = INT64_MAX / 2 };
     struct rooms *rooms = rooms_of(sim);
     const struct terminal *terminal = terminal_at(sim, client);
     struct secret token = { 0 };
@@ -196,8 +194,8 @@ static void forget_and_join(struct sim *sim, uint32_t client)
         return;
     row.place_id = terminal->row.place_id;
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal->row.name);
-    if (world_await(sim->w, admin_invite(rooms, world_actor(), &row, &id, &token,
-                                         world_op(sim->w))) < 0)
+    if (world_await(sim->w,
+                    admin_invite(rooms, world_actor(), &row, &id, &token, world_op(sim->w))) < 0)
         return; /* the disk is full, or so */
     person_unknown(sim, client);
     client_forget(&sim->clients[client], &token);
@@ -253,9 +251,9 @@ static void set_duty(struct sim *sim, uint32_t host, enum host_duty duty)
     if (!errand)
         return;
     entity = core_find_name(rooms->core, ENTITY_host, site_host(host));
-    begun(errand, admin_host_duty(rooms, world_actor(),
-                                  container_of(entity, struct host, base)->row.id, duty,
-                                  &errand->op));
+    begun(errand,
+          admin_host_duty(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
+                          duty, &errand->op));
 }
 
 static void host_active(struct sim *sim, uint32_t host)
@@ -308,8 +306,8 @@ void fate_publish(struct sim *sim, const struct action *action)
             .path = "/images/next.qcow2",
         };
 
-        begun(errand, admin_add(rooms, world_actor(), ENTITY_image_version, &row,
-                                &sim->draft_id, &errand->op));
+        begun(errand, admin_add(rooms, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
+                                &errand->op));
     } else if (action->much % 3 == 1 && sim->draft_id) {
         begun(errand, admin_image_publish(rooms, world_actor(), sim->draft_id, &errand->op));
     } else {
@@ -328,8 +326,8 @@ void fate_profile(struct sim *sim, const struct action *action)
 
     if (!errand)
         return;
-    row = container_of(core_find_name(rooms->core, ENTITY_profile, "all"), struct profile, base)
-              ->row;
+    row =
+        container_of(core_find_name(rooms->core, ENTITY_profile, "all"), struct profile, base)->row;
     (void)snprintf(row.settings, sizeof(row.settings), "greeting = Day %u\nidle_lock_s = %u\n",
                    action->what % 1000, 60 * (1 + action->much % 30));
     row.version = 0;
@@ -385,8 +383,8 @@ void fate_session_order(struct sim *sim, const struct action *action)
         return;
     session = container_of(entity, struct session, base);
     if (action->much % 2)
-        begun(errand, admin_session_sign_off(rooms, world_actor(), session->row.id, "a whim",
-                                             &errand->op));
+        begun(errand,
+              admin_session_sign_off(rooms, world_actor(), session->row.id, "a whim", &errand->op));
     else
         begun(errand, admin_session_disconnect(rooms, world_actor(), session->row.id, "a whim",
                                                &errand->op));

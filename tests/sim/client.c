@@ -207,6 +207,15 @@ static void news(void *who, enum agent_news what, const struct berth_error *why)
         client->news(client->context, client, what, why);
 }
 
+static void take(struct history *history, const struct history_line *line)
+{
+    struct client *client = container_of(history, struct client, said);
+    struct history_line copy = *line;
+
+    copy.at_us = client_timers(client)->mono_ms * 1000;
+    client->history->take(client->history, &copy);
+}
+
 void client_init(struct client *client, struct world *world, uint64_t number, const char *name,
                  struct history *history)
 {
@@ -220,6 +229,7 @@ void client_init(struct client *client, struct world *world, uint64_t number, co
                                              .lost = lost,
                                              .refused = refused,
                                              .hears = hears };
+    client->said.take = take;
     client->picture.ended = client_picture_ended;
     (void)snprintf(client->picture.terminal, sizeof(client->picture.terminal), "%s", name);
     client->memory.known = true;
@@ -265,7 +275,7 @@ static void booted(struct berth_timer *timer)
     client->agent =
         agent_new(&outlet, &client->memory, boot_id, random_u64(&client->world->outside.dice),
                   timers->mono_ms - client->slept_ms, timers->wall_ms + client->wall_offset_ms);
-    agent_start(client->agent, client->history);
+    agent_start(client->agent, &client->said);
     client_after(client);
 }
 

@@ -10,7 +10,6 @@
 #include "berth/history.h"
 
 #include "fakes/world.h"
-
 #include "sim/agent/agent.h"
 
 struct client;
@@ -28,6 +27,7 @@ struct client {
     struct world *world;
     struct door_visitor visitor;
     struct history *history;
+    struct history said; /* what its agent writes: in the world's time, for it may have slept */
     uint64_t number;
     char name[32];
     char address[32];

@@ -151,7 +151,8 @@ void fate_terminal_clock(struct sim *sim, const struct action *action)
 void fate_rogue_repeat(struct sim *sim, const struct action *action)
 {
     struct client *rogue = client_of(sim, action);
-    const struct client *other = &sim->clients[(action->who + action->what % 2) % sim->clients_count];
+    const struct client *other =
+        &sim->clients[(action->who + action->what % 2) % sim->clients_count];
 
     if (other->last_said.type != MSG_NONE)
         client_say(rogue, &other->last_said);

@@ -89,8 +89,7 @@ void person_unknown(struct sim *sim, uint32_t client);
 
 /* fate_terminals.c */
 act_fn fate_loss, fate_delay, fate_repeat, fate_reorder, fate_cut, fate_partition, fate_half_open,
-    fate_power, fate_freeze, fate_suspend, fate_terminal_clock, fate_rogue_repeat,
-    fate_rogue_forge;
+    fate_power, fate_freeze, fate_suspend, fate_terminal_clock, fate_rogue_repeat, fate_rogue_forge;
 
 /* fate_broker.c */
 act_fn fate_clock, fate_stall, fate_broker_freeze, fate_broker_crash, fate_commit_crash,

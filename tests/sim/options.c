@@ -7,8 +7,20 @@
 #include <string.h>
 
 enum {
-    OPT_SEEDS = 1, OPT_FIRST, OPT_HOURS, OPT_FAULTS, OPT_TERMINALS, OPT_PLANT, OPT_JSON,
-    OPT_VERBOSE, OPT_REPLAY, OPT_GRANT, OPT_MINUTES, OPT_SHRINK, OPT_DIGEST, OPT_HELP,
+    OPT_SEEDS = 1,
+    OPT_FIRST,
+    OPT_HOURS,
+    OPT_FAULTS,
+    OPT_TERMINALS,
+    OPT_PLANT,
+    OPT_JSON,
+    OPT_VERBOSE,
+    OPT_REPLAY,
+    OPT_GRANT,
+    OPT_MINUTES,
+    OPT_SHRINK,
+    OPT_DIGEST,
+    OPT_HELP,
 };
 
 static const struct option known[] = {
@@ -33,7 +45,8 @@ static const char usage[] =
     "berth-sim --seeds N [--first S] [--hours H] [--faults LIST] [--terminals N] [--json]\n"
     "\n"
     "Runs broker and agents, the object code that the programs link, on simulated sites under\n"
-    "virtual time, one for each seed, and judges their histories. A violation prints its seed, the\n"
+    "virtual time, one for each seed, and judges their histories. A violation prints its seed, "
+    "the\n"
     "shortest schedule found that still shows it, and the story.\n"
     "\n"
     "  --seeds N         so many sites, one after the other\n"

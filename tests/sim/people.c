@@ -184,8 +184,7 @@ void person_touch(struct sim *sim, const struct action *action)
 
 void person_tap_badge(struct sim *sim, const struct action *action)
 {
-    struct fake_terminal *old =
-        world_terminal(sim->w, action->what % SIM_OLD ? "old1" : "old0");
+    struct fake_terminal *old = world_terminal(sim->w, action->what % SIM_OLD ? "old1" : "old0");
 
     if (old->viewer != VIEWER_NONE)
         terminal_disconnect(old);

@@ -6,9 +6,8 @@
 #ifndef BERTH_TESTS_SIM_RECORDER_H
 #define BERTH_TESTS_SIM_RECORDER_H
 
-#include "history/judge.h"
-
 #include "fakes/outside.h"
+#include "history/judge.h"
 
 struct recorder {
     struct history history;

@@ -6,7 +6,6 @@
 
 #include "core/placement.h"
 #include "core/related.h"
-
 #include "sim/inner.h"
 
 #define REST_MS 1800000
@@ -146,10 +145,9 @@ static void judge_sessions(struct sim *sim)
                           (unsigned long long)session->row.id,
                           session_state_names[session->row.state]);
         else if ((session->row.state == session_ACTIVE) != shown)
-            outside_fault(outside, "session %llu is %s, and %s %s it",
-                          (unsigned long long)session->row.id,
-                          session_state_names[session->row.state], where,
-                          shown ? "shows" : "does not show");
+            outside_fault(
+                outside, "session %llu is %s, and %s %s it", (unsigned long long)session->row.id,
+                session_state_names[session->row.state], where, shown ? "shows" : "does not show");
     }
 }
 
@@ -168,8 +166,8 @@ static void judge_clients(struct sim *sim)
         if (!client_look(client, &sight) || !sight.online)
             outside_fault(outside, "%s is not online: %s", client->name, sight.state);
         session = sight.shows ? session_find(core, sight.session_id) : NULL;
-        if (sight.shows && (!session || session->row.epoch != sight.epoch ||
-                            session->row.state != session_ACTIVE))
+        if (sight.shows &&
+            (!session || session->row.epoch != sight.epoch || session->row.state != session_ACTIVE))
             outside_fault(outside, "%s shows what the broker does not know of", client->name);
     }
 }

@@ -13,8 +13,8 @@
 static const struct act_row rows[ACTS] = {
 #define PERSON(symbol, name_, sentence_) \
     [ACT_##symbol] = { .name = (name_), .sentence = (sentence_) },
-#define FAULT(symbol, name_, per_day_, sentence_) \
-    [ACT_##symbol] = {                            \
+#define FAULT(symbol, name_, per_day_, sentence_)                                      \
+    [ACT_##symbol] = {                                                                 \
         .name = (name_), .sentence = (sentence_), .per_day = (per_day_), .fault = true \
     },
 #include "sim/actions.def"
@@ -87,7 +87,8 @@ static void work(struct schedule *schedule, struct berth_random *dice, uint32_t 
                  int64_t from_ms, int64_t until_ms)
 {
     int64_t pause_ms = 15 * 60000 + below(dice, 90 * 60000); /* between two acts, on average */
-    int64_t at_ms = from_ms + (below(dice, 10) < 8 ? below(dice, RUSH_MS) : below(dice, SHIFT_MS / 2));
+    int64_t at_ms =
+        from_ms + (below(dice, 10) < 8 ? below(dice, RUSH_MS) : below(dice, SHIFT_MS / 2));
 
     if (at_ms < until_ms)
         add(schedule, dice, ACT_come, at_ms, person);

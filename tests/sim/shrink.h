@@ -9,7 +9,7 @@
 #include "sim/sim.h"
 
 struct shrunk {
-    bool *left_in; /* by number of the action minus one; free() it */
+    bool *left_in;  /* by number of the action minus one; free() it */
     size_t actions; /* in all */
     size_t count;   /* left in */
     unsigned runs;

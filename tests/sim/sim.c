@@ -7,7 +7,6 @@
 #include "berth/log.h"
 
 #include "core/presence.h"
-
 #include "sim/inner.h"
 
 /* ---- what must hold after every turn, beside the history ---- */
@@ -102,8 +101,8 @@ static void tell_outcome(struct sim *sim)
     outcome->lives = sim->w->lives;
     outcome->commits = disk_commits(sim->w->disk);
     outcome->messages = sim->w->door.up + sim->w->door.down;
-    outcome->terminal_hours = (double)(world_now_ms(sim->w) - sim->start_ms) / 3600000.0 *
-                              (sim->clients_count + SIM_OLD);
+    outcome->terminal_hours =
+        (double)(world_now_ms(sim->w) - sim->start_ms) / 3600000.0 * (sim->clients_count + SIM_OLD);
 }
 
 static void clear(struct sim *sim)

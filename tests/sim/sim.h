@@ -27,14 +27,14 @@ struct sim_wish {
 
 struct sim_outcome {
     bool broken;
-    int invariant;          /* 0: none in particular */
+    int invariant; /* 0: none in particular */
     char sentence[FAULT_TEXT];
-    int64_t broken_ms;      /* since the start of the run */
-    uint64_t digest;        /* of all lines of the history */
+    int64_t broken_ms; /* since the start of the run */
+    uint64_t digest;   /* of all lines of the history */
     uint64_t lines, checks;
     uint64_t injected[ACTS];
-    size_t actions;         /* in the whole schedule */
-    uint32_t last;          /* number of the last action that was done */
+    size_t actions; /* in the whole schedule */
+    uint32_t last;  /* number of the last action that was done */
     double terminal_hours;
     uint64_t messages, commits, lives;
 };

@@ -1,4 +1,5 @@
-/* site.c - a site drawn from the seed: hosts, pools, people, terminals, and how presence is timed. */
+/* site.c - a site drawn from the seed: hosts, pools, people, terminals, and how presence is timed.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "test.h"
-
 #include "sim/shrink.h"
+
+#include "test.h"
 
 static struct sim_wish small(uint64_t seed)
 {

@@ -6,7 +6,6 @@
 
 #include "flow/showing.h"
 #include "flow/sign_on.h"
-
 #include "sim/agent/inner.h"
 
 static void news(struct station_watcher *watcher, enum station_news what,

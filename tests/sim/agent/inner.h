@@ -6,7 +6,6 @@
 #define BERTH_TESTS_SIM_AGENT_INNER_H
 
 #include "flow/station.h"
-
 #include "sim/agent/agent.h"
 
 struct uplink {
