@@ -227,6 +227,11 @@ half_open() {
 
 need_root
 need_commands ip nft tc
+ip netns add "${ID}b" || {
+    say "this machine lets nobody make network namespaces"
+    exit 77
+}
+ip netns delete "${ID}b"
 ward_begin "${1:-}"
 step "three networks, a broker, five terminals" site
 step "cut towards the broker" cut towards in
