@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "berth/log.h"
+#include "berth/memory.h"
 #include "berth/secret.h"
 
 #include "broker.h"
@@ -87,6 +88,7 @@ int main(int argc, char **argv)
     struct berth_error error = { 0 };
     int r;
 
+    memory_guard_libraries();
     secret_harden_process();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)argp_parse(&parser, argc, argv, 0, NULL, &arguments);
