@@ -58,7 +58,8 @@ site_start_libvirtd() {
 # The test driver's machines live as long as somebody is connected: one connection stays open beside the broker's.
 site_hold_test_driver() {
     mkfifo -m 600 "$SITE/run/hold" 2>/dev/null || true
-    virsh --quiet --connect "$SITE_URI" <"$SITE/run/hold" >"$SITE/run/held" 2>/dev/null &
+    # Without keepalive: a daemon that is stopped for half a minute would lose it, and with it all machines.
+    virsh --quiet --keepalive-interval 0 --connect "$SITE_URI" <"$SITE/run/hold" >"$SITE/run/held" 2>/dev/null &
     at_exit kill $!
     exec 8>"$SITE/run/hold"
     # Whoever came before it is there would leave, and take all that was defined along.

@@ -92,11 +92,18 @@ broker_frozen() {
     figure broker_frozen_s "$FREEZE_S"
     figure false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
     expect "nobody was taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
-    stall=$(tail -n +"$((mark + 1))" "$SITE/log/berthd.log" | sed -n 's/.* loop.stalled late_ms=//p' | sort -n | tail -n 1)
-    figure stall_ms "${stall:-0}"
-    expect "the loop knows that it stood still" test "${stall:-0}" -ge "$(((FREEZE_S - 2) * 1000))"
+    stall=$(longest_stall "$mark")
+    figure stall_ms "$stall"
+    expect "the loop knows that it stood still" test "$stall" -ge "$(((FREEZE_S - 2) * 1000))"
     expect "no picture was taken away" told "$news" '[.[] | select(.what == "hide")] | length == 0'
     untouched
+}
+
+# longest_stall MARK - of the broker's loop since then, in ms.
+longest_stall() {
+    local stall
+    stall=$(tail -n +"$(($1 + 1))" "$SITE/log/berthd.log" | sed -n 's/.* loop.stalled late_ms=//p' | sort -n | tail -n 1)
+    echo "${stall:-0}"
 }
 
 # judge_silence TERMINAL MARK STOPPED-MS - when was it suspect, and absent?
@@ -104,7 +111,7 @@ judge_silence() {
     local suspect absent
     suspect=$(($(stamp_of "$2" presence.state "terminal=\"$1\" from=\"present\" to=\"suspect\"" || echo 0) - $3))
     absent=$(($(stamp_of "$2" presence.state "terminal=\"$1\" from=\"suspect\" to=\"absent\"" || echo 0) - $3))
-    ((suspect >= SUSPECT_MS - RENEW_MS * 11 / 10 - 100 && suspect <= SUSPECT_MS + 1000)) ||
+    ((suspect >= SUSPECT_MS - RENEW_MS * 11 / 10 - 100 && suspect <= SUSPECT_MS + 2000)) ||
         violation "$1 is suspect in time, after $suspect ms"
     ((absent >= GRANT_MS - RENEW_MS * 11 / 10 - 100 && absent <= GRANT_MS + 2000)) ||
         violation "$1 is absent in time, after $absent ms"
@@ -143,9 +150,8 @@ host_is_not() {
 
 # deaf WHAT PID - noticed, and meanwhile the other host serves as before.
 deaf() {
-    local what=$1 mark stalls
+    local what=$1 mark
     mark=$(log_mark)
-    stalls=$(metric berth_loop_stalls_total)
     figure "${what}_assign_before_us" "$(assigns "$ASSIGNS" t-4)"
     stopped "$2"
     soon 20 "$what that stands still is noticed" host_is_not here up
@@ -153,7 +159,8 @@ deaf() {
     ((SOON_MS <= NOTICED_MS + 500)) || violation "$what is noticed within $NOTICED_MS ms, not $SOON_MS"
     figure "${what}_assign_during_us" "$(assigns "$ASSIGNS" t-4)"
     expect "nobody was taken for absent meanwhile" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
-    expect "the loop went on" test "$(metric berth_loop_stalls_total)" -eq "$stalls"
+    # Whoever waited for the one that stands still would have stood as long; less is a busy machine.
+    expect "the loop went on" test "$(longest_stall "$mark")" -lt 3000
     continue_if_alive "$2"
     soon 40 "the host is up again" host_is here up
     seconds_figure "${what}_adopted_s" "$SOON_MS"
