@@ -233,7 +233,7 @@ class Broker:
 
     def is_ready(self):
         try:
-            return self.ask("GET", "/readyz", limit_s=2)[0] == 200
+            return self.ask("GET", "/readyz")[0] == 200
         except Gone:
             return False
 
