@@ -139,7 +139,8 @@ struct password {
     uint64_t session_id;
     int64_t epoch;
     char uuid[40];
-    bool over; /* another one took its place, or it was scrambled */
+    bool over;  /* another one took its place, or it was scrambled */
+    bool slept; /* its machine stopped: nobody could scramble it then */
     uint64_t line, used_line;
     char terminal[64];
 };
@@ -237,12 +238,32 @@ void epochs_disk(struct judge *judge, struct machine *machine)
         end_password(judge, &list_entry(node, struct slot, of_desktop)->secret);
 }
 
+static void sleep_over(struct judge *judge, int64_t account)
+{
+    struct password *password = account ? map_get_id(&judge->secrets, (uint64_t)account) : NULL;
+
+    if (password)
+        password->slept = true;
+}
+
+void epochs_stopped(struct judge *judge, const struct machine *machine)
+{
+    sleep_over(judge, machine->secret);
+    if (!machine->desktop)
+        return;
+    list_each (&machine->desktop->slots, node)
+        sleep_over(judge, list_entry(node, struct slot, of_desktop)->secret);
+}
+
+/* The account of a machine that died keeps its password until the next sign-on sets another one:
+ * then only its use is judged.
+ */
 static void check_scrambled(struct judge *judge, const struct machine *machine, int64_t account)
 {
     const struct password *password =
         account ? map_get_id(&judge->secrets, (uint64_t)account) : NULL;
 
-    if (!password || !password->session_id)
+    if (!password || !password->session_id || password->slept)
         return;
     judge_check(judge, 19);
     if (is_over(judge, password->session_id))

@@ -140,6 +140,7 @@ void machines_take(struct judge *judge, const struct history_machine *line)
         if (machine->runs)
             touched(judge, machine, line, false);
         stops(machine);
+        epochs_stopped(judge, machine);
         return;
     case machine_word_DISK:
         touched(judge, machine, line, true);

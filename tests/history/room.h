@@ -280,6 +280,8 @@ void epochs_told(struct judge *judge, const struct history_told *told);
 void epochs_guest(struct judge *judge, const struct history_guest *guest);
 /* The disk is new or gone: nobody's password is on it any more. */
 void epochs_disk(struct judge *judge, struct machine *machine);
+/* The machine stopped: what was not scrambled by now stays as it is. */
+void epochs_stopped(struct judge *judge, const struct machine *machine);
 /* At rest: does the password of a session that is over still open its account? */
 void epochs_rest(struct judge *judge, const struct machine *machine);
 
