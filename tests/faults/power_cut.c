@@ -246,9 +246,7 @@ struct wanted {
 
 static bool parse(int argc, char **argv, struct wanted *ret)
 {
-    const char *longer = getenv("BERTH_LONG");
-
-    *ret = (struct wanted){ .points = longer && *longer == '1' ? 250000 : 1500, .first = 1 };
+    *ret = (struct wanted){ .points = 1000, .first = 1 };
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
 
