@@ -50,6 +50,14 @@ static bool is_out(struct judge *judge, uint64_t user_id)
     return user && user->out_us && judge->now_us > user->out_us + SECOND_US;
 }
 
+/* A sign-on names the badge that it was made with. */
+static bool is_badge_out(struct judge *judge, uint64_t badge_id)
+{
+    const struct fact *badge = fact_find(judge, history_entity_BADGE, badge_id);
+
+    return badge && badge->over && judge->now_us > badge->at_us + SECOND_US;
+}
+
 void calls_invoke(struct judge *judge, const struct history_invoke *invoke)
 {
     char key[56];
@@ -67,6 +75,7 @@ void calls_invoke(struct judge *judge, const struct history_invoke *invoke)
     operation->degraded = judge->life.degraded;
     operation->life = judge->life.number;
     operation->disabled = is_out(judge, invoke->user_id);
+    operation->badge_out = is_badge_out(judge, invoke->id);
     operation->root = strcmp(invoke->client, "root") == 0;
     operation->records = judge->trail.administrator;
     (void)snprintf(operation->request, sizeof(operation->request), "%s", invoke->request);
@@ -209,13 +218,15 @@ static void permitted(struct judge *judge, const struct operation *operation)
                          "(asked in line %llu)",
                          history_what_names[operation->what], (unsigned long long)operation->line);
     }
-    if (operation->what == history_what_SIGN_ON && operation->user_id) {
-        judge_check(judge, 16);
-        if (operation->disabled && is_out(judge, operation->user_id))
-            judge_broken(judge, 16, "user %llu signs on (asked in line %llu), but is disabled",
-                         (unsigned long long)operation->user_id,
-                         (unsigned long long)operation->line);
-    }
+    if (operation->what != history_what_SIGN_ON)
+        return;
+    judge_check(judge, 16);
+    if (operation->disabled && is_out(judge, operation->user_id))
+        judge_broken(judge, 16, "user %llu signs on (asked in line %llu), but is disabled",
+                     (unsigned long long)operation->user_id, (unsigned long long)operation->line);
+    if (operation->badge_out && is_badge_out(judge, operation->id))
+        judge_broken(judge, 16, "badge %llu opens a session (asked in line %llu), but is disabled",
+                     (unsigned long long)operation->id, (unsigned long long)operation->line);
 }
 
 /* ---- I28: the local administrator ----

@@ -5,6 +5,14 @@
  * what lives (terminals, desktops, users, ids that are over). The same judge serves berth-check
  * (files), the simulator (structs), the storm and the fault runs. It knows nothing of the broker's
  * code: only the rows of berth/history.def.
+ *
+ * The history itself says what its silence means. `run` with program "berthd" and `whole`: every
+ * line was written as it came, so at most what was in flight is missing where a life ends.
+ * "berth-sim" and `whole`: one recorder wrote everything in its true order, store, hypervisors and
+ * guests included, and nothing is missing. Any other program with `whole` wrote all that clients
+ * asked. Whoever kills or unplugs a terminal writes "dark" for it. The client "root" of an
+ * operation is the local administrator; the id of a sign-on is the badge that it was made with, or
+ * 0.
  */
 #ifndef BERTH_TESTS_HISTORY_JUDGE_H
 #define BERTH_TESTS_HISTORY_JUDGE_H

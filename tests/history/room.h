@@ -164,6 +164,7 @@ struct operation {
     uint64_t nth;      /* of the operations on it */
     bool degraded;     /* the broker could not commit when it was asked */
     bool disabled;     /* and the user was disabled for more than a second */
+    bool badge_out;    /* or the badge */
     bool root;         /* the local administrator asks */
     uint64_t records;  /* of administrators in the audit trail, then */
 };
@@ -313,7 +314,7 @@ void machines_rest(struct judge *judge);
 
 /* ---- shut_out.c: I16-I18 ---- */
 
-row_fn shut_out_user, shut_out_badge, shut_out_terminal, shut_out_identity, shut_out_connection;
+row_fn shut_out_user, shut_out_terminal, shut_out_identity, shut_out_connection;
 void shut_out_told(struct judge *judge, const struct history_told *told);
 void shut_out_peer(struct judge *judge, const struct history_peer *peer);
 void shut_out_presence(struct judge *judge, const struct history_presence *line);

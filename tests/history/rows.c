@@ -97,9 +97,6 @@ static void pass_on(struct judge *judge, struct fact *fact, const struct fact *w
     case history_entity_USER:
         shut_out_user(judge, fact, was, row);
         return;
-    case history_entity_BADGE:
-        shut_out_badge(judge, fact, was, row);
-        return;
     case history_entity_ASSIGNMENT:
         owners_assignment(judge, fact, was, row);
         causes_assignment(judge, fact, was, row);
@@ -112,6 +109,7 @@ static void pass_on(struct judge *judge, struct fact *fact, const struct fact *w
         epochs_connection(judge, fact, was, row);
         shut_out_connection(judge, fact, was, row);
         return;
+    case history_entity_BADGE: /* calls.c looks at it when somebody signs on with it */
     case history_entity_OTHER:
     case history_entity_COMMAND:
     case history_entity_POOL:

@@ -49,17 +49,6 @@ void shut_out_user(struct judge *judge, struct fact *fact, const struct fact *wa
     expect(judge, &judge->out, fact->id, HIDE_US);
 }
 
-void shut_out_badge(struct judge *judge, struct fact *fact, const struct fact *was,
-                    const struct history_row *row)
-{
-    /* What a badge opened is told of its person alone; calls.c judges sign-ons that name the badge.
-     */
-    (void)judge;
-    (void)was;
-    (void)row;
-    (void)fact;
-}
-
 void shut_out_connection(struct judge *judge, struct fact *fact, const struct fact *was,
                          const struct history_row *row)
 {
