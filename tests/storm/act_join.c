@@ -173,6 +173,8 @@ int act_join(struct storm *storm, struct berth_error *reterr)
     if (!joining.context)
         return BERTH_E_CERTIFICATE;
     storm->doing = "joining";
+    /* What came before was blocking: limits count from now, not from the loop's last turn. */
+    loop_turn(&storm->loop, 0);
     fill_window(storm);
     if (!storm_turn(storm, all_answered, JOIN_LIMIT_MS))
         r = berth_fail(reterr, BERTH_E_TIMEOUT, "the terminals do not join");
