@@ -25,6 +25,7 @@ EVERYBODY=5
 GRANT_MS=6000
 SUSPECT_MS=3000
 LOSS_S=3
+WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
 ((!WARD_LONG)) || LOSS_S=40
 BROKER=10.77.0.1
 ID=bf$((BASHPID % 100000)) # names of interfaces have 15 characters at most

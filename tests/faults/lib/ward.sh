@@ -109,8 +109,9 @@ figure() {
     WARD_FIGURES=$(jq -cn --argjson all "$WARD_FIGURES" --arg name "$1" --argjson value "$2" '$all + {($name): $value}')
 }
 
-# seconds_figure NAME MS - as a person reads it: seconds with three places.
+# seconds_figure NAME MS - as a person reads it: seconds with three places; null when it never came.
 seconds_figure() {
+    (($2 >= 0)) || { figure "$1" null && return; }
     figure "$1" "$(printf '%d.%03d' "$(($2 / 1000))" "$(($2 % 1000))")"
 }
 
