@@ -15,6 +15,14 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static double cpu_seconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void tell(void *context, const char *line)
 {
     (void)context;
@@ -72,6 +80,7 @@ static int replay(const struct sim_options *options)
     free(left_in);
     figures_add(&figures, &outcome);
     figures.seconds = seconds() - start;
+    figures.cpu_seconds = cpu_seconds();
     if (outcome.broken)
         (void)printf("VIOLATION seed %" PRIu64 ": %s\n", wish.seed, outcome.sentence);
     (void)printf("digest %016" PRIx64 "\n", outcome.digest);
@@ -105,6 +114,7 @@ int drive(const struct sim_options *options)
             report(options, &wish, &outcome);
     }
     figures.seconds = seconds() - start;
+    figures.cpu_seconds = cpu_seconds();
     figures_print(&figures, options->json);
     return figures.violations ? 1 : 0;
 }

@@ -18,9 +18,9 @@ void figures_add(struct figures *figures, const struct sim_outcome *outcome)
         figures->injected[act] += outcome->injected[act];
 }
 
-static double a_minute(const struct figures *figures)
+static double a_minute(const struct figures *figures, double seconds)
 {
-    return figures->seconds > 0 ? figures->terminal_hours / figures->seconds * 60 : 0;
+    return seconds > 0 ? figures->terminal_hours / seconds * 60 : 0;
 }
 
 static void print_kinds(const struct figures *figures, bool faults)
@@ -37,10 +37,12 @@ static void print_json(const struct figures *figures)
     const char *comma = "";
 
     (void)printf("{\"seeds\":%" PRIu64 ",\"terminal_hours\":%.1f,\"seconds\":%.3f,"
-                 "\"terminal_hours_a_minute\":%.0f,\"violations\":%" PRIu64 ",\"checks\":%" PRIu64
-                 ",\"lines\":%" PRIu64 ",\"messages\":%" PRIu64 ",\"commits\":%" PRIu64
-                 ",\"broker_lives\":%" PRIu64 ",\"faults\":{",
-                 figures->seeds, figures->terminal_hours, figures->seconds, a_minute(figures),
+                 "\"cpu_seconds\":%.3f,\"terminal_hours_a_minute\":%.0f,"
+                 "\"terminal_hours_a_cpu_minute\":%.0f,\"violations\":%" PRIu64
+                 ",\"checks\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"messages\":%" PRIu64
+                 ",\"commits\":%" PRIu64 ",\"broker_lives\":%" PRIu64 ",\"faults\":{",
+                 figures->seeds, figures->terminal_hours, figures->seconds, figures->cpu_seconds,
+                 a_minute(figures, figures->seconds), a_minute(figures, figures->cpu_seconds),
                  figures->violations, figures->checks, figures->lines, figures->messages,
                  figures->commits, figures->lives);
     for (int act = ACT_NONE + 1; act < ACTS; act++) {
@@ -75,7 +77,9 @@ void figures_print(const struct figures *figures, bool json)
     (void)printf("%" PRIu64 " lines of history, %" PRIu64 " checks of invariants, %" PRIu64
                  " violations\n",
                  figures->lines, figures->checks, figures->violations);
-    (void)printf("%.1f s, %.0f terminal-hours a minute\n", figures->seconds, a_minute(figures));
+    (void)printf("%.1f s, %.0f terminal-hours a minute; %.1f s of CPU, %.0f a minute of CPU\n",
+                 figures->seconds, a_minute(figures, figures->seconds), figures->cpu_seconds,
+                 a_minute(figures, figures->cpu_seconds));
     if (json)
         print_json(figures);
 }

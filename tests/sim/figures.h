@@ -12,6 +12,7 @@ struct figures {
     uint64_t injected[ACTS];
     double terminal_hours;
     double seconds;
+    double cpu_seconds; /* what one core would need with nobody else on it */
 };
 
 void figures_add(struct figures *figures, const struct sim_outcome *outcome);
