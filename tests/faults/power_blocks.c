@@ -68,7 +68,7 @@ struct run {
     struct berth_random random;
     struct device device;
     size_t began_at, acked;
-    struct tally {
+    struct cuts {
         size_t points, lost, corrupt, phantom, unmountable;
     } tally;
     bool is_control;
@@ -258,19 +258,19 @@ static void try_points(struct run *run, size_t points, size_t end)
     free(at);
 }
 
-static bool is_found(const struct tally *tally)
+static bool is_found(const struct cuts *tally)
 {
     return tally->lost || tally->corrupt || tally->phantom || tally->unmountable;
 }
 
 /* The same log on a disk that flushed nothing since the house began: who does not notice that sees
  * nothing. */
-static struct tally try_liar(struct run *run, size_t end)
+static struct cuts try_liar(struct run *run, size_t end)
 {
-    struct tally honest = run->tally;
-    struct tally liar;
+    struct cuts honest = run->tally;
+    struct cuts liar;
 
-    run->tally = (struct tally){ 0 };
+    run->tally = (struct cuts){ 0 };
     run->is_control = true;
     memset(run->device.bytes, 0, run->device.size);
     run->device.at = 0;
@@ -356,8 +356,8 @@ static double now_s(void)
 
 static bool run_all(struct run *run)
 {
-    const struct tally *tally = &run->tally;
-    struct tally liar = { 0 };
+    const struct cuts *tally = &run->tally;
+    struct cuts liar = { 0 };
     double began = now_s();
     bool good = work(run);
     size_t end = log_position(&run->house);
