@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import signal
 import sys
 import time
 
@@ -10,6 +11,7 @@ class Report:
     """Counts, then says it in one JSON object. A violation is told at once, with how to see it again."""
 
     def __init__(self, fault):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
         if len(sys.argv) < 2:
             raise SystemExit(f"usage: {os.path.basename(sys.argv[0])} BUILD-FOLDER [POINT...]")
         self.build = os.path.abspath(sys.argv[1])
