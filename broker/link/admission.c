@@ -221,6 +221,9 @@ void admission_left(struct admission *admission, const char *source_name, bool s
         admission->handshakes--;
         source->handshakes--;
     }
+    /* A ward behind one address whose network stands still leaves many handshakes half done. */
+    if (source->trusted && penalty == PENALTY_SILENT)
+        penalty = PENALTY_NONE;
     if (penalty != PENALTY_NONE) {
         if (source->owes_until_ms < now_ms)
             source->owes_until_ms = now_ms;

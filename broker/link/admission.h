@@ -63,7 +63,8 @@ enum refusal admission_ask(struct admission *admission, const char *source, uint
 void admission_shaken(struct admission *admission, const char *source);
 
 /* A terminal of ours came from there: while strangers take all handshakes there are a quarter more
- * for such sources, and they are not dropped at random. Forgotten as a source is.
+ * for such sources, they are not dropped at random, and silence costs them nothing. Forgotten as a
+ * source is.
  */
 void admission_trust(struct admission *admission, const char *source);
 

@@ -121,6 +121,26 @@ TEST(admission, one_slip_does_not_hurt_and_a_habit_does)
     finish();
 }
 
+/* A ward behind one address, whose network stood still for a while: its handshakes came to nothing,
+ * and it did nothing wrong. */
+TEST(admission, silence_is_no_failure_where_terminals_come_from)
+{
+    begin(100, 100, 100);
+    EXPECT_INT(admission_ask(admission, "ward", 999, 0), REFUSAL_NONE);
+    admission_shaken(admission, "ward");
+    admission_trust(admission, "ward");
+    admission_left(admission, "ward", true, PENALTY_NONE, 0);
+    for (int i = 0; i < 50; i++) {
+        EXPECT_INT(knock_badly("ward", PENALTY_SILENT, 0), REFUSAL_NONE);
+        (void)knock_badly("stranger", PENALTY_SILENT, 0);
+    }
+    EXPECT_INT(knock_badly("stranger", PENALTY_SILENT, 0), REFUSAL_PENALTY);
+    EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("ward", PENALTY_NONE, 0), REFUSAL_PENALTY);
+    finish();
+}
+
 TEST(admission, no_more_than_ten_minutes_are_owed)
 {
     begin(1000, 1000, 1000);
