@@ -24,7 +24,11 @@ EVERYBODY=4
 HOUR=3600
 YEAR=31536000
 JUMPS=400
-((!WARD_LONG)) || JUMPS=10000
+WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
+if ((WARD_LONG)); then
+    JUMPS=10000
+    WARD_PRESENCE=(presence.grant_s=30 presence.renew_s=2 presence.suspect_s=15 presence.link_grace_s=5)
+fi
 
 # shifted PROGRAM [all] - its wall clock (or all of its time) is shifted by the seconds in $WARD/clock-PROGRAM.
 shifted() {
