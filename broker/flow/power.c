@@ -69,11 +69,24 @@ int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal
 
 int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
 {
+    int r;
+
     if (desktop->state == desktop_READY && !desktop->power) {
         op_complete_soon(op, 0, NULL);
         return 0;
     }
-    return machine_want(rooms, desktop, MACHINE_UP, op);
+    r = machine_want(rooms, desktop, MACHINE_UP, op);
+    if (r >= 0 && desktop->row.host_id)
+        virt_hurry(rooms->virt, desktop->row.host_id, desktop->row.uuid);
+    return r;
+}
+
+bool machine_is_awaited(const struct desktop *desktop)
+{
+    list_each (&desktop->wanting, node)
+        if (list_entry(node, struct wish, node)->op)
+            return true;
+    return placement_is_free(desktop);
 }
 
 static bool is_wished(const struct desktop *desktop, enum machine_goal goal)

@@ -149,6 +149,8 @@ static int ask(struct flow *flow, enum virt_call call, int next, bool force)
     work->result = (struct virt_result){ 0 };
     begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, call, &args, &work->result,
                        &flow->op);
+    if (begun >= 0 && machine_is_awaited(work->desktop))
+        virt_hurry(work->rooms->virt, work->desktop->row.host_id, work->desktop->row.uuid);
     return flow_await_any(flow, begun, next);
 }
 

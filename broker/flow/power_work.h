@@ -36,6 +36,10 @@ static inline struct work *work_of(struct flow *flow)
 
 extern const struct flow_kind work_kind;
 
+/* power.c: somebody waits for this machine, or it can become the spare that somebody waits for. One
+ * that is used already is in no hurry: its user has the picture. */
+bool machine_is_awaited(const struct desktop *desktop);
+
 /* power.c: last act of the flow. */
 void work_ended(struct flow *flow, const struct berth_error *error);
 

@@ -119,6 +119,26 @@ void calls_add(struct virt_host *host, struct call *call)
     pump(host);
 }
 
+void calls_hurry(struct virt_host *host, const char *uuid)
+{
+    for (int lane = 0; lane < HOST_LANES; lane++) {
+        struct list *first = host->waiting[lane].next; /* of those that are not hurried */
+
+        list_each (&host->waiting[lane], node) {
+            struct call *call = list_entry(node, struct call, node);
+
+            if (strcmp(call->args.uuid, uuid) != 0)
+                continue;
+            if (node == first) {
+                first = first->next;
+                continue;
+            }
+            list_remove(node);
+            list_append(first, node); /* before it */
+        }
+    }
+}
+
 /* ---- answers ---- */
 
 static struct call *find_sent(struct virt_host *host, uint64_t id)

@@ -104,6 +104,9 @@ void host_opened(struct virt_host *host, int code, const struct virt_result *fac
 /* Queue a call and send what may be sent. */
 void calls_add(struct virt_host *host, struct call *call);
 
+/* What waits and is about this machine goes first. */
+void calls_hurry(struct virt_host *host, const char *uuid);
+
 /* What one frame of the process says, if it is an answer; the ids of pings are the host's own
  * matter. */
 void calls_answer(struct virt_host *host, uint64_t id, const json_t *json);

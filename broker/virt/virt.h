@@ -74,4 +74,10 @@ int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
                const struct virt_args *args, struct virt_result *ret,
                struct op *op) berth_must_check;
 
+/* Somebody waits for this machine: what was asked about it and is not sent yet goes before what was
+ * asked about others, in its own order. After a restart a thousand machines are asked after at
+ * once.
+ */
+void virt_hurry(struct virt *virt, uint64_t host_id, const char *uuid);
+
 #endif

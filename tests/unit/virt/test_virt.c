@@ -134,6 +134,32 @@ TEST(virt, actions_on_one_machine_take_turns_in_the_order_given)
     template_world_free(world);
 }
 
+TEST(virt, what_somebody_waits_for_goes_before_the_rest)
+{
+    enum { COUNT = 60, WANTED = COUNT - 1 };
+    struct world *world = template_world("test:///default");
+    static struct asked all[COUNT + 1];
+    int before = 0;
+
+    AWAIT(world, 5000, world->up);
+    for (int i = 0; i < COUNT; i++) {
+        struct virt_args args = machine(i);
+
+        EXPECT_OK(begin(world, VIRT_create, &args, &all[i]));
+    }
+    struct virt_args wanted = machine(WANTED);
+
+    EXPECT_OK(begin(world, VIRT_start, &wanted, &all[COUNT]));
+    virt_hurry(world->virt, HOST, wanted.uuid);
+    AWAIT(world, 10000, all[COUNT].done);
+    EXPECT_OK(all[COUNT].result); /* created before it was started: its own order stayed */
+    for (int i = 0; i < WANTED; i++)
+        before += all[i].done;
+    EXPECT(before < WANTED);
+    AWAIT(world, 10000, facts(world).in_flight == 0);
+    template_world_free(world);
+}
+
 TEST(virt, what_was_not_sent_can_be_called_off)
 {
     enum { COUNT = 20 };
