@@ -464,6 +464,12 @@ static void start_entities(struct rooms *rooms)
 
         limits_arm(rooms, container_of(entity, struct session, base), true);
     }
+    list_each (core_all(rooms->core, ENTITY_user), node) {
+        struct user *user = container_of(entity_of(node), struct user, base);
+
+        if (user->row.disabled) /* the broker may have died before it could do so */
+            limits_user_disabled(rooms, user);
+    }
     list_each (core_all(rooms->core, ENTITY_host), node) {
         struct entity *entity = entity_of(node);
         const struct host *host = container_of(entity, struct host, base);

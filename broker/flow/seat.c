@@ -346,7 +346,9 @@ static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
 void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct msg_announce *said)
 {
     const char *const words[2] = { "moved", "This session is shown elsewhere, or is over" };
+    const char *const out[2] = { "disconnected", "The account was disabled" };
     struct session *session = session_find(rooms->core, said->session_id);
+    const struct user *user;
     struct connection *here = connection_at(rooms->core, terminal->row.id);
     struct jot jot = { .build = back_changes,
                        .id = said->session_id,
@@ -364,6 +366,12 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
         session->row.terminal_id != terminal->row.id || session->row.state == session_ENDING ||
         session->row.state == session_ENDED) {
         hide_at(rooms, terminal->row.id, said->session_id, said->session_epoch, words);
+        return;
+    }
+    user = user_find(rooms->core, session->row.user_id);
+    if (user && user->row.disabled && !planted(DISABLED_MAY)) {
+        /* It was expelled while nobody could tell the terminal. */
+        hide_at(rooms, terminal->row.id, said->session_id, said->session_epoch, out);
         return;
     }
     if (session->flow)

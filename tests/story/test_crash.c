@@ -410,4 +410,28 @@ TEST(crash, again_and_again)
     THE_END(w);
 }
 
+/* The decision is on disk, and the broker died before it could keep anybody out. */
+TEST(crash, whoever_was_disabled_as_the_broker_died_is_out_when_it_is_back)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+    struct row_user row;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 20); /* nothing else is to be written */
+    row = world_user(w, "anna")->row;
+    row.disabled = true;
+    world_crash_at(w, CRASH_AFTER_COMMIT, 1);
+    (void)!admin_set(&w->broker->rooms, world_actor(), ENTITY_user, &row, world_op(w));
+    world_run_s(w, 2);
+    EXPECT(w->broker == NULL);
+    world_restart(w);
+    world_run_s(w, 90);
+    EXPECT(world_user(w, "anna")->row.disabled);
+    EXPECT(strcmp(world_screen(w, "t1"), "anna on ward-3-001") != 0);
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    THE_END(w);
+}
+
 TEST_MAIN()
