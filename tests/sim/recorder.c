@@ -53,8 +53,17 @@ static uint64_t mix_field(uint64_t digest, const struct field *field, const char
 static void take(struct history *history, const struct history_line *line)
 {
     struct recorder *recorder = container_of(history, struct recorder, history);
+    struct history_line late berth_unset;
     const struct record *record = history_record(line->kind);
-    uint64_t digest = mix(recorder->digest, (uint64_t)line->at_us);
+    uint64_t digest;
+
+    /* What is written for a broker that stands still has the time of its last turn. */
+    if (line->at_us < recorder->outside->timers.mono_ms * 1000) {
+        late = *line;
+        late.at_us = recorder->outside->timers.mono_ms * 1000;
+        line = &late;
+    }
+    digest = mix(recorder->digest, (uint64_t)line->at_us);
 
     /* Every member of the union begins where the union does. */
     for (size_t i = 0; i < record->count; i++)
