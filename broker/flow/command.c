@@ -17,7 +17,11 @@
 /* Expired in one go at most; the timer comes back for the rest. */
 #define EXPIRE_AT_ONCE 16
 
+/* What the store refused is tried again after so long. */
+#define AGAIN_MS 1000
+
 static void decided(struct rooms *rooms, uint64_t command_id, int result);
+static void look_at_all(struct berth_timer *timer);
 
 /* One change at a time: what the terminal says meanwhile waits in `said`. */
 static void move(struct rooms *rooms, struct command *command, enum command_state next,
@@ -86,6 +90,8 @@ static void decided(struct rooms *rooms, uint64_t command_id, int result)
     command->deciding = false;
     if (result >= 0)
         go_on(rooms, terminal, command);
+    else
+        timer_start(rooms->timers, &house_of(rooms)->command_expiry, AGAIN_MS, look_at_all);
 }
 
 void command_send_waiting(struct rooms *rooms, struct terminal *terminal)
@@ -121,7 +127,15 @@ void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *ms
     go_on(rooms, terminal, command);
 }
 
-static void expire_due(struct berth_timer *timer)
+/* Is there something to be written of it? */
+static bool is_behind(const struct command *command)
+{
+    return command->row.state == command_QUEUED ||
+           (command->said && command->said != command->row.state);
+}
+
+/* What is due expires; what could not be written goes on. */
+static void look_at_all(struct berth_timer *timer)
 {
     struct house *house = container_of(timer, struct house, command_expiry);
     int expired = 0;
@@ -129,11 +143,14 @@ static void expire_due(struct berth_timer *timer)
     list_each (core_all(house->rooms->core, ENTITY_command), node) {
         struct command *command = container_of(entity_of(node), struct command, base);
 
-        if (command->row.state >= command_DONE || command->deciding ||
-            left_ms(house->rooms, command) > 0)
+        struct terminal *terminal = terminal_find(house->rooms->core, command->row.terminal_id);
+
+        if (command->row.state >= command_DONE || command->deciding)
             continue;
-        if (expired++ < EXPIRE_AT_ONCE)
+        if (left_ms(house->rooms, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
             move(house->rooms, command, command_EXPIRED, "its time was over", "broker");
+        else if (terminal && is_behind(command))
+            go_on(house->rooms, terminal, command);
     }
     command_watch(house->rooms);
 }
@@ -151,5 +168,5 @@ void command_watch(struct rooms *rooms)
     timer_stop(rooms->timers, &house_of(rooms)->command_expiry);
     if (soonest_ms != INT64_MAX)
         timer_start(rooms->timers, &house_of(rooms)->command_expiry,
-                    soonest_ms > 1000 ? soonest_ms : 1000, expire_due);
+                    soonest_ms > AGAIN_MS ? soonest_ms : AGAIN_MS, look_at_all);
 }

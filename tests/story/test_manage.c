@@ -99,6 +99,21 @@ TEST(manage, what_was_never_acknowledged_is_sent_again_and_done_once)
     THE_END(w);
 }
 
+TEST(manage, a_command_whose_sending_the_store_refused_is_sent_a_moment_later)
+{
+    struct world *w = world_new(5, WARD FLOATING);
+    uint64_t id;
+
+    world_run_s(w, 20);
+    id = command(w, "t1", command_kind_MESSAGE, 3600000);
+    w->broker->rooms.store->fail_next = BERTH_E_NO_SPACE;
+    world_run_s(w, 5);
+    EXPECT_INT(w->broker->rooms.store->fail_next, 0);
+    EXPECT_STR(command_state_of(w, id), "done");
+    EXPECT_INT(world_terminal(w, "t1")->commands_done, 1);
+    THE_END(w);
+}
+
 TEST(manage, lock_takes_the_desktop_off_the_screen)
 {
     struct world *w = world_new(5, WARD FLOATING);
