@@ -91,7 +91,11 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
     if (!(row->in & peer->in)) {
         (void)berth_fail(&error, BERTH_E_STATE, "'%s' is not permitted while %s", row->name,
                          state_name(peer->in));
-        link_refuse(link, peer, row->name, msg->ref, &error);
+        /* What stood in line behind a slow network is no fault of the terminal. */
+        if (peer->lapsed && (row->in & IN_PRESENT))
+            answer_refused(link, peer, row->name, msg->ref, &error);
+        else
+            link_refuse(link, peer, row->name, msg->ref, &error);
     } else if (handlers[msg->type].desk) {
         handlers[msg->type].desk(link->rooms, peer->id, msg);
     } else if (handlers[msg->type].here) {

@@ -63,8 +63,10 @@ void link_tell(void *door, uint64_t peer_id, const struct msg *msg)
         log_failure(EV_MESSAGE_REFUSED, &error, "link");
         return;
     }
-    if (msg->type == MSG_presence_unknown)
+    if (msg->type == MSG_presence_unknown) {
         peer->in = IN_OPEN;
+        peer->lapsed = true;
+    }
     down_tell(&link->doors[peer->door], peer_id, msg);
 }
 

@@ -81,6 +81,32 @@ TEST(link, what_is_not_permitted_now_is_refused)
     house_end();
 }
 
+/* A network that stood still lets go of renewals whose presence is over: it is no fault to have
+ * sent them. */
+TEST(link, what_was_said_before_a_presence_was_over_is_no_fault)
+{
+    struct client client;
+
+    house_begin_default();
+    client_enter(&client);
+    desk.grant = true;
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 1);
+    house.rooms.tell(house.link, desk.peers[0], &(struct msg){ .type = MSG_presence_unknown });
+    TURN_UNTIL(client.frames == 2);
+    for (int i = 0; i < 10; i++)
+        client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
+    TURN_UNTIL(client.frames == 12);
+    EXPECT_SAYS(client.last, "\"code\":\"STATE\"");
+    EXPECT_INT(stats_now().messages_refused, 0);
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 13);
+    EXPECT_SAYS(client.last, "granted");
+    client_end(&client);
+    identity_free();
+    house_end();
+}
+
 TEST(link, a_renewal_waits_for_company_and_nothing_overtakes_it)
 {
     struct client client;
