@@ -7,13 +7,14 @@
 
 #include "core/placement.h"
 #include "core/related.h"
+#include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
 #include "flow/reconcile.h"
 
-static flow_step_fn admit, create, start, address, found, probe, probed, fingerprint, known, stop,
-    stopped, refresh, record, recorded, delete_machine, forget, forgotten, judge, settle, inspect,
-    inspected;
+static flow_step_fn admit, create, start, address, found, probe, probed, fingerprint, known,
+    scramble, scrambled, serve, stop, stopped, refresh, record, recorded, delete_machine, forget,
+    forgotten, judge, settle, inspect, inspected;
 
 enum {
     ADMIT,
@@ -25,6 +26,9 @@ enum {
     PROBED,
     FINGERPRINT,
     KNOWN,
+    SCRAMBLE,
+    SCRAMBLED,
+    SERVE,
     STOP,
     STOPPED,
     REFRESH,
@@ -43,6 +47,7 @@ enum {
 #define RETRY_ADDRESS_MS 500
 #define RETRY_PROBE_MS 250
 #define RETRY_INSPECT_MS 1000
+#define RETRY_SCRAMBLE_MS 500 /* the guest agent may come up after the RDP server */
 #define RETRY_WRITE_MS 1000
 #define LIMIT_ASK_MS 12000 /* questions: a little more than the call's own deadline */
 /* Questions to the host have a deadline that begins when they are sent. Before that they stand
@@ -62,6 +67,9 @@ static const struct flow_step steps[STEPS] = {
     [PROBED]      = { "probed",      probed,      NULL, LIMIT_ASK_MS }, /* it answered */
     [FINGERPRINT] = { "fingerprint", fingerprint, NULL, LIMIT_ASKED }, /* the guest told its certificate, where it can */
     [KNOWN]       = { "known",       known,       NULL, 0 },            /* its certificate is known */
+    [SCRAMBLE]    = { "scramble",    scramble,    NULL, LIMIT_ASKED },  /* the guest was told a password that nobody knows */
+    [SCRAMBLED]   = { "scrambled",   scrambled,   NULL, LIMIT_ASK_MS }, /* nobody who was on it before gets in */
+    [SERVE]       = { "serve",       serve,       NULL, 0 },            /* it may be handed out */
     [STOP]        = { "stop",        stop,        NULL, FLOW_DURABLE }, /* the host was told to stop it */
     [STOPPED]     = { "stopped",     stopped,     NULL, 0 },            /* it does not run */
     [REFRESH]     = { "refresh",     refresh,     NULL, FLOW_DURABLE }, /* its disk is new */
@@ -423,6 +431,20 @@ static void note_ready(struct work *work)
         pool->ready_ms_estimate = (pool->ready_ms_estimate * 3 + took_ms) / 4;
 }
 
+/* Does an account on its disk still have the password of somebody whose session is over? A machine
+ * that died under a session could not be told another one.
+ */
+static bool has_old_password(struct work *work)
+{
+    struct core *core = work->rooms->core;
+    const struct pool *pool = pool_of(work);
+    const struct assignment *assignment = assignment_on(core, work->desktop->row.id, 0);
+
+    return work->desktop->row.dirty && work->desktop->row.host_id && pool &&
+           pool->row.credential == pool_credential_PER_SESSION &&
+           !(assignment && session_on(core, assignment->row.id));
+}
+
 static int known(struct flow *flow)
 {
     struct work *work = work_of(flow);
@@ -437,6 +459,40 @@ static int known(struct flow *flow)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "desktop '%s' shows another certificate than the pinned one",
                          desktop->row.name);
+    if (work->stopped)
+        return doubt(work);
+    return has_old_password(work) ? SCRAMBLE : SERVE;
+}
+
+static int scramble(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct virt_args args;
+    int begun;
+
+    fill(work, &args);
+    COPY(args.account, pool_of(work)->row.account);
+    connect_password(work->rooms->random, &args.secret);
+    work->result = (struct virt_result){ 0 };
+    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, VIRT_password, &args,
+                       &work->result, &flow->op);
+    secret_wipe(&args.secret);
+    return flow_await_any(flow, begun, SCRAMBLED);
+}
+
+static int scrambled(struct flow *flow)
+{
+    /* Where no guest can be told a password none was ever told. */
+    if (flow->op.result < 0 && flow->op.result != BERTH_E_UNSUPPORTED)
+        return again(flow, RETRY_SCRAMBLE_MS, SCRAMBLE);
+    return SERVE;
+}
+
+static int serve(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct desktop *desktop = work->desktop;
+
     if (work->stopped)
         return doubt(work);
     COPY(desktop->fingerprint, work->probe.fingerprint);

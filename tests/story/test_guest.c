@@ -67,4 +67,27 @@ TEST(guest, a_session_that_nobody_ends_is_ended_by_its_limit)
     THE_END(w);
 }
 
+TEST(guest, a_machine_that_died_under_a_session_comes_back_with_a_password_that_nobody_knows)
+{
+    struct world *w =
+        world_new(5, WARD "pool ward-3 floating image debian max 1 spare 1 release keep\n"
+                          "entitle everyone ward-3\n");
+    struct machine *machine;
+    struct secret password;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 1);
+    machine = world_machine(w, "ward-3-001");
+    password = machine->password;
+    EXPECT(password.text[0] != '\0');
+    farm_kill(machine, "crashed");
+    world_run_s(w, 60);
+    EXPECT(world_session(w, "anna") == NULL);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    EXPECT(strcmp(machine->password.text, password.text) != 0);
+    THE_END(w);
+}
+
 TEST_MAIN()
