@@ -46,7 +46,8 @@ void tls_sha256_hex(const void *data, size_t size, char hex[72])
 {
     unsigned char digest[32];
 
-    /* Fails for want of memory, or when the provider is missing; then nothing of TLS works either. */
+    /* Fails for want of memory, or when the provider is missing; then nothing of TLS works either.
+     */
     if (EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL) != 1)
         berth_out_of_memory();
     to_hex(digest, sizeof(digest), hex);

@@ -49,6 +49,7 @@ void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), return
 /* As much of the text as fits, with its NUL: what snprintf("%s") does, without its machinery. */
 void berth_copy_text(char *out, size_t size, const char *text);
 
+/* A copy to free with free(). */
 char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 
 /* The end for want of memory, for libraries that tell instead of ending. */

@@ -77,8 +77,8 @@ int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_
 struct tls_target {
     const char *address; /* numeric */
     int port;
-    int64_t limit_ms; /* for connecting and shaking hands together */
-    const char *source;  /* numeric address to come from, NULL: whichever the system takes */
+    int64_t limit_ms;   /* for connecting and shaking hands together */
+    const char *source; /* numeric address to come from, NULL: whichever the system takes */
 };
 int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_target *target,
                 const struct tls_events *events, struct tls_peer *peer,
