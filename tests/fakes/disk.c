@@ -135,6 +135,7 @@ static int apply_one(struct disk *disk, const struct change *change, struct step
     step->is = row_of(change->kind, &change->row);
     r = rules_may_put(disk, was, step->is, reterr);
     if (r < 0) {
+        disk->constraint_refusals++;
         row_free(step->is);
         step->is = NULL;
         return r;
@@ -174,13 +175,22 @@ static int check_references(struct disk *disk, const struct changes *changes,
 
 /* ---- a decision ---- */
 
+static const struct disk_request *disk_request_of(const struct disk *disk,
+                                                  const struct changes *changes)
+{
+    return changes->request_id[0] ? map_get_text(&disk->requests, changes->request_id) : NULL;
+}
+
+bool disk_knows(const struct disk *disk, const struct changes *changes)
+{
+    return disk_request_of(disk, changes) != NULL;
+}
+
 static bool came_before(struct disk *disk, struct changes *changes)
 {
     const struct disk_request *request;
 
-    if (!changes->request_id[0])
-        return false;
-    request = map_get_text(&disk->requests, changes->request_id);
+    request = disk_request_of(disk, changes);
     if (!request)
         return false;
     changes->repeated = true;
@@ -291,6 +301,11 @@ int64_t disk_incarnation(const struct disk *disk)
 uint64_t disk_commits(const struct disk *disk)
 {
     return disk->commits;
+}
+
+uint64_t disk_constraint_refusals(const struct disk *disk)
+{
+    return disk->constraint_refusals;
 }
 
 uint64_t disk_rev(const struct disk *disk)

@@ -47,6 +47,14 @@ int64_t disk_incarnation(const struct disk *disk);
 uint64_t disk_commits(const struct disk *disk);
 uint64_t disk_rev(const struct disk *disk);
 
+/* Did this request come before? Then its changes are not made again. */
+bool disk_knows(const struct disk *disk, const struct changes *changes);
+
+/* How many decisions a constraint refused that is not about versions: a key that is taken, an epoch
+ * or a state that goes back.
+ */
+uint64_t disk_constraint_refusals(const struct disk *disk);
+
 /* Presence rows, one a terminal. */
 void disk_presence(struct disk *disk, const struct presence_row *row);
 void disk_presence_each(const struct disk *disk,

@@ -37,7 +37,7 @@ struct disk {
     struct list request_list, presence_list;
     struct audit_note *audit; /* the last ones */
     size_t audits;
-    uint64_t last_id, rev, commits;
+    uint64_t last_id, rev, commits, constraint_refusals;
     int64_t incarnation;
 };
 

@@ -230,9 +230,10 @@ void terminal_announce(struct fake_terminal *terminal)
     expect_answer(terminal);
 }
 
-static void renew_now(struct berth_timer *timer)
+static void renew_now(struct berth_timer *timer);
+
+static void renew(struct fake_terminal *terminal)
 {
-    struct fake_terminal *terminal = container_of(timer, struct fake_terminal, renew);
     int64_t now_ms = outside_of(terminal)->timers.mono_ms;
     struct msg msg; /* only what its type needs is set: a fleet renews all the time */
 
@@ -251,6 +252,26 @@ static void renew_now(struct berth_timer *timer)
     expect_answer(terminal);
     timer_start(&outside_of(terminal)->timers, &terminal->renew, terminal->renew_after_ms,
                 renew_now);
+}
+
+static void renew_now(struct berth_timer *timer)
+{
+    renew(container_of(timer, struct fake_terminal, renew));
+}
+
+void terminal_doze(struct fake_terminal *terminal, int64_t want_ms)
+{
+    terminal->want_ms = want_ms;
+    renew(terminal);
+    terminal->want_ms = 0;
+    terminal->silent = true;
+    timer_stop(&outside_of(terminal)->timers, &terminal->answer);
+}
+
+void terminal_wake(struct fake_terminal *terminal)
+{
+    terminal->silent = false;
+    renew(terminal);
 }
 
 static void hear_granted(struct fake_terminal *terminal, const struct msg_granted *granted)

@@ -100,6 +100,12 @@ void terminal_disconnect(struct fake_terminal *terminal);
 void terminal_bye(struct fake_terminal *terminal);
 void terminal_renew_key(struct fake_terminal *terminal);
 
+/* It asks once more to be held present, for so long, and says nothing after that; awake again it
+ * goes on as if no time had passed.
+ */
+void terminal_doze(struct fake_terminal *terminal, int64_t want_ms);
+void terminal_wake(struct fake_terminal *terminal);
+
 /* Say anything, for those who do not keep the rules. */
 void terminal_say(struct fake_terminal *terminal, const struct msg *msg);
 

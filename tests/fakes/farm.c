@@ -369,6 +369,17 @@ static bool may_log_on(const struct machine *machine, const char *account,
            secret_equal(&machine->password, password);
 }
 
+/* The user's own password (NULL) is no secret of one session, and tells the guest of no epoch. */
+static void record_admitted(const struct machine *machine, const struct picture *picture,
+                            const struct secret *password)
+{
+    struct picture as_known = *picture;
+
+    if (!password)
+        as_known.epoch = 0;
+    farm_record_guest(machine, guest_word_ADMITTED, &as_known, password);
+}
+
 int machine_log_on(struct machine *machine, struct picture *picture, const char *account,
                    const struct secret *password, const char **word)
 {
@@ -385,9 +396,7 @@ int machine_log_on(struct machine *machine, struct picture *picture, const char 
         farm_record_guest(machine, guest_word_DROPPED, machine->picture, NULL);
         end_picture(machine, 5, "replaced");
     }
-    /* The user's own password is no secret of one session. */
-    farm_record_guest(machine, guest_word_ADMITTED, picture,
-                      strcmp(account, picture->user) == 0 ? NULL : password);
+    record_admitted(machine, picture, strcmp(account, picture->user) == 0 ? NULL : password);
     machine->picture = picture;
     picture->machine = machine;
     (void)snprintf(machine->guest, sizeof(machine->guest), "active");

@@ -30,11 +30,28 @@ static void record_result(struct errand_op *errand, enum history_outcome outcome
     sim->recorder.history.take(&sim->recorder.history, &line);
 }
 
+/* The first of the two requests has had its effect: what is refused now is refused for good. */
+static void note_effect(struct errand_op *errand)
+{
+    struct sim *sim = errand->sim;
+
+    for (size_t i = 0; errand->request && i < SIM_OPS; i++)
+        if (sim->ops[i].op.in_flight && sim->ops[i].request == errand->request)
+            sim->ops[i].had_effect = true;
+}
+
 static void done(struct op *op, int result)
 {
     struct errand_op *errand = container_of(op, struct errand_op, op);
 
-    record_result(errand, result < 0 ? history_outcome_UNKNOWN : history_outcome_OK, result);
+    if (result >= 0) {
+        note_effect(errand);
+        record_result(errand, history_outcome_OK, result);
+    } else if (errand->had_effect && result == BERTH_E_CONFLICT) {
+        record_result(errand, history_outcome_FAIL, result);
+    } else {
+        record_result(errand, history_outcome_UNKNOWN, result);
+    }
 }
 
 void admins_forget(struct sim *sim)
@@ -57,6 +74,8 @@ static struct errand_op *errand_new(struct sim *sim)
         errand->sim = sim;
         errand->number = ++sim->last_op;
         errand->recorded = false;
+        errand->request = 0;
+        errand->had_effect = false;
         op_init(&errand->op, &sim->w->broker->timers, done);
         return errand;
     }
@@ -76,6 +95,9 @@ static void record_invoke(struct errand_op *errand, enum history_what what, uint
     if (what == history_what_DISABLE)
         line.invoke.user_id = id;
     (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "admin");
+    if (errand->request)
+        (void)snprintf(line.invoke.request, sizeof(line.invoke.request), "r%lld",
+                       (long long)errand->request);
     sim->recorder.history.take(&sim->recorder.history, &line);
 }
 
@@ -86,23 +108,43 @@ static void begun(struct errand_op *errand, int r)
         record_result(errand, history_outcome_FAIL, r);
 }
 
+/* Every other time the answer is too slow for the administrator's client, which asks again under
+ * the same number. */
+static void change(struct sim *sim, enum history_what what, enum entity_kind kind, const void *row)
+{
+    struct admin_actor actor = *world_actor();
+    int64_t request = sim->last_op % 2 ? sim->last_op : 0;
+    uint64_t id;
+
+    memcpy(&id, row, sizeof(id));
+    if (request)
+        (void)snprintf(actor.request_id, sizeof(actor.request_id), "r%lld", (long long)request);
+    for (int i = 0; i < (request ? 2 : 1); i++) {
+        struct errand_op *errand = errand_new(sim);
+
+        if (!errand)
+            return;
+        errand->request = request;
+        record_invoke(errand, what, id);
+        begun(errand, admin_set(rooms_of(sim), &actor, kind, row, &errand->op));
+    }
+}
+
 /* ---- people and badges ---- */
 
 static void set_disabled(struct sim *sim, uint32_t person, bool disabled)
 {
     struct rooms *rooms = rooms_of(sim);
-    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
     const struct user *user;
     struct row_user row;
 
-    if (!errand)
+    if (!rooms)
         return;
     user = user_find(rooms->core, sim->people[person].user_id);
     row = user->row;
     row.disabled = disabled;
     row.version = 0;
-    record_invoke(errand, disabled ? history_what_DISABLE : history_what_CHANGE, row.id);
-    begun(errand, admin_set(rooms, world_actor(), ENTITY_user, &row, &errand->op));
+    change(sim, disabled ? history_what_DISABLE : history_what_CHANGE, ENTITY_user, &row);
 }
 
 static void enable_user(struct sim *sim, uint32_t person)
@@ -110,20 +152,23 @@ static void enable_user(struct sim *sim, uint32_t person)
     set_disabled(sim, person, false);
 }
 
+#define TRIES_AGAIN_MS 2500
+
 void fate_disable_user(struct sim *sim, const struct action *action)
 {
     uint32_t person = action->who % sim->people_count;
 
     set_disabled(sim, person, true);
+    if (action->what % 2)
+        ending_in(sim, TRIES_AGAIN_MS, person_moves_on, person);
     ending_in(sim, action->ms, enable_user, person);
 }
 
 static void set_badge(struct sim *sim, uint32_t number, bool disabled)
 {
     struct rooms *rooms = rooms_of(sim);
-    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
 
-    if (!errand)
+    if (!rooms)
         return;
     list_each (core_all(rooms->core, ENTITY_badge), node) {
         struct row_badge row = container_of(entity_of(node), struct badge, base)->row;
@@ -132,8 +177,7 @@ static void set_badge(struct sim *sim, uint32_t number, bool disabled)
             continue;
         row.disabled = disabled;
         row.version = 0;
-        record_invoke(errand, history_what_CHANGE, row.id);
-        begun(errand, admin_set(rooms, world_actor(), ENTITY_badge, &row, &errand->op));
+        change(sim, history_what_CHANGE, ENTITY_badge, &row);
         return;
     }
 }
@@ -274,10 +318,9 @@ static const char *const pools[] = { "float", "own", "stay", "keep" };
 void fate_pool_change(struct sim *sim, const struct action *action)
 {
     struct rooms *rooms = rooms_of(sim);
-    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
     struct row_pool row;
 
-    if (!errand)
+    if (!rooms)
         return;
     row = pool_by_name(rooms->core, pools[action->who % BERTH_COUNT(pools)])->row;
     if (action->much % 2)
@@ -285,8 +328,7 @@ void fate_pool_change(struct sim *sim, const struct action *action)
     else
         row.spare = action->what % 4;
     row.version = 0;
-    record_invoke(errand, history_what_CHANGE, row.id);
-    begun(errand, admin_set(rooms, world_actor(), ENTITY_pool, &row, &errand->op));
+    change(sim, history_what_CHANGE, ENTITY_pool, &row);
 }
 
 void fate_publish(struct sim *sim, const struct action *action)
@@ -318,21 +360,38 @@ void fate_publish(struct sim *sim, const struct action *action)
     }
 }
 
-void fate_profile(struct sim *sim, const struct action *action)
+static void set_profile(struct sim *sim, uint32_t what)
 {
     struct rooms *rooms = rooms_of(sim);
-    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
     struct row_profile row;
 
-    if (!errand)
+    if (!rooms)
         return;
     row =
         container_of(core_find_name(rooms->core, ENTITY_profile, "all"), struct profile, base)->row;
     (void)snprintf(row.settings, sizeof(row.settings), "greeting = Day %u\nidle_lock_s = %u\n",
-                   action->what % 1000, 60 * (1 + action->much % 30));
+                   what % 1000, 60 * (1 + what / 1000 % 30));
     row.version = 0;
-    record_invoke(errand, history_what_CHANGE, row.id);
-    begun(errand, admin_set(rooms, world_actor(), ENTITY_profile, &row, &errand->op));
+    change(sim, history_what_CHANGE, ENTITY_profile, &row);
+}
+
+#define SECOND_THOUGHTS 5
+#define SECOND_THOUGHT_MS 800
+
+void profile_often(struct sim *sim, uint32_t what, int64_t pause_ms)
+{
+    set_profile(sim, what);
+    for (uint32_t i = 1; i <= SECOND_THOUGHTS; i++)
+        ending_in(sim, i * (50 + pause_ms), set_profile, what / (i + 1));
+}
+
+/* Every other time there are second thoughts, on the heels of the first. */
+void fate_profile(struct sim *sim, const struct action *action)
+{
+    if (action->much % 2)
+        profile_often(sim, action->what, action->ms % SECOND_THOUGHT_MS);
+    else
+        set_profile(sim, action->what);
 }
 
 /* ---- desktops, sessions, commands ---- */

@@ -158,10 +158,18 @@ static void refused(struct door_visitor *visitor, const struct berth_error *erro
     client_after(client);
 }
 
+static void note_hidden(struct client *client, const struct msg_hide *hide)
+{
+    client->hidden[client->hidden_count++ % CLIENT_HIDDEN] =
+        (struct client_hidden){ .session_id = hide->session_id, .epoch = hide->epoch };
+}
+
 static void hears(struct door_visitor *visitor, const struct msg *msg)
 {
     struct client *client = client_of(visitor);
 
+    if (client_enter(client) && msg->type == MSG_hide)
+        note_hidden(client, &msg->hide);
     if (client_enter(client))
         agent_hears(client->agent, msg);
     client_after(client);
@@ -271,6 +279,7 @@ static void booted(struct berth_timer *timer)
                                          .who = client };
     char boot_id[64];
 
+    memset(client->hidden, 0, sizeof(client->hidden));
     (void)snprintf(boot_id, sizeof(boot_id), "%s-%u", client->name, ++client->boots);
     client->agent =
         agent_new(&outlet, &client->memory, boot_id, random_u64(&client->world->outside.dice),

@@ -23,7 +23,17 @@ struct weather {
     int64_t slowest_ms; /* of the delayed ones */
 };
 
+/* What a terminal was told to hide, up to this epoch. */
+struct client_hidden {
+    uint64_t session_id;
+    int64_t epoch;
+};
+
+#define CLIENT_HIDDEN 4
+
 struct client {
+    struct client_hidden hidden[CLIENT_HIDDEN]; /* the last ones since it was switched on */
+    unsigned hidden_count;
     struct world *world;
     struct door_visitor visitor;
     struct history *history;

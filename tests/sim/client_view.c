@@ -122,10 +122,23 @@ static void view_due(struct berth_timer *timer)
     }
 }
 
+/* Whatever comes late: what it was told to hide it does not show again. */
+static void judge_view(const struct client *client, const struct agent_view *view)
+{
+    for (size_t i = 0; i < CLIENT_HIDDEN; i++)
+        if (client->hidden[i].session_id == view->session_id &&
+            client->hidden[i].epoch >= view->epoch)
+            outside_fault(&client->world->outside,
+                          "%s shows session %llu at epoch %lld, which it was told to hide (I5)",
+                          client->name, (unsigned long long)view->session_id,
+                          (long long)view->epoch);
+}
+
 void client_view(void *who, const struct agent_view *view)
 {
     struct client *client = who;
 
+    judge_view(client, view);
     client->view = *view;
     client->stage = VIEW_CONNECTING;
     next_in(client, CONNECT_LEAST_MS, CONNECT_MOST_MS);

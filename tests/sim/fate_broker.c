@@ -11,6 +11,7 @@
 
 void fate_clock(struct sim *sim, const struct action *action)
 {
+    silence_before(sim, action);
     sim->w->outside.timers.wall_ms += ((int64_t)action->much - 500) * DAY_MS / 10;
     if (sim->w->outside.timers.wall_ms < DAY_MS)
         sim->w->outside.timers.wall_ms = DAY_MS;
@@ -18,21 +19,21 @@ void fate_clock(struct sim *sim, const struct action *action)
                    &(struct history_line){ .kind = HISTORY_clock, .clock = { .wall = true } });
 }
 
-static void freeze(struct sim *sim, int64_t ms)
+static void freeze(struct sim *sim, const struct action *action, int64_t ms)
 {
-    if (!sim->w->broker)
-        return;
-    world_freeze(sim->w, ms);
+    silence_before(sim, action);
+    if (sim->w->broker)
+        world_freeze(sim->w, ms);
 }
 
 void fate_stall(struct sim *sim, const struct action *action)
 {
-    freeze(sim, STALL_LEAST_MS + action->what % (STALL_MOST_MS - STALL_LEAST_MS));
+    freeze(sim, action, STALL_LEAST_MS + action->what % (STALL_MOST_MS - STALL_LEAST_MS));
 }
 
 void fate_broker_freeze(struct sim *sim, const struct action *action)
 {
-    freeze(sim, STALL_MOST_MS + action->what % (FREEZE_MOST_MS - STALL_MOST_MS));
+    freeze(sim, action, STALL_MOST_MS + action->what % (FREEZE_MOST_MS - STALL_MOST_MS));
 }
 
 void broker_back(struct sim *sim)
@@ -76,6 +77,34 @@ void fate_commit_crash(struct sim *sim, const struct action *action)
     world_crash_at(sim->w, (enum store_crash)(CRASH_BEFORE_COMMIT + action->much % 3),
                    1 + action->what % COMMITS_AHEAD);
     ending_in(sim, action->ms, back_after_commit, 0);
+}
+
+static bool start_is_in_flight(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->hosts_count; i++) {
+        list_each (&world_host(sim->w, site_host(i))->errands, node)
+            if (list_entry(node, struct errand, node)->starts)
+                return true;
+    }
+    return false;
+}
+
+#define BACK_AT_ONCE_MS 20
+
+void crash_at_start(struct sim *sim)
+{
+    if (!sim->w->broker || sim->w->frozen || !start_is_in_flight(sim))
+        return;
+    sim->crash_at_start = false;
+    world_crash(sim->w);
+    admins_forget(sim);
+    ending_in(sim, BACK_AT_ONCE_MS, back, 0);
+}
+
+void fate_start_crash(struct sim *sim, const struct action *action)
+{
+    (void)action;
+    sim->crash_at_start = true;
 }
 
 void fate_broker_stop(struct sim *sim, const struct action *action)

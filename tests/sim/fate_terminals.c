@@ -55,6 +55,10 @@ void fate_reorder(struct sim *sim, const struct action *action)
     weather->reorder = 1 + action->much / 2;
     weather->delay = 1 + action->much / 2;
     weather->slowest_ms = 1 + action->what % 2000;
+    if (action->what % 2) /* where order matters most */
+        person_roams_from(sim, action);
+    else
+        profile_often(sim, action->what, action->ms % 400);
 }
 
 static void uncut(struct sim *sim, uint32_t client)
@@ -154,6 +158,12 @@ void fate_rogue_repeat(struct sim *sim, const struct action *action)
     const struct client *other =
         &sim->clients[(action->who + action->what % 2) % sim->clients_count];
 
+    struct agent_sight sight;
+
+    /* That it shows nothing it would be believed: what is on its own screen it may lie about. */
+    if (other != rogue && other->last_said.type == MSG_announce && client_look(rogue, &sight) &&
+        sight.shows)
+        return;
     if (other->last_said.type != MSG_NONE)
         client_say(rogue, &other->last_said);
 }
@@ -195,4 +205,41 @@ void fate_rogue_forge(struct sim *sim, const struct action *action)
     (void)client_look(client_of(sim, action), &victim);
     forge_claim(&msg, &victim, action->much);
     terminal_say(rogue, &msg);
+}
+
+/* ---- silence ---- */
+
+#define SENT_MS 2000
+#define SHORTEST_MS 5000
+#define SILENT_AFTER_MS 30000
+
+static struct fake_terminal *old_terminal(struct sim *sim, uint32_t number)
+{
+    return world_terminal(sim->w, number % SIM_OLD ? "old1" : "old0");
+}
+
+static void speak_again(struct sim *sim, uint32_t number)
+{
+    terminal_wake(old_terminal(sim, number));
+}
+
+/* Long enough to be absent before it speaks again, under an id that is over. */
+void fate_silence(struct sim *sim, const struct action *action)
+{
+    int64_t want_ms = sim->limits.suspect_ms + SHORTEST_MS + action->much * 10;
+    uint32_t number = action->what >> 1;
+    struct fake_terminal *old = old_terminal(sim, number);
+
+    if (old->silent)
+        return;
+    terminal_doze(old, want_ms);
+    ending_in(sim, want_ms + SILENT_AFTER_MS + action->ms, speak_again, number);
+}
+
+void silence_before(struct sim *sim, const struct action *action)
+{
+    if (action->what % 2 == 0)
+        return;
+    fate_silence(sim, action);
+    world_run_ms(sim->w, SENT_MS); /* until the broker has heard it */
 }

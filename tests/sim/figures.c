@@ -13,6 +13,9 @@ void figures_add(struct figures *figures, const struct sim_outcome *outcome)
     figures->messages += outcome->messages;
     figures->commits += outcome->commits;
     figures->lives += outcome->lives;
+    figures->constraint_refusals += outcome->constraint_refusals;
+    for (int i = 1; i <= JUDGE_INVARIANTS; i++)
+        figures->broken[i] += outcome->invariants[i];
     figures->terminal_hours += outcome->terminal_hours;
     for (int act = ACT_NONE + 1; act < ACTS; act++)
         figures->injected[act] += outcome->injected[act];
@@ -30,6 +33,20 @@ static void print_kinds(const struct figures *figures, bool faults)
             (void)printf("  %-16s %" PRIu64 "\n", act_row((enum act)act)->name,
                          figures->injected[act]);
     }
+}
+
+static void print_broken(const struct figures *figures)
+{
+    const char *comma = "";
+
+    (void)printf("\"broken\":{");
+    for (int i = 1; i <= JUDGE_INVARIANTS; i++) {
+        if (!figures->broken[i])
+            continue;
+        (void)printf("%s\"I%d\":%" PRIu64, comma, i, figures->broken[i]);
+        comma = ",";
+    }
+    (void)printf("},\"constraint_refusals\":%" PRIu64, figures->constraint_refusals);
 }
 
 static void print_json(const struct figures *figures)
@@ -61,7 +78,9 @@ static void print_json(const struct figures *figures)
                      figures->injected[act]);
         comma = ",";
     }
-    (void)printf("}}\n");
+    (void)printf("},");
+    print_broken(figures);
+    (void)printf("}\n");
 }
 
 void figures_print(const struct figures *figures, bool json)

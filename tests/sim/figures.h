@@ -9,7 +9,9 @@
 
 struct figures {
     uint64_t seeds, violations, lines, checks, messages, commits, lives;
+    uint64_t constraint_refusals;
     uint64_t injected[ACTS];
+    uint64_t broken[JUDGE_INVARIANTS + 1]; /* in so many seeds */
     double terminal_hours;
     double seconds;
     double cpu_seconds; /* what one core would need with nobody else on it */

@@ -31,7 +31,9 @@ struct errand_op {
     struct sim *sim;
     int64_t number;
     enum history_what what;
-    bool recorded; /* its invocation stands in the history */
+    bool recorded;   /* its invocation stands in the history */
+    int64_t request; /* asked under this number, twice; 0: once, without one */
+    bool had_effect; /* the first of the two was answered with ok */
 };
 
 struct sim {
@@ -58,6 +60,7 @@ struct sim {
     uint64_t deeds_judged;
     uint64_t draft_id, command_id;
     bool asked_by_admin; /* somebody ordered work on machines in this life of the broker */
+    bool crash_at_start; /* the next start of a machine is the broker's end */
     bool resting;        /* no more faults */
 };
 
@@ -82,6 +85,10 @@ void endings_drop(struct sim *sim);
 typedef void act_fn(struct sim *sim, const struct action *action);
 act_fn person_come, person_walk_away, person_disconnect, person_sign_off, person_call_off,
     person_mistype, person_two_taps, person_touch, person_tap_badge;
+/* Signs on at the next terminal. */
+void person_moves_on(struct sim *sim, uint32_t person);
+/* Somebody signs on there, and a moment later elsewhere. */
+void person_roams_from(struct sim *sim, const struct action *action);
 void person_news(void *context, struct client *client, enum agent_news what,
                  const struct berth_error *why);
 /* Nobody will hear what became of it. */
@@ -89,12 +96,17 @@ void person_unknown(struct sim *sim, uint32_t client);
 
 /* fate_terminals.c */
 act_fn fate_loss, fate_delay, fate_repeat, fate_reorder, fate_cut, fate_partition, fate_half_open,
-    fate_power, fate_freeze, fate_suspend, fate_terminal_clock, fate_rogue_repeat, fate_rogue_forge;
+    fate_power, fate_freeze, fate_suspend, fate_terminal_clock, fate_rogue_repeat, fate_rogue_forge,
+    fate_silence;
+/* Somebody is silent while the action happens: what follows from that must not change. */
+void silence_before(struct sim *sim, const struct action *action);
 
 /* fate_broker.c */
 act_fn fate_clock, fate_stall, fate_broker_freeze, fate_broker_crash, fate_commit_crash,
-    fate_broker_stop, fate_commit_fails, fate_no_space, fate_slow_commits;
+    fate_broker_stop, fate_start_crash, fate_commit_fails, fate_no_space, fate_slow_commits;
 void broker_back(struct sim *sim);
+/* A turn is over: is it time for the crash that waits for a start? */
+void crash_at_start(struct sim *sim);
 
 /* fate_hosts.c */
 act_fn fate_host_down, fate_host_hang, fate_host_slow, fate_virt_restart, fate_start_fails,
@@ -105,6 +117,8 @@ act_fn fate_host_down, fate_host_hang, fate_host_slow, fate_virt_restart, fate_s
 act_fn fate_disable_user, fate_disable_badge, fate_revoke, fate_rejoin, fate_drain,
     fate_pool_change, fate_publish, fate_profile, fate_desktop_order, fate_session_order,
     fate_command;
+/* A profile is changed, and again and again at once. */
+void profile_often(struct sim *sim, uint32_t what, int64_t pause_ms);
 /* Terminals that were revoked and found again are looked after. */
 void admins_approve(struct sim *sim);
 /* Operations in flight died with their broker. */

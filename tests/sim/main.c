@@ -1,6 +1,4 @@
 /* main.c - berth-sim: broker and agents on simulated sites, one seed after the other. */
-#include <stdio.h>
-
 #include "sim/drive.h"
 
 int main(int argc, char **argv)
@@ -10,9 +8,5 @@ int main(int argc, char **argv)
 
     if (r)
         return r == 1 ? 0 : r;
-    if (options.plant) {
-        (void)fprintf(stderr, "berth-sim: no bugs are planted in this build\n");
-        return 2;
-    }
     return drive(&options);
 }

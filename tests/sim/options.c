@@ -12,7 +12,6 @@ enum {
     OPT_HOURS,
     OPT_FAULTS,
     OPT_TERMINALS,
-    OPT_PLANT,
     OPT_JSON,
     OPT_VERBOSE,
     OPT_REPLAY,
@@ -29,7 +28,6 @@ static const struct option known[] = {
     { "hours", required_argument, NULL, OPT_HOURS },
     { "faults", required_argument, NULL, OPT_FAULTS },
     { "terminals", required_argument, NULL, OPT_TERMINALS },
-    { "plant", required_argument, NULL, OPT_PLANT },
     { "json", no_argument, NULL, OPT_JSON },
     { "verbose", no_argument, NULL, OPT_VERBOSE },
     { "replay", required_argument, NULL, OPT_REPLAY },
@@ -58,7 +56,6 @@ static const char usage[] =
     "  --minutes M       begin no further seed after so long\n"
     "  --shrink S        look for a shorter schedule for so many seconds; default 60\n"
     "  --replay SEED[:MASK]  this seed alone, with its story; of its actions only those in MASK\n"
-    "  --plant BUG       with this bug, in a build that has them\n"
     "  --digest          print the digest of each seed's history\n"
     "  --verbose         tell the story of every seed\n"
     "  --json            the figures as one JSON object on the last line\n"
@@ -179,9 +176,6 @@ static int take(int option, struct sim_options *ret)
         return 0;
     case OPT_DIGEST:
         ret->digest = true;
-        return 0;
-    case OPT_PLANT:
-        ret->plant = optarg;
         return 0;
     case OPT_FAULTS:
         return read_faults(optarg, &ret->wish) ? 0 : 2;

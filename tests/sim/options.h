@@ -10,10 +10,9 @@
 struct sim_options {
     struct sim_wish wish; /* seed, hours, terminals, grant, faults */
     uint64_t seeds, first;
-    int64_t minutes;   /* stop after so long; 0: when the seeds are through */
-    int64_t shrink_s;  /* how long to look for a shorter schedule */
-    const char *only;  /* --replay SEED:MASK: the mask, or NULL */
-    const char *plant; /* a planted bug, in the mutants' build only; or NULL */
+    int64_t minutes;  /* stop after so long; 0: when the seeds are through */
+    int64_t shrink_s; /* how long to look for a shorter schedule */
+    const char *only; /* --replay SEED:MASK: the mask, or NULL */
     bool replay, json, verbose, digest;
 };
 

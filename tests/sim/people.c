@@ -177,6 +177,21 @@ void person_two_taps(struct sim *sim, const struct action *action)
     sign_on_at(sim, person, action->what + 1 + action->much, "secret12");
 }
 
+void person_moves_on(struct sim *sim, uint32_t person)
+{
+    sign_on_at(sim, person, sim->people[person].at + 1, "secret12");
+}
+
+#define ROAMS_AFTER_MS 4000
+
+void person_roams_from(struct sim *sim, const struct action *action)
+{
+    uint32_t person = action->much % sim->people_count;
+
+    sign_on_at(sim, person, action->who % sim->clients_count, "secret12");
+    ending_in(sim, action->ms % ROAMS_AFTER_MS, person_moves_on, person);
+}
+
 void person_touch(struct sim *sim, const struct action *action)
 {
     client_touch(client_at(sim, person_of(sim, action)->at));

@@ -113,6 +113,15 @@ uint64_t recorder_end(struct recorder *recorder)
 #endif
 }
 
+bool recorder_broke(const struct recorder *recorder, int invariant)
+{
+#ifdef SIM_JUDGE
+    return judge_verdict(recorder->judge)->broken[invariant] > 0;
+#else
+    return recorder->invariant == invariant;
+#endif
+}
+
 void recorder_free(struct recorder *recorder)
 {
 #ifdef SIM_JUDGE

@@ -27,4 +27,7 @@ void recorder_free(struct recorder *recorder);
 /* Nothing more comes. Returns the comparisons that were made. */
 uint64_t recorder_end(struct recorder *recorder);
 
+/* Was this invariant broken, by what was written down so far? */
+bool recorder_broke(const struct recorder *recorder, int invariant);
+
 #endif

@@ -97,6 +97,28 @@ static void heal(struct sim *sim)
 
 /* ---- what is looked at ---- */
 
+/* Passwords that somebody typed, or that open an account of a machine now, in rows and in the audit
+ * trail. */
+static void measure_secrets(struct sim *sim)
+{
+    static const char *const typed[] = { "secret12", "secret13" };
+    struct history_line line = { .kind = HISTORY_measure,
+                                 .measure = { .invariant = "I22",
+                                              .name = "secrets in rows and audit records" } };
+
+    for (size_t i = 0; i < BERTH_COUNT(typed); i++)
+        line.measure.value += disk_contains(sim->w->disk, typed[i]);
+    for (uint32_t i = 0; i < sim->hosts_count; i++) {
+        list_each (&world_host(sim->w, site_host(i))->machines, node) {
+            const struct machine *machine = list_entry(node, struct machine, node);
+
+            line.measure.value += !secret_empty(&machine->password) &&
+                                  disk_contains(sim->w->disk, machine->password.text);
+        }
+    }
+    outside_record(&sim->w->outside, &line);
+}
+
 static void judge_flows(struct sim *sim)
 {
     list_each (&sim->w->broker->rooms.engine.flows, node) {
@@ -145,9 +167,10 @@ static void judge_sessions(struct sim *sim)
                           (unsigned long long)session->row.id,
                           session_state_names[session->row.state]);
         else if ((session->row.state == session_ACTIVE) != shown)
-            outside_fault(
-                outside, "session %llu is %s, and %s %s it", (unsigned long long)session->row.id,
-                session_state_names[session->row.state], where, shown ? "shows" : "does not show");
+            outside_fault(outside, "session %llu is %s, and %s %s",
+                          (unsigned long long)session->row.id,
+                          session_state_names[session->row.state], where,
+                          shown ? "shows it (I5)" : "does not show it");
     }
 }
 
@@ -168,7 +191,7 @@ static void judge_clients(struct sim *sim)
         session = sight.shows ? session_find(core, sight.session_id) : NULL;
         if (sight.shows &&
             (!session || session->row.epoch != sight.epoch || session->row.state != session_ACTIVE))
-            outside_fault(outside, "%s shows what the broker does not know of", client->name);
+            outside_fault(outside, "%s shows what the broker does not know of (I5)", client->name);
     }
 }
 
@@ -230,6 +253,7 @@ void rest(struct sim *sim)
     struct outside *outside = &sim->w->outside;
 
     sim->resting = true;
+    sim->crash_at_start = false;
     heal(sim);
     if (!outside->faults)
         world_run_ms(sim->w, REST_MS);
@@ -237,6 +261,7 @@ void rest(struct sim *sim)
         return;
     history_write(&sim->recorder.history, outside->timers.mono_ms * 1000, HISTORY_rest, rest,
                   .incarnation = world_core(sim->w)->incarnation);
+    measure_secrets(sim);
     judge_flows(sim);
     judge_sessions(sim);
     judge_clients(sim);

@@ -35,6 +35,8 @@ void sim_judge(struct world *world)
 
     if (sim->deeds_judged != world->farm->deeds_count)
         judge_deeds(sim);
+    if (sim->crash_at_start)
+        crash_at_start(sim);
 }
 
 /* ---- a run ---- */
@@ -94,12 +96,15 @@ static void tell_outcome(struct sim *sim)
     outcome->broken = outside->faults > 0;
     (void)snprintf(outcome->sentence, sizeof(outcome->sentence), "%s", outside->fault);
     outcome->invariant = invariant_of(outside->fault);
+    for (int i = 1; i <= JUDGE_INVARIANTS; i++)
+        outcome->invariants[i] = recorder_broke(&sim->recorder, i) || i == outcome->invariant;
     outcome->broken_ms = world_now_ms(sim->w) - sim->start_ms;
     outcome->digest = sim->recorder.digest;
     outcome->lines = sim->recorder.lines;
     outcome->actions = sim->schedule.count;
     outcome->lives = sim->w->lives;
     outcome->commits = disk_commits(sim->w->disk);
+    outcome->constraint_refusals = disk_constraint_refusals(sim->w->disk);
     outcome->messages = sim->w->door.up + sim->w->door.down;
     outcome->terminal_hours =
         (double)(world_now_ms(sim->w) - sim->start_ms) / 3600000.0 * (sim->clients_count + SIM_OLD);

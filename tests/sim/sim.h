@@ -27,7 +27,8 @@ struct sim_wish {
 
 struct sim_outcome {
     bool broken;
-    int invariant; /* 0: none in particular */
+    int invariant;                         /* 0: none in particular */
+    bool invariants[JUDGE_INVARIANTS + 1]; /* all that were broken with it */
     char sentence[FAULT_TEXT];
     int64_t broken_ms; /* since the start of the run */
     uint64_t digest;   /* of all lines of the history */
@@ -37,6 +38,7 @@ struct sim_outcome {
     uint32_t last;  /* number of the last action that was done */
     double terminal_hours;
     uint64_t messages, commits, lives;
+    uint64_t constraint_refusals; /* decisions that a constraint of the schema refused */
 };
 
 /* How many actions the seed's whole schedule has. */
