@@ -121,8 +121,6 @@ void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_m
 {
     uint64_t armed_before = timers->order;
 
-    if (planted(WALL_CLOCK))
-        mono_ms += wall_ms - timers->wall_ms - (mono_ms - timers->mono_ms);
     if (mono_ms > timers->mono_ms)
         timers->mono_ms = mono_ms;
     timers->wall_ms = wall_ms;

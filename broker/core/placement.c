@@ -22,7 +22,7 @@ bool placement_host_may_start(const struct host *host)
 
 bool placement_is_free(const struct desktop *desktop)
 {
-    return (!desktop->reserved || planted(TWO_OWNERS)) &&
+    return !desktop->reserved &&
            !related_first(desktop->base.core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 }
 
@@ -46,6 +46,8 @@ static bool belongs_to_nobody(const struct desktop *desktop, char *why, size_t s
     struct core *core = desktop->base.core;
     struct entity *entity = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 
+    if (planted(TWO_OWNERS))
+        return true;
     if (entity) {
         const struct user *user =
             user_find(core, container_of(entity, struct assignment, base)->row.user_id);
@@ -130,11 +132,11 @@ static enum desktop_class class_of(const struct desktop *desktop)
 {
     if (desktop->row.quarantined || desktop->state == desktop_QUARANTINED)
         return CLASS_QUARANTINED;
-    if (!placement_is_free(desktop))
+    if (!placement_is_free(desktop) && !planted(TWO_OWNERS))
         return CLASS_USED;
     if (desktop->row.doomed)
         return CLASS_DOOMED;
-    if (placement_must_refresh(desktop))
+    if (placement_must_refresh(desktop) && !planted(TWO_OWNERS))
         return CLASS_STALE;
     /* A flow is at its machine, or is about to be. */
     if (desktop->power || !list_empty(&desktop->wanting))

@@ -170,9 +170,12 @@ static void silent(struct berth_timer *timer)
     struct presence *presence = container_of(timer, struct presence, next);
     struct core *core = presence->terminal->base.core;
 
+    int64_t left_ms = presence->granted_ms - core->limits.suspect_ms;
+
+    if (planted(WALL_CLOCK)) /* received_ms is of the wall clock then */
+        left_ms = presence->received_ms + presence->granted_ms - core->timers->wall_ms;
     if (!planted(EXPIRY_FORGOTTEN))
-        timer_start(core->timers, &presence->next, presence->granted_ms - core->limits.suspect_ms,
-                    deadline_over);
+        timer_start(core->timers, &presence->next, left_ms, deadline_over);
     core_note_presence(presence, presence_word_SUSPECT, NULL, 0);
     set_state(presence, presence_SUSPECT, "nothing was heard");
 }
@@ -259,16 +262,16 @@ static int64_t left_until_deadline_ms(const struct presence *presence)
 static void grant(struct presence *presence, int64_t want_ms, struct presence_grant *ret)
 {
     struct core *core = presence->terminal->base.core;
-    int64_t grant_ms = clamp(want_ms, core->limits.grant_ms);
+    int64_t older_ms = planted(LARGEST_DEADLINE) ? left_until_deadline_ms(presence) : 0;
     int64_t renew_ms;
 
-    if (planted(LARGEST_DEADLINE) && left_until_deadline_ms(presence) > grant_ms)
-        grant_ms = left_until_deadline_ms(presence);
-    presence->granted_ms = grant_ms;
-    presence->received_ms = core->timers->mono_ms;
+    presence->granted_ms = clamp(want_ms, core->limits.grant_ms);
+    presence->received_ms = planted(WALL_CLOCK) ? core->timers->wall_ms : core->timers->mono_ms;
     guard_let_go(presence);
     timer_stop(core->timers, &presence->grace);
     arm(presence);
+    if (planted(LARGEST_DEADLINE) && older_ms > presence->granted_ms)
+        timer_start(core->timers, &presence->next, older_ms, deadline_over);
     set_state(presence, presence_PRESENT, "it announced itself");
     note_unsaved(presence);
 

@@ -184,8 +184,6 @@ static int judge(struct flow *flow)
         return work->then;
     if (!is_unsettled(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)
         return flow_fail_with(flow, &flow->op.error);
-    if (planted(DOUBLE_START) && work->then == ADDRESS)
-        return START;
     return SETTLE;
 }
 
@@ -276,7 +274,7 @@ static int respect(struct flow *flow, const struct host *host)
     bool inherited = work->desktop->inherited;
 
     work->desktop->inherited = false;
-    if (!inherited || left_ms <= 0 || first_step(work) == ADDRESS)
+    if (!inherited || left_ms <= 0 || first_step(work) == ADDRESS || planted(DOUBLE_START))
         return first_step(work);
     return flow_await(flow, pause_begin(&work->pause, left_ms, &flow->op), INSPECT);
 }

@@ -14,7 +14,7 @@
 #ifdef BERTH_PLANTS
 enum plant {
     PLANT_NONE,
-#define PLANT(symbol, name, invariant, where, sentence) PLANT_##symbol,
+#define PLANT(symbol, name, invariant, where, faults, sentence) PLANT_##symbol,
 #include "mutants/plants.def"
 #undef PLANT
     PLANTS

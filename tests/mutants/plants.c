@@ -8,7 +8,7 @@
 
 /* clang-format off */
 static const char *const names[PLANTS] = {
-#define PLANT(symbol, name, invariant, where, sentence) [PLANT_##symbol] = (name),
+#define PLANT(symbol, name, invariant, where, faults, sentence) [PLANT_##symbol] = (name),
 #include "mutants/plants.def"
 #undef PLANT
 };
