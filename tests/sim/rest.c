@@ -9,6 +9,8 @@
 #include "sim/inner.h"
 
 #define REST_MS 1800000
+/* What was begun by the end of a fault is on disk before more is asked. */
+#define SETTLES_MS 15000
 
 /* ---- healing ---- */
 
@@ -86,6 +88,7 @@ static void heal(struct sim *sim)
     endings_all(sim);
     sim->asked_by_admin = true;
     world_disk_full(sim->w, false);
+    world_run_ms(sim->w, SETTLES_MS);
     heal_hosts(sim);
     heal_people(sim);
     heal_clients(sim);
