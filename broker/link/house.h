@@ -17,7 +17,7 @@ struct link_peer {
     int door;
     unsigned in; /* enum msg_in: the state it is in */
     int faults;
-    bool lapsed; /* it was told that its presence is over: what it said before may still come */
+    bool lapsed;   /* it was told that its presence is over: what it said before may still come */
     bool admitted; /* the desk knows it */
     bool closing;  /* hung up on: what still comes is dropped */
     char address[64];
