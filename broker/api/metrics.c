@@ -79,7 +79,31 @@ static void times(struct page *page, const char *name, const char *labels,
     say(page, "%s_bucket{%sle=\"+Inf\"} %lld\n", name, labels, (long long)tally->count);
     say(page, "%s_sum{%s} %.6f\n%s_count{%s} %lld\n", name, labels, (double)tally->sum_us / 1e6,
         name, labels, (long long)tally->count);
+}
+
+/* The longest so far: a gauge beside the histogram, with a head of its own. */
+static void longest_head(struct page *page, const char *name)
+{
+    char own[128];
+
+    (void)snprintf(own, sizeof(own), "%s_max", name);
+    head(page, own, "gauge", "The longest so far.");
+}
+
+static void longest(struct page *page, const char *name, const char *labels,
+                    const struct tally *tally)
+{
     say(page, "%s_max{%s} %.6f\n", name, labels, (double)tally->longest_us / 1e6);
+}
+
+/* A histogram without labels, and its longest. */
+static void all_times(struct page *page, const char *name, const char *help,
+                      const struct tally *tally)
+{
+    head(page, name, "histogram", help);
+    times(page, name, "", tally);
+    longest_head(page, name);
+    longest(page, name, "", tally);
 }
 
 /* ---- what the core knows ---- */
@@ -242,13 +266,21 @@ static void say_flow_times(struct page *page, const struct flow_figures *figures
     };
     char labels[128];
 
-    for (size_t own = 0; own < 2; own++) {
-        head(page, heads[2 * own], "histogram", heads[2 * own + 1]);
+    /* Twice: all lines of one name stand together. */
+    for (size_t pass = 0; pass < 4; pass++) {
+        const char *name = heads[pass & 2];
+        bool own = (pass & 2) != 0;
+
+        if (pass % 2 == 0)
+            head(page, name, "histogram", heads[(pass & 2) + 1]);
+        else
+            longest_head(page, name);
         for (size_t i = 0; i < FLOW_KINDS_MAX && figures->of[i].kind; i++) {
             const struct flow_tally *tally = &figures->of[i];
 
             (void)snprintf(labels, sizeof(labels), "kind=\"%s\",", tally->kind->name);
-            times(page, heads[2 * own], labels, own ? &tally->own : &tally->whole);
+            (pass % 2 == 0 ? times : longest)(page, name, labels,
+                                              own ? &tally->own : &tally->whole);
         }
     }
     head(page, "berth_flow_step_seconds", "histogram", "What steps of flows took.");
@@ -277,8 +309,7 @@ static void say_store(struct page *page, const struct store *store)
     one(page, "berth_store_wal_bytes", "gauge", "Size of the write-ahead log.", stats.wal_bytes);
     head(page, "berth_store_last_commit_seconds", "gauge", "What the latest commit took.");
     say(page, "berth_store_last_commit_seconds %.6f\n", (double)stats.last_commit_us / 1e6);
-    head(page, "berth_store_commit_seconds", "histogram", "What transactions took.");
-    times(page, "berth_store_commit_seconds", "", &stats.commit);
+    all_times(page, "berth_store_commit_seconds", "What transactions took.", &stats.commit);
     one(page, "berth_store_degraded", "gauge", "1: the disk is full and changes are refused.",
         stats.degraded);
 }
@@ -289,8 +320,8 @@ static void say_loop(struct page *page, const struct berth_loop *loop)
         "Turns of the core loop over the limit of 5 ms.", loop->slow_turns);
     one(page, "berth_loop_stalls_total", "counter", "Times the core loop stood still.",
         loop->stalls);
-    head(page, "berth_loop_turn_seconds", "histogram", "Callbacks of each turn of the core loop.");
-    times(page, "berth_loop_turn_seconds", "", &loop->turns);
+    all_times(page, "berth_loop_turn_seconds", "Callbacks of each turn of the core loop.",
+              &loop->turns);
     head(page, "berth_loop_longest_turn_seconds", "gauge", "Longest turn of the core loop so far.");
     say(page, "berth_loop_longest_turn_seconds %.6f\n", (double)loop->longest_turn_us / 1e6);
 }
@@ -347,8 +378,7 @@ static void say_figures(struct page *page, const struct api *api)
         if (strstr(page->text, already))
             continue;
         if (figure[i].times) {
-            head(page, figure[i].name, "histogram", figure[i].help);
-            times(page, figure[i].name, "", figure[i].times);
+            all_times(page, figure[i].name, figure[i].help, figure[i].times);
             continue;
         }
         one(page, figure[i].name, figure[i].counter ? "counter" : "gauge", figure[i].help,
