@@ -39,9 +39,13 @@ static int keep_before(sqlite3 *db, const char *path, const struct schema *schem
                        struct berth_error *reterr)
 {
     char kept[FOLDER_PATH + 64];
+    int64_t at_ms = clock_wall_ms();
     int r;
 
-    (void)snprintf(kept, sizeof(kept), "%s.schema-%d.%" PRId64, path, version, clock_wall_ms());
+    /* An attempt that failed a moment ago has left its own, and the wall clock may stand still. */
+    do
+        (void)snprintf(kept, sizeof(kept), "%s.schema-%d.%" PRId64, path, version, at_ms++);
+    while (folder_exists(kept));
     r = backup_whole(db, kept, reterr);
     if (r < 0)
         return berth_fail_in(reterr, "the backup before migrating %s", schema->file);

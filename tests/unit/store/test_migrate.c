@@ -90,8 +90,10 @@ TEST(migrate, a_step_that_fails_leaves_the_version_before)
     struct world *w = world_at("/tmp");
 
     EXPECT_OK(open_with(w, good, 2));
-    EXPECT(open_with(w, broken, 3) < 0);
-    EXPECT_SAYS(w->error.text, "migration 0003_bad of test.db");
+    for (int i = 0; i < 20; i++) { /* several in one millisecond: each keeps a copy of its own */
+        EXPECT(open_with(w, broken, 3) < 0);
+        EXPECT_SAYS(w->error.text, "migration 0003_bad of test.db");
+    }
     EXPECT_INT(sql_count(w, "test.db", "PRAGMA user_version"), 2);
     EXPECT_INT(sql_count(w, "test.db", "SELECT count(*) FROM sqlite_schema WHERE name = 'c'"), 0);
 
