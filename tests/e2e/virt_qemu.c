@@ -252,11 +252,13 @@ TEST(qemu, a_polite_stop_and_a_start_and_a_stop_by_force)
 {
     until_agent();
     (void)timed("stop (asked)", VIRT_stop, 0);
-    EXPECT_STR(world->last.what, "stopped");
+    /* The event and the answer come by ways of their own. */
+    AWAIT(world, 5000, strcmp(world->last.what, "stopped") == 0);
     EXPECT_STR(world->last.reason, "shutdown");
     (void)timed("start", VIRT_start, 0);
     args.force = true;
     (void)timed("stop (by force)", VIRT_stop, 0);
+    AWAIT(world, 5000, strcmp(world->last.what, "stopped") == 0);
     EXPECT_STR(world->last.reason, "destroyed");
 }
 
