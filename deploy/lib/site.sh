@@ -123,7 +123,7 @@ site_start_broker() {
 
 site_stop_broker() {
     kill "$SITE_KEEPER" 2>/dev/null || return 0
-    wait "$SITE_KEEPER" 2>/dev/null || true
+    wait "$SITE_KEEPER" 2>/dev/null || true # it ends with the signal's code
 }
 
 # --- Pool, user, entitlement --------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ site_start_agent() {
 
 # Somebody may have ended it already.
 site_end_agent() {
-    kill "$1" 2>/dev/null || true
+    kill "$1" 2>/dev/null || true # it may have ended by itself
 }
 
 # Where there is a person's display, the terminal is a window on it: an X server inside a window.

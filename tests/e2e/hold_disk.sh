@@ -139,7 +139,7 @@ killed_when_full() {
     becomes 30 "the broker is there, or tells why it is not" broker_or_reason
     rm "$SITE/data/ballast"
     # Either the broker came back, or its keeper gave it up and it is started anew; both are judged below.
-    site_broker_ready || ! kill -0 "$SITE_KEEPER" 2>/dev/null || wait_for 10 site_broker_ready || true
+    site_broker_ready || ! kill -0 "$SITE_KEEPER" 2>/dev/null || wait_for 10 site_broker_ready || true # whether it came back is judged next
     kill -0 "$SITE_KEEPER" 2>/dev/null || site_start_broker
     becomes 30 "the broker works again" recovered
     becomes 40 "anna's session is claimed by icu-07" asks '[.items[] | select(.state == "active" and .live.shown_at == "icu-07")] | length == 1' session list

@@ -62,7 +62,7 @@ both_present() {
 knock() {
     local source=$1
     shift
-    (sleep 2) | timeout 10 openssl s_client -connect "127.0.0.1:$LINK_PORT" -bind "$source:0" -tls1_3 -alpn berth/1 "$@" 2>&1 || true
+    (sleep 2) | timeout 10 openssl s_client -connect "127.0.0.1:$LINK_PORT" -bind "$source:0" -tls1_3 -alpn berth/1 "$@" 2>&1 || true # being refused is the point; what was said is judged
 }
 
 # lies_begin SOURCE - a connection with the liar's key that stays; what is said goes to descriptor 7.

@@ -89,8 +89,8 @@ at_two_terminals() {
         two=$!
         # One of them is told that it lost, or both succeed one after the other: the end is what counts.
         # One of them loses, and says so by its exit code; who shows the desktop is judged below.
-        wait "$one" || true
-        wait "$two" || true
+        wait "$one" || true # one of the two is overtaken; both screens are judged
+        wait "$two" || true # likewise
         becomes 60 "one terminal shows anna's desktop, round $round" one_winner
         judge "$round"
         if ((round % 2)); then agent "$winner" disconnect; else agent "$winner" sign-off; fi

@@ -99,7 +99,7 @@ main() {
     step "start for an owner" libvirtd start "$two" --owner "$owner"
     step "somebody else takes it over" libvirtd start "$two" --owner $$
     kill "$owner"
-    wait "$owner" || true
+    wait "$owner" || true # it ends with the signal's code
     sleep 3 # twice the watcher's pause
     expect "it lives on with its new owner" libvirtd status "$two"
 

@@ -79,9 +79,9 @@ watch_processes() {
         grep -laF -f "$HOLD_WORK/patterns" /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null |
             while read -r file; do
                 printf '%s: %s\n' "$file" "$(tr '\000' ' ' <"${file%/*}/cmdline")"
-            done >>"$HOLD_WORK/caught" || true
+            done >>"$HOLD_WORK/caught" || true # a process may end while it is read
         # The viewer's password as an argument of its own would be /p:...
-        grep -lazE '^/p:' /proc/[0-9]*/cmdline 2>/dev/null >>"$HOLD_WORK/caught" || true
+        grep -lazE '^/p:' /proc/[0-9]*/cmdline 2>/dev/null >>"$HOLD_WORK/caught" || true # finding nothing is the good case
         echo "$((round += 1))" >"$HOLD_WORK/rounds"
     done
 }
@@ -219,7 +219,7 @@ cores() {
     # A signal that comes between fork and exec meets the shell's own handler and is lost.
     wait_for 10 is_sleep "$victim" || failed "the control of core files started"
     kill -ABRT "$victim"
-    wait "$victim" 2>/dev/null || true
+    wait "$victim" 2>/dev/null || true # it ends with the signal's code
     if [[ -n $(find . -maxdepth 1 -name 'core*') ]]; then
         rm -f core*
     else
@@ -233,7 +233,7 @@ cores() {
     done
     ((${#victims[@]} >= 4)) || failed "broker, agent, viewer and face were there: ${victims[*]}"
     for pid in "${victims[@]}"; do
-        kill -ABRT "$pid" 2>/dev/null || true
+        kill -ABRT "$pid" 2>/dev/null || true # it may have ended by itself
         wait_for 20 is_gone "$pid" || failed "process $pid ended"
     done
     [[ -z $(find . -maxdepth 1 -name 'core*') ]] || failed "no core file was written: $(find . -name 'core*')"

@@ -30,7 +30,7 @@ quick_run() {
 
 # quick_failed STATE TEXT - with what the broker and the terminals said last.
 quick_failed() {
-    tail -v -n 12 "$1"/log/berthd.log "$1"/log/agent-*.log >&2 || true
+    tail -v -n 12 "$1"/log/berthd.log "$1"/log/agent-*.log >&2 || true # some logs may not be there yet
     die "$2"
 }
 
