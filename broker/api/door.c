@@ -68,14 +68,31 @@ static void became_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- connections ---- */
 
-/* The library tells of each connection's begin and end. What arrives outside add_connection would
- * be a stranger: it is nobody, and must show a token.
+/* The one whose connection has this descriptor and was not told of yet, taken from the list; NULL:
+ * none. */
+static struct origin *arrived(struct api *api, int descriptor)
+{
+    list_each (&api->arriving, node) {
+        struct origin *origin = list_entry(node, struct origin, node);
+
+        if (origin->descriptor == descriptor) {
+            list_remove(&origin->node);
+            return origin;
+        }
+    }
+    return NULL;
+}
+
+/* The library tells of each connection's begin and end: of its begin inside MHD_add_connection
+ * (0.9.75) or in a later MHD_run (1.0.1). Whose connection it is, is known by its descriptor, not
+ * by the order. One that nobody added would be a stranger: it is nobody, and must show a token.
  */
 static void connection_told(void *context, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code)
 {
     struct api *api = (struct api *)context;
     struct origin *origin = (struct origin *)*socket_context;
+    int descriptor;
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (origin) {
@@ -85,23 +102,32 @@ static void connection_told(void *context, struct MHD_Connection *connection, vo
         *socket_context = NULL;
         return;
     }
-    origin = api->arriving ? berth_take(api->arriving) : berth_new(struct origin);
-    origin->descriptor =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    descriptor = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    origin = arrived(api, descriptor);
+    if (!origin) {
+        origin = berth_new(struct origin);
+        origin->descriptor = descriptor;
+    }
     list_append(&api->origins, &origin->node);
     *socket_context = origin;
 }
 
-static void add_connection(struct api *api, int descriptor, const struct sockaddr *address,
-                           socklen_t size, struct origin *origin)
+/* The library owns the descriptor from here, also when it refuses: it closes it then, and after
+ * MHD_add_connection does not tell of it. So what still waits under the same number is over, or the
+ * system could not have given that number again.
+ */
+static void add_connection(struct api *api, const struct sockaddr *address, socklen_t size,
+                           struct origin *origin)
 {
-    api->arriving = origin;
-    /* The library owns the descriptor from here, also when it refuses (it closes it then). */
+    int descriptor = origin->descriptor;
+
+    free(arrived(api, descriptor));
+    list_append(&api->arriving, &origin->node);
     if (MHD_add_connection(api->daemon, descriptor, address, size) != MHD_YES) {
         log_event(EV_API_REFUSED, "reason", "the people's door has as many connections as it may");
         api->refused++;
+        free(arrived(api, descriptor));
     }
-    free(berth_take(api->arriving));
     door_kick(api);
 }
 
@@ -146,7 +172,7 @@ static void accept_some(uv_poll_t *poll, int status, int events)
         origin->local = true;
         origin->descriptor = descriptor;
         origin->member = ucred_may_manage(descriptor, api->group, &origin->uid);
-        add_connection(api, descriptor, (struct sockaddr *)&address, sizeof(sa_family_t), origin);
+        add_connection(api, (struct sockaddr *)&address, sizeof(sa_family_t), origin);
     }
 }
 
@@ -167,7 +193,8 @@ void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, 
     if (!number ||
         uv_inet_ntop(address->sa_family, number, origin->address, sizeof(origin->address)) < 0)
         (void)snprintf(origin->address, sizeof(origin->address), "unknown");
-    add_connection(api, descriptor, address, size, origin);
+    origin->descriptor = descriptor;
+    add_connection(api, address, size, origin);
 }
 
 static void end_late(struct api *api, struct origin *origin)
@@ -348,6 +375,7 @@ static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
                          .options = setup->options,
                          .bundle = setup->bundle,
                          .context = setup->context };
+    list_init(&api->arriving);
     list_init(&api->origins);
     list_init(&api->requests);
     list_init(&api->streams);
@@ -402,6 +430,10 @@ void api_stop(struct api *api)
 
 static void door_free(struct api *api)
 {
+    list_each (&api->arriving, node) {
+        list_remove(node);
+        free(list_entry(node, struct origin, node));
+    }
     free(api->socket);
     free(api->group);
     free(api->authority);

@@ -35,10 +35,10 @@ struct caller {
 
 /* One connection. */
 struct origin {
-    struct list node; /* of api.origins */
-    int descriptor;   /* the library's; ours to shut down, never to close */
-    bool local;       /* through the Unix socket: uid and member are the kernel's word */
-    bool member;      /* root, ourselves, or of the group */
+    struct list node; /* of api.arriving, then of api.origins */
+    int descriptor; /* the library's; ours to shut down once it is in api.origins, never to close */
+    bool local;     /* through the Unix socket: uid and member are the kernel's word */
+    bool member;    /* root, ourselves, or of the group */
     uid_t uid;
     char address[64];     /* of somebody who came through TLS */
     int64_t receiving_ms; /* a request has begun and is not whole yet, since then; 0: no */
@@ -120,10 +120,10 @@ struct api {
     struct berth_timer pause; /* of the listener, when no descriptor is left */
     struct berth_timer sweep; /* slow senders, heartbeats */
     struct berth_soon kick;   /* something was resumed */
-    struct origin *arriving;  /* being added at this moment */
     bool stopping;
 
-    struct list origins;
+    struct list arriving; /* struct origin: given to the library, which has not told of it yet */
+    struct list origins;  /* struct origin: told of, and not closed yet */
     struct list requests;
     struct list streams;
     size_t streams_count;

@@ -440,4 +440,30 @@ static berth_unused size_t raw_exchange(int descriptor, const char *bytes, size_
     return length;
 }
 
+/* Send, and read until `text` has come, or anything at all when it is NULL: false when the other
+ * end closes without it. What comes neither way within ANSWER_MS fails. */
+static berth_unused bool raw_says(int descriptor, const char *bytes, const char *text, char *out,
+                                  size_t out_size)
+{
+    int64_t until_ms = clock_mono_ms() + ANSWER_MS;
+    size_t length = 0;
+
+    if (*bytes && write(descriptor, bytes, strlen(bytes)) < 0 && errno == EPIPE)
+        return false;
+    out[0] = '\0';
+    while (text ? !strstr(out, text) : length == 0) {
+        ssize_t got;
+
+        loop_turn(&world.loop, 1);
+        got = read(descriptor, out + length, out_size - length - 1);
+        if (got == 0 || (got < 0 && errno != EAGAIN) || length + 1 >= out_size)
+            return false;
+        length += got > 0 ? (size_t)got : 0;
+        out[length] = '\0';
+        if (clock_mono_ms() > until_ms)
+            fail_msg("neither '%s' nor an end came: %s", text ? text : "a byte", out);
+    }
+    return true;
+}
+
 #endif

@@ -16,6 +16,26 @@ TEST(door, root_on_the_socket_is_administrator)
     EXPECT_STR(text_at("way"), "socket");
 }
 
+/* A connection that the library closed without a word, and a stranger's that got its number next:
+ * whose a connection is must be known from the connection itself. */
+TEST(door, a_descriptor_that_is_used_again_brings_no_rights)
+{
+    static const char request[] = "GET /v1/groups HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct origin *closed_one = berth_new(struct origin);
+    char out[4096];
+    int client;
+
+    closed_one->local = closed_one->member = true;
+    closed_one->descriptor = dup(world.listener); /* the lowest number that is free */
+    (void)close(closed_one->descriptor);
+    list_append(&world.api->arriving, &closed_one->node);
+    client = adopted_connection();
+    EXPECT(raw_says(client, request, "\r\n\r\n", out, sizeof(out)));
+    EXPECT_SAYS(out, "HTTP/1.1 401");
+    EXPECT(list_empty(&world.api->arriving));
+    (void)close(client);
+}
+
 TEST(door, answers_carry_security_headers)
 {
     EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);

@@ -61,12 +61,22 @@ TEST(hostile, an_unknown_coding)
                      "Transfer-Encoding: gzip\r\n\r\n{}") >= 400);
 }
 
+/* What a proxy in front may read in another way is safe when it is taken as one request
+ * (libmicrohttpd 0.9.75 does) and when it is refused and the connection closed (1.0.1); nothing
+ * else is. */
+static void expect_one_answer(const char *bytes)
+{
+    int status = status_of(bytes);
+
+    EXPECT(status == 200 || (status == 400 && closed));
+    EXPECT(strstr(out + 12, "HTTP/1.1") == NULL);
+}
+
 /* RFC 9112 2.2 allows to take these; what matters is that nobody can hide a second request behind
  * them. */
 TEST(hostile, bare_line_feeds)
 {
-    EXPECT_INT(status_of("GET /healthz HTTP/1.1\nHost: a\n\n"), 200);
-    EXPECT(strstr(out + 12, "HTTP/1.1") == NULL);
+    expect_one_answer("GET /healthz HTTP/1.1\nHost: a\n\n");
     EXPECT(status_of("POST /v1/groups HTTP/1.1\nHost: a\nContent-Length: 2\n"
                      "Transfer-Encoding: chunked\n\n0\n\nGET /healthz HTTP/1.1\nHost: a\n\n") ==
            400);
@@ -82,8 +92,7 @@ TEST(hostile, a_space_before_the_colon)
  * second request. */
 TEST(hostile, a_folded_header)
 {
-    EXPECT_INT(status_of("GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n"), 200);
-    EXPECT(strstr(out + 12, "HTTP/1.1") == NULL);
+    expect_one_answer("GET /healthz HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n");
     EXPECT(status_of("POST /v1/groups HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n 2\r\n"
                      "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n") >= 400);
 }
