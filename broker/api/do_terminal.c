@@ -253,6 +253,7 @@ struct commanding {
     enum command_kind kind;
     char text[1000];
     int64_t expires_in_ms;
+    bool many; /* chosen by tag or place, not by name */
     size_t done;
     size_t count;
     uint64_t terminal_id[BERTH_COUNT(((struct view_commanded *)0)->commands)];
@@ -319,6 +320,24 @@ static int command_given(struct request *request, struct berth_error *reterr)
     return command_next(request, reterr);
 }
 
+/* One key cannot stand for several decisions, for the second would be taken for a repetition of the
+ * first: each has a key of its own, made from the request's. So a request that is sent again, also
+ * after a restart in its midst, gives the command to those that did not get it.
+ */
+static void key_for(const struct request *request, struct commanding *commanding, uint64_t id)
+{
+    const char *key = request->caller.actor.request_id;
+    char text[96];
+    char hex[72];
+
+    if (!commanding->many || !key[0])
+        return;
+    (void)snprintf(text, sizeof(text), "%s\n%llu", key, (unsigned long long)id);
+    tls_sha256_hex(text, strlen(text), hex);
+    (void)snprintf(commanding->actor.request_id, sizeof(commanding->actor.request_id), "%.63s",
+                   hex);
+}
+
 static int command_next(struct request *request, struct berth_error *reterr)
 {
     struct commanding *commanding = (struct commanding *)request->scratch;
@@ -334,6 +353,7 @@ static int command_next(struct request *request, struct berth_error *reterr)
         return 0;
     }
     wish.terminal_id = commanding->terminal_id[commanding->done];
+    key_for(request, commanding, wish.terminal_id);
     return request_wait(
         request,
         admin_command(request->api->rooms, &commanding->actor, &wish, &request->id, &request->op),
@@ -379,10 +399,8 @@ static int command(struct request *request, enum command_kind kind, const struct
     if (kind == command_kind_MESSAGE)
         put(commanding->text, sizeof(commanding->text),
             ((const struct verb_terminal_message *)request->params)->text);
-    /* One key cannot stand for several decisions: the second would be taken for a repetition. */
     commanding->actor = request->caller.actor;
-    if (commanding->count > 1)
-        commanding->actor.request_id[0] = '\0';
+    commanding->many = !whom->terminal_id;
     return command_next(request, reterr);
 }
 

@@ -22,6 +22,7 @@ void changes_free(struct changes *changes)
         return;
     for (size_t i = 0; i < changes->count; i++)
         berth_wipe_free(changes->at[i], sizeof(struct change));
+    free(changes->at);
     berth_wipe_free(changes, sizeof(*changes));
 }
 
@@ -62,9 +63,10 @@ static struct change *change_put(struct changes *changes, enum entity_kind kind,
 {
     struct change *change;
 
-    if (changes->count >= CHANGES_MAX)
-        abort(); /* a decision of that size is a mistake in a flow, and half of it must not be
-                    written */
+    if (changes->count == changes->room) {
+        changes->room = changes->room ? 2 * changes->room : 8;
+        changes->at = berth_realloc(changes->at, changes->room * sizeof(struct change *));
+    }
     change = berth_new(struct change);
     change->kind = kind;
     change->verb = verb;

@@ -34,16 +34,21 @@ struct audit_note {
     int64_t waited_ms, limit_ms;
 };
 
-#define CHANGES_MAX 32
+/* A request that may change any number of rows puts so many into one decision, so that neither the
+ * writer nor the loop is held for long. What must be all or nothing is one decision of any size.
+ */
+#define CHANGES_PART 32
 
 struct changes {
-    size_t count;
-    struct change *at[CHANGES_MAX]; /* each on its own: a union row is some KiB */
+    size_t count, room;
+    struct change **at; /* each on its own: a union row is some KiB */
     struct audit_note audit;
     char request_id[64]; /* idempotency: same id twice has the effect of one; empty = none */
-    uint64_t rev;        /* given by the commit: rev of the last change */
-    bool repeated; /* given by the commit: request_id came before; the effect is there, nothing is
-                      applied again */
+    bool unfinished; /* the request has more decisions after this one: its id counts as done with
+                        the one that finishes it */
+    uint64_t rev;    /* given by the commit: rev of the last change */
+    bool repeated;   /* given by the commit: request_id came before; the effect is there, nothing is
+                        applied again */
 };
 
 struct changes *changes_new(const char *actor, const char *role, const char *action);
@@ -57,7 +62,7 @@ void changes_detail(struct changes *changes, const char *format, ...) berth_prin
 
 /* The row is copied (row points to a struct row_<kind>). For add the id must be set (core_next_id)
  * and version is made 1; for set the version is raised here. Returns the copy, to be modified
- * further before the commit. More than CHANGES_MAX is a programming error and ends the program.
+ * further before the commit.
  */
 void *changes_add(struct changes *changes, enum entity_kind kind, const void *row);
 void *changes_set(struct changes *changes, enum entity_kind kind, const void *row);

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/log.h"
+
 #include "core/related.h"
 #include "flow/admin_start.h"
 #include "flow/decide.h"
@@ -15,15 +17,22 @@ static const char *const action_names[] = {
     [DESKTOP_DELETE] = "desktop.delete",
 };
 
-/* Recorded; then the machine has it to do. */
+/* Recorded; then the machine has it to do; then it is recorded that it has done it. The request's
+ * id counts as done only with that: sent again before, after a failure or a restart, it is done;
+ * sent again afterwards it disturbs nobody a second time.
+ */
 struct wish {
     struct stray stray;
     struct rooms *rooms;
+    struct admin_actor actor;
     uint64_t desktop_id;
     enum desktop_act act;
+    bool repeated; /* the request was carried out before */
+    char object[96];
     struct op *caller;
     struct op recorded;
     struct op machine;
+    struct op finished;
 };
 
 static enum machine_goal goal_of(enum desktop_act act)
@@ -63,9 +72,36 @@ static void drop(struct stray *stray)
     free(wish);
 }
 
+/* Is there something for the machine to do, beyond what the row says? */
+static bool has_work(enum desktop_act act)
+{
+    return act != DESKTOP_QUARANTINE && act != DESKTOP_RELEASE;
+}
+
+static void finished(struct op *op, int result)
+{
+    struct wish *wish = container_of(op, struct wish, finished);
+
+    /* The machine has done it, whether or not its record got to disk. */
+    if (result < 0)
+        log_failure(EV_STORE_REFUSED, &op->error, action_names[wish->act]);
+    end(wish, 0, &op->error);
+}
+
 static void machine_done(struct op *op, int result)
 {
-    end(container_of(op, struct wish, machine), result, &op->error);
+    struct wish *wish = container_of(op, struct wish, machine);
+    struct changes *changes;
+
+    if (result < 0 || !wish->actor.request_id[0]) {
+        end(wish, result, &op->error);
+        return;
+    }
+    changes = admin_changes(&wish->actor, action_names[wish->act]);
+    changes_object(changes, "%s", wish->object);
+    changes_detail(changes, "its machine has done it");
+    if (decide_begin(wish->rooms, changes, NULL, &wish->finished) < 0)
+        end(wish, 0, &op->error);
 }
 
 static void recorded(struct op *op, int result)
@@ -74,7 +110,7 @@ static void recorded(struct op *op, int result)
     struct desktop *desktop = desktop_find(wish->rooms->core, wish->desktop_id);
     int r = result;
 
-    if (r < 0 || wish->act == DESKTOP_QUARANTINE) {
+    if (r < 0 || wish->repeated || wish->act == DESKTOP_QUARANTINE) {
         end(wish, r, &op->error);
         return;
     }
@@ -133,6 +169,7 @@ static struct changes *plan(const struct admin_actor *actor, const struct deskto
     struct changes *changes = admin_changes(actor, action_names[wish->act]);
     struct row_desktop *row;
 
+    changes->unfinished = has_work(wish->act);
     changes_object(changes, "desktop %s", desktop->row.name);
     changes_detail(changes, "%s", wish->why ? wish->why : "");
     if (wish->act == DESKTOP_QUARANTINE || wish->act == DESKTOP_RELEASE ||
@@ -163,12 +200,16 @@ int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
         return r;
     wish = berth_new(struct wish);
     wish->rooms = rooms;
+    wish->actor = *actor;
+    (void)snprintf(wish->object, sizeof(wish->object), "desktop %s", desktop->row.name);
     wish->desktop_id = wish_->desktop_id;
     wish->act = wish_->act;
     wish->caller = op;
     op_init(&wish->recorded, rooms->timers, recorded);
     op_init(&wish->machine, rooms->timers, machine_done);
-    r = decide_begin(rooms, plan(actor, desktop, wish_), NULL, &wish->recorded);
+    op_init(&wish->finished, rooms->timers, finished);
+    r = decide_begin(rooms, plan(actor, desktop, wish_),
+                     &(struct decide_then){ .ret_repeated = &wish->repeated }, &wish->recorded);
     if (r < 0) {
         op->error = wish->recorded.error;
         free(wish);

@@ -75,80 +75,45 @@ int admin_image_rollback(struct rooms *rooms, const struct admin_actor *actor, u
 
 /* ---- recompose: desktops of older versions are doomed, and the pool makes new ones ---- */
 
-struct recompose {
-    struct stray stray;
-    struct rooms *rooms;
-    struct admin_actor actor;
-    uint64_t pool_id;
-    struct op *caller;
-    struct op commit;
-};
-
-static int doom_some(struct recompose *recompose, struct berth_error *reterr);
-
-static void drop(struct stray *stray)
-{
-    free(container_of(stray, struct recompose, stray));
-}
-
-static void doomed(struct op *op, int result)
-{
-    struct recompose *recompose = container_of(op, struct recompose, commit);
-    struct berth_error error = op->error;
-    int r = result < 0 ? result : doom_some(recompose, &error);
-    struct op *caller = recompose->caller;
-
-    if (r > 0)
-        return;
-    list_remove(&recompose->stray.node);
-    free(recompose);
-    op_complete(caller, r, &error);
-}
-
 static bool is_old(const struct desktop *desktop, uint64_t current_id)
 {
     return desktop->row.image_version_id != current_id && !desktop->row.doomed;
 }
 
-/* As many as one decision holds. Returns how many, 0 when none is left. */
-static int doom_some(struct recompose *recompose, struct berth_error *reterr)
+static struct changes *doom_some(struct rooms *rooms, const struct admin_actor *actor,
+                                 uint64_t pool_id, struct berth_error *reterr)
 {
-    struct core *core = recompose->rooms->core;
-    struct pool *pool = pool_find(core, recompose->pool_id);
-    struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
+    struct pool *pool = pool_find(rooms->core, pool_id);
+    struct image *image = pool ? image_find(rooms->core, pool->row.image_id) : NULL;
     struct changes *changes;
-    int r;
 
-    if (!image)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool is gone");
-    changes = admin_changes(&recompose->actor, "pool.recompose");
+    if (!image) {
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
+        return NULL;
+    }
+    changes = admin_changes(actor, "pool.recompose");
     changes_object(changes, "pool %s", pool->row.name);
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         struct desktop *desktop =
             container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
         struct row_desktop *row;
 
-        if (changes->count + 1 >= CHANGES_MAX || !is_old(desktop, image->row.current_id))
+        if (!is_old(desktop, image->row.current_id))
             continue;
+        if (changes->count == CHANGES_PART) {
+            changes->unfinished = true;
+            break;
+        }
         row = changes_set(changes, ENTITY_desktop, &desktop->row);
         row->doomed = true;
     }
-    if (changes->count == 0) {
-        changes_free(changes);
-        return 0;
-    }
-    r = decide_begin(recompose->rooms, changes, NULL, &recompose->commit);
-    if (r < 0)
-        *reterr = recompose->commit.error;
-    return r < 0 ? r : 1;
+    return changes;
 }
 
 int admin_pool_recompose(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
                          struct op *op)
 {
     struct pool *pool = pool_find(rooms->core, pool_id);
-    struct recompose *recompose;
-    int r;
 
     if (!pool || pool->row.kind == pool_kind_MANUAL)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND,
@@ -157,18 +122,5 @@ int admin_pool_recompose(struct rooms *rooms, const struct admin_actor *actor, u
         return berth_fail(&op->error, BERTH_E_STATE,
                           "pool '%s': desktops of a dedicated pool are their users' own",
                           pool->row.name);
-    recompose = berth_new(struct recompose);
-    *recompose =
-        (struct recompose){ .rooms = rooms, .actor = *actor, .pool_id = pool_id, .caller = op };
-    op_init(&recompose->commit, rooms->timers, doomed);
-    r = doom_some(recompose, &op->error);
-    if (r <= 0) {
-        free(recompose);
-        if (r < 0)
-            return r;
-        op_complete_soon(op, 0, NULL);
-        return 0;
-    }
-    admin_waits(rooms, &recompose->stray, drop);
-    return op_begun(op, NULL, recompose);
+    return admin_in_parts(rooms, actor, pool_id, doom_some, op);
 }

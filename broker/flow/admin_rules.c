@@ -342,9 +342,8 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
     const struct row_pool *row = row_;
 
     list_each (related_to(core, ENTITLEMENTS_OF_POOL, row->id), node) {
-        if (changes->count + 1 < CHANGES_MAX)
-            changes_drop(changes, ENTITY_entitlement,
-                         entity_row_of(related_at(ENTITLEMENTS_OF_POOL, node)));
+        changes_drop(changes, ENTITY_entitlement,
+                     entity_row_of(related_at(ENTITLEMENTS_OF_POOL, node)));
     }
 }
 
@@ -450,9 +449,8 @@ static void terminal_gone(struct core *core, const void *row_, struct changes *c
     const struct row_terminal *row = row_;
 
     list_each (related_to(core, IDENTITIES_OF_TERMINAL, row->id), node) {
-        if (changes->count + 1 < CHANGES_MAX)
-            changes_drop(changes, ENTITY_identity,
-                         entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node)));
+        changes_drop(changes, ENTITY_identity,
+                     entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node)));
     }
 }
 
@@ -523,13 +521,11 @@ static void user_gone(struct core *core, const void *row_, struct changes *chang
     const struct row_user *row = row_;
 
     list_each (related_to(core, MEMBERSHIPS_OF_USER, row->id), node) {
-        if (changes->count + 1 < CHANGES_MAX)
-            changes_drop(changes, ENTITY_membership,
-                         entity_row_of(related_at(MEMBERSHIPS_OF_USER, node)));
+        changes_drop(changes, ENTITY_membership,
+                     entity_row_of(related_at(MEMBERSHIPS_OF_USER, node)));
     }
     list_each (related_to(core, BADGES_OF_USER, row->id), badge) {
-        if (changes->count + 1 < CHANGES_MAX)
-            changes_drop(changes, ENTITY_badge, entity_row_of(related_at(BADGES_OF_USER, badge)));
+        changes_drop(changes, ENTITY_badge, entity_row_of(related_at(BADGES_OF_USER, badge)));
     }
 }
 
@@ -637,7 +633,7 @@ static void admin_gone(struct core *core, const void *row_, struct changes *chan
     list_each (core_all(core, ENTITY_token), node) {
         const struct row_token *token = entity_row_of(entity_of(node));
 
-        if (token->admin_id == row->id && changes->count + 1 < CHANGES_MAX)
+        if (token->admin_id == row->id)
             changes_drop(changes, ENTITY_token, token);
     }
 }

@@ -10,16 +10,14 @@
 
 #define INVITE_HOURS 24
 
-/* The keys of a revoked terminal are refused for ever; those that do not fit into one decision are
- * refused by the terminal's own state, which is asked first.
- */
+/* The keys of a revoked terminal are refused for ever. */
 static void revoke_keys(struct core *core, const struct terminal *terminal, struct changes *changes)
 {
     list_each (related_to(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
         const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
         struct row_identity *row;
 
-        if (now->state == identity_REVOKED || changes->count + 1 >= CHANGES_MAX)
+        if (now->state == identity_REVOKED)
             continue;
         row = changes_set(changes, ENTITY_identity, now);
         row->state = identity_REVOKED;

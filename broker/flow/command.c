@@ -41,7 +41,8 @@ static void move(struct rooms *rooms, struct command *command, enum command_stat
         return;
     }
     command->deciding =
-        decide_begin(rooms, changes, &(struct decide_then){ decided, command->row.id }, NULL) >= 0;
+        decide_begin(rooms, changes,
+                     &(struct decide_then){ .decided = decided, .id = command->row.id }, NULL) >= 0;
 }
 
 static int64_t left_ms(const struct rooms *rooms, const struct command *command)

@@ -31,6 +31,8 @@ static void committed(struct op *op, int result)
     list_remove(&decision->node);
     if (planted(LIE_WHEN_FULL) && result == BERTH_E_NO_SPACE)
         result = 0;
+    if (decision->then.ret_repeated)
+        *decision->then.ret_repeated = result >= 0 && decision->changes->repeated;
     if (decision->acknowledged || (result < 0 && !planted(PHANTOM)))
         changes_free(decision->changes);
     else
@@ -52,6 +54,8 @@ static void acknowledge(struct decision *decision)
     struct changes *copy = berth_new(struct changes);
 
     *copy = *decision->changes;
+    copy->room = copy->count;
+    copy->at = berth_new_array(struct change *, copy->count + 1);
     for (size_t i = 0; i < copy->count; i++) {
         copy->at[i] = berth_new(struct change);
         *copy->at[i] = *decision->changes->at[i];

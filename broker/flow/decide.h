@@ -15,6 +15,8 @@ struct house;
 struct decide_then {
     void (*decided)(struct rooms *rooms, uint64_t id, int result);
     uint64_t id;
+    bool *ret_repeated; /* NULL, or filled before the completion of `op`: the request with this id
+                           was done before, and nothing was applied now */
 };
 
 /* Commit `changes` (owned from now on, also when this fails) and apply them. then: NULL or by

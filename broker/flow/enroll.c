@@ -553,8 +553,7 @@ void enroll_key_used(struct rooms *rooms, struct terminal *terminal, uint64_t id
         const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
         struct row_identity *row;
 
-        if (now->state != identity_CURRENT || now->id >= identity_id ||
-            changes->count + 1 >= CHANGES_MAX)
+        if (now->state != identity_CURRENT || now->id >= identity_id)
             continue;
         row = changes_set(changes, ENTITY_identity, now);
         row->state = identity_RETIRED;

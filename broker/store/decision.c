@@ -209,7 +209,7 @@ static enum sql_trouble write_all(struct decisions *decisions, struct commit_job
         trouble = check_references(decisions, job, reterr);
     for (size_t i = 0; trouble == SQL_FINE && i < job->count; i++)
         trouble = feed_append(&decisions->feed, job->at[i], job->base.wall_ms, &job->rev, reterr);
-    if (trouble == SQL_FINE && *job->request_id) {
+    if (trouble == SQL_FINE && *job->request_id && !job->unfinished) {
         trouble = feed_remember(&decisions->feed, job->request_id, &job->audit, job->rev,
                                 job->base.wall_ms, reterr);
     }

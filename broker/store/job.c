@@ -26,6 +26,8 @@ struct commit_job *job_commit_new(struct changes *changes)
     job->caller_changes = changes;
     job->count = changes->count;
     job->audit = changes->audit;
+    job->unfinished = changes->unfinished;
+    job->at = berth_new_array(struct change *, changes->count + 1);
     (void)snprintf(job->request_id, sizeof(job->request_id), "%s", changes->request_id);
     for (size_t i = 0; i < changes->count; i++) {
         size_t size = change_size(changes->at[i]->kind);
@@ -94,6 +96,7 @@ void job_free(struct job *job)
         commit = container_of(job, struct commit_job, base);
         for (size_t i = 0; i < commit->count; i++)
             berth_wipe_free(commit->at[i], change_size(commit->at[i]->kind));
+        free(commit->at);
         berth_wipe_free(commit, sizeof(*commit));
         return;
     case JOB_FEED:

@@ -37,9 +37,10 @@ struct commit_job {
     struct job base;
     struct changes *caller_changes;
     size_t count;
-    struct change *at[CHANGES_MAX];
+    struct change **at;
     struct audit_note audit;
     char request_id[64];
+    bool unfinished;
     uint64_t rev;
     int64_t sequence; /* of its audit record */
     bool repeated;

@@ -202,7 +202,7 @@ static void note_request(struct disk *disk, const struct changes *changes)
 {
     struct disk_request *request;
 
-    if (!changes->request_id[0])
+    if (!changes->request_id[0] || changes->unfinished)
         return;
     request = berth_new(struct disk_request);
     (void)snprintf(request->id, sizeof(request->id), "%s", changes->request_id);
@@ -213,7 +213,8 @@ static void note_request(struct disk *disk, const struct changes *changes)
 
 int disk_commit(struct disk *disk, struct changes *changes, struct berth_error *reterr)
 {
-    struct step steps[CHANGES_MAX] = { { 0 } };
+    berth_cleanup(berth_freep) struct step *steps =
+        berth_new_array(struct step, changes->count + 1);
     size_t done = 0;
     int r = 0;
 

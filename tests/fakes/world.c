@@ -163,6 +163,7 @@ struct world *world_made(uint64_t seed, const char *lines)
 {
     struct world *world = berth_new(struct world);
 
+    world_new_requests();
     log_setup("story", false, getenv("STORY_LOG") ? LOG_DEBUG : LOG_ERROR);
     outside_init(&world->outside, seed);
     world->recovery_ms = 60000;

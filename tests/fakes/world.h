@@ -132,6 +132,7 @@ size_t world_flows(struct world *world);
 /* Do what the call asks for and wait for its outcome: world_admin(w,
  * admin_host_duty(&w->broker->rooms, world_actor(), id, duty, world_op(w))).
  */
+/* root, with an idempotency key of its own at every call, as berthctl sends one. */
 const struct admin_actor *world_actor(void);
 struct op *world_op(struct world *world);
 int world_await(struct world *world, int begun);

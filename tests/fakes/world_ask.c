@@ -182,11 +182,22 @@ static void outcome(struct op *op, int result)
     waiting_error = op->error;
 }
 
+static uint64_t last_request;
+
+void world_new_requests(void)
+{
+    last_request = 0;
+}
+
 const struct admin_actor *world_actor(void)
 {
-    static const struct admin_actor actor = { .name = "root", .role = role_ADMINISTRATOR };
+    static struct admin_actor actors[SCREENS];
+    struct admin_actor *actor = &actors[++last_request % SCREENS];
 
-    return &actor;
+    *actor = (struct admin_actor){ .name = "root", .role = role_ADMINISTRATOR };
+    (void)snprintf(actor->request_id, sizeof(actor->request_id), "request-%llu",
+                   (unsigned long long)last_request);
+    return actor;
 }
 
 struct op *world_op(struct world *world)

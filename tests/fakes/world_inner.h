@@ -10,6 +10,9 @@
 /* world_lines.c: rows on the disk and things outside, from text. */
 void world_read(struct world *world, const char *lines);
 
+/* world_ask.c: a world's administrators begin to count their requests. */
+void world_new_requests(void);
+
 /* world.c */
 struct fake_terminal *world_make_terminal(struct world *world, const char *name);
 

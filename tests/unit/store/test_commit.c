@@ -226,6 +226,57 @@ TEST(commit, the_same_request_has_one_effect)
     world_free(w);
 }
 
+static void decide_part(struct world *w, const char *user, bool unfinished, bool repeated)
+{
+    struct changes *changes = deciding("user.add");
+    struct row_user row = new_user(w, user);
+    struct wait wait;
+
+    (void)changes_add(changes, ENTITY_user, &row);
+    (void)snprintf(changes->request_id, sizeof(changes->request_id), "r-18");
+    changes->unfinished = unfinished;
+    wait_init(w, &wait);
+    EXPECT_OK(settle(w, &wait, store_commit_begin(w->store, changes, &wait.op)));
+    EXPECT_INT(changes->repeated, repeated);
+    core_apply(w->core, changes);
+}
+
+TEST(commit, a_request_of_several_decisions_is_done_with_the_last)
+{
+    struct world *w = world_new();
+
+    decide_part(w, "anna", true, false);
+    world_close(w); /* half done: sent again, it goes on */
+    EXPECT_OK(world_open(w));
+    decide_part(w, "bob", true, false);
+    decide_part(w, "carl", false, false);
+    world_close(w); /* done: sent again, nothing of it happens */
+    EXPECT_OK(world_open(w));
+    decide_part(w, "dora", true, true);
+    decide_part(w, "erik", false, true);
+    EXPECT_INT(w->core->of[ENTITY_user].count, 3);
+    world_free(w);
+}
+
+TEST(commit, a_decision_has_as_many_rows_as_it_needs)
+{
+    struct world *w = world_new();
+    struct changes *changes = deciding("user.add");
+
+    for (int i = 0; i < 500; i++) {
+        struct row_user row = new_user(w, "");
+
+        (void)snprintf(row.name, sizeof(row.name), "user-%d", i);
+        (void)changes_add(changes, ENTITY_user, &row);
+    }
+    EXPECT_OK(commit(w, changes));
+    EXPECT_INT(w->core->of[ENTITY_user].count, 500);
+    world_close(w);
+    EXPECT_OK(world_open(w));
+    EXPECT_INT(w->core->of[ENTITY_user].count, 500);
+    world_free(w);
+}
+
 TEST(commit, ids_are_never_given_twice)
 {
     struct world *w = world_new();

@@ -1,0 +1,245 @@
+/* test_requests.c - requests that change more than one decision holds, and requests that are sent
+ * again: after a lost answer, after a failure, after a restart in their midst.
+ */
+#include <string.h>
+
+#include "core/related.h"
+
+#include "story.h"
+
+#define BIG_WARD                                          \
+    "place ward-3\n"                                      \
+    "host kvm1 max 60 starting 20\n"                      \
+    "image debian\n"                                      \
+    "user anna password secret12\n"                       \
+    "terminal t1 place ward-3\n"                          \
+    "pool ward-3 floating image debian max 40 spare 40\n" \
+    "entitle everyone ward-3\n"
+
+static struct rooms *rooms_of(struct world *w)
+{
+    return &w->broker->rooms;
+}
+
+static struct image *image_of(struct world *w)
+{
+    return container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base);
+}
+
+static uint64_t publish_next(struct world *w)
+{
+    struct row_image_version row = { .state = image_version_DRAFT,
+                                     .image_id = image_of(w)->row.id };
+    uint64_t id = 0;
+
+    (void)snprintf(row.path, sizeof(row.path), "/images/next.qcow2");
+    EXPECT_OK(world_await(
+        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image_publish(rooms_of(w), world_actor(), id, world_op(w))));
+    return id;
+}
+
+static int recompose(struct world *w, const struct admin_actor *actor)
+{
+    return world_await(
+        w, admin_pool_recompose(rooms_of(w), actor, world_pool(w, "ward-3")->row.id, world_op(w)));
+}
+
+/* Desktops that are still of another version and stay. */
+static int old_ones(struct world *w)
+{
+    int count = 0;
+
+    list_each (core_all(world_core(w), ENTITY_desktop), node) {
+        const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
+
+        count +=
+            !desktop->row.doomed && desktop->row.image_version_id != image_of(w)->row.current_id;
+    }
+    return count;
+}
+
+TEST(requests, a_recompose_of_forty_desktops_ends_and_reaches_all)
+{
+    struct world *w = world_new(1, BIG_WARD);
+    const struct admin_actor actor = *world_actor();
+    uint64_t commits;
+
+    world_run_s(w, 120);
+    EXPECT_INT(world_spares(w, "ward-3"), 40);
+    (void)publish_next(w);
+    EXPECT_INT(old_ones(w), 40);
+    commits = disk_commits(w->disk);
+    EXPECT_OK(recompose(w, &actor));
+    EXPECT_INT(old_ones(w), 0);
+    EXPECT(disk_commits(w->disk) - commits < 10);
+    world_run_s(w, 300);
+    EXPECT_INT(world_spares(w, "ward-3"), 40);
+    THE_END(w);
+}
+
+TEST(requests, a_recompose_that_is_sent_again_after_its_end_does_nothing)
+{
+    struct world *w = world_new(2, BIG_WARD);
+    const struct admin_actor actor = *world_actor();
+
+    world_run_s(w, 120);
+    (void)publish_next(w);
+    EXPECT_OK(recompose(w, &actor));
+    world_run_s(w, 300);
+    /* The answer was lost, another version came, the broker was started anew. */
+    (void)publish_next(w);
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 120);
+    EXPECT_INT(old_ones(w), 40);
+    EXPECT_OK(recompose(w, &actor));
+    EXPECT_INT(old_ones(w), 40);
+    EXPECT_OK(recompose(w, world_actor()));
+    EXPECT_INT(old_ones(w), 0);
+    THE_END(w);
+}
+
+TEST(requests, a_recompose_that_a_restart_left_half_done_goes_on_when_it_is_sent_again)
+{
+    struct world *w = world_new(3, BIG_WARD);
+    const struct admin_actor actor = *world_actor();
+    int left;
+
+    world_run_s(w, 120);
+    (void)publish_next(w);
+    world_crash_at(w, CRASH_AFTER_COMMIT, 1);
+    EXPECT_OK(
+        admin_pool_recompose(rooms_of(w), &actor, world_pool(w, "ward-3")->row.id, world_op(w)));
+    while (w->broker)
+        world_run_ms(w, 5);
+    world_restart(w);
+    world_run_s(w, 5);
+    left = old_ones(w);
+    EXPECT(left > 0 && left < 40);
+    EXPECT_OK(recompose(w, &actor));
+    EXPECT_INT(old_ones(w), 0);
+    THE_END(w);
+}
+
+TEST(requests, a_recompose_goes_on_when_a_desktop_changed_meanwhile)
+{
+    struct world *w = world_new(4, BIG_WARD);
+    const struct admin_actor actor = *world_actor();
+
+    world_run_s(w, 120);
+    (void)publish_next(w);
+    w->broker->rooms.store->fail_next = BERTH_E_CONFLICT;
+    EXPECT_OK(recompose(w, &actor));
+    EXPECT_INT(old_ones(w), 0);
+    THE_END(w);
+}
+
+/* ---- one decision of many rows ---- */
+
+TEST(requests, a_pool_goes_with_all_its_entitlements)
+{
+    struct world *w = world_new(5, WARD FLOATING);
+    struct row_pool row = { .kind = pool_kind_FLOATING, .max = 1 };
+    struct row_entitlement entitlement = { .subject_kind = subject_kind_TAG };
+    uint64_t id = 0, pool_id = 0;
+
+    world_run_s(w, 20);
+    row.image_id = image_of(w)->row.id;
+    (void)snprintf(row.name, sizeof(row.name), "few");
+    (void)snprintf(row.template, sizeof(row.template), "/templates/few.xml");
+    EXPECT_OK(world_await(
+        w, admin_add(rooms_of(w), world_actor(), ENTITY_pool, &row, &pool_id, world_op(w))));
+    entitlement.pool_id = pool_id;
+    for (int i = 0; i < 50; i++) {
+        (void)snprintf(entitlement.subject, sizeof(entitlement.subject), "tag-%d", i);
+        EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_entitlement,
+                                           &entitlement, &id, world_op(w))));
+    }
+    EXPECT_OK(
+        world_await(w, admin_drop(rooms_of(w), world_actor(), ENTITY_pool, pool_id, world_op(w))));
+    EXPECT(!pool_find(world_core(w), pool_id));
+    EXPECT(!related_first(world_core(w), ENTITLEMENTS_OF_POOL, pool_id));
+    THE_END(w);
+}
+
+TEST(requests, a_user_goes_with_all_memberships_and_an_administrator_with_all_tokens)
+{
+    struct world *w = world_new(6, WARD FLOATING "admin root2 administrator\n");
+    struct row_group group = { 0 };
+    struct row_membership member = { 0 };
+    struct row_token token = { .label = "for a program" };
+    struct secret secret;
+    uint64_t id = 0;
+
+    world_run_s(w, 20);
+    member.user_id = world_user(w, "dora")->row.id;
+    token.admin_id =
+        container_of(core_find_name(world_core(w), ENTITY_admin, "root2"), struct admin, base)
+            ->row.id;
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(group.name, sizeof(group.name), "group-%d", i);
+        EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_group, &group,
+                                           &member.group_id, world_op(w))));
+        EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_membership, &member,
+                                           &id, world_op(w))));
+        EXPECT_OK(world_await(
+            w, admin_token(rooms_of(w), world_actor(), &token, &id, &secret, world_op(w))));
+    }
+    secret_wipe(&secret);
+    EXPECT_OK(world_await(
+        w, admin_drop(rooms_of(w), world_actor(), ENTITY_user, member.user_id, world_op(w))));
+    EXPECT_OK(world_await(
+        w, admin_drop(rooms_of(w), world_actor(), ENTITY_admin, token.admin_id, world_op(w))));
+    EXPECT_INT(world_core(w)->of[ENTITY_membership].count, 0);
+    EXPECT_INT(world_core(w)->of[ENTITY_token].count, 0);
+    THE_END(w);
+}
+
+/* ---- what is decided first and then done ---- */
+
+static int restart(struct world *w, const struct admin_actor *actor)
+{
+    const struct desktop_wish wish = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
+                                       .act = DESKTOP_RESTART };
+
+    return world_await(w, admin_desktop(rooms_of(w), actor, &wish, world_op(w)));
+}
+
+TEST(requests, a_restart_that_is_sent_again_disturbs_nobody_a_second_time)
+{
+    struct world *w = world_new(7, WARD FLOATING);
+    const struct admin_actor actor = *world_actor();
+    int64_t boots;
+
+    world_run_s(w, 70);
+    EXPECT_OK(restart(w, &actor));
+    boots = world_machine(w, "ward-3-001")->boots;
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 70);
+    EXPECT_OK(restart(w, &actor));
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots);
+    EXPECT_OK(restart(w, world_actor()));
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots + 1);
+    THE_END(w);
+}
+
+TEST(requests, a_restart_that_failed_is_done_when_it_is_sent_again)
+{
+    struct world *w = world_new(8, WARD FLOATING);
+    const struct admin_actor actor = *world_actor();
+    int64_t boots;
+
+    world_run_s(w, 70);
+    boots = world_machine(w, "ward-3-001")->boots;
+    world_host_down(w, "kvm1", true);
+    EXPECT_ERR(restart(w, &actor), BERTH_E_HOST_DOWN);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 70);
+    EXPECT_OK(restart(w, &actor));
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots + 1);
+    THE_END(w);
+}
+
+TEST_MAIN()
