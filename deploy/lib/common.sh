@@ -48,6 +48,9 @@ seconds() {
 #
 # at_exit COMMAND ARGUMENT... runs when the script ends, however it ends; the last one registered runs first.
 # A command that is not to be repeated is made harmless by itself (rm -f, a stop that accepts "not running").
+#
+# Signals are ignored meanwhile, here and in every program started from here, so nothing registered may wait without a
+# limit: use wait_for, end_process, timeout.
 
 AT_EXIT=()
 STEP=
@@ -115,6 +118,79 @@ wait_for() {
         (($(now_ms) < deadline)) || return 1
         sleep 0.1
     done
+}
+
+# await SECONDS PROGRAM ARGUMENT... - run it to its end, but no longer than that. Unlike a program in the foreground it does
+# not keep this script from obeying a signal.
+await() {
+    timeout "$@" &
+    wait "$!"
+}
+
+# --- Other processes ----------------------------------------------------------------------------------------------
+#
+# A process id alone may have been given to somebody else since; with the time of its start it is unmistakable.
+
+# process_start PID - prints when it was started, in clock ticks since boot. Fails when it is not there, or has ended
+# and only its parent has not asked for its exit code yet.
+process_start() {
+    local stat
+    local -a fields
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+    read -ra fields <<<"${stat##*) }"
+    [[ ${fields[0]:-Z} != [ZX] && -n ${fields[19]:-} ]] || return 1
+    printf '%s\n' "${fields[19]}"
+}
+
+# process_record PID FILE - "pid start-time". Fails, and writes nothing, when there is no such process.
+process_record() {
+    local began
+    began=$(process_start "$1") || return 1
+    printf '%s %s\n' "$1" "$began" >"$2"
+}
+
+# process_recorded FILE - is the process recorded there still the same one? Sets `pid`.
+process_recorded() {
+    local began now
+    pid=
+    [[ -s $1 ]] && read -r pid began <"$1" && [[ -n $began ]] && now=$(process_start "$pid") && [[ $now == "$began" ]]
+}
+
+# process_gone PID [START-TIME] - of that start, when one is given.
+process_gone() {
+    local now
+    ! now=$(process_start "$1") || [[ -n ${2:-} && $now != "$2" ]]
+}
+
+# process_is_ours PID - did this shell start it, and is it still there?
+process_is_ours() {
+    local stat
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null && [[ ${stat##*) } == ?" $BASHPID "* ]]
+}
+
+# end_process PID [SECONDS] - end a process that this shell started, and wait for it; ENDED_WITH is its exit code. One that
+# does not go when asked is killed, so that this always ends, and then it fails. One that has ended already is not looked
+# for: its number may be another's.
+end_process() {
+    local code=0
+    ENDED_WITH=0
+    process_is_ours "$1" && kill "$1" 2>/dev/null || return 0
+    wait_for "${2:-15}" process_gone "$1" || {
+        code=1
+        say "process $1 ($(cat "/proc/$1/comm")) does not end when asked; it is killed"
+        kill -KILL "$1" 2>/dev/null || true # gone in this very moment
+        wait_for 5 process_gone "$1" || return 1
+    }
+    # shellcheck disable=SC2034 # for those who source this file
+    wait "$1" 2>/dev/null || ENDED_WITH=$?
+    return "$code"
+}
+
+# lock_file FILE SECONDS TEXT - lock it with descriptor 9 for the rest of this script. TEXT is said when somebody else
+# holds it for so long.
+lock_file() {
+    exec 9>>"$1"
+    wait_for "$2" flock --nonblock 9 || die "$3"
 }
 
 # close_inherited - close all but the three standard descriptors. A process that outlives its starter must not hold

@@ -28,7 +28,7 @@ screen_start() {
     Xvfb -displayfd 3 -screen 0 "${size}x24" -noreset -nolisten tcp -auth "$XAUTHORITY" \
         3>"$folder/number" </dev/null >"$folder/xvfb.log" 2>&1 &
     SCREEN_PID=$!
-    at_exit kill "$SCREEN_PID"
+    at_exit end_process "$SCREEN_PID"
     wait_for 10 test -s "$folder/number" || die "the X server did not start; see $folder/xvfb.log"
     export DISPLAY
     DISPLAY=:$(cat "$folder/number")

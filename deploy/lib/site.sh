@@ -60,7 +60,7 @@ site_hold_test_driver() {
     mkfifo -m 600 "$SITE/run/hold" 2>/dev/null || true
     # Without keepalive: a daemon that is stopped for half a minute would lose it, and with it all machines.
     virsh --quiet --keepalive-interval 0 --connect "$SITE_URI" <"$SITE/run/hold" >"$SITE/run/held" 2>/dev/null &
-    at_exit kill $!
+    at_exit end_process $!
     exec 8>"$SITE/run/hold"
     # Whoever came before it is there would leave, and take all that was defined along.
     echo hostname >&8
@@ -91,7 +91,7 @@ CONFIG
 # it refused to start; trying again would not help.
 site_keep_broker() {
     local deaths=0 since=$SECONDS code child
-    trap 'kill "$child" 2>/dev/null; wait "$child"; exit 0' TERM INT
+    trap 'end_process $! 20 || exit 1; exit 0' TERM INT
     while ((deaths < 5)); do
         "$SITE_BIN/berthd" --config "$SITE/etc/berthd.conf" 2>>"$SITE/log/berthd.log" 8>&- &
         child=$!
@@ -122,8 +122,8 @@ site_start_broker() {
 }
 
 site_stop_broker() {
-    kill "$SITE_KEEPER" 2>/dev/null || return 0
-    wait "$SITE_KEEPER" 2>/dev/null || true # it ends with the signal's code
+    # It gives the broker 20 s, and ends with 1 when that was not enough.
+    end_process "$SITE_KEEPER" 40 && ((ENDED_WITH != 1))
 }
 
 # --- Pool, user, entitlement --------------------------------------------------------------------------------------
@@ -223,12 +223,12 @@ site_start_agent() {
     "$SITE_BIN/berth-agent" --config "$SITE/$1/agent.conf" run </dev/null 2>>"$SITE/log/agent-$1.log" 8>&- &
     # shellcheck disable=SC2034
     TERMINAL_PID[$1]=$!
-    at_exit site_end_agent $!
+    at_exit end_process $!
 }
 
-# Somebody may have ended it already.
+# site_end_agent PID - only ask it; whether it goes is the caller's to see. It may have ended by itself.
 site_end_agent() {
-    kill "$1" 2>/dev/null || true # it may have ended by itself
+    ! process_is_ours "$1" || kill "$1" 2>/dev/null || true
 }
 
 # Where there is a person's display, the terminal is a window on it: an X server inside a window.
@@ -237,7 +237,7 @@ site_open_window() {
     mkdir -p "$folder"
     DISPLAY=$DISPLAY_OF_PERSON Xephyr -displayfd 3 -screen "$2" -title "Berth: $1" -no-host-grab -nolisten tcp \
         3>"$folder/number" </dev/null >"$folder/xephyr.log" 2>&1 &
-    at_exit kill $!
+    at_exit end_process $!
     wait_for 10 test -s "$folder/number" || die "the window did not open; see $folder/xephyr.log"
     export DISPLAY XAUTHORITY=
     DISPLAY=:$(cat "$folder/number")
@@ -313,10 +313,10 @@ site_start_rdp_servers() {
     xsetroot -solid "$colour"
     xterm -geometry 60x12+80+80 -fa DejaVuSansMono -fs 14 -T Berth \
         -e sh -c 'echo "A desktop served by Berth"; exec sleep infinity' </dev/null >/dev/null 2>&1 &
-    at_exit kill $!
+    at_exit end_process $!
     for ((i = 0; i < count; i++)); do
         site_keep_rdp_server "$i" &
-        at_exit kill $!
+        at_exit end_process $!
     done
     wait_for 90 rdp_answers "$FIRST_PORT"
 }
@@ -325,7 +325,7 @@ site_start_rdp_servers() {
 # started until it stays.
 site_keep_rdp_server() {
     local i=$1 child tries
-    trap 'kill "$child" 2>/dev/null; exit 0' TERM INT
+    trap 'end_process $! 5 || exit 1; exit 0' TERM INT
     mkdir -p "$SITE/run/rdp-$i"
     for ((tries = 0; tries < 80; tries++)); do
         HOME=$SITE/run/rdp-$i freerdp-shadow-cli3 "/port:$((FIRST_PORT + i))" /bind-address:127.0.0.1 \

@@ -30,6 +30,10 @@ nothing_left() {
     ! grep -qsaF --file=- /proc/[0-9]*/cmdline <<<"$1"
 }
 
+something_runs() {
+    ! nothing_left "$1"
+}
+
 expect() {
     local what=$1
     shift
@@ -46,6 +50,85 @@ owner_blinks() {
     ) 9>"$1/lock"
 }
 
+# --- It ends, whatever happens ------------------------------------------------------------------------------------
+
+# fake NAME LINE... - a program in a folder that some of these starts find before the machine's own.
+fake() {
+    local name=$1
+    shift
+    mkdir -p "$work/fakes"
+    printf '%s\n' '#!/bin/sh' "$@" >"$work/fakes/$name"
+    chmod 755 "$work/fakes/$name"
+}
+
+# The namespaces are refused, as in an unprivileged container, and the keeper is gone before anything is known of it.
+keeper_ends_at_once() {
+    local code=0
+    fake unshare 'echo "unshare failed: Operation not permitted" >&2' 'exit 1'
+    fake awk 'sleep 0.3' "exec $(type -P awk) \"\$@\""
+    PATH=$work/fakes:$PATH timeout --kill-after=5 60 "$top/deploy/lib/private-libvirtd" start "$one" 2>"$work/said" || code=$?
+    rm -f "$work/fakes/"*
+    [[ $code -eq 1 ]] || die "start must fail with 1, and failed with $code: $(cat "$work/said")"
+    grep -q 'namespaces could not be set up.*Operation not permitted' "$work/said" ||
+        die "start must say why: $(cat "$work/said")"
+}
+
+# What was written down of a process that is gone tells nothing of one that has its number now.
+others_are_left_alone() {
+    local other
+    mkdir -p "$one"
+    sleep 1000 &
+    other=$!
+    at_exit end_process "$other"
+    printf '%s 1\n' "$other" >"$one/unshare"
+    libvirtd stop "$one"
+    printf '%s \n' "$other" >"$one/unshare"
+    libvirtd stop "$one"
+    kill -0 "$other" || die "stop has ended a process that is not its own"
+    printf '999999999 \n' >"$one/unshare"
+    timeout --kill-after=5 60 "$top/deploy/lib/private-libvirtd" stop "$one" || die "stop waits for a process that is gone"
+}
+
+# A start that hangs in a program it has called ends when it is told to, and leaves nothing.
+obeys() {
+    local signal=$1 reached=$2 start
+    # Job control gives it a group of its own and its signals back: a shell's background ignores SIGINT otherwise.
+    set -m
+    (PATH=$work/fakes:$PATH exec "$top/deploy/lib/private-libvirtd" start "$one") 2>"$work/said" &
+    start=$!
+    set +m
+    wait_for 60 something_runs "$reached" || die "the start did not get to its '$reached'"
+    kill -s "$signal" "$start"
+    wait_for 20 process_gone "$start" || {
+        kill -KILL "$start"
+        die "a start that hangs does not obey $signal"
+    }
+    wait "$start" || true # it ends with the signal's code
+    rm -f "$work/fakes/"*
+    expect "nothing is left" wait_for 5 nothing_left "$one/"
+}
+
+obeys_signals() {
+    fake unshare "exec sleep 1000001"
+    obeys TERM 1000001
+    fake libvirtd "[ \"\$1\" != --version ] || exec $(type -P libvirtd) --version" "exec sleep 1000002"
+    obeys INT 1000002
+}
+
+# Behind a lock that somebody else never gives back.
+obeys_behind_a_lock() {
+    local holder
+    (
+        flock 9
+        exec sleep 1000003
+    ) 9>"$one/lock" &
+    holder=$!
+    at_exit end_process "$holder"
+    wait_for 20 something_runs 1000003 || die "nobody holds the lock"
+    obeys HUP "$one"
+    end_process "$holder"
+}
+
 main() {
     local one two uri keeper owner
     need_root
@@ -58,9 +141,14 @@ main() {
     at_exit libvirtd stop "$two"
     step_log_to "$work/steps.log"
 
+    step "a keeper that ends at once" keeper_ends_at_once
+    step "other processes are left alone" others_are_left_alone
+    step "a start that hangs obeys signals" obeys_signals
+    step "also behind a lock" obeys_behind_a_lock
+
     step "start" libvirtd start "$one"
     uri="qemu+unix:///system?socket=$one/run/libvirt-sock"
-    ! nothing_left "$one/" || die "expected: what runs is seen"
+    expect "what runs is seen" something_runs "$one/"
     step "start a machine" define_machine "$uri"
     step "it runs" virsh --quiet --connect "$uri" start idle
 

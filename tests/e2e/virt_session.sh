@@ -40,7 +40,11 @@ chmod 755 "$work/daemon"
 
 end_all() {
     pkill -KILL -u "$user" || true # all processes of the user that this script made
-    while pgrep -u "$user" >/dev/null; do sleep 0.1; done
+    wait_for 20 all_ended || say "processes of $user were killed and do not end: $(pgrep -a -u "$user")"
+}
+
+all_ended() {
+    ! pgrep -u "$user" >/dev/null
 }
 at_exit end_all
 

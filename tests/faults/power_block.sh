@@ -8,6 +8,8 @@
 # mounts what the disk would hold, and looks whether all that was acknowledged is there (power_blocks.c). The last line is
 # one JSON object. As root; exit 77 where the kernel or the packages do not allow it. BERTH_LONG=1: thousands of points.
 set -euo pipefail
+# shellcheck source=deploy/lib/common.sh
+. "$(dirname "$(readlink -f "$0")")/../../deploy/lib/common.sh"
 
 build=$(readlink -f "${1:?usage: power_block.sh BUILD_DIR [--points N] [--first S]}")
 shift
@@ -35,7 +37,7 @@ clean_up() {
     mountpoint -q "$work/cut" && umount "$work/cut"
     mountpoint -q "$work/mnt" && umount "$work/mnt"
     [[ -z $loop ]] || losetup -d "$loop"
-    [[ -z $daemon ]] || { kill "$daemon" && wait "$daemon"; }
+    [[ -z $daemon ]] || end_process "$daemon"
     mountpoint -q "$work/device.raw" && umount "$work/device.raw"
     rm -rf "$work"
 }

@@ -57,17 +57,6 @@ stop() {
     end_process "$pid"
 }
 
-# Whoever does not go when asked is killed: nothing may be left behind.
-end_process() {
-    kill "$1" 2>/dev/null || return 0
-    wait_for 15 process_gone "$1" || kill -KILL "$1" 2>/dev/null || true # gone in this very moment
-    wait "$1" 2>/dev/null || true # its exit code says how it was ended
-}
-
-process_gone() {
-    [[ ! -e /proc/$1 || $(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null) == Z ]]
-}
-
 # --- The peers ----------------------------------------------------------------------------------------------------
 
 start_plain() {
