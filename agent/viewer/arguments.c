@@ -71,6 +71,21 @@ static void add_policy(struct arguments *arguments, const struct viewer_request 
         add(arguments, "/printer");
 }
 
+/* Whoever has the pinned certificate's key gets the password, and nobody else.
+ *
+ * Standard RDP security has no certificate at all: a server that refuses TLS and NLA, or just
+ * answers as an old one does, would be sent the password without a look at the pin. Naming the
+ * others (`/sec:tls,nla`) does not switch it off. A certificate that is not the pinned one is not
+ * asked about. A lost connection is not taken up again by the client: by then the desktop may be
+ * somebody else's to show; the broker decides.
+ */
+static void add_trust(struct arguments *arguments, const struct viewer_request *request)
+{
+    add(arguments, "/cert:deny,fingerprint:sha256:%s", request->fingerprint);
+    add(arguments, "/sec:rdp:off");
+    add(arguments, "-auto-reconnect");
+}
+
 int arguments_make(const struct viewer_request *request, struct arguments *ret,
                    struct berth_error *reterr)
 {
@@ -87,11 +102,9 @@ int arguments_make(const struct viewer_request *request, struct arguments *ret,
     if (request->domain[0])
         add(ret, "/d:%s", request->domain);
     add(ret, "/p:%s", request->password.text);
-    add(ret, "/cert:fingerprint:sha256:%s", request->fingerprint);
+    add_trust(ret, request);
     add(ret, "/f");
     add(ret, "-toggle-fullscreen");
-    add(ret, "+auto-reconnect");
-    add(ret, "/auto-reconnect-max-retries:20");
     add(ret, "/network:auto");
     add(ret, "/gfx");
     add(ret, "/log-filters:com.freerdp.core.rdp:DEBUG");

@@ -33,4 +33,8 @@ bool arguments_may_be_logged(const char *line);
 /* Environment by which its log lines look as the two above expect: "LEVEL|module|text". */
 #define ARGUMENTS_LOG_PREFIX "WLOG_PREFIX=%lv|%mn|"
 
+/* Environment in which it trusts no certificate authority: it takes any certificate that one of the
+ * machine's authorities has signed for the desktop's name, whatever the pinned one is. */
+#define ARGUMENTS_NO_AUTHORITIES "SSL_CERT_FILE=/dev/null", "SSL_CERT_DIR=/dev/null"
+
 #endif

@@ -202,6 +202,7 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments, int port
                                         "PATH=/usr/bin:/bin",
                                         "LANG=C.UTF-8",
                                         ARGUMENTS_LOG_PREFIX,
+                                        ARGUMENTS_NO_AUTHORITIES,
                                         viewer->authority[0] ? authority : NULL,
                                         NULL };
     int other = -1;

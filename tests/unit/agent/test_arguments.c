@@ -26,9 +26,25 @@ TEST(arguments, one_a_line_with_the_certificate_pinned)
     EXPECT_SAYS(arguments.text, "/v:10.0.0.5:3389\n");
     EXPECT_SAYS(arguments.text, "/u:anna\n");
     EXPECT_SAYS(arguments.text, "/p:se cret\n");
-    EXPECT_SAYS(arguments.text, "/cert:fingerprint:sha256:0011223344");
+    EXPECT_SAYS(arguments.text, "/cert:deny,fingerprint:sha256:0011223344");
     EXPECT(!strstr(arguments.text, "/d:"));
     EXPECT_INT(strlen(arguments.text), arguments.size);
+}
+
+/* The proof on a real client is tests/e2e/hostile_desktop.sh. */
+TEST(arguments, no_way_around_the_pinned_certificate)
+{
+    struct viewer_request request = request_of();
+    struct arguments arguments;
+    struct berth_error error = { 0 };
+
+    EXPECT_OK(arguments_make(&request, &arguments, &error));
+    EXPECT_SAYS(arguments.text, "\n/sec:rdp:off\n");
+    EXPECT_SAYS(arguments.text, "\n-auto-reconnect\n");
+    EXPECT(!strstr(arguments.text, "+auto-reconnect"));
+    EXPECT(!strstr(arguments.text, "auto-reconnect-max-retries"));
+    EXPECT(!strstr(arguments.text, "/cert:ignore"));
+    EXPECT(!strstr(arguments.text, "tofu"));
 }
 
 TEST(arguments, what_is_not_allowed_is_switched_off_by_name)

@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# hostile_desktop.sh - a man in the middle between terminal and desktop gets nothing from a viewer.
+#
+# usage: tests/e2e/hostile_desktop.sh BUILD-FOLDER
+#
+# It proves, with the stock xfreerdp3 and FreeRDP's own server: a server that refuses TLS and NLA, that selects standard
+# RDP security, that answers like one of before TLS, that has another certificate - even one that an authority of this
+# machine signed for the desktop's address - is not shown and never sees the password: neither at a sign-on nor when it
+# takes the place of the desktop in the middle of a session. The terminal says why.
+#
+# In namespaces of its own: the ports are free, and the machine's authorities are the test's.
+set -euo pipefail
+top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
+# shellcheck source=tests/e2e/lib/hold.sh
+. "$top/tests/e2e/lib/hold.sh"
+# shellcheck source=tests/e2e/lib/middle.sh
+. "$top/tests/e2e/lib/middle.sh"
+
+TERMINAL=icu-07
+
+site() {
+    ip link set lo up
+    site_start_libvirtd
+    site_start_broker
+    site_make_empty_image "$SITE/etc/no-image"
+    site_add_host 1
+    site_add_image "$SITE/etc/no-image"
+    site_add_user anna
+    middle_start anna
+    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max=1 spare=1 credential=passthrough
+    site_await_spare "$HOLD_POOL" 90
+    authority
+    hold_terminals "$TERMINAL"
+}
+
+# The machine's own authorities are replaced by one that has signed the other server for the desktop's address.
+authority() {
+    local folder=$HOLD_WORK/authorities
+    mkdir -p "$folder"
+    (
+        cd "$folder"
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout authority.key -out authority.pem -subj "/CN=Some authority" -days 2
+        openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=127.0.0.1
+        openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -out server.crt
+        ln -s authority.pem "$(openssl x509 -in authority.pem -noout -hash).0"
+    ) 2>/dev/null
+    mount --bind "$folder" /etc/ssl/certs
+    openssl verify "$folder/server.crt" >/dev/null || die "the authority is not trusted by this machine"
+    middle_other "$folder/server.crt" "$folder/server.key"
+}
+
+is_active() {
+    asks_terminal "$TERMINAL" '.state == "active" and .user == "anna"'
+}
+
+# What the man in the middle has seen since he was told what to do.
+got_nothing() {
+    ! grep -qE '^(plain|password)$' "$MIDDLE_SAID"
+}
+
+honest() {
+    middle_says honest
+    site_sign_on "$TERMINAL" anna
+    becomes 60 "anna's desktop is shown through an honest man in the middle" shows_desktop "$TERMINAL"
+    holds "he passed the viewer's connection on" grep -q '^asked' "$MIDDLE_SAID"
+    agent "$TERMINAL" disconnect
+    becomes 20 "the viewer has ended" has_viewers "$TERMINAL" 0
+}
+
+# refused MODE - nothing was shown, nothing was given away, and the person reads why.
+refused() {
+    becomes 20 "$1: the viewer has ended" has_viewers "$TERMINAL" 0
+    becomes 20 "$1: the terminal says why" asks_terminal "$TERMINAL" '.state == "idle" and (.says | contains("not the one"))'
+    holds "$1: the viewer was there" grep -q '^asked' "$MIDDLE_SAID"
+    holds "$1: no password, and no word without TLS: $(xargs <"$MIDDLE_SAID")" got_nothing
+    holds "$1: nothing is shown" shows_no_desktop "$TERMINAL"
+}
+
+at_sign_on() {
+    local mode
+    for mode in refuse select old other; do
+        middle_says "$mode"
+        ! agent "$TERMINAL" sign-on anna <"$SITE/etc/password-anna" >"$HOLD_WORK/sign-on" 2>&1 ||
+            failed "$mode: the sign-on failed"
+        holds "$mode: whoever asked for it is told why: $(cat "$HOLD_WORK/sign-on")" \
+            grep -qE 'negotiation|certificate' "$HOLD_WORK/sign-on"
+        refused "$mode"
+    done
+}
+
+in_a_session() {
+    local mode
+    for mode in refuse other; do
+        middle_says honest
+        site_sign_on "$TERMINAL" anna
+        becomes 60 "$mode: anna works" shows_desktop "$TERMINAL"
+        middle_says "$mode"
+        middle_says_too cut
+        becomes 20 "$mode: the session is off the screen" shows_no_desktop "$TERMINAL"
+        becomes 60 "$mode: the terminal gave up" asks_terminal "$TERMINAL" '.state == "idle"'
+        holds "$mode: no password, and no word without TLS: $(xargs <"$MIDDLE_SAID")" got_nothing
+    done
+}
+
+[[ -n ${BERTH_APART:-} ]] || exec env BERTH_APART=1 unshare --mount --net "$0" "$@"
+hold_begin "${1:-}"
+need_commands unshare ip
+step "broker, terminal, desktop, and somebody in between" site
+step "an honest man in the middle changes nothing" honest
+step "at a sign-on he gets nothing" at_sign_on
+step "in the middle of a session he gets nothing" in_a_session
+step "what was recorded keeps the invariants" hold_judged
+say "$PROGRAM: only the desktop with the pinned certificate is shown, and only it is given the password"
