@@ -23,6 +23,7 @@ struct sign_in {
     struct list node;
     char hash[72];
     uint64_t admin_id;
+    char password_hash[sizeof(((struct row_admin *)0)->password_hash)]; /* of then */
     int64_t until_ms;
     int64_t used_ms;
 };
@@ -32,40 +33,46 @@ struct sign_in {
 static void sign_in_end(struct api *api, struct sign_in *sign_in)
 {
     list_remove(&sign_in->node);
+    (void)map_take_text(&api->sign_ins_by_hash, sign_in->hash);
     api->sign_ins_count--;
     explicit_bzero(sign_in, sizeof(*sign_in));
     free(sign_in);
 }
 
+/* A new password ends what was signed in with the old one: it may have been stolen. */
 static bool is_over(const struct api *api, const struct sign_in *sign_in)
 {
     int64_t now_ms = api->loop->timers.mono_ms;
+    const struct admin *admin = admin_find(api->rooms->core, sign_in->admin_id);
 
-    return now_ms >= sign_in->until_ms || now_ms - sign_in->used_ms >= SIGN_IN_IDLE_MS;
+    return now_ms >= sign_in->until_ms || now_ms - sign_in->used_ms >= SIGN_IN_IDLE_MS ||
+           (admin && strcmp(admin->row.password_hash, sign_in->password_hash) != 0);
 }
 
 static struct sign_in *sign_in_find(struct api *api, const char *hash)
 {
-    struct sign_in *found = NULL;
+    struct sign_in *sign_in = map_get_text(&api->sign_ins_by_hash, hash);
 
+    return sign_in && !is_over(api, sign_in) ? sign_in : NULL;
+}
+
+void caller_sweep(struct api *api)
+{
     list_each (&api->sign_ins, node) {
         struct sign_in *sign_in = list_entry(node, struct sign_in, node);
 
         if (is_over(api, sign_in))
             sign_in_end(api, sign_in);
-        else if (strcmp(sign_in->hash, hash) == 0)
-            found = sign_in;
     }
-    return found;
 }
 
-int caller_sign_in(struct api *api, uint64_t admin_id, struct secret *ret_token,
+int caller_sign_in(struct api *api, const struct admin *admin, struct secret *ret_token,
                    struct berth_error *reterr)
 {
     struct sign_in *sign_in;
     char digits[65];
 
-    (void)sign_in_find(api, ""); /* drops those that are over */
+    caller_sweep(api);
     if (api->sign_ins_count >= SIGN_INS_MAX)
         return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already",
                           SIGN_INS_MAX);
@@ -75,10 +82,12 @@ int caller_sign_in(struct api *api, uint64_t admin_id, struct secret *ret_token,
 
     sign_in = berth_new(struct sign_in);
     tls_sha256_hex(ret_token->text, strlen(ret_token->text), sign_in->hash);
-    sign_in->admin_id = admin_id;
+    sign_in->admin_id = admin->row.id;
+    memcpy(sign_in->password_hash, admin->row.password_hash, sizeof(sign_in->password_hash));
     sign_in->used_ms = api->loop->timers.mono_ms;
     sign_in->until_ms = sign_in->used_ms + api->sign_in_ms;
     list_append(&api->sign_ins, &sign_in->node);
+    map_put_text(&api->sign_ins_by_hash, sign_in->hash, sign_in);
     api->sign_ins_count++;
     return 0;
 }
@@ -89,15 +98,18 @@ void caller_sign_out(struct api *api, const char *token)
     struct sign_in *sign_in;
 
     tls_sha256_hex(token, strlen(token), hash);
-    sign_in = sign_in_find(api, hash);
-    if (sign_in)
-        sign_in_end(api, sign_in);
+    sign_in = map_get_text(&api->sign_ins_by_hash, hash);
+    if (!sign_in)
+        return;
+    sign_in_end(api, sign_in);
+    request_end_lost(api);
 }
 
 void caller_free_all(struct api *api)
 {
     list_each (&api->sign_ins, node)
         sign_in_end(api, list_entry(node, struct sign_in, node));
+    map_clear(&api->sign_ins_by_hash);
 }
 
 /* ---- who is it ---- */
@@ -128,48 +140,73 @@ unsigned caller_see(enum role role)
     return SEE_MASK_ALL;
 }
 
-static int become_admin(struct request *request, uint64_t admin_id, const char *way,
+/* Whose token has this hash, and is it good now? */
+static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, const char **ret_way,
+                   struct berth_error *reterr)
+{
+    const struct sign_in *sign_in = sign_in_find(api, hash);
+    const struct token *token;
+    struct entity *entity;
+
+    if (sign_in) {
+        *ret_admin_id = sign_in->admin_id;
+        *ret_way = "password";
+        return 0;
+    }
+    entity = related_by_text(api->rooms->core, TOKEN_BY_HASH, hash);
+    if (!entity)
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token is not known, or is over");
+    token = container_of(entity, struct token, base);
+    if (token->row.expires_ms && token->row.expires_ms <= api->loop->timers.wall_ms)
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "token '%s' has expired", token->row.label);
+    *ret_admin_id = token->row.admin_id;
+    *ret_way = "token";
+    return 0;
+}
+
+/* Who somebody is that shows a token with this hash. */
+static int become_admin(struct api *api, const char *hash, struct caller *caller,
                         struct berth_error *reterr)
 {
-    struct admin *admin = admin_find(request->api->rooms->core, admin_id);
-    struct caller *caller = &request->caller;
+    const struct admin *admin;
+    int r = look_up(api, hash, &caller->admin_id, &caller->way, reterr);
 
+    if (r < 0)
+        return r;
+    admin = admin_find(api->rooms->core, caller->admin_id);
     if (!admin)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token's administrator is gone");
     if (admin->row.disabled)
         return berth_fail(reterr, BERTH_E_DISABLED, "administrator '%s' is disabled",
                           admin->row.name);
     (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "%s", admin->row.name);
+    (void)snprintf(caller->shown, sizeof(caller->shown), "%s", hash);
     caller->actor.role = admin->row.role;
     caller->see = caller_see(admin->row.role);
-    caller->admin_id = admin_id;
-    caller->way = way;
     return 0;
 }
 
 static int by_token(struct request *request, const char *token, struct berth_error *reterr)
 {
     struct api *api = request->api;
-    struct entity *entity;
     struct sign_in *sign_in;
     char hash[72];
 
     tls_sha256_hex(token, strlen(token), hash);
     sign_in = sign_in_find(api, hash);
-    if (sign_in) {
+    if (sign_in)
         sign_in->used_ms = api->loop->timers.mono_ms;
-        return become_admin(request, sign_in->admin_id, "password", reterr);
-    }
-    entity = related_by_text(api->rooms->core, TOKEN_BY_HASH, hash);
-    if (entity) {
-        const struct token *found = container_of(entity, struct token, base);
+    return become_admin(api, hash, &request->caller, reterr);
+}
 
-        if (found->row.expires_ms && found->row.expires_ms <= api->loop->timers.wall_ms)
-            return berth_fail(reterr, BERTH_E_CREDENTIALS, "token '%s' has expired",
-                              found->row.label);
-        return become_admin(request, found->row.admin_id, "token", reterr);
-    }
-    return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token is not known, or is over");
+bool caller_holds(struct api *api, const struct caller *caller)
+{
+    struct caller now = { 0 };
+
+    if (!caller->shown[0])
+        return true; /* the kernel's word on the socket, or a verb that is open to anybody */
+    return become_admin(api, caller->shown, &now, NULL) == 0 && now.admin_id == caller->admin_id &&
+           now.actor.role == caller->actor.role;
 }
 
 int caller_identify(struct request *request, struct berth_error *reterr)

@@ -12,7 +12,13 @@
 
 struct signing_in {
     uint64_t admin_id;
+    char password_hash[sizeof(((struct row_admin *)0)->password_hash)]; /* that is judged by */
 };
+
+static void wipe_signing(void *scratch)
+{
+    explicit_bzero(scratch, sizeof(struct signing_in));
+}
 
 static int signed_in(struct request *request, struct berth_error *reterr)
 {
@@ -22,9 +28,10 @@ static int signed_in(struct request *request, struct berth_error *reterr)
     struct view_signed_in view = { .absolute_s = api->sign_in_ms / 1000 };
     int r;
 
-    if (!admin)
-        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the administrator is gone");
-    r = caller_sign_in(api, admin->row.id, &view.token, reterr);
+    if (!admin || strcmp(admin->row.password_hash, signing->password_hash) != 0)
+        return berth_fail(reterr, BERTH_E_CREDENTIALS,
+                          "the administrator or the password was changed meanwhile");
+    r = caller_sign_in(api, admin, &view.token, reterr);
     if (r < 0)
         return r;
     view.idle_s = view.absolute_s < SIGN_IN_IDLE_S ? view.absolute_s : SIGN_IN_IDLE_S;
@@ -39,9 +46,13 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
 {
     const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
     struct signing_in *signing =
-        (struct signing_in *)request_scratch(request, sizeof(*signing), NULL);
+        (struct signing_in *)request_scratch(request, sizeof(*signing), wipe_signing);
     const char *source = request->origin->local ? "socket" : request->origin->address;
+    struct entity *entity = core_find_name(request->api->rooms->core, ENTITY_admin, in->name);
 
+    if (entity)
+        memcpy(signing->password_hash, container_of(entity, struct admin, base)->row.password_hash,
+               sizeof(signing->password_hash));
     (void)snprintf(request->caller.actor.name, sizeof(request->caller.actor.name), "%s", in->name);
     return request_wait(request,
                         auth_admin_begin(request->api->rooms->auth, in->name, &in->password, source,

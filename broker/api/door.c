@@ -219,6 +219,8 @@ static void swept(struct berth_timer *timer)
         if (origin->receiving_ms && now_ms - origin->receiving_ms > RECEIVE_MS)
             end_late(api, origin);
     }
+    caller_sweep(api);
+    request_end_lost(api);
     events_beat(api);
     timer_start(&api->loop->timers, &api->sweep, SWEEP_MS, swept);
 }
@@ -380,6 +382,7 @@ static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
     list_init(&api->requests);
     list_init(&api->streams);
     list_init(&api->sign_ins);
+    map_init(&api->sign_ins_by_hash, random_map_key(rooms->random));
     list_init(&api->kept);
     list_init(&api->kick.node);
     return api;

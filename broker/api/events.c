@@ -28,8 +28,7 @@ struct stream {
     struct api *api;
     struct MHD_Connection *connection; /* NULL once it is gone */
     int descriptor;
-    unsigned see;
-    unsigned role_bit;
+    struct caller caller;
     bool suspended;
     bool ended; /* the door closes */
     bool live;  /* fed by the tail; else by its own pages */
@@ -59,16 +58,29 @@ static void stream_wake(struct stream *stream)
     door_kick(stream->api);
 }
 
+void events_end(struct stream *stream)
+{
+    stream->ended = true;
+    stream->queued = 0;
+    stream_wake(stream);
+}
+
+/* May it be told more? Time alone may have ended its right. */
+static bool still_holds(struct stream *stream)
+{
+    if (!stream->ended && !caller_holds(stream->api, &stream->caller))
+        events_end(stream);
+    return !stream->ended;
+}
+
 /* A reader that does not keep up is dropped; it may come back and resume. */
 static void drop_slow(struct stream *stream)
 {
     log_event(EV_API_REFUSED, "reason", "a follower of events did not read", "queued",
               (int64_t)stream->queued);
     stream->api->dropped_slow++;
-    stream->ended = true;
-    stream->queued = 0;
     (void)shutdown(stream->descriptor, SHUT_RDWR);
-    stream_wake(stream);
+    events_end(stream);
 }
 
 static void stream_put(struct stream *stream, const char *text, size_t size)
@@ -123,7 +135,7 @@ static bool may_hear(const struct stream *stream, enum entity_kind kind)
 {
     bool keys = kind == ENTITY_admin || kind == ENTITY_token;
 
-    return !keys || (FOR_AUDIT & stream->role_bit);
+    return !keys || (FOR_AUDIT & ROLE_BIT(stream->caller.actor.role));
 }
 
 /* The feed holds what an operator may see; others see less. */
@@ -146,10 +158,10 @@ static void send_item(struct stream *stream, json_t *item)
     if (rev <= stream->sent_rev)
         return;
     stream->sent_rev = rev;
-    if (kind == ENTITY_NONE || !may_hear(stream, kind))
+    if (kind == ENTITY_NONE || !may_hear(stream, kind) || !still_holds(stream))
         return;
     shown = json_deep_copy(item);
-    hide(json_object_get(shown, "row"), entity_row(kind)->record, stream->see);
+    hide(json_object_get(shown, "row"), entity_row(kind)->record, stream->caller.see);
     text = json_text(shown);
     json_decref(shown);
     stream_put(
@@ -285,12 +297,15 @@ static void tail_end(struct api *api)
 static void send_observed(struct stream *stream, const struct record *record, const void *view,
                           enum entity_kind kind, uint64_t id)
 {
-    json_t *json =
-        json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id", (json_int_t)id,
-                  "verb", "observed", "live", record_encode(record, view, stream->see));
-    char *text = json_text(json);
     static const char head[] = "event: observed\ndata: ";
+    json_t *json;
+    char *text;
 
+    if (!still_holds(stream))
+        return;
+    json = json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id", (json_int_t)id,
+                     "verb", "observed", "live", record_encode(record, view, stream->caller.see));
+    text = json_text(json);
     stream_put(stream, head, sizeof(head) - 1);
     stream_put(stream, text, strlen(text));
     stream_put(stream, "\n\n", 2);
@@ -305,7 +320,7 @@ static void tell_observed(struct api *api, const struct notice *notice)
     struct entity *entity = core_find(api->rooms->core, notice->entity, notice->id);
     void *view;
 
-    if (!record || !entity)
+    if (!record || !entity || list_empty(&api->streams))
         return;
     view = berth_alloc(record->size);
     if (facts_fill(api->rooms->core, entity, view)) {
@@ -321,10 +336,10 @@ static void heard(struct notice_listener *ear, const struct notice *notice)
 {
     struct api *api = container_of(ear, struct api, ear);
 
-    if (list_empty(&api->streams))
-        return;
     switch (notice->kind) {
     case NOTICE_CHANGED:
+        if (notice->entity == ENTITY_admin || notice->entity == ENTITY_token)
+            request_end_lost(api);
         tail_read(api);
         break;
     case NOTICE_OBSERVED:
@@ -377,8 +392,7 @@ int do_events(struct request *request, struct berth_error *reterr)
     *stream = (struct stream){ .api = api,
                                .connection = request->connection,
                                .descriptor = request->origin->descriptor,
-                               .see = request->caller.see,
-                               .role_bit = ROLE_BIT(request->caller.actor.role),
+                               .caller = request->caller,
                                .sent_rev = resume ? after : (int64_t)api->rooms->core->rev,
                                .live = !resume };
     list_append(&api->streams, &stream->node);

@@ -264,12 +264,23 @@ static int run_verb(struct request *request, struct berth_error *reterr)
                                 : specials[request->verb->id](request, reterr);
 }
 
+/* Who asks was found at the headers; the body may have taken its time. */
+static int check_still(const struct request *request, struct berth_error *reterr)
+{
+    if (caller_holds(request->api, &request->caller))
+        return 0;
+    return berth_fail(reterr, BERTH_E_CREDENTIALS,
+                      "the right to ask this ended before the request was whole");
+}
+
 static void run(struct request *request)
 {
     struct berth_error error = { 0 };
-    int r = replay_begin(request, &error);
+    int r = check_still(request, &error);
 
     request->whole = true;
+    if (r == 0)
+        r = replay_begin(request, &error);
     if (r == 0)
         r = run_verb(request, &error);
     request->entity = NULL; /* a pointer into the core does not outlive this call */
@@ -313,6 +324,9 @@ static void op_done(struct op *op, int result)
     if (r < 0) {
         error = op->error;
         error.code = r;
+    } else if (request->verb->method == GET && check_still(request, &error) < 0) {
+        r = error
+                .code; /* what is only read is not shown any more; a change was made, and is told */
     } else {
         r = request->then(request, &error);
     }
@@ -415,6 +429,23 @@ void request_end(void *context, struct MHD_Connection *connection, void **slot,
         op_cancel(&request->op);
     if (!request->op.in_flight)
         request_free(request);
+}
+
+void request_end_lost(struct api *api)
+{
+    list_each (&api->requests, node) {
+        struct request *request = list_entry(node, struct request, node);
+
+        if (!request->connection || !(request->answer.stream || request->answer.file_size) ||
+            caller_holds(api, &request->caller))
+            continue;
+        log_event(EV_API_REFUSED, "verb", request->verb->symbol, "who", request->caller.actor.name,
+                  "from", place_of(request), "reason", "it lasted longer than the right to it");
+        if (request->answer.stream)
+            events_end(request->answer.stream);
+        else
+            (void)shutdown(request->origin->descriptor, SHUT_RDWR);
+    }
 }
 
 void request_drop_all(struct api *api)

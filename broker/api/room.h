@@ -30,6 +30,7 @@ struct caller {
     struct admin_actor actor;
     const char *way;   /* "socket", "password", "token"; NULL: nobody has shown anything */
     uint64_t admin_id; /* 0: by the socket alone */
+    char shown[72];    /* SHA-256 of the token that was shown; empty: none was */
     unsigned see;
 };
 
@@ -130,6 +131,7 @@ struct api {
     struct list kept; /* answers by Idempotency-Key: replay.c */
     size_t kept_count;
     struct list sign_ins;
+    struct map sign_ins_by_hash;
     size_t sign_ins_count;
     struct notice_listener ear;
     char *openapi; /* made once */
@@ -165,6 +167,10 @@ int request_wait(struct request *request, int begun, verb_fn *then, struct berth
 /* Zeroed memory that goes with the request; `wipe` runs before it is freed, NULL: none. */
 void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch));
 
+/* Rights may have changed, or ended with time: what goes on for somebody who has lost theirs
+ * (events, the download of a file) ends. */
+void request_end_lost(struct api *api);
+
 /* At the end of the door: every suspended connection is resumed, as the library demands. */
 void request_drop_all(struct api *api);
 
@@ -198,16 +204,26 @@ enum MHD_Result answer_queue(struct request *request);
 /* Who is it? Fills request->caller; a token that is shown must be good. */
 int caller_identify(struct request *request, struct berth_error *reterr) berth_must_check;
 
+/* Is the caller still who they were when they were identified: the sign-in or token not over, the
+ * administrator there, not disabled, of the same role and (for a sign-in) with the same password?
+ * What lasts longer than a moment asks again, for it ends with its right.
+ */
+bool caller_holds(struct api *api, const struct caller *caller);
+
 /* May they? Errors: CREDENTIALS (nobody yet), DENIED (names role and verb). */
 int caller_may(const struct request *request, struct berth_error *reterr) berth_must_check;
 
 /* What a role may see. */
 unsigned caller_see(enum role role);
 
-/* A sign-in for an administrator; *ret_token is the caller's to wipe. Errors: TOO_MANY. */
-int caller_sign_in(struct api *api, uint64_t admin_id, struct secret *ret_token,
+/* A sign-in for an administrator whose password was found right; *ret_token is the caller's to
+ * wipe. Errors: TOO_MANY.
+ */
+int caller_sign_in(struct api *api, const struct admin *admin, struct secret *ret_token,
                    struct berth_error *reterr) berth_must_check;
 void caller_sign_out(struct api *api, const char *token);
+/* Forget the sign-ins that are over. */
+void caller_sweep(struct api *api);
 void caller_free_all(struct api *api);
 
 /* The token of the header Authorization, or NULL. */
@@ -284,6 +300,8 @@ void events_beat(struct api *api);
 
 /* The library's response for a stream. */
 struct MHD_Response *events_response(struct stream *stream);
+/* Nothing more is told: who follows has lost the right to. */
+void events_end(struct stream *stream);
 /* The request of a stream is over. */
 void events_leave(struct stream *stream);
 
