@@ -12,12 +12,3 @@ rdp_answers() {
         printf "\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x03\x00\x00\x00" >&3
         head -c 6 <&3 | od -An -tx1' - "$1" "${2:-127.0.0.1}" 2>/dev/null) == " 03 00 00 13 0e d0" ]]
 }
-
-# free_port - prints a port of 127.0.0.1 that nobody listens on now.
-free_port() {
-    local port
-    for ((port = 20000 + RANDOM % 20000; ; port++)); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-    done
-    echo "$port"
-}

@@ -10,12 +10,13 @@ SITE_BIN=     # where the programs are
 SITE_DRIVER=  # test or qemu
 SITE_URI=     # libvirt URI of the site's only host
 SITE_LOG_LEVEL=info
+LINK_PORT= # of the broker; the other ports follow it
 SITE_HISTORY=${SITE_HISTORY:-} # file into which broker and terminals record what happens; empty: they do not
 # shellcheck disable=SC2034 # for those who source this file
 declare -A TERMINAL_PID
 declare -A TERMINAL_DISPLAY TERMINAL_XAUTHORITY
 
-# site_open FOLDER BIN DRIVER - the folder is made when it is missing; ports are chosen once and kept.
+# site_open FOLDER BIN DRIVER - the folder is made when it is missing; its ports are kept from run to run.
 site_open() {
     SITE=$(readlink -m "$1")
     SITE_BIN=$(readlink -f "$2")
@@ -23,10 +24,20 @@ site_open() {
     umask 077
     mkdir -p "$SITE"/{etc,run,log,disks}
     chmod 711 "$SITE" "$SITE/disks"
-    if [[ ! -s $SITE/etc/ports ]]; then
-        printf 'LINK_PORT=%s\nJOIN_PORT=%s\nFIRST_PORT=%s\n' \
-            "$(free_port)" "$(free_port)" "$((10000 + RANDOM % 10000))" >"$SITE/etc/ports"
-    fi
+    site_hold_ports
+}
+
+# The first of the site's row of ports says that the row is taken; broker and desktops stand behind it, and the tests'
+# own servers between the two.
+site_hold_ports() {
+    local row holder
+    # shellcheck source=/dev/null
+    [[ ! -s $SITE/etc/ports ]] || . "$SITE/etc/ports"
+    row=$("$SITE_LIB/hold-ports" "$SITE" $$ ${LINK_PORT:+"$((LINK_PORT - 1))"}) || exit 1
+    read -r row holder <<<"$row"
+    at_exit site_end_agent "$holder"
+    [[ -s $SITE/etc/ports ]] || printf 'LINK_PORT=%s\nJOIN_PORT=%s\nFIRST_PORT=%s\n' \
+        "$((row + 1))" "$((row + 2))" "$((row + 16))" >"$SITE/etc/ports"
     # shellcheck source=/dev/null
     . "$SITE/etc/ports"
 }

@@ -9,11 +9,22 @@ set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
+
+# The OpenAPI validator comes from npm's registry or from its cache, while the machine's network is there.
+if [[ -z ${BERTH_TEST_VALIDATOR:-} ]]; then
+    need_commands npm node
+    BERTH_TEST_VALIDATOR=$(mktemp -d)
+    export BERTH_TEST_VALIDATOR
+    cp "$top/tests/e2e/package.json" "$top/tests/e2e/package-lock.json" "$BERTH_TEST_VALIDATOR/"
+    (cd "$BERTH_TEST_VALIDATOR" && npm ci --prefer-offline --ignore-scripts --no-audit --no-fund \
+        --cache "$(cache_folder npm)") >&2 || { rm -rf "$BERTH_TEST_VALIDATOR" && die "npm brings no validator"; }
+fi
+# shellcheck source=tests/lib/own_network.sh
+. "$top/tests/lib/own_network.sh"
+at_exit rm -rf "$BERTH_TEST_VALIDATOR"
 
 need_root # to become somebody else
-need_commands curl jq npm node promtool setpriv
+need_commands curl jq node promtool setpriv
 build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
 [[ -x $build/berthd && -x $build/berthctl ]] || die "berthd and berthctl are not built in '$build'"
 
@@ -21,7 +32,7 @@ work=$(mktemp -d)
 at_exit rm -rf "$work"
 step_log_to "$work/steps.log"
 MARKER=a-password-that-nobody-may-see
-https_port=$(free_port)
+https_port=7445
 export BERTH_SOCKET=$work/door.sock
 export PATH=$build:$PATH
 
@@ -143,12 +154,10 @@ over_tls() {
 
 described() {
     ask "http://berth/v1/openapi.json" >"$work/openapi.json"
-    cp "$top/tests/e2e/package.json" "$top/tests/e2e/package-lock.json" "$work/"
-    (cd "$work" && npm ci --prefer-offline --ignore-scripts --no-audit --no-fund --cache "$(cache_folder npm)")
-    "$work/node_modules/.bin/validate-api" "$work/openapi.json"
+    "$BERTH_TEST_VALIDATOR/node_modules/.bin/validate-api" "$work/openapi.json"
     # It is the validator that decides: a document that is wrong must fail.
     jq '.paths["/v1/pools"].get.responses = 5' "$work/openapi.json" >"$work/wrong.json"
-    ! quiet "$work/node_modules/.bin/validate-api" "$work/wrong.json" || die "the validator accepts everything"
+    ! quiet "$BERTH_TEST_VALIDATOR/node_modules/.bin/validate-api" "$work/wrong.json" || die "the validator accepts everything"
     # Every address that berthctl speaks to is described.
     [[ $(jq '.paths | length' "$work/openapi.json") -gt 60 ]]
 }

@@ -4,6 +4,8 @@
 # usage: tests/e2e/face.sh BUILD-FOLDER
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=tests/lib/own_network.sh
+. "$top/tests/lib/own_network.sh"
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
 # shellcheck source=deploy/lib/rdp.sh
@@ -173,7 +175,7 @@ face_end() {
 
 # A desktop: FreeRDP's shadow server, which checks the password itself (NLA).
 desktop_begin() {
-    BERTH_TEST_PORT=$(free_port)
+    BERTH_TEST_PORT=13400
     BERTH_TEST_ACCOUNT=desk
     BERTH_TEST_PASSWORD_FILE=$work/password
     printf 'Marker-%s %s\n' "$RANDOM$RANDOM" "q'\"\\x" >"$BERTH_TEST_PASSWORD_FILE"
@@ -204,8 +206,7 @@ confinement() {
     ! "${confine[@]}" /bin/cat "$work/secret" 2>/dev/null || die "a confined program read a foreign file"
     ! "${confine[@]}" /bin/sh -c "echo x >'$work/secret'" 2>/dev/null || die "a confined program wrote a foreign file"
     "${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$BERTH_TEST_PORT" || die "its desktop is closed to it"
-    local other
-    other=$(free_port)
+    local other=$((BERTH_TEST_PORT + 1))
     # Refused by the filter, not for want of a listener.
     [[ $("${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$other" 2>&1) == *"Permission denied"* ]] ||
         die "a confined program may reach another port"

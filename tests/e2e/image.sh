@@ -146,7 +146,7 @@ check_refused() {
 }
 
 main() {
-    local port_1 port_2 fingerprint_1 fingerprint_2 password
+    local port_1=13400 port_2=13401 fingerprint_1 fingerprint_2 password
     local -a suite=()
     need_root
     need_commands virsh xfreerdp3 xdotool jq Xvfb base64
@@ -182,7 +182,6 @@ main() {
     mkdir "$work/pool"
     step "make a storage pool" vm pool-create-as berth dir --target "$work/pool"
 
-    port_1=$(free_port)
     step "clone a desktop" clone berth-1 "$port_1"
     step "switch it on" vm start berth-1
     step "it answers RDP" wait_for 90 rdp_answers "$port_1"
@@ -214,7 +213,6 @@ main() {
     step "the guest says so" wait_for 15 guest_file_begins berth-1 /run/berth/session-state "ended "
     step "the old password opens nothing" check_refused "$port_1" "$password" "$fingerprint_1"
 
-    port_2=$(free_port)
     step "clone another desktop" clone berth-2 "$port_2"
     step "switch it on" vm start berth-2
     step "its agent answers" wait_for 90 agent_answers berth-2
@@ -233,4 +231,14 @@ domain_off() {
     [[ $(vm domstate "$1") == "shut off" ]]
 }
 
+# The image may have to be made, from packages of the machine's mirror.
+make_image() {
+    local -a suite=()
+    [[ ! " $* " =~ " --suite "([a-z]+) ]] || suite=(--suite "${BASH_REMATCH[1]}")
+    "$top/deploy/image/desktop" "${suite[@]}" >/dev/null
+}
+
+[[ -n ${BERTH_OWN_NETWORK:-} ]] || make_image "$@"
+# shellcheck source=tests/lib/own_network.sh
+. "$top/tests/lib/own_network.sh"
 main "$@"

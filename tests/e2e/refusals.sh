@@ -7,10 +7,10 @@
 # serves again: nothing was harmed by the refusals.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+# shellcheck source=tests/lib/own_network.sh
+. "$top/tests/lib/own_network.sh"
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
 
 build=$(readlink -f "${1:?usage: tests/e2e/refusals.sh BUILD}")
 work=$(mktemp -d)
@@ -47,8 +47,8 @@ cat >"$work/berthd.conf" <<CONFIG
 data = $work/data
 terminals = 50
 [link]
-listen = 127.0.0.1:$(free_port)
-join_listen = 127.0.0.1:$(free_port)
+listen = 127.0.0.1:7443
+join_listen = 127.0.0.1:7444
 threads = 1
 [people]
 socket = $work/sock

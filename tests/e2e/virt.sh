@@ -4,10 +4,13 @@
 # usage: tests/e2e/virt.sh BUILD-FOLDER
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+if [[ -z ${BERTH_OWN_NETWORK:-} ]]; then
+    "$top/deploy/image/desktop" >/dev/null # it may have to be made, from packages of the machine's mirror
+fi
+# shellcheck source=tests/lib/own_network.sh
+. "$top/tests/lib/own_network.sh"
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
 
 need_root
 need_commands virsh jq pgrep
@@ -39,7 +42,7 @@ exec "$libvirtd" start "$work/libvirt" >"$work/restart.log"
 DAEMON
 chmod 755 "$work/daemon"
 BERTH_TEST_RESTART=$work/daemon
-BERTH_TEST_PORT=$(free_port)
+BERTH_TEST_PORT=13400
 export BERTH_TEST_URI BERTH_TEST_IMAGE BERTH_TEST_TEMPLATE BERTH_TEST_ACCOUNT BERTH_TEST_DAEMON_PID \
     BERTH_TEST_RESTART BERTH_TEST_PORT
 "$program"

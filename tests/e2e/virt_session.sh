@@ -4,10 +4,13 @@
 # usage: tests/e2e/virt_session.sh BUILD-FOLDER
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
+if [[ -z ${BERTH_OWN_NETWORK:-} ]]; then
+    "$top/deploy/image/desktop" >/dev/null # it may have to be made, from packages of the machine's mirror
+fi
+# shellcheck source=tests/lib/own_network.sh
+. "$top/tests/lib/own_network.sh"
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
 
 need_root
 need_commands virsh jq pgrep useradd runuser libvirtd
@@ -51,7 +54,7 @@ at_exit end_all
 as_user() {
     runuser -u "$user" -- env -i PATH="$PATH" HOME="$work/home" XDG_RUNTIME_DIR="$work/run" \
         BERTH_TEST_URI=qemu:///session BERTH_TEST_IMAGE="$work/image" BERTH_TEST_TEMPLATE="$work/domain.xml" \
-        BERTH_TEST_ACCOUNT="$(jq -r .account "$image/info.json")" BERTH_TEST_PORT="$(free_port)" \
+        BERTH_TEST_ACCOUNT="$(jq -r .account "$image/info.json")" BERTH_TEST_PORT=13400 \
         BERTH_TEST_RESTART="$work/daemon" BERTH_TEST_DAEMON_PID="$(cat "$work/run/libvirtd.pid" 2>/dev/null)" "$@"
 }
 

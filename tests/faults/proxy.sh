@@ -28,7 +28,7 @@ TORN_S=4
 ((!WARD_LONG)) || { ROUNDS=40 && TORN_S=30; }
 
 site() {
-    ROUTE_PORT=$(free_port)
+    ROUTE_PORT=$((JOIN_PORT + 1))
     ward_small 6 2 t-6
     proxy_start "127.0.0.1:$ROUTE_PORT" "127.0.0.1:$LINK_PORT"
     ROUTE_HOST=127.0.0.1

@@ -1,7 +1,11 @@
 # hold.sh - what the tests named hold_* stand on: a small site on libvirt's test driver, and questions to it.
 #
-# Source it after common.sh, screen.sh, rdp.sh and site.sh. Machines are FreeRDP's shadow servers, all the rest is real.
+# Source it after common.sh, screen.sh, rdp.sh and site.sh; the test then runs in a network of its own. Machines
+# are FreeRDP's shadow servers, all the rest is real.
 # shellcheck shell=bash
+
+# shellcheck source=tests/lib/own_network.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/own_network.sh"
 
 HOLD_POOL=ward-3
 HOLD_COLOUR='#2f5d8a' # of the screen that stands for a desktop

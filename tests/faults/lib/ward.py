@@ -1,8 +1,9 @@
 """ward - a small site for fault tests: libvirt's test driver in a private daemon, machines' RDP servers, a real berthd.
 
-Everything stands in one folder of a memory file system, listens on 127.0.0.1 and ends with the program. A Broker can be
+Everything stands in one folder of a memory file system, has a network of its own and ends with the program. A Broker can be
 started under fault-inject or with any other command before it; all else is as in production.
 """
+import ctypes
 import http.client
 import json
 import os
@@ -20,6 +21,9 @@ MACHINES = 3
 POOL = "ward"
 PASSWORD = "fault-" + os.urandom(6).hex()
 READY_S = 20
+CLONE_NEWNET = 0x40000000
+# In a network of its own; the kernel gives ports from 32768 on to connections.
+LINK_PORT, JOIN_PORT, FIRST_PORT = 7443, 7444, 13400
 
 
 class Gone(Exception):
@@ -34,13 +38,11 @@ class Refused(Exception):
         self.code = code
 
 
-def free_ports(count):
-    """Ports that nobody has at this moment; all are held until the last is known."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
+def own_network():
+    """From here on this process, and all it starts, has a network with nothing but a loopback: every port is free."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
+        raise SystemExit(f"no network namespace (root is needed): {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def wait_until(limit_s, what, condition):
@@ -67,23 +69,9 @@ class Machines:
                        check=True, capture_output=True)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate, key)
-        self.first, self.listeners = self.open_row()
+        self.listeners = [socket.create_server(("127.0.0.1", FIRST_PORT + i)) for i in range(MACHINES)]
         for listener in self.listeners:
             threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
-
-    @staticmethod
-    def open_row():
-        """Ports side by side, as a host's configuration names them."""
-        for first in range(20000 + os.getpid() % 10000, 32000, MACHINES):
-            listeners = []
-            try:
-                for i in range(MACHINES):
-                    listeners.append(socket.create_server(("127.0.0.1", first + i)))
-                return first, listeners
-            except OSError:
-                for one in listeners:
-                    one.close()
-        raise RuntimeError("no ports side by side are free")
 
     def serve(self, listener):
         while True:
@@ -301,9 +289,10 @@ class Ward:
             if not os.access(os.path.join(self.build, program), os.X_OK):
                 raise SystemExit(f"'{program}' is not built in '{self.build}'")
         room = "/dev/shm" if memory and os.path.isdir("/dev/shm") else None
+        own_network()
+        self.link_port, self.join_port = LINK_PORT, JOIN_PORT
         self.folder = tempfile.mkdtemp(prefix="berth-faults.", dir=room)
         try:
-            self.link_port, self.join_port = free_ports(2)
             self.libvirt = Libvirt(self.folder)
             self.machines = Machines(self.folder)
             self.lives = 0
@@ -359,10 +348,9 @@ class Ward:
         broker = self.start(data)
         if not broker.wait_ready():
             raise RuntimeError("the broker did not start: " + broker.said())
-        first = self.machines.first
         broker.want("POST", "/v1/hosts", {"name": "here", "uri": self.libvirt.uri, "address": "127.0.0.1",
-                                          "port_first": first, "port_last": first + MACHINES - 1, "max_starting": 2,
-                                          "max_desktops": MACHINES, "weight": 1, "storage": "berth"})
+                                          "port_first": FIRST_PORT, "port_last": FIRST_PORT + MACHINES - 1,
+                                          "max_starting": 2, "max_desktops": MACHINES, "weight": 1, "storage": "berth"})
         broker.want("POST", "/v1/images", {"name": "desktop"})
         broker.want("POST", "/v1/images/desktop/versions", {"path": "/berth/desktop.qcow2", "kernel": "/berth/vmlinuz",
                                                             "initrd": "/berth/initrd.img"})

@@ -1,10 +1,14 @@
 # ward.sh - what the faults F10 to F15 stand on: a small site, lean terminals, and a record of what did not hold.
 #
-# Source it after common.sh, rdp.sh and site.sh. Desktops are machines of libvirt's test driver with berth-desktops on
-# their ports; terminals are berth-player's, or real agents without a screen. Every figure goes through `figure`, every
-# judgement through `expect`; ward_end prints them as one JSON object, has the histories judged, and exits.
+# Source it after common.sh, rdp.sh and site.sh; the fault then runs in a network of its own. Desktops are machines of
+# libvirt's test driver with berth-desktops on their ports; terminals are berth-player's, or real agents without a
+# screen. Every figure goes through `figure`, every judgement through `expect`; ward_end prints them as one JSON object,
+# has the histories judged, and exits.
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # much here is for those who source it, or site.sh's
+
+# shellcheck source=tests/lib/own_network.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/own_network.sh"
 
 WARD_VIOLATIONS=0
 WARD_FIGURES='{}'

@@ -1,6 +1,6 @@
 # servers.sh - the peers, each started as its own user would, on a port of its own, and ended by its number.
 #
-# Source it after common.sh and rdp.sh. start_NAME FURNISHED leaves SERVER_PID, SERVER_PORT and SERVER_TONGUE.
+# Source it after common.sh, and start them in a network of their own (tests/lib/own_network.sh). start_NAME FURNISHED leaves SERVER_PID, SERVER_PORT and SERVER_TONGUE.
 # shellcheck shell=bash
 
 declare -A RUNNING # name -> process
@@ -60,14 +60,14 @@ stop() {
 # --- The peers ----------------------------------------------------------------------------------------------------
 
 start_plain() {
-    SERVER_TONGUE=berth SERVER_PORT=$(free_port)
+    SERVER_TONGUE=berth SERVER_PORT=7440
     launch plain "$PEERS/peers-plain" "$1" "$SERVER_PORT"
 }
 
 start_nginx() {
     local folder
     folder=$(fresh_folder nginx)
-    SERVER_TONGUE=http SERVER_PORT=$(free_port)
+    SERVER_TONGUE=http SERVER_PORT=7441
     cat >"$folder/nginx.conf" <<CONFIG
 daemon off;
 user root;
@@ -104,7 +104,7 @@ CONFIG
 start_mosquitto() {
     local folder
     folder=$(fresh_folder mosquitto)
-    SERVER_TONGUE=mqtt SERVER_PORT=$(free_port)
+    SERVER_TONGUE=mqtt SERVER_PORT=7442
     cat >"$folder/mosquitto.conf" <<CONFIG
 user root
 persistence false
@@ -124,11 +124,10 @@ CONFIG
 
 # Everything as it comes, but for the ports and the room for so many.
 start_berthd() {
-    local folder join_port
+    local folder join_port=7444
     folder=$(fresh_folder berthd)
     # shellcheck disable=SC2034
-    SERVER_TONGUE=berth SERVER_PORT=$(free_port)
-    join_port=$(free_port)
+    SERVER_TONGUE=berth SERVER_PORT=7443
     BERTH_SOCKET=$folder/people
     cat >"$folder/berthd.conf" <<CONFIG
 [broker]
@@ -148,7 +147,7 @@ CONFIG
 start_x2gobroker() {
     local folder pool desktop
     folder=$(fresh_folder x2gobroker)
-    SERVER_PORT=$(free_port)
+    SERVER_PORT=7445
     cat >"$folder/x2gobroker.conf" <<CONFIG
 [global]
 require-password = false
