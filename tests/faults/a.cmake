@@ -20,9 +20,11 @@ function(faults_program name seconds)
     ENVIRONMENT "BERTH_LONG=0")
 endfunction()
 
-faults_program(syscalls 300)
-faults_program(errors 300)
-faults_program(allocations 300)
-faults_program(disk_full 200)
-faults_program(descriptors 200)
-faults_program(memory 200)
+# Seconds are limits for a program that hangs: each takes a minute or less on a quiet machine, and as long as it takes
+# beside others.
+faults_program(syscalls 3600)
+faults_program(errors 3600)
+faults_program(allocations 3600)
+faults_program(disk_full 3600)
+faults_program(descriptors 3600)
+faults_program(memory 3600)

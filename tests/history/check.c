@@ -80,21 +80,22 @@ static void found(void *context, int invariant, uint64_t line, const char *sente
 /* ---- judging ---- */
 
 /* An agent that begins to record says that its screen is dark; one that was killed before it went
- * dark at a time that nobody knows. */
-static void see_restart(struct judge *judge, const struct merged *at, bool *begun)
+ * dark at a time that nobody knows. begun: agents of a file of which that word is awaited; lines of
+ * others that write to the same file may come between. */
+static void see_restart(struct judge *judge, const struct merged *at, unsigned *begun)
 {
-    if (at->line->kind == HISTORY_run)
-        begun[at->file] = strcmp(at->line->run.program, "berth-agent") == 0;
-    if (at->line->kind != HISTORY_screen || !begun[at->file])
+    if (at->line->kind == HISTORY_run && strcmp(at->line->run.program, "berth-agent") == 0)
+        begun[at->file]++;
+    if (at->line->kind != HISTORY_screen || at->line->screen.word != screen_word_DARK ||
+        !begun[at->file])
         return;
-    if (at->line->screen.word == screen_word_DARK)
-        judge_dark(judge, at->line->screen.terminal);
-    begun[at->file] = false;
+    judge_dark(judge, at->line->screen.terminal);
+    begun[at->file]--;
 }
 
 static int read_all(struct check *check, struct merge *merge, struct judge *judge)
 {
-    bool *begun = berth_new_array(bool, check->open_count);
+    unsigned *begun = berth_new_array(unsigned, check->open_count);
     struct berth_error error = { 0 };
     struct merged at;
     int r;

@@ -57,6 +57,11 @@ printf '%s\n' '{"line":"run","at_us":1,"program":"berth-agent"}' '{"line":"scree
 printf '%s\n' '{"line":"screen","at_us":4,"terminal":"t2","word":"shows","session_id":7,"epoch":2}' >"$folder/moved"
 exits 0 "$folder/killed" "$folder/moved"
 
+# Nor does it matter that another agent writes to the same file just then.
+sed '4a {"line":"screen","at_us":90000000,"terminal":"t3","word":"shows","session_id":8,"epoch":1}' "$folder/killed" \
+    >"$folder/killed-beside-others"
+exits 0 "$folder/killed-beside-others" "$folder/moved"
+
 printf 'no history\n{"line":"rest","at_us":1}\n' >"$folder/broken"
 exits 2 "$folder/broken"
 grep -qF "$folder/broken:1: " "$folder/complained" || die "the broken line is not named: $(cat "$folder/complained")"

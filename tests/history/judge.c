@@ -109,7 +109,8 @@ static void started(struct judge *judge, const struct history_broker *line)
                                  .started_us = judge->now_us,
                                  .recovery_us = line->recovery_ms * 1000,
                                  .up = true,
-                                 .last_us = judge->now_us };
+                                 .last_us = judge->now_us,
+                                 .nth = judge->verdict.lines };
     owners_started(judge);
     rows_started(judge);
 }
@@ -188,11 +189,17 @@ static void take_guest(struct judge *judge, const struct history_guest *guest)
     screens_dropped(judge, guest);
 }
 
-/* Lines that berthd alone writes: it is alive when one comes. */
-static bool is_brokers(enum history_kind kind)
+/* Lines that berthd's loop alone writes: it is alive when one comes, and has said how long it stood
+ * still before. The store has a thread of its own, which goes on meanwhile.
+ */
+static bool is_loops(const struct history_line *line)
 {
-    return kind == HISTORY_broker || kind == HISTORY_row || kind == HISTORY_presence ||
-           kind == HISTORY_told || kind == HISTORY_peer || kind == HISTORY_queue;
+    enum history_kind kind = line->kind;
+
+    if (kind == HISTORY_row)
+        return line->row.verb != history_verb_STORED;
+    return kind == HISTORY_broker || kind == HISTORY_presence || kind == HISTORY_told ||
+           kind == HISTORY_peer || kind == HISTORY_queue;
 }
 
 static bool is_start(const struct history_line *line)
@@ -274,12 +281,12 @@ void judge_take(struct judge *judge, const struct history_line *line, uint64_t n
     judge->number = number;
     judge->now_us = line->at_us;
     check_clocks(judge, line);
-    if (is_brokers(line->kind) && !is_start(line)) {
+    if (is_loops(line) && !is_start(line)) {
         shut_out_due(judge);
         screens_due(judge);
     }
     judge_line(judge, line);
-    if (is_brokers(line->kind)) /* only now: a new life looks at the end of the former one */
+    if (is_loops(line)) /* only now: a new life looks at the end of the former one */
         judge->life.last_us = line->at_us;
 }
 

@@ -39,6 +39,15 @@ static bool in_recovery(const struct judge *judge)
            judge->now_us <= judge->life.started_us + judge->life.recovery_us;
 }
 
+/* A berth-virt of a former life finishes what that one ordered. (The simulator's processes do not
+ * say when they begin; its former ones are gone when a life begins.) */
+static bool is_former(const struct judge *judge, int64_t by)
+{
+    const uint64_t *begun = map_get_id(&judge->virts, (uint64_t)by);
+
+    return begun && *begun < judge->life.nth;
+}
+
 /* by: the process that asked; what a machine does by itself is nobody's fault. */
 static void touched(struct judge *judge, struct machine *machine,
                     const struct history_machine *line, bool destroyed)
@@ -62,6 +71,8 @@ static void touched(struct judge *judge, struct machine *machine,
         if (!in_recovery(judge) || !session_id)
             continue;
         judge_check(judge, 12);
+        if (is_former(judge, line->by))
+            continue;
         judge_broken(judge, 12, "machine %s of user %llu: %s, %lld ms after the broker was started",
                      machine->uuid, number(slot->owner->user_id), machine_word_names[line->word],
                      (long long)(judge->now_us - judge->life.started_us) / 1000);
@@ -73,20 +84,24 @@ static void touched(struct judge *judge, struct machine *machine,
 static void start(struct judge *judge, struct machine *machine, const struct history_machine *line)
 {
     const uint64_t *begun = map_get_id(&judge->virts, (uint64_t)line->by);
-    /* Of a berth-virt that has died nobody hears the answer any more; the next one lists first. */
-    bool orphan = machine->starting_by != line->by && begun && *begun > machine->starting_line;
+    /* Of a berth-virt that has died nobody hears the answer any more; the next one lists first. (It
+     * may have been given the dead one's process id.) */
+    bool orphan = begun && *begun > machine->starting_nth;
+    /* What a machine did while no berth-virt listened stands in no line. */
+    bool certain = machine->runs && machine->runs_nth > judge->virt_begun;
 
     judge_check(judge, 15);
     if (machine->starting_by && !orphan)
         judge_broken(judge, 15, "machine %s is started while its start of line %llu is unanswered",
                      machine->uuid, number(machine->starting_line));
-    else if (machine->runs && machine->host[0] && strcmp(machine->host, line->host) != 0)
+    else if (certain && machine->host[0] && strcmp(machine->host, line->host) != 0)
         judge_broken(judge, 15, "machine %s is started on host %s while it runs on host %s",
                      machine->uuid, line->host, machine->host);
     if (machine->runs)
         touched(judge, machine, line, false);
     machine->starting_by = line->by;
     machine->starting_line = judge->number;
+    machine->starting_nth = judge->verdict.lines;
     machine->defined = true;
 }
 
@@ -99,13 +114,15 @@ void machines_run(struct judge *judge, const struct history_run *run)
         begun = judge_make(judge, sizeof(*begun));
         map_put_id(&judge->virts, (uint64_t)run->pid, begun);
     }
-    *begun = judge->number;
+    *begun = judge->verdict.lines;
+    judge->virt_begun = judge->verdict.lines;
 }
 
-static void runs(struct machine *machine, const struct history_machine *line)
+static void runs(struct judge *judge, struct machine *machine, const struct history_machine *line)
 {
     machine->starting_by = 0;
     machine->runs = true;
+    machine->runs_nth = judge->verdict.lines;
     machine->defined = true;
     (void)snprintf(machine->host, sizeof(machine->host), "%s", line->host);
 }
@@ -131,7 +148,7 @@ void machines_take(struct judge *judge, const struct history_machine *line)
         return;
     case machine_word_STARTED:
     case machine_word_SEEN:
-        runs(machine, line);
+        runs(judge, machine, line);
         return;
     case machine_word_FAILED:
         machine->starting_by = 0;

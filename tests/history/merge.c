@@ -72,6 +72,18 @@ static int next_text(struct source *source, size_t *ret_length, struct berth_err
     return 0;
 }
 
+/* A line right behind the half that another writer of the file left when it was killed: a quote
+ * inside of a text has a backslash, so only a line can begin like this. */
+static int decode_behind_half(const char *text, size_t length, struct history_line *ret)
+{
+    struct berth_error error = { 0 };
+    const char *whole = NULL;
+
+    for (const char *at = text; (at = strstr(at + 1, "{\"line\"")) != NULL;)
+        whole = at;
+    return whole ? history_decode(whole, length - (size_t)(whole - text), ret, &error) : -1;
+}
+
 /* 1 with a line in hand, 0 at the end. */
 static int advance(struct merge *merge, struct source *source, struct berth_error *reterr)
 {
@@ -89,6 +101,10 @@ static int advance(struct merge *merge, struct source *source, struct berth_erro
             return 0;
         }
         r = history_decode(source->text, length, &source->line, &torn);
+        if (r < 0 && decode_behind_half(source->text, length, &source->line) == 0) {
+            merge->torn++;
+            r = 0;
+        }
         if (r == 0 && (!bad || source->line.kind == HISTORY_run)) {
             merge->torn += bad ? 1 : 0;
             note_boot(merge, source);

@@ -24,7 +24,8 @@ int merge_open(const char *const *paths, size_t count, struct merge **ret,
 void merge_close(struct merge *merge);
 
 /* The next line. 1: there it is; 0: nothing follows; < 0: unreadable, naming file and line. A torn
- * line that a killed writer left, at the end or before a new `run`, is passed over and counted.
+ * line that a killed writer left, at the end, before a new `run` or before another writer's line,
+ * is passed over and counted.
  */
 int merge_next(struct merge *merge, struct merged *ret,
                struct berth_error *reterr) berth_must_check;

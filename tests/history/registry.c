@@ -66,6 +66,7 @@ void registry_init(struct judge *judge)
     list_init(&judge->terminals_all);
     list_init(&judge->operations);
     list_init(&judge->line_ups);
+    list_init(&judge->doubts);
     list_init(&judge->out);
     list_init(&judge->closing);
     list_init(&judge->hidden);

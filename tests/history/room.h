@@ -99,8 +99,9 @@ struct machine {
     char host[64];
     struct desktop *desktop;
     bool had_row, heard, defined, runs;
+    uint64_t runs_nth;   /* line of the history that told so last */
     int64_t starting_by; /* process whose start is unanswered; 0: none */
-    uint64_t starting_line;
+    uint64_t starting_line, starting_nth;
     int64_t admitted; /* highest epoch, by guests that cannot tell the session */
     int64_t secret;   /* of its one account, likewise */
 };
@@ -176,7 +177,8 @@ struct life {
     bool loaded, up, degraded;
     int64_t degraded_us;
     int64_t stall_us; /* all stalls of this life, as far as is known */
-    int64_t last_us;  /* the broker's latest line */
+    int64_t last_us;  /* the latest line of the broker's loop */
+    uint64_t nth;     /* number of its first line in the history; 0: it began before */
 };
 
 /* Something that must have happened by a time; bounds of one kind are equal, so a queue is in
@@ -202,12 +204,15 @@ struct judge {
     struct map rows, slots, desktops, machines, sessions, terminals, names, users;
     struct map ids, calls, requests, secrets, keys, queues, virts;
     struct life life;
+    bool listed; /* a life has told of every row there was; what it loaded, or did since, is all */
     bool broker_recorded, broker_whole; /* absence of the broker's lines means something */
     bool simulated;                     /* one recorder wrote everything, the store included */
     bool clients_recorded;
     bool stored;         /* the store itself is heard */
     bool virt;           /* machines are heard */
+    uint64_t virt_begun; /* number in the history of the latest berth-virt's first line */
     bool wall;           /* the wall clock was set */
+    struct list doubts;  /* rows that are gone, and may have been deleted */
     struct list out;     /* errands: disabled users */
     struct list closing; /* errands: revoked terminals whose connection must close */
     struct list lost;    /* pictures that went in a recovery window, for a reason to be told */
@@ -258,6 +263,9 @@ void rows_take(struct judge *judge, const struct history_row *row);
 void rows_started(struct judge *judge);
 void rows_loaded(struct judge *judge);
 void rows_end(struct judge *judge);
+/* The first audit record of a new life. in_flight: there are records between the one that the
+ * history told of last and this one. */
+void rows_recorded(struct judge *judge, bool in_flight);
 /* Everything but the row that a file judges of a row; was: as it was before. */
 typedef void row_fn(struct judge *judge, struct fact *fact, const struct fact *was,
                     const struct history_row *row);

@@ -4,8 +4,9 @@
  * A decision in flight when the broker dies may be on disk without any line of it, unless the store
  * itself is heard. So a row may come back one version newer than was announced; two versions newer,
  * or at a version that a store that is heard never wrote, is a phantom. A row that is missing was
- * lost, unless its deletion may have been in flight: of desktops whose machine is removed, and of
- * what is over and may be tidied away.
+ * lost, unless its deletion may have been in flight: of desktops whose machine is removed, of what
+ * is over and may be tidied away, and of what people delete when the audit trail has a record that
+ * no line tells of.
  */
 #include <stdio.h>
 #include <string.h>
@@ -231,7 +232,9 @@ static void check_phantom(struct judge *judge, const struct fact *fact,
 {
     int64_t most = fact->version > fact->stored_version ? fact->version : fact->stored_version;
 
-    if (judge->life.number < 2 || !judge->broker_whole)
+    /* A life that was killed while it loaded has listed a part; only after a whole list, or from
+     * the beginning of everything, is a row that nobody spoke of one that was not there. */
+    if (!judge->listed || !judge->broker_whole)
         return;
     if (!judge->simulated)
         most++; /* it was in flight */
@@ -304,20 +307,67 @@ static bool may_be_deleted(struct judge *judge, const struct fact *fact)
     return !desktop->machine || !desktop->machine->defined;
 }
 
+/* A row that is gone, until the audit trail says whether a decision was in flight as the broker
+ * died: the deletion of what can be deleted may have been committed without a line of it. */
+struct doubt {
+    struct list node; /* judge.doubts */
+    enum history_entity kind;
+    uint64_t id, line, last_line;
+    const char *how;
+};
+
+static bool can_be_deleted(enum history_entity kind)
+{
+    return kind == history_entity_USER || kind == history_entity_BADGE ||
+           kind == history_entity_POOL || kind == history_entity_TERMINAL ||
+           kind == history_entity_IDENTITY || kind == history_entity_OTHER;
+}
+
+static void gone(struct judge *judge, const struct doubt *doubt)
+{
+    judge_broken_at(
+        judge, 2, doubt->line, "%s %llu is gone after the restart, but it was %s (line %llu)",
+        history_entity_names[doubt->kind], number(doubt->id), doubt->how, number(doubt->last_line));
+}
+
 static void missed(struct judge *judge, struct fact *fact)
 {
     bool announced = fact->known || fact->stored_version;
+    struct doubt doubt = { .kind = fact->kind,
+                           .id = fact->id,
+                           .line = judge->number,
+                           .last_line = announced ? fact->line : fact->acked_line,
+                           .how = announced ? "announced" : "answered" };
+    struct doubt *kept;
 
     judge_check(judge, 2);
     if (may_be_deleted(judge, fact))
         return;
-    judge_broken(judge, 2, "%s %llu is gone after the restart, but it was %s (line %llu)",
-                 kind_name(fact), number(fact->id), announced ? "announced" : "answered",
-                 number(announced ? fact->line : fact->acked_line));
+    if (judge->simulated || !judge->trail.seq || !can_be_deleted(fact->kind)) {
+        gone(judge, &doubt);
+        return;
+    }
+    kept = judge_make(judge, sizeof(*kept));
+    *kept = doubt;
+    list_append(&judge->doubts, &kept->node);
+}
+
+void rows_recorded(struct judge *judge, bool in_flight)
+{
+    struct list *node;
+
+    while ((node = list_shift(&judge->doubts)) != NULL) {
+        struct doubt *doubt = list_entry(node, struct doubt, node);
+
+        if (!in_flight)
+            gone(judge, doubt);
+        judge_drop(doubt);
+    }
 }
 
 void rows_loaded(struct judge *judge)
 {
+    judge->listed = true;
     list_each (&judge->facts, node) {
         struct fact *fact = list_entry(node, struct fact, node);
 

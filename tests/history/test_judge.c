@@ -238,6 +238,17 @@ TEST(merge, passes_over_what_a_killed_writer_left)
     EXPECT_INT(torn, 2);
 }
 
+TEST(merge, reads_on_behind_the_half_of_another_writer)
+{
+    struct berth_error error = { 0 };
+    uint64_t read;
+    uint64_t torn;
+
+    EXPECT_OK(read_whole(REST("1") "{\"line\": \"re" REST("2") REST("3"), &read, &torn, &error));
+    EXPECT_INT(read, 3);
+    EXPECT_INT(torn, 1);
+}
+
 TEST(merge, refuses_what_is_no_history)
 {
     struct berth_error error = { 0 };

@@ -22,6 +22,8 @@ static void check_sequence(struct judge *judge, const struct history_audit *audi
 
     if (!trail->seq)
         return;
+    if (new_life)
+        rows_recorded(judge, audit->seq > trail->seq + 1);
     judge_check(judge, 20);
     if (audit->seq <= trail->seq)
         judge_broken(judge, 20, "audit record %lld comes after record %lld", (long long)audit->seq,
