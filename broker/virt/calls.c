@@ -152,6 +152,13 @@ static struct call *find_sent(struct virt_host *host, uint64_t id)
     return NULL;
 }
 
+bool calls_is_awaited(struct virt_host *host, uint64_t id)
+{
+    const struct call *call = find_sent(host, id);
+
+    return call && call->op;
+}
+
 /* Code and sentence of a failure; a code that we do not know is the host's failure. */
 static int read_error(const struct virt_host *host, const json_t *json, struct berth_error *error)
 {

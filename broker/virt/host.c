@@ -118,11 +118,15 @@ static void take_frame(void *owner, const char *frame, size_t size)
     struct virt_host *host = owner;
     struct berth_error error = { 0 };
     const json_t *event;
+    uint64_t list;
     uint64_t id;
 
     json = json_parse(frame, size, WIRE_JSON_DEPTH, &error);
     event = json_object_get(json, "event");
     id = (uint64_t)json_integer_value(json_object_get(json, "id"));
+    list = (uint64_t)json_integer_value(json_object_get(json, WIRE_OF));
+    if (event && list && !calls_is_awaited(host, list))
+        return; /* of a list that came too late: a newer one must not be mixed with it */
     if (event)
         take_event(host, event);
     else if (id && id == host->ping)

@@ -111,6 +111,9 @@ void calls_hurry(struct virt_host *host, const char *uuid);
  * matter. */
 void calls_answer(struct virt_host *host, uint64_t id, const json_t *json);
 
+/* Does somebody wait for the answer to this call? */
+bool calls_is_awaited(struct virt_host *host, uint64_t id);
+
 /* Complete what waits, or what was sent. The list may be changed by those who are told. */
 void calls_fail_waiting(struct virt_host *host, int code, const char *why);
 void calls_fail_sent(struct virt_host *host, int code, const char *why);

@@ -11,6 +11,7 @@
 
 #define WIRE_DESCRIPTOR 3
 #define WIRE_PING "ping"
+#define WIRE_OF "of" /* beside "event": the call that this machine of a list answers */
 #define WIRE_JSON_DEPTH 4
 
 /* How many calls of a kind berth-virt carries out at once: one connection and one call in flight

@@ -12,14 +12,16 @@
 
 #include "virt/virt.h"
 
-struct out;
+#include "out.h"
 
 struct errand {
     struct list node;
     uint64_t id; /* berthd's number */
     enum virt_call call;
+    int64_t given_ms;         /* when it came, on the monotonic clock */
     virConnectPtr connection; /* the lane's */
-    struct out *out;          /* for calls that answer with several frames */
+    struct out *out;          /* for calls that say more than their answer */
+    struct out_call said;     /* what it has under way there */
     bool events;              /* open: life-cycle events were registered */
     char machine[64];         /* name of the machine at hand, for sentences; see errand_name */
     struct virt_args args;

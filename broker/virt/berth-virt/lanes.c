@@ -43,26 +43,40 @@ static int64_t now_ms(void)
 
 /* ---- choosing what to do next; under the lock ---- */
 
-/* The lane that acts on this machine, or NULL. */
-static const struct lane *acting_on(const struct lanes *lanes, const char *uuid)
+/* The lane of this kind that is at work on this machine, or NULL. Questions change nothing and need
+ * not take turns. What is told to a guest does: of two passwords the later one must stay, and
+ * libvirt serves those who wait for one machine in any order.
+ */
+static const struct lane *working_on(const struct lanes *lanes, enum virt_lane kind,
+                                     const char *uuid)
 {
     list_each (&lanes->all, node) {
         const struct lane *lane = list_entry(node, struct lane, node);
 
-        if (lane->kind == LANE_ACTION && lane->now && uuid[0] &&
+        if (kind != LANE_READ && lane->kind == kind && lane->now && uuid[0] &&
             strcmp(lane->now->args.uuid, uuid) == 0)
             return lane;
     }
     return NULL;
 }
 
+/* Its limit is about to pass in berthd, which then asks what became of the machine: what has not
+ * begun by now must not begin any more.
+ */
+static bool is_late(const struct errand *errand, int64_t now)
+{
+    return now > errand->given_ms + virt_call_row(errand->call)->limit_ms - LANES_GRACE_MS;
+}
+
 static struct errand *next_errand(struct lanes *lanes, enum virt_lane kind)
 {
+    int64_t now = now_ms();
+
     list_each (&lanes->waiting[kind], node) {
         struct errand *errand = list_entry(node, struct errand, node);
 
-        if (kind == LANE_ACTION && acting_on(lanes, errand->args.uuid))
-            continue;
+        if (is_late(errand, now) || working_on(lanes, kind, errand->args.uuid))
+            continue; /* lanes_watch answers what is late */
         list_remove(node);
         return errand;
     }
@@ -99,7 +113,6 @@ static int carry_out(struct lane *lane, struct errand *errand)
     int64_t limit_ms = virt_call_row(VIRT_open)->limit_ms - LANES_GRACE_MS;
     int r;
 
-    errand->out = lane->lanes->out;
     if (errand->call == VIRT_open) {
         r = hypervisor_open(hypervisor, errand->args.uri, limit_ms, &errand->events,
                             &errand->error);
@@ -192,13 +205,24 @@ struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out)
     return lanes;
 }
 
+/* It was never begun, and will not be. */
+static void turn_away(struct lanes *lanes, struct errand *errand, const char *why)
+{
+    (void)berth_fail(&errand->error, BERTH_E_BUSY, "machine %s: %s", errand->args.uuid, why);
+    out_answer(lanes->out, errand->id, BERTH_E_BUSY, &errand->result, &errand->error);
+    errand_free(errand);
+}
+
 void lanes_give(struct lanes *lanes, struct errand *errand)
 {
     enum virt_lane kind = virt_lane_of(errand->call, &errand->args);
     const struct lane *busy;
 
+    errand->out = lanes->out;
+    errand->said.id = errand->id;
+    errand->given_ms = now_ms();
     (void)pthread_mutex_lock(&lanes->lock);
-    busy = kind == LANE_ACTION ? acting_on(lanes, errand->args.uuid) : NULL;
+    busy = working_on(lanes, kind, errand->args.uuid);
     if (!busy || !busy->abandoned) {
         list_append(&lanes->waiting[kind], &errand->node);
         (void)pthread_cond_broadcast(&lanes->given);
@@ -208,10 +232,24 @@ void lanes_give(struct lanes *lanes, struct errand *errand)
     (void)pthread_mutex_unlock(&lanes->lock);
 
     /* It would wait behind a call that may never come back. */
-    (void)berth_fail(&errand->error, BERTH_E_BUSY, "machine %s: an earlier call is stuck",
-                     errand->args.uuid);
-    out_answer(lanes->out, errand->id, BERTH_E_BUSY, &errand->result, &errand->error);
-    errand_free(errand);
+    turn_away(lanes, errand, "an earlier call is stuck");
+}
+
+/* Those that waited for their turn too long, or for a call that was given up meanwhile; under the
+ * lock. */
+static void turn_away_the_late(struct lanes *lanes, int64_t now)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        list_each (&lanes->waiting[kind], node) {
+            struct errand *errand = list_entry(node, struct errand, node);
+            const struct lane *busy = working_on(lanes, (enum virt_lane)kind, errand->args.uuid);
+
+            if (!is_late(errand, now) && !(busy && busy->abandoned))
+                continue;
+            list_remove(node);
+            turn_away(lanes, errand, "an earlier call takes too long");
+        }
+    }
 }
 
 bool lanes_watch(struct lanes *lanes)
@@ -227,10 +265,10 @@ bool lanes_watch(struct lanes *lanes)
             continue;
         lane->abandoned = true;
         lanes->abandoned++;
-        if (lane->now->call == VIRT_list)
-            out_release(lanes->out); /* held by a list that nobody waits for any more */
+        out_abandon(lanes->out, &lane->now->said);
         add_lane(lanes, lane->kind);
     }
+    turn_away_the_late(lanes, now);
     fine = lanes->abandoned <= LANES_ABANDONED_MAX;
     (void)pthread_mutex_unlock(&lanes->lock);
     return fine;

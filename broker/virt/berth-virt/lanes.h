@@ -1,10 +1,11 @@
 /* lanes.h - threads that carry out calls: each with its own connection and one call in flight.
  *
  * Room virt (berth-virt). libvirt's keepalive works only with one call in flight per connection.
- * Two actions on one machine never run at once: the second waits for its turn. A call that has
- * passed its limit is left alone with its lane and its connection, and a fresh lane takes its
- * place; at most LANES_ABANDONED_MAX are left so, then the process ends with a sentence and berthd
- * starts another.
+ * Two actions on one machine never run at once, nor do two calls to one guest: the second waits for
+ * its turn, and is refused with BUSY, not begun, when its limit passes meanwhile. A call that has
+ * passed its limit is left alone with its lane and its connection, what it held is released and
+ * what it still says is dropped, and a fresh lane takes its place; at most LANES_ABANDONED_MAX are
+ * left so, then the process ends with a sentence and berthd starts another.
  */
 #ifndef BERTH_VIRT_LANES_H
 #define BERTH_VIRT_LANES_H

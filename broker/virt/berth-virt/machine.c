@@ -144,10 +144,10 @@ static int start_anew(struct errand *errand, virDomainPtr domain)
     int r;
 
     /* For berthd the machine has been started, once; events of the detour come within moments. */
-    out_mute(errand->out, errand->args.uuid);
+    out_mute(errand->out, &errand->said, errand->args.uuid);
     r = define_anew(errand, domain);
     (void)nanosleep(&settle, NULL);
-    out_unmute(errand->out);
+    out_unmute(errand->out, &errand->said);
     return r;
 }
 

@@ -1,6 +1,7 @@
 /* out.c - frames to berthd. */
 #include "out.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,10 +15,11 @@
 struct out {
     int descriptor;
     pthread_mutex_t lock;
-    unsigned held;
-    char muted[40];           /* UUID, or "" */
-    pthread_mutex_t one_mute; /* held by whoever has muted one */
-    struct list waiting;      /* struct held_event */
+    unsigned held;                /* calls that hold events back */
+    char muted[40];               /* UUID */
+    const struct out_call *muter; /* the call that has muted it, or NULL */
+    pthread_cond_t unmuted;
+    struct list waiting; /* struct held_event */
 };
 
 struct held_event {
@@ -31,7 +33,7 @@ struct out *out_new(int descriptor)
 
     out->descriptor = descriptor;
     (void)pthread_mutex_init(&out->lock, NULL);
-    (void)pthread_mutex_init(&out->one_mute, NULL);
+    (void)pthread_cond_init(&out->unmuted, NULL);
     list_init(&out->waiting);
     return out;
 }
@@ -42,7 +44,7 @@ void out_free(struct out *out)
 
     while ((node = list_shift(&out->waiting)))
         free(list_entry(node, struct held_event, node));
-    (void)pthread_mutex_destroy(&out->one_mute);
+    (void)pthread_cond_destroy(&out->unmuted);
     (void)pthread_mutex_destroy(&out->lock);
     free(out);
 }
@@ -94,17 +96,26 @@ static json_t *event_json(const struct virt_event *event)
     return json_pack("{s:o}", "event", record_encode(&virt_event_record, event, SEE_MASK_WIRE));
 }
 
-void out_listed(struct out *out, const struct virt_event *event)
+bool out_listed(struct out *out, const struct out_call *call, const struct virt_event *event)
 {
+    bool wanted;
+
     (void)pthread_mutex_lock(&out->lock);
-    write_frame(out, event_json(event));
+    wanted = !call->abandoned;
+    if (wanted) {
+        json_t *json = event_json(event);
+
+        (void)json_object_set_new(json, WIRE_OF, json_integer((json_int_t)call->id));
+        write_frame(out, json);
+    }
     (void)pthread_mutex_unlock(&out->lock);
+    return wanted;
 }
 
 void out_event(struct out *out, const struct virt_event *event)
 {
     (void)pthread_mutex_lock(&out->lock);
-    if (out->muted[0] && strcmp(out->muted, event->uuid) == 0) {
+    if (out->muter && strcmp(out->muted, event->uuid) == 0) {
         (void)pthread_mutex_unlock(&out->lock);
         return;
     }
@@ -119,34 +130,26 @@ void out_event(struct out *out, const struct virt_event *event)
     (void)pthread_mutex_unlock(&out->lock);
 }
 
-void out_mute(struct out *out, const char *uuid)
+/* ---- what calls have under way; the functions without "out_" are under the lock ---- */
+
+static void unmute(struct out *out, struct out_call *call)
 {
-    (void)pthread_mutex_lock(&out->one_mute);
-    (void)pthread_mutex_lock(&out->lock);
-    (void)snprintf(out->muted, sizeof(out->muted), "%s", uuid);
-    (void)pthread_mutex_unlock(&out->lock);
+    if (!call->mutes)
+        return;
+    assert(out->muter == call);
+    call->mutes = false;
+    out->muter = NULL;
+    (void)pthread_cond_broadcast(&out->unmuted);
 }
 
-void out_unmute(struct out *out)
-{
-    (void)pthread_mutex_lock(&out->lock);
-    out->muted[0] = '\0';
-    (void)pthread_mutex_unlock(&out->lock);
-    (void)pthread_mutex_unlock(&out->one_mute);
-}
-
-void out_hold(struct out *out)
-{
-    (void)pthread_mutex_lock(&out->lock);
-    out->held++;
-    (void)pthread_mutex_unlock(&out->lock);
-}
-
-void out_release(struct out *out)
+static void release(struct out *out, struct out_call *call)
 {
     struct list *node;
 
-    (void)pthread_mutex_lock(&out->lock);
+    if (!call->holds)
+        return;
+    assert(out->held > 0);
+    call->holds = false;
     out->held--;
     while (!out->held && (node = list_shift(&out->waiting))) {
         struct held_event *held = list_entry(node, struct held_event, node);
@@ -154,5 +157,51 @@ void out_release(struct out *out)
         write_frame(out, event_json(&held->event));
         free(held);
     }
+}
+
+void out_mute(struct out *out, struct out_call *call, const char *uuid)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    while (out->muter && !call->abandoned)
+        (void)pthread_cond_wait(&out->unmuted, &out->lock);
+    if (!call->abandoned) {
+        call->mutes = true;
+        out->muter = call;
+        (void)snprintf(out->muted, sizeof(out->muted), "%s", uuid);
+    }
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_unmute(struct out *out, struct out_call *call)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    unmute(out, call);
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_hold(struct out *out, struct out_call *call)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    if (!call->abandoned && !call->holds) {
+        call->holds = true;
+        out->held++;
+    }
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_release(struct out *out, struct out_call *call)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    release(out, call);
+    (void)pthread_mutex_unlock(&out->lock);
+}
+
+void out_abandon(struct out *out, struct out_call *call)
+{
+    (void)pthread_mutex_lock(&out->lock);
+    call->abandoned = true;
+    unmute(out, call);
+    release(out, call);
+    (void)pthread_cond_broadcast(&out->unmuted); /* it may be waiting for its turn itself */
     (void)pthread_mutex_unlock(&out->lock);
 }

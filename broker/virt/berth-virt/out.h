@@ -13,6 +13,18 @@
 
 struct out;
 
+/* What one call has under way here. It lies in its errand, zero with the call's number to begin
+ * with, and belongs to `out`: the lane that carries the call out and the thread that abandons it
+ * both come here, and whoever is second finds nothing left to do.
+ */
+struct out_call {
+    uint64_t id; /* berthd's number of the call */
+    bool holds;  /* events wait for the end of its list */
+    bool mutes;  /* events of its machine are dropped */
+    bool
+        abandoned; /* nobody waits for it any more: it says nothing and holds nothing from now on */
+};
+
 /* descriptor: of the socket pair; -1: frames are dropped (unit tests that only want results). */
 struct out *out_new(int descriptor);
 void out_free(struct out *out);
@@ -21,19 +33,27 @@ void out_free(struct out *out);
 void out_answer(struct out *out, uint64_t id, int code, const struct virt_result *result,
                 const struct berth_error *error);
 
-/* One machine of a list: goes out at once. */
-void out_listed(struct out *out, const struct virt_event *event);
+/* One machine of the list that `call` answers with: goes out at once, with the call's number.
+ * false: the call was abandoned, nothing went out and nothing will.
+ */
+bool out_listed(struct out *out, const struct out_call *call, const struct virt_event *event);
 
 /* Something that happened by itself: waits while a list is under way. */
 void out_event(struct out *out, const struct virt_event *event);
 
 /* Drop events of one machine at a time, and stop doing so: for a detour that is nobody's business.
+ * Muting waits for its turn.
  */
-void out_mute(struct out *out, const char *uuid);
-void out_unmute(struct out *out);
+void out_mute(struct out *out, struct out_call *call, const char *uuid);
+void out_unmute(struct out *out, struct out_call *call);
 
-/* A list begins, a list ends (however it ended). They may nest. */
-void out_hold(struct out *out);
-void out_release(struct out *out);
+/* A list begins, a list ends (however it ended). Lists may overlap; each is released once. */
+void out_hold(struct out *out, struct out_call *call);
+void out_release(struct out *out, struct out_call *call);
+
+/* Nobody waits for this call any more: what it holds is released, what it still says is dropped. It
+ * may come back at any time later, or never.
+ */
+void out_abandon(struct out *out, struct out_call *call);
 
 #endif

@@ -108,7 +108,8 @@ static int read_facts(struct errand *errand, virDomainPtr domain, struct domain_
     return r < 0 ? r : facts->ours;
 }
 
-static void tell_listed(struct errand *errand, virDomainPtr domain,
+/* false: nobody listens any more. */
+static bool tell_listed(struct errand *errand, virDomainPtr domain,
                         const struct domain_facts *facts)
 {
     struct virt_event event = { .what = "listed",
@@ -119,13 +120,14 @@ static void tell_listed(struct errand *errand, virDomainPtr domain,
     event.running = virDomainGetID(domain) != (unsigned)-1;
     (void)virDomainGetUUIDString(domain, event.uuid);
     (void)snprintf(event.name, sizeof(event.name), "%.79s", virDomainGetName(domain));
-    out_listed(errand->out, &event);
+    if (!out_listed(errand->out, &errand->said, &event))
+        return false;
     if (event.running)
         machine_history_heard(event.uuid, machine_word_SEEN);
     if (!event.running || !facts->agent_up)
-        return;
+        return true;
     (void)snprintf(event.what, sizeof(event.what), "agent-up");
-    out_listed(errand->out, &event);
+    return out_listed(errand->out, &errand->said, &event);
 }
 
 static int list_domains(struct errand *errand)
@@ -144,7 +146,8 @@ static int list_domains(struct errand *errand)
             return r;
         if (r == 0)
             continue;
-        tell_listed(errand, domains.all[i], &facts);
+        if (!tell_listed(errand, domains.all[i], &facts))
+            return 0;
         errand->result.count++;
     }
     return 0;
@@ -156,9 +159,9 @@ int survey_list(struct errand *errand)
 
     /* Nothing is lost between the look and the events: they were registered long ago and follow the
      * list. */
-    out_hold(errand->out);
+    out_hold(errand->out, &errand->said);
     r = list_domains(errand);
-    out_release(errand->out);
+    out_release(errand->out, &errand->said);
     return r;
 }
 
@@ -333,7 +336,7 @@ static void tell_orphan(struct errand *errand, const struct used *used, const ch
     if (bsearch(&name, used->names, used->count, sizeof(*used->names), by_text))
         return;
     (void)snprintf(event.name, sizeof(event.name), "%s", name);
-    out_listed(errand->out, &event);
+    (void)out_listed(errand->out, &errand->said, &event);
     errand->result.count++;
 }
 

@@ -403,16 +403,72 @@ TEST(out, events_wait_until_the_list_is_through)
     struct world *world = world_new();
     struct virt_event stopped = { .what = "stopped" };
     struct virt_event listed = { .what = "listed" };
+    struct out_call call = { .id = 7 };
     struct heard heard;
 
-    out_hold(world->out);
+    out_hold(world->out, &call);
     out_event(world->out, &stopped);
-    out_listed(world->out, &listed);
-    out_release(world->out);
+    EXPECT(out_listed(world->out, &call, &listed));
+    out_release(world->out, &call);
     heard = listen_out(world);
     EXPECT_INT(heard.count, 2);
     EXPECT_STR(heard.events[0].what, "listed");
     EXPECT_STR(heard.events[1].what, "stopped");
+    world_free(world);
+}
+
+TEST(out, a_list_that_was_abandoned_holds_nothing_and_says_nothing_more)
+{
+    struct world *world = world_new();
+    struct virt_event stopped = { .what = "stopped" };
+    struct virt_event listed = { .what = "listed" };
+    struct out_call late = { .id = 7 };
+    struct out_call newer = { .id = 8 };
+    struct out_call early = { .id = 9 };
+    struct heard heard;
+
+    out_hold(world->out, &late);
+    out_abandon(world->out, &late);
+    out_abandon(world->out, &early); /* before it came to its list: waiting for its connection */
+    out_hold(world->out, &early);
+    out_hold(world->out, &newer);
+    EXPECT(!out_listed(world->out, &late, &listed));
+    out_release(world->out, &late); /* it came back */
+    out_release(world->out, &early);
+    out_event(world->out, &stopped); /* held back by the newer list */
+    EXPECT(out_listed(world->out, &newer, &listed));
+    out_release(world->out, &newer);
+    out_event(world->out, &stopped);
+    heard = listen_out(world);
+    EXPECT_INT(heard.count, 3);
+    EXPECT_STR(heard.events[0].what, "listed");
+    EXPECT_STR(heard.events[1].what, "stopped");
+    EXPECT_STR(heard.events[2].what, "stopped");
+    world_free(world);
+}
+
+TEST(out, an_abandoned_detour_no_longer_hides_its_machine)
+{
+    struct world *world = world_new();
+    struct virt_event stopped = { .what = "stopped", .uuid = UUID };
+    struct out_call late = { .id = 7 };
+    struct out_call newer = { .id = 8 };
+    struct heard heard;
+
+    out_mute(world->out, &late, UUID);
+    out_event(world->out, &stopped);
+    out_abandon(world->out, &late);
+    out_event(world->out, &stopped); /* heard */
+    out_mute(world->out, &newer, "another");
+    out_unmute(world->out, &late);     /* it came back: another's turn is not ended by it */
+    out_mute(world->out, &late, UUID); /* and it hides nothing any more */
+    out_event(world->out, &stopped);   /* heard */
+    (void)snprintf(stopped.uuid, sizeof(stopped.uuid), "another");
+    out_event(world->out, &stopped);
+    out_unmute(world->out, &newer);
+    out_event(world->out, &stopped); /* heard */
+    heard = listen_out(world);
+    EXPECT_INT(heard.count, 3);
     world_free(world);
 }
 
