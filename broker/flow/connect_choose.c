@@ -187,6 +187,16 @@ static int choose_session(struct flow *flow, struct session *session, int again,
 
 /* ---- the step ---- */
 
+/* Chosen anew: what the earlier choice held is free again. */
+static void let_go(struct connect *c)
+{
+    struct session *session = session_find(c->rooms->core, c->claim.session_id);
+
+    if (session && session->flow == &c->flow)
+        session->flow = NULL;
+    c->claim = (struct claim){ .user_id = c->user_id, .terminal_id = c->terminal->row.id };
+}
+
 static int judge_terminal(struct flow *flow)
 {
     const struct connect *c = connect_of(flow);
@@ -242,11 +252,11 @@ int connect_choose(struct flow *flow, int again, int next)
     size_t count;
     int answer;
 
+    let_go(c);
     if (!user || (user->row.disabled && !planted(DISABLED_MAY)))
         return flow_fail(flow, BERTH_E_DISABLED, "the account of %s is disabled", c->user);
     if (judge_terminal(flow) < 0)
         return FLOW_FAIL;
-    c->claim = (struct claim){ .user_id = c->user_id, .terminal_id = c->terminal->row.id };
 
     effective = berth_new(struct effective);
     effective_settings(core, c->terminal, effective);

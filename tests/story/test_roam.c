@@ -1,4 +1,6 @@
 /* test_roam.c - a session goes where its user is, never to two places. */
+#include "core/related.h"
+
 #include "story.h"
 
 /* How many terminals show a desktop with this name now. */
@@ -240,6 +242,77 @@ TEST(roam, a_failed_sign_on_leaves_no_picture_that_nobody_knows_of)
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
     THE_END(w);
+}
+
+/* ---- a choice that is made anew ---- */
+
+static void heard(struct op *op, int result)
+{
+    (void)op;
+    (void)result;
+}
+
+/* What a session says works on it is there. */
+static void flows_are_there(struct world *w)
+{
+    if (!w->broker)
+        return;
+    list_each (core_all(world_core(w), ENTITY_session), entity) {
+        const struct session *session = container_of(entity_of(entity), struct session, base);
+        bool there = !session->flow;
+
+        list_each (&w->broker->rooms.engine.flows, node)
+            there |= list_entry(node, struct flow, node) == session->flow;
+        if (!there)
+            outside_fault(&w->outside, "session %llu names a flow that has ended",
+                          (unsigned long long)session->row.id);
+    }
+}
+
+/* While anna roams, her session is disconnected and the pool is closed to her, in one batch with
+ * her claim, sooner or later: her sign-on chooses anew, and there is nothing for her any more.
+ */
+static void roam_into_a_closed_pool(int after_ms)
+{
+    struct world *w = world_new(30 + (uint64_t)after_ms, WARD FLOATING);
+    struct op disconnect, drop;
+    struct row_user row;
+    uint64_t entitlement;
+
+    w->each_turn = flows_are_there;
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 5);
+    op_init(&disconnect, &w->broker->timers, heard);
+    op_init(&drop, &w->broker->timers, heard);
+    entitlement = ((const struct row_entitlement *)entity_row_of(related_first(
+                       world_core(w), ENTITLEMENTS_OF_POOL, world_pool(w, "ward-3")->row.id)))
+                      ->id;
+    world_sign_on(w, "t2", "anna", "secret12");
+    world_run_ms(w, after_ms);
+    EXPECT(admin_session_disconnect(&w->broker->rooms, world_actor(),
+                                    world_session(w, "anna")->row.id, "", &disconnect) <= 0);
+    EXPECT_OK(admin_drop(&w->broker->rooms, world_actor(), ENTITY_entitlement, entitlement, &drop));
+    world_run_s(w, 5);
+    row = world_user(w, "anna")->row;
+    row.disabled = true;
+    row.version = 0;
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_user, &row, world_op(w))));
+    world_run_s(w, 5);
+    EXPECT_OK(
+        world_await(w, admin_session_sign_off(&w->broker->rooms, world_actor(),
+                                              world_session(w, "anna")->row.id, "", world_op(w))));
+    world_run_s(w, 20);
+    EXPECT(!world_session(w, "anna"));
+    THE_END(w);
+}
+
+TEST(roam, a_choice_that_is_made_anew_leaves_nothing_behind)
+{
+    for (int after_ms = 0; after_ms < 120; after_ms++)
+        roam_into_a_closed_pool(after_ms);
 }
 
 TEST_MAIN()
