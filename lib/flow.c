@@ -260,3 +260,15 @@ void flow_cancel(struct flow *flow, int code, const char *format, ...)
     if (stop_waiting(flow))
         end(flow);
 }
+
+bool flow_stop(struct flow *flow, int code, const char *why)
+{
+    if (flow->waiting && flow->op.in_flight && !flow->op.cancel)
+        return false;
+    op_cancel(&flow->op);
+    flow->waiting = false;
+    if (!flow->error.code)
+        (void)berth_fail(&flow->error, code, "%s", why);
+    end(flow);
+    return true;
+}

@@ -41,19 +41,17 @@ int do_flow_list(struct request *request, struct berth_error *reterr)
 
 static int plan_cancel(struct request *request, uint64_t id, struct berth_error *reterr)
 {
-    list_each (&request->api->rooms->engine.flows, node) {
-        const struct flow *flow = list_entry(node, struct flow, node);
-        struct view_plan plan = { .dry_run = true };
+    struct view_plan plan = { .dry_run = true };
+    struct flow *flow;
+    int r = admin_flow_find(request->api->rooms, id, &flow, reterr);
 
-        if (flow->id != id)
-            continue;
-        plan_say(&plan, "flow '%s' in step '%s' for %s would be called off", flow->kind->name,
-                 flow_step_name(flow), flow->who);
-        plan_say(&plan, "what its steps did would be taken back, the last first");
-        plan_answer(request, &plan);
-        return 0;
-    }
-    return berth_fail(reterr, BERTH_E_NOT_FOUND, "no flow %llu is running", (unsigned long long)id);
+    if (r < 0)
+        return r;
+    plan_say(&plan, "flow '%s' in step '%s' for %s would be called off", flow->kind->name,
+             flow_step_name(flow), flow->who);
+    plan_say(&plan, "what its steps did would be taken back, the last first");
+    plan_answer(request, &plan);
+    return 0;
 }
 
 int do_flow_cancel(struct request *request, struct berth_error *reterr)

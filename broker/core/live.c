@@ -174,6 +174,7 @@ static void session_dropped(struct entity *entity)
     struct session *session = container_of(entity, struct session, base);
 
     timer_stop(entity->core->timers, &session->limit);
+    timer_stop(entity->core->timers, &session->release_again);
 }
 
 static void connection_changed(struct entity *entity, const void *was)

@@ -186,7 +186,8 @@ struct session {
     int64_t shown_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
                             not */
     struct flow *flow;   /* sign-on or release that works on it, or NULL */
-    struct list waiting; /* ops of flows that wait for its end: flow/gate.h */
+    struct berth_timer release_again; /* ending, and its release failed: begin it again then */
+    struct list waiting;              /* ops of flows that wait for its end: flow/gate.h */
 };
 
 struct connection {

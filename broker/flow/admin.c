@@ -190,17 +190,33 @@ int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char 
     return decide_begin(rooms, changes, NULL, op);
 }
 
-int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
-                      struct berth_error *reterr)
+int admin_flow_find(struct rooms *rooms, uint64_t flow_id, struct flow **ret,
+                    struct berth_error *reterr)
 {
     list_each (&rooms->engine.flows, node) {
         struct flow *flow = list_entry(node, struct flow, node);
 
-        if (flow->id == flow_id) {
-            flow_cancel(flow, BERTH_E_CANCELLED, "called off by %s", actor->name);
-            return 0;
-        }
+        if (flow->id != flow_id)
+            continue;
+        if (!flow->kind->people_cancel)
+            return berth_fail(reterr, BERTH_E_STATE,
+                              "flow %llu (%s, %s) cannot be cancelled: what it works on would be "
+                              "left half done; it ends by itself",
+                              (unsigned long long)flow_id, flow->kind->name, flow->who);
+        *ret = flow;
+        return 0;
     }
     return berth_fail(reterr, BERTH_E_NOT_FOUND, "no flow %llu is running",
                       (unsigned long long)flow_id);
+}
+
+int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
+                      struct berth_error *reterr)
+{
+    struct flow *flow;
+    int r = admin_flow_find(rooms, flow_id, &flow, reterr);
+
+    if (r >= 0)
+        flow_cancel(flow, BERTH_E_CANCELLED, "called off by %s", actor->name);
+    return r;
 }

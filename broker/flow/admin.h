@@ -130,7 +130,12 @@ int admin_image_rollback(struct rooms *rooms, const struct admin_actor *actor, u
 int admin_pool_recompose(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
                          struct op *op) berth_must_check;
 
-/* Call a running flow off (`berthctl flow cancel`). Errors: NOT_FOUND. */
+/* Call a running flow off (`berthctl flow cancel`): a sign-on or a joining. What else runs is
+ * brought to its end, or a session would stay `ending` and a machine half made. `find` only looks
+ * whether that could be done. Errors: NOT_FOUND, STATE.
+ */
+int admin_flow_find(struct rooms *rooms, uint64_t flow_id, struct flow **ret,
+                    struct berth_error *reterr) berth_must_check;
 int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
                       struct berth_error *reterr) berth_must_check;
 

@@ -34,10 +34,10 @@ static const struct flow_step steps[STEPS] = {
     [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },   /* a desktop is reserved          */
     [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is on its way to disk */
     [RECORDED] = { "recorded", recorded, NULL,       0 },             /* claim and epoch are durable    */
-    [WAKE]     = { "wake",     wake,     NULL,       600000 },        /* its machine runs               */
+    [WAKE]     = { "wake",     wake,     NULL,       FLOW_QUEUED },   /* its machine runs               */
     [PROBE]    = { "probe",    probe,    NULL,       12000 },         /* its RDP server was asked       */
     [PROBED]   = { "probed",   probed,   NULL,       12000 },         /* it answers, its key is the one we know */
-    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },         /* the guest was told this session's secret */
+    [SECRET]   = { "secret",   secret,   NULL,       FLOW_QUEUED },   /* the guest was told this session's secret */
     [GIVEN]    = { "given",    given,    NULL,       12000 },         /* it knows it                    */
     [TELL]     = { "tell",     tell,     NULL,       0 },             /* the terminal shows it          */
 };
@@ -152,12 +152,16 @@ static void unchoose(struct flow *flow)
 static int record(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
+    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
     struct changes *changes;
     struct berth_error error = { 0 };
 
+    if (!pool) {
+        unchoose(flow);
+        return flow_fail(flow, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
+    }
     /* Better now than a desktop that nobody gets into. */
-    if (c->who.badge_alone &&
-        pool_find(c->rooms->core, c->claim.pool_id)->row.credential == pool_credential_PASSTHROUGH)
+    if (c->who.badge_alone && pool->row.credential == pool_credential_PASSTHROUGH)
         return flow_fail(flow, BERTH_E_CREDENTIALS,
                          "this desktop asks for your password: sign on with badge and password");
     if (c->place.reservation)
@@ -330,7 +334,7 @@ static int probe(struct flow *flow)
 
     if (check(flow, &desktop) < 0)
         return FLOW_FAIL;
-    c->secret_since_ms = now;
+    c->secret_since_ms = 0;
     if (desktop->probed_ms && now - desktop->probed_ms < PROBE_FRESH_MS)
         return SECRET;
     begun =
@@ -418,6 +422,9 @@ static int given(struct flow *flow)
     if (flow->op.result >= 0)
         return TELL;
     secret_wipe(&c->password);
+    /* Patience begins with the first answer: before that the call may have stood in a queue. */
+    if (!c->secret_since_ms)
+        c->secret_since_ms = c->rooms->timers->mono_ms;
     if (flow->op.result == BERTH_E_UNSUPPORTED || flow->op.result == BERTH_E_HOST_DOWN ||
         c->rooms->timers->mono_ms - c->secret_since_ms >= SECRET_PATIENCE_MS)
         return flow_fail_with(flow, &flow->op.error);
@@ -556,6 +563,7 @@ static const struct flow_kind connect_kind = {
     .steps = steps,
     .count = STEPS,
     .ended = ended,
+    .people_cancel = true,
     .outside = 1u << WAKE | 1u << PROBE | 1u << PROBED | 1u << SECRET | 1u << GIVEN,
 };
 

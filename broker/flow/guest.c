@@ -29,7 +29,7 @@ enum { WAIT_A_MOMENT, ASK, HEAR, STEPS };
 static const struct flow_step steps[STEPS] = {
     /*                  name     step           undo  limit/ms  true when it is behind us */
     [WAIT_A_MOMENT] = { "wait",  wait_a_moment, NULL, 10000 }, /* the guest had time to notice */
-    [ASK]           = { "ask",   ask,           NULL, 12000 }, /* it was asked */
+    [ASK]           = { "ask",   ask,           NULL, FLOW_QUEUED }, /* it was asked */
     [HEAR]          = { "hear",  hear,          NULL, 0 },     /* what it said is known */
 };
 /* clang-format on */

@@ -180,6 +180,9 @@ static int judge(struct flow *flow)
 
     if (host)
         reconcile_outcome(work->rooms, host, flow->op.result);
+    /* The machine's time begins now: before that its start may have stood in a queue. */
+    if (flow->op.result >= 0 && work->then == ADDRESS)
+        work->up_since_ms = work->rooms->timers->mono_ms;
     if (flow->op.result >= 0)
         return work->then;
     if (!is_unsettled(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)

@@ -32,7 +32,7 @@ enum { LIST, LISTED, STEPS };
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
     /*           name      step    undo  limit/ms  true when it is behind us */
-    [LIST]   = { "list",   list,   NULL, 8000 },  /* every machine of ours was told by an event */
+    [LIST]   = { "list",   list,   NULL, FLOW_QUEUED }, /* every machine of ours was told by an event */
     [LISTED] = { "listed", listed, NULL, 60000 }, /* what was not told is not there */
 };
 /* clang-format on */
@@ -134,7 +134,7 @@ enum { ASK, ASKED, GLANCE_STEPS };
 /* clang-format off */
 static const struct flow_step glance_steps[] = {
     /*          name     step   undo  limit/ms  true when it is behind us */
-    [ASK]   = { "ask",   ask,   NULL, 8000 }, /* its host was asked whether it runs */
+    [ASK]   = { "ask",   ask,   NULL, FLOW_QUEUED }, /* its host was asked whether it runs */
     [ASKED] = { "asked", asked, NULL, 8000 }, /* what it said is known */
 };
 /* clang-format on */
@@ -175,8 +175,10 @@ static void glance_ended(struct flow *flow, const struct berth_error *error)
     struct glance *glance = container_of(flow, struct glance, flow);
     struct rooms *rooms = glance->rooms;
 
-    if (error->code && error->code != BERTH_E_CLOSING)
+    if (error->code && !house_of(rooms)->stopping) {
         log_failure(EV_HOST_FAILED, error, glance->desktop->row.name);
+        reconcile_look(rooms, glance->desktop, glance->reason); /* or what was told is lost */
+    }
     entity_unpin(&glance->desktop->base);
     free(glance);
     house_flow_ended(rooms);
@@ -281,6 +283,8 @@ static int listed(struct flow *flow)
     struct survey *survey = container_of(flow, struct survey, flow);
     struct host *host = survey->host;
 
+    if (host->base.dropped)
+        return FLOW_DONE;
     if (flow->op.result < 0) {
         /* Nothing is placed on a host whose machines are not known; it is asked until it answers or
          * is gone. */
@@ -304,6 +308,10 @@ static int listed(struct flow *flow)
     return FLOW_DONE;
 }
 
+#define OPENING_AGAIN_MS 1000
+
+static void survey_again(struct berth_timer *timer);
+
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct survey *survey = container_of(flow, struct survey, flow);
@@ -321,6 +329,9 @@ static void ended(struct flow *flow, const struct berth_error *error)
         else if (host->state == host_DEGRADED)
             host_set_state(host, host_UP, "it answers again");
     }
+    /* It was called off when the host went down, and ended only after the host had come back. */
+    if (!host->base.dropped && error->code && !house_of(rooms)->stopping)
+        timer_start(rooms->timers, &host->again, OPENING_AGAIN_MS, survey_again);
     entity_unpin(&host->base);
     free(survey);
     house_flow_ended(rooms);
@@ -348,13 +359,14 @@ static void survey_start(struct rooms *rooms, struct host *host)
 #define MISSES_MAX 3
 #define DEGRADED_AGAIN_MS 10000
 
-static void ask_degraded(struct berth_timer *timer)
+/* A host that is opening or degraded is listed until it is up or down. */
+static void survey_again(struct berth_timer *timer)
 {
     struct host *host = container_of(timer, struct host, again);
 
-    if (host->state != host_DEGRADED)
+    if (host->state != host_DEGRADED && host->state != host_OPENING)
         return;
-    timer_start(host->base.core->timers, &host->again, DEGRADED_AGAIN_MS, ask_degraded);
+    timer_start(host->base.core->timers, &host->again, DEGRADED_AGAIN_MS, survey_again);
     survey_start(host->base.core->owner, host);
 }
 
@@ -367,7 +379,7 @@ void reconcile_outcome(struct rooms *rooms, struct host *host, int result)
     if (++host->misses < MISSES_MAX || host->state != host_UP)
         return;
     host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
-    timer_start(rooms->timers, &host->again, DEGRADED_AGAIN_MS, ask_degraded);
+    timer_start(rooms->timers, &host->again, DEGRADED_AGAIN_MS, survey_again);
 }
 
 void reconcile_host(struct rooms *rooms, struct host *host, bool up,

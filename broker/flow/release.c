@@ -226,8 +226,7 @@ void session_ends_forget(struct rooms *rooms)
         struct end_soon *soon = list_entry(node, struct end_soon, node);
 
         timer_stop(rooms->timers, &soon->pause.timer);
-        if (!soon->op.in_flight || soon->pausing)
-            free(soon);
+        free(soon);
     }
 }
 
@@ -267,22 +266,28 @@ struct release {
     struct pause pause;
 };
 
-static flow_step_fn scramble, scrambled, inspected, sign_off, signed_off, close_session, closed;
+static flow_step_fn scramble, scrambled, inspected, sign_off, signed_off, force, forced,
+    close_session, closed;
 
-enum { SCRAMBLE, SCRAMBLED, INSPECTED, SIGN_OFF, SIGNED_OFF, CLOSE, CLOSED, STEPS };
+enum { SCRAMBLE, SCRAMBLED, INSPECTED, SIGN_OFF, SIGNED_OFF, FORCE, FORCED, CLOSE, CLOSED, STEPS };
 
-#define ASK_LIMIT_MS 12000
 #define AGAIN_MS 2000
-#define TRIES_MAX 3
+#define TRIES_MAX 3          /* a guest that does not take a password, or does not sign off */
+#define BEGIN_AGAIN_MS 10000 /* a release that failed is begun again after so long */
 
+/* Every call to the host has a deadline of its own that begins when it is sent; before that it may
+ * stand behind those of everybody who signs off at the end of a shift.
+ */
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
     /*               name          step           undo  limit/ms        true when it is behind us */
     [SCRAMBLE]   = { "scramble",   scramble,      NULL, FLOW_QUEUED },  /* the guest was told a password that nobody knows */
     [SCRAMBLED]  = { "scrambled",  scrambled,     NULL, FLOW_QUEUED },  /* the guest knows it, or its host was asked why not */
     [INSPECTED]  = { "inspected",  inspected,     NULL, FLOW_QUEUED },  /* nobody gets in any more, or nobody could */
-    [SIGN_OFF]   = { "sign-off",   sign_off,      NULL, ASK_LIMIT_MS }, /* the guest was told to end the session */
-    [SIGNED_OFF] = { "signed-off", signed_off,    NULL, ASK_LIMIT_MS }, /* it has, or its disk goes anyway */
+    [SIGN_OFF]   = { "sign-off",   sign_off,      NULL, FLOW_QUEUED },  /* the guest was told to end the session */
+    [SIGNED_OFF] = { "signed-off", signed_off,    NULL, FLOW_QUEUED },  /* it has, or its disk goes anyway */
+    [FORCE]      = { "force",      force,         NULL, FLOW_QUEUED },  /* its machine was switched off instead */
+    [FORCED]     = { "forced",     forced,        NULL, FLOW_QUEUED },  /* nothing of it runs, or nobody gets the desktop */
     [CLOSE]      = { "close",      close_session, NULL, FLOW_DURABLE }, /* the end is on its way to disk */
     [CLOSED]     = { "closed",     closed,        NULL, FLOW_QUEUED },  /* and durable */
 };
@@ -355,6 +360,8 @@ static int scrambled(struct flow *flow)
 
     if (flow->op.result >= 0)
         return SIGN_OFF;
+    if (planted(RELEASE_ABANDONED))
+        return flow_fail_with(flow, &flow->op.error);
     if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || disk_goes(release, desktop))
         return CLOSE;
     host = host_find(release->rooms->core, desktop->row.host_id);
@@ -377,8 +384,7 @@ static int inspected(struct flow *flow)
         return CLOSE;
     if (++release->tries < TRIES_MAX)
         return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SCRAMBLE);
-    desktop_quarantine(release->rooms, desktop, "its account's password could not be scrambled");
-    return CLOSE;
+    return FORCE; /* a machine that is off lets nobody in; it gets a new password when it starts */
 }
 
 static int sign_off(struct flow *flow)
@@ -390,12 +396,53 @@ static int sign_off(struct flow *flow)
     return ask(flow, VIRT_sign_off, SIGNED_OFF);
 }
 
+/* May somebody else get the desktop with what a guest that did not sign off has still running? */
+static bool another_may_get_it(const struct release *release, const struct desktop *desktop)
+{
+    const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
+
+    return pool && pool->row.kind == pool_kind_FLOATING && !disk_goes(release, desktop);
+}
+
 static int signed_off(struct flow *flow)
 {
-    /* Whether the guest ended it or not, nobody has the password; what runs on ends with the
-     * machine or its disk. */
-    if (flow->op.result < 0)
-        log_failure(EV_HOST_FAILED, &flow->op.error, flow->who);
+    struct release *release = release_of(flow);
+    const struct desktop *desktop = desktop_of(release);
+    struct host *host = desktop ? host_find(release->rooms->core, desktop->row.host_id) : NULL;
+
+    if (flow->op.result >= 0)
+        return CLOSE;
+    log_failure(EV_HOST_FAILED, &flow->op.error, flow->who);
+    /* Nobody has the password; what runs on ends with the disk, or waits for its own user. */
+    if (!host || flow->op.result == BERTH_E_UNSUPPORTED || !another_may_get_it(release, desktop))
+        return CLOSE;
+    if (host->state != host_UP)
+        return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), SIGN_OFF);
+    if (++release->tries < TRIES_MAX)
+        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SIGN_OFF);
+    return FORCE;
+}
+
+/* A guest that does not answer is switched off. */
+static int force(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+    struct desktop *desktop = desktop_of(release);
+
+    if (!desktop)
+        return CLOSE;
+    return flow_await_any(flow, machine_want(release->rooms, desktop, MACHINE_OFF, &flow->op),
+                          FORCED);
+}
+
+static int forced(struct flow *flow)
+{
+    struct release *release = release_of(flow);
+    struct desktop *desktop = desktop_of(release);
+
+    if (flow->op.result < 0 && desktop)
+        desktop_quarantine(release->rooms, desktop,
+                           "its guest did not sign off, and its machine could not be stopped");
     return CLOSE;
 }
 
@@ -445,6 +492,14 @@ static int closed(struct flow *flow)
     }
 }
 
+static void begin_again(struct berth_timer *timer)
+{
+    struct session *session = container_of(timer, struct session, release_again);
+
+    release_start(session->base.core->owner, session);
+}
+
+/* A session that is ending always has a release, or the time at which the next one begins. */
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct release *release = release_of(flow);
@@ -456,6 +511,9 @@ static void ended(struct flow *flow, const struct berth_error *error)
     if (session) {
         session->flow = NULL;
         gate_open(&session->waiting);
+        if (session->row.state == session_ENDING && !house_of(rooms)->stopping &&
+            !planted(RELEASE_ABANDONED))
+            timer_start(rooms->timers, &session->release_again, BEGIN_AGAIN_MS, begin_again);
     }
     if (desktop_of(release))
         house_look_at_pool(rooms, desktop_of(release)->row.pool_id);

@@ -49,6 +49,8 @@ struct flow_kind {
                             durable step. */
     /* Last act: the owner frees the flow here. error->code is 0 when the flow succeeded. */
     void (*ended)(struct flow *flow, const struct berth_error *error);
+    bool people_cancel; /* may somebody who manages call it off? Not what must be brought to its end
+                         */
     uint32_t outside; /* bit per step that waits for another's work, a host's or a guest's: that is
                          not the flow's own time */
 };
@@ -128,6 +130,12 @@ int flow_fail_with(struct flow *flow, const struct berth_error *error);
  * from inside its own step.
  */
 void flow_cancel(struct flow *flow, int code, const char *format, ...) berth_printf(3, 4);
+
+/* The program ends, and whoever carries out durable steps will not be heard any more: as
+ * flow_cancel, but also from within a durable step that can be cancelled at all. False when it
+ * cannot: then the flow goes on waiting.
+ */
+bool flow_stop(struct flow *flow, int code, const char *why);
 
 /* Name of the present step. */
 const char *flow_step_name(const struct flow *flow);

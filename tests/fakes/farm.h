@@ -41,6 +41,7 @@ struct machine {
     int64_t forward_port;
     char key[96]; /* "address:port" in the farm's map */
     bool running;
+    bool deaf;   /* its guest agent never answers, until the machine is started anew */
     bool stray;  /* made for a broker, or a berth-virt, that had died: whoever comes after can only
                     report it */
     bool hidden; /* a lying list leaves it out */
@@ -66,6 +67,7 @@ struct hypervisor {
     int fail_starts;      /* so many starts fail */
     int mute_boots;       /* so many boots never answer */
     int64_t slow_ms;      /* added to every action */
+    int64_t agent_ms;     /* added to everything that is done inside a guest */
     unsigned late, twice; /* percent of events that come late, or twice */
     struct list machines;
     struct list errands;       /* accepted, not carried out yet */

@@ -29,7 +29,8 @@ static int64_t takes_ms(struct hypervisor *hypervisor, enum virt_call call)
     if (call == VIRT_create || call == VIRT_refresh)
         least = START_MS * 2;
     return outside_draw_ms(outside, least, least * 2) +
-           (virt_call_row(call)->lane == LANE_ACTION ? hypervisor->slow_ms : 0);
+           (virt_call_row(call)->lane == LANE_ACTION ? hypervisor->slow_ms : 0) +
+           (virt_call_row(call)->lane == LANE_AGENT ? hypervisor->agent_ms : 0);
 }
 
 static int64_t by(const struct errand *errand)
@@ -87,6 +88,7 @@ static int do_start(struct errand *errand, struct machine *machine, struct berth
     machine->running = true;
     note_start(errand, machine_word_STARTED);
     machine->boots++;
+    machine->deaf = false;
     machine->answers_ms =
         outside->timers.mono_ms + outside_draw_ms(outside, BOOT_LEAST_MS, BOOT_MOST_MS);
     if (hypervisor->mute_boots > 0) {
@@ -166,7 +168,7 @@ static int do_address(const struct machine *machine, struct virt_result *facts,
 static int do_inside(struct errand *errand, struct machine *machine, struct virt_result *facts,
                      struct berth_error *error)
 {
-    if (!machine->running ||
+    if (!machine->running || machine->deaf ||
         errand->hypervisor->farm->outside->timers.mono_ms < machine->answers_ms - AGENT_EARLY_MS)
         return berth_fail(error, BERTH_E_DESKTOP, "the guest agent of '%s' does not answer",
                           machine->name);

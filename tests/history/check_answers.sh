@@ -67,6 +67,6 @@ exits 2 "$folder/broken"
 grep -qF "$folder/broken:1: " "$folder/complained" || die "the broken line is not named: $(cat "$folder/complained")"
 exits 2 "$folder/none"
 exits 2
-exits 2 --invariant I29 "$folder/one"
+exits 2 --invariant I30 "$folder/one"
 exits 2 --nonsense "$folder/one"
 echo "berth-check answers as it should"

@@ -242,6 +242,7 @@ static void judge_line(struct judge *judge, const struct history_line *line)
     case HISTORY_queue:
         return service_queue(judge, &line->queue);
     case HISTORY_rest:
+        rows_rest(judge);
         return machines_rest(judge);
     case HISTORY_measure:
         return service_measure(judge, &line->measure);

@@ -19,7 +19,7 @@
 
 #include "berth/history.h"
 
-#define JUDGE_INVARIANTS 28
+#define JUDGE_INVARIANTS 29
 
 struct judge;
 

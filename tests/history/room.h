@@ -266,6 +266,7 @@ void rows_end(struct judge *judge);
 /* The first audit record of a new life. in_flight: there are records between the one that the
  * history told of last and this one. */
 void rows_recorded(struct judge *judge, bool in_flight);
+void rows_rest(struct judge *judge);
 /* Everything but the row that a file judges of a row; was: as it was before. */
 typedef void row_fn(struct judge *judge, struct fact *fact, const struct fact *was,
                     const struct history_row *row);

@@ -400,3 +400,21 @@ void rows_end(struct judge *judge)
                         number(fact->id));
     }
 }
+
+/* ---- I29 ---- */
+
+void rows_rest(struct judge *judge)
+{
+    list_each (&judge->facts, node) {
+        const struct fact *fact = list_entry(node, struct fact, node);
+
+        if (fact->kind != history_entity_SESSION || !fact->known || fact->dropped)
+            continue;
+        judge_check(judge, 29);
+        if (!fact->over && (fact->state == ROW_ENDING || fact->state == ROW_PREPARING))
+            judge_broken(judge, 29, "session %llu is still %s (line %llu), and nothing goes on",
+                         (unsigned long long)fact->id,
+                         fact->state == ROW_ENDING ? "ending" : "being prepared",
+                         (unsigned long long)fact->line);
+    }
+}

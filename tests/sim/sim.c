@@ -7,6 +7,8 @@
 #include "berth/log.h"
 
 #include "core/presence.h"
+#include "core/related.h"
+#include "flow/house.h"
 #include "sim/inner.h"
 
 /* ---- what must hold after every turn, beside the history ---- */
@@ -29,9 +31,49 @@ static void judge_deeds(struct sim *sim)
     }
 }
 
+/* Whatever is on its way has something that works on it, or a time at which that begins (I29). */
+static void judge_sessions(struct sim *sim, const struct pool *pool)
+{
+    list_each (related_to(world_core(sim->w), SESSIONS_OF_POOL, pool->row.id), node) {
+        const struct session *session =
+            container_of(related_at(SESSIONS_OF_POOL, node), struct session, base);
+
+        if (session->row.state == session_ENDING && !session->flow &&
+            !timer_armed(&session->release_again))
+            outside_fault(&sim->w->outside, "session %llu is ending and nobody works on it (I29)",
+                          (unsigned long long)session->row.id);
+    }
+}
+
+static void judge_work(struct sim *sim)
+{
+    struct core *core = world_core(sim->w);
+
+    list_each (core_all(core, ENTITY_pool), node)
+        judge_sessions(sim, container_of(entity_of(node), struct pool, base));
+    list_each (core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+
+        if (host->state == host_OPENING && !host->survey && !timer_armed(&host->again))
+            outside_fault(&sim->w->outside, "host %s is opening and nobody lists it (I29)",
+                          host->row.name);
+    }
+    list_each (core_all(core, ENTITY_desktop), node) {
+        const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
+
+        if ((desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING) &&
+            !desktop->power)
+            outside_fault(&sim->w->outside, "desktop %s is %s and nobody works on it (I29)",
+                          desktop->row.name, desktop_state_names[desktop->state]);
+    }
+}
+
 void sim_judge(struct world *world)
 {
     struct sim *sim = world->context;
+
+    if (world->broker && !house_of(&world->broker->rooms)->stopping)
+        judge_work(sim);
 
     if (sim->deeds_judged != world->farm->deeds_count)
         judge_deeds(sim);

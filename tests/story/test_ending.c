@@ -1,0 +1,211 @@
+/* test_ending.c - sessions come to their end, however long the line is and whatever answers, and
+ * what is on its way has always something that works on it.
+ */
+#include "core/related.h"
+#include "flow/release.h"
+
+#include "story.h"
+
+#define PEOPLE 16
+
+static const char *name_of(const char *what, int i)
+{
+    static char names[2 * PEOPLE][16];
+    static int next;
+    char *name = names[next++ % (2 * PEOPLE)];
+
+    (void)snprintf(name, 16, "%s%02d", what, i);
+    return name;
+}
+
+/* A ward of many, each with a terminal. */
+static struct world *crowd(uint64_t seed, const char *pool)
+{
+    char lines[8192] = "place ward-3\nhost kvm1 max 40 starting 20\nimage debian\n";
+
+    for (int i = 0; i < PEOPLE; i++) {
+        size_t length = strlen(lines);
+
+        (void)snprintf(lines + length, sizeof(lines) - length,
+                       "user %s password secret12\nterminal %s place ward-3\n", name_of("p", i),
+                       name_of("t", i));
+    }
+    (void)snprintf(lines + strlen(lines), sizeof(lines) - strlen(lines), "%s", pool);
+    return world_new(seed, lines);
+}
+
+static int living(struct world *w)
+{
+    int count = 0;
+
+    list_each (related_to(world_core(w), SESSIONS_OF_POOL, world_pool(w, "ward-3")->row.id), node)
+        count++;
+    return count;
+}
+
+static void everybody_signs_on(struct world *w)
+{
+    for (int i = 0; i < PEOPLE; i++)
+        world_sign_on(w, name_of("t", i), name_of("p", i), "secret12");
+    world_run_s(w, 90);
+    EXPECT_INT(living(w), PEOPLE);
+}
+
+TEST(ending, all_of_a_shift_sign_off_at_once_and_each_gets_to_the_end)
+{
+    struct world *w = crowd(1, "pool ward-3 floating image debian max 20 spare 18\n"
+                               "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    everybody_signs_on(w);
+    world_host(w, "kvm1")->agent_ms = 6000; /* two at a time: the last waits for most of a minute */
+    for (int i = 0; i < PEOPLE; i++)
+        world_sign_off(w, name_of("t", i));
+    world_run_s(w, 240);
+    EXPECT_INT(living(w), 0);
+    world_host(w, "kvm1")->agent_ms = 0;
+    world_run_s(w, 60);
+    world_sign_on(w, name_of("t", 15), name_of("p", 15), "secret12");
+    world_run_s(w, 20);
+    EXPECT(shows_desktop_now(world_terminal(w, name_of("t", 15))));
+    THE_END(w);
+}
+
+#define KEEPS                                                        \
+    "pool ward-3 floating image debian max 3 spare 1 release keep\n" \
+    "entitle everyone ward-3\n"
+
+TEST(ending, a_guest_that_never_answers_is_switched_off_and_its_place_is_free)
+{
+    struct world *w = world_new(2, WARD KEEPS);
+    const struct machine *machine;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    machine = world_machine(w, "ward-3-001");
+    world_machine(w, "ward-3-001")->deaf = true;
+    world_sign_off(w, "t1");
+    world_run_s(w, 120);
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_STR(world_owner(w, "ward-3-001"), "");
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 1);
+    EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);
+    THE_END(w);
+}
+
+/* The password was taken, and then the guest hangs: what it still runs is not the next person's. */
+TEST(ending, a_guest_that_hangs_at_the_sign_off_is_not_handed_on_as_it_is)
+{
+    struct world *w = world_new(3, WARD KEEPS);
+    struct session *session;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    session = world_session(w, "anna");
+    world_sign_off(w, "t1");
+    while (!session->flow || strcmp(flow_step_name(session->flow), "sign-off") != 0)
+        world_run_ms(w, 1);
+    world_machine(w, "ward-3-001")->deaf = true;
+    world_run_s(w, 120);
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, world_machine(w, "ward-3-001")->uuid, 0), 1);
+    THE_END(w);
+}
+
+static uint64_t flow_of_kind(struct world *w, const char *kind)
+{
+    list_each (&w->broker->rooms.engine.flows, node) {
+        const struct flow *flow = list_entry(node, struct flow, node);
+
+        if (strcmp(flow->kind->name, kind) == 0)
+            return flow->id;
+    }
+    return 0;
+}
+
+TEST(ending, what_must_come_to_its_end_is_not_called_off)
+{
+    struct world *w = world_new(4, WARD FLOATING);
+    struct berth_error error = { 0 };
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_host(w, "kvm1")->agent_ms = 3000;
+    world_sign_off(w, "t1");
+    world_run_s(w, 1);
+    EXPECT(flow_of_kind(w, "release") != 0);
+    EXPECT_ERR(
+        admin_flow_cancel(&w->broker->rooms, world_actor(), flow_of_kind(w, "release"), &error),
+        BERTH_E_STATE);
+    EXPECT_SAYS(error.text, "cannot be cancelled");
+    world_run_s(w, 60);
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_ERR(admin_flow_cancel(&w->broker->rooms, world_actor(), 4711, &error),
+               BERTH_E_NOT_FOUND);
+    THE_END(w);
+}
+
+/* Whatever ends the flow, the session is not left to itself. */
+TEST(ending, a_release_that_fails_is_begun_again)
+{
+    struct world *w = world_new(5, WARD FLOATING);
+    struct session *session;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    session = world_session(w, "anna");
+    world_host(w, "kvm1")->agent_ms = 3000;
+    world_sign_off(w, "t1");
+    world_run_s(w, 1);
+    flow_cancel(session->flow, BERTH_E_INTERNAL, "a fault of the broker's own");
+    EXPECT(!session->flow);
+    EXPECT(timer_armed(&session->release_again));
+    world_run_s(w, 60);
+    EXPECT(!world_session(w, "anna"));
+    THE_END(w);
+}
+
+TEST(ending, a_sign_off_that_the_broker_forgot_goes_on_after_its_restart)
+{
+    struct world *w = world_new(6, WARD FLOATING);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_host(w, "kvm1")->agent_ms = 3000;
+    world_sign_off(w, "t1");
+    world_run_s(w, 1);
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 60);
+    EXPECT(!world_session(w, "anna"));
+    THE_END(w);
+}
+
+/* A host that goes and comes back while it is being listed. */
+TEST(ending, a_host_that_came_back_in_the_midst_of_its_list_is_listed_again)
+{
+    struct world *w = world_new(7, WARD FLOATING);
+    struct host *host;
+
+    world_run_s(w, 70);
+    host = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base);
+    for (int i = 0; i < 5; i++) {
+        world_host_down(w, "kvm1", true);
+        world_run_s(w, 3);
+        world_host_down(w, "kvm1", false);
+        while (host->state != host_OPENING)
+            world_run_ms(w, 1);
+        flow_cancel(host->survey, BERTH_E_INTERNAL, "a fault of the broker's own");
+        EXPECT_INT(host->state, host_OPENING);
+        world_run_s(w, 10);
+        EXPECT_INT(host->state, host_UP);
+    }
+    THE_END(w);
+}
+
+TEST_MAIN()
