@@ -12,12 +12,15 @@
 
 enum change_verb { CHANGE_ADD = 1, CHANGE_SET, CHANGE_DROP };
 
+struct entity;
+
 struct change {
     enum entity_kind kind;
     enum change_verb verb;
     int64_t
         was_version; /* SET, DROP: the version it was based on; the row carries was_version + 1 */
-    union row row;   /* by value; DROP needs id only, but carries the last row for the feed */
+    struct entity *gone; /* DROP, after core_apply: what was dropped */
+    union row row;       /* by value; DROP needs id only, but carries the last row for the feed */
 };
 
 /* Who did what to which, for the audit trail; personal fields are sealed by the store. */

@@ -280,7 +280,7 @@ int core_load(struct core *core, enum entity_kind kind, const void *row, struct 
     return 0;
 }
 
-static void apply_one(struct core *core, const struct change *change)
+static void apply_one(struct core *core, struct change *change)
 {
     struct entity *entity = core_find(core, change->kind, change->row.id);
 
@@ -299,6 +299,7 @@ static void apply_one(struct core *core, const struct change *change)
         }
         return;
     case CHANGE_DROP:
+        change->gone = entity;
         if (entity)
             entity_drop(entity);
         return;
@@ -322,6 +323,7 @@ void core_apply(struct core *core, struct changes *changes)
                                        .entity = changes->at[i]->kind,
                                        .id = changes->at[i]->row.id,
                                        .verb = changes->at[i]->verb,
+                                       .gone = changes->at[i]->gone,
                                        .rev = changes->rev };
 
         core_announce(core, &notice);

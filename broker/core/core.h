@@ -58,6 +58,9 @@ struct notice {
     uint64_t id;
     enum change_verb verb;
     uint64_t rev; /* NOTICE_CHANGED */
+    /* CHANGE_DROP: the entity as it was; in memory until the end of this turn, for those that wait
+     * for something of it. */
+    struct entity *gone;
 };
 struct notice_listener {
     struct list node;

@@ -134,8 +134,10 @@ static void host_heard(struct rooms *rooms, const struct notice *notice)
 {
     struct host *host = host_find(rooms->core, notice->id);
 
-    if (notice->kind == NOTICE_CHANGED && !host)
+    if (notice->gone) {
         virt_host_stop(rooms->virt, notice->id);
+        gate_open(&container_of(notice->gone, struct host, base)->waiting);
+    }
     if (host) {
         if (notice->kind == NOTICE_CHANGED)
             virt_host_start(rooms->virt, host->row.id, host->row.name, host->row.uri);
@@ -146,6 +148,8 @@ static void host_heard(struct rooms *rooms, const struct notice *notice)
 
 static void pool_heard(struct rooms *rooms, const struct notice *notice)
 {
+    if (notice->gone)
+        queue_close(rooms, container_of(notice->gone, struct pool, base));
     house_look_at_pool(rooms, notice->id);
     if (notice->kind != NOTICE_CHANGED)
         return;
@@ -227,6 +231,8 @@ static void user_heard(struct rooms *rooms, const struct notice *notice)
 
     if (user && user->row.disabled)
         limits_user_disabled(rooms, user);
+    if (notice->gone)
+        limits_user_gone(rooms, container_of(notice->gone, struct user, base));
 }
 
 /* A new one is sent when its terminal is there. */

@@ -156,6 +156,14 @@ void limits_user_disabled(struct rooms *rooms, struct user *user)
         flow_cancel(&c->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);
 }
 
+void limits_user_gone(struct rooms *rooms, const struct user *user)
+{
+    struct connect *c;
+
+    while ((c = going_on(rooms, user)) != NULL)
+        flow_cancel(&c->flow, BERTH_E_CREDENTIALS, "the account of %s was deleted", user->row.name);
+}
+
 void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
                             const char *why)
 {

@@ -25,6 +25,9 @@ void limits_idle(struct rooms *rooms, struct session *session, int64_t input_idl
 /* A user was disabled: off every screen, no sign-on goes on. */
 void limits_user_disabled(struct rooms *rooms, struct user *user);
 
+/* A user was deleted: no sign-on goes on. */
+void limits_user_gone(struct rooms *rooms, const struct user *user);
+
 /* A terminal may serve nobody any more: revoked, quarantined, deleted. */
 void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
                             const char *why);

@@ -67,6 +67,21 @@ int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place
     return op_begun(op, place_cancelled, place);
 }
 
+void queue_close(struct rooms *rooms, struct pool *pool)
+{
+    struct berth_error deleted = { 0 };
+    struct list *node;
+
+    (void)rooms;
+    (void)berth_fail(&deleted, BERTH_E_NOT_FOUND, "pool '%s' was deleted", pool->row.name);
+    while ((node = list_shift(&pool->waiting)) != NULL) {
+        struct queue_place *place = list_entry(node, struct queue_place, node);
+
+        note(place, queue_word_LEFT);
+        op_complete_soon(place->op, deleted.code, &deleted);
+    }
+}
+
 static void hand_out(struct rooms *rooms, struct pool *pool)
 {
     while (!list_empty(&pool->waiting)) {

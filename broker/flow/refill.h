@@ -36,6 +36,9 @@ struct queue_place {
 int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place,
                       struct op *op) berth_must_check;
 
+/* The pool was deleted: whoever waits in its queue is told. */
+void queue_close(struct rooms *rooms, struct pool *pool);
+
 /* Look at a pool: hand out, refresh, delete, start, make. Called by the house at the end of a turn.
  */
 void pool_look(struct rooms *rooms, uint64_t pool_id);
