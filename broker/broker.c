@@ -373,14 +373,15 @@ static void stop(struct broker *broker)
         virt_free(broker->rooms.virt);
     if (broker->rooms.probe)
         probe_free(broker->rooms.probe);
-    if (broker->rooms.auth)
-        auth_free(broker->rooms.auth);
-    if (broker->rooms.ca)
-        ca_free(broker->rooms.ca);
+    /* What the threads still finish speaks to those that asked for it. */
     if (broker->hashing)
         offload_free(broker->hashing);
     if (broker->signing)
         offload_free(broker->signing);
+    if (broker->rooms.auth)
+        auth_free(broker->rooms.auth);
+    if (broker->rooms.ca)
+        ca_free(broker->rooms.ca);
     if (broker->rooms.store)
         store_close(broker->rooms.store);
     broker->rooms.store = NULL;

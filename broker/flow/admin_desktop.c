@@ -67,9 +67,11 @@ static void end(struct wish *wish, int result, const struct berth_error *error)
 static void drop(struct stray *stray)
 {
     struct wish *wish = container_of(stray, struct wish, stray);
+    struct op *caller = wish->caller;
 
     op_cancel(&wish->machine);
     free(wish);
+    op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
 /* Is there something for the machine to do, beyond what the row says? */

@@ -27,9 +27,10 @@ struct parts {
 static void drop(struct stray *stray)
 {
     struct parts *parts = container_of(stray, struct parts, stray);
+    struct op *caller = parts->caller;
 
-    if (!parts->commit.in_flight)
-        free(parts);
+    free(parts);
+    op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
 static int decide_next(struct parts *parts, struct berth_error *reterr)

@@ -38,11 +38,13 @@ static void password_done(struct new_password *password, int result,
 static void drop(struct stray *stray)
 {
     struct new_password *password = container_of(stray, struct new_password, stray);
+    struct op *caller = password->caller;
 
     if (password->hashing.in_flight)
         op_cancel(&password->hashing);
     changes_free(password->changes);
     berth_wipe_free(password, sizeof(*password));
+    op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
 static void password_stored(struct op *op, int result)

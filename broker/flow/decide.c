@@ -20,6 +20,7 @@ struct decision {
     struct op *caller; /* NULL: nobody waits */
     struct op commit;
     char action[48];   /* for the log, when nobody waits */
+    bool unheard;      /* the flows were stopped meanwhile */
     bool acknowledged; /* before its time: a planted bug */
 };
 
@@ -28,6 +29,11 @@ static void committed(struct op *op, int result)
     struct decision *decision = container_of(op, struct decision, commit);
     struct rooms *rooms = decision->rooms;
 
+    if (decision->unheard) { /* the flows have ended before the store */
+        changes_free(decision->changes);
+        free(decision);
+        return;
+    }
     list_remove(&decision->node);
     if (planted(LIE_WHEN_FULL) && result == BERTH_E_NO_SPACE)
         result = 0;
@@ -68,12 +74,23 @@ static void acknowledge(struct decision *decision)
 }
 #endif
 
+static int refuse_closed(struct changes *changes, struct op *op)
+{
+    struct berth_error error = { 0 };
+
+    changes_free(changes);
+    return berth_fail(op ? &op->error : &error, BERTH_E_CLOSING, "the broker is being stopped");
+}
+
 int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
                  struct op *op)
 {
-    struct decision *decision = berth_new(struct decision);
+    struct decision *decision;
     int r;
 
+    if (house_of(rooms)->closed)
+        return refuse_closed(changes, op);
+    decision = berth_new(struct decision);
     if (planted(REQUEST_FORGOTTEN))
         changes->request_id[0] = '\0';
     decision->rooms = rooms;
@@ -170,24 +187,32 @@ void jot_down(struct rooms *rooms, const struct jot *jot)
     try_jot(jotting);
 }
 
+void decide_close(struct house *house)
+{
+    struct berth_error closing = { 0 };
+    struct list *node;
+
+    house->closed = true;
+    (void)berth_fail(&closing, BERTH_E_CLOSING, "the broker is being stopped");
+    while ((node = list_shift(&house->decisions))) {
+        struct decision *decision = list_entry(node, struct decision, node);
+        struct op *caller = decision->caller;
+
+        decision->unheard = true;
+        decision->caller = NULL;
+        if (caller)
+            op_complete(caller, closing.code, &closing);
+    }
+}
+
 void decide_stop(struct house *house)
 {
     struct list *node;
 
-    while ((node = list_shift(&house->decisions))) {
-        struct decision *decision = list_entry(node, struct decision, node);
-
-        if (decision->commit.in_flight)
-            continue; /* the store has it in hand: flows_quiesce waits for that; at a crash nobody
-                         answers */
-        changes_free(decision->changes);
-        free(decision);
-    }
     while ((node = list_shift(&house->jots))) {
         struct jotting *jotting = list_entry(node, struct jotting, node);
 
         timer_stop(house->rooms->timers, &jotting->retry);
-        if (!jotting->op.in_flight)
-            free(jotting);
+        free(jotting);
     }
 }

@@ -40,7 +40,13 @@ struct jot {
 };
 void jot_down(struct rooms *rooms, const struct jot *jot);
 
-/* At flows_stop: forget what is still on its way; the store no longer answers. */
+/* At flows_stop, first: whoever waits for a decision is told CLOSING now, although it may still get
+ * to disk; when the store comes back to it nobody hears of that any more. From now on nothing is
+ * decided.
+ */
+void decide_close(struct house *house);
+
+/* At flows_stop, last: the facts that were to be tried again are forgotten. */
 void decide_stop(struct house *house);
 
 #endif

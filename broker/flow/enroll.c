@@ -21,8 +21,8 @@ enum { LOOK, SIGN, LINE_UP, RECORD, TELL };
 static const struct flow_step enroll_steps[] = {
     /*             name       step     undo  limit/ms        true when it is behind us                        */
     [LOOK]    = { "look",    look,    NULL, 0 },            /* the evidence was judged, the rows are planned */
-    [SIGN]    = { "sign",    sign,    NULL, 10000 },        /* there is a certificate, which nobody has      */
-    [LINE_UP] = { "line-up", line_up, NULL, 30000 },        /* nobody else takes from an invitation          */
+    [SIGN]    = { "sign",    sign,    NULL, FLOW_QUEUED },  /* there is a certificate, which nobody has      */
+    [LINE_UP] = { "line-up", line_up, NULL, FLOW_QUEUED },  /* nobody else takes from an invitation          */
     [RECORD]  = { "record",  record,  NULL, FLOW_DURABLE }, /* terminal and key are on disk                  */
     [TELL]    = { "tell",    tell,    NULL, 0 },            /* the terminal knows                            */
 };
@@ -32,6 +32,7 @@ static const struct flow_kind enroll_kind = { .name = "enroll",
                                               .steps = enroll_steps,
                                               .count = BERTH_COUNT(enroll_steps),
                                               .deadline_ms = 60000,
+                                              .people_cancel = true,
                                               .ended = enroll_ended };
 
 #define WAITING_MAX 1000    /* terminals that may wait for approval at once */
@@ -53,7 +54,7 @@ struct enroll {
     struct gate_wait wait;
     bool is_new;
     bool waits;
-    struct changes *changes; /* owned until applied */
+    struct changes *changes; /* owned until they are decided */
     struct ca_certificate certificate;
 };
 
@@ -427,8 +428,8 @@ static int record(struct flow *flow)
         return flow_fail_with(flow, &error);
     if (!enroll->waits)
         plan_identity(enroll);
-    return flow_await(flow, store_commit_begin(enroll->rooms->store, enroll->changes, &flow->op),
-                      TELL);
+    return flow_await(
+        flow, decide_begin(enroll->rooms, berth_take(enroll->changes), NULL, &flow->op), TELL);
 }
 
 static void tell_wait(struct enroll *enroll)
@@ -460,7 +461,6 @@ static int tell(struct flow *flow)
 {
     struct enroll *enroll = enroll_of(flow);
 
-    core_apply(enroll->rooms->core, berth_take(enroll->changes));
     if (enroll->waits) {
         tell_wait(enroll);
     } else {
@@ -472,8 +472,7 @@ static int tell(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* A refusal goes to the terminal; what was committed although the flow was called off is applied
- * all the same. */
+/* A refusal goes to the terminal. */
 static void enroll_ended(struct flow *flow, const struct berth_error *error)
 {
     struct enroll *enroll = enroll_of(flow);
@@ -495,8 +494,6 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
                   berth_error_text(error));
         house_note_peer(rooms, peer_word_REFUSED, 0, 0, enroll->key_hash);
     }
-    if (enroll->changes && enroll->changes->rev)
-        core_apply(rooms->core, berth_take(enroll->changes));
     changes_free(enroll->changes);
     if (house_of(rooms)->inviting == flow) {
         house_of(rooms)->inviting = NULL;

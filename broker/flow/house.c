@@ -566,6 +566,7 @@ static void free_values(struct map *map)
     map_clear(map);
 }
 
+/* Whoever asked is told: nothing waits for ever, and nothing is left over in memory. */
 static void drop_strays(struct house *house)
 {
     struct list *node;
@@ -577,25 +578,39 @@ static void drop_strays(struct house *house)
     }
 }
 
+/* Timers of entities that begin something: nothing is there to do it any more. */
+static void stop_entity_timers(struct rooms *rooms)
+{
+    list_each (core_all(rooms->core, ENTITY_session), node) {
+        struct session *session = container_of(entity_of(node), struct session, base);
+
+        timer_stop(rooms->timers, &session->limit);
+        timer_stop(rooms->timers, &session->release_again);
+    }
+    list_each (core_all(rooms->core, ENTITY_host), node)
+        timer_stop(rooms->timers, &container_of(entity_of(node), struct host, base)->again);
+    list_each (core_all(rooms->core, ENTITY_pool), node)
+        timer_stop(rooms->timers, &container_of(entity_of(node), struct pool, base)->again);
+}
+
 void flows_stop(struct rooms *rooms)
 {
     struct house *house = house_of(rooms);
 
     house->stopping = true;
+    decide_close(house);
     while (!list_empty(&rooms->engine.flows)) {
         struct flow *flow = list_entry(rooms->engine.flows.next, struct flow, node);
 
-        /* A durable step ends when its outcome is known, which nobody waits for any more. */
-        if (flow->calling_off || (flow->waiting && flow->op.in_flight && !flow->op.cancel)) {
+        /* Decisions were answered, and everything else that a flow waits for can be cancelled. */
+        if (!flow_stop(flow, BERTH_E_CLOSING, "The broker is being stopped"))
             list_remove(&flow->node);
-            continue;
-        }
-        flow_cancel(flow, BERTH_E_CLOSING, "The broker is being stopped");
     }
     drop_strays(house);
     decide_stop(house);
     session_ends_forget(rooms);
     machines_forget(rooms);
+    stop_entity_timers(rooms);
     list_remove(&house->listener.node);
     soon_cancel(&house->turn);
     timer_stop(rooms->timers, &house->recovered);

@@ -47,7 +47,8 @@ struct looks {
 struct house {
     struct rooms *rooms;
     struct flow_figures figures; /* of the engine's flows */
-    bool stopping;
+    bool stopping;               /* nothing new is begun */
+    bool closed;                 /* flows_stop: nothing is decided any more */
     struct notice_listener listener;
 
     struct map peers;      /* id -> struct peer */

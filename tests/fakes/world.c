@@ -75,21 +75,19 @@ static void bury(struct world *world)
     world->broker = NULL;
     world->crash_wanted = false;
     world->frozen = false;
-    /* Whoever waits lets go, so that nothing is left over in memory; no port carries anything
-     * outward any more. */
-    fake_virt_let_go(rooms->virt);
-    fake_store_let_go(rooms->store);
-    /* As in berthd: the door is gone before the flows end. */
+    /* In berthd's order: the door is gone before the flows end, and the store answers what it still
+     * has in hand when nobody is there to hear it. */
     rooms->tell = NULL;
     rooms->hang_up = NULL;
     rooms->door = NULL;
     flows_stop(rooms);
-    core_free(rooms->core);
-    fake_store_free(rooms->store);
     fake_virt_free(rooms->virt);
+    fake_probe_free(rooms->probe);
     fake_auth_free(rooms->auth);
     fake_ca_free(rooms->ca);
-    fake_probe_free(rooms->probe);
+    fake_store_let_go(rooms->store);
+    fake_store_free(rooms->store);
+    core_free(rooms->core);
     soon_run(&life->timers);
     if (life->timers.count)
         outside_fault(&world->outside, "%zu timers of the broker are still armed after its end",
