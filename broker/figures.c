@@ -18,6 +18,7 @@
     X(refused_source, true, "connections refused: too many handshakes from one address") \
     X(refused_early, true, "connections dropped early, at random, under load")           \
     X(refused_penalty, true, "connections refused: their address misbehaved before")     \
+    X(replaced, true, "silent handshakes ended for others of their address")             \
     X(failed_timeout, true, "handshakes that were not finished in time")                 \
     X(failed_certificate, true, "handshakes with a certificate that is not accepted")    \
     X(failed_protocol, true, "handshakes that broke the protocol")                       \

@@ -5,32 +5,49 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <uv.h>
 
-#include "berth/list.h"
 #include "berth/plant.h"
 
 #define OWED_TOLERATED_MS 15000
 #define OWED_MAX_MS 600000
-/* One in so many handshakes beyond the cap is kept for where terminals come from. */
-#define TRUSTED_SHARE 4
+/* One in so many handshakes beyond the cap is kept for known sources; one of them may have as many:
+ * a ward behind one address comes back all at once, and strangers behind it must not fill it
+ * quickly. */
+#define KNOWN_SHARE 4
 
+/* An address, or a network. */
 struct source {
     struct list node; /* in order of the last news */
     int64_t handshakes;
     int64_t owes_until_ms;
-    bool trusted; /* a terminal of ours came from there */
+    bool known; /* somebody of ours came from there */
     char name[];
 };
 
+struct pass {
+    struct list node;      /* of admission.unfinished, oldest first; unlinked: shaken, or dropped */
+    struct source *source; /* both stay while the handshake lasts, and no longer */
+    struct source *network;
+    struct admission_source names;
+    void *owner;
+    uint64_t id;
+    int descriptor;
+    bool shaken;
+};
+
 struct admission {
+    admission_drop_fn *drop;
     uv_mutex_t lock; /* guards all below */
     struct admission_limits limits;
     struct map by_name;
     struct list quiet; /* struct source, the longest quiet first */
+    struct list unfinished;
     size_t sources;
     int64_t open, handshakes;
     int64_t refused[REFUSALS];
+    int64_t replaced;
 };
 
 const char *refusal_text(enum refusal refusal)
@@ -47,12 +64,15 @@ const char *refusal_text(enum refusal refusal)
     return texts[refusal];
 }
 
-struct admission *admission_new(const struct admission_limits *limits, struct map_key key)
+struct admission *admission_new(const struct admission_limits *limits, struct map_key key,
+                                admission_drop_fn *drop)
 {
     struct admission *admission = berth_new(struct admission);
 
     admission->limits = *limits;
+    admission->drop = drop;
     list_init(&admission->quiet);
+    list_init(&admission->unfinished);
     map_init(&admission->by_name, key);
     if (uv_mutex_init(&admission->lock) < 0)
         berth_out_of_memory();
@@ -85,27 +105,31 @@ void admission_set_limits(struct admission *admission, const struct admission_li
     uv_mutex_unlock(&admission->lock);
 }
 
-void admission_source(const struct sockaddr *from, char ret[ADMISSION_SOURCE_TEXT])
+void admission_source(const struct sockaddr *from, struct admission_source *ret)
 {
     struct sockaddr_in6 v6;
     struct sockaddr_in v4;
 
-    (void)snprintf(ret, ADMISSION_SOURCE_TEXT, "unknown");
+    (void)snprintf(ret->name, sizeof(ret->name), "unknown");
     if (from->sa_family == AF_INET) {
         memcpy(&v4, from, sizeof(v4));
-        (void)inet_ntop(AF_INET, &v4.sin_addr, ret, ADMISSION_SOURCE_TEXT);
-        return;
+        (void)inet_ntop(AF_INET, &v4.sin_addr, ret->name, sizeof(ret->name));
     }
+    memcpy(ret->network, ret->name, sizeof(ret->network));
     if (from->sa_family != AF_INET6)
         return;
     memcpy(&v6, from, sizeof(v6));
     if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-        (void)inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], ret, ADMISSION_SOURCE_TEXT);
+        (void)inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], ret->name, sizeof(ret->name));
+        memcpy(ret->network, ret->name, sizeof(ret->network));
         return;
     }
-    /* Whoever has one address of a /64 has them all. */
+    (void)inet_ntop(AF_INET6, &v6.sin6_addr, ret->name, sizeof(ret->name));
     memset(&v6.sin6_addr.s6_addr[8], 0, 8);
-    (void)inet_ntop(AF_INET6, &v6.sin6_addr, ret, ADMISSION_SOURCE_TEXT);
+    (void)inet_ntop(AF_INET6, &v6.sin6_addr, ret->network, sizeof(ret->network));
+    /* The first address of a network is not the network. */
+    (void)snprintf(ret->network + strlen(ret->network), sizeof(ret->network) - strlen(ret->network),
+                   "/64");
 }
 
 /* Make room by forgetting the source that was quiet the longest; never one with a handshake under
@@ -153,87 +177,237 @@ static bool dropped_early(const struct admission *admission, uint64_t chance)
     return (int64_t)chance * (admission->limits.handshakes - from) < over * 1000;
 }
 
-static enum refusal judge(struct admission *admission, const struct source *source, uint64_t chance,
-                          int64_t now_ms)
+/* ---- who ends for a newcomer ---- */
+
+enum whose { OF_SOURCE, OF_NETWORK, OF_STRANGERS, OF_ANYBODY };
+
+static bool is_among(const struct pass *pass, enum whose whose, const struct pass *newcomer)
+{
+    switch (whose) {
+    case OF_SOURCE:
+        return pass->source == newcomer->source;
+    case OF_NETWORK:
+        return pass->network == newcomer->network && !pass->source->known;
+    case OF_STRANGERS:
+        return !pass->source->known;
+    case OF_ANYBODY:
+        break;
+    }
+    return true;
+}
+
+/* Bytes that our side has not taken yet: it is us who are slow. A descriptor that was closed a
+ * moment ago may be another's by now; then the answer is a wrong choice and no more. */
+static bool has_unread(const struct pass *pass)
+{
+    int size = 0;
+
+    return pass->descriptor >= 0 && ioctl(pass->descriptor, FIONREAD, &size) == 0 && size > 0;
+}
+
+/* The oldest that waits for its peer, or NULL. */
+static struct pass *find_slow(struct admission *admission, enum whose whose,
+                              const struct pass *newcomer)
+{
+    list_each (&admission->unfinished, node) {
+        struct pass *pass = list_entry(node, struct pass, node);
+
+        if (is_among(pass, whose, newcomer) && !has_unread(pass))
+            return pass;
+    }
+    return NULL;
+}
+
+static void handshake_begins(struct admission *admission, struct pass *pass)
+{
+    list_append(&admission->unfinished, &pass->node);
+    admission->open++;
+    admission->handshakes++;
+    pass->source->handshakes++;
+    if (pass->network != pass->source)
+        pass->network->handshakes++;
+}
+
+/* By its success, its failure, or for another. */
+static void handshake_ends(struct admission *admission, struct pass *pass)
+{
+    list_remove(&pass->node);
+    admission->handshakes--;
+    pass->source->handshakes--;
+    if (pass->network != pass->source)
+        pass->network->handshakes--;
+}
+
+static bool is_unfinished(const struct pass *pass)
+{
+    return list_linked(&pass->node);
+}
+
+/* ---- judging ---- */
+
+static bool is_full_of(const struct admission *admission, const struct source *source, bool known)
+{
+    int64_t limit = admission->limits.handshakes_source;
+
+    if (known && limit < admission->limits.handshakes / KNOWN_SHARE)
+        limit = admission->limits.handshakes / KNOWN_SHARE;
+    return source->handshakes >= limit && !planted(NO_ADMISSION);
+}
+
+/* What is in the way; for whom one of `*ret_whose` may have to end. */
+static enum refusal judge(struct admission *admission, const struct pass *newcomer, uint64_t chance,
+                          int64_t now_ms, enum whose *ret_whose)
 {
     const struct admission_limits *limits = &admission->limits;
-    int64_t kept = source->trusted ? limits->handshakes / TRUSTED_SHARE : 0;
+    bool known = newcomer->source->known;
+    int64_t kept = known ? limits->handshakes / KNOWN_SHARE : 0;
 
-    if (source->owes_until_ms - now_ms > OWED_TOLERATED_MS)
+    *ret_whose = OF_STRANGERS;
+    if (!known && newcomer->network->owes_until_ms - now_ms > OWED_TOLERATED_MS)
         return REFUSAL_PENALTY;
     if (admission->open >= limits->open)
         return REFUSAL_FULL;
+    if (is_full_of(admission, newcomer->source, known)) {
+        *ret_whose = OF_SOURCE;
+        return REFUSAL_SOURCE;
+    }
+    /* In a network the known ones have their own shares, and strangers one together. */
+    if (!known && is_full_of(admission, newcomer->network, false)) {
+        *ret_whose = OF_NETWORK;
+        return REFUSAL_SOURCE;
+    }
     if (admission->handshakes >= limits->handshakes + kept)
         return REFUSAL_HANDSHAKES;
-    if (source->handshakes >= limits->handshakes_source && !planted(NO_ADMISSION))
-        return REFUSAL_SOURCE;
-    if (!source->trusted && dropped_early(admission, chance))
+    if (!known && !limits->replace && dropped_early(admission, chance))
         return REFUSAL_EARLY;
     return REFUSAL_NONE;
 }
 
-enum refusal admission_ask(struct admission *admission, const char *source_name, uint64_t chance,
-                           int64_t now_ms)
+/* Can somebody else end instead? */
+static struct pass *find_instead(struct admission *admission, const struct pass *newcomer,
+                                 enum refusal refusal, enum whose whose)
 {
-    struct source *source;
-    enum refusal refusal;
+    struct pass *found;
 
+    if (refusal == REFUSAL_SOURCE)
+        return find_slow(admission, whose, newcomer);
+    if (refusal != REFUSAL_FULL && refusal != REFUSAL_HANDSHAKES)
+        return NULL;
+    if (!newcomer->source->known && !admission->limits.replace)
+        return NULL;
+    found = find_slow(admission, whose, newcomer);
+    return found || !newcomer->source->known ? found : find_slow(admission, OF_ANYBODY, newcomer);
+}
+
+static struct pass *new_pass(struct admission *admission, const struct admission_newcomer *newcomer)
+{
+    struct pass *pass = berth_new(struct pass);
+
+    list_init(&pass->node);
+    pass->names = *newcomer->source;
+    pass->owner = newcomer->owner;
+    pass->id = newcomer->id;
+    pass->descriptor = newcomer->descriptor;
+    pass->source = source_of(admission, newcomer->source->name);
+    pass->source->handshakes++; /* pinned: making room for its network must not forget it */
+    pass->network = strcmp(newcomer->source->name, newcomer->source->network) == 0
+                        ? pass->source
+                        : source_of(admission, newcomer->source->network);
+    pass->source->handshakes--;
+    return pass;
+}
+
+enum refusal admission_ask(struct admission *admission, const struct admission_newcomer *newcomer,
+                           int64_t now_ms, struct pass **ret)
+{
+    struct pass *dropped = NULL;
+    struct pass *pass;
+    enum refusal refusal;
+    enum whose whose;
+
+    *ret = NULL;
     uv_mutex_lock(&admission->lock);
-    source = source_of(admission, source_name);
-    refusal = judge(admission, source, chance, now_ms);
+    pass = new_pass(admission, newcomer);
+    refusal = judge(admission, pass, newcomer->chance, now_ms, &whose);
+    if (refusal != REFUSAL_NONE)
+        dropped = find_instead(admission, pass, refusal, whose);
+    if (dropped) {
+        refusal = REFUSAL_NONE;
+        admission->drop(dropped->owner, dropped->id);
+        handshake_ends(admission, dropped);
+        admission->open--;
+        admission->replaced++;
+    }
     admission->refused[refusal]++;
     if (refusal == REFUSAL_NONE) {
-        admission->open++;
-        admission->handshakes++;
-        source->handshakes++;
+        handshake_begins(admission, pass);
+        *ret = berth_take(pass);
     }
+    free(pass);
     uv_mutex_unlock(&admission->lock);
     return refusal;
 }
 
-void admission_shaken(struct admission *admission, const char *source_name)
+void admission_shaken(struct admission *admission, struct pass *pass)
 {
-    struct source *source;
-
     uv_mutex_lock(&admission->lock);
-    source = source_of(admission, source_name);
-    admission->handshakes--;
-    source->handshakes--;
+    if (is_unfinished(pass))
+        handshake_ends(admission, pass);
+    else
+        admission->open++; /* it was dropped, and whoever is to end it comes too late */
+    pass->shaken = true;
     uv_mutex_unlock(&admission->lock);
 }
 
-void admission_trust(struct admission *admission, const char *source_name)
+void admission_trust(struct admission *admission, const char *name)
 {
     uv_mutex_lock(&admission->lock);
-    source_of(admission, source_name)->trusted = true;
+    source_of(admission, name)->known = true;
     uv_mutex_unlock(&admission->lock);
 }
 
-void admission_left(struct admission *admission, const char *source_name, bool shaken,
-                    enum penalty penalty, int64_t now_ms)
+static void owe(struct source *network, enum penalty penalty, int64_t now_ms)
 {
+    if (network->owes_until_ms < now_ms)
+        network->owes_until_ms = now_ms;
+    network->owes_until_ms += (int64_t)penalty;
+    if (network->owes_until_ms > now_ms + OWED_MAX_MS)
+        network->owes_until_ms = now_ms + OWED_MAX_MS;
+}
+
+/* Is there nothing to remember it by? */
+static void maybe_forget(struct admission *admission, struct source *source, int64_t now_ms)
+{
+    if (!source->known && source->handshakes == 0 && source->owes_until_ms <= now_ms)
+        forget(admission, source);
+}
+
+void admission_left(struct admission *admission, struct pass *pass, enum penalty penalty,
+                    int64_t now_ms)
+{
+    bool unfinished;
     struct source *source;
+    struct source *network;
 
     uv_mutex_lock(&admission->lock);
-    source = source_of(admission, source_name);
-    admission->open--;
-    if (!shaken) {
-        admission->handshakes--;
-        source->handshakes--;
-    }
-    /* A ward behind one address whose network stands still leaves many handshakes half done. */
-    if (source->trusted && penalty == PENALTY_SILENT)
-        penalty = PENALTY_NONE;
-    if (penalty != PENALTY_NONE) {
-        if (source->owes_until_ms < now_ms)
-            source->owes_until_ms = now_ms;
-        source->owes_until_ms += (int64_t)penalty;
-        if (source->owes_until_ms > now_ms + OWED_MAX_MS)
-            source->owes_until_ms = now_ms + OWED_MAX_MS;
-    } else if (!source->trusted && source->handshakes == 0 && source->owes_until_ms <= now_ms) {
-        forget(admission, source); /* nothing to remember it by */
+    unfinished = is_unfinished(pass);
+    if (unfinished)
+        handshake_ends(admission, pass);
+    if (unfinished || pass->shaken)
+        admission->open--;
+    if (unfinished || (pass->shaken && penalty != PENALTY_NONE)) {
+        source = source_of(admission, pass->names.name);
+        if (penalty != PENALTY_NONE && !source->known)
+            owe(source_of(admission, pass->names.network), penalty, now_ms);
+        source = map_get_text(&admission->by_name, pass->names.name);
+        network = map_get_text(&admission->by_name, pass->names.network);
+        if (network && network != source)
+            maybe_forget(admission, network, now_ms);
+        if (source)
+            maybe_forget(admission, source, now_ms);
     }
     uv_mutex_unlock(&admission->lock);
+    free(pass);
 }
 
 int64_t admission_refused(struct admission *admission, enum refusal refusal)
@@ -242,6 +416,16 @@ int64_t admission_refused(struct admission *admission, enum refusal refusal)
 
     uv_mutex_lock(&admission->lock);
     count = admission->refused[refusal];
+    uv_mutex_unlock(&admission->lock);
+    return count;
+}
+
+int64_t admission_replaced(struct admission *admission)
+{
+    int64_t count;
+
+    uv_mutex_lock(&admission->lock);
+    count = admission->replaced;
     uv_mutex_unlock(&admission->lock);
     return count;
 }

@@ -3,16 +3,24 @@
  *
  * Room link, private. Any thread (a lock inside); time comes as an argument. Passive.
  *
- * A source is an IPv4 address or an IPv6 /64. Failures cost it time: the debts add up and run off
- * by the clock, and while more than 15 s are owed it is turned away, so that one slip does not hurt
- * and a habit does. At most 10 minutes are owed. At most ADMISSION_SOURCES are remembered; the one
- * that was quiet the longest goes first.
+ * A source is an address. Those of one network (IPv6: the /64, whoever has one of its addresses has
+ * them all; IPv4: the address itself) share one limit and one debt. Failures cost the network time:
+ * the debts add up and run off by the clock, and while more than 15 s are owed it is turned away,
+ * so that one slip does not hurt and a habit does. At most 10 minutes are owed.
+ *
+ * A source that somebody of ours came from is known. A stranger may be behind the same address (a
+ * ward behind one router), so what strangers do never turns a known source away: it owes nothing,
+ * and where a limit is reached a handshake that makes no progress ends in favour of the new one,
+ * the oldest first. Whoever shakes hands at once gets through.
+ *
+ * At most ADMISSION_SOURCES are remembered; the one that was quiet the longest goes first.
  */
 #ifndef BERTH_LINK_ADMISSION_H
 #define BERTH_LINK_ADMISSION_H
 
 #include <sys/socket.h>
 
+#include "berth/list.h"
 #include "berth/random.h"
 
 #define ADMISSION_SOURCES 65536
@@ -22,8 +30,11 @@ struct admission;
 
 struct admission_limits {
     int64_t open;       /* connections in all, shaken or not: well below the limit of descriptors */
-    int64_t handshakes; /* unfinished ones in all; random early drop from half of it */
-    int64_t handshakes_source; /* from one source */
+    int64_t handshakes; /* unfinished ones in all; a quarter more for known sources */
+    int64_t handshakes_source; /* of one network that nobody knows, and of one address in it */
+    /* Full for strangers: the oldest handshake ends for a new one, whoever it is from. Else (many
+     * are expected, each costs a signature) newcomers are dropped at random from half of it on. */
+    bool replace;
 };
 
 enum refusal {
@@ -45,35 +56,58 @@ enum penalty {
     PENALTY_PROTOCOL = 10000
 };
 
+/* End the handshake of that connection in favour of another's: called by admission_ask with its
+ * lock held, on any thread, for a connection whose admission_left did not come yet. It must not ask
+ * admission anything; ending may come later, and then comes to nothing if the handshake is done.
+ */
+typedef void admission_drop_fn(void *owner, uint64_t id);
+
 /* With nobody known. The key is for its hash table. */
-struct admission *admission_new(const struct admission_limits *limits, struct map_key key);
+struct admission *admission_new(const struct admission_limits *limits, struct map_key key,
+                                admission_drop_fn *drop);
 void admission_free(struct admission *admission);
 void admission_set_limits(struct admission *admission, const struct admission_limits *limits);
 
-/* Name of the source of an address. */
-void admission_source(const struct sockaddr *from, char ret[ADMISSION_SOURCE_TEXT]);
+/* Names of an address and of its network. */
+struct admission_source {
+    char name[ADMISSION_SOURCE_TEXT];
+    char network[ADMISSION_SOURCE_TEXT]; /* the same for IPv4 */
+};
+void admission_source(const struct sockaddr *from, struct admission_source *ret);
 
-/* A connection came. REFUSAL_NONE: it is counted until admission_left; anything else: it was
- * counted as refused. chance: uniform in 0..999, for the early drop.
+/* A connection that was let in, until admission_left. */
+struct pass;
+
+/* owner, id: how admission_drop_fn is told of it. descriptor: only looked at, for a handshake with
+ * bytes that were not read yet is not silent; -1: none. chance: uniform in 0..999, for the early
+ * drop.
  */
-enum refusal admission_ask(struct admission *admission, const char *source, uint64_t chance,
-                           int64_t now_ms);
+struct admission_newcomer {
+    const struct admission_source *source;
+    void *owner;
+    uint64_t id;
+    int descriptor;
+    uint64_t chance;
+};
 
-/* Its handshake is done. */
-void admission_shaken(struct admission *admission, const char *source);
+/* A connection came. REFUSAL_NONE: *ret is its pass; anything else: it was counted as refused. */
+enum refusal admission_ask(struct admission *admission, const struct admission_newcomer *newcomer,
+                           int64_t now_ms, struct pass **ret);
 
-/* A terminal of ours came from there: while strangers take all handshakes there are a quarter more
- * for such sources, they are not dropped at random, and silence costs them nothing. Forgotten as a
- * source is.
- */
-void admission_trust(struct admission *admission, const char *source);
+/* Its handshake is done; also of one that was to end for another: it was quicker. */
+void admission_shaken(struct admission *admission, struct pass *pass);
 
-/* It is gone. */
-void admission_left(struct admission *admission, const char *source, bool shaken,
-                    enum penalty penalty, int64_t now_ms);
+/* Somebody of ours came from there. Forgotten as a source is. */
+void admission_trust(struct admission *admission, const char *name);
 
-/* How often each refusal was given; connections open and unfinished now. */
+/* It is gone; the pass is freed. penalty: of an end of its own, not of one for another. */
+void admission_left(struct admission *admission, struct pass *pass, enum penalty penalty,
+                    int64_t now_ms);
+
+/* How often each refusal was given, and handshakes ended for others; connections open and
+ * unfinished now. */
 int64_t admission_refused(struct admission *admission, enum refusal refusal);
+int64_t admission_replaced(struct admission *admission);
 int64_t admission_open(struct admission *admission);
 int64_t admission_handshakes(struct admission *admission);
 

@@ -186,30 +186,79 @@ void door_set_contexts(struct door *door, SSL_CTX *const contexts[DOOR_KINDS])
 
 /* ---- coming in ---- */
 
-static void came(struct listener *listener, int descriptor, const struct sockaddr_storage *from)
-{
-    struct door *door = container_of(listener->loop, struct door, loop);
-    enum door_kind kind = (enum door_kind)(listener - door->listeners);
-    struct admission *admission =
-        kind == DOOR_PEOPLE ? door->house->people : door->house->terminals;
-    char source[ADMISSION_SOURCE_TEXT];
-    struct linger abrupt = { .l_onoff = 1 };
-    enum refusal refusal;
+/* Another handshake needs the place of this one; by now it may be done, or over. */
+struct drop {
+    struct loop_mail mail;
+    struct door *door;
+    uint64_t id;
+};
 
-    admission_source((const struct sockaddr *)from, source);
-    refusal = admission_ask(admission, source, random_below(&door->random, 1000),
-                            door->loop.timers.mono_ms);
-    if (refusal == REFUSAL_NONE) {
-        if (kind == DOOR_PEOPLE)
-            person_begin(door, descriptor, source, from);
-        else
-            peer_begin(door, kind, descriptor, source);
-        return;
+static void run_drop(struct loop_mail *mail)
+{
+    struct drop *drop = container_of(mail, struct drop, mail);
+
+    if (!peer_drop(drop->door, drop->id))
+        person_drop(drop->door, drop->id);
+    free(drop);
+}
+
+void door_drop(void *owner, uint64_t id)
+{
+    struct door *door = owner;
+    struct drop *drop = berth_new(struct drop);
+
+    drop->mail.run = run_drop;
+    drop->door = door;
+    drop->id = id;
+    loop_post(&door->loop, &drop->mail);
+}
+
+struct admission *door_admission(const struct door *door, enum door_kind kind)
+{
+    switch (kind) {
+    case DOOR_JOINING:
+        return door->house->joining;
+    case DOOR_PEOPLE:
+        return door->house->people;
+    case DOOR_TERMINALS:
+    case DOOR_KINDS:
+        break;
     }
+    return door->house->terminals;
+}
+
+static void turn_away(int descriptor, const char *source, enum refusal refusal)
+{
+    struct linger abrupt = { .l_onoff = 1 };
+
     /* A reset leaves nothing behind with us, not even TIME_WAIT. */
     (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, sizeof(abrupt));
     (void)close(descriptor);
     log_event(EV_PEER_REFUSED, "from", source, "reason", refusal_text(refusal));
+}
+
+static void came(struct listener *listener, int descriptor, const struct sockaddr_storage *from)
+{
+    struct door *door = container_of(listener->loop, struct door, loop);
+    enum door_kind kind = (enum door_kind)(listener - door->listeners);
+    struct admission_source source;
+    struct admission_newcomer newcomer = { .source = &source,
+                                           .owner = door,
+                                           .id = ++door->house->last_peer,
+                                           .descriptor = descriptor,
+                                           .chance = random_below(&door->random, 1000) };
+    enum refusal refusal;
+    struct pass *pass;
+
+    admission_source((const struct sockaddr *)from, &source);
+    refusal =
+        admission_ask(door_admission(door, kind), &newcomer, door->loop.timers.mono_ms, &pass);
+    if (refusal != REFUSAL_NONE)
+        turn_away(descriptor, source.name, refusal);
+    else if (kind == DOOR_PEOPLE)
+        person_begin(door, &newcomer, pass, from);
+    else
+        peer_begin(door, kind, &newcomer, pass);
 }
 
 static void short_of(struct listener *listener)

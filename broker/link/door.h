@@ -31,7 +31,8 @@ struct door_counters {
 struct door_house {
     struct link *link; /* only handed through to the core */
     struct berth_loop *core;
-    struct admission *terminals; /* both doors for terminals */
+    struct admission *terminals;
+    struct admission *joining; /* apart, for anybody may finish a handshake there */
     struct admission *people;
     atomic_ullong last_peer;
     atomic_llong handshake_ms, messages_s;
@@ -86,6 +87,11 @@ int door_listen_later(struct door *door, enum door_kind kind, int descriptor);
 /* On the core loop: close everything, join the thread, free the loop. Also for a door that never
  * started. */
 void door_end(struct door *door);
+
+/* Who judges what comes in there. */
+struct admission *door_admission(const struct door *door, enum door_kind kind);
+/* As admission_drop_fn; `owner` is a door. */
+void door_drop(void *owner, uint64_t id);
 
 /* A connection or its listener has closed: does the thread end now? */
 void door_maybe_stop(struct door *door);

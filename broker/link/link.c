@@ -27,15 +27,25 @@
  * terminals. */
 #define DESCRIPTORS_OTHER 512
 
+/* The HTTP server keeps to the number of connections and chooses who goes; here there is room for
+ * those on their way to it and from it, and for handshakes. */
+#define PEOPLE_OPEN 2
+
 /* A terminal that comes back may be here twice until its old connection is found dead. */
 static int64_t connections_for(int64_t terminals)
 {
     return terminals + terminals / 10 + 64;
 }
 
+/* With those that are kept for known sources (admission.h). */
+static int64_t handshakes_for(const struct link_limits *limits)
+{
+    return limits->handshakes + limits->handshakes / 4;
+}
+
 int64_t link_descriptors(int64_t terminals, const struct link_limits *limits)
 {
-    return connections_for(terminals) + limits->handshakes + DESCRIPTORS_OTHER;
+    return connections_for(terminals) + 2 * handshakes_for(limits) + DESCRIPTORS_OTHER;
 }
 
 /* ---- peers ---- */
@@ -314,9 +324,19 @@ static int count_doors(int threads)
 static struct admission_limits limits_for(const struct link_setup *setup)
 {
     return (struct admission_limits){ .open = connections_for(setup->terminals) +
-                                              setup->limits.handshakes,
+                                              handshakes_for(&setup->limits),
                                       .handshakes = setup->limits.handshakes,
                                       .handshakes_source = setup->limits.handshakes_source };
+}
+
+/* Joining is one question and one answer: few are there at a time, and whoever asks nothing goes
+ * first (one who has asked is counted in `open` alone). */
+static struct admission_limits joining_limits_for(const struct link_setup *setup)
+{
+    return (struct admission_limits){ .open = handshakes_for(&setup->limits),
+                                      .handshakes = setup->limits.handshakes,
+                                      .handshakes_source = setup->limits.handshakes_source,
+                                      .replace = true };
 }
 
 static int open_doors(struct link *link, const struct link_setup *setup, struct berth_error *reterr)
@@ -347,6 +367,7 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
 {
     struct link *link = berth_new(struct link);
     struct admission_limits limits = limits_for(setup);
+    struct admission_limits joining = joining_limits_for(setup);
     int64_t blobs_mib = setup->blobs_mib ? setup->blobs_mib : BLOBS_MIB;
     int r;
 
@@ -360,8 +381,9 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
     link->house.people_taken = people_taken;
     link->house.handshake_ms = setup->limits.handshake_ms;
     link->house.messages_s = setup->limits.messages_s;
-    link->house.terminals = admission_new(&limits, random_map_key(setup->rooms->random));
-    link->house.people = admission_new(&limits, random_map_key(setup->rooms->random));
+    link->house.terminals = admission_new(&limits, random_map_key(setup->rooms->random), door_drop);
+    link->house.joining = admission_new(&joining, random_map_key(setup->rooms->random), door_drop);
+    link->house.people = admission_new(&limits, random_map_key(setup->rooms->random), door_drop);
     map_init(&link->peers, random_map_key(setup->rooms->random));
     r = blobs_new(setup->loop, setup->folder, blobs_mib << 20, &link->blobs, reterr);
     if (r == 0)
@@ -385,6 +407,8 @@ void link_set_limits(struct link *link, const struct link_limits *limits)
     link->setup.limits = *limits;
     admission = limits_for(&link->setup);
     admission_set_limits(link->house.terminals, &admission);
+    admission = joining_limits_for(&link->setup);
+    admission_set_limits(link->house.joining, &admission);
     link->house.handshake_ms = limits->handshake_ms;
     link->house.messages_s = limits->messages_s;
 }
@@ -408,9 +432,10 @@ int link_join_port(const struct link *link)
 
 int people_listen(struct link *link, const struct people_setup *setup, struct berth_error *reterr)
 {
-    struct admission_limits limits = { .open = setup->connections,
+    struct admission_limits limits = { .open = setup->connections * PEOPLE_OPEN,
                                        .handshakes = setup->connections / 2 + 1,
-                                       .handshakes_source = setup->connections / 4 + 1 };
+                                       .handshakes_source = setup->connections / 16 + 1,
+                                       .replace = true };
     struct sockaddr_storage at = { 0 };
     socklen_t size = sizeof(at);
     int descriptor = setup->listen_descriptor;
@@ -439,6 +464,11 @@ int people_port(const struct link *link)
     return link->people_port;
 }
 
+void people_known(struct link *link, const char *address)
+{
+    admission_trust(link->house.people, address);
+}
+
 /* ---- metrics ---- */
 
 const struct tally *link_waited(const struct link *link)
@@ -446,9 +476,15 @@ const struct tally *link_waited(const struct link *link)
     return &link->waited;
 }
 
+/* At both doors for terminals. */
+static int64_t refused(const struct link *link, enum refusal refusal)
+{
+    return admission_refused(link->house.terminals, refusal) +
+           admission_refused(link->house.joining, refusal);
+}
+
 void link_stats(const struct link *link, struct link_stats *ret)
 {
-    struct admission *admission = link->house.terminals;
     const struct door_counters *counters = &link->house.counters;
     struct blob_stats blobs;
 
@@ -458,11 +494,13 @@ void link_stats(const struct link *link, struct link_stats *ret)
         .joining = counters->joining,
         .people = counters->people,
         .opened = counters->opened,
-        .refused_full = admission_refused(admission, REFUSAL_FULL),
-        .refused_handshakes = admission_refused(admission, REFUSAL_HANDSHAKES),
-        .refused_source = admission_refused(admission, REFUSAL_SOURCE),
-        .refused_early = admission_refused(admission, REFUSAL_EARLY),
-        .refused_penalty = admission_refused(admission, REFUSAL_PENALTY),
+        .refused_full = refused(link, REFUSAL_FULL),
+        .refused_handshakes = refused(link, REFUSAL_HANDSHAKES),
+        .refused_source = refused(link, REFUSAL_SOURCE),
+        .refused_early = refused(link, REFUSAL_EARLY),
+        .refused_penalty = refused(link, REFUSAL_PENALTY),
+        .replaced =
+            admission_replaced(link->house.terminals) + admission_replaced(link->house.joining),
         .failed_timeout = counters->failed_timeout,
         .failed_certificate = counters->failed_certificate,
         .failed_protocol = counters->failed_protocol,
@@ -510,6 +548,7 @@ void link_free(struct link *link)
     free_peers(link);
     blobs_free(link->blobs);
     admission_free(link->house.terminals);
+    admission_free(link->house.joining);
     admission_free(link->house.people);
     if (link->rooms->door == link) {
         link->rooms->tell = NULL;

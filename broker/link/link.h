@@ -82,19 +82,23 @@ int64_t link_certificate_ends_ms(const struct link *link);
 struct people_setup {
     const char *listen;    /* address:port */
     int listen_descriptor; /* from socket activation, -1: none */
-    int64_t connections;   /* at once; a quarter of it from one address */
+    int64_t connections;   /* at once at the server; half of it in handshakes, a sixteenth from one
+                              address */
     void (*taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
     void *context;
 };
 int people_listen(struct link *link, const struct people_setup *setup,
                   struct berth_error *reterr) berth_must_check;
 int people_port(const struct link *link);
+/* Somebody who is signed in came from this address: strangers do not take its place. */
+void people_known(struct link *link, const char *address);
 
 /* For metrics; numbers only rise but for the first three. */
 struct link_stats {
     int64_t peers, joining, people; /* open now */
     int64_t opened;                 /* handshakes that succeeded */
     int64_t refused_full, refused_handshakes, refused_source, refused_early, refused_penalty;
+    int64_t replaced; /* handshakes that made no progress and ended for others */
     int64_t failed_timeout, failed_certificate, failed_protocol, failed_left; /* handshakes */
     int64_t messages_in, messages_out, messages_bad, messages_refused, messages_delayed;
     int64_t slow_readers, floods;

@@ -19,6 +19,11 @@ static struct door *door_of(const struct peer *peer)
     return peer->tls.owner;
 }
 
+static struct admission *admission_of(const struct peer *peer)
+{
+    return door_admission(door_of(peer), peer->joining ? DOOR_JOINING : DOOR_TERMINALS);
+}
+
 enum penalty peer_penalty(int code, bool open)
 {
     switch (code) {
@@ -94,6 +99,13 @@ static int pay(struct peer *peer, struct berth_error *error)
     return 0;
 }
 
+/* Its place is its own from here: whoever comes later does not end it. */
+static void is_somebody(struct peer *peer)
+{
+    peer->asked = true;
+    admission_shaken(admission_of(peer), peer->pass);
+}
+
 static int take_frame(void *context, const char *frame, size_t size)
 {
     struct peer *peer = context;
@@ -104,6 +116,8 @@ static int take_frame(void *context, const char *frame, size_t size)
     if (r < 0)
         return r;
 
+    if (!peer->asked)
+        is_somebody(peer);
     r = msg_decode(frame, size, UP, &door->decoded, &error);
     if (r < 0) {
         tell_bad(peer, &error);
@@ -145,7 +159,6 @@ static bool on_open(struct tls_peer *tls)
     struct door *door = door_of(peer);
     struct up_mail *mail = up_new(door, UP_OPENED, peer->id, NULL);
 
-    admission_shaken(door->house->terminals, peer->source);
     door->house->counters.opened++;
     mail->joining = peer->joining;
     (void)snprintf(mail->address, sizeof(mail->address), "%s", tls->address);
@@ -161,7 +174,10 @@ static bool on_open(struct tls_peer *tls)
         timer_start(&door->loop.timers, &peer->life, JOINING_MS, stayed_too_long);
     } else {
         door->house->counters.peers++;
+        is_somebody(
+            peer); /* anybody can finish a handshake to join, and must say something first */
         admission_trust(door->house->terminals, peer->source);
+        admission_trust(door->house->joining, peer->source);
     }
     up_post(door, mail);
     return true;
@@ -178,7 +194,7 @@ static void tell_closed(struct peer *peer, const struct berth_error *why)
         door->house->counters.joining--;
     else
         door->house->counters.peers--;
-    if (why->code == BERTH_E_BUSY)
+    if (why->code == BERTH_E_BUSY && peer->asked)
         door->house->counters.slow_readers++;
     up_post(door, mail);
 }
@@ -190,8 +206,8 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
     /* The end of an unfinished handshake because we stop is nobody's fault. */
     bool innocent = peer->known || why->code == BERTH_E_CLOSING;
 
-    admission_left(door->house->terminals, peer->source, peer->known,
-                   peer_penalty(why->code, innocent), clock_mono_ms());
+    admission_left(admission_of(peer), peer->pass, peer_penalty(why->code, innocent),
+                   clock_mono_ms());
     if (peer->known)
         tell_closed(peer, why);
     else if (!innocent)
@@ -207,27 +223,39 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
 
 static const struct tls_events events = { .open = on_open, .bytes = on_bytes, .closed = on_closed };
 
-void peer_begin(struct door *door, enum door_kind kind, int descriptor, const char *source)
+void peer_begin(struct door *door, enum door_kind kind, const struct admission_newcomer *newcomer,
+                struct pass *pass)
 {
     struct berth_error error = { 0 };
     struct peer *peer = berth_new(struct peer);
     int r;
 
-    peer->id = ++door->house->last_peer;
+    peer->id = newcomer->id;
+    peer->pass = pass;
     peer->joining = kind == DOOR_JOINING;
     peer->tls.owner = door;
-    (void)snprintf(peer->source, sizeof(peer->source), "%s", source);
+    (void)snprintf(peer->source, sizeof(peer->source), "%s", newcomer->source->name);
     frame_reader_init(&peer->reader, peer->joining ? FRAME_MAX_JOINING : FRAME_MAX);
-    r = tls_accept(&door->loop, door->contexts[kind], descriptor, door->house->handshake_ms,
-                   &events, &peer->tls, &error);
+    r = tls_accept(&door->loop, door->contexts[kind], newcomer->descriptor,
+                   door->house->handshake_ms, &events, &peer->tls, &error);
     if (r < 0) {
-        admission_left(door->house->terminals, source, false, PENALTY_NONE, clock_mono_ms());
-        peer_note_failure(door, source, &error);
+        admission_left(admission_of(peer), pass, PENALTY_NONE, clock_mono_ms());
+        peer_note_failure(door, peer->source, &error);
         free(peer);
         return;
     }
     list_append(&door->all, &peer->tls.node);
     map_put_id(&door->peers, peer->id, peer);
+}
+
+bool peer_drop(struct door *door, uint64_t id)
+{
+    struct peer *peer = map_get_id(&door->peers, id);
+
+    if (peer && !peer->asked)
+        tls_close(&peer->tls, BERTH_E_BUSY, "%s made no progress, and another needed its place",
+                  peer->source);
+    return peer != NULL;
 }
 
 /* ---- messages out ---- */

@@ -14,6 +14,8 @@ struct peer {
     uint64_t id;
     bool joining;
     bool known; /* the core was told of it */
+    bool asked; /* joining: it has said something */
+    struct pass *pass;
     char source[ADMISSION_SOURCE_TEXT];
     struct frame_reader reader;
     int64_t
@@ -23,8 +25,13 @@ struct peer {
     struct berth_timer life; /* joining: a stranger may not stay */
 };
 
-/* Take a connection over that admission has let in. */
-void peer_begin(struct door *door, enum door_kind kind, int descriptor, const char *source);
+/* Take a connection over that admission has let in; the pass as well. */
+void peer_begin(struct door *door, enum door_kind kind, const struct admission_newcomer *newcomer,
+                struct pass *pass);
+
+/* End one that is not done with its handshake, or that came to join and has not asked; false: there
+ * is no such number. */
+bool peer_drop(struct door *door, uint64_t id);
 
 /* Send a message, or close with a reason; a number that is gone is ignored. */
 void peer_tell(struct door *door, uint64_t id, const struct msg *msg);

@@ -13,6 +13,8 @@
 
 struct person {
     struct tls_peer tls; /* tls.owner is the door, tls.node in door->people */
+    uint64_t id;
+    struct pass *pass;
     char source[ADMISSION_SOURCE_TEXT];
     struct sockaddr_storage from;
     uv_pipe_t pair; /* our end */
@@ -175,7 +177,7 @@ static bool on_open(struct tls_peer *tls)
         (void)close(pair[1]);
         return false;
     }
-    admission_shaken(door->house->people, person->source);
+    admission_shaken(door->house->people, person->pass);
     door->house->counters.people++;
     hand_over(person, pair[1]);
     return true;
@@ -187,8 +189,8 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
     struct door *door = door_of(person);
     bool innocent = person->handed || why->code == BERTH_E_CLOSING;
 
-    admission_left(door->house->people, person->source, person->handed,
-                   peer_penalty(why->code, innocent), clock_mono_ms());
+    admission_left(door->house->people, person->pass, peer_penalty(why->code, innocent),
+                   clock_mono_ms());
     if (person->handed)
         door->house->counters.people--;
     else if (!innocent)
@@ -202,23 +204,36 @@ static const struct tls_events events = {
     .open = on_open, .bytes = on_bytes, .drained = on_drained, .closed = on_closed
 };
 
-void person_begin(struct door *door, int descriptor, const char *source,
+void person_begin(struct door *door, const struct admission_newcomer *newcomer, struct pass *pass,
                   const struct sockaddr_storage *from)
 {
     struct berth_error error = { 0 };
     struct person *person = berth_new(struct person);
 
     person->tls.owner = door;
+    person->id = newcomer->id;
+    person->pass = pass;
     person->from = *from;
-    (void)snprintf(person->source, sizeof(person->source), "%s", source);
+    (void)snprintf(person->source, sizeof(person->source), "%s", newcomer->source->name);
     list_append(&door->people, &person->tls.node);
-    if (tls_accept(&door->loop, door->contexts[DOOR_PEOPLE], descriptor, door->house->handshake_ms,
-                   &events, &person->tls, &error) == 0)
+    if (tls_accept(&door->loop, door->contexts[DOOR_PEOPLE], newcomer->descriptor,
+                   door->house->handshake_ms, &events, &person->tls, &error) == 0)
         return;
-    admission_left(door->house->people, source, false, PENALTY_NONE, clock_mono_ms());
-    peer_note_failure(door, source, &error);
+    admission_left(door->house->people, pass, PENALTY_NONE, clock_mono_ms());
+    peer_note_failure(door, person->source, &error);
     list_remove(&person->tls.node);
     free(person);
+}
+
+void person_drop(struct door *door, uint64_t id)
+{
+    list_each (&door->people, node) {
+        struct person *person = container_of(node, struct person, tls.node);
+
+        if (person->id == id && !person->handed)
+            tls_close(&person->tls, BERTH_E_BUSY,
+                      "%s made no progress, and another needed its place", person->source);
+    }
 }
 
 void people_close_all(struct door *door)

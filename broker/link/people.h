@@ -18,9 +18,12 @@ struct people_mail {
     struct sockaddr_storage from;
 };
 
-/* Take a connection over that admission has let in. */
-void person_begin(struct door *door, int descriptor, const char *source,
+/* Take a connection over that admission has let in; the pass as well. */
+void person_begin(struct door *door, const struct admission_newcomer *newcomer, struct pass *pass,
                   const struct sockaddr_storage *from);
+
+/* End one that is not done with its handshake. */
+void person_drop(struct door *door, uint64_t id);
 
 /* Begin to close every connection: the link ends. */
 void people_close_all(struct door *door);

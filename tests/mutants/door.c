@@ -32,6 +32,33 @@ static void broken(void *context, int invariant, uint64_t line, const char *sent
     (void)printf("I%d %s\n", invariant, sentence);
 }
 
+/* Whose each connection is, by its number; 0: a terminal's. */
+static int whose[TRIES * 2];
+static uint64_t last_id;
+static struct flood *playing;
+
+static void dropped(void *owner, uint64_t id)
+{
+    (void)owner;
+    if (whose[id])
+        playing->held[whose[id] - 1]--;
+}
+
+static enum refusal knock(struct flood *flood, const char *name, int who, int64_t now_ms,
+                          struct pass **ret)
+{
+    struct admission_source source;
+    const struct admission_newcomer newcomer = { .source = &source,
+                                                 .id = ++last_id,
+                                                 .descriptor = -1,
+                                                 .chance = random_below(&flood->random, 1000) };
+
+    (void)snprintf(source.name, sizeof(source.name), "%s", name);
+    memcpy(source.network, source.name, sizeof(source.network));
+    whose[last_id] = who;
+    return admission_ask(flood->admission, &newcomer, now_ms, ret);
+}
+
 static int64_t sum(const struct flood *flood)
 {
     int64_t all = 0;
@@ -44,11 +71,11 @@ static int64_t sum(const struct flood *flood)
 static void stranger(struct flood *flood, int64_t now_ms)
 {
     int who = (int)random_below(&flood->random, STRANGERS);
+    struct pass *pass;
     char source[32];
 
     (void)snprintf(source, sizeof(source), "192.0.2.%d", who + 1);
-    if (admission_ask(flood->admission, source, random_below(&flood->random, 1000), now_ms) !=
-        REFUSAL_NONE)
+    if (knock(flood, source, who + 1, now_ms, &pass) != REFUSAL_NONE)
         return;
     flood->held[who]++;
     if (flood->held[who] > flood->most_source)
@@ -60,13 +87,13 @@ static void stranger(struct flood *flood, int64_t now_ms)
 /* A terminal shakes hands at once, and stays for the rest of the run. */
 static void terminal(struct flood *flood, int number, int64_t now_ms)
 {
+    struct pass *pass;
     char source[32];
 
     (void)snprintf(source, sizeof(source), "198.51.%d.%d", number / 250, number % 250 + 1);
     flood->house_asked++;
-    if (admission_ask(flood->admission, source, random_below(&flood->random, 1000), now_ms) ==
-        REFUSAL_NONE)
-        admission_shaken(flood->admission, source);
+    if (knock(flood, source, 0, now_ms, &pass) == REFUSAL_NONE)
+        admission_shaken(flood->admission, pass);
     else
         flood->house_refused++;
 }
@@ -82,12 +109,15 @@ static void measure(struct flood *flood, const char *name, int64_t value, int64_
 
 static int play(void)
 {
-    const struct admission_limits limits = { CAP_OPEN, CAP_HANDSHAKES, CAP_SOURCE };
+    const struct admission_limits limits = { .open = CAP_OPEN,
+                                             .handshakes = CAP_HANDSHAKES,
+                                             .handshakes_source = CAP_SOURCE };
     struct flood flood = { .judge = judge_new(broken, NULL) };
     uint64_t violations;
 
     random_seeded(&flood.random, 1);
-    flood.admission = admission_new(&limits, random_map_key(&flood.random));
+    flood.admission = admission_new(&limits, random_map_key(&flood.random), dropped);
+    playing = &flood;
     for (int i = 0; i < TRIES; i++) {
         stranger(&flood, i);
         if (i % 20 == 0)

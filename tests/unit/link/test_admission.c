@@ -1,6 +1,7 @@
 /* Admission: caps, the early drop, debts that add up and run off. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include "link/admission.h"
 
@@ -8,58 +9,195 @@
 
 static struct admission *admission;
 
+/* By number: the pass of each that was let in, and who had to end. */
+static struct pass *passes[2048];
+static uint64_t last_id;
+static uint64_t dropped[2048];
+static int dropped_count;
+
+static void drop(void *owner, uint64_t id)
+{
+    (void)owner;
+    EXPECT((size_t)dropped_count < BERTH_COUNT(dropped));
+    dropped[dropped_count++] = id;
+}
+
 static void begin(int64_t open, int64_t handshakes, int64_t source)
 {
-    struct admission_limits limits = { open, handshakes, source };
+    struct admission_limits limits = { .open = open,
+                                       .handshakes = handshakes,
+                                       .handshakes_source = source };
 
-    admission = admission_new(&limits, (struct map_key){ 1, 2 });
+    admission = admission_new(&limits, (struct map_key){ 1, 2 }, drop);
+    dropped_count = 0;
+    last_id = 0;
 }
 
 static void finish(void)
 {
     admission_free(admission);
+    for (size_t i = 0; i < BERTH_COUNT(passes); i++)
+        free(berth_take(passes[i]));
 }
 
-static void expect_source(const char *address, const char *wanted)
+/* Its number is last_id. `name` of an IPv6 address; the network of "n/x" is n. */
+static enum refusal ask_by(const char *name, uint64_t chance, int descriptor, int64_t now_ms)
+{
+    struct admission_source source = { 0 };
+    const struct admission_newcomer newcomer = {
+        .source = &source, .id = ++last_id, .descriptor = descriptor, .chance = chance
+    };
+
+    (void)snprintf(source.name, sizeof(source.name), "%s", name);
+    (void)snprintf(source.network, sizeof(source.network), "%.*s", (int)strcspn(name, "/"), name);
+    EXPECT(last_id < BERTH_COUNT(passes));
+    return admission_ask(admission, &newcomer, now_ms, &passes[last_id]);
+}
+
+static enum refusal ask(const char *name, uint64_t chance, int64_t now_ms)
+{
+    return ask_by(name, chance, -1, now_ms);
+}
+
+static void shaken(uint64_t id)
+{
+    admission_shaken(admission, passes[id]);
+}
+
+static void left(uint64_t id, enum penalty penalty, int64_t now_ms)
+{
+    admission_left(admission, berth_take(passes[id]), penalty, now_ms);
+}
+
+/* One of ours came from there, and went. */
+static void known(const char *name)
+{
+    EXPECT_INT(ask(name, 999, 0), REFUSAL_NONE);
+    shaken(last_id);
+    admission_trust(admission, name);
+    left(last_id, PENALTY_NONE, 0);
+}
+
+static void expect_source(const char *address, const char *name, const char *network)
 {
     struct sockaddr_storage at = { 0 };
     struct sockaddr_in *v4 = (void *)&at;
     struct sockaddr_in6 *v6 = (void *)&at;
-    char source[ADMISSION_SOURCE_TEXT];
+    struct admission_source source;
 
     if (inet_pton(AF_INET, address, &v4->sin_addr) == 1)
         at.ss_family = AF_INET;
     else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1)
         at.ss_family = AF_INET6;
-    admission_source((struct sockaddr *)&at, source);
-    EXPECT_STR(source, wanted);
+    admission_source((struct sockaddr *)&at, &source);
+    EXPECT_STR(source.name, name);
+    EXPECT_STR(source.network, network);
 }
 
-TEST(admission, a_source_is_an_address_or_a_network_of_64_bits)
+TEST(admission, a_source_is_an_address_in_a_network)
 {
-    expect_source("192.0.2.7", "192.0.2.7");
-    expect_source("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::");
-    expect_source("::ffff:192.0.2.7", "192.0.2.7");
-    expect_source("unix", "unknown");
+    expect_source("192.0.2.7", "192.0.2.7", "192.0.2.7");
+    expect_source("2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");
+    expect_source("2001:db8:1:2::", "2001:db8:1:2::", "2001:db8:1:2::/64");
+    expect_source("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.7");
+    expect_source("unix", "unknown", "unknown");
 }
 
-TEST(admission, caps_in_all_and_per_source)
+TEST(admission, caps_in_all)
 {
-    begin(5, 100, 2);
-    EXPECT_INT(admission_ask(admission, "a", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "a", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "a", 999, 0), REFUSAL_SOURCE);
-    admission_shaken(admission, "a");
-    EXPECT_INT(admission_ask(admission, "a", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "b", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "c", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "d", 999, 0), REFUSAL_FULL);
+    begin(5, 100, 5);
+    for (int i = 0; i < 4; i++)
+        EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    shaken(1);
+    EXPECT_INT(ask("b", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("c", 999, 0), REFUSAL_FULL);
     EXPECT_INT(admission_open(admission), 5);
     EXPECT_INT(admission_handshakes(admission), 4);
-    admission_left(admission, "a", true, PENALTY_NONE, 0);
-    EXPECT_INT(admission_ask(admission, "d", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_refused(admission, REFUSAL_SOURCE), 1);
+    left(1, PENALTY_NONE, 0);
+    EXPECT_INT(ask("c", 999, 0), REFUSAL_NONE);
     EXPECT_INT(admission_refused(admission, REFUSAL_FULL), 1);
+    EXPECT_INT(dropped_count, 0);
+    finish();
+}
+
+/* Silent ones cannot keep an address from others behind it: whoever is quick gets through. */
+TEST(admission, where_a_source_has_its_share_the_oldest_ends_for_the_newcomer)
+{
+    begin(100, 100, 2);
+    EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("b", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    for (int i = 0; i < 50; i++) {
+        EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+        EXPECT_INT(admission_handshakes(admission), 3);
+    }
+    EXPECT_INT(dropped_count, 50);
+    EXPECT_INT(dropped[0], 1);
+    EXPECT_INT(dropped[1], 3);
+    EXPECT_INT(dropped[2], 4);
+    EXPECT_INT(admission_replaced(admission), 50);
+    left(1, PENALTY_PROTOCOL,
+         0); /* its end was for another: nothing is owed, nothing counted twice */
+    EXPECT_INT(admission_handshakes(admission), 3);
+    EXPECT_INT(admission_open(admission), 3);
+    finish();
+}
+
+/* What it has sent waits for us: it is not the one who is slow. */
+TEST(admission, who_has_sent_something_that_was_not_read_does_not_end)
+{
+    int pair[2];
+
+    EXPECT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+    EXPECT_INT(write(pair[1], "x", 1), 1);
+    begin(100, 100, 2);
+    EXPECT_INT(ask_by("a", 999, pair[0], 0), REFUSAL_NONE);
+    EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask_by("a", 999, pair[0], 0), REFUSAL_NONE);
+    EXPECT_INT(dropped[0], 2);
+    EXPECT_INT(ask("a", 999, 0), REFUSAL_SOURCE);
+    EXPECT_INT(admission_refused(admission, REFUSAL_SOURCE), 1);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    finish();
+}
+
+/* The news that it should end comes too late. */
+TEST(admission, a_handshake_that_is_done_meanwhile_counts_again)
+{
+    begin(100, 100, 1);
+    EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(dropped[0], 1);
+    shaken(1);
+    EXPECT_INT(admission_open(admission), 2);
+    EXPECT_INT(admission_handshakes(admission), 1);
+    left(1, PENALTY_NONE, 0);
+    left(2, PENALTY_NONE, 0);
+    EXPECT_INT(admission_open(admission), 0);
+    EXPECT_INT(admission_handshakes(admission), 0);
+    finish();
+}
+
+/* IPv6: strangers with a /64 share what one address has; a terminal among them has a share of its
+ * own. */
+TEST(admission, strangers_of_a_network_share_and_known_ones_do_not)
+{
+    char name[32];
+
+    begin(1000, 100, 4);
+    known("net/ward");
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(name, sizeof(name), "net/%d", i);
+        EXPECT_INT(ask(name, 999, 0), REFUSAL_NONE);
+    }
+    EXPECT_INT(admission_handshakes(admission), 4);
+    for (int i = 0; i < 25; i++)
+        EXPECT_INT(ask("net/ward", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(admission_handshakes(admission), 29);
+    EXPECT_INT(dropped_count, 16);
+    EXPECT_INT(ask("net/last", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(dropped[16], 18); /* the oldest of the strangers, not of the ward */
     finish();
 }
 
@@ -67,17 +205,17 @@ TEST(admission, the_early_drop_begins_at_half_and_is_certain_at_the_cap)
 {
     begin(1000, 100, 100);
     for (int i = 0; i < 50; i++)
-        EXPECT_INT(admission_ask(admission, "a", 0, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "b", 0, 0), REFUSAL_NONE); /* 50 of 100: chance 0 */
-    EXPECT_INT(admission_ask(admission, "b", 0, 0), REFUSAL_EARLY);
-    EXPECT_INT(admission_ask(admission, "b", 20, 0), REFUSAL_NONE); /* 51 of 100: 2 % */
+        EXPECT_INT(ask("a", 0, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("b", 0, 0), REFUSAL_NONE); /* 50 of 100: chance 0 */
+    EXPECT_INT(ask("b", 0, 0), REFUSAL_EARLY);
+    EXPECT_INT(ask("b", 20, 0), REFUSAL_NONE); /* 51 of 100: 2 % */
     for (int i = 52; i < 75; i++)
-        EXPECT_INT(admission_ask(admission, "b", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "b", 499, 0), REFUSAL_EARLY); /* 75 of 100: 50 % */
-    EXPECT_INT(admission_ask(admission, "b", 500, 0), REFUSAL_NONE);
+        EXPECT_INT(ask("b", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("b", 499, 0), REFUSAL_EARLY); /* 75 of 100: 50 % */
+    EXPECT_INT(ask("b", 500, 0), REFUSAL_NONE);
     for (int i = 76; i < 100; i++)
-        EXPECT_INT(admission_ask(admission, "b", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "c", 999, 0), REFUSAL_HANDSHAKES);
+        EXPECT_INT(ask("b", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("c", 999, 0), REFUSAL_HANDSHAKES);
     finish();
 }
 
@@ -85,27 +223,71 @@ TEST(admission, the_early_drop_begins_at_half_and_is_certain_at_the_cap)
 TEST(admission, where_terminals_come_from_there_is_room_when_strangers_have_taken_all)
 {
     begin(1000, 100, 100);
-    EXPECT_INT(admission_ask(admission, "ward", 999, 0), REFUSAL_NONE);
-    admission_shaken(admission, "ward");
-    admission_trust(admission, "ward");
-    admission_left(admission, "ward", true, PENALTY_NONE, 0);
+    known("ward");
+    known("other-ward");
     for (int i = 0; i < 100; i++)
-        EXPECT_INT(admission_ask(admission, "strangers", 999, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "stranger", 999, 0), REFUSAL_HANDSHAKES);
+        EXPECT_INT(ask("strangers", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(ask("stranger", 999, 0), REFUSAL_HANDSHAKES);
     for (int i = 0; i < 25; i++)
-        EXPECT_INT(admission_ask(admission, "ward", 0, 0), REFUSAL_NONE);
-    EXPECT_INT(admission_ask(admission, "ward", 999, 0), REFUSAL_HANDSHAKES);
+        EXPECT_INT(ask("ward", 0, 0), REFUSAL_NONE);
+    EXPECT_INT(dropped_count, 0);
+    /* There is no room kept any more: the oldest stranger goes. */
+    EXPECT_INT(ask("other-ward", 0, 0), REFUSAL_NONE);
+    EXPECT_INT(dropped_count, 1);
+    EXPECT_INT(dropped[0], 3);
     EXPECT_INT(admission_refused(admission, REFUSAL_EARLY), 0);
+    finish();
+}
+
+/* Many half handshakes of a stranger behind the ward's own address, begun anew as they end. */
+TEST(admission, a_stranger_behind_a_wards_address_does_not_keep_it_out)
+{
+    begin(1000, 100, 8);
+    known("ward");
+    for (int i = 0; i < 24; i++)
+        EXPECT_INT(ask("ward", 999, 0), REFUSAL_NONE);
+    for (int i = 0; i < 12; i++) {
+        uint64_t terminal;
+
+        EXPECT_INT(ask("ward", 999, i), REFUSAL_NONE);
+        terminal = last_id;
+        for (int k = 0; k < 20; k++) /* the stranger's, while the terminal shakes hands */
+            EXPECT_INT(ask("ward", 999, i), REFUSAL_NONE);
+        for (int k = 0; k < dropped_count; k++)
+            EXPECT(dropped[k] != terminal);
+        shaken(terminal);
+    }
+    finish();
+}
+
+/* A place for each newcomer, whoever it is: the oldest goes. */
+TEST(admission, where_the_oldest_is_replaced_strangers_cannot_fill_it)
+{
+    struct admission_limits limits = {
+        .open = 10, .handshakes = 10, .handshakes_source = 4, .replace = true
+    };
+    char name[16];
+
+    begin(10, 10, 4);
+    admission_set_limits(admission, &limits);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(name, sizeof(name), "s%d", i);
+        EXPECT_INT(ask(name, 0, 0), REFUSAL_NONE);
+    }
+    EXPECT_INT(admission_handshakes(admission), 10);
+    EXPECT_INT(dropped_count, 90);
+    EXPECT_INT(dropped[89], 90);
     finish();
 }
 
 /* One connection that fails so. */
 static enum refusal knock_badly(const char *source, enum penalty penalty, int64_t now_ms)
 {
-    enum refusal refusal = admission_ask(admission, source, 999, now_ms);
+    enum refusal refusal = ask(source, 999, now_ms);
 
     if (refusal == REFUSAL_NONE)
-        admission_left(admission, source, false, penalty, now_ms);
+        left(last_id, penalty, now_ms);
+    last_id--;
     return refusal;
 }
 
@@ -121,23 +303,44 @@ TEST(admission, one_slip_does_not_hurt_and_a_habit_does)
     finish();
 }
 
-/* A ward behind one address, whose network stood still for a while: its handshakes came to nothing,
- * and it did nothing wrong. */
-TEST(admission, silence_is_no_failure_where_terminals_come_from)
+/* Whoever has one address of a network has them all. */
+TEST(admission, a_habit_is_the_networks)
 {
     begin(100, 100, 100);
-    EXPECT_INT(admission_ask(admission, "ward", 999, 0), REFUSAL_NONE);
-    admission_shaken(admission, "ward");
-    admission_trust(admission, "ward");
-    admission_left(admission, "ward", true, PENALTY_NONE, 0);
+    known("net/ward");
+    EXPECT_INT(knock_badly("net/1", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("net/2", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("net/3", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY);
+    EXPECT_INT(knock_badly("net/ward", PENALTY_NONE, 0), REFUSAL_NONE);
+    finish();
+}
+
+/* A ward behind one address, whose network stood still for a while, or with a stranger behind it
+ * who talks nonsense: it did nothing wrong. */
+TEST(admission, nothing_is_owed_where_terminals_come_from)
+{
+    begin(100, 100, 100);
+    known("ward");
     for (int i = 0; i < 50; i++) {
         EXPECT_INT(knock_badly("ward", PENALTY_SILENT, 0), REFUSAL_NONE);
+        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
         (void)knock_badly("stranger", PENALTY_SILENT, 0);
     }
     EXPECT_INT(knock_badly("stranger", PENALTY_SILENT, 0), REFUSAL_PENALTY);
-    EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("ward", PENALTY_NONE, 0), REFUSAL_PENALTY);
+    finish();
+}
+
+/* Also what goes wrong after the handshake. */
+TEST(admission, who_fails_after_the_handshake_owes_too)
+{
+    begin(100, 100, 100);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+        shaken(last_id);
+        left(last_id, PENALTY_PROTOCOL, 0);
+    }
+    EXPECT_INT(ask("a", 999, 0), REFUSAL_PENALTY);
+    EXPECT_INT(admission_open(admission), 0);
     finish();
 }
 
@@ -145,9 +348,9 @@ TEST(admission, no_more_than_ten_minutes_are_owed)
 {
     begin(1000, 1000, 1000);
     for (int i = 0; i < 100; i++)
-        EXPECT_INT(admission_ask(admission, "a", 999, 0), REFUSAL_NONE);
-    for (int i = 0; i < 100; i++)
-        admission_left(admission, "a", false, PENALTY_PROTOCOL, 0);
+        EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    for (uint64_t i = 1; i <= 100; i++)
+        left(i, PENALTY_PROTOCOL, 0);
     EXPECT_INT(knock_badly("a", PENALTY_NONE, 584999), REFUSAL_PENALTY);
     EXPECT_INT(knock_badly("a", PENALTY_NONE, 585000), REFUSAL_NONE);
     finish();
@@ -158,8 +361,7 @@ TEST(admission, memory_is_bounded_and_the_quietest_is_forgotten)
     char source[ADMISSION_SOURCE_TEXT];
 
     begin(1000000, 1000000, 10);
-    EXPECT_INT(admission_ask(admission, "busy", 999, 0),
-               REFUSAL_NONE); /* under way: never forgotten */
+    EXPECT_INT(ask("busy", 999, 0), REFUSAL_NONE); /* under way: never forgotten */
     for (int i = 0; i < ADMISSION_SOURCES + 100; i++) {
         (void)snprintf(source, sizeof(source), "s%d", i);
         for (int k = 0; k < 2; k++)
@@ -168,7 +370,7 @@ TEST(admission, memory_is_bounded_and_the_quietest_is_forgotten)
     EXPECT_INT(knock_badly("s0", PENALTY_NONE, 0), REFUSAL_NONE); /* forgotten */
     (void)snprintf(source, sizeof(source), "s%d", ADMISSION_SOURCES + 99);
     EXPECT_INT(knock_badly(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
-    admission_left(admission, "busy", false, PENALTY_NONE, 0);
+    left(1, PENALTY_NONE, 0);
     EXPECT_INT(admission_handshakes(admission), 0);
     EXPECT_INT(admission_open(admission), 0);
     finish();

@@ -353,23 +353,120 @@ TEST(link, half_a_handshake_is_cut_off_and_others_notice_nothing)
     house_end();
 }
 
+/* One that connects and says nothing. */
+static int connect_silently(int port)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons((uint16_t)port) };
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    EXPECT_OK(connect(descriptor, (struct sockaddr *)&to, sizeof(to)));
+    return descriptor;
+}
+
+static bool is_ended(int descriptor)
+{
+    char byte;
+    ssize_t got = recv(descriptor, &byte, 1, MSG_DONTWAIT);
+
+    return got == 0 || (got < 0 && errno != EAGAIN);
+}
+
+static int count_ended(const int *descriptor, int count)
+{
+    int ended = 0;
+
+    for (int i = 0; i < count; i++)
+        ended += is_ended(descriptor[i]);
+    return ended;
+}
+
+/* The oldest of them goes for the newest, so the address is not shut to others behind it. */
 TEST(link, one_source_cannot_hold_more_handshakes_than_its_share)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int half[5];
-    char byte;
 
     house_begin((struct link_limits){
-        .handshakes = 64, .handshakes_source = 3, .handshake_ms = 5000, .messages_s = 100 });
-    to.sin_port = htons((uint16_t)link_port(house.link));
-    for (int i = 0; i < 5; i++) {
-        half[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        EXPECT_OK(connect(half[i], (struct sockaddr *)&to, sizeof(to)));
-    }
-    TURN_UNTIL(stats_now().refused_source == 2);
-    EXPECT(read(half[4], &byte, 1) <= 0); /* reset, not left hanging */
+        .handshakes = 64, .handshakes_source = 3, .handshake_ms = 600000, .messages_s = 100 });
+    for (int i = 0; i < 5; i++)
+        half[i] = connect_silently(link_port(house.link));
+    TURN_UNTIL(stats_now().replaced == 2);
+    TURN_UNTIL(count_ended(half, 5) == 2); /* two threads: which of them came first may differ */
+    EXPECT_INT(stats_now().refused_source, 0);
     for (int i = 0; i < 5; i++)
         (void)close(half[i]);
+    house_end();
+}
+
+/* A stranger behind the ward's own address holds as many half handshakes as he likes, with a
+ * ClientHello or without, and begins each anew that ends. */
+TEST(link, a_stranger_behind_a_terminals_address_does_not_keep_it_out)
+{
+    struct client client;
+    int half[24];
+
+    house_begin((struct link_limits){
+        .handshakes = 64, .handshakes_source = 8, .handshake_ms = 600000, .messages_s = 100 });
+    client_enter(&client);
+    client_end(&client);
+    for (size_t i = 0; i < BERTH_COUNT(half); i++)
+        half[i] = connect_silently(link_port(house.link));
+    for (int i = 0; i < 12; i++) {
+        client_enter(&client);
+        client_end(&client);
+        for (size_t k = 0; k < BERTH_COUNT(half); k++) {
+            if (!is_ended(half[k]))
+                continue;
+            (void)close(half[k]);
+            half[k] = connect_silently(link_port(house.link));
+        }
+    }
+    EXPECT_INT(stats_now().refused_source + stats_now().refused_penalty, 0);
+    for (size_t i = 0; i < BERTH_COUNT(half); i++)
+        (void)close(half[i]);
+    identity_free();
+    house_end();
+}
+
+/* Not even one that nobody knows yet: after a restart of the broker nobody is known. */
+TEST(link, a_new_terminal_gets_in_beside_silent_ones_of_its_address)
+{
+    struct client client;
+    int half[24];
+
+    house_begin((struct link_limits){
+        .handshakes = 64, .handshakes_source = 8, .handshake_ms = 600000, .messages_s = 100 });
+    for (size_t i = 0; i < BERTH_COUNT(half); i++)
+        half[i] = connect_silently(link_port(house.link));
+    client_enter(&client);
+    client_end(&client);
+    for (size_t i = 0; i < BERTH_COUNT(half); i++)
+        (void)close(half[i]);
+    identity_free();
+    house_end();
+}
+
+/* Anybody can finish a handshake to join: those who then ask nothing take no place from others, and
+ * none at all from terminals. */
+TEST(link, silent_joiners_keep_out_neither_joiners_nor_terminals)
+{
+    struct client silent[12];
+    struct client joiner;
+    struct client terminal;
+
+    house_begin((struct link_limits){
+        .handshakes = 8, .handshakes_source = 4, .handshake_ms = 600000, .messages_s = 100 });
+    for (size_t i = 0; i < BERTH_COUNT(silent); i++)
+        client_join(&silent[i]);
+    TURN_UNTIL(stats_now().replaced == 8);
+    client_join(&joiner);
+    client_enter(&terminal);
+    client_end(&terminal);
+    client_end(&joiner);
+    for (size_t i = 0; i < BERTH_COUNT(silent); i++)
+        client_end(&silent[i]);
+    identity_free();
     house_end();
 }
 
