@@ -81,7 +81,7 @@ static int check_descriptors(const struct options *options, struct berth_error *
 {
     struct link_limits limits = link_limits_of(options);
     rlim_t needed =
-        (rlim_t)(link_descriptors(options->terminals, &limits) + options->people_connections * 2);
+        (rlim_t)(link_descriptors(options->terminals, &limits) + options->people_connections * 6);
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -276,6 +276,13 @@ static void people_taken(void *context, int descriptor, const struct sockaddr *f
     api_adopt(broker->api, descriptor, from, from_size);
 }
 
+static void address_known(void *context, const char *address)
+{
+    const struct broker *broker = context;
+
+    people_known(broker->link, address);
+}
+
 /* A bundle of logs that a terminal sent, for whoever asks at the people's door. */
 static int open_bundle(void *context, uint64_t command_id)
 {
@@ -309,6 +316,7 @@ static int open_people(struct broker *broker, struct listen_sockets *sockets,
                                      .figures = broker_figures,
                                      .options = broker_options,
                                      .bundle = open_bundle,
+                                     .address_known = address_known,
                                      .context = broker },
                 &broker->api, reterr);
     if (r < 0 || (people < 0 && !options->people_listen[0]))

@@ -38,7 +38,7 @@ struct api_setup {
         *authority;   /* PEM text of the site's CA, for `ca show` and invitations; NULL: none */
     const char *host; /* where invitations send terminals: name or address, and the two ports */
     int link_port, join_port;
-    size_t connections; /* in all; 0: 256 */
+    size_t connections; /* through TLS; 0: 256. A quarter is for those who are not signed in. */
     int64_t sign_in_ms; /* life of a sign-in; 0: 12 hours */
     /* Figures of other rooms; returns how many of `max` it wrote. NULL: none. */
     size_t (*figures)(void *context, struct api_figure *out, size_t max);
@@ -49,6 +49,8 @@ struct api_setup {
      * from then on, or -1 when there is none. NULL: there never are any.
      */
     int (*bundle)(void *context, uint64_t command_id);
+    /* Somebody signed in came from this address. NULL: nobody wants to know. */
+    void (*address_known)(void *context, const char *address);
     void *context;
 };
 

@@ -108,8 +108,8 @@ static void connection_told(void *context, struct MHD_Connection *connection, vo
         origin = berth_new(struct origin);
         origin->descriptor = descriptor;
     }
-    list_append(&api->origins, &origin->node);
     *socket_context = origin;
+    origin_came(api, origin);
 }
 
 /* The library owns the descriptor from here, also when it refuses: it closes it then, and after
@@ -124,7 +124,7 @@ static void add_connection(struct api *api, const struct sockaddr *address, sock
     free(arrived(api, descriptor));
     list_append(&api->arriving, &origin->node);
     if (MHD_add_connection(api->daemon, descriptor, address, size) != MHD_YES) {
-        log_event(EV_API_REFUSED, "reason", "the people's door has as many connections as it may");
+        log_event(EV_API_REFUSED, "reason", "the HTTP library did not take a connection");
         api->refused++;
         free(arrived(api, descriptor));
     }
@@ -176,23 +176,43 @@ static void accept_some(uv_poll_t *poll, int status, int events)
     }
 }
 
+/* On a socket for both families an IPv4 address comes dressed as IPv6. Whoever has one IPv6 address
+ * has its whole /64. */
+static void note_address(struct origin *origin, const struct sockaddr *address)
+{
+    const void *number = NULL;
+    int family = address->sa_family;
+    struct in6_addr network;
+
+    if (family == AF_INET)
+        number = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (family == AF_INET6) {
+        network = ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        number = &network;
+        if (IN6_IS_ADDR_V4MAPPED(&network)) {
+            number = &network.s6_addr[12];
+            family = AF_INET;
+        }
+    }
+    if (!number || uv_inet_ntop(family, number, origin->address, sizeof(origin->address)) < 0)
+        (void)snprintf(origin->address, sizeof(origin->address), "unknown");
+    memcpy(origin->network, origin->address, sizeof(origin->network));
+    if (family != AF_INET6)
+        return;
+    memset(&network.s6_addr[8], 0, 8);
+    (void)uv_inet_ntop(AF_INET6, &network, origin->network, sizeof(origin->network));
+}
+
 void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, socklen_t size)
 {
     struct origin *origin;
-    const void *number = NULL;
 
     if (api->stopping || !api->daemon) {
         (void)close(descriptor);
         return;
     }
     origin = berth_new(struct origin);
-    if (address->sa_family == AF_INET)
-        number = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    if (address->sa_family == AF_INET6)
-        number = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    if (!number ||
-        uv_inet_ntop(address->sa_family, number, origin->address, sizeof(origin->address)) < 0)
-        (void)snprintf(origin->address, sizeof(origin->address), "unknown");
+    note_address(origin, address);
     origin->descriptor = descriptor;
     add_connection(api, address, size, origin);
 }
@@ -326,8 +346,8 @@ static int start_daemon(struct api *api, struct berth_error *reterr)
         MHD_OPTION_URI_LOG_CALLBACK, request_begin, api,
         MHD_OPTION_NOTIFY_COMPLETED, request_end, api,
         MHD_OPTION_NOTIFY_CONNECTION, connection_told, api,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)api->connections_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_ADDRESS,
+        /* origins.c keeps the numbers; those that it has ended are here for a moment still. */
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * (SOCKET_CONNECTIONS + api->connections_max)),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
@@ -376,6 +396,7 @@ static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
                          .figures = setup->figures,
                          .options = setup->options,
                          .bundle = setup->bundle,
+                         .address_known = setup->address_known,
                          .context = setup->context };
     list_init(&api->arriving);
     list_init(&api->origins);

@@ -113,7 +113,9 @@ int replay_begin(struct request *request, struct berth_error *reterr)
     char scope[72];
     char what[72];
 
-    if (!request->caller.actor.request_id[0] || request->verb->method == GET || request->dry_run)
+    /* Of somebody whom nobody knows nothing is kept: it would take the place of others' answers. */
+    if (!request->caller.actor.request_id[0] || request->verb->method == GET || request->dry_run ||
+        !request->caller.way)
         return 0;
     scope_of(request, scope);
     what_of(request, what);

@@ -48,6 +48,7 @@ void *request_begin(void *context, const char *target, struct MHD_Connection *co
     request->origin =
         (struct origin *)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
             ->socket_context;
+    request->origin->request = request;
     request->origin->receiving_ms = api->loop->timers.mono_ms;
     request->began_ms = api->loop->timers.mono_ms;
     request->target = berth_new(struct target);
@@ -197,6 +198,16 @@ static bool is_open_while_stopping(const struct request *request)
            request->verb->id == VERB_metrics;
 }
 
+/* Its connection is from now on whose token was shown; a verb for anybody says nothing of that. */
+static int identify(struct request *request, struct berth_error *reterr)
+{
+    int r = caller_identify(request, reterr);
+
+    if (!(request->verb->roles & ROLE_BIT(0)))
+        origin_identified(request->api, request->origin, r == 0 ? request->caller.admin_id : 0);
+    return r;
+}
+
 static int admit(struct request *request, const char *method, struct berth_error *reterr)
 {
     int r = request->refused.code;
@@ -215,7 +226,7 @@ static int admit(struct request *request, const char *method, struct berth_error
     if (r == 0)
         r = read_headers(request, reterr);
     if (r == 0)
-        r = caller_identify(request, reterr);
+        r = identify(request, reterr);
     if (r == 0)
         r = caller_may(request, reterr);
     if (r == 0)
@@ -338,6 +349,14 @@ static void op_done(struct op *op, int result)
     wake(request);
 }
 
+void request_abandon(struct request *request)
+{
+    if (request->answer.stream)
+        events_end(request->answer.stream);
+    else
+        wake(request);
+}
+
 void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch))
 {
     request->scratch = berth_alloc(size);
@@ -392,6 +411,8 @@ enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, 
     (void)context;
     (void)connection;
     (void)url;
+    if (request->origin->ended)
+        return MHD_NO;
     if (!request->caller.see) {
         request->caller.see =
             SEE_MASK_ALL; /* until we know better; also marks that the headers were seen */
@@ -420,8 +441,10 @@ void request_end(void *context, struct MHD_Connection *connection, void **slot,
         return;
     *slot = NULL;
     request->connection = NULL;
-    if (request->origin)
+    if (request->origin) {
         request->origin->receiving_ms = 0;
+        request->origin->request = NULL;
+    }
     request->origin = NULL;
     if (request->answer.stream)
         events_leave(berth_take(request->answer.stream));

@@ -22,8 +22,16 @@
 #define RECEIVE_MS 30000     /* a request must be whole by then, however steadily it drips */
 #define IDLE_S 30            /* of a connection between requests */
 #define REQUEST_MEMORY 32768 /* for headers and buffers of one connection */
-#define PER_ADDRESS 32       /* connections from one address through TLS */
-#define STREAMS_MAX 64       /* followers of events */
+/* Connections of the Unix socket, beside those through TLS: a command line takes one for a moment,
+ * a follower of events one for long, and there may be STREAMS_MAX of these. */
+#define SOCKET_CONNECTIONS 128
+/* One in so many connections through TLS is for those who are not signed in. */
+#define STRANGERS_SHARE 4
+/* From one address (IPv6: one /64) that is not signed in: a browser opens six at once. */
+#define STRANGERS_PER_NETWORK 8
+/* Addresses that somebody signed in came from and that are remembered: administrators are few. */
+#define KNOWN_ADDRESSES 64
+#define STREAMS_MAX 64 /* followers of events */
 
 /* Who asks. `see`: which fields are shown. */
 struct caller {
@@ -41,8 +49,12 @@ struct origin {
     bool local;     /* through the Unix socket: uid and member are the kernel's word */
     bool member;    /* root, ourselves, or of the group */
     uid_t uid;
-    char address[64];     /* of somebody who came through TLS */
-    int64_t receiving_ms; /* a request has begun and is not whole yet, since then; 0: no */
+    char address[64];        /* of somebody who came through TLS */
+    char network[64];        /* the same, or the /64 that it is in */
+    uint64_t admin_id;       /* whose token its last request showed; 0: a stranger's */
+    struct request *request; /* the present one, or NULL */
+    bool ended;              /* shut down; the library will tell of its end */
+    int64_t receiving_ms;    /* a request has begun and is not whole yet, since then; 0: no */
 };
 
 struct request;
@@ -140,6 +152,9 @@ struct api {
     int64_t tail_rev;  /* told to all who follow live, so far */
     int beats;
 
+    char known[KNOWN_ADDRESSES][64]; /* somebody signed in came from there; the latest first */
+    void (*address_known)(void *context, const char *address);
+
     bool starved;
     uint64_t no_descriptors;
     uint64_t asked, refused, failed, dropped_slow, events_sent;
@@ -150,6 +165,13 @@ struct api {
 
 /* Let the library run at the end of this turn: after every resume. */
 void door_kick(struct api *api);
+
+/* ---- origins.c ---- */
+
+/* A connection has come: it is in api->origins from now on, and another may have to go for it. */
+void origin_came(struct api *api, struct origin *origin);
+/* A request on it showed a good token of this administrator, or (0) none. */
+void origin_identified(struct api *api, struct origin *origin, uint64_t admin_id);
 
 /* ---- request.c ---- */
 
@@ -163,6 +185,9 @@ void request_end(void *api, struct MHD_Connection *connection, void **request,
 
 /* In a verb: `return request_wait(request, x_begin(..., &request->op), then, reterr);`. */
 int request_wait(struct request *request, int begun, verb_fn *then, struct berth_error *reterr);
+
+/* Its connection was shut down. The library notices by itself but for what is suspended. */
+void request_abandon(struct request *request);
 
 /* Zeroed memory that goes with the request; `wipe` runs before it is freed, NULL: none. */
 void *request_scratch(struct request *request, size_t size, void (*wipe)(void *scratch));

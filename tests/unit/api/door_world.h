@@ -356,15 +356,21 @@ static berth_unused long ask(const char *method, const char *path, const char *b
     return ask_as((struct asking){ 0 }, method, path, body);
 }
 
-/* A connection as the TLS listener hands it over; answers the client's end. */
-static berth_unused int adopted_connection(void)
+/* A connection as the TLS listener hands it over, from 10.x.x.x; answers the client's end. */
+static berth_unused int adopted_from(uint32_t number)
 {
-    struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001) };
+    struct sockaddr_in from = { .sin_family = AF_INET,
+                                .sin_addr.s_addr = htonl(0x0a000000 + number) };
     int pair[2];
 
     EXPECT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair));
     api_adopt(world.api, pair[0], (struct sockaddr *)&from, sizeof(from));
     return pair[1];
+}
+
+static berth_unused int adopted_connection(void)
+{
+    return adopted_from(1);
 }
 
 /* As somebody who came through TLS. */

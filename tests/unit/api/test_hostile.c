@@ -1,4 +1,6 @@
 /* test_hostile.c - those who do not keep to HTTP: refused or dropped, and others notice nothing. */
+#include <poll.h>
+
 #include "door_world.h"
 
 static char out[65536];
@@ -201,27 +203,162 @@ TEST(hostile, a_dripping_request_is_ended)
     (void)close(descriptor);
 }
 
-TEST(hostile, connections_are_counted)
+/* ---- who holds connections and says nothing ---- */
+
+/* Whatever came before may still wait to be read. */
+static bool is_ended(int descriptor)
 {
-    int descriptor[300];
-    bool refused = false;
+    struct pollfd facts = { .fd = descriptor, .events = POLLRDHUP };
 
-    for (size_t i = 0; i < BERTH_COUNT(descriptor); i++) {
-        descriptor[i] = raw_connect();
+    return poll(&facts, 1, 0) > 0 && facts.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+static void turn_some(int turns)
+{
+    for (int i = 0; i < turns; i++)
         loop_turn(&world.loop, 0);
-    }
-    for (size_t i = 0; i < BERTH_COUNT(descriptor); i++) {
-        char byte;
+}
 
-        for (int turn = 0; turn < 3; turn++)
-            loop_turn(&world.loop, 0);
-        if (read(descriptor[i], &byte, 1) == 0)
-            refused = true;
-        (void)close(descriptor[i]);
+#define HALF "POST /v1/groups HTTP/1.1\r\nHost: a\r\n"
+
+/* `count` half requests of strangers, from `sources` addresses. */
+static void hold_half(int *descriptor, size_t count, uint32_t sources)
+{
+    for (size_t i = 0; i < count; i++) {
+        descriptor[i] = adopted_from(0x10000 + (uint32_t)i % sources);
+        EXPECT_INT(write(descriptor[i], HALF, strlen(HALF)), (ssize_t)strlen(HALF));
+        turn_some(2);
     }
-    EXPECT(refused);
-    for (int turn = 0; turn < 50; turn++)
-        loop_turn(&world.loop, 1);
+}
+
+static size_t count_open(const int *descriptor, size_t count)
+{
+    size_t open_ones = 0;
+
+    turn_some(20);
+    for (size_t i = 0; i < count; i++)
+        open_ones += !is_ended(descriptor[i]);
+    return open_ones;
+}
+
+static void close_all(const int *descriptor, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)close(descriptor[i]);
+    turn_some(20);
+}
+
+static void new_token(const char *name, char token[256])
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"operator\"}", name);
+    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
+    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
+    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\"}"), 201);
+    (void)snprintf(token, 256, "%s", text_at("token"));
+}
+
+/* From many addresses, more of them than there are connections: the oldest go, and neither root at
+ * the socket nor somebody with a token, from an address that was never here, is kept out. */
+TEST(hostile, strangers_have_a_share_and_keep_nobody_out)
+{
+    int held[600];
+    char token[256];
+
+    new_token("anna", token);
+    for (int i = 0; i < 3; i++) {
+        hold_half(held, BERTH_COUNT(held), 300);
+        EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
+        EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 200);
+        EXPECT(count_open(held, BERTH_COUNT(held)) <= world.api->connections_max / STRANGERS_SHARE);
+        EXPECT(!is_ended(held[BERTH_COUNT(held) - 1])); /* the newest are there */
+        close_all(held, BERTH_COUNT(held));
+    }
+}
+
+TEST(hostile, one_address_has_a_smaller_share)
+{
+    int held[40];
+
+    hold_half(held, BERTH_COUNT(held), 1);
+    EXPECT_INT(count_open(held, BERTH_COUNT(held)), STRANGERS_PER_NETWORK);
+    close_all(held, BERTH_COUNT(held));
+}
+
+/* A connection on which somebody is signed in is not a stranger's: it stays. */
+TEST(hostile, who_is_signed_in_keeps_the_connection)
+{
+    char request[512];
+    char token[256];
+    int held[300];
+    int mine = adopted_from(77);
+
+    new_token("bert", token);
+    (void)snprintf(request, sizeof(request),
+                   "GET /v1/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
+    EXPECT(raw_says(mine, request, "\"bert\"", out, sizeof(out)));
+    hold_half(held, BERTH_COUNT(held), 300);
+    turn_some(20);
+    EXPECT(raw_says(mine, request, "\"bert\"", out, sizeof(out)));
+    close_all(held, BERTH_COUNT(held));
+    (void)close(mine);
+}
+
+/* From where somebody signed in came, a new connection waits safely for its first request, until
+ * the strangers of that address have more than its share. */
+TEST(hostile, a_known_address_goes_last)
+{
+    int held[300];
+    int mine;
+    char token[256];
+    char request[512];
+
+    new_token("carl", token);
+    (void)snprintf(request, sizeof(request),
+                   "GET /v1/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
+    mine = adopted_from(78);
+    EXPECT(raw_says(mine, request, "\"carl\"", out, sizeof(out)));
+    (void)close(mine);
+    mine = adopted_from(78);
+    hold_half(held, BERTH_COUNT(held), 300);
+    EXPECT(raw_says(mine, request, "\"carl\"", out, sizeof(out)));
+    close_all(held, BERTH_COUNT(held));
+    (void)close(mine);
+}
+
+/* Those who wait for a password to be judged are not noticed by the library when they are gone. */
+TEST(hostile, strangers_who_sign_in_and_wait_keep_nobody_out)
+{
+    static const char sign_in[] =
+        "POST /v1/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        "Content-Length: 40\r\n\r\n{\"name\":\"nobody\",\"password\":\"no password\"}";
+    int held[200];
+
+    for (size_t i = 0; i < BERTH_COUNT(held); i++) {
+        held[i] = adopted_from(0x20000 + (uint32_t)i);
+        EXPECT(write(held[i], sign_in, sizeof(sign_in) - 1) > 0);
+        turn_some(2);
+    }
+    EXPECT(count_open(held, BERTH_COUNT(held)) <= world.api->connections_max / STRANGERS_SHARE);
+    EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
+    close_all(held, BERTH_COUNT(held));
+}
+
+/* The socket's own: the oldest goes for the newest, and root's requests go through. */
+TEST(hostile, the_socket_has_a_share_of_its_own)
+{
+    int held[300];
+
+    for (size_t i = 0; i < BERTH_COUNT(held); i++) {
+        held[i] = raw_connect();
+        EXPECT_INT(write(held[i], HALF, strlen(HALF)), (ssize_t)strlen(HALF));
+        turn_some(2);
+    }
+    EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
+    EXPECT_STATUS(ask_remote(NULL, "GET", "/healthz", NULL), 200);
+    EXPECT(count_open(held, BERTH_COUNT(held)) <= SOCKET_CONNECTIONS);
+    close_all(held, BERTH_COUNT(held));
     EXPECT_STATUS(ask("GET", "/healthz", NULL), 200);
 }
 
