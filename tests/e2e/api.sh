@@ -152,6 +152,29 @@ over_tls() {
     [[ $(curl --silent --cacert "$work/ca.pem" "https://localhost:$https_port/healthz" | jq -r .text) == ok ]]
 }
 
+# Strangers who hold connections over TLS keep neither root at the socket nor an administrator with a token from working:
+# half requests, half handshakes and nonsense, from the addresses of many.
+strangers() {
+    local remote kind flood
+    remote=(berthctl --url "https://localhost:$https_port" --ca "$work/ca.pem" --token-file "$work/token")
+    for kind in request silent garbage; do
+        "$build/tests/faults/berth-flood" 127.0.0.1 "$https_port" 5 60 "$kind" 600 >"$work/flood.$kind" &
+        flood=$!
+        wait_for 5 in_the_middle "$flood"
+        for _ in {1..8}; do
+            ends_with 0 berthctl ready
+            says '"way":"token"' "${remote[@]}" whoami --json
+        done
+        wait "$flood"
+        jq -e '.taken > 300' "$work/flood.$kind" >/dev/null || die "there was no flood: $(<"$work/flood.$kind")"
+    done
+}
+
+# More connections than the broker keeps have been there.
+in_the_middle() {
+    kill -0 "$1" && (($(grep -c -e api.refused -e peer.refused "$BROKER_LOG") > 50))
+}
+
 described() {
     ask "http://berth/v1/openapi.json" >"$work/openapi.json"
     "$BERTH_TEST_VALIDATOR/node_modules/.bin/validate-api" "$work/openapi.json"
@@ -246,6 +269,7 @@ step "rows, plans, reasons" rows_and_plans
 step "exit codes" exit_codes
 step "passwords stay unseen" passwords
 step "over TLS, with a sign-in and a token" over_tls
+step "beside strangers who hold connections" strangers
 step "described by OpenAPI 3.1" described
 step "metrics as promtool wants them" measured
 step "completion in bash" completed

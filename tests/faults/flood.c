@@ -1,13 +1,14 @@
 /* flood.c - berth-flood: peers that never become anybody, bounded in number and time.
  *
  * usage: berth-flood HOST PORT SECONDS SOURCES [silent N] [slow N] [garbage N] [nobody N] [foreign
- * N] [rate N]
+ * N] [request N] [rate N]
  *
  *   silent   sockets that connect and say nothing
  *   slow     a true ClientHello, a byte a second
  *   garbage  noise in place of TLS
  *   nobody   a whole handshake without a certificate
  *   foreign  a whole handshake with a certificate of another authority
+ *   request  a whole handshake with the management API, and half an HTTP request
  *   rate     so many new connections a second, in all (default 1000)
  *
  * N of each are kept going at once: one that ends is begun anew, at the rate. They come from
@@ -33,9 +34,10 @@
 #define SECONDS_MAX 60
 #define TICK_MS 50
 
-enum habit { SILENT, SLOW, GARBAGE, NOBODY, FOREIGN, HABITS };
+enum habit { SILENT, SLOW, GARBAGE, NOBODY, FOREIGN, REQUEST, HABITS };
 
-static const char *const habit_names[HABITS] = { "silent", "slow", "garbage", "nobody", "foreign" };
+static const char *const habit_names[HABITS] = { "silent", "slow",    "garbage",
+                                                 "nobody", "foreign", "request" };
 
 struct liar {
     enum habit habit;
@@ -51,7 +53,8 @@ static struct {
     uv_loop_t loop;
     uv_timer_t tick, drip, end;
     struct berth_random random;
-    SSL_CTX *plain, *foreign;
+    SSL_CTX
+        *contexts[HABITS]; /* of those that shake hands, and of the ClientHello let out by drops */
     struct sockaddr_in at;
     uint32_t sources, next_source;
     int64_t wanted[HABITS];
@@ -97,6 +100,7 @@ static void drain(struct liar *liar)
 
 static void shake(struct liar *liar)
 {
+    static const char half[] = "POST /v1/sign-in HTTP/1.1\r\nHost: broker\r\n";
     char scrap[4096];
     int r;
     int error;
@@ -107,6 +111,8 @@ static void shake(struct liar *liar)
     if (r == 1 && !liar->shaken) {
         liar->shaken = true;
         us.shaken++;
+        if (liar->habit == REQUEST)
+            (void)SSL_write(liar->ssl, half, sizeof(half) - 1);
         shake(liar); /* in TLS 1.3 our certificate is judged after this */
         return;
     }
@@ -121,8 +127,8 @@ static void speak(struct liar *liar)
     if (liar->habit == GARBAGE) {
         random_fill(&us.random, noise, sizeof(noise));
         (void)!send(liar->descriptor, noise, sizeof(noise), MSG_NOSIGNAL);
-    } else if (liar->habit == NOBODY || liar->habit == FOREIGN) {
-        liar->ssl = SSL_new(liar->habit == NOBODY ? us.plain : us.foreign);
+    } else if (liar->habit == NOBODY || liar->habit == FOREIGN || liar->habit == REQUEST) {
+        liar->ssl = SSL_new(us.contexts[liar->habit]);
         (void)SSL_set_fd(liar->ssl, liar->descriptor);
     }
 }
@@ -159,7 +165,7 @@ static void ready(uv_poll_t *poll, int status, int events)
 /* A ClientHello as OpenSSL makes it, to be let out by drops. */
 static void make_hello(struct liar *liar)
 {
-    SSL *ssl = SSL_new(us.plain);
+    SSL *ssl = SSL_new(us.contexts[SLOW]);
     BIO *out = BIO_new(BIO_s_mem());
     int size;
 
@@ -248,14 +254,12 @@ static void end_all(uv_timer_t *timer)
 }
 
 /* Contexts of OpenSSL's own: those of Berth know their peers and judge whom they talk to. */
-static SSL_CTX *new_context(void)
+static SSL_CTX *new_context(const char *alpn)
 {
-    static const unsigned char alpn[] = "\x07"
-                                        "berth/1";
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
     if (!context || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_set_alpn_protos(context, alpn, sizeof(alpn) - 1) != 0)
+        SSL_CTX_set_alpn_protos(context, (const unsigned char *)alpn, (unsigned)strlen(alpn)) != 0)
         abort();
     SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
     return context;
@@ -270,8 +274,12 @@ static void make_contexts(void)
     EVP_PKEY *key;
     BIO *bio;
 
-    us.plain = new_context();
-    us.foreign = new_context();
+    us.contexts[SLOW] = us.contexts[NOBODY] = new_context("\x07"
+                                                          "berth/1");
+    us.contexts[FOREIGN] = new_context("\x07"
+                                       "berth/1");
+    us.contexts[REQUEST] = new_context("\x08"
+                                       "http/1.1");
     if (issuer_make("a foreign authority", clock_wall_ms(), 1, serial, &key_pem, &certificate_pem,
                     NULL) < 0)
         abort();
@@ -281,8 +289,8 @@ static void make_contexts(void)
     bio = BIO_new_mem_buf(key_pem, -1);
     key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
     BIO_free(bio);
-    if (SSL_CTX_use_certificate(us.foreign, certificate) != 1 ||
-        SSL_CTX_use_PrivateKey(us.foreign, key) != 1)
+    if (SSL_CTX_use_certificate(us.contexts[FOREIGN], certificate) != 1 ||
+        SSL_CTX_use_PrivateKey(us.contexts[FOREIGN], key) != 1)
         abort();
     X509_free(certificate);
     EVP_PKEY_free(key);
