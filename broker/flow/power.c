@@ -6,6 +6,7 @@
 #include "berth/log.h"
 
 #include "core/placement.h"
+#include "core/related.h"
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/power_work.h"
@@ -196,6 +197,7 @@ static bool is_its_fault(int code)
     case BERTH_E_STORE:
     case BERTH_E_CONFLICT:
     case BERTH_E_OVERTAKEN:
+    case BERTH_E_CONFIG: /* image, template or storage pool: what many machines share */
         return false;
     default:
         return true;
@@ -204,6 +206,19 @@ static bool is_its_fault(int code)
 
 #define HOST_AGAIN_MS 10000   /* its host was in trouble: nothing is tried on it before */
 #define MANUAL_AGAIN_MS 30000 /* an existing machine that does not answer is asked again then */
+
+/* The image, the template or the storage is not right: the pool says so, and tries again by itself.
+ * A desktop that was never made goes, so that another is planned from what is current then.
+ */
+static void shared_fault(struct work *work, const struct berth_error *error)
+{
+    struct desktop *desktop = work->desktop;
+
+    pool_held_back(work->rooms, desktop->row.pool_id, error->text);
+    if (work->goal == MACHINE_UP && !desktop->made &&
+        !related_first(work->rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
+        machine_see_to(work->rooms, desktop, MACHINE_GONE);
+}
 
 static void work_failed(struct work *work, const struct berth_error *error)
 {
@@ -222,6 +237,8 @@ static void work_failed(struct work *work, const struct berth_error *error)
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             desktop_set_state(desktop, desktop_LOST, error->text);
         desktop->not_before_ms = rooms->timers->mono_ms + HOST_AGAIN_MS;
+        if (error->code == BERTH_E_CONFIG)
+            shared_fault(work, error);
         reconcile_look(rooms, desktop, "it could not be told what became of it");
         return;
     }

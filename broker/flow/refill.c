@@ -235,6 +235,20 @@ static bool is_restrained(struct rooms *rooms, struct pool *pool)
     return false;
 }
 
+void pool_held_back(struct rooms *rooms, uint64_t pool_id, const char *why)
+{
+    struct pool *pool = pool_find(rooms->core, pool_id);
+    int64_t until_ms = rooms->timers->mono_ms + POOL_HELD_BACK_MS;
+
+    if (!pool || pool->restrained_until_ms > until_ms)
+        return;
+    if (!pool->restrained_until_ms)
+        log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", why);
+    pool->restrained_until_ms = until_ms;
+    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%.159s", why);
+    house_look_at_pool(rooms, pool_id);
+}
+
 void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why)
 {
     struct pool *pool = pool_find(rooms->core, pool_id);

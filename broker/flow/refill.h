@@ -15,6 +15,7 @@
 #define POOL_FAILURES_MAX 3
 #define POOL_FAILURES_WINDOW_MS 600000
 #define POOL_RESTRAINED_MS 300000
+#define POOL_HELD_BACK_MS 15000 /* trying again costs nothing: nothing is made before it can be */
 
 /* A place in a pool's queue; lives in the flow that waits. */
 struct queue_place {
@@ -45,6 +46,11 @@ void pool_look(struct rooms *rooms, uint64_t pool_id);
 
 /* Look at it again after a while. */
 void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms);
+
+/* Something that all its machines share is at fault (image, template, storage pool): nothing new is
+ * made for POOL_HELD_BACK_MS, and the pool says why. No machine is blamed.
+ */
+void pool_held_back(struct rooms *rooms, uint64_t pool_id, const char *why);
 
 /* A machine of the pool failed: count it for the circuit breaker. */
 void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why);

@@ -34,7 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
     struct domain_facts facts;
+    struct domain_disk disk;
     struct berth_error error = { 0 };
+    char path[1024];
     char *xml = NULL;
 
     xml_setup();
@@ -44,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (domain_xml_read(text, size, &facts, &error) == 0 && facts.forward_port > 65535)
         abort();
-    if (domain_xml_boot(text, size, &args, &xml, &error) == 0)
-        free(xml);
+    (void)domain_xml_disk(text, size, &disk, &error);
+    domain_xml_nvram(text, size, path, sizeof(path));
+    volume_xml_backing(text, size, path, sizeof(path));
     return 0;
 }

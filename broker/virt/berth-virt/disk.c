@@ -2,6 +2,7 @@
 #include "disk.h"
 
 #include <libvirt/virterror.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "domain_xml.h"
@@ -26,14 +27,22 @@ static void volume_freep(virStorageVolPtr *volume)
         (void)virStorageVolFree(berth_take(*volume));
 }
 
+/* What libvirt refused is the fault of something that many machines share: CONFIG, unless it is the
+ * connection that failed, or the host's disk that is full.
+ */
+static int blame_setting(struct errand *errand, int r)
+{
+    return r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY ? r : (errand->error.code = BERTH_E_CONFIG);
+}
+
 static int find_pool(struct errand *errand, const char *storage, virStoragePoolPtr *ret)
 {
     *ret = virStoragePoolLookupByName(errand->connection, storage);
     if (!*ret)
-        return fault(&errand->error, "storage pool '%s'", storage);
+        return blame_setting(errand, fault(&errand->error, "storage pool '%s'", storage));
     /* A pool that is not set to start by itself is off after the host came up. */
     if (virStoragePoolIsActive(*ret) == 0 && virStoragePoolCreate(*ret, 0) < 0)
-        return fault(&errand->error, "storage pool '%s' is off", storage);
+        return blame_setting(errand, fault(&errand->error, "storage pool '%s' is off", storage));
     return 0;
 }
 
@@ -50,17 +59,23 @@ static uint64_t image_bytes(struct errand *errand, const char *image)
     return type && strcmp(type, "TEST") == 0 ? UNTOLD_BYTES : 0;
 }
 
-/* Is it an overlay? What was cut off while it was made has no backing file. */
-static bool is_overlay(virStorageVolPtr volume)
+/* What it lies on, or "". What was cut off while it was made has no backing file. */
+static void backing_of(virStorageVolPtr volume, char *ret, size_t size)
 {
-    berth_cleanup(xml_freep) xmlDoc *doc = NULL;
     char *text = virStorageVolGetXMLDesc(volume, 0);
 
-    doc = text ? xml_parse(text, strlen(text), XML_ANSWER_MAX, "volume", NULL) : NULL;
+    ret[0] = '\0';
+    if (text)
+        volume_xml_backing(text, strlen(text), ret, size);
     free(text);
-    if (!doc)
-        return false;
-    return xml_child(xml_child(xmlDocGetRootElement(doc), "backingStore", NULL), "path", NULL);
+}
+
+static bool is_overlay(virStorageVolPtr volume)
+{
+    char backing[1024];
+
+    backing_of(volume, backing, sizeof(backing));
+    return backing[0];
 }
 
 static int check_name(struct errand *errand, const char *volume)
@@ -71,12 +86,93 @@ static int check_name(struct errand *errand, const char *volume)
                       "disk '%s' is not named '" DISK_PREFIX "...': left alone", volume);
 }
 
+int disk_names(struct errand *errand, const char *volume, struct disk_names *ret)
+{
+    static const char *const ends[DISK_NAMES] = { ".qcow2", ".b.qcow2" };
+    size_t stem = strlen(volume);
+    int r = check_name(errand, volume);
+
+    if (r < 0)
+        return r;
+    for (int i = DISK_NAMES - 1; i >= 0; i--) { /* the longer end first */
+        size_t end = strlen(ends[i]);
+
+        if (stem > end && strcmp(volume + stem - end, ends[i]) == 0)
+            stem -= end;
+    }
+    for (int i = 0; i < DISK_NAMES; i++)
+        (void)snprintf(ret->name[i], sizeof(ret->name[i]), "%.*s%s", (int)stem, volume, ends[i]);
+    return 0;
+}
+
+int disk_path(struct errand *errand, const char *storage, const char *volume, char ret[1024])
+{
+    berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
+    berth_cleanup(xml_freep) xmlDoc *doc = NULL;
+    char *text;
+    int r;
+
+    r = find_pool(errand, storage, &pool);
+    if (r < 0)
+        return r;
+    text = virStoragePoolGetXMLDesc(pool, 0);
+    if (!text)
+        return blame_setting(errand, fault(&errand->error, "storage pool '%s'", storage));
+    doc = xml_parse(text, strlen(text), XML_ANSWER_MAX, "pool", &errand->error);
+    free(text);
+    if (!doc)
+        return errand->error.code;
+    xml_get_text(xml_child(xml_child(xmlDocGetRootElement(doc), "target", NULL), "path", NULL), ret,
+                 1024 - 80);
+    (void)snprintf(ret + strlen(ret), 80, "/%.78s", volume);
+    return 0;
+}
+
+int disk_paths(struct errand *errand, const char *storage, const struct disk_names *names,
+               struct disk_paths *ret)
+{
+    int r = 0;
+
+    for (int i = 0; i < DISK_NAMES && r >= 0; i++)
+        r = disk_path(errand, storage, names->name[i], ret->path[i]);
+    return r;
+}
+
+/* Make it, and see that it is what was asked for: an overlay on this very image. */
+static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const char *volume,
+                        const char *image)
+{
+    berth_cleanup(volume_freep) virStorageVolPtr made = NULL;
+    char *xml = volume_xml_make(volume, image, image_bytes(errand, image));
+    char backing[1024];
+
+    made = virStorageVolCreateXML(pool, xml, 0);
+    free(xml);
+    if (!made)
+        return blame_setting(errand,
+                             fault(&errand->error, "disk '%s' on the image '%s'", volume, image));
+    backing_of(made, backing, sizeof(backing));
+    if (strcmp(backing, image) == 0)
+        return 0;
+    (void)virStorageVolDelete(made, 0);
+    return berth_fail(&errand->error, BERTH_E_HOST, "disk '%s' lies on '%s', not on the image '%s'",
+                      volume, backing, image);
+}
+
+int disk_renew(struct errand *errand, const char *storage, const char *volume, const char *image)
+{
+    berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
+    int r = disk_drop(errand, storage, volume);
+
+    if (r >= 0)
+        r = find_pool(errand, storage, &pool);
+    return r < 0 ? r : make_overlay(errand, pool, volume, image);
+}
+
 int disk_make(struct errand *errand, const char *storage, const char *volume, const char *image)
 {
     berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
-    berth_cleanup(volume_freep) virStorageVolPtr made = NULL;
     berth_cleanup(volume_freep) virStorageVolPtr there = NULL;
-    char *xml;
     int r;
 
     r = check_name(errand, volume);
@@ -91,13 +187,10 @@ int disk_make(struct errand *errand, const char *storage, const char *volume, co
     if (there && virStorageVolDelete(there, 0) < 0)
         return fault(&errand->error, "disk '%s' is half-made and cannot be deleted", volume);
 
-    xml = volume_xml_make(volume, image, image_bytes(errand, image));
-    made = virStorageVolCreateXML(pool, xml, 0);
-    free(xml);
-    if (!made)
-        return fault(&errand->error, "disk '%s' on '%s'", volume, image);
-    machine_history_did(errand->args.uuid, machine_word_DISK);
-    return 0;
+    r = make_overlay(errand, pool, volume, image);
+    if (r >= 0)
+        machine_history_did(errand->args.uuid, machine_word_DISK);
+    return r;
 }
 
 int disk_drop(struct errand *errand, const char *storage, const char *volume)

@@ -47,7 +47,7 @@ static void set_size(xmlNode *domain, const struct virt_args *args)
 }
 
 /* The first disk that is a disk: a template may have a CD-ROM before it. */
-static xmlNode *main_disk(xmlNode *devices)
+static xmlNode *main_disk(const xmlNode *devices)
 {
     xmlNode *disk = xml_child(devices, "disk", NULL);
 
@@ -285,18 +285,6 @@ int domain_xml_make(const char *template, size_t size, const struct virt_args *a
     return 0;
 }
 
-int domain_xml_boot(const char *xml, size_t size, const struct virt_args *args, char **ret,
-                    struct berth_error *reterr)
-{
-    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "domain", reterr);
-
-    if (!doc)
-        return reterr ? reterr->code : BERTH_E_INVALID;
-    set_os(xmlDocGetRootElement(doc), args);
-    *ret = xml_text(doc);
-    return 0;
-}
-
 static void read_agent(const xmlNode *domain, struct domain_facts *ret)
 {
     const xmlNode *channel = xml_child(xml_child(domain, "devices", NULL), "channel", NULL);
@@ -334,6 +322,76 @@ int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
     ret->forward_port = (int64_t)xml_get_number(desktop, "forward-port", PORT_MAX);
     ret->guest_port = (int64_t)xml_get_number(desktop, "guest-port", PORT_MAX);
     return 0;
+}
+
+static void get_source(const xmlNode *source, char *ret, size_t size)
+{
+    static const char *const where[] = { "file", "dev", "name" };
+
+    ret[0] = '\0';
+    for (size_t i = 0; i < BERTH_COUNT(where) && !ret[0]; i++)
+        xml_get(source, where[i], ret, size);
+}
+
+int domain_xml_disk(const char *xml, size_t size, struct domain_disk *ret,
+                    struct berth_error *reterr)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "domain", reterr);
+    const xmlNode *disk;
+    const xmlNode *source;
+    const xmlNode *mirror;
+
+    *ret = (struct domain_disk){ 0 };
+    if (!doc)
+        return reterr ? reterr->code : BERTH_E_INVALID;
+    disk = main_disk(xml_child(xmlDocGetRootElement(doc), "devices", NULL));
+    source = xml_child(disk, "source", NULL);
+    xml_get(source, "pool", ret->pool, sizeof(ret->pool));
+    xml_get(source, "volume", ret->volume, sizeof(ret->volume));
+    get_source(source, ret->path, sizeof(ret->path));
+    mirror = xml_child(disk, "mirror", NULL);
+    if (mirror && xml_is(mirror, "job", "copy")) /* a commit writes into files of its own chain */
+        get_source(xml_child(mirror, "source", NULL), ret->copied_to, sizeof(ret->copied_to));
+    return 0;
+}
+
+void domain_xml_nvram(const char *xml, size_t size, char *ret, size_t ret_size)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "domain", NULL);
+    const xmlNode *nvram;
+
+    ret[0] = '\0';
+    if (!doc)
+        return;
+    nvram = xml_child(xml_child(xmlDocGetRootElement(doc), "os", NULL), "nvram", NULL);
+    get_source(xml_child(nvram, "source", NULL), ret, ret_size);
+    if (!ret[0])
+        xml_get_text(nvram, ret, ret_size);
+}
+
+void volume_xml_backing(const char *xml, size_t size, char *ret, size_t ret_size)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "volume", NULL);
+
+    ret[0] = '\0';
+    if (doc)
+        xml_get_text(
+            xml_child(xml_child(xmlDocGetRootElement(doc), "backingStore", NULL), "path", NULL),
+            ret, ret_size);
+}
+
+char *folder_xml_make(const char *mark, const char *folder)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
+    xmlNode *pool = xmlNewNode(NULL, BAD_CAST "pool");
+    char name[64];
+
+    (void)xmlDocSetRootElement(doc, pool);
+    (void)snprintf(name, sizeof(name), "berth-look-%.40s", mark);
+    xml_set(pool, "type", "dir");
+    xml_set_text(xml_add(pool, "name"), name);
+    xml_set_text(xml_add(xml_add(pool, "target"), "path"), folder);
+    return xml_text(doc);
 }
 
 char *volume_xml_make(const char *name, const char *backing, uint64_t capacity_bytes)

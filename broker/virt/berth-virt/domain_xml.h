@@ -33,11 +33,6 @@
 int domain_xml_make(const char *template, size_t size, const struct virt_args *args, char **ret,
                     struct berth_error *reterr) berth_must_check;
 
-/* A domain's own description with another kernel and initial RAM disk (args: kernel, initrd; empty
- * ones stay). */
-int domain_xml_boot(const char *xml, size_t size, const struct virt_args *args, char **ret,
-                    struct berth_error *reterr) berth_must_check;
-
 struct domain_facts {
     bool ours; /* it has our metadata; all but agent_up is zero without it */
     uint64_t desktop_id;
@@ -49,6 +44,26 @@ struct domain_facts {
 /* What a domain's description says. Errors: INVALID, TOO_LARGE. */
 int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
                     struct berth_error *reterr) berth_must_check;
+
+/* The main disk of a domain's description. */
+struct domain_disk {
+    char pool[64], volume[80]; /* or */
+    char path[1024];           /* of its file or device; both empty: it has no main disk */
+    char copied_to[1024];      /* a block job writes a copy of it there, or "" */
+};
+int domain_xml_disk(const char *xml, size_t size, struct domain_disk *ret,
+                    struct berth_error *reterr) berth_must_check;
+
+/* The file that holds a domain's NVRAM, or "". */
+void domain_xml_nvram(const char *xml, size_t size, char *ret, size_t ret_size);
+
+/* What a volume lies on, from its description; "" when on nothing. */
+void volume_xml_backing(const char *xml, size_t size, char *ret, size_t ret_size);
+
+/* A storage pool for a folder that is none of ours, for a moment; `mark` keeps its name apart from
+ * others. To be freed with free().
+ */
+char *folder_xml_make(const char *mark, const char *folder);
 
 /* A linked clone: an overlay `name` on the qcow2 file `backing`. capacity_bytes 0: the backing
  * file's own. To be freed with free().

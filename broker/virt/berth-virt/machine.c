@@ -10,6 +10,7 @@
 #include "domain_xml.h"
 #include "errand.h"
 #include "fault.h"
+#include "layers.h"
 #include "machine_history.h"
 #include "out.h"
 #include "xml.h"
@@ -32,7 +33,7 @@ static int read_template(struct errand *errand, char **ret, size_t *ret_size)
     char *text;
 
     if (!file) {
-        return berth_fail(&errand->error, BERTH_E_INVALID, "template '%s': %s",
+        return berth_fail(&errand->error, BERTH_E_CONFIG, "template '%s': %s",
                           errand->args.template, strerror(errno));
     }
     text = berth_alloc(XML_TEMPLATE_MAX + 1);
@@ -51,8 +52,10 @@ static int make_xml(struct errand *errand, char **ret)
     if (r < 0)
         return r;
     r = domain_xml_make(template, size, &errand->args, ret, &errand->error);
-    if (r < 0)
+    if (r < 0) {
         (void)berth_fail_in(&errand->error, "template '%s'", errand->args.template);
+        errand->error.code = r = BERTH_E_CONFIG; /* of the pool, whichever machine it was for */
+    }
     return r;
 }
 
@@ -78,16 +81,16 @@ int machine_create(struct errand *errand)
     r = make_xml(errand, &xml);
     if (r < 0)
         return r;
+    there = virDomainLookupByUUIDString(errand->connection, args->uuid);
+    if (there)
+        return 0; /* with its disk, which is made before it and need not have this name any more */
+    if (!fault_is(VIR_ERR_NO_DOMAIN))
+        return fault(&errand->error, "machine %s", args->uuid);
     if (args->volume[0]) {
         r = disk_make(errand, args->storage, args->volume, args->image);
         if (r < 0)
             return r;
     }
-    there = virDomainLookupByUUIDString(errand->connection, args->uuid);
-    if (there)
-        return 0;
-    if (!fault_is(VIR_ERR_NO_DOMAIN))
-        return fault(&errand->error, "machine %s", args->uuid);
     return define(errand, xml);
 }
 
@@ -151,6 +154,19 @@ static int start_anew(struct errand *errand, virDomainPtr domain)
     return r;
 }
 
+/* It runs already; but paused, by somebody or by a disk that was full, it is of no use to anybody.
+ */
+static int go_on(struct errand *errand, virDomainPtr domain)
+{
+    int state = VIR_DOMAIN_NOSTATE;
+
+    if (virDomainGetState(domain, &state, NULL, 0) < 0 || state != VIR_DOMAIN_PAUSED)
+        return 0;
+    return virDomainResume(domain) < 0
+               ? fault(&errand->error, "'%s' is paused and does not go on", errand->machine)
+               : 0;
+}
+
 int machine_start(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
@@ -163,7 +179,7 @@ int machine_start(struct errand *errand)
     errand->result.known = true;
     r = errand_is_active(errand, domain);
     if (r != 0)
-        return r < 0 ? r : 0;
+        return r < 0 ? r : go_on(errand, domain);
     if (power_on(errand, domain) == 0)
         return guest_agent_is_barred(domain) ? start_anew(errand, domain) : 0;
     r = fault(&errand->error, "start of '%s'", errand->machine);
@@ -223,8 +239,7 @@ int machine_stop(struct errand *errand)
 
 /* ---- refresh and delete ---- */
 
-/* Its disk is named by the caller; a caller who knows only the UUID gets it from the machine's own
- * metadata. */
+/* A caller who knows only the UUID gets the rest from the machine's own metadata. */
 static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_xml)
 {
     struct virt_args *args = &errand->args;
@@ -239,6 +254,12 @@ static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_
     r = domain_xml_read(xml, strlen(xml), &facts, &errand->error);
     if (r < 0)
         return r;
+    if (!args->desktop_id) {
+        args->desktop_id = facts.desktop_id;
+        args->forward_port = facts.forward_port;
+        args->guest_port = facts.guest_port;
+        (void)snprintf(args->pool, sizeof(args->pool), "%s", facts.pool);
+    }
     if (!args->storage[0])
         (void)snprintf(args->storage, sizeof(args->storage), "%s", facts.storage);
     if (!args->volume[0])
@@ -248,82 +269,199 @@ static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_
     return 0;
 }
 
-/* Another version of the image may bring another kernel. */
-static int set_boot(struct errand *errand, const char *xml)
+/* libvirt puts a machine's NVRAM into a file named after it. Any other may be another machine's
+ * too, such as the one that a template was taken from: it is left alone.
+ */
+static bool nvram_is_own(const char *name, const char *xml)
 {
-    berth_cleanup(berth_freep) char *changed = NULL;
-    int r;
+    char path[1024];
+    const char *file;
 
-    if (!xml || (!errand->args.kernel[0] && !errand->args.initrd[0]))
-        return 0;
-    r = domain_xml_boot(xml, strlen(xml), &errand->args, &changed, &errand->error);
-    return r < 0 ? r : define(errand, changed);
+    domain_xml_nvram(xml, strlen(xml), path, sizeof(path));
+    file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    return strncmp(file, name, strlen(name)) == 0 && file[strlen(name)] == '_';
 }
 
-int machine_refresh(struct errand *errand)
+/* With all that libvirt keeps beside a machine. What not every driver takes along is removed
+ * before. */
+static int undefine(struct errand *errand, virDomainPtr domain, const char *xml)
 {
-    const struct virt_args *args = &errand->args;
+    const unsigned nvram = nvram_is_own(errand->machine, xml) ? VIR_DOMAIN_UNDEFINE_NVRAM
+                                                              : VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
+    const unsigned ways[] = {
+        nvram | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM, nvram, 0
+    };
+    int r;
+
+    if (virDomainHasManagedSaveImage(domain, 0) == 1 && virDomainManagedSaveRemove(domain, 0) < 0)
+        return fault(&errand->error, "saved state of '%s'", errand->machine);
+    r = layers_forget(errand, domain);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < BERTH_COUNT(ways); i++) {
+        if (virDomainUndefineFlags(domain, ways[i]) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
+            return 0;
+        if (!fault_is(VIR_ERR_INVALID_ARG) && !fault_is(VIR_ERR_NO_SUPPORT) &&
+            !fault_is(VIR_ERR_ARGUMENT_UNSUPPORTED))
+            break;
+    }
+    return fault(&errand->error, "removing '%s'", errand->machine);
+}
+
+/* Somebody may have renamed the machine, and given its name to another. */
+static int name_is_free(struct errand *errand)
+{
+    berth_cleanup(errand_domain_freep) virDomainPtr there = NULL;
+    char uuid[VIR_UUID_STRING_BUFLEN] = "";
+
+    there = virDomainLookupByName(errand->connection, errand->args.name);
+    if (!there ||
+        (virDomainGetUUIDString(there, uuid) == 0 && strcmp(uuid, errand->args.uuid) == 0))
+        return 0;
+    return berth_fail(&errand->error, BERTH_E_DESKTOP,
+                      "its host has another machine named '%s'; rename or remove that one",
+                      errand->args.name);
+}
+
+/* What the host says now, whatever was done: the machine is off, with nothing of before beside it,
+ * on this disk, which lies on the image.
+ */
+static int verify(struct errand *errand, const struct disk_names *names, int wanted)
+{
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
-    berth_cleanup(berth_freep) char *xml = NULL;
+    berth_cleanup(layers_free) struct layers layers = { 0 };
     int r;
 
     r = errand_domain(errand, &domain);
+    if (r >= 0)
+        r = layers_find(errand, domain, errand->args.storage, names, &layers);
     if (r < 0)
         return r;
-    r = complete_args(errand, domain, &xml);
-    if (r < 0)
-        return r;
-    if (!args->volume[0] || !args->image[0]) {
-        return berth_fail(&errand->error, BERTH_E_INVALID, "refresh of '%s': no disk or no image",
-                          args->name);
-    }
-    r = switch_off(errand, domain);
-    if (r < 0)
-        return r;
-    /* A saved state belongs to the disk that goes. */
-    if (virDomainHasManagedSaveImage(domain, 0) == 1 && virDomainManagedSaveRemove(domain, 0) < 0)
-        return fault(&errand->error, "saved state of '%s'", args->name);
-    r = disk_drop(errand, args->storage, args->volume);
-    if (r < 0)
-        return r;
-    r = disk_make(errand, args->storage, args->volume, args->image);
-    return r < 0 ? r : set_boot(errand, xml);
+    if (layers.own != wanted || layers.count || virDomainSnapshotNum(domain, 0) > 0 ||
+        virDomainHasManagedSaveImage(domain, 0) == 1)
+        return berth_fail(&errand->error, BERTH_E_DESKTOP,
+                          "'%s': its host does not show the new disk alone; somebody works on the "
+                          "machine",
+                          errand->machine);
+    return 0;
 }
 
-static int undefine(struct errand *errand, virDomainPtr domain)
+/* Off, and on the new disk, with nothing kept of what it was. The description is tried before
+ * anything is given up for it: defining it in the place of the old one either works or changes
+ * nothing.
+ */
+static int change_over(struct errand *errand, virDomainPtr domain, const char *old, const char *xml,
+                       const struct layers *layers)
 {
-    unsigned all = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
-                   VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_NVRAM;
+    int r = switch_off(errand, domain);
 
-    /* Not every driver knows all flags. */
-    if (virDomainUndefineFlags(domain, all) < 0 && !fault_is(VIR_ERR_NO_DOMAIN) &&
-        virDomainUndefine(domain) < 0 && !fault_is(VIR_ERR_NO_DOMAIN))
-        return fault(&errand->error, "removing '%s'", errand->machine);
-    machine_history_did(errand->args.uuid, machine_word_REMOVED);
-    return 0;
+    if (r >= 0 && strcmp(errand->machine, errand->args.name) == 0)
+        r = define(errand, xml);
+    if (r >= 0)
+        r = layers_drop(errand, layers);
+    if (r >= 0)
+        r = undefine(errand, domain, old);
+    return r < 0 ? r : define(errand, xml);
+}
+
+/* The new disk is made, and known to be good, before anything of the old one is touched: what fails
+ * until then (the image, the template, the storage) leaves the machine as it is.
+ */
+int machine_refresh(struct errand *errand)
+{
+    struct virt_args *args = &errand->args;
+    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(layers_free) struct layers layers = { 0 };
+    berth_cleanup(berth_freep) char *old = NULL;
+    berth_cleanup(berth_freep) char *xml = NULL;
+    struct disk_names names;
+    int wanted;
+    int r;
+
+    r = errand_domain(errand, &domain);
+    if (r >= 0)
+        r = complete_args(errand, domain, &old);
+    if (r < 0)
+        return r;
+    if (!args->volume[0] || !args->image[0] || !args->template[0]) {
+        return berth_fail(&errand->error, BERTH_E_INVALID,
+                          "refresh of '%s': no disk, no image or no template", args->name);
+    }
+    r = disk_names(errand, args->volume, &names);
+    if (r >= 0)
+        r = name_is_free(errand);
+    if (r >= 0)
+        r = layers_find(errand, domain, args->storage, &names, &layers);
+    if (r < 0)
+        return r;
+    wanted = layers.own == 0;
+    (void)snprintf(args->volume, sizeof(args->volume), "%s", names.name[wanted]);
+    r = make_xml(errand, &xml);
+    if (r >= 0)
+        r = disk_renew(errand, args->storage, args->volume, args->image);
+    if (r >= 0)
+        r = change_over(errand, domain, old, xml, &layers);
+    if (r >= 0)
+        r = verify(errand, &names, wanted);
+    if (r < 0)
+        return r;
+    machine_history_did(args->uuid, machine_word_DISK);
+    return disk_drop(errand, args->storage, names.name[!wanted]);
+}
+
+static int drop_disks(struct errand *errand)
+{
+    const struct virt_args *args = &errand->args;
+    struct disk_names names;
+    int r;
+
+    if (!args->volume[0])
+        return 0; /* without a machine and without a name there is nothing left: it was done before
+                   */
+    r = disk_names(errand, args->volume, &names);
+    for (int i = 0; i < DISK_NAMES && r >= 0; i++)
+        r = disk_drop(errand, args->storage, names.name[i]);
+    return r;
+}
+
+/* Files above its disk go first: once the machine is undefined nobody knows of them. */
+static int delete_machine(struct errand *errand, virDomainPtr domain)
+{
+    const struct virt_args *args = &errand->args;
+    berth_cleanup(layers_free) struct layers layers = { 0 };
+    berth_cleanup(berth_freep) char *xml = NULL;
+    struct disk_names names;
+    int r;
+
+    r = complete_args(errand, domain, &xml);
+    if (r >= 0)
+        r = switch_off(errand, domain);
+    if (r >= 0 && args->volume[0]) {
+        r = disk_names(errand, args->volume, &names);
+        if (r >= 0)
+            r = layers_find(errand, domain, args->storage, &names, &layers);
+        if (r >= 0)
+            r = layers_drop(errand, &layers);
+    }
+    if (r >= 0)
+        r = undefine(errand, domain, xml);
+    if (r >= 0)
+        machine_history_did(args->uuid, machine_word_REMOVED);
+    return r;
 }
 
 int machine_delete(struct errand *errand)
 {
-    const struct virt_args *args = &errand->args;
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
-    berth_cleanup(berth_freep) char *xml = NULL;
     int r;
 
-    r = args->uuid[0] ? errand_domain(errand, &domain) : BERTH_E_NOT_FOUND;
+    r = errand->args.uuid[0] ? errand_domain(errand, &domain) : BERTH_E_NOT_FOUND;
     if (r < 0 && r != BERTH_E_NOT_FOUND)
         return r;
     if (domain) {
-        r = complete_args(errand, domain, &xml);
-        if (r < 0)
-            return r;
-        r = switch_off(errand, domain);
-        if (r < 0)
-            return r;
-        r = undefine(errand, domain);
+        r = delete_machine(errand, domain);
         if (r < 0)
             return r;
     }
-    /* Without a machine and without a name there is nothing left: the delete was done before. */
-    return args->volume[0] ? disk_drop(errand, args->storage, args->volume) : 0;
+    return drop_disks(errand);
 }

@@ -162,6 +162,20 @@ void xml_get(const xmlNode *node, const char *attribute, char *out, size_t size)
     xmlFree(value);
 }
 
+void xml_get_text(const xmlNode *node, char *out, size_t size)
+{
+    xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+    const char *begin = text ? (const char *)text : "";
+    size_t length;
+
+    begin += strspn(begin, " \t\r\n");
+    length = strlen(begin);
+    while (length && strchr(" \t\r\n", begin[length - 1]))
+        length--;
+    (void)snprintf(out, size, "%.*s", length < size ? (int)length : 0, begin);
+    xmlFree(text);
+}
+
 bool xml_is(const xmlNode *node, const char *attribute, const char *value)
 {
     xmlChar *text = node ? xmlGetNoNsProp(node, BAD_CAST attribute) : NULL;

@@ -59,6 +59,8 @@ void xml_drop(xmlNode *node);
 
 /* Copy an attribute (without namespace) into a buffer; "" when it is absent or does not fit. */
 void xml_get(const xmlNode *node, const char *attribute, char *out, size_t size);
+/* The text inside, without the blanks around it; "" when there is none or it does not fit. */
+void xml_get_text(const xmlNode *node, char *out, size_t size);
 bool xml_is(const xmlNode *node, const char *attribute, const char *value);
 /* A decimal number of at most `max`; 0 for anything else. */
 uint64_t xml_get_number(const xmlNode *node, const char *attribute, uint64_t max);

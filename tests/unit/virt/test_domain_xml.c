@@ -291,23 +291,30 @@ TEST(domain_xml, nesting_without_end_is_refused)
     EXPECT_ERR(domain_xml_make(deep, strlen(deep), &args, &xml, &error), BERTH_E_INVALID);
 }
 
-TEST(domain_xml, another_kernel_changes_nothing_else)
+TEST(domain_xml, the_main_disk_and_what_is_done_to_it)
 {
-    struct virt_args args = some_args();
-    struct domain_facts facts;
+    static const char live[] =
+        "<domain><os><nvram template='/t'> /n/x_VARS.fd\n</nvram></os><devices><disk "
+        "device='cdrom'>"
+        "<source file='/iso'/></disk><disk device='disk'><source file='/d/nightly'/>"
+        "<mirror job='copy'><source file='/d/copy'/></mirror></disk></devices></domain>";
+    static const char plain[] = "<domain><devices><disk><source pool='p' volume='v'/>"
+                                "</disk></devices></domain>";
     struct berth_error error = { 0 };
-    char *xml = make(template, &args);
-    char *changed = NULL;
+    struct domain_disk disk;
+    char path[64];
 
-    (void)snprintf(args.kernel, sizeof(args.kernel), "/k2");
-    args.initrd[0] = '\0';
-    EXPECT_OK(domain_xml_boot(xml, strlen(xml), &args, &changed, &error));
-    EXPECT_STR(at(changed, "/domain/os/kernel"), "/k2");
-    EXPECT_STR(at(changed, "/domain/os/initrd"), "/i");
-    EXPECT_OK(domain_xml_read(changed, strlen(changed), &facts, &error));
-    EXPECT_INT(facts.desktop_id, 7);
-    free(xml);
-    free(changed);
+    EXPECT_OK(domain_xml_disk(live, strlen(live), &disk, &error));
+    EXPECT_STR(disk.path, "/d/nightly");
+    EXPECT_STR(disk.copied_to, "/d/copy");
+    domain_xml_nvram(live, strlen(live), path, sizeof(path));
+    EXPECT_STR(path, "/n/x_VARS.fd");
+    EXPECT_OK(domain_xml_disk(plain, strlen(plain), &disk, &error));
+    EXPECT_STR(disk.pool, "p");
+    EXPECT_STR(disk.volume, "v");
+    EXPECT_STR(disk.path, "");
+    domain_xml_nvram(plain, strlen(plain), path, sizeof(path));
+    EXPECT_STR(path, "");
 }
 
 TEST(volume_xml, is_an_overlay_of_version_3)

@@ -151,7 +151,7 @@ TEST(machine, a_whole_life_and_each_step_twice)
     EXPECT_OK(run(world, VIRT_refresh, &args));
     EXPECT_OK(run(world, VIRT_refresh, &args));
     inspect(world, true, false);
-    EXPECT(disk_exists(world, "berth-7.qcow2"));
+    EXPECT(disk_exists(world, "berth-7.qcow2") && !disk_exists(world, "berth-7.b.qcow2"));
     EXPECT_OK(run(world, VIRT_start, &args));
     EXPECT_OK(run(world, VIRT_stop, &args));
     EXPECT_OK(run(world, VIRT_stop, &args));
@@ -177,9 +177,176 @@ TEST(machine, delete_and_refresh_know_the_disk_from_the_metadata)
     EXPECT_OK(run(world, VIRT_create, &args));
     EXPECT_ERR(run(world, VIRT_refresh, &bare), BERTH_E_INVALID);
     (void)snprintf(bare.image, sizeof(bare.image), "/berth/golden-2.qcow2");
+    (void)snprintf(bare.template, sizeof(bare.template), "%s", world->template);
     EXPECT_OK(run(world, VIRT_refresh, &bare));
+    EXPECT(disk_exists(world, "berth-7.b.qcow2") && !disk_exists(world, "berth-7.qcow2"));
     EXPECT_OK(run(world, VIRT_delete, &bare));
-    EXPECT(!disk_exists(world, "berth-7.qcow2"));
+    EXPECT(!disk_exists(world, "berth-7.qcow2") && !disk_exists(world, "berth-7.b.qcow2"));
+    world_free(world);
+}
+
+/* ---- what libvirt has now is the truth ---- */
+
+static virDomainPtr domain_of(const struct world *world)
+{
+    virDomainPtr domain = virDomainLookupByUUIDString(world->connection, UUID);
+
+    EXPECT(domain);
+    return domain;
+}
+
+/* Another disk, as a snapshot or a careless hand leaves it: lying on `backing`, and the machine's.
+ */
+static void give_disk(const struct world *world, const char *name, const char *backing, bool plug)
+{
+    virStoragePoolPtr pool = virStoragePoolLookupByName(world->connection, "berth");
+    virStorageVolPtr volume;
+    virDomainPtr domain;
+    char xml[1024];
+
+    (void)snprintf(xml, sizeof(xml), "<volume><name>%s</name><capacity>1</capacity>%s%s%s</volume>",
+                   name, backing ? "<backingStore><path>" : "", backing ? backing : "",
+                   backing ? "</path></backingStore>" : "");
+    volume = virStorageVolCreateXML(pool, xml, 0);
+    EXPECT(volume);
+    (void)virStorageVolFree(volume);
+    (void)virStoragePoolFree(pool);
+    if (!plug)
+        return;
+    (void)snprintf(xml, sizeof(xml),
+                   "<domain type='test'><name>ward-3-7</name><uuid>" UUID
+                   "</uuid><memory>1</memory><os><type>hvm</type></os><metadata><b:desktop "
+                   "xmlns:b='urn:berth:desktop:1' id='7' storage='berth' volume='berth-7.qcow2'/>"
+                   "</metadata><devices><disk type='file' device='disk'><source "
+                   "file='/berth/%s'/><target dev='vda'/></disk></devices></domain>",
+                   name);
+    domain = virDomainDefineXML(world->connection, xml);
+    EXPECT(domain);
+    (void)virDomainFree(domain);
+}
+
+static void expect_xml(const struct world *world, const char *part, bool there)
+{
+    virDomainPtr domain = domain_of(world);
+    char *xml = virDomainGetXMLDesc(domain, 0);
+
+    if (!strstr(xml, part) == there)
+        fail_msg("'%s' is %sin: %s", part, there ? "not " : "", xml);
+    free(xml);
+    (void)virDomainFree(domain);
+}
+
+TEST(machine, a_refresh_leaves_nothing_of_what_lay_over_the_disk)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virDomainPtr domain;
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    give_disk(world, "monday.qcow2", "/berth/berth-7.qcow2", false);
+    give_disk(world, "nightly.qcow2", "/berth/monday.qcow2", true);
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_OK(run(world, VIRT_refresh, &args));
+    EXPECT(!disk_exists(world, "nightly.qcow2") && !disk_exists(world, "monday.qcow2"));
+    EXPECT(!disk_exists(world, "berth-7.qcow2") && disk_exists(world, "berth-7.b.qcow2"));
+    expect_xml(world, "volume='berth-7.b.qcow2'", true);
+    expect_xml(world, "nightly", false);
+
+    /* The other way round, by a snapshot that libvirt remembers and a state that was saved. */
+    EXPECT_OK(run(world, VIRT_start, &args));
+    domain = domain_of(world);
+    (void)virDomainSnapshotFree(
+        virDomainSnapshotCreateXML(domain, "<domainsnapshot><name>s</name></domainsnapshot>", 0));
+    EXPECT_INT(virDomainSnapshotNum(domain, 0), 1);
+    EXPECT_OK(virDomainManagedSave(domain, 0));
+    (void)virDomainFree(domain);
+    EXPECT_OK(run(world, VIRT_refresh, &args));
+    domain = domain_of(world);
+    EXPECT_INT(virDomainSnapshotNum(domain, 0), 0);
+    EXPECT_INT(virDomainHasManagedSaveImage(domain, 0), 0);
+    (void)virDomainFree(domain);
+    EXPECT(disk_exists(world, "berth-7.qcow2") && !disk_exists(world, "berth-7.b.qcow2"));
+    world_free(world);
+}
+
+TEST(machine, a_delete_takes_the_snapshot_files_along)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    give_disk(world, "nightly.qcow2", "/berth/berth-7.qcow2", true);
+    EXPECT_OK(run(world, VIRT_delete, &args));
+    EXPECT(!disk_exists(world, "nightly.qcow2") && !disk_exists(world, "berth-7.qcow2"));
+    inspect(world, false, false);
+    world_free(world);
+}
+
+TEST(machine, a_disk_of_somebody_else_is_neither_deleted_nor_handed_out)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    give_disk(world, "foreign.qcow2", NULL, true);
+    EXPECT_ERR(run(world, VIRT_refresh, &args), BERTH_E_DESKTOP);
+    EXPECT_SAYS(world->error.text, "/berth/foreign.qcow2");
+    EXPECT_ERR(run(world, VIRT_delete, &args), BERTH_E_DESKTOP);
+    EXPECT(disk_exists(world, "foreign.qcow2") && disk_exists(world, "berth-7.qcow2"));
+    world_free(world);
+}
+
+TEST(machine, what_somebody_changed_is_as_the_template_has_it_after_a_refresh)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virDomainPtr domain;
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    domain = domain_of(world);
+    EXPECT_OK(virDomainRename(domain, "renamed", 0));
+    EXPECT_OK(virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_TITLE, "by hand", NULL, NULL,
+                                   VIR_DOMAIN_AFFECT_CONFIG));
+    (void)virDomainFree(domain);
+    EXPECT_OK(run(world, VIRT_refresh, &args));
+    expect_xml(world, "<name>ward-3-7</name>", true);
+    expect_xml(world, "by hand", false);
+    world_free(world);
+}
+
+TEST(machine, a_refresh_that_cannot_succeed_leaves_the_machine_as_it_is)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    struct virt_args bad = args;
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    (void)snprintf(bad.storage, sizeof(bad.storage), "attic");
+    EXPECT_ERR(run(world, VIRT_refresh, &bad), BERTH_E_CONFIG); /* no fault of the machine */
+    bad = args;
+    (void)snprintf(bad.template, sizeof(bad.template), "/nonexistent/t.xml");
+    EXPECT_ERR(run(world, VIRT_refresh, &bad), BERTH_E_CONFIG);
+    EXPECT(disk_exists(world, "berth-7.qcow2"));
+    inspect(world, true, true); /* not even switched off */
+    world_free(world);
+}
+
+TEST(machine, a_paused_machine_goes_on)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+    virDomainPtr domain;
+    int state;
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    domain = domain_of(world);
+    EXPECT_OK(virDomainSuspend(domain));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_OK(virDomainGetState(domain, &state, NULL, 0));
+    EXPECT_INT(state, VIR_DOMAIN_RUNNING);
+    (void)virDomainFree(domain);
     world_free(world);
 }
 
@@ -232,11 +399,11 @@ TEST(machine, a_bad_template_leaves_nothing_behind)
     struct virt_args args = args_of(world);
 
     write_file(world->template, "<!DOCTYPE domain SYSTEM 'x'><domain/>");
-    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_INVALID);
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
     EXPECT_SAYS(world->error.text, world->template);
     EXPECT(!disk_exists(world, "berth-7.qcow2"));
     (void)snprintf(args.template, sizeof(args.template), "/nonexistent/t.xml");
-    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_INVALID);
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
     EXPECT_SAYS(world->error.text, "No such file");
     inspect(world, false, false);
     world_free(world);
@@ -251,7 +418,7 @@ TEST(machine, what_is_missing_is_named)
     EXPECT_SAYS(world->error.text, UUID);
     EXPECT_OK(run(world, VIRT_stop, &args)); /* what does not exist does not run */
     (void)snprintf(args.storage, sizeof(args.storage), "attic");
-    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_NOT_FOUND);
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
     EXPECT_SAYS(world->error.text, "attic");
     world_free(world);
 }

@@ -1,0 +1,161 @@
+/* virt_truth.c - what libvirt has now is the truth: machines that somebody changed on their host
+ * are refreshed and deleted without a trace, under real QEMU.
+ *
+ * Run by virt_truth.sh, which sets BERTH_TEST_URI, _FOLDER (with golden.qcow2, the template and the
+ * storage pool "berth" in FOLDER/pool). No guest is booted: disks are what matters.
+ */
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "unit/virt/world.h"
+
+#define UUID "01234567-89ab-4def-8123-0000000000e3"
+
+static struct world *world;
+static virConnectPtr host;
+static struct virt_args args;
+static const char *folder;
+
+static void quiet(void *context, virErrorPtr error)
+{
+    (void)context;
+    (void)error;
+}
+
+static void must(enum virt_call call)
+{
+    struct asked asked = ask(world, call, &args);
+
+    if (asked.result < 0)
+        fail_msg("%s", berth_error_text(&asked.op.error));
+}
+
+/* Does a file of this name lie in the folder? */
+static bool there(const char *name)
+{
+    char path[512];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static virDomainPtr machine(void)
+{
+    virDomainPtr domain = virDomainLookupByUUIDString(host, UUID);
+
+    EXPECT(domain);
+    return domain;
+}
+
+/* As "virsh snapshot-create-as --disk-only --diskspec vda,file=...". */
+static void snapshot(const char *name, const char *file)
+{
+    virDomainPtr domain = machine();
+    virDomainSnapshotPtr made;
+    char xml[1024];
+
+    (void)snprintf(xml, sizeof(xml),
+                   "<domainsnapshot><name>%s</name><disks><disk name='vda' snapshot='external'>"
+                   "<source file='%s/%s'/></disk></disks></domainsnapshot>",
+                   name, folder, file);
+    made = virDomainSnapshotCreateXML(domain, xml, VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY);
+    if (!made)
+        fail_msg("%s", virGetLastErrorMessage());
+    (void)virDomainSnapshotFree(made);
+    (void)virDomainFree(domain);
+}
+
+static void expect_xml(const char *part, bool wanted)
+{
+    virDomainPtr domain = machine();
+    char *xml = virDomainGetXMLDesc(domain, 0);
+
+    if (!strstr(xml, part) == wanted)
+        fail_msg("'%s' is %sin: %s", part, wanted ? "not " : "", xml);
+    free(xml);
+    (void)virDomainFree(domain);
+}
+
+TEST(truth, a_machine_is_made)
+{
+    virSetErrorFunc(NULL, quiet);
+    folder = getenv("BERTH_TEST_FOLDER");
+    EXPECT(folder);
+    host = virConnectOpen(getenv("BERTH_TEST_URI"));
+    EXPECT(host);
+    world = world_new(getenv("BERTH_TEST_URI"));
+    AWAIT(world, 30000, world->up);
+    args = (struct virt_args){ .uuid = UUID,
+                               .name = "truth-001",
+                               .desktop_id = 1,
+                               .pool = "truth",
+                               .storage = "berth",
+                               .volume = "berth-truth.qcow2" };
+    (void)snprintf(args.image, sizeof(args.image), "%s/golden.qcow2", folder);
+    (void)snprintf(args.template, sizeof(args.template), "%s/template.xml", folder);
+    must(VIRT_create);
+    must(VIRT_start);
+}
+
+TEST(truth, a_refresh_leaves_no_external_snapshot)
+{
+    virDomainPtr domain;
+
+    snapshot("nightly", "pool/nightly.qcow2");
+    snapshot("elsewhere", "other/elsewhere.qcow2"); /* a folder that is no storage pool */
+    expect_xml("elsewhere.qcow2", true);
+    must(VIRT_refresh);
+    EXPECT(!there("pool/nightly.qcow2") && !there("other/elsewhere.qcow2"));
+    EXPECT(!there("pool/berth-truth.qcow2") && there("pool/berth-truth.b.qcow2"));
+    EXPECT(there("golden.qcow2"));
+    domain = machine();
+    EXPECT_INT(virDomainSnapshotNum(domain, 0), 0);
+    (void)virDomainFree(domain);
+    must(VIRT_start);
+    expect_xml("berth-truth.b.qcow2", true);
+    expect_xml("nightly", false);
+}
+
+TEST(truth, a_refresh_forgets_what_was_saved_and_what_was_plugged_in)
+{
+    static const char disc[] = "<disk type='file' device='cdrom'><source file='/dev/null'/>"
+                               "<target dev='sda' bus='sata'/><readonly/></disk>";
+    virDomainPtr domain = machine();
+
+    EXPECT_OK(virDomainManagedSave(domain, 0));
+    EXPECT_OK(virDomainAttachDeviceFlags(domain, disc, VIR_DOMAIN_AFFECT_CONFIG));
+    (void)virDomainFree(domain);
+    expect_xml("cdrom", true);
+    must(VIRT_refresh);
+    expect_xml("cdrom", false);
+    domain = machine();
+    EXPECT_INT(virDomainHasManagedSaveImage(domain, 0), 0);
+    (void)virDomainFree(domain);
+    must(VIRT_start);
+}
+
+TEST(truth, a_missing_image_costs_nothing)
+{
+    struct virt_args good = args;
+    struct asked asked;
+
+    (void)snprintf(args.image, sizeof(args.image), "%s/no-such-version.qcow2", folder);
+    asked = ask(world, VIRT_refresh, &args);
+    EXPECT_ERR(asked.result, BERTH_E_CONFIG);
+    EXPECT_SAYS(asked.op.error.text, "no-such-version.qcow2");
+    EXPECT(ask(world, VIRT_inspect, &args).ret.running); /* on the disk that it had */
+    EXPECT(there("pool/berth-truth.qcow2"));
+    args = good;
+}
+
+TEST(truth, a_delete_takes_everything_along)
+{
+    snapshot("again", "pool/again.qcow2");
+    must(VIRT_delete);
+    EXPECT(!there("pool/again.qcow2") && !there("pool/berth-truth.qcow2"));
+    EXPECT(!there("pool/berth-truth.b.qcow2") && there("golden.qcow2"));
+    world_free(world);
+    (void)virConnectClose(host);
+}
+
+TEST_MAIN()
