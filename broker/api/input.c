@@ -46,18 +46,20 @@ static uint64_t id_of(struct entity *entity)
     return ((const union row *)entity_row_of(entity))->id;
 }
 
-/* One reference inside `input`: text becomes the number it stands for. */
+/* One reference inside `input`: text becomes the number it stands for. A number of a kind that
+ * keeps its history may stand for a row that is not in memory: who uses it finds out. */
 static int resolve_one(struct core *core, const struct field *field, json_t *input,
                        struct berth_error *reterr)
 {
     json_t *value = json_object_get(input, field->name);
     enum entity_kind kind = entity_kind_of(field->refers);
     struct entity *entity;
+    uint64_t id;
     int r;
 
     if (kind == ENTITY_NONE || !value)
         return 0;
-    if (json_is_integer(value) && json_integer_value(value) > 0 &&
+    if (json_is_integer(value) && json_integer_value(value) > 0 && !core_keeps_history(kind) &&
         !core_find(core, kind, (uint64_t)json_integer_value(value)))
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s: there is no %s %lld", field->name,
                           field->refers, (long long)json_integer_value(value));
@@ -68,9 +70,11 @@ static int resolve_one(struct core *core, const struct field *field, json_t *inp
         return 0;
     }
     r = input_find(core, kind, json_string_value(value), &entity, reterr);
-    if (r < 0)
+    if (r == 0)
+        id = id_of(entity);
+    else if (!core_keeps_history(kind) || !value_is_number(json_string_value(value), &id))
         return r;
-    (void)json_object_set_new(input, field->name, json_integer((json_int_t)id_of(entity)));
+    (void)json_object_set_new(input, field->name, json_integer((json_int_t)id));
     return 0;
 }
 

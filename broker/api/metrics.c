@@ -150,12 +150,12 @@ static void say_sessions(struct page *page, struct core *core)
         sessions[container_of(entity_of(node), struct session, base)->row.state]++;
     list_each (core_all(core, ENTITY_connection), node)
         connections[container_of(entity_of(node), struct connection, base)->row.state]++;
-    head(page, "berth_sessions", "gauge", "Sessions by state; ended ones are history.");
-    for (int i = 1; i < session_STATES_END; i++)
+    head(page, "berth_sessions", "gauge", "Sessions that have not ended, by state.");
+    for (int i = 1; i < session_ENDED; i++)
         say(page, "berth_sessions{state=\"%s\"} %lld\n", session_state_names[i],
             (long long)sessions[i]);
-    head(page, "berth_connections", "gauge", "Connections by state; ended ones are history.");
-    for (int i = 1; i < connection_STATES_END; i++)
+    head(page, "berth_connections", "gauge", "Connections that have not ended, by state.");
+    for (int i = 1; i < connection_ENDED; i++)
         say(page, "berth_connections{state=\"%s\"} %lld\n", connection_state_names[i],
             (long long)connections[i]);
 }
@@ -296,11 +296,13 @@ static void say_flow_times(struct page *page, const struct flow_figures *figures
     }
 }
 
-static void say_store(struct page *page, const struct store *store)
+static void say_store(struct page *page, const struct core *core, const struct store *store)
 {
     struct store_stats stats;
 
     store_stats(store, &stats);
+    one(page, "berth_store_rows_loaded", "gauge", "Rows read at the start: what is not over.",
+        (int64_t)core->loaded);
     one(page, "berth_store_commits_total", "counter", "Transactions committed.", stats.commits);
     one(page, "berth_store_operations_total", "counter", "Decisions in them.", stats.operations);
     one(page, "berth_store_batch_max", "gauge", "Most decisions in one transaction.",
@@ -448,7 +450,7 @@ char *metrics_text(struct api *api)
     say_flows(&page, &api->rooms->engine);
     if (api->rooms->engine.figures)
         say_flow_times(&page, api->rooms->engine.figures);
-    say_store(&page, api->rooms->store);
+    say_store(&page, core, api->rooms->store);
     say_loop(&page, api->loop);
     say_door(&page, api);
     say_figures(&page, api);

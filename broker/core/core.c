@@ -197,13 +197,22 @@ static void entity_drop(struct entity *entity)
 
 /* ---- history ---- */
 
-/* Memory holds the living and the latest of what is over; the store has it all. */
+bool core_keeps_history(enum entity_kind kind)
+{
+    return live_kind(kind)->is_over != NULL;
+}
+
+bool core_is_over(enum entity_kind kind, const void *row)
+{
+    return core_keeps_history(kind) && live_kind(kind)->is_over(row);
+}
+
+/* Memory holds what is open and the latest of what ended in this run; the store has it all. */
 static void note_over(struct entity *entity)
 {
-    const struct live_kind *kind = live_kind(entity->kind);
     struct core *core = entity->core;
 
-    if (!kind->is_over || !kind->is_over(entity) || list_linked(&entity->over))
+    if (!core_is_over(entity->kind, entity_row_of(entity)) || list_linked(&entity->over))
         return;
     list_append(&core->over, &entity->over);
     core->over_count++;
@@ -272,11 +281,16 @@ int core_load(struct core *core, enum entity_kind kind, const void *row, struct 
     if (core_find(core, kind, id))
         return berth_fail(reterr, BERTH_E_STORE, "'%s' has two rows with id %llu",
                           entity_row(kind)->table, (unsigned long long)id);
+    core_note_loaded(core, kind, row);
+    if (core_is_over(kind, row)) {
+        if (id > core->last_id)
+            core->last_id = id;
+        return 0;
+    }
     entity = entity_make(core, kind, row);
     if (live_kind(kind)->made)
         live_kind(kind)->made(entity, true);
-    core_note_loaded(core, kind, row);
-    note_over(entity);
+    core->loaded++;
     return 0;
 }
 

@@ -72,8 +72,10 @@ struct core {
     struct berth_random *random;
     struct registry of[ENTITY_KINDS];
     struct list listeners;
-    struct list over; /* history: what ended, oldest first; beyond ENDED_KEPT it is on disk only */
+    struct list over; /* what ended in this run, oldest first; beyond ENDED_KEPT and from earlier
+                         runs it is on disk only */
     size_t over_count;
+    uint64_t loaded;           /* rows that became entities at the start */
     uint64_t last_id;          /* highest id ever given, over all entities */
     uint64_t rev;              /* highest rev that was applied */
     int64_t incarnation;       /* of this broker, from the store */
@@ -107,8 +109,15 @@ uint64_t core_next_id(struct core *core);
 void core_begin(struct core *core, int64_t incarnation);
 void core_begun(struct core *core);
 
-/* Loading at start: one row as the store has it. Of what is over only the latest stays in memory.
- */
+/* Does this kind keep rows that are over? They are history: the store answers for them, memory
+ * holds what is open. */
+bool core_keeps_history(enum entity_kind kind);
+
+/* Is this row of the kind over? */
+bool core_is_over(enum entity_kind kind, const void *row);
+
+/* Loading at start: one row as the store has it. What is over is written into core.history, when
+ * there is one, and makes no entity. */
 int core_load(struct core *core, enum entity_kind kind, const void *row,
               struct berth_error *reterr) berth_must_check;
 

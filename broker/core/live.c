@@ -224,24 +224,24 @@ static void command_changed(struct entity *entity, const void *was)
 
 /* ---- what is over ---- */
 
-static bool assignment_is_over(const struct entity *entity)
+static bool assignment_is_over(const union row *row)
 {
-    return ((const struct row_assignment *)entity_row_of_const(entity))->state == assignment_CLOSED;
+    return row->assignment.state == assignment_CLOSED;
 }
 
-static bool session_is_over(const struct entity *entity)
+static bool session_is_over(const union row *row)
 {
-    return ((const struct row_session *)entity_row_of_const(entity))->state == session_ENDED;
+    return row->session.state == session_ENDED;
 }
 
-static bool connection_is_over(const struct entity *entity)
+static bool connection_is_over(const union row *row)
 {
-    return ((const struct row_connection *)entity_row_of_const(entity))->state == connection_ENDED;
+    return row->connection.state == connection_ENDED;
 }
 
-static bool command_is_over(const struct entity *entity)
+static bool command_is_over(const union row *row)
 {
-    return ((const struct row_command *)entity_row_of_const(entity))->state >= command_DONE;
+    return row->command.state >= command_DONE;
 }
 
 /* ---- the table ---- */

@@ -11,7 +11,7 @@ struct live_kind {
     size_t size;
     size_t row_offset;
     /* Is it over, history only? NULL: rows of this kind live until they are dropped. */
-    bool (*is_over)(const struct entity *entity);
+    bool (*is_over)(const union row *row);
     /* The row is in place and indexed. loaded: it comes from the store at start, else a decision
      * just made it. */
     void (*made)(struct entity *entity, bool loaded);

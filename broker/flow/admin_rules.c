@@ -66,7 +66,9 @@ int admin_names_exist(struct core *core, enum entity_kind kind, const char *list
     return 0;
 }
 
-/* An entity of `kind` whose id at `offset` of its row is `id`; for rules that are rarely asked. */
+/* An entity of `kind` that is not over and whose id at `offset` of its row is `id`; for rules that
+ * are rarely asked. History holds nothing back: memory has little of it, and the store clears what
+ * refers to a row that goes. */
 static struct entity *first_that_refers(struct core *core, enum entity_kind kind, size_t offset,
                                         uint64_t id)
 {
@@ -75,7 +77,7 @@ static struct entity *first_that_refers(struct core *core, enum entity_kind kind
         uint64_t value;
 
         memcpy(&value, (const char *)entity_row_of(entity) + offset, sizeof(value));
-        if (value == id)
+        if (value == id && !core_is_over(kind, entity_row_of(entity)))
             return entity;
     }
     return NULL;
@@ -440,7 +442,8 @@ static int unused_terminal(struct core *core, const void *row_, struct berth_err
     if (first_that_refers(core, ENTITY_connection, offsetof(struct row_connection, terminal_id),
                           row->id) ||
         first_that_refers(core, ENTITY_session, offsetof(struct row_session, terminal_id), row->id))
-        return in_use("terminal", row->name, "sessions remember it; it stays revoked", reterr);
+        return in_use("terminal", row->name, "a session was shown there last; sign it off first",
+                      reterr);
     return 0;
 }
 
@@ -503,13 +506,10 @@ static int unused_user(struct core *core, const void *row_, struct berth_error *
 {
     const struct row_user *row = row_;
 
-    if (related_first(core, ASSIGNMENTS_OF_USER, row->id))
+    if (related_first(core, ASSIGNMENTS_OF_USER, row->id) ||
+        related_first(core, SESSIONS_OF_USER, row->id))
         return in_use("user", row->name,
                       "a desktop belongs to them; disable them, or sign them off first", reterr);
-    if (first_that_refers(core, ENTITY_session, offsetof(struct row_session, user_id), row->id) ||
-        first_that_refers(core, ENTITY_assignment, offsetof(struct row_assignment, user_id),
-                          row->id))
-        return in_use("user", row->name, "sessions remember them; disable them instead", reterr);
     if (first_that_refers(core, ENTITY_terminal, offsetof(struct row_terminal, kiosk_user_id),
                           row->id))
         return in_use("user", row->name, "a terminal signs on as them", reterr);

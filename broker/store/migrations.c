@@ -13,11 +13,13 @@
     extern const char symbol[] __attribute__((visibility("hidden")))
 
 EMBED(berth_facts_0001, "0001_first.sql");
+EMBED(berth_facts_0002, "0002_history.sql");
 EMBED(berth_keys_0001, "keys_0001_first.sql");
 EMBED(berth_presence_0001, "presence_0001_first.sql");
 
 static const struct migration facts[] = {
     { "0001_first", berth_facts_0001 },
+    { "0002_history", berth_facts_0002 },
 };
 
 static const struct migration keys[] = {

@@ -318,10 +318,35 @@ static int read_row(sqlite3_stmt *statement, const struct record *record, union 
     return 0;
 }
 
-int row_sql_each(sqlite3 *db, enum entity_kind kind,
-                 int (*each)(void *context, enum entity_kind kind, const void *row,
-                             struct berth_error *reterr),
-                 void *context, struct berth_error *reterr)
+/* What core_is_over says, in SQL, and the index that holds what is open and nothing else. */
+static const struct {
+    const char *is_open, *index;
+} open_rows[ENTITY_KINDS] = {
+    [ENTITY_assignment] = { "\"state\" = 'open'", "assignment_open" },
+    [ENTITY_session] = { "\"state\" <> 'ended'", "session_open" },
+    [ENTITY_connection] = { "\"state\" <> 'ended'", "connection_open" },
+    [ENTITY_command] = { "\"state\" IN ('queued', 'sent', 'acked')", "command_open" },
+};
+
+static void put_columns(struct text *text, const struct entity_row *entity)
+{
+    for (size_t i = 0; i < entity->record->count; i++)
+        put(text, "%s\"%s\"", i ? ", " : "", entity->record->fields[i].name);
+}
+
+/* INDEXED BY makes it an error, and not a slow start, when the index does not serve. */
+static void put_each(struct text *text, enum entity_kind kind, bool all)
+{
+    put(text, "SELECT ");
+    put_columns(text, entity_row(kind));
+    put(text, " FROM \"%s\"", entity_row(kind)->table);
+    if (!all && open_rows[kind].index)
+        put(text, " INDEXED BY \"%s\" WHERE %s", open_rows[kind].index, open_rows[kind].is_open);
+    put(text, " ORDER BY \"id\"");
+}
+
+int row_sql_each(sqlite3 *db, enum entity_kind kind, bool all, row_sql_fn *each, void *context,
+                 struct berth_error *reterr)
 {
     const struct entity_row *entity = entity_row(kind);
     struct text text = { 0 };
@@ -330,10 +355,7 @@ int row_sql_each(sqlite3 *db, enum entity_kind kind,
     int rc = SQLITE_DONE;
     int r;
 
-    put(&text, "SELECT ");
-    for (size_t i = 0; i < entity->record->count; i++)
-        put(&text, "%s\"%s\"", i ? ", " : "", entity->record->fields[i].name);
-    put(&text, " FROM \"%s\" ORDER BY \"id\"", entity->table);
+    put_each(&text, kind, all);
     r = sql_prepare(db, text.at, &statement, reterr);
     if (r < 0)
         return r;

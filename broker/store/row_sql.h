@@ -32,11 +32,11 @@ int row_sql_drop(struct row_sql *rows, enum entity_kind kind, uint64_t id, int64
 /* The version of a row, 0 when there is none, -1 when the store failed. */
 int64_t row_sql_version(struct row_sql *rows, enum entity_kind kind, uint64_t id);
 
-/* Every row of a kind in order of id, on any connection. `each` may stop the walk by a negative
- * code. */
-int row_sql_each(sqlite3 *db, enum entity_kind kind,
-                 int (*each)(void *context, enum entity_kind kind, const void *row,
-                             struct berth_error *reterr),
-                 void *context, struct berth_error *reterr) berth_must_check;
+/* The rows of a kind in order of id, on any connection: those that are not over, by an index that
+ * holds no others, or `all`. `each` may stop the walk by a negative code. */
+typedef int row_sql_fn(void *context, enum entity_kind kind, const void *row,
+                       struct berth_error *reterr);
+int row_sql_each(sqlite3 *db, enum entity_kind kind, bool all, row_sql_fn *each, void *context,
+                 struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -397,6 +397,8 @@ static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *rete
 
 int store_load(struct store *store, struct core *core, struct berth_error *reterr)
 {
+    /* A recorded history also says what became of that which has ended. */
+    bool all = core->history != NULL;
     sqlite3 *db;
     int r;
 
@@ -407,7 +409,7 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
     if (r == 0)
         r = load_numbers(db, core, reterr);
     for (int kind = ENTITY_NONE + 1; r == 0 && kind < ENTITY_KINDS; kind++)
-        r = row_sql_each(db, (enum entity_kind)kind, load_row, core, reterr);
+        r = row_sql_each(db, (enum entity_kind)kind, all, load_row, core, reterr);
     if (r == 0)
         core_begun(core);
     (void)sql_exec(db, "COMMIT"); /* nothing was written */

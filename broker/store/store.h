@@ -38,8 +38,9 @@ struct store_setup {
 int store_open(const struct store_setup *setup, struct store **ret,
                struct berth_error *reterr) berth_must_check;
 
-/* Read every row into the core (core_load), last id, rev; raises and returns the incarnation.
- * Blocking; at start only. */
+/* Read what is not over into the core (core_load), last id, rev; raises and returns the
+ * incarnation. Takes as long as there is much that is open, however long the history is (all of it
+ * is read when core.history records). Blocking; at start only. */
 int store_load(struct store *store, struct core *core, struct berth_error *reterr) berth_must_check;
 
 /* Finish what is queued, checkpoint, close. Blocking; at stop only. */

@@ -148,21 +148,53 @@ TEST(core, keys_and_uuids_are_found)
     small_close(&s);
 }
 
+/* A session that was open at the start and has ended since. */
+static void load_and_end(struct small *s, uint64_t id)
+{
+    const struct row_session row = { .id = id, .version = 1, .state = session_ENDING };
+    struct changes *changes = changes_new("broker", "broker", "session.ended");
+
+    small_load(s, ENTITY_session, &row);
+    ((struct row_session *)changes_set(changes, ENTITY_session, &row))->state = session_ENDED;
+    core_apply(s->core, changes);
+}
+
 TEST(core, memory_keeps_the_latest_of_history_only)
 {
     struct small s;
 
     small_open(&s);
-    for (uint64_t id = 1; id <= ENDED_KEPT + 100; id++) {
-        const struct row_session row = { .id = id, .version = 1, .state = session_ENDED };
-
-        small_load(&s, ENTITY_session, &row);
-    }
+    for (uint64_t id = 1; id <= ENDED_KEPT + 100; id++)
+        load_and_end(&s, id);
     small_run(&s, 1);
     EXPECT_INT(s.core->of[ENTITY_session].count, ENDED_KEPT);
     EXPECT(session_find(s.core, 100) == NULL);
     EXPECT(session_find(s.core, 101) != NULL);
     EXPECT_INT(core_next_id(s.core), ENDED_KEPT + 101);
+    small_close(&s);
+}
+
+TEST(core, what_was_over_before_the_start_makes_no_entity)
+{
+    const struct row_session session = { .id = 7, .version = 3, .state = session_ENDED };
+    const struct row_assignment assignment = { .id = 8, .version = 2, .state = assignment_CLOSED };
+    const struct row_connection connection = { .id = 9, .version = 2, .state = connection_ENDED };
+    const struct row_command command = { .id = 10, .version = 2, .state = command_EXPIRED };
+    const struct row_command waits = { .id = 5, .version = 1, .state = command_QUEUED };
+    struct small s;
+
+    small_open(&s);
+    small_load(&s, ENTITY_session, &session);
+    small_load(&s, ENTITY_assignment, &assignment);
+    small_load(&s, ENTITY_connection, &connection);
+    small_load(&s, ENTITY_command, &command);
+    small_load(&s, ENTITY_command, &waits);
+    EXPECT_INT(s.core->loaded, 1);
+    EXPECT_INT(s.core->of[ENTITY_session].count, 0);
+    EXPECT_INT(s.core->of[ENTITY_assignment].count, 0);
+    EXPECT_INT(s.core->of[ENTITY_connection].count, 0);
+    EXPECT_INT(s.core->of[ENTITY_command].count, 1);
+    EXPECT_INT(core_next_id(s.core), 11);
     small_close(&s);
 }
 
@@ -186,14 +218,13 @@ TEST(core, a_forbidden_transition_is_not_made)
 TEST(core, moves_of_decided_states_are_checked)
 {
     struct small s;
-    const struct row_session ended = { .id = 9, .version = 4, .state = session_ENDED };
     const struct row_session active = { .id = 10, .version = 2, .state = session_ACTIVE };
     struct changes *changes = changes_new("broker", "broker", "x");
     struct berth_error error = { 0 };
     struct row_session *row;
 
     small_open(&s);
-    small_load(&s, ENTITY_session, &ended);
+    load_and_end(&s, 9);
     small_load(&s, ENTITY_session, &active);
     EXPECT_ERR(
         session_move(session_find(s.core, 9), session_ACTIVE, "again", changes, NULL, &error),

@@ -221,11 +221,14 @@ TEST(invariant, history_outlives_what_it_speaks_of)
     (void)changes_set(changes, ENTITY_assignment, &assignment);
     EXPECT_OK(commit(ward.w, changes));
 
+    EXPECT_INT(
+        sql_count(ward.w, "berth.db",
+                  "SELECT count(*) FROM sessions WHERE state = 'ended' AND desktop_id IS NULL"
+                  " AND terminal_id IS NULL AND user_id IS NOT NULL"),
+        1);
     world_close(ward.w);
     EXPECT_OK(world_open(ward.w));
-    EXPECT_INT(ROW(ward.w, session, c.session_id)->desktop_id, 0);
-    EXPECT_INT(ROW(ward.w, session, c.session_id)->terminal_id, 0);
-    EXPECT_INT(ROW(ward.w, session, c.session_id)->user_id, ward.user[0]);
+    EXPECT(core_find(ward.w->core, ENTITY_session, c.session_id) == NULL);
     world_free(ward.w);
 }
 
