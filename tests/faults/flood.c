@@ -12,8 +12,8 @@
  *   rate     so many new connections a second, in all (default 1000)
  *
  * N of each are kept going at once: one that ends is begun anew, at the rate. They come from
- * SOURCES addresses, 127.66.x.y. At most 2,000 sockets and 60 seconds. The last line of standard
- * output is one JSON object.
+ * SOURCES addresses, 127.66.x.y (0: from the address that everybody else here has). At most 2,000
+ * sockets and 60 seconds. The last line of standard output is one JSON object.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -53,8 +53,7 @@ static struct {
     uv_loop_t loop;
     uv_timer_t tick, drip, end;
     struct berth_random random;
-    SSL_CTX
-        *contexts[HABITS]; /* of those that shake hands, and of the ClientHello let out by drops */
+    SSL_CTX *contexts[HABITS]; /* SLOW: for its ClientHello */
     struct sockaddr_in at;
     uint32_t sources, next_source;
     int64_t wanted[HABITS];
@@ -180,7 +179,7 @@ static void make_hello(struct liar *liar)
 static void begin(struct liar *liar)
 {
     struct sockaddr_in from = { .sin_family = AF_INET };
-    uint32_t source = us.next_source++ % us.sources;
+    uint32_t source = us.sources ? us.next_source++ % us.sources : 0;
     int on = 1;
 
     us.begun++;
@@ -192,7 +191,7 @@ static void begin(struct liar *liar)
         return;
     }
     (void)setsockopt(liar->descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    if (bind(liar->descriptor, (struct sockaddr *)&from, sizeof(from)) < 0 ||
+    if ((us.sources && bind(liar->descriptor, (struct sockaddr *)&from, sizeof(from)) < 0) ||
         (connect(liar->descriptor, (struct sockaddr *)&us.at, sizeof(us.at)) < 0 &&
          errno != EINPROGRESS) ||
         uv_poll_init(&us.loop, &liar->poll, liar->descriptor) < 0) {
@@ -322,8 +321,8 @@ static int take_arguments(int argc, char **argv)
     for (int habit = 0; habit < HABITS; habit++)
         sockets += us.wanted[habit];
     us.count = (size_t)sockets;
-    return us.seconds < 1 || us.seconds > SECONDS_MAX || us.sources < 1 || us.sources > 65000 ||
-                   sockets < 1 || sockets > SOCKETS_MAX || us.rate < 1
+    return us.seconds < 1 || us.seconds > SECONDS_MAX || us.sources > 65000 || sockets < 1 ||
+                   sockets > SOCKETS_MAX || us.rate < 1
                ? -1
                : 0;
 }

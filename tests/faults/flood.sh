@@ -6,7 +6,7 @@
 # At most 2,000 sockets of berth-flood from 250 addresses for eight seconds: silent ones, a ClientHello a byte a second,
 # noise, whole handshakes without a certificate and with a foreign one. It proves: what they hold is bounded in number and
 # memory; no known terminal loses its link or its presence, their renewals and sign-ons go on; one that comes back in the
-# middle of it gets in; afterwards the door is as open as before. BERTH_LONG=1: half a minute.
+# middle of it gets in, also when they have its own address; afterwards the door is as open as before. BERTH_LONG=1: half a minute.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -80,8 +80,10 @@ calm() {
     before_kib=$peak_kib before_fds=$peak_fds
 }
 
+# attack SECONDS HABIT N ... - from ATTACK_SOURCES addresses; 0: from the terminals' own.
+ATTACK_SOURCES=250
 attack() {
-    "$WARD_BUILD/tests/faults/berth-flood" 127.0.0.1 "$LINK_PORT" "$1" 250 "${@:2}" >"$WARD/flood" 2>&1 6>&- 7>&- 8>&- &
+    "$WARD_BUILD/tests/faults/berth-flood" 127.0.0.1 "$LINK_PORT" "$1" "$ATTACK_SOURCES" "${@:2}" >"$WARD/flood" 2>&1 6>&- 7>&- 8>&- &
     attacker=$!
     at_exit end_attacker
 }
@@ -141,6 +143,27 @@ comes_back() {
     ((took >= 0 && took <= COMES_BACK_MS)) || violation "a known terminal gets in within $COMES_BACK_MS ms under attack: $took"
 }
 
+# A stranger behind the ward's own router: a known terminal comes back all the same, each time.
+same_address() {
+    local habit mark i
+    ATTACK_SOURCES=0
+    for habit in silent slow garbage foreign; do
+        mark=$(news_mark)
+        attack 60 "$habit" 24
+        sleep 0.5
+        for ((i = 1; i <= 12; i++)); do
+            play "cut t-19"
+            play "connect t-19"
+            soon 15 "a known terminal gets in beside 24 $habit ones of its address, for the ${i}th time" told "$mark" \
+                "[.[] | select(.terminal == \"t-19\" and .what == \"granted\")] | length == $i"
+        done
+        kill -0 "$attacker" || violation "the flood ran"
+        end_attacker
+        wait "$attacker" || true # it was ended
+        expect "nobody else lost the link" told "$mark" '[.[] | select(.what == "lost" and .terminal != "t-19")] | length == 0'
+    done
+}
+
 afterwards() {
     local mark
     mark=$(news_mark)
@@ -156,5 +179,6 @@ step "broker, $EVERYBODY terminals, three at work" site
 step "without an attack" calm
 step "500 silent peers" silence
 step "2,000 of all kinds" everything
+step "at the terminals' own address" same_address
 step "afterwards" afterwards
 ward_end "F13 flood before authentication"
