@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "template.h"
 #include "xml.h"
 
 #define QEMU_SPACE "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -46,16 +47,6 @@ static void set_size(xmlNode *domain, const struct virt_args *args)
     }
 }
 
-/* The first disk that is a disk: a template may have a CD-ROM before it. */
-static xmlNode *main_disk(const xmlNode *devices)
-{
-    xmlNode *disk = xml_child(devices, "disk", NULL);
-
-    while (disk && !xml_is(disk, "device", "disk") && xmlHasProp(disk, BAD_CAST "device"))
-        disk = xml_next(disk);
-    return disk;
-}
-
 static int set_disk(xmlNode *devices, const struct virt_args *args, struct berth_error *reterr)
 {
     xmlNode *disk;
@@ -63,13 +54,16 @@ static int set_disk(xmlNode *devices, const struct virt_args *args, struct berth
 
     if (!args->volume[0])
         return 0;
-    disk = main_disk(devices);
+    disk = template_main_disk(devices);
     if (!disk)
         return berth_fail(reterr, BERTH_E_INVALID, "the template has no <disk device='disk'>");
 
     xml_set(disk, "type", "volume");
+    /* Whatever the machine of the template ran on: this one's disk is an overlay. */
+    xml_set(xml_child_made(disk, "driver"), "type", "qcow2");
     xml_drop(xml_child(disk, "source", NULL));
     xml_drop(xml_child(disk, "backingStore", NULL));
+    xml_drop(xml_child(disk, "mirror", NULL));
     source = xml_add(disk, "source");
     xml_set(source, "pool", args->storage);
     xml_set(source, "volume", args->volume);
@@ -265,9 +259,12 @@ int domain_xml_make(const char *template, size_t size, const struct virt_args *a
 
     domain = xmlDocGetRootElement(doc);
     devices = xml_child_made(domain, "devices");
+    r = template_check(domain, reterr);
+    if (r < 0)
+        return r;
+    template_make_different(domain, args->uuid);
     xml_set_text(xml_child_made(domain, "name"), args->name);
     xml_set_text(xml_child_made(domain, "uuid"), args->uuid);
-    xml_unset(domain, "id");
     set_size(domain, args);
     if (args->kernel[0] || args->initrd[0])
         set_os(domain, args);
@@ -344,7 +341,7 @@ int domain_xml_disk(const char *xml, size_t size, struct domain_disk *ret,
     *ret = (struct domain_disk){ 0 };
     if (!doc)
         return reterr ? reterr->code : BERTH_E_INVALID;
-    disk = main_disk(xml_child(xmlDocGetRootElement(doc), "devices", NULL));
+    disk = template_main_disk(xml_child(xmlDocGetRootElement(doc), "devices", NULL));
     source = xml_child(disk, "source", NULL);
     xml_get(source, "pool", ret->pool, sizeof(ret->pool));
     xml_get(source, "volume", ret->volume, sizeof(ret->volume));

@@ -291,6 +291,95 @@ TEST(domain_xml, nesting_without_end_is_refused)
     EXPECT_ERR(domain_xml_make(deep, strlen(deep), &args, &xml, &error), BERTH_E_INVALID);
 }
 
+TEST(template, what_must_differ_is_made_different)
+{
+    static const char taken[] =
+        "<domain type='kvm' "
+        "id='3'><name>golden</name><uuid>11111111-2222-3333-4444-555555555555</uuid>"
+        "<genid>11111111-2222-3333-4444-555555555555</genid>"
+        "<sysinfo type='smbios'><system><entry "
+        "name='uuid'>11111111-2222-3333-4444-555555555555</entry>"
+        "<entry name='serial'>S1</entry></system></sysinfo>"
+        "<os><type>hvm</type><loader readonly='yes' type='pflash'>/code.fd</loader>"
+        "<nvram>/golden_VARS.fd</nvram></os><devices>"
+        "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='/g'/>"
+        "<target dev='vda'/></disk>"
+        "<serial type='pty'><source path='/dev/pts/4'/><log file='/log/golden'/></serial>"
+        "<channel type='unix'><source mode='bind' path='/golden.agent'/>"
+        "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+        "<graphics type='vnc' port='5901' autoport='no' websocket='5701'>"
+        "<listen type='socket' socket='/vnc'/></graphics>"
+        "<tpm><backend type='emulator'><source type='dir' path='/tpm'/></backend></tpm>"
+        "<vsock><cid auto='no' address='3'/></vsock></devices>"
+        "<seclabel type='dynamic' model='selinux'><label>c1,c2</label></seclabel></domain>";
+    struct virt_args args = some_args();
+    char *xml;
+
+    args.forward_port = 0;
+    xml = make(taken, &args);
+    EXPECT_STR(at(xml, "/domain/sysinfo/system/entry[@name='uuid']"), args.uuid);
+    EXPECT_STR(at(xml, "/domain/sysinfo/system/entry[@name='serial']"), args.uuid);
+    EXPECT_STR(at(xml, "string(/domain/genid)"), "");
+    EXPECT_STR(at(xml, "string(//disk/driver/@type)"), "qcow2");
+    EXPECT_STR(at(xml, "string(//graphics/@autoport)"), "yes");
+    EXPECT_STR(at(xml, "string(//vsock/cid/@auto)"), "yes");
+    EXPECT_STR(at(xml, "string(count(//nvram) + count(//serial/*) + count(//channel/source) + "
+                       "count(//@port) + count(//@websocket) + count(//@socket) + "
+                       "count(//tpm//source) + count(//cid/@address) + count(//label) + "
+                       "count(/domain/@id))"),
+               "0");
+    free(xml);
+}
+
+TEST(template, what_cannot_be_cloned_is_refused_by_its_name)
+{
+    static const char *const bad[][3] = {
+        { "<disk type='file' device='disk'><source file='/data'/><target dev='vdb'/></disk>", "vdb",
+          "'/data'" },
+        { "<disk type='file' device='floppy'><source file='/fd'/></disk>", "<disk>", "readonly" },
+        { "<hostdev mode='subsystem' type='usb'/>", "<hostdev>", "take it out" },
+        { "<interface type='hostdev'/>", "<interface>", "bridge" },
+        { "<filesystem type='mount'><source dir='/home'/></filesystem>", "<filesystem>",
+          "'/home'" },
+        { "<serial type='file'><source path='/s.log'/></serial>", "<serial>", "'/s.log'" },
+        { "<console type='tcp'><source mode='bind' host='::' service='1'/></console>", "<console>",
+          "pty" },
+        { "<tpm><backend type='passthrough'/></tpm>", "<tpm>", "emulator" },
+        { "<memory model='nvdimm'><source><path>/n</path></source></memory>", "<memory>", "file" },
+        { "<shmem name='s'/>", "<shmem>", "share" },
+        { "<input type='evdev'/>", "<input>", "take it out" },
+    };
+    static const char *const good[] = {
+        "<disk type='file' device='cdrom'><source file='/iso'/></disk>",
+        "<disk type='file' device='disk'><source file='/ro'/><target dev='vdb'/><readonly/></disk>",
+        "<filesystem type='mount'><source dir='/s'/><readonly/></filesystem>",
+        "<serial type='tcp'><source mode='connect' host='h' service='1'/></serial>",
+        "<redirdev bus='usb' type='spicevmc'/>",
+        "<tpm><backend type='emulator'/></tpm>",
+    };
+    struct virt_args args = some_args();
+    char text[1024];
+
+    args.forward_port = 0;
+    for (size_t i = 0; i < BERTH_COUNT(bad) + BERTH_COUNT(good); i++) {
+        struct berth_error error = { 0 };
+        bool is_bad = i < BERTH_COUNT(bad);
+        char *xml = NULL;
+
+        (void)snprintf(text, sizeof(text),
+                       "<domain type='kvm'><devices><disk><target dev='vda'/></disk>%s</devices>"
+                       "</domain>",
+                       is_bad ? bad[i][0] : good[i - BERTH_COUNT(bad)]);
+        EXPECT_INT(domain_xml_make(text, strlen(text), &args, &xml, &error),
+                   is_bad ? BERTH_E_INVALID : 0);
+        if (is_bad) {
+            EXPECT_SAYS(error.text, bad[i][1]);
+            EXPECT_SAYS(error.text, bad[i][2]);
+        }
+        free(xml);
+    }
+}
+
 TEST(domain_xml, the_main_disk_and_what_is_done_to_it)
 {
     static const char live[] =
