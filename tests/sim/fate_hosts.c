@@ -4,6 +4,7 @@
 #include "sim/inner.h"
 
 #define SLOWEST_MS 40000
+#define SLOWEST_GUEST_MS 8500
 
 static uint32_t number_of(const struct sim *sim, const struct action *action)
 {
@@ -73,11 +74,14 @@ void fate_host_hang(struct sim *sim, const struct action *action)
 static void host_fast(struct sim *sim, uint32_t host)
 {
     host_at(sim, host)->slow_ms = 0;
+    host_at(sim, host)->agent_ms = 0;
 }
 
 void fate_host_slow(struct sim *sim, const struct action *action)
 {
     host_of(sim, action)->slow_ms = 1 + action->what % SLOWEST_MS;
+    /* Often just below the deadline of a call into a guest, so that the others stand in line. */
+    host_of(sim, action)->agent_ms = action->what % 2 ? action->what % SLOWEST_GUEST_MS : 0;
     ending_in(sim, action->ms, host_fast, number_of(sim, action));
 }
 

@@ -66,6 +66,7 @@ static void heal_hosts(struct sim *sim)
         host->fail_starts = 0;
         host->mute_boots = 0;
         host->slow_ms = 0;
+        host->agent_ms = 0;
         list_each (&host->machines, node)
             list_entry(node, struct machine, node)->hidden = false;
         if (!host->up)
