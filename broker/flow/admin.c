@@ -65,8 +65,8 @@ static struct changes *action(const struct admin_actor *actor, enum entity_kind 
     return admin_changes(actor, text);
 }
 
-int admin_add(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
-              const void *given, uint64_t *ret_id, struct op *op)
+static int add_checked(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+                       const void *given, uint64_t *ret_id, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
     berth_cleanup(berth_freep) union row *row = berth_new(union row);
@@ -103,8 +103,8 @@ static struct entity *find(struct rooms *rooms, enum entity_kind kind, uint64_t 
     return entity;
 }
 
-int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
-              const void *given, struct op *op)
+static int set_checked(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+                       const void *given, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
     berth_cleanup(berth_freep) union row *row = berth_new(union row);
@@ -135,6 +135,99 @@ int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_
     name_object(changes, kind, row);
     (void)changes_set(changes, kind, row);
     return decide_begin(rooms, changes, NULL, op);
+}
+
+/* ---- a pool's template is looked at before the pool is written ---- */
+
+struct pool_wish {
+    struct stray stray;
+    struct rooms *rooms;
+    struct admin_actor actor;
+    struct row_pool row;
+    uint64_t *ret_id; /* NULL: it is changed */
+    struct op *caller;
+    struct op step; /* the look, then the decision */
+};
+
+static void wish_drop(struct stray *stray)
+{
+    free(container_of(stray, struct pool_wish, stray));
+}
+
+static void wish_over(struct op *op, int result)
+{
+    struct pool_wish *wish = container_of(op, struct pool_wish, step);
+    struct berth_error error = op->error;
+    struct op *caller = wish->caller;
+
+    list_remove(&wish->stray.node);
+    free(wish);
+    op_complete(caller, result, &error);
+}
+
+static void template_seen(struct op *op, int result)
+{
+    struct pool_wish *wish = container_of(op, struct pool_wish, step);
+    struct berth_error error = op->error;
+    struct rooms *rooms = wish->rooms;
+    int r = result;
+
+    op_init(op, rooms->timers, wish_over);
+    op->error = error;
+    if (r >= 0)
+        r = wish->ret_id
+                ? add_checked(rooms, &wish->actor, ENTITY_pool, &wish->row, wish->ret_id, op)
+                : set_checked(rooms, &wish->actor, ENTITY_pool, &wish->row, op);
+    if (r < 0)
+        wish_over(op, r);
+}
+
+/* Does this row bring a template that nobody has looked at? */
+static bool has_new_template(struct rooms *rooms, enum entity_kind kind, const void *given)
+{
+    const struct row_pool *row = given;
+    const struct pool *pool = kind == ENTITY_pool ? pool_find(rooms->core, row->id) : NULL;
+
+    if (kind != ENTITY_pool || row->template[0] != '/' || row->kind == pool_kind_MANUAL)
+        return false;
+    return !pool || strcmp(pool->row.template, row->template) != 0 ||
+           pool->row.address != row->address;
+}
+
+static int look_first(struct rooms *rooms, const struct admin_actor *actor,
+                      const struct row_pool *row, uint64_t *ret_id, struct op *op)
+{
+    struct pool_wish *wish = berth_new(struct pool_wish);
+    int r;
+
+    *wish = (struct pool_wish){
+        .rooms = rooms, .actor = *actor, .row = *row, .ret_id = ret_id, .caller = op
+    };
+    op_init(&wish->step, rooms->timers, template_seen);
+    r = virt_check_template(rooms->virt, row->template, row->address == pool_address_FORWARDED,
+                            &wish->step);
+    if (r < 0) {
+        op->error = wish->step.error;
+        free(wish);
+        return r;
+    }
+    admin_waits(rooms, &wish->stray, wish_drop);
+    return op_begun(op, NULL, wish);
+}
+
+int admin_add(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+              const void *given, uint64_t *ret_id, struct op *op)
+{
+    return has_new_template(rooms, kind, given)
+               ? look_first(rooms, actor, given, ret_id, op)
+               : add_checked(rooms, actor, kind, given, ret_id, op);
+}
+
+int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+              const void *given, struct op *op)
+{
+    return has_new_template(rooms, kind, given) ? look_first(rooms, actor, given, NULL, op)
+                                                : set_checked(rooms, actor, kind, given, op);
 }
 
 int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,

@@ -34,6 +34,7 @@ struct virt {
     struct berth_random random;
     struct list hosts;     /* struct virt_host */
     struct list processes; /* struct process, also those that were let go */
+    struct list checks;    /* struct template_check */
 };
 
 enum host_phase { HOST_RESTING, HOST_CONNECTING, HOST_UP, HOST_SHUT };
@@ -98,6 +99,11 @@ void host_restart(struct virt_host *host, const char *why);
 /* The answer to the room's own "open". */
 void host_opened(struct virt_host *host, int code, const struct virt_result *facts,
                  const struct berth_error *error);
+
+/* ---- template_check.c ---- */
+
+/* End those under way; nobody is told. */
+void template_checks_forget(struct virt *virt);
 
 /* ---- calls.c ---- */
 

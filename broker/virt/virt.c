@@ -38,6 +38,7 @@ struct virt *virt_new(struct berth_loop *loop, const char *program,
     random_system(&virt->random);
     list_init(&virt->hosts);
     list_init(&virt->processes);
+    list_init(&virt->checks);
     return virt;
 }
 
@@ -51,7 +52,9 @@ void virt_free(struct virt *virt)
 {
     while (!list_empty(&virt->hosts))
         host_stop(list_entry(virt->hosts.next, struct virt_host, node), false);
-    for (int turn = 0; turn < FREE_TURNS && !list_empty(&virt->processes); turn++)
+    template_checks_forget(virt);
+    for (int turn = 0;
+         turn < FREE_TURNS && !(list_empty(&virt->processes) && list_empty(&virt->checks)); turn++)
         loop_turn(virt->loop, FREE_TURN_MS);
     soon_run(&virt->loop->timers);
     free(virt->program);

@@ -74,6 +74,13 @@ int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
                const struct virt_args *args, struct virt_result *ret,
                struct op *op) berth_must_check;
 
+/* Can desktops be made from this template file? No host is needed for that. forwarded: they are
+ * reached by a forwarded port. Errors: INVALID naming what in the file, or that it cannot be read;
+ * TIMEOUT.
+ */
+int virt_check_template(struct virt *virt, const char *file, bool forwarded,
+                        struct op *op) berth_must_check;
+
 /* Somebody waits for this machine: what was asked about it and is not sent yet goes before what was
  * asked about others, in its own order. After a restart a thousand machines are asked after at
  * once.

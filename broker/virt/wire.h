@@ -14,6 +14,13 @@
 #define WIRE_OF "of" /* beside "event": the call that this machine of a list answers */
 #define WIRE_JSON_DEPTH 4
 
+/* berth-virt with these arguments, without a socket, looks at a template and ends: "berth-virt
+ * --check-template FILE [forwarded]". 0: desktops can be made from it; WIRE_EXIT_REFUSED: standard
+ * output says why not.
+ */
+#define WIRE_CHECK_TEMPLATE "--check-template"
+#define WIRE_EXIT_REFUSED 1
+
 /* How many calls of a kind berth-virt carries out at once: one connection and one call in flight
  * each. berthd sends no more than that, so that a call's deadline begins when its work begins.
  */

@@ -112,8 +112,10 @@ struct farm {
     struct list tidings;  /* events on their way */
     struct map by_uuid, by_address;
     unsigned next_address;
-    unsigned life;      /* which broker asks now: a count of starts */
-    struct deed *deeds; /* the last ones */
+    unsigned life;         /* which broker asks now: a count of starts */
+    char bad_template[64]; /* the one file that is no template, or "" */
+    char bad_image[64];    /* no disk can be made on this one, or "" */
+    struct deed *deeds;    /* the last ones */
     uint64_t deeds_count;
     /* Told of an event that has arrived at the broker's end. */
     void (*event)(struct fake_host *watcher, const struct virt_event *event);

@@ -203,8 +203,13 @@ static int act_on(struct errand *errand, struct machine *machine, struct virt_re
 
 static int carry_out(struct errand *errand, struct virt_result *facts, struct berth_error *error)
 {
-    struct machine *machine = farm_machine(errand->hypervisor->farm, errand->args.uuid);
+    const struct farm *farm = errand->hypervisor->farm;
+    struct machine *machine = farm_machine(farm, errand->args.uuid);
 
+    if ((errand->call == VIRT_create || errand->call == VIRT_refresh) && farm->bad_image[0] &&
+        strcmp(errand->args.image, farm->bad_image) == 0)
+        return berth_fail(error, BERTH_E_CONFIG, "the image '%s': No such file or directory",
+                          errand->args.image);
     switch ((int)errand->call) {
     case VIRT_list:
         return do_list(errand, facts);

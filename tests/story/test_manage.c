@@ -474,6 +474,79 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
     THE_END(w);
 }
 
+/* Another version of the image, published. */
+static uint64_t publish(struct world *w, const char *path)
+{
+    struct row_image_version row = { .state = image_version_DRAFT };
+    uint64_t id = 0;
+
+    row.image_id =
+        container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base)
+            ->row.id;
+    (void)snprintf(row.path, sizeof(row.path), "%s", path);
+    EXPECT_OK(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version, &row,
+                                       &id, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_image_publish(&w->broker->rooms, world_actor(), id, world_op(w))));
+    return row.image_id;
+}
+
+TEST(manage, a_version_that_is_not_there_costs_no_desktop_and_a_rollback_is_enough)
+{
+    struct world *w = world_new(23, WARD FLOATING);
+    struct pool *pool;
+    uint64_t image_id;
+
+    world_run_s(w, 70);
+    pool = world_pool(w, "ward-3");
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 10);
+    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/nosuch/2.qcow2");
+    image_id = publish(w, "/nosuch/2.qcow2");
+    world_sign_off(w, "t1");
+    world_run_s(w, 30);
+    EXPECT_SAYS(pool->restrained_why, "/nosuch/2.qcow2");
+    EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);  /* no fault of it */
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 1); /* and it still has its disk */
+    EXPECT_OK(world_await(
+        w, admin_pool_recompose(&w->broker->rooms, world_actor(), pool->row.id, world_op(w))));
+    world_run_s(w, 60);
+    list_each (core_all(world_core(w), ENTITY_desktop), node)
+        EXPECT(!container_of(entity_of(node), struct desktop, base)->row.quarantined);
+    EXPECT_OK(world_await(
+        w, admin_image_rollback(&w->broker->rooms, world_actor(), image_id, world_op(w))));
+    world_run_s(w, 60);
+    EXPECT_STR(pool->restrained_why, "");
+    EXPECT_INT(world_spares(w, "ward-3"), (int)pool->row.spare);
+    THE_END(w);
+}
+
+TEST(manage, a_template_that_cannot_be_used_is_refused_before_the_pool_is_there)
+{
+    struct world *w = world_new(24, WARD FLOATING);
+    struct row_pool row = world_pool(w, "ward-3")->row;
+    uint64_t id = 0;
+
+    world_run_s(w, 10);
+    (void)snprintf(w->farm->bad_template, sizeof(w->farm->bad_template), "/etc/bad.xml");
+    (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml");
+    EXPECT_ERR(
+        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        BERTH_E_INVALID);
+    row.id = 0;
+    (void)snprintf(row.name, sizeof(row.name), "other");
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_pool, &row, &id,
+                                        world_op(w))),
+               BERTH_E_INVALID);
+    EXPECT(!world_pool(w, "other"));
+    (void)snprintf(row.template, sizeof(row.template), "/etc/good.xml");
+    EXPECT_OK(world_await(
+        w, admin_add(&w->broker->rooms, world_actor(), ENTITY_pool, &row, &id, world_op(w))));
+    EXPECT_INT(world_pool(w, "other")->row.id, id);
+    THE_END(w);
+}
+
 TEST(manage, max_zero_empties_a_pool)
 {
     struct world *w = world_new(21, WARD "pool ward-3 floating image debian max 3 spare 3\n"

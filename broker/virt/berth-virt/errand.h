@@ -39,6 +39,9 @@ errand_fn guest_ping, guest_password, guest_fingerprint, guest_state, guest_sign
 /* The function that carries out a call; every call of calls.def has one. */
 errand_fn *errand_function(enum virt_call call);
 
+/* The main of a process that only looks at a template: its exit code. */
+int machine_check_template(const char *file, bool forwarded);
+
 /* Wipe and free. */
 void errand_free(struct errand *errand);
 void errand_freep(struct errand **errand); /* for berth_cleanup */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "virt/wire.h"
+
 #include "disk.h"
 #include "domain_xml.h"
 #include "errand.h"
@@ -57,6 +59,31 @@ static int make_xml(struct errand *errand, char **ret)
         errand->error.code = r = BERTH_E_CONFIG; /* of the pool, whichever machine it was for */
     }
     return r;
+}
+
+/* It is made of as any desktop would be: the same reading, the same checks. */
+int machine_check_template(const char *file, bool forwarded)
+{
+    struct errand *errand = berth_new(struct errand);
+    struct virt_args *args = &errand->args;
+    char *xml = NULL;
+    int r = BERTH_E_TOO_LARGE;
+
+    *args = (struct virt_args){ .uuid = "00000000-0000-4000-8000-000000000001",
+                                .name = "desktop",
+                                .desktop_id = 1,
+                                .storage = "storage",
+                                .volume = DISK_PREFIX "1.qcow2",
+                                .forward_port = forwarded ? 1 : 0 };
+    if (strlen(file) < sizeof(args->template)) {
+        (void)snprintf(args->template, sizeof(args->template), "%s", file);
+        r = make_xml(errand, &xml);
+    }
+    if (r < 0)
+        (void)printf("%s", berth_error_text(&errand->error));
+    free(xml);
+    errand_free(errand);
+    return fflush(stdout) == 0 && r >= 0 ? 0 : WIRE_EXIT_REFUSED;
 }
 
 static int define(struct errand *errand, const char *xml)

@@ -164,6 +164,10 @@ int main(int argc, char **argv)
 {
     struct process process;
 
+    if (argc >= 3 && argc <= 4 && strcmp(argv[1], WIRE_CHECK_TEMPLATE) == 0) {
+        xml_setup();
+        return machine_check_template(argv[2], argc == 4);
+    }
     if (argc > 3 || fcntl(WIRE_DESCRIPTOR, F_GETFD) < 0) {
         (void)fputs("berth-virt is started by berthd, with a socket as descriptor 3\n", stderr);
         return 64;

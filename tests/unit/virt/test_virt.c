@@ -356,6 +356,42 @@ TEST(virt, a_host_taken_out_of_use_answers_what_waits)
     template_world_free(world);
 }
 
+static struct asked look_at(struct world *world, const char *file, bool forwarded)
+{
+    static struct asked asked;
+
+    asked = (struct asked){ 0 };
+    op_init(&asked.op, &world->loop.timers, asked_done);
+    EXPECT_OK(virt_check_template(world->virt, file, forwarded, &asked.op));
+    EXPECT(!asked.done);
+    AWAIT(world, 30000, asked.done);
+    return asked;
+}
+
+TEST(virt, a_template_is_looked_at_without_any_host)
+{
+    struct world *world = template_world("test:///nonexistent");
+    struct asked asked;
+    int file;
+
+    EXPECT_OK(look_at(world, template_file, false).result);
+    asked = look_at(world, template_file, true);
+    EXPECT_ERR(asked.result, BERTH_E_INVALID); /* nothing to forward a port with */
+    EXPECT_SAYS(asked.op.error.text, "forward");
+    asked = look_at(world, "/nonexistent/t.xml", false);
+    EXPECT_ERR(asked.result, BERTH_E_INVALID);
+    EXPECT_SAYS(asked.op.error.text, "/nonexistent/t.xml");
+    EXPECT_SAYS(asked.op.error.text, "No such file");
+    file = open(template_file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    EXPECT(file >= 0 && write(file, "<domain>", 8) == 8 && close(file) == 0);
+    asked = look_at(world, template_file, false);
+    EXPECT_ERR(asked.result, BERTH_E_INVALID);
+    EXPECT_SAYS(asked.op.error.text, template_file);
+    op_init(&asked.op, &world->loop.timers, asked_done);
+    EXPECT_OK(virt_check_template(world->virt, template_file, false, &asked.op));
+    template_world_free(world); /* one under way is ended and waited for */
+}
+
 TEST(virt, a_program_that_is_not_there_is_said)
 {
     struct world *world = berth_new(struct world);
