@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# quickstart_test.sh - deploy/quickstart on libvirt's test driver: the proof, a second run that reuses, and --clean.
+# quickstart_test.sh - deploy/quickstart on libvirt's test driver: the proof, a second run that reuses, one that comes while
+# another runs, and that nothing is removed which it did not make.
 #
 # usage: tests/e2e/quickstart_test.sh BUILD-FOLDER
 #
@@ -25,11 +26,60 @@ incarnation() {
 second_run() {
     local before first=$proof
     before=$(kept)
-    quick_run test "$state"
+    quick_stay test "$state"
     [[ $(kept) == "$before" ]] || die "a second run keeps what is there. Before: $before Now: $(kept)"
     [[ $(incarnation) == 2 ]] || die "the second run's broker opened the first one's data: incarnation $(incarnation)"
     [[ $(jq -c '[.user, .pool, .terminal]' <<<"$proof") == "$(jq -c '[.user, .pool, .terminal]' <<<"$first")" ]] ||
         die "a second run shows the same user, pool and terminal: $first then $proof"
+}
+
+# While one runs on the folder, another start and a --clean end at once and change nothing.
+others_are_refused() {
+    local before now
+    before=$(untouched)
+    quick_refused "runs on $state already (process $QUICK_PID)" --driver test --once --state "$state"
+    quick_refused "nothing was removed" --driver test --clean --state "$state"
+    now=$(untouched)
+    [[ $now == "$before" ]] || die "the one that runs was touched. Before: $before Now: $now"
+    berthctl session list --json | jq -e '[.items[] | select(.state == "active")] | length == 1' >/dev/null ||
+        die "the one that runs has lost its session"
+}
+
+berthctl() {
+    "$top/build/release/berthctl" --socket "$state/run/berthd.sock" "$@"
+}
+
+# What another start would change first: the log of the steps, what it adds to the broker, what runs.
+untouched() {
+    kept
+    stat -c '%n %i %s' "$state/log/steps.log" "$state/etc/berthd.conf"
+    berthctl image-version list --json | jq -c '[.items[] | [.id, .path]]'
+    berthctl session list --json | jq -c '[.items[] | [.id, .state, .epoch]]'
+    cat "$state/run/berthd.pid"
+}
+
+# A folder that is somebody else's is neither used nor removed; nor is what a person put beside the site's own.
+strangers_folder() {
+    mkdir "$QUICK_WORK/stranger"
+    echo precious >"$QUICK_WORK/stranger/thesis"
+    quick_refused "choose a new folder" --driver test --once --state "$QUICK_WORK/stranger"
+    quick_refused "was not made by quickstart" --driver test --clean --state "$QUICK_WORK/stranger"
+    [[ $(cat "$QUICK_WORK/stranger/thesis") == precious && $(find "$QUICK_WORK/stranger" | wc -l) -eq 2 ]] ||
+        die "a stranger's folder was touched: $(find "$QUICK_WORK/stranger")"
+    quick_refused "was made with --driver test" --driver qemu --once --state "$state"
+}
+
+# The command of the closing words removes this site, and no other.
+closing_words() {
+    local hint
+    hint=$(sed -n '/Ctrl-C ends it all/,$p' "$QUICK_WORK/said" | grep -F -- --clean)
+    mkdir -p "$QUICK_WORK/other/data"
+    cp "$state/made-by-berth-quickstart" "$QUICK_WORK/other"
+    echo mine >"$state/notes"
+    (cd / && eval "$hint") 2>"$QUICK_WORK/removed" || die "'$hint' failed: $(cat "$QUICK_WORK/removed")"
+    [[ $(cd "$state" && ls -A) == notes ]] || die "only what it made is removed: $(ls -A "$state"); $(cat "$QUICK_WORK/removed")"
+    [[ -d $QUICK_WORK/other/data ]] || die "'$hint' removes another site"
+    rm -r "$state"
 }
 
 need_root
@@ -37,8 +87,12 @@ quick_begin
 step "first run" quick_run test "$state"
 say "    $proof"
 quick_nothing_left "$state"
+step "a folder that is not its own" strangers_folder
 step "second run reuses" second_run
 say "    $proof"
+step "another start and --clean meanwhile" others_are_refused
+step "Ctrl-C" quick_interrupt
 quick_nothing_left "$state"
-step "clean" quick_clean test "$state"
+step "the closing words remove it" closing_words
+quick_nothing_left "$state"
 say "$PROGRAM: from an empty folder to a desktop on a terminal, again on what is there, and away without a trace"

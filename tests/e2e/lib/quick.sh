@@ -21,11 +21,54 @@ quick_run() {
     env -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --once --state "$2" >"$QUICK_WORK/answer" || code=$?
     ((code == 0)) || quick_failed "$2" "the quickstart ended with $code"
     proof=$(tail -n 1 "$QUICK_WORK/answer")
+    quick_proof
+}
+
+# Is `proof` what the header of quickstart promises?
+quick_proof() {
     jq -e '(keys == ["desktop", "host", "picture_ms", "pool", "screenshot", "session", "signon_ms", "terminal", "user"])
         and .picture_ms > 0 and .signon_ms > 0 and .session > 0
         and ([.terminal, .user, .pool, .desktop, .host, .screenshot] | all(type == "string" and length > 0))' \
         <<<"$proof" >/dev/null || die "the last line is the proof, with these keys and figures above 0: $proof"
     quick_screenshot
+}
+
+# quick_stay DRIVER STATE - the quickstart as a person leaves it running; its process id is QUICK_PID, what it said stands
+# in $QUICK_WORK/said.
+quick_stay() {
+    # Job control: a shell's background would ignore the Ctrl-C otherwise.
+    set -m
+    # shellcheck disable=SC2154
+    env -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --state "$2" </dev/null >/dev/null 2>"$QUICK_WORK/said" &
+    QUICK_PID=$!
+    set +m
+    at_exit end_process "$QUICK_PID" 60
+    wait_for 600 quick_stays || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
+    ! process_gone "$QUICK_PID" || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
+    proof=$(grep '^{' "$QUICK_WORK/said")
+    quick_proof
+}
+
+quick_stays() {
+    grep -q 'Ctrl-C ends it all' "$QUICK_WORK/said" || process_gone "$QUICK_PID"
+}
+
+# quick_interrupt - Ctrl-C, as the terminal sends it: to the quickstart and all it waits for.
+quick_interrupt() {
+    local code=0
+    kill -INT -- "-$QUICK_PID"
+    wait_for 60 process_gone "$QUICK_PID" || die "the quickstart does not end at Ctrl-C"
+    wait "$QUICK_PID" || code=$?
+    [[ $code -eq 130 ]] || die "Ctrl-C ends the quickstart with $code, not 130"
+}
+
+# quick_refused TEXT ARGUMENT... - the quickstart ends with 1 and says that.
+quick_refused() {
+    local text=$1 code=0
+    shift
+    timeout --kill-after=5 60 "$top/deploy/quickstart" "$@" 2>"$QUICK_WORK/refusal" || code=$?
+    { [[ $code -eq 1 ]] && grep -qF -- "$text" "$QUICK_WORK/refusal"; } ||
+        die "quickstart $* must be refused with '$text'; it ended with $code: $(cat "$QUICK_WORK/refusal")"
 }
 
 # quick_failed STATE TEXT - with what the broker and the terminals said last.
