@@ -229,6 +229,14 @@ void reach_give_up(struct station *station, const struct berth_error *why)
     without_link(station, why);
 }
 
+void reach_anew(struct station *station, const char *why)
+{
+    struct berth_error error = { 0 };
+
+    (void)berth_fail(&error, BERTH_E_CANCELLED, "%s", why);
+    reach_give_up(station, &error);
+}
+
 void reach_announce_again(struct station *station)
 {
     presence_lost(station);

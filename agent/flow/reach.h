@@ -19,6 +19,9 @@ void reach_stop(struct station *station);
 /* Do not wait for our turn any longer: a person is there now. */
 void reach_hurry(struct station *station);
 
+/* Let go of the link and take a new one in its turn, such as with the next key. */
+void reach_anew(struct station *station, const char *why);
+
 /* Whom to trust or where to go has changed (an invitation): let go of everything and begin at the
  * beginning. */
 void reach_begin_anew(struct station *station);

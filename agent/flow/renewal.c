@@ -6,10 +6,14 @@
 #include "berth/log.h"
 
 #include "core/reconnect.h"
+#include "flow/reach.h"
 
 /* A renewal that failed is tried again after a tenth of the life, within these bounds. */
 #define AGAIN_LEAST_MS 60000
 #define AGAIN_MOST_MS 3600000
+
+/* Somebody waits for an answer over the old link: the new identity is used a little later. */
+#define USE_LATER_MS 60000
 
 static flow_step_fn ask, kept;
 
@@ -56,6 +60,17 @@ static int kept(struct flow *flow)
 
 static void due(struct berth_timer *timer);
 
+/* The earlier key is good until this one was used, so that is done now: by a connection of its own.
+ * What is on the screen does not notice.
+ */
+static void use(struct station *station)
+{
+    if (seat_waits(&station->seat))
+        timer_start(station->timers, &station->renewal.due, USE_LATER_MS, due);
+    else
+        reach_anew(station, "the next key is used from here on");
+}
+
 static void renewal_ended(struct flow *flow, const struct berth_error *error)
 {
     struct station *station = station_of(flow);
@@ -66,7 +81,8 @@ static void renewal_ended(struct flow *flow, const struct berth_error *error)
     if (station->stopping)
         return;
     if (!error->code) {
-        renewal_plan(station);
+        station->renewal.unused = true;
+        use(station);
         return;
     }
     log_failure(EV_AGENT_JOIN, error, "certificate not renewed");
@@ -93,6 +109,10 @@ static void due(struct berth_timer *timer)
 
     if (renewal->running || !station->seat.online)
         return;
+    if (renewal->unused) {
+        use(station);
+        return;
+    }
     renewal->running = true;
     flow_start(&station->engine, &renewal->flow, &renewal_kind,
                agent_identity_facts(station->identity)->terminal);
@@ -104,6 +124,7 @@ void renewal_plan(struct station *station)
     int64_t life_ms = facts->not_after_ms - facts->accepted_ms;
     int64_t at_ms = facts->accepted_ms + reconnect_jitter_ms(station->random, life_ms / 2);
 
+    station->renewal.unused = false;
     if (!facts->known || life_ms <= 0 || station->renewal.running)
         return;
     timer_start(station->timers, &station->renewal.due, at_ms - station_wall_ms(station), due);

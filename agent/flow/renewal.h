@@ -2,7 +2,8 @@
  *
  * Room flow of the agent. At about half of the certificate's life (with jitter, so that a fleet
  * that joined together does not renew together) a new key is made and its certificate asked for
- * over the link. The new identity is used from the next connection on. A terminal that was off for
+ * over the link. The new identity is used at once, by a new connection: until then the old key is
+ * good too. A terminal that was off for
  * too long renews at the join door with its old key (join.c).
  */
 #ifndef BERTH_AGENT_FLOW_RENEWAL_H

@@ -119,6 +119,7 @@ struct showing {
 struct renewal {
     struct flow flow;
     bool running;
+    bool unused; /* the link is older than the identity that we have */
     struct berth_timer due;
     struct awaited answer;
 };

@@ -49,6 +49,24 @@ int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, u
     return decide_begin(rooms, changes, NULL, op);
 }
 
+/* The latest invitation for a terminal is the one that counts: an earlier one that was mislaid
+ * would put the new device out.
+ */
+static void void_earlier(struct core *core, const char *terminal, struct changes *changes)
+{
+    if (!terminal[0])
+        return;
+    list_each (core_all(core, ENTITY_invitation), node) {
+        const struct row_invitation *now = entity_row_of(entity_of(node));
+        struct row_invitation *row;
+
+        if (now->uses_left < 1 || strcmp(now->terminal, terminal) != 0)
+            continue;
+        row = changes_set(changes, ENTITY_invitation, now);
+        row->uses_left = 0;
+    }
+}
+
 int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
                  const struct row_invitation *given, uint64_t *ret_id, struct secret *ret_token,
                  struct op *op)
@@ -72,6 +90,7 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
     *ret_id = row.id;
     changes = admin_changes(actor, "terminal.invite");
     changes_object(changes, "terminal %s", row.terminal[0] ? row.terminal : "(any)");
+    void_earlier(rooms->core, row.terminal, changes);
     (void)changes_add(changes, ENTITY_invitation, &row);
     return decide_begin(rooms, changes, NULL, op);
 }

@@ -11,8 +11,8 @@
 #include "core/related.h"
 #include "flow/command.h"
 #include "flow/connect.h"
-#include "flow/enroll.h"
 #include "flow/house.h"
+#include "flow/keys.h"
 #include "flow/limits.h"
 #include "flow/profile.h"
 #include "flow/release.h"
@@ -36,15 +36,14 @@ static int let_in(struct rooms *rooms, uint64_t id, const char *address,
     struct terminal *terminal;
     struct peer *peer;
     uint64_t older;
+    int r;
 
     if (house_of(rooms)->stopping)
         return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
-    terminal = identity ? terminal_find(rooms->core, identity->row.terminal_id) : NULL;
-    if (!terminal)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the key of this terminal is not known");
-    if (!planted(REVOKED_MAY) &&
-        (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED))
-        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
+    r = key_may(rooms, identity, KEY_CONNECT, reterr);
+    if (r < 0)
+        return r;
+    terminal = terminal_find(rooms->core, identity->row.terminal_id);
     if (terminal->row.state == terminal_WAITING)
         return berth_fail(reterr, BERTH_E_WAITING, "terminal '%s' waits for approval",
                           terminal->row.name);
@@ -55,7 +54,7 @@ static int let_in(struct rooms *rooms, uint64_t id, const char *address,
     terminal->peer = id;
     (void)snprintf(terminal->from, sizeof(terminal->from), "%s", address);
     presence_link(terminal->presence, true);
-    enroll_key_used(rooms, terminal, identity->row.id);
+    keys_used(rooms, terminal, identity->row.id);
     log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
     if (older) {
         connect_call_off(terminal, "the terminal connected anew");

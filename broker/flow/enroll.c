@@ -11,6 +11,7 @@
 #include "flow/desk.h"
 #include "flow/gate.h"
 #include "flow/house.h"
+#include "flow/keys.h"
 
 static flow_step_fn look, sign, line_up, record, tell;
 static void enroll_ended(struct flow *flow, const struct berth_error *error);
@@ -38,7 +39,7 @@ static const struct flow_kind enroll_kind = { .name = "enroll",
 #define WAITING_MAX 1000    /* terminals that may wait for approval at once */
 #define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
 #define IDENTITIES_KEPT 8   /* retired keys of a terminal that are remembered */
-#define DAY_MS 86400000
+#define CONFLICTS_MAX 8
 #define USED_UP "the invitation was used up"
 
 struct enroll {
@@ -51,9 +52,11 @@ struct enroll {
     char key_hash[72];
     struct row_terminal terminal; /* as it will be */
     uint64_t invitation_id;       /* of which this takes one use; 0: of none */
+    uint64_t asks;                /* identity by whose power this is; 0: of none */
     struct gate_wait wait;
     bool is_new;
     bool waits;
+    int conflicts;
     struct changes *changes; /* owned until they are decided */
     struct ca_certificate certificate;
 };
@@ -65,19 +68,9 @@ static struct enroll *enroll_of(struct flow *flow)
 
 /* ---- evidence ---- */
 
-static const struct site *site_of_place(struct core *core, uint64_t place_id)
-{
-    const struct place *place = place_find(core, place_id);
-    struct list *sites = core_all(core, ENTITY_site);
-
-    if (place)
-        return site_find(core, place->row.site_id);
-    return list_empty(sites) ? NULL : container_of(entity_of(sites->next), struct site, base);
-}
-
 static enum join_policy policy_of(struct core *core, uint64_t place_id)
 {
-    const struct site *site = site_of_place(core, place_id);
+    const struct site *site = keys_site(core, place_id);
 
     return site ? site->row.join_policy : join_policy_ACCEPT;
 }
@@ -166,13 +159,22 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
     return 0;
 }
 
+/* By the power of this key; its terminal's row is the one that is worked on. */
+static int by_key(struct enroll *enroll, const struct identity *identity, enum key_use use,
+                  struct berth_error *reterr)
+{
+    int r = key_may(enroll->rooms, identity, use, reterr);
+
+    if (r < 0)
+        return r;
+    enroll->asks = identity->row.id;
+    enroll->terminal = terminal_find(enroll->rooms->core, identity->row.terminal_id)->row;
+    return 0;
+}
+
 static int by_old_key(struct enroll *enroll, const struct msg_join_evidence *evidence,
                       struct berth_error *reterr)
 {
-    struct core *core = enroll->rooms->core;
-    const struct identity *identity;
-    const struct terminal *terminal;
-    const struct site *site;
     int64_t not_after_ms;
     char key_hash[72];
     int r;
@@ -181,18 +183,7 @@ static int by_old_key(struct enroll *enroll, const struct msg_join_evidence *evi
                          evidence->signature, key_hash, &not_after_ms, reterr);
     if (r < 0)
         return r;
-    identity = identity_by_key(core, key_hash);
-    terminal = identity ? terminal_find(core, identity->row.terminal_id) : NULL;
-    if (!terminal)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the earlier key is not known");
-    if (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED)
-        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
-    site = site_of_place(core, terminal->row.place_id);
-    if (not_after_ms + (site ? site->row.renew_days : 14) * DAY_MS < enroll->rooms->timers->wall_ms)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE,
-                          "terminal '%s': its key expired too long ago", terminal->row.name);
-    enroll->terminal = terminal->row;
-    return 0;
+    return by_key(enroll, identity_by_key(enroll->rooms->core, key_hash), KEY_RENEW, reterr);
 }
 
 /* One that asked before with the same key: it still waits, or somebody has decided. */
@@ -294,9 +285,26 @@ static int look_at_known(struct enroll *enroll, const struct row_terminal *row,
     return 0;
 }
 
+/* Its request is signed by a key that we know: when that is good for it, nothing else is needed. A
+ * key that has lost its power is no more than a stranger's. */
+static int look_at_key(struct enroll *enroll, const struct identity *identity,
+                       struct berth_error *reterr)
+{
+    struct berth_error why;
+    int r = by_key(enroll, identity, KEY_RENEW, reterr);
+
+    if (r == 0 || r == BERTH_E_REVOKED)
+        return r;
+    if (enroll->join.evidence_count > 0)
+        return judge(enroll, reterr);
+    why = *reterr;
+    return berth_fail(reterr, BERTH_E_DENIED, "%.150s; it needs an invitation", why.text);
+}
+
 static int look_at(struct enroll *enroll, struct berth_error *reterr)
 {
     struct core *core = enroll->rooms->core;
+    const struct peer *peer = house_peer(enroll->rooms, enroll->peer);
     const struct identity *identity;
     const struct terminal *terminal;
     int r;
@@ -304,20 +312,14 @@ static int look_at(struct enroll *enroll, struct berth_error *reterr)
     r = ca_request_key(enroll->join.request, enroll->key_hash, reterr);
     if (r < 0)
         return r;
+    if (enroll->renewal)
+        return by_key(enroll, identity_find(core, peer ? peer->identity_id : 0), KEY_CONNECT,
+                      reterr);
     identity = identity_by_key(core, enroll->key_hash);
-    if (identity && identity->row.state == identity_REVOKED)
-        return berth_fail(reterr, BERTH_E_REVOKED, "this key was revoked");
-    if (enroll->renewal)
-        terminal = house_terminal(enroll->rooms, enroll->peer);
-    else if (identity)
-        terminal = terminal_find(core, identity->row.terminal_id);
-    else
-        terminal = asked_before(core, enroll->key_hash);
-    if (terminal)
-        return look_at_known(enroll, &terminal->row, reterr);
-    if (enroll->renewal)
-        return berth_fail(reterr, BERTH_E_CERTIFICATE, "this connection is no terminal any more");
-    return judge(enroll, reterr);
+    if (identity)
+        return look_at_key(enroll, identity, reterr);
+    terminal = asked_before(core, enroll->key_hash);
+    return terminal ? look_at_known(enroll, &terminal->row, reterr) : judge(enroll, reterr);
 }
 
 static int look(struct flow *flow)
@@ -339,6 +341,8 @@ static int look(struct flow *flow)
     identity = identity_by_key(enroll->rooms->core, enroll->key_hash);
     if (identity && identity->row.terminal_id != enroll->terminal.id)
         return flow_fail(flow, BERTH_E_CERTIFICATE, "this key belongs to another terminal");
+    if (identity && identity->row.state != identity_CURRENT)
+        return flow_fail(flow, BERTH_E_CERTIFICATE, "this key was replaced; make a new one");
     return SIGN;
 }
 
@@ -362,7 +366,7 @@ static int line_up(struct flow *flow)
 
     if (enroll->invitation_id == 0)
         return RECORD;
-    if (house->inviting)
+    if (house->inviting && house->inviting != flow)
         return flow_await(flow, gate_wait(&house->invited, &enroll->wait, &flow->op), LINE_UP);
     house->inviting = flow;
     return RECORD;
@@ -405,18 +409,35 @@ static void plan_identity(struct enroll *enroll)
 {
     struct core *core = enroll->rooms->core;
     const struct identity *known = identity_by_key(core, enroll->key_hash);
+    const struct identity *asks = identity_find(core, enroll->asks);
+    const uint64_t but[2] = { enroll->asks, known ? known->row.id : 0 };
     struct row_identity fresh = { .terminal_id = enroll->terminal.id, .state = identity_CURRENT };
     struct row_identity *row;
 
+    /* The key that asks is written as well: of this and a replacement that is on its way to disk
+     * one is refused, or the replaced device would have a key that nobody put out. */
+    if (asks && asks != known)
+        (void)changes_set(enroll->changes, ENTITY_identity, &asks->row);
+    if (!known || enroll->invitation_id)
+        keys_replaced(enroll->rooms, enroll->terminal.id, but, enroll->changes);
     if (known) {
         row = changes_set(enroll->changes, ENTITY_identity, &known->row);
     } else {
         fresh.id = core_next_id(core);
         memcpy(fresh.key_hash, enroll->key_hash, sizeof(fresh.key_hash));
-        forget_oldest(enroll);
+        if (enroll->asks)
+            forget_oldest(enroll);
         row = changes_add(enroll->changes, ENTITY_identity, &fresh);
     }
     row->not_after_ms = enroll->certificate.not_after_ms;
+}
+
+/* While the certificate was made, the key that asks for it may have been put out. */
+static int still_may(const struct enroll *enroll, struct berth_error *reterr)
+{
+    const struct identity *identity = identity_find(enroll->rooms->core, enroll->asks);
+
+    return key_may(enroll->rooms, identity, enroll->renewal ? KEY_CONNECT : KEY_RENEW, reterr);
 }
 
 static int record(struct flow *flow)
@@ -426,9 +447,11 @@ static int record(struct flow *flow)
 
     if (enroll->invitation_id && take_use(enroll, &error) < 0)
         return flow_fail_with(flow, &error);
+    if (enroll->asks && still_may(enroll, &error) < 0)
+        return flow_fail_with(flow, &error);
     if (!enroll->waits)
         plan_identity(enroll);
-    return flow_await(
+    return flow_await_any(
         flow, decide_begin(enroll->rooms, berth_take(enroll->changes), NULL, &flow->op), TELL);
 }
 
@@ -457,10 +480,24 @@ static void tell_certificate(struct enroll *enroll)
     house_tell(enroll->rooms, enroll->peer, &msg);
 }
 
+/* Another decision about this terminal's keys came first: judge by what is true now. */
+static int look_again(struct enroll *enroll)
+{
+    enroll->is_new = false;
+    enroll->waits = false;
+    enroll->asks = 0;
+    enroll->invitation_id = 0;
+    return LOOK;
+}
+
 static int tell(struct flow *flow)
 {
     struct enroll *enroll = enroll_of(flow);
 
+    if (flow->op.result == BERTH_E_CONFLICT && ++enroll->conflicts <= CONFLICTS_MAX)
+        return look_again(enroll);
+    if (flow->op.result < 0)
+        return flow_fail_with(flow, &flow->op.error);
     if (enroll->waits) {
         tell_wait(enroll);
     } else {
@@ -537,27 +574,4 @@ void desk_renew_certificate(struct rooms *rooms, uint64_t peer, const struct msg
 
     memcpy(join.request, msg->renew_certificate.request, sizeof(join.request));
     start(rooms, peer, msg->ref, &join, true);
-}
-
-void enroll_key_used(struct rooms *rooms, struct terminal *terminal, uint64_t identity_id)
-{
-    struct changes *changes = changes_new("terminal", "terminal", "terminal.key");
-
-    changes_object(changes, "terminal %s", terminal->row.name);
-    changes_detail(changes, "an earlier key is retired");
-    changes->audit.terminal_id = terminal->row.id;
-    list_each (related_to(rooms->core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
-        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
-        struct row_identity *row;
-
-        if (now->state != identity_CURRENT || now->id >= identity_id)
-            continue;
-        row = changes_set(changes, ENTITY_identity, now);
-        row->state = identity_RETIRED;
-    }
-    if (changes->count > 0)
-        (void)decide_begin(rooms, changes, NULL,
-                           NULL); /* a failure is logged; the next connection tries again */
-    else
-        changes_free(changes);
 }

@@ -10,8 +10,4 @@
 
 #include "flow/rooms.h"
 
-/* The terminal connected with this key: keys that came before it are retired. Called by
- * terminal_opened. */
-void enroll_key_used(struct rooms *rooms, struct terminal *terminal, uint64_t identity_id);
-
 #endif

@@ -225,6 +225,22 @@ static void terminal_heard(struct rooms *rooms, const struct notice *notice)
         vacate(rooms, terminal);
 }
 
+/* A key has lost its power: whoever is connected with it is out, and so is what they show. */
+static void identity_heard(struct rooms *rooms, const struct notice *notice)
+{
+    const struct identity *identity = identity_find(rooms->core, notice->id);
+    struct terminal *terminal =
+        identity ? terminal_find(rooms->core, identity->row.terminal_id) : NULL;
+    const struct peer *peer = terminal ? house_peer(rooms, terminal->peer) : NULL;
+
+    if (!peer || peer->identity_id != notice->id || identity->row.state == identity_CURRENT)
+        return;
+    limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED, "Another device is this terminal now");
+    if (rooms->hang_up)
+        rooms->hang_up(rooms->door, peer->id, BERTH_E_REVOKED,
+                       "another key took the place of this one");
+}
+
 static void user_heard(struct rooms *rooms, const struct notice *notice)
 {
     struct user *user = user_find(rooms->core, notice->id);
@@ -276,6 +292,9 @@ static void heard(struct notice_listener *listener, const struct notice *notice)
         terminal_heard(rooms, notice);
         profile_notice(rooms, notice);
         return;
+    case ENTITY_identity:
+        identity_heard(rooms, notice);
+        return;
     case ENTITY_user:
         user_heard(rooms, notice);
         return;
@@ -290,7 +309,6 @@ static void heard(struct notice_listener *listener, const struct notice *notice)
     case ENTITY_NONE:
     case ENTITY_image_version:
     case ENTITY_slot:
-    case ENTITY_identity:
     case ENTITY_invitation:
     case ENTITY_badge:
     case ENTITY_group:

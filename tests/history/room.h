@@ -23,6 +23,7 @@ enum row_state {
     ROW_DISCONNECTED,
     ROW_ENDING,
     ROW_REVOKED,
+    ROW_RETIRED,
     ROW_RUNS, /* desktop: starting or ready */
     ROW_QUARANTINED,
 };

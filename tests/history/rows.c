@@ -24,6 +24,7 @@ static enum row_state state_of(const char *text)
         { "disconnected", ROW_DISCONNECTED },
         { "ending", ROW_ENDING },
         { "revoked", ROW_REVOKED },
+        { "retired", ROW_RETIRED },
         { "ready", ROW_RUNS },
         { "starting", ROW_RUNS },
         { "quarantined", ROW_QUARANTINED },

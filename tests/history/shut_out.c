@@ -153,7 +153,8 @@ void shut_out_identity(struct judge *judge, struct fact *fact, const struct fact
     struct dead_key *dead;
 
     (void)was;
-    if (fact->state != ROW_REVOKED || !row->name[0] || map_get_text(&judge->keys, row->name))
+    if ((fact->state != ROW_REVOKED && fact->state != ROW_RETIRED) || !row->name[0] ||
+        map_get_text(&judge->keys, row->name))
         return;
     dead = judge_make(judge, sizeof(*dead));
     (void)snprintf(dead->key, sizeof(dead->key), "%s", row->name);
@@ -177,7 +178,7 @@ static void check_key(struct judge *judge, const struct history_peer *peer, cons
     const struct dead_key *dead = peer->key[0] ? map_get_text(&judge->keys, peer->key) : NULL;
 
     if (dead && judge->now_us > dead->at_us + SECOND_US)
-        judge_broken(judge, 17, "key %.16s, which is revoked (line %llu), %s", peer->key,
+        judge_broken(judge, 17, "key %.16s, which is revoked or retired (line %llu), %s", peer->key,
                      number(dead->line), what);
 }
 

@@ -1,6 +1,8 @@
 /* test_joining.c - how a terminal becomes one of ours, and stops being one. */
 #include "berth/log.h"
 
+#include "core/related.h"
+
 #include "story.h"
 
 static uint64_t invitation_id;
@@ -374,6 +376,229 @@ TEST(joining, a_message_acts_only_for_the_terminal_that_sends_it)
     EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
     EXPECT_STR(world_presence(w, "t1"), "present");
     EXPECT_STR(world_presence(w, "t2"), "present");
+    THE_END(w);
+}
+
+/* ---- copied keys ---- */
+
+static struct fake_terminal *device(struct world *w, const char *name, const char *key,
+                                    const char *certificate)
+{
+    struct fake_terminal *terminal;
+
+    world_add_terminal(w, name, "");
+    terminal = world_terminal(w, name);
+    (void)snprintf(terminal->key, sizeof(terminal->key), "%s", key);
+    fake_digest(terminal->key, terminal->key_hash);
+    (void)snprintf(terminal->certificate, sizeof(terminal->certificate), "%s", certificate);
+    return terminal;
+}
+
+/* Keys of a terminal that are good for anything. */
+static int good_keys(struct world *w, const char *name)
+{
+    const struct terminal *terminal = terminal_by_name(world_core(w), name);
+    int good = 0;
+
+    list_each (related_to(world_core(w), IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
+        const struct row_identity *row = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+
+        good += row->state == identity_CURRENT;
+    }
+    return good;
+}
+
+/* A copied key is worth nothing once its successor was used: not at the door, not to join with, not
+ * as evidence, and after a restart neither. */
+TEST(joining, a_retired_key_opens_nothing)
+{
+    static const char *const sites[] = { "", "site main join approve\n" };
+
+    for (size_t i = 0; i < BERTH_COUNT(sites); i++) {
+        char ward[1500], key[64], certificate[2048];
+        struct fake_terminal *t1, *thief;
+        struct world *w;
+
+        (void)snprintf(ward, sizeof(ward), "%s%s", sites[i], WARD FLOATING);
+        w = world_new(20 + i, ward);
+        world_run_s(w, 15);
+        t1 = world_terminal(w, "t1");
+        (void)snprintf(key, sizeof(key), "%s", t1->key);
+        (void)snprintf(certificate, sizeof(certificate), "%s", t1->certificate);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        terminal_renew_key(t1);
+        world_run_s(w, 10);
+        EXPECT_INT(good_keys(w, "t1"), 1);
+
+        thief = device(w, "link", key, certificate);
+        world_run_s(w, 60);
+        EXPECT(!thief->open);
+        thief = device(w, "join", key, "");
+        world_run_s(w, 20);
+        EXPECT_SCREEN(w, "join", "refused: DENIED");
+        EXPECT_SAYS(world_said(w, "join"), "newer key");
+        EXPECT_STR(thief->certificate, "");
+        thief = device(w, "evidence", "another", "");
+        (void)snprintf(thief->old_key, sizeof(thief->old_key), "%s", key);
+        (void)snprintf(thief->old_certificate, sizeof(thief->old_certificate), "%s", certificate);
+        world_run_s(w, 20);
+        EXPECT_SCREEN(w, "evidence", "refused: CERTIFICATE");
+        EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+
+        world_crash(w);
+        world_restart(w);
+        thief = device(w, "again", key, certificate);
+        world_run_s(w, 100);
+        EXPECT(!thief->open);
+        EXPECT(t1->present);
+        EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+        THE_END(w);
+    }
+}
+
+/* The answer never came, or the terminal died before it kept it: the key it has goes on, and the
+ * next one retires it together with the one that nobody has. */
+TEST(joining, a_renewal_whose_answer_is_lost_locks_nobody_out)
+{
+    for (int64_t ms = 0; ms <= 60; ms += 5) {
+        struct world *w = world_new((uint64_t)ms + 1, WARD FLOATING);
+        struct fake_terminal *t1;
+
+        world_run_s(w, 15);
+        t1 = world_terminal(w, "t1");
+        for (int i = 0; i < 3; i++) {
+            terminal_renew_key(t1);
+            world_run_ms(w, ms);
+            terminal_break(t1);
+            world_run_s(w, 30);
+            EXPECT(t1->present);
+            EXPECT(good_keys(w, "t1") <= 2); /* the one in use, and one on its way */
+        }
+        terminal_renew_key(t1);
+        world_run_s(w, 30);
+        EXPECT(t1->present);
+        EXPECT_INT(good_keys(w, "t1"), 1);
+        THE_END(w);
+    }
+}
+
+/* Without evidence an expired key is good at the join door for renew_days and not longer. */
+TEST(joining, the_days_for_a_renewal_count_for_every_path)
+{
+    struct world *w = world_new(30, "site main renew_days 1\n" WARD FLOATING);
+    struct fake_terminal *t9, *late;
+    char key[64];
+    const int64_t day_s = 24 * 3600;
+
+    world_run_s(w, 5);
+    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 5);
+    t9 = world_terminal(w, "t9");
+    EXPECT(t9->present);
+    (void)snprintf(key, sizeof(key), "%s", t9->key);
+    world_power(w, "t9", false);
+
+    world_run_s(w, day_s + day_s / 2);
+    late = device(w, "in-time", key, "");
+    world_run_s(w, 10);
+    EXPECT(late->present);
+    world_power(w, "in-time", false);
+
+    world_run_s(w, 3 * day_s);
+    late = device(w, "too-late", key, "");
+    world_run_s(w, 10);
+    EXPECT_SCREEN(w, "too-late", "refused: DENIED");
+    EXPECT_SAYS(world_said(w, "too-late"), "too long ago");
+    EXPECT_STR(late->certificate, "");
+    world_power(w, "too-late", false);
+    late =
+        device(w, "invited", key, ""); /* the same key with an invitation is as good as another */
+    EXPECT(secret_set(&late->invitation, invite(w, "t9", 1, 3600000), 32));
+    world_run_s(w, 10);
+    EXPECT(late->present);
+    EXPECT_STR(world_presence(w, "t9"), "present");
+    THE_END(w);
+}
+
+/* A device that was replaced is out at once, with what it shows, and for good. */
+TEST(joining, an_invitation_for_a_known_terminal_puts_the_earlier_device_out)
+{
+    struct world *w = world_new(31, WARD FLOATING);
+    struct fake_terminal *lost, *thief;
+    char key[64], certificate[2048];
+
+    world_run_s(w, 15);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 5);
+    lost = world_terminal(w, "t9");
+    (void)snprintf(key, sizeof(key), "%s", lost->key);
+    (void)snprintf(certificate, sizeof(certificate), "%s", lost->certificate);
+    world_sign_on(w, "t9", "anna", "secret12");
+    SOON(w, "t9", "anna on ward-3-001");
+
+    world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 5);
+    EXPECT(world_terminal(w, "spare")->present);
+    EXPECT(!lost->open);
+    EXPECT(!shows_desktop_now(lost));
+    EXPECT_INT(identity_by_key(world_core(w), lost->key_hash)->row.state, identity_REVOKED);
+    EXPECT_INT(good_keys(w, "t9"), 1);
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+
+    thief = device(w, "link", key, certificate);
+    world_run_s(w, 60);
+    EXPECT(!thief->open);
+    (void)device(w, "join", key, "");
+    world_run_s(w, 20);
+    EXPECT_SCREEN(w, "join", "refused: REVOKED");
+    world_sign_on(w, "spare", "anna", "secret12");
+    SOON(w, "spare", "anna on ward-3-001");
+    THE_END(w);
+}
+
+/* The device that is being replaced asks for its next key in the same moment: it gets none that
+ * lives. */
+TEST(joining, a_renewal_does_not_outlive_the_replacement)
+{
+    for (int64_t ms = 0; ms <= 120; ms += 4) {
+        struct world *w = world_new((uint64_t)ms + 1, WARD FLOATING);
+        struct fake_terminal *lost;
+
+        world_run_s(w, 15);
+        world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+        world_run_s(w, 10);
+        lost = world_terminal(w, "t9");
+        EXPECT(lost->present);
+        world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
+        while (!world_terminal(w, "spare")->open)
+            world_run_ms(w, 1);
+        world_run_ms(w, ms % 60);
+        terminal_renew_key(lost);
+        world_run_s(w, 40);
+        EXPECT(world_terminal(w, "spare")->present);
+        EXPECT(!lost->open);
+        EXPECT_INT(good_keys(w, "t9"), 1);
+        THE_END(w);
+    }
+}
+
+TEST(joining, a_newer_invitation_for_a_terminal_voids_the_earlier_one)
+{
+    struct world *w = world_new(32, WARD FLOATING);
+    char earlier[64], later[64];
+
+    world_run_s(w, 5);
+    (void)snprintf(earlier, sizeof(earlier), "%s", invite(w, "t9", 1, 3600000));
+    (void)snprintf(later, sizeof(later), "%s", invite(w, "t9", 1, 3600000));
+    world_add_terminal(w, "t9", later);
+    world_run_s(w, 5);
+    EXPECT(world_terminal(w, "t9")->present);
+    world_add_terminal(w, "thief", earlier);
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "thief", "refused: DENIED");
+    EXPECT(world_terminal(w, "t9")->present);
     THE_END(w);
 }
 

@@ -361,10 +361,36 @@ TEST(link, a_certificate_is_renewed_at_about_half_its_life)
     (void)snprintf(msg.certificate.certificate, sizeof(msg.certificate.certificate), "next");
     ward_say(ward, &msg);
     EXPECT(!ward->identity.pending);
+    ward_run(ward, ward->spread_ms + 100); /* the old key is good until the new one was used */
+    EXPECT_INT(ward->uplink.dials, 2);
+    EXPECT(ward->station.seat.online);
     ward_run(ward, DAY_MS * 44 / 100);
     EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 1);
     run_until_renewal(ward, 2);
     EXPECT_INT(ward->identity.keys, 2);
+    ward_free(ward);
+}
+
+TEST(link, the_next_key_waits_for_somebody_who_waits)
+{
+    struct ward *ward = calm(17);
+    struct msg msg;
+
+    run_until_renewal(ward, 1);
+    ward_submit(ward, "anna", "secret");
+    ward_msg(&msg, MSG_certificate);
+    (void)snprintf(msg.certificate.certificate, sizeof(msg.certificate.certificate), "next");
+    ward_say(ward, &msg);
+    ward_run(ward, 30000);
+    EXPECT_INT(ward->uplink.dials, 1);
+    ward_show(ward, 5, 1, 9);
+    ward_connected(ward);
+    ward_face(ward, face_event_kind_PICTURE);
+    ward_run(ward, 61000 + ward->spread_ms);
+    EXPECT_INT(ward->uplink.dials, 2);
+    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(ward->viewer.starts, 1);
+    EXPECT_INT(ward_sent(ward, MSG_announce)->announce.session_id, 5);
     ward_free(ward);
 }
 

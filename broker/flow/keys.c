@@ -1,0 +1,101 @@
+/* keys.c - see keys.h. */
+#include "flow/keys.h"
+
+#include "berth/plant.h"
+
+#include "core/related.h"
+#include "flow/decide.h"
+
+#define DAY_MS 86400000
+#define RENEW_DAYS 14 /* where no site says */
+
+const struct site *keys_site(struct core *core, uint64_t place_id)
+{
+    const struct place *place = place_find(core, place_id);
+    struct list *sites = core_all(core, ENTITY_site);
+
+    if (place)
+        return site_find(core, place->row.site_id);
+    return list_empty(sites) ? NULL : container_of(entity_of(sites->next), struct site, base);
+}
+
+static int64_t renew_ms(struct core *core, const struct terminal *terminal)
+{
+    const struct site *site = keys_site(core, terminal->row.place_id);
+
+    return (site ? site->row.renew_days : RENEW_DAYS) * DAY_MS;
+}
+
+int key_may(struct rooms *rooms, const struct identity *identity, enum key_use use,
+            struct berth_error *reterr)
+{
+    const struct terminal *terminal =
+        identity ? terminal_find(rooms->core, identity->row.terminal_id) : NULL;
+
+    if (!terminal)
+        return berth_fail(reterr, BERTH_E_CERTIFICATE, "the key of this terminal is not known");
+    if (!planted(REVOKED_MAY) &&
+        (identity->row.state == identity_REVOKED || terminal->row.state == terminal_REVOKED))
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", terminal->row.name);
+    if (identity->row.state == identity_RETIRED)
+        return berth_fail(reterr, BERTH_E_CERTIFICATE,
+                          "terminal '%s': a newer key took the place of this one",
+                          terminal->row.name);
+    /* At the link TLS has looked at the certificate itself, by the same clock. */
+    if (use == KEY_RENEW &&
+        identity->row.not_after_ms + renew_ms(rooms->core, terminal) < rooms->timers->wall_ms)
+        return berth_fail(reterr, BERTH_E_CERTIFICATE,
+                          "terminal '%s': its key expired too long ago", terminal->row.name);
+    return 0;
+}
+
+/* Moves every key of the terminal that may be used, but for two, to `state`. */
+static void put_out(struct core *core, uint64_t terminal_id, const uint64_t but[2],
+                    enum identity_state state, struct changes *changes)
+{
+    list_each (related_to(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
+        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+        struct row_identity *row;
+
+        if (now->id == but[0] || now->id == but[1] || now->state == state ||
+            now->state == identity_REVOKED)
+            continue;
+        row = changes_set(changes, ENTITY_identity, now);
+        row->state = state;
+    }
+}
+
+/* The lowest number is the key that was in use: those above it were given out later. */
+static bool is_first_use(struct core *core, uint64_t terminal_id, uint64_t identity_id)
+{
+    list_each (related_to(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
+        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+
+        if (now->state == identity_CURRENT && now->id < identity_id)
+            return true;
+    }
+    return false;
+}
+
+void keys_used(struct rooms *rooms, const struct terminal *terminal, uint64_t identity_id)
+{
+    const uint64_t but[2] = { identity_id, 0 };
+    struct changes *changes;
+
+    if (!is_first_use(rooms->core, terminal->row.id, identity_id))
+        return;
+    changes = changes_new("terminal", "terminal", "terminal.key");
+    changes_object(changes, "terminal %s", terminal->row.name);
+    changes_detail(changes, "its other keys are retired");
+    changes->audit.terminal_id = terminal->row.id;
+    put_out(rooms->core, terminal->row.id, but, identity_RETIRED, changes);
+    /* A failure is logged; the next connection tries again. */
+    (void)decide_begin(rooms, changes, NULL, NULL);
+}
+
+void keys_replaced(struct rooms *rooms, uint64_t terminal_id, const uint64_t but[2],
+                   struct changes *changes)
+{
+
+    put_out(rooms->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED, changes);
+}
