@@ -19,6 +19,10 @@
  */
 #define USER_TIMEOUT_MS 15000
 
+/* A name may stand for several addresses, and the first may lead nowhere: "localhost" is ::1. */
+#define ADDRESSES_MAX 8
+#define ADDRESS_SIZE 64
+
 /* One connection. The uplink lets go of it when it dials anew; it lives on until its stream is
  * closed. */
 struct line {
@@ -36,7 +40,10 @@ struct uplink {
     uv_getaddrinfo_t *resolving;
     enum uplink_door door;
     int port;
-    struct op *op; /* of the dial */
+    struct op *op;                               /* of the dial */
+    char addresses[ADDRESSES_MAX][ADDRESS_SIZE]; /* of the name that is dialled */
+    size_t addresses_known, addresses_tried;
+    struct berth_error error; /* why those tried did not do */
 };
 
 /* Answer the dial, if one waits. */
@@ -94,6 +101,15 @@ static int line_bytes(struct tls_peer *peer, const void *bytes, size_t size)
     return frame_feed(&line->reader, bytes, size, take_frame, line, &peer->error);
 }
 
+static void try_next(struct uplink *uplink);
+
+/* The peer that could not be reached says less than one that answered wrongly. */
+static void note_failure(struct uplink *uplink, const struct berth_error *error)
+{
+    if (uplink->error.code == 0 || uplink->error.code == BERTH_E_IO)
+        uplink->error = *error;
+}
+
 static void line_closed(struct tls_peer *peer, const struct berth_error *why)
 {
     struct line *line = container_of(peer, struct line, peer);
@@ -106,8 +122,14 @@ static void line_closed(struct tls_peer *peer, const struct berth_error *why)
         uplink->line = NULL;
     frame_reader_free(&line->reader);
     free(line);
-    if (uplink && !answer(uplink, error.code, &error))
+    if (!uplink)
+        return;
+    if (uplink->op) {
+        note_failure(uplink, &error);
+        try_next(uplink);
+    } else {
         uplink->events->lost(uplink->owner, &error);
+    }
 }
 
 static const struct tls_events line_events = {
@@ -143,12 +165,6 @@ static void dial_cancelled(struct op *op)
     let_go(uplink);
 }
 
-static void dial_failed(struct uplink *uplink, const struct berth_error *error)
-{
-    let_go(uplink);
-    (void)answer(uplink, error->code, error);
-}
-
 static int connect_to(struct uplink *uplink, const char *address, struct berth_error *reterr)
 {
     struct line *line = berth_new(struct line);
@@ -168,24 +184,40 @@ static int connect_to(struct uplink *uplink, const char *address, struct berth_e
     return r;
 }
 
+static void try_next(struct uplink *uplink)
+{
+    struct berth_error error;
+
+    while (uplink->addresses_tried < uplink->addresses_known) {
+        error = (struct berth_error){ 0 };
+        if (connect_to(uplink, uplink->addresses[uplink->addresses_tried++], &error) == 0)
+            return;
+        note_failure(uplink, &error);
+    }
+    error = uplink->error;
+    let_go(uplink);
+    (void)answer(uplink, error.code, &error);
+}
+
 static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
     struct uplink *uplink = request->data;
-    struct berth_error error = { 0 };
-    char address[64] = "";
 
-    if (found && status == 0)
-        (void)uv_ip_name(found->ai_addr, address, sizeof(address));
-    uv_freeaddrinfo(found);
     free(request);
-    if (!uplink)
-        return;
-    uplink->resolving = NULL;
-    if (!address[0])
-        (void)berth_fail(&error, BERTH_E_NOT_FOUND, "the broker's name cannot be resolved: %s",
-                         status < 0 ? uv_strerror(status) : "no address");
-    if (!address[0] || connect_to(uplink, address, &error) < 0)
-        dial_failed(uplink, &error);
+    if (uplink) {
+        uplink->resolving = NULL;
+        for (struct addrinfo *at = found; at && uplink->addresses_known < ADDRESSES_MAX;
+             at = at->ai_next)
+            if (uv_ip_name(at->ai_addr, uplink->addresses[uplink->addresses_known], ADDRESS_SIZE) ==
+                0)
+                uplink->addresses_known++;
+        if (!uplink->addresses_known)
+            (void)berth_fail(&uplink->error, BERTH_E_NOT_FOUND,
+                             "the broker's name cannot be resolved: %s",
+                             status < 0 ? uv_strerror(status) : "no address");
+        try_next(uplink);
+    }
+    uv_freeaddrinfo(found);
 }
 
 static int resolve(struct uplink *uplink, const char *host, struct berth_error *reterr)
@@ -232,6 +264,8 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
         return op->error.code;
     uplink->door = target->door;
     uplink->port = target->port;
+    uplink->addresses_known = uplink->addresses_tried = 0;
+    uplink->error = (struct berth_error){ 0 };
     r = is_numeric(target->host) ? connect_to(uplink, target->host, &op->error)
                                  : resolve(uplink, target->host, &op->error);
     if (r < 0)
