@@ -281,11 +281,12 @@ const struct verb *verb_route(enum verb_method method, char *const *segments, si
 {
     size_t verbs;
     const struct verb *verb = verb_table(&verbs);
-    const char *values[VERB_BRACES];
     const struct verb *found = NULL;
 
     *ret_allowed = 0;
     for (size_t i = 0; i < verbs; i++) {
+        const char *values[VERB_BRACES] = { NULL };
+
         if (!matches(verb[i].path, segments, count, values))
             continue;
         *ret_allowed |= 1u << verb[i].method;

@@ -104,8 +104,9 @@ bool verb_in_path(const struct verb *verb, const char *param);
 #define VERB_BRACES 2
 
 /* Match `segments` (already decoded, the leading slash gone) against the table. ret_values[i] is
- * the segment for the i-th brace of the path, at most VERB_BRACES. Returns the verb; NULL with
- * *ret_allowed = mask of 1 << method for methods that this path has (0: no such path).
+ * the segment for the i-th brace of the path, NULL beyond the last of VERB_BRACES. Returns the
+ * verb; NULL with *ret_allowed = mask of 1 << method for methods that this path has (0: no such
+ * path).
  */
 const struct verb *verb_route(enum verb_method method, char *const *segments, size_t count,
                               const char **ret_values, unsigned *ret_allowed);
