@@ -3,7 +3,7 @@
 # fault-inject       kills or fails the n-th system call of a program
 # libfault-alloc.so  preloaded: fails the n-th allocation of berthd
 
-if(NOT BERTH_FUZZ AND NOT BERTH_SANITIZE)
+if(NOT BERTH_SANITIZE)
   add_executable(fault-inject ${CMAKE_CURRENT_SOURCE_DIR}/inject.c)
   add_library(fault-alloc MODULE ${CMAKE_CURRENT_SOURCE_DIR}/alloc_shim.c)
 endif()

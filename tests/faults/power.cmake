@@ -3,7 +3,7 @@
 # berth-power-vfs     the power goes at any operation of the store's files; opens what is left and compares
 # berth-power-blocks  the same below a real file system, from the log of a block device (power_block.sh)
 
-if(TARGET broker_store AND NOT BERTH_FUZZ)
+if(TARGET broker_store AND NOT BERTH_SANITIZE)
   set(power_rooms power_check.c power_disk.c power_house.c)
   add_executable(berth-power-vfs EXCLUDE_FROM_ALL power_cut.c power_vfs.c ${power_rooms})
   add_executable(berth-power-blocks EXCLUDE_FROM_ALL power_blocks.c ${power_rooms})
