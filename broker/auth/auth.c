@@ -182,6 +182,7 @@ static void hand_out(struct offload_job *job, int result)
         return;
     if (result < 0) {
         auth->stats.wrong++;
+        limiter_wrong(&auth->limiter, at->who, at->where, auth->timers->mono_ms);
         return;
     }
     limiter_right(&auth->limiter, at->who, at->where);

@@ -113,14 +113,26 @@ static int64_t wait_ms(const struct tried *tried, int64_t now_ms)
     return tried && tried->until_ms > now_ms ? tried->until_ms - now_ms : 0;
 }
 
-static void charge(struct tried *tried, int free, int64_t least_ms, int64_t now_ms)
+static void delay_from(struct tried *tried, int free, int64_t least_ms, int64_t now_ms)
 {
     int64_t delay;
 
-    tried->failures++;
-    tried->last_ms = now_ms;
+    if (!tried)
+        return;
     delay = delay_ms(tried->failures, free);
     tried->until_ms = now_ms + (delay > least_ms ? delay : least_ms);
+}
+
+static int64_t least_delay_ms(const struct tried *name)
+{
+    return name && name->failures > WHO_FREE ? WHO_DELAY_MS : 0;
+}
+
+static void charge(struct tried *tried, int free, int64_t least_ms, int64_t now_ms)
+{
+    tried->failures++;
+    tried->last_ms = now_ms;
+    delay_from(tried, free, least_ms, now_ms);
 }
 
 int64_t limiter_charge(struct limiter *limiter, const char *who, const char *where, int64_t now_ms)
@@ -136,10 +148,16 @@ int64_t limiter_charge(struct limiter *limiter, const char *who, const char *whe
     name = find_or_make(limiter, WHO, who, where, now_ms);
     name->failures++;
     name->last_ms = now_ms;
-    charge(find_or_make(limiter, PAIR, who, where, now_ms), 0,
-           name->failures > WHO_FREE ? WHO_DELAY_MS : 0, now_ms);
+    charge(find_or_make(limiter, PAIR, who, where, now_ms), 0, least_delay_ms(name), now_ms);
     charge(find_or_make(limiter, WHERE, who, where, now_ms), WHERE_FREE, 0, now_ms);
     return 0;
+}
+
+void limiter_wrong(struct limiter *limiter, const char *who, const char *where, int64_t now_ms)
+{
+    delay_from(find(limiter, PAIR, who, where), 0, least_delay_ms(find(limiter, WHO, who, where)),
+               now_ms);
+    delay_from(find(limiter, WHERE, who, where), WHERE_FREE, 0, now_ms);
 }
 
 static void give_back(struct limiter *limiter, struct tried *tried)

@@ -32,6 +32,9 @@ void limiter_clear(struct limiter *limiter);
 /* May `who` try at `where` now? 0: yes, and the attempt is charged. Else milliseconds to wait. */
 int64_t limiter_charge(struct limiter *limiter, const char *who, const char *where, int64_t now_ms);
 
+/* It was wrong, as was found at now_ms: the delay counts from here, however long the hash took. */
+void limiter_wrong(struct limiter *limiter, const char *who, const char *where, int64_t now_ms);
+
 /* It was right: the pair is forgotten, the place and the name get their charge back. */
 void limiter_right(struct limiter *limiter, const char *who, const char *where);
 

@@ -36,6 +36,18 @@ TEST(limiter, delays_double_up_to_a_minute)
     limiter_clear(&limiter);
 }
 
+TEST(limiter, the_delay_counts_from_the_verdict)
+{
+    begin();
+    EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", 1000), 0);
+    /* The queue for hashing was long: the verdict comes when the delay would be over. */
+    limiter_wrong(&limiter, "anna", "icu-07", 9000);
+    EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", 9000), 1000);
+    EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", 10000), 0);
+    limiter_wrong(&limiter, "nobody", "here", 9000); /* never charged: nothing to delay */
+    limiter_clear(&limiter);
+}
+
 TEST(limiter, failures_at_one_terminal_never_refuse_the_person_at_another)
 {
     int64_t now_ms;
