@@ -182,10 +182,11 @@ json_t *facts_row(struct core *core, struct entity *entity, unsigned see)
 {
     const struct record *record = entity_row(entity->kind)->record;
     const struct record *live_record = collection_live(entity->kind);
-    union any_live live = { 0 };
+    union any_live live;
     const void *row = entity_row_of(entity);
     json_t *json = record_encode(record, row, see);
 
+    memset(&live, 0, sizeof(live)); /* { 0 } would be the first member only */
     add_names(core, record, row, see, json);
     if (live_record && facts_fill(core, entity, &live))
         (void)json_object_set_new(json, "live", record_encode(live_record, &live, see));

@@ -38,8 +38,9 @@ TEST(commit, every_kind_of_row_comes_back_as_it_was)
     for (int turn = 0; turn < 2; turn++) {
         for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
             const struct record *record = entity_row((enum entity_kind)kind)->record;
-            union row row = { 0 };
+            union row row;
 
+            memset(&row, 0, sizeof(row)); /* { 0 } would be the first kind's row only */
             for (size_t i = 0; i < record->count; i++) {
                 const struct field *field = &record->fields[i];
                 char *member = (char *)&row + field->offset;
@@ -79,7 +80,7 @@ TEST(commit, every_kind_of_row_comes_back_as_it_was)
 
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
         const struct record *record = entity_row((enum entity_kind)kind)->record;
-        union row before = { 0 };
+        union row before;
         json_t *was;
         json_t *is;
 
