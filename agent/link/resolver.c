@@ -1,7 +1,8 @@
 /* resolver.c - see resolver.h. */
 #include "link/resolver.h"
 
-/* Debian 13's c-ares marks the calls used here as deprecated; their successors do not exist in Debian 12's. */
+/* Debian 13's c-ares marks the calls used here as deprecated; their successors do not exist in
+ * Debian 12's. */
 #define CARES_NO_DEPRECATED
 #include <ares.h>
 #include <arpa/nameser.h>
