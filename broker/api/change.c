@@ -144,6 +144,24 @@ static size_t count_references(struct core *core, enum entity_kind kind,
     return count;
 }
 
+/* The row, and what goes with it in the same decision. */
+static void plan_gone(struct core *core, const struct admin_rule *rule, struct entity *entity,
+                      struct view_plan *plan)
+{
+    berth_cleanup(changes_freep) struct changes *changes = changes_new("", "", "");
+    char name[80];
+
+    plan_say(plan, "%s would be deleted", name_of(entity, name));
+    if (rule->with_gone)
+        rule->with_gone(core, entity_row_of(entity), changes);
+    for (size_t i = 0; i < changes->count; i++) {
+        struct entity *other = core_find(core, changes->at[i]->kind, changes->at[i]->row.id);
+
+        if (other)
+            plan_say(plan, "%s would go with it", name_of(other, name));
+    }
+}
+
 void plan_delete(struct request *request, struct entity *entity)
 {
     struct core *core = request->api->rooms->core;
@@ -151,7 +169,6 @@ void plan_delete(struct request *request, struct entity *entity)
     const struct admin_rule *rule = admin_rule(entity->kind);
     struct view_plan *plan = berth_new(struct view_plan);
     struct berth_error refusal = { 0 };
-    char name[80];
     char first[80];
 
     plan->dry_run = true;
@@ -160,7 +177,7 @@ void plan_delete(struct request *request, struct entity *entity)
     else if (rule->unused && rule->unused(core, entity_row_of(entity), &refusal) < 0)
         plan_say(plan, "it would be refused: %s", berth_error_text(&refusal));
     else
-        plan_say(plan, "%s would be deleted", name_of(entity, name));
+        plan_gone(core, rule, entity, plan);
     if (entity->kind == ENTITY_desktop && container_of(entity, struct desktop, base)->row.host_id)
         plan_say(plan, "its machine would be stopped; machine and disk would be deleted");
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {

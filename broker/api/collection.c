@@ -110,6 +110,17 @@ static bool is_same(const struct field *field, const void *one, const void *othe
     return memcmp(a, b, field->size) == 0;
 }
 
+/* Names are filtered as they are shown. */
+static bool is_shown_so(struct core *core, struct entity *entity, const struct field *field,
+                        const void *wanted)
+{
+    berth_cleanup(berth_freep) char *text = facts_text(core, entity, field);
+
+    if (text)
+        return strcmp(text, (const char *)wanted + field->offset) == 0;
+    return is_same(field, entity_row_of(entity), wanted);
+}
+
 static bool fits(struct core *core, const struct wanted *wanted, struct entity *entity, void *live)
 {
     bool filled = false;
@@ -121,8 +132,8 @@ static bool fits(struct core *core, const struct wanted *wanted, struct entity *
             memset(live, 0, wanted->live_record->size);
             filled = facts_fill(core, entity, live);
         }
-        if (!is_same(filter->field, filter->live ? live : entity_row_of(entity),
-                     filter->live ? wanted->live : (void *)wanted->row))
+        if (filter->live ? !is_same(filter->field, live, wanted->live)
+                         : !is_shown_so(core, entity, filter->field, wanted->row))
             return false;
     }
     return true;

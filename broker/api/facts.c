@@ -6,6 +6,7 @@
 #include "api/table/value.h"
 #include "core/placement.h"
 #include "core/presence.h"
+#include "core/reference.h"
 #include "core/related.h"
 
 #include "room.h"
@@ -169,6 +170,37 @@ static void add_names(struct core *core, const struct record *record, const void
     }
 }
 
+/* What stands in the row as ids, and people know by name: NULL when the field is shown as it is. */
+char *facts_text(struct core *core, struct entity *entity, const struct field *field)
+{
+    struct subject subject = { 0 };
+
+    if (field->type == FIELD_IDS && field->refers[0])
+        return reference_names(core, entity_kind_of(field->refers),
+                               (const char *)entity_row_of(entity) + field->offset);
+    if (strcmp(field->name, "subject") != 0)
+        return NULL;
+    if (entity->kind == ENTITY_entitlement)
+        subject = entitlement_subject(entity_row_of(entity));
+    if (entity->kind == ENTITY_profile)
+        subject = profile_subject(entity_row_of(entity));
+    return subject.id ? berth_strdup(subject_name(core, &subject)) : NULL;
+}
+
+static void show_texts(struct core *core, struct entity *entity, unsigned see, json_t *json)
+{
+    const struct record *record = entity_row(entity->kind)->record;
+
+    for (size_t i = 0; i < record->count; i++) {
+        const struct field *field = &record->fields[i];
+        berth_cleanup(berth_freep) char *text =
+            field->see & see ? facts_text(core, entity, field) : NULL;
+
+        if (text)
+            (void)json_object_set_new(json, field->name, json_string(text));
+    }
+}
+
 /* The largest view of live facts; the compiler keeps it true. */
 union any_live {
     struct view_terminal_live terminal;
@@ -188,6 +220,7 @@ json_t *facts_row(struct core *core, struct entity *entity, unsigned see)
 
     memset(&live, 0, sizeof(live)); /* { 0 } would be the first member only */
     add_names(core, record, row, see, json);
+    show_texts(core, entity, see, json);
     if (live_record && facts_fill(core, entity, &live))
         (void)json_object_set_new(json, "live", record_encode(live_record, &live, see));
     return json;

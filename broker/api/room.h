@@ -287,6 +287,10 @@ bool facts_fill(struct core *core, struct entity *entity, void *view);
 /* A row with the names of what it refers to and its live facts, as `see` may see it. */
 json_t *facts_row(struct core *core, struct entity *entity, unsigned see);
 
+/* The text of a field that holds ids and is shown by names (hosts of a pool, the subject of a
+ * rule), to be freed by the caller; NULL when the row's own value is shown. */
+char *facts_text(struct core *core, struct entity *entity, const struct field *field);
+
 /* ---- collection.c, change.c: the plain verbs ---- */
 
 /* The body of whichever plain verb it is. */

@@ -5,33 +5,34 @@
 #include <string.h>
 
 #include "core/policy.h"
+#include "core/reference.h"
 
 /* How narrow a profile is for this terminal: higher wins; -1 when it does not apply. */
 static int64_t rank(struct core *core, const struct terminal *terminal,
                     const struct row_profile *row)
 {
     const struct place *place = place_find(core, terminal->row.place_id);
-    const struct site *site = place ? site_find(core, place->row.site_id) : NULL;
+    const struct place *named = place_find(core, row->place_id);
     int64_t narrow = 0;
 
     switch (row->level) {
     case profile_level_EVERYWHERE:
         break;
     case profile_level_SITE:
-        if (!site || strcmp(site->row.name, row->subject) != 0)
+        if (!place || !row->site_id || place->row.site_id != row->site_id)
             return -1;
         break;
     case profile_level_PLACE:
-        if (!place || !policy_is_below(place->row.name, row->subject))
+        if (!named || !policy_in_place(core, terminal, row->place_id))
             return -1;
-        narrow = (int64_t)strlen(row->subject);
+        narrow = (int64_t)strlen(named->row.name);
         break;
     case profile_level_TAG:
         if (!policy_has_word(terminal->row.tags, row->subject))
             return -1;
         break;
     case profile_level_TERMINAL:
-        if (strcmp(terminal->row.name, row->subject) != 0)
+        if (terminal->row.id != row->terminal_id)
             return -1;
         break;
     case profile_level_NONE:
@@ -100,11 +101,56 @@ int effective_check(const char *lines, struct berth_error *reterr)
     return 0;
 }
 
+bool effective_next_value(const char **at, const char *key, char value[SETTING_VALUE])
+{
+    char found[48];
+    bool good;
+
+    while (next_line(at, found, value, &good))
+        if (good && strcmp(found, key) == 0)
+            return true;
+    return false;
+}
+
+bool effective_has_value(const char *lines, const char *key, const char *value)
+{
+    char found[SETTING_VALUE];
+
+    while (effective_next_value(&lines, key, found))
+        if (strcmp(found, value) == 0)
+            return true;
+    return false;
+}
+
+bool effective_replace(char *lines, size_t size, const char *key, const char *from, const char *to)
+{
+    berth_cleanup(berth_freep) char *text = berth_alloc(size);
+    char value[SETTING_VALUE];
+    size_t length = 0;
+
+    for (const char *line = lines; *line;) {
+        size_t taken = strcspn(line, "\n");
+        berth_cleanup(berth_freep) char *one = berth_alloc(taken + 1);
+        const char *at = memcpy(one, line, taken);
+        bool meant = effective_next_value(&at, key, value) && strcmp(value, from) == 0;
+
+        length += (size_t)(meant ? snprintf(text + length, size - length, "%s = %s\n", key, to)
+                                 : snprintf(text + length, size - length, "%s\n", one));
+        if (length >= size)
+            return false;
+        line += taken + (line[taken] == '\n');
+    }
+    memcpy(lines, text, length + 1);
+    return true;
+}
+
 /* Lines were checked when they were stored; what a newer table does not know any more is passed
  * over. */
-static void apply(const struct row_profile *row, int64_t of, int64_t ranks[EFFECTIVE_MAX],
-                  struct effective *ret)
+static void apply(struct core *core, const struct row_profile *row, int64_t of,
+                  int64_t ranks[EFFECTIVE_MAX], struct effective *ret)
 {
+    const struct subject named = profile_subject(row);
+    const char *name = subject_name(core, &named);
     const char *at = row->settings;
     char key[48];
     char value[SETTING_VALUE];
@@ -120,8 +166,7 @@ static void apply(const struct row_profile *row, int64_t of, int64_t ranks[EFFEC
             ranks[i] = of;
             (void)snprintf(to->value, sizeof(to->value), "%s", value);
             (void)snprintf(to->level, sizeof(to->level), "%s%s%.60s",
-                           profile_level_names[row->level], row->subject[0] ? " " : "",
-                           row->subject);
+                           profile_level_names[row->level], name[0] ? " " : "", name);
             (void)snprintf(to->profile, sizeof(to->profile), "%s", row->name);
         }
     }
@@ -146,6 +191,6 @@ void effective_settings(struct core *core, const struct terminal *terminal, stru
         int64_t of = rank(core, terminal, row);
 
         if (of >= 0)
-            apply(row, of, ranks, ret);
+            apply(core, row, of, ranks, ret);
     }
 }

@@ -33,4 +33,13 @@ void effective_settings(struct core *core, const struct terminal *terminal, stru
  * setting). */
 int effective_check(const char *lines, struct berth_error *reterr) berth_must_check;
 
+/* The next value that the lines at *at give to `key`; *at moves on. False: there is none any more.
+ */
+bool effective_next_value(const char **at, const char *key, char value[SETTING_VALUE]);
+/* Do the lines give this value to `key`? */
+bool effective_has_value(const char *lines, const char *key, const char *value);
+/* Give `to` to `key` where it has `from`. False: the lines would not fit into `size` any more, and
+ * are what they were. */
+bool effective_replace(char *lines, size_t size, const char *key, const char *from, const char *to);
+
 #endif

@@ -6,7 +6,7 @@
 
 #include "berth/plant.h"
 
-#include "core/policy.h"
+#include "core/reference.h"
 #include "core/related.h"
 
 bool placement_host_serves(const struct host *host)
@@ -245,7 +245,7 @@ void placement_count(struct core *core, const struct pool *pool, struct placemen
 
 static bool serves_pool(const struct host *host, const struct pool *pool)
 {
-    return !pool->row.hosts[0] || policy_has_word(pool->row.hosts, host->row.name);
+    return !pool->row.hosts[0] || reference_has(pool->row.hosts, host->row.id);
 }
 
 struct host *placement_host(struct core *core, const struct pool *pool, char *why, size_t size)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/reference.h"
 #include "core/related.h"
 
 /* ---- subjects ---- */
@@ -101,34 +102,37 @@ bool policy_in_network(const char *address, const char *network)
     return (a[prefix / 8] ^ n[prefix / 8]) >> (8 - prefix % 8) == 0;
 }
 
-static bool in_group(struct core *core, const struct user *user, const char *group)
+static bool in_group(struct core *core, const struct user *user, uint64_t group_id)
 {
     list_each (related_to(core, MEMBERSHIPS_OF_USER, user->row.id), node) {
         struct entity *entity = related_at(MEMBERSHIPS_OF_USER, node);
-        const struct membership *membership = container_of(entity, struct membership, base);
-        const struct group *of = group_find(core, membership->row.group_id);
 
-        if (of && strcmp(of->row.name, group) == 0)
+        if (container_of(entity, struct membership, base)->row.group_id == group_id)
             return true;
     }
     return false;
 }
 
+bool policy_in_place(struct core *core, const struct terminal *terminal, uint64_t place_id)
+{
+    const struct place *place = place_find(core, terminal->row.place_id);
+    const struct place *wanted = place_find(core, place_id);
+
+    return place && wanted && policy_is_below(place->row.name, wanted->row.name);
+}
+
 static bool fits_terminal(struct core *core, const struct terminal *terminal,
                           const struct row_entitlement *row)
 {
-    const struct place *place;
-
     if (!terminal)
         return false;
     switch (row->subject_kind) {
     case subject_kind_TERMINAL:
-        return strcmp(terminal->row.name, row->subject) == 0;
+        return terminal->row.id == row->terminal_id;
     case subject_kind_TAG:
         return policy_has_word(terminal->row.tags, row->subject);
     case subject_kind_PLACE:
-        place = place_find(core, terminal->row.place_id);
-        return place && policy_is_below(place->row.name, row->subject);
+        return policy_in_place(core, terminal, row->place_id);
     case subject_kind_NETWORK:
         return policy_in_network(terminal->from, row->subject);
     case subject_kind_EVERYONE:
@@ -141,16 +145,27 @@ static bool fits_terminal(struct core *core, const struct terminal *terminal,
     return false;
 }
 
+/* A denial whose subject is gone: whom it was meant for nobody knows any more, so it holds for all
+ * until somebody looks at it. An allowance of that kind is nobody's. */
+static bool is_blind(const struct row_entitlement *row)
+{
+    const struct subject named = entitlement_subject(row);
+
+    return subject_is_gone(&named);
+}
+
 static bool fits(struct core *core, const struct policy_subject *subject,
                  const struct row_entitlement *row)
 {
+    if (is_blind(row))
+        return row->effect == effect_DENY;
     switch (row->subject_kind) {
     case subject_kind_EVERYONE:
         return true;
     case subject_kind_USER:
-        return subject->user && strcmp(subject->user->row.name, row->subject) == 0;
+        return subject->user && subject->user->row.id == row->user_id;
     case subject_kind_GROUP:
-        return subject->user && in_group(core, subject->user, row->subject);
+        return subject->user && in_group(core, subject->user, row->group_id);
     case subject_kind_TERMINAL:
     case subject_kind_TAG:
     case subject_kind_PLACE:
@@ -165,15 +180,20 @@ static bool fits(struct core *core, const struct policy_subject *subject,
 
 /* ---- verdicts ---- */
 
-static void because(struct policy_verdict *verdict, const char *what,
+static void because(struct core *core, struct policy_verdict *verdict, const char *what,
                     const struct row_entitlement *row)
 {
-    (void)snprintf(verdict->reason, sizeof(verdict->reason), "%s by entitlement %llu: %s%s%s%s",
-                   what, (unsigned long long)row->id, subject_kind_names[row->subject_kind],
-                   row->subject[0] ? " '" : "", row->subject, row->subject[0] ? "'" : "");
+    const struct subject named = entitlement_subject(row);
+    const char *name = subject_name(core, &named);
+
+    (void)snprintf(verdict->reason, sizeof(verdict->reason),
+                   "%s by entitlement %llu: %s%s%.128s%s%s", what, (unsigned long long)row->id,
+                   subject_kind_names[row->subject_kind], name[0] ? " '" : "", name,
+                   name[0] ? "'" : "", is_blind(row) ? " is gone" : "");
 }
 
-static void allow(struct policy_verdict *verdict, const struct row_entitlement *row)
+static void allow(struct core *core, struct policy_verdict *verdict,
+                  const struct row_entitlement *row)
 {
     if (verdict->allowed && row->priority < verdict->priority)
         return;
@@ -181,7 +201,7 @@ static void allow(struct policy_verdict *verdict, const struct row_entitlement *
         verdict->allowed = true;
         verdict->priority = row->priority;
         verdict->flags = (struct policy_flags){ 0 };
-        because(verdict, "allowed", row);
+        because(core, verdict, "allowed", row);
     }
     verdict->flags.clipboard |= row->clipboard;
     verdict->flags.drives |= row->drives;
@@ -203,10 +223,10 @@ void policy_judge(struct core *core, const struct policy_subject *subject, const
             continue;
         if (row->effect == effect_DENY) {
             *ret = (struct policy_verdict){ .pool_id = pool->row.id };
-            because(ret, "denied", row);
+            because(core, ret, "denied", row);
             return;
         }
-        allow(ret, row);
+        allow(core, ret, row);
     }
 }
 

@@ -3,7 +3,7 @@
  * Room core. An entitlement names a subject; those whose subject fits the user and the terminal
  * apply. One deny is enough to refuse; else the allow with the highest priority decides, and what
  * may be redirected is what the allows of that priority grant together. Every answer carries the
- * sentence that explains it.
+ * sentence that explains it. Subjects are ids (core/reference.h): names are for people only.
  */
 #ifndef BERTH_CORE_POLICY_H
 #define BERTH_CORE_POLICY_H
@@ -43,6 +43,8 @@ size_t policy_list(struct core *core, const struct policy_subject *subject,
 bool policy_has_word(const char *words, const char *word);        /* tags */
 bool policy_is_below(const char *path, const char *prefix);       /* places */
 bool policy_in_network(const char *address, const char *network); /* CIDR, IPv4 and IPv6 */
+/* Does the terminal stand in this place, or below it? */
+bool policy_in_place(struct core *core, const struct terminal *terminal, uint64_t place_id);
 /* Is it a network as policy_in_network reads it? */
 bool policy_is_network(const char *network);
 

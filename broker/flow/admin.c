@@ -134,6 +134,11 @@ static int set_checked(struct rooms *rooms, const struct admin_actor *actor, enu
     changes = action(actor, kind, "set");
     name_object(changes, kind, row);
     (void)changes_set(changes, kind, row);
+    r = rule->with_set ? rule->with_set(rooms->core, row, now, changes, &op->error) : 0;
+    if (r < 0) {
+        changes_free(changes);
+        return r;
+    }
     return decide_begin(rooms, changes, NULL, op);
 }
 

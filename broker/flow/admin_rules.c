@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/effective.h"
-#include "core/policy.h"
+#include "core/address.h"
 #include "core/related.h"
+#include "flow/admin_refer.h"
 
 /* ---- words that several rules use ---- */
 
@@ -33,6 +33,12 @@ static int check_name(const char *what, const char *name, const char *also,
     return 0;
 }
 
+int admin_check_name(const char *what, const char *name, const char *also,
+                     struct berth_error *reterr)
+{
+    return check_name(what, name, also, reterr);
+}
+
 static int check_refers(struct core *core, enum entity_kind kind, uint64_t id, const char *whose,
                         struct berth_error *reterr)
 {
@@ -40,30 +46,6 @@ static int check_refers(struct core *core, enum entity_kind kind, uint64_t id, c
         return 0;
     return berth_fail(reterr, BERTH_E_NOT_FOUND, "%s: there is no %s with the id %llu", whose,
                       entity_row(kind)->name, (unsigned long long)id);
-}
-
-static int check_named(struct core *core, enum entity_kind kind, const char *name,
-                       struct berth_error *reterr)
-{
-    if (core_find_name(core, kind, name))
-        return 0;
-    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%s'", entity_row(kind)->name,
-                      name);
-}
-
-int admin_names_exist(struct core *core, enum entity_kind kind, const char *list,
-                      struct berth_error *reterr)
-{
-    char copy[256];
-    char *rest = copy;
-    char *word;
-
-    (void)snprintf(copy, sizeof(copy), "%s", list);
-    while ((word = strsep(&rest, " "))) {
-        if (*word && !core_find_name(core, kind, word))
-            return check_named(core, kind, word, reterr);
-    }
-    return 0;
 }
 
 /* An entity of `kind` that is not over and whose id at `offset` of its row is `id`; for rules that
@@ -108,7 +90,7 @@ static int unused_site(struct core *core, const void *row_, struct berth_error *
 
     if (first_that_refers(core, ENTITY_place, offsetof(struct row_place, site_id), row->id))
         return in_use("site", row->name, "places belong to it", reterr);
-    return 0;
+    return admin_unnamed(core, ENTITY_site, row->id, row->name, reterr);
 }
 
 /* With one site only, nobody has to name it. */
@@ -118,6 +100,11 @@ static int check_place(struct core *core, void *row_, berth_unused const void *n
     struct row_place *row = row_;
     struct list *sites = core_all(core, ENTITY_site);
 
+    if (row->name[0] == '/' || strstr(row->name, "//") ||
+        (row->name[0] && row->name[strlen(row->name) - 1] == '/'))
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "place '%s': a path has a name between any two '/', and none around it",
+                          row->name);
     if (!row->site_id && core->of[ENTITY_site].count == 1)
         row->site_id = container_of(entity_of(sites->next), struct site, base)->row.id;
     if (!row->site_id)
@@ -136,15 +123,33 @@ static int unused_place(struct core *core, const void *row_, struct berth_error 
     if (first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id),
                           row->id))
         return in_use("place", row->name, "an invitation names it", reterr);
-    return 0;
+    return admin_unnamed(core, ENTITY_place, row->id, row->name, reterr);
 }
 
 /* ---- host ---- */
+
+/* Its forwarded desktops are probed and shown there. */
+static int check_host_address(struct row_host *row, const struct row_host *now,
+                              struct berth_error *reterr)
+{
+    char whose[80];
+    char address[ADDRESS_TEXT];
+    int r;
+
+    if (!row->address[0] || (now && strcmp(now->address, row->address) == 0))
+        return 0;
+    (void)snprintf(whose, sizeof(whose), "host '%s'", row->name);
+    r = address_settle(whose, row->address, address, reterr);
+    if (r == 0)
+        (void)snprintf(row->address, sizeof(row->address), "%s", address);
+    return r;
+}
 
 static int check_host(berth_unused struct core *core, void *row_, const void *now,
                       struct berth_error *reterr)
 {
     struct row_host *row = row_;
+    int r;
 
     if (!row->duty)
         row->duty = host_duty_ACTIVE;
@@ -160,6 +165,9 @@ static int check_host(berth_unused struct core *core, void *row_, const void *no
         return berth_fail(reterr, BERTH_E_INVALID,
                           "host '%s': '%s' is no libvirt URI such as qemu:///system", row->name,
                           row->uri);
+    r = check_host_address(row, now, reterr);
+    if (r < 0)
+        return r;
     if (row->port_first > row->port_last)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "host '%s': the first forwarded port is above the last", row->name);
@@ -172,7 +180,7 @@ static int unused_host(struct core *core, const void *row_, struct berth_error *
 
     if (related_first(core, DESKTOPS_OF_HOST, row->id))
         return in_use("host", row->name, "desktops live on it", reterr);
-    return 0;
+    return admin_unnamed(core, ENTITY_host, row->id, row->name, reterr);
 }
 
 /* ---- image ---- */
@@ -318,7 +326,7 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
         return berth_fail(reterr, BERTH_E_INVALID,
                           "pool '%s': more spares (%lld) than desktops (%lld)", row->name,
                           (long long)row->spare, (long long)row->max);
-    r = admin_names_exist(core, ENTITY_host, row->hosts, reterr);
+    r = admin_settle_hosts(core, row, now, reterr);
     if (r < 0)
         return r;
     r = row->kind == pool_kind_MANUAL ? check_pool_manual(row, reterr)
@@ -335,7 +343,7 @@ static int unused_pool(struct core *core, const void *row_, struct berth_error *
                       reterr);
     if (related_first(core, SESSIONS_OF_POOL, row->id))
         return in_use("pool", row->name, "it has sessions", reterr);
-    return 0;
+    return admin_pool_unwanted(core, row, reterr);
 }
 
 /* Entitlements to a pool mean nothing without it. */
@@ -351,6 +359,30 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
 
 /* ---- desktop: by hand only in manual pools ---- */
 
+/* Two desktops that are one machine would put two people on it. What an older Berth took stays as
+ * it is until it is changed. */
+static int check_place_of(struct core *core, struct row_desktop *row, const struct row_desktop *now,
+                          struct berth_error *reterr)
+{
+    const struct desktop *other;
+    char whose[80];
+    char address[ADDRESS_TEXT];
+    int r;
+
+    if (now && strcmp(now->address, row->address) == 0 && now->port == row->port)
+        return 0;
+    (void)snprintf(whose, sizeof(whose), "desktop '%s'", row->name);
+    r = address_settle(whose, row->address, address, reterr);
+    if (r < 0)
+        return r;
+    other = address_taken(core, row->id, address, row->port);
+    if (other)
+        return berth_fail(reterr, BERTH_E_EXISTS, "%s: desktop '%s' is at %s port %lld already",
+                          whose, other->row.name, address, (long long)row->port);
+    (void)snprintf(row->address, sizeof(row->address), "%s", address);
+    return 0;
+}
+
 static int check_desktop(struct core *core, void *row_, const void *now_,
                          struct berth_error *reterr)
 {
@@ -358,6 +390,7 @@ static int check_desktop(struct core *core, void *row_, const void *now_,
     const struct row_desktop *now = now_;
     struct pool *pool = pool_find(core, row->pool_id);
     struct row_desktop given = *row;
+    int r;
 
     if (!pool)
         return check_refers(core, ENTITY_pool, row->pool_id, "desktop", reterr);
@@ -376,7 +409,8 @@ static int check_desktop(struct core *core, void *row_, const void *now_,
     row->port = given.port ? given.port : pool->row.port;
     if (!row->address[0])
         return berth_fail(reterr, BERTH_E_INVALID, "desktop '%s': an address is needed", row->name);
-    return check_name("desktop", row->name, "", reterr);
+    r = check_place_of(core, row, now, reterr);
+    return r < 0 ? r : check_name("desktop", row->name, "", reterr);
 }
 
 static int unused_desktop(struct core *core, const void *row_, struct berth_error *reterr)
@@ -423,6 +457,7 @@ static int check_terminal(struct core *core, void *row_, const void *now_,
     row->version = given.version;
     (void)snprintf(row->name, sizeof(row->name), "%s", given.name);
     (void)snprintf(row->tags, sizeof(row->tags), "%s", given.tags);
+    admin_settle_tags(row->tags);
     row->place_id = given.place_id;
     row->kiosk_user_id = given.kiosk_user_id;
     if (row->place_id && !place_find(core, row->place_id))
@@ -455,36 +490,7 @@ static void terminal_gone(struct core *core, const void *row_, struct changes *c
         changes_drop(changes, ENTITY_identity,
                      entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node)));
     }
-}
-
-/* ---- profile ---- */
-
-static const enum entity_kind level_subjects[profile_level_END] = {
-    [profile_level_SITE] = ENTITY_site,
-    [profile_level_PLACE] = ENTITY_place,
-    [profile_level_TERMINAL] = ENTITY_terminal,
-};
-
-static int check_profile(struct core *core, void *row_, berth_unused const void *now,
-                         struct berth_error *reterr)
-{
-    struct row_profile *row = row_;
-    int r;
-
-    if (!row->level)
-        row->level = profile_level_EVERYWHERE;
-    if (row->level == profile_level_EVERYWHERE)
-        row->subject[0] = '\0';
-    else if (!row->subject[0])
-        return berth_fail(reterr, BERTH_E_INVALID, "profile '%s': for which %s?", row->name,
-                          profile_level_names[row->level]);
-    if (level_subjects[row->level]) {
-        r = check_named(core, level_subjects[row->level], row->subject, reterr);
-        if (r < 0)
-            return r;
-    }
-    r = effective_check(row->settings, reterr);
-    return r < 0 ? r : check_name("profile", row->name, "", reterr);
+    admin_drop_rules_of(core, ENTITY_terminal, row->id, changes);
 }
 
 /* ---- people ---- */
@@ -527,6 +533,7 @@ static void user_gone(struct core *core, const void *row_, struct changes *chang
     list_each (related_to(core, BADGES_OF_USER, row->id), badge) {
         changes_drop(changes, ENTITY_badge, entity_row_of(related_at(BADGES_OF_USER, badge)));
     }
+    admin_drop_rules_of(core, ENTITY_user, row->id, changes);
 }
 
 static int check_badge(berth_unused struct core *core, void *row_, const void *now_,
@@ -555,7 +562,7 @@ static int unused_group(struct core *core, const void *row_, struct berth_error 
     if (first_that_refers(core, ENTITY_membership, offsetof(struct row_membership, group_id),
                           row->id))
         return in_use("group", row->name, "it has members", reterr);
-    return 0;
+    return admin_unnamed(core, ENTITY_group, row->id, row->name, reterr);
 }
 
 static int check_membership(struct core *core, void *row_, berth_unused const void *now,
@@ -573,41 +580,6 @@ static int check_membership(struct core *core, void *row_, berth_unused const vo
         if (other->group_id == row->group_id && other->id != row->id)
             return berth_fail(reterr, BERTH_E_EXISTS, "the user is in the group already");
     }
-    return 0;
-}
-
-/* ---- entitlement ---- */
-
-static const enum entity_kind entitled_subjects[subject_kind_END] = {
-    [subject_kind_USER] = ENTITY_user,
-    [subject_kind_GROUP] = ENTITY_group,
-    [subject_kind_TERMINAL] = ENTITY_terminal,
-    [subject_kind_PLACE] = ENTITY_place,
-};
-
-static int check_entitlement(struct core *core, void *row_, berth_unused const void *now,
-                             struct berth_error *reterr)
-{
-    struct row_entitlement *row = row_;
-
-    if (!row->effect)
-        row->effect = effect_ALLOW;
-    if (!row->subject_kind)
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "entitlement: whose? everyone, user, group, terminal, tag, "
-                          "place or network");
-    if (!pool_find(core, row->pool_id))
-        return check_refers(core, ENTITY_pool, row->pool_id, "entitlement", reterr);
-    if (row->subject_kind == subject_kind_EVERYONE)
-        row->subject[0] = '\0';
-    else if (!row->subject[0])
-        return berth_fail(reterr, BERTH_E_INVALID, "entitlement: which %s?",
-                          subject_kind_names[row->subject_kind]);
-    if (row->subject_kind == subject_kind_NETWORK && !policy_is_network(row->subject))
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "entitlement: '%s' is no network such as 10.1.0.0/16", row->subject);
-    if (entitled_subjects[row->subject_kind])
-        return check_named(core, entitled_subjects[row->subject_kind], row->subject, reterr);
     return 0;
 }
 
@@ -640,24 +612,24 @@ static void admin_gone(struct core *core, const void *row_, struct changes *chan
 
 /* clang-format off */
 static const struct admin_rule rules[ENTITY_KINDS] = {
-    /*                         check               unused          with_new     with_gone      add    set    drop */
-    [ENTITY_site]          = { check_site,         unused_site,    NULL,        NULL,          true,  true,  true },
-    [ENTITY_place]         = { check_place,        unused_place,   NULL,        NULL,          true,  true,  true },
-    [ENTITY_host]          = { check_host,         unused_host,    NULL,        NULL,          true,  true,  true },
-    [ENTITY_image]         = { check_image,        unused_image,   NULL,        NULL,          true,  true,  true },
-    [ENTITY_image_version] = { check_image_version, unused_image_version, NULL, NULL,          true,  false, true },
-    [ENTITY_pool]          = { check_pool,         unused_pool,    NULL,        pool_gone,     true,  true,  true },
-    [ENTITY_desktop]       = { check_desktop,      unused_desktop, desktop_new, desktop_gone,  true,  true,  true },
-    [ENTITY_terminal]      = { check_terminal,     unused_terminal, NULL,       terminal_gone, false, true,  true },
-    [ENTITY_invitation]    = { NULL,               NULL,           NULL,        NULL,          false, false, true },
-    [ENTITY_profile]       = { check_profile,      NULL,           NULL,        NULL,          true,  true,  true },
-    [ENTITY_user]          = { check_user,         unused_user,    NULL,        user_gone,     true,  true,  true },
-    [ENTITY_badge]         = { check_badge,        NULL,           NULL,        NULL,          false, true,  true },
-    [ENTITY_group]         = { check_group,        unused_group,   NULL,        NULL,          true,  true,  true },
-    [ENTITY_membership]    = { check_membership,   NULL,           NULL,        NULL,          true,  false, true },
-    [ENTITY_entitlement]   = { check_entitlement,  NULL,           NULL,        NULL,          true,  true,  true },
-    [ENTITY_admin]         = { check_admin,        NULL,           NULL,        admin_gone,    true,  true,  true },
-    [ENTITY_token]         = { NULL,               NULL,           NULL,        NULL,          false, false, true },
+    /*                         check               unused          with_new     with_gone      with_set             add    set    drop */
+    [ENTITY_site]          = { check_site,         unused_site,    NULL,        NULL,          NULL,                true,  true,  true },
+    [ENTITY_place]         = { check_place,        unused_place,   NULL,        NULL,          admin_place_renamed, true,  true,  true },
+    [ENTITY_host]          = { check_host,         unused_host,    NULL,        NULL,          NULL,                true,  true,  true },
+    [ENTITY_image]         = { check_image,        unused_image,   NULL,        NULL,          NULL,                true,  true,  true },
+    [ENTITY_image_version] = { check_image_version, unused_image_version, NULL, NULL,          NULL,                true,  false, true },
+    [ENTITY_pool]          = { check_pool,         unused_pool,    NULL,        pool_gone,     admin_pool_renamed,  true,  true,  true },
+    [ENTITY_desktop]       = { check_desktop,      unused_desktop, desktop_new, desktop_gone,  NULL,                true,  true,  true },
+    [ENTITY_terminal]      = { check_terminal,     unused_terminal, NULL,       terminal_gone, NULL,                false, true,  true },
+    [ENTITY_invitation]    = { NULL,               NULL,           NULL,        NULL,          NULL,                false, false, true },
+    [ENTITY_profile]       = { admin_check_profile, NULL,          NULL,        NULL,          NULL,                true,  true,  true },
+    [ENTITY_user]          = { check_user,         unused_user,    NULL,        user_gone,     NULL,                true,  true,  true },
+    [ENTITY_badge]         = { check_badge,        NULL,           NULL,        NULL,          NULL,                false, true,  true },
+    [ENTITY_group]         = { check_group,        unused_group,   NULL,        NULL,          NULL,                true,  true,  true },
+    [ENTITY_membership]    = { check_membership,   NULL,           NULL,        NULL,          NULL,                true,  false, true },
+    [ENTITY_entitlement]   = { admin_check_entitlement, NULL,      NULL,        NULL,          NULL,                true,  true,  true },
+    [ENTITY_admin]         = { check_admin,        NULL,           NULL,        admin_gone,    NULL,                true,  true,  true },
+    [ENTITY_token]         = { NULL,               NULL,           NULL,        NULL,          NULL,                false, false, true },
 };
 /* clang-format on */
 

@@ -18,14 +18,20 @@ struct admin_rule {
     /* Rows that come or go with it. NULL: none. */
     void (*with_new)(struct core *core, const void *row, struct changes *changes);
     void (*with_gone)(struct core *core, const void *row, struct changes *changes);
+    /* Rows that change with it. NULL: none. */
+    int (*with_set)(struct core *core, const void *row, const void *now, struct changes *changes,
+                    struct berth_error *reterr);
     bool may_add, may_set, may_drop;
 };
 
 /* NULL: people do not write rows of this kind. */
 const struct admin_rule *admin_rule(enum entity_kind kind);
 
-/* Words in `list` (separated by spaces) that name no entity of `kind` are refused. */
-int admin_names_exist(struct core *core, enum entity_kind kind, const char *list,
-                      struct berth_error *reterr) berth_must_check;
+/* Names are typed, listed and separated by spaces, and a number stands for an id: INVALID for what
+ * cannot be told from those. what: word for the entity. also: characters that this kind may have,
+ * too.
+ */
+int admin_check_name(const char *what, const char *name, const char *also,
+                     struct berth_error *reterr) berth_must_check;
 
 #endif

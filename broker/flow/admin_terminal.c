@@ -5,6 +5,7 @@
 #include "berth/invite.h"
 
 #include "core/related.h"
+#include "flow/admin_refer.h"
 #include "flow/admin_start.h"
 #include "flow/decide.h"
 
@@ -52,19 +53,41 @@ int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, u
 /* The latest invitation for a terminal is the one that counts: an earlier one that was mislaid
  * would put the new device out.
  */
-static void void_earlier(struct core *core, const char *terminal, struct changes *changes)
+static void void_earlier(struct core *core, const struct row_invitation *latest,
+                         struct changes *changes)
 {
-    if (!terminal[0])
+    if (!latest->terminal[0] && !latest->replaces_id)
         return;
     list_each (core_all(core, ENTITY_invitation), node) {
         const struct row_invitation *now = entity_row_of(entity_of(node));
         struct row_invitation *row;
 
-        if (now->uses_left < 1 || strcmp(now->terminal, terminal) != 0)
+        if (now->uses_left < 1 || now->replaces_id != latest->replaces_id ||
+            strcmp(now->terminal, latest->terminal) != 0)
             continue;
         row = changes_set(changes, ENTITY_invitation, now);
         row->uses_left = 0;
     }
+}
+
+/* For a terminal that is there the invitation is for that one, whatever it is called when it comes;
+ * else the name is kept for a new one. */
+static int settle_invited(struct core *core, struct row_invitation *row, struct berth_error *reterr)
+{
+    const struct terminal *known = terminal_by_name(core, row->terminal);
+    int r;
+
+    if (known)
+        row->replaces_id = known->row.id;
+    if (row->replaces_id && !terminal_find(core, row->replaces_id))
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no terminal with the id %llu",
+                          (unsigned long long)row->replaces_id);
+    if (row->replaces_id)
+        row->terminal[0] = '\0';
+    if (!row->terminal[0])
+        return 0;
+    r = admin_check_name("terminal", row->terminal, "", reterr);
+    return r < 0 ? r : 0;
 }
 
 int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
@@ -73,12 +96,17 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
 {
     struct row_invitation row = *given;
     struct changes *changes;
+    int r;
 
     if (row.place_id && !place_find(rooms->core, row.place_id))
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such place");
     if (row.terminal[0] && row.uses_left > 1)
         return berth_fail(&op->error, BERTH_E_INVALID,
                           "an invitation for terminal '%s' can be used once only", row.terminal);
+    admin_settle_tags(row.tags);
+    r = settle_invited(rooms->core, &row, &op->error);
+    if (r < 0)
+        return r;
     secret_wipe(ret_token);
     random_hex(rooms->random, ret_token->text, INVITE_TOKEN_DIGITS / 2);
     rooms->core->digest(ret_token->text, row.token_hash);
@@ -89,8 +117,8 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
         row.expires_ms = rooms->timers->wall_ms + (int64_t)INVITE_HOURS * 3600000;
     *ret_id = row.id;
     changes = admin_changes(actor, "terminal.invite");
-    changes_object(changes, "terminal %s", row.terminal[0] ? row.terminal : "(any)");
-    void_earlier(rooms->core, row.terminal, changes);
+    changes_object(changes, "terminal %s", given->terminal[0] ? given->terminal : "(any)");
+    void_earlier(rooms->core, &row, changes);
     (void)changes_add(changes, ENTITY_invitation, &row);
     return decide_begin(rooms, changes, NULL, op);
 }

@@ -124,8 +124,9 @@ static void new_terminal(struct enroll *enroll, enum terminal_state state, const
     (void)snprintf(row->reason, sizeof(row->reason), "%s", why);
 }
 
-/* An invitation that names a terminal we know gives that terminal another key: a replaced device, a
- * lost disk. */
+/* An invitation for a terminal we knew when it was made gives that terminal another key, whatever
+ * it is called by now: a replaced device, a lost disk. One for a new terminal makes a new one, and
+ * never takes over what got the name meanwhile. */
 static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *evidence,
                          struct berth_error *reterr)
 {
@@ -144,7 +145,11 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
         return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
     if (invitation->row.expires_ms < enroll->rooms->timers->wall_ms)
         return berth_fail(reterr, BERTH_E_DENIED, "the invitation has expired");
-    known = invitation->row.terminal[0] ? terminal_by_name(core, invitation->row.terminal) : NULL;
+    known = terminal_find(core, invitation->row.replaces_id);
+    if (!known && terminal_by_name(core, invitation->row.terminal))
+        return berth_fail(reterr, BERTH_E_EXISTS,
+                          "another terminal is called '%s' meanwhile; invite this one anew",
+                          invitation->row.terminal);
     if (known && known->row.state == terminal_REVOKED)
         return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", known->row.name);
     if (known) {

@@ -43,6 +43,29 @@ static void make_name(struct core *core, struct pool *pool, char out[64])
     } while (core_find_name(core, ENTITY_desktop, out));
 }
 
+static const char *address_of(const struct host *host)
+{
+    return host->row.address[0] ? host->row.address : "127.0.0.1";
+}
+
+/* A machine that people added by hand may stand behind a port of the same address. */
+static bool port_is_manual(struct core *core, const struct host *host, int64_t port)
+{
+    list_each (core_all(core, ENTITY_pool), pool_node) {
+        const struct row_pool *pool = entity_row_of(entity_of(pool_node));
+
+        if (pool->kind != pool_kind_MANUAL)
+            continue;
+        list_each (related_to(core, DESKTOPS_OF_POOL, pool->id), node) {
+            const struct row_desktop *row = entity_row_of(related_at(DESKTOPS_OF_POOL, node));
+
+            if (row->port == port && strcmp(row->address, address_of(host)) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool port_is_used(struct core *core, const struct host *host, int64_t port)
 {
     list_each (related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
@@ -51,7 +74,7 @@ static bool port_is_used(struct core *core, const struct host *host, int64_t por
         if (container_of(entity, struct desktop, base)->row.port == port)
             return true;
     }
-    return false;
+    return port_is_manual(core, host, port);
 }
 
 /* The next free port after the one given last, so that a port rests before it is used again; 0 when
@@ -117,8 +140,7 @@ static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, stru
                4); /* a deleted desktop's name may come again, its disk must not */
     (void)snprintf(row.volume, sizeof(row.volume), "berth-%s-%.8s.qcow2", row.name, mark);
     if (port)
-        (void)snprintf(row.address, sizeof(row.address), "%s",
-                       host->row.address[0] ? host->row.address : "127.0.0.1");
+        (void)snprintf(row.address, sizeof(row.address), "%s", address_of(host));
     changes_object(changes, "desktop %s", row.name);
     changes_detail(changes, "pool %s, host %s, uuid %s", pool->row.name, host->row.name, row.uuid);
     changes_add(changes, ENTITY_desktop, &row);

@@ -14,12 +14,14 @@
 
 EMBED(berth_facts_0001, "0001_first.sql");
 EMBED(berth_facts_0002, "0002_history.sql");
+EMBED(berth_facts_0003, "0003_references.sql");
 EMBED(berth_keys_0001, "keys_0001_first.sql");
 EMBED(berth_presence_0001, "presence_0001_first.sql");
 
 static const struct migration facts[] = {
     { "0001_first", berth_facts_0001 },
     { "0002_history", berth_facts_0002 },
+    { "0003_references", berth_facts_0003 },
 };
 
 static const struct migration keys[] = {

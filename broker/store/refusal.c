@@ -21,6 +21,7 @@ static const struct reason reasons[] = {
     { "image_versions.image_id, image_versions.number", BERTH_E_EXISTS,   "the image has a version of this number already" },
     { "desktops.uuid",                                  BERTH_E_EXISTS,   "another desktop has this UUID" },
     { "desktops.host_id, desktops.volume",              BERTH_E_EXISTS,   "another desktop of the host has this volume" },
+    { "desktops.address, desktops.port",                BERTH_E_EXISTS,   "another desktop of a manual pool is at this address and port" },
     { "identities.key_hash",                            BERTH_E_EXISTS,   "the key belongs to a terminal already" },
     { "terminals.waiting_key",                          BERTH_E_EXISTS,   "another terminal waits with this key" },
     { "invitations.token_hash",                         BERTH_E_EXISTS,   "there is an invitation with this token already" },
@@ -29,6 +30,9 @@ static const struct reason reasons[] = {
     { "memberships.group_id, memberships.user_id",      BERTH_E_EXISTS,   "the user is in this group already" },
     { "assignment_is_whole",  BERTH_E_CONFLICT, "an open assignment has its user, pool and desktop" },
     { "session_is_whole",     BERTH_E_CONFLICT, "a living session has its assignment, user, pool and desktop" },
+    { "entitlement_names_one", BERTH_E_INVALID, "an entitlement names one subject of its kind" },
+    { "profile_names_one",     BERTH_E_INVALID, "a profile names one subject of its level" },
+    { "invitation_names_one",  BERTH_E_INVALID, "an invitation is for a new terminal or for one that is there" },
     { "connection_is_whole",  BERTH_E_CONFLICT, "a connection that has not ended has its session and terminal" },
 };
 /* clang-format on */

@@ -18,9 +18,9 @@
  *   TEXT    size of the buffer        char[arg], UTF-8 without control characters, NUL-terminated
  *   LINES   size of the buffer        char[arg], as TEXT but line feeds and tabs are welcome (PEM,
  * JSON, messages) ENUM    name of the enum          enum arg; names in arg##_names[], arg##_count
- *   SECRET  0                         struct secret
- *   LIST(name, field, sub, capacity, SEE, "sentence"): size_t field_count and an array of the
- * sub-record's struct
+ *   IDS     record they refer to      char[RECORD_IDS_SIZE], ids separated by spaces; described as
+ * a TEXT that refers to something SECRET  0                         struct secret LIST(name, field,
+ * sub, capacity, SEE, "sentence"): size_t field_count and an array of the sub-record's struct
  *
  *   SEE     who may see the field in answers: SEE_ALL, SEE_OPERATOR (operator and up), SEE_ADMIN,
  * SEE_NOBODY
@@ -43,7 +43,10 @@ enum field_type {
     FIELD_ENUM,
     FIELD_SECRET,
     FIELD_LIST,
+    FIELD_IDS = FIELD_TEXT, /* bound, stored and compared as a text; `refers` tells them apart */
 };
+
+#define RECORD_IDS_SIZE 256
 
 /* Bits of who is asking; a field is shown when its bit is in the mask. */
 enum field_see {
@@ -71,7 +74,7 @@ struct field {
     const struct record *sub; /* LIST: the elements; their number is the size_t at count_offset */
     size_t count_offset;      /* LIST */
     size_t capacity;          /* LIST */
-    const char *refers;       /* ID: the record it names, or "" */
+    const char *refers;       /* ID, IDS: the record it names, or "" */
     const char *unit;
     const char *sentence;
 };
@@ -115,6 +118,7 @@ void record_wipe(const struct record *record, void *row);
 #define RECORD_MEMBER_TIME(member, arg) int64_t member;
 #define RECORD_MEMBER_ID(member, arg) uint64_t member;
 #define RECORD_MEMBER_TEXT(member, arg) char member[arg];
+#define RECORD_MEMBER_IDS(member, arg) char member[RECORD_IDS_SIZE];
 #define RECORD_MEMBER_LINES(member, arg) char member[arg];
 #define RECORD_MEMBER_ENUM(member, arg) enum arg member;
 #define RECORD_MEMBER_SECRET(member, arg) struct secret member;
@@ -124,6 +128,7 @@ void record_wipe(const struct record *record, void *row);
 #define RECORD_MAX_TIME(arg) 0
 #define RECORD_MAX_ID(arg) 0
 #define RECORD_MAX_TEXT(arg) 0
+#define RECORD_MAX_IDS(arg) 0
 #define RECORD_MAX_LINES(arg) 0
 #define RECORD_MAX_ENUM(arg) 0
 #define RECORD_MAX_SECRET(arg) 0
@@ -133,6 +138,7 @@ void record_wipe(const struct record *record, void *row);
 #define RECORD_NAMES_TIME(arg) NULL
 #define RECORD_NAMES_ID(arg) NULL
 #define RECORD_NAMES_TEXT(arg) NULL
+#define RECORD_NAMES_IDS(arg) NULL
 #define RECORD_NAMES_LINES(arg) NULL
 #define RECORD_NAMES_ENUM(arg) arg##_names
 #define RECORD_NAMES_SECRET(arg) NULL
@@ -142,6 +148,7 @@ void record_wipe(const struct record *record, void *row);
 #define RECORD_REFERS_TIME(arg) ""
 #define RECORD_REFERS_ID(arg) #arg
 #define RECORD_REFERS_TEXT(arg) ""
+#define RECORD_REFERS_IDS(arg) #arg
 #define RECORD_REFERS_LINES(arg) ""
 #define RECORD_REFERS_ENUM(arg) ""
 #define RECORD_REFERS_SECRET(arg) ""

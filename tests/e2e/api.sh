@@ -113,6 +113,37 @@ rows_and_plans() {
     wait_for 15 holds '"up"' berthctl host show kvm1 --json
 }
 
+# Names are for people: a rename changes nothing else, and a number is an id.
+renames() {
+    ends_with 0 berthctl group add temps
+    ends_with 0 berthctl group join temps eve
+    ends_with 0 berthctl entitlement add subject_kind=group subject=temps pool=pcs effect=deny
+    says "denied by entitlement" berthctl explain eve
+    ends_with 0 berthctl group set temps name=agency
+    says "denied by entitlement" berthctl explain eve
+    [[ $(berthctl entitlement list subject=agency --json | jq -r '.items[0].group') == agency ]]
+    [[ $(berthctl entitlement list subject=agency --json | jq -r '.items[0].subject') == agency ]]
+    ends_with 0 berthctl group leave agency eve
+    says "names it; delete that first" berthctl group delete agency --yes
+    says "would be refused" berthctl group delete agency --dry-run
+    ends_with 0 berthctl user add tina
+    ends_with 0 berthctl entitlement add subject_kind=user subject=tina pool=pcs effect=deny
+    says "would go with it" berthctl user delete tina --dry-run
+    ends_with 0 berthctl user delete tina --yes
+
+    ends_with 0 berthctl pool set pcs hosts=kvm1
+    ends_with 0 berthctl host set kvm1 name=kvm2
+    [[ $(berthctl pool show pcs --json | jq -r .hosts) == kvm2 ]]
+    ends_with 0 berthctl pool set pcs title="Old machines"
+    says "is limited to it" berthctl host delete kvm2 --yes
+    ends_with 0 berthctl pool set pcs hosts=
+    ends_with 0 berthctl host set kvm2 name=kvm1
+
+    says "a name is neither a number" berthctl terminal invite 14
+    says "is at 127.0.0.1 port 1 already" berthctl desktop add pc-2 pool=pcs address=::ffff:127.0.0.1 port=1
+    says "is not a numeric address" berthctl desktop add pc-2 pool=pcs address=localhost
+}
+
 exit_codes() {
     ends_with 4 berthctl pool show nothing
     ends_with 6 berthctl pool add pcs kind=manual
@@ -266,6 +297,7 @@ BROKER=
 at_exit end_broker
 step "a broker starts" start_broker "$work/data"
 step "rows, plans, reasons" rows_and_plans
+step "renames, numbers, addresses" renames
 step "exit codes" exit_codes
 step "passwords stay unseen" passwords
 step "over TLS, with a sign-in and a token" over_tls

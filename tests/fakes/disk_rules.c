@@ -53,6 +53,8 @@ static void keys_of_things(struct disk_row *row)
         key(row, "desktops.uuid %s", at->desktop.uuid);
     if (row->kind == ENTITY_desktop && at->desktop.volume[0])
         key(row, "desktops.volume %llu/%s", ID(at->desktop.host_id), at->desktop.volume);
+    if (row->kind == ENTITY_desktop && !at->desktop.host_id && at->desktop.address[0])
+        key(row, "desktops.address %s/%lld", at->desktop.address, (long long)at->desktop.port);
     if (row->kind == ENTITY_identity)
         key(row, "identities.key %s", at->identity.key_hash);
     if (row->kind == ENTITY_terminal && at->terminal.waiting_key[0])

@@ -5,6 +5,7 @@
 
 #include "berth/setting.h"
 
+#include "core/reference.h"
 #include "fakes/world_inner.h"
 
 #define WORDS_MAX 40
@@ -205,7 +206,9 @@ static void pool_line(struct world *world, const struct line *line)
     COPY(row.title, row.name);
     COPY(row.account, "berth");
     COPY(row.template, "/templates/desktop.xml");
-    COPY(row.hosts, hosts ? hosts : "");
+    if (hosts)
+        (void)snprintf(row.hosts, sizeof(row.hosts), "%" PRIu64,
+                       named(world, line, ENTITY_host, hosts));
     pool_choices(line, &row);
     if (row.kind != pool_kind_MANUAL)
         row.image_id = named(world, line, ENTITY_image, option(line, "image"));
@@ -327,7 +330,13 @@ static void entitlement_line(struct world *world, const struct line *line)
     row.effect = strcmp(line->words[0], "deny") == 0 ? effect_DENY : effect_ALLOW;
     row.subject_kind = (enum subject_kind)choice(line, word(line, 1), subject_kind_names, 0);
     if (row.subject_kind != subject_kind_EVERYONE) {
-        COPY(row.subject, word(line, 2));
+        const struct subject subject = entitlement_subject(&row);
+        uint64_t *id = entitlement_subject_id(&row);
+
+        if (id)
+            *id = named(world, line, subject.kind, word(line, 2));
+        else
+            COPY(row.subject, word(line, 2));
         pool_at = 3;
     }
     row.pool_id = named(world, line, ENTITY_pool, word(line, pool_at));
@@ -338,10 +347,14 @@ static void profile_line(struct world *world, const struct line *line)
 {
     struct row_profile row = { .id = new_id(world), .priority = number(line, "priority", 0) };
     size_t length = 0;
+    uint64_t *id;
 
     COPY(row.name, word(line, 1));
     row.level = (enum profile_level)choice(line, word(line, 2), profile_level_names, 0);
-    if (strcmp(word(line, 3), "-") != 0)
+    id = profile_subject_id(&row);
+    if (id)
+        *id = named(world, line, profile_subject(&row).kind, word(line, 3));
+    else if (strcmp(word(line, 3), "-") != 0)
         COPY(row.subject, word(line, 3));
     for (size_t i = 4; i < line->count; i++) {
         char *equals = strchr(line->words[i], '=');

@@ -69,6 +69,14 @@ static inline void small_apply(struct small *s, struct changes *changes)
     core_apply(s->core, changes);
 }
 
+/* 0 when there is none: a subject that is gone. */
+static inline uint64_t small_id(struct small *s, enum entity_kind kind, const char *name)
+{
+    struct entity *entity = core_find_name(s->core, kind, name);
+
+    return entity ? ((const union row *)entity_row_of(entity))->id : 0;
+}
+
 static inline struct terminal *small_terminal(struct small *s, uint64_t id, const char *name,
                                               uint64_t place_id)
 {

@@ -1,5 +1,6 @@
 /* test_effective.c - the settings in force, and where each comes from. */
 #include "core/effective.h"
+#include "core/reference.h"
 
 #include "small.h"
 
@@ -11,7 +12,10 @@ static void profile(struct small *s, const char *name, enum profile_level level,
     struct row_profile row = { .id = next++, .version = 1, .level = level, .priority = priority };
 
     (void)snprintf(row.name, sizeof(row.name), "%s", name);
-    (void)snprintf(row.subject, sizeof(row.subject), "%s", subject);
+    if (profile_subject_id(&row))
+        *profile_subject_id(&row) = small_id(s, profile_subject(&row).kind, subject);
+    else
+        (void)snprintf(row.subject, sizeof(row.subject), "%s", subject);
     (void)snprintf(row.settings, sizeof(row.settings), "%s", settings);
     small_load(s, ENTITY_profile, &row);
 }
@@ -22,10 +26,12 @@ static struct terminal *open_ward(struct small *s)
     const struct row_place place = {
         .id = 2, .version = 1, .name = "house-2/ward-3", .site_id = 1
     };
+    const struct row_place above = { .id = 3, .version = 1, .name = "house-2", .site_id = 1 };
     struct terminal *terminal;
 
     small_open(s);
     next = 100;
+    small_load(s, ENTITY_place, &above);
     small_load(s, ENTITY_site, &site);
     small_load(s, ENTITY_place, &place);
     terminal = small_terminal(s, 20, "t1", 2);

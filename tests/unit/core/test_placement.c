@@ -235,9 +235,13 @@ TEST(placement, a_pool_may_name_its_hosts)
     char why[160];
 
     small_host(&s, 3, "kvm2");
-    (void)snprintf(pool->row.hosts, sizeof(pool->row.hosts), "kvm2 kvm9");
+    (void)snprintf(pool->row.hosts, sizeof(pool->row.hosts), "3 9");
     EXPECT_INT(placement_host(s.core, pool, why, sizeof(why))->row.id, 3);
-    (void)snprintf(pool->row.hosts, sizeof(pool->row.hosts), "kvm9");
+    (void)snprintf(pool->row.hosts, sizeof(pool->row.hosts), "9");
+    EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
+    (void)snprintf(pool->row.hosts, sizeof(pool->row.hosts), "0"); /* it is gone: not any other */
+    EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
+    (void)snprintf(pool->row.hosts, sizeof(pool->row.hosts), "13 33");
     EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
     small_close(&s);
 }

@@ -1,6 +1,7 @@
 /* test_policy.c - who may use which pool: subjects, deny, priority, what is redirected, and the
  * sentence for it. */
 #include "core/policy.h"
+#include "core/reference.h"
 
 #include "small.h"
 
@@ -16,7 +17,10 @@ static void entitle(struct small *s, enum effect effect, enum subject_kind kind,
                                    .effect = effect,
                                    .priority = priority };
 
-    (void)snprintf(row.subject, sizeof(row.subject), "%s", subject);
+    if (entitlement_subject_id(&row))
+        *entitlement_subject_id(&row) = small_id(s, entitlement_subject(&row).kind, subject);
+    else
+        (void)snprintf(row.subject, sizeof(row.subject), "%s", subject);
     small_load(s, ENTITY_entitlement, &row);
 }
 
@@ -36,6 +40,11 @@ static void open_ward(struct small *s)
     const struct row_place place = {
         .id = 2, .version = 1, .name = "house-2/ward-3/room-12", .site_id = 1
     };
+    static const struct row_place above[] = {
+        { .id = 30, .version = 1, .name = "house-2", .site_id = 1 },
+        { .id = 31, .version = 1, .name = "house-2/ward-3", .site_id = 1 },
+        { .id = 32, .version = 1, .name = "house-2/ward", .site_id = 1 },
+    };
     const struct row_group group = { .id = 3, .version = 1, .name = "nurses" };
     const struct row_membership member = { .id = 4, .version = 1, .group_id = 3, .user_id = 10 };
     struct terminal *terminal;
@@ -45,6 +54,8 @@ static void open_ward(struct small *s)
     small_pool(s, 5, "ward");
     small_load(s, ENTITY_site, &site);
     small_load(s, ENTITY_place, &place);
+    for (size_t i = 0; i < BERTH_COUNT(above); i++)
+        small_load(s, ENTITY_place, &above[i]);
     small_load(s, ENTITY_group, &group);
     small_user(s, 10, "anna");
     small_user(s, 11, "bob");
@@ -109,6 +120,35 @@ TEST(policy, deny_wins_over_everything)
     EXPECT(!verdict.allowed);
     EXPECT_STR(verdict.reason, "denied by entitlement 101: place 'house-2'");
     EXPECT(judge(&s, "anna", "t2").allowed);
+    small_close(&s);
+}
+
+/* A row of an older Berth that names a group nobody knows any more. */
+static void entitle_gone(struct small *s, enum effect effect)
+{
+    const struct row_entitlement row = { .id = next++,
+                                         .version = 1,
+                                         .subject_kind = subject_kind_GROUP,
+                                         .subject = "temps",
+                                         .pool_id = 5,
+                                         .effect = effect };
+
+    small_load(s, ENTITY_entitlement, &row);
+}
+
+TEST(policy, a_subject_that_is_gone_opens_nothing)
+{
+    struct small s;
+
+    open_ward(&s);
+    entitle_gone(&s, effect_ALLOW);
+    EXPECT(!judge(&s, "anna", "t1").allowed);
+    entitle(&s, effect_ALLOW, subject_kind_EVERYONE, "", 5, 1);
+    EXPECT(judge(&s, "anna", "t1").allowed);
+    entitle_gone(&s, effect_DENY); /* who was meant, nobody knows: nobody comes in */
+    EXPECT(!judge(&s, "anna", "t1").allowed);
+    EXPECT(!judge(&s, "bob", "t2").allowed);
+    EXPECT_STR(judge(&s, "bob", "t2").reason, "denied by entitlement 102: group 'temps' is gone");
     small_close(&s);
 }
 

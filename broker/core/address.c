@@ -1,0 +1,80 @@
+/* address.c - see address.h. */
+#include "core/address.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_nobodys_v4(struct in_addr in)
+{
+    uint32_t number = ntohl(in.s_addr);
+
+    return number >> 24 == 0 || number >> 28 == 0xe || number == UINT32_MAX;
+}
+
+static bool is_nobodys_v6(const struct in6_addr *in)
+{
+    return IN6_IS_ADDR_UNSPECIFIED(in) || IN6_IS_ADDR_MULTICAST(in) || IN6_IS_ADDR_LINKLOCAL(in);
+}
+
+/* false: it is no address at all. */
+static bool read(const char *given, char out[ADDRESS_TEXT], bool *ret_nobodys)
+{
+    struct in_addr four;
+    struct in6_addr six;
+
+    if (inet_pton(AF_INET6, given, &six) == 1) {
+        *ret_nobodys = is_nobodys_v6(&six);
+        if (!IN6_IS_ADDR_V4MAPPED(&six))
+            return inet_ntop(AF_INET6, &six, out, ADDRESS_TEXT) != NULL;
+        memcpy(&four, &six.s6_addr[12], sizeof(four));
+    } else if (inet_pton(AF_INET, given, &four) != 1) {
+        return false;
+    }
+    *ret_nobodys = is_nobodys_v4(four);
+    return inet_ntop(AF_INET, &four, out, ADDRESS_TEXT) != NULL;
+}
+
+int address_settle(const char *whose, const char *given, char out[ADDRESS_TEXT],
+                   struct berth_error *reterr)
+{
+    bool nobodys;
+
+    if (!read(given, out, &nobodys))
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "%s: '%s' is not a numeric address such as 10.1.2.3 or 2001:db8::3 (no "
+                          "host name, brackets or blanks; the port is given by itself)",
+                          whose, given);
+    if (nobodys)
+        return berth_fail(
+            reterr, BERTH_E_INVALID,
+            "%s: '%s' is not the address of one machine that every terminal can reach", whose,
+            given);
+    return 0;
+}
+
+static bool is_at(const char *there, int64_t there_port, const char *address, int64_t port)
+{
+    char text[ADDRESS_TEXT];
+    bool nobodys;
+
+    if (there_port != port || !there[0])
+        return false;
+    /* Rows that an older Berth took keep the spelling they came with. */
+    return strcmp(read(there, text, &nobodys) ? text : there, address) == 0;
+}
+
+const struct desktop *address_taken(struct core *core, uint64_t id, const char *address,
+                                    int64_t port)
+{
+    list_each (core_all(core, ENTITY_desktop), node) {
+        const struct desktop *other = container_of(entity_of(node), struct desktop, base);
+
+        if (other->row.id == id)
+            continue;
+        if (is_at(other->row.address, other->row.port, address, port) ||
+            is_at(other->address, other->port, address, port))
+            return other;
+    }
+    return NULL;
+}

@@ -1,0 +1,222 @@
+/* test_references.c - a file of the schema before, whose rows name each other by name: what it
+ * opens and closes after the migration; and what the schema refuses from then on.
+ */
+#include "core/policy.h"
+#include "core/reference.h"
+#include "store/migrate.h"
+#include "store/room.h"
+
+#include "world.h"
+
+/* How many steps make the schema that still had names. */
+static int steps_before(void)
+{
+    for (int i = 0; i < schema_facts.count; i++)
+        if (strcmp(schema_facts.steps[i].name, "0003_references") == 0)
+            return i;
+    fail_msg("there is no such migration");
+    return 0;
+}
+
+#define POOL(id, name, hosts)                                                                  \
+    "INSERT INTO pools VALUES (" #id ", 1, '" name "', '', 'floating', NULL, '/t', '" hosts    \
+    "', 4, 1, 0, 0, 'refresh', 'per-session', '', '', 'always', 'agent', 3389, 0, 0, 0, 120, " \
+    "'', 0);"
+#define HOST(id, name)                                                                         \
+    "INSERT INTO hosts VALUES (" #id ", 1, '" name "', 'test:///', 'active', '', 0, 0, 2, 9, " \
+    "1, 'default', '', 0);"
+#define USER(id, name) "INSERT INTO users VALUES (" #id ", 1, '" name "', '', 'person', 0, '');"
+#define TERMINAL(id, name)                                                                     \
+    "INSERT INTO terminals VALUES (" #id ", 1, '" name "', 'accepted', 21, 'window', '', '', " \
+    "'', '', '', NULL, 0, '', '', 0);"
+#define RULE(id, kind, subject, pool, effect)                                                     \
+    "INSERT INTO entitlements VALUES (" #id ", 1, '" kind "', '" subject "', " #pool ", '" effect \
+    "', 0, 0, 0, 0, 0, 0);"
+#define PROFILE(id, level, subject) \
+    "INSERT INTO profiles VALUES (" #id ", 1, 'p" #id "', '" level "', '" subject "', 0, '');"
+#define MACHINE(id, name, address)                                                           \
+    "INSERT INTO desktops VALUES (" #id ", 1, '" name "', 13, NULL, '', '', NULL, '" address \
+    "', 3389, '', 0, 0, 0, '');"
+
+/* clang-format off */
+static const char rows[] =
+    "INSERT INTO sites VALUES (20, 1, 'main', 'accept', 14);"
+    "INSERT INTO places VALUES (21, 1, 'ward-3', 20);"
+    HOST(2, "kvm1") HOST(3, "kvm2")
+    POOL(10, "open", "") POOL(11, "two", "kvm2 kvm1 kvm2") POOL(12, "lost", "gone") POOL(13, "half", "kvm1 gone")
+    USER(30, "anna") USER(31, "bob")
+    "INSERT INTO groups VALUES (40, 1, 'nurses'); INSERT INTO memberships VALUES (41, 1, 40, 30);"
+    TERMINAL(50, "t1") TERMINAL(51, "14") TERMINAL(52, "15") TERMINAL(53, "t-15")
+    RULE(60, "user", "anna", 10, "allow") RULE(61, "group", "nurses", 11, "allow")
+    RULE(62, "terminal", "14", 12, "allow") RULE(63, "place", "ward-3", 13, "deny")
+    RULE(64, "tag", "window", 10, "allow") RULE(65, "everyone", "old", 13, "allow")
+    RULE(66, "group", "temps", 11, "deny") RULE(67, "user", "carl", 12, "allow")
+    PROFILE(70, "site", "main") PROFILE(71, "place", "ward-3") PROFILE(72, "terminal", "t1")
+    PROFILE(73, "terminal", "t9") PROFILE(74, "tag", "window") PROFILE(75, "everywhere", "x")
+    "INSERT INTO invitations VALUES (80, 1, 'a', 't1', NULL, '', 1, 1);"
+    "INSERT INTO invitations VALUES (81, 1, 'b', 'new', NULL, '', 1, 1);"
+    "INSERT INTO invitations VALUES (82, 1, 'c', '77', NULL, '', 1, 1);"
+    MACHINE(90, "pc-1", "10.0.0.1") MACHINE(91, "pc-2", "::ffff:10.0.0.1") MACHINE(92, "pc-3", "10.0.0.3")
+    MACHINE(93, "pc-4", "10.0.0.1")
+    "UPDATE sequence SET last_id = 100;";
+/* clang-format on */
+
+static struct world *migrated(void)
+{
+    struct world *w = world_at("/tmp");
+    struct schema before = schema_facts;
+    sqlite3 *db = NULL;
+
+    before.count = steps_before();
+    EXPECT_OK(open_current(w->folder, &before, true, &db, &w->error));
+    if (sqlite3_exec(db, rows, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    if (world_open(w) < 0)
+        fail_msg("%s", w->error.text);
+    return w;
+}
+
+static const char *hosts(struct world *w, uint64_t pool)
+{
+    return ROW(w, pool, pool)->hosts;
+}
+
+TEST(references, rows_of_the_schema_before_name_by_id)
+{
+    struct world *w = migrated();
+
+    EXPECT_INT(ROW(w, entitlement, 60)->user_id, 30);
+    EXPECT_STR(ROW(w, entitlement, 60)->subject, "");
+    EXPECT_INT(ROW(w, entitlement, 61)->group_id, 40);
+    EXPECT_INT(ROW(w, entitlement, 62)->terminal_id, 51);
+    EXPECT_INT(ROW(w, entitlement, 63)->place_id, 21);
+    EXPECT_STR(ROW(w, entitlement, 64)->subject, "window");
+    EXPECT_STR(ROW(w, entitlement, 65)->subject, "");
+    EXPECT_INT(ROW(w, profile, 70)->site_id, 20);
+    EXPECT_INT(ROW(w, profile, 71)->place_id, 21);
+    EXPECT_INT(ROW(w, profile, 72)->terminal_id, 50);
+    EXPECT_STR(ROW(w, profile, 74)->subject, "window");
+    EXPECT_STR(ROW(w, profile, 75)->subject, "");
+    EXPECT_INT(ROW(w, invitation, 80)->replaces_id, 50);
+    EXPECT_STR(ROW(w, invitation, 80)->terminal, "");
+    EXPECT_INT(ROW(w, invitation, 81)->replaces_id, 0);
+    EXPECT_STR(ROW(w, invitation, 81)->terminal, "new");
+    world_free(w);
+}
+
+TEST(references, what_nobody_is_called_any_more_opens_nothing)
+{
+    struct world *w = migrated();
+    const struct policy_subject who = { .user = user_by_name(w->core, "bob"),
+                                        .terminal = terminal_by_name(w->core, "t1") };
+    struct policy_verdict verdict;
+
+    EXPECT_STR(ROW(w, entitlement, 66)->subject, "temps");
+    EXPECT_INT(ROW(w, entitlement, 66)->group_id, 0);
+    EXPECT_STR(ROW(w, profile, 73)->subject, "t9");
+    policy_judge(w->core, &who, pool_by_name(w->core, "two"), &verdict);
+    EXPECT(!verdict.allowed);
+    EXPECT_STR(verdict.reason, "denied by entitlement 66: group 'temps' is gone");
+    policy_judge(w->core, &who, pool_by_name(w->core, "lost"), &verdict);
+    EXPECT(!verdict.allowed);
+    world_free(w);
+}
+
+TEST(references, hosts_of_a_pool_are_ids_and_one_that_is_gone_does_not_open_the_others)
+{
+    struct world *w = migrated();
+
+    EXPECT_STR(hosts(w, 10), "");
+    EXPECT_STR(hosts(w, 11), "2 3");
+    EXPECT_STR(hosts(w, 12), "0");
+    EXPECT_STR(hosts(w, 13), "0 2");
+    EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM pool_hosts"), 3);
+    world_free(w);
+}
+
+TEST(references, a_name_that_was_a_number_is_none_any_more)
+{
+    struct world *w = migrated();
+    struct row_group row = { .id = core_next_id(w->core), .name = "14" };
+
+    EXPECT_STR(ROW(w, terminal, 51)->name, "t-14");
+    EXPECT_STR(ROW(w, terminal, 52)->name, "t-15-52");
+    EXPECT_STR(ROW(w, terminal, 53)->name, "t-15");
+    EXPECT_STR(ROW(w, invitation, 82)->terminal, "t-77");
+    EXPECT_ERR(add_row(w, ENTITY_group, &row), BERTH_E_CONFLICT);
+    EXPECT_SAYS(w->error.text, "a name is not a number");
+    row = *ROW(w, group, 40);
+    (void)snprintf(row.name, sizeof(row.name), "40");
+    EXPECT_ERR(set_row(w, ENTITY_group, &row), BERTH_E_CONFLICT);
+    world_free(w);
+}
+
+TEST(references, one_machine_is_one_desktop)
+{
+    struct world *w = migrated();
+    struct row_desktop row = { .id = core_next_id(w->core), .name = "pc-9", .pool_id = 13 };
+
+    EXPECT_STR(ROW(w, desktop, 90)->address, "10.0.0.1");
+    EXPECT(!ROW(w, desktop, 90)->quarantined);
+    for (uint64_t id = 91; id <= 93; id += 2) {
+        EXPECT(ROW(w, desktop, id)->quarantined);
+        EXPECT_STR(ROW(w, desktop, id)->address, "");
+        EXPECT_STR(ROW(w, desktop, id)->reason,
+                   "another desktop is at 10.0.0.1 port 3389; give this one its own address");
+    }
+    EXPECT(!ROW(w, desktop, 92)->quarantined);
+    (void)snprintf(row.address, sizeof(row.address), "10.0.0.3");
+    row.port = 3389;
+    EXPECT_ERR(add_row(w, ENTITY_desktop, &row), BERTH_E_EXISTS);
+    EXPECT_SAYS(w->error.text, "another desktop of a manual pool is at this address and port");
+    row.port = 3390;
+    EXPECT_OK(add_row(w, ENTITY_desktop, &row));
+    row = *ROW(w, desktop, row.id);
+    row.port = 3389;
+    EXPECT_ERR(set_row(w, ENTITY_desktop, &row), BERTH_E_EXISTS);
+    world_free(w);
+}
+
+/* ---- what holds from now on ---- */
+
+TEST(references, a_host_that_a_pool_names_stays)
+{
+    struct world *w = migrated();
+    struct row_pool row = *ROW(w, pool, 11);
+
+    EXPECT_ERR(drop_row(w, ENTITY_host, ROW(w, host, 3)), BERTH_E_CONFLICT);
+    (void)snprintf(row.hosts, sizeof(row.hosts), "2");
+    EXPECT_OK(set_row(w, ENTITY_pool, &row));
+    EXPECT_OK(drop_row(w, ENTITY_host, ROW(w, host, 3)));
+    row = *ROW(w, pool, 11);
+    (void)snprintf(row.hosts, sizeof(row.hosts), "2 99");
+    EXPECT_ERR(set_row(w, ENTITY_pool, &row), BERTH_E_CONFLICT);
+    world_free(w);
+}
+
+TEST(references, whom_a_rule_names_stays)
+{
+    struct world *w = migrated();
+    struct row_entitlement row = { .id = core_next_id(w->core),
+                                   .subject_kind = subject_kind_GROUP,
+                                   .subject = "nurses",
+                                   .pool_id = 10,
+                                   .effect = effect_DENY };
+
+    EXPECT_ERR(drop_row(w, ENTITY_user, ROW(w, user, 30)), BERTH_E_CONFLICT);
+    EXPECT_ERR(drop_row(w, ENTITY_place, ROW(w, place, 21)), BERTH_E_CONFLICT);
+    EXPECT_ERR(drop_row(w, ENTITY_terminal, ROW(w, terminal, 51)), BERTH_E_CONFLICT);
+    EXPECT_ERR(add_row(w, ENTITY_entitlement, &row), BERTH_E_CONFLICT);
+    EXPECT_SAYS(w->error.text, "by id");
+    row.subject[0] = '\0';
+    EXPECT_ERR(add_row(w, ENTITY_entitlement, &row), BERTH_E_INVALID);
+    row.user_id = 30; /* of another kind */
+    EXPECT_ERR(add_row(w, ENTITY_entitlement, &row), BERTH_E_INVALID);
+    row.user_id = 0;
+    row.group_id = 40;
+    EXPECT_OK(add_row(w, ENTITY_entitlement, &row));
+    world_free(w);
+}
+
+TEST_MAIN()
