@@ -25,12 +25,13 @@ int input_find(struct core *core, enum entity_kind kind, const char *name, struc
 {
     uint64_t id;
 
+    /* A number is an id and nothing else: no name looks like one (admin_check_name). */
     *ret = NULL;
     if (value_is_number(name, &id))
         *ret = core_find(core, kind, id);
-    if (!*ret && kind == ENTITY_session)
+    else if (kind == ENTITY_session)
         *ret = session_of_name(core, name);
-    if (!*ret && record_field(entity_row(kind)->record, "name"))
+    else if (record_field(entity_row(kind)->record, "name"))
         *ret = core_find_name(core, kind, name);
     if (!*ret) {
         char people[48];
