@@ -42,13 +42,14 @@ void replay_free_all(struct api *api)
         kept_free(api, list_entry(node, struct kept, node));
 }
 
-/* Nobody else's key means the same. */
+/* Nobody else's key means the same, not that of an administrator who has the name now either. */
 static void scope_of(const struct request *request, char scope[72])
 {
     const struct caller *caller = &request->caller;
     char text[256];
-    int length = snprintf(text, sizeof(text), "%s\n%s\n%s", caller->actor.name, caller->way,
-                          caller->actor.request_id);
+    int length =
+        snprintf(text, sizeof(text), "%llu %s\n%s\n%s", (unsigned long long)caller->admin_id,
+                 caller->admin_id ? "" : caller->actor.name, caller->way, caller->actor.request_id);
 
     tls_sha256_hex(text, (size_t)length, scope);
 }
