@@ -5,6 +5,8 @@
  * decision. After each step every person at every terminal is judged by both, and they agree.
  * RULES_ SEEDS=N plays seeds 1..N (default 30), RULES_SEED=N only that one.
  */
+#include <string.h>
+
 #include "core/policy.h"
 #include "core/reference.h"
 #include "core/related.h"
@@ -93,10 +95,11 @@ static int awaited(int begun)
 static void rename_some(enum entity_kind kind)
 {
     struct entity *entity = some(kind);
-    union row row = { 0 };
+    union row row;
     char name[64];
     int r;
 
+    memset(&row, 0, sizeof(row));
     if (!entity)
         return;
     new_name(kind, name);
@@ -149,10 +152,11 @@ static void delete_some(enum entity_kind kind)
 
 static void make_one(enum entity_kind kind)
 {
-    union row row = { 0 };
+    union row row;
     char name[64];
     uint64_t id;
 
+    memset(&row, 0, sizeof(row));
     new_name(kind, name);
     (void)snprintf((char *)&row + record_field(entity_row(kind)->record, "name")->offset, 64, "%s",
                    name);
