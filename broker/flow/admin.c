@@ -311,10 +311,10 @@ int admin_flow_find(struct rooms *rooms, uint64_t flow_id, struct flow **ret,
 int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
                       struct berth_error *reterr)
 {
-    struct flow *flow;
+    struct flow *flow = NULL;
     int r = admin_flow_find(rooms, flow_id, &flow, reterr);
 
-    if (r >= 0)
+    if (flow)
         flow_cancel(flow, BERTH_E_CANCELLED, "called off by %s", actor->name);
     return r;
 }

@@ -1,6 +1,7 @@
 /* desk.c - see desk.h. */
 #include "flow/desk.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +44,9 @@ static int let_in(struct rooms *rooms, uint64_t id, const char *address,
     r = key_may(rooms, identity, KEY_CONNECT, reterr);
     if (r < 0)
         return r;
+    assert(identity); /* key_may refuses a key that nobody knows, */
     terminal = terminal_find(rooms->core, identity->row.terminal_id);
+    assert(terminal); /* and one whose terminal is gone */
     if (terminal->row.state == terminal_WAITING)
         return berth_fail(reterr, BERTH_E_WAITING, "terminal '%s' waits for approval",
                           terminal->row.name);

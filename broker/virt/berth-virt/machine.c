@@ -1,5 +1,6 @@
 /* machine.c - the life of a machine: create, start, stop, refresh, delete. Each is safe to repeat.
  */
+#include <assert.h>
 #include <errno.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
@@ -302,10 +303,13 @@ static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_
 static bool nvram_is_own(const char *name, const char *xml)
 {
     char path[1024];
+    const char *slash;
     const char *file;
 
+    assert(xml);
     domain_xml_nvram(xml, strlen(xml), path, sizeof(path));
-    file = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    slash = strrchr(path, '/');
+    file = slash ? slash + 1 : path;
     return strncmp(file, name, strlen(name)) == 0 && file[strlen(name)] == '_';
 }
 
