@@ -88,6 +88,12 @@ expect() {
     "$@" || violation "$text"
 }
 
+# expect_alone TEXT COMMAND... - a promise of time: judged in the long form, which has the machine for itself. Elsewhere the
+# figure beside it is all; the history's judge knows whether what happened was right.
+expect_alone() {
+    ((!WARD_LONG)) || expect "$@"
+}
+
 # soon SECONDS TEXT COMMAND... - at last; SOON_MS is how long it took.
 soon() {
     local limit=$1 text=$2 begun
