@@ -126,13 +126,20 @@ static int audit_read(struct request *request, struct berth_error *reterr)
 int do_audit_list(struct request *request, struct berth_error *reterr)
 {
     const struct verb_audit_list *in = (const struct verb_audit_list *)request->params;
+    struct store *store = request->api->rooms->store;
     struct auditing *auditing =
         (struct auditing *)request_scratch(request, sizeof(*auditing), drop_page);
 
+    if (in->after && in->before)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "'after' and 'before' are two directions; give one of them");
     auditing->limit = in->limit ? in->limit : AUDIT_PAGE;
     return request_wait(request,
-                        store_audit_begin(request->api->rooms->store, in->after,
-                                          (int)auditing->limit, &auditing->page, &request->op),
+                        in->after
+                            ? store_audit_begin(store, in->after, (int)auditing->limit,
+                                                &auditing->page, &request->op)
+                            : store_audit_newest_begin(store, in->before, (int)auditing->limit,
+                                                       &auditing->page, &request->op),
                         audit_read, reterr);
 }
 

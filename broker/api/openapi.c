@@ -340,10 +340,11 @@ static json_t *body_of(const struct verb *verb)
 
 static json_t *page_schema(json_t *item)
 {
-    return json_pack("{s:s, s:{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:s, s:s}}}", "type", "object",
-                     "properties", "items", "type", "array", "items", item, "next", "type",
-                     "integer", "null", "description", "`after` of the next page; null: the last",
-                     "rev", "type", "integer", "description", "of the moment");
+    return json_pack(
+        "{s:s, s:{s:{s:s, s:o}, s:{s:[s, s], s:s}, s:{s:s, s:s}}}", "type", "object", "properties",
+        "items", "type", "array", "items", item, "next", "type", "integer", "null", "description",
+        "`after` of the next page, or `before` where the newest are first; null: the last", "rev",
+        "type", "integer", "description", "of the moment");
 }
 
 static json_t *answer_schema(const struct verb *verb)

@@ -59,11 +59,28 @@ static bool is_good(long status)
 
 /* ---- lists: all pages ---- */
 
+/* The trail only grows: of it one page of the newest is shown, unless `after` says where to begin.
+ */
+static bool is_newest_first(const struct verb *verb, const json_t *params)
+{
+    return verb->id == VERB_audit_list && !json_integer_value(json_object_get(params, "after"));
+}
+
 /* Pages are fetched until there is no next one, unless a page was asked for by itself. */
 static bool wants_all(const struct verb *verb, const json_t *params)
 {
     return verb->method == GET && (verb->shape == ROWS || verb->shape == LIST) &&
-           !json_object_get(params, "limit");
+           !json_object_get(params, "limit") && !is_newest_first(verb, params);
+}
+
+/* On stderr, so that what reads the list does not meet it. */
+static void tell_of_older(const json_t *page)
+{
+    const json_t *next = json_object_get(page, "next");
+
+    if (json_is_integer(next))
+        (void)fprintf(stderr, "berthctl: there are older ones: before=%lld\n",
+                      (long long)json_integer_value(next));
 }
 
 static json_t *next_page(const struct ctl *ctl, const struct verb *verb, json_t *params,
@@ -154,8 +171,11 @@ static int print_answer(const struct ctl *ctl, const struct verb *verb, json_t *
         text = json_text(json);
         (void)puts(text);
         berth_wipe_free(text, strlen(text));
-    } else
+    } else {
         ctl_show(ctl, verb, json);
+        if (is_newest_first(verb, params))
+            tell_of_older(json);
+    }
     json_decref(json);
     return code;
 }

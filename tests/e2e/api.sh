@@ -107,6 +107,8 @@ rows_and_plans() {
     says "allowed by entitlement" berthctl explain eve
     says "at no terminal" berthctl where eve
     says "user.where" berthctl audit list
+    says "there are older ones: before=" berthctl audit list limit=1 # on stderr
+    [[ $(berthctl audit list --json | jq '[.items[].id] | . == (sort | reverse)') == true ]]
     says "berth-invite:" berthctl terminal invite t1 place=house-2/ward-3
     [[ $(berthctl pool list --json | jq -r '.items[0].live.desktops') == 1 ]]
     [[ $(berthctl place show house-2/ward-3 --json | jq -r .site) == here ]]

@@ -194,6 +194,43 @@ TEST(door, users_groups_badges_and_passwords)
     EXPECT_STATUS(ask("DELETE", "/v1/groups/g1/members/eve", NULL), 404);
 }
 
+/* The number of a record of the page that was answered last. */
+static json_int_t record_at(size_t index)
+{
+    return json_integer_value(json_object_get(json_array_get(at("items"), index), "id"));
+}
+
+TEST(door, the_audit_trail_is_read_newest_first)
+{
+    char path[64];
+    json_int_t newest;
+    json_int_t last;
+
+    EXPECT_STATUS(ask("GET", "/v1/audit?limit=2", NULL), 200);
+    newest = record_at(0);
+    EXPECT(newest > 4);
+    EXPECT_INT(record_at(1), newest - 1);
+    EXPECT_INT(number_at("next"), newest - 1);
+
+    /* What is written meanwhile does not move the next page. */
+    EXPECT_STATUS(ask("POST", "/v1/where", "{\"user\":\"eve\"}"), 200);
+    (void)snprintf(path, sizeof(path), "/v1/audit?limit=2&before=%lld", (long long)newest - 1);
+    EXPECT_STATUS(ask("GET", path, NULL), 200);
+    EXPECT_INT(record_at(0), newest - 2);
+    EXPECT_INT(record_at(1), newest - 3);
+
+    (void)snprintf(path, sizeof(path), "/v1/audit?after=%lld", (long long)newest - 1);
+    EXPECT_STATUS(ask("GET", path, NULL), 200);
+    EXPECT_INT(record_at(0), newest);
+    last = record_at(1);
+    EXPECT_INT(last, newest + 1);
+
+    EXPECT_STATUS(ask("GET", "/v1/audit?before=2", NULL), 200);
+    EXPECT_INT(record_at(0), 1);
+    EXPECT(json_is_null(at("next")));
+    EXPECT_STATUS(ask("GET", "/v1/audit?before=2&after=1", NULL), 400);
+}
+
 TEST(door, asking_where_somebody_is_is_recorded)
 {
     EXPECT_STATUS(ask("POST", "/v1/where", "{\"user\":\"eve\"}"), 200);
