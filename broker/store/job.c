@@ -49,6 +49,7 @@ static void hand_over(struct job *job)
     struct commit_job *commit;
     struct verify_job *verify;
     struct page_job *page;
+    struct rows_job *rows;
 
     switch (job->kind) {
     case JOB_COMMIT:
@@ -58,9 +59,15 @@ static void hand_over(struct job *job)
         return;
     case JOB_FEED:
     case JOB_AUDIT:
+    case JOB_AUDIT_NEWEST:
         page = container_of(job, struct page_job, base);
         *page->caller_page = page->page;
         page->page.items = NULL;
+        return;
+    case JOB_ROWS:
+        rows = container_of(job, struct rows_job, base);
+        *rows->caller_page = rows->page;
+        rows->page.rows = NULL;
         return;
     case JOB_VERIFY:
         verify = container_of(job, struct verify_job, base);
@@ -90,6 +97,7 @@ void job_free(struct job *job)
 {
     struct commit_job *commit;
     struct page_job *page;
+    struct rows_job *rows;
 
     switch (job->kind) {
     case JOB_COMMIT: /* rows may hold hashes */
@@ -101,9 +109,15 @@ void job_free(struct job *job)
         return;
     case JOB_FEED:
     case JOB_AUDIT:
+    case JOB_AUDIT_NEWEST:
         page = container_of(job, struct page_job, base);
         json_decref(page->page.items);
         free(page);
+        return;
+    case JOB_ROWS:
+        rows = container_of(job, struct rows_job, base);
+        free(rows->page.rows);
+        free(rows);
         return;
     case JOB_PRESENCE:
     case JOB_BACKUP:

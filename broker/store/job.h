@@ -20,6 +20,8 @@ enum job_kind {
     /* the reader's */
     JOB_FEED,
     JOB_AUDIT,
+    JOB_AUDIT_NEWEST,
+    JOB_ROWS,
     JOB_VERIFY,
 };
 
@@ -69,6 +71,14 @@ struct page_job {
     struct store_page page;
     int64_t after;
     int limit;
+};
+
+/* A page of history. */
+struct rows_job {
+    struct job base;
+    struct rows_page *caller_page;
+    struct rows_page page;
+    struct rows_wanted wanted;
 };
 
 struct verify_job {

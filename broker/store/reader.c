@@ -6,6 +6,7 @@
 #include "feed.h"
 #include "migrate.h"
 #include "room.h"
+#include "rows_page.h"
 #include "verify.h"
 
 /* Records that one step of a walk takes: some ten milliseconds, then others have their turn. */
@@ -37,17 +38,20 @@ static void end(struct reader *reader, struct job *job, int result, const struct
 static int read_records(sqlite3 *db, struct keyring *keys, struct page_job *job,
                         struct berth_error *reterr)
 {
+    bool newest = job->base.kind == JOB_AUDIT_NEWEST;
     sqlite3_stmt *statement;
     int rc;
     int r;
 
     r = sql_prepare(db,
-                    "SELECT " AUDIT_COLUMNS
-                    " FROM \"audit\" WHERE \"sequence\" > ?1 ORDER BY \"sequence\" LIMIT ?2",
+                    newest ? "SELECT " AUDIT_COLUMNS " FROM \"audit\" WHERE \"sequence\" < ?1"
+                             " ORDER BY \"sequence\" DESC LIMIT ?2"
+                           : "SELECT " AUDIT_COLUMNS " FROM \"audit\" WHERE \"sequence\" > ?1"
+                             " ORDER BY \"sequence\" LIMIT ?2",
                     &statement, reterr);
     if (r < 0)
         return r;
-    (void)sqlite3_bind_int64(statement, 1, job->after);
+    (void)sqlite3_bind_int64(statement, 1, newest && !job->after ? INT64_MAX : job->after);
     (void)sqlite3_bind_int(statement, 2, job->limit);
     job->page = (struct store_page){ .items = json_array(), .last = job->after };
     while ((rc = sql_step(statement)) == SQLITE_ROW) {
@@ -77,6 +81,14 @@ static void run_page(struct reader *reader, struct page_job *job)
     end(reader, &job->base, r, &error);
 }
 
+static void run_rows(struct reader *reader, struct rows_job *job)
+{
+    struct berth_error error = { 0 };
+    int r = rows_page_read(reader->db, &job->wanted, &job->page, &error);
+
+    end(reader, &job->base, r, &error);
+}
+
 /* ---- walks ---- */
 
 static void walk_some(struct reader *reader)
@@ -103,7 +115,11 @@ static void run(struct reader *reader, struct job *job)
     switch (job->kind) {
     case JOB_FEED:
     case JOB_AUDIT:
+    case JOB_AUDIT_NEWEST:
         run_page(reader, container_of(job, struct page_job, base));
+        return;
+    case JOB_ROWS:
+        run_rows(reader, container_of(job, struct rows_job, base));
         return;
     case JOB_VERIFY:
         list_remove(&job->node);

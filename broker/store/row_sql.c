@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SQL_TEXT_MAX 4096
+#define SQL_TEXT_MAX ROW_SQL_TEXT
 
 struct kind_sql {
     sqlite3_stmt *add;
@@ -303,9 +303,11 @@ static int read_field(sqlite3_stmt *statement, int column, const struct field *f
     return -1;
 }
 
-static int read_row(sqlite3_stmt *statement, const struct record *record, union row *row,
-                    struct berth_error *reterr)
+int row_sql_read(sqlite3_stmt *statement, enum entity_kind kind, union row *row,
+                 struct berth_error *reterr)
 {
+    const struct record *record = entity_row(kind)->record;
+
     memset(row, 0, sizeof(*row));
     for (size_t i = 0; i < record->count; i++) {
         if (read_field(statement, (int)i, &record->fields[i], row) < 0) {
@@ -328,18 +330,26 @@ static const struct {
     [ENTITY_command] = { "\"state\" IN ('queued', 'sent', 'acked')", "command_open" },
 };
 
-static void put_columns(struct text *text, const struct entity_row *entity)
+static void put_select(struct text *text, const struct entity_row *entity)
 {
+    put(text, "SELECT ");
     for (size_t i = 0; i < entity->record->count; i++)
         put(text, "%s\"%s\"", i ? ", " : "", entity->record->fields[i].name);
+    put(text, " FROM \"%s\"", entity->table);
+}
+
+void row_sql_select(enum entity_kind kind, char out[ROW_SQL_TEXT])
+{
+    struct text text = { 0 };
+
+    put_select(&text, entity_row(kind));
+    memcpy(out, text.at, text.length + 1);
 }
 
 /* INDEXED BY makes it an error, and not a slow start, when the index does not serve. */
 static void put_each(struct text *text, enum entity_kind kind, bool all)
 {
-    put(text, "SELECT ");
-    put_columns(text, entity_row(kind));
-    put(text, " FROM \"%s\"", entity_row(kind)->table);
+    put_select(text, entity_row(kind));
     if (!all && open_rows[kind].index)
         put(text, " INDEXED BY \"%s\" WHERE %s", open_rows[kind].index, open_rows[kind].is_open);
     put(text, " ORDER BY \"id\"");
@@ -361,7 +371,7 @@ int row_sql_each(sqlite3 *db, enum entity_kind kind, bool all, row_sql_fn *each,
         return r;
 
     while (r == 0 && (rc = sql_step(statement)) == SQLITE_ROW) {
-        r = read_row(statement, entity->record, &row, reterr);
+        r = row_sql_read(statement, kind, &row, reterr);
         if (r == 0)
             r = each(context, kind, &row, reterr);
     }

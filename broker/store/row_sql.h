@@ -32,6 +32,14 @@ int row_sql_drop(struct row_sql *rows, enum entity_kind kind, uint64_t id, int64
 /* The version of a row, 0 when there is none, -1 when the store failed. */
 int64_t row_sql_version(struct row_sql *rows, enum entity_kind kind, uint64_t id);
 
+#define ROW_SQL_TEXT 4096
+/* "SELECT ... FROM ..." with the columns that row_sql_read takes. */
+void row_sql_select(enum entity_kind kind, char out[ROW_SQL_TEXT]);
+
+/* The row that such a statement stands on; the whole union is set. Errors: STORE. */
+int row_sql_read(sqlite3_stmt *statement, enum entity_kind kind, union row *row,
+                 struct berth_error *reterr) berth_must_check;
+
 /* The rows of a kind in order of id, on any connection: those that are not over, by an index that
  * holds no others, or `all`. `each` may stop the walk by a negative code. */
 typedef int row_sql_fn(void *context, enum entity_kind kind, const void *row,

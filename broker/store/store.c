@@ -285,6 +285,27 @@ int store_audit_begin(struct store *store, int64_t after, int limit, struct stor
     return begin_page(store, JOB_AUDIT, after, limit, ret, op);
 }
 
+int store_audit_newest_begin(struct store *store, int64_t before, int limit, struct store_page *ret,
+                             struct op *op)
+{
+    return begin_page(store, JOB_AUDIT_NEWEST, before, limit, ret, op);
+}
+
+int store_rows_begin(struct store *store, const struct rows_wanted *wanted, struct rows_page *ret,
+                     struct op *op)
+{
+    struct rows_job *job;
+
+    if (!core_keeps_history(wanted->kind) || wanted->limit < 1 || wanted->limit > PAGE_MAX ||
+        wanted->filters > ROW_FILTERS_MAX)
+        return berth_fail(&op->error, BERTH_E_INVALID, "a page of history has 1 to %d rows",
+                          PAGE_MAX);
+    job = job_new(JOB_ROWS, sizeof(*job));
+    job->caller_page = ret;
+    job->wanted = *wanted;
+    return begin(store, &store->to_reader, &job->base, cancel, op);
+}
+
 /* ---- opening and closing ---- */
 
 static int open_rooms(struct store *store, struct berth_error *reterr)

@@ -99,6 +99,34 @@ int store_feed_begin(struct store *store, int64_t after, int limit, struct store
 int store_audit_begin(struct store *store, int64_t after, int limit, struct store_page *ret,
                       struct op *op) berth_must_check;
 
+/* The trail from its end: the newest record first, before number `before` (0: from the last one).
+ */
+int store_audit_newest_begin(struct store *store, int64_t before, int limit, struct store_page *ret,
+                             struct op *op) berth_must_check;
+
+/* A page of the rows of a kind that keeps its history, from the file: also what is over. Work per
+ * page is bounded: where few rows have the values wanted, a page may hold fewer than `limit` and
+ * still have a next one.
+ */
+#define ROW_FILTERS_MAX 8
+struct rows_wanted {
+    enum entity_kind kind;
+    bool newest_first;
+    uint64_t from; /* the rows behind this id, in that order; 0: from the first */
+    bool past;     /* only what is over */
+    int limit;     /* 1 to 1000 */
+    const struct field *filter[ROW_FILTERS_MAX]; /* fields that must have the value they have in */
+    size_t filters;
+    union row row; /* this row */
+};
+struct rows_page {
+    char *rows; /* one behind the other, each of the size of its record; to be freed */
+    size_t count;
+    uint64_t next; /* `from` of the next page; 0: this was the last */
+};
+int store_rows_begin(struct store *store, const struct rows_wanted *wanted, struct rows_page *ret,
+                     struct op *op) berth_must_check;
+
 /* Forget a person in the audit trail by destroying the key. */
 int store_erase_begin(struct store *store, uint64_t user_id, struct op *op) berth_must_check;
 

@@ -241,6 +241,8 @@ static void run_other(struct writer *writer, struct job *job)
     case JOB_COMMIT:
     case JOB_FEED:
     case JOB_AUDIT:
+    case JOB_AUDIT_NEWEST:
+    case JOB_ROWS:
     case JOB_VERIFY:
         break;
     }

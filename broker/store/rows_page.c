@@ -1,0 +1,115 @@
+/* rows_page.c - see rows_page.h. */
+#include "rows_page.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/core.h"
+
+#include "row_sql.h"
+
+/* Rows that one page reads at most: some ten milliseconds, in which events wait. */
+#define ROWS_READ 20000
+
+static uint64_t id_at(const union row *row, const struct field *field)
+{
+    uint64_t id;
+
+    memcpy(&id, (const char *)row + field->offset, sizeof(id));
+    return id;
+}
+
+/* Every reference of a kind with history has an index (unit-store-rows looks). */
+static const struct field *indexed(const struct rows_wanted *wanted)
+{
+    for (size_t i = 0; i < wanted->filters; i++)
+        if (wanted->filter[i]->type == FIELD_ID && id_at(&wanted->row, wanted->filter[i]))
+            return wanted->filter[i];
+    return NULL;
+}
+
+void rows_page_sql(const struct rows_wanted *wanted, char out[ROWS_PAGE_SQL],
+                   const struct field **ret_by)
+{
+    const struct field *by = indexed(wanted);
+    char select[ROW_SQL_TEXT];
+
+    row_sql_select(wanted->kind, select);
+    (void)snprintf(out, ROWS_PAGE_SQL, "%s WHERE \"id\" %c ?1%s%s%s ORDER BY \"id\"%s", select,
+                   wanted->newest_first ? '<' : '>', by ? " AND \"" : "", by ? by->name : "",
+                   by ? "\" = ?2" : "", wanted->newest_first ? " DESC" : "");
+    *ret_by = by;
+}
+
+static bool is_wanted(const struct rows_wanted *wanted, const union row *row)
+{
+    if (wanted->past && !core_is_over(wanted->kind, row))
+        return false;
+    for (size_t i = 0; i < wanted->filters; i++) {
+        const struct field *field = wanted->filter[i];
+        const char *is = (const char *)row + field->offset;
+        const char *want = (const char *)&wanted->row + field->offset;
+        bool text = field->type == FIELD_TEXT || field->type == FIELD_LINES;
+
+        if (text ? strcmp(is, want) != 0 : memcmp(is, want, field->size) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Steps until the page is full or enough was read. Returns SQLite's last code. */
+static int read_some(sqlite3_stmt *statement, const struct rows_wanted *wanted,
+                     struct rows_page *page, int *ret_result, struct berth_error *reterr)
+{
+    size_t size = entity_row(wanted->kind)->record->size;
+    union row *row = berth_new(union row);
+    uint64_t last = 0;
+    int rc = SQLITE_DONE;
+
+    *ret_result = 0;
+    for (int seen = 0; (rc = sql_step(statement)) == SQLITE_ROW; seen++) {
+        if (page->count == (size_t)wanted->limit || seen == ROWS_READ) {
+            page->next = last;
+            break;
+        }
+        *ret_result = row_sql_read(statement, wanted->kind, row, reterr);
+        if (*ret_result < 0)
+            break;
+        last = row->id;
+        if (is_wanted(wanted, row))
+            memcpy(page->rows + size * page->count++, row, size);
+    }
+    free(row);
+    return rc;
+}
+
+int rows_page_read(sqlite3 *db, const struct rows_wanted *wanted, struct rows_page *ret,
+                   struct berth_error *reterr)
+{
+    struct rows_page page = { 0 };
+    const struct field *by;
+    sqlite3_stmt *statement;
+    char text[ROWS_PAGE_SQL];
+    int rc;
+    int r;
+
+    rows_page_sql(wanted, text, &by);
+    r = sql_prepare(db, text, &statement, reterr);
+    if (r < 0)
+        return r;
+    (void)sqlite3_bind_int64(
+        statement, 1, wanted->newest_first && !wanted->from ? INT64_MAX : (int64_t)wanted->from);
+    if (by)
+        sql_bind_id(statement, 2, id_at(&wanted->row, by));
+    page.rows = berth_alloc(entity_row(wanted->kind)->record->size * (size_t)wanted->limit);
+    rc = read_some(statement, wanted, &page, &r, reterr);
+    if (r == 0 && rc != SQLITE_DONE && rc != SQLITE_ROW)
+        r = sql_fail(db, rc, entity_row(wanted->kind)->table, reterr);
+    sql_drop(&statement);
+    if (r < 0) {
+        free(page.rows);
+        return r;
+    }
+    *ret = page;
+    return 0;
+}
