@@ -296,6 +296,29 @@ static int set_owner(const char *path, const char *group, struct berth_error *re
     return 0;
 }
 
+/* The folder that the socket lies in, where it is missing: /run is empty after every boot. What
+ * exists is left as it is, whoever made it. Like the folder that a service manager makes, everybody
+ * may look into it and nobody but its owner puts anything there.
+ */
+static int make_folder(const char *path, struct berth_error *reterr)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+    if (!slash || slash == path)
+        return 0;
+    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+    if (mkdir(folder, 0755) < 0)
+        return errno == EEXIST ? 0
+                               : berth_fail(reterr, BERTH_E_IO,
+                                            "cannot make the folder '%s' for the socket: %s",
+                                            folder, strerror(errno));
+    if (chmod(folder, 0755) < 0) /* a strict umask would shut out the socket's group */
+        return berth_fail(reterr, BERTH_E_IO, "cannot set the mode of '%s': %s", folder,
+                          strerror(errno));
+    return 0;
+}
+
 static int listen_at(struct api *api, struct berth_error *reterr)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -307,7 +330,9 @@ static int listen_at(struct api *api, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_IO, "the path '%s' is too long for a socket (%zu bytes)",
                           api->socket, sizeof(address.sun_path) - 1);
     memcpy(address.sun_path, api->socket, length + 1);
-    r = clear_leftover(api->socket, &address, reterr);
+    r = make_folder(api->socket, reterr);
+    if (r >= 0)
+        r = clear_leftover(api->socket, &address, reterr);
     if (r < 0)
         return r;
 

@@ -24,7 +24,7 @@ berthd() {
 serve() {
     "$build/berthd" --config "$work/berthd.conf" 2>>"$work/served" &
     BROKER=$!
-    wait_for 20 "$build/berthctl" --socket "$work/sock" ready >/dev/null 2>&1 || die "it does not serve"
+    wait_for 20 "$build/berthctl" --socket "$work/run/sock" ready >/dev/null 2>&1 || die "it does not serve"
 }
 
 stop() {
@@ -51,13 +51,21 @@ listen = 127.0.0.1:7443
 join_listen = 127.0.0.1:7444
 threads = 1
 [people]
-socket = $work/sock
+socket = $work/run/sock
 CONFIG
 umask 077
 
 serve
 refuses "a second broker on the same folder" "$work/data"
 stop
+
+# Nobody had made the folder of its socket: it did, and other accounts may look into it, whatever its umask was.
+[[ $(stat -c %a "$work/run") == 755 ]] || die "the folder of the socket has mode $(stat -c %a "$work/run")"
+chmod 711 "$work/run"
+serve
+stop
+[[ $(stat -c %a "$work/run") == 711 ]] || die "it changed the mode of a folder that was there"
+refuses "a socket in a folder that cannot be made" "'$work/no/such'" --set "people.socket=$work/no/such/sock"
 
 refuses "a value out of range" "broker.terminals" --set broker.terminals=0
 cp "$work/berthd.conf" "$work/good.conf"
@@ -88,4 +96,4 @@ rm -rf "$work/data/ca" && mv "$work/ca" "$work/data/ca"
 
 serve
 stop
-say "berthd refused eight starts with a sentence each, and serves again"
+say "berthd refused nine starts with a sentence each, and serves again"
