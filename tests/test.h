@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 /* clang-format on */
@@ -45,6 +46,18 @@ static size_t tests_count_;
 #define EXPECT_ERR(call, code) assert_int_equal((call), (code))
 #define EXPECT_INT(value, wanted) assert_int_equal((value), (wanted))
 #define EXPECT_STR(value, wanted) assert_string_equal((value), (wanted))
+
+/* How long an event is waited for that a working program brings about: BERTH_PATIENCE_S seconds,
+ * 300 where it is not set. Only a broken one takes so long, however slow the machine; what tests
+ * judge is the event. */
+static inline int64_t test_patience_ms(void)
+{
+    const char *text = getenv("BERTH_PATIENCE_S");
+    int64_t seconds = text ? strtoll(text, NULL, 10) : 0;
+
+    return (seconds > 0 ? seconds : 300) * 1000;
+}
+
 /* The text holds the part. */
 #define EXPECT_SAYS(text, part)                                 \
     do {                                                        \

@@ -84,17 +84,19 @@ static void enter(struct world *world)
 
 static void leave(struct world *world)
 {
+    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+
     viewer_end(world->viewer);
-    for (int i = 0; i < 100 && !viewer_is_gone(world->viewer); i++)
+    while (!viewer_is_gone(world->viewer) && clock_mono_ms() < limit_ms)
         loop_turn(&world->loop, 50);
     EXPECT(viewer_is_gone(world->viewer));
     viewer_free(world->viewer);
     loop_close(&world->loop);
 }
 
-static void run(struct world *world, int64_t limit_ms, const bool *a, const bool *b)
+static void run(struct world *world, const bool *a, const bool *b)
 {
-    int64_t until_ms = clock_mono_ms() + limit_ms;
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
 
     while (!*a && !*b && clock_mono_ms() < until_ms)
         loop_turn(&world->loop, 50);
@@ -136,7 +138,7 @@ TEST(viewer, connects_to_the_pinned_desktop_and_ends_when_told)
     enter(&world);
     EXPECT_OK(viewer_start(world.viewer, &world.request, &error));
     EXPECT_ERR(viewer_start(world.viewer, &world.request, &error), BERTH_E_STATE);
-    run(&world, 30000, &world.connected, &world.ended);
+    run(&world, &world.connected, &world.ended);
     EXPECT(world.connected);
     EXPECT(!world.ended);
     EXPECT_INT(processes_with(world.request.password.text, "cmdline"), 0);
@@ -144,7 +146,7 @@ TEST(viewer, connects_to_the_pinned_desktop_and_ends_when_told)
     told_ms = clock_mono_ms();
     viewer_end(world.viewer);
     EXPECT(viewer_is_running(world.viewer)); /* its end comes later, on the loop */
-    run(&world, 10000, &world.ended, &world.ended);
+    run(&world, &world.ended, &world.ended);
     EXPECT(world.ended);
     (void)printf("ended after %lld ms with exit code %d\n", (long long)(clock_mono_ms() - told_ms),
                  world.exit_code);
@@ -159,7 +161,7 @@ TEST(viewer, a_desktop_with_another_certificate_gets_nothing)
     enter(&world);
     world.request.fingerprint[0] = world.request.fingerprint[0] == '0' ? '1' : '0';
     EXPECT_OK(viewer_start(world.viewer, &world.request, &error));
-    run(&world, 30000, &world.connected, &world.ended);
+    run(&world, &world.connected, &world.ended);
     EXPECT(!world.connected);
     EXPECT(world.ended);
     EXPECT_INT(world.exit_code, 143); /* "certificate" in viewer_exits.def */
@@ -174,7 +176,7 @@ TEST(viewer, a_wrong_password_has_an_exit_code_of_its_own)
     enter(&world);
     EXPECT(secret_set(&world.request.password, "wrong", 5));
     EXPECT_OK(viewer_start(world.viewer, &world.request, &error));
-    run(&world, 30000, &world.connected, &world.ended);
+    run(&world, &world.connected, &world.ended);
     EXPECT(!world.connected);
     EXPECT(world.ended);
     EXPECT_INT(world.exit_code, 132); /* "authentication" */

@@ -70,12 +70,12 @@ static int64_t until_ready(char learnt[72])
     int64_t began = clock_mono_ms();
     struct probing probing = { .result = -1 };
 
-    while (probing.result < 0 && clock_mono_ms() - began < 120000) {
+    while (probing.result < 0 && clock_mono_ms() - began < test_patience_ms()) {
         probing.done = false;
         op_init(&probing.op, &world->loop.timers, probed);
         EXPECT_OK(
             probe_begin(probe, "127.0.0.1", (int)args.forward_port, &probing.ret, &probing.op));
-        AWAIT(world, 10000, probing.done);
+        AWAIT(world, probing.done);
         for (int i = 0; i < 10 && probing.result < 0; i++)
             loop_turn(&world->loop, 20);
     }
@@ -99,7 +99,7 @@ static pid_t qemu_pid(void)
 TEST(qemu, the_host_is_up_and_can_everything)
 {
     world = world_new(setting("BERTH_TEST_URI"));
-    note("host up", AWAIT(world, 15000, world->up));
+    note("host up", AWAIT(world, world->up));
     EXPECT_INT(world->facts.capabilities, VIRT_CAN_AGENT | VIRT_CAN_STORAGE | VIRT_CAN_EVENTS |
                                               VIRT_CAN_PASSWORD | VIRT_CAN_LEASE);
     print_message("%s, %d MiB\n", world->facts.text, (int)world->facts.memory_mib);
@@ -127,11 +127,11 @@ TEST(qemu, from_nothing_to_a_ready_desktop)
     (void)timed("create again", VIRT_create, 0);
     began = clock_mono_ms();
     (void)timed("start", VIRT_start, 0);
-    AWAIT(world, 1000, world->started == 1);
+    AWAIT(world, world->started == 1);
     (void)timed("start again", VIRT_start, 0);
     (void)until_ready(fingerprint);
     note("start to RDP answer", clock_mono_ms() - began);
-    AWAIT(world, 60000, world->agent_up == 1);
+    AWAIT(world, world->agent_up == 1);
     note("start to agent", clock_mono_ms() - began);
 }
 
@@ -178,7 +178,7 @@ TEST(qemu, a_reset_is_told_once)
     EXPECT_OK(virDomainReset(domain, 0));
     (void)virDomainFree(domain);
     (void)virConnectClose(connection);
-    AWAIT(world, 5000, world->rebooted == 1);
+    AWAIT(world, world->rebooted == 1);
     for (int i = 0; i < 50; i++)
         loop_turn(&world->loop, 20);
     EXPECT_INT(world->rebooted, 1);
@@ -192,9 +192,9 @@ TEST(qemu, a_killed_daemon_leaves_the_guest_alone)
     int ups = world->ups;
 
     (void)kill((pid_t)atol(setting("BERTH_TEST_DAEMON_PID")), SIGKILL);
-    note("daemon killed to noticed", AWAIT(world, 1000, !world->up));
+    note("daemon killed to noticed", AWAIT(world, !world->up));
     EXPECT_OK(system(setting("BERTH_TEST_RESTART")));
-    AWAIT(world, 20000, world->up);
+    AWAIT(world, world->up);
     EXPECT_INT(world->ups, ups + 1);
     EXPECT(timed("inspect after restart", VIRT_inspect, 0).ret.running);
     EXPECT_INT(qemu_pid(), qemu);
@@ -242,7 +242,7 @@ static void until_agent(void)
         for (int i = 0; i < 10; i++)
             loop_turn(&world->loop, 20);
         asked = ask(world, VIRT_agent_ping, &args);
-    } while (asked.result < 0 && clock_mono_ms() - began < 60000);
+    } while (asked.result < 0 && clock_mono_ms() - began < test_patience_ms());
     if (asked.result < 0)
         fail_msg("%s", asked.op.error.text);
     note("RDP answer to agent", clock_mono_ms() - began);
@@ -253,12 +253,12 @@ TEST(qemu, a_polite_stop_and_a_start_and_a_stop_by_force)
     until_agent();
     (void)timed("stop (asked)", VIRT_stop, 0);
     /* The event and the answer come by ways of their own. */
-    AWAIT(world, 5000, strcmp(world->last.what, "stopped") == 0);
+    AWAIT(world, strcmp(world->last.what, "stopped") == 0);
     EXPECT_STR(world->last.reason, "shutdown");
     (void)timed("start", VIRT_start, 0);
     args.force = true;
     (void)timed("stop (by force)", VIRT_stop, 0);
-    AWAIT(world, 5000, strcmp(world->last.what, "stopped") == 0);
+    AWAIT(world, strcmp(world->last.what, "stopped") == 0);
     EXPECT_STR(world->last.reason, "destroyed");
 }
 

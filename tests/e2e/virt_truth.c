@@ -84,7 +84,7 @@ TEST(truth, a_machine_is_made)
     host = virConnectOpen(getenv("BERTH_TEST_URI"));
     EXPECT(host);
     world = world_new(getenv("BERTH_TEST_URI"));
-    AWAIT(world, 30000, world->up);
+    AWAIT(world, world->up);
     args = (struct virt_args){ .uuid = UUID,
                                .name = "truth-001",
                                .desktop_id = 1,

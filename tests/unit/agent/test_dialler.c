@@ -93,8 +93,8 @@ static void knocked(uv_poll_t *poll, int status, int events)
     EXPECT(wire >= 0);
     (void)uv_poll_stop(poll); /* one is enough */
     frame_reader_init(&broker->reader, FRAME_MAX);
-    EXPECT_OK(tls_accept(broker->loop, broker->context, wire, 5000, &broker_events, &broker->peer,
-                         &error));
+    EXPECT_OK(tls_accept(broker->loop, broker->context, wire, test_patience_ms(), &broker_events,
+                         &broker->peer, &error));
 }
 
 static void broker_listen(struct broker *broker, struct berth_loop *loop,
@@ -141,12 +141,15 @@ static void dialled(struct op *op, int result)
     container_of(op, struct world, op)->done = true;
 }
 
-static void run(struct world *world, const bool *until)
-{
-    for (int i = 0; i < 300 && !*until; i++)
-        loop_turn(&world->loop, 10);
-}
+#define RUN_UNTIL(world, condition)                               \
+    do {                                                          \
+        int64_t limit_ms_ = clock_mono_ms() + test_patience_ms(); \
+        while (!(condition) && clock_mono_ms() < limit_ms_)       \
+            loop_turn(&(world)->loop, 10);                        \
+        EXPECT(condition);                                        \
+    } while (0)
 
+/* For what must not come. */
 static void pass(struct world *world)
 {
     for (int i = 0; i < 10; i++)
@@ -203,8 +206,7 @@ static int dial(struct world *world, const struct uplink_target *target)
     if (r < 0)
         return r;
     EXPECT(!world->done); /* never from inside begin */
-    run(world, &world->done);
-    EXPECT(world->done);
+    RUN_UNTIL(world, world->done);
     return world->op.result;
 }
 
@@ -228,7 +230,6 @@ static void broker_says(struct world *world, const struct msg *msg)
     EXPECT_OK(tls_write(&world->broker.peer, header, sizeof(header)));
     EXPECT_OK(tls_write(&world->broker.peer, text, size));
     free(text);
-    pass(world);
 }
 
 TEST(uplink, mutual_tls_and_messages_both_ways)
@@ -242,21 +243,19 @@ TEST(uplink, mutual_tls_and_messages_both_ways)
 
     EXPECT_OK(dial(world, &target));
     EXPECT(uplink_is_open(world->uplink));
-    run(world, &world->broker.open);
+    RUN_UNTIL(world, world->broker.open);
     EXPECT_OK(tls_certificate_facts(world->certificate, hash, key_hash, &end, &error));
     EXPECT_STR(world->broker.terminal_key, key_hash); /* it is us whom the broker sees */
     msg.bye.seq = 17;
     EXPECT_OK(uplink_send(world->uplink, &msg, &error));
-    pass(world);
-    EXPECT_INT(world->broker.heard, 1);
+    RUN_UNTIL(world, world->broker.heard == 1);
     EXPECT_INT(world->broker.last.bye.seq, 17);
     msg = (struct msg){ .type = MSG_presence_unknown };
     broker_says(world, &msg);
-    EXPECT_INT(world->messages, 1);
+    RUN_UNTIL(world, world->messages == 1);
     EXPECT_INT(world->last.type, MSG_presence_unknown);
     tls_close(&world->broker.peer, BERTH_OK, "the broker stops");
-    pass(world);
-    EXPECT_INT(world->lost, 1);
+    RUN_UNTIL(world, world->lost == 1);
     EXPECT(!uplink_is_open(world->uplink));
     EXPECT_ERR(uplink_send(world->uplink, &msg, &error), BERTH_E_STATE);
     leave(world);
@@ -267,15 +266,17 @@ TEST(uplink, what_a_newer_broker_says_does_not_end_the_link)
     struct world *world = enter(UPLINK_LINK, NULL, NULL);
     struct uplink_target target = link_target(world);
     static const char words[] = "{\"type\":\"of_tomorrow\",\"ref\":1}";
+    const struct msg known = { .type = MSG_presence_unknown };
     unsigned char header[FRAME_HEADER];
 
     EXPECT_OK(dial(world, &target));
-    run(world, &world->broker.open);
+    RUN_UNTIL(world, world->broker.open);
     frame_header(header, strlen(words));
     EXPECT_OK(tls_write(&world->broker.peer, header, sizeof(header)));
     EXPECT_OK(tls_write(&world->broker.peer, words, strlen(words)));
-    pass(world);
-    EXPECT_INT(world->messages, 0);
+    broker_says(world, &known);
+    RUN_UNTIL(world, world->messages == 1);
+    EXPECT_INT(world->last.type, MSG_presence_unknown);
     EXPECT_INT(world->lost, 0);
     EXPECT(uplink_is_open(world->uplink));
     leave(world);
@@ -287,12 +288,11 @@ TEST(uplink, closing_is_silent)
     struct uplink_target target = link_target(world);
 
     EXPECT_OK(dial(world, &target));
-    run(world, &world->broker.open);
+    RUN_UNTIL(world, world->broker.open);
     uplink_close(world->uplink);
     EXPECT(!uplink_is_open(world->uplink));
-    pass(world);
+    RUN_UNTIL(world, world->broker.closed);
     EXPECT_INT(world->lost, 0);
-    EXPECT(world->broker.closed);
     leave(world);
 }
 
@@ -336,7 +336,7 @@ TEST(uplink, the_join_door_is_known_by_its_pin_alone)
                                     .authority_hash = issuer_hash(world->site->issuer) };
 
     EXPECT_OK(dial(world, &target));
-    run(world, &world->broker.open);
+    RUN_UNTIL(world, world->broker.open);
     EXPECT_STR(world->broker.terminal_key, ""); /* we showed nothing */
     leave(world);
 }

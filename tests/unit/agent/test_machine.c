@@ -66,7 +66,9 @@ static void open_world(struct world *world, const char *reboot)
 
 static void wait_for(struct world *world)
 {
-    for (int i = 0; i < 200 && !world->done; i++)
+    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+
+    while (!world->done && clock_mono_ms() < limit_ms)
         loop_turn(&world->loop, 50);
     EXPECT(world->done);
     while (!device_is_idle(world->device))

@@ -48,13 +48,15 @@ static void enter(struct world *world, const char *body)
     screen_begin(world->screen);
 }
 
-static void run(struct world *world, int64_t ms)
-{
-    int64_t until_ms = clock_mono_ms() + ms;
-
-    while (clock_mono_ms() < until_ms)
-        loop_turn(&world->loop, 20);
-}
+/* Turn until the condition holds; the time it took. */
+#define RUN_UNTIL(world, condition)                                           \
+    ({                                                                        \
+        int64_t began_ = clock_mono_ms();                                     \
+        while (!(condition) && clock_mono_ms() - began_ < test_patience_ms()) \
+            loop_turn(&(world)->loop, 20);                                    \
+        EXPECT(condition);                                                    \
+        clock_mono_ms() - began_;                                             \
+    })
 
 static int runs(const struct world *world)
 {
@@ -70,9 +72,7 @@ static void leave(struct world *world)
     char path[64];
 
     screen_end(world->screen);
-    for (int i = 0; i < 100 && !screen_is_gone(world->screen); i++)
-        loop_turn(&world->loop, 50);
-    EXPECT(screen_is_gone(world->screen));
+    (void)RUN_UNTIL(world, screen_is_gone(world->screen));
     screen_free(world->screen);
     loop_close(&world->loop);
     (void)snprintf(path, sizeof(path), "%s/runs", world->folder);
@@ -86,8 +86,7 @@ TEST(screen, a_face_that_ends_is_started_again_but_not_without_pause)
     struct world world;
 
     enter(&world, "exit 1");
-    run(&world, 1500);
-    EXPECT(runs(&world) >= 3 && runs(&world) <= 6); /* at 0, 0, 200, 600, 1400 ms */
+    EXPECT(RUN_UNTIL(&world, runs(&world) >= 5) >= 1400); /* at 0, 0, 200, 600, 1400 ms */
     leave(&world);
 }
 
@@ -102,7 +101,7 @@ TEST(screen, pages_go_down_and_events_come_up)
           "echo '{\"kind\":\"submit\",\"user\":\"a\",\"password\":\"geheim\"}'\nexec sleep 100");
     EXPECT(screen_is_there(world.screen));
     EXPECT_INT(screen_show(world.screen, &page), 1);
-    run(&world, 800);
+    (void)RUN_UNTIL(&world, world.events[face_event_kind_SUBMIT] == 1);
     EXPECT_INT(world.events[face_event_kind_READY], 1);
     EXPECT_INT(world.events[face_event_kind_PAINTED], 1);
     EXPECT_STR(world.password, "geheim");
@@ -116,12 +115,9 @@ TEST(screen, a_face_that_hangs_is_replaced)
     const struct page page = { .kind = page_kind_BLANK };
 
     enter(&world, "exec sleep 100");
-    run(&world, 200);
+    (void)RUN_UNTIL(&world, runs(&world) == 1);
     EXPECT(screen_show(world.screen, &page) > 0);
-    run(&world, 4000);
-    EXPECT_INT(runs(&world), 1);
-    run(&world, 1600);
-    EXPECT(runs(&world) >= 2);
+    EXPECT(RUN_UNTIL(&world, runs(&world) >= 2) >= 4000);
     leave(&world);
 }
 
@@ -130,8 +126,7 @@ TEST(screen, a_face_that_talks_nonsense_is_replaced)
     struct world world;
 
     enter(&world, "echo 'no json'\nexec sleep 100");
-    run(&world, 900);
-    EXPECT(runs(&world) >= 2);
+    (void)RUN_UNTIL(&world, runs(&world) >= 2);
     leave(&world);
 }
 

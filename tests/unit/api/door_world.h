@@ -2,7 +2,7 @@
  * asked through libcurl.
  *
  * One thread: the loop turns while an answer is waited for. Nothing here sleeps; what does not come
- * within ANSWER_MS fails.
+ * fails after test_patience_ms().
  */
 #ifndef BERTH_TESTS_UNIT_API_DOOR_WORLD_H
 #define BERTH_TESTS_UNIT_API_DOOR_WORLD_H
@@ -26,8 +26,6 @@
 #include "virt/virt_setup.h"
 
 #include "test.h"
-
-#define ANSWER_MS 15000
 
 struct world {
     struct berth_loop loop;
@@ -287,7 +285,7 @@ static void world_turn(void)
 /* Turn loop and client until the transfer is over. */
 static void pump(CURLM *multi)
 {
-    int64_t until_ms = clock_mono_ms() + ANSWER_MS;
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
     int running = 1;
 
     while (running) {
@@ -457,11 +455,11 @@ static berth_unused size_t raw_exchange(int descriptor, const char *bytes, size_
 }
 
 /* Send, and read until `text` has come, or anything at all when it is NULL: false when the other
- * end closes without it. What comes neither way within ANSWER_MS fails. */
+ * end closes without it. What comes neither way fails. */
 static berth_unused bool raw_says(int descriptor, const char *bytes, const char *text, char *out,
                                   size_t out_size)
 {
-    int64_t until_ms = clock_mono_ms() + ANSWER_MS;
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
     size_t length = 0;
 
     if (*bytes && write(descriptor, bytes, strlen(bytes)) < 0 && errno == EPIPE)

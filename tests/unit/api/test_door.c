@@ -399,8 +399,9 @@ TEST(door, signing_in_gives_a_token_until_signing_out)
 TEST(door, wrong_passwords_are_limited)
 {
     long status = 401;
+    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
 
-    for (int i = 0; i < 12 && status == 401; i++)
+    while (status == 401 && clock_mono_ms() < limit_ms)
         status =
             ask_remote(NULL, "POST", "/v1/sign-in", "{\"name\":\"ada\",\"password\":\"guess\"}");
     EXPECT_INT(status, 429);

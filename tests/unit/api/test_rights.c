@@ -240,7 +240,7 @@ static int large_bundle(void *context, uint64_t command_id)
 
 static size_t read_to_the_end(int descriptor)
 {
-    int64_t until_ms = clock_mono_ms() + ANSWER_MS;
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
     size_t total = 0;
 
     for (;;) {

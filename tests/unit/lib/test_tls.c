@@ -144,7 +144,7 @@ static void meet(SSL_CTX *server_side, SSL_CTX *client_side, struct end *server,
 
 static void turn_until(const int *count)
 {
-    int64_t limit_ms = clock_mono_ms() + 10000;
+    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
 
     while (!*count && clock_mono_ms() < limit_ms)
         loop_turn(&loop, 100);

@@ -142,14 +142,14 @@ __attribute__((unused)) static struct link_stats stats_now(void)
     return stats;
 }
 
-/* Turn until the condition holds, for ten seconds at most. */
-#define TURN_UNTIL(condition)                            \
-    do {                                                 \
-        int64_t limit_ = clock_mono_ms() + 10000;        \
-        while (!(condition) && clock_mono_ms() < limit_) \
-            loop_turn(&house.loop, 20);                  \
-        if (!(condition))                                \
-            fail_msg("never: %s", #condition);           \
+/* Turn until the condition holds. */
+#define TURN_UNTIL(condition)                                                              \
+    do {                                                                                   \
+        int64_t limit_ = clock_mono_ms() + test_patience_ms();                             \
+        while (!(condition) && clock_mono_ms() < limit_)                                   \
+            loop_turn(&house.loop, 20);                                                    \
+        if (!(condition))                                                                  \
+            fail_msg("waited %d ms in vain for: %s", (int)test_patience_ms(), #condition); \
     } while (0)
 
 struct signing {

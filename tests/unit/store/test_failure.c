@@ -253,10 +253,8 @@ TEST(failure, an_error_whose_reason_is_no_space_is_a_full_disk)
     atomic_store(&fault, FAULT_WRITE_FULL);
     EXPECT_ERR(add_named(w, "bert"), BERTH_E_NO_SPACE);
     atomic_store(&fault, FAULT_NONE);
-    for (int i = 0; i < 50 && stats.degraded; i++) {
-        (void)usleep(100000);
-        store_stats(w->store, &stats);
-    }
+    world_recovers(w, &stats);
+    EXPECT(!stats.degraded);
     EXPECT_OK(add_named(w, "bert"));
     EXPECT_INT(w->failures, 0);
     world_free(w);

@@ -118,10 +118,7 @@ TEST(space, full_is_refused_and_heals_by_itself)
     EXPECT_INT(log_count(EV_STORE_RECOVERED), 0);
 
     assert_int_equal(unlink(world_path(w, "ballast")), 0);
-    for (int i = 0; i < 50 && stats.degraded; i++) {
-        (void)usleep(100000);
-        store_stats(w->store, &stats);
-    }
+    world_recovers(w, &stats);
     EXPECT(!stats.degraded);
     EXPECT_INT(log_count(EV_STORE_RECOVERED), 1);
     EXPECT_OK(add_numbered(w, 30001));

@@ -149,21 +149,31 @@ static inline void wait_done(struct op *op, int result)
     wait->result = result;
 }
 
+/* Until the store takes changes again, as ret says then. */
+static inline void world_recovers(struct world *world, struct store_stats *ret)
+{
+    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+
+    for (store_stats(world->store, ret); ret->degraded && clock_mono_ms() < limit_ms;
+         store_stats(world->store, ret))
+        (void)usleep(20000);
+}
+
 static inline void wait_init(struct world *world, struct wait *wait)
 {
     *wait = (struct wait){ 0 };
     op_init(&wait->op, &world->timers, wait_done);
 }
 
-/* Take one turn of the loop, after at most 30 s. */
+/* Take one turn of the loop, as soon as the store asks for it. */
 static inline void world_turn(struct world *world)
 {
     struct timespec until;
 
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 30;
+    until.tv_sec += test_patience_ms() / 1000;
     if (sem_timedwait(&world->woken, &until) < 0)
-        fail_msg("the store did not answer in 30 s");
+        fail_msg("the store did not answer in %d ms", (int)test_patience_ms());
     store_turn(world->store);
 }
 

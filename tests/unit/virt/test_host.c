@@ -105,7 +105,7 @@ static struct world *fake_world(const char *name)
     EXPECT_OK(loop_init(&world->loop, NULL));
     world->virt = virt_new(&world->loop, self, &listener);
     virt_host_start(world->virt, HOST, name, "fake:///");
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     return world;
 }
 
@@ -119,15 +119,15 @@ TEST(host, three_deadlines_in_a_row_end_the_process)
     EXPECT_OK(begin(world, VIRT_inspect, &args, &asked[0]));
     for (size_t i = 1; i <= waiting; i++)
         EXPECT_OK(begin(world, VIRT_agent_ping, &args, &asked[i]));
-    AWAIT(world, 4000, asked[0].done);
+    AWAIT(world, asked[0].done);
     EXPECT_ERR(asked[0].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT(world->up);
     EXPECT_INT(facts(world).waiting, 1);
-    AWAIT(world, 7000, asked[1].done && asked[2].done && asked[waiting].done);
+    AWAIT(world, asked[1].done && asked[2].done && asked[waiting].done);
     EXPECT_ERR(asked[1].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT_ERR(asked[2].result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT_SAYS(world->reason, "do not come back");
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     EXPECT_INT(facts(world).starts, 2);
     world_free(world);
 }
@@ -142,10 +142,10 @@ TEST(host, a_process_that_speaks_another_language_is_replaced)
         struct asked asked;
 
         EXPECT_OK(begin(world, VIRT_inspect, &args, &asked));
-        AWAIT(world, 1000, asked.done);
+        AWAIT(world, asked.done);
         EXPECT_ERR(asked.result, BERTH_E_UNKNOWN_OUTCOME);
         EXPECT(!world->up);
-        AWAIT(world, 5000, world->up);
+        AWAIT(world, world->up);
         EXPECT_INT(facts(world).starts, 2);
         world_free(world);
     }
@@ -173,7 +173,7 @@ TEST(host, a_uri_that_changes_starts_anew_and_the_same_does_not)
     virt_host_start(world->virt, HOST, "deaf", "fake:///");
     EXPECT_INT(facts(world).pid, pid);
     virt_host_start(world->virt, HOST, "deaf", "fake:///other");
-    AWAIT(world, 5000, facts(world).up);
+    AWAIT(world, facts(world).up);
     EXPECT(facts(world).pid != pid);
     world_free(world);
 }

@@ -111,7 +111,9 @@ static void turn(void)
 
 static void until(const char *wanted)
 {
-    for (int i = 0; i < 3000 && !strstr(heard, wanted); i++)
+    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+
+    while (!strstr(heard, wanted) && clock_mono_ms() < limit_ms)
         turn();
     if (!strstr(heard, wanted))
         fail_msg("'%s' was not heard, but: %s", wanted, heard);

@@ -56,7 +56,7 @@ static int64_t ask_many(struct world *world, enum virt_call call, int count, int
         EXPECT_OK(begin(world, call, &args, &all[i]));
     }
     for (int i = 0; i < count; i++) {
-        AWAIT(world, 30000, all[i].done);
+        AWAIT(world, all[i].done);
         EXPECT_INT(all[i].result, wanted);
     }
     free(all);
@@ -71,7 +71,7 @@ TEST(virt, two_hundred_desktops_on_the_test_driver)
     int64_t took;
     struct asked listed;
 
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     EXPECT(world->facts.capabilities & VIRT_CAN_EVENTS);
     EXPECT_SAYS(world->facts.text, "TEST");
     took = ask_many(world, VIRT_create, COUNT, 0);
@@ -82,10 +82,10 @@ TEST(virt, two_hundred_desktops_on_the_test_driver)
     EXPECT_INT(listed.ret.count, COUNT);
     EXPECT_INT(world->listed, COUNT);
     EXPECT_INT(world->running, COUNT);
-    AWAIT(world, 2000, world->started == COUNT);
+    AWAIT(world, world->started == COUNT);
     took = ask_many(world, VIRT_delete, COUNT, 0);
     print_message("delete %d: %d ms\n", COUNT, (int)took);
-    AWAIT(world, 2000, world->undefined == COUNT);
+    AWAIT(world, world->undefined == COUNT);
     EXPECT_INT(facts(world).in_flight, 0);
     template_world_free(world);
 }
@@ -99,7 +99,7 @@ TEST(virt, answers_and_refusals_are_told_apart)
 
     EXPECT_ERR(begin(world, VIRT_start, &args, &early), BERTH_E_HOST_DOWN); /* not up yet */
     EXPECT_SAYS(early.op.error.text, "kvm2");
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     asked = ask(world, VIRT_start, &args);
     EXPECT_ERR(asked.result, BERTH_E_NOT_FOUND);
     EXPECT_SAYS(asked.op.error.text, "host kvm2: ");
@@ -121,14 +121,14 @@ TEST(virt, actions_on_one_machine_take_turns_in_the_order_given)
     struct virt_args args = machine(1);
     static struct asked all[BERTH_COUNT(life)];
 
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     for (size_t i = 0; i < BERTH_COUNT(life); i++)
         EXPECT_OK(begin(world, life[i], &args, &all[i]));
     for (size_t i = 0; i < BERTH_COUNT(life); i++) {
-        AWAIT(world, 5000, all[i].done);
+        AWAIT(world, all[i].done);
         EXPECT_OK(all[i].result);
     }
-    AWAIT(world, 1000, world->undefined == 2); /* a refresh defines it anew */
+    AWAIT(world, world->undefined == 2); /* a refresh defines it anew */
     EXPECT_INT(world->started, 3);
     EXPECT_INT(world->stopped, 3);
     template_world_free(world);
@@ -141,7 +141,7 @@ TEST(virt, what_somebody_waits_for_goes_before_the_rest)
     static struct asked all[COUNT + 1];
     int before = 0;
 
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     for (int i = 0; i < COUNT; i++) {
         struct virt_args args = machine(i);
 
@@ -151,12 +151,12 @@ TEST(virt, what_somebody_waits_for_goes_before_the_rest)
 
     EXPECT_OK(begin(world, VIRT_start, &wanted, &all[COUNT]));
     virt_hurry(world->virt, HOST, wanted.uuid);
-    AWAIT(world, 10000, all[COUNT].done);
+    AWAIT(world, all[COUNT].done);
     EXPECT_OK(all[COUNT].result); /* created before it was started: its own order stayed */
     for (int i = 0; i < WANTED; i++)
         before += all[i].done;
     EXPECT(before < WANTED);
-    AWAIT(world, 10000, facts(world).in_flight == 0);
+    AWAIT(world, facts(world).in_flight == 0);
     template_world_free(world);
 }
 
@@ -166,14 +166,14 @@ TEST(virt, what_was_not_sent_can_be_called_off)
     struct world *world = template_world("test:///default");
     static struct asked all[COUNT];
 
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     for (int i = 0; i < COUNT; i++) {
         struct virt_args args = machine(i);
         EXPECT_OK(begin(world, VIRT_create, &args, &all[i]));
     }
     for (int i = 0; i < COUNT; i++)
         op_cancel(&all[i].op);
-    AWAIT(world, 5000, facts(world).in_flight == 0);
+    AWAIT(world, facts(world).in_flight == 0);
     for (int i = 0; i < COUNT; i++) {
         struct virt_args args = machine(i);
 
@@ -194,21 +194,21 @@ TEST(virt, a_killed_process_is_replaced_and_its_calls_have_an_unknown_outcome)
     daemon_start(&daemon);
     world = template_world(daemon.uri);
     args = machine(1);
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     EXPECT_OK(ask(world, VIRT_create, &args).result);
 
     (void)kill(daemon.pid, SIGSTOP); /* so that the call is in flight for sure */
     EXPECT_OK(begin(world, VIRT_start, &args, &asked));
     loop_turn(&world->loop, 50);
     (void)kill(facts(world).pid, SIGKILL);
-    AWAIT(world, 1000, asked.done);
+    AWAIT(world, asked.done);
     EXPECT_ERR(asked.result, BERTH_E_UNKNOWN_OUTCOME);
     EXPECT(!world->up);
     EXPECT_ERR(begin(world, VIRT_start, &args, &asked), BERTH_E_HOST_DOWN);
     (void)kill(daemon.pid, SIGCONT);
 
     /* The next one reconciles: the machine is known, and starting it is safe to repeat. */
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     EXPECT_INT(facts(world).starts, 2);
     EXPECT(ask(world, VIRT_inspect, &args).ret.known);
     EXPECT_OK(ask(world, VIRT_start, &args).result);
@@ -216,19 +216,19 @@ TEST(virt, a_killed_process_is_replaced_and_its_calls_have_an_unknown_outcome)
     daemon_stop(&daemon);
 }
 
-TEST(virt, a_stopped_process_is_noticed_within_six_seconds)
+TEST(virt, a_stopped_process_is_noticed_and_replaced)
 {
     struct world *world = template_world("test:///default");
     int64_t took;
     int pid;
 
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     pid = facts(world).pid;
     (void)kill(pid, SIGSTOP);
-    took = AWAIT(world, 6000, !world->up);
+    took = AWAIT(world, !world->up);
     print_message("noticed after %d ms\n", (int)took);
     EXPECT_SAYS(world->reason, "does not answer");
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     EXPECT(facts(world).pid != pid);
     EXPECT(kill(pid, 0) < 0); /* it was killed, and reaped */
     template_world_free(world);
@@ -245,15 +245,15 @@ TEST(virt, a_killed_daemon_is_noticed_and_its_host_comes_back)
     daemon_start(&daemon);
     world = template_world(daemon.uri);
     args = machine(1);
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     pid = facts(world).pid;
     EXPECT_OK(ask(world, VIRT_create, &args).result);
     daemon_kill(&daemon);
-    took = AWAIT(world, 1000, !world->up);
+    took = AWAIT(world, !world->up);
     print_message("noticed after %d ms\n", (int)took);
     EXPECT_SAYS(world->reason, "ended");
     daemon_run(&daemon);
-    took = AWAIT(world, 10000, world->up);
+    took = AWAIT(world, world->up);
     print_message("back after %d ms\n", (int)took);
     EXPECT_INT(facts(world).pid, pid); /* the process itself was not at fault */
     EXPECT_OK(ask(world, VIRT_create, &args).result);
@@ -273,19 +273,19 @@ TEST(virt, a_stopped_daemon_is_adopted_again_with_its_machines)
     daemon_start(&daemon);
     world = template_world(daemon.uri);
     args = machine(1);
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     EXPECT_OK(ask(world, VIRT_create, &args).result);
     EXPECT_OK(ask(world, VIRT_start, &args).result);
 
     (void)kill(daemon.pid, SIGSTOP);
     EXPECT_OK(begin(world, VIRT_inspect, &args, &asked));
-    took = AWAIT(world, 4000, asked.done); /* by its deadline of 3 s */
+    took = AWAIT(world, asked.done); /* by its deadline of 3 s */
     EXPECT_ERR(asked.result, BERTH_E_UNKNOWN_OUTCOME);
     print_message("deadline after %d ms\n", (int)took);
-    took += AWAIT(world, 6000 - (int)took, !world->up);
+    took += AWAIT(world, !world->up);
     print_message("noticed after %d ms\n", (int)took);
     (void)kill(daemon.pid, SIGCONT);
-    AWAIT(world, 10000, world->up);
+    AWAIT(world, world->up);
     EXPECT_INT(ask(world, VIRT_list, &none).ret.count, 1);
     EXPECT_INT(world->running, 1);
     EXPECT(ask(world, VIRT_inspect, &args).ret.running);
@@ -301,10 +301,10 @@ TEST(virt, a_host_that_is_not_there_says_why_and_comes_when_it_comes)
     daemon_start(&daemon);
     daemon_kill(&daemon);
     world = template_world(daemon.uri);
-    AWAIT(world, 5000, world->downs > 0);
+    AWAIT(world, world->downs > 0);
     EXPECT_SAYS(world->reason, "kvm2");
     daemon_run(&daemon);
-    AWAIT(world, 20000, world->up);
+    AWAIT(world, world->up);
     template_world_free(world);
     daemon_stop(&daemon);
 }
@@ -319,15 +319,15 @@ TEST(virt, machines_that_others_change_are_heard_of)
     daemon_start(&daemon);
     world = template_world(daemon.uri);
     args = machine(1);
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     EXPECT_OK(ask(world, VIRT_create, &args).result);
     domain = virDomainLookupByUUIDString(daemon.held, args.uuid);
     EXPECT_OK(virDomainCreate(domain));
-    AWAIT(world, 1000, world->started == 1);
+    AWAIT(world, world->started == 1);
     EXPECT_STR(world->last.uuid, args.uuid);
     EXPECT(world->last.running);
     EXPECT_OK(virDomainDestroy(domain));
-    AWAIT(world, 1000, world->stopped == 1);
+    AWAIT(world, world->stopped == 1);
     EXPECT_STR(world->last.reason, "destroyed");
     (void)virDomainFree(domain);
     template_world_free(world);
@@ -341,7 +341,7 @@ TEST(virt, a_host_taken_out_of_use_answers_what_waits)
     static struct asked all[COUNT];
     int unknown = 0;
 
-    AWAIT(world, 5000, world->up);
+    AWAIT(world, world->up);
     for (int i = 0; i < COUNT; i++) {
         struct virt_args args = machine(i);
         EXPECT_OK(begin(world, VIRT_create, &args, &all[i]));
@@ -364,7 +364,7 @@ static struct asked look_at(struct world *world, const char *file, bool forwarde
     op_init(&asked.op, &world->loop.timers, asked_done);
     EXPECT_OK(virt_check_template(world->virt, file, forwarded, &asked.op));
     EXPECT(!asked.done);
-    AWAIT(world, 30000, asked.done);
+    AWAIT(world, asked.done);
     return asked;
 }
 
@@ -400,7 +400,7 @@ TEST(virt, a_program_that_is_not_there_is_said)
     EXPECT_OK(loop_init(&world->loop, NULL));
     world->virt = virt_new(&world->loop, "/nonexistent/berth-virt", &listener);
     virt_host_start(world->virt, HOST, "kvm2", "test:///default");
-    AWAIT(world, 2000, world->downs > 0);
+    AWAIT(world, world->downs > 0);
     EXPECT_SAYS(world->reason, "/nonexistent/berth-virt");
     world_free(world);
 }

@@ -101,15 +101,15 @@ static inline struct virt_host_facts facts(struct world *world)
     return facts;
 }
 
-/* Turn until the condition holds; the time it took, or a failure after `limit_ms`. */
-#define AWAIT(world, limit_ms, condition)                             \
-    ({                                                                \
-        int64_t began_ = clock_mono_ms();                             \
-        while (!(condition) && clock_mono_ms() - began_ < (limit_ms)) \
-            loop_turn(&(world)->loop, 20);                            \
-        if (!(condition))                                             \
-            fail_msg("not in %d ms: %s", (limit_ms), #condition);     \
-        clock_mono_ms() - began_;                                     \
+/* Turn until the condition holds; the time it took. */
+#define AWAIT(world, condition)                                                                    \
+    ({                                                                                             \
+        int64_t began_ = clock_mono_ms();                                                          \
+        while (!(condition) && clock_mono_ms() - began_ < test_patience_ms())                      \
+            loop_turn(&(world)->loop, 20);                                                         \
+        if (!(condition))                                                                          \
+            fail_msg("waited %d ms in vain for: %s", (int)(clock_mono_ms() - began_), #condition); \
+        clock_mono_ms() - began_;                                                                  \
     })
 
 struct asked {
@@ -145,7 +145,7 @@ static inline struct asked ask(struct world *world, enum virt_call call,
 
     EXPECT_OK(begin(world, call, args, asked));
     EXPECT(!asked->done); /* never from inside begin */
-    AWAIT(world, 15000, asked->done);
+    AWAIT(world, asked->done);
     copy = *asked;
     free(asked);
     return copy;
