@@ -8,23 +8,22 @@ if(NOT BERTH_SANITIZE)
   add_library(fault-alloc MODULE ${CMAKE_CURRENT_SOURCE_DIR}/alloc_shim.c)
 endif()
 
-# faults_program(NAME SECONDS): ctest runs tests/faults/NAME as faults-NAME; wards one after the other.
-function(faults_program name seconds)
+# faults_program(NAME): ctest runs tests/faults/NAME as faults-NAME; wards one after the other.
+function(faults_program name)
   if(NOT BERTH_TEST_WHOLE)
     return()
   endif()
   add_test(NAME ${PREFIX}faults-${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${name} ${CMAKE_BINARY_DIR})
-  set_tests_properties(${PREFIX}faults-${name} PROPERTIES LABELS faults TIMEOUT ${seconds} RESOURCE_LOCK ward
+  set_tests_properties(${PREFIX}faults-${name} PROPERTIES LABELS faults TIMEOUT ${BERTH_TEST_LIMIT_S} RESOURCE_LOCK ward
     SKIP_RETURN_CODE 77
     # Always the short form: deploy/test --long has tests/faults/run take the long ones afterwards, and keeps the figures.
     ENVIRONMENT "BERTH_LONG=0")
 endfunction()
 
-# Seconds are limits for a program that hangs: each takes a minute or less on a quiet machine, and as long as it takes
-# beside others.
-faults_program(syscalls 3600)
-faults_program(errors 3600)
-faults_program(allocations 3600)
-faults_program(disk_full 3600)
-faults_program(descriptors 3600)
-faults_program(memory 3600)
+# Each takes a minute or less on a quiet machine, and as long as it takes beside others.
+faults_program(syscalls)
+faults_program(errors)
+faults_program(allocations)
+faults_program(disk_full)
+faults_program(descriptors)
+faults_program(memory)
