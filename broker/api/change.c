@@ -119,7 +119,8 @@ void plan_answer(struct request *request, const struct view_plan *plan)
     answer_view(request, &view_plan_record, plan);
 }
 
-/* How many rows of `kind` refer to this one, and the name of the first. */
+/* How many rows of `kind` that are not over refer to this one, and the name of the first. Of what
+ * is over memory has what ended in this run only, so it would be counted until the next start. */
 static size_t count_references(struct core *core, enum entity_kind kind,
                                const struct entity *entity, uint64_t id, char first[80])
 {
@@ -137,7 +138,9 @@ static size_t count_references(struct core *core, enum entity_kind kind,
             uint64_t value;
 
             memcpy(&value, (const char *)entity_row_of(other) + field->offset, sizeof(value));
-            if (value == id && count++ == 0)
+            if (value != id || core_is_over(kind, entity_row_of(other)))
+                continue;
+            if (count++ == 0)
                 (void)name_of(other, first);
         }
     }
@@ -162,6 +165,23 @@ static void plan_gone(struct core *core, const struct admin_rule *rule, struct e
     }
 }
 
+/* What is over outlives what it refers to. */
+static void plan_past(const struct entity *entity, struct view_plan *plan)
+{
+    const char *target = entity_row(entity->kind)->name;
+
+    for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
+        const struct record *record = entity_row((enum entity_kind)kind)->record;
+
+        for (size_t i = 0; core_keeps_history((enum entity_kind)kind) && i < record->count; i++) {
+            if (record->fields[i].type != FIELD_ID || strcmp(record->fields[i].refers, target) != 0)
+                continue;
+            plan_say(plan, "past %s stay listed, but no longer say which %s it was",
+                     entity_row((enum entity_kind)kind)->table, target);
+        }
+    }
+}
+
 void plan_delete(struct request *request, struct entity *entity)
 {
     struct core *core = request->api->rooms->core;
@@ -176,8 +196,10 @@ void plan_delete(struct request *request, struct entity *entity)
         plan_say(plan, "it would be refused: this is not deleted by people");
     else if (rule->unused && rule->unused(core, entity_row_of(entity), &refusal) < 0)
         plan_say(plan, "it would be refused: %s", berth_error_text(&refusal));
-    else
+    else {
         plan_gone(core, rule, entity, plan);
+        plan_past(entity, plan);
+    }
     if (entity->kind == ENTITY_desktop && container_of(entity, struct desktop, base)->row.host_id)
         plan_say(plan, "its machine would be stopped; machine and disk would be deleted");
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
