@@ -56,18 +56,19 @@ static inline bool past_rows_world(sqlite3 *db, const struct past_rows *past)
 
     (void)snprintf(
         text, sizeof(text),
-        PAST_N "%d) INSERT INTO \"pools\" SELECT %lld + \"i\", 1, 'past-' || \"i\", '', 'manual',"
-               " NULL, '', '', 0, 0, 0, 0, 'keep', 'passthrough', '', '', 'always', 'fixed', 3389,"
-               " 0, 0, 0, 0, '', 0 FROM \"n\";" PAST_N
-               "%d) INSERT INTO \"users\" SELECT %lld + \"i\", 1, 'past-user-' || \"i\", '',"
-               " 'person', 0, '' FROM \"n\";" PAST_N
-               "%d) INSERT INTO \"desktops\" SELECT %lld + \"i\", 1, 'past-desktop-' || \"i\","
-               " %lld + \"i\" %% %d, NULL, '', '', NULL, '192.0.2.1', 3389 + \"i\", '', 0, 0, 0, ''"
-               " FROM \"n\";" PAST_N
-               "%d) INSERT INTO \"slots\" SELECT %lld + \"i\", 1, %lld + \"i\", 0, %lld"
-               " FROM \"n\";" PAST_N
-               "%d) INSERT INTO \"terminals\" SELECT %lld + \"i\", 1, 'past-terminal-' || \"i\","
-               " 'accepted', NULL, '', '', '', '', '', '', NULL, 0, '', '', 0 FROM \"n\";",
+        PAST_N
+        "%d) INSERT INTO \"pools\" SELECT %lld + \"i\", 1, 'past-' || \"i\", '', 'manual',"
+        " NULL, '', '', 1000, 0, 0, 0, 'keep', 'passthrough', '', '', 'always', 'fixed', 3389,"
+        " 0, 0, 0, 0, '', 0 FROM \"n\";" PAST_N
+        "%d) INSERT INTO \"users\" SELECT %lld + \"i\", 1, 'past-user-' || \"i\", '',"
+        " 'person', 0, '' FROM \"n\";" PAST_N
+        "%d) INSERT INTO \"desktops\" SELECT %lld + \"i\", 1, 'past-desktop-' || \"i\","
+        " %lld + \"i\" %% %d, NULL, '', '', NULL, '192.0.2.1', 3389 + \"i\", '', 0, 0, 0, ''"
+        " FROM \"n\";" PAST_N
+        "%d) INSERT INTO \"slots\" SELECT %lld + \"i\", 1, %lld + \"i\", 0, %lld"
+        " FROM \"n\";" PAST_N
+        "%d) INSERT INTO \"terminals\" SELECT %lld + \"i\", 1, 'past-terminal-' || \"i\","
+        " 'accepted', NULL, '', '', '', '', '', '', NULL, 0, '', '', 0 FROM \"n\";",
         PAST_POOLS, f, PAST_PEOPLE, f + PAST_POOLS, PAST_PEOPLE, f + PAST_POOLS + PAST_PEOPLE, f,
         PAST_POOLS, PAST_PEOPLE, f + PAST_POOLS + 2 * PAST_PEOPLE, f + PAST_POOLS + PAST_PEOPLE,
         past->count, PAST_PEOPLE, f + PAST_POOLS + 3 * PAST_PEOPLE);

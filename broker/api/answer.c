@@ -89,17 +89,22 @@ void answer_items(struct request *request, json_t *items, int64_t next)
     answer_json(request, MHD_HTTP_OK, page);
 }
 
+void answer_facts(struct request *request, unsigned status, enum entity_kind kind, const void *row)
+{
+    (void)snprintf(request->answer.etag, sizeof(request->answer.etag), "\"%lld\"",
+                   (long long)((const union row *)row)->version);
+    answer_json(request, status,
+                facts_row(request->api->rooms->core, kind, row, request->caller.see));
+}
+
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
                struct berth_error *reterr)
 {
-    struct core *core = request->api->rooms->core;
-    struct entity *entity = core_find(core, kind, id);
+    struct entity *entity = core_find(request->api->rooms->core, kind, id);
 
     if (!entity)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "it was deleted meanwhile");
-    (void)snprintf(request->answer.etag, sizeof(request->answer.etag), "\"%lld\"",
-                   (long long)((const union row *)entity_row_of(entity))->version);
-    answer_json(request, status, facts_row(core, entity, request->caller.see));
+    answer_facts(request, status, kind, entity_row_of(entity));
     return 0;
 }
 

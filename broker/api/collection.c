@@ -1,4 +1,10 @@
-/* collection.c - rows of an entity, listed in pages and filtered, or shown one by one. */
+/* collection.c - rows of an entity, listed in pages and filtered, or shown one by one.
+ *
+ * Most kinds are in memory as a whole and listed in order of id, `after` a number. Of kinds that
+ * keep what is over (HAS_PAST) memory has the open rows only, the file all. Their lists begin with
+ * the newest and go on `before` a number; with `after` they go the other way. `past=no` lists what
+ * is open, from memory; `past=yes` what is over; without it both are in one list, from the file.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +23,7 @@ struct filter {
     bool live;
 };
 
-#define FILTERS_MAX 8
+#define FILTERS_MAX ROW_FILTERS_MAX
 
 struct wanted {
     const struct record *record, *live_record;
@@ -25,7 +31,9 @@ struct wanted {
     void *live;
     struct filter filter[FILTERS_MAX];
     size_t filters;
-    uint64_t after;
+    bool open, past;   /* may rows fit that are not over, that are? */
+    bool newest_first; /* before `from`, if that is not 0; else after it */
+    uint64_t from;
     uint64_t limit;
 };
 
@@ -75,28 +83,69 @@ static int add_filter(struct request *request, struct wanted *wanted,
     return r;
 }
 
+static int read_past(const char *text, struct wanted *wanted, struct berth_error *reterr)
+{
+    bool past = false;
+    int r = value_yes_no("past", text, &past, reterr);
+
+    wanted->open = !past;
+    wanted->past = past;
+    return r;
+}
+
+static int read_pair(struct request *request, struct wanted *wanted, const struct target_pair *pair,
+                     struct berth_error *reterr)
+{
+    bool has_past = core_keeps_history(request->verb->entity);
+
+    if (strcmp(pair->name, "after") == 0 || (has_past && strcmp(pair->name, "before") == 0)) {
+        wanted->newest_first = pair->name[0] == 'b';
+        return read_number(pair->name, pair->value, INT64_MAX, &wanted->from, reterr);
+    }
+    if (strcmp(pair->name, "limit") == 0)
+        return read_number("limit", pair->value, PAGE_MAX, &wanted->limit, reterr);
+    if (has_past && strcmp(pair->name, "past") == 0)
+        return read_past(pair->value, wanted, reterr);
+    return add_filter(request, wanted, pair, reterr);
+}
+
+/* A state says whether a row is over, and what is over has no live facts: the other rows need not
+ * be read for that. */
+static void narrow(enum entity_kind kind, struct wanted *wanted)
+{
+    for (size_t i = 0; core_keeps_history(kind) && i < wanted->filters; i++) {
+        const struct filter *filter = &wanted->filter[i];
+        bool state = !filter->live && strcmp(filter->field->name, "state") == 0;
+
+        if (state && core_is_over(kind, wanted->row))
+            wanted->open = false;
+        else if (state || filter->live)
+            wanted->past = false;
+    }
+}
+
 static int read_wanted(struct request *request, struct wanted *wanted, struct berth_error *reterr)
 {
     const struct target *target = request->target;
+    enum entity_kind kind = request->verb->entity;
     int r = 0;
 
-    *wanted = (struct wanted){ .record = entity_row(request->verb->entity)->record,
-                               .live_record = collection_live(request->verb->entity),
+    *wanted = (struct wanted){ .record = entity_row(kind)->record,
+                               .live_record = collection_live(kind),
                                .row = berth_new(union row),
+                               .open = true,
+                               .past = core_keeps_history(kind),
+                               .newest_first = core_keeps_history(kind),
                                .limit = PAGE };
     wanted->live = berth_alloc(wanted->live_record ? wanted->live_record->size : 1);
-    for (size_t i = 0; r == 0 && i < target->pairs; i++) {
-        const struct target_pair *pair = &target->pair[i];
-
-        if (strcmp(pair->name, "after") == 0)
-            r = read_number("after", pair->value, INT64_MAX, &wanted->after, reterr);
-        else if (strcmp(pair->name, "limit") == 0)
-            r = read_number("limit", pair->value, PAGE_MAX, &wanted->limit, reterr);
-        else
-            r = add_filter(request, wanted, pair, reterr);
-    }
+    if (core_keeps_history(kind) && target_value(target, "after") && target_value(target, "before"))
+        r = berth_fail(reterr, BERTH_E_INVALID,
+                       "'after' and 'before' are two directions; give one of them");
+    for (size_t i = 0; r == 0 && i < target->pairs; i++)
+        r = read_pair(request, wanted, &target->pair[i], reterr);
     if (wanted->limit == 0)
         wanted->limit = PAGE;
+    narrow(kind, wanted);
     return r;
 }
 
@@ -114,7 +163,8 @@ static bool is_same(const struct field *field, const void *one, const void *othe
 static bool is_shown_so(struct core *core, struct entity *entity, const struct field *field,
                         const void *wanted)
 {
-    berth_cleanup(berth_freep) char *text = facts_text(core, entity, field);
+    berth_cleanup(berth_freep) char *text =
+        facts_text(core, entity->kind, entity_row_of(entity), field);
 
     if (text)
         return strcmp(text, (const char *)wanted + field->offset) == 0;
@@ -139,44 +189,83 @@ static bool fits(struct core *core, const struct wanted *wanted, struct entity *
     return true;
 }
 
-static int list(struct request *request, struct berth_error *reterr)
+/* Is this entity in the list, whichever page? What is over is the file's to list. */
+static bool is_listed(struct core *core, const struct wanted *wanted, struct entity *entity,
+                      void *live)
+{
+    uint64_t id = ((const union row *)entity_row_of(entity))->id;
+
+    if (wanted->newest_first ? wanted->from && id >= wanted->from : id <= wanted->from)
+        return false;
+    return !core_is_over(entity->kind, entity_row_of(entity)) && fits(core, wanted, entity, live);
+}
+
+static void list_memory(struct request *request, const struct wanted *wanted)
 {
     struct core *core = request->api->rooms->core;
-    struct wanted wanted;
+    struct list *all = core_all(core, request->verb->entity); /* in order of id */
+    struct list *node = wanted->newest_first ? all->prev : all->next;
+    void *live = berth_alloc(wanted->live_record ? wanted->live_record->size : 1);
     json_t *items = json_array();
     uint64_t last = 0;
     bool more = false;
-    void *live;
+
+    for (; node != all && !more; node = wanted->newest_first ? node->prev : node->next) {
+        struct entity *entity = entity_of(node);
+        const union row *row = (const union row *)entity_row_of(entity);
+
+        if (!is_listed(core, wanted, entity, live))
+            continue;
+        more = json_array_size(items) == wanted->limit;
+        if (more)
+            break;
+        (void)json_array_append_new(items, facts_row(core, entity->kind, row, request->caller.see));
+        last = row->id;
+    }
+    answer_items(request, items, more ? (int64_t)last : 0);
+    free(live);
+}
+
+/* Nothing of the loop waits for the file: its page comes later. */
+static int list_file(struct request *request, const struct wanted *wanted,
+                     struct berth_error *reterr)
+{
+    struct rows_wanted rows = { .kind = request->verb->entity,
+                                .newest_first = wanted->newest_first,
+                                .from = wanted->from,
+                                .past = !wanted->open,
+                                .limit = (int)wanted->limit,
+                                .filters = wanted->filters,
+                                .row = *wanted->row };
+
+    for (size_t i = 0; i < wanted->filters; i++)
+        rows.filter[i] = wanted->filter[i].field;
+    return past_list(request, &rows, reterr);
+}
+
+static int list(struct request *request, struct berth_error *reterr)
+{
+    struct wanted wanted;
     int r = read_wanted(request, &wanted, reterr);
 
-    live = berth_alloc(wanted.live_record ? wanted.live_record->size : 1);
-    if (r == 0) {
-        list_each (core_all(core, request->verb->entity), node) {
-            struct entity *entity = entity_of(node);
-            uint64_t id = ((const union row *)entity_row_of(entity))->id;
-
-            if (id <= wanted.after || !fits(core, &wanted, entity, live))
-                continue;
-            if (json_array_size(items) == wanted.limit) {
-                more = true;
-                break;
-            }
-            (void)json_array_append_new(items, facts_row(core, entity, request->caller.see));
-            last = id;
-        }
-        answer_items(request, json_incref(items), more ? (int64_t)last : 0);
-    }
-    free(live);
+    if (r == 0 && wanted.past)
+        r = list_file(request, &wanted, reterr);
+    else if (r == 0 && wanted.open)
+        list_memory(request, &wanted);
+    else if (r == 0)
+        answer_items(request, json_array(), 0); /* no row can be both */
     wanted_free(&wanted);
-    json_decref(items);
     return r;
 }
 
 static int show(struct request *request, struct berth_error *reterr)
 {
-    const union row *row = (const union row *)entity_row_of(request->entity);
+    const struct entity *entity = request->entity;
 
-    return answer_row(request, MHD_HTTP_OK, request->entity->kind, row->id, reterr);
+    if (!entity || core_is_over(entity->kind, entity_row_of(request->entity)))
+        return past_show(request, request->id, reterr);
+    answer_facts(request, MHD_HTTP_OK, entity->kind, entity_row_of(request->entity));
+    return 0;
 }
 
 int plain_run(struct request *request, struct berth_error *reterr)

@@ -171,30 +171,32 @@ static void add_names(struct core *core, const struct record *record, const void
 }
 
 /* What stands in the row as ids, and people know by name: NULL when the field is shown as it is. */
-char *facts_text(struct core *core, struct entity *entity, const struct field *field)
+char *facts_text(struct core *core, enum entity_kind kind, const void *row,
+                 const struct field *field)
 {
     struct subject subject = { 0 };
 
     if (field->type == FIELD_IDS && field->refers[0])
         return reference_names(core, entity_kind_of(field->refers),
-                               (const char *)entity_row_of(entity) + field->offset);
+                               (const char *)row + field->offset);
     if (strcmp(field->name, "subject") != 0)
         return NULL;
-    if (entity->kind == ENTITY_entitlement)
-        subject = entitlement_subject(entity_row_of(entity));
-    if (entity->kind == ENTITY_profile)
-        subject = profile_subject(entity_row_of(entity));
+    if (kind == ENTITY_entitlement)
+        subject = entitlement_subject(row);
+    if (kind == ENTITY_profile)
+        subject = profile_subject(row);
     return subject.id ? berth_strdup(subject_name(core, &subject)) : NULL;
 }
 
-static void show_texts(struct core *core, struct entity *entity, unsigned see, json_t *json)
+static void show_texts(struct core *core, enum entity_kind kind, const void *row, unsigned see,
+                       json_t *json)
 {
-    const struct record *record = entity_row(entity->kind)->record;
+    const struct record *record = entity_row(kind)->record;
 
     for (size_t i = 0; i < record->count; i++) {
         const struct field *field = &record->fields[i];
         berth_cleanup(berth_freep) char *text =
-            field->see & see ? facts_text(core, entity, field) : NULL;
+            field->see & see ? facts_text(core, kind, row, field) : NULL;
 
         if (text)
             (void)json_object_set_new(json, field->name, json_string(text));
@@ -210,18 +212,27 @@ union any_live {
     struct view_session_live session;
 };
 
-json_t *facts_row(struct core *core, struct entity *entity, unsigned see)
+static void add_live(struct core *core, enum entity_kind kind, const void *row, unsigned see,
+                     json_t *json)
 {
-    const struct record *record = entity_row(entity->kind)->record;
-    const struct record *live_record = collection_live(entity->kind);
+    const struct record *record = collection_live(kind);
+    struct entity *entity = core_find(core, kind, ((const union row *)row)->id);
     union any_live live;
-    const void *row = entity_row_of(entity);
+
+    if (!record || !entity || core_is_over(kind, row))
+        return;
+    memset(&live, 0, sizeof(live)); /* { 0 } would be the first member only */
+    if (facts_fill(core, entity, &live))
+        (void)json_object_set_new(json, "live", record_encode(record, &live, see));
+}
+
+json_t *facts_row(struct core *core, enum entity_kind kind, const void *row, unsigned see)
+{
+    const struct record *record = entity_row(kind)->record;
     json_t *json = record_encode(record, row, see);
 
-    memset(&live, 0, sizeof(live)); /* { 0 } would be the first member only */
     add_names(core, record, row, see, json);
-    show_texts(core, entity, see, json);
-    if (live_record && facts_fill(core, entity, &live))
-        (void)json_object_set_new(json, "live", record_encode(live_record, &live, see));
+    show_texts(core, kind, row, see, json);
+    add_live(core, kind, row, see, json);
     return json;
 }

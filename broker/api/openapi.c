@@ -247,6 +247,22 @@ static void add_filters(const struct record *record, const char *prefix, json_t 
     }
 }
 
+/* Where rows that are over are listed, too. */
+static void add_past(json_t *parameters)
+{
+    (void)json_array_append_new(
+        parameters, parameter("before", "query", false,
+                              "rows before this id, the newest first; without `after` and `before` "
+                              "the list begins with the newest row",
+                              integer_schema()));
+    (void)json_array_append_new(
+        parameters, parameter("past", "query", false,
+                              "yes: only what is over; no: only what is not; not given: both. A "
+                              "page of what is over may have fewer rows than `limit`, even none, "
+                              "and still a next one",
+                              json_pack("{s:s}", "type", "boolean")));
+}
+
 static void add_plain_parameters(const struct verb *verb, json_t *parameters)
 {
     const struct record *live = collection_live(verb->entity);
@@ -262,10 +278,13 @@ static void add_plain_parameters(const struct verb *verb, json_t *parameters)
     if (verb->plain != PLAIN_LIST)
         return;
     (void)json_array_append_new(
-        parameters, parameter("after", "query", false, "rows after this id", integer_schema()));
-    (void)json_array_append_new(parameters,
-                                parameter("limit", "query", false,
-                                          "at most so many; 100 when not given", integer_schema()));
+        parameters,
+        parameter("after", "query", false, "rows after this id, in order of id", integer_schema()));
+    if (collection_of(verb->entity)->can & HAS_PAST)
+        add_past(parameters);
+    (void)json_array_append_new(
+        parameters, parameter("limit", "query", false,
+                              "at most so many, up to 200; 100 when not given", integer_schema()));
     add_filters(entity_row(verb->entity)->record, "", parameters);
     if (live)
         add_filters(live, "live.", parameters);

@@ -218,6 +218,8 @@ void answer_items(struct request *request, json_t *items, int64_t next);
 /* The row of an entity with its version as ETag. Errors: NOT_FOUND (deleted meanwhile). */
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
                struct berth_error *reterr) berth_must_check;
+/* The same for a row that somebody else holds: one that is over, from the file. */
+void answer_facts(struct request *request, unsigned status, enum entity_kind kind, const void *row);
 void answer_failure(struct request *request, const struct berth_error *error);
 void answer_wipe(struct answer *answer);
 
@@ -284,12 +286,22 @@ int input_resolve(struct core *core, const struct record *record, json_t *input,
  * the record. */
 bool facts_fill(struct core *core, struct entity *entity, void *view);
 
-/* A row with the names of what it refers to and its live facts, as `see` may see it. */
-json_t *facts_row(struct core *core, struct entity *entity, unsigned see);
+/* A row, from memory or from the file, as `see` may see it: with the names of what it refers to
+ * (null where that is gone) and, while it is in memory and not over, its live facts. */
+json_t *facts_row(struct core *core, enum entity_kind kind, const void *row, unsigned see);
 
 /* The text of a field that holds ids and is shown by names (hosts of a pool, the subject of a
  * rule), to be freed by the caller; NULL when the row's own value is shown. */
-char *facts_text(struct core *core, struct entity *entity, const struct field *field);
+char *facts_text(struct core *core, enum entity_kind kind, const void *row,
+                 const struct field *field);
+
+/* ---- past.c: rows of kinds that keep what is over ---- */
+
+/* A page of them from the file, as the answer; which rows, `wanted` says. */
+int past_list(struct request *request, const struct rows_wanted *wanted,
+              struct berth_error *reterr);
+/* One of them. Errors: NOT_FOUND. */
+int past_show(struct request *request, uint64_t id, struct berth_error *reterr);
 
 /* ---- collection.c, change.c: the plain verbs ---- */
 

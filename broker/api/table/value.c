@@ -45,22 +45,28 @@ bool value_is_number(const char *text, uint64_t *ret)
     return true;
 }
 
-static int bool_from_text(const struct field *field, const char *text, json_t **ret,
-                          struct berth_error *reterr)
+int value_yes_no(const char *name, const char *text, bool *ret, struct berth_error *reterr)
 {
     static const char *const yes[] = { "yes", "true", "1", "on" };
     static const char *const no[] = { "no", "false", "0", "off" };
 
     for (size_t i = 0; i < BERTH_COUNT(yes); i++) {
-        if (strcasecmp(text, yes[i]) == 0)
-            *ret = json_true();
-        if (strcasecmp(text, no[i]) == 0)
-            *ret = json_false();
+        *ret = strcasecmp(text, yes[i]) == 0;
+        if (*ret || strcasecmp(text, no[i]) == 0)
+            return 0;
     }
-    if (!*ret)
-        return berth_fail(reterr, BERTH_E_INVALID, "%s: expected yes or no, not '%s'", field->name,
-                          text);
-    return 0;
+    return berth_fail(reterr, BERTH_E_INVALID, "%s: expected yes or no, not '%s'", name, text);
+}
+
+static int bool_from_text(const struct field *field, const char *text, json_t **ret,
+                          struct berth_error *reterr)
+{
+    bool value;
+    int r = value_yes_no(field->name, text, &value, reterr);
+
+    if (r == 0)
+        *ret = json_boolean(value);
+    return r;
 }
 
 int value_from_text(const struct field *field, const char *text, json_t **ret,

@@ -24,6 +24,10 @@ void value_short_name(const struct field *field, char out[48]);
 int value_from_text(const struct field *field, const char *text, json_t **ret,
                     struct berth_error *reterr) berth_must_check;
 
+/* yes, true, 1, on or no, false, 0, off. Errors: INVALID (names `name` and what is expected). */
+int value_yes_no(const char *name, const char *text, bool *ret,
+                 struct berth_error *reterr) berth_must_check;
+
 /* Digits only, and small enough? */
 bool value_is_number(const char *text, uint64_t *ret);
 

@@ -32,8 +32,9 @@ enum verb_shape { ONE, LIST, ROW, ROWS, STREAM, TEXT };
 
 enum verb_plain { PLAIN_NOT, PLAIN_LIST, PLAIN_SHOW, PLAIN_ADD, PLAIN_SET, PLAIN_DELETE };
 
-/* What people may do with the rows of an entity. */
-enum collection_can { CAN_ADD = 1, CAN_SET = 2, CAN_DELETE = 4 };
+/* What people may do with the rows of an entity. HAS_PAST: rows that are over stay in the file and
+ * are listed, the newest first (core_keeps_history). */
+enum collection_can { CAN_ADD = 1, CAN_SET = 2, CAN_DELETE = 4, HAS_PAST = 8 };
 struct collection {
     unsigned can;
     const char *columns; /* of a table for people; words separated by spaces */

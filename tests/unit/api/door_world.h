@@ -168,13 +168,11 @@ static void world_listen(void)
     world.port = ntohs(address.sin_port);
 }
 
-static void world_start(void)
+/* On the data folder that is there: a first start, or one after world_stop. */
+static void world_serve(void)
 {
     struct berth_error error = { 0 };
 
-    (void)signal(SIGPIPE, SIG_IGN); /* as berthd does */
-    (void)snprintf(world.folder, sizeof(world.folder), "/tmp/berth-api-XXXXXX");
-    EXPECT(mkdtemp(world.folder));
     (void)snprintf(world.socket, sizeof(world.socket), "%s/door.sock", world.folder);
     EXPECT_OK(loop_init(&world.loop, &error));
     world.loop.slow_limit_ms = 0; /* this thread is the client too */
@@ -196,10 +194,19 @@ static void world_start(void)
         fail_msg("%s", error.text);
 }
 
-static void world_end(void)
+static void world_start(void)
+{
+    (void)signal(SIGPIPE, SIG_IGN); /* as berthd does */
+    (void)snprintf(world.folder, sizeof(world.folder), "/tmp/berth-api-XXXXXX");
+    EXPECT(mkdtemp(world.folder));
+    world_serve();
+}
+
+/* All but the data folder goes. */
+static void world_stop(void)
 {
     struct rooms *rooms = &world.rooms;
-    char command[128];
+    struct world stopped = { 0 };
 
     api_free(world.api);
     for (int i = 0; i < 20; i++)
@@ -215,6 +222,15 @@ static void world_end(void)
     uv_close((uv_handle_t *)&world.store_wake, NULL);
     (void)close(world.listener);
     loop_close(&world.loop);
+    memcpy(stopped.folder, world.folder, sizeof(stopped.folder));
+    world = stopped;
+}
+
+static void world_end(void)
+{
+    char command[128];
+
+    world_stop();
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", world.folder);
     EXPECT_OK(system(command));
     world = (struct world){ 0 };

@@ -1,0 +1,81 @@
+/* past.c - rows of kinds that keep what is over, from the file.
+ *
+ * The reader's thread reads a page (rows_page.h bounds its work), the loop makes JSON of at most
+ * PAGE_MAX rows. Who goes away meanwhile takes the operation along: request_end cancels it.
+ */
+#include <stdio.h>
+
+#include "room.h"
+
+struct past {
+    struct rows_page page;
+};
+
+static void drop_page(void *scratch)
+{
+    free(((struct past *)scratch)->page.rows);
+}
+
+static int begin(struct request *request, const struct rows_wanted *wanted, verb_fn *then,
+                 struct berth_error *reterr)
+{
+    struct past *past = (struct past *)request_scratch(request, sizeof(*past), drop_page);
+
+    return request_wait(
+        request, store_rows_begin(request->api->rooms->store, wanted, &past->page, &request->op),
+        then, reterr);
+}
+
+static int listed(struct request *request, struct berth_error *reterr)
+{
+    const struct rows_page *page = &((const struct past *)request->scratch)->page;
+    enum entity_kind kind = request->verb->entity;
+    size_t size = entity_row(kind)->record->size;
+    json_t *items = json_array();
+
+    (void)reterr;
+    for (size_t i = 0; i < page->count; i++)
+        (void)json_array_append_new(items, facts_row(request->api->rooms->core, kind,
+                                                     page->rows + i * size, request->caller.see));
+    answer_items(request, items, (int64_t)page->next);
+    return 0;
+}
+
+int past_list(struct request *request, const struct rows_wanted *wanted, struct berth_error *reterr)
+{
+    return begin(request, wanted, listed, reterr);
+}
+
+static int is_missing(const struct request *request, struct berth_error *reterr)
+{
+    char people[48];
+
+    verb_name_for_people(entity_row(request->verb->entity)->name, people);
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%llu'", people,
+                      (unsigned long long)request->id);
+}
+
+static int shown(struct request *request, struct berth_error *reterr)
+{
+    const struct rows_page *page = &((const struct past *)request->scratch)->page;
+
+    if (!page->count)
+        return is_missing(request, reterr);
+    answer_facts(request, MHD_HTTP_OK, request->verb->entity, page->rows);
+    return 0;
+}
+
+int past_show(struct request *request, uint64_t id, struct berth_error *reterr)
+{
+    enum entity_kind kind = request->verb->entity;
+    struct rows_wanted wanted = { .kind = kind,
+                                  .limit = 1,
+                                  .filter = { record_field(entity_row(kind)->record, "id") },
+                                  .filters = 1,
+                                  .row = { .id = id } };
+
+    request->id = id;
+    if (!id)
+        return is_missing(request, reterr);
+    return begin(request, &wanted, shown, reterr);
+}
