@@ -221,9 +221,28 @@ static bool is_list_word(const struct verb *verb, const char *name)
 {
     if (verb->plain != PLAIN_LIST)
         return false;
+    if (collection_of(verb->entity)->can & HAS_PAST &&
+        (strcmp(name, "before") == 0 || strcmp(name, "past") == 0))
+        return true;
     return strcmp(name, "after") == 0 || strcmp(name, "limit") == 0 ||
            (strncmp(name, "live.", 5) == 0 && collection_live(verb->entity) &&
             value_field(collection_live(verb->entity), name + 5));
+}
+
+static int put_list_word(const char *name, const char *text, json_t *params,
+                         struct berth_error *reterr)
+{
+    bool past = false;
+    int r = strcmp(name, "past") == 0 ? value_yes_no(name, text, &past, reterr) : 0;
+
+    if (r < 0)
+        return r;
+    if (json_object_get(params, name))
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is given twice", name);
+    if (strcmp(name, "past") == 0)
+        text = past ? "yes" : "no";
+    (void)json_object_set_new(params, name, json_string(text));
+    return 0;
 }
 
 /* name=value, when `name` is something that the verb knows. Returns 1 when it was taken. */
@@ -242,8 +261,8 @@ static int take_named(const struct verb *verb, const char *arg, json_t *params,
     for (char *c = name; *c; c++)
         *c = *c == '-' ? '_' : *c;
     if (is_list_word(verb, name)) {
-        (void)json_object_set_new(params, name, json_string(arg + length + 1));
-        return 1;
+        r = put_list_word(name, arg + length + 1, params, reterr);
+        return r < 0 ? r : 1;
     }
     field = value_field(ctl_record(verb), name);
     if (!field)

@@ -105,6 +105,8 @@ static void offer_names(const struct ctl *ctl, enum entity_kind kind, const char
     if (!count)
         return;
     params = json_pack("{s:s}", "limit", "200");
+    if (collection_of(kind)->can & HAS_PAST) /* what is over has endless numbers */
+        (void)json_object_set_new(params, "past", json_string("no"));
     ctl_ask(ctl, verb, params, false, &answer);
     page = answer.status == 200 ? json_parse(answer.text, answer.size, 8, NULL) : NULL;
     for (size_t i = 0; i < json_array_size(json_object_get(page, "items")); i++) {
@@ -169,6 +171,10 @@ static void offer_params(const struct verb *verb, const char *begun)
         value_short_name(&record->fields[i], shorter);
         (void)snprintf(word, sizeof(word), "%s=", shorter);
         offer(word, begun);
+    }
+    if (verb->plain == PLAIN_LIST && collection_of(verb->entity)->can & HAS_PAST) {
+        offer("before=", begun);
+        offer("past=", begun);
     }
 }
 

@@ -10,8 +10,6 @@
 
 #include "berth/error.h"
 
-#define ANSWER_DEPTH 12
-
 /* ---- failures ---- */
 
 static int code_of_status(long status, bool retry)
@@ -38,7 +36,7 @@ int ctl_fail(const struct ctl_answer *answer)
         (void)fputc('\n', stderr);
         return CTL_UNREACHABLE;
     }
-    json = answer->text ? json_parse(answer->text, answer->size, ANSWER_DEPTH, NULL) : NULL;
+    json = answer->text ? json_parse(answer->text, answer->size, CTL_ANSWER_DEPTH, NULL) : NULL;
     error = json_object_get(json, "error");
     text = json_string_value(json_object_get(error, "text"));
     retry = json_is_true(json_object_get(error, "retry"));
@@ -52,67 +50,9 @@ int ctl_fail(const struct ctl_answer *answer)
     return code_of_status(answer->status, retry);
 }
 
-static bool is_good(long status)
+bool ctl_is_good(const struct ctl_answer *answer)
 {
-    return status >= 200 && status < 300;
-}
-
-/* ---- lists: all pages ---- */
-
-/* The trail only grows: of it one page of the newest is shown, unless `after` says where to begin.
- */
-static bool is_newest_first(const struct verb *verb, const json_t *params)
-{
-    return verb->id == VERB_audit_list && !json_integer_value(json_object_get(params, "after"));
-}
-
-/* Pages are fetched until there is no next one, unless a page was asked for by itself. */
-static bool wants_all(const struct verb *verb, const json_t *params)
-{
-    return verb->method == GET && (verb->shape == ROWS || verb->shape == LIST) &&
-           !json_object_get(params, "limit") && !is_newest_first(verb, params);
-}
-
-/* On stderr, so that what reads the list does not meet it. */
-static void tell_of_older(const json_t *page)
-{
-    const json_t *next = json_object_get(page, "next");
-
-    if (json_is_integer(next))
-        (void)fprintf(stderr, "berthctl: there are older ones: before=%lld\n",
-                      (long long)json_integer_value(next));
-}
-
-static json_t *next_page(const struct ctl *ctl, const struct verb *verb, json_t *params,
-                         const json_t *page, struct ctl_answer *answer)
-{
-    const json_t *next = json_object_get(page, "next");
-
-    if (!json_is_integer(next))
-        return NULL;
-    (void)json_object_set_new(params, "after", json_integer(json_integer_value(next)));
-    ctl_answer_free(answer);
-    ctl_ask(ctl, verb, params, false, answer);
-    return is_good(answer->status) ? json_parse(answer->text, answer->size, ANSWER_DEPTH, NULL)
-                                   : NULL;
-}
-
-static json_t *all_pages(const struct ctl *ctl, const struct verb *verb, json_t *params,
-                         json_t *first, struct ctl_answer *answer)
-{
-    json_t *items = json_object_get(first, "items");
-    json_t *page = json_incref(first);
-    json_t *next;
-
-    while ((next = next_page(ctl, verb, params, page, answer))) {
-        (void)json_array_extend(items, json_object_get(next, "items"));
-        json_decref(page);
-        page = next;
-    }
-    json_decref(page);
-    if (is_good(answer->status))
-        (void)json_object_set_new(first, "next", json_null());
-    return first;
+    return answer->status >= 200 && answer->status < 300;
 }
 
 /* ---- sign-in keeps its token in a file ---- */
@@ -143,8 +83,8 @@ static int keep_token(const struct ctl *ctl, const json_t *answer)
 
 /* ---- one command ---- */
 
-static int print_answer(const struct ctl *ctl, const struct verb *verb, json_t *params,
-                        struct ctl_answer *answer)
+static int print_answer(const struct ctl *ctl, const struct verb *verb,
+                        const struct ctl_pages *pages, json_t *params, struct ctl_answer *answer)
 {
     json_t *json;
     char *text;
@@ -156,13 +96,12 @@ static int print_answer(const struct ctl *ctl, const struct verb *verb, json_t *
             (void)fputc('\n', stdout);
         return CTL_OK;
     }
-    json = answer->text ? json_parse(answer->text, answer->size, ANSWER_DEPTH, NULL) : NULL;
+    json = answer->text ? json_parse(answer->text, answer->size, CTL_ANSWER_DEPTH, NULL) : NULL;
     if (!json) {
         (void)fprintf(stderr, "berthctl: the broker's answer is not understood\n");
         return CTL_REFUSED;
     }
-    if (wants_all(verb, params))
-        json = all_pages(ctl, verb, params, json, answer);
+    ctl_pages_rest(ctl, verb, pages, params, json, answer);
     if (verb->method == GET && answer->status >= 300 && verb->id != VERB_readyz)
         code = ctl_fail(answer); /* one of the later pages */
     else if (verb->id == VERB_sign_in && ctl->token_file)
@@ -173,8 +112,7 @@ static int print_answer(const struct ctl *ctl, const struct verb *verb, json_t *
         berth_wipe_free(text, strlen(text));
     } else {
         ctl_show(ctl, verb, json);
-        if (is_newest_first(verb, params))
-            tell_of_older(json);
+        ctl_pages_hint(pages, json);
     }
     json_decref(json);
     return code;
@@ -190,8 +128,8 @@ static bool may_go_on(const struct ctl *ctl, const struct verb *verb, const json
         return true;
     if (verb->flags & VERB_DRY) {
         ctl_ask(ctl, verb, params, true, &answer);
-        plan = is_good(answer.status) ? json_parse(answer.text, answer.size, ANSWER_DEPTH, NULL)
-                                      : NULL;
+        plan = ctl_is_good(&answer) ? json_parse(answer.text, answer.size, CTL_ANSWER_DEPTH, NULL)
+                                    : NULL;
         ctl_show_plan(plan, stderr);
         json_decref(plan);
         ctl_answer_free(&answer);
@@ -201,6 +139,7 @@ static bool may_go_on(const struct ctl *ctl, const struct verb *verb, const json
 
 static int run_verb(const struct ctl *ctl, const struct verb *verb, json_t *params)
 {
+    struct ctl_pages pages = ctl_pages_begin(verb, params);
     struct ctl_answer answer;
     bool not_ready;
     int code;
@@ -217,8 +156,8 @@ static int run_verb(const struct ctl *ctl, const struct verb *verb, json_t *para
     }
     ctl_ask(ctl, verb, params, ctl->dry_run, &answer);
     not_ready = verb->id == VERB_readyz && answer.status == 503;
-    code = is_good(answer.status) || not_ready ? print_answer(ctl, verb, params, &answer)
-                                               : ctl_fail(&answer);
+    code = ctl_is_good(&answer) || not_ready ? print_answer(ctl, verb, &pages, params, &answer)
+                                             : ctl_fail(&answer);
     if (not_ready)
         code = CTL_LATER;
     ctl_answer_free(&answer);

@@ -96,6 +96,28 @@ void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *pa
                 bool (*each)(void *context, const char *line), void *context,
                 struct ctl_answer *ret);
 
+/* ---- pages.c ---- */
+
+/* How the pages of a list are fetched. */
+struct ctl_pages {
+    enum {
+        PAGES_NONE, /* it is no list */
+        PAGES_ONE,
+        PAGES_ALL,
+        PAGES_OPEN_THEN_PAST, /* all that is not over, then one page of what is */
+    } how;
+    const char *cursor; /* "after" or "before": where `next` of a page goes */
+};
+
+/* Before the first page is asked for: what the parameters ask, and what must be added to them. */
+struct ctl_pages ctl_pages_begin(const struct verb *verb, json_t *params);
+/* Fetch what belongs to the list behind its first page, into it. `answer` holds the latest answer:
+ * when that is no good one, the list is not whole. */
+void ctl_pages_rest(const struct ctl *ctl, const struct verb *verb, const struct ctl_pages *pages,
+                    json_t *params, json_t *list, struct ctl_answer *answer);
+/* Say on standard error, where no reader of the list meets it, how the next page is seen. */
+void ctl_pages_hint(const struct ctl_pages *pages, const json_t *list);
+
 /* ---- show.c ---- */
 
 /* Print a good answer for people; a plan is what a dry run answers. */
@@ -144,6 +166,9 @@ int ctl_local(const struct ctl *ctl);
 /* Name and sentence of the i-th of them; NULL after the last. */
 const char *ctl_local_row(size_t index, const char **ret_sentence);
 
+#define CTL_ANSWER_DEPTH 12
+/* Did the broker do it? */
+bool ctl_is_good(const struct ctl_answer *answer);
 /* Says why, and which exit code that is. */
 int ctl_fail(const struct ctl_answer *answer);
 

@@ -137,6 +137,22 @@ static void print_param(FILE *out, const struct field *field, const char *more)
     (void)fputc('\n', out);
 }
 
+static void print_paging(FILE *out, bool past)
+{
+    (void)fprintf(out, "    %-20s one page of at most so many, up to 200\n", "limit");
+    (void)fprintf(out, "    %-20s only those after this number, in order of number\n", "after");
+    if (!past)
+        return;
+    (void)fprintf(out, "    %-20s only those before this number, newest first\n", "before");
+    (void)fprintf(out,
+                  "    %-20s yes: only what is over; no: only what is not; not given: all that is "
+                  "not\n"
+                  "    %-20s over, then one page of what is. With --json `next` is the `before` of "
+                  "the\n"
+                  "    %-20s next page of what is over, or null\n",
+                  "past", "", "");
+}
+
 static void print_params(FILE *out, const struct verb *verb)
 {
     const struct record *record = ctl_record(verb);
@@ -144,6 +160,7 @@ static void print_params(FILE *out, const struct verb *verb)
 
     if (verb->plain == PLAIN_LIST) {
         (void)fputs("    any field, or live.x, as name=value: only those with this value\n", out);
+        print_paging(out, collection_of(verb->entity)->can & HAS_PAST);
         return;
     }
     for (size_t i = 0; i < record->count; i++) {

@@ -135,6 +135,68 @@ TEST(args, lists_take_filters)
     json_decref(params);
 }
 
+TEST(args, lists_of_what_is_kept_take_past_and_before)
+{
+    json_t *params;
+
+    EXPECT(parse(&params, "session|list|past=Yes|--before|77"));
+    EXPECT_STR(text(params, "past"), "yes");
+    EXPECT_STR(text(params, "before"), "77");
+    json_decref(params);
+    EXPECT(!parse(&params, "session|list|past=perhaps"));
+    EXPECT_STR(error.text, "past: expected yes or no, not 'perhaps'");
+    EXPECT(!parse(&params, "session|list|past=yes|past=no"));
+    EXPECT_STR(error.text, "'past' is given twice");
+    EXPECT(!parse(&params, "user|list|past=yes"));
+    EXPECT(!parse(&params, "user|list|before=7"));
+}
+
+static struct ctl_pages pages_of(const char *line, char past[8])
+{
+    json_t *params;
+    const struct verb *verb = parse(&params, line);
+    struct ctl_pages pages;
+
+    EXPECT(verb);
+    pages = ctl_pages_begin(verb, params);
+    (void)snprintf(past, 8, "%s", text(params, "past"));
+    json_decref(params);
+    return pages;
+}
+
+TEST(args, what_only_grows_is_shown_one_page_at_a_time)
+{
+    static const struct {
+        const char *line, *cursor, *past;
+        int how;
+    } rows[] = {
+        { "user|list", "after", "(none)", PAGES_ALL },
+        { "user|list|limit=3", "after", "(none)", PAGES_ONE },
+        { "user|show|x", "after", "(none)", PAGES_NONE },
+        { "session|list", "before", "no", PAGES_OPEN_THEN_PAST },
+        { "session|list|state=active", "before", "no", PAGES_OPEN_THEN_PAST },
+        { "session|list|past=no", "before", "no", PAGES_ALL },
+        { "session|list|past=no|limit=3", "before", "no", PAGES_ONE },
+        { "session|list|past=no|after=3", "after", "no", PAGES_ALL },
+        { "session|list|past=yes", "before", "yes", PAGES_ONE },
+        { "session|list|before=9", "before", "(none)", PAGES_ONE },
+        { "session|list|after=0", "after", "(none)", PAGES_ONE },
+        { "session|list|limit=3", "before", "(none)", PAGES_ONE },
+        { "audit|list", "before", "(none)", PAGES_ONE },
+        { "audit|list|after=5", "after", "(none)", PAGES_ALL },
+        { "audit|list|after=5|limit=3", "after", "(none)", PAGES_ONE },
+    };
+
+    for (size_t i = 0; i < BERTH_COUNT(rows); i++) {
+        char past[8];
+        struct ctl_pages pages = pages_of(rows[i].line, past);
+
+        if ((int)pages.how != rows[i].how || strcmp(past, rows[i].past) != 0 ||
+            (pages.how != PAGES_NONE && strcmp(pages.cursor, rows[i].cursor) != 0))
+            fail_msg("%s: %d %s past=%s", rows[i].line, (int)pages.how, pages.cursor, past);
+    }
+}
+
 TEST(args, two_dashes_end_the_options)
 {
     json_t *params;

@@ -1,0 +1,122 @@
+/* pages.c - lists are answered in pages: which of them are fetched, and how one sees the others.
+ *
+ * What people keep is fetched whole. What only grows (the audit trail, what is over) is shown one
+ * page at a time, newest first.
+ */
+#include <string.h>
+
+#include "ctl.h"
+
+static bool has_past(const struct verb *verb)
+{
+    return verb->plain == PLAIN_LIST && collection_of(verb->entity)->can & HAS_PAST;
+}
+
+static bool is_given(const json_t *params, const char *name)
+{
+    return json_object_get(params, name) != NULL;
+}
+
+static bool says(const json_t *params, const char *name, const char *text)
+{
+    const char *value = json_string_value(json_object_get(params, name));
+
+    return value && strcmp(value, text) == 0;
+}
+
+/* Of a kind that has a past. */
+static int how_far(const json_t *params)
+{
+    bool place = is_given(params, "after") || is_given(params, "before");
+
+    if (is_given(params, "limit"))
+        return PAGES_ONE;
+    if (says(params, "past", "no"))
+        return PAGES_ALL;
+    return place || is_given(params, "past") ? PAGES_ONE : PAGES_OPEN_THEN_PAST;
+}
+
+struct ctl_pages ctl_pages_begin(const struct verb *verb, json_t *params)
+{
+    bool after = json_integer_value(json_object_get(params, "after")) ||
+                 json_is_string(json_object_get(params, "after"));
+    bool newest_first = (verb->id == VERB_audit_list || has_past(verb)) && !after;
+    struct ctl_pages pages = { .how = PAGES_NONE, .cursor = newest_first ? "before" : "after" };
+
+    if (verb->method != GET || (verb->shape != ROWS && verb->shape != LIST))
+        return pages;
+    if (has_past(verb))
+        pages.how = how_far(params);
+    else
+        pages.how = newest_first || is_given(params, "limit") ? PAGES_ONE : PAGES_ALL;
+    if (pages.how == PAGES_OPEN_THEN_PAST)
+        (void)json_object_set_new(params, "past", json_string("no"));
+    return pages;
+}
+
+/* Ask for the page at `params` and put its rows behind the others, its `next` over theirs. */
+static bool fetch(const struct ctl *ctl, const struct verb *verb, const json_t *params,
+                  json_t *list, struct ctl_answer *answer)
+{
+    json_t *page;
+
+    ctl_answer_free(answer);
+    ctl_ask(ctl, verb, params, false, answer);
+    page =
+        ctl_is_good(answer) ? json_parse(answer->text, answer->size, CTL_ANSWER_DEPTH, NULL) : NULL;
+    if (!page)
+        return false;
+    (void)json_array_extend(json_object_get(list, "items"), json_object_get(page, "items"));
+    (void)json_object_set(list, "next", json_object_get(page, "next"));
+    json_decref(page);
+    return true;
+}
+
+/* The page behind `next`; false when there is none, or when it does not come. */
+static bool fetch_next(const struct ctl *ctl, const struct verb *verb, const char *cursor,
+                       json_t *params, json_t *list, struct ctl_answer *answer)
+{
+    const json_t *next = json_object_get(list, "next");
+
+    if (!json_is_integer(next))
+        return false;
+    (void)json_object_set_new(params, cursor, json_integer(json_integer_value(next)));
+    return fetch(ctl, verb, params, list, answer);
+}
+
+/* One page of what is over; a page without a row only says that the search goes on. */
+static void fetch_past(const struct ctl *ctl, const struct verb *verb, json_t *params, json_t *list,
+                       struct ctl_answer *answer)
+{
+    size_t open = json_array_size(json_object_get(list, "items"));
+    bool more;
+
+    (void)json_object_del(params, "before");
+    (void)json_object_set_new(params, "past", json_string("yes"));
+    more = fetch(ctl, verb, params, list, answer);
+    while (more && json_array_size(json_object_get(list, "items")) == open)
+        more = fetch_next(ctl, verb, "before", params, list, answer);
+}
+
+void ctl_pages_rest(const struct ctl *ctl, const struct verb *verb, const struct ctl_pages *pages,
+                    json_t *params, json_t *list, struct ctl_answer *answer)
+{
+    if (pages->how != PAGES_ALL && pages->how != PAGES_OPEN_THEN_PAST)
+        return;
+    while (fetch_next(ctl, verb, pages->cursor, params, list, answer))
+        ;
+    if (pages->how == PAGES_OPEN_THEN_PAST && ctl_is_good(answer))
+        fetch_past(ctl, verb, params, list, answer);
+}
+
+void ctl_pages_hint(const struct ctl_pages *pages, const json_t *list)
+{
+    const json_t *next = json_object_get(list, "next");
+    bool older = strcmp(pages->cursor, "before") == 0;
+
+    if (pages->how == PAGES_NONE || !json_is_integer(next))
+        return;
+    (void)fprintf(stderr, "berthctl: there are %s: %s%s=%lld\n", older ? "older ones" : "more",
+                  pages->how == PAGES_OPEN_THEN_PAST ? "past=yes " : "", pages->cursor,
+                  (long long)json_integer_value(next));
+}
