@@ -16,6 +16,7 @@
 
 #include "berth/json.h"
 #include "berth/log.h"
+#include "berth/loop.h"
 
 #include "core/core.h"
 #include "store/store.h"
