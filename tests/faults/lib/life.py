@@ -9,13 +9,12 @@ import subprocess
 import time
 
 from terminal import Terminal
-from ward import POOL, Gone, Refused, wait_until
+from ward import PATIENCE_S, POOL, Gone, Refused, wait_until
 
 TEMPLATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../deploy/image/domain.xml")
 # A person who leaves a screen is not kept waiting for the disk: it goes dark at once, and the record follows.
 EITHER = frozenset({"dark", "lit"})
 OPEN = ("preparing", "active", "disconnected")
-PATIENCE_S = 12  # for one change to get through in spite of a fault that passes
 
 
 def observe(broker):
@@ -220,7 +219,7 @@ class Life:
             return 0
 
     def await_spare(self, count=1):
-        wait_until(30, f"{count} spare desktops", lambda: self.spares() >= count)
+        wait_until(f"{count} spare desktops", lambda: self.spares() >= count)
 
     def open_pool(self):
         title = "Ward 3"
@@ -261,7 +260,7 @@ class Life:
         self.admin({"disabled bert": True}, "/v1/users/bert", {"disabled": True}, "PATCH")
         self.admin({"terminal icu-08": "revoked"}, "/v1/terminals/icu-08/revoke", {"reason": "test"})
         self.await_spare()
-        wait_until(30, "the used desktop was made anew", self.is_quiet)
+        wait_until("the used desktop was made anew", self.is_quiet)
 
     def lock(self, name, user):
         """An administrator blanks the screen; the terminal carries it out, and the session is off it."""

@@ -5,7 +5,7 @@ import time
 
 from life import Life, Facts, folder_violations
 from terminal import Terminal
-from ward import POOL, Gone, Refused, UnixConnection, wait_until
+from ward import PATIENCE_S, POOL, Gone, Refused, UnixConnection, wait_until
 
 CLIENTS = 3
 
@@ -55,7 +55,7 @@ class Load:
         broker.result()
 
     def add_users(self, broker):
-        connection = UnixConnection(broker.socket, 20)
+        connection = UnixConnection(broker.socket, PATIENCE_S)
         while True:
             with self.lock:
                 self.number += 1

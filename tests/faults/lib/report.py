@@ -17,12 +17,19 @@ class Report:
         self.build = os.path.abspath(sys.argv[1])
         self.only = sys.argv[2:]  # a point that was told with a violation, to see it alone
         self.long = os.environ.get("BERTH_LONG", "") not in ("", "0")
-        self.seed = int(os.environ.get("BERTH_SEED", "0")) or int.from_bytes(os.urandom(4), "big") or 1
+        # The default run is the same each time; the long form draws a seed. BERTH_SEED repeats a run.
+        drawn = int.from_bytes(os.urandom(4), "big") if self.long else 1
+        self.seed = int(os.environ.get("BERTH_SEED", "0")) or drawn or 1
         self.random = random.Random(self.seed)
         self.began = time.monotonic()
         self.figures = {"fault": fault, "form": "long" if self.long else "short", "seed": self.seed}
         self.violations = []
         print(f"{fault}: {self.figures['form']} form, seed {self.seed}", file=sys.stderr, flush=True)
+
+    def in_time(self, point, what, took_ms, limit_ms):
+        """A promise of time: judged in the long form, which has the machine for itself; else the figure says it."""
+        if self.long and took_ms > limit_ms:
+            self.violate(point, [f"{what} within {limit_ms} ms, not {took_ms:.0f}"])
 
     def violate(self, point, sentences):
         for sentence in sentences:

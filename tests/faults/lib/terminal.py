@@ -6,7 +6,7 @@ import ssl
 import struct
 import time
 
-from ward import PASSWORD, Gone, Refused
+from ward import PASSWORD, PATIENCE_S, Gone, Refused
 
 
 class Terminal:
@@ -24,7 +24,7 @@ class Terminal:
 
     # ---- bytes ----
 
-    def connect(self, port, alpn, with_certificate, limit_s=10):
+    def connect(self, port, alpn, with_certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # whom to trust is the agent's concern, and tested there
@@ -33,7 +33,7 @@ class Terminal:
             context.load_cert_chain(self.certificate, self.key)
         self.close()
         try:
-            plain = socket.create_connection(("127.0.0.1", port), limit_s)
+            plain = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
             try:
                 self.socket = context.wrap_socket(plain)
             except OSError:
@@ -82,14 +82,14 @@ class Terminal:
             self.close()
             raise Gone(f"{self.name} hears: {error}") from error
 
-    def await_message(self, *kinds, limit_s=20, about=None):
+    def await_message(self, *kinds, about=None):
         """The next message of these kinds; others are heeded on the way. Refused when the answer is no."""
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             left = deadline - time.monotonic()
             message = self.hear(left) if left > 0 else None
             if message is None:
-                raise TimeoutError(f"{self.name}: none of {kinds} within {limit_s} s")
+                raise TimeoutError(f"{self.name}: none of {kinds} within {PATIENCE_S} s")
             self.heed(message)
             if message["type"] in kinds:
                 return message

@@ -20,7 +20,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.ab
 MACHINES = 3
 POOL = "ward"
 PASSWORD = "fault-" + os.urandom(6).hex()
-READY_S = 20
+# How long anything is waited for that a healthy broker does: only a broken one takes so long, however slow the machine.
+PATIENCE_S = int(os.environ.get("BERTH_PATIENCE_S", "300"))
 CLONE_NEWNET = 0x40000000
 # In a network of its own; the kernel gives ports from 32768 on to connections.
 LINK_PORT, JOIN_PORT, FIRST_PORT = 7443, 7444, 13400
@@ -45,15 +46,15 @@ def own_network():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-def wait_until(limit_s, what, condition):
+def wait_until(what, condition):
     """Ask until the answer is true; the answer, or an error that says what was waited for."""
-    deadline = time.monotonic() + limit_s
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {limit_s} s: {what}")
+            raise TimeoutError(f"not within {PATIENCE_S} s: {what}")
         time.sleep(0.01)
 
 
@@ -82,7 +83,7 @@ class Machines:
         """As much of RDP as a probe asks for: the negotiation, then TLS. A peer that hangs up meanwhile is no news."""
         try:
             with peer:
-                peer.settimeout(10)
+                peer.settimeout(PATIENCE_S)
                 if peer.recv(19, socket.MSG_WAITALL):
                     peer.sendall(self.CONFIRM)
                     with self.tls.wrap_socket(peer, server_side=True) as secured:
@@ -183,7 +184,7 @@ class Broker:
 
     # ---- its door ----
 
-    def ask(self, method, path, body=None, limit_s=20):
+    def ask(self, method, path, body=None, limit_s=PATIENCE_S):
         """One request; the answer's status and object. Gone when there is nobody, or nobody any more."""
         try:
             if not self.connection:
@@ -227,7 +228,7 @@ class Broker:
 
     def wait_ready(self):
         """True when it serves; false when it ended instead."""
-        wait_until(READY_S, "the broker is ready, or ended", lambda: self.is_ready() or not self.alive())
+        wait_until("the broker is ready, or ended", lambda: self.is_ready() or not self.alive())
         return self.alive()
 
     # ---- its end ----
@@ -241,28 +242,28 @@ class Broker:
         except OSError:
             return False
 
-    def end(self, number=signal.SIGTERM, limit_s=20):
+    def end(self, number=signal.SIGTERM):
         """Send a signal, if it still lives; what became of it: see result()."""
         if self.alive():
             try:
                 os.kill(self.pid, number)
             except ProcessLookupError:
                 pass
-        return self.result(limit_s)
+        return self.result()
 
-    def result(self, limit_s=20):
+    def result(self):
         """After its end: {"exit":, "signal":, ...}, with fault-inject's own figures where that stood before it. What it
         started has ended as well when this returns."""
         self.hang_up()
-        wait_until(limit_s, "the broker ended", lambda: not self.alive())
+        wait_until("the broker ended", lambda: not self.alive())
         if self.wrapped:
             line = self.process.stdout.readline()
             if not line.startswith(b"{"):
                 raise RuntimeError(f"fault-inject ended without a word: {line!r}")
             answer = json.loads(line)
-            self.process.wait(limit_s)
+            self.process.wait(PATIENCE_S)
         else:
-            code = self.process.wait(limit_s)
+            code = self.process.wait(PATIENCE_S)
             answer = {"exit": max(code, 0), "signal": max(-code, 0)}
         self.process.stdout.close()
         return answer
