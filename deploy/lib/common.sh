@@ -50,7 +50,7 @@ seconds() {
 # A command that is not to be repeated is made harmless by itself (rm -f, a stop that accepts "not running").
 #
 # Signals are ignored meanwhile, here and in every program started from here, so nothing registered may wait without a
-# limit: use wait_for, end_process, timeout.
+# limit: use wait_briefly, end_process, timeout.
 
 AT_EXIT=()
 STEP=
@@ -69,7 +69,7 @@ berth_on_exit() {
     exec 2>&"$BERTH_STDERR"
     if [[ -n $STEP && $status -ne 0 ]]; then
         say "$PROGRAM: failed: $STEP"
-        [[ -s $STEP_LOG ]] && tail -n 25 "$STEP_LOG" >&2
+        [[ -s $STEP_LOG ]] && tail -n 60 "$STEP_LOG" >&2
     fi
     for ((i = ${#AT_EXIT[@]} - 1; i >= 0; i--)); do
         eval "${AT_EXIT[i]}"
@@ -82,6 +82,11 @@ trap berth_on_exit EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# quiet COMMAND ARGUMENT... - only its exit code counts.
+quiet() {
+    "$@" >/dev/null 2>&1
+}
 
 # --- Steps ------------------------------------------------------------------------------------------------------
 
@@ -110,8 +115,31 @@ step_log_to() {
     [[ ${2:-} != temporary ]] || at_exit rm -f "$STEP_LOG"
 }
 
-# wait_for SECONDS COMMAND ARGUMENT... - until the command succeeds; fails when the time is over.
+# --- Waiting ----------------------------------------------------------------------------------------------------
+#
+# Nothing is judged by the speed of the machine: wait_for ends with the event. Its limit is one for all, and only a broken
+# program reaches it.
+
+BERTH_PATIENCE_S=${BERTH_PATIENCE_S:-300}
+WAIT_LOGS=() # patterns of files whose last lines are shown when a wait gives up
+
+# wait_for COMMAND ARGUMENT... - until the command succeeds. After BERTH_PATIENCE_S it fails, and says what did not come.
 wait_for() {
+    local pattern file
+    [[ -n $(type -t "$1") ]] || die "wait_for: '$1' is not a command"
+    ! wait_briefly "$BERTH_PATIENCE_S" "$@" || return 0
+    say "$PROGRAM: waited $BERTH_PATIENCE_S s in vain for: $*"
+    for pattern in "${WAIT_LOGS[@]}"; do
+        for file in $pattern; do
+            [[ ! -s $file ]] || { say "--- the end of $file" && tail -n 12 "$file" >&2; }
+        done
+    done
+    return 1
+}
+
+# wait_briefly SECONDS COMMAND ARGUMENT... - until the command succeeds, or fails when the time is over: for callers that
+# have an answer to both.
+wait_briefly() {
     local deadline=$(($(now_ms) + $1 * 1000))
     shift
     until "$@"; do
@@ -175,22 +203,22 @@ end_process() {
     local code=0
     ENDED_WITH=0
     process_is_ours "$1" && kill "$1" 2>/dev/null || return 0
-    wait_for "${2:-15}" process_gone "$1" || {
+    wait_briefly "${2:-15}" process_gone "$1" || {
         code=1
         say "process $1 ($(cat "/proc/$1/comm")) does not end when asked; it is killed"
         kill -KILL "$1" 2>/dev/null || true # gone in this very moment
-        wait_for 5 process_gone "$1" || return 1
+        wait_for process_gone "$1" || return 1
     }
     # shellcheck disable=SC2034 # for those who source this file
     wait "$1" 2>/dev/null || ENDED_WITH=$?
     return "$code"
 }
 
-# lock_file FILE SECONDS TEXT - lock it with descriptor 9 for the rest of this script. TEXT is said when somebody else
-# holds it for so long.
+# lock_file FILE TEXT - lock it with descriptor 9 for the rest of this script. TEXT is said when somebody else does not let
+# go of it.
 lock_file() {
     exec 9>>"$1"
-    wait_for "$2" flock --nonblock 9 || die "$3"
+    wait_for flock --nonblock 9 || die "$2"
 }
 
 # close_inherited - close all but the three standard descriptors. A process that outlives its starter must not hold

@@ -29,15 +29,28 @@ screen_start() {
         3>"$folder/number" </dev/null >"$folder/xvfb.log" 2>&1 &
     SCREEN_PID=$!
     at_exit end_process "$SCREEN_PID"
-    wait_for 10 test -s "$folder/number" || die "the X server did not start; see $folder/xvfb.log"
+    wait_for screen_settled "$folder/number" || die "the X server does not tell its number; see $folder/xvfb.log"
+    [[ -s $folder/number ]] || die "the X server did not start: $(tail -n 3 "$folder/xvfb.log")"
     export DISPLAY
     DISPLAY=:$(cat "$folder/number")
     [[ $DISPLAY == :0 ]] || xauth -q add "$DISPLAY" . "$(xauth list :0 | awk '{ print $3; exit }')"
 }
 
+# Has it told its number, or ended?
+screen_settled() {
+    [[ -s $1 ]] || process_gone "$SCREEN_PID"
+}
+
 # screen_shot FILE - save a picture (PNG) of the whole screen.
 screen_shot() {
     magick_import -silent -window root "png:$1"
+}
+
+# screen_nudge - move the pointer a little, to and fro.
+SCREEN_NUDGE=3
+screen_nudge() {
+    SCREEN_NUDGE=$((-SCREEN_NUDGE))
+    xdotool mousemove_relative -- "$SCREEN_NUDGE" "$SCREEN_NUDGE"
 }
 
 # colour_share FILE COLOUR - prints how much of the picture has that colour, in percent (0-100). RDP's compression

@@ -24,22 +24,28 @@ site_open() {
     umask 077
     mkdir -p "$SITE"/{etc,run,log,disks}
     chmod 711 "$SITE" "$SITE/disks"
+    WAIT_LOGS+=("$SITE/log/*.log")
     site_hold_ports
 }
 
 # The first of the site's row of ports says that the row is taken; broker and desktops stand behind it, and the tests'
 # own servers between the two.
 site_hold_ports() {
-    local row holder
+    local row holder began
     # shellcheck source=/dev/null
     [[ ! -s $SITE/etc/ports ]] || . "$SITE/etc/ports"
     row=$("$SITE_LIB/hold-ports" "$SITE" $$ ${LINK_PORT:+"$((LINK_PORT - 1))"}) || exit 1
     read -r row holder <<<"$row"
-    at_exit site_end_agent "$holder"
+    ! began=$(process_start "$holder") || at_exit site_end_holder "$holder" "$began"
     [[ -s $SITE/etc/ports ]] || printf 'LINK_PORT=%s\nJOIN_PORT=%s\nFIRST_PORT=%s\n' \
         "$((row + 1))" "$((row + 2))" "$((row + 16))" >"$SITE/etc/ports"
     # shellcheck source=/dev/null
     . "$SITE/etc/ports"
+}
+
+# site_end_holder PID START-TIME - it is no child of this shell, and would live as long as the shell does.
+site_end_holder() {
+    process_gone "$1" "$2" || kill "$1" 2>/dev/null || true # gone in this very moment
 }
 
 # The administrator's command line, over the broker's socket.
@@ -75,7 +81,7 @@ site_hold_test_driver() {
     exec 8>"$SITE/run/hold"
     # Whoever came before it is there would leave, and take all that was defined along.
     echo hostname >&8
-    wait_for 20 test -s "$SITE/run/held"
+    wait_for test -s "$SITE/run/held"
 }
 
 # --- The broker ---------------------------------------------------------------------------------------------------
@@ -102,7 +108,7 @@ CONFIG
 # it refused to start; trying again would not help.
 site_keep_broker() {
     local deaths=0 since=$SECONDS code child
-    trap 'end_process $! 20 || exit 1; exit 0' TERM INT
+    trap 'end_process $! "$BERTH_PATIENCE_S" || exit 1; exit 0' TERM INT
     while ((deaths < 5)); do
         "$SITE_BIN/berthd" --config "$SITE/etc/berthd.conf" 2>>"$SITE/log/berthd.log" 8>&- &
         child=$!
@@ -126,15 +132,21 @@ site_start_broker() {
     site_keep_broker &
     SITE_KEEPER=$!
     at_exit site_stop_broker
-    wait_for 30 site_broker_ready || {
+    wait_for site_broker_settled || return 1
+    site_broker_ready || {
         tail -n 5 "$SITE/log/berthd.log" >&2
         return 1
     }
 }
 
+# Ready, or given up.
+site_broker_settled() {
+    site_broker_ready || process_gone "$SITE_KEEPER"
+}
+
 site_stop_broker() {
-    # It gives the broker 20 s, and ends with 1 when that was not enough.
-    end_process "$SITE_KEEPER" 40 && ((ENDED_WITH != 1))
+    # It gives the broker BERTH_PATIENCE_S, and ends with 1 when that was not enough.
+    end_process "$SITE_KEEPER" "$((BERTH_PATIENCE_S + 30))" && ((ENDED_WITH != 1))
 }
 
 # --- Pool, user, entitlement --------------------------------------------------------------------------------------
@@ -196,9 +208,9 @@ site_has_spare() {
     (($(ctl pool status "$1" --json | jq .spare) >= 1))
 }
 
-# site_await_spare POOL SECONDS
+# site_await_spare POOL
 site_await_spare() {
-    wait_for "$2" site_has_spare "$1" || {
+    wait_for site_has_spare "$1" || {
         ctl pool status "$1" >&2
         ctl desktop list >&2
         return 1
@@ -227,7 +239,7 @@ site_start_terminal() {
     site_write_agent_config "$name" >"$folder/agent.conf"
     [[ -e $folder/state/identity.json ]] || site_invite "$name" >"$folder/invitation"
     site_start_agent "$name"
-    wait_for 30 site_terminal_present "$name"
+    wait_for site_terminal_present "$name"
 }
 
 site_start_agent() {
@@ -249,7 +261,7 @@ site_open_window() {
     DISPLAY=$DISPLAY_OF_PERSON Xephyr -displayfd 3 -screen "$2" -title "Berth: $1" -no-host-grab -nolisten tcp \
         3>"$folder/number" </dev/null >"$folder/xephyr.log" 2>&1 &
     at_exit end_process $!
-    wait_for 10 test -s "$folder/number" || die "the window did not open; see $folder/xephyr.log"
+    wait_for test -s "$folder/number" || die "the window did not open; see $folder/xephyr.log"
     export DISPLAY XAUTHORITY=
     DISPLAY=:$(cat "$folder/number")
 }
@@ -298,7 +310,7 @@ on_terminal() {
 
 # xrdp sends nothing new until the first input arrives, so the pointer is moved before each look.
 site_nudge() {
-    on_terminal "$1" xdotool mousemove_relative -- "$((RANDOM % 9 - 4))" 3
+    on_terminal "$1" screen_nudge
 }
 
 site_screen_shows() {
@@ -329,7 +341,7 @@ site_start_rdp_servers() {
         site_keep_rdp_server "$i" &
         at_exit end_process $!
     done
-    wait_for 90 rdp_answers "$FIRST_PORT"
+    wait_for rdp_answers "$FIRST_PORT"
 }
 
 # The server does not take a port whose last connections still linger in the kernel (a minute after an earlier run): it is

@@ -8,6 +8,8 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/tests/lib/own_network.sh"
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
+# shellcheck source=tests/lib/steady.sh
+. "$top/tests/lib/steady.sh"
 # shellcheck source=deploy/lib/rdp.sh
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/screen.sh
@@ -20,6 +22,7 @@ build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
 work=$(mktemp -d)
 at_exit rm -rf "$work"
 step_log_to "$work/steps.log"
+WAIT_LOGS=("$work/*.log")
 
 # --- The face, driven by lines as the agent would ----------------------------------------------------------------
 
@@ -29,7 +32,7 @@ face_begin() {
     face=$!
     # Descriptor 7 is the agent's end of the pipe; whoever else held it would keep the face alive.
     exec 7>"$work/pages"
-    wait_for 10 has_event '.kind == "ready"'
+    wait_for has_event '.kind == "ready"'
 }
 
 # page KIND [JSON] - show a page and wait until the face says that it is painted.
@@ -38,7 +41,7 @@ page() {
     serial=$((serial + 1))
     jq -cn --arg kind "$1" --argjson serial "$serial" --argjson more "${2:-"{}"}" \
         '{kind: $kind, serial: $serial, terminal: "ICU-07", language: "en", online: true} + $more' >&7
-    wait_for 5 has_event ".kind == \"painted\" and .serial == $serial"
+    wait_for has_event ".kind == \"painted\" and .serial == $serial"
 }
 
 # has_event FILTER - has the face said something of which this is true?
@@ -50,11 +53,11 @@ forget_events() {
     : >"$work/events"
 }
 
-# expect WHAT COMMAND... - within five seconds.
+# expect WHAT COMMAND... - at last.
 expect() {
     local what=$1
     shift
-    wait_for 5 "$@" || { screen_shot "$work/failed.png"; die "not so: $what"; }
+    wait_for "$@" || { screen_shot "$work/failed.png"; die "not so: $what"; }
 }
 
 # pixel X Y - prints the colour as RRGGBB.
@@ -166,7 +169,7 @@ face_is_gone() {
 
 face_end() {
     exec 7>&-
-    wait_for 5 face_is_gone || die "the face outlives its agent"
+    wait_for face_is_gone || die "the face outlives its agent"
     wait "$face" || die "the face did not end well when its agent was gone: $(cat "$work/face.log")"
     [[ ! -s $work/face.log ]] || { cat "$work/face.log" >&2 && die "the face complained"; }
 }
@@ -178,13 +181,14 @@ desktop_begin() {
     BERTH_TEST_PORT=13400
     BERTH_TEST_ACCOUNT=desk
     BERTH_TEST_PASSWORD_FILE=$work/password
-    printf 'Marker-%s %s\n' "$RANDOM$RANDOM" "q'\"\\x" >"$BERTH_TEST_PASSWORD_FILE"
+    draw 1000000
+    printf 'Marker-%s %s\n' "$DRAWN" "q'\"\\x" >"$BERTH_TEST_PASSWORD_FILE"
     winpr-hash3 -u desk -p "$(cat "$BERTH_TEST_PASSWORD_FILE")" -f sam >"$work/sam"
     mkdir -p "$work/shadow"
     HOME=$work/shadow freerdp-shadow-cli3 "/port:$BERTH_TEST_PORT" /bind-address:127.0.0.1 "/sam-file:$work/sam" \
         >"$work/shadow.log" 2>&1 &
     at_exit kill $!
-    wait_for 30 rdp_answers "$BERTH_TEST_PORT"
+    wait_for rdp_answers "$BERTH_TEST_PORT"
     BERTH_TEST_FINGERPRINT=$(openssl x509 -in "$(find "$work/shadow" -name '*.crt' | head -n 1)" -outform DER |
         sha256sum | cut -c1-64)
     export BERTH_TEST_PORT BERTH_TEST_ACCOUNT BERTH_TEST_PASSWORD_FILE BERTH_TEST_FINGERPRINT
@@ -234,7 +238,7 @@ control() {
     "${agent[@]}" run 2>"$work/agent.log" &
     local pid=$!
     at_exit bash -c "kill $pid 2>/dev/null || true" # it ends below, when all is well
-    wait_for 10 socket_is_there
+    wait_for socket_is_there
     request 0 "${agent[@]}" status
     request 4 "${agent[@]}" sign-off
     request 4 "${agent[@]}" sign-on anna --kiosk

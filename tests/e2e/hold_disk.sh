@@ -30,8 +30,8 @@ site() {
     hold_site 2 1 anna bert
     hold_terminals icu-07 icu-08
     site_sign_on icu-07 anna
-    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
-    becomes 30 "a spare stands ready" site_has_spare "$HOLD_POOL"
+    becomes "anna's desktop is on icu-07" shows_desktop icu-07
+    becomes "a spare stands ready" site_has_spare "$HOLD_POOL"
     sessions=$(open_sessions)
     watching=$(viewers icu-07)
 }
@@ -84,7 +84,7 @@ untouched() {
     [[ $(open_sessions) == "$sessions" ]] || failed "the session is as before: $sessions, now $(open_sessions)"
     [[ $(viewers icu-07) == "$watching" ]] || failed "the viewer is the same"
     holds "both terminals are present" both_present
-    becomes 20 "the desktop is on icu-07" shows_desktop icu-07
+    becomes "the desktop is on icu-07" shows_desktop icu-07
 }
 
 both_present() {
@@ -104,15 +104,15 @@ recovers() {
     local begun
     rm "$SITE/data/ballast"
     begun=$(now_ms)
-    becomes 30 "the broker recovers by itself" recovered
+    becomes "the broker recovers by itself" recovered
     say "recovered after $(seconds $(($(now_ms) - begun))) s"
     holds "the log says so" logged store.recovered
     ctl user add one-more kind=person
     site_sign_on icu-08 bert
-    becomes 60 "bert's desktop is on icu-08" shows_desktop icu-08
+    becomes "bert's desktop is on icu-08" shows_desktop icu-08
     agent icu-08 sign-off
-    becomes 30 "bert is signed off" has_viewers icu-08 0
-    becomes 60 "only anna's session is open" anna_alone
+    becomes "bert is signed off" has_viewers icu-08 0
+    becomes "only anna's session is open" anna_alone
     untouched
     all_there
 }
@@ -136,14 +136,14 @@ killed_when_full() {
     [[ $status == 507 ]] || failed "the change that does not fit is refused with 507, not $status"
     ! head -c 1G /dev/zero >>"$SITE/data/ballast" 2>/dev/null || failed "the file system is small"
     kill -KILL "$(cat "$SITE/run/berthd.pid")"
-    becomes 30 "the broker is there, or tells why it is not" broker_or_reason
+    becomes "the broker is there, or tells why it is not" broker_or_reason
     rm "$SITE/data/ballast"
     # Either the broker came back, or its keeper gave it up and it is started anew; both are judged below.
-    site_broker_ready || ! kill -0 "$SITE_KEEPER" 2>/dev/null || wait_for 10 site_broker_ready || true # whether it came back is judged next
-    kill -0 "$SITE_KEEPER" 2>/dev/null || site_start_broker
-    becomes 30 "the broker works again" recovered
-    becomes 40 "anna's session is claimed by icu-07" asks '[.items[] | select(.state == "active" and .live.shown_at == "icu-07")] | length == 1' session list
-    becomes 30 "both terminals are present" both_present
+    wait_for site_broker_settled || failed "the broker comes back, or its keeper gives it up"
+    ! process_gone "$SITE_KEEPER" || site_start_broker
+    becomes "the broker works again" recovered
+    becomes "anna's session is claimed by icu-07" asks '[.items[] | select(.state == "active" and .live.shown_at == "icu-07")] | length == 1' session list
+    becomes "both terminals are present" both_present
     untouched
     all_there
 }

@@ -52,14 +52,14 @@ session_is() {
 moves() {
     local before
     site_sign_on icu-07 anna
-    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
+    becomes "anna's desktop is on icu-07" shows_desktop icu-07
     before=$(session_of anna | jq .id)
     site_sign_on icu-08 anna
-    becomes 60 "anna's desktop is on icu-08" shows_desktop icu-08
-    becomes 20 "icu-07 has no viewer any more" has_viewers icu-07 0
-    becomes 20 "icu-07 does not show the desktop" shows_no_desktop icu-07
-    becomes 10 "icu-07 says where the session went" asks_terminal icu-07 '.state != "active" and (.says | contains("icu-08"))'
-    becomes 10 "it is the same session with epoch 2" session_is anna ".id == $before and .epoch == 2 and .live.shown_at == \"icu-08\""
+    becomes "anna's desktop is on icu-08" shows_desktop icu-08
+    becomes "icu-07 has no viewer any more" has_viewers icu-07 0
+    becomes "icu-07 does not show the desktop" shows_no_desktop icu-07
+    becomes "icu-07 says where the session went" asks_terminal icu-07 '.state != "active" and (.says | contains("icu-08"))'
+    becomes "it is the same session with epoch 2" session_is anna ".id == $before and .epoch == 2 and .live.shown_at == \"icu-08\""
 }
 
 # A session that nobody looks at stays; taking it up again is the same session with a higher epoch.
@@ -67,22 +67,22 @@ leaves_and_returns() {
     local before
     before=$(session_of anna | jq .id)
     agent icu-08 disconnect
-    becomes 20 "icu-08 has no viewer" has_viewers icu-08 0
-    becomes 20 "the session is disconnected" session_is anna ".id == $before and .state == \"disconnected\""
+    becomes "icu-08 has no viewer" has_viewers icu-08 0
+    becomes "the session is disconnected" session_is anna ".id == $before and .state == \"disconnected\""
     site_sign_on icu-07 anna
-    becomes 60 "anna's desktop is on icu-07 again" shows_desktop icu-07
-    becomes 10 "the same session with epoch 3" session_is anna ".id == $before and .epoch == 3 and .state == \"active\""
+    becomes "anna's desktop is on icu-07 again" shows_desktop icu-07
+    becomes "the same session with epoch 3" session_is anna ".id == $before and .epoch == 3 and .state == \"active\""
     agent icu-07 sign-off
-    becomes 20 "icu-07 has no viewer" has_viewers icu-07 0
-    becomes 20 "icu-07 does not show the desktop" shows_no_desktop icu-07
-    becomes 20 "anna has no session" session_is anna '. == {}'
+    becomes "icu-07 has no viewer" has_viewers icu-07 0
+    becomes "icu-07 does not show the desktop" shows_no_desktop icu-07
+    becomes "anna has no session" session_is anna '. == {}'
 }
 
 # Both at once, from nothing (odd rounds) and with a session that waits (even rounds).
 at_two_terminals() {
     local round one two
     for ((round = 1; round <= ROUNDS; round++)); do
-        becomes 60 "a desktop is free for round $round" has_room
+        becomes "a desktop is free for round $round" has_room
         site_sign_on icu-07 anna >"$HOLD_WORK/one" 2>&1 &
         one=$!
         site_sign_on icu-08 anna >"$HOLD_WORK/two" 2>&1 &
@@ -91,10 +91,10 @@ at_two_terminals() {
         # One of them loses, and says so by its exit code; who shows the desktop is judged below.
         wait "$one" || true # one of the two is overtaken; both screens are judged
         wait "$two" || true # likewise
-        becomes 60 "one terminal shows anna's desktop, round $round" one_winner
+        becomes "one terminal shows anna's desktop, round $round" one_winner
         judge "$round"
         if ((round % 2)); then agent "$winner" disconnect; else agent "$winner" sign-off; fi
-        becomes 20 "$winner is free again" has_viewers "$winner" 0
+        becomes "$winner is free again" has_viewers "$winner" 0
     done
 }
 
@@ -115,8 +115,8 @@ one_winner() {
 }
 
 judge() {
-    becomes 30 "$winner shows the desktop, round $1" shows_desktop "$winner"
-    becomes 20 "$loser shows none, round $1" shows_no_desktop "$loser"
+    becomes "$winner shows the desktop, round $1" shows_desktop "$winner"
+    becomes "$loser shows none, round $1" shows_no_desktop "$loser"
     holds "$loser says where the session went, round $1" asks_terminal "$loser" ".says | contains(\"$winner\")"
     holds "one session, shown at $winner with its epoch, round $1" \
         session_is anna ".epoch == $(epoch "$winner") and .live.shown_at == \"$winner\" and .state == \"active\""
@@ -136,24 +136,24 @@ lower_epochs() {
 # Two desktops: one is anna's, and bert and carl want the other at the same moment.
 last_desktop() {
     local first second first_user second_user bert carl
-    becomes 60 "a desktop is free" site_has_spare "$HOLD_POOL"
+    becomes "a desktop is free" site_has_spare "$HOLD_POOL"
     hold_terminals icu-09
     site_sign_on icu-09 anna
-    becomes 60 "the last desktop stands ready" site_has_spare "$HOLD_POOL"
+    becomes "the last desktop stands ready" site_has_spare "$HOLD_POOL"
     site_sign_on icu-07 bert >"$HOLD_WORK/bert" 2>&1 &
     bert=$!
     site_sign_on icu-08 carl >"$HOLD_WORK/carl" 2>&1 &
     carl=$!
-    becomes 60 "one works, one waits" one_waits
+    becomes "one works, one waits" one_waits
     read -r first first_user second second_user <<<"$race"
-    becomes 20 "the one who waits is told the place" grep -qE '(number|place) 1' "$HOLD_WORK/$second_user"
+    becomes "the one who waits is told the place" grep -qE '(number|place) 1' "$HOLD_WORK/$second_user"
     holds "the pool tells of the queue" asks '.queue == 1' pool status "$HOLD_POOL"
-    becomes 30 "$first shows the desktop" shows_desktop "$first"
+    becomes "$first shows the desktop" shows_desktop "$first"
     holds "$second shows none" shows_no_desktop "$second"
     say "$first_user has it, $second_user waits: $(tail -n 1 "$HOLD_WORK/$second_user")"
     agent "$first" sign-off
-    becomes 90 "$second_user gets the desktop" is_active "$second" "$second_user"
-    becomes 60 "$second shows it" shows_desktop "$second"
+    becomes "$second_user gets the desktop" is_active "$second" "$second_user"
+    becomes "$second shows it" shows_desktop "$second"
     holds "the queue is empty" asks '.queue == 0' pool status "$HOLD_POOL"
     holds "no session of $first_user is left" session_is "$first_user" '. == {}'
     holds "anna was not touched" is_active icu-09 anna

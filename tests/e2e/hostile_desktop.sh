@@ -36,7 +36,7 @@ site() {
     site_add_user anna
     middle_start anna
     site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max=1 spare=1 credential=passthrough
-    site_await_spare "$HOLD_POOL" 90
+    site_await_spare "$HOLD_POOL"
     authority
     hold_terminals "$TERMINAL"
 }
@@ -69,16 +69,16 @@ got_nothing() {
 honest() {
     middle_says honest
     site_sign_on "$TERMINAL" anna
-    becomes 60 "anna's desktop is shown through an honest man in the middle" shows_desktop "$TERMINAL"
+    becomes "anna's desktop is shown through an honest man in the middle" shows_desktop "$TERMINAL"
     holds "he passed the viewer's connection on" grep -q '^asked' "$MIDDLE_SAID"
     agent "$TERMINAL" disconnect
-    becomes 20 "the viewer has ended" has_viewers "$TERMINAL" 0
+    becomes "the viewer has ended" has_viewers "$TERMINAL" 0
 }
 
 # refused MODE - nothing was shown, nothing was given away, and the person reads why.
 refused() {
-    becomes 20 "$1: the viewer has ended" has_viewers "$TERMINAL" 0
-    becomes 20 "$1: the terminal says why" asks_terminal "$TERMINAL" '.state == "idle" and (.says | contains("not the one"))'
+    becomes "$1: the viewer has ended" has_viewers "$TERMINAL" 0
+    becomes "$1: the terminal says why" asks_terminal "$TERMINAL" '.state == "idle" and (.says | contains("not the one"))'
     holds "$1: the viewer was there" grep -q '^asked' "$MIDDLE_SAID"
     holds "$1: no password, and no word without TLS: $(xargs <"$MIDDLE_SAID")" got_nothing
     holds "$1: nothing is shown" shows_no_desktop "$TERMINAL"
@@ -101,11 +101,11 @@ in_a_session() {
     for mode in refuse other; do
         middle_says honest
         site_sign_on "$TERMINAL" anna
-        becomes 60 "$mode: anna works" shows_desktop "$TERMINAL"
+        becomes "$mode: anna works" shows_desktop "$TERMINAL"
         middle_says "$mode"
         middle_says_too cut
-        becomes 20 "$mode: the session is off the screen" shows_no_desktop "$TERMINAL"
-        becomes 60 "$mode: the terminal gave up" asks_terminal "$TERMINAL" '.state == "idle"'
+        becomes "$mode: the session is off the screen" shows_no_desktop "$TERMINAL"
+        becomes "$mode: the terminal gave up" asks_terminal "$TERMINAL" '.state == "idle"'
         holds "$mode: no password, and no word without TLS: $(xargs <"$MIDDLE_SAID")" got_nothing
     done
 }

@@ -119,7 +119,7 @@ end_any_viewer() {
 
 # xrdp sends nothing new until the first input arrives, so the mouse is moved before each look.
 desktop_visible() {
-    xdotool mousemove_relative -- "$((RANDOM % 9 - 4))" 3 || return 1
+    screen_nudge || return 1
     screen_shows "$wallpaper" "$WALLPAPER_SHARE" "$1"
 }
 
@@ -141,7 +141,7 @@ sign_off_inside() {
 # The guest never shows a box to type a password in: who brings a wrong one is sent away.
 check_refused() {
     viewer "$1" "$2" "$3"
-    wait_for 30 viewer_gone || die "the guest keeps a viewer with a wrong password"
+    wait_for viewer_gone || die "the guest keeps a viewer with a wrong password"
     VIEWER=
 }
 
@@ -184,46 +184,46 @@ main() {
 
     step "clone a desktop" clone berth-1 "$port_1"
     step "switch it on" vm start berth-1
-    step "it answers RDP" wait_for 90 rdp_answers "$port_1"
-    step "its agent answers" wait_for 60 agent_answers berth-1
-    step "it tells its certificate's fingerprint" wait_for 5 guest_file_begins berth-1 /run/berth/rdp-fingerprint ''
+    step "it answers RDP" wait_for rdp_answers "$port_1"
+    step "its agent answers" wait_for agent_answers berth-1
+    step "it tells its certificate's fingerprint" wait_for guest_file_begins berth-1 /run/berth/rdp-fingerprint ''
     fingerprint_1=$(guest_file berth-1 /run/berth/rdp-fingerprint)
     [[ $fingerprint_1 =~ ^[0-9a-f]{64}$ ]] || die "'$fingerprint_1' is not a fingerprint"
 
     password=$(new_password)
     step "set its password through the agent" set_password berth-1 "$password"
     viewer "$port_1" "$password" "$fingerprint_1"
-    step "first sign-on to picture" wait_for 60 desktop_visible "$work/first.png"
-    step "the guest says so" wait_for 5 guest_file_begins berth-1 /run/berth/session-state active
+    step "first sign-on to picture" wait_for desktop_visible "$work/first.png"
+    step "the guest says so" wait_for guest_file_begins berth-1 /run/berth/session-state active
     sleep 3 # for the picture that people look at: the first window takes a moment more
     screen_shot "$work/desktop.png"
 
     end_viewer
     viewer "$port_1" "$password" "$fingerprint_1"
-    step "attach again to picture" wait_for 60 desktop_visible "$work/again.png"
+    step "attach again to picture" wait_for desktop_visible "$work/again.png"
     step "sign off inside the guest" sign_off_inside
-    step "the guest says so" wait_for 15 guest_file_begins berth-1 /run/berth/session-state "ended "
-    step "the viewer ends by itself" wait_for 10 viewer_gone
+    step "the guest says so" wait_for guest_file_begins berth-1 /run/berth/session-state "ended "
+    step "the viewer ends by itself" wait_for viewer_gone
     VIEWER=
 
     viewer "$port_1" "$password" "$fingerprint_1"
-    step "sign on again to picture" wait_for 60 desktop_visible "$work/second.png"
+    step "sign on again to picture" wait_for desktop_visible "$work/second.png"
     end_viewer
     step "end the session from outside" guest_run berth-1 /usr/lib/berth/end-session "$account"
-    step "the guest says so" wait_for 15 guest_file_begins berth-1 /run/berth/session-state "ended "
+    step "the guest says so" wait_for guest_file_begins berth-1 /run/berth/session-state "ended "
     step "the old password opens nothing" check_refused "$port_1" "$password" "$fingerprint_1"
 
     step "clone another desktop" clone berth-2 "$port_2"
     step "switch it on" vm start berth-2
-    step "its agent answers" wait_for 90 agent_answers berth-2
-    step "it tells its fingerprint" wait_for 30 guest_file_begins berth-2 /run/berth/rdp-fingerprint ''
+    step "its agent answers" wait_for agent_answers berth-2
+    step "it tells its fingerprint" wait_for guest_file_begins berth-2 /run/berth/rdp-fingerprint ''
     fingerprint_2=$(guest_file berth-2 /run/berth/rdp-fingerprint)
     expect "two clones have two keys" [ "$fingerprint_1" != "$fingerprint_2" ]
 
     step "shut one down through its agent" vm shutdown berth-1 --mode agent
-    step "it is off" wait_for 30 domain_off berth-1
+    step "it is off" wait_for domain_off berth-1
     step "shut the other down by its power button" vm shutdown berth-2 --mode acpi
-    step "it is off" wait_for 30 domain_off berth-2
+    step "it is off" wait_for domain_off berth-2
     say "1 passed, 0 failed"
 }
 

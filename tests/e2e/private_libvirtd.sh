@@ -66,7 +66,7 @@ keeper_ends_at_once() {
     local code=0
     fake unshare 'echo "unshare failed: Operation not permitted" >&2' 'exit 1'
     fake awk 'sleep 0.3' "exec $(type -P awk) \"\$@\""
-    PATH=$work/fakes:$PATH timeout --kill-after=5 60 "$top/deploy/lib/private-libvirtd" start "$one" 2>"$work/said" || code=$?
+    PATH=$work/fakes:$PATH timeout --kill-after=5 "$BERTH_PATIENCE_S" "$top/deploy/lib/private-libvirtd" start "$one" 2>"$work/said" || code=$?
     rm -f "$work/fakes/"*
     [[ $code -eq 1 ]] || die "start must fail with 1, and failed with $code: $(cat "$work/said")"
     grep -q 'namespaces could not be set up.*Operation not permitted' "$work/said" ||
@@ -77,7 +77,7 @@ keeper_ends_at_once() {
 others_are_left_alone() {
     local other
     mkdir -p "$one"
-    sleep 1000 &
+    sleep infinity &
     other=$!
     at_exit end_process "$other"
     printf '%s 1\n' "$other" >"$one/unshare"
@@ -86,7 +86,7 @@ others_are_left_alone() {
     libvirtd stop "$one"
     kill -0 "$other" || die "stop has ended a process that is not its own"
     printf '999999999 \n' >"$one/unshare"
-    timeout --kill-after=5 60 "$top/deploy/lib/private-libvirtd" stop "$one" || die "stop waits for a process that is gone"
+    timeout --kill-after=5 "$BERTH_PATIENCE_S" "$top/deploy/lib/private-libvirtd" stop "$one" || die "stop waits for a process that is gone"
 }
 
 # A start that hangs in a program it has called ends when it is told to, and leaves nothing.
@@ -97,15 +97,15 @@ obeys() {
     (PATH=$work/fakes:$PATH exec "$top/deploy/lib/private-libvirtd" start "$one") 2>"$work/said" &
     start=$!
     set +m
-    wait_for 60 something_runs "$reached" || die "the start did not get to its '$reached'"
+    wait_for something_runs "$reached" || die "the start did not get to its '$reached'"
     kill -s "$signal" "$start"
-    wait_for 20 process_gone "$start" || {
+    wait_for process_gone "$start" || {
         kill -KILL "$start"
         die "a start that hangs does not obey $signal"
     }
     wait "$start" || true # it ends with the signal's code
     rm -f "$work/fakes/"*
-    expect "nothing is left" wait_for 5 nothing_left "$one/"
+    expect "nothing is left" wait_for nothing_left "$one/"
 }
 
 obeys_signals() {
@@ -124,7 +124,7 @@ obeys_behind_a_lock() {
     ) 9>"$one/lock" &
     holder=$!
     at_exit end_process "$holder"
-    wait_for 20 something_runs 1000003 || die "nobody holds the lock"
+    wait_for something_runs 1000003 || die "nobody holds the lock"
     obeys HUP "$one"
     end_process "$holder"
 }
@@ -164,26 +164,28 @@ main() {
     expect "the second knows nothing of the first's machine" \
         [ -z "$(virsh --quiet --connect "qemu+unix:///system?socket=$two/run/libvirt-sock" list --all --name)" ]
     step "stop the second" libvirtd stop "$two"
-    expect "nothing of it is left" wait_for 5 nothing_left "$two/"
+    expect "nothing of it is left" wait_for nothing_left "$two/"
     expect "the first goes on" running "$uri"
 
     read -r keeper _ <"$one/unshare"
     kill -KILL "$keeper"
-    expect "with the keeper everything ends" wait_for 5 nothing_left "$one/"
+    expect "with the keeper everything ends" wait_for nothing_left "$one/"
     step "start again after the crash" libvirtd start "$one"
     expect "the machine is known and off" [ "$(virsh --quiet --connect "$uri" domstate idle)" == "shut off" ]
     step "stop" libvirtd stop "$one"
-    expect "nothing is left" wait_for 5 nothing_left "$one/"
+    expect "nothing is left" wait_for nothing_left "$one/"
 
-    sleep 60 &
+    sleep infinity &
     owner=$!
+    at_exit end_process "$owner"
     step "start for an owner" libvirtd start "$two" --owner "$owner"
     kill "$owner"
     wait "$owner" || true # it was ended by a signal
-    expect "nothing is left when the owner is gone" wait_for 10 nothing_left "$two"
+    expect "nothing is left when the owner is gone" wait_for nothing_left "$two"
 
-    sleep 60 &
+    sleep infinity &
     owner=$!
+    at_exit end_process "$owner"
     step "start for an owner" libvirtd start "$two" --owner "$owner"
     step "somebody else takes it over" libvirtd start "$two" --owner $$
     kill "$owner"

@@ -15,16 +15,17 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 build=$(readlink -f "${1:?usage: tests/e2e/refusals.sh BUILD}")
 work=$(mktemp -d)
 at_exit rm -rf "$work"
+WAIT_LOGS=("$work/served")
 
 berthd() {
-    timeout 20 "$build/berthd" --config "$work/berthd.conf" "$@" 2>"$work/log"
+    timeout "$BERTH_PATIENCE_S" "$build/berthd" --config "$work/berthd.conf" "$@" 2>"$work/log"
 }
 
 # Start in the background until it serves; its process id is BROKER.
 serve() {
     "$build/berthd" --config "$work/berthd.conf" 2>>"$work/served" &
     BROKER=$!
-    wait_for 20 "$build/berthctl" --socket "$work/run/sock" ready >/dev/null 2>&1 || die "it does not serve"
+    wait_for quiet "$build/berthctl" --socket "$work/run/sock" ready || die "it does not serve"
 }
 
 stop() {

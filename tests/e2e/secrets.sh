@@ -133,15 +133,15 @@ people_work() {
     wrong_password icu-07 anna
     wrong_password icu-07 nobody
     # After wrong ones she has to wait for a moment.
-    becomes 30 "anna signs on" sign_on_quietly
-    becomes 60 "anna's desktop is on icu-07" shows_desktop icu-07
+    becomes "anna signs on" sign_on_quietly
+    becomes "anna's desktop is on icu-07" shows_desktop icu-07
     site_sign_on icu-08 anna
-    becomes 60 "anna's desktop is on icu-08" shows_desktop icu-08
+    becomes "anna's desktop is on icu-08" shows_desktop icu-08
     agent icu-08 disconnect
     site_sign_on icu-07 anna
-    becomes 60 "anna's desktop is on icu-07 again" shows_desktop icu-07
+    becomes "anna's desktop is on icu-07 again" shows_desktop icu-07
     site_sign_on icu-08 bert
-    becomes 60 "bert's desktop is on icu-08" shows_desktop icu-08
+    becomes "bert's desktop is on icu-08" shows_desktop icu-08
     agent icu-08 sign-off
 }
 
@@ -153,13 +153,13 @@ administrators_work() {
     ctl admin add chief role=administrator
     new_password | ctl admin password chief
     ! ctl sign-in chief <<<"$MARKER-wrong" || failed "a wrong password is refused"
-    becomes 30 "the right one is accepted" chief_signs_in
+    becomes "the right one is accepted" chief_signs_in
     ctl token add chief robot --json >"$HOLD_WORK/token"
     secret "$(jq -r .token "$HOLD_WORK/signed-in")"
     secret "$(jq -r .token "$HOLD_WORK/token")"
     new_password | ctl user password bert
     ctl terminal logs icu-07
-    becomes 60 "the bundle of logs has arrived" bundle_there
+    becomes "the bundle of logs has arrived" bundle_there
     ctl backup "$HOLD_WORK/backup.db"
 }
 
@@ -217,7 +217,7 @@ cores() {
     sleep 1000 &
     victim=$!
     # A signal that comes between fork and exec meets the shell's own handler and is lost.
-    wait_for 10 is_sleep "$victim" || failed "the control of core files started"
+    wait_for is_sleep "$victim" || failed "the control of core files started"
     kill -ABRT "$victim"
     wait "$victim" 2>/dev/null || true # it ends with the signal's code
     if [[ -n $(find . -maxdepth 1 -name 'core*') ]]; then
@@ -234,7 +234,7 @@ cores() {
     ((${#victims[@]} >= 4)) || failed "broker, agent, viewer and face were there: ${victims[*]}"
     for pid in "${victims[@]}"; do
         kill -ABRT "$pid" 2>/dev/null || true # it may have ended by itself
-        wait_for 20 is_gone "$pid" || failed "process $pid ended"
+        wait_for is_gone "$pid" || failed "process $pid ended"
     done
     [[ -z $(find . -maxdepth 1 -name 'core*') ]] || failed "no core file was written: $(find . -name 'core*')"
     say "no core file of ${#victims[@]} programs that died"

@@ -43,7 +43,7 @@ chmod 755 "$work/daemon"
 
 end_all() {
     pkill -KILL -u "$user" || true # all processes of the user that this script made
-    wait_for 20 all_ended || say "processes of $user were killed and do not end: $(pgrep -a -u "$user")"
+    wait_for all_ended || say "processes of $user were killed and do not end: $(pgrep -a -u "$user")"
 }
 
 all_ended() {
@@ -59,6 +59,6 @@ as_user() {
 }
 
 as_user "$work/daemon"
-wait_for 20 as_user virsh --quiet --connect qemu:///session list >/dev/null
+wait_for quiet as_user virsh --quiet --connect qemu:///session list
 as_user virsh --quiet --connect qemu:///session pool-create-as berth dir --target "$work/pool"
 as_user "$work/bin/tests/e2e-program-virt_qemu"

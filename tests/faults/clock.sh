@@ -24,7 +24,8 @@ EVERYBODY=4
 HOUR=3600
 YEAR=31536000
 JUMPS=400
-WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
+# Shorter than any jump, and longer than any machine makes a terminal wait for its turn.
+WARD_PRESENCE=(presence.grant_s=300 presence.renew_s=1 presence.suspect_s=150 presence.link_grace_s=1)
 if ((WARD_LONG)); then
     JUMPS=10000
     WARD_PRESENCE=(presence.grant_s=30 presence.renew_s=2 presence.suspect_s=15 presence.link_grace_s=5)
@@ -50,7 +51,7 @@ site() {
     ward_agent a-1
     play "kiosk t-1"
     play "kiosk t-2"
-    need 20 "two desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 2'
+    need "two desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 2'
     sessions=$(open_sessions)
     mark=$(log_mark)
     news=$(news_mark)
@@ -62,8 +63,10 @@ broker_says() {
 }
 
 has_jumped() {
-    local off=$(($(broker_says) - $(date +%s) - $1))
-    ((off >= -3 && off <= 3))
+    local off
+    ctl terminal list >/dev/null # so that it says something
+    off=$(($(broker_says) - $(date +%s) - $1))
+    ((off >= -600 && off <= 600))
 }
 
 # Nobody's presence changed and nobody's picture went since site().
@@ -75,6 +78,11 @@ calm() {
     [[ $(open_sessions) == "$sessions" ]] || violation "$1: the sessions are as before: $sessions, now $(open_sessions)"
 }
 
+# Whatever is concluded from a jump has been by the time that each of them was heard again.
+renewed() {
+    soon "each terminal renews its presence" each_told "$(news_mark)" renewed "${TERMINALS[@]}"
+}
+
 # At every station somebody leaves and comes back, so that there is something to audit. The agent's clock goes the other way.
 both_jump() {
     local seconds before
@@ -84,9 +92,9 @@ both_jump() {
         before=$(news_mark)
         play "disconnect t-2"
         play "kiosk t-2"
-        soon 10 "t-2 is shown its desktop at $seconds s" told "$before" '[.[] | select(.what == "show")] | length == 1'
-        expect "the broker's clock did jump by $seconds s" has_jumped "$seconds"
-        sleep 2.2 # every terminal renews once
+        soon "t-2 is shown its desktop at $seconds s" told "$before" '[.[] | select(.what == "show")] | length == 1'
+        soon "the broker's clock did jump by $seconds s" has_jumped "$seconds"
+        renewed
         sessions=$(open_sessions) # t-2 came back with a higher epoch
         calm "the broker's clock at $seconds s, the agent's at $((-seconds)) s"
     done
@@ -96,14 +104,16 @@ many_jumps() {
     local i begun
     begun=$(now_ms)
     for ((i = 0; i < JUMPS; i++)); do
-        jump berthd $(((RANDOM * 32768 + RANDOM) % (2 * YEAR) - YEAR))
-        jump berth-agent $(((RANDOM * 32768 + RANDOM) % (2 * YEAR) - YEAR))
+        draw $((2 * YEAR))
+        jump berthd $((DRAWN - YEAR))
+        draw $((2 * YEAR))
+        jump berth-agent $((DRAWN - YEAR))
         sleep 0.005
     done
     jump berthd 0
     jump berth-agent 0
     seconds_figure jumping_s $(($(now_ms) - begun))
-    sleep 2.5
+    renewed
     calm "$JUMPS jumps"
     figure jumps $((2 * JUMPS + 10))
 }
@@ -123,11 +133,11 @@ certificates() {
     jump berthd "$YEAR"
     play "cut t-3"
     play "connect t-3"
-    soon 10 "a certificate that has expired by the broker's clock is not accepted" \
+    soon "a certificate that has expired by the broker's clock is not accepted" \
         told "$before" '[.[] | select(.what == "lost")] | length > 0'
     expect "t-3 is not granted presence" told "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 0'
     jump berthd 0
-    soon 30 "t-3 is back when the clock is right again" \
+    soon "t-3 is back when the clock is right again" \
         told "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 1'
     seconds_figure certificate_back_s "$SOON_MS"
 }
@@ -135,18 +145,36 @@ certificates() {
 # (The host's machines live in its berth-virt here, so sessions end with the broker; that is not what is judged.)
 # The link breaks right after the terminal's clock jumped: what its server's certificate is worth must not depend on that.
 agent_finds_its_broker() {
-    local seconds slowest=0
+    local seconds before slowest=0
     for seconds in $((2 * YEAR)) $((-2 * YEAR)); do
         jump berth-agent "$seconds"
         mark=$(log_mark)
+        before=$(links_of_agent)
         kill -KILL "$(broker_pid)"
-        need 20 "the broker is there again" site_broker_ready
-        soon 30 "a terminal whose clock jumped by $seconds s finds its broker" presence_is a-1 present
+        need "the broker is there again" site_broker_ready
+        soon "a terminal whose clock jumped by $seconds s finds its broker" agent_linked_again "$before"
         ((SOON_MS <= slowest)) || slowest=$SOON_MS
         jump berth-agent 0
-        soon 30 "everybody is present" are_present "$EVERYBODY"
+        soon "everybody is present" all_linked
     done
     seconds_figure agent_back_s "$slowest"
+}
+
+# How often the agent has found the broker.
+links_of_agent() {
+    grep -c ' agent.link ' "$SITE/log/agent-a-1.log"
+}
+
+agent_linked_again() {
+    (($(links_of_agent) > $1)) && presence_is a-1 present
+}
+
+all_linked() {
+    (($(metric berth_terminals_linked) == EVERYBODY)) && are_present "$EVERYBODY"
+}
+
+stalled_since() {
+    (($(logged_since "$1" loop.stalled) >= 1))
 }
 
 # All of time jumps: a machine that was suspended. The guard moves every deadline.
@@ -161,18 +189,18 @@ broker_suspended() {
         cp "${WARD_HISTORIES[before]}" "${WARD_HISTORIES[before]}-before"
         WARD_HISTORIES[before]+=-before
     done
-    need 20 "the broker is there again" site_broker_ready
-    soon 30 "everybody is present" are_present "$EVERYBODY"
+    need "the broker is there again" site_broker_ready
+    soon "everybody is present" all_linked
     before=$(news_mark)
     play "kiosk t-1"
-    need 20 "t-1 works again" told "$before" '[.[] | select(.what == "show")] | length == 1'
+    need "t-1 works again" told "$before" '[.[] | select(.what == "show")] | length == 1'
     sessions=$(open_sessions)
     before=$(log_mark)
     jump berthd "$HOUR"
-    sleep 3
+    soon "the loop knows that time jumped" stalled_since "$before"
+    renewed
     figure suspended_s "$HOUR"
     figure stalls "$(logged_since "$before" loop.stalled)"
-    expect "the loop knows that time jumped" test "$(logged_since "$before" loop.stalled)" -ge 1
     expect "nobody was taken for absent" test "$(logged_since "$before" presence.state 'to="absent"')" -eq 0
     expect "everybody is present" are_present "$EVERYBODY"
     [[ $(open_sessions) == "$sessions" ]] || violation "the sessions are as before: $sessions, now $(open_sessions)"

@@ -13,7 +13,7 @@
  *
  * N of each are kept going at once: one that ends is begun anew, at the rate. They come from
  * SOURCES addresses, 127.66.x.y (0: from the address that everybody else here has). At most 2,000
- * sockets and 60 seconds. The last line of standard output is one JSON object.
+ * sockets, and SECONDS or until SIGTERM. The last line of standard output is one JSON object.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -31,7 +31,7 @@
 #include "berth/tls.h"
 
 #define SOCKETS_MAX 2000
-#define SECONDS_MAX 60
+#define SECONDS_MAX 3600
 #define TICK_MS 50
 
 enum habit { SILENT, SLOW, GARBAGE, NOBODY, FOREIGN, REQUEST, HABITS };
@@ -52,6 +52,7 @@ struct liar {
 static struct {
     uv_loop_t loop;
     uv_timer_t tick, drip, end;
+    uv_signal_t told;
     struct berth_random random;
     SSL_CTX *contexts[HABITS]; /* SLOW: for its ClientHello */
     struct sockaddr_in at;
@@ -240,16 +241,29 @@ static void drip(uv_timer_t *timer)
     }
 }
 
-static void end_all(uv_timer_t *timer)
+static void end_all(void)
 {
-    (void)timer;
     us.stopping = true;
+    uv_close((uv_handle_t *)&us.told, NULL);
     uv_close((uv_handle_t *)&us.tick, NULL);
     uv_close((uv_handle_t *)&us.drip, NULL);
     uv_close((uv_handle_t *)&us.end, NULL);
     for (size_t i = 0; i < us.count; i++)
         if (us.liars[i].alive)
             end_one(&us.liars[i]);
+}
+
+static void time_is_over(uv_timer_t *timer)
+{
+    (void)timer;
+    end_all();
+}
+
+static void told_to_end(uv_signal_t *told, int number)
+{
+    (void)told;
+    (void)number;
+    end_all();
 }
 
 /* Contexts of OpenSSL's own: those of Berth know their peers and judge whom they talk to. */
@@ -355,7 +369,9 @@ int main(int argc, char **argv)
     (void)uv_timer_init(&us.loop, &us.end);
     (void)uv_timer_start(&us.tick, tick, 0, TICK_MS);
     (void)uv_timer_start(&us.drip, drip, 1000, 1000);
-    (void)uv_timer_start(&us.end, end_all, (uint64_t)us.seconds * 1000, 0);
+    (void)uv_timer_start(&us.end, time_is_over, (uint64_t)us.seconds * 1000, 0);
+    (void)uv_signal_init(&us.loop, &us.told);
+    (void)uv_signal_start_oneshot(&us.told, told_to_end, SIGTERM);
     (void)uv_run(&us.loop, UV_RUN_DEFAULT);
     (void)printf(
         "{\"begun\":%lld,\"failed\":%lld,\"taken\":%lld,\"turned_away\":%lld,\"shaken\":%lld,"

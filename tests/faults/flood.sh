@@ -3,7 +3,7 @@
 #
 # usage: tests/faults/flood.sh BUILD-FOLDER
 #
-# At most 2,000 sockets of berth-flood from 250 addresses for eight seconds: silent ones, a ClientHello a byte a second,
+# At most 2,000 sockets of berth-flood from 250 addresses, for as long as the others need: silent ones, a ClientHello a byte a second,
 # noise, whole handshakes without a certificate and with a foreign one. It proves: what they hold is bounded in number and
 # memory; no known terminal loses its link or its presence, their renewals and sign-ons go on; one that comes back in the
 # middle of it gets in, also when they have its own address; afterwards the door is as open as before. BERTH_LONG=1: half a minute.
@@ -29,11 +29,12 @@ WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presen
 WARD_OPTIONS=("link.handshakes=$HANDSHAKES")
 
 site() {
-    local name names=()
+    local name
+    names=()
     for ((name = 1; name <= EVERYBODY; name++)); do names+=("t-$name"); done
     ward_small 4 1 "${names[@]}"
     for name in t-1 t-2 t-3; do play "kiosk $name"; done
-    need 20 "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
+    need "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
 }
 
 resident_kib() {
@@ -64,7 +65,6 @@ people_work() {
 
 # figures_of PREFIX MARK - what the terminals saw.
 figures_of() {
-    sleep 0.5
     figure "$1_renewals" "$(news_since "$2" '[.[] | select(.what == "renewed")] | length')"
     figure "$1_renewal_p99_us" "$(percentile "$2" renewed 99)"
     figure "$1_sign_ons" "$(news_since "$2" '[.[] | select(.what == "show")] | length')"
@@ -80,24 +80,40 @@ calm() {
     before_kib=$peak_kib before_fds=$peak_fds
 }
 
-# attack SECONDS HABIT N ... - from ATTACK_SOURCES addresses; 0: from the terminals' own.
+# attack HABIT N ... - from ATTACK_SOURCES addresses (0: from the terminals' own), until end_attack. It goes on when it is
+# felt.
 ATTACK_SOURCES=250
 attack() {
-    "$WARD_BUILD/tests/faults/berth-flood" 127.0.0.1 "$LINK_PORT" "$1" "$ATTACK_SOURCES" "${@:2}" >"$WARD/flood" 2>&1 6>&- 7>&- 8>&- &
+    local before
+    before=$(strangers)
+    "$WARD_BUILD/tests/faults/berth-flood" 127.0.0.1 "$LINK_PORT" 3600 "$ATTACK_SOURCES" "$@" >"$WARD/flood" 2>&1 6>&- 7>&- 8>&- &
     attacker=$!
-    at_exit end_attacker
+    at_exit end_process "$attacker"
+    soon "the flood is there" more_strangers "$((before + 10))"
 }
 
-end_attacker() {
-    kill "$attacker" 2>/dev/null || true # it ends by itself
+# Those that the broker has open or has turned away.
+strangers() {
+    ctl metrics | awk -v open="$(descriptors)" '/^berth_link_(refused|failed)_[a-z]*_total / { open += $2 } END { print open }'
+}
+
+more_strangers() {
+    (($(strangers) > $1))
+}
+
+# All that was asked of the broker meanwhile was asked under attack.
+end_attack() {
+    process_is_ours "$attacker" || violation "the flood went on to the end"
+    end_process "$attacker" "$BERTH_PATIENCE_S" || violation "the flood ends"
+    ((ENDED_WITH == 0)) || violation "the flood ran: it ended with $ENDED_WITH"
 }
 
 # Silent ones alone: what does one of them cost?
 silence() {
     local peers
-    attack 3 silent 500
+    attack silent 500
     people_work 2
-    wait "$attacker" || violation "the flood ran"
+    end_attack
     peers=$((peak_fds - before_fds))
     figure silent_peers "$peers"
     ((peers > 0)) || peers=1
@@ -106,15 +122,17 @@ silence() {
 
 everything() {
     local mark log
-    sleep 1
+    soon "those of the last flood are gone" few_descriptors
     mark=$(news_mark)
     log=$(log_mark)
-    attack "$ATTACK_S" silent 800 slow 300 garbage 300 nobody 300 foreign 300
-    sleep 1
+    attack silent 800 slow 300 garbage 300 nobody 300 foreign 300
     play "cut t-20"
     play "connect t-20"
-    people_work "$((ATTACK_S - 2))"
-    wait "$attacker" || violation "the flood ran"
+    people_work "$ATTACK_S"
+    soon "a known terminal gets in under attack" told "$mark" '[.[] | select(.terminal == "t-20" and .what == "granted")] | length > 0'
+    soon "every terminal renews its presence under attack" each_told "$(news_mark)" renewed "${names[@]}"
+    soon "people are shown their desktops under attack" each_told "$mark" show t-1 t-2 t-3
+    end_attack
     figures_of attack "$mark"
     comes_back "$mark"
     figure attackers "$(cat "$WARD/flood")"
@@ -123,10 +141,15 @@ everything() {
     ((peak_fds - before_fds <= HANDSHAKES + 32)) || violation "no more than $HANDSHAKES of them are let in at once: $((peak_fds - before_fds))"
     ((peak_kib - before_kib <= RSS_MOST_KIB)) || violation "they cost $((peak_kib - before_kib)) KiB of memory"
     expect "nobody else lost the link" told "$mark" '[.[] | select(.what == "lost" and .terminal != "t-20")] | length == 0'
-    expect "nobody else was even suspect" nobody_suspect "$log"
+    figure attack_suspect "$(logged_since "$log" presence.state 'to="suspect"')"
+    expect_alone "nobody else was even suspect" nobody_suspect "$log"
     for name in refused_handshakes refused_source refused_early refused_penalty failed_timeout failed_certificate failed_protocol; do
         figure "$name" "$(metric "berth_link_${name}_total")"
     done
+}
+
+few_descriptors() {
+    (($(descriptors) <= before_fds))
 }
 
 nobody_suspect() {
@@ -140,7 +163,7 @@ comes_back() {
     took=$(news_since "$1" '[.[] | select(.terminal == "t-20")] | ([.[] | select(.what == "cut")][0].at_us) as $cut
         | ([.[] | select(.what == "granted")][0].at_us // 0) as $back | if $back == 0 then -1 else ($back - $cut) / 1000 | floor end')
     figure comes_back_ms "$took"
-    ((took >= 0 && took <= COMES_BACK_MS)) || violation "a known terminal gets in within $COMES_BACK_MS ms under attack: $took"
+    expect_alone "a known terminal gets in within $COMES_BACK_MS ms under attack: $took" test "$took" -ge 0 -a "$took" -le "$COMES_BACK_MS"
 }
 
 # A stranger behind the ward's own router: a known terminal comes back all the same, each time.
@@ -149,17 +172,14 @@ same_address() {
     ATTACK_SOURCES=0
     for habit in silent slow garbage foreign; do
         mark=$(news_mark)
-        attack 60 "$habit" 24
-        sleep 0.5
+        attack "$habit" 24
         for ((i = 1; i <= 12; i++)); do
             play "cut t-19"
             play "connect t-19"
-            soon 15 "a known terminal gets in beside 24 $habit ones of its address, for the ${i}th time" told "$mark" \
+            soon "a known terminal gets in beside 24 $habit ones of its address, for the ${i}th time" told "$mark" \
                 "[.[] | select(.terminal == \"t-19\" and .what == \"granted\")] | length == $i"
         done
-        kill -0 "$attacker" || violation "the flood ran"
-        end_attacker
-        wait "$attacker" || true # it was ended
+        end_attack
         expect "nobody else lost the link" told "$mark" '[.[] | select(.what == "lost" and .terminal != "t-19")] | length == 0'
     done
 }
@@ -169,9 +189,9 @@ afterwards() {
     mark=$(news_mark)
     play "cut *"
     play "connect *"
-    soon 15 "each of them is granted presence anew" told "$mark" "[.[] | select(.what == \"granted\")] | length == $EVERYBODY"
+    soon "each of them is granted presence anew" told "$mark" "[.[] | select(.what == \"granted\")] | length == $EVERYBODY"
     seconds_figure door_open_again_s "$SOON_MS"
-    expect "nobody is taken for absent" test "$(logged_since 0 presence.state 'to="absent"')" -eq 0
+    expect_alone "nobody is taken for absent" test "$(logged_since 0 presence.state 'to="absent"')" -eq 0
 }
 
 ward_begin "${1:-}"

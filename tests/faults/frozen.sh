@@ -34,7 +34,7 @@ site() {
     ward_image
     ward_desktops 8
     ward_host here "$SITE_URI" berth "$FIRST_PORT" 4
-    wait_for 10 test -n "$(first_virt)" || die "no berth-virt for the first host"
+    wait_for test -n "$(first_virt)" || die "no berth-virt for the first host"
     ward_host there test:///default default-pool "$((FIRST_PORT + 4))" 4
     ward_pool ward-3 here 4 1 release=keep
     ward_pool ward-4 there 4 1 release=keep
@@ -43,8 +43,8 @@ site() {
     player_join "${TERMINALS[@]}"
     ctl entitlement add subject_kind=user subject=kiosk-t-4 pool=ward-4 effect=allow priority=20
     ward_agent a-1
-    site_await_spare ward-3 60
-    site_await_spare ward-4 60
+    site_await_spare ward-3
+    site_await_spare ward-4
 }
 
 first_virt() {
@@ -55,7 +55,7 @@ people_work() {
     local mark
     mark=$(news_mark)
     for name in t-1 t-2 t-3; do play "kiosk $name"; done
-    need 20 "three desktops are shown" told "$mark" '[.[] | select(.what == "show")] | length == 3'
+    need "three desktops are shown" told "$mark" '[.[] | select(.what == "show")] | length == 3'
     sessions=$(open_sessions)
     machines=$(running_machines)
 }
@@ -86,12 +86,13 @@ broker_frozen() {
     stopped "$(broker_pid)"
     sleep "$FREEZE_S"
     kill -CONT "$(broker_pid)"
-    soon 30 "everybody is present after the broker stood still" are_present "$EVERYBODY"
+    soon "everybody is present after the broker stood still" are_present "$EVERYBODY"
     seconds_figure broker_heal_s "$SOON_MS"
-    sleep "$((GRANT_MS / 2000))" # whoever was to be given up wrongly would be by now
+    # Whoever was to be given up wrongly has been by the time that each of them has been heard again.
+    soon "each terminal renews its presence" each_told "$(news_mark)" renewed "${TERMINALS[@]}"
     figure broker_frozen_s "$FREEZE_S"
     figure false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
-    expect "nobody was taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    expect_alone "nobody was taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     stall=$(longest_stall "$mark")
     figure stall_ms "$stall"
     expect "the loop knows that it stood still" test "$stall" -ge "$(((FREEZE_S - 2) * 1000))"
@@ -106,15 +107,17 @@ longest_stall() {
     echo "${stall:-0}"
 }
 
-# judge_silence TERMINAL MARK STOPPED-MS - when was it suspect, and absent?
+# judge_silence TERMINAL MARK STOPPED-MS - when was it suspect, and absent? That neither came before its time, by what the
+# broker had heard, is judged from the history.
 judge_silence() {
     local suspect absent
     suspect=$(($(stamp_of "$2" presence.state "terminal=\"$1\" from=\"present\" to=\"suspect\"" || echo 0) - $3))
     absent=$(($(stamp_of "$2" presence.state "terminal=\"$1\" from=\"suspect\" to=\"absent\"" || echo 0) - $3))
-    ((suspect >= SUSPECT_MS - RENEW_MS * 11 / 10 - 100 && suspect <= SUSPECT_MS + 2000)) ||
-        violation "$1 is suspect in time, after $suspect ms"
-    ((absent >= GRANT_MS - RENEW_MS * 11 / 10 - 100 && absent <= GRANT_MS + 2000)) ||
-        violation "$1 is absent in time, after $absent ms"
+    ((suspect > 0 && absent > suspect)) || violation "$1 is suspect, and then absent: after $suspect ms and $absent ms"
+    expect_alone "$1 is suspect in time, after $suspect ms" \
+        test "$suspect" -ge $((SUSPECT_MS - RENEW_MS * 11 / 10 - 100)) -a "$suspect" -le $((SUSPECT_MS + 2000))
+    expect_alone "$1 is absent in time, after $absent ms" \
+        test "$absent" -ge $((GRANT_MS - RENEW_MS * 11 / 10 - 100)) -a "$absent" -le $((GRANT_MS + 2000))
     ((suspect <= slowest_suspect)) || slowest_suspect=$suspect
     ((absent <= slowest_absent)) || slowest_absent=$absent
 }
@@ -125,13 +128,13 @@ terminals_frozen() {
     begun=$(now_ms)
     stopped "$PLAYER"
     stopped "${TERMINAL_PID[a-1]}"
-    soon $((GRANT_MS / 1000 + 5)) "terminals that stand still are absent" all_absent "$mark"
+    soon "terminals that stand still are absent" all_absent "$mark"
     for name in "${TERMINALS[@]}" a-1; do judge_silence "$name" "$mark" "$begun"; done
     seconds_figure terminal_suspect_s "$slowest_suspect"
     seconds_figure terminal_absent_s "$slowest_absent"
     untouched
     kill -CONT "$PLAYER" "${TERMINAL_PID[a-1]}"
-    soon 30 "they are back" are_present "$EVERYBODY"
+    soon "they are back" are_present "$EVERYBODY"
     seconds_figure terminal_back_s "$SOON_MS"
     untouched
 }
@@ -154,15 +157,17 @@ deaf() {
     mark=$(log_mark)
     figure "${what}_assign_before_us" "$(assigns "$ASSIGNS" t-4)"
     stopped "$2"
-    soon 20 "$what that stands still is noticed" host_is_not here up
+    soon "$what that stands still is noticed" host_is_not here up
     seconds_figure "${what}_noticed_s" "$SOON_MS"
-    ((SOON_MS <= NOTICED_MS + 500)) || violation "$what is noticed within $NOTICED_MS ms, not $SOON_MS"
+    expect_alone "$what is noticed within $NOTICED_MS ms, not $SOON_MS" test "$SOON_MS" -le $((NOTICED_MS + 500))
     figure "${what}_assign_during_us" "$(assigns "$ASSIGNS" t-4)"
-    expect "nobody was taken for absent meanwhile" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
-    # Whoever waited for the one that stands still would have stood as long; less is a busy machine.
-    expect "the loop went on" test "$(longest_stall "$mark")" -lt 3000
+    expect_alone "nobody was taken for absent meanwhile" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    # People were served while it stood still, so the loop did not wait for it. How long the loop stood at most, in the time
+    # that a whole machine gives it:
+    figure "${what}_stall_ms" "$(longest_stall "$mark")"
+    expect_alone "the loop went on" test "$(longest_stall "$mark")" -lt 3000
     continue_if_alive "$2"
-    soon 40 "the host is up again" host_is here up
+    soon "the host is up again" host_is here up
     seconds_figure "${what}_adopted_s" "$SOON_MS"
     untouched
 }

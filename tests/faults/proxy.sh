@@ -40,20 +40,12 @@ site() {
     play "kiosk t-3"
     play "kiosk t-4"
     play "kiosk t-6"
-    need 20 "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
+    need "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
     expect "the agent came through the proxy" goes_through 6
 }
 
 goes_through() {
-    local lines
-    lines=$(wc -l <"$WARD/proxy")
-    proxy tell 1
-    wait_for 5 has_more "$lines"
-    (($(tail -n 1 "$WARD/proxy" | jq .open) >= $1))
-}
-
-has_more() {
-    (($(wc -l <"$WARD/proxy") > $1))
+    (($(proxy_tells | jq .open) >= $1))
 }
 
 # anna walks between two terminals; each time the picture is at the new one and only there.
@@ -62,33 +54,44 @@ roams() {
     for ((i = 0; i < $1; i++)); do
         mark=$(news_mark)
         play "sign-on t-$((i % 2 + 1)) anna $(cat "$SITE/etc/password-anna")"
-        soon 20 "anna is shown her desktop, round $i" told "$mark" '[.[] | select(.what == "show")] | length == 1'
+        soon "anna is shown her desktop, round $i" told "$mark" '[.[] | select(.what == "show")] | length == 1'
         ((SOON_MS <= slowest)) || slowest=$SOON_MS
     done
-    sleep 1
-    mark=$(news_mark)
-    play "status t-1"
-    play "status t-2"
-    soon 5 "one of the two shows it" told "$mark" '[.[] | select(.what == "status")] | length == 2 and ([.[] | select(.session_id > 0)] | length == 1)'
+    soon "one of the two shows it" one_shows_it
     seconds_figure "$2_roam_s" "$slowest"
 }
 
-# judged WHAT MARK - nobody's presence changed since the mark.
+# The terminal that was left may not have heard of it yet.
+one_shows_it() {
+    local mark
+    mark=$(news_mark)
+    play "status t-1"
+    play "status t-2"
+    wait_for told "$mark" '[.[] | select(.what == "status")] | length == 2' || return 1
+    told "$mark" '[.[] | select(.what == "status" and .session_id > 0)] | length == 1'
+}
+
+# judged WHAT MARK - nobody's presence changed since the mark. On a machine that is busy one may miss its six seconds; the
+# history's judge knows whether the broker was right.
 judged() {
     local flips
     flips=$(logged_since "$2" presence.state)
     figure "$1_flips" "$flips"
-    ((flips == 0)) || violation "$1: nobody's presence changes; it did $flips times"
+    expect_alone "$1: nobody's presence changes; it did $flips times" test "$flips" -eq 0
 }
 
 rough() {
     local mark
     mark=$(log_mark)
     proxy delay 40 jitter 120 hold 100 hold_ms 400 split 1
-    sleep 0.5
     roams "$ROUNDS" rough
     proxy delay 0 jitter 0 hold 0 split 0
     judged rough "$mark"
+}
+
+# Whatever was said until now has been answered: every terminal renews and hears of it.
+renewed() {
+    soon "each terminal renews its presence" each_told "$(news_mark)" renewed "${BEHIND[@]}" t-6
 }
 
 thin() {
@@ -96,14 +99,14 @@ thin() {
     mark=$(log_mark)
     proxy rate 8000 # 64 kbit/s
     roams 2 thin
-    sleep 2.5
+    renewed
     proxy rate 0
     judged thin "$mark"
 }
 
 # heals WHAT - everybody is present and linked again.
 heals() {
-    soon 30 "$1: everybody is back" all_linked
+    soon "$1: everybody is back" all_linked
     seconds_figure "$1_heal_s" "$SOON_MS"
 }
 
@@ -120,10 +123,10 @@ torn() {
     proxy truncate 0 split 0
     heals torn
     proxy reset 1
-    sleep 0.3
+    proxy_tells # it is done
     heals reset
     figure torn_false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
-    expect "torn: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
+    expect_alone "torn: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     [[ $(open_sessions) == "$before" ]] || violation "torn: the sessions are as before: $before, now $(open_sessions)"
 }
 
@@ -134,7 +137,7 @@ deaf() {
     proxy freeze down
     sleep 3.5
     proxy freeze none
-    sleep 1
+    renewed
     judged deaf "$mark"
 }
 
@@ -145,7 +148,7 @@ mute() {
     before=$(open_sessions)
     begun=$(now_ms)
     proxy freeze up
-    soon $((GRANT_MS / 1000 + 5)) "mute: those behind the cut are absent" all_absent_since "$mark"
+    soon "mute: those behind the cut are absent" all_absent_since "$mark"
     for name in "${BEHIND[@]}"; do
         suspect=$(($(stamp_of "$mark" presence.state "terminal=\"$name\" from=\"present\" to=\"suspect\"" || echo 0) - begun))
         absent=$(($(stamp_of "$mark" presence.state "terminal=\"$name\" from=\"suspect\" to=\"absent\"" || echo 0) - begun))
@@ -175,8 +178,6 @@ step "64 kbit/s" thin
 step "answers that do not come for 3.5 s" deaf
 step "torn in the middle; reset" torn
 ((!WARD_LONG)) || step "silently cut towards the broker" mute # network.sh does it in every run
-proxy tell 1
-sleep 0.2
-figure proxy "$(tail -n 1 "$WARD/proxy")"
+figure proxy "$(proxy_tells)"
 expect "the audit chain holds" audit_holds
 ward_end "F11 a hostile network"

@@ -6,6 +6,8 @@
 
 # shellcheck source=tests/lib/own_network.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/own_network.sh"
+# shellcheck source=tests/lib/steady.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/steady.sh"
 
 HOLD_POOL=ward-3
 HOLD_COLOUR='#2f5d8a' # of the screen that stands for a desktop
@@ -41,7 +43,7 @@ hold_judged() {
 
 # A tree on which something is still mounted is not removed; better a folder too many than somebody's files gone.
 hold_remove() {
-    wait_for 20 hold_nobody_left || say "processes are left: $(pgrep -af -- "$HOLD_WORK")"
+    wait_for hold_nobody_left || say "processes are left: $(pgrep -af -- "$HOLD_WORK")"
     ! grep -q " $HOLD_WORK/" /proc/self/mounts || {
         say "$HOLD_WORK stays: something is mounted there"
         return
@@ -65,7 +67,7 @@ hold_site() {
     for user in "$@"; do site_add_user "$user"; done
     site_start_rdp_servers "$desktops" "$HOLD_COLOUR" "$@"
     site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max="$desktops" spare="$spare" credential=passthrough
-    site_await_spare "$HOLD_POOL" 90
+    site_await_spare "$HOLD_POOL"
 }
 
 # Real machines of QEMU in which nothing runs, on whose forwarded ports our RDP servers stand: -L takes the place of the
@@ -96,11 +98,11 @@ holds() {
     "$@" || failed "$text"
 }
 
-# becomes SECONDS TEXT COMMAND... - at last.
+# becomes TEXT COMMAND... - at last.
 becomes() {
-    local limit=$1 text=$2
-    shift 2
-    wait_for "$limit" "$@" || failed "$text (within $limit s)"
+    local text=$1
+    shift
+    wait_for "$@" || failed "$text (within $BERTH_PATIENCE_S s)"
 }
 
 # --- Questions ----------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ middle_start() {
         "127.0.0.4:$FIRST_PORT" "$SITE/etc/password-$1" <"$HOLD_WORK/middle" >>"$MIDDLE_SAID" 2>&1 8>&- &
     at_exit kill $!
     exec 9>"$HOLD_WORK/middle"
-    wait_for 20 rdp_answers "$FIRST_PORT" || die "the man in the middle does not answer: $(cat "$MIDDLE_SAID")"
+    wait_for rdp_answers "$FIRST_PORT" || die "the man in the middle does not answer: $(cat "$MIDDLE_SAID")"
 }
 
 middle_server() {
@@ -34,7 +34,7 @@ middle_server() {
         >"$SITE/log/rdp-$name.log" 2>&1 8>&- 9>&- &
     MIDDLE_PID[$name]=$!
     at_exit site_end_agent $! # middle_other may have ended it already
-    wait_for 30 rdp_answers "$FIRST_PORT" "$address" || die "the server '$name' does not answer"
+    wait_for rdp_answers "$FIRST_PORT" "$address" || die "the server '$name' does not answer"
 }
 declare -A MIDDLE_PID
 

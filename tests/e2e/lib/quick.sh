@@ -11,6 +11,8 @@ quick_begin() {
     step_log_to "$QUICK_WORK/steps.log"
     # shellcheck disable=SC2034 # for those who source this file
     state=$QUICK_WORK/site
+    # shellcheck disable=SC2034 # common.sh shows them
+    WAIT_LOGS=("$state/log/*.log")
 }
 
 # quick_run DRIVER STATE - the whole quickstart; `proof` is the last line of its standard output.
@@ -43,7 +45,8 @@ quick_stay() {
     QUICK_PID=$!
     set +m
     at_exit end_process "$QUICK_PID" 60
-    wait_for 600 quick_stays || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
+    # It builds first, which may take longer than any other wait.
+    BERTH_PATIENCE_S=3600 wait_for quick_stays || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
     ! process_gone "$QUICK_PID" || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
     proof=$(grep '^{' "$QUICK_WORK/said")
     quick_proof
@@ -57,7 +60,7 @@ quick_stays() {
 quick_interrupt() {
     local code=0
     kill -INT -- "-$QUICK_PID"
-    wait_for 60 process_gone "$QUICK_PID" || die "the quickstart does not end at Ctrl-C"
+    wait_for process_gone "$QUICK_PID" || die "the quickstart does not end at Ctrl-C"
     wait "$QUICK_PID" || code=$?
     [[ $code -eq 130 ]] || die "Ctrl-C ends the quickstart with $code, not 130"
 }
@@ -66,7 +69,7 @@ quick_interrupt() {
 quick_refused() {
     local text=$1 code=0
     shift
-    timeout --kill-after=5 60 "$top/deploy/quickstart" "$@" 2>"$QUICK_WORK/refusal" || code=$?
+    timeout --kill-after=5 "$BERTH_PATIENCE_S" "$top/deploy/quickstart" "$@" 2>"$QUICK_WORK/refusal" || code=$?
     { [[ $code -eq 1 ]] && grep -qF -- "$text" "$QUICK_WORK/refusal"; } ||
         die "quickstart $* must be refused with '$text'; it ended with $code: $(cat "$QUICK_WORK/refusal")"
 }
@@ -87,7 +90,7 @@ quick_screenshot() {
 
 # quick_nothing_left STATE - no process of the site lives after the quickstart's end.
 quick_nothing_left() {
-    wait_for 20 quick_nobody_of "$1" || die "processes are left: $(pgrep -af -- "$1")"
+    wait_for quick_nobody_of "$1" || die "processes are left: $(pgrep -af -- "$1")"
 }
 
 quick_nobody_of() {

@@ -9,6 +9,8 @@
 
 # shellcheck source=tests/lib/own_network.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/own_network.sh"
+# shellcheck source=tests/lib/steady.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/steady.sh"
 
 WARD_VIOLATIONS=0
 WARD_FIGURES='{}'
@@ -18,7 +20,7 @@ WARD_OPTIONS=() # of berthd, SECTION.KEY=VALUE, before ward_broker
 # shellcheck disable=SC2034 # for those who source this file
 WARD_POOL=ward-3
 # shellcheck disable=SC2034
-WARD_LONG=${BERTH_LONG:-0}
+WARD_LONG=$BERTH_LONG
 WARD_PLAYER_BEHIND=()   # words before berth-player: a network namespace, a clock
 WARD_DESKTOPS_BEHIND=() # the same for berth-desktops
 
@@ -47,7 +49,7 @@ ward_begin() {
 }
 
 ward_remove() {
-    wait_for 20 ward_nobody_left || say "processes are left: $(pgrep -af -- "$WARD")"
+    wait_for ward_nobody_left || say "processes are left: $(pgrep -af -- "$WARD")"
     ! grep -q " $WARD/" /proc/self/mounts || {
         say "$WARD stays: something is mounted there"
         return
@@ -94,24 +96,21 @@ expect_alone() {
     ((!WARD_LONG)) || expect "$@"
 }
 
-# soon SECONDS TEXT COMMAND... - at last; SOON_MS is how long it took.
+# soon TEXT COMMAND... - at last; SOON_MS is how long it took.
 soon() {
-    local limit=$1 text=$2 begun
-    shift 2
+    local text=$1 begun
+    shift
     begun=$(now_ms)
-    wait_for "$limit" "$@" || violation "$text (within $limit s)"
+    wait_for "$@" || violation "$text (within $BERTH_PATIENCE_S s)"
     # shellcheck disable=SC2034
     SOON_MS=$(($(now_ms) - begun))
 }
 
-# need SECONDS TEXT COMMAND... - without it the rest makes no sense.
+# need TEXT COMMAND... - without it the rest makes no sense.
 need() {
-    local limit=$1 text=$2
-    shift 2
-    wait_for "$limit" "$@" || {
-        tail -n 20 "$SITE/log/berthd.log" >&2
-        die "not so: $text (within $limit s)"
-    }
+    local text=$1
+    shift
+    wait_for "$@" || die "not so: $text (within $BERTH_PATIENCE_S s)"
 }
 
 # figure NAME VALUE - VALUE is JSON.
@@ -143,9 +142,9 @@ ward_rest() {
     local name
     play quit
     for name in "${!TERMINAL_PID[@]}"; do site_end_agent "${TERMINAL_PID[$name]}"; done
-    wait_for 10 gone "$PLAYER" || violation "the player ends"
+    wait_for gone "$PLAYER" || violation "the player ends"
     for name in "${!TERMINAL_PID[@]}"; do
-        wait_for 10 gone "${TERMINAL_PID[$name]}" || violation "the agent of $name ends"
+        wait_for gone "${TERMINAL_PID[$name]}" || violation "the agent of $name ends"
     done
     site_stop_broker
 }
@@ -224,7 +223,7 @@ ward_desktops() {
     "${WARD_DESKTOPS_BEHIND[@]}" "$WARD_BUILD/tests/faults/berth-desktops" "$FIRST_PORT" "$1" <"$SITE/run/desktops" >"$SITE/run/desktops.out" \
         2>"$SITE/log/desktops.log" 5>&- 6>&- 7>&- 8>&- &
     exec 6>"$SITE/run/desktops"
-    wait_for 10 grep -qs ready "$SITE/run/desktops.out" || die "no desktops: $(cat "$SITE/log/desktops.log")"
+    wait_for grep -qs ready "$SITE/run/desktops.out" || die "no desktops: $(cat "$SITE/log/desktops.log")"
 }
 
 # ward_small DESKTOPS SPARE TERMINAL... - one host that lives in its berth-virt alone, one pool, kiosk terminals t-1, t-2 ...
@@ -239,7 +238,7 @@ ward_small() {
     ctl entitlement add subject_kind=everyone pool="$WARD_POOL" effect=allow priority=10
     player_start
     player_join "$@"
-    site_await_spare "$WARD_POOL" 60
+    site_await_spare "$WARD_POOL"
 }
 
 # The sessions that are not over: number, owner, desktop, epoch.
@@ -302,12 +301,12 @@ assigns() {
     mark=$(news_mark)
     for ((i = 1; i <= $1; i++)); do
         play "kiosk $2"
-        wait_for 10 told "$mark" "[.[] | select(.terminal == \"$2\" and .what == \"show\")] | length >= $i" || {
+        wait_for told "$mark" "[.[] | select(.terminal == \"$2\" and .what == \"show\")] | length >= $i" || {
             violation "sign-on $i at $2 is served"
             return
         }
         play "sign-off $2"
-        wait_for 10 has_no_session "$2" || violation "session $i at $2 ends"
+        wait_for has_no_session "$2" || violation "session $i at $2 ends"
     done
     news_since "$mark" "[.[] | select(.terminal == \"$2\" and .what == \"show\") | .took_us] | max"
 }
@@ -341,7 +340,7 @@ player_join() {
     for name in "$@"; do play "join $name $invitation ${ROUTE_HOST:-} ${ROUTE_PORT:-}"; done
     for name in "$@"; do
         ctl user add "kiosk-$name" kind=kiosk
-        need 20 "$name is present" presence_is "$name" present
+        need "$name is present" presence_is "$name" present
         ctl terminal set "$name" kiosk_user="kiosk-$name"
     done
 }
@@ -360,6 +359,15 @@ told() {
     tail -n +"$(($1 + 1))" "$WARD/player" | jq -es "$2" >/dev/null
 }
 
+# each_told MARK WHAT TERMINAL... - has each of them had such news behind the mark?
+each_told() {
+    local mark=$1 what=$2
+    shift 2
+    # shellcheck disable=SC2016 # jq's names
+    news_since "$mark" '.' | jq -e --arg what "$what" '[.[] | select(.what == $what) | .terminal] as $had
+        | $ARGS.positional | all(. as $one | $had | index($one))' --args "$@" >/dev/null
+}
+
 # p99 MARK WHAT - of took_us of that news, in us; 0 when there is none.
 percentile() {
     news_since "$1" "[.[] | select(.what == \"$2\") | .took_us] | sort | if length == 0 then 0 else .[(length - 1) * $3 / 100 | floor] end"
@@ -370,16 +378,29 @@ percentile() {
 # proxy_start LISTEN TARGET [RULE VALUE]... - a berth-proxy; BERTH_SEED is its seed.
 proxy_start() {
     mkfifo -m 600 "$SITE/run/proxy"
-    "$WARD_BUILD/tests/faults/berth-proxy" "${BERTH_SEED:-1}" "$@" <"$SITE/run/proxy" >"$WARD/proxy" 2>"$SITE/log/proxy.log" \
+    "$WARD_BUILD/tests/faults/berth-proxy" "$BERTH_SEED" "$@" <"$SITE/run/proxy" >"$WARD/proxy" 2>"$SITE/log/proxy.log" \
         5>&- 6>&- 7>&- 8>&- &
     at_exit kill $!
     exec 5>"$SITE/run/proxy"
-    wait_for 10 grep -qs ready "$WARD/proxy" || die "no proxy: $(cat "$SITE/log/proxy.log")"
+    wait_for grep -qs ready "$WARD/proxy" || die "no proxy: $(cat "$SITE/log/proxy.log")"
 }
 
 # proxy RULE VALUE... - from now on.
 proxy() {
     printf '%s\n' "$*" >&5
+}
+
+# proxy_tells - prints what it has counted, as one JSON object. It has obeyed everything that it was told before.
+proxy_tells() {
+    local lines
+    lines=$(wc -l <"$WARD/proxy")
+    proxy tell 1
+    wait_for proxy_told "$lines" || return 1
+    tail -n 1 "$WARD/proxy"
+}
+
+proxy_told() {
+    (($(wc -l <"$WARD/proxy") > $1))
 }
 
 # A real agent without a screen, by an invitation of its own.
@@ -396,5 +417,5 @@ ward_agent() {
     } >"$SITE/$name/agent.conf"
     site_invite "$name" >"$SITE/$name/invitation"
     site_start_agent "$name"
-    need 30 "$name is present" presence_is "$name" present
+    need "$name is present" presence_is "$name" present
 }

@@ -42,7 +42,7 @@ launch() {
     SERVER_PID=$!
     RUNNING[$name]=$SERVER_PID
     at_exit end_process "$SERVER_PID"
-    wait_for 20 port_open "$SERVER_PORT" || {
+    wait_for port_open "$SERVER_PORT" || {
         tail -n 5 "$WORK/$name.log" >&2
         die "$name did not start"
     }

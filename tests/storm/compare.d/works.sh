@@ -118,7 +118,7 @@ select_x2gobroker() {
 select_berthd() {
     local anna
     start_berthd "$WORK/site"
-    wait_for 10 test -S "$BERTH_SOCKET"
+    wait_for test -S "$BERTH_SOCKET"
     anna=$("$BUILD/berthctl" --socket "$BERTH_SOCKET" user show anna --json | jq .id)
     printf 'GET /v1/explain?user=%d HTTP/1.1\r\nHost: localhost\r\n\r\n' "$anna" >"$WORK/question"
     ask berthd "$BERTH_SOCKET" "$EXPLAINS" '"granted":true' "$WORK/question"
