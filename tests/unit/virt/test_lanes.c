@@ -12,6 +12,7 @@
 
 #include "berth/frame.h"
 #include "berth/json.h"
+#include "berth/loop.h"
 
 #include "virt/berth-virt/fault.h"
 #include "virt/berth-virt/lanes.h"
