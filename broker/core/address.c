@@ -53,6 +53,11 @@ int address_settle(const char *whose, const char *given, char out[ADDRESS_TEXT],
     return 0;
 }
 
+const char *address_of_host(const struct host *host)
+{
+    return host->row.address[0] ? host->row.address : "127.0.0.1";
+}
+
 static bool is_at(const char *there, int64_t there_port, const char *address, int64_t port)
 {
     char text[ADDRESS_TEXT];

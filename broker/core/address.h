@@ -18,6 +18,10 @@
 int address_settle(const char *whose, const char *given, char out[ADDRESS_TEXT],
                    struct berth_error *reterr) berth_must_check;
 
+/* Where the forwarded ports of a host's machines are reached: its address, or the loopback when it
+ * has none. */
+const char *address_of_host(const struct host *host);
+
 /* Another desktop than `id` that is reached at this address and port, as its row says or as it is
  * observed; NULL when there is none. address: as address_settle gives it. */
 const struct desktop *address_taken(struct core *core, uint64_t id, const char *address,

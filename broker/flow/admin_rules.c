@@ -145,6 +145,21 @@ static int check_host_address(struct row_host *row, const struct row_host *now,
     return r;
 }
 
+/* QEMU's user network opens ports at IPv4 addresses only. */
+static int check_host_ports(const struct row_host *row, struct berth_error *reterr)
+{
+    if (row->port_first > row->port_last)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "host '%s': the first forwarded port is above the last", row->name);
+    if (row->port_first > 0 && strchr(row->address, ':'))
+        return berth_fail(
+            reterr, BERTH_E_INVALID,
+            "host '%s': QEMU forwards ports of IPv4 addresses only, and '%s' is none; "
+            "give an IPv4 address, or no port_first and port_last",
+            row->name, row->address);
+    return 0;
+}
+
 static int check_host(berth_unused struct core *core, void *row_, const void *now,
                       struct berth_error *reterr)
 {
@@ -168,9 +183,9 @@ static int check_host(berth_unused struct core *core, void *row_, const void *no
     r = check_host_address(row, now, reterr);
     if (r < 0)
         return r;
-    if (row->port_first > row->port_last)
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "host '%s': the first forwarded port is above the last", row->name);
+    r = check_host_ports(row, reterr);
+    if (r < 0)
+        return r;
     return check_name("host", row->name, "", reterr);
 }
 

@@ -7,6 +7,7 @@
 
 #include "berth/log.h"
 
+#include "core/address.h"
 #include "core/placement.h"
 #include "core/related.h"
 #include "flow/decide.h"
@@ -43,11 +44,6 @@ static void make_name(struct core *core, struct pool *pool, char out[64])
     } while (core_find_name(core, ENTITY_desktop, out));
 }
 
-static const char *address_of(const struct host *host)
-{
-    return host->row.address[0] ? host->row.address : "127.0.0.1";
-}
-
 /* A machine that people added by hand may stand behind a port of the same address. */
 static bool port_is_manual(struct core *core, const struct host *host, int64_t port)
 {
@@ -59,7 +55,7 @@ static bool port_is_manual(struct core *core, const struct host *host, int64_t p
         list_each (related_to(core, DESKTOPS_OF_POOL, pool->id), node) {
             const struct row_desktop *row = entity_row_of(related_at(DESKTOPS_OF_POOL, node));
 
-            if (row->port == port && strcmp(row->address, address_of(host)) == 0)
+            if (row->port == port && strcmp(row->address, address_of_host(host)) == 0)
                 return true;
         }
     }
@@ -140,7 +136,7 @@ static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, stru
                4); /* a deleted desktop's name may come again, its disk must not */
     (void)snprintf(row.volume, sizeof(row.volume), "berth-%s-%.8s.qcow2", row.name, mark);
     if (port)
-        (void)snprintf(row.address, sizeof(row.address), "%s", address_of(host));
+        (void)snprintf(row.address, sizeof(row.address), "%s", address_of_host(host));
     changes_object(changes, "desktop %s", row.name);
     changes_detail(changes, "pool %s, host %s, uuid %s", pool->row.name, host->row.name, row.uuid);
     changes_add(changes, ENTITY_desktop, &row);

@@ -5,6 +5,7 @@
 
 #include "berth/plant.h"
 
+#include "core/address.h"
 #include "core/placement.h"
 #include "core/related.h"
 #include "flow/connect.h"
@@ -12,14 +13,16 @@
 #include "flow/power_work.h"
 #include "flow/reconcile.h"
 
-static flow_step_fn admit, create, start, address, found, probe, probed, fingerprint, known,
-    scramble, scrambled, serve, stop, stopped, refresh, record, recorded, delete_machine, forget,
-    forgotten, judge, settle, inspect, inspected;
+static flow_step_fn admit, create, start, move, moved, address, found, probe, probed, fingerprint,
+    known, scramble, scrambled, serve, stop, stopped, refresh, record, recorded, delete_machine,
+    forget, forgotten, judge, settle, inspect, inspected;
 
 enum {
     ADMIT,
     CREATE,
     START,
+    MOVE,
+    MOVED,
     ADDRESS,
     FOUND,
     PROBE,
@@ -61,6 +64,8 @@ static const struct flow_step steps[STEPS] = {
     [ADMIT]       = { "admit",       admit,       NULL, FLOW_QUEUED },  /* its host is up and has room to start it */
     [CREATE]      = { "create",      create,      NULL, FLOW_DURABLE }, /* disk and domain exist */
     [START]       = { "start",       start,       NULL, FLOW_DURABLE }, /* it runs */
+    [MOVE]        = { "move",        move,        NULL, FLOW_DURABLE }, /* its host's new address is on its way to its row */
+    [MOVED]       = { "moved",       moved,       NULL, FLOW_QUEUED },  /* and stands there */
     [ADDRESS]     = { "address",     address,     NULL, LIMIT_ASKED }, /* the host was asked where it is */
     [FOUND]       = { "found",       found,       NULL, LIMIT_ASK_MS }, /* its address is known */
     [PROBE]       = { "probe",       probe,       NULL, LIMIT_ASK_MS }, /* its RDP server was asked */
@@ -141,8 +146,10 @@ static void fill(const struct work *work, struct virt_args *args)
     args->vcpus = pool->row.vcpus;
     args->guest_port = pool->row.port;
     args->address = pool->row.address;
-    if (pool->row.address == pool_address_FORWARDED)
+    if (pool->row.address == pool_address_FORWARDED) {
         args->forward_port = desktop->port;
+        COPY(args->forward_address, desktop->address);
+    }
 }
 
 /* Every answer of a host is judged: done, failed, or to be settled first. */
@@ -320,11 +327,24 @@ static int create(struct flow *flow)
     return order(flow, VIRT_create, START, false);
 }
 
+/* Its host has another address than when it was planned: its port is opened there from now on. */
+static bool is_to_move(const struct work *work)
+{
+    const struct row_desktop *row = &work->desktop->row;
+    const struct pool *pool = pool_of(work);
+    const struct host *host = host_of(work);
+
+    return host && pool && pool->row.address == pool_address_FORWARDED && row->port > 0 &&
+           strcmp(row->address, address_of_host(host)) != 0;
+}
+
 static int start(struct flow *flow)
 {
     struct work *work = work_of(flow);
 
     work->desktop->made = true;
+    if (is_to_move(work))
+        return MOVE;
     work->stopped = false;
     if (work->desktop->state != desktop_STARTING)
         desktop_set_state(work->desktop, desktop_STARTING, "its machine is being started");
@@ -539,6 +559,32 @@ static int refresh(struct flow *flow)
     return order(flow, VIRT_refresh, RECORD, true);
 }
 
+static int move(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    const struct host *host = host_of(work);
+    struct row_desktop row = work->desktop->row;
+    const struct desktop *other;
+    struct changes *changes;
+
+    if (!host)
+        return flow_fail(flow, BERTH_E_HOST_DOWN, "the host of desktop '%s' is gone", row.name);
+    other = address_taken(work->rooms->core, row.id, address_of_host(host), row.port);
+    if (other)
+        return flow_fail(flow, BERTH_E_DESKTOP,
+                         "desktop '%s': host '%s' has a new address, %s, and desktop '%s' is "
+                         "reached at its port %" PRId64 " already",
+                         row.name, host->row.name, address_of_host(host), other->row.name,
+                         row.port);
+    changes = changes_new("broker", "broker", "desktop.move");
+    changes_object(changes, "desktop %s", row.name);
+    changes_detail(changes, "from %s to %s, the address of host %s", row.address,
+                   address_of_host(host), host->row.name);
+    COPY(row.address, address_of_host(host));
+    changes_set(changes, ENTITY_desktop, &row);
+    return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), MOVED);
+}
+
 /* Only now, with the host's word, may somebody else get it. */
 static int record(struct flow *flow)
 {
@@ -572,6 +618,11 @@ static int once_more(struct flow *flow, int next)
     default:
         return flow_fail_with(flow, &flow->op.error);
     }
+}
+
+static int moved(struct flow *flow)
+{
+    return flow->op.result < 0 ? once_more(flow, START) : START;
 }
 
 static int recorded(struct flow *flow)

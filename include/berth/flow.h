@@ -31,7 +31,7 @@ enum {
         -2, /* a store write, or a host operation that must be known: no limit, never cancelled */
 };
 
-#define FLOW_STEPS_MAX 24
+#define FLOW_STEPS_MAX 32 /* as many as a flow has bits to remember which were entered */
 
 struct flow_step {
     const char *name;

@@ -42,7 +42,10 @@ exec "$libvirtd" start "$work/libvirt" >"$work/restart.log"
 DAEMON
 chmod 755 "$work/daemon"
 BERTH_TEST_RESTART=$work/daemon
+# Where terminals on other machines reach it; the template says 127.0.0.1.
+BERTH_TEST_ADDRESS=10.0.0.5
 BERTH_TEST_PORT=13400
+ip address add "$BERTH_TEST_ADDRESS/32" dev lo
 export BERTH_TEST_URI BERTH_TEST_IMAGE BERTH_TEST_TEMPLATE BERTH_TEST_ACCOUNT BERTH_TEST_DAEMON_PID \
-    BERTH_TEST_RESTART BERTH_TEST_PORT
+    BERTH_TEST_RESTART BERTH_TEST_ADDRESS BERTH_TEST_PORT
 "$program"

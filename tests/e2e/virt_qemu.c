@@ -2,8 +2,8 @@
  * things hang.
  *
  * Run by virt.sh, which sets BERTH_TEST_URI, _IMAGE (folder), _TEMPLATE, _ACCOUNT, _RESTART (a
- * command that starts the daemon again), _DAEMON_PID and _PORT. One guest, one story: the tests run
- * in the order of the file.
+ * command that starts the daemon again), _DAEMON_PID, _ADDRESS (of this machine, not the loopback's
+ * usual one) and _PORT. One guest, one story: the tests run in the order of the file.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -73,8 +73,8 @@ static int64_t until_ready(char learnt[72])
     while (probing.result < 0 && clock_mono_ms() - began < test_patience_ms()) {
         probing.done = false;
         op_init(&probing.op, &world->loop.timers, probed);
-        EXPECT_OK(
-            probe_begin(probe, "127.0.0.1", (int)args.forward_port, &probing.ret, &probing.op));
+        EXPECT_OK(probe_begin(probe, args.forward_address, (int)args.forward_port, &probing.ret,
+                              &probing.op));
         AWAIT(world, probing.done);
         for (int i = 0; i < 10 && probing.result < 0; i++)
             loop_turn(&world->loop, 20);
@@ -112,6 +112,8 @@ TEST(qemu, the_host_is_up_and_can_everything)
                                .volume = VOLUME,
                                .address = pool_address_FORWARDED };
     args.forward_port = atol(setting("BERTH_TEST_PORT"));
+    (void)snprintf(args.forward_address, sizeof(args.forward_address), "%s",
+                   setting("BERTH_TEST_ADDRESS"));
     (void)snprintf(args.image, sizeof(args.image), "%s/desktop.qcow2", setting("BERTH_TEST_IMAGE"));
     (void)snprintf(args.kernel, sizeof(args.kernel), "%s/vmlinuz", setting("BERTH_TEST_IMAGE"));
     (void)snprintf(args.initrd, sizeof(args.initrd), "%s/initrd.img", setting("BERTH_TEST_IMAGE"));
@@ -140,7 +142,7 @@ TEST(qemu, the_guest_answers)
     struct asked asked;
 
     asked = timed("address (forwarded)", VIRT_address, 0);
-    EXPECT_STR(asked.ret.address, "127.0.0.1");
+    EXPECT_STR(asked.ret.address, args.forward_address);
     EXPECT_INT(asked.ret.port, args.forward_port);
     args.address = pool_address_AGENT;
     asked = timed("address (agent)", VIRT_address, 0);

@@ -243,9 +243,8 @@ struct machine *farm_define(struct hypervisor *hypervisor, const struct virt_arg
     (void)snprintf(machine->uuid, sizeof(machine->uuid), "%s", args->uuid);
     (void)snprintf(machine->name, sizeof(machine->name), "%s", args->name);
     (void)snprintf(machine->pool, sizeof(machine->pool), "%s", args->pool);
-    /* A forwarded port is reached at whatever address its host has: "*". */
     if (args->forward_port)
-        (void)snprintf(machine->address, sizeof(machine->address), "*");
+        (void)snprintf(machine->address, sizeof(machine->address), "%s", args->forward_address);
     else
         (void)snprintf(machine->address, sizeof(machine->address), "10.%u.%u.%u", number >> 16,
                        (number >> 8) & 255, number & 255);
@@ -255,6 +254,15 @@ struct machine *farm_define(struct hypervisor *hypervisor, const struct virt_arg
     list_append(&hypervisor->machines, &machine->node);
     machine_keys(farm, machine);
     return machine;
+}
+
+void farm_readdress(struct machine *machine, const char *address)
+{
+    struct farm *farm = machine->hypervisor->farm;
+
+    (void)map_take_text(&farm->by_address, machine->key);
+    (void)snprintf(machine->address, sizeof(machine->address), "%s", address);
+    machine_keys(farm, machine);
 }
 
 void farm_undefine(struct machine *machine, int64_t by)
@@ -282,13 +290,8 @@ struct machine *farm_machine(const struct farm *farm, const char *uuid)
 struct machine *farm_at(const struct farm *farm, const char *address, int port)
 {
     char key[96];
-    struct machine *machine;
 
     (void)snprintf(key, sizeof(key), "%s:%d", address, port);
-    machine = map_get_text(&farm->by_address, key);
-    if (machine)
-        return machine;
-    (void)snprintf(key, sizeof(key), "*:%d", port);
     return map_get_text(&farm->by_address, key);
 }
 

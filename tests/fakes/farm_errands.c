@@ -85,6 +85,8 @@ static int do_start(struct errand *errand, struct machine *machine, struct berth
         return berth_fail(error, BERTH_E_HOST, "start of '%s': no room for its memory",
                           machine->name);
     }
+    if (errand->args.forward_port)
+        farm_readdress(machine, errand->args.forward_address);
     machine->running = true;
     note_start(errand, machine_word_STARTED);
     machine->boots++;

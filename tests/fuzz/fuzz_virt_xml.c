@@ -16,7 +16,8 @@ static const struct virt_args args = { .uuid = "01234567-89ab-4def-8123-456789ab
                                        .kernel = "/k",
                                        .memory_mib = 512,
                                        .vcpus = 2,
-                                       .forward_port = 40007 };
+                                       .forward_port = 40007,
+                                       .forward_address = "10.0.0.5" };
 
 /* What is made from a template is read back as what was put in. */
 static void check_made(const char *xml)
@@ -46,6 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (domain_xml_read(text, size, &facts, &error) == 0 && facts.forward_port > 65535)
         abort();
+    xml = NULL;
+    if (domain_xml_readdress(text, size, &args, &xml, &error) == 0)
+        free(xml);
     (void)domain_xml_disk(text, size, &disk, &error);
     domain_xml_nvram(text, size, path, sizeof(path));
     volume_xml_backing(text, size, path, sizeof(path));

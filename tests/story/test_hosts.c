@@ -306,6 +306,56 @@ TEST(hosts, forwarded_desktops_have_each_their_port)
     THE_END(w);
 }
 
+static int set_host(struct world *w, const char *address, int64_t port_first)
+{
+    struct row_host row =
+        container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)->row;
+
+    (void)snprintf(row.address, sizeof(row.address), "%s", address);
+    row.port_first = port_first;
+    row.port_last = port_first ? port_first + 99 : 0;
+    return world_await(w,
+                       admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w)));
+}
+
+TEST(hosts, forwarded_desktops_follow_their_host_to_its_new_address)
+{
+    struct world *w =
+        world_new(16, "place ward-3\nhost kvm1 max 20 ports 40000\nimage debian\n"
+                      "user anna password secret12\nterminal t1 place ward-3\n"
+                      "pool ward-3 floating image debian max 1 spare 1 address forwarded\n"
+                      "entitle everyone ward-3\n");
+
+    world_run_s(w, 15);
+    EXPECT_STR(world_machine(w, "ward-3-001")->address, "127.0.0.1"); /* of a host without one */
+    EXPECT_OK(set_host(w, "10.0.0.5", 40000));
+    world_run_s(w, 60);
+    /* What runs stays where its port is open, until it is started anew. */
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_STR(world_terminal(w, "t1")->show.host, "127.0.0.1");
+    world_sign_off(w, "t1"); /* its disk is made anew, and it is started */
+    world_run_s(w, 60);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_STR(world_terminal(w, "t1")->show.host, "10.0.0.5");
+    EXPECT_STR(world_machine(w, "ward-3-001")->address, "10.0.0.5");
+    EXPECT_STR(world_desktop(w, "ward-3-001")->row.address, "10.0.0.5");
+    THE_END(w);
+}
+
+TEST(hosts, an_ipv6_address_is_refused_for_forwarded_ports_only)
+{
+    struct world *w = world_new(17, "host kvm1 max 20 ports 40000\n");
+
+    EXPECT_ERR(set_host(w, "2001:db8::5", 40000), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "IPv4");
+    EXPECT_OK(set_host(w, "2001:db8::5", 0));
+    EXPECT_ERR(set_host(w, "2001:db8::5", 40000), BERTH_E_INVALID);
+    EXPECT_OK(set_host(w, "10.0.0.5", 40000));
+    THE_END(w);
+}
+
 TEST(hosts, a_refresh_that_a_slow_host_did_not_answer_is_done_again_by_itself)
 {
     struct world *w = world_new(15, WARD "pool ward-3 floating image debian max 1 spare 1\n"

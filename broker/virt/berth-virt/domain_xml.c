@@ -1,6 +1,7 @@
 /* domain_xml.c - a pool's template becomes one machine's description. */
 #include "domain_xml.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +142,7 @@ static void set_metadata(xmlNode *domain, const struct virt_args *args, int64_t 
     xml_set(desktop, "pool", args->pool);
     xml_set(desktop, "storage", args->storage);
     xml_set(desktop, "volume", args->volume);
+    xml_set(desktop, "forward-address", args->forward_port ? args->forward_address : "");
     xml_set_number(desktop, "forward-port", (uint64_t)args->forward_port);
     xml_set_number(desktop, "guest-port", (uint64_t)guest_port);
 }
@@ -200,46 +202,85 @@ static bool find_forward(const char *value, int64_t guest_port, struct forward *
     return false;
 }
 
-/* QEMU's argument with the host's port in it. The address that the template chose is kept; without
- * one the port is reachable from the host itself only.
- */
-static char *forward_argument(const char *value, int64_t port, int64_t guest_port)
+#define LOOPBACK "127.0.0.1"
+
+static bool text_is(const char *begin, const char *end, const char *wanted)
 {
-    static const char loopback[] = "127.0.0.1";
+    size_t size = (size_t)(end - begin);
+
+    return strlen(wanted) == size && memcmp(begin, wanted, size) == 0;
+}
+
+/* QEMU's argument with the host's address and port in it. `was`: the address that was put there
+ * before, "" for none. The loopback, which reaches no other machine, and what was put there make
+ * way for args' address; any other one was chosen by whoever wrote the template.
+ */
+static char *forward_argument(const char *value, const struct virt_args *args, int64_t guest_port,
+                              const char *was)
+{
+    static const char loopback[] = LOOPBACK;
     struct forward old = { .begin = value + strlen(value),
                            .end = "",
                            .address = loopback,
                            .address_end = loopback + strlen(loopback) };
     bool found = find_forward(value, guest_port, &old);
-    size_t room = strlen(value) + 64;
+    const char *address = args->forward_address;
+    size_t room = strlen(value) + sizeof(args->forward_address) + 64;
     char *made = berth_alloc(room);
+    bool keep = !address[0] || !(text_is(old.address, old.address_end, LOOPBACK) ||
+                                 (was[0] && text_is(old.address, old.address_end, was)));
 
     (void)snprintf(made, room, "%.*s%s" FORWARD "%.*s:%" PRId64 "-:%" PRId64 "%s",
                    (int)(old.begin - value), value, found ? "" : ",",
-                   (int)(old.address_end - old.address), old.address, port, guest_port, old.end);
+                   keep ? (int)(old.address_end - old.address) : (int)strlen(address),
+                   keep ? old.address : address, args->forward_port, guest_port, old.end);
     return made;
 }
 
-static int set_forward(xmlNode *domain, int64_t port, int64_t guest_port,
-                       struct berth_error *reterr)
+/* QEMU's argument that has the user network, or NULL. */
+static xmlNode *user_network(const xmlNode *domain, char *value, size_t size)
 {
     xmlNode *argument = xml_child(xml_child(domain, "commandline", QEMU_SPACE), "arg", QEMU_SPACE);
-    char value[1024];
 
-    if (!port)
-        return 0;
     for (; argument; argument = xml_next(argument)) {
-        xml_get(argument, "value", value, sizeof(value));
-        if (strncmp(value, "user,", 5) == 0) {
-            char *made = forward_argument(value, port, guest_port);
-
-            xml_set(argument, "value", made);
-            free(made);
-            return 0;
-        }
+        xml_get(argument, "value", value, size);
+        if (strncmp(value, "user,", 5) == 0)
+            return argument;
     }
+    return NULL;
+}
+
+/* Whoever writes a host's address down hears of it there; here for what came another way. */
+static int check_forward_address(const char *address, struct berth_error *reterr)
+{
+    struct in_addr four;
+
+    if (!address[0] || inet_pton(AF_INET, address, &four) == 1)
+        return 0;
     return berth_fail(reterr, BERTH_E_INVALID,
-                      "the template has no <qemu:arg value='user,...'> to forward a port with");
+                      "QEMU forwards ports of IPv4 addresses only, and '%s' is none", address);
+}
+
+static int set_forward(xmlNode *domain, const struct virt_args *args, int64_t guest_port,
+                       struct berth_error *reterr)
+{
+    char value[1024];
+    xmlNode *argument = user_network(domain, value, sizeof(value));
+    char *made;
+    int r;
+
+    if (!args->forward_port)
+        return 0;
+    if (!argument)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "the template has no <qemu:arg value='user,...'> to forward a port with");
+    r = check_forward_address(args->forward_address, reterr);
+    if (r < 0)
+        return r;
+    made = forward_argument(value, args, guest_port, "");
+    xml_set(argument, "value", made);
+    free(made);
+    return 0;
 }
 
 /* ---- the doors ---- */
@@ -274,10 +315,52 @@ int domain_xml_make(const char *template, size_t size, const struct virt_args *a
     r = set_disk(devices, args, reterr);
     if (r < 0)
         return r;
-    r = set_forward(domain, args->forward_port, guest_port, reterr);
+    r = set_forward(domain, args, guest_port, reterr);
     if (r < 0)
         return r;
 
+    *ret = xml_text(doc);
+    return 0;
+}
+
+static xmlNode *metadata_of(const xmlNode *domain)
+{
+    return xml_child(xml_child(domain, "metadata", NULL), "desktop", DESKTOP_SPACE);
+}
+
+int domain_xml_readdress(const char *xml, size_t size, const struct virt_args *args, char **ret,
+                         struct berth_error *reterr)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "domain", reterr);
+    xmlNode *domain;
+    xmlNode *desktop;
+    xmlNode *argument;
+    char was[64];
+    char value[1024];
+    int r;
+
+    *ret = NULL;
+    if (!doc)
+        return reterr ? reterr->code : BERTH_E_INVALID;
+    domain = xmlDocGetRootElement(doc);
+    desktop = metadata_of(domain);
+    xml_get(desktop, "forward-address", was, sizeof(was));
+    if (!desktop || !args->forward_port || !args->forward_address[0] ||
+        strcmp(was, args->forward_address) == 0)
+        return 0;
+    r = check_forward_address(args->forward_address, reterr);
+    if (r < 0)
+        return r;
+
+    xml_set(desktop, "forward-address", args->forward_address);
+    argument = user_network(domain, value, sizeof(value)); /* the test driver keeps none */
+    if (argument) {
+        char *made =
+            forward_argument(value, args, args->guest_port ? args->guest_port : RDP_PORT, was);
+
+        xml_set(argument, "value", made);
+        free(made);
+    }
     *ret = xml_text(doc);
     return 0;
 }
@@ -307,7 +390,7 @@ int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
 
     domain = xmlDocGetRootElement(doc);
     read_agent(domain, ret);
-    desktop = xml_child(xml_child(domain, "metadata", NULL), "desktop", DESKTOP_SPACE);
+    desktop = metadata_of(domain);
     ret->desktop_id = xml_get_number(desktop, "id", INT64_MAX);
     if (!ret->desktop_id)
         return 0; /* without a number it is nobody's: a machine of somebody else */
@@ -316,6 +399,7 @@ int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
     xml_get(desktop, "pool", ret->pool, sizeof(ret->pool));
     xml_get(desktop, "storage", ret->storage, sizeof(ret->storage));
     xml_get(desktop, "volume", ret->volume, sizeof(ret->volume));
+    xml_get(desktop, "forward-address", ret->forward_address, sizeof(ret->forward_address));
     ret->forward_port = (int64_t)xml_get_number(desktop, "forward-port", PORT_MAX);
     ret->guest_port = (int64_t)xml_get_number(desktop, "guest-port", PORT_MAX);
     return 0;

@@ -7,7 +7,8 @@
  * host can be adopted without asking anybody:
  *
  *     <metadata><berth:desktop xmlns:berth="urn:berth:desktop:1" id="7" pool="ward-3"
- * storage="berth" volume="berth-7.qcow2" forward-port="40007" guest-port="3389"/></metadata>
+ * storage="berth" volume="berth-7.qcow2" forward-address="10.0.0.5" forward-port="40007"
+ * guest-port="3389"/></metadata>
  */
 #ifndef BERTH_VIRT_DOMAIN_XML_H
 #define BERTH_VIRT_DOMAIN_XML_H
@@ -23,22 +24,34 @@
 #define RDP_PORT 3389
 
 /* The domain for args (uuid, name, desktop_id, pool, storage, volume, kernel, initrd, memory_mib,
- * vcpus, forward_port, guest_port) from a template's text. What args leave empty stays as the
- * template has it.
+ * vcpus, forward_port, forward_address, guest_port) from a template's text. What args leave empty
+ * stays as the template has it. The forwarded port is opened at forward_address where the template
+ * names the loopback or nothing; any other address in it is the administrator's choice and stays.
  *
  * ret: XML to be freed with free().
- * Errors: INVALID (the template is not XML of a <domain>, or has nothing to forward a port with),
- * TOO_LARGE.
+ * Errors: INVALID (the template is not XML of a <domain>, or has nothing to forward a port with;
+ * forward_address is not IPv4, and QEMU forwards no other), TOO_LARGE.
  */
 int domain_xml_make(const char *template, size_t size, const struct virt_args *args, char **ret,
                     struct berth_error *reterr) berth_must_check;
+
+/* The same domain with its forwarded port at args' forward_address, from the description that a
+ * hypervisor gave. Uses args' forward_port, forward_address and guest_port; an address that the
+ * template chose stays, as above.
+ *
+ * ret: XML to be freed with free(); NULL when it says so already, or has no forwarded port.
+ * Errors: INVALID, TOO_LARGE.
+ */
+int domain_xml_readdress(const char *xml, size_t size, const struct virt_args *args, char **ret,
+                         struct berth_error *reterr) berth_must_check;
 
 struct domain_facts {
     bool ours; /* it has our metadata; all but agent_up is zero without it */
     uint64_t desktop_id;
     char pool[64], storage[64], volume[80];
     int64_t forward_port, guest_port;
-    bool agent_up; /* the guest agent has its channel open */
+    char forward_address[64]; /* "": the machine is older than this, or has no forwarded port */
+    bool agent_up;            /* the guest agent has its channel open */
 };
 
 /* What a domain's description says. Errors: INVALID, TOO_LARGE. */

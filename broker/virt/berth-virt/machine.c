@@ -195,6 +195,22 @@ static int go_on(struct errand *errand, virDomainPtr domain)
                : 0;
 }
 
+/* Its host may have another address than when it was defined. */
+static int readdress(struct errand *errand, virDomainPtr domain)
+{
+    berth_cleanup(berth_freep) char *xml = NULL;
+    berth_cleanup(berth_freep) char *moved = NULL;
+    int r;
+
+    if (!errand->args.forward_port)
+        return 0;
+    xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+    if (!xml)
+        return fault(&errand->error, "description of '%s'", errand->machine);
+    r = domain_xml_readdress(xml, strlen(xml), &errand->args, &moved, &errand->error);
+    return r < 0 || !moved ? r : define(errand, moved);
+}
+
 int machine_start(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
@@ -208,6 +224,9 @@ int machine_start(struct errand *errand)
     r = errand_is_active(errand, domain);
     if (r != 0)
         return r < 0 ? r : go_on(errand, domain);
+    r = readdress(errand, domain);
+    if (r < 0)
+        return r;
     if (power_on(errand, domain) == 0)
         return guest_agent_is_barred(domain) ? start_anew(errand, domain) : 0;
     r = fault(&errand->error, "start of '%s'", errand->machine);
@@ -285,6 +304,8 @@ static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_
     if (!args->desktop_id) {
         args->desktop_id = facts.desktop_id;
         args->forward_port = facts.forward_port;
+        (void)snprintf(args->forward_address, sizeof(args->forward_address), "%s",
+                       facts.forward_address);
         args->guest_port = facts.guest_port;
         (void)snprintf(args->pool, sizeof(args->pool), "%s", facts.pool);
     }

@@ -248,7 +248,8 @@ static int forwarded_address(struct errand *errand, virDomainPtr domain)
         return berth_fail(&errand->error, BERTH_E_DESKTOP, "'%s' has no forwarded port",
                           errand->machine);
     }
-    (void)snprintf(errand->result.address, sizeof(errand->result.address), "127.0.0.1");
+    (void)snprintf(errand->result.address, sizeof(errand->result.address), "%s",
+                   facts.forward_address[0] ? facts.forward_address : "127.0.0.1");
     errand->result.port = facts.forward_port;
     return 0;
 }

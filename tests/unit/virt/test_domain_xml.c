@@ -35,7 +35,8 @@ static struct virt_args some_args(void)
                                .initrd = "/i",
                                .memory_mib = 512,
                                .vcpus = 3,
-                               .forward_port = 40007 };
+                               .forward_port = 40007,
+                               .forward_address = "10.0.0.5" };
 }
 
 /* Text of the first thing an XPath names, or "" - in a buffer that the next call overwrites. */
@@ -116,7 +117,44 @@ TEST(domain_xml, machines_have_hardware_addresses_of_their_own)
     free(xml);
 }
 
-TEST(domain_xml, the_forwarded_port_keeps_address_and_neighbours)
+/* As deploy/image/domain.xml has it, and as short as it may be written. */
+#define ON_LOOPBACK "user,id=n0,hostfwd=tcp:127.0.0.1:0-:3389"
+
+/* QEMU's argument in what is made of a template that has this one. */
+static char *made_with(const char *argument, const struct virt_args *args)
+{
+    char text[512];
+
+    (void)snprintf(text, sizeof(text),
+                   "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                   "<devices><disk device='disk'/></devices><qemu:commandline>"
+                   "<qemu:arg value='-netdev'/><qemu:arg value='%s'/></qemu:commandline></domain>",
+                   argument);
+    return make(text, args);
+}
+
+TEST(domain_xml, the_forwarded_port_is_opened_where_its_host_is_reached)
+{
+    struct virt_args args = some_args();
+    char *xml = made_with(ON_LOOPBACK, &args);
+
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:10.0.0.5:40007-:3389");
+    free(xml);
+
+    xml = made_with("user,id=n0", &args);
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:10.0.0.5:40007-:3389");
+    free(xml);
+
+    args.forward_address[0] = '\0'; /* nobody says where */
+    xml = made_with("user,id=n0", &args);
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:127.0.0.1:40007-:3389");
+    free(xml);
+}
+
+TEST(domain_xml, an_address_that_the_template_chose_stays_and_so_do_neighbours)
 {
     struct virt_args args = some_args();
     char *xml = make(template, &args);
@@ -129,8 +167,83 @@ TEST(domain_xml, the_forwarded_port_keeps_address_and_neighbours)
     xml = make(template, &args);
     EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
                "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:0-:3389,x=y,"
-               "hostfwd=tcp:127.0.0.1:40007-:3390");
+               "hostfwd=tcp:10.0.0.5:40007-:3390");
     free(xml);
+}
+
+/* What readdress makes of it, or NULL; frees it. */
+static char *readdressed(char *xml, const struct virt_args *args)
+{
+    struct berth_error error = { 0 };
+    char *ret = NULL;
+
+    if (domain_xml_readdress(xml, strlen(xml), args, &ret, &error) < 0)
+        fail_msg("%s", error.text);
+    free(xml);
+    return ret;
+}
+
+TEST(domain_xml, a_new_address_of_its_host_takes_the_place_of_the_old_one)
+{
+    struct virt_args args = some_args();
+    char *xml;
+
+    EXPECT(!readdressed(made_with(ON_LOOPBACK, &args), &args)); /* it is right already */
+
+    xml = made_with(ON_LOOPBACK, &args);
+    (void)snprintf(args.forward_address, sizeof(args.forward_address), "10.0.0.66");
+    xml = readdressed(xml, &args);
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:10.0.0.66:40007-:3389");
+    EXPECT_STR(at(xml, "string(//berth:desktop/@forward-address)"), "10.0.0.66");
+    EXPECT_STR(at(xml, "/domain/name"), "ward-3-7");
+    free(xml);
+
+    /* Made before addresses were written down. */
+    args.forward_address[0] = '\0';
+    xml = made_with(ON_LOOPBACK, &args);
+    (void)snprintf(args.forward_address, sizeof(args.forward_address), "10.0.0.66");
+    xml = readdressed(xml, &args);
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:10.0.0.66:40007-:3389");
+    free(xml);
+
+    xml = make(template, &args);
+    (void)snprintf(args.forward_address, sizeof(args.forward_address), "10.0.0.77");
+    xml = readdressed(xml, &args);
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
+               "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:40007-:3389,x=y");
+    free(xml);
+}
+
+TEST(domain_xml, a_machine_without_forwarded_port_or_of_somebody_else_is_not_readdressed)
+{
+    struct virt_args args = some_args();
+    char *xml;
+
+    args.forward_port = 0;
+    xml = made_with("user,id=n0", &args);
+    EXPECT(!readdressed(xml, &args));
+    args.forward_port = 40007;
+    xml = strdup("<domain type='kvm'><name>other</name></domain>");
+    EXPECT(!readdressed(xml, &args));
+}
+
+TEST(domain_xml, only_an_ipv4_address_can_be_forwarded_from)
+{
+    static const char *const wrong[] = { "2001:db8::5", "::1", "kvm1.example.org", "10.0.0.5,x=y" };
+
+    for (size_t i = 0; i < BERTH_COUNT(wrong); i++) {
+        struct virt_args args = some_args();
+        struct berth_error error = { 0 };
+        char *xml = NULL;
+
+        (void)snprintf(args.forward_address, sizeof(args.forward_address), "%s", wrong[i]);
+        EXPECT_ERR(domain_xml_make(template, strlen(template), &args, &xml, &error),
+                   BERTH_E_INVALID);
+        EXPECT_SAYS(error.text, wrong[i]);
+        EXPECT_SAYS(error.text, "IPv4");
+    }
 }
 
 TEST(domain_xml, a_template_without_user_network_cannot_forward)
@@ -183,6 +296,7 @@ TEST(domain_xml, what_is_written_is_read_back)
     EXPECT_STR(facts.storage, "berth");
     EXPECT_STR(facts.volume, "berth-7.qcow2");
     EXPECT_INT(facts.forward_port, 40007);
+    EXPECT_STR(facts.forward_address, "10.0.0.5");
     EXPECT_INT(facts.guest_port, 3389);
     EXPECT(!facts.agent_up);
     free(xml);

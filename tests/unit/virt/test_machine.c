@@ -5,6 +5,7 @@
 #include "berth/frame.h"
 #include "berth/json.h"
 
+#include "virt/berth-virt/domain_xml.h"
 #include "virt/berth-virt/errand.h"
 #include "virt/berth-virt/fault.h"
 #include "virt/berth-virt/out.h"
@@ -165,6 +166,40 @@ TEST(machine, a_whole_life_and_each_step_twice)
     EXPECT_OK(run(world, VIRT_delete, &args));
     inspect(world, false, false);
     EXPECT(!disk_exists(world, "berth-7.qcow2"));
+    world_free(world);
+}
+
+static struct domain_facts facts_of(struct world *world)
+{
+    virDomainPtr domain = virDomainLookupByUUIDString(world->connection, UUID);
+    char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+    struct domain_facts facts;
+
+    EXPECT_OK(domain_xml_read(xml, strlen(xml), &facts, NULL));
+    free(xml);
+    (void)virDomainFree(domain);
+    return facts;
+}
+
+TEST(machine, a_start_opens_its_port_at_the_address_that_its_host_has_now)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    (void)snprintf(args.forward_address, sizeof(args.forward_address), "10.0.0.5");
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_STR(facts_of(world).forward_address, "10.0.0.5");
+    (void)snprintf(args.forward_address, sizeof(args.forward_address), "10.0.0.66");
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_STR(facts_of(world).forward_address, "10.0.0.66");
+    args.address = pool_address_FORWARDED;
+    EXPECT_OK(run(world, VIRT_address, &args));
+    EXPECT_STR(world->result.address, "10.0.0.66");
+
+    /* One that runs stays where it is: its port is open there. */
+    (void)snprintf(args.forward_address, sizeof(args.forward_address), "10.0.0.77");
+    EXPECT_OK(run(world, VIRT_start, &args));
+    EXPECT_STR(facts_of(world).forward_address, "10.0.0.66");
     world_free(world);
 }
 
