@@ -85,10 +85,11 @@ static int64_t until_ready(char learnt[72])
     return clock_mono_ms() - began;
 }
 
-/* The QEMU process of our guest, by its name in /proc. */
+/* The QEMU process of our guest, by its name in /proc. The pattern does not match itself, which
+ * stands in the command line of the shell that looks. */
 static pid_t qemu_pid(void)
 {
-    FILE *found = popen("pgrep -f -- '-name guest=" NAME "'", "re");
+    FILE *found = popen("pgrep -f -- '[-]name guest=" NAME "'", "re");
     int pid = 0;
 
     EXPECT(found && fscanf(found, "%d", &pid) == 1);
