@@ -261,7 +261,8 @@ static void first_name(const char *names, char *ret, size_t size)
     (void)snprintf(copy, sizeof(copy), "%s", names);
     (void)snprintf(ret, size, "localhost");
     while ((word = strsep(&rest, " "))) {
-        if (*word && strcmp(word, "localhost") != 0 && strncmp(word, "127.", 4) != 0) {
+        if (*word && strcmp(word, "localhost") != 0 && strcmp(word, "::1") != 0 &&
+            strncmp(word, "127.", 4) != 0) {
             (void)snprintf(ret, size, "%s", word);
             return;
         }

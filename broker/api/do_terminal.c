@@ -44,6 +44,17 @@ static int invited(struct request *request, struct berth_error *reterr)
     return r;
 }
 
+/* As a configuration says in which nobody has named the broker yet. */
+static void warn_of_loopback(const char *host, char *out, size_t size)
+{
+    if (strcmp(host, "localhost") != 0)
+        return;
+    (void)snprintf(out, size,
+                   "it leads to '%s', which is another machine for a terminal: add the broker's "
+                   "name or address to broker.names and start berthd anew",
+                   host);
+}
+
 int do_terminal_invite(struct request *request, struct berth_error *reterr)
 {
     const struct verb_terminal_invite *in = (const struct verb_terminal_invite *)request->params;
@@ -70,6 +81,7 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
     (void)snprintf(inviting->invite.host, sizeof(inviting->invite.host), "%s", api->host);
     (void)snprintf(inviting->invite.authority_hash, sizeof(inviting->invite.authority_hash), "%s",
                    hash);
+    warn_of_loopback(api->host, inviting->view.warning, sizeof(inviting->view.warning));
     inviting->view.uses_left = row.uses_left;
     inviting->view.expires_ms = row.expires_ms;
     return request_wait(request,

@@ -58,6 +58,15 @@ umask 077
 
 serve
 refuses "a second broker on the same folder" "$work/data"
+# Nobody has said how terminals reach it, and the invitation says so.
+invited() {
+    "$build/berthctl" --socket "$work/run/sock" terminal invite icu-07 --json | jq -r .warning
+}
+[[ $(invited) == *"'localhost'"*broker.names* ]] || die "an invitation to localhost comes without a warning: $(invited)"
+stop
+sed -i '/^\[broker\]/a names = localhost ::1 127.0.0.1 10.0.0.5' "$work/berthd.conf"
+serve
+[[ -z $(invited) ]] || die "an invitation to 10.0.0.5 comes with a warning: $(invited)"
 stop
 
 # Nobody had made the folder of its socket: it did, and other accounts may look into it, whatever its umask was.

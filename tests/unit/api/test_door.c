@@ -255,6 +255,7 @@ TEST(door, an_invitation_is_shown_once)
 {
     EXPECT_STATUS(ask("POST", "/v1/invitations", "{\"tags\":\"icu\",\"uses\":2}"), 201);
     EXPECT_SAYS(text_at("invitation"), "berth-invite:broker.example:7443:7444:");
+    EXPECT_STR(text_at("warning"), "");
     EXPECT_STATUS(ask("GET", "/v1/invitations", NULL), 200);
     EXPECT(strstr(reply.text, "berth-invite") == NULL);
     EXPECT(strstr(reply.text, "token") == NULL);
