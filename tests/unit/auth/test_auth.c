@@ -180,6 +180,29 @@ static int64_t cpu_us(void)
            used.ru_utime.tv_usec + used.ru_stime.tv_usec;
 }
 
+/* Every start of the broker opens it, on the loop's thread. */
+TEST(auth, opening_it_computes_no_hash)
+{
+    struct auth_setup setup = { .timers = &loop.timers, .random = &system_random };
+    struct asked asked;
+    struct auth *other = NULL;
+    int64_t wrong_us, open_us;
+
+    begin();
+    wrong_us = -cpu_us();
+    EXPECT_ERR(ask_password(&asked, "anna", "incorrect", ICU), BERTH_E_CREDENTIALS);
+    wrong_us += cpu_us();
+    setup.folder = folder;
+    setup.core = core;
+    setup.hashing = pool;
+    open_us = -cpu_us();
+    EXPECT_OK(auth_new(&setup, &other, NULL));
+    open_us += cpu_us();
+    EXPECT(open_us * 4 < wrong_us);
+    auth_free(other);
+    finish();
+}
+
 TEST(auth, wrong_and_unknown_read_the_same_and_take_as_long)
 {
     struct asked asked;
