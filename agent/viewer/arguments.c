@@ -77,12 +77,15 @@ static void add_policy(struct arguments *arguments, const struct viewer_request 
  * answers as an old one does, would be sent the password without a look at the pin. Naming the
  * others (`/sec:tls,nla`) does not switch it off. A certificate that is not the pinned one is not
  * asked about. A lost connection is not taken up again by the client: by then the desktop may be
- * somebody else's to show; the broker decides.
+ * somebody else's to show; the broker decides. Kerberos would ask the name servers who knows the
+ * password, and give whoever answers something to guess it by, outside TLS and before the desktop
+ * has proved anything.
  */
 static void add_trust(struct arguments *arguments, const struct viewer_request *request)
 {
     add(arguments, "/cert:deny,fingerprint:sha256:%s", request->fingerprint);
     add(arguments, "/sec:rdp:off");
+    add(arguments, "/auth-pkg-list:!kerberos");
     add(arguments, "-auto-reconnect");
 }
 
@@ -115,9 +118,13 @@ int arguments_make(const struct viewer_request *request, struct arguments *ret,
     return berth_fail(reterr, BERTH_E_TOO_LARGE, "the viewer's arguments are too long");
 }
 
+/* Only of the module that says it: others repeat what the server calls itself. */
 bool arguments_says_active(const char *line)
 {
-    return strstr(line, "--> CONNECTION_STATE_ACTIVE") != NULL;
+    static const char module[] = "DEBUG|com.freerdp.core.rdp|";
+
+    return strncmp(line, module, sizeof(module) - 1) == 0 &&
+           strstr(line, "--> CONNECTION_STATE_ACTIVE");
 }
 
 bool arguments_may_be_logged(const char *line)

@@ -6,7 +6,8 @@
 # It proves, with the stock xfreerdp3 and FreeRDP's own server: a server that refuses TLS and NLA, that selects standard
 # RDP security, that answers like one of before TLS, that has another certificate - even one that an authority of this
 # machine signed for the desktop's address - is not shown and never sees the password: neither at a sign-on nor when it
-# takes the place of the desktop in the middle of a session. The terminal says why.
+# takes the place of the desktop in the middle of a session. The terminal says why. Nor does it ask a name server of his who
+# could help with the password (Kerberos), though the pool names a domain.
 #
 # In namespaces of its own: the ports are free, and the machine's authorities are the test's.
 set -euo pipefail
@@ -25,9 +26,11 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/tests/e2e/lib/middle.sh"
 
 TERMINAL=icu-07
+NAMES=127.0.0.53 # the name server
 
 site() {
     ip link set lo up
+    name_server
     site_start_libvirtd
     site_start_broker
     site_make_empty_image "$SITE/etc/no-image"
@@ -35,10 +38,24 @@ site() {
     site_add_image "$SITE/etc/no-image"
     site_add_user anna
     middle_start anna
-    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max=1 spare=1 credential=passthrough
+    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max=1 spare=1 credential=passthrough domain=EVIL.EXAMPLE
     site_await_spare "$HOLD_POOL"
     authority
     hold_terminals "$TERMINAL"
+}
+
+name_server() {
+    NAMES_ASKED=$HOLD_WORK/names-asked
+    echo "nameserver $NAMES" >"$HOLD_WORK/resolv.conf"
+    mount --bind "$HOLD_WORK/resolv.conf" "$(readlink -f /etc/resolv.conf)"
+    "$top/tests/e2e/lib/name_server.py" "$NAMES" "$NAMES_ASKED" </dev/null >&2 8>&- &
+    at_exit kill $!
+    wait_for grep -qs '^ready$' "$NAMES_ASKED" || die "the name server does not start"
+    [[ -n $(getent hosts somebody.evil.example) ]] || die "this machine does not ask the test's name server"
+}
+
+nobody_was_asked() {
+    ! grep -iE '_kerberos|evil[.]example$|^asked' "$NAMES_ASKED" | grep -qvx somebody.evil.example
 }
 
 # The machine's own authorities are replaced by one that has signed the other server for the desktop's address.
@@ -71,6 +88,7 @@ honest() {
     site_sign_on "$TERMINAL" anna
     becomes "anna's desktop is shown through an honest man in the middle" shows_desktop "$TERMINAL"
     holds "he passed the viewer's connection on" grep -q '^asked' "$MIDDLE_SAID"
+    holds "nobody was asked who knows the password: $(xargs <"$NAMES_ASKED")" nobody_was_asked
     agent "$TERMINAL" disconnect
     becomes "the viewer has ended" has_viewers "$TERMINAL" 0
 }
