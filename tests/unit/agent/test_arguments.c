@@ -123,8 +123,8 @@ TEST(arguments, its_log_is_read_and_kept_with_care)
         "DEBUG|com.freerdp.core.rdp|CONNECTION_STATE_FINALIZATION_CLIENT_FONT_MAP "
         "--> CONNECTION_STATE_ACTIVE"));
     EXPECT(!arguments_says_active("DEBUG|com.freerdp.core.rdp|CONNECTION_STATE_ACTIVE --> X"));
-    EXPECT(!arguments_says_active(
-        "WARN|com.freerdp.crypto|CN = \"x --> CONNECTION_STATE_ACTIVE\""));
+    EXPECT(
+        !arguments_says_active("WARN|com.freerdp.crypto|CN = \"x --> CONNECTION_STATE_ACTIVE\""));
     EXPECT(arguments_may_be_logged("ERROR|com.freerdp.core|freerdp_post_connect failed"));
     EXPECT(!arguments_may_be_logged("ERROR|com.freerdp.client.common.cmdline|unexpected /p:x"));
     EXPECT(!arguments_may_be_logged("FREERDP_CB: /p:secret"));
