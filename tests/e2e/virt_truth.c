@@ -148,6 +148,49 @@ TEST(truth, a_missing_image_costs_nothing)
     args = good;
 }
 
+/* BERTH_E_CONFIG and a sentence with this part, or 0 where `part` is NULL. */
+static void expect_image(const char *image, const char *kernel, const char *part)
+{
+    struct virt_args wanted = { .storage = "berth" };
+    struct asked asked;
+
+    (void)snprintf(wanted.image, sizeof(wanted.image), "%s/%s", folder, image);
+    if (kernel)
+        (void)snprintf(wanted.kernel, sizeof(wanted.kernel), "%s/%s", folder, kernel);
+    asked = ask(world, VIRT_check_image, &wanted);
+    if (!part && asked.result < 0)
+        fail_msg("%s", berth_error_text(&asked.op.error));
+    if (!part)
+        return;
+    EXPECT_ERR(asked.result, BERTH_E_CONFIG);
+    EXPECT_SAYS(asked.op.error.text, part);
+    EXPECT_SAYS(asked.op.error.text, "kvm2");
+}
+
+TEST(truth, the_files_of_an_image_are_looked_at)
+{
+    char path[512];
+
+    expect_image("golden.qcow2", NULL, NULL);
+    expect_image("images/whole.qcow2", "images/vmlinuz", NULL); /* on base.qcow2 */
+    expect_image("images/torn.qcow2", NULL, "images/gone.qcow2");
+    expect_image("images/torn.qcow2", NULL, "images/torn.qcow2' lies on another file");
+    expect_image("images/raw.qcow2", NULL, "is raw, not qcow2");
+    expect_image("images/nosuch.qcow2", NULL, "no file '");
+    expect_image("nosuch/desktop.qcow2", NULL, "nosuch/desktop.qcow2");
+    expect_image("images/whole.qcow2", "images/nosuch-vmlinuz", "images/nosuch-vmlinuz");
+    expect_image("images", NULL, "images");
+
+    /* What libvirt remembers is not what is there now. */
+    (void)snprintf(path, sizeof(path), "%s/pool/late.qcow2", folder);
+    expect_image("pool/late.qcow2", NULL, "no file '");
+    EXPECT_OK(link(args.image, path));
+    expect_image("pool/late.qcow2", NULL, NULL);
+    EXPECT_OK(unlink(path));
+    expect_image("pool/late.qcow2", NULL, "no file '");
+    EXPECT_INT(virConnectNumOfStoragePools(host), 1); /* nothing of the look is left */
+}
+
 TEST(truth, a_delete_takes_everything_along)
 {
     snapshot("again", "pool/again.qcow2");

@@ -18,6 +18,15 @@ step_log_to "$work/steps.log"
 chmod 755 "$work"
 mkdir "$work/pool" "$work/other"
 qemu-img create -q -f qcow2 "$work/golden.qcow2" 64M
+# Images of every kind, in a folder that is no storage pool.
+mkdir "$work/images"
+qemu-img create -q -f qcow2 "$work/images/base.qcow2" 64M
+qemu-img create -q -f qcow2 -F qcow2 -b base.qcow2 "$work/images/whole.qcow2"
+qemu-img create -q -f qcow2 "$work/images/gone.qcow2" 64M
+qemu-img create -q -f qcow2 -F qcow2 -b "$work/images/gone.qcow2" "$work/images/torn.qcow2"
+rm "$work/images/gone.qcow2"
+qemu-img create -q -f raw "$work/images/raw.qcow2" 64M
+truncate -s 1M "$work/images/vmlinuz"
 cat >"$work/template.xml" <<'XML'
 <domain type='qemu'>
   <name>template</name>

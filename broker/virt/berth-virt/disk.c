@@ -149,8 +149,9 @@ static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const cha
     made = virStorageVolCreateXML(pool, xml, 0);
     free(xml);
     if (!made)
-        return blame_setting(errand,
-                             fault(&errand->error, "disk '%s' on the image '%s'", volume, image));
+        return blame_setting(
+            errand,
+            fault(&errand->error, "image '%s': disk '%s' cannot be made on it", image, volume));
     backing_of(made, backing, sizeof(backing));
     if (strcmp(backing, image) == 0)
         return 0;

@@ -461,6 +461,16 @@ void volume_xml_backing(const char *xml, size_t size, char *ret, size_t ret_size
             ret, ret_size);
 }
 
+void volume_xml_format(const char *xml, size_t size, char *ret, size_t ret_size)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "volume", NULL);
+
+    ret[0] = '\0';
+    if (doc)
+        xml_get(xml_child(xml_child(xmlDocGetRootElement(doc), "target", NULL), "format", NULL),
+                "type", ret, ret_size);
+}
+
 char *folder_xml_make(const char *mark, const char *folder)
 {
     berth_cleanup(xml_freep) xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");

@@ -73,6 +73,9 @@ void domain_xml_nvram(const char *xml, size_t size, char *ret, size_t ret_size);
 /* What a volume lies on, from its description; "" when on nothing. */
 void volume_xml_backing(const char *xml, size_t size, char *ret, size_t ret_size);
 
+/* Its format, such as "qcow2"; "" when it says none. */
+void volume_xml_format(const char *xml, size_t size, char *ret, size_t ret_size);
+
 /* A storage pool for a folder that is none of ours, for a moment; `mark` keeps its name apart from
  * others. To be freed with free().
  */

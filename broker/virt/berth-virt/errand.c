@@ -15,7 +15,7 @@ errand_fn *errand_function(enum virt_call call)
         [VIRT_address] = survey_address,  [VIRT_agent_ping] = guest_ping,
         [VIRT_password] = guest_password, [VIRT_fingerprint] = guest_fingerprint,
         [VIRT_guest_state] = guest_state, [VIRT_sign_off] = guest_sign_off,
-        [VIRT_orphans] = survey_orphans,
+        [VIRT_orphans] = survey_orphans,  [VIRT_check_image] = image_check,
     };
 
     return functions[call];

@@ -34,6 +34,7 @@ typedef int errand_fn(struct errand *errand);
 
 errand_fn survey_host, survey_list, survey_inspect, survey_address, survey_orphans;
 errand_fn machine_create, machine_start, machine_stop, machine_refresh, machine_delete;
+errand_fn image_check;
 errand_fn guest_ping, guest_password, guest_fingerprint, guest_state, guest_sign_off;
 
 /* The function that carries out a call; every call of calls.def has one. */

@@ -4,15 +4,11 @@
 #include <libvirt/virterror.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "domain_xml.h"
 #include "fault.h"
+#include "folder.h"
 #include "xml.h"
-
-/* A refresh of a storage pool is refused while a disk is being made in it. */
-#define BUSY_TRIES 20
-#define BUSY_PAUSE_MS 100
 
 void layers_free(struct layers *layers)
 {
@@ -37,68 +33,18 @@ static int add(struct errand *errand, struct layers *layers, const char *path)
 
 /* ---- files that may lie in any folder of the host ---- */
 
-static void reread(virStoragePoolPtr pool)
-{
-    const struct timespec pause = { .tv_nsec = BUSY_PAUSE_MS * 1000000L };
-
-    for (int i = 0; virStoragePoolRefresh(pool, 0) < 0 && i < BUSY_TRIES; i++)
-        (void)nanosleep(&pause, NULL);
-}
-
-/* The storage pool of a folder: one that is there, or one for a moment (*ret_made). */
-static virStoragePoolPtr pool_of_folder(struct errand *errand, const char *folder, bool *ret_made)
-{
-    virStoragePoolPtr pool = virStoragePoolLookupByTargetPath(errand->connection, folder);
-    char *xml;
-
-    *ret_made = !pool;
-    if (pool) {
-        if (virStoragePoolIsActive(pool) == 0)
-            (void)virStoragePoolCreate(pool, 0);
-        reread(pool);
-        return pool;
-    }
-    xml = folder_xml_make(errand->args.uuid, folder);
-    pool = virStoragePoolCreateXML(errand->connection, xml, 0);
-    free(xml);
-    return pool;
-}
-
-/* The storage pool that a file was looked for in. */
-struct place {
-    virStoragePoolPtr pool;
-    bool made;
-};
-
-static void place_leave(struct place *place)
-{
-    if (!place->pool)
-        return;
-    if (place->made)
-        (void)virStoragePoolDestroy(place->pool); /* the pool, not its files */
-    (void)virStoragePoolFree(berth_take(place->pool));
-}
-
 /* 1 and *ret, 0 when there is no such file, or a code. */
-static int volume_at(struct errand *errand, const char *path, struct place *place,
+static int volume_at(struct errand *errand, const char *path, struct folder *folder,
                      virStorageVolPtr *ret)
 {
-    const char *slash = strrchr(path, '/');
-    char folder[1024];
-
     *ret = virStorageVolLookupByPath(errand->connection, path);
     if (*ret)
         return 1;
-    if (!slash || (size_t)(slash - path) >= sizeof(folder))
-        return berth_fail(&errand->error, BERTH_E_DESKTOP, "'%s': the disk '%s' is no file",
-                          errand->machine, path);
-    (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash == path ? 1 : slash - path), path);
-    place->pool = pool_of_folder(errand, folder, &place->made);
-    if (!place->pool) {
-        (void)fault(&errand->error, "'%s': folder of its disk '%s'", errand->machine, path);
+    if (folder_open(errand, path, folder) < 0) {
+        (void)berth_fail_in(&errand->error, "'%s': its disk '%s'", errand->machine, path);
         return errand->error.code = BERTH_E_DESKTOP;
     }
-    *ret = virStorageVolLookupByName(place->pool, slash + 1);
+    *ret = virStorageVolLookupByName(folder->pool, strrchr(path, '/') + 1);
     if (*ret)
         return 1;
     return fault_is(VIR_ERR_NO_STORAGE_VOL)
@@ -108,9 +54,9 @@ static int volume_at(struct errand *errand, const char *path, struct place *plac
 
 static int drop_file(struct errand *errand, const char *path)
 {
-    berth_cleanup(place_leave) struct place place = { 0 };
+    berth_cleanup(folder_close) struct folder folder = { 0 };
     virStorageVolPtr volume = NULL;
-    int r = volume_at(errand, path, &place, &volume);
+    int r = volume_at(errand, path, &folder, &volume);
 
     if (r == 1 && virStorageVolDelete(volume, 0) < 0 && !fault_is(VIR_ERR_NO_STORAGE_VOL))
         r = fault(&errand->error, "cannot delete");
@@ -146,10 +92,10 @@ struct chain {
 /* What the file at `path` lies on; "" when on nothing. 0 when there is no such file. */
 static int below(struct errand *errand, const char *path, char *ret, size_t size)
 {
-    berth_cleanup(place_leave) struct place place = { 0 };
+    berth_cleanup(folder_close) struct folder folder = { 0 };
     virStorageVolPtr volume = NULL;
     char *xml;
-    int r = volume_at(errand, path, &place, &volume);
+    int r = volume_at(errand, path, &folder, &volume);
 
     ret[0] = '\0';
     if (r != 1)

@@ -260,6 +260,25 @@ static void give_disk(const struct world *world, const char *name, const char *b
     (void)virDomainFree(domain);
 }
 
+/* A golden image, as far as the test driver can have one. */
+static void give_image(const struct world *world, const char *name, const char *format,
+                       const char *backing)
+{
+    virStoragePoolPtr pool = virStoragePoolLookupByName(world->connection, "berth");
+    virStorageVolPtr volume;
+    char xml[1024];
+
+    (void)snprintf(xml, sizeof(xml),
+                   "<volume><name>%s</name><capacity>1</capacity><target><format type='%s'/>"
+                   "</target>%s%s%s</volume>",
+                   name, format, backing ? "<backingStore><path>" : "", backing ? backing : "",
+                   backing ? "</path></backingStore>" : "");
+    volume = virStorageVolCreateXML(pool, xml, 0);
+    EXPECT(volume);
+    (void)virStorageVolFree(volume);
+    (void)virStoragePoolFree(pool);
+}
+
 static void expect_xml(const struct world *world, const char *part, bool there)
 {
     virDomainPtr domain = domain_of(world);
@@ -508,6 +527,44 @@ TEST(guest, a_missing_capability_is_a_fact)
     EXPECT_ERR(run(world, VIRT_fingerprint, &args), BERTH_E_UNSUPPORTED);
     EXPECT_ERR(run(world, VIRT_guest_state, &args), BERTH_E_UNSUPPORTED);
     EXPECT_ERR(run(world, VIRT_sign_off, &args), BERTH_E_UNSUPPORTED);
+    world_free(world);
+}
+
+/* ---- images ---- */
+
+/* The test driver has volumes and no files: what it knows is judged, of the rest it cannot tell. */
+TEST(image, what_the_driver_knows_is_judged_and_the_rest_is_not_known)
+{
+    struct world *world = world_new();
+    struct virt_args args = { .image = "/berth/golden.qcow2" };
+
+    EXPECT_ERR(run(world, VIRT_check_image, &args), BERTH_E_UNSUPPORTED);
+    EXPECT_SAYS(world->error.text, "/berth/golden.qcow2");
+    give_image(world, "golden.qcow2", "qcow2", NULL);
+    EXPECT_OK(run(world, VIRT_check_image, &args));
+    give_image(world, "next.qcow2", "qcow2", "/berth/golden.qcow2");
+    (void)snprintf(args.image, sizeof(args.image), "/berth/next.qcow2");
+    EXPECT_OK(run(world, VIRT_check_image, &args));
+    (void)snprintf(args.kernel, sizeof(args.kernel), "/boot/vmlinuz");
+    EXPECT_ERR(run(world, VIRT_check_image, &args), BERTH_E_UNSUPPORTED);
+    EXPECT_SAYS(world->error.text, "/boot/vmlinuz");
+    args.kernel[0] = '\0';
+    give_image(world, "raw.img", "raw", NULL);
+    (void)snprintf(args.image, sizeof(args.image), "/berth/raw.img");
+    EXPECT_ERR(run(world, VIRT_check_image, &args), BERTH_E_CONFIG);
+    EXPECT_SAYS(world->error.text, "'/berth/raw.img' is raw, not qcow2");
+    world_free(world);
+}
+
+TEST(image, files_that_lie_on_each_other_in_a_circle_are_no_image)
+{
+    struct world *world = world_new();
+    struct virt_args args = { .image = "/berth/a.qcow2" };
+
+    give_image(world, "a.qcow2", "qcow2", "/berth/b.qcow2");
+    give_image(world, "b.qcow2", "qcow2", "/berth/a.qcow2");
+    EXPECT_ERR(run(world, VIRT_check_image, &args), BERTH_E_CONFIG);
+    EXPECT_SAYS(world->error.text, "more than");
     world_free(world);
 }
 
