@@ -59,7 +59,7 @@ static inline bool past_rows_world(sqlite3 *db, const struct past_rows *past)
         PAST_N
         "%d) INSERT INTO \"pools\" SELECT %lld + \"i\", 1, 'past-' || \"i\", '', 'manual',"
         " NULL, '', '', 1000, 0, 0, 0, 'keep', 'passthrough', '', '', 'always', 'fixed', 3389,"
-        " 0, 0, 0, 0, '', 0 FROM \"n\";" PAST_N
+        " 0, 0, 0, 0, '', 0, NULL, '' FROM \"n\";" PAST_N
         "%d) INSERT INTO \"users\" SELECT %lld + \"i\", 1, 'past-user-' || \"i\", '',"
         " 'person', 0, '' FROM \"n\";" PAST_N
         "%d) INSERT INTO \"desktops\" SELECT %lld + \"i\", 1, 'past-desktop-' || \"i\","

@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/placement.h"
 #include "core/related.h"
+#include "flow/image_check.h"
+#include "flow/restraint.h"
 
 #include "room.h"
 
@@ -154,11 +157,6 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
                         version_made, reterr);
 }
 
-static int image_changed(struct request *request, struct berth_error *reterr)
-{
-    return answer_row(request, MHD_HTTP_OK, ENTITY_image, request->id, reterr);
-}
-
 static const struct image_version *version_numbered(struct core *core, uint64_t image_id,
                                                     int64_t number)
 {
@@ -172,22 +170,39 @@ static const struct image_version *version_numbered(struct core *core, uint64_t 
     return NULL;
 }
 
+/* What the hosts said of the version's files, and what is to be said to the caller. */
+struct imaging {
+    struct image_wish wish;
+    uint64_t image_id, pool_id;
+    char what[96]; /* "version 3 of image 'debian'" */
+    char unchecked[IMAGE_UNCHECKED_TEXT];
+};
+
+static void plan_unchecked(struct view_plan *plan, const struct imaging *imaging)
+{
+    if (imaging->unchecked[0])
+        plan_say(plan, "its files were not checked on %s", imaging->unchecked);
+    else
+        plan_say(plan, "the hosts have its files");
+}
+
 /* Which pools would make their new desktops from something else. */
-static void plan_image(struct request *request, uint64_t image_id, const char *what)
+static void plan_image(struct request *request, const struct imaging *imaging)
 {
     struct core *core = request->api->rooms->core;
-    const struct image *image = image_find(core, image_id);
+    const struct image *image = image_find(core, imaging->image_id);
     const struct image_version *now =
         image ? image_version_find(core, image->row.current_id) : NULL;
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    plan_say(plan, "new desktops would be made from %s of image '%s' instead of version %lld", what,
-             image ? image->row.name : "", (long long)(now ? now->row.number : 0));
+    plan_say(plan, "new desktops would be made from %s instead of version %lld", imaging->what,
+             (long long)(now ? now->row.number : 0));
+    plan_unchecked(plan, imaging);
     list_each (core_all(core, ENTITY_pool), node) {
         const struct pool *pool = container_of(entity_of(node), struct pool, base);
 
-        if (pool->row.image_id == image_id)
+        if (pool->row.image_id == imaging->image_id)
             plan_say(plan, "pool '%s' uses it; its %zu desktops stay until it is recomposed",
                      pool->row.name, related_count(core, DESKTOPS_OF_POOL, pool->row.id));
     }
@@ -195,61 +210,32 @@ static void plan_image(struct request *request, uint64_t image_id, const char *w
     free(plan);
 }
 
-int do_image_publish(struct request *request, struct berth_error *reterr)
+/* How the first desktop of the new version comes. */
+static void plan_first(struct view_plan *plan, struct core *core, const struct pool *pool)
 {
-    const struct verb_image_publish *in = (const struct verb_image_publish *)request->params;
-    const struct image_version *version =
-        version_numbered(request->api->rooms->core, in->image, in->number);
-    char what[32];
+    struct placement_count count;
 
-    if (!version)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the image has no version %lld",
-                          (long long)in->number);
-    request->id = in->image;
-    if (request->dry_run) {
-        (void)snprintf(what, sizeof(what), "version %lld", (long long)in->number);
-        plan_image(request, in->image, what);
-        return 0;
-    }
-    return request_wait(request,
-                        admin_image_publish(request->api->rooms, &request->caller.actor,
-                                            version->row.id, &request->op),
-                        image_changed, reterr);
+    placement_count(core, pool, &count);
+    if (count.total < pool->row.max && !placement_hosts_are_full(core, pool))
+        plan_say(plan, "first one new desktop would be made beside them; nothing else happens "
+                       "until it is ready");
+    else
+        plan_say(plan, "first one that nobody uses would be replaced, for the pool or its hosts "
+                       "can hold no other; nothing else happens until the new one is ready");
+    plan_say(plan, "if that one fails the recompose stops, and the others stay in service");
 }
 
-int do_image_rollback(struct request *request, struct berth_error *reterr)
-{
-    const struct verb_image_rollback *in = (const struct verb_image_rollback *)request->params;
-
-    request->id = in->image;
-    if (request->dry_run) {
-        plan_image(request, in->image, "the version published before");
-        return 0;
-    }
-    return request_wait(
-        request,
-        admin_image_rollback(request->api->rooms, &request->caller.actor, in->image, &request->op),
-        image_changed, reterr);
-}
-
-/* ---- pools ---- */
-
-static int recomposed(struct request *request, struct berth_error *reterr)
-{
-    (void)reterr;
-    answer_told(request, "each desktop of another version is replaced when no session is on it");
-    return 0;
-}
-
-static void plan_recompose(struct request *request, const struct pool *pool)
+static void plan_recompose(struct request *request, const struct imaging *imaging)
 {
     struct core *core = request->api->rooms->core;
-    const struct image *image = image_find(core, pool->row.image_id);
+    const struct pool *pool = pool_find(core, imaging->pool_id);
+    const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
     struct view_plan *plan = berth_new(struct view_plan);
     size_t old = 0;
     size_t used = 0;
 
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    plan->dry_run = true;
+    list_each (related_to(core, DESKTOPS_OF_POOL, imaging->pool_id), node) {
         struct entity *one = related_at(DESKTOPS_OF_POOL, node);
         const struct desktop *desktop = container_of(one, struct desktop, base);
 
@@ -258,29 +244,149 @@ static void plan_recompose(struct request *request, const struct pool *pool)
         old++;
         used += related_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 0;
     }
-    plan->dry_run = true;
-    plan_say(plan,
-             "%zu desktops of pool '%s' are of another version and would be deleted and made "
-             "anew",
-             old, pool->row.name);
+    plan_say(plan, "%zu desktops are of another version than %s and would be replaced", old,
+             imaging->what);
+    plan_unchecked(plan, imaging);
+    if (pool && old > 0)
+        plan_first(plan, core, pool);
     plan_say(plan, "%zu of them belong to users and would wait until no session is on them", used);
     plan_answer(request, plan);
     free(plan);
 }
 
+static int imaged(struct request *request, struct berth_error *reterr)
+{
+    const struct imaging *imaging = (const struct imaging *)request->scratch;
+    const char *unchecked = imaging->unchecked;
+    bool recompose = imaging->wish.act == IMAGE_RECOMPOSE;
+
+    (void)reterr;
+    if (request->dry_run && recompose)
+        plan_recompose(request, imaging);
+    else if (request->dry_run)
+        plan_image(request, imaging);
+    else
+        answer_told(request, "%s%s%s%s", imaging->what,
+                    recompose ? ": one desktop of it is made ready first, then each other is "
+                                "replaced when no session is on it"
+                              : " is the current one",
+                    unchecked[0] ? "; its files were not checked on " : "", unchecked);
+    return 0;
+}
+
+/* `version` is what the words say; whether it may be done is judged in flow/admin_image.c. */
+static int do_imaging(struct request *request, struct imaging imaging,
+                      const struct image_version *version, struct berth_error *reterr)
+{
+    struct core *core = request->api->rooms->core;
+    const struct image *image = image_find(core, imaging.image_id);
+    struct imaging *kept = (struct imaging *)request_scratch(request, sizeof(*kept), NULL);
+
+    *kept = imaging;
+    kept->wish.dry_run = request->dry_run;
+    kept->wish.ret_unchecked = kept->unchecked;
+    (void)snprintf(kept->what, sizeof(kept->what), "version %lld of image '%.64s'",
+                   (long long)(version ? version->row.number : 0), image ? image->row.name : "");
+    return request_wait(
+        request,
+        admin_image(request->api->rooms, &request->caller.actor, &kept->wish, &request->op), imaged,
+        reterr);
+}
+
+int do_image_publish(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_image_publish *in = (const struct verb_image_publish *)request->params;
+    const struct image_version *version =
+        version_numbered(request->api->rooms->core, in->image, in->number);
+
+    if (!version)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the image has no version %lld",
+                          (long long)in->number);
+    return do_imaging(request,
+                      (struct imaging){ .wish = { .act = IMAGE_PUBLISH, .id = version->row.id },
+                                        .image_id = in->image },
+                      version, reterr);
+}
+
+int do_image_rollback(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_image_rollback *in = (const struct verb_image_rollback *)request->params;
+    struct core *core = request->api->rooms->core;
+    const struct image *image = image_find(core, in->image);
+
+    return do_imaging(request,
+                      (struct imaging){ .wish = { .act = IMAGE_ROLLBACK, .id = in->image },
+                                        .image_id = in->image },
+                      image ? admin_image_before(core, image) : NULL, reterr);
+}
+
+/* ---- pools ---- */
+
 int do_pool_recompose(struct request *request, struct berth_error *reterr)
 {
     const struct verb_pool_recompose *in = (const struct verb_pool_recompose *)request->params;
-    const struct pool *pool = pool_find(request->api->rooms->core, in->pool);
+    struct core *core = request->api->rooms->core;
+    const struct pool *pool = pool_find(core, in->pool);
+    const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
 
+    return do_imaging(request,
+                      (struct imaging){ .wish = { .act = IMAGE_RECOMPOSE, .id = in->pool },
+                                        .image_id = image ? image->row.id : 0,
+                                        .pool_id = in->pool },
+                      image ? image_version_find(core, image->row.current_id) : NULL, reterr);
+}
+
+static int retried(struct request *request, struct berth_error *reterr)
+{
+    const size_t *count = (const size_t *)request->scratch;
+
+    (void)reterr;
+    answer_told(request,
+                "the pool makes desktops again; %zu in quarantine that nobody has used "
+                "are made anew",
+                *count);
+    return 0;
+}
+
+static void plan_retry(struct request *request, const struct pool *pool, size_t count)
+{
+    struct view_plan *plan = berth_new(struct view_plan);
+
+    plan->dry_run = true;
+    if (pool->restrained_until_ms)
+        plan_say(plan, "it would make desktops again at once, although: %.150s",
+                 pool->restrained_why);
+    plan_say(plan,
+             "%zu desktops in quarantine that nobody has used since their disks were made "
+             "would be deleted and others made",
+             count);
+    plan_answer(request, plan);
+    free(plan);
+}
+
+int do_pool_retry(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_pool_retry *in = (const struct verb_pool_retry *)request->params;
+    struct core *core = request->api->rooms->core;
+    const struct pool *pool = pool_find(core, in->pool);
+    size_t *kept;
+    size_t count = 0;
+
+    list_each (related_to(core, DESKTOPS_OF_POOL, in->pool), node) {
+        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
+
+        count += restraint_may_remake(container_of(one, struct desktop, base));
+    }
     if (request->dry_run && pool) {
-        plan_recompose(request, pool);
+        plan_retry(request, pool, count);
         return 0;
     }
+    kept = (size_t *)request_scratch(request, sizeof(*kept), NULL);
+    *kept = count;
     return request_wait(
         request,
-        admin_pool_recompose(request->api->rooms, &request->caller.actor, in->pool, &request->op),
-        recomposed, reterr);
+        admin_pool_retry(request->api->rooms, &request->caller.actor, in->pool, &request->op),
+        retried, reterr);
 }
 
 int do_pool_status(struct request *request, struct berth_error *reterr)

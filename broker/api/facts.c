@@ -8,6 +8,7 @@
 #include "core/presence.h"
 #include "core/reference.h"
 #include "core/related.h"
+#include "flow/recompose.h"
 
 #include "room.h"
 
@@ -111,6 +112,7 @@ static void pool_fill(struct core *core, struct entity *entity, void *out)
         view->restrained_s = (restrained_ms + 999) / 1000;
         put(view->restrained_why, sizeof(view->restrained_why), pool->restrained_why);
     }
+    recompose_text(core, pool, view->recompose, sizeof(view->recompose));
 }
 
 static void session_fill(struct core *core, struct entity *entity, void *out)

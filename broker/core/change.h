@@ -37,11 +37,6 @@ struct audit_note {
     int64_t waited_ms, limit_ms;
 };
 
-/* A request that may change any number of rows puts so many into one decision, so that neither the
- * writer nor the loop is held for long. What must be all or nothing is one decision of any size.
- */
-#define CHANGES_PART 32
-
 struct changes {
     size_t count, room;
     struct change **at; /* each on its own: a union row is some KiB */

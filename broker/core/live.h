@@ -128,8 +128,13 @@ struct pool {
     int64_t last_number; /* of the desktop that was named last */
     int failures;        /* within the present ten minutes */
     int64_t failures_since_ms;
+    uint64_t failures_for;       /* what its desktops are made from, as they failed: restraint.c;
+                                    0 = none failed */
+    uint64_t failed_version_id;  /* of the image, 0 = none */
+    bool fault_is_shared;        /* it is not one machine alone that failed */
     int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
-    char restrained_why[160];
+    char restrained_why[200];
+    uint64_t going_id;         /* a desktop that goes for a recompose: recompose.c */
     int64_t ready_ms_estimate; /* moving average: planned to ready */
     struct berth_timer again;  /* look at it again then: flow/refill.h */
 };
@@ -153,8 +158,10 @@ struct desktop {
     bool filed, counted_ready; /* in a list of its pool; in its count of ready ones */
     bool inherited; /* its row is older than this broker, which has not touched its machine yet */
     bool made;      /* the host knows its machine */
-    int64_t listed; /* number of the listing that named it last */
-    bool charged;   /* counted in its host's `starting` */
+    uint64_t broke_for;    /* its machine failed, made from this (pool.failures_for), and is in
+                              quarantine for it; 0 = it did not fail */
+    int64_t listed;        /* number of the listing that named it last */
+    bool charged;          /* counted in its host's `starting` */
     int64_t probed_ms;     /* when its RDP server last answered, monotonic; 0 = not in this boot */
     int64_t not_before_ms; /* it failed lately: not tried again before, monotonic */
 };

@@ -243,9 +243,27 @@ void placement_count(struct core *core, const struct pool *pool, struct placemen
         ret->waiting++;
 }
 
-static bool serves_pool(const struct host *host, const struct pool *pool)
+bool placement_host_is_of(const struct host *host, const struct pool *pool)
 {
     return !pool->row.hosts[0] || reference_has(pool->row.hosts, host->row.id);
+}
+
+bool placement_hosts_are_full(struct core *core, const struct pool *pool)
+{
+    bool any = false;
+
+    list_each (core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+
+        if (!placement_host_is_of(host, pool) || !placement_host_serves(host))
+            continue;
+        any = true;
+        if (host->row.max_desktops <= 0 ||
+            (int64_t)related_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning <
+                host->row.max_desktops)
+            return false;
+    }
+    return any;
 }
 
 struct host *placement_host(struct core *core, const struct pool *pool, char *why, size_t size)
@@ -261,7 +279,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
             (int64_t)related_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning;
         int64_t score;
 
-        if (!serves_pool(host, pool) || !placement_host_serves(host))
+        if (!placement_host_is_of(host, pool) || !placement_host_serves(host))
             continue;
         if (host->row.max_desktops > 0 && holds >= host->row.max_desktops) {
             (void)snprintf(why, size, "host '%s' holds %lld of %lld machines", host->row.name,

@@ -45,6 +45,12 @@ void placement_count(struct core *core, const struct pool *pool, struct placemen
 /* Where a new machine of the pool would be made, or NULL with a sentence that says why nowhere. */
 struct host *placement_host(struct core *core, const struct pool *pool, char *why, size_t size);
 
+/* May desktops of the pool be made on it? */
+bool placement_host_is_of(const struct host *host, const struct pool *pool);
+
+/* Does each host of the pool that serves hold all the machines that it may? */
+bool placement_hosts_are_full(struct core *core, const struct pool *pool);
+
 /* Has the host room for another machine that starts now? */
 bool placement_host_may_start(const struct host *host);
 

@@ -156,7 +156,12 @@ struct pool_wish {
 
 static void wish_drop(struct stray *stray)
 {
-    free(container_of(stray, struct pool_wish, stray));
+    struct pool_wish *wish = container_of(stray, struct pool_wish, stray);
+    struct op *caller = wish->caller;
+
+    op_cancel(&wish->step);
+    free(wish);
+    op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
 static void wish_over(struct op *op, int result)

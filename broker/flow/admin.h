@@ -119,16 +119,35 @@ int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t u
                 const char *uid, const char *label, uint64_t *ret_id,
                 struct op *op) berth_must_check;
 
-/* A version becomes the one that new desktops are made from, or the one before it does again.
- * Desktops that exist stay until their pool is recomposed: then each is deleted when no session is
- * on it and replaced. Completes when it is decided.
+enum image_act {
+    IMAGE_PUBLISH,   /* id of a version: it becomes the one that new desktops are made from */
+    IMAGE_ROLLBACK,  /* id of an image: the version before the current one becomes that again */
+    IMAGE_RECOMPOSE, /* id of a pool: its desktops are moved to the current version (recompose.h) */
+};
+
+struct image_wish {
+    enum image_act act;
+    uint64_t id;
+    bool dry_run;        /* only look whether it could be done */
+    char *ret_unchecked; /* NULL, or as in image_check.h */
+};
+
+/* The hosts are asked first whether the version's files are there: image_check.h. Desktops that
+ * exist stay until their pool is recomposed. Completes when it is decided. Errors: NOT_FOUND,
+ * STATE, INVALID (the files, with a sentence).
  */
-int admin_image_publish(struct rooms *rooms, const struct admin_actor *actor, uint64_t version_id,
-                        struct op *op) berth_must_check;
-int admin_image_rollback(struct rooms *rooms, const struct admin_actor *actor, uint64_t image_id,
-                         struct op *op) berth_must_check;
-int admin_pool_recompose(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
-                         struct op *op) berth_must_check;
+int admin_image(struct rooms *rooms, const struct admin_actor *actor, const struct image_wish *wish,
+                struct op *op) berth_must_check;
+
+/* What a rollback would make current again: the newest retired version older than the current one;
+ * NULL: none. */
+struct image_version *admin_image_before(struct core *core, const struct image *image);
+
+/* A restraint is lifted, and desktops in quarantine that nobody used are made anew: restraint.h.
+ * Completes when it is decided.
+ */
+int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
+                     struct op *op) berth_must_check;
 
 /* Call a running flow off (`berthctl flow cancel`): a sign-on or a joining. What else runs is
  * brought to its end, or a session would stay `ending` and a machine half made. `find` only looks

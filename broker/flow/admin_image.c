@@ -1,48 +1,40 @@
-/* admin_image.c - versions of golden images: publish, roll back, and move a pool's desktops. */
+/* admin_image.c - versions of golden images: publish, roll back, and move a pool's desktops.
+ *
+ * Each begins with a look at the version's files on the hosts: nothing is given up for a version
+ * that cannot be there.
+ */
+#include <stdio.h>
+#include <string.h>
+
 #include "core/related.h"
 #include "flow/admin_start.h"
 #include "flow/decide.h"
+#include "flow/image_check.h"
+#include "flow/recompose.h"
+#include "flow/restraint.h"
 
-/* One version becomes the current one; the one before is kept for a rollback. */
-static int make_current(struct rooms *rooms, const struct admin_actor *actor, const char *action,
-                        struct image *image, struct image_version *version, struct op *op)
+/* ---- what is asked for ---- */
+
+struct subject_of {
+    struct image *image;
+    struct image_version *version; /* the one to be made current, or to be moved to */
+    struct pool *pool;             /* recompose only */
+};
+
+static int find_published(struct core *core, uint64_t version_id, struct subject_of *ret,
+                          struct berth_error *reterr)
 {
-    struct image_version *before = image_version_find(rooms->core, image->row.current_id);
-    struct changes *changes = admin_changes(actor, action);
-    struct row_image_version *row;
-    struct row_image *image_row;
-
-    changes_object(changes, "image %s", image->row.name);
-    changes_detail(changes, "version %lld -> %lld", before ? (long long)before->row.number : 0LL,
-                   (long long)version->row.number);
-    if (before) {
-        row = changes_set(changes, ENTITY_image_version, &before->row);
-        row->state = image_version_RETIRED;
-    }
-    row = changes_set(changes, ENTITY_image_version, &version->row);
-    row->state = image_version_PUBLISHED;
-    image_row = changes_set(changes, ENTITY_image, &image->row);
-    image_row->current_id = version->row.id;
-    return decide_begin(rooms, changes, NULL, op);
+    ret->version = image_version_find(core, version_id);
+    ret->image = ret->version ? image_find(core, ret->version->row.image_id) : NULL;
+    if (!ret->image)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such image version");
+    if (ret->image->row.current_id == version_id)
+        return berth_fail(reterr, BERTH_E_STATE, "image '%s': version %lld is published already",
+                          ret->image->row.name, (long long)ret->version->row.number);
+    return 0;
 }
 
-int admin_image_publish(struct rooms *rooms, const struct admin_actor *actor, uint64_t version_id,
-                        struct op *op)
-{
-    struct image_version *version = image_version_find(rooms->core, version_id);
-    struct image *image = version ? image_find(rooms->core, version->row.image_id) : NULL;
-
-    if (!image)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such image version");
-    if (image->row.current_id == version_id)
-        return berth_fail(&op->error, BERTH_E_STATE,
-                          "image '%s': version %lld is published already", image->row.name,
-                          (long long)version->row.number);
-    return make_current(rooms, actor, "image.publish", image, version, op);
-}
-
-/* The newest retired version older than the current one. */
-static struct image_version *version_before(struct core *core, const struct image *image)
+struct image_version *admin_image_before(struct core *core, const struct image *image)
 {
     const struct image_version *current = image_version_find(core, image->row.current_id);
     struct image_version *best = NULL;
@@ -59,68 +51,240 @@ static struct image_version *version_before(struct core *core, const struct imag
     return best;
 }
 
-int admin_image_rollback(struct rooms *rooms, const struct admin_actor *actor, uint64_t image_id,
-                         struct op *op)
+static int find_before(struct core *core, uint64_t image_id, struct subject_of *ret,
+                       struct berth_error *reterr)
 {
-    struct image *image = image_find(rooms->core, image_id);
-    struct image_version *before = image ? version_before(rooms->core, image) : NULL;
-
-    if (!image)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such image");
-    if (!before)
-        return berth_fail(&op->error, BERTH_E_STATE,
-                          "image '%s': no version was current before this one", image->row.name);
-    return make_current(rooms, actor, "image.rollback", image, before, op);
+    ret->image = image_find(core, image_id);
+    if (!ret->image)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such image");
+    ret->version = admin_image_before(core, ret->image);
+    if (!ret->version)
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "image '%s': no version was current before this one",
+                          ret->image->row.name);
+    return 0;
 }
 
-/* ---- recompose: desktops of older versions are doomed, and the pool makes new ones ---- */
-
-static bool is_old(const struct desktop *desktop, uint64_t current_id)
+static int find_recomposed(struct core *core, uint64_t pool_id, struct subject_of *ret,
+                           struct berth_error *reterr)
 {
-    return desktop->row.image_version_id != current_id && !desktop->row.doomed;
+    ret->pool = pool_find(core, pool_id);
+    ret->image = ret->pool ? image_find(core, ret->pool->row.image_id) : NULL;
+    if (!ret->image || ret->pool->row.kind == pool_kind_MANUAL)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND,
+                          "there is no such pool of machines made from an image");
+    if (ret->pool->row.kind == pool_kind_DEDICATED)
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "pool '%s': desktops of a dedicated pool are their users' own",
+                          ret->pool->row.name);
+    ret->version = image_version_find(core, ret->image->row.current_id);
+    if (!ret->version)
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "pool '%s': no version of its image '%s' is published",
+                          ret->pool->row.name, ret->image->row.name);
+    return 0;
 }
 
-static struct changes *doom_some(struct rooms *rooms, const struct admin_actor *actor,
-                                 uint64_t pool_id, struct berth_error *reterr)
+static int find_subject(struct core *core, const struct image_wish *wish, struct subject_of *ret,
+                        struct berth_error *reterr)
 {
-    struct pool *pool = pool_find(rooms->core, pool_id);
-    struct image *image = pool ? image_find(rooms->core, pool->row.image_id) : NULL;
-    struct changes *changes;
-
-    if (!image) {
-        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
-        return NULL;
+    *ret = (struct subject_of){ 0 };
+    switch (wish->act) {
+    case IMAGE_PUBLISH:
+        return find_published(core, wish->id, ret, reterr);
+    case IMAGE_ROLLBACK:
+        return find_before(core, wish->id, ret, reterr);
+    case IMAGE_RECOMPOSE:
+        break;
     }
-    changes = admin_changes(actor, "pool.recompose");
-    changes_object(changes, "pool %s", pool->row.name);
-    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct desktop *desktop =
-            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
-        struct row_desktop *row;
+    return find_recomposed(core, wish->id, ret, reterr);
+}
 
-        if (!is_old(desktop, image->row.current_id))
-            continue;
-        if (changes->count == CHANGES_PART) {
-            changes->unfinished = true;
-            break;
-        }
-        row = changes_set(changes, ENTITY_desktop, &desktop->row);
-        row->doomed = true;
+/* ---- what is decided ---- */
+
+/* A pool that was being moved to the version that is current no longer stays as it is. */
+static void end_recomposes(struct core *core, const struct subject_of *subject,
+                           struct changes *changes)
+{
+    char why[80];
+
+    (void)snprintf(why, sizeof(why), "version %lld became the current one",
+                   (long long)subject->version->row.number);
+    list_each (core_all(core, ENTITY_pool), node) {
+        struct pool *pool = container_of(entity_of(node), struct pool, base);
+
+        if (pool->row.image_id == subject->image->row.id &&
+            (pool->row.recompose_id || pool->row.recompose_why[0]))
+            recompose_end(pool, pool->row.recompose_id ? why : "", changes);
     }
+}
+
+/* One version becomes the current one; the one before is kept for a rollback. */
+static struct changes *make_current(struct rooms *rooms, const struct admin_actor *actor,
+                                    const char *action, const struct subject_of *subject)
+{
+    struct image *image = subject->image;
+    struct image_version *before = image_version_find(rooms->core, image->row.current_id);
+    struct changes *changes = admin_changes(actor, action);
+    struct row_image_version *row;
+    struct row_image *image_row;
+
+    changes_object(changes, "image %s", image->row.name);
+    changes_detail(changes, "version %lld -> %lld", before ? (long long)before->row.number : 0LL,
+                   (long long)subject->version->row.number);
+    if (before) {
+        row = changes_set(changes, ENTITY_image_version, &before->row);
+        row->state = image_version_RETIRED;
+    }
+    row = changes_set(changes, ENTITY_image_version, &subject->version->row);
+    row->state = image_version_PUBLISHED;
+    image_row = changes_set(changes, ENTITY_image, &image->row);
+    image_row->current_id = subject->version->row.id;
+    end_recomposes(rooms->core, subject, changes);
     return changes;
 }
 
-int admin_pool_recompose(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
-                         struct op *op)
+/* Its desktops follow one after the other: recompose.c. */
+static struct changes *begin_recompose(const struct admin_actor *actor,
+                                       const struct subject_of *subject)
+{
+    struct changes *changes = admin_changes(actor, "pool.recompose");
+    struct row_pool *row;
+
+    changes_object(changes, "pool %s", subject->pool->row.name);
+    changes_detail(changes, "to version %lld of image %s", (long long)subject->version->row.number,
+                   subject->image->row.name);
+    row = changes_set(changes, ENTITY_pool, &subject->pool->row);
+    row->recompose_id = subject->version->row.id;
+    row->recompose_why[0] = '\0';
+    return changes;
+}
+
+static struct changes *decision(struct rooms *rooms, const struct admin_actor *actor,
+                                enum image_act act, const struct subject_of *subject)
+{
+    switch (act) {
+    case IMAGE_PUBLISH:
+        return make_current(rooms, actor, "image.publish", subject);
+    case IMAGE_ROLLBACK:
+        return make_current(rooms, actor, "image.rollback", subject);
+    case IMAGE_RECOMPOSE:
+        break;
+    }
+    return begin_recompose(actor, subject);
+}
+
+static void note_unchecked(struct changes *changes, const char *unchecked)
+{
+    char *detail = changes->audit.detail;
+    size_t used = strlen(detail);
+
+    if (unchecked[0])
+        (void)snprintf(detail + used, sizeof(changes->audit.detail) - used,
+                       "; files not checked on %s", unchecked);
+}
+
+/* ---- first the look, then the decision ---- */
+
+struct asked {
+    struct stray stray;
+    struct rooms *rooms;
+    struct admin_actor actor;
+    struct image_wish wish;
+    char unchecked[IMAGE_UNCHECKED_TEXT];
+    struct op *caller;
+    struct op step;
+};
+
+static void drop(struct stray *stray)
+{
+    struct asked *asked = container_of(stray, struct asked, stray);
+    struct op *caller = asked->caller;
+
+    op_cancel(&asked->step);
+    free(asked);
+    op_complete(caller, BERTH_E_CLOSING, NULL);
+}
+
+static void over(struct op *op, int result)
+{
+    struct asked *asked = container_of(op, struct asked, step);
+    struct berth_error error = op->error;
+    struct op *caller = asked->caller;
+
+    if (asked->wish.ret_unchecked)
+        (void)snprintf(asked->wish.ret_unchecked, IMAGE_UNCHECKED_TEXT, "%s", asked->unchecked);
+    list_remove(&asked->stray.node);
+    free(asked);
+    op_complete(caller, result, &error);
+}
+
+/* What is true now decides: it may have changed while the hosts were asked. */
+static int decide(struct asked *asked, struct op *op)
+{
+    struct subject_of subject;
+    struct changes *changes;
+    int r = find_subject(asked->rooms->core, &asked->wish, &subject, &op->error);
+
+    if (r < 0)
+        return r;
+    changes = decision(asked->rooms, &asked->actor, asked->wish.act, &subject);
+    note_unchecked(changes, asked->unchecked);
+    return decide_begin(asked->rooms, changes, NULL, op);
+}
+
+static void looked(struct op *op, int result)
+{
+    struct asked *asked = container_of(op, struct asked, step);
+    struct berth_error error = op->error;
+    int r = result;
+
+    op_init(op, asked->rooms->timers, over);
+    op->error = error;
+    if (r < 0 || asked->wish.dry_run) {
+        over(op, r);
+        return;
+    }
+    r = decide(asked, op);
+    if (r < 0)
+        over(op, r);
+}
+
+int admin_image(struct rooms *rooms, const struct admin_actor *actor, const struct image_wish *wish,
+                struct op *op)
+{
+    struct subject_of subject;
+    struct asked *asked;
+    int r = find_subject(rooms->core, wish, &subject, &op->error);
+
+    if (r < 0)
+        return r;
+    asked = berth_new(struct asked);
+    *asked = (struct asked){ .rooms = rooms, .actor = *actor, .wish = *wish, .caller = op };
+    op_init(&asked->step, rooms->timers, looked);
+    r = image_check_begin(rooms, subject.version->row.id, subject.pool ? subject.pool->row.id : 0,
+                          asked->unchecked, &asked->step);
+    if (r < 0) {
+        op->error = asked->step.error;
+        free(asked);
+        return r;
+    }
+    admin_waits(rooms, &asked->stray, drop);
+    return op_begun(op, NULL, asked);
+}
+
+/* ---- pool retry ---- */
+
+int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
+                     struct op *op)
 {
     struct pool *pool = pool_find(rooms->core, pool_id);
+    struct changes *changes;
 
-    if (!pool || pool->row.kind == pool_kind_MANUAL)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND,
-                          "there is no such pool of machines made from an image");
-    if (pool->row.kind == pool_kind_DEDICATED)
-        return berth_fail(&op->error, BERTH_E_STATE,
-                          "pool '%s': desktops of a dedicated pool are their users' own",
-                          pool->row.name);
-    return admin_in_parts(rooms, actor, pool_id, doom_some, op);
+    if (!pool)
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such pool");
+    changes = admin_changes(actor, "pool.retry");
+    changes_object(changes, "pool %s", pool->row.name);
+    changes_detail(changes, "%.200s", pool->restrained_why);
+    return restraint_retry(rooms, pool, changes, op);
 }

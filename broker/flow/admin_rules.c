@@ -257,6 +257,10 @@ static int unused_image_version(struct core *core, const void *row_, struct bert
         return berth_fail(reterr, BERTH_E_STATE,
                           "version %lld cannot be deleted: desktops are made from it",
                           (long long)row->number);
+    if (first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, recompose_id), row->id))
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "version %lld cannot be deleted: a pool is being recomposed to it",
+                          (long long)row->number);
     if (first_that_refers(core, ENTITY_image, offsetof(struct row_image, current_id), row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "version %lld cannot be deleted: it is the published one",
@@ -288,6 +292,16 @@ static void complete_pool(struct row_pool *row)
         row->max = 1000; /* its machines are added by hand, one by one */
     if (made && !row->account[0])
         (void)snprintf(row->account, sizeof(row->account), "berth");
+}
+
+/* What the broker keeps of a recompose; it was to a version of the image that the pool had. */
+static void keep_recompose(struct row_pool *row, const struct row_pool *now)
+{
+    bool stays = now && now->image_id == row->image_id;
+
+    row->recompose_id = stays ? now->recompose_id : 0;
+    (void)snprintf(row->recompose_why, sizeof(row->recompose_why), "%s",
+                   stays ? now->recompose_why : "");
 }
 
 static int check_pool_machines(struct core *core, const struct row_pool *row,
@@ -337,6 +351,7 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
         return berth_fail(reterr, BERTH_E_STATE,
                           "pool '%s': its kind cannot change while it has desktops", row->name);
     complete_pool(row);
+    keep_recompose(row, now);
     if (row->spare > row->max)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "pool '%s': more spares (%lld) than desktops (%lld)", row->name,

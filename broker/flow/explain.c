@@ -6,6 +6,7 @@
 
 #include "core/related.h"
 #include "flow/house.h"
+#include "flow/recompose.h"
 
 static const struct assignment *assigned(struct core *core, uint64_t user_id, uint64_t pool_id)
 {
@@ -61,6 +62,7 @@ static void judge_pool(struct core *core, const struct user *user, struct pool *
     const struct session *session = session_of_user(core, user->row.id, pool->row.id);
     const struct desktop *desktop;
     struct placement_count count;
+    char recompose[256];
 
     ret->pool_id = pool->row.id;
     if (own) {
@@ -79,12 +81,13 @@ static void judge_pool(struct core *core, const struct user *user, struct pool *
         return;
     }
     placement_count(core, pool, &count);
+    recompose_text(core, pool, recompose, sizeof(recompose));
     (void)snprintf(ret->verdict, sizeof(ret->verdict),
                    "%s would wait in the queue of pool '%s' in place %d: no desktop is ready, %d "
-                   "are coming%s%s",
+                   "are coming%s%s%s%s",
                    user->row.name, pool->row.name, count.waiting + 1, count.coming,
                    pool->restrained_why[0] ? "; the pool makes nothing new: " : "",
-                   pool->restrained_why);
+                   pool->restrained_why, recompose[0] ? "; its recompose: " : "", recompose);
 }
 
 static void judge(struct core *core, const struct user *user, const struct terminal *terminal,

@@ -11,7 +11,7 @@
 #include "flow/house.h"
 #include "flow/power_work.h"
 #include "flow/reconcile.h"
-#include "flow/refill.h"
+#include "flow/restraint.h"
 
 struct wish {
     struct list node; /* desktop.wanting */
@@ -214,7 +214,7 @@ static void shared_fault(struct work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
 
-    pool_held_back(work->rooms, desktop->row.pool_id, error->text);
+    pool_held_back(work->rooms, desktop, error->text);
     if (work->goal == MACHINE_UP && !desktop->made &&
         !related_first(work->rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
         machine_see_to(work->rooms, desktop, MACHINE_GONE);
@@ -243,7 +243,7 @@ static void work_failed(struct work *work, const struct berth_error *error)
         return;
     }
     desktop_quarantine(rooms, desktop, error->text);
-    pool_failed(rooms, desktop->row.pool_id, error->text);
+    pool_failed(rooms, desktop, error->text);
 }
 
 void work_ended(struct flow *flow, const struct berth_error *error)

@@ -15,6 +15,8 @@
 #include "flow/house.h"
 #include "flow/plan.h"
 #include "flow/power.h"
+#include "flow/recompose.h"
+#include "flow/restraint.h"
 
 /* ---- the queue ---- */
 
@@ -220,55 +222,6 @@ void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms)
     timer_start(timers, &pool->again, delay_ms, look_again);
 }
 
-static bool is_restrained(struct rooms *rooms, struct pool *pool)
-{
-    if (!pool->restrained_until_ms)
-        return false;
-    if (rooms->timers->mono_ms < pool->restrained_until_ms) {
-        pool_look_later(rooms, pool, pool->restrained_until_ms - rooms->timers->mono_ms);
-        return true;
-    }
-    pool->restrained_until_ms = 0;
-    pool->restrained_why[0] = '\0';
-    pool->failures = 0;
-    log_event(EV_POOL_RELIEVED, "pool", pool->row.name);
-    return false;
-}
-
-void pool_held_back(struct rooms *rooms, uint64_t pool_id, const char *why)
-{
-    struct pool *pool = pool_find(rooms->core, pool_id);
-    int64_t until_ms = rooms->timers->mono_ms + POOL_HELD_BACK_MS;
-
-    if (!pool || pool->restrained_until_ms > until_ms)
-        return;
-    if (!pool->restrained_until_ms)
-        log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", why);
-    pool->restrained_until_ms = until_ms;
-    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%.159s", why);
-    house_look_at_pool(rooms, pool_id);
-}
-
-void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why)
-{
-    struct pool *pool = pool_find(rooms->core, pool_id);
-    int64_t now = rooms->timers->mono_ms;
-
-    if (!pool)
-        return;
-    if (pool->failures == 0 || now - pool->failures_since_ms > POOL_FAILURES_WINDOW_MS) {
-        pool->failures = 0;
-        pool->failures_since_ms = now;
-    }
-    if (++pool->failures < POOL_FAILURES_MAX || pool->restrained_until_ms)
-        return;
-    pool->restrained_until_ms = now + POOL_RESTRAINED_MS;
-    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why),
-                   "%d failures in ten minutes; the last: %.110s", pool->failures, why);
-    log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", pool->restrained_why);
-    house_look_at_pool(rooms, pool_id);
-}
-
 /* A desktop that failed lately and may be tried again later. */
 static void wake_for_retries(struct rooms *rooms, struct pool *pool)
 {
@@ -312,10 +265,14 @@ void pool_look(struct rooms *rooms, uint64_t pool_id)
 
     if (!pool || house_of(rooms)->stopping)
         return;
+    restraint_look(rooms, pool);
     hand_out(rooms, pool);
     if (!house_recovering(rooms))
         do_chores(rooms, pool);
-    if (!is_restrained(rooms, pool))
+    if (!restraint_holds(rooms, pool)) {
+        if (!house_recovering(rooms))
+            recompose_look(rooms, pool);
         supply(rooms, pool);
+    }
     tell_places(rooms, pool);
 }

@@ -3,19 +3,13 @@
  * Room flow. For each pool one rule: as many desktops as there are users waiting and spares wanted
  * shall be ready or on their way. It is looked at, at the end of the turn, whenever a fact changed
  * that matters to it; nothing polls. Waiting users go before spares, first come first served.
- * Machines that fail are quarantined and replaced; a pool that fails three times in ten minutes
- * makes nothing new for a while and says why.
+ * Machines that fail are quarantined and replaced, as far as restraint.h lets the pool.
  */
 #ifndef BERTH_FLOW_REFILL_H
 #define BERTH_FLOW_REFILL_H
 
 #include "core/reservation.h"
 #include "flow/rooms.h"
-
-#define POOL_FAILURES_MAX 3
-#define POOL_FAILURES_WINDOW_MS 600000
-#define POOL_RESTRAINED_MS 300000
-#define POOL_HELD_BACK_MS 15000 /* trying again costs nothing: nothing is made before it can be */
 
 /* A place in a pool's queue; lives in the flow that waits. */
 struct queue_place {
@@ -46,13 +40,5 @@ void pool_look(struct rooms *rooms, uint64_t pool_id);
 
 /* Look at it again after a while. */
 void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms);
-
-/* Something that all its machines share is at fault (image, template, storage pool): nothing new is
- * made for POOL_HELD_BACK_MS, and the pool says why. No machine is blamed.
- */
-void pool_held_back(struct rooms *rooms, uint64_t pool_id, const char *why);
-
-/* A machine of the pool failed: count it for the circuit breaker. */
-void pool_failed(struct rooms *rooms, uint64_t pool_id, const char *why);
 
 #endif

@@ -15,6 +15,7 @@
 EMBED(berth_facts_0001, "0001_first.sql");
 EMBED(berth_facts_0002, "0002_history.sql");
 EMBED(berth_facts_0003, "0003_references.sql");
+EMBED(berth_facts_0004, "0004_recompose.sql");
 EMBED(berth_keys_0001, "keys_0001_first.sql");
 EMBED(berth_presence_0001, "presence_0001_first.sql");
 
@@ -22,6 +23,7 @@ static const struct migration facts[] = {
     { "0001_first", berth_facts_0001 },
     { "0002_history", berth_facts_0002 },
     { "0003_references", berth_facts_0003 },
+    { "0004_recompose", berth_facts_0004 },
 };
 
 static const struct migration keys[] = {

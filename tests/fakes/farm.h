@@ -46,6 +46,7 @@ struct machine {
                     report it */
     bool hidden; /* a lying list leaves it out */
     int64_t generation; /* of its disk */
+    char image[64];     /* what that lies on */
     int64_t boots;
     int64_t answers_ms; /* when its RDP server answers, monotonic */
     char account[80];
@@ -115,6 +116,7 @@ struct farm {
     unsigned life;         /* which broker asks now: a count of starts */
     char bad_template[64]; /* the one file that is no template, or "" */
     char bad_image[64];    /* no disk can be made on this one, or "" */
+    char dead_image[64];   /* nothing that lies on this one can be started, or "" */
     struct deed *deeds;    /* the last ones */
     uint64_t deeds_count;
     /* Told of an event that has arrived at the broker's end. */

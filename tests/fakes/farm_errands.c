@@ -46,10 +46,16 @@ static int unknown_machine(const struct errand *errand, struct berth_error *erro
                       errand->hypervisor->name, errand->args.uuid);
 }
 
+static void lay_on(struct machine *machine, const struct errand *errand)
+{
+    (void)snprintf(machine->image, sizeof(machine->image), "%.63s", errand->args.image);
+}
+
 static int do_create(struct errand *errand, struct machine *machine)
 {
     if (!machine) {
         machine = farm_define(errand->hypervisor, &errand->args);
+        lay_on(machine, errand);
         farm_record_machine(machine, machine_word_DISK, by(errand));
         farm_record_machine(machine, machine_word_DEFINED, by(errand));
     }
@@ -78,6 +84,10 @@ static int do_start(struct errand *errand, struct machine *machine, struct berth
     if (machine->running) {
         note_start(errand, machine_word_STARTED);
         return 0;
+    }
+    if (machine->image[0] && strcmp(machine->image, hypervisor->farm->dead_image) == 0) {
+        note_start(errand, machine_word_FAILED);
+        return berth_fail(error, BERTH_E_HOST, "start of '%s': no bootable disk", machine->name);
     }
     if (hypervisor->fail_starts > 0) {
         hypervisor->fail_starts--;
@@ -116,6 +126,7 @@ static int do_refresh(const struct errand *errand, struct machine *machine)
     farm_record_machine(machine, machine_word_DISK, by(errand));
     farm_record_guest(machine, guest_word_SCRAMBLED, NULL, NULL);
     machine->generation++;
+    lay_on(machine, errand);
     machine->touched_by[0] = '\0';
     machine->account[0] = '\0';
     secret_wipe(&machine->password);
@@ -203,16 +214,27 @@ static int act_on(struct errand *errand, struct machine *machine, struct virt_re
     }
 }
 
+static bool is_bad_image(const struct errand *errand)
+{
+    const struct farm *farm = errand->hypervisor->farm;
+
+    return farm->bad_image[0] && strcmp(errand->args.image, farm->bad_image) == 0;
+}
+
 static int carry_out(struct errand *errand, struct virt_result *facts, struct berth_error *error)
 {
     const struct farm *farm = errand->hypervisor->farm;
     struct machine *machine = farm_machine(farm, errand->args.uuid);
 
-    if ((errand->call == VIRT_create || errand->call == VIRT_refresh) && farm->bad_image[0] &&
-        strcmp(errand->args.image, farm->bad_image) == 0)
+    if ((errand->call == VIRT_create || errand->call == VIRT_refresh) && is_bad_image(errand))
         return berth_fail(error, BERTH_E_CONFIG, "the image '%s': No such file or directory",
                           errand->args.image);
+    if (errand->call == VIRT_check_image && is_bad_image(errand))
+        return berth_fail(error, BERTH_E_CONFIG, "host %s: no file '%s'", errand->hypervisor->name,
+                          errand->args.image);
     switch ((int)errand->call) {
+    case VIRT_check_image:
+        return 0;
     case VIRT_list:
         return do_list(errand, facts);
     case VIRT_orphans:

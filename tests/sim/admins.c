@@ -351,12 +351,17 @@ void fate_publish(struct sim *sim, const struct action *action)
         begun(errand, admin_add(rooms, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
                                 &errand->op));
     } else if (action->much % 3 == 1 && sim->draft_id) {
-        begun(errand, admin_image_publish(rooms, world_actor(), sim->draft_id, &errand->op));
+        begun(errand, admin_image(rooms, world_actor(),
+                                  &(struct image_wish){ .act = IMAGE_PUBLISH, .id = sim->draft_id },
+                                  &errand->op));
     } else {
         const struct pool *pool =
             pool_by_name(rooms->core, pools[action->what % BERTH_COUNT(pools)]);
 
-        begun(errand, admin_pool_recompose(rooms, world_actor(), pool->row.id, &errand->op));
+        begun(errand,
+              admin_image(rooms, world_actor(),
+                          &(struct image_wish){ .act = IMAGE_RECOMPOSE, .id = pool->row.id },
+                          &errand->op));
     }
 }
 

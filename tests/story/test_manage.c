@@ -453,11 +453,15 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
     (void)snprintf(row.path, sizeof(row.path), "/images/2.qcow2");
     EXPECT_OK(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version, &row,
                                        &id, world_op(w))));
-    EXPECT_OK(
-        world_await(w, admin_image_publish(&w->broker->rooms, world_actor(), id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image(&w->broker->rooms, world_actor(),
+                                         &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
+                                         world_op(w))));
     EXPECT_INT(image->row.current_id, id);
-    EXPECT_OK(world_await(w, admin_pool_recompose(&w->broker->rooms, world_actor(),
-                                                  world_pool(w, "ward-3")->row.id, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_image(&w->broker->rooms, world_actor(),
+                                   &(struct image_wish){ .act = IMAGE_RECOMPOSE,
+                                                         .id = world_pool(w, "ward-3")->row.id },
+                                   world_op(w))));
     world_run_s(w, 60);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001"); /* nobody is thrown out */
     EXPECT_INT(world_spares(w, "ward-3"), 1);
@@ -486,12 +490,13 @@ static uint64_t publish(struct world *w, const char *path)
     (void)snprintf(row.path, sizeof(row.path), "%s", path);
     EXPECT_OK(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version, &row,
                                        &id, world_op(w))));
-    EXPECT_OK(
-        world_await(w, admin_image_publish(&w->broker->rooms, world_actor(), id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image(&w->broker->rooms, world_actor(),
+                                         &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
+                                         world_op(w))));
     return row.image_id;
 }
 
-TEST(manage, a_version_that_is_not_there_costs_no_desktop_and_a_rollback_is_enough)
+TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough)
 {
     struct world *w = world_new(23, WARD FLOATING);
     struct pool *pool;
@@ -502,20 +507,25 @@ TEST(manage, a_version_that_is_not_there_costs_no_desktop_and_a_rollback_is_enou
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
-    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/nosuch/2.qcow2");
     image_id = publish(w, "/nosuch/2.qcow2");
+    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/nosuch/2.qcow2");
     world_sign_off(w, "t1");
     world_run_s(w, 30);
     EXPECT_SAYS(pool->restrained_why, "/nosuch/2.qcow2");
     EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);  /* no fault of it */
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 1); /* and it still has its disk */
-    EXPECT_OK(world_await(
-        w, admin_pool_recompose(&w->broker->rooms, world_actor(), pool->row.id, world_op(w))));
+    EXPECT_ERR(
+        world_await(w, admin_image(&w->broker->rooms, world_actor(),
+                                   &(struct image_wish){ IMAGE_RECOMPOSE, .id = pool->row.id },
+                                   world_op(w))),
+        BERTH_E_INVALID);
     world_run_s(w, 60);
     list_each (core_all(world_core(w), ENTITY_desktop), node)
         EXPECT(!container_of(entity_of(node), struct desktop, base)->row.quarantined);
-    EXPECT_OK(world_await(
-        w, admin_image_rollback(&w->broker->rooms, world_actor(), image_id, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_image(&w->broker->rooms, world_actor(),
+                                   &(struct image_wish){ .act = IMAGE_ROLLBACK, .id = image_id },
+                                   world_op(w))));
     world_run_s(w, 60);
     EXPECT_STR(pool->restrained_why, "");
     EXPECT_INT(world_spares(w, "ward-3"), (int)pool->row.spare);

@@ -55,8 +55,10 @@ static void begin_all(struct world *w, struct asked asked[ASKED], uint64_t *id,
     EXPECT_OK(admin_desktop(rooms, world_actor(), &restart, &asked[1].op));
     EXPECT_OK(admin_add(rooms, world_actor(), ENTITY_user, &user, id, &asked[2].op));
     EXPECT_OK(admin_session_sign_off(rooms, world_actor(), anna, "", &asked[3].op));
-    EXPECT_OK(
-        admin_pool_recompose(rooms, world_actor(), world_pool(w, "ward-3")->row.id, &asked[4].op));
+    EXPECT_OK(admin_image(
+        rooms, world_actor(),
+        &(struct image_wish){ .act = IMAGE_RECOMPOSE, .id = world_pool(w, "ward-3")->row.id },
+        &asked[4].op));
     EXPECT(secret_set(secret, "new-secret", 10));
     EXPECT_OK(admin_password(rooms, world_actor(), ENTITY_user, world_user(w, "carl")->row.id,
                              secret, &asked[5].op));

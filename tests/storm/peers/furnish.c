@@ -21,7 +21,7 @@
 #include "core/core.h"
 #include "store/store.h"
 
-/* Two rows each in one decision of CHANGES_PART rows. */
+/* Two rows each in one decision. */
 #define TERMINALS_A_COMMIT 15
 #define DESKTOPS_A_COMMIT 15
 #define LIFE_MS INT64_C(86400000)

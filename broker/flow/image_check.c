@@ -1,0 +1,199 @@
+/* image_check.c - see image_check.h. */
+#include "flow/image_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/placement.h"
+#include "core/reference.h"
+
+/* One host's answer. */
+struct ask {
+    struct image_check *check;
+    uint64_t host_id;
+    struct op op;
+    struct virt_result result;
+};
+
+struct image_check {
+    struct rooms *rooms;
+    uint64_t version_id;
+    struct virt_args args; /* but for the storage, which is each host's own */
+    struct ask *asks;      /* room for every host */
+    size_t count, waiting;
+    size_t good;            /* hosts that have it all */
+    bool any_will_do;       /* no pool uses the image yet */
+    struct berth_error bad; /* what is wrong on one of them */
+    char *ret_unchecked;
+    struct op *caller;
+};
+
+static void check_free(struct image_check *check)
+{
+    free(check->asks);
+    free(check);
+}
+
+static void name_unchecked(struct image_check *check, const char *host, const char *why)
+{
+    size_t used = strlen(check->ret_unchecked);
+
+    (void)snprintf(check->ret_unchecked + used, IMAGE_UNCHECKED_TEXT - used, "%s%s (%s)",
+                   used ? ", " : "host ", host, why);
+}
+
+/* ---- which hosts ---- */
+
+static bool pool_has(const struct pool *pool, uint64_t pool_id, uint64_t image_id)
+{
+    return pool->row.kind != pool_kind_MANUAL &&
+           (pool_id ? pool->row.id == pool_id : pool->row.image_id == image_id);
+}
+
+static bool is_used(struct core *core, uint64_t pool_id, uint64_t image_id)
+{
+    list_each (core_all(core, ENTITY_pool), node) {
+        if (pool_has(container_of(entity_of(node), struct pool, base), pool_id, image_id))
+            return true;
+    }
+    return false;
+}
+
+static bool host_needs_it(struct core *core, const struct host *host, uint64_t pool_id,
+                          uint64_t image_id)
+{
+    list_each (core_all(core, ENTITY_pool), node) {
+        const struct pool *pool = container_of(entity_of(node), struct pool, base);
+
+        if (pool_has(pool, pool_id, image_id) && placement_host_is_of(host, pool))
+            return true;
+    }
+    return false;
+}
+
+/* ---- the verdict ---- */
+
+static int verdict(struct image_check *check, struct berth_error *error)
+{
+    struct core *core = check->rooms->core;
+    const struct image_version *version = image_version_find(core, check->version_id);
+    const struct image *image = version ? image_find(core, version->row.image_id) : NULL;
+
+    if (!image)
+        return berth_fail(error, BERTH_E_NOT_FOUND, "the image version was deleted meanwhile");
+    if (!check->bad.code || (check->any_will_do && check->good > 0))
+        return 0;
+    return berth_fail(error, BERTH_E_INVALID,
+                      "version %lld of image '%.60s': %.130s; put the file there, or add a version "
+                      "that is right",
+                      (long long)version->row.number, image->row.name, check->bad.text);
+}
+
+static void end(struct image_check *check)
+{
+    struct berth_error error = { 0 };
+    struct op *caller = check->caller;
+    int r = verdict(check, &error);
+
+    check_free(check);
+    op_complete(caller, r, &error);
+}
+
+static void answered(struct op *op, int result)
+{
+    struct ask *ask = container_of(op, struct ask, op);
+    struct image_check *check = ask->check;
+    const struct host *host = host_find(check->rooms->core, ask->host_id);
+
+    if (result >= 0)
+        check->good++;
+    else if (result == BERTH_E_CONFIG && !check->bad.code)
+        check->bad = op->error;
+    else if (result != BERTH_E_CONFIG && host)
+        name_unchecked(check, host->row.name,
+                       result == BERTH_E_UNSUPPORTED ? "it cannot tell" : "it did not answer");
+    if (--check->waiting == 0)
+        end(check);
+}
+
+/* ---- asking ---- */
+
+static void ask_host(struct image_check *check, const struct host *host)
+{
+    struct ask *ask = &check->asks[check->count];
+
+    if (host->row.duty == host_duty_MAINTENANCE) {
+        name_unchecked(check, host->row.name, "in maintenance");
+        return;
+    }
+    *ask = (struct ask){ .check = check, .host_id = host->row.id };
+    op_init(&ask->op, check->rooms->timers, answered);
+    (void)snprintf(check->args.storage, sizeof(check->args.storage), "%s", host->row.storage);
+    if (virt_begin(check->rooms->virt, host->row.id, VIRT_check_image, &check->args, &ask->result,
+                   &ask->op) < 0) {
+        name_unchecked(check, host->row.name,
+                       ask->op.error.code == BERTH_E_HOST_DOWN ? "down" : "it did not answer");
+        return;
+    }
+    check->count++;
+    check->waiting++;
+}
+
+static void ask_hosts(struct image_check *check, uint64_t pool_id, uint64_t image_id)
+{
+    struct core *core = check->rooms->core;
+
+    check->any_will_do = !is_used(core, pool_id, image_id);
+    list_each (core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+
+        if (check->any_will_do || host_needs_it(core, host, pool_id, image_id))
+            ask_host(check, host);
+    }
+}
+
+static void cancelled(struct op *op)
+{
+    struct image_check *check = op->room;
+
+    for (size_t i = 0; i < check->count; i++)
+        op_cancel(&check->asks[i].op);
+    check_free(check);
+}
+
+static size_t count_hosts(struct core *core)
+{
+    size_t count = 0;
+
+    list_each (core_all(core, ENTITY_host), node)
+        count++;
+    return count;
+}
+
+int image_check_begin(struct rooms *rooms, uint64_t version_id, uint64_t pool_id,
+                      char *ret_unchecked, struct op *op)
+{
+    const struct image_version *version = image_version_find(rooms->core, version_id);
+    struct image_check *check;
+
+    ret_unchecked[0] = '\0';
+    if (!version)
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such image version");
+    check = berth_new(struct image_check);
+    *check =
+        (struct image_check){ .rooms = rooms,
+                              .version_id = version_id,
+                              .ret_unchecked = ret_unchecked,
+                              .caller = op,
+                              .asks = berth_new_array(struct ask, count_hosts(rooms->core) + 1) };
+    (void)snprintf(check->args.image, sizeof(check->args.image), "%s", version->row.path);
+    (void)snprintf(check->args.kernel, sizeof(check->args.kernel), "%s", version->row.kernel);
+    (void)snprintf(check->args.initrd, sizeof(check->args.initrd), "%s", version->row.initrd);
+    ask_hosts(check, pool_id, version->row.image_id);
+    if (check->waiting == 0) { /* nobody who could tell */
+        check_free(check);
+        op_complete_soon(op, 0, NULL);
+        return 0;
+    }
+    return op_begun(op, cancelled, check);
+}

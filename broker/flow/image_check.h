@@ -1,0 +1,25 @@
+/* image_check.h - are the files of an image version where the hosts need them?
+ *
+ * Room flow. Asked before a version becomes current, and before desktops are given up for it. Each
+ * host that may make desktops of it is asked at the same time. A host that cannot be asked, or
+ * cannot tell, stands in nobody's way: it is named.
+ */
+#ifndef BERTH_FLOW_IMAGE_CHECK_H
+#define BERTH_FLOW_IMAGE_CHECK_H
+
+#include "flow/rooms.h"
+
+#define IMAGE_UNCHECKED_TEXT 128
+
+/* Ask about the version `version_id`: the hosts of the pool `pool_id`; 0: of all pools that use its
+ * image. While no pool uses it every host is asked, and one that has the files is enough.
+ *
+ * ret_unchecked: IMAGE_UNCHECKED_TEXT bytes, filled before the completion: "host kvm2 (down)", or
+ *   "" when all could tell.
+ * Errors: NOT_FOUND; INVALID with a sentence: which file, which host, what is wrong, what to do.
+ * It can be cancelled.
+ */
+int image_check_begin(struct rooms *rooms, uint64_t version_id, uint64_t pool_id,
+                      char *ret_unchecked, struct op *op) berth_must_check;
+
+#endif

@@ -1,0 +1,287 @@
+/* recompose.c - see recompose.h. */
+#include "flow/recompose.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/placement.h"
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+#include "flow/plan.h"
+#include "flow/power.h"
+#include "flow/refill.h"
+
+/* Of those that go for a recompose: it may be taken back before their machines are touched. */
+#define GOES_BECAUSE "its pool is recomposed"
+
+static struct desktop *desktop_at(struct list *node)
+{
+    return container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+}
+
+/* ---- how far it is ---- */
+
+struct progress {
+    int old;       /* of other versions, and to be replaced */
+    int used;      /* of these somebody's */
+    int new_ready; /* of the wanted version, and up */
+    int new_others;
+    struct desktop *new_idle; /* one of these that waits for somebody to start it */
+    struct desktop *next;     /* the old one to go next */
+};
+
+/* The version that its desktops are moved to, or 0. */
+static uint64_t wanted(struct core *core, const struct pool *pool)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+
+    return image && pool->row.recompose_id == image->row.current_id ? pool->row.recompose_id : 0;
+}
+
+static void count_new(struct core *core, struct progress *ret, struct desktop *desktop)
+{
+    const struct host *host = host_find(core, desktop->row.host_id);
+
+    if (desktop->state == desktop_READY) {
+        ret->new_ready++;
+        return;
+    }
+    if (!host || host->state != host_UP || desktop->class == CLASS_USED)
+        return; /* it proves nothing soon */
+    ret->new_others++;
+    if (desktop->class == CLASS_IDLE)
+        ret->new_idle = desktop;
+}
+
+static void count_old(struct progress *ret, struct desktop *desktop)
+{
+    ret->old++;
+    ret->used += desktop->class == CLASS_USED;
+    /* What is off goes before what is up. */
+    if (desktop->class == CLASS_IDLE && (!ret->next || ret->next->class != CLASS_IDLE))
+        ret->next = desktop;
+    if (desktop->class == CLASS_SPARE && !ret->next)
+        ret->next = desktop;
+}
+
+static void look_at(struct core *core, const struct pool *pool, uint64_t version_id,
+                    struct progress *ret)
+{
+    *ret = (struct progress){ 0 };
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct desktop *desktop = desktop_at(node);
+
+        if (desktop->row.doomed || desktop->class == CLASS_QUARANTINED)
+            continue;
+        if (desktop->row.image_version_id == version_id)
+            count_new(core, ret, desktop);
+        else
+            count_old(ret, desktop);
+    }
+}
+
+bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t version_id)
+{
+    struct progress progress;
+
+    look_at(core, pool, version_id, &progress);
+    return progress.new_ready > 0;
+}
+
+/* ---- one goes ---- */
+
+static bool may_go(struct core *core, const struct pool *pool, const struct desktop *desktop)
+{
+    uint64_t version_id = wanted(core, pool);
+
+    return version_id && desktop->row.image_version_id != version_id && !desktop->row.doomed &&
+           (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
+}
+
+static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct desktop *desktop = desktop_find(rooms->core, jot->id);
+    const struct pool *pool = desktop ? pool_find(rooms->core, desktop->row.pool_id) : NULL;
+    struct changes *changes;
+    struct row_desktop *row;
+
+    if (!pool || !may_go(rooms->core, pool, desktop))
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "desktop %s", desktop->row.name);
+    changes_detail(changes, GOES_BECAUSE);
+    row = changes_set(changes, ENTITY_desktop, &desktop->row);
+    row->doomed = true;
+    (void)snprintf(row->reason, sizeof(row->reason), "%s", GOES_BECAUSE);
+    return changes;
+}
+
+/* One at a time: until that is on disk the same one is meant. */
+static void replace(struct rooms *rooms, struct pool *pool, const struct desktop *next)
+{
+    const struct desktop *going = desktop_find(rooms->core, pool->going_id);
+    struct jot jot = { .build = doom_changes, .action = "desktop.doom" };
+
+    if (!going || !may_go(rooms->core, pool, going))
+        pool->going_id = next->row.id;
+    jot.id = pool->going_id;
+    jot_down(rooms, &jot);
+}
+
+/* ---- the first of the new version ---- */
+
+static void prove(struct rooms *rooms, struct pool *pool, const struct progress *progress)
+{
+    struct placement_count count;
+    bool full;
+
+    if (progress->new_idle) {
+        int64_t left_ms = progress->new_idle->not_before_ms - rooms->timers->mono_ms;
+
+        if (left_ms > 0)
+            pool_look_later(rooms, pool, left_ms);
+        else
+            machine_see_to(rooms, progress->new_idle, MACHINE_UP);
+    }
+    if (progress->new_others > 0 || pool->planning > 0)
+        return;
+    placement_count(rooms->core, pool, &count);
+    full = count.total >= pool->row.max || placement_hosts_are_full(rooms->core, pool);
+    if (!full)
+        (void)plan_desktop(rooms, pool);
+    else if (progress->next && list_empty(placement_list(pool, CLASS_DOOMED)))
+        replace(rooms, pool, progress->next);
+}
+
+/* ---- the others ---- */
+
+/* So many may be on their way at once: most of the pool stays in service. */
+static int batch_of(const struct placement_count *count)
+{
+    return 1 + count->total / 10;
+}
+
+static void go_on(struct rooms *rooms, struct pool *pool, const struct progress *progress)
+{
+    struct placement_count count;
+
+    placement_count(rooms->core, pool, &count);
+    if (progress->next && count.coming + pool->count_of[CLASS_DOOMED] < batch_of(&count))
+        replace(rooms, pool, progress->next); /* the row's change brings the next look */
+}
+
+/* ---- its end ---- */
+
+static struct changes *done_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct pool *pool = pool_find(rooms->core, jot->id);
+    struct changes *changes;
+
+    if (!pool || pool->row.recompose_id != jot->other_id)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "pool %s", pool->row.name);
+    changes_detail(changes, "%s", jot->text);
+    recompose_end(pool, jot->number ? jot->text : "", changes);
+    return changes;
+}
+
+static void finish(struct rooms *rooms, const struct pool *pool)
+{
+    const struct jot jot = { .build = done_changes,
+                             .id = pool->row.id,
+                             .other_id = pool->row.recompose_id,
+                             .action = "pool.recompose.done",
+                             .text = "every desktop that is not in quarantine is of the version" };
+
+    jot_down(rooms, &jot);
+}
+
+static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
+{
+    const struct image_version *version = image_version_find(rooms->core, pool->row.recompose_id);
+    struct jot jot = { .build = done_changes,
+                       .id = pool->row.id,
+                       .other_id = pool->row.recompose_id,
+                       .number = 1,
+                       .action = "pool.recompose.stop" };
+
+    (void)snprintf(jot.text, sizeof(jot.text), "version %lld: %.170s",
+                   (long long)(version ? version->row.number : 0), why);
+    jot_down(rooms, &jot);
+}
+
+void recompose_end(struct pool *pool, const char *why, struct changes *changes)
+{
+    struct row_pool *row = changes_set(changes, ENTITY_pool, &pool->row);
+
+    row->recompose_id = 0;
+    (void)snprintf(row->recompose_why, sizeof(row->recompose_why), "%.199s", why);
+    list_each (related_to(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        const struct desktop *desktop = desktop_at(node);
+        struct row_desktop *stays;
+
+        if (!desktop->row.doomed || strcmp(desktop->row.reason, GOES_BECAUSE) != 0 ||
+            desktop->power)
+            continue;
+        stays = changes_set(changes, ENTITY_desktop, &desktop->row);
+        stays->doomed = false;
+        stays->reason[0] = '\0';
+    }
+}
+
+void recompose_failed(struct rooms *rooms, struct pool *pool, uint64_t version_id, bool restrained,
+                      const char *why)
+{
+    if (!version_id || wanted(rooms->core, pool) != version_id)
+        return;
+    if (restrained || !recompose_is_proven(rooms->core, pool, version_id))
+        stop(rooms, pool, why);
+}
+
+void recompose_look(struct rooms *rooms, struct pool *pool)
+{
+    uint64_t version_id = wanted(rooms->core, pool);
+    struct progress progress;
+
+    if (!version_id)
+        return;
+    look_at(rooms->core, pool, version_id, &progress);
+    if (progress.old == 0)
+        finish(rooms, pool);
+    else if (progress.new_ready == 0)
+        prove(rooms, pool, &progress);
+    else
+        go_on(rooms, pool, &progress);
+}
+
+/* ---- what people read ---- */
+
+void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size)
+{
+    uint64_t version_id = wanted(core, pool);
+    const struct image_version *version = image_version_find(core, version_id);
+    struct progress progress;
+
+    ret[0] = '\0';
+    if (!version) {
+        if (pool->row.recompose_why[0])
+            (void)snprintf(ret, size, "stopped: %s", pool->row.recompose_why);
+        return;
+    }
+    look_at(core, pool, version_id, &progress);
+    if (progress.new_ready > 0)
+        (void)snprintf(ret, size, "version %lld: %d desktops are left to be replaced, %d in use",
+                       (long long)version->row.number, progress.old, progress.used);
+    else if (progress.new_others > 0 || pool->planning > 0 || progress.next)
+        (void)snprintf(ret, size,
+                       "version %lld: waits for its first desktop to become ready; %d others stay "
+                       "in service until then",
+                       (long long)version->row.number, progress.old);
+    else
+        (void)snprintf(ret, size,
+                       "version %lld: waits for room for its first desktop: all %d others are in "
+                       "use",
+                       (long long)version->row.number, progress.old);
+}

@@ -1,0 +1,35 @@
+/* recompose.h - the desktops of a pool are moved to another version of its image.
+ *
+ * Room flow. What is wanted stands in the pool's row (recompose_id), how far it got follows from
+ * the desktops' rows and states: a restart changes nothing. First one desktop of the new version
+ * must become ready, beside the old ones where the pool may have another, else in the place of one
+ * that nobody uses. Then the others follow, a few at a time, each when nobody uses it. When that
+ * first one fails, or later the pool is restrained, the recompose stops, says why, and every
+ * desktop that is left stays in service.
+ */
+#ifndef BERTH_FLOW_RECOMPOSE_H
+#define BERTH_FLOW_RECOMPOSE_H
+
+#include "flow/rooms.h"
+
+/* Go on as far as it can at this moment: a part of looking at the pool. */
+void recompose_look(struct rooms *rooms, struct pool *pool);
+
+/* A desktop made from the version `version_id` failed: stop, where that is what the pool is being
+ * moved to and no desktop of it is ready. restrained: it is no fault of one machine alone; stop in
+ * any case.
+ */
+void recompose_failed(struct rooms *rooms, struct pool *pool, uint64_t version_id, bool restrained,
+                      const char *why);
+
+/* In `changes`: the pool is not recomposed any more, for this reason ("": nobody needs to know),
+ * and what was to go for it and is not being deleted yet stays in service. */
+void recompose_end(struct pool *pool, const char *why, struct changes *changes);
+
+/* Has a desktop of this version come up in the pool, and is up now? */
+bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t version_id);
+
+/* How it goes, as a sentence; "" when nothing is to be said. */
+void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,268 @@
+/* restraint.c - see restraint.h. */
+#include "flow/restraint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+
+#include "core/placement.h"
+#include "core/related.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+#include "flow/recompose.h"
+#include "flow/reconcile.h"
+#include "flow/refill.h"
+
+/* ---- what the desktops of a pool are made from ---- */
+
+/* FNV-1a: two causes are compared, nobody chooses them to collide. */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ at[i]) * 0x100000001b3ULL;
+    return hash;
+}
+
+static uint64_t mix_number(uint64_t hash, int64_t number)
+{
+    return mix(hash, &number, sizeof(number));
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    return mix(hash, text, strlen(text) + 1);
+}
+
+static uint64_t made_from(struct core *core, const struct pool *pool)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+    uint64_t hash = 0xcbf29ce484222325ULL;
+
+    hash = mix_number(hash, image ? (int64_t)image->row.current_id : 0);
+    hash = mix_text(hash, pool->row.template);
+    hash = mix_number(hash, pool->row.memory_mib);
+    hash = mix_number(hash, pool->row.vcpus);
+    hash = mix_number(hash, pool->row.address);
+    hash = mix_number(hash, pool->row.port);
+    list_each (core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+
+        if (!placement_host_is_of(host, pool))
+            continue;
+        hash = mix_text(hash, host->row.uri);
+        hash = mix_text(hash, host->row.storage);
+    }
+    return hash | 1; /* 0 says that none failed */
+}
+
+/* ---- lifting it ---- */
+
+static void lift(struct rooms *rooms, struct pool *pool)
+{
+    if (pool->restrained_until_ms)
+        log_event(EV_POOL_RELIEVED, "pool", pool->row.name);
+    pool->restrained_until_ms = 0;
+    pool->restrained_why[0] = '\0';
+    pool->failures = 0;
+    pool->failures_for = 0;
+    pool->failed_version_id = 0;
+    pool->fault_is_shared = false;
+    house_look_at_pool(rooms, pool->row.id);
+}
+
+static void try_all_now(struct pool *pool)
+{
+    list_each (related_to(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node)
+        container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base)->not_before_ms = 0;
+}
+
+/* Nothing is lost with it: nobody has it, and nobody had it since its disk was made. */
+static bool is_nobodys(const struct desktop *desktop)
+{
+    return desktop->row.host_id && !desktop->row.dirty && !desktop->row.doomed && !desktop->power &&
+           placement_is_free(desktop);
+}
+
+bool restraint_may_remake(const struct desktop *desktop)
+{
+    return desktop->row.quarantined && is_nobodys(desktop);
+}
+
+/* The cause is repaired: what failed for it goes, and what is off and of the version that failed.
+ * What a person put into quarantine stays there. */
+static bool failed_for_it(const struct pool *pool, const struct desktop *desktop)
+{
+    const struct image *image = image_find(pool->base.core, pool->row.image_id);
+
+    if (desktop->row.quarantined)
+        return desktop->broke_for == pool->failures_for && is_nobodys(desktop);
+    return image && desktop->row.image_version_id == pool->failed_version_id &&
+           desktop->row.image_version_id != image->row.current_id && desktop->class == CLASS_IDLE &&
+           is_nobodys(desktop);
+}
+
+static void remake(const struct desktop *desktop, struct changes *changes)
+{
+    struct row_desktop *row = changes_set(changes, ENTITY_desktop, &desktop->row);
+
+    row->quarantined = false;
+    row->doomed = true;
+    (void)snprintf(row->reason, sizeof(row->reason), "it is made anew: %.140s",
+                   desktop->row.reason[0] ? desktop->row.reason : "what it needs was changed");
+}
+
+/* They are out of quarantine by their rows: now also by what their machines are taken for. */
+static void remade(struct rooms *rooms, uint64_t pool_id, int result)
+{
+    if (result < 0)
+        return;
+    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool_id), node) {
+        struct desktop *desktop =
+            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+
+        if (desktop->row.doomed && !desktop->row.quarantined && !desktop->power)
+            reconcile_released(rooms, desktop);
+    }
+}
+
+static void repaired(struct rooms *rooms, struct pool *pool)
+{
+    struct changes *changes = changes_new("broker", "broker", "pool.repaired");
+    const struct decide_then then = { .decided = remade, .id = pool->row.id };
+
+    changes_object(changes, "pool %s", pool->row.name);
+    changes_detail(changes, "what its desktops are made from was changed after: %.180s",
+                   pool->restrained_why[0] ? pool->restrained_why : "failures");
+    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        const struct desktop *desktop =
+            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+
+        if (failed_for_it(pool, desktop))
+            remake(desktop, changes);
+    }
+    (void)decide_begin(rooms, changes, &then, NULL); /* a failure is logged; `pool retry` is left */
+}
+
+void restraint_look(struct rooms *rooms, struct pool *pool)
+{
+    if (!pool->failures_for || pool->failures_for == made_from(rooms->core, pool))
+        return;
+    if (pool->fault_is_shared)
+        repaired(rooms, pool);
+    try_all_now(pool);
+    lift(rooms, pool);
+}
+
+static void retried(struct rooms *rooms, uint64_t pool_id, int result)
+{
+    struct pool *pool = pool_find(rooms->core, pool_id);
+
+    remade(rooms, pool_id, result);
+    if (result < 0 || !pool)
+        return;
+    try_all_now(pool);
+    lift(rooms, pool);
+}
+
+int restraint_retry(struct rooms *rooms, struct pool *pool, struct changes *changes, struct op *op)
+{
+    const struct decide_then then = { .decided = retried, .id = pool->row.id };
+
+    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        const struct desktop *desktop =
+            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+
+        if (restraint_may_remake(desktop))
+            remake(desktop, changes);
+    }
+    return decide_begin(rooms, changes, &then, op);
+}
+
+/* ---- restraining ---- */
+
+bool restraint_holds(struct rooms *rooms, struct pool *pool)
+{
+    if (!pool->restrained_until_ms)
+        return false;
+    if (rooms->timers->mono_ms < pool->restrained_until_ms) {
+        pool_look_later(rooms, pool, pool->restrained_until_ms - rooms->timers->mono_ms);
+        return true;
+    }
+    pool->restrained_until_ms = 0;
+    pool->restrained_why[0] = '\0';
+    pool->failures = 0;
+    log_event(EV_POOL_RELIEVED, "pool", pool->row.name);
+    return false;
+}
+
+static void note_cause(struct core *core, struct pool *pool, const struct desktop *desktop,
+                       bool shared)
+{
+    pool->failures_for = made_from(core, pool);
+    pool->failed_version_id = desktop->row.image_version_id;
+    pool->fault_is_shared = pool->fault_is_shared || shared;
+}
+
+void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *why)
+{
+    struct pool *pool = pool_find(rooms->core, desktop->row.pool_id);
+    int64_t until_ms = rooms->timers->mono_ms + POOL_HELD_BACK_MS;
+
+    if (!pool)
+        return;
+    note_cause(rooms->core, pool, desktop, true);
+    recompose_failed(rooms, pool, pool->row.recompose_id, true, why);
+    if (pool->restrained_until_ms > until_ms)
+        return;
+    if (!pool->restrained_until_ms)
+        log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", why);
+    pool->restrained_until_ms = until_ms;
+    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%.199s", why);
+    house_look_at_pool(rooms, pool->row.id);
+}
+
+/* When none of a version comes up it is not the machines that are at fault. */
+static void say_why(struct core *core, struct pool *pool, const struct desktop *desktop,
+                    const char *why)
+{
+    const struct image_version *version = image_version_find(core, desktop->row.image_version_id);
+    const struct image *image = version ? image_find(core, version->row.image_id) : NULL;
+
+    if (!image || recompose_is_proven(core, pool, version->row.id))
+        (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why),
+                       "%d failures in ten minutes; the last: %.150s", pool->failures, why);
+    else
+        (void)snprintf(
+            pool->restrained_why, sizeof(pool->restrained_why),
+            "version %lld of image '%.40s': no desktop of it is up, %d failed; the last: "
+            "%.100s",
+            (long long)version->row.number, image->row.name, pool->failures, why);
+}
+
+void pool_failed(struct rooms *rooms, struct desktop *desktop, const char *why)
+{
+    struct pool *pool = pool_find(rooms->core, desktop->row.pool_id);
+    int64_t now = rooms->timers->mono_ms;
+    bool restrains;
+
+    if (!pool)
+        return;
+    if (pool->failures == 0 || now - pool->failures_since_ms > POOL_FAILURES_WINDOW_MS) {
+        pool->failures = 0;
+        pool->failures_since_ms = now;
+    }
+    restrains = ++pool->failures >= POOL_FAILURES_MAX && !pool->restrained_until_ms;
+    note_cause(rooms->core, pool, desktop,
+               restrains || !recompose_is_proven(rooms->core, pool, desktop->row.image_version_id));
+    desktop->broke_for = pool->failures_for;
+    recompose_failed(rooms, pool, desktop->row.image_version_id, restrains, why);
+    if (!restrains)
+        return;
+    pool->restrained_until_ms = now + POOL_RESTRAINED_MS;
+    say_why(rooms->core, pool, desktop, why);
+    log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", pool->restrained_why);
+    house_look_at_pool(rooms, pool->row.id);
+}

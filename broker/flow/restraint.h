@@ -1,0 +1,41 @@
+/* restraint.h - a pool whose machines fail makes nothing new for a while, and says why.
+ *
+ * Room flow. Three failures in ten minutes restrain it for five minutes; a fault that its machines
+ * share (image, template, storage pool) for some seconds at once, and no machine is blamed for it.
+ * Whoever repairs the cause need not wait: when what the desktops are made from has changed since
+ * they failed (another version of the image, another template, another storage pool of a host), the
+ * restraint is lifted, and what had failed for it is made anew. `pool retry` does the same by word.
+ */
+#ifndef BERTH_FLOW_RESTRAINT_H
+#define BERTH_FLOW_RESTRAINT_H
+
+#include "flow/rooms.h"
+
+#define POOL_FAILURES_MAX 3
+#define POOL_FAILURES_WINDOW_MS 600000
+#define POOL_RESTRAINED_MS 300000
+#define POOL_HELD_BACK_MS 15000 /* trying again costs nothing: nothing is made before it can be */
+
+/* A machine of the pool failed by itself: it is in quarantine, and counts. */
+void pool_failed(struct rooms *rooms, struct desktop *desktop, const char *why);
+
+/* Something that all machines of its pool share is at fault. */
+void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *why);
+
+/* Was the cause of its failures changed? Part of looking at the pool, first of all. */
+void restraint_look(struct rooms *rooms, struct pool *pool);
+
+/* Does it make nothing new at this moment? */
+bool restraint_holds(struct rooms *rooms, struct pool *pool);
+
+/* Would `pool retry` make this desktop anew: in quarantine, and never used since its disk was made?
+ */
+bool restraint_may_remake(const struct desktop *desktop);
+
+/* `pool retry`, decided: those are deleted, and the pool makes others at once. `changes` as they
+ * were begun for it are owned from now on.
+ */
+int restraint_retry(struct rooms *rooms, struct pool *pool, struct changes *changes,
+                    struct op *op) berth_must_check;
+
+#endif

@@ -1,0 +1,548 @@
+/* test_recompose.c - a pool's desktops are moved to another version of the image: one first, the
+ * others when that one is ready. What a bad version does, and how its traces go when it is
+ * withdrawn.
+ */
+#include <string.h>
+
+#include "core/placement.h"
+#include "core/related.h"
+#include "flow/image_check.h"
+#include "flow/recompose.h"
+
+#include "story.h"
+
+#define NEXT "/images/2.qcow2"
+
+#define FULL                                            \
+    "pool ward-3 floating image debian max 2 spare 2\n" \
+    "entitle everyone ward-3\n"
+
+static struct rooms *rooms_of(struct world *w)
+{
+    return &w->broker->rooms;
+}
+
+static struct pool *pool_of(struct world *w)
+{
+    return world_pool(w, "ward-3");
+}
+
+static struct image *image_of(struct world *w)
+{
+    return container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base);
+}
+
+static uint64_t add_version(struct world *w, const char *path)
+{
+    struct row_image_version row = { .state = image_version_DRAFT,
+                                     .image_id = image_of(w)->row.id };
+    uint64_t id = 0;
+
+    (void)snprintf(row.path, sizeof(row.path), "%s", path);
+    EXPECT_OK(world_await(
+        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
+    return id;
+}
+
+static int act(struct world *w, enum image_act act, uint64_t id, bool dry_run, char *unchecked)
+{
+    const struct image_wish wish = {
+        .act = act, .id = id, .dry_run = dry_run, .ret_unchecked = unchecked
+    };
+
+    return world_await(w, admin_image(rooms_of(w), world_actor(), &wish, world_op(w)));
+}
+
+static uint64_t publish(struct world *w)
+{
+    uint64_t id = add_version(w, NEXT);
+
+    EXPECT_OK(act(w, IMAGE_PUBLISH, id, false, NULL));
+    return id;
+}
+
+static int recompose(struct world *w)
+{
+    return act(w, IMAGE_RECOMPOSE, pool_of(w)->row.id, false, NULL);
+}
+
+static int roll_back(struct world *w)
+{
+    return act(w, IMAGE_ROLLBACK, image_of(w)->row.id, false, NULL);
+}
+
+/* Desktops of the current version, or of others, that nobody keeps out of service. */
+static int count(struct world *w, bool current, bool ready)
+{
+    int count = 0;
+
+    list_each (related_to(world_core(w), DESKTOPS_OF_POOL, pool_of(w)->row.id), node) {
+        const struct desktop *desktop =
+            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+        bool is_current = desktop->row.image_version_id == image_of(w)->row.current_id;
+
+        count += is_current == current && !desktop->row.doomed && !desktop->row.quarantined &&
+                 (!ready || desktop->state == desktop_READY);
+    }
+    return count;
+}
+
+static int quarantined(struct world *w)
+{
+    struct placement_count count;
+
+    placement_count(world_core(w), pool_of(w), &count);
+    return count.quarantined;
+}
+
+static const char *text(struct world *w)
+{
+    static char text[256];
+
+    recompose_text(world_core(w), pool_of(w), text, sizeof(text));
+    return text;
+}
+
+static void break_image(struct world *w)
+{
+    (void)snprintf(w->farm->dead_image, sizeof(w->farm->dead_image), NEXT);
+}
+
+static void lose_image(struct world *w)
+{
+    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), NEXT);
+}
+
+/* ---- the files are looked at first ---- */
+
+TEST(recompose, a_version_without_its_file_is_refused_and_nothing_is_touched)
+{
+    struct world *w = world_new(1, WARD FLOATING);
+    uint64_t current, next;
+
+    world_run_s(w, 70);
+    lose_image(w);
+    next = add_version(w, NEXT);
+    current = image_of(w)->row.current_id;
+    for (int dry_run = 1; dry_run >= 0; dry_run--) {
+        EXPECT_ERR(act(w, IMAGE_PUBLISH, next, dry_run, NULL), BERTH_E_INVALID);
+        EXPECT_SAYS(world_await_text(), "version 2 of image 'debian'");
+        EXPECT_SAYS(world_await_text(), "host kvm1");
+        EXPECT_SAYS(world_await_text(), NEXT);
+        EXPECT_SAYS(world_await_text(), "put the file there");
+    }
+    EXPECT_INT(image_of(w)->row.current_id, current);
+
+    /* It went after it was published: the pool is not given up for it. */
+    w->farm->bad_image[0] = '\0';
+    EXPECT_OK(act(w, IMAGE_PUBLISH, next, true, NULL));
+    EXPECT_INT(image_of(w)->row.current_id, current); /* a dry run */
+    EXPECT_OK(act(w, IMAGE_PUBLISH, next, false, NULL));
+    lose_image(w);
+    EXPECT_ERR(act(w, IMAGE_RECOMPOSE, pool_of(w)->row.id, true, NULL), BERTH_E_INVALID);
+    EXPECT_ERR(recompose(w), BERTH_E_INVALID);
+    world_run_s(w, 60);
+    EXPECT_INT(count(w, false, true), 1);
+
+    /* Back to a version whose file is gone meanwhile. */
+    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s",
+                   image_version_find(world_core(w), current)->row.path);
+    EXPECT_ERR(act(w, IMAGE_ROLLBACK, image_of(w)->row.id, true, NULL), BERTH_E_INVALID);
+    EXPECT_ERR(roll_back(w), BERTH_E_INVALID);
+    EXPECT_INT(image_of(w)->row.current_id, next);
+    THE_END(w);
+}
+
+TEST(recompose, a_host_that_cannot_be_asked_is_named_and_stands_in_nobodys_way)
+{
+    struct world *w =
+        world_new(2, WARD "host kvm2 max 20\n"
+                          "host kvm3 max 20\n"
+                          "image other\n"
+                          "pool ward-4 floating image other max 1 hosts kvm1\n" FLOATING);
+    const struct host *kvm3 =
+        container_of(core_find_name(world_core(w), ENTITY_host, "kvm3"), struct host, base);
+    char unchecked[IMAGE_UNCHECKED_TEXT];
+
+    world_run_s(w, 70);
+    world_host_down(w, "kvm2", true);
+    EXPECT_OK(world_await(w, admin_host_duty(rooms_of(w), world_actor(), kvm3->row.id,
+                                             host_duty_MAINTENANCE, world_op(w))));
+    world_run_s(w, 10);
+    EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, NEXT), false, unchecked));
+    EXPECT_STR(unchecked, "host kvm2 (down), kvm3 (in maintenance)");
+    /* The hosts that are not of the pool have no say. */
+    EXPECT_OK(act(w, IMAGE_RECOMPOSE, world_pool(w, "ward-4")->row.id, true, unchecked));
+    EXPECT_STR(unchecked, "");
+    lose_image(w);
+    EXPECT_ERR(recompose(w), BERTH_E_INVALID); /* the one that can tell says no */
+    THE_END(w);
+}
+
+TEST(recompose, while_no_pool_uses_the_image_one_host_that_has_it_is_enough)
+{
+    struct world *w = world_new(3, WARD);
+    uint64_t next;
+
+    world_run_s(w, 10);
+    lose_image(w);
+    next = add_version(w, NEXT);
+    EXPECT_ERR(act(w, IMAGE_PUBLISH, next, false, NULL), BERTH_E_INVALID);
+    w->farm->bad_image[0] = '\0';
+    EXPECT_OK(act(w, IMAGE_PUBLISH, next, false, NULL));
+    THE_END(w);
+}
+
+/* ---- one first ---- */
+
+TEST(recompose, of_forty_desktops_most_are_in_service_all_the_time)
+{
+    struct world *w = world_new(4, "place ward-3\n"
+                                   "host kvm1 max 60 starting 20\n"
+                                   "image debian\n"
+                                   "pool ward-3 floating image debian max 40 spare 40\n"
+                                   "entitle everyone ward-3\n");
+    int least = 40;
+    int s = 0;
+
+    world_run_s(w, 120);
+    EXPECT_INT(world_spares(w, "ward-3"), 40);
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    for (; s < 600 && pool_of(w)->row.recompose_id; s++) {
+        world_run_s(w, 1);
+        if (world_spares(w, "ward-3") < least)
+            least = world_spares(w, "ward-3");
+    }
+    EXPECT(s < 600);
+    EXPECT_INT(count(w, false, false), 0);
+    EXPECT(least >= 34); /* a tenth is on its way at once */
+    EXPECT_STR(text(w), "");
+    world_run_s(w, 30);
+    EXPECT_INT(world_spares(w, "ward-3"), 40);
+    THE_END(w);
+}
+
+TEST(recompose, the_first_is_made_beside_the_old_ones_where_there_is_room)
+{
+    struct world *w = world_new(5, WARD "pool ward-3 floating image debian max 3 spare 2\n"
+                                        "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_host(w, "kvm1")->slow_ms = 4000;
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    while (count(w, true, true) == 0) {
+        EXPECT_INT(count(w, false, true), 2);
+        world_run_ms(w, 200);
+    }
+    EXPECT_SAYS(text(w), "version 2: 2 desktops are left to be replaced");
+    world_run_s(w, 90);
+    EXPECT_INT(count(w, false, false), 0);
+    EXPECT_INT(world_spares(w, "ward-3"), 2);
+    THE_END(w);
+}
+
+TEST(recompose, in_a_full_pool_one_that_nobody_uses_makes_room_and_no_second)
+{
+    struct world *w = world_new(6, WARD FULL);
+
+    world_run_s(w, 70);
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    while (count(w, true, true) == 0) {
+        EXPECT(count(w, false, true) >= 1);
+        EXPECT_SAYS(text(w), "waits for its first desktop to become ready");
+        world_run_ms(w, 200);
+    }
+    world_run_s(w, 60);
+    EXPECT_INT(count(w, false, false), 0);
+    EXPECT_INT(world_spares(w, "ward-3"), 2);
+    THE_END(w);
+}
+
+TEST(recompose, when_all_are_in_use_it_waits_and_says_so)
+{
+    struct world *w = world_new(7, WARD "pool ward-3 floating image debian max 1 spare 1\n"
+                                        "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    world_run_s(w, 60);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    EXPECT_SAYS(text(w), "all 1 others are in use");
+    world_sign_off(w, "t1");
+    world_run_s(w, 60);
+    EXPECT_INT(count(w, true, true), 1);
+    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    THE_END(w);
+}
+
+/* ---- the first fails ---- */
+
+TEST(recompose, when_the_first_fails_it_stops_and_says_why_and_the_others_stay)
+{
+    struct world *w = world_new(8, WARD "pool ward-3 floating image debian max 4 spare 3\n"
+                                        "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    break_image(w);
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    world_run_s(w, 120);
+    EXPECT_INT(count(w, false, true), 3);
+    EXPECT_INT(quarantined(w), 1);
+    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_SAYS(text(w), "stopped: version 2: ");
+    EXPECT_SAYS(text(w), "no bootable disk");
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 20);
+    SHOWS(w, "t1", "anna on ward-3-00");
+
+    /* It is repaired, the pool is told so, and asked again. */
+    w->farm->dead_image[0] = '\0';
+    EXPECT_OK(world_await(
+        w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
+    EXPECT_OK(recompose(w));
+    EXPECT_STR(pool_of(w)->row.recompose_why, "");
+    world_sign_off(w, "t1");
+    world_run_s(w, 200);
+    EXPECT_INT(count(w, false, false), 0);
+    THE_END(w);
+}
+
+TEST(recompose, a_file_that_goes_in_the_midst_stops_it)
+{
+    struct world *w = world_new(9, WARD "pool ward-3 floating image debian max 8 spare 8\n"
+                                        "entitle everyone ward-3\n");
+
+    world_run_s(w, 90);
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    while (count(w, true, true) < 2)
+        world_run_ms(w, 200);
+    lose_image(w);
+    world_run_s(w, 120);
+    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_SAYS(text(w), NEXT);
+    EXPECT(count(w, false, true) >= 4);
+    EXPECT_INT(quarantined(w), 0);
+    THE_END(w);
+}
+
+/* ---- restarts ---- */
+
+TEST(recompose, it_goes_on_after_a_restart_wherever_that_comes)
+{
+    for (int after_ms = 0; after_ms < 20000; after_ms += 1300) {
+        struct world *w = world_new(10 + (uint64_t)after_ms, WARD FULL);
+
+        world_run_s(w, 70);
+        (void)publish(w);
+        EXPECT_OK(recompose(w));
+        world_run_ms(w, after_ms);
+        world_crash(w);
+        world_restart(w);
+        world_run_s(w, 200);
+        EXPECT_INT(count(w, false, false), 0);
+        EXPECT_INT(world_spares(w, "ward-3"), 2);
+        EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+        THE_END(w);
+    }
+}
+
+TEST(recompose, that_it_stopped_is_known_after_a_restart)
+{
+    struct world *w = world_new(11, WARD FULL);
+
+    world_run_s(w, 70);
+    break_image(w);
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    world_run_s(w, 30);
+    EXPECT_SAYS(text(w), "stopped: version 2: ");
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 120);
+    EXPECT_SAYS(text(w), "no bootable disk");
+    EXPECT_INT(count(w, false, true), 1);
+    THE_END(w);
+}
+
+/* ---- it is withdrawn ---- */
+
+TEST(recompose, a_rollback_ends_it_and_lets_what_still_runs_stay)
+{
+    struct world *w = world_new(12, WARD "pool ward-3 floating image debian max 8 spare 8\n"
+                                         "entitle everyone ward-3\n");
+    uint64_t next;
+
+    world_run_s(w, 90);
+    next = publish(w);
+    EXPECT_OK(recompose(w));
+    while (count(w, true, true) < 2)
+        world_run_ms(w, 200);
+    EXPECT_OK(roll_back(w));
+    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    world_run_s(w, 60);
+    EXPECT(count(w, true, true) >= 4);
+    EXPECT_INT(world_spares(w, "ward-3"), 8);
+    EXPECT_SAYS(text(w), "version 1 became the current one");
+
+    /* Nothing goes on by itself when that version is published again. */
+    EXPECT_OK(act(w, IMAGE_PUBLISH, next, false, NULL));
+    world_run_s(w, 60);
+    EXPECT(count(w, false, true) >= 4);
+    THE_END(w);
+}
+
+/* What was to go, and could not yet for its host is down, stays. */
+TEST(recompose, a_rollback_takes_back_what_was_not_begun)
+{
+    struct world *w = world_new(13, WARD FULL);
+    int doomed = 0;
+
+    world_run_s(w, 70);
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 5);
+    EXPECT_OK(roll_back(w));
+    list_each (core_all(world_core(w), ENTITY_desktop), node)
+        doomed += container_of(entity_of(node), struct desktop, base)->row.doomed;
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 60);
+    EXPECT_INT(doomed, 0);
+    EXPECT_INT(world_spares(w, "ward-3"), 2);
+    THE_END(w);
+}
+
+/* ---- the restraint ---- */
+
+/* Three of the version have failed, and the pool is held back for it. */
+static struct world *restrained(uint64_t seed)
+{
+    struct world *w = world_new(seed, WARD "pool ward-3 floating image debian max 6 spare 1\n"
+                                           "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    break_image(w);
+    (void)publish(w);
+    world_sign_on(w, "t1", "anna", "secret12"); /* takes the only spare */
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 40);
+    EXPECT_INT(quarantined(w), 3);
+    EXPECT(pool_of(w)->restrained_until_ms > 0);
+    return w;
+}
+
+TEST(restraint, it_names_the_image_where_no_desktop_of_it_comes_up)
+{
+    struct world *w = restrained(20);
+
+    EXPECT_SAYS(pool_of(w)->restrained_why, "version 2 of image 'debian'");
+    EXPECT_SAYS(pool_of(w)->restrained_why, "no bootable disk");
+    THE_END(w);
+}
+
+TEST(restraint, a_rollback_lifts_it_and_what_failed_is_made_anew)
+{
+    struct world *w = restrained(21);
+
+    EXPECT_OK(roll_back(w));
+    world_run_s(w, 20);
+    EXPECT_INT(pool_of(w)->restrained_until_ms, 0);
+    EXPECT_INT(quarantined(w), 0);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(restraint, another_template_or_storage_pool_lifts_it)
+{
+    for (int i = 0; i < 3; i++) {
+        struct world *w = restrained(22);
+        struct row_pool pool = pool_of(w)->row;
+        struct row_host host =
+            container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)
+                ->row;
+
+        (void)snprintf(pool.template, sizeof(pool.template), "/etc/other.xml");
+        (void)snprintf(host.storage, sizeof(host.storage), "other");
+        w->farm->dead_image[0] = '\0';
+        if (i == 0)
+            EXPECT_OK(world_await(
+                w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &pool, world_op(w))));
+        if (i == 1)
+            EXPECT_OK(world_await(
+                w, admin_set(rooms_of(w), world_actor(), ENTITY_host, &host, world_op(w))));
+        world_run_s(w, 30);
+        EXPECT_INT(world_spares(w, "ward-3"), i < 2 ? 1 : 0); /* by itself it takes five minutes */
+        EXPECT_INT(quarantined(w), i < 2 ? 0 : 3);
+        THE_END(w);
+    }
+}
+
+TEST(restraint, a_word_lifts_it_also_after_a_restart)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        struct world *w = restrained(23);
+
+        w->farm->dead_image[0] = '\0';
+        if (restart) {
+            world_crash(w);
+            world_restart(w);
+            world_run_s(w, 60);
+        }
+        EXPECT_INT(quarantined(w), 3);
+        EXPECT_OK(world_await(
+            w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
+        world_run_s(w, 20);
+        EXPECT_INT(pool_of(w)->restrained_until_ms, 0);
+        EXPECT_INT(quarantined(w), 0);
+        EXPECT_INT(world_spares(w, "ward-3"), 1);
+        THE_END(w);
+    }
+}
+
+TEST(restraint, what_a_person_put_into_quarantine_stays_there)
+{
+    struct world *w = restrained(24);
+    struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
+
+    w->farm->dead_image[0] = '\0';
+    EXPECT_OK(roll_back(w));
+    world_run_s(w, 30);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    list_each (placement_list(pool_of(w), CLASS_SPARE), node)
+        wish.desktop_id = placement_at(node)->row.id;
+    EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
+    (void)publish(w);
+    world_run_s(w, 60);
+    EXPECT_INT(quarantined(w), 1);
+    EXPECT(desktop_find(world_core(w), wish.desktop_id)->row.quarantined);
+    THE_END(w);
+}
+
+/* One machine of many fails: that is no fault of what they share, and a person looks at it. */
+TEST(restraint, a_machine_that_failed_alone_stays_in_quarantine)
+{
+    struct world *w = world_new(25, WARD "pool ward-3 floating image debian max 4 spare 1\n"
+                                         "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_host(w, "kvm1")->fail_starts = 1;
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 30);
+    EXPECT_INT(quarantined(w), 1);
+    (void)publish(w);
+    world_run_s(w, 30);
+    EXPECT_INT(quarantined(w), 1);
+    THE_END(w);
+}
+
+TEST_MAIN()
