@@ -73,6 +73,7 @@ static void set_presence(struct broker *broker)
     core->limits.suspect_ms = options->suspect_s * 1000;
     core->limits.link_grace_ms = options->link_grace_s * 1000;
     core->limits.badge_grace_ms = options->badge_grace_s * 1000;
+    core->limits.resume_ms = options->resume_s * 1000;
 }
 
 /* libuv drops connections silently at the limit of descriptors, so the limit must be far above what

@@ -14,6 +14,7 @@ static const struct core_limits default_limits = {
     .renew_ms = 10000,
     .suspect_ms = 15000,
     .link_grace_ms = 5000,
+    .resume_ms = 60000,
     .handshake_us = 1800, /* full mutual TLS 1.3 with P-256, measured */
     .link_threads = 1,
 };

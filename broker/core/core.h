@@ -91,6 +91,7 @@ struct core {
         int64_t handshake_us;   /* what a TLS handshake costs the broker, for that computation */
         int64_t link_threads;   /* I/O loops that share it */
         int64_t badge_grace_ms; /* a badge alone is enough for so long after a password; 0: never */
+        int64_t resume_ms;      /* a broken picture is shown again for so long; 0: never */
     } limits;
     struct history *history; /* what is decided and observed is written down there; NULL: nowhere */
     /* SHA-256 of a text as lower-case hexadecimal; a port, for this room has no cryptography. */

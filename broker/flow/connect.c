@@ -15,10 +15,25 @@
 #include "flow/release.h"
 #include "flow/seat.h"
 
-static flow_step_fn identify, choose, record, recorded, wake, probe, probed, secret, given, tell;
+static flow_step_fn identify, choose, reach, reached, record, recorded, wake, probe, probed, secret,
+    given, tell;
 static flow_undo_fn unchoose, disconnect;
 
-enum { IDENTIFY, CHOOSE, RECORD, RECORDED, WAKE, PROBE, PROBED, SECRET, GIVEN, TELL, STEPS };
+enum {
+    IDENTIFY,
+    CHOOSE,
+    REACH,
+    REACHED,
+    RECORD,
+    RECORDED,
+    WAKE,
+    PROBE,
+    PROBED,
+    SECRET,
+    GIVEN,
+    TELL,
+    STEPS
+};
 
 #define CONFLICTS_MAX 8
 #define PROBE_FRESH_MS 3000     /* it answered so lately that it need not be asked again */
@@ -32,6 +47,8 @@ static const struct flow_step steps[STEPS] = {
     /*             name        step      undo        limit/ms         true when it is behind us         */
     [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },   /* we know the user               */
     [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },   /* a desktop is reserved          */
+    [REACH]    = { "reach",    reach,    NULL,       12000 },         /* resume: its desktop was asked  */
+    [REACHED]  = { "reached",  reached,  NULL,       0 },             /* and answers                    */
     [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is on its way to disk */
     [RECORDED] = { "recorded", recorded, NULL,       0 },             /* claim and epoch are durable    */
     [WAKE]     = { "wake",     wake,     NULL,       FLOW_QUEUED },   /* its machine runs               */
@@ -81,11 +98,35 @@ static bool shows_password(const struct connect *c)
     return false;
 }
 
+/* The claim on a broken picture, as it stands now. */
+static int judge_resume(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    struct resume_claim claim = c->resume;
+    struct berth_error error = { 0 };
+    struct session *session;
+    const struct pool *pool;
+    int r;
+
+    claim.lost_ms += c->rooms->timers->mono_ms - flow->started_ms;
+    r = resume_judge(c->rooms, c->terminal, &claim, &session, &c->who.password, &error);
+    if (r < 0)
+        return flow_fail_with(flow, &error);
+    c->who.user_id = session->row.user_id;
+    pool = pool_find(c->rooms->core, session->row.pool_id);
+    if (!pool)
+        return flow_fail(flow, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
+    (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%s", pool->row.name);
+    return 0;
+}
+
 static int identify(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
     int begun;
 
+    if (c->resume.session_id)
+        return CHOOSE;
     connect_progress(c, "identify", "Checking who you are", 0, 0);
     begun = auth_begin(c->rooms->auth, c->evidence, c->evidence_count, c->terminal->row.id,
                        any_passthrough(c->rooms->core), &c->who, &flow->op);
@@ -128,15 +169,18 @@ static void leave_same_user(struct connect *c)
 static int choose(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
-    const struct user *user = user_find(c->rooms->core, c->who.user_id);
+    const struct user *user;
 
+    if (c->resume.session_id && judge_resume(flow) < 0)
+        return FLOW_FAIL;
+    user = user_find(c->rooms->core, c->who.user_id);
     if (!user)
         return flow_fail(flow, BERTH_E_CREDENTIALS, "the user name or the password is wrong");
     c->user_id = user->row.id;
     (void)snprintf(c->user, sizeof(c->user), "%s", user->row.name);
     (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", c->user, c->terminal->row.name);
     join_same_user(c);
-    return connect_choose(flow, CHOOSE, RECORD);
+    return connect_choose(flow, CHOOSE, c->resume.session_id && !c->answers ? REACH : RECORD);
 }
 
 static void unchoose(struct flow *flow)
@@ -145,6 +189,37 @@ static void unchoose(struct flow *flow)
 
     reservation_return(c->place.reservation); /* NULL is fine: choose itself may have failed */
     c->place.reservation = NULL;
+}
+
+/* ---- reach ---- */
+
+/* A desktop that cannot be reached costs a resume nothing: no claim, no row. */
+static int reach(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+    const struct desktop *desktop = desktop_find(c->rooms->core, c->claim.desktop_id);
+
+    if (!desktop)
+        return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
+    if (desktop->power ||
+        (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED))
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is not up", desktop->row.name);
+    connect_progress(c, "reach", "Your desktop is being reached", 0, 0);
+    return flow_await_any(
+        flow,
+        probe_answer_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe, &flow->op),
+        REACHED);
+}
+
+static int reached(struct flow *flow)
+{
+    struct connect *c = connect_of(flow);
+
+    if (flow->op.result < 0)
+        return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %.160s",
+                         flow->op.error.text);
+    c->answers = true;
+    return CHOOSE; /* time has passed: what is true now? */
 }
 
 /* ---- record ---- */
@@ -190,6 +265,15 @@ static void hide_older(struct connect *c)
                   "Somebody else signs on here; your session goes on");
 }
 
+/* What the desktop of this claim takes from the user themself: empty where it has its own. */
+static const struct secret *own_password(const struct connect *c)
+{
+    static const struct secret none;
+    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
+
+    return pool && pool->row.credential == pool_credential_PASSTHROUGH ? &c->who.password : &none;
+}
+
 static int recorded(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
@@ -204,8 +288,11 @@ static int recorded(struct flow *flow)
         return flow_fail_with(flow, &flow->op.error);
     unchoose(flow); /* the assignment holds it from here on */
     session = session_find(c->rooms->core, c->claim.session_id);
-    if (session)
+    if (session) {
         session->flow = flow;
+        session->lost = false; /* that was the picture of an earlier claim */
+    }
+    resume_keep(c->rooms, c->claim.session_id, c->claim.epoch, c->resume.epoch, own_password(c));
     hide_older(c);
     return WAKE;
 }
@@ -564,7 +651,8 @@ static const struct flow_kind connect_kind = {
     .count = STEPS,
     .ended = ended,
     .people_cancel = true,
-    .outside = 1u << WAKE | 1u << PROBE | 1u << PROBED | 1u << SECRET | 1u << GIVEN,
+    .outside = 1u << REACH | 1u << REACHED | 1u << WAKE | 1u << PROBE | 1u << PROBED |
+               1u << SECRET | 1u << GIVEN,
 };
 
 void connect_call_off(struct terminal *terminal, const char *why)
@@ -588,6 +676,11 @@ void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
     (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%s", said->pool);
     memcpy(c->evidence, said->evidence, sizeof(c->evidence));
     c->evidence_count = said->evidence_count;
+    if (said->evidence_count == 1 && said->evidence[0].kind == evidence_kind_RESUME)
+        c->resume = (struct resume_claim){ .session_id = said->session_id,
+                                           .connection_id = said->connection_id,
+                                           .epoch = said->session_epoch,
+                                           .lost_ms = said->lost_ms };
     list_init(&c->same_user);
     list_init(&c->over);
     list_init(&c->place.node);

@@ -69,7 +69,12 @@ static int overtake(struct flow *flow, struct connect *rival, const struct pool 
     struct connect *c = connect_of(flow);
     char here[64];
 
-    if (rival->terminal != c->terminal && pool->row.roam != pool_roam_ALWAYS)
+    /* A terminal that asks for itself gives way to a person, and does not keep one away. */
+    if (c->resume.session_id && rival->terminal != c->terminal)
+        return flow_fail(flow, BERTH_E_OVERTAKEN, "You are signing on at %s",
+                         rival->terminal->row.name);
+    if (rival->terminal != c->terminal && pool->row.roam != pool_roam_ALWAYS &&
+        !rival->resume.session_id)
         return flow_fail(flow, BERTH_E_STATE, "You are signing on at %s already",
                          rival->terminal->row.name);
     place_name(c, here, sizeof(here));

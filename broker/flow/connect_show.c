@@ -83,6 +83,7 @@ void connect_show(struct connect *c)
     COPY(show->domain, pool->row.domain);
     COPY(show->fingerprint, desktop->fingerprint);
     show->password = c->password;
+    show->resume_ms = core->limits.resume_ms;
     put_policy(c, pool, show);
     house_tell(c->rooms, c->terminal->peer, &msg);
     msg_wipe(&msg);

@@ -10,6 +10,7 @@
 #include "flow/claim.h"
 #include "flow/gate.h"
 #include "flow/refill.h"
+#include "flow/resume.h"
 
 struct connect {
     struct flow flow;
@@ -19,6 +20,7 @@ struct connect {
     char wanted_pool[64];
     struct msg_evidence evidence[4];
     size_t evidence_count;
+    struct resume_claim resume; /* evidence: a picture that broke; session_id 0: none */
     struct auth_result who;
 
     uint64_t user_id; /* known after identify */
@@ -31,6 +33,7 @@ struct connect {
     struct policy_verdict verdict;
     struct queue_place place;
     struct claim claim;
+    bool answers; /* resume: its desktop was reached before anything was decided */
     bool told_hidden;
     int conflicts;
     int64_t probing_since_ms, secret_since_ms;

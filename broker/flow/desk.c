@@ -17,6 +17,7 @@
 #include "flow/limits.h"
 #include "flow/profile.h"
 #include "flow/release.h"
+#include "flow/resume.h"
 #include "flow/seat.h"
 
 /* ---- peers come and go ---- */
@@ -336,6 +337,7 @@ void desk_disconnect(struct rooms *rooms, uint64_t peer, const struct msg *msg)
     session = shown(rooms, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
     if (!session)
         return;
+    resume_left(rooms, session);
     connection = connection_of(rooms->core, session->row.id);
     if (!connection)
         return; /* its viewer ended first */

@@ -20,6 +20,7 @@
 #include "flow/reconcile.h"
 #include "flow/refill.h"
 #include "flow/release.h"
+#include "flow/resume.h"
 #include "flow/seat.h"
 
 /* ---- what has to be looked at ---- */
@@ -164,10 +165,11 @@ static void session_heard(struct rooms *rooms, const struct notice *notice)
 {
     struct session *session = session_find(rooms->core, notice->id);
 
-    if (!session)
-        return;
-    limits_arm(rooms, session, false);
-    seat_settle(rooms, session);
+    if (session)
+        limits_arm(rooms, session, false);
+    resume_heard(rooms, notice->id);
+    if (session)
+        seat_settle(rooms, session);
 }
 
 static void assignment_heard(struct rooms *rooms, const struct notice *notice)
@@ -513,6 +515,7 @@ void flows_start(struct rooms *rooms)
     map_init(&house->peers, random_map_key(rooms->random));
     map_init(&house->signing_on, random_map_key(rooms->random));
     map_init(&house->latest, random_map_key(rooms->random));
+    map_init(&house->resumes, house->latest.key); /* both by numbers of ours */
     list_init(&house->decisions);
     list_init(&house->strays);
     list_init(&house->jots);
@@ -627,6 +630,7 @@ void flows_stop(struct rooms *rooms)
     drop_strays(house);
     decide_stop(house);
     session_ends_forget(rooms);
+    resume_stop(rooms);
     machines_forget(rooms);
     stop_entity_timers(rooms);
     list_remove(&house->listener.node);

@@ -54,6 +54,7 @@ struct house {
     struct map peers;      /* id -> struct peer */
     struct map signing_on; /* user id -> struct list of struct connect.same_user */
     struct map latest;     /* user id -> struct latest */
+    struct map resumes;    /* session id -> struct resume: resume.c */
     struct list decisions; /* decide.c: on their way to disk */
     struct list jots;      /* decide.c */
     struct list errands;   /* release.c: sessions that shall end, and nobody waits */

@@ -9,6 +9,7 @@
 #include "flow/decide.h"
 #include "flow/guest.h"
 #include "flow/house.h"
+#include "flow/resume.h"
 
 /* ---- telling ---- */
 
@@ -132,12 +133,13 @@ static int part_try(struct part_op *part, struct berth_error *reterr)
     changes = changes_new(part->actor, part->role, part->action);
     describe(rooms, session, changes);
     changes_detail(changes, "%s", part->why);
-    if (!connection || !put_decision(rooms, session, part->why, changes)) {
+    if (!(connection || resume_is_due(rooms, session)) ||
+        !put_decision(rooms, session, part->why, changes)) {
         changes_free(changes);
         return berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
                           (unsigned long long)part->session_id);
     }
-    part->terminal_id = connection->row.terminal_id;
+    part->terminal_id = connection ? connection->row.terminal_id : session->row.terminal_id;
     part->session = session->row;
     r = decide_begin(rooms, changes, NULL, &part->op);
     if (r < 0)

@@ -78,6 +78,7 @@ void fake_probe_free(struct probe *probe)
 static struct look *look_new(struct probe *probe, const char *address, int port,
                              struct probe_result *ret, struct op *op)
 {
+    const struct machine *machine = farm_at(probe->farm, address, port);
     struct look *look = berth_new(struct look);
 
     *ret = (struct probe_result){ 0 };
@@ -88,7 +89,8 @@ static struct look *look_new(struct probe *probe, const char *address, int port,
     look->since_ms = probe->timers->mono_ms;
     (void)snprintf(look->address, sizeof(look->address), "%s", address);
     list_append(&probe->looks, &look->node);
-    timer_start(probe->timers, &look->timer, outside_draw_ms(probe->farm->outside, 2, 20),
+    timer_start(probe->timers, &look->timer,
+                outside_draw_ms(probe->farm->outside, 2, 20) + (machine ? machine->dawdles_ms : 0),
                 look_ends);
     return look;
 }

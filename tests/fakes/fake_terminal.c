@@ -440,6 +440,28 @@ void terminal_kiosk(struct fake_terminal *terminal)
     begin_sign_on(terminal, &msg);
 }
 
+void terminal_lose(struct fake_terminal *terminal)
+{
+    const struct msg_show *show = &terminal->show;
+
+    terminal->lost = (struct msg_sign_on){ .session_id = show->session_id,
+                                           .session_epoch = show->epoch,
+                                           .connection_id = show->connection_id };
+    terminal->lost_at_ms = outside_of(terminal)->timers.mono_ms;
+    viewer_off(terminal, 147, "network");
+    terminal_page(terminal, "ended", "network");
+}
+
+void terminal_resume(struct fake_terminal *terminal, int64_t lost_ms)
+{
+    struct msg msg = { .type = MSG_sign_on, .sign_on = terminal->lost };
+
+    msg.sign_on.evidence[msg.sign_on.evidence_count++].kind = evidence_kind_RESUME;
+    msg.sign_on.lost_ms =
+        lost_ms >= 0 ? lost_ms : outside_of(terminal)->timers.mono_ms - terminal->lost_at_ms;
+    begin_sign_on(terminal, &msg);
+}
+
 void terminal_cancel(struct fake_terminal *terminal)
 {
     struct msg msg = { .type = MSG_sign_on_cancel };

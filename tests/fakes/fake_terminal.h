@@ -57,6 +57,8 @@ struct fake_terminal {
     struct msg_show show;
     enum fake_viewer viewer;
     int64_t show_since_ms;
+    struct msg_sign_on lost; /* how it would ask for the picture that it lost last */
+    int64_t lost_at_ms;
     struct picture picture;
     struct berth_timer viewing;
     struct heard_epoch epochs[EPOCHS_KEPT];
@@ -94,6 +96,10 @@ void terminal_sign_on(struct fake_terminal *terminal, const char *user, const ch
                       const char *pool);
 void terminal_kiosk(struct fake_terminal *terminal);
 void terminal_badge(struct fake_terminal *terminal, const char *badge, const char *password);
+/* Its picture breaks; and it asks for it again by itself. lost_ms: what it says of how long ago
+ * that was, -1: the truth. */
+void terminal_lose(struct fake_terminal *terminal);
+void terminal_resume(struct fake_terminal *terminal, int64_t lost_ms);
 void terminal_cancel(struct fake_terminal *terminal);
 void terminal_sign_off(struct fake_terminal *terminal);
 void terminal_disconnect(struct fake_terminal *terminal);

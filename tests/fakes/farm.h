@@ -49,11 +49,14 @@ struct machine {
     char image[64];     /* what that lies on */
     int64_t boots;
     int64_t answers_ms; /* when its RDP server answers, monotonic */
+    int64_t dawdles_ms; /* it takes so long to answer a probe */
     char account[80];
     struct secret password;
     char guest[32];      /* what the guest says of its session */
     char touched_by[80]; /* who has had its picture since its disk was made; "" = nobody */
     int64_t epoch;       /* highest that it was shown with */
+    char shown_at[64];   /* the thin client whose viewer came last, and for which session */
+    uint64_t shown_session;
     struct picture *picture;
 };
 

@@ -1,0 +1,223 @@
+/* resume.c - see resume.h. */
+#include "flow/resume.h"
+
+#include "berth/plant.h"
+
+#include "flow/house.h"
+
+/* What memory holds of a claim; in house.resumes by the session's number. */
+struct resume {
+    struct rooms *rooms;
+    uint64_t session_id;
+    int64_t epoch;
+    int64_t resumed_epoch; /* the claim that this one replaced, 0 = it resumed nothing */
+    bool left;
+    struct secret password;
+    struct berth_timer over; /* runs while the session is on no screen */
+};
+
+static struct resume *resume_of(struct rooms *rooms, uint64_t session_id)
+{
+    return map_get_id(&house_of(rooms)->resumes, session_id);
+}
+
+static void forget(struct resume *resume)
+{
+    struct rooms *rooms = resume->rooms;
+
+    (void)map_take_id(&house_of(rooms)->resumes, resume->session_id);
+    timer_stop(rooms->timers, &resume->over);
+    berth_wipe_free(resume, sizeof(*resume));
+}
+
+static struct resume *made(struct rooms *rooms, uint64_t session_id, int64_t epoch)
+{
+    struct resume *resume = resume_of(rooms, session_id);
+
+    if (!resume) {
+        resume = berth_new(struct resume);
+        resume->rooms = rooms;
+        resume->session_id = session_id;
+        map_put_id(&house_of(rooms)->resumes, session_id, resume);
+    }
+    resume->epoch = epoch;
+    resume->resumed_epoch = 0;
+    resume->left = false;
+    secret_wipe(&resume->password);
+    return resume;
+}
+
+void resume_keep(struct rooms *rooms, uint64_t session_id, int64_t epoch, int64_t resumed_epoch,
+                 const struct secret *password)
+{
+    struct resume *resume;
+
+    if (rooms->core->limits.resume_ms <= 0 || (secret_empty(password) && resumed_epoch == 0))
+        return; /* the rows say enough */
+    resume = made(rooms, session_id, epoch);
+    resume->resumed_epoch = resumed_epoch;
+    resume->password = *password;
+}
+
+void resume_left(struct rooms *rooms, const struct session *session)
+{
+    if (rooms->core->limits.resume_ms > 0)
+        made(rooms, session->row.id, session->row.epoch)->left = true;
+}
+
+static void time_is_over(struct berth_timer *timer)
+{
+    forget(container_of(timer, struct resume, over));
+}
+
+void resume_heard(struct rooms *rooms, uint64_t session_id)
+{
+    const struct session *session = session_find(rooms->core, session_id);
+    struct resume *resume = resume_of(rooms, session_id);
+
+    if (!resume)
+        return;
+    if (!session || session->row.epoch != resume->epoch || session->row.state == session_ENDING ||
+        session->row.state == session_ENDED) {
+        forget(resume);
+    } else if (session->row.state != session_DISCONNECTED) {
+        timer_stop(rooms->timers, &resume->over);
+    } else if (!timer_armed(&resume->over)) {
+        timer_start(rooms->timers, &resume->over, rooms->core->limits.resume_ms, time_is_over);
+    }
+}
+
+/* Was this very connection the terminal's? Then it may hear what became of the session. */
+static bool was_shown_there(struct rooms *rooms, const struct terminal *terminal,
+                            const struct resume_claim *claim)
+{
+    const struct connection *connection = connection_find(rooms->core, claim->connection_id);
+
+    return connection && connection->row.terminal_id == terminal->row.id &&
+           connection->row.session_id == claim->session_id && connection->row.epoch == claim->epoch;
+}
+
+/* Whoever asks for what was never its own learns nothing of it. */
+static int judge_owner(struct rooms *rooms, const struct terminal *terminal,
+                       const struct resume_claim *claim, const struct session *session,
+                       struct berth_error *reterr)
+{
+    const struct terminal *there;
+
+    if (session && (session->row.terminal_id == terminal->row.id || planted(RESUME_STEALS)))
+        return 0;
+    there = session && was_shown_there(rooms, terminal, claim)
+                ? terminal_find(rooms->core, session->row.terminal_id)
+                : NULL;
+    if (there)
+        return berth_fail(reterr, BERTH_E_OVERTAKEN, "Your session moved to %s", there->row.name);
+    return berth_fail(reterr, BERTH_E_STATE, "Your session is shown elsewhere, or is over");
+}
+
+static int judge_claim(const struct resume *resume, const struct resume_claim *claim,
+                       const struct session *session, struct berth_error *reterr)
+{
+    bool replaced = resume && resume->epoch == session->row.epoch && resume->resumed_epoch > 0 &&
+                    resume->resumed_epoch == claim->epoch;
+
+    if (session->row.state == session_ENDING || session->row.state == session_ENDED)
+        return berth_fail(reterr, BERTH_E_STATE, "Your session is over");
+    if (session->row.epoch != claim->epoch && !replaced && !planted(RESUME_STEALS))
+        return berth_fail(reterr, BERTH_E_OVERTAKEN,
+                          "Your session was taken off this screen meanwhile; sign on to return "
+                          "to it");
+    if (resume && resume->left)
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "Your session was left here; sign on to return to it");
+    return 0;
+}
+
+/* How long it has been on no screen, as we have seen it ourselves. */
+static int64_t away_for_ms(const struct rooms *rooms, const struct session *session)
+{
+    return session->row.state == session_DISCONNECTED && session->limit_for == session->row.state
+               ? rooms->timers->mono_ms - session->since_ms
+               : 0;
+}
+
+bool resume_is_due(const struct rooms *rooms, const struct session *session)
+{
+    return session->row.state == session_DISCONNECTED &&
+           away_for_ms(rooms, session) <= rooms->core->limits.resume_ms;
+}
+
+/* The longer of what the terminal says and what we have seen ourselves. */
+static int judge_time(struct rooms *rooms, const struct resume_claim *claim,
+                      const struct session *session, struct berth_error *reterr)
+{
+    int64_t limit_ms = rooms->core->limits.resume_ms;
+    int64_t lost_ms = claim->lost_ms;
+    int64_t away_ms = away_for_ms(rooms, session);
+
+    if (away_ms > lost_ms)
+        lost_ms = away_ms;
+    if (lost_ms <= limit_ms)
+        return 0;
+    return berth_fail(reterr, BERTH_E_STATE,
+                      "The picture was lost more than %lld s ago; sign on to return to your "
+                      "session",
+                      (long long)limit_ms / 1000);
+}
+
+static int judge_password(struct rooms *rooms, const struct resume *resume,
+                          const struct session *session, struct secret *ret,
+                          struct berth_error *reterr)
+{
+    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
+
+    secret_wipe(ret);
+    if (!pool || pool->row.credential != pool_credential_PASSTHROUGH)
+        return 0;
+    if (!resume || secret_empty(&resume->password))
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "The broker was restarted and has not kept your password; sign on to "
+                          "return to your session");
+    *ret = resume->password;
+    return 0;
+}
+
+int resume_judge(struct rooms *rooms, const struct terminal *terminal,
+                 const struct resume_claim *claim, struct session **ret_session,
+                 struct secret *ret_password, struct berth_error *reterr)
+{
+    struct session *session = session_find(rooms->core, claim->session_id);
+    const struct resume *resume = resume_of(rooms, claim->session_id);
+    int r;
+
+    if (rooms->core->limits.resume_ms <= 0)
+        return berth_fail(reterr, BERTH_E_STATE, "Sign on to return to your session");
+    r = judge_owner(rooms, terminal, claim, session, reterr);
+    if (r < 0)
+        return r;
+    r = judge_claim(resume, claim, session, reterr);
+    if (r < 0)
+        return r;
+    r = judge_time(rooms, claim, session, reterr);
+    if (r < 0)
+        return r;
+    r = judge_password(rooms, resume, session, ret_password, reterr);
+    if (r < 0)
+        return r;
+    *ret_session = session;
+    return 0;
+}
+
+void resume_stop(struct rooms *rooms)
+{
+    struct map *all = &house_of(rooms)->resumes;
+
+    for (size_t i = 0; i < all->capacity; i++) {
+        struct resume *resume = all->slots[i].hash ? all->slots[i].value : NULL;
+
+        if (!resume)
+            continue;
+        timer_stop(rooms->timers, &resume->over);
+        berth_wipe_free(resume, sizeof(*resume));
+    }
+    map_clear(all);
+}
