@@ -155,6 +155,7 @@ void seat_show(struct seat *seat, const struct msg_show *show, int64_t now_ms)
     (void)snprintf(seat->desktop, sizeof(seat->desktop), "%.115s:%lld", show->host,
                    (long long)show->port);
     seat->idle_lock_ms = show->idle_lock_ms;
+    seat->resume_ms = show->resume_ms;
     seat->shown_since_ms = now_ms;
     seat->picture_ms = 0;
     note_epoch(seat, show->session_id, show->epoch, false);
@@ -174,6 +175,7 @@ void seat_clear(struct seat *seat)
     seat->pool[0] = '\0';
     seat->desktop[0] = '\0';
     seat->idle_lock_ms = 0;
+    seat->resume_ms = 0;
     seat->picture_ms = 0;
 }
 

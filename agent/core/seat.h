@@ -67,10 +67,12 @@ struct seat {
     struct seat_claim shown;
     char user[80]; /* also: the last who signed on, for the form */
     char pool[64];
-    char desktop[128];      /* address, for the status line */
-    int64_t idle_lock_ms;   /* of the policy, 0 = none */
-    int64_t shown_since_ms; /* monotonic */
-    int64_t picture_ms;     /* from the show to the first picture, 0 = not seen */
+    char desktop[128];    /* address, for the status line */
+    int64_t idle_lock_ms; /* of the policy, 0 = none */
+    int64_t resume_ms;    /* for so long after its picture broke the broker is asked; 0 = never */
+    int64_t wanted_since_ms; /* monotonic: somebody asked for it; a resumed picture nobody did */
+    int64_t shown_since_ms;  /* monotonic */
+    int64_t picture_ms;      /* from the show to the first picture, 0 = not seen */
     struct seat_epoch epochs[SEAT_EPOCHS];
     size_t epoch_next;
 

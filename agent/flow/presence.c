@@ -8,6 +8,7 @@
 #include "core/reconnect.h"
 #include "flow/reach.h"
 #include "flow/showing.h"
+#include "flow/sign_on.h"
 
 /* A grant without timing would make us renew without pause; the protocol's smallest grant is 5 s.
  */
@@ -57,6 +58,8 @@ static void woke_up(struct station *station, int64_t slept_ms)
     presence->id[0] = '\0';
     if (seat_shows(&station->seat))
         showing_lock(station, "the terminal slept");
+    else if (station->sign_on.resume.on)
+        sign_on_cancel(station);
     reach_give_up(station, &error);
 }
 

@@ -200,12 +200,12 @@ static void without_link(struct station *station, const struct berth_error *why)
     presence_lost(station);
     renewal_link_lost(station, why);
     bundle_link_lost(station, why);
-    sign_on_link_lost(station);
     if (station->seat.online) {
         seat_set_online(&station->seat, false, station->timers->mono_ms, "the broker was lost");
         seat_say(&station->seat, NULL, NULL, false);
         station_paint(station);
     }
+    sign_on_link_lost(station);
     reach_start(station);
 }
 

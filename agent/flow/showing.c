@@ -132,6 +132,7 @@ static int shown(struct flow *flow)
 
     timer_stop(station->timers, &station->showing.picture_limit);
     station->showing.seeing = false;
+    sign_on_resume_over(station);
     station_set_state(station, seat_ACTIVE,
                       seen ? "the picture is there" : "the viewer runs; its picture is black");
     report(station, &station->showing.claim, viewer_state_ACTIVE, 0, "");
@@ -160,6 +161,7 @@ static void showing_ended(struct flow *flow, const struct berth_error *error)
     if (!viewer_is_running(station->viewer))
         report(station, &claim, viewer_state_ENDED, 0, "failed");
     seat_clear(&station->seat);
+    sign_on_resume_over(station);
     sign_on_slow_down(station);
     station_say(station, seat_rest(&station->seat), "the desktop could not be shown", NULL,
                 text_in(station->settings.language, TEXT_ENDED_FAULT), true);
@@ -232,6 +234,8 @@ void showing_show(struct station *station, const struct msg *msg)
     timer_stop(station->timers, &showing->notice);
     showing->seeing = false; /* from here on the face covers whatever the earlier viewer shows */
     seat_show(&station->seat, show, station->timers->mono_ms);
+    if (!station->sign_on.resume.on)
+        station->seat.wanted_since_ms = station->timers->mono_ms;
     station_set_state(station, seat_CONNECTING, "the broker has a desktop");
     end_viewer(station, "replaced");
     if (showing->running)
@@ -280,6 +284,7 @@ static void take_off(struct station *station, const struct hide_page *page, cons
     struct showing *showing = &station->showing;
 
     seat_clear(&station->seat);
+    sign_on_resume_over(station);
     station_say(station, page->state, page->reason, text_in(language, page->title),
                 words && words[0] ? words : text_in(language, page->text), false);
     if (page->state == seat_NOTICE)
@@ -296,10 +301,15 @@ void showing_hide(struct station *station, const struct msg *msg)
     const struct msg_hide *hide = &msg->hide;
     struct berth_error why = { 0 };
 
-    if (!seat_hide(&station->seat, hide->session_id, hide->epoch))
+    bool resumes = sign_on_resumes(station, hide->session_id, hide->epoch);
+
+    if (!seat_hide(&station->seat, hide->session_id, hide->epoch) &&
+        !(resumes && station->seat.state == seat_SIGN_ON))
         return;
     take_off(station, hide_page(hide->reason), hide->text);
     (void)berth_fail(&why, BERTH_E_OVERTAKEN, "%s", hide->text[0] ? hide->text : hide->reason);
+    if (resumes && station->sign_on.running)
+        flow_cancel(&station->sign_on.flow, BERTH_E_OVERTAKEN, "%s", why.text);
     station_tell(station, STATION_ENDED, &why);
 }
 
@@ -350,7 +360,7 @@ void showing_lock(struct station *station, const char *why)
 void showing_idle(struct station *station, int64_t idle_ms)
 {
     int64_t limit_ms = seat_idle_limit_ms(&station->seat, &station->settings);
-    int64_t shown_ms = station->timers->mono_ms - station->seat.shown_since_ms;
+    int64_t shown_ms = station->timers->mono_ms - station->seat.wanted_since_ms;
 
     /* A desktop that has just come up was wanted by somebody, however long the keys were still
      * before. */
@@ -393,21 +403,44 @@ void showing_connected(void *owner)
     (void)awaited_end(&station->showing.connected, 0, NULL);
 }
 
-/* It ended by itself while its picture was meant to be there: the person is told, the session
- * stays. */
-static void lost_picture(struct station *station, const struct viewer_exit *row)
+/* A picture that was there, or that was resumed, may come back: the broker is asked. */
+static bool resumed(struct station *station, const struct seat_claim *claim,
+                    const struct viewer_exit *row)
+{
+    bool active = station->seat.state == seat_ACTIVE;
+
+    if (!row->retry || !(active || station->sign_on.resume.on) ||
+        !sign_on_resume(station, claim, active))
+        return false;
+    seat_clear(&station->seat);
+    if (station->showing.running)
+        flow_cancel(&station->showing.flow, BERTH_E_CANCELLED, "the viewer ended: %s", row->word);
+    presence_renew_now(station);
+    return true;
+}
+
+/* It ended by itself while its picture was meant to be there: the session stays, and the person is
+ * told unless the broker is asked for it. */
+static void lost_picture(struct station *station, const struct seat_claim *claim,
+                         const struct viewer_exit *row)
 {
     int64_t up_ms = station->timers->mono_ms - station->seat.shown_since_ms;
+    bool went_well = station->seat.state == seat_ACTIVE && up_ms >= WENT_WELL_MS;
+    bool gave_up = station->sign_on.resume.on && row->retry;
     struct berth_error why = { 0 };
 
     (void)berth_fail(&why, BERTH_E_DESKTOP, "%s (%s)", row->sentence, row->word);
-    if (station->seat.state == seat_ACTIVE && up_ms >= WENT_WELL_MS)
+    if (went_well)
         sign_on_went_well(station);
-    else
+    if (resumed(station, claim, row))
+        return;
+    if (!went_well)
         sign_on_slow_down(station);
     seat_clear(&station->seat);
+    sign_on_resume_over(station);
     station_say(station, seat_rest(&station->seat), row->word, NULL,
-                text_in(station->settings.language, row->text), row->text != TEXT_ENDED_OFF);
+                text_in(station->settings.language, gave_up ? TEXT_RESUME_OVER : row->text),
+                row->text != TEXT_ENDED_OFF);
     if (station->showing.running)
         flow_cancel(&station->showing.flow, BERTH_E_CANCELLED, "the viewer ended: %s", row->word);
     presence_renew_now(station);
@@ -428,5 +461,5 @@ void showing_viewer_ended(void *owner, int exit_code, int signal)
     report(station, &claim, viewer_state_ENDED, exit_code, told ? told : row->word);
     if (awaited_end(&showing->gone, 0, NULL) || told)
         return;
-    lost_picture(station, row);
+    lost_picture(station, &claim, row);
 }

@@ -6,6 +6,7 @@
 
 #include "berth/log.h"
 
+#include "core/reconnect.h"
 #include "core/texts.h"
 #include "flow/showing.h"
 
@@ -17,13 +18,20 @@
 #define KIOSK_FIRST_MS 2000
 #define KIOSK_DOUBLINGS 5
 
-static flow_step_fn ask, pick;
+/* A picture that broke is asked for so often, after pauses of 1, 2, 4, 8, 16 and 16 s: the guest
+ * has time to say that its user logged off, and a network to come back. */
+#define RESUME_TRIES 6
+#define RESUME_FIRST_MS 1000
+#define RESUME_DOUBLINGS 4
 
-enum { ASK, PICK };
+static flow_step_fn wait, ask, pick;
+
+enum { WAIT, ASK, PICK };
 
 /* clang-format off */
 static const struct flow_step sign_on_steps[] = {
     /*          name    step  undo  limit/ms       true when it is behind us                    */
+    [WAIT] = { "wait", wait, NULL, FLOW_QUEUED }, /* resume: time has passed since the last try */
     [ASK]  = { "ask",  ask,  NULL, FLOW_QUEUED }, /* the broker answered: a desktop, or pools  */
     [PICK] = { "pick", pick, NULL, CHOICE_MS },   /* the person picked one; back to ask        */
 };
@@ -46,29 +54,92 @@ static void send_question(struct station *station)
     msg.sign_on.evidence_count = sign_on->evidence_count;
     memcpy(msg.sign_on.evidence, sign_on->evidence, sizeof(sign_on->evidence));
     (void)snprintf(msg.sign_on.pool, sizeof(msg.sign_on.pool), "%s", sign_on->pool);
+    if (sign_on->resume.on) {
+        msg.sign_on.session_id = sign_on->resume.claim.session_id;
+        msg.sign_on.session_epoch = sign_on->resume.claim.epoch;
+        msg.sign_on.connection_id = sign_on->resume.claim.connection_id;
+        msg.sign_on.lost_ms = station_up_ms(station) - sign_on->resume.broke_ms;
+    }
     (void)station_send(station, &msg);
     msg_wipe(&msg);
+}
+
+/* What the person reads while a picture is asked for. */
+static void say_resuming(struct station *station)
+{
+    const char *language = station->settings.language;
+
+    station_say(
+        station, seat_SIGN_ON, "the picture is asked for", text_in(language, TEXT_RESUMING),
+        text_in(language, station->seat.online ? TEXT_RESUMING_LONG : TEXT_RESUMING_OFFLINE),
+        false);
+}
+
+static int wait(struct flow *flow)
+{
+    struct station *station = station_of(flow);
+    struct resume *resume = &station->sign_on.resume;
+    int doublings = resume->tries < RESUME_DOUBLINGS ? resume->tries : RESUME_DOUBLINGS;
+
+    if (!resume->on)
+        return ASK;
+    say_resuming(station);
+    return flow_await(
+        flow,
+        pause_begin(&resume->pause, station->timers,
+                    reconnect_jitter_ms(station->random, (int64_t)RESUME_FIRST_MS << doublings),
+                    &flow->op),
+        ASK);
 }
 
 static int ask(struct flow *flow)
 {
     struct station *station = station_of(flow);
+    struct resume *resume = &station->sign_on.resume;
     int r = awaited_begin(&station->sign_on.answer, &flow->op);
 
-    station_set_state(station, seat_SIGN_ON, "asked the broker");
+    if (resume->on) {
+        resume->tries++;
+        resume->retry = true; /* until somebody says otherwise */
+        say_resuming(station);
+    } else {
+        station_set_state(station, seat_SIGN_ON, "asked the broker");
+    }
     send_question(station); /* without a link: sign_on_link_back asks */
-    return flow_await(flow, r, PICK);
+    return flow_await_any(flow, r, PICK);
 }
 
-/* Entered with every answer that is not a refusal. */
+static int refused(struct flow *flow)
+{
+    const struct resume *resume = &station_of(flow)->sign_on.resume;
+
+    if (resume->on && resume->retry && resume->tries < RESUME_TRIES)
+        return WAIT;
+    return flow_fail_with(flow, &flow->op.error);
+}
+
+/* Entered with every answer. */
 static int pick(struct flow *flow)
 {
     struct station *station = station_of(flow);
 
+    if (flow->op.result < 0)
+        return refused(flow);
     if (flow->op.result == ANSWER_SHOWN)
         return FLOW_DONE;
     station_set_state(station, seat_CHOOSING, "several pools are open");
     return flow_await(flow, awaited_begin(&station->sign_on.answer, &flow->op), ASK);
+}
+
+/* It did not come back: what the person can do. text: the broker's reason. */
+static void give_up_resuming(struct station *station, const char *text)
+{
+    const char *language = station->settings.language;
+    enum text own = station->seat.online ? TEXT_RESUME_OVER : TEXT_RESUME_OFFLINE_OVER;
+    bool reason = station->seat.online && !station->sign_on.resume.retry;
+
+    station_say(station, seat_rest(&station->seat), "the picture did not come back", NULL,
+                reason ? text : text_in(language, own), true);
 }
 
 /* Back to the form, with the reason where the person did not choose it themself. */
@@ -79,7 +150,9 @@ static void back_to_rest(struct station *station, const struct berth_error *erro
 
     if (!seat_waits(&station->seat))
         return;
-    if (error->code == BERTH_E_CANCELLED)
+    if (station->sign_on.resume.on && error->code != BERTH_E_CANCELLED)
+        give_up_resuming(station, text);
+    else if (error->code == BERTH_E_CANCELLED)
         station_set_state(station, seat_rest(&station->seat), "called off");
     else if (!station->seat.online)
         station_say(station, seat_OFFLINE, "the broker is away", NULL,
@@ -100,11 +173,12 @@ static void sign_on_ended(struct flow *flow, const struct berth_error *error)
     sign_on->took_ms = station->timers->mono_ms - sign_on->began_ms;
     if (!error->code || station->stopping)
         return;
-    log_failure(EV_AGENT_FLOW, error, "sign-on");
+    log_failure(EV_AGENT_FLOW, error, sign_on->resume.on ? "resume" : "sign-on");
     if (sign_on->kiosk)
         sign_on_slow_down(station);
     back_to_rest(station, error);
-    station_tell(station, STATION_SIGN_ON_FAILED, error);
+    station_tell(station, sign_on->resume.on ? STATION_ENDED : STATION_SIGN_ON_FAILED, error);
+    sign_on_resume_over(station);
 }
 
 const struct flow_kind sign_on_kind = {
@@ -139,6 +213,8 @@ int sign_on_begin(struct station *station, const struct msg_evidence *evidence, 
     if (r < 0)
         return r;
 
+    sign_on->resume.on = false;
+    sign_on->resume.tries = 0;
     sign_on->running = true; /* before the seat moves: a kiosk must not begin a second one */
     sign_on->kiosk = evidence->kind == evidence_kind_KIOSK;
     sign_on->evidence[0] = *evidence;
@@ -152,6 +228,60 @@ int sign_on_begin(struct station *station, const struct msg_evidence *evidence, 
     flow_start(&station->engine, &sign_on->flow, &sign_on_kind,
                sign_on->kiosk ? "kiosk" : evidence->name);
     return 0;
+}
+
+static int64_t resume_left_ms(const struct station *station)
+{
+    const struct resume *resume = &station->sign_on.resume;
+
+    return resume->limit_ms - (station_up_ms(station) - resume->broke_ms);
+}
+
+static void resume_too_late(struct berth_timer *timer)
+{
+    struct sign_on *sign_on = container_of(timer, struct sign_on, patience);
+
+    flow_cancel(&sign_on->flow, BERTH_E_TIMEOUT, "the picture did not come back in %lld s",
+                (long long)sign_on->resume.limit_ms / 1000);
+}
+
+bool sign_on_resume(struct station *station, const struct seat_claim *claim, bool fresh)
+{
+    struct sign_on *sign_on = &station->sign_on;
+    struct resume *resume = &sign_on->resume;
+
+    if (fresh) {
+        resume->broke_ms = station_up_ms(station);
+        resume->limit_ms = station->seat.resume_ms;
+    }
+    if (sign_on->running || station->settings.kiosk || resume->tries >= RESUME_TRIES ||
+        resume_left_ms(station) <= 0)
+        return false;
+    resume->on = true;
+    resume->retry = true;
+    resume->claim = *claim;
+    sign_on->running = true;
+    sign_on->kiosk = false;
+    sign_on->evidence[0] = (struct msg_evidence){ .kind = evidence_kind_RESUME };
+    sign_on->evidence_count = 1;
+    sign_on->began_ms = station->timers->mono_ms;
+    sign_on->pool[0] = '\0';
+    timer_start(station->timers, &sign_on->patience, resume_left_ms(station), resume_too_late);
+    flow_start(&station->engine, &sign_on->flow, &sign_on_kind, station->seat.user);
+    say_resuming(station);
+    return true;
+}
+
+void sign_on_resume_over(struct station *station)
+{
+    station->sign_on.resume.on = false;
+}
+
+bool sign_on_resumes(const struct station *station, uint64_t session_id, int64_t epoch)
+{
+    const struct resume *resume = &station->sign_on.resume;
+
+    return resume->on && resume->claim.session_id == session_id && resume->claim.epoch <= epoch;
 }
 
 void sign_on_cancel(struct station *station)
@@ -213,6 +343,7 @@ void sign_on_slow_down(struct station *station)
 void sign_on_went_well(struct station *station)
 {
     station->sign_on.kiosk_failures = 0;
+    station->sign_on.resume.tries = 0;
 }
 
 static void patience_over(struct berth_timer *timer)
@@ -227,7 +358,9 @@ void sign_on_link_lost(struct station *station)
 {
     struct sign_on *sign_on = &station->sign_on;
 
-    if (sign_on->running && !timer_armed(&sign_on->patience))
+    if (sign_on->running && sign_on->resume.on)
+        say_resuming(station);
+    else if (sign_on->running && !timer_armed(&sign_on->patience))
         timer_start(station->timers, &sign_on->patience, PATIENCE_MS, patience_over);
 }
 
@@ -235,8 +368,11 @@ void sign_on_link_back(struct station *station)
 {
     struct sign_on *sign_on = &station->sign_on;
 
-    timer_stop(station->timers, &sign_on->patience);
-    if (sign_on->running && station->seat.state == seat_SIGN_ON)
+    if (sign_on->running && sign_on->resume.on)
+        say_resuming(station);
+    else
+        timer_stop(station->timers, &sign_on->patience);
+    if (sign_on->running && awaited_is(&sign_on->answer) && station->seat.state == seat_SIGN_ON)
         send_question(station);
 }
 
@@ -254,7 +390,9 @@ void sign_on_progress(struct station *station, const struct msg *msg)
 
     if (seat->state != seat_SIGN_ON)
         return;
-    seat_say(seat, NULL, progress->text, false);
+    seat_say(seat,
+             station->sign_on.resume.on ? text_in(station->settings.language, TEXT_RESUMING) : NULL,
+             progress->text, false);
     seat->queue_place = progress->queue_place;
     seat->estimate_ms = progress->estimate_ms;
     station_paint(station);
@@ -274,6 +412,7 @@ void sign_on_refused(struct station *station, const struct msg_refused *refused)
     struct berth_error error = { 0 };
     int code = berth_error_code(refused->code);
 
+    station->sign_on.resume.retry = refused->retry_after_ms > 0;
     (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
     if (station->seat.state == seat_SIGN_ON)
         (void)awaited_end(&station->sign_on.answer, error.code, &error);

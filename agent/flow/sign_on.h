@@ -4,6 +4,11 @@
  * the broker says what it is doing, or the place in its queue -, perhaps let the person pick a
  * pool, until there is a desktop to show or a no. Evidence is held while the flow runs and wiped
  * with it. When the broker goes away meanwhile, the flow waits for it and asks again.
+ *
+ * A picture that breaks is asked for by the same flow: with evidence of kind RESUME instead of a
+ * person's, after a pause that doubles with every try, also when the broker is away at first. It
+ * ends with the picture, a final no, too many tries, or when the time that the broker gave with the
+ * show has passed.
  */
 #ifndef BERTH_AGENT_FLOW_SIGN_ON_H
 #define BERTH_AGENT_FLOW_SIGN_ON_H
@@ -18,6 +23,17 @@ extern const struct flow_kind sign_on_kind;
  */
 int sign_on_begin(struct station *station, const struct msg_evidence *evidence, const char *pool,
                   struct berth_error *reterr) berth_must_check;
+
+/* The picture of `claim` broke. fresh: it was there; else it is one that was resumed and did not
+ * come up. False: it is not asked for (a kiosk, time or tries are over), and nothing was changed.
+ */
+bool sign_on_resume(struct station *station, const struct seat_claim *claim, bool fresh);
+
+/* A resumed picture is there, or will not come any more. */
+void sign_on_resume_over(struct station *station);
+
+/* Is the picture of this session asked for, at this epoch or an older one? */
+bool sign_on_resumes(const struct station *station, uint64_t session_id, int64_t epoch);
 
 /* The person changed their mind; also while the desktop is being connected. */
 void sign_on_cancel(struct station *station);

@@ -87,6 +87,17 @@ struct station_presence {
     struct berth_timer look; /* for a suspend that just ended */
 };
 
+/* A picture that broke, while the broker is asked for it or its next viewer connects. */
+struct resume {
+    bool on;
+    struct seat_claim claim;
+    int64_t broke_ms; /* up time, sleep included */
+    int64_t limit_ms; /* from then on; as the broker said with the show */
+    int tries;        /* questions asked since a picture last stayed */
+    bool retry;       /* the last no may become a yes */
+    struct pause pause;
+};
+
 struct sign_on {
     struct flow flow;
     bool running;
@@ -95,7 +106,8 @@ struct sign_on {
     struct msg_evidence evidence[4]; /* wiped when the flow ends */
     char pool[64];
     struct awaited answer;
-    struct berth_timer patience; /* runs while the broker is away */
+    struct berth_timer patience; /* runs while the broker is away; resume: all the time */
+    struct resume resume;
     struct berth_timer kiosk_pause;
     int kiosk_failures;
     int64_t began_ms;

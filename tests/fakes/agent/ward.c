@@ -144,6 +144,7 @@ void ward_show(struct ward *ward, uint64_t session, int64_t epoch, uint64_t conn
     msg.show.connection_id = connection;
     msg.show.port = 3389;
     msg.show.clipboard = true;
+    msg.show.resume_ms = ward->resume_ms;
     (void)snprintf(msg.show.user, sizeof(msg.show.user), "anna");
     (void)snprintf(msg.show.pool, sizeof(msg.show.pool), "ward-3");
     (void)snprintf(msg.show.host, sizeof(msg.show.host), "10.0.0.%d", (int)session);

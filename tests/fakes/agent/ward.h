@@ -99,6 +99,7 @@ struct ward {
     bool grants;    /* announce and renew are granted */
     int64_t renew_after_ms, expires_in_ms, spread_ms;
     int64_t incarnation;
+    int64_t resume_ms; /* with every show; 0: broken pictures are not asked for */
     struct msg sent[WARD_SENT];
     size_t sent_count;
 };
