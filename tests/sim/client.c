@@ -372,6 +372,8 @@ bool client_sign_on(struct client *client, const char *user, const char *passwor
     if (!client_enter(client))
         return false;
     client->hands_off_ms = 0;
+    client->left = 0;
+    client->answered = false;
     agent_key(client->agent);
     begun = agent_sign_on(client->agent, user, password, "");
     client_after(client);
@@ -380,11 +382,15 @@ bool client_sign_on(struct client *client, const char *user, const char *passwor
 
 bool client_leave(struct client *client, bool sign_off)
 {
+    struct agent_sight sight;
     bool left;
 
     if (!client_enter(client))
         return false;
+    agent_look(client->agent, &sight);
     left = agent_leave(client->agent, sign_off);
+    if (left)
+        client->left = sight.session_id;
     client_after(client);
     return left;
 }
@@ -432,7 +438,7 @@ static void idle_due(struct berth_timer *timer)
 {
     struct client *client = container_of(timer, struct client, idling);
     struct berth_timers *timers = client_timers(client);
-    struct agent_sight sight;
+    struct agent_sight sight, after;
 
     if (!client->hands_off_ms || !client_look(client, &sight))
         return;
@@ -440,6 +446,8 @@ static void idle_due(struct berth_timer *timer)
     if (client_enter(client)) {
         record_lock(client, &sight, timers->mono_ms - client->hands_off_ms);
         agent_idle(client->agent, timers->mono_ms - client->hands_off_ms);
+        if (sight.shows && client_look(client, &after) && !after.shows)
+            client->left = sight.session_id;
     }
     client_after(client);
     if (!sight.shows)

@@ -65,6 +65,9 @@ struct client {
     struct picture picture;
     struct berth_timer viewing;
     int exit_code;
+    int64_t unseen_until_ms; /* no viewer gets through to its desktop before */
+    bool answered;           /* the last sign-on there got its picture */
+    uint64_t left;           /* the session that somebody left here, until somebody signs on */
 
     int64_t hands_off_ms; /* since when nobody has touched it; 0: somebody is there */
     struct berth_timer idling;
@@ -89,6 +92,8 @@ void client_freeze(struct client *client, bool frozen);
 void client_slept(struct client *client, int64_t ms);
 /* The connection is gone, and nobody has told the broker. */
 void client_vanish(struct client *client);
+/* The connection of its viewer breaks, and no other gets through for so long. */
+void client_break_picture(struct client *client, int64_t ms);
 /* Its state folder is lost: it has to join with this invitation. */
 void client_forget(struct client *client, const struct secret *invitation);
 

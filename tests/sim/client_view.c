@@ -36,6 +36,13 @@ void client_picture_ended(struct picture *picture, int exit_code, const char *wo
     ends(client, exit_code);
 }
 
+void client_break_picture(struct client *client, int64_t ms)
+{
+    client->unseen_until_ms = client_timers(client)->mono_ms + ms;
+    if (client->stage == VIEW_CONNECTED || client->stage == VIEW_SEEN)
+        ends(client, 147);
+}
+
 /* What must hold whenever a picture appears. */
 static void judge_picture(struct client *client, const struct machine *machine,
                           const char *touched_by)
@@ -52,6 +59,21 @@ static void judge_picture(struct client *client, const struct machine *machine,
                       (long long)client->view.epoch, machine->name, (long long)machine->epoch);
 }
 
+/* A picture comes back where it broke, never from where its user has gone since. */
+static void judge_owner(struct client *client, struct machine *machine)
+{
+    const struct agent_view *view = &client->view;
+
+    if (client->answered && machine->shown_session == view->session_id &&
+        strcmp(machine->shown_at, client->name) != 0 && strncmp(view->user, "kiosk", 5) != 0)
+        outside_fault(&client->world->outside,
+                      "%s takes session %llu away from %s, and nobody signed on (I5)", client->name,
+                      (unsigned long long)view->session_id, machine->shown_at);
+    client->answered = true;
+    machine->shown_session = view->session_id;
+    (void)snprintf(machine->shown_at, sizeof(machine->shown_at), "%s", client->name);
+}
+
 static void connects(struct client *client)
 {
     const struct agent_view *view = &client->view;
@@ -62,7 +84,8 @@ static void connects(struct client *client)
     char touched_by[80];
     int exit_code;
 
-    if (!machine || !machine_answers(machine) || client->cut) {
+    if (!machine || !machine_answers(machine) || client->cut ||
+        client->unseen_until_ms > client_timers(client)->mono_ms) {
         ends(client, 147);
         return;
     }
@@ -81,6 +104,7 @@ static void connects(struct client *client)
         return;
     }
     judge_picture(client, machine, touched_by);
+    judge_owner(client, machine);
     if (view->epoch > machine->epoch)
         machine->epoch = view->epoch;
     client->stage = VIEW_CONNECTED;
@@ -125,6 +149,12 @@ static void view_due(struct berth_timer *timer)
 /* Whatever comes late: what it was told to hide it does not show again. */
 static void judge_view(const struct client *client, const struct agent_view *view)
 {
+    /* A kiosk signs on by itself. */
+    if (client->left == view->session_id && strncmp(view->user, "kiosk", 5) != 0)
+        outside_fault(
+            &client->world->outside,
+            "%s shows session %llu again, which was left there, and nobody signed on (I5)",
+            client->name, (unsigned long long)view->session_id);
     for (size_t i = 0; i < CLIENT_HIDDEN; i++)
         if (client->hidden[i].session_id == view->session_id &&
             client->hidden[i].epoch >= view->epoch)

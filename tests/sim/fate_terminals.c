@@ -243,3 +243,32 @@ void silence_before(struct sim *sim, const struct action *action)
     fate_silence(sim, action);
     world_run_ms(sim->w, SENT_MS); /* until the broker has heard it */
 }
+
+#define BREAK_MOST_MS 40000
+#define WALK_MOST_MS 15000
+
+/* From the one that it is about, the next that shows a desktop. */
+static uint32_t showing(struct sim *sim, const struct action *action)
+{
+    struct agent_sight sight;
+
+    for (uint32_t i = 0; i < sim->clients_count; i++) {
+        uint32_t client = (number_of(sim, action) + i) % sim->clients_count;
+
+        if (client_look(&sim->clients[client], &sight) && sight.shows)
+            return client;
+    }
+    return number_of(sim, action);
+}
+
+/* Half of the time whoever sits there walks over to the next terminal meanwhile. */
+void fate_picture_breaks(struct sim *sim, const struct action *action)
+{
+    uint32_t client = showing(sim, action);
+
+    client_break_picture(&sim->clients[client],
+                         action->what % 2 ? 0 : (int64_t)(action->what % BREAK_MOST_MS));
+    for (uint32_t person = 0; action->much % 2 && person < sim->people_count; person++)
+        if (sim->people[person].at == client)
+            ending_in(sim, 1 + action->ms % WALK_MOST_MS, person_moves_on, person);
+}

@@ -97,7 +97,7 @@ void person_unknown(struct sim *sim, uint32_t client);
 /* fate_terminals.c */
 act_fn fate_loss, fate_delay, fate_repeat, fate_reorder, fate_cut, fate_partition, fate_half_open,
     fate_power, fate_freeze, fate_suspend, fate_terminal_clock, fate_rogue_repeat, fate_rogue_forge,
-    fate_silence;
+    fate_silence, fate_picture_breaks;
 /* Somebody is silent while the action happens: what follows from that must not change. */
 void silence_before(struct sim *sim, const struct action *action);
 
