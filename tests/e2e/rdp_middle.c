@@ -10,6 +10,7 @@
  *   select   standard RDP security is selected, whatever was asked for
  *   old      the answer of a server that cannot negotiate: standard RDP security
  *   other    it reaches OTHER, which has another certificate
+ *   gone     nobody gets through, the broker's probe neither
  *   cut      every connection that stands is closed; later ones as said before
  * Standard output tells what came of it, one line each: "ready", "asked PROTOCOLS" (of a viewer's
  * first packet), "plain" (a viewer goes on without TLS), "password" (found in what a viewer sent).
@@ -31,9 +32,9 @@
 #define FIRST_PACKET_S 10 /* a viewer that says nothing so long is let go */
 #define PASSWORD_MAX 128
 
-enum mode { HONEST, REFUSE, SELECT, OLD, OTHER };
+enum mode { HONEST, REFUSE, SELECT, OLD, OTHER, GONE };
 
-static const char *const mode_names[] = { "honest", "refuse", "select", "old", "other" };
+static const char *const mode_names[] = { "honest", "refuse", "select", "old", "other", "gone" };
 
 /* A viewer and the server it was given. */
 struct pair {
@@ -199,6 +200,7 @@ static int deceive(int viewer, unsigned protocols)
         return give_plain(viewer, confirm, sizeof(confirm));
     case HONEST:
     case OTHER:
+    case GONE:
         break;
     }
     return -1;
@@ -227,9 +229,9 @@ static void take(int listener)
     (void)setsockopt(viewer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     size = read_packet(viewer, request);
     request[size] = '\0';
-    if (size > 0 && !memmem(request, size, "mstshash", 8)) {
+    if (size > 0 && mode != GONE && !memmem(request, size, "mstshash", 8)) {
         server = relay_to(&desktop, request, size);
-    } else if (size > 0) {
+    } else if (size > 0 && mode != GONE) {
         (void)printf("asked %u\n", protocols_of(request, size));
         (void)fflush(stdout);
         if (mode == HONEST || mode == OTHER)
