@@ -14,8 +14,8 @@
 #include "flow/reconcile.h"
 
 static flow_step_fn admit, create, start, move, moved, address, found, probe, probed, fingerprint,
-    known, scramble, scrambled, serve, stop, stopped, refresh, record, recorded, delete_machine,
-    forget, forgotten, judge, settle, inspect, inspected;
+    known, scramble, scrambled, sign_off, signed_off, serve, stop, stopped, refresh, record,
+    recorded, delete_machine, forget, forgotten, judge, settle, inspect, inspected;
 
 enum {
     ADMIT,
@@ -31,6 +31,8 @@ enum {
     KNOWN,
     SCRAMBLE,
     SCRAMBLED,
+    SIGN_OFF,
+    SIGNED_OFF,
     SERVE,
     STOP,
     STOPPED,
@@ -74,6 +76,8 @@ static const struct flow_step steps[STEPS] = {
     [KNOWN]       = { "known",       known,       NULL, 0 },            /* its certificate is known */
     [SCRAMBLE]    = { "scramble",    scramble,    NULL, LIMIT_ASKED },  /* the guest was told a password that nobody knows */
     [SCRAMBLED]   = { "scrambled",   scrambled,   NULL, LIMIT_ASK_MS }, /* nobody who was on it before gets in */
+    [SIGN_OFF]    = { "sign-off",    sign_off,    NULL, LIMIT_ASKED },  /* the guest was told to end whatever session it has */
+    [SIGNED_OFF]  = { "signed-off",  signed_off,  NULL, LIMIT_ASK_MS }, /* nothing runs in it that somebody left */
     [SERVE]       = { "serve",       serve,       NULL, 0 },            /* it may be handed out */
     [STOP]        = { "stop",        stop,        NULL, FLOW_DURABLE }, /* the host was told to stop it */
     [STOPPED]     = { "stopped",     stopped,     NULL, 0 },            /* it does not run */
@@ -118,6 +122,31 @@ static const struct image_version *version_of(const struct work *work)
     return image_version_find(core, work->desktop->row.image_version_id);
 }
 
+static const struct session *session_of(const struct work *work)
+{
+    struct core *core = work->rooms->core;
+    const struct assignment *assignment = assignment_on(core, work->desktop->row.id, 0);
+
+    return assignment ? session_on(core, assignment->row.id) : NULL;
+}
+
+/* Does what its guest has in memory belong to the person who sees the desktop next? Either the
+ * desktop is theirs, or it has their session; a session that was never shown has nothing there.
+ */
+static bool memory_is_its_users(const struct work *work)
+{
+    const struct pool *pool = pool_of(work);
+    const struct session *session = session_of(work);
+
+    if (pool && pool->row.kind == pool_kind_DEDICATED &&
+        assignment_on(work->rooms->core, work->desktop->row.id, 0))
+        return true;
+    if (!session || session->row.state == session_ENDING)
+        return false;
+    return session->row.state != session_PREPARING ||
+           session->row.changed_ms != session->row.started_ms;
+}
+
 #define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
 
 static void fill(const struct work *work, struct virt_args *args)
@@ -127,7 +156,8 @@ static void fill(const struct work *work, struct virt_args *args)
     const struct host *host = host_of(work);
     const struct image_version *version = version_of(work);
 
-    *args = (struct virt_args){ .desktop_id = desktop->id };
+    *args =
+        (struct virt_args){ .desktop_id = desktop->id, .keep_saved = memory_is_its_users(work) };
     COPY(args->uuid, desktop->uuid);
     COPY(args->name, desktop->name);
     COPY(args->volume, desktop->volume);
@@ -452,18 +482,34 @@ static void note_ready(struct work *work)
         pool->ready_ms_estimate = (pool->ready_ms_estimate * 3 + took_ms) / 4;
 }
 
-/* Does an account on its disk still have the password of somebody whose session is over? A machine
- * that died under a session could not be told another one.
- */
-static bool has_old_password(struct work *work)
+/* Has the guest an account that somebody was signed on with since its disk was made? */
+static bool has_used_account(const struct work *work)
 {
-    struct core *core = work->rooms->core;
     const struct pool *pool = pool_of(work);
-    const struct assignment *assignment = assignment_on(core, work->desktop->row.id, 0);
 
     return work->desktop->row.dirty && work->desktop->row.host_id && pool &&
-           pool->row.credential == pool_credential_PER_SESSION &&
-           !(assignment && session_on(core, assignment->row.id));
+           pool->row.credential == pool_credential_PER_SESSION;
+}
+
+/* Does it still have the password of somebody whose session is over? A machine that died under a
+ * session could not be told another one.
+ */
+static bool has_old_password(const struct work *work)
+{
+    return has_used_account(work) && !session_of(work);
+}
+
+/* May somebody be signed on in it whose session is over? Whoever runs the host can start a machine
+ * from memory that was saved. Not when the next one to see it is the same person.
+ */
+static bool has_old_session(const struct work *work)
+{
+    const struct session *session = session_of(work);
+
+    if (!has_used_account(work) || memory_is_its_users(work))
+        return false;
+    /* A new session that waits for nothing any more is being shown at this moment. */
+    return !session || session->row.state == session_ENDING || machine_is_awaited(work->desktop);
 }
 
 static int known(struct flow *flow)
@@ -482,7 +528,9 @@ static int known(struct flow *flow)
                          desktop->row.name);
     if (work->stopped)
         return doubt(work);
-    return has_old_password(work) ? SCRAMBLE : SERVE;
+    if (has_old_password(work))
+        return SCRAMBLE;
+    return has_old_session(work) ? SIGN_OFF : SERVE;
 }
 
 static int scramble(struct flow *flow)
@@ -506,6 +554,27 @@ static int scrambled(struct flow *flow)
     /* Where no guest can be told a password none was ever told. */
     if (flow->op.result < 0 && flow->op.result != BERTH_E_UNSUPPORTED)
         return again(flow, RETRY_SCRAMBLE_MS, SCRAMBLE);
+    return has_old_session(work_of(flow)) ? SIGN_OFF : SERVE;
+}
+
+static int sign_off(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    struct virt_args args;
+    int begun;
+
+    fill(work, &args);
+    COPY(args.account, pool_of(work)->row.account);
+    work->result = (struct virt_result){ 0 };
+    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, VIRT_sign_off, &args,
+                       &work->result, &flow->op);
+    return flow_await_any(flow, begun, SIGNED_OFF);
+}
+
+static int signed_off(struct flow *flow)
+{
+    if (flow->op.result < 0 && flow->op.result != BERTH_E_UNSUPPORTED)
+        return again(flow, RETRY_SCRAMBLE_MS, SIGN_OFF);
     return SERVE;
 }
 

@@ -76,9 +76,16 @@ static void expect_xml(const char *part, bool wanted)
     (void)virDomainFree(domain);
 }
 
+static void on_time(berth_unused int timer, berth_unused void *context)
+{
+}
+
 TEST(truth, a_machine_is_made)
 {
     virSetErrorFunc(NULL, quiet);
+    /* Before the first connection; the timer lets the loop turn when nothing is told. */
+    EXPECT_OK(virEventRegisterDefaultImpl());
+    EXPECT(virEventAddTimeout(100, on_time, NULL, NULL) >= 0);
     folder = getenv("BERTH_TEST_FOLDER");
     EXPECT(folder);
     host = virConnectOpen(getenv("BERTH_TEST_URI"));
@@ -132,6 +139,51 @@ TEST(truth, a_refresh_forgets_what_was_saved_and_what_was_plugged_in)
     EXPECT_INT(virDomainHasManagedSaveImage(domain, 0), 0);
     (void)virDomainFree(domain);
     must(VIRT_start);
+}
+
+/* Which kind of start libvirt told last. */
+static int started_as = -1;
+
+static void on_lifecycle(berth_unused virConnectPtr connection, berth_unused virDomainPtr domain,
+                         int event, int detail, berth_unused void *context)
+{
+    if (event == VIR_DOMAIN_EVENT_STARTED)
+        started_as = detail;
+}
+
+/* Somebody saves it while it runs, and then it is started: what does libvirt call that? */
+static int start_after_save(void)
+{
+    virDomainPtr domain = machine();
+    int64_t began = clock_mono_ms();
+
+    EXPECT_OK(virDomainManagedSave(domain, 0));
+    started_as = -1;
+    must(VIRT_start);
+    while (started_as < 0 && clock_mono_ms() - began < test_patience_ms())
+        EXPECT_OK(virEventRunDefaultImpl());
+    EXPECT_INT(virDomainIsActive(domain), 1);
+    EXPECT_INT(virDomainHasManagedSaveImage(domain, 0), 0);
+    (void)virDomainFree(domain);
+    return started_as;
+}
+
+TEST(truth, a_start_boots_and_does_not_go_on_from_what_somebody_saved)
+{
+    virConnectPtr listener;
+    int heard;
+
+    listener = virConnectOpen(getenv("BERTH_TEST_URI"));
+    EXPECT(listener);
+    heard = virConnectDomainEventRegisterAny(listener, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                             VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL, NULL);
+    EXPECT(heard >= 0);
+    EXPECT_INT(start_after_save(), VIR_DOMAIN_EVENT_STARTED_BOOTED);
+    args.keep_saved = true; /* its own user's, who comes back to it */
+    EXPECT_INT(start_after_save(), VIR_DOMAIN_EVENT_STARTED_RESTORED);
+    args.keep_saved = false;
+    EXPECT_OK(virConnectDomainEventDeregisterAny(listener, heard));
+    (void)virConnectClose(listener);
 }
 
 TEST(truth, a_missing_image_costs_nothing)

@@ -331,6 +331,7 @@ void farm_off(struct machine *machine, int64_t by)
     machine->running = false;
     farm_record_machine(machine, machine_word_STOPPED, by);
     machine->guest[0] = '\0';
+    machine->inside[0] = '\0';
     end_picture(machine, 147, "network");
 }
 
@@ -341,6 +342,35 @@ void farm_kill(struct machine *machine, const char *reason)
         return;
     farm_off(machine, 0);
     farm_tell(machine, "stopped", reason);
+}
+
+void farm_save(struct machine *machine)
+{
+    outside_note(machine->hypervisor->farm->outside, "machine %s is saved", machine->name);
+    machine->running = false;
+    machine->saved = true;
+    farm_record_machine(machine, machine_word_STOPPED, 0);
+    end_picture(machine, 147, "network");
+    farm_tell(machine, "stopped", "saved");
+}
+
+void farm_boot(struct machine *machine, bool keep_saved)
+{
+    if (!machine->saved || !keep_saved) {
+        machine->guest[0] = '\0';
+        machine->inside[0] = '\0';
+        machine->boots++;
+    }
+    machine->saved = false;
+    machine->running = true;
+}
+
+void farm_restore(struct machine *machine)
+{
+    outside_note(machine->hypervisor->farm->outside, "machine %s is restored", machine->name);
+    farm_boot(machine, true);
+    farm_record_machine(machine, machine_word_STARTED, 0);
+    farm_tell(machine, "started", "");
 }
 
 void farm_lose(struct machine *machine)
@@ -359,8 +389,21 @@ void farm_guest_ends(struct machine *machine)
     if (machine->hypervisor)
         (void)snprintf(machine->guest, sizeof(machine->guest), "ended %" PRId64,
                        machine->hypervisor->farm->outside->timers.wall_ms / 1000);
+    machine->inside[0] = '\0';
     farm_record_guest(machine, guest_word_LOGGED_OFF, machine->picture, NULL);
     end_picture(machine, 12, "logoff");
+}
+
+/* With one account for everybody, whoever logs on gets the session that runs there. */
+static void judge_inside(struct machine *machine, const struct picture *picture,
+                         const char *account)
+{
+    if (!machine->hypervisor || strcmp(account, picture->user) == 0)
+        return;
+    if (machine->inside[0] && strcmp(machine->inside, picture->user) != 0)
+        outside_fault(machine->farm->outside, "%s gets the running session of %s on %s",
+                      picture->user, machine->inside, machine->name);
+    (void)snprintf(machine->inside, sizeof(machine->inside), "%s", picture->user);
 }
 
 static bool may_log_on(const struct machine *machine, const char *account,
@@ -400,6 +443,7 @@ int machine_log_on(struct machine *machine, struct picture *picture, const char 
         end_picture(machine, 5, "replaced");
     }
     record_admitted(machine, picture, strcmp(account, picture->user) == 0 ? NULL : password);
+    judge_inside(machine, picture, account);
     machine->picture = picture;
     picture->machine = machine;
     (void)snprintf(machine->guest, sizeof(machine->guest), "active");

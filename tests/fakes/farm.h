@@ -53,6 +53,8 @@ struct machine {
     char account[80];
     struct secret password;
     char guest[32];      /* what the guest says of its session */
+    char inside[80];     /* whose session runs in its memory, "" = nobody's */
+    bool saved;          /* its memory is kept: a start goes on from there unless told otherwise */
     char touched_by[80]; /* who has had its picture since its disk was made; "" = nobody */
     int64_t epoch;       /* highest that it was shown with */
     char shown_at[64];   /* the thin client whose viewer came last, and for which session */
@@ -164,6 +166,11 @@ void farm_drop_errands(struct hypervisor *hypervisor);
 
 /* A machine stops by itself. */
 void farm_kill(struct machine *machine, const char *reason);
+
+/* Its memory is saved and it is off, as its host does when it goes down; and somebody other than
+ * the broker starts it from there. */
+void farm_save(struct machine *machine);
+void farm_restore(struct machine *machine);
 
 /* It is not there any more, and nobody asked for it. */
 void farm_lose(struct machine *machine);

@@ -97,9 +97,8 @@ static int do_start(struct errand *errand, struct machine *machine, struct berth
     }
     if (errand->args.forward_port)
         farm_readdress(machine, errand->args.forward_address);
-    machine->running = true;
+    farm_boot(machine, errand->args.keep_saved);
     note_start(errand, machine_word_STARTED);
-    machine->boots++;
     machine->deaf = false;
     machine->answers_ms =
         outside->timers.mono_ms + outside_draw_ms(outside, BOOT_LEAST_MS, BOOT_MOST_MS);
@@ -127,6 +126,7 @@ static int do_refresh(const struct errand *errand, struct machine *machine)
     farm_record_guest(machine, guest_word_SCRAMBLED, NULL, NULL);
     machine->generation++;
     lay_on(machine, errand);
+    machine->saved = false;
     machine->touched_by[0] = '\0';
     machine->account[0] = '\0';
     secret_wipe(&machine->password);

@@ -11,6 +11,8 @@ struct machine *farm_define(struct hypervisor *hypervisor, const struct virt_arg
 void farm_undefine(struct machine *machine, int64_t by);
 /* From now on its forwarded port is open at that address of its host, and nowhere else. */
 void farm_readdress(struct machine *machine, const char *address);
+/* It runs from now on; keep_saved: from its saved memory, where there is any. */
+void farm_boot(struct machine *machine, bool keep_saved);
 /* It does not run any more; nobody is told. by: as of farm_process. */
 void farm_off(struct machine *machine, int64_t by);
 

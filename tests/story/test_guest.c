@@ -90,4 +90,71 @@ TEST(guest, a_machine_that_died_under_a_session_comes_back_with_a_password_that_
     THE_END(w);
 }
 
+/* ---- memory that somebody saved ---- */
+
+#define KEPT                                                      \
+    WARD "pool ward-3 floating image debian max 1 release keep\n" \
+         "entitle everyone ward-3\n"
+
+/* Anna works; then her machine's memory is saved, and her session is lost. It was not started again
+ * yet. */
+static struct world *saved_under_anna(uint64_t seed, const char *lines, const char *desktop)
+{
+    struct world *w = world_new(seed, lines);
+    char screen[64];
+
+    (void)snprintf(screen, sizeof(screen), "anna on %s", desktop);
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", screen);
+    farm_save(world_machine(w, desktop));
+    for (int i = 0; i < 600 && world_session(w, "anna"); i++)
+        world_run_ms(w, 5);
+    EXPECT(!world_session(w, "anna") && world_machine(w, desktop)->saved);
+    return w;
+}
+
+TEST(guest, a_machine_that_was_saved_boots_for_the_next_person)
+{
+    struct world *w = saved_under_anna(11, KEPT, "ward-3-001");
+
+    world_sign_on(w, "t2", "bob", "secret12");
+    SOON(w, "t2", "bob on ward-3-001");
+    THE_END(w); /* where the machine tells of somebody who gets another's session */
+}
+
+TEST(guest, the_next_person_finds_nobody_signed_on_in_a_machine_that_somebody_restored)
+{
+    struct world *w = saved_under_anna(12, KEPT, "ward-3-001");
+    const char *uuid = world_desktop(w, "ward-3-001")->row.uuid;
+
+    farm_restore(world_machine(w, "ward-3-001"));
+    world_run_s(w, 20);
+    EXPECT_INT(farm_count(w->farm, VIRT_sign_off, uuid, 0), 1);
+    world_sign_on(w, "t2", "bob", "secret12");
+    SOON(w, "t2", "bob on ward-3-001");
+    THE_END(w);
+}
+
+TEST(guest, a_restored_machine_signs_off_also_for_somebody_who_waits_for_it)
+{
+    struct world *w = saved_under_anna(13, KEPT, "ward-3-001");
+
+    world_sign_on(w, "t2", "bob", "secret12");
+    farm_restore(world_machine(w, "ward-3-001"));
+    SOON(w, "t2", "bob on ward-3-001");
+    THE_END(w);
+}
+
+TEST(guest, the_owner_of_a_saved_desktop_goes_on_where_they_were)
+{
+    struct world *w = saved_under_anna(14, WARD DEDICATED, "own-001");
+
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on own-001");
+    EXPECT_INT(world_machine(w, "own-001")->boots, 1);
+    EXPECT_INT(farm_count(w->farm, VIRT_sign_off, NULL, 0), 0);
+    THE_END(w);
+}
+
 TEST_MAIN()

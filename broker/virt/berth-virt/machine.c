@@ -124,6 +124,15 @@ int machine_create(struct errand *errand)
 
 /* ---- start and stop ---- */
 
+/* A saved state is the memory of a running machine, with whatever its last user had open. To
+ * libvirt a start means to go on from there; here it means to boot. Drivers that save nothing
+ * answer -1.
+ */
+static int drop_saved(virDomainPtr domain)
+{
+    return virDomainHasManagedSaveImage(domain, 0) == 1 ? virDomainManagedSaveRemove(domain, 0) : 0;
+}
+
 /* These two alone start a machine and switch one off; whether that was permitted is the caller's
  * matter. */
 static int power_on(const struct errand *errand, virDomainPtr domain)
@@ -131,6 +140,8 @@ static int power_on(const struct errand *errand, virDomainPtr domain)
     const char *uuid = errand->args.uuid;
     int r;
 
+    if (!errand->args.keep_saved && drop_saved(domain) < 0)
+        return -1;
     machine_history_did(uuid, machine_word_START);
     r = virDomainCreate(domain);
     machine_history_did(uuid, r < 0 ? machine_word_FAILED : machine_word_STARTED);
@@ -208,7 +219,10 @@ static int readdress(struct errand *errand, virDomainPtr domain)
     if (!xml)
         return fault(&errand->error, "description of '%s'", errand->machine);
     r = domain_xml_readdress(xml, strlen(xml), &errand->args, &moved, &errand->error);
-    return r < 0 || !moved ? r : define(errand, moved);
+    if (r < 0 || !moved)
+        return r;
+    errand->args.keep_saved = false; /* a machine that goes on has its port where it was */
+    return define(errand, moved);
 }
 
 int machine_start(struct errand *errand)
@@ -345,7 +359,7 @@ static int undefine(struct errand *errand, virDomainPtr domain, const char *xml)
     };
     int r;
 
-    if (virDomainHasManagedSaveImage(domain, 0) == 1 && virDomainManagedSaveRemove(domain, 0) < 0)
+    if (drop_saved(domain) < 0)
         return fault(&errand->error, "saved state of '%s'", errand->machine);
     r = layers_forget(errand, domain);
     if (r < 0)
