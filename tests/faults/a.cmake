@@ -8,13 +8,13 @@ if(NOT BERTH_SANITIZE)
   add_library(fault-alloc MODULE ${CMAKE_CURRENT_SOURCE_DIR}/alloc_shim.c)
 endif()
 
-# faults_program(NAME): ctest runs tests/faults/NAME as faults-NAME; wards one after the other.
+# faults_program(NAME): ctest runs tests/faults/NAME as faults-NAME.
 function(faults_program name)
   if(NOT BERTH_TEST_WHOLE)
     return()
   endif()
   add_test(NAME ${PREFIX}faults-${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${name} ${CMAKE_BINARY_DIR})
-  set_tests_properties(${PREFIX}faults-${name} PROPERTIES LABELS faults TIMEOUT ${BERTH_TEST_LIMIT_S} RESOURCE_LOCK ward
+  set_tests_properties(${PREFIX}faults-${name} PROPERTIES LABELS faults TIMEOUT ${BERTH_TEST_LIMIT_S} COST 500
     SKIP_RETURN_CODE 77
     # Always the short form: deploy/test --long has tests/faults/run take the long ones afterwards, and keeps the figures.
     ENVIRONMENT "BERTH_LONG=0")
