@@ -145,6 +145,7 @@ struct check_job {
     bool admin;
     uint64_t id;          /* whose hash it is; 0: nobody's */
     uint64_t terminal_id; /* where a user is; 0: an administrator's door */
+    uint64_t badge_id;    /* the badge beside the password; 0: none */
     char hash[HASH_MAX];
     char who[80];
     char where[WHERE_MAX];
@@ -167,13 +168,15 @@ static int check(struct offload_job *job, struct berth_error *error)
     return 0;
 }
 
-/* While the hash was computed the account may have been disabled or dropped. */
+/* While the hash was computed the account may have been disabled or dropped, or have got another
+ * password. */
 static int look_again(struct check_job *at, struct berth_error *error)
 {
     struct user *user = at->admin ? NULL : user_find(at->auth->core, at->id);
     struct admin *admin = at->admin ? admin_find(at->auth->core, at->id) : NULL;
+    const char *hash = user ? user->row.password_hash : admin ? admin->row.password_hash : "";
 
-    if (!user && !admin)
+    if (strcmp(at->hash, hash) != 0)
         return berth_fail(error, BERTH_E_CREDENTIALS, "%s",
                           berth_error_row(BERTH_E_CREDENTIALS)->sentence);
     if (user ? user->row.disabled : admin->row.disabled)
@@ -188,8 +191,7 @@ static void begin_grace(struct check_job *at)
     const struct terminal *terminal = terminal_find(core, at->terminal_id);
     const struct user *user = user_find(core, at->id);
 
-    /* A password that was changed meanwhile is another one. */
-    if (terminal && user && strcmp(at->hash, user->row.password_hash) == 0)
+    if (terminal && user)
         grace_begin(core, user, terminal);
 }
 
@@ -217,6 +219,8 @@ static void hand_out(struct offload_job *job, int result)
     }
     begin_grace(at);
     at->ret_user->user_id = at->id;
+    at->ret_user->shown.badge_id = at->badge_id;
+    memcpy(at->ret_user->shown.password_hash, at->hash, sizeof(at->hash));
     if (at->keep_password)
         at->ret_user->password = at->password;
 }
@@ -298,12 +302,13 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
 
     auth->stats.accepted++;
     ret->user_id = user->row.id;
+    ret->shown.kiosk = true;
     op_complete_soon(op, 0, NULL);
     return 0;
 }
 
 /* The person whose badge it is; NULL when nobody's, or the badge is disabled. */
-static struct user *badge_user(struct auth *auth, const char *uid)
+static struct user *badge_user(struct auth *auth, const char *uid, uint64_t *ret_badge_id)
 {
     struct entity *entity;
     struct badge *badge;
@@ -312,6 +317,7 @@ static struct user *badge_user(struct auth *auth, const char *uid)
     auth_badge_hash(auth, uid, hash);
     entity = related_by_text(auth->core, BADGE_BY_UID, hash);
     badge = entity ? container_of(entity, struct badge, base) : NULL;
+    *ret_badge_id = badge ? badge->row.id : 0;
     return badge && !badge->row.disabled ? user_find(auth->core, badge->row.user_id) : NULL;
 }
 
@@ -329,7 +335,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
                           struct auth_result *ret, struct op *op)
 {
     const struct terminal *terminal = terminal_find(auth->core, terminal_id);
-    const struct user *user = badge_user(auth, badge->name);
+    const struct user *user = badge_user(auth, badge->name, &ret->shown.badge_id);
     char where[WHERE_MAX];
     int64_t wait_ms;
 
@@ -352,6 +358,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
     auth->stats.accepted++;
     ret->user_id = user->row.id;
     ret->badge_alone = true;
+    memcpy(ret->shown.password_hash, user->row.password_hash, HASH_MAX);
     op_complete_soon(op, 0, NULL);
     return 0;
 }
@@ -360,9 +367,9 @@ static int identify_person(struct auth *auth, const struct msg_evidence *passwor
                            const struct msg_evidence *badge, uint64_t terminal_id,
                            bool keep_password, struct auth_result *ret, struct op *op)
 {
-    struct user *user =
-        badge ? badge_user(auth, badge->name) : user_by_name(auth->core, password->name);
     struct check_job *at = berth_new(struct check_job);
+    struct user *user = badge ? badge_user(auth, badge->name, &at->badge_id)
+                              : user_by_name(auth->core, password->name);
 
     /* A name typed beside a badge must be the badge's owner. */
     if (badge && user && password->name[0] && strcmp(password->name, user->row.name) != 0)

@@ -11,12 +11,14 @@
 #include "berth/message.h"
 #include "berth/op.h"
 
+#include "core/evidence.h"
+
 struct auth;
-struct core;
 
 struct auth_result {
     uint64_t user_id;
     bool badge_alone; /* within the grace after a password: there is no password to pass on */
+    struct evidence_shown shown; /* to be judged again when something waited: core/evidence.h */
     struct secret
         password; /* the user's own, only when `keep_password` was asked; the caller wipes it */
 };

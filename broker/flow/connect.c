@@ -231,10 +231,8 @@ static int record(struct flow *flow)
     struct changes *changes;
     struct berth_error error = { 0 };
 
-    if (!pool) {
-        unchoose(flow);
-        return flow_fail(flow, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
-    }
+    if (connect_judge(c, &error) < 0)
+        return flow_fail_with(flow, &error);
     /* Better now than a desktop that nobody gets into. */
     if (c->who.badge_alone && pool->row.credential == pool_credential_PASSTHROUGH)
         return flow_fail(flow, BERTH_E_CREDENTIALS,
@@ -548,9 +546,12 @@ static int tell(struct flow *flow)
     struct connect *c = connect_of(flow);
     struct desktop *desktop;
     struct jot jot = { .build = active_changes, .action = "session.active" };
+    struct berth_error error = { 0 };
 
     if (check(flow, &desktop) < 0)
         return FLOW_FAIL;
+    if (connect_judge(c, &error) < 0)
+        return flow_fail_with(flow, &error);
     if (planted(SECRET_KEPT))
         (void)snprintf(jot.text, sizeof(jot.text), "%.64s", c->password.text);
     connect_show(c);
@@ -645,7 +646,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     house_flow_ended(rooms);
 }
 
-static const struct flow_kind connect_kind = {
+const struct flow_kind connect_kind = {
     .name = "sign-on",
     .steps = steps,
     .count = STEPS,

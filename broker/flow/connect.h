@@ -21,6 +21,9 @@ void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
  */
 void connect_call_off(struct terminal *terminal, const char *why);
 
+/* A row changed on which the right of a sign-on rests: those that have lost it are refused. */
+void connect_heard(struct rooms *rooms, const struct notice *notice);
+
 /* A session is `preparing` and no sign-on works on it any more: make it disconnected. */
 void connect_settle(struct rooms *rooms, struct session *session);
 

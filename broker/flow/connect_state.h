@@ -51,11 +51,19 @@ static inline struct connect *connect_of(struct flow *flow)
     return container_of(flow, struct connect, flow);
 }
 
+extern const struct flow_kind connect_kind;
+
 /* connect_choose.c: decide which session or pool it shall be, reserve, and wait for earlier
  * decisions. `again`: the step that asks once more, `next`: the one that follows when something is
  * reserved.
  */
 int connect_choose(struct flow *flow, int again, int next);
+
+/* connect_right.c: may this sign-on, for claim.pool_id, still go on? Fills c->verdict. The sentence
+ * is for the person. Errors: CREDENTIALS, DENIED, DISABLED, STATE (its terminal), NOT_FOUND (its
+ * pool), NO_ENTITLEMENT.
+ */
+int connect_judge(struct connect *c, struct berth_error *reterr) berth_must_check;
 
 /* connect_show.c: what the terminal is told. */
 void connect_progress(struct connect *c, const char *step, const char *text, int place,

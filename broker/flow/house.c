@@ -292,6 +292,7 @@ static void heard(struct notice_listener *listener, const struct notice *notice)
         return;
     case ENTITY_terminal:
         terminal_heard(rooms, notice);
+        connect_heard(rooms, notice);
         profile_notice(rooms, notice);
         return;
     case ENTITY_identity:
@@ -299,12 +300,21 @@ static void heard(struct notice_listener *listener, const struct notice *notice)
         return;
     case ENTITY_user:
         user_heard(rooms, notice);
+        connect_heard(rooms, notice);
+        return;
+    case ENTITY_badge:
+    case ENTITY_membership:
+    case ENTITY_entitlement:
+        connect_heard(rooms, notice);
         return;
     case ENTITY_command:
         command_heard(rooms, notice);
         return;
-    case ENTITY_profile:
     case ENTITY_place:
+        connect_heard(rooms, notice);
+        profile_notice(rooms, notice);
+        return;
+    case ENTITY_profile:
     case ENTITY_site:
         profile_notice(rooms, notice);
         return;
@@ -312,10 +322,7 @@ static void heard(struct notice_listener *listener, const struct notice *notice)
     case ENTITY_image_version:
     case ENTITY_slot:
     case ENTITY_invitation:
-    case ENTITY_badge:
     case ENTITY_group:
-    case ENTITY_membership:
-    case ENTITY_entitlement:
     case ENTITY_connection:
     case ENTITY_admin:
     case ENTITY_token:

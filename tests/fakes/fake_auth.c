@@ -40,6 +40,8 @@ struct check {
     uint64_t id;
     uint64_t terminal_id;
     bool disabled;
+    struct evidence_shown shown;
+    struct evidence_shown *ret_shown; /* NULL: not a user's */
     char wanted[160];
     struct secret password;
     uint64_t *ret_id;
@@ -153,6 +155,8 @@ static int judge(struct check *check, struct berth_error *error)
     if (check->disabled)
         return berth_fail(error, BERTH_E_DISABLED, "the account is disabled");
     *check->ret_id = check->id;
+    if (check->ret_shown)
+        *check->ret_shown = check->shown;
     begin_grace(check);
     if (check->ret_password)
         *check->ret_password = check->password;
@@ -206,7 +210,7 @@ static const struct msg_evidence *evidence_of(const struct msg_evidence *evidenc
     return NULL;
 }
 
-static struct user *badge_owner(struct auth *auth, const char *uid)
+static struct user *badge_owner(struct auth *auth, const char *uid, uint64_t *ret_badge_id)
 {
     struct entity *entity;
     struct badge *badge;
@@ -215,6 +219,7 @@ static struct user *badge_owner(struct auth *auth, const char *uid)
     auth_badge_hash(auth, uid, hash);
     entity = related_by_text(auth->core, BADGE_BY_UID, hash);
     badge = entity ? container_of(entity, struct badge, base) : NULL;
+    *ret_badge_id = badge ? badge->row.id : 0;
     return badge && !badge->row.disabled ? user_find(auth->core, badge->row.user_id) : NULL;
 }
 
@@ -230,6 +235,7 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
         return berth_fail(&op->error, BERTH_E_DISABLED, "the kiosk user '%s' is disabled",
                           user->row.name);
     ret->user_id = user->row.id;
+    ret->shown.kiosk = true;
     op_complete_soon(op, 0, NULL);
     return 0;
 }
@@ -239,7 +245,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
                           struct auth_result *ret, struct op *op)
 {
     const struct terminal *terminal = terminal_find(auth->core, terminal_id);
-    const struct user *user = badge_owner(auth, badge->name);
+    const struct user *user = badge_owner(auth, badge->name, &ret->shown.badge_id);
 
     if (!user || !terminal || !grace_holds(auth->core, user, terminal))
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
@@ -248,6 +254,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
         return berth_fail(&op->error, BERTH_E_DISABLED, "the account is disabled");
     ret->user_id = user->row.id;
     ret->badge_alone = true;
+    memcpy(ret->shown.password_hash, user->row.password_hash, 160);
     op_complete_soon(op, 0, NULL);
     return 0;
 }
@@ -260,6 +267,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     const struct user *user;
     struct check *check;
     struct pair *pair;
+    uint64_t badge_id = 0;
     char where[40];
 
     *ret = (struct auth_result){ 0 };
@@ -270,7 +278,8 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     if (!password)
         return berth_fail(&op->error, BERTH_E_CREDENTIALS, "who are you?");
 
-    user = badge ? badge_owner(auth, badge->name) : user_by_name(auth->core, password->name);
+    user = badge ? badge_owner(auth, badge->name, &badge_id)
+                 : user_by_name(auth->core, password->name);
     (void)snprintf(where, sizeof(where), "terminal %llu", (unsigned long long)terminal_id);
     pair = pair_of(auth, badge ? badge->name : password->name, where);
     if (pair->until_ms > auth->timers->mono_ms)
@@ -280,7 +289,10 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
     check->ret_id = &ret->user_id;
     check->terminal_id = terminal_id;
     check->ret_password = keep_password ? &ret->password : NULL;
+    check->ret_shown = &ret->shown;
+    check->shown.badge_id = badge_id;
     if (user) {
+        memcpy(check->shown.password_hash, user->row.password_hash, 160);
         check->id = user->row.id;
         check->disabled = user->row.disabled && !planted(DISABLED_MAY);
         memcpy(check->wanted, user->row.password_hash, sizeof(check->wanted));

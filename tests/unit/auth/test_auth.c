@@ -203,6 +203,41 @@ TEST(auth, opening_it_computes_no_hash)
     finish();
 }
 
+/* While the hash is computed. */
+TEST(auth, a_password_that_was_changed_meanwhile_is_wrong)
+{
+    struct msg_evidence shown = evidence(evidence_kind_PASSWORD, "anna", "correct horse");
+    struct user *anna;
+    struct asked asked = { 0 };
+
+    begin();
+    anna = user_find(core, ANNA);
+    op_init(&asked.op, &loop.timers, asked_done);
+    EXPECT(auth_begin(auth, &shown, 1, ICU, true, &asked.user, &asked.op) >= 0);
+    anna->row.password_hash[0] = '!';
+    while (!asked.done)
+        loop_turn(&loop, 1000);
+    EXPECT_ERR(asked.result, BERTH_E_CREDENTIALS);
+    EXPECT_INT(asked.user.user_id, 0);
+    EXPECT(secret_empty(&asked.user.password));
+    finish();
+}
+
+/* What is judged again when the sign-on had to wait. */
+TEST(auth, the_answer_says_what_it_rests_on)
+{
+    struct msg_evidence shown[2] = { evidence(evidence_kind_PASSWORD, "", "correct horse"),
+                                     evidence(evidence_kind_BADGE, "04a1b2c3", "") };
+    struct asked asked;
+
+    begin();
+    EXPECT_OK(ask(&asked, shown, 2, ICU));
+    EXPECT_STR(asked.user.shown.password_hash, user_find(core, ANNA)->row.password_hash);
+    EXPECT_INT(asked.user.shown.badge_id, BADGE);
+    EXPECT(!asked.user.shown.kiosk);
+    finish();
+}
+
 TEST(auth, wrong_and_unknown_read_the_same_and_take_as_long)
 {
     struct asked asked;

@@ -1,0 +1,97 @@
+/* connect_right.c - may a sign-on that has waited still go on?
+ *
+ * Its user, its terminal, what was shown and the entitlements are judged once when it begins.
+ * Behind every wait they are judged again; and whoever loses the right is told at once, not when
+ * it is their turn.
+ */
+#include "berth/plant.h"
+
+#include "flow/connect.h"
+#include "flow/connect_state.h"
+
+static int judge_account(struct connect *c, struct berth_error *reterr)
+{
+    const struct user *user = user_find(c->rooms->core, c->user_id);
+
+    if (!user)
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the account of %s was deleted", c->user);
+    if (user->row.disabled && !planted(DISABLED_MAY))
+        return berth_fail(reterr, BERTH_E_DISABLED, "the account of %s is disabled", c->user);
+    if (c->terminal->row.state != terminal_ACCEPTED)
+        return berth_fail(reterr, BERTH_E_STATE, "%s is %s: nobody may sign on here",
+                          c->terminal->row.name, terminal_state_names[c->terminal->row.state]);
+    return evidence_judge(c->rooms->core, &c->who.shown, user, c->terminal, reterr);
+}
+
+int connect_judge(struct connect *c, struct berth_error *reterr)
+{
+    const struct policy_subject subject = { .user = user_find(c->rooms->core, c->user_id),
+                                            .terminal = c->terminal };
+    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
+    int r = judge_account(c, reterr);
+
+    if (r < 0)
+        return r;
+    if (!pool)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
+    policy_judge(c->rooms->core, &subject, pool, &c->verdict);
+    if (!c->verdict.allowed)
+        return berth_fail(reterr, BERTH_E_NO_ENTITLEMENT,
+                          "pool '%s' is not open to %s here: %.120s", pool->row.name, c->user,
+                          c->verdict.reason);
+    return 0;
+}
+
+/* ---- told at once ---- */
+
+/* Whose right may have changed: the sign-ons of a user, at a terminal or for a pool; all 0: of
+ * everybody. */
+struct touched {
+    uint64_t user_id, terminal_id, pool_id;
+};
+
+static bool is_touched(const struct connect *c, const struct touched *touched)
+{
+    return (!touched->user_id || touched->user_id == c->user_id) &&
+           (!touched->terminal_id || touched->terminal_id == c->terminal->row.id) &&
+           (!touched->pool_id || touched->pool_id == c->claim.pool_id);
+}
+
+/* Those that have not chosen yet are judged when they do. */
+static void judge_touched(struct rooms *rooms, const struct touched *touched)
+{
+    list_each (&rooms->engine.flows, node) {
+        struct flow *flow = list_entry(node, struct flow, node);
+        struct berth_error error = { 0 };
+
+        if (flow->kind != &connect_kind || !flow->waiting || flow->calling_off ||
+            !connect_of(flow)->claim.pool_id || !is_touched(connect_of(flow), touched))
+            continue;
+        if (connect_judge(connect_of(flow), &error) < 0)
+            flow_cancel(flow, error.code, "%s", error.text);
+    }
+}
+
+/* The pool of an entitlement that was moved to another pool is not told here: its sign-ons are
+ * judged when their wait is over. */
+void connect_heard(struct rooms *rooms, const struct notice *notice)
+{
+    struct entity *entity =
+        notice->gone ? notice->gone : core_find(rooms->core, notice->entity, notice->id);
+    const union row *row = entity ? entity_row_of(entity) : NULL;
+    struct touched touched = { 0 };
+
+    if (notice->kind != NOTICE_CHANGED || !row)
+        return;
+    if (notice->entity == ENTITY_user)
+        touched.user_id = notice->id;
+    else if (notice->entity == ENTITY_badge)
+        touched.user_id = row->badge.user_id;
+    else if (notice->entity == ENTITY_membership)
+        touched.user_id = row->membership.user_id;
+    else if (notice->entity == ENTITY_terminal)
+        touched.terminal_id = notice->id;
+    else if (notice->entity == ENTITY_entitlement)
+        touched.pool_id = row->entitlement.pool_id;
+    judge_touched(rooms, &touched);
+}
