@@ -10,6 +10,7 @@
 struct grace {
     struct list node;
     char key[48];
+    uint64_t user_id;
     int64_t since_ms;
     char password_hash[160]; /* another one since then: it is over */
 };
@@ -86,10 +87,21 @@ void grace_begin(struct core *core, const struct user *user, const struct termin
         forget(book, grace);
     grace = berth_new(struct grace);
     memcpy(grace->key, key, sizeof(grace->key));
+    grace->user_id = user->row.id;
     grace->since_ms = core->timers->mono_ms;
     memcpy(grace->password_hash, user->row.password_hash, sizeof(grace->password_hash));
     list_append(&book->oldest, &grace->node);
     map_put_text(&book->by_key, grace->key, grace);
+}
+
+void grace_end(struct core *core, uint64_t user_id)
+{
+    list_each (&core->grace->oldest, node) {
+        struct grace *grace = list_entry(node, struct grace, node);
+
+        if (grace->user_id == user_id)
+            forget(core->grace, grace);
+    }
 }
 
 bool grace_holds(struct core *core, const struct user *user, const struct terminal *terminal)

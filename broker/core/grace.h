@@ -19,6 +19,10 @@ void grace_book_free(struct grace_book *book);
 /* The right password of `user` was shown at `terminal` just now. */
 void grace_begin(struct core *core, const struct user *user, const struct terminal *terminal);
 
+/* The account or a badge of this user was disabled: also when it is enabled again, the password is
+ * needed first. */
+void grace_end(struct core *core, uint64_t user_id);
+
 /* May `user` come in at `terminal` by a badge that is theirs? Whether the account is disabled is
  * the caller's to judge. */
 bool grace_holds(struct core *core, const struct user *user, const struct terminal *terminal);

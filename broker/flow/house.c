@@ -6,6 +6,7 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
+#include "core/grace.h"
 #include "core/history_of.h"
 #include "core/presence.h"
 #include "core/related.h"
@@ -247,10 +248,20 @@ static void user_heard(struct rooms *rooms, const struct notice *notice)
 {
     struct user *user = user_find(rooms->core, notice->id);
 
-    if (user && user->row.disabled)
+    if (user && user->row.disabled) {
+        grace_end(rooms->core, user->row.id);
         limits_user_disabled(rooms, user);
+    }
     if (notice->gone)
         limits_user_gone(rooms, container_of(notice->gone, struct user, base));
+}
+
+static void badge_heard(struct rooms *rooms, const struct notice *notice)
+{
+    const struct badge *badge = badge_find(rooms->core, notice->id);
+
+    if (badge && badge->row.disabled)
+        grace_end(rooms->core, badge->row.user_id);
 }
 
 /* A new one is sent when its terminal is there. */
@@ -303,6 +314,9 @@ static void heard(struct notice_listener *listener, const struct notice *notice)
         connect_heard(rooms, notice);
         return;
     case ENTITY_badge:
+        badge_heard(rooms, notice);
+        connect_heard(rooms, notice);
+        return;
     case ENTITY_membership:
     case ENTITY_entitlement:
         connect_heard(rooms, notice);

@@ -1,4 +1,6 @@
 /* test_badge.c - tap and go: a badge alone lets its owner in for a while after a password. */
+#include "core/related.h"
+
 #include "story.h"
 
 #define HOUSE                                \
@@ -107,6 +109,55 @@ TEST(badge, a_disabled_account_does_not_come_in_by_it)
     world_run_s(w, 2);
     EXPECT_SAYS(world_said(w, "t2"), "disabled");
     world_user(w, "anna")->row.disabled = false;
+    THE_END(w);
+}
+
+static void set(struct world *w, enum entity_kind kind, const void *row)
+{
+    EXPECT_OK(world_await(w, admin_set(&w->broker->rooms, world_actor(), kind, row, world_op(w))));
+}
+
+TEST(badge, an_account_that_was_disabled_has_no_grace_when_it_is_enabled_again)
+{
+    struct world *w = house_with_grace(8, HOUSE POOL);
+    struct row_user row;
+
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    for (int disabled = 1; disabled >= 0; disabled--) {
+        row = world_user(w, "anna")->row;
+        row.disabled = disabled;
+        set(w, ENTITY_user, &row);
+    }
+    tap(w, "t2", "04a1");
+    world_run_s(w, 2);
+    EXPECT_STR(world_said(w, "t2"), NEEDED);
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "anna on ward-3-001");
+    tap(w, "t1", "04a1");
+    SOON(w, "t1", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(badge, a_badge_that_was_disabled_needs_the_password_again)
+{
+    struct world *w = house_with_grace(9, HOUSE POOL);
+    struct row_badge row;
+
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    for (int disabled = 1; disabled >= 0; disabled--) {
+        row = container_of(
+                  related_first(world_core(w), BADGES_OF_USER, world_user(w, "anna")->row.id),
+                  struct badge, base)
+                  ->row;
+        row.disabled = disabled;
+        set(w, ENTITY_badge, &row);
+    }
+    tap(w, "t2", "04a1");
+    world_run_s(w, 2);
+    EXPECT_STR(world_said(w, "t2"), NEEDED);
+    EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
