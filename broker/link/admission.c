@@ -17,10 +17,14 @@
  * quickly. */
 #define KNOWN_SHARE 4
 
+/* A known source may have so many times the share of a stranger's network. */
+#define KNOWN_SHAKEN 2
+
 /* An address, or a network. */
 struct source {
     struct list node; /* in order of the last news */
     int64_t handshakes;
+    int64_t shaken; /* those that are done with it and still there */
     int64_t owes_until_ms;
     bool known; /* somebody of ours came from there */
     char name[];
@@ -28,7 +32,7 @@ struct source {
 
 struct pass {
     struct list node;      /* of admission.unfinished, oldest first; unlinked: shaken, or dropped */
-    struct source *source; /* both stay while the handshake lasts, and no longer */
+    struct source *source; /* both stay until it is gone or dropped, and no longer */
     struct source *network;
     struct admission_source names;
     void *owner;
@@ -42,9 +46,9 @@ struct admission {
     uv_mutex_t lock; /* guards all below */
     struct admission_limits limits;
     struct map by_name;
-    struct list quiet; /* struct source, the longest quiet first */
+    struct list quiet[2]; /* struct source, the longest quiet first; [true]: the known ones */
+    size_t sources[2];
     struct list unfinished;
-    size_t sources;
     int64_t open, handshakes;
     int64_t refused[REFUSALS];
     int64_t replaced;
@@ -71,7 +75,8 @@ struct admission *admission_new(const struct admission_limits *limits, struct ma
 
     admission->limits = *limits;
     admission->drop = drop;
-    list_init(&admission->quiet);
+    list_init(&admission->quiet[false]);
+    list_init(&admission->quiet[true]);
     list_init(&admission->unfinished);
     map_init(&admission->by_name, key);
     if (uv_mutex_init(&admission->lock) < 0)
@@ -83,16 +88,22 @@ static void forget(struct admission *admission, struct source *source)
 {
     (void)map_take_text(&admission->by_name, source->name);
     list_remove(&source->node);
-    admission->sources--;
+    admission->sources[source->known]--;
     free(source);
+}
+
+static void forget_all(struct admission *admission, struct list *quiet)
+{
+    list_each (quiet, node)
+        forget(admission, list_entry(node, struct source, node));
 }
 
 void admission_free(struct admission *admission)
 {
     if (!admission)
         return;
-    list_each (&admission->quiet, node)
-        forget(admission, list_entry(node, struct source, node));
+    forget_all(admission, &admission->quiet[false]);
+    forget_all(admission, &admission->quiet[true]);
     map_clear(&admission->by_name);
     uv_mutex_destroy(&admission->lock);
     free(admission);
@@ -132,18 +143,44 @@ void admission_source(const struct sockaddr *from, struct admission_source *ret)
                    "/64");
 }
 
-/* Make room by forgetting the source that was quiet the longest; never one with a handshake under
- * way. */
-static void make_room(struct admission *admission)
+static bool is_connected(const struct source *source)
 {
-    list_each (&admission->quiet, node) {
-        struct source *source = list_entry(node, struct source, node);
+    return source->handshakes > 0 || source->shaken > 0;
+}
 
-        if (source->handshakes == 0) {
-            forget(admission, source);
-            return;
+/* Among strangers, or among known ones, in place of the one that was quiet the longest; never of
+ * one that is connected. */
+static void add_source(struct admission *admission, struct source *source)
+{
+    struct list *quiet = &admission->quiet[source->known];
+
+    if (admission->sources[source->known] >= ADMISSION_SOURCES) {
+        list_each (quiet, node) {
+            struct source *oldest = list_entry(node, struct source, node);
+
+            if (is_connected(oldest))
+                continue;
+            forget(admission, oldest);
+            break;
         }
     }
+    list_append(quiet, &source->node);
+    admission->sources[source->known]++;
+}
+
+static void set_known(struct admission *admission, struct source *source, bool known)
+{
+    list_remove(&source->node);
+    admission->sources[source->known]--;
+    source->known = known;
+    add_source(admission, source);
+}
+
+/* There is news of it. */
+static void touch(struct admission *admission, struct source *source)
+{
+    list_remove(&source->node);
+    list_append(&admission->quiet[source->known], &source->node);
 }
 
 static struct source *source_of(struct admission *admission, const char *name)
@@ -151,18 +188,21 @@ static struct source *source_of(struct admission *admission, const char *name)
     struct source *source = map_get_text(&admission->by_name, name);
 
     if (source) {
-        list_remove(&source->node);
-        list_append(&admission->quiet, &source->node);
+        touch(admission, source);
         return source;
     }
-    if (admission->sources >= ADMISSION_SOURCES)
-        make_room(admission);
     source = berth_alloc(sizeof(*source) + strlen(name) + 1);
     memcpy(source->name, name, strlen(name) + 1);
-    list_append(&admission->quiet, &source->node);
+    add_source(admission, source);
     map_put_text(&admission->by_name, source->name, source);
-    admission->sources++;
     return source;
+}
+
+/* Is there nothing to remember it by? */
+static void maybe_forget(struct admission *admission, struct source *source, int64_t now_ms)
+{
+    if (!source->known && !is_connected(source) && source->owes_until_ms <= now_ms)
+        forget(admission, source);
 }
 
 /* From half of the cap on the chance to be dropped rises evenly, to certainty at the cap (sshd's
@@ -299,6 +339,23 @@ static struct pass *find_instead(struct admission *admission, const struct pass 
     return found || !newcomer->source->known ? found : find_slow(admission, OF_ANYBODY, newcomer);
 }
 
+static void find_sources(struct admission *admission, struct pass *pass)
+{
+    pass->source = source_of(admission, pass->names.name);
+    pass->source->handshakes++; /* pinned: making room for its network must not forget it */
+    pass->network = strcmp(pass->names.name, pass->names.network) == 0
+                        ? pass->source
+                        : source_of(admission, pass->names.network);
+    pass->source->handshakes--;
+}
+
+static void forget_sources(struct admission *admission, struct pass *pass, int64_t now_ms)
+{
+    if (pass->network != pass->source)
+        maybe_forget(admission, pass->network, now_ms);
+    maybe_forget(admission, pass->source, now_ms);
+}
+
 static struct pass *new_pass(struct admission *admission, const struct admission_newcomer *newcomer)
 {
     struct pass *pass = berth_new(struct pass);
@@ -308,12 +365,7 @@ static struct pass *new_pass(struct admission *admission, const struct admission
     pass->owner = newcomer->owner;
     pass->id = newcomer->id;
     pass->descriptor = newcomer->descriptor;
-    pass->source = source_of(admission, newcomer->source->name);
-    pass->source->handshakes++; /* pinned: making room for its network must not forget it */
-    pass->network = strcmp(newcomer->source->name, newcomer->source->network) == 0
-                        ? pass->source
-                        : source_of(admission, newcomer->source->network);
-    pass->source->handshakes--;
+    find_sources(admission, pass);
     return pass;
 }
 
@@ -342,27 +394,68 @@ enum refusal admission_ask(struct admission *admission, const struct admission_n
     if (refusal == REFUSAL_NONE) {
         handshake_begins(admission, pass);
         *ret = berth_take(pass);
+    } else {
+        forget_sources(admission, pass, now_ms);
     }
     free(pass);
     uv_mutex_unlock(&admission->lock);
     return refusal;
 }
 
-void admission_shaken(struct admission *admission, struct pass *pass)
+static void count_shaken(struct pass *pass, int64_t count)
 {
+    pass->source->shaken += count;
+    if (pass->network != pass->source)
+        pass->network->shaken += count;
+}
+
+static bool is_within_share(const struct admission *admission, const struct pass *pass)
+{
+    int64_t share = admission->limits.shaken_source;
+
+    if (share == 0)
+        return true;
+    if (pass->source->known)
+        return pass->source->shaken < share * KNOWN_SHAKEN;
+    return pass->source->shaken < share && pass->network->shaken < share;
+}
+
+bool admission_shaken(struct admission *admission, struct pass *pass)
+{
+    bool unfinished;
+    bool own;
+
     uv_mutex_lock(&admission->lock);
-    if (is_unfinished(pass))
+    unfinished = is_unfinished(pass);
+    if (!unfinished) /* it was dropped: they may be forgotten by now */
+        find_sources(admission, pass);
+    own = is_within_share(admission, pass);
+    if (own && unfinished)
         handshake_ends(admission, pass);
-    else
-        admission->open++; /* it was dropped, and whoever is to end it comes too late */
-    pass->shaken = true;
+    else if (own)
+        admission->open++; /* whoever is to end it comes too late */
+    if (own)
+        count_shaken(pass, 1);
+    pass->shaken = own;
     uv_mutex_unlock(&admission->lock);
+    return own;
 }
 
 void admission_trust(struct admission *admission, const char *name)
 {
     uv_mutex_lock(&admission->lock);
-    source_of(admission, name)->known = true;
+    set_known(admission, source_of(admission, name), true);
+    uv_mutex_unlock(&admission->lock);
+}
+
+void admission_distrust(struct admission *admission, const char *name)
+{
+    struct source *source;
+
+    uv_mutex_lock(&admission->lock);
+    source = map_get_text(&admission->by_name, name);
+    if (source && source->known)
+        set_known(admission, source, false);
     uv_mutex_unlock(&admission->lock);
 }
 
@@ -375,36 +468,24 @@ static void owe(struct source *network, enum penalty penalty, int64_t now_ms)
         network->owes_until_ms = now_ms + OWED_MAX_MS;
 }
 
-/* Is there nothing to remember it by? */
-static void maybe_forget(struct admission *admission, struct source *source, int64_t now_ms)
-{
-    if (!source->known && source->handshakes == 0 && source->owes_until_ms <= now_ms)
-        forget(admission, source);
-}
-
 void admission_left(struct admission *admission, struct pass *pass, enum penalty penalty,
                     int64_t now_ms)
 {
     bool unfinished;
-    struct source *source;
-    struct source *network;
 
     uv_mutex_lock(&admission->lock);
     unfinished = is_unfinished(pass);
     if (unfinished)
         handshake_ends(admission, pass);
-    if (unfinished || pass->shaken)
+    if (pass->shaken)
+        count_shaken(pass, -1);
+    if (unfinished || pass->shaken) {
         admission->open--;
-    if (unfinished || (pass->shaken && penalty != PENALTY_NONE)) {
-        source = source_of(admission, pass->names.name);
-        if (penalty != PENALTY_NONE && !source->known)
-            owe(source_of(admission, pass->names.network), penalty, now_ms);
-        source = map_get_text(&admission->by_name, pass->names.name);
-        network = map_get_text(&admission->by_name, pass->names.network);
-        if (network && network != source)
-            maybe_forget(admission, network, now_ms);
-        if (source)
-            maybe_forget(admission, source, now_ms);
+        touch(admission, pass->source);
+        touch(admission, pass->network);
+        if (penalty != PENALTY_NONE && !pass->source->known)
+            owe(pass->network, penalty, now_ms);
+        forget_sources(admission, pass, now_ms);
     }
     uv_mutex_unlock(&admission->lock);
     free(pass);

@@ -13,7 +13,13 @@
  * and where a limit is reached a handshake that makes no progress ends in favour of the new one,
  * the oldest first. Whoever shakes hands at once gets through.
  *
- * At most ADMISSION_SOURCES are remembered; the one that was quiet the longest goes first.
+ * Who is done with its handshake keeps its place. Where a share of those is set (at the join door,
+ * where anybody can get that far), one beyond the share of its source keeps it only until another
+ * needs it.
+ *
+ * At most ADMISSION_SOURCES strangers are remembered, and apart from them as many known sources; of
+ * either the one that was quiet the longest goes first, never one that is connected. Nothing is
+ * remembered of a stranger who was refused.
  */
 #ifndef BERTH_LINK_ADMISSION_H
 #define BERTH_LINK_ADMISSION_H
@@ -32,6 +38,9 @@ struct admission_limits {
     int64_t open;       /* connections in all, shaken or not: well below the limit of descriptors */
     int64_t handshakes; /* unfinished ones in all; a quarter more for known sources */
     int64_t handshakes_source; /* of one network that nobody knows, and of one address in it */
+    /* The same of those that are done with it and still there; of a known source twice as many. 0:
+     * no limit. */
+    int64_t shaken_source;
     /* Full for strangers: the oldest handshake ends for a new one, whoever it is from. Else (many
      * are expected, each costs a signature) newcomers are dropped at random from half of it on. */
     bool replace;
@@ -94,11 +103,14 @@ struct admission_newcomer {
 enum refusal admission_ask(struct admission *admission, const struct admission_newcomer *newcomer,
                            int64_t now_ms, struct pass **ret);
 
-/* Its handshake is done; also of one that was to end for another: it was quicker. */
-void admission_shaken(struct admission *admission, struct pass *pass);
+/* Its handshake is done: true, the place is its own, also of one that was to end for another: it
+ * was quicker. false: its source has its share, and it may still end for another; ask again with
+ * its next progress. */
+bool admission_shaken(struct admission *admission, struct pass *pass);
 
-/* Somebody of ours came from there. Forgotten as a source is. */
+/* Somebody of ours came from there, until it is taken back. Forgotten as a source is. */
 void admission_trust(struct admission *admission, const char *name);
+void admission_distrust(struct admission *admission, const char *name);
 
 /* It is gone; the pass is freed. penalty: of an end of its own, not of one for another. */
 void admission_left(struct admission *admission, struct pass *pass, enum penalty penalty,

@@ -59,9 +59,9 @@ static enum refusal ask(const char *name, uint64_t chance, int64_t now_ms)
     return ask_by(name, chance, -1, now_ms);
 }
 
-static void shaken(uint64_t id)
+static bool shaken(uint64_t id)
 {
-    admission_shaken(admission, passes[id]);
+    return admission_shaken(admission, passes[id]);
 }
 
 static void left(uint64_t id, enum penalty penalty, int64_t now_ms)
@@ -73,7 +73,7 @@ static void left(uint64_t id, enum penalty penalty, int64_t now_ms)
 static void known(const char *name)
 {
     EXPECT_INT(ask(name, 999, 0), REFUSAL_NONE);
-    shaken(last_id);
+    EXPECT(shaken(last_id));
     admission_trust(admission, name);
     left(last_id, PENALTY_NONE, 0);
 }
@@ -108,7 +108,7 @@ TEST(admission, caps_in_all)
     begin(5, 100, 5);
     for (int i = 0; i < 4; i++)
         EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
-    shaken(1);
+    EXPECT(shaken(1));
     EXPECT_INT(ask("b", 999, 0), REFUSAL_NONE);
     EXPECT_INT(ask("c", 999, 0), REFUSAL_FULL);
     EXPECT_INT(admission_open(admission), 5);
@@ -169,7 +169,7 @@ TEST(admission, a_handshake_that_is_done_meanwhile_counts_again)
     EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
     EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
     EXPECT_INT(dropped[0], 1);
-    shaken(1);
+    EXPECT(shaken(1));
     EXPECT_INT(admission_open(admission), 2);
     EXPECT_INT(admission_handshakes(admission), 1);
     left(1, PENALTY_NONE, 0);
@@ -255,7 +255,7 @@ TEST(admission, a_stranger_behind_a_wards_address_does_not_keep_it_out)
             EXPECT_INT(ask("ward", 999, i), REFUSAL_NONE);
         for (int k = 0; k < dropped_count; k++)
             EXPECT(dropped[k] != terminal);
-        shaken(terminal);
+        EXPECT(shaken(terminal));
     }
     finish();
 }
@@ -336,7 +336,7 @@ TEST(admission, who_fails_after_the_handshake_owes_too)
     begin(100, 100, 100);
     for (int i = 0; i < 2; i++) {
         EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
-        shaken(last_id);
+        EXPECT(shaken(last_id));
         left(last_id, PENALTY_PROTOCOL, 0);
     }
     EXPECT_INT(ask("a", 999, 0), REFUSAL_PENALTY);
@@ -373,6 +373,146 @@ TEST(admission, memory_is_bounded_and_the_quietest_is_forgotten)
     left(1, PENALTY_NONE, 0);
     EXPECT_INT(admission_handshakes(admission), 0);
     EXPECT_INT(admission_open(admission), 0);
+    finish();
+}
+
+/* Each refusal leaves a trace of its own; those of one IPv6 host are endless. */
+TEST(admission, who_is_refused_makes_nobody_forgotten)
+{
+    char source[ADMISSION_SOURCE_TEXT];
+
+    begin(1000, 100, 100);
+    known("net/ward");
+    known("ward");
+    EXPECT_INT(knock_badly("net/1", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("net/2", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    for (int i = 0; i <= ADMISSION_SOURCES; i++) {
+        (void)snprintf(source, sizeof(source), "net/r%d", i);
+        EXPECT_INT(knock_badly(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
+    }
+    for (int i = 0; i < 3; i++) {
+        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(knock_badly("net/ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    }
+    finish();
+}
+
+/* Nor do those that owe, however many: known ones have a list of their own. */
+TEST(admission, strangers_make_no_known_source_forgotten)
+{
+    char source[ADMISSION_SOURCE_TEXT];
+
+    begin(1000, 100, 100);
+    known("ward");
+    for (int i = 0; i <= ADMISSION_SOURCES; i++) {
+        (void)snprintf(source, sizeof(source), "s%d", i);
+        EXPECT_INT(knock_badly(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    }
+    for (int i = 0; i < 3; i++)
+        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    finish();
+}
+
+TEST(admission, the_list_of_known_sources_is_bounded_too)
+{
+    char source[ADMISSION_SOURCE_TEXT];
+
+    begin(1000, 100, 100);
+    known("first");
+    known("here"); /* and is still there: never forgotten */
+    EXPECT_INT(ask("here", 999, 0), REFUSAL_NONE);
+    EXPECT(shaken(last_id));
+    for (int i = 0; i <= ADMISSION_SOURCES; i++) {
+        (void)snprintf(source, sizeof(source), "k%d", i);
+        admission_trust(admission, source);
+    }
+    for (int i = 0; i < 2; i++) {
+        EXPECT_INT(knock_badly("first", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(knock_badly("here", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    }
+    EXPECT_INT(knock_badly("first", PENALTY_NONE, 0), REFUSAL_PENALTY);
+    EXPECT_INT(knock_badly("here", PENALTY_NONE, 0), REFUSAL_NONE);
+    finish();
+}
+
+TEST(admission, trust_is_taken_back)
+{
+    begin(1000, 100, 100);
+    known("ward");
+    admission_distrust(admission, "ward");
+    admission_distrust(admission, "nobody");
+    for (int i = 0; i < 2; i++)
+        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(knock_badly("ward", PENALTY_NONE, 0), REFUSAL_PENALTY);
+    finish();
+}
+
+/* Those that are done with their handshake wait for us; one source cannot take all places so. */
+TEST(admission, beyond_its_share_a_place_is_kept_only_until_another_needs_it)
+{
+    struct admission_limits limits = {
+        .open = 12, .handshakes = 10, .handshakes_source = 3, .shaken_source = 2, .replace = true
+    };
+
+    begin(12, 10, 3);
+    admission_set_limits(admission, &limits);
+    for (int i = 0; i < 20; i++) {
+        EXPECT_INT(ask("net/a", 999, 0), REFUSAL_NONE);
+        EXPECT_INT(shaken(last_id), i < 2);
+    }
+    EXPECT_INT(dropped[0], 3);
+    EXPECT_INT(admission_open(admission), 5);
+    /* Another address of the network has no share of its own; another network has. */
+    EXPECT_INT(ask("net/b", 999, 0), REFUSAL_NONE);
+    EXPECT(!shaken(last_id));
+    EXPECT_INT(ask("other", 999, 0), REFUSAL_NONE);
+    EXPECT(shaken(last_id));
+    /* It has been answered: its place is free for the next of its source. */
+    left(1, PENALTY_NONE, 0);
+    EXPECT(shaken(20));
+    EXPECT_INT(admission_open(admission), 5);
+    finish();
+}
+
+/* A ward behind one address, switched on at once. */
+TEST(admission, a_known_source_has_twice_the_share)
+{
+    struct admission_limits limits = { .open = 100,
+                                       .handshakes = 100,
+                                       .handshakes_source = 100,
+                                       .shaken_source = 2,
+                                       .replace = true };
+
+    begin(100, 100, 100);
+    admission_set_limits(admission, &limits);
+    known("ward");
+    for (int i = 0; i < 6; i++) {
+        EXPECT_INT(ask("ward", 999, 0), REFUSAL_NONE);
+        EXPECT_INT(shaken(last_id), i < 4);
+    }
+    finish();
+}
+
+/* The news that it should end comes too late, or not. */
+TEST(admission, who_was_dropped_meanwhile_is_within_the_share_or_ends)
+{
+    struct admission_limits limits = {
+        .open = 100, .handshakes = 100, .handshakes_source = 1, .shaken_source = 1, .replace = true
+    };
+
+    begin(100, 100, 1);
+    admission_set_limits(admission, &limits);
+    for (int i = 0; i < 3; i++)
+        EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
+    EXPECT_INT(dropped_count, 2);
+    EXPECT(shaken(1));
+    EXPECT(!shaken(2));
+    left(2, PENALTY_NONE, 0);
+    EXPECT_INT(admission_open(admission), 2);
+    left(1, PENALTY_NONE, 0);
+    left(3, PENALTY_NONE, 0);
+    EXPECT_INT(admission_open(admission), 0);
+    EXPECT_INT(admission_handshakes(admission), 0);
     finish();
 }
 
