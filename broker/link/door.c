@@ -68,7 +68,7 @@ static void go_down(struct loop_mail *loop_mail)
 {
     struct down_mail *mail = container_of(loop_mail, struct down_mail, mail);
 
-    if (mail->code != 0)
+    if (mail->hangs_up)
         peer_hang_up(mail->door, mail->peer, mail->code, mail->why);
     else
         peer_tell(mail->door, mail->peer, &mail->msg);
@@ -128,6 +128,7 @@ void down_hang_up(struct door *door, uint64_t peer, int code, const char *why)
 {
     struct down_mail *mail = down_new(door, peer, 0);
 
+    mail->hangs_up = true;
     mail->code = code;
     (void)snprintf(mail->why, sizeof(mail->why), "%s", why);
     add_down(door, &mail->mail);

@@ -123,17 +123,19 @@ void up_post(struct door *door, struct up_mail *mail);
 void up_post_patiently(struct door *door, struct up_mail *mail);
 void up_free(struct up_mail *mail);
 
-/* To a peer: a message, or (code != 0) hang up. They leave with the core's turn, in their order. */
+/* To a peer: a message, or hang up. They leave with the core's turn, in their order. */
 struct down_mail {
     struct loop_mail mail;
     struct door *door;
     uint64_t peer;
+    bool hangs_up;
     int code;
     size_t size;
     char why[BERTH_ERROR_TEXT];
     struct msg msg;
 };
 void down_tell(struct door *door, uint64_t peer, const struct msg *msg);
+/* code: BERTH_OK when all was said. */
 void down_hang_up(struct door *door, uint64_t peer, int code, const char *why);
 
 #endif

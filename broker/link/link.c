@@ -23,6 +23,10 @@
 #define RENEW_CHECK_MS 3600000
 #define BLOBS_MIB 1024
 
+/* Of the places to join, one source that nobody knows has one in so many (handshakes are 8 at the
+ * least: never none). */
+#define JOINING_SHARE 4
+
 /* Databases, logs, hosts, listeners, threads, people: what a broker holds open besides its
  * terminals. */
 #define DESCRIPTORS_OTHER 512
@@ -55,6 +59,15 @@ struct link_peer *link_peer_of(struct link *link, uint64_t id)
     return map_get_id(&link->peers, id);
 }
 
+/* Joining is one question and one answer: whoever has heard it leaves its place to others. */
+static bool is_last_word(const struct link_peer *peer, const struct msg *msg)
+{
+    if (peer->in != IN_JOINING)
+        return false;
+    return msg->type == MSG_joined || msg->type == MSG_join_wait ||
+           (msg->type == MSG_refused && strcmp(msg->refused.about, msg_row(MSG_join)->name) == 0);
+}
+
 void link_tell(void *door, uint64_t peer_id, const struct msg *msg)
 {
     struct link *link = door;
@@ -78,6 +91,10 @@ void link_tell(void *door, uint64_t peer_id, const struct msg *msg)
         peer->lapsed = true;
     }
     down_tell(&link->doors[peer->door], peer_id, msg);
+    if (is_last_word(peer, msg)) {
+        peer->closing = true;
+        down_hang_up(&link->doors[peer->door], peer_id, BERTH_OK, "it was answered");
+    }
 }
 
 /* The reason goes before the hang-up, so that the agent and the person in front of it know. */
@@ -330,12 +347,16 @@ static struct admission_limits limits_for(const struct link_setup *setup)
 }
 
 /* Joining is one question and one answer: few are there at a time, and whoever asks nothing goes
- * first (one who has asked is counted in `open` alone). */
+ * first. One who has asked is counted in `open` alone, and may wait for a slow broker: one source
+ * has no more than a share of that. */
 static struct admission_limits joining_limits_for(const struct link_setup *setup)
 {
-    return (struct admission_limits){ .open = handshakes_for(&setup->limits),
+    int64_t open = handshakes_for(&setup->limits);
+
+    return (struct admission_limits){ .open = open,
                                       .handshakes = setup->limits.handshakes,
                                       .handshakes_source = setup->limits.handshakes_source,
+                                      .shaken_source = open / JOINING_SHARE,
                                       .replace = true };
 }
 

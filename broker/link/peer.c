@@ -99,11 +99,11 @@ static int pay(struct peer *peer, struct berth_error *error)
     return 0;
 }
 
-/* Its place is its own from here: whoever comes later does not end it. */
+/* Its place is its own from here, and whoever comes later does not end it; a joiner's only within
+ * the share of its source. */
 static void is_somebody(struct peer *peer)
 {
-    peer->asked = true;
-    admission_shaken(admission_of(peer), peer->pass);
+    peer->asked = admission_shaken(admission_of(peer), peer->pass);
 }
 
 static int take_frame(void *context, const char *frame, size_t size)
@@ -116,14 +116,14 @@ static int take_frame(void *context, const char *frame, size_t size)
     if (r < 0)
         return r;
 
-    if (!peer->asked)
-        is_somebody(peer);
     r = msg_decode(frame, size, UP, &door->decoded, &error);
     if (r < 0) {
         tell_bad(peer, &error);
         return 0; /* the core counts them and hangs up */
     }
     door->house->counters.messages_in++;
+    if (!peer->asked && door->decoded.type == MSG_join)
+        is_somebody(peer);
     /* A renewal changes nothing for anybody but its terminal's deadline. */
     if (door->decoded.type == MSG_renew)
         up_post_patiently(door, up_new(door, UP_MESSAGE, peer->id, &door->decoded));
@@ -174,8 +174,7 @@ static bool on_open(struct tls_peer *tls)
         timer_start(&door->loop.timers, &peer->life, JOINING_MS, stayed_too_long);
     } else {
         door->house->counters.peers++;
-        is_somebody(
-            peer); /* anybody can finish a handshake to join, and must say something first */
+        is_somebody(peer); /* anybody can finish a handshake to join, and must ask first */
         admission_trust(door->house->terminals, peer->source);
         admission_trust(door->house->joining, peer->source);
     }

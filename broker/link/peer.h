@@ -14,7 +14,7 @@ struct peer {
     uint64_t id;
     bool joining;
     bool known; /* the core was told of it */
-    bool asked; /* joining: it has said something */
+    bool asked; /* its place is its own; joining: it has asked, and its source has its share */
     struct pass *pass;
     char source[ADMISSION_SOURCE_TEXT];
     struct frame_reader reader;
@@ -29,8 +29,8 @@ struct peer {
 void peer_begin(struct door *door, enum door_kind kind, const struct admission_newcomer *newcomer,
                 struct pass *pass);
 
-/* End one that is not done with its handshake, or that came to join and has not asked; false: there
- * is no such number. */
+/* End one that is not done with its handshake, or that came to join and has no place of its own;
+ * false: there is no such number. */
 bool peer_drop(struct door *door, uint64_t id);
 
 /* Send a message, or close with a reason; a number that is gone is ignored. */

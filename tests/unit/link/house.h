@@ -250,14 +250,17 @@ static SSL_CTX *client_context(const char *alpn, const char *certificate, const 
     return context;
 }
 
+/* The address that clients come from; NULL: as the system likes. */
+static const char *client_source;
+
 /* Takes the context over. */
 static void client_begin(struct client *client, SSL_CTX *context, int port)
 {
     *client = (struct client){ .context = context };
     frame_reader_init(&client->reader, FRAME_MAX);
     EXPECT_OK(tls_connect(&house.loop, context,
-                          &(struct tls_target){ "127.0.0.1", port, 10000, NULL }, &client_events,
-                          &client->tls, NULL));
+                          &(struct tls_target){ "127.0.0.1", port, 10000, client_source },
+                          &client_events, &client->tls, NULL));
 }
 
 /* A terminal that is let in. */

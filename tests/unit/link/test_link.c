@@ -9,6 +9,7 @@
 #include "house.h"
 
 #define ANNOUNCE "{\"type\":\"announce\",\"ref\":7,\"boot_id\":\"b1\",\"user_waiting\":true}"
+#define JOIN "{\"type\":\"join\",\"request\":\"x\",\"serial\":\"S1\",\"evidence\":[]}"
 
 TEST(link, a_terminal_enters_announces_and_is_answered)
 {
@@ -236,6 +237,49 @@ TEST(link, a_joiner_may_join_and_nothing_else)
     EXPECT_INT(stats_now().joining, 1);
     client_end(&client);
     TURN_UNTIL(desk.joiners_closed == 1);
+    house_end();
+}
+
+static void expect_last_word(const struct msg *msg)
+{
+    struct client client;
+
+    desk.messages = 0;
+    client_join(&client);
+    client_say(&client, JOIN);
+    TURN_UNTIL(desk.messages == 1);
+    house.rooms.tell(house.rooms.door, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
+    TURN_UNTIL(client.closed && desk.joiners_closed == desk.joiners);
+    EXPECT_INT(client.frames, 1);
+    EXPECT_SAYS(client.last, msg_row(msg->type)->name);
+    EXPECT_INT(client.why.code, 0);
+    client_end(&client);
+}
+
+/* One question, one answer: nobody keeps a place that has nothing more to hear. */
+TEST(link, a_joiner_that_was_answered_is_hung_up_on)
+{
+    struct client client;
+    struct msg *msg = berth_new(struct msg);
+
+    house_begin_default();
+    msg->type = MSG_refused;
+    (void)snprintf(msg->refused.about, sizeof(msg->refused.about), "join");
+    (void)snprintf(msg->refused.code, sizeof(msg->refused.code), "DENIED");
+    expect_last_word(msg);
+    *msg = (struct msg){ .type = MSG_join_wait };
+    expect_last_word(msg);
+    *msg = (struct msg){ .type = MSG_joined };
+    expect_last_word(msg);
+    /* The refusal of something else is no answer. */
+    client_join(&client);
+    client_say(&client, ANNOUNCE);
+    TURN_UNTIL(client.frames == 1);
+    desk.messages = 0;
+    client_say(&client, JOIN);
+    TURN_UNTIL(desk.messages == 1);
+    free(msg);
+    client_end(&client);
     house_end();
 }
 
@@ -467,6 +511,54 @@ TEST(link, silent_joiners_keep_out_neither_joiners_nor_terminals)
     client_end(&joiner);
     for (size_t i = 0; i < BERTH_COUNT(silent); i++)
         client_end(&silent[i]);
+    identity_free();
+    house_end();
+}
+
+/* It is let in, asks and is answered. */
+static void expect_served(const char *source)
+{
+    struct msg *msg = berth_new(struct msg);
+    struct client client;
+
+    client_source = source;
+    desk.messages = 0;
+    client_join(&client);
+    client_say(&client, JOIN);
+    TURN_UNTIL(desk.messages == 1);
+    msg->type = MSG_joined;
+    house.rooms.tell(house.rooms.door, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
+    TURN_UNTIL(client.frames == 1);
+    free(msg);
+    client_end(&client);
+    client_source = NULL;
+}
+
+/* The broker is slow to answer, and one address has asked more often than there are places. */
+TEST(link, joiners_of_one_source_that_asked_keep_out_neither_others_nor_known_ones)
+{
+    struct client asked[16];
+    struct client terminal;
+
+    house_begin((struct link_limits){
+        .handshakes = 8, .handshakes_source = 4, .handshake_ms = 600000, .messages_s = 100 });
+    client_source = "127.0.0.3";
+    client_enter(&terminal);
+    client_end(&terminal);
+    client_source = NULL;
+    for (size_t i = 0; i < BERTH_COUNT(asked); i++) {
+        int heard = desk.messages;
+
+        client_begin(&asked[i], client_context("berth-join/1", NULL, NULL),
+                     link_join_port(house.link));
+        TURN_UNTIL(asked[i].opened || asked[i].closed);
+        client_say(&asked[i], JOIN);
+        TURN_UNTIL(desk.messages > heard || asked[i].closed);
+    }
+    expect_served("127.0.0.2");
+    expect_served("127.0.0.3");
+    for (size_t i = 0; i < BERTH_COUNT(asked); i++)
+        client_end(&asked[i]);
     identity_free();
     house_end();
 }
