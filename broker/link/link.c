@@ -111,6 +111,35 @@ static void say_goodbye(struct link *link, struct link_peer *peer, int code, con
     free(msg);
 }
 
+/* ---- where terminals come from ---- */
+
+static void trust(struct link *link, const char *address)
+{
+    admission_trust(link->house.terminals, address);
+    admission_trust(link->house.joining, address);
+}
+
+static bool is_terminal_at(const struct link_peer *peer, const char *address)
+{
+    return peer->admitted && !peer->closing && peer->in != IN_JOINING &&
+           strcmp(peer->address, address) == 0;
+}
+
+/* One that was let in there is revoked, or replaced: unless another is there as well, the address
+ * is a stranger's again. */
+static void maybe_distrust(struct link *link, const char *address)
+{
+    for (size_t i = 0; i < link->peers.capacity; i++) {
+        const struct link_peer *peer =
+            link->peers.slots[i].hash ? link->peers.slots[i].value : NULL;
+
+        if (peer && is_terminal_at(peer, address))
+            return;
+    }
+    admission_distrust(link->house.terminals, address);
+    admission_distrust(link->house.joining, address);
+}
+
 void link_hang_up(void *door, uint64_t peer_id, int code, const char *why)
 {
     struct link *link = door;
@@ -121,6 +150,8 @@ void link_hang_up(void *door, uint64_t peer_id, int code, const char *why)
     peer->closing = true;
     say_goodbye(link, peer, code, why);
     down_hang_up(&link->doors[peer->door], peer_id, code, why);
+    if (code == BERTH_E_REVOKED && peer->admitted && peer->in != IN_JOINING)
+        maybe_distrust(link, peer->address);
 }
 
 static void peer_opened(struct link *link, const struct up_mail *mail)
@@ -140,6 +171,9 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     else
         r = terminal_opened(link->rooms, peer->id, peer->address, mail->key_hash, &error);
     peer->admitted = r == 0;
+    /* TLS knows only who signed its key; whether that is good is known here. */
+    if (r == 0 && !mail->joining)
+        trust(link, peer->address);
     if (r == 0)
         return;
     log_event(EV_PEER_REFUSED, "from", peer->address, "error", berth_error_row(error.code)->symbol,

@@ -175,8 +175,6 @@ static bool on_open(struct tls_peer *tls)
     } else {
         door->house->counters.peers++;
         is_somebody(peer); /* anybody can finish a handshake to join, and must ask first */
-        admission_trust(door->house->terminals, peer->source);
-        admission_trust(door->house->joining, peer->source);
     }
     up_post(door, mail);
     return true;

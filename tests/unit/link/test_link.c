@@ -563,6 +563,75 @@ TEST(link, joiners_of_one_source_that_asked_keep_out_neither_others_nor_known_on
     house_end();
 }
 
+static void talk_nonsense(void)
+{
+    int64_t failed = stats_now().failed_protocol;
+    int knocker = connect_silently(link_port(house.link));
+
+    EXPECT_INT(write(knocker, "GET / HTTP/1.1\r\n\r\n", 18), 18);
+    TURN_UNTIL(stats_now().failed_protocol == failed + 1);
+    (void)close(knocker);
+}
+
+/* More than is tolerated of an address that nobody knows. */
+static void run_into_debt(void)
+{
+    talk_nonsense();
+    talk_nonsense();
+}
+
+static void expect_stranger(void)
+{
+    int knocker;
+
+    run_into_debt();
+    knocker = connect_silently(link_port(house.link));
+    TURN_UNTIL(stats_now().refused_penalty == 1);
+    (void)close(knocker);
+}
+
+/* The handshake is done before the core looks at the key: revoked, retired, never known. */
+TEST(link, a_key_that_the_core_refuses_makes_no_address_known)
+{
+    struct client client;
+
+    house_begin_default();
+    identity_make();
+    desk.admit = BERTH_E_REVOKED;
+    client_begin(&client, client_context("berth/1", identity.certificate.certificate, identity.key),
+                 link_port(house.link));
+    TURN_UNTIL(client.closed);
+    client_end(&client);
+    expect_stranger();
+    identity_free();
+    house_end();
+}
+
+TEST(link, an_address_is_known_until_the_last_one_there_is_revoked)
+{
+    struct client first, second, third;
+    uint64_t numbers[3];
+
+    house_begin_default();
+    client_enter(&first);
+    client_enter(&second);
+    memcpy(numbers, desk.peers, sizeof(numbers));
+    house.rooms.hang_up(house.rooms.door, numbers[0], BERTH_E_REVOKED, "it was revoked");
+    TURN_UNTIL(first.closed);
+    run_into_debt();
+    client_enter(&third);
+    numbers[2] = desk.peers[2];
+    for (int i = 1; i < 3; i++)
+        house.rooms.hang_up(house.rooms.door, numbers[i], BERTH_E_REVOKED, "it was revoked");
+    TURN_UNTIL(second.closed && third.closed);
+    expect_stranger();
+    client_end(&first);
+    client_end(&second);
+    client_end(&third);
+    identity_free();
+    house_end();
+}
+
 /* OpenSSL's own client against the listener: what it prints. Server and client do not share a
  * thread. */
 static void s_client(const char *options, char *out, size_t size)
