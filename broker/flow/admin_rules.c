@@ -160,8 +160,23 @@ static int check_host_ports(const struct row_host *row, struct berth_error *rete
     return 0;
 }
 
-static int check_host(berth_unused struct core *core, void *row_, const void *now,
-                      struct berth_error *reterr)
+/* Another hypervisor does not have their machines: it would make them a second time. */
+static int check_host_uri(struct core *core, const struct row_host *row, const struct row_host *now,
+                          struct berth_error *reterr)
+{
+    if (!strstr(row->uri, "://"))
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "host '%s': '%s' is no libvirt URI such as qemu:///system", row->name,
+                          row->uri);
+    if (now && strcmp(now->uri, row->uri) != 0 && related_first(core, DESKTOPS_OF_HOST, row->id))
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "host '%s': its URI cannot change while desktops live on it; add '%s' as "
+                          "another host, or delete the desktops first",
+                          row->name, row->uri);
+    return 0;
+}
+
+static int check_host(struct core *core, void *row_, const void *now, struct berth_error *reterr)
 {
     struct row_host *row = row_;
     int r;
@@ -176,11 +191,9 @@ static int check_host(berth_unused struct core *core, void *row_, const void *no
         row->weight = 1;
     if (!row->storage[0])
         (void)snprintf(row->storage, sizeof(row->storage), "default");
-    if (!strstr(row->uri, ":///") && !strstr(row->uri, "://"))
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "host '%s': '%s' is no libvirt URI such as qemu:///system", row->name,
-                          row->uri);
-    r = check_host_address(row, now, reterr);
+    r = check_host_uri(core, row, now, reterr);
+    if (r >= 0)
+        r = check_host_address(row, now, reterr);
     if (r < 0)
         return r;
     r = check_host_ports(row, reterr);

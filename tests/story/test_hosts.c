@@ -344,6 +344,22 @@ TEST(hosts, forwarded_desktops_follow_their_host_to_its_new_address)
     THE_END(w);
 }
 
+TEST(hosts, another_hypervisor_is_another_host)
+{
+    struct world *w = world_new(18, WARD FLOATING);
+    struct row_host row;
+
+    world_run_s(w, 15);
+    row = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)->row;
+    (void)snprintf(row.uri, sizeof(row.uri), "qemu+ssh://kvm9/system");
+    EXPECT_ERR(
+        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w))),
+        BERTH_E_STATE);
+    EXPECT_SAYS(world_await_text(), "kvm1");
+    EXPECT_SAYS(world_await_text(), "another host");
+    THE_END(w);
+}
+
 TEST(hosts, an_ipv6_address_is_refused_for_forwarded_ports_only)
 {
     struct world *w = world_new(17, "host kvm1 max 20 ports 40000\n");

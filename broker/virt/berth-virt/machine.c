@@ -300,8 +300,13 @@ int machine_stop(struct errand *errand)
 
 /* ---- refresh and delete ---- */
 
-/* A caller who knows only the UUID gets the rest from the machine's own metadata. */
-static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_xml)
+/* A caller who knows only the UUID gets the rest from the machine's own metadata.
+ *
+ * ret_storage: the storage pool that its disk was made in. args' own is where a new disk is made:
+ * the host may have got another since.
+ */
+static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_xml,
+                         char ret_storage[64])
 {
     struct virt_args *args = &errand->args;
     struct domain_facts facts;
@@ -323,6 +328,7 @@ static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_
         args->guest_port = facts.guest_port;
         (void)snprintf(args->pool, sizeof(args->pool), "%s", facts.pool);
     }
+    (void)snprintf(ret_storage, 64, "%s", facts.storage[0] ? facts.storage : args->storage);
     if (!args->storage[0])
         (void)snprintf(args->storage, sizeof(args->storage), "%s", facts.storage);
     if (!args->volume[0])
@@ -440,13 +446,14 @@ int machine_refresh(struct errand *errand)
     berth_cleanup(layers_free) struct layers layers = { 0 };
     berth_cleanup(berth_freep) char *old = NULL;
     berth_cleanup(berth_freep) char *xml = NULL;
+    char storage[64] = "";
     struct disk_names names;
     int wanted;
     int r;
 
     r = errand_domain(errand, &domain);
     if (r >= 0)
-        r = complete_args(errand, domain, &old);
+        r = complete_args(errand, domain, &old, storage);
     if (r < 0)
         return r;
     if (!args->volume[0] || !args->image[0] || !args->template[0]) {
@@ -457,7 +464,7 @@ int machine_refresh(struct errand *errand)
     if (r >= 0)
         r = name_is_free(errand);
     if (r >= 0)
-        r = layers_find(errand, domain, args->storage, &names, &layers);
+        r = layers_find(errand, domain, storage, &names, &layers);
     if (r < 0)
         return r;
     wanted = layers.own == 0;
@@ -472,10 +479,10 @@ int machine_refresh(struct errand *errand)
     if (r < 0)
         return r;
     machine_history_did(args->uuid, machine_word_DISK);
-    return disk_drop(errand, args->storage, names.name[!wanted]);
+    return disk_drop(errand, storage, names.name[!wanted]);
 }
 
-static int drop_disks(struct errand *errand)
+static int drop_disks(struct errand *errand, const char *storage)
 {
     const struct virt_args *args = &errand->args;
     struct disk_names names;
@@ -486,12 +493,12 @@ static int drop_disks(struct errand *errand)
                    */
     r = disk_names(errand, args->volume, &names);
     for (int i = 0; i < DISK_NAMES && r >= 0; i++)
-        r = disk_drop(errand, args->storage, names.name[i]);
+        r = disk_drop(errand, storage, names.name[i]);
     return r;
 }
 
 /* Files above its disk go first: once the machine is undefined nobody knows of them. */
-static int delete_machine(struct errand *errand, virDomainPtr domain)
+static int delete_machine(struct errand *errand, virDomainPtr domain, char ret_storage[64])
 {
     const struct virt_args *args = &errand->args;
     berth_cleanup(layers_free) struct layers layers = { 0 };
@@ -499,13 +506,13 @@ static int delete_machine(struct errand *errand, virDomainPtr domain)
     struct disk_names names;
     int r;
 
-    r = complete_args(errand, domain, &xml);
+    r = complete_args(errand, domain, &xml, ret_storage);
     if (r >= 0)
         r = switch_off(errand, domain);
     if (r >= 0 && args->volume[0]) {
         r = disk_names(errand, args->volume, &names);
         if (r >= 0)
-            r = layers_find(errand, domain, args->storage, &names, &layers);
+            r = layers_find(errand, domain, ret_storage, &names, &layers);
         if (r >= 0)
             r = layers_drop(errand, &layers);
     }
@@ -519,15 +526,17 @@ static int delete_machine(struct errand *errand, virDomainPtr domain)
 int machine_delete(struct errand *errand)
 {
     berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    char storage[64];
     int r;
 
+    (void)snprintf(storage, sizeof(storage), "%s", errand->args.storage);
     r = errand->args.uuid[0] ? errand_domain(errand, &domain) : BERTH_E_NOT_FOUND;
     if (r < 0 && r != BERTH_E_NOT_FOUND)
         return r;
     if (domain) {
-        r = delete_machine(errand, domain);
+        r = delete_machine(errand, domain, storage);
         if (r < 0)
             return r;
     }
-    return drop_disks(errand);
+    return drop_disks(errand, storage);
 }

@@ -20,7 +20,8 @@ static const char template[] =
     "<name>x</name><memory unit='MiB'>64</memory><os><type>hvm</type></os><devices>"
     "<disk type='file' device='disk'><source file='/x'/><target dev='vda'/></disk>"
     "<interface type='network'><source network='default'/></interface></devices>"
-    "<qemu:commandline><qemu:arg value='user,id=n0'/></qemu:commandline></domain>";
+    "<qemu:commandline><qemu:arg value='-netdev'/><qemu:arg "
+    "value='user,id=n0'/></qemu:commandline></domain>";
 
 /* A driver of our own: a network in 127.16/16, so that the addresses it invents are real ones of
  * this machine. */
@@ -28,7 +29,8 @@ static const char node[] =
     "<node><network><name>default</name><bridge name='virbr9'/>"
     "<ip address='127.16.0.1' netmask='255.255.0.0'><dhcp>"
     "<range start='127.16.0.2' end='127.16.255.254'/></dhcp></ip></network>"
-    "<pool type='dir'><name>berth</name><target><path>/berth</path></target></pool></node>";
+    "<pool type='dir'><name>berth</name><target><path>/berth</path></target></pool>"
+    "<pool type='dir'><name>ssd</name><target><path>/ssd</path></target></pool></node>";
 
 /* libvirt's test driver calls a start from a saved state a boot, so this stands before libvirt's
  * own function and sees what is there at the moment of the start. */
@@ -128,9 +130,9 @@ static int run(struct world *world, enum virt_call call, const struct virt_args 
 }
 
 /* Is there such a disk? */
-static bool disk_exists(const struct world *world, const char *name)
+static bool disk_exists_in(const struct world *world, const char *storage, const char *name)
 {
-    virStoragePoolPtr pool = virStoragePoolLookupByName(world->connection, "berth");
+    virStoragePoolPtr pool = virStoragePoolLookupByName(world->connection, storage);
     virStorageVolPtr volume = virStorageVolLookupByName(pool, name);
     bool exists = volume;
 
@@ -138,6 +140,11 @@ static bool disk_exists(const struct world *world, const char *name)
         (void)virStorageVolFree(volume);
     (void)virStoragePoolFree(pool);
     return exists;
+}
+
+static bool disk_exists(const struct world *world, const char *name)
+{
+    return disk_exists_in(world, "berth", name);
 }
 
 static void inspect(struct world *world, bool known, bool running)
@@ -396,6 +403,25 @@ TEST(machine, a_refresh_that_cannot_succeed_leaves_the_machine_as_it_is)
     EXPECT_ERR(run(world, VIRT_refresh, &bad), BERTH_E_CONFIG);
     EXPECT(disk_exists(world, "berth-7.qcow2"));
     inspect(world, true, true); /* not even switched off */
+    world_free(world);
+}
+
+TEST(machine, a_disk_in_the_storage_that_its_host_had_before_is_found)
+{
+    struct world *world = world_new();
+    struct virt_args args = args_of(world);
+
+    EXPECT_OK(run(world, VIRT_create, &args));
+    EXPECT_OK(run(world, VIRT_start, &args));
+    (void)snprintf(args.storage, sizeof(args.storage), "ssd");
+    EXPECT_OK(run(world, VIRT_refresh, &args)); /* the new disk is made in the new one */
+    expect_xml(world, "pool='ssd'", true);
+    EXPECT(!disk_exists_in(world, "berth", "berth-7.qcow2"));
+    EXPECT(disk_exists_in(world, "ssd", "berth-7.b.qcow2"));
+
+    (void)snprintf(args.storage, sizeof(args.storage), "berth");
+    EXPECT_OK(run(world, VIRT_delete, &args));
+    EXPECT(!disk_exists_in(world, "ssd", "berth-7.b.qcow2"));
     world_free(world);
 }
 
