@@ -234,21 +234,42 @@ static int unused_image(struct core *core, const void *row_, struct berth_error 
     return 0;
 }
 
+/* Disks lie on the file: two versions of it would be one, and taking one away would take both. */
+static int check_image_path(struct core *core, const struct row_image_version *row,
+                            struct berth_error *reterr)
+{
+    if (row->path[0] != '/')
+        return berth_fail(reterr, BERTH_E_INVALID, "image version: '%s' is no absolute path",
+                          row->path);
+    list_each (core_all(core, ENTITY_image_version), node) {
+        const struct row_image_version *other = entity_row_of(entity_of(node));
+        const struct image *image = image_find(core, other->image_id);
+
+        if (strcmp(other->path, row->path) == 0)
+            return berth_fail(reterr, BERTH_E_EXISTS,
+                              "image version: '%s' is version %lld of image '%s' already; a "
+                              "version never changes, so give the new one a file of its own",
+                              row->path, (long long)other->number, image ? image->row.name : "?");
+    }
+    return 0;
+}
+
 /* A version never changes: it is added as a draft and may only be published, retired and deleted.
  */
 static int check_image_version(struct core *core, void *row_, const void *now,
                                struct berth_error *reterr)
 {
     struct row_image_version *row = row_;
+    int r;
 
     if (now)
         return berth_fail(reterr, BERTH_E_STATE,
                           "an image version never changes; add the next one");
     if (!image_find(core, row->image_id))
         return check_refers(core, ENTITY_image, row->image_id, "image version", reterr);
-    if (row->path[0] != '/')
-        return berth_fail(reterr, BERTH_E_INVALID, "image version: '%s' is no absolute path",
-                          row->path);
+    r = check_image_path(core, row, reterr);
+    if (r < 0)
+        return r;
     row->number = 1;
     list_each (related_to(core, VERSIONS_OF_IMAGE, row->image_id), node) {
         const struct row_image_version *other = entity_row_of(related_at(VERSIONS_OF_IMAGE, node));

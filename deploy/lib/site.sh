@@ -168,11 +168,19 @@ site_add_host() {
 
 # site_add_image FOLDER - the golden image as deploy/image/desktop left it, published.
 site_add_image() {
+    local versions version
     site_has image desktop || ctl image add desktop
-    [[ $(ctl image-version list --json | jq -r '.items[]?.path' | tail -n 1) == "$1/desktop.qcow2" ]] || {
+    versions=$(ctl image-version list --json)
+    if [[ $(jq -r '.items[]?.path' <<<"$versions" | tail -n 1) == "$1/desktop.qcow2" ]]; then
+        return
+    fi
+    # One file is one version: an image that was there before is published again.
+    version=$(jq --arg path "$1/desktop.qcow2" '.items[]? | select(.path == $path) | .number' <<<"$versions")
+    if [[ -z $version ]]; then
         ctl image-version add desktop "$1/desktop.qcow2" kernel="$1/vmlinuz" initrd="$1/initrd.img"
-        ctl image publish desktop "$(ctl image-version list --json | jq '[.items[].number] | max')"
-    }
+        version=$(ctl image-version list --json | jq '[.items[].number] | max')
+    fi
+    ctl image publish desktop "$version"
 }
 
 # site_add_pool NAME TEMPLATE SETTING... - entitled to everyone.

@@ -520,7 +520,7 @@ TEST(restraint, what_a_person_put_into_quarantine_stays_there)
     list_each (placement_list(pool_of(w), CLASS_SPARE), node)
         wish.desktop_id = placement_at(node)->row.id;
     EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
-    (void)publish(w);
+    EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, "/images/third.qcow2"), false, NULL));
     world_run_s(w, 60);
     EXPECT_INT(quarantined(w), 1);
     EXPECT(desktop_find(world_core(w), wish.desktop_id)->row.quarantined);

@@ -32,7 +32,8 @@ static uint64_t publish_next(struct world *w)
                                      .image_id = image_of(w)->row.id };
     uint64_t id = 0;
 
-    (void)snprintf(row.path, sizeof(row.path), "/images/next.qcow2");
+    (void)snprintf(row.path, sizeof(row.path), "/images/next-%llu.qcow2",
+                   (unsigned long long)image_of(w)->row.current_id);
     EXPECT_OK(world_await(
         w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
     EXPECT_OK(world_await(w, admin_image(rooms_of(w), world_actor(),
