@@ -200,8 +200,8 @@ static bool has_new_template(struct rooms *rooms, enum entity_kind kind, const v
 
     if (kind != ENTITY_pool || row->template[0] != '/' || row->kind == pool_kind_MANUAL)
         return false;
-    return !pool || strcmp(pool->row.template, row->template) != 0 ||
-           pool->row.address != row->address;
+    return !pool || pool->row.kind == pool_kind_MANUAL ||
+           strcmp(pool->row.template, row->template) != 0 || pool->row.address != row->address;
 }
 
 static int look_first(struct rooms *rooms, const struct admin_actor *actor,

@@ -557,6 +557,56 @@ TEST(manage, a_template_that_cannot_be_used_is_refused_before_the_pool_is_there)
     THE_END(w);
 }
 
+TEST(manage, a_manual_pool_that_becomes_floating_brings_a_template_too)
+{
+    struct world *w = world_new(25, WARD FLOATING);
+    struct row_pool row = world_pool(w, "ward-3")->row;
+    const struct row_pool floating = row;
+
+    row.id = 0;
+    row.kind = pool_kind_MANUAL;
+    row.spare = 0;
+    row.address = pool_address_FIXED;
+    row.release = pool_release_KEEP;
+    row.credential = pool_credential_PASSTHROUGH;
+    (void)snprintf(row.name, sizeof(row.name), "other");
+    (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml"); /* nobody reads it yet */
+    (void)snprintf(w->farm->bad_template, sizeof(w->farm->bad_template), "/etc/bad.xml");
+    EXPECT_OK(world_await(
+        w, admin_add(&w->broker->rooms, world_actor(), ENTITY_pool, &row, &row.id, world_op(w))));
+    row = world_pool(w, "other")->row;
+    row.kind = pool_kind_FLOATING;
+    row.image_id = floating.image_id;
+    row.address = pool_address_AGENT;
+    EXPECT_ERR(
+        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        BERTH_E_INVALID);
+    row.address = pool_address_FIXED; /* as it was, so that only the kind is new */
+    EXPECT_ERR(
+        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "/etc/bad.xml");
+    THE_END(w);
+}
+
+TEST(manage, two_versions_never_lie_on_one_file)
+{
+    struct world *w = world_new(26, WARD FLOATING);
+    struct row_image_version row = { .state = image_version_DRAFT };
+    uint64_t id = 0;
+
+    row.image_id = publish(w, "/images/2.qcow2");
+    (void)snprintf(row.path, sizeof(row.path), "/images/2.qcow2");
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version,
+                                        &row, &id, world_op(w))),
+               BERTH_E_EXISTS);
+    EXPECT_SAYS(world_await_text(), "version 2 of image 'debian'");
+    (void)snprintf(row.path, sizeof(row.path), "/images/3.qcow2");
+    EXPECT_OK(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version, &row,
+                                       &id, world_op(w))));
+    THE_END(w);
+}
+
 TEST(manage, max_zero_empties_a_pool)
 {
     struct world *w = world_new(21, WARD "pool ward-3 floating image debian max 3 spare 3\n"

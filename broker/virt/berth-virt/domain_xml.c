@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "qemu_arguments.h"
 #include "template.h"
 #include "xml.h"
 
-#define QEMU_SPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 #define PORT_MAX 65535
 
 /* ---- parts of the tree ---- */
@@ -102,12 +102,17 @@ static void hardware_address(const char *uuid, unsigned index, char mac[18])
 static void set_interfaces(xmlNode *devices, const struct virt_args *args)
 {
     unsigned index = 0;
+    xmlNode *port;
     char mac[18];
 
     for (xmlNode *face = xml_child(devices, "interface", NULL); face; face = xml_next(face)) {
         hardware_address(args->uuid, index++, mac);
         xml_set(xml_child_made(face, "mac"), "address", mac);
         xml_drop(xml_child(face, "target", NULL)); /* a device name of the host, one each */
+        /* Of a port of a virtual switch, one each: libvirt chooses it. */
+        port = xml_child(xml_child(face, "virtualport", NULL), "parameters", NULL);
+        xml_unset(port, "interfaceid");
+        xml_unset(port, "instanceid");
     }
 }
 
@@ -211,19 +216,20 @@ static bool text_is(const char *begin, const char *end, const char *wanted)
     return strlen(wanted) == size && memcmp(begin, wanted, size) == 0;
 }
 
-/* QEMU's argument with the host's address and port in it. `was`: the address that was put there
- * before, "" for none. The loopback, which reaches no other machine, and what was put there make
- * way for args' address; any other one was chosen by whoever wrote the template.
+/* QEMU's argument with the host's address and port in it, in the place of the forward to the
+ * guest's port `there`, where it has one. `was`: the address that was put there before, "" for
+ * none. The loopback, which reaches no other machine, and what was put there make way for args'
+ * address; any other one was chosen by whoever wrote the template.
  */
-static char *forward_argument(const char *value, const struct virt_args *args, int64_t guest_port,
-                              const char *was)
+static char *forward_argument(const char *value, const struct virt_args *args, int64_t there,
+                              int64_t guest_port, const char *was)
 {
     static const char loopback[] = LOOPBACK;
     struct forward old = { .begin = value + strlen(value),
                            .end = "",
                            .address = loopback,
                            .address_end = loopback + strlen(loopback) };
-    bool found = find_forward(value, guest_port, &old);
+    bool found = find_forward(value, there, &old);
     const char *address = args->forward_address;
     size_t room = strlen(value) + sizeof(args->forward_address) + 64;
     char *made = berth_alloc(room);
@@ -250,6 +256,24 @@ static xmlNode *user_network(const xmlNode *domain, char *value, size_t size)
     return NULL;
 }
 
+/* A forward in the template is where Berth's own is put; one that stayed would open a port of its
+ * own for every machine. */
+static void drop_forwards(const xmlNode *domain, const xmlNode *but)
+{
+    xmlNode *argument = xml_child(xml_child(domain, "commandline", QEMU_SPACE), "arg", QEMU_SPACE);
+    struct forward found;
+    char value[1024];
+
+    for (; argument; argument = xml_next(argument)) {
+        xml_get(argument, "value", value, sizeof(value));
+        if (argument == but || strncmp(value, "user,", 5) != 0 ||
+            !find_forward(value, RDP_PORT, &found))
+            continue;
+        memmove(value + (found.begin - value - 1), found.end, strlen(found.end) + 1);
+        xml_set(argument, "value", value);
+    }
+}
+
 /* Whoever writes a host's address down hears of it there; here for what came another way. */
 static int check_forward_address(const char *address, struct berth_error *reterr)
 {
@@ -269,6 +293,7 @@ static int set_forward(xmlNode *domain, const struct virt_args *args, int64_t gu
     char *made;
     int r;
 
+    drop_forwards(domain, args->forward_port ? argument : NULL);
     if (!args->forward_port)
         return 0;
     if (!argument)
@@ -277,7 +302,7 @@ static int set_forward(xmlNode *domain, const struct virt_args *args, int64_t gu
     r = check_forward_address(args->forward_address, reterr);
     if (r < 0)
         return r;
-    made = forward_argument(value, args, guest_port, "");
+    made = forward_argument(value, args, RDP_PORT, guest_port, "");
     xml_set(argument, "value", made);
     free(made);
     return 0;
@@ -355,8 +380,8 @@ int domain_xml_readdress(const char *xml, size_t size, const struct virt_args *a
     xml_set(desktop, "forward-address", args->forward_address);
     argument = user_network(domain, value, sizeof(value)); /* the test driver keeps none */
     if (argument) {
-        char *made =
-            forward_argument(value, args, args->guest_port ? args->guest_port : RDP_PORT, was);
+        int64_t port = args->guest_port ? args->guest_port : RDP_PORT;
+        char *made = forward_argument(value, args, port, port, was);
 
         xml_set(argument, "value", made);
         free(made);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QEMU_SPACE "http://libvirt.org/schemas/domain/qemu/1.0"
+#include "qemu_arguments.h"
 
 xmlNode *template_main_disk(const xmlNode *devices)
 {
@@ -55,6 +55,11 @@ static bool is_encrypted(const xmlNode *disk)
     return has(disk, "encryption") || has(xml_child(disk, "source", NULL), "encryption");
 }
 
+static bool connects(const xmlNode *element)
+{
+    return xml_is(xml_child(element, "source", NULL), "mode", "connect");
+}
+
 /* A character device that QEMU opens or listens on by a path or a port of the host. */
 static bool is_tied(const xmlNode *element)
 {
@@ -68,14 +73,62 @@ static bool is_tied(const xmlNode *element)
         return false;
     if (xml_is(element, "type", "unix") && made_by_libvirt)
         return false; /* libvirt makes a socket for each machine when none is named */
-    return !xml_is(xml_child(element, "source", NULL), "mode", "connect");
+    return !connects(element);
 }
 
 static bool is_of_this_host(const xmlNode *element)
 {
     static const char *const kinds[] = { "hostdev", "vhostuser", "vdpa", NULL };
 
-    return is_one_of(element, "type", kinds);
+    return is_one_of(element, "type", kinds) ||
+           (xml_is(element, "type", "direct") &&
+            xml_is(xml_child(element, "source", NULL), "mode", "passthrough"));
+}
+
+/* By a socket or a file of the host. */
+static bool opens_something(const xmlNode *interface)
+{
+    static const char *const kinds[] = { "server", "udp", NULL };
+
+    return is_one_of(interface, "type", kinds) || has(interface, "portForward") ||
+           xmlHasProp(xml_child(interface, "backend", NULL), BAD_CAST "logFile");
+}
+
+/* A filter that names the address of one machine. */
+static bool names_an_address(const xmlNode *interface)
+{
+    static const char *const names[] = { "IP", "IPV6", "MAC", NULL };
+    const xmlNode *parameter =
+        xml_child(xml_child(interface, "filterref", NULL), "parameter", NULL);
+
+    for (; parameter; parameter = xml_next(parameter)) {
+        if (is_one_of(parameter, "name", names))
+            return true;
+    }
+    return false;
+}
+
+static bool is_nvme(const xmlNode *disk)
+{
+    return xml_is(disk, "type", "nvme");
+}
+
+/* A source of random numbers that QEMU waits for at a port of the host. */
+static bool is_bound(const xmlNode *rng)
+{
+    const xmlNode *backend = xml_child(rng, "backend", NULL);
+    const xmlNode *source = xml_child(backend, "source", NULL);
+
+    for (; source; source = xml_next(source)) {
+        if (xml_is(source, "mode", "bind"))
+            return true;
+    }
+    return xml_is(backend, "type", "file") || xml_is(backend, "type", "pipe");
+}
+
+static bool is_at_a_bus(const xmlNode *graphics)
+{
+    return xml_is(graphics, "type", "dbus") && xmlHasProp(graphics, BAD_CAST "address");
 }
 
 static bool is_shared_device(const xmlNode *tpm)
@@ -118,6 +171,11 @@ static const struct {
     { "disk",       may_be_written,    "would be written by every desktop; make it <readonly/> or take it out" },
     { "hostdev",    always,            "is a device of the host, which only one machine can have; take it out" },
     { "interface",  is_of_this_host,   "is a device or socket of the host, which only one machine can have; use a network or a bridge" },
+    { "disk",       is_nvme,           "is a device of the host, which only one machine can have; take it out" },
+    { "interface",  opens_something,   "opens a port or a file of the host, which only one machine can have; use a network or a bridge, without <portForward> and logFile" },
+    { "interface",  names_an_address,  "has a filter with the address of one machine; take that <parameter> out" },
+    { "rng",        is_bound,          "opens a port or a file of the host, which only one machine can have; use <backend model='random'>" },
+    { "graphics",   is_at_a_bus,       "is at one bus of the host, where only one machine can have its name; take 'address' out" },
     { "filesystem", may_be_written,    "would be written by every desktop; make it <readonly/> or take it out" },
     { "serial",     is_tied,           "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
     { "parallel",   is_tied,           "is a path or port of the host, which only one machine can have; use type='pty' or take it out" },
@@ -159,38 +217,39 @@ static int check_devices(const xmlNode *devices, struct berth_error *reterr)
                 return check_element(element, refusals[i].why, reterr);
         }
     }
+    if (main_disk && has(main_disk, "transient"))
+        return check_element(main_disk,
+                             "is <transient/>; Berth makes its disk anew by itself (a floating "
+                             "pool with release=refresh); take <transient/> out",
+                             reterr);
     if (main_disk && is_encrypted(main_disk))
         return check_element(main_disk, "is encrypted; Berth makes plain overlays of the image",
                              reterr);
     return 0;
 }
 
-/* Arguments that make QEMU open or listen on something by itself. */
-static int check_arguments(const xmlNode *domain, struct berth_error *reterr)
+/* Firmware that is written is a copy of its own, which <nvram> stands for. */
+static int check_firmware(const xmlNode *domain, struct berth_error *reterr)
 {
-    static const char *const refused[] = { "-drive",   "-blockdev", "-hda",      "-hdb",
-                                           "-chardev", "-serial",   "-monitor",  "-qmp",
-                                           "-pidfile", "-incoming", "-mtdblock", "-pflash" };
-    const xmlNode *argument =
-        xml_child(xml_child(domain, "commandline", QEMU_SPACE), "arg", QEMU_SPACE);
+    const xmlNode *loader = xml_child(xml_child(domain, "os", NULL), "loader", NULL);
+    char path[256];
 
-    for (; argument; argument = xml_next(argument)) {
-        for (size_t i = 0; i < BERTH_COUNT(refused); i++) {
-            if (xml_is(argument, "value", refused[i]))
-                return berth_fail(reterr, BERTH_E_INVALID,
-                                  "the template's <qemu:arg value='%s'> (line %ld) opens something "
-                                  "that every desktop would share; take it out",
-                                  refused[i], xmlGetLineNo(argument));
-        }
-    }
-    return 0;
+    xml_get_text(loader, path, sizeof(path));
+    if (!path[0] || !xml_is(loader, "type", "pflash") || xml_is(loader, "readonly", "yes"))
+        return 0;
+    return check_element(loader,
+                         "is firmware that every desktop would write; make it readonly='yes' "
+                         "beside an <nvram>",
+                         reterr);
 }
 
 int template_check(const xmlNode *domain, struct berth_error *reterr)
 {
     int r = check_devices(xml_child(domain, "devices", NULL), reterr);
 
-    return r < 0 ? r : check_arguments(domain, reterr);
+    if (r >= 0)
+        r = check_firmware(domain, reterr);
+    return r < 0 ? r : qemu_arguments_check(domain, reterr);
 }
 
 /* ---- what is made different ---- */
@@ -237,13 +296,14 @@ static void set_identity(const xmlNode *domain, const char *uuid)
 
 static void set_character_devices(const xmlNode *devices)
 {
-    static const char *const names[] = { "serial", "parallel", "console", "channel" };
+    static const char *const names[] = { "serial",  "parallel", "console",
+                                         "channel", "redirdev", "smartcard" };
 
     for (size_t i = 0; i < BERTH_COUNT(names); i++) {
         for (xmlNode *node = xml_child(devices, names[i], NULL); node; node = xml_next(node)) {
             xml_drop(xml_child(node, "log", NULL));
             xml_unset(node, "tty");
-            if (xml_is(node, "type", "pty") || xml_is(node, "type", "unix"))
+            if (xml_is(node, "type", "pty") || (xml_is(node, "type", "unix") && !connects(node)))
                 drop_all(node, "source");
         }
     }

@@ -20,7 +20,7 @@ static const char template[] =
     "<interface type='network'><mac address='52:54:00:00:00:01'/><source network='default'/>"
     "<target dev='tn1'/></interface><interface type='network'/></devices>"
     "<qemu:commandline><qemu:arg value='-netdev'/>"
-    "<qemu:arg value='user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:0-:3389,x=y'/>"
+    "<qemu:arg value='user,id=n0,hostfwd=tcp:0.0.0.0:0-:3389,ipv6=off'/>"
     "</qemu:commandline></domain>";
 
 static struct virt_args some_args(void)
@@ -160,14 +160,13 @@ TEST(domain_xml, an_address_that_the_template_chose_stays_and_so_do_neighbours)
     char *xml = make(template, &args);
 
     EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
-               "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:40007-:3389,x=y");
+               "user,id=n0,hostfwd=tcp:0.0.0.0:40007-:3389,ipv6=off");
     free(xml);
 
     args.guest_port = 3390; /* none leads there yet */
     xml = make(template, &args);
     EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
-               "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:0-:3389,x=y,"
-               "hostfwd=tcp:10.0.0.5:40007-:3390");
+               "user,id=n0,hostfwd=tcp:0.0.0.0:40007-:3390,ipv6=off");
     free(xml);
 }
 
@@ -212,7 +211,7 @@ TEST(domain_xml, a_new_address_of_its_host_takes_the_place_of_the_old_one)
     (void)snprintf(args.forward_address, sizeof(args.forward_address), "10.0.0.77");
     xml = readdressed(xml, &args);
     EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"),
-               "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:0.0.0.0:40007-:3389,x=y");
+               "user,id=n0,hostfwd=tcp:0.0.0.0:40007-:3389,ipv6=off");
     free(xml);
 }
 
@@ -231,7 +230,8 @@ TEST(domain_xml, a_machine_without_forwarded_port_or_of_somebody_else_is_not_rea
 
 TEST(domain_xml, only_an_ipv4_address_can_be_forwarded_from)
 {
-    static const char *const wrong[] = { "2001:db8::5", "::1", "kvm1.example.org", "10.0.0.5,x=y" };
+    static const char *const wrong[] = { "2001:db8::5", "::1", "kvm1.example.org",
+                                         "10.0.0.5,ipv6=off" };
 
     for (size_t i = 0; i < BERTH_COUNT(wrong); i++) {
         struct virt_args args = some_args();
@@ -462,6 +462,27 @@ TEST(template, what_cannot_be_cloned_is_refused_by_its_name)
         { "<memory model='nvdimm'><source><path>/n</path></source></memory>", "<memory>", "file" },
         { "<shmem name='s'/>", "<shmem>", "share" },
         { "<input type='evdev'/>", "<input>", "take it out" },
+        { "<interface type='user'><portForward proto='tcp'><range start='2222' to='22'/>"
+          "</portForward></interface>",
+          "<interface>", "<portForward>" },
+        { "<interface type='user'><backend type='passt' logFile='/l'/></interface>", "<interface>",
+          "logFile" },
+        { "<interface type='server'><source address='::' port='5'/></interface>", "<interface>",
+          "network or a bridge" },
+        { "<interface type='udp'/>", "<interface>", "network or a bridge" },
+        { "<interface type='direct'><source dev='eth1' mode='passthrough'/></interface>",
+          "<interface>", "bridge" },
+        { "<interface type='bridge'><filterref filter='f'><parameter name='CTRL' value='x'/>"
+          "<parameter name='IP' value='10.0.0.7'/></filterref></interface>",
+          "<interface>", "<parameter>" },
+        { "<rng model='virtio'><backend model='egd' type='tcp'>"
+          "<source mode='bind' host='::' service='1'/></backend></rng>",
+          "<rng>", "random" },
+        { "<graphics type='dbus' address='unix:path=/b'/>", "<graphics>", "address" },
+        { "<disk type='nvme' device='disk'><source type='pci'/><target dev='vdb'/><readonly/>"
+          "</disk>",
+          "vdb", "device of the host" },
+        { "<serial type='unix'><source mode='bind' path='/s'/></serial>", "<serial>", "'/s'" },
     };
     static const char *const good[] = {
         "<disk type='file' device='cdrom'><source file='/iso'/></disk>",
@@ -469,6 +490,10 @@ TEST(template, what_cannot_be_cloned_is_refused_by_its_name)
         "<filesystem type='mount'><source dir='/s'/><readonly/></filesystem>",
         "<serial type='tcp'><source mode='connect' host='h' service='1'/></serial>",
         "<redirdev bus='usb' type='spicevmc'/>",
+        "<interface type='user'><backend type='passt'/></interface>",
+        "<interface type='direct'><source dev='eth1' mode='bridge'/></interface>",
+        "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>",
+        "<graphics type='dbus' p2p='yes'/>",
         "<tpm><backend type='emulator'/></tpm>",
     };
     struct virt_args args = some_args();
@@ -492,6 +517,103 @@ TEST(template, what_cannot_be_cloned_is_refused_by_its_name)
         }
         free(xml);
     }
+}
+
+TEST(template, what_belongs_to_one_machine_goes_and_what_each_may_have_stays)
+{
+    static const char taken[] =
+        "<domain type='kvm'><devices><disk><target dev='vda'/></disk>"
+        "<interface type='bridge'><virtualport type='openvswitch'><parameters "
+        "interfaceid='09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f' profileid='p'/></virtualport>"
+        "</interface><serial type='unix'><source mode='connect' path='/console'/></serial>"
+        "<redirdev bus='usb' type='spicevmc'><log file='/log/golden'/></redirdev>"
+        "</devices></domain>";
+    struct virt_args args = some_args();
+    char *xml;
+
+    args.forward_port = 0;
+    xml = make(taken, &args);
+    EXPECT_STR(at(xml, "string(count(//@interfaceid))"), "0");
+    EXPECT_STR(at(xml, "string(//virtualport/parameters/@profileid)"), "p");
+    EXPECT_STR(at(xml, "string(//serial/source/@path)"), "/console");
+    EXPECT_STR(at(xml, "string(count(//log))"), "0");
+    free(xml);
+}
+
+static void expect_refused(const char *text, const char *part, const char *also)
+{
+    struct virt_args args = some_args();
+    struct berth_error error = { 0 };
+    char *xml = NULL;
+
+    args.forward_port = 0;
+    EXPECT_ERR(domain_xml_make(text, strlen(text), &args, &xml, &error), BERTH_E_INVALID);
+    EXPECT_SAYS(error.text, part);
+    EXPECT_SAYS(error.text, also);
+}
+
+TEST(template, firmware_and_a_disk_that_all_would_write_are_refused)
+{
+    expect_refused("<domain><os><loader readonly='no' type='pflash'>/c.fd</loader></os><devices>"
+                   "<disk/></devices></domain>",
+                   "<loader>", "readonly='yes'");
+    expect_refused("<domain><devices><disk><target dev='vda'/><transient/></disk></devices>"
+                   "</domain>",
+                   "<disk> vda", "release=refresh");
+}
+
+#define WITH_ARGUMENTS(arguments)                                                 \
+    "<domain type='kvm' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>" \
+    "<devices><disk device='disk'/></devices><qemu:commandline>" arguments        \
+    "</qemu:commandline></domain>"
+#define ARGUMENT(value) "<qemu:arg value='" value "'/>"
+#define PAIR(option, value) WITH_ARGUMENTS(ARGUMENT(option) ARGUMENT(value))
+
+TEST(template, arguments_of_qemu_that_are_not_known_to_be_shared_are_refused)
+{
+    static const char *const unknown[] = { "--drive",    "--chardev", "-vnc",      "-spice",
+                                           "-gdb",       "-s",        "-mon",      "-qmp-pretty",
+                                           "-fsdev",     "-virtfs",   "-hdc",      "-hdd",
+                                           "-fda",       "-sd",       "-D",        "-debugcon",
+                                           "-tpmdev",    "-nic",      "-parallel", "-object",
+                                           "-daemonize", "-machine",  "-smbios",   "/disk" };
+    char text[1024];
+
+    for (size_t i = 0; i < BERTH_COUNT(unknown); i++) {
+        (void)snprintf(text, sizeof(text), PAIR("%s", "x"), unknown[i]);
+        expect_refused(text, unknown[i], "take it out");
+    }
+}
+
+TEST(template, values_of_qemus_arguments_that_only_one_machine_can_have_are_refused)
+{
+    expect_refused(PAIR("-device", "vhost-vsock-pci,guest-cid=3"), "guest-cid=3", "<devices>");
+    expect_refused(PAIR("-device", "virtio-net-pci,netdev=n0,mac=52:54:00:00:00:01"),
+                   "mac=", "hardware address");
+    expect_refused(PAIR("-global", "vhost-vsock-pci.guest-cid=3"), "guest-cid", "<devices>");
+    expect_refused(PAIR("-netdev", "tap,id=n0,ifname=tap0"), "tap,", "<interface>");
+    expect_refused(PAIR("--netdev", "user,id=n0,hostfwd=tcp:127.0.0.1:2222-:22"), "2222",
+                   "hostfwd");
+    expect_refused(PAIR("-netdev", "user,id=n0,hostfwd=udp::0-:3389"), "udp", "hostfwd");
+    expect_refused(PAIR("-netdev", "user,id=n0,smb=/home"), "smb=", "leave only");
+    expect_refused(PAIR("-netdev", "user,guestfwd=tcp:10.0.2.9:1-cmd:x"), "guestfwd", "leave only");
+    expect_refused(WITH_ARGUMENTS("<qemu:arg/>"), "<qemu:arg>", "without a value");
+}
+
+TEST(template, arguments_of_qemu_that_many_can_have_stay)
+{
+    static const char text[] = WITH_ARGUMENTS(
+        ARGUMENT("--netdev") ARGUMENT("user,id=n0,net=10.9.0.0/24,hostfwd=tcp:127.0.0.1:0-:3389")
+            ARGUMENT("-device") ARGUMENT("virtio-net-pci,netdev=n0,romfile=,addr=0x10")
+                ARGUMENT("-no-hpet") ARGUMENT("-global") ARGUMENT("ICH9-LPC.disable_s3=1"));
+    struct virt_args args = some_args();
+    char *xml;
+
+    args.forward_port = 0; /* then nobody is told of the port that would be open */
+    xml = make(text, &args);
+    EXPECT_STR(at(xml, "string(//qemu:arg[2]/@value)"), "user,id=n0,net=10.9.0.0/24");
+    EXPECT_STR(at(xml, "string(count(//qemu:arg))"), "7");
+    free(xml);
 }
 
 TEST(domain_xml, the_main_disk_and_what_is_done_to_it)
