@@ -184,11 +184,15 @@ static void tell_wishes(struct work *work, const struct berth_error *error)
         wish_granted(list_entry(node_, struct wish, node), error->code, error);
 }
 
-/* Is it the machine's fault, so that it must not be handed out? Not when its host or our disk is in
- * trouble. */
-static bool is_its_fault(int code)
+bool failure_is_hosts(int code)
+{
+    return code == BERTH_E_UNKNOWN_OUTCOME || code == BERTH_E_HOST_DOWN || code == BERTH_E_BUSY;
+}
+
+bool failure_is_machines(int code)
 {
     switch (code) {
+    case BERTH_E_BUSY:
     case BERTH_E_HOST_DOWN:
     case BERTH_E_UNKNOWN_OUTCOME:
     case BERTH_E_CANCELLED:
@@ -232,7 +236,7 @@ static void work_failed(struct work *work, const struct berth_error *error)
             desktop_set_state(desktop, desktop_OFF, error->text);
         return;
     }
-    if (!is_its_fault(error->code)) {
+    if (!failure_is_machines(error->code)) {
         /* What became of it is seen when its host has been asked again. */
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             desktop_set_state(desktop, desktop_LOST, error->text);

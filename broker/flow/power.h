@@ -34,6 +34,13 @@ void machine_see_to(struct rooms *rooms, struct desktop *desktop, enum machine_g
  * at its limit. */
 void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *why);
 
+/* Does a failure of work on a machine tell something of that machine? Not when its host was away or
+ * busy, when our disk is in trouble, or when something that many machines share is wrong. */
+bool failure_is_machines(int code);
+
+/* Was a call to a host not begun, or is its outcome unknown? Then it is made again. */
+bool failure_is_hosts(int code);
+
 /* Keep a desktop out of hand-out, durably, with a reason. */
 void desktop_quarantine(struct rooms *rooms, struct desktop *desktop, const char *why);
 

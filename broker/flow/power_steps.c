@@ -52,6 +52,7 @@ enum {
 #define RETRY_ADDRESS_MS 500
 #define RETRY_PROBE_MS 250
 #define RETRY_INSPECT_MS 1000
+#define RETRY_HOST_MS 1000
 #define RETRY_SCRAMBLE_MS 500 /* the guest agent may come up after the RDP server */
 #define RETRY_WRITE_MS 1000
 #define LIMIT_ASK_MS 12000 /* questions: a little more than the call's own deadline */
@@ -87,7 +88,7 @@ static const struct flow_step steps[STEPS] = {
     [DELETE]      = { "delete",      delete_machine, NULL, FLOW_DURABLE }, /* machine and disk are gone */
     [FORGET]      = { "forget",      forget,      NULL, FLOW_DURABLE }, /* its row is about to be */
     [FORGOTTEN]   = { "forgotten",   forgotten,   NULL, FLOW_QUEUED },  /* and is */
-    [JUDGE]       = { "judge",       judge,       NULL, 0 },            /* the host's answer is known */
+    [JUDGE]       = { "judge",       judge,       NULL, FLOW_QUEUED },  /* the host's answer is known */
     [SETTLE]      = { "settle",      settle,      NULL, FLOW_QUEUED },  /* the host can be asked again */
     [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_ASKED }, /* it was asked for this machine */
     [INSPECTED]   = { "inspected",   inspected,   NULL, LIMIT_ASK_MS }, /* what it said is known */
@@ -205,9 +206,11 @@ static int order(struct flow *flow, enum virt_call call, int then, bool force)
     return ask(flow, call, JUDGE, force);
 }
 
-static bool is_unsettled(int code)
+/* The host did not answer, or did not get to it: it is asked for the machine before anything else.
+ */
+static int settle_soon(struct flow *flow)
 {
-    return code == BERTH_E_UNKNOWN_OUTCOME || code == BERTH_E_HOST_DOWN;
+    return flow_await(flow, pause_begin(&work_of(flow)->pause, RETRY_HOST_MS, &flow->op), SETTLE);
 }
 
 static int judge(struct flow *flow)
@@ -222,9 +225,9 @@ static int judge(struct flow *flow)
         work->up_since_ms = work->rooms->timers->mono_ms;
     if (flow->op.result >= 0)
         return work->then;
-    if (!is_unsettled(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)
+    if (!failure_is_hosts(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)
         return flow_fail_with(flow, &flow->op.error);
-    return SETTLE;
+    return settle_soon(flow);
 }
 
 static int settle(struct flow *flow)
@@ -245,29 +248,51 @@ static int inspect(struct flow *flow)
     return ask(flow, VIRT_inspect, INSPECTED, false);
 }
 
+/* Its host was away, and the machine, which was not started by this work, does not run any more. */
+static int found_off(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    const struct host *host = host_of(work);
+
+    return flow_fail(flow, BERTH_E_HOST_DOWN, "host '%s' was away, and desktop '%s' is off now",
+                     host ? host->row.name : "?", work->desktop->row.name);
+}
+
+static int still_to_come_up(struct flow *flow)
+{
+    struct work *work = work_of(flow);
+    bool doubted = work->doubting && !work->host_was_away;
+
+    work->doubting = false;
+    work->host_was_away = false;
+    if (!doubted)
+        work->up_since_ms = work->rooms->timers->mono_ms;
+    if (work->result.running)
+        return ADDRESS; /* an event that said otherwise was of an earlier run */
+    if (doubted)
+        return flow_fail(flow, BERTH_E_DESKTOP,
+                         "desktop '%s': its machine stopped while starting (%s)",
+                         work->desktop->row.name, work->stopped_why);
+    if (!work->desktop->charged)
+        return found_off(flow);
+    return work->result.known ? START : CREATE;
+}
+
 static int inspected(struct flow *flow)
 {
     struct work *work = work_of(flow);
 
-    if (flow->op.result < 0)
+    if (flow->op.result < 0) {
+        work->host_was_away = true;
         return flow_await(flow, pause_begin(&work->pause, RETRY_INSPECT_MS, &flow->op), SETTLE);
-    work->desktop->made = work->result.known;
-    if (work->doubting) {
-        work->doubting = false;
-        if (work->result.running)
-            return ADDRESS; /* the event was of an earlier run */
-        return flow_fail(flow, BERTH_E_DESKTOP,
-                         "desktop '%s': its machine stopped while starting (%s)",
-                         work->desktop->row.name, work->stopped_why);
     }
+    work->desktop->made = work->result.known;
     switch (work->goal) {
     case MACHINE_UP:
     case MACHINE_RESTART:
         if (work->then == STOPPED)
             return work->result.running ? STOP : STOPPED;
-        if (work->result.running)
-            return ADDRESS;
-        return work->result.known ? START : CREATE;
+        return still_to_come_up(flow);
     case MACHINE_OFF:
         return work->result.running ? STOP : STOPPED;
     case MACHINE_REFRESH:
@@ -397,19 +422,49 @@ static int doubt(struct work *work)
     return INSPECT;
 }
 
-/* Time to try again, or the machine has had its time. */
+static bool host_is_away(const struct work *work)
+{
+    const struct host *host = host_of(work);
+
+    return host && (host->state == host_DOWN || host->state == host_OPENING);
+}
+
+/* Time to try again, or the machine has had its time. While its host is away it may have gone with
+ * it, and its time begins anew when the host has said that it runs.
+ */
 static int again(struct flow *flow, int64_t delay_ms, int next)
 {
     struct work *work = work_of(flow);
     int64_t spent_ms = work->rooms->timers->mono_ms - work->up_since_ms;
+    bool over = spent_ms >= start_limit_ms(work);
 
     if (work->stopped)
         return doubt(work);
-    if (spent_ms >= start_limit_ms(work))
+    if (host_is_away(work))
+        work->host_was_away = true;
+    else if (work->host_was_away)
+        return SETTLE;
+    if (over && work->host_was_away)
+        return SETTLE;
+    if (over)
         return flow_fail(
             flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %.120s",
             work->desktop->row.name, spent_ms / 1000, berth_error_text(&flow->op.error));
     return flow_await(flow, pause_begin(&work->pause, delay_ms, &flow->op), next);
+}
+
+/* A question to the host failed. One that the host does not answer, though it answers for the
+ * machine itself, is a guest's that hangs: then the machine's time counts.
+ */
+static int ask_again(struct flow *flow, int64_t delay_ms, int next)
+{
+    struct work *work = work_of(flow);
+
+    if (!failure_is_hosts(flow->op.result) ||
+        (flow->op.result != BERTH_E_HOST_DOWN && ++work->unknown > WORK_UNKNOWN_MAX))
+        return again(flow, delay_ms, next);
+    work->host_was_away = true;
+    return settle_soon(flow);
 }
 
 static int address(struct flow *flow)
@@ -432,7 +487,7 @@ static int found(struct flow *flow)
     const struct pool *pool = pool_of(work);
 
     if (flow->op.result < 0)
-        return again(flow, RETRY_ADDRESS_MS, ADDRESS);
+        return ask_again(flow, RETRY_ADDRESS_MS, ADDRESS);
     COPY(desktop->address, work->result.address);
     desktop->port = (int)work->result.port;
     if (desktop->port == 0)
@@ -553,7 +608,7 @@ static int scrambled(struct flow *flow)
 {
     /* Where no guest can be told a password none was ever told. */
     if (flow->op.result < 0 && flow->op.result != BERTH_E_UNSUPPORTED)
-        return again(flow, RETRY_SCRAMBLE_MS, SCRAMBLE);
+        return ask_again(flow, RETRY_SCRAMBLE_MS, SCRAMBLE);
     return has_old_session(work_of(flow)) ? SIGN_OFF : SERVE;
 }
 
@@ -574,7 +629,7 @@ static int sign_off(struct flow *flow)
 static int signed_off(struct flow *flow)
 {
     if (flow->op.result < 0 && flow->op.result != BERTH_E_UNSUPPORTED)
-        return again(flow, RETRY_SCRAMBLE_MS, SIGN_OFF);
+        return ask_again(flow, RETRY_SCRAMBLE_MS, SIGN_OFF);
     return SERVE;
 }
 

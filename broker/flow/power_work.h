@@ -13,9 +13,9 @@ struct work {
     struct rooms *rooms;
     struct desktop *desktop; /* pinned */
     enum machine_goal goal;
-    int then;    /* step after a host operation that succeeded */
-    int unknown; /* outcomes that had to be settled */
-    bool charged_here;
+    int then;           /* step after a host operation that succeeded */
+    int unknown;        /* outcomes that had to be settled */
+    bool host_was_away; /* since the machine was asked for last */
     bool stopped; /* an event says that the machine stopped; events come late and twice, so its host
                      is asked first */
     bool doubting; /* it is being asked */

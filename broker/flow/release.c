@@ -259,7 +259,9 @@ struct release {
     struct rooms *rooms;
     uint64_t session_id;
     uint64_t desktop_id;
-    int tries;
+    int tries; /* that its guest has had */
+    int busy;  /* that were not begun, or whose outcome is unknown */
+    int told;  /* how telling it the password ended */
     struct virt_args args;
     struct virt_result result;
     struct gate_wait wait;
@@ -273,6 +275,7 @@ enum { SCRAMBLE, SCRAMBLED, INSPECTED, SIGN_OFF, SIGNED_OFF, FORCE, FORCED, CLOS
 
 #define AGAIN_MS 2000
 #define TRIES_MAX 3          /* a guest that does not take a password, or does not sign off */
+#define BUSY_MAX 30          /* its host answers for the machine and does not get to its guest */
 #define BEGIN_AGAIN_MS 10000 /* a release that failed is begun again after so long */
 
 /* Every call to the host has a deadline of its own that begins when it is sent; before that it may
@@ -341,6 +344,14 @@ static int ask(struct flow *flow, enum virt_call call, int next)
     return flow_await_any(flow, begun, next);
 }
 
+/* Has the guest had its chances? A call that was not begun is none. */
+static bool tried_enough(struct release *release, int result)
+{
+    if (failure_is_hosts(result))
+        return ++release->busy >= BUSY_MAX;
+    return ++release->tries >= TRIES_MAX;
+}
+
 static int scramble(struct flow *flow)
 {
     struct release *release = release_of(flow);
@@ -358,6 +369,7 @@ static int scrambled(struct flow *flow)
     const struct desktop *desktop = desktop_of(release);
     struct host *host;
 
+    release->told = flow->op.result;
     if (flow->op.result >= 0)
         return SIGN_OFF;
     if (planted(RELEASE_ABANDONED))
@@ -382,7 +394,7 @@ static int inspected(struct flow *flow)
      * before it shows anything. */
     if (flow->op.result >= 0 && !(release->result.known && release->result.running))
         return CLOSE;
-    if (++release->tries < TRIES_MAX)
+    if (!tried_enough(release, flow->op.result < 0 ? flow->op.result : release->told))
         return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SCRAMBLE);
     return FORCE; /* a machine that is off lets nobody in; it gets a new password when it starts */
 }
@@ -418,7 +430,7 @@ static int signed_off(struct flow *flow)
         return CLOSE;
     if (host->state != host_UP)
         return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), SIGN_OFF);
-    if (++release->tries < TRIES_MAX)
+    if (!tried_enough(release, flow->op.result))
         return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SIGN_OFF);
     return FORCE;
 }
@@ -439,10 +451,18 @@ static int forced(struct flow *flow)
 {
     struct release *release = release_of(flow);
     struct desktop *desktop = desktop_of(release);
+    struct host *host = desktop ? host_find(release->rooms->core, desktop->row.host_id) : NULL;
 
-    if (flow->op.result < 0 && desktop)
-        desktop_quarantine(release->rooms, desktop,
-                           "its guest did not sign off, and its machine could not be stopped");
+    if (flow->op.result >= 0 || !desktop)
+        return CLOSE;
+    if (flow->op.result == BERTH_E_CLOSING)
+        return flow_fail_with(flow, &flow->op.error); /* the next broker goes on */
+    if (!failure_is_machines(flow->op.result) && host && host->state != host_UP)
+        return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), FORCE);
+    if (!failure_is_machines(flow->op.result) && host)
+        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), FORCE);
+    desktop_quarantine(release->rooms, desktop,
+                       "its guest did not sign off, and its machine could not be stopped");
     return CLOSE;
 }
 

@@ -71,6 +71,7 @@ struct hypervisor {
     bool up;              /* libvirtd is there */
     bool hung;            /* it takes calls and does not answer */
     int fail_starts;      /* so many starts fail */
+    int busy_calls;       /* so many calls that act on a machine are turned away, not begun */
     int mute_boots;       /* so many boots never answer */
     int64_t slow_ms;      /* added to every action */
     int64_t agent_ms;     /* added to everything that is done inside a guest */

@@ -221,11 +221,23 @@ static bool is_bad_image(const struct errand *errand)
     return farm->bad_image[0] && strcmp(errand->args.image, farm->bad_image) == 0;
 }
 
+/* As berth-virt does while an earlier call for the machine is stuck, or libvirt while another has
+ * the machine's lock. */
+static int turn_away(struct errand *errand, struct berth_error *error)
+{
+    errand->hypervisor->busy_calls--;
+    note_start(errand, machine_word_FAILED);
+    return berth_fail(error, BERTH_E_BUSY, "machine %s: an earlier call is stuck",
+                      errand->args.uuid);
+}
+
 static int carry_out(struct errand *errand, struct virt_result *facts, struct berth_error *error)
 {
     const struct farm *farm = errand->hypervisor->farm;
     struct machine *machine = farm_machine(farm, errand->args.uuid);
 
+    if (errand->hypervisor->busy_calls > 0 && virt_call_row(errand->call)->lane != LANE_READ)
+        return turn_away(errand, error);
     if ((errand->call == VIRT_create || errand->call == VIRT_refresh) && is_bad_image(errand))
         return berth_fail(error, BERTH_E_CONFIG, "the image '%s': No such file or directory",
                           errand->args.image);

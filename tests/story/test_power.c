@@ -1,0 +1,197 @@
+/* test_power.c - work on machines while their host is in trouble, busy or in maintenance. */
+#include "core/related.h"
+
+#include "story.h"
+
+#define THREE                                           \
+    "pool ward-3 floating image debian max 4 spare 3\n" \
+    "entitle everyone ward-3\n"
+
+static struct rooms *rooms_of(struct world *w)
+{
+    return &w->broker->rooms;
+}
+
+static void until_it_runs(struct world *w, const char *desktop)
+{
+    while (!world_desktop(w, desktop) || !world_machine(w, desktop) ||
+           !world_machine(w, desktop)->running)
+        world_run_ms(w, 10);
+}
+
+static void expect_blameless(struct world *w)
+{
+    list_each (core_all(world_core(w), ENTITY_desktop), node) {
+        const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
+
+        EXPECT_STR(desktop->row.reason, "");
+        EXPECT(!desktop->row.quarantined);
+    }
+    EXPECT_INT(disk_audited(w->disk, "desktop.quarantine"), 0);
+    EXPECT_STR(world_pool(w, "ward-3")->restrained_why, "");
+}
+
+/* ---- its host is away ---- */
+
+TEST(power, a_host_that_is_away_while_machines_start_costs_no_machine)
+{
+    for (int64_t ms = 0; ms < 4000; ms += 500) {
+        struct world *w = world_made((uint64_t)ms + 1, WARD THREE);
+
+        world_begin(w);
+        until_it_runs(w, "ward-3-001");
+        world_run_ms(w, ms);
+        world_host_down(w, "kvm1", true);
+        world_run_s(w, 400);
+        world_host_down(w, "kvm1", false);
+        world_run_s(w, 120);
+        expect_blameless(w);
+        EXPECT_INT(world_spares(w, "ward-3"), 3);
+        THE_END(w);
+    }
+}
+
+static void switch_off(struct world *w, const char *host)
+{
+    list_each (&world_host(w, host)->machines, node) {
+        struct machine *machine = list_entry(node, struct machine, node);
+
+        if (machine->running)
+            farm_kill(machine, "the host lost its power");
+    }
+}
+
+TEST(power, a_host_that_loses_its_power_while_machines_start_costs_no_machine)
+{
+    for (int64_t ms = 0; ms < 4000; ms += 500) {
+        for (int forwarded = 0; forwarded < 2; forwarded++) {
+            struct world *w = world_made(
+                (uint64_t)ms + 1,
+                forwarded ? "place ward-3\nhost kvm1 max 20 ports 40000\nimage debian\n"
+                            "pool ward-3 floating image debian max 4 spare 3 address forwarded\n"
+                          : WARD THREE);
+
+            world_begin(w);
+            until_it_runs(w, "ward-3-001");
+            world_run_ms(w, ms);
+            world_host_down(w, "kvm1", true);
+            switch_off(w, "kvm1");
+            world_run_s(w, 400);
+            world_host_down(w, "kvm1", false);
+            world_run_s(w, 120);
+            expect_blameless(w);
+            EXPECT_INT(world_spares(w, "ward-3"), 3);
+            THE_END(w);
+        }
+    }
+}
+
+TEST(power, a_host_that_hangs_while_machines_start_costs_no_machine)
+{
+    for (int64_t ms = 0; ms < 4000; ms += 500) {
+        struct world *w = world_made((uint64_t)ms + 1, WARD THREE);
+
+        world_begin(w);
+        until_it_runs(w, "ward-3-001");
+        world_run_ms(w, ms);
+        world_host_hangs(w, "kvm1", true);
+        world_run_s(w, 400);
+        world_host_hangs(w, "kvm1", false);
+        world_run_s(w, 120);
+        expect_blameless(w);
+        EXPECT_INT(world_spares(w, "ward-3"), 3);
+        THE_END(w);
+    }
+}
+
+/* A password that was set on a used desktop stays secret, so a machine that died under a session
+ * waits for its guest before it is served again. */
+TEST(power, a_host_that_is_away_while_a_used_desktop_comes_back_costs_no_machine)
+{
+    struct world *w = world_new(5, WARD DEDICATED);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on own-001");
+    world_run_s(w, 10);
+    world_sign_off(w, "t1");
+    world_run_s(w, 10);
+    farm_kill(world_machine(w, "own-001"), "crashed");
+    world_run_s(w, 5);
+    world_host(w, "kvm1")->agent_ms = 3000;
+    EXPECT_OK(
+        admin_desktop(rooms_of(w), world_actor(),
+                      &(struct desktop_wish){ .desktop_id = world_desktop(w, "own-001")->row.id,
+                                              .act = DESKTOP_START },
+                      world_op(w)));
+    world_run_s(w, 8);
+    EXPECT_STR(world_desktop_state(w, "own-001"), "starting");
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 400);
+    world_host(w, "kvm1")->agent_ms = 0;
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 60);
+    EXPECT_STR(world_desktop_state(w, "own-001"), "ready");
+    EXPECT_INT(disk_audited(w->disk, "desktop.quarantine"), 0);
+    THE_END(w);
+}
+
+/* ---- its host has no time ---- */
+
+TEST(power, a_call_that_was_not_begun_is_made_again_and_costs_no_machine)
+{
+    for (int calls = 1; calls <= 40; calls += 3) {
+        struct world *w = world_made((uint64_t)calls, WARD THREE);
+
+        world_host(w, "kvm1")->busy_calls = calls;
+        world_begin(w);
+        world_run_s(w, 300);
+        expect_blameless(w);
+        EXPECT_INT(world_host(w, "kvm1")->busy_calls, 0);
+        EXPECT_INT(world_spares(w, "ward-3"), 3);
+        THE_END(w);
+    }
+}
+
+TEST(power, a_release_whose_calls_were_not_begun_waits_and_switches_nothing_off)
+{
+    struct world *w = world_new(7, WARD "pool ward-3 floating image debian max 1 spare 1 release "
+                                        "keep\nentitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 10);
+    world_host(w, "kvm1")->busy_calls = 8;
+    world_sign_off(w, "t1");
+    world_run_s(w, 60);
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, NULL, 0), 0);
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, 1);
+    EXPECT_SAYS(world_machine(w, "ward-3-001")->guest, "ended");
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    expect_blameless(w);
+    THE_END(w);
+}
+
+TEST(power, a_machine_that_cannot_be_switched_off_yet_is_no_fault_of_it)
+{
+    struct world *w = world_new(8, WARD "pool ward-3 floating image debian max 1 spare 1 release "
+                                        "keep\nentitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 10);
+    world_machine(w, "ward-3-001")->deaf = true;
+    world_sign_off(w, "t1");
+    world_run_ms(w, 4500); /* its guest did not answer: it is about to be switched off */
+    world_host(w, "kvm1")->busy_calls = 12;
+    world_run_s(w, 120);
+    EXPECT_INT(world_host(w, "kvm1")->busy_calls, 0);
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, 2);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    expect_blameless(w);
+    THE_END(w);
+}
+
+TEST_MAIN()
