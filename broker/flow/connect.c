@@ -48,7 +48,7 @@ static const struct flow_step steps[STEPS] = {
     [IDENTIFY] = { "identify", identify, NULL,       FLOW_QUEUED },   /* we know the user               */
     [CHOOSE]   = { "choose",   choose,   unchoose,   FLOW_QUEUED },   /* a desktop is reserved          */
     [REACH]    = { "reach",    reach,    NULL,       12000 },         /* resume: its desktop was asked  */
-    [REACHED]  = { "reached",  reached,  NULL,       0 },             /* and answers                    */
+    [REACHED]  = { "reached",  reached,  NULL,       12000 },         /* and answers                    */
     [RECORD]   = { "record",   record,   disconnect, FLOW_DURABLE },  /* the claim is on its way to disk */
     [RECORDED] = { "recorded", recorded, NULL,       0 },             /* claim and epoch are durable    */
     [WAKE]     = { "wake",     wake,     NULL,       FLOW_QUEUED },   /* its machine runs               */
@@ -198,6 +198,7 @@ static int reach(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
     const struct desktop *desktop = desktop_find(c->rooms->core, c->claim.desktop_id);
+    struct probe_target target;
 
     if (!desktop)
         return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
@@ -205,16 +206,19 @@ static int reach(struct flow *flow)
         (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED))
         return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is not up", desktop->row.name);
     connect_progress(c, "reach", "Your desktop is being reached", 0, 0);
-    return flow_await_any(
-        flow,
-        probe_answer_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe, &flow->op),
-        REACHED);
+    target = (struct probe_target){
+        .address = desktop->address, .port = desktop->port, .answer_only = true, .urgent = true
+    };
+    return flow_await_any(flow, probe_begin(c->rooms->probe, &target, &c->probe, &flow->op),
+                          REACHED);
 }
 
 static int reached(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
 
+    if (flow->op.result == BERTH_E_BUSY) /* it was not asked at all */
+        return flow_await(flow, pause_begin(&c->pause, PROBE_PAUSE_MS, &flow->op), REACH);
     if (flow->op.result < 0)
         return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %.160s",
                          flow->op.error.text);
@@ -414,6 +418,7 @@ static int probe(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
     int64_t now = c->rooms->timers->mono_ms;
+    struct probe_target target;
     struct desktop *desktop;
     int begun;
 
@@ -422,11 +427,11 @@ static int probe(struct flow *flow)
     c->secret_since_ms = 0;
     if (desktop->probed_ms && now - desktop->probed_ms < PROBE_FRESH_MS)
         return SECRET;
-    begun =
-        certificate_is_known(c, desktop)
-            ? probe_answer_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe,
-                                 &flow->op)
-            : probe_begin(c->rooms->probe, desktop->address, desktop->port, &c->probe, &flow->op);
+    target = (struct probe_target){ .address = desktop->address,
+                                    .port = desktop->port,
+                                    .answer_only = certificate_is_known(c, desktop),
+                                    .urgent = true };
+    begun = probe_begin(c->rooms->probe, &target, &c->probe, &flow->op);
     return flow_await_any(flow, begun, PROBED);
 }
 
@@ -441,6 +446,8 @@ static int probed(struct flow *flow)
     if (flow->op.result < 0) {
         if (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED)
             return WAKE; /* its machine stopped meanwhile */
+        if (flow->op.result == BERTH_E_BUSY)
+            c->probing_since_ms += PROBE_PAUSE_MS; /* it was not asked at all */
         if (now - c->probing_since_ms < PROBE_PATIENCE_MS)
             return flow_await(flow, pause_begin(&c->pause, PROBE_PAUSE_MS, &flow->op), PROBE);
         if (desktop->state == desktop_QUARANTINED)

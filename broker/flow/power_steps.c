@@ -498,14 +498,17 @@ static int found(struct flow *flow)
 static int probe(struct flow *flow)
 {
     struct work *work = work_of(flow);
-    int begun = probe_begin(work->rooms->probe, work->desktop->address, work->desktop->port,
-                            &work->probe, &flow->op);
+    const struct probe_target target = { .address = work->desktop->address,
+                                         .port = work->desktop->port };
+    int begun = probe_begin(work->rooms->probe, &target, &work->probe, &flow->op);
 
     return flow_await_any(flow, begun, PROBED);
 }
 
 static int probed(struct flow *flow)
 {
+    if (flow->op.result == BERTH_E_BUSY)
+        work_of(flow)->up_since_ms += RETRY_PROBE_MS; /* it was not asked at all */
     if (flow->op.result < 0)
         return again(flow, RETRY_PROBE_MS, PROBE);
     return FINGERPRINT;

@@ -296,57 +296,63 @@ static bool read_address(const char *address, int port, struct sockaddr_storage 
            uv_ip6_addr(address, port, (struct sockaddr_in6 *)(void *)ret) == 0;
 }
 
-struct question {
-    const char *address;
-    int port;
-    bool answer_only;
-};
-
-static int begin(struct probe *probe, const struct question *question, struct probe_result *ret,
-                 struct op *op)
+/* The broker has no socket to ask with. */
+static bool is_own_shortage(int r)
 {
-    const char *address = question->address;
-    int port = question->port;
-    struct sockaddr_storage place = { 0 };
-    struct attempt *attempt;
-    int r;
+    return r == UV_EMFILE || r == UV_ENFILE || r == UV_ENOBUFS || r == UV_ENOMEM ||
+           r == UV_EADDRNOTAVAIL;
+}
 
-    op->error = (struct berth_error){ 0 };
-    if (!read_address(address, port, &place))
-        return berth_fail(&op->error, BERTH_E_INVALID, "'%s' port %d is not a numeric address",
-                          address, port);
-    if (probe->count >= PROBE_ATTEMPTS_MAX)
-        return berth_fail(&op->error, BERTH_E_BUSY, "%d desktops are being probed already",
-                          PROBE_ATTEMPTS_MAX);
+static int refuse(const struct probe *probe, const struct probe_target *target,
+                  struct sockaddr_storage *ret_place, struct berth_error *reterr)
+{
+    size_t most = PROBE_ATTEMPTS_MAX - (target->urgent ? 0 : PROBE_ATTEMPTS_URGENT);
 
-    attempt = berth_new(struct attempt);
+    if (!read_address(target->address, target->port, ret_place))
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' port %d is not a numeric address",
+                          target->address, target->port);
+    if (probe->count >= most)
+        return berth_fail(reterr, BERTH_E_BUSY, "%zu desktops are being probed already",
+                          probe->count);
+    return 0;
+}
+
+static struct attempt *attempt_new(struct probe *probe, const struct probe_target *target,
+                                   struct probe_result *ret, struct op *op)
+{
+    struct attempt *attempt = berth_new(struct attempt);
+
     *attempt = (struct attempt){ .probe = probe, .op = op, .ret = ret, .doing = "connecting" };
-    attempt->answer_only = question->answer_only;
+    attempt->answer_only = target->answer_only;
     *ret = (struct probe_result){ 0 };
-    (void)snprintf(attempt->where, sizeof(attempt->where), "%.64s port %d", address, port);
+    (void)snprintf(attempt->where, sizeof(attempt->where), "%.64s port %d", target->address,
+                   target->port);
     attempt->began_ms = probe->loop->timers.mono_ms;
     (void)uv_tcp_init(&probe->loop->uv, &attempt->tcp);
     attempt->tcp.data = attempt;
     list_append(&probe->attempts, &attempt->node);
     probe->count++;
+    return attempt;
+}
+
+int probe_begin(struct probe *probe, const struct probe_target *target, struct probe_result *ret,
+                struct op *op)
+{
+    struct sockaddr_storage place = { 0 };
+    struct attempt *attempt;
+    int r;
+
+    op->error = (struct berth_error){ 0 };
+    r = refuse(probe, target, &place, &op->error);
+    if (r < 0)
+        return r;
+    attempt = attempt_new(probe, target, ret, op);
     r = uv_tcp_connect(&attempt->connect, &attempt->tcp, (struct sockaddr *)&place, connected);
     if (r < 0) {
         hang_up(attempt);
-        return berth_fail(&op->error, BERTH_E_DESKTOP, "%s port %d: %s", address, port,
-                          uv_strerror(r));
+        return berth_fail(&op->error, is_own_shortage(r) ? BERTH_E_BUSY : BERTH_E_DESKTOP,
+                          "%s port %d: %s", target->address, target->port, uv_strerror(r));
     }
     timer_start(&probe->loop->timers, &attempt->limit, PROBE_LIMIT_MS, limit_passed);
     return op_begun(op, cancel, attempt);
-}
-
-int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                struct op *op)
-{
-    return begin(probe, &(struct question){ address, port, false }, ret, op);
-}
-
-int probe_answer_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                       struct op *op)
-{
-    return begin(probe, &(struct question){ address, port, true }, ret, op);
 }

@@ -17,15 +17,20 @@ struct probe_result {
     int64_t took_ms;
 };
 
-/* One attempt. Fails with DESKTOP (refused, closed, not RDP, TLS failed) and a sentence; the caller
- * repeats. Cancel closes. */
-int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                struct op *op) berth_must_check;
+struct probe_target {
+    const char *address; /* numeric; may go when probe_begin has returned */
+    int port;
+    /* Content with RDP's first answer: no TLS, so the fingerprint stays empty. A tenth of the cost,
+     * for desktops whose certificate is known since they started. */
+    bool answer_only;
+    /* A person waits for it. Some places are kept for these. */
+    bool urgent;
+};
 
-/* As probe_begin, but content with RDP's first answer: no TLS, so ret->fingerprint stays empty. A
- * tenth of the cost, for desktops whose certificate is known since they started.
- */
-int probe_answer_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                       struct op *op) berth_must_check;
+/* One attempt. Fails with DESKTOP (refused, closed, not RDP, TLS failed) and a sentence; the caller
+ * repeats. Fails with BUSY when it cannot be made now, because too many are under way or there is
+ * no socket for it: that tells nothing of the desktop. Cancel closes. */
+int probe_begin(struct probe *probe, const struct probe_target *target, struct probe_result *ret,
+                struct op *op) berth_must_check;
 
 #endif

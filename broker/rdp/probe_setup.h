@@ -12,8 +12,10 @@
 /* An attempt that takes longer has failed. */
 #define PROBE_LIMIT_MS 5000
 
-/* Attempts at once: one descriptor each. More fail with BUSY. */
+/* Attempts at once: one descriptor each. More fail with BUSY. So many of them are kept for those
+ * that are urgent: after a restart hundreds of machines are asked while people sign on. */
 #define PROBE_ATTEMPTS_MAX 256
+#define PROBE_ATTEMPTS_URGENT 64
 
 /* A room without attempts; ends the program when OpenSSL has no memory. */
 struct probe *probe_new(struct berth_loop *loop);

@@ -73,8 +73,10 @@ static int64_t until_ready(char learnt[72])
     while (probing.result < 0 && clock_mono_ms() - began < test_patience_ms()) {
         probing.done = false;
         op_init(&probing.op, &world->loop.timers, probed);
-        EXPECT_OK(probe_begin(probe, args.forward_address, (int)args.forward_port, &probing.ret,
-                              &probing.op));
+        EXPECT_OK(probe_begin(probe,
+                              &(struct probe_target){ .address = args.forward_address,
+                                                      .port = (int)args.forward_port },
+                              &probing.ret, &probing.op));
         AWAIT(world, probing.done);
         for (int i = 0; i < 10 && probing.result < 0; i++)
             loop_turn(&world->loop, 20);

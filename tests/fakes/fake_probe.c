@@ -8,6 +8,7 @@ struct probe {
     struct farm *farm;
     struct berth_timers *timers;
     struct list looks;
+    bool full;
 };
 
 struct look {
@@ -75,19 +76,25 @@ void fake_probe_free(struct probe *probe)
     free(probe);
 }
 
-static struct look *look_new(struct probe *probe, const char *address, int port,
+void fake_probe_full(struct probe *probe, bool full)
+{
+    probe->full = full;
+}
+
+static struct look *look_new(struct probe *probe, const struct probe_target *target,
                              struct probe_result *ret, struct op *op)
 {
-    const struct machine *machine = farm_at(probe->farm, address, port);
+    const struct machine *machine = farm_at(probe->farm, target->address, target->port);
     struct look *look = berth_new(struct look);
 
     *ret = (struct probe_result){ 0 };
     look->probe = probe;
     look->op = op;
     look->ret = ret;
-    look->port = port;
+    look->port = target->port;
+    look->answer_only = target->answer_only;
     look->since_ms = probe->timers->mono_ms;
-    (void)snprintf(look->address, sizeof(look->address), "%s", address);
+    (void)snprintf(look->address, sizeof(look->address), "%s", target->address);
     list_append(&probe->looks, &look->node);
     timer_start(probe->timers, &look->timer,
                 outside_draw_ms(probe->farm->outside, 2, 20) + (machine ? machine->dawdles_ms : 0),
@@ -95,22 +102,12 @@ static struct look *look_new(struct probe *probe, const char *address, int port,
     return look;
 }
 
-int probe_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
+int probe_begin(struct probe *probe, const struct probe_target *target, struct probe_result *ret,
                 struct op *op)
 {
-    if (!address[0] || port <= 0)
+    if (!target->address[0] || target->port <= 0)
         return berth_fail(&op->error, BERTH_E_DESKTOP, "there is no address to ask");
-    return op_begun(op, cancel, look_new(probe, address, port, ret, op));
-}
-
-int probe_answer_begin(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                       struct op *op)
-{
-    struct look *look;
-
-    if (!address[0] || port <= 0)
-        return berth_fail(&op->error, BERTH_E_DESKTOP, "there is no address to ask");
-    look = look_new(probe, address, port, ret, op);
-    look->answer_only = true;
-    return op_begun(op, cancel, look);
+    if (probe->full)
+        return berth_fail(&op->error, BERTH_E_BUSY, "all probes are under way already");
+    return op_begun(op, cancel, look_new(probe, target, ret, op));
 }

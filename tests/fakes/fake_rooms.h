@@ -14,6 +14,8 @@
 
 struct probe *fake_probe_new(struct farm *farm, struct berth_timers *timers);
 void fake_probe_free(struct probe *probe);
+/* All its places are taken from now on: whoever asks hears BUSY. */
+void fake_probe_full(struct probe *probe, bool full);
 
 struct auth *fake_auth_new(struct outside *outside, struct core *core, struct berth_timers *timers);
 void fake_auth_free(struct auth *auth);

@@ -194,4 +194,35 @@ TEST(power, a_machine_that_cannot_be_switched_off_yet_is_no_fault_of_it)
     THE_END(w);
 }
 
+/* ---- all places of the probe are taken ---- */
+
+TEST(power, a_ready_desktop_that_could_not_be_asked_is_asked_later)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+
+    world_run_s(w, 70);
+    fake_probe_full(rooms_of(w)->probe, true);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 60);
+    expect_blameless(w);
+    fake_probe_full(rooms_of(w)->probe, false);
+    SOON(w, "t1", "anna on ward-3-001");
+    THE_END(w);
+}
+
+TEST(power, a_started_machine_that_could_not_be_asked_has_not_failed)
+{
+    struct world *w = world_made(10, WARD THREE);
+
+    world_begin(w);
+    until_it_runs(w, "ward-3-001");
+    fake_probe_full(rooms_of(w)->probe, true);
+    world_run_s(w, 400);
+    expect_blameless(w);
+    fake_probe_full(rooms_of(w)->probe, false);
+    world_run_s(w, 30);
+    EXPECT_INT(world_spares(w, "ward-3"), 3);
+    THE_END(w);
+}
+
 TEST_MAIN()

@@ -118,6 +118,22 @@ TEST(resume, a_desktop_out_of_reach_costs_nothing_and_is_asked_again)
     THE_END(w);
 }
 
+/* All places of the probe are taken. */
+TEST(resume, a_desktop_that_could_not_be_asked_is_asked_a_moment_later)
+{
+    struct world *w = working(3, WARD PASSTHROUGH);
+
+    fake_probe_full(w->broker->rooms.probe, true);
+    lose(w, "t1");
+    ask(w, "t1");
+    world_run_s(w, 20);
+    untouched(w, 1);
+    fake_probe_full(w->broker->rooms.probe, false);
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
+    THE_END(w);
+}
+
 TEST(resume, a_session_that_was_taken_over_stays_there)
 {
     struct world *w = working(3, WARD FLOATING);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -235,18 +236,25 @@ static void world_free(struct world *world)
     free(world);
 }
 
-typedef int begin_fn(struct probe *probe, const char *address, int port, struct probe_result *ret,
-                     struct op *op);
+static int begin(struct world *world, const char *address, int port)
+{
+    const struct probe_target target = { .address = address, .port = port };
+
+    return probe_begin(world->probe, &target, &world->ret, &world->op);
+}
 
 #define PATIENCE_MS 300000 /* only a probe without an end takes so long */
 
 /* Milliseconds that the attempt took. */
-static int64_t ask_by(begin_fn *begin, struct world *world, int port)
+static int64_t ask_for(struct world *world, int port, bool answer_only)
 {
+    const struct probe_target target = { .address = "127.0.0.1",
+                                         .port = port,
+                                         .answer_only = answer_only };
     int64_t began = clock_mono_ms();
 
     world->done = 0;
-    EXPECT_OK(begin(world->probe, "127.0.0.1", port, &world->ret, &world->op));
+    EXPECT_OK(probe_begin(world->probe, &target, &world->ret, &world->op));
     EXPECT_INT(world->done, 0);
     while (!world->done && clock_mono_ms() - began < PATIENCE_MS)
         loop_turn(&world->loop, 20);
@@ -256,7 +264,7 @@ static int64_t ask_by(begin_fn *begin, struct world *world, int port)
 
 static int64_t ask(struct world *world, int port)
 {
-    return ask_by(probe_begin, world, port);
+    return ask_for(world, port, false);
 }
 
 /* A limit may be late on a busy machine, never early. */
@@ -302,12 +310,12 @@ TEST(probe, where_the_first_answer_is_enough_no_certificate_is_learnt)
     struct server server;
 
     server_start(&server, HONEST_NLA);
-    (void)ask_by(probe_answer_begin, world, server.port);
+    (void)ask_for(world, server.port, true);
     EXPECT_OK(world->result);
     EXPECT_STR(world->ret.fingerprint, "");
     EXPECT(world->ret.nla);
     server_stop(&server);
-    (void)ask_by(probe_answer_begin, world, server.port);
+    (void)ask_for(world, server.port, true);
     EXPECT_ERR(world->result, BERTH_E_DESKTOP);
     world_free(world);
 }
@@ -371,12 +379,10 @@ TEST(probe, only_numeric_addresses)
 {
     struct world *world = world_new();
 
-    EXPECT_ERR(probe_begin(world->probe, "localhost", 3389, &world->ret, &world->op),
-               BERTH_E_INVALID);
-    EXPECT_ERR(probe_begin(world->probe, "127.0.0.1", 0, &world->ret, &world->op), BERTH_E_INVALID);
-    EXPECT_ERR(probe_begin(world->probe, "127.0.0.1", 65536, &world->ret, &world->op),
-               BERTH_E_INVALID);
-    EXPECT_ERR(probe_begin(world->probe, "", 3389, &world->ret, &world->op), BERTH_E_INVALID);
+    EXPECT_ERR(begin(world, "localhost", 3389), BERTH_E_INVALID);
+    EXPECT_ERR(begin(world, "127.0.0.1", 0), BERTH_E_INVALID);
+    EXPECT_ERR(begin(world, "127.0.0.1", 65536), BERTH_E_INVALID);
+    EXPECT_ERR(begin(world, "", 3389), BERTH_E_INVALID);
     world_free(world);
 }
 
@@ -386,9 +392,9 @@ TEST(probe, after_cancel_nothing_comes)
     struct server server;
 
     server_start(&server, SILENT);
-    EXPECT_OK(probe_begin(world->probe, "127.0.0.1", server.port, &world->ret, &world->op));
+    EXPECT_OK(begin(world, "127.0.0.1", server.port));
     op_cancel(&world->op); /* while connecting */
-    EXPECT_OK(probe_begin(world->probe, "127.0.0.1", server.port, &world->ret, &world->op));
+    EXPECT_OK(begin(world, "127.0.0.1", server.port));
     for (int i = 0; i < 10; i++)
         loop_turn(&world->loop, 20);
     op_cancel(&world->op); /* while waiting */
@@ -399,21 +405,53 @@ TEST(probe, after_cancel_nothing_comes)
     server_stop(&server);
 }
 
+/* So many are begun before one is refused. */
+static size_t begin_all(struct world *world, int port, bool urgent)
+{
+    static struct op ops[PROBE_ATTEMPTS_MAX + 1];
+    static struct probe_result results[PROBE_ATTEMPTS_MAX + 1];
+    const struct probe_target target = { .address = "127.0.0.1", .port = port, .urgent = urgent };
+    static size_t next;
+    size_t begun = 0;
+
+    if (!urgent)
+        next = 0;
+    for (; next <= PROBE_ATTEMPTS_MAX; next++, begun++) {
+        op_init(&ops[next], &world->loop.timers, done);
+        if (probe_begin(world->probe, &target, &results[next], &ops[next]) < 0)
+            break;
+    }
+    EXPECT_ERR(ops[next].error.code, BERTH_E_BUSY);
+    EXPECT_SAYS(ops[next].error.text, "are being probed already");
+    return begun;
+}
+
 TEST(probe, attempts_at_once_are_limited_and_forgotten_at_the_end)
 {
     struct world *world = world_new();
     struct server server;
-    static struct op ops[PROBE_ATTEMPTS_MAX + 1];
-    static struct probe_result results[PROBE_ATTEMPTS_MAX + 1];
 
     server_start(&server, SILENT);
-    for (size_t i = 0; i <= PROBE_ATTEMPTS_MAX; i++) {
-        op_init(&ops[i], &world->loop.timers, done);
-        EXPECT_INT(probe_begin(world->probe, "127.0.0.1", server.port, &results[i], &ops[i]),
-                   i < PROBE_ATTEMPTS_MAX ? 0 : BERTH_E_BUSY);
-    }
+    EXPECT_INT(begin_all(world, server.port, false), PROBE_ATTEMPTS_MAX - PROBE_ATTEMPTS_URGENT);
+    /* Whoever a person waits for still gets a place. */
+    EXPECT_INT(begin_all(world, server.port, true), PROBE_ATTEMPTS_URGENT);
     world_free(world); /* with all of them under way */
     server_stop(&server);
+}
+
+TEST(probe, without_a_socket_nothing_is_said_of_the_desktop)
+{
+    struct world *world = world_new();
+    struct rlimit limit, none;
+
+    EXPECT_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = 0;
+    EXPECT_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+    EXPECT_ERR(begin(world, "127.0.0.1", 3389), BERTH_E_BUSY);
+    EXPECT_SAYS(world->op.error.text, "127.0.0.1 port 3389");
+    EXPECT_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    world_free(world);
 }
 
 /* ---- real programs ---- */
