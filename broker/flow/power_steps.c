@@ -111,16 +111,22 @@ static struct pool *pool_of(const struct work *work)
 
 /* ---- asking the host ---- */
 
+/* A new disk is made from what is current when its host is told to make it; an old one stays what
+ * it was made from. */
+static uint64_t version_for_refresh(const struct work *work)
+{
+    const struct pool *pool = pool_of(work);
+    const struct image *image = pool ? image_find(work->rooms->core, pool->row.image_id) : NULL;
+
+    return image && image->row.current_id ? image->row.current_id
+                                          : work->desktop->row.image_version_id;
+}
+
 static const struct image_version *version_of(const struct work *work)
 {
-    struct core *core = work->rooms->core;
-    const struct pool *pool = pool_of(work);
-    const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
-
-    /* A new disk is made from what is current; an old one stays what it was made from. */
-    if (work->goal == MACHINE_REFRESH && image && image->row.current_id)
-        return image_version_find(core, image->row.current_id);
-    return image_version_find(core, work->desktop->row.image_version_id);
+    return image_version_find(work->rooms->core, work->version_id
+                                                     ? work->version_id
+                                                     : work->desktop->row.image_version_id);
 }
 
 static const struct session *session_of(const struct work *work)
@@ -683,6 +689,7 @@ static int refresh(struct flow *flow)
     work->desktop->probed_ms = 0;
     if (work->desktop->state != desktop_STOPPING)
         desktop_set_state(work->desktop, desktop_STOPPING, "its disk is being made anew");
+    work->version_id = version_for_refresh(work);
     return order(flow, VIRT_refresh, RECORD, true);
 }
 
@@ -721,6 +728,8 @@ static int record(struct flow *flow)
     struct changes *changes;
 
     work->desktop->made = true;
+    if (work->version_id && !version)
+        return REFRESH; /* what it was made from was deleted meanwhile */
     row.dirty = false;
     if (version)
         row.image_version_id = version->row.id;

@@ -13,9 +13,10 @@ struct work {
     struct rooms *rooms;
     struct desktop *desktop; /* pinned */
     enum machine_goal goal;
-    int then;           /* step after a host operation that succeeded */
-    int unknown;        /* outcomes that had to be settled */
-    bool host_was_away; /* since the machine was asked for last */
+    int then;            /* step after a host operation that succeeded */
+    int unknown;         /* outcomes that had to be settled */
+    uint64_t version_id; /* refresh: what the host was told to make the disk from */
+    bool host_was_away;  /* since the machine was asked for last */
     bool stopped; /* an event says that the machine stopped; events come late and twice, so its host
                      is asked first */
     bool doubting; /* it is being asked */

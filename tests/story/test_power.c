@@ -3,6 +3,10 @@
 
 #include "story.h"
 
+#define ONE                                             \
+    "pool ward-3 floating image debian max 1 spare 1\n" \
+    "entitle everyone ward-3\n"
+
 #define THREE                                           \
     "pool ward-3 floating image debian max 4 spare 3\n" \
     "entitle everyone ward-3\n"
@@ -222,6 +226,85 @@ TEST(power, a_started_machine_that_could_not_be_asked_has_not_failed)
     fake_probe_full(rooms_of(w)->probe, false);
     world_run_s(w, 30);
     EXPECT_INT(world_spares(w, "ward-3"), 3);
+    THE_END(w);
+}
+
+/* ---- another version while a disk is made anew ---- */
+
+static uint64_t publish(struct world *w, const char *path)
+{
+    struct row_image_version row = { .state = image_version_DRAFT };
+    uint64_t id = 0;
+
+    row.image_id =
+        container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base)
+            ->row.id;
+    (void)snprintf(row.path, sizeof(row.path), "%s", path);
+    EXPECT_OK(world_await(
+        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image(rooms_of(w), world_actor(),
+                                         &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
+                                         world_op(w))));
+    return id;
+}
+
+static const char *recorded_image(struct world *w, const char *desktop)
+{
+    const struct image_version *version =
+        image_version_find(world_core(w), world_desktop(w, desktop)->row.image_version_id);
+
+    return version ? version->row.path : "";
+}
+
+/* Up to where the host is at work on the new disk. */
+static struct world *until_a_refresh(uint64_t seed)
+{
+    struct world *w = world_new(seed, WARD ONE);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_host(w, "kvm1")->slow_ms = 8000;
+    world_sign_off(w, "t1");
+    world_run_s(w, 4);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "stopping");
+    return w;
+}
+
+TEST(power, a_version_published_during_a_refresh_is_not_taken_for_what_the_disk_was_made_from)
+{
+    struct world *w = until_a_refresh(11);
+
+    (void)publish(w, "/images/next.qcow2");
+    world_host(w, "kvm1")->slow_ms = 0;
+    world_run_s(w, 60);
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    EXPECT_STR(recorded_image(w, "ward-3-001"), world_machine(w, "ward-3-001")->image);
+    EXPECT(!world_desktop(w, "ward-3-001")->row.dirty);
+    THE_END(w);
+}
+
+TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
+{
+    struct world *w = world_new(12, WARD ONE);
+    uint64_t second;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    second = publish(w, "/images/second.qcow2");
+    world_host(w, "kvm1")->slow_ms = 8000;
+    world_sign_off(w, "t1");
+    world_run_s(w, 4);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "stopping");
+    (void)publish(w, "/images/third.qcow2");
+    EXPECT_OK(world_await(
+        w, admin_drop(rooms_of(w), world_actor(), ENTITY_image_version, second, world_op(w))));
+    world_host(w, "kvm1")->slow_ms = 0;
+    world_run_s(w, 90);
+    EXPECT_STR(world_machine(w, "ward-3-001")->image, "/images/third.qcow2");
+    EXPECT_STR(recorded_image(w, "ward-3-001"), "/images/third.qcow2");
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
     THE_END(w);
 }
 
