@@ -20,6 +20,7 @@ struct wish {
 };
 
 static void work_start(struct rooms *rooms, struct desktop *desktop);
+static void make_way(const struct desktop *desktop);
 
 /* ---- wishes ---- */
 
@@ -64,6 +65,7 @@ int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal
                           "desktop '%s' is an existing machine that Berth does not run",
                           desktop->row.name);
     wish_add(desktop, goal, op);
+    make_way(desktop);
     work_start(rooms, desktop);
     return 0;
 }
@@ -135,6 +137,19 @@ static enum machine_goal most_urgent(const struct desktop *desktop)
 
 static const char *const goal_names[] = { "delete", "refresh", "restart", "stop", "start" };
 
+/* Work that waits for its turn does not keep what is more urgent waiting. */
+static void make_way(const struct desktop *desktop)
+{
+    struct work *work = desktop->power ? work_of(desktop->power) : NULL;
+    enum machine_goal goal = most_urgent(desktop);
+
+    if (!work || goal >= work->goal || !work_waits_to_begin(work))
+        return;
+    work->untouched = true;
+    flow_cancel(&work->flow, BERTH_E_CANCELLED, "desktop '%s': the %s was called off by a %s",
+                desktop->row.name, goal_names[work->goal], goal_names[goal]);
+}
+
 static void work_start(struct rooms *rooms, struct desktop *desktop)
 {
     struct work *work;
@@ -156,6 +171,10 @@ static void work_start(struct rooms *rooms, struct desktop *desktop)
 /* Which wishes does this outcome answer? */
 static bool answers(const struct work *work, const struct wish *wish, bool failed)
 {
+    /* Called off by a restart, which brings it up as well. */
+    if (failed && work->untouched && wish->goal == MACHINE_UP &&
+        is_wished(work->desktop, MACHINE_RESTART))
+        return false;
     if (wish->goal == work->goal)
         return true;
     if (failed)
@@ -229,6 +248,11 @@ static void work_failed(struct work *work, const struct berth_error *error)
     struct desktop *desktop = work->desktop;
     struct rooms *rooms = work->rooms;
 
+    if (work->untouched) {
+        if (error->code == BERTH_E_STATE)
+            desktop->not_before_ms = rooms->timers->mono_ms + HOST_AGAIN_MS;
+        return;
+    }
     log_failure(EV_HOST_FAILED, error, work->flow.who);
     if (!desktop->row.host_id) {
         desktop->not_before_ms = rooms->timers->mono_ms + MANUAL_AGAIN_MS;

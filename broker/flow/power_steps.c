@@ -350,6 +350,22 @@ static int respect(struct flow *flow, const struct host *host)
     return flow_await(flow, pause_begin(&work->pause, left_ms, &flow->op), INSPECT);
 }
 
+bool work_waits_to_begin(const struct work *work)
+{
+    return work->flow.at == ADMIT && !work->desktop->charged;
+}
+
+/* Not kept until the host is active again: that may be next week, and nothing else could be done to
+ * the machine meanwhile. */
+static int in_maintenance(struct flow *flow, const struct host *host)
+{
+    work_of(flow)->untouched = true;
+    return flow_fail(flow, BERTH_E_STATE,
+                     "host '%s' is in maintenance: desktop '%s' can be started when the host is "
+                     "active again",
+                     host->row.name, work_of(flow)->desktop->row.name);
+}
+
 static int admit(struct flow *flow)
 {
     struct work *work = work_of(flow);
@@ -373,6 +389,8 @@ static int admit(struct flow *flow)
                          "host '%s' does not know the machine of desktop '%s' any more",
                          host->row.name, desktop->row.name);
     if (starts && first_step(work) != ADDRESS && !desktop->charged) {
+        if (host->row.duty == host_duty_MAINTENANCE)
+            return in_maintenance(flow, host);
         if (!placement_host_may_start(host))
             return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
         desktop->charged = true;

@@ -16,6 +16,7 @@ struct work {
     int then;            /* step after a host operation that succeeded */
     int unknown;         /* outcomes that had to be settled */
     uint64_t version_id; /* refresh: what the host was told to make the disk from */
+    bool untouched;      /* it ended before anything was asked of its host */
     bool host_was_away;  /* since the machine was asked for last */
     bool stopped; /* an event says that the machine stopped; events come late and twice, so its host
                      is asked first */
@@ -36,6 +37,9 @@ static inline struct work *work_of(struct flow *flow)
 }
 
 extern const struct flow_kind work_kind;
+
+/* It waits for its host, or for its turn there: nothing was asked of the host yet. */
+bool work_waits_to_begin(const struct work *work);
 
 /* power.c: somebody waits for this machine, or it can become the spare that somebody waits for. One
  * that is used already is in no hurry: its user has the picture. */

@@ -16,6 +16,25 @@ static struct rooms *rooms_of(struct world *w)
     return &w->broker->rooms;
 }
 
+static struct host *host_of(struct world *w, const char *name)
+{
+    return container_of(core_find_name(world_core(w), ENTITY_host, name), struct host, base);
+}
+
+static struct desktop_wish wish_for(struct world *w, const char *desktop, enum desktop_act act)
+{
+    return (struct desktop_wish){ .desktop_id = world_desktop(w, desktop)->row.id,
+                                  .act = act,
+                                  .why = "a story" };
+}
+
+static int order(struct world *w, const char *desktop, enum desktop_act act)
+{
+    const struct desktop_wish wish = wish_for(w, desktop, act);
+
+    return world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w)));
+}
+
 static void until_it_runs(struct world *w, const char *desktop)
 {
     while (!world_desktop(w, desktop) || !world_machine(w, desktop) ||
@@ -305,6 +324,170 @@ TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
     EXPECT_STR(world_machine(w, "ward-3-001")->image, "/images/third.qcow2");
     EXPECT_STR(recorded_image(w, "ward-3-001"), "/images/third.qcow2");
     EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
+/* ---- maintenance ---- */
+
+static void duty(struct world *w, enum host_duty duty)
+{
+    EXPECT_OK(world_await(w, admin_host_duty(rooms_of(w), world_actor(), host_of(w, "kvm1")->row.id,
+                                             duty, world_op(w))));
+}
+
+TEST(power, in_maintenance_a_start_is_refused_with_a_sentence_and_nothing_is_blamed)
+{
+    struct world *w = world_new(13, WARD ONE);
+
+    world_run_s(w, 70);
+    duty(w, host_duty_MAINTENANCE);
+    EXPECT_OK(order(w, "ward-3-001", DESKTOP_STOP));
+    EXPECT_ERR(order(w, "ward-3-001", DESKTOP_START), BERTH_E_STATE);
+    EXPECT_SAYS(world_await_text(), "host 'kvm1' is in maintenance");
+    EXPECT_ERR(order(w, "ward-3-001", DESKTOP_RESTART), BERTH_E_STATE);
+    expect_blameless(w);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off");
+    world_run_s(w, 60);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off");
+    duty(w, host_duty_ACTIVE);
+    world_run_s(w, 30);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
+TEST(power, in_maintenance_a_desktop_can_be_deleted)
+{
+    struct world *w = world_new(14, WARD ONE);
+
+    world_run_s(w, 70);
+    duty(w, host_duty_MAINTENANCE);
+    EXPECT_OK(order(w, "ward-3-001", DESKTOP_STOP));
+    EXPECT_ERR(order(w, "ward-3-001", DESKTOP_START), BERTH_E_STATE);
+    EXPECT_OK(order(w, "ward-3-001", DESKTOP_DELETE));
+    EXPECT(!world_desktop(w, "ward-3-001"));
+    THE_END(w);
+}
+
+TEST(power, a_restart_in_maintenance_leaves_a_running_machine_as_it_is)
+{
+    struct world *w = world_new(15, WARD ONE);
+
+    world_run_s(w, 70);
+    duty(w, host_duty_MAINTENANCE);
+    EXPECT_ERR(order(w, "ward-3-001", DESKTOP_RESTART), BERTH_E_STATE);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "ready");
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, 1);
+    THE_END(w);
+}
+
+TEST(power, whoever_wants_their_own_desktop_in_maintenance_is_told_why_not)
+{
+    struct world *w = world_new(16, WARD DEDICATED);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on own-001");
+    world_sign_off(w, "t1");
+    world_run_s(w, 10);
+    duty(w, host_duty_MAINTENANCE);
+    EXPECT_OK(order(w, "own-001", DESKTOP_STOP));
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 5);
+    EXPECT_SAYS(world_said(w, "t1"), "host 'kvm1' is in maintenance");
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_INT(world_flows(w), 0);
+    duty(w, host_duty_ACTIVE);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on own-001");
+    THE_END(w);
+}
+
+struct answer {
+    struct op op;
+    bool done;
+    int result;
+};
+
+static void answered(struct op *op, int result)
+{
+    struct answer *answer = container_of(op, struct answer, op);
+
+    answer->done = true;
+    answer->result = result;
+}
+
+/* Begun, and not waited for. */
+static void begin_order(struct world *w, const char *desktop, enum desktop_act act,
+                        struct answer *ret)
+{
+    const struct desktop_wish wish = wish_for(w, desktop, act);
+
+    *ret = (struct answer){ 0 };
+    op_init(&ret->op, rooms_of(w)->timers, answered);
+    EXPECT_OK(admin_desktop(rooms_of(w), world_actor(), &wish, &ret->op));
+}
+
+/* One machine starts at a time, and the first takes minutes. */
+static struct world *with_a_queue_of_starts(uint64_t seed, struct answer answers[2])
+{
+    struct world *w = world_new(seed, "place ward-3\nhost kvm1 max 20 starting 1\nimage debian\n"
+                                      "pool ward-3 floating image debian max 2 spare 2 limit 900\n"
+                                      "entitle everyone ward-3\n");
+
+    world_run_s(w, 90);
+    EXPECT_INT(world_spares(w, "ward-3"), 2);
+    duty(w, host_duty_DRAIN); /* the pool itself starts nothing */
+    EXPECT_OK(order(w, "ward-3-001", DESKTOP_STOP));
+    EXPECT_OK(order(w, "ward-3-002", DESKTOP_STOP));
+    world_host(w, "kvm1")->mute_boots = 1;
+    begin_order(w, "ward-3-001", DESKTOP_START, &answers[0]);
+    world_run_s(w, 5);
+    begin_order(w, "ward-3-002", DESKTOP_START, &answers[1]);
+    world_run_s(w, 5);
+    EXPECT_STR(world_desktop_state(w, "ward-3-002"), "off");
+    EXPECT(!answers[1].done);
+    return w;
+}
+
+TEST(power, a_start_that_waits_for_its_turn_makes_way_for_a_delete)
+{
+    struct answer answers[2];
+    struct world *w = with_a_queue_of_starts(17, answers);
+
+    EXPECT_OK(order(w, "ward-3-002", DESKTOP_DELETE));
+    EXPECT(!world_desktop(w, "ward-3-002"));
+    EXPECT(answers[1].done);
+    EXPECT_INT(answers[1].result, BERTH_E_CANCELLED);
+    world_run_s(w, 1000);
+    EXPECT(answers[0].done);
+    THE_END(w);
+}
+
+TEST(power, a_start_that_waits_for_its_turn_is_over_when_a_stop_is_asked_for)
+{
+    struct answer answers[2];
+    struct world *w = with_a_queue_of_starts(18, answers);
+
+    EXPECT_OK(order(w, "ward-3-002", DESKTOP_STOP));
+    EXPECT(answers[1].done);
+    EXPECT_INT(answers[1].result, BERTH_E_CANCELLED);
+    world_run_s(w, 1000);
+    EXPECT_STR(world_desktop_state(w, "ward-3-002"), "off"); /* and is not begun afterwards */
+    EXPECT(!world_desktop(w, "ward-3-002")->row.quarantined);
+    THE_END(w);
+}
+
+TEST(power, a_start_that_waits_for_its_turn_is_refused_when_maintenance_begins)
+{
+    struct answer answers[2];
+    struct world *w = with_a_queue_of_starts(19, answers);
+
+    duty(w, host_duty_MAINTENANCE);
+    world_run_s(w, 5);
+    EXPECT(answers[1].done);
+    EXPECT_INT(answers[1].result, BERTH_E_STATE);
+    EXPECT(!world_desktop(w, "ward-3-002")->row.quarantined);
+    world_run_s(w, 1000);
     THE_END(w);
 }
 
