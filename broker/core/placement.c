@@ -130,12 +130,14 @@ struct desktop *placement_best(struct core *core, struct pool *pool)
 
 static enum desktop_class class_of(const struct desktop *desktop)
 {
+    bool free = placement_is_free(desktop) || planted(TWO_OWNERS);
+
+    if (free && desktop->row.doomed)
+        return CLASS_DOOMED; /* in quarantine or not: somebody has decided that it goes */
     if (desktop->row.quarantined || desktop->state == desktop_QUARANTINED)
         return CLASS_QUARANTINED;
-    if (!placement_is_free(desktop) && !planted(TWO_OWNERS))
+    if (!free)
         return CLASS_USED;
-    if (desktop->row.doomed)
-        return CLASS_DOOMED;
     if (placement_must_refresh(desktop) && !planted(TWO_OWNERS))
         return CLASS_STALE;
     /* A flow is at its machine, or is about to be. */

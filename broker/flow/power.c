@@ -228,6 +228,7 @@ bool failure_is_machines(int code)
 }
 
 #define HOST_AGAIN_MS 10000   /* its host was in trouble: nothing is tried on it before */
+#define GONE_AGAIN_MS 300000  /* it could not be deleted */
 #define MANUAL_AGAIN_MS 30000 /* an existing machine that does not answer is asked again then */
 
 /* The image, the template or the storage is not right: the pool says so, and tries again by itself.
@@ -241,6 +242,21 @@ static void shared_fault(struct work *work, const struct berth_error *error)
     if (work->goal == MACHINE_UP && !desktop->made &&
         !related_first(work->rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
         machine_see_to(work->rooms, desktop, MACHINE_GONE);
+}
+
+/* The machine is not handed out before a person has looked at it. */
+static void machines_fault(struct work *work, const struct berth_error *error)
+{
+    struct desktop *desktop = work->desktop;
+    struct rooms *rooms = work->rooms;
+
+    if (work->goal == MACHINE_GONE) {
+        desktop->not_before_ms = rooms->timers->mono_ms + GONE_AGAIN_MS;
+        if (desktop->row.quarantined)
+            return; /* it was counted when it failed first */
+    }
+    desktop_quarantine(rooms, desktop, error->text);
+    pool_failed(rooms, desktop, error->text);
 }
 
 static void work_failed(struct work *work, const struct berth_error *error)
@@ -270,8 +286,7 @@ static void work_failed(struct work *work, const struct berth_error *error)
         reconcile_look(rooms, desktop, "it could not be told what became of it");
         return;
     }
-    desktop_quarantine(rooms, desktop, error->text);
-    pool_failed(rooms, desktop, error->text);
+    machines_fault(work, error);
 }
 
 void work_ended(struct flow *flow, const struct berth_error *error)

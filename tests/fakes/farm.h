@@ -71,6 +71,7 @@ struct hypervisor {
     bool up;              /* libvirtd is there */
     bool hung;            /* it takes calls and does not answer */
     int fail_starts;      /* so many starts fail */
+    int fail_deletes;     /* so many deletions fail */
     int busy_calls;       /* so many calls that act on a machine are turned away, not begun */
     int mute_boots;       /* so many boots never answer */
     int64_t slow_ms;      /* added to every action */

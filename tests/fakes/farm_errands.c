@@ -133,8 +133,14 @@ static int do_refresh(const struct errand *errand, struct machine *machine)
     return 0;
 }
 
-static int do_delete(const struct errand *errand, struct machine *machine)
+static int do_delete(const struct errand *errand, struct machine *machine,
+                     struct berth_error *error)
 {
+    if (machine && errand->hypervisor->fail_deletes > 0) {
+        errand->hypervisor->fail_deletes--;
+        return berth_fail(error, BERTH_E_HOST, "disk of '%s': its storage is read-only",
+                          machine->name);
+    }
     if (machine) {
         (void)do_stop(errand, machine);
         farm_tell(machine, "undefined", "");
@@ -261,7 +267,7 @@ static int carry_out(struct errand *errand, struct virt_result *facts, struct be
     case VIRT_stop:
         return do_stop(errand, machine);
     case VIRT_delete:
-        return do_delete(errand, machine);
+        return do_delete(errand, machine, error);
     default:
         if (!machine)
             return unknown_machine(errand, error);

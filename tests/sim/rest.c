@@ -229,6 +229,10 @@ static void judge_machines(struct sim *sim)
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             outside_fault(outside, "desktop %s is %s for ever", desktop->row.name,
                           desktop_state_names[desktop->state]);
+        /* Its host is up, as all are. */
+        if (desktop->row.doomed && placement_is_free(desktop))
+            outside_fault(outside, "desktop %s is to be deleted, nobody uses it and it stays (%s)",
+                          desktop->row.name, desktop_state_names[desktop->state]);
     }
 }
 

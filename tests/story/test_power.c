@@ -491,4 +491,41 @@ TEST(power, a_start_that_waits_for_its_turn_is_refused_when_maintenance_begins)
     THE_END(w);
 }
 
+/* ---- to be deleted, and in quarantine ---- */
+
+TEST(power, a_quarantined_desktop_that_is_to_be_deleted_goes_when_its_host_is_back)
+{
+    struct world *w = world_new(20, WARD ONE);
+
+    world_run_s(w, 70);
+    EXPECT_OK(order(w, "ward-3-001", DESKTOP_QUARANTINE));
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 5);
+    EXPECT_ERR(order(w, "ward-3-001", DESKTOP_DELETE), BERTH_E_HOST_DOWN);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 60);
+    EXPECT(!world_desktop(w, "ward-3-001"));
+    THE_END(w);
+}
+
+TEST(power, a_delete_that_fails_is_tried_again_and_counted_once)
+{
+    struct world *w = world_new(21, WARD ONE);
+    char uuid[40];
+
+    world_run_s(w, 70);
+    (void)snprintf(uuid, sizeof(uuid), "%s", world_desktop(w, "ward-3-001")->row.uuid);
+    world_host(w, "kvm1")->fail_deletes = 4;
+    EXPECT_ERR(order(w, "ward-3-001", DESKTOP_DELETE), BERTH_E_HOST);
+    EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
+    world_run_s(w, 60);
+    EXPECT_INT(farm_count(w->farm, VIRT_delete, uuid, 0), 1);
+    world_run_s(w, 1500);
+    EXPECT(!world_desktop(w, "ward-3-001"));
+    EXPECT_INT(farm_count(w->farm, VIRT_delete, uuid, 0), 5);
+    EXPECT_STR(world_pool(w, "ward-3")->restrained_why, "");
+    EXPECT_INT(disk_audited(w->disk, "desktop.quarantine"), 1);
+    THE_END(w);
+}
+
 TEST_MAIN()
