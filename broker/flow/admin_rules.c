@@ -386,6 +386,14 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
                           "pool '%s': its kind cannot change while it has desktops", row->name);
     complete_pool(row);
     keep_recompose(row, now);
+    if (now &&
+        (now->address == pool_address_FORWARDED) != (row->address == pool_address_FORWARDED) &&
+        related_first(core, DESKTOPS_OF_POOL, row->id))
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "pool '%s': its desktops were made with address %s; that cannot change "
+                          "to %s while it has desktops",
+                          row->name, pool_address_names[now->address],
+                          pool_address_names[row->address]);
     if (row->spare > row->max)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "pool '%s': more spares (%lld) than desktops (%lld)", row->name,

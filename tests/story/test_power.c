@@ -528,4 +528,40 @@ TEST(power, a_delete_that_fails_is_tried_again_and_counted_once)
     THE_END(w);
 }
 
+/* ---- where machines are reached ---- */
+
+TEST(power, how_desktops_are_reached_does_not_change_under_them)
+{
+    struct world *w = world_new(22, "place ward-3\nhost kvm1 max 20 ports 40000\nimage debian\n"
+                                    "pool ward-3 floating image debian max 1 spare 1\n"
+                                    "entitle everyone ward-3\n");
+    struct row_pool row;
+
+    world_run_s(w, 70);
+    row = world_pool(w, "ward-3")->row;
+    row.address = pool_address_FORWARDED;
+    EXPECT_ERR(
+        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))),
+        BERTH_E_STATE);
+    EXPECT_SAYS(world_await_text(), "pool 'ward-3': ");
+    EXPECT_SAYS(world_await_text(), "desktops");
+    /* Without desktops it may. */
+    row.address = pool_address_AGENT;
+    row.max = 0;
+    row.spare = 0;
+    EXPECT_OK(
+        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+    world_run_s(w, 30);
+    row = world_pool(w, "ward-3")->row;
+    row.address = pool_address_FORWARDED;
+    row.max = 1;
+    row.spare = 1;
+    EXPECT_OK(
+        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+    world_run_s(w, 30);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    EXPECT(world_desktop(w, "ward-3-002")->row.port >= 40000);
+    THE_END(w);
+}
+
 TEST_MAIN()
