@@ -192,6 +192,8 @@ struct session {
     bool lost;                    /* that its terminal lost it is on its way to disk */
     int64_t shown_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
                             not */
+    int64_t told_epoch;  /* its terminal was told to show this claim, which makes it active as soon
+                            as  that is on disk */
     struct flow *flow;   /* sign-on or release that works on it, or NULL */
     struct berth_timer release_again; /* ending, and its release failed: begin it again then */
     struct list waiting;              /* ops of flows that wait for its end: flow/gate.h */

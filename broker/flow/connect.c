@@ -166,10 +166,44 @@ static void leave_same_user(struct connect *c)
         free(map_take_id(&house->signing_on, c->user_id));
 }
 
+/* Does another sign-on go on that may still take this session? One that waits for an earlier one
+ * has no pool yet. */
+static bool is_left_to_another(struct rooms *rooms, const struct session *session)
+{
+    struct list *same = map_get_id(&house_of(rooms)->signing_on, session->row.user_id);
+
+    if (!same)
+        return false;
+    list_each (same, node) {
+        const struct connect *c = list_entry(node, struct connect, same_user);
+
+        if (c->claim.pool_id == 0 || c->claim.pool_id == session->row.pool_id)
+            return true;
+    }
+    return false;
+}
+
+/* A sign-on of this user has ended, or has chosen. When it overtook an earlier one and does not go
+ * on with its session, nobody else does. */
+static void settle_leftovers(struct rooms *rooms, uint64_t user_id)
+{
+    if (!user_id)
+        return;
+    list_each (related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
+        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+        struct session *session = container_of(entity, struct session, base);
+
+        if (session->row.state == session_PREPARING && !session->flow &&
+            !is_left_to_another(rooms, session))
+            connect_settle(rooms, session);
+    }
+}
+
 static int choose(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
     const struct user *user;
+    int answer;
 
     if (c->resume.session_id && judge_resume(flow) < 0)
         return FLOW_FAIL;
@@ -180,7 +214,9 @@ static int choose(struct flow *flow)
     (void)snprintf(c->user, sizeof(c->user), "%s", user->row.name);
     (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", c->user, c->terminal->row.name);
     join_same_user(c);
-    return connect_choose(flow, CHOOSE, c->resume.session_id && !c->answers ? REACH : RECORD);
+    answer = connect_choose(flow, CHOOSE, c->resume.session_id && !c->answers ? REACH : RECORD);
+    settle_leftovers(c->rooms, c->user_id);
+    return answer;
 }
 
 static void unchoose(struct flow *flow)
@@ -341,7 +377,7 @@ static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot
     struct changes *changes;
 
     if (!session || session->row.state != session_PREPARING || session->row.epoch != jot->number ||
-        session->flow)
+        session->flow || session->told_epoch == jot->number)
         return NULL;
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
@@ -562,6 +598,7 @@ static int tell(struct flow *flow)
     if (planted(SECRET_KEPT))
         (void)snprintf(jot.text, sizeof(jot.text), "%.64s", c->password.text);
     connect_show(c);
+    session_find(c->rooms->core, c->claim.session_id)->told_epoch = c->claim.epoch;
     jot.id = c->claim.session_id;
     jot.number = c->claim.epoch;
     jot_down(c->rooms, &jot);
@@ -618,20 +655,6 @@ static void conclude(struct connect *c, const struct berth_error *error)
         house_note_latest(c->rooms, c->user_id, c->terminal->row.name, outcome);
 }
 
-/* Overtaken by one that failed before it claimed: nobody is left to go on with the session. */
-static void settle_leftovers(struct rooms *rooms, uint64_t user_id)
-{
-    if (!user_id || map_get_id(&house_of(rooms)->signing_on, user_id))
-        return;
-    list_each (related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_USER, node);
-        struct session *session = container_of(entity, struct session, base);
-
-        if (session->row.state == session_PREPARING && !session->flow)
-            connect_settle(rooms, session);
-    }
-}
-
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct connect *c = connect_of(flow);
@@ -648,8 +671,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     gate_open(&c->over);
     entity_unpin(&c->terminal->base);
     berth_wipe_free(c, sizeof(*c));
-    if (error->code)
-        settle_leftovers(rooms, user_id);
+    settle_leftovers(rooms, user_id);
     house_flow_ended(rooms);
 }
 

@@ -315,4 +315,54 @@ TEST(roam, a_choice_that_is_made_anew_leaves_nothing_behind)
         roam_into_a_closed_pool(after_ms);
 }
 
+/* Commits are slow, Bob has the only desktop of b, Anna waits for it at t3 and signs on to a at t1.
+ */
+static struct world *anna_in_two_pools(uint64_t seed)
+{
+    struct world *w = world_new(seed, WARD "terminal t4 place icu\n"
+                                           "pool a floating image debian max 2 spare 1\n"
+                                           "pool b floating image debian max 1 spare 1\n"
+                                           "entitle everyone a\n"
+                                           "entitle everyone b\n");
+
+    world_run_s(w, 70);
+    w->broker->rooms.store->slowest_ms = 400;
+    world_sign_on_to(w, "t4", "bob", "secret12", "b");
+    world_run_s(w, 5);
+    world_sign_on_to(w, "t3", "anna", "secret12", "b");
+    world_run_s(w, 2);
+    EXPECT_SCREEN(w, "t3", "queue 1");
+    world_sign_on_to(w, "t1", "anna", "secret12", "a");
+    return w;
+}
+
+/* At t2 she takes it over and changes her mind: whenever that is, her session is worked on or
+ * rests.
+ */
+static size_t preparing_for_ever(int t2_at_ms, int cancelled_ms)
+{
+    struct world *w = anna_in_two_pools((uint64_t)(1000 * t2_at_ms + cancelled_ms));
+    size_t count = 0;
+
+    world_run_ms(w, t2_at_ms);
+    world_sign_on_to(w, "t2", "anna", "secret12", "a");
+    world_run_ms(w, cancelled_ms);
+    terminal_cancel(world_terminal(w, "t2"));
+    world_run_s(w, 40);
+    list_each (core_all(world_core(w), ENTITY_session), node) {
+        const struct session *session = container_of(entity_of(node), struct session, base);
+
+        count += session->row.state == session_PREPARING && !session->flow;
+    }
+    THE_END(w);
+    return count;
+}
+
+TEST(roam, a_sign_on_to_another_pool_leaves_no_session_preparing)
+{
+    for (int at_ms = 8; at_ms < 320; at_ms += 8)
+        for (int later_ms = 0; later_ms < 160; later_ms += 8)
+            EXPECT_INT(preparing_for_ever(at_ms, later_ms), 0);
+}
+
 TEST_MAIN()
