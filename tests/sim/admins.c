@@ -342,12 +342,13 @@ void fate_publish(struct sim *sim, const struct action *action)
     sim->asked_by_admin = true;
     image = core_find_name(rooms->core, ENTITY_image, "debian");
     if (action->much % 3 == 0) {
-        const struct row_image_version row = {
+        struct row_image_version row = {
             .image_id = container_of(image, struct image, base)->row.id,
             .state = image_version_DRAFT,
-            .path = "/images/next.qcow2",
         };
 
+        (void)snprintf(row.path, sizeof(row.path), "/images/after-%llu.qcow2",
+                       (unsigned long long)sim->draft_id); /* one file is one version */
         begun(errand, admin_add(rooms, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
                                 &errand->op));
     } else if (action->much % 3 == 1 && sim->draft_id) {
