@@ -344,9 +344,13 @@ static int ask(struct flow *flow, enum virt_call call, int next)
     return flow_await_any(flow, begun, next);
 }
 
-/* Has the guest had its chances? A call that was not begun is none. */
+/* Has the guest had its chances? A call that was not begun is none. After a start nothing is
+ * destroyed for a while: a guest that is silent then may be on its way up.
+ */
 static bool tried_enough(struct release *release, int result)
 {
+    if (house_recovering(release->rooms))
+        return false;
     if (failure_is_hosts(result))
         return ++release->busy >= BUSY_MAX;
     return ++release->tries >= TRIES_MAX;

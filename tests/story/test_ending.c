@@ -186,6 +186,53 @@ TEST(ending, a_sign_off_that_the_broker_forgot_goes_on_after_its_restart)
     THE_END(w);
 }
 
+/* After a start nothing is destroyed for a while: a guest that is silent then may be on its way up.
+ */
+TEST(ending, a_guest_that_is_silent_after_a_restart_is_given_the_recovery_window)
+{
+    struct world *w = world_new(8, WARD DEDICATED);
+    struct machine *machine;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on own-001");
+    machine = world_machine(w, "own-001");
+    machine->deaf = true;
+    world_sign_off(w, "t1");
+    world_run_ms(w, 500);
+    world_crash(w);
+    world_restart(w);
+    world_run_ms(w, w->recovery_ms - 100);
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 0);
+    EXPECT(world_session(w, "anna"));
+    world_run_s(w, 20);
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 1);
+    EXPECT(!world_session(w, "anna"));
+    THE_END(w);
+}
+
+TEST(ending, a_guest_that_speaks_again_in_the_recovery_window_is_not_switched_off)
+{
+    struct world *w = world_new(9, WARD KEEPS);
+    struct machine *machine;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    machine = world_machine(w, "ward-3-001");
+    machine->deaf = true;
+    world_sign_off(w, "t1");
+    world_run_ms(w, 500);
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 40);
+    machine->deaf = false;
+    world_run_s(w, 10);
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 0);
+    THE_END(w);
+}
+
 /* A host that goes and comes back while it is being listed. */
 TEST(ending, a_host_that_came_back_in_the_midst_of_its_list_is_listed_again)
 {
