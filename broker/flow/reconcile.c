@@ -76,11 +76,12 @@ static void machine_off(struct rooms *rooms, struct desktop *desktop, const char
         machine_stopped(rooms, desktop, why);
         return; /* it is being worked on: that work knows what to make of it */
     }
-    if (desktop->state == desktop_OFF || desktop->state == desktop_QUARANTINED)
+    if (desktop->state == desktop_OFF)
         return;
     desktop->probed_ms = 0;
     desktop->fingerprint[0] = '\0';
-    desktop_set_state(desktop, desktop_OFF, why);
+    if (desktop->state != desktop_QUARANTINED)
+        desktop_set_state(desktop, desktop_OFF, why);
     end_its_session(rooms, desktop, "The machine of the session stopped");
 }
 

@@ -130,6 +130,35 @@ TEST(hosts, a_machine_that_dies_ends_its_session)
     THE_END(w);
 }
 
+/* What is kept out of use is not started again for its user, so its session has nowhere to be. */
+TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
+{
+    for (int crash = 0; crash < 2; crash++) {
+        struct world *w = world_new(12, WARD FLOATING);
+        struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "it is slow" };
+
+        world_run_s(w, 70);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
+        EXPECT_OK(
+            world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+        world_run_s(w, 20);
+        if (crash)
+            world_crash(w);
+        farm_kill(world_machine(w, "ward-3-001"), "crashed");
+        if (crash)
+            world_restart(w);
+        world_run_s(w, 20);
+        EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
+        EXPECT(!world_session(w, "anna"));
+        EXPECT_STR(world_owner(w, "ward-3-001"), "");
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-002");
+        THE_END(w);
+    }
+}
+
 TEST(hosts, a_dedicated_machine_that_dies_is_started_again_for_its_user)
 {
     struct world *w = world_new(6, WARD DEDICATED);
