@@ -136,6 +136,7 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
     for (int crash = 0; crash < 2; crash++) {
         struct world *w = world_new(12, WARD FLOATING);
         struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "it is slow" };
+        struct machine *machine;
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
@@ -144,9 +145,10 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
         EXPECT_OK(
             world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
         world_run_s(w, 20);
+        machine = world_machine(w, "ward-3-001");
         if (crash)
             world_crash(w);
-        farm_kill(world_machine(w, "ward-3-001"), "crashed");
+        farm_kill(machine, "crashed");
         if (crash)
             world_restart(w);
         world_run_s(w, 20);
