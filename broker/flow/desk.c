@@ -20,16 +20,53 @@
 #include "flow/resume.h"
 #include "flow/seat.h"
 
+/* A link stays open for so long where the end of its certificate is not known. */
+#define EXPIRY_UNKNOWN_MS 86400000
+
 /* ---- peers come and go ---- */
 
 static struct peer *peer_add(struct rooms *rooms, uint64_t id, const char *address)
 {
     struct peer *peer = berth_new(struct peer);
 
+    peer->rooms = rooms;
     peer->id = id;
     (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
     map_put_id(&house_of(rooms)->peers, id, peer);
     return peer;
+}
+
+static void expired(struct berth_timer *timer);
+
+/* How long from here its link may stay open: passed time counts, for the wall clock may be set
+ * meanwhile, and all links would end at once. */
+static void await_expiry(struct peer *peer, const struct identity *identity, int64_t left_ms)
+{
+    peer->not_after_ms = identity->row.not_after_ms;
+    timer_start(peer->rooms->timers, &peer->expiry, left_ms, expired);
+}
+
+static void expired(struct berth_timer *timer)
+{
+    struct peer *peer = container_of(timer, struct peer, expiry);
+    struct rooms *rooms = peer->rooms;
+    const struct identity *identity = identity_find(rooms->core, peer->identity_id);
+
+    /* Renewed with the same key. */
+    if (identity && identity->row.not_after_ms > peer->not_after_ms)
+        await_expiry(peer, identity, identity->row.not_after_ms - peer->not_after_ms);
+    else
+        rooms->hang_up(rooms->door, peer->id, BERTH_E_CERTIFICATE,
+                       "the certificate of this connection expired");
+}
+
+/* The handshake has just looked at the certificate itself; a row that ended earlier comes from a
+ * backup of before its renewal. */
+static int64_t certificate_left_ms(const struct rooms *rooms, const struct identity *identity)
+{
+    int64_t left_ms = identity->row.not_after_ms - rooms->timers->wall_ms;
+
+    return left_ms > 0 ? left_ms : EXPIRY_UNKNOWN_MS;
 }
 
 static int let_in(struct rooms *rooms, uint64_t id, const char *address,
@@ -54,6 +91,7 @@ static int let_in(struct rooms *rooms, uint64_t id, const char *address,
     peer = peer_add(rooms, id, address);
     peer->terminal_id = terminal->row.id;
     peer->identity_id = identity->row.id;
+    await_expiry(peer, identity, certificate_left_ms(rooms, identity));
     older = terminal->peer;
     terminal->peer = id;
     (void)snprintf(terminal->from, sizeof(terminal->from), "%s", address);
@@ -98,7 +136,7 @@ void terminal_closed(struct rooms *rooms, uint64_t id, const char *why)
     terminal = terminal_find(rooms->core, peer->terminal_id);
     if (peer->flow)
         flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
-    free(peer);
+    house_peer_free(peer);
     if (!terminal || terminal->peer != id)
         return; /* a newer connection is there already */
     log_event(EV_PEER_CLOSED, "terminal", terminal->row.name, "why", why);
@@ -123,7 +161,7 @@ void joiner_closed(struct rooms *rooms, uint64_t id)
         return;
     if (peer->flow)
         flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
-    free(peer);
+    house_peer_free(peer);
 }
 
 const char *desk_terminal_name(struct rooms *rooms, uint64_t peer)

@@ -608,6 +608,20 @@ static void free_values(struct map *map)
     map_clear(map);
 }
 
+void house_peer_free(struct peer *peer)
+{
+    timer_stop(peer->rooms->timers, &peer->expiry);
+    free(peer);
+}
+
+static void free_peers(struct house *house)
+{
+    for (size_t i = 0; i < house->peers.capacity; i++)
+        if (house->peers.slots[i].hash)
+            house_peer_free(house->peers.slots[i].value);
+    map_clear(&house->peers);
+}
+
 /* Whoever asked is told: nothing waits for ever, and nothing is left over in memory. */
 static void drop_strays(struct house *house)
 {
@@ -662,7 +676,7 @@ void flows_stop(struct rooms *rooms)
     timer_stop(rooms->timers, &house->quiesce_limit);
     looks_clear(&house->pools);
     looks_clear(&house->profiles);
-    free_values(&house->peers);
+    free_peers(house);
     free_values(&house->latest);
     map_clear(&house->signing_on);
     rooms->engine.figures = NULL;

@@ -15,12 +15,15 @@ struct connect;
 
 /* A connection of a terminal, or of somebody who wants to become one. */
 struct peer {
+    struct rooms *rooms;
     uint64_t id;
     uint64_t terminal_id; /* 0: at the join door */
     uint64_t identity_id; /* the key it came with */
     bool present;         /* it has announced itself and was granted */
     char address[64];
-    struct flow *flow; /* enrolment or renewal at work for it */
+    struct flow *flow;         /* enrolment or renewal at work for it */
+    int64_t not_after_ms;      /* of its certificate, by the wall clock */
+    struct berth_timer expiry; /* at the link: its certificate ends */
 };
 
 /* How the latest sign-on of a user ended, for explain. */
@@ -98,6 +101,8 @@ uint64_t looks_next(struct looks *looks);
 /* NULL when the peer is gone, or not a terminal (any more), or was replaced by a newer connection
  * of its terminal. */
 struct peer *house_peer(struct rooms *rooms, uint64_t peer);
+/* It is in no map any more. */
+void house_peer_free(struct peer *peer);
 struct terminal *house_terminal(struct rooms *rooms, uint64_t peer);
 
 /* Tell a peer, if it may hear this in its present state (messages.def): a terminal that has

@@ -322,6 +322,36 @@ TEST(joining, a_key_that_expired_too_long_ago_does_not)
     THE_END(w);
 }
 
+/* The handshake looked at the certificate once; a link may stay open for much longer. */
+TEST(joining, a_link_ends_with_its_certificate)
+{
+    struct world *w = world_new(13, WARD FLOATING);
+    struct fake_terminal *t9;
+    const int64_t day_s = 24 * 3600;
+    uint64_t peer;
+
+    world_run_s(w, 5);
+    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 5);
+    t9 = world_terminal(w, "t9");
+    world_sign_on(w, "t9", "anna", "secret12");
+    SOON(w, "t9", "anna on ward-3-001");
+    world_run_s(w, day_s / 2);
+    terminal_renew_key(t9);
+    world_run_s(w, day_s - 60);
+    EXPECT(t9->present); /* it counts from the renewal */
+    peer = terminal_by_name(world_core(w), "t9")->peer;
+    w->outside.timers.wall_ms += 30 * day_s * 1000; /* the clock is set: no reason to end */
+    world_run_s(w, 30);
+    EXPECT_INT(terminal_by_name(world_core(w), "t9")->peer, peer);
+    w->outside.timers.wall_ms -= 30 * day_s * 1000;
+    world_run_s(w, 120);
+    EXPECT(terminal_by_name(world_core(w), "t9")->peer != peer);
+    EXPECT_SCREEN(w, "t9", "anna on ward-3-001");
+    THE_END(w);
+}
+
 TEST(joining, a_foreign_key_is_turned_away)
 {
     struct world *w = world_new(13, WARD FLOATING);
