@@ -364,6 +364,8 @@ static int command_next(struct request *request, struct berth_error *reterr)
         answer_view(request, &view_commanded_record, &commanding->view);
         return 0;
     }
+    if (admin_still(&commanding->actor, reterr) < 0)
+        return reterr->code; /* those before it have got the command */
     wish.terminal_id = commanding->terminal_id[commanding->done];
     key_for(request, commanding, wish.terminal_id);
     return request_wait(

@@ -284,11 +284,20 @@ static int check_still(const struct request *request, struct berth_error *reterr
                       "the right to ask this ended before the request was whole");
 }
 
+static bool asker_holds(const void *asker)
+{
+    const struct request *request = asker;
+
+    return caller_holds(request->api, &request->caller);
+}
+
 static void run(struct request *request)
 {
     struct berth_error error = { 0 };
     int r = check_still(request, &error);
 
+    request->caller.actor.holds = asker_holds;
+    request->caller.actor.asker = request;
     request->whole = true;
     if (r == 0)
         r = replay_begin(request, &error);

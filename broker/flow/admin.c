@@ -16,6 +16,13 @@ struct changes *admin_changes(const struct admin_actor *actor, const char *actio
     return changes;
 }
 
+int admin_still(const struct admin_actor *actor, struct berth_error *reterr)
+{
+    if (!actor->holds || actor->holds(actor->asker))
+        return 0;
+    return berth_fail(reterr, BERTH_E_CREDENTIALS, "the right to ask this ended meanwhile");
+}
+
 void admin_waits(struct rooms *rooms, struct stray *stray, void (*drop)(struct stray *stray))
 {
     stray->drop = drop;
@@ -184,6 +191,8 @@ static void template_seen(struct op *op, int result)
 
     op_init(op, rooms->timers, wish_over);
     op->error = error;
+    if (r >= 0)
+        r = admin_still(&wish->actor, &op->error);
     if (r >= 0)
         r = wish->ret_id
                 ? add_checked(rooms, &wish->actor, ENTITY_pool, &wish->row, wish->ret_id, op)

@@ -5,7 +5,8 @@
  * is deleted), decided durably, applied and announced. Every function follows the contract of op.h:
  * < 0 and op->error says why, or one completion later. The writes behind them cannot be cancelled:
  * the op must live until it completes. Pointers called ret_... are filled before completion and
- * must live as long.
+ * must live as long. CREDENTIALS from any of them: the actor's right ended while it waited, and
+ * nothing was changed.
  */
 #ifndef BERTH_FLOW_ADMIN_H
 #define BERTH_FLOW_ADMIN_H
@@ -17,7 +18,14 @@ struct admin_actor {
     char name[80];
     enum role role;
     char request_id[64];
+    /* May they still ask this? NULL: nobody can take it from them. Asked again when something was
+     * waited for before the decision; `asker` lives until the call's op has completed. */
+    bool (*holds)(const void *asker);
+    const void *asker;
 };
+
+/* To be asked after a wait, before anything more is decided for the actor. Errors: CREDENTIALS. */
+int admin_still(const struct admin_actor *actor, struct berth_error *reterr) berth_must_check;
 
 /* Make an entity. row: struct row_<kind>; its id is given here. Desktops can be added to manual
  * pools only; identities, invitations, commands, slots, assignments, sessions, connections and

@@ -224,8 +224,10 @@ static int decide(struct asked *asked, struct op *op)
 {
     struct subject_of subject;
     struct changes *changes;
-    int r = find_subject(asked->rooms->core, &asked->wish, &subject, &op->error);
+    int r = admin_still(&asked->actor, &op->error);
 
+    if (r >= 0)
+        r = find_subject(asked->rooms->core, &asked->wish, &subject, &op->error);
     if (r < 0)
         return r;
     changes = decision(asked->rooms, &asked->actor, asked->wish.act, &subject);

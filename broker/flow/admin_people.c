@@ -16,6 +16,7 @@ struct new_password {
     struct rooms *rooms;
     enum entity_kind kind;
     uint64_t id;
+    struct admin_actor actor;
     struct changes *changes;
     struct op *caller;
     struct op hashing;
@@ -80,6 +81,8 @@ static void password_hashed(struct op *op, int result)
     int r = result;
 
     if (r >= 0)
+        r = admin_still(&password->actor, &error);
+    if (r >= 0)
         r = put_hash(password, &error);
     if (r >= 0) {
         r = decide_begin(password->rooms, berth_take(password->changes), NULL, &password->commit);
@@ -103,6 +106,7 @@ int admin_password(struct rooms *rooms, const struct admin_actor *actor, enum en
     password->kind = kind;
     password->id = id;
     password->caller = op;
+    password->actor = *actor;
     password->changes =
         admin_changes(actor, kind == ENTITY_user ? "user.password" : "admin.password");
     changes_object(password->changes, "%s %s", entity_row(kind)->name,

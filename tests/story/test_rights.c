@@ -253,4 +253,82 @@ TEST(rights, a_permission_is_taken_back_in_the_queue)
     THE_END(w);
 }
 
+/* ---- what people change ---- */
+
+static bool holds(const void *right)
+{
+    return *(const bool *)right;
+}
+
+/* An administrator whose right is taken away as soon as the request has begun to wait. */
+static struct admin_actor actor_with(const bool *right)
+{
+    struct admin_actor actor = *world_actor();
+
+    actor.holds = holds;
+    actor.asker = right;
+    return actor;
+}
+
+static void is_refused(struct world *w, int begun, bool *right)
+{
+    *right = false;
+    EXPECT_ERR(world_await(w, begun), BERTH_E_CREDENTIALS);
+    EXPECT_STR(world_await_text(), "the right to ask this ended meanwhile");
+    *right = true;
+}
+
+TEST(rights, a_password_is_not_set_by_who_was_disabled_while_it_was_hashed)
+{
+    struct world *w = world_new(10, WARD FLOATING);
+    const struct secret password = { .text = "another-password" };
+    bool right = true;
+    struct admin_actor actor = actor_with(&right);
+    uint64_t id;
+
+    world_run_s(w, 70);
+    id = world_user(w, "bob")->row.id;
+    is_refused(w, admin_password(rooms_of(w), &actor, ENTITY_user, id, &password, world_op(w)),
+               &right);
+    world_sign_on(w, "t2", "bob", "secret12");
+    SOON(w, "t2", "bob on ward-3-001");
+    EXPECT_OK(world_await(
+        w, admin_password(rooms_of(w), &actor, ENTITY_user, id, &password, world_op(w))));
+    THE_END(w);
+}
+
+TEST(rights, a_pool_is_not_changed_by_who_was_disabled_while_its_template_was_read)
+{
+    struct world *w = world_new(11, WARD FLOATING);
+    bool right = true;
+    struct admin_actor actor = actor_with(&right);
+    struct row_pool row;
+
+    world_run_s(w, 70);
+    row = world_pool(w, "ward-3")->row;
+    (void)snprintf(row.template, sizeof(row.template), "/templates/other.xml");
+    is_refused(w, admin_set(rooms_of(w), &actor, ENTITY_pool, &row, world_op(w)), &right);
+    EXPECT_STR(world_pool(w, "ward-3")->row.template, "/templates/desktop.xml");
+    EXPECT_OK(world_await(w, admin_set(rooms_of(w), &actor, ENTITY_pool, &row, world_op(w))));
+    THE_END(w);
+}
+
+TEST(rights, a_version_is_not_published_by_who_was_disabled_while_its_file_was_looked_for)
+{
+    struct world *w = world_new(12, WARD FLOATING);
+    struct row_image_version row = { .state = image_version_DRAFT, .path = "/images/v2.qcow2" };
+    struct image_wish wish = { .act = IMAGE_PUBLISH };
+    bool right = true;
+    struct admin_actor actor = actor_with(&right);
+
+    world_run_s(w, 70);
+    row.image_id = id_of_first(w, ENTITY_image);
+    EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row,
+                                       &wish.id, world_op(w))));
+    is_refused(w, admin_image(rooms_of(w), &actor, &wish, world_op(w)), &right);
+    EXPECT_INT(image_version_find(world_core(w), wish.id)->row.state, image_version_DRAFT);
+    EXPECT_OK(world_await(w, admin_image(rooms_of(w), &actor, &wish, world_op(w))));
+    THE_END(w);
+}
+
 TEST_MAIN()

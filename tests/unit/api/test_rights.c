@@ -1,6 +1,8 @@
 /* test_rights.c - what lasts longer than a moment ends with the right to it: events, downloads, and
  * requests whose body takes its time.
  */
+#include <semaphore.h>
+
 #include "door_world.h"
 
 #define LAST_CHUNK "0\r\n\r\n" /* of a response in chunks: its end */
@@ -54,6 +56,11 @@ static int follow_as(const char *token)
                    "GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
     EXPECT(raw_says(descriptor, request, "retry: 3000", out, sizeof(out)));
     return descriptor;
+}
+
+static const struct admin *admin_by_name(const char *name)
+{
+    return container_of(core_find_name(world.rooms.core, ENTITY_admin, name), struct admin, base);
 }
 
 static void make_group(const char *name)
@@ -221,6 +228,73 @@ TEST(rights, a_body_that_comes_late_is_judged_by_who_asks_then)
     EXPECT(raw_says(descriptor, "{\"name\":\"late\"}", "\r\n\r\n", out, sizeof(out)));
     EXPECT_SAYS(out, "HTTP/1.1 401");
     EXPECT_STATUS(ask("GET", "/v1/groups/late", NULL), 404);
+    (void)close(descriptor);
+}
+
+/* The thread that computes hashes is busy until it is let go. */
+struct hold {
+    struct offload_job job;
+    struct op op;
+    sem_t let_go;
+    bool over;
+};
+
+static int hold_on(struct offload_job *job, berth_unused struct berth_error *error)
+{
+    while (sem_wait(&container_of(job, struct hold, job)->let_go) != 0)
+        ;
+    return 0;
+}
+
+static void held(struct offload_job *job)
+{
+    container_of(job, struct hold, job)->over = true;
+}
+
+static void nothing(berth_unused struct op *op, berth_unused int result)
+{
+}
+
+static void hold_hashing(struct hold *hold)
+{
+    *hold = (struct hold){ .job = { .work = hold_on, .release = held } };
+    EXPECT_OK(sem_init(&hold->let_go, 0, 0));
+    op_init(&hold->op, &world.loop.timers, nothing);
+    EXPECT_OK(offload_begin(world.hashing, &hold->job, &hold->op));
+}
+
+/* The password is to be hashed, and meanwhile whoever wants to set it is nobody. */
+TEST(rights, a_change_that_waits_is_judged_by_who_asks_then)
+{
+    static const char body[] = "{\"password\":\"a new password\"}";
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    char token[256];
+    char request[512];
+    char before[160];
+    struct hold hold;
+    int descriptor;
+
+    make_admin("judy", "administrator", token);
+    make_admin("zora", "operator", request);
+    memcpy(before, admin_by_name("zora")->row.password_hash, sizeof(before));
+    hold_hashing(&hold);
+    descriptor = adopted_connection();
+    (void)snprintf(request, sizeof(request),
+                   "POST /v1/admins/zora/password HTTP/1.1\r\nHost: a\r\n"
+                   "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+                   "Content-Length: %zu\r\nExpect: 100-continue\r\n\r\n",
+                   token, strlen(body));
+    EXPECT(raw_says(descriptor, request, "100 Continue", out, sizeof(out)));
+    EXPECT_INT(write(descriptor, body, strlen(body)), (ssize_t)strlen(body));
+    while (offload_waiting(world.hashing) == 0 && clock_mono_ms() < until_ms)
+        loop_turn(&world.loop, 1);
+    EXPECT_STATUS(ask("PATCH", "/v1/admins/judy", "{\"disabled\":true}"), 200);
+    EXPECT_OK(sem_post(&hold.let_go));
+    EXPECT(raw_says(descriptor, "", "the right to ask this ended meanwhile", out, sizeof(out)));
+    EXPECT_SAYS(out, "HTTP/1.1 401");
+    EXPECT(memcmp(before, admin_by_name("zora")->row.password_hash, sizeof(before)) == 0);
+    EXPECT(hold.over);
+    (void)sem_destroy(&hold.let_go);
     (void)close(descriptor);
 }
 
