@@ -57,7 +57,8 @@ static bool is_touched(const struct connect *c, const struct touched *touched)
            (!touched->pool_id || touched->pool_id == c->claim.pool_id);
 }
 
-/* Those that have not chosen yet are judged when they do. */
+/* Those that have not chosen yet are judged when they do; those of a pool that was deleted with its
+ * entitlements are told so by its queue. */
 static void judge_touched(struct rooms *rooms, const struct touched *touched)
 {
     list_each (&rooms->engine.flows, node) {
@@ -65,7 +66,8 @@ static void judge_touched(struct rooms *rooms, const struct touched *touched)
         struct berth_error error = { 0 };
 
         if (flow->kind != &connect_kind || !flow->waiting || flow->calling_off ||
-            !connect_of(flow)->claim.pool_id || !is_touched(connect_of(flow), touched))
+            !pool_find(rooms->core, connect_of(flow)->claim.pool_id) ||
+            !is_touched(connect_of(flow), touched))
             continue;
         if (connect_judge(connect_of(flow), &error) < 0)
             flow_cancel(flow, error.code, "%s", error.text);
