@@ -340,14 +340,11 @@ static void key_for(const struct request *request, struct commanding *commanding
 {
     const char *key = request->caller.actor.request_id;
     char text[96];
-    char hex[72];
 
     if (!commanding->many || !key[0])
         return;
     (void)snprintf(text, sizeof(text), "%s\n%llu", key, (unsigned long long)id);
-    tls_sha256_hex(text, strlen(text), hex);
-    (void)snprintf(commanding->actor.request_id, sizeof(commanding->actor.request_id), "%.63s",
-                   hex);
+    tls_sha256_hex(text, strlen(text), commanding->actor.request_id);
 }
 
 static int command_next(struct request *request, struct berth_error *reterr)

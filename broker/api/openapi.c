@@ -306,7 +306,8 @@ static json_t *parameters_of(const struct verb *verb)
     if (verb->method != GET)
         (void)json_array_append_new(
             parameters, parameter("Idempotency-Key", "header", false,
-                                  "the same key twice has the effect of one request",
+                                  "the same key twice has the effect of one request; another "
+                                  "request of the same administrator with it is refused",
                                   json_pack("{s:s, s:i}", "type", "string", "maxLength", 63)));
     if (verb->shape == STREAM)
         (void)json_array_append_new(parameters,

@@ -1,10 +1,13 @@
 /* replay.c - the same Idempotency-Key twice: the first answer again, and nothing done a second
  * time.
  *
- * The store remembers keys too, across restarts, and makes sure that nothing is decided twice; this
- * memory is what lets a client whose connection broke learn what came of its request. Answers with
- * secrets in them are not kept: whoever lost one makes a new one. Failures are not kept either: the
- * next try may succeed.
+ * The store remembers keys too, across restarts, and makes sure that nothing is decided twice and
+ * that a key stands for one request; this memory is what lets a client whose connection broke learn
+ * what came of it. Answers with secrets in them are not kept: whoever lost one makes a new one.
+ * Failures are not kept either: the next try may succeed.
+ *
+ * A key belongs to one administrator, or to one uid at the socket, and says nothing of the same key
+ * of anybody else.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +22,9 @@
 
 struct kept {
     struct list node; /* oldest first */
-    char scope[72];   /* whose key */
-    char what[72];    /* for which request */
+    uint64_t owner;
+    char id[REQUEST_ID_SIZE];
+    char what[REQUEST_ID_SIZE];
     int64_t at_ms;
     unsigned status; /* 0: still under way */
     char etag[32];
@@ -42,34 +46,55 @@ void replay_free_all(struct api *api)
         kept_free(api, list_entry(node, struct kept, node));
 }
 
-/* Nobody else's key means the same, not that of an administrator who has the name now either. */
-static void scope_of(const struct request *request, char scope[72])
+/* Ids of administrators are never given twice; those of uids are counted from the other end. */
+static uint64_t owner_of(const struct request *request)
 {
-    const struct caller *caller = &request->caller;
-    char text[256];
-    int length =
-        snprintf(text, sizeof(text), "%llu %s\n%s\n%s", (unsigned long long)caller->admin_id,
-                 caller->admin_id ? "" : caller->actor.name, caller->way, caller->actor.request_id);
+    uint64_t admin_id = request->caller.admin_id;
 
-    tls_sha256_hex(text, (size_t)length, scope);
+    return admin_id ? admin_id : UINT64_MAX - request->origin->uid;
 }
 
-/* Verb, place and body: a key that is used for something else must not get this answer. */
-static void what_of(const struct request *request, char what[72])
+static void id_of(const struct request *request, char id[REQUEST_ID_SIZE])
 {
-    char text[TARGET_MAX + 128] = "";
-    char body[72] = "";
-    size_t length;
+    char text[128];
+    int length = snprintf(text, sizeof(text), "%llu\n%s", (unsigned long long)owner_of(request),
+                          request->key);
+
+    tls_sha256_hex(text, (size_t)length, id);
+}
+
+static void add_line(char *text, size_t size, const char *line)
+{
+    size_t length = strlen(text);
+
+    (void)snprintf(text + length, size - length, "%s\n", line ? line : "");
+}
+
+/* As which role, verb, place and body. No part holds a line end: the target was checked. */
+static void what_of(const struct request *request, char what[REQUEST_ID_SIZE])
+{
+    const struct target *target = request->target;
+    char text[2 * TARGET_MAX] = "";
+    char body[72];
 
     tls_sha256_hex(request->body ? request->body : "", request->body_size, body);
-    length = (size_t)snprintf(text, sizeof(text), "%s\n%s", request->verb->symbol, body);
-    for (size_t i = 0; i < VERB_BRACES && length < sizeof(text); i++)
-        length += (size_t)snprintf(text + length, sizeof(text) - length, "\n%s",
-                                   request->brace[i] ? request->brace[i] : "");
-    tls_sha256_hex(text, strlen(text), what);
+    add_line(text, sizeof(text), role_names[request->caller.actor.role]);
+    add_line(text, sizeof(text), request->verb->symbol);
+    add_line(text, sizeof(text), body);
+    explicit_bzero(body, sizeof(body));
+    for (size_t i = 0; i < VERB_BRACES; i++)
+        add_line(text, sizeof(text), request->brace[i]);
+    for (size_t i = 0; i < target->pairs; i++) {
+        if (strcmp(target->pair[i].name, "dry_run") == 0)
+            continue; /* "0": the same as without it */
+        add_line(text, sizeof(text), target->pair[i].name);
+        add_line(text, sizeof(text), target->pair[i].value);
+    }
+    auth_request_hash(request->api->rooms->auth, text, strlen(text), what);
+    explicit_bzero(text, sizeof(text));
 }
 
-static struct kept *kept_find(struct api *api, const char *scope)
+static struct kept *kept_find(struct api *api, const char *id)
 {
     int64_t now_ms = api->loop->timers.mono_ms;
     struct kept *found = NULL;
@@ -79,7 +104,7 @@ static struct kept *kept_find(struct api *api, const char *scope)
 
         if (kept->status && now_ms - kept->at_ms > KEPT_MS)
             kept_free(api, kept);
-        else if (strcmp(kept->scope, scope) == 0)
+        else if (strcmp(kept->id, id) == 0)
             found = kept;
     }
     return found;
@@ -92,16 +117,53 @@ static void answer_again(struct request *request, const struct kept *kept)
     memcpy(request->answer.location, kept->location, sizeof(kept->location));
 }
 
-static void remember(struct request *request, const char *scope, const char *what)
+static size_t count_of(const struct api *api, uint64_t owner)
 {
+    size_t count = 0;
+
+    list_each (&api->kept, node)
+        count += list_entry(node, struct kept, node)->owner == owner;
+    return count;
+}
+
+/* Who has the most gives up their oldest, so that nobody pushes out the answers of others. False
+ * when all requests are still under way.
+ */
+static bool make_room(struct api *api)
+{
+    struct kept *oldest = NULL;
+    size_t most = 0;
+
+    list_each (&api->kept, node) {
+        struct kept *kept = list_entry(node, struct kept, node);
+        size_t count;
+
+        if (!kept->status || (oldest && oldest->owner == kept->owner))
+            continue;
+        count = count_of(api, kept->owner);
+        if (count > most) {
+            most = count;
+            oldest = kept;
+        }
+    }
+    if (oldest)
+        kept_free(api, oldest);
+    return oldest != NULL;
+}
+
+/* One that finds no room goes without: the store remembers it still. */
+static void remember(struct request *request)
+{
+    const struct admin_actor *actor = &request->caller.actor;
     struct api *api = request->api;
     struct kept *kept;
 
-    if (api->kept_count == KEPT_MAX)
-        kept_free(api, list_entry(api->kept.next, struct kept, node));
+    if (api->kept_count == KEPT_MAX && !make_room(api))
+        return;
     kept = berth_new(struct kept);
-    memcpy(kept->scope, scope, sizeof(kept->scope));
-    memcpy(kept->what, what, sizeof(kept->what));
+    kept->owner = owner_of(request);
+    memcpy(kept->id, actor->request_id, sizeof(kept->id));
+    memcpy(kept->what, actor->request_what, sizeof(kept->what));
     kept->at_ms = api->loop->timers.mono_ms;
     list_append(&api->kept, &kept->node);
     api->kept_count++;
@@ -110,22 +172,21 @@ static void remember(struct request *request, const char *scope, const char *wha
 
 int replay_begin(struct request *request, struct berth_error *reterr)
 {
+    struct admin_actor *actor = &request->caller.actor;
     struct kept *kept;
-    char scope[72];
-    char what[72];
 
     /* Of somebody whom nobody knows nothing is kept: it would take the place of others' answers. */
-    if (!request->caller.actor.request_id[0] || request->verb->method == GET || request->dry_run ||
+    if (!request->key[0] || request->verb->method == GET || request->dry_run ||
         !request->caller.way)
         return 0;
-    scope_of(request, scope);
-    what_of(request, what);
-    kept = kept_find(request->api, scope);
+    id_of(request, actor->request_id);
+    what_of(request, actor->request_what);
+    kept = kept_find(request->api, actor->request_id);
     if (!kept) {
-        remember(request, scope, what);
+        remember(request);
         return 0;
     }
-    if (strcmp(kept->what, what) != 0)
+    if (strcmp(kept->what, actor->request_what) != 0)
         return berth_fail(reterr, BERTH_E_CONFLICT,
                           "this Idempotency-Key was used for another request");
     if (!kept->status)
@@ -140,13 +201,11 @@ void replay_end(struct request *request)
 {
     const struct answer *answer = &request->answer;
     struct kept *kept;
-    char scope[72];
 
     if (!request->keyed)
         return;
     request->keyed = false;
-    scope_of(request, scope);
-    kept = kept_find(request->api, scope);
+    kept = kept_find(request->api, request->caller.actor.request_id);
     if (!kept)
         return;
     if (answer->status >= 300 || answer->secret || !answer->text || answer->size > KEPT_SIZE) {

@@ -177,12 +177,12 @@ static int read_headers(struct request *request, struct berth_error *reterr)
     if (key) {
         size_t length = strlen(key);
 
-        if (length == 0 || length >= sizeof(request->caller.actor.request_id))
+        if (length == 0 || length >= sizeof(request->key))
             return berth_fail(reterr, BERTH_E_INVALID, "Idempotency-Key has 1 to 63 characters");
         for (size_t i = 0; i < length; i++)
             if (key[i] < 0x21 || key[i] > 0x7e)
                 return berth_fail(reterr, BERTH_E_INVALID, "Idempotency-Key is printable ASCII");
-        memcpy(request->caller.actor.request_id, key, length + 1);
+        memcpy(request->key, key, length + 1);
     }
     if (dry && strcmp(dry, "0") != 0) {
         if (!(request->verb->flags & VERB_DRY))

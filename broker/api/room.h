@@ -94,6 +94,7 @@ struct request {
     const struct verb *verb;
     const char *brace[VERB_BRACES];
     struct caller caller;
+    char key[64]; /* Idempotency-Key; empty: none */
     bool dry_run;
     int64_t if_version; /* If-Match; 0: whatever it is */
     char *body;
@@ -259,11 +260,11 @@ const char *caller_token(struct request *request);
 /* ---- replay.c ---- */
 
 /* Was this request made before, with the same Idempotency-Key? 1: it has its answer again; 0: it is
- * new. Errors: CONFLICT (the key was used for something else), BUSY (the first one is still under
- * way).
+ * new, or its answer is not remembered; then the actor bears its id, for the store to judge.
+ * Errors: CONFLICT (the key was used for something else), BUSY (the first one is still under way).
  */
 int replay_begin(struct request *request, struct berth_error *reterr) berth_must_check;
-/* It has its answer now. */
+/* It has its answer now, or ends without one. */
 void replay_end(struct request *request);
 void replay_free_all(struct api *api);
 

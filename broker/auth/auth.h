@@ -48,4 +48,9 @@ int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,
 /* Keyed hash of a badge's identifier: what the row holds. ret: 72 bytes. */
 void auth_badge_hash(struct auth *auth, const char *uid, char *ret);
 
+/* Keyed hash of a request: the store keeps it to know the request again. A plain hash of a body
+ * that holds a password could be searched for that. ret: 72 bytes.
+ */
+void auth_request_hash(struct auth *auth, const void *data, size_t size, char *ret);
+
 #endif

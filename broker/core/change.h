@@ -37,16 +37,23 @@ struct audit_note {
     int64_t waited_ms, limit_ms;
 };
 
+/* Of what identifies a request: a SHA-256 in hexadecimal digits. */
+#define REQUEST_ID_SIZE 72
+
 struct changes {
     size_t count, room;
     struct change **at; /* each on its own: a union row is some KiB */
     struct audit_note audit;
-    char request_id[64]; /* idempotency: same id twice has the effect of one; empty = none */
+    char request_id[REQUEST_ID_SIZE];   /* idempotency: same id twice has the effect of one; empty =
+                                           none. Of two people it is never the same. */
+    char request_what[REQUEST_ID_SIZE]; /* what was asked; the same id for anything else is refused
+                                           with CONFLICT */
     bool unfinished; /* the request has more decisions after this one: its id counts as done with
                         the one that finishes it */
     uint64_t rev;    /* given by the commit: rev of the last change */
     bool repeated;   /* given by the commit: request_id came before; the effect is there, nothing is
                         applied again */
+    uint64_t made_id; /* given with `repeated`: the first row that was added then; 0 = none */
 };
 
 struct changes *changes_new(const char *actor, const char *role, const char *action);

@@ -13,11 +13,14 @@
 
 #include "flow/rooms.h"
 
-/* Who asks, for the audit trail. request_id: idempotency key of the request, or "". */
+/* Who asks, for the audit trail, and which request it is: see struct changes. request_id is "" when
+ * it has no key.
+ */
 struct admin_actor {
     char name[80];
     enum role role;
-    char request_id[64];
+    char request_id[REQUEST_ID_SIZE];
+    char request_what[REQUEST_ID_SIZE];
     /* May they still ask this? NULL: nobody can take it from them. Asked again when something was
      * waited for before the decision; `asker` lives until the call's op has completed. */
     bool (*holds)(const void *asker);

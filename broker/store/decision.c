@@ -199,6 +199,30 @@ static enum sql_trouble check_references(struct decisions *decisions, const stru
     return SQL_REFUSED;
 }
 
+static enum sql_trouble remember_request(struct decisions *decisions, const struct commit_job *job,
+                                         struct berth_error *reterr)
+{
+    struct feed_request request = { .id = job->request_id,
+                                    .what = job->request_what,
+                                    .rev = job->rev };
+
+    for (size_t i = 0; request.made_id == 0 && i < job->count; i++)
+        if (job->at[i]->verb == CHANGE_ADD)
+            request.made_id = job->at[i]->row.id;
+    return feed_remember(&decisions->feed, &request, job->base.wall_ms, reterr);
+}
+
+static enum sql_trouble recall_request(struct decisions *decisions, struct commit_job *job,
+                                       struct berth_error *reterr)
+{
+    struct feed_request request = { .id = job->request_id, .what = job->request_what };
+    enum sql_trouble trouble = feed_recall(&decisions->feed, &request, &job->repeated, reterr);
+
+    job->rev = request.rev;
+    job->made_id = request.made_id;
+    return trouble;
+}
+
 static enum sql_trouble write_all(struct decisions *decisions, struct commit_job *job,
                                   struct berth_error *reterr)
 {
@@ -209,10 +233,8 @@ static enum sql_trouble write_all(struct decisions *decisions, struct commit_job
         trouble = check_references(decisions, job, reterr);
     for (size_t i = 0; trouble == SQL_FINE && i < job->count; i++)
         trouble = feed_append(&decisions->feed, job->at[i], job->base.wall_ms, &job->rev, reterr);
-    if (trouble == SQL_FINE && *job->request_id && !job->unfinished) {
-        trouble = feed_remember(&decisions->feed, job->request_id, &job->audit, job->rev,
-                                job->base.wall_ms, reterr);
-    }
+    if (trouble == SQL_FINE && *job->request_id && !job->unfinished)
+        trouble = remember_request(decisions, job, reterr);
     if (planted(AUDIT_SKIPPED) ||
         (planted(ADMIN_UNHEARD) && strcmp(job->audit.role, "administrator") == 0))
         return trouble;
@@ -268,8 +290,7 @@ enum sql_trouble decision_write(struct decisions *decisions, struct commit_job *
 
     note_ids(decisions, job);
     if (*job->request_id) {
-        trouble = feed_request(&decisions->feed, job->request_id, &job->audit, &job->repeated,
-                               &job->rev, reterr);
+        trouble = recall_request(decisions, job, reterr);
         if (trouble != SQL_FINE || job->repeated)
             return trouble;
     }

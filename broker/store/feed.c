@@ -24,8 +24,9 @@ int feed_open(sqlite3 *db, struct feed *feed, struct berth_error *reterr)
         { &feed->add, "INSERT INTO \"change\" (\"at_ms\", \"entity\", \"entity_id\", \"verb\", "
                       "\"version\", \"body\")"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
-        { &feed->ask, "SELECT \"rev\", \"scope\" FROM \"request\" WHERE \"request_id\" = ?1" },
-        { &feed->note, "INSERT INTO \"request\" VALUES (?1, ?2, ?3, ?4)" },
+        { &feed->ask, "SELECT \"what\", \"made_id\", \"rev\" FROM \"request\""
+                      " WHERE \"request_id\" = ?1" },
+        { &feed->note, "INSERT INTO \"request\" VALUES (?1, ?2, ?3, ?4, ?5)" },
         { &feed->prune_changes,
           "DELETE FROM \"change\" WHERE \"rev\" IN (SELECT \"rev\" FROM \"change\" ORDER BY"
           " \"rev\" LIMIT " PRUNE_STEP ") AND \"at_ms\" < ?1" },
@@ -82,35 +83,22 @@ enum sql_trouble feed_append(struct feed *feed, const struct change *change, int
 
 /* ---- requests ---- */
 
-/* Whose request it was and what for, without keeping a name. */
-static void scope_of(const struct audit_note *note, char scope[72])
-{
-    unsigned char hash[32];
-    char text[256];
-    int length = snprintf(text, sizeof(text), "%s\n%s\n%s", note->role, note->actor, note->action);
-
-    seal_sha256(text, (size_t)length, hash);
-    audit_hex(hash, scope);
-}
-
-enum sql_trouble feed_request(struct feed *feed, const char *request_id,
-                              const struct audit_note *note, bool *ret_seen, uint64_t *ret_rev,
-                              struct berth_error *reterr)
+enum sql_trouble feed_recall(struct feed *feed, struct feed_request *request, bool *ret_seen,
+                             struct berth_error *reterr)
 {
     enum sql_trouble trouble = SQL_FINE;
-    char scope[72];
     int rc;
 
-    scope_of(note, scope);
-    sql_bind_text(feed->ask, 1, request_id);
+    sql_bind_text(feed->ask, 1, request->id);
     rc = sql_step(feed->ask);
     *ret_seen = rc == SQLITE_ROW;
-    if (rc == SQLITE_ROW && strcmp(sql_text(feed->ask, 1), scope) == 0) {
-        *ret_rev = (uint64_t)sqlite3_column_int64(feed->ask, 0);
+    if (rc == SQLITE_ROW && strcmp(sql_text(feed->ask, 0), request->what) == 0) {
+        request->made_id = (uint64_t)sqlite3_column_int64(feed->ask, 1);
+        request->rev = (uint64_t)sqlite3_column_int64(feed->ask, 2);
     } else if (rc == SQLITE_ROW) {
         trouble = SQL_REFUSED;
         (void)berth_fail(reterr, BERTH_E_CONFLICT,
-                         "the request id '%s' was used for something else", request_id);
+                         "this Idempotency-Key was used for another request");
     } else if (rc != SQLITE_DONE) {
         trouble = sql_failed(feed->db, rc, "requests", reterr);
     }
@@ -118,18 +106,16 @@ enum sql_trouble feed_request(struct feed *feed, const char *request_id,
     return trouble;
 }
 
-enum sql_trouble feed_remember(struct feed *feed, const char *request_id,
-                               const struct audit_note *note, uint64_t rev, int64_t at_ms,
+enum sql_trouble feed_remember(struct feed *feed, const struct feed_request *request, int64_t at_ms,
                                struct berth_error *reterr)
 {
-    char scope[72];
     int rc;
 
-    scope_of(note, scope);
-    sql_bind_text(feed->note, 1, request_id);
-    sql_bind_text(feed->note, 2, scope);
-    (void)sqlite3_bind_int64(feed->note, 3, (int64_t)rev);
-    (void)sqlite3_bind_int64(feed->note, 4, at_ms);
+    sql_bind_text(feed->note, 1, request->id);
+    sql_bind_text(feed->note, 2, request->what);
+    (void)sqlite3_bind_int64(feed->note, 3, (int64_t)request->made_id);
+    (void)sqlite3_bind_int64(feed->note, 4, (int64_t)request->rev);
+    (void)sqlite3_bind_int64(feed->note, 5, at_ms);
     rc = sql_step_once(feed->note);
     return rc == SQLITE_DONE ? SQL_FINE : sql_failed(feed->db, rc, "requests", reterr);
 }

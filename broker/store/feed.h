@@ -29,16 +29,20 @@ void feed_close(struct feed *feed);
 enum sql_trouble feed_append(struct feed *feed, const struct change *change, int64_t at_ms,
                              uint64_t *ret_rev, struct berth_error *reterr);
 
-/* Did this request come before? *ret_seen; then *ret_rev is what it got. REFUSED when the id was
- * used by somebody else or for something else.
+/* A request as it is remembered: its id and what it asked for, the rev that it got and the first
+ * row that it added (0: none).
  */
-enum sql_trouble feed_request(struct feed *feed, const char *request_id,
-                              const struct audit_note *note, bool *ret_seen, uint64_t *ret_rev,
-                              struct berth_error *reterr);
+struct feed_request {
+    const char *id, *what;
+    uint64_t rev, made_id;
+};
 
-/* Remember it, with the rev it got. */
-enum sql_trouble feed_remember(struct feed *feed, const char *request_id,
-                               const struct audit_note *note, uint64_t rev, int64_t at_ms,
+/* Did this request come before? *ret_seen; then request->rev and made_id are set. REFUSED when the
+ * id was used for something else.
+ */
+enum sql_trouble feed_recall(struct feed *feed, struct feed_request *request, bool *ret_seen,
+                             struct berth_error *reterr);
+enum sql_trouble feed_remember(struct feed *feed, const struct feed_request *request, int64_t at_ms,
                                struct berth_error *reterr);
 
 /* Drop some of what is older; *ret_more: there is more of it. Within a transaction of the caller's.

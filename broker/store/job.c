@@ -1,7 +1,6 @@
 /* job.c - jobs made, delivered and freed. */
 #include "job.h"
 
-#include <stdio.h>
 #include <string.h>
 
 void *job_new(enum job_kind kind, size_t size)
@@ -28,7 +27,8 @@ struct commit_job *job_commit_new(struct changes *changes)
     job->audit = changes->audit;
     job->unfinished = changes->unfinished;
     job->at = berth_new_array(struct change *, changes->count + 1);
-    (void)snprintf(job->request_id, sizeof(job->request_id), "%s", changes->request_id);
+    memcpy(job->request_id, changes->request_id, sizeof(job->request_id));
+    memcpy(job->request_what, changes->request_what, sizeof(job->request_what));
     for (size_t i = 0; i < changes->count; i++) {
         size_t size = change_size(changes->at[i]->kind);
 
@@ -56,6 +56,7 @@ static void hand_over(struct job *job)
         commit = container_of(job, struct commit_job, base);
         commit->caller_changes->rev = commit->rev;
         commit->caller_changes->repeated = commit->repeated;
+        commit->caller_changes->made_id = commit->made_id;
         return;
     case JOB_FEED:
     case JOB_AUDIT:

@@ -41,11 +41,13 @@ struct commit_job {
     size_t count;
     struct change **at;
     struct audit_note audit;
-    char request_id[64];
+    char request_id[REQUEST_ID_SIZE];
+    char request_what[REQUEST_ID_SIZE];
     bool unfinished;
     uint64_t rev;
     int64_t sequence; /* of its audit record */
     bool repeated;
+    uint64_t made_id; /* of the request that came before */
 };
 
 struct presence_job {

@@ -16,6 +16,7 @@ EMBED(berth_facts_0001, "0001_first.sql");
 EMBED(berth_facts_0002, "0002_history.sql");
 EMBED(berth_facts_0003, "0003_references.sql");
 EMBED(berth_facts_0004, "0004_recompose.sql");
+EMBED(berth_facts_0005, "0005_requests.sql");
 EMBED(berth_keys_0001, "keys_0001_first.sql");
 EMBED(berth_presence_0001, "presence_0001_first.sql");
 
@@ -24,6 +25,7 @@ static const struct migration facts[] = {
     { "0002_history", berth_facts_0002 },
     { "0003_references", berth_facts_0003 },
     { "0004_recompose", berth_facts_0004 },
+    { "0005_requests", berth_facts_0005 },
 };
 
 static const struct migration keys[] = {

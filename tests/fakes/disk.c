@@ -186,16 +186,20 @@ bool disk_knows(const struct disk *disk, const struct changes *changes)
     return disk_request_of(disk, changes) != NULL;
 }
 
-static bool came_before(struct disk *disk, struct changes *changes)
+/* 1: done before; 0: it is new. */
+static int came_before(struct disk *disk, struct changes *changes, struct berth_error *reterr)
 {
-    const struct disk_request *request;
+    const struct disk_request *request = disk_request_of(disk, changes);
 
-    request = disk_request_of(disk, changes);
     if (!request)
-        return false;
+        return 0;
+    if (strcmp(request->what, changes->request_what) != 0)
+        return berth_fail(reterr, BERTH_E_CONFLICT,
+                          "this Idempotency-Key was used for another request");
     changes->repeated = true;
     changes->rev = request->rev;
-    return true;
+    changes->made_id = request->made_id;
+    return 1;
 }
 
 static void note_request(struct disk *disk, const struct changes *changes)
@@ -206,7 +210,11 @@ static void note_request(struct disk *disk, const struct changes *changes)
         return;
     request = berth_new(struct disk_request);
     (void)snprintf(request->id, sizeof(request->id), "%s", changes->request_id);
+    memcpy(request->what, changes->request_what, sizeof(request->what));
     request->rev = changes->rev;
+    for (size_t i = 0; request->made_id == 0 && i < changes->count; i++)
+        if (changes->at[i]->verb == CHANGE_ADD)
+            request->made_id = changes->at[i]->row.id;
     list_append(&disk->request_list, &request->node);
     map_put_text(&disk->requests, request->id, request);
 }
@@ -216,10 +224,10 @@ int disk_commit(struct disk *disk, struct changes *changes, struct berth_error *
     berth_cleanup(berth_freep) struct step *steps =
         berth_new_array(struct step, changes->count + 1);
     size_t done = 0;
-    int r = 0;
+    int r = came_before(disk, changes, reterr);
 
-    if (came_before(disk, changes))
-        return 0;
+    if (r != 0)
+        return r < 0 ? r : 0;
     while (done < changes->count && r == 0) {
         r = apply_one(disk, changes->at[done], &steps[done], reterr);
         done++;

@@ -18,8 +18,9 @@ struct disk;
 struct disk *disk_new(struct berth_random *dice);
 void disk_free(struct disk *disk);
 
-/* One savepoint. Gives changes->rev, or changes->repeated for a request id that came before.
- * Errors: CONFLICT, EXISTS, as the schema would refuse.
+/* One savepoint. Gives changes->rev, or changes->repeated for a request that came before.
+ * Errors: CONFLICT, EXISTS, as the schema would refuse; CONFLICT for a request id that was used for
+ * something else.
  */
 int disk_commit(struct disk *disk, struct changes *changes,
                 struct berth_error *reterr) berth_must_check;

@@ -20,8 +20,9 @@ struct disk_row {
 
 struct disk_request {
     struct list node;
-    char id[64];
-    uint64_t rev;
+    char id[REQUEST_ID_SIZE];
+    char what[REQUEST_ID_SIZE];
+    uint64_t rev, made_id;
 };
 
 struct disk_presence {

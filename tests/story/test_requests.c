@@ -68,7 +68,9 @@ TEST(requests, a_recompose_that_is_sent_again_after_its_end_does_nothing)
 {
     struct world *w = world_new(2, BIG_WARD);
     const struct admin_actor actor = *world_actor();
+    struct admin_actor other = actor;
 
+    (void)snprintf(other.request_what, sizeof(other.request_what), "another pool");
     world_run_s(w, 120);
     (void)publish_next(w);
     EXPECT_OK(recompose(w, &actor));
@@ -82,6 +84,9 @@ TEST(requests, a_recompose_that_is_sent_again_after_its_end_does_nothing)
     EXPECT_INT(old_ones(w), 40);
     EXPECT_OK(recompose(w, &actor));
     world_run_s(w, 60);
+    EXPECT_INT(old_ones(w), 40);
+    /* Nor does its id stand for anything else. */
+    EXPECT_ERR(recompose(w, &other), BERTH_E_CONFLICT);
     EXPECT_INT(old_ones(w), 40);
     EXPECT_OK(recompose(w, world_actor()));
     world_run_s(w, 300);
@@ -193,6 +198,24 @@ TEST(requests, a_restart_that_failed_is_done_when_it_is_sent_again)
     world_run_s(w, 70);
     EXPECT_OK(restart(w, &actor));
     EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots + 1);
+    THE_END(w);
+}
+
+TEST(requests, the_id_of_a_restart_does_not_restart_another_desktop)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+    struct admin_actor actor = *world_actor();
+    int64_t boots;
+
+    world_run_s(w, 70);
+    EXPECT_OK(restart(w, &actor));
+    boots = world_machine(w, "ward-3-001")->boots;
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 70);
+    (void)snprintf(actor.request_what, sizeof(actor.request_what), "another desktop");
+    EXPECT_ERR(restart(w, &actor), BERTH_E_CONFLICT);
+    EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots);
     THE_END(w);
 }
 

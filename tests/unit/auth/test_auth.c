@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "berth/tls.h"
+
 #include "auth/auth_setup.h"
 #include "core/live.h"
 
@@ -468,6 +470,35 @@ TEST(auth, the_badge_key_is_kept)
     EXPECT_OK(auth_new(&setup, &again, NULL));
     auth_badge_hash(again, "04a1b2c3", second);
     EXPECT_STR(first, second);
+    auth_free(again);
+    finish();
+}
+
+TEST(auth, the_hash_of_a_request_hangs_on_the_key_of_the_site)
+{
+    struct auth_setup setup = { .timers = &loop.timers, .random = &system_random };
+    char first[72], second[72], plain[72];
+    struct auth *again = NULL;
+    char path[256];
+
+    begin();
+    auth_request_hash(auth, "04a1b2c3", 8, first);
+    auth_badge_hash(auth, "04a1b2c3", second);
+    EXPECT(strcmp(first, second) != 0);
+    tls_sha256_hex("04a1b2c3", 8, plain);
+    EXPECT(strcmp(first, plain) != 0);
+    setup.folder = folder;
+    setup.core = core;
+    setup.hashing = pool;
+    EXPECT_OK(auth_new(&setup, &again, NULL));
+    auth_request_hash(again, "04a1b2c3", 8, second);
+    EXPECT_STR(first, second);
+    auth_free(again);
+    (void)snprintf(path, sizeof(path), "%s/badge.key", folder);
+    EXPECT_OK(unlink(path));
+    EXPECT_OK(auth_new(&setup, &again, NULL));
+    auth_request_hash(again, "04a1b2c3", 8, second);
+    EXPECT(strcmp(first, second) != 0);
     auth_free(again);
     finish();
 }

@@ -213,10 +213,12 @@ TEST(commit, the_same_request_has_one_effect)
     struct world *w = world_new();
     struct wait waits[2];
     struct changes *changes[2];
+    uint64_t ids[2];
 
     for (int i = 0; i < 2; i++) { /* both in flight, as after a retry over a new connection */
         struct row_user row = new_user(w, "anna");
 
+        ids[i] = row.id;
         changes[i] = deciding("user.add");
         (void)changes_add(changes[i], ENTITY_user, &row);
         (void)snprintf(changes[i]->request_id, sizeof(changes[i]->request_id), "r-17");
@@ -227,6 +229,7 @@ TEST(commit, the_same_request_has_one_effect)
     EXPECT_OK(finish(w, &waits[1]));
     EXPECT(!changes[0]->repeated);
     EXPECT(changes[1]->repeated);
+    EXPECT_INT(changes[1]->made_id, ids[0]);
     EXPECT_INT(changes[0]->rev, changes[1]->rev);
     core_apply(w->core, changes[0]);
     core_apply(w->core, changes[1]);
@@ -234,17 +237,49 @@ TEST(commit, the_same_request_has_one_effect)
     EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM users"), 1);
     EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM audit"), 1);
 
-    /* Also after a restart; and nobody rides on another one's id. */
+    /* Also after a restart; then it is told which row was added. */
     world_close(w);
     EXPECT_OK(world_open(w));
     changes[0] = deciding("user.add");
     (void)snprintf(changes[0]->request_id, sizeof(changes[0]->request_id), "r-17");
-    EXPECT_OK(commit(w, changes[0]));
+    wait_init(w, &waits[0]);
+    EXPECT_OK(store_commit_begin(w->store, changes[0], &waits[0].op));
+    EXPECT_OK(finish(w, &waits[0]));
+    EXPECT(changes[0]->repeated);
+    EXPECT_INT(changes[0]->made_id, ids[0]);
+    core_apply(w->core, changes[0]);
     EXPECT_INT(w->core->rev, 1);
-    changes[0] = changes_new("mallory", "operator", "user.add");
-    (void)snprintf(changes[0]->request_id, sizeof(changes[0]->request_id), "r-17");
-    EXPECT_ERR(commit(w, changes[0]), BERTH_E_CONFLICT);
-    EXPECT_STR(w->error.text, "the request id 'r-17' was used for something else");
+    world_free(w);
+}
+
+/* Renames that user to `name` under the id of a request that asked for `what`. */
+static int rename_as(struct world *w, uint64_t user_id, const char *name, const char *what)
+{
+    struct changes *changes = deciding("user.set");
+    struct row_user row = *ROW(w, user, user_id);
+
+    (void)snprintf(row.name, sizeof(row.name), "%s", name);
+    (void)changes_set(changes, ENTITY_user, &row);
+    (void)snprintf(changes->request_id, sizeof(changes->request_id), "r-19");
+    (void)snprintf(changes->request_what, sizeof(changes->request_what), "%s", what);
+    return commit(w, changes);
+}
+
+TEST(commit, the_id_of_a_request_is_refused_for_another_one)
+{
+    struct world *w = world_new();
+    uint64_t anna = add_user(w, "anna");
+    uint64_t bob = add_user(w, "bob");
+
+    EXPECT_OK(rename_as(w, anna, "anne", "anna is anne"));
+    world_close(w);
+    EXPECT_OK(world_open(w));
+    EXPECT_ERR(rename_as(w, bob, "bert", "bob is bert"), BERTH_E_CONFLICT);
+    EXPECT_STR(w->error.text, "this Idempotency-Key was used for another request");
+    EXPECT_STR(ROW(w, user, bob)->name, "bob");
+    EXPECT_INT(ROW(w, user, bob)->version, 1);
+    EXPECT_OK(rename_as(w, anna, "anne", "anna is anne"));
+    EXPECT_INT(ROW(w, user, anna)->version, 2);
     world_free(w);
 }
 

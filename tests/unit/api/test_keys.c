@@ -1,0 +1,222 @@
+/* test_keys.c - Idempotency-Key: a key stands for one request of one administrator, before a
+ * restart and after it.
+ */
+#include "door_world.h"
+
+static long ask_with(const char *key, const char *token, const char *method, const char *path,
+                     const char *body)
+{
+    char header[128];
+
+    (void)snprintf(header, sizeof(header), "Idempotency-Key: %s", key);
+    return ask_as((struct asking){ .token = token, .header = header }, method, path, body);
+}
+
+static void restart(void)
+{
+    world_stop();
+    world_serve();
+}
+
+/* An administrator of that role with a token. */
+static void make_admin(const char *name, const char *role, char token[256])
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"%s\"}", name, role);
+    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
+    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
+    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\"}"), 201);
+    (void)snprintf(token, 256, "%s", text_at("token"));
+}
+
+static void make_user(const char *name)
+{
+    char body[128];
+
+    (void)snprintf(body, sizeof(body), "{\"name\":\"%s\",\"kind\":\"person\"}", name);
+    EXPECT_STATUS(ask("POST", "/v1/users", body), 201);
+}
+
+static const char *title_of(const char *user)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/v1/users/%s", user);
+    EXPECT_STATUS(ask("GET", path, NULL), 200);
+    return text_at("title");
+}
+
+static bool is_in_file(const char *file, const char *text)
+{
+    char command[256];
+
+    (void)snprintf(command, sizeof(command), "grep -qaF '%s' '%s/'%s*", text, world.folder, file);
+    return system(command) == 0;
+}
+
+TEST(keys, begin)
+{
+    world_start();
+    make_user("anna");
+    make_user("bob");
+}
+
+/* ---- one key, one request ---- */
+
+TEST(keys, after_a_restart_a_key_is_refused_for_another_object)
+{
+    EXPECT_STATUS(ask_with("k-1", NULL, "PATCH", "/v1/users/anna", "{\"title\":\"A1\"}"), 200);
+    restart();
+    EXPECT_STATUS(ask_with("k-1", NULL, "PATCH", "/v1/users/bob", "{\"title\":\"A1\"}"), 409);
+    EXPECT_STR(text_at("error.text"), "this Idempotency-Key was used for another request");
+    EXPECT_STR(title_of("bob"), "");
+}
+
+TEST(keys, after_a_restart_a_key_is_refused_for_another_body)
+{
+    EXPECT_STATUS(ask_with("k-2", NULL, "PATCH", "/v1/users/anna", "{\"title\":\"A2\"}"), 200);
+    restart();
+    EXPECT_STATUS(ask_with("k-2", NULL, "PATCH", "/v1/users/anna", "{\"title\":\"A3\"}"), 409);
+    EXPECT_STR(title_of("anna"), "A2");
+}
+
+TEST(keys, after_a_restart_a_key_is_refused_for_another_verb)
+{
+    EXPECT_STATUS(ask_with("k-3", NULL, "PATCH", "/v1/users/anna", "{\"title\":\"A4\"}"), 200);
+    restart();
+    EXPECT_STATUS(ask_with("k-3", NULL, "DELETE", "/v1/users/anna", NULL), 409);
+    EXPECT_STR(title_of("anna"), "A4");
+}
+
+TEST(keys, after_a_restart_a_password_is_set_or_its_key_refused)
+{
+    EXPECT_STATUS(
+        ask_with("k-4", NULL, "POST", "/v1/users/anna/password", "{\"password\":\"first-one\"}"),
+        200);
+    restart();
+    EXPECT_STATUS(
+        ask_with("k-4", NULL, "POST", "/v1/users/anna/password", "{\"password\":\"second-one\"}"),
+        409);
+    EXPECT_STATUS(
+        ask_with("k-4", NULL, "POST", "/v1/users/bob/password", "{\"password\":\"first-one\"}"),
+        409);
+}
+
+TEST(keys, after_a_restart_the_same_request_has_no_second_effect)
+{
+    EXPECT_STATUS(ask_with("k-5", NULL, "PATCH", "/v1/users/anna", "{\"title\":\"A5\"}"), 200);
+    EXPECT_STATUS(ask("PATCH", "/v1/users/anna", "{\"title\":\"A6\"}"), 200);
+    restart();
+    EXPECT_STATUS(ask_with("k-5", NULL, "PATCH", "/v1/users/anna", "{\"title\":\"A5\"}"), 200);
+    EXPECT_STR(title_of("anna"), "A6");
+}
+
+TEST(keys, a_dry_run_that_is_none_is_the_same_request)
+{
+    EXPECT_STATUS(ask_with("k-6", NULL, "POST", "/v1/groups", "{\"name\":\"short-lived\"}"), 201);
+    EXPECT_STATUS(ask_with("k-7", NULL, "DELETE", "/v1/groups/short-lived?dry_run=1", NULL), 200);
+    EXPECT_STATUS(ask_with("k-7", NULL, "DELETE", "/v1/groups/short-lived", NULL), 200);
+    EXPECT_STATUS(ask_with("k-7", NULL, "DELETE", "/v1/groups/short-lived?dry_run=0", NULL), 200);
+}
+
+/* A password in a body must not be found by trying words against a fast hash of it; the keyed one
+ * is tested with the room auth. */
+TEST(keys, neither_key_nor_body_nor_its_plain_hash_is_kept)
+{
+    static const char body[] = "{\"password\":\"tiny-word\"}";
+    static const char key[] = "a-key-that-nobody-else-has";
+    char hash[72];
+
+    EXPECT_STATUS(ask_with(key, NULL, "POST", "/v1/users/bob/password", body), 200);
+    tls_sha256_hex(body, sizeof(body) - 1, hash);
+    EXPECT(!is_in_file("berth.db", key));
+    EXPECT(!is_in_file("berth.db", "tiny-word"));
+    EXPECT(!is_in_file("berth.db", hash));
+}
+
+/* ---- nobody else's key matters ---- */
+
+TEST(keys, two_administrators_may_use_the_same_key)
+{
+    char one[256];
+    char two[256];
+
+    make_admin("one", "administrator", one);
+    make_admin("two", "administrator", two);
+    EXPECT_STATUS(ask_with("kk-1", one, "POST", "/v1/groups", "{\"name\":\"of-one\"}"), 201);
+    EXPECT_STATUS(ask_with("kk-1", two, "POST", "/v1/groups", "{\"name\":\"of-two\"}"), 201);
+    EXPECT_STATUS(ask_with("kk-1", NULL, "POST", "/v1/groups", "{\"name\":\"of-root\"}"), 201);
+    restart();
+    EXPECT_STATUS(ask_with("kk-1", two, "POST", "/v1/groups", "{\"name\":\"of-one-too\"}"), 409);
+    EXPECT_STATUS(ask("GET", "/v1/groups/of-one-too", NULL), 404);
+}
+
+TEST(keys, a_name_that_is_made_again_has_no_keys)
+{
+    char token[256];
+
+    make_admin("again", "administrator", token);
+    EXPECT_STATUS(ask_with("kk-2", token, "POST", "/v1/groups", "{\"name\":\"of-the-old\"}"), 201);
+    EXPECT_STATUS(ask("DELETE", "/v1/admins/again", NULL), 200);
+    make_admin("again", "administrator", token);
+    restart();
+    EXPECT_STATUS(ask_with("kk-2", token, "POST", "/v1/groups", "{\"name\":\"of-the-new\"}"), 201);
+    EXPECT_STATUS(ask("GET", "/v1/groups/of-the-new", NULL), 200);
+}
+
+/* The key is the administrator's, whichever way they came. */
+TEST(keys, a_second_token_of_the_same_administrator_shares_their_keys)
+{
+    char one[256];
+    char two[256];
+
+    make_admin("both", "administrator", one);
+    EXPECT_STATUS(ask("POST", "/v1/admins/both/tokens", "{\"label\":\"y\"}"), 201);
+    (void)snprintf(two, sizeof(two), "%s", text_at("token"));
+    EXPECT_STATUS(ask_with("kk-3", one, "PATCH", "/v1/users/bob", "{\"title\":\"B1\"}"), 200);
+    EXPECT_STATUS(ask_with("kk-3", two, "PATCH", "/v1/users/anna", "{\"title\":\"B1\"}"), 409);
+}
+
+/* An answer shows what the role of then could see. */
+TEST(keys, another_role_is_not_shown_the_answer_of_the_one_before)
+{
+    char token[256];
+
+    make_admin("lowered", "administrator", token);
+    EXPECT_STATUS(ask_with("kk-4", token, "POST", "/v1/where", "{\"user\":\"anna\"}"), 200);
+    EXPECT_STATUS(ask("PATCH", "/v1/admins/lowered", "{\"role\":\"helpdesk\"}"), 200);
+    EXPECT_STATUS(ask_with("kk-4", token, "POST", "/v1/where", "{\"user\":\"anna\"}"), 409);
+}
+
+static bool is_kept(const char *path, const char *body, int64_t id)
+{
+    long status = ask_with("mine", NULL, "POST", path, body);
+
+    return status == 201 && number_at("id") == id;
+}
+
+TEST(keys, one_administrator_does_not_push_out_the_answers_of_others)
+{
+    char token[256];
+    char key[32];
+    int64_t id;
+
+    make_admin("busy", "helpdesk", token);
+    EXPECT_STATUS(ask_with("mine", NULL, "POST", "/v1/groups", "{\"name\":\"mine\"}"), 201);
+    id = number_at("id");
+    for (int i = 0; i < 530; i++) {
+        (void)snprintf(key, sizeof(key), "flood-%d", i);
+        EXPECT_STATUS(ask_with(key, token, "POST", "/v1/where", "{\"user\":\"anna\"}"), 200);
+    }
+    EXPECT(is_kept("/v1/groups", "{\"name\":\"mine\"}", id));
+    EXPECT_STATUS(ask_with("mine", NULL, "POST", "/v1/groups", "{\"name\":\"other\"}"), 409);
+}
+
+TEST(keys, end)
+{
+    world_end();
+    reply_clear();
+}
+
+TEST_MAIN()
