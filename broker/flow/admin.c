@@ -98,7 +98,7 @@ static int add_checked(struct rooms *rooms, const struct admin_actor *actor, enu
     (void)changes_add(changes, kind, row);
     if (rule->with_new)
         rule->with_new(rooms->core, row, changes);
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(rooms, changes, &(struct decide_then){ .adds = kind }, op);
 }
 
 static struct entity *find(struct rooms *rooms, enum entity_kind kind, uint64_t id, struct op *op)

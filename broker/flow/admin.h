@@ -14,7 +14,9 @@
 #include "flow/rooms.h"
 
 /* Who asks, for the audit trail, and which request it is: see struct changes. request_id is "" when
- * it has no key.
+ * it has no key. A request that was done before completes with 0 and changes nothing, but for one
+ * that adds a row: EXISTS, with a sentence that names the row of then; its secrets cannot be told
+ * again.
  */
 struct admin_actor {
     char name[80];
@@ -109,7 +111,7 @@ struct command_wish {
 };
 
 /* Something a terminal shall do once. Completes when it is durable; it is sent as soon as the
- * terminal is there.
+ * terminal is there. Done before: 0, and *ret_id is the command of then.
  */
 int admin_command(struct rooms *rooms, const struct admin_actor *actor,
                   const struct command_wish *wish, uint64_t *ret_id,

@@ -153,7 +153,7 @@ int admin_token(struct rooms *rooms, const struct admin_actor *actor, const stru
     changes_object(changes, "admin %s", admin->row.name);
     changes_detail(changes, "for %s", row.label);
     (void)changes_add(changes, ENTITY_token, &row);
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(rooms, changes, &(struct decide_then){ .adds = ENTITY_token }, op);
 }
 
 /* ---- badges ---- */
@@ -177,5 +177,5 @@ int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t u
     changes_object(changes, "user %s", user->row.name);
     changes->audit.subject_user_id = user_id;
     (void)changes_add(changes, ENTITY_badge, &row);
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(rooms, changes, &(struct decide_then){ .adds = ENTITY_badge }, op);
 }

@@ -120,7 +120,7 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
     changes_object(changes, "terminal %s", given->terminal[0] ? given->terminal : "(any)");
     void_earlier(rooms->core, &row, changes);
     (void)changes_add(changes, ENTITY_invitation, &row);
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(rooms, changes, &(struct decide_then){ .adds = ENTITY_invitation }, op);
 }
 
 int admin_command(struct rooms *rooms, const struct admin_actor *actor,
@@ -150,5 +150,6 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor,
     changes_detail(changes, "%s", command_kind_names[wish->kind]);
     changes->audit.terminal_id = wish->terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
-    return decide_begin(rooms, changes, NULL, op); /* its notice sends it */
+    /* Its notice sends it. */
+    return decide_begin(rooms, changes, &(struct decide_then){ .ret_made_id = ret_id }, op);
 }

@@ -24,6 +24,23 @@ struct decision {
     bool acknowledged; /* before its time: a planted bug */
 };
 
+/* The request was done before: what of it holds now? */
+static int judge_repeated(const struct decision *decision, struct berth_error *reterr)
+{
+    const struct decide_then *then = &decision->then;
+    uint64_t made_id = decision->changes->made_id;
+    bool is_secret = then->adds == ENTITY_token || then->adds == ENTITY_invitation;
+
+    if (then->ret_made_id)
+        *then->ret_made_id = made_id;
+    if (then->adds == ENTITY_NONE)
+        return 0;
+    return berth_fail(reterr, BERTH_E_EXISTS, "this request was done before and made %s %llu%s",
+                      entity_row(then->adds)->name, (unsigned long long)made_id,
+                      is_secret ? "; its secret was shown once, so delete it and make another"
+                                : "");
+}
+
 static void committed(struct op *op, int result)
 {
     struct decision *decision = container_of(op, struct decision, commit);
@@ -39,6 +56,8 @@ static void committed(struct op *op, int result)
         result = 0;
     if (decision->then.ret_repeated)
         *decision->then.ret_repeated = result >= 0 && decision->changes->repeated;
+    if (result >= 0 && decision->changes->repeated)
+        result = judge_repeated(decision, &op->error);
     if (decision->acknowledged || (result < 0 && !planted(PHANTOM)))
         changes_free(decision->changes);
     else

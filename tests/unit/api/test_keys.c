@@ -1,6 +1,8 @@
 /* test_keys.c - Idempotency-Key: a key stands for one request of one administrator, before a
- * restart and after it.
+ * restart and after it; what cannot be answered a second time is refused with a sentence.
  */
+#include "flow/decide.h"
+
 #include "door_world.h"
 
 static long ask_with(const char *key, const char *token, const char *method, const char *path,
@@ -211,6 +213,140 @@ TEST(keys, one_administrator_does_not_push_out_the_answers_of_others)
     }
     EXPECT(is_kept("/v1/groups", "{\"name\":\"mine\"}", id));
     EXPECT_STATUS(ask_with("mine", NULL, "POST", "/v1/groups", "{\"name\":\"other\"}"), 409);
+}
+
+/* ---- what cannot be answered again ---- */
+
+TEST(keys, a_token_is_told_once)
+{
+    char token[256];
+    char path[64];
+    int64_t id;
+
+    EXPECT_STATUS(ask_with("once-1", NULL, "POST", "/v1/admins/one/tokens", "{\"label\":\"once\"}"),
+                  201);
+    (void)snprintf(token, sizeof(token), "%s", text_at("token"));
+    id = number_at("id");
+    for (int i = 0; i < 2; i++) {
+        EXPECT_STATUS(
+            ask_with("once-1", NULL, "POST", "/v1/admins/one/tokens", "{\"label\":\"once\"}"), 409);
+        (void)snprintf(path, sizeof(path), "token %lld", (long long)id);
+        EXPECT_SAYS(text_at("error.text"), path);
+        EXPECT_SAYS(text_at("error.text"), "shown once");
+        EXPECT(strstr(reply.text, "berth_") == NULL);
+        restart();
+    }
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 200);
+    EXPECT_STATUS(ask_with("once-1", NULL, "POST", "/v1/admins/two/tokens", "{\"label\":\"once\"}"),
+                  409);
+    EXPECT_SAYS(text_at("error.text"), "used for another request");
+}
+
+TEST(keys, an_invitation_is_told_once)
+{
+    EXPECT_STATUS(ask_with("once-2", NULL, "POST", "/v1/invitations", "{\"terminal\":\"t30\"}"),
+                  201);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_STATUS(ask_with("once-2", NULL, "POST", "/v1/invitations", "{\"terminal\":\"t30\"}"),
+                      409);
+        EXPECT_SAYS(text_at("error.text"), "shown once");
+        EXPECT(strstr(reply.text, "berth-invite") == NULL);
+        restart();
+    }
+    EXPECT_STATUS(ask("GET", "/v1/invitations?terminal=t30", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 1);
+    EXPECT_INT(number_at("items.0.uses_left"), 1);
+}
+
+TEST(keys, a_badge_is_added_once)
+{
+    static const char body[] = "{\"uid\":\"04a1b2c3\",\"label\":\"blue\"}";
+
+    EXPECT_STATUS(ask_with("once-3", NULL, "POST", "/v1/users/anna/badges", body), 201);
+    restart();
+    EXPECT_STATUS(ask_with("once-3", NULL, "POST", "/v1/users/anna/badges", body), 409);
+    EXPECT_SAYS(text_at("error.text"), "was done before");
+    EXPECT_STATUS(ask_with("once-3", NULL, "POST", "/v1/users/bob/badges", body), 409);
+    EXPECT_SAYS(text_at("error.text"), "used for another request");
+    EXPECT_STATUS(ask("GET", "/v1/badges", NULL), 200);
+    EXPECT_INT(json_array_size(at("items")), 1);
+}
+
+/* A row without a name: nothing but the key tells that it was made. */
+TEST(keys, a_row_without_a_name_is_made_once_and_the_answer_names_it)
+{
+    static const char body[] = "{\"subject_kind\":\"everyone\",\"pool\":\"old-pcs\"}";
+    char wanted[64];
+
+    EXPECT_STATUS(ask("POST", "/v1/pools", "{\"name\":\"old-pcs\",\"kind\":\"manual\"}"), 201);
+    EXPECT_STATUS(ask_with("once-4", NULL, "POST", "/v1/entitlements", body), 201);
+    (void)snprintf(wanted, sizeof(wanted), "entitlement %lld", (long long)number_at("id"));
+    restart();
+    EXPECT_STATUS(ask_with("once-4", NULL, "POST", "/v1/entitlements", body), 409);
+    EXPECT_SAYS(text_at("error.text"), wanted);
+}
+
+/* ---- one request, many decisions ---- */
+
+static struct op decided;
+
+static void note_decided(struct op *op, int result)
+{
+    (void)op;
+    (void)result;
+}
+
+static void add_terminals(int first, int count)
+{
+    struct changes *changes = changes_new("test", "test", "test.add");
+
+    for (int i = first; i < first + count; i++) {
+        struct row_terminal row = { .id = core_next_id(world.rooms.core),
+                                    .state = terminal_ACCEPTED,
+                                    .tags = "many" };
+
+        (void)snprintf(row.name, sizeof(row.name), "many-%d", i);
+        (void)changes_add(changes, ENTITY_terminal, &row);
+    }
+    op_init(&decided, &world.loop.timers, note_decided);
+    EXPECT_OK(decide_begin(&world.rooms, changes, NULL, &decided));
+    while (decided.in_flight)
+        world_turn();
+    EXPECT_OK(decided.result);
+}
+
+static size_t count_items(const char *path)
+{
+    EXPECT_STATUS(ask("GET", path, NULL), 200);
+    return json_array_size(at("items"));
+}
+
+/* Sent again after a restart in its midst, it goes to those that were not reached, and the answer
+ * names the commands that are there. */
+TEST(keys, a_command_for_many_goes_on_after_a_restart)
+{
+    static const char body[] = "{\"tag\":\"many\",\"minutes\":60}";
+    int64_t ids[2];
+
+    add_terminals(0, 2);
+    EXPECT_STATUS(ask_with("many-1", NULL, "POST", "/v1/commands/lock", body), 200);
+    for (size_t i = 0; i < 2; i++)
+        ids[i] = json_integer_value(json_object_get(json_array_get(at("commands"), i), "id"));
+    restart();
+    add_terminals(2, 1); /* stands for one that was not reached */
+    EXPECT_STATUS(ask_with("many-1", NULL, "POST", "/v1/commands/lock", body), 200);
+    EXPECT_INT(json_array_size(at("commands")), 3);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *one = json_array_get(at("commands"), i);
+
+        EXPECT_INT(json_integer_value(json_object_get(one, "id")), ids[i]);
+    }
+    EXPECT_INT(count_items("/v1/commands?kind=lock"), 3);
+    restart();
+    EXPECT_STATUS(ask_with("many-1", NULL, "POST", "/v1/commands/lock", body), 200);
+    EXPECT_INT(count_items("/v1/commands?kind=lock"), 3);
+    EXPECT_STATUS(ask_with("many-1", NULL, "POST", "/v1/commands/reboot", body), 409);
+    EXPECT_INT(count_items("/v1/commands?kind=reboot"), 0);
 }
 
 TEST(keys, end)
