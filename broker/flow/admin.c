@@ -298,6 +298,7 @@ int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char 
 {
     struct changes *changes = admin_changes(actor, action_);
 
+    changes->request_id[0] = '\0';
     changes_object(changes, "%s", object);
     changes->audit.subject_user_id = subject_user_id;
     return decide_begin(rooms, changes, NULL, op);

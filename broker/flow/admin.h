@@ -171,7 +171,9 @@ int admin_flow_find(struct rooms *rooms, uint64_t flow_id, struct flow **ret,
 int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
                       struct berth_error *reterr) berth_must_check;
 
-/* Somebody looked at who is where, or explained a person: one audit record, no change. */
+/* Somebody looked at who is where, or explained a person: one audit record, no change. Who looks
+ * again is recorded again, also under the same key.
+ */
 int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char *action,
                const char *object, uint64_t subject_user_id, struct op *op) berth_must_check;
 

@@ -286,6 +286,34 @@ TEST(keys, a_row_without_a_name_is_made_once_and_the_answer_names_it)
     EXPECT_SAYS(text_at("error.text"), wanted);
 }
 
+/* ---- looking is recorded each time ---- */
+
+/* Among the newest records. */
+static size_t audited(const char *action, const char *object)
+{
+    size_t count = 0;
+
+    EXPECT_STATUS(ask("GET", "/v1/audit?limit=200", NULL), 200);
+    for (size_t i = 0; i < json_array_size(at("items")); i++) {
+        const json_t *item = json_array_get(at("items"), i);
+
+        count += strcmp(json_string_value(json_object_get(item, "action")), action) == 0 &&
+                 strcmp(json_string_value(json_object_get(item, "object")), object) == 0;
+    }
+    return count;
+}
+
+TEST(keys, who_looks_again_under_the_same_key_is_recorded_again)
+{
+    EXPECT_STATUS(ask_with("look-1", NULL, "GET", "/v1/explain?user=anna", NULL), 200);
+    EXPECT_STATUS(ask_with("look-1", NULL, "GET", "/v1/explain?user=anna", NULL), 200);
+    EXPECT_INT(audited("user.explain", "user anna"), 2);
+    EXPECT_STATUS(ask_with("look-2", NULL, "POST", "/v1/where", "{\"user\":\"bob\"}"), 200);
+    restart();
+    EXPECT_STATUS(ask_with("look-2", NULL, "POST", "/v1/where", "{\"user\":\"bob\"}"), 200);
+    EXPECT_INT(audited("user.where", "user bob"), 2);
+}
+
 /* ---- one request, many decisions ---- */
 
 static struct op decided;
