@@ -22,6 +22,8 @@ static void request_free(struct request *request)
 {
     if (request->api)
         list_remove(&request->node);
+    if (request->api && request->keyed)
+        replay_end(request);
     if (request->params)
         record_wipe(request->verb->params, request->params);
     free(request->params);

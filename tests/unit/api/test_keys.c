@@ -286,6 +286,43 @@ TEST(keys, a_row_without_a_name_is_made_once_and_the_answer_names_it)
     EXPECT_SAYS(text_at("error.text"), wanted);
 }
 
+/* ---- a connection that ends ---- */
+
+static struct request *under_way(void)
+{
+    list_each (&world.api->requests, node) {
+        struct request *request = list_entry(node, struct request, node);
+
+        if (request->op.in_flight)
+            return request;
+    }
+    return NULL;
+}
+
+/* As for a newer connection. Hashing a password takes long enough for that. */
+TEST(keys, a_request_whose_connection_was_ended_can_be_sent_again)
+{
+    static const char body[] = "{\"password\":\"long-enough\"}";
+    struct request *request;
+    int descriptor = raw_connect();
+    char text[512];
+
+    (void)snprintf(text, sizeof(text),
+                   "POST /v1/users/bob/password HTTP/1.1\r\nHost: a\r\nIdempotency-Key: cut-1\r\n"
+                   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                   strlen(body), body);
+    EXPECT_INT(write(descriptor, text, strlen(text)), strlen(text));
+    while (!(request = under_way()))
+        world_turn();
+    request->origin->ended = true;
+    EXPECT_OK(shutdown(request->origin->descriptor, SHUT_RDWR));
+    request_abandon(request);
+    while (!list_empty(&world.api->requests))
+        world_turn();
+    EXPECT_STATUS(ask_with("cut-1", NULL, "POST", "/v1/users/bob/password", body), 200);
+    (void)close(descriptor);
+}
+
 /* ---- looking is recorded each time ---- */
 
 /* Among the newest records. */
