@@ -194,7 +194,9 @@ struct session {
                             not */
     int64_t told_epoch;  /* its terminal was told to show this claim, which makes it active as soon
                             as  that is on disk */
-    struct flow *flow;   /* sign-on or release that works on it, or NULL */
+    char account[64];  /* for which its guest was told a password; empty: for none since this broker
+                          began */
+    struct flow *flow; /* sign-on or release that works on it, or NULL */
     struct berth_timer release_again; /* ending, and its release failed: begin it again then */
     struct list waiting;              /* ops of flows that wait for its end: flow/gate.h */
 };

@@ -369,6 +369,22 @@ static int check_pool_manual(const struct row_pool *row, struct berth_error *ret
     return 0;
 }
 
+/* A guest was told a password for the account, and is told another one for it when the session
+ * ends. */
+static int check_pool_account(struct core *core, const struct row_pool *row,
+                              const struct row_pool *now, struct berth_error *reterr)
+{
+    size_t sessions = now ? related_count(core, SESSIONS_OF_POOL, row->id) : 0;
+
+    if (sessions == 0 ||
+        (row->credential == now->credential && strcmp(row->account, now->account) == 0))
+        return 0;
+    return berth_fail(reterr, BERTH_E_STATE,
+                      "pool '%s' has %zu open session%s, which began with the present account and "
+                      "credential; sign off all of its sessions first, or make another pool",
+                      row->name, sessions, sessions == 1 ? "" : "s");
+}
+
 static int check_pool(struct core *core, void *row_, const void *now_, struct berth_error *reterr)
 {
     struct row_pool *row = row_;
@@ -394,6 +410,9 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
                           "to %s while it has desktops",
                           row->name, pool_address_names[now->address],
                           pool_address_names[row->address]);
+    r = check_pool_account(core, row, now, reterr);
+    if (r < 0)
+        return r;
     if (row->spare > row->max)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "pool '%s': more spares (%lld) than desktops (%lld)", row->name,

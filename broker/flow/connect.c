@@ -525,18 +525,22 @@ static int secret(struct flow *flow)
     struct connect *c = connect_of(flow);
     const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
     struct desktop *desktop;
+    struct session *session;
     int begun;
 
     if (check(flow, &desktop) < 0)
         return FLOW_FAIL;
-    if (pool->row.credential == pool_credential_PASSTHROUGH) {
+    session = session_find(c->rooms->core, c->claim.session_id);
+    if (pool->row.credential == pool_credential_PASSTHROUGH && !session->account[0]) {
         c->password = c->who.password;
         return TELL;
     }
+    if (!session->account[0])
+        (void)snprintf(session->account, sizeof(session->account), "%s", pool->row.account);
     connect_password(c->rooms->random, &c->password);
     c->args = (struct virt_args){ .secret = c->password };
     (void)snprintf(c->args.uuid, sizeof(c->args.uuid), "%s", desktop->row.uuid);
-    (void)snprintf(c->args.account, sizeof(c->args.account), "%s", pool->row.account);
+    (void)snprintf(c->args.account, sizeof(c->args.account), "%s", session->account);
     begun = virt_begin(c->rooms->virt, desktop->row.host_id, VIRT_password, &c->args, &c->result,
                        &flow->op);
     secret_wipe(&c->args.secret);

@@ -68,6 +68,7 @@ void connect_show(struct connect *c)
     struct core *core = c->rooms->core;
     const struct pool *pool = pool_find(core, c->claim.pool_id);
     const struct desktop *desktop = desktop_find(core, c->claim.desktop_id);
+    const struct session *session = session_find(core, c->claim.session_id);
     struct msg msg = { .type = MSG_show, .ref = c->ref };
     struct msg_show *show = &msg.show;
 
@@ -78,8 +79,7 @@ void connect_show(struct connect *c)
     COPY(show->pool, pool->row.name);
     COPY(show->host, desktop->address);
     show->port = desktop->port;
-    COPY(show->account,
-         pool->row.credential == pool_credential_PASSTHROUGH ? c->user : pool->row.account);
+    COPY(show->account, session->account[0] ? session->account : c->user);
     COPY(show->domain, pool->row.domain);
     COPY(show->fingerprint, desktop->fingerprint);
     show->password = c->password;

@@ -306,15 +306,22 @@ static struct desktop *desktop_of(const struct release *release)
     return desktop_find(release->rooms->core, release->desktop_id);
 }
 
+/* The account whose password the guest was told, or NULL: there is none. */
+static const char *account_of(const struct release *release, const struct desktop *desktop)
+{
+    struct core *core = release->rooms->core;
+    const struct session *session = session_find(core, release->session_id);
+    const struct pool *pool = pool_find(core, desktop->row.pool_id);
+
+    if (session && session->account[0])
+        return session->account;
+    return pool && pool->row.credential == pool_credential_PER_SESSION ? pool->row.account : NULL;
+}
+
 /* Does the guest have an account whose password we set, on a machine that runs? */
 static bool has_account(const struct release *release, const struct desktop *desktop)
 {
-    const struct pool *pool;
-
-    if (!desktop || !desktop->row.host_id)
-        return false;
-    pool = pool_find(release->rooms->core, desktop->row.pool_id);
-    if (!pool || pool->row.credential != pool_credential_PER_SESSION)
+    if (!desktop || !desktop->row.host_id || !account_of(release, desktop))
         return false;
     return desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED ||
            desktop->state == desktop_STARTING || desktop->state == desktop_LOST;
@@ -333,11 +340,11 @@ static int ask(struct flow *flow, enum virt_call call, int next)
 {
     struct release *release = release_of(flow);
     const struct desktop *desktop = desktop_of(release);
-    const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
     int begun;
 
     (void)snprintf(release->args.uuid, sizeof(release->args.uuid), "%s", desktop->row.uuid);
-    (void)snprintf(release->args.account, sizeof(release->args.account), "%s", pool->row.account);
+    (void)snprintf(release->args.account, sizeof(release->args.account), "%s",
+                   account_of(release, desktop));
     begun = virt_begin(release->rooms->virt, desktop->row.host_id, call, &release->args,
                        &release->result, &flow->op);
     secret_wipe(&release->args.secret);

@@ -404,4 +404,74 @@ TEST(rules, whatever_is_renamed_deleted_and_made_again)
     }
 }
 
+/* A guest is told a password for the account, and at the end for the same account another one. */
+TEST(rules, how_to_get_into_the_desktop_does_not_change_under_a_session)
+{
+    struct world *w = world_new(30, WARD "pool ward-3 floating image debian max 2 spare 1 "
+                                         "release keep\n"
+                                         "entitle everyone ward-3\n");
+    struct row_pool row;
+    size_t before;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    row = world_pool(w, "ward-3")->row;
+    (void)snprintf(row.account, sizeof(row.account), "new");
+    EXPECT_ERR(
+        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        BERTH_E_STATE);
+    EXPECT_SAYS(world_await_text(), "pool 'ward-3' has 1 open session");
+    EXPECT_SAYS(world_await_text(), "sign off");
+    row = world_pool(w, "ward-3")->row;
+    row.credential = pool_credential_PASSTHROUGH;
+    EXPECT_ERR(
+        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        BERTH_E_STATE);
+    before = farm_count(w->farm, VIRT_sign_off, NULL, 0);
+    world_sign_off(w, "t1");
+    world_run_s(w, 20);
+    EXPECT_STR(world_machine(w, "ward-3-001")->account, "berth");
+    EXPECT_INT(farm_count(w->farm, VIRT_sign_off, NULL, 0), before + 1);
+
+    row = world_pool(w, "ward-3")->row;
+    (void)snprintf(row.account, sizeof(row.account), "new");
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_STR(world_terminal(w, "t1")->show.account, "new");
+    EXPECT_STR(world_machine(w, "ward-3-001")->account, "new");
+    THE_END(w);
+}
+
+/* The new account is on its way to disk when somebody claims a desktop: whichever account the guest
+ * was told, the terminal is told too, and at the end it gets another password. */
+TEST(rules, an_account_that_changes_beside_a_claim_stays_the_session_s_own)
+{
+    for (int at_ms = 0; at_ms < 400; at_ms += 4) {
+        struct world *w = world_new(31, WARD "pool ward-3 floating image debian max 2 spare 1 "
+                                             "release keep\n"
+                                             "entitle everyone ward-3\n");
+        struct row_pool row;
+        char told[64];
+
+        world_run_s(w, 70);
+        w->broker->rooms.store->slowest_ms = 100;
+        row = world_pool(w, "ward-3")->row;
+        (void)snprintf(row.account, sizeof(row.account), "new");
+        world_sign_on(w, "t1", "anna", "secret12");
+        world_run_ms(w, at_ms);
+        (void)world_await(
+            w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w)));
+        SOON(w, "t1", "anna on ward-3-001");
+        berth_copy_text(told, sizeof(told), world_machine(w, "ward-3-001")->account);
+        EXPECT_STR(world_terminal(w, "t1")->show.account, told);
+        world_sign_off(w, "t1");
+        world_run_s(w, 20);
+        EXPECT_STR(world_machine(w, "ward-3-001")->account, told);
+        THE_END(w);
+    }
+}
+
 TEST_MAIN()
