@@ -381,8 +381,10 @@ static int scrambled(struct flow *flow)
     struct host *host;
 
     release->told = flow->op.result;
-    if (flow->op.result >= 0)
+    if (flow->op.result >= 0) {
+        release->tries = 0; /* the sign-off has its own */
         return SIGN_OFF;
+    }
     if (planted(RELEASE_ABANDONED))
         return flow_fail_with(flow, &flow->op.error);
     if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || disk_goes(release, desktop))

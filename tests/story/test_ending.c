@@ -255,4 +255,35 @@ TEST(ending, a_host_that_came_back_in_the_midst_of_its_list_is_listed_again)
     THE_END(w);
 }
 
+/* Each of the two calls has its own three tries. */
+TEST(ending, a_guest_that_was_slow_to_take_a_password_may_be_slow_to_sign_off)
+{
+    struct world *w = world_new(40, WARD "pool ward-3 floating image debian max 1 spare 1 "
+                                         "release keep\n"
+                                         "entitle everyone ward-3\n");
+    struct machine *machine;
+    struct secret known;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    machine = world_machine(w, "ward-3-001");
+    known = machine->password;
+    machine->deaf = true;
+    world_sign_off(w, "t1");
+    world_run_ms(w, 3500); /* two passwords refused */
+    machine->deaf = false;
+    for (int i = 0; i < 3000 && strcmp(machine->password.text, known.text) == 0; i++)
+        world_run_ms(w, 1);
+    EXPECT(strcmp(machine->password.text, known.text) != 0);
+    machine->deaf = true;
+    world_run_ms(w, 1000); /* and a sign-off */
+    machine->deaf = false;
+    world_run_s(w, 20);
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, NULL, 0), 0);
+    EXPECT(machine->running);
+    THE_END(w);
+}
+
 TEST_MAIN()
