@@ -5,8 +5,9 @@
 #
 # The liar is OpenSSL's own client, in the end with the key of a real terminal. It proves: no certificate, a foreign one
 # and an expired one are turned away; half a handshake is dropped; a frame of 2 GB, JSON 10,000 deep, an old presence and
-# another terminal's session are refused; a revoked terminal is put out. Each stands in the log and in the
-# figures, and nobody else notices anything.
+# another terminal's session are refused; a terminal renews its key while it is connected, and from the first use of the
+# next one the earlier one opens neither door; the key of a device that was replaced opens neither; a revoked terminal is
+# put out. Each stands in the log and in the figures, and nobody else notices anything.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -33,6 +34,7 @@ site() {
     sessions=$(open_sessions)
     watching=$(viewers icu-07)
     opened=$(metric berth_link_opened_total)
+    use_key liar
     mkfifo "$HOLD_WORK/silence"
 }
 
@@ -65,13 +67,29 @@ knock() {
     timeout "$BERTH_PATIENCE_S" openssl s_client -connect "127.0.0.1:$LINK_PORT" -bind "$source:0" -tls1_3 -alpn berth/1 "$@" <>"$HOLD_WORK/silence" 2>&1 || true # being refused is the point; what was said is judged
 }
 
+# use_key NAME - the liar's key from here on: NAME.key, and its certificate NAME.crt.
+use_key() {
+    liar_key=$HOLD_WORK/$1.key liar_crt=$HOLD_WORK/$1.crt
+}
+
 # lies_begin SOURCE - a connection with the liar's key that stays; what is said goes to descriptor 7.
 lies_begin() {
+    client_begin "$LINK_PORT" "$1" berth/1 -cert "$liar_crt" -key "$liar_key"
+}
+
+# join_begin SOURCE - one at the join door, which is nobody's.
+join_begin() {
+    client_begin "$JOIN_PORT" "$1" berth-join/1
+}
+
+client_begin() {
+    local port=$1 source=$2 protocol=$3
+    shift 3
     rm -f "$HOLD_WORK/lies"
     mkfifo "$HOLD_WORK/lies"
     : >"$HOLD_WORK/answers"
-    openssl s_client -quiet -connect "127.0.0.1:$LINK_PORT" -bind "$1:0" -tls1_3 -alpn berth/1 \
-        -cert "$HOLD_WORK/liar.crt" -key "$HOLD_WORK/liar.key" <"$HOLD_WORK/lies" >"$HOLD_WORK/answers" 2>"$HOLD_WORK/client.log" &
+    openssl s_client -quiet -connect "127.0.0.1:$port" -bind "$source:0" -tls1_3 -alpn "$protocol" "$@" \
+        <"$HOLD_WORK/lies" >"$HOLD_WORK/answers" 2>"$HOLD_WORK/client.log" &
     client=$!
     exec 7>"$HOLD_WORK/lies"
 }
@@ -209,6 +227,122 @@ refusals_logged() {
     (($(grep -F ' message.refused ' "$SITE/log/berthd.log" | grep -cF "about=\"$1\"") >= $2))
 }
 
+# new_key NAME - NAME.key, and a request for it: NAME.request.
+new_key() {
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$HOLD_WORK/$1.key" 2>/dev/null
+    request_for "$1"
+}
+
+request_for() {
+    openssl req -new -key "$HOLD_WORK/$1.key" -subj /CN=liar -out "$HOLD_WORK/$1.request" 2>/dev/null
+}
+
+# keep_certificate NAME - the one in the last answer.
+keep_certificate() {
+    LC_ALL=C grep -aoE '\{[^{}]*"certificate":[^{}]*\}' "$HOLD_WORK/answers" | tail -n 1 | jq -r .certificate >"$HOLD_WORK/$1.crt"
+    openssl x509 -in "$HOLD_WORK/$1.crt" -noout || failed "the answer holds a certificate for $1"
+}
+
+# message TYPE NAME EVIDENCE - a message with the request of NAME, as JSON.
+message() {
+    jq -cn --arg type "$1" --rawfile request "$HOLD_WORK/$2.request" --argjson evidence "$3" \
+        '{type: $type, ref: 9, request: $request} + if $type == "join" then {serial: "liar", evidence: $evidence} else {} end'
+}
+
+# old_key NAME OTHER - evidence that whoever asks for OTHER's key has NAME's.
+old_key() {
+    local signature
+    signature=$(openssl req -in "$HOLD_WORK/$2.request" -outform DER | openssl dgst -sha256 -sign "$HOLD_WORK/$1.key" | od -An -tx1 | tr -d ' \n')
+    jq -cn --rawfile certificate "$HOLD_WORK/$1.crt" --arg signature "$signature" \
+        '[{kind: "old-key", certificate: $certificate, signature: $signature}]'
+}
+
+# asks_to_join SOURCE NAME EVIDENCE ANSWER - and is hung up on behind the answer.
+asks_to_join() {
+    join_begin "$1"
+    frame "$(message join "$2" "$3")"
+    becomes "who asks to join is answered and hung up on" hung_up
+    answered "$4" || failed "the answer to $2 is $4: $(tr -cd '[:print:]' <"$HOLD_WORK/answers")"
+    lies_end
+}
+
+# opens_nothing NAME SOURCE WHY - at the link, at the join door by itself, and there as evidence for another key.
+opens_nothing() {
+    local name=$1 source=$2 why=$3 current=$liar_key before
+    before=$(metric 'berth_log_events_total{event="peer.refused",level="warn"}')
+    use_key "$name"
+    lies_begin "$source"
+    becomes "$name does not come in" hung_up
+    answered '"granted"' && failed "$name is granted no presence"
+    answered "$why" || failed "$name is told why: $why"
+    lies_end
+    becomes "the figures tell of $name" rises 'berth_log_events_total{event="peer.refused",level="warn"}' "$before"
+    holds "the log tells of $name" logged peer.refused "from=\"$source\""
+    request_for "$name"
+    asks_to_join "$source" "$name" '[]' "$why"
+    answered '"joined"' && failed "$name joins nothing"
+    new_key thief
+    asks_to_join "$source" thief "$(old_key "$name" thief)" "$why"
+    answered '"joined"' && failed "$name is no evidence"
+    current=${current##*/}
+    use_key "${current%.key}"
+    others_fine
+}
+
+# second_begin SOURCE NAME - a connection beside the liar's that says nothing, with another key.
+second_begin() {
+    rm -f "$HOLD_WORK/second"
+    mkfifo "$HOLD_WORK/second"
+    openssl s_client -quiet -connect "127.0.0.1:$LINK_PORT" -bind "$1:0" -tls1_3 -alpn berth/1 \
+        -cert "$HOLD_WORK/$2.crt" -key "$HOLD_WORK/$2.key" <"$HOLD_WORK/second" >"$HOLD_WORK/second.answers" 2>&1 &
+    second=$!
+    exec 5>"$HOLD_WORK/second"
+}
+
+second_end() {
+    exec 5>&-
+    kill "$second" 2>/dev/null || true # the broker may have hung up on it already
+    wait "$second" 2>/dev/null || true # it ends with the signal's code
+}
+
+# The earlier key is good until the next one was used: an answer may be lost.
+renewed() {
+    lies_begin 127.0.0.20
+    announce
+    new_key next
+    frame "$(message renew_certificate next '[]')"
+    becomes "the liar is given a certificate for its next key" answered '"type":"certificate"'
+    keep_certificate next
+    lies_end
+    lies_begin 127.0.0.20
+    announce
+    second_begin 127.0.0.20 next
+    becomes "the earlier connection ends when the next key is used" hung_up
+    answered '"OVERTAKEN"' || failed "the earlier connection is told why"
+    lies_end
+    second_end
+    use_key next
+    opens_nothing liar 127.0.0.21 "a newer key took the place of this one"
+    lies_begin 127.0.0.22
+    announce
+    lies_end
+    others_fine
+}
+
+# Another device is this terminal now: the earlier one is put out at once, and for good.
+replaced() {
+    local invitation
+    invitation=$(site_invite liar)
+    new_key fresh
+    asks_to_join 127.0.0.23 fresh "$(jq -cn --arg token "${invitation##*:}" '[{kind: "invitation", value: $token}]')" '"joined"'
+    keep_certificate fresh
+    use_key fresh
+    lies_begin 127.0.0.24
+    announce
+    lies_end
+    opens_nothing next 127.0.0.25 "was revoked"
+}
+
 revoked() {
     local begun before
     lies_begin 127.0.0.8
@@ -244,6 +378,8 @@ step "a frame of 2 GB" huge_frame
 step "JSON 10,000 deep" deep_json
 step "another terminal's session, an old presence" others_session
 step "half a handshake is dropped" half_end
+step "the terminal renews its key" renewed
+step "the device is replaced" replaced
 step "the terminal is revoked" revoked
 step "all is as it was" after_all
 step "what was recorded keeps the invariants" hold_judged
