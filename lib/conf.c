@@ -345,20 +345,50 @@ void conf_reload(const struct conf_option *options, size_t count, void *now, con
 
 /* ---- the example file ---- */
 
-static void print_allowed(const struct conf_option *option)
+/* conf_read() refuses lines that are longer than inih takes. */
+#define COMMENT_WIDTH 100
+
+static void print_comment(const char *text)
+{
+    while (*text) {
+        size_t length = strlen(text), most = COMMENT_WIDTH - strlen("# ");
+
+        if (length > most) {
+            for (length = most; length > 0 && text[length] != ' '; length--)
+                ;
+            length = length ? length : most;
+        }
+        (void)printf("# %.*s\n", (int)length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+}
+
+static void say_allowed(const struct conf_option *option, char *text, size_t size)
 {
     switch (option->type) {
     case CONF_BOOL:
-        (void)printf("yes or no");
+        (void)snprintf(text, size, "yes or no");
         break;
     case CONF_INT:
-        (void)printf("%lld to %lld%s%s", (long long)option->min, (long long)option->max,
-                     *option->unit ? " " : "", option->unit);
+        (void)snprintf(text, size, "%lld to %lld%s%s", (long long)option->min,
+                       (long long)option->max, *option->unit ? " " : "", option->unit);
         break;
     case CONF_TEXT:
-        (void)printf("text");
+        (void)snprintf(text, size, "text");
         break;
     }
+}
+
+static void print_option(const struct conf_option *option)
+{
+    char allowed[80], text[1024];
+
+    say_allowed(option, allowed, sizeof(allowed));
+    (void)snprintf(text, sizeof(text), "%s (%s; %s)", option->sentence, allowed,
+                   option->live ? "takes effect on reload" : "needs a restart");
+    print_comment(text);
+    (void)printf("#%s = %s\n", option->key, option->given);
 }
 
 void conf_print(const struct conf_option *options, size_t count, const char *program)
@@ -367,10 +397,6 @@ void conf_print(const struct conf_option *options, size_t count, const char *pro
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || strcmp(options[i].section, options[i - 1].section) != 0)
             (void)printf("\n[%s]\n", options[i].section);
-        (void)printf("# %s (", options[i].sentence);
-        print_allowed(&options[i]);
-        (void)printf("; %s)\n#%s = %s\n",
-                     options[i].live ? "takes effect on reload" : "needs a restart", options[i].key,
-                     options[i].given);
+        print_option(&options[i]);
     }
 }

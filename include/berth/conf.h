@@ -42,7 +42,7 @@ int conf_set(const struct conf_option *options, size_t count, const char *name, 
 void conf_reload(const struct conf_option *options, size_t count, void *now, const void *fresh,
                  void (*changed)(const struct conf_option *option, bool live));
 
-/* Print an annotated example file from the table. */
+/* Print an annotated example file from the table, which conf_read() takes as it stands. */
 void conf_print(const struct conf_option *options, size_t count, const char *program);
 
 #endif

@@ -1,6 +1,7 @@
 /* Configuration: what a wrong file says is part of the product, so the sentences are tested whole.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -234,6 +235,48 @@ TEST(conf, a_reload_takes_what_is_live)
     EXPECT(now.quiet);
     EXPECT_INT(live_changes, 2);
     EXPECT_INT(later_changes, 1);
+}
+
+static void print_to(const char *path, const struct conf_option *options, size_t count)
+{
+    int terminal, target;
+
+    (void)fflush(stdout);
+    terminal = dup(STDOUT_FILENO);
+    target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    EXPECT(terminal >= 0 && target >= 0 && dup2(target, STDOUT_FILENO) >= 0);
+    conf_print(options, count, "berthd");
+    (void)fflush(stdout);
+    EXPECT(dup2(terminal, STDOUT_FILENO) >= 0);
+    (void)close(terminal);
+    (void)close(target);
+}
+
+TEST(conf, what_is_printed_can_be_read)
+{
+    struct conf_option options[BERTH_COUNT(table)];
+    struct options read;
+    char sentence[401] = "";
+    char line[256];
+    FILE *stream;
+
+    while (strlen(sentence) + 8 < sizeof(sentence))
+        (void)strcat(sentence, "meaning ");
+    memcpy(options, table, sizeof(options));
+    options[0].sentence = sentence;
+    begin("");
+    print_to(file, options, BERTH_COUNT(options));
+    EXPECT_OK(conf_read(options, BERTH_COUNT(options), file, false, &read, NULL));
+    EXPECT_INT(read.threads, 2);
+
+    stream = fopen(file, "re");
+    assert_non_null(stream);
+    while (fgets(line, sizeof(line), stream)) {
+        EXPECT(strlen(line) <= 101);
+        EXPECT(strstr(line, "\n") && strchr("#[\n", line[0]));
+    }
+    (void)fclose(stream);
+    finish();
 }
 
 TEST_MAIN()
