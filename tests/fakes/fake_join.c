@@ -74,8 +74,11 @@ void join_hears(struct fake_terminal *terminal, const struct msg *msg)
 
 void terminal_renew_key(struct fake_terminal *terminal)
 {
-    struct msg msg = { .type = MSG_renew_certificate, .ref = ++terminal->ref };
+    struct msg msg = { .type = MSG_renew_certificate, .ref = terminal->ref + 1 };
 
+    if (terminal->next_key[0] || !terminal->open)
+        return; /* an agent has one next key at a time */
+    terminal->ref++;
     random_hex(&outside_of(terminal)->dice, terminal->next_key, 12);
     fake_ca_request(msg.renew_certificate.request, sizeof(msg.renew_certificate.request),
                     terminal->next_key);
@@ -85,6 +88,7 @@ void terminal_renew_key(struct fake_terminal *terminal)
 void join_take_certificate(struct fake_terminal *terminal, const struct msg_certificate *said)
 {
     (void)snprintf(terminal->key, sizeof(terminal->key), "%s", terminal->next_key);
+    terminal->next_key[0] = '\0';
     fake_digest(terminal->key, terminal->key_hash);
     (void)snprintf(terminal->certificate, sizeof(terminal->certificate), "%s", said->certificate);
     terminal_break(terminal); /* it connects anew with the new key */

@@ -91,6 +91,7 @@ static void offline(struct fake_terminal *terminal)
     terminal->link = NULL;
     terminal->open = false;
     terminal->present = false;
+    terminal->next_key[0] = '\0'; /* nobody answers any more */
     timer_stop(timers, &terminal->renew);
     timer_stop(timers, &terminal->answer);
     if (terminal->signing_on) {
@@ -298,6 +299,8 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
 static void hear_refused(struct fake_terminal *terminal, const struct msg_refused *refused)
 {
     timer_stop(&outside_of(terminal)->timers, &terminal->answer);
+    if (strcmp(refused->about, "renew_certificate") == 0)
+        terminal->next_key[0] = '\0';
     if (strcmp(refused->about, "sign_on") == 0 && !terminal->signing_on)
         return; /* the person has called it off */
     if (strcmp(refused->about, "sign_on") == 0)

@@ -36,7 +36,7 @@ struct fake_terminal {
     char key[64];
     char key_hash[72];
     char certificate[2048]; /* "" = it has to join */
-    char next_key[64];      /* of a renewal that is on its way */
+    char next_key[64];      /* of a renewal that is on its way; "" = none is */
     struct secret invitation;
     char old_key[64], old_certificate[2048]; /* evidence when it joins again */
     char code[16];                           /* shown while it waits for approval */
