@@ -190,8 +190,11 @@ struct session {
     int64_t input_idle_ms;        /* as its terminal last said */
     int64_t input_said_ms;        /* when it said so, monotonic */
     bool lost;                    /* that its terminal lost it is on its way to disk */
+    bool
+        lost_unshown; /* it was not on disk that it is shown: if that comes yet, it is lost again */
     int64_t shown_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
                             not */
+    int64_t void_epoch;  /* this claim is to come off its screen; that is on its way to disk */
     int64_t told_epoch;  /* its terminal was told to show this claim, which makes it active as soon
                             as  that is on disk */
     char account[64];  /* for which its guest was told a password; empty: for none since this broker

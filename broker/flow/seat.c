@@ -207,6 +207,7 @@ static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
     changes_detail(changes, "%s", jot->text);
     if (!put_parting(rooms, session, jot->text, jot->number2, changes)) {
         changes_free(changes);
+        session->lost_unshown = true;
         return NULL;
     }
     return changes;
@@ -222,6 +223,7 @@ static void jot_lost(struct rooms *rooms, struct session *session, const char *w
                        .action = "session.disconnected" };
 
     session->lost = true;
+    session->lost_unshown = false;
     session->shown_epoch = 0;
     (void)snprintf(jot.text, sizeof(jot.text), "%.159s", why);
     jot_down(rooms, &jot);
@@ -264,6 +266,7 @@ void seat_take_off(struct rooms *rooms, struct session *session, const char *rea
 
     if (session->row.terminal_id)
         seat_hide(rooms, session->row.terminal_id, &session->row, reason, why);
+    session->void_epoch = session->row.epoch;
     (void)snprintf(jot.text, sizeof(jot.text), "%.159s", why);
     jot_down(rooms, &jot);
 }
@@ -320,6 +323,9 @@ static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
 
     if (!session || session->row.epoch != jot->number || session->row.terminal_id != jot->other_id)
         return NULL;
+    if (session->lost || session->row.state == session_ENDING ||
+        session->row.state == session_ENDED)
+        return NULL; /* it was gone again, or is over, before this could be written */
     if (here && here->row.session_id != jot->id && !is_leaving(rooms, here))
         return NULL; /* somebody else has signed on there meanwhile */
     connection = connection_of(rooms->core, jot->id);
@@ -366,7 +372,7 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
         return;
     if (!session || session->row.epoch != said->session_epoch ||
         session->row.terminal_id != terminal->row.id || session->row.state == session_ENDING ||
-        session->row.state == session_ENDED) {
+        session->row.state == session_ENDED || session->void_epoch == said->session_epoch) {
         hide_at(rooms, terminal->row.id, said->session_id, said->session_epoch, words);
         return;
     }
@@ -395,6 +401,8 @@ void seat_settle(struct rooms *rooms, struct session *session)
                        .number = session->shown_epoch,
                        .action = "session.shown" };
 
+    if (session->row.state == session_ACTIVE && session->lost && session->lost_unshown)
+        jot_lost(rooms, session, "its terminal left before it was written that it is back", 0);
     if (session->row.state != session_DISCONNECTED)
         return;
     session->lost = false;

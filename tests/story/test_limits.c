@@ -1,4 +1,5 @@
 /* test_limits.c - time that is over, and people who may no longer. */
+#include "flow/house.h"
 #include "flow/release.h"
 
 #include "story.h"
@@ -57,6 +58,32 @@ TEST(limits, hands_off_takes_the_session_off_the_screen)
     SHOWS(w, "t1", "limit: ");
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
     THE_END(w);
+}
+
+/* Taken off, and the terminal comes back before that is on disk: it has heard nothing of it. */
+static void taken_off_while_away(uint64_t seed)
+{
+    struct world *w = world_new(seed, WARD LIMITED("idle 300"));
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    w->broker->rooms.store->slowest_ms = 8000;
+    world_hands_off(w, "t1");
+    world_run_s(w, 200);
+    while (list_empty(&house_of(&w->broker->rooms)->jots))
+        world_run_ms(w, 1);
+    terminal_break(world_terminal(w, "t1"));
+    world_run_s(w, 60);
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
+    THE_END(w);
+}
+
+TEST(limits, who_comes_back_while_it_is_taken_off_is_told_so)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        taken_off_while_away(seed);
 }
 
 TEST(limits, an_absolute_limit_ends_it_whatever_happens)

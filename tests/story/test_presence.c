@@ -1,6 +1,7 @@
 /* test_presence.c - promises with a deadline: only the latest counts, and losing one destroys
  * nothing. */
 #include "core/presence.h"
+#include "flow/house.h"
 
 #include "story.h"
 
@@ -70,6 +71,41 @@ TEST(presence, absence_disconnects_and_never_releases)
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
     THE_END(w);
+}
+
+/* Back after its absence, and its person leaves before it is on disk that it shows the session. */
+static void back_and_left(uint64_t seed, bool full)
+{
+    struct world *w = world_new(seed, WARD FLOATING);
+    struct fake_terminal *t1;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    t1 = world_terminal(w, "t1");
+    world_cut(w, "t1", true);
+    world_run_s(w, 600);
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    w->broker->rooms.store->slowest_ms = 8000;
+    world_disk_full(w, full);
+    world_cut(w, "t1", false);
+    while (list_empty(&house_of(&w->broker->rooms)->jots))
+        world_run_ms(w, 1);
+    terminal_disconnect(t1);
+    world_run_s(w, 20);
+    world_disk_full(w, false);
+    world_run_s(w, 60);
+    EXPECT(!shows_desktop_now(t1));
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    THE_END(w);
+}
+
+TEST(presence, who_is_back_and_leaves_at_once_has_left)
+{
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        back_and_left(seed, false);
+        back_and_left(seed, true);
+    }
 }
 
 TEST(presence, a_broken_link_is_suspect_only_after_its_grace)
