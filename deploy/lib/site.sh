@@ -332,7 +332,7 @@ site_screen_shows() {
 # libvirt's test driver starts machines that are not there. A real RDP server on the port that is forwarded to such a
 # machine makes it a desktop: FreeRDP's shadow server, which shows an X screen and checks the user's own password.
 
-# site_start_rdp_servers COUNT COLOUR USER...
+# site_start_rdp_servers COUNT COLOUR USER... - at RDP_ADDRESS, the loopback where it is not set, from FIRST_PORT on.
 site_start_rdp_servers() {
     local count=$1 colour=$2 i user
     shift 2
@@ -349,7 +349,7 @@ site_start_rdp_servers() {
         site_keep_rdp_server "$i" &
         at_exit end_process $!
     done
-    wait_for rdp_answers "$FIRST_PORT"
+    wait_for rdp_answers "$FIRST_PORT" "${RDP_ADDRESS:-127.0.0.1}"
 }
 
 # The server does not take a port whose last connections still linger in the kernel (a minute after an earlier run): it is
@@ -359,7 +359,7 @@ site_keep_rdp_server() {
     trap 'end_process $! 5 || exit 1; exit 0' TERM INT
     mkdir -p "$SITE/run/rdp-$i"
     for ((tries = 0; tries < 80; tries++)); do
-        HOME=$SITE/run/rdp-$i freerdp-shadow-cli3 "/port:$((FIRST_PORT + i))" /bind-address:127.0.0.1 \
+        HOME=$SITE/run/rdp-$i freerdp-shadow-cli3 "/port:$((FIRST_PORT + i))" "/bind-address:${RDP_ADDRESS:-127.0.0.1}" \
             "/sam-file:$SITE/etc/sam" </dev/null >"$SITE/log/rdp-$i.log" 2>&1 8>&- &
         child=$!
         wait "$child" || true
