@@ -21,10 +21,8 @@ EMBED(berth_keys_0001, "keys_0001_first.sql");
 EMBED(berth_presence_0001, "presence_0001_first.sql");
 
 static const struct migration facts[] = {
-    { "0001_first", berth_facts_0001 },
-    { "0002_history", berth_facts_0002 },
-    { "0003_references", berth_facts_0003 },
-    { "0004_recompose", berth_facts_0004 },
+    { "0001_first", berth_facts_0001 },      { "0002_history", berth_facts_0002 },
+    { "0003_references", berth_facts_0003 }, { "0004_recompose", berth_facts_0004 },
     { "0005_requests", berth_facts_0005 },
 };
 
