@@ -10,6 +10,7 @@
 
 #define REST_MS 1800000
 /* What was begun by the end of a fault is on disk before more is asked. */
+#define RECONNECT_S 30
 #define SETTLES_MS 15000
 
 /* ---- healing ---- */
@@ -256,6 +257,24 @@ static void judge_pools(struct sim *sim)
     }
 }
 
+static bool all_are_online(struct sim *sim)
+{
+    struct agent_sight sight;
+
+    for (uint32_t i = 0; i < sim->clients_count; i++)
+        if (!client_look(&sim->clients[i], &sight) || !sight.online)
+            return false;
+    return true;
+}
+
+/* Also at rest agents renew their certificates, and connect anew with them: not at this very
+ * moment. */
+static void await_clients(struct sim *sim)
+{
+    for (int s = 0; s < RECONNECT_S && !all_are_online(sim) && !sim->w->outside.faults; s++)
+        world_run_ms(sim->w, 1000);
+}
+
 void rest(struct sim *sim)
 {
     struct outside *outside = &sim->w->outside;
@@ -265,6 +284,7 @@ void rest(struct sim *sim)
     heal(sim);
     if (!outside->faults)
         world_run_ms(sim->w, REST_MS);
+    await_clients(sim);
     if (outside->faults)
         return;
     history_write(&sim->recorder.history, outside->timers.mono_ms * 1000, HISTORY_rest, rest,
