@@ -190,8 +190,7 @@ struct session {
     int64_t input_idle_ms;        /* as its terminal last said */
     int64_t input_said_ms;        /* when it said so, monotonic */
     bool lost;                    /* that its terminal lost it is on its way to disk */
-    bool
-        lost_unshown; /* it was not on disk that it is shown: if that comes yet, it is lost again */
+    bool lost_unshown; /* before it was on disk that it is shown: if that comes, it is lost again */
     int64_t shown_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
                             not */
     int64_t void_epoch;  /* this claim is to come off its screen; that is on its way to disk */

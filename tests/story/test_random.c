@@ -7,6 +7,8 @@
 
 #include "core/placement.h"
 #include "core/related.h"
+#include "flow/connect_state.h"
+#include "flow/house.h"
 
 #include "story.h"
 
@@ -15,6 +17,15 @@
 #define HOSTS 2
 #define OPS 64
 #define RESTED_MS 1200000
+#define SESSIONS_WATCHED 64
+#define SLOWEST_COMMIT_MS 8000
+#define PREPARED_MS 60000 /* longer than a few writes take one after the other */
+
+/* Since when nobody works on a session that is not ready. */
+struct unattended {
+    uint64_t session_id;
+    int64_t since_ms;
+};
 
 static const char site[] =
     "place ward-3\n"
@@ -49,6 +60,7 @@ struct run {
     uint64_t deeds_judged;
     int64_t down_until_ms; /* of the broker */
     bool asked_by_admin;   /* somebody ordered work on machines in this life of the broker */
+    struct unattended unattended[SESSIONS_WATCHED]; /* by session id */
 };
 
 static struct run run;
@@ -149,13 +161,66 @@ static void judge_owners(struct world *w)
     }
 }
 
+/* Another sign-on of the user goes on that may still take it; one that has no pool yet is waiting.
+ */
+static bool may_be_taken(struct world *w, const struct session *session)
+{
+    const struct house *house = house_of(&w->broker->rooms);
+    struct list *same = map_get_id(&house->signing_on, session->row.user_id);
+
+    if (!same)
+        return false;
+    list_each (same, node) {
+        const struct connect *sign_on = list_entry(node, struct connect, same_user);
+
+        if (sign_on->claim.pool_id == 0 || sign_on->claim.pool_id == session->row.pool_id)
+            return true;
+    }
+    return false;
+}
+
+/* Preparing, and nobody works on it? */
+static bool is_left_alone(struct world *w, const struct session *session)
+{
+    return session->row.state == session_PREPARING && !session->flow &&
+           !house_recovering(&w->broker->rooms) && !w->broker->rooms.store->full &&
+           !may_be_taken(w, session);
+}
+
+/* Whatever is on its way has something that works on it, or a time at which that begins (I29). */
+static void judge_work(struct world *w)
+{
+    list_each (core_all(w->broker->rooms.core, ENTITY_session), node) {
+        const struct session *session = container_of(entity_of(node), struct session, base);
+        struct unattended *alone = &run.unattended[session->row.id % SESSIONS_WATCHED];
+
+        if (session->row.state == session_ENDING && !session->flow &&
+            !timer_armed(&session->release_again))
+            outside_fault(&w->outside, "session %llu is ending and nobody works on it (I29)",
+                          (unsigned long long)session->row.id);
+        if (!is_left_alone(w, session)) {
+            if (alone->session_id == session->row.id)
+                alone->session_id = 0;
+            continue;
+        }
+        if (alone->session_id != session->row.id)
+            *alone = (struct unattended){ session->row.id, world_now_ms(w) };
+        if (world_now_ms(w) - alone->since_ms > PREPARED_MS)
+            outside_fault(&w->outside, "session %llu is preparing and nobody works on it (I29)",
+                          (unsigned long long)session->row.id);
+    }
+}
+
 static void judge(struct world *w)
 {
     list_each (&w->terminals, node)
         judge_screen(w, list_entry(node, struct fake_terminal, node));
     judge_deeds(w);
-    if (w->broker)
-        judge_owners(w);
+    if (!w->broker)
+        return;
+    judge_owners(w);
+    if (w->broker->rooms.house) /* it is not there while a broker begins or ends */
+        judge_work(w);
 }
 
 /* ---- what happens ---- */
@@ -236,7 +301,7 @@ static void person_acts(void)
         at->hands_off_ms = at->hands_off_ms ? 0 : world_now_ms(run.w);
         break;
     default:
-        terminal_sign_on(at, user_named(dice(USERS)), "secret12", "");
+        terminal_sign_on(at, user_named(dice(USERS)), "secret12", dice(4) ? "" : "float");
         break;
     }
 }
@@ -371,7 +436,7 @@ static void host_fails(void)
 
 static void broker_fails(void)
 {
-    switch (dice(6)) {
+    switch (dice(7)) {
     case 0:
         kill_broker();
         break;
@@ -384,7 +449,12 @@ static void broker_fails(void)
     case 3:
         world_disk_full(run.w, !run.w->broker->rooms.store->full);
         break;
+    case 4:
+        run.w->broker->rooms.store->slowest_ms =
+            20 + (int64_t)dice(dice(2) ? 400 : SLOWEST_COMMIT_MS);
+        break;
     default:
+        run.w->broker->rooms.store->slowest_ms = 20;
         world_disk_full(run.w, false);
         break;
     }
@@ -506,6 +576,7 @@ static void heal(struct world *w)
     if (!w->broker)
         world_restart(w);
     w->broker->rooms.store->crash = CRASH_NEVER;
+    w->broker->rooms.store->slowest_ms = 20;
     world_disk_full(w, false);
     for (uint64_t i = 0; i < HOSTS; i++) {
         struct hypervisor *host = world_host(w, host_named(i));
