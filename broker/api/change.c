@@ -161,7 +161,8 @@ static void plan_gone(struct core *core, const struct admin_rule *rule, struct e
         struct entity *other = core_find(core, changes->at[i]->kind, changes->at[i]->row.id);
 
         if (other)
-            plan_say(plan, "%s would go with it", name_of(other, name));
+            plan_say(plan, "%s would %s with it", name_of(other, name),
+                     changes->at[i]->verb == CHANGE_DROP ? "go" : "change");
     }
 }
 

@@ -152,8 +152,8 @@ struct image_wish {
 int admin_image(struct rooms *rooms, const struct admin_actor *actor, const struct image_wish *wish,
                 struct op *op) berth_must_check;
 
-/* What a rollback would make current again: the newest retired version older than the current one;
- * NULL: none. */
+/* What a rollback would make current again: the version that was current before the last publish,
+ * whatever its number. NULL: none was, a rollback took it already, or it was deleted. */
 struct image_version *admin_image_before(struct core *core, const struct image *image);
 
 /* A restraint is lifted, and desktops in quarantine that nobody used are made anew: restraint.h.

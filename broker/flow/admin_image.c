@@ -36,19 +36,14 @@ static int find_published(struct core *core, uint64_t version_id, struct subject
 
 struct image_version *admin_image_before(struct core *core, const struct image *image)
 {
+    return image_version_find(core, image->row.before_id);
+}
+
+static int64_t current_number(struct core *core, const struct image *image)
+{
     const struct image_version *current = image_version_find(core, image->row.current_id);
-    struct image_version *best = NULL;
 
-    list_each (related_to(core, VERSIONS_OF_IMAGE, image->row.id), node) {
-        struct image_version *version =
-            container_of(related_at(VERSIONS_OF_IMAGE, node), struct image_version, base);
-
-        if (version->row.state == image_version_RETIRED && current &&
-            version->row.number < current->row.number &&
-            (!best || version->row.number > best->row.number))
-            best = version;
-    }
-    return best;
+    return current ? current->row.number : 0;
 }
 
 static int find_before(struct core *core, uint64_t image_id, struct subject_of *ret,
@@ -60,8 +55,9 @@ static int find_before(struct core *core, uint64_t image_id, struct subject_of *
     ret->version = admin_image_before(core, ret->image);
     if (!ret->version)
         return berth_fail(reterr, BERTH_E_STATE,
-                          "image '%s': no version was current before this one",
-                          ret->image->row.name);
+                          "image '%s': which version was current before version %lld is not "
+                          "recorded; publish the one you want by its number",
+                          ret->image->row.name, (long long)current_number(core, ret->image));
     return 0;
 }
 
@@ -119,10 +115,12 @@ static void end_recomposes(struct core *core, const struct subject_of *subject,
     }
 }
 
-/* One version becomes the current one; the one before is kept for a rollback. */
+/* One version becomes the current one; the one before is kept for a rollback. What a rollback
+ * withdraws is not: a second rollback would put it back. */
 static struct changes *make_current(struct rooms *rooms, const struct admin_actor *actor,
-                                    const char *action, const struct subject_of *subject)
+                                    enum image_act act, const struct subject_of *subject)
 {
+    const char *action = act == IMAGE_ROLLBACK ? "image.rollback" : "image.publish";
     struct image *image = subject->image;
     struct image_version *before = image_version_find(rooms->core, image->row.current_id);
     struct changes *changes = admin_changes(actor, action);
@@ -139,6 +137,7 @@ static struct changes *make_current(struct rooms *rooms, const struct admin_acto
     row = changes_set(changes, ENTITY_image_version, &subject->version->row);
     row->state = image_version_PUBLISHED;
     image_row = changes_set(changes, ENTITY_image, &image->row);
+    image_row->before_id = act == IMAGE_PUBLISH ? image_row->current_id : 0;
     image_row->current_id = subject->version->row.id;
     end_recomposes(rooms->core, subject, changes);
     return changes;
@@ -163,15 +162,9 @@ static struct changes *begin_recompose(const struct admin_actor *actor,
 static struct changes *decision(struct rooms *rooms, const struct admin_actor *actor,
                                 enum image_act act, const struct subject_of *subject)
 {
-    switch (act) {
-    case IMAGE_PUBLISH:
-        return make_current(rooms, actor, "image.publish", subject);
-    case IMAGE_ROLLBACK:
-        return make_current(rooms, actor, "image.rollback", subject);
-    case IMAGE_RECOMPOSE:
-        break;
-    }
-    return begin_recompose(actor, subject);
+    if (act == IMAGE_RECOMPOSE)
+        return begin_recompose(actor, subject);
+    return make_current(rooms, actor, act, subject);
 }
 
 static void note_unchecked(struct changes *changes, const char *unchecked)

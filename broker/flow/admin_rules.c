@@ -220,6 +220,7 @@ static int check_image(berth_unused struct core *core, void *row_, const void *n
     const struct row_image *now = now_;
 
     row->current_id = now ? now->current_id : 0;
+    row->before_id = now ? now->before_id : 0;
     return check_name("image", row->name, "", reterr);
 }
 
@@ -300,6 +301,19 @@ static int unused_image_version(struct core *core, const void *row_, struct bert
                           "version %lld cannot be deleted: it is the published one",
                           (long long)row->number);
     return 0;
+}
+
+/* A rollback cannot go there any more. */
+static void image_version_gone(struct core *core, const void *row_, struct changes *changes)
+{
+    const struct row_image_version *row = row_;
+    const struct image *image = image_find(core, row->image_id);
+    struct row_image *changed;
+
+    if (!image || image->row.before_id != row->id)
+        return;
+    changed = changes_set(changes, ENTITY_image, &image->row);
+    changed->before_id = 0;
 }
 
 /* ---- pool ---- */
@@ -708,7 +722,7 @@ static const struct admin_rule rules[ENTITY_KINDS] = {
     [ENTITY_place]         = { check_place,        unused_place,   NULL,        NULL,          admin_place_renamed, true,  true,  true },
     [ENTITY_host]          = { check_host,         unused_host,    NULL,        NULL,          NULL,                true,  true,  true },
     [ENTITY_image]         = { check_image,        unused_image,   NULL,        NULL,          NULL,                true,  true,  true },
-    [ENTITY_image_version] = { check_image_version, unused_image_version, NULL, NULL,          NULL,                true,  false, true },
+    [ENTITY_image_version] = { check_image_version, unused_image_version, NULL, image_version_gone, NULL,                true,  false, true },
     [ENTITY_pool]          = { check_pool,         unused_pool,    NULL,        pool_gone,     admin_pool_renamed,  true,  true,  true },
     [ENTITY_desktop]       = { check_desktop,      unused_desktop, desktop_new, desktop_gone,  NULL,                true,  true,  true },
     [ENTITY_terminal]      = { check_terminal,     unused_terminal, NULL,       terminal_gone, NULL,                false, true,  true },

@@ -399,6 +399,73 @@ TEST(recompose, a_rollback_ends_it_and_lets_what_still_runs_stay)
     THE_END(w);
 }
 
+/* A version that was withdrawn by hand is not put back, whatever its number. */
+TEST(recompose, a_rollback_goes_to_what_was_current_before_whatever_its_number)
+{
+    struct world *w = world_new(14, WARD);
+    uint64_t first = image_of(w)->row.current_id;
+    uint64_t bad, other;
+
+    world_run_s(w, 10);
+    bad = add_version(w, NEXT);
+    other = add_version(w, "/images/3.qcow2");
+    EXPECT_ERR(roll_back(w), BERTH_E_STATE);
+    EXPECT_SAYS(world_await_text(), "image 'debian': which version was current before version 1");
+    EXPECT_OK(act(w, IMAGE_PUBLISH, bad, false, NULL));
+    EXPECT_OK(act(w, IMAGE_PUBLISH, first, false, NULL)); /* back by hand */
+    EXPECT_OK(act(w, IMAGE_PUBLISH, other, false, NULL));
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 10);
+    EXPECT_OK(roll_back(w));
+    EXPECT_INT(image_of(w)->row.current_id, first);
+
+    /* What a rollback withdrew comes back by its number only. */
+    EXPECT_ERR(roll_back(w), BERTH_E_STATE);
+    EXPECT_SAYS(world_await_text(), "publish the one you want by its number");
+    EXPECT_INT(image_of(w)->row.current_id, first);
+    THE_END(w);
+}
+
+TEST(recompose, a_rollback_after_a_publish_of_a_lower_number_goes_up)
+{
+    struct world *w = world_new(15, WARD);
+    uint64_t first = image_of(w)->row.current_id;
+    uint64_t next;
+
+    world_run_s(w, 10);
+    next = publish(w);
+    EXPECT_OK(act(w, IMAGE_PUBLISH, first, false, NULL));
+    EXPECT_OK(roll_back(w));
+    EXPECT_INT(image_of(w)->row.current_id, next);
+    THE_END(w);
+}
+
+static int change_image(struct world *w, const char *name, uint64_t before_id)
+{
+    struct row_image row = image_of(w)->row;
+
+    (void)snprintf(row.name, sizeof(row.name), "%s", name);
+    row.before_id = before_id;
+    return world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_image, &row, world_op(w)));
+}
+
+TEST(recompose, a_deleted_version_is_no_longer_what_was_current_before)
+{
+    struct world *w = world_new(16, WARD);
+    uint64_t first = image_of(w)->row.current_id;
+
+    world_run_s(w, 10);
+    (void)publish(w);
+    EXPECT_OK(change_image(w, "debian", 0)); /* it is not for people to change */
+    EXPECT_INT(image_of(w)->row.before_id, first);
+    EXPECT_OK(world_await(
+        w, admin_drop(rooms_of(w), world_actor(), ENTITY_image_version, first, world_op(w))));
+    EXPECT_INT(image_of(w)->row.before_id, 0);
+    EXPECT_ERR(roll_back(w), BERTH_E_STATE);
+    THE_END(w);
+}
+
 /* What was to go, and could not yet for its host is down, stays. */
 TEST(recompose, a_rollback_takes_back_what_was_not_begun)
 {

@@ -37,6 +37,9 @@ static int steps_before(void)
 #define MACHINE(id, name, address)                                                           \
     "INSERT INTO desktops VALUES (" #id ", 1, '" name "', 13, NULL, '', '', NULL, '" address \
     "', 3389, '', 0, 0, 0, '');"
+#define VERSION(id, image, number, state)                                                          \
+    "INSERT INTO image_versions VALUES (" #id ", 1, " #image ", " #number ", '/" #id "', '', '', " \
+    "'" state "', 0);"
 
 /* clang-format off */
 static const char rows[] =
@@ -58,6 +61,9 @@ static const char rows[] =
     "INSERT INTO invitations VALUES (82, 1, 'c', '77', NULL, '', 1, 1);"
     MACHINE(90, "pc-1", "10.0.0.1") MACHINE(91, "pc-2", "::ffff:10.0.0.1") MACHINE(92, "pc-3", "10.0.0.3")
     MACHINE(93, "pc-4", "10.0.0.1")
+    "INSERT INTO images VALUES (4, 1, 'one', 7); INSERT INTO images VALUES (5, 1, 'many', 16);"
+    VERSION(6, 4, 1, "retired") VERSION(7, 4, 2, "published") VERSION(8, 4, 3, "draft")
+    VERSION(14, 5, 1, "retired") VERSION(15, 5, 2, "retired") VERSION(16, 5, 3, "published")
     "UPDATE sequence SET last_id = 100;";
 /* clang-format on */
 
@@ -179,6 +185,15 @@ TEST(references, one_machine_is_one_desktop)
 }
 
 /* ---- what holds from now on ---- */
+
+TEST(references, where_one_version_alone_is_retired_a_rollback_goes_there)
+{
+    struct world *w = migrated();
+
+    EXPECT_INT(ROW(w, image, 4)->before_id, 6);
+    EXPECT_INT(ROW(w, image, 5)->before_id, 0); /* which of the two, nobody wrote down */
+    world_free(w);
+}
 
 TEST(references, a_host_that_a_pool_names_stays)
 {
