@@ -336,19 +336,61 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
                       image ? image_version_find(core, image->row.current_id) : NULL, reterr);
 }
 
+struct retrying {
+    size_t remade; /* failed, and nobody used them since their disks were made */
+    size_t stay;   /* others in quarantine */
+};
+
 static int retried(struct request *request, struct berth_error *reterr)
 {
-    const size_t *count = (const size_t *)request->scratch;
+    const struct retrying *retrying = (const struct retrying *)request->scratch;
 
     (void)reterr;
     answer_told(request,
-                "the pool makes desktops again; %zu in quarantine that nobody has used "
-                "are made anew",
-                *count);
+                "the pool makes desktops again; desktops that failed and that nobody has used "
+                "since: %zu are deleted and made anew; others in quarantine: %zu stay there",
+                retrying->remade, retrying->stay);
     return 0;
 }
 
-static void plan_retry(struct request *request, const struct pool *pool, size_t count)
+static void count_retrying(struct core *core, uint64_t pool_id, struct retrying *ret)
+{
+    *ret = (struct retrying){ 0 };
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool_id), node) {
+        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
+        const struct desktop *desktop = container_of(one, struct desktop, base);
+        bool remade = restraint_may_remake(desktop);
+
+        ret->remade += remade;
+        ret->stay += desktop->row.quarantined && !remade;
+    }
+}
+
+#define RETRY_NAMES 28 /* of the 32 lines of a plan */
+
+/* Each by its name, with why it is in quarantine. */
+static void plan_remade(struct view_plan *plan, struct core *core, const struct pool *pool,
+                        size_t count)
+{
+    size_t named = 0;
+
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
+        const struct desktop *desktop = container_of(one, struct desktop, base);
+
+        if (!restraint_may_remake(desktop))
+            continue;
+        if (named++ < RETRY_NAMES)
+            plan_say(plan, "desktop '%s' would be deleted and made anew; it failed: %s",
+                     desktop->row.name, desktop->row.reason);
+    }
+    if (count > RETRY_NAMES)
+        plan_say(plan, "%zu others that failed would be deleted and made anew",
+                 count - RETRY_NAMES);
+}
+
+static void plan_retry(struct request *request, const struct pool *pool,
+                       const struct retrying *retrying)
 {
     struct view_plan *plan = berth_new(struct view_plan);
 
@@ -356,10 +398,14 @@ static void plan_retry(struct request *request, const struct pool *pool, size_t 
     if (pool->restrained_until_ms)
         plan_say(plan, "it would make desktops again at once, although: %.150s",
                  pool->restrained_why);
-    plan_say(plan,
-             "%zu desktops in quarantine that nobody has used since their disks were made "
-             "would be deleted and others made",
-             count);
+    plan_remade(plan, request->api->rooms->core, pool, retrying->remade);
+    if (retrying->remade == 0)
+        plan_say(plan, "no desktop would be deleted");
+    if (retrying->stay)
+        plan_say(plan,
+                 "%zu in quarantine would stay: administrators put them there, users "
+                 "have been on them, or their machines are being worked on",
+                 retrying->stay);
     plan_answer(request, plan);
     free(plan);
 }
@@ -369,20 +415,14 @@ int do_pool_retry(struct request *request, struct berth_error *reterr)
     const struct verb_pool_retry *in = (const struct verb_pool_retry *)request->params;
     struct core *core = request->api->rooms->core;
     const struct pool *pool = pool_find(core, in->pool);
-    size_t *kept;
-    size_t count = 0;
+    struct retrying *retrying =
+        (struct retrying *)request_scratch(request, sizeof(*retrying), NULL);
 
-    list_each (related_to(core, DESKTOPS_OF_POOL, in->pool), node) {
-        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
-
-        count += restraint_may_remake(container_of(one, struct desktop, base));
-    }
+    count_retrying(core, in->pool, retrying);
     if (request->dry_run && pool) {
-        plan_retry(request, pool, count);
+        plan_retry(request, pool, retrying);
         return 0;
     }
-    kept = (size_t *)request_scratch(request, sizeof(*kept), NULL);
-    *kept = count;
     return request_wait(
         request,
         admin_pool_retry(request->api->rooms, &request->caller.actor, in->pool, &request->op),

@@ -156,7 +156,8 @@ int admin_image(struct rooms *rooms, const struct admin_actor *actor, const stru
  * whatever its number. NULL: none was, a rollback took it already, or it was deleted. */
 struct image_version *admin_image_before(struct core *core, const struct image *image);
 
-/* A restraint is lifted, and desktops in quarantine that nobody used are made anew: restraint.h.
+/* A restraint is lifted, and desktops in quarantine that failed and that nobody used are made
+ * anew: restraint.h.
  * Completes when it is decided.
  */
 int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,

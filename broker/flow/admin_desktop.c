@@ -180,6 +180,8 @@ static struct changes *plan(const struct admin_actor *actor, const struct deskto
         row->quarantined = wish->act == DESKTOP_RELEASE
                                ? false
                                : row->quarantined || wish->act == DESKTOP_QUARANTINE;
+        row->quarantined_by_hand =
+            row->quarantined && (row->quarantined_by_hand || wish->act == DESKTOP_QUARANTINE);
         row->doomed = row->doomed || wish->act == DESKTOP_DELETE;
         (void)snprintf(row->reason, sizeof(row->reason), "%s", wish->why ? wish->why : "");
     }

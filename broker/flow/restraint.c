@@ -88,7 +88,7 @@ static bool is_nobodys(const struct desktop *desktop)
 
 bool restraint_may_remake(const struct desktop *desktop)
 {
-    return desktop->row.quarantined && is_nobodys(desktop);
+    return desktop->row.quarantined && !desktop->row.quarantined_by_hand && is_nobodys(desktop);
 }
 
 /* The cause is repaired: what failed for it goes, and what is off and of the version that failed.
@@ -98,7 +98,7 @@ static bool failed_for_it(const struct pool *pool, const struct desktop *desktop
     const struct image *image = image_find(pool->base.core, pool->row.image_id);
 
     if (desktop->row.quarantined)
-        return desktop->broke_for == pool->failures_for && is_nobodys(desktop);
+        return desktop->broke_for == pool->failures_for && restraint_may_remake(desktop);
     return image && desktop->row.image_version_id == pool->failed_version_id &&
            desktop->row.image_version_id != image->row.current_id && desktop->class == CLASS_IDLE &&
            is_nobodys(desktop);

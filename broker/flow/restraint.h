@@ -28,8 +28,8 @@ void restraint_look(struct rooms *rooms, struct pool *pool);
 /* Does it make nothing new at this moment? */
 bool restraint_holds(struct rooms *rooms, struct pool *pool);
 
-/* Would `pool retry` make this desktop anew: in quarantine, and never used since its disk was made?
- */
+/* Would `pool retry` make this desktop anew: the broker put it into quarantine because it failed,
+ * and nobody used it since its disk was made? What an administrator put there stays. */
 bool restraint_may_remake(const struct desktop *desktop);
 
 /* `pool retry`, decided: those are deleted, and the pool makes others at once. `changes` as they

@@ -594,6 +594,39 @@ TEST(restraint, what_a_person_put_into_quarantine_stays_there)
     THE_END(w);
 }
 
+/* Nobody used it, it may even have failed before: it is there for a person to look at it. */
+TEST(restraint, a_retry_spares_what_a_person_put_into_quarantine)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        struct world *w = restrained(26);
+        struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
+
+        w->farm->dead_image[0] = '\0';
+        list_each (placement_list(pool_of(w), CLASS_QUARANTINED), node)
+            wish.desktop_id = placement_at(node)->row.id;
+        EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
+        if (restart) {
+            world_crash(w);
+            world_restart(w);
+            world_run_s(w, 60);
+        }
+        EXPECT_INT(quarantined(w), 3);
+        EXPECT_OK(world_await(
+            w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
+        world_run_s(w, 20);
+        EXPECT_INT(quarantined(w), 1);
+        EXPECT(desktop_find(world_core(w), wish.desktop_id)->row.quarantined);
+        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.doomed);
+        EXPECT_STR(desktop_find(world_core(w), wish.desktop_id)->row.reason, "to be looked at");
+
+        /* Out of quarantine it is like any other again. */
+        wish.act = DESKTOP_RELEASE;
+        EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
+        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.quarantined_by_hand);
+        THE_END(w);
+    }
+}
+
 /* One machine of many fails: that is no fault of what they share, and a person looks at it. */
 TEST(restraint, a_machine_that_failed_alone_stays_in_quarantine)
 {

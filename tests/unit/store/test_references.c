@@ -61,9 +61,10 @@ static const char rows[] =
     "INSERT INTO invitations VALUES (82, 1, 'c', '77', NULL, '', 1, 1);"
     MACHINE(90, "pc-1", "10.0.0.1") MACHINE(91, "pc-2", "::ffff:10.0.0.1") MACHINE(92, "pc-3", "10.0.0.3")
     MACHINE(93, "pc-4", "10.0.0.1")
-    "INSERT INTO images VALUES (4, 1, 'one', 7); INSERT INTO images VALUES (5, 1, 'many', 16);"
+    "INSERT INTO images VALUES (4, 1, 'one', NULL); INSERT INTO images VALUES (5, 1, 'many', NULL);"
     VERSION(6, 4, 1, "retired") VERSION(7, 4, 2, "published") VERSION(8, 4, 3, "draft")
     VERSION(14, 5, 1, "retired") VERSION(15, 5, 2, "retired") VERSION(16, 5, 3, "published")
+    "UPDATE images SET current_id = 7 WHERE id = 4; UPDATE images SET current_id = 16 WHERE id = 5;"
     "UPDATE sequence SET last_id = 100;";
 /* clang-format on */
 
@@ -192,6 +193,16 @@ TEST(references, where_one_version_alone_is_retired_a_rollback_goes_there)
 
     EXPECT_INT(ROW(w, image, 4)->before_id, 6);
     EXPECT_INT(ROW(w, image, 5)->before_id, 0); /* which of the two, nobody wrote down */
+    world_free(w);
+}
+
+TEST(references, what_is_in_quarantine_counts_as_put_there_by_hand)
+{
+    struct world *w = migrated();
+
+    EXPECT(!ROW(w, desktop, 90)->quarantined_by_hand);
+    EXPECT(ROW(w, desktop, 91)->quarantined);
+    EXPECT(ROW(w, desktop, 91)->quarantined_by_hand);
     world_free(w);
 }
 
