@@ -17,7 +17,6 @@
 #include "flow/limits.h"
 #include "flow/profile.h"
 #include "flow/release.h"
-#include "flow/resume.h"
 #include "flow/seat.h"
 
 /* A link stays open for so long where the end of its certificate is not known. */
@@ -367,23 +366,17 @@ void desk_sign_off(struct rooms *rooms, uint64_t peer, const struct msg *msg)
 void desk_disconnect(struct rooms *rooms, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = house_terminal(rooms, peer);
-    const struct session *session;
-    const struct connection *connection;
+    struct session *session;
 
     if (!terminal)
         return;
     session = shown(rooms, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
     if (!session)
         return;
-    resume_left(rooms, session);
-    connection = connection_of(rooms->core, session->row.id);
-    if (!connection)
-        return; /* its viewer ended first */
-    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, connection->row.terminal_id, NULL);
-    /* The person leaves: the screen goes blank now, the record follows. */
-    seat_hide(rooms, terminal->row.id, &session->row, "disconnected",
-              "Your session goes on without you");
-    seat_lost(rooms, connection, "its user left the terminal", 0);
+    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    /* Also when its viewer ended first: the terminal must not get it back without its user. */
+    seat_take_off(rooms, session, "disconnected",
+                  "Its user left the terminal; the session goes on");
 }
 
 /* ---- central management ---- */

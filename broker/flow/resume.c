@@ -11,7 +11,6 @@ struct resume {
     uint64_t session_id;
     int64_t epoch;
     int64_t resumed_epoch; /* the claim that this one replaced, 0 = it resumed nothing */
-    bool left;
     struct secret password;
     struct berth_timer over; /* runs while the session is on no screen */
 };
@@ -42,7 +41,6 @@ static struct resume *made(struct rooms *rooms, uint64_t session_id, int64_t epo
     }
     resume->epoch = epoch;
     resume->resumed_epoch = 0;
-    resume->left = false;
     secret_wipe(&resume->password);
     return resume;
 }
@@ -57,12 +55,6 @@ void resume_keep(struct rooms *rooms, uint64_t session_id, int64_t epoch, int64_
     resume = made(rooms, session_id, epoch);
     resume->resumed_epoch = resumed_epoch;
     resume->password = *password;
-}
-
-void resume_left(struct rooms *rooms, const struct session *session)
-{
-    if (rooms->core->limits.resume_ms > 0)
-        made(rooms, session->row.id, session->row.epoch)->left = true;
 }
 
 static void time_is_over(struct berth_timer *timer)
@@ -126,9 +118,6 @@ static int judge_claim(const struct resume *resume, const struct resume_claim *c
         return berth_fail(reterr, BERTH_E_OVERTAKEN,
                           "Your session was taken off this screen meanwhile; sign on to return "
                           "to it");
-    if (resume && resume->left)
-        return berth_fail(reterr, BERTH_E_STATE,
-                          "Your session was left here; sign on to return to it");
     return 0;
 }
 

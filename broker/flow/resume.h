@@ -2,14 +2,12 @@
  *
  * Room flow. A terminal whose viewer lost its desktop asks by a sign-on with evidence of kind
  * RESUME. It is given a new connection while the claim that it had still holds: nobody else claimed
- * the session, no decision took it off the screen, its user did not leave, and
- * core->limits.resume_ms have not passed since. These facts are in the rows, so a restart of the
- * broker changes nothing; what is kept in memory alone is said below, and its loss means that the
- * user signs on again.
+ * the session, neither its user nor a decision took it off the screen, and core->limits.resume_ms
+ * have not passed since. These facts are in the rows, so a restart of the broker changes nothing;
+ * what is kept in memory alone is said below, and its loss means that the user signs on again.
  *
  *   - the user's own password (credential passthrough), from the sign-on until the claim is over or
  *     the time has passed; it is wiped then;
- *   - that the user left the terminal;
  *   - which claim ours replaced: its terminal may not have heard of ours.
  */
 #ifndef BERTH_FLOW_RESUME_H
@@ -29,9 +27,6 @@ struct resume_claim {
 void resume_keep(struct rooms *rooms, uint64_t session_id, int64_t epoch, int64_t resumed_epoch,
                  const struct secret *password);
 
-/* Its user left the terminal: not shown there again under the present claim. */
-void resume_left(struct rooms *rooms, const struct session *session);
-
 /* A row of the session changed, or is gone. */
 void resume_heard(struct rooms *rooms, uint64_t session_id);
 
@@ -40,7 +35,7 @@ bool resume_is_due(const struct rooms *rooms, const struct session *session);
 
 /* Decide. *ret_session: set on success. ret_password: the user's own where the pool passes it on,
  * else empty; the caller wipes it.
- * Errors: OVERTAKEN (claimed or taken off meanwhile), STATE (over, left, too late, no password, or
+ * Errors: OVERTAKEN (claimed or taken off meanwhile), STATE (over, too late, no password, or
  * switched off); the sentence is for the person.
  */
 int resume_judge(struct rooms *rooms, const struct terminal *terminal,

@@ -34,8 +34,8 @@ int session_part(struct rooms *rooms, uint64_t session_id, const struct parting 
 void seat_lost(struct rooms *rooms, const struct connection *connection, const char *why,
                int64_t exit_code);
 
-/* A decision that needs no answer, such as a limit: the terminal is told at once, and its claim is
- * void as soon as that is on disk, also when it did not hear of it.
+/* A decision that needs no answer, such as a limit, or that its user leaves: the terminal is told
+ * at once, and its claim is void as soon as that is on disk, also when it did not hear of it.
  */
 void seat_take_off(struct rooms *rooms, struct session *session, const char *reason,
                    const char *why);

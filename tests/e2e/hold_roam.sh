@@ -62,7 +62,7 @@ moves() {
     becomes "it is the same session with epoch 2" session_is anna ".id == $before and .epoch == 2 and .live.shown_at == \"icu-08\""
 }
 
-# A session that nobody looks at stays; taking it up again is the same session with a higher epoch.
+# A session that nobody looks at stays; leaving it voids the claim, and taking it up again is a new one.
 leaves_and_returns() {
     local before
     before=$(session_of anna | jq .id)
@@ -71,7 +71,7 @@ leaves_and_returns() {
     becomes "the session is disconnected" session_is anna ".id == $before and .state == \"disconnected\""
     site_sign_on icu-07 anna
     becomes "anna's desktop is on icu-07 again" shows_desktop icu-07
-    becomes "the same session with epoch 3" session_is anna ".id == $before and .epoch == 3 and .state == \"active\""
+    becomes "the same session with epoch 4" session_is anna ".id == $before and .epoch == 4 and .state == \"active\""
     agent icu-07 sign-off
     becomes "icu-07 has no viewer" has_viewers icu-07 0
     becomes "icu-07 does not show the desktop" shows_no_desktop icu-07
