@@ -235,13 +235,40 @@ static int unused_image(struct core *core, const void *row_, struct berth_error 
     return 0;
 }
 
+/* A host looks a file up by its folder and its name. */
+static int check_file_path(const char *what, const char *path, struct berth_error *reterr)
+{
+    size_t size = strlen(path);
+
+    if (path[0] != '/')
+        return berth_fail(reterr, BERTH_E_INVALID, "image version: %s '%s' is no absolute path",
+                          what, path);
+    if (strchr("/ \t", path[size - 1]))
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "image version: %s '%s' ends with '/' or a blank: it names no file", what,
+                          path);
+    return 0;
+}
+
+static int check_file_paths(const struct row_image_version *row, struct berth_error *reterr)
+{
+    int r = check_file_path("path", row->path, reterr);
+
+    if (r >= 0 && row->kernel[0])
+        r = check_file_path("kernel", row->kernel, reterr);
+    if (r >= 0 && row->initrd[0])
+        r = check_file_path("initrd", row->initrd, reterr);
+    return r;
+}
+
 /* Disks lie on the file: two versions of it would be one, and taking one away would take both. */
 static int check_image_path(struct core *core, const struct row_image_version *row,
                             struct berth_error *reterr)
 {
-    if (row->path[0] != '/')
-        return berth_fail(reterr, BERTH_E_INVALID, "image version: '%s' is no absolute path",
-                          row->path);
+    int r = check_file_paths(row, reterr);
+
+    if (r < 0)
+        return r;
     list_each (core_all(core, ENTITY_image_version), node) {
         const struct row_image_version *other = entity_row_of(entity_of(node));
         const struct image *image = image_find(core, other->image_id);

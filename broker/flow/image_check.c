@@ -99,6 +99,12 @@ static void end(struct image_check *check)
     op_complete(caller, r, &error);
 }
 
+/* The host has looked: INVALID is its word for a path that names no file. */
+static bool is_bad_file(int result)
+{
+    return result == BERTH_E_CONFIG || result == BERTH_E_INVALID;
+}
+
 static void answered(struct op *op, int result)
 {
     struct ask *ask = container_of(op, struct ask, op);
@@ -107,9 +113,9 @@ static void answered(struct op *op, int result)
 
     if (result >= 0)
         check->good++;
-    else if (result == BERTH_E_CONFIG && !check->bad.code)
+    else if (is_bad_file(result) && !check->bad.code)
         check->bad = op->error;
-    else if (result != BERTH_E_CONFIG && host)
+    else if (!is_bad_file(result) && host)
         name_unchecked(check, host->row.name,
                        result == BERTH_E_UNSUPPORTED ? "it cannot tell" : "it did not answer");
     if (--check->waiting == 0)

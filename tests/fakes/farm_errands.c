@@ -227,6 +227,18 @@ static bool is_bad_image(const struct errand *errand)
     return farm->bad_image[0] && strcmp(errand->args.image, farm->bad_image) == 0;
 }
 
+static int check_image(const struct errand *errand, struct berth_error *error)
+{
+    const char *host = errand->hypervisor->name;
+
+    if (is_bad_image(errand))
+        return berth_fail(error, BERTH_E_CONFIG, "host %s: no file '%s'", host, errand->args.image);
+    if (errand->args.kernel[0] && errand->args.kernel[0] != '/')
+        return berth_fail(error, BERTH_E_INVALID, "host %s: '%s' is no path of a file", host,
+                          errand->args.kernel);
+    return 0;
+}
+
 /* As berth-virt does while an earlier call for the machine is stuck, or libvirt while another has
  * the machine's lock. */
 static int turn_away(struct errand *errand, struct berth_error *error)
@@ -247,12 +259,9 @@ static int carry_out(struct errand *errand, struct virt_result *facts, struct be
     if ((errand->call == VIRT_create || errand->call == VIRT_refresh) && is_bad_image(errand))
         return berth_fail(error, BERTH_E_CONFIG, "the image '%s': No such file or directory",
                           errand->args.image);
-    if (errand->call == VIRT_check_image && is_bad_image(errand))
-        return berth_fail(error, BERTH_E_CONFIG, "host %s: no file '%s'", errand->hypervisor->name,
-                          errand->args.image);
     switch ((int)errand->call) {
     case VIRT_check_image:
-        return 0;
+        return check_image(errand, error);
     case VIRT_list:
         return do_list(errand, facts);
     case VIRT_orphans:

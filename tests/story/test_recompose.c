@@ -153,6 +153,52 @@ TEST(recompose, a_version_without_its_file_is_refused_and_nothing_is_touched)
     THE_END(w);
 }
 
+static int try_version(struct world *w, const char *path, const char *kernel, const char *initrd)
+{
+    struct row_image_version row = { .image_id = image_of(w)->row.id };
+    uint64_t id = 0;
+
+    (void)snprintf(row.path, sizeof(row.path), "%s", path);
+    (void)snprintf(row.kernel, sizeof(row.kernel), "%s", kernel);
+    (void)snprintf(row.initrd, sizeof(row.initrd), "%s", initrd);
+    return world_await(
+        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w)));
+}
+
+TEST(recompose, the_files_of_a_version_have_absolute_paths)
+{
+    struct world *w = world_new(17, WARD);
+
+    world_run_s(w, 10);
+    EXPECT_ERR(try_version(w, "2.qcow2", "", ""), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "path '2.qcow2' is no absolute path");
+    EXPECT_ERR(try_version(w, NEXT "/", "", ""), BERTH_E_INVALID);
+    EXPECT_ERR(try_version(w, NEXT " ", "", ""), BERTH_E_INVALID);
+    EXPECT_ERR(try_version(w, NEXT, "vmlinuz", ""), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "kernel 'vmlinuz' is no absolute path");
+    EXPECT_ERR(try_version(w, NEXT, " ", ""), BERTH_E_INVALID);
+    EXPECT_ERR(try_version(w, NEXT, "/vmlinuz", "/boot/"), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "initrd '/boot/' ends with '/' or a blank");
+    EXPECT_OK(try_version(w, NEXT, "/vmlinuz", "/initrd"));
+    THE_END(w);
+}
+
+/* An older Berth took such a kernel. The host has looked, and says no. */
+TEST(recompose, a_path_that_the_host_refuses_is_a_bad_file)
+{
+    struct world *w = world_new(18, WARD FLOATING);
+    char unchecked[IMAGE_UNCHECKED_TEXT];
+    uint64_t next;
+
+    world_run_s(w, 70);
+    next = add_version(w, NEXT);
+    (void)snprintf(image_version_find(world_core(w), next)->row.kernel, 16, "vmlinuz");
+    EXPECT_ERR(act(w, IMAGE_PUBLISH, next, false, unchecked), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "'vmlinuz' is no path of a file");
+    EXPECT_STR(unchecked, "");
+    THE_END(w);
+}
+
 TEST(recompose, a_host_that_cannot_be_asked_is_named_and_stands_in_nobodys_way)
 {
     struct world *w =
