@@ -73,6 +73,30 @@ static bool host_needs_it(struct core *core, const struct host *host, uint64_t p
 
 /* ---- the verdict ---- */
 
+#define WHAT_TO_DO "; put the file there, or add a version that is right"
+
+/* It begins with the host and mostly ends with the file's name: where all does not fit the advice
+ * goes first, then the middle of the path. */
+static int refuse(struct berth_error *error, const struct image_version *version,
+                  const struct image *image, const char *bad)
+{
+    char head[BERTH_ERROR_TEXT];
+    size_t size = strlen(bad);
+    size_t room, begin;
+
+    (void)snprintf(head, sizeof(head),
+                   "version %lld of image '%.64s': ", (long long)version->row.number,
+                   image->row.name);
+    room = sizeof(error->text) - 1 - strlen(head);
+    if (size + strlen(WHAT_TO_DO) <= room)
+        return berth_fail(error, BERTH_E_INVALID, "%s%s" WHAT_TO_DO, head, bad);
+    if (size <= room)
+        return berth_fail(error, BERTH_E_INVALID, "%s%s", head, bad);
+    begin = room / 2;
+    return berth_fail(error, BERTH_E_INVALID, "%s%.*s...%s", head, (int)begin, bad,
+                      bad + size - (room - begin - 3));
+}
+
 static int verdict(struct image_check *check, struct berth_error *error)
 {
     struct core *core = check->rooms->core;
@@ -83,10 +107,7 @@ static int verdict(struct image_check *check, struct berth_error *error)
         return berth_fail(error, BERTH_E_NOT_FOUND, "the image version was deleted meanwhile");
     if (!check->bad.code || (check->any_will_do && check->good > 0))
         return 0;
-    return berth_fail(error, BERTH_E_INVALID,
-                      "version %lld of image '%.60s': %.130s; put the file there, or add a version "
-                      "that is right",
-                      (long long)version->row.number, image->row.name, check->bad.text);
+    return refuse(error, version, image, check->bad.text);
 }
 
 static void end(struct image_check *check)

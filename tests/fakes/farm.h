@@ -122,7 +122,7 @@ struct farm {
     unsigned next_address;
     unsigned life;         /* which broker asks now: a count of starts */
     char bad_template[64]; /* the one file that is no template, or "" */
-    char bad_image[64];    /* no disk can be made on this one, or "" */
+    char bad_image[256];   /* no disk can be made on this one, or "" */
     char dead_image[64];   /* nothing that lies on this one can be started, or "" */
     struct deed *deeds;    /* the last ones */
     uint64_t deeds_count;

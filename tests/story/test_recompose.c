@@ -199,6 +199,28 @@ TEST(recompose, a_path_that_the_host_refuses_is_a_bad_file)
     THE_END(w);
 }
 
+#define THIRTY "a-folder-of-thirty-characters/"
+
+TEST(recompose, a_refusal_names_host_and_file_however_long_the_path_is)
+{
+    static const char *const paths[] = {
+        "/" THIRTY THIRTY THIRTY "debian-2.qcow2",
+        "/" THIRTY THIRTY THIRTY THIRTY THIRTY "debian-2.qcow2",
+        "/" THIRTY THIRTY THIRTY THIRTY THIRTY THIRTY THIRTY "debian-2.qcow2",
+    };
+
+    for (size_t i = 0; i < BERTH_COUNT(paths); i++) {
+        struct world *w = world_new(19, WARD FLOATING);
+
+        world_run_s(w, 70);
+        (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s", paths[i]);
+        EXPECT_ERR(act(w, IMAGE_PUBLISH, add_version(w, paths[i]), false, NULL), BERTH_E_INVALID);
+        EXPECT_SAYS(world_await_text(), "version 2 of image 'debian': host kvm1: no file '/a-");
+        EXPECT_SAYS(world_await_text(), "/debian-2.qcow2'");
+        THE_END(w);
+    }
+}
+
 TEST(recompose, a_host_that_cannot_be_asked_is_named_and_stands_in_nobodys_way)
 {
     struct world *w =
