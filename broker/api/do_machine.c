@@ -6,6 +6,7 @@
 #include "core/placement.h"
 #include "core/related.h"
 #include "flow/image_check.h"
+#include "flow/recompose.h"
 #include "flow/restraint.h"
 
 #include "room.h"
@@ -174,6 +175,7 @@ static const struct image_version *version_numbered(struct core *core, uint64_t 
 struct imaging {
     struct image_wish wish;
     uint64_t image_id, pool_id;
+    int old, used; /* recompose: to be replaced, and somebody's of these, when it was asked for */
     char what[96]; /* "version 3 of image 'debian'" */
     char unchecked[IMAGE_UNCHECKED_TEXT];
 };
@@ -229,29 +231,29 @@ static void plan_recompose(struct request *request, const struct imaging *imagin
 {
     struct core *core = request->api->rooms->core;
     const struct pool *pool = pool_find(core, imaging->pool_id);
-    const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
     struct view_plan *plan = berth_new(struct view_plan);
-    size_t old = 0;
-    size_t used = 0;
 
     plan->dry_run = true;
-    list_each (related_to(core, DESKTOPS_OF_POOL, imaging->pool_id), node) {
-        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
-        const struct desktop *desktop = container_of(one, struct desktop, base);
-
-        if (!image || desktop->row.image_version_id == image->row.current_id)
-            continue;
-        old++;
-        used += related_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 0;
-    }
-    plan_say(plan, "%zu desktops are of another version than %s and would be replaced", old,
+    plan_say(plan, "%d desktops are of another version than %s and would be replaced", imaging->old,
              imaging->what);
     plan_unchecked(plan, imaging);
-    if (pool && old > 0)
+    if (pool && imaging->old > 0)
         plan_first(plan, core, pool);
-    plan_say(plan, "%zu of them belong to users and would wait until no session is on them", used);
+    if (imaging->old > 0)
+        plan_say(plan, "%d of them belong to users and would wait until no session is on them",
+                 imaging->used);
     plan_answer(request, plan);
     free(plan);
+}
+
+static const char *what_follows(const struct imaging *imaging)
+{
+    if (imaging->wish.act != IMAGE_RECOMPOSE)
+        return " is the current one";
+    if (imaging->old == 0)
+        return ": no desktop is of another version, so nothing is replaced";
+    return ": one desktop of it is made ready first, then each other is replaced when no session "
+           "is on it";
 }
 
 static int imaged(struct request *request, struct berth_error *reterr)
@@ -266,10 +268,7 @@ static int imaged(struct request *request, struct berth_error *reterr)
     else if (request->dry_run)
         plan_image(request, imaging);
     else
-        answer_told(request, "%s%s%s%s", imaging->what,
-                    recompose ? ": one desktop of it is made ready first, then each other is "
-                                "replaced when no session is on it"
-                              : " is the current one",
+        answer_told(request, "%s%s%s%s", imaging->what, what_follows(imaging),
                     unchecked[0] ? "; its files were not checked on " : "", unchecked);
     return 0;
 }
@@ -328,11 +327,13 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
     struct core *core = request->api->rooms->core;
     const struct pool *pool = pool_find(core, in->pool);
     const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
+    struct imaging imaging = { .wish = { .act = IMAGE_RECOMPOSE, .id = in->pool },
+                               .image_id = image ? image->row.id : 0,
+                               .pool_id = in->pool };
 
-    return do_imaging(request,
-                      (struct imaging){ .wish = { .act = IMAGE_RECOMPOSE, .id = in->pool },
-                                        .image_id = image ? image->row.id : 0,
-                                        .pool_id = in->pool },
+    if (pool)
+        imaging.old = recompose_count(core, pool, &imaging.used);
+    return do_imaging(request, imaging,
                       image ? image_version_find(core, image->row.current_id) : NULL, reterr);
 }
 
@@ -418,6 +419,8 @@ int do_pool_retry(struct request *request, struct berth_error *reterr)
     struct retrying *retrying =
         (struct retrying *)request_scratch(request, sizeof(*retrying), NULL);
 
+    if (pool && admin_pool_is_made(pool, reterr) < 0)
+        return BERTH_E_UNSUPPORTED;
     count_retrying(core, in->pool, retrying);
     if (request->dry_run && pool) {
         plan_retry(request, pool, retrying);

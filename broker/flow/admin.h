@@ -152,6 +152,9 @@ struct image_wish {
 int admin_image(struct rooms *rooms, const struct admin_actor *actor, const struct image_wish *wish,
                 struct op *op) berth_must_check;
 
+/* 0 when the broker makes the desktops of this pool; UNSUPPORTED for a manual pool. */
+int admin_pool_is_made(const struct pool *pool, struct berth_error *reterr);
+
 /* What a rollback would make current again: the version that was current before the last publish,
  * whatever its number. NULL: none was, a rollback took it already, or it was deleted. */
 struct image_version *admin_image_before(struct core *core, const struct image *image);

@@ -61,14 +61,27 @@ static int find_before(struct core *core, uint64_t image_id, struct subject_of *
     return 0;
 }
 
+int admin_pool_is_made(const struct pool *pool, struct berth_error *reterr)
+{
+    if (pool->row.kind != pool_kind_MANUAL)
+        return 0;
+    return berth_fail(reterr, BERTH_E_UNSUPPORTED,
+                      "pool '%s' is manual: its desktops are existing machines, which the broker "
+                      "neither makes nor replaces",
+                      pool->row.name);
+}
+
 static int find_recomposed(struct core *core, uint64_t pool_id, struct subject_of *ret,
                            struct berth_error *reterr)
 {
     ret->pool = pool_find(core, pool_id);
-    ret->image = ret->pool ? image_find(core, ret->pool->row.image_id) : NULL;
-    if (!ret->image || ret->pool->row.kind == pool_kind_MANUAL)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND,
-                          "there is no such pool of machines made from an image");
+    if (!ret->pool)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such pool");
+    if (admin_pool_is_made(ret->pool, reterr) < 0)
+        return BERTH_E_UNSUPPORTED;
+    ret->image = image_find(core, ret->pool->row.image_id);
+    if (!ret->image)
+        return berth_fail(reterr, BERTH_E_STATE, "pool '%s' has no image", ret->pool->row.name);
     if (ret->pool->row.kind == pool_kind_DEDICATED)
         return berth_fail(reterr, BERTH_E_STATE,
                           "pool '%s': desktops of a dedicated pool are their users' own",
@@ -278,6 +291,8 @@ int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint6
 
     if (!pool)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such pool");
+    if (admin_pool_is_made(pool, &op->error) < 0)
+        return BERTH_E_UNSUPPORTED;
     changes = admin_changes(actor, "pool.retry");
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "%.200s", pool->restrained_why);

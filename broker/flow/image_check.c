@@ -218,6 +218,8 @@ int image_check_begin(struct rooms *rooms, uint64_t version_id, uint64_t pool_id
     (void)snprintf(check->args.initrd, sizeof(check->args.initrd), "%s", version->row.initrd);
     ask_hosts(check, pool_id, version->row.image_id);
     if (check->waiting == 0) { /* nobody who could tell */
+        if (!ret_unchecked[0])
+            (void)snprintf(ret_unchecked, IMAGE_UNCHECKED_TEXT, "any host (no host to ask)");
         check_free(check);
         op_complete_soon(op, 0, NULL);
         return 0;

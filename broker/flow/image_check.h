@@ -14,8 +14,8 @@
 /* Ask about the version `version_id`: the hosts of the pool `pool_id`; 0: of all pools that use its
  * image. While no pool uses it every host is asked, and one that has the files is enough.
  *
- * ret_unchecked: IMAGE_UNCHECKED_TEXT bytes, filled before the completion: "host kvm2 (down)", or
- *   "" when all could tell.
+ * ret_unchecked: IMAGE_UNCHECKED_TEXT bytes, filled before the completion: "host kvm2 (down)",
+ *   "any host (no host to ask)", or "" when all could tell.
  * Errors: NOT_FOUND; INVALID with a sentence: which file, which host, what is wrong, what to do.
  * It can be cancelled.
  */

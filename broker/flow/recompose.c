@@ -81,6 +81,16 @@ static void look_at(struct core *core, const struct pool *pool, uint64_t version
     }
 }
 
+int recompose_count(struct core *core, const struct pool *pool, int *ret_used)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+    struct progress progress;
+
+    look_at(core, pool, image ? image->row.current_id : 0, &progress);
+    *ret_used = progress.used;
+    return progress.old;
+}
+
 bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t version_id)
 {
     struct progress progress;
@@ -258,11 +268,42 @@ void recompose_look(struct rooms *rooms, struct pool *pool)
 
 /* ---- what people read ---- */
 
+static bool has_host(struct core *core, const struct pool *pool)
+{
+    list_each (core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+
+        if (placement_host_is_of(host, pool) && placement_host_serves(host))
+            return true;
+    }
+    return false;
+}
+
+/* Nothing is on its way, and nothing can be replaced at this moment. */
+static void waits_text(struct core *core, const struct pool *pool, const struct progress *progress,
+                       char *ret, size_t size)
+{
+    if (!has_host(core, pool))
+        (void)snprintf(ret, size,
+                       "waits for a host for its first desktop: no host of the pool is up; %d "
+                       "others stay",
+                       progress->old);
+    else if (progress->used == progress->old)
+        (void)snprintf(ret, size, "waits for room for its first desktop: all %d others are in use",
+                       progress->old);
+    else
+        (void)snprintf(ret, size,
+                       "waits for room for its first desktop: of %d others %d are in use, and the "
+                       "rest cannot be replaced now",
+                       progress->old, progress->used);
+}
+
 void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size)
 {
     uint64_t version_id = wanted(core, pool);
     const struct image_version *version = image_version_find(core, version_id);
     struct progress progress;
+    char waits[160];
 
     ret[0] = '\0';
     if (!version) {
@@ -274,14 +315,14 @@ void recompose_text(struct core *core, const struct pool *pool, char *ret, size_
     if (progress.new_ready > 0)
         (void)snprintf(ret, size, "version %lld: %d desktops are left to be replaced, %d in use",
                        (long long)version->row.number, progress.old, progress.used);
-    else if (progress.new_others > 0 || pool->planning > 0 || progress.next)
+    else if (progress.new_others > 0 || pool->planning > 0 ||
+             (progress.next && has_host(core, pool)))
         (void)snprintf(ret, size,
                        "version %lld: waits for its first desktop to become ready; %d others stay "
                        "in service until then",
                        (long long)version->row.number, progress.old);
-    else
-        (void)snprintf(ret, size,
-                       "version %lld: waits for room for its first desktop: all %d others are in "
-                       "use",
-                       (long long)version->row.number, progress.old);
+    else {
+        waits_text(core, pool, &progress, waits, sizeof(waits));
+        (void)snprintf(ret, size, "version %lld: %s", (long long)version->row.number, waits);
+    }
 }

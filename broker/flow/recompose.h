@@ -26,6 +26,10 @@ void recompose_failed(struct rooms *rooms, struct pool *pool, uint64_t version_i
  * and what was to go for it and is not being deleted yet stays in service. */
 void recompose_end(struct pool *pool, const char *why, struct changes *changes);
 
+/* How many desktops a recompose to the image's current version would replace; *ret_used: how many
+ * of them are somebody's. What is in quarantine, or is being deleted, is not counted. */
+int recompose_count(struct core *core, const struct pool *pool, int *ret_used);
+
 /* Has a desktop of this version come up in the pool, and is up now? */
 bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t version_id);
 

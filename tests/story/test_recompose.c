@@ -261,6 +261,17 @@ TEST(recompose, while_no_pool_uses_the_image_one_host_that_has_it_is_enough)
     THE_END(w);
 }
 
+TEST(recompose, without_a_host_the_files_are_checked_on_none)
+{
+    struct world *w = world_new(30, "image debian\n");
+    char unchecked[IMAGE_UNCHECKED_TEXT];
+
+    world_run_s(w, 10);
+    EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, NEXT), false, unchecked));
+    EXPECT_STR(unchecked, "any host (no host to ask)");
+    THE_END(w);
+}
+
 /* ---- one first ---- */
 
 TEST(recompose, of_forty_desktops_most_are_in_service_all_the_time)
@@ -346,6 +357,44 @@ TEST(recompose, when_all_are_in_use_it_waits_and_says_so)
     world_run_s(w, 60);
     EXPECT_INT(count(w, true, true), 1);
     EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    THE_END(w);
+}
+
+TEST(recompose, without_a_host_it_waits_for_one_and_says_so)
+{
+    struct world *w = world_new(28, WARD "pool ward-3 floating image debian max 1 spare 1\n"
+                                         "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    EXPECT_SAYS(text(w), "all 1 others are in use");
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 10);
+    EXPECT_SAYS(text(w), "version 2: waits for a host for its first desktop: no host of the pool");
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 20);
+    world_sign_off(w, "t1");
+    world_run_s(w, 90);
+    EXPECT_INT(count(w, true, true), 1);
+    EXPECT_STR(text(w), "");
+    THE_END(w);
+}
+
+TEST(recompose, how_many_it_would_replace)
+{
+    struct world *w = world_new(29, WARD FULL);
+    int used;
+
+    world_run_s(w, 70);
+    EXPECT_INT(recompose_count(world_core(w), pool_of(w), &used), 0);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-002");
+    (void)publish(w);
+    EXPECT_INT(recompose_count(world_core(w), pool_of(w), &used), 2);
+    EXPECT_INT(used, 1);
     THE_END(w);
 }
 

@@ -164,6 +164,18 @@ TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
     EXPECT_INT(json_array_size(at("items")), 0);
 }
 
+TEST(door, of_a_manual_pool_nothing_is_made_anew)
+{
+    static const char *const asked[] = { "/v1/pools/old-pcs/recompose", "/v1/pools/old-pcs/retry",
+                                         "/v1/pools/old-pcs/recompose?dry_run=1",
+                                         "/v1/pools/old-pcs/retry?dry_run=1" };
+
+    for (size_t i = 0; i < BERTH_COUNT(asked); i++) {
+        EXPECT_STATUS(ask("POST", asked[i], NULL), berth_error_row(BERTH_E_UNSUPPORTED)->http);
+        EXPECT_SAYS(reply.text, "pool 'old-pcs' is manual");
+    }
+}
+
 TEST(door, a_dry_run_tells_and_changes_nothing)
 {
     EXPECT_STATUS(ask("DELETE", "/v1/pools/old-pcs?dry_run=1", NULL), 200);
