@@ -4,6 +4,8 @@
 #include <libvirt/virterror.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 static void silent(berth_unused void *context, berth_unused virErrorPtr error)
 {
@@ -52,10 +54,91 @@ int fault_class(int code, int domain)
     return BERTH_E_HOST;
 }
 
+/* ---- libvirt's sentences ---- */
+
+/* What is shown of a sentence, so that what stands before it fits beside it everywhere. */
+#define SENTENCE_MOST 140
+
+static const char *after(const char *text, const char *start)
+{
+    return strncasecmp(text, start, strlen(start)) == 0 ? text + strlen(start) : NULL;
+}
+
+/* QEMU's last line says what ended it; warnings come before. */
+static const char *last_line(const char *text, size_t *ret_length)
+{
+    size_t end = strlen(text);
+    size_t from;
+
+    while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r' || text[end - 1] == ' '))
+        end--;
+    for (from = end; from > 0 && text[from - 1] != '\n'; from--)
+        ;
+    *ret_length = end - from;
+    return text + from;
+}
+
+/* "2026-11-30T09:56:27.123456Z qemu-system-x86_64: " */
+static const char *without_stamp(const char *line, const char *end)
+{
+    const char *space = memchr(line, ' ', (size_t)(end - line));
+    const char *colon;
+
+    if (space && space > line && space[-1] == 'Z' && line[0] >= '0' && line[0] <= '9')
+        line = space + 1;
+    colon = memchr(line, ':', (size_t)(end - line));
+    if (colon && colon + 1 < end && colon[1] == ' ' &&
+        memmem(line, (size_t)(colon - line), "qemu", 4) &&
+        !memchr(line, ' ', (size_t)(colon - line)))
+        line = colon + 2;
+    return line;
+}
+
+/* The words of QEMU in a sentence of libvirt's, or NULL when they are not there. */
+static const char *words_of_qemu(const char *message, size_t *ret_length)
+{
+    const char *rest = after(message, "qemu unexpectedly closed the monitor");
+    const char *line;
+    const char *bare;
+
+    if (!rest)
+        rest = after(message, "process exited while connecting to monitor");
+    rest = rest ? strstr(rest, ": ") : NULL; /* newer libvirt names the machine before it */
+    if (!rest)
+        return NULL;
+    line = last_line(rest + 2, ret_length);
+    bare = without_stamp(line, line + *ret_length);
+    *ret_length -= (size_t)(bare - line);
+    return *ret_length > 0 ? bare : NULL;
+}
+
+void fault_sentence(const char *message, char *ret, size_t size)
+{
+    const char *bare = after(message, "internal error: ");
+    const char *text = bare ? bare : message;
+    size_t length = strlen(text);
+    const char *said = words_of_qemu(text, &length);
+
+    if (said)
+        text = said;
+    else
+        length = strlen(text);
+    if (length < size) {
+        (void)snprintf(ret, size, "%.*s", (int)length, text);
+        return;
+    }
+    /* The cause stands at the end. */
+    bare = text + length - (size - 4);
+    while (((unsigned char)*bare & 0xc0) == 0x80)
+        bare++;
+    (void)snprintf(ret, size, "...%.*s", (int)(text + length - bare), bare);
+}
+
 int fault(struct berth_error *reterr, const char *format, ...)
 {
     virErrorPtr last = virGetLastError();
-    char what[BERTH_ERROR_TEXT];
+    char what[BERTH_ERROR_TEXT - SENTENCE_MOST - 2];
+    char sentence[SENTENCE_MOST];
     va_list arguments;
 
     va_start(arguments, format);
@@ -63,8 +146,8 @@ int fault(struct berth_error *reterr, const char *format, ...)
     va_end(arguments);
     if (!last)
         return berth_fail(reterr, BERTH_E_HOST, "%s", what);
-    return berth_fail(reterr, fault_class(last->code, last->domain), "%s: '%s'", what,
-                      last->message ? last->message : "no reason given");
+    fault_sentence(last->message ? last->message : "no reason given", sentence, sizeof(sentence));
+    return berth_fail(reterr, fault_class(last->code, last->domain), "%s: %s", what, sentence);
 }
 
 bool fault_is(int code)

@@ -15,7 +15,12 @@ void fault_setup(void);
 /* Code of errors.def for a libvirt error. */
 int fault_class(int code, int domain);
 
-/* Fill `reterr` from this thread's last libvirt error as "what: 'libvirt's sentence'" and return
+/* What of libvirt's sentence says the cause: without its own wrapping, of QEMU's output the last
+ * line without time and program, and of what does not fit into size bytes (at least 8) the end.
+ */
+void fault_sentence(const char *message, char *ret, size_t size);
+
+/* Fill `reterr` from this thread's last libvirt error as "what: libvirt's sentence" and return
  * its class. */
 int fault(struct berth_error *reterr, const char *format, ...) berth_printf(2, 3);
 

@@ -27,7 +27,7 @@ TEST(fault, classes_of_the_codes_we_know)
     EXPECT_INT(fault_class(9999, 9999), BERTH_E_HOST);
 }
 
-TEST(fault, says_what_and_quotes_libvirt)
+TEST(fault, says_what_and_what_libvirt_said)
 {
     struct berth_error error = { 0 };
     virConnectPtr connection;
@@ -36,9 +36,47 @@ TEST(fault, says_what_and_quotes_libvirt)
     connection = virConnectOpen("nonsense:///x");
     EXPECT(connection == NULL);
     EXPECT(fault(&error, "host '%s'", "kvm2") < 0);
-    EXPECT_SAYS(error.text, "host 'kvm2': '");
+    EXPECT_SAYS(error.text, "host 'kvm2': ");
     virResetLastError();
     EXPECT_ERR(fault(&error, "host"), BERTH_E_HOST);
+}
+
+static const char *sentence(const char *message)
+{
+    static char text[64];
+
+    fault_sentence(message, text, sizeof(text));
+    return text;
+}
+
+TEST(fault, the_cause_is_what_is_left_of_a_sentence)
+{
+    EXPECT_STR(sentence("Domain not found"), "Domain not found");
+    EXPECT_STR(sentence("internal error: no such thing"), "no such thing");
+    EXPECT_STR(sentence("internal error: qemu unexpectedly closed the monitor: "
+                        "2026-11-30T09:56:27.123456Z qemu-system-x86_64: cannot allocate memory"),
+               "cannot allocate memory");
+    EXPECT_STR(sentence("internal error: process exited while connecting to monitor: "
+                        "qemu-system-x86_64: warning: old machine\n"
+                        "2026-11-30T09:56:27.123456Z qemu-system-x86_64: no KVM\n"),
+               "no KVM");
+    EXPECT_STR(sentence("internal error: QEMU unexpectedly closed the monitor (vm='a'): "
+                        "/usr/bin/qemu-kvm: -drive x: no file"),
+               "-drive x: no file");
+    EXPECT_STR(sentence("internal error: qemu unexpectedly closed the monitor"),
+               "qemu unexpectedly closed the monitor");
+    EXPECT_STR(sentence("internal error: qemu unexpectedly closed the monitor: \n"),
+               "qemu unexpectedly closed the monitor: \n");
+}
+
+TEST(fault, what_must_be_cut_keeps_its_end)
+{
+    EXPECT_STR(
+        sentence("Failed to open '/a/path/that/is/much/longer/than/there/is/room/for/in/it': "
+                 "Permission denied"),
+        "...much/longer/than/there/is/room/for/in/it': Permission denied");
+    EXPECT_STR(sentence("01 \u00e4 0123456789 0123456789 0123456789 0123456789 0123456789 012"),
+               "... 0123456789 0123456789 0123456789 0123456789 0123456789 012");
 }
 
 TEST(events, starts_and_stops_have_reasons_and_the_rest_is_silent)
