@@ -87,7 +87,7 @@ struct host {
     struct row_host row;
     enum host_state state; /* observed */
     int64_t state_since_ms;
-    char reason[160];
+    char reason[256];
     int starting;             /* machines being started now, charged at decision time */
     int planning;             /* rows of new machines on their way to disk */
     int ready;                /* machines that are up and answer: placement_refile */
@@ -244,6 +244,7 @@ LIVE_FIND(token)
  * transition is logged as an internal error and not made.
  */
 void desktop_set_state(struct desktop *desktop, enum desktop_state next, const char *why);
+/* With its present state: the reason alone changes, once per reason. */
 void host_set_state(struct host *host, enum host_state next, const char *why);
 
 /* Decided states: check the transition and put the changed row into `changes`; visible after

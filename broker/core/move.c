@@ -1,6 +1,7 @@
 /* move.c - the one place where states change: observed ones at once, decided ones through
  * `changes`. */
 #include <stdio.h>
+#include <string.h>
 
 #include "berth/log.h"
 
@@ -41,15 +42,16 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
                                    .entity = ENTITY_host,
                                    .id = host->row.id };
 
-    if (was == next)
+    if (was == next && strcmp(host->reason, why) == 0)
         return;
-    if (!host_may_move(was, next)) {
+    if (was != next && !host_may_move(was, next)) {
         log_event(EV_STATE_FORBIDDEN, "host", host->row.name, "from", host_state_names[was], "to",
                   host_state_names[next], "why", why);
         return;
     }
+    if (was != next)
+        host->state_since_ms = core->timers->mono_ms;
     host->state = next;
-    host->state_since_ms = core->timers->mono_ms;
     (void)snprintf(host->reason, sizeof(host->reason), "%s", why);
     log_event(EV_HOST_STATE, "host", host->row.name, "from", host_state_names[was], "to",
               host_state_names[next], "why", why);

@@ -160,7 +160,8 @@ bool calls_is_awaited(struct virt_host *host, uint64_t id)
 }
 
 /* Code and sentence of a failure; a code that we do not know is the host's failure. */
-static int read_error(const struct virt_host *host, const json_t *json, struct berth_error *error)
+static int read_error(const struct virt_host *host, const json_t *json, bool ours,
+                      struct berth_error *error)
 {
     const char *symbol = json_string_value(json_object_get(json, "code"));
     const char *text = json_string_value(json_object_get(json, "text"));
@@ -168,16 +169,19 @@ static int read_error(const struct virt_host *host, const json_t *json, struct b
 
     if (code == 0)
         code = BERTH_E_HOST;
-    return berth_fail(error, code, "host %s: %s", host->name,
-                      text ? text : berth_error_row(code)->sentence);
+    if (!text)
+        text = berth_error_row(code)->sentence;
+    /* What became of our own "open" is shown with the host. */
+    return ours ? berth_fail(error, code, "%s", text)
+                : berth_fail(error, code, "host %s: %s", host->name, text);
 }
 
-static int read_answer(const struct virt_host *host, const json_t *json, struct virt_result *result,
-                       struct berth_error *error)
+static int read_answer(const struct virt_host *host, const json_t *json, bool ours,
+                       struct virt_result *result, struct berth_error *error)
 {
     const json_t *failure = json_object_get(json, "error");
 
-    return failure ? read_error(host, failure, error)
+    return failure ? read_error(host, failure, ours, error)
                    : record_decode(&virt_result_record, json_object_get(json, "ok"), result, error);
 }
 
@@ -193,7 +197,7 @@ void calls_answer(struct virt_host *host, uint64_t id, const json_t *json)
         return; /* too late: its caller was told that the outcome is unknown */
     ours = call->ours;
     host->missed = 0;
-    code = read_answer(host, json, &result, &error);
+    code = read_answer(host, json, ours, &result, &error);
     if (call->ret)
         *call->ret = result;
     complete(call, code, &error);

@@ -69,8 +69,12 @@ static void hypervisor_closed(struct virt_host *host, const char *reason)
     bool was_up = host->phase == HOST_UP;
 
     host->told_open = false;
-    if (!was_up)
+    if (!was_up && host->phase != HOST_SHUT)
         return; /* the answer to our "open" follows */
+    if (!was_up) {
+        tell_host(host, false, NULL, reason); /* why it does not come back */
+        return;
+    }
     host->phase = HOST_SHUT;
     tell_host(host, false, NULL, reason);
     if (!host->stopped)

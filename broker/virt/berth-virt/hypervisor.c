@@ -39,7 +39,8 @@ struct hypervisor {
     unsigned left;       /* connections left behind */
     unsigned failures;   /* attempts that failed, ever */
     int64_t attempt_began_ms;
-    struct berth_error error; /* of the last attempt */
+    struct berth_error error;    /* of the last attempt */
+    char told[BERTH_ERROR_TEXT]; /* why it cannot be opened; "" since it was open */
 };
 
 static int64_t now_ms(void)
@@ -123,14 +124,31 @@ static void back_off(struct hypervisor *hypervisor, int64_t ms)
     (void)pthread_mutex_unlock(&hypervisor->lock);
 }
 
+static void tell(struct hypervisor *hypervisor, const char *what, const char *reason)
+{
+    struct virt_event event = { .what = "" };
+
+    (void)snprintf(event.what, sizeof(event.what), "%s", what);
+    (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
+    out_event(hypervisor->out, &event);
+}
+
+/* The first failure is the answer to the broker's "open"; of those that follow only a new reason is
+ * told. */
 static void note_failure(struct hypervisor *hypervisor, const struct berth_error *error)
 {
+    bool is_new;
+
     (void)pthread_mutex_lock(&hypervisor->lock);
+    is_new = strcmp(hypervisor->told, error->text) != 0;
+    (void)snprintf(hypervisor->told, sizeof(hypervisor->told), "%s", error->text);
     hypervisor->attempt_began_ms = 0;
     hypervisor->error = *error;
     hypervisor->failures++;
     (void)pthread_cond_broadcast(&hypervisor->changed);
     (void)pthread_mutex_unlock(&hypervisor->lock);
+    if (is_new)
+        tell(hypervisor, "closed", error->text);
 }
 
 static bool try_open(struct hypervisor *hypervisor)
@@ -146,7 +164,7 @@ static bool try_open(struct hypervisor *hypervisor)
 
     connection = virConnectOpen(hypervisor->uri);
     if (!connection) {
-        (void)fault(&error, "'%s'", hypervisor->uri);
+        (void)fault(&error, "cannot connect to '%s'", hypervisor->uri);
         error.code =
             BERTH_E_HOST_DOWN; /* whatever the reason: it may be there at the next attempt */
         note_failure(hypervisor, &error);
@@ -162,19 +180,11 @@ static bool try_open(struct hypervisor *hypervisor)
     hypervisor->attempt_began_ms = 0;
     hypervisor->has_events = has_events;
     hypervisor->open = true;
+    hypervisor->told[0] = '\0';
     hypervisor->generation++;
     (void)pthread_cond_broadcast(&hypervisor->changed);
     (void)pthread_mutex_unlock(&hypervisor->lock);
     return true;
-}
-
-static void tell(struct hypervisor *hypervisor, const char *what, const char *reason)
-{
-    struct virt_event event = { .what = "" };
-
-    (void)snprintf(event.what, sizeof(event.what), "%s", what);
-    (void)snprintf(event.reason, sizeof(event.reason), "%s", reason);
-    out_event(hypervisor->out, &event);
 }
 
 /* Wait until the connection is lost; the reason of the loss. */
@@ -332,7 +342,7 @@ int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, un
         (void)virConnectClose(berth_take(*connection));
     *connection = virConnectOpen(hypervisor->uri);
     if (!*connection) {
-        (void)fault(reterr, "'%s'", hypervisor->uri);
+        (void)fault(reterr, "cannot connect to '%s'", hypervisor->uri);
         return reterr->code = BERTH_E_HOST_DOWN;
     }
     *generation = present;

@@ -215,6 +215,37 @@ TEST(core, a_forbidden_transition_is_not_made)
     small_close(&s);
 }
 
+static int announced;
+
+static void count_hosts(struct notice_listener *listener, const struct notice *notice)
+{
+    (void)listener;
+    announced += notice->kind == NOTICE_OBSERVED && notice->entity == ENTITY_host;
+}
+
+/* A host is down from the start: that it cannot be reached is a reason without a change of state.
+ */
+TEST(core, a_host_that_never_was_up_says_why)
+{
+    struct notice_listener listener = { .heard = count_hosts };
+    struct row_host row = { .id = 2, .version = 1, .name = "h4" };
+    struct host *host;
+    struct small s;
+
+    small_open(&s);
+    small_load(&s, ENTITY_host, &row);
+    core_listen(s.core, &listener);
+    host = host_find(s.core, 2);
+    EXPECT_INT(host->state, host_DOWN);
+    announced = 0;
+    host_set_state(host, host_DOWN, "cannot connect to 'qemu:///system'");
+    EXPECT_STR(host->reason, "cannot connect to 'qemu:///system'");
+    EXPECT_INT(announced, 1);
+    host_set_state(host, host_DOWN, "cannot connect to 'qemu:///system'");
+    EXPECT_INT(announced, 1); /* the same again is no news */
+    small_close(&s);
+}
+
 TEST(core, moves_of_decided_states_are_checked)
 {
     struct small s;

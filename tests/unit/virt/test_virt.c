@@ -302,9 +302,27 @@ TEST(virt, a_host_that_is_not_there_says_why_and_comes_when_it_comes)
     daemon_kill(&daemon);
     world = template_world(daemon.uri);
     AWAIT(world, world->downs > 0);
-    EXPECT_SAYS(world->reason, "kvm2");
+    EXPECT_SAYS(world->reason, "cannot connect to 'test+unix:///default?socket=/tmp/berth-daemon-");
+    EXPECT_SAYS(world->reason, ": Failed to connect socket to ");
     daemon_run(&daemon);
     AWAIT(world, world->up);
+    template_world_free(world);
+    daemon_stop(&daemon);
+}
+
+/* "The connection ended" is what happened; why it does not come back is what helps. */
+TEST(virt, a_host_that_stays_away_says_why_it_cannot_be_reached)
+{
+    struct daemon daemon;
+    struct world *world;
+
+    daemon_start(&daemon);
+    world = template_world(daemon.uri);
+    AWAIT(world, world->up);
+    daemon_kill(&daemon);
+    AWAIT(world, !world->up);
+    AWAIT(world, strstr(world->reason, ": Failed to connect socket to ") != NULL);
+    EXPECT_INT(world->downs, 2); /* each reason is told once */
     template_world_free(world);
     daemon_stop(&daemon);
 }
