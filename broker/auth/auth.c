@@ -172,14 +172,15 @@ static int check(struct offload_job *job, struct berth_error *error)
  * password. */
 static int look_again(struct check_job *at, struct berth_error *error)
 {
-    struct user *user = at->admin ? NULL : user_find(at->auth->core, at->id);
-    struct admin *admin = at->admin ? admin_find(at->auth->core, at->id) : NULL;
-    const char *hash = user ? user->row.password_hash : admin ? admin->row.password_hash : "";
+    const struct user *user = at->admin ? NULL : user_find(at->auth->core, at->id);
+    const struct admin *admin = at->admin ? admin_find(at->auth->core, at->id) : NULL;
+    const char *hash = user ? user->row.password_hash : admin ? admin->row.password_hash : NULL;
+    const bool disabled = user ? user->row.disabled : admin && admin->row.disabled;
 
-    if (strcmp(at->hash, hash) != 0)
+    if (!hash || strcmp(at->hash, hash) != 0)
         return berth_fail(error, BERTH_E_CREDENTIALS, "%s",
                           berth_error_row(BERTH_E_CREDENTIALS)->sentence);
-    if (user ? user->row.disabled : admin->row.disabled)
+    if (disabled)
         return berth_fail(error, BERTH_E_DISABLED, "the account '%s' is disabled", at->who);
     return 0;
 }
