@@ -70,6 +70,21 @@ static int deleted(struct request *request, struct berth_error *reterr)
     return 0;
 }
 
+/* A desktop has a machine and a disk, which go first. */
+static bool has_machine(const struct entity *entity)
+{
+    return entity->kind == ENTITY_desktop &&
+           ((const struct row_desktop *)entity_row_of_const(entity))->host_id;
+}
+
+static struct desktop_wish wish_to_delete(const struct entity *entity)
+{
+    return (struct desktop_wish){ .desktop_id =
+                                      ((const struct row_desktop *)entity_row_of_const(entity))->id,
+                                  .act = DESKTOP_DELETE,
+                                  .why = "deleted by an administrator" };
+}
+
 int plain_delete(struct request *request, struct berth_error *reterr)
 {
     struct api *api = request->api;
@@ -84,11 +99,9 @@ int plain_delete(struct request *request, struct berth_error *reterr)
     (void)name_of(entity, doomed->name);
     request->id = ((const union row *)entity_row_of(entity))->id;
 
-    /* A desktop has a machine and a disk, which go first. */
-    if (entity->kind == ENTITY_desktop && container_of(entity, struct desktop, base)->row.host_id) {
-        struct desktop_wish wish = { .desktop_id = request->id,
-                                     .act = DESKTOP_DELETE,
-                                     .why = "deleted by an administrator" };
+    if (has_machine(entity)) {
+        struct desktop_wish wish = wish_to_delete(entity);
+
         return request_wait(request,
                             admin_desktop(api->rooms, &request->caller.actor, &wish, &request->op),
                             deleted, reterr);
@@ -183,26 +196,34 @@ static void plan_past(const struct entity *entity, struct view_plan *plan)
     }
 }
 
+/* Asks what the delete itself would ask. */
+static int check_delete(struct core *core, struct entity *entity, struct berth_error *reterr)
+{
+    struct desktop_wish wish;
+
+    if (!has_machine(entity))
+        return admin_drop_check(core, entity, reterr);
+    wish = wish_to_delete(entity);
+    return admin_desktop_check(core, &wish, reterr);
+}
+
 void plan_delete(struct request *request, struct entity *entity)
 {
     struct core *core = request->api->rooms->core;
     uint64_t id = ((const union row *)entity_row_of(entity))->id;
-    const struct admin_rule *rule = admin_rule(entity->kind);
     struct view_plan *plan = berth_new(struct view_plan);
     struct berth_error refusal = { 0 };
     char first[80];
 
     plan->dry_run = true;
-    if (!rule || !rule->may_drop)
-        plan_say(plan, "it would be refused: this is not deleted by people");
-    else if (rule->unused && rule->unused(core, entity_row_of(entity), &refusal) < 0)
+    if (check_delete(core, entity, &refusal) < 0) {
         plan_say(plan, "it would be refused: %s", berth_error_text(&refusal));
-    else {
-        plan_gone(core, rule, entity, plan);
+    } else {
+        plan_gone(core, admin_rule(entity->kind), entity, plan);
         plan_past(entity, plan);
+        if (has_machine(entity))
+            plan_say(plan, "its machine would be stopped; machine and disk would be deleted");
     }
-    if (entity->kind == ENTITY_desktop && container_of(entity, struct desktop, base)->row.host_id)
-        plan_say(plan, "its machine would be stopped; machine and disk would be deleted");
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
         size_t count = count_references(core, (enum entity_kind)kind, entity, id, first);
 

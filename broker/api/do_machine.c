@@ -47,20 +47,19 @@ static void plan_act(struct request *request, const struct desktop *desktop,
     const struct session *session = assignment ? session_on(core, assignment->row.id) : NULL;
     const struct user *user = assignment ? user_find(core, assignment->row.user_id) : NULL;
     struct view_plan *plan = berth_new(struct view_plan);
+    struct berth_error refusal = { 0 };
+    bool refused = admin_desktop_check(core, wish, &refusal) < 0;
 
     plan->dry_run = true;
     plan_say(plan, "desktop '%s' is %s and belongs to %s", desktop->row.name,
              desktop_state_names[desktop->state], user ? user->row.name : "nobody");
-    if (session && !wish->force)
-        plan_say(plan, "session %llu is on it: it would be refused without force",
-                 (unsigned long long)session->row.id);
+    if (refused)
+        plan_say(plan, "it would be refused: %s", berth_error_text(&refusal));
     else if (session)
         plan_say(plan, "session %llu on it would lose its machine",
                  (unsigned long long)session->row.id);
-    if (wish->act == DESKTOP_REFRESH)
+    if (!refused && wish->act == DESKTOP_REFRESH)
         plan_say(plan, "what is on its disk would be lost");
-    if (!desktop->row.host_id)
-        plan_say(plan, "it is an existing machine given by address: it would be refused");
     plan_answer(request, plan);
     free(plan);
 }

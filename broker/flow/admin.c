@@ -250,6 +250,16 @@ int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_
                                                 : set_checked(rooms, actor, kind, given, op);
 }
 
+int admin_drop_check(struct core *core, struct entity *entity, struct berth_error *reterr)
+{
+    const struct admin_rule *rule = admin_rule(entity->kind);
+
+    if (!rule || !rule->may_drop)
+        return berth_fail(reterr, BERTH_E_UNSUPPORTED, "a %s is not deleted this way",
+                          entity_row(entity->kind)->name);
+    return rule->unused ? rule->unused(core, entity_row_of(entity), reterr) : 0;
+}
+
 int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
                uint64_t id, struct op *op)
 {
@@ -261,13 +271,10 @@ int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity
 
     if (!entity)
         return BERTH_E_NOT_FOUND;
-    if (!rule || !rule->may_drop)
-        return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a %s is not deleted this way",
-                          entity_row(kind)->name);
-    row = entity_row_of(entity);
-    r = rule->unused ? rule->unused(rooms->core, row, &op->error) : 0;
+    r = admin_drop_check(rooms->core, entity, &op->error);
     if (r < 0)
         return r;
+    row = entity_row_of(entity);
     changes = action(actor, kind, "delete");
     name_object(changes, kind, row);
     if (rule->with_gone)

@@ -53,6 +53,10 @@ int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_
 int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
                uint64_t id, struct op *op) berth_must_check;
 
+/* Would it be refused at once? For a dry run; admin_drop asks the same. */
+int admin_drop_check(struct core *core, struct entity *entity,
+                     struct berth_error *reterr) berth_must_check;
+
 enum desktop_act {
     DESKTOP_START,      /* its machine up and answering */
     DESKTOP_STOP,       /* its machine off */
@@ -70,6 +74,10 @@ struct desktop_wish {
                    disconnected */
     const char *why;
 };
+
+/* Would it be refused at once? For a dry run; admin_desktop asks the same. */
+int admin_desktop_check(struct core *core, const struct desktop_wish *wish,
+                        struct berth_error *reterr) berth_must_check;
 
 /* Completes when it is decided (quarantine, release) or the machine has done it (start, stop,
  * restart, refresh, delete). Errors: STATE (a session is on it and `force` is not set), HOST,

@@ -188,18 +188,25 @@ static struct changes *plan(const struct admin_actor *actor, const struct deskto
     return changes;
 }
 
+int admin_desktop_check(struct core *core, const struct desktop_wish *wish,
+                        struct berth_error *reterr)
+{
+    const struct desktop *desktop = desktop_find(core, wish->desktop_id);
+    int r;
+
+    if (!desktop)
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such desktop");
+    r = check_kind(core, desktop, wish->act, reterr);
+    return r < 0 ? r : check_use(core, desktop, wish, reterr);
+}
+
 int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
                   const struct desktop_wish *wish_, struct op *op)
 {
     struct desktop *desktop = desktop_find(rooms->core, wish_->desktop_id);
     struct wish *wish;
-    int r;
+    int r = admin_desktop_check(rooms->core, wish_, &op->error);
 
-    if (!desktop)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such desktop");
-    r = check_kind(rooms->core, desktop, wish_->act, &op->error);
-    if (r >= 0)
-        r = check_use(rooms->core, desktop, wish_, &op->error);
     if (r < 0)
         return r;
     wish = berth_new(struct wish);

@@ -188,6 +188,51 @@ TEST(door, a_dry_run_tells_and_changes_nothing)
     EXPECT_STATUS(ask("GET", "/v1/groups/g6", NULL), 200);
 }
 
+static void load(enum entity_kind kind, const void *row)
+{
+    struct berth_error error = { 0 };
+
+    if (core_load(world.rooms.core, kind, row, &error) < 0)
+        fail_msg("%s", error.text);
+}
+
+/* A desktop with a machine is deleted by another path than a row alone: its plan asks that one. */
+TEST(door, a_dry_run_of_a_desktop_tells_what_the_delete_would_do)
+{
+    const struct row_host host = { .id = 9001, .version = 1, .name = "h9" };
+    const struct row_pool pool = {
+        .id = 9002, .version = 1, .name = "w9", .kind = pool_kind_FLOATING
+    };
+    const struct row_desktop desktop = {
+        .id = 9003, .version = 1, .name = "w9-001", .pool_id = 9002, .host_id = 9001
+    };
+    const struct row_user user = {
+        .id = 9004, .version = 1, .name = "anna", .kind = user_kind_PERSON
+    };
+    const struct row_assignment assignment = { .id = 9005,
+                                               .version = 1,
+                                               .user_id = 9004,
+                                               .pool_id = 9002,
+                                               .desktop_id = 9003,
+                                               .state = assignment_OPEN };
+
+    load(ENTITY_host, &host);
+    load(ENTITY_pool, &pool);
+    load(ENTITY_desktop, &desktop);
+    EXPECT_STATUS(ask("DELETE", "/v1/desktops/w9-001?dry_run=1", NULL), 200);
+    EXPECT_SAYS(text_at("would.0.text"), "desktop 'w9-001' would be deleted");
+    EXPECT(strstr(reply.text, "refused") == NULL);
+    EXPECT_SAYS(reply.text, "machine and disk would be deleted");
+
+    load(ENTITY_user, &user);
+    load(ENTITY_assignment, &assignment);
+    EXPECT_STATUS(ask("DELETE", "/v1/desktops/w9-001?dry_run=1", NULL), 200);
+    EXPECT_SAYS(text_at("would.0.text"), "refused: desktop 'w9-001' belongs to anna");
+    EXPECT(strstr(reply.text, "would be deleted") == NULL);
+    EXPECT_STATUS(ask("DELETE", "/v1/desktops/w9-001", NULL), 409);
+    EXPECT_SAYS(text_at("error.text"), "belongs to anna");
+}
+
 TEST(door, users_groups_badges_and_passwords)
 {
     EXPECT_STATUS(ask("POST", "/v1/users", "{\"name\":\"eve\",\"title\":\"Eve\"}"), 201);
