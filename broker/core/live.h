@@ -195,7 +195,7 @@ struct session {
                             not */
     int64_t void_epoch;  /* this claim is to come off its screen; that is on its way to disk */
     int64_t told_epoch;  /* its terminal was told to show this claim, which makes it active as soon
-                            as  that is on disk */
+                            as that is on disk */
     char account[64];  /* for which its guest was told a password; empty: for none since this broker
                           began */
     struct flow *flow; /* sign-on or release that works on it, or NULL */

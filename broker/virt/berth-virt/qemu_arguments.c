@@ -184,6 +184,7 @@ static const struct {
     { "smp",              check_nothing },
     { "m",                check_nothing },
     { "k",                check_nothing },
+    { "L",                check_nothing }, /* where firmware is read from */
     { "rtc",              check_nothing },
     { "boot",             check_nothing },
     { "vga",              check_nothing },
@@ -242,7 +243,7 @@ int qemu_arguments_check(const xmlNode *domain, struct berth_error *reterr)
 {
     const xmlNode *node =
         xml_child(xml_child(domain, "commandline", QEMU_SPACE), "arg", QEMU_SPACE);
-    struct argument argument;
+    struct argument argument = { 0 };
     int (*check)(const struct argument *value, struct berth_error *reterr) = NULL;
 
     for (; node; node = xml_next(node)) {
@@ -258,5 +259,5 @@ int qemu_arguments_check(const xmlNode *domain, struct berth_error *reterr)
         if (r < 0)
             return r;
     }
-    return 0;
+    return check ? refuse(&argument, "has no value behind it; add it, or take it out", reterr) : 0;
 }

@@ -598,6 +598,8 @@ TEST(template, values_of_qemus_arguments_that_only_one_machine_can_have_are_refu
     expect_refused(PAIR("-netdev", "user,id=n0,smb=/home"), "smb=", "leave only");
     expect_refused(PAIR("-netdev", "user,guestfwd=tcp:10.0.2.9:1-cmd:x"), "guestfwd", "leave only");
     expect_refused(WITH_ARGUMENTS("<qemu:arg/>"), "<qemu:arg>", "without a value");
+    expect_refused(WITH_ARGUMENTS(ARGUMENT("-usb") ARGUMENT("-netdev")), "-netdev",
+                   "no value behind");
 }
 
 TEST(template, arguments_of_qemu_that_many_can_have_stay)
