@@ -3,6 +3,7 @@
  * Each begins with a look at the version's files on the hosts: nothing is given up for a version
  * that cannot be there.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,11 +136,13 @@ static struct changes *make_current(struct rooms *rooms, const struct admin_acto
 {
     const char *action = act == IMAGE_ROLLBACK ? "image.rollback" : "image.publish";
     struct image *image = subject->image;
-    struct image_version *before = image_version_find(rooms->core, image->row.current_id);
     struct changes *changes = admin_changes(actor, action);
+    struct image_version *before;
     struct row_image_version *row;
     struct row_image *image_row;
 
+    assert(image); /* find_subject refuses what has none */
+    before = image_version_find(rooms->core, image->row.current_id);
     changes_object(changes, "image %s", image->row.name);
     changes_detail(changes, "version %lld -> %lld", before ? (long long)before->row.number : 0LL,
                    (long long)subject->version->row.number);
