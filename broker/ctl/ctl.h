@@ -98,14 +98,16 @@ void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *pa
 
 /* ---- pages.c ---- */
 
+enum ctl_pages_how {
+    PAGES_NONE, /* it is no list */
+    PAGES_ONE,
+    PAGES_ALL,
+    PAGES_OPEN_THEN_PAST, /* all that is not over, then one page of what is */
+};
+
 /* How the pages of a list are fetched. */
 struct ctl_pages {
-    enum {
-        PAGES_NONE, /* it is no list */
-        PAGES_ONE,
-        PAGES_ALL,
-        PAGES_OPEN_THEN_PAST, /* all that is not over, then one page of what is */
-    } how;
+    enum ctl_pages_how how;
     const char *cursor; /* "after" or "before": where `next` of a page goes */
 };
 

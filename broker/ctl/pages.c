@@ -25,7 +25,7 @@ static bool says(const json_t *params, const char *name, const char *text)
 }
 
 /* Of a kind that has a past. */
-static int how_far(const json_t *params)
+static enum ctl_pages_how how_far(const json_t *params)
 {
     bool place = is_given(params, "after") || is_given(params, "before");
 
