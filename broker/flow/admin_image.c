@@ -95,10 +95,9 @@ static int find_recomposed(struct core *core, uint64_t pool_id, struct subject_o
     return 0;
 }
 
-static int find_subject(struct core *core, const struct image_wish *wish, struct subject_of *ret,
-                        struct berth_error *reterr)
+static int find_any(struct core *core, const struct image_wish *wish, struct subject_of *ret,
+                    struct berth_error *reterr)
 {
-    *ret = (struct subject_of){ 0 };
     switch (wish->act) {
     case IMAGE_PUBLISH:
         return find_published(core, wish->id, ret, reterr);
@@ -108,6 +107,18 @@ static int find_subject(struct core *core, const struct image_wish *wish, struct
         break;
     }
     return find_recomposed(core, wish->id, ret, reterr);
+}
+
+static int find_subject(struct core *core, const struct image_wish *wish, struct subject_of *ret,
+                        struct berth_error *reterr)
+{
+    int r;
+
+    *ret = (struct subject_of){ 0 };
+    r = find_any(core, wish, ret, reterr);
+    assert(r < 0 || (ret->image && ret->version));
+    assert(r < 0 || wish->act != IMAGE_RECOMPOSE || ret->pool);
+    return r;
 }
 
 /* ---- what is decided ---- */
@@ -136,13 +147,11 @@ static struct changes *make_current(struct rooms *rooms, const struct admin_acto
 {
     const char *action = act == IMAGE_ROLLBACK ? "image.rollback" : "image.publish";
     struct image *image = subject->image;
+    struct image_version *before = image_version_find(rooms->core, image->row.current_id);
     struct changes *changes = admin_changes(actor, action);
-    struct image_version *before;
     struct row_image_version *row;
     struct row_image *image_row;
 
-    assert(image); /* find_subject refuses what has none */
-    before = image_version_find(rooms->core, image->row.current_id);
     changes_object(changes, "image %s", image->row.name);
     changes_detail(changes, "version %lld -> %lld", before ? (long long)before->row.number : 0LL,
                    (long long)subject->version->row.number);

@@ -97,7 +97,7 @@ static int check_file(struct errand *errand, const char *path, bool is_image, ch
 static int check_chain(struct errand *errand)
 {
     char path[1024];
-    char below[1024];
+    char below[1024] = "";
 
     (void)snprintf(path, sizeof(path), "%s", errand->args.image);
     for (int i = 0; i < CHAIN_MAX; i++) {

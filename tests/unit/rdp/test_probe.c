@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -503,13 +504,19 @@ static void ask_until(enough_fn *is_enough, struct world *world, int port)
     }
 }
 
-/* From here on this process has a network of its own, where every port is free. */
+/* From here on this process has a network of its own, where every port is free, and a folder of its
+ * own for the sockets of X servers: one of another network would take the number of ours for free.
+ */
 static void own_network(void)
 {
     struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
     int any;
 
-    EXPECT_OK(unshare(CLONE_NEWNET));
+    EXPECT_OK(unshare(CLONE_NEWNET | CLONE_NEWNS));
+    EXPECT_OK(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    if (mkdir("/tmp/.X11-unix", 01777) < 0)
+        EXPECT_INT(errno, EEXIST);
+    EXPECT_OK(mount("x11", "/tmp/.X11-unix", "tmpfs", 0, "mode=1777"));
     any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     EXPECT_OK(ioctl(any, SIOCSIFFLAGS, &loopback));
     (void)close(any);
@@ -520,8 +527,8 @@ static pid_t display_start(char number[8])
 {
     int told[2];
     char descriptor[16];
-    const char *const xvfb[] = { "Xvfb",       "-displayfd", descriptor, "-screen", "0",
-                                 "640x480x24", "-nolisten",  "tcp",      NULL };
+    const char *const xvfb[] = { "Xvfb",       "-displayfd", descriptor, "-screen",  "0",
+                                 "640x480x24", "-nolisten",  "tcp",      "-noreset", NULL };
     size_t size;
     pid_t pid;
 
@@ -551,10 +558,8 @@ TEST(probe, a_real_rdp_server)
     pid_t display;
     pid_t desktop;
 
-    /* The display before the network: Xvfb tells by its network's abstract sockets which numbers
-     * are taken. */
-    display = display_start(number);
     own_network();
+    display = display_start(number);
     world = world_new();
     EXPECT(mkdtemp(home));
     (void)setenv("HOME", home, 1);
