@@ -1,9 +1,10 @@
 /* virt_qemu.c - every call of the virt room on a real guest under QEMU, and what it does when
  * things hang.
  *
- * Run by virt.sh, which sets BERTH_TEST_URI, _IMAGE (folder), _TEMPLATE, _ACCOUNT, _RESTART (a
- * command that starts the daemon again), _DAEMON_PID, _ADDRESS (of this machine, not the loopback's
- * usual one) and _PORT. One guest, one story: the tests run in the order of the file.
+ * Run by virt.sh and virt_session.sh, which set BERTH_TEST_URI, _IMAGE (folder), _TEMPLATE,
+ * _ACCOUNT, _RESTART (a command that starts the daemon again), _DAEMON_PID, _ADDRESS (of this
+ * machine, not the loopback's usual one) and _PORT. One guest, one story: the tests run in the
+ * order of the file.
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>

@@ -51,10 +51,14 @@ all_ended() {
 }
 at_exit end_all
 
+# Where terminals on other machines reach the guest; the template says 127.0.0.1.
+address=10.0.0.5
+ip address add "$address/32" dev lo
+
 as_user() {
     runuser -u "$user" -- env -i PATH="$PATH" HOME="$work/home" XDG_RUNTIME_DIR="$work/run" \
         BERTH_TEST_URI=qemu:///session BERTH_TEST_IMAGE="$work/image" BERTH_TEST_TEMPLATE="$work/domain.xml" \
-        BERTH_TEST_ACCOUNT="$(jq -r .account "$image/info.json")" BERTH_TEST_PORT=13400 \
+        BERTH_TEST_ACCOUNT="$(jq -r .account "$image/info.json")" BERTH_TEST_ADDRESS="$address" BERTH_TEST_PORT=13400 \
         BERTH_TEST_RESTART="$work/daemon" BERTH_TEST_DAEMON_PID="$(cat "$work/run/libvirtd.pid" 2>/dev/null)" "$@"
 }
 
