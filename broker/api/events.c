@@ -29,8 +29,10 @@ struct stream {
     struct MHD_Connection *connection; /* NULL once it is gone */
     int descriptor;
     struct caller caller;
+    uid_t uid; /* of one at the socket without a token */
     bool suspended;
     bool ended; /* the door closes */
+    bool last;  /* what is queued is the last */
     bool live;  /* fed by the tail; else by its own pages */
     int64_t sent_rev;
     char *queue;
@@ -61,7 +63,8 @@ static void stream_wake(struct stream *stream)
 void events_end(struct stream *stream)
 {
     stream->ended = true;
-    stream->queued = 0;
+    free(berth_take(stream->queue));
+    stream->queued = stream->capacity = 0;
     stream_wake(stream);
 }
 
@@ -85,7 +88,7 @@ static void drop_slow(struct stream *stream)
 
 static void stream_put(struct stream *stream, const char *text, size_t size)
 {
-    if (!stream->connection || stream->ended || size == 0)
+    if (!stream->connection || stream->ended || stream->last || size == 0)
         return;
     if (stream->queued + size > QUEUE_MAX) {
         drop_slow(stream);
@@ -106,7 +109,7 @@ static ssize_t read_queue(void *context, uint64_t position, char *out, size_t ma
     size_t size = stream->queued < max ? stream->queued : max;
 
     (void)position;
-    if (stream->ended)
+    if (stream->ended || (stream->last && size == 0))
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (size == 0) {
         MHD_suspend_connection(stream->connection);
@@ -350,6 +353,106 @@ static void heard(struct notice_listener *ear, const struct notice *notice)
     }
 }
 
+/* ---- shares ----
+ *
+ * Places at the socket and places for those with a token are apart, so that no token keeps root's
+ * socket out. Within each, a holder (administrator, user of the machine) has a share, and a newer
+ * stream takes the place of an older one: a program that left its streams open without telling
+ * keeps not even itself out.
+ */
+
+static bool at_socket(const struct caller *caller)
+{
+    return caller->admin_id == 0;
+}
+
+static bool same_holder(const struct stream *stream, const struct caller *caller, uid_t uid)
+{
+    return stream->caller.admin_id == caller->admin_id &&
+           (!at_socket(caller) || stream->uid == uid);
+}
+
+struct holding {
+    size_t count;
+    struct stream *oldest;
+};
+
+/* What this holder has; the streams that are about to end do not count. */
+static struct holding holding_of(const struct api *api, const struct caller *caller, uid_t uid)
+{
+    struct holding holding = { 0 };
+
+    list_each (&api->streams, node) {
+        struct stream *stream = list_entry(node, struct stream, node);
+
+        if (stream->ended || stream->last || !same_holder(stream, caller, uid))
+            continue;
+        if (!holding.oldest)
+            holding.oldest = stream;
+        holding.count++;
+    }
+    return holding;
+}
+
+/* Of the holder who has most at this side; *ret_all: what all have together. */
+static struct holding largest_holding(const struct api *api, bool socket, size_t *ret_all)
+{
+    struct holding largest = { 0 };
+
+    *ret_all = 0;
+    list_each (&api->streams, node) {
+        const struct stream *stream = list_entry(node, struct stream, node);
+        struct holding holding;
+
+        if (stream->ended || stream->last || at_socket(&stream->caller) != socket)
+            continue;
+        ++*ret_all;
+        holding = holding_of(api, &stream->caller, stream->uid);
+        if (holding.count > largest.count)
+            largest = holding;
+    }
+    return largest;
+}
+
+/* It is told why, for it would take an end without a word for a broker that went away. One that has
+ * not read what it was told before is just ended. */
+static void replace(struct stream *stream)
+{
+    static const char why[] = ": ended: a newer stream of '%s' took its place\n\n";
+    const char *who = stream->caller.actor.name;
+    char text[sizeof(why) + sizeof(stream->caller.actor.name)];
+
+    log_event(EV_API_REFUSED, "verb", "events", "who", who, "reason",
+              "a newer stream of events took its place");
+    if (stream->queued > 0) {
+        events_end(stream);
+        return;
+    }
+    stream_put(stream, text, (size_t)snprintf(text, sizeof(text), why, who));
+    stream->last = true;
+}
+
+/* A place for one more stream of whoever asks. Errors: BUSY. */
+static int make_room(const struct request *request, struct berth_error *reterr)
+{
+    const struct api *api = request->api;
+    struct holding own = holding_of(api, &request->caller, request->origin->uid);
+    size_t all;
+    struct holding largest = largest_holding(api, at_socket(&request->caller), &all);
+
+    if (own.count < STREAMS_OF_ONE && all < STREAMS_MAX)
+        return 0;
+    if (own.count < STREAMS_OF_ONE && largest.count > own.count + 1)
+        replace(largest.oldest);
+    else if (own.oldest)
+        replace(own.oldest);
+    else
+        return berth_fail(reterr, BERTH_E_BUSY,
+                          "%d administrators follow events already, each with one stream",
+                          STREAMS_MAX);
+    return 0;
+}
+
 /* ---- begin and end ---- */
 
 /* Where to resume: the header that browsers send by themselves wins over the parameter. */
@@ -381,10 +484,10 @@ int do_events(struct request *request, struct berth_error *reterr)
     bool resume;
     int r = resume_after(request, &after, &resume, reterr);
 
+    if (r == 0)
+        r = make_room(request, reterr);
     if (r < 0)
         return r;
-    if (api->streams_count >= STREAMS_MAX)
-        return berth_fail(reterr, BERTH_E_BUSY, "%d people follow events already", STREAMS_MAX);
     if (list_empty(&api->streams) && !api->tail->op.in_flight)
         api->tail_rev = (int64_t)api->rooms->core->rev;
 
@@ -393,6 +496,7 @@ int do_events(struct request *request, struct berth_error *reterr)
                                .connection = request->connection,
                                .descriptor = request->origin->descriptor,
                                .caller = request->caller,
+                               .uid = request->origin->uid,
                                .sent_rev = resume ? after : (int64_t)api->rooms->core->rev,
                                .live = !resume };
     list_append(&api->streams, &stream->node);

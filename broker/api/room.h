@@ -23,7 +23,7 @@
 #define IDLE_S 30            /* of a connection between requests */
 #define REQUEST_MEMORY 32768 /* for headers and buffers of one connection */
 /* Connections of the Unix socket, beside those through TLS: a command line takes one for a moment,
- * a follower of events one for long, and there may be STREAMS_MAX of these. */
+ * a follower of events one for long, and there may be STREAMS_MAX of these without a token. */
 #define SOCKET_CONNECTIONS 128
 /* One in so many connections through TLS is for those who are not signed in. */
 #define STRANGERS_SHARE 4
@@ -31,7 +31,10 @@
 #define STRANGERS_PER_NETWORK 8
 /* Addresses that somebody signed in came from and that are remembered: administrators are few. */
 #define KNOWN_ADDRESSES 64
-#define STREAMS_MAX 64 /* followers of events */
+/* Followers of events: so many with a token, and so many more at the Unix socket. */
+#define STREAMS_MAX 64
+/* Of these, of one administrator or one user of the machine: consoles in many windows, programs. */
+#define STREAMS_OF_ONE 16
 
 /* Who asks. `see`: which fields are shown. */
 struct caller {

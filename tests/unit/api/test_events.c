@@ -172,29 +172,133 @@ TEST(events, a_follower_that_does_not_read_is_dropped)
     EXPECT_STATUS(ask("GET", "/healthz", NULL), 200);
 }
 
-TEST(events, followers_are_counted)
+/* ---- shares ---- */
+
+/* A new administrator's token. */
+static void new_token(const char *name, char token[256])
 {
-    int descriptor[STREAMS_MAX + 1];
-    int64_t limit_ms;
+    char text[128];
+
+    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"operator\"}", name);
+    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
+    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
+    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\"}"), 201);
+    (void)snprintf(token, 256, "%s", text_at("token"));
+}
+
+/* Over `descriptor`: its answer to a request for events begins. */
+static void expect_follows(int descriptor, const char *token)
+{
+    char request[400];
+
+    (void)snprintf(request, sizeof(request), "GET /v1/events HTTP/1.1\r\nHost: a\r\n%s%s%s\r\n",
+                   token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
+    EXPECT(raw_says(descriptor, request, "retry: 3000", out, sizeof(out)));
+}
+
+static int follow_remote(const char *token)
+{
+    int descriptor = adopted_connection();
+
+    expect_follows(descriptor, token);
+    return descriptor;
+}
+
+static int follow_at_socket(void)
+{
+    int descriptor = raw_connect();
+
+    expect_follows(descriptor, NULL);
+    return descriptor;
+}
+
+/* What is told next finds that nobody is there. */
+static void close_followers(const int *descriptor, size_t count)
+{
+    static int groups;
+    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+    char name[32];
+
+    for (size_t i = 0; i < count; i++)
+        (void)close(descriptor[i]);
+    (void)snprintf(name, sizeof(name), "told-nobody-%d", groups++);
+    (void)make_group(name);
+    while (world.api->streams_count > 0 && clock_mono_ms() < limit_ms)
+        loop_turn(&world.loop, 1);
+    EXPECT_INT(world.api->streams_count, 0);
+}
+
+/* Each newer stream takes the place of the oldest of the same administrator, which comes to its
+ * end; nobody else notices. */
+TEST(events, streams_of_one_administrator_keep_nobody_out)
+{
+    char anna[256];
+    char bert[256];
+    int anna_s[STREAMS_MAX];
+    int others[2];
+
+    new_token("anna", anna);
+    new_token("bert", bert);
+    others[0] = follow_remote(bert);
+    for (size_t i = 0; i < STREAMS_MAX; i++)
+        anna_s[i] = follow_remote(anna);
+    others[1] = follow_at_socket();
+    (void)make_group("after-many");
+    for (size_t i = 0; i < BERTH_COUNT(others); i++)
+        EXPECT(raw_says(others[i], "", "after-many", out, sizeof(out)));
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        bool newest = i >= STREAMS_MAX - STREAMS_OF_ONE;
+
+        EXPECT(raw_says(anna_s[i], "", newest ? "after-many" : "0\r\n\r\n", out, sizeof(out)));
+        if (!newest)
+            EXPECT_SAYS(out, "a newer stream of 'anna' took its place");
+    }
+    for (size_t i = 0; i < BERTH_COUNT(others); i++)
+        (void)close(others[i]);
+    close_followers(anna_s, STREAMS_MAX);
+}
+
+/* As many administrators as there are places, each with one; none of them has to go. Root's socket
+ * has places of its own. */
+TEST(events, a_stream_each_of_many_leaves_the_socket_free)
+{
+    char token[256];
+    char name[32];
+    int held[STREAMS_MAX + 1];
 
     for (size_t i = 0; i < STREAMS_MAX; i++) {
-        static const char request[] = "GET /v1/events HTTP/1.1\r\nHost: a\r\n\r\n";
+        (void)snprintf(name, sizeof(name), "many%zu", i);
+        new_token(name, token);
+        held[i] = follow_remote(token);
+    }
+    held[STREAMS_MAX] = follow_remote(token); /* in place of the other one of the same */
+    new_token("onemore", token);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/events", NULL), 503);
+    EXPECT_SAYS(reply.text, "64 administrators");
+    (void)close(held[STREAMS_MAX]);
+    held[STREAMS_MAX] = follow_at_socket();
+    close_followers(held, BERTH_COUNT(held));
+}
 
-        descriptor[i] = raw_connect();
-        (void)raw_exchange(descriptor[i], request, sizeof(request) - 1, 5, out, sizeof(out),
-                           &closed);
+/* Where no place is left, it goes from whoever has most to whoever has none. */
+TEST(events, who_has_many_streams_gives_one_to_who_has_none)
+{
+    char token[8][256];
+    char name[32];
+    int held[STREAMS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < BERTH_COUNT(token); i++) {
+        (void)snprintf(name, sizeof(name), "greedy%zu", i);
+        new_token(name, token[i]);
     }
-    EXPECT_STATUS(ask("GET", "/v1/events", NULL), 503);
-    for (size_t i = 0; i < STREAMS_MAX; i++)
-        (void)close(descriptor[i]);
-    limit_ms = clock_mono_ms() + test_patience_ms();
-    /* A heartbeat finds that nobody is there. */
-    while (world.api->streams_count > 0 && clock_mono_ms() < limit_ms) {
-        timers_advance(&world.loop.timers, world.loop.timers.mono_ms + 5001,
-                       world.loop.timers.wall_ms);
-        loop_turn(&world.loop, 1);
-    }
-    EXPECT_INT(world.api->streams_count, 0);
+    for (size_t i = 0; count < STREAMS_MAX; i++)
+        for (size_t j = 0; j < STREAMS_OF_ONE / 2; j++)
+            held[count++] = follow_remote(token[i]);
+    new_token("modest", token[0]);
+    (void)close(follow_remote(token[0]));
+    EXPECT(raw_says(held[0], "", "0\r\n\r\n", out, sizeof(out)));
+    close_followers(held, BERTH_COUNT(held));
 }
 
 TEST(events, the_door_closes_under_a_follower)
