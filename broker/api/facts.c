@@ -9,6 +9,7 @@
 #include "core/reference.h"
 #include "core/related.h"
 #include "flow/recompose.h"
+#include "flow/shortage.h"
 
 #include "room.h"
 
@@ -113,6 +114,7 @@ static void pool_fill(struct core *core, struct entity *entity, void *out)
         put(view->restrained_why, sizeof(view->restrained_why), pool->restrained_why);
     }
     recompose_text(core, pool, view->recompose, sizeof(view->recompose));
+    shortage_text(core, pool, 0, view->why);
 }
 
 static void session_fill(struct core *core, struct entity *entity, void *out)

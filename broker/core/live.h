@@ -134,6 +134,7 @@ struct pool {
     bool fault_is_shared;        /* it is not one machine alone that failed */
     int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
     char restrained_why[200];
+    char unplanned_why[160];   /* the latest new desktop could not be recorded; "" = it could */
     uint64_t going_id;         /* a desktop that goes for a recompose: recompose.c */
     int64_t ready_ms_estimate; /* moving average: planned to ready */
     struct berth_timer again;  /* look at it again then: flow/refill.h */

@@ -14,6 +14,20 @@ bool placement_host_serves(const struct host *host)
     return host->state == host_UP && host->row.duty == host_duty_ACTIVE;
 }
 
+void placement_host_text(const struct host *host, char *ret, size_t size)
+{
+    if (host->state != host_UP)
+        (void)snprintf(
+            ret, size, "host '%s' is %s: %s", host->row.name, host_state_names[host->state],
+            host->reason[0] ? host->reason : "it has not answered since the broker started");
+    else if (host->row.duty == host_duty_MAINTENANCE)
+        (void)snprintf(ret, size, "host '%s' is in maintenance", host->row.name);
+    else if (host->row.duty == host_duty_DRAIN)
+        (void)snprintf(ret, size, "host '%s' is drained and takes no new sessions", host->row.name);
+    else
+        (void)snprintf(ret, size, "host '%s' is up", host->row.name);
+}
+
 bool placement_host_may_start(const struct host *host)
 {
     return host->state == host_UP && host->row.duty != host_duty_MAINTENANCE &&
@@ -72,14 +86,13 @@ bool placement_fits(const struct desktop *desktop, char *why, size_t size)
         return no(why, size, "it is to be deleted");
     if (!belongs_to_nobody(desktop, why, size))
         return false;
-    if (desktop->row.host_id && (!host || host->state != host_UP)) {
-        (void)snprintf(why, size, "its host %s is %s", host ? host->row.name : "is gone:",
-                       host ? host_state_names[host->state] : "unknown");
-        return false;
-    }
-    if (host && host->row.duty != host_duty_ACTIVE) {
-        (void)snprintf(why, size, "its host %s takes no new sessions (%s)", host->row.name,
-                       host_duty_names[host->row.duty]);
+    if (desktop->row.host_id && !host)
+        return no(why, size, "its host is gone");
+    if (host && !placement_host_serves(host)) {
+        char text[HOST_TEXT];
+
+        placement_host_text(host, text, sizeof(text));
+        (void)snprintf(why, size, "its %s", text);
         return false;
     }
     if (desktop->power)

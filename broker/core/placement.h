@@ -10,7 +10,8 @@
 
 #include "core/live.h"
 
-/* May `desktop` be handed to a user who has nothing yet? If not, why not, as a sentence. */
+/* May `desktop` be handed to a user who has nothing yet? If not, why not, as a sentence; 400 bytes
+ * hold each of them. */
 bool placement_fits(const struct desktop *desktop, char *why, size_t size);
 
 /* May the desktop's disk carry what an earlier user left? Then it must be refreshed before anybody
@@ -53,6 +54,10 @@ bool placement_hosts_are_full(struct core *core, const struct pool *pool);
 
 /* Has the host room for another machine that starts now? */
 bool placement_host_may_start(const struct host *host);
+
+#define HOST_TEXT 360
+/* How the host is, with its reason where it does not serve: "host 'kvm1' is down: ...". */
+void placement_host_text(const struct host *host, char *ret, size_t size);
 
 /* Does the host serve: up, active, not degraded? */
 bool placement_host_serves(const struct host *host);

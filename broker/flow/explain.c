@@ -6,11 +6,22 @@
 
 #include "core/related.h"
 #include "flow/house.h"
-#include "flow/recompose.h"
+#include "flow/shortage.h"
 
 static const struct assignment *assigned(struct core *core, uint64_t user_id, uint64_t pool_id)
 {
     return assignment_open_of(core, user_id, pool_id);
+}
+
+static void theirs(struct core *core, const struct desktop *desktop, struct explain_desktop *ret)
+{
+    const struct host *host = host_find(core, desktop->row.host_id);
+    char text[HOST_TEXT] = "";
+
+    if (host && host->state != host_UP)
+        placement_host_text(host, text, sizeof(text));
+    (void)snprintf(ret->reason, sizeof(ret->reason), "it is theirs (%s)%s%s",
+                   desktop_state_names[desktop->state], text[0] ? "; its " : "", text);
 }
 
 static void explain_desktop(struct core *core, const struct desktop *desktop,
@@ -22,8 +33,7 @@ static void explain_desktop(struct core *core, const struct desktop *desktop,
     (void)snprintf(ret->desktop, sizeof(ret->desktop), "%s", desktop->row.name);
     if (desktop->row.id == own_desktop_id) {
         ret->fits = true;
-        (void)snprintf(ret->reason, sizeof(ret->reason), "it is theirs (%s)",
-                       desktop_state_names[desktop->state]);
+        theirs(core, desktop, ret);
     } else if (taken) {
         (void)snprintf(ret->reason, sizeof(ret->reason), "it belongs to another user");
     } else {
@@ -54,23 +64,35 @@ static void explain_pool(struct core *core, const struct user *user,
     }
 }
 
+static void own_verdict(struct core *core, const struct user *user, const struct pool *pool,
+                        const struct assignment *own, struct explain *ret)
+{
+    const struct session *session = session_of_user(core, user->row.id, pool->row.id);
+    const struct desktop *desktop = desktop_find(core, own->row.desktop_id);
+    const struct host *host = desktop ? host_find(core, desktop->row.host_id) : NULL;
+    char text[HOST_TEXT] = "";
+
+    if (host && host->state != host_UP)
+        placement_host_text(host, text, sizeof(text));
+    ret->desktop_id = own->row.desktop_id;
+    (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s would %s desktop '%s' of pool '%s'%s%s",
+                   user->row.name, session ? "return to the session on" : "get back",
+                   desktop ? desktop->row.name : "?", pool->row.name, text[0] ? "; its " : "",
+                   text);
+}
+
 /* What would come of the pool that is handed out. */
 static void judge_pool(struct core *core, const struct user *user, struct pool *pool,
                        struct explain *ret)
 {
     const struct assignment *own = assigned(core, user->row.id, pool->row.id);
-    const struct session *session = session_of_user(core, user->row.id, pool->row.id);
     const struct desktop *desktop;
     struct placement_count count;
-    char recompose[256];
+    char why[SHORTAGE_TEXT];
 
     ret->pool_id = pool->row.id;
     if (own) {
-        desktop = desktop_find(core, own->row.desktop_id);
-        ret->desktop_id = own->row.desktop_id;
-        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s would %s desktop '%s' of pool '%s'",
-                       user->row.name, session ? "return to the session on" : "get back",
-                       desktop ? desktop->row.name : "?", pool->row.name);
+        own_verdict(core, user, pool, own, ret);
         return;
     }
     desktop = placement_best(core, pool);
@@ -81,13 +103,10 @@ static void judge_pool(struct core *core, const struct user *user, struct pool *
         return;
     }
     placement_count(core, pool, &count);
-    recompose_text(core, pool, recompose, sizeof(recompose));
+    shortage_text(core, pool, 1, why);
     (void)snprintf(ret->verdict, sizeof(ret->verdict),
-                   "%s would wait in the queue of pool '%s' in place %d: no desktop is ready, %d "
-                   "are coming%s%s%s%s",
-                   user->row.name, pool->row.name, count.waiting + 1, count.coming,
-                   pool->restrained_why[0] ? "; the pool makes nothing new: " : "",
-                   pool->restrained_why, recompose[0] ? "; its recompose: " : "", recompose);
+                   "%s would wait in the queue of pool '%s' in place %d: no desktop is ready%s%s",
+                   user->row.name, pool->row.name, count.waiting + 1, why[0] ? "; " : "", why);
 }
 
 static void judge(struct core *core, const struct user *user, const struct terminal *terminal,

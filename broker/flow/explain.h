@@ -18,7 +18,7 @@ struct explain_desktop {
     uint64_t desktop_id;
     char desktop[64];
     bool fits;
-    char reason[160]; /* "it is a spare", "it belongs to another user" ... */
+    char reason[400]; /* "it is a spare", "it belongs to another user" ... */
 };
 
 struct explain_pool {
@@ -35,7 +35,7 @@ struct explain_pool {
 struct explain {
     char user[64];
     char terminal[64];   /* "" when none was named */
-    char verdict[256];   /* one sentence: what would happen now */
+    char verdict[800];   /* one sentence: what would happen now */
     uint64_t pool_id;    /* what would be handed out; 0 = nothing */
     uint64_t desktop_id; /* 0 = a new one, a place in the queue, or nothing */
     size_t pools_count;

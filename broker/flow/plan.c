@@ -73,9 +73,8 @@ static bool port_is_used(struct core *core, const struct host *host, int64_t por
     return port_is_manual(core, host, port);
 }
 
-/* The next free port after the one given last, so that a port rests before it is used again; 0 when
- * there is none. */
-static int64_t make_port(struct core *core, struct host *host)
+/* The next free one after the one given last, so that a port rests before it is used again. */
+int64_t plan_free_port(struct core *core, const struct host *host)
 {
     int64_t first = host->row.port_first;
     int64_t count = host->row.port_last - first + 1;
@@ -86,12 +85,16 @@ static int64_t make_port(struct core *core, struct host *host)
     for (int64_t i = 0; i < count; i++) {
         int64_t port = first + (from + i) % count;
 
-        if (!port_is_used(core, host, port)) {
-            host->last_port = port;
+        if (!port_is_used(core, host, port))
             return port;
-        }
     }
     return 0;
+}
+
+static void note_planned(struct pool *pool, const char *unplanned_why)
+{
+    pool->planning--;
+    (void)snprintf(pool->unplanned_why, sizeof(pool->unplanned_why), "%.159s", unplanned_why);
 }
 
 static void planned(struct op *op, int result)
@@ -102,7 +105,7 @@ static void planned(struct op *op, int result)
     struct host *host = host_find(rooms->core, plan->host_id);
 
     if (pool)
-        pool->planning--;
+        note_planned(pool, result < 0 ? berth_error_text(&op->error) : "");
     if (host)
         host->planning--;
     if (result >= 0) {
@@ -160,9 +163,10 @@ bool plan_desktop(struct rooms *rooms, struct pool *pool)
     if (!host)
         return false;
     if (pool->row.address == pool_address_FORWARDED) {
-        port = make_port(rooms->core, host);
+        port = plan_free_port(rooms->core, host);
         if (!port)
             return false;
+        host->last_port = port;
     }
     plan = berth_new(struct plan);
     *plan = (struct plan){ .rooms = rooms, .pool_id = pool->row.id, .host_id = host->row.id };

@@ -6,6 +6,7 @@
 #ifndef BERTH_FLOW_PLAN_H
 #define BERTH_FLOW_PLAN_H
 
+#include "core/live.h"
 #include "flow/rooms.h"
 
 /* Begin to record one more desktop of the pool on the best host. False when there is no host for it
@@ -13,5 +14,8 @@
  * looked at again, which starts it.
  */
 bool plan_desktop(struct rooms *rooms, struct pool *pool);
+
+/* The port that the next forwarded desktop of the host would get; 0 when none is free. */
+int64_t plan_free_port(struct core *core, const struct host *host);
 
 #endif

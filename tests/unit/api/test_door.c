@@ -157,11 +157,34 @@ TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
     EXPECT_INT(number_at("live.desktops"), 1);
     EXPECT_STATUS(ask("GET", "/v1/pools/old-pcs/status", NULL), 200);
     EXPECT_INT(number_at("desktops"), 1);
+    EXPECT_STR(text_at("why"), "");
     EXPECT_STATUS(ask("GET", "/v1/desktops?pool=old-pcs", NULL), 200);
     EXPECT_INT(json_array_size(at("items")), 1);
     EXPECT_STATUS(ask("GET", "/v1/desktops?pool=nothing", NULL), 404);
     EXPECT_STATUS(ask("GET", "/v1/desktops?live.state=lost", NULL), 200);
     EXPECT_INT(json_array_size(at("items")), 0);
+}
+
+/* Not by the door: without berth-virt its template cannot be checked. */
+TEST(door, a_pool_that_makes_nothing_says_why)
+{
+    struct core *core = world.rooms.core;
+    struct row_pool row = { .version = 1,
+                            .name = "wanted",
+                            .kind = pool_kind_FLOATING,
+                            .template = "/template.xml",
+                            .max = 2,
+                            .spare = 1 };
+    struct berth_error error = { 0 };
+
+    EXPECT_STATUS(ask("POST", "/v1/images", "{\"name\":\"empty\"}"), 201);
+    row.image_id =
+        ((const union row *)entity_row_of(core_find_name(core, ENTITY_image, "empty")))->id;
+    row.id = core_next_id(core);
+    EXPECT_OK(core_load(core, ENTITY_pool, &row, &error));
+    EXPECT_STATUS(ask("GET", "/v1/pools/wanted/status", NULL), 200);
+    EXPECT_SAYS(text_at("why"), "image 'empty' has no published version");
+    EXPECT_SAYS(text_at("why"), "there is no host to make desktops on");
 }
 
 TEST(door, of_a_manual_pool_nothing_is_made_anew)

@@ -67,11 +67,11 @@ TEST(placement, everything_that_speaks_against_a_desktop_is_said)
     reservation_return(reservation);
     host_find(s.core, 2)->row.duty = host_duty_DRAIN;
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
-    EXPECT_STR(why, "its host kvm1 takes no new sessions (drain)");
+    EXPECT_STR(why, "its host 'kvm1' is drained and takes no new sessions");
     host_find(s.core, 2)->row.duty = host_duty_ACTIVE;
-    host_set_state(host_find(s.core, 2), host_DOWN, "test");
+    host_set_state(host_find(s.core, 2), host_DOWN, "no route to host");
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
-    EXPECT_STR(why, "its host kvm1 is down");
+    EXPECT_STR(why, "its host 'kvm1' is down: no route to host");
     assign(&s, 60, 50, 10);
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
     EXPECT_STR(why, "it belongs to bob");

@@ -1,0 +1,189 @@
+/* shortage.c - see shortage.h. */
+#include "flow/shortage.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/placement.h"
+#include "core/related.h"
+#include "flow/plan.h"
+#include "flow/recompose.h"
+
+#define HOSTS_NAMED 2
+
+/* A sentence of clauses. */
+struct sentence {
+    char *text;
+    size_t used;
+    const char *joint; /* before the next one */
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence, const char *format,
+                                                      ...)
+{
+    va_list arguments;
+    int length;
+
+    length = snprintf(sentence->text + sentence->used, SHORTAGE_TEXT - sentence->used, "%s",
+                      sentence->used ? sentence->joint : "");
+    sentence->used += (size_t)(length > 0 ? length : 0);
+    if (sentence->used < SHORTAGE_TEXT) {
+        va_start(arguments, format);
+        length = vsnprintf(sentence->text + sentence->used, SHORTAGE_TEXT - sentence->used, format,
+                           arguments);
+        va_end(arguments);
+        sentence->used += (size_t)(length > 0 ? length : 0);
+    }
+    if (sentence->used >= SHORTAGE_TEXT)
+        sentence->used = SHORTAGE_TEXT - 1;
+}
+
+/* ---- what it makes nothing from ---- */
+
+static void say_image(struct sentence *sentence, struct core *core, const struct pool *pool)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+
+    if (image && !image->row.current_id)
+        say(sentence, "image '%s' has no published version: `berthctl image publish` one",
+            image->row.name);
+}
+
+static void say_restraint(struct sentence *sentence, struct core *core, const struct pool *pool)
+{
+    int64_t left_ms = pool->restrained_until_ms - core->timers->mono_ms;
+
+    if (pool->restrained_until_ms && left_ms > 0)
+        say(sentence,
+            "nothing new is made for %lld s (%s): repair the cause; `berthctl pool retry %s` does "
+            "not wait",
+            (long long)(left_ms + 999) / 1000, pool->restrained_why, pool->row.name);
+}
+
+/* ---- where it makes none ---- */
+
+/* How many of the pool's hosts serve; those that do not are named, each with its reason. */
+static int say_hosts(struct sentence *sentence, struct core *core, const struct pool *pool)
+{
+    int serving = 0, silent = 0;
+    char text[HOST_TEXT];
+
+    list_each (core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+
+        if (!placement_host_is_of(host, pool))
+            continue;
+        if (placement_host_serves(host)) {
+            serving++;
+        } else if (++silent <= HOSTS_NAMED) {
+            placement_host_text(host, text, sizeof(text));
+            say(sentence, "%s", text);
+        }
+    }
+    if (silent > HOSTS_NAMED)
+        say(sentence, "%d other hosts do not serve either", silent - HOSTS_NAMED);
+    if (serving + silent == 0)
+        say(sentence, "there is no host to make desktops on: `berthctl host add` one");
+    return serving;
+}
+
+static void say_room(struct sentence *sentence, struct core *core, const struct pool *pool)
+{
+    char why[160];
+    const struct host *host = placement_host(core, pool, why, sizeof(why));
+
+    if (!host)
+        say(sentence, "%s", why);
+    else if (pool->row.address == pool_address_FORWARDED && !plan_free_port(core, host))
+        say(sentence,
+            "host '%s' has no free port for another desktop (port_first=%lld, port_last=%lld)",
+            host->row.name, (long long)host->row.port_first, (long long)host->row.port_last);
+    else if (pool->unplanned_why[0])
+        say(sentence, "a new desktop could not be recorded: %s", pool->unplanned_why);
+}
+
+/* ---- where its desktops are ---- */
+
+/* One that is off because it failed, and is tried again soon. */
+static void say_failed(struct sentence *sentence, struct core *core, const struct pool *pool)
+{
+    list_each (&pool->by_class[CLASS_IDLE], node) {
+        const struct desktop *desktop = placement_at(node);
+        int64_t left_ms = desktop->not_before_ms - core->timers->mono_ms;
+
+        if (left_ms <= 0)
+            continue;
+        say(sentence, "desktop '%s' is tried again in %lld s: %s", desktop->row.name,
+            (long long)(left_ms + 999) / 1000, desktop->reason);
+        return;
+    }
+}
+
+static void say_count(struct sentence *sentence, int count, const char *where)
+{
+    if (count <= 0)
+        return;
+    say(sentence, "%d %s", count, where);
+    sentence->joint = ", ";
+}
+
+static void say_quarantine(struct sentence *sentence, const struct pool *pool)
+{
+    const struct list *quarantine = &pool->by_class[CLASS_QUARANTINED];
+    const struct desktop *first;
+
+    if (list_empty(quarantine))
+        return;
+    first = placement_at(quarantine->next);
+    say(sentence, "%d in quarantine ('%s': %s)", pool->count_of[CLASS_QUARANTINED], first->row.name,
+        first->row.reason[0] ? first->row.reason : first->reason);
+}
+
+static void say_desktops(struct sentence *sentence, const struct pool *pool,
+                         const struct placement_count *count)
+{
+    const int *of = pool->count_of;
+
+    say_count(sentence, of[CLASS_USED], "in use");
+    say_count(sentence, count->spare, "spare");
+    say_count(sentence, pool->planning + of[CLASS_COMING], "on the way");
+    say_count(sentence, of[CLASS_STALE], "waiting for a new disk");
+    say_count(sentence, of[CLASS_SPARE] - count->spare, "on a host that does not serve");
+    say_count(sentence, of[CLASS_LOST], "whose machine was not found");
+    say_count(sentence, of[CLASS_DOOMED], "to be deleted");
+    say_quarantine(sentence, pool);
+}
+
+static void say_supply(struct sentence *sentence, struct core *core, const struct pool *pool,
+                       const struct placement_count *count)
+{
+    char recompose[256];
+
+    say_image(sentence, core, pool);
+    say_restraint(sentence, core, pool);
+    if (say_hosts(sentence, core, pool) > 0 && count->total < pool->row.max)
+        say_room(sentence, core, pool);
+    if (count->total >= pool->row.max)
+        say(sentence, "the pool has its maximum of %lld desktops (max)", (long long)pool->row.max);
+    say_failed(sentence, core, pool);
+    recompose_text(core, pool, recompose, sizeof(recompose));
+    if (recompose[0])
+        say(sentence, "recompose: %s", recompose);
+}
+
+void shortage_text(struct core *core, const struct pool *pool, int more, char ret[SHORTAGE_TEXT])
+{
+    struct sentence sentence = { .text = ret, .joint = "; " };
+    struct placement_count count;
+
+    ret[0] = '\0';
+    placement_count(core, pool, &count);
+    if (count.spare >= pool->row.spare + count.waiting + more)
+        return;
+    if (pool->row.kind != pool_kind_MANUAL)
+        say_supply(&sentence, core, pool, &count);
+    else if (related_count(core, DESKTOPS_OF_POOL, pool->row.id) == 0)
+        say(&sentence, "nobody has added a machine to it: `berthctl desktop add`");
+    say_desktops(&sentence, pool, &count);
+}

@@ -1,0 +1,197 @@
+/* test_shortage.c - what administrators read when a pool has fewer desktops ready than it should:
+ * in the pool's status, and when they ask about a person. */
+#include <ctype.h>
+
+#include "flow/explain.h"
+#include "flow/house.h"
+#include "flow/shortage.h"
+
+#include "story.h"
+
+/* Of the pool 'ward-3'. */
+static const char *why(struct world *w)
+{
+    static char text[SHORTAGE_TEXT];
+
+    shortage_text(world_core(w), world_pool(w, "ward-3"), 0, text);
+    return text;
+}
+
+/* Of anna, and of the first desktop that was looked at. */
+static struct explain *explained(struct world *w)
+{
+    struct explain *explain = calloc(1, sizeof(*explain));
+    struct berth_error error = { 0 };
+
+    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "anna")->row.id, 0, explain, &error));
+    return explain;
+}
+
+static void set_spare(struct world *w, int64_t spare)
+{
+    struct row_pool row = world_pool(w, "ward-3")->row;
+
+    row.spare = spare;
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+}
+
+static void set_duty(struct world *w, enum host_duty duty)
+{
+    uint64_t id =
+        ((const union row *)entity_row_of(core_find_name(world_core(w), ENTITY_host, "kvm1")))->id;
+
+    EXPECT_OK(
+        world_await(w, admin_host_duty(&w->broker->rooms, world_actor(), id, duty, world_op(w))));
+}
+
+TEST(shortage, nothing_is_said_while_enough_are_spare)
+{
+    struct world *w = world_new(1, WARD FLOATING);
+
+    world_run_s(w, 70);
+    EXPECT_STR(why(w), "");
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 70);
+    EXPECT_STR(why(w), "");
+    THE_END(w);
+}
+
+TEST(shortage, a_host_that_is_down_is_named_with_its_reason)
+{
+    struct world *w = world_new(2, WARD FLOATING);
+    struct explain *explain;
+
+    world_run_s(w, 70);
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 10);
+    EXPECT_SAYS(why(w), "host 'kvm1' is down: ");
+    EXPECT(isalpha((unsigned char)why(w)[strlen("host 'kvm1' is down: ")]));
+    EXPECT_SAYS(why(w), "1 on a host that does not serve");
+    explain = explained(w);
+    EXPECT_SAYS(explain->verdict, "host 'kvm1' is down: ");
+    EXPECT_SAYS(explain->pools[0].desktops[0].reason, "its host 'kvm1' is down: ");
+    free(explain);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 70);
+    EXPECT_STR(why(w), "");
+    THE_END(w);
+}
+
+TEST(shortage, who_has_a_desktop_reads_that_its_host_is_down)
+{
+    struct world *w = world_new(3, WARD FLOATING);
+    struct explain *explain;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 10);
+    explain = explained(w);
+    EXPECT_SAYS(explain->verdict, "return to the session on desktop 'ward-3-001'");
+    EXPECT_SAYS(explain->verdict, "its host 'kvm1' is down: ");
+    free(explain);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 70);
+    THE_END(w);
+}
+
+TEST(shortage, a_host_in_maintenance_or_drained_is_named)
+{
+    struct world *w = world_new(4, WARD FLOATING);
+
+    world_run_s(w, 70);
+    set_duty(w, host_duty_DRAIN);
+    EXPECT_SAYS(why(w), "host 'kvm1' is drained and takes no new sessions");
+    set_duty(w, host_duty_MAINTENANCE);
+    world_run_s(w, 5);
+    EXPECT_SAYS(why(w), "host 'kvm1' is in maintenance");
+    THE_END(w);
+}
+
+TEST(shortage, a_restraint_says_what_to_do)
+{
+    struct world *w = world_new(5, WARD FLOATING);
+
+    world_host(w, "kvm1")->fail_starts = 1000;
+    world_run_s(w, 120);
+    EXPECT_SAYS(why(w), "nothing new is made for ");
+    EXPECT_SAYS(why(w), world_pool(w, "ward-3")->restrained_why);
+    EXPECT_SAYS(why(w), "berthctl pool retry ward-3");
+    EXPECT_SAYS(why(w), "3 in quarantine ('ward-3-001': ");
+    THE_END(w);
+}
+
+TEST(shortage, the_maximum_is_named_with_where_its_desktops_are)
+{
+    struct world *w = world_new(6, WARD "pool ward-3 floating image debian max 1 spare 1\n"
+                                        "entitle everyone ward-3\n");
+    struct explain *explain;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "bob", "secret12");
+    SOON(w, "t1", "bob on ward-3-001");
+    EXPECT_STR(why(w), "the pool has its maximum of 1 desktops (max); 1 in use");
+    explain = explained(w);
+    EXPECT_SAYS(explain->verdict, "the pool has its maximum of 1 desktops (max)");
+    free(explain);
+    THE_END(w);
+}
+
+TEST(shortage, without_spares_only_the_queue_asks)
+{
+    struct world *w = world_new(7, WARD "pool ward-3 floating image debian max 1 spare 0\n"
+                                        "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    EXPECT_STR(why(w), "");
+    world_sign_on(w, "t1", "bob", "secret12");
+    SOON(w, "t1", "bob on ward-3-001");
+    EXPECT_STR(why(w), "");
+    world_sign_on(w, "t2", "anna", "secret12");
+    SOON(w, "t2", "queue 1");
+    EXPECT_SAYS(why(w), "maximum of 1");
+    THE_END(w);
+}
+
+TEST(shortage, full_hosts_and_used_ports_are_named)
+{
+    struct world *w =
+        world_new(8, "place ward-3\nhost kvm1 max 2 ports 40000\nimage debian\n"
+                     "user anna password secret12\nterminal t1 place ward-3\n"
+                     "pool ward-3 floating image debian max 4 spare 3 address forwarded\n"
+                     "entitle everyone ward-3\n");
+    struct row_host row;
+
+    world_run_s(w, 70);
+    EXPECT_STR(why(w), "host 'kvm1' holds 2 of 2 machines; 2 spare");
+    row = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)->row;
+    row.max_desktops = 20;
+    row.port_last = row.port_first + 1;
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w))));
+    world_run_s(w, 70);
+    EXPECT_STR(why(w), "host 'kvm1' has no free port for another desktop (port_first=40000, "
+                       "port_last=40001); 2 spare");
+    THE_END(w);
+}
+
+TEST(shortage, a_new_desktop_that_cannot_be_recorded_says_so)
+{
+    struct world *w = world_new(9, WARD FLOATING);
+
+    world_run_s(w, 70);
+    set_spare(w, 0);
+    world_pool(w, "ward-3")->row.spare = 2; /* as it was set, and the disk is full since */
+    w->broker->rooms.store->fail_next = BERTH_E_NO_SPACE;
+    house_look_at_pool(&w->broker->rooms, world_pool(w, "ward-3")->row.id);
+    world_run_ms(w, 1000);
+    EXPECT_SAYS(why(w), "a new desktop could not be recorded: ");
+    world_run_s(w, 70);
+    EXPECT_STR(why(w), "");
+    THE_END(w);
+}
+
+TEST_MAIN()
