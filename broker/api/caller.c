@@ -16,14 +16,14 @@
 #include "room.h"
 
 #define SIGN_IN_IDLE_MS 3600000 /* without a request */
-#define SIGN_INS_MAX 1000
 #define SIGN_IN_PREFIX "berths_"
 
 struct sign_in {
     struct list node;
     char hash[72];
     uint64_t admin_id;
-    char password_hash[sizeof(((struct row_admin *)0)->password_hash)]; /* of then */
+    enum role role; /* of then, like what follows */
+    char password_hash[sizeof(((struct row_admin *)0)->password_hash)];
     int64_t until_ms;
     int64_t used_ms;
 };
@@ -39,14 +39,17 @@ static void sign_in_end(struct api *api, struct sign_in *sign_in)
     free(sign_in);
 }
 
-/* A new password ends what was signed in with the old one: it may have been stolen. */
+/* A new password ends what was signed in with the old one: it may have been stolen. A change of
+ * role and disabling end it too: caller_sweep runs at each change, so that nothing of it is there
+ * when the change is taken back. */
 static bool is_over(const struct api *api, const struct sign_in *sign_in)
 {
     int64_t now_ms = api->loop->timers.mono_ms;
     const struct admin *admin = admin_find(api->rooms->core, sign_in->admin_id);
 
-    return now_ms >= sign_in->until_ms || now_ms - sign_in->used_ms >= SIGN_IN_IDLE_MS ||
-           (admin && strcmp(admin->row.password_hash, sign_in->password_hash) != 0);
+    return !admin || now_ms >= sign_in->until_ms || now_ms - sign_in->used_ms >= SIGN_IN_IDLE_MS ||
+           admin->row.disabled || admin->row.role != sign_in->role ||
+           strcmp(admin->row.password_hash, sign_in->password_hash) != 0;
 }
 
 static struct sign_in *sign_in_find(struct api *api, const char *hash)
@@ -66,6 +69,27 @@ void caller_sweep(struct api *api)
     }
 }
 
+/* Whoever signs in anew and never signs out loses the one that was not used for longest. */
+static void keep_share(struct api *api, uint64_t admin_id)
+{
+    struct sign_in *least_used = NULL;
+    size_t count = 0;
+
+    list_each (&api->sign_ins, node) {
+        struct sign_in *sign_in = list_entry(node, struct sign_in, node);
+
+        if (sign_in->admin_id != admin_id)
+            continue;
+        count++;
+        if (!least_used || sign_in->used_ms < least_used->used_ms)
+            least_used = sign_in;
+    }
+    if (count < SIGN_INS_OF_ONE)
+        return;
+    sign_in_end(api, least_used);
+    request_end_lost(api);
+}
+
 int caller_sign_in(struct api *api, const struct admin *admin, struct secret *ret_token,
                    struct berth_error *reterr)
 {
@@ -73,6 +97,7 @@ int caller_sign_in(struct api *api, const struct admin *admin, struct secret *re
     char digits[65];
 
     caller_sweep(api);
+    keep_share(api, admin->row.id);
     if (api->sign_ins_count >= SIGN_INS_MAX)
         return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already",
                           SIGN_INS_MAX);
@@ -83,6 +108,7 @@ int caller_sign_in(struct api *api, const struct admin *admin, struct secret *re
     sign_in = berth_new(struct sign_in);
     tls_sha256_hex(ret_token->text, strlen(ret_token->text), sign_in->hash);
     sign_in->admin_id = admin->row.id;
+    sign_in->role = admin->row.role;
     memcpy(sign_in->password_hash, admin->row.password_hash, sizeof(sign_in->password_hash));
     sign_in->used_ms = api->loop->timers.mono_ms;
     sign_in->until_ms = sign_in->used_ms + api->sign_in_ms;

@@ -341,6 +341,8 @@ static void heard(struct notice_listener *ear, const struct notice *notice)
 
     switch (notice->kind) {
     case NOTICE_CHANGED:
+        if (notice->entity == ENTITY_admin)
+            caller_sweep(api);
         if (notice->entity == ENTITY_admin || notice->entity == ENTITY_token)
             request_end_lost(api);
         tail_read(api);

@@ -35,6 +35,8 @@
 #define STREAMS_MAX 64
 /* Of these, of one administrator or one user of the machine: consoles in many windows, programs. */
 #define STREAMS_OF_ONE 16
+#define SIGN_INS_MAX 1000
+#define SIGN_INS_OF_ONE 32 /* administrator: browsers and command lines */
 
 /* Who asks. `see`: which fields are shown. */
 struct caller {
@@ -247,13 +249,13 @@ int caller_may(const struct request *request, struct berth_error *reterr) berth_
 /* What a role may see. */
 unsigned caller_see(enum role role);
 
-/* A sign-in for an administrator whose password was found right; *ret_token is the caller's to
- * wipe. Errors: TOO_MANY.
+/* A sign-in for an administrator whose password was found right, in place of their least used one
+ * when they have many; *ret_token is the caller's to wipe. Errors: TOO_MANY.
  */
 int caller_sign_in(struct api *api, const struct admin *admin, struct secret *ret_token,
                    struct berth_error *reterr) berth_must_check;
 void caller_sign_out(struct api *api, const char *token);
-/* Forget the sign-ins that are over. */
+/* Forget the sign-ins that are over: at each change of an administrator, and as time goes by. */
 void caller_sweep(struct api *api);
 void caller_free_all(struct api *api);
 

@@ -209,6 +209,91 @@ TEST(rights, a_new_password_ends_what_was_signed_in_with_the_old_one)
     EXPECT_STATUS(ask_remote(signed_in, "GET", "/v1/whoami", NULL), 200);
 }
 
+/* ---- a sign-in that ended stays ended ---- */
+
+static void change_admin(const char *name, const char *body)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/v1/admins/%s", name);
+    EXPECT_STATUS(ask("PATCH", path, body), 200);
+}
+
+/* The sign-in is a screen that somebody left; the token is a key that is deleted by itself. */
+TEST(rights, who_was_disabled_signs_in_again_and_their_tokens_hold)
+{
+    char token[256];
+    char signed_in[256];
+
+    make_admin("mona", "operator", token);
+    set_password("mona", "a long secret");
+    sign_in("mona", "a long secret", signed_in);
+    EXPECT_STATUS(ask_remote(signed_in, "GET", "/v1/whoami", NULL), 200);
+    change_admin("mona", "{\"disabled\":true}");
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 403);
+    change_admin("mona", "{\"disabled\":false}");
+    EXPECT_STATUS(ask_remote(signed_in, "GET", "/v1/whoami", NULL), 401);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 200);
+    sign_in("mona", "a long secret", signed_in);
+    EXPECT_STATUS(ask_remote(signed_in, "GET", "/v1/whoami", NULL), 200);
+}
+
+TEST(rights, who_has_another_role_signs_in_again)
+{
+    char token[256];
+    char signed_in[256];
+
+    make_admin("nora", "operator", token);
+    set_password("nora", "a long secret");
+    sign_in("nora", "a long secret", signed_in);
+    change_admin("nora", "{\"role\":\"administrator\"}");
+    EXPECT_STATUS(ask_remote(signed_in, "GET", "/v1/whoami", NULL), 401);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 200);
+    EXPECT_STR(text_at("role"), "administrator");
+    change_admin("nora", "{\"role\":\"operator\"}");
+    EXPECT_STATUS(ask_remote(signed_in, "GET", "/v1/whoami", NULL), 401);
+}
+
+TEST(rights, who_has_the_name_of_one_deleted_has_nothing_of_theirs)
+{
+    char token[256];
+    char signed_in[256];
+    char again[256];
+
+    make_admin("olga", "administrator", token);
+    set_password("olga", "a long secret");
+    sign_in("olga", "a long secret", signed_in);
+    EXPECT_STATUS(ask("DELETE", "/v1/admins/olga", NULL), 200);
+    make_admin("olga", "administrator", again);
+    set_password("olga", "a long secret");
+    EXPECT_STATUS(ask_remote(signed_in, "GET", "/v1/whoami", NULL), 401);
+    EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 401);
+    EXPECT_STATUS(ask_remote(again, "GET", "/v1/whoami", NULL), 200);
+}
+
+/* Of one's own the least used goes, and nobody else's. */
+TEST(rights, sign_ins_of_one_administrator_keep_nobody_out)
+{
+    struct secret made = { 0 };
+    char token[256];
+    char first[256];
+    char other[256];
+
+    make_admin("pia", "helpdesk", token);
+    make_admin("quentin", "administrator", token);
+    set_password("pia", "a long secret");
+    set_password("quentin", "a long secret");
+    sign_in("quentin", "a long secret", other);
+    sign_in("pia", "a long secret", first);
+    for (int i = 0; i < SIGN_INS_MAX; i++)
+        EXPECT_OK(caller_sign_in(world.api, admin_by_name("pia"), &made, NULL));
+    EXPECT_STATUS(ask_remote(made.text, "GET", "/v1/whoami", NULL), 200);
+    EXPECT_STATUS(ask_remote(first, "GET", "/v1/whoami", NULL), 401);
+    EXPECT_STATUS(ask_remote(other, "GET", "/v1/whoami", NULL), 200);
+    sign_in("quentin", "a long secret", other);
+    EXPECT_STATUS(ask_remote(other, "GET", "/v1/whoami", NULL), 200);
+}
+
 /* The headers were good; by the time the body has come, the administrator is nobody. */
 TEST(rights, a_body_that_comes_late_is_judged_by_who_asks_then)
 {
