@@ -79,8 +79,12 @@ size_t broker_figures(void *context, struct api_figure *out_, size_t max)
     AUTH_FIGURES(PUT_AUTH)
     put_times(&out, "berth_link_mailbox_seconds", link_waited(broker->link),
               "what terminals say, from their I/O thread to the core");
-    put(&out, "berth_hashing_waiting", false, (int64_t)offload_waiting(broker->hashing),
+    put(&out, "berth_hashing_waiting", false,
+        (int64_t)offload_waiting(broker->hashing, OFFLOAD_FIRST),
         "passwords that wait for hashing");
+    put(&out, "berth_hashing_strangers_waiting", false,
+        (int64_t)offload_waiting(broker->hashing, OFFLOAD_LATER),
+        "passwords of sign-ins from unknown addresses that wait for hashing");
     return out.count;
 }
 

@@ -11,8 +11,9 @@ struct offload {
 
     uv_mutex_t lock; /* guards all below */
     uv_cond_t work;
-    struct list waiting;
-    size_t waiting_count;
+    struct list waiting[OFFLOAD_TURNS];
+    size_t waiting_count[OFFLOAD_TURNS];
+    int in_a_row; /* of those who come first, while others waited */
     bool stopping;
     int64_t job_us; /* moving average over about eight jobs */
 };
@@ -41,16 +42,35 @@ static void come_back(struct loop_mail *mail)
     finish(container_of(mail, struct offload_job, mail));
 }
 
+/* Under the lock. */
+static bool nothing_waits(const struct offload *offload)
+{
+    return offload->waiting_count[OFFLOAD_FIRST] + offload->waiting_count[OFFLOAD_LATER] == 0;
+}
+
+/* Whose turn it is now, while something waits; under the lock. */
+static enum offload_turn next_turn(struct offload *offload)
+{
+    if (offload->waiting_count[OFFLOAD_LATER] == 0)
+        return OFFLOAD_FIRST;
+    if (offload->waiting_count[OFFLOAD_FIRST] > 0 && ++offload->in_a_row < OFFLOAD_LATER_SHARE)
+        return OFFLOAD_FIRST;
+    offload->in_a_row = 0;
+    return OFFLOAD_LATER;
+}
+
 static struct offload_job *next_job(struct offload *offload)
 {
     struct list *node = NULL;
 
     uv_mutex_lock(&offload->lock);
-    while (!offload->stopping && list_empty(&offload->waiting))
+    while (!offload->stopping && nothing_waits(offload))
         uv_cond_wait(&offload->work, &offload->lock);
     if (!offload->stopping) {
-        node = list_shift(&offload->waiting);
-        offload->waiting_count--;
+        enum offload_turn turn = next_turn(offload);
+
+        node = list_shift(&offload->waiting[turn]);
+        offload->waiting_count[turn]--;
     }
     uv_mutex_unlock(&offload->lock);
     return node ? list_entry(node, struct offload_job, node) : NULL;
@@ -84,7 +104,8 @@ struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue)
 
     offload->loop = loop;
     offload->queue_max = queue;
-    list_init(&offload->waiting);
+    for (int turn = 0; turn < OFFLOAD_TURNS; turn++)
+        list_init(&offload->waiting[turn]);
     if (uv_mutex_init(&offload->lock) < 0 || uv_cond_init(&offload->work) < 0)
         berth_out_of_memory();
 
@@ -114,7 +135,7 @@ static void cancel(struct op *op)
     waited = list_linked(&job->node);
     if (waited) {
         list_remove(&job->node);
-        offload->waiting_count--;
+        offload->waiting_count[job->turn]--;
     }
     uv_mutex_unlock(&offload->lock);
 
@@ -134,10 +155,10 @@ int offload_begin(struct offload *offload, struct offload_job *job, struct op *o
     job->result = 0;
 
     uv_mutex_lock(&offload->lock);
-    full = offload->stopping || offload->waiting_count >= offload->queue_max;
+    full = offload->stopping || offload->waiting_count[job->turn] >= offload->queue_max;
     if (!full) {
-        list_append(&offload->waiting, &job->node);
-        offload->waiting_count++;
+        list_append(&offload->waiting[job->turn], &job->node);
+        offload->waiting_count[job->turn]++;
         uv_cond_signal(&offload->work);
     }
     uv_mutex_unlock(&offload->lock);
@@ -150,10 +171,21 @@ int offload_begin(struct offload *offload, struct offload_job *job, struct op *o
     return op_begun(op, cancel, job);
 }
 
-void offload_free(struct offload *offload)
+/* What waits never began. */
+static void complete_closing(struct list *waiting)
 {
     struct list *node;
 
+    while ((node = list_shift(waiting))) {
+        struct offload_job *job = list_entry(node, struct offload_job, node);
+
+        job->result = berth_fail(&job->error, BERTH_E_CLOSING, "the broker is stopping");
+        finish(job);
+    }
+}
+
+void offload_free(struct offload *offload)
+{
     if (!offload)
         return;
 
@@ -164,26 +196,22 @@ void offload_free(struct offload *offload)
     for (int i = 0; i < offload->thread_count; i++)
         (void)uv_thread_join(&offload->threads[i]);
 
-    /* What the threads finished is in the mailbox; the rest never began. */
+    /* What the threads finished is in the mailbox. */
     loop_deliver(offload->loop);
-    while ((node = list_shift(&offload->waiting))) {
-        struct offload_job *job = list_entry(node, struct offload_job, node);
-
-        job->result = berth_fail(&job->error, BERTH_E_CLOSING, "the broker is stopping");
-        finish(job);
-    }
+    for (int turn = 0; turn < OFFLOAD_TURNS; turn++)
+        complete_closing(&offload->waiting[turn]);
     uv_cond_destroy(&offload->work);
     uv_mutex_destroy(&offload->lock);
     free(offload);
 }
 
-size_t offload_waiting(const struct offload *offload)
+size_t offload_waiting(const struct offload *offload, enum offload_turn turn)
 {
     struct offload *writable = (struct offload *)(uintptr_t)offload;
     size_t count;
 
     uv_mutex_lock(&writable->lock);
-    count = offload->waiting_count;
+    count = offload->waiting_count[turn];
     uv_mutex_unlock(&writable->lock);
     return count;
 }
@@ -199,17 +227,29 @@ int64_t offload_job_ms(const struct offload *offload)
     return (us + 999) / 1000;
 }
 
-int64_t offload_wait_ms(const struct offload *offload)
+/* How many begin before the last of that queue does, itself included; 0: its queue is empty. */
+static int64_t count_before(const struct offload *offload, enum offload_turn turn)
+{
+    int64_t own = (int64_t)offload->waiting_count[turn];
+    int64_t others =
+        (int64_t)offload->waiting_count[turn == OFFLOAD_FIRST ? OFFLOAD_LATER : OFFLOAD_FIRST];
+    int64_t between =
+        turn == OFFLOAD_FIRST ? own / (OFFLOAD_LATER_SHARE - 1) : own * (OFFLOAD_LATER_SHARE - 1);
+
+    return own + (between < others ? between : others);
+}
+
+int64_t offload_wait_ms(const struct offload *offload, enum offload_turn turn)
 {
     struct offload *writable = (struct offload *)(uintptr_t)offload;
     int64_t threads = offload->thread_count;
-    int64_t waves;
+    int64_t count;
     int64_t us;
 
     uv_mutex_lock(&writable->lock);
     /* Those before it, by as many as work at once; what runs now is half done on average. */
-    waves = ((int64_t)offload->waiting_count * 2 + threads) / threads;
-    us = offload->waiting_count > 0 ? waves * offload->job_us / 2 : 0;
+    count = count_before(offload, turn);
+    us = count > 0 ? (count * 2 + threads) / threads * offload->job_us / 2 : 0;
     uv_mutex_unlock(&writable->lock);
     return (us + 999) / 1000;
 }

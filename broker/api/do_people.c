@@ -47,7 +47,9 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
     const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
     struct signing_in *signing =
         (struct signing_in *)request_scratch(request, sizeof(*signing), wipe_signing);
-    const char *source = request->origin->local ? "socket" : request->origin->address;
+    const struct auth_source source = { .name = request->origin->local ? "socket"
+                                                                       : request->origin->address,
+                                        .known = origin_is_known(request->api, request->origin) };
     struct entity *entity = core_find_name(request->api->rooms->core, ENTITY_admin, in->name);
 
     if (entity)
@@ -55,8 +57,8 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
                sizeof(signing->password_hash));
     (void)snprintf(request->caller.actor.name, sizeof(request->caller.actor.name), "%s", in->name);
     return request_wait(request,
-                        auth_admin_begin(request->api->rooms->auth, in->name, &in->password, source,
-                                         &signing->admin_id, &request->op),
+                        auth_admin_begin(request->api->rooms->auth, in->name, &in->password,
+                                         &source, &signing->admin_id, &request->op),
                         signed_in, reterr);
 }
 

@@ -58,8 +58,10 @@ static bool is_answered(const struct origin *origin)
     return origin->request && !origin->receiving_ms;
 }
 
-static bool is_known(const struct api *api, const struct origin *origin)
+bool origin_is_known(const struct api *api, const struct origin *origin)
 {
+    if (origin->local)
+        return origin->member;
     for (size_t i = 0; i < KNOWN_ADDRESSES; i++)
         if (strcmp(api->known[i], origin->address) == 0)
             return true;
@@ -71,7 +73,7 @@ static int rank(const struct api *api, const struct origin *origin)
 {
     if (origin->local) /* root's go last, for it is root who can help */
         return (origin->uid == 0 ? 4 : origin->member ? 2 : 0) + is_answered(origin);
-    return (is_known(api, origin) ? 2 : 0) + is_answered(origin);
+    return (origin_is_known(api, origin) ? 2 : 0) + is_answered(origin);
 }
 
 /* How many others of its share its holder has. */

@@ -178,6 +178,8 @@ void door_kick(struct api *api);
 void origin_came(struct api *api, struct origin *origin);
 /* A request on it showed a good token of this administrator, or (0) none. */
 void origin_identified(struct api *api, struct origin *origin, uint64_t admin_id);
+/* At the socket: by one who may use it without a token. Else from where somebody signed in came. */
+bool origin_is_known(const struct api *api, const struct origin *origin);
 
 /* ---- request.c ---- */
 

@@ -240,9 +240,9 @@ static int fail_too_many(struct auth *auth, int64_t wait_ms, struct op *op)
                       (long long)((wait_ms + 999) / 1000));
 }
 
-static int fail_busy(struct auth *auth, struct op *op)
+static int fail_busy(struct auth *auth, enum offload_turn turn, struct op *op)
 {
-    int64_t wait_ms = offload_wait_ms(auth->hashing);
+    int64_t wait_ms = offload_wait_ms(auth->hashing, turn);
 
     auth->stats.busy++;
     return berth_fail(&op->error, BERTH_E_BUSY,
@@ -255,6 +255,7 @@ static int begin_check(struct check_job *at, struct op *op)
 {
     struct auth *auth = at->auth;
     int64_t wait_ms = limiter_charge(&auth->limiter, at->who, at->where, auth->timers->mono_ms);
+    enum offload_turn turn;
     int r;
 
     if (wait_ms > 0) {
@@ -271,8 +272,9 @@ static int begin_check(struct check_job *at, struct op *op)
     r = offload_begin(auth->hashing, &at->job, op);
     if (r < 0) {
         limiter_refund(&auth->limiter, at->who, at->where);
+        turn = at->job.turn;
         let_go(&at->job);
-        return fail_busy(auth, op);
+        return fail_busy(auth, turn, op);
     }
     return r;
 }
@@ -415,12 +417,12 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
 
 int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting)
 {
-    *ret_waiting = (int)offload_waiting(auth->hashing);
-    return offload_wait_ms(auth->hashing);
+    *ret_waiting = (int)offload_waiting(auth->hashing, OFFLOAD_FIRST);
+    return offload_wait_ms(auth->hashing, OFFLOAD_FIRST);
 }
 
 int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,
-                     const char *source, uint64_t *ret_admin_id, struct op *op)
+                     const struct auth_source *source, uint64_t *ret_admin_id, struct op *op)
 {
     struct entity *entity = core_find_name(auth->core, ENTITY_admin, name);
     struct admin *admin = entity ? container_of(entity, struct admin, base) : NULL;
@@ -431,7 +433,8 @@ int auth_admin_begin(struct auth *auth, const char *name, const struct secret *p
     at->ret_admin = ret_admin_id;
     at->password = *password;
     (void)snprintf(at->who, sizeof(at->who), "%s", name);
-    (void)snprintf(at->where, sizeof(at->where), "people at %s", source);
+    at->job.turn = source->known ? OFFLOAD_FIRST : OFFLOAD_LATER;
+    (void)snprintf(at->where, sizeof(at->where), "people at %s", source->name);
     if (admin) {
         at->id = admin->row.id;
         memcpy(at->hash, admin->row.password_hash, sizeof(at->hash));
@@ -491,7 +494,7 @@ int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,
     r = offload_begin(auth->hashing, &at->job, op);
     if (r < 0) {
         let_hash_go(&at->job);
-        return fail_busy(auth, op);
+        return fail_busy(auth, OFFLOAD_FIRST, op);
     }
     return r;
 }

@@ -32,14 +32,23 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
                uint64_t terminal_id, bool keep_password, struct auth_result *ret,
                struct op *op) berth_must_check;
 
-/* How many passwords wait for hashing, the last one included, and in how many milliseconds that one
- * will have been checked; 0: none waits. */
+/* How many passwords of people at terminals wait for hashing, the last one included, and in how
+ * many milliseconds that one will have been checked; 0: none waits. */
 int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting);
+
+/* Where an administrator signs in. What a stranger there makes us hash waits behind the passwords
+ * of all others, whatever name is given. */
+struct auth_source {
+    const char *name; /* address, or "socket" */
+    bool known;       /* somebody with a good token came from there; or the socket, by one who may
+                         use it without a token */
+};
 
 /* Check an administrator's password by name from `source`; *ret_admin_id. Same limits and errors.
  */
 int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,
-                     const char *source, uint64_t *ret_admin_id, struct op *op) berth_must_check;
+                     const struct auth_source *source, uint64_t *ret_admin_id,
+                     struct op *op) berth_must_check;
 
 /* Make the argon2id string for a new password (at least 8 bytes). ret: 160 bytes. */
 int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,

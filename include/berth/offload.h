@@ -12,7 +12,13 @@
 
 struct offload;
 
-/* threads: 1..8; queue: jobs that may wait before BUSY. */
+/* Whose turn it is: jobs wait in two queues. While both wait, one in OFFLOAD_LATER_SHARE that
+ * begins is of the second, so that those who come first are slowed a little and nobody waits for
+ * ever. */
+enum offload_turn { OFFLOAD_FIRST, OFFLOAD_LATER };
+enum { OFFLOAD_TURNS = 2, OFFLOAD_LATER_SHARE = 4 };
+
+/* threads: 1..8; queue: jobs that may wait in each queue before BUSY. */
 struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue);
 /* Waits for running jobs; those that wait are completed with CLOSING. */
 void offload_free(struct offload *offload);
@@ -27,6 +33,7 @@ struct offload_job {
     void (*deliver)(struct offload_job *job, int result);
     /* On the loop, always, last: wipe and free the job. */
     void (*release)(struct offload_job *job);
+    enum offload_turn turn;
     struct op *op; /* NULL once cancelled */
     struct offload *offload;
     struct loop_mail mail;
@@ -34,14 +41,15 @@ struct offload_job {
     struct berth_error error;
 };
 
-/* Fails with BUSY when the queue is full (the caller then still owns the job). */
+/* Fails with BUSY when the job's queue is full (the caller then still owns the job). */
 int offload_begin(struct offload *offload, struct offload_job *job, struct op *op) berth_must_check;
 
-/* Jobs waiting, and milliseconds that one job took lately: for honest estimates. */
-size_t offload_waiting(const struct offload *offload);
+/* Jobs waiting in that queue, and milliseconds that one job took lately: for honest estimates. */
+size_t offload_waiting(const struct offload *offload, enum offload_turn turn);
 int64_t offload_job_ms(const struct offload *offload);
 
-/* Milliseconds until what was begun last will have ended, as things go now; 0: nothing waits. */
-int64_t offload_wait_ms(const struct offload *offload);
+/* Milliseconds until what was begun last in that queue will have ended, as things go now and if
+ * nobody comes any more; 0: nothing waits there. */
+int64_t offload_wait_ms(const struct offload *offload, enum offload_turn turn);
 
 #endif

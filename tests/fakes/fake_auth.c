@@ -308,11 +308,11 @@ int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting)
 }
 
 int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,
-                     const char *source, uint64_t *ret_admin_id, struct op *op)
+                     const struct auth_source *source, uint64_t *ret_admin_id, struct op *op)
 {
     struct entity *entity = core_find_name(auth->core, ENTITY_admin, name);
     const struct admin *admin = entity ? container_of(entity, struct admin, base) : NULL;
-    struct pair *pair = pair_of(auth, name, source);
+    struct pair *pair = pair_of(auth, name, source->name);
     struct check *check;
 
     if (pair->until_ms > auth->timers->mono_ms)

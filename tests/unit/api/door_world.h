@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -392,6 +393,50 @@ static berth_unused long ask_remote(const char *token, const char *method, const
                                     const char *body)
 {
     return ask_as((struct asking){ .token = token, .remote = true }, method, path, body);
+}
+
+/* ---- passwords ---- */
+
+/* The thread that computes hashes is busy until it is let go. */
+struct hold {
+    struct offload_job job;
+    struct op op;
+    sem_t taken;
+    sem_t let_go;
+    bool over;
+};
+
+static berth_unused int hold_on(struct offload_job *job, berth_unused struct berth_error *error)
+{
+    struct hold *hold = container_of(job, struct hold, job);
+
+    (void)sem_post(&hold->taken);
+    while (sem_wait(&hold->let_go) != 0)
+        ;
+    return 0;
+}
+
+static berth_unused void held(struct offload_job *job)
+{
+    container_of(job, struct hold, job)->over = true;
+}
+
+static berth_unused void nothing(berth_unused struct op *op, berth_unused int result)
+{
+}
+
+static berth_unused void hold_hashing(struct hold *hold)
+{
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+
+    *hold = (struct hold){ .job = { .work = hold_on, .release = held } };
+    EXPECT_OK(sem_init(&hold->taken, 0, 0));
+    EXPECT_OK(sem_init(&hold->let_go, 0, 0));
+    op_init(&hold->op, &world.loop.timers, nothing);
+    EXPECT_OK(offload_begin(world.hashing, &hold->job, &hold->op));
+    while (sem_trywait(&hold->taken) != 0 && clock_mono_ms() < until_ms)
+        loop_turn(&world.loop, 1); /* it may be at work for somebody before us */
+    EXPECT(clock_mono_ms() < until_ms);
 }
 
 /* ---- looking at answers ---- */

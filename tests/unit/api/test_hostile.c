@@ -362,6 +362,124 @@ TEST(hostile, the_socket_has_a_share_of_its_own)
     EXPECT_STATUS(ask("GET", "/healthz", NULL), 200);
 }
 
+/* ---- whose password is judged first ---- */
+
+static void ask_sign_in(int descriptor, const char *name, const char *password)
+{
+    char body[128];
+    char request[400];
+    int size =
+        snprintf(body, sizeof(body), "{\"name\":\"%s\",\"password\":\"%s\"}", name, password);
+
+    size = snprintf(request, sizeof(request),
+                    "POST /v1/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %d\r\n\r\n%s",
+                    size, body);
+    EXPECT_INT(write(descriptor, request, (size_t)size), size);
+}
+
+static bool is_answered(int descriptor)
+{
+    struct pollfd facts = { .fd = descriptor, .events = POLLIN };
+
+    return poll(&facts, 1, 0) > 0;
+}
+
+struct sign_on {
+    struct op op;
+    struct auth_result result;
+    bool done;
+};
+
+static void signed_on(struct op *op, int result)
+{
+    struct sign_on *sign_on = container_of(op, struct sign_on, op);
+
+    EXPECT_OK(result);
+    sign_on->done = true;
+}
+
+/* Somebody at a terminal shows the password. */
+static void begin_sign_on(struct sign_on *sign_on, const char *name, const char *password)
+{
+    struct row_terminal row = {
+        .id = 810000, .version = 1, .name = "t81", .state = terminal_ACCEPTED
+    };
+    struct msg_evidence shown = { .kind = evidence_kind_PASSWORD };
+
+    EXPECT_OK(core_load(world.rooms.core, ENTITY_terminal, &row, NULL));
+    (void)snprintf(shown.name, sizeof(shown.name), "%s", name);
+    EXPECT(secret_set(&shown.value, password, strlen(password)));
+    *sign_on = (struct sign_on){ 0 };
+    op_init(&sign_on->op, &world.loop.timers, signed_on);
+    EXPECT_OK(
+        auth_begin(world.rooms.auth, &shown, 1, row.id, false, &sign_on->result, &sign_on->op));
+}
+
+static size_t passwords_waiting(void)
+{
+    return offload_waiting(world.hashing, OFFLOAD_FIRST) +
+           offload_waiting(world.hashing, OFFLOAD_LATER);
+}
+
+static void wait_for_passwords(size_t count)
+{
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+
+    while (passwords_waiting() < count && clock_mono_ms() < until_ms)
+        loop_turn(&world.loop, 1);
+    EXPECT_INT(passwords_waiting(), count);
+}
+
+/* Many guess, from addresses that nobody signed in came from. Somebody at a terminal, root at the
+ * socket and an administrator from where they were before come after them, and go first. */
+TEST(hostile, passwords_of_strangers_are_judged_last)
+{
+    int held[24];
+    int known[2];
+    char name[16];
+    char token[256];
+    char request[512];
+    struct hold hold;
+    struct sign_on sign_on;
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    size_t strangers = 0;
+
+    EXPECT_STATUS(ask("POST", "/v1/users", "{\"name\":\"eve\"}"), 201);
+    EXPECT_STATUS(ask("POST", "/v1/users/eve/password", "{\"password\":\"right horse\"}"), 200);
+    new_token("dora", token);
+    EXPECT_STATUS(ask("POST", "/v1/admins/dora/password", "{\"password\":\"right horse\"}"), 200);
+    (void)snprintf(request, sizeof(request),
+                   "GET /v1/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
+    known[0] = adopted_from(0x40000);
+    EXPECT(raw_says(known[0], request, "\"dora\"", out, sizeof(out)));
+    hold_hashing(&hold);
+    for (size_t i = 0; i < BERTH_COUNT(held); i++) {
+        held[i] = adopted_from(0x50000 + (uint32_t)i);
+        (void)snprintf(name, sizeof(name), "nobody%zu", i);
+        ask_sign_in(held[i], name, "a guess");
+    }
+    wait_for_passwords(BERTH_COUNT(held));
+    begin_sign_on(&sign_on, "eve", "right horse");
+    ask_sign_in(known[0], "dora", "right horse");
+    known[1] = raw_connect();
+    ask_sign_in(known[1], "dora", "right horse");
+    wait_for_passwords(BERTH_COUNT(held) + 3);
+
+    EXPECT_OK(sem_post(&hold.let_go));
+    while (!(sign_on.done && is_answered(known[0]) && is_answered(known[1])) &&
+           clock_mono_ms() < until_ms)
+        loop_turn(&world.loop, 1);
+    for (size_t i = 0; i < BERTH_COUNT(held); i++)
+        strangers += is_answered(held[i]);
+    EXPECT(strangers < BERTH_COUNT(held) / 2);
+    EXPECT(raw_says(known[0], "", "\"token\":\"berths_", out, sizeof(out)));
+    EXPECT(raw_says(known[1], "", "\"token\":\"berths_", out, sizeof(out)));
+    close_all(held, BERTH_COUNT(held));
+    close_all(known, BERTH_COUNT(known));
+    (void)sem_destroy(&hold.let_go);
+}
+
 TEST(hostile, ends)
 {
     world_end();

@@ -1,8 +1,6 @@
 /* test_rights.c - what lasts longer than a moment ends with the right to it: events, downloads, and
  * requests whose body takes its time.
  */
-#include <semaphore.h>
-
 #include "door_world.h"
 
 #define LAST_CHUNK "0\r\n\r\n" /* of a response in chunks: its end */
@@ -316,38 +314,6 @@ TEST(rights, a_body_that_comes_late_is_judged_by_who_asks_then)
     (void)close(descriptor);
 }
 
-/* The thread that computes hashes is busy until it is let go. */
-struct hold {
-    struct offload_job job;
-    struct op op;
-    sem_t let_go;
-    bool over;
-};
-
-static int hold_on(struct offload_job *job, berth_unused struct berth_error *error)
-{
-    while (sem_wait(&container_of(job, struct hold, job)->let_go) != 0)
-        ;
-    return 0;
-}
-
-static void held(struct offload_job *job)
-{
-    container_of(job, struct hold, job)->over = true;
-}
-
-static void nothing(berth_unused struct op *op, berth_unused int result)
-{
-}
-
-static void hold_hashing(struct hold *hold)
-{
-    *hold = (struct hold){ .job = { .work = hold_on, .release = held } };
-    EXPECT_OK(sem_init(&hold->let_go, 0, 0));
-    op_init(&hold->op, &world.loop.timers, nothing);
-    EXPECT_OK(offload_begin(world.hashing, &hold->job, &hold->op));
-}
-
 /* The password is to be hashed, and meanwhile whoever wants to set it is nobody. */
 TEST(rights, a_change_that_waits_is_judged_by_who_asks_then)
 {
@@ -371,7 +337,7 @@ TEST(rights, a_change_that_waits_is_judged_by_who_asks_then)
                    token, strlen(body));
     EXPECT(raw_says(descriptor, request, "100 Continue", out, sizeof(out)));
     EXPECT_INT(write(descriptor, body, strlen(body)), (ssize_t)strlen(body));
-    while (offload_waiting(world.hashing) == 0 && clock_mono_ms() < until_ms)
+    while (offload_waiting(world.hashing, OFFLOAD_FIRST) == 0 && clock_mono_ms() < until_ms)
         loop_turn(&world.loop, 1);
     EXPECT_STATUS(ask("PATCH", "/v1/admins/judy", "{\"disabled\":true}"), 200);
     EXPECT_OK(sem_post(&hold.let_go));

@@ -420,20 +420,21 @@ TEST(auth, administrators_by_name_and_source)
     struct asked asked = { 0 };
     struct secret right = { "correct horse" };
     struct secret wrong = { "battery staple" };
+    struct auth_source source = { .name = "192.0.2.1" };
 
     begin();
     op_init(&asked.op, &loop.timers, asked_done);
-    EXPECT_OK(auth_admin_begin(auth, "root", &right, "192.0.2.1", &asked.admin, &asked.op));
+    EXPECT_OK(auth_admin_begin(auth, "root", &right, &source, &asked.admin, &asked.op));
     while (!asked.done)
         loop_turn(&loop, 1000);
     EXPECT_INT(asked.result, 0);
     EXPECT_INT(asked.admin, ROOT);
     asked.done = 0;
-    EXPECT_OK(auth_admin_begin(auth, "root", &wrong, "192.0.2.1", &asked.admin, &asked.op));
+    EXPECT_OK(auth_admin_begin(auth, "root", &wrong, &source, &asked.admin, &asked.op));
     while (!asked.done)
         loop_turn(&loop, 1000);
     EXPECT_ERR(asked.result, BERTH_E_CREDENTIALS);
-    EXPECT_ERR(auth_admin_begin(auth, "root", &right, "192.0.2.1", &asked.admin, &asked.op),
+    EXPECT_ERR(auth_admin_begin(auth, "root", &right, &source, &asked.admin, &asked.op),
                BERTH_E_TOO_MANY);
     finish();
 }

@@ -64,19 +64,23 @@ static struct offload_job *sum_new(int a, int b, int *ret)
 struct asked {
     struct op op;
     int done, result;
+    int place; /* which one it was to end */
 };
+
+static int ended;
 
 static void asked_done(struct op *op, int result)
 {
     struct asked *asked = container_of(op, struct asked, op);
 
     asked->done++;
+    asked->place = ++ended;
     asked->result = result;
 }
 
 static void begin(int threads, size_t queue, bool hold)
 {
-    released = delivered = 0;
+    released = delivered = ended = 0;
     atomic_store(&held, hold);
     atomic_store(&entered, false);
     EXPECT_OK(loop_init(&loop, NULL));
@@ -144,7 +148,7 @@ TEST(offload, a_full_queue_says_busy_and_leaves_the_job_with_the_caller)
     for (int i = 0; i < 4; i++)
         op_init(&asked[i].op, &loop.timers, asked_done);
     EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
-    while (offload_waiting(offload) > 0)
+    while (offload_waiting(offload, OFFLOAD_FIRST) > 0)
         (void)usleep(1000); /* the thread has taken the first */
     for (int i = 1; i < 3; i++)
         began += offload_begin(offload, sum_new(1, 1, &result), &asked[i].op) == 0;
@@ -171,21 +175,21 @@ TEST(offload, who_waits_is_told_for_how_long)
     for (int i = 0; i < 5; i++)
         op_init(&asked[i].op, &loop.timers, asked_done);
     EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
-    while (offload_waiting(offload) > 0)
+    while (offload_waiting(offload, OFFLOAD_FIRST) > 0)
         (void)usleep(1000);
     let_go_after_50_ms();
     while (!asked[0].done)
         loop_turn(&loop, 1000); /* now it is known what a job takes */
-    EXPECT_INT(offload_wait_ms(offload), 0);
+    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_FIRST), 0);
     atomic_store(&held, true);
     for (int i = 1; i < 5; i++)
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-    told_ms = offload_wait_ms(offload);
+    told_ms = offload_wait_ms(offload, OFFLOAD_FIRST);
     EXPECT(told_ms >= 3 * 50 && told_ms >= 3 * offload_job_ms(offload) - 3);
     atomic_store(&held, false);
     while (!asked[4].done)
         loop_turn(&loop, 1000);
-    EXPECT_INT(offload_wait_ms(offload), 0);
+    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_FIRST), 0);
     end();
 }
 
@@ -198,7 +202,7 @@ TEST(offload, cancel_is_silent_for_waiting_and_for_running_jobs)
     for (int i = 0; i < 2; i++) {
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-        while (i == 0 && offload_waiting(offload) > 0)
+        while (i == 0 && offload_waiting(offload, OFFLOAD_FIRST) > 0)
             (void)usleep(1000);
     }
     op_cancel(&asked[1].op);
@@ -210,6 +214,90 @@ TEST(offload, cancel_is_silent_for_waiting_and_for_running_jobs)
     EXPECT_INT(asked[0].done + asked[1].done, 0);
     EXPECT_INT(delivered, 0);
     EXPECT_INT(result, 0);
+    end();
+}
+
+/* ---- two queues ---- */
+
+/* One is at work, and behind it wait `first` and `later` jobs; the later ones came before. */
+static void fill(struct asked *asked, int first, int later, int *result)
+{
+    for (int i = 0; i < 1 + later + first; i++) {
+        struct offload_job *job = sum_new(1, 1, result);
+
+        job->turn = i >= 1 && i < 1 + later ? OFFLOAD_LATER : OFFLOAD_FIRST;
+        op_init(&asked[i].op, &loop.timers, asked_done);
+        EXPECT_OK(offload_begin(offload, job, &asked[i].op));
+        while (i == 0 && offload_waiting(offload, OFFLOAD_FIRST) > 0)
+            (void)usleep(1000);
+    }
+}
+
+TEST(offload, who_comes_later_gets_one_turn_in_four)
+{
+    struct asked asked[1 + 8 + 8] = { 0 };
+    int result = 0;
+    int last_first = 0;
+
+    begin(1, 8, true);
+    fill(asked, 8, 8, &result);
+    atomic_store(&held, false);
+    while (delivered < 17)
+        loop_turn(&loop, 1000);
+    for (int i = 0; i < 17; i++)
+        if (i > 8 && asked[i].place > last_first)
+            last_first = asked[i].place;
+    EXPECT_INT(last_first, 1 + 8 + 2); /* F F F L F F F L F F: two of the others before the last */
+    EXPECT(asked[1].place < last_first && asked[2].place < last_first);
+    EXPECT_INT(asked[8].place, 17); /* and they in their order */
+    end();
+}
+
+TEST(offload, a_full_queue_of_those_who_come_later_refuses_nobody_else)
+{
+    struct asked asked[1 + 2 + 2] = { 0 };
+    struct asked more = { 0 };
+    struct offload_job *extra;
+    int result = 0;
+
+    begin(1, 2, true);
+    fill(asked, 2, 2, &result);
+    op_init(&more.op, &loop.timers, asked_done);
+    extra = sum_new(1, 1, &result);
+    extra->turn = OFFLOAD_LATER;
+    EXPECT_ERR(offload_begin(offload, extra, &more.op), BERTH_E_BUSY);
+    op_cancel(&asked[1].op);
+    EXPECT_INT(offload_waiting(offload, OFFLOAD_LATER), 1);
+    EXPECT_OK(offload_begin(offload, extra, &more.op));
+    EXPECT_INT(offload_waiting(offload, OFFLOAD_FIRST), 2);
+    atomic_store(&held, false);
+    while (delivered < 5)
+        loop_turn(&loop, 1000);
+    end();
+}
+
+TEST(offload, the_estimate_counts_those_who_go_before)
+{
+    struct asked asked[1 + 6 + 6] = { 0 };
+    struct asked one = { 0 };
+    int result = 0;
+    int64_t job_ms;
+
+    begin(1, 8, true);
+    fill(&one, 0, 0, &result);
+    let_go_after_50_ms();
+    while (!one.done)
+        loop_turn(&loop, 1000);
+    atomic_store(&held, true);
+    fill(asked, 6, 6, &result);
+    job_ms = offload_job_ms(offload);
+    EXPECT(offload_wait_ms(offload, OFFLOAD_FIRST) >= (6 + 2) * (job_ms - 1));
+    EXPECT(offload_wait_ms(offload, OFFLOAD_FIRST) < (6 + 3) * job_ms);
+    EXPECT(offload_wait_ms(offload, OFFLOAD_LATER) >= (6 + 6) * (job_ms - 1));
+    atomic_store(&held, false);
+    while (delivered < 14)
+        loop_turn(&loop, 1000);
+    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_LATER), 0);
     end();
 }
 
@@ -231,7 +319,7 @@ TEST(offload, the_end_finishes_what_runs_and_completes_what_waits)
     for (int i = 0; i < 3; i++) {
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-        while (i == 0 && offload_waiting(offload) > 0)
+        while (i == 0 && offload_waiting(offload, OFFLOAD_FIRST) > 0)
             (void)usleep(1000);
     }
     EXPECT_OK(uv_thread_create(&later, let_go_later, NULL));
