@@ -57,23 +57,12 @@ static void beside_self(char out[CONF_TEXT_MAX], const char *program)
     (void)snprintf(out, CONF_TEXT_MAX, "%.*s/%s", slash ? (int)(slash - self) : 0, self, program);
 }
 
-static bool one_of(const char *text, const char *a, const char *b)
-{
-    return strcmp(text, a) == 0 || strcmp(text, b) == 0;
-}
-
 int agent_options_complete(struct agent_options *options, struct berth_error *reterr)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     bool boot = strcmp(options->identity, "boot") == 0;
     char face[CONF_TEXT_MAX];
 
-    if (!one_of(options->identity, "file", "boot"))
-        return berth_fail(reterr, BERTH_E_CONFIG,
-                          "terminal.identity: '%s' is not allowed (file, boot)", options->identity);
-    if (!one_of(options->log_format, "text", "json"))
-        return berth_fail(reterr, BERTH_E_CONFIG, "log.format: '%s' is not allowed (text, json)",
-                          options->log_format);
     if (!boot && !options->state[0])
         return berth_fail(reterr, BERTH_E_CONFIG, "terminal.state: a folder is needed");
     beside_self(face, "berth-face");

@@ -104,6 +104,11 @@ static json_t *option_value(const struct options *options, const struct conf_opt
         (void)snprintf(text, sizeof(text), "%lld", (long long)number);
         return json_string(text);
     case CONF_TEXT:
+    case CONF_NAMES:
+    case CONF_LISTEN:
+    case CONF_ENDPOINTS:
+    case CONF_PATH:
+    case CONF_WORD:
         break;
     }
     return json_string(at);

@@ -75,7 +75,7 @@ static int read_options(const void *source, struct options *ret, struct berth_er
                        arguments->set[i]);
         r = conf_set(options_table, options_count, name, equals + 1, ret, reterr);
     }
-    return r;
+    return r < 0 ? r : options_check(ret, reterr);
 }
 
 int main(int argc, char **argv)

@@ -15,3 +15,19 @@ const struct conf_option options_table[] = {
 /* clang-format on */
 
 const size_t options_count = BERTH_COUNT(options_table);
+
+int options_check(const struct options *options, struct berth_error *reterr)
+{
+    int64_t renew_s = options->renew_s;
+
+    /* A terminal renews after a third of its presence at the latest. */
+    if (renew_s > options->grant_s / 3)
+        renew_s = options->grant_s / 3;
+    if (options->suspect_s <= renew_s)
+        return berth_fail(
+            reterr, BERTH_E_CONFIG,
+            "presence.suspect_s is %lld, but terminals renew their presence after %lld s "
+            "(presence.renew_s, and at most a third of presence.grant_s): it must be more",
+            (long long)options->suspect_s, (long long)renew_s);
+    return 0;
+}

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/conf_value.h"
+
 #define OPTIONS_MAX 256
 
 struct reading {
@@ -94,11 +96,16 @@ static int set_value(const struct conf_option *option, const char *value, void *
         r = set_int(option, value, member);
         break;
     case CONF_TEXT:
+    case CONF_NAMES:
+    case CONF_LISTEN:
+    case CONF_ENDPOINTS:
+    case CONF_PATH:
+    case CONF_WORD:
         r = set_text(value, member);
         break;
     }
     if (r == 0)
-        return 0;
+        return conf_value_check(option, value, reterr);
 
     if (option->type == CONF_BOOL)
         return berth_fail(reterr, BERTH_E_CONFIG, "%s.%s is '%.40s', but must be yes or no",
@@ -323,6 +330,11 @@ static size_t member_size(enum conf_type type)
     case CONF_INT:
         return sizeof(int64_t);
     case CONF_TEXT:
+    case CONF_NAMES:
+    case CONF_LISTEN:
+    case CONF_ENDPOINTS:
+    case CONF_PATH:
+    case CONF_WORD:
         return CONF_TEXT_MAX;
     }
     return 0;
@@ -376,6 +388,21 @@ static void say_allowed(const struct conf_option *option, char *text, size_t siz
         break;
     case CONF_TEXT:
         (void)snprintf(text, size, "text");
+        break;
+    case CONF_NAMES:
+        (void)snprintf(text, size, "host names and numeric addresses");
+        break;
+    case CONF_LISTEN:
+        (void)snprintf(text, size, "numeric address:port");
+        break;
+    case CONF_ENDPOINTS:
+        (void)snprintf(text, size, "HOST:PORT");
+        break;
+    case CONF_PATH:
+        (void)snprintf(text, size, "absolute path");
+        break;
+    case CONF_WORD:
+        (void)snprintf(text, size, "one of: %s", option->unit);
         break;
     }
 }

@@ -2,16 +2,26 @@
  *
  * Room shared. A program's options.def has rows
  *   OPTION(section, key, TYPE, member, "default", min, max, "unit", RELOAD, "sentence")
- *   TYPE: BOOL, INT, TEXT (member is char[256]), LISTEN (address:port or a socket path); RELOAD:
- * LIVE or RESTART. The error names file, line, key, what was given and what is allowed. A folder
- * FILE.d is read too, in order of name.
+ *   TYPE: BOOL, INT, or a text (member is char[256]) of one of the kinds of enum conf_type
+ *   RELOAD: LIVE or RESTART
+ * The error names file, line, key, what was given and what is allowed. A folder FILE.d is read too,
+ * in order of name.
  */
 #ifndef BERTH_CONF_H
 #define BERTH_CONF_H
 
 #include "berth/error.h"
 
-enum conf_type { CONF_BOOL, CONF_INT, CONF_TEXT };
+enum conf_type {
+    CONF_BOOL,
+    CONF_INT,
+    CONF_TEXT,
+    CONF_NAMES,     /* host names and numeric addresses, separated by spaces */
+    CONF_LISTEN,    /* ADDRESS:PORT with a numeric address, or empty */
+    CONF_ENDPOINTS, /* HOST, HOST:PORT or [ADDRESS]:PORT, separated by spaces or commas */
+    CONF_PATH,      /* absolute; empty only where min is 0 */
+    CONF_WORD       /* one of the words of `unit` */
+};
 
 struct conf_option {
     const char *section;
@@ -20,8 +30,8 @@ struct conf_option {
     size_t offset;
     const char *given; /* default, as text */
     int64_t min, max;  /* INT */
-    const char *unit;
-    bool live; /* takes effect on reload */
+    const char *unit;  /* of an INT; WORD: its words, separated by spaces */
+    bool live;         /* takes effect on reload */
     const char *sentence;
 };
 

@@ -82,6 +82,13 @@ cp "$work/berthd.conf" "$work/good.conf"
 sed -i 's/^threads = .*/threads = many/' "$work/berthd.conf"
 refuses "a word where a number belongs" "berthd.conf line $(grep -n '^threads' "$work/berthd.conf" | cut -d: -f1)"
 cp "$work/good.conf" "$work/berthd.conf"
+sed -i 's/^names = .*/names = localhost broker.example:7443/' "$work/berthd.conf"
+refuses "a name with a port" "berthd.conf line $(grep -n '^names' "$work/berthd.conf" | cut -d: -f1): broker.names: 'broker.example:7443'"
+cp "$work/good.conf" "$work/berthd.conf"
+refuses "a name where an address to listen on belongs" "link.listen is 'localhost:7443'" --set link.listen=localhost:7443
+refuses "a relative folder" "broker.data is 'data'" --set broker.data=data
+refuses "an unknown level of the log" "log.level is 'loud'" --set log.level=loud
+refuses "terminals that are suspect before they renew" "presence.suspect_s is 5" --set presence.suspect_s=5
 
 (ulimit -n 256 && refuses "too few descriptors" "too few descriptors for 50 terminals")
 
@@ -106,4 +113,4 @@ rm -rf "$work/data/ca" && mv "$work/ca" "$work/data/ca"
 
 serve
 stop
-say "berthd refused nine starts with a sentence each, and serves again"
+say "berthd refused fourteen starts with a sentence each, and serves again"

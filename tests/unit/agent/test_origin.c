@@ -193,9 +193,10 @@ TEST(options, what_stands_empty_is_found_out_and_words_are_checked)
     EXPECT_OK(agent_options_complete(&world.options, &error));
     EXPECT_STR(world.options.display, "");
     EXPECT_STR(world.options.face, "");
-    (void)snprintf(world.options.identity, sizeof(world.options.identity), "tpm");
-    EXPECT_ERR(agent_options_complete(&world.options, &error), BERTH_E_CONFIG);
-    EXPECT_SAYS(error.text, "file, boot");
+    EXPECT_ERR(conf_set(agent_options_table, agent_options_count, "terminal.identity", "tpm",
+                        &world.options, &error),
+               BERTH_E_CONFIG);
+    EXPECT_SAYS(error.text, "one of: file boot");
     leave(&world);
 }
 

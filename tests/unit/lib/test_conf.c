@@ -14,6 +14,8 @@ struct options {
     int64_t threads;
     int64_t wait_s;
     char name[CONF_TEXT_MAX];
+    char names[CONF_TEXT_MAX], listen[CONF_TEXT_MAX], brokers[CONF_TEXT_MAX];
+    char data[CONF_TEXT_MAX], history[CONF_TEXT_MAX], format[CONF_TEXT_MAX];
 };
 
 static const struct conf_option table[] = {
@@ -25,6 +27,18 @@ static const struct conf_option table[] = {
       "say less" },
     { "log", "name", CONF_TEXT, offsetof(struct options, name), "berth", 0, 0, "", false,
       "who speaks" },
+    { "net", "names", CONF_NAMES, offsetof(struct options, names), "localhost", 0, 0, "", false,
+      "names" },
+    { "net", "listen", CONF_LISTEN, offsetof(struct options, listen), "", 0, 0, "", false,
+      "where" },
+    { "net", "brokers", CONF_ENDPOINTS, offsetof(struct options, brokers), "", 0, 0, "", false,
+      "whom" },
+    { "file", "data", CONF_PATH, offsetof(struct options, data), "/data", 1, 0, "", false,
+      "folder" },
+    { "file", "history", CONF_PATH, offsetof(struct options, history), "", 0, 0, "", false,
+      "file" },
+    { "file", "format", CONF_WORD, offsetof(struct options, format), "text", 0, 0, "text json",
+      false, "how" },
 };
 
 static char folder[] = "conf-test-XXXXXX";
@@ -140,6 +154,119 @@ TEST(conf, yes_or_no)
                     "line 2: log.quiet is 'maybe', but must be yes or no");
 }
 
+/* ---- texts of a kind ---- */
+
+static int set_text(const char *name, const char *value, struct berth_error *error)
+{
+    struct options options;
+
+    EXPECT_OK(conf_read(table, BERTH_COUNT(table), NULL, false, &options, NULL));
+    *error = (struct berth_error){ 0 };
+    return conf_set(table, BERTH_COUNT(table), name, value, &options, error);
+}
+
+static void takes(const char *name, const char *value)
+{
+    struct berth_error error;
+
+    if (set_text(name, value, &error) < 0)
+        fail_msg("%s refuses '%s': %s", name, value, error.text);
+}
+
+static void refuses(const char *name, const char *value, const char *words)
+{
+    struct berth_error error;
+
+    if (set_text(name, value, &error) != BERTH_E_CONFIG)
+        fail_msg("%s takes '%s'", name, value);
+    EXPECT_SAYS(error.text, name);
+    EXPECT_SAYS(error.text, words);
+}
+
+TEST(conf, names_are_host_names_and_addresses)
+{
+    char label[65], long_name[256];
+
+    takes("net.names", "");
+    takes("net.names", "localhost 127.0.0.1 ::1  broker.example b-1.ward_3.example 2001:db8::7");
+    refuses("net.names", "good.example broker.example:7443", "'broker.example:7443' is neither");
+    refuses("net.names", "https://broker.example", "without port, brackets or URL");
+    refuses("net.names", "[::1]", "'[::1]' is neither");
+    refuses("net.names", "10.0.0.256", "'10.0.0.256' is neither");
+    refuses("net.names", "10.0.0", "'10.0.0' is neither");
+    refuses("net.names", "a..b", "'a..b' is neither");
+    refuses("net.names", "broker.example.", "'broker.example.' is neither");
+    refuses("net.names", ".broker", "'.broker' is neither");
+    refuses("net.names", "-a.example", "'-a.example' is neither");
+    refuses("net.names", "a-", "'a-' is neither");
+    refuses("net.names", "a.example,b.example", "separated by spaces");
+    refuses("net.names", "*.example", "'*.example' is neither");
+    refuses("net.names", "\"broker\"", "'\"broker\"' is neither");
+    refuses("net.names", "br\303\266ker", "is neither");
+    memset(label, 'a', sizeof(label));
+    label[63] = '\0';
+    takes("net.names", label);
+    memset(label, 'a', sizeof(label));
+    label[64] = '\0';
+    refuses("net.names", label, "is neither");
+    memset(long_name, 'a', sizeof(long_name));
+    for (size_t i = 50; i < sizeof(long_name); i += 50)
+        long_name[i] = '.';
+    long_name[253] = '\0';
+    takes("net.names", long_name);
+    long_name[253] = 'a';
+    long_name[254] = '\0';
+    refuses("net.names", long_name, "is neither");
+    expect_sentence(
+        "[net]\nnames = broker:7443\n",
+        "line 2: net.names: 'broker:7443' is neither a host name nor a numeric address; "
+        "several are separated by spaces, without port, brackets or URL");
+}
+
+TEST(conf, where_to_listen_is_a_numeric_address_and_a_port)
+{
+    static const char *const bad[] = { "7443",        ":7443",       "localhost:7443",  "127.0.0.1",
+                                       "127.0.0.1:",  "127.0.0.1:x", "127.0.0.1:65536", "::1:7443",
+                                       "[::1]",       "[::1:7443",   "[127.0.0.1]:1",   "]:1",
+                                       "127.0.0.1:-1" };
+
+    takes("net.listen", "");
+    takes("net.listen", "0.0.0.0:7443");
+    takes("net.listen", "[::]:0");
+    for (size_t i = 0; i < BERTH_COUNT(bad); i++)
+        refuses("net.listen", bad[i], "must be a numeric address and a port");
+}
+
+TEST(conf, whom_to_reach_is_a_host_with_or_without_a_port)
+{
+    static const char *const bad[] = {
+        "http://x:1", "broker:0", "broker:99999", "broker:",    ":7443",  "[::1",
+        "[::1]x",     "[::1]:",   "[]",           "[broker]:1", "a b..c", "broker:7443x"
+    };
+
+    takes("net.brokers", "");
+    takes("net.brokers", "broker:7443 10.0.0.5,[::1]:7443, [::1] ::1 broker.example");
+    for (size_t i = 0; i < BERTH_COUNT(bad); i++)
+        refuses("net.brokers", bad[i], "is no HOST:PORT");
+}
+
+TEST(conf, paths_are_absolute_and_words_are_known)
+{
+    takes("file.data", "/srv/berth");
+    refuses("file.data", "", "must be an absolute path");
+    refuses("file.data", "data", "must be an absolute path");
+    refuses("file.data", "~/data", "must be an absolute path");
+    takes("file.history", "");
+    refuses("file.history", "./h", "must be an absolute path");
+    takes("file.format", "json");
+    refuses("file.format", "xml", "must be one of: text json");
+    refuses("file.format", "tex", "must be one of: text json");
+    refuses("file.format", "text json", "must be one of");
+    refuses("file.format", "", "must be one of");
+}
+
+/* ---- names that are not there ---- */
+
 TEST(conf, an_unknown_option_says_what_there_is)
 {
     expect_sentence("[link]\nthread = 1\n",
@@ -148,9 +275,11 @@ TEST(conf, an_unknown_option_says_what_there_is)
 
 TEST(conf, an_unknown_section_says_what_there_is)
 {
-    expect_sentence("[lnk]\nthreads = 1\n", "line 2: there is no section [lnk], only: link, log");
-    expect_sentence("threads = 1\n",
-                    "line 1: 'threads' stands before the first [section], one of: link, log");
+    expect_sentence("[lnk]\nthreads = 1\n",
+                    "line 2: there is no section [lnk], only: link, log, net, file");
+    expect_sentence(
+        "threads = 1\n",
+        "line 1: 'threads' stands before the first [section], one of: link, log, net, file");
 }
 
 TEST(conf, a_line_that_is_nothing)

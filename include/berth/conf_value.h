@@ -1,0 +1,20 @@
+/* conf_value.h - is a text what an option of a configuration takes (conf.h)?
+ *
+ * Room shared. Whatever is wrong with it is found when the file is read, where file and line are
+ * known, and not by whoever uses it later.
+ */
+#ifndef BERTH_CONF_VALUE_H
+#define BERTH_CONF_VALUE_H
+
+#include "berth/conf.h"
+
+/* Does `value` fit a NAMES, LISTEN, ENDPOINTS, PATH or WORD? If not, the error names the option,
+ * what was given and what is expected. Errors: CONFIG.
+ */
+int conf_value_check(const struct conf_option *option, const char *value,
+                     struct berth_error *reterr) berth_must_check;
+
+/* A host name (labels of letters, digits, - and _) or a numeric IPv4 or IPv6 address. */
+bool conf_value_is_name(const char *text);
+
+#endif
