@@ -1,20 +1,15 @@
-/* house.c - see house.h: notices in, looking at the end of the turn, start and stop. */
+/* house.c - see house.h: looking at the end of the turn, peers, start and stop. */
 #include "flow/house.h"
 
 #include <stdio.h>
 
 #include "berth/log.h"
-#include "berth/plant.h"
 
-#include "core/grace.h"
 #include "core/history_of.h"
 #include "core/presence.h"
-#include "core/related.h"
 #include "flow/command.h"
-#include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
-#include "flow/gate.h"
 #include "flow/limits.h"
 #include "flow/power.h"
 #include "flow/profile.h"
@@ -22,7 +17,6 @@
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
-#include "flow/seat.h"
 
 /* ---- what has to be looked at ---- */
 
@@ -113,235 +107,12 @@ void house_look_at_profile(struct rooms *rooms, uint64_t terminal_id)
     look_soon(house_of(rooms));
 }
 
-static void look_at_all_pools(struct rooms *rooms)
+void house_look_at_all_pools(struct rooms *rooms)
 {
     list_each (core_all(rooms->core, ENTITY_pool), node) {
         struct entity *entity = entity_of(node);
 
         house_look_at_pool(rooms, container_of(entity, struct pool, base)->row.id);
-    }
-}
-
-/* ---- what happened ---- */
-
-static void desktop_heard(struct rooms *rooms, uint64_t id)
-{
-    const struct desktop *desktop = desktop_find(rooms->core, id);
-
-    if (desktop)
-        house_look_at_pool(rooms, desktop->row.pool_id);
-}
-
-static void host_heard(struct rooms *rooms, const struct notice *notice)
-{
-    struct host *host = host_find(rooms->core, notice->id);
-
-    if (notice->gone) {
-        virt_host_stop(rooms->virt, notice->id);
-        gate_open(&container_of(notice->gone, struct host, base)->waiting);
-    }
-    if (host) {
-        if (notice->kind == NOTICE_CHANGED)
-            virt_host_start(rooms->virt, host->row.id, host->row.name, host->row.uri);
-        gate_open(&host->waiting);
-    }
-    look_at_all_pools(rooms);
-}
-
-static void pool_heard(struct rooms *rooms, const struct notice *notice)
-{
-    if (notice->gone)
-        queue_close(rooms, container_of(notice->gone, struct pool, base));
-    house_look_at_pool(rooms, notice->id);
-    if (notice->kind != NOTICE_CHANGED)
-        return;
-    list_each (related_to(rooms->core, SESSIONS_OF_POOL, notice->id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_POOL, node);
-
-        limits_arm(rooms, container_of(entity, struct session, base), true);
-    }
-}
-
-static void session_heard(struct rooms *rooms, const struct notice *notice)
-{
-    struct session *session = session_find(rooms->core, notice->id);
-
-    if (session)
-        limits_arm(rooms, session, false);
-    resume_heard(rooms, notice->id);
-    if (session)
-        seat_settle(rooms, session);
-}
-
-static void assignment_heard(struct rooms *rooms, const struct notice *notice)
-{
-    const struct assignment *assignment = assignment_find(rooms->core, notice->id);
-
-    if (assignment)
-        house_look_at_pool(rooms, assignment->row.pool_id);
-}
-
-static void terminal_changed(struct rooms *rooms, struct terminal *terminal)
-{
-    switch (terminal->row.state) {
-    case terminal_REVOKED:
-        limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED, "This terminal was revoked");
-        if (terminal->peer && rooms->hang_up)
-            rooms->hang_up(rooms->door, terminal->peer, BERTH_E_REVOKED,
-                           "the terminal was revoked");
-        break;
-    case terminal_QUARANTINED:
-    case terminal_WAITING:
-        limits_terminal_closed(rooms, terminal, BERTH_E_STATE,
-                               "This terminal was taken out of service");
-        break;
-    case terminal_ACCEPTED:
-    case terminal_NO_STATE:
-    case terminal_STATES_END:
-        break;
-    }
-}
-
-static void vacate(struct rooms *rooms, const struct terminal *terminal)
-{
-    const struct ending ending = { .action = "session.limit",
-                                   .reason = "limit",
-                                   .why = "its terminal vanished",
-                                   .actor = "broker",
-                                   .role = "broker" };
-
-    if (planted(ABSENCE_RELEASES) && connection_at(rooms->core, terminal->row.id))
-        session_end_soon(rooms, connection_at(rooms->core, terminal->row.id)->row.session_id,
-                         &ending);
-    seat_vacate(rooms, terminal->row.id, ending.why);
-}
-
-static void terminal_heard(struct rooms *rooms, const struct notice *notice)
-{
-    struct terminal *terminal = terminal_find(rooms->core, notice->id);
-
-    if (!terminal)
-        return;
-    if (notice->kind == NOTICE_CHANGED)
-        terminal_changed(rooms, terminal);
-    else if (notice->kind == NOTICE_OBSERVED && terminal->presence->state == presence_ABSENT)
-        vacate(rooms, terminal);
-}
-
-/* A key has lost its power: whoever is connected with it is out, and so is what they show. */
-static void identity_heard(struct rooms *rooms, const struct notice *notice)
-{
-    const struct identity *identity = identity_find(rooms->core, notice->id);
-    struct terminal *terminal =
-        identity ? terminal_find(rooms->core, identity->row.terminal_id) : NULL;
-    const struct peer *peer = terminal ? house_peer(rooms, terminal->peer) : NULL;
-
-    if (!peer || peer->identity_id != notice->id || identity->row.state == identity_CURRENT)
-        return;
-    limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED, "Another device is this terminal now");
-    if (rooms->hang_up)
-        rooms->hang_up(rooms->door, peer->id, BERTH_E_REVOKED,
-                       "another key took the place of this one");
-}
-
-static void user_heard(struct rooms *rooms, const struct notice *notice)
-{
-    struct user *user = user_find(rooms->core, notice->id);
-
-    if (user && user->row.disabled) {
-        grace_end(rooms->core, user->row.id);
-        limits_user_disabled(rooms, user);
-    }
-    if (notice->gone)
-        limits_user_gone(rooms, container_of(notice->gone, struct user, base));
-}
-
-static void badge_heard(struct rooms *rooms, const struct notice *notice)
-{
-    const struct badge *badge = badge_find(rooms->core, notice->id);
-
-    if (badge && badge->row.disabled)
-        grace_end(rooms->core, badge->row.user_id);
-}
-
-/* A new one is sent when its terminal is there. */
-static void command_heard(struct rooms *rooms, const struct notice *notice)
-{
-    const struct command *command = command_find(rooms->core, notice->id);
-    struct terminal *terminal =
-        command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
-
-    if (notice->verb != CHANGE_ADD || !terminal)
-        return;
-    command_send_waiting(rooms, terminal);
-    command_watch(rooms);
-}
-
-static void heard(struct notice_listener *listener, const struct notice *notice)
-{
-    struct house *house = container_of(listener, struct house, listener);
-    struct rooms *rooms = house->rooms;
-
-    switch (notice->entity) {
-    case ENTITY_desktop:
-        desktop_heard(rooms, notice->id);
-        return;
-    case ENTITY_host:
-        host_heard(rooms, notice);
-        return;
-    case ENTITY_pool:
-        pool_heard(rooms, notice);
-        return;
-    case ENTITY_image:
-        look_at_all_pools(rooms);
-        return;
-    case ENTITY_assignment:
-        assignment_heard(rooms, notice);
-        return;
-    case ENTITY_session:
-        session_heard(rooms, notice);
-        return;
-    case ENTITY_terminal:
-        terminal_heard(rooms, notice);
-        connect_heard(rooms, notice);
-        profile_notice(rooms, notice);
-        return;
-    case ENTITY_identity:
-        identity_heard(rooms, notice);
-        return;
-    case ENTITY_user:
-        user_heard(rooms, notice);
-        connect_heard(rooms, notice);
-        return;
-    case ENTITY_badge:
-        badge_heard(rooms, notice);
-        connect_heard(rooms, notice);
-        return;
-    case ENTITY_membership:
-    case ENTITY_entitlement:
-        connect_heard(rooms, notice);
-        return;
-    case ENTITY_command:
-        command_heard(rooms, notice);
-        return;
-    case ENTITY_place:
-        connect_heard(rooms, notice);
-        profile_notice(rooms, notice);
-        return;
-    case ENTITY_profile:
-    case ENTITY_site:
-        profile_notice(rooms, notice);
-        return;
-    case ENTITY_NONE:
-    case ENTITY_image_version:
-    case ENTITY_slot:
-    case ENTITY_invitation:
-    case ENTITY_group:
-    case ENTITY_connection:
-    case ENTITY_admin:
-    case ENTITY_token:
-    case ENTITY_KINDS:
-        return;
     }
 }
 
@@ -490,7 +261,7 @@ static void recovered(struct berth_timer *timer)
     history_write(core->history, core_us(core), HISTORY_broker, broker,
                   .word = broker_word_RECOVERED, .incarnation = core->incarnation);
     reconcile_recovered(house->rooms);
-    look_at_all_pools(house->rooms);
+    house_look_at_all_pools(house->rooms);
 }
 
 static void start_presence(struct rooms *rooms)
@@ -545,7 +316,7 @@ void flows_start(struct rooms *rooms)
     list_init(&house->turn.node);
     looks_init(&house->pools, rooms->random);
     looks_init(&house->profiles, rooms->random);
-    house->listener.heard = heard;
+    house->listener.heard = house_heard;
     core_listen(rooms->core, &house->listener);
 
     rooms->core->recovery_until_ms = rooms->timers->mono_ms + rooms->settings.recovery_ms;
@@ -555,7 +326,7 @@ void flows_start(struct rooms *rooms)
     reconcile_start(rooms);
     profile_start(rooms);
     command_watch(rooms);
-    look_at_all_pools(rooms);
+    house_look_at_all_pools(rooms);
 }
 
 /* ---- stop ---- */

@@ -43,7 +43,7 @@ struct stray {
 
 /* Something to be looked at, at the end of this turn. */
 struct looks {
-    struct map ids;    /* id -> (void *)1 */
+    struct map ids;    /* id -> struct look */
     struct list queue; /* of struct look */
 };
 
@@ -93,7 +93,11 @@ static inline bool house_recovering(struct rooms *rooms)
 
 /* Mark for the end of this turn. */
 void house_look_at_pool(struct rooms *rooms, uint64_t pool_id);
+void house_look_at_all_pools(struct rooms *rooms);
 void house_look_at_profile(struct rooms *rooms, uint64_t terminal_id);
+
+/* notices.c: a fact has changed. */
+void house_heard(struct notice_listener *listener, const struct notice *notice);
 
 /* The next one marked, or 0. */
 uint64_t looks_next(struct looks *looks);
