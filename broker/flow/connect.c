@@ -7,7 +7,6 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "core/related.h"
 #include "flow/connect_state.h"
 #include "flow/decide.h"
 #include "flow/house.h"
@@ -36,9 +35,8 @@ enum {
 };
 
 #define CONFLICTS_MAX 8
-#define PROBE_FRESH_MS 3000     /* it answered so lately that it need not be asked again */
-#define PROBE_PATIENCE_MS 10000 /* a ready desktop that does not answer gets so long */
-#define PROBE_PAUSE_MS 250
+#define PROBE_FRESH_MS 3000      /* it answered so lately that it need not be asked again */
+#define PROBE_PATIENCE_MS 10000  /* a ready desktop that does not answer gets so long */
 #define SECRET_PATIENCE_MS 20000 /* the guest agent may come up after the RDP server */
 #define SECRET_PAUSE_MS 500
 
@@ -98,28 +96,6 @@ static bool shows_password(const struct connect *c)
     return false;
 }
 
-/* The claim on a broken picture, as it stands now. */
-static int judge_resume(struct flow *flow)
-{
-    struct connect *c = connect_of(flow);
-    struct resume_claim claim = c->resume;
-    struct berth_error error = { 0 };
-    struct session *session;
-    const struct pool *pool;
-    int r;
-
-    claim.lost_ms += c->rooms->timers->mono_ms - flow->started_ms;
-    r = resume_judge(c->rooms, c->terminal, &claim, &session, &c->who.password, &error);
-    if (r < 0)
-        return flow_fail_with(flow, &error);
-    c->who.user_id = session->row.user_id;
-    pool = pool_find(c->rooms->core, session->row.pool_id);
-    if (!pool)
-        return flow_fail(flow, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
-    (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%s", pool->row.name);
-    return 0;
-}
-
 static int identify(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
@@ -138,74 +114,13 @@ static int identify(struct flow *flow)
 
 /* ---- choose ---- */
 
-static void join_same_user(struct connect *c)
-{
-    struct house *house = house_of(c->rooms);
-    struct list *same = map_get_id(&house->signing_on, c->user_id);
-
-    if (list_linked(&c->same_user))
-        return;
-    if (!same) {
-        same = berth_new(struct list);
-        list_init(same);
-        map_put_id(&house->signing_on, c->user_id, same);
-    }
-    list_append(same, &c->same_user);
-}
-
-static void leave_same_user(struct connect *c)
-{
-    struct house *house = house_of(c->rooms);
-    struct list *same;
-
-    if (!list_linked(&c->same_user))
-        return;
-    list_remove(&c->same_user);
-    same = map_get_id(&house->signing_on, c->user_id);
-    if (list_empty(same))
-        free(map_take_id(&house->signing_on, c->user_id));
-}
-
-/* Does another sign-on go on that may still take this session? One that waits for an earlier one
- * has no pool yet. */
-static bool is_left_to_another(struct rooms *rooms, const struct session *session)
-{
-    struct list *same = map_get_id(&house_of(rooms)->signing_on, session->row.user_id);
-
-    if (!same)
-        return false;
-    list_each (same, node) {
-        const struct connect *c = list_entry(node, struct connect, same_user);
-
-        if (c->claim.pool_id == 0 || c->claim.pool_id == session->row.pool_id)
-            return true;
-    }
-    return false;
-}
-
-/* A sign-on of this user has ended, or has chosen. When it overtook an earlier one and does not go
- * on with its session, nobody else does. */
-static void settle_leftovers(struct rooms *rooms, uint64_t user_id)
-{
-    if (!user_id)
-        return;
-    list_each (related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_USER, node);
-        struct session *session = container_of(entity, struct session, base);
-
-        if (session->row.state == session_PREPARING && !session->flow &&
-            !is_left_to_another(rooms, session))
-            connect_settle(rooms, session);
-    }
-}
-
 static int choose(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
     const struct user *user;
     int answer;
 
-    if (c->resume.session_id && judge_resume(flow) < 0)
+    if (c->resume.session_id && connect_resume_judge(flow) < 0)
         return FLOW_FAIL;
     user = user_find(c->rooms->core, c->who.user_id);
     if (!user)
@@ -213,9 +128,9 @@ static int choose(struct flow *flow)
     c->user_id = user->row.id;
     (void)snprintf(c->user, sizeof(c->user), "%s", user->row.name);
     (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", c->user, c->terminal->row.name);
-    join_same_user(c);
+    connect_join_same_user(c);
     answer = connect_choose(flow, CHOOSE, c->resume.session_id && !c->answers ? REACH : RECORD);
-    settle_leftovers(c->rooms, c->user_id);
+    connect_settle_leftovers(c->rooms, c->user_id);
     return answer;
 }
 
@@ -229,37 +144,14 @@ static void unchoose(struct flow *flow)
 
 /* ---- reach ---- */
 
-/* A desktop that cannot be reached costs a resume nothing: no claim, no row. */
 static int reach(struct flow *flow)
 {
-    struct connect *c = connect_of(flow);
-    const struct desktop *desktop = desktop_find(c->rooms->core, c->claim.desktop_id);
-    struct probe_target target;
-
-    if (!desktop)
-        return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
-    if (desktop->power ||
-        (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED))
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is not up", desktop->row.name);
-    connect_progress(c, "reach", "Your desktop is being reached", 0, 0);
-    target = (struct probe_target){
-        .address = desktop->address, .port = desktop->port, .answer_only = true, .urgent = true
-    };
-    return flow_await_any(flow, probe_begin(c->rooms->probe, &target, &c->probe, &flow->op),
-                          REACHED);
+    return connect_reach(flow, REACHED);
 }
 
 static int reached(struct flow *flow)
 {
-    struct connect *c = connect_of(flow);
-
-    if (flow->op.result == BERTH_E_BUSY) /* it was not asked at all */
-        return flow_await(flow, pause_begin(&c->pause, PROBE_PAUSE_MS, &flow->op), REACH);
-    if (flow->op.result < 0)
-        return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %.160s",
-                         flow->op.error.text);
-    c->answers = true;
-    return CHOOSE; /* time has passed: what is true now? */
+    return connect_reached(flow, REACH, CHOOSE);
 }
 
 /* ---- record ---- */
@@ -369,40 +261,6 @@ static void disconnect(struct flow *flow)
     connect_settle(c->rooms, session);
 }
 
-/* jot: id = session, number = epoch. */
-static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot)
-{
-    struct session *session = session_find(rooms->core, jot->id);
-    struct connection *connection;
-    struct changes *changes;
-
-    if (!session || session->row.state != session_PREPARING || session->row.epoch != jot->number ||
-        session->flow || session->told_epoch == jot->number)
-        return NULL;
-    changes = changes_new("broker", "broker", jot->action);
-    changes_object(changes, "session %llu", (unsigned long long)session->row.id);
-    changes->audit.subject_user_id = session->row.user_id;
-    connection = connection_of(rooms->core, session->row.id);
-    if (session_move(session, session_DISCONNECTED, jot->text, changes, NULL, NULL) < 0 ||
-        (connection &&
-         connection_move(connection, connection_ENDED, jot->text, changes, NULL, NULL) < 0)) {
-        changes_free(changes);
-        return NULL;
-    }
-    return changes;
-}
-
-void connect_settle(struct rooms *rooms, struct session *session)
-{
-    const struct jot jot = { .build = settle_changes,
-                             .id = session->row.id,
-                             .number = session->row.epoch,
-                             .action = "session.undo",
-                             .text = "the sign-on did not come to its end" };
-
-    jot_down(rooms, &jot);
-}
-
 /* ---- wake, probe ---- */
 
 static struct desktop *desktop_of(const struct connect *c)
@@ -483,9 +341,10 @@ static int probed(struct flow *flow)
         if (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED)
             return WAKE; /* its machine stopped meanwhile */
         if (flow->op.result == BERTH_E_BUSY)
-            c->probing_since_ms += PROBE_PAUSE_MS; /* it was not asked at all */
+            c->probing_since_ms += CONNECT_PROBE_PAUSE_MS; /* it was not asked at all */
         if (now - c->probing_since_ms < PROBE_PATIENCE_MS)
-            return flow_await(flow, pause_begin(&c->pause, PROBE_PAUSE_MS, &flow->op), PROBE);
+            return flow_await(flow, pause_begin(&c->pause, CONNECT_PROBE_PAUSE_MS, &flow->op),
+                              PROBE);
         if (desktop->state == desktop_QUARANTINED)
             return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is kept out of use: %.160s",
                              desktop->row.name, desktop->row.reason);
@@ -671,11 +530,11 @@ static void ended(struct flow *flow, const struct berth_error *error)
         c->terminal->sign_on = NULL;
     if (session && session->flow == flow)
         session->flow = NULL;
-    leave_same_user(c);
+    connect_leave_same_user(c);
     gate_open(&c->over);
     entity_unpin(&c->terminal->base);
     berth_wipe_free(c, sizeof(*c));
-    settle_leftovers(rooms, user_id);
+    connect_settle_leftovers(rooms, user_id);
     house_flow_ended(rooms);
 }
 

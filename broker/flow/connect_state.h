@@ -59,6 +59,27 @@ extern const struct flow_kind connect_kind;
  */
 int connect_choose(struct flow *flow, int again, int next);
 
+/* connect_resume.c: the claim on a broken picture, as it stands now. Sets whose it is and which
+ * pool; on failure the flow has its error. */
+int connect_resume_judge(struct flow *flow) berth_must_check;
+
+/* connect_resume.c, two steps: ask the desktop, and judge its answer. One that cannot be reached
+ * costs the session nothing: no claim, no row. `again`: the step that asks once more, `next`: the
+ * one that follows. */
+int connect_reach(struct flow *flow, int next);
+int connect_reached(struct flow *flow, int again, int next);
+
+#define CONNECT_PROBE_PAUSE_MS 250 /* before a desktop is asked again */
+
+/* connect_settle.c: this sign-on is one of its user's, from when the user is known to its end. */
+void connect_join_same_user(struct connect *c);
+void connect_leave_same_user(struct connect *c);
+
+/* connect_settle.c: a sign-on of this user has ended, or has chosen. When it overtook an earlier
+ * one and does not go on with its session, nobody else does: such a session is settled. user_id 0:
+ * nothing happens. */
+void connect_settle_leftovers(struct rooms *rooms, uint64_t user_id);
+
 /* connect_right.c: may this sign-on, for claim.pool_id, still go on? Fills c->verdict. The sentence
  * is for the person. Errors: CREDENTIALS, DENIED, DISABLED, STATE (its terminal), NOT_FOUND (its
  * pool), NO_ENTITLEMENT.

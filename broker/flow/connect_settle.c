@@ -1,0 +1,103 @@
+/* connect_settle.c - the sign-ons of one user, and a session on which none of them works any more.
+ *
+ * A later sign-on overtakes an earlier one and may then go on with another session than the earlier
+ * one had claimed. Nobody else would end that one's `preparing`.
+ */
+#include "core/related.h"
+#include "flow/connect.h"
+#include "flow/connect_state.h"
+#include "flow/decide.h"
+#include "flow/house.h"
+
+void connect_join_same_user(struct connect *c)
+{
+    struct house *house = house_of(c->rooms);
+    struct list *same = map_get_id(&house->signing_on, c->user_id);
+
+    if (list_linked(&c->same_user))
+        return;
+    if (!same) {
+        same = berth_new(struct list);
+        list_init(same);
+        map_put_id(&house->signing_on, c->user_id, same);
+    }
+    list_append(same, &c->same_user);
+}
+
+void connect_leave_same_user(struct connect *c)
+{
+    struct house *house = house_of(c->rooms);
+    struct list *same;
+
+    if (!list_linked(&c->same_user))
+        return;
+    list_remove(&c->same_user);
+    same = map_get_id(&house->signing_on, c->user_id);
+    if (list_empty(same))
+        free(map_take_id(&house->signing_on, c->user_id));
+}
+
+/* Does another sign-on go on that may still take this session? One that waits for an earlier one
+ * has no pool yet. */
+static bool is_left_to_another(struct rooms *rooms, const struct session *session)
+{
+    struct list *same = map_get_id(&house_of(rooms)->signing_on, session->row.user_id);
+
+    if (!same)
+        return false;
+    list_each (same, node) {
+        const struct connect *c = list_entry(node, struct connect, same_user);
+
+        if (c->claim.pool_id == 0 || c->claim.pool_id == session->row.pool_id)
+            return true;
+    }
+    return false;
+}
+
+void connect_settle_leftovers(struct rooms *rooms, uint64_t user_id)
+{
+    if (!user_id)
+        return;
+    list_each (related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
+        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+        struct session *session = container_of(entity, struct session, base);
+
+        if (session->row.state == session_PREPARING && !session->flow &&
+            !is_left_to_another(rooms, session))
+            connect_settle(rooms, session);
+    }
+}
+
+/* jot: id = session, number = epoch. */
+static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot)
+{
+    struct session *session = session_find(rooms->core, jot->id);
+    struct connection *connection;
+    struct changes *changes;
+
+    if (!session || session->row.state != session_PREPARING || session->row.epoch != jot->number ||
+        session->flow || session->told_epoch == jot->number)
+        return NULL;
+    changes = changes_new("broker", "broker", jot->action);
+    changes_object(changes, "session %llu", (unsigned long long)session->row.id);
+    changes->audit.subject_user_id = session->row.user_id;
+    connection = connection_of(rooms->core, session->row.id);
+    if (session_move(session, session_DISCONNECTED, jot->text, changes, NULL, NULL) < 0 ||
+        (connection &&
+         connection_move(connection, connection_ENDED, jot->text, changes, NULL, NULL) < 0)) {
+        changes_free(changes);
+        return NULL;
+    }
+    return changes;
+}
+
+void connect_settle(struct rooms *rooms, struct session *session)
+{
+    const struct jot jot = { .build = settle_changes,
+                             .id = session->row.id,
+                             .number = session->row.epoch,
+                             .action = "session.undo",
+                             .text = "the sign-on did not come to its end" };
+
+    jot_down(rooms, &jot);
+}
