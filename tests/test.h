@@ -58,6 +58,26 @@ static inline int64_t test_patience_ms(void)
     return (seconds > 0 ? seconds : 300) * 1000;
 }
 
+/* Do `turn` until the condition holds; gives the ms that it took. After limit_ms of the clock
+ * `now_ms` the test fails and says what did not come. */
+#define UNTIL_BY(now_ms, limit_ms, condition, turn) \
+    UNTIL_(now_ms, limit_ms, condition, #condition, turn)
+
+#define UNTIL_(now_ms, limit_ms, condition, text, turn)                                    \
+    ({                                                                                     \
+        int64_t began_ = (now_ms);                                                         \
+        while (!(condition)) {                                                             \
+            if ((now_ms)-began_ >= (limit_ms))                                             \
+                fail_msg("waited %lld ms in vain for: %s", (long long)(limit_ms), (text)); \
+            turn;                                                                          \
+        }                                                                                  \
+        (now_ms) - began_;                                                                 \
+    })
+
+/* By real time; `turn` must come back by itself. Needs berth/loop.h. */
+#define UNTIL(condition, turn) \
+    UNTIL_(clock_mono_ms(), test_patience_ms(), condition, #condition, turn)
+
 /* The text holds the part. */
 #define EXPECT_SAYS(text, part)                                 \
     do {                                                        \

@@ -59,6 +59,10 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
         }                                                           \
     } while (0)
 
+/* Let time pass, step by step, until the condition holds: within an hour, or the story fails. */
+#define PASS_UNTIL(world, step_ms, condition) \
+    (void)UNTIL_(world_now_ms(world), 3600000, condition, #condition, world_run_ms(world, step_ms))
+
 /* It comes to say so within some seconds. */
 #define SOON(world, terminal, screen)                        \
     do {                                                     \

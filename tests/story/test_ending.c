@@ -105,8 +105,7 @@ TEST(ending, a_guest_that_hangs_at_the_sign_off_is_not_handed_on_as_it_is)
     SOON(w, "t1", "anna on ward-3-001");
     session = world_session(w, "anna");
     world_sign_off(w, "t1");
-    while (!session->flow || strcmp(flow_step_name(session->flow), "sign-off") != 0)
-        world_run_ms(w, 1);
+    PASS_UNTIL(w, 1, session->flow && strcmp(flow_step_name(session->flow), "sign-off") == 0);
     world_machine(w, "ward-3-001")->deaf = true;
     world_run_s(w, 120);
     EXPECT(!world_session(w, "anna"));
@@ -245,8 +244,7 @@ TEST(ending, a_host_that_came_back_in_the_midst_of_its_list_is_listed_again)
         world_host_down(w, "kvm1", true);
         world_run_s(w, 3);
         world_host_down(w, "kvm1", false);
-        while (host->state != host_OPENING)
-            world_run_ms(w, 1);
+        PASS_UNTIL(w, 1, host->state == host_OPENING);
         flow_cancel(host->survey, BERTH_E_INTERNAL, "a fault of the broker's own");
         EXPECT_INT(host->state, host_OPENING);
         world_run_s(w, 10);

@@ -602,8 +602,7 @@ TEST(joining, a_renewal_does_not_outlive_the_replacement)
         lost = world_terminal(w, "t9");
         EXPECT(lost->present);
         world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
-        while (!world_terminal(w, "spare")->open)
-            world_run_ms(w, 1);
+        PASS_UNTIL(w, 1, world_terminal(w, "spare")->open);
         world_run_ms(w, ms % 60);
         terminal_renew_key(lost);
         world_run_s(w, 40);

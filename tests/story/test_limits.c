@@ -71,8 +71,7 @@ static void taken_off_while_away(uint64_t seed)
     w->broker->rooms.store->slowest_ms = 8000;
     world_hands_off(w, "t1");
     world_run_s(w, 200);
-    while (list_empty(&house_of(&w->broker->rooms)->jots))
-        world_run_ms(w, 1);
+    PASS_UNTIL(w, 1, !list_empty(&house_of(&w->broker->rooms)->jots));
     terminal_break(world_terminal(w, "t1"));
     world_run_s(w, 60);
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);

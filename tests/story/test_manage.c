@@ -397,9 +397,9 @@ TEST(manage, quarantined_while_it_starts_it_is_kept_out)
     struct world *w = world_new(22, WARD FLOATING);
     struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "a hunch" };
 
-    while (!world_desktop(w, "ward-3-001") ||
-           strcmp(world_desktop_state(w, "ward-3-001"), "starting") != 0)
-        world_run_ms(w, 10);
+    PASS_UNTIL(w, 10,
+               world_desktop(w, "ward-3-001") &&
+                   strcmp(world_desktop_state(w, "ward-3-001"), "starting") == 0);
     wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
     EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
     world_run_s(w, 30);

@@ -37,9 +37,9 @@ static int order(struct world *w, const char *desktop, enum desktop_act act)
 
 static void until_it_runs(struct world *w, const char *desktop)
 {
-    while (!world_desktop(w, desktop) || !world_machine(w, desktop) ||
-           !world_machine(w, desktop)->running)
-        world_run_ms(w, 10);
+    PASS_UNTIL(w, 10,
+               world_desktop(w, desktop) && world_machine(w, desktop) &&
+                   world_machine(w, desktop)->running);
 }
 
 static void expect_blameless(struct world *w)

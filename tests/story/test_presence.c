@@ -89,8 +89,7 @@ static void back_and_left(uint64_t seed, bool full)
     w->broker->rooms.store->slowest_ms = 8000;
     world_disk_full(w, full);
     world_cut(w, "t1", false);
-    while (list_empty(&house_of(&w->broker->rooms)->jots))
-        world_run_ms(w, 1);
+    PASS_UNTIL(w, 1, !list_empty(&house_of(&w->broker->rooms)->jots));
     terminal_disconnect(t1);
     world_run_s(w, 20);
     world_disk_full(w, false);
@@ -274,8 +273,7 @@ TEST(presence, back_in_the_very_moment_in_which_absence_is_written)
         t1 = world_terminal(w, "t1");
         t1->cut = true;
         terminal_break(t1);
-        while (strcmp(world_presence(w, "t1"), "absent") != 0)
-            world_run_ms(w, 1);
+        PASS_UNTIL(w, 1, strcmp(world_presence(w, "t1"), "absent") == 0);
         t1->cut = false;
         timer_start(&w->outside.timers, &t1->reconnect, ms, t1->reconnect.fire);
         world_run_s(w, 30);

@@ -311,8 +311,9 @@ TEST(recompose, the_first_is_made_beside_the_old_ones_where_there_is_room)
     world_host(w, "kvm1")->slow_ms = 4000;
     (void)publish(w);
     EXPECT_OK(recompose(w));
-    while (count(w, true, true) == 0) {
+    for (int turns = 0; count(w, true, true) == 0; turns++) {
         EXPECT_INT(count(w, false, true), 2);
+        EXPECT(turns < 1000);
         world_run_ms(w, 200);
     }
     EXPECT_SAYS(text(w), "version 2: 2 desktops are left to be replaced");
@@ -329,7 +330,8 @@ TEST(recompose, in_a_full_pool_one_that_nobody_uses_makes_room_and_no_second)
     world_run_s(w, 70);
     (void)publish(w);
     EXPECT_OK(recompose(w));
-    while (count(w, true, true) == 0) {
+    for (int turns = 0; count(w, true, true) == 0; turns++) {
+        EXPECT(turns < 1000);
         EXPECT(count(w, false, true) >= 1);
         EXPECT_SAYS(text(w), "waits for its first desktop to become ready");
         world_run_ms(w, 200);
@@ -439,8 +441,7 @@ TEST(recompose, a_file_that_goes_in_the_midst_stops_it)
     world_run_s(w, 90);
     (void)publish(w);
     EXPECT_OK(recompose(w));
-    while (count(w, true, true) < 2)
-        world_run_ms(w, 200);
+    PASS_UNTIL(w, 200, count(w, true, true) >= 2);
     lose_image(w);
     world_run_s(w, 120);
     EXPECT_INT(pool_of(w)->row.recompose_id, 0);
@@ -500,8 +501,7 @@ TEST(recompose, a_rollback_ends_it_and_lets_what_still_runs_stay)
     world_run_s(w, 90);
     next = publish(w);
     EXPECT_OK(recompose(w));
-    while (count(w, true, true) < 2)
-        world_run_ms(w, 200);
+    PASS_UNTIL(w, 200, count(w, true, true) >= 2);
     EXPECT_OK(roll_back(w));
     EXPECT_INT(pool_of(w)->row.recompose_id, 0);
     world_run_s(w, 60);

@@ -406,13 +406,11 @@ TEST(resume, a_password_does_not_survive_a_restart_and_that_is_said)
 TEST(resume, an_answer_that_was_lost_is_asked_for_again)
 {
     struct world *w = working(15, WARD PASSTHROUGH);
-    int steps = 0;
 
     lose(w, "t1");
     world_run_s(w, 2);
     ask(w, "t1");
-    while (world_epoch(w, "ward-3-001") == 1 && steps++ < 1000)
-        world_run_ms(w, 1);
+    PASS_UNTIL(w, 1, world_epoch(w, "ward-3-001") > 1);
     EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
     terminal_break(world_terminal(w, "t1"));

@@ -118,10 +118,8 @@ TEST(stop, a_command_on_its_way_to_disk)
     w->broker->rooms.store->slowest_ms = 200;
     op_init(&asked.op, &w->broker->timers, told);
     EXPECT_OK(admin_command(&w->broker->rooms, world_actor(), &message, &id, &asked.op));
-    while (!command || !command->deciding) { /* queued, and then its sending is on its way */
-        world_run_ms(w, 1);
-        command = command_find(world_core(w), id);
-    }
+    /* Queued, and then its sending is on its way. */
+    PASS_UNTIL(w, 1, (command = command_find(world_core(w), id)) && command->deciding);
     world_crash(w);
     world_restart(w);
     world_run_s(w, 30);

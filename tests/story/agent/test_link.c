@@ -172,8 +172,8 @@ TEST(link, presence_is_renewed_as_the_broker_dictates_with_jitter)
         int64_t began = ward->timers.mono_ms;
 
         before = ward_sent_count(ward, MSG_renew);
-        while (ward_sent_count(ward, MSG_renew) == before)
-            ward_run(ward, 1);
+        (void)UNTIL_BY(ward->timers.mono_ms, 3600000, ward_sent_count(ward, MSG_renew) > before,
+                       ward_run(ward, 1));
         if (i > 0) {
             least = ward->timers.mono_ms - began < least ? ward->timers.mono_ms - began : least;
             most = ward->timers.mono_ms - began > most ? ward->timers.mono_ms - began : most;
@@ -344,8 +344,8 @@ static struct ward *calm(uint64_t seed)
 
 static void run_until_renewal(struct ward *ward, size_t count)
 {
-    while (ward_sent_count(ward, MSG_renew_certificate) < count)
-        ward_run(ward, 1000);
+    (void)UNTIL_BY(ward->timers.mono_ms, INT64_C(30) * 86400000,
+                   ward_sent_count(ward, MSG_renew_certificate) >= count, ward_run(ward, 1000));
 }
 
 TEST(link, a_certificate_is_renewed_at_about_half_its_life)

@@ -141,13 +141,7 @@ static void dialled(struct op *op, int result)
     container_of(op, struct world, op)->done = true;
 }
 
-#define RUN_UNTIL(world, condition)                               \
-    do {                                                          \
-        int64_t limit_ms_ = clock_mono_ms() + test_patience_ms(); \
-        while (!(condition) && clock_mono_ms() < limit_ms_)       \
-            loop_turn(&(world)->loop, 10);                        \
-        EXPECT(condition);                                        \
-    } while (0)
+#define RUN_UNTIL(world, condition) (void)UNTIL(condition, loop_turn(&(world)->loop, 10))
 
 /* For what must not come. */
 static void pass(struct world *world)

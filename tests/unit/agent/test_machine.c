@@ -66,13 +66,8 @@ static void open_world(struct world *world, const char *reboot)
 
 static void wait_for(struct world *world)
 {
-    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
-
-    while (!world->done && clock_mono_ms() < limit_ms)
-        loop_turn(&world->loop, 50);
-    EXPECT(world->done);
-    while (!device_is_idle(world->device))
-        loop_turn(&world->loop, 10);
+    (void)UNTIL(world->done, loop_turn(&world->loop, 50));
+    (void)UNTIL(device_is_idle(world->device), loop_turn(&world->loop, 10));
 }
 
 static void close_world(struct world *world)

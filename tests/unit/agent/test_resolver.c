@@ -131,7 +131,6 @@ static int find(bool refuse, struct broker_addresses *ret)
     struct berth_error error = { 0 };
     struct server server = { .refuse = refuse };
     struct lookup lookup = { .done = false };
-    int64_t limit_ms;
     struct locator *locator;
     char servers[40];
 
@@ -144,10 +143,7 @@ static int find(bool refuse, struct broker_addresses *ret)
     op_init(&lookup.op, &loop.timers, looked_up);
     EXPECT_OK(locator_find_begin(locator, "_berth._tcp", ret, &lookup.op));
     EXPECT(!lookup.done);
-    limit_ms = clock_mono_ms() + test_patience_ms();
-    while (!lookup.done && clock_mono_ms() < limit_ms)
-        loop_turn(&loop, 100);
-    EXPECT(lookup.done);
+    (void)UNTIL(lookup.done, loop_turn(&loop, 100));
     EXPECT(server.asked >= 1);
     locator_free(locator);
     uv_close((uv_handle_t *)&server.poll, NULL);

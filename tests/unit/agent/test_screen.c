@@ -49,14 +49,7 @@ static void enter(struct world *world, const char *body)
 }
 
 /* Turn until the condition holds; the time it took. */
-#define RUN_UNTIL(world, condition)                                           \
-    ({                                                                        \
-        int64_t began_ = clock_mono_ms();                                     \
-        while (!(condition) && clock_mono_ms() - began_ < test_patience_ms()) \
-            loop_turn(&(world)->loop, 20);                                    \
-        EXPECT(condition);                                                    \
-        clock_mono_ms() - began_;                                             \
-    })
+#define RUN_UNTIL(world, condition) UNTIL(condition, loop_turn(&(world)->loop, 20))
 
 static int runs(const struct world *world)
 {

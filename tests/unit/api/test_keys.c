@@ -312,13 +312,11 @@ TEST(keys, a_request_whose_connection_was_ended_can_be_sent_again)
                    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                    strlen(body), body);
     EXPECT_INT(write(descriptor, text, strlen(text)), strlen(text));
-    while (!(request = under_way()))
-        world_turn();
+    (void)UNTIL((request = under_way()) != NULL, world_turn());
     request->origin->ended = true;
     EXPECT_OK(shutdown(request->origin->descriptor, SHUT_RDWR));
     request_abandon(request);
-    while (!list_empty(&world.api->requests))
-        world_turn();
+    (void)UNTIL(list_empty(&world.api->requests), world_turn());
     EXPECT_STATUS(ask_with("cut-1", NULL, "POST", "/v1/users/bob/password", body), 200);
     (void)close(descriptor);
 }
@@ -375,8 +373,7 @@ static void add_terminals(int first, int count)
     }
     op_init(&decided, &world.loop.timers, note_decided);
     EXPECT_OK(decide_begin(&world.rooms, changes, NULL, &decided));
-    while (decided.in_flight)
-        world_turn();
+    (void)UNTIL(!decided.in_flight, world_turn());
     EXPECT_OK(decided.result);
 }
 

@@ -148,8 +148,7 @@ static int ask(struct asked *asked, const struct msg_evidence *shown, size_t cou
     if (r < 0)
         return r;
     assert_int_equal(asked->done, 0);
-    while (!asked->done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked->done, loop_turn(&loop, 1000));
     return asked->result;
 }
 
@@ -217,8 +216,7 @@ TEST(auth, a_password_that_was_changed_meanwhile_is_wrong)
     op_init(&asked.op, &loop.timers, asked_done);
     EXPECT(auth_begin(auth, &shown, 1, ICU, true, &asked.user, &asked.op) >= 0);
     anna->row.password_hash[0] = '!';
-    while (!asked.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked.done, loop_turn(&loop, 1000));
     EXPECT_ERR(asked.result, BERTH_E_CREDENTIALS);
     EXPECT_INT(asked.user.user_id, 0);
     EXPECT(secret_empty(&asked.user.password));
@@ -300,8 +298,7 @@ TEST(auth, two_at_once_are_one_attempt)
     op_init(&second.op, &loop.timers, asked_done);
     EXPECT_OK(auth_begin(auth, &shown, 1, ICU, false, &first.user, &first.op));
     EXPECT_ERR(auth_begin(auth, &shown, 1, ICU, false, &second.user, &second.op), BERTH_E_TOO_MANY);
-    while (!first.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(first.done, loop_turn(&loop, 1000));
     finish();
 }
 
@@ -323,8 +320,7 @@ TEST(auth, a_full_queue_is_busy_with_an_estimate_and_charges_nobody)
         }
     }
     EXPECT(busy >= 1);
-    while (!asked[0].done || !asked[1].done || !asked[2].done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked[0].done && asked[1].done && asked[2].done, loop_turn(&loop, 1000));
     EXPECT_OK(ask_password(&asked[0], "anna", "correct horse", LOBBY));
     finish();
 }
@@ -425,14 +421,12 @@ TEST(auth, administrators_by_name_and_source)
     begin();
     op_init(&asked.op, &loop.timers, asked_done);
     EXPECT_OK(auth_admin_begin(auth, "root", &right, &source, &asked.admin, &asked.op));
-    while (!asked.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked.done, loop_turn(&loop, 1000));
     EXPECT_INT(asked.result, 0);
     EXPECT_INT(asked.admin, ROOT);
     asked.done = 0;
     EXPECT_OK(auth_admin_begin(auth, "root", &wrong, &source, &asked.admin, &asked.op));
-    while (!asked.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked.done, loop_turn(&loop, 1000));
     EXPECT_ERR(asked.result, BERTH_E_CREDENTIALS);
     EXPECT_ERR(auth_admin_begin(auth, "root", &right, &source, &asked.admin, &asked.op),
                BERTH_E_TOO_MANY);
@@ -450,8 +444,7 @@ TEST(auth, a_new_password_is_hashed_and_short_ones_are_refused)
     op_init(&asked.op, &loop.timers, asked_done);
     EXPECT_ERR(auth_hash_begin(auth, &weak, hash, &asked.op), BERTH_E_INVALID);
     EXPECT_OK(auth_hash_begin(auth, &password, hash, &asked.op));
-    while (!asked.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked.done, loop_turn(&loop, 1000));
     EXPECT_INT(strncmp(hash, "$argon2id$", 10), 0);
     EXPECT_OK(crypto_pwhash_str_verify(hash, "a new password", 14));
     finish();

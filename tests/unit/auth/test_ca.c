@@ -218,8 +218,7 @@ TEST(ca, signs_a_terminals_certificate)
     op_init(&asked.op, &loop.timers, asked_done);
     EXPECT_OK(ca_sign_begin(ca, request, "icu-07", 42, &got, &asked.op));
     EXPECT_INT(asked.done, 0);
-    while (!asked.done)
-        loop_turn(&loop, 100);
+    (void)UNTIL(asked.done, loop_turn(&loop, 100));
     EXPECT_INT(asked.result, 0);
     EXPECT_OK(ca_request_key(request, asked_key, NULL));
     EXPECT_STR(got.key_hash, asked_key);

@@ -36,8 +36,7 @@ static void begin(void)
 static void finish(void)
 {
     child_free(&child, note_free);
-    while (!freed_count)
-        loop_turn(&loop, 100);
+    (void)UNTIL(freed_count, loop_turn(&loop, 100));
     loop_close(&loop);
 }
 
@@ -52,8 +51,7 @@ static void start_shell(const char *script, struct child_setup setup)
 
 static void wait_end(void)
 {
-    while (!ended)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(ended, loop_turn(&loop, 1000));
 }
 
 TEST(child, tells_its_exit_code)

@@ -33,8 +33,7 @@ TEST(loop, a_timer_fires_after_its_time_and_not_before)
     begin();
     began = clock_mono_ms();
     timer_start(&loop.timers, &timer, 60, fire);
-    while (!fired)
-        loop_turn(&loop, -1);
+    (void)UNTIL(fired, loop_turn(&loop, 1000));
     EXPECT(fired_ms - began >= 60);
     loop_close(&loop);
 }
@@ -110,8 +109,7 @@ TEST(loop, mail_from_another_thread_arrives_in_order_and_timers_count_from_then)
     loop_run(&loop);
     for (int i = 0; i < 50; i++)
         EXPECT_INT(delivered[i], i);
-    while (!fired)
-        loop_turn(&loop, -1);
+    (void)UNTIL(fired, loop_turn(&loop, 1000));
     EXPECT(fired_ms - armed_ms >= 50);
     EXPECT_OK(uv_thread_join(&thread));
     loop_close(&loop);
@@ -165,8 +163,7 @@ TEST(loop, a_stall_moves_deadlines_and_is_counted)
     began = clock_mono_ms();
     timer_start(&loop.timers, &timer, 2000, fire);
     loop_post(&loop, heavy_mail());
-    while (!fired)
-        loop_turn(&loop, -1);
+    (void)UNTIL(fired, loop_turn(&loop, 1000));
     /* 1.6 s were lost, of which the tick's own 250 ms are no delay. */
     EXPECT(fired_ms - began >= 2000 + 1600 - 250);
     EXPECT(loop.stalls >= 1);

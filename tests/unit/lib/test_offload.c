@@ -90,8 +90,7 @@ static void begin(int threads, size_t queue, bool hold)
 /* The one that runs has then run for so long. */
 static void let_go_after_50_ms(void)
 {
-    while (!atomic_load(&entered))
-        (void)usleep(1000);
+    (void)UNTIL(atomic_load(&entered), usleep(1000));
     (void)usleep(50000);
     atomic_store(&held, false);
 }
@@ -111,8 +110,7 @@ TEST(offload, a_result_comes_by_value_on_the_loop)
     op_init(&asked.op, &loop.timers, asked_done);
     EXPECT_OK(offload_begin(offload, sum_new(2, 3, &result), &asked.op));
     EXPECT_INT(asked.done, 0);
-    while (!asked.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked.done, loop_turn(&loop, 1000));
     EXPECT_INT(asked.result, 0);
     EXPECT_INT(result, 5);
     EXPECT_INT(released, 1);
@@ -130,8 +128,7 @@ TEST(offload, a_failure_brings_its_sentence)
     job = sum_new(2, 3, &result);
     container_of(job, struct sum, job)->fails = true;
     EXPECT_OK(offload_begin(offload, job, &asked.op));
-    while (!asked.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked.done, loop_turn(&loop, 1000));
     EXPECT_ERR(asked.result, BERTH_E_DENIED);
     EXPECT_STR(asked.op.error.text, "2 and 3 do not mix");
     end();
@@ -148,8 +145,8 @@ TEST(offload, a_full_queue_says_busy_and_leaves_the_job_with_the_caller)
     for (int i = 0; i < 4; i++)
         op_init(&asked[i].op, &loop.timers, asked_done);
     EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
-    while (offload_waiting(offload, OFFLOAD_FIRST) > 0)
-        (void)usleep(1000); /* the thread has taken the first */
+    (void)UNTIL(offload_waiting(offload, OFFLOAD_FIRST) == 0,
+                usleep(1000)); /* the thread has taken the first */
     for (int i = 1; i < 3; i++)
         began += offload_begin(offload, sum_new(1, 1, &result), &asked[i].op) == 0;
     EXPECT_INT(began, 2);
@@ -158,8 +155,7 @@ TEST(offload, a_full_queue_says_busy_and_leaves_the_job_with_the_caller)
     EXPECT_SAYS(asked[3].op.error.text, "2 jobs are waiting already");
     free(container_of(extra, struct sum, job));
     let_go_after_50_ms();
-    while (asked[0].done + asked[1].done + asked[2].done < 3)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked[0].done + asked[1].done + asked[2].done == 3, loop_turn(&loop, 1000));
     EXPECT(offload_job_ms(offload) >=
            38); /* the other two may have taken no time, with an eighth each */
     end();
@@ -175,11 +171,9 @@ TEST(offload, who_waits_is_told_for_how_long)
     for (int i = 0; i < 5; i++)
         op_init(&asked[i].op, &loop.timers, asked_done);
     EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
-    while (offload_waiting(offload, OFFLOAD_FIRST) > 0)
-        (void)usleep(1000);
+    (void)UNTIL(offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
     let_go_after_50_ms();
-    while (!asked[0].done)
-        loop_turn(&loop, 1000); /* now it is known what a job takes */
+    (void)UNTIL(asked[0].done, loop_turn(&loop, 1000)); /* now it is known what a job takes */
     EXPECT_INT(offload_wait_ms(offload, OFFLOAD_FIRST), 0);
     atomic_store(&held, true);
     for (int i = 1; i < 5; i++)
@@ -187,8 +181,7 @@ TEST(offload, who_waits_is_told_for_how_long)
     told_ms = offload_wait_ms(offload, OFFLOAD_FIRST);
     EXPECT(told_ms >= 3 * 50 && told_ms >= 3 * offload_job_ms(offload) - 3);
     atomic_store(&held, false);
-    while (!asked[4].done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(asked[4].done, loop_turn(&loop, 1000));
     EXPECT_INT(offload_wait_ms(offload, OFFLOAD_FIRST), 0);
     end();
 }
@@ -202,15 +195,13 @@ TEST(offload, cancel_is_silent_for_waiting_and_for_running_jobs)
     for (int i = 0; i < 2; i++) {
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-        while (i == 0 && offload_waiting(offload, OFFLOAD_FIRST) > 0)
-            (void)usleep(1000);
+        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
     }
     op_cancel(&asked[1].op);
     EXPECT_INT(released, 1); /* it never ran */
     op_cancel(&asked[0].op);
     atomic_store(&held, false);
-    while (released < 2)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(released == 2, loop_turn(&loop, 1000));
     EXPECT_INT(asked[0].done + asked[1].done, 0);
     EXPECT_INT(delivered, 0);
     EXPECT_INT(result, 0);
@@ -228,8 +219,7 @@ static void fill(struct asked *asked, int first, int later, int *result)
         job->turn = i >= 1 && i < 1 + later ? OFFLOAD_LATER : OFFLOAD_FIRST;
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, job, &asked[i].op));
-        while (i == 0 && offload_waiting(offload, OFFLOAD_FIRST) > 0)
-            (void)usleep(1000);
+        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
     }
 }
 
@@ -242,8 +232,7 @@ TEST(offload, who_comes_later_gets_one_turn_in_four)
     begin(1, 8, true);
     fill(asked, 8, 8, &result);
     atomic_store(&held, false);
-    while (delivered < 17)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(delivered >= 17, loop_turn(&loop, 1000));
     for (int i = 0; i < 17; i++)
         if (i > 8 && asked[i].place > last_first)
             last_first = asked[i].place;
@@ -271,8 +260,7 @@ TEST(offload, a_full_queue_of_those_who_come_later_refuses_nobody_else)
     EXPECT_OK(offload_begin(offload, extra, &more.op));
     EXPECT_INT(offload_waiting(offload, OFFLOAD_FIRST), 2);
     atomic_store(&held, false);
-    while (delivered < 5)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(delivered >= 5, loop_turn(&loop, 1000));
     end();
 }
 
@@ -286,8 +274,7 @@ TEST(offload, the_estimate_counts_those_who_go_before)
     begin(1, 8, true);
     fill(&one, 0, 0, &result);
     let_go_after_50_ms();
-    while (!one.done)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(one.done, loop_turn(&loop, 1000));
     atomic_store(&held, true);
     fill(asked, 6, 6, &result);
     job_ms = offload_job_ms(offload);
@@ -295,8 +282,7 @@ TEST(offload, the_estimate_counts_those_who_go_before)
     EXPECT(offload_wait_ms(offload, OFFLOAD_FIRST) < (6 + 3) * job_ms);
     EXPECT(offload_wait_ms(offload, OFFLOAD_LATER) >= (6 + 6) * (job_ms - 1));
     atomic_store(&held, false);
-    while (delivered < 14)
-        loop_turn(&loop, 1000);
+    (void)UNTIL(delivered >= 14, loop_turn(&loop, 1000));
     EXPECT_INT(offload_wait_ms(offload, OFFLOAD_LATER), 0);
     end();
 }
@@ -319,8 +305,7 @@ TEST(offload, the_end_finishes_what_runs_and_completes_what_waits)
     for (int i = 0; i < 3; i++) {
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-        while (i == 0 && offload_waiting(offload, OFFLOAD_FIRST) > 0)
-            (void)usleep(1000);
+        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
     }
     EXPECT_OK(uv_thread_create(&later, let_go_later, NULL));
     offload_free(offload);

@@ -144,11 +144,7 @@ static void meet(SSL_CTX *server_side, SSL_CTX *client_side, struct end *server,
 
 static void turn_until(const int *count)
 {
-    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
-
-    while (!*count && clock_mono_ms() < limit_ms)
-        loop_turn(&loop, 100);
-    EXPECT(*count > 0);
+    (void)UNTIL(*count > 0, loop_turn(&loop, 100));
 }
 
 static void part(struct end *server, struct end *client)
@@ -182,8 +178,7 @@ TEST(tls, both_ends_know_each_other_and_talk)
     EXPECT_OK(issuer_check_request(terminal.request, wanted, NULL));
     EXPECT_STR(wanted, key);
     EXPECT_OK(tls_write(&client.peer, "hello", 5));
-    while (server.received < 5)
-        loop_turn(&loop, 100);
+    (void)UNTIL(server.received >= 5, loop_turn(&loop, 100));
     EXPECT_STR(server.text, "hello");
     EXPECT_STR(server.peer.address, "127.0.0.1");
     part(&server, &client);
@@ -428,8 +423,7 @@ TEST(tls, what_waits_is_taken_later_and_said)
         sent += sizeof(block);
     }
     tls_resume(&client.peer);
-    while (client.received < sent)
-        loop_turn(&loop, 100);
+    (void)UNTIL(client.received >= sent, loop_turn(&loop, 100));
     turn_until(&server.drained);
     EXPECT_INT(server.peer.queued, 0);
     part(&server, &client);
@@ -454,8 +448,7 @@ TEST(tls, keys_are_not_renewed_without_end)
         EXPECT_INT(SSL_do_handshake(client.peer.ssl), 1);
     }
     EXPECT_OK(tls_write(&client.peer, "still here", 10));
-    while (server.received < 10)
-        loop_turn(&loop, 100);
+    (void)UNTIL(server.received >= 10, loop_turn(&loop, 100));
     EXPECT_STR(server.text, "still here");
     for (int i = 0; i < 60; i++) {
         EXPECT_INT(SSL_key_update(client.peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);

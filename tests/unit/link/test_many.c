@@ -49,6 +49,7 @@ static const struct tls_events crowd_events = { .open = crowd_open,
 /* Connect them all, hold them until the pipe is closed, exit with what happened. */
 static void crowd_run(int hold, int tell)
 {
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
     char byte;
 
     if (loop_init(&crowd.loop, NULL) < 0)
@@ -64,6 +65,8 @@ static void crowd_run(int hold, int tell)
                             &crowd_events, &client->tls, NULL) < 0)
                 _exit(4);
         }
+        if (clock_mono_ms() > until_ms)
+            _exit(7);
         loop_turn(&crowd.loop, 1000);
     }
     if (write(tell, "x", 1) != 1 || read(hold, &byte, 1) != 0)

@@ -176,8 +176,7 @@ TEST(lanes, a_list_that_comes_back_late_neither_deafens_nor_speaks)
     heard[0] = '\0';
     (void)pthread_mutex_lock(&door);
     give(2, VIRT_list, "", NULL);
-    while (!atomic_load(&lists))
-        turn();
+    (void)UNTIL(atomic_load(&lists), turn());
     define(OTHER); /* waits for the end of the list, and is released when that is given up */
     until("started ");
     EXPECT_STR(heard, "defined started ");
@@ -207,8 +206,7 @@ TEST(lanes, of_two_passwords_the_later_one_stays)
     give(4, VIRT_password, UUID, "a");
     give(5, VIRT_password, UUID, "b");
     give(6, VIRT_password, UUID, "c");
-    while (!atomic_load(&inside))
-        turn();
+    (void)UNTIL(atomic_load(&inside), turn());
     for (int i = 0; i < 25; i++)
         turn(); /* whoever does not wait for its turn is inside by now */
     (void)pthread_mutex_unlock(&door);
@@ -217,24 +215,27 @@ TEST(lanes, of_two_passwords_the_later_one_stays)
     EXPECT_INT(most_inside, 1);
 }
 
+static void ask_the_tenth(void)
+{
+    heard[0] = '\0';
+    give(10, VIRT_password, UUID, "d");
+    until("10");
+}
+
 TEST(lanes, what_waited_beyond_its_limit_is_never_begun)
 {
     begin();
     (void)pthread_mutex_lock(&door);
     give(7, VIRT_password, UUID, "a");
-    while (!atomic_load(&inside))
-        turn();
+    (void)UNTIL(atomic_load(&inside), turn());
     give(8, VIRT_password, UUID, "b");
     until("8! "); /* not begun, and said before its limit passes */
     give(9, VIRT_password, UUID,
          "c"); /* the first is given up meanwhile: it might overtake this one */
     until("9! ");
     (void)pthread_mutex_unlock(&door);
-    do {
-        heard[0] = '\0';
-        give(10, VIRT_password, UUID, "d");
-        until("10");
-    } while (strstr(heard, "10! ")); /* until the lane of the first has ended */
+    ask_the_tenth();
+    (void)UNTIL(!strstr(heard, "10! "), ask_the_tenth()); /* the lane of the first has ended */
     EXPECT_STR(passwords, "ad");
 }
 

@@ -102,15 +102,7 @@ static inline struct virt_host_facts facts(struct world *world)
 }
 
 /* Turn until the condition holds; the time it took. */
-#define AWAIT(world, condition)                                                                    \
-    ({                                                                                             \
-        int64_t began_ = clock_mono_ms();                                                          \
-        while (!(condition) && clock_mono_ms() - began_ < test_patience_ms())                      \
-            loop_turn(&(world)->loop, 20);                                                         \
-        if (!(condition))                                                                          \
-            fail_msg("waited %d ms in vain for: %s", (int)(clock_mono_ms() - began_), #condition); \
-        clock_mono_ms() - began_;                                                                  \
-    })
+#define AWAIT(world, condition) UNTIL(condition, loop_turn(&(world)->loop, 20))
 
 struct asked {
     struct op op;
