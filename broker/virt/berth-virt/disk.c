@@ -8,42 +8,17 @@
 #include "domain_xml.h"
 #include "fault.h"
 #include "machine_history.h"
-#include "xml.h"
+#include "storage.h"
 
 /* Size of an overlay where neither the pool nor the driver can tell the image's: libvirt's test
  * driver only, which has no files and insists on a number.
  */
 #define UNTOLD_BYTES ((uint64_t)10 << 20)
 
-static void pool_freep(virStoragePoolPtr *pool)
-{
-    if (*pool)
-        (void)virStoragePoolFree(berth_take(*pool));
-}
-
 static void volume_freep(virStorageVolPtr *volume)
 {
     if (*volume)
         (void)virStorageVolFree(berth_take(*volume));
-}
-
-/* What libvirt refused is the fault of something that many machines share: CONFIG, unless it is the
- * connection that failed, or the host's disk that is full.
- */
-static int blame_setting(struct errand *errand, int r)
-{
-    return r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY ? r : (errand->error.code = BERTH_E_CONFIG);
-}
-
-static int find_pool(struct errand *errand, const char *storage, virStoragePoolPtr *ret)
-{
-    *ret = virStoragePoolLookupByName(errand->connection, storage);
-    if (!*ret)
-        return blame_setting(errand, fault(&errand->error, "storage pool '%s'", storage));
-    /* A pool that is not set to start by itself is off after the host came up. */
-    if (virStoragePoolIsActive(*ret) == 0 && virStoragePoolCreate(*ret, 0) < 0)
-        return blame_setting(errand, fault(&errand->error, "storage pool '%s' is off", storage));
-    return 0;
 }
 
 /* Bytes of the image as the host knows it; 0: let the overlay take them from the image itself. */
@@ -107,23 +82,17 @@ int disk_names(struct errand *errand, const char *volume, struct disk_names *ret
 
 int disk_path(struct errand *errand, const char *storage, const char *volume, char ret[1024])
 {
-    berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
-    berth_cleanup(xml_freep) xmlDoc *doc = NULL;
-    char *text;
+    berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
+    berth_cleanup(berth_freep) char *text = NULL;
     int r;
 
-    r = find_pool(errand, storage, &pool);
+    r = storage_open(errand, storage, &pool);
     if (r < 0)
         return r;
     text = virStoragePoolGetXMLDesc(pool, 0);
     if (!text)
-        return blame_setting(errand, fault(&errand->error, "storage pool '%s'", storage));
-    doc = xml_parse(text, strlen(text), XML_ANSWER_MAX, "pool", &errand->error);
-    free(text);
-    if (!doc)
-        return errand->error.code;
-    xml_get_text(xml_child(xml_child(xmlDocGetRootElement(doc), "target", NULL), "path", NULL), ret,
-                 1024 - 80);
+        return storage_blame(errand, fault(&errand->error, "storage pool '%s'", storage));
+    pool_xml_path(text, strlen(text), ret, 1024 - 80);
     (void)snprintf(ret + strlen(ret), 80, "/%.78s", volume);
     return 0;
 }
@@ -145,11 +114,15 @@ static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const cha
     berth_cleanup(volume_freep) virStorageVolPtr made = NULL;
     char *xml = volume_xml_make(volume, image, image_bytes(errand, image));
     char backing[1024];
+    char storage[64]; /* asked for now: libvirt forgets a failure when it is asked for anything */
 
+    (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
     made = virStorageVolCreateXML(pool, xml, 0);
     free(xml);
+    if (!made && storage_is_at_fault(errand, storage))
+        return errand->error.code;
     if (!made)
-        return blame_setting(
+        return storage_blame(
             errand,
             fault(&errand->error, "image '%s': disk '%s' cannot be made on it", image, volume));
     backing_of(made, backing, sizeof(backing));
@@ -162,24 +135,24 @@ static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const cha
 
 int disk_renew(struct errand *errand, const char *storage, const char *volume, const char *image)
 {
-    berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
+    berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     int r = disk_drop(errand, storage, volume);
 
     if (r >= 0)
-        r = find_pool(errand, storage, &pool);
+        r = storage_open(errand, storage, &pool);
     return r < 0 ? r : make_overlay(errand, pool, volume, image);
 }
 
 int disk_make(struct errand *errand, const char *storage, const char *volume, const char *image)
 {
-    berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
+    berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(volume_freep) virStorageVolPtr there = NULL;
     int r;
 
     r = check_name(errand, volume);
     if (r < 0)
         return r;
-    r = find_pool(errand, storage, &pool);
+    r = storage_open(errand, storage, &pool);
     if (r < 0)
         return r;
     there = virStorageVolLookupByName(pool, volume);
@@ -196,14 +169,14 @@ int disk_make(struct errand *errand, const char *storage, const char *volume, co
 
 int disk_drop(struct errand *errand, const char *storage, const char *volume)
 {
-    berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
+    berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(volume_freep) virStorageVolPtr there = NULL;
     int r;
 
     r = check_name(errand, volume);
     if (r < 0)
         return r;
-    r = find_pool(errand, storage, &pool);
+    r = storage_open(errand, storage, &pool);
     if (r < 0)
         return r;
     there = virStorageVolLookupByName(pool, volume);

@@ -496,6 +496,25 @@ void volume_xml_format(const char *xml, size_t size, char *ret, size_t ret_size)
                 "type", ret, ret_size);
 }
 
+void pool_xml_path(const char *xml, size_t size, char *ret, size_t ret_size)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "pool", NULL);
+
+    ret[0] = '\0';
+    if (doc)
+        xml_get_text(xml_child(xml_child(xmlDocGetRootElement(doc), "target", NULL), "path", NULL),
+                     ret, ret_size);
+}
+
+void pool_xml_type(const char *xml, size_t size, char *ret, size_t ret_size)
+{
+    berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "pool", NULL);
+
+    ret[0] = '\0';
+    if (doc)
+        xml_get(xmlDocGetRootElement(doc), "type", ret, ret_size);
+}
+
 char *folder_xml_make(const char *mark, const char *folder)
 {
     berth_cleanup(xml_freep) xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");

@@ -76,6 +76,10 @@ void volume_xml_backing(const char *xml, size_t size, char *ret, size_t ret_size
 /* Its format, such as "qcow2"; "" when it says none. */
 void volume_xml_format(const char *xml, size_t size, char *ret, size_t ret_size);
 
+/* Folder and type ("dir", "logical", ...) of a storage pool, from its description; or "". */
+void pool_xml_path(const char *xml, size_t size, char *ret, size_t ret_size);
+void pool_xml_type(const char *xml, size_t size, char *ret, size_t ret_size);
+
 /* A storage pool for a folder that is none of ours, for a moment; `mark` keeps its name apart from
  * others. To be freed with free().
  */

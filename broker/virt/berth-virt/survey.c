@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "machine_history.h"
 #include "out.h"
+#include "storage.h"
 
 /* ---- what the host can do ---- */
 
@@ -341,23 +342,17 @@ static void tell_orphan(struct errand *errand, const struct used *used, const ch
     errand->result.count++;
 }
 
-static void pool_freep(virStoragePoolPtr *pool)
-{
-    if (*pool)
-        (void)virStoragePoolFree(berth_take(*pool));
-}
-
 int survey_orphans(struct errand *errand)
 {
-    berth_cleanup(pool_freep) virStoragePoolPtr pool = NULL;
+    berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(used_free) struct used used = { 0 };
     virStorageVolPtr *volumes = NULL;
     int count;
     int r;
 
-    pool = virStoragePoolLookupByName(errand->connection, errand->args.storage);
-    if (!pool)
-        return fault(&errand->error, "storage pool '%s'", errand->args.storage);
+    r = storage_open(errand, errand->args.storage, &pool);
+    if (r < 0)
+        return r;
     /* Disks first, so that one whose machine was defined meanwhile does not look unused. One that
      * is between the two still does: berthd compares with its rows before it deletes. The refresh
      * is refused while a disk is being made; then the list is a little older.

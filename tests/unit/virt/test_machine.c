@@ -30,7 +30,9 @@ static const char node[] =
     "<ip address='127.16.0.1' netmask='255.255.0.0'><dhcp>"
     "<range start='127.16.0.2' end='127.16.255.254'/></dhcp></ip></network>"
     "<pool type='dir'><name>berth</name><target><path>/berth</path></target></pool>"
-    "<pool type='dir'><name>ssd</name><target><path>/ssd</path></target></pool></node>";
+    "<pool type='dir'><name>ssd</name><target><path>/ssd</path></target></pool>"
+    "<pool type='logical'><name>vg0</name><source><name>vg0</name></source>"
+    "<target><path>/dev/vg0</path></target></pool></node>";
 
 /* libvirt's test driver calls a start from a saved state a boot, so this stands before libvirt's
  * own function and sees what is there at the moment of the start. */
@@ -536,7 +538,10 @@ TEST(machine, what_is_missing_is_named)
     EXPECT_OK(run(world, VIRT_stop, &args)); /* what does not exist does not run */
     (void)snprintf(args.storage, sizeof(args.storage), "attic");
     EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
-    EXPECT_SAYS(world->error.text, "attic");
+    EXPECT_SAYS(world->error.text, "no storage pool 'attic'; define it there");
+    (void)snprintf(args.storage, sizeof(args.storage), "vg0");
+    EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
+    EXPECT_SAYS(world->error.text, "storage pool 'vg0' is of type 'logical', which holds no files");
     world_free(world);
 }
 
