@@ -10,6 +10,8 @@
 #include "unit/virt/world.h"
 
 #define UUID "01234567-89ab-4def-8123-0000000000e3"
+#define OTHER_UUID "01234567-89ab-4def-8123-0000000000e4"
+#define POOLS 3 /* active ones: berth, full, shut */
 
 static struct world *world;
 static virConnectPtr host;
@@ -240,7 +242,50 @@ TEST(truth, the_files_of_an_image_are_looked_at)
     expect_image("pool/late.qcow2", NULL, NULL);
     EXPECT_OK(unlink(path));
     expect_image("pool/late.qcow2", NULL, "no file '");
-    EXPECT_INT(virConnectNumOfStoragePools(host), 1); /* nothing of the look is left */
+    EXPECT_INT(virConnectNumOfStoragePools(host), POOLS); /* nothing of the look is left */
+}
+
+TEST(truth, an_image_that_no_disk_can_lie_on_is_refused)
+{
+    expect_image("images/data.qcow2", NULL, NULL);
+    expect_image("images/compressed.qcow2", NULL, NULL);
+    expect_image("images/cut.qcow2", NULL, "images/cut.qcow2' is cut off: it has 2097152 bytes");
+    expect_image("images/cut-early.qcow2", NULL, "is cut off: it has 102400 bytes");
+    expect_image("cut/cut-header.qcow2", NULL, "look there for a disk image that is cut off");
+    expect_image("images/on-cut.qcow2", NULL, "images/cut.qcow2' is cut off");
+    expect_image("images/on-cut.qcow2", NULL, "images/on-cut.qcow2' lies on another file");
+    expect_image("images/luks.qcow2", NULL, "images/luks.qcow2' is encrypted");
+    expect_image("images/json.qcow2", NULL, "names its backing file as json:");
+}
+
+TEST(truth, an_image_in_a_storage_pool_that_is_off_says_so)
+{
+    expect_image("idle/golden.qcow2", NULL, "storage pool 'idle' is not active");
+    expect_image("idle/golden.qcow2", NULL, "virsh pool-start idle");
+}
+
+static void expect_storage(const char *storage, const char *part)
+{
+    struct virt_args wanted = args;
+    struct asked asked;
+
+    (void)snprintf(wanted.uuid, sizeof(wanted.uuid), "%s", OTHER_UUID);
+    (void)snprintf(wanted.name, sizeof(wanted.name), "truth-002");
+    (void)snprintf(wanted.storage, sizeof(wanted.storage), "%s", storage);
+    asked = ask(world, VIRT_create, &wanted);
+    EXPECT_ERR(asked.result, BERTH_E_CONFIG);
+    EXPECT_SAYS(asked.op.error.text, part);
+    EXPECT_SAYS(asked.op.error.text, storage);
+    EXPECT(!ask(world, VIRT_inspect, &wanted).ret.known);
+}
+
+TEST(truth, a_storage_pool_that_cannot_be_used_says_what_to_do)
+{
+    expect_storage("lost", "is not active: it does not start: ");
+    expect_storage("lost", "virsh pool-start lost");
+    expect_storage("attic", "no storage pool 'attic'");
+    expect_storage("full", "has no space left; make room there");
+    expect_storage("shut", "may not be written to; mount it for writing");
 }
 
 TEST(truth, a_delete_takes_everything_along)

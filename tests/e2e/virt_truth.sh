@@ -8,7 +8,8 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/deploy/lib/common.sh"
 
 need_root
-need_commands virsh qemu-img
+need_commands virsh qemu-img unshare
+[[ -n ${BERTH_APART:-} ]] || exec env BERTH_APART=1 unshare --mount "$0" "$@"
 program=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")/tests/e2e-program-virt_truth
 [[ -x $program ]] || die "'$program' is not built"
 
@@ -27,6 +28,25 @@ qemu-img create -q -f qcow2 -F qcow2 -b "$work/images/gone.qcow2" "$work/images/
 rm "$work/images/gone.qcow2"
 qemu-img create -q -f raw "$work/images/raw.qcow2" 64M
 truncate -s 1M "$work/images/vmlinuz"
+# Cut off: in its data, before its refcounts, in its header.
+dd status=none if=/dev/zero bs=1M count=4 | tr '\0' 'x' >"$work/data"
+qemu-img convert -f raw -O qcow2 "$work/data" "$work/images/cut.qcow2"
+cp "$work/images/cut.qcow2" "$work/images/data.qcow2"
+cp "$work/images/cut.qcow2" "$work/images/cut-early.qcow2"
+cp "$work/images/cut.qcow2" "$work/images/cut-header.qcow2"
+qemu-img convert -f raw -O qcow2 -c "$work/data" "$work/images/compressed.qcow2"
+truncate -s 2M "$work/images/cut.qcow2"
+truncate -s 100K "$work/images/cut-early.qcow2"
+truncate -s 80 "$work/images/cut-header.qcow2"
+mkdir "$work/cut" "$work/idle"
+mv "$work/images/cut-header.qcow2" "$work/cut/" # libvirt reads nothing of the folder that it lies in
+qemu-img create -q -f qcow2 "$work/idle/golden.qcow2" 64M
+qemu-img create -q -f qcow2 -u -F qcow2 -b "$work/images/cut.qcow2" "$work/images/on-cut.qcow2" 64M
+printf 'secret12' >"$work/key"
+qemu-img create -q -f qcow2 --object "secret,id=key,file=$work/key" \
+    -o encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10 "$work/images/luks.qcow2" 64M
+qemu-img create -q -f qcow2 -u -F qcow2 -b "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"$work/images/base.qcow2\"}}" \
+    "$work/images/json.qcow2" 64M
 cat >"$work/template.xml" <<'XML'
 <domain type='qemu'>
   <name>template</name>
@@ -45,6 +65,11 @@ cat >"$work/template.xml" <<'XML'
 </domain>
 XML
 
+# Pools in which no disk can be made: one without space, one that nobody may write to.
+mkdir "$work/full" "$work/shut"
+mount -t tmpfs -o size=64k,mode=755 berth-full "$work/full"
+mount -t tmpfs -o ro berth-shut "$work/shut"
+at_exit umount --lazy "$work/full" "$work/shut"
 libvirtd=$top/deploy/lib/private-libvirtd
 at_exit "$libvirtd" stop "$work/libvirt"
 socket=$("$libvirtd" start "$work/libvirt" --owner $$)
@@ -52,4 +77,9 @@ BERTH_TEST_URI="qemu+unix:///system?socket=$socket"
 BERTH_TEST_FOLDER=$work
 export BERTH_TEST_URI BERTH_TEST_FOLDER
 virsh --quiet --connect "$BERTH_TEST_URI" pool-create-as berth dir --target "$work/pool"
+virsh --quiet --connect "$BERTH_TEST_URI" pool-define-as idle dir --target "$work/idle"
+virsh --quiet --connect "$BERTH_TEST_URI" pool-define-as lost dir --target "$work/nosuch-mount"
+for pool in full shut; do
+    virsh --quiet --connect "$BERTH_TEST_URI" pool-create-as "$pool" dir --target "$work/$pool"
+done
 "$program"

@@ -2,6 +2,7 @@
 #include "folder.h"
 
 #include <inttypes.h>
+#include <libvirt/virterror.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 
 #include "domain_xml.h"
 #include "fault.h"
+#include "storage.h"
 
 /* A refresh of a storage pool is refused while a disk is being made in it. */
 #define BUSY_TRIES 20
@@ -32,6 +34,62 @@ static virStoragePoolPtr find(struct errand *errand, const char *path)
         (void)virStoragePoolCreate(pool, 0);
     reread(pool);
     return pool;
+}
+
+/* The path of a storage pool of folders, or "". */
+static void path_of(virStoragePoolPtr pool, char *ret, size_t size)
+{
+    berth_cleanup(berth_freep) char *xml = virStoragePoolGetXMLDesc(pool, 0);
+
+    ret[0] = '\0';
+    if (xml)
+        pool_xml_path(xml, strlen(xml), ret, size);
+}
+
+/* libvirt finds no pool by its path that is not active, and makes no second one beside it. */
+static bool is_of_inactive_pool(struct errand *errand, const char *folder, char *ret, size_t size)
+{
+    virStoragePoolPtr *pools = NULL;
+    char path[1024];
+    bool found = false;
+    int count = virConnectListAllStoragePools(errand->connection, &pools,
+                                              VIR_CONNECT_LIST_STORAGE_POOLS_INACTIVE);
+
+    for (int i = 0; i < count; i++) {
+        path_of(pools[i], path, sizeof(path));
+        if (!found && strcmp(path, folder) == 0) {
+            found = true;
+            (void)snprintf(ret, size, "%s", virStoragePoolGetName(pools[i]));
+        }
+        (void)virStoragePoolFree(pools[i]);
+    }
+    free(pools);
+    return found;
+}
+
+/* It gives up the whole folder for one file that has the beginning of an image and no more. */
+static bool gave_no_cause(void)
+{
+    const virError *last = virGetLastError();
+
+    return !last || !last->message || strstr(last->message, "cause is unknown");
+}
+
+/* Why no pool could be made for the folder. */
+static int no_pool(struct errand *errand, const char *folder)
+{
+    char name[80];
+
+    if (gave_no_cause())
+        (void)berth_fail(&errand->error, BERTH_E_HOST,
+                         "libvirt cannot read the folder '%s'; look there for a disk image that is "
+                         "cut off",
+                         folder);
+    else
+        (void)fault(&errand->error, "folder '%s'", folder);
+    if (is_of_inactive_pool(errand, folder, name, sizeof(name)))
+        (void)storage_is_inactive(&errand->error, name, NULL);
+    return errand->error.code;
 }
 
 static virStoragePoolPtr make(struct errand *errand, const char *path)
@@ -62,7 +120,7 @@ int folder_open(struct errand *errand, const char *path, struct folder *ret)
     ret->pool = make(errand, folder);
     ret->made = ret->pool;
     if (!ret->pool)
-        (void)fault(&errand->error, "folder '%s'", folder);
+        (void)no_pool(errand, folder);
     if (!ret->pool)
         ret->pool = find(errand, folder); /* another lane made it meanwhile */
     return ret->pool ? 0 : errand->error.code;

@@ -11,6 +11,7 @@
 #include "errand.h"
 #include "fault.h"
 #include "folder.h"
+#include "image_content.h"
 
 #define CHAIN_MAX 32 /* files below an image; more is a circle */
 
@@ -37,61 +38,69 @@ static int no_folder(struct errand *errand, const char *path)
     return errand->error.code;
 }
 
-/* The description of a file, read from it at this moment, or NULL with the error filled. */
-static char *read_again(struct errand *errand, const char *path)
-{
-    berth_cleanup(folder_close) struct folder folder = { 0 };
-    berth_cleanup(volume_freep) virStorageVolPtr volume = NULL;
-    char *xml;
+/* A file of the host, as libvirt sees it at this moment. */
+struct file {
+    struct folder folder; /* only where libvirt had to be shown it */
+    virStorageVolPtr volume;
+    char *xml; /* its description */
+};
 
-    if (folder_open(errand, path, &folder) < 0) {
-        (void)no_folder(errand, path);
-        return NULL;
-    }
-    volume = virStorageVolLookupByName(folder.pool, strrchr(path, '/') + 1);
-    xml = volume ? virStorageVolGetXMLDesc(volume, 0) : NULL;
-    if (!volume && fault_is(VIR_ERR_NO_STORAGE_VOL))
-        (void)berth_fail(&errand->error, BERTH_E_CONFIG, "no file '%s', or it cannot be read",
-                         path);
-    else if (!xml)
-        (void)fault(&errand->error, "file '%s'", path);
-    return xml;
+static void file_close(struct file *file)
+{
+    free(file->xml);
+    volume_freep(&file->volume);
+    folder_close(&file->folder);
+}
+
+static int read_again(struct errand *errand, const char *path, struct file *ret)
+{
+    if (folder_open(errand, path, &ret->folder) < 0)
+        return no_folder(errand, path);
+    ret->volume = virStorageVolLookupByName(ret->folder.pool, strrchr(path, '/') + 1);
+    ret->xml = ret->volume ? virStorageVolGetXMLDesc(ret->volume, 0) : NULL;
+    if (ret->xml)
+        return 0;
+    if (!ret->volume && fault_is(VIR_ERR_NO_STORAGE_VOL))
+        return berth_fail(&errand->error, BERTH_E_CONFIG, "no file '%s', or it cannot be read",
+                          path);
+    return fault(&errand->error, "file '%s'", path);
 }
 
 /* libvirt looks at a file again when it is asked to describe it; one that it knew and that is gone
  * cannot be described. */
-static char *describe(struct errand *errand, const char *path)
+static int file_open(struct errand *errand, const char *path, struct file *ret)
 {
-    berth_cleanup(volume_freep) virStorageVolPtr volume = NULL;
-    char *xml;
-
-    volume = virStorageVolLookupByPath(errand->connection, path);
-    xml = volume ? virStorageVolGetXMLDesc(volume, 0) : NULL;
-    if (xml)
-        return xml;
-    if (!has_files(errand)) {
-        (void)berth_fail(&errand->error, BERTH_E_UNSUPPORTED,
-                         "libvirt's test driver has no files: '%s' was not looked at", path);
-        return NULL;
-    }
-    return read_again(errand, path);
+    ret->volume = virStorageVolLookupByPath(errand->connection, path);
+    ret->xml = ret->volume ? virStorageVolGetXMLDesc(ret->volume, 0) : NULL;
+    if (ret->xml)
+        return 0;
+    volume_freep(&ret->volume);
+    if (!has_files(errand))
+        return berth_fail(&errand->error, BERTH_E_UNSUPPORTED,
+                          "libvirt's test driver has no files: '%s' was not looked at", path);
+    return read_again(errand, path, ret);
 }
 
 /* One file of the chain; *ret_below: what it lies on, "" when on nothing. */
 static int check_file(struct errand *errand, const char *path, bool is_image, char *ret_below,
                       size_t size)
 {
-    berth_cleanup(berth_freep) char *xml = describe(errand, path);
+    berth_cleanup(file_close) struct file file = { 0 };
     char format[32];
 
-    if (!xml)
+    (void)file_open(errand, path, &file);
+    if (!file.xml)
         return errand->error.code;
-    volume_xml_backing(xml, strlen(xml), ret_below, size);
-    volume_xml_format(xml, strlen(xml), format, sizeof(format));
+    volume_xml_backing(file.xml, strlen(file.xml), ret_below, size);
+    volume_xml_format(file.xml, strlen(file.xml), format, sizeof(format));
     if (is_image && strcmp(format, "qcow2") != 0)
         return berth_fail(&errand->error, BERTH_E_CONFIG, "'%s' is %s, not qcow2", path,
                           format[0] ? format : "no disk image");
-    return 0;
+    if (strcmp(format, "luks") == 0)
+        return image_is_encrypted(errand, path);
+    return strcmp(format, "qcow2") == 0 && has_files(errand)
+               ? image_check_content(errand, file.volume, path)
+               : 0;
 }
 
 static int check_chain(struct errand *errand)
