@@ -232,14 +232,15 @@ bool failure_is_machines(int code)
 #define MANUAL_AGAIN_MS 30000 /* an existing machine that does not answer is asked again then */
 
 /* The image, the template or the storage is not right: the pool says so, and tries again by itself.
- * A desktop that was never made goes, so that another is planned from what is current then.
+ * A desktop that was never made goes, so that another is planned from what is current then; not in
+ * the recovery window, when an earlier broker may have made it: what is tried then fails once more.
  */
 static void shared_fault(struct work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
 
     pool_held_back(work->rooms, desktop, error->text);
-    if (work->goal == MACHINE_UP && !desktop->made &&
+    if (work->goal == MACHINE_UP && !desktop->made && !house_recovering(work->rooms) &&
         !related_first(work->rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
         machine_see_to(work->rooms, desktop, MACHINE_GONE);
 }

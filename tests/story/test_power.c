@@ -248,6 +248,25 @@ TEST(power, a_started_machine_that_could_not_be_asked_has_not_failed)
     THE_END(w);
 }
 
+/* ---- in the recovery window after a start ---- */
+
+TEST(power, a_fault_that_machines_share_has_none_deleted_in_the_recovery_window)
+{
+    struct world *w = world_made(43, WARD ONE);
+
+    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/images/1.qcow2");
+    world_begin(w);
+    world_run_ms(w, w->recovery_ms - 100);
+    EXPECT(farm_count(w->farm, VIRT_create, NULL, 0) > 0);
+    EXPECT_INT(farm_count(w->farm, VIRT_delete, NULL, 0), 0);
+    world_run_s(w, 30);
+    EXPECT(farm_count(w->farm, VIRT_delete, NULL, 0) > 0); /* so that another is planned */
+    w->farm->bad_image[0] = '\0';
+    world_run_s(w, 60);
+    EXPECT_INT(world_spares(w, "ward-3"), 1);
+    THE_END(w);
+}
+
 /* ---- another version while a disk is made anew ---- */
 
 static uint64_t publish(struct world *w, const char *path)
