@@ -564,12 +564,19 @@ static void note_ready(struct work *work)
         pool->ready_ms_estimate = (pool->ready_ms_estimate * 3 + took_ms) / 4;
 }
 
+/* Its disk is made anew before anybody gets it: what its guest has goes with that. */
+static bool disk_goes(const struct desktop *desktop)
+{
+    return placement_is_free(desktop) && placement_must_refresh(desktop);
+}
+
 /* Has the guest an account that somebody was signed on with since its disk was made? */
 static bool has_used_account(const struct work *work)
 {
+    const struct desktop *desktop = work->desktop;
     const struct pool *pool = pool_of(work);
 
-    return work->desktop->row.dirty && work->desktop->row.host_id && pool &&
+    return desktop->row.dirty && desktop->row.host_id && !disk_goes(desktop) && pool &&
            pool->row.credential == pool_credential_PER_SESSION;
 }
 
@@ -582,7 +589,8 @@ static bool has_old_password(const struct work *work)
 }
 
 /* May somebody be signed on in it whose session is over? Whoever runs the host can start a machine
- * from memory that was saved. Not when the next one to see it is the same person.
+ * from memory that was saved. Not when the next one to see it is the same person. A session that
+ * is ending is its release's, which has patience of its own and then switches the machine off.
  */
 static bool has_old_session(const struct work *work)
 {
@@ -590,8 +598,10 @@ static bool has_old_session(const struct work *work)
 
     if (!has_used_account(work) || memory_is_its_users(work))
         return false;
+    if (session && session->row.state == session_ENDING)
+        return false;
     /* A new session that waits for nothing any more is being shown at this moment. */
-    return !session || session->row.state == session_ENDING || machine_is_awaited(work->desktop);
+    return !session || machine_is_awaited(work->desktop);
 }
 
 static int known(struct flow *flow)

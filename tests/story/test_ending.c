@@ -210,6 +210,62 @@ TEST(ending, a_guest_that_is_silent_after_a_restart_is_given_the_recovery_window
     THE_END(w);
 }
 
+/* As without the restart: the sign-off's own patience, then the machine is switched off. The start
+ * limit is of machines that start.
+ */
+TEST(ending, a_guest_that_is_silent_after_a_restart_is_no_fault_of_its_machine)
+{
+    struct world *w = world_new(41, WARD KEEPS);
+    struct machine *machine;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    machine = world_machine(w, "ward-3-001");
+    machine->deaf = true;
+    world_sign_off(w, "t1");
+    world_run_ms(w, 500);
+    world_crash(w);
+    world_restart(w);
+    world_run_ms(w, w->recovery_ms - 100);
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 0);
+    EXPECT(world_session(w, "anna"));
+    world_run_s(w, 20);
+    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 1);
+    EXPECT(!world_session(w, "anna"));
+    world_run_s(w, 120);
+    EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);
+    THE_END(w);
+}
+
+TEST(ending, a_guest_that_is_silent_after_a_restart_goes_with_its_disk_by_policy)
+{
+    struct world *w = world_new(42, WARD FLOATING);
+    struct machine *machine;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    machine = world_machine(w, "ward-3-001");
+    world_host(w, "kvm1")->agent_ms = 3000; /* the broker dies before it has an answer */
+    machine->deaf = true;
+    world_sign_off(w, "t1");
+    world_run_s(w, 1);
+    EXPECT_INT(machine->generation, 1);
+    world_crash(w);
+    world_host(w, "kvm1")->agent_ms = 0;
+    world_restart(w);
+    world_run_ms(w, w->recovery_ms - 100);
+    EXPECT_INT(machine->generation, 1); /* nothing is destroyed in the recovery window */
+    world_run_s(w, 20);
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_INT(machine->generation, 2);
+    world_run_s(w, 120);
+    EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);
+    EXPECT(!world_desktop(w, "ward-3-001")->row.dirty);
+    THE_END(w);
+}
+
 TEST(ending, a_guest_that_speaks_again_in_the_recovery_window_is_not_switched_off)
 {
     struct world *w = world_new(9, WARD KEEPS);
