@@ -131,6 +131,7 @@ struct pool {
     uint64_t failures_for;       /* what its desktops are made from, as they failed: restraint.c;
                                     0 = none failed */
     uint64_t failed_version_id;  /* of the image, 0 = none */
+    uint64_t proved_version_id;  /* of the image: a desktop of it came up; 0 = none */
     bool fault_is_shared;        /* it is not one machine alone that failed */
     int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
     char restrained_why[200];

@@ -335,6 +335,11 @@ void work_ended(struct flow *flow, const struct berth_error *error)
     house_flow_ended(rooms);
 }
 
+uint64_t machine_refreshes_to(const struct desktop *desktop)
+{
+    return desktop->power ? work_of(desktop->power)->version_id : 0;
+}
+
 void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *why)
 {
     struct work *work;

@@ -30,6 +30,9 @@ int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
 /* The same, with nobody waiting. */
 void machine_see_to(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal);
 
+/* The version of an image that its disk is being made anew from at this moment, or 0. */
+uint64_t machine_refreshes_to(const struct desktop *desktop);
+
 /* A hypervisor said that the machine stopped: work that waits for its answer fails now instead of
  * at its limit. */
 void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *why);

@@ -11,6 +11,7 @@
 #include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
+#include "flow/recompose.h"
 #include "flow/reconcile.h"
 
 static flow_step_fn admit, create, start, move, moved, address, found, probe, probed, fingerprint,
@@ -111,15 +112,14 @@ static struct pool *pool_of(const struct work *work)
 
 /* ---- asking the host ---- */
 
-/* A new disk is made from what is current when its host is told to make it; an old one stays what
+/* What a new disk is made from is decided when its host is told to make it; an old one stays what
  * it was made from. */
 static uint64_t version_for_refresh(const struct work *work)
 {
     const struct pool *pool = pool_of(work);
-    const struct image *image = pool ? image_find(work->rooms->core, pool->row.image_id) : NULL;
 
-    return image && image->row.current_id ? image->row.current_id
-                                          : work->desktop->row.image_version_id;
+    return pool ? recompose_version_for(work->rooms->core, pool, work->desktop)
+                : work->desktop->row.image_version_id;
 }
 
 static const struct image_version *version_of(const struct work *work)
@@ -558,6 +558,7 @@ static void note_ready(struct work *work)
 
     if (!pool)
         return;
+    recompose_proved(work->rooms->core, pool, work->desktop);
     if (pool->ready_ms_estimate == 0)
         pool->ready_ms_estimate = took_ms;
     else

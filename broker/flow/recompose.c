@@ -99,6 +99,56 @@ bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t ve
     return progress.new_ready > 0;
 }
 
+/* ---- those whose users leave ---- */
+
+void recompose_proved(struct core *core, struct pool *pool, const struct desktop *desktop)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+
+    if (image && image->row.current_id == desktop->row.image_version_id)
+        pool->proved_version_id = image->row.current_id;
+}
+
+/* Is this one to prove the version, or has it failed to? One whose host is away proves nothing
+ * soon. */
+static bool is_proving(struct core *core, const struct desktop *desktop, uint64_t version_id)
+{
+    const struct host *host = host_find(core, desktop->row.host_id);
+
+    if (desktop->row.doomed || desktop->row.quarantined_by_hand)
+        return false;
+    if (desktop->row.image_version_id != version_id && machine_refreshes_to(desktop) != version_id)
+        return false;
+    return desktop->row.quarantined || (host && host->state == host_UP);
+}
+
+static bool another_is_proving(struct core *core, const struct pool *pool,
+                               const struct desktop *desktop, uint64_t version_id)
+{
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        const struct desktop *other = desktop_at(node);
+
+        if (other != desktop && is_proving(core, other, version_id))
+            return true;
+    }
+    return false;
+}
+
+uint64_t recompose_version_for(struct core *core, const struct pool *pool,
+                               const struct desktop *desktop)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+    uint64_t current_id = image ? image->row.current_id : 0;
+    uint64_t own_id = desktop->row.image_version_id;
+
+    if (!current_id)
+        return own_id;
+    if (pool->row.kind != pool_kind_FLOATING || pool->proved_version_id == current_id ||
+        !image_version_find(core, own_id) || recompose_is_proven(core, pool, current_id))
+        return current_id;
+    return another_is_proving(core, pool, desktop, current_id) ? own_id : current_id;
+}
+
 /* ---- one goes ---- */
 
 static bool may_go(struct core *core, const struct pool *pool, const struct desktop *desktop)

@@ -33,6 +33,16 @@ int recompose_count(struct core *core, const struct pool *pool, int *ret_used);
 /* Has a desktop of this version come up in the pool, and is up now? */
 bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t version_id);
 
+/* The desktop came up: its version is proved in its pool, until the broker ends. */
+void recompose_proved(struct core *core, struct pool *pool, const struct desktop *desktop);
+
+/* The version that the disk of a desktop is made anew from. Of a floating pool one desktop must
+ * prove the image's current version before others take it: until it has come up, and for as long as
+ * one that failed to is kept, others stay with the version that they have.
+ */
+uint64_t recompose_version_for(struct core *core, const struct pool *pool,
+                               const struct desktop *desktop);
+
 /* How it goes, as a sentence; "" when nothing is to be said. */
 void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size);
 

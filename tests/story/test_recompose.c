@@ -400,6 +400,98 @@ TEST(recompose, how_many_it_would_replace)
     THE_END(w);
 }
 
+/* ---- without a recompose: those whose users leave ---- */
+
+#define THREE                                           \
+    "pool ward-3 floating image debian max 3 spare 0\n" \
+    "entitle everyone ward-3\n"
+
+static struct world *three_at_work(uint64_t seed)
+{
+    struct world *w = world_new(seed, WARD THREE);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 40);
+    EXPECT_INT(count(w, true, true), 3);
+    return w;
+}
+
+static void all_leave(struct world *w)
+{
+    world_sign_off(w, "t1");
+    world_sign_off(w, "t2");
+    world_sign_off(w, "t3");
+    world_run_s(w, 40);
+}
+
+TEST(recompose, who_leaves_brings_one_desktop_to_a_version_that_none_has_proved)
+{
+    struct world *w = three_at_work(50);
+
+    break_image(w);
+    (void)publish(w);
+    all_leave(w);
+    EXPECT_INT(count(w, true, false), 1);
+    EXPECT_INT(count(w, false, false), 2);
+
+    /* It fails; the others serve, day after day, while new ones are tried and restrained. */
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 60);
+    EXPECT(quarantined(w) >= 1);
+    EXPECT_INT(count(w, false, true), 2);
+    all_leave(w);
+    EXPECT_INT(count(w, false, false), 2);
+
+    /* The version is taken back, and all serve again. */
+    EXPECT_OK(roll_back(w));
+    world_run_s(w, 60);
+    EXPECT_INT(quarantined(w), 0);
+    EXPECT_INT(count(w, true, false), 2);
+    THE_END(w);
+}
+
+TEST(recompose, when_it_is_proved_whoever_leaves_brings_theirs_to_it)
+{
+    struct world *w = three_at_work(51);
+
+    (void)publish(w);
+    all_leave(w);
+    EXPECT_INT(count(w, true, false), 1);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 60);
+    EXPECT_INT(count(w, true, true), 1);
+    all_leave(w);
+    EXPECT_INT(count(w, true, false), 3); /* though the one that proved it is off again */
+    THE_END(w);
+}
+
+/* What was proved stays so when the broker has forgotten it: a desktop of it is up. */
+TEST(recompose, after_a_restart_a_version_is_proved_by_a_desktop_that_is_up)
+{
+    struct world *w = three_at_work(52);
+
+    (void)publish(w);
+    all_leave(w);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_sign_on(w, "t3", "carl", "secret12");
+    world_run_s(w, 60);
+    EXPECT_INT(count(w, true, true), 1);
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 70);
+    all_leave(w);
+    EXPECT_INT(count(w, true, false), 3);
+    THE_END(w);
+}
+
 /* ---- the first fails ---- */
 
 TEST(recompose, when_the_first_fails_it_stops_and_says_why_and_the_others_stay)
