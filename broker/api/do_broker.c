@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "berth/hidden.h"
 #include "berth/tls.h"
 
 #include "core/related.h"
@@ -212,9 +213,11 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
 static int backup_noted(struct request *request, struct berth_error *reterr)
 {
     const struct verb_backup *in = (const struct verb_backup *)request->params;
+    char hidden[HIDDEN_TEXT];
 
     (void)reterr;
-    answer_told(request, "the backup is in '%.200s'", in->file);
+    answer_told(request, "the backup is in '%.120s'%s", in->file,
+                hidden_text(NULL, in->file, hidden));
     return 0;
 }
 

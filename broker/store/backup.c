@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "berth/hidden.h"
+
 /* One file without companions: rollback journal in memory while it is made, synced as a whole at
  * the end. The locking mode keeps the shared-memory file of a write-ahead log from appearing beside
  * it.
@@ -15,13 +17,17 @@
 static int failed(const struct backup_run *run, int rc, struct berth_error *reterr)
 {
     enum sql_trouble trouble = sql_trouble(rc);
+    char hidden[HIDDEN_TEXT];
+    int cause;
 
     if (trouble == SQL_NO_SPACE) {
         return berth_fail(reterr, BERTH_E_NO_SPACE, "there is no room for the backup '%s'",
                           run->path);
     }
-    return berth_fail(reterr, BERTH_E_IO, "the backup '%s' failed: %s", run->path,
-                      sqlite3_errmsg(run->target));
+    cause = sqlite3_system_errno(run->target);
+    return berth_fail(reterr, BERTH_E_IO, "the backup '%s' failed: %s%s%s%s", run->path,
+                      sqlite3_errmsg(run->target), cause ? ": " : "", cause ? strerror(cause) : "",
+                      hidden_text(NULL, run->path, hidden));
 }
 
 void backup_cancel(struct backup_run *run)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "berth/hidden.h"
+
 #include "virt/wire.h"
 
 #include "disk.h"
@@ -36,8 +38,12 @@ static int read_template(struct errand *errand, char **ret, size_t *ret_size)
     char *text;
 
     if (!file) {
-        return berth_fail(&errand->error, BERTH_E_CONFIG, "template '%s': %s",
-                          errand->args.template, strerror(errno));
+        const char *why = strerror(errno);
+        char hidden[HIDDEN_TEXT];
+
+        return berth_fail(&errand->error, BERTH_E_CONFIG, "template '%s': %s%s",
+                          errand->args.template, why,
+                          hidden_text(NULL, errand->args.template, hidden));
     }
     text = berth_alloc(XML_TEMPLATE_MAX + 1);
     *ret_size = fread(text, 1, XML_TEMPLATE_MAX + 1, file);

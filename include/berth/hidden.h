@@ -1,0 +1,18 @@
+/* hidden.h - folders of the machine that a service's unit hides from it (PrivateTmp, ProtectHome).
+ *
+ * Room shared. A file that an administrator sees there is "not there" to the service, and what the
+ * service writes there nobody finds: an error or an answer about such a path must say so.
+ */
+#ifndef BERTH_HIDDEN_H
+#define BERTH_HIDDEN_H
+
+#include <stddef.h>
+
+#define HIDDEN_TEXT 200
+
+/* In `ret`: "; " and a sentence that says which folder is hidden, when `path` lies in one; else "".
+ * mounts: the mounts of the process, NULL for /proc/self/mountinfo. Returns ret.
+ */
+const char *hidden_text(const char *mounts, const char *path, char ret[HIDDEN_TEXT]);
+
+#endif

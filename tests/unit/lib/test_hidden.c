@@ -1,0 +1,59 @@
+/* Folders that systemd hides from a service, told from its mounts. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "berth/hidden.h"
+
+#include "test.h"
+
+/* As Debian 12 mounts them for PrivateTmp=yes and ProtectHome=yes, ProtectSystem=strict. */
+static const char service[] =
+    "598 525 8:1 / / ro,relatime shared:314 - ext4 /dev/sda1 rw\n"
+    "610 598 0:24 /systemd/inaccessible/dir /home ro,nosuid,nodev,noexec - tmpfs tmpfs rw\n"
+    "611 598 0:24 /systemd/inaccessible/dir /root ro,nosuid,nodev,noexec - tmpfs tmpfs rw\n"
+    "612 598 8:1 /tmp/systemd-private-0f1e-berthd.service-ab1/tmp /tmp rw - ext4 /dev/sda1 rw\n"
+    "613 598 8:1 /var/tmp/systemd-private-0f1e-berthd.service-cd2/tmp /var/tmp rw - ext4 "
+    "/dev/sda1 rw\n"
+    "614 598 0:31 / /run/user rw - tmpfs tmpfs rw\n";
+static const char shell[] = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+                            "40 22 0:35 / /tmp rw,nosuid shared:9 - tmpfs tmpfs rw\n"
+                            "41 22 8:3 / /home rw shared:10 - ext4 /dev/sda3 rw\n";
+
+static char file[] = "hidden-test-XXXXXX";
+
+static const char *text(const char *mounts, const char *path)
+{
+    static char ret[HIDDEN_TEXT];
+    int descriptor;
+
+    memcpy(file + sizeof(file) - 7, "XXXXXX", 6);
+    descriptor = mkstemp(file);
+    EXPECT(descriptor >= 0);
+    EXPECT_INT(write(descriptor, mounts, strlen(mounts)), strlen(mounts));
+    (void)close(descriptor);
+    (void)hidden_text(file, path, ret);
+    (void)unlink(file);
+    return ret;
+}
+
+TEST(hidden, a_service_is_told_which_folder_it_does_not_see)
+{
+    EXPECT_SAYS(text(service, "/tmp/domain.xml"), "; its unit hides your /tmp from the service");
+    EXPECT_SAYS(text(service, "/var/tmp/b"), "hides your /var/tmp");
+    EXPECT_SAYS(text(service, "/home/anna/domain.xml"), "hides your /home");
+    EXPECT_SAYS(text(service, "/root/domain.xml"), "hides your /root");
+    EXPECT_SAYS(text(service, "/root/domain.xml"), "/etc/berth");
+}
+
+TEST(hidden, other_folders_and_other_processes_are_left_alone)
+{
+    EXPECT_STR(text(service, "/etc/berth/domain.xml"), "");
+    EXPECT_STR(text(service, "/tmpfiles/domain.xml"), "");
+    EXPECT_STR(text(service, "/homes/a"), "");
+    EXPECT_STR(text(shell, "/tmp/domain.xml"), "");
+    EXPECT_STR(text(shell, "/home/anna/domain.xml"), "");
+    EXPECT_STR(text("", "/tmp/domain.xml"), "");
+    EXPECT_STR(hidden_text("/nothing/here", "/tmp/x", (char[HIDDEN_TEXT]){ 0 }), "");
+}
+
+TEST_MAIN()
