@@ -28,7 +28,7 @@
     X(messages_bad, true, "frames that were no message")                                 \
     X(messages_refused, true, "messages not permitted in the state of their peer")       \
     X(messages_delayed, true, "messages held back by the rate limit")                    \
-    X(slow_readers, true, "terminals dropped because they did not read")                 \
+    X(slow_readers, true, "terminals and people dropped because they did not read")      \
     X(no_descriptors, true, "shortages of descriptors that kept newcomers outside")      \
     X(floods, true, "terminals dropped because they sent too much")                      \
     X(blobs_stored, true, "bundles of logs stored")                                      \

@@ -34,6 +34,7 @@
 /* The HTTP server keeps to the number of connections and chooses who goes; here there is room for
  * those on their way to it and from it, and for handshakes. */
 #define PEOPLE_OPEN 2
+#define PEOPLE_UNREAD_MS 30000
 
 /* A terminal that comes back may be here twice until its old connection is found dead. */
 static int64_t connections_for(int64_t terminals)
@@ -507,6 +508,7 @@ int people_listen(struct link *link, const struct people_setup *setup, struct be
         return r;
 
     admission_set_limits(link->house.people, &limits);
+    link->house.people_unread_ms = setup->unread_ms ? setup->unread_ms : PEOPLE_UNREAD_MS;
     link->people_taken = setup->taken;
     link->people_context = setup->context;
     link->people_port = listen_port(&at);

@@ -84,6 +84,8 @@ struct people_setup {
     int listen_descriptor; /* from socket activation, -1: none */
     int64_t connections;   /* at once at the server; half of it in handshakes, a sixteenth from one
                               address */
+    int64_t unread_ms; /* who takes nothing of their answer for so long is hung up on; a sixth of
+                          it where the server has hung up already; 0: 30 s */
     void (*taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
     void *context;
 };
@@ -101,8 +103,8 @@ struct link_stats {
     int64_t replaced; /* handshakes that made no progress and ended for others */
     int64_t failed_timeout, failed_certificate, failed_protocol, failed_left; /* handshakes */
     int64_t messages_in, messages_out, messages_bad, messages_refused, messages_delayed;
-    int64_t slow_readers, floods;
-    int64_t no_descriptors; /* times that newcomers had to wait outside for want of one */
+    int64_t slow_readers, floods; /* slow readers: terminals, and people */
+    int64_t no_descriptors;       /* times that newcomers had to wait outside for want of one */
     int64_t blobs_stored, blobs_refused, blob_bytes;
 };
 void link_stats(const struct link *link, struct link_stats *ret);

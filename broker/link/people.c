@@ -1,8 +1,10 @@
 /* people.c - connections of the people's door. */
 #include "people.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +12,11 @@
 
 /* Encrypted bytes that may wait for a slow browser before the HTTP server is made to wait. */
 #define AHEAD_MAX ((size_t)65536)
+
+/* While bytes wait for the browser it is looked so often in people_setup.unread_ms whether some
+ * were taken; so few are none, or a byte now and then would hold a place for ever. */
+#define UNREAD_LOOKS 6
+#define TAKEN_MIN 512
 
 struct person {
     struct tls_peer tls; /* tls.owner is the door, tls.node in door->people */
@@ -23,6 +30,11 @@ struct person {
     bool ending;    /* the server has said all: close when the last byte is out */
     bool tls_closed;
     size_t waiting; /* plain bytes that the pair has not taken */
+
+    struct berth_timer look; /* runs while bytes wait for the browser */
+    size_t left;             /* that it had not taken at the last look */
+    size_t added;            /* since then */
+    int looks_in_vain;
 };
 
 struct plain_write {
@@ -115,6 +127,73 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
     *ret = uv_buf_init(door_of(person)->loop.read_buffer, LOOP_READ_BUFFER);
 }
 
+/* That the browser's kernel has not taken: ours of the library, and of our kernel. The kernel alone
+ * holds megabytes, and takes more only when much of it is gone. */
+static size_t left_for(struct person *person)
+{
+    size_t left = uv_stream_get_write_queue_size((uv_stream_t *)&person->tls.tcp);
+    uv_os_fd_t descriptor;
+    int in_kernel = 0;
+
+    if (uv_fileno((uv_handle_t *)&person->tls.tcp, &descriptor) == 0 &&
+        ioctl(descriptor, TIOCOUTQ, &in_kernel) == 0 && in_kernel > 0)
+        left += (size_t)in_kernel;
+    return left;
+}
+
+/* While the pair is not read its end is not told. */
+static bool server_has_hung_up(const struct person *person)
+{
+    struct pollfd facts = { .events = POLLRDHUP };
+
+    return person->ending ||
+           (uv_fileno((const uv_handle_t *)&person->pair, &facts.fd) == 0 &&
+            poll(&facts, 1, 0) > 0 && facts.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+static void look_again(struct person *person);
+
+static void looked(struct berth_timer *timer)
+{
+    struct person *person = container_of(timer, struct person, look);
+    size_t left = left_for(person);
+
+    person->looks_in_vain++;
+    if (person->left + person->added >= left + TAKEN_MIN)
+        person->looks_in_vain = 0;
+    if (person->looks_in_vain >= (server_has_hung_up(person) ? 1 : UNREAD_LOOKS)) {
+        door_of(person)->house->counters.slow_readers++;
+        tls_close(&person->tls, BERTH_E_TIMEOUT, "%s does not read its answer", person->source);
+        return;
+    }
+    person->left = left;
+    look_again(person);
+}
+
+static void look_again(struct person *person)
+{
+    struct door *door = door_of(person);
+
+    person->added = 0;
+    timer_start(&door->loop.timers, &person->look, door->house->people_unread_ms / UNREAD_LOOKS + 1,
+                looked);
+}
+
+/* Give it to the browser; where it does not take all at once, it is watched until it did. */
+static void give(struct person *person, const char *bytes, size_t size)
+{
+    bool watched = person->tls.queued > 0;
+
+    if (tls_write(&person->tls, bytes, size) < 0 || person->tls.queued == 0)
+        return;
+    person->added += size;
+    if (watched)
+        return;
+    person->left = left_for(person);
+    person->looks_in_vain = 0;
+    look_again(person);
+}
+
 static void pair_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
     struct person *person = container_of((uv_pipe_t *)(void *)stream, struct person, pair);
@@ -128,7 +207,8 @@ static void pair_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
             tls_close(&person->tls, BERTH_OK, "the server closed");
         return;
     }
-    if (tls_write(&person->tls, buffer->base, (size_t)got) == 0 && person->tls.queued > AHEAD_MAX)
+    give(person, buffer->base, (size_t)got);
+    if (person->tls.queued > AHEAD_MAX)
         (void)uv_read_stop(stream);
     explicit_bzero(buffer->base, (size_t)got); /* answers may hold secrets that are shown once */
 }
@@ -137,6 +217,7 @@ static void on_drained(struct tls_peer *tls)
 {
     struct person *person = container_of(tls, struct person, tls);
 
+    timer_stop(&tls->loop->timers, &person->look);
     if (person->ending)
         tls_close(tls, BERTH_OK, "the server closed");
     else if (person->paired && !uv_is_closing((uv_handle_t *)&person->pair))
@@ -189,6 +270,7 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
     struct door *door = door_of(person);
     bool innocent = person->handed || why->code == BERTH_E_CLOSING;
 
+    timer_stop(&door->loop.timers, &person->look);
     admission_left(door->house->people, person->pass, peer_penalty(why->code, innocent),
                    clock_mono_ms());
     if (person->handed)

@@ -18,15 +18,22 @@ static void take(void *context, int descriptor, const struct sockaddr *from, soc
     memcpy(&taken.from, from, size);
 }
 
-static void begin(void)
+static void begin_patient(int64_t unread_ms)
 {
-    struct people_setup setup = {
-        .listen = "127.0.0.1:0", .listen_descriptor = -1, .connections = 16, .taken = take
-    };
+    struct people_setup setup = { .listen = "127.0.0.1:0",
+                                  .listen_descriptor = -1,
+                                  .connections = 16,
+                                  .unread_ms = unread_ms,
+                                  .taken = take };
 
     house_begin_default();
     memset(&taken, 0, sizeof(taken));
     EXPECT_OK(people_listen(house.link, &setup, NULL));
+}
+
+static void begin(void)
+{
+    begin_patient(0);
 }
 
 static void enter(struct client *client, const char *alpn)
@@ -99,16 +106,13 @@ TEST(people, a_long_answer_arrives_whole_also_when_the_server_closes_behind_it)
     house_end();
 }
 
-TEST(people, a_slow_browser_makes_the_server_wait)
+/* Write until the kernel's buffers and the door's are full. Answers how much that was. */
+static size_t fill(void)
 {
-    struct client client;
     static char block[65536];
     size_t sent = 0;
     int full = 0;
 
-    begin();
-    enter(&client, "http/1.1");
-    tls_pause(&client.tls);
     while (full < 50 && sent < 256 * 1024 * 1024) {
         ssize_t put = write(taken.descriptor, block, sizeof(block));
 
@@ -117,14 +121,93 @@ TEST(people, a_slow_browser_makes_the_server_wait)
         full = put < 0 && errno == EAGAIN ? full + 1 : 0;
         loop_turn(&house.loop, 2);
     }
-    /* The kernel's buffers and ours are full, and that is all: the connection lives and goes on. */
     EXPECT_INT(full, 50);
+    return sent;
+}
+
+TEST(people, a_slow_browser_makes_the_server_wait)
+{
+    struct client client;
+    size_t sent;
+
+    begin();
+    enter(&client, "http/1.1");
+    tls_pause(&client.tls);
+    sent = fill();
+    /* That is all: the connection lives and goes on. */
     EXPECT_INT(client.closed, 0);
     EXPECT_INT(stats_now().people, 1);
     tls_resume(&client.tls);
     TURN_UNTIL(client.bytes == sent);
     (void)close(taken.descriptor);
     TURN_UNTIL(client.closed);
+    client_end(&client);
+    house_end();
+}
+
+TEST(people, who_does_not_read_an_answer_is_hung_up_on)
+{
+    struct client client;
+
+    begin_patient(600);
+    enter(&client, "http/1.1");
+    tls_pause(&client.tls);
+    (void)fill();
+    TURN_UNTIL(stats_now().people == 0);
+    EXPECT_INT(stats_now().slow_readers, 1);
+    EXPECT_INT(write(taken.descriptor, "more", 4), -1);
+    (void)close(taken.descriptor);
+    tls_resume(&client.tls);
+    TURN_UNTIL(client.closed);
+    client_end(&client);
+    house_end();
+}
+
+/* The server has hung up, to make room or because it waited long enough: then the place is free
+ * soon, and does not depend on the browser. */
+TEST(people, who_does_not_read_is_gone_soon_after_the_server_hung_up)
+{
+    struct client client;
+    int64_t began_ms;
+
+    begin_patient(6000);
+    enter(&client, "http/1.1");
+    tls_pause(&client.tls);
+    (void)fill();
+    (void)shutdown(taken.descriptor, SHUT_RDWR);
+    began_ms = clock_mono_ms();
+    TURN_UNTIL(stats_now().people == 0);
+    EXPECT(clock_mono_ms() - began_ms < 6000);
+    (void)close(taken.descriptor);
+    client_end(&client);
+    house_end();
+}
+
+/* It takes longer than the limit in all, and never as long without any progress. */
+TEST(people, who_reads_slowly_gets_the_whole_answer)
+{
+    struct client client;
+    int64_t began_ms = clock_mono_ms();
+    size_t sent;
+    size_t read_to;
+
+    begin_patient(3000);
+    enter(&client, "http/1.1");
+    tls_pause(&client.tls);
+    sent = fill();
+    for (read_to = 131072; clock_mono_ms() - began_ms < 6500; read_to = client.bytes + 131072) {
+        tls_resume(&client.tls);
+        TURN_UNTIL(client.bytes >= (read_to < sent ? read_to : sent));
+        tls_pause(&client.tls);
+        for (int64_t until_ms = clock_mono_ms() + 100; clock_mono_ms() < until_ms;)
+            loop_turn(&house.loop, 10);
+    }
+    EXPECT_INT(client.closed, 0);
+    tls_resume(&client.tls);
+    TURN_UNTIL(client.bytes == sent);
+    (void)close(taken.descriptor);
+    TURN_UNTIL(client.closed);
+    EXPECT_INT(client.why.code, 0);
     client_end(&client);
     house_end();
 }
