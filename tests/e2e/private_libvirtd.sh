@@ -92,9 +92,10 @@ others_are_left_alone() {
 # A start that hangs in a program it has called ends when it is told to, and leaves nothing.
 obeys() {
     local signal=$1 reached=$2 start
-    # Job control gives it a group of its own and its signals back: a shell's background ignores SIGINT otherwise.
+    # Job control gives it a group of its own, env gives it SIGINT back: the background of a shell ignores it, and so does
+    # whoever was started there.
     set -m
-    (PATH=$work/fakes:$PATH exec "$top/deploy/lib/private-libvirtd" start "$one") 2>"$work/said" &
+    (PATH=$work/fakes:$PATH exec env --default-signal=INT "$top/deploy/lib/private-libvirtd" start "$one") 2>"$work/said" &
     start=$!
     set +m
     wait_for something_runs "$reached" || die "the start did not get to its '$reached'"

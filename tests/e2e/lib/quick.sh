@@ -38,10 +38,10 @@ quick_proof() {
 # quick_stay DRIVER STATE - the quickstart as a person leaves it running; its process id is QUICK_PID, what it said stands
 # in $QUICK_WORK/said.
 quick_stay() {
-    # Job control: a shell's background would ignore the Ctrl-C otherwise.
+    # A group of its own for the Ctrl-C, which the background of a shell, and who was started there, would ignore otherwise.
     set -m
     # shellcheck disable=SC2154
-    env -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --state "$2" </dev/null >/dev/null 2>"$QUICK_WORK/said" &
+    env --default-signal=INT -u DISPLAY -u WAYLAND_DISPLAY "$top/deploy/quickstart" --driver "$1" --state "$2" </dev/null >/dev/null 2>"$QUICK_WORK/said" &
     QUICK_PID=$!
     set +m
     at_exit end_process "$QUICK_PID" 60
