@@ -23,7 +23,7 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=tests/e2e/lib/middle.sh
 . "$top/tests/e2e/lib/middle.sh"
 
-CUTS=3
+CUTS=2
 
 site() {
     site_start_libvirtd

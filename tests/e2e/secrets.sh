@@ -72,7 +72,7 @@ control() {
 # --- While it happens ---------------------------------------------------------------------------------------------
 
 # Argument lists and environments of every process of the machine, again and again. Short-lived ones are seen by chance
-# only, but there are many of each kind.
+# only, but there are many of each kind; the short rest leaves the processor to those that are looked at.
 watch_processes() {
     local round=0
     while [[ ! -e $HOLD_WORK/enough ]]; do
@@ -83,6 +83,7 @@ watch_processes() {
         # The viewer's password as an argument of its own would be /p:...
         grep -lazE '^/p:' /proc/[0-9]*/cmdline 2>/dev/null >>"$HOLD_WORK/caught" || true # finding nothing is the good case
         echo "$((round += 1))" >"$HOLD_WORK/rounds"
+        sleep 0.1
     done
 }
 
