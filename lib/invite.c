@@ -7,6 +7,10 @@
 
 #define PREFIX "berth-invite:"
 
+/* What editors, mails and shells put around a text that is copied. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+#define AROUND " \t\r\n\"'"
+
 bool invite_is_hex(const char *text, size_t digits)
 {
     return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
@@ -78,10 +82,13 @@ static bool is_host(const char *host)
 static const char *fault_of(const char *text, struct invite *ret)
 {
     char token[INVITE_TOKEN_DIGITS + 1] = "";
-    const char *rest = text + strspn(text, " \t\r\n");
+    const char *rest = text;
     const char *fault = NULL;
     size_t length;
 
+    if (strncmp(rest, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+        rest += strlen(BYTE_ORDER_MARK);
+    rest += strspn(rest, AROUND);
     if (strncmp(rest, PREFIX, strlen(PREFIX)) != 0)
         return "it does not begin with '" PREFIX "'";
     rest += strlen(PREFIX);
@@ -92,8 +99,8 @@ static const char *fault_of(const char *text, struct invite *ret)
     if (!take_piece(&rest, ret->authority_hash, sizeof(ret->authority_hash)) ||
         !invite_is_hex(ret->authority_hash, INVITE_HASH_DIGITS))
         return "the CA's hash is not 64 hexadecimal digits";
-    length = strcspn(rest, " \t\r\n");
-    if (length != INVITE_TOKEN_DIGITS || rest[length + strspn(rest + length, " \t\r\n")] != '\0')
+    length = strcspn(rest, AROUND);
+    if (length != INVITE_TOKEN_DIGITS || rest[length + strspn(rest + length, AROUND)] != '\0')
         return "the token is not 32 hexadecimal digits";
     memcpy(token, rest, length);
     if (!invite_is_hex(token, INVITE_TOKEN_DIGITS) || !secret_set(&ret->token, token, length))

@@ -34,7 +34,7 @@ struct invite {
     struct secret token; /* as hexadecimal text */
 };
 
-/* Read the text (white space around it is fine). The error never repeats the token; *ret is wiped
+/* Read the text (white space, quotes and a byte order mark around it are fine). The error never repeats the token; *ret is wiped
  * on failure. */
 int invite_parse(const char *text, struct invite *ret, struct berth_error *reterr) berth_must_check;
 

@@ -37,6 +37,25 @@ TEST(invite, reads_what_it_writes)
     EXPECT(memcmp(&invite, &again, sizeof(invite)) == 0);
 }
 
+TEST(invite, what_copying_puts_around_it_is_no_fault)
+{
+#define PASTED "berth-invite:h:1:2:" HASH ":" TOKEN
+    static const char *const pasted[] = {
+        PASTED "\r\n",  "\n\n" PASTED,         "\"" PASTED "\"\n",
+        "'" PASTED "'", "\xef\xbb\xbf" PASTED, "\xef\xbb\xbf \"" PASTED "\" \r\n"
+    };
+
+    for (size_t i = 0; i < BERTH_COUNT(pasted); i++) {
+        struct invite invite;
+        struct berth_error error = { 0 };
+
+        EXPECT_OK(invite_parse(pasted[i], &invite, &error));
+        EXPECT_STR(invite.host, "h");
+        EXPECT_STR(invite.token.text, TOKEN);
+    }
+    expect_refused("\"" PASTED "\"x", "token");
+}
+
 TEST(invite, ipv6_stands_in_brackets)
 {
     struct invite invite;
