@@ -192,12 +192,14 @@ static int may_begin(const struct station *station, const struct msg_evidence *e
                      struct berth_error *reterr)
 {
     enum seat_state state = station->seat.state;
+    bool resumes = station->sign_on.resume.on && evidence->kind != evidence_kind_KIOSK;
 
-    if (station->sign_on.running)
+    if (station->sign_on.running && !resumes)
         return berth_fail(reterr, BERTH_E_BUSY, "a sign-on is under way on this terminal");
     if (!station->seat.online)
         return berth_fail(reterr, BERTH_E_STATE, "the broker cannot be reached");
-    if (state != seat_IDLE && state != seat_NOTICE && state != seat_LOCKED)
+    if (state != seat_IDLE && state != seat_NOTICE && state != seat_LOCKED &&
+        !(resumes && state == seat_SIGN_ON))
         return berth_fail(reterr, BERTH_E_STATE, "the terminal is %s", seat_state_names[state]);
     if (evidence->kind != evidence_kind_KIOSK && !evidence->name[0])
         return berth_fail(reterr, BERTH_E_INVALID, "a user name is needed");
@@ -212,6 +214,8 @@ int sign_on_begin(struct station *station, const struct msg_evidence *evidence, 
 
     if (r < 0)
         return r;
+    if (sign_on->running)
+        sign_on_cancel(station); /* a person goes before a picture that is waited for */
 
     sign_on->resume.on = false;
     sign_on->resume.tries = 0;
@@ -390,9 +394,9 @@ void sign_on_progress(struct station *station, const struct msg *msg)
 
     if (seat->state != seat_SIGN_ON)
         return;
-    seat_say(seat,
-             station->sign_on.resume.on ? text_in(station->settings.language, TEXT_RESUMING) : NULL,
-             progress->text, false);
+    /* Who waits for a picture reads one sentence, however often it is tried. */
+    if (!station->sign_on.resume.on)
+        seat_say(seat, NULL, progress->text, false);
     seat->queue_place = progress->queue_place;
     seat->estimate_ms = progress->estimate_ms;
     station_paint(station);

@@ -186,6 +186,50 @@ TEST(resume, a_picture_that_keeps_breaking_is_given_up)
     gave_up(ward, "Sign on to return");
 }
 
+TEST(resume, who_waits_reads_one_sentence_whatever_the_broker_does)
+{
+    struct ward *ward = working(31);
+    char text[256];
+    struct msg msg;
+
+    ward_exits(ward, 147);
+    (void)snprintf(text, sizeof(text), "%s", ward->screen.page.text);
+    for (size_t i = 0; i < 3; i++) {
+        ward_run(ward, 1200 << i);
+        ward_msg(&msg, MSG_progress);
+        (void)snprintf(msg.progress.step, sizeof(msg.progress.step), "probe");
+        (void)snprintf(msg.progress.text, sizeof(msg.progress.text), "The desktop is asked");
+        ward_say(ward, &msg);
+        EXPECT_STR(ward->screen.page.title, "The picture was lost");
+        EXPECT_STR(ward->screen.page.text, text);
+        refuse(ward, "DESKTOP", "Your desktop is not ready yet.", 1000);
+        EXPECT_STR(ward->screen.page.text, text);
+    }
+    ward_free(ward);
+}
+
+TEST(resume, a_person_who_signs_on_goes_before_it)
+{
+    struct ward *ward = working(32);
+    const struct msg *asked;
+
+    ward_exits(ward, 147);
+    ward_run(ward, 1200);
+    EXPECT_INT(ASKED(ward), 2);
+    ward_submit(ward, "bob", "secret12");
+    EXPECT_INT(ward_sent_count(ward, MSG_sign_on_cancel), 1);
+    EXPECT_INT(ASKED(ward), 3);
+    asked = ward_sent(ward, MSG_sign_on);
+    EXPECT_INT(asked->sign_on.evidence[0].kind, evidence_kind_PASSWORD);
+    EXPECT_STR(asked->sign_on.evidence[0].name, "bob");
+    EXPECT_INT(asked->sign_on.session_id, 0);
+    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(ward->news[STATION_ENDED], 1);
+    ward_run(ward, 100000);
+    EXPECT_INT(ASKED(ward), 3); /* and the picture is not asked for any more */
+    ward_free(ward);
+}
+
 TEST(resume, one_that_stays_begins_anew)
 {
     struct ward *ward = working(9);
