@@ -246,7 +246,8 @@ static void disconnect(struct flow *flow)
         return; /* the later sign-on goes on from here */
     /* This terminal may still show it with the claim that ours has made void. */
     if (c->claim.old_session.id)
-        seat_hide(c->rooms, c->terminal->row.id, &c->claim.old_session, "failed", flow->error.text);
+        seat_hide(c->rooms, c->terminal->row.id, &c->claim.old_session, "failed",
+                  connect_words(&flow->error));
     if (c->claim.fresh) {
         const struct ending ending = { .action = "session.undo",
                                        .reason = "failed",
@@ -477,7 +478,7 @@ static void refuse(struct connect *c, const struct berth_error *error)
 
     (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "sign_on");
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
-    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
+    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", connect_words(error));
     msg.refused.retry_after_ms = row->retry ? 1000 : 0;
     house_tell(c->rooms, c->terminal->peer, &msg);
 }

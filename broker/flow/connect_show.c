@@ -19,6 +19,26 @@ void connect_progress(struct connect *c, const char *step, const char *text, int
     house_tell(c->rooms, c->terminal->peer, &msg);
 }
 
+const char *connect_words(const struct berth_error *error)
+{
+    static const int technical[] = { BERTH_E_DESKTOP,         BERTH_E_HOST,     BERTH_E_HOST_DOWN,
+                                     BERTH_E_UNKNOWN_OUTCOME, BERTH_E_TIMEOUT,  BERTH_E_UNSUPPORTED,
+                                     BERTH_E_CERTIFICATE,     BERTH_E_PROTOCOL, BERTH_E_STORE,
+                                     BERTH_E_NO_SPACE,        BERTH_E_IO,       BERTH_E_CONFIG,
+                                     BERTH_E_SCHEMA,          BERTH_E_INTERNAL };
+
+    for (size_t i = 0; i < BERTH_COUNT(technical); i++) {
+        if (error->code != technical[i])
+            continue;
+        return berth_error_row(error->code)->retry
+                   ? "Your desktop is not ready yet. Try again in a moment; if that fails too, "
+                     "call "
+                     "for help."
+                   : "Your desktop cannot be opened. Call for help.";
+    }
+    return berth_error_text(error);
+}
+
 void connect_ask_pool(struct connect *c, const struct policy_verdict *verdicts, size_t count)
 {
     struct msg *msg = berth_new(struct msg);

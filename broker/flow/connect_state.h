@@ -80,6 +80,11 @@ void connect_leave_same_user(struct connect *c);
  * nothing happens. */
 void connect_settle_leftovers(struct rooms *rooms, uint64_t user_id);
 
+/* connect_show.c: what the person at the terminal reads of a sign-on that failed. Of what failed
+ * below them, such as a certificate or a host, only that it did: the reason is in the log, in the
+ * audit trail and in `explain`. */
+const char *connect_words(const struct berth_error *error);
+
 /* connect_right.c: may this sign-on, for claim.pool_id, still go on? Fills c->verdict. The sentence
  * is for the person. Errors: CREDENTIALS, DENIED, DISABLED, STATE (its terminal), NOT_FOUND (its
  * pool), NO_ENTITLEMENT.

@@ -298,6 +298,28 @@ TEST(manage, explain_says_what_a_sign_on_would_do)
     THE_END(w);
 }
 
+TEST(manage, a_person_reads_plain_words_and_explain_tells_the_reason)
+{
+    struct world *w = world_new(21, WARD FLOATING);
+    struct explain *explain = calloc(1, sizeof(*explain));
+    struct berth_error error = { 0 };
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_disconnect(w, "t1");
+    world_machine(w, "ward-3-001")->answers_ms = INT64_MAX;
+    world_run_s(w, 10);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "refused: DESKTOP");
+    EXPECT_STR(world_said(w, "t1"), "Your desktop is not ready yet. Try again in a moment; if that "
+                                    "fails too, call for help.");
+    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "anna")->row.id, 0, explain, &error));
+    EXPECT_SAYS(explain->last.outcome, "desktop 'ward-3-001' does not answer: ");
+    free(explain);
+    THE_END(w);
+}
+
 /* ---- administrators ---- */
 
 TEST(manage, what_is_in_use_cannot_be_deleted)

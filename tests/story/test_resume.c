@@ -108,7 +108,7 @@ TEST(resume, a_desktop_out_of_reach_costs_nothing_and_is_asked_again)
     lose(w, "t1");
     for (int i = 0; i < 3; i++) {
         ask(w, "t1");
-        refused(w, "t1", "does not answer");
+        refused(w, "t1", "is not ready yet");
         untouched(w, 1);
     }
     machine->answers_ms = 0;

@@ -26,7 +26,7 @@ static const char *text(const char *mounts, const char *path)
     static char ret[HIDDEN_TEXT];
     int descriptor;
 
-    memcpy(file + sizeof(file) - 7, "XXXXXX", 6);
+    (void)snprintf(file, sizeof(file), "hidden-test-XXXXXX");
     descriptor = mkstemp(file);
     EXPECT(descriptor >= 0);
     EXPECT_INT(write(descriptor, mounts, strlen(mounts)), strlen(mounts));
