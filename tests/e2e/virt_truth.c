@@ -254,7 +254,7 @@ TEST(truth, an_image_that_no_disk_can_lie_on_is_refused)
     expect_image("cut/cut-header.qcow2", NULL, "look there for a disk image that is cut off");
     expect_image("images/on-cut.qcow2", NULL, "images/cut.qcow2' is cut off");
     expect_image("images/on-cut.qcow2", NULL, "images/on-cut.qcow2' lies on another file");
-    expect_image("images/luks.qcow2", NULL, "images/luks.qcow2' is encrypted");
+    expect_image("images/secret.qcow2", NULL, "images/secret.qcow2' is encrypted");
     expect_image("images/json.qcow2", NULL, "names its backing file as json:");
 }
 

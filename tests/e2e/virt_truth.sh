@@ -44,7 +44,7 @@ qemu-img create -q -f qcow2 "$work/idle/golden.qcow2" 64M
 qemu-img create -q -f qcow2 -u -F qcow2 -b "$work/images/cut.qcow2" "$work/images/on-cut.qcow2" 64M
 printf 'secret12' >"$work/key"
 qemu-img create -q -f qcow2 --object "secret,id=key,file=$work/key" \
-    -o encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10 "$work/images/luks.qcow2" 64M
+    -o encrypt.format=aes,encrypt.key-secret=key "$work/images/secret.qcow2" 64M
 qemu-img create -q -f qcow2 -u -F qcow2 -b "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"$work/images/base.qcow2\"}}" \
     "$work/images/json.qcow2" 64M
 cat >"$work/template.xml" <<'XML'
