@@ -186,6 +186,7 @@ static void because(struct core *core, struct policy_verdict *verdict, const cha
     const struct subject named = entitlement_subject(row);
     const char *name = subject_name(core, &named);
 
+    verdict->entitlement_id = row->id;
     (void)snprintf(verdict->reason, sizeof(verdict->reason),
                    "%s by entitlement %llu: %s%s%.128s%s%s", what, (unsigned long long)row->id,
                    subject_kind_names[row->subject_kind], name[0] ? " '" : "", name,

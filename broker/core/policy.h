@@ -23,6 +23,7 @@ struct policy_subject {
 
 struct policy_verdict {
     uint64_t pool_id;
+    uint64_t entitlement_id; /* that decided; 0 = none fits */
     bool allowed;
     int64_t priority;
     struct policy_flags flags;

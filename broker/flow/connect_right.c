@@ -44,17 +44,25 @@ int connect_judge(struct connect *c, struct berth_error *reterr)
 
 /* ---- told at once ---- */
 
-/* Whose right may have changed: the sign-ons of a user, at a terminal or for a pool; all 0: of
- * everybody. */
+/* Whose right may have changed: the sign-ons of a user, at a terminal, for a pool or by an
+ * entitlement; all 0: of everybody. */
 struct touched {
-    uint64_t user_id, terminal_id, pool_id;
+    uint64_t user_id, terminal_id, pool_id, entitlement_id;
 };
+
+/* An entitlement that was moved touches the queue of the pool that it had, too: those in it whom it
+ * let in. */
+static bool is_of_pool(const struct connect *c, const struct touched *touched)
+{
+    return !touched->pool_id || touched->pool_id == c->claim.pool_id ||
+           (touched->entitlement_id && touched->entitlement_id == c->verdict.entitlement_id);
+}
 
 static bool is_touched(const struct connect *c, const struct touched *touched)
 {
     return (!touched->user_id || touched->user_id == c->user_id) &&
            (!touched->terminal_id || touched->terminal_id == c->terminal->row.id) &&
-           (!touched->pool_id || touched->pool_id == c->claim.pool_id);
+           is_of_pool(c, touched);
 }
 
 /* Those that have not chosen yet are judged when they do; those of a pool that was deleted with its
@@ -74,8 +82,6 @@ static void judge_touched(struct rooms *rooms, const struct touched *touched)
     }
 }
 
-/* The pool of an entitlement that was moved to another pool is not told here: its sign-ons are
- * judged when their wait is over. */
 void connect_heard(struct rooms *rooms, const struct notice *notice)
 {
     struct entity *entity =
@@ -94,6 +100,7 @@ void connect_heard(struct rooms *rooms, const struct notice *notice)
     else if (notice->entity == ENTITY_terminal)
         touched.terminal_id = notice->id;
     else if (notice->entity == ENTITY_entitlement)
-        touched.pool_id = row->entitlement.pool_id;
+        touched = (struct touched){ .pool_id = row->entitlement.pool_id,
+                                    .entitlement_id = notice->id };
     judge_touched(rooms, &touched);
 }

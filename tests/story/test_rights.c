@@ -118,6 +118,26 @@ TEST(rights, the_only_entitlement_is_deleted_under_the_queue)
     THE_END(w);
 }
 
+TEST(rights, the_only_entitlement_is_moved_to_another_pool_under_the_queue)
+{
+    struct world *w = with_a_queue(31, WARD ONE_DESKTOP
+                                   "pool other floating image debian max 1 spare 0\n"
+                                   "entitle everyone ward-3\n");
+    struct row_entitlement row;
+
+    wait_in_queue(w);
+    row = container_of(entity_of(core_all(world_core(w), ENTITY_entitlement)->next),
+                       struct entitlement, base)
+              ->row;
+    row.pool_id = world_pool(w, "other")->row.id;
+    set(w, ENTITY_entitlement, &row);
+    world_run_s(w, 2);
+    EXPECT_SAYS(world_said(w, "t2"), "no entitlement fits");
+    EXPECT_SAYS(world_said(w, "t3"), "no entitlement fits");
+    EXPECT(list_empty(&world_pool(w, "ward-3")->waiting));
+    THE_END(w);
+}
+
 TEST(rights, a_group_is_left_in_the_queue)
 {
     struct world *w = with_a_queue(3, WARD ONE_DESKTOP "group nurses\n"
