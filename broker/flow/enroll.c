@@ -18,6 +18,9 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error);
 
 enum { LOOK, SIGN, LINE_UP, RECORD, TELL };
 
+/* No limit: each wait is for work of our own that comes to its end, and whoever stands in a line
+ * waits for others. A connection that ends calls its flow off.
+ */
 /* clang-format off */
 static const struct flow_step enroll_steps[] = {
     /*             name       step     undo  limit/ms        true when it is behind us                        */
@@ -32,7 +35,6 @@ static const struct flow_step enroll_steps[] = {
 static const struct flow_kind enroll_kind = { .name = "enroll",
                                               .steps = enroll_steps,
                                               .count = BERTH_COUNT(enroll_steps),
-                                              .deadline_ms = 60000,
                                               .people_cancel = true,
                                               .ended = enroll_ended };
 

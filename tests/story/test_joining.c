@@ -119,6 +119,32 @@ TEST(joining, a_ward_joins_at_once_with_one_invitation)
     }
 }
 
+/* Each waits for the one before it: that is not its own time. */
+TEST(joining, who_stands_in_a_long_line_for_an_invitation_is_not_refused)
+{
+    struct world *w = world_new(6, WARD FLOATING);
+    char token[64], name[16];
+    uint64_t failed;
+
+    world_run_s(w, 5);
+    (void)snprintf(token, sizeof(token), "%s", invite(w, "", 12, 3600000));
+    w->broker->rooms.store->slowest_ms = 20000;
+    failed = w->broker->rooms.engine.failed;
+    for (int i = 1; i <= 12; i++) {
+        (void)snprintf(name, sizeof(name), "n%d", i);
+        world_add_terminal(w, name, token);
+    }
+    world_run_s(w, 300);
+    w->broker->rooms.store->slowest_ms = 20;
+    EXPECT_INT(w->broker->rooms.engine.failed, failed);
+    world_run_s(w, 20);
+    for (int i = 1; i <= 12; i++) {
+        (void)snprintf(name, sizeof(name), "n%d", i);
+        EXPECT(world_terminal(w, name)->present);
+    }
+    THE_END(w);
+}
+
 TEST(joining, an_invitation_expires)
 {
     struct world *w = world_new(4, WARD FLOATING);
