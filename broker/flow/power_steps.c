@@ -471,9 +471,9 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
     if (over && work->host_was_away)
         return SETTLE;
     if (over)
-        return flow_fail(
-            flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %.120s",
-            work->desktop->row.name, spent_ms / 1000, berth_error_text(&flow->op.error));
+        return flow_fail(flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %s",
+                         work->desktop->row.name, spent_ms / 1000,
+                         berth_error_text(&flow->op.error));
     return flow_await(flow, pause_begin(&work->pause, delay_ms, &flow->op), next);
 }
 
@@ -626,7 +626,8 @@ static int known(struct flow *flow)
     return has_old_session(work) ? SIGN_OFF : SERVE;
 }
 
-static int scramble(struct flow *flow)
+/* The guest is told something of the account that people are signed on with. */
+static int ask_account(struct flow *flow, enum virt_call call, bool new_password, int next)
 {
     struct work *work = work_of(flow);
     struct virt_args args;
@@ -634,12 +635,18 @@ static int scramble(struct flow *flow)
 
     fill(work, &args);
     COPY(args.account, pool_of(work)->row.account);
-    connect_password(work->rooms->random, &args.secret);
+    if (new_password)
+        connect_password(work->rooms->random, &args.secret);
     work->result = (struct virt_result){ 0 };
-    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, VIRT_password, &args,
-                       &work->result, &flow->op);
+    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, call, &args, &work->result,
+                       &flow->op);
     secret_wipe(&args.secret);
-    return flow_await_any(flow, begun, SCRAMBLED);
+    return flow_await_any(flow, begun, next);
+}
+
+static int scramble(struct flow *flow)
+{
+    return ask_account(flow, VIRT_password, true, SCRAMBLED);
 }
 
 static int scrambled(struct flow *flow)
@@ -652,16 +659,7 @@ static int scrambled(struct flow *flow)
 
 static int sign_off(struct flow *flow)
 {
-    struct work *work = work_of(flow);
-    struct virt_args args;
-    int begun;
-
-    fill(work, &args);
-    COPY(args.account, pool_of(work)->row.account);
-    work->result = (struct virt_result){ 0 };
-    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, VIRT_sign_off, &args,
-                       &work->result, &flow->op);
-    return flow_await_any(flow, begun, SIGNED_OFF);
+    return ask_account(flow, VIRT_sign_off, false, SIGNED_OFF);
 }
 
 static int signed_off(struct flow *flow)
