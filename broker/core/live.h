@@ -134,7 +134,7 @@ struct pool {
     uint64_t proved_version_id;  /* of the image: a desktop of it came up; 0 = none */
     bool fault_is_shared;        /* it is not one machine alone that failed */
     int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
-    char restrained_why[200];
+    char restrained_why[400];
     char unplanned_why[160];   /* the latest new desktop could not be recorded; "" = it could */
     uint64_t going_id;         /* a desktop that goes for a recompose: recompose.c */
     int64_t ready_ms_estimate; /* moving average: planned to ready */
@@ -146,7 +146,7 @@ struct desktop {
     struct row_desktop row;
     enum desktop_state state; /* observed */
     int64_t state_since_ms;
-    char reason[160];
+    char reason[280];
     char address[128]; /* observed; manual and forwarded: as in the row */
     int port;
     char fingerprint[72];         /* learnt at this boot */

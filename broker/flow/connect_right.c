@@ -100,7 +100,7 @@ void connect_heard(struct rooms *rooms, const struct notice *notice)
     else if (notice->entity == ENTITY_terminal)
         touched.terminal_id = notice->id;
     else if (notice->entity == ENTITY_entitlement)
-        touched = (struct touched){ .pool_id = row->entitlement.pool_id,
-                                    .entitlement_id = notice->id };
+        touched =
+            (struct touched){ .pool_id = row->entitlement.pool_id, .entitlement_id = notice->id };
     judge_touched(rooms, &touched);
 }

@@ -40,7 +40,7 @@ struct jot {
     int64_t number;
     int64_t number2;
     const char *action;
-    char text[200];
+    char text[300];
 };
 void jot_down(struct rooms *rooms, const struct jot *jot);
 

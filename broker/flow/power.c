@@ -366,7 +366,7 @@ static struct changes *quarantine_changes(struct rooms *rooms, const struct jot 
         return NULL;
     row = desktop->row;
     row.quarantined = true;
-    (void)snprintf(row.reason, sizeof(row.reason), "%.159s", jot->text);
+    (void)snprintf(row.reason, sizeof(row.reason), "%s", jot->text);
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "desktop %s", row.name);
     changes_detail(changes, "%s", jot->text);
@@ -380,7 +380,7 @@ void desktop_quarantine(struct rooms *rooms, struct desktop *desktop, const char
                        .id = desktop->row.id,
                        .action = "desktop.quarantine" };
 
-    (void)snprintf(jot.text, sizeof(jot.text), "%.199s", why);
+    (void)snprintf(jot.text, sizeof(jot.text), "%s", why);
     desktop_set_state(desktop, desktop_QUARANTINED, why);
     jot_down(rooms, &jot);
 }

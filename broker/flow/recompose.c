@@ -267,7 +267,7 @@ static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
                        .number = 1,
                        .action = "pool.recompose.stop" };
 
-    (void)snprintf(jot.text, sizeof(jot.text), "version %lld: %.170s",
+    (void)snprintf(jot.text, sizeof(jot.text), "version %lld: %s",
                    (long long)(version ? version->row.number : 0), why);
     jot_down(rooms, &jot);
 }
@@ -277,7 +277,7 @@ void recompose_end(struct pool *pool, const char *why, struct changes *changes)
     struct row_pool *row = changes_set(changes, ENTITY_pool, &pool->row);
 
     row->recompose_id = 0;
-    (void)snprintf(row->recompose_why, sizeof(row->recompose_why), "%.199s", why);
+    (void)snprintf(row->recompose_why, sizeof(row->recompose_why), "%s", why);
     list_each (related_to(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop = desktop_at(node);
         struct row_desktop *stays;

@@ -110,7 +110,7 @@ static void remake(const struct desktop *desktop, struct changes *changes)
 
     row->quarantined = false;
     row->doomed = true;
-    (void)snprintf(row->reason, sizeof(row->reason), "it is made anew: %.140s",
+    (void)snprintf(row->reason, sizeof(row->reason), "it is made anew: %s",
                    desktop->row.reason[0] ? desktop->row.reason : "what it needs was changed");
 }
 
@@ -220,7 +220,7 @@ void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *wh
     if (!pool->restrained_until_ms)
         log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", why);
     pool->restrained_until_ms = until_ms;
-    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%.199s", why);
+    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%s", why);
     house_look_at_pool(rooms, pool->row.id);
 }
 
@@ -233,12 +233,12 @@ static void say_why(struct core *core, struct pool *pool, const struct desktop *
 
     if (!image || recompose_is_proven(core, pool, version->row.id))
         (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why),
-                       "%d failures in ten minutes; the last: %.150s", pool->failures, why);
+                       "%d failures in ten minutes; the last: %s", pool->failures, why);
     else
         (void)snprintf(
             pool->restrained_why, sizeof(pool->restrained_why),
             "version %lld of image '%.40s': no desktop of it is up, %d failed; the last: "
-            "%.100s",
+            "%s",
             (long long)version->row.number, image->row.name, pool->failures, why);
 }
 

@@ -158,7 +158,7 @@ static void say_desktops(struct sentence *sentence, const struct pool *pool,
 static void say_supply(struct sentence *sentence, struct core *core, const struct pool *pool,
                        const struct placement_count *count)
 {
-    char recompose[256];
+    char recompose[400];
 
     say_image(sentence, core, pool);
     say_restraint(sentence, core, pool);

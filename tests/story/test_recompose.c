@@ -97,7 +97,7 @@ static int quarantined(struct world *w)
 
 static const char *text(struct world *w)
 {
-    static char text[256];
+    static char text[400];
 
     recompose_text(world_core(w), pool_of(w), text, sizeof(text));
     return text;
@@ -693,6 +693,24 @@ TEST(recompose, a_rollback_takes_back_what_was_not_begun)
     world_run_s(w, 60);
     EXPECT_INT(doomed, 0);
     EXPECT_INT(world_spares(w, "ward-3"), 2);
+    THE_END(w);
+}
+
+/* ---- reasons ---- */
+
+TEST(recompose, why_it_stopped_is_told_to_the_end)
+{
+    static const char path[] = "/" THIRTY THIRTY THIRTY THIRTY THIRTY "debian-2.qcow2";
+    struct world *w = world_new(53, WARD FULL);
+
+    world_run_s(w, 70);
+    EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, path), false, NULL));
+    EXPECT_OK(recompose(w));
+    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s", path);
+    world_run_s(w, 30);
+    EXPECT_SAYS(pool_of(w)->restrained_why, "/debian-2.qcow2'");
+    EXPECT_SAYS(pool_of(w)->row.recompose_why, "/debian-2.qcow2'");
+    EXPECT_SAYS(text(w), "/debian-2.qcow2'");
     THE_END(w);
 }
 

@@ -120,9 +120,9 @@ TEST(rights, the_only_entitlement_is_deleted_under_the_queue)
 
 TEST(rights, the_only_entitlement_is_moved_to_another_pool_under_the_queue)
 {
-    struct world *w = with_a_queue(31, WARD ONE_DESKTOP
-                                   "pool other floating image debian max 1 spare 0\n"
-                                   "entitle everyone ward-3\n");
+    struct world *w =
+        with_a_queue(31, WARD ONE_DESKTOP "pool other floating image debian max 1 spare 0\n"
+                                          "entitle everyone ward-3\n");
     struct row_entitlement row;
 
     wait_in_queue(w);
