@@ -188,6 +188,13 @@ void join_stop(struct station *station)
         flow_cancel(&station->join.flow, BERTH_E_CANCELLED, "the agent stops");
 }
 
+void join_forget(struct station *station)
+{
+    join_stop(station);
+    station->join.retry_after_ms = 0;
+    show_joining(station, "an invitation came", NULL, false);
+}
+
 bool join_lost(struct station *station, const struct berth_error *why)
 {
     return awaited_end(&station->join.answer, why->code, why);

@@ -16,6 +16,10 @@ extern const struct flow_kind join_kind;
 void join_start(struct station *station);
 void join_stop(struct station *station);
 
+/* Somebody has brought another invitation: what is said of an earlier try does not hold any more.
+ */
+void join_forget(struct station *station);
+
 /* The connection ended; true when it was this flow's. */
 bool join_lost(struct station *station, const struct berth_error *why);
 

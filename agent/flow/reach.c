@@ -181,7 +181,7 @@ void reach_begin_anew(struct station *station)
     (void)berth_fail(&why, BERTH_E_CANCELLED, "an invitation came");
     if (station->reach.running)
         flow_cancel(&station->reach.flow, BERTH_E_CANCELLED, "%s", why.text);
-    join_stop(station);
+    join_forget(station);
     station->reach.failures = 0;
     station->reach.join =
         true; /* an identity of the same site is renewed there, one of another is made */

@@ -34,8 +34,8 @@ struct invite {
     struct secret token; /* as hexadecimal text */
 };
 
-/* Read the text (white space, quotes and a byte order mark around it are fine). The error never repeats the token; *ret is wiped
- * on failure. */
+/* Read the text (white space, quotes and a byte order mark around it are fine). The error never
+ * repeats the token; *ret is wiped on failure. */
 int invite_parse(const char *text, struct invite *ret, struct berth_error *reterr) berth_must_check;
 
 /* Write the text; it holds the token, so the caller wipes it. Errors: INVALID (a member is not well

@@ -1,5 +1,6 @@
 /* test_link.c - a terminal finds its broker, joins, keeps its presence, and comes back. */
 #include "fakes/agent/ward.h"
+#include "flow/reach.h"
 
 #include "test.h"
 
@@ -107,6 +108,24 @@ TEST(link, a_refused_join_says_so_and_asks_again_slowly)
     EXPECT_INT(ward_sent_count(ward, MSG_join), 1);
     ward_run(ward, 20000);
     EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
+    ward_free(ward);
+}
+
+TEST(link, another_invitation_ends_what_was_said_of_the_earlier_try)
+{
+    struct ward *ward = unknown_terminal(31);
+
+    ward_start(ward);
+    ward_refuse(ward, "join", "DENIED", "the invitation was used up");
+    EXPECT_SAYS(ward->screen.page.text, "used up");
+    reach_begin_anew(&ward->station);
+    EXPECT_INT(STATE(ward), seat_JOINING);
+    EXPECT_STR(ward->station.seat.text, ""); /* which berth-agent join prints */
+    EXPECT(!ward->screen.page.alert);
+    ward_run(ward, 5000);
+    EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
+    ward_refuse(ward, "join", "DENIED", "the invitation has expired");
+    EXPECT_SAYS(ward->screen.page.text, "has expired");
     ward_free(ward);
 }
 
