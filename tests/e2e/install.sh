@@ -65,6 +65,8 @@ main() {
     work=$(mktemp -d)
     at_exit rm -rf "$work"
     local prefix
+    ! (cd "$work" && cmake --install "$build" --prefix relative) >"$work/said" 2>&1 || die "a relative prefix is taken"
+    tr -s ' \n' ' ' <"$work/said" | grep -qF "prefix 'relative' is relative" || die "a relative prefix: $(cat "$work/said")"
     for prefix in /usr/local /usr /opt/berth; do
         install_to "$work/root" "$prefix"
         check_units "$work/root" "$prefix"
