@@ -146,11 +146,48 @@ static int check_host_address(struct row_host *row, const struct row_host *now,
 }
 
 /* QEMU's user network opens ports at IPv4 addresses only. */
-static int check_host_ports(const struct row_host *row, struct berth_error *reterr)
+#define HOST_PORT_MIN 1024 /* QEMU runs as an account that may not open those below */
+
+/* Another host on the same machine whose desktops would get the same ports, or NULL. */
+static const struct host *ports_taken(struct core *core, const struct row_host *row)
 {
+    const char *address = row->address[0] ? row->address : "127.0.0.1";
+
+    list_each (core_all(core, ENTITY_host), node) {
+        const struct host *host = container_of(entity_of(node), struct host, base);
+
+        if (host->row.id != row->id && host->row.port_first > 0 &&
+            host->row.port_first <= row->port_last && row->port_first <= host->row.port_last &&
+            strcmp(address_of_host(host), address) == 0)
+            return host;
+    }
+    return NULL;
+}
+
+static int check_host_ports(struct core *core, const struct row_host *row,
+                            const struct row_host *now, struct berth_error *reterr)
+{
+    const struct host *other;
+
+    if (now && now->port_first == row->port_first && now->port_last == row->port_last &&
+        strcmp(now->address, row->address) == 0)
+        return 0;
     if (row->port_first > row->port_last)
         return berth_fail(reterr, BERTH_E_INVALID,
-                          "host '%s': the first forwarded port is above the last", row->name);
+                          "host '%s': the first forwarded port (%lld) is above the last (%lld)",
+                          row->name, (long long)row->port_first, (long long)row->port_last);
+    if (row->port_last > 0 && row->port_first < HOST_PORT_MIN)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "host '%s': port_first is %lld, but forwarded ports lie between %d and "
+                          "65535",
+                          row->name, (long long)row->port_first, HOST_PORT_MIN);
+    other = row->port_first > 0 ? ports_taken(core, row) : NULL;
+    if (other)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "host '%s': host '%s' forwards ports %lld to %lld at the same address; "
+                          "give ports that do not overlap",
+                          row->name, other->row.name, (long long)other->row.port_first,
+                          (long long)other->row.port_last);
     if (row->port_first > 0 && strchr(row->address, ':'))
         return berth_fail(
             reterr, BERTH_E_INVALID,
@@ -196,7 +233,7 @@ static int check_host(struct core *core, void *row_, const void *now, struct ber
         r = check_host_address(row, now, reterr);
     if (r < 0)
         return r;
-    r = check_host_ports(row, reterr);
+    r = check_host_ports(core, row, now, reterr);
     if (r < 0)
         return r;
     return check_name("host", row->name, "", reterr);

@@ -375,6 +375,51 @@ TEST(hosts, forwarded_desktops_follow_their_host_to_its_new_address)
     THE_END(w);
 }
 
+static int set_ports(struct world *w, int64_t first, int64_t last)
+{
+    struct row_host row =
+        container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)->row;
+
+    row.port_first = first;
+    row.port_last = last;
+    return world_await(w,
+                       admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w)));
+}
+
+static int add_host(struct world *w, const char *name, const char *address, int64_t first)
+{
+    struct row_host row = { .port_first = first, .port_last = first + 99 };
+    uint64_t id = 0;
+
+    (void)snprintf(row.name, sizeof(row.name), "%s", name);
+    (void)snprintf(row.uri, sizeof(row.uri), "test://%s/default", name);
+    (void)snprintf(row.address, sizeof(row.address), "%s", address);
+    return world_await(
+        w, admin_add(&w->broker->rooms, world_actor(), ENTITY_host, &row, &id, world_op(w)));
+}
+
+TEST(hosts, forwarded_ports_can_be_opened_and_are_one_hosts)
+{
+    struct world *w = world_new(19, WARD FLOATING);
+
+    world_run_s(w, 5);
+    EXPECT_ERR(set_ports(w, 13500, 13400), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "the first forwarded port (13500) is above the last (13400)");
+    EXPECT_ERR(set_ports(w, 0, 13400), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "between 1024 and 65535");
+    EXPECT_ERR(set_ports(w, 1000, 1100), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "port_first is 1000");
+    EXPECT_OK(set_ports(w, 13400, 13499));
+    EXPECT_ERR(add_host(w, "kvm8", "", 13450), BERTH_E_INVALID);
+    EXPECT_SAYS(world_await_text(), "host 'kvm1' forwards ports 13400 to 13499");
+    EXPECT_ERR(add_host(w, "kvm8", "127.0.0.1", 13301), BERTH_E_INVALID);
+    EXPECT_OK(add_host(w, "kvm8", "10.0.0.8", 13450));
+    EXPECT_OK(add_host(w, "kvm9", "", 13500));
+    EXPECT_OK(set_ports(w, 13400, 13499)); /* its own are no obstacle */
+    EXPECT_OK(set_ports(w, 0, 0));
+    THE_END(w);
+}
+
 TEST(hosts, another_hypervisor_is_another_host)
 {
     struct world *w = world_new(18, WARD FLOATING);
