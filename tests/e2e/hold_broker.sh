@@ -7,17 +7,8 @@
 # by the same terminals, and touched no machine; the audit chain holds. The same for an orderly stop and a later start,
 # and for three deaths at moments of no choosing while a user signs on and off.
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/screen.sh
-. "$top/deploy/lib/screen.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
-# shellcheck source=deploy/lib/site.sh
-. "$top/deploy/lib/site.sh"
 # shellcheck source=tests/e2e/lib/hold.sh
-. "$top/tests/e2e/lib/hold.sh"
+. "$(dirname "$(readlink -f "$0")")/lib/hold.sh"
 
 TERMINALS=(icu-07 icu-08)
 
@@ -89,10 +80,6 @@ all_as_before() {
     pictures after
     screens_same after
     holds "the audit chain holds" ctl audit verify
-}
-
-both_present() {
-    site_terminal_present icu-07 && site_terminal_present icu-08
 }
 
 both_shown() {

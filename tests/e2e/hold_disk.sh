@@ -7,17 +7,8 @@
 # nothing acknowledged is lost, sessions and terminals go on, /readyz says what is wrong; with room again the broker
 # recovers by itself; killed on a full disk it loses nothing either.
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/screen.sh
-. "$top/deploy/lib/screen.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
-# shellcheck source=deploy/lib/site.sh
-. "$top/deploy/lib/site.sh"
 # shellcheck source=tests/e2e/lib/hold.sh
-. "$top/tests/e2e/lib/hold.sh"
+. "$(dirname "$(readlink -f "$0")")/lib/hold.sh"
 
 SIZE=24m
 LEFT=1M   # what is left at first, for some changes that still fit
@@ -32,8 +23,7 @@ site() {
     site_sign_on icu-07 anna
     becomes "anna's desktop is on icu-07" shows_desktop icu-07
     becomes "a spare stands ready" site_has_spare "$HOLD_POOL"
-    sessions=$(open_sessions)
-    watching=$(viewers icu-07)
+    hold_note
 }
 
 door() {
@@ -81,14 +71,9 @@ refused_and_alive() {
 }
 
 untouched() {
-    [[ $(open_sessions) == "$sessions" ]] || failed "the session is as before: $sessions, now $(open_sessions)"
-    [[ $(viewers icu-07) == "$watching" ]] || failed "the viewer is the same"
+    hold_unmoved
     holds "both terminals are present" both_present
     becomes "the desktop is on icu-07" shows_desktop icu-07
-}
-
-both_present() {
-    site_terminal_present icu-07 && site_terminal_present icu-08
 }
 
 all_there() {
@@ -122,7 +107,7 @@ recovered() {
 }
 
 anna_alone() {
-    [[ $(open_sessions) == "$sessions" ]]
+    [[ $(open_sessions) == "$HOLD_SESSIONS" ]]
 }
 
 # The keeper starts it on the full disk; it may wait for room or refuse, but what was acknowledged is there afterwards.

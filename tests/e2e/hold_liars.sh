@@ -9,17 +9,8 @@
 # next one the earlier one opens neither door; the key of a device that was replaced opens neither; a revoked terminal is
 # put out. Each stands in the log and in the figures, and nobody else notices anything.
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/screen.sh
-. "$top/deploy/lib/screen.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
-# shellcheck source=deploy/lib/site.sh
-. "$top/deploy/lib/site.sh"
 # shellcheck source=tests/e2e/lib/hold.sh
-. "$top/tests/e2e/lib/hold.sh"
+. "$(dirname "$(readlink -f "$0")")/lib/hold.sh"
 
 site() {
     hold_site 2 1 anna
@@ -31,8 +22,7 @@ site() {
     becomes "the liar's own agent is gone" has_no_process "${TERMINAL_PID[liar]}"
     jq -r .key "$SITE/liar/state/identity.json" >"$HOLD_WORK/liar.key"
     jq -r .certificate "$SITE/liar/state/identity.json" >"$HOLD_WORK/liar.crt"
-    sessions=$(open_sessions)
-    watching=$(viewers icu-07)
+    hold_note
     opened=$(metric berth_link_opened_total)
     use_key liar
     mkfifo "$HOLD_WORK/silence"
@@ -44,16 +34,11 @@ has_no_process() {
 
 # Others notice nothing: neither terminal has lost its link for a moment, the session is as it was.
 others_fine() {
-    [[ $(open_sessions) == "$sessions" ]] || failed "the session is as before: $sessions, now $(open_sessions)"
-    [[ $(viewers icu-07) == "$watching" ]] || failed "the viewer is the same"
+    hold_unmoved
     becomes "both terminals are present" both_present
     holds "icu-07 says so" asks_terminal icu-07 '.state == "active" and .user == "anna" and .online'
     [[ $(grep -c ' agent.link ' "$SITE/log/agent-icu-07.log") -eq 1 ]] || failed "icu-07 kept its link"
     [[ $(grep -c ' agent.link ' "$SITE/log/agent-icu-08.log") -eq 1 ]] || failed "icu-08 kept its link"
-}
-
-both_present() {
-    site_terminal_present icu-07 && site_terminal_present icu-08
 }
 
 # --- A client of its own ------------------------------------------------------------------------------------------
@@ -72,47 +57,51 @@ use_key() {
     liar_key=$HOLD_WORK/$1.key liar_crt=$HOLD_WORK/$1.crt
 }
 
-# lies_begin SOURCE - a connection with the liar's key that stays; what is said goes to descriptor 7.
-lies_begin() {
-    client_begin "$LINK_PORT" "$1" berth/1 -cert "$liar_crt" -key "$liar_key"
-}
-
-# join_begin SOURCE - one at the join door, which is nobody's.
-join_begin() {
-    client_begin "$JOIN_PORT" "$1" berth-join/1
-}
-
+# client_begin NAME PORT SOURCE PROTOCOL OPTION... - a connection that stays. What is said to descriptor CLIENT_TO[NAME]
+# goes to the door; what the door says lands in NAME.answers.
 client_begin() {
-    local port=$1 source=$2 protocol=$3
-    shift 3
-    rm -f "$HOLD_WORK/lies"
-    mkfifo "$HOLD_WORK/lies"
-    : >"$HOLD_WORK/answers"
+    local name=$1 port=$2 source=$3 protocol=$4 to
+    shift 4
+    rm -f "$HOLD_WORK/$name.says"
+    mkfifo "$HOLD_WORK/$name.says"
+    : >"$HOLD_WORK/$name.answers"
     openssl s_client -quiet -connect "127.0.0.1:$port" -bind "$source:0" -tls1_3 -alpn "$protocol" "$@" \
-        <"$HOLD_WORK/lies" >"$HOLD_WORK/answers" 2>"$HOLD_WORK/client.log" &
-    client=$!
-    exec 7>"$HOLD_WORK/lies"
+        <"$HOLD_WORK/$name.says" >"$HOLD_WORK/$name.answers" 2>"$HOLD_WORK/$name.log" &
+    CLIENT_PID[$name]=$!
+    exec {to}>"$HOLD_WORK/$name.says"
+    CLIENT_TO[$name]=$to
+}
+declare -A CLIENT_PID CLIENT_TO
+
+client_end() {
+    local to=${CLIENT_TO[$1]}
+    exec {to}>&-
+    kill "${CLIENT_PID[$1]}" 2>/dev/null || true # the broker may have hung up on it already
+    wait "${CLIENT_PID[$1]}" 2>/dev/null || true # it ends with the signal's code
+}
+
+# lies_begin SOURCE - a connection with the liar's key; frame speaks on it, answered and hung_up judge it.
+lies_begin() {
+    client_begin lies "$LINK_PORT" "$1" berth/1 -cert "$liar_crt" -key "$liar_key"
 }
 
 lies_end() {
-    exec 7>&-
-    kill "$client" 2>/dev/null || true # the broker may have hung up on it already
-    wait "$client" 2>/dev/null || true # it ends with the signal's code
+    client_end lies
 }
 
 # frame TEXT - length, then the text.
 frame() {
     local LC_ALL=C length
     printf -v length '%08x' "${#1}"
-    printf '%b%s' "\\x${length:0:2}\\x${length:2:2}\\x${length:4:2}\\x${length:6:2}" "$1" >&7
+    printf '%b%s' "\\x${length:0:2}\\x${length:2:2}\\x${length:4:2}\\x${length:6:2}" "$1" >&"${CLIENT_TO[lies]}"
 }
 
 answered() {
-    grep -qaF -- "$1" "$HOLD_WORK/answers"
+    grep -qaF -- "$1" "$HOLD_WORK/lies.answers"
 }
 
 hung_up() {
-    ! kill -0 "$client" 2>/dev/null
+    ! kill -0 "${CLIENT_PID[lies]}" 2>/dev/null
 }
 
 announce() {
@@ -181,7 +170,7 @@ huge_frame() {
     before=$(metric berth_link_messages_bad_total)
     lies_begin 127.0.0.5
     announce
-    printf '\x80\x00\x00\x00{' >&7
+    printf '\x80\x00\x00\x00{' >&"${CLIENT_TO[lies]}"
     becomes "who announces 2 GB is hung up on" hung_up
     becomes "the figures tell of it" rises berth_link_messages_bad_total "$before"
     becomes "the log tells of it" logged message.refused 'error="TOO_LARGE"'
@@ -203,7 +192,7 @@ deep_json() {
 
 others_session() {
     local session epoch connection before
-    read -r session epoch < <(jq -r '.[0] | "\(.id) \(.epoch)"' <<<"$sessions")
+    read -r session epoch < <(jq -r '.[0] | "\(.id) \(.epoch)"' <<<"$HOLD_SESSIONS")
     connection=$(ctl connection list --json | jq '[.items[] | select(.state == "active")][0].id')
     before=$(metric 'berth_log_events_total{event="message.refused",level="warn"}')
     lies_begin 127.0.0.7
@@ -239,7 +228,7 @@ request_for() {
 
 # keep_certificate NAME - the one in the last answer.
 keep_certificate() {
-    LC_ALL=C grep -aoE '\{[^{}]*"certificate":[^{}]*\}' "$HOLD_WORK/answers" | tail -n 1 | jq -r .certificate >"$HOLD_WORK/$1.crt"
+    LC_ALL=C grep -aoE '\{[^{}]*"certificate":[^{}]*\}' "$HOLD_WORK/lies.answers" | tail -n 1 | jq -r .certificate >"$HOLD_WORK/$1.crt"
     openssl x509 -in "$HOLD_WORK/$1.crt" -noout || failed "the answer holds a certificate for $1"
 }
 
@@ -259,10 +248,10 @@ old_key() {
 
 # asks_to_join SOURCE NAME EVIDENCE ANSWER - and is hung up on behind the answer.
 asks_to_join() {
-    join_begin "$1"
+    client_begin lies "$JOIN_PORT" "$1" berth-join/1 # nobody's key is needed
     frame "$(message join "$2" "$3")"
     becomes "who asks to join is answered and hung up on" hung_up
-    answered "$4" || failed "the answer to $2 is $4: $(tr -cd '[:print:]' <"$HOLD_WORK/answers")"
+    answered "$4" || failed "the answer to $2 is $4: $(tr -cd '[:print:]' <"$HOLD_WORK/lies.answers")"
     lies_end
 }
 
@@ -289,22 +278,6 @@ opens_nothing() {
     others_fine
 }
 
-# second_begin SOURCE NAME - a connection beside the liar's that says nothing, with another key.
-second_begin() {
-    rm -f "$HOLD_WORK/second"
-    mkfifo "$HOLD_WORK/second"
-    openssl s_client -quiet -connect "127.0.0.1:$LINK_PORT" -bind "$1:0" -tls1_3 -alpn berth/1 \
-        -cert "$HOLD_WORK/$2.crt" -key "$HOLD_WORK/$2.key" <"$HOLD_WORK/second" >"$HOLD_WORK/second.answers" 2>&1 &
-    second=$!
-    exec 5>"$HOLD_WORK/second"
-}
-
-second_end() {
-    exec 5>&-
-    kill "$second" 2>/dev/null || true # the broker may have hung up on it already
-    wait "$second" 2>/dev/null || true # it ends with the signal's code
-}
-
 # The earlier key is good until the next one was used: an answer may be lost.
 renewed() {
     lies_begin 127.0.0.20
@@ -316,11 +289,11 @@ renewed() {
     lies_end
     lies_begin 127.0.0.20
     announce
-    second_begin 127.0.0.20 next
+    client_begin second "$LINK_PORT" 127.0.0.20 berth/1 -cert "$HOLD_WORK/next.crt" -key "$HOLD_WORK/next.key"
     becomes "the earlier connection ends when the next key is used" hung_up
     answered '"OVERTAKEN"' || failed "the earlier connection is told why"
     lies_end
-    second_end
+    client_end second
     use_key next
     opens_nothing liar 127.0.0.21 "a newer key took the place of this one"
     lies_begin 127.0.0.22

@@ -9,35 +9,18 @@
 # a session that was taken over elsewhere or ended meanwhile is not shown, and the page says why; a desktop that stays out
 # of reach is given up, and the page says what to do.
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/screen.sh
-. "$top/deploy/lib/screen.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
-# shellcheck source=deploy/lib/site.sh
-. "$top/deploy/lib/site.sh"
 # shellcheck source=tests/e2e/lib/hold.sh
-. "$top/tests/e2e/lib/hold.sh"
+. "$(dirname "$(readlink -f "$0")")/lib/hold.sh"
 # shellcheck source=tests/e2e/lib/middle.sh
 . "$top/tests/e2e/lib/middle.sh"
 
 CUTS=2
 
 site() {
-    site_start_libvirtd
     site_write_broker_config
     # A slow machine may take its time; how often the agent asks is what ends it here.
     printf '[session]\nresume_s = 900\n' >>"$SITE/etc/berthd.conf"
-    site_start_broker
-    site_make_empty_image "$SITE/etc/no-image"
-    site_add_host 1
-    site_add_image "$SITE/etc/no-image"
-    site_add_user anna
-    middle_start anna
-    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max=1 spare=1 credential=passthrough
-    site_await_spare "$HOLD_POOL"
+    middle_site credential=passthrough
     hold_terminals icu-07 icu-08
 }
 

@@ -7,17 +7,8 @@
 # higher epoch, and the other says where the session went; a session moves, is left and taken up again, and ends; of two
 # users who race for the last desktop one has it and the other a place in the queue, and then the desktop.
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/screen.sh
-. "$top/deploy/lib/screen.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
-# shellcheck source=deploy/lib/site.sh
-. "$top/deploy/lib/site.sh"
 # shellcheck source=tests/e2e/lib/hold.sh
-. "$top/tests/e2e/lib/hold.sh"
+. "$(dirname "$(readlink -f "$0")")/lib/hold.sh"
 
 ROUNDS=5
 

@@ -9,19 +9,10 @@
 # takes the place of the desktop in the middle of a session. The terminal says why. Nor does it ask a name server of his who
 # could help with the password (Kerberos), though the pool names a domain.
 #
-# In namespaces of its own: the ports are free, and the machine's authorities are the test's.
+# In the namespaces of its own the machine's authorities and resolver are the test's.
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/screen.sh
-. "$top/deploy/lib/screen.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
-# shellcheck source=deploy/lib/site.sh
-. "$top/deploy/lib/site.sh"
 # shellcheck source=tests/e2e/lib/hold.sh
-. "$top/tests/e2e/lib/hold.sh"
+. "$(dirname "$(readlink -f "$0")")/lib/hold.sh"
 # shellcheck source=tests/e2e/lib/middle.sh
 . "$top/tests/e2e/lib/middle.sh"
 
@@ -29,17 +20,8 @@ TERMINAL=icu-07
 NAMES=127.0.0.53 # the name server
 
 site() {
-    ip link set lo up
     name_server
-    site_start_libvirtd
-    site_start_broker
-    site_make_empty_image "$SITE/etc/no-image"
-    site_add_host 1
-    site_add_image "$SITE/etc/no-image"
-    site_add_user anna
-    middle_start anna
-    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max=1 spare=1 credential=passthrough domain=EVIL.EXAMPLE
-    site_await_spare "$HOLD_POOL"
+    middle_site credential=passthrough domain=EVIL.EXAMPLE
     authority
     hold_terminals "$TERMINAL"
 }
@@ -128,9 +110,7 @@ in_a_session() {
     done
 }
 
-[[ -n ${BERTH_APART:-} ]] || exec env BERTH_APART=1 unshare --mount --net "$0" "$@"
 hold_begin "${1:-}"
-need_commands unshare ip
 step "broker, terminal, desktop, and somebody in between" site
 step "an honest man in the middle changes nothing" honest
 step "at a sign-on he gets nothing" at_sign_on

@@ -8,17 +8,8 @@
 # for - as it stands, in UTF-16, hexadecimal and base64 - in every argument list and environment while it happens, and in
 # logs, data, backup, bundles, answers of the API, events and core files afterwards. A control proves that it would be found.
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
-# shellcheck source=deploy/lib/screen.sh
-. "$top/deploy/lib/screen.sh"
-# shellcheck source=deploy/lib/rdp.sh
-. "$top/deploy/lib/rdp.sh"
-# shellcheck source=deploy/lib/site.sh
-. "$top/deploy/lib/site.sh"
 # shellcheck source=tests/e2e/lib/hold.sh
-. "$top/tests/e2e/lib/hold.sh"
+. "$(dirname "$(readlink -f "$0")")/lib/hold.sh"
 
 # --- What is looked for -------------------------------------------------------------------------------------------
 

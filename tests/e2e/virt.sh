@@ -3,23 +3,14 @@
 #
 # usage: tests/e2e/virt.sh BUILD-FOLDER
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-if [[ -z ${BERTH_OWN_NETWORK:-} ]]; then
-    "$top/deploy/image/desktop" >/dev/null # it may have to be made, from packages of the machine's mirror
-fi
-# shellcheck source=tests/lib/own_network.sh
-. "$top/tests/lib/own_network.sh"
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
+here=$(dirname "$(readlink -f "$0")")
+# The image may have to be made, from packages of the machine's mirror.
+[[ -n ${BERTH_OWN_NETWORK:-} ]] || "$here/../../deploy/image/desktop" >/dev/null
+# shellcheck source=tests/e2e/lib/virt.sh
+. "$here/lib/virt.sh"
 
-need_root
 need_commands virsh jq pgrep
-program=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")/tests/e2e-program-virt_qemu
-[[ -x $program ]] || die "'$program' is not built"
-
-work=$(mktemp -d)
-at_exit rm -rf "$work"
-step_log_to "$work/steps.log"
+virt_begin "${1:-}" virt_qemu
 image=$("$top/deploy/image/desktop")
 type=qemu
 ! "$top/deploy/lib/kvm-probe" "$image" >/dev/null 2>&1 || type=kvm

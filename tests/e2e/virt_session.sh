@@ -3,23 +3,14 @@
 #
 # usage: tests/e2e/virt_session.sh BUILD-FOLDER
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-if [[ -z ${BERTH_OWN_NETWORK:-} ]]; then
-    "$top/deploy/image/desktop" >/dev/null # it may have to be made, from packages of the machine's mirror
-fi
-# shellcheck source=tests/lib/own_network.sh
-. "$top/tests/lib/own_network.sh"
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
+here=$(dirname "$(readlink -f "$0")")
+# The image may have to be made, from packages of the machine's mirror.
+[[ -n ${BERTH_OWN_NETWORK:-} ]] || "$here/../../deploy/image/desktop" >/dev/null
+# shellcheck source=tests/e2e/lib/virt.sh
+. "$here/lib/virt.sh"
 
-need_root
 need_commands virsh jq pgrep useradd runuser libvirtd
-build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
-[[ -x $build/tests/e2e-program-virt_qemu ]] || die "'$build/tests/e2e-program-virt_qemu' is not built"
-
-work=$(mktemp -d)
-at_exit rm -rf "$work"
-step_log_to "$work/steps.log"
+virt_begin "${1:-}" virt_qemu
 user=berth-e2e-$$
 useradd --home-dir "$work/home" --create-home "$user"
 at_exit userdel "$user"
@@ -29,7 +20,7 @@ image=$("$top/deploy/image/desktop")
 install -d -o "$user" "$work/bin/tests" "$work/image" "$work/pool"
 install -d -o "$user" -m 700 "$work/run"
 install "$build/berth-virt" "$work/bin/"
-install "$build/tests/e2e-program-virt_qemu" "$work/bin/tests/"
+install "$program" "$work/bin/tests/"
 install -m 644 "$image"/{desktop.qcow2,vmlinuz,initrd.img} "$work/image/"
 "$top/deploy/lib/domain-template" "$work/image" qemu >"$work/domain.xml"
 chmod 644 "$work/domain.xml"

@@ -3,19 +3,11 @@
 #
 # usage: tests/e2e/virt_truth.sh BUILD-FOLDER
 set -euo pipefail
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=deploy/lib/common.sh
-. "$top/deploy/lib/common.sh"
+# shellcheck source=tests/e2e/lib/virt.sh
+. "$(dirname "$(readlink -f "$0")")/lib/virt.sh"
 
-need_root
-need_commands virsh qemu-img unshare
-[[ -n ${BERTH_APART:-} ]] || exec env BERTH_APART=1 unshare --mount "$0" "$@"
-program=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")/tests/e2e-program-virt_truth
-[[ -x $program ]] || die "'$program' is not built"
-
-work=$(mktemp -d)
-at_exit rm -rf "$work"
-step_log_to "$work/steps.log"
+need_commands virsh qemu-img
+virt_begin "${1:-}" virt_truth
 chmod 755 "$work"
 mkdir "$work/pool" "$work/other"
 qemu-img create -q -f qcow2 "$work/golden.qcow2" 64M

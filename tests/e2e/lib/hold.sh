@@ -1,13 +1,22 @@
 # hold.sh - what the tests named hold_* stand on: a small site on libvirt's test driver, and questions to it.
 #
-# Source it after common.sh, screen.sh, rdp.sh and site.sh; the test then runs in a network of its own. Machines
-# are FreeRDP's shadow servers, all the rest is real.
+# Source it first, after `set -euo pipefail`: it brings what it stands on, and the test then runs in a network of its own.
+# Machines are FreeRDP's shadow servers, all the rest is real. Sets `top`, the folder of the checkout.
 # shellcheck shell=bash
 
+top=$(readlink -f "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../..")
 # shellcheck source=tests/lib/own_network.sh
-. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/own_network.sh"
+. "$top/tests/lib/own_network.sh"
+# shellcheck source=deploy/lib/common.sh
+. "$top/deploy/lib/common.sh"
 # shellcheck source=tests/lib/steady.sh
-. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../../lib/steady.sh"
+. "$top/tests/lib/steady.sh"
+# shellcheck source=deploy/lib/screen.sh
+. "$top/deploy/lib/screen.sh"
+# shellcheck source=deploy/lib/rdp.sh
+. "$top/deploy/lib/rdp.sh"
+# shellcheck source=deploy/lib/site.sh
+. "$top/deploy/lib/site.sh"
 
 HOLD_POOL=ward-3
 HOLD_COLOUR='#2f5d8a' # of the screen that stands for a desktop
@@ -55,15 +64,20 @@ hold_nobody_left() {
     ! pgrep -f -- "$HOLD_WORK/" >/dev/null
 }
 
+# hold_host DESKTOPS - hypervisor and broker, a host with room for so many, an image.
+hold_host() {
+    site_start_libvirtd
+    site_start_broker
+    site_make_empty_image "$SITE/etc/no-image"
+    site_add_host "$1"
+    site_add_image "$SITE/etc/no-image"
+}
+
 # hold_site DESKTOPS SPARE USER... - everything but the terminals.
 hold_site() {
     local desktops=$1 spare=$2 user
     shift 2
-    site_start_libvirtd
-    site_start_broker
-    site_make_empty_image "$SITE/etc/no-image"
-    site_add_host "$desktops"
-    site_add_image "$SITE/etc/no-image"
+    hold_host "$desktops"
     for user in "$@"; do site_add_user "$user"; done
     site_start_rdp_servers "$desktops" "$HOLD_COLOUR" "$@"
     site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max="$desktops" spare="$spare" credential=passthrough
@@ -145,6 +159,22 @@ open_sessions() {
 # The machines that run, with the number libvirt gave each at its start: a machine restarted has another one.
 machines() {
     virsh --quiet --connect "$SITE_URI" list | awk '{ print $1, $2 }' | sort
+}
+
+# hold_note - remember the open sessions and the viewer at icu-07: HOLD_SESSIONS, HOLD_VIEWER.
+hold_note() {
+    HOLD_SESSIONS=$(open_sessions)
+    HOLD_VIEWER=$(viewers icu-07)
+}
+
+# hold_unmoved - they are now as they were then.
+hold_unmoved() {
+    [[ $(open_sessions) == "$HOLD_SESSIONS" ]] || failed "the session is as before: $HOLD_SESSIONS, now $(open_sessions)"
+    [[ $(viewers icu-07) == "$HOLD_VIEWER" ]] || failed "the viewer is the same"
+}
+
+both_present() {
+    site_terminal_present icu-07 && site_terminal_present icu-08
 }
 
 # logged EVENT [TEXT] - has berthd logged such a line?

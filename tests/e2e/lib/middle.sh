@@ -4,6 +4,15 @@
 # a network namespace of the test's own. MIDDLE_SAID is what he has told since middle_says.
 # shellcheck shell=bash
 
+# middle_site POOL-OPTION... - all but terminals, with one desktop behind the man in the middle: anna's.
+middle_site() {
+    hold_host 1
+    site_add_user anna
+    middle_start anna
+    site_add_pool "$HOLD_POOL" "$HOLD_TEMPLATE" max=1 spare=1 "$@"
+    site_await_spare "$HOLD_POOL"
+}
+
 # middle_start USER - three real servers: the desktop, one that knows standard RDP security only, one with another certificate.
 middle_start() {
     MIDDLE_SAID=$HOLD_WORK/middle-said
