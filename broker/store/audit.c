@@ -40,28 +40,36 @@ static void put_sized(struct bytes *bytes, const void *data, size_t size)
     put_bytes(bytes, data, size);
 }
 
+/* What a record says, in the order in which it is hashed and stands in its row. */
+struct audit_fields {
+    int64_t numbers[7];
+    const char *texts[6];
+};
+
+static struct audit_fields fields_of(const struct audit_record *record)
+{
+    return (struct audit_fields){
+        .numbers = { record->sequence, record->at_ms, record->mono_ms, record->incarnation,
+                     (int64_t)record->subject_id, (int64_t)record->terminal_id, record->rev },
+        .texts = { record->actor, record->role, record->action, record->object, record->outcome,
+                   record->detail },
+    };
+}
+
 bool audit_hash(const struct audit_record *record, unsigned char out[32])
 {
     static const char version[] = "berth-audit/1"; /* with its NUL */
-    const int64_t numbers[] = { record->sequence,
-                                record->at_ms,
-                                record->mono_ms,
-                                record->incarnation,
-                                (int64_t)record->subject_id,
-                                (int64_t)record->terminal_id,
-                                record->rev };
-    const char *const texts[] = { record->actor,  record->role,    record->action,
-                                  record->object, record->outcome, record->detail };
+    const struct audit_fields fields = fields_of(record);
     struct bytes bytes;
 
     bytes.length = 0;
     bytes.overflow = false;
     put_bytes(&bytes, version, sizeof(version));
     put_bytes(&bytes, record->previous, sizeof(record->previous));
-    for (size_t i = 0; i < BERTH_COUNT(numbers); i++)
-        put_big_endian(&bytes, (uint64_t)numbers[i], 8);
-    for (size_t i = 0; i < BERTH_COUNT(texts); i++)
-        put_sized(&bytes, texts[i], strlen(texts[i]));
+    for (size_t i = 0; i < BERTH_COUNT(fields.numbers); i++)
+        put_big_endian(&bytes, (uint64_t)fields.numbers[i], 8);
+    for (size_t i = 0; i < BERTH_COUNT(fields.texts); i++)
+        put_sized(&bytes, fields.texts[i], strlen(fields.texts[i]));
     put_big_endian(&bytes, record->sealed ? 1 : 0, 1);
     if (record->sealed)
         put_sized(&bytes, record->sealed, record->sealed_size);
@@ -225,21 +233,13 @@ void audit_close(struct audit_chain *chain)
 static void bind_record(sqlite3_stmt *statement, const struct audit_record *record,
                         const unsigned char hash[32])
 {
-    const int64_t numbers[] = { record->sequence,
-                                record->at_ms,
-                                record->mono_ms,
-                                record->incarnation,
-                                (int64_t)record->subject_id,
-                                (int64_t)record->terminal_id,
-                                record->rev };
-    const char *const texts[] = { record->actor,  record->role,    record->action,
-                                  record->object, record->outcome, record->detail };
+    const struct audit_fields fields = fields_of(record);
     int at = 1;
 
-    for (size_t i = 0; i < BERTH_COUNT(numbers); i++)
-        (void)sqlite3_bind_int64(statement, at++, numbers[i]);
-    for (size_t i = 0; i < BERTH_COUNT(texts); i++)
-        sql_bind_text(statement, at++, texts[i]);
+    for (size_t i = 0; i < BERTH_COUNT(fields.numbers); i++)
+        (void)sqlite3_bind_int64(statement, at++, fields.numbers[i]);
+    for (size_t i = 0; i < BERTH_COUNT(fields.texts); i++)
+        sql_bind_text(statement, at++, fields.texts[i]);
     if (record->sealed)
         sql_bind_blob(statement, at, record->sealed, record->sealed_size);
     else

@@ -63,6 +63,22 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
 #define PASS_UNTIL(world, step_ms, condition) \
     (void)UNTIL_(world_now_ms(world), 3600000, condition, #condition, world_run_ms(world, step_ms))
 
+/* Another version of WARD's image, published; its id. */
+static inline uint64_t publish_version(struct world *w, const char *path)
+{
+    struct rooms *rooms = &w->broker->rooms;
+    struct image_wish wish = { .act = IMAGE_PUBLISH };
+    struct entity *image = core_find_name(world_core(w), ENTITY_image, "debian");
+    struct row_image_version row = { .state = image_version_DRAFT,
+                                     .image_id = container_of(image, struct image, base)->row.id };
+
+    (void)snprintf(row.path, sizeof(row.path), "%s", path);
+    EXPECT_OK(world_await(
+        w, admin_add(rooms, world_actor(), ENTITY_image_version, &row, &wish.id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image(rooms, world_actor(), &wish, world_op(w))));
+    return wish.id;
+}
+
 /* It comes to say so within some seconds. */
 #define SOON(world, terminal, screen)                        \
     do {                                                     \

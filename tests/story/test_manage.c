@@ -500,24 +500,6 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
     THE_END(w);
 }
 
-/* Another version of the image, published. */
-static uint64_t publish(struct world *w, const char *path)
-{
-    struct row_image_version row = { .state = image_version_DRAFT };
-    uint64_t id = 0;
-
-    row.image_id =
-        container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base)
-            ->row.id;
-    (void)snprintf(row.path, sizeof(row.path), "%s", path);
-    EXPECT_OK(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version, &row,
-                                       &id, world_op(w))));
-    EXPECT_OK(world_await(w, admin_image(&w->broker->rooms, world_actor(),
-                                         &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
-                                         world_op(w))));
-    return row.image_id;
-}
-
 TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough)
 {
     struct world *w = world_new(23, WARD FLOATING);
@@ -529,7 +511,8 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
-    image_id = publish(w, "/nosuch/2.qcow2");
+    image_id =
+        image_version_find(world_core(w), publish_version(w, "/nosuch/2.qcow2"))->row.image_id;
     (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/nosuch/2.qcow2");
     world_sign_off(w, "t1");
     world_run_s(w, 30);
@@ -617,7 +600,8 @@ TEST(manage, two_versions_never_lie_on_one_file)
     struct row_image_version row = { .state = image_version_DRAFT };
     uint64_t id = 0;
 
-    row.image_id = publish(w, "/images/2.qcow2");
+    row.image_id =
+        image_version_find(world_core(w), publish_version(w, "/images/2.qcow2"))->row.image_id;
     (void)snprintf(row.path, sizeof(row.path), "/images/2.qcow2");
     EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version,
                                         &row, &id, world_op(w))),

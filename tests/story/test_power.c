@@ -56,7 +56,8 @@ static void expect_blameless(struct world *w)
 
 /* ---- its host is away ---- */
 
-TEST(power, a_host_that_is_away_while_machines_start_costs_no_machine)
+/* For 400 s, begun at many moments of a start. */
+static void costs_no_machine(void (*trouble)(struct world *, const char *, bool))
 {
     for (int64_t ms = 0; ms < 4000; ms += 500) {
         struct world *w = world_made((uint64_t)ms + 1, WARD THREE);
@@ -64,14 +65,19 @@ TEST(power, a_host_that_is_away_while_machines_start_costs_no_machine)
         world_begin(w);
         until_it_runs(w, "ward-3-001");
         world_run_ms(w, ms);
-        world_host_down(w, "kvm1", true);
+        trouble(w, "kvm1", true);
         world_run_s(w, 400);
-        world_host_down(w, "kvm1", false);
+        trouble(w, "kvm1", false);
         world_run_s(w, 120);
         expect_blameless(w);
         EXPECT_INT(world_spares(w, "ward-3"), 3);
         THE_END(w);
     }
+}
+
+TEST(power, a_host_that_is_away_while_machines_start_costs_no_machine)
+{
+    costs_no_machine(world_host_down);
 }
 
 static void switch_off(struct world *w, const char *host)
@@ -111,20 +117,7 @@ TEST(power, a_host_that_loses_its_power_while_machines_start_costs_no_machine)
 
 TEST(power, a_host_that_hangs_while_machines_start_costs_no_machine)
 {
-    for (int64_t ms = 0; ms < 4000; ms += 500) {
-        struct world *w = world_made((uint64_t)ms + 1, WARD THREE);
-
-        world_begin(w);
-        until_it_runs(w, "ward-3-001");
-        world_run_ms(w, ms);
-        world_host_hangs(w, "kvm1", true);
-        world_run_s(w, 400);
-        world_host_hangs(w, "kvm1", false);
-        world_run_s(w, 120);
-        expect_blameless(w);
-        EXPECT_INT(world_spares(w, "ward-3"), 3);
-        THE_END(w);
-    }
+    costs_no_machine(world_host_hangs);
 }
 
 /* A password that was set on a used desktop stays secret, so a machine that died under a session
@@ -269,23 +262,6 @@ TEST(power, a_fault_that_machines_share_has_none_deleted_in_the_recovery_window)
 
 /* ---- another version while a disk is made anew ---- */
 
-static uint64_t publish(struct world *w, const char *path)
-{
-    struct row_image_version row = { .state = image_version_DRAFT };
-    uint64_t id = 0;
-
-    row.image_id =
-        container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base)
-            ->row.id;
-    (void)snprintf(row.path, sizeof(row.path), "%s", path);
-    EXPECT_OK(world_await(
-        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
-    EXPECT_OK(world_await(w, admin_image(rooms_of(w), world_actor(),
-                                         &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
-                                         world_op(w))));
-    return id;
-}
-
 static const char *recorded_image(struct world *w, const char *desktop)
 {
     const struct image_version *version =
@@ -313,7 +289,7 @@ TEST(power, a_version_published_during_a_refresh_is_not_taken_for_what_the_disk_
 {
     struct world *w = until_a_refresh(11);
 
-    (void)publish(w, "/images/next.qcow2");
+    (void)publish_version(w, "/images/next.qcow2");
     world_host(w, "kvm1")->slow_ms = 0;
     world_run_s(w, 60);
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
@@ -330,12 +306,12 @@ TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
-    second = publish(w, "/images/second.qcow2");
+    second = publish_version(w, "/images/second.qcow2");
     world_host(w, "kvm1")->slow_ms = 8000;
     world_sign_off(w, "t1");
     world_run_s(w, 4);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "stopping");
-    (void)publish(w, "/images/third.qcow2");
+    (void)publish_version(w, "/images/third.qcow2");
     EXPECT_OK(world_await(
         w, admin_drop(rooms_of(w), world_actor(), ENTITY_image_version, second, world_op(w))));
     world_host(w, "kvm1")->slow_ms = 0;

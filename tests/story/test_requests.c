@@ -28,18 +28,11 @@ static struct image *image_of(struct world *w)
 
 static uint64_t publish_next(struct world *w)
 {
-    struct row_image_version row = { .state = image_version_DRAFT,
-                                     .image_id = image_of(w)->row.id };
-    uint64_t id = 0;
+    char path[64];
 
-    (void)snprintf(row.path, sizeof(row.path), "/images/next-%llu.qcow2",
+    (void)snprintf(path, sizeof(path), "/images/next-%llu.qcow2",
                    (unsigned long long)image_of(w)->row.current_id);
-    EXPECT_OK(world_await(
-        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
-    EXPECT_OK(world_await(w, admin_image(rooms_of(w), world_actor(),
-                                         &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
-                                         world_op(w))));
-    return id;
+    return publish_version(w, path);
 }
 
 static int recompose(struct world *w, const struct admin_actor *actor)

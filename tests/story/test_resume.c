@@ -198,6 +198,21 @@ TEST(resume, a_terminal_does_not_disturb_a_person_who_signs_on_elsewhere)
     EXPECT(gave_way > 0);
 }
 
+/* t1 asks for the picture that it was shown, as if that had broken just now. */
+static void asks_for_what_was_taken_off(struct world *w, struct msg_show *show)
+{
+    struct fake_terminal *t1 = world_terminal(w, "t1");
+
+    t1->lost = (struct msg_sign_on){ .session_id = show->session_id,
+                                     .session_epoch = show->epoch,
+                                     .connection_id = show->connection_id };
+    t1->lost_at_ms = world_now_ms(w);
+    ask(w, "t1");
+    refused(w, "t1", "taken off this screen");
+    untouched(w, 2);
+    secret_wipe(&show->password);
+}
+
 /* Also when the viewer's end was heard first, and by a broker that was restarted since. */
 TEST(resume, what_its_user_left_stays_left)
 {
@@ -218,14 +233,7 @@ TEST(resume, what_its_user_left_stays_left)
             world_restart(w);
             world_run_s(w, 10);
         }
-        t1->lost = (struct msg_sign_on){ .session_id = show.session_id,
-                                         .session_epoch = show.epoch,
-                                         .connection_id = show.connection_id };
-        t1->lost_at_ms = world_now_ms(w);
-        ask(w, "t1");
-        refused(w, "t1", "taken off this screen");
-        untouched(w, 2);
-        secret_wipe(&show.password);
+        asks_for_what_was_taken_off(w, &show);
         THE_END(w);
     }
 }
@@ -254,14 +262,7 @@ TEST(resume, what_an_administrator_took_off_stays_off)
                                                       world_session(w, "anna")->row.id, "",
                                                       world_op(w))));
     world_run_s(w, 1);
-    t1->lost = (struct msg_sign_on){ .session_id = show.session_id,
-                                     .session_epoch = show.epoch,
-                                     .connection_id = show.connection_id };
-    t1->lost_at_ms = world_now_ms(w);
-    ask(w, "t1");
-    refused(w, "t1", "taken off this screen");
-    untouched(w, 2);
-    secret_wipe(&show.password);
+    asks_for_what_was_taken_off(w, &show);
     THE_END(w);
 }
 

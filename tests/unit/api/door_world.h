@@ -541,4 +541,16 @@ static berth_unused bool raw_says(int descriptor, const char *bytes, const char 
     return true;
 }
 
+/* A new administrator of that role with a token, which holds for 30 days. */
+static berth_unused void make_admin(const char *name, const char *role, char token[256])
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"%s\"}", name, role);
+    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
+    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
+    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\",\"days\":30}"), 201);
+    (void)snprintf(token, 256, "%s", text_at("token"));
+}
+
 #endif

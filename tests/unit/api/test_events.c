@@ -174,18 +174,6 @@ TEST(events, a_follower_that_does_not_read_is_dropped)
 
 /* ---- shares ---- */
 
-/* A new administrator's token. */
-static void new_token(const char *name, char token[256])
-{
-    char text[128];
-
-    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"operator\"}", name);
-    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
-    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
-    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\"}"), 201);
-    (void)snprintf(token, 256, "%s", text_at("token"));
-}
-
 /* Over `descriptor`: its answer to a request for events begins. */
 static void expect_follows(int descriptor, const char *token)
 {
@@ -237,8 +225,8 @@ TEST(events, streams_of_one_administrator_keep_nobody_out)
     int anna_s[STREAMS_MAX];
     int others[2];
 
-    new_token("anna", anna);
-    new_token("bert", bert);
+    make_admin("anna", "operator", anna);
+    make_admin("bert", "operator", bert);
     others[0] = follow_remote(bert);
     for (size_t i = 0; i < STREAMS_MAX; i++)
         anna_s[i] = follow_remote(anna);
@@ -268,11 +256,11 @@ TEST(events, a_stream_each_of_many_leaves_the_socket_free)
 
     for (size_t i = 0; i < STREAMS_MAX; i++) {
         (void)snprintf(name, sizeof(name), "many%zu", i);
-        new_token(name, token);
+        make_admin(name, "operator", token);
         held[i] = follow_remote(token);
     }
     held[STREAMS_MAX] = follow_remote(token); /* in place of the other one of the same */
-    new_token("onemore", token);
+    make_admin("onemore", "operator", token);
     EXPECT_STATUS(ask_remote(token, "GET", "/v1/events", NULL), 503);
     EXPECT_SAYS(reply.text, "64 administrators");
     (void)close(held[STREAMS_MAX]);
@@ -290,12 +278,12 @@ TEST(events, who_has_many_streams_gives_one_to_who_has_none)
 
     for (size_t i = 0; i < BERTH_COUNT(token); i++) {
         (void)snprintf(name, sizeof(name), "greedy%zu", i);
-        new_token(name, token[i]);
+        make_admin(name, "operator", token[i]);
     }
     for (size_t i = 0; count < STREAMS_MAX; i++)
         for (size_t j = 0; j < STREAMS_OF_ONE / 2; j++)
             held[count++] = follow_remote(token[i]);
-    new_token("modest", token[0]);
+    make_admin("modest", "operator", token[0]);
     (void)close(follow_remote(token[0]));
     EXPECT(raw_says(held[0], "", "0\r\n\r\n", out, sizeof(out)));
     close_followers(held, BERTH_COUNT(held));

@@ -248,17 +248,6 @@ static void close_all(const int *descriptor, size_t count)
     turn_some(20);
 }
 
-static void new_token(const char *name, char token[256])
-{
-    char text[128];
-
-    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"operator\"}", name);
-    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
-    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
-    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\"}"), 201);
-    (void)snprintf(token, 256, "%s", text_at("token"));
-}
-
 /* From many addresses, more of them than there are connections: the oldest go, and neither root at
  * the socket nor somebody with a token, from an address that was never here, is kept out. */
 TEST(hostile, strangers_have_a_share_and_keep_nobody_out)
@@ -266,7 +255,7 @@ TEST(hostile, strangers_have_a_share_and_keep_nobody_out)
     int held[600];
     char token[256];
 
-    new_token("anna", token);
+    make_admin("anna", "operator", token);
     for (int i = 0; i < 3; i++) {
         hold_half(held, BERTH_COUNT(held), 300);
         EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
@@ -294,7 +283,7 @@ TEST(hostile, who_is_signed_in_keeps_the_connection)
     int held[300];
     int mine = adopted_from(77);
 
-    new_token("bert", token);
+    make_admin("bert", "operator", token);
     (void)snprintf(request, sizeof(request),
                    "GET /v1/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
     EXPECT(raw_says(mine, request, "\"bert\"", out, sizeof(out)));
@@ -314,7 +303,7 @@ TEST(hostile, a_known_address_goes_last)
     char token[256];
     char request[512];
 
-    new_token("carl", token);
+    make_admin("carl", "operator", token);
     (void)snprintf(request, sizeof(request),
                    "GET /v1/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
     mine = adopted_from(78);
@@ -447,7 +436,7 @@ TEST(hostile, passwords_of_strangers_are_judged_last)
 
     EXPECT_STATUS(ask("POST", "/v1/users", "{\"name\":\"eve\"}"), 201);
     EXPECT_STATUS(ask("POST", "/v1/users/eve/password", "{\"password\":\"right horse\"}"), 200);
-    new_token("dora", token);
+    make_admin("dora", "operator", token);
     EXPECT_STATUS(ask("POST", "/v1/admins/dora/password", "{\"password\":\"right horse\"}"), 200);
     (void)snprintf(request, sizeof(request),
                    "GET /v1/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);

@@ -20,18 +20,6 @@ static void restart(void)
     world_serve();
 }
 
-/* An administrator of that role with a token. */
-static void make_admin(const char *name, const char *role, char token[256])
-{
-    char text[128];
-
-    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"%s\"}", name, role);
-    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
-    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
-    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\"}"), 201);
-    (void)snprintf(token, 256, "%s", text_at("token"));
-}
-
 static void make_user(const char *name)
 {
     char body[128];

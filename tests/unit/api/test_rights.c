@@ -9,18 +9,6 @@
 
 static char out[400000];
 
-/* An administrator of that role with a token of 30 days; copied into `token`. */
-static void make_admin(const char *name, const char *role, char token[256])
-{
-    char text[128];
-
-    (void)snprintf(text, sizeof(text), "{\"name\":\"%s\",\"role\":\"%s\"}", name, role);
-    EXPECT_STATUS(ask("POST", "/v1/admins", text), 201);
-    (void)snprintf(text, sizeof(text), "/v1/admins/%s/tokens", name);
-    EXPECT_STATUS(ask("POST", text, "{\"label\":\"x\",\"days\":30}"), 201);
-    (void)snprintf(token, 256, "%s", text_at("token"));
-}
-
 static void set_password(const char *name, const char *password)
 {
     char path[128];

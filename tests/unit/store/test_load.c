@@ -2,22 +2,9 @@
 #include "store/room.h"
 #include "store/row_sql.h"
 
-#include "past_rows.h"
-#include "world.h"
+#include "earlier.h"
 
 #define PAST 20000
-
-/* Everything that was there once is over; the world is open again. */
-static struct world *world_with_past(struct past_rows *past)
-{
-    struct world *w = world_new();
-
-    world_close(w);
-    if (!past_rows_make(world_path(w, "berth.db"), PAST, past))
-        fail_msg("the past could not be written");
-    EXPECT_OK(world_open(w));
-    return w;
-}
 
 static size_t count_in_memory(const struct world *w)
 {
@@ -31,7 +18,7 @@ static size_t count_in_memory(const struct world *w)
 TEST(load, reads_nothing_that_is_over)
 {
     struct past_rows past;
-    struct world *w = world_with_past(&past);
+    struct world *w = world_with_past(PAST, &past);
     const size_t kept = PAST_POOLS + 4 * PAST_PEOPLE;
 
     EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM sessions"), PAST);
@@ -47,7 +34,7 @@ TEST(load, reads_nothing_that_is_over)
 TEST(load, reads_what_is_open_among_it)
 {
     struct past_rows past;
-    struct world *w = world_with_past(&past);
+    struct world *w = world_with_past(PAST, &past);
     struct claim claim = { .user_id = (uint64_t)past_user(&past, 1),
                            .pool_id = add_pool(w, "open") };
     const struct row_command command = { .id = core_next_id(w->core),

@@ -3,20 +3,8 @@
  */
 #include "core/policy.h"
 #include "core/reference.h"
-#include "store/migrate.h"
-#include "store/room.h"
 
-#include "world.h"
-
-/* How many steps make the schema that still had names. */
-static int steps_before(void)
-{
-    for (int i = 0; i < schema_facts.count; i++)
-        if (strcmp(schema_facts.steps[i].name, "0003_references") == 0)
-            return i;
-    fail_msg("there is no such migration");
-    return 0;
-}
+#include "earlier.h"
 
 #define POOL(id, name, hosts)                                                                  \
     "INSERT INTO pools VALUES (" #id ", 1, '" name "', '', 'floating', NULL, '/t', '" hosts    \
@@ -68,22 +56,6 @@ static const char rows[] =
     "UPDATE sequence SET last_id = 100;";
 /* clang-format on */
 
-static struct world *migrated(void)
-{
-    struct world *w = world_at("/tmp");
-    struct schema before = schema_facts;
-    sqlite3 *db = NULL;
-
-    before.count = steps_before();
-    EXPECT_OK(open_current(w->folder, &before, true, &db, &w->error));
-    if (sqlite3_exec(db, rows, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s", sqlite3_errmsg(db));
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    if (world_open(w) < 0)
-        fail_msg("%s", w->error.text);
-    return w;
-}
-
 static const char *hosts(struct world *w, uint64_t pool)
 {
     return ROW(w, pool, pool)->hosts;
@@ -91,7 +63,7 @@ static const char *hosts(struct world *w, uint64_t pool)
 
 TEST(references, rows_of_the_schema_before_name_by_id)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
 
     EXPECT_INT(ROW(w, entitlement, 60)->user_id, 30);
     EXPECT_STR(ROW(w, entitlement, 60)->subject, "");
@@ -114,7 +86,7 @@ TEST(references, rows_of_the_schema_before_name_by_id)
 
 TEST(references, what_nobody_is_called_any_more_opens_nothing)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
     const struct policy_subject who = { .user = user_by_name(w->core, "bob"),
                                         .terminal = terminal_by_name(w->core, "t1") };
     struct policy_verdict verdict;
@@ -132,7 +104,7 @@ TEST(references, what_nobody_is_called_any_more_opens_nothing)
 
 TEST(references, hosts_of_a_pool_are_ids_and_one_that_is_gone_does_not_open_the_others)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
 
     EXPECT_STR(hosts(w, 10), "");
     EXPECT_STR(hosts(w, 11), "2 3");
@@ -144,7 +116,7 @@ TEST(references, hosts_of_a_pool_are_ids_and_one_that_is_gone_does_not_open_the_
 
 TEST(references, a_name_that_was_a_number_is_none_any_more)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
     struct row_group row = { .id = core_next_id(w->core), .name = "14" };
 
     EXPECT_STR(ROW(w, terminal, 51)->name, "t-14");
@@ -161,7 +133,7 @@ TEST(references, a_name_that_was_a_number_is_none_any_more)
 
 TEST(references, one_machine_is_one_desktop)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
     struct row_desktop row = { .id = core_next_id(w->core), .name = "pc-9", .pool_id = 13 };
 
     EXPECT_STR(ROW(w, desktop, 90)->address, "10.0.0.1");
@@ -189,7 +161,7 @@ TEST(references, one_machine_is_one_desktop)
 
 TEST(references, where_one_version_alone_is_retired_a_rollback_goes_there)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
 
     EXPECT_INT(ROW(w, image, 4)->before_id, 6);
     EXPECT_INT(ROW(w, image, 5)->before_id, 0); /* which of the two, nobody wrote down */
@@ -198,7 +170,7 @@ TEST(references, where_one_version_alone_is_retired_a_rollback_goes_there)
 
 TEST(references, what_is_in_quarantine_counts_as_put_there_by_hand)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
 
     EXPECT(!ROW(w, desktop, 90)->quarantined_by_hand);
     EXPECT(ROW(w, desktop, 91)->quarantined);
@@ -208,7 +180,7 @@ TEST(references, what_is_in_quarantine_counts_as_put_there_by_hand)
 
 TEST(references, a_host_that_a_pool_names_stays)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
     struct row_pool row = *ROW(w, pool, 11);
 
     EXPECT_ERR(drop_row(w, ENTITY_host, ROW(w, host, 3)), BERTH_E_CONFLICT);
@@ -223,7 +195,7 @@ TEST(references, a_host_that_a_pool_names_stays)
 
 TEST(references, whom_a_rule_names_stays)
 {
-    struct world *w = migrated();
+    struct world *w = world_migrated("0003_references", rows);
     struct row_entitlement row = { .id = core_next_id(w->core),
                                    .subject_kind = subject_kind_GROUP,
                                    .subject = "nurses",

@@ -1,22 +1,10 @@
 /* test_rows.c - pages of history, read from the file. */
 #include "store/rows_page.h"
 
-#include "past_rows.h"
-#include "world.h"
+#include "earlier.h"
 
 /* More than one page reads (20,000). */
 #define PAST 20100
-
-static struct world *world_with_past(struct past_rows *past)
-{
-    struct world *w = world_new();
-
-    world_close(w);
-    if (!past_rows_make(world_path(w, "berth.db"), PAST, past))
-        fail_msg("the past could not be written");
-    EXPECT_OK(world_open(w));
-    return w;
-}
 
 static struct rows_page read_page(struct world *w, const struct rows_wanted *wanted)
 {
@@ -36,7 +24,7 @@ static void want(struct rows_wanted *wanted, const char *name)
 TEST(rows, come_newest_first_and_each_once)
 {
     struct past_rows past;
-    struct world *w = world_with_past(&past);
+    struct world *w = world_with_past(PAST, &past);
     struct rows_wanted wanted = { .kind = ENTITY_session, .newest_first = true, .limit = 700 };
     long long expected = PAST;
 
@@ -66,7 +54,7 @@ TEST(rows, come_newest_first_and_each_once)
 TEST(rows, are_filtered_with_bounded_work)
 {
     struct past_rows past;
-    struct world *w = world_with_past(&past);
+    struct world *w = world_with_past(PAST, &past);
     struct rows_wanted wanted = { .kind = ENTITY_session, .newest_first = true, .limit = 100 };
     struct rows_page page;
 
