@@ -12,7 +12,7 @@ struct ca {
     struct outside *outside;
     struct berth_timers *timers;
     struct list jobs;
-    int64_t life_ms;
+    int64_t life_ms, signing_ms;
 };
 
 struct signing {
@@ -32,6 +32,7 @@ struct ca *fake_ca_new(struct outside *outside, struct berth_timers *timers)
     ca->outside = outside;
     ca->timers = timers;
     ca->life_ms = LIFE_MS;
+    ca->signing_ms = SIGNING_MS;
     list_init(&ca->jobs);
     return ca;
 }
@@ -57,6 +58,11 @@ void fake_ca_free(struct ca *ca)
 void fake_ca_set_life(struct ca *ca, int64_t life_ms)
 {
     ca->life_ms = life_ms;
+}
+
+void fake_ca_set_signing(struct ca *ca, int64_t signing_ms)
+{
+    ca->signing_ms = signing_ms;
 }
 
 void fake_ca_request(char *out, size_t size, const char *key)
@@ -144,6 +150,6 @@ int ca_sign_begin(struct ca *ca, const char *request, const char *terminal, uint
         signing_free(signing);
         return BERTH_E_CERTIFICATE;
     }
-    timer_start(ca->timers, &signing->timer, SIGNING_MS, signed_now);
+    timer_start(ca->timers, &signing->timer, ca->signing_ms, signed_now);
     return op_begun(op, cancel, signing);
 }

@@ -26,6 +26,8 @@ struct ca *fake_ca_new(struct outside *outside, struct berth_timers *timers);
 void fake_ca_free(struct ca *ca);
 /* How long its certificates are valid; default seven days. */
 void fake_ca_set_life(struct ca *ca, int64_t life_ms);
+/* How long it takes to make one, from the next one on; default 5 ms. */
+void fake_ca_set_signing(struct ca *ca, int64_t signing_ms);
 
 /* Texts of the fake authority. A request is "request KEY", a certificate "certificate NAME KEYHASH
  * END", a signature by a key over a request "signed KEY REQUEST".

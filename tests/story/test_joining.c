@@ -614,6 +614,29 @@ TEST(joining, an_invitation_for_a_known_terminal_puts_the_earlier_device_out)
     THE_END(w);
 }
 
+/* It is out by the replacement itself, not by the first connection of the new device. */
+TEST(joining, a_replaced_device_is_out_before_the_new_one_connects)
+{
+    struct world *w = world_new(34, WARD FLOATING);
+    struct fake_terminal *lost, *spare;
+
+    world_run_s(w, 15);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 10);
+    lost = world_terminal(w, "t9");
+    world_sign_on(w, "t9", "anna", "secret12");
+    SOON(w, "t9", "anna on ward-3-001");
+    world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
+    spare = world_terminal(w, "spare");
+    PASS_UNTIL(w, 1, identity_by_key(world_core(w), spare->key_hash));
+    world_power(w, "spare", false);
+    world_run_s(w, 5);
+    EXPECT(!lost->open);
+    EXPECT(!shows_desktop_now(lost));
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    THE_END(w);
+}
+
 /* The device that is being replaced asks for its next key in the same moment: it gets none that
  * lives. */
 TEST(joining, a_renewal_does_not_outlive_the_replacement)
@@ -637,6 +660,60 @@ TEST(joining, a_renewal_does_not_outlive_the_replacement)
         EXPECT_INT(good_keys(w, "t9"), 1);
         THE_END(w);
     }
+}
+
+/* The same with evidence of its key at the join door, from which a replacement hangs nobody up. */
+TEST(joining, an_old_key_that_is_put_out_while_it_waits_gets_nothing)
+{
+    struct world *w = world_new(35, WARD FLOATING);
+    char key[64], certificate[2048];
+    struct fake_terminal *lost, *thief;
+
+    world_run_s(w, 15);
+    world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 10);
+    lost = world_terminal(w, "t9");
+    (void)snprintf(key, sizeof(key), "%s", lost->key);
+    (void)snprintf(certificate, sizeof(certificate), "%s", lost->certificate);
+    world_power(w, "t9", false);
+    fake_ca_set_signing(w->broker->rooms.ca, 5000);
+    thief = device(w, "thief", "another", "");
+    (void)snprintf(thief->old_key, sizeof(thief->old_key), "%s", key);
+    (void)snprintf(thief->old_certificate, sizeof(thief->old_certificate), "%s", certificate);
+    world_run_s(w, 2);
+    fake_ca_set_signing(w->broker->rooms.ca, 5);
+    world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
+    world_run_s(w, 2);
+    EXPECT(world_terminal(w, "spare")->present);
+    EXPECT_SCREEN(w, "thief", "sign-on"); /* its certificate is still being made */
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "thief", "refused: REVOKED");
+    EXPECT_STR(thief->certificate, "");
+    EXPECT(world_terminal(w, "spare")->present);
+    EXPECT_INT(good_keys(w, "t9"), 1);
+    THE_END(w);
+}
+
+/* It lost its power for good: an invitation is for a key that was never used. */
+TEST(joining, a_retired_key_is_not_good_with_an_invitation_either)
+{
+    struct world *w = world_new(33, WARD FLOATING);
+    struct fake_terminal *t1, *thief;
+    char key[64];
+
+    world_run_s(w, 15);
+    t1 = world_terminal(w, "t1");
+    (void)snprintf(key, sizeof(key), "%s", t1->key);
+    terminal_renew_key(t1);
+    world_run_s(w, 10);
+    thief = device(w, "thief", key, "");
+    EXPECT(secret_set(&thief->invitation, invite(w, "t1", 1, 3600000), 32));
+    world_run_s(w, 10);
+    EXPECT_SCREEN(w, "thief", "refused: CERTIFICATE");
+    EXPECT_SAYS(world_said(w, "thief"), "this key was replaced");
+    EXPECT(t1->present);
+    EXPECT_INT(good_keys(w, "t1"), 1);
+    THE_END(w);
 }
 
 TEST(joining, a_newer_invitation_for_a_terminal_voids_the_earlier_one)

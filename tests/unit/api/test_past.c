@@ -312,6 +312,7 @@ static struct request *waiting(void)
 static struct request *ask_and_leave(int *ret_descriptor)
 {
     static const char text[] = "GET /v1/sessions?slot=7 HTTP/1.1\r\nHost: a\r\n\r\n";
+
     *ret_descriptor = raw_connect();
     EXPECT_INT(write(*ret_descriptor, text, sizeof(text) - 1), (int)sizeof(text) - 1);
     (void)UNTIL(waiting(), world_turn());
@@ -332,7 +333,30 @@ TEST(past, a_client_goes_away_during_the_read)
     EXPECT_INT(id_at(0), session(PAST - 1));
 }
 
-/* The same when its connection goes for a newer one: then the operation is cancelled. */
+/* What is only read is not shown to somebody who was disabled meanwhile. */
+TEST(past, who_lost_the_right_during_the_read_is_shown_nothing)
+{
+    char token[256];
+    char text[400];
+    char out[4096];
+    struct entity *entity;
+    int descriptor = adopted_connection();
+
+    make_admin("ludwig", "operator", token);
+    entity = core_find_name(world.rooms.core, ENTITY_admin, "ludwig");
+    (void)snprintf(
+        text, sizeof(text),
+        "GET /v1/sessions?slot=7 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
+    EXPECT_INT(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
+    (void)UNTIL(waiting(), world_turn());
+    /* Without a turn between: the answer would be faster than a request that disables. */
+    container_of(entity, struct admin, base)->row.disabled = true;
+    EXPECT(raw_says(descriptor, "", "the right to ask this ended", out, sizeof(out)));
+    EXPECT_SAYS(out, "HTTP/1.1 401");
+    (void)close(descriptor);
+}
+
+/* A connection that goes for a newer one during the read: then the operation is cancelled. */
 TEST(past, a_client_is_put_out_during_the_read)
 {
     for (int i = 0; i < 10; i++) {
