@@ -347,8 +347,8 @@ static void op_done(struct op *op, int result)
         error = op->error;
         error.code = r;
     } else if (request->verb->method == GET && check_still(request, &error) < 0) {
-        r = error
-                .code; /* what is only read is not shown any more; a change was made, and is told */
+        /* What is only read is not shown any more; a change was made, and is told. */
+        r = error.code;
     } else {
         r = request->then(request, &error);
     }

@@ -96,6 +96,5 @@ void keys_used(struct rooms *rooms, const struct terminal *terminal, uint64_t id
 void keys_replaced(struct rooms *rooms, uint64_t terminal_id, const uint64_t but[2],
                    struct changes *changes)
 {
-
     put_out(rooms->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED, changes);
 }
