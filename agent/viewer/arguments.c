@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "viewer/confine.h"
+
 /* A line that does not fit leaves size at the end: the caller's check finds it. */
 static void add(struct arguments *arguments, const char *format, ...) berth_printf(2, 3);
 
@@ -92,15 +94,14 @@ static void add_trust(struct arguments *arguments, const struct viewer_request *
 int arguments_make(const struct viewer_request *request, struct arguments *ret,
                    struct berth_error *reterr)
 {
-    const bool brackets = strchr(request->host, ':') != NULL;
     int r;
 
     memset(ret, 0, sizeof(*ret));
     r = check(request, reterr);
     if (r < 0)
         return r;
-    add(ret, "/v:%s%s%s:%d", brackets ? "[" : "", request->host, brackets ? "]" : "",
-        request->port);
+    add(ret, "/v:|:%d", CONFINE_CONNECTION); /* a descriptor: see confine.h */
+    add(ret, "/server-name:%s", request->host);
     add(ret, "/u:%s", request->account);
     if (request->domain[0])
         add(ret, "/d:%s", request->domain);

@@ -6,14 +6,21 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define CONNECT_MS 15000 /* as the RDP client allows itself */
+#define EXIT_CONNECT 131 /* what the RDP client ends with when it cannot connect */
 
 /* ---- Landlock: by raw system calls, for the headers of Debian 12 end at the second of seven
  * versions ---- */
@@ -23,7 +30,6 @@
 #define LL_RESTRICT_SELF 446
 #define LL_CREATE_VERSION 1U
 #define LL_RULE_PATH 1
-#define LL_RULE_PORT 2
 
 #define LL_EXECUTE (1ULL << 0)
 #define LL_WRITE_FILE (1ULL << 1)
@@ -47,11 +53,6 @@ struct ll_path {
     uint64_t access;
     int32_t folder;
 } __attribute__((packed));
-
-struct ll_port {
-    uint64_t access;
-    uint64_t port;
-};
 
 #define READ (LL_EXECUTE | LL_READ_FILE | LL_READ_DIR)
 #define DEVICE (LL_READ_FILE | LL_READ_DIR | LL_WRITE_FILE | LL_IOCTL_DEV)
@@ -131,14 +132,13 @@ static int limit_files_and_ports(const struct confine_setup *setup, struct berth
 {
     long version = syscall(LL_CREATE_RULESET, NULL, 0, LL_CREATE_VERSION);
     struct ll_ruleset wanted = { .fs = handled_files(version) };
-    const struct ll_port port = { .access = LL_CONNECT_TCP, .port = (uint64_t)setup->port };
     size_t size = sizeof(wanted.fs);
     int ruleset;
     bool ok;
 
     if (version < 1) /* a kernel without it: the other limits stand */
         return 0;
-    if (version >= 4 && setup->port > 0)
+    if (version >= 4 && !setup->network)
         wanted.net = LL_BIND_TCP | LL_CONNECT_TCP;
     if (version >= 4)
         size = offsetof(struct ll_ruleset, scoped);
@@ -150,8 +150,6 @@ static int limit_files_and_ports(const struct confine_setup *setup, struct berth
     if (ruleset < 0)
         return berth_fail(reterr, BERTH_E_IO, "Landlock: %s", strerror(errno));
     ok = allow_all(ruleset, setup, wanted.fs);
-    if (ok && wanted.net)
-        ok = syscall(LL_ADD_RULE, ruleset, LL_RULE_PORT, &port, 0U) == 0;
     ok = ok && syscall(LL_RESTRICT_SELF, ruleset, 0U) == 0;
     if (!ok)
         (void)berth_fail(reterr, BERTH_E_IO, "Landlock: %s", strerror(errno));
@@ -209,9 +207,27 @@ static const int forbidden[] = {
     SYS_vhangup,
 };
 
-#define FILTER_MAX (BERTH_COUNT(forbidden) + 8)
+#define FILTER_MAX (BERTH_COUNT(forbidden) + 13)
 
-static int limit_calls(struct berth_error *reterr)
+/* Sockets of this machine alone: kernels before 6.7 have no Landlock for TCP, none has it for UDP,
+ * and there are more families than the internet's that lead outside. The low half of the first
+ * argument is what the kernel looks at. */
+static size_t forbid_network(struct sock_filter *filter)
+{
+    const struct sock_filter rules[] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    };
+
+    memcpy(filter, rules, sizeof(rules));
+    return BERTH_COUNT(rules);
+}
+
+static int limit_calls(const struct confine_setup *setup, struct berth_error *reterr)
 {
 #ifdef ARCHITECTURE
     struct sock_filter filter[FILTER_MAX];
@@ -224,6 +240,8 @@ static int limit_calls(struct berth_error *reterr)
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     filter[count++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    if (!setup->network)
+        count += forbid_network(filter + count);
     for (size_t i = 0; i < BERTH_COUNT(forbidden); i++) {
         /* From here to the refusal behind the permission at the end. */
         unsigned char jump = (unsigned char)(BERTH_COUNT(forbidden) - i);
@@ -251,18 +269,76 @@ static void leave_terminal(void)
     (void)close(terminal);
 }
 
+/* ---- the one connection ---- */
+
+static bool wait_connected(int descriptor)
+{
+    struct pollfd facts = { .fd = descriptor, .events = POLLOUT };
+    socklen_t size = sizeof(int);
+    int fault = ETIMEDOUT;
+
+    if (poll(&facts, 1, CONNECT_MS) == 1)
+        (void)getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &fault, &size);
+    errno = fault;
+    return fault == 0;
+}
+
+static int connect_to(const struct addrinfo *to)
+{
+    int descriptor = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fault;
+
+    if (descriptor < 0)
+        return -1;
+    if (connect(descriptor, to->ai_addr, to->ai_addrlen) == 0 ||
+        (errno == EINPROGRESS && wait_connected(descriptor)))
+        return descriptor;
+    fault = errno;
+    (void)close(descriptor);
+    errno = fault;
+    return -1;
+}
+
+/* The program finds it as CONFINE_CONNECTION. */
+static int connect_first(const struct confine_setup *setup, struct berth_error *reterr)
+{
+    const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found = NULL;
+    int descriptor = -1;
+    int r = getaddrinfo(setup->address, setup->port, &wanted, &found);
+
+    if (r != 0)
+        return berth_fail(reterr, BERTH_E_STATE, "'%s': %s", setup->address, gai_strerror(r));
+    for (const struct addrinfo *to = found; to && descriptor < 0; to = to->ai_next)
+        descriptor = connect_to(to);
+    freeaddrinfo(found);
+    if (descriptor < 0 || dup2(descriptor, CONFINE_CONNECTION) < 0)
+        return berth_fail(reterr, BERTH_E_STATE, "no connection to '%s' port %s: %s",
+                          setup->address, setup->port, strerror(errno));
+    if (descriptor != CONFINE_CONNECTION)
+        (void)close(descriptor);
+    else
+        (void)fcntl(descriptor, F_SETFD, 0);
+    (void)fcntl(CONFINE_CONNECTION, F_SETFL, 0); /* the program decides whether it blocks */
+    return 0;
+}
+
 int confine_and_become(const struct confine_setup *setup, struct berth_error *reterr)
 {
     const struct rlimit none = { 0 };
-    int r;
+    int r = 0;
 
     leave_terminal();
+    if (setup->address)
+        r = connect_first(setup, reterr);
+    if (r < 0)
+        return r;
     if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return berth_fail(reterr, BERTH_E_IO, "no_new_privs: %s", strerror(errno));
     r = limit_files_and_ports(setup, reterr);
     if (r < 0)
         return r;
-    r = limit_calls(reterr);
+    r = limit_calls(setup, reterr);
     if (r < 0)
         return r;
     (void)execv(setup->argv[0], setup->argv);
@@ -272,17 +348,20 @@ int confine_and_become(const struct confine_setup *setup, struct berth_error *re
 int confine_main(int argc, char **argv)
 {
     struct berth_error error = { 0 };
+    const char *display = getenv("DISPLAY");
     struct confine_setup setup;
-    char *end = NULL;
 
-    if (argc < 5 || strcmp(argv[3], "--") != 0) {
-        (void)fprintf(stderr, "usage: berth-agent confine HOME PORT -- PROGRAM [ARGUMENT...]\n");
+    if (argc < 6 || strcmp(argv[4], "--") != 0) {
+        (void)fprintf(stderr,
+                      "usage: berth-agent confine HOME ADDRESS|- PORT -- PROGRAM [ARGUMENT...]\n");
         return 2;
     }
     setup = (struct confine_setup){ .home = argv[1],
-                                    .port = (int)strtol(argv[2], &end, 10),
-                                    .argv = argv + 4 };
+                                    .address = strcmp(argv[2], "-") == 0 ? NULL : argv[2],
+                                    .port = argv[3],
+                                    .network = display && display[0] != ':',
+                                    .argv = argv + 5 };
     (void)confine_and_become(&setup, &error);
     (void)fprintf(stderr, "berth-agent confine: %s\n", error.text);
-    return 127;
+    return error.code == BERTH_E_STATE ? EXIT_CONNECT : 127;
 }

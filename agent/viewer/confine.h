@@ -3,24 +3,34 @@
  *
  * Room viewer of the agent. Runs in a process of its own (`berth-agent confine ...`, not for
  * people): no new privileges, no core files, no controlling terminal, a system-call filter
- * (seccomp), and Landlock for files and outgoing TCP, as far as the kernel offers them. An attack
- * through the RDP client finds its own home folder and the desktop's port.
+ * (seccomp), and Landlock for files and TCP, as far as the kernel offers them. An attack through
+ * the RDP client finds its own home folder and the connection to the desktop.
+ *
+ * That connection is made here, before the limits, and the program makes no other: an RDP client
+ * follows a desktop that redirects it to another address, takes the certificate that the
+ * redirection names for the pinned one, and sends the password there. FreeRDP has no switch for it.
  */
 #ifndef BERTH_AGENT_VIEWER_CONFINE_H
 #define BERTH_AGENT_VIEWER_CONFINE_H
 
 #include "berth/error.h"
 
+#define CONFINE_CONNECTION 4 /* the program's descriptor of it */
+
 struct confine_setup {
-    const char *home; /* its only folder with write access */
-    int port;         /* its only TCP port; 0: any, for displays over TCP */
+    const char *home;    /* its only folder with write access */
+    const char *address; /* of the desktop, or NULL: no connection */
+    const char *port;    /* decimal */
+    bool network;        /* other connections too: the display is reached over TCP */
     char *const *argv;
 };
 
-/* Does not return when it succeeds. Errors: IO with what failed. */
+/* Does not return when it succeeds. Errors: IO with what failed, STATE (no connection to the
+ * desktop). */
 int confine_and_become(const struct confine_setup *setup, struct berth_error *reterr);
 
-/* The subcommand: confine HOME PORT -- PROGRAM ARGUMENT... Returns an exit code. */
+/* The subcommand: confine HOME ADDRESS PORT -- PROGRAM ARGUMENT... Returns an exit code: that of an
+ * RDP client that could not connect, or 127. */
 int confine_main(int argc, char **argv);
 
 #endif

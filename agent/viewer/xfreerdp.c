@@ -190,12 +190,13 @@ static int open_terminal(struct run *run, int *ret_other, struct berth_error *re
     return 0;
 }
 
-static int spawn(struct viewer *viewer, struct run *run, int arguments, int port,
-                 struct berth_error *reterr)
+static int spawn(struct viewer *viewer, struct run *run, int arguments,
+                 const struct viewer_request *request, struct berth_error *reterr)
 {
     char home[300], temporary[300], display[80], authority[300], port_text[12];
-    const char *const argv[] = { viewer->self, "confine",       viewer->home,      port_text,
-                                 "--",         viewer->program, "/args-from:fd:3", NULL };
+    const char *const argv[] = { viewer->self,    "confine",         viewer->home,
+                                 request->host,   port_text,         "--",
+                                 viewer->program, "/args-from:fd:3", NULL };
     const char *const environment[] = { home,
                                         temporary,
                                         display,
@@ -221,8 +222,7 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments, int port
     (void)snprintf(temporary, sizeof(temporary), "TMPDIR=%s", viewer->home);
     (void)snprintf(display, sizeof(display), "DISPLAY=%s", viewer->display);
     (void)snprintf(authority, sizeof(authority), "XAUTHORITY=%s", viewer->authority);
-    /* A display reached over TCP would be cut off by a filter for the desktop's port alone. */
-    (void)snprintf(port_text, sizeof(port_text), "%d", viewer->display[0] == ':' ? port : 0);
+    (void)snprintf(port_text, sizeof(port_text), "%d", request->port);
     r = child_start(viewer->loop, &run->child, &setup, reterr);
     (void)close(other);
     return r;
@@ -262,7 +262,7 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
     run = berth_new(struct run);
     run->terminal = -1;
     run->child.ended = ended;
-    r = spawn(viewer, run, pipe_end, request->port, reterr);
+    r = spawn(viewer, run, pipe_end, request, reterr);
     (void)close(pipe_end);
     if (r < 0) {
         if (run->terminal >= 0)

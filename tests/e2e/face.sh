@@ -203,16 +203,18 @@ viewer() {
 # What an attacker inside the viewer finds: nothing to read but the system, nothing to write but its home, one port.
 confinement() {
     echo secret >"$work/secret"
-    local -a confine=("$build/berth-agent" confine "$work/home" "$BERTH_TEST_PORT" --)
+    local -a confine=("$build/berth-agent" confine "$work/home" 127.0.0.1 "$BERTH_TEST_PORT" --)
     "${confine[@]}" /bin/cat /etc/hostname >/dev/null || die "a confined program cannot even read /etc"
     # shellcheck disable=SC2016 # the inner shell expands its own $1
     "${confine[@]}" /bin/sh -c 'echo x >"$1/file" && rm "$1/file"' - "$work/home" || die "its home is closed to it"
     ! "${confine[@]}" /bin/cat "$work/secret" 2>/dev/null || die "a confined program read a foreign file"
     ! "${confine[@]}" /bin/sh -c "echo x >'$work/secret'" 2>/dev/null || die "a confined program wrote a foreign file"
-    "${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$BERTH_TEST_PORT" || die "its desktop is closed to it"
+    "${confine[@]}" /bin/bash -c '[[ -S /dev/fd/4 ]]' || die "a confined program has no connection to its desktop"
+    ! "${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$BERTH_TEST_PORT" 2>/dev/null ||
+        die "a confined program may make another connection"
     local other=$((BERTH_TEST_PORT + 1))
     # Refused by the filter, not for want of a listener.
-    [[ $("${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$other" 2>&1) == *"Permission denied"* ]] ||
+    [[ $("${confine[@]}" /bin/bash -c "exec 3<>/dev/tcp/127.0.0.1/$other" 2>&1) == *"not permitted"* ]] ||
         die "a confined program may reach another port"
     ! "${confine[@]}" /usr/bin/unshare -r true 2>/dev/null || die "a confined program may make namespaces"
     "${confine[@]}" /bin/grep -q 'NoNewPrivs:.1' /proc/self/status
@@ -248,7 +250,7 @@ control() {
     [[ $(stat -c %a "$work/state/control.sock") == 600 ]] || die "the control socket is open to others"
     # What attacks the viewer runs as the same user; it gets no answer.
     cp "$build/berth-agent" "$work/home/copy"
-    request 3 "$build/berth-agent" confine "$work/home" 1 -- "$work/home/copy" --config /dev/null \
+    request 3 "$build/berth-agent" confine "$work/home" - 1 -- "$work/home/copy" --config /dev/null \
         --socket "$work/state/control.sock" status
     grep -q 'hung up' "$work/said" || die "the confined program was not turned away by the agent: $(cat "$work/said")"
     # A second agent does not take the first one's place.

@@ -6,8 +6,9 @@
 # It proves, with the stock xfreerdp3 and FreeRDP's own server: a server that refuses TLS and NLA, that selects standard
 # RDP security, that answers like one of before TLS, that has another certificate - even one that an authority of this
 # machine signed for the desktop's address - is not shown and never sees the password: neither at a sign-on nor when it
-# takes the place of the desktop in the middle of a session. The terminal says why. Nor does it ask a name server of his who
-# could help with the password (Kerberos), though the pool names a domain.
+# takes the place of the desktop in the middle of a session. The terminal says why. A desktop that was broken into and
+# redirects the viewer elsewhere, at once or later, and vouches for the certificate there, has nobody follow it. Nor does
+# the viewer ask a name server of his who could help with the password (Kerberos), though the pool names a domain.
 #
 # In the namespaces of its own the machine's authorities and resolver are the test's.
 set -euo pipefail
@@ -110,10 +111,51 @@ in_a_session() {
     done
 }
 
+# redirector NAME ADDRESS CERTIFICATE KEY DELAY-MS - a server that sends its viewers to 127.0.0.6, and vouches for it.
+redirector() {
+    "$SITE_BIN/tests/e2e-program-rdp_redirector" "$2" "$FIRST_PORT" "$3" "$4" 127.0.0.6 \
+        "$HOLD_WORK/authorities/server.crt" "$5" </dev/null >"$HOLD_WORK/$1" 2>&1 8>&- 9>&- &
+    REDIRECTOR=$!
+    at_exit site_end_agent $!
+    wait_for grep -q '^ready$' "$HOLD_WORK/$1" || die "the redirecting server does not start: $(cat "$HOLD_WORK/$1")"
+}
+
+# The first viewer has seen its redirection through: another one was sent after it, or the terminal gave up.
+has_ended() {
+    [[ $(grep -c '^redirected$' "$REDIRECTOR_SAID") -ge 2 ]] || asks_terminal "$TERMINAL" '.state == "idle"'
+}
+
+nobody_elsewhere() {
+    ! grep -q '^connected$' "$HOLD_WORK/elsewhere"
+}
+
+# The desktop itself, with its own key.
+redirected() {
+    local delay keys=$SITE/run/desktop/.config/freerdp/shadow
+    kill "${MIDDLE_PID[desktop]}"
+    wait "${MIDDLE_PID[desktop]}" 2>/dev/null || true
+    redirector elsewhere 127.0.0.6 "$HOLD_WORK/authorities/server.crt" "$HOLD_WORK/authorities/server.key" 1000000
+    for delay in 0 2000; do
+        REDIRECTOR_SAID=$HOLD_WORK/redirector-$delay
+        redirector "redirector-$delay" 127.0.0.2 "$keys/shadow.crt" "$keys/shadow.key" "$delay"
+        middle_says honest
+        agent "$TERMINAL" sign-on anna <"$SITE/etc/password-anna" >"$HOLD_WORK/sign-on" 2>&1 || true
+        becomes "after $delay ms: the viewer was redirected" grep -q '^redirected$' "$REDIRECTOR_SAID"
+        becomes "after $delay ms: it has ended" has_ended
+        holds "after $delay ms: the viewer was at the desktop" grep -q '^connected$' "$REDIRECTOR_SAID"
+        holds "after $delay ms: nobody came to the other address" nobody_elsewhere
+        agent "$TERMINAL" disconnect || true
+        becomes "after $delay ms: the viewer has ended" has_viewers "$TERMINAL" 0
+        kill "$REDIRECTOR"
+        wait "$REDIRECTOR" 2>/dev/null || true
+    done
+}
+
 hold_begin "${1:-}"
 step "broker, terminal, desktop, and somebody in between" site
 step "an honest man in the middle changes nothing" honest
 step "at a sign-on he gets nothing" at_sign_on
 step "in the middle of a session he gets nothing" in_a_session
+step "nobody follows a desktop that redirects" redirected
 step "what was recorded keeps the invariants" hold_judged
 say "$PROGRAM: only the desktop with the pinned certificate is shown, and only it is given the password"

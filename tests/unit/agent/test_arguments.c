@@ -23,7 +23,8 @@ TEST(arguments, one_a_line_with_the_certificate_pinned)
     struct berth_error error = { 0 };
 
     EXPECT_OK(arguments_make(&request, &arguments, &error));
-    EXPECT_SAYS(arguments.text, "/v:10.0.0.5:3389\n");
+    EXPECT_SAYS(arguments.text, "/v:|:4\n"); /* no address: what it is connected to is given */
+    EXPECT_SAYS(arguments.text, "/server-name:10.0.0.5\n");
     EXPECT_SAYS(arguments.text, "/u:anna\n");
     EXPECT_SAYS(arguments.text, "/p:se cret\n");
     EXPECT_SAYS(arguments.text, "/cert:deny,fingerprint:sha256:0011223344");
@@ -66,17 +67,6 @@ TEST(arguments, what_is_not_allowed_is_switched_off_by_name)
     EXPECT_SAYS(arguments.text, "\n/sound\n");
     EXPECT_SAYS(arguments.text, "\n/usb:auto\n");
     EXPECT_SAYS(arguments.text, "\n/printer\n");
-}
-
-TEST(arguments, an_ipv6_desktop_stands_in_brackets)
-{
-    struct viewer_request request = request_of();
-    struct arguments arguments;
-    struct berth_error error = { 0 };
-
-    (void)snprintf(request.host, sizeof(request.host), "fd00::5");
-    EXPECT_OK(arguments_make(&request, &arguments, &error));
-    EXPECT_SAYS(arguments.text, "/v:[fd00::5]:3389\n");
 }
 
 static void expect_refused(const struct viewer_request *request)
