@@ -1,9 +1,10 @@
 /* error.c - failures as sentences. */
 #include "berth/error.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#define ELLIPSIS "..."
 
 static const struct berth_error_row rows[] = {
 #define ERROR(symbol_, number, http_, retry_, sentence_) \
@@ -39,36 +40,47 @@ const char *berth_error_text(const struct berth_error *error)
     return error->text[0] ? error->text : berth_error_row(error->code)->sentence;
 }
 
-/* Foreign text cannot forge a second log line, and a cut never leaves half a character. */
-static void make_printable(char *text, bool cut)
+/* A text that filled all of `size` bytes ends with an ellipsis behind a whole character. */
+static void cut(char *text, size_t size)
 {
-    size_t length = strlen(text);
-    size_t tail = length;
+    size_t end = size > sizeof(ELLIPSIS) ? size - sizeof(ELLIPSIS) : 0;
 
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            text[i] = '?';
+    while (end > 0 && ((unsigned char)text[end] & 0xc0) == 0x80)
+        end--;
+    (void)snprintf(text + end, size - end, "%s", size > sizeof(ELLIPSIS) ? ELLIPSIS : "");
+}
+
+void berth_vtext(char *out, size_t size, const char *format, va_list arguments)
+{
+    int length = vsnprintf(out, size, format, arguments);
+
+    for (char *at = out; size > 0 && *at; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
     }
-    if (!cut)
-        return;
-    while (tail > 0 && ((unsigned char)text[tail - 1] & 0xc0) == 0x80)
-        tail--;
-    if (tail > 0 && (unsigned char)text[tail - 1] >= 0xc0)
-        text[tail - 1] = '\0';
+    if (size > 0 && length >= 0 && (size_t)length >= size)
+        cut(out, size);
+}
+
+void berth_text(char *out, size_t size, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    berth_vtext(out, size, format, arguments);
+    va_end(arguments);
 }
 
 int berth_fail(struct berth_error *reterr, int code, const char *format, ...)
 {
     va_list arguments;
-    int length;
 
     if (!reterr)
         return code;
     reterr->code = code;
     va_start(arguments, format);
-    length = vsnprintf(reterr->text, sizeof(reterr->text), format, arguments);
+    berth_vtext(reterr->text, sizeof(reterr->text), format, arguments);
     va_end(arguments);
-    make_printable(reterr->text, length >= (int)sizeof(reterr->text));
     return code;
 }
 
@@ -82,7 +94,7 @@ int berth_fail_in(struct berth_error *reterr, const char *format, ...)
         return BERTH_E_INTERNAL;
     inner = *reterr;
     va_start(arguments, format);
-    (void)vsnprintf(prefix, sizeof(prefix), format, arguments);
+    berth_vtext(prefix, sizeof(prefix), format, arguments);
     va_end(arguments);
     return berth_fail(reterr, inner.code, "%s: %s", prefix, berth_error_text(&inner));
 }

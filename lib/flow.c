@@ -236,7 +236,7 @@ int flow_fail(struct flow *flow, int code, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    berth_vtext(text, sizeof(text), format, arguments);
     va_end(arguments);
     (void)berth_fail(&flow->error, code, "%s", text);
     return FLOW_FAIL;
@@ -254,7 +254,7 @@ void flow_cancel(struct flow *flow, int code, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    berth_vtext(text, sizeof(text), format, arguments);
     va_end(arguments);
     (void)berth_fail(&flow->error, code, "%s", text);
     if (stop_waiting(flow))

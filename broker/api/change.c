@@ -121,8 +121,8 @@ void plan_say(struct view_plan *plan, const char *format, ...)
     if (plan->would_count == BERTH_COUNT(plan->would))
         return;
     va_start(arguments, format);
-    (void)vsnprintf(plan->would[plan->would_count].text, sizeof(plan->would[0].text), format,
-                    arguments);
+    berth_vtext(plan->would[plan->would_count].text, sizeof(plan->would[0].text), format,
+                arguments);
     va_end(arguments);
     plan->would_count++;
 }

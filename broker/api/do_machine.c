@@ -396,8 +396,7 @@ static void plan_retry(struct request *request, const struct pool *pool,
 
     plan->dry_run = true;
     if (pool->restrained_until_ms)
-        plan_say(plan, "it would make desktops again at once, although: %.150s",
-                 pool->restrained_why);
+        plan_say(plan, "it would make desktops again at once, although: %s", pool->restrained_why);
     plan_remade(plan, request->api->rooms->core, pool, retrying->remade);
     if (retrying->remade == 0)
         plan_say(plan, "no desktop would be deleted");

@@ -37,7 +37,7 @@ void changes_object(struct changes *changes, const char *format, ...)
     va_list list;
 
     va_start(list, format);
-    (void)vsnprintf(changes->audit.object, sizeof(changes->audit.object), format, list);
+    berth_vtext(changes->audit.object, sizeof(changes->audit.object), format, list);
     va_end(list);
 }
 
@@ -46,7 +46,7 @@ void changes_detail(struct changes *changes, const char *format, ...)
     va_list list;
 
     va_start(list, format);
-    (void)vsnprintf(changes->audit.detail, sizeof(changes->audit.detail), format, list);
+    berth_vtext(changes->audit.detail, sizeof(changes->audit.detail), format, list);
     va_end(list);
 }
 

@@ -307,6 +307,6 @@ int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint6
         return BERTH_E_UNSUPPORTED;
     changes = admin_changes(actor, "pool.retry");
     changes_object(changes, "pool %s", pool->row.name);
-    changes_detail(changes, "%.200s", pool->restrained_why);
+    changes_detail(changes, "%s", pool->restrained_why);
     return restraint_retry(rooms, pool, changes, op);
 }

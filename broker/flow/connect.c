@@ -347,11 +347,11 @@ static int probed(struct flow *flow)
             return flow_await(flow, pause_begin(&c->pause, CONNECT_PROBE_PAUSE_MS, &flow->op),
                               PROBE);
         if (desktop->state == desktop_QUARANTINED)
-            return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is kept out of use: %.160s",
+            return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is kept out of use: %s",
                              desktop->row.name, desktop->row.reason);
         if (c->claim.fresh)
             desktop_quarantine(c->rooms, desktop, flow->op.error.text);
-        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' does not answer: %.160s",
+        return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' does not answer: %s",
                          desktop->row.name, flow->op.error.text);
     }
     desktop->probed_ms = now;
@@ -491,7 +491,7 @@ static void note_success(struct connect *c, char *outcome, size_t size)
     log_event(EV_SIGN_ON, "user", c->user, "terminal", c->terminal->row.name, "desktop", name,
               "session", c->claim.session_id, "epoch", c->claim.epoch, "ms",
               c->rooms->timers->mono_ms - c->flow.started_ms);
-    (void)snprintf(outcome, size, "got %s: %.160s", name, c->verdict.reason);
+    berth_text(outcome, size, "got %s: %s", name, c->verdict.reason);
 }
 
 static void note_failure(struct connect *c, const struct berth_error *error, char *outcome,
@@ -502,7 +502,7 @@ static void note_failure(struct connect *c, const struct berth_error *error, cha
     log_event(EV_SIGN_ON_FAILED, "user", c->user, "terminal", c->terminal->row.name, "code",
               berth_error_row(error->code)->symbol, "reason", error->text, "step",
               flow_step_name(&c->flow));
-    (void)snprintf(outcome, size, "refused: %.200s", error->text);
+    berth_text(outcome, size, "refused: %s", error->text);
 }
 
 static void conclude(struct connect *c, const struct berth_error *error)

@@ -53,7 +53,7 @@ int connect_reached(struct flow *flow, int again, int next)
     if (flow->op.result == BERTH_E_BUSY) /* it was not asked at all */
         return flow_await(flow, pause_begin(&c->pause, CONNECT_PROBE_PAUSE_MS, &flow->op), again);
     if (flow->op.result < 0)
-        return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %.160s",
+        return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %s",
                          flow->op.error.text);
     c->answers = true;
     return next; /* time has passed: what is true now? */

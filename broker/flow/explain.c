@@ -20,8 +20,8 @@ static void theirs(struct core *core, const struct desktop *desktop, struct expl
 
     if (host && host->state != host_UP)
         placement_host_text(host, text, sizeof(text));
-    (void)snprintf(ret->reason, sizeof(ret->reason), "it is theirs (%s)%s%s",
-                   desktop_state_names[desktop->state], text[0] ? "; its " : "", text);
+    berth_text(ret->reason, sizeof(ret->reason), "it is theirs (%s)%s%s",
+               desktop_state_names[desktop->state], text[0] ? "; its " : "", text);
 }
 
 static void explain_desktop(struct core *core, const struct desktop *desktop,
@@ -35,11 +35,11 @@ static void explain_desktop(struct core *core, const struct desktop *desktop,
         ret->fits = true;
         theirs(core, desktop, ret);
     } else if (taken) {
-        (void)snprintf(ret->reason, sizeof(ret->reason), "it belongs to another user");
+        berth_text(ret->reason, sizeof(ret->reason), "it belongs to another user");
     } else {
         ret->fits = placement_fits(desktop, ret->reason, sizeof(ret->reason));
         if (ret->fits)
-            (void)snprintf(ret->reason, sizeof(ret->reason), "it is a spare");
+            berth_text(ret->reason, sizeof(ret->reason), "it is a spare");
     }
 }
 
@@ -54,7 +54,7 @@ static void explain_pool(struct core *core, const struct user *user,
     ret->allowed = verdict->allowed;
     ret->priority = verdict->priority;
     ret->flags = verdict->flags;
-    (void)snprintf(ret->reason, sizeof(ret->reason), "%s", verdict->reason);
+    berth_text(ret->reason, sizeof(ret->reason), "%s", verdict->reason);
     list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         if (ret->desktops_count == EXPLAIN_DESKTOPS)
             break;
@@ -75,10 +75,9 @@ static void own_verdict(struct core *core, const struct user *user, const struct
     if (host && host->state != host_UP)
         placement_host_text(host, text, sizeof(text));
     ret->desktop_id = own->row.desktop_id;
-    (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s would %s desktop '%s' of pool '%s'%s%s",
-                   user->row.name, session ? "return to the session on" : "get back",
-                   desktop ? desktop->row.name : "?", pool->row.name, text[0] ? "; its " : "",
-                   text);
+    berth_text(ret->verdict, sizeof(ret->verdict), "%s would %s desktop '%s' of pool '%s'%s%s",
+               user->row.name, session ? "return to the session on" : "get back",
+               desktop ? desktop->row.name : "?", pool->row.name, text[0] ? "; its " : "", text);
 }
 
 /* What would come of the pool that is handed out. */
@@ -98,30 +97,30 @@ static void judge_pool(struct core *core, const struct user *user, struct pool *
     desktop = placement_best(core, pool);
     if (desktop) {
         ret->desktop_id = desktop->row.id;
-        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s would get desktop '%s' of pool '%s'",
-                       user->row.name, desktop->row.name, pool->row.name);
+        berth_text(ret->verdict, sizeof(ret->verdict), "%s would get desktop '%s' of pool '%s'",
+                   user->row.name, desktop->row.name, pool->row.name);
         return;
     }
     placement_count(core, pool, &count);
     shortage_text(core, pool, 1, why);
-    (void)snprintf(ret->verdict, sizeof(ret->verdict),
-                   "%s would wait in the queue of pool '%s' in place %d: no desktop is ready%s%s",
-                   user->row.name, pool->row.name, count.waiting + 1, why[0] ? "; " : "", why);
+    berth_text(ret->verdict, sizeof(ret->verdict),
+               "%s would wait in the queue of pool '%s' in place %d: no desktop is ready%s%s",
+               user->row.name, pool->row.name, count.waiting + 1, why[0] ? "; " : "", why);
 }
 
 static void judge(struct core *core, const struct user *user, const struct terminal *terminal,
                   struct explain *ret)
 {
     if (user->row.disabled) {
-        (void)snprintf(ret->verdict, sizeof(ret->verdict), "%s is disabled and gets nothing",
-                       user->row.name);
+        berth_text(ret->verdict, sizeof(ret->verdict), "%s is disabled and gets nothing",
+                   user->row.name);
     } else if (terminal && terminal->row.state != terminal_ACCEPTED) {
-        (void)snprintf(ret->verdict, sizeof(ret->verdict),
-                       "terminal '%s' is %s: nobody can sign on there", terminal->row.name,
-                       terminal_state_names[terminal->row.state]);
+        berth_text(ret->verdict, sizeof(ret->verdict),
+                   "terminal '%s' is %s: nobody can sign on there", terminal->row.name,
+                   terminal_state_names[terminal->row.state]);
     } else if (ret->pools_count == 0 || !ret->pools[0].allowed) {
-        (void)snprintf(ret->verdict, sizeof(ret->verdict), "no pool is open to %s%s%s",
-                       user->row.name, terminal ? " at " : "", terminal ? terminal->row.name : "");
+        berth_text(ret->verdict, sizeof(ret->verdict), "no pool is open to %s%s%s", user->row.name,
+                   terminal ? " at " : "", terminal ? terminal->row.name : "");
     } else {
         judge_pool(core, user, pool_find(core, ret->pools[0].pool_id), ret);
     }

@@ -35,7 +35,7 @@ struct explain_pool {
 struct explain {
     char user[64];
     char terminal[64];   /* "" when none was named */
-    char verdict[800];   /* one sentence: what would happen now */
+    char verdict[1400];  /* one sentence: what would happen now */
     uint64_t pool_id;    /* what would be handed out; 0 = nothing */
     uint64_t desktop_id; /* 0 = a new one, a place in the queue, or nothing */
     size_t pools_count;

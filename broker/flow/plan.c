@@ -94,7 +94,7 @@ int64_t plan_free_port(struct core *core, const struct host *host)
 static void note_planned(struct pool *pool, const char *unplanned_why)
 {
     pool->planning--;
-    (void)snprintf(pool->unplanned_why, sizeof(pool->unplanned_why), "%.159s", unplanned_why);
+    berth_text(pool->unplanned_why, sizeof(pool->unplanned_why), "%s", unplanned_why);
 }
 
 static void planned(struct op *op, int result)

@@ -69,8 +69,7 @@ static void machine_off(struct rooms *rooms, struct desktop *desktop, const char
 {
     char why[160];
 
-    (void)snprintf(why, sizeof(why), "its machine stopped: %.120s",
-                   reason[0] ? reason : "no reason given");
+    berth_text(why, sizeof(why), "its machine stopped: %s", reason[0] ? reason : "no reason given");
     desktop->made = true;
     if (desktop->power) {
         machine_stopped(rooms, desktop, why);

@@ -110,8 +110,8 @@ static void remake(const struct desktop *desktop, struct changes *changes)
 
     row->quarantined = false;
     row->doomed = true;
-    (void)snprintf(row->reason, sizeof(row->reason), "it is made anew: %s",
-                   desktop->row.reason[0] ? desktop->row.reason : "what it needs was changed");
+    berth_text(row->reason, sizeof(row->reason), "it is made anew: %s",
+               desktop->row.reason[0] ? desktop->row.reason : "what it needs was changed");
 }
 
 /* They are out of quarantine by their rows: now also by what their machines are taken for. */
@@ -134,7 +134,7 @@ static void repaired(struct rooms *rooms, struct pool *pool)
     const struct decide_then then = { .decided = remade, .id = pool->row.id };
 
     changes_object(changes, "pool %s", pool->row.name);
-    changes_detail(changes, "what its desktops are made from was changed after: %.180s",
+    changes_detail(changes, "what its desktops are made from was changed after: %s",
                    pool->restrained_why[0] ? pool->restrained_why : "failures");
     list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop =
@@ -220,7 +220,7 @@ void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *wh
     if (!pool->restrained_until_ms)
         log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", why);
     pool->restrained_until_ms = until_ms;
-    (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%s", why);
+    berth_text(pool->restrained_why, sizeof(pool->restrained_why), "%s", why);
     house_look_at_pool(rooms, pool->row.id);
 }
 
@@ -232,14 +232,13 @@ static void say_why(struct core *core, struct pool *pool, const struct desktop *
     const struct image *image = version ? image_find(core, version->row.image_id) : NULL;
 
     if (!image || recompose_is_proven(core, pool, version->row.id))
-        (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why),
-                       "%d failures in ten minutes; the last: %s", pool->failures, why);
+        berth_text(pool->restrained_why, sizeof(pool->restrained_why),
+                   "%d failures in ten minutes; the last: %s", pool->failures, why);
     else
-        (void)snprintf(
-            pool->restrained_why, sizeof(pool->restrained_why),
-            "version %lld of image '%.40s': no desktop of it is up, %d failed; the last: "
-            "%s",
-            (long long)version->row.number, image->row.name, pool->failures, why);
+        berth_text(pool->restrained_why, sizeof(pool->restrained_why),
+                   "version %lld of image '%s': no desktop of it is up, %d failed; the last: "
+                   "%s",
+                   (long long)version->row.number, image->row.name, pool->failures, why);
 }
 
 void pool_failed(struct rooms *rooms, struct desktop *desktop, const char *why)

@@ -11,6 +11,7 @@
 #include "flow/recompose.h"
 
 #define HOSTS_NAMED 2
+#define CLAUSE_LEAST 12 /* bytes: with less left the sentence is full, and was cut already */
 
 /* A sentence of clauses. */
 struct sentence {
@@ -22,21 +23,17 @@ struct sentence {
 __attribute__((format(printf, 2, 3))) static void say(struct sentence *sentence, const char *format,
                                                       ...)
 {
+    char clause[SHORTAGE_TEXT];
     va_list arguments;
-    int length;
 
-    length = snprintf(sentence->text + sentence->used, SHORTAGE_TEXT - sentence->used, "%s",
-                      sentence->used ? sentence->joint : "");
-    sentence->used += (size_t)(length > 0 ? length : 0);
-    if (sentence->used < SHORTAGE_TEXT) {
-        va_start(arguments, format);
-        length = vsnprintf(sentence->text + sentence->used, SHORTAGE_TEXT - sentence->used, format,
-                           arguments);
-        va_end(arguments);
-        sentence->used += (size_t)(length > 0 ? length : 0);
-    }
-    if (sentence->used >= SHORTAGE_TEXT)
-        sentence->used = SHORTAGE_TEXT - 1;
+    if (sentence->used + CLAUSE_LEAST > SHORTAGE_TEXT)
+        return;
+    va_start(arguments, format);
+    berth_vtext(clause, sizeof(clause), format, arguments);
+    va_end(arguments);
+    berth_text(sentence->text + sentence->used, SHORTAGE_TEXT - sentence->used, "%s%s",
+               sentence->used ? sentence->joint : "", clause);
+    sentence->used += strlen(sentence->text + sentence->used);
 }
 
 /* ---- what it makes nothing from ---- */
@@ -56,9 +53,9 @@ static void say_restraint(struct sentence *sentence, struct core *core, const st
 
     if (pool->restrained_until_ms && left_ms > 0)
         say(sentence,
-            "nothing new is made for %lld s (%s): repair the cause; `berthctl pool retry %s` does "
-            "not wait",
-            (long long)(left_ms + 999) / 1000, pool->restrained_why, pool->row.name);
+            "nothing new is made for %lld s: repair the cause, then `berthctl pool retry %s` does "
+            "not wait; the cause: %s",
+            (long long)(left_ms + 999) / 1000, pool->row.name, pool->restrained_why);
 }
 
 /* ---- where it makes none ---- */

@@ -9,7 +9,7 @@
 
 #include "core/live.h"
 
-#define SHORTAGE_TEXT 512
+#define SHORTAGE_TEXT 1024
 
 /* In `ret`: what holds the pool back, most decisive first, then where its desktops are; "" when as
  * many are spare as its row, its queue and `more` sign-ons ask for.

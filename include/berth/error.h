@@ -6,6 +6,8 @@
 #ifndef BERTH_ERROR_H
 #define BERTH_ERROR_H
 
+#include <stdarg.h>
+
 #include "berth/base.h"
 
 enum berth_error_code {
@@ -24,10 +26,16 @@ struct berth_error {
 };
 
 /* Fill `reterr` (which may be NULL) and return `code`, so that a failure is one line.
- * The text is cut at the buffer's end on a whole UTF-8 character; control characters become '?',
- * so that foreign text cannot forge a log line.
+ * The text is made as berth_text does it.
  */
 int berth_fail(struct berth_error *reterr, int code, const char *format, ...) berth_printf(3, 4);
+
+/* A sentence for people in `out` of `size` bytes. What does not fit is cut after a whole UTF-8
+ * character and ends with "..." (half a character would make it no JSON); control characters become
+ * '?', so that foreign text cannot forge a log line. `out` may not be among the arguments.
+ */
+void berth_text(char *out, size_t size, const char *format, ...) berth_printf(3, 4);
+void berth_vtext(char *out, size_t size, const char *format, va_list arguments) berth_printf(3, 0);
 
 /* Put "prefix: " before the sentence of a failure on its way up; return its code. */
 int berth_fail_in(struct berth_error *reterr, const char *format, ...) berth_printf(2, 3);

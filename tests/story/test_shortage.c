@@ -194,4 +194,49 @@ TEST(shortage, a_new_desktop_that_cannot_be_recorded_says_so)
     THE_END(w);
 }
 
+/* A text of half a character is no JSON, and its field would be left out. */
+static void expect_json(const char *text)
+{
+    json_t *json = json_string(text);
+
+    EXPECT(json != NULL);
+    json_decref(json);
+}
+
+TEST(shortage, a_long_reason_is_cut_after_a_whole_character)
+{
+    struct world *w = world_new(10, WARD FLOATING);
+    struct pool *pool;
+
+    world_host(w, "kvm1")->fail_starts = 1000;
+    world_run_s(w, 120);
+    pool = world_pool(w, "ward-3");
+    /* One byte more before the same two-byte characters: a cut by bytes halves one in one of both.
+     */
+    for (int shift = 0; shift < 2; shift++) {
+        char umlauts[400];
+        struct explain *explain;
+
+        for (size_t i = 0; i + 1 < sizeof(umlauts); i += 2)
+            memcpy(umlauts + i, "\xc3\xa4", 2);
+        umlauts[sizeof(umlauts) - 2] = '\0';
+        (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%s%.396s",
+                       shift ? "n" : "", umlauts);
+        (void)snprintf(pool->row.recompose_why, sizeof(pool->row.recompose_why), "%.298s", umlauts);
+        list_each (&pool->by_class[CLASS_QUARANTINED], node) {
+            struct desktop *desktop = placement_at(node);
+
+            (void)snprintf(desktop->row.reason, sizeof(desktop->row.reason), "%.278s", umlauts);
+        }
+        EXPECT_SAYS(why(w), "`berthctl pool retry ward-3` does not wait");
+        EXPECT_SAYS(why(w), "3 in quarantine ('ward-3-001': ");
+        EXPECT_INT(strcmp(why(w) + strlen(why(w)) - 3, "..."), 0);
+        expect_json(why(w));
+        explain = explained(w);
+        expect_json(explain->verdict);
+        free(explain);
+    }
+    THE_END(w);
+}
+
 TEST_MAIN()

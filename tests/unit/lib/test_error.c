@@ -20,8 +20,26 @@ TEST(error, a_cut_leaves_whole_characters)
     for (size_t i = 0; i + 2 < sizeof(text); i += 2)
         memcpy(text + i, "\xc3\xa4", 3);
     (void)berth_fail(&error, BERTH_E_HOST, "%s", text);
-    EXPECT_INT(strlen(error.text) % 2, 0);
-    EXPECT((unsigned char)error.text[strlen(error.text) - 1] == 0xa4);
+    EXPECT_INT(strlen(error.text) % 2, 1); /* that of "..." */
+    EXPECT_STR(error.text + strlen(error.text) - 4, "\xa4...");
+}
+
+TEST(text, a_cut_is_seen_and_leaves_whole_characters)
+{
+    char out[10];
+
+    berth_text(out, sizeof(out), "%s", "123456789");
+    EXPECT_STR(out, "123456789");
+    berth_text(out, sizeof(out), "%s", "1234\xc3\xa4\xc3\xa4\xc3\xa4");
+    EXPECT_STR(out, "1234\xc3\xa4...");
+    berth_text(out, sizeof(out), "%s", "12345\xc3\xa4\xc3\xa4\xc3\xa4"); /* in its middle */
+    EXPECT_STR(out, "12345...");
+    berth_text(out, sizeof(out), "1\n%s", "34\xe2\x82\xac\xe2\x82\xac");
+    EXPECT_STR(out, "1?34...");
+    berth_text(out, 4, "%s", "1234"); /* no room for more than the dots */
+    EXPECT_STR(out, "");
+    berth_text(out, 1, "%s", "1234");
+    EXPECT_STR(out, "");
 }
 
 TEST(error, the_way_up_adds_who)
