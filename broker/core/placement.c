@@ -297,8 +297,8 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
         if (!placement_host_is_of(host, pool) || !placement_host_serves(host))
             continue;
         if (host->row.max_desktops > 0 && holds >= host->row.max_desktops) {
-            (void)snprintf(why, size, "host '%s' holds %lld of %lld machines", host->row.name,
-                           (long long)holds, (long long)host->row.max_desktops);
+            (void)snprintf(why, size, "host '%s' holds %lld of %lld machines (max_desktops)",
+                           host->row.name, (long long)holds, (long long)host->row.max_desktops);
             continue;
         }
         if (!placement_host_may_start(host) ||

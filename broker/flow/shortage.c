@@ -94,8 +94,10 @@ static void say_room(struct sentence *sentence, struct core *core, const struct 
         say(sentence, "%s", why);
     else if (pool->row.address == pool_address_FORWARDED && !plan_free_port(core, host))
         say(sentence,
-            "host '%s' has no free port for another desktop (port_first=%lld, port_last=%lld)",
-            host->row.name, (long long)host->row.port_first, (long long)host->row.port_last);
+            "host '%s' has no free port for another desktop (port_first=%lld, port_last=%lld); "
+            "raise port_last with `berthctl host set %s port_last=NUMBER`",
+            host->row.name, (long long)host->row.port_first, (long long)host->row.port_last,
+            host->row.name);
     else if (pool->unplanned_why[0])
         say(sentence, "a new desktop could not be recorded: %s", pool->unplanned_why);
 }
@@ -145,6 +147,7 @@ static void say_desktops(struct sentence *sentence, const struct pool *pool,
     say_count(sentence, of[CLASS_USED], "in use");
     say_count(sentence, count->spare, "spare");
     say_count(sentence, pool->planning + of[CLASS_COMING], "on the way");
+    say_count(sentence, of[CLASS_IDLE], "switched off");
     say_count(sentence, of[CLASS_STALE], "waiting for a new disk");
     say_count(sentence, of[CLASS_SPARE] - count->spare, "on a host that does not serve");
     say_count(sentence, of[CLASS_LOST], "whose machine was not found");
@@ -162,7 +165,8 @@ static void say_supply(struct sentence *sentence, struct core *core, const struc
     if (say_hosts(sentence, core, pool) > 0 && count->total < pool->row.max)
         say_room(sentence, core, pool);
     if (count->total >= pool->row.max)
-        say(sentence, "the pool has its maximum of %lld desktops (max)", (long long)pool->row.max);
+        say(sentence, "the pool has its maximum of %lld desktops (max); raise max for more",
+            (long long)pool->row.max);
     say_failed(sentence, core, pool);
     recompose_text(core, pool, recompose, sizeof(recompose));
     if (recompose[0])

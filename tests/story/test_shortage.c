@@ -133,7 +133,8 @@ TEST(shortage, the_maximum_is_named_with_where_its_desktops_are)
     world_run_s(w, 70);
     world_sign_on(w, "t1", "bob", "secret12");
     SOON(w, "t1", "bob on ward-3-001");
-    EXPECT_STR(why(w), "the pool has its maximum of 1 desktops (max); 1 in use");
+    EXPECT_STR(why(w),
+               "the pool has its maximum of 1 desktops (max); raise max for more; 1 in use");
     explain = explained(w);
     EXPECT_SAYS(explain->verdict, "the pool has its maximum of 1 desktops (max)");
     free(explain);
@@ -166,7 +167,7 @@ TEST(shortage, full_hosts_and_used_ports_are_named)
     struct row_host row;
 
     world_run_s(w, 70);
-    EXPECT_STR(why(w), "host 'kvm1' holds 2 of 2 machines; 2 spare");
+    EXPECT_STR(why(w), "host 'kvm1' holds 2 of 2 machines (max_desktops); 2 spare");
     row = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)->row;
     row.max_desktops = 20;
     row.port_last = row.port_first + 1;
@@ -174,7 +175,8 @@ TEST(shortage, full_hosts_and_used_ports_are_named)
         w, admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w))));
     world_run_s(w, 70);
     EXPECT_STR(why(w), "host 'kvm1' has no free port for another desktop (port_first=40000, "
-                       "port_last=40001); 2 spare");
+                       "port_last=40001); raise port_last with `berthctl host set kvm1 "
+                       "port_last=NUMBER`; 2 spare");
     THE_END(w);
 }
 
@@ -211,8 +213,7 @@ TEST(shortage, a_long_reason_is_cut_after_a_whole_character)
     world_host(w, "kvm1")->fail_starts = 1000;
     world_run_s(w, 120);
     pool = world_pool(w, "ward-3");
-    /* One byte more before the same two-byte characters: a cut by bytes halves one in one of both.
-     */
+    /* With one byte more before them a cut by bytes halves one of the two-byte characters. */
     for (int shift = 0; shift < 2; shift++) {
         char umlauts[400];
         struct explain *explain;
@@ -236,6 +237,23 @@ TEST(shortage, a_long_reason_is_cut_after_a_whole_character)
         expect_json(explain->verdict);
         free(explain);
     }
+    THE_END(w);
+}
+
+TEST(shortage, desktops_that_are_switched_off_are_counted)
+{
+    struct world *w = world_new(11, WARD "pool ward-3 floating image debian max 2 spare 2\n"
+                                         "entitle everyone ward-3\n");
+    struct desktop_wish wish = { .act = DESKTOP_STOP, .why = "a story" };
+
+    world_run_s(w, 70);
+    set_spare(w, 0);
+    wish.desktop_id = world_desktop(w, "ward-3-002")->row.id;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    world_run_s(w, 70);
+    world_pool(w, "ward-3")->row.spare = 2; /* as it was set, and nobody has looked since */
+    EXPECT_STR(why(w), "the pool has its maximum of 2 desktops (max); raise max for more; 1 spare, "
+                       "1 switched off");
     THE_END(w);
 }
 

@@ -217,7 +217,7 @@ TEST(placement, a_host_has_its_limits)
     host->row.max_desktops = 1;
     small_desktop(&s, 10, "ward-001", 1, 2);
     EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
-    EXPECT_STR(why, "host 'kvm1' holds 1 of 1 machines");
+    EXPECT_STR(why, "host 'kvm1' holds 1 of 1 machines (max_desktops)");
     host->row.max_desktops = 0;
     host->row.duty = host_duty_MAINTENANCE;
     EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
