@@ -360,14 +360,11 @@ TEST(desktop, the_end_of_the_viewer_ends_the_connection_and_says_why)
         const char *word;
         const char *says;
     } ways[] = {
-        { 12, "logoff", "ended the connection" },
-        { 132, "authentication", "not accept" },
-        { 143, "certificate", "not the one" },
-        { 133, "negotiation", "not the one" },
-        { 147, "network", "lost" },
-        { 131, "connect-failed", "lost" },
-        { 3, "idle-timeout", "time limit" },
-        { 20, "licence", "could not be shown" },
+        { 12, "logoff", "ended the connection" },   { 132, "authentication", "not accept" },
+        { 143, "certificate", "right one" },        { 133, "negotiation", "right one" },
+        { 141, "negotiation", "Do not try again" }, { 147, "network", "lost" },
+        { 131, "connect-failed", "lost" },          { 5, "replaced", "somewhere else" },
+        { 3, "idle-timeout", "time limit" },        { 20, "licence", "could not be shown" },
         { 99, "unknown", "could not be shown" },
     };
 

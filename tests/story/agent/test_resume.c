@@ -167,7 +167,7 @@ TEST(resume, a_viewer_that_finds_another_desktop_ends_it)
     ward_run(ward, 1200);
     ward_show(ward, 5, 2, 10);
     ward_exits(ward, 133);
-    gave_up(ward, "not the one");
+    gave_up(ward, "right one");
 }
 
 TEST(resume, a_picture_that_keeps_breaking_is_given_up)
