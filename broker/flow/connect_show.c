@@ -32,9 +32,8 @@ const char *connect_words(const struct berth_error *error)
             continue;
         return berth_error_row(error->code)->retry
                    ? "Your desktop is not ready yet. Try again in a moment; if that fails too, "
-                     "call "
-                     "for help."
-                   : "Your desktop cannot be opened. Call for help.";
+                     "call your IT service."
+                   : "Your desktop cannot be opened. Call your IT service.";
     }
     return berth_error_text(error);
 }

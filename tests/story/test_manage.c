@@ -313,7 +313,7 @@ TEST(manage, a_person_reads_plain_words_and_explain_tells_the_reason)
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "refused: DESKTOP");
     EXPECT_STR(world_said(w, "t1"), "Your desktop is not ready yet. Try again in a moment; if that "
-                                    "fails too, call for help.");
+                                    "fails too, call your IT service.");
     EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "anna")->row.id, 0, explain, &error));
     EXPECT_SAYS(explain->last.outcome, "desktop 'ward-3-001' does not answer: ");
     free(explain);

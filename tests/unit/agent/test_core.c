@@ -116,7 +116,7 @@ TEST(texts, a_refusal_is_told_in_the_persons_language)
     EXPECT_STR(text_of_refusal("en", "CREDENTIALS", "no"), "no");
     EXPECT_SAYS(text_of_refusal("de", "CREDENTIALS", "no"), "Passwort");
     EXPECT_STR(text_of_refusal("de", "EXISTS", "it exists"), "it exists"); /* no row: as it came */
-    EXPECT_SAYS(text_of_refusal("de", "STORE", "the store failed"), "Rufen Sie Hilfe");
+    EXPECT_SAYS(text_of_refusal("de", "STORE", "the store failed"), "Rufen Sie den IT-Dienst");
     EXPECT_SAYS(text_of_refusal("en", "CREDENTIALS", ""), "wrong");
 }
 
