@@ -116,6 +116,8 @@ static int serve(const struct agent_options *options)
     if (open_log(options, &error) == 0) {
         log_event(EV_AGENT_STARTING, "version", BERTH_VERSION, "display", options->display, "state",
                   options->state);
+        if (!confine_display_is_local(options->display))
+            log_event(EV_AGENT_DISPLAY, "display", options->display);
         if (agent_run(options, &error) == 0)
             return 0;
     }

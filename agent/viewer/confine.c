@@ -345,6 +345,11 @@ int confine_and_become(const struct confine_setup *setup, struct berth_error *re
     return berth_fail(reterr, BERTH_E_IO, "'%s': %s", setup->argv[0], strerror(errno));
 }
 
+bool confine_display_is_local(const char *display)
+{
+    return !display || !display[0] || display[0] == ':' || strncmp(display, "unix:", 5) == 0;
+}
+
 int confine_main(int argc, char **argv)
 {
     struct berth_error error = { 0 };
@@ -359,7 +364,7 @@ int confine_main(int argc, char **argv)
     setup = (struct confine_setup){ .home = argv[1],
                                     .address = strcmp(argv[2], "-") == 0 ? NULL : argv[2],
                                     .port = argv[3],
-                                    .network = display && display[0] != ':',
+                                    .network = !confine_display_is_local(display),
                                     .argv = argv + 5 };
     (void)confine_and_become(&setup, &error);
     (void)fprintf(stderr, "berth-agent confine: %s\n", error.text);

@@ -29,6 +29,10 @@ struct confine_setup {
  * desktop). */
 int confine_and_become(const struct confine_setup *setup, struct berth_error *reterr);
 
+/* Whether an X display is reached without the network (":N", "unix:N"), or there is none (NULL or
+ * ""). With any other the viewer keeps the network, and could make a second connection. */
+bool confine_display_is_local(const char *display);
+
 /* The subcommand: confine HOME ADDRESS PORT -- PROGRAM ARGUMENT... Returns an exit code: that of an
  * RDP client that could not connect, or 127. */
 int confine_main(int argc, char **argv);

@@ -254,7 +254,9 @@ control() {
         --socket "$work/state/control.sock" status
     grep -q 'hung up' "$work/said" || die "the confined program was not turned away by the agent: $(cat "$work/said")"
     # A second agent does not take the first one's place.
-    request 78 "${agent[@]}" run
+    request 78 "${agent[@]}" --set screen.display=localhost:10.0 run
+    grep -q 'agent.display.*localhost:10.0' "$work/said" || die "an agent whose display is not local says nothing"
+    ! grep -q 'agent.display' "$work/agent.log" || die "an agent without a display warns of one that is not local"
     request 0 "${agent[@]}" status
     kill "$pid"
     wait "$pid" || die "the agent did not end well: $(tail -n 3 "$work/agent.log")"
