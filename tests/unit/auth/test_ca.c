@@ -22,7 +22,7 @@ static char folder[32];
 
 static void begin(void)
 {
-    (void)snprintf(folder, sizeof(folder), "ca-test-XXXXXX");
+    (void)snprintf(folder, sizeof(folder), "/tmp/ca-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     EXPECT_OK(loop_init(&loop, NULL));
     random_system(&system_random);

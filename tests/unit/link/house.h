@@ -65,7 +65,7 @@ static void house_begin(struct link_limits limits)
     memset(&desk, 0, sizeof(desk));
     desk.grant = true;
     memset(&house, 0, sizeof(house));
-    (void)snprintf(house.folder, sizeof(house.folder), "link-test-XXXXXX");
+    (void)snprintf(house.folder, sizeof(house.folder), "/tmp/link-test-XXXXXX");
     assert_non_null(mkdtemp(house.folder));
     EXPECT_OK(loop_init(&house.loop, NULL));
     house.loop.slow_limit_ms = 0;
