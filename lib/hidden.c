@@ -25,7 +25,8 @@ static bool lies_in(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || !path[length]);
 }
 
-const char *hidden_text(const char *mounts, const char *path, char ret[HIDDEN_TEXT])
+const char *hidden_text(const char *mounts, const char *path, const char *instead,
+                        char ret[HIDDEN_TEXT])
 {
     FILE *file = fopen(mounts ? mounts : "/proc/self/mountinfo", "re");
     char line[LINE], root[WORD], point[WORD];
@@ -36,9 +37,8 @@ const char *hidden_text(const char *mounts, const char *path, char ret[HIDDEN_TE
         if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) == 2 && lies_in(path, point) &&
             hides(root, point, line))
             (void)snprintf(ret, HIDDEN_TEXT,
-                           "; its unit hides your %.40s from the service: use a folder such as "
-                           "/etc/berth or /var/lib/berth",
-                           point);
+                           "; the service's unit hides %.40s from it: use a folder such as %s",
+                           point, instead);
     }
     if (file)
         (void)fclose(file);

@@ -217,7 +217,7 @@ static int backup_noted(struct request *request, struct berth_error *reterr)
 
     (void)reterr;
     answer_told(request, "the backup is in '%.120s'%s", in->file,
-                hidden_text(NULL, in->file, hidden));
+                hidden_text(NULL, in->file, "/var/lib/berth", hidden));
     return 0;
 }
 

@@ -27,7 +27,7 @@ static int failed(const struct backup_run *run, int rc, struct berth_error *rete
     cause = sqlite3_system_errno(run->target);
     return berth_fail(reterr, BERTH_E_IO, "the backup '%s' failed: %s%s%s%s", run->path,
                       sqlite3_errmsg(run->target), cause ? ": " : "", cause ? strerror(cause) : "",
-                      hidden_text(NULL, run->path, hidden));
+                      hidden_text(NULL, run->path, "/var/lib/berth", hidden));
 }
 
 void backup_cancel(struct backup_run *run)

@@ -11,8 +11,10 @@
 #define HIDDEN_TEXT 200
 
 /* In `ret`: "; " and a sentence that says which folder is hidden, when `path` lies in one; else "".
- * mounts: the mounts of the process, NULL for /proc/self/mountinfo. Returns ret.
+ * mounts: the mounts of the process, NULL for /proc/self/mountinfo. instead: a folder that the
+ * service may use for this. Returns ret.
  */
-const char *hidden_text(const char *mounts, const char *path, char ret[HIDDEN_TEXT]);
+const char *hidden_text(const char *mounts, const char *path, const char *instead,
+                        char ret[HIDDEN_TEXT]);
 
 #endif

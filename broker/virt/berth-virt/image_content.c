@@ -10,7 +10,7 @@
 
 #define JSON "json:"
 
-/* One file under the eye. */
+/* The file that is checked. */
 struct content {
     struct errand *errand;
     virStorageVolPtr volume;

@@ -43,7 +43,7 @@ static int read_template(struct errand *errand, char **ret, size_t *ret_size)
 
         return berth_fail(&errand->error, BERTH_E_CONFIG, "template '%s': %s%s",
                           errand->args.template, why,
-                          hidden_text(NULL, errand->args.template, hidden));
+                          hidden_text(NULL, errand->args.template, "/etc/berth", hidden));
     }
     text = berth_alloc(XML_TEMPLATE_MAX + 1);
     *ret_size = fread(text, 1, XML_TEMPLATE_MAX + 1, file);

@@ -21,19 +21,25 @@ int storage_blame(struct errand *errand, int r)
 
 int storage_is_inactive(struct berth_error *reterr, const char *name, const char *why)
 {
+    if (why)
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "storage pool '%s' is not active: %s; repair that on the host, then: "
+                          "virsh pool-start %s",
+                          name, why, name);
     return berth_fail(reterr, BERTH_E_CONFIG,
-                      "storage pool '%s' is not active%s%s; start it there: virsh pool-start %s",
-                      name, why ? ": " : "", why ? why : "", name);
+                      "storage pool '%s' is not active; start it on the host: virsh pool-start %s",
+                      name, name);
 }
 
 static int is_missing(struct errand *errand, const char *name)
 {
     if (!fault_is(VIR_ERR_NO_STORAGE_POOL))
         return storage_blame(errand, fault(&errand->error, "storage pool '%s'", name));
-    return berth_fail(&errand->error, BERTH_E_CONFIG,
-                      "no storage pool '%s'; define it there with 'virsh pool-define-as', or give "
-                      "the host another",
-                      name);
+    return berth_fail(
+        &errand->error, BERTH_E_CONFIG,
+        "no storage pool '%s'; define it on the host with 'virsh pool-define-as', or give "
+        "the host another",
+        name);
 }
 
 /* Disks are qcow2 files: a volume group or a Ceph pool holds none. */

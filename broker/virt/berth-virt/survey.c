@@ -1,5 +1,5 @@
-/* survey.c - questions that change nothing: what a host can do, which machines it has, where they
- * are reached. */
+/* survey.c - questions: what a host can do, which machines it has, where they are reached. They
+ * change nothing, but that a storage pool that is off is started to look into it. */
 #include <arpa/inet.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>

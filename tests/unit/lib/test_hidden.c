@@ -19,29 +19,30 @@ static const char shell[] = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 
                             "40 22 0:35 / /tmp rw,nosuid shared:9 - tmpfs tmpfs rw\n"
                             "41 22 8:3 / /home rw shared:10 - ext4 /dev/sda3 rw\n";
 
-static char file[] = "hidden-test-XXXXXX";
+static char file[] = "/tmp/hidden-test-XXXXXX";
 
 static const char *text(const char *mounts, const char *path)
 {
     static char ret[HIDDEN_TEXT];
     int descriptor;
 
-    (void)snprintf(file, sizeof(file), "hidden-test-XXXXXX");
+    (void)snprintf(file, sizeof(file), "/tmp/hidden-test-XXXXXX");
     descriptor = mkstemp(file);
     EXPECT(descriptor >= 0);
     EXPECT_INT(write(descriptor, mounts, strlen(mounts)), strlen(mounts));
     (void)close(descriptor);
-    (void)hidden_text(file, path, ret);
+    (void)hidden_text(file, path, "/etc/berth", ret);
     (void)unlink(file);
     return ret;
 }
 
 TEST(hidden, a_service_is_told_which_folder_it_does_not_see)
 {
-    EXPECT_SAYS(text(service, "/tmp/domain.xml"), "; its unit hides your /tmp from the service");
-    EXPECT_SAYS(text(service, "/var/tmp/b"), "hides your /var/tmp");
-    EXPECT_SAYS(text(service, "/home/anna/domain.xml"), "hides your /home");
-    EXPECT_SAYS(text(service, "/root/domain.xml"), "hides your /root");
+    EXPECT_SAYS(text(service, "/tmp/domain.xml"),
+                "; the service's unit hides /tmp from it: use a folder such as /etc/berth");
+    EXPECT_SAYS(text(service, "/var/tmp/b"), "hides /var/tmp from it");
+    EXPECT_SAYS(text(service, "/home/anna/domain.xml"), "hides /home from it");
+    EXPECT_SAYS(text(service, "/root/domain.xml"), "hides /root from it");
     EXPECT_SAYS(text(service, "/root/domain.xml"), "/etc/berth");
 }
 
@@ -53,7 +54,7 @@ TEST(hidden, other_folders_and_other_processes_are_left_alone)
     EXPECT_STR(text(shell, "/tmp/domain.xml"), "");
     EXPECT_STR(text(shell, "/home/anna/domain.xml"), "");
     EXPECT_STR(text("", "/tmp/domain.xml"), "");
-    EXPECT_STR(hidden_text("/nothing/here", "/tmp/x", (char[HIDDEN_TEXT]){ 0 }), "");
+    EXPECT_STR(hidden_text("/nothing/here", "/tmp/x", "/etc/berth", (char[HIDDEN_TEXT]){ 0 }), "");
 }
 
 TEST_MAIN()

@@ -538,7 +538,7 @@ TEST(machine, what_is_missing_is_named)
     EXPECT_OK(run(world, VIRT_stop, &args)); /* what does not exist does not run */
     (void)snprintf(args.storage, sizeof(args.storage), "attic");
     EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
-    EXPECT_SAYS(world->error.text, "no storage pool 'attic'; define it there");
+    EXPECT_SAYS(world->error.text, "no storage pool 'attic'; define it on the host");
     (void)snprintf(args.storage, sizeof(args.storage), "vg0");
     EXPECT_ERR(run(world, VIRT_create, &args), BERTH_E_CONFIG);
     EXPECT_SAYS(world->error.text, "storage pool 'vg0' is of type 'logical', which holds no files");
