@@ -326,7 +326,8 @@ static struct user *badge_user(struct auth *auth, const char *uid, uint64_t *ret
 
 static int fail_badge_alone(struct op *op)
 {
-    return berth_fail(&op->error, BERTH_E_DENIED, "a badge names you; your password is needed too");
+    return berth_fail(&op->error, BERTH_E_PASSWORD_NEEDED,
+                      "a badge names you; your password is needed too");
 }
 
 /* A badge alone: good for those who have shown their password at this site a while ago. Whoever
@@ -402,7 +403,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
 
     *ret = (struct auth_result){ 0 };
     if (evidence_of(evidence, count, evidence_kind_PIN))
-        return berth_fail(&op->error, BERTH_E_DENIED,
+        return berth_fail(&op->error, BERTH_E_PASSWORD_NEEDED,
                           "a PIN is not accepted here; use the password");
     if (password && (badge || password->name[0]))
         return identify_person(auth, password, badge, terminal_id, keep_password, ret, op);

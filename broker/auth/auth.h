@@ -25,8 +25,9 @@ struct auth_result {
 
 /* Identify. Evidence by value (wiped when done). Looks users up in the core. terminal_id: where it
  * happens. Errors: CREDENTIALS (same sentence and same time for an unknown user), DISABLED,
- * TOO_MANY (with seconds to wait), BUSY (hashing queue full, with an estimate), DENIED (kind
- * of evidence; a badge alone outside the grace of core/grace.h, or one that nobody has).
+ * TOO_MANY (with seconds to wait), BUSY (hashing queue full, with an estimate),
+ * PASSWORD_NEEDED (kind of evidence; a badge alone outside the grace of core/grace.h, or one that
+ * nobody has).
  */
 int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t count,
                uint64_t terminal_id, bool keep_password, struct auth_result *ret,

@@ -248,7 +248,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
     const struct user *user = badge_owner(auth, badge->name, &ret->shown.badge_id);
 
     if (!user || !terminal || !grace_holds(auth->core, user, terminal))
-        return berth_fail(&op->error, BERTH_E_DENIED,
+        return berth_fail(&op->error, BERTH_E_PASSWORD_NEEDED,
                           "a badge names you; your password is needed too");
     if (user->row.disabled && !planted(DISABLED_MAY))
         return berth_fail(&op->error, BERTH_E_DISABLED, "the account is disabled");

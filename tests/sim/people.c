@@ -69,7 +69,7 @@ void person_unknown(struct sim *sim, uint32_t client)
 static bool binds(int code)
 {
     return code == BERTH_E_CREDENTIALS || code == BERTH_E_DISABLED || code == BERTH_E_TOO_MANY ||
-           code == BERTH_E_DENIED || code == BERTH_E_NO_SPACE;
+           code == BERTH_E_DENIED || code == BERTH_E_PASSWORD_NEEDED || code == BERTH_E_NO_SPACE;
 }
 
 void person_news(void *context, struct client *client, enum agent_news what,

@@ -89,7 +89,7 @@ static void begin_queue(size_t queue)
     struct auth_setup setup = { .timers = &loop.timers, .random = &system_random };
     struct berth_error error = { 0 };
 
-    (void)snprintf(folder, sizeof(folder), "auth-test-XXXXXX");
+    (void)snprintf(folder, sizeof(folder), "/tmp/auth-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     EXPECT_OK(loop_init(&loop, NULL));
     random_system(&system_random);
@@ -348,7 +348,7 @@ TEST(auth, a_badge_names_and_the_password_proves)
                                     evidence(evidence_kind_PASSWORD, "", "correct horse") };
 
     begin();
-    EXPECT_ERR(ask(&asked, both, 1, ICU), BERTH_E_DENIED);
+    EXPECT_ERR(ask(&asked, both, 1, ICU), BERTH_E_PASSWORD_NEEDED);
     EXPECT_SAYS(asked.op.error.text, "your password is needed too");
     EXPECT_OK(ask(&asked, both, 2, ICU));
     EXPECT_INT(asked.user.user_id, ANNA);
@@ -371,7 +371,7 @@ TEST(auth, a_badge_alone_is_enough_for_a_while_after_a_password)
 
     begin();
     core->limits.badge_grace_ms = 3600000;
-    EXPECT_ERR(ask(&asked, &badge, 1, ICU), BERTH_E_DENIED);
+    EXPECT_ERR(ask(&asked, &badge, 1, ICU), BERTH_E_PASSWORD_NEEDED);
     EXPECT_OK(ask(&asked, &password, 1, ICU));
     EXPECT(!asked.user.badge_alone);
     for (int i = 0; i < 20; i++) {
@@ -380,10 +380,10 @@ TEST(auth, a_badge_alone_is_enough_for_a_while_after_a_password)
         EXPECT(asked.user.badge_alone);
     }
     /* Trying identifiers is. */
-    EXPECT_ERR(ask(&asked, &nobodys, 1, ICU), BERTH_E_DENIED);
+    EXPECT_ERR(ask(&asked, &nobodys, 1, ICU), BERTH_E_PASSWORD_NEEDED);
     EXPECT_ERR(ask(&asked, &nobodys, 1, ICU), BERTH_E_TOO_MANY);
     core->limits.badge_grace_ms = 0;
-    EXPECT_ERR(ask(&asked, &badge, 1, ICU), BERTH_E_DENIED);
+    EXPECT_ERR(ask(&asked, &badge, 1, ICU), BERTH_E_PASSWORD_NEEDED);
     finish();
 }
 
@@ -406,7 +406,7 @@ TEST(auth, pins_and_nothing_are_refused)
     struct msg_evidence pin = evidence(evidence_kind_PIN, "", "1234");
 
     begin();
-    EXPECT_ERR(ask(&asked, &pin, 1, ICU), BERTH_E_DENIED);
+    EXPECT_ERR(ask(&asked, &pin, 1, ICU), BERTH_E_PASSWORD_NEEDED);
     EXPECT_ERR(ask(&asked, &pin, 0, ICU), BERTH_E_CREDENTIALS);
     finish();
 }
