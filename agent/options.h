@@ -7,15 +7,6 @@
 
 #include "berth/conf.h"
 
-#define CONF_MEMBER_BOOL(member) bool member;
-#define CONF_MEMBER_INT(member) int64_t member;
-#define CONF_MEMBER_TEXT(member) char member[CONF_TEXT_MAX];
-#define CONF_MEMBER_NAMES(member) CONF_MEMBER_TEXT(member)
-#define CONF_MEMBER_LISTEN(member) CONF_MEMBER_TEXT(member)
-#define CONF_MEMBER_ENDPOINTS(member) CONF_MEMBER_TEXT(member)
-#define CONF_MEMBER_PATH(member) CONF_MEMBER_TEXT(member)
-#define CONF_MEMBER_WORD(member) CONF_MEMBER_TEXT(member)
-
 struct agent_options {
 #define OPTION(section, key, type, member, given, min, max, unit, reload, sentence) \
     CONF_MEMBER_##type(member)

@@ -16,6 +16,16 @@ static bool is_address(int family, const char *text)
     return inet_pton(family, text, address) == 1;
 }
 
+/* An IPv6 address, with a zone where it is of one link (RFC 4007: fe80::1%eth0). */
+static bool is_scoped(char *text)
+{
+    char *zone = strchr(text, '%');
+
+    if (zone)
+        *zone = '\0';
+    return (!zone || zone[1]) && is_address(AF_INET6, text);
+}
+
 static bool is_label(const char *text, size_t length)
 {
     if (length == 0 || length > LABEL_MAX_LENGTH || text[0] == '-' || text[length - 1] == '-')
@@ -45,7 +55,8 @@ static bool is_host_name(const char *text)
     }
 }
 
-bool conf_value_is_name(const char *text)
+/* A host name (labels of letters, digits, - and _) or a numeric IPv4 or IPv6 address. */
+static bool is_name(const char *text)
 {
     return is_address(AF_INET, text) || is_address(AF_INET6, text) || is_host_name(text);
 }
@@ -66,7 +77,17 @@ static bool is_bracketed(char *text)
     if (!end || (end[1] && (end[1] != ':' || !is_port(end + 2, 1))))
         return false;
     *end = '\0';
-    return is_address(AF_INET6, text + 1);
+    return is_scoped(text + 1);
+}
+
+/* A host name may end with the dot of the root, which keeps a resolver from adding domains. */
+static bool is_host(char *text)
+{
+    size_t length = strlen(text);
+
+    if (length > 1 && text[length - 1] == '.')
+        text[length - 1] = '\0';
+    return is_name(text) || is_scoped(text);
 }
 
 /* HOST, HOST:PORT, or an IPv6 address. */
@@ -77,9 +98,9 @@ static bool is_endpoint(char *text)
     if (text[0] == '[')
         return is_bracketed(text);
     if (!colon || strchr(colon + 1, ':'))
-        return conf_value_is_name(text);
+        return is_host(text);
     *colon = '\0';
-    return conf_value_is_name(text) && is_port(colon + 1, 1);
+    return is_host(text) && is_port(colon + 1, 1);
 }
 
 /* A numeric address and a port; 0 leaves the choice to the system. */
@@ -91,7 +112,7 @@ static bool is_listen(char *text)
     if (!colon || !is_port(colon + 1, 0))
         return false;
     colon[bracketed ? -1 : 0] = '\0';
-    return bracketed ? is_address(AF_INET6, text + 1) : is_address(AF_INET, text);
+    return bracketed ? is_scoped(text + 1) : is_address(AF_INET, text);
 }
 
 static bool has_word(const char *words, const char *value)
@@ -113,7 +134,8 @@ static int fail_word(const struct conf_option *option, const char *word, struct 
                           option->section, option->key, word);
     return berth_fail(
         reterr, BERTH_E_CONFIG,
-        "%s.%s: '%.64s' is no HOST:PORT, such as broker.example:7443 or [2001:db8::1]:7443",
+        "%s.%s: '%.64s' is neither HOST nor HOST:PORT, such as broker.example:7443 or "
+        "[2001:db8::1]:7443",
         option->section, option->key, word);
 }
 
@@ -129,7 +151,7 @@ static int check_words(const struct conf_option *option, const char *value,
         char shown[CONF_TEXT_MAX];
 
         (void)snprintf(shown, sizeof(shown), "%s", word);
-        if (*word && !(names ? conf_value_is_name(word) : is_endpoint(word)))
+        if (*word && !(names ? is_name(word) : is_endpoint(word)))
             return fail_word(option, shown, reterr);
     }
     return 0;

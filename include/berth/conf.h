@@ -29,13 +29,23 @@ struct conf_option {
     enum conf_type type;
     size_t offset;
     const char *given; /* default, as text */
-    int64_t min, max;  /* INT */
+    int64_t min, max;  /* INT; PATH: a min of 1 forbids the empty one */
     const char *unit;  /* of an INT; WORD: its words, separated by spaces */
     bool live;         /* takes effect on reload */
     const char *sentence;
 };
 
 #define CONF_TEXT_MAX 256
+
+/* An option as a member of the program's struct, by its type in the table. */
+#define CONF_MEMBER_BOOL(member) bool member;
+#define CONF_MEMBER_INT(member) int64_t member;
+#define CONF_MEMBER_TEXT(member) char member[CONF_TEXT_MAX];
+#define CONF_MEMBER_NAMES(member) CONF_MEMBER_TEXT(member)
+#define CONF_MEMBER_LISTEN(member) CONF_MEMBER_TEXT(member)
+#define CONF_MEMBER_ENDPOINTS(member) CONF_MEMBER_TEXT(member)
+#define CONF_MEMBER_PATH(member) CONF_MEMBER_TEXT(member)
+#define CONF_MEMBER_WORD(member) CONF_MEMBER_TEXT(member)
 
 /* Fill *out with the defaults, then with the file and files *.conf of FILE.d. A missing `file` is
  * an error unless `optional`. */

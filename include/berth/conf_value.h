@@ -14,7 +14,4 @@
 int conf_value_check(const struct conf_option *option, const char *value,
                      struct berth_error *reterr) berth_must_check;
 
-/* A host name (labels of letters, digits, - and _) or a numeric IPv4 or IPv6 address. */
-bool conf_value_is_name(const char *text);
-
 #endif

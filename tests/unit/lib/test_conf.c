@@ -41,7 +41,7 @@ static const struct conf_option table[] = {
       false, "how" },
 };
 
-static char folder[] = "conf-test-XXXXXX";
+static char folder[] = "/tmp/conf-test-XXXXXX";
 static char file[128];
 
 static void write_file(const char *path, const char *text)
@@ -240,14 +240,17 @@ TEST(conf, where_to_listen_is_a_numeric_address_and_a_port)
 TEST(conf, whom_to_reach_is_a_host_with_or_without_a_port)
 {
     static const char *const bad[] = {
-        "http://x:1", "broker:0", "broker:99999", "broker:",    ":7443",  "[::1",
-        "[::1]x",     "[::1]:",   "[]",           "[broker]:1", "a b..c", "broker:7443x"
+        "http://x:1", "broker:0",   "broker:99999", "broker:",     ":7443",
+        "[::1",       "[::1]x",     "[::1]:",       "[::1%]:7",    ".",
+        "[]",         "[broker]:1", "a b..c",       "broker:7443x"
     };
 
     takes("net.brokers", "");
     takes("net.brokers", "broker:7443 10.0.0.5,[::1]:7443, [::1] ::1 broker.example");
+    takes("net.brokers", "broker.example.:7443 [fe80::1%eth0]:7443 fe80::1%eth0");
+    takes("net.listen", "[fe80::1%eth0]:7443");
     for (size_t i = 0; i < BERTH_COUNT(bad); i++)
-        refuses("net.brokers", bad[i], "is no HOST:PORT");
+        refuses("net.brokers", bad[i], "is neither HOST nor HOST:PORT");
 }
 
 TEST(conf, paths_are_absolute_and_words_are_known)
