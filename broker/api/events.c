@@ -418,19 +418,19 @@ static struct holding largest_holding(const struct api *api, bool socket, size_t
 
 /* It is told why, for it would take an end without a word for a broker that went away. One that has
  * not read what it was told before is just ended. */
-static void replace(struct stream *stream)
+static void replace(struct stream *stream, const char *by)
 {
-    static const char why[] = ": ended: a newer stream of '%s' took its place\n\n";
-    const char *who = stream->caller.actor.name;
+    static const char why[] = ": ended: a newer stream of '%s' took its place; close streams that "
+                              "you do not need\n\n";
     char text[sizeof(why) + sizeof(stream->caller.actor.name)];
 
-    log_event(EV_API_REFUSED, "verb", "events", "who", who, "reason",
+    log_event(EV_API_REFUSED, "verb", "events", "who", stream->caller.actor.name, "reason",
               "a newer stream of events took its place");
     if (stream->queued > 0) {
         events_end(stream);
         return;
     }
-    stream_put(stream, text, (size_t)snprintf(text, sizeof(text), why, who));
+    stream_put(stream, text, (size_t)snprintf(text, sizeof(text), why, by));
     stream->last = true;
 }
 
@@ -445,12 +445,13 @@ static int make_room(const struct request *request, struct berth_error *reterr)
     if (own.count < STREAMS_OF_ONE && all < STREAMS_MAX)
         return 0;
     if (own.count < STREAMS_OF_ONE && largest.count > own.count + 1)
-        replace(largest.oldest);
+        replace(largest.oldest, request->caller.actor.name);
     else if (own.oldest)
-        replace(own.oldest);
+        replace(own.oldest, request->caller.actor.name);
     else
         return berth_fail(reterr, BERTH_E_BUSY,
-                          "%d administrators follow events already, each with one stream",
+                          "%d administrators follow events already, each with one stream; try "
+                          "again when one of them has ended",
                           STREAMS_MAX);
     return 0;
 }

@@ -31,7 +31,7 @@
 #define STRANGERS_PER_NETWORK 8
 /* Addresses that somebody signed in came from and that are remembered: administrators are few. */
 #define KNOWN_ADDRESSES 64
-/* Followers of events: so many with a token, and so many more at the Unix socket. */
+/* Followers of events: this many with a token, and as many again at the Unix socket. */
 #define STREAMS_MAX 64
 /* Of these, of one administrator or one user of the machine: consoles in many windows, programs. */
 #define STREAMS_OF_ONE 16

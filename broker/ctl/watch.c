@@ -11,13 +11,15 @@
 #include "ctl.h"
 
 #define RETRY_S 3
+#define ENDED ": ended: " /* the broker's last words to a stream that another took the place of */
 
 struct watch {
     const struct ctl *ctl;
     uint64_t rev;  /* of the last event that had one */
     uint64_t left; /* events still wanted; 0: no end */
     bool counted;
-    bool heard; /* the broker answered */
+    bool heard;    /* the broker answered */
+    bool replaced; /* and has ended this stream for good */
     char event[32];
     char *data;
 };
@@ -94,6 +96,10 @@ static bool took_line(void *context, const char *line)
     watch->heard = true;
     if (!*line)
         return event_ends(watch);
+    if (strncmp(line, ENDED, strlen(ENDED)) == 0) {
+        (void)fprintf(stderr, "berthctl: %s\n", line + strlen(ENDED));
+        watch->replaced = true;
+    }
     if (strncmp(line, "id: ", 4) == 0)
         (void)value_is_number(line + 4, &watch->rev);
     else if (strncmp(line, "event: ", 7) == 0)
@@ -138,6 +144,8 @@ int ctl_watch(const struct ctl *ctl, const struct verb *verb, const json_t *para
             code = ctl_fail(&answer);
         ctl_answer_free(&answer);
         free(berth_take(watch.data));
+        if (watch.replaced)
+            return CTL_LATER;
         if (code != CTL_OK || (watch.counted && watch.left == 0))
             return code;
         (void)fprintf(stderr, "berthctl: the broker went away; trying again\n");

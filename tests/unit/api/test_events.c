@@ -286,6 +286,7 @@ TEST(events, who_has_many_streams_gives_one_to_who_has_none)
     make_admin("modest", "operator", token[0]);
     (void)close(follow_remote(token[0]));
     EXPECT(raw_says(held[0], "", "0\r\n\r\n", out, sizeof(out)));
+    EXPECT_SAYS(out, "of 'modest' took its place");
     close_followers(held, BERTH_COUNT(held));
 }
 
