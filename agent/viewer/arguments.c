@@ -132,6 +132,8 @@ bool arguments_may_be_logged(const char *line)
 {
     const char *module = strchr(line, '|');
 
+    if (strncmp(line, CONFINE_SAYS, strlen(CONFINE_SAYS)) == 0)
+        return true;
     return module && strncmp(module, "|com.", 5) == 0 && !strstr(module, "cmdline") &&
            !strstr(line, "/p:");
 }

@@ -205,9 +205,13 @@ static const int forbidden[] = {
     SYS_personality,
     SYS_syslog,
     SYS_vhangup,
+    SYS_listen,
 };
 
-#define FILTER_MAX (BERTH_COUNT(forbidden) + 13)
+#define FILTER_MAX (BERTH_COUNT(forbidden) + 15)
+#define OTHER_TABLE                                                              \
+    0x40000000U /* x86: calls of the x32 table, which the names here do not name \
+                 */
 
 /* Sockets of this machine alone: kernels before 6.7 have no Landlock for TCP, none has it for UDP,
  * and there are more families than the internet's that lead outside. The low half of the first
@@ -240,6 +244,8 @@ static int limit_calls(const struct confine_setup *setup, struct berth_error *re
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     filter[count++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_TABLE, 0, 1);
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     if (!setup->network)
         count += forbid_network(filter + count);
     for (size_t i = 0; i < BERTH_COUNT(forbidden); i++) {
@@ -367,6 +373,6 @@ int confine_main(int argc, char **argv)
                                     .network = !confine_display_is_local(display),
                                     .argv = argv + 5 };
     (void)confine_and_become(&setup, &error);
-    (void)fprintf(stderr, "berth-agent confine: %s\n", error.text);
+    (void)fprintf(stderr, CONFINE_SAYS "%s\n", error.text);
     return error.code == BERTH_E_STATE ? EXIT_CONNECT : 127;
 }

@@ -9,13 +9,16 @@
  * That connection is made here, before the limits, and the program makes no other: an RDP client
  * follows a desktop that redirects it to another address, takes the certificate that the
  * redirection names for the pinned one, and sends the password there. FreeRDP has no switch for it.
+ * Before Linux 6.7 somebody who runs code of his own in the program could still connect that very
+ * descriptor anew.
  */
 #ifndef BERTH_AGENT_VIEWER_CONFINE_H
 #define BERTH_AGENT_VIEWER_CONFINE_H
 
 #include "berth/error.h"
 
-#define CONFINE_CONNECTION 4 /* the program's descriptor of it */
+#define CONFINE_CONNECTION 4                 /* the program's descriptor of it */
+#define CONFINE_SAYS "berth-agent confine: " /* before its own sentence on standard error */
 
 struct confine_setup {
     const char *home;    /* its only folder with write access */

@@ -120,6 +120,22 @@ TEST(texts, a_refusal_is_told_in_the_persons_language)
     EXPECT_SAYS(text_of_refusal("en", "CREDENTIALS", ""), "wrong");
 }
 
+/* What is not the right desktop, or is in wrong hands, gets no second chance. */
+TEST(viewer_exit, a_desktop_that_is_not_trusted_is_not_tried_again)
+{
+    int found = 0;
+
+    for (int code = 0; code < 256; code++) {
+        const struct viewer_exit *row = viewer_exit_row(code, 0);
+
+        if (row->text != TEXT_ENDED_TRUST)
+            continue;
+        found++;
+        EXPECT(!row->retry);
+    }
+    EXPECT_INT(found, 3);
+}
+
 TEST(viewer_exit, codes_become_words)
 {
     EXPECT_STR(viewer_exit_row(143, 0)->word, "certificate");
