@@ -145,7 +145,6 @@ static int check_host_address(struct row_host *row, const struct row_host *now,
     return r;
 }
 
-/* QEMU's user network opens ports at IPv4 addresses only. */
 #define HOST_PORT_MIN 1024 /* QEMU runs as an account that may not open those below */
 
 /* Another host on the same machine whose desktops would get the same ports, or NULL. */
@@ -176,6 +175,10 @@ static int check_host_ports(struct core *core, const struct row_host *row,
         return berth_fail(reterr, BERTH_E_INVALID,
                           "host '%s': the first forwarded port (%lld) is above the last (%lld)",
                           row->name, (long long)row->port_first, (long long)row->port_last);
+    if (row->port_last > 0 && row->port_first == 0)
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "host '%s': port_last is %lld; give port_first too", row->name,
+                          (long long)row->port_last);
     if (row->port_last > 0 && row->port_first < HOST_PORT_MIN)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "host '%s': port_first is %lld, but forwarded ports lie between %d and "
@@ -188,6 +191,7 @@ static int check_host_ports(struct core *core, const struct row_host *row,
                           "give ports that do not overlap",
                           row->name, other->row.name, (long long)other->row.port_first,
                           (long long)other->row.port_last);
+    /* QEMU's user network opens ports at IPv4 addresses only. */
     if (row->port_first > 0 && strchr(row->address, ':'))
         return berth_fail(
             reterr, BERTH_E_INVALID,

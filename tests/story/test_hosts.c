@@ -406,9 +406,10 @@ TEST(hosts, forwarded_ports_can_be_opened_and_are_one_hosts)
     EXPECT_ERR(set_ports(w, 13500, 13400), BERTH_E_INVALID);
     EXPECT_SAYS(world_await_text(), "the first forwarded port (13500) is above the last (13400)");
     EXPECT_ERR(set_ports(w, 0, 13400), BERTH_E_INVALID);
-    EXPECT_SAYS(world_await_text(), "between 1024 and 65535");
+    EXPECT_SAYS(world_await_text(), "port_last is 13400; give port_first too");
     EXPECT_ERR(set_ports(w, 1000, 1100), BERTH_E_INVALID);
-    EXPECT_SAYS(world_await_text(), "port_first is 1000");
+    EXPECT_SAYS(world_await_text(),
+                "port_first is 1000, but forwarded ports lie between 1024 and 65535");
     EXPECT_OK(set_ports(w, 13400, 13499));
     EXPECT_ERR(add_host(w, "kvm8", "", 13450), BERTH_E_INVALID);
     EXPECT_SAYS(world_await_text(), "host 'kvm1' forwards ports 13400 to 13499");
