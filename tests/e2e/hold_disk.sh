@@ -63,10 +63,11 @@ refused_and_alive() {
     holds "/healthz is well" ctl health
     [[ $(metric berth_store_degraded) == 1 ]] || failed "the metric says so"
     holds "the log says so" logged store.degraded
-    # A session is a decision, and no decision can be kept now; bert is told so.
+    # A session is a decision, and no decision can be kept now. Bert is told what to do, and the log says why.
     code=0
     said=$(agent icu-08 sign-on bert <"$SITE/etc/password-bert" 2>&1) || code=$?
-    [[ $code != 0 && $said == *full* ]] || failed "a sign-on is refused with a sentence: $code $said"
+    [[ $code != 0 && $said == *"not ready yet. Try again"* ]] || failed "a sign-on is refused with a sentence: $code $said"
+    holds "the log says why" logged sign-on.failed "the broker's disk is full"
     untouched
 }
 
