@@ -81,7 +81,7 @@ size_t broker_figures(void *context, struct api_figure *out_, size_t max)
               "what terminals say, from their I/O thread to the core");
     put(&out, "berth_hashing_waiting", false,
         (int64_t)offload_waiting(broker->hashing, OFFLOAD_FIRST),
-        "passwords that wait for hashing");
+        "passwords that wait for hashing, without those from unknown addresses");
     put(&out, "berth_hashing_strangers_waiting", false,
         (int64_t)offload_waiting(broker->hashing, OFFLOAD_LATER),
         "passwords of sign-ins from unknown addresses that wait for hashing");

@@ -13,8 +13,9 @@
 /* Encrypted bytes that may wait for a slow browser before the HTTP server is made to wait. */
 #define AHEAD_MAX ((size_t)65536)
 
-/* While bytes wait for the browser it is looked so often in people_setup.unread_ms whether some
- * were taken; so few are none, or a byte now and then would hold a place for ever. */
+/* While bytes wait for the browser, it is checked this many times in people_setup.unread_ms whether
+ * the browser took at least TAKEN_MIN of them. Fewer count as none: a byte now and then would hold
+ * the place for ever. */
 #define UNREAD_LOOKS 6
 #define TAKEN_MIN 512
 

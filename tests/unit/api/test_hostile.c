@@ -413,10 +413,7 @@ static size_t passwords_waiting(void)
 
 static void wait_for_passwords(size_t count)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
-
-    while (passwords_waiting() < count && clock_mono_ms() < until_ms)
-        loop_turn(&world.loop, 1);
+    (void)UNTIL(passwords_waiting() >= count, loop_turn(&world.loop, 1));
     EXPECT_INT(passwords_waiting(), count);
 }
 
@@ -431,7 +428,6 @@ TEST(hostile, passwords_of_strangers_are_judged_last)
     char request[512];
     struct hold hold;
     struct sign_on sign_on;
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
     size_t strangers = 0;
 
     EXPECT_STATUS(ask("POST", "/v1/users", "{\"name\":\"eve\"}"), 201);
@@ -456,9 +452,8 @@ TEST(hostile, passwords_of_strangers_are_judged_last)
     wait_for_passwords(BERTH_COUNT(held) + 3);
 
     EXPECT_OK(sem_post(&hold.let_go));
-    while (!(sign_on.done && is_answered(known[0]) && is_answered(known[1])) &&
-           clock_mono_ms() < until_ms)
-        loop_turn(&world.loop, 1);
+    (void)UNTIL(sign_on.done && is_answered(known[0]) && is_answered(known[1]),
+                loop_turn(&world.loop, 1));
     for (size_t i = 0; i < BERTH_COUNT(held); i++)
         strangers += is_answered(held[i]);
     EXPECT(strangers < BERTH_COUNT(held) / 2);
