@@ -88,14 +88,20 @@ static int64_t until_ready(char learnt[72])
     return clock_mono_ms() - began;
 }
 
-/* The QEMU process of our guest, by its name in /proc. The pattern does not match itself, which
- * stands in the command line of the shell that looks. */
+/* The QEMU process of our guest: by its name, in our network, for the same test may run beside us
+ * for another user. The pattern does not match itself, which stands in the command line of the
+ * shell that looks. */
 static pid_t qemu_pid(void)
 {
-    FILE *found = popen("pgrep -f -- '[-]name guest=" NAME "'", "re");
-    int pid = 0;
+    char command[96];
+    FILE *found;
+    int pid = 0, another = 0;
 
+    (void)snprintf(command, sizeof(command),
+                   "pgrep --ns %d --nslist net -f -- '[-]name guest=" NAME "'", (int)getpid());
+    found = popen(command, "re");
     EXPECT(found && fscanf(found, "%d", &pid) == 1);
+    EXPECT(fscanf(found, "%d", &another) != 1);
     (void)pclose(found);
     return pid;
 }
