@@ -138,16 +138,16 @@ wait_for() {
 }
 
 # wait_briefly SECONDS COMMAND ARGUMENT... - until the command succeeds, or fails when the time is over: for callers that
-# have an answer to both. Between two tries it rests for as long as two tries take, a tenth of a second to one second, and
-# so takes nothing from what it waits for.
+# have an answer to both. Between two tries it rests for as long as two tries take, a tenth to three tenths of a
+# second, and so leaves the processor to what it waits for.
 wait_briefly() {
     local now pause deadline=$(($(now_ms) + $1 * 1000))
     shift
     now=$(now_ms)
     until "$@"; do
         pause=$((2 * ($(now_ms) - now)))
-        pause=$((pause < 100 ? 100 : pause > 1000 ? 1000 : pause))
-        sleep "$((pause / 1000)).$(printf '%03d' $((pause % 1000)))"
+        pause=$((pause < 100 ? 100 : pause > 300 ? 300 : pause))
+        sleep "0.$pause"
         now=$(now_ms)
         ((now < deadline)) || return 1
     done

@@ -64,7 +64,6 @@ comes_back() {
         old=$(connection)
         ((old > 0)) || failed "cut $i: her session has a connection"
         middle_says cut
-        becomes "cut $i: the picture is lost" asks_terminal icu-07 '.state != "active"'
         becomes "cut $i: her session is shown again" is_back "$first" $(($(jq .epoch <<<"$before") + i))
         becomes "cut $i: anna's desktop is on the screen" shows_desktop icu-07
         holds "cut $i: one viewer" has_viewers icu-07 1
