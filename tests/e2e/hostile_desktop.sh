@@ -133,12 +133,13 @@ nobody_elsewhere() {
 redirected() {
     local delay keys=$SITE/run/desktop/.config/freerdp/shadow
     kill "${MIDDLE_PID[desktop]}"
-    wait "${MIDDLE_PID[desktop]}" 2>/dev/null || true
+    wait "${MIDDLE_PID[desktop]}" 2>/dev/null || true # it ends with the signal's code
     redirector elsewhere 127.0.0.6 "$HOLD_WORK/authorities/server.crt" "$HOLD_WORK/authorities/server.key" 1000000
     for delay in 0 2000; do
         REDIRECTOR_SAID=$HOLD_WORK/redirector-$delay
         redirector "redirector-$delay" 127.0.0.2 "$keys/shadow.crt" "$keys/shadow.key" "$delay"
         middle_says honest
+        # Whether it is refused at once or later is the redirection's doing; what the terminal says is judged below.
         agent "$TERMINAL" sign-on anna <"$SITE/etc/password-anna" >"$HOLD_WORK/sign-on" 2>&1 || true
         becomes "after $delay ms: the viewer was redirected" grep -q '^redirected$' "$REDIRECTOR_SAID"
         becomes "after $delay ms: the terminal says why" \
@@ -146,10 +147,10 @@ redirected() {
         holds "after $delay ms: one viewer was there: $(xargs <"$MIDDLE_SAID")" one_viewer
         holds "after $delay ms: the viewer was at the desktop" grep -q '^connected$' "$REDIRECTOR_SAID"
         holds "after $delay ms: nobody came to the other address" nobody_elsewhere
-        agent "$TERMINAL" disconnect || true
+        agent "$TERMINAL" disconnect || true # there may be nothing to disconnect any more
         becomes "after $delay ms: the viewer has ended" has_viewers "$TERMINAL" 0
         kill "$REDIRECTOR"
-        wait "$REDIRECTOR" 2>/dev/null || true
+        wait "$REDIRECTOR" 2>/dev/null || true # it ends with the signal's code
     done
 }
 

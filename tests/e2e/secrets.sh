@@ -74,7 +74,7 @@ watch_processes() {
         # The viewer's password as an argument of its own would be /p:...
         grep -lazE '^/p:' /proc/[0-9]*/cmdline 2>/dev/null >>"$HOLD_WORK/caught" || true # finding nothing is the good case
         echo "$((round += 1))" >"$HOLD_WORK/rounds"
-        sleep 0.1
+        sleep 0.1 # the rest that leaves the processor to the others; nothing is judged by it
     done
 }
 
