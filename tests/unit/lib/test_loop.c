@@ -31,7 +31,7 @@ TEST(loop, a_timer_fires_after_its_time_and_not_before)
     int64_t began;
 
     begin();
-    began = clock_mono_ms();
+    began = loop.timers.mono_ms;
     timer_start(&loop.timers, &timer, 60, fire);
     (void)UNTIL(fired, loop_turn(&loop, 1000));
     EXPECT(fired_ms - began >= 60);
@@ -77,7 +77,7 @@ static void deliver(struct loop_mail *mail)
 
     delivered[delivered_count++] = letter->number;
     if (letter->last) {
-        armed_ms = clock_mono_ms();
+        armed_ms = loop.turn_began_us / 1000; /* a callback may come late in its turn */
         timer_start(&loop.timers, &late_timer, 50, fire);
         loop_stop(&loop);
     }
@@ -160,7 +160,7 @@ TEST(loop, a_stall_moves_deadlines_and_is_counted)
 
     begin();
     loop_watch_stalls(&loop);
-    began = clock_mono_ms();
+    began = loop.timers.mono_ms;
     timer_start(&loop.timers, &timer, 2000, fire);
     loop_post(&loop, heavy_mail());
     (void)UNTIL(fired, loop_turn(&loop, 1000));
