@@ -384,9 +384,9 @@ TEST(link, half_a_handshake_is_cut_off_and_others_notice_nothing)
     house_begin((struct link_limits){
         .handshakes = 64, .handshakes_source = 64, .handshake_ms = 4000, .messages_s = 100 });
     to.sin_port = htons((uint16_t)link_port(house.link));
+    began = clock_mono_ms();
     EXPECT_OK(connect(half, (struct sockaddr *)&to, sizeof(to)));
     EXPECT_INT(write(half, "\x16\x03\x01", 3), 3);
-    began = clock_mono_ms();
     client_enter(&other);
     client_say(&other, ANNOUNCE);
     TURN_UNTIL(other.frames == 1);

@@ -170,14 +170,14 @@ TEST(people, who_does_not_read_is_gone_soon_after_the_server_hung_up)
     struct client client;
     int64_t began_ms;
 
-    begin_patient(6000);
+    begin_patient(30000); /* a sixth of it is waited for; the rest is for a busy machine */
     enter(&client, "http/1.1");
     tls_pause(&client.tls);
     (void)fill();
     (void)shutdown(taken.descriptor, SHUT_RDWR);
     began_ms = clock_mono_ms();
     TURN_UNTIL(stats_now().people == 0);
-    EXPECT(clock_mono_ms() - began_ms < 6000);
+    EXPECT(clock_mono_ms() - began_ms < 30000);
     (void)close(taken.descriptor);
     client_end(&client);
     house_end();
