@@ -24,12 +24,17 @@ static void quiet(void *context, virErrorPtr error)
     (void)error;
 }
 
-static void must(enum virt_call call)
+static void must_on(enum virt_call call, const struct virt_args *wanted)
 {
-    struct asked asked = ask(world, call, &args);
+    struct asked asked = ask(world, call, wanted);
 
     if (asked.result < 0)
         fail_msg("%s", berth_error_text(&asked.op.error));
+}
+
+static void must(enum virt_call call)
+{
+    must_on(call, &args);
 }
 
 /* Does a file of this name lie in the folder? */
@@ -255,7 +260,29 @@ TEST(truth, an_image_that_no_disk_can_lie_on_is_refused)
     expect_image("images/on-cut.qcow2", NULL, "images/cut.qcow2' is cut off");
     expect_image("images/on-cut.qcow2", NULL, "images/on-cut.qcow2' lies on another file");
     expect_image("images/secret.qcow2", NULL, "images/secret.qcow2' is encrypted");
-    expect_image("images/json.qcow2", NULL, "names its backing file as json:");
+}
+
+TEST(truth, a_backing_file_that_is_named_as_json_is_looked_at_like_any)
+{
+    struct virt_args wanted = args;
+
+    expect_image("images/json.qcow2", NULL, NULL);
+    expect_image("images/json-raw.qcow2", NULL, NULL);
+    expect_image("images/json-cut.qcow2", NULL, "images/cut.qcow2' is cut off");
+    expect_image("images/json-gone.qcow2", NULL, "images/gone.qcow2");
+    expect_image("images/json-file.qcow2", NULL, "with the driver 'file' outside");
+    expect_image("images/json-qcow2.qcow2", NULL, "with the driver 'qcow2'");
+    expect_image("images/json-nbd.qcow2", NULL, "with the driver 'nbd'");
+
+    /* What is taken runs. */
+    (void)snprintf(wanted.image, sizeof(wanted.image), "%s/images/json.qcow2", folder);
+    (void)snprintf(wanted.uuid, sizeof(wanted.uuid), "%s", OTHER_UUID);
+    (void)snprintf(wanted.name, sizeof(wanted.name), "truth-json");
+    (void)snprintf(wanted.volume, sizeof(wanted.volume), "berth-json.qcow2");
+    must_on(VIRT_create, &wanted);
+    must_on(VIRT_start, &wanted);
+    EXPECT(ask(world, VIRT_inspect, &wanted).ret.running); /* libvirt reads the name as well */
+    must_on(VIRT_delete, &wanted);
 }
 
 TEST(truth, an_image_in_a_storage_pool_that_is_off_says_so)

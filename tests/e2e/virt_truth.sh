@@ -37,8 +37,20 @@ qemu-img create -q -f qcow2 -u -F qcow2 -b "$work/images/cut.qcow2" "$work/image
 printf 'secret12' >"$work/key"
 qemu-img create -q -f qcow2 --object "secret,id=key,file=$work/key" \
     -o encrypt.format=aes,encrypt.key-secret=key "$work/images/secret.qcow2" 64M
-qemu-img create -q -f qcow2 -u -F qcow2 -b "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"$work/images/base.qcow2\"}}" \
-    "$work/images/json.qcow2" 64M
+# Backing files that are named as JSON.
+on_json() { # NAME FORMAT JSON
+    qemu-img create -q -f qcow2 -u -F "$2" -b "json:$3" "$work/images/$1.qcow2" 64M
+}
+file_of() { # PATH
+    printf '{"driver":"file","filename":"%s"}' "$1"
+}
+on_json json qcow2 "{\"file\":$(file_of "$work/images/base.qcow2")}"
+on_json json-raw raw "{\"driver\":\"raw\",\"file\":$(file_of "$work/images/raw.qcow2")}"
+on_json json-cut qcow2 "{\"file\":$(file_of "$work/images/cut.qcow2")}"
+on_json json-gone qcow2 "{\"file\":$(file_of "$work/images/gone.qcow2")}"
+on_json json-file qcow2 "$(file_of "$work/images/base.qcow2")"
+on_json json-qcow2 qcow2 "{\"driver\":\"qcow2\",\"file\":$(file_of "$work/images/base.qcow2")}"
+on_json json-nbd raw '{"driver":"nbd","server":{"type":"inet","host":"127.0.0.1","port":"1"}}'
 cat >"$work/template.xml" <<'XML'
 <domain type='qemu'>
   <name>template</name>

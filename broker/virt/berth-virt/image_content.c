@@ -5,10 +5,9 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "backing_name.h"
 #include "fault.h"
 #include "qcow2.h"
-
-#define JSON "json:"
 
 /* The file that is checked. */
 struct content {
@@ -108,23 +107,27 @@ static int read_header(struct content *content)
 }
 
 /* libvirt gives QEMU a description of its own of all files of the chain, and can make none from
- * such a name. */
+ * every name that QEMU takes. A file that the name leads to is the next one of the chain. */
 static int check_backing(const struct content *content)
 {
     const struct qcow2 *qcow2 = &content->qcow2;
+    struct errand *errand = content->errand;
     berth_cleanup(berth_freep) uint8_t *name = NULL;
+    struct berth_error why = { 0 };
     int r;
 
-    if (qcow2->backing_bytes < strlen(JSON))
+    if (!qcow2->backing_at)
         return 0;
     r = read_part(content, "the name of its backing file", qcow2->backing_at, qcow2->backing_bytes,
                   &name);
-    if (!name || strncmp((const char *)name, JSON, strlen(JSON)) != 0)
+    if (r < 0 || !backing_name_is_json((const char *)name, qcow2->backing_bytes))
         return r;
-    return berth_fail(&content->errand->error, BERTH_E_CONFIG,
-                      "'%s' names its backing file as " JSON
-                      "...; give it a plain path with 'qemu-img rebase -u -F FORMAT -b PATH'",
-                      content->path);
+    if (backing_name_check((const char *)name, qcow2->backing_bytes, &why) == 0)
+        return 0;
+    return berth_fail(&errand->error, BERTH_E_CONFIG,
+                      "'%s' names its backing file as json: %s; give it a plain path with "
+                      "'qemu-img rebase -u -F FORMAT -b PATH'",
+                      content->path, why.text);
 }
 
 /* Does the file reach to its last cluster? Its refcounts tell which that is. */

@@ -9,7 +9,8 @@
 #include "errand.h"
 
 /* Look at the qcow2 file `volume`, which lies at `path`. Errors: CONFIG with a sentence for a file
- * that is cut off, damaged, encrypted, or names its backing file as "json:..."; libvirt's own.
+ * that is cut off, damaged, encrypted, or names its backing file in a way that libvirt does not
+ * read (backing_name.h); libvirt's own.
  */
 int image_check_content(struct errand *errand, virStorageVolPtr volume,
                         const char *path) berth_must_check;
