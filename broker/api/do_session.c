@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/placement.h"
 #include "core/presence.h"
 #include "core/related.h"
 #include "flow/explain.h"
@@ -189,7 +190,7 @@ static void plan_sign_off(struct request *request, const struct session *session
         plan_say(plan, "terminal '%s' shows it and would be told",
                  terminal ? terminal->row.name : "");
     }
-    if (pool && pool->row.kind == pool_kind_FLOATING && pool->row.release == pool_release_REFRESH)
+    if (desktop && pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop))
         plan_say(plan, "its desktop would be made anew from its image");
     plan_answer(request, plan);
     free(plan);

@@ -83,6 +83,7 @@ static void set_state(enum entity_kind kind, const union row *row, struct histor
     case history_entity_DESKTOP: /* its state is observed, but for this */
         set_text(out->name, sizeof(out->name), row->desktop.name);
         set_text(out->state, sizeof(out->state), row->desktop.quarantined ? "quarantined" : "");
+        out->recycles = row->desktop.refresh_due;
         return;
     case history_entity_SLOT:
         out->slot = row->slot.number;
@@ -184,7 +185,7 @@ static void write_row(struct core *core, struct history_row *row)
     row->incarnation = core->incarnation;
     if (row->entity == history_entity_DESKTOP) {
         pool = pool_find(core, row->pool_id);
-        row->recycles = pool && recycles(&pool->row);
+        row->recycles |= pool && recycles(&pool->row);
     }
     core->history->take(
         core->history,

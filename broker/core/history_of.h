@@ -14,7 +14,8 @@
 struct presence;
 
 /* What of a row the checker looks into; of people no more than their number. A row in memory may
- * end where its kind ends. That a desktop recycles is known of its pool: core_note_changes adds it.
+ * end where its kind ends. That a desktop recycles is also known of its pool: core_note_changes
+ * adds that.
  */
 struct history_row history_of_row(enum entity_kind kind, const void *row);
 

@@ -45,7 +45,17 @@ bool placement_must_refresh(const struct desktop *desktop)
     const struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
 
     return desktop->row.dirty && !planted(NO_RECYCLE) && pool &&
-           pool->row.kind != pool_kind_MANUAL && pool->row.release != pool_release_KEEP;
+           pool->row.kind != pool_kind_MANUAL &&
+           (desktop->row.refresh_due || pool->row.release != pool_release_KEEP);
+}
+
+bool placement_note_use(const struct desktop *desktop, struct row_desktop *row)
+{
+    const struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
+
+    row->dirty = true;
+    row->refresh_due |= pool && pool->row.release != pool_release_KEEP;
+    return row->dirty != desktop->row.dirty || row->refresh_due != desktop->row.refresh_due;
 }
 
 static bool no(char *why, size_t size, const char *sentence)

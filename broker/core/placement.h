@@ -15,8 +15,12 @@
 bool placement_fits(const struct desktop *desktop, char *why, size_t size);
 
 /* May the desktop's disk carry what an earlier user left? Then it must be refreshed before anybody
- * else gets it (I14). */
+ * else gets it (I14): when its pool has release refresh, or had it when the desktop was used. */
 bool placement_must_refresh(const struct desktop *desktop);
+
+/* Somebody uses the desktop, or has just used it: note that in `row`, a copy of its row, together
+ * with what is due for it by the present settings of its pool. Answers whether that is news. */
+bool placement_note_use(const struct desktop *desktop, struct row_desktop *row);
 
 /* Nobody's: no open assignment and no reservation. */
 bool placement_is_free(const struct desktop *desktop);

@@ -5,6 +5,8 @@
 
 #include "berth/plant.h"
 
+#include "core/placement.h"
+
 /* The epoch belongs to the slot for ever; no guest and no terminal hears of a number before it is
  * durable. */
 static int raise_epoch(struct rooms *rooms, struct claim *claim, struct changes *changes,
@@ -32,7 +34,7 @@ static uint64_t take_desktop(struct rooms *rooms, const struct claim *claim,
     struct core *core = rooms->core;
     const struct assignment *mine = assignment_open_of(core, claim->user_id, claim->pool_id);
     const struct assignment *there = assignment_on(core, claim->desktop_id, claim->slot);
-    struct row_desktop dirty = desktop->row;
+    struct row_desktop used = desktop->row;
     struct row_assignment row = { .user_id = claim->user_id,
                                   .pool_id = claim->pool_id,
                                   .desktop_id = claim->desktop_id,
@@ -40,10 +42,8 @@ static uint64_t take_desktop(struct rooms *rooms, const struct claim *claim,
                                   .state = assignment_OPEN,
                                   .opened_ms = rooms->timers->wall_ms };
 
-    if (!dirty.dirty) {
-        dirty.dirty = true;
-        changes_set(changes, ENTITY_desktop, &dirty);
-    }
+    if (placement_note_use(desktop, &used))
+        changes_set(changes, ENTITY_desktop, &used);
     if (mine)
         return mine == there ? mine->row.id : 0;
     if (there && !planted(TWO_OWNERS))

@@ -758,6 +758,7 @@ static int record(struct flow *flow)
     if (work->version_id && !version)
         return REFRESH; /* what it was made from was deleted meanwhile */
     row.dirty = false;
+    row.refresh_due = false;
     if (version)
         row.image_version_id = version->row.id;
     changes = changes_new("broker", "broker", "desktop.refresh");

@@ -7,6 +7,7 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
+#include "core/placement.h"
 #include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/gate.h"
@@ -332,8 +333,7 @@ static bool disk_goes(const struct release *release, const struct desktop *deskt
 {
     const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
 
-    return pool && pool->row.kind == pool_kind_FLOATING &&
-           pool->row.release == pool_release_REFRESH;
+    return pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop);
 }
 
 static int ask(struct flow *flow, enum virt_call call, int next)
@@ -479,6 +479,19 @@ static int forced(struct flow *flow)
     return CLOSE;
 }
 
+/* What its disk is due when the session ends stays due, however long it waits for it. */
+static void note_use(const struct release *release, struct changes *changes)
+{
+    const struct desktop *desktop = desktop_of(release);
+    struct row_desktop row;
+
+    if (!desktop)
+        return;
+    row = desktop->row;
+    if (placement_note_use(desktop, &row))
+        changes_set(changes, ENTITY_desktop, &row);
+}
+
 static int close_session(struct flow *flow)
 {
     struct release *release = release_of(flow);
@@ -507,6 +520,7 @@ static int close_session(struct flow *flow)
         changes_free(changes);
         return FLOW_FAIL;
     }
+    note_use(release, changes);
     return flow_await_any(flow, decide_begin(rooms, changes, NULL, &flow->op), CLOSED);
 }
 

@@ -149,12 +149,14 @@ struct fake_terminal *world_make_terminal(struct world *world, const char *name)
 static bool traces_allowed(void *context, const struct machine *machine)
 {
     struct world *world = context;
+    const struct desktop *desktop;
     struct pool *pool;
 
     if (!machine->hypervisor || !world->broker)
         return true; /* nobody makes the disk of an existing machine anew */
     pool = world_pool(world, machine->pool);
-    return pool && pool->row.release == pool_release_KEEP;
+    desktop = desktop_by_uuid(world_core(world), machine->uuid);
+    return pool && pool->row.release == pool_release_KEEP && !(desktop && desktop->row.refresh_due);
 }
 
 struct world *world_made(uint64_t seed, const char *lines)

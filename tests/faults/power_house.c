@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/live.h"
+#include "core/placement.h"
 
 #define WALL_MS INT64_C(1790000000000)
 #define ANSWER_S 30
@@ -341,7 +342,7 @@ static void sign_on(struct power_house *house, struct changes *changes, const st
                                          .state = connection_CONNECTING };
 
     slot.epoch++;
-    dirty.dirty = true;
+    (void)placement_note_use(desktop, &dirty);
     (void)changes_set(changes, ENTITY_slot, &slot);
     (void)changes_set(changes, ENTITY_desktop, &dirty);
     (void)changes_add(changes, ENTITY_assignment, &assignment);

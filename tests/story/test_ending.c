@@ -340,4 +340,108 @@ TEST(ending, a_guest_that_was_slow_to_take_a_password_may_be_slow_to_sign_off)
     THE_END(w);
 }
 
+/* ---- what a used desktop owes to the next person ---- */
+
+#define SINGLE                                          \
+    "pool ward-3 floating image debian max 1 spare 1\n" \
+    "entitle everyone ward-3\n"
+
+static void set_release(struct world *w, enum pool_release release)
+{
+    struct row_pool row = world_pool(w, "ward-3")->row;
+
+    row.release = release;
+    EXPECT_OK(world_await(
+        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+}
+
+/* Anna has left the only desktop, and its host, which is away, cannot make its disk anew yet. */
+static struct world *refresh_waits(uint64_t seed, const char *pool)
+{
+    struct world *w = world_new(seed, pool);
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    return w;
+}
+
+static void leaves_while_the_host_is_away(struct world *w)
+{
+    world_host_down(w, "kvm1", true);
+    world_sign_off(w, "t1");
+    world_run_s(w, 20);
+    EXPECT(!world_session(w, "anna"));
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 1);
+}
+
+static void bob_gets_a_new_disk(struct world *w)
+{
+    world_host_down(w, "kvm1", false);
+    world_sign_on(w, "t2", "bob", "secret12");
+    SOON(w, "t2", "bob on ward-3-001");
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    THE_END(w);
+}
+
+TEST(ending, a_refresh_that_waits_is_owed_also_by_a_pool_that_keeps_from_now_on)
+{
+    struct world *w = refresh_waits(60, WARD SINGLE);
+
+    leaves_while_the_host_is_away(w);
+    set_release(w, pool_release_KEEP);
+    bob_gets_a_new_disk(w);
+}
+
+TEST(ending, a_refresh_that_waits_is_owed_also_after_a_restart)
+{
+    struct world *w = refresh_waits(61, WARD SINGLE);
+
+    leaves_while_the_host_is_away(w);
+    set_release(w, pool_release_KEEP);
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 70);
+    bob_gets_a_new_disk(w);
+}
+
+/* Who came when the pool made disks anew leaves nothing to others, whatever it does by then. */
+TEST(ending, a_pool_that_keeps_from_now_on_refreshes_what_was_taken_before)
+{
+    struct world *w = refresh_waits(62, WARD SINGLE);
+
+    set_release(w, pool_release_KEEP);
+    leaves_while_the_host_is_away(w);
+    bob_gets_a_new_disk(w);
+}
+
+TEST(ending, a_session_that_ends_while_the_pool_refreshes_owes_it)
+{
+    struct world *w = refresh_waits(63, WARD "pool ward-3 floating image debian max 1 spare 1 "
+                                             "release keep\n"
+                                             "entitle everyone ward-3\n");
+
+    set_release(w, pool_release_REFRESH);
+    leaves_while_the_host_is_away(w);
+    set_release(w, pool_release_KEEP);
+    bob_gets_a_new_disk(w);
+}
+
+/* Only what was owed: from then on the pool keeps. */
+TEST(ending, a_refresh_is_owed_once)
+{
+    struct world *w = refresh_waits(64, WARD SINGLE);
+
+    set_release(w, pool_release_KEEP);
+    world_sign_off(w, "t1");
+    world_sign_on(w, "t2", "bob", "secret12");
+    SOON(w, "t2", "bob on ward-3-001");
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    world_sign_off(w, "t2");
+    world_sign_on(w, "t3", "carl", "secret12");
+    SOON(w, "t3", "carl on ward-3-001");
+    EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
+    THE_END(w);
+}
+
 TEST_MAIN()

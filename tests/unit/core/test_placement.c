@@ -88,6 +88,8 @@ TEST(placement, a_used_desktop_is_for_others_only_where_the_pool_keeps_it)
     EXPECT(placement_must_refresh(desktop));
     pool->row.release = pool_release_KEEP;
     EXPECT(!placement_must_refresh(desktop));
+    desktop->row.refresh_due = true; /* it was used before the pool was changed */
+    EXPECT(placement_must_refresh(desktop));
     pool->row.release = pool_release_REFRESH;
     pool->row.kind = pool_kind_MANUAL;
     EXPECT(!placement_must_refresh(desktop));

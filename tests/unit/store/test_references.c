@@ -168,6 +168,22 @@ TEST(references, where_one_version_alone_is_retired_a_rollback_goes_there)
     world_free(w);
 }
 
+TEST(references, what_was_used_in_a_pool_that_refreshes_is_due)
+{
+    static const char used[] = POOL(13, "refreshes", "") MACHINE(90, "d-1", "10.0.0.1")
+        MACHINE(91, "d-2", "10.0.0.2") POOL(14, "keeps", "")
+            MACHINE(92, "d-3", "10.0.0.3") "UPDATE pools SET release = 'keep' WHERE id = 14;"
+                                           "UPDATE desktops SET pool_id = 14 WHERE id = 92;"
+                                           "UPDATE desktops SET dirty = 1 WHERE id <> 91; UPDATE "
+                                           "sequence SET last_id = 100;";
+    struct world *w = world_migrated("0003_references", used);
+
+    EXPECT(ROW(w, desktop, 90)->refresh_due);
+    EXPECT(!ROW(w, desktop, 91)->refresh_due);
+    EXPECT(!ROW(w, desktop, 92)->refresh_due);
+    world_free(w);
+}
+
 TEST(references, what_is_in_quarantine_counts_as_put_there_by_hand)
 {
     struct world *w = world_migrated("0003_references", rows);
