@@ -291,19 +291,41 @@ TEST(truth, an_image_in_a_storage_pool_that_is_off_says_so)
     expect_image("idle/golden.qcow2", NULL, "virsh pool-start idle");
 }
 
-static void expect_storage(const char *storage, const char *part)
+/* No machine can be made; the sentence is to be freed. */
+static char *why_none_is_made(const char *storage, const char *image)
 {
     struct virt_args wanted = args;
     struct asked asked;
 
+    (void)snprintf(wanted.image, sizeof(wanted.image), "%s/%s", folder, image);
     (void)snprintf(wanted.uuid, sizeof(wanted.uuid), "%s", OTHER_UUID);
     (void)snprintf(wanted.name, sizeof(wanted.name), "truth-002");
+    (void)snprintf(wanted.volume, sizeof(wanted.volume), "berth-other.qcow2");
     (void)snprintf(wanted.storage, sizeof(wanted.storage), "%s", storage);
     asked = ask(world, VIRT_create, &wanted);
     EXPECT_ERR(asked.result, BERTH_E_CONFIG);
-    EXPECT_SAYS(asked.op.error.text, part);
-    EXPECT_SAYS(asked.op.error.text, storage);
     EXPECT(!ask(world, VIRT_inspect, &wanted).ret.known);
+    return berth_strdup(asked.op.error.text);
+}
+
+static void expect_storage(const char *storage, const char *part)
+{
+    berth_cleanup(berth_freep) char *why = why_none_is_made(storage, "golden.qcow2");
+
+    EXPECT_SAYS(why, part);
+    EXPECT_SAYS(why, storage);
+}
+
+/* file: the one at fault, whose image it is. */
+static void expect_backing(const char *image, const char *file, const char *part)
+{
+    berth_cleanup(berth_freep) char *why = why_none_is_made("berth", image);
+
+    EXPECT_SAYS(why, image);
+    EXPECT_SAYS(why, file);
+    EXPECT_SAYS(why, part);
+    if (strstr(why, "storage pool"))
+        fail_msg("the storage pool is not at fault: %s", why);
 }
 
 TEST(truth, a_storage_pool_that_cannot_be_used_says_what_to_do)
@@ -313,6 +335,13 @@ TEST(truth, a_storage_pool_that_cannot_be_used_says_what_to_do)
     expect_storage("attic", "no storage pool 'attic'");
     expect_storage("full", "has no space left; make room there");
     expect_storage("shut", "may not be written to; mount it for writing");
+}
+
+TEST(truth, a_file_of_the_image_that_cannot_be_read_is_no_fault_of_the_storage_pool)
+{
+    expect_backing("images/torn.qcow2", "images/gone.qcow2", "No such file or directory");
+    expect_backing("images/on-private.qcow2", "images/private.qcow2", "Permission denied");
+    expect_backing("images/private.qcow2", "images/private.qcow2", "Permission denied");
 }
 
 TEST(truth, a_delete_takes_everything_along)

@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=tests/e2e/lib/virt.sh
 . "$(dirname "$(readlink -f "$0")")/lib/virt.sh"
 
-need_commands virsh qemu-img
+need_commands virsh qemu-img setpriv
 virt_begin "${1:-}" virt_truth
 chmod 755 "$work"
 mkdir "$work/pool" "$work/other"
@@ -18,6 +18,10 @@ qemu-img create -q -f qcow2 -F qcow2 -b base.qcow2 "$work/images/whole.qcow2"
 qemu-img create -q -f qcow2 "$work/images/gone.qcow2" 64M
 qemu-img create -q -f qcow2 -F qcow2 -b "$work/images/gone.qcow2" "$work/images/torn.qcow2"
 rm "$work/images/gone.qcow2"
+qemu-img create -q -f qcow2 "$work/images/private.qcow2" 64M
+qemu-img create -q -f qcow2 -F qcow2 -b "$work/images/private.qcow2" "$work/images/on-private.qcow2"
+chown nobody "$work/images/private.qcow2"
+chmod 600 "$work/images/private.qcow2"
 qemu-img create -q -f raw "$work/images/raw.qcow2" 64M
 truncate -s 1M "$work/images/vmlinuz"
 # Cut off: in its data, before its refcounts, in its header.
@@ -76,7 +80,8 @@ mount -t tmpfs -o ro berth-shut "$work/shut"
 at_exit umount --lazy "$work/full" "$work/shut"
 libvirtd=$top/deploy/lib/private-libvirtd
 at_exit "$libvirtd" stop "$work/libvirt"
-socket=$("$libvirtd" start "$work/libvirt" --owner $$)
+# Root without the right to pass over permissions, as on a network file system: what others own may be shut to it.
+socket=$(setpriv --bounding-set=-dac_override,-dac_read_search -- "$libvirtd" start "$work/libvirt" --owner $$)
 BERTH_TEST_URI="qemu+unix:///system?socket=$socket"
 BERTH_TEST_FOLDER=$work
 export BERTH_TEST_URI BERTH_TEST_FOLDER

@@ -107,6 +107,25 @@ int disk_paths(struct errand *errand, const char *storage, const struct disk_nam
     return r;
 }
 
+/* Did libvirt make no disk because a file of the image cannot be read? Fills the error with CONFIG:
+ * many machines lie on that file, and the storage pool has nothing to do with it. */
+static bool image_is_at_fault(struct errand *errand, const char *image)
+{
+    const virError *last = virGetLastError();
+    char file[256], why[64];
+
+    if (!last || !last->message || !fault_backing(last->message, file, sizeof(file), why))
+        return false;
+    if (strcmp(file, image) == 0)
+        (void)berth_fail(&errand->error, BERTH_E_CONFIG, "libvirt cannot read image '%s': %s",
+                         image, why);
+    else
+        (void)berth_fail(&errand->error, BERTH_E_CONFIG,
+                         "libvirt cannot read '%s' (%s), on which image '%s' lies", file, why,
+                         image);
+    return true;
+}
+
 /* Make it, and see that it is what was asked for: an overlay on this very image. */
 static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const char *volume,
                         const char *image)
@@ -119,7 +138,7 @@ static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const cha
     (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
     made = virStorageVolCreateXML(pool, xml, 0);
     free(xml);
-    if (!made && storage_is_at_fault(errand, storage))
+    if (!made && (image_is_at_fault(errand, image) || storage_is_at_fault(errand, storage)))
         return errand->error.code;
     if (!made)
         return storage_blame(

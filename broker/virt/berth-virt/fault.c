@@ -150,6 +150,35 @@ int fault(struct berth_error *reterr, const char *format, ...)
     return berth_fail(reterr, fault_class(last->code, last->domain), "%s: %s", what, sentence);
 }
 
+/* "... 'FILE': WHY", of which the last counts: QEMU tells the way down to it. */
+static const char *last_of(const char *text, const char *part)
+{
+    const char *last = NULL;
+
+    while ((text = strstr(text, part)))
+        last = text += strlen(part);
+    return last;
+}
+
+bool fault_backing(const char *message, char *ret_file, size_t size, char ret_why[64])
+{
+    /* libvirt looks at the image itself, qemu-img at all that it lies on. */
+    const char *file = last_of(message, "inaccessible backing store volume ");
+    const char *end = file ? strstr(file, ": ") : NULL;
+    const char *why = end ? end + strlen(": ") : NULL;
+
+    if (!file && strstr(message, "Could not open backing ")) {
+        file = last_of(message, "Could not open '");
+        end = file ? strstr(file, "': ") : NULL;
+        why = end ? end + strlen("': ") : NULL;
+    }
+    if (!why)
+        return false;
+    (void)snprintf(ret_file, size, "%.*s", (int)(end - file), file);
+    (void)snprintf(ret_why, 64, "%.*s", (int)strcspn(why, "\n"), why);
+    return true;
+}
+
 bool fault_is(int code)
 {
     virErrorPtr last = virGetLastError();

@@ -24,6 +24,12 @@ void fault_sentence(const char *message, char *ret, size_t size);
  * its class. */
 int fault(struct berth_error *reterr, const char *format, ...) berth_printf(2, 3);
 
+/* Does libvirt's sentence about a disk that was not made say which file below that disk cannot be
+ * read? *ret_file (bytes of it: `size`) and *ret_why are then filled; a name that does not fit is
+ * cut.
+ */
+bool fault_backing(const char *message, char *ret_file, size_t size, char ret_why[64]);
+
 /* Is the last libvirt error of this thread this one? (VIR_ERR_...) */
 bool fault_is(int code);
 

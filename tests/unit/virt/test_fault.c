@@ -79,6 +79,42 @@ TEST(fault, what_must_be_cut_keeps_its_end)
                "... 0123456789 0123456789 0123456789 0123456789 0123456789 012");
 }
 
+#define QEMU_IMG                                                                           \
+    "internal error: Child process (/usr/bin/qemu-img create -f qcow2 -b /i/top.qcow2 -o " \
+    "backing_fmt=qcow2 /pool/berth-7.qcow2 65536K) unexpected exit status 1: qemu-img: "   \
+    "/pool/berth-7.qcow2: "
+
+static const char *backing(const char *message)
+{
+    static char text[160];
+    char file[64], why[64];
+
+    if (!fault_backing(message, file, sizeof(file), why))
+        return "";
+    (void)snprintf(text, sizeof(text), "%s: %s", file, why);
+    return text;
+}
+
+TEST(fault, a_file_below_the_disk_is_told_from_the_disk_itself)
+{
+    EXPECT_STR(backing("inaccessible backing store volume /i/top.qcow2: Permission denied"),
+               "/i/top.qcow2: Permission denied");
+    EXPECT_STR(backing(QEMU_IMG "Could not open '/i/top.qcow2': Permission denied\n"
+                                "Could not open backing image.\n"),
+               "/i/top.qcow2: Permission denied");
+    EXPECT_STR(backing(QEMU_IMG "Could not open backing file: Could not open backing file: "
+                                "Could not open '/i/base.qcow2': No such file or directory\n"
+                                "Could not open backing image.\n"),
+               "/i/base.qcow2: No such file or directory");
+    EXPECT_STR(backing("cannot create path '/pool/berth-7.qcow2': Permission denied"), "");
+    EXPECT_STR(backing(QEMU_IMG "Could not create '/pool/berth-7.qcow2': Permission denied\n"), "");
+    EXPECT_STR(backing(QEMU_IMG "Could not open '/pool/berth-7.qcow2': Permission denied\n"), "");
+    EXPECT_STR(backing(QEMU_IMG "Could not open backing file: Unknown driver 'x'\n"
+                                "Could not open backing image.\n"),
+               "");
+    EXPECT_STR(backing("inaccessible backing store volume"), "");
+}
+
 TEST(events, starts_and_stops_have_reasons_and_the_rest_is_silent)
 {
     const char *reason;
