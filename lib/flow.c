@@ -184,6 +184,12 @@ static void wait_in_step(struct flow *flow)
         timer_start(flow->engine->timers, &flow->limit, limit_ms, limit_over);
 }
 
+void flow_wait_longer(struct flow *flow)
+{
+    if (flow->waiting && !flow->calling_off)
+        wait_in_step(flow);
+}
+
 static void drive(struct flow *flow, int step)
 {
     while (step >= 0) {

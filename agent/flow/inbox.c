@@ -49,12 +49,19 @@ static void refused(struct station *station, const struct msg *msg)
 }
 
 static inbox_fn *const handlers[MSG_TYPES] = {
-    [MSG_joined] = join_joined,        [MSG_join_wait] = join_must_wait,
-    [MSG_granted] = reach_granted,     [MSG_presence_unknown] = presence_unknown,
-    [MSG_progress] = sign_on_progress, [MSG_choose] = sign_on_choose,
-    [MSG_show] = showing_show,         [MSG_hide] = showing_hide,
-    [MSG_profile] = profile_take,      [MSG_command] = orders_take,
-    [MSG_blob_ack] = bundle_ack,       [MSG_certificate] = renewal_certificate,
+    [MSG_joined] = join_joined,
+    [MSG_join_wait] = join_must_wait,
+    [MSG_join_pending] = join_pending,
+    [MSG_granted] = reach_granted,
+    [MSG_presence_unknown] = presence_unknown,
+    [MSG_progress] = sign_on_progress,
+    [MSG_choose] = sign_on_choose,
+    [MSG_show] = showing_show,
+    [MSG_hide] = showing_hide,
+    [MSG_profile] = profile_take,
+    [MSG_command] = orders_take,
+    [MSG_blob_ack] = bundle_ack,
+    [MSG_certificate] = renewal_certificate,
     [MSG_refused] = refused,
 };
 

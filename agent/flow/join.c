@@ -23,7 +23,7 @@ static const struct flow_step join_steps[] = {
     [TURN]   = { "turn",   take_turn, NULL, FLOW_QUEUED }, /* it is time to ask (again)                 */
     [FIND]   = { "find",   find,      NULL, 10000 },       /* there is an address                       */
     [DIAL]   = { "dial",   dial,      NULL, 15000 },       /* TLS stands, issued by the pinned CA       */
-    [ASK]    = { "ask",    ask,       NULL, 20000 },       /* the certificate is kept                   */
+    [ASK]    = { "ask",    ask,       NULL, 20000 },       /* the certificate is kept; join_pending     */
     [JOINED] = { "joined", joined,    NULL, 0 },           /* the way to the link is open               */
 };
 /* clang-format on */
@@ -211,6 +211,13 @@ void join_joined(struct station *station, const struct msg *msg)
     r = agent_identity_accept(station->identity, joined_->certificate, joined_->authority,
                               joined_->terminal, station_wall_ms(station), &error);
     (void)awaited_end(&station->join.answer, r, &error);
+}
+
+void join_pending(struct station *station, const struct msg *msg)
+{
+    (void)msg;
+    if (awaited_is(&station->join.answer))
+        flow_wait_longer(&station->join.flow);
 }
 
 void join_must_wait(struct station *station, const struct msg *msg)

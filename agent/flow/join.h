@@ -25,6 +25,7 @@ bool join_lost(struct station *station, const struct berth_error *why);
 
 /* Messages. */
 void join_joined(struct station *station, const struct msg *msg);
+void join_pending(struct station *station, const struct msg *msg);
 void join_must_wait(struct station *station, const struct msg *msg);
 void join_refused(struct station *station, const struct msg_refused *refused);
 

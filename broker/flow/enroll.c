@@ -40,6 +40,7 @@ static const struct flow_kind enroll_kind = { .name = "enroll",
 
 #define WAITING_MAX 1000    /* terminals that may wait for approval at once */
 #define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
+#define PENDING_MS 8000     /* an agent gives up after 20 s without a word, the listener after 60 */
 #define IDENTITIES_KEPT 8   /* retired keys of a terminal that are remembered */
 #define CONFLICTS_MAX 8
 #define USED_UP "the invitation was used up"
@@ -56,6 +57,8 @@ struct enroll {
     uint64_t invitation_id;       /* of which this takes one use; 0: of none */
     uint64_t asks;                /* identity by whose power this is; 0: of none */
     struct gate_wait wait;
+    struct berth_timer pending; /* it is told then that its answer still comes */
+    int64_t asked_ms;           /* wall clock; an invitation must have been good then */
     bool is_new;
     bool waits;
     int conflicts;
@@ -145,7 +148,7 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
     invitation = container_of(entity, struct invitation, base);
     if (invitation->row.uses_left < 1)
         return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
-    if (invitation->row.expires_ms < enroll->rooms->timers->wall_ms)
+    if (invitation->row.expires_ms < enroll->asked_ms)
         return berth_fail(reterr, BERTH_E_DENIED, "the invitation has expired");
     known = terminal_find(core, invitation->row.replaces_id);
     if (!known && terminal_by_name(core, invitation->row.terminal))
@@ -329,6 +332,16 @@ static int look_at(struct enroll *enroll, struct berth_error *reterr)
     return terminal ? look_at_known(enroll, &terminal->row, reterr) : judge(enroll, reterr);
 }
 
+/* Said to nobody whose evidence was not found good: a stranger's connection ends in its time. */
+static void still_pending(struct berth_timer *timer)
+{
+    struct enroll *enroll = container_of(timer, struct enroll, pending);
+    const struct msg msg = { .type = MSG_join_pending, .ref = enroll->ref };
+
+    house_tell(enroll->rooms, enroll->peer, &msg);
+    timer_start(enroll->rooms->timers, timer, PENDING_MS, still_pending);
+}
+
 static int look(struct flow *flow)
 {
     struct enroll *enroll = enroll_of(flow);
@@ -339,8 +352,10 @@ static int look(struct flow *flow)
         changes_new("terminal", "terminal", enroll->renewal ? "terminal.renew" : "terminal.join");
     if (look_at(enroll, &error) < 0)
         return flow_fail_with(flow, &error);
-    if (!enroll->renewal)
+    if (!enroll->renewal) {
+        timer_start(enroll->rooms->timers, &enroll->pending, PENDING_MS, still_pending);
         plan_terminal(enroll);
+    }
     changes_object(enroll->changes, "terminal %s", enroll->terminal.name);
     enroll->changes->audit.terminal_id = enroll->terminal.id;
     if (enroll->waits)
@@ -384,7 +399,9 @@ static int take_use(struct enroll *enroll, struct berth_error *reterr)
     struct invitation *invitation = invitation_find(enroll->rooms->core, enroll->invitation_id);
     struct row_invitation *row;
 
-    if (!invitation || invitation->row.uses_left < 1)
+    if (!invitation)
+        return berth_fail(reterr, BERTH_E_DENIED, "the invitation was withdrawn");
+    if (invitation->row.uses_left < 1)
         return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
     row = changes_set(enroll->changes, ENTITY_invitation, &invitation->row);
     row->uses_left--;
@@ -538,6 +555,7 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
                   berth_error_text(error));
         house_note_peer(rooms, peer_word_REFUSED, 0, 0, enroll->key_hash);
     }
+    timer_stop(rooms->timers, &enroll->pending);
     changes_free(enroll->changes);
     if (house_of(rooms)->inviting == flow) {
         house_of(rooms)->inviting = NULL;
@@ -562,6 +580,7 @@ static void start(struct rooms *rooms, uint64_t peer_id, uint64_t ref, const str
     enroll->rooms = rooms;
     enroll->peer = peer_id;
     enroll->ref = ref;
+    enroll->asked_ms = rooms->timers->wall_ms;
     enroll->renewal = renewal;
     enroll->join = *join;
     (void)snprintf(who, sizeof(who), "%s (%.60s)",

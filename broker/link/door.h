@@ -35,7 +35,7 @@ struct door_house {
     struct admission *joining; /* apart, for anybody may finish a handshake there */
     struct admission *people;
     atomic_ullong last_peer;
-    atomic_llong handshake_ms, messages_s, people_unread_ms;
+    atomic_llong handshake_ms, joining_ms, messages_s, people_unread_ms;
     struct door_counters counters;
     /* On the core loop, for each up_mail; frees it with up_free. */
     void (*hear)(struct loop_mail *mail);

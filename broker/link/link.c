@@ -22,6 +22,7 @@
 #define DOORS_MAX 64
 #define RENEW_CHECK_MS 3600000
 #define BLOBS_MIB 1024
+#define JOINING_MS 60000 /* one question and one answer; who is told to wait comes again */
 
 /* Of the places to join, one source that nobody knows has one in so many (handshakes are 8 at the
  * least: never none). */
@@ -419,6 +420,13 @@ static int open_doors(struct link *link, const struct link_setup *setup, struct 
     return r;
 }
 
+static void set_times(struct door_house *house, const struct link_limits *limits)
+{
+    house->handshake_ms = limits->handshake_ms;
+    house->joining_ms = limits->joining_ms ? limits->joining_ms : JOINING_MS;
+    house->messages_s = limits->messages_s;
+}
+
 int link_new(const struct link_setup *setup, struct link **ret, struct berth_error *reterr)
 {
     struct link *link = berth_new(struct link);
@@ -435,8 +443,7 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
     link->house.core = setup->loop;
     link->house.hear = hear;
     link->house.people_taken = people_taken;
-    link->house.handshake_ms = setup->limits.handshake_ms;
-    link->house.messages_s = setup->limits.messages_s;
+    set_times(&link->house, &setup->limits);
     link->house.terminals = admission_new(&limits, random_map_key(setup->rooms->random), door_drop);
     link->house.joining = admission_new(&joining, random_map_key(setup->rooms->random), door_drop);
     link->house.people = admission_new(&limits, random_map_key(setup->rooms->random), door_drop);
@@ -465,8 +472,7 @@ void link_set_limits(struct link *link, const struct link_limits *limits)
     admission_set_limits(link->house.terminals, &admission);
     admission = joining_limits_for(&link->setup);
     admission_set_limits(link->house.joining, &admission);
-    link->house.handshake_ms = limits->handshake_ms;
-    link->house.messages_s = limits->messages_s;
+    set_times(&link->house, limits);
 }
 
 int link_port(const struct link *link)

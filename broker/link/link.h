@@ -29,6 +29,7 @@ struct link_limits {
         handshakes; /* without a finished handshake, in all; random early drop from half of it */
     int64_t handshakes_source; /* the same from one address (IPv6: one /64) */
     int64_t handshake_ms;
+    int64_t joining_ms; /* who comes to join and hears nothing for so long is hung up on; 0: 60 s */
     int64_t messages_s; /* of one terminal on average; twice as many in a burst */
 };
 

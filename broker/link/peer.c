@@ -11,9 +11,6 @@
 #define BURST_S 2
 #define FLOOD_BURSTS 5
 
-/* Joining is one question and one answer; who is told to wait comes again. */
-#define JOINING_MS 60000
-
 static struct door *door_of(const struct peer *peer)
 {
     return peer->tls.owner;
@@ -153,6 +150,14 @@ static void stayed_too_long(struct berth_timer *timer)
     tls_close(&peer->tls, BERTH_E_TIMEOUT, "%s did not join in time", peer->source);
 }
 
+/* A stranger may stay so long; whose answer still comes, so long again. */
+static void may_stay(struct peer *peer)
+{
+    struct door *door = door_of(peer);
+
+    timer_start(&door->loop.timers, &peer->life, door->house->joining_ms, stayed_too_long);
+}
+
 static bool on_open(struct tls_peer *tls)
 {
     struct peer *peer = container_of(tls, struct peer, tls);
@@ -171,7 +176,7 @@ static bool on_open(struct tls_peer *tls)
     peer->credit_m = door->house->messages_s * BURST_S * 1000;
     if (peer->joining) {
         door->house->counters.joining++;
-        timer_start(&door->loop.timers, &peer->life, JOINING_MS, stayed_too_long);
+        may_stay(peer);
     } else {
         door->house->counters.peers++;
         is_somebody(peer); /* anybody can finish a handshake to join, and must ask first */
@@ -266,6 +271,8 @@ void peer_tell(struct door *door, uint64_t id, const struct msg *msg)
 
     if (!peer || peer->tls.closing)
         return;
+    if (msg->type == MSG_join_pending)
+        may_stay(peer);
 
     /* One buffer: header and payload in one TLS record. */
     text = msg_encode(msg, &size);

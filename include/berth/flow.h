@@ -119,6 +119,10 @@ int flow_await(struct flow *flow, int begun, int next);
  */
 int flow_await_any(struct flow *flow, int begun, int next);
 
+/* From outside: whoever the flow waits for is still at it, so the limit of the present step counts
+ * anew. Nothing happens to a flow that does not wait. */
+void flow_wait_longer(struct flow *flow);
+
 /* In a step: fail with a sentence. */
 int flow_fail(struct flow *flow, int code, const char *format, ...) berth_printf(3, 4);
 

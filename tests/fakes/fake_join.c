@@ -16,6 +16,15 @@ static void add_old_key(const struct fake_terminal *terminal, struct msg_join *j
                       join->request);
 }
 
+#define PATIENCE_MS 20000 /* as the agent's: agent/flow/join.c */
+
+static void hears_nothing(struct berth_timer *timer);
+
+static void wait_for_word(struct fake_terminal *terminal)
+{
+    timer_start(&outside_of(terminal)->timers, &terminal->patience, PATIENCE_MS, hears_nothing);
+}
+
 void join_say(struct fake_terminal *terminal)
 {
     struct msg msg = { .type = MSG_join, .ref = ++terminal->ref };
@@ -32,6 +41,8 @@ void join_say(struct fake_terminal *terminal)
     }
     if (terminal->old_certificate[0])
         add_old_key(terminal, join);
+    terminal->joins++;
+    wait_for_word(terminal);
     terminal_say(terminal, &msg);
     msg_wipe(&msg);
 }
@@ -53,8 +64,18 @@ static void retry_in(struct fake_terminal *terminal, int64_t delay_ms)
     timer_start(&outside_of(terminal)->timers, &terminal->reconnect, delay_ms, try_again);
 }
 
+static void hears_nothing(struct berth_timer *timer)
+{
+    retry_in(container_of(timer, struct fake_terminal, patience), 1000);
+}
+
 void join_hears(struct fake_terminal *terminal, const struct msg *msg)
 {
+    if (msg->type == MSG_join_pending) {
+        wait_for_word(terminal);
+        return;
+    }
+    timer_stop(&outside_of(terminal)->timers, &terminal->patience);
     if (msg->type == MSG_joined) {
         (void)snprintf(terminal->certificate, sizeof(terminal->certificate), "%s",
                        msg->joined.certificate);

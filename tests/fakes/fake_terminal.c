@@ -50,6 +50,7 @@ void terminal_free(struct fake_terminal *terminal)
     timer_stop(timers, &terminal->reconnect);
     timer_stop(timers, &terminal->renew);
     timer_stop(timers, &terminal->answer);
+    timer_stop(timers, &terminal->patience);
     timer_stop(timers, &terminal->viewing);
     machine_leave(&terminal->picture);
     berth_wipe_free(terminal, sizeof(*terminal));
@@ -94,6 +95,7 @@ static void offline(struct fake_terminal *terminal)
     terminal->next_key[0] = '\0'; /* nobody answers any more */
     timer_stop(timers, &terminal->renew);
     timer_stop(timers, &terminal->answer);
+    timer_stop(timers, &terminal->patience);
     if (terminal->signing_on) {
         terminal->signing_on = false;
         terminal_page(terminal, "offline", "the broker cannot be reached");

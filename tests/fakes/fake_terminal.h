@@ -52,6 +52,8 @@ struct fake_terminal {
     int64_t seq, want_ms, renew_after_ms, spread_ms, granted_ms, incarnation;
     int failures;
     struct berth_timer reconnect, renew, answer;
+    struct berth_timer patience; /* it asked to join and hears nothing */
+    int joins;                   /* how often it asked to join */
 
     /* What is on the screen. */
     struct msg_show show;

@@ -57,6 +57,10 @@ static int take_frame(void *context, const char *frame, size_t size)
 
     if (r < 0)
         return r;
+    if (msg.type == MSG_join_pending) {
+        msg_wipe(&msg);
+        return 0;
+    }
     if (msg.type == MSG_joined) {
         joined(joiner, &msg.joined);
     } else if (msg.type == MSG_refused) {

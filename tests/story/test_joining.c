@@ -141,6 +141,7 @@ TEST(joining, who_stands_in_a_long_line_for_an_invitation_is_not_refused)
     for (int i = 1; i <= 12; i++) {
         (void)snprintf(name, sizeof(name), "n%d", i);
         EXPECT(world_terminal(w, name)->present);
+        EXPECT_INT(world_terminal(w, name)->joins, 1);
     }
     THE_END(w);
 }
@@ -157,6 +158,68 @@ TEST(joining, an_invitation_expires)
     world_run_s(w, 5);
     EXPECT_SCREEN(w, "n1", "refused: DENIED");
     EXPECT_SAYS(world_said(w, "n1"), "expired");
+    THE_END(w);
+}
+
+static int present_of_twelve(struct world *w)
+{
+    char name[16];
+    int present = 0;
+
+    for (int i = 1; i <= 12; i++) {
+        (void)snprintf(name, sizeof(name), "n%d", i);
+        present += world_terminal(w, name)->present;
+    }
+    return present;
+}
+
+/* Twelve in line for an invitation that is good for one more minute; each takes 20 s. */
+static struct world *long_line(uint64_t seed)
+{
+    struct world *w = world_new(seed, WARD FLOATING);
+    char token[64], name[16];
+
+    world_run_s(w, 5);
+    (void)snprintf(token, sizeof(token), "%s", invite(w, "", 20, 60000));
+    w->broker->rooms.store->slowest_ms = 20000;
+    for (int i = 1; i <= 12; i++) {
+        (void)snprintf(name, sizeof(name), "n%d", i);
+        world_add_terminal(w, name, token);
+    }
+    return w;
+}
+
+TEST(joining, who_asked_in_time_gets_in_though_the_invitation_expires_while_they_are_in_line)
+{
+    struct world *w = long_line(33);
+    char token[64];
+
+    (void)snprintf(token, sizeof(token), "%s", world_terminal(w, "n1")->invitation.text);
+    world_run_s(w, 90);
+    EXPECT(present_of_twelve(w) < 12);
+    world_add_terminal(w, "late", token);
+    world_run_s(w, 300);
+    w->broker->rooms.store->slowest_ms = 20;
+    world_run_s(w, 20);
+    EXPECT_INT(present_of_twelve(w), 12);
+    EXPECT(!world_terminal(w, "late")->present);
+    EXPECT_SAYS(world_said(w, "late"), "expired");
+    THE_END(w);
+}
+
+TEST(joining, an_invitation_that_is_withdrawn_refuses_who_has_not_got_in)
+{
+    struct world *w = world_new(34, WARD FLOATING);
+
+    world_run_s(w, 5);
+    fake_ca_set_signing(w->broker->rooms.ca, 30000);
+    world_add_terminal(w, "n1", invite(w, "", 20, 60000));
+    world_run_s(w, 15);
+    EXPECT_OK(world_await(w, admin_drop(&w->broker->rooms, world_actor(), ENTITY_invitation,
+                                        invitation_id, world_op(w))));
+    world_run_s(w, 40);
+    EXPECT_SCREEN(w, "n1", "refused: DENIED");
+    EXPECT_SAYS(world_said(w, "n1"), "withdrawn");
     THE_END(w);
 }
 

@@ -111,6 +111,41 @@ TEST(link, a_refused_join_says_so_and_asks_again_slowly)
     ward_free(ward);
 }
 
+TEST(link, whoever_hears_that_it_is_in_line_goes_on_waiting)
+{
+    struct ward *ward = unknown_terminal(29);
+    struct msg msg;
+
+    ward_start(ward);
+    for (int i = 0; i < 10; i++) {
+        ward_run(ward, 15000);
+        ward_msg(&msg, MSG_join_pending);
+        ward_say(ward, &msg);
+    }
+    EXPECT_INT(ward_sent_count(ward, MSG_join), 1);
+    say_joined(ward);
+    ward_run(ward, 2000);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    ward_free(ward);
+}
+
+TEST(link, a_broker_that_says_nothing_to_a_joiner_is_asked_again)
+{
+    struct ward *ward = unknown_terminal(30);
+    struct msg msg;
+
+    ward_start(ward);
+    ward_run(ward, 10000);
+    ward_msg(&msg, MSG_join_pending);
+    ward_say(ward, &msg);
+    ward_run(ward, 19000);
+    EXPECT(ward->uplink.open);
+    EXPECT_INT(ward_sent_count(ward, MSG_join), 1);
+    ward_run(ward, 60000);
+    EXPECT(ward_sent_count(ward, MSG_join) > 1);
+    ward_free(ward);
+}
+
 TEST(link, another_invitation_ends_what_was_said_of_the_earlier_try)
 {
     struct ward *ward = unknown_terminal(31);

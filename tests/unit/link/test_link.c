@@ -283,6 +283,35 @@ TEST(link, a_joiner_that_was_answered_is_hung_up_on)
     house_end();
 }
 
+/* The first would have to go first; it is told all the time that its answer still comes. */
+TEST(link, a_joiner_whose_answer_still_comes_may_stay)
+{
+    const struct msg pending = { .type = MSG_join_pending };
+    struct client first, second;
+    uint64_t peer;
+
+    house_begin((struct link_limits){ .handshakes = 64,
+                                      .handshakes_source = 64,
+                                      .handshake_ms = 5000,
+                                      .joining_ms = 3000,
+                                      .messages_s = 1000 });
+    client_join(&first);
+    client_say(&first, JOIN);
+    TURN_UNTIL(desk.messages == 1);
+    peer = desk.peers[(desk.joiners - 1) % DESK_PEERS];
+    client_join(&second);
+    client_say(&second, JOIN);
+    TURN_UNTIL(desk.messages == 2);
+    (void)UNTIL(second.closed,
+                (house.rooms.tell(house.rooms.door, peer, &pending), loop_turn(&house.loop, 20)));
+    EXPECT(!first.closed);
+    EXPECT_SAYS(first.last, "join_pending");
+    TURN_UNTIL(first.closed && desk.joiners_closed == 2);
+    client_end(&first);
+    client_end(&second);
+    house_end();
+}
+
 TEST(link, a_joiners_frame_over_four_kilobytes_ends_it)
 {
     struct client client;
