@@ -11,6 +11,7 @@
 /* Something that a message or an event will bring; whoever gets it calls awaited_end. */
 struct awaited {
     struct op *op;
+    uint64_t ref; /* of the question that was sent, which its answer repeats; 0: none was */
 };
 
 /* Begin to wait for it. Nothing is awaited already. */

@@ -50,6 +50,7 @@ static int begin(struct flow *flow)
     (void)snprintf(msg.blob_begin.name, sizeof(msg.blob_begin.name), "%.40s-logs.txt",
                    station->seat.terminal);
     (void)snprintf(msg.blob_begin.sha256, sizeof(msg.blob_begin.sha256), "%s", bundle->logs.sha256);
+    bundle->ack.ref = msg.ref;
     bundle->sent = 0;
     if (!station_send(station, &msg))
         return flow_fail(flow, BERTH_E_IO, "the broker went away");

@@ -18,27 +18,79 @@
 typedef void inbox_fn(struct station *station, const struct msg *msg);
 typedef void inbox_refused_fn(struct station *station, const struct msg_refused *refused);
 
-/* Who asked for what was refused. */
-static const struct {
-    enum msg_type about;
-    inbox_refused_fn *handler;
-} refusals[] = {
-    { MSG_join, join_refused },         { MSG_announce, reach_refused },
-    { MSG_sign_on, sign_on_refused },   { MSG_renew_certificate, renewal_refused },
-    { MSG_blob_begin, bundle_refused }, { MSG_blob_chunk, bundle_refused },
+#define AWAITED(member) offsetof(struct station, member)
+
+/* Who asked, and where the answer is awaited. */
+static const struct question {
+    enum msg_type type;
+    inbox_refused_fn *refused;
+    size_t awaited;
+    bool in_parts; /* the ref is that of the first part; those of later parts are higher */
+} questions[] = {
+    { MSG_join, join_refused, AWAITED(join.answer), false },
+    { MSG_announce, reach_refused, AWAITED(reach.answer), false },
+    { MSG_sign_on, sign_on_refused, AWAITED(sign_on.answer), false },
+    { MSG_renew_certificate, renewal_refused, AWAITED(renewal.answer), false },
+    { MSG_blob_begin, bundle_refused, AWAITED(bundle.ack), true },
+    { MSG_blob_chunk, bundle_refused, AWAITED(bundle.ack), true },
 };
+
+/* What answers one question alone. A show (showing.c) and a grant (reach.c) also come unasked, a
+ * blob_ack names its command. */
+static const struct {
+    enum msg_type answer, question;
+} answers[] = {
+    { MSG_joined, MSG_join },
+    { MSG_join_wait, MSG_join },
+    { MSG_progress, MSG_sign_on },
+    { MSG_choose, MSG_sign_on },
+    { MSG_certificate, MSG_renew_certificate },
+};
+
+/* The question that such a message answers; NULL: none in particular. */
+static const struct question *question_of(const struct msg *msg)
+{
+    const char *name = msg->type == MSG_refused ? msg->refused.about : "";
+
+    for (size_t i = 0; i < BERTH_COUNT(answers); i++)
+        if (answers[i].answer == msg->type)
+            name = msg_row(answers[i].question)->name;
+    for (size_t i = 0; i < BERTH_COUNT(questions); i++)
+        if (strcmp(msg_row(questions[i].type)->name, name) == 0)
+            return &questions[i];
+    return NULL;
+}
+
+/* An answer to an earlier question - called off, or asked anew since - is none to the present one.
+ */
+static bool is_late(const struct station *station, const struct question *question, uint64_t ref)
+{
+    const struct awaited *awaited =
+        (const struct awaited *)(const void *)((const char *)station + question->awaited);
+
+    return question->in_parts ? ref < awaited->ref : ref != awaited->ref;
+}
+
+/* One line for each earlier question, however much is said of it. */
+static void log_late(struct station *station, const struct msg *msg)
+{
+    if (msg->ref && msg->ref == station->late_ref)
+        return;
+    station->late_ref = msg->ref;
+    log_event(EV_AGENT_REFUSED, "message", msg_row(msg->type)->name, "ref", msg->ref, "reason",
+              "it does not answer the present question");
+}
 
 static void refused(struct station *station, const struct msg *msg)
 {
     const struct msg_refused *no = &msg->refused;
+    const struct question *question = question_of(msg);
 
     log_event(EV_AGENT_REFUSED, "about", no->about, "code", no->code, "text", no->text,
               "retry_after_ms", no->retry_after_ms);
-    for (size_t i = 0; i < BERTH_COUNT(refusals); i++) {
-        if (strcmp(msg_row(refusals[i].about)->name, no->about) == 0) {
-            refusals[i].handler(station, no);
-            return;
-        }
+    if (question) {
+        question->refused(station, no);
+        return;
     }
     /* A refusal of nothing in particular turns the whole terminal away: an unknown or revoked key.
      */
@@ -80,11 +132,16 @@ static bool permitted(const struct station *station, enum msg_type type)
 void inbox_message(void *owner, const struct msg *msg)
 {
     struct station *station = owner;
+    const struct question *question;
 
     if (!handlers[msg->type] || !permitted(station, msg->type)) {
         log_event(EV_AGENT_REFUSED, "message", msg_row(msg->type)->name, "state",
                   seat_state_names[station->seat.state]);
         return;
     }
-    handlers[msg->type](station, msg);
+    question = question_of(msg);
+    if (question && is_late(station, question, msg->ref))
+        log_late(station, msg);
+    else
+        handlers[msg->type](station, msg);
 }

@@ -104,6 +104,7 @@ static int ask(struct flow *flow)
     int r;
 
     station_message(station, &msg, MSG_join);
+    station->join.answer.ref = msg.ref;
     r = send_join(station, &msg, &error);
     msg_wipe(&msg);
     if (r < 0)

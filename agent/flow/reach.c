@@ -94,6 +94,7 @@ static int announce(struct flow *flow)
     }
     msg.announce.profile_version = station->profile_version;
     msg.announce.user_waiting = seat_waits(seat);
+    station->reach.answer.ref = msg.ref;
     station->reach.sent_ms = station->timers->mono_ms;
     if (uplink_send(station->uplink, &msg, &error) < 0)
         return flow_fail_with(flow, &error);
@@ -247,6 +248,8 @@ void reach_granted(struct station *station, const struct msg *msg)
 {
     bool first = awaited_is(&station->reach.answer);
 
+    if (first && msg->ref != station->reach.answer.ref)
+        return; /* of a renewal before: the announcement is answered by its own grant */
     presence_granted(station, &msg->granted,
                      first ? station->reach.sent_ms : station->presence.sent_ms);
     if (first)

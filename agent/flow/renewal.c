@@ -44,6 +44,7 @@ static int ask(struct flow *flow)
                                &error);
     if (r < 0)
         return flow_fail_with(flow, &error);
+    station->renewal.answer.ref = msg.ref;
     r = awaited_begin(&station->renewal.answer, &flow->op);
     (void)station_send(station, &msg);
     return flow_await(flow, r, KEPT);

@@ -212,6 +212,20 @@ static enum viewer_state shown_state(const struct station *station)
     return station->seat.state == seat_ACTIVE ? viewer_state_ACTIVE : viewer_state_CONNECTING;
 }
 
+/* May this be shown: by its epoch, and by the question that it answers? One that answers none is
+ * shown because the broker wants it. */
+static int may_show(const struct station *station, const struct msg *msg,
+                    const struct seat_claim *claim, struct berth_error *reterr)
+{
+    int r = seat_may_show(&station->seat, claim, reterr);
+
+    if (r < 0 || is_shown(station, claim) || !msg->ref || msg->ref == station->sign_on.answer.ref)
+        return r;
+    return berth_fail(reterr, BERTH_E_OVERTAKEN,
+                      "session %llu: the sign-on that asked for it was called off",
+                      (unsigned long long)claim->session_id);
+}
+
 void showing_show(struct station *station, const struct msg *msg)
 {
     const struct msg_show *show = &msg->show;
@@ -221,7 +235,7 @@ void showing_show(struct station *station, const struct msg *msg)
                                       .connection_id = show->connection_id };
     struct berth_error error = { 0 };
 
-    if (seat_may_show(&station->seat, &claim, &error) < 0) {
+    if (may_show(station, msg, &claim, &error) < 0) {
         log_failure(EV_AGENT_REFUSED, &error, "show");
         report(station, &claim, viewer_state_ENDED, 0, "overtaken");
         return;

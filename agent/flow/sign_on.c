@@ -60,6 +60,7 @@ static void send_question(struct station *station)
         msg.sign_on.connection_id = sign_on->resume.claim.connection_id;
         msg.sign_on.lost_ms = station_up_ms(station) - sign_on->resume.broke_ms;
     }
+    sign_on->answer.ref = msg.ref;
     (void)station_send(station, &msg);
     msg_wipe(&msg);
 }
@@ -81,6 +82,7 @@ static int wait(struct flow *flow)
     struct resume *resume = &station->sign_on.resume;
     int doublings = resume->tries < RESUME_DOUBLINGS ? resume->tries : RESUME_DOUBLINGS;
 
+    station->sign_on.answer.ref = 0;
     if (!resume->on)
         return ASK;
     say_resuming(station);
@@ -173,6 +175,7 @@ static void sign_on_ended(struct flow *flow, const struct berth_error *error)
     sign_on->took_ms = station->timers->mono_ms - sign_on->began_ms;
     if (!error->code || station->stopping)
         return;
+    sign_on->answer.ref = 0; /* what still comes of it is not wanted any more */
     log_failure(EV_AGENT_FLOW, error, sign_on->resume.on ? "resume" : "sign-on");
     if (sign_on->kiosk)
         sign_on_slow_down(station);

@@ -187,6 +187,7 @@ struct station {
     struct settings settings;
     int64_t profile_version;
     uint64_t last_ref;
+    uint64_t late_ref; /* of the last answer that came too late */
     struct list watchers;
     bool stopping;
 

@@ -120,11 +120,12 @@ static void blob_news(void *context, uint64_t peer_id, uint64_t command_id, int6
     if (over)
         peer->blob = NULL;
     if (error->code != 0) {
-        link_refuse(link, peer, "blob_chunk", 0, error);
+        link_refuse(link, peer, "blob_chunk", peer->blob_ref, error);
         return;
     }
     answer = berth_new(struct msg);
     answer->type = MSG_blob_ack;
+    answer->ref = peer->blob_ref;
     answer->blob_ack.command_id = command_id;
     answer->blob_ack.offset = offset;
     link_tell(link, peer_id, answer);
@@ -137,6 +138,7 @@ static void take_blob_begin(struct link *link, struct link_peer *peer, const str
     char terminal[64];
     int r = desk_may_send_blob(link->rooms, peer->id, msg->blob_begin.command_id, terminal, &error);
 
+    peer->blob_ref = msg->ref;
     if (r == 0) {
         /* Whoever begins anew gives the earlier one up. */
         blob_drop(berth_take(peer->blob));
@@ -154,6 +156,7 @@ static void take_blob_chunk(struct link *link, struct link_peer *peer, const str
     struct berth_error error = { 0 };
     int r;
 
+    peer->blob_ref = msg->ref;
     if (!peer->blob)
         r = berth_fail(&error, BERTH_E_STATE, "no file was begun");
     else

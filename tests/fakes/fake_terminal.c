@@ -49,7 +49,7 @@ void terminal_free(struct fake_terminal *terminal)
 
     timer_stop(timers, &terminal->reconnect);
     timer_stop(timers, &terminal->renew);
-    timer_stop(timers, &terminal->answer);
+    timer_stop(timers, &terminal->unanswered);
     timer_stop(timers, &terminal->patience);
     timer_stop(timers, &terminal->viewing);
     machine_leave(&terminal->picture);
@@ -94,7 +94,7 @@ static void offline(struct fake_terminal *terminal)
     terminal->present = false;
     terminal->next_key[0] = '\0'; /* nobody answers any more */
     timer_stop(timers, &terminal->renew);
-    timer_stop(timers, &terminal->answer);
+    timer_stop(timers, &terminal->unanswered);
     timer_stop(timers, &terminal->patience);
     if (terminal->signing_on) {
         terminal->signing_on = false;
@@ -194,7 +194,7 @@ static void link_refused(struct door_visitor *visitor, const struct berth_error 
 
 static void link_silent(struct berth_timer *timer)
 {
-    struct fake_terminal *terminal = container_of(timer, struct fake_terminal, answer);
+    struct fake_terminal *terminal = container_of(timer, struct fake_terminal, unanswered);
 
     if (terminal->link) {
         if (terminal->link->deaf)
@@ -208,8 +208,9 @@ static void link_silent(struct berth_timer *timer)
 
 static void expect_answer(struct fake_terminal *terminal)
 {
-    if (!timer_armed(&terminal->answer))
-        timer_start(&outside_of(terminal)->timers, &terminal->answer, UNANSWERED_MS, link_silent);
+    if (!timer_armed(&terminal->unanswered))
+        timer_start(&outside_of(terminal)->timers, &terminal->unanswered, UNANSWERED_MS,
+                    link_silent);
 }
 
 void terminal_announce(struct fake_terminal *terminal)
@@ -268,7 +269,7 @@ void terminal_doze(struct fake_terminal *terminal, int64_t want_ms)
     renew(terminal);
     terminal->want_ms = 0;
     terminal->silent = true;
-    timer_stop(&outside_of(terminal)->timers, &terminal->answer);
+    timer_stop(&outside_of(terminal)->timers, &terminal->unanswered);
 }
 
 void terminal_wake(struct fake_terminal *terminal)
@@ -281,7 +282,7 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
 {
     struct berth_timers *timers = &outside_of(terminal)->timers;
 
-    timer_stop(timers, &terminal->answer);
+    timer_stop(timers, &terminal->unanswered);
     terminal->present = true;
     terminal->failures = 0;
     (void)snprintf(terminal->presence_id, sizeof(terminal->presence_id), "%s",
@@ -298,9 +299,19 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
 
 /* ---- what it hears ---- */
 
+/* By its ref alone an agent tells the answer to this question from one to an earlier one. */
+static void hear_ref(struct fake_terminal *terminal, const struct msg *msg)
+{
+    if (msg->ref == 0 || msg->ref > terminal->ref)
+        outside_fault(outside_of(terminal), "%s: '%s' has ref %llu, which answers no question",
+                      terminal->name, msg_row(msg->type)->name, (unsigned long long)msg->ref);
+    terminal->answer = msg->type;
+    terminal->answer_ref = msg->ref;
+}
+
 static void hear_refused(struct fake_terminal *terminal, const struct msg_refused *refused)
 {
-    timer_stop(&outside_of(terminal)->timers, &terminal->answer);
+    timer_stop(&outside_of(terminal)->timers, &terminal->unanswered);
     if (strcmp(refused->about, "renew_certificate") == 0)
         terminal->next_key[0] = '\0';
     if (strcmp(refused->about, "sign_on") == 0 && !terminal->signing_on)
@@ -350,18 +361,23 @@ static void hears(struct door_visitor *visitor, const struct msg *msg)
         terminal_announce(terminal);
         return;
     case MSG_progress:
+        hear_ref(terminal, msg);
         hear_progress(terminal, &msg->progress);
         return;
     case MSG_choose:
+        hear_ref(terminal, msg);
         hear_choose(terminal, &msg->choose);
         return;
     case MSG_show:
+        hear_ref(terminal, msg);
         viewer_show(terminal, &msg->show);
         return;
     case MSG_hide:
         viewer_hide(terminal, &msg->hide);
         return;
     case MSG_refused:
+        if (strcmp(msg->refused.about, "sign_on") == 0)
+            hear_ref(terminal, msg);
         hear_refused(terminal, &msg->refused);
         return;
     case MSG_profile:
@@ -513,7 +529,7 @@ void terminal_bye(struct fake_terminal *terminal)
     terminal_say(terminal, &msg);
     terminal->silent = true;
     timer_stop(&outside_of(terminal)->timers, &terminal->renew);
-    timer_stop(&outside_of(terminal)->timers, &terminal->answer);
+    timer_stop(&outside_of(terminal)->timers, &terminal->unanswered);
 }
 
 /* ---- what its person reads ---- */

@@ -51,7 +51,7 @@ struct fake_terminal {
     char presence_id[40];
     int64_t seq, want_ms, renew_after_ms, spread_ms, granted_ms, incarnation;
     int failures;
-    struct berth_timer reconnect, renew, answer;
+    struct berth_timer reconnect, renew, unanswered;
     struct berth_timer patience; /* it asked to join and hears nothing */
     int joins;                   /* how often it asked to join */
 
@@ -67,6 +67,8 @@ struct fake_terminal {
     size_t epoch_next;
     bool signing_on;
     uint64_t ref;
+    enum msg_type answer; /* the last one to a sign-on */
+    uint64_t answer_ref;  /* and the question that it names */
     char page[24];   /* reason of the last hide, symbol of the last refusal, step of the progress */
     char said[1000]; /* its sentence */
     int64_t queue_place, estimate_ms;

@@ -26,6 +26,38 @@ TEST(queue, of_two_who_want_the_last_desktop_one_has_it_and_one_a_number)
     THE_END(w);
 }
 
+/* Anna is asked for a pool, waits in its queue and gets a desktop; Carl is told no. */
+TEST(queue, every_answer_names_the_question_that_it_answers)
+{
+    struct world *w = world_new(1, WARD ONE_DESKTOP "pool lab floating image debian max 1\n"
+                                                    "entitle user anna lab\n"
+                                                    "profile p everywhere - choose_pool=yes\n");
+    const struct fake_terminal *t1 = world_terminal(w, "t1");
+    const struct fake_terminal *t3 = world_terminal(w, "t3");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t2", "bob", "secret12");
+    SOON(w, "t2", "bob on ward-3-001");
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_run_s(w, 5);
+    EXPECT_INT(t1->answer, MSG_choose);
+    EXPECT_INT(t1->answer_ref, t1->ref);
+    world_sign_on_to(w, "t1", "anna", "secret12", "ward-3");
+    world_run_s(w, 5);
+    EXPECT_SCREEN(w, "t1", "queue 1");
+    EXPECT_INT(t1->answer, MSG_progress);
+    EXPECT_INT(t1->answer_ref, t1->ref);
+    world_sign_off(w, "t2");
+    SOON(w, "t1", "anna on ward-3-001");
+    EXPECT_INT(t1->answer, MSG_show);
+    EXPECT_INT(t1->answer_ref, t1->ref);
+    world_sign_on(w, "t3", "carl", "wrong");
+    world_run_s(w, 5);
+    EXPECT_INT(t3->answer, MSG_refused);
+    EXPECT_INT(t3->answer_ref, t3->ref);
+    THE_END(w);
+}
+
 TEST(queue, first_come_first_served)
 {
     struct world *w = world_new(2, WARD ONE_DESKTOP);

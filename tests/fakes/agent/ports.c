@@ -69,13 +69,14 @@ static void answered(struct berth_timer *timer)
     free(answer);
 }
 
-static void grant(struct ward *ward)
+static void grant(struct ward *ward, uint64_t ref)
 {
     struct answer *answer = berth_new(struct answer);
     struct msg_granted *granted = &answer->msg.granted;
 
     answer->ward = ward;
     answer->msg.type = MSG_granted;
+    answer->msg.ref = ref;
     (void)snprintf(granted->presence_id, sizeof(granted->presence_id), "presence-%lld",
                    (long long)ward->incarnation);
     (void)snprintf(granted->terminal, sizeof(granted->terminal), "ICU-07");
@@ -96,7 +97,7 @@ int uplink_send(struct uplink *uplink, const struct msg *msg, struct berth_error
     assert(ward->sent_count < WARD_SENT);
     ward->sent[ward->sent_count++] = *msg;
     if (ward->grants && (msg->type == MSG_announce || msg->type == MSG_renew))
-        grant(ward);
+        grant(ward, msg->ref);
     return 0;
 }
 

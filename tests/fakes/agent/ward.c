@@ -115,9 +115,36 @@ void ward_msg(struct msg *msg, enum msg_type type)
     msg->type = type;
 }
 
+/* The question that such a message answers; MSG_TYPES: none. */
+static enum msg_type question_of(const struct msg *msg)
+{
+    switch ((int)msg->type) {
+    case MSG_progress:
+    case MSG_choose:
+        return MSG_sign_on;
+    case MSG_joined:
+    case MSG_join_wait:
+    case MSG_join_pending:
+        return MSG_join;
+    case MSG_certificate:
+        return MSG_renew_certificate;
+    case MSG_refused:
+        for (int type = MSG_NONE + 1; type < MSG_TYPES; type++)
+            if (strcmp(msg_row((enum msg_type)type)->name, msg->refused.about) == 0)
+                return (enum msg_type)type;
+        return MSG_TYPES;
+    default:
+        return MSG_TYPES;
+    }
+}
+
 void ward_say(struct ward *ward, struct msg *msg)
 {
+    enum msg_type question = question_of(msg);
+
     assert(ward->uplink.open);
+    if (msg->ref == 0 && question != MSG_TYPES && ward_sent(ward, question))
+        msg->ref = ward_sent(ward, question)->ref;
     ward->uplink.events->message(ward->uplink.owner, msg);
     msg_wipe(msg);
     ward_run(ward, 0);
@@ -134,24 +161,34 @@ void ward_refuse(struct ward *ward, const char *about, const char *code, const c
     ward_say(ward, &msg);
 }
 
+void ward_show_msg(const struct ward *ward, struct msg *msg, uint64_t session, int64_t epoch,
+                   uint64_t connection)
+{
+    struct msg_show *show = &msg->show;
+
+    ward_msg(msg, MSG_show);
+    show->session_id = session;
+    show->epoch = epoch;
+    show->connection_id = connection;
+    show->port = 3389;
+    show->clipboard = true;
+    show->resume_ms = ward->resume_ms;
+    (void)snprintf(show->user, sizeof(show->user), "anna");
+    (void)snprintf(show->pool, sizeof(show->pool), "ward-3");
+    (void)snprintf(show->host, sizeof(show->host), "10.0.0.%d", (int)session);
+    (void)snprintf(show->account, sizeof(show->account), "user");
+    (void)snprintf(show->fingerprint, sizeof(show->fingerprint), "%064d", 7);
+    if (!secret_set(&show->password, "one-time", 8))
+        abort();
+}
+
 void ward_show(struct ward *ward, uint64_t session, int64_t epoch, uint64_t connection)
 {
     struct msg msg;
 
-    ward_msg(&msg, MSG_show);
-    msg.show.session_id = session;
-    msg.show.epoch = epoch;
-    msg.show.connection_id = connection;
-    msg.show.port = 3389;
-    msg.show.clipboard = true;
-    msg.show.resume_ms = ward->resume_ms;
-    (void)snprintf(msg.show.user, sizeof(msg.show.user), "anna");
-    (void)snprintf(msg.show.pool, sizeof(msg.show.pool), "ward-3");
-    (void)snprintf(msg.show.host, sizeof(msg.show.host), "10.0.0.%d", (int)session);
-    (void)snprintf(msg.show.account, sizeof(msg.show.account), "user");
-    (void)snprintf(msg.show.fingerprint, sizeof(msg.show.fingerprint), "%064d", 7);
-    if (!secret_set(&msg.show.password, "one-time", 8))
-        abort();
+    ward_show_msg(ward, &msg, session, epoch, connection);
+    if (ward->station.sign_on.running)
+        msg.ref = ward_sent(ward, MSG_sign_on)->ref;
     ward_say(ward, &msg);
 }
 

@@ -119,7 +119,8 @@ void ward_run(struct ward *ward, int64_t ms);
 size_t ward_sent_count(const struct ward *ward, enum msg_type type);
 const struct msg *ward_sent(const struct ward *ward, enum msg_type type);
 
-/* The broker says something; fill the message first with ward_msg. */
+/* The broker says something; fill the message first with ward_msg. An answer without a ref gets
+ * that of the last such question, as the broker repeats it. */
 void ward_say(struct ward *ward, struct msg *msg);
 void ward_msg(struct msg *msg, enum msg_type type);
 
@@ -128,6 +129,9 @@ void ward_refuse(struct ward *ward, const char *about, const char *code, const c
 
 /* The broker wants this session shown at this epoch, or hidden. */
 void ward_show(struct ward *ward, uint64_t session, int64_t epoch, uint64_t connection);
+/* The same message, not yet said: as the broker shows a session by itself. */
+void ward_show_msg(const struct ward *ward, struct msg *msg, uint64_t session, int64_t epoch,
+                   uint64_t connection);
 void ward_hide(struct ward *ward, uint64_t session, int64_t epoch, const char *reason,
                const char *text);
 

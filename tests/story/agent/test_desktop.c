@@ -152,6 +152,110 @@ TEST(desktop, calling_off_tells_the_broker)
     ward_free(ward);
 }
 
+/* Ada calls her sign-on off, and Bob begins his before the broker's answers to hers arrive. */
+static struct ward *answers_cross(uint64_t seed, uint64_t *ret_earlier)
+{
+    struct ward *ward = ready(seed);
+
+    ward_submit(ward, "ada", "secret");
+    *ret_earlier = ward_sent(ward, MSG_sign_on)->ref;
+    ward_face(ward, face_event_kind_CANCEL);
+    ward_submit(ward, "bob", "secret");
+    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT(ward_sent(ward, MSG_sign_on)->ref != *ret_earlier);
+    return ward;
+}
+
+TEST(desktop, a_no_to_an_earlier_question_is_not_the_answer_to_this_one)
+{
+    uint64_t earlier;
+    struct ward *ward = answers_cross(40, &earlier);
+    struct msg msg;
+
+    ward_msg(&msg, MSG_refused);
+    msg.ref = earlier;
+    (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "sign_on");
+    (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "CREDENTIALS");
+    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "the password is wrong");
+    ward_say(ward, &msg);
+    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(ward->news[STATION_SIGN_ON_FAILED], 1); /* the one that was called off */
+    ward_refuse(ward, "sign_on", "NO_DESKTOP", "all desktops are taken");
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_SAYS(ward->screen.page.text, "all desktops are taken");
+    ward_free(ward);
+}
+
+TEST(desktop, what_the_broker_says_of_an_earlier_question_is_not_shown)
+{
+    uint64_t earlier;
+    struct ward *ward = answers_cross(41, &earlier);
+    struct msg msg;
+
+    ward_msg(&msg, MSG_progress);
+    msg.ref = earlier;
+    (void)snprintf(msg.progress.text, sizeof(msg.progress.text), "You are number 3");
+    msg.progress.queue_place = 3;
+    ward_say(ward, &msg);
+    EXPECT_INT(ward->screen.page.queue_place, 0);
+    EXPECT_STR(ward->screen.page.text, "");
+    ward_msg(&msg, MSG_choose);
+    msg.ref = earlier;
+    msg.choose.choices_count = 1;
+    (void)snprintf(msg.choose.choices[0].pool, sizeof(msg.choose.choices[0].pool), "hers");
+    ward_say(ward, &msg);
+    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    ward_free(ward);
+}
+
+TEST(desktop, the_desktop_of_an_earlier_question_is_given_back)
+{
+    uint64_t earlier;
+    struct ward *ward = answers_cross(42, &earlier);
+    struct msg msg;
+
+    ward_show_msg(ward, &msg, 5, 1, 9);
+    msg.ref = earlier;
+    ward_say(ward, &msg);
+    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(ward->viewer.starts, 0);
+    EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.connection_id, 9);
+    EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
+    ward_show(ward, 6, 1, 10);
+    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_STR(ward->viewer.request.host, "10.0.0.6");
+    ward_free(ward);
+}
+
+TEST(desktop, a_desktop_that_comes_after_its_question_was_called_off_is_given_back)
+{
+    struct ward *ward = ready(43);
+    struct msg msg;
+
+    ward_submit(ward, "ada", "secret");
+    ward_face(ward, face_event_kind_CANCEL);
+    ward_show_msg(ward, &msg, 5, 1, 9);
+    msg.ref = ward_sent(ward, MSG_sign_on)->ref;
+    ward_say(ward, &msg);
+    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(ward->viewer.starts, 0);
+    EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
+    ward_free(ward);
+}
+
+/* What the broker shows by itself answers nothing. */
+TEST(desktop, a_desktop_that_nobody_asked_for_is_shown)
+{
+    struct ward *ward = ready(44);
+    struct msg msg;
+
+    ward_show_msg(ward, &msg, 5, 1, 9);
+    EXPECT_INT(msg.ref, 0);
+    ward_say(ward, &msg);
+    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    ward_free(ward);
+}
+
 TEST(desktop, the_session_moves_the_screen_blanks_first_and_says_where)
 {
     struct ward *ward = ready(6);

@@ -425,6 +425,25 @@ TEST(link, a_certificate_is_renewed_at_about_half_its_life)
     ward_free(ward);
 }
 
+TEST(link, a_certificate_for_an_earlier_request_is_not_taken_for_this_one)
+{
+    struct ward *ward = calm(18);
+    struct msg msg;
+    uint64_t earlier;
+
+    run_until_renewal(ward, 1);
+    earlier = ward_sent(ward, MSG_renew_certificate)->ref;
+    run_until_renewal(ward, 2); /* the first is given up after 30 s, without an answer */
+    ward_msg(&msg, MSG_certificate);
+    msg.ref = earlier;
+    ward_say(ward, &msg);
+    EXPECT(ward->identity.pending);
+    ward_msg(&msg, MSG_certificate);
+    ward_say(ward, &msg);
+    EXPECT(!ward->identity.pending);
+    ward_free(ward);
+}
+
 TEST(link, the_next_key_waits_for_somebody_who_waits)
 {
     struct ward *ward = calm(17);

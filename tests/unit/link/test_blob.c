@@ -24,14 +24,16 @@ static void finish(void)
     house_end();
 }
 
+static uint64_t last_ref;
+
 static void say_begin(uint64_t command, size_t size, const char *sha256)
 {
     char text[512];
 
     (void)snprintf(text, sizeof(text),
-                   "{\"type\":\"blob_begin\",\"command_id\":%llu,\"name\":\"../../etc/"
+                   "{\"type\":\"blob_begin\",\"ref\":%llu,\"command_id\":%llu,\"name\":\"../../etc/"
                    "passwd\",\"size\":%zu,\"sha256\":\"%s\"}",
-                   (unsigned long long)command, size, sha256);
+                   (unsigned long long)++last_ref, (unsigned long long)command, size, sha256);
     client_say(&client, text);
 }
 
@@ -42,15 +44,21 @@ static void say_chunk(uint64_t command, size_t offset, const void *bytes, size_t
 
     (void)EVP_EncodeBlock(base64, bytes, (int)size);
     (void)snprintf(text, sizeof(text),
-                   "{\"type\":\"blob_chunk\",\"command_id\":%llu,\"offset\":%zu,\"data\":\"%s\"}",
-                   (unsigned long long)command, offset, (char *)base64);
+                   "{\"type\":\"blob_chunk\",\"ref\":%llu,\"command_id\":%llu,\"offset\":%zu,"
+                   "\"data\":\"%s\"}",
+                   (unsigned long long)++last_ref, (unsigned long long)command, offset,
+                   (char *)base64);
     client_say(&client, text);
 }
 
-/* Wait for the next answer. */
+/* Wait for the next answer; it repeats the ref of what was said last. */
 static const char *answer(int frames)
 {
+    char ref[40];
+
     TURN_UNTIL(client.frames == frames);
+    (void)snprintf(ref, sizeof(ref), "\"ref\":%llu", (unsigned long long)last_ref);
+    EXPECT_SAYS(client.last, ref);
     return client.last;
 }
 
