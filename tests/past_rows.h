@@ -63,7 +63,8 @@ static inline bool past_rows_world(sqlite3 *db, const struct past_rows *past)
         "%d) INSERT INTO \"users\" SELECT %lld + \"i\", 1, 'past-user-' || \"i\", '',"
         " 'person', 0, '' FROM \"n\";" PAST_N
         "%d) INSERT INTO \"desktops\" SELECT %lld + \"i\", 1, 'past-desktop-' || \"i\","
-        " %lld + \"i\" %% %d, NULL, '', '', NULL, '192.0.2.1', 3389 + \"i\", '', 0, 0, 0, '', 0, 0"
+        " %lld + \"i\" %% %d, NULL, '', '', NULL, '192.0.2.1', 3389 + \"i\", '', 0, 0, 0, '', 0, "
+        "0, 0"
         " FROM \"n\";" PAST_N
         "%d) INSERT INTO \"slots\" SELECT %lld + \"i\", 1, %lld + \"i\", 0, %lld"
         " FROM \"n\";" PAST_N

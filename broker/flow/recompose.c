@@ -12,9 +12,6 @@
 #include "flow/power.h"
 #include "flow/refill.h"
 
-/* Of those that go for a recompose: it may be taken back before their machines are touched. */
-#define GOES_BECAUSE "its pool is recomposed"
-
 static struct desktop *desktop_at(struct list *node)
 {
     return container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
@@ -171,10 +168,11 @@ static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
         return NULL;
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "desktop %s", desktop->row.name);
-    changes_detail(changes, GOES_BECAUSE);
+    changes_detail(changes, "its pool is recomposed");
     row = changes_set(changes, ENTITY_desktop, &desktop->row);
     row->doomed = true;
-    (void)snprintf(row->reason, sizeof(row->reason), "%s", GOES_BECAUSE);
+    row->doomed_by_recompose = true;
+    (void)snprintf(row->reason, sizeof(row->reason), "its pool is recomposed");
     return changes;
 }
 
@@ -273,6 +271,12 @@ static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
     jot_down(rooms, &jot);
 }
 
+/* Its machine was not touched: one in quarantine may have failed as it was deleted. */
+static bool may_stay(const struct desktop *desktop)
+{
+    return desktop->row.doomed_by_recompose && !desktop->power && !desktop->row.quarantined;
+}
+
 void recompose_end(struct pool *pool, const char *why, struct changes *changes)
 {
     struct row_pool *row = changes_set(changes, ENTITY_pool, &pool->row);
@@ -283,11 +287,11 @@ void recompose_end(struct pool *pool, const char *why, struct changes *changes)
         const struct desktop *desktop = desktop_at(node);
         struct row_desktop *stays;
 
-        if (!desktop->row.doomed || strcmp(desktop->row.reason, GOES_BECAUSE) != 0 ||
-            desktop->power)
+        if (!may_stay(desktop))
             continue;
         stays = changes_set(changes, ENTITY_desktop, &desktop->row);
         stays->doomed = false;
+        stays->doomed_by_recompose = false;
         stays->reason[0] = '\0';
     }
 }

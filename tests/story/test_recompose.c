@@ -696,6 +696,65 @@ TEST(recompose, a_rollback_takes_back_what_was_not_begun)
     THE_END(w);
 }
 
+static int order(struct world *w, const char *desktop, enum desktop_act act, const char *why)
+{
+    const struct desktop_wish wish = { .desktop_id = world_desktop(w, desktop)->row.id,
+                                       .act = act,
+                                       .why = why };
+
+    return world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w)));
+}
+
+/* The recompose has decided that one desktop goes, and its host has just gone down; its name. */
+static const char *one_is_to_go(struct world *w)
+{
+    world_run_s(w, 70);
+    (void)publish(w);
+    EXPECT_OK(recompose(w));
+    world_host_down(w, "kvm1", true);
+    world_run_s(w, 5);
+    list_each (core_all(world_core(w), ENTITY_desktop), node) {
+        const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
+
+        if (desktop->row.doomed)
+            return desktop->row.name;
+    }
+    fail_msg("no desktop is to go");
+    return "";
+}
+
+TEST(recompose, what_an_administrator_deletes_goes_whatever_reason_they_give)
+{
+    struct world *w = world_new(54, WARD FULL);
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "%s", one_is_to_go(w));
+    EXPECT_ERR(order(w, name, DESKTOP_DELETE, "its pool is recomposed"), BERTH_E_HOST_DOWN);
+    EXPECT_OK(roll_back(w));
+    EXPECT(world_desktop(w, name)->row.doomed);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 60);
+    EXPECT(!world_desktop(w, name));
+    THE_END(w);
+}
+
+TEST(recompose, a_rollback_takes_back_what_was_in_quarantine_meanwhile)
+{
+    struct world *w = world_new(55, WARD FULL);
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "%s", one_is_to_go(w));
+    EXPECT_OK(order(w, name, DESKTOP_QUARANTINE, "somebody looks at it"));
+    EXPECT_OK(order(w, name, DESKTOP_RELEASE, "nothing was wrong"));
+    EXPECT_OK(roll_back(w));
+    EXPECT(!world_desktop(w, name)->row.doomed);
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 60);
+    EXPECT_INT(world_spares(w, "ward-3"), 2);
+    EXPECT_STR(world_desktop_state(w, name), "ready");
+    THE_END(w);
+}
+
 /* ---- reasons ---- */
 
 TEST(recompose, why_it_stopped_is_told_to_the_end)

@@ -184,6 +184,21 @@ TEST(references, what_was_used_in_a_pool_that_refreshes_is_due)
     world_free(w);
 }
 
+TEST(references, what_goes_for_a_recompose_is_known_by_its_reason_of_then)
+{
+    static const char doomed[] = POOL(13, "open", "") MACHINE(90, "d-1", "10.0.0.1") MACHINE(
+        91, "d-2",
+        "10.0.0.2") "UPDATE desktops SET doomed = 1, reason = 'its pool is recomposed' WHERE id = "
+                    "90;"
+                    "UPDATE desktops SET doomed = 1, reason = 'no longer needed' WHERE id = 91;"
+                    "UPDATE sequence SET last_id = 100;";
+    struct world *w = world_migrated("0003_references", doomed);
+
+    EXPECT(ROW(w, desktop, 90)->doomed_by_recompose);
+    EXPECT(!ROW(w, desktop, 91)->doomed_by_recompose);
+    world_free(w);
+}
+
 TEST(references, what_is_in_quarantine_counts_as_put_there_by_hand)
 {
     struct world *w = world_migrated("0003_references", rows);
