@@ -22,25 +22,65 @@ static bool lies_in(const char *path, const char *folder)
 {
     size_t length = strlen(folder);
 
+    if (strcmp(folder, "/") == 0)
+        return path[0] == '/';
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || !path[length]);
+}
+
+static bool is_octal(char letter)
+{
+    return letter >= '0' && letter <= '7';
+}
+
+/* The kernel writes a space as "\040". */
+static void unescape(char *text)
+{
+    char *to = text;
+
+    while (*text) {
+        if (text[0] == '\\' && is_octal(text[1]) && is_octal(text[2]) && is_octal(text[3])) {
+            *to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
+            text += strlen("\\040");
+        } else {
+            *to++ = *text++;
+        }
+    }
+    *to = '\0';
+}
+
+/* The mounts stand in the order in which they were made, so the last one on the way to `path` is
+ * what is seen there: it lies in what was mounted before, or covers it. */
+static bool seek(FILE *mounts, const char *path, char ret_point[WORD])
+{
+    char line[LINE], root[WORD], point[WORD];
+    bool hidden = false;
+
+    while (fgets(line, sizeof(line), mounts)) {
+        /* proc(5): id, parent, device, root, mount point, options ... - type source */
+        if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) != 2)
+            continue;
+        unescape(point);
+        if (!lies_in(path, point))
+            continue;
+        hidden = hides(root, point, line);
+        (void)snprintf(ret_point, WORD, "%s", point);
+    }
+    return hidden;
 }
 
 const char *hidden_text(const char *mounts, const char *path, const char *instead,
                         char ret[HIDDEN_TEXT])
 {
     FILE *file = fopen(mounts ? mounts : "/proc/self/mountinfo", "re");
-    char line[LINE], root[WORD], point[WORD];
+    char point[WORD];
 
     ret[0] = '\0';
-    while (file && !ret[0] && fgets(line, sizeof(line), file)) {
-        /* proc(5): id, parent, device, root, mount point, options ... - type source */
-        if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, point) == 2 && lies_in(path, point) &&
-            hides(root, point, line))
-            (void)snprintf(ret, HIDDEN_TEXT,
-                           "; the service's unit hides %.40s from it: use a folder such as %s",
-                           point, instead);
-    }
-    if (file)
-        (void)fclose(file);
+    if (!file)
+        return ret;
+    if (seek(file, path, point))
+        (void)snprintf(ret, HIDDEN_TEXT,
+                       "; the service's unit hides %.40s from it: use a folder such as %s", point,
+                       instead);
+    (void)fclose(file);
     return ret;
 }

@@ -19,6 +19,21 @@ static const char shell[] = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 
                             "40 22 0:35 / /tmp rw,nosuid shared:9 - tmpfs tmpfs rw\n"
                             "41 22 8:3 / /home rw shared:10 - ext4 /dev/sda3 rw\n";
 
+/* BindPaths= of two folders below /home, and a disk that was mounted over /var/tmp later. */
+static const char bound[] =
+    "598 525 8:1 / / ro,relatime shared:314 - ext4 /dev/sda1 rw\n"
+    "610 598 0:24 /systemd/inaccessible/dir /home ro,nosuid,nodev,noexec - tmpfs tmpfs rw\n"
+    "611 610 8:1 /home/berth /home/berth rw - ext4 /dev/sda1 rw\n"
+    "612 610 8:4 / /home/with\\040space rw - ext4 /dev/sda4 rw\n"
+    "613 598 8:1 /var/tmp/systemd-private-0f1e-berthd.service-cd2/tmp /var/tmp rw - ext4 "
+    "/dev/sda1 rw\n"
+    "614 613 8:5 / /var/tmp rw - ext4 /dev/sda5 rw\n";
+/* A disk that the machine has in /tmp, over which the unit's own folder was mounted later. */
+static const char covered[] =
+    "598 525 8:1 / / ro,relatime shared:314 - ext4 /dev/sda1 rw\n"
+    "599 598 8:4 / /tmp/backups rw - ext4 /dev/sda4 rw\n"
+    "612 598 8:1 /tmp/systemd-private-0f1e-berthd.service-ab1/tmp /tmp rw - ext4 /dev/sda1 rw\n";
+
 static char file[] = "/tmp/hidden-test-XXXXXX";
 
 static const char *text(const char *mounts, const char *path)
@@ -55,6 +70,21 @@ TEST(hidden, other_folders_and_other_processes_are_left_alone)
     EXPECT_STR(text(shell, "/home/anna/domain.xml"), "");
     EXPECT_STR(text("", "/tmp/domain.xml"), "");
     EXPECT_STR(hidden_text("/nothing/here", "/tmp/x", "/etc/berth", (char[HIDDEN_TEXT]){ 0 }), "");
+}
+
+TEST(hidden, what_is_mounted_over_or_in_a_hidden_folder_is_seen)
+{
+    EXPECT_STR(text(bound, "/home/berth/domain.xml"), "");
+    EXPECT_STR(text(bound, "/home/berth"), "");
+    EXPECT_STR(text(bound, "/home/with space/domain.xml"), "");
+    EXPECT_SAYS(text(bound, "/home/berth2/domain.xml"), "hides /home from it");
+    EXPECT_SAYS(text(bound, "/home/domain.xml"), "hides /home from it");
+    EXPECT_STR(text(bound, "/var/tmp/domain.xml"), "");
+}
+
+TEST(hidden, a_mount_is_covered_by_what_was_mounted_over_it_later)
+{
+    EXPECT_SAYS(text(covered, "/tmp/backups/domain.xml"), "hides /tmp from it");
 }
 
 TEST_MAIN()
