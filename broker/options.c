@@ -1,6 +1,8 @@
 /* options.c - the table of options.def. */
 #include "options.h"
 
+#include "berth/hidden.h"
+
 #define LIVE true
 #define RESTART false
 
@@ -16,9 +18,30 @@ const struct conf_option options_table[] = {
 
 const size_t options_count = BERTH_COUNT(options_table);
 
+/* What is written to a folder that the unit hides goes with the service. */
+static int check_paths(const struct options *options, struct berth_error *reterr)
+{
+    char hidden[HIDDEN_TEXT];
+
+    for (size_t i = 0; i < options_count; i++) {
+        const struct conf_option *option = &options_table[i];
+        const char *path = (const char *)options + option->offset;
+
+        if (option->type == CONF_PATH && path[0] &&
+            *hidden_text(NULL, path, "/var/lib/berth", hidden))
+            return berth_fail(reterr, BERTH_E_CONFIG, "%s.%s is '%s'%s", option->section,
+                              option->key, path, hidden);
+    }
+    return 0;
+}
+
 int options_check(const struct options *options, struct berth_error *reterr)
 {
     int64_t renew_s = options->renew_s;
+    int r = check_paths(options, reterr);
+
+    if (r < 0)
+        return r;
 
     /* A terminal renews after a third of its presence at the latest. */
     if (renew_s > options->grant_s / 3)

@@ -17,7 +17,9 @@ struct options {
 extern const struct conf_option options_table[];
 extern const size_t options_count;
 
-/* Do the options fit together? Errors: CONFIG, with both that do not. */
+/* Do the options fit together, and can the service use their paths? Errors: CONFIG, with both that
+ * do not fit, or the path and the folder that its unit hides.
+ */
 int options_check(const struct options *options, struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berth/hidden.h"
 #include "berth/tls.h"
 
 #include "core/related.h"
@@ -213,11 +212,9 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
 static int backup_noted(struct request *request, struct berth_error *reterr)
 {
     const struct verb_backup *in = (const struct verb_backup *)request->params;
-    char hidden[HIDDEN_TEXT];
 
     (void)reterr;
-    answer_told(request, "the backup is in '%.120s'%s", in->file,
-                hidden_text(NULL, in->file, "/var/lib/berth", hidden));
+    answer_told(request, "the backup is in '%.120s'", in->file);
     return 0;
 }
 

@@ -17,7 +17,6 @@
 static int failed(const struct backup_run *run, int rc, struct berth_error *reterr)
 {
     enum sql_trouble trouble = sql_trouble(rc);
-    char hidden[HIDDEN_TEXT];
     int cause;
 
     if (trouble == SQL_NO_SPACE) {
@@ -25,9 +24,8 @@ static int failed(const struct backup_run *run, int rc, struct berth_error *rete
                           run->path);
     }
     cause = sqlite3_system_errno(run->target);
-    return berth_fail(reterr, BERTH_E_IO, "the backup '%s' failed: %s%s%s%s", run->path,
-                      sqlite3_errmsg(run->target), cause ? ": " : "", cause ? strerror(cause) : "",
-                      hidden_text(NULL, run->path, "/var/lib/berth", hidden));
+    return berth_fail(reterr, BERTH_E_IO, "the backup '%s' failed: %s%s%s", run->path,
+                      sqlite3_errmsg(run->target), cause ? ": " : "", cause ? strerror(cause) : "");
 }
 
 void backup_cancel(struct backup_run *run)
@@ -44,10 +42,14 @@ void backup_cancel(struct backup_run *run)
 int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
                  struct berth_error *reterr)
 {
+    char hidden[HIDDEN_TEXT];
     int length;
     int r;
 
     *run = (struct backup_run){ 0 };
+    /* Nobody would find it, and it would go with the service. */
+    if (*hidden_text(NULL, path, "/var/lib/berth", hidden))
+        return berth_fail(reterr, BERTH_E_INVALID, "no backup is made in '%s'%s", path, hidden);
     length = snprintf(run->unfinished, sizeof(run->unfinished), "%s.unfinished", path);
     if (length < 0 || (size_t)length >= sizeof(run->unfinished))
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the path '%s' is too long", path);

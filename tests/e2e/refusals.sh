@@ -87,6 +87,17 @@ refuses "a name with a port" "berthd.conf line $(grep -n '^names' "$work/berthd.
 cp "$work/good.conf" "$work/berthd.conf"
 refuses "a name where an address to listen on belongs" "link.listen is 'localhost:7443'" --set link.listen=localhost:7443
 refuses "a relative folder" "broker.data is 'data'" --set broker.data=data
+# As under PrivateTmp=yes: what it writes there would be in a folder of its own, which goes with the service.
+mkdir "$work/systemd-private-0f1e-berthd.service-x" "$work/hidden"
+in_hidden() { # WORDS ARGUMENT...
+    mount --bind "$work/systemd-private-0f1e-berthd.service-x" "$work/hidden"
+    refuses "a folder that its unit hides" "$@"
+    umount "$work/hidden"
+    [[ -z $(ls -A "$work/systemd-private-0f1e-berthd.service-x") ]] || die "it wrote into a folder that its unit hides"
+}
+in_hidden "broker.data is '$work/hidden/data'; the service's unit hides $work/hidden" --set "broker.data=$work/hidden/data"
+in_hidden "broker.history is '" --set "broker.history=$work/hidden/history"
+in_hidden "people.socket is '" --set "people.socket=$work/hidden/sock"
 refuses "an unknown level of the log" "log.level is 'loud'" --set log.level=loud
 refuses "terminals that are suspect before they renew" "presence.suspect_s is 5" --set presence.suspect_s=5
 
@@ -113,4 +124,4 @@ rm -rf "$work/data/ca" && mv "$work/ca" "$work/data/ca"
 
 serve
 stop
-say "berthd refused fourteen starts with a sentence each, and serves again"
+say "berthd refused seventeen starts with a sentence each, and serves again"

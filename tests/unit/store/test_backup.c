@@ -1,4 +1,7 @@
 /* test_backup.c - backups made under load, and put back. */
+#include <sched.h>
+#include <sys/mount.h>
+
 #include "world.h"
 
 static int backup(struct world *w, const char *path)
@@ -83,6 +86,42 @@ TEST(backup, never_replaces_a_file)
     EXPECT_SAYS(w->error.text, "/nowhere/at/all/copy.db");
     fill(w, 1); /* a backup that fails is its own matter */
     EXPECT_INT(w->failures, 0);
+    world_free(w);
+}
+
+/* As PrivateTmp=yes: a folder of the service's own lies over one that everybody sees. */
+static void hide(struct world *w, const char *name)
+{
+    char own[512], over[512];
+
+    (void)snprintf(own, sizeof(own), "%s", world_path(w, "systemd-private-0f1e-berthd.service-x"));
+    (void)snprintf(over, sizeof(over), "%s", world_path(w, name));
+    EXPECT_OK(mkdir(own, 0700));
+    EXPECT_OK(mkdir(over, 0700));
+    EXPECT_OK(mount(own, over, NULL, MS_BIND, NULL));
+}
+
+TEST(backup, writes_nothing_where_nobody_would_find_it)
+{
+    struct world *w;
+    char path[512];
+
+    if (unshare(CLONE_NEWNS) < 0) { /* before the writer's thread is there, which is to see it */
+        EXPECT_INT(errno, EPERM);   /* only root may mount */
+        skip();
+    }
+    EXPECT_OK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+    w = world_new();
+    hide(w, "hidden");
+    (void)snprintf(path, sizeof(path), "%s", world_path(w, "hidden/copy.db"));
+    EXPECT_ERR(backup(w, path), BERTH_E_INVALID);
+    EXPECT_SAYS(w->error.text, path);
+    EXPECT_SAYS(w->error.text, "use a folder such as /var/lib/berth");
+    EXPECT(access(path, F_OK) < 0);
+    EXPECT(access(world_path(w, "hidden/copy.db.unfinished"), F_OK) < 0);
+    EXPECT_INT(w->failures, 0);
+    EXPECT_OK(umount(world_path(w, "hidden")));
+    EXPECT_OK(backup(w, path));
     world_free(w);
 }
 
