@@ -442,6 +442,7 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
                                  .number2 = said->picture_ms,
                                  .action = "connection.active" };
     const struct connection *connection;
+    struct desktop *desktop;
     char why[128];
 
     if (!session)
@@ -459,6 +460,9 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
         connection = connection_of(rooms->core, session->row.id);
         if (connection && connection->row.state == connection_ACTIVE)
             guest_ask(rooms, session);
+        desktop = desktop_find(rooms->core, session->row.desktop_id);
+        if (desktop)
+            desktop->probed_ms = 0; /* that its RDP server answered before says nothing any more */
         jot_lost(rooms, session, why, said->exit_code);
         return;
     case viewer_state_CONNECTING:

@@ -99,6 +99,28 @@ TEST(resume, and_again_and_again)
     THE_END(w);
 }
 
+/* That its RDP server answered a moment ago is not believed any more. */
+TEST(resume, who_signs_on_elsewhere_waits_for_the_desktop_that_was_lost)
+{
+    struct world *w = world_new(3, WARD PASSTHROUGH);
+    struct machine *machine;
+
+    world_run_s(w, 15);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    machine = world_machine(w, "ward-3-001");
+    machine->answers_ms = INT64_MAX;
+    lose(w, "t1");
+    world_run_ms(w, 100);
+    world_sign_on(w, "t2", "anna", "secret12");
+    world_run_s(w, 3);
+    EXPECT(strstr(world_screen(w, "t2"), "anna on") == NULL);
+    machine->answers_ms = 0;
+    SOON(w, "t2", "anna on ward-3-001");
+    EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
+    THE_END(w);
+}
+
 TEST(resume, a_desktop_out_of_reach_costs_nothing_and_is_asked_again)
 {
     struct world *w = working(2, WARD PASSTHROUGH);
