@@ -53,13 +53,16 @@ screen_nudge() {
     xdotool mousemove_relative -- "$SCREEN_NUDGE" "$SCREEN_NUDGE"
 }
 
-# colour_share FILE COLOUR - prints how much of the picture has that colour, in percent (0-100). RDP's compression
-# changes colours a little, so near ones count.
+# colour_share FILE COLOUR - prints how much of a picture has that colour, in percent (0-100). RDP's compression changes
+# colours a little, so near ones count.
 colour_share() {
     magick_convert "$1" -alpha off -fuzz 5% +transparent "$2" -alpha extract -format '%[fx:int(100*mean)]' info:
 }
 
-# screen_shows COLOUR PERCENT FILE - take a picture into FILE; does at least that much of it have that colour?
+# screen_shows COLOUR PERCENT - does at least that much of the screen have that colour? SCREEN_BIN: where screen-look is.
+SCREEN_BIN=
 screen_shows() {
-    screen_shot "$3" && (($(colour_share "$3" "$1") >= $2))
+    local share
+    share=$("$SCREEN_BIN/screen-look" share "$1") || die "cannot look at the screen $DISPLAY"
+    ((share >= $2))
 }

@@ -20,6 +20,8 @@ declare -A TERMINAL_DISPLAY TERMINAL_XAUTHORITY
 site_open() {
     SITE=$(readlink -m "$1")
     SITE_BIN=$(readlink -f "$2")
+    # shellcheck disable=SC2034 # read by screen_shows
+    SCREEN_BIN=$SITE_BIN
     SITE_DRIVER=$3
     umask 077
     mkdir -p "$SITE"/{etc,run,log,disks}

@@ -62,8 +62,7 @@ expect() {
 
 # pixel X Y - prints the colour as RRGGBB.
 pixel() {
-    screen_shot "$work/pixel.png"
-    magick_convert "$work/pixel.png" -crop "1x1+$1+$2" -depth 8 rgb:- | od -An -tx1 | tr -d ' \n'
+    "$build/screen-look" pixel "$1" "$2"
 }
 
 pixel_is() {

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # image.sh - the golden image on real parts: a clone under a private libvirtd, from power-on to a desktop on a screen.
 #
-# usage: tests/e2e/image.sh [BUILD-FOLDER] [--keep FOLDER] [--suite SUITE]
+# usage: tests/e2e/image.sh BUILD-FOLDER [--keep FOLDER] [--suite SUITE]
 #
-#   BUILD-FOLDER    given to every script here; this one needs no program of ours
 #   --keep FOLDER   keep pictures and logs there
 #   --suite SUITE   try the guest of that Debian release instead of this machine's
 #
@@ -120,7 +119,7 @@ end_any_viewer() {
 # xrdp sends nothing new until the first input arrives, so the mouse is moved before each look.
 desktop_visible() {
     screen_nudge || return 1
-    screen_shows "$wallpaper" "$WALLPAPER_SHARE" "$1"
+    screen_shows "$wallpaper" "$WALLPAPER_SHARE"
 }
 
 keep_results() {
@@ -152,7 +151,9 @@ main() {
     need_commands virsh xfreerdp3 xdotool jq Xvfb base64
     work=$(mktemp -d)
     at_exit rm -rf "$work"
-    [[ $# -eq 0 || $1 == --* ]] || shift
+    # shellcheck disable=SC2034 # read by screen_shows
+    SCREEN_BIN=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER [--keep FOLDER] [--suite SUITE]}")
+    shift
     while [[ $# -gt 0 ]]; do
         case $1 in
         --keep) at_exit keep_results "${2:?--keep needs a folder}" ;;
@@ -193,21 +194,21 @@ main() {
     password=$(new_password)
     step "set its password through the agent" set_password berth-1 "$password"
     viewer "$port_1" "$password" "$fingerprint_1"
-    step "first sign-on to picture" wait_for desktop_visible "$work/first.png"
+    step "first sign-on to picture" wait_for desktop_visible
     step "the guest says so" wait_for guest_file_begins berth-1 /run/berth/session-state active
     sleep 3 # for the picture that people look at: the first window takes a moment more
     screen_shot "$work/desktop.png"
 
     end_viewer
     viewer "$port_1" "$password" "$fingerprint_1"
-    step "attach again to picture" wait_for desktop_visible "$work/again.png"
+    step "attach again to picture" wait_for desktop_visible
     step "sign off inside the guest" sign_off_inside
     step "the guest says so" wait_for guest_file_begins berth-1 /run/berth/session-state "ended "
     step "the viewer ends by itself" wait_for viewer_gone
     VIEWER=
 
     viewer "$port_1" "$password" "$fingerprint_1"
-    step "sign on again to picture" wait_for desktop_visible "$work/second.png"
+    step "sign on again to picture" wait_for desktop_visible
     end_viewer
     step "end the session from outside" guest_run berth-1 /usr/lib/berth/end-session "$account"
     step "the guest says so" wait_for guest_file_begins berth-1 /run/berth/session-state "ended "

@@ -128,7 +128,7 @@ stand_in_for_machines() {
 
 desktop_visible() {
     site_nudge here
-    on_terminal here screen_shows "$colour" 40 "$work/desktop.png"
+    on_terminal here screen_shows "$colour" 40
 }
 
 berthctl_json() {
@@ -138,7 +138,10 @@ berthctl_json() {
 # Anna's desktop, of this host's address, on the other machine's screen.
 judge() {
     local desktop
-    wait_for desktop_visible || die "the terminal does not show the desktop; see $work/desktop.png"
+    wait_for desktop_visible || {
+        on_terminal here screen_shot "$work/desktop.png"
+        die "the terminal does not show the desktop; see $work/desktop.png"
+    }
     berthctl_json session list | jq -e '[.items[] | select(.state == "active")] | length == 1' >/dev/null ||
         die "not one active session: $(berthctl_json session list)"
     desktop=$(berthctl_json desktop list | jq -r '.items[] | select(.live.state == "ready" or .live.session != null) | .address' | sort -u)
@@ -156,6 +159,8 @@ inside() {
     fresh_machine
     other_machine
     screen_start "$work/screen" 1280x800
+    # shellcheck disable=SC2034 # read by screen_shows, which looks when the README's commands have built it
+    SCREEN_BIN=$top/build/release
     # shellcheck disable=SC2034 # read by on_terminal
     TERMINAL_DISPLAY[here]=$DISPLAY TERMINAL_XAUTHORITY[here]=$XAUTHORITY
     WAIT_LOGS+=("$work/screens")

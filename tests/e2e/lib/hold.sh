@@ -123,11 +123,11 @@ becomes() {
 
 shows_desktop() {
     site_nudge "$1"
-    site_screen_shows "$1" "$HOLD_COLOUR" "$HOLD_SHARE" "$SITE/$1.png"
+    site_screen_shows "$1" "$HOLD_COLOUR" "$HOLD_SHARE"
 }
 
 shows_no_desktop() {
-    ! site_screen_shows "$1" "$HOLD_COLOUR" 1 "$SITE/$1.png"
+    ! site_screen_shows "$1" "$HOLD_COLOUR" 1
 }
 
 # viewers TERMINAL - prints the process ids of its viewers, on one line.
