@@ -40,11 +40,9 @@ static const struct question {
 static const struct {
     enum msg_type answer, question;
 } answers[] = {
-    { MSG_joined, MSG_join },
-    { MSG_join_wait, MSG_join },
-    { MSG_progress, MSG_sign_on },
-    { MSG_choose, MSG_sign_on },
-    { MSG_certificate, MSG_renew_certificate },
+    { MSG_joined, MSG_join },       { MSG_join_wait, MSG_join },
+    { MSG_join_pending, MSG_join }, { MSG_progress, MSG_sign_on },
+    { MSG_choose, MSG_sign_on },    { MSG_certificate, MSG_renew_certificate },
 };
 
 /* The question that such a message answers; NULL: none in particular. */
