@@ -7,6 +7,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,7 +210,7 @@ static const int forbidden[] = {
     SYS_listen,
 };
 
-#define FILTER_MAX (BERTH_COUNT(forbidden) + 15)
+#define FILTER_MAX (BERTH_COUNT(forbidden) + 31)
 #define OTHER_TABLE                                                              \
     0x40000000U /* x86: calls of the x32 table, which the names here do not name \
                  */
@@ -223,6 +225,33 @@ static size_t forbid_network(struct sock_filter *filter)
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 2, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    };
+
+    memcpy(filter, rules, sizeof(rules));
+    return BERTH_COUNT(rules);
+}
+
+/* TCP may send data in its first packet, before the other end has answered: with a flag of a send
+ * call, or an option of the socket. */
+static size_t forbid_early_data(struct sock_filter *filter)
+{
+    const struct sock_filter rules[] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendto, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendmmsg, 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sendmsg, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 5, 12),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+        BPF_STMT(BPF_JMP | BPF_JA, 1),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MSG_FASTOPEN, 6, 0),
+        BPF_STMT(BPF_JMP | BPF_JA, 6),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TCP_FASTOPEN_CONNECT, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TCP_FASTOPEN_NO_COOKIE, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
     };
@@ -246,8 +275,10 @@ static int limit_calls(const struct confine_setup *setup, struct berth_error *re
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_TABLE, 0, 1);
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-    if (!setup->network)
+    if (!setup->network) {
         count += forbid_network(filter + count);
+        count += forbid_early_data(filter + count);
+    }
     for (size_t i = 0; i < BERTH_COUNT(forbidden); i++) {
         /* From here to the refusal behind the permission at the end. */
         unsigned char jump = (unsigned char)(BERTH_COUNT(forbidden) - i);
@@ -305,6 +336,59 @@ static int connect_to(const struct addrinfo *to)
     return -1;
 }
 
+#define FROM_V4 (SKF_NET_OFF + 12) /* the sender's address in an IP packet */
+#define FROM_V6 (SKF_NET_OFF + 8)
+#define FROM_MAX 4 /* words of it */
+
+/* The socket takes packets of this sender alone, for good. The filter of system calls cannot see to
+ * which address a connect leads, and a socket has more numbers than the one that we gave it. So it
+ * may be connected anew, but never hears whether anybody answered: no other connection comes about.
+ */
+static int hear_only(int descriptor, const uint32_t *address, size_t words, uint32_t offset,
+                     uint16_t port)
+{
+    struct sock_filter filter[2 + 2 * FROM_MAX + 2];
+    struct sock_fprog program = { .filter = filter };
+    size_t count = 0;
+    int yes = 1;
+
+    /* What the filter sees begins with the TCP header. From each test to the refusal at the end. */
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0);
+    filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0,
+                                                   (unsigned char)(2 * words + 1));
+    for (size_t i = 0; i < words; i++) {
+        filter[count++] =
+            (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset + (uint32_t)(4 * i));
+        filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ntohl(address[i]),
+                                                       0, (unsigned char)(2 * (words - i) - 1));
+    }
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+    filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+    program.len = (unsigned short)count;
+    if (setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+        return -1;
+    return setsockopt(descriptor, SOL_SOCKET, SO_LOCK_FILTER, &yes, sizeof(yes));
+}
+
+static int hear_only_peer(int descriptor)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } peer = { 0 };
+    socklen_t size = sizeof(peer);
+    uint32_t address[FROM_MAX];
+
+    if (getpeername(descriptor, &peer.any, &size) < 0)
+        return -1;
+    if (peer.any.sa_family == AF_INET)
+        return hear_only(descriptor, &peer.four.sin_addr.s_addr, 1, (uint32_t)FROM_V4,
+                         ntohs(peer.four.sin_port));
+    memcpy(address, &peer.six.sin6_addr, sizeof(address));
+    return hear_only(descriptor, address, FROM_MAX, (uint32_t)FROM_V6, ntohs(peer.six.sin6_port));
+}
+
 /* The program finds it as CONFINE_CONNECTION. */
 static int connect_first(const struct confine_setup *setup, struct berth_error *reterr)
 {
@@ -318,7 +402,8 @@ static int connect_first(const struct confine_setup *setup, struct berth_error *
     for (const struct addrinfo *to = found; to && descriptor < 0; to = to->ai_next)
         descriptor = connect_to(to);
     freeaddrinfo(found);
-    if (descriptor < 0 || dup2(descriptor, CONFINE_CONNECTION) < 0)
+    if (descriptor < 0 || hear_only_peer(descriptor) < 0 ||
+        dup2(descriptor, CONFINE_CONNECTION) < 0)
         return berth_fail(reterr, BERTH_E_STATE, "no connection to '%s' port %s: %s",
                           setup->address, setup->port, strerror(errno));
     if (descriptor != CONFINE_CONNECTION)

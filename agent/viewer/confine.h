@@ -9,8 +9,9 @@
  * That connection is made here, before the limits, and the program makes no other: an RDP client
  * follows a desktop that redirects it to another address, takes the certificate that the
  * redirection names for the pinned one, and sends the password there. FreeRDP has no switch for it.
- * Before Linux 6.7 somebody who runs code of his own in the program could still connect that very
- * descriptor anew.
+ * Somebody who runs code of his own in the program could connect that very descriptor anew: Linux
+ * 6.7 and later forbids it, and on any kernel the socket drops every packet that does not come from
+ * the desktop, so that nobody else's answer is ever heard.
  */
 #ifndef BERTH_AGENT_VIEWER_CONFINE_H
 #define BERTH_AGENT_VIEWER_CONFINE_H
