@@ -7,9 +7,6 @@
 # The exit trap runs inside whatever redirection failed; this is where the person still listens.
 exec {BERTH_STDERR}>&2
 
-# Debian's own programs come first: what an account has put before them (a manager of versions, say) may be another one.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
-
 BERTH_CACHE=${BERTH_CACHE:-/var/cache/berth}
 PROGRAM=${0##*/}
 
