@@ -44,9 +44,29 @@ static void make_name(struct core *core, struct pool *pool, char out[64])
     } while (core_find_name(core, ENTITY_desktop, out));
 }
 
-/* A machine that people added by hand may stand behind a port of the same address. */
-static bool port_is_manual(struct core *core, const struct host *host, int64_t port)
+#define PORTS 65536
+
+/* Ports of one host's address that are taken: a bit for each. */
+struct taken_ports {
+    unsigned char bits[PORTS / 8];
+};
+
+static void take_port(struct taken_ports *taken, int64_t port)
 {
+    if (port > 0 && port < PORTS)
+        taken->bits[port / 8] |= (unsigned char)(1u << (port % 8));
+}
+
+static bool port_is_taken(const struct taken_ports *taken, int64_t port)
+{
+    return port <= 0 || port >= PORTS || (taken->bits[port / 8] & (1u << (port % 8)));
+}
+
+/* Machines that people added by hand may stand behind ports of the same address. */
+static void take_manual_ports(struct core *core, const struct host *host, struct taken_ports *taken)
+{
+    const char *address = address_of_host(host);
+
     list_each (core_all(core, ENTITY_pool), pool_node) {
         const struct row_pool *pool = entity_row_of(entity_of(pool_node));
 
@@ -55,22 +75,22 @@ static bool port_is_manual(struct core *core, const struct host *host, int64_t p
         list_each (related_to(core, DESKTOPS_OF_POOL, pool->id), node) {
             const struct row_desktop *row = entity_row_of(related_at(DESKTOPS_OF_POOL, node));
 
-            if (row->port == port && strcmp(row->address, address_of_host(host)) == 0)
-                return true;
+            if (strcmp(row->address, address) == 0)
+                take_port(taken, row->port);
         }
     }
-    return false;
 }
 
-static bool port_is_used(struct core *core, const struct host *host, int64_t port)
+/* One pass over the desktops: with a question for each port a full host costs their product. */
+static void find_taken_ports(struct core *core, const struct host *host, struct taken_ports *ret)
 {
+    *ret = (struct taken_ports){ 0 };
     list_each (related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
+        const struct row_desktop *row = entity_row_of(related_at(DESKTOPS_OF_HOST, node));
 
-        if (container_of(entity, struct desktop, base)->row.port == port)
-            return true;
+        take_port(ret, row->port);
     }
-    return port_is_manual(core, host, port);
+    take_manual_ports(core, host, ret);
 }
 
 /* The next free one after the one given last, so that a port rests before it is used again. */
@@ -79,13 +99,15 @@ int64_t plan_free_port(struct core *core, const struct host *host)
     int64_t first = host->row.port_first;
     int64_t count = host->row.port_last - first + 1;
     int64_t from = host->last_port >= first ? host->last_port + 1 - first : 0;
+    struct taken_ports taken;
 
     if (first <= 0 || count <= 0)
         return 0;
+    find_taken_ports(core, host, &taken);
     for (int64_t i = 0; i < count; i++) {
         int64_t port = first + (from + i) % count;
 
-        if (!port_is_used(core, host, port))
+        if (!port_is_taken(&taken, port))
             return port;
     }
     return 0;
