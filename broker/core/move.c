@@ -27,7 +27,7 @@ void desktop_set_state(struct desktop *desktop, enum desktop_state next, const c
     }
     desktop->state = next;
     desktop->state_since_ms = core->timers->mono_ms;
-    (void)snprintf(desktop->reason, sizeof(desktop->reason), "%s", why);
+    berth_text(desktop->reason, sizeof(desktop->reason), "%s", why);
     placement_refile(desktop);
     log_event(EV_DESKTOP_STATE, "desktop", desktop->row.name, "from", desktop_state_names[was],
               "to", desktop_state_names[next], "why", why);
@@ -52,7 +52,7 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
     if (was != next)
         host->state_since_ms = core->timers->mono_ms;
     host->state = next;
-    (void)snprintf(host->reason, sizeof(host->reason), "%s", why);
+    berth_text(host->reason, sizeof(host->reason), "%s", why);
     log_event(EV_HOST_STATE, "host", host->row.name, "from", host_state_names[was], "to",
               host_state_names[next], "why", why);
     core_announce(core, &notice);
@@ -89,7 +89,7 @@ int session_move(struct session *session, enum session_state next, const char *w
     row->changed_ms = session->base.core->timers->wall_ms;
     if (next == session_ENDED)
         row->ended_ms = row->changed_ms;
-    (void)snprintf(row->reason, sizeof(row->reason), "%s", why);
+    berth_text(row->reason, sizeof(row->reason), "%s", why);
     if (ret_row)
         *ret_row = row;
     return 0;
@@ -108,7 +108,7 @@ int connection_move(struct connection *connection, enum connection_state next, c
     row->state = next;
     if (next == connection_ENDED)
         row->ended_ms = connection->base.core->timers->wall_ms;
-    (void)snprintf(row->reason, sizeof(row->reason), "%.63s", why);
+    berth_text(row->reason, sizeof(row->reason), "%s", why);
     if (ret_row)
         *ret_row = row;
     return 0;
@@ -125,7 +125,7 @@ int assignment_move(struct assignment *assignment, enum assignment_state next, c
     row = row_in(changes, &assignment->base);
     row->state = next;
     row->closed_ms = assignment->base.core->timers->wall_ms;
-    (void)snprintf(row->reason, sizeof(row->reason), "%s", why);
+    berth_text(row->reason, sizeof(row->reason), "%s", why);
     return 0;
 }
 
@@ -140,7 +140,7 @@ int terminal_move(struct terminal *terminal, enum terminal_state next, const cha
                       terminal_state_names[next]);
     row = row_in(changes, &terminal->base);
     row->state = next;
-    (void)snprintf(row->reason, sizeof(row->reason), "%s", why);
+    berth_text(row->reason, sizeof(row->reason), "%s", why);
     if (ret_row)
         *ret_row = row;
     return 0;
@@ -156,6 +156,6 @@ int command_move(struct command *command, enum command_state next, const char *r
                       command_state_names[next]);
     row = row_in(changes, &command->base);
     row->state = next;
-    (void)snprintf(row->result, sizeof(row->result), "%s", result);
+    berth_text(row->result, sizeof(row->result), "%s", result);
     return 0;
 }

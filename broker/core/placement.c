@@ -17,9 +17,8 @@ bool placement_host_serves(const struct host *host)
 void placement_host_text(const struct host *host, char *ret, size_t size)
 {
     if (host->state != host_UP)
-        (void)snprintf(
-            ret, size, "host '%s' is %s: %s", host->row.name, host_state_names[host->state],
-            host->reason[0] ? host->reason : "it has not answered since the broker started");
+        berth_text(ret, size, "host '%s' is %s: %s", host->row.name, host_state_names[host->state],
+                   host->reason[0] ? host->reason : "it has not answered since the broker started");
     else if (host->row.duty == host_duty_MAINTENANCE)
         (void)snprintf(ret, size, "host '%s' is in maintenance", host->row.name);
     else if (host->row.duty == host_duty_DRAIN)
@@ -60,7 +59,7 @@ bool placement_note_use(const struct desktop *desktop, struct row_desktop *row)
 
 static bool no(char *why, size_t size, const char *sentence)
 {
-    (void)snprintf(why, size, "%s", sentence);
+    berth_text(why, size, "%s", sentence);
     return false;
 }
 
@@ -76,7 +75,7 @@ static bool belongs_to_nobody(const struct desktop *desktop, char *why, size_t s
         const struct user *user =
             user_find(core, container_of(entity, struct assignment, base)->row.user_id);
 
-        (void)snprintf(why, size, "it belongs to %s", user ? user->row.name : "somebody");
+        berth_text(why, size, "it belongs to %s", user ? user->row.name : "somebody");
         return false;
     }
     if (desktop->reserved)
@@ -102,7 +101,7 @@ bool placement_fits(const struct desktop *desktop, char *why, size_t size)
         char text[HOST_TEXT];
 
         placement_host_text(host, text, sizeof(text));
-        (void)snprintf(why, size, "its %s", text);
+        berth_text(why, size, "its %s", text);
         return false;
     }
     if (desktop->power)
@@ -296,7 +295,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
     struct host *best = NULL;
     int64_t best_score = 0;
 
-    (void)snprintf(why, size, "no host of pool '%s' is up and active", pool->row.name);
+    berth_text(why, size, "no host of pool '%s' is up and active", pool->row.name);
     list_each (core_all(core, ENTITY_host), node) {
         struct entity *entity = entity_of(node);
         struct host *host = container_of(entity, struct host, base);
@@ -307,15 +306,15 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
         if (!placement_host_is_of(host, pool) || !placement_host_serves(host))
             continue;
         if (host->row.max_desktops > 0 && holds >= host->row.max_desktops) {
-            (void)snprintf(why, size, "host '%s' holds %lld of %lld machines (max_desktops)",
-                           host->row.name, (long long)holds, (long long)host->row.max_desktops);
+            berth_text(why, size, "host '%s' holds %lld of %lld machines (max_desktops)",
+                       host->row.name, (long long)holds, (long long)host->row.max_desktops);
             continue;
         }
         if (!placement_host_may_start(host) ||
             (host->row.max_starting > 0 &&
              host->starting + host->planning >= host->row.max_starting)) {
-            (void)snprintf(why, size, "host '%s' is starting %d machines already", host->row.name,
-                           host->starting + host->planning);
+            berth_text(why, size, "host '%s' is starting %d machines already", host->row.name,
+                       host->starting + host->planning);
             continue;
         }
         /* The lowest load for its weight; the first of equals. */

@@ -184,7 +184,7 @@ static struct changes *plan(const struct admin_actor *actor, const struct deskto
             row->quarantined && (row->quarantined_by_hand || wish->act == DESKTOP_QUARANTINE);
         row->doomed = row->doomed || wish->act == DESKTOP_DELETE;
         row->doomed_by_recompose = row->doomed_by_recompose && wish->act != DESKTOP_DELETE;
-        (void)snprintf(row->reason, sizeof(row->reason), "%s", wish->why ? wish->why : "");
+        berth_text(row->reason, sizeof(row->reason), "%s", wish->why ? wish->why : "");
     }
     return changes;
 }

@@ -416,8 +416,8 @@ static void keep_recompose(struct row_pool *row, const struct row_pool *now)
     bool stays = now && now->image_id == row->image_id;
 
     row->recompose_id = stays ? now->recompose_id : 0;
-    (void)snprintf(row->recompose_why, sizeof(row->recompose_why), "%s",
-                   stays ? now->recompose_why : "");
+    berth_text(row->recompose_why, sizeof(row->recompose_why), "%s",
+               stays ? now->recompose_why : "");
 }
 
 static int check_pool_machines(struct core *core, const struct row_pool *row,

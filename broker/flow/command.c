@@ -123,8 +123,7 @@ void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *ms
         return; /* it says it again; the first answer stands */
     house_note_peer(rooms, peer_word_ACTED, terminal->row.id, command->row.terminal_id, NULL);
     command->said = next;
-    (void)snprintf(command->said_result, sizeof(command->said_result), "%s",
-                   msg->command_state.text);
+    berth_text(command->said_result, sizeof(command->said_result), "%s", msg->command_state.text);
     go_on(rooms, terminal, command);
 }
 

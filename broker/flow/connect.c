@@ -478,7 +478,7 @@ static void refuse(struct connect *c, const struct berth_error *error)
 
     (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "sign_on");
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
-    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", connect_words(error));
+    berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", connect_words(error));
     msg.refused.retry_after_ms = row->retry ? 1000 : 0;
     house_tell(c->rooms, c->terminal->peer, &msg);
 }

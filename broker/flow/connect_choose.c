@@ -234,7 +234,7 @@ static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts,
     if (verdict)
         c->verdict = *verdict;
     if (!verdict || !verdict->allowed)
-        return flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %.120s",
+        return flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %s",
                          pool->row.name, c->user, c->verdict.reason);
     rival = rival_of(c, pool->row.id);
     if (rival)

@@ -36,9 +36,8 @@ int connect_judge(struct connect *c, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
     policy_judge(c->rooms->core, &subject, pool, &c->verdict);
     if (!c->verdict.allowed)
-        return berth_fail(reterr, BERTH_E_NO_ENTITLEMENT,
-                          "pool '%s' is not open to %s here: %.120s", pool->row.name, c->user,
-                          c->verdict.reason);
+        return berth_fail(reterr, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %s",
+                          pool->row.name, c->user, c->verdict.reason);
     return 0;
 }
 

@@ -260,7 +260,7 @@ static void refuse(struct rooms *rooms, const struct terminal *terminal, const s
 
     (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "%s", msg_row(about->type)->name);
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
-    (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
+    berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
     msg.refused.retry_after_ms = row->retry ? 1000 : 0;
     house_tell(rooms, terminal->peer, &msg);
 }

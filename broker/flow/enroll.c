@@ -126,7 +126,7 @@ static void new_terminal(struct enroll *enroll, enum terminal_state state, const
         (void)snprintf(row->name, sizeof(row->name), "%s", name);
     else
         choose_name(rooms->core, enroll->join.serial, row->name);
-    (void)snprintf(row->reason, sizeof(row->reason), "%s", why);
+    berth_text(row->reason, sizeof(row->reason), "%s", why);
 }
 
 /* An invitation for a terminal we knew when it was made gives that terminal another key, whatever
@@ -300,15 +300,15 @@ static int look_at_known(struct enroll *enroll, const struct row_terminal *row,
 static int look_at_key(struct enroll *enroll, const struct identity *identity,
                        struct berth_error *reterr)
 {
-    struct berth_error why;
+    char why[151];
     int r = by_key(enroll, identity, KEY_RENEW, reterr);
 
     if (r == 0 || r == BERTH_E_REVOKED)
         return r;
     if (enroll->join.evidence_count > 0)
         return judge(enroll, reterr);
-    why = *reterr;
-    return berth_fail(reterr, BERTH_E_DENIED, "%.150s; it needs an invitation", why.text);
+    berth_text(why, sizeof(why), "%s", reterr->text);
+    return berth_fail(reterr, BERTH_E_DENIED, "%s; it needs an invitation", why);
 }
 
 static int look_at(struct enroll *enroll, struct berth_error *reterr)
@@ -548,7 +548,7 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
         (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "%s",
                        enroll->renewal ? "renew_certificate" : "join");
         (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
-        (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
+        berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
         msg.refused.retry_after_ms = row->retry ? WAIT_RETRY_MS : 0;
         house_tell(rooms, enroll->peer, &msg);
         log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",

@@ -38,8 +38,8 @@ static void name_unchecked(struct image_check *check, const char *host, const ch
 {
     size_t used = strlen(check->ret_unchecked);
 
-    (void)snprintf(check->ret_unchecked + used, IMAGE_UNCHECKED_TEXT - used, "%s%s (%s)",
-                   used ? ", " : "host ", host, why);
+    berth_text(check->ret_unchecked + used, IMAGE_UNCHECKED_TEXT - used, "%s%s (%s)",
+               used ? ", " : "host ", host, why);
 }
 
 /* ---- which hosts ---- */
@@ -75,6 +75,12 @@ static bool host_needs_it(struct core *core, const struct host *host, uint64_t p
 
 #define WHAT_TO_DO "; put the file there, or add a version that is right"
 
+/* Is it within a UTF-8 character, not its first byte? */
+static bool is_inside(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
 /* It begins with the host and mostly ends with the file's name: where all does not fit the advice
  * goes first, then the middle of the path. */
 static int refuse(struct berth_error *error, const struct image_version *version,
@@ -82,7 +88,7 @@ static int refuse(struct berth_error *error, const struct image_version *version
 {
     char head[BERTH_ERROR_TEXT];
     size_t size = strlen(bad);
-    size_t room, begin;
+    size_t room, begin, end;
 
     (void)snprintf(head, sizeof(head),
                    "version %lld of image '%.64s': ", (long long)version->row.number,
@@ -93,8 +99,12 @@ static int refuse(struct berth_error *error, const struct image_version *version
     if (size <= room)
         return berth_fail(error, BERTH_E_INVALID, "%s%s", head, bad);
     begin = room / 2;
-    return berth_fail(error, BERTH_E_INVALID, "%s%.*s...%s", head, (int)begin, bad,
-                      bad + size - (room - begin - 3));
+    end = size - (room - begin - 3);
+    while (begin > 0 && is_inside(bad[begin]))
+        begin--;
+    while (is_inside(bad[end]))
+        end++;
+    return berth_fail(error, BERTH_E_INVALID, "%s%.*s...%s", head, (int)begin, bad, bad + end);
 }
 
 static int verdict(struct image_check *check, struct berth_error *error)

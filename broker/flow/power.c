@@ -351,7 +351,7 @@ void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *w
     if (work->goal != MACHINE_UP && work->goal != MACHINE_RESTART)
         return;
     work->stopped = true;
-    (void)snprintf(work->stopped_why, sizeof(work->stopped_why), "%s", why);
+    berth_text(work->stopped_why, sizeof(work->stopped_why), "%s", why);
 }
 
 /* ---- quarantine ---- */
@@ -366,7 +366,7 @@ static struct changes *quarantine_changes(struct rooms *rooms, const struct jot 
         return NULL;
     row = desktop->row;
     row.quarantined = true;
-    (void)snprintf(row.reason, sizeof(row.reason), "%s", jot->text);
+    berth_text(row.reason, sizeof(row.reason), "%s", jot->text);
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "desktop %s", row.name);
     changes_detail(changes, "%s", jot->text);
@@ -380,7 +380,7 @@ void desktop_quarantine(struct rooms *rooms, struct desktop *desktop, const char
                        .id = desktop->row.id,
                        .action = "desktop.quarantine" };
 
-    (void)snprintf(jot.text, sizeof(jot.text), "%s", why);
+    berth_text(jot.text, sizeof(jot.text), "%s", why);
     desktop_set_state(desktop, desktop_QUARANTINED, why);
     jot_down(rooms, &jot);
 }

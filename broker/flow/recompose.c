@@ -266,8 +266,8 @@ static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
                        .number = 1,
                        .action = "pool.recompose.stop" };
 
-    (void)snprintf(jot.text, sizeof(jot.text), "version %lld: %s",
-                   (long long)(version ? version->row.number : 0), why);
+    berth_text(jot.text, sizeof(jot.text), "version %lld: %s",
+               (long long)(version ? version->row.number : 0), why);
     jot_down(rooms, &jot);
 }
 
@@ -282,7 +282,7 @@ void recompose_end(struct pool *pool, const char *why, struct changes *changes)
     struct row_pool *row = changes_set(changes, ENTITY_pool, &pool->row);
 
     row->recompose_id = 0;
-    (void)snprintf(row->recompose_why, sizeof(row->recompose_why), "%s", why);
+    berth_text(row->recompose_why, sizeof(row->recompose_why), "%s", why);
     list_each (related_to(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop = desktop_at(node);
         struct row_desktop *stays;
@@ -339,18 +339,18 @@ static void waits_text(struct core *core, const struct pool *pool, const struct 
                        char *ret, size_t size)
 {
     if (!has_host(core, pool))
-        (void)snprintf(ret, size,
-                       "waits for a host for its first desktop: no host of the pool is up; %d "
-                       "others stay",
-                       progress->old);
+        berth_text(ret, size,
+                   "waits for a host for its first desktop: no host of the pool is up; %d "
+                   "others stay",
+                   progress->old);
     else if (progress->used == progress->old)
-        (void)snprintf(ret, size, "waits for room for its first desktop: all %d others are in use",
-                       progress->old);
+        berth_text(ret, size, "waits for room for its first desktop: all %d others are in use",
+                   progress->old);
     else
-        (void)snprintf(ret, size,
-                       "waits for room for its first desktop: of %d others %d are in use, and the "
-                       "rest cannot be replaced now",
-                       progress->old, progress->used);
+        berth_text(ret, size,
+                   "waits for room for its first desktop: of %d others %d are in use, and the "
+                   "rest cannot be replaced now",
+                   progress->old, progress->used);
 }
 
 void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size)
@@ -363,21 +363,21 @@ void recompose_text(struct core *core, const struct pool *pool, char *ret, size_
     ret[0] = '\0';
     if (!version) {
         if (pool->row.recompose_why[0])
-            (void)snprintf(ret, size, "stopped: %s", pool->row.recompose_why);
+            berth_text(ret, size, "stopped: %s", pool->row.recompose_why);
         return;
     }
     look_at(core, pool, version_id, &progress);
     if (progress.new_ready > 0)
-        (void)snprintf(ret, size, "version %lld: %d desktops are left to be replaced, %d in use",
-                       (long long)version->row.number, progress.old, progress.used);
+        berth_text(ret, size, "version %lld: %d desktops are left to be replaced, %d in use",
+                   (long long)version->row.number, progress.old, progress.used);
     else if (progress.new_others > 0 || pool->planning > 0 ||
              (progress.next && has_host(core, pool)))
-        (void)snprintf(ret, size,
-                       "version %lld: waits for its first desktop to become ready; %d others stay "
-                       "in service until then",
-                       (long long)version->row.number, progress.old);
+        berth_text(ret, size,
+                   "version %lld: waits for its first desktop to become ready; %d others stay "
+                   "in service until then",
+                   (long long)version->row.number, progress.old);
     else {
         waits_text(core, pool, &progress, waits, sizeof(waits));
-        (void)snprintf(ret, size, "version %lld: %s", (long long)version->row.number, waits);
+        berth_text(ret, size, "version %lld: %s", (long long)version->row.number, waits);
     }
 }

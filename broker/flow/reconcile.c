@@ -195,7 +195,7 @@ static void glance_start(struct rooms *rooms, struct desktop *desktop, const cha
     glance->rooms = rooms;
     glance->desktop = desktop;
     (void)snprintf(glance->args.uuid, sizeof(glance->args.uuid), "%s", desktop->row.uuid);
-    (void)snprintf(glance->reason, sizeof(glance->reason), "%s", reason);
+    berth_text(glance->reason, sizeof(glance->reason), "%s", reason);
     entity_pin(&desktop->base);
     flow_start(&rooms->engine, &glance->flow, &glance_kind, desktop->row.name);
 }

@@ -172,7 +172,7 @@ static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
         return NULL;
     row = desktop->row;
     row.doomed = true;
-    (void)snprintf(row.reason, sizeof(row.reason), "%s", jot->text);
+    berth_text(row.reason, sizeof(row.reason), "%s", jot->text);
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "desktop %s", row.name);
     changes_set(changes, ENTITY_desktop, &row);

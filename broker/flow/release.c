@@ -30,7 +30,7 @@ static void keep(struct kept_ending *kept, const struct ending *ending)
     *kept = (struct kept_ending){ .limit = ending->limit, .epoch = ending->epoch };
     (void)snprintf(kept->action, sizeof(kept->action), "%s", ending->action);
     (void)snprintf(kept->reason, sizeof(kept->reason), "%s", ending->reason);
-    (void)snprintf(kept->why, sizeof(kept->why), "%.159s", ending->why);
+    berth_text(kept->why, sizeof(kept->why), "%s", ending->why);
     (void)snprintf(kept->actor, sizeof(kept->actor), "%s", ending->actor);
     (void)snprintf(kept->role, sizeof(kept->role), "%s", ending->role);
 }
@@ -584,8 +584,8 @@ void release_start(struct rooms *rooms, struct session *session)
     release->rooms = rooms;
     release->session_id = session->row.id;
     release->desktop_id = session->row.desktop_id;
-    (void)snprintf(who, sizeof(who), "session %llu of %s", (unsigned long long)session->row.id,
-                   user ? user->row.name : "?");
+    berth_text(who, sizeof(who), "session %llu of %s", (unsigned long long)session->row.id,
+               user ? user->row.name : "?");
     flow_start(&rooms->engine, &release->flow, &release_kind, who);
     session->flow = &release->flow;
 }

@@ -24,7 +24,7 @@ static void hide_at(struct rooms *rooms, uint64_t terminal_id, uint64_t session_
     msg.hide.session_id = session_id;
     msg.hide.epoch = epoch;
     (void)snprintf(msg.hide.reason, sizeof(msg.hide.reason), "%s", words[0]);
-    (void)snprintf(msg.hide.text, sizeof(msg.hide.text), "%s", words[1]);
+    berth_text(msg.hide.text, sizeof(msg.hide.text), "%s", words[1]);
     house_tell(rooms, terminal->peer, &msg);
 }
 
@@ -179,7 +179,7 @@ int session_part(struct rooms *rooms, uint64_t session_id, const struct parting 
     (void)snprintf(part->actor, sizeof(part->actor), "%s", parting->actor);
     (void)snprintf(part->role, sizeof(part->role), "%s", parting->role);
     (void)snprintf(part->reason, sizeof(part->reason), "%s", parting->reason);
-    (void)snprintf(part->why, sizeof(part->why), "%s", parting->why);
+    berth_text(part->why, sizeof(part->why), "%s", parting->why);
     op_init(&part->op, rooms->timers, parted);
     r = part_try(part, &op->error);
     if (r < 0) {
@@ -225,7 +225,7 @@ static void jot_lost(struct rooms *rooms, struct session *session, const char *w
     session->lost = true;
     session->lost_unshown = false;
     session->shown_epoch = 0;
-    (void)snprintf(jot.text, sizeof(jot.text), "%.159s", why);
+    berth_text(jot.text, sizeof(jot.text), "%s", why);
     jot_down(rooms, &jot);
 }
 
@@ -267,7 +267,7 @@ void seat_take_off(struct rooms *rooms, struct session *session, const char *rea
     if (session->row.terminal_id)
         seat_hide(rooms, session->row.terminal_id, &session->row, reason, why);
     session->void_epoch = session->row.epoch;
-    (void)snprintf(jot.text, sizeof(jot.text), "%.159s", why);
+    berth_text(jot.text, sizeof(jot.text), "%s", why);
     jot_down(rooms, &jot);
 }
 
@@ -453,8 +453,8 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
         jot_down(rooms, &picture);
         return;
     case viewer_state_ENDED:
-        (void)snprintf(why, sizeof(why), "the viewer ended: %s",
-                       said->reason[0] ? said->reason : "no reason given");
+        berth_text(why, sizeof(why), "the viewer ended: %s",
+                   said->reason[0] ? said->reason : "no reason given");
         /* Its end ends the connection, never the session: a take-over and a log-off look alike
          * here. */
         connection = connection_of(rooms->core, session->row.id);

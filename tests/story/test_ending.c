@@ -1,8 +1,12 @@
 /* test_ending.c - sessions come to their end, however long the line is and whatever answers, and
  * what is on its way has always something that works on it.
  */
+#include <jansson.h>
+
 #include "core/related.h"
+#include "flow/power.h"
 #include "flow/release.h"
+#include "flow/seat.h"
 
 #include "story.h"
 
@@ -442,6 +446,53 @@ TEST(ending, a_refresh_is_owed_once)
     SOON(w, "t3", "carl on ward-3-001");
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
     THE_END(w);
+}
+
+/* ---- long reasons ---- */
+
+/* Cut it is, visibly, and no character of two bytes is halved. */
+static void expect_cut(const char *text)
+{
+    size_t size = strlen(text);
+    json_t *json = json_string(text);
+
+    if (!json || size < 4 || strcmp(text + size - 3, "...") != 0)
+        fail_msg("'%s' is not cut after a whole character", text);
+    json_decref(json);
+}
+
+TEST(ending, a_long_reason_is_cut_after_a_whole_character)
+{
+    for (int shift = 0; shift < 2; shift++) {
+        struct world *w = world_new(65, WARD FLOATING);
+        struct rooms *rooms = &w->broker->rooms;
+        char why[402] = "n";
+        const struct ending ending = { .action = "session.sign_off",
+                                       .reason = "signed-off",
+                                       .why = why + shift,
+                                       .actor = "admin",
+                                       .role = "operator" };
+
+        for (size_t i = 1; i + 2 < sizeof(why); i += 2)
+            memcpy(why + i, "\xc3\xa4", 3);
+        world_run_s(w, 70);
+        world_sign_on(w, "t1", "anna", "secret12");
+        SOON(w, "t1", "anna on ward-3-001");
+        seat_take_off(rooms, world_session(w, "anna"), "limit", why + shift);
+        world_run_s(w, 2);
+        EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+        expect_cut(world_session(w, "anna")->row.reason);
+        world_host(w, "kvm1")->agent_ms = 3000;
+        session_end_soon(rooms, world_session(w, "anna")->row.id, &ending);
+        world_run_s(w, 1);
+        EXPECT_INT(world_session(w, "anna")->row.state, session_ENDING);
+        expect_cut(world_session(w, "anna")->row.reason);
+        desktop_quarantine(rooms, world_desktop(w, "ward-3-001"), why + shift);
+        world_run_s(w, 2);
+        expect_cut(world_desktop(w, "ward-3-001")->row.reason);
+        expect_cut(world_desktop(w, "ward-3-001")->reason);
+        THE_END(w);
+    }
 }
 
 TEST_MAIN()

@@ -2,6 +2,7 @@
  * others when that one is ready. What a bad version does, and how its traces go when it is
  * withdrawn.
  */
+#include <jansson.h>
 #include <string.h>
 
 #include "core/placement.h"
@@ -217,6 +218,27 @@ TEST(recompose, a_refusal_names_host_and_file_however_long_the_path_is)
         EXPECT_ERR(act(w, IMAGE_PUBLISH, add_version(w, paths[i]), false, NULL), BERTH_E_INVALID);
         EXPECT_SAYS(world_await_text(), "version 2 of image 'debian': host kvm1: no file '/a-");
         EXPECT_SAYS(world_await_text(), "/debian-2.qcow2'");
+        THE_END(w);
+    }
+}
+
+/* The middle of it is left out, and no character of two bytes is halved. */
+TEST(recompose, a_refusal_leaves_whole_characters_of_a_long_path)
+{
+    for (int shift = 0; shift < 4; shift++) {
+        struct world *w = world_new(56, WARD FLOATING);
+        char path[256] = "/nnn";
+        json_t *json;
+
+        for (size_t i = 1 + (size_t)shift; i < 215; i += 2)
+            memcpy(path + i, "\xc3\xa4", 3);
+        world_run_s(w, 70);
+        (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s", path);
+        EXPECT_ERR(act(w, IMAGE_PUBLISH, add_version(w, path), false, NULL), BERTH_E_INVALID);
+        EXPECT_SAYS(world_await_text(), "...");
+        json = json_string(world_await_text());
+        EXPECT(json != NULL);
+        json_decref(json);
         THE_END(w);
     }
 }
