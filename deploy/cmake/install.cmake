@@ -5,12 +5,6 @@
 #
 # systemd looks for units and accounts below /usr and /usr/local by itself. DESTDIR goes before every path, as usual.
 
-# The units name the programs by their path, and systemd takes absolute ones only.
-if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_PREFIX}")
-  message(FATAL_ERROR "the prefix '${CMAKE_INSTALL_PREFIX}' is relative: cmake --install FOLDER --prefix needs an absolute "
-                      "path, such as $PWD/${CMAKE_INSTALL_PREFIX}")
-endif()
-
 function(berth_path out folder)
   if(NOT IS_ABSOLUTE "${folder}")
     set(folder "${CMAKE_INSTALL_PREFIX}/${folder}")

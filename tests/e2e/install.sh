@@ -67,6 +67,7 @@ main() {
     local prefix
     ! (cd "$work" && cmake --install "$build" --prefix relative) >"$work/said" 2>&1 || die "a relative prefix is taken"
     tr -s ' \n' ' ' <"$work/said" | grep -qF "prefix 'relative' is relative" || die "a relative prefix: $(cat "$work/said")"
+    [[ ! -e $work/relative ]] || die "a relative prefix is refused after $(find "$work/relative" -type f | wc -l) files were copied"
     for prefix in /usr/local /usr /opt/berth; do
         install_to "$work/root" "$prefix"
         check_units "$work/root" "$prefix"
