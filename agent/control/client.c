@@ -19,6 +19,7 @@ struct wish {
     bool kiosk;
     bool wait;
     bool json;
+    int64_t limit_s;          /* join: 0 = as the agent likes */
     char secret[INVITE_TEXT]; /* password or invitation */
 };
 
@@ -29,15 +30,27 @@ static int usage(const struct control_row *row)
     return CLIENT_USAGE;
 }
 
+static bool parse_limit(struct wish *wish, const char *text)
+{
+    char *end;
+
+    wish->limit_s = strtoll(text, &end, 10);
+    return wish->limit_s > 0 && *end == '\0';
+}
+
 static bool parse(struct wish *wish, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         bool sign_on = wish->request == CONTROL_SIGN_ON;
+        bool join = wish->request == CONTROL_JOIN;
 
         if (strcmp(argv[i], "--json") == 0)
             wish->json = true;
-        else if (sign_on && strcmp(argv[i], "--no-wait") == 0)
+        else if ((sign_on || join) && strcmp(argv[i], "--no-wait") == 0)
             wish->wait = false;
+        else if (join && strcmp(argv[i], "--limit") == 0 && i + 1 < argc &&
+                 parse_limit(wish, argv[i + 1]))
+            i++;
         else if (sign_on && strcmp(argv[i], "--kiosk") == 0)
             wish->kiosk = true;
         else if (sign_on && strcmp(argv[i], "--pool") == 0 && i + 1 < argc)
@@ -104,6 +117,8 @@ static bool send_wish(int wire, const struct wish *wish)
         (void)json_object_set_new(json, "pool", json_string(wish->pool));
     if (wish->kiosk)
         (void)json_object_set_new(json, "kiosk", json_true());
+    if (wish->limit_s)
+        (void)json_object_set_new(json, "limit_s", json_integer(wish->limit_s));
     if (wish->secret[0])
         (void)json_object_set_new(json, join ? "invitation" : "password",
                                   json_string(wish->secret));
@@ -176,7 +191,9 @@ static bool take_answer(const struct wish *wish, const json_t *line, const char 
         (void)printf("%s", text);
     if (json_is_true(ok)) {
         *ret = CLIENT_DONE;
-        if (!wish->json)
+        if (!wish->json && wish->request == CONTROL_JOIN && wish->wait)
+            (void)printf("joined as %s\n", text_of(line, "terminal"));
+        else if (!wish->json)
             print_status(line);
         return true;
     }

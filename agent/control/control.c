@@ -21,6 +21,11 @@
 #define REQUEST_DEPTH 2
 /* How long somebody may take to say what they want. */
 #define SILENT_MS 10000
+/* How long whoever brings an invitation waits for its outcome, unless they say so; and how soon
+ * they hear what goes on meanwhile. */
+#define JOIN_LIMIT_S 60
+#define JOIN_LIMIT_MAX_S 86400
+#define JOIN_QUIET_MS 2000
 
 static const struct control_row rows[CONTROL_REQUESTS] = {
     [CONTROL_NONE] = { "", "", "" },
@@ -36,7 +41,11 @@ struct guest {
     struct control *control;
     struct station_watcher watcher;
     struct berth_timer silent;
-    bool waits; /* for the outcome of a sign-on */
+    bool waits; /* for the outcome of a sign-on, or */
+    bool joins; /* of joining */
+    bool quiet; /* that has just begun */
+    int64_t limit_s;
+    struct berth_error last; /* why it has not joined yet */
     bool answered;
     bool closing;
     char told[256]; /* the last progress, to say each only once */
@@ -141,17 +150,38 @@ static void tell_progress(struct guest *guest)
 {
     const struct station *station = guest->control->station;
     const struct seat *seat = &station->seat;
+    const char *text = guest->last.code ? guest->last.text : seat->text;
     char told[256];
 
-    (void)snprintf(told, sizeof(told), "%s %s %lld", seat_state_names[seat->state], seat->text,
+    (void)snprintf(told, sizeof(told), "%s %s %lld", seat_state_names[seat->state], text,
                    (long long)seat->queue_place);
     if (strcmp(told, guest->told) == 0)
         return;
     (void)snprintf(guest->told, sizeof(guest->told), "%s", told);
     say(guest,
         json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
-                  seat_state_names[seat->state], "text", seat->text, "queue_place",
+                  seat_state_names[seat->state], "text", text, "queue_place",
                   (json_int_t)seat->queue_place, "estimate_ms", (json_int_t)seat->estimate_ms));
+}
+
+/* Has the broker said no, or will it be asked again? */
+static bool is_no(const struct berth_error *why)
+{
+    return !berth_error_row(why->code)->retry && why->code != BERTH_E_IO &&
+           why->code != BERTH_E_NOT_FOUND;
+}
+
+static void join_news(struct guest *guest, enum station_news what, const struct berth_error *why)
+{
+    if (what == STATION_JOINED) {
+        answer(guest, NULL);
+    } else if (what == STATION_NOT_JOINED) {
+        guest->last = *why;
+        if (is_no(why) || why->code == BERTH_E_CANCELLED)
+            answer(guest, why);
+    } else if (what == STATION_SAYS && !guest->quiet) {
+        tell_progress(guest);
+    }
 }
 
 static void news(struct station_watcher *watcher, enum station_news what,
@@ -161,6 +191,10 @@ static void news(struct station_watcher *watcher, enum station_news what,
 
     if (!guest->waits)
         return;
+    if (guest->joins) {
+        join_news(guest, what, why);
+        return;
+    }
     switch (what) {
     case STATION_SAYS:
         tell_progress(guest);
@@ -171,6 +205,9 @@ static void news(struct station_watcher *watcher, enum station_news what,
     case STATION_SIGN_ON_FAILED:
     case STATION_ENDED:
         answer(guest, why);
+        return;
+    case STATION_JOINED:
+    case STATION_NOT_JOINED:
         return;
     }
 }
@@ -203,6 +240,50 @@ static int sign_on(struct guest *guest, const json_t *request, struct berth_erro
     return r;
 }
 
+static void join_overdue(struct berth_timer *timer)
+{
+    struct guest *guest = container_of(timer, struct guest, silent);
+    struct berth_error error = { 0 };
+
+    (void)berth_fail(&error, BERTH_E_TIMEOUT,
+                     "not joined within %lld s, the agent keeps trying; last it heard: %s",
+                     (long long)guest->limit_s,
+                     guest->last.code ? guest->last.text : "no answer yet");
+    answer(guest, &error);
+}
+
+static void join_is_slow(struct berth_timer *timer)
+{
+    struct guest *guest = container_of(timer, struct guest, silent);
+
+    guest->quiet = false;
+    timer_start(&guest->control->loop->timers, timer, guest->limit_s * 1000 - JOIN_QUIET_MS,
+                join_overdue);
+    tell_progress(guest);
+}
+
+static int take_invitation(struct guest *guest, const json_t *request, struct berth_error *reterr)
+{
+    struct control *control = guest->control;
+    const json_t *limit = json_object_get(request, "limit_s");
+    int64_t limit_s = limit ? json_integer_value(limit) : JOIN_LIMIT_S;
+    int r;
+
+    if (limit_s < 1 || limit_s > JOIN_LIMIT_MAX_S)
+        return berth_fail(reterr, BERTH_E_INVALID, "the limit must be 1 to %d s", JOIN_LIMIT_MAX_S);
+    r = control->join(control->context, member(request, "invitation"), reterr);
+    if (r < 0 || json_is_false(json_object_get(request, "wait")))
+        return r;
+    guest->waits = true;
+    guest->joins = true;
+    guest->limit_s = limit_s;
+    guest->quiet = limit_s * 1000 > JOIN_QUIET_MS;
+    timer_start(&control->loop->timers, &guest->silent,
+                guest->quiet ? JOIN_QUIET_MS : limit_s * 1000,
+                guest->quiet ? join_is_slow : join_overdue);
+    return 0;
+}
+
 static int obey(struct guest *guest, const json_t *request, struct berth_error *reterr)
 {
     struct control *control = guest->control;
@@ -221,7 +302,7 @@ static int obey(struct guest *guest, const json_t *request, struct berth_error *
     case CONTROL_STATUS:
         return 0;
     case CONTROL_JOIN:
-        return control->join(control->context, member(request, "invitation"), reterr);
+        return take_invitation(guest, request, reterr);
     case CONTROL_NONE:
     case CONTROL_REQUESTS:
         break;
@@ -241,7 +322,7 @@ static void take_request(struct guest *guest, size_t size)
         (void)obey(guest, request, &error);
     if (error.code || !guest->waits)
         answer(guest, &error);
-    else
+    else if (!guest->quiet)
         tell_progress(guest);
 }
 

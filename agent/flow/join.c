@@ -145,7 +145,10 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
 
     station->join.running = false;
     uplink_close(station->uplink);
-    if (station->stopping || error->code == BERTH_E_CANCELLED)
+    if (station->stopping)
+        return;
+    station_tell(station, error->code ? STATION_NOT_JOINED : STATION_JOINED, error);
+    if (error->code == BERTH_E_CANCELLED)
         return;
     if (!error->code) {
         station->reach.failures = 0;
@@ -191,7 +194,8 @@ void join_stop(struct station *station)
 
 void join_forget(struct station *station)
 {
-    join_stop(station);
+    if (station->join.running)
+        flow_cancel(&station->join.flow, BERTH_E_CANCELLED, "another invitation came");
     station->join.retry_after_ms = 0;
     show_joining(station, "an invitation came", NULL, false);
 }

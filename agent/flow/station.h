@@ -161,6 +161,9 @@ enum station_news {
     STATION_SIGN_ON_FAILED, /* with why */
     STATION_SHOWN,          /* the picture is there */
     STATION_ENDED,          /* a viewer ended, with why */
+    STATION_JOINED,
+    STATION_NOT_JOINED, /* one try to join failed, with why; unless the broker said no, others
+                           follow */
 };
 
 struct station_watcher {

@@ -230,6 +230,25 @@ socket_is_there() {
     [[ -S $work/state/control.sock ]]
 }
 
+# Nobody listens where the invitation leads: whoever waits for the outcome hears so, and the agent keeps trying.
+joins() {
+    local invitation
+    invitation=berth-invite:127.0.0.1:1:1:$(printf 'a%.0s' {1..64}):$(printf 'b%.0s' {1..32})
+    request 2 "$@" join --limit soon
+    request 0 invited "$invitation" "$@" join --no-wait
+    request 6 invited "$invitation" "$@" join --limit 3
+    grep -q 'not joined within 3 s.*refused' "$work/said" || die "the reason is missing: $(cat "$work/said")"
+    grep -q '^joining' "$work/said" || die "nothing was said while it waited: $(cat "$work/said")"
+    request 6 invited "$invitation" "$@" join --limit 1
+}
+
+# invited INVITATION COMMAND... - with the invitation on its standard input.
+invited() {
+    local invitation=$1
+    shift
+    "$@" <<<"$invitation"
+}
+
 # An agent that nobody told where its broker is: it says so, and lets in whom it should.
 control() {
     local -a agent=("$build/berth-agent" --set "terminal.state=$work/state" --set broker.dns=no --set screen.display=none)
@@ -242,6 +261,7 @@ control() {
     request 4 "${agent[@]}" sign-on anna --kiosk
     request 2 "${agent[@]}" sign-on
     request 2 "${agent[@]}" join
+    joins "${agent[@]}"
     request 3 "${agent[@]}" --socket "$work/nowhere" status
     [[ $(stat -c %a "$work/state/control.sock") == 600 ]] || die "the control socket is open to others"
     # What attacks the viewer runs as the same user; it gets no answer.

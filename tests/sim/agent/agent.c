@@ -15,6 +15,8 @@ static void news(struct station_watcher *watcher, enum station_news what,
 
     switch (what) {
     case STATION_SAYS:
+    case STATION_JOINED:
+    case STATION_NOT_JOINED:
         return;
     case STATION_SHOWN:
         agent->outlet.news(agent->outlet.who, AGENT_SHOWN, why);

@@ -164,6 +164,32 @@ TEST(link, another_invitation_ends_what_was_said_of_the_earlier_try)
     ward_free(ward);
 }
 
+/* Which berth-agent join waits for. */
+TEST(link, whoever_brings_an_invitation_hears_what_became_of_it)
+{
+    struct ward *ward = unknown_terminal(32);
+    struct msg msg;
+
+    ward_start(ward);
+    ward_refuse(ward, "join", "DENIED", "the invitation was used up");
+    EXPECT_INT(ward->news[STATION_NOT_JOINED], 1);
+    EXPECT_INT(ward->last_news.code, BERTH_E_DENIED);
+    EXPECT_STR(ward->last_news.text, "the invitation was used up");
+    (void)UNTIL_BY(ward->timers.mono_ms, 120000, ward_sent_count(ward, MSG_join) >= 2,
+                   ward_run(ward, 1000));
+    reach_begin_anew(&ward->station); /* while it is asked again */
+    EXPECT_INT(ward->news[STATION_NOT_JOINED], 2);
+    EXPECT_STR(ward->last_news.text, "another invitation came");
+    ward_run(ward, 5000);
+    EXPECT_INT(ward->news[STATION_JOINED], 0);
+    ward_msg(&msg, MSG_joined);
+    (void)snprintf(msg.joined.terminal, sizeof(msg.joined.terminal), "ICU-09");
+    ward_say(ward, &msg);
+    EXPECT_INT(ward->news[STATION_JOINED], 1);
+    EXPECT_INT(ward->news[STATION_NOT_JOINED], 2);
+    ward_free(ward);
+}
+
 TEST(link, nobody_joins_without_knowing_whom_to_trust)
 {
     struct ward *ward = unknown_terminal(5);
