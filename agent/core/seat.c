@@ -257,7 +257,7 @@ void seat_page(const struct seat *seat, const struct settings *settings, struct 
         return;
     case seat_OFFLINE:
         tell(seat, language, ret, seat->revoked ? TEXT_REVOKED : TEXT_OFFLINE,
-             seat->revoked ? TEXT_NONE : TEXT_OFFLINE_LONG);
+             seat->revoked ? TEXT_REVOKED_LONG : TEXT_OFFLINE_LONG);
         return;
     case seat_IDLE:
         ret->kind = settings->kiosk ? page_kind_STATUS : page_kind_SIGN_ON;

@@ -17,6 +17,7 @@ static const struct text_row rows[TEXT_COUNT] = {
 };
 
 #define REFUSED "REFUSED_"
+#define JOIN "JOIN_"
 
 const char *text_in(const char *language, enum text text)
 {
@@ -25,14 +26,27 @@ const char *text_in(const char *language, enum text text)
     return strcmp(language, "de") == 0 ? rows[text].german : rows[text].english;
 }
 
+/* The row of a prefix for a symbol of errors.def; `otherwise` when it has none. */
+static enum text text_of(const char *prefix, const char *code, enum text otherwise)
+{
+    for (size_t i = TEXT_NONE + 1; i < TEXT_COUNT; i++)
+        if (strncmp(rows[i].key, prefix, strlen(prefix)) == 0 &&
+            strcmp(rows[i].key + strlen(prefix), code) == 0)
+            return (enum text)i;
+    return otherwise;
+}
+
 const char *text_of_refusal(const char *language, const char *code, const char *words)
 {
+    enum text text;
+
     if (words[0] && strcmp(language, "de") != 0)
         return words;
-    for (size_t i = 0; i < TEXT_COUNT; i++) {
-        if (strncmp(rows[i].key, REFUSED, strlen(REFUSED)) == 0 &&
-            strcmp(rows[i].key + strlen(REFUSED), code) == 0)
-            return text_in(language, (enum text)i);
-    }
-    return words;
+    text = text_of(REFUSED, code, TEXT_NONE);
+    return text == TEXT_NONE ? words : text_in(language, text);
+}
+
+const char *text_of_join(const char *language, const char *code)
+{
+    return text_in(language, text_of(JOIN, code, TEXT_JOIN_FAILED));
 }

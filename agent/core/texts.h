@@ -24,4 +24,7 @@ const char *text_in(const char *language, enum text text);
  */
 const char *text_of_refusal(const char *language, const char *code, const char *words);
 
+/* Why this terminal has not joined, for its page: our own sentence for the code. */
+const char *text_of_join(const char *language, const char *code);
+
 #endif

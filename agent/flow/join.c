@@ -7,6 +7,7 @@
 #include "berth/log.h"
 
 #include "core/reconnect.h"
+#include "core/texts.h"
 #include "flow/reach.h"
 #include "flow/way.h"
 
@@ -161,7 +162,9 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
         log_failure(EV_AGENT_JOIN, error, "not joined");
         station->reach.failures++;
         way_failed(&station->join.way);
-        show_joining(station, "not joined", error->text, true);
+        show_joining(station, "not joined",
+                     text_of_join(station->settings.language, berth_error_row(error->code)->symbol),
+                     true);
         /* An identity that was refused once may be fine again tomorrow: both doors are tried in
          * turn. */
         station->reach.join = false;

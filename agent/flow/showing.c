@@ -271,7 +271,7 @@ static const struct hide_page hide_pages[] = {
     { "signed-off", seat_NOTICE, TEXT_SIGNED_OFF, TEXT_NONE },
     { "disconnected", seat_NOTICE, TEXT_DISCONNECTED, TEXT_DISCONNECTED_LONG },
     { "locked", seat_LOCKED, TEXT_NONE, TEXT_NONE },
-    { "revoked", seat_NOTICE, TEXT_REVOKED, TEXT_NONE },
+    { "revoked", seat_NOTICE, TEXT_CLOSED, TEXT_NONE },
     { "limit", seat_NOTICE, TEXT_LIMIT, TEXT_NONE },
     { "failed", seat_NOTICE, TEXT_FAILED, TEXT_NONE },
 };

@@ -86,7 +86,8 @@ static void terminal_changed(struct rooms *rooms, struct terminal *terminal)
 {
     switch (terminal->row.state) {
     case terminal_REVOKED:
-        limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED, "This terminal was revoked");
+        limits_terminal_closed(rooms, terminal, BERTH_E_REVOKED,
+                               "This terminal was taken out of service");
         if (terminal->peer && rooms->hang_up)
             rooms->hang_up(rooms->door, terminal->peer, BERTH_E_REVOKED,
                            "the terminal was revoked");

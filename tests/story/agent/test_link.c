@@ -1,4 +1,5 @@
 /* test_link.c - a terminal finds its broker, joins, keeps its presence, and comes back. */
+#include "core/texts.h"
 #include "fakes/agent/ward.h"
 #include "flow/reach.h"
 
@@ -160,7 +161,8 @@ TEST(link, another_invitation_ends_what_was_said_of_the_earlier_try)
     ward_run(ward, 5000);
     EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
     ward_refuse(ward, "join", "DENIED", "the invitation has expired");
-    EXPECT_SAYS(ward->screen.page.text, "has expired");
+    EXPECT_STR(ward->last_news.text, "the invitation has expired");
+    EXPECT_SAYS(ward->screen.page.text, "too old");
     ward_free(ward);
 }
 
@@ -198,7 +200,8 @@ TEST(link, nobody_joins_without_knowing_whom_to_trust)
     ward_start(ward);
     ward_run(ward, 20000);
     EXPECT_INT(ward->uplink.dials, 0);
-    EXPECT_SAYS(ward->screen.page.text, "which CA to trust");
+    EXPECT_SAYS(ward->last_news.text, "which CA to trust"); /* for who joins it */
+    EXPECT_STR(ward->screen.page.text, text_in("en", TEXT_JOIN_CONFIG));
     ward_free(ward);
 }
 
@@ -236,7 +239,8 @@ TEST(link, a_revoked_terminal_says_so_and_goes_on_asking)
     EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
     ward_refuse(ward, "join", "REVOKED", "the terminal was revoked");
     EXPECT(ward->station.seat.revoked);
-    EXPECT_SAYS(ward->screen.page.text, "revoked");
+    EXPECT_SAYS(ward->last_news.text, "revoked");
+    EXPECT_STR(ward->screen.page.text, text_in("en", TEXT_JOIN_REVOKED));
     ward_free(ward);
 }
 

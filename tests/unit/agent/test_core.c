@@ -120,6 +120,43 @@ TEST(texts, a_refusal_is_told_in_the_persons_language)
     EXPECT_SAYS(text_of_refusal("en", "CREDENTIALS", ""), "wrong");
 }
 
+/* Nobody in front of a terminal knows these. */
+static void is_plain(const char *text)
+{
+    static const char *const technical[] = {
+        "dentit",   "ertific", "Zertifikat", "authority", "TLS",   " CA ", "evoke",
+        "gesperrt", "rotocol", "Protokoll",  "socket",    "errno", "key ",
+    };
+
+    EXPECT(text[0]);
+    for (size_t i = 0; i < BERTH_COUNT(technical); i++)
+        if (strstr(text, technical[i]))
+            fail_msg("'%s' says '%s'", text, technical[i]);
+}
+
+TEST(texts, the_pages_of_joining_and_of_a_revoked_terminal_are_plain)
+{
+    static const char *const languages[] = { "en", "de" };
+    static const enum text pages[] = { TEXT_JOINING,      TEXT_JOINING_LONG, TEXT_APPROVE,
+                                       TEXT_APPROVE_LONG, TEXT_REVOKED,      TEXT_REVOKED_LONG,
+                                       TEXT_CLOSED };
+    static const char *const symbols[] = {
+#define ERROR(symbol_, number_, http_, retry_, sentence_) #symbol_,
+#include "berth/errors.def"
+#undef ERROR
+    };
+
+    for (size_t l = 0; l < BERTH_COUNT(languages); l++) {
+        for (size_t i = 0; i < BERTH_COUNT(pages); i++)
+            is_plain(text_in(languages[l], pages[i]));
+        for (size_t i = 0; i < BERTH_COUNT(symbols); i++)
+            is_plain(text_of_join(languages[l], symbols[i]));
+    }
+    EXPECT_SAYS(text_of_join("en", "DENIED"), "invitation");
+    EXPECT_SAYS(text_of_join("de", "REVOKED"), "Betrieb");
+    EXPECT_STR(text_of_join("en", "OF_TOMORROW"), text_in("en", TEXT_JOIN_FAILED));
+}
+
 /* What is not the right desktop, or is in wrong hands, gets no second chance. */
 TEST(viewer_exit, a_desktop_that_is_not_trusted_is_not_tried_again)
 {
