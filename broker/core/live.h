@@ -122,11 +122,12 @@ struct pool {
     struct row_pool row;
     struct list by_class[DESKTOP_CLASSES]; /* desktops, by in_class */
     int count_of[DESKTOP_CLASSES];
-    int ready;           /* of all classes */
-    struct list waiting; /* flows in its queue, first come first served: core/placement.h */
-    int planning;        /* rows of new desktops on their way to disk */
-    int64_t last_number; /* of the desktop that was named last */
-    int failures;        /* within the present ten minutes */
+    int ready;            /* of all classes */
+    struct list waiting;  /* flows in its queue, first come first served: core/placement.h */
+    int planning;         /* rows of new desktops on their way to disk */
+    int planning_current; /* of these made from the current version of its image */
+    int64_t last_number;  /* of the desktop that was named last */
+    int failures;         /* within the present ten minutes */
     int64_t failures_since_ms;
     uint64_t failures_for;       /* what its desktops are made from, as they failed: restraint.c;
                                     0 = none failed */

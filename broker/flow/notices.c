@@ -14,6 +14,7 @@
 #include "flow/house.h"
 #include "flow/limits.h"
 #include "flow/profile.h"
+#include "flow/recompose.h"
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
@@ -71,6 +72,8 @@ static void session_heard(struct rooms *rooms, const struct notice *notice)
 static void image_heard(struct rooms *rooms, const struct notice *notice)
 {
     (void)notice; /* any image may be a pool's */
+    list_each (core_all(rooms->core, ENTITY_pool), node)
+        recompose_image_changed(rooms->core, container_of(entity_of(node), struct pool, base));
     house_look_at_all_pools(rooms);
 }
 

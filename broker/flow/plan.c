@@ -20,6 +20,7 @@ struct plan {
     struct rooms *rooms;
     uint64_t pool_id;
     uint64_t host_id;
+    bool current; /* made from the version that is current */
     struct op op;
 };
 
@@ -113,9 +114,10 @@ int64_t plan_free_port(struct core *core, const struct host *host)
     return 0;
 }
 
-static void note_planned(struct pool *pool, const char *unplanned_why)
+static void note_planned(struct pool *pool, bool current, const char *unplanned_why)
 {
     pool->planning--;
+    pool->planning_current -= current;
     berth_text(pool->unplanned_why, sizeof(pool->unplanned_why), "%s", unplanned_why);
 }
 
@@ -127,7 +129,7 @@ static void planned(struct op *op, int result)
     struct host *host = host_find(rooms->core, plan->host_id);
 
     if (pool)
-        note_planned(pool, result < 0 ? berth_error_text(&op->error) : "");
+        note_planned(pool, plan->current, result < 0 ? berth_error_text(&op->error) : "");
     if (host)
         host->planning--;
     if (result >= 0) {
@@ -142,15 +144,14 @@ static void planned(struct op *op, int result)
 }
 
 static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, struct host *host,
-                                    int64_t port)
+                                    int64_t port, uint64_t version_id)
 {
     struct core *core = rooms->core;
-    const struct image *image = image_find(core, pool->row.image_id);
     struct changes *changes = changes_new("broker", "broker", "desktop.plan");
     struct row_desktop row = { .id = core_next_id(core),
                                .pool_id = pool->row.id,
                                .host_id = host->row.id,
-                               .image_version_id = image ? image->row.current_id : 0,
+                               .image_version_id = version_id,
                                .port = port };
     struct row_slot slot = { .id = core_next_id(core), .desktop_id = row.id, .number = 0 };
     char mark[9];
@@ -169,7 +170,7 @@ static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, stru
     return changes;
 }
 
-bool plan_desktop(struct rooms *rooms, struct pool *pool)
+bool plan_desktop(struct rooms *rooms, struct pool *pool, uint64_t version_id)
 {
     struct host *host;
     struct plan *plan;
@@ -191,14 +192,19 @@ bool plan_desktop(struct rooms *rooms, struct pool *pool)
         host->last_port = port;
     }
     plan = berth_new(struct plan);
-    *plan = (struct plan){ .rooms = rooms, .pool_id = pool->row.id, .host_id = host->row.id };
+    *plan = (struct plan){ .rooms = rooms,
+                           .pool_id = pool->row.id,
+                           .host_id = host->row.id,
+                           .current = image && version_id == image->row.current_id };
     op_init(&plan->op, rooms->timers, planned);
-    if (decide_begin(rooms, plan_changes(rooms, pool, host, port), NULL, &plan->op) < 0) {
+    if (decide_begin(rooms, plan_changes(rooms, pool, host, port, version_id), NULL, &plan->op) <
+        0) {
         log_failure(EV_FLOW_FAILED, &plan->op.error, "plan a desktop");
         free(plan);
         return false;
     }
     pool->planning++;
+    pool->planning_current += plan->current;
     host->planning++;
     return true;
 }

@@ -9,11 +9,12 @@
 #include "core/live.h"
 #include "flow/rooms.h"
 
-/* Begin to record one more desktop of the pool on the best host. False when there is no host for it
- * now, or the pool is not of a kind whose machines we make. When the row is durable the pool is
- * looked at again, which starts it.
+/* Begin to record one more desktop of the pool on the best host, made from this version of its
+ * image (0: the pool has none). False when there is no host for it now, or the pool is not of a
+ * kind whose machines we make. When the row is durable the pool is looked at again, which starts
+ * it.
  */
-bool plan_desktop(struct rooms *rooms, struct pool *pool);
+bool plan_desktop(struct rooms *rooms, struct pool *pool, uint64_t version_id);
 
 /* The port that the next forwarded desktop of the host would get; 0 when none is free. */
 int64_t plan_free_port(struct core *core, const struct host *host);

@@ -147,6 +147,61 @@ uint64_t recompose_version_for(struct core *core, const struct pool *pool,
     return another_is_proving(core, pool, desktop, current_id) ? own_id : current_id;
 }
 
+/* ---- new ones ---- */
+
+void recompose_image_changed(struct core *core, struct pool *pool)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+
+    /* After a rollback nothing was current before. */
+    if (image && !image->row.before_id && pool->proved_version_id != image->row.current_id)
+        pool->proved_version_id = 0;
+}
+
+/* The version that a desktop of the pool has come up with before the current one, or 0. */
+static uint64_t proved_before(struct core *core, const struct pool *pool, const struct image *image)
+{
+    const struct image_version *version = image_version_find(core, pool->proved_version_id);
+
+    if (version && version->row.image_id == image->row.id)
+        return version->row.id;
+    if (image->row.before_id && recompose_is_proven(core, pool, image->row.before_id))
+        return image->row.before_id;
+    return 0;
+}
+
+/* Is one on its way to prove the version? failed: or has one failed to, and is in quarantine? */
+static bool one_is_proving(struct core *core, const struct pool *pool, uint64_t version_id,
+                           bool failed)
+{
+    if (pool->planning_current > 0)
+        return true;
+    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        const struct desktop *desktop = desktop_at(node);
+
+        if (desktop->state == desktop_QUARANTINED && !failed)
+            continue;
+        if (is_proving(core, desktop, version_id))
+            return true;
+    }
+    return false;
+}
+
+uint64_t recompose_version_for_new(struct core *core, const struct pool *pool)
+{
+    const struct image *image = image_find(core, pool->row.image_id);
+    uint64_t current_id = image ? image->row.current_id : 0;
+    uint64_t before_id;
+
+    if (!current_id || pool->proved_version_id == current_id ||
+        recompose_is_proven(core, pool, current_id))
+        return current_id;
+    before_id = proved_before(core, pool, image);
+    if (before_id && one_is_proving(core, pool, current_id, !list_empty(&pool->waiting)))
+        return before_id;
+    return current_id;
+}
+
 /* ---- one goes ---- */
 
 static bool may_go(struct core *core, const struct pool *pool, const struct desktop *desktop)
@@ -208,7 +263,7 @@ static void prove(struct rooms *rooms, struct pool *pool, const struct progress 
     placement_count(rooms->core, pool, &count);
     full = count.total >= pool->row.max || placement_hosts_are_full(rooms->core, pool);
     if (!full)
-        (void)plan_desktop(rooms, pool);
+        (void)plan_desktop(rooms, pool, wanted(rooms->core, pool));
     else if (progress->next && list_empty(placement_list(pool, CLASS_DOOMED)))
         replace(rooms, pool, progress->next);
 }

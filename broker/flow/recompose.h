@@ -43,6 +43,16 @@ void recompose_proved(struct core *core, struct pool *pool, const struct desktop
 uint64_t recompose_version_for(struct core *core, const struct pool *pool,
                                const struct desktop *desktop);
 
+/* The version that a new desktop is made from: the image's current one when it is proved in the
+ * pool. Else one new desktop is to prove it, and others take the version that was proved last,
+ * where there is one. While somebody waits for a desktop, one that failed to prove it is enough.
+ * After a rollback only the current version counts: what it withdrew is not gone back to.
+ */
+uint64_t recompose_version_for_new(struct core *core, const struct pool *pool);
+
+/* Another version of the pool's image may be the current one. */
+void recompose_image_changed(struct core *core, struct pool *pool);
+
 /* How it goes, as a sentence; "" when nothing is to be said. */
 void recompose_text(struct core *core, const struct pool *pool, char *ret, size_t size);
 

@@ -251,7 +251,8 @@ static void supply(struct rooms *rooms, struct pool *pool)
             machine_see_to(rooms, idle, MACHINE_UP);
             continue;
         }
-        if (count.total >= pool->row.max || !plan_desktop(rooms, pool))
+        if (count.total >= pool->row.max ||
+            !plan_desktop(rooms, pool, recompose_version_for_new(rooms->core, pool)))
             break;
         count.total++;
     }

@@ -459,21 +459,21 @@ TEST(recompose, who_leaves_brings_one_desktop_to_a_version_that_none_has_proved)
     EXPECT_INT(count(w, true, false), 1);
     EXPECT_INT(count(w, false, false), 2);
 
-    /* It fails; the others serve, day after day, while new ones are tried and restrained. */
+    /* It fails; who waited for it gets a new one of the version before, and the others serve. */
     world_sign_on(w, "t1", "anna", "secret12");
     world_sign_on(w, "t2", "bob", "secret12");
     world_sign_on(w, "t3", "carl", "secret12");
     world_run_s(w, 60);
-    EXPECT(quarantined(w) >= 1);
-    EXPECT_INT(count(w, false, true), 2);
+    EXPECT_INT(quarantined(w), 1);
+    EXPECT_INT(count(w, false, true), 3);
     all_leave(w);
-    EXPECT_INT(count(w, false, false), 2);
+    EXPECT_INT(count(w, false, false), 3);
 
     /* The version is taken back, and all serve again. */
     EXPECT_OK(roll_back(w));
     world_run_s(w, 60);
     EXPECT_INT(quarantined(w), 0);
-    EXPECT_INT(count(w, true, false), 2);
+    EXPECT_INT(count(w, true, false), 3);
     THE_END(w);
 }
 
@@ -491,6 +491,109 @@ TEST(recompose, when_it_is_proved_whoever_leaves_brings_theirs_to_it)
     EXPECT_INT(count(w, true, true), 1);
     all_leave(w);
     EXPECT_INT(count(w, true, false), 3); /* though the one that proved it is off again */
+    THE_END(w);
+}
+
+/* Desktops of a version that are not in quarantine. */
+static int of_number(struct world *w, int64_t number)
+{
+    int count = 0;
+
+    list_each (related_to(world_core(w), DESKTOPS_OF_POOL, pool_of(w)->row.id), node) {
+        const struct desktop *desktop =
+            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+        const struct image_version *version =
+            image_version_find(world_core(w), desktop->row.image_version_id);
+
+        if (!desktop->row.quarantined)
+            count += version->row.number == number;
+    }
+    return count;
+}
+
+static void set_spare(struct world *w, int64_t spare)
+{
+    struct row_pool row = pool_of(w)->row;
+
+    row.spare = spare;
+    EXPECT_OK(
+        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+}
+
+/* Three spares were taken, and three new ones are made. */
+static struct world *three_taken(uint64_t seed)
+{
+    struct world *w = world_new(seed, WARD "pool ward-3 floating image debian max 9 spare 3\n"
+                                           "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    EXPECT_INT(world_spares(w, "ward-3"), 3);
+    (void)publish(w);
+    world_sign_on(w, "t1", "anna", "secret12");
+    world_sign_on(w, "t2", "bob", "secret12");
+    world_sign_on(w, "t3", "carl", "secret12");
+    return w;
+}
+
+TEST(recompose, of_new_desktops_one_proves_a_version_that_none_has_proved)
+{
+    struct world *w = three_taken(57);
+
+    world_run_s(w, 60);
+    EXPECT_INT(of_number(w, 2), 1);
+    EXPECT_INT(of_number(w, 1), 5);
+    EXPECT_INT(world_spares(w, "ward-3"), 3);
+    THE_END(w);
+}
+
+/* Whoever waits gets a desktop of what was proved, when the new version has failed. */
+TEST(recompose, who_waits_is_not_given_a_version_that_failed)
+{
+    struct world *w = world_new(58, WARD "pool ward-3 floating image debian max 9 spare 1\n"
+                                         "entitle everyone ward-3\n");
+    const struct desktop *desktop;
+
+    world_run_s(w, 70);
+    break_image(w);
+    (void)publish(w);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_sign_on(w, "t2", "bob", "secret12");
+    PASS_UNTIL(w, 100, quarantined(w) == 1);
+    PASS_UNTIL(w, 100, shows_desktop_now(world_terminal(w, "t2")));
+    desktop = desktop_find(world_core(w), world_session(w, "bob")->row.desktop_id);
+    EXPECT_INT(image_version_find(world_core(w), desktop->row.image_version_id)->row.number, 1);
+    THE_END(w);
+}
+
+TEST(recompose, new_desktops_take_a_version_that_is_proved)
+{
+    struct world *w = three_taken(59);
+
+    world_run_s(w, 60);
+    EXPECT_INT(of_number(w, 1), 5);
+    EXPECT_INT(of_number(w, 2), 1);
+    set_spare(w, 5);
+    world_run_s(w, 60);
+    EXPECT_INT(of_number(w, 1), 5);
+    EXPECT_INT(of_number(w, 2), 3);
+    THE_END(w);
+}
+
+/* What a rollback withdrew is not gone back to, though it had come up. */
+TEST(recompose, new_desktops_never_take_a_version_that_was_withdrawn)
+{
+    struct world *w = three_taken(67);
+
+    world_run_s(w, 60);
+    EXPECT_INT(of_number(w, 2), 1);
+    EXPECT_OK(roll_back(w));
+    EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, "/images/3.qcow2"), false, NULL));
+    EXPECT_INT(of_number(w, 2), 1);
+    set_spare(w, 6);
+    world_run_s(w, 2);
+    EXPECT_INT(of_number(w, 2), 1);
+    EXPECT_INT(of_number(w, 3), 1);
     THE_END(w);
 }
 
