@@ -247,6 +247,10 @@ LIVE_FIND(token)
  * transition is logged as an internal error and not made.
  */
 void desktop_set_state(struct desktop *desktop, enum desktop_state next, const char *why);
+/* Its state stays, and who looks at it sees why; neither logged nor announced, so it may be said
+ * often.
+ */
+void desktop_set_reason(struct desktop *desktop, const char *why);
 /* With its present state: the reason alone changes, once per reason. */
 void host_set_state(struct host *host, enum host_state next, const char *why);
 

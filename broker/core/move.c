@@ -34,6 +34,11 @@ void desktop_set_state(struct desktop *desktop, enum desktop_state next, const c
     core_announce(core, &notice);
 }
 
+void desktop_set_reason(struct desktop *desktop, const char *why)
+{
+    berth_text(desktop->reason, sizeof(desktop->reason), "%s", why);
+}
+
 void host_set_state(struct host *host, enum host_state next, const char *why)
 {
     struct core *core = host->base.core;

@@ -16,12 +16,14 @@ static const struct assignment *assigned(struct core *core, uint64_t user_id, ui
 static void theirs(struct core *core, const struct desktop *desktop, struct explain_desktop *ret)
 {
     const struct host *host = host_find(core, desktop->row.host_id);
+    bool starting = desktop->state == desktop_STARTING; /* then it says what it waits for */
     char text[HOST_TEXT] = "";
 
     if (host && host->state != host_UP)
         placement_host_text(host, text, sizeof(text));
-    berth_text(ret->reason, sizeof(ret->reason), "it is theirs (%s)%s%s",
-               desktop_state_names[desktop->state], text[0] ? "; its " : "", text);
+    berth_text(ret->reason, sizeof(ret->reason), "it is theirs (%s%s%s)%s%s",
+               desktop_state_names[desktop->state], starting ? ": " : "",
+               starting ? desktop->reason : "", text[0] ? "; its " : "", text);
 }
 
 static void explain_desktop(struct core *core, const struct desktop *desktop,

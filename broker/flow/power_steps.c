@@ -453,6 +453,19 @@ static bool host_is_away(const struct work *work)
     return host && (host->state == host_DOWN || host->state == host_OPENING);
 }
 
+/* Its time is long, and who looks at the desktop meanwhile should not have to guess. */
+static void say_what_is_missing(struct work *work, int64_t left_ms)
+{
+    char why[sizeof(work->desktop->reason)];
+
+    if (work->desktop->state != desktop_STARTING || host_is_away(work))
+        return;
+    berth_text(why, sizeof(why),
+               "its machine runs, but does not answer yet (given up in %" PRId64 " s): %s",
+               left_ms / 1000, berth_error_text(&work->flow.op.error));
+    desktop_set_reason(work->desktop, why);
+}
+
 /* Time to try again, or the machine has had its time. While its host is away it may have gone with
  * it, and its time begins anew when the host has said that it runs.
  */
@@ -474,6 +487,7 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
         return flow_fail(flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %s",
                          work->desktop->row.name, spent_ms / 1000,
                          berth_error_text(&flow->op.error));
+    say_what_is_missing(work, start_limit_ms(work) - spent_ms);
     return flow_await(flow, pause_begin(&work->pause, delay_ms, &flow->op), next);
 }
 

@@ -320,6 +320,36 @@ TEST(manage, a_person_reads_plain_words_and_explain_tells_the_reason)
     THE_END(w);
 }
 
+TEST(manage, explain_says_what_the_start_of_a_desktop_waits_for)
+{
+    struct world *w = world_new(22, WARD DEDICATED);
+    struct explain *explain = calloc(1, sizeof(*explain));
+    struct berth_error error = { 0 };
+    size_t own = 0;
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on own-001");
+    world_sign_off(w, "t1");
+    world_run_s(w, 10);
+    world_host(w, "kvm1")->mute_boots = 1;
+    farm_kill(world_machine(w, "own-001"), "crashed");
+    world_run_s(w, 5);
+    EXPECT_OK(
+        admin_desktop(&w->broker->rooms, world_actor(),
+                      &(struct desktop_wish){ .desktop_id = world_desktop(w, "own-001")->row.id,
+                                              .act = DESKTOP_START },
+                      world_op(w)));
+    world_run_s(w, 20);
+    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "anna")->row.id, 0, explain, &error));
+    while (strcmp(explain->pools[0].desktops[own].desktop, "own-001") != 0)
+        EXPECT(++own < explain->pools[0].desktops_count);
+    EXPECT_SAYS(explain->pools[0].desktops[own].reason,
+                "it is theirs (starting: its machine runs, but does not answer yet ");
+    free(explain);
+    THE_END(w);
+}
+
 /* ---- administrators ---- */
 
 TEST(manage, what_is_in_use_cannot_be_deleted)

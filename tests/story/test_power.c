@@ -241,6 +241,33 @@ TEST(power, a_started_machine_that_could_not_be_asked_has_not_failed)
     THE_END(w);
 }
 
+/* ---- its RDP server is dead ---- */
+
+TEST(power, a_machine_whose_rdp_server_does_not_answer_says_so_meanwhile)
+{
+    struct world *w = world_made(12, WARD THREE);
+    struct desktop *desktop;
+    int64_t answers_ms;
+
+    world_begin(w);
+    until_it_runs(w, "ward-3-001");
+    desktop = world_desktop(w, "ward-3-001");
+    world_run_s(w, 2);
+    EXPECT_SAYS(desktop->reason, " s): 'ward-3-001' has no address yet");
+    PASS_UNTIL(w, 60, desktop->address[0]);
+    answers_ms = world_machine(w, "ward-3-001")->answers_ms;
+    world_machine(w, "ward-3-001")->answers_ms = INT64_MAX;
+    world_run_s(w, 10);
+    EXPECT_INT(desktop->state, desktop_STARTING);
+    EXPECT_SAYS(desktop->reason, "its machine runs, but does not answer yet (given up in ");
+    EXPECT_SAYS(desktop->reason, " refused the connection");
+    world_machine(w, "ward-3-001")->answers_ms = answers_ms;
+    world_run_s(w, 30);
+    EXPECT_INT(desktop->state, desktop_READY);
+    EXPECT(!strstr(desktop->reason, "given up"));
+    THE_END(w);
+}
+
 /* ---- in the recovery window after a start ---- */
 
 TEST(power, a_fault_that_machines_share_has_none_deleted_in_the_recovery_window)
