@@ -85,7 +85,7 @@ struct people_setup {
     int listen_descriptor; /* from socket activation, -1: none */
     int64_t connections;   /* at once at the server; half of it in handshakes, a sixteenth from one
                               address */
-    int64_t unread_ms; /* who takes nothing of their answer for so long is hung up on; a sixth of
+    int64_t unread_ms; /* who takes nothing of their answer for so long is hung up on; a third of
                           it where the server has hung up already; 0: 30 s */
     void (*taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
     void *context;

@@ -170,7 +170,7 @@ TEST(people, who_does_not_read_is_gone_soon_after_the_server_hung_up)
     struct client client;
     int64_t began_ms;
 
-    begin_patient(30000); /* a sixth of it is waited for; the rest is for a busy machine */
+    begin_patient(30000); /* two sixths of it are waited for; the rest is for a busy machine */
     enter(&client, "http/1.1");
     tls_pause(&client.tls);
     (void)fill();
@@ -207,6 +207,37 @@ TEST(people, who_reads_slowly_gets_the_whole_answer)
     TURN_UNTIL(client.bytes == sent);
     (void)close(taken.descriptor);
     TURN_UNTIL(client.closed);
+    EXPECT_INT(client.why.code, 0);
+    client_end(&client);
+    house_end();
+}
+
+/* The server has said all. What takes 64 KiB at once and then nothing for a look and a half - as it
+ * is at 64 kbit/s - is slow, not gone. */
+TEST(people, who_reads_slowly_gets_the_whole_answer_though_the_server_hung_up)
+{
+    struct client client;
+    size_t sent;
+
+    begin_patient(12000); /* a look every 2 s */
+    enter(&client, "http/1.1");
+    tls_pause(&client.tls);
+    sent = fill();
+    (void)close(taken.descriptor);
+    for (int lumps = 0; lumps < 3; lumps++) {
+        int64_t until_ms = clock_mono_ms() + 3000;
+        size_t read_to = client.bytes + 65536;
+
+        while (clock_mono_ms() < until_ms)
+            loop_turn(&house.loop, 10);
+        tls_resume(&client.tls);
+        TURN_UNTIL(client.closed || client.bytes >= (read_to < sent ? read_to : sent));
+        tls_pause(&client.tls);
+    }
+    EXPECT_INT(stats_now().slow_readers, 0);
+    tls_resume(&client.tls);
+    TURN_UNTIL(client.closed);
+    EXPECT_INT(client.bytes, sent);
     EXPECT_INT(client.why.code, 0);
     client_end(&client);
     house_end();
