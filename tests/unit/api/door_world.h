@@ -493,7 +493,8 @@ static berth_unused int raw_connect(void)
 static berth_unused size_t raw_exchange(int descriptor, const char *bytes, size_t size,
                                         int quiet_ms, char *out, size_t out_size, bool *ret_closed)
 {
-    int64_t last_ms = clock_mono_ms();
+    int64_t began_ms = clock_mono_ms();
+    int64_t last_ms = began_ms;
     size_t length = 0;
 
     *ret_closed = size != 0 && write(descriptor, bytes, size) < 0 && errno == EPIPE;
@@ -510,6 +511,8 @@ static berth_unused size_t raw_exchange(int descriptor, const char *bytes, size_
             length += (size_t)got;
             last_ms = clock_mono_ms();
         }
+        if (last_ms - began_ms > test_patience_ms())
+            fail_msg("the other end did not come to rest for %d ms", quiet_ms);
     }
     out[length] = '\0';
     return length;

@@ -16,9 +16,16 @@ static int follow(const char *header)
     return descriptor;
 }
 
+/* What comes until it is quiet for a moment. */
 static void read_more(int descriptor)
 {
     (void)raw_exchange(descriptor, "", 0, 200, out, sizeof(out), &closed);
+}
+
+static void read_until(int descriptor, const char *text)
+{
+    if (!raw_says(descriptor, "", text, out, sizeof(out)))
+        fail_msg("the stream ended without '%s': %s", text, out);
 }
 
 static int64_t make_group(const char *name)
@@ -42,7 +49,7 @@ TEST(events, a_change_is_heard_with_its_rev)
     EXPECT_SAYS(out, "Content-Type: text/event-stream");
     EXPECT_SAYS(out, "retry: 3000");
     (void)make_group("one");
-    read_more(descriptor);
+    read_until(descriptor, "\"name\":\"one\"");
     EXPECT_SAYS(out, "event: change");
     EXPECT_SAYS(out, "id: 1");
     EXPECT_SAYS(out, "\"entity\":\"group\"");
@@ -67,7 +74,7 @@ TEST(events, resuming_misses_nothing_and_repeats_nothing)
         EXPECT(strstr(strstr(out, name) + 1, name) == NULL);
     }
     (void)make_group("live");
-    read_more(descriptor);
+    read_until(descriptor, "\"live\"");
     EXPECT_SAYS(out, "\"live\"");
     EXPECT(strstr(out, "\"g9\"") == NULL);
     (void)close(descriptor);
@@ -79,7 +86,7 @@ TEST(events, a_rev_that_never_was_is_answered_by_reset)
 
     EXPECT_SAYS(out, "event: reset");
     (void)make_group("after-reset");
-    read_more(descriptor);
+    read_until(descriptor, "after-reset");
     EXPECT_SAYS(out, "after-reset");
     (void)close(descriptor);
 }
@@ -92,7 +99,7 @@ TEST(events, no_hash_is_ever_heard)
     EXPECT_STATUS(ask("POST", "/v1/users/eve/password", "{\"password\":\"a marker word\"}"), 200);
     EXPECT_STATUS(ask("POST", "/v1/admins", "{\"name\":\"bob\",\"role\":\"helpdesk\"}"), 201);
     EXPECT_STATUS(ask("POST", "/v1/admins/bob/tokens", "{\"label\":\"x\"}"), 201);
-    read_more(descriptor);
+    read_until(descriptor, "\"entity\":\"token\"");
     EXPECT_SAYS(out, "\"entity\":\"user\"");
     EXPECT_SAYS(out, "\"entity\":\"token\"");
     EXPECT(strstr(out, "argon2") == NULL);
@@ -110,7 +117,7 @@ TEST(events, helpdesk_hears_less)
     descriptor = follow(header);
     EXPECT_STATUS(ask("POST", "/v1/admins", "{\"name\":\"carl\",\"role\":\"operator\"}"), 201);
     EXPECT_STATUS(ask("POST", "/v1/hosts", "{\"name\":\"kvm1\",\"uri\":\"test:///default\"}"), 201);
-    read_more(descriptor);
+    read_until(descriptor, "\"entity\":\"host\"");
     EXPECT_SAYS(out, "\"entity\":\"host\"");
     EXPECT(strstr(out, "carl") == NULL);
     EXPECT(strstr(out, "test:///") == NULL);
@@ -127,7 +134,7 @@ TEST(events, what_is_observed_is_heard_without_a_rev)
     if (host->state == host_DOWN)
         host_set_state(host, host_OPENING, "a test");
     host_set_state(host, host_UP, "a test");
-    read_more(descriptor);
+    read_until(descriptor, "\"state\":\"up\"");
     EXPECT_SAYS(out, "event: observed");
     EXPECT_SAYS(out, "\"state\":\"up\"");
     (void)close(descriptor);
@@ -140,7 +147,7 @@ TEST(events, a_heartbeat_comes)
 
     for (int i = 1; i <= 4; i++)
         timers_advance(&world.loop.timers, now_ms + 5001 * i, world.loop.timers.wall_ms);
-    read_more(descriptor);
+    read_until(descriptor, ":\n\n");
     EXPECT_SAYS(out, ":\n\n");
     (void)close(descriptor);
 }
@@ -163,9 +170,7 @@ TEST(events, a_follower_that_does_not_read_is_dropped)
             loop_turn(&world.loop, 0);
     }
     EXPECT_INT(world.api->dropped_slow, dropped + 1);
-    do
-        read_more(descriptor);
-    while (!closed);
+    (void)UNTIL(closed, read_more(descriptor));
     (void)close(descriptor);
     for (int i = 0; i < 20; i++)
         loop_turn(&world.loop, 1);

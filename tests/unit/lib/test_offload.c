@@ -24,9 +24,17 @@ static int add(struct offload_job *job, struct berth_error *error)
 {
     struct sum *sum = container_of(job, struct sum, job);
 
+    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+
     atomic_store(&entered, true);
-    while (atomic_load(&held))
+    while (atomic_load(&held)) {
+        if (clock_mono_ms() > until_ms) { /* a thread of its own: the test cannot fail from here */
+            (void)fprintf(stderr, "a job waited %lld ms in vain to be let go\n",
+                          (long long)test_patience_ms());
+            abort();
+        }
         (void)usleep(1000);
+    }
     if (sum->fails)
         return berth_fail(error, BERTH_E_DENIED, "%d and %d do not mix", sum->a, sum->b);
     sum->result = sum->a + sum->b;
