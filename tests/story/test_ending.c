@@ -359,8 +359,8 @@ static void set_release(struct world *w, enum pool_release release)
         w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
 }
 
-/* Anna has left the only desktop, and its host, which is away, cannot make its disk anew yet. */
-static struct world *refresh_waits(uint64_t seed, const char *pool)
+/* Anna works on the only desktop. */
+static struct world *at_work(uint64_t seed, const char *pool)
 {
     struct world *w = world_new(seed, pool);
 
@@ -370,6 +370,7 @@ static struct world *refresh_waits(uint64_t seed, const char *pool)
     return w;
 }
 
+/* Her session ends, and its host, which is away, cannot make its disk anew yet. */
 static void leaves_while_the_host_is_away(struct world *w)
 {
     world_host_down(w, "kvm1", true);
@@ -390,7 +391,7 @@ static void bob_gets_a_new_disk(struct world *w)
 
 TEST(ending, a_refresh_that_waits_is_owed_also_by_a_pool_that_keeps_from_now_on)
 {
-    struct world *w = refresh_waits(60, WARD SINGLE);
+    struct world *w = at_work(60, WARD SINGLE);
 
     leaves_while_the_host_is_away(w);
     set_release(w, pool_release_KEEP);
@@ -399,7 +400,7 @@ TEST(ending, a_refresh_that_waits_is_owed_also_by_a_pool_that_keeps_from_now_on)
 
 TEST(ending, a_refresh_that_waits_is_owed_also_after_a_restart)
 {
-    struct world *w = refresh_waits(61, WARD SINGLE);
+    struct world *w = at_work(61, WARD SINGLE);
 
     leaves_while_the_host_is_away(w);
     set_release(w, pool_release_KEEP);
@@ -412,7 +413,7 @@ TEST(ending, a_refresh_that_waits_is_owed_also_after_a_restart)
 /* Who came when the pool made disks anew leaves nothing to others, whatever it does by then. */
 TEST(ending, a_pool_that_keeps_from_now_on_refreshes_what_was_taken_before)
 {
-    struct world *w = refresh_waits(62, WARD SINGLE);
+    struct world *w = at_work(62, WARD SINGLE);
 
     set_release(w, pool_release_KEEP);
     leaves_while_the_host_is_away(w);
@@ -421,9 +422,9 @@ TEST(ending, a_pool_that_keeps_from_now_on_refreshes_what_was_taken_before)
 
 TEST(ending, a_session_that_ends_while_the_pool_refreshes_owes_it)
 {
-    struct world *w = refresh_waits(63, WARD "pool ward-3 floating image debian max 1 spare 1 "
-                                             "release keep\n"
-                                             "entitle everyone ward-3\n");
+    struct world *w = at_work(63, WARD "pool ward-3 floating image debian max 1 spare 1 "
+                                       "release keep\n"
+                                       "entitle everyone ward-3\n");
 
     set_release(w, pool_release_REFRESH);
     leaves_while_the_host_is_away(w);
@@ -434,7 +435,7 @@ TEST(ending, a_session_that_ends_while_the_pool_refreshes_owes_it)
 /* Only what was owed: from then on the pool keeps. */
 TEST(ending, a_refresh_is_owed_once)
 {
-    struct world *w = refresh_waits(64, WARD SINGLE);
+    struct world *w = at_work(64, WARD SINGLE);
 
     set_release(w, pool_release_KEEP);
     world_sign_off(w, "t1");
@@ -461,36 +462,45 @@ static void expect_cut(const char *text)
     json_decref(json);
 }
 
+/* Three long reasons, one after the other: why it came off its screen, why it ends, and why its
+ * desktop is in quarantine. */
+static void tell_at_length(struct world *w, const char *why)
+{
+    struct rooms *rooms = &w->broker->rooms;
+    const struct ending ending = { .action = "session.sign_off",
+                                   .reason = "signed-off",
+                                   .why = why,
+                                   .actor = "admin",
+                                   .role = "operator" };
+
+    seat_take_off(rooms, world_session(w, "anna"), "limit", why);
+    world_run_s(w, 2);
+    EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
+    expect_cut(world_session(w, "anna")->row.reason);
+    world_host(w, "kvm1")->agent_ms = 3000;
+    session_end_soon(rooms, world_session(w, "anna")->row.id, &ending);
+    world_run_s(w, 1);
+    EXPECT_INT(world_session(w, "anna")->row.state, session_ENDING);
+    expect_cut(world_session(w, "anna")->row.reason);
+    desktop_quarantine(rooms, world_desktop(w, "ward-3-001"), why);
+    world_run_s(w, 2);
+    expect_cut(world_desktop(w, "ward-3-001")->row.reason);
+    expect_cut(world_desktop(w, "ward-3-001")->reason);
+}
+
 TEST(ending, a_long_reason_is_cut_after_a_whole_character)
 {
+    char why[402] = "n";
+
+    for (size_t i = 1; i + 2 < sizeof(why); i += 2)
+        memcpy(why + i, "\xc3\xa4", 3);
     for (int shift = 0; shift < 2; shift++) {
         struct world *w = world_new(65, WARD FLOATING);
-        struct rooms *rooms = &w->broker->rooms;
-        char why[402] = "n";
-        const struct ending ending = { .action = "session.sign_off",
-                                       .reason = "signed-off",
-                                       .why = why + shift,
-                                       .actor = "admin",
-                                       .role = "operator" };
 
-        for (size_t i = 1; i + 2 < sizeof(why); i += 2)
-            memcpy(why + i, "\xc3\xa4", 3);
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
         SOON(w, "t1", "anna on ward-3-001");
-        seat_take_off(rooms, world_session(w, "anna"), "limit", why + shift);
-        world_run_s(w, 2);
-        EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
-        expect_cut(world_session(w, "anna")->row.reason);
-        world_host(w, "kvm1")->agent_ms = 3000;
-        session_end_soon(rooms, world_session(w, "anna")->row.id, &ending);
-        world_run_s(w, 1);
-        EXPECT_INT(world_session(w, "anna")->row.state, session_ENDING);
-        expect_cut(world_session(w, "anna")->row.reason);
-        desktop_quarantine(rooms, world_desktop(w, "ward-3-001"), why + shift);
-        world_run_s(w, 2);
-        expect_cut(world_desktop(w, "ward-3-001")->row.reason);
-        expect_cut(world_desktop(w, "ward-3-001")->reason);
+        tell_at_length(w, why + shift);
         THE_END(w);
     }
 }
