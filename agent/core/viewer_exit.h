@@ -7,6 +7,9 @@
 
 #include "core/texts.h"
 
+#define VIEWER_EXIT_CONNECTS_AGAIN 141 /* its one connection did not lead to a desktop */
+#define VIEWER_EXIT_LOST 147
+
 struct viewer_exit {
     int code;
     const char *word;

@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "viewer/witness.h"
+
 #define CONNECT_MS 15000 /* as the RDP client allows itself */
 #define EXIT_CONNECT 131 /* what the RDP client ends with when it cannot connect */
 
@@ -424,6 +426,8 @@ int confine_and_become(const struct confine_setup *setup, struct berth_error *re
         r = connect_first(setup, reterr);
     if (r < 0)
         return r;
+    if (setup->address)
+        witness_show(CONFINE_CONNECTION, CONFINE_WITNESS);
     if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return berth_fail(reterr, BERTH_E_IO, "no_new_privs: %s", strerror(errno));
     r = limit_files_and_ports(setup, reterr);

@@ -19,6 +19,7 @@
 #include "berth/error.h"
 
 #define CONFINE_CONNECTION 4                 /* the program's descriptor of it */
+#define CONFINE_WITNESS 5                    /* a Unix socket: who looks at it gets it from there */
 #define CONFINE_SAYS "berth-agent confine: " /* before its own sentence on standard error */
 
 struct confine_setup {

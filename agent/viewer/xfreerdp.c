@@ -13,7 +13,10 @@
 #include "berth/child.h"
 #include "berth/log.h"
 
+#include "core/viewer_exit.h"
 #include "viewer/arguments.h"
+#include "viewer/confine.h"
+#include "viewer/witness.h"
 
 #define GRACE_MS 2000
 /* Longest line of its log that is looked at; the rest of a longer one is dropped. */
@@ -26,6 +29,7 @@ struct run {
     struct child child;
     uv_poll_t output;
     int terminal; /* our end */
+    int witness;  /* our end of where the connection is shown */
     int handles;
     struct viewer *viewer; /* NULL once it has ended */
     struct viewer *owner;
@@ -116,6 +120,7 @@ static void let_go(struct run *run)
         return;
     run->owner->closing--;
     (void)close(run->terminal);
+    (void)close(run->witness);
     free(run);
 }
 
@@ -144,6 +149,10 @@ static void ended(struct child *child, int exit_code, int signal)
     viewer->log = -1;
     if (empty_home(viewer, &error) < 0)
         log_failure(EV_AGENT_CHILD, &error, "viewer");
+    /* A desktop that hangs up, as one that starts does, is no other one: the viewer only gave up
+     * because it may not connect again. */
+    if (exit_code == VIEWER_EXIT_CONNECTS_AGAIN && witness_heard_nothing(run->witness))
+        exit_code = VIEWER_EXIT_LOST;
     viewer->events->ended(viewer->owner, exit_code, signal);
 }
 
@@ -208,7 +217,7 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments,
                                         NULL };
     int other = -1;
     int r = open_terminal(run, &other, reterr);
-    const int descriptors[] = { -1, other, other, arguments };
+    int descriptors[] = { -1, other, other, arguments, -1, -1 };
     const struct child_setup setup = { .argv = argv,
                                        .environment = environment,
                                        .descriptors = descriptors,
@@ -216,8 +225,13 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments,
                                        .die_with_parent = true,
                                        .new_group = true };
 
-    if (r < 0)
+    if (r == 0)
+        r = witness_open(&run->witness, &descriptors[CONFINE_WITNESS], reterr);
+    if (r < 0) {
+        if (other >= 0)
+            (void)close(other);
         return r;
+    }
     (void)snprintf(home, sizeof(home), "HOME=%s", viewer->home);
     (void)snprintf(temporary, sizeof(temporary), "TMPDIR=%s", viewer->home);
     (void)snprintf(display, sizeof(display), "DISPLAY=%s", viewer->display);
@@ -225,6 +239,7 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments,
     (void)snprintf(port_text, sizeof(port_text), "%d", request->port);
     r = child_start(viewer->loop, &run->child, &setup, reterr);
     (void)close(other);
+    (void)close(descriptors[CONFINE_WITNESS]);
     return r;
 }
 
@@ -261,12 +276,15 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
 
     run = berth_new(struct run);
     run->terminal = -1;
+    run->witness = -1;
     run->child.ended = ended;
     r = spawn(viewer, run, pipe_end, request, reterr);
     (void)close(pipe_end);
     if (r < 0) {
         if (run->terminal >= 0)
             (void)close(run->terminal);
+        if (run->witness >= 0)
+            (void)close(run->witness);
         free(run);
         return r;
     }

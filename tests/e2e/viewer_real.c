@@ -6,6 +6,8 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "viewer/xfreerdp.h"
@@ -180,6 +182,32 @@ TEST(viewer, a_wrong_password_has_an_exit_code_of_its_own)
     EXPECT(!world.connected);
     EXPECT(world.ended);
     EXPECT_INT(world.exit_code, 132); /* "authentication" */
+    leave(&world);
+}
+
+/* As a port that is forwarded to a machine in which no RDP server listens yet. */
+TEST(viewer, a_desktop_that_hangs_up_at_once_is_not_taken_for_another_one)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(address);
+    struct world world;
+    struct berth_error error = { 0 };
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), connection;
+
+    EXPECT(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0);
+    EXPECT(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+    enter(&world);
+    world.request.port = ntohs(address.sin_port);
+    EXPECT_OK(viewer_start(world.viewer, &world.request, &error));
+    connection = accept(listener, NULL, NULL);
+    EXPECT(connection >= 0);
+    (void)close(connection);
+    run(&world, &world.connected, &world.ended);
+    EXPECT(!world.connected);
+    EXPECT(world.ended);
+    EXPECT_INT(world.exit_code, 147); /* "network" */
+    (void)close(listener);
     leave(&world);
 }
 

@@ -1,0 +1,74 @@
+/* witness.c - see witness.h. */
+#include "viewer/witness.h"
+
+#include <errno.h>
+#include <linux/tcp.h> /* has more of what the kernel tells than <netinet/tcp.h> */
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Room for one descriptor beside a message of one byte. */
+union control {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(sizeof(int))];
+};
+
+int witness_open(int *ret_ours, int *ret_child, struct berth_error *reterr)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return berth_fail(reterr, BERTH_E_IO, "socket pair: %s", strerror(errno));
+    *ret_ours = ends[0];
+    *ret_child = ends[1];
+    return 0;
+}
+
+void witness_show(int connection, int child)
+{
+    union control control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+                                          .cmsg_level = SOL_SOCKET,
+                                          .cmsg_type = SCM_RIGHTS } };
+    char byte = 0;
+    struct iovec bytes = { .iov_base = &byte, .iov_len = 1 };
+    const struct msghdr message = { .msg_iov = &bytes,
+                                    .msg_iovlen = 1,
+                                    .msg_control = &control,
+                                    .msg_controllen = sizeof(control.room) };
+
+    memcpy(CMSG_DATA(&control.header), &connection, sizeof(connection));
+    (void)sendmsg(child, &message, MSG_NOSIGNAL);
+    (void)close(child);
+}
+
+static int take(int ours)
+{
+    union control control;
+    char byte;
+    struct iovec bytes = { .iov_base = &byte, .iov_len = 1 };
+    struct msghdr message = { .msg_iov = &bytes,
+                              .msg_iovlen = 1,
+                              .msg_control = &control,
+                              .msg_controllen = sizeof(control.room) };
+    int connection = -1;
+
+    if (recvmsg(ours, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message))
+        memcpy(&connection, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(connection));
+    return connection;
+}
+
+bool witness_heard_nothing(int ours)
+{
+    struct tcp_info facts = { 0 };
+    socklen_t size = sizeof(facts);
+    int connection = take(ours);
+    bool nothing;
+
+    if (connection < 0)
+        return false;
+    nothing = getsockopt(connection, IPPROTO_TCP, TCP_INFO, &facts, &size) == 0 &&
+              facts.tcpi_bytes_received <= 1; /* its end counts as one */
+    (void)close(connection);
+    return nothing;
+}
