@@ -73,14 +73,34 @@ static struct terminal *free_terminal(struct storm *storm)
     return NULL;
 }
 
+static bool waits_somewhere(const struct population *population, size_t person)
+{
+    for (size_t i = 0; i < population->count; i++)
+        if (population->terminals[i].wish.open && population->terminals[i].wish.person == person)
+            return true;
+    return false;
+}
+
+/* Whoever waits for a desktop does not tap at another terminal meanwhile: that would call off the
+ * first, as it should, and on a slow machine all would. */
+static bool free_person(const struct population *population, size_t i, size_t *ret_person)
+{
+    for (size_t k = 0; k < population->people_count; k++) {
+        *ret_person = (i + k) % population->people_count;
+        if (!waits_somewhere(population, *ret_person))
+            return true;
+    }
+    return false;
+}
+
 static void taps(struct storm *storm, size_t i)
 {
     struct population *population = &storm->population;
     struct terminal *terminal = free_terminal(storm);
-    size_t person = i % population->people_count;
+    size_t person;
 
-    if (!terminal) {
-        figures_reason(&storm->figures, "no-free-terminal");
+    if (!terminal || !free_person(population, i, &person)) {
+        figures_reason(&storm->figures, terminal ? "everybody-waits" : "no-free-terminal");
         return;
     }
     terminal_wish(terminal, &(struct wish){ .kind = evidence_kind_BADGE,
