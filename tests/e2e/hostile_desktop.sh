@@ -76,13 +76,28 @@ honest() {
     becomes "the viewer has ended" has_viewers "$TERMINAL" 0
 }
 
+# The broker has been told how the viewer ended: whoever tries again does it with a connection of the broker's.
+nobody_is_connected() {
+    asks '[.items[] | select(.state != "ended")] == []' connection list
+}
+
+# How often a viewer came since middle_says; his list only grows. The broker's probe connects, too, but does not ask as a
+# viewer does.
+viewers_came() {
+    grep -c '^asked' "$MIDDLE_SAID" || true # none is an answer, too
+}
+
 # refused MODE - nothing was shown, nothing was given away, and the person reads why.
 refused() {
+    local came
     becomes "$1: the viewer has ended" has_viewers "$TERMINAL" 0
     becomes "$1: the terminal says why" asks_terminal "$TERMINAL" '.state == "idle" and (.says | contains("right one"))'
     holds "$1: the viewer was there" grep -q '^asked' "$MIDDLE_SAID"
+    came=$(viewers_came)
     holds "$1: no password, and no word without TLS: $(xargs <"$MIDDLE_SAID")" got_nothing
     holds "$1: nothing is shown" shows_no_desktop "$TERMINAL"
+    becomes "$1: the broker knows it" nobody_is_connected
+    holds "$1: no viewer came after the refusal" [ "$(viewers_came)" = "$came" ]
 }
 
 at_sign_on() {
@@ -120,11 +135,6 @@ redirector() {
     wait_for grep -q '^ready$' "$HOLD_WORK/$1" || die "the redirecting server does not start: $(cat "$HOLD_WORK/$1")"
 }
 
-# No other viewer was sent after the first one. The broker's probe connects, too, but does not ask as a viewer does.
-one_viewer() {
-    [[ $(grep -c '^asked' "$MIDDLE_SAID") == 1 ]]
-}
-
 nobody_elsewhere() {
     ! grep -q '^connected$' "$HOLD_WORK/elsewhere"
 }
@@ -144,11 +154,13 @@ redirected() {
         becomes "after $delay ms: the viewer was redirected" grep -q '^redirected$' "$REDIRECTOR_SAID"
         becomes "after $delay ms: the terminal says why" \
             asks_terminal "$TERMINAL" '.state == "idle" and (.says | contains("right one"))'
-        holds "after $delay ms: one viewer was there: $(xargs <"$MIDDLE_SAID")" one_viewer
         holds "after $delay ms: the viewer was at the desktop" grep -q '^connected$' "$REDIRECTOR_SAID"
         holds "after $delay ms: nobody came to the other address" nobody_elsewhere
         agent "$TERMINAL" disconnect || true # there may be nothing to disconnect any more
         becomes "after $delay ms: the viewer has ended" has_viewers "$TERMINAL" 0
+        becomes "after $delay ms: the broker knows it" nobody_is_connected
+        holds "after $delay ms: one viewer was there, and none after it: $(xargs <"$MIDDLE_SAID")" \
+            [ "$(viewers_came)" = 1 ]
         kill "$REDIRECTOR"
         wait "$REDIRECTOR" 2>/dev/null || true # it ends with the signal's code
     done
