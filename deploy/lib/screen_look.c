@@ -5,7 +5,8 @@
  *        screen-look pixel X Y         the colour there, as RRGGBB
  *
  * RDP's compression changes colours a little, so near ones count for `share`. The screen is that of
- * DISPLAY, with 24 bits of colour.
+ * DISPLAY, with 24 bits of colour. Exit codes: 0, or 1 when the answer cannot be written, 2 for all
+ * else.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,10 +24,22 @@ static void give_up(const char *what)
     exit(2);
 }
 
+/* DISPLAY may name one of several: ":77.1". */
+static int screen_number;
+
+static const xcb_screen_t *screen_of(xcb_connection_t *x)
+{
+    xcb_screen_iterator_t screens = xcb_setup_roots_iterator(xcb_get_setup(x));
+
+    for (int i = 0; i < screen_number && screens.rem > 1; i++)
+        xcb_screen_next(&screens);
+    return screens.data;
+}
+
 static xcb_get_image_reply_t *look(xcb_connection_t *x, int16_t left, int16_t top, uint16_t width,
                                    uint16_t height)
 {
-    xcb_window_t root = xcb_setup_roots_iterator(xcb_get_setup(x)).data->root;
+    xcb_window_t root = screen_of(x)->root;
     xcb_get_image_cookie_t asked =
         xcb_get_image(x, XCB_IMAGE_FORMAT_Z_PIXMAP, root, left, top, width, height, ALL_PLANES);
     xcb_get_image_reply_t *image = xcb_get_image_reply(x, asked, NULL);
@@ -44,18 +57,22 @@ static bool is_near(uint32_t pixel, uint32_t colour)
     return true;
 }
 
+static uint32_t colour_of(const char *text)
+{
+    if (text[0] != '#' || strspn(text + 1, "0123456789abcdefABCDEF") != 6 || text[7])
+        give_up("a colour is written #RRGGBB");
+    return (uint32_t)strtoul(text + 1, NULL, 16);
+}
+
 static int share(xcb_connection_t *x, const char *colour_text)
 {
-    const xcb_screen_t *screen = xcb_setup_roots_iterator(xcb_get_setup(x)).data;
+    const xcb_screen_t *screen = screen_of(x);
     int pixels = screen->width_in_pixels * screen->height_in_pixels;
     xcb_get_image_reply_t *image = look(x, 0, 0, screen->width_in_pixels, screen->height_in_pixels);
     const uint8_t *bytes = xcb_get_image_data(image);
-    char *end;
-    uint32_t colour = (uint32_t)strtoul(colour_text + 1, &end, 16);
+    uint32_t colour = colour_of(colour_text);
     int64_t have = 0;
 
-    if (colour_text[0] != '#' || end != colour_text + strlen("#RRGGBB") || *end)
-        give_up("a colour is written #RRGGBB");
     for (int i = 0; i < pixels; i++) {
         uint32_t pixel;
 
@@ -88,7 +105,7 @@ static int pixel(xcb_connection_t *x, const char *left, const char *top)
 
 int main(int argc, char **argv)
 {
-    xcb_connection_t *x = xcb_connect(NULL, NULL);
+    xcb_connection_t *x = xcb_connect(NULL, &screen_number);
     int r = 2;
 
     if (xcb_connection_has_error(x))

@@ -28,6 +28,7 @@ hold_begin() {
     build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
     [[ -x $build/berthd && -x $build/berth-agent && -x $build/berthctl && -x $build/berth-virt ]] ||
         die "berthd and the others are not built in '$build'"
+    [[ -x $build/screen-look ]] || die "screen-look is not built in '$build'"
     HOLD_CHECK=$build/tests/history/berth-check
     [[ -x $HOLD_CHECK ]] || die "berth-check is not built in '$build'"
     need_root
