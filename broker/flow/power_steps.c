@@ -236,6 +236,24 @@ static int judge(struct flow *flow)
     return settle_soon(flow);
 }
 
+static bool host_is_away(const struct work *work)
+{
+    const struct host *host = host_of(work);
+
+    return host && (host->state == host_DOWN || host->state == host_OPENING);
+}
+
+/* What was said of its start before is not known any more. */
+static void say_host_is_away(struct work *work)
+{
+    char why[sizeof(work->desktop->reason)];
+
+    if (work->desktop->state != desktop_STARTING)
+        return;
+    berth_text(why, sizeof(why), "host '%s' does not answer", host_of(work)->row.name);
+    desktop_set_reason(work->desktop, why);
+}
+
 static int settle(struct flow *flow)
 {
     struct work *work = work_of(flow);
@@ -244,8 +262,10 @@ static int settle(struct flow *flow)
     if (!host)
         return flow_fail(flow, BERTH_E_HOST_DOWN, "the host of desktop '%s' is gone",
                          work->desktop->row.name);
-    if (host->state == host_DOWN || host->state == host_OPENING)
+    if (host_is_away(work)) {
+        say_host_is_away(work);
         return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), SETTLE);
+    }
     return INSPECT;
 }
 
@@ -446,20 +466,17 @@ static int doubt(struct work *work)
     return INSPECT;
 }
 
-static bool host_is_away(const struct work *work)
-{
-    const struct host *host = host_of(work);
-
-    return host && (host->state == host_DOWN || host->state == host_OPENING);
-}
-
 /* Its time is long, and who looks at the desktop meanwhile should not have to guess. */
 static void say_what_is_missing(struct work *work, int64_t left_ms)
 {
     char why[sizeof(work->desktop->reason)];
 
-    if (work->desktop->state != desktop_STARTING || host_is_away(work))
+    if (work->desktop->state != desktop_STARTING)
         return;
+    if (host_is_away(work)) {
+        say_host_is_away(work);
+        return;
+    }
     berth_text(why, sizeof(why),
                "its machine runs, but does not answer yet (given up in %" PRId64 " s): %s",
                left_ms / 1000, berth_error_text(&work->flow.op.error));

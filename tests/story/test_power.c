@@ -268,6 +268,39 @@ TEST(power, a_machine_whose_rdp_server_does_not_answer_says_so_meanwhile)
     THE_END(w);
 }
 
+/* How long it has left is not known then: its time begins anew when the host is back. */
+TEST(power, a_start_whose_host_goes_away_says_that_instead)
+{
+    for (int found = 0; found < 2; found++) {
+        struct world *w = world_made(13, WARD THREE);
+        struct desktop *desktop;
+
+        world_begin(w);
+        until_it_runs(w, "ward-3-001");
+        desktop = world_desktop(w, "ward-3-001");
+        world_run_s(w, 2);
+        if (found) {
+            PASS_UNTIL(w, 60, desktop->address[0]);
+            world_machine(w, "ward-3-001")->answers_ms = INT64_MAX;
+            world_run_s(w, 10);
+        }
+        EXPECT_SAYS(desktop->reason, "given up in ");
+        world_host_down(w, "kvm1", true);
+        world_run_s(w, 20);
+        EXPECT_INT(desktop->state, desktop_STARTING);
+        EXPECT_STR(desktop->reason, "host 'kvm1' does not answer");
+        world_host_down(w, "kvm1", false);
+        if (found) {
+            world_run_s(w, 20);
+            EXPECT_SAYS(desktop->reason, "given up in ");
+        } else {
+            world_run_s(w, 60);
+            EXPECT_INT(desktop->state, desktop_READY);
+        }
+        THE_END(w);
+    }
+}
+
 /* ---- in the recovery window after a start ---- */
 
 TEST(power, a_fault_that_machines_share_has_none_deleted_in_the_recovery_window)
