@@ -106,8 +106,8 @@ void recompose_proved(struct core *core, struct pool *pool, const struct desktop
         pool->proved_version_id = image->row.current_id;
 }
 
-/* Is this one to prove the version, or has it failed to? One whose host is away or drained, or
- * whose machine is gone, proves nothing soon. */
+/* Is this one to prove the version, or has it failed to? One whose host is away or drained, whose
+ * machine is gone, or which is off until its own user wants it, proves nothing soon. */
 static bool is_proving(struct core *core, const struct desktop *desktop, uint64_t version_id)
 {
     const struct host *host = host_find(core, desktop->row.host_id);
@@ -115,6 +115,8 @@ static bool is_proving(struct core *core, const struct desktop *desktop, uint64_
     if (desktop->row.doomed || desktop->row.quarantined_by_hand)
         return false;
     if (desktop->row.image_version_id != version_id && machine_refreshes_to(desktop) != version_id)
+        return false;
+    if (desktop->class == CLASS_USED && !desktop->power)
         return false;
     return desktop->row.quarantined ||
            (host && placement_host_serves(host) && desktop->state != desktop_LOST);

@@ -72,6 +72,15 @@ static int roll_back(struct world *w)
     return act(w, IMAGE_ROLLBACK, image_of(w)->row.id, false, NULL);
 }
 
+static int order(struct world *w, const char *desktop, enum desktop_act act, const char *why)
+{
+    const struct desktop_wish wish = { .desktop_id = world_desktop(w, desktop)->row.id,
+                                       .act = act,
+                                       .why = why };
+
+    return world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w)));
+}
+
 /* Desktops of the current version, or of others, that nobody keeps out of service. */
 static int count(struct world *w, bool current, bool ready)
 {
@@ -617,6 +626,33 @@ TEST(recompose, after_a_restart_a_version_is_proved_by_a_desktop_that_is_up)
     THE_END(w);
 }
 
+/* A desktop that waits, off, for its own user comes up nobody knows when. */
+TEST(recompose, after_a_restart_what_is_off_for_its_user_proves_nothing)
+{
+    struct world *w = world_new(69, WARD "pool ward-3 dedicated image debian max 9 spare 0\n"
+                                         "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    (void)publish(w);
+    world_sign_on(w, "t2", "bob", "secret12");
+    SOON(w, "t2", "bob on ward-3-002");
+    EXPECT_INT(of_number(w, 2), 1);
+    world_sign_off(w, "t2");
+    world_run_s(w, 20);
+    EXPECT_OK(order(w, "ward-3-002", DESKTOP_STOP, ""));
+    world_crash(w);
+    world_restart(w);
+    world_run_s(w, 70);
+    EXPECT_STR(world_desktop_state(w, "ward-3-002"), "off");
+    world_sign_on(w, "t3", "carl", "secret12");
+    SOON(w, "t3", "carl on ward-3-003");
+    EXPECT_INT(of_number(w, 1), 1);
+    EXPECT_INT(of_number(w, 2), 2);
+    THE_END(w);
+}
+
 /* ---- the first fails ---- */
 
 TEST(recompose, when_the_first_fails_it_stops_and_says_why_and_the_others_stay)
@@ -819,15 +855,6 @@ TEST(recompose, a_rollback_takes_back_what_was_not_begun)
     EXPECT_INT(doomed, 0);
     EXPECT_INT(world_spares(w, "ward-3"), 2);
     THE_END(w);
-}
-
-static int order(struct world *w, const char *desktop, enum desktop_act act, const char *why)
-{
-    const struct desktop_wish wish = { .desktop_id = world_desktop(w, desktop)->row.id,
-                                       .act = act,
-                                       .why = why };
-
-    return world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w)));
 }
 
 /* The recompose has decided that one desktop goes, and its host has just gone down; its name. */
