@@ -260,6 +260,14 @@ static void supply(struct rooms *rooms, struct pool *pool)
         wake_for_retries(rooms, pool);
 }
 
+/* The pool is held back: may those who wait have desktops of another version than the one that
+ * failed? */
+static bool may_supply_another(struct rooms *rooms, const struct pool *pool)
+{
+    return !list_empty(&pool->waiting) && pool->failed_version_id &&
+           recompose_version_for_new(rooms->core, pool) != pool->failed_version_id;
+}
+
 void pool_look(struct rooms *rooms, uint64_t pool_id)
 {
     struct pool *pool = pool_find(rooms->core, pool_id);
@@ -273,6 +281,8 @@ void pool_look(struct rooms *rooms, uint64_t pool_id)
     if (!restraint_holds(rooms, pool)) {
         if (!house_recovering(rooms))
             recompose_look(rooms, pool);
+        supply(rooms, pool);
+    } else if (may_supply_another(rooms, pool)) {
         supply(rooms, pool);
     }
     tell_places(rooms, pool);

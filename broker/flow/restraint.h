@@ -5,6 +5,8 @@
  * Whoever repairs the cause need not wait: when what the desktops are made from has changed since
  * they failed (another version of the image, another template, another storage pool of a host), the
  * restraint is lifted, and what had failed for it is made anew. `pool retry` does the same by word.
+ * While somebody waits, a restrained pool still makes desktops of the version that is proved, where
+ * it is another version of the image that failed.
  */
 #ifndef BERTH_FLOW_RESTRAINT_H
 #define BERTH_FLOW_RESTRAINT_H
@@ -25,7 +27,7 @@ void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *wh
 /* Was the cause of its failures changed? Part of looking at the pool, first of all. */
 void restraint_look(struct rooms *rooms, struct pool *pool);
 
-/* Does it make nothing new at this moment? */
+/* Is it restrained at this moment? */
 bool restraint_holds(struct rooms *rooms, struct pool *pool);
 
 /* Would `pool retry` make this desktop anew: the broker put it into quarantine because it failed,

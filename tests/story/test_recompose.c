@@ -1084,3 +1084,32 @@ TEST(restraint, a_machine_that_failed_alone_stays_in_quarantine)
 }
 
 TEST_MAIN()
+/* Nothing new is made of the version that failed; whoever waits gets one of the version before. */
+TEST(restraint, who_waits_gets_a_desktop_of_the_version_that_is_proved)
+{
+    for (int lost = 0; lost < 2; lost++) {
+        struct world *w = world_new(27, WARD "pool ward-3 floating image debian max 9 spare 2\n"
+                                             "entitle everyone ward-3\n");
+
+        world_run_s(w, 70);
+        (void)publish(w);
+        if (lost)
+            lose_image(w);
+        else
+            break_image(w);
+        world_sign_on(w, "t1", "anna", "secret12");
+        PASS_UNTIL(w, 100, pool_of(w)->restrained_until_ms > 0);
+        EXPECT_INT(quarantined(w), lost ? 0 : 3);
+        world_sign_on(w, "t2", "bob", "secret12"); /* takes the last spare */
+        PASS_UNTIL(w, 100, shows_desktop_now(world_terminal(w, "t2")));
+        EXPECT_INT(of_number(w, 1), 2);
+        world_sign_on(w, "t3", "carl", "secret12");
+        PASS_UNTIL(w, 100, shows_desktop_now(world_terminal(w, "t3")));
+        EXPECT(pool_of(w)->restrained_until_ms > 0);
+        EXPECT_INT(quarantined(w), lost ? 0 : 3);
+        EXPECT(of_number(w, 1) >= 3);
+        EXPECT(of_number(w, 2) <= lost);
+        THE_END(w);
+    }
+}
+
