@@ -154,8 +154,11 @@ static enum desktop_class class_of(const struct desktop *desktop)
 {
     bool free = placement_is_free(desktop) || planted(TWO_OWNERS);
 
-    if (free && desktop->row.doomed)
-        return CLASS_DOOMED; /* in quarantine or not: somebody has decided that it goes */
+    /* In quarantine or not: somebody has decided that it goes. For a recompose that is the broker,
+     * which deletes nothing that an administrator keeps in quarantine. */
+    if (free && desktop->row.doomed &&
+        !(desktop->row.doomed_by_recompose && desktop->row.quarantined_by_hand))
+        return CLASS_DOOMED;
     if (desktop->row.quarantined || desktop->state == desktop_QUARANTINED)
         return CLASS_QUARANTINED;
     if (!free)

@@ -328,10 +328,12 @@ static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
     jot_down(rooms, &jot);
 }
 
-/* Its machine was not touched: one in quarantine may have failed as it was deleted. */
+/* Its machine was not touched: one that the broker put into quarantine may have failed as it was
+ * deleted. */
 static bool may_stay(const struct desktop *desktop)
 {
-    return desktop->row.doomed_by_recompose && !desktop->power && !desktop->row.quarantined;
+    return desktop->row.doomed_by_recompose && !desktop->power &&
+           (!desktop->row.quarantined || desktop->row.quarantined_by_hand);
 }
 
 void recompose_end(struct pool *pool, const char *why, struct changes *changes)
@@ -349,7 +351,8 @@ void recompose_end(struct pool *pool, const char *why, struct changes *changes)
         stays = changes_set(changes, ENTITY_desktop, &desktop->row);
         stays->doomed = false;
         stays->doomed_by_recompose = false;
-        stays->reason[0] = '\0';
+        if (!stays->quarantined)
+            stays->reason[0] = '\0';
     }
 }
 

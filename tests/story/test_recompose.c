@@ -907,6 +907,43 @@ TEST(recompose, a_rollback_takes_back_what_was_in_quarantine_meanwhile)
     THE_END(w);
 }
 
+TEST(recompose, a_rollback_takes_back_what_an_administrator_keeps_in_quarantine)
+{
+    struct world *w = world_new(70, WARD FULL);
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "%s", one_is_to_go(w));
+    EXPECT_OK(order(w, name, DESKTOP_QUARANTINE, "somebody looks at it"));
+    EXPECT_OK(roll_back(w));
+    EXPECT(!world_desktop(w, name)->row.doomed);
+    EXPECT_STR(world_desktop(w, name)->row.reason, "somebody looks at it");
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 60);
+    EXPECT(world_desktop(w, name) != NULL);
+    EXPECT(world_desktop(w, name)->row.quarantined);
+    THE_END(w);
+}
+
+/* It goes when it is released: it is of an old version. */
+TEST(recompose, what_an_administrator_keeps_in_quarantine_is_not_deleted_for_it)
+{
+    struct world *w = world_new(71, WARD FULL);
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "%s", one_is_to_go(w));
+    EXPECT_OK(order(w, name, DESKTOP_QUARANTINE, "somebody looks at it"));
+    world_host_down(w, "kvm1", false);
+    world_run_s(w, 120);
+    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_INT(world_spares(w, "ward-3"), 2);
+    EXPECT(world_desktop(w, name) != NULL);
+    EXPECT(world_desktop(w, name)->row.quarantined);
+    EXPECT_OK(order(w, name, DESKTOP_RELEASE, "nothing was wrong"));
+    world_run_s(w, 60);
+    EXPECT(!world_desktop(w, name));
+    THE_END(w);
+}
+
 /* ---- reasons ---- */
 
 TEST(recompose, why_it_stopped_is_told_to_the_end)
@@ -1065,25 +1102,6 @@ TEST(restraint, a_retry_spares_what_a_person_put_into_quarantine)
     }
 }
 
-/* One machine of many fails: that is no fault of what they share, and a person looks at it. */
-TEST(restraint, a_machine_that_failed_alone_stays_in_quarantine)
-{
-    struct world *w = world_new(25, WARD "pool ward-3 floating image debian max 4 spare 1\n"
-                                         "entitle everyone ward-3\n");
-
-    world_run_s(w, 70);
-    world_host(w, "kvm1")->fail_starts = 1;
-    world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
-    world_run_s(w, 30);
-    EXPECT_INT(quarantined(w), 1);
-    (void)publish(w);
-    world_run_s(w, 30);
-    EXPECT_INT(quarantined(w), 1);
-    THE_END(w);
-}
-
-TEST_MAIN()
 /* Nothing new is made of the version that failed; whoever waits gets one of the version before. */
 TEST(restraint, who_waits_gets_a_desktop_of_the_version_that_is_proved)
 {
@@ -1113,3 +1131,22 @@ TEST(restraint, who_waits_gets_a_desktop_of_the_version_that_is_proved)
     }
 }
 
+/* One machine of many fails: that is no fault of what they share, and a person looks at it. */
+TEST(restraint, a_machine_that_failed_alone_stays_in_quarantine)
+{
+    struct world *w = world_new(25, WARD "pool ward-3 floating image debian max 4 spare 1\n"
+                                         "entitle everyone ward-3\n");
+
+    world_run_s(w, 70);
+    world_host(w, "kvm1")->fail_starts = 1;
+    world_sign_on(w, "t1", "anna", "secret12");
+    SOON(w, "t1", "anna on ward-3-001");
+    world_run_s(w, 30);
+    EXPECT_INT(quarantined(w), 1);
+    (void)publish(w);
+    world_run_s(w, 30);
+    EXPECT_INT(quarantined(w), 1);
+    THE_END(w);
+}
+
+TEST_MAIN()
