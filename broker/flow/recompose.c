@@ -289,6 +289,14 @@ static void go_on(struct rooms *rooms, struct pool *pool, const struct progress 
 
 /* ---- its end ---- */
 
+static void set_ended(struct pool *pool, const char *why, struct changes *changes)
+{
+    struct row_pool *row = changes_set(changes, ENTITY_pool, &pool->row);
+
+    row->recompose_id = 0;
+    berth_text(row->recompose_why, sizeof(row->recompose_why), "%s", why);
+}
+
 static struct changes *done_changes(struct rooms *rooms, const struct jot *jot)
 {
     struct pool *pool = pool_find(rooms->core, jot->id);
@@ -299,7 +307,11 @@ static struct changes *done_changes(struct rooms *rooms, const struct jot *jot)
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "%s", jot->text);
-    recompose_end(pool, jot->number ? jot->text : "", changes);
+    /* When it is done, what is still to be deleted is of an old version, and goes. */
+    if (jot->number)
+        recompose_end(pool, jot->text, changes);
+    else
+        set_ended(pool, "", changes);
     return changes;
 }
 
@@ -338,10 +350,7 @@ static bool may_stay(const struct desktop *desktop)
 
 void recompose_end(struct pool *pool, const char *why, struct changes *changes)
 {
-    struct row_pool *row = changes_set(changes, ENTITY_pool, &pool->row);
-
-    row->recompose_id = 0;
-    berth_text(row->recompose_why, sizeof(row->recompose_why), "%s", why);
+    set_ended(pool, why, changes);
     list_each (related_to(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop = desktop_at(node);
         struct row_desktop *stays;

@@ -22,8 +22,9 @@ void recompose_look(struct rooms *rooms, struct pool *pool);
 void recompose_failed(struct rooms *rooms, struct pool *pool, uint64_t version_id, bool restrained,
                       const char *why);
 
-/* In `changes`: the pool is not recomposed any more, for this reason ("": nobody needs to know),
- * and what was to go for it and is not being deleted yet stays in service. */
+/* In `changes`: the recompose ends before it is done, for this reason ("": nobody needs to know),
+ * and what was to go for it and is not being deleted yet stays. When it is done, what is still to
+ * be deleted goes as soon as its host can be told. */
 void recompose_end(struct pool *pool, const char *why, struct changes *changes);
 
 /* How many desktops a recompose to the image's current version would replace; *ret_used: how many

@@ -944,6 +944,33 @@ TEST(recompose, what_an_administrator_keeps_in_quarantine_is_not_deleted_for_it)
     THE_END(w);
 }
 
+/* Its host goes down just when the last one of the old version is to go. */
+TEST(recompose, the_last_one_goes_when_its_host_is_back)
+{
+    for (int restart = 0; restart < 2; restart++) {
+        struct world *w = world_new(72, WARD FULL);
+
+        world_run_s(w, 70);
+        (void)publish(w);
+        EXPECT_OK(recompose(w));
+        PASS_UNTIL(w, 1, count(w, true, true) == 1);
+        EXPECT_INT(of_number(w, 1), 1);
+        world_host_down(w, "kvm1", true);
+        PASS_UNTIL(w, 100, !pool_of(w)->row.recompose_id);
+        EXPECT_INT(of_number(w, 1), 1);
+        EXPECT_INT(count(w, false, false), 0); /* it is to go */
+        if (restart) {
+            world_crash(w);
+            world_restart(w);
+        }
+        world_host_down(w, "kvm1", false);
+        world_run_s(w, 90);
+        EXPECT_INT(of_number(w, 1), 0);
+        EXPECT_INT(world_spares(w, "ward-3"), 2);
+        THE_END(w);
+    }
+}
+
 /* ---- reasons ---- */
 
 TEST(recompose, why_it_stopped_is_told_to_the_end)
