@@ -29,6 +29,7 @@ struct blobs {
 struct blob {
     struct blobs *blobs;
     uint64_t peer, command_id;
+    uint64_t ref; /* of the chunk that is being written */
     int64_t size, have;
     char sha256[72];
     char part[BLOB_PATH], whole[BLOB_PATH];
@@ -286,13 +287,14 @@ static void note_done(struct op *op, int result)
         free_blob(blob, whole);
         return;
     }
-    blob->news(blob->context, blob->peer, blob->command_id, blob->have, over,
+    blob->news(blob->context, blob->peer, blob->ref, blob->command_id, blob->have, over,
                result < 0 ? &op->error : &fine);
     if (over)
         free_blob(blob, whole);
 }
 
-int blob_add(struct blob *blob, const struct msg_blob_chunk *chunk, struct berth_error *reterr)
+int blob_add(struct blob *blob, uint64_t ref, const struct msg_blob_chunk *chunk,
+             struct berth_error *reterr)
 {
     struct write_job *at;
     int64_t length;
@@ -330,6 +332,7 @@ int blob_add(struct blob *blob, const struct msg_blob_chunk *chunk, struct berth
         return berth_fail(reterr, r, "%s", blob->op.error.text);
     }
     blob->writing = true;
+    blob->ref = ref;
     blob->have += length;
     return 0;
 }

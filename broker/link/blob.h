@@ -29,12 +29,12 @@ void blobs_free(struct blobs *blobs);
 int blob_path(const char *folder, uint64_t command_id, char out[BLOB_PATH],
               struct berth_error *reterr) berth_must_check;
 
-/* News of a bundle: so much is on disk. over: it is whole, verified and has its name, or
- * (error->code != 0) it failed and is gone; in both cases the blob is freed after the call and must
- * not be dropped any more.
+/* News of a bundle: so much is on disk. ref: of the chunk that the news is about. over: it is
+ * whole, verified and has its name, or (error->code != 0) it failed and is gone; in both cases the
+ * blob is freed after the call and must not be dropped any more.
  */
-typedef void blob_news_fn(void *context, uint64_t peer, uint64_t command_id, int64_t offset,
-                          bool over, const struct berth_error *error);
+typedef void blob_news_fn(void *context, uint64_t peer, uint64_t ref, uint64_t command_id,
+                          int64_t offset, bool over, const struct berth_error *error);
 
 /* Begin. Errors: INVALID (size, name or hash), NO_SPACE (quota), BUSY (too many at once), EXISTS,
  * IO. */
@@ -42,10 +42,10 @@ int blob_new(struct blobs *blobs, const struct msg_blob_begin *begin, uint64_t p
              blob_news_fn *news, void *context, struct blob **ret,
              struct berth_error *reterr) berth_must_check;
 
-/* The next chunk; news follow. Errors (the caller then drops the blob): STATE (the last one is not
- * acknowledged yet), INVALID (offset, base64, too much).
+/* The next chunk, of the message `ref`; news follow. Errors (the caller then drops the blob): STATE
+ * (the last one is not acknowledged yet), INVALID (offset, base64, too much).
  */
-int blob_add(struct blob *blob, const struct msg_blob_chunk *chunk,
+int blob_add(struct blob *blob, uint64_t ref, const struct msg_blob_chunk *chunk,
              struct berth_error *reterr) berth_must_check;
 
 /* Give it up; no news follow. NULL is fine. */

@@ -108,8 +108,8 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
 
 /* ---- bundles ---- */
 
-static void blob_news(void *context, uint64_t peer_id, uint64_t command_id, int64_t offset,
-                      bool over, const struct berth_error *error)
+static void blob_news(void *context, uint64_t peer_id, uint64_t ref, uint64_t command_id,
+                      int64_t offset, bool over, const struct berth_error *error)
 {
     struct link *link = context;
     struct link_peer *peer = link_peer_of(link, peer_id);
@@ -120,12 +120,12 @@ static void blob_news(void *context, uint64_t peer_id, uint64_t command_id, int6
     if (over)
         peer->blob = NULL;
     if (error->code != 0) {
-        link_refuse(link, peer, "blob_chunk", peer->blob_ref, error);
+        link_refuse(link, peer, "blob_chunk", ref, error);
         return;
     }
     answer = berth_new(struct msg);
     answer->type = MSG_blob_ack;
-    answer->ref = peer->blob_ref;
+    answer->ref = ref;
     answer->blob_ack.command_id = command_id;
     answer->blob_ack.offset = offset;
     link_tell(link, peer_id, answer);
@@ -138,7 +138,6 @@ static void take_blob_begin(struct link *link, struct link_peer *peer, const str
     char terminal[64];
     int r = desk_may_send_blob(link->rooms, peer->id, msg->blob_begin.command_id, terminal, &error);
 
-    peer->blob_ref = msg->ref;
     if (r == 0) {
         /* Whoever begins anew gives the earlier one up. */
         blob_drop(berth_take(peer->blob));
@@ -148,7 +147,7 @@ static void take_blob_begin(struct link *link, struct link_peer *peer, const str
         link_refuse(link, peer, "blob_begin", msg->ref, &error);
         return;
     }
-    blob_news(link, peer->id, msg->blob_begin.command_id, 0, false, &error);
+    blob_news(link, peer->id, msg->ref, msg->blob_begin.command_id, 0, false, &error);
 }
 
 static void take_blob_chunk(struct link *link, struct link_peer *peer, const struct msg *msg)
@@ -156,11 +155,10 @@ static void take_blob_chunk(struct link *link, struct link_peer *peer, const str
     struct berth_error error = { 0 };
     int r;
 
-    peer->blob_ref = msg->ref;
     if (!peer->blob)
         r = berth_fail(&error, BERTH_E_STATE, "no file was begun");
     else
-        r = blob_add(peer->blob, &msg->blob_chunk, &error);
+        r = blob_add(peer->blob, msg->ref, &msg->blob_chunk, &error);
     if (r < 0) {
         blob_drop(berth_take(peer->blob));
         link_refuse(link, peer, "blob_chunk", msg->ref, &error);

@@ -22,7 +22,6 @@ struct link_peer {
     bool closing;  /* hung up on: what still comes is dropped */
     char address[64];
     struct blob *blob; /* the bundle that it is sending, or NULL */
-    uint64_t blob_ref; /* of its last piece: the answer repeats it */
 };
 
 struct link {

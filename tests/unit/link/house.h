@@ -46,7 +46,8 @@ struct client {
     struct frame_reader reader;
     int opened, closed, frames;
     struct berth_error why;
-    char last[4096]; /* the last frame, as text */
+    char last[4096];   /* the last frame, as text */
+    char before[4096]; /* and the one before it */
     size_t bytes;
     char head[64]; /* the first plain bytes, where there are no frames */
     bool raw;
@@ -173,6 +174,7 @@ static int client_frame(void *context, const char *frame, size_t size)
     struct client *client = context;
 
     client->frames++;
+    memcpy(client->before, client->last, sizeof(client->before));
     (void)snprintf(client->last, sizeof(client->last), "%.*s", (int)size, frame);
     return 0;
 }

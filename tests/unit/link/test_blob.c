@@ -181,6 +181,29 @@ TEST(blob, only_for_a_command_that_asked_for_it)
     finish();
 }
 
+TEST(blob, a_late_refusal_names_the_piece_that_it_is_about)
+{
+    char sha256[72], of_chunk[40], of_begin[40];
+    bool in_order;
+
+    begin();
+    tls_sha256_hex("other", 5, sha256);
+    say_begin(13, 5, sha256);
+    (void)answer(2);
+    /* Both arrive before the piece is on disk. */
+    say_chunk(13, 0, "bytes", 5);
+    (void)snprintf(of_chunk, sizeof(of_chunk), "\"ref\":%llu}", (unsigned long long)last_ref);
+    say_begin(404, 5, sha256);
+    (void)snprintf(of_begin, sizeof(of_begin), "\"ref\":%llu}", (unsigned long long)last_ref);
+    TURN_UNTIL(client.frames == 4);
+    in_order = strstr(client.before, "\"about\":\"blob_chunk\"") != NULL;
+    EXPECT_SAYS(in_order ? client.before : client.last, "arrived damaged");
+    EXPECT_SAYS(in_order ? client.before : client.last, of_chunk);
+    EXPECT_SAYS(in_order ? client.last : client.before, "NOT_FOUND");
+    EXPECT_SAYS(in_order ? client.last : client.before, of_begin);
+    finish();
+}
+
 TEST(blob, what_an_earlier_life_left_is_removed)
 {
     struct blobs *blobs = NULL;
