@@ -273,6 +273,10 @@ TEST(truth, a_backing_file_that_is_named_as_json_is_looked_at_like_any)
     expect_image("images/json-file.qcow2", NULL, "with the driver 'file' outside");
     expect_image("images/json-qcow2.qcow2", NULL, "with the driver 'qcow2'");
     expect_image("images/json-nbd.qcow2", NULL, "with the driver 'nbd'");
+    expect_image("images/json-backing.qcow2", NULL, "with the key 'backing'");
+    expect_image("images/by-1.qcow2", NULL, "by the protocol 'nbd'");
+    expect_image("images/by-2.qcow2", NULL, "by the protocol 'nbd'");
+    expect_image("images/by-3.qcow2", NULL, "by the protocol 'file'");
 
     /* What is taken runs. */
     (void)snprintf(wanted.image, sizeof(wanted.image), "%s/images/json.qcow2", folder);

@@ -55,6 +55,12 @@ on_json json-gone qcow2 "{\"file\":$(file_of "$work/images/gone.qcow2")}"
 on_json json-file qcow2 "$(file_of "$work/images/base.qcow2")"
 on_json json-qcow2 qcow2 "{\"driver\":\"qcow2\",\"file\":$(file_of "$work/images/base.qcow2")}"
 on_json json-nbd raw '{"driver":"nbd","server":{"type":"inet","host":"127.0.0.1","port":"1"}}'
+on_json json-backing qcow2 "{\"file\":$(file_of "$work/images/base.qcow2"),\"backing\":$(file_of "$work/images/raw.qcow2")}"
+# Or that a protocol leads to.
+by=0
+for name in nbd:127.0.0.1:1 nbd://127.0.0.1:1/base "file:$work/images/base.qcow2"; do
+    qemu-img create -q -f qcow2 -u -F qcow2 -b "$name" "$work/images/by-$((++by)).qcow2" 64M
+done
 cat >"$work/template.xml" <<'XML'
 <domain type='qemu'>
   <name>template</name>

@@ -34,10 +34,50 @@ static struct place below(const struct place *place)
                            .prefix = place->prefix[0] ? "file.file." : "file." };
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(word, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* QEMU obeys every key that it knows, and some open another file or host; libvirt reads few.
+ * known: the keys that may stand there, up to a NULL. */
+static int check_keys(const struct place *place, const char *const *known,
+                      struct berth_error *reterr)
+{
+    size_t length = strlen(place->prefix);
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(place->object, key, value)
+    {
+        const char *rest = key + length;
+
+        if (strncmp(key, place->prefix, length) != 0)
+            continue; /* of a place around this one */
+        if (strncmp(rest, "file.", strlen("file.")) == 0 && is_one_of("file", known)) {
+            if (member(place, "file"))
+                return berth_fail(reterr, BERTH_E_CONFIG, "with the key '%.40s' beside '%sfile'",
+                                  key, place->prefix);
+        } else if (!is_one_of(rest, known)) {
+            return berth_fail(reterr, BERTH_E_CONFIG,
+                              "with the key '%.40s', which is not permitted there", key);
+        }
+    }
+    return 0;
+}
+
+static const char *const file_keys[] = { "driver", "filename", "locking", NULL };
+static const char *const raw_keys[] = { "driver", "file", NULL };
+
 static int check_path(const struct place *place, struct berth_error *reterr)
 {
     const char *path = json_string_value(member(place, "filename"));
+    int r = check_keys(place, file_keys, reterr);
 
+    if (r < 0)
+        return r;
     if (!path)
         return berth_fail(reterr, BERTH_E_CONFIG, "without a path ('filename')");
     if (path[0] != '/')
@@ -51,6 +91,7 @@ static int check_place(const struct place *place, int formats, struct berth_erro
 {
     const char *driver = json_string_value(member(place, "driver"));
     struct place inner;
+    int r;
 
     if (!driver)
         return berth_fail(reterr, BERTH_E_CONFIG, "without a driver");
@@ -60,6 +101,9 @@ static int check_place(const struct place *place, int formats, struct berth_erro
         return berth_fail(reterr, BERTH_E_CONFIG, "with the driver '%.40s', not 'file'", driver);
     if (member(place, "offset") || member(place, "size"))
         return berth_fail(reterr, BERTH_E_CONFIG, "as a part of a file ('offset' or 'size')");
+    r = check_keys(place, raw_keys, reterr);
+    if (r < 0)
+        return r;
     inner = below(place);
     return check_place(&inner, formats - 1, reterr);
 }
@@ -69,7 +113,19 @@ bool backing_name_is_json(const char *name, size_t size)
     return size >= strlen(JSON) && memcmp(name, JSON, strlen(JSON)) == 0;
 }
 
-int backing_name_check(const char *name, size_t size, struct berth_error *reterr)
+/* QEMU and libvirt: what stands before a colon is a protocol, unless a slash comes first. Even
+ * 'file:' is none for libvirt, which follows it to no file. */
+static int check_plain(const char *name, size_t size, struct berth_error *reterr)
+{
+    const char *colon = memchr(name, ':', size);
+
+    if (!colon || memchr(name, '/', (size_t)(colon - name)))
+        return 0;
+    return berth_fail(reterr, BERTH_E_CONFIG, "by the protocol '%.*s'",
+                      colon - name < 40 ? (int)(colon - name) : 40, name);
+}
+
+static int check_json(const char *name, size_t size, struct berth_error *reterr)
 {
     struct berth_error fault = { 0 };
     berth_cleanup(json_unrefp) json_t *json =
@@ -82,7 +138,19 @@ int backing_name_check(const char *name, size_t size, struct berth_error *reterr
     driver = json_string_value(member(&place, "driver"));
     if (driver && strcmp(driver, "file") == 0)
         return berth_fail(reterr, BERTH_E_CONFIG, "with the driver 'file' outside of \"file\"");
-    if (!member(&place, "driver"))
+    if (!member(&place, "driver")) {
+        int r = check_keys(&place, raw_keys, reterr);
+
+        if (r < 0)
+            return r;
         place = below(&place);
+    }
     return check_place(&place, 1, reterr);
+}
+
+int backing_name_check(const char *name, size_t size, struct berth_error *reterr)
+{
+    if (backing_name_is_json(name, size))
+        return check_json(name, size, reterr);
+    return check_plain(name, size, reterr);
 }

@@ -116,8 +116,11 @@ static int check_chain(struct errand *errand)
             (void)berth_fail_in(&errand->error, "'%s' lies on another file", errand->args.image);
         if (r < 0)
             return errand->error.code;
-        if (below[0] != '/') /* nothing, or what is on the network and no file of the host */
+        if (!below[0])
             return 0;
+        if (below[0] != '/')
+            return berth_fail(&errand->error, BERTH_E_CONFIG,
+                              "'%s' lies on '%.80s', which is no file of the host", path, below);
         (void)snprintf(path, sizeof(path), "%s", below);
     }
     return berth_fail(&errand->error, BERTH_E_CONFIG, "'%s' lies on more than %d files",

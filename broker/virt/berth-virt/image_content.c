@@ -120,14 +120,15 @@ static int check_backing(const struct content *content)
         return 0;
     r = read_part(content, "the name of its backing file", qcow2->backing_at, qcow2->backing_bytes,
                   &name);
-    if (r < 0 || !backing_name_is_json((const char *)name, qcow2->backing_bytes))
+    if (r < 0 || backing_name_check((const char *)name, qcow2->backing_bytes, &why) == 0)
         return r;
-    if (backing_name_check((const char *)name, qcow2->backing_bytes, &why) == 0)
-        return 0;
     return berth_fail(&errand->error, BERTH_E_CONFIG,
-                      "'%s' names its backing file as json: %s; give it a plain path with "
+                      "'%s' names its backing file %s%s; give it a plain path with "
                       "'qemu-img rebase -u -F FORMAT -b PATH'",
-                      content->path, why.text);
+                      content->path,
+                      backing_name_is_json((const char *)name, qcow2->backing_bytes) ? "as json: "
+                                                                                     : "",
+                      why.text);
 }
 
 /* Does the file reach to its last cluster? Its refcounts tell which that is. */

@@ -636,6 +636,17 @@ TEST(image, files_that_lie_on_each_other_in_a_circle_are_no_image)
     world_free(world);
 }
 
+TEST(image, what_lies_on_no_file_of_the_host_is_no_image)
+{
+    struct world *world = world_new();
+    struct virt_args args = { .image = "/berth/golden.qcow2" };
+
+    give_image(world, "golden.qcow2", "qcow2", "nbd://kvm3/base");
+    EXPECT_ERR(run(world, VIRT_check_image, &args), BERTH_E_CONFIG);
+    EXPECT_SAYS(world->error.text, "'/berth/golden.qcow2' lies on 'nbd://kvm3/base'");
+    world_free(world);
+}
+
 /* ---- calls that answer with several frames ---- */
 
 struct heard {
