@@ -388,6 +388,9 @@ static int hear_only_peer(int descriptor)
         return hear_only(descriptor, &peer.four.sin_addr.s_addr, 1, (uint32_t)FROM_V4,
                          ntohs(peer.four.sin_port));
     memcpy(address, &peer.six.sin6_addr, sizeof(address));
+    if (IN6_IS_ADDR_V4MAPPED(&peer.six.sin6_addr)) /* its packets are of IPv4 */
+        return hear_only(descriptor, address + FROM_MAX - 1, 1, (uint32_t)FROM_V4,
+                         ntohs(peer.six.sin6_port));
     return hear_only(descriptor, address, FROM_MAX, (uint32_t)FROM_V6, ntohs(peer.six.sin6_port));
 }
 
@@ -428,6 +431,8 @@ int confine_and_become(const struct confine_setup *setup, struct berth_error *re
         return r;
     if (setup->address)
         witness_show(CONFINE_CONNECTION, CONFINE_WITNESS);
+    else
+        (void)close(CONFINE_WITNESS); /* it is not for the program */
     if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return berth_fail(reterr, BERTH_E_IO, "no_new_privs: %s", strerror(errno));
     r = limit_files_and_ports(setup, reterr);
