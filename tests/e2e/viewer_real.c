@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -194,12 +195,14 @@ TEST(viewer, a_desktop_that_hangs_up_at_once_is_not_taken_for_another_one)
     struct world world;
     struct berth_error error = { 0 };
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), connection;
+    struct pollfd knock = { .fd = listener, .events = POLLIN };
 
     EXPECT(bind(listener, (struct sockaddr *)&address, size) == 0 && listen(listener, 1) == 0);
     EXPECT(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
     enter(&world);
     world.request.port = ntohs(address.sin_port);
     EXPECT_OK(viewer_start(world.viewer, &world.request, &error));
+    EXPECT_INT(poll(&knock, 1, (int)test_patience_ms()), 1);
     connection = accept(listener, NULL, NULL);
     EXPECT(connection >= 0);
     (void)close(connection);
