@@ -24,7 +24,8 @@ const char *text_in(const char *language, enum text text);
  */
 const char *text_of_refusal(const char *language, const char *code, const char *words);
 
-/* Why this terminal has not joined, for its page: our own sentence for the code. */
+/* Why this terminal has not joined, for its page: our own sentence for the code (a symbol of
+ * errors.def), TEXT_JOIN_FAILED's for one that has none. */
 const char *text_of_join(const char *language, const char *code);
 
 #endif

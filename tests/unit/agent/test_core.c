@@ -154,6 +154,10 @@ TEST(texts, the_pages_of_joining_and_of_a_revoked_terminal_are_plain)
     }
     EXPECT_SAYS(text_of_join("en", "DENIED"), "invitation");
     EXPECT_SAYS(text_of_join("de", "REVOKED"), "Betrieb");
+    EXPECT_SAYS(text_of_join("en", "IO"), "cannot be reached"); /* connection refused */
+    EXPECT_SAYS(text_of_join("de", "IO"), "nicht erreichbar");
+    EXPECT_SAYS(text_of_join("en", "CERTIFICATE"),
+                "not the one named in this terminal's invitation");
     EXPECT_STR(text_of_join("en", "OF_TOMORROW"), text_in("en", TEXT_JOIN_FAILED));
 }
 
