@@ -332,7 +332,8 @@ static int look_at(struct enroll *enroll, struct berth_error *reterr)
     return terminal ? look_at_known(enroll, &terminal->row, reterr) : judge(enroll, reterr);
 }
 
-/* Said to nobody whose evidence was not found good: a stranger's connection ends in its time. */
+/* Not sent to a terminal that waits for approval, nor to one without good evidence: their
+ * connections end after joining_ms. */
 static void still_pending(struct berth_timer *timer)
 {
     struct enroll *enroll = container_of(timer, struct enroll, pending);
@@ -352,10 +353,12 @@ static int look(struct flow *flow)
         changes_new("terminal", "terminal", enroll->renewal ? "terminal.renew" : "terminal.join");
     if (look_at(enroll, &error) < 0)
         return flow_fail_with(flow, &error);
-    if (!enroll->renewal) {
-        timer_start(enroll->rooms->timers, &enroll->pending, PENDING_MS, still_pending);
+    if (!enroll->renewal)
         plan_terminal(enroll);
-    }
+    if (enroll->renewal || enroll->waits)
+        timer_stop(enroll->rooms->timers, &enroll->pending); /* of an earlier look */
+    else
+        timer_start(enroll->rooms->timers, &enroll->pending, PENDING_MS, still_pending);
     changes_object(enroll->changes, "terminal %s", enroll->terminal.name);
     enroll->changes->audit.terminal_id = enroll->terminal.id;
     if (enroll->waits)

@@ -71,7 +71,10 @@ static void hears_nothing(struct berth_timer *timer)
 
 void join_hears(struct fake_terminal *terminal, const struct msg *msg)
 {
+    if (msg->type != MSG_refused || strcmp(msg->refused.about, "join") == 0)
+        terminal_hear_ref(terminal, msg);
     if (msg->type == MSG_join_pending) {
+        terminal->pendings++;
         wait_for_word(terminal);
         return;
     }

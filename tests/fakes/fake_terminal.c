@@ -299,8 +299,7 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
 
 /* ---- what it hears ---- */
 
-/* By its ref alone an agent tells the answer to this question from one to an earlier one. */
-static void hear_ref(struct fake_terminal *terminal, const struct msg *msg)
+void terminal_hear_ref(struct fake_terminal *terminal, const struct msg *msg)
 {
     if (msg->ref == 0 || msg->ref > terminal->ref)
         outside_fault(outside_of(terminal), "%s: '%s' has ref %llu, which answers no question",
@@ -361,23 +360,24 @@ static void hears(struct door_visitor *visitor, const struct msg *msg)
         terminal_announce(terminal);
         return;
     case MSG_progress:
-        hear_ref(terminal, msg);
+        terminal_hear_ref(terminal, msg);
         hear_progress(terminal, &msg->progress);
         return;
     case MSG_choose:
-        hear_ref(terminal, msg);
+        terminal_hear_ref(terminal, msg);
         hear_choose(terminal, &msg->choose);
         return;
     case MSG_show:
-        hear_ref(terminal, msg);
+        terminal_hear_ref(terminal, msg);
         viewer_show(terminal, &msg->show);
         return;
     case MSG_hide:
         viewer_hide(terminal, &msg->hide);
         return;
     case MSG_refused:
-        if (strcmp(msg->refused.about, "sign_on") == 0)
-            hear_ref(terminal, msg);
+        if (strcmp(msg->refused.about, "sign_on") == 0 ||
+            strcmp(msg->refused.about, "renew_certificate") == 0)
+            terminal_hear_ref(terminal, msg);
         hear_refused(terminal, &msg->refused);
         return;
     case MSG_profile:
@@ -387,6 +387,7 @@ static void hears(struct door_visitor *visitor, const struct msg *msg)
         orders_command(terminal, &msg->command);
         return;
     case MSG_certificate:
+        terminal_hear_ref(terminal, msg);
         join_take_certificate(terminal, &msg->certificate);
         return;
     default:

@@ -54,6 +54,7 @@ struct fake_terminal {
     struct berth_timer reconnect, renew, unanswered;
     struct berth_timer patience; /* it asked to join and hears nothing */
     int joins;                   /* how often it asked to join */
+    int pendings;                /* how often it heard that the broker still works on it */
 
     /* What is on the screen. */
     struct msg_show show;

@@ -17,6 +17,8 @@ void viewer_ended_by_machine(struct picture *picture, int exit_code, const char 
 /* fake_terminal.c */
 void terminal_page(struct fake_terminal *terminal, const char *page, const char *said);
 void terminal_announce(struct fake_terminal *terminal);
+/* By its ref alone an agent tells the answer to this question from one to an earlier one. */
+void terminal_hear_ref(struct fake_terminal *terminal, const struct msg *msg);
 
 /* fake_join.c */
 void join_say(struct fake_terminal *terminal);

@@ -278,6 +278,33 @@ TEST(joining, approval_compares_codes_and_gives_no_secret_before)
     THE_END(w);
 }
 
+/* A commit takes long at this seed: a stranger's connection ends in its time, one that was approved
+ * is kept.
+ */
+TEST(joining, only_who_is_let_in_hears_that_its_answer_still_comes)
+{
+    struct world *w = world_new(8, "site main join approve\n" WARD FLOATING);
+    struct fake_terminal *n1;
+
+    world_run_s(w, 5);
+    w->broker->rooms.store->slowest_ms = 19000;
+    world_add_terminal(w, "n1", "");
+    n1 = world_terminal(w, "n1");
+    world_run_s(w, 16); /* as long as two would be sent in */
+    EXPECT_INT(n1->joins, 1);
+    EXPECT_STR(n1->code, ""); /* it has no answer yet */
+    EXPECT_INT(n1->pendings, 0);
+    w->broker->rooms.store->slowest_ms = 20;
+    world_run_s(w, 4);
+    EXPECT(n1->code[0]);
+    EXPECT_OK(set_state(w, "t-SN-n1", terminal_ACCEPTED));
+    fake_ca_set_signing(w->broker->rooms.ca, 30000);
+    world_run_s(w, 60);
+    EXPECT_INT(n1->pendings, 3);
+    EXPECT(n1->present);
+    THE_END(w);
+}
+
 TEST(joining, a_refused_terminal_stays_outside)
 {
     struct world *w = world_new(8, "site main join approve\n" WARD FLOATING);
