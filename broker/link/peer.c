@@ -150,7 +150,7 @@ static void stayed_too_long(struct berth_timer *timer)
     tls_close(&peer->tls, BERTH_E_TIMEOUT, "%s did not join in time", peer->source);
 }
 
-/* A stranger may stay so long; whose answer still comes, so long again. */
+/* A joining connection is closed after joining_ms; each join_pending starts that time anew. */
 static void may_stay(struct peer *peer)
 {
     struct door *door = door_of(peer);

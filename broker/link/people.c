@@ -17,8 +17,8 @@
  * the browser took at least TAKEN_MIN of them. Fewer count as none: a byte now and then would hold
  * the place for ever. */
 #define UNREAD_LOOKS 6
-/* Where the server has hung up already the place is wanted sooner. Two: what takes 64 KiB at once
- * takes none for 8 s at 64 kbit/s, and is slow, not gone. */
+/* Where the server has hung up already the place is wanted sooner. At 64 kbit/s a reader that took
+ * 64 KiB takes nothing for 8 s, so one look is too few. */
 #define HUNG_UP_LOOKS 2
 #define TAKEN_MIN 512
 

@@ -120,7 +120,8 @@ int flow_await(struct flow *flow, int begun, int next);
 int flow_await_any(struct flow *flow, int begun, int next);
 
 /* From outside: whoever the flow waits for is still at it, so the limit of the present step counts
- * anew. Nothing happens to a flow that does not wait. */
+ * anew. The flow's deadline is not moved, a step without a limit stays without one, and nothing
+ * happens to a flow that does not wait. */
 void flow_wait_longer(struct flow *flow);
 
 /* In a step: fail with a sentence. */
