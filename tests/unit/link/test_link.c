@@ -293,7 +293,7 @@ TEST(link, a_joiner_whose_answer_still_comes_may_stay)
     house_begin((struct link_limits){ .handshakes = 64,
                                       .handshakes_source = 64,
                                       .handshake_ms = 5000,
-                                      .joining_ms = 3000,
+                                      .joining_ms = 10000,
                                       .messages_s = 1000 });
     client_join(&first);
     client_say(&first, JOIN);
