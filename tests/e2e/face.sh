@@ -108,7 +108,9 @@ covering() {
     page desktop
     expect "the viewer has the screen" pixel_is 640 400 204080
     page notice '{"title": "Your session moved", "text": "Your session moved to ICU-08"}'
-    [[ $(pixel 640 400) != 204080 ]] || die "the desktop shows through a notice"
+    local colour
+    colour=$(pixel 640 400) || die "the screen cannot be looked at"
+    [[ $colour != 204080 ]] || die "the desktop shows through a notice"
     forget_events
     xdotool key space
     expect "a key goes on" has_event '.kind == "go-on"'
@@ -236,10 +238,14 @@ joins() {
     invitation=berth-invite:127.0.0.1:1:1:$(printf 'a%.0s' {1..64}):$(printf 'b%.0s' {1..32})
     request 2 "$@" join --limit soon
     request 0 invited "$invitation" "$@" join --no-wait
-    request 6 invited "$invitation" "$@" join --limit 3
-    grep -q 'not joined within 3 s.*refused' "$work/said" || die "the reason is missing: $(cat "$work/said")"
-    grep -q '^joining' "$work/said" || die "nothing was said while it waited: $(cat "$work/said")"
+    "$@" join --limit 600 <<<"$invitation" 2>"$work/hears" &
+    local waits=$!
+    at_exit bash -c "kill $waits 2>/dev/null || true" # it ends below, when all is well
+    wait_for grep -q '^joining .*refused' "$work/hears" || die "the reason is missing: $(cat "$work/hears")"
+    kill "$waits"
+    wait "$waits" || true # as it was told
     request 6 invited "$invitation" "$@" join --limit 1
+    grep -q 'not joined within 1 s, the agent keeps trying' "$work/said" || die "the limit is missing: $(cat "$work/said")"
 }
 
 # invited INVITATION COMMAND... - with the invitation on its standard input.
