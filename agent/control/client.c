@@ -131,7 +131,7 @@ static bool send_wish(int wire, const struct wish *wish)
     return ok;
 }
 
-enum client_exit client_exit_of(const char *error, bool retry)
+enum client_exit client_exit_of(const char *error, bool retry, bool refused)
 {
     switch (berth_error_code(error)) {
     case BERTH_E_CREDENTIALS:
@@ -143,7 +143,7 @@ enum client_exit client_exit_of(const char *error, bool retry)
     case BERTH_E_STATE:
         return CLIENT_STATE;
     case BERTH_E_INVALID:
-        return CLIENT_USAGE;
+        return refused ? CLIENT_REFUSED : CLIENT_USAGE;
     default:
         return retry ? CLIENT_TRY_AGAIN : CLIENT_FAILED;
     }
@@ -197,7 +197,8 @@ static bool take_answer(const struct wish *wish, const json_t *line, const char 
             print_status(line);
         return true;
     }
-    *ret = client_exit_of(text_of(line, "error"), json_is_true(json_object_get(line, "retry")));
+    *ret = client_exit_of(text_of(line, "error"), json_is_true(json_object_get(line, "retry")),
+                          json_is_true(json_object_get(line, "refused")));
     if (!wish->json)
         (void)fprintf(stderr, "berth-agent: %s\n", text_of(line, "text"));
     return true;

@@ -41,11 +41,13 @@ struct guest {
     struct control *control;
     struct station_watcher watcher;
     struct berth_timer silent;
-    bool waits; /* for the outcome of a sign-on, or */
-    bool joins; /* of joining */
-    bool quiet; /* that has just begun */
-    int64_t limit_s;
-    struct berth_error last; /* why it has not joined yet */
+    bool waits;              /* It is answered at the outcome, of a sign-on or of joining. */
+    bool joins;              /* The outcome that it waits for is that of joining. */
+    bool quiet;              /* No progress is sent: joining began less than JOIN_QUIET_MS ago. */
+    int64_t limit_s;         /* So long it waits for the outcome of joining. */
+    struct berth_error last; /* Why the last try to join failed; code 0: it is no longer true. */
+    enum seat_state last_in; /* The state that was told with `last`; NO_STATE: none yet. */
+    bool refused;            /* The terminal was not let in: is_no. */
     bool answered;
     bool closing;
     char told[256]; /* the last progress, to say each only once */
@@ -140,9 +142,10 @@ static void answer(struct guest *guest, const struct berth_error *error)
     if (!error || !error->code)
         say(guest, status_of(guest->control->station));
     else
-        say(guest, json_pack("{s:b, s:s, s:s, s:b}", "ok", 0, "error",
-                             berth_error_row(error->code)->symbol, "text", berth_error_text(error),
-                             "retry", berth_error_row(error->code)->retry));
+        say(guest,
+            json_pack("{s:b, s:s, s:s, s:b, s:b}", "ok", 0, "error",
+                      berth_error_row(error->code)->symbol, "text", berth_error_text(error),
+                      "retry", berth_error_row(error->code)->retry, "refused", guest->refused));
     close_guest(guest);
 }
 
@@ -164,11 +167,54 @@ static void tell_progress(struct guest *guest)
                   (json_int_t)seat->queue_place, "estimate_ms", (json_int_t)seat->estimate_ms));
 }
 
-/* Has the broker said no, or will it be asked again? */
-static bool is_no(const struct berth_error *why)
+/* Somebody has to do something before this terminal is let in. The agent asks again all the same,
+ * after a minute; whoever brought the invitation need not wait for that. */
+static bool is_no(int code)
 {
-    return !berth_error_row(why->code)->retry && why->code != BERTH_E_IO &&
-           why->code != BERTH_E_NOT_FOUND;
+    static const int nos[] = { BERTH_E_DENIED,      BERTH_E_REVOKED, BERTH_E_EXISTS,
+                               BERTH_E_CERTIFICATE, BERTH_E_CONFIG,  BERTH_E_INVALID };
+
+    for (size_t i = 0; i < BERTH_COUNT(nos); i++)
+        if (nos[i] == code)
+            return true;
+    return false;
+}
+
+static void not_joined(struct guest *guest, const struct berth_error *why)
+{
+    struct berth_error said = *why;
+
+    guest->last = *why;
+    guest->last_in = seat_NO_STATE;
+    if (why->code == BERTH_E_CERTIFICATE)
+        (void)berth_fail(&said, why->code,
+                         "%s; the invitation is of another site, or a clock is wrong", why->text);
+    guest->refused = is_no(why->code);
+    if (guest->refused || why->code == BERTH_E_CANCELLED)
+        answer(guest, &said);
+}
+
+/* By the identity that it had: the invitation is no longer on its way to the broker. */
+static void linked_instead(struct guest *guest)
+{
+    struct berth_error error = { 0 };
+
+    (void)berth_fail(&error, BERTH_E_CANCELLED,
+                     "the invitation was not used: %.160s; the terminal is linked as %s",
+                     guest->last.code ? guest->last.text : "no answer came",
+                     guest->control->station->seat.terminal);
+    answer(guest, &error);
+}
+
+/* A reason is told with the state that follows it, and is over with the next. */
+static void forget_last(struct guest *guest)
+{
+    enum seat_state state = guest->control->station->seat.state;
+
+    if (guest->last_in == seat_NO_STATE)
+        guest->last_in = state;
+    else if (guest->last_in != state)
+        guest->last.code = 0;
 }
 
 static void join_news(struct guest *guest, enum station_news what, const struct berth_error *why)
@@ -176,11 +222,13 @@ static void join_news(struct guest *guest, enum station_news what, const struct 
     if (what == STATION_JOINED) {
         answer(guest, NULL);
     } else if (what == STATION_NOT_JOINED) {
-        guest->last = *why;
-        if (is_no(why) || why->code == BERTH_E_CANCELLED)
-            answer(guest, why);
-    } else if (what == STATION_SAYS && !guest->quiet) {
-        tell_progress(guest);
+        not_joined(guest, why);
+    } else if (what == STATION_LINKED) {
+        linked_instead(guest);
+    } else if (what == STATION_SAYS) {
+        forget_last(guest);
+        if (!guest->quiet)
+            tell_progress(guest);
     }
 }
 
@@ -208,6 +256,7 @@ static void news(struct station_watcher *watcher, enum station_news what,
         return;
     case STATION_JOINED:
     case STATION_NOT_JOINED:
+    case STATION_LINKED:
         return;
     }
 }

@@ -140,6 +140,15 @@ static void show_joining(struct station *station, const char *why, const char *t
         station_say(station, seat_JOINING, why, NULL, text, alert);
 }
 
+static void show_waiting(struct station *station)
+{
+    if (!page_is_ours(station))
+        return;
+    if (station->seat.state != seat_WAITING && station->seat.state != seat_JOINING)
+        show_joining(station, "asked", NULL, false);
+    station_set_state(station, seat_WAITING, "somebody has to decide");
+}
+
 static void join_ended(struct flow *flow, const struct berth_error *error)
 {
     struct station *station = station_of(flow);
@@ -158,7 +167,9 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
         reach_start(station);
         return;
     }
-    if (error->code != BERTH_E_WAITING) {
+    if (error->code == BERTH_E_WAITING) {
+        show_waiting(station);
+    } else {
         log_failure(EV_AGENT_JOIN, error, "not joined");
         station->reach.failures++;
         way_failed(&station->join.way);
@@ -239,11 +250,6 @@ void join_must_wait(struct station *station, const struct msg *msg)
         wait->retry_after_ms > 0 ? wait->retry_after_ms : JOIN_REFUSED_MS;
     station->reach.failures = 0;
     (void)snprintf(station->seat.code, sizeof(station->seat.code), "%s", wait->code);
-    if (page_is_ours(station)) {
-        if (station->seat.state != seat_WAITING)
-            show_joining(station, "asked", NULL, false);
-        station_set_state(station, seat_WAITING, "somebody has to decide");
-    }
     (void)berth_fail(&error, BERTH_E_WAITING, "waiting for approval, code %s", wait->code);
     (void)awaited_end(&station->join.answer, error.code, &error);
 }

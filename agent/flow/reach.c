@@ -107,6 +107,7 @@ static int present(struct flow *flow)
 
     station->reach.failures = 0;
     renewal_plan(station);
+    station_tell(station, STATION_LINKED, NULL);
     return FLOW_DONE;
 }
 

@@ -162,8 +162,9 @@ enum station_news {
     STATION_SHOWN,          /* the picture is there */
     STATION_ENDED,          /* a viewer ended, with why */
     STATION_JOINED,
-    STATION_NOT_JOINED, /* one try to join failed, with why; unless the broker said no, others
-                           follow */
+    STATION_NOT_JOINED, /* one try to join failed, with why; the agent asks again, after a minute
+                           when the broker said no */
+    STATION_LINKED,     /* the broker granted presence */
 };
 
 struct station_watcher {

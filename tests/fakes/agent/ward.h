@@ -90,7 +90,7 @@ struct ward {
     struct screen screen;
     struct device device;
     struct station_watcher watcher;
-    int news[STATION_NOT_JOINED + 1];
+    int news[STATION_LINKED + 1];
     struct berth_error last_news;
 
     /* The broker, as far as it answers by itself. */

@@ -17,6 +17,7 @@ static void news(struct station_watcher *watcher, enum station_news what,
     case STATION_SAYS:
     case STATION_JOINED:
     case STATION_NOT_JOINED:
+    case STATION_LINKED:
         return;
     case STATION_SHOWN:
         agent->outlet.news(agent->outlet.who, AGENT_SHOWN, why);

@@ -17,12 +17,14 @@ TEST(client, every_request_has_a_word_and_is_found_by_it)
 
 TEST(client, exit_codes_for_scripts)
 {
-    EXPECT_INT(client_exit_of("CREDENTIALS", false), CLIENT_REFUSED);
-    EXPECT_INT(client_exit_of("NO_ENTITLEMENT", false), CLIENT_REFUSED);
-    EXPECT_INT(client_exit_of("STATE", false), CLIENT_STATE);
-    EXPECT_INT(client_exit_of("NO_DESKTOP", true), CLIENT_TRY_AGAIN);
-    EXPECT_INT(client_exit_of("INTERNAL", false), CLIENT_FAILED);
-    EXPECT_INT(client_exit_of("OF_TOMORROW", false), CLIENT_FAILED);
+    EXPECT_INT(client_exit_of("CREDENTIALS", false, false), CLIENT_REFUSED);
+    EXPECT_INT(client_exit_of("NO_ENTITLEMENT", false, false), CLIENT_REFUSED);
+    EXPECT_INT(client_exit_of("STATE", false, false), CLIENT_STATE);
+    EXPECT_INT(client_exit_of("NO_DESKTOP", true, false), CLIENT_TRY_AGAIN);
+    EXPECT_INT(client_exit_of("INTERNAL", false, false), CLIENT_FAILED);
+    EXPECT_INT(client_exit_of("INVALID", false, false), CLIENT_USAGE);
+    EXPECT_INT(client_exit_of("INVALID", false, true), CLIENT_REFUSED); /* said by the broker */
+    EXPECT_INT(client_exit_of("OF_TOMORROW", false, false), CLIENT_FAILED);
 }
 
 TEST(client, nobody_answers)

@@ -1,0 +1,168 @@
+/* test_control.c - what whoever brings an invitation hears at the control socket: a terminal under
+ * virtual time behind a real socket. */
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "fakes/agent/ward.h"
+#include "flow/reach.h"
+
+#include "test.h"
+
+struct scene {
+    struct ward *ward;
+    struct berth_loop loop;
+    struct control *control;
+    int wire;
+    char path[64];
+    char heard[4096]; /* the lines so far, and where the next one begins */
+    size_t size;
+};
+
+static int bring(void *context, const char *invitation, struct berth_error *reterr)
+{
+    struct ward *ward = context;
+
+    (void)invitation;
+    (void)reterr;
+    reach_begin_anew(&ward->station);
+    return 0;
+}
+
+/* Has it heard this? */
+static bool hears(struct scene *scene, const char *text)
+{
+    ssize_t got;
+
+    loop_turn(&scene->loop, 10);
+    got = recv(scene->wire, scene->heard + scene->size, sizeof(scene->heard) - 1 - scene->size,
+               MSG_DONTWAIT);
+    if (got > 0)
+        scene->size += (size_t)got;
+    scene->heard[scene->size] = '\0';
+    return strstr(scene->heard, text) != NULL;
+}
+
+#define HEARS(scene, text) (void)UNTIL(hears(scene, text), (void)0)
+
+/* Somebody has brought an invitation and hears progress. */
+static struct scene *joining(bool known, uint64_t seed)
+{
+    static const char wish[] = "{\"do\":\"join\",\"invitation\":\"i\",\"limit_s\":86400}\n";
+    struct scene *scene = berth_new(struct scene);
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct berth_error error = { 0 };
+
+    (void)snprintf(scene->path, sizeof(scene->path), "/tmp/berth-control-%d", (int)getpid());
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", scene->path);
+    scene->ward = ward_new(seed);
+    scene->ward->identity.facts.known = known;
+    ward_start(scene->ward);
+    EXPECT_OK(loop_init(&scene->loop, &error));
+    scene->control =
+        control_new(&scene->loop, &scene->ward->station, scene->path, bring, scene->ward, &error);
+    EXPECT(scene->control != NULL);
+    scene->wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_OK(connect(scene->wire, (struct sockaddr *)&address, sizeof(address)));
+    EXPECT_INT(send(scene->wire, wish, sizeof(wish) - 1, MSG_NOSIGNAL), (int)sizeof(wish) - 1);
+    HEARS(scene, "\"progress\"");
+    return scene;
+}
+
+/* The broker is asked (again). */
+static void asks(struct scene *scene)
+{
+    size_t before = ward_sent_count(scene->ward, MSG_join);
+
+    (void)UNTIL_BY(scene->ward->timers.mono_ms, 1000000,
+                   ward_sent_count(scene->ward, MSG_join) > before, ward_run(scene->ward, 100));
+}
+
+static void leave(struct scene *scene)
+{
+    (void)close(scene->wire);
+    control_end(scene->control);
+    (void)UNTIL(control_is_gone(scene->control), loop_turn(&scene->loop, 10));
+    control_free(scene->control);
+    loop_close(&scene->loop);
+    ward_free(scene->ward);
+    free(scene);
+}
+
+TEST(control, a_code_takes_the_place_of_an_earlier_reason)
+{
+    struct scene *scene = joining(false, 1);
+    struct msg msg;
+
+    asks(scene);
+    ward_cut(scene->ward);
+    HEARS(scene, "the wire was cut");
+    scene->size = 0;
+    asks(scene);
+    ward_msg(&msg, MSG_join_wait);
+    (void)snprintf(msg.join_wait.code, sizeof(msg.join_wait.code), "123-456");
+    msg.join_wait.retry_after_ms = 15000;
+    ward_say(scene->ward, &msg);
+    HEARS(scene, "waiting for approval, code 123-456");
+    EXPECT_SAYS(scene->heard, "waiting-approval");
+    EXPECT(!strstr(scene->heard, "the wire was cut"));
+    leave(scene);
+}
+
+/* Only what a person must mend is the end of it. */
+TEST(control, a_no_is_the_answer_and_anything_else_is_not)
+{
+    static const char *const noes[] = { "DENIED", "REVOKED", "EXISTS", "CONFIG", "INVALID" };
+    static const char *const others[] = { "INTERNAL", "STORE", "SCHEMA", "BUSY", "NO_SPACE" };
+
+    for (size_t i = 0; i < BERTH_COUNT(noes); i++) {
+        struct scene *scene = joining(false, 10 + i);
+
+        asks(scene);
+        ward_refuse(scene->ward, "join", noes[i], "so it is");
+        HEARS(scene, "\"refused\":true");
+        EXPECT_SAYS(scene->heard, "so it is");
+        leave(scene);
+    }
+    for (size_t i = 0; i < BERTH_COUNT(others); i++) {
+        struct scene *scene = joining(false, 20 + i);
+        struct msg msg;
+
+        asks(scene);
+        ward_refuse(scene->ward, "join", others[i], "so it is");
+        HEARS(scene, "so it is");
+        EXPECT(!strstr(scene->heard, "\"ok\""));
+        asks(scene);
+        ward_msg(&msg, MSG_joined);
+        ward_say(scene->ward, &msg);
+        HEARS(scene, "\"ok\":true");
+        leave(scene);
+    }
+}
+
+TEST(control, who_is_not_the_one_of_the_invitation_may_be_of_another_site)
+{
+    struct scene *scene = joining(false, 30);
+
+    asks(scene);
+    ward_refuse(scene->ward, "join", "CERTIFICATE", "unknown authority");
+    HEARS(scene, "unknown authority; the invitation is of another site, or a clock is wrong");
+    leave(scene);
+}
+
+/* The join listener failed once, the link stands by the identity that was there. */
+TEST(control, a_link_by_the_old_identity_is_the_end_of_the_invitation)
+{
+    struct scene *scene = joining(true, 40);
+
+    asks(scene);
+    ward_cut(scene->ward);
+    ward_run(scene->ward, 60000);
+    HEARS(scene, "the invitation was not used: ");
+    EXPECT_SAYS(scene->heard, "; the terminal is linked as ICU-07");
+    EXPECT_SAYS(scene->heard, "\"ok\":false");
+    leave(scene);
+}
+
+TEST_MAIN()
