@@ -62,6 +62,30 @@ refuses "a second broker on the same folder" "$work/data"
 invited() {
     "$build/berthctl" --socket "$work/run/sock" terminal invite icu-07 --json | jq -r .warning
 }
+# One terminal joins by an invitation; whoever brings it later hears that it is used up.
+terminal() { # NAME ARGUMENT...
+    "$build/berth-agent" --set "terminal.state=$work/$1" --set broker.dns=no --set screen.display=none "${@:2}"
+}
+joins_once() {
+    local invitation said code=0 name agents=()
+    invitation=$("$build/berthctl" --socket "$work/run/sock" terminal invite icu-08 --json | jq -r .invitation)
+    for name in first second; do
+        "$build/berth-agent" --set "terminal.state=$work/$name" --set broker.dns=no --set screen.display=none run \
+            2>"$work/$name.log" &
+        agents+=($!)
+        at_exit bash -c "kill $! 2>/dev/null || true" # it ends below, when all is well
+        wait_for test -S "$work/$name/control.sock" || die "no agent runs: $(tail -n 2 "$work/$name.log")"
+    done
+    said=$(terminal first join <<<"$invitation") || die "join ended with $?: $(tail -n 2 "$work/first.log")"
+    [[ $said == "joined as icu-08" ]] || die "the outcome of joining is: $said"
+    terminal second join <<<"$invitation" 2>"$work/said" || code=$?
+    [[ $code -eq 5 ]] || die "join with a used-up invitation ended with $code, not 5: $(cat "$work/said")"
+    grep -q 'used up' "$work/said" || die "nobody says that the invitation is used up: $(cat "$work/said")"
+    kill "${agents[@]}"
+    wait "${agents[@]}" || die "an agent ended with $?"
+    say "  refused: a used-up invitation"
+}
+joins_once
 [[ $(invited) == *"'localhost'"*broker.names* ]] || die "an invitation to localhost comes without a warning: $(invited)"
 stop
 sed -i '/^\[broker\]/a names = localhost ::1 127.0.0.1 10.0.0.5' "$work/berthd.conf"
