@@ -110,40 +110,48 @@ TEST(control, a_code_takes_the_place_of_an_earlier_reason)
     leave(scene);
 }
 
+static void ends_with_no(const char *code, uint64_t seed)
+{
+    struct scene *scene = joining(false, seed);
+
+    asks(scene);
+    ward_refuse(scene->ward, "join", code, "so it is");
+    HEARS(scene, "\"refused\":true");
+    EXPECT_SAYS(scene->heard, "so it is");
+    leave(scene);
+}
+
+static void goes_on(const char *code, uint64_t seed)
+{
+    struct scene *scene = joining(false, seed);
+    struct msg msg;
+
+    asks(scene);
+    ward_refuse(scene->ward, "join", code, "so it is");
+    HEARS(scene, "so it is");
+    EXPECT(!strstr(scene->heard, "\"ok\""));
+    asks(scene);
+    ward_msg(&msg, MSG_joined);
+    ward_say(scene->ward, &msg);
+    HEARS(scene, "\"ok\":true");
+    leave(scene);
+}
+
 /* Only what a person must mend is the end of it. */
 TEST(control, a_no_is_the_answer)
 {
     static const char *const noes[] = { "DENIED", "REVOKED", "EXISTS", "CONFIG", "INVALID" };
 
-    for (size_t i = 0; i < BERTH_COUNT(noes); i++) {
-        struct scene *scene = joining(false, 10 + i);
-
-        asks(scene);
-        ward_refuse(scene->ward, "join", noes[i], "so it is");
-        HEARS(scene, "\"refused\":true");
-        EXPECT_SAYS(scene->heard, "so it is");
-        leave(scene);
-    }
+    for (size_t i = 0; i < BERTH_COUNT(noes); i++)
+        ends_with_no(noes[i], 10 + i);
 }
 
 TEST(control, a_failure_of_the_broker_is_not_a_no)
 {
     static const char *const others[] = { "INTERNAL", "STORE", "SCHEMA", "BUSY", "NO_SPACE" };
 
-    for (size_t i = 0; i < BERTH_COUNT(others); i++) {
-        struct scene *scene = joining(false, 20 + i);
-        struct msg msg;
-
-        asks(scene);
-        ward_refuse(scene->ward, "join", others[i], "so it is");
-        HEARS(scene, "so it is");
-        EXPECT(!strstr(scene->heard, "\"ok\""));
-        asks(scene);
-        ward_msg(&msg, MSG_joined);
-        ward_say(scene->ward, &msg);
-        HEARS(scene, "\"ok\":true");
-        leave(scene);
-    }
+    for (size_t i = 0; i < BERTH_COUNT(others); i++)
+        goes_on(others[i], 20 + i);
 }
 
 TEST(control, who_is_not_the_one_of_the_invitation_may_be_of_another_site)
