@@ -1,18 +1,50 @@
 /* hidden.c - see hidden.h. */
 #include "berth/hidden.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LINE 4096
 #define WORD 1024
+#define PRIVATE "systemd-private-"
+#define UNIT "-berthd.service-"
+
+/* Is this the main process of a unit? A shell of a unit inherits INVOCATION_ID and
+ * SYSTEMD_EXEC_PID, but the latter is another's. */
+static bool is_unit(void)
+{
+    const char *pid = getenv("SYSTEMD_EXEC_PID");
+
+    if (getenv("NOTIFY_SOCKET"))
+        return true;
+    return getenv("INVOCATION_ID") && pid && strtol(pid, NULL, 10) == (long)getpid();
+}
+
+/* "systemd-private-", the boot's ID, "-berthd.service-" and some letters. */
+static bool is_private(const char *root)
+{
+    const char *boot = strstr(root, PRIVATE);
+
+    if (!boot)
+        return false;
+    boot = strchr(boot + strlen(PRIVATE), '-');
+    return boot && strncmp(boot, UNIT, strlen(UNIT)) == 0;
+}
 
 /* What systemd mounts there: of PrivateTmp=yes a folder of the service's own, of ProtectHome=yes
- * one that cannot be opened, of ProtectHome=tmpfs an empty one. */
+ * one that cannot be opened, of ProtectHome=tmpfs an empty one. A live system or a container has a
+ * home in memory too, and another unit its own folders: what they hide is not hidden from us. */
 static bool hides(const char *root, const char *point, const char *rest)
 {
-    if (strstr(root, "systemd-private-") || strstr(root, "systemd/inaccessible/"))
+    if (is_private(root))
+        return true;
+    if (!is_unit())
+        return false;
+    if (strstr(root, "systemd/inaccessible/"))
         return true;
     return strstr(rest, " - tmpfs ") &&
            (strcmp(point, "/home") == 0 || strcmp(point, "/root") == 0);
@@ -68,16 +100,39 @@ static bool seek(FILE *mounts, const char *path, char ret_point[WORD])
     return hidden;
 }
 
+/* `path` without links and ".." as far as it is there; what is not yet follows as it stands. */
+static void resolve(const char *path, char ret[PATH_MAX])
+{
+    char part[PATH_MAX];
+    char *end;
+    size_t length;
+
+    (void)snprintf(part, sizeof(part), "%s", path);
+    end = part + strlen(part);
+    while (!realpath(part, ret)) {
+        end = strrchr(part, '/');
+        if (!end || end == part) {
+            (void)snprintf(ret, PATH_MAX, "%s", path);
+            return;
+        }
+        *end = '\0';
+    }
+    length = strcmp(ret, "/") == 0 ? 0 : strlen(ret);
+    if (path[end - part])
+        (void)snprintf(ret + length, PATH_MAX - length, "%s", path + (end - part));
+}
+
 const char *hidden_text(const char *mounts, const char *path, const char *instead,
                         char ret[HIDDEN_TEXT])
 {
     FILE *file = fopen(mounts ? mounts : "/proc/self/mountinfo", "re");
-    char point[WORD];
+    char point[WORD], folder[PATH_MAX];
 
     ret[0] = '\0';
     if (!file)
         return ret;
-    if (seek(file, path, point))
+    resolve(path, folder);
+    if (seek(file, folder, point))
         (void)snprintf(ret, HIDDEN_TEXT,
                        "; the service's unit hides %.40s from it: use a folder such as %s", point,
                        instead);

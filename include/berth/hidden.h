@@ -11,6 +11,8 @@
 #define HIDDEN_TEXT 200
 
 /* In `ret`: "; " and a sentence that says which folder is hidden, when `path` lies in one; else "".
+ * Links and ".." of the path are followed as far as it is there. Hidden is what a private folder of
+ * berthd's own unit covers, and homes where systemd started this process as a unit's main one.
  * mounts: the mounts of the process, NULL for /proc/self/mountinfo. instead: a folder that the
  * service may use for this. Returns ret.
  */

@@ -122,6 +122,13 @@ in_hidden() { # WORDS ARGUMENT...
 in_hidden "broker.data is '$work/hidden/data'; the service's unit hides $work/hidden" --set "broker.data=$work/hidden/data"
 in_hidden "broker.history is '" --set "broker.history=$work/hidden/history"
 in_hidden "people.socket is '" --set "people.socket=$work/hidden/sock"
+in_hidden "people.socket is '" --set "people.socket=$work/data/../hidden/sock"
+# A shell of another unit sees the same folders as the broker that it starts: the check of paths lets them pass.
+mkdir "$work/systemd-private-0f1e-ci-runner.service-x"
+mount --bind "$work/systemd-private-0f1e-ci-runner.service-x" "$work/hidden"
+refuses "another value, in a folder of another unit" "presence.suspect_s is 5" \
+    --set "broker.data=$work/hidden/data" --set presence.suspect_s=5
+umount "$work/hidden"
 refuses "an unknown level of the log" "log.level is 'loud'" --set log.level=loud
 refuses "terminals that are suspect before they renew" "presence.suspect_s is 5" --set presence.suspect_s=5
 
