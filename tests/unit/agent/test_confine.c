@@ -187,6 +187,7 @@ static void become(const char *address, int port, bool network)
 
     if (size < 0)
         _exit(101);
+    (void)unsetenv("TSAN_OPTIONS"); /* names a file that it may not read then */
     (void)snprintf(desktop, sizeof(desktop), "%d", port);
     (void)confine_and_become(&setup, &error);
     (void)fprintf(stderr, "%s\n", error.text);
