@@ -46,8 +46,10 @@ at_exit end_all
 address=10.0.0.5
 ip address add "$address/32" dev lo
 
+# A client of the session starts a daemon where it finds none: beside ours, which a test kills and starts again, it would
+# hold the machines' lock for good, and ours could not have them.
 as_user() {
-    runuser -u "$user" -- env -i PATH="$PATH" HOME="$work/home" XDG_RUNTIME_DIR="$work/run" \
+    runuser -u "$user" -- env -i LIBVIRT_AUTOSTART=0 PATH="$PATH" HOME="$work/home" XDG_RUNTIME_DIR="$work/run" \
         BERTH_TEST_URI=qemu:///session BERTH_TEST_IMAGE="$work/image" BERTH_TEST_TEMPLATE="$work/domain.xml" \
         BERTH_TEST_ACCOUNT="$(jq -r .account "$image/info.json")" BERTH_TEST_ADDRESS="$address" BERTH_TEST_PORT=13400 \
         BERTH_TEST_RESTART="$work/daemon" BERTH_TEST_DAEMON_PID="$(cat "$work/run/libvirtd.pid" 2>/dev/null)" "$@"
