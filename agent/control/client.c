@@ -102,7 +102,8 @@ static int dial(const char *path)
     return -1;
 }
 
-static bool send_wish(int wire, const struct wish *wish)
+/* Its secret is gone then: the outcome may take a day. */
+static bool send_wish(int wire, struct wish *wish)
 {
     json_t *json =
         json_pack("{s:s, s:b}", "do", control_row(wish->request)->word, "wait", (int)wish->wait);
@@ -128,6 +129,7 @@ static bool send_wish(int wire, const struct wish *wish)
     ok = send(wire, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
          send(wire, "\n", 1, MSG_NOSIGNAL) == 1;
     berth_wipe_free(text, size);
+    explicit_bzero(wish->secret, sizeof(wish->secret));
     return ok;
 }
 
