@@ -155,7 +155,7 @@ void recompose_image_changed(struct core *core, struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
 
-    /* After a rollback nothing was current before. */
+    /* A rollback clears before_id. */
     if (image && !image->row.before_id && pool->proved_version_id != image->row.current_id)
         pool->proved_version_id = 0;
 }
