@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# virt_session.sh - as virt.sh, but without any privilege: qemu:///session of a user that is made for it.
+# virt_session.sh - as virt.sh, but without any privilege: qemu:///session of a user that is made for it. What has nothing to
+# do with rights (a reset, a refresh, a polite stop) is left to virt.sh.
 #
 # usage: tests/e2e/virt_session.sh BUILD-FOLDER
 set -euo pipefail
@@ -52,7 +53,8 @@ as_user() {
     runuser -u "$user" -- env -i LIBVIRT_AUTOSTART=0 PATH="$PATH" HOME="$work/home" XDG_RUNTIME_DIR="$work/run" \
         BERTH_TEST_URI=qemu:///session BERTH_TEST_IMAGE="$work/image" BERTH_TEST_TEMPLATE="$work/domain.xml" \
         BERTH_TEST_ACCOUNT="$(jq -r .account "$image/info.json")" BERTH_TEST_ADDRESS="$address" BERTH_TEST_PORT=13400 \
-        BERTH_TEST_RESTART="$work/daemon" BERTH_TEST_DAEMON_PID="$(cat "$work/run/libvirtd.pid" 2>/dev/null)" "$@"
+        BERTH_TEST_RIGHTS_ONLY=1 BERTH_TEST_RESTART="$work/daemon" \
+        BERTH_TEST_DAEMON_PID="$(cat "$work/run/libvirtd.pid" 2>/dev/null)" "$@"
 }
 
 as_user "$work/daemon"
