@@ -4,6 +4,9 @@
 # script's standard output stays its answer (a path, one JSON object).
 # shellcheck shell=bash
 
+# The words of virsh and others are read here, and names may have any letter.
+export LC_ALL=C.UTF-8
+
 # The exit trap runs inside whatever redirection failed; this is where the person still listens.
 exec {BERTH_STDERR}>&2
 
@@ -32,11 +35,9 @@ need_commands() {
     done
 }
 
-# Milliseconds of the wall clock, without starting a process. The decimal mark follows the locale.
+# Milliseconds of the wall clock, without starting a process.
 now_ms() {
-    local now=$EPOCHREALTIME
-    now=${now/[.,]/}
-    printf '%d' "$((now / 1000))"
+    printf '%d' "$((${EPOCHREALTIME/./} / 1000))"
 }
 
 # seconds MS - as a person reads it: 1234 becomes 1.2
@@ -138,18 +139,20 @@ wait_for() {
 }
 
 # wait_briefly SECONDS COMMAND ARGUMENT... - until the command succeeds, or fails when the time is over: for callers that
-# have an answer to both. Between two tries it rests for as long as two tries take, a tenth to three tenths of a
-# second, and so leaves the processor to what it waits for.
+# have an answer to both. Between two tries it rests as long as two tries take, and a tenth of what it has waited already,
+# from a tenth of a second to one: a short wait ends at once, a long one leaves the processor to what it waits for.
 wait_briefly() {
-    local now pause deadline=$(($(now_ms) + $1 * 1000))
+    local begun=${EPOCHREALTIME/./} now tried pause seconds=$1
     shift
-    now=$(now_ms)
+    now=$begun
     until "$@"; do
-        pause=$((2 * ($(now_ms) - now)))
-        pause=$((pause < 100 ? 100 : pause > 300 ? 300 : pause))
-        sleep "0.$pause"
-        now=$(now_ms)
-        ((now < deadline)) || return 1
+        tried=${EPOCHREALTIME/./}
+        ((tried < begun + seconds * 1000000)) || return 1
+        pause=$((2 * (tried - now) / 1000 + (tried - begun) / 10000))
+        pause=$((pause < 100 ? 100 : pause > 1000 ? 1000 : pause))
+        printf -v pause '%d.%03d' "$((pause / 1000))" "$((pause % 1000))"
+        sleep "$pause"
+        now=${EPOCHREALTIME/./}
     done
 }
 
