@@ -11,7 +11,7 @@
 #include "berth/log.h"
 #include "berth/tls.h"
 
-#include "core/related.h"
+#include "core/index.h"
 
 #include "room.h"
 
@@ -179,7 +179,7 @@ static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, co
         *ret_way = "password";
         return 0;
     }
-    entity = related_by_text(api->rooms->core, TOKEN_BY_HASH, hash);
+    entity = index_find_text(api->rooms->core, TOKEN_BY_HASH, hash);
     if (!entity)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token is not known, or is over");
     token = container_of(entity, struct token, base);

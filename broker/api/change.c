@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/table/value.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/admin_rules.h"
 
 #include "room.h"
@@ -57,16 +57,16 @@ int plain_set(struct request *request, struct berth_error *reterr)
 
 /* ---- deleting ---- */
 
-struct doomed {
+struct deletion {
     char name[80];
 };
 
 static int deleted(struct request *request, struct berth_error *reterr)
 {
-    const struct doomed *doomed = (const struct doomed *)request->scratch;
+    const struct deletion *deletion = (const struct deletion *)request->scratch;
 
     (void)reterr;
-    answer_told(request, "%s is deleted", doomed->name);
+    answer_told(request, "%s is deleted", deletion->name);
     return 0;
 }
 
@@ -89,14 +89,14 @@ int plain_delete(struct request *request, struct berth_error *reterr)
 {
     struct api *api = request->api;
     struct entity *entity = request->entity;
-    struct doomed *doomed;
+    struct deletion *deletion;
 
     if (request->dry_run) {
         plan_delete(request, entity);
         return 0;
     }
-    doomed = (struct doomed *)request_scratch(request, sizeof(*doomed), NULL);
-    (void)name_of(entity, doomed->name);
+    deletion = (struct deletion *)request_scratch(request, sizeof(*deletion), NULL);
+    (void)name_of(entity, deletion->name);
     request->id = ((const union row *)entity_row_of(entity))->id;
 
     if (has_machine(entity)) {
@@ -151,7 +151,7 @@ static size_t count_references(struct core *core, enum entity_kind kind,
             uint64_t value;
 
             memcpy(&value, (const char *)entity_row_of(other) + field->offset, sizeof(value));
-            if (value != id || core_is_over(kind, entity_row_of(other)))
+            if (value != id || core_has_ended(kind, entity_row_of(other)))
                 continue;
             if (count++ == 0)
                 (void)name_of(other, first);

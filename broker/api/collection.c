@@ -117,7 +117,7 @@ static void narrow(enum entity_kind kind, struct wanted *wanted)
         const struct filter *filter = &wanted->filter[i];
         bool state = !filter->live && strcmp(filter->field->name, "state") == 0;
 
-        if (state && core_is_over(kind, wanted->row))
+        if (state && core_has_ended(kind, wanted->row))
             wanted->open = false;
         else if (state || filter->live)
             wanted->past = false;
@@ -197,7 +197,7 @@ static bool is_listed(struct core *core, const struct wanted *wanted, struct ent
 
     if (wanted->newest_first ? wanted->from && id >= wanted->from : id <= wanted->from)
         return false;
-    return !core_is_over(entity->kind, entity_row_of(entity)) && fits(core, wanted, entity, live);
+    return !core_has_ended(entity->kind, entity_row_of(entity)) && fits(core, wanted, entity, live);
 }
 
 static void list_memory(struct request *request, const struct wanted *wanted)
@@ -262,7 +262,7 @@ static int show(struct request *request, struct berth_error *reterr)
 {
     const struct entity *entity = request->entity;
 
-    if (!entity || core_is_over(entity->kind, entity_row_of(request->entity)))
+    if (!entity || core_has_ended(entity->kind, entity_row_of(request->entity)))
         return past_show(request, request->id, reterr);
     answer_facts(request, MHD_HTTP_OK, entity->kind, entity_row_of(request->entity));
     return 0;

@@ -5,7 +5,7 @@
 
 #include "berth/tls.h"
 
-#include "core/related.h"
+#include "core/index.h"
 
 #include "room.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
 #include "flow/restraint.h"
@@ -41,7 +41,7 @@ static void plan_act(struct request *request, const struct desktop *desktop,
                      const struct desktop_wish *wish)
 {
     struct core *core = request->api->rooms->core;
-    struct entity *first = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+    struct entity *first = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
     const struct assignment *assignment =
         first ? container_of(first, struct assignment, base) : NULL;
     const struct session *session = assignment ? session_on(core, assignment->row.id) : NULL;
@@ -102,14 +102,14 @@ ACT(release, RELEASE, false, "an administrator let it out")
 
 /* ---- hosts ---- */
 
-static int duty_set(struct request *request, struct berth_error *reterr)
+static int mode_set(struct request *request, struct berth_error *reterr)
 {
     const struct host *host = host_find(request->api->rooms->core, request->id);
 
     if (!host)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the host was deleted meanwhile");
-    answer_told(request, "host '%s' is on duty: %s", host->row.name,
-                host_duty_names[host->row.duty]);
+    answer_told(request, "host '%s' is on mode: %s", host->row.name,
+                host_mode_names[host->row.mode]);
     return 0;
 }
 
@@ -119,9 +119,9 @@ int do_host_duty(struct request *request, struct berth_error *reterr)
 
     request->id = in->host;
     return request_wait(request,
-                        admin_host_duty(request->api->rooms, &request->caller.actor, in->host,
-                                        in->duty, &request->op),
-                        duty_set, reterr);
+                        admin_host_mode(request->api->rooms, &request->caller.actor, in->host,
+                                        in->mode, &request->op),
+                        mode_set, reterr);
 }
 
 /* ---- images ---- */
@@ -139,13 +139,13 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
     struct row_image_version row = { .image_id = in->image,
                                      .number = 1,
                                      .state = image_version_DRAFT,
-                                     .made_ms = core->timers->wall_ms };
+                                     .created_ms = core->timers->wall_ms };
 
     (void)snprintf(row.path, sizeof(row.path), "%s", in->path);
     (void)snprintf(row.kernel, sizeof(row.kernel), "%s", in->kernel);
     (void)snprintf(row.initrd, sizeof(row.initrd), "%s", in->initrd);
-    list_each (related_to(core, VERSIONS_OF_IMAGE, in->image), node) {
-        struct entity *one = related_at(VERSIONS_OF_IMAGE, node);
+    list_each (index_list(core, VERSIONS_OF_IMAGE, in->image), node) {
+        struct entity *one = index_entry(VERSIONS_OF_IMAGE, node);
         int64_t number = container_of(one, struct image_version, base)->row.number;
 
         if (number >= row.number)
@@ -160,8 +160,8 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
 static const struct image_version *version_numbered(struct core *core, uint64_t image_id,
                                                     int64_t number)
 {
-    list_each (related_to(core, VERSIONS_OF_IMAGE, image_id), node) {
-        struct entity *one = related_at(VERSIONS_OF_IMAGE, node);
+    list_each (index_list(core, VERSIONS_OF_IMAGE, image_id), node) {
+        struct entity *one = index_entry(VERSIONS_OF_IMAGE, node);
         const struct image_version *version = container_of(one, struct image_version, base);
 
         if (version->row.number == number)
@@ -205,7 +205,7 @@ static void plan_image(struct request *request, const struct imaging *imaging)
 
         if (pool->row.image_id == imaging->image_id)
             plan_say(plan, "pool '%s' uses it; its %zu desktops stay until it is recomposed",
-                     pool->row.name, related_count(core, DESKTOPS_OF_POOL, pool->row.id));
+                     pool->row.name, index_count(core, DESKTOPS_OF_POOL, pool->row.id));
     }
     plan_answer(request, plan);
     free(plan);
@@ -356,8 +356,8 @@ static int retried(struct request *request, struct berth_error *reterr)
 static void count_retrying(struct core *core, uint64_t pool_id, struct retrying *ret)
 {
     *ret = (struct retrying){ 0 };
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool_id), node) {
-        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
+    list_each (index_list(core, DESKTOPS_OF_POOL, pool_id), node) {
+        struct entity *one = index_entry(DESKTOPS_OF_POOL, node);
         const struct desktop *desktop = container_of(one, struct desktop, base);
         bool remade = restraint_may_remake(desktop);
 
@@ -374,8 +374,8 @@ static void plan_remade(struct view_plan *plan, struct core *core, const struct 
 {
     size_t named = 0;
 
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *one = related_at(DESKTOPS_OF_POOL, node);
+    list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *one = index_entry(DESKTOPS_OF_POOL, node);
         const struct desktop *desktop = container_of(one, struct desktop, base);
 
         if (!restraint_may_remake(desktop))
@@ -395,8 +395,8 @@ static void plan_retry(struct request *request, const struct pool *pool,
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
-    if (pool->restrained_until_ms)
-        plan_say(plan, "it would make desktops again at once, although: %s", pool->restrained_why);
+    if (pool->backoff_until_ms)
+        plan_say(plan, "it would make desktops again at once, although: %s", pool->backoff_why);
     plan_remade(plan, request->api->rooms->core, pool, retrying->remade);
     if (retrying->remade == 0)
         plan_say(plan, "no desktop would be deleted");

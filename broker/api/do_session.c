@@ -5,7 +5,7 @@
 
 #include "core/placement.h"
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/explain.h"
 
 #include "room.h"
@@ -52,7 +52,7 @@ int do_where(struct request *request, struct berth_error *reterr)
     struct core *core = request->api->rooms->core;
     const struct user *user = user_find(core, in->user);
     struct view_where *view = (struct view_where *)request_scratch(request, sizeof(*view), NULL);
-    struct user_where where;
+    struct user_location where;
     const struct terminal *terminal;
     char object[96];
 
@@ -67,8 +67,8 @@ int do_where(struct request *request, struct berth_error *reterr)
                        (long long)(where.age_ms / 1000));
     else
         (void)snprintf(view->text, sizeof(view->text), "%s is at no terminal", user->row.name);
-    list_each (related_to(core, SESSIONS_OF_USER, in->user), node) {
-        struct entity *one = related_at(SESSIONS_OF_USER, node);
+    list_each (index_list(core, SESSIONS_OF_USER, in->user), node) {
+        struct entity *one = index_entry(SESSIONS_OF_USER, node);
 
         if (view->sightings_count < BERTH_COUNT(view->sightings))
             add_sighting(core, container_of(one, struct session, base), view);
@@ -276,8 +276,8 @@ static int joined(struct request *request, struct berth_error *reterr)
 static const struct membership *membership_of(struct core *core, uint64_t group_id,
                                               uint64_t user_id)
 {
-    list_each (related_to(core, MEMBERSHIPS_OF_USER, user_id), node) {
-        struct entity *one = related_at(MEMBERSHIPS_OF_USER, node);
+    list_each (index_list(core, MEMBERSHIPS_OF_USER, user_id), node) {
+        struct entity *one = index_entry(MEMBERSHIPS_OF_USER, node);
         const struct membership *membership = container_of(one, struct membership, base);
 
         if (membership->row.group_id == group_id)

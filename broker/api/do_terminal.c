@@ -8,7 +8,7 @@
 #include "core/effective.h"
 #include "core/policy.h"
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 
 #include "room.h"
 
@@ -118,8 +118,8 @@ static void show_row(struct core *core, const struct terminal *terminal,
     put(view->model, sizeof(view->model), row->model);
     put(view->code, sizeof(view->code), row->code);
     put(view->kiosk_user, sizeof(view->kiosk_user), kiosk ? kiosk->row.name : "");
-    list_each (related_to(core, IDENTITIES_OF_TERMINAL, row->id), node) {
-        struct entity *one = related_at(IDENTITIES_OF_TERMINAL, node);
+    list_each (index_list(core, IDENTITIES_OF_TERMINAL, row->id), node) {
+        struct entity *one = index_entry(IDENTITIES_OF_TERMINAL, node);
         const struct identity *identity = container_of(one, struct identity, base);
 
         if (identity->row.state == identity_CURRENT)
@@ -235,7 +235,7 @@ static void plan_revoke(struct request *request, const struct terminal *terminal
 
     plan->dry_run = true;
     plan_say(plan, "terminal '%s' would be revoked, with %zu of its keys", terminal->row.name,
-             related_count(core, IDENTITIES_OF_TERMINAL, terminal->row.id));
+             index_count(core, IDENTITIES_OF_TERMINAL, terminal->row.id));
     if (terminal->peer)
         plan_say(plan, "its link from %s would be closed", terminal->from);
     if (connection)

@@ -540,7 +540,7 @@ void events_start(struct api *api)
     api->tail = berth_new(struct tail);
     api->tail->api = api;
     op_init(&api->tail->op, &api->loop->timers, tail_came);
-    api->ear.heard = heard;
+    api->ear.notify = heard;
     core_listen(api->rooms->core, &api->ear);
 }
 

@@ -7,7 +7,7 @@
 #include "core/placement.h"
 #include "core/presence.h"
 #include "core/reference.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/recompose.h"
 #include "flow/shortage.h"
 
@@ -57,7 +57,7 @@ static void terminal_fill(struct core *core, struct entity *entity, void *out)
 static void desktop_fill(struct core *core, struct entity *entity, void *out)
 {
     const struct desktop *desktop = container_of(entity, struct desktop, base);
-    struct entity *first = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+    struct entity *first = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
     struct view_desktop_live *view = (struct view_desktop_live *)out;
 
     view->state = desktop->state;
@@ -85,8 +85,8 @@ static void host_fill(struct core *core, struct entity *entity, void *out)
     put(view->reason, sizeof(view->reason), host->reason);
     view->starting = host->starting;
     view->memory_mib = host->memory_mib;
-    list_each (related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
-        struct entity *one = related_at(DESKTOPS_OF_HOST, node);
+    list_each (index_list(core, DESKTOPS_OF_HOST, host->row.id), node) {
+        struct entity *one = index_entry(DESKTOPS_OF_HOST, node);
 
         view->desktops++;
         view->ready += container_of(one, struct desktop, base)->state == desktop_READY;
@@ -98,20 +98,20 @@ static void pool_fill(struct core *core, struct entity *entity, void *out)
     const struct pool *pool = container_of(entity, struct pool, base);
     struct view_pool_live *view = (struct view_pool_live *)out;
     struct placement_count count;
-    int64_t restrained_ms = pool->restrained_until_ms - core->timers->mono_ms;
+    int64_t backoff_ms = pool->backoff_until_ms - core->timers->mono_ms;
 
     placement_count(core, pool, &count);
-    view->desktops = (int64_t)related_count(core, DESKTOPS_OF_POOL, pool->row.id);
+    view->desktops = (int64_t)index_count(core, DESKTOPS_OF_POOL, pool->row.id);
     view->ready = count.ready;
     view->spare = count.spare;
-    view->starting = count.coming;
+    view->starting = count.provisioning;
     view->quarantined = count.quarantined;
-    view->sessions = (int64_t)related_count(core, SESSIONS_OF_POOL, pool->row.id);
+    view->sessions = (int64_t)index_count(core, SESSIONS_OF_POOL, pool->row.id);
     view->queue = count.waiting;
     view->ready_estimate_s = pool->ready_ms_estimate / 1000;
-    if (pool->restrained_until_ms && restrained_ms > 0) {
-        view->restrained_s = (restrained_ms + 999) / 1000;
-        put(view->restrained_why, sizeof(view->restrained_why), pool->restrained_why);
+    if (pool->backoff_until_ms && backoff_ms > 0) {
+        view->backoff_s = (backoff_ms + 999) / 1000;
+        put(view->backoff_why, sizeof(view->backoff_why), pool->backoff_why);
     }
     recompose_text(core, pool, view->recompose, sizeof(view->recompose));
     shortage_text(core, pool, 0, view->why);
@@ -223,7 +223,7 @@ static void add_live(struct core *core, enum entity_kind kind, const void *row, 
     struct entity *entity = core_find(core, kind, ((const union row *)row)->id);
     union any_live live;
 
-    if (!record || !entity || core_is_over(kind, row))
+    if (!record || !entity || core_has_ended(kind, row))
         return;
     memset(&live, 0, sizeof(live)); /* { 0 } would be the first member only */
     if (facts_fill(core, entity, &live))

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/table/value.h"
-#include "core/related.h"
+#include "core/index.h"
 
 #include "room.h"
 
@@ -15,9 +15,9 @@ static struct entity *session_of_name(struct core *core, const char *name)
 {
     struct user *user = user_by_name(core, name);
 
-    if (!user || related_count(core, SESSIONS_OF_USER, user->row.id) != 1)
+    if (!user || index_count(core, SESSIONS_OF_USER, user->row.id) != 1)
         return NULL;
-    return related_first(core, SESSIONS_OF_USER, user->row.id);
+    return index_first(core, SESSIONS_OF_USER, user->row.id);
 }
 
 int input_find(struct core *core, enum entity_kind kind, const char *name, struct entity **ret,

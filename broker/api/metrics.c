@@ -8,7 +8,7 @@
 #include "berth/log.h"
 
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 
 #include "room.h"
 
@@ -165,8 +165,8 @@ static void say_desktops(struct page *page, struct core *core, const struct pool
     int64_t count[desktop_STATES_END] = { 0 };
     char text[300];
 
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
-        struct entity *one_ = related_at(DESKTOPS_OF_POOL, node);
+    list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+        struct entity *one_ = index_entry(DESKTOPS_OF_POOL, node);
 
         count[container_of(one_, struct desktop, base)->state]++;
     }
@@ -209,9 +209,9 @@ static void say_pools(struct page *page, struct core *core)
                     offsetof(struct view_pool_live, spare));
     say_pool_figure(page, core, live, "berth_pool_queue", "Sign-ons that wait for a desktop.",
                     offsetof(struct view_pool_live, queue));
-    say_pool_figure(page, core, live, "berth_pool_restrained_seconds",
-                    "For how long nothing new is made; 0: not restrained.",
-                    offsetof(struct view_pool_live, restrained_s));
+    say_pool_figure(page, core, live, "berth_pool_backoff_seconds",
+                    "For how long nothing new is made; 0: not in back-off.",
+                    offsetof(struct view_pool_live, backoff_s));
     free(live);
 }
 

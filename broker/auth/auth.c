@@ -15,8 +15,8 @@
 
 #include "auth/auth_setup.h"
 #include "core/grace.h"
-#include "core/live.h"
-#include "core/related.h"
+#include "core/runtime.h"
+#include "core/index.h"
 
 #include "keyfile.h"
 #include "limiter.h"
@@ -318,7 +318,7 @@ static struct user *badge_user(struct auth *auth, const char *uid, uint64_t *ret
     char hash[72];
 
     auth_badge_hash(auth, uid, hash);
-    entity = related_by_text(auth->core, BADGE_BY_UID, hash);
+    entity = index_find_text(auth->core, BADGE_BY_UID, hash);
     badge = entity ? container_of(entity, struct badge, base) : NULL;
     *ret_badge_id = badge ? badge->row.id : 0;
     return badge && !badge->row.disabled ? user_find(auth->core, badge->row.user_id) : NULL;

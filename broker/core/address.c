@@ -35,7 +35,7 @@ static bool read(const char *given, char out[ADDRESS_TEXT], bool *ret_nobodys)
     return inet_ntop(AF_INET, &four, out, ADDRESS_TEXT) != NULL;
 }
 
-int address_settle(const char *whose, const char *given, char out[ADDRESS_TEXT],
+int address_normalize(const char *whose, const char *given, char out[ADDRESS_TEXT],
                    struct berth_error *reterr)
 {
     bool nobodys;

@@ -1,12 +1,12 @@
 /* address.h - where an RDP server is reached: one spelling for one machine.
  *
- * Room core. Desktops are probed and shown by numeric addresses only. Every spelling of one address
+ * Module core. Desktops are probed and shown by numeric addresses only. Every spelling of one address
  * becomes the same text, so that the schema can see two desktops that are one machine.
  */
 #ifndef BERTH_CORE_ADDRESS_H
 #define BERTH_CORE_ADDRESS_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 
 #define ADDRESS_TEXT 64
 
@@ -15,7 +15,7 @@
  * (host names, brackets, ports, blanks), and for what no single machine has (any, all, multicast, a
  * link's own).
  */
-int address_settle(const char *whose, const char *given, char out[ADDRESS_TEXT],
+int address_normalize(const char *whose, const char *given, char out[ADDRESS_TEXT],
                    struct berth_error *reterr) berth_must_check;
 
 /* Where the forwarded ports of a host's machines are reached: its address, or the loopback when it
@@ -23,7 +23,7 @@ int address_settle(const char *whose, const char *given, char out[ADDRESS_TEXT],
 const char *address_of_host(const struct host *host);
 
 /* Another desktop than `id` that is reached at this address and port, as its row says or as it is
- * observed; NULL when there is none. address: as address_settle gives it. */
+ * observed; NULL when there is none. address: as address_normalize gives it. */
 const struct desktop *address_taken(struct core *core, uint64_t id, const char *address,
                                     int64_t port);
 

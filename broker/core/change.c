@@ -63,15 +63,15 @@ static struct change *change_put(struct changes *changes, enum entity_kind kind,
 {
     struct change *change;
 
-    if (changes->count == changes->room) {
-        changes->room = changes->room ? 2 * changes->room : 8;
-        changes->at = berth_realloc(changes->at, changes->room * sizeof(struct change *));
+    if (changes->count == changes->capacity) {
+        changes->capacity = changes->capacity ? 2 * changes->capacity : 8;
+        changes->at = berth_realloc(changes->at, changes->capacity * sizeof(struct change *));
     }
     change = berth_new(struct change);
     change->kind = kind;
     change->verb = verb;
     memcpy(&change->row, row, entity_row(kind)->record->size);
-    change->was_version = change->row.version;
+    change->base_version = change->row.version;
     changes->at[changes->count++] = change;
     return change;
 }
@@ -80,7 +80,7 @@ void *changes_add(struct changes *changes, enum entity_kind kind, const void *ro
 {
     struct change *change = change_put(changes, kind, CHANGE_ADD, row);
 
-    change->was_version = 0;
+    change->base_version = 0;
     change->row.version = 1;
     return &change->row;
 }
@@ -101,7 +101,7 @@ void *changes_set(struct changes *changes, enum entity_kind kind, const void *ro
         return &change->row;
     }
     change = change_put(changes, kind, CHANGE_SET, row);
-    change->row.version = change->was_version + 1;
+    change->row.version = change->base_version + 1;
     return &change->row;
 }
 

@@ -1,7 +1,7 @@
 /* change.h - a decision on its way to disk: rows to add, change and drop, and the audit record that
  * tells why.
  *
- * Room core. Flows build one; the store commits it as one savepoint (all or nothing); core_apply
+ * Module core. Flows build one; the store commits it as one savepoint (all or nothing); core_apply
  * then makes it visible in memory and announces it. Nobody hears of a decision before it is
  * durable.
  */
@@ -18,7 +18,7 @@ struct change {
     enum entity_kind kind;
     enum change_verb verb;
     int64_t
-        was_version; /* SET, DROP: the version it was based on; the row carries was_version + 1 */
+        base_version; /* SET, DROP: the version it was based on; the row carries base_version + 1 */
     struct entity *gone; /* DROP, after core_apply: what was dropped */
     union row row;       /* by value; DROP needs id only, but carries the last row for the feed */
 };
@@ -41,7 +41,7 @@ struct audit_note {
 #define REQUEST_ID_SIZE 72
 
 struct changes {
-    size_t count, room;
+    size_t count, capacity;
     struct change **at; /* each on its own: a union row is some KiB */
     struct audit_note audit;
     char request_id[REQUEST_ID_SIZE];   /* idempotency: same id twice has the effect of one; empty =
@@ -53,7 +53,7 @@ struct changes {
     uint64_t rev;    /* given by the commit: rev of the last change */
     bool repeated;   /* given by the commit: request_id came before; the effect is there, nothing is
                         applied again */
-    uint64_t made_id; /* given with `repeated`: the first row that was added then; 0 = none */
+    uint64_t added_id; /* given with `repeated`: the first row that was added then; 0 = none */
 };
 
 struct changes *changes_new(const char *actor, const char *role, const char *action);

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "core/grace.h"
-#include "core/history_of.h"
-#include "core/live_kind.h"
+#include "core/history_lines.h"
+#include "core/entity_ops.h"
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 
 static const struct core_limits default_limits = {
     .grant_ms = 30000,
@@ -35,7 +35,7 @@ struct core *core_new(struct berth_timers *timers, struct berth_random *random)
     timers->stalled_context = core;
     core->random = random;
     list_init(&core->listeners);
-    list_init(&core->over);
+    list_init(&core->ended);
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
         struct registry *registry = &core->of[kind];
 
@@ -44,9 +44,9 @@ struct core *core_new(struct berth_timers *timers, struct berth_random *random)
         map_init(&registry->by_name, random_map_key(random));
     }
     core->limits = default_limits;
-    core->related = related_new(random);
-    core->presence = presence_book_new(core);
-    core->grace = grace_book_new(random_map_key(random));
+    core->indexes = indexes_new(random);
+    core->presence = presence_table_new(core);
+    core->grace = grace_table_new(random_map_key(random));
     return core;
 }
 
@@ -61,12 +61,12 @@ static const char *name_of(const struct entity *entity)
 
 void *entity_row_of(struct entity *entity)
 {
-    return (char *)entity + live_kind(entity->kind)->row_offset;
+    return (char *)entity + entity_ops(entity->kind)->row_offset;
 }
 
 const void *entity_row_of_const(const struct entity *entity)
 {
-    return (const char *)entity + live_kind(entity->kind)->row_offset;
+    return (const char *)entity + entity_ops(entity->kind)->row_offset;
 }
 
 static uint64_t id_of(const struct entity *entity)
@@ -79,7 +79,7 @@ static uint64_t id_of(const struct entity *entity)
 
 static void entity_free(struct entity *entity)
 {
-    const struct live_kind *kind = live_kind(entity->kind);
+    const struct entity_ops *kind = entity_ops(entity->kind);
 
     if (kind->freed)
         kind->freed(entity);
@@ -121,7 +121,7 @@ static void put_in_order(struct registry *registry, struct entity *entity)
 
 static struct entity *entity_make(struct core *core, enum entity_kind kind, const void *row)
 {
-    struct entity *entity = berth_alloc(live_kind(kind)->size);
+    struct entity *entity = berth_alloc(entity_ops(kind)->size);
     struct registry *registry = &core->of[kind];
     const char *name;
 
@@ -129,7 +129,7 @@ static struct entity *entity_make(struct core *core, enum entity_kind kind, cons
     entity->core = core;
     list_init(&entity->node);
     list_init(&entity->reap.node);
-    list_init(&entity->over);
+    list_init(&entity->ended);
     for (int i = 0; i < ENTITY_LINKS; i++)
         list_init(&entity->links[i]);
     memcpy(entity_row_of(entity), row, entity_row(kind)->record->size);
@@ -140,7 +140,7 @@ static struct entity *entity_make(struct core *core, enum entity_kind kind, cons
     if (name)
         map_put_text(&registry->by_name, name, entity);
     registry->count++;
-    related_put(core, entity);
+    index_add(core, entity);
     if (id_of(entity) > core->last_id)
         core->last_id = id_of(entity);
     return entity;
@@ -157,19 +157,19 @@ static void unname(struct registry *registry, struct entity *entity)
 static void entity_set(struct entity *entity, const void *row)
 {
     struct registry *registry = &entity->core->of[entity->kind];
-    const struct live_kind *kind = live_kind(entity->kind);
+    const struct entity_ops *kind = entity_ops(entity->kind);
     size_t size = entity_row(entity->kind)->record->size;
     union row *was = berth_new(union row);
     const char *name;
 
     memcpy(was, entity_row_of(entity), size);
     unname(registry, entity);
-    related_take(entity->core, entity);
+    index_remove(entity->core, entity);
     memcpy(entity_row_of(entity), row, size);
     name = name_of(entity);
     if (name)
         map_put_text(&registry->by_name, name, entity);
-    related_put(entity->core, entity);
+    index_add(entity->core, entity);
     if (kind->changed)
         kind->changed(entity, was);
     berth_wipe_free(was, sizeof(*was));
@@ -178,16 +178,16 @@ static void entity_set(struct entity *entity, const void *row)
 static void entity_drop(struct entity *entity)
 {
     struct registry *registry = &entity->core->of[entity->kind];
-    const struct live_kind *kind = live_kind(entity->kind);
+    const struct entity_ops *kind = entity_ops(entity->kind);
 
     unname(registry, entity);
-    related_take(entity->core, entity);
+    index_remove(entity->core, entity);
     (void)map_take_id(&registry->by_id, id_of(entity));
     list_remove(&entity->node);
     registry->count--;
-    if (list_linked(&entity->over)) {
-        list_remove(&entity->over);
-        entity->core->over_count--;
+    if (list_linked(&entity->ended)) {
+        list_remove(&entity->ended);
+        entity->core->ended_count--;
     }
     entity->dropped = true;
     if (kind->dropped)
@@ -200,25 +200,25 @@ static void entity_drop(struct entity *entity)
 
 bool core_keeps_history(enum entity_kind kind)
 {
-    return live_kind(kind)->is_over != NULL;
+    return entity_ops(kind)->has_ended != NULL;
 }
 
-bool core_is_over(enum entity_kind kind, const void *row)
+bool core_has_ended(enum entity_kind kind, const void *row)
 {
-    return core_keeps_history(kind) && live_kind(kind)->is_over(row);
+    return core_keeps_history(kind) && entity_ops(kind)->has_ended(row);
 }
 
 /* Memory holds what is open and the latest of what ended in this run; the store has it all. */
-static void note_over(struct entity *entity)
+static void note_ended(struct entity *entity)
 {
     struct core *core = entity->core;
 
-    if (!core_is_over(entity->kind, entity_row_of(entity)) || list_linked(&entity->over))
+    if (!core_has_ended(entity->kind, entity_row_of(entity)) || list_linked(&entity->ended))
         return;
-    list_append(&core->over, &entity->over);
-    core->over_count++;
-    if (core->over_count > ENDED_KEPT)
-        entity_drop(list_entry(core->over.next, struct entity, over));
+    list_append(&core->ended, &entity->ended);
+    core->ended_count++;
+    if (core->ended_count > ENDED_KEPT)
+        entity_drop(list_entry(core->ended.next, struct entity, ended));
 }
 
 /* ---- the core ---- */
@@ -234,8 +234,8 @@ void core_free(struct core *core)
         list_each (&core->of[kind].all, node) {
             struct entity *entity = entity_of(node);
 
-            if (live_kind(entity->kind)->dropped)
-                live_kind(entity->kind)->dropped(entity);
+            if (entity_ops(entity->kind)->dropped)
+                entity_ops(entity->kind)->dropped(entity);
         }
     }
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
@@ -244,9 +244,9 @@ void core_free(struct core *core)
         map_clear(&core->of[kind].by_id);
         map_clear(&core->of[kind].by_name);
     }
-    related_free(core->related);
-    presence_book_free(core->presence);
-    grace_book_free(core->grace);
+    indexes_free(core->indexes);
+    presence_table_free(core->presence);
+    grace_table_free(core->grace);
     free(core);
 }
 
@@ -255,7 +255,7 @@ uint64_t core_next_id(struct core *core)
     return ++core->last_id;
 }
 
-void core_begin(struct core *core, int64_t incarnation)
+void core_load_begin(struct core *core, int64_t incarnation)
 {
     int64_t recovery_ms = core->recovery_until_ms - core->timers->mono_ms;
 
@@ -264,7 +264,7 @@ void core_begin(struct core *core, int64_t incarnation)
                   .incarnation = incarnation, .recovery_ms = recovery_ms > 0 ? recovery_ms : 0);
 }
 
-void core_begun(struct core *core)
+void core_load_end(struct core *core)
 {
     history_write(core->history, core_us(core), HISTORY_broker, broker, .word = broker_word_LOADED,
                   .incarnation = core->incarnation);
@@ -283,14 +283,14 @@ int core_load(struct core *core, enum entity_kind kind, const void *row, struct 
         return berth_fail(reterr, BERTH_E_STORE, "'%s' has two rows with id %llu",
                           entity_row(kind)->table, (unsigned long long)id);
     core_note_loaded(core, kind, row);
-    if (core_is_over(kind, row)) {
+    if (core_has_ended(kind, row)) {
         if (id > core->last_id)
             core->last_id = id;
         return 0;
     }
     entity = entity_make(core, kind, row);
-    if (live_kind(kind)->made)
-        live_kind(kind)->made(entity, true);
+    if (entity_ops(kind)->added)
+        entity_ops(kind)->added(entity, true);
     core->loaded++;
     return 0;
 }
@@ -304,13 +304,13 @@ static void apply_one(struct core *core, struct change *change)
         if (entity) /* the store refuses a second row with the same id */
             abort();
         entity = entity_make(core, change->kind, &change->row);
-        if (live_kind(change->kind)->made)
-            live_kind(change->kind)->made(entity, false);
+        if (entity_ops(change->kind)->added)
+            entity_ops(change->kind)->added(entity, false);
         return;
     case CHANGE_SET:
         if (entity) {
             entity_set(entity, &change->row);
-            note_over(entity);
+            note_ended(entity);
         }
         return;
     case CHANGE_DROP:
@@ -341,7 +341,7 @@ void core_apply(struct core *core, struct changes *changes)
                                        .gone = changes->at[i]->gone,
                                        .rev = changes->rev };
 
-        core_announce(core, &notice);
+        core_notify(core, &notice);
     }
     changes_free(changes);
 }
@@ -361,11 +361,11 @@ void core_listen(struct core *core, struct notice_listener *listener)
     list_append(&core->listeners, &listener->node);
 }
 
-void core_announce(struct core *core, const struct notice *notice)
+void core_notify(struct core *core, const struct notice *notice)
 {
     list_each (&core->listeners, node) {
         struct notice_listener *listener = list_entry(node, struct notice_listener, node);
 
-        listener->heard(listener, notice);
+        listener->notify(listener, notice);
     }
 }

@@ -1,6 +1,6 @@
 /* core.h - everything the broker knows, in memory.
  *
- * Room core: facts and rules. No I/O, no SQL, no clock and no randomness but as an argument.
+ * Module core: facts and rules. No I/O, no SQL, no clock and no randomness but as an argument.
  * Thread: loop.
  *
  * One registry per entity, filled by the store at start; rows change only by core_apply, after
@@ -20,18 +20,18 @@
 #include "core/change.h"
 
 struct core;
-struct related;
+struct indexes;
 
 #define ENDED_KEPT                                                                                \
     4096 /* sessions, connections, assignments and commands that are over and still in memory, in \
             all */
-#define ENTITY_LINKS 4 /* the most indexes that a kind is in: core/related.c */
+#define ENTITY_LINKS 4 /* the most indexes that a kind is in: core/index.c */
 
 /* Every entity begins so; its row follows at entity_row_of(). */
 struct entity {
     struct list node;
-    struct list links[ENTITY_LINKS]; /* places in the indexes of core/related.h */
-    struct list over;                /* of core.over, when it has come to its end */
+    struct list links[ENTITY_LINKS]; /* places in the indexes of core/index.h */
+    struct list ended;                /* of core.ended, when it has come to its end */
     enum entity_kind kind;
     struct core *core;
     bool dropped; /* taken out of its registry; lives until nobody pins it */
@@ -46,7 +46,7 @@ struct registry {
     size_t count;
 };
 
-/* Something happened: doors, flows and metrics listen. Given after the fact, on the loop. */
+/* Something happened: the API, flows and metrics listen. Given after the fact, on the loop. */
 enum notice_kind {
     NOTICE_CHANGED = 1, /* a row was added, set or dropped (durable) */
     NOTICE_OBSERVED,    /* an observed state changed: desktop, host, presence */
@@ -64,7 +64,7 @@ struct notice {
 };
 struct notice_listener {
     struct list node;
-    void (*heard)(struct notice_listener *listener, const struct notice *notice);
+    void (*notify)(struct notice_listener *listener, const struct notice *notice);
 };
 
 struct core {
@@ -72,19 +72,19 @@ struct core {
     struct berth_random *random;
     struct registry of[ENTITY_KINDS];
     struct list listeners;
-    struct list over; /* what ended in this run, oldest first; beyond ENDED_KEPT and from earlier
+    struct list ended; /* what ended in this run, oldest first; beyond ENDED_KEPT and from earlier
                          runs it is on disk only */
-    size_t over_count;
+    size_t ended_count;
     uint64_t loaded;           /* rows that became entities at the start */
     uint64_t last_id;          /* highest id ever given, over all entities */
     uint64_t rev;              /* highest rev that was applied */
     int64_t incarnation;       /* of this broker, from the store */
     int64_t recovery_until_ms; /* monotonic: no destructive action before this */
-    struct presence_book *presence;
-    struct related *related;  /* indexes: core/related.h */
-    struct grace_book *grace; /* who may come in by a badge alone: core/grace.h */
+    struct presence_table *presence;
+    struct indexes *indexes;  /* indexes: core/index.h */
+    struct grace_table *grace; /* who may come in by a badge alone: core/grace.h */
     void
-        *owner; /* whoever drives this core: for timers of entities; the flow room's struct rooms */
+        *owner; /* whoever drives this core: for timers of entities; struct context of flow */
     struct core_limits {
         int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
         int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */
@@ -94,7 +94,7 @@ struct core {
         int64_t resume_ms;      /* a broken picture is shown again for so long; 0: never */
     } limits;
     struct history *history; /* what is decided and observed is written down there; NULL: nowhere */
-    /* SHA-256 of a text as lower-case hexadecimal; a port, for this room has no cryptography. */
+    /* SHA-256 of a text as lower-case hexadecimal; a port: core has no cryptography. */
     void (*digest)(const char *text, char hex[72]);
 };
 
@@ -107,15 +107,15 @@ uint64_t core_next_id(struct core *core);
 
 /* A new life begins, with rows to be loaded; and they are all loaded. Called by the store around
  * them. */
-void core_begin(struct core *core, int64_t incarnation);
-void core_begun(struct core *core);
+void core_load_begin(struct core *core, int64_t incarnation);
+void core_load_end(struct core *core);
 
 /* Does this kind keep rows that are over? They are history: the store answers for them, memory
  * holds what is open. */
 bool core_keeps_history(enum entity_kind kind);
 
 /* Is this row of the kind over? */
-bool core_is_over(enum entity_kind kind, const void *row);
+bool core_has_ended(enum entity_kind kind, const void *row);
 
 /* Loading at start: one row as the store has it. What is over is written into core.history, when
  * there is one, and makes no entity. */
@@ -141,7 +141,7 @@ void entity_unpin(struct entity *entity);
 /* The listener hears every notice from now on, until its node is taken out; announcing calls all of
  * them at once. */
 void core_listen(struct core *core, struct notice_listener *listener);
-void core_announce(struct core *core, const struct notice *notice);
+void core_notify(struct core *core, const struct notice *notice);
 
 /* All entities of a kind: list_each(core_all(core, ENTITY_pool), node). */
 static inline struct list *core_all(struct core *core, enum entity_kind kind)

@@ -1,6 +1,6 @@
 /* effective.h - the settings that apply to a terminal, each with the level it came from.
  *
- * Room core. Profiles set values at levels; the narrower level wins (everywhere, site, place, tag,
+ * Module core. Profiles set values at levels; the narrower level wins (everywhere, site, place, tag,
  * terminal; of places the longer path), within one level the higher priority, then the name. What
  * nobody sets has the default of settings.def.
  */
@@ -9,7 +9,7 @@
 
 #include "berth/setting.h"
 
-#include "core/live.h"
+#include "core/runtime.h"
 
 #define EFFECTIVE_MAX 32
 

@@ -5,7 +5,7 @@
 
 #include "core/core.h"
 
-int evidence_judge(struct core *core, const struct evidence_shown *shown, const struct user *user,
+int evidence_check(struct core *core, const struct evidence_shown *shown, const struct user *user,
                    const struct terminal *terminal, struct berth_error *reterr)
 {
     const struct badge *badge = shown->badge_id ? badge_find(core, shown->badge_id) : NULL;

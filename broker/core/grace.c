@@ -15,33 +15,33 @@ struct grace {
     char password_hash[160]; /* another one since then: it is over */
 };
 
-struct grace_book {
+struct grace_table {
     struct map by_key;
     struct list oldest;
 };
 
-struct grace_book *grace_book_new(struct map_key key)
+struct grace_table *grace_table_new(struct map_key key)
 {
-    struct grace_book *book = berth_new(struct grace_book);
+    struct grace_table *table = berth_new(struct grace_table);
 
-    map_init(&book->by_key, key);
-    list_init(&book->oldest);
-    return book;
+    map_init(&table->by_key, key);
+    list_init(&table->oldest);
+    return table;
 }
 
-static void forget(struct grace_book *book, struct grace *grace)
+static void forget(struct grace_table *table, struct grace *grace)
 {
-    (void)map_take_text(&book->by_key, grace->key);
+    (void)map_take_text(&table->by_key, grace->key);
     list_remove(&grace->node);
     berth_wipe_free(grace, sizeof(*grace));
 }
 
-void grace_book_free(struct grace_book *book)
+void grace_table_free(struct grace_table *table)
 {
-    list_each (&book->oldest, node)
-        forget(book, list_entry(node, struct grace, node));
-    map_clear(&book->by_key);
-    free(book);
+    list_each (&table->oldest, node)
+        forget(table, list_entry(node, struct grace, node));
+    map_clear(&table->by_key);
+    free(table);
 }
 
 static void make_key(struct core *core, const struct user *user, const struct terminal *terminal,
@@ -53,7 +53,7 @@ static void make_key(struct core *core, const struct user *user, const struct te
                    (unsigned long long)(place ? place->row.site_id : 0));
 }
 
-static bool is_over(const struct core *core, const struct grace *grace)
+static bool has_expired(const struct core *core, const struct grace *grace)
 {
     return core->timers->mono_ms - grace->since_ms >= core->limits.badge_grace_ms;
 }
@@ -61,20 +61,20 @@ static bool is_over(const struct core *core, const struct grace *grace)
 /* They stand in the order of their beginning, so that those that are over stand in front. */
 static void forget_old(struct core *core)
 {
-    struct grace_book *book = core->grace;
+    struct grace_table *table = core->grace;
 
-    list_each (&book->oldest, node) {
+    list_each (&table->oldest, node) {
         struct grace *grace = list_entry(node, struct grace, node);
 
-        if (!is_over(core, grace))
+        if (!has_expired(core, grace))
             return;
-        forget(book, grace);
+        forget(table, grace);
     }
 }
 
 void grace_begin(struct core *core, const struct user *user, const struct terminal *terminal)
 {
-    struct grace_book *book = core->grace;
+    struct grace_table *table = core->grace;
     struct grace *grace;
     char key[48];
 
@@ -82,16 +82,16 @@ void grace_begin(struct core *core, const struct user *user, const struct termin
     if (core->limits.badge_grace_ms <= 0)
         return;
     make_key(core, user, terminal, key);
-    grace = map_get_text(&book->by_key, key);
+    grace = map_get_text(&table->by_key, key);
     if (grace)
-        forget(book, grace);
+        forget(table, grace);
     grace = berth_new(struct grace);
     memcpy(grace->key, key, sizeof(grace->key));
     grace->user_id = user->row.id;
     grace->since_ms = core->timers->mono_ms;
     memcpy(grace->password_hash, user->row.password_hash, sizeof(grace->password_hash));
-    list_append(&book->oldest, &grace->node);
-    map_put_text(&book->by_key, grace->key, grace);
+    list_append(&table->oldest, &grace->node);
+    map_put_text(&table->by_key, grace->key, grace);
 }
 
 void grace_end(struct core *core, uint64_t user_id)

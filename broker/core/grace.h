@@ -1,6 +1,6 @@
 /* grace.h - for a while after a password a badge alone is enough.
  *
- * Room core: no I/O. Somebody who has shown a password at a terminal of a site may come back at any
+ * Module core: no I/O. Somebody who has shown a password at a terminal of a site may come back at any
  * terminal of that site by tapping a badge, until core->limits.badge_grace_ms have passed since the
  * password; taps do not prolong it. Another password, a disabled account or a disabled badge ends
  * it at once. It is kept in memory alone: after a restart of the broker everybody types once.
@@ -8,13 +8,13 @@
 #ifndef BERTH_CORE_GRACE_H
 #define BERTH_CORE_GRACE_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 
-struct grace_book;
+struct grace_table;
 
 /* Nobody in it yet; the key is for its hash table. */
-struct grace_book *grace_book_new(struct map_key key);
-void grace_book_free(struct grace_book *book);
+struct grace_table *grace_table_new(struct map_key key);
+void grace_table_free(struct grace_table *table);
 
 /* The right password of `user` was shown at `terminal` just now. */
 void grace_begin(struct core *core, const struct user *user, const struct terminal *terminal);

@@ -7,11 +7,11 @@
 #include "berth/plant.h"
 
 #include "core/reference.h"
-#include "core/related.h"
+#include "core/index.h"
 
 bool placement_host_serves(const struct host *host)
 {
-    return host->state == host_UP && host->row.duty == host_duty_ACTIVE;
+    return host->state == host_UP && host->row.mode == host_mode_ACTIVE;
 }
 
 void placement_host_text(const struct host *host, char *ret, size_t size)
@@ -19,9 +19,9 @@ void placement_host_text(const struct host *host, char *ret, size_t size)
     if (host->state != host_UP)
         berth_text(ret, size, "host '%s' is %s: %s", host->row.name, host_state_names[host->state],
                    host->reason[0] ? host->reason : "it has not answered since the broker started");
-    else if (host->row.duty == host_duty_MAINTENANCE)
+    else if (host->row.mode == host_mode_MAINTENANCE)
         (void)snprintf(ret, size, "host '%s' is in maintenance", host->row.name);
-    else if (host->row.duty == host_duty_DRAIN)
+    else if (host->row.mode == host_mode_DRAIN)
         (void)snprintf(ret, size, "host '%s' is drained and takes no new sessions", host->row.name);
     else
         (void)snprintf(ret, size, "host '%s' is up", host->row.name);
@@ -29,14 +29,14 @@ void placement_host_text(const struct host *host, char *ret, size_t size)
 
 bool placement_host_may_start(const struct host *host)
 {
-    return host->state == host_UP && host->row.duty != host_duty_MAINTENANCE &&
+    return host->state == host_UP && host->row.mode != host_mode_MAINTENANCE &&
            (host->row.max_starting == 0 || host->starting < host->row.max_starting);
 }
 
 bool placement_is_free(const struct desktop *desktop)
 {
     return !desktop->reserved &&
-           !related_first(desktop->base.core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+           !index_first(desktop->base.core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 }
 
 bool placement_must_refresh(const struct desktop *desktop)
@@ -67,7 +67,7 @@ static bool no(char *why, size_t size, const char *sentence)
 static bool belongs_to_nobody(const struct desktop *desktop, char *why, size_t size)
 {
     struct core *core = desktop->base.core;
-    struct entity *entity = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+    struct entity *entity = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 
     if (planted(TWO_OWNERS))
         return true;
@@ -91,7 +91,7 @@ bool placement_fits(const struct desktop *desktop, char *why, size_t size)
 
     if (desktop->row.quarantined)
         return no(why, size, "it is in quarantine");
-    if (desktop->row.doomed)
+    if (desktop->row.delete_pending)
         return no(why, size, "it is to be deleted");
     if (!belongs_to_nobody(desktop, why, size))
         return false;
@@ -156,24 +156,24 @@ static enum desktop_class class_of(const struct desktop *desktop)
 
     /* In quarantine or not: somebody has decided that it goes. For a recompose that is the broker,
      * which deletes nothing that an administrator keeps in quarantine. */
-    if (free && desktop->row.doomed &&
-        !(desktop->row.doomed_by_recompose && desktop->row.quarantined_by_hand))
-        return CLASS_DOOMED;
+    if (free && desktop->row.delete_pending &&
+        !(desktop->row.delete_for_recompose && desktop->row.quarantined_by_admin))
+        return CLASS_DELETE_PENDING;
     if (desktop->row.quarantined || desktop->state == desktop_QUARANTINED)
         return CLASS_QUARANTINED;
     if (!free)
         return CLASS_USED;
     if (placement_must_refresh(desktop) && !planted(TWO_OWNERS))
-        return CLASS_STALE;
+        return CLASS_REFRESH_PENDING;
     /* A flow is at its machine, or is about to be. */
-    if (desktop->power || !list_empty(&desktop->wanting))
-        return CLASS_COMING;
+    if (desktop->power || !list_empty(&desktop->requests))
+        return CLASS_PROVISIONING;
     switch (desktop->state) {
     case desktop_READY:
         return CLASS_SPARE;
     case desktop_STARTING:
     case desktop_STOPPING:
-        return CLASS_COMING;
+        return CLASS_PROVISIONING;
     case desktop_OFF:
     case desktop_PLANNED:
         return CLASS_IDLE;
@@ -187,15 +187,15 @@ static enum desktop_class class_of(const struct desktop *desktop)
     return CLASS_LOST;
 }
 
-void placement_unfile(struct desktop *desktop)
+void placement_unclassify(struct desktop *desktop)
 {
     struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
     struct host *host;
 
-    if (!desktop->filed)
+    if (!desktop->classified)
         return;
     list_remove(&desktop->in_class);
-    desktop->filed = false;
+    desktop->classified = false;
     if (!pool)
         return;
     pool->count_of[desktop->class]--;
@@ -208,7 +208,7 @@ void placement_unfile(struct desktop *desktop)
         host->ready--;
 }
 
-void placement_refile(struct desktop *desktop)
+void placement_reclassify(struct desktop *desktop)
 {
     struct pool *pool = pool_find(desktop->base.core, desktop->row.pool_id);
     enum desktop_class class = class_of(desktop);
@@ -217,11 +217,11 @@ void placement_refile(struct desktop *desktop)
 
     if (!pool || desktop->base.dropped)
         return;
-    if (desktop->filed && desktop->class == class && desktop->counted_ready == ready)
+    if (desktop->classified && desktop->class == class && desktop->counted_ready == ready)
         return;
-    placement_unfile(desktop);
+    placement_unclassify(desktop);
     desktop->class = class;
-    desktop->filed = true;
+    desktop->classified = true;
     desktop->counted_ready = ready;
     list_append(&pool->by_class[class], &desktop->in_class);
     pool->count_of[class]++;
@@ -259,10 +259,10 @@ void placement_count(struct core *core, const struct pool *pool, struct placemen
     const int *of = pool->count_of;
 
     *ret = (struct placement_count){ .ready = pool->ready,
-                                     .coming = pool->planning + of[CLASS_COMING] + of[CLASS_STALE],
+                                     .coming = pool->planning + of[CLASS_PROVISIONING] + of[CLASS_REFRESH_PENDING],
                                      .quarantined = of[CLASS_QUARANTINED] };
-    ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_COMING] +
-                 of[CLASS_IDLE] + of[CLASS_STALE] + of[CLASS_LOST];
+    ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_PROVISIONING] +
+                 of[CLASS_IDLE] + of[CLASS_REFRESH_PENDING] + of[CLASS_LOST];
     ret->spare = of[CLASS_SPARE];
     if (!all_hosts_serve(core))
         ret->spare = count_given(pool);
@@ -286,7 +286,7 @@ bool placement_hosts_are_full(struct core *core, const struct pool *pool)
             continue;
         any = true;
         if (host->row.max_desktops <= 0 ||
-            (int64_t)related_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning <
+            (int64_t)index_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning <
                 host->row.max_desktops)
             return false;
     }
@@ -303,7 +303,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
         struct entity *entity = entity_of(node);
         struct host *host = container_of(entity, struct host, base);
         int64_t holds =
-            (int64_t)related_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning;
+            (int64_t)index_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning;
         int64_t score;
 
         if (!placement_host_is_of(host, pool) || !placement_host_serves(host))
@@ -354,7 +354,7 @@ int64_t placement_estimate_ms(struct core *core, const struct pool *pool, int pl
     placement_count(core, pool, &count);
     /* Within what is on its way up: one start's time, as it was lately. Behind that nobody can know
      * when a user leaves. */
-    if (pool->restrained_until_ms || place > count.spare + count.coming)
+    if (pool->backoff_until_ms || place > count.spare + count.provisioning)
         return 0;
     return pool->ready_ms_estimate;
 }

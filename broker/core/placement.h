@@ -1,6 +1,6 @@
 /* placement.h - which desktop a user gets, and where machines are made.
  *
- * Room core: rules only; nothing is changed here. A user always returns to the session or the
+ * Module core: rules only; nothing is changed here. A user always returns to the session or the
  * desktop that is theirs. Else only a desktop that is ready is handed out, so that nobody is ever
  * bound to a machine that fails to start: whoever finds none waits in the pool's queue, and the
  * pool starts or makes what the queue and its spares call for (placement_next).
@@ -8,7 +8,7 @@
 #ifndef BERTH_CORE_PLACEMENT_H
 #define BERTH_CORE_PLACEMENT_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 
 /* May `desktop` be handed to a user who has nothing yet? If not, why not, as a sentence; 400 bytes
  * hold each of them. */
@@ -32,16 +32,16 @@ struct desktop *placement_best(struct core *core, struct pool *pool);
 /* Something changed that decides what the desktop is good for: put it into the right list of its
  * pool. Called by whatever changes a desktop's row, state, assignment, reservation or work; cheap.
  */
-void placement_refile(struct desktop *desktop);
+void placement_reclassify(struct desktop *desktop);
 /* It goes: out of the lists. */
-void placement_unfile(struct desktop *desktop);
+void placement_unclassify(struct desktop *desktop);
 
 /* How a pool fares. */
 struct placement_count {
-    int total;  /* counted against max: all but the quarantined, and the doomed that nobody uses */
+    int total;  /* counted against max: all but the quarantined, and those to be deleted that nobody uses */
     int ready;  /* up and probed */
     int spare;  /* of these free, clean and on a host that serves */
-    int coming; /* free, and on their way to become spare */
+    int provisioning; /* free, and on their way to become spare */
     int quarantined;
     int waiting; /* users in the queue */
 };
@@ -66,7 +66,7 @@ void placement_host_text(const struct host *host, char *ret, size_t size);
 /* Does the host serve: up, active, not degraded? */
 bool placement_host_serves(const struct host *host);
 
-/* The desktops of a class: list_each(placement_list(pool, CLASS_STALE), node) { placement_at(node)
+/* The desktops of a class: list_each(placement_list(pool, CLASS_REFRESH_PENDING), node) { placement_at(node)
  * }. */
 static inline struct list *placement_list(struct pool *pool, enum desktop_class class)
 {

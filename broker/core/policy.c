@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/reference.h"
-#include "core/related.h"
+#include "core/index.h"
 
 /* ---- subjects ---- */
 
@@ -104,8 +104,8 @@ bool policy_in_network(const char *address, const char *network)
 
 static bool in_group(struct core *core, const struct user *user, uint64_t group_id)
 {
-    list_each (related_to(core, MEMBERSHIPS_OF_USER, user->row.id), node) {
-        struct entity *entity = related_at(MEMBERSHIPS_OF_USER, node);
+    list_each (index_list(core, MEMBERSHIPS_OF_USER, user->row.id), node) {
+        struct entity *entity = index_entry(MEMBERSHIPS_OF_USER, node);
 
         if (container_of(entity, struct membership, base)->row.group_id == group_id)
             return true;
@@ -211,13 +211,13 @@ static void allow(struct core *core, struct policy_verdict *verdict,
     verdict->flags.printers |= row->printers;
 }
 
-void policy_judge(struct core *core, const struct policy_subject *subject, const struct pool *pool,
+void policy_evaluate(struct core *core, const struct policy_subject *subject, const struct pool *pool,
                   struct policy_verdict *ret)
 {
     *ret = (struct policy_verdict){ .pool_id = pool->row.id };
     (void)snprintf(ret->reason, sizeof(ret->reason), "no entitlement fits");
-    list_each (related_to(core, ENTITLEMENTS_OF_POOL, pool->row.id), node) {
-        struct entity *entity = related_at(ENTITLEMENTS_OF_POOL, node);
+    list_each (index_list(core, ENTITLEMENTS_OF_POOL, pool->row.id), node) {
+        struct entity *entity = index_entry(ENTITLEMENTS_OF_POOL, node);
         const struct row_entitlement *row = &container_of(entity, struct entitlement, base)->row;
 
         if (!fits(core, subject, row))
@@ -259,7 +259,7 @@ size_t policy_list(struct core *core, const struct policy_subject *subject,
         struct policy_verdict verdict;
         size_t at;
 
-        policy_judge(core, subject, container_of(entity, struct pool, base), &verdict);
+        policy_evaluate(core, subject, container_of(entity, struct pool, base), &verdict);
         for (at = count; at > 0 && before(core, &verdict, &ret[at - 1]); at--)
             if (at < capacity)
                 ret[at] = ret[at - 1];

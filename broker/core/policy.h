@@ -1,6 +1,6 @@
 /* policy.h - who may use which pool, from where, and with what.
  *
- * Room core. An entitlement names a subject; those whose subject fits the user and the terminal
+ * Module core. An entitlement names a subject; those whose subject fits the user and the terminal
  * apply. One deny is enough to refuse; else the allow with the highest priority decides, and what
  * may be redirected is what the allows of that priority grant together. Every answer carries the
  * sentence that explains it. Subjects are ids (core/reference.h): names are for people only.
@@ -8,7 +8,7 @@
 #ifndef BERTH_CORE_POLICY_H
 #define BERTH_CORE_POLICY_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 
 struct policy_flags {
     bool clipboard, drives, usb, sound, printers;
@@ -31,7 +31,7 @@ struct policy_verdict {
 };
 
 /* May the subject use this pool? Always fills *ret, with the sentence. */
-void policy_judge(struct core *core, const struct policy_subject *subject, const struct pool *pool,
+void policy_evaluate(struct core *core, const struct policy_subject *subject, const struct pool *pool,
                   struct policy_verdict *ret);
 
 /* Every pool with its verdict: allowed ones first, the highest priority first, then by name.

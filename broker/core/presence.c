@@ -7,14 +7,14 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "core/history_of.h"
+#include "core/history_lines.h"
 #include "core/presence_guard.h"
-#include "core/related.h"
+#include "core/index.h"
 
 #define SAVE_EVERY_MS 1000
 #define TAKEOVER_WINDOW_MS 60000
 
-static struct presence_book *book_of(const struct presence *presence)
+static struct presence_table *table_of(const struct presence *presence)
 {
     return presence->terminal->base.core->presence;
 }
@@ -53,62 +53,62 @@ static void set_state(struct presence *presence, enum presence_state next, const
     presence->since_ms = core->timers->mono_ms;
     log_event(EV_PRESENCE_STATE, "terminal", presence->terminal->row.name, "from",
               presence_state_names[was], "to", presence_state_names[next], "why", why);
-    core_announce(core, &notice);
+    core_notify(core, &notice);
 }
 
 /* ---- remembering ---- */
 
 static void flush(struct berth_timer *timer)
 {
-    struct presence_book *book = container_of(timer, struct presence_book, flush);
+    struct presence_table *table = container_of(timer, struct presence_table, flush);
     struct presence_fact facts[PRESENCE_BATCH];
     struct list *node;
     size_t count = 0;
 
-    while (count < PRESENCE_BATCH && (node = list_shift(&book->unsaved)) != NULL) {
+    while (count < PRESENCE_BATCH && (node = list_shift(&table->unsaved)) != NULL) {
         const struct presence *presence = list_entry(node, struct presence, unsaved);
-        int64_t age_ms = book->core->timers->mono_ms - presence->received_ms;
+        int64_t age_ms = table->core->timers->mono_ms - presence->received_ms;
 
         facts[count++] = (struct presence_fact){
             .terminal_id = presence->terminal->row.id,
             .hash = presence->hash,
             .granted_ms = presence->state == presence_ABSENT ? 0 : presence->granted_ms,
-            .seen_ms = book->core->timers->wall_ms - age_ms,
+            .seen_ms = table->core->timers->wall_ms - age_ms,
         };
     }
-    if (book->save && count)
-        book->save(book->context, facts, count);
-    if (!list_empty(&book->unsaved)) /* the rest in the next turn: no long callbacks */
-        timer_start(book->core->timers, &book->flush, 0, flush);
+    if (table->save && count)
+        table->save(table->context, facts, count);
+    if (!list_empty(&table->unsaved)) /* the rest in the next turn: no long callbacks */
+        timer_start(table->core->timers, &table->flush, 0, flush);
 }
 
 static void note_unsaved(struct presence *presence)
 {
-    struct presence_book *book = book_of(presence);
+    struct presence_table *table = table_of(presence);
 
     if (!list_linked(&presence->unsaved))
-        list_append(&book->unsaved, &presence->unsaved);
-    if (!timer_armed(&book->flush))
-        timer_start(book->core->timers, &book->flush, SAVE_EVERY_MS, flush);
+        list_append(&table->unsaved, &presence->unsaved);
+    if (!timer_armed(&table->flush))
+        timer_start(table->core->timers, &table->flush, SAVE_EVERY_MS, flush);
 }
 
-struct presence_book *presence_book_new(struct core *core)
+struct presence_table *presence_table_new(struct core *core)
 {
-    struct presence_book *book = berth_new(struct presence_book);
+    struct presence_table *table = berth_new(struct presence_table);
 
-    book->core = core;
-    list_init(&book->unsaved);
-    list_init(&book->guards);
-    return book;
+    table->core = core;
+    list_init(&table->unsaved);
+    list_init(&table->guards);
+    return table;
 }
 
-void presence_book_free(struct presence_book *book)
+void presence_table_free(struct presence_table *table)
 {
-    if (!book)
+    if (!table)
         return;
-    timer_stop(book->core->timers, &book->flush);
-    guards_free(book);
-    free(book);
+    timer_stop(table->core->timers, &table->flush);
+    guards_free(table);
+    free(table);
 }
 
 struct presence *presence_new(struct terminal *terminal)
@@ -131,9 +131,9 @@ void presence_free(struct presence *presence)
         return;
     timers = timers_of(presence);
     if (presence->state != presence_ABSENT)
-        book_of(presence)->present--;
-    book_of(presence)->doubtful -= (size_t)is_doubtful(presence->state);
-    guard_let_go(presence);
+        table_of(presence)->present--;
+    table_of(presence)->doubtful -= (size_t)is_doubtful(presence->state);
+    guard_release(presence);
     list_remove(&presence->unsaved);
     timer_stop(timers, &presence->next);
     timer_stop(timers, &presence->grace);
@@ -142,7 +142,7 @@ void presence_free(struct presence *presence)
 
 /* ---- deadlines ---- */
 
-void presence_give_up(struct presence *presence, enum presence_word word, const char *why)
+void presence_make_absent(struct presence *presence, enum presence_word word, const char *why)
 {
     core_note_presence(presence, word, NULL, word == presence_word_GOODBYE ? presence->seq : 0);
     timer_stop(timers_of(presence), &presence->next);
@@ -160,9 +160,9 @@ static void deadline_over(struct berth_timer *timer)
 {
     struct presence *presence = container_of(timer, struct presence, next);
 
-    if (guard_holds(book_of(presence), presence))
+    if (guard_holds(table_of(presence), presence))
         return;
-    presence_give_up(presence, presence_word_EXPIRED, "its deadline passed");
+    presence_make_absent(presence, presence_word_EXPIRED, "its deadline passed");
 }
 
 static void silent(struct berth_timer *timer)
@@ -230,16 +230,16 @@ static int64_t clamp(int64_t want_ms, int64_t given_ms)
     return want_ms > PRESENCE_MAX_MS ? PRESENCE_MAX_MS : want_ms;
 }
 
-int64_t presence_spread_ms(const struct presence_book *book)
+int64_t presence_spread_ms(const struct presence_table *table)
 {
-    const struct core_limits *limits = &book->core->limits;
+    const struct core_limits *limits = &table->core->limits;
     int64_t threads = limits->link_threads > 0 ? limits->link_threads : 1;
     int64_t spread;
 
     if (limits->reconnect_spread_ms > 0)
         return limits->reconnect_spread_ms;
     /* Two fifths of what the threads could do: the rest is for those who wait and do not spread. */
-    spread = (int64_t)book->present * limits->handshake_us * 5 / 2 / threads / 1000;
+    spread = (int64_t)table->present * limits->handshake_us * 5 / 2 / threads / 1000;
     if (spread < 1000)
         return 1000;
     return spread > 60000 ? 60000 : spread;
@@ -267,7 +267,7 @@ static void grant(struct presence *presence, int64_t want_ms, struct presence_gr
 
     presence->granted_ms = clamp(want_ms, core->limits.grant_ms);
     presence->received_ms = planted(WALL_CLOCK) ? core->timers->wall_ms : core->timers->mono_ms;
-    guard_let_go(presence);
+    guard_release(presence);
     timer_stop(core->timers, &presence->grace);
     arm(presence);
     if (planted(LARGEST_DEADLINE) && older_ms > presence->granted_ms)
@@ -334,12 +334,12 @@ bool presence_announce(struct presence *presence, int64_t want_ms, const char *r
 static enum presence_answer heard(struct presence *presence, const char *id, int64_t seq)
 {
     if (!*presence->id || strcmp(presence->id, id) != 0) {
-        book_of(presence)->unknown++;
+        table_of(presence)->unknown++;
         core_note_presence(presence, presence_word_UNKNOWN, id, seq);
         return PRESENCE_UNKNOWN;
     }
     if (seq <= presence->seq && !planted(OLD_SEQUENCE)) {
-        book_of(presence)->stale++;
+        table_of(presence)->stale++;
         core_note_presence(presence, presence_word_IGNORED, id, seq);
         return PRESENCE_IGNORED;
     }
@@ -371,16 +371,16 @@ enum presence_answer presence_bye(struct presence *presence, const char *id, int
     if (answer == PRESENCE_GRANTED) {
         presence->granted_ms = 0;
         presence->received_ms = timers_of(presence)->mono_ms;
-        guard_let_go(presence);
-        presence_give_up(presence, presence_word_GOODBYE, "it said goodbye");
+        guard_release(presence);
+        presence_make_absent(presence, presence_word_GOODBYE, "it said goodbye");
     }
     return answer;
 }
 
 void presence_revoke(struct presence *presence, const char *why)
 {
-    guard_let_go(presence);
-    presence_give_up(presence, presence_word_REVOKED, why);
+    guard_release(presence);
+    presence_make_absent(presence, presence_word_REVOKED, why);
 }
 
 void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms)
@@ -399,15 +399,15 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
                 presence->granted_ms + presence_spread_ms(core->presence), deadline_over);
 }
 
-void presence_presumed_all(struct presence_book *book)
+void presence_presumed_all(struct presence_table *table)
 {
-    list_each (core_all(book->core, ENTITY_terminal), node) {
+    list_each (core_all(table->core, ENTITY_terminal), node) {
         struct entity *entity = entity_of(node);
         struct presence *presence = container_of(entity, struct terminal, base)->presence;
 
         if (presence->state == presence_PRESUMED)
-            timer_start(book->core->timers, &presence->next,
-                        presence->granted_ms + presence_spread_ms(book), deadline_over);
+            timer_start(table->core->timers, &presence->next,
+                        presence->granted_ms + presence_spread_ms(table), deadline_over);
     }
 }
 
@@ -441,13 +441,13 @@ static enum user_presence seen_at(const struct presence *presence)
     return USER_GONE;
 }
 
-void user_presence(struct core *core, uint64_t user_id, struct user_where *ret)
+void user_presence(struct core *core, uint64_t user_id, struct user_location *ret)
 {
     int64_t newest = -1;
 
-    *ret = (struct user_where){ .presence = USER_GONE };
-    list_each (related_to(core, SESSIONS_OF_USER, user_id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+    *ret = (struct user_location){ .presence = USER_GONE };
+    list_each (index_list(core, SESSIONS_OF_USER, user_id), node) {
+        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
         const struct session *session = container_of(entity, struct session, base);
         const struct connection *connection = connection_of(core, session->row.id);
         const struct terminal *terminal;

@@ -1,6 +1,6 @@
 /* presence.h - which terminals are there, as promises with a deadline.
  *
- * Room core: no I/O; all times are the monotonic ones of the core's timers, so that a jump of the
+ * Module core: no I/O; all times are the monotonic ones of the core's timers, so that a jump of the
  * wall clock changes nothing and a stall of the loop (timers_shift) moves every deadline. Thread:
  * loop.
  *
@@ -13,7 +13,7 @@
 #ifndef BERTH_CORE_PRESENCE_H
 #define BERTH_CORE_PRESENCE_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 
 #define PRESENCE_MIN_MS 5000
 #define PRESENCE_MAX_MS 300000
@@ -37,7 +37,7 @@ struct presence {
     int64_t takeovers_since_ms;
     bool held;                /* by the mass-expiry guard, in its list */
     struct list node;         /* of guard.held */
-    struct list unsaved;      /* of book.unsaved */
+    struct list unsaved;      /* of table.unsaved */
     struct berth_timer next;  /* suspect, then absent */
     struct berth_timer grace; /* the connection broke */
 };
@@ -51,7 +51,7 @@ struct presence_fact {
 };
 #define PRESENCE_BATCH 256
 
-struct presence_book {
+struct presence_table {
     struct core *core;
     struct list unsaved;
     struct list guards; /* one per site that holds */
@@ -64,9 +64,9 @@ struct presence_book {
     uint64_t stale, unknown, holds; /* counted for metrics */
 };
 
-/* One book per core, made and freed by it. */
-struct presence_book *presence_book_new(struct core *core);
-void presence_book_free(struct presence_book *book);
+/* One table per core, made and freed by it. */
+struct presence_table *presence_table_new(struct core *core);
+void presence_table_free(struct presence_table *table);
 
 /* One presence per terminal, absent at first; made and freed with it. */
 struct presence *presence_new(struct terminal *terminal);
@@ -115,16 +115,16 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
 /* All that were there before are presumed now: they come back over the spread of the whole fleet,
  * so each has that much longer.
  */
-void presence_presumed_all(struct presence_book *book);
+void presence_presumed_all(struct presence_table *table);
 
 /* What terminals shall spread their reconnects over when the broker is lost. */
-int64_t presence_spread_ms(const struct presence_book *book);
+int64_t presence_spread_ms(const struct presence_table *table);
 
 /* Is the person who uses a session there? Derived, never stored. */
 enum user_presence { USER_GONE, USER_UNKNOWN, USER_AWAY, USER_PRESENT };
 extern const char *const user_presence_names[];
 
-struct user_where {
+struct user_location {
     enum user_presence presence;
     uint64_t terminal_id; /* 0: nowhere */
     uint64_t session_id;
@@ -134,6 +134,6 @@ struct user_where {
 
 /* Where the user is now, by the newest connection of a living session. Whoever asks for others asks
  * by role and is audited. */
-void user_presence(struct core *core, uint64_t user_id, struct user_where *ret);
+void user_presence(struct core *core, uint64_t user_id, struct user_location *ret);
 
 #endif

@@ -3,11 +3,11 @@
 
 #include "berth/log.h"
 
-#include "core/history_of.h"
+#include "core/history_lines.h"
 
 struct guard {
     struct list node;
-    struct presence_book *book;
+    struct presence_table *table;
     uint64_t site_id;
     bool holding;
     struct list held;
@@ -24,31 +24,31 @@ static uint64_t site_of(const struct presence *presence)
     return place ? place->row.site_id : 0;
 }
 
-static struct guard *guard_of(struct presence_book *book, uint64_t site_id)
+static struct guard *guard_of(struct presence_table *table, uint64_t site_id)
 {
     struct guard *guard;
 
-    list_each (&book->guards, node) {
+    list_each (&table->guards, node) {
         guard = list_entry(node, struct guard, node);
         if (guard->site_id == site_id)
             return guard;
     }
     guard = berth_new(struct guard);
-    guard->book = book;
+    guard->table = table;
     guard->site_id = site_id;
     list_init(&guard->held);
-    list_append(&book->guards, &guard->node);
+    list_append(&table->guards, &guard->node);
     return guard;
 }
 
-void guards_free(struct presence_book *book)
+void guards_free(struct presence_table *table)
 {
     struct list *node;
 
-    while ((node = list_shift(&book->guards)) != NULL) {
+    while ((node = list_shift(&table->guards)) != NULL) {
         struct guard *guard = list_entry(node, struct guard, node);
 
-        timer_stop(book->core->timers, &guard->pace);
+        timer_stop(table->core->timers, &guard->pace);
         free(guard);
     }
 }
@@ -58,10 +58,10 @@ static void relax(struct guard *guard)
     if (!list_empty(&guard->held))
         return;
     guard->holding = false;
-    timer_stop(guard->book->core->timers, &guard->pace);
+    timer_stop(guard->table->core->timers, &guard->pace);
 }
 
-void guard_let_go(struct presence *presence)
+void guard_release(struct presence *presence)
 {
     if (!presence->held)
         return;
@@ -73,17 +73,17 @@ void guard_let_go(struct presence *presence)
         relax(list_entry(node, struct guard, node));
 }
 
-static void give_up_one(struct berth_timer *timer)
+static void expire_one(struct berth_timer *timer)
 {
     struct guard *guard = container_of(timer, struct guard, pace);
     struct presence *presence;
 
     if (list_empty(&guard->held))
         return;
-    timer_start(guard->book->core->timers, &guard->pace, GUARD_PACE_MS, give_up_one);
+    timer_start(guard->table->core->timers, &guard->pace, GUARD_PACE_MS, expire_one);
     presence = list_entry(guard->held.next, struct presence, node);
-    guard_let_go(presence);
-    presence_give_up(presence, presence_word_EXPIRED, "it stayed away after its site had vanished");
+    guard_release(presence);
+    presence_make_absent(presence, presence_word_EXPIRED, "it stayed away after its site had vanished");
 }
 
 /* Armed timers know their deadline, stalls included. */
@@ -103,11 +103,11 @@ static bool is_going(const struct berth_timers *timers, const struct presence *o
 
 static bool too_many(struct guard *guard, const struct presence *presence)
 {
-    struct core *core = guard->book->core;
+    struct core *core = guard->table->core;
     size_t going = guard->lost + 1; /* and the one whose deadline has just passed */
     size_t there = guard->lost;
 
-    if (going + guard->book->doubtful < GUARD_MIN)
+    if (going + guard->table->doubtful < GUARD_MIN)
         return false; /* the usual case, without a look at every terminal */
     list_each (core_all(core, ENTITY_terminal), node) {
         struct entity *entity = entity_of(node);
@@ -126,21 +126,21 @@ static void hold(struct guard *guard, struct presence *presence)
 {
     if (!guard->holding) {
         guard->holding = true;
-        guard->book->holds++;
-        timer_start(guard->book->core->timers, &guard->pace, GUARD_HOLD_MS, give_up_one);
+        guard->table->holds++;
+        timer_start(guard->table->core->timers, &guard->pace, GUARD_HOLD_MS, expire_one);
         log_event(EV_PRESENCE_HELD, "site", guard->site_id, "terminal",
                   presence->terminal->row.name);
-        core_note_alert(guard->book->core, EV_PRESENCE_HELD);
+        core_note_alert(guard->table->core, EV_PRESENCE_HELD);
     }
     core_note_presence(presence, presence_word_HELD, NULL, 0);
     presence->held = true;
     list_append(&guard->held, &presence->node);
 }
 
-bool guard_holds(struct presence_book *book, struct presence *presence)
+bool guard_holds(struct presence_table *table, struct presence *presence)
 {
-    struct guard *guard = guard_of(book, site_of(presence));
-    int64_t now = book->core->timers->mono_ms;
+    struct guard *guard = guard_of(table, site_of(presence));
+    int64_t now = table->core->timers->mono_ms;
 
     if (now - guard->lost_since_ms > GUARD_WINDOW_MS) {
         guard->lost = 0;

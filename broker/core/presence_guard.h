@@ -1,6 +1,6 @@
 /* presence_guard.h - when much of a site vanishes at once, conclude nothing.
  *
- * Room core, inner header of presence. If more than 30 % of a site (and at least 20 terminals)
+ * Module core, inner header of presence. If more than 30 % of a site (and at least 20 terminals)
  * would become absent within 10 s, the fault is more likely ours or the network's: they stay
  * suspect, an alarm is raised once, and after five minutes they are given up at one in ten seconds.
  */
@@ -16,15 +16,15 @@
 #define GUARD_PACE_MS 10000
 
 /* The deadline of `presence` has passed: true when it is held instead of given up. */
-bool guard_holds(struct presence_book *book, struct presence *presence);
+bool guard_holds(struct presence_table *table, struct presence *presence);
 
 /* It is heard of again, or gone for a known reason. */
-void guard_let_go(struct presence *presence);
+void guard_release(struct presence *presence);
 
-/* With their book. */
-void guards_free(struct presence_book *book);
+/* With their table. */
+void guards_free(struct presence_table *table);
 
 /* Of presence.c: make it absent. word: as what it goes into a history. */
-void presence_give_up(struct presence *presence, enum presence_word word, const char *why);
+void presence_make_absent(struct presence *presence, enum presence_word word, const char *why);
 
 #endif

@@ -1,6 +1,6 @@
 /* reference.h - what entitlements, profiles and pools name: by id inside, by name for people.
  *
- * Room core. A rule names its user, group, terminal, place or site by id. What a row of an older
+ * Module core. A rule names its user, group, terminal, place or site by id. What a row of an older
  * Berth named and nobody had that name when the file was raised to the present schema is a subject
  * that is gone: its text is kept for people to read, an allowance or a profile of that kind fits
  * nobody, a denial fits everybody until somebody deletes it or gives it a subject (fail closed).

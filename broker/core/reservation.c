@@ -16,7 +16,7 @@ int reservation_new(struct desktop *desktop, uint64_t user_id, struct reservatio
                                          .user_id = user_id,
                                          .since_ms = desktop->base.core->timers->mono_ms };
     desktop->reserved = reservation;
-    placement_refile(desktop);
+    placement_reclassify(desktop);
     entity_pin(&desktop->base);
     *ret = reservation;
     return 0;
@@ -34,8 +34,8 @@ void reservation_return(struct reservation *reservation)
     core = desktop->base.core;
     notice.id = desktop->row.id;
     desktop->reserved = NULL;
-    placement_refile(desktop);
+    placement_reclassify(desktop);
     free(reservation);
-    core_announce(core, &notice);
+    core_notify(core, &notice);
     entity_unpin(&desktop->base);
 }

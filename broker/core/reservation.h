@@ -1,13 +1,13 @@
 /* reservation.h - a desktop promised to a user while a flow decides.
  *
- * Room core, in memory only. It pins its desktop: whoever holds one may keep the pointer across
+ * Module core, in memory only. It pins its desktop: whoever holds one may keep the pointer across
  * waits. A desktop has at most one. It ends with the known outcome of the decision: the claim is
  * durable, or it was not made.
  */
 #ifndef BERTH_CORE_RESERVATION_H
 #define BERTH_CORE_RESERVATION_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 
 struct reservation {
     struct desktop *desktop;

@@ -1,6 +1,6 @@
 /* rows.h - the entities of entities.def as C structs and as descriptions.
  *
- * Room core. The store binds them to SQL, the people's door to JSON; nobody lists the fields a
+ * Module core. The store binds them to SQL, the API to JSON; nobody lists the fields a
  * second time.
  */
 #ifndef BERTH_CORE_ROWS_H

@@ -283,8 +283,8 @@ int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity
     return decide_begin(rooms, changes, NULL, op);
 }
 
-int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
-                    enum host_duty duty, struct op *op)
+int admin_host_mode(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
+                    enum host_mode mode, struct op *op)
 {
     struct host *host = host_find(rooms->core, host_id);
     struct changes *changes;
@@ -292,11 +292,11 @@ int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64
 
     if (!host)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such host");
-    changes = admin_changes(actor, "host.duty");
+    changes = admin_changes(actor, "host.mode");
     changes_object(changes, "host %s", host->row.name);
-    changes_detail(changes, "%s -> %s", host_duty_names[host->row.duty], host_duty_names[duty]);
+    changes_detail(changes, "%s -> %s", host_mode_names[host->row.mode], host_mode_names[mode]);
     row = changes_set(changes, ENTITY_host, &host->row);
-    row->duty = duty;
+    row->mode = mode;
     return decide_begin(rooms, changes, NULL, op);
 }
 

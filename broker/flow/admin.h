@@ -94,8 +94,8 @@ int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *acto
                              uint64_t session_id, const char *why, struct op *op) berth_must_check;
 
 /* What a host is wanted for from now on; sessions on it go on, whatever it is. */
-int admin_host_duty(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
-                    enum host_duty duty, struct op *op) berth_must_check;
+int admin_host_mode(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
+                    enum host_mode mode, struct op *op) berth_must_check;
 
 /* ACCEPTED (also approves one that waits), QUARANTINED, REVOKED (its keys are refused for ever, its
  * connection is closed), WAITING (a revoked one may ask again).

@@ -4,7 +4,7 @@
 
 #include "berth/log.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/admin_start.h"
 #include "flow/decide.h"
 #include "flow/power.h"
@@ -134,7 +134,7 @@ static void recorded(struct op *op, int result)
 static int check_use(struct core *core, const struct desktop *desktop,
                      const struct desktop_wish *wish, struct berth_error *reterr)
 {
-    const struct entity *assignment = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+    const struct entity *assignment = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
     bool disturbs =
         wish->act == DESKTOP_STOP || wish->act == DESKTOP_RESTART || wish->act == DESKTOP_REFRESH;
     const struct row_assignment *row = assignment ? entity_row_of_const(assignment) : NULL;
@@ -180,10 +180,10 @@ static struct changes *plan(const struct admin_actor *actor, const struct deskto
         row->quarantined = wish->act == DESKTOP_RELEASE
                                ? false
                                : row->quarantined || wish->act == DESKTOP_QUARANTINE;
-        row->quarantined_by_hand =
-            row->quarantined && (row->quarantined_by_hand || wish->act == DESKTOP_QUARANTINE);
-        row->doomed = row->doomed || wish->act == DESKTOP_DELETE;
-        row->doomed_by_recompose = row->doomed_by_recompose && wish->act != DESKTOP_DELETE;
+        row->quarantined_by_admin =
+            row->quarantined && (row->quarantined_by_admin || wish->act == DESKTOP_QUARANTINE);
+        row->delete_pending = row->delete_pending || wish->act == DESKTOP_DELETE;
+        row->delete_for_recompose = row->delete_for_recompose && wish->act != DESKTOP_DELETE;
         berth_text(row->reason, sizeof(row->reason), "%s", wish->why ? wish->why : "");
     }
     return changes;

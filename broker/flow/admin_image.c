@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/admin_start.h"
 #include "flow/decide.h"
 #include "flow/image_check.h"
@@ -37,7 +37,7 @@ static int find_published(struct core *core, uint64_t version_id, struct subject
 
 struct image_version *admin_image_before(struct core *core, const struct image *image)
 {
-    return image_version_find(core, image->row.before_id);
+    return image_version_find(core, image->row.previous_id);
 }
 
 static int64_t current_number(struct core *core, const struct image *image)
@@ -135,8 +135,8 @@ static void end_recomposes(struct core *core, const struct subject_of *subject,
         struct pool *pool = container_of(entity_of(node), struct pool, base);
 
         if (pool->row.image_id == subject->image->row.id &&
-            (pool->row.recompose_id || pool->row.recompose_why[0]))
-            recompose_end(pool, pool->row.recompose_id ? why : "", changes);
+            (pool->row.recompose_version_id || pool->row.recompose_reason[0]))
+            recompose_end(pool, pool->row.recompose_version_id ? why : "", changes);
     }
 }
 
@@ -162,7 +162,7 @@ static struct changes *make_current(struct rooms *rooms, const struct admin_acto
     row = changes_set(changes, ENTITY_image_version, &subject->version->row);
     row->state = image_version_PUBLISHED;
     image_row = changes_set(changes, ENTITY_image, &image->row);
-    image_row->before_id = act == IMAGE_PUBLISH ? image_row->current_id : 0;
+    image_row->previous_id = act == IMAGE_PUBLISH ? image_row->current_id : 0;
     image_row->current_id = subject->version->row.id;
     end_recomposes(rooms->core, subject, changes);
     return changes;
@@ -179,8 +179,8 @@ static struct changes *begin_recompose(const struct admin_actor *actor,
     changes_detail(changes, "to version %lld of image %s", (long long)subject->version->row.number,
                    subject->image->row.name);
     row = changes_set(changes, ENTITY_pool, &subject->pool->row);
-    row->recompose_id = subject->version->row.id;
-    row->recompose_why[0] = '\0';
+    row->recompose_version_id = subject->version->row.id;
+    row->recompose_reason[0] = '\0';
     return changes;
 }
 
@@ -307,6 +307,6 @@ int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint6
         return BERTH_E_UNSUPPORTED;
     changes = admin_changes(actor, "pool.retry");
     changes_object(changes, "pool %s", pool->row.name);
-    changes_detail(changes, "%s", pool->restrained_why);
+    changes_detail(changes, "%s", pool->backoff_why);
     return restraint_retry(rooms, pool, changes, op);
 }

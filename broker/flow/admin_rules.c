@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/address.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/admin_refer.h"
 
 /* ---- words that several rules use ---- */
@@ -59,7 +59,7 @@ static struct entity *first_that_refers(struct core *core, enum entity_kind kind
         uint64_t value;
 
         memcpy(&value, (const char *)entity_row_of(entity) + offset, sizeof(value));
-        if (value == id && !core_is_over(kind, entity_row_of(entity)))
+        if (value == id && !core_has_ended(kind, entity_row_of(entity)))
             return entity;
     }
     return NULL;
@@ -118,7 +118,7 @@ static int unused_place(struct core *core, const void *row_, struct berth_error 
 {
     const struct row_place *row = row_;
 
-    if (related_first(core, TERMINALS_OF_PLACE, row->id))
+    if (index_first(core, TERMINALS_OF_PLACE, row->id))
         return in_use("place", row->name, "terminals stand there", reterr);
     if (first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id),
                           row->id))
@@ -139,7 +139,7 @@ static int check_host_address(struct row_host *row, const struct row_host *now,
     if (!row->address[0] || (now && strcmp(now->address, row->address) == 0))
         return 0;
     (void)snprintf(whose, sizeof(whose), "host '%s'", row->name);
-    r = address_settle(whose, row->address, address, reterr);
+    r = address_normalize(whose, row->address, address, reterr);
     if (r == 0)
         (void)snprintf(row->address, sizeof(row->address), "%s", address);
     return r;
@@ -209,7 +209,7 @@ static int check_host_uri(struct core *core, const struct row_host *row, const s
         return berth_fail(reterr, BERTH_E_INVALID,
                           "host '%s': '%s' is no libvirt URI such as qemu:///system", row->name,
                           row->uri);
-    if (now && strcmp(now->uri, row->uri) != 0 && related_first(core, DESKTOPS_OF_HOST, row->id))
+    if (now && strcmp(now->uri, row->uri) != 0 && index_first(core, DESKTOPS_OF_HOST, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "host '%s': its URI cannot change while desktops live on it; add '%s' as "
                           "another host, or delete the desktops first",
@@ -222,8 +222,8 @@ static int check_host(struct core *core, void *row_, const void *now, struct ber
     struct row_host *row = row_;
     int r;
 
-    if (!row->duty)
-        row->duty = host_duty_ACTIVE;
+    if (!row->mode)
+        row->mode = host_mode_ACTIVE;
     if (!now && !row->max_starting)
         row->max_starting = 2;
     if (!now && !row->max_desktops)
@@ -247,7 +247,7 @@ static int unused_host(struct core *core, const void *row_, struct berth_error *
 {
     const struct row_host *row = row_;
 
-    if (related_first(core, DESKTOPS_OF_HOST, row->id))
+    if (index_first(core, DESKTOPS_OF_HOST, row->id))
         return in_use("host", row->name, "desktops live on it", reterr);
     return admin_unnamed(core, ENTITY_host, row->id, row->name, reterr);
 }
@@ -261,7 +261,7 @@ static int check_image(berth_unused struct core *core, void *row_, const void *n
     const struct row_image *now = now_;
 
     row->current_id = now ? now->current_id : 0;
-    row->before_id = now ? now->before_id : 0;
+    row->previous_id = now ? now->previous_id : 0;
     return check_name("image", row->name, "", reterr);
 }
 
@@ -271,7 +271,7 @@ static int unused_image(struct core *core, const void *row_, struct berth_error 
 
     if (first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, image_id), row->id))
         return in_use("image", row->name, "a pool is made from it", reterr);
-    if (related_first(core, VERSIONS_OF_IMAGE, row->id))
+    if (index_first(core, VERSIONS_OF_IMAGE, row->id))
         return in_use("image", row->name, "it has versions", reterr);
     return 0;
 }
@@ -340,14 +340,14 @@ static int check_image_version(struct core *core, void *row_, const void *now,
     if (r < 0)
         return r;
     row->number = 1;
-    list_each (related_to(core, VERSIONS_OF_IMAGE, row->image_id), node) {
-        const struct row_image_version *other = entity_row_of(related_at(VERSIONS_OF_IMAGE, node));
+    list_each (index_list(core, VERSIONS_OF_IMAGE, row->image_id), node) {
+        const struct row_image_version *other = entity_row_of(index_entry(VERSIONS_OF_IMAGE, node));
 
         if (other->number >= row->number)
             row->number = other->number + 1;
     }
     row->state = image_version_DRAFT;
-    row->made_ms = core->timers->wall_ms;
+    row->created_ms = core->timers->wall_ms;
     return 0;
 }
 
@@ -360,7 +360,7 @@ static int unused_image_version(struct core *core, const void *row_, struct bert
         return berth_fail(reterr, BERTH_E_STATE,
                           "version %lld cannot be deleted: desktops are made from it",
                           (long long)row->number);
-    if (first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, recompose_id), row->id))
+    if (first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, recompose_version_id), row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "version %lld cannot be deleted: a pool is being recomposed to it",
                           (long long)row->number);
@@ -378,10 +378,10 @@ static void image_version_gone(struct core *core, const void *row_, struct chang
     const struct image *image = image_find(core, row->image_id);
     struct row_image *changed;
 
-    if (!image || image->row.before_id != row->id)
+    if (!image || image->row.previous_id != row->id)
         return;
     changed = changes_set(changes, ENTITY_image, &image->row);
-    changed->before_id = 0;
+    changed->previous_id = 0;
 }
 
 /* ---- pool ---- */
@@ -415,9 +415,9 @@ static void keep_recompose(struct row_pool *row, const struct row_pool *now)
 {
     bool stays = now && now->image_id == row->image_id;
 
-    row->recompose_id = stays ? now->recompose_id : 0;
-    berth_text(row->recompose_why, sizeof(row->recompose_why), "%s",
-               stays ? now->recompose_why : "");
+    row->recompose_version_id = stays ? now->recompose_version_id : 0;
+    berth_text(row->recompose_reason, sizeof(row->recompose_reason), "%s",
+               stays ? now->recompose_reason : "");
 }
 
 static int check_pool_machines(struct core *core, const struct row_pool *row,
@@ -456,7 +456,7 @@ static int check_pool_manual(const struct row_pool *row, struct berth_error *ret
 static int check_pool_account(struct core *core, const struct row_pool *row,
                               const struct row_pool *now, struct berth_error *reterr)
 {
-    size_t sessions = now ? related_count(core, SESSIONS_OF_POOL, row->id) : 0;
+    size_t sessions = now ? index_count(core, SESSIONS_OF_POOL, row->id) : 0;
 
     if (sessions == 0 ||
         (row->credential == now->credential && strcmp(row->account, now->account) == 0))
@@ -479,14 +479,14 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
     if (row->kind == pool_kind_SHARED)
         return berth_fail(reterr, BERTH_E_UNSUPPORTED, "pool '%s': shared pools are not there yet",
                           row->name);
-    if (now && now->kind != row->kind && related_first(core, DESKTOPS_OF_POOL, row->id))
+    if (now && now->kind != row->kind && index_first(core, DESKTOPS_OF_POOL, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "pool '%s': its kind cannot change while it has desktops", row->name);
     complete_pool(row);
     keep_recompose(row, now);
     if (now &&
         (now->address == pool_address_FORWARDED) != (row->address == pool_address_FORWARDED) &&
-        related_first(core, DESKTOPS_OF_POOL, row->id))
+        index_first(core, DESKTOPS_OF_POOL, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "pool '%s': its desktops were made with address %s; that cannot change "
                           "to %s while it has desktops",
@@ -511,10 +511,10 @@ static int unused_pool(struct core *core, const void *row_, struct berth_error *
 {
     const struct row_pool *row = row_;
 
-    if (related_first(core, DESKTOPS_OF_POOL, row->id))
+    if (index_first(core, DESKTOPS_OF_POOL, row->id))
         return in_use("pool", row->name, "it has desktops (set max=0 and wait, or delete them)",
                       reterr);
-    if (related_first(core, SESSIONS_OF_POOL, row->id))
+    if (index_first(core, SESSIONS_OF_POOL, row->id))
         return in_use("pool", row->name, "it has sessions", reterr);
     return admin_pool_unwanted(core, row, reterr);
 }
@@ -524,9 +524,9 @@ static void pool_gone(struct core *core, const void *row_, struct changes *chang
 {
     const struct row_pool *row = row_;
 
-    list_each (related_to(core, ENTITLEMENTS_OF_POOL, row->id), node) {
+    list_each (index_list(core, ENTITLEMENTS_OF_POOL, row->id), node) {
         changes_drop(changes, ENTITY_entitlement,
-                     entity_row_of(related_at(ENTITLEMENTS_OF_POOL, node)));
+                     entity_row_of(index_entry(ENTITLEMENTS_OF_POOL, node)));
     }
 }
 
@@ -545,7 +545,7 @@ static int check_place_of(struct core *core, struct row_desktop *row, const stru
     if (now && strcmp(now->address, row->address) == 0 && now->port == row->port)
         return 0;
     (void)snprintf(whose, sizeof(whose), "desktop '%s'", row->name);
-    r = address_settle(whose, row->address, address, reterr);
+    r = address_normalize(whose, row->address, address, reterr);
     if (r < 0)
         return r;
     other = address_taken(core, row->id, address, row->port);
@@ -594,7 +594,7 @@ static int unused_desktop(struct core *core, const void *row_, struct berth_erro
     if (pool && pool->row.kind != pool_kind_MANUAL)
         return berth_fail(reterr, BERTH_E_STATE,
                           "desktop '%s' has a machine: use the verb that deletes both", row->name);
-    if (related_first(core, ASSIGNMENTS_OF_DESKTOP, row->id))
+    if (index_first(core, ASSIGNMENTS_OF_DESKTOP, row->id))
         return in_use("desktop", row->name, "it belongs to a user", reterr);
     return 0;
 }
@@ -611,8 +611,8 @@ static void desktop_gone(struct core *core, const void *row_, struct changes *ch
 {
     const struct row_desktop *row = row_;
 
-    list_each (related_to(core, SLOTS_OF_DESKTOP, row->id), node) {
-        changes_drop(changes, ENTITY_slot, entity_row_of(related_at(SLOTS_OF_DESKTOP, node)));
+    list_each (index_list(core, SLOTS_OF_DESKTOP, row->id), node) {
+        changes_drop(changes, ENTITY_slot, entity_row_of(index_entry(SLOTS_OF_DESKTOP, node)));
     }
 }
 
@@ -659,9 +659,9 @@ static void terminal_gone(struct core *core, const void *row_, struct changes *c
 {
     const struct row_terminal *row = row_;
 
-    list_each (related_to(core, IDENTITIES_OF_TERMINAL, row->id), node) {
+    list_each (index_list(core, IDENTITIES_OF_TERMINAL, row->id), node) {
         changes_drop(changes, ENTITY_identity,
-                     entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node)));
+                     entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node)));
     }
     admin_drop_rules_of(core, ENTITY_terminal, row->id, changes);
 }
@@ -685,8 +685,8 @@ static int unused_user(struct core *core, const void *row_, struct berth_error *
 {
     const struct row_user *row = row_;
 
-    if (related_first(core, ASSIGNMENTS_OF_USER, row->id) ||
-        related_first(core, SESSIONS_OF_USER, row->id))
+    if (index_first(core, ASSIGNMENTS_OF_USER, row->id) ||
+        index_first(core, SESSIONS_OF_USER, row->id))
         return in_use("user", row->name,
                       "a desktop belongs to them; disable them, or sign them off first", reterr);
     if (first_that_refers(core, ENTITY_terminal, offsetof(struct row_terminal, kiosk_user_id),
@@ -699,12 +699,12 @@ static void user_gone(struct core *core, const void *row_, struct changes *chang
 {
     const struct row_user *row = row_;
 
-    list_each (related_to(core, MEMBERSHIPS_OF_USER, row->id), node) {
+    list_each (index_list(core, MEMBERSHIPS_OF_USER, row->id), node) {
         changes_drop(changes, ENTITY_membership,
-                     entity_row_of(related_at(MEMBERSHIPS_OF_USER, node)));
+                     entity_row_of(index_entry(MEMBERSHIPS_OF_USER, node)));
     }
-    list_each (related_to(core, BADGES_OF_USER, row->id), badge) {
-        changes_drop(changes, ENTITY_badge, entity_row_of(related_at(BADGES_OF_USER, badge)));
+    list_each (index_list(core, BADGES_OF_USER, row->id), badge) {
+        changes_drop(changes, ENTITY_badge, entity_row_of(index_entry(BADGES_OF_USER, badge)));
     }
     admin_drop_rules_of(core, ENTITY_user, row->id, changes);
 }
@@ -747,8 +747,8 @@ static int check_membership(struct core *core, void *row_, berth_unused const vo
         return check_refers(core, ENTITY_group, row->group_id, "membership", reterr);
     if (!user_find(core, row->user_id))
         return check_refers(core, ENTITY_user, row->user_id, "membership", reterr);
-    list_each (related_to(core, MEMBERSHIPS_OF_USER, row->user_id), node) {
-        const struct row_membership *other = entity_row_of(related_at(MEMBERSHIPS_OF_USER, node));
+    list_each (index_list(core, MEMBERSHIPS_OF_USER, row->user_id), node) {
+        const struct row_membership *other = entity_row_of(index_entry(MEMBERSHIPS_OF_USER, node));
 
         if (other->group_id == row->group_id && other->id != row->id)
             return berth_fail(reterr, BERTH_E_EXISTS, "the user is in the group already");

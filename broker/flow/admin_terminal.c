@@ -4,7 +4,7 @@
 
 #include "berth/invite.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/admin_refer.h"
 #include "flow/admin_start.h"
 #include "flow/decide.h"
@@ -14,8 +14,8 @@
 /* The keys of a revoked terminal are refused for ever. */
 static void revoke_keys(struct core *core, const struct terminal *terminal, struct changes *changes)
 {
-    list_each (related_to(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
-        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+    list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
+        const struct row_identity *now = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
         struct row_identity *row;
 
         if (now->state == identity_REVOKED)
@@ -40,7 +40,7 @@ int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, u
     changes_object(changes, "terminal %s", terminal->row.name);
     changes_detail(changes, "%s", why);
     changes->audit.terminal_id = terminal_id;
-    r = terminal_move(terminal, state, why, changes, NULL, &op->error);
+    r = terminal_transition(terminal, state, why, changes, NULL, &op->error);
     if (r < 0) {
         changes_free(changes);
         return r;
@@ -151,5 +151,5 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor,
     changes->audit.terminal_id = wish->terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
     /* Its notice sends it. */
-    return decide_begin(rooms, changes, &(struct decide_then){ .ret_made_id = ret_id }, op);
+    return decide_begin(rooms, changes, &(struct decide_then){ .ret_added_id = ret_id }, op);
 }

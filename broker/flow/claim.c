@@ -89,7 +89,7 @@ static int move_session(struct rooms *rooms, struct claim *claim, struct session
         if (old->row.terminal_id != claim->terminal_id)
             claim->old_terminal_id = old->row.terminal_id;
         (void)snprintf(why, sizeof(why), "moved to %s", here ? here->row.name : "another terminal");
-        r = connection_move(old, connection_ENDED, why, changes, NULL, reterr);
+        r = connection_transition(old, connection_ENDED, why, changes, NULL, reterr);
         if (r < 0)
             return r;
     }
@@ -98,7 +98,7 @@ static int move_session(struct rooms *rooms, struct claim *claim, struct session
         row = changes_set(changes, ENTITY_session, &session->row);
         row->changed_ms = rooms->timers->wall_ms;
     } else {
-        r = session_move(session, session_PREPARING, "signing on", changes, &row, reterr);
+        r = session_transition(session, session_PREPARING, "signing on", changes, &row, reterr);
         if (r < 0)
             return r;
     }
@@ -117,7 +117,7 @@ static int clear_screen(struct rooms *rooms, struct claim *claim, struct changes
 
     if (!connection || connection->row.session_id == claim->session_id)
         return 0;
-    r = connection_move(connection, connection_ENDED, "another user signed on", changes, NULL,
+    r = connection_transition(connection, connection_ENDED, "another user signed on", changes, NULL,
                         reterr);
     if (r < 0)
         return r;
@@ -126,7 +126,7 @@ static int clear_screen(struct rooms *rooms, struct claim *claim, struct changes
         return 0;
     claim->here = session->row;
     if (session->row.state == session_ACTIVE || session->row.state == session_PREPARING)
-        return session_move(session, session_DISCONNECTED, "another user signed on", changes, NULL,
+        return session_transition(session, session_DISCONNECTED, "another user signed on", changes, NULL,
                             reterr);
     return 0;
 }

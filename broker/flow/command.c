@@ -6,7 +6,7 @@
 #include "berth/log.h"
 
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
 #include "flow/house.h"
@@ -23,7 +23,7 @@
 static void decided(struct rooms *rooms, uint64_t command_id, int result);
 static void look_at_all(struct berth_timer *timer);
 
-/* One change at a time: what the terminal says meanwhile waits in `said`. */
+/* One change at a time: what the terminal says meanwhile waits in `reported`. */
 static void move(struct rooms *rooms, struct command *command, enum command_state next,
                  const char *result, const char *actor)
 {
@@ -35,12 +35,12 @@ static void move(struct rooms *rooms, struct command *command, enum command_stat
     changes_detail(changes, "%s %s %s", command_kind_names[command->row.kind],
                    command_state_names[next], result);
     changes->audit.terminal_id = command->row.terminal_id;
-    if (command_move(command, next, result, changes, &error) < 0) {
+    if (command_transition(command, next, result, changes, &error) < 0) {
         log_failure(EV_MESSAGE_REFUSED, &error, "command");
         changes_free(changes);
         return;
     }
-    command->deciding =
+    command->writing =
         decide_begin(rooms, changes,
                      &(struct decide_then){ .decided = decided, .id = command->row.id }, NULL) >= 0;
 }
@@ -68,10 +68,10 @@ static void go_on(struct rooms *rooms, struct terminal *terminal, struct command
 {
     bool there = terminal->peer && terminal->presence->state == presence_PRESENT;
 
-    if (command->deciding || command->row.state >= command_DONE)
+    if (command->writing || command->row.state >= command_DONE)
         return;
-    if (command->said && command->said != command->row.state)
-        move(rooms, command, command->said, command->said_result, terminal->row.name);
+    if (command->reported && command->reported != command->row.state)
+        move(rooms, command, command->reported, command->reported_result, terminal->row.name);
     else if (!there || left_ms(rooms, command) <= 0)
         return; /* the timer will say so */
     else if (command->row.state == command_QUEUED)
@@ -88,7 +88,7 @@ static void decided(struct rooms *rooms, uint64_t command_id, int result)
 
     if (!terminal)
         return;
-    command->deciding = false;
+    command->writing = false;
     if (result >= 0)
         go_on(rooms, terminal, command);
     else
@@ -97,9 +97,9 @@ static void decided(struct rooms *rooms, uint64_t command_id, int result)
 
 void command_send_waiting(struct rooms *rooms, struct terminal *terminal)
 {
-    list_each (related_to(rooms->core, COMMANDS_OF_TERMINAL, terminal->row.id), node) {
+    list_each (index_list(rooms->core, COMMANDS_OF_TERMINAL, terminal->row.id), node) {
         go_on(rooms, terminal,
-              container_of(related_at(COMMANDS_OF_TERMINAL, node), struct command, base));
+              container_of(index_entry(COMMANDS_OF_TERMINAL, node), struct command, base));
     }
 }
 
@@ -119,11 +119,11 @@ void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *ms
     }
     if (next != command_ACKED && next != command_DONE && next != command_FAILED)
         return;
-    if (next <= command->said || command->said == command_DONE)
+    if (next <= command->reported || command->reported == command_DONE)
         return; /* it says it again; the first answer stands */
     house_note_peer(rooms, peer_word_ACTED, terminal->row.id, command->row.terminal_id, NULL);
-    command->said = next;
-    berth_text(command->said_result, sizeof(command->said_result), "%s", msg->command_state.text);
+    command->reported = next;
+    berth_text(command->reported_result, sizeof(command->reported_result), "%s", msg->command_state.text);
     go_on(rooms, terminal, command);
 }
 
@@ -131,7 +131,7 @@ void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *ms
 static bool is_behind(const struct command *command)
 {
     return command->row.state == command_QUEUED ||
-           (command->said && command->said != command->row.state);
+           (command->reported && command->reported != command->row.state);
 }
 
 /* What is due expires; what could not be written goes on. */
@@ -145,7 +145,7 @@ static void look_at_all(struct berth_timer *timer)
 
         struct terminal *terminal = terminal_find(house->rooms->core, command->row.terminal_id);
 
-        if (command->row.state >= command_DONE || command->deciding)
+        if (command->row.state >= command_DONE || command->writing)
             continue;
         if (left_ms(house->rooms, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
             move(house->rooms, command, command_EXPIRED, "its time was over", "broker");

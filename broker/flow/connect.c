@@ -220,7 +220,7 @@ static int recorded(struct flow *flow)
     session = session_find(c->rooms->core, c->claim.session_id);
     if (session) {
         session->flow = flow;
-        session->lost = false; /* that was the picture of an earlier claim */
+        session->detach_pending = false; /* that was the picture of an earlier claim */
     }
     resume_keep(c->rooms, c->claim.session_id, c->claim.epoch, c->resume.epoch, own_password(c));
     hide_older(c);
@@ -440,7 +440,7 @@ static struct changes *active_changes(struct rooms *rooms, const struct jot *jot
     changes->audit.terminal_id = session->row.terminal_id;
     if (planted(SECRET_KEPT))
         changes_detail(changes, "%s", jot->text);
-    if (session_move(session, session_ACTIVE, "its terminal was told to show it", changes, NULL,
+    if (session_transition(session, session_ACTIVE, "its terminal was told to show it", changes, NULL,
                      NULL) < 0) {
         changes_free(changes);
         return NULL;
@@ -462,7 +462,7 @@ static int tell(struct flow *flow)
     if (planted(SECRET_KEPT))
         (void)snprintf(jot.text, sizeof(jot.text), "%.64s", c->password.text);
     connect_show(c);
-    session_find(c->rooms->core, c->claim.session_id)->told_epoch = c->claim.epoch;
+    session_find(c->rooms->core, c->claim.session_id)->show_sent_epoch = c->claim.epoch;
     jot.id = c->claim.session_id;
     jot.number = c->claim.epoch;
     jot_down(c->rooms, &jot);

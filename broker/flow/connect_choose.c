@@ -4,7 +4,7 @@
 
 #include "berth/plant.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/connect_state.h"
 #include "flow/house.h"
 
@@ -98,8 +98,8 @@ static struct session *session_to_resume(const struct connect *c,
     struct core *core = c->rooms->core;
     struct session *latest = NULL;
 
-    list_each (related_to(core, SESSIONS_OF_USER, c->user_id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+    list_each (index_list(core, SESSIONS_OF_USER, c->user_id), node) {
+        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
         struct session *session = container_of(entity, struct session, base);
 
         if (wanted && session->row.pool_id != wanted->row.id)

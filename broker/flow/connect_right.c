@@ -20,7 +20,7 @@ static int judge_account(struct connect *c, struct berth_error *reterr)
     if (c->terminal->row.state != terminal_ACCEPTED)
         return berth_fail(reterr, BERTH_E_STATE, "%s is %s: nobody may sign on here",
                           c->terminal->row.name, terminal_state_names[c->terminal->row.state]);
-    return evidence_judge(c->rooms->core, &c->who.shown, user, c->terminal, reterr);
+    return evidence_check(c->rooms->core, &c->who.shown, user, c->terminal, reterr);
 }
 
 int connect_judge(struct connect *c, struct berth_error *reterr)
@@ -34,7 +34,7 @@ int connect_judge(struct connect *c, struct berth_error *reterr)
         return r;
     if (!pool)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
-    policy_judge(c->rooms->core, &subject, pool, &c->verdict);
+    policy_evaluate(c->rooms->core, &subject, pool, &c->verdict);
     if (!c->verdict.allowed)
         return berth_fail(reterr, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %s",
                           pool->row.name, c->user, c->verdict.reason);

@@ -3,7 +3,7 @@
  * A later sign-on overtakes an earlier one and may then go on with another session than the earlier
  * one had claimed. Nobody else would end that one's `preparing`.
  */
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/connect.h"
 #include "flow/connect_state.h"
 #include "flow/decide.h"
@@ -58,8 +58,8 @@ void connect_settle_leftovers(struct rooms *rooms, uint64_t user_id)
 {
     if (!user_id)
         return;
-    list_each (related_to(rooms->core, SESSIONS_OF_USER, user_id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+    list_each (index_list(rooms->core, SESSIONS_OF_USER, user_id), node) {
+        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
         struct session *session = container_of(entity, struct session, base);
 
         if (session->row.state == session_PREPARING && !session->flow &&
@@ -76,15 +76,15 @@ static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot
     struct changes *changes;
 
     if (!session || session->row.state != session_PREPARING || session->row.epoch != jot->number ||
-        session->flow || session->told_epoch == jot->number)
+        session->flow || session->show_sent_epoch == jot->number)
         return NULL;
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     connection = connection_of(rooms->core, session->row.id);
-    if (session_move(session, session_DISCONNECTED, jot->text, changes, NULL, NULL) < 0 ||
+    if (session_transition(session, session_DISCONNECTED, jot->text, changes, NULL, NULL) < 0 ||
         (connection &&
-         connection_move(connection, connection_ENDED, jot->text, changes, NULL, NULL) < 0)) {
+         connection_transition(connection, connection_ENDED, jot->text, changes, NULL, NULL) < 0)) {
         changes_free(changes);
         return NULL;
     }

@@ -28,15 +28,15 @@ struct decision {
 static int judge_repeated(const struct decision *decision, struct berth_error *reterr)
 {
     const struct decide_then *then = &decision->then;
-    uint64_t made_id = decision->changes->made_id;
+    uint64_t added_id = decision->changes->added_id;
     bool is_secret = then->adds == ENTITY_token || then->adds == ENTITY_invitation;
 
-    if (then->ret_made_id)
-        *then->ret_made_id = made_id;
+    if (then->ret_added_id)
+        *then->ret_added_id = added_id;
     if (then->adds == ENTITY_NONE)
         return 0;
     return berth_fail(reterr, BERTH_E_EXISTS, "this request was done before and made %s %llu%s",
-                      entity_row(then->adds)->name, (unsigned long long)made_id,
+                      entity_row(then->adds)->name, (unsigned long long)added_id,
                       is_secret ? "; its secret was shown once, so delete it and make another"
                                 : "");
 }
@@ -79,7 +79,7 @@ static void acknowledge(struct decision *decision)
     struct changes *copy = berth_new(struct changes);
 
     *copy = *decision->changes;
-    copy->room = copy->count;
+    copy->capacity = copy->count;
     copy->at = berth_new_array(struct change *, copy->count + 1);
     for (size_t i = 0; i < copy->count; i++) {
         copy->at[i] = berth_new(struct change);

@@ -9,7 +9,7 @@
 #include "berth/plant.h"
 
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/command.h"
 #include "flow/connect.h"
 #include "flow/house.h"

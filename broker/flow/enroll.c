@@ -6,7 +6,7 @@
 
 #include "berth/log.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
 #include "flow/gate.h"
@@ -142,7 +142,7 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
     char hash[72];
 
     core->digest(evidence->value.text, hash);
-    entity = related_by_text(core, INVITATION_BY_TOKEN, hash);
+    entity = index_find_text(core, INVITATION_BY_TOKEN, hash);
     if (!entity)
         return berth_fail(reterr, BERTH_E_DENIED, "the invitation is not known");
     invitation = container_of(entity, struct invitation, base);
@@ -415,12 +415,12 @@ static int take_use(struct enroll *enroll, struct berth_error *reterr)
 static void forget_oldest(struct enroll *enroll)
 {
     struct core *core = enroll->rooms->core;
-    struct list *keys = related_to(core, IDENTITIES_OF_TERMINAL, enroll->terminal.id);
+    struct list *keys = index_list(core, IDENTITIES_OF_TERMINAL, enroll->terminal.id);
     const struct row_identity *oldest = NULL;
     int retired = 0;
 
     list_each (keys, node) {
-        const struct row_identity *row = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+        const struct row_identity *row = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
 
         if (row->state != identity_RETIRED)
             continue;

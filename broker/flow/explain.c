@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/house.h"
 #include "flow/shortage.h"
 
@@ -29,7 +29,7 @@ static void theirs(struct core *core, const struct desktop *desktop, struct expl
 static void explain_desktop(struct core *core, const struct desktop *desktop,
                             uint64_t own_desktop_id, struct explain_desktop *ret)
 {
-    const struct entity *taken = related_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
+    const struct entity *taken = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
 
     ret->desktop_id = desktop->row.id;
     (void)snprintf(ret->desktop, sizeof(ret->desktop), "%s", desktop->row.name);
@@ -57,11 +57,11 @@ static void explain_pool(struct core *core, const struct user *user,
     ret->priority = verdict->priority;
     ret->flags = verdict->flags;
     berth_text(ret->reason, sizeof(ret->reason), "%s", verdict->reason);
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         if (ret->desktops_count == EXPLAIN_DESKTOPS)
             break;
         explain_desktop(core,
-                        container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base),
+                        container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base),
                         own ? own->row.desktop_id : 0, &ret->desktops[ret->desktops_count++]);
     }
 }

@@ -5,7 +5,7 @@
 
 #include "berth/log.h"
 
-#include "core/history_of.h"
+#include "core/history_lines.h"
 #include "core/presence.h"
 #include "flow/command.h"
 #include "flow/decide.h"
@@ -316,7 +316,7 @@ void flows_start(struct rooms *rooms)
     list_init(&house->turn.node);
     looks_init(&house->pools, rooms->random);
     looks_init(&house->profiles, rooms->random);
-    house->listener.heard = house_heard;
+    house->listener.notify = house_heard;
     core_listen(rooms->core, &house->listener);
 
     rooms->core->recovery_until_ms = rooms->timers->mono_ms + rooms->settings.recovery_ms;
@@ -412,12 +412,12 @@ static void stop_entity_timers(struct rooms *rooms)
         struct session *session = container_of(entity_of(node), struct session, base);
 
         timer_stop(rooms->timers, &session->limit);
-        timer_stop(rooms->timers, &session->release_again);
+        timer_stop(rooms->timers, &session->release_retry);
     }
     list_each (core_all(rooms->core, ENTITY_host), node)
-        timer_stop(rooms->timers, &container_of(entity_of(node), struct host, base)->again);
+        timer_stop(rooms->timers, &container_of(entity_of(node), struct host, base)->retry);
     list_each (core_all(rooms->core, ENTITY_pool), node)
-        timer_stop(rooms->timers, &container_of(entity_of(node), struct pool, base)->again);
+        timer_stop(rooms->timers, &container_of(entity_of(node), struct pool, base)->retry);
 }
 
 void flows_stop(struct rooms *rooms)

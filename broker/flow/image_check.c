@@ -159,7 +159,7 @@ static void ask_host(struct image_check *check, const struct host *host)
 {
     struct ask *ask = &check->asks[check->count];
 
-    if (host->row.duty == host_duty_MAINTENANCE) {
+    if (host->row.mode == host_mode_MAINTENANCE) {
         name_unchecked(check, host->row.name, "in maintenance");
         return;
     }

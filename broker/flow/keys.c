@@ -3,7 +3,7 @@
 
 #include "berth/plant.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 
 #define DAY_MS 86400000
@@ -53,8 +53,8 @@ int key_may(struct rooms *rooms, const struct identity *identity, enum key_use u
 static void put_out(struct core *core, uint64_t terminal_id, const uint64_t but[2],
                     enum identity_state state, struct changes *changes)
 {
-    list_each (related_to(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
-        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+    list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
+        const struct row_identity *now = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
         struct row_identity *row;
 
         if (now->id == but[0] || now->id == but[1] || now->state == state ||
@@ -68,8 +68,8 @@ static void put_out(struct core *core, uint64_t terminal_id, const uint64_t but[
 /* The lowest number is the key that was in use: those above it were given out later. */
 static bool is_first_use(struct core *core, uint64_t terminal_id, uint64_t identity_id)
 {
-    list_each (related_to(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
-        const struct row_identity *now = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+    list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
+        const struct row_identity *now = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
 
         if (now->state == identity_CURRENT && now->id < identity_id)
             return true;

@@ -6,7 +6,7 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/connect_state.h"
 #include "flow/house.h"
 #include "flow/release.h"
@@ -56,7 +56,7 @@ bool limits_over(const struct session *session, struct limit_over *ret)
     }
     *ret = (struct limit_over){ .waited_ms = now_ms - session->since_ms,
                                 .limit_ms = pool->row.disconnected_s * 1000 };
-    return session->row.state == session_DISCONNECTED && session->limit_for == session->row.state &&
+    return session->row.state == session_DISCONNECTED && session->limit_state == session->row.state &&
            left_ms(rooms, pool->row.disconnected_s, session->since_ms) == 0;
 }
 
@@ -93,13 +93,13 @@ void limits_arm(struct rooms *rooms, struct session *session, bool anew)
         timer_stop(rooms->timers, &session->limit);
         return;
     }
-    if (session->limit_for == session->row.state && !anew)
+    if (session->limit_state == session->row.state && !anew)
         return; /* something else of the row changed: the time goes on */
-    if (!session->limit_for)
+    if (!session->limit_state)
         session->begun_ms = began_ms(rooms, session->row.started_ms, anew);
-    if (session->limit_for != session->row.state)
-        session->since_ms = began_ms(rooms, session->row.changed_ms, anew && !session->limit_for);
-    session->limit_for = session->row.state;
+    if (session->limit_state != session->row.state)
+        session->since_ms = began_ms(rooms, session->row.changed_ms, anew && !session->limit_state);
+    session->limit_state = session->row.state;
     left = left_ms(rooms, pool->row.absolute_s, session->begun_ms);
     if (session->row.state == session_DISCONNECTED)
         left = earlier(left, left_ms(rooms, pool->row.disconnected_s, session->since_ms));
@@ -147,8 +147,8 @@ void limits_user_disabled(struct rooms *rooms, struct user *user)
 {
     struct connect *c;
 
-    list_each (related_to(rooms->core, SESSIONS_OF_USER, user->row.id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_USER, node);
+    list_each (index_list(rooms->core, SESSIONS_OF_USER, user->row.id), node) {
+        struct entity *entity = index_entry(SESSIONS_OF_USER, node);
 
         seat_expel(rooms, container_of(entity, struct session, base), "The account was disabled");
     }
@@ -167,8 +167,8 @@ void limits_user_gone(struct rooms *rooms, const struct user *user)
 void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
                             const char *why)
 {
-    list_each (related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
-        struct entity *entity = related_at(CONNECTIONS_AT_TERMINAL, node);
+    list_each (index_list(rooms->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
+        struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
         const struct connection *connection = container_of(entity, struct connection, base);
         struct session *session = session_find(rooms->core, connection->row.session_id);
 

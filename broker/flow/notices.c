@@ -7,7 +7,7 @@
 
 #include "core/grace.h"
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/command.h"
 #include "flow/connect.h"
 #include "flow/gate.h"
@@ -51,8 +51,8 @@ static void pool_heard(struct rooms *rooms, const struct notice *notice)
     house_look_at_pool(rooms, notice->id);
     if (notice->kind != NOTICE_CHANGED)
         return;
-    list_each (related_to(rooms->core, SESSIONS_OF_POOL, notice->id), node) {
-        struct entity *entity = related_at(SESSIONS_OF_POOL, node);
+    list_each (index_list(rooms->core, SESSIONS_OF_POOL, notice->id), node) {
+        struct entity *entity = index_entry(SESSIONS_OF_POOL, node);
 
         limits_arm(rooms, container_of(entity, struct session, base), true);
     }

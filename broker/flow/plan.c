@@ -9,7 +9,7 @@
 
 #include "core/address.h"
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/refill.h"
@@ -73,8 +73,8 @@ static void take_manual_ports(struct core *core, const struct host *host, struct
 
         if (pool->kind != pool_kind_MANUAL)
             continue;
-        list_each (related_to(core, DESKTOPS_OF_POOL, pool->id), node) {
-            const struct row_desktop *row = entity_row_of(related_at(DESKTOPS_OF_POOL, node));
+        list_each (index_list(core, DESKTOPS_OF_POOL, pool->id), node) {
+            const struct row_desktop *row = entity_row_of(index_entry(DESKTOPS_OF_POOL, node));
 
             if (strcmp(row->address, address) == 0)
                 take_port(taken, row->port);
@@ -86,8 +86,8 @@ static void take_manual_ports(struct core *core, const struct host *host, struct
 static void find_taken_ports(struct core *core, const struct host *host, struct taken_ports *ret)
 {
     *ret = (struct taken_ports){ 0 };
-    list_each (related_to(core, DESKTOPS_OF_HOST, host->row.id), node) {
-        const struct row_desktop *row = entity_row_of(related_at(DESKTOPS_OF_HOST, node));
+    list_each (index_list(core, DESKTOPS_OF_HOST, host->row.id), node) {
+        const struct row_desktop *row = entity_row_of(index_entry(DESKTOPS_OF_HOST, node));
 
         take_port(ret, row->port);
     }
@@ -114,11 +114,11 @@ int64_t plan_free_port(struct core *core, const struct host *host)
     return 0;
 }
 
-static void note_planned(struct pool *pool, bool current, const char *unplanned_why)
+static void note_planned(struct pool *pool, bool current, const char *plan_error)
 {
     pool->planning--;
     pool->planning_current -= current;
-    berth_text(pool->unplanned_why, sizeof(pool->unplanned_why), "%s", unplanned_why);
+    berth_text(pool->plan_error, sizeof(pool->plan_error), "%s", plan_error);
 }
 
 static void planned(struct op *op, int result)

@@ -6,7 +6,7 @@
 #ifndef BERTH_FLOW_PLAN_H
 #define BERTH_FLOW_PLAN_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 #include "flow/rooms.h"
 
 /* Begin to record one more desktop of the pool on the best host, made from this version of its

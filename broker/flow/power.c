@@ -6,7 +6,7 @@
 #include "berth/log.h"
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/power_work.h"
@@ -14,7 +14,7 @@
 #include "flow/restraint.h"
 
 struct wish {
-    struct list node; /* desktop.wanting */
+    struct list node; /* desktop.requests */
     enum machine_goal goal;
     struct op *op; /* NULL: nobody waits */
 };
@@ -30,7 +30,7 @@ static void wish_cancelled(struct op *op)
 
     list_remove(&wish->node);
     free(wish);
-    /* Its desktop is filed anew when the work that it began has ended. */
+    /* Its desktop is classified anew when the work that it began has ended. */
 }
 
 static void wish_add(struct desktop *desktop, enum machine_goal goal, struct op *op)
@@ -39,8 +39,8 @@ static void wish_add(struct desktop *desktop, enum machine_goal goal, struct op 
 
     wish->goal = goal;
     wish->op = op;
-    list_append(&desktop->wanting, &wish->node);
-    placement_refile(desktop);
+    list_append(&desktop->requests, &wish->node);
+    placement_reclassify(desktop);
     if (op)
         (void)op_begun(op, wish_cancelled, wish);
 }
@@ -86,7 +86,7 @@ int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
 
 bool machine_is_awaited(const struct desktop *desktop)
 {
-    list_each (&desktop->wanting, node)
+    list_each (&desktop->requests, node)
         if (list_entry(node, struct wish, node)->op)
             return true;
     return placement_is_free(desktop);
@@ -94,7 +94,7 @@ bool machine_is_awaited(const struct desktop *desktop)
 
 static bool is_wished(const struct desktop *desktop, enum machine_goal goal)
 {
-    list_each (&desktop->wanting, node)
+    list_each (&desktop->requests, node)
         if (list_entry(node, struct wish, node)->goal == goal)
             return true;
     return false;
@@ -115,7 +115,7 @@ void machines_forget(struct rooms *rooms)
         struct desktop *desktop = container_of(entity, struct desktop, base);
         struct list *wish;
 
-        while ((wish = list_shift(&desktop->wanting)) != NULL)
+        while ((wish = list_shift(&desktop->requests)) != NULL)
             free(list_entry(wish, struct wish, node));
     }
 }
@@ -126,7 +126,7 @@ static enum machine_goal most_urgent(const struct desktop *desktop)
 {
     enum machine_goal goal = MACHINE_UP;
 
-    list_each (&desktop->wanting, node) {
+    list_each (&desktop->requests, node) {
         const struct wish *wish = list_entry(node, struct wish, node);
 
         if (wish->goal < goal)
@@ -155,7 +155,7 @@ static void work_start(struct rooms *rooms, struct desktop *desktop)
     struct work *work;
     char who[96];
 
-    if (desktop->power || list_empty(&desktop->wanting) || house_of(rooms)->stopping)
+    if (desktop->power || list_empty(&desktop->requests) || house_of(rooms)->stopping)
         return;
     work = berth_new(struct work);
     work->rooms = rooms;
@@ -165,7 +165,7 @@ static void work_start(struct rooms *rooms, struct desktop *desktop)
     (void)snprintf(who, sizeof(who), "%s %s", goal_names[work->goal], desktop->row.name);
     flow_start(&rooms->engine, &work->flow, &work_kind, who);
     desktop->power = &work->flow;
-    placement_refile(desktop);
+    placement_reclassify(desktop);
 }
 
 /* Which wishes does this outcome answer? */
@@ -191,7 +191,7 @@ static void tell_wishes(struct work *work, const struct berth_error *error)
     struct list *node_;
 
     list_init(&told);
-    list_each (&work->desktop->wanting, node) {
+    list_each (&work->desktop->requests, node) {
         struct wish *wish = list_entry(node, struct wish, node);
 
         if (answers(work, wish, failed)) {
@@ -240,8 +240,8 @@ static void shared_fault(struct work *work, const struct berth_error *error)
     struct desktop *desktop = work->desktop;
 
     pool_held_back(work->rooms, desktop, error->text);
-    if (work->goal == MACHINE_UP && !desktop->made && !house_recovering(work->rooms) &&
-        !related_first(work->rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
+    if (work->goal == MACHINE_UP && !desktop->defined && !house_recovering(work->rooms) &&
+        !index_first(work->rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
         machine_see_to(work->rooms, desktop, MACHINE_GONE);
 }
 
@@ -303,11 +303,11 @@ void work_ended(struct flow *flow, const struct berth_error *error)
     const struct notice room = { .kind = NOTICE_FREED,
                                  .entity = ENTITY_host,
                                  .id = desktop->row.host_id };
-    bool frees_room = desktop->charged || desktop->base.dropped;
+    bool frees_room = desktop->start_slot_held || desktop->base.dropped;
 
     desktop->power = NULL;
-    if (desktop->charged) {
-        desktop->charged = false;
+    if (desktop->start_slot_held) {
+        desktop->start_slot_held = false;
         if (host)
             host->starting--;
     }
@@ -319,16 +319,16 @@ void work_ended(struct flow *flow, const struct berth_error *error)
         struct list *node;
 
         (void)berth_fail(&gone, BERTH_E_NOT_FOUND, "desktop '%s' was deleted", desktop->row.name);
-        while ((node = list_shift(&desktop->wanting)) != NULL)
+        while ((node = list_shift(&desktop->requests)) != NULL)
             wish_granted(list_entry(node, struct wish, node), gone.code, &gone);
     }
     work_start(rooms, desktop);
-    placement_refile(desktop);
+    placement_reclassify(desktop);
     if (host)
         gate_open(&host->waiting);
     if (host && frees_room)
-        core_announce(rooms->core, &room);
-    core_announce(rooms->core, &freed);
+        core_notify(rooms->core, &room);
+    core_notify(rooms->core, &freed);
     house_look_at_pool(rooms, desktop->row.pool_id);
     entity_unpin(&desktop->base);
     free(work);

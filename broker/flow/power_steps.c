@@ -7,7 +7,7 @@
 
 #include "core/address.h"
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
@@ -299,7 +299,7 @@ static int still_to_come_up(struct flow *flow)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "desktop '%s': its machine stopped while starting (%s)",
                          work->desktop->row.name, work->stopped_why);
-    if (!work->desktop->charged)
+    if (!work->desktop->start_slot_held)
         return found_off(flow);
     return work->result.known ? START : CREATE;
 }
@@ -312,7 +312,7 @@ static int inspected(struct flow *flow)
         work->host_was_away = true;
         return flow_await(flow, pause_begin(&work->pause, RETRY_INSPECT_MS, &flow->op), SETTLE);
     }
-    work->desktop->made = work->result.known;
+    work->desktop->defined = work->result.known;
     switch (work->goal) {
     case MACHINE_UP:
     case MACHINE_RESTART:
@@ -340,9 +340,9 @@ static int first_step(const struct work *work)
     case MACHINE_UP:
         if (!desktop->row.host_id)
             return PROBE;
-        if (desktop->state == desktop_STARTING && desktop->made)
+        if (desktop->state == desktop_STARTING && desktop->defined)
             return ADDRESS; /* it runs already: adopted, or started by somebody else */
-        return desktop->made ? START : CREATE;
+        return desktop->defined ? START : CREATE;
     case MACHINE_RESTART:
     case MACHINE_OFF:
         return STOP;
@@ -362,17 +362,17 @@ static int respect(struct flow *flow, const struct host *host)
 {
     struct work *work = work_of(flow);
     int64_t left_ms = host->settled_ms - work->rooms->timers->mono_ms;
-    bool inherited = work->desktop->inherited;
+    bool preexisting = work->desktop->preexisting;
 
-    work->desktop->inherited = false;
-    if (!inherited || left_ms <= 0 || first_step(work) == ADDRESS || planted(DOUBLE_START))
+    work->desktop->preexisting = false;
+    if (!preexisting || left_ms <= 0 || first_step(work) == ADDRESS || planted(DOUBLE_START))
         return first_step(work);
     return flow_await(flow, pause_begin(&work->pause, left_ms, &flow->op), INSPECT);
 }
 
 bool work_waits_to_begin(const struct work *work)
 {
-    return work->flow.at == ADMIT && !work->desktop->charged;
+    return work->flow.at == ADMIT && !work->desktop->start_slot_held;
 }
 
 /* Not kept until the host is active again: that may be next week, and nothing else could be done to
@@ -404,16 +404,16 @@ static int admit(struct flow *flow)
                          host ? host->row.name : "?");
     if (host->state == host_OPENING)
         return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
-    if (starts && desktop->state == desktop_LOST && !desktop->made)
+    if (starts && desktop->state == desktop_LOST && !desktop->defined)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "host '%s' does not know the machine of desktop '%s' any more",
                          host->row.name, desktop->row.name);
-    if (starts && first_step(work) != ADDRESS && !desktop->charged) {
-        if (host->row.duty == host_duty_MAINTENANCE)
+    if (starts && first_step(work) != ADDRESS && !desktop->start_slot_held) {
+        if (host->row.mode == host_mode_MAINTENANCE)
             return in_maintenance(flow, host);
         if (!placement_host_may_start(host))
             return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
-        desktop->charged = true;
+        desktop->start_slot_held = true;
         host->starting++;
     }
     return starts ? respect(flow, host) : first_step(work);
@@ -441,7 +441,7 @@ static int start(struct flow *flow)
 {
     struct work *work = work_of(flow);
 
-    work->desktop->made = true;
+    work->desktop->defined = true;
     if (is_to_move(work))
         return MOVE;
     work->stopped = false;
@@ -527,7 +527,7 @@ static int address(struct flow *flow)
     struct work *work = work_of(flow);
     struct desktop *desktop = work->desktop;
 
-    desktop->made = true;
+    desktop->defined = true;
     if (desktop->state != desktop_STARTING)
         desktop_set_state(desktop, desktop_STARTING, "its machine runs");
     if (desktop->row.port > 0) /* forwarded or fixed: it is in the row */
@@ -785,7 +785,7 @@ static int record(struct flow *flow)
     struct row_desktop row = work->desktop->row;
     struct changes *changes;
 
-    work->desktop->made = true;
+    work->desktop->defined = true;
     if (work->version_id && !version)
         return REFRESH; /* what it was made from was deleted meanwhile */
     row.dirty = false;
@@ -846,11 +846,11 @@ static int forget(struct flow *flow)
     struct core *core = work->rooms->core;
     struct changes *changes;
 
-    desktop->made = false;
+    desktop->defined = false;
     changes = changes_new("broker", "broker", "desktop.delete");
     changes_object(changes, "desktop %s", desktop->row.name);
-    list_each (related_to(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
-        changes_drop(changes, ENTITY_slot, entity_row_of(related_at(SLOTS_OF_DESKTOP, node)));
+    list_each (index_list(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
+        changes_drop(changes, ENTITY_slot, entity_row_of(index_entry(SLOTS_OF_DESKTOP, node)));
     changes_drop(changes, ENTITY_desktop, &desktop->row);
     return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), FORGOTTEN);
 }

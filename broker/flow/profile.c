@@ -5,7 +5,7 @@
 
 #include "core/effective.h"
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/desk.h"
 #include "flow/house.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/plan.h"
@@ -14,7 +14,7 @@
 
 static struct desktop *desktop_at(struct list *node)
 {
-    return container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+    return container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 }
 
 /* ---- how far it is ---- */
@@ -33,7 +33,7 @@ static uint64_t wanted(struct core *core, const struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
 
-    return image && pool->row.recompose_id == image->row.current_id ? pool->row.recompose_id : 0;
+    return image && pool->row.recompose_version_id == image->row.current_id ? pool->row.recompose_version_id : 0;
 }
 
 static void count_new(struct core *core, struct progress *ret, struct desktop *desktop)
@@ -66,10 +66,10 @@ static void look_at(struct core *core, const struct pool *pool, uint64_t version
                     struct progress *ret)
 {
     *ret = (struct progress){ 0 };
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         struct desktop *desktop = desktop_at(node);
 
-        if (desktop->row.doomed || desktop->class == CLASS_QUARANTINED)
+        if (desktop->row.delete_pending || desktop->class == CLASS_QUARANTINED)
             continue;
         if (desktop->row.image_version_id == version_id)
             count_new(core, ret, desktop);
@@ -112,7 +112,7 @@ static bool is_proving(struct core *core, const struct desktop *desktop, uint64_
 {
     const struct host *host = host_find(core, desktop->row.host_id);
 
-    if (desktop->row.doomed || desktop->row.quarantined_by_hand)
+    if (desktop->row.delete_pending || desktop->row.quarantined_by_admin)
         return false;
     if (desktop->row.image_version_id != version_id && machine_refreshes_to(desktop) != version_id)
         return false;
@@ -125,7 +125,7 @@ static bool is_proving(struct core *core, const struct desktop *desktop, uint64_
 static bool another_is_proving(struct core *core, const struct pool *pool,
                                const struct desktop *desktop, uint64_t version_id)
 {
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *other = desktop_at(node);
 
         if (other != desktop && is_proving(core, other, version_id))
@@ -155,8 +155,8 @@ void recompose_image_changed(struct core *core, struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
 
-    /* A rollback clears before_id. */
-    if (image && !image->row.before_id && pool->proved_version_id != image->row.current_id)
+    /* A rollback clears previous_id. */
+    if (image && !image->row.previous_id && pool->proved_version_id != image->row.current_id)
         pool->proved_version_id = 0;
 }
 
@@ -167,8 +167,8 @@ static uint64_t proved_before(struct core *core, const struct pool *pool, const 
 
     if (version && version->row.image_id == image->row.id)
         return version->row.id;
-    if (image->row.before_id && recompose_is_proven(core, pool, image->row.before_id))
-        return image->row.before_id;
+    if (image->row.previous_id && recompose_is_proven(core, pool, image->row.previous_id))
+        return image->row.previous_id;
     return 0;
 }
 
@@ -178,7 +178,7 @@ static bool one_is_proving(struct core *core, const struct pool *pool, uint64_t 
 {
     if (pool->planning_current > 0)
         return true;
-    list_each (related_to(core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop = desktop_at(node);
 
         if (desktop->state == desktop_QUARANTINED && !failed)
@@ -193,14 +193,14 @@ uint64_t recompose_version_for_new(struct core *core, const struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
     uint64_t current_id = image ? image->row.current_id : 0;
-    uint64_t before_id;
+    uint64_t previous_id;
 
     if (!current_id || pool->proved_version_id == current_id ||
         recompose_is_proven(core, pool, current_id))
         return current_id;
-    before_id = proved_before(core, pool, image);
-    if (before_id && one_is_proving(core, pool, current_id, !list_empty(&pool->waiting)))
-        return before_id;
+    previous_id = proved_before(core, pool, image);
+    if (previous_id && one_is_proving(core, pool, current_id, !list_empty(&pool->waiting)))
+        return previous_id;
     return current_id;
 }
 
@@ -210,11 +210,11 @@ static bool may_go(struct core *core, const struct pool *pool, const struct desk
 {
     uint64_t version_id = wanted(core, pool);
 
-    return version_id && desktop->row.image_version_id != version_id && !desktop->row.doomed &&
+    return version_id && desktop->row.image_version_id != version_id && !desktop->row.delete_pending &&
            (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
 }
 
-static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *delete_pending_changes(struct rooms *rooms, const struct jot *jot)
 {
     struct desktop *desktop = desktop_find(rooms->core, jot->id);
     const struct pool *pool = desktop ? pool_find(rooms->core, desktop->row.pool_id) : NULL;
@@ -227,8 +227,8 @@ static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
     changes_object(changes, "desktop %s", desktop->row.name);
     changes_detail(changes, "its pool is recomposed");
     row = changes_set(changes, ENTITY_desktop, &desktop->row);
-    row->doomed = true;
-    row->doomed_by_recompose = true;
+    row->delete_pending = true;
+    row->delete_for_recompose = true;
     (void)snprintf(row->reason, sizeof(row->reason), "its pool is recomposed");
     return changes;
 }
@@ -236,12 +236,12 @@ static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
 /* One at a time: until that is on disk the same one is meant. */
 static void replace(struct rooms *rooms, struct pool *pool, const struct desktop *next)
 {
-    const struct desktop *going = desktop_find(rooms->core, pool->going_id);
-    struct jot jot = { .build = doom_changes, .action = "desktop.doom" };
+    const struct desktop *going = desktop_find(rooms->core, pool->replacing_id);
+    struct jot jot = { .build = delete_pending_changes, .action = "desktop.delete_pending" };
 
     if (!going || !may_go(rooms->core, pool, going))
-        pool->going_id = next->row.id;
-    jot.id = pool->going_id;
+        pool->replacing_id = next->row.id;
+    jot.id = pool->replacing_id;
     jot_down(rooms, &jot);
 }
 
@@ -266,7 +266,7 @@ static void prove(struct rooms *rooms, struct pool *pool, const struct progress 
     full = count.total >= pool->row.max || placement_hosts_are_full(rooms->core, pool);
     if (!full)
         (void)plan_desktop(rooms, pool, wanted(rooms->core, pool));
-    else if (progress->next && list_empty(placement_list(pool, CLASS_DOOMED)))
+    else if (progress->next && list_empty(placement_list(pool, CLASS_DELETE_PENDING)))
         replace(rooms, pool, progress->next);
 }
 
@@ -283,7 +283,7 @@ static void go_on(struct rooms *rooms, struct pool *pool, const struct progress 
     struct placement_count count;
 
     placement_count(rooms->core, pool, &count);
-    if (progress->next && count.coming + pool->count_of[CLASS_DOOMED] < batch_of(&count))
+    if (progress->next && count.provisioning + pool->count_of[CLASS_DELETE_PENDING] < batch_of(&count))
         replace(rooms, pool, progress->next); /* the row's change brings the next look */
 }
 
@@ -293,8 +293,8 @@ static void set_ended(struct pool *pool, const char *why, struct changes *change
 {
     struct row_pool *row = changes_set(changes, ENTITY_pool, &pool->row);
 
-    row->recompose_id = 0;
-    berth_text(row->recompose_why, sizeof(row->recompose_why), "%s", why);
+    row->recompose_version_id = 0;
+    berth_text(row->recompose_reason, sizeof(row->recompose_reason), "%s", why);
 }
 
 static struct changes *done_changes(struct rooms *rooms, const struct jot *jot)
@@ -302,7 +302,7 @@ static struct changes *done_changes(struct rooms *rooms, const struct jot *jot)
     struct pool *pool = pool_find(rooms->core, jot->id);
     struct changes *changes;
 
-    if (!pool || pool->row.recompose_id != jot->other_id)
+    if (!pool || pool->row.recompose_version_id != jot->other_id)
         return NULL;
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "pool %s", pool->row.name);
@@ -319,7 +319,7 @@ static void finish(struct rooms *rooms, const struct pool *pool)
 {
     const struct jot jot = { .build = done_changes,
                              .id = pool->row.id,
-                             .other_id = pool->row.recompose_id,
+                             .other_id = pool->row.recompose_version_id,
                              .action = "pool.recompose.done",
                              .text = "every desktop that is not in quarantine is of the version" };
 
@@ -328,10 +328,10 @@ static void finish(struct rooms *rooms, const struct pool *pool)
 
 static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
 {
-    const struct image_version *version = image_version_find(rooms->core, pool->row.recompose_id);
+    const struct image_version *version = image_version_find(rooms->core, pool->row.recompose_version_id);
     struct jot jot = { .build = done_changes,
                        .id = pool->row.id,
-                       .other_id = pool->row.recompose_id,
+                       .other_id = pool->row.recompose_version_id,
                        .number = 1,
                        .action = "pool.recompose.stop" };
 
@@ -344,22 +344,22 @@ static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
  * deleted. */
 static bool may_stay(const struct desktop *desktop)
 {
-    return desktop->row.doomed_by_recompose && !desktop->power &&
-           (!desktop->row.quarantined || desktop->row.quarantined_by_hand);
+    return desktop->row.delete_for_recompose && !desktop->power &&
+           (!desktop->row.quarantined || desktop->row.quarantined_by_admin);
 }
 
 void recompose_end(struct pool *pool, const char *why, struct changes *changes)
 {
     set_ended(pool, why, changes);
-    list_each (related_to(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop = desktop_at(node);
         struct row_desktop *stays;
 
         if (!may_stay(desktop))
             continue;
         stays = changes_set(changes, ENTITY_desktop, &desktop->row);
-        stays->doomed = false;
-        stays->doomed_by_recompose = false;
+        stays->delete_pending = false;
+        stays->delete_for_recompose = false;
         if (!stays->quarantined)
             stays->reason[0] = '\0';
     }
@@ -431,8 +431,8 @@ void recompose_text(struct core *core, const struct pool *pool, char *ret, size_
 
     ret[0] = '\0';
     if (!version) {
-        if (pool->row.recompose_why[0])
-            berth_text(ret, size, "stopped: %s", pool->row.recompose_why);
+        if (pool->row.recompose_reason[0])
+            berth_text(ret, size, "stopped: %s", pool->row.recompose_reason);
         return;
     }
     look_at(core, pool, version_id, &progress);

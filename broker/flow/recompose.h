@@ -1,6 +1,6 @@
 /* recompose.h - the desktops of a pool are moved to another version of its image.
  *
- * Room flow. What is wanted stands in the pool's row (recompose_id), how far it got follows from
+ * Room flow. What is wanted stands in the pool's row (recompose_version_id), how far it got follows from
  * the desktops' rows and states: a restart changes nothing. First one desktop of the new version
  * must become ready, beside the old ones where the pool may have another, else in the place of one
  * that nobody uses. Then the others follow, a few at a time, each when nobody uses it. When that

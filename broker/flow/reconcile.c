@@ -7,7 +7,7 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/gate.h"
@@ -52,8 +52,8 @@ static void end_its_session(struct rooms *rooms, const struct desktop *desktop, 
                                    .actor = "broker",
                                    .role = "broker" };
 
-    list_each (related_to(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
-        struct entity *entity = related_at(ASSIGNMENTS_OF_DESKTOP, node);
+    list_each (index_list(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
+        struct entity *entity = index_entry(ASSIGNMENTS_OF_DESKTOP, node);
         const struct assignment *assignment = container_of(entity, struct assignment, base);
         const struct session *session = session_on(rooms->core, assignment->row.id);
 
@@ -70,7 +70,7 @@ static void machine_off(struct rooms *rooms, struct desktop *desktop, const char
     char why[160];
 
     berth_text(why, sizeof(why), "its machine stopped: %s", reason[0] ? reason : "no reason given");
-    desktop->made = true;
+    desktop->defined = true;
     if (desktop->power) {
         machine_stopped(rooms, desktop, why);
         return; /* it is being worked on: that work knows what to make of it */
@@ -88,8 +88,8 @@ static void machine_missing(struct rooms *rooms, struct desktop *desktop)
 {
     if (desktop->power)
         return; /* it may be made at this very moment */
-    desktop->made = false;
-    if (related_first(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id)) {
+    desktop->defined = false;
+    if (index_first(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id)) {
         /* Making it anew would hand its user an empty disk without a word: a person must look at
          * it. */
         desktop_set_state(desktop, desktop_LOST, "its host does not know its machine");
@@ -105,7 +105,7 @@ static void machine_missing(struct rooms *rooms, struct desktop *desktop)
 /* It runs. Nobody touches it: it is only asked whether it answers. */
 static void machine_on(struct rooms *rooms, struct desktop *desktop, const char *why)
 {
-    desktop->made = true;
+    desktop->defined = true;
     if (desktop->power || desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED)
         return;
     if (desktop->state != desktop_STARTING)
@@ -219,7 +219,7 @@ void reconcile_released(struct rooms *rooms, struct desktop *desktop)
 {
     if (desktop->state != desktop_QUARANTINED)
         return;
-    if (!desktop->row.host_id || !desktop->made) {
+    if (!desktop->row.host_id || !desktop->defined) {
         desktop_set_state(desktop, desktop_OFF, "released from quarantine");
         return;
     }
@@ -252,7 +252,7 @@ void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt
     if (!desktop)
         return;
     if (strcmp(event->what, "listed") == 0) {
-        desktop->listed = host->listing;
+        desktop->inventory_serial = host->inventory_serial;
         if (event->running)
             machine_on(rooms, desktop, "its machine was found running");
         else
@@ -272,7 +272,7 @@ static int list(struct flow *flow)
     struct survey *survey = container_of(flow, struct survey, flow);
     int begun;
 
-    survey->host->listing++;
+    survey->host->inventory_serial++;
     begun = virt_begin(survey->rooms->virt, survey->host->row.id, VIRT_list, &survey->args,
                        &survey->result, &flow->op);
     return flow_await_any(flow, begun, LISTED);
@@ -295,13 +295,13 @@ static int listed(struct flow *flow)
                                       survey->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS, &flow->op),
                           LIST);
     }
-    list_each (related_to(survey->rooms->core, DESKTOPS_OF_HOST, host->row.id), node) {
-        struct entity *entity = related_at(DESKTOPS_OF_HOST, node);
+    list_each (index_list(survey->rooms->core, DESKTOPS_OF_HOST, host->row.id), node) {
+        struct entity *entity = index_entry(DESKTOPS_OF_HOST, node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
 
         /* A list may be stale: what it leaves out is asked for by its UUID before anything is
          * concluded. */
-        if (desktop->listed != host->listing && desktop->state != desktop_PLANNED &&
+        if (desktop->inventory_serial != host->inventory_serial && desktop->state != desktop_PLANNED &&
             !desktop->power)
             glance_start(survey->rooms, desktop, "its host's list leaves it out");
     }
@@ -318,12 +318,12 @@ static void ended(struct flow *flow, const struct berth_error *error)
     struct rooms *rooms = survey->rooms;
     struct host *host = survey->host;
 
-    if (host->survey == flow)
-        host->survey = NULL;
+    if (host->inventory == flow)
+        host->inventory = NULL;
     if (!host->settled_ms)
         host->settled_ms = rooms->timers->mono_ms + HOST_SETTLES_MS;
     if (!host->base.dropped && error->code == 0) {
-        host->misses = 0;
+        host->unknown_outcomes = 0;
         if (host->state == host_OPENING)
             host_set_state(host, host_UP, "its machines are known");
         else if (host->state == host_DEGRADED)
@@ -331,7 +331,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     }
     /* It was called off when the host went down, and ended only after the host had come back. */
     if (!host->base.dropped && error->code && !house_of(rooms)->stopping)
-        timer_start(rooms->timers, &host->again, OPENING_AGAIN_MS, survey_again);
+        timer_start(rooms->timers, &host->retry, OPENING_AGAIN_MS, survey_again);
     entity_unpin(&host->base);
     free(survey);
     house_flow_ended(rooms);
@@ -345,7 +345,7 @@ static void survey_start(struct rooms *rooms, struct host *host)
 {
     struct survey *survey;
 
-    if (host->survey || house_of(rooms)->stopping)
+    if (host->inventory || house_of(rooms)->stopping)
         return;
     survey = berth_new(struct survey);
     survey->rooms = rooms;
@@ -353,7 +353,7 @@ static void survey_start(struct rooms *rooms, struct host *host)
     (void)snprintf(survey->args.storage, sizeof(survey->args.storage), "%s", host->row.storage);
     entity_pin(&host->base);
     flow_start(&rooms->engine, &survey->flow, &survey_kind, host->row.name);
-    host->survey = &survey->flow;
+    host->inventory = &survey->flow;
 }
 
 #define MISSES_MAX 3
@@ -366,28 +366,28 @@ static void survey_again(struct berth_timer *timer)
 
     if (host->state != host_DEGRADED && host->state != host_OPENING)
         return;
-    timer_start(host->base.core->timers, &host->again, DEGRADED_AGAIN_MS, survey_again);
+    timer_start(host->base.core->timers, &host->retry, DEGRADED_AGAIN_MS, survey_again);
     survey_start(host->base.core->owner, host);
 }
 
 void reconcile_outcome(struct rooms *rooms, struct host *host, int result)
 {
     if (result >= 0)
-        host->misses = 0;
+        host->unknown_outcomes = 0;
     if (result != BERTH_E_UNKNOWN_OUTCOME)
         return;
-    if (++host->misses < MISSES_MAX || host->state != host_UP)
+    if (++host->unknown_outcomes < MISSES_MAX || host->state != host_UP)
         return;
     host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
-    timer_start(rooms->timers, &host->again, DEGRADED_AGAIN_MS, survey_again);
+    timer_start(rooms->timers, &host->retry, DEGRADED_AGAIN_MS, survey_again);
 }
 
 void reconcile_host(struct rooms *rooms, struct host *host, bool up,
                     const struct virt_result *facts, const char *reason)
 {
     if (!up) {
-        if (host->survey)
-            flow_cancel(host->survey, BERTH_E_HOST_DOWN, "%s", reason);
+        if (host->inventory)
+            flow_cancel(host->inventory, BERTH_E_HOST_DOWN, "%s", reason);
         /* Its desktops stay what they are: their pictures do not need the hypervisor's daemon. */
         host_set_state(host, host_DOWN, reason);
         return;

@@ -8,9 +8,9 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "core/history_of.h"
+#include "core/history_lines.h"
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/plan.h"
@@ -146,32 +146,32 @@ static bool can_work(struct rooms *rooms, struct pool *pool, const struct deskto
 
 static void do_chores(struct rooms *rooms, struct pool *pool)
 {
-    list_each (placement_list(pool, CLASS_DOOMED), doomed) {
-        struct desktop *desktop = placement_at(doomed);
+    list_each (placement_list(pool, CLASS_DELETE_PENDING), delete_pending) {
+        struct desktop *desktop = placement_at(delete_pending);
 
         if (can_work(rooms, pool, desktop))
             machine_see_to(rooms, desktop, MACHINE_GONE);
     }
-    list_each (placement_list(pool, CLASS_STALE), stale) {
+    list_each (placement_list(pool, CLASS_REFRESH_PENDING), stale) {
         struct desktop *desktop = placement_at(stale);
 
         /* What its host does not know any more has no disk to be made anew: another takes its
          * place. */
         if (can_work(rooms, pool, desktop))
-            machine_see_to(rooms, desktop, desktop->made ? MACHINE_REFRESH : MACHINE_GONE);
+            machine_see_to(rooms, desktop, desktop->defined ? MACHINE_REFRESH : MACHINE_GONE);
     }
 }
 
-static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *delete_pending_changes(struct rooms *rooms, const struct jot *jot)
 {
     struct desktop *desktop = desktop_find(rooms->core, jot->id);
     struct changes *changes;
     struct row_desktop row;
 
-    if (!desktop || desktop->row.doomed || !placement_is_free(desktop))
+    if (!desktop || desktop->row.delete_pending || !placement_is_free(desktop))
         return NULL;
     row = desktop->row;
-    row.doomed = true;
+    row.delete_pending = true;
     berth_text(row.reason, sizeof(row.reason), "%s", jot->text);
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "desktop %s", row.name);
@@ -183,8 +183,8 @@ static struct changes *doom_changes(struct rooms *rooms, const struct jot *jot)
 static void shed_one(struct rooms *rooms, struct pool *pool)
 {
     static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
-    struct jot jot = { .build = doom_changes,
-                       .action = "desktop.doom",
+    struct jot jot = { .build = delete_pending_changes,
+                       .action = "desktop.delete_pending",
                        .text = "its pool became smaller" };
 
     for (size_t i = 0; i < BERTH_COUNT(order); i++) {
@@ -209,17 +209,17 @@ static void look_again(struct berth_timer *timer)
                                    .entity = ENTITY_pool,
                                    .id = pool->row.id };
 
-    core_announce(pool->base.core, &notice);
+    core_notify(pool->base.core, &notice);
 }
 
 void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms)
 {
     struct berth_timers *timers = rooms->timers;
 
-    if (timer_armed(&pool->again) &&
-        timers->heap[pool->again.place - 1].deadline_ms <= timers->mono_ms + delay_ms)
+    if (timer_armed(&pool->retry) &&
+        timers->heap[pool->retry.place - 1].deadline_ms <= timers->mono_ms + delay_ms)
         return;
-    timer_start(timers, &pool->again, delay_ms, look_again);
+    timer_start(timers, &pool->retry, delay_ms, look_again);
 }
 
 /* A desktop that failed lately and may be tried again later. */
@@ -239,7 +239,7 @@ static void supply(struct rooms *rooms, struct pool *pool)
     int missing;
 
     placement_count(rooms->core, pool, &count);
-    missing = count.waiting + (int)pool->row.spare - count.spare - count.coming;
+    missing = count.waiting + (int)pool->row.spare - count.spare - count.provisioning;
     if (count.total > pool->row.max && count.waiting == 0 && !house_recovering(rooms)) {
         shed_one(rooms, pool);
         return;

@@ -77,9 +77,9 @@ static struct changes *ending_changes(struct session *session, const struct endi
     changes_detail(changes, "%s", ending->why);
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
-    if (session_move(session, session_ENDING, ending->why, changes, NULL, reterr) < 0 ||
+    if (session_transition(session, session_ENDING, ending->why, changes, NULL, reterr) < 0 ||
         (connection &&
-         connection_move(connection, connection_ENDED, ending->why, changes, NULL, reterr) < 0)) {
+         connection_transition(connection, connection_ENDED, ending->why, changes, NULL, reterr) < 0)) {
         changes_free(changes);
         return NULL;
     }
@@ -506,7 +506,7 @@ static int close_session(struct flow *flow)
     changes = changes_new("broker", "broker", "session.ended");
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
-    if (session_move(session, session_ENDED, session->row.reason, changes, NULL, &flow->error) <
+    if (session_transition(session, session_ENDED, session->row.reason, changes, NULL, &flow->error) <
         0) {
         changes_free(changes);
         return FLOW_FAIL;
@@ -515,7 +515,7 @@ static int close_session(struct flow *flow)
     assignment = assignment_find(rooms->core, session->row.assignment_id);
     if (assignment && assignment->row.state == assignment_OPEN &&
         (!pool || pool->row.kind != pool_kind_DEDICATED) &&
-        assignment_move(assignment, assignment_CLOSED, "its session ended", changes, &flow->error) <
+        assignment_transition(assignment, assignment_CLOSED, "its session ended", changes, &flow->error) <
             0) {
         changes_free(changes);
         return FLOW_FAIL;
@@ -541,7 +541,7 @@ static int closed(struct flow *flow)
 
 static void begin_again(struct berth_timer *timer)
 {
-    struct session *session = container_of(timer, struct session, release_again);
+    struct session *session = container_of(timer, struct session, release_retry);
 
     release_start(session->base.core->owner, session);
 }
@@ -560,7 +560,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
         gate_open(&session->waiting);
         if (session->row.state == session_ENDING && !house_of(rooms)->stopping &&
             !planted(RELEASE_ABANDONED))
-            timer_start(rooms->timers, &session->release_again, BEGIN_AGAIN_MS, begin_again);
+            timer_start(rooms->timers, &session->release_retry, BEGIN_AGAIN_MS, begin_again);
     }
     if (desktop_of(release))
         house_look_at_pool(rooms, desktop_of(release)->row.pool_id);

@@ -7,7 +7,7 @@
 #include "berth/log.h"
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/house.h"
 #include "flow/recompose.h"
@@ -62,12 +62,12 @@ static uint64_t made_from(struct core *core, const struct pool *pool)
 
 static void lift(struct rooms *rooms, struct pool *pool)
 {
-    if (pool->restrained_until_ms)
-        log_event(EV_POOL_RELIEVED, "pool", pool->row.name);
-    pool->restrained_until_ms = 0;
-    pool->restrained_why[0] = '\0';
+    if (pool->backoff_until_ms)
+        log_event(EV_POOL_BACKOFF_OVER, "pool", pool->row.name);
+    pool->backoff_until_ms = 0;
+    pool->backoff_why[0] = '\0';
     pool->failures = 0;
-    pool->failures_for = 0;
+    pool->failed_inputs = 0;
     pool->failed_version_id = 0;
     pool->fault_is_shared = false;
     house_look_at_pool(rooms, pool->row.id);
@@ -75,20 +75,20 @@ static void lift(struct rooms *rooms, struct pool *pool)
 
 static void try_all_now(struct pool *pool)
 {
-    list_each (related_to(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node)
-        container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base)->not_before_ms = 0;
+    list_each (index_list(pool->base.core, DESKTOPS_OF_POOL, pool->row.id), node)
+        container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base)->not_before_ms = 0;
 }
 
 /* Nothing is lost with it: nobody has it, and nobody had it since its disk was made. */
 static bool is_nobodys(const struct desktop *desktop)
 {
-    return desktop->row.host_id && !desktop->row.dirty && !desktop->row.doomed && !desktop->power &&
+    return desktop->row.host_id && !desktop->row.dirty && !desktop->row.delete_pending && !desktop->power &&
            placement_is_free(desktop);
 }
 
 bool restraint_may_remake(const struct desktop *desktop)
 {
-    return desktop->row.quarantined && !desktop->row.quarantined_by_hand && is_nobodys(desktop);
+    return desktop->row.quarantined && !desktop->row.quarantined_by_admin && is_nobodys(desktop);
 }
 
 /* The cause is repaired: what failed for it goes, and what is off and of the version that failed.
@@ -98,7 +98,7 @@ static bool failed_for_it(const struct pool *pool, const struct desktop *desktop
     const struct image *image = image_find(pool->base.core, pool->row.image_id);
 
     if (desktop->row.quarantined)
-        return desktop->broke_for == pool->failures_for && restraint_may_remake(desktop);
+        return desktop->failed_inputs == pool->failed_inputs && restraint_may_remake(desktop);
     return image && desktop->row.image_version_id == pool->failed_version_id &&
            desktop->row.image_version_id != image->row.current_id && desktop->class == CLASS_IDLE &&
            is_nobodys(desktop);
@@ -109,7 +109,7 @@ static void remake(const struct desktop *desktop, struct changes *changes)
     struct row_desktop *row = changes_set(changes, ENTITY_desktop, &desktop->row);
 
     row->quarantined = false;
-    row->doomed = true;
+    row->delete_pending = true;
     berth_text(row->reason, sizeof(row->reason), "it is made anew: %s",
                desktop->row.reason[0] ? desktop->row.reason : "what it needs was changed");
 }
@@ -119,11 +119,11 @@ static void remade(struct rooms *rooms, uint64_t pool_id, int result)
 {
     if (result < 0)
         return;
-    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool_id), node) {
+    list_each (index_list(rooms->core, DESKTOPS_OF_POOL, pool_id), node) {
         struct desktop *desktop =
-            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
-        if (desktop->row.doomed && !desktop->row.quarantined && !desktop->power)
+        if (desktop->row.delete_pending && !desktop->row.quarantined && !desktop->power)
             reconcile_released(rooms, desktop);
     }
 }
@@ -135,10 +135,10 @@ static void repaired(struct rooms *rooms, struct pool *pool)
 
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "what its desktops are made from was changed after: %s",
-                   pool->restrained_why[0] ? pool->restrained_why : "failures");
-    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+                   pool->backoff_why[0] ? pool->backoff_why : "failures");
+    list_each (index_list(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop =
-            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
         if (failed_for_it(pool, desktop))
             remake(desktop, changes);
@@ -148,7 +148,7 @@ static void repaired(struct rooms *rooms, struct pool *pool)
 
 void restraint_look(struct rooms *rooms, struct pool *pool)
 {
-    if (!pool->failures_for || pool->failures_for == made_from(rooms->core, pool))
+    if (!pool->failed_inputs || pool->failed_inputs == made_from(rooms->core, pool))
         return;
     if (pool->fault_is_shared)
         repaired(rooms, pool);
@@ -171,9 +171,9 @@ int restraint_retry(struct rooms *rooms, struct pool *pool, struct changes *chan
 {
     const struct decide_then then = { .decided = retried, .id = pool->row.id };
 
-    list_each (related_to(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop =
-            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
         if (restraint_may_remake(desktop))
             remake(desktop, changes);
@@ -185,23 +185,23 @@ int restraint_retry(struct rooms *rooms, struct pool *pool, struct changes *chan
 
 bool restraint_holds(struct rooms *rooms, struct pool *pool)
 {
-    if (!pool->restrained_until_ms)
+    if (!pool->backoff_until_ms)
         return false;
-    if (rooms->timers->mono_ms < pool->restrained_until_ms) {
-        pool_look_later(rooms, pool, pool->restrained_until_ms - rooms->timers->mono_ms);
+    if (rooms->timers->mono_ms < pool->backoff_until_ms) {
+        pool_look_later(rooms, pool, pool->backoff_until_ms - rooms->timers->mono_ms);
         return true;
     }
-    pool->restrained_until_ms = 0;
-    pool->restrained_why[0] = '\0';
+    pool->backoff_until_ms = 0;
+    pool->backoff_why[0] = '\0';
     pool->failures = 0;
-    log_event(EV_POOL_RELIEVED, "pool", pool->row.name);
+    log_event(EV_POOL_BACKOFF_OVER, "pool", pool->row.name);
     return false;
 }
 
 static void note_cause(struct core *core, struct pool *pool, const struct desktop *desktop,
                        bool shared)
 {
-    pool->failures_for = made_from(core, pool);
+    pool->failed_inputs = made_from(core, pool);
     pool->failed_version_id = desktop->row.image_version_id;
     pool->fault_is_shared = pool->fault_is_shared || shared;
 }
@@ -214,13 +214,13 @@ void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *wh
     if (!pool)
         return;
     note_cause(rooms->core, pool, desktop, true);
-    recompose_failed(rooms, pool, pool->row.recompose_id, true, why);
-    if (pool->restrained_until_ms > until_ms)
+    recompose_failed(rooms, pool, pool->row.recompose_version_id, true, why);
+    if (pool->backoff_until_ms > until_ms)
         return;
-    if (!pool->restrained_until_ms)
-        log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", why);
-    pool->restrained_until_ms = until_ms;
-    berth_text(pool->restrained_why, sizeof(pool->restrained_why), "%s", why);
+    if (!pool->backoff_until_ms)
+        log_event(EV_POOL_BACKOFF, "pool", pool->row.name, "why", why);
+    pool->backoff_until_ms = until_ms;
+    berth_text(pool->backoff_why, sizeof(pool->backoff_why), "%s", why);
     house_look_at_pool(rooms, pool->row.id);
 }
 
@@ -232,10 +232,10 @@ static void say_why(struct core *core, struct pool *pool, const struct desktop *
     const struct image *image = version ? image_find(core, version->row.image_id) : NULL;
 
     if (!image || recompose_is_proven(core, pool, version->row.id))
-        berth_text(pool->restrained_why, sizeof(pool->restrained_why),
+        berth_text(pool->backoff_why, sizeof(pool->backoff_why),
                    "%d failures in ten minutes; the last: %s", pool->failures, why);
     else
-        berth_text(pool->restrained_why, sizeof(pool->restrained_why),
+        berth_text(pool->backoff_why, sizeof(pool->backoff_why),
                    "version %lld of image '%s': no desktop of it is up, %d failed; the last: "
                    "%s",
                    (long long)version->row.number, image->row.name, pool->failures, why);
@@ -253,15 +253,15 @@ void pool_failed(struct rooms *rooms, struct desktop *desktop, const char *why)
         pool->failures = 0;
         pool->failures_since_ms = now;
     }
-    restrains = ++pool->failures >= POOL_FAILURES_MAX && !pool->restrained_until_ms;
+    restrains = ++pool->failures >= POOL_FAILURES_MAX && !pool->backoff_until_ms;
     note_cause(rooms->core, pool, desktop,
                restrains || !recompose_is_proven(rooms->core, pool, desktop->row.image_version_id));
-    desktop->broke_for = pool->failures_for;
+    desktop->failed_inputs = pool->failed_inputs;
     recompose_failed(rooms, pool, desktop->row.image_version_id, restrains, why);
     if (!restrains)
         return;
-    pool->restrained_until_ms = now + POOL_RESTRAINED_MS;
+    pool->backoff_until_ms = now + POOL_RESTRAINED_MS;
     say_why(rooms->core, pool, desktop, why);
-    log_event(EV_POOL_RESTRAINED, "pool", pool->row.name, "why", pool->restrained_why);
+    log_event(EV_POOL_BACKOFF, "pool", pool->row.name, "why", pool->backoff_why);
     house_look_at_pool(rooms, pool->row.id);
 }

@@ -124,7 +124,7 @@ static int judge_claim(const struct resume *resume, const struct resume_claim *c
 /* How long it has been on no screen, as we have seen it ourselves. */
 static int64_t away_for_ms(const struct rooms *rooms, const struct session *session)
 {
-    return session->row.state == session_DISCONNECTED && session->limit_for == session->row.state
+    return session->row.state == session_DISCONNECTED && session->limit_state == session->row.state
                ? rooms->timers->mono_ms - session->since_ms
                : 0;
 }

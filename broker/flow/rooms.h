@@ -12,7 +12,7 @@
 
 #include "auth/auth.h"
 #include "auth/ca.h"
-#include "core/live.h"
+#include "core/runtime.h"
 #include "rdp/probe.h"
 #include "store/store.h"
 #include "virt/virt.h"

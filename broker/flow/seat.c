@@ -5,7 +5,7 @@
 
 #include "berth/plant.h"
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/decide.h"
 #include "flow/guest.h"
 #include "flow/house.h"
@@ -63,11 +63,11 @@ static bool put_decision(struct rooms *rooms, struct session *session, const cha
 
     if (session->row.state == session_ENDING || session->row.state == session_ENDED)
         return false;
-    if (connection && connection_move(connection, connection_ENDED, why, changes, NULL, NULL) < 0)
+    if (connection && connection_transition(connection, connection_ENDED, why, changes, NULL, NULL) < 0)
         return false;
     if (session->row.state == session_DISCONNECTED)
         row = changes_set(changes, ENTITY_session, &session->row);
-    else if (session_move(session, session_DISCONNECTED, why, changes, &row, NULL) < 0)
+    else if (session_transition(session, session_DISCONNECTED, why, changes, &row, NULL) < 0)
         return false;
     row->epoch = epoch;
     return true;
@@ -83,12 +83,12 @@ static bool put_parting(struct rooms *rooms, struct session *session, const char
     bool any = false;
 
     if (connection &&
-        connection_move(connection, connection_ENDED, why, changes, &row, NULL) == 0) {
+        connection_transition(connection, connection_ENDED, why, changes, &row, NULL) == 0) {
         row->exit_code = exit_code;
         any = true;
     }
     if (session->row.state != session_DISCONNECTED &&
-        session_move(session, session_DISCONNECTED, why, changes, NULL, NULL) == 0)
+        session_transition(session, session_DISCONNECTED, why, changes, NULL, NULL) == 0)
         any = true;
     return any;
 }
@@ -198,8 +198,8 @@ static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
     if (!session || session->row.epoch != jot->number || session->row.state == session_ENDED ||
         session->row.state == session_ENDING)
         return NULL;
-    if (!session->lost) { /* its terminal was back before it could be written that it had gone */
-        session->shown_epoch = 0;
+    if (!session->detach_pending) { /* its terminal was back before it could be written that it had gone */
+        session->reattach_epoch = 0;
         return NULL;
     }
     changes = changes_new("broker", "broker", jot->action);
@@ -207,7 +207,7 @@ static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
     changes_detail(changes, "%s", jot->text);
     if (!put_parting(rooms, session, jot->text, jot->number2, changes)) {
         changes_free(changes);
-        session->lost_unshown = true;
+        session->detach_after_show = true;
         return NULL;
     }
     return changes;
@@ -222,9 +222,9 @@ static void jot_lost(struct rooms *rooms, struct session *session, const char *w
                        .number2 = exit_code,
                        .action = "session.disconnected" };
 
-    session->lost = true;
-    session->lost_unshown = false;
-    session->shown_epoch = 0;
+    session->detach_pending = true;
+    session->detach_after_show = false;
+    session->reattach_epoch = 0;
     berth_text(jot.text, sizeof(jot.text), "%s", why);
     jot_down(rooms, &jot);
 }
@@ -266,15 +266,15 @@ void seat_take_off(struct rooms *rooms, struct session *session, const char *rea
 
     if (session->row.terminal_id)
         seat_hide(rooms, session->row.terminal_id, &session->row, reason, why);
-    session->void_epoch = session->row.epoch;
+    session->voided_epoch = session->row.epoch;
     berth_text(jot.text, sizeof(jot.text), "%s", why);
     jot_down(rooms, &jot);
 }
 
 void seat_vacate(struct rooms *rooms, uint64_t terminal_id, const char *why)
 {
-    list_each (related_to(rooms->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
-        struct entity *entity = related_at(CONNECTIONS_AT_TERMINAL, node);
+    list_each (index_list(rooms->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
+        struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
 
         seat_lost(rooms, container_of(entity, struct connection, base), why, 0);
     }
@@ -309,7 +309,7 @@ static bool is_leaving(struct rooms *rooms, const struct connection *connection)
 {
     const struct session *session = session_find(rooms->core, connection->row.session_id);
 
-    return session && session->lost && !session->flow;
+    return session && session->detach_pending && !session->flow;
 }
 
 /* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
@@ -323,7 +323,7 @@ static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
 
     if (!session || session->row.epoch != jot->number || session->row.terminal_id != jot->other_id)
         return NULL;
-    if (session->lost || session->row.state == session_ENDING ||
+    if (session->detach_pending || session->row.state == session_ENDING ||
         session->row.state == session_ENDED)
         return NULL; /* it was gone again, or is over, before this could be written */
     if (here && here->row.session_id != jot->id && !is_leaving(rooms, here))
@@ -334,7 +334,7 @@ static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
     changes = changes_new("broker", "broker", jot->action);
     describe(rooms, session, changes);
     if (session->row.state != session_ACTIVE &&
-        session_move(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) < 0) {
+        session_transition(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) < 0) {
         changes_free(changes);
         return NULL;
     }
@@ -372,7 +372,7 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
         return;
     if (!session || session->row.epoch != said->session_epoch ||
         session->row.terminal_id != terminal->row.id || session->row.state == session_ENDING ||
-        session->row.state == session_ENDED || session->void_epoch == said->session_epoch) {
+        session->row.state == session_ENDED || session->voided_epoch == said->session_epoch) {
         hide_at(rooms, terminal->row.id, said->session_id, said->session_epoch, words);
         return;
     }
@@ -384,9 +384,9 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
     }
     if (session->flow)
         return;          /* a sign-on is at work on it: its outcome counts */
-    if (session->lost) { /* the commit may be under way: seat_settle looks again */
-        session->lost = false;
-        session->shown_epoch = said->session_epoch;
+    if (session->detach_pending) { /* the commit may be under way: seat_settle looks again */
+        session->detach_pending = false;
+        session->reattach_epoch = said->session_epoch;
     }
     if (here && session->row.state == session_ACTIVE)
         return;
@@ -398,17 +398,17 @@ void seat_settle(struct rooms *rooms, struct session *session)
     struct jot jot = { .build = back_changes,
                        .id = session->row.id,
                        .other_id = session->row.terminal_id,
-                       .number = session->shown_epoch,
+                       .number = session->reattach_epoch,
                        .action = "session.shown" };
 
-    if (session->row.state == session_ACTIVE && session->lost && session->lost_unshown)
+    if (session->row.state == session_ACTIVE && session->detach_pending && session->detach_after_show)
         jot_lost(rooms, session, "its terminal left before it was written that it is back", 0);
     if (session->row.state != session_DISCONNECTED)
         return;
-    session->lost = false;
-    if (session->shown_epoch == session->row.epoch)
+    session->detach_pending = false;
+    if (session->reattach_epoch == session->row.epoch)
         jot_down(rooms, &jot);
-    session->shown_epoch = 0;
+    session->reattach_epoch = 0;
 }
 
 /* jot: id = session, number = epoch, number2 = milliseconds to the first picture. */
@@ -424,7 +424,7 @@ static struct changes *picture_changes(struct rooms *rooms, const struct jot *jo
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "connection %llu", (unsigned long long)connection->row.id);
     changes->audit.terminal_id = connection->row.terminal_id;
-    if (connection_move(connection, connection_ACTIVE, "the picture is there", changes, &row,
+    if (connection_transition(connection, connection_ACTIVE, "the picture is there", changes, &row,
                         NULL) < 0) {
         changes_free(changes);
         return NULL;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/plan.h"
 #include "flow/recompose.h"
 
@@ -49,13 +49,13 @@ static void say_image(struct sentence *sentence, struct core *core, const struct
 
 static void say_restraint(struct sentence *sentence, struct core *core, const struct pool *pool)
 {
-    int64_t left_ms = pool->restrained_until_ms - core->timers->mono_ms;
+    int64_t left_ms = pool->backoff_until_ms - core->timers->mono_ms;
 
-    if (pool->restrained_until_ms && left_ms > 0)
+    if (pool->backoff_until_ms && left_ms > 0)
         say(sentence,
             "nothing new is made for %lld s: repair the cause, then `berthctl pool retry %s` does "
             "not wait; the cause: %s",
-            (long long)(left_ms + 999) / 1000, pool->row.name, pool->restrained_why);
+            (long long)(left_ms + 999) / 1000, pool->row.name, pool->backoff_why);
 }
 
 /* ---- where it makes none ---- */
@@ -98,8 +98,8 @@ static void say_room(struct sentence *sentence, struct core *core, const struct 
             "raise port_last with `berthctl host set %s port_last=NUMBER`",
             host->row.name, (long long)host->row.port_first, (long long)host->row.port_last,
             host->row.name);
-    else if (pool->unplanned_why[0])
-        say(sentence, "a new desktop could not be recorded: %s", pool->unplanned_why);
+    else if (pool->plan_error[0])
+        say(sentence, "a new desktop could not be recorded: %s", pool->plan_error);
 }
 
 /* ---- where its desktops are ---- */
@@ -146,12 +146,12 @@ static void say_desktops(struct sentence *sentence, const struct pool *pool,
 
     say_count(sentence, of[CLASS_USED], "in use");
     say_count(sentence, count->spare, "spare");
-    say_count(sentence, pool->planning + of[CLASS_COMING], "on the way");
+    say_count(sentence, pool->planning + of[CLASS_PROVISIONING], "on the way");
     say_count(sentence, of[CLASS_IDLE], "switched off");
-    say_count(sentence, of[CLASS_STALE], "waiting for a new disk");
+    say_count(sentence, of[CLASS_REFRESH_PENDING], "waiting for a new disk");
     say_count(sentence, of[CLASS_SPARE] - count->spare, "on a host that does not serve");
     say_count(sentence, of[CLASS_LOST], "whose machine was not found");
-    say_count(sentence, of[CLASS_DOOMED], "to be deleted");
+    say_count(sentence, of[CLASS_DELETE_PENDING], "to be deleted");
     say_quarantine(sentence, pool);
 }
 
@@ -184,7 +184,7 @@ void shortage_text(struct core *core, const struct pool *pool, int more, char re
         return;
     if (pool->row.kind != pool_kind_MANUAL)
         say_supply(&sentence, core, pool, &count);
-    else if (related_count(core, DESKTOPS_OF_POOL, pool->row.id) == 0)
+    else if (index_count(core, DESKTOPS_OF_POOL, pool->row.id) == 0)
         say(&sentence, "nobody has added a machine to it: `berthctl desktop add`");
     say_desktops(&sentence, pool, &count);
 }

@@ -7,7 +7,7 @@
 #ifndef BERTH_FLOW_SHORTAGE_H
 #define BERTH_FLOW_SHORTAGE_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 
 #define SHORTAGE_TEXT 1024
 

@@ -121,7 +121,7 @@ static enum sql_trouble gone(struct decisions *decisions, const struct change *c
     if (version > 0) {
         (void)berth_fail(reterr, BERTH_E_CONFLICT,
                          "%s was changed meanwhile: it is at version %lld, not %lld", label,
-                         (long long)version, (long long)change->was_version);
+                         (long long)version, (long long)change->base_version);
     } else {
         (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "%s is not there any more", label);
     }
@@ -140,10 +140,10 @@ static enum sql_trouble write_row(struct decisions *decisions, const struct chan
         break;
     case CHANGE_SET:
         rc =
-            row_sql_set(decisions->rows, change->kind, &change->row, change->was_version, &touched);
+            row_sql_set(decisions->rows, change->kind, &change->row, change->base_version, &touched);
         break;
     case CHANGE_DROP:
-        rc = row_sql_drop(decisions->rows, change->kind, change->row.id, change->was_version,
+        rc = row_sql_drop(decisions->rows, change->kind, change->row.id, change->base_version,
                           &touched);
         break;
     }
@@ -206,9 +206,9 @@ static enum sql_trouble remember_request(struct decisions *decisions, const stru
                                     .what = job->request_what,
                                     .rev = job->rev };
 
-    for (size_t i = 0; request.made_id == 0 && i < job->count; i++)
+    for (size_t i = 0; request.added_id == 0 && i < job->count; i++)
         if (job->at[i]->verb == CHANGE_ADD)
-            request.made_id = job->at[i]->row.id;
+            request.added_id = job->at[i]->row.id;
     return feed_remember(&decisions->feed, &request, job->base.wall_ms, reterr);
 }
 
@@ -219,7 +219,7 @@ static enum sql_trouble recall_request(struct decisions *decisions, struct commi
     enum sql_trouble trouble = feed_recall(&decisions->feed, &request, &job->repeated, reterr);
 
     job->rev = request.rev;
-    job->made_id = request.made_id;
+    job->added_id = request.added_id;
     return trouble;
 }
 

@@ -24,7 +24,7 @@ int feed_open(sqlite3 *db, struct feed *feed, struct berth_error *reterr)
         { &feed->add, "INSERT INTO \"change\" (\"at_ms\", \"entity\", \"entity_id\", \"verb\", "
                       "\"version\", \"body\")"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
-        { &feed->ask, "SELECT \"what\", \"made_id\", \"rev\" FROM \"request\""
+        { &feed->ask, "SELECT \"what\", \"added_id\", \"rev\" FROM \"request\""
                       " WHERE \"request_id\" = ?1" },
         { &feed->note, "INSERT INTO \"request\" VALUES (?1, ?2, ?3, ?4, ?5)" },
         { &feed->prune_changes,
@@ -93,7 +93,7 @@ enum sql_trouble feed_recall(struct feed *feed, struct feed_request *request, bo
     rc = sql_step(feed->ask);
     *ret_seen = rc == SQLITE_ROW;
     if (rc == SQLITE_ROW && strcmp(sql_text(feed->ask, 0), request->what) == 0) {
-        request->made_id = (uint64_t)sqlite3_column_int64(feed->ask, 1);
+        request->added_id = (uint64_t)sqlite3_column_int64(feed->ask, 1);
         request->rev = (uint64_t)sqlite3_column_int64(feed->ask, 2);
     } else if (rc == SQLITE_ROW) {
         trouble = SQL_REFUSED;
@@ -113,7 +113,7 @@ enum sql_trouble feed_remember(struct feed *feed, const struct feed_request *req
 
     sql_bind_text(feed->note, 1, request->id);
     sql_bind_text(feed->note, 2, request->what);
-    (void)sqlite3_bind_int64(feed->note, 3, (int64_t)request->made_id);
+    (void)sqlite3_bind_int64(feed->note, 3, (int64_t)request->added_id);
     (void)sqlite3_bind_int64(feed->note, 4, (int64_t)request->rev);
     (void)sqlite3_bind_int64(feed->note, 5, at_ms);
     rc = sql_step_once(feed->note);

@@ -34,10 +34,10 @@ enum sql_trouble feed_append(struct feed *feed, const struct change *change, int
  */
 struct feed_request {
     const char *id, *what;
-    uint64_t rev, made_id;
+    uint64_t rev, added_id;
 };
 
-/* Did this request come before? *ret_seen; then request->rev and made_id are set. REFUSED when the
+/* Did this request come before? *ret_seen; then request->rev and added_id are set. REFUSED when the
  * id was used for something else.
  */
 enum sql_trouble feed_recall(struct feed *feed, struct feed_request *request, bool *ret_seen,

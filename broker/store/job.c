@@ -56,7 +56,7 @@ static void hand_over(struct job *job)
         commit = container_of(job, struct commit_job, base);
         commit->caller_changes->rev = commit->rev;
         commit->caller_changes->repeated = commit->repeated;
-        commit->caller_changes->made_id = commit->made_id;
+        commit->caller_changes->added_id = commit->added_id;
         return;
     case JOB_FEED:
     case JOB_AUDIT:

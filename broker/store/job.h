@@ -47,7 +47,7 @@ struct commit_job {
     uint64_t rev;
     int64_t sequence; /* of its audit record */
     bool repeated;
-    uint64_t made_id; /* of the request that came before */
+    uint64_t added_id; /* of the request that came before */
 };
 
 struct presence_job {

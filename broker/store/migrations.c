@@ -17,19 +17,19 @@ EMBED(berth_facts_0002, "0002_history.sql");
 EMBED(berth_facts_0003, "0003_references.sql");
 EMBED(berth_facts_0004, "0004_recompose.sql");
 EMBED(berth_facts_0005, "0005_requests.sql");
-EMBED(berth_facts_0006, "0006_before.sql");
+EMBED(berth_facts_0006, "0006_previous.sql");
 EMBED(berth_facts_0007, "0007_quarantine.sql");
 EMBED(berth_facts_0008, "0008_refresh_due.sql");
-EMBED(berth_facts_0009, "0009_doomed_by.sql");
+EMBED(berth_facts_0009, "0009_delete_for_recompose.sql");
 EMBED(berth_keys_0001, "keys_0001_first.sql");
 EMBED(berth_presence_0001, "presence_0001_first.sql");
 
 static const struct migration facts[] = {
     { "0001_first", berth_facts_0001 },      { "0002_history", berth_facts_0002 },
     { "0003_references", berth_facts_0003 }, { "0004_recompose", berth_facts_0004 },
-    { "0005_requests", berth_facts_0005 },   { "0006_before", berth_facts_0006 },
+    { "0005_requests", berth_facts_0005 },   { "0006_previous", berth_facts_0006 },
     { "0007_quarantine", berth_facts_0007 }, { "0008_refresh_due", berth_facts_0008 },
-    { "0009_doomed_by", berth_facts_0009 },
+    { "0009_delete_for_recompose", berth_facts_0009 },
 };
 
 static const struct migration keys[] = {

@@ -222,23 +222,23 @@ int row_sql_add(struct row_sql *rows, enum entity_kind kind, const void *row, in
     return run(rows, rows->of[kind].add, ret_rows);
 }
 
-int row_sql_set(struct row_sql *rows, enum entity_kind kind, const void *row, int64_t was_version,
+int row_sql_set(struct row_sql *rows, enum entity_kind kind, const void *row, int64_t base_version,
                 int *ret_rows)
 {
     sqlite3_stmt *statement = rows->of[kind].set;
 
     bind_row(statement, kind, row);
-    (void)sqlite3_bind_int64(statement, (int)entity_row(kind)->record->count + 1, was_version);
+    (void)sqlite3_bind_int64(statement, (int)entity_row(kind)->record->count + 1, base_version);
     return run(rows, statement, ret_rows);
 }
 
-int row_sql_drop(struct row_sql *rows, enum entity_kind kind, uint64_t id, int64_t was_version,
+int row_sql_drop(struct row_sql *rows, enum entity_kind kind, uint64_t id, int64_t base_version,
                  int *ret_rows)
 {
     sqlite3_stmt *statement = rows->of[kind].drop;
 
     sql_bind_id(statement, 1, id);
-    (void)sqlite3_bind_int64(statement, 2, was_version);
+    (void)sqlite3_bind_int64(statement, 2, base_version);
     return run(rows, statement, ret_rows);
 }
 
@@ -320,7 +320,7 @@ int row_sql_read(sqlite3_stmt *statement, enum entity_kind kind, union row *row,
     return 0;
 }
 
-/* What core_is_over says, in SQL, and the index that holds what is open and nothing else. */
+/* What core_has_ended says, in SQL, and the index that holds what is open and nothing else. */
 static const struct {
     const char *is_open, *index;
 } open_rows[ENTITY_KINDS] = {

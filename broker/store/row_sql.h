@@ -24,9 +24,9 @@ void row_sql_free(struct row_sql *rows);
  * history) clears it too if the target went meanwhile, for the memory's copy still names it.
  */
 int row_sql_add(struct row_sql *rows, enum entity_kind kind, const void *row, int *ret_rows);
-int row_sql_set(struct row_sql *rows, enum entity_kind kind, const void *row, int64_t was_version,
+int row_sql_set(struct row_sql *rows, enum entity_kind kind, const void *row, int64_t base_version,
                 int *ret_rows);
-int row_sql_drop(struct row_sql *rows, enum entity_kind kind, uint64_t id, int64_t was_version,
+int row_sql_drop(struct row_sql *rows, enum entity_kind kind, uint64_t id, int64_t base_version,
                  int *ret_rows);
 
 /* The version of a row, 0 when there is none, -1 when the store failed. */

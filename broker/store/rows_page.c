@@ -43,7 +43,7 @@ void rows_page_sql(const struct rows_wanted *wanted, char out[ROWS_PAGE_SQL],
 
 static bool is_wanted(const struct rows_wanted *wanted, const union row *row)
 {
-    if (wanted->past && !core_is_over(wanted->kind, row))
+    if (wanted->past && !core_has_ended(wanted->kind, row))
         return false;
     for (size_t i = 0; i < wanted->filters; i++) {
         const struct field *field = wanted->filter[i];

@@ -412,7 +412,7 @@ static int load_numbers(sqlite3 *db, struct core *core, struct berth_error *rete
     if ((uint64_t)last_id > core->last_id)
         core->last_id = (uint64_t)last_id;
     core->rev = (uint64_t)rev;
-    core_begin(core, incarnation);
+    core_load_begin(core, incarnation);
     return 0;
 }
 
@@ -432,7 +432,7 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
     for (int kind = ENTITY_NONE + 1; r == 0 && kind < ENTITY_KINDS; kind++)
         r = row_sql_each(db, (enum entity_kind)kind, all, load_row, core, reterr);
     if (r == 0)
-        core_begun(core);
+        core_load_end(core);
     (void)sql_exec(db, "COMMIT"); /* nothing was written */
     (void)sqlite3_close(db);      /* query only: nothing to lose */
     return r;

@@ -11,7 +11,7 @@
 #include "berth/loop.h"
 #include "berth/plant.h"
 
-#include "core/history_of.h"
+#include "core/history_lines.h"
 
 #include "upkeep.h"
 

@@ -122,7 +122,7 @@ static int apply_one(struct disk *disk, const struct change *change, struct step
     if (change->verb != CHANGE_ADD && !was)
         return berth_fail(reterr, BERTH_E_CONFLICT, "there is no %s %llu",
                           entity_row(change->kind)->name, (unsigned long long)change->row.id);
-    if (was && ((const union row *)was->row)->version != change->was_version)
+    if (was && ((const union row *)was->row)->version != change->base_version)
         return berth_fail(reterr, BERTH_E_CONFLICT, "somebody else changed %s %llu meanwhile",
                           entity_row(change->kind)->name, (unsigned long long)change->row.id);
 
@@ -198,7 +198,7 @@ static int came_before(struct disk *disk, struct changes *changes, struct berth_
                           "this Idempotency-Key was used for another request");
     changes->repeated = true;
     changes->rev = request->rev;
-    changes->made_id = request->made_id;
+    changes->added_id = request->added_id;
     return 1;
 }
 
@@ -212,9 +212,9 @@ static void note_request(struct disk *disk, const struct changes *changes)
     (void)snprintf(request->id, sizeof(request->id), "%s", changes->request_id);
     memcpy(request->what, changes->request_what, sizeof(request->what));
     request->rev = changes->rev;
-    for (size_t i = 0; request->made_id == 0 && i < changes->count; i++)
+    for (size_t i = 0; request->added_id == 0 && i < changes->count; i++)
         if (changes->at[i]->verb == CHANGE_ADD)
-            request->made_id = changes->at[i]->row.id;
+            request->added_id = changes->at[i]->row.id;
     list_append(&disk->request_list, &request->node);
     map_put_text(&disk->requests, request->id, request);
 }
@@ -256,7 +256,7 @@ int disk_commit(struct disk *disk, struct changes *changes, struct berth_error *
 
 int disk_load(struct disk *disk, struct core *core, struct berth_error *reterr)
 {
-    core_begin(core, ++disk->incarnation);
+    core_load_begin(core, ++disk->incarnation);
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
         list_each (&disk->order[kind], node) {
             int r = core_load(core, (enum entity_kind)kind,
@@ -268,7 +268,7 @@ int disk_load(struct disk *disk, struct core *core, struct berth_error *reterr)
     }
     core->last_id = disk->last_id;
     core->rev = disk->rev;
-    core_begun(core);
+    core_load_end(core);
     return 0;
 }
 

@@ -22,7 +22,7 @@ struct disk_request {
     struct list node;
     char id[REQUEST_ID_SIZE];
     char what[REQUEST_ID_SIZE];
-    uint64_t rev, made_id;
+    uint64_t rev, added_id;
 };
 
 struct disk_presence {

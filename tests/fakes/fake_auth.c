@@ -7,7 +7,7 @@
 #include "berth/plant.h"
 
 #include "core/grace.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "fakes/fake_rooms.h"
 
 #define HASHING_MS 100
@@ -217,7 +217,7 @@ static struct user *badge_owner(struct auth *auth, const char *uid, uint64_t *re
     char hash[72];
 
     auth_badge_hash(auth, uid, hash);
-    entity = related_by_text(auth->core, BADGE_BY_UID, hash);
+    entity = index_find_text(auth->core, BADGE_BY_UID, hash);
     badge = entity ? container_of(entity, struct badge, base) : NULL;
     *ret_badge_id = badge ? badge->row.id : 0;
     return badge && !badge->row.disabled ? user_find(auth->core, badge->row.user_id) : NULL;

@@ -1,7 +1,7 @@
 /* fake_store.c - see fake_store.h. */
 #include "fakes/fake_store.h"
 
-#include "core/history_of.h"
+#include "core/history_lines.h"
 
 #define SLOWEST_MS 20
 

@@ -14,7 +14,7 @@
  *     world_free(w);
  *
  * Lines: "site NAME join accept|quarantine|approve renew_days N", "place NAME site S", "host NAME
- * max N starting N duty D", "image NAME", "pool NAME KIND image I max N spare N release R roam R
+ * max N starting N mode D", "image NAME", "pool NAME KIND image I max N spare N release R roam R
  * credential C account A address A disconnected S idle S absolute S limit S hosts H", "machine NAME
  * pool P at ADDRESS:PORT" (an existing one), "user NAME password P", "kioskuser NAME", "group
  * NAME", "member GROUP USER", "badge USER UID", "terminal NAME place P tags T kiosk USER state S",
@@ -26,7 +26,7 @@
 #ifndef BERTH_TESTS_FAKES_WORLD_H
 #define BERTH_TESTS_FAKES_WORLD_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 #include "fakes/disk.h"
 #include "fakes/door.h"
 #include "fakes/fake_rooms.h"
@@ -130,7 +130,7 @@ size_t world_flows(struct world *world);
 
 /* ---- people who manage ---- */
 /* Do what the call asks for and wait for its outcome: world_admin(w,
- * admin_host_duty(&w->broker->rooms, world_actor(), id, duty, world_op(w))).
+ * admin_host_mode(&w->broker->rooms, world_actor(), id, mode, world_op(w))).
  */
 /* root, with an idempotency key of its own at every call, as berthctl sends one. */
 const struct admin_actor *world_actor(void);

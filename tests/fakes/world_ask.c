@@ -4,7 +4,7 @@
 
 #include "core/placement.h"
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "fakes/world_inner.h"
 
 #define SCREENS 8
@@ -112,7 +112,7 @@ struct session *world_session(struct world *world, const char *user)
 {
     struct user *whose = world_user(world, user);
     struct entity *entity =
-        whose ? related_first(world_core(world), SESSIONS_OF_USER, whose->row.id) : NULL;
+        whose ? index_first(world_core(world), SESSIONS_OF_USER, whose->row.id) : NULL;
 
     return entity ? container_of(entity, struct session, base) : NULL;
 }

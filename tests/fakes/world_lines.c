@@ -152,8 +152,8 @@ static void host_line(struct world *world, const struct line *line)
     (void)snprintf(row.uri, sizeof(row.uri), "fake:///%s", row.name);
     if (row.port_first)
         row.port_last = row.port_first + 99;
-    row.duty =
-        (enum host_duty)choice(line, option(line, "duty"), host_duty_names, host_duty_ACTIVE);
+    row.mode =
+        (enum host_mode)choice(line, option(line, "mode"), host_mode_names, host_mode_ACTIVE);
     put(world, ENTITY_host, &row);
     (void)farm_add_host(world->farm, row.name, row.uri);
 }

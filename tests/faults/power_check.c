@@ -161,7 +161,7 @@ static void check_rows(const struct check *check)
 
         if (!change)
             continue;
-        if (!entity && core_is_over(change->kind, &change->row) &&
+        if (!entity && core_has_ended(change->kind, &change->row) &&
             past_is_there(check, db, change)) {
             over++;
             continue;

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/live.h"
+#include "core/runtime.h"
 #include "core/placement.h"
 
 #define WALL_MS INT64_C(1790000000000)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/related.h"
+#include "core/index.h"
 #include "sim/inner.h"
 
 static struct rooms *rooms_of(struct sim *sim)
@@ -286,7 +286,7 @@ void admins_approve(struct sim *sim)
 
 /* ---- hosts, pools, images ---- */
 
-static void set_duty(struct sim *sim, uint32_t host, enum host_duty duty)
+static void set_mode(struct sim *sim, uint32_t host, enum host_mode mode)
 {
     struct rooms *rooms = rooms_of(sim);
     struct errand_op *errand = rooms ? errand_new(sim) : NULL;
@@ -296,20 +296,20 @@ static void set_duty(struct sim *sim, uint32_t host, enum host_duty duty)
         return;
     entity = core_find_name(rooms->core, ENTITY_host, site_host(host));
     begun(errand,
-          admin_host_duty(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
-                          duty, &errand->op));
+          admin_host_mode(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
+                          mode, &errand->op));
 }
 
 static void host_active(struct sim *sim, uint32_t host)
 {
-    set_duty(sim, host, host_duty_ACTIVE);
+    set_mode(sim, host, host_mode_ACTIVE);
 }
 
 void fate_drain(struct sim *sim, const struct action *action)
 {
     uint32_t host = action->who % sim->hosts_count;
 
-    set_duty(sim, host, action->much % 2 ? host_duty_DRAIN : host_duty_MAINTENANCE);
+    set_mode(sim, host, action->much % 2 ? host_mode_DRAIN : host_mode_MAINTENANCE);
     ending_in(sim, action->ms, host_active, host);
 }
 
@@ -441,7 +441,7 @@ void fate_session_order(struct sim *sim, const struct action *action)
 
     if (!rooms)
         return;
-    entity = related_first(rooms->core, SESSIONS_OF_USER,
+    entity = index_first(rooms->core, SESSIONS_OF_USER,
                            sim->people[action->who % sim->people_count].user_id);
     errand = entity ? errand_new(sim) : NULL;
     if (!errand)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "sim/inner.h"
 
 #define REST_MS 1800000
@@ -75,8 +75,8 @@ static void heal_hosts(struct sim *sim)
         if (host->hung)
             world_host_hangs(sim->w, host->name, false);
         await(sim,
-              admin_host_duty(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
-                              host_duty_ACTIVE, world_op(sim->w)),
+              admin_host_mode(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
+                              host_mode_ACTIVE, world_op(sim->w)),
               "a host cannot be made active");
     }
 }
@@ -231,7 +231,7 @@ static void judge_machines(struct sim *sim)
             outside_fault(outside, "desktop %s is %s for ever", desktop->row.name,
                           desktop_state_names[desktop->state]);
         /* Its host is up, as all are. */
-        if (desktop->row.doomed && placement_is_free(desktop))
+        if (desktop->row.delete_pending && placement_is_free(desktop))
             outside_fault(outside, "desktop %s is to be deleted, nobody uses it and it stays (%s)",
                           desktop->row.name, desktop_state_names[desktop->state]);
     }
@@ -251,7 +251,7 @@ static void judge_pools(struct sim *sim)
         placement_count(core, pool, &count);
         /* Quarantined machines keep their place on a host until somebody looks. */
         if (count.spare < 1 && pool->row.spare > 0 && count.total < pool->row.max &&
-            !pool->restrained_until_ms && placement_host(core, pool, why, sizeof(why)))
+            !pool->backoff_until_ms && placement_host(core, pool, why, sizeof(why)))
             outside_fault(&sim->w->outside, "pool %s has %d of %d desktops, no spare and no reason",
                           pools[i], count.total, (int)pool->row.max);
     }

@@ -7,7 +7,7 @@
 #include "berth/log.h"
 
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/house.h"
 #include "sim/inner.h"
 
@@ -34,12 +34,12 @@ static void judge_deeds(struct sim *sim)
 /* Whatever is on its way has something that works on it, or a time at which that begins (I29). */
 static void judge_sessions(struct sim *sim, const struct pool *pool)
 {
-    list_each (related_to(world_core(sim->w), SESSIONS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(world_core(sim->w), SESSIONS_OF_POOL, pool->row.id), node) {
         const struct session *session =
-            container_of(related_at(SESSIONS_OF_POOL, node), struct session, base);
+            container_of(index_entry(SESSIONS_OF_POOL, node), struct session, base);
 
         if (session->row.state == session_ENDING && !session->flow &&
-            !timer_armed(&session->release_again))
+            !timer_armed(&session->release_retry))
             outside_fault(&sim->w->outside, "session %llu is ending and nobody works on it (I29)",
                           (unsigned long long)session->row.id);
     }
@@ -54,7 +54,7 @@ static void judge_work(struct sim *sim)
     list_each (core_all(core, ENTITY_host), node) {
         const struct host *host = container_of(entity_of(node), struct host, base);
 
-        if (host->state == host_OPENING && !host->survey && !timer_armed(&host->again))
+        if (host->state == host_OPENING && !host->inventory && !timer_armed(&host->retry))
             outside_fault(&sim->w->outside, "host %s is opening and nobody lists it (I29)",
                           host->row.name);
     }

@@ -230,9 +230,9 @@ static int64_t ready_desktops(struct storm *storm, struct berth_error *reterr)
         0)
         return reterr->code;
     spare = json_integer_value(json_object_get(json, "spare"));
-    if (json_integer_value(json_object_get(json, "restrained_s")) > 0) {
-        (void)berth_fail(reterr, BERTH_E_DESKTOP, "the pool is restrained: %s",
-                         json_string_value(json_object_get(json, "restrained_why")));
+    if (json_integer_value(json_object_get(json, "backoff_s")) > 0) {
+        (void)berth_fail(reterr, BERTH_E_DESKTOP, "the pool is in back-off: %s",
+                         json_string_value(json_object_get(json, "backoff_why")));
         spare = BERTH_E_DESKTOP;
     }
     json_decref(json);

@@ -1,5 +1,5 @@
 /* test_badge.c - tap and go: a badge alone lets its owner in for a while after a password. */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -148,7 +148,7 @@ TEST(badge, a_badge_that_was_disabled_needs_the_password_again)
     SOON(w, "t1", "anna on ward-3-001");
     for (int disabled = 1; disabled >= 0; disabled--) {
         row = container_of(
-                  related_first(world_core(w), BADGES_OF_USER, world_user(w, "anna")->row.id),
+                  index_first(world_core(w), BADGES_OF_USER, world_user(w, "anna")->row.id),
                   struct badge, base)
                   ->row;
         row.disabled = disabled;

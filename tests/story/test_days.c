@@ -5,7 +5,7 @@
 #include <inttypes.h>
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -79,7 +79,7 @@ static void memory_is_sane(struct world *w, struct watch *watch)
         struct entity *entity = entity_of(node);
         const struct desktop *desktop = container_of(entity, struct desktop, base);
 
-        if (related_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 1)
+        if (index_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 1)
             broken(watch, "a desktop has two owners", desktop->row.name);
         if (desktop->class == CLASS_SPARE &&
             (desktop->reserved || placement_must_refresh(desktop) ||
@@ -310,7 +310,7 @@ static void compare(void *context, const void *row)
     enum entity_kind kind = *(enum entity_kind *)((void **)context)[1];
     const struct entity *entity = core_find(world_core(w), kind, ((const union row *)row)->id);
 
-    if (!entity && core_is_over(kind, row))
+    if (!entity && core_has_ended(kind, row))
         return;
     if (!entity || ((const union row *)entity_row_of_const(entity))->version !=
                        ((const union row *)row)->version)

@@ -45,7 +45,7 @@ TEST(degraded, others_take_its_place_and_nothing_is_quarantined)
     EXPECT(was_degraded);
     EXPECT(world_spares(w, "ward-3") >= 2);
     EXPECT_INT(disk_audited(w->disk, "desktop.quarantine"), 0);
-    EXPECT_INT(world_pool(w, "ward-3")->restrained_until_ms, 0);
+    EXPECT_INT(world_pool(w, "ward-3")->backoff_until_ms, 0);
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
     EXPECT(strncmp(world_screen(w, "t1"), "anna on ", 8) == 0);

@@ -3,7 +3,7 @@
  */
 #include <jansson.h>
 
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/power.h"
 #include "flow/release.h"
 #include "flow/seat.h"
@@ -42,7 +42,7 @@ static int living(struct world *w)
 {
     int count = 0;
 
-    list_each (related_to(world_core(w), SESSIONS_OF_POOL, world_pool(w, "ward-3")->row.id), node)
+    list_each (index_list(world_core(w), SESSIONS_OF_POOL, world_pool(w, "ward-3")->row.id), node)
         count++;
     return count;
 }
@@ -166,7 +166,7 @@ TEST(ending, a_release_that_fails_is_begun_again)
     world_run_s(w, 1);
     flow_cancel(session->flow, BERTH_E_INTERNAL, "a fault of the broker's own");
     EXPECT(!session->flow);
-    EXPECT(timer_armed(&session->release_again));
+    EXPECT(timer_armed(&session->release_retry));
     world_run_s(w, 60);
     EXPECT(!world_session(w, "anna"));
     THE_END(w);
@@ -305,7 +305,7 @@ TEST(ending, a_host_that_came_back_in_the_midst_of_its_list_is_listed_again)
         world_run_s(w, 3);
         world_host_down(w, "kvm1", false);
         PASS_UNTIL(w, 1, host->state == host_OPENING);
-        flow_cancel(host->survey, BERTH_E_INTERNAL, "a fault of the broker's own");
+        flow_cancel(host->inventory, BERTH_E_INTERNAL, "a fault of the broker's own");
         EXPECT_INT(host->state, host_OPENING);
         world_run_s(w, 10);
         EXPECT_INT(host->state, host_UP);

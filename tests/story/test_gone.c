@@ -1,7 +1,7 @@
 /* test_gone.c - rows are deleted while somebody waits for something of them: nobody waits for ever,
  * nothing is touched that is not there any more.
  */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -96,7 +96,7 @@ TEST(gone, the_entitlement_that_let_somebody_into_the_queue_goes)
     world_run_s(w, 20);
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
-    entitlement = related_first(world_core(w), ENTITLEMENTS_OF_POOL, world_pool(w, "few")->row.id);
+    entitlement = index_first(world_core(w), ENTITLEMENTS_OF_POOL, world_pool(w, "few")->row.id);
     EXPECT_OK(drop(w, ENTITY_entitlement,
                    ((const struct row_entitlement *)entity_row_of(entitlement))->id));
     world_run_s(w, 5);
@@ -117,9 +117,9 @@ TEST(gone, a_host_that_is_deleted_while_it_is_listed_is_asked_no_more)
     host = container_of(core_find_name(world_core(w), ENTITY_host, "kvm2"), struct host, base);
     id = host->row.id;
     world_host_hangs(w, "kvm2", false);
-    for (int i = 0; i < 10000 && !host->survey; i++)
+    for (int i = 0; i < 10000 && !host->inventory; i++)
         world_run_ms(w, 1);
-    EXPECT(host->survey != NULL);
+    EXPECT(host->inventory != NULL);
     world_host_hangs(w, "kvm2", true);
     EXPECT_OK(drop(w, ENTITY_host, id));
     world_run_s(w, 120);

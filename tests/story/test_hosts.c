@@ -233,8 +233,8 @@ TEST(hosts, three_failures_open_the_breaker_which_says_why_and_closes_by_itself)
 
     world_host(w, "kvm1")->fail_starts = 1000;
     world_run_s(w, 60);
-    EXPECT(world_pool(w, "ward-3")->restrained_until_ms > 0);
-    EXPECT_SAYS(world_pool(w, "ward-3")->restrained_why, "no room for its memory");
+    EXPECT(world_pool(w, "ward-3")->backoff_until_ms > 0);
+    EXPECT_SAYS(world_pool(w, "ward-3")->backoff_why, "no room for its memory");
     starts = farm_count(w->farm, VIRT_start, NULL, 0);
     EXPECT(starts >= 3 && starts <= 5);
     world_run_s(w, 120);
@@ -242,7 +242,7 @@ TEST(hosts, three_failures_open_the_breaker_which_says_why_and_closes_by_itself)
 
     world_host(w, "kvm1")->fail_starts = 0;
     world_run_s(w, 300);
-    EXPECT_INT(world_pool(w, "ward-3")->restrained_until_ms, 0);
+    EXPECT_INT(world_pool(w, "ward-3")->backoff_until_ms, 0);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     THE_END(w);
 }
@@ -273,8 +273,8 @@ TEST(hosts, a_drained_host_gets_nothing_new_and_keeps_what_it_has)
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
     kvm1 = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base);
-    EXPECT_OK(world_await(w, admin_host_duty(&w->broker->rooms, world_actor(), kvm1->row.id,
-                                             host_duty_DRAIN, world_op(w))));
+    EXPECT_OK(world_await(w, admin_host_mode(&w->broker->rooms, world_actor(), kvm1->row.id,
+                                             host_mode_DRAIN, world_op(w))));
     world_run_s(w, 30);
     SHOWS(w, "t1", "anna on ward-3-00");
     world_sign_on(w, "t2", "bob", "secret12");

@@ -1,7 +1,7 @@
 /* test_joining.c - how a terminal becomes one of ours, and stops being one. */
 #include "berth/log.h"
 
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -546,8 +546,8 @@ static int good_keys(struct world *w, const char *name)
     const struct terminal *terminal = terminal_by_name(world_core(w), name);
     int good = 0;
 
-    list_each (related_to(world_core(w), IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
-        const struct row_identity *row = entity_row_of(related_at(IDENTITIES_OF_TERMINAL, node));
+    list_each (index_list(world_core(w), IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
+        const struct row_identity *row = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
 
         good += row->state == identity_CURRENT;
     }

@@ -546,7 +546,7 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
     (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/nosuch/2.qcow2");
     world_sign_off(w, "t1");
     world_run_s(w, 30);
-    EXPECT_SAYS(pool->restrained_why, "/nosuch/2.qcow2");
+    EXPECT_SAYS(pool->backoff_why, "/nosuch/2.qcow2");
     EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);  /* no fault of it */
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 1); /* and it still has its disk */
     EXPECT_ERR(
@@ -562,7 +562,7 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
                                    &(struct image_wish){ .act = IMAGE_ROLLBACK, .id = image_id },
                                    world_op(w))));
     world_run_s(w, 60);
-    EXPECT_STR(pool->restrained_why, "");
+    EXPECT_STR(pool->backoff_why, "");
     EXPECT_INT(world_spares(w, "ward-3"), (int)pool->row.spare);
     THE_END(w);
 }

@@ -1,5 +1,5 @@
 /* test_power.c - work on machines while their host is in trouble, busy or in maintenance. */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -51,7 +51,7 @@ static void expect_blameless(struct world *w)
         EXPECT(!desktop->row.quarantined);
     }
     EXPECT_INT(disk_audited(w->disk, "desktop.quarantine"), 0);
-    EXPECT_STR(world_pool(w, "ward-3")->restrained_why, "");
+    EXPECT_STR(world_pool(w, "ward-3")->backoff_why, "");
 }
 
 /* ---- its host is away ---- */
@@ -384,10 +384,10 @@ TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
 
 /* ---- maintenance ---- */
 
-static void duty(struct world *w, enum host_duty duty)
+static void mode(struct world *w, enum host_mode mode)
 {
-    EXPECT_OK(world_await(w, admin_host_duty(rooms_of(w), world_actor(), host_of(w, "kvm1")->row.id,
-                                             duty, world_op(w))));
+    EXPECT_OK(world_await(w, admin_host_mode(rooms_of(w), world_actor(), host_of(w, "kvm1")->row.id,
+                                             mode, world_op(w))));
 }
 
 TEST(power, in_maintenance_a_start_is_refused_with_a_sentence_and_nothing_is_blamed)
@@ -395,7 +395,7 @@ TEST(power, in_maintenance_a_start_is_refused_with_a_sentence_and_nothing_is_bla
     struct world *w = world_new(13, WARD ONE);
 
     world_run_s(w, 70);
-    duty(w, host_duty_MAINTENANCE);
+    mode(w, host_mode_MAINTENANCE);
     EXPECT_OK(order(w, "ward-3-001", DESKTOP_STOP));
     EXPECT_ERR(order(w, "ward-3-001", DESKTOP_START), BERTH_E_STATE);
     EXPECT_SAYS(world_await_text(), "host 'kvm1' is in maintenance");
@@ -404,7 +404,7 @@ TEST(power, in_maintenance_a_start_is_refused_with_a_sentence_and_nothing_is_bla
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off");
     world_run_s(w, 60);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off");
-    duty(w, host_duty_ACTIVE);
+    mode(w, host_mode_ACTIVE);
     world_run_s(w, 30);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     THE_END(w);
@@ -415,7 +415,7 @@ TEST(power, in_maintenance_a_desktop_can_be_deleted)
     struct world *w = world_new(14, WARD ONE);
 
     world_run_s(w, 70);
-    duty(w, host_duty_MAINTENANCE);
+    mode(w, host_mode_MAINTENANCE);
     EXPECT_OK(order(w, "ward-3-001", DESKTOP_STOP));
     EXPECT_ERR(order(w, "ward-3-001", DESKTOP_START), BERTH_E_STATE);
     EXPECT_OK(order(w, "ward-3-001", DESKTOP_DELETE));
@@ -428,7 +428,7 @@ TEST(power, a_restart_in_maintenance_leaves_a_running_machine_as_it_is)
     struct world *w = world_new(15, WARD ONE);
 
     world_run_s(w, 70);
-    duty(w, host_duty_MAINTENANCE);
+    mode(w, host_mode_MAINTENANCE);
     EXPECT_ERR(order(w, "ward-3-001", DESKTOP_RESTART), BERTH_E_STATE);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "ready");
     EXPECT_INT(world_machine(w, "ward-3-001")->boots, 1);
@@ -444,14 +444,14 @@ TEST(power, whoever_wants_their_own_desktop_in_maintenance_is_told_why_not)
     SOON(w, "t1", "anna on own-001");
     world_sign_off(w, "t1");
     world_run_s(w, 10);
-    duty(w, host_duty_MAINTENANCE);
+    mode(w, host_mode_MAINTENANCE);
     EXPECT_OK(order(w, "own-001", DESKTOP_STOP));
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
     EXPECT_SAYS(world_said(w, "t1"), "host 'kvm1' is in maintenance");
     EXPECT(!world_session(w, "anna"));
     EXPECT_INT(world_flows(w), 0);
-    duty(w, host_duty_ACTIVE);
+    mode(w, host_mode_ACTIVE);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on own-001");
     THE_END(w);
@@ -491,7 +491,7 @@ static struct world *with_a_queue_of_starts(uint64_t seed, struct answer answers
 
     world_run_s(w, 90);
     EXPECT_INT(world_spares(w, "ward-3"), 2);
-    duty(w, host_duty_DRAIN); /* the pool itself starts nothing */
+    mode(w, host_mode_DRAIN); /* the pool itself starts nothing */
     EXPECT_OK(order(w, "ward-3-001", DESKTOP_STOP));
     EXPECT_OK(order(w, "ward-3-002", DESKTOP_STOP));
     world_host(w, "kvm1")->mute_boots = 1;
@@ -537,7 +537,7 @@ TEST(power, a_start_that_waits_for_its_turn_is_refused_when_maintenance_begins)
     struct answer answers[2];
     struct world *w = with_a_queue_of_starts(19, answers);
 
-    duty(w, host_duty_MAINTENANCE);
+    mode(w, host_mode_MAINTENANCE);
     world_run_s(w, 5);
     EXPECT(answers[1].done);
     EXPECT_INT(answers[1].result, BERTH_E_STATE);
@@ -578,7 +578,7 @@ TEST(power, a_delete_that_fails_is_tried_again_and_counted_once)
     world_run_s(w, 1500);
     EXPECT(!world_desktop(w, "ward-3-001"));
     EXPECT_INT(farm_count(w->farm, VIRT_delete, uuid, 0), 5);
-    EXPECT_STR(world_pool(w, "ward-3")->restrained_why, "");
+    EXPECT_STR(world_pool(w, "ward-3")->backoff_why, "");
     EXPECT_INT(disk_audited(w->disk, "desktop.quarantine"), 1);
     THE_END(w);
 }

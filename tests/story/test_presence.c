@@ -378,7 +378,7 @@ TEST(presence, a_fleet_is_back_after_a_restart_and_nobody_is_turned_away)
 TEST(presence, where_is_anna)
 {
     struct world *w = world_new(17, WARD FLOATING);
-    struct user_where where;
+    struct user_location where;
     uint64_t anna;
 
     world_run_s(w, 70);

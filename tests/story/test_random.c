@@ -6,7 +6,7 @@
 #include "berth/log.h"
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/connect_state.h"
 #include "flow/house.h"
 
@@ -141,7 +141,7 @@ static void judge_owners(struct world *w)
         struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
         const struct slot *slot = slot_of(core, desktop->row.id, 0);
 
-        if (related_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 1)
+        if (index_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 1)
             outside_fault(&w->outside, "desktop %s has two owners (I1)", desktop->row.name);
         if (!slot)
             outside_fault(&w->outside, "desktop %s has no slot", desktop->row.name);
@@ -195,7 +195,7 @@ static void judge_work(struct world *w)
         struct unattended *alone = &run.unattended[session->row.id % SESSIONS_WATCHED];
 
         if (session->row.state == session_ENDING && !session->flow &&
-            !timer_armed(&session->release_again))
+            !timer_armed(&session->release_retry))
             outside_fault(&w->outside, "session %llu is ending and nobody works on it (I29)",
                           (unsigned long long)session->row.id);
         if (!is_left_alone(w, session)) {
@@ -509,8 +509,8 @@ static void admin_acts(void)
         break;
     case 2:
         host = core_find_name(rooms->core, ENTITY_host, host_named(dice(HOSTS)));
-        (void)!admin_host_duty(rooms, world_actor(), container_of(host, struct host, base)->row.id,
-                               (enum host_duty)(1 + dice(3)), op);
+        (void)!admin_host_mode(rooms, world_actor(), container_of(host, struct host, base)->row.id,
+                               (enum host_mode)(1 + dice(3)), op);
         break;
     case 3:
         admin_changes_desktop(rooms, op);
@@ -590,9 +590,9 @@ static void heal(struct world *w)
         world_host_down(w, host->name, false);
         if (host->hung)
             world_host_hangs(w, host->name, false);
-        if (world_await(w, admin_host_duty(&w->broker->rooms, world_actor(),
+        if (world_await(w, admin_host_mode(&w->broker->rooms, world_actor(),
                                            container_of(entity, struct host, base)->row.id,
-                                           host_duty_ACTIVE, world_op(w))) < 0)
+                                           host_mode_ACTIVE, world_op(w))) < 0)
             outside_fault(&w->outside, "%s cannot be made active: %s", host->name,
                           world_await_text());
     }
@@ -688,7 +688,7 @@ static void judge_service(struct world *w)
 
         placement_count(world_core(w), pool, &count);
         /* Quarantined machines keep their place on a host until somebody looks. */
-        if (count.spare < 1 && count.total < pool->row.max && !pool->restrained_until_ms &&
+        if (count.spare < 1 && count.total < pool->row.max && !pool->backoff_until_ms &&
             placement_host(world_core(w), pool, why, sizeof(why)))
             outside_fault(&w->outside, "pool %s has %d of %d desktops, no spare and no reason",
                           pools[i], count.total, (int)pool->row.max);

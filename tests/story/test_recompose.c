@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/placement.h"
-#include "core/related.h"
+#include "core/index.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
 
@@ -86,12 +86,12 @@ static int count(struct world *w, bool current, bool ready)
 {
     int count = 0;
 
-    list_each (related_to(world_core(w), DESKTOPS_OF_POOL, pool_of(w)->row.id), node) {
+    list_each (index_list(world_core(w), DESKTOPS_OF_POOL, pool_of(w)->row.id), node) {
         const struct desktop *desktop =
-            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
         bool is_current = desktop->row.image_version_id == image_of(w)->row.current_id;
 
-        count += is_current == current && !desktop->row.doomed && !desktop->row.quarantined &&
+        count += is_current == current && !desktop->row.delete_pending && !desktop->row.quarantined &&
                  (!ready || desktop->state == desktop_READY);
     }
     return count;
@@ -265,8 +265,8 @@ TEST(recompose, a_host_that_cannot_be_asked_is_named_and_stands_in_nobodys_way)
 
     world_run_s(w, 70);
     world_host_down(w, "kvm2", true);
-    EXPECT_OK(world_await(w, admin_host_duty(rooms_of(w), world_actor(), kvm3->row.id,
-                                             host_duty_MAINTENANCE, world_op(w))));
+    EXPECT_OK(world_await(w, admin_host_mode(rooms_of(w), world_actor(), kvm3->row.id,
+                                             host_mode_MAINTENANCE, world_op(w))));
     world_run_s(w, 10);
     EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, NEXT), false, unchecked));
     EXPECT_STR(unchecked, "host kvm2 (down), kvm3 (in maintenance)");
@@ -319,7 +319,7 @@ TEST(recompose, of_forty_desktops_most_are_in_service_all_the_time)
     EXPECT_INT(world_spares(w, "ward-3"), 40);
     (void)publish(w);
     EXPECT_OK(recompose(w));
-    for (; s < 600 && pool_of(w)->row.recompose_id; s++) {
+    for (; s < 600 && pool_of(w)->row.recompose_version_id; s++) {
         world_run_s(w, 1);
         if (world_spares(w, "ward-3") < least)
             least = world_spares(w, "ward-3");
@@ -389,7 +389,7 @@ TEST(recompose, when_all_are_in_use_it_waits_and_says_so)
     world_sign_off(w, "t1");
     world_run_s(w, 60);
     EXPECT_INT(count(w, true, true), 1);
-    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_INT(pool_of(w)->row.recompose_version_id, 0);
     THE_END(w);
 }
 
@@ -508,9 +508,9 @@ static int of_number(struct world *w, int64_t number)
 {
     int count = 0;
 
-    list_each (related_to(world_core(w), DESKTOPS_OF_POOL, pool_of(w)->row.id), node) {
+    list_each (index_list(world_core(w), DESKTOPS_OF_POOL, pool_of(w)->row.id), node) {
         const struct desktop *desktop =
-            container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base);
+            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
         const struct image_version *version =
             image_version_find(world_core(w), desktop->row.image_version_id);
 
@@ -667,7 +667,7 @@ TEST(recompose, when_the_first_fails_it_stops_and_says_why_and_the_others_stay)
     world_run_s(w, 120);
     EXPECT_INT(count(w, false, true), 3);
     EXPECT_INT(quarantined(w), 1);
-    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_INT(pool_of(w)->row.recompose_version_id, 0);
     EXPECT_SAYS(text(w), "stopped: version 2: ");
     EXPECT_SAYS(text(w), "no bootable disk");
     world_sign_on(w, "t1", "anna", "secret12");
@@ -679,7 +679,7 @@ TEST(recompose, when_the_first_fails_it_stops_and_says_why_and_the_others_stay)
     EXPECT_OK(world_await(
         w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
     EXPECT_OK(recompose(w));
-    EXPECT_STR(pool_of(w)->row.recompose_why, "");
+    EXPECT_STR(pool_of(w)->row.recompose_reason, "");
     world_sign_off(w, "t1");
     world_run_s(w, 200);
     EXPECT_INT(count(w, false, false), 0);
@@ -697,7 +697,7 @@ TEST(recompose, a_file_that_goes_in_the_midst_stops_it)
     PASS_UNTIL(w, 200, count(w, true, true) >= 2);
     lose_image(w);
     world_run_s(w, 120);
-    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_INT(pool_of(w)->row.recompose_version_id, 0);
     EXPECT_SAYS(text(w), NEXT);
     EXPECT(count(w, false, true) >= 4);
     EXPECT_INT(quarantined(w), 0);
@@ -720,7 +720,7 @@ TEST(recompose, it_goes_on_after_a_restart_wherever_that_comes)
         world_run_s(w, 200);
         EXPECT_INT(count(w, false, false), 0);
         EXPECT_INT(world_spares(w, "ward-3"), 2);
-        EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+        EXPECT_INT(pool_of(w)->row.recompose_version_id, 0);
         THE_END(w);
     }
 }
@@ -756,7 +756,7 @@ TEST(recompose, a_rollback_ends_it_and_lets_what_still_runs_stay)
     EXPECT_OK(recompose(w));
     PASS_UNTIL(w, 200, count(w, true, true) >= 2);
     EXPECT_OK(roll_back(w));
-    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_INT(pool_of(w)->row.recompose_version_id, 0);
     world_run_s(w, 60);
     EXPECT(count(w, true, true) >= 4);
     EXPECT_INT(world_spares(w, "ward-3"), 8);
@@ -811,12 +811,12 @@ TEST(recompose, a_rollback_after_a_publish_of_a_lower_number_goes_up)
     THE_END(w);
 }
 
-static int change_image(struct world *w, const char *name, uint64_t before_id)
+static int change_image(struct world *w, const char *name, uint64_t previous_id)
 {
     struct row_image row = image_of(w)->row;
 
     (void)snprintf(row.name, sizeof(row.name), "%s", name);
-    row.before_id = before_id;
+    row.previous_id = previous_id;
     return world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_image, &row, world_op(w)));
 }
 
@@ -828,10 +828,10 @@ TEST(recompose, a_deleted_version_is_no_longer_what_was_current_before)
     world_run_s(w, 10);
     (void)publish(w);
     EXPECT_OK(change_image(w, "debian", 0)); /* it is not for people to change */
-    EXPECT_INT(image_of(w)->row.before_id, first);
+    EXPECT_INT(image_of(w)->row.previous_id, first);
     EXPECT_OK(world_await(
         w, admin_drop(rooms_of(w), world_actor(), ENTITY_image_version, first, world_op(w))));
-    EXPECT_INT(image_of(w)->row.before_id, 0);
+    EXPECT_INT(image_of(w)->row.previous_id, 0);
     EXPECT_ERR(roll_back(w), BERTH_E_STATE);
     THE_END(w);
 }
@@ -840,7 +840,7 @@ TEST(recompose, a_deleted_version_is_no_longer_what_was_current_before)
 TEST(recompose, a_rollback_takes_back_what_was_not_begun)
 {
     struct world *w = world_new(13, WARD FULL);
-    int doomed = 0;
+    int delete_pending = 0;
 
     world_run_s(w, 70);
     (void)publish(w);
@@ -849,10 +849,10 @@ TEST(recompose, a_rollback_takes_back_what_was_not_begun)
     world_run_s(w, 5);
     EXPECT_OK(roll_back(w));
     list_each (core_all(world_core(w), ENTITY_desktop), node)
-        doomed += container_of(entity_of(node), struct desktop, base)->row.doomed;
+        delete_pending += container_of(entity_of(node), struct desktop, base)->row.delete_pending;
     world_host_down(w, "kvm1", false);
     world_run_s(w, 60);
-    EXPECT_INT(doomed, 0);
+    EXPECT_INT(delete_pending, 0);
     EXPECT_INT(world_spares(w, "ward-3"), 2);
     THE_END(w);
 }
@@ -868,7 +868,7 @@ static const char *one_is_to_go(struct world *w)
     list_each (core_all(world_core(w), ENTITY_desktop), node) {
         const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
 
-        if (desktop->row.doomed)
+        if (desktop->row.delete_pending)
             return desktop->row.name;
     }
     fail_msg("no desktop is to go");
@@ -883,7 +883,7 @@ TEST(recompose, what_an_administrator_deletes_goes_whatever_reason_they_give)
     (void)snprintf(name, sizeof(name), "%s", one_is_to_go(w));
     EXPECT_ERR(order(w, name, DESKTOP_DELETE, "its pool is recomposed"), BERTH_E_HOST_DOWN);
     EXPECT_OK(roll_back(w));
-    EXPECT(world_desktop(w, name)->row.doomed);
+    EXPECT(world_desktop(w, name)->row.delete_pending);
     world_host_down(w, "kvm1", false);
     world_run_s(w, 60);
     EXPECT(!world_desktop(w, name));
@@ -899,7 +899,7 @@ TEST(recompose, a_rollback_takes_back_what_was_in_quarantine_meanwhile)
     EXPECT_OK(order(w, name, DESKTOP_QUARANTINE, "somebody looks at it"));
     EXPECT_OK(order(w, name, DESKTOP_RELEASE, "nothing was wrong"));
     EXPECT_OK(roll_back(w));
-    EXPECT(!world_desktop(w, name)->row.doomed);
+    EXPECT(!world_desktop(w, name)->row.delete_pending);
     world_host_down(w, "kvm1", false);
     world_run_s(w, 60);
     EXPECT_INT(world_spares(w, "ward-3"), 2);
@@ -915,7 +915,7 @@ TEST(recompose, a_rollback_takes_back_what_an_administrator_keeps_in_quarantine)
     (void)snprintf(name, sizeof(name), "%s", one_is_to_go(w));
     EXPECT_OK(order(w, name, DESKTOP_QUARANTINE, "somebody looks at it"));
     EXPECT_OK(roll_back(w));
-    EXPECT(!world_desktop(w, name)->row.doomed);
+    EXPECT(!world_desktop(w, name)->row.delete_pending);
     EXPECT_STR(world_desktop(w, name)->row.reason, "somebody looks at it");
     world_host_down(w, "kvm1", false);
     world_run_s(w, 60);
@@ -934,7 +934,7 @@ TEST(recompose, what_an_administrator_keeps_in_quarantine_is_not_deleted_for_it)
     EXPECT_OK(order(w, name, DESKTOP_QUARANTINE, "somebody looks at it"));
     world_host_down(w, "kvm1", false);
     world_run_s(w, 120);
-    EXPECT_INT(pool_of(w)->row.recompose_id, 0);
+    EXPECT_INT(pool_of(w)->row.recompose_version_id, 0);
     EXPECT_INT(world_spares(w, "ward-3"), 2);
     EXPECT(world_desktop(w, name) != NULL);
     EXPECT(world_desktop(w, name)->row.quarantined);
@@ -956,7 +956,7 @@ TEST(recompose, the_last_one_goes_when_its_host_is_back)
         PASS_UNTIL(w, 1, count(w, true, true) == 1);
         EXPECT_INT(of_number(w, 1), 1);
         world_host_down(w, "kvm1", true);
-        PASS_UNTIL(w, 100, !pool_of(w)->row.recompose_id);
+        PASS_UNTIL(w, 100, !pool_of(w)->row.recompose_version_id);
         EXPECT_INT(of_number(w, 1), 1);
         EXPECT_INT(count(w, false, false), 0); /* it is to go */
         if (restart) {
@@ -983,16 +983,16 @@ TEST(recompose, why_it_stopped_is_told_to_the_end)
     EXPECT_OK(recompose(w));
     (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s", path);
     world_run_s(w, 30);
-    EXPECT_SAYS(pool_of(w)->restrained_why, "/debian-2.qcow2'");
-    EXPECT_SAYS(pool_of(w)->row.recompose_why, "/debian-2.qcow2'");
+    EXPECT_SAYS(pool_of(w)->backoff_why, "/debian-2.qcow2'");
+    EXPECT_SAYS(pool_of(w)->row.recompose_reason, "/debian-2.qcow2'");
     EXPECT_SAYS(text(w), "/debian-2.qcow2'");
     THE_END(w);
 }
 
-/* ---- the restraint ---- */
+/* ---- the back-off ---- */
 
 /* Three of the version have failed, and the pool is held back for it. */
-static struct world *restrained(uint64_t seed)
+static struct world *in_backoff(uint64_t seed)
 {
     struct world *w = world_new(seed, WARD "pool ward-3 floating image debian max 6 spare 1\n"
                                            "entitle everyone ward-3\n");
@@ -1004,36 +1004,36 @@ static struct world *restrained(uint64_t seed)
     SOON(w, "t1", "anna on ward-3-001");
     world_run_s(w, 40);
     EXPECT_INT(quarantined(w), 3);
-    EXPECT(pool_of(w)->restrained_until_ms > 0);
+    EXPECT(pool_of(w)->backoff_until_ms > 0);
     return w;
 }
 
-TEST(restraint, it_names_the_image_where_no_desktop_of_it_comes_up)
+TEST(backoff, it_names_the_image_where_no_desktop_of_it_comes_up)
 {
-    struct world *w = restrained(20);
+    struct world *w = in_backoff(20);
 
-    EXPECT_SAYS(pool_of(w)->restrained_why, "version 2 of image 'debian'");
-    EXPECT_SAYS(pool_of(w)->restrained_why, "no bootable disk");
+    EXPECT_SAYS(pool_of(w)->backoff_why, "version 2 of image 'debian'");
+    EXPECT_SAYS(pool_of(w)->backoff_why, "no bootable disk");
     THE_END(w);
 }
 
-TEST(restraint, a_rollback_lifts_it_and_what_failed_is_made_anew)
+TEST(backoff, a_rollback_lifts_it_and_what_failed_is_made_anew)
 {
-    struct world *w = restrained(21);
+    struct world *w = in_backoff(21);
 
     EXPECT_OK(roll_back(w));
     world_run_s(w, 20);
-    EXPECT_INT(pool_of(w)->restrained_until_ms, 0);
+    EXPECT_INT(pool_of(w)->backoff_until_ms, 0);
     EXPECT_INT(quarantined(w), 0);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
-TEST(restraint, another_template_or_storage_pool_lifts_it)
+TEST(backoff, another_template_or_storage_pool_lifts_it)
 {
     for (int i = 0; i < 3; i++) {
-        struct world *w = restrained(22);
+        struct world *w = in_backoff(22);
         struct row_pool pool = pool_of(w)->row;
         struct row_host host =
             container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)
@@ -1055,10 +1055,10 @@ TEST(restraint, another_template_or_storage_pool_lifts_it)
     }
 }
 
-TEST(restraint, a_word_lifts_it_also_after_a_restart)
+TEST(backoff, a_word_lifts_it_also_after_a_restart)
 {
     for (int restart = 0; restart < 2; restart++) {
-        struct world *w = restrained(23);
+        struct world *w = in_backoff(23);
 
         w->farm->dead_image[0] = '\0';
         if (restart) {
@@ -1070,16 +1070,16 @@ TEST(restraint, a_word_lifts_it_also_after_a_restart)
         EXPECT_OK(world_await(
             w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
         world_run_s(w, 20);
-        EXPECT_INT(pool_of(w)->restrained_until_ms, 0);
+        EXPECT_INT(pool_of(w)->backoff_until_ms, 0);
         EXPECT_INT(quarantined(w), 0);
         EXPECT_INT(world_spares(w, "ward-3"), 1);
         THE_END(w);
     }
 }
 
-TEST(restraint, what_a_person_put_into_quarantine_stays_there)
+TEST(backoff, what_a_person_put_into_quarantine_stays_there)
 {
-    struct world *w = restrained(24);
+    struct world *w = in_backoff(24);
     struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
 
     w->farm->dead_image[0] = '\0';
@@ -1097,10 +1097,10 @@ TEST(restraint, what_a_person_put_into_quarantine_stays_there)
 }
 
 /* Nobody used it, it may even have failed before: it is there for a person to look at it. */
-TEST(restraint, a_retry_spares_what_a_person_put_into_quarantine)
+TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
 {
     for (int restart = 0; restart < 2; restart++) {
-        struct world *w = restrained(26);
+        struct world *w = in_backoff(26);
         struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
 
         w->farm->dead_image[0] = '\0';
@@ -1118,19 +1118,19 @@ TEST(restraint, a_retry_spares_what_a_person_put_into_quarantine)
         world_run_s(w, 20);
         EXPECT_INT(quarantined(w), 1);
         EXPECT(desktop_find(world_core(w), wish.desktop_id)->row.quarantined);
-        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.doomed);
+        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.delete_pending);
         EXPECT_STR(desktop_find(world_core(w), wish.desktop_id)->row.reason, "to be looked at");
 
         /* Out of quarantine it is like any other again. */
         wish.act = DESKTOP_RELEASE;
         EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
-        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.quarantined_by_hand);
+        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.quarantined_by_admin);
         THE_END(w);
     }
 }
 
 /* Nothing new is made of the version that failed; whoever waits gets one of the version before. */
-TEST(restraint, who_waits_gets_a_desktop_of_the_version_that_is_proved)
+TEST(backoff, who_waits_gets_a_desktop_of_the_version_that_is_proved)
 {
     for (int lost = 0; lost < 2; lost++) {
         struct world *w = world_new(27, WARD "pool ward-3 floating image debian max 9 spare 2\n"
@@ -1143,14 +1143,14 @@ TEST(restraint, who_waits_gets_a_desktop_of_the_version_that_is_proved)
         else
             break_image(w);
         world_sign_on(w, "t1", "anna", "secret12");
-        PASS_UNTIL(w, 100, pool_of(w)->restrained_until_ms > 0);
+        PASS_UNTIL(w, 100, pool_of(w)->backoff_until_ms > 0);
         EXPECT_INT(quarantined(w), lost ? 0 : 3);
         world_sign_on(w, "t2", "bob", "secret12"); /* takes the last spare */
         PASS_UNTIL(w, 100, shows_desktop_now(world_terminal(w, "t2")));
         EXPECT_INT(of_number(w, 1), 2);
         world_sign_on(w, "t3", "carl", "secret12");
         PASS_UNTIL(w, 100, shows_desktop_now(world_terminal(w, "t3")));
-        EXPECT(pool_of(w)->restrained_until_ms > 0);
+        EXPECT(pool_of(w)->backoff_until_ms > 0);
         EXPECT_INT(quarantined(w), lost ? 0 : 3);
         EXPECT(of_number(w, 1) >= 3);
         EXPECT(of_number(w, 2) <= lost);
@@ -1159,7 +1159,7 @@ TEST(restraint, who_waits_gets_a_desktop_of_the_version_that_is_proved)
 }
 
 /* One machine of many fails: that is no fault of what they share, and a person looks at it. */
-TEST(restraint, a_machine_that_failed_alone_stays_in_quarantine)
+TEST(backoff, a_machine_that_failed_alone_stays_in_quarantine)
 {
     struct world *w = world_new(25, WARD "pool ward-3 floating image debian max 4 spare 1\n"
                                          "entitle everyone ward-3\n");

@@ -2,7 +2,7 @@
  * was another's is given to whoever has the name now.
  */
 #include "core/policy.h"
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -93,7 +93,7 @@ static struct policy_verdict judged(struct world *w, const char *user, const cha
     };
     struct policy_verdict verdict;
 
-    policy_judge(world_core(w), &subject, world_pool(w, "ward-3"), &verdict);
+    policy_evaluate(world_core(w), &subject, world_pool(w, "ward-3"), &verdict);
     return verdict;
 }
 
@@ -196,7 +196,7 @@ TEST(references, a_group_that_a_rule_names_is_not_deleted)
     world_run_s(w, 10);
     must(world_await(
         w, admin_drop(rooms_in(w), world_actor(), ENTITY_membership,
-                      ((const union row *)entity_row_of(related_first(
+                      ((const union row *)entity_row_of(index_first(
                            world_core(w), MEMBERSHIPS_OF_USER, id_of(w, ENTITY_user, "anna"))))
                           ->id,
                       world_op(w))));
@@ -241,9 +241,9 @@ TEST(references, a_pool_stays_on_its_host_whatever_the_host_is_called)
     row.spare = 2;
     must(world_await(w, admin_set(rooms_in(w), world_actor(), ENTITY_pool, &row, world_op(w))));
     world_run_s(w, 30);
-    EXPECT_INT(related_count(world_core(w), DESKTOPS_OF_POOL, row.id), 2);
-    list_each (related_to(world_core(w), DESKTOPS_OF_POOL, row.id), node) {
-        const struct row_desktop *desktop = entity_row_of(related_at(DESKTOPS_OF_POOL, node));
+    EXPECT_INT(index_count(world_core(w), DESKTOPS_OF_POOL, row.id), 2);
+    list_each (index_list(world_core(w), DESKTOPS_OF_POOL, row.id), node) {
+        const struct row_desktop *desktop = entity_row_of(index_entry(DESKTOPS_OF_POOL, node));
 
         EXPECT_INT(desktop->host_id, host_id);
     }
@@ -401,8 +401,8 @@ TEST(references, an_invitation_is_for_the_terminal_that_had_the_name_when_it_was
     world_run_s(w, 20);
     /* The device that was invited is the old t2, whatever that is called; the new t2 keeps its key.
      */
-    EXPECT_INT(related_count(world_core(w), IDENTITIES_OF_TERMINAL, t2), 2);
-    EXPECT_INT(related_count(world_core(w), IDENTITIES_OF_TERMINAL, t3), 1);
+    EXPECT_INT(index_count(world_core(w), IDENTITIES_OF_TERMINAL, t2), 2);
+    EXPECT_INT(index_count(world_core(w), IDENTITIES_OF_TERMINAL, t3), 1);
     must(rename_it(w, ENTITY_terminal, "t2", "t3"));
     must(rename_it(w, ENTITY_terminal, "spare-2", "t2"));
     THE_END(w);
@@ -419,7 +419,7 @@ TEST(references, an_invitation_for_a_new_terminal_takes_nobody_over)
     world_add_terminal(w, "t9", token);
     world_run_s(w, 20);
     EXPECT_INT(
-        related_count(world_core(w), IDENTITIES_OF_TERMINAL, id_of(w, ENTITY_terminal, "icu-07")),
+        index_count(world_core(w), IDENTITIES_OF_TERMINAL, id_of(w, ENTITY_terminal, "icu-07")),
         1);
     must(rename_it(w, ENTITY_terminal, "icu-07", "t3"));
     THE_END(w);

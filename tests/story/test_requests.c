@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -52,7 +52,7 @@ static int old_ones(struct world *w)
         const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
 
         count +=
-            !desktop->row.doomed && desktop->row.image_version_id != image_of(w)->row.current_id;
+            !desktop->row.delete_pending && desktop->row.image_version_id != image_of(w)->row.current_id;
     }
     return count;
 }
@@ -111,7 +111,7 @@ TEST(requests, a_pool_goes_with_all_its_entitlements)
     EXPECT_OK(
         world_await(w, admin_drop(rooms_of(w), world_actor(), ENTITY_pool, pool_id, world_op(w))));
     EXPECT(!pool_find(world_core(w), pool_id));
-    EXPECT(!related_first(world_core(w), ENTITLEMENTS_OF_POOL, pool_id));
+    EXPECT(!index_first(world_core(w), ENTITLEMENTS_OF_POOL, pool_id));
     THE_END(w);
 }
 

@@ -1,6 +1,6 @@
 /* test_resume.c - a picture that broke comes back by itself where its session still belongs to the
  * terminal, and nowhere else. */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -70,7 +70,7 @@ static void comes_back(const char *lines)
         EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
         EXPECT(shown(w)->row.id != connection);
         EXPECT_INT(shown(w)->row.state, connection_ACTIVE);
-        EXPECT(!world_session(w, "anna")->lost);
+        EXPECT(!world_session(w, "anna")->detach_pending);
         THE_END(w);
     }
 }

@@ -1,5 +1,5 @@
 /* test_rights.c - a right that ends while a sign-on waits opens nothing. */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -186,7 +186,7 @@ TEST(rights, the_badge_is_disabled_or_deleted_in_the_queue)
         world_run_s(w, 2);
         EXPECT_SCREEN(w, "t2", "queue 1");
         row =
-            container_of(related_first(world_core(w), BADGES_OF_USER, world_user(w, "bob")->row.id),
+            container_of(index_first(world_core(w), BADGES_OF_USER, world_user(w, "bob")->row.id),
                          struct badge, base)
                 ->row;
         row.disabled = !deleted;

@@ -1,5 +1,5 @@
 /* test_roam.c - a session goes where its user is, never to two places. */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -286,7 +286,7 @@ static void roam_into_a_closed_pool(int after_ms)
     world_run_s(w, 5);
     op_init(&disconnect, &w->broker->timers, heard);
     op_init(&drop, &w->broker->timers, heard);
-    entitlement = ((const struct row_entitlement *)entity_row_of(related_first(
+    entitlement = ((const struct row_entitlement *)entity_row_of(index_first(
                        world_core(w), ENTITLEMENTS_OF_POOL, world_pool(w, "ward-3")->row.id)))
                       ->id;
     world_sign_on(w, "t2", "anna", "secret12");

@@ -9,7 +9,7 @@
 
 #include "core/policy.h"
 #include "core/reference.h"
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -290,7 +290,7 @@ static void judge(char *out, size_t size)
                 const struct pool *pool = container_of(entity_of(pool_node), struct pool, base);
                 struct policy_verdict verdict;
 
-                policy_judge(core, &who, pool, &verdict);
+                policy_evaluate(core, &who, pool, &verdict);
                 if (verdict.allowed != may_by_list(who.user, who.terminal, pool->row.id))
                     fail_msg("after %s: %s at %s, pool %s: %s", run.last, who.user->row.name,
                              who.terminal->row.name, pool->row.name, verdict.reason);

@@ -36,13 +36,13 @@ static void set_spare(struct world *w, int64_t spare)
         w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
 }
 
-static void set_duty(struct world *w, enum host_duty duty)
+static void set_mode(struct world *w, enum host_mode mode)
 {
     uint64_t id =
         ((const union row *)entity_row_of(core_find_name(world_core(w), ENTITY_host, "kvm1")))->id;
 
     EXPECT_OK(
-        world_await(w, admin_host_duty(&w->broker->rooms, world_actor(), id, duty, world_op(w))));
+        world_await(w, admin_host_mode(&w->broker->rooms, world_actor(), id, mode, world_op(w))));
 }
 
 TEST(shortage, nothing_is_said_while_enough_are_spare)
@@ -103,9 +103,9 @@ TEST(shortage, a_host_in_maintenance_or_drained_is_named)
     struct world *w = world_new(4, WARD FLOATING);
 
     world_run_s(w, 70);
-    set_duty(w, host_duty_DRAIN);
+    set_mode(w, host_mode_DRAIN);
     EXPECT_SAYS(why(w), "host 'kvm1' is drained and takes no new sessions");
-    set_duty(w, host_duty_MAINTENANCE);
+    set_mode(w, host_mode_MAINTENANCE);
     world_run_s(w, 5);
     EXPECT_SAYS(why(w), "host 'kvm1' is in maintenance");
     THE_END(w);
@@ -118,7 +118,7 @@ TEST(shortage, a_restraint_says_what_to_do)
     world_host(w, "kvm1")->fail_starts = 1000;
     world_run_s(w, 120);
     EXPECT_SAYS(why(w), "nothing new is made for ");
-    EXPECT_SAYS(why(w), world_pool(w, "ward-3")->restrained_why);
+    EXPECT_SAYS(why(w), world_pool(w, "ward-3")->backoff_why);
     EXPECT_SAYS(why(w), "berthctl pool retry ward-3");
     EXPECT_SAYS(why(w), "3 in quarantine ('ward-3-001': ");
     THE_END(w);
@@ -221,9 +221,9 @@ TEST(shortage, a_long_reason_is_cut_after_a_whole_character)
         for (size_t i = 0; i + 1 < sizeof(umlauts); i += 2)
             memcpy(umlauts + i, "\xc3\xa4", 2);
         umlauts[sizeof(umlauts) - 2] = '\0';
-        (void)snprintf(pool->restrained_why, sizeof(pool->restrained_why), "%s%.396s",
+        (void)snprintf(pool->backoff_why, sizeof(pool->backoff_why), "%s%.396s",
                        shift ? "n" : "", umlauts);
-        (void)snprintf(pool->row.recompose_why, sizeof(pool->row.recompose_why), "%.298s", umlauts);
+        (void)snprintf(pool->row.recompose_reason, sizeof(pool->row.recompose_reason), "%.298s", umlauts);
         list_each (&pool->by_class[CLASS_QUARANTINED], node) {
             struct desktop *desktop = placement_at(node);
 

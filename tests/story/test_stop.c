@@ -3,7 +3,7 @@
  * told, and nothing is left over. What ends a broker may be a failed disk, so the store answers
  * what it has in hand only after the flows have ended, or never.
  */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "story.h"
 
@@ -119,7 +119,7 @@ TEST(stop, a_command_on_its_way_to_disk)
     op_init(&asked.op, &w->broker->timers, told);
     EXPECT_OK(admin_command(&w->broker->rooms, world_actor(), &message, &id, &asked.op));
     /* Queued, and then its sending is on its way. */
-    PASS_UNTIL(w, 1, (command = command_find(world_core(w), id)) && command->deciding);
+    PASS_UNTIL(w, 1, (command = command_find(world_core(w), id)) && command->writing);
     world_crash(w);
     world_restart(w);
     world_run_s(w, 30);

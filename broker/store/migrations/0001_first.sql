@@ -27,8 +27,8 @@ CREATE TABLE "hosts" (
     "version" INTEGER NOT NULL CHECK ("version" > 0),
     "name" TEXT NOT NULL,
     "uri" TEXT NOT NULL,
-    "duty" TEXT NOT NULL
-        CHECK ("duty" IN ('active', 'drain', 'maintenance')),
+    "mode" TEXT NOT NULL
+        CHECK ("mode" IN ('active', 'drain', 'maintenance')),
     "address" TEXT NOT NULL,
     "port_first" INTEGER NOT NULL,
     "port_last" INTEGER NOT NULL,
@@ -60,7 +60,7 @@ CREATE TABLE "image_versions" (
     "initrd" TEXT NOT NULL,
     "state" TEXT NOT NULL
         CHECK ("state" IN ('draft', 'published', 'retired')),
-    "made_ms" INTEGER NOT NULL
+    "created_ms" INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE "pools" (
@@ -114,7 +114,7 @@ CREATE TABLE "desktops" (
     "port" INTEGER NOT NULL,
     "fingerprint" TEXT NOT NULL,
     "quarantined" INTEGER NOT NULL CHECK ("quarantined" IN (0, 1)),
-    "doomed" INTEGER NOT NULL CHECK ("doomed" IN (0, 1)),
+    "delete_pending" INTEGER NOT NULL CHECK ("delete_pending" IN (0, 1)),
     "dirty" INTEGER NOT NULL CHECK ("dirty" IN (0, 1)),
     "reason" TEXT NOT NULL
 ) STRICT;

@@ -165,7 +165,7 @@ TEST(events, a_follower_that_does_not_read_is_dropped)
                                        .entity = ENTITY_host,
                                        .id = host->row.id };
 
-        core_announce(world.rooms.core, &notice);
+        core_notify(world.rooms.core, &notice);
         if (i % 50 == 0)
             loop_turn(&world.loop, 0);
     }

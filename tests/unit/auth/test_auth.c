@@ -6,7 +6,7 @@
 #include "berth/tls.h"
 
 #include "auth/auth_setup.h"
-#include "core/live.h"
+#include "core/runtime.h"
 
 #include "test.h"
 

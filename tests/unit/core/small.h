@@ -6,7 +6,7 @@
 #ifndef BERTH_TESTS_UNIT_CORE_SMALL_H
 #define BERTH_TESTS_UNIT_CORE_SMALL_H
 
-#include "core/live.h"
+#include "core/runtime.h"
 #include "core/presence.h"
 
 #include "test.h"
@@ -119,7 +119,7 @@ static inline struct host *small_host(struct small *s, uint64_t id, const char *
 {
     struct row_host row = { .id = id,
                             .version = 1,
-                            .duty = host_duty_ACTIVE,
+                            .mode = host_mode_ACTIVE,
                             .weight = 100,
                             .max_starting = 4,
                             .max_desktops = 10 };

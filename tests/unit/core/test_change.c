@@ -12,12 +12,12 @@ TEST(change, versions_are_given_here)
 
     row = changes_add(changes, ENTITY_user, &fresh);
     EXPECT_INT(row->version, 1);
-    EXPECT_INT(changes->at[0]->was_version, 0);
+    EXPECT_INT(changes->at[0]->base_version, 0);
     row = changes_set(changes, ENTITY_user, &known);
     EXPECT_INT(row->version, 4);
-    EXPECT_INT(changes->at[1]->was_version, 3);
+    EXPECT_INT(changes->at[1]->base_version, 3);
     changes_drop(changes, ENTITY_user, &known);
-    EXPECT_INT(changes->at[2]->was_version, 3);
+    EXPECT_INT(changes->at[2]->base_version, 3);
     EXPECT_STR(changes->audit.outcome, "done");
     changes_free(changes);
 }

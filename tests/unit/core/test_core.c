@@ -1,5 +1,5 @@
 /* test_core.c - registries, decisions made visible, notices, pins, indexes and history. */
-#include "core/related.h"
+#include "core/index.h"
 
 #include "small.h"
 
@@ -65,7 +65,7 @@ TEST(core, a_rename_moves_the_name)
 TEST(core, a_listener_sees_the_decision_whole_and_once)
 {
     struct small s;
-    struct ear ear = { .listener = { .heard = note } };
+    struct ear ear = { .listener = { .notify = note } };
     struct changes *changes = changes_new("root", "administrator", "user.add");
     const struct row_user anna = { .id = 8, .name = "anna" };
     const struct row_group nurses = { .id = 9, .name = "nurses" };
@@ -116,7 +116,7 @@ TEST(core, indexes_follow_the_rows)
     small_user(&s, 3, "anna");
     changes_add(changes, ENTITY_session, &session);
     small_apply(&s, changes);
-    EXPECT_INT(related_count(s.core, SESSIONS_OF_USER, 3), 1);
+    EXPECT_INT(index_count(s.core, SESSIONS_OF_USER, 3), 1);
     EXPECT(session_of_user(s.core, 3, 4) != NULL);
     EXPECT(session_of_user(s.core, 3, 5) == NULL);
     EXPECT(session_of_user(s.core, 3, 0) != NULL);
@@ -125,7 +125,7 @@ TEST(core, indexes_follow_the_rows)
     row = changes_set(changes, ENTITY_session, &session_find(s.core, 20)->row);
     row->state = session_ENDED;
     small_apply(&s, changes);
-    EXPECT_INT(related_count(s.core, SESSIONS_OF_USER, 3), 0);
+    EXPECT_INT(index_count(s.core, SESSIONS_OF_USER, 3), 0);
     EXPECT(session_find(s.core, 20) != NULL);
     small_close(&s);
 }
@@ -227,7 +227,7 @@ static void count_hosts(struct notice_listener *listener, const struct notice *n
  */
 TEST(core, a_host_that_never_was_up_says_why)
 {
-    struct notice_listener listener = { .heard = count_hosts };
+    struct notice_listener listener = { .notify = count_hosts };
     struct row_host row = { .id = 2, .version = 1, .name = "h4" };
     struct host *host;
     struct small s;
@@ -258,10 +258,10 @@ TEST(core, moves_of_decided_states_are_checked)
     load_and_end(&s, 9);
     small_load(&s, ENTITY_session, &active);
     EXPECT_ERR(
-        session_move(session_find(s.core, 9), session_ACTIVE, "again", changes, NULL, &error),
+        session_transition(session_find(s.core, 9), session_ACTIVE, "again", changes, NULL, &error),
         BERTH_E_STATE);
     EXPECT_INT(changes->count, 0);
-    EXPECT_OK(session_move(session_find(s.core, 10), session_ENDING, "bye", changes, &row, &error));
+    EXPECT_OK(session_transition(session_find(s.core, 10), session_ENDING, "bye", changes, &row, &error));
     EXPECT_INT(row->version, 3);
     EXPECT_STR(row->reason, "bye");
     EXPECT_INT(session_find(s.core, 10)->row.state, session_ACTIVE); /* not before it is durable */

@@ -53,10 +53,10 @@ TEST(placement, everything_that_speaks_against_a_desktop_is_said)
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
     EXPECT_STR(why, "it is in quarantine");
     desktop->row.quarantined = false;
-    desktop->row.doomed = true;
+    desktop->row.delete_pending = true;
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
     EXPECT_STR(why, "it is to be deleted");
-    desktop->row.doomed = false;
+    desktop->row.delete_pending = false;
     desktop->row.dirty = true;
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
     EXPECT_SAYS(why, "somebody has used it");
@@ -65,10 +65,10 @@ TEST(placement, everything_that_speaks_against_a_desktop_is_said)
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
     EXPECT_SAYS(why, "handed out to somebody");
     reservation_return(reservation);
-    host_find(s.core, 2)->row.duty = host_duty_DRAIN;
+    host_find(s.core, 2)->row.mode = host_mode_DRAIN;
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
     EXPECT_STR(why, "its host 'kvm1' is drained and takes no new sessions");
-    host_find(s.core, 2)->row.duty = host_duty_ACTIVE;
+    host_find(s.core, 2)->row.mode = host_mode_ACTIVE;
     host_set_state(host_find(s.core, 2), host_DOWN, "no route to host");
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
     EXPECT_STR(why, "its host 'kvm1' is down: no route to host");
@@ -151,7 +151,7 @@ TEST(placement, desktops_are_counted_by_what_they_are_good_for)
     EXPECT_INT(count.total, 4);
     EXPECT_INT(count.spare, 1);
     EXPECT_INT(count.ready, 2);
-    EXPECT_INT(count.coming, 1);
+    EXPECT_INT(count.provisioning, 1);
     EXPECT_INT(count.quarantined, 1);
     EXPECT_INT(placement_idle(s.core, pool)->row.id, 12);
     small_close(&s);
@@ -171,16 +171,16 @@ TEST(placement, lists_follow_a_closed_assignment)
     row = changes_set(changes, ENTITY_desktop, &desktop_find(s.core, 10)->row);
     row->dirty = true;
     EXPECT_OK(
-        assignment_move(assignment_find(s.core, 60), assignment_CLOSED, "test", changes, &error));
+        assignment_transition(assignment_find(s.core, 60), assignment_CLOSED, "test", changes, &error));
     small_apply(&s, changes);
     EXPECT_INT(pool->count_of[CLASS_USED], 0);
-    EXPECT_INT(pool->count_of[CLASS_STALE], 1);
+    EXPECT_INT(pool->count_of[CLASS_REFRESH_PENDING], 1);
     EXPECT(placement_best(s.core, pool) == NULL);
 
     changes = changes_new("broker", "broker", "x");
     changes_drop(changes, ENTITY_desktop, &desktop_find(s.core, 10)->row);
     small_apply(&s, changes);
-    EXPECT_INT(pool->count_of[CLASS_STALE], 0);
+    EXPECT_INT(pool->count_of[CLASS_REFRESH_PENDING], 0);
     EXPECT_INT(pool->ready, 0);
     small_close(&s);
 }
@@ -221,10 +221,10 @@ TEST(placement, a_host_has_its_limits)
     EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
     EXPECT_STR(why, "host 'kvm1' holds 1 of 1 machines (max_desktops)");
     host->row.max_desktops = 0;
-    host->row.duty = host_duty_MAINTENANCE;
+    host->row.mode = host_mode_MAINTENANCE;
     EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
     EXPECT_SAYS(why, "no host of pool 'ward'");
-    host->row.duty = host_duty_ACTIVE;
+    host->row.mode = host_mode_ACTIVE;
     host_set_state(host, host_DEGRADED, "test");
     EXPECT(placement_host(s.core, pool, why, sizeof(why)) == NULL);
     small_close(&s);
@@ -258,7 +258,7 @@ TEST(placement, the_estimate_is_honest)
     pool->planning = 1;
     EXPECT_INT(placement_estimate_ms(s.core, pool, 1), 25000);
     EXPECT_INT(placement_estimate_ms(s.core, pool, 2), 0);
-    pool->restrained_until_ms = s.timers.mono_ms + 1;
+    pool->backoff_until_ms = s.timers.mono_ms + 1;
     EXPECT_INT(placement_estimate_ms(s.core, pool, 1), 0);
     small_close(&s);
 }

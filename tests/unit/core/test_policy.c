@@ -30,7 +30,7 @@ static struct policy_verdict judge(struct small *s, const char *user, const char
                                             .terminal = terminal_by_name(s->core, terminal) };
     struct policy_verdict verdict;
 
-    policy_judge(s->core, &subject, pool_by_name(s->core, "ward"), &verdict);
+    policy_evaluate(s->core, &subject, pool_by_name(s->core, "ward"), &verdict);
     return verdict;
 }
 

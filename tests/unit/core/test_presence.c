@@ -453,7 +453,7 @@ TEST(presence, a_small_site_is_never_held)
 TEST(presence, a_user_is_where_the_newest_screen_is)
 {
     struct small s;
-    struct user_where where;
+    struct user_location where;
     struct presence_grant grant;
     const struct row_session session = {
         .id = 50, .version = 1, .user_id = 7, .state = session_ACTIVE

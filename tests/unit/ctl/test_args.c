@@ -116,8 +116,8 @@ TEST(args, mistakes_are_told)
     EXPECT(parse(&params, "pool|set|ward-3|id=9") == NULL);
     EXPECT(parse(&params, "pool|set|ward-3|max=1|max=2") == NULL);
     EXPECT_SAYS(error.text, "given twice");
-    EXPECT(parse(&params, "host|duty|kvm1") == NULL);
-    EXPECT_SAYS(error.text, "'duty' is missing");
+    EXPECT(parse(&params, "host|mode|kvm1") == NULL);
+    EXPECT_SAYS(error.text, "'mode' is missing");
     EXPECT(parse(&params, "--url") == NULL);
     EXPECT_SAYS(error.text, "--url needs a value");
     EXPECT(parse(&params, "pool|list|-x") == NULL);

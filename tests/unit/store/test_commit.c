@@ -229,7 +229,7 @@ TEST(commit, the_same_request_has_one_effect)
     EXPECT_OK(finish(w, &waits[1]));
     EXPECT(!changes[0]->repeated);
     EXPECT(changes[1]->repeated);
-    EXPECT_INT(changes[1]->made_id, ids[0]);
+    EXPECT_INT(changes[1]->added_id, ids[0]);
     EXPECT_INT(changes[0]->rev, changes[1]->rev);
     core_apply(w->core, changes[0]);
     core_apply(w->core, changes[1]);
@@ -246,7 +246,7 @@ TEST(commit, the_same_request_has_one_effect)
     EXPECT_OK(store_commit_begin(w->store, changes[0], &waits[0].op));
     EXPECT_OK(finish(w, &waits[0]));
     EXPECT(changes[0]->repeated);
-    EXPECT_INT(changes[0]->made_id, ids[0]);
+    EXPECT_INT(changes[0]->added_id, ids[0]);
     core_apply(w->core, changes[0]);
     EXPECT_INT(w->core->rev, 1);
     world_free(w);

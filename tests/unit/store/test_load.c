@@ -24,7 +24,7 @@ TEST(load, reads_nothing_that_is_over)
     EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM sessions"), PAST);
     EXPECT_INT(w->core->loaded, kept);
     EXPECT_INT(count_in_memory(w), kept);
-    EXPECT_INT(w->core->over_count, 0);
+    EXPECT_INT(w->core->ended_count, 0);
     EXPECT_INT(w->core->of[ENTITY_session].count, 0);
     /* Their numbers are not given again. */
     EXPECT(core_next_id(w->core) > (uint64_t)past_session(&past, PAST - 1));
@@ -56,7 +56,7 @@ TEST(load, reads_what_is_open_among_it)
     world_free(w);
 }
 
-/* ---- what core_is_over says and what SQL says are the same ---- */
+/* ---- what core_has_ended says and what SQL says are the same ---- */
 
 struct seen {
     enum entity_kind kind;
@@ -68,7 +68,7 @@ static int look(void *context, enum entity_kind kind, const void *row, struct be
     struct seen *seen = context;
 
     (void)reterr;
-    if (core_is_over(kind, row))
+    if (core_has_ended(kind, row))
         seen->over++;
     else
         seen->open++;

@@ -94,10 +94,10 @@ TEST(references, what_nobody_is_called_any_more_opens_nothing)
     EXPECT_STR(ROW(w, entitlement, 66)->subject, "temps");
     EXPECT_INT(ROW(w, entitlement, 66)->group_id, 0);
     EXPECT_STR(ROW(w, profile, 73)->subject, "t9");
-    policy_judge(w->core, &who, pool_by_name(w->core, "two"), &verdict);
+    policy_evaluate(w->core, &who, pool_by_name(w->core, "two"), &verdict);
     EXPECT(!verdict.allowed);
     EXPECT_STR(verdict.reason, "denied by entitlement 66: group 'temps' is gone");
-    policy_judge(w->core, &who, pool_by_name(w->core, "lost"), &verdict);
+    policy_evaluate(w->core, &who, pool_by_name(w->core, "lost"), &verdict);
     EXPECT(!verdict.allowed);
     world_free(w);
 }
@@ -163,8 +163,8 @@ TEST(references, where_one_version_alone_is_retired_a_rollback_goes_there)
 {
     struct world *w = world_migrated("0003_references", rows);
 
-    EXPECT_INT(ROW(w, image, 4)->before_id, 6);
-    EXPECT_INT(ROW(w, image, 5)->before_id, 0); /* which of the two, nobody wrote down */
+    EXPECT_INT(ROW(w, image, 4)->previous_id, 6);
+    EXPECT_INT(ROW(w, image, 5)->previous_id, 0); /* which of the two, nobody wrote down */
     world_free(w);
 }
 
@@ -186,16 +186,16 @@ TEST(references, what_was_used_in_a_pool_that_refreshes_is_due)
 
 TEST(references, what_goes_for_a_recompose_is_known_by_its_reason_of_then)
 {
-    static const char doomed[] = POOL(13, "open", "") MACHINE(90, "d-1", "10.0.0.1") MACHINE(
+    static const char delete_pending[] = POOL(13, "open", "") MACHINE(90, "d-1", "10.0.0.1") MACHINE(
         91, "d-2",
-        "10.0.0.2") "UPDATE desktops SET doomed = 1, reason = 'its pool is recomposed' WHERE id = "
+        "10.0.0.2") "UPDATE desktops SET delete_pending = 1, reason = 'its pool is recomposed' WHERE id = "
                     "90;"
-                    "UPDATE desktops SET doomed = 1, reason = 'no longer needed' WHERE id = 91;"
+                    "UPDATE desktops SET delete_pending = 1, reason = 'no longer needed' WHERE id = 91;"
                     "UPDATE sequence SET last_id = 100;";
-    struct world *w = world_migrated("0003_references", doomed);
+    struct world *w = world_migrated("0003_references", delete_pending);
 
-    EXPECT(ROW(w, desktop, 90)->doomed_by_recompose);
-    EXPECT(!ROW(w, desktop, 91)->doomed_by_recompose);
+    EXPECT(ROW(w, desktop, 90)->delete_for_recompose);
+    EXPECT(!ROW(w, desktop, 91)->delete_for_recompose);
     world_free(w);
 }
 
@@ -203,9 +203,9 @@ TEST(references, what_is_in_quarantine_counts_as_put_there_by_hand)
 {
     struct world *w = world_migrated("0003_references", rows);
 
-    EXPECT(!ROW(w, desktop, 90)->quarantined_by_hand);
+    EXPECT(!ROW(w, desktop, 90)->quarantined_by_admin);
     EXPECT(ROW(w, desktop, 91)->quarantined);
-    EXPECT(ROW(w, desktop, 91)->quarantined_by_hand);
+    EXPECT(ROW(w, desktop, 91)->quarantined_by_admin);
     world_free(w);
 }
 

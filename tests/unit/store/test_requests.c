@@ -22,7 +22,7 @@ TEST(requests, of_the_schema_before_are_forgotten_and_the_rows_stay)
     EXPECT_OK(commit(w, changes));
     EXPECT_STR(ROW(w, user, row.id)->name, "bob");
     EXPECT_INT(sql_count(w, "berth.db", "SELECT count(*) FROM request"), 1);
-    EXPECT_INT(sql_count(w, "berth.db", "SELECT made_id FROM request"), row.id);
+    EXPECT_INT(sql_count(w, "berth.db", "SELECT added_id FROM request"), row.id);
     world_free(w);
 }
 

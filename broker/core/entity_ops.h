@@ -1,20 +1,20 @@
-/* live_kind.h - what core.c must know of each entity's struct in live.h.
+/* entity_ops.h - what core.c must know of each entity's struct in runtime.h.
  *
- * Room core, inner header. A kind that has something beside its row gives hooks.
+ * Module core, inner header. A kind that has something beside its row gives hooks.
  */
-#ifndef BERTH_CORE_LIVE_KIND_H
-#define BERTH_CORE_LIVE_KIND_H
+#ifndef BERTH_CORE_ENTITY_OPS_H
+#define BERTH_CORE_ENTITY_OPS_H
 
 #include "core/core.h"
 
-struct live_kind {
+struct entity_ops {
     size_t size;
     size_t row_offset;
     /* Is it over, history only? NULL: rows of this kind live until they are dropped. */
-    bool (*is_over)(const union row *row);
+    bool (*has_ended)(const union row *row);
     /* The row is in place and indexed. loaded: it comes from the store at start, else a decision
      * just made it. */
-    void (*made)(struct entity *entity, bool loaded);
+    void (*added)(struct entity *entity, bool loaded);
     /* The row was replaced; `was` is the earlier one. */
     void (*changed)(struct entity *entity, const void *was);
     /* It leaves the registry: stop timers, leave lists. */
@@ -23,7 +23,7 @@ struct live_kind {
     void (*freed)(struct entity *entity);
 };
 
-/* ENTITY_NONE < kind < ENTITY_KINDS; core/live.c. */
-const struct live_kind *live_kind(enum entity_kind kind);
+/* ENTITY_NONE < kind < ENTITY_KINDS; core/runtime.c. */
+const struct entity_ops *entity_ops(enum entity_kind kind);
 
 #endif

@@ -1,13 +1,13 @@
-/* live.h - the entities as they live in memory: their row, and what is observed or promised beside
+/* runtime.h - the entities as they live in memory: their row, and what is observed or promised beside
  * it.
  *
- * Room core. One struct per entity of entities.def; small ones have nothing beside the row. Helpers
+ * Module core. One struct per entity of entities.def; small ones have nothing beside the row. Helpers
  * to find them by what a flow has in hand. State of desktops and hosts changes only by
  * desktop_set_state and host_set_state; states that are decisions (terminal, session, ...) change
  * by the x_move functions, which put the checked row into `changes`.
  */
-#ifndef BERTH_CORE_LIVE_H
-#define BERTH_CORE_LIVE_H
+#ifndef BERTH_CORE_RUNTIME_H
+#define BERTH_CORE_RUNTIME_H
 
 #include "core/core.h"
 
@@ -49,9 +49,9 @@ struct profile {
 struct command {
     struct entity base;
     struct row_command row;
-    bool deciding;           /* a change of its state is on its way to disk */
-    enum command_state said; /* by its terminal meanwhile, 0 = nothing new */
-    char said_result[200];
+    bool writing;           /* a change of its state is on its way to disk */
+    enum command_state reported; /* by its terminal meanwhile, 0 = nothing new */
+    char reported_result[200];
 };
 struct user {
     struct entity base;
@@ -88,14 +88,14 @@ struct host {
     enum host_state state; /* observed */
     int64_t state_since_ms;
     char reason[256];
-    int starting;             /* machines being started now, charged at decision time */
+    int starting;             /* machines being started now, counted at decision time */
     int planning;             /* rows of new machines on their way to disk */
-    int ready;                /* machines that are up and answer: placement_refile */
+    int ready;                /* machines that are up and answer: placement_reclassify */
     int64_t last_port;        /* forwarded port that was given last */
-    struct flow *survey;      /* the listing of its machines at work, or NULL */
-    int64_t listing;          /* number of the latest listing */
-    int misses;               /* calls in a row whose outcome is unknown */
-    struct berth_timer again; /* degraded: ask it again then */
+    struct flow *inventory;      /* the listing of its machines at work, or NULL */
+    int64_t inventory_serial;          /* number of the latest listing */
+    int unknown_outcomes;               /* calls in a row whose outcome is unknown */
+    struct berth_timer retry; /* degraded: ask it again then */
     int64_t settled_ms;       /* what an earlier broker had asked of it is done or lost by then,
                                  monotonic; 0 = never listed */
     struct list waiting;   /* ops of flows that wait for it to be up or to have room: flow/gate.h */
@@ -103,15 +103,15 @@ struct host {
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
 };
 
-/* What a desktop is good for at this moment, derived by placement_refile: pools keep a list of
+/* What a desktop is good for at this moment, derived by placement_reclassify: pools keep a list of
  * each. */
 enum desktop_class {
     CLASS_USED,        /* somebody's, or reserved */
     CLASS_SPARE,       /* ready, clean and nobody's */
-    CLASS_COMING,      /* nobody's, and a machine at work to become a spare */
+    CLASS_PROVISIONING,      /* nobody's, and a machine at work to become a spare */
     CLASS_IDLE,        /* nobody's, clean, off */
-    CLASS_STALE,       /* nobody's, and its disk must be made anew first */
-    CLASS_DOOMED,      /* nobody's, and to be deleted */
+    CLASS_REFRESH_PENDING,       /* nobody's, and its disk must be made anew first */
+    CLASS_DELETE_PENDING,      /* nobody's, and to be deleted */
     CLASS_QUARANTINED, /* failed, whosever it is */
     CLASS_LOST,        /* nobody's, and its host does not know it or was not asked yet */
     DESKTOP_CLASSES
@@ -129,17 +129,17 @@ struct pool {
     int64_t last_number;  /* of the desktop that was named last */
     int failures;         /* within the present ten minutes */
     int64_t failures_since_ms;
-    uint64_t failures_for;       /* what its desktops are made from, as they failed: restraint.c;
+    uint64_t failed_inputs;       /* what its desktops are made from, as they failed: restraint.c;
                                     0 = none failed */
     uint64_t failed_version_id;  /* of the image, 0 = none */
     uint64_t proved_version_id;  /* of the image: a desktop of it came up; 0 = none */
     bool fault_is_shared;        /* it is not one machine alone that failed */
-    int64_t restrained_until_ms; /* circuit breaker, monotonic; 0 = closed */
-    char restrained_why[400];
-    char unplanned_why[160];   /* the latest new desktop could not be recorded; "" = it could */
-    uint64_t going_id;         /* a desktop that goes for a recompose: recompose.c */
+    int64_t backoff_until_ms; /* circuit breaker, monotonic; 0 = closed */
+    char backoff_why[400];
+    char plan_error[160];   /* the latest new desktop could not be recorded; "" = it could */
+    uint64_t replacing_id;         /* a desktop that goes for a recompose: recompose.c */
     int64_t ready_ms_estimate; /* moving average: planned to ready */
-    struct berth_timer again;  /* look at it again then: flow/refill.h */
+    struct berth_timer retry;  /* look at it again then: flow/refill.h */
 };
 
 struct desktop {
@@ -153,18 +153,18 @@ struct desktop {
     char fingerprint[72];         /* learnt at this boot */
     int64_t boot;                 /* counts starts seen in this incarnation */
     struct reservation *reserved; /* at most one while a flow decides */
-    struct list wanting;          /* ops of flows that wait for it to be up: flow/power.h */
+    struct list requests;          /* ops of flows that wait for it to be up: flow/power.h */
     struct flow *power;           /* the power flow at work, or NULL */
     struct list on_host;
     struct list in_class;
     enum desktop_class class;
-    bool filed, counted_ready; /* in a list of its pool; in its count of ready ones */
-    bool inherited; /* its row is older than this broker, which has not touched its machine yet */
-    bool made;      /* the host knows its machine */
-    uint64_t broke_for;    /* its machine failed, made from this (pool.failures_for), and is in
+    bool classified, counted_ready; /* in a list of its pool; in its count of ready ones */
+    bool preexisting; /* its row is older than this broker, which has not touched its machine yet */
+    bool defined;      /* the host knows its machine */
+    uint64_t failed_inputs;    /* its machine failed, made from this (pool.failed_inputs), and is in
                               quarantine for it; 0 = it did not fail */
-    int64_t listed;        /* number of the listing that named it last */
-    bool charged;          /* counted in its host's `starting` */
+    int64_t inventory_serial;        /* number of the listing that named it last */
+    bool start_slot_held;          /* counted in its host's `starting` */
     int64_t probed_ms;     /* when its RDP server last answered, monotonic; 0 = not in this boot */
     int64_t not_before_ms; /* it failed lately: not tried again before, monotonic */
 };
@@ -188,21 +188,21 @@ struct session {
     struct entity base;
     struct row_session row;
     struct berth_timer limit;     /* disconnected, idle or absolute */
-    enum session_state limit_for; /* the state that `limit` was armed for */
+    enum session_state limit_state; /* the state that `limit` was armed for */
     int64_t begun_ms, since_ms;   /* it, and that state: monotonic; flow/limits.c */
     int64_t input_idle_ms;        /* as its terminal last said */
     int64_t input_said_ms;        /* when it said so, monotonic */
-    bool lost;                    /* that its terminal lost it is on its way to disk */
-    bool lost_unshown; /* before it was on disk that it is shown: if that comes, it is lost again */
-    int64_t shown_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
+    bool detach_pending;                    /* that its terminal lost it is on its way to disk */
+    bool detach_after_show; /* before it was on disk that it is shown: if that comes, it is lost again */
+    int64_t reattach_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
                             not */
-    int64_t void_epoch;  /* this claim is to come off its screen; that is on its way to disk */
-    int64_t told_epoch;  /* its terminal was told to show this claim, which makes it active as soon
+    int64_t voided_epoch;  /* this claim is to come off its screen; that is on its way to disk */
+    int64_t show_sent_epoch;  /* its terminal was told to show this claim, which makes it active as soon
                             as that is on disk */
     char account[64];  /* for which its guest was told a password; empty: for none since this broker
                           began */
     struct flow *flow; /* sign-on or release that works on it, or NULL */
-    struct berth_timer release_again; /* ending, and its release failed: begin it again then */
+    struct berth_timer release_retry; /* ending, and its release failed: begin it again then */
     struct list waiting;              /* ops of flows that wait for its end: flow/gate.h */
 };
 
@@ -212,36 +212,36 @@ struct connection {
 };
 
 /* Typed lookups; NULL when absent. */
-#define LIVE_FIND(name)                                                    \
+#define DEFINE_FIND(name)                                                    \
     static inline struct name *name##_find(struct core *core, uint64_t id) \
     {                                                                      \
         struct entity *entity = core_find(core, ENTITY_##name, id);        \
         return entity ? container_of(entity, struct name, base) : NULL;    \
     }
-LIVE_FIND(site)
-LIVE_FIND(place)
-LIVE_FIND(host)
-LIVE_FIND(image)
-LIVE_FIND(image_version)
-LIVE_FIND(pool)
-LIVE_FIND(desktop)
-LIVE_FIND(slot)
-LIVE_FIND(terminal)
-LIVE_FIND(identity)
-LIVE_FIND(invitation)
-LIVE_FIND(profile)
-LIVE_FIND(command)
-LIVE_FIND(user)
-LIVE_FIND(badge)
-LIVE_FIND(group)
-LIVE_FIND(membership)
-LIVE_FIND(entitlement)
-LIVE_FIND(assignment)
-LIVE_FIND(session)
-LIVE_FIND(connection)
-LIVE_FIND(admin)
-LIVE_FIND(token)
-#undef LIVE_FIND
+DEFINE_FIND(site)
+DEFINE_FIND(place)
+DEFINE_FIND(host)
+DEFINE_FIND(image)
+DEFINE_FIND(image_version)
+DEFINE_FIND(pool)
+DEFINE_FIND(desktop)
+DEFINE_FIND(slot)
+DEFINE_FIND(terminal)
+DEFINE_FIND(identity)
+DEFINE_FIND(invitation)
+DEFINE_FIND(profile)
+DEFINE_FIND(command)
+DEFINE_FIND(user)
+DEFINE_FIND(badge)
+DEFINE_FIND(group)
+DEFINE_FIND(membership)
+DEFINE_FIND(entitlement)
+DEFINE_FIND(assignment)
+DEFINE_FIND(session)
+DEFINE_FIND(connection)
+DEFINE_FIND(admin)
+DEFINE_FIND(token)
+#undef DEFINE_FIND
 
 /* Observed states; check the transition, log old -> new with the reason, announce. A forbidden
  * transition is logged as an internal error and not made.
@@ -258,18 +258,18 @@ void host_set_state(struct host *host, enum host_state next, const char *why);
  * core_apply, which logs and announces it. STATE when it is not permitted. *ret_row, when not NULL,
  * may be changed further before the commit.
  */
-int session_move(struct session *session, enum session_state next, const char *why,
+int session_transition(struct session *session, enum session_state next, const char *why,
                  struct changes *changes, struct row_session **ret_row,
                  struct berth_error *reterr) berth_must_check;
-int connection_move(struct connection *connection, enum connection_state next, const char *why,
+int connection_transition(struct connection *connection, enum connection_state next, const char *why,
                     struct changes *changes, struct row_connection **ret_row,
                     struct berth_error *reterr) berth_must_check;
-int assignment_move(struct assignment *assignment, enum assignment_state next, const char *why,
+int assignment_transition(struct assignment *assignment, enum assignment_state next, const char *why,
                     struct changes *changes, struct berth_error *reterr) berth_must_check;
-int terminal_move(struct terminal *terminal, enum terminal_state next, const char *why,
+int terminal_transition(struct terminal *terminal, enum terminal_state next, const char *why,
                   struct changes *changes, struct row_terminal **ret_row,
                   struct berth_error *reterr) berth_must_check;
-int command_move(struct command *command, enum command_state next, const char *result,
+int command_transition(struct command *command, enum command_state next, const char *result,
                  struct changes *changes, struct berth_error *reterr) berth_must_check;
 
 /* By what is in hand; NULL when absent. */

@@ -1,11 +1,11 @@
-/* move.c - the one place where states change: observed ones at once, decided ones through
+/* transition.c - the one place where states change: observed ones at once, decided ones through
  * `changes`. */
 #include <stdio.h>
 #include <string.h>
 
 #include "berth/log.h"
 
-#include "core/live.h"
+#include "core/runtime.h"
 #include "core/placement.h"
 
 /* ---- observed ---- */
@@ -28,10 +28,10 @@ void desktop_set_state(struct desktop *desktop, enum desktop_state next, const c
     desktop->state = next;
     desktop->state_since_ms = core->timers->mono_ms;
     berth_text(desktop->reason, sizeof(desktop->reason), "%s", why);
-    placement_refile(desktop);
+    placement_reclassify(desktop);
     log_event(EV_DESKTOP_STATE, "desktop", desktop->row.name, "from", desktop_state_names[was],
               "to", desktop_state_names[next], "why", why);
-    core_announce(core, &notice);
+    core_notify(core, &notice);
 }
 
 void desktop_set_reason(struct desktop *desktop, const char *why)
@@ -60,7 +60,7 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
     berth_text(host->reason, sizeof(host->reason), "%s", why);
     log_event(EV_HOST_STATE, "host", host->row.name, "from", host_state_names[was], "to",
               host_state_names[next], "why", why);
-    core_announce(core, &notice);
+    core_notify(core, &notice);
 }
 
 /* ---- decided ---- */
@@ -81,7 +81,7 @@ static int refuse(struct berth_error *reterr, const char *what, const char *from
     return berth_fail(reterr, BERTH_E_STATE, "%s is %s and cannot become %s", what, from, to);
 }
 
-int session_move(struct session *session, enum session_state next, const char *why,
+int session_transition(struct session *session, enum session_state next, const char *why,
                  struct changes *changes, struct row_session **ret_row, struct berth_error *reterr)
 {
     struct row_session *row;
@@ -100,7 +100,7 @@ int session_move(struct session *session, enum session_state next, const char *w
     return 0;
 }
 
-int connection_move(struct connection *connection, enum connection_state next, const char *why,
+int connection_transition(struct connection *connection, enum connection_state next, const char *why,
                     struct changes *changes, struct row_connection **ret_row,
                     struct berth_error *reterr)
 {
@@ -119,7 +119,7 @@ int connection_move(struct connection *connection, enum connection_state next, c
     return 0;
 }
 
-int assignment_move(struct assignment *assignment, enum assignment_state next, const char *why,
+int assignment_transition(struct assignment *assignment, enum assignment_state next, const char *why,
                     struct changes *changes, struct berth_error *reterr)
 {
     struct row_assignment *row;
@@ -134,7 +134,7 @@ int assignment_move(struct assignment *assignment, enum assignment_state next, c
     return 0;
 }
 
-int terminal_move(struct terminal *terminal, enum terminal_state next, const char *why,
+int terminal_transition(struct terminal *terminal, enum terminal_state next, const char *why,
                   struct changes *changes, struct row_terminal **ret_row,
                   struct berth_error *reterr)
 {
@@ -151,7 +151,7 @@ int terminal_move(struct terminal *terminal, enum terminal_state next, const cha
     return 0;
 }
 
-int command_move(struct command *command, enum command_state next, const char *result,
+int command_transition(struct command *command, enum command_state next, const char *result,
                  struct changes *changes, struct berth_error *reterr)
 {
     struct row_command *row;

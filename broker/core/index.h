@@ -1,16 +1,16 @@
-/* related.h - finding entities by what they refer to, without walking a registry.
+/* index.h - finding entities by what they refer to, without walking a registry.
  *
- * Room core. Every row of the table in related.c is an index: entities of one kind, found by an id
+ * Module core. Every row of the table in index.c is an index: entities of one kind, found by an id
  * in their row, perhaps only while a condition holds (open assignments, living sessions). The core
  * keeps them right whenever a row is loaded, applied or dropped; nobody else touches them. With
  * 20,000 terminals every lookup of a sign-on costs one hash.
  */
-#ifndef BERTH_CORE_RELATED_H
-#define BERTH_CORE_RELATED_H
+#ifndef BERTH_CORE_INDEX_H
+#define BERTH_CORE_INDEX_H
 
 #include "core/core.h"
 
-enum related_by {
+enum index_by {
     SLOTS_OF_DESKTOP,
     IDENTITIES_OF_TERMINAL,
     DESKTOPS_OF_POOL,
@@ -28,39 +28,39 @@ enum related_by {
     CONNECTIONS_OF_SESSION,  /* living */
     CONNECTIONS_AT_TERMINAL, /* living */
     TERMINALS_OF_PLACE,
-    RELATED_KINDS
+    INDEX_KINDS
 };
 
-enum related_text {
+enum index_text {
     IDENTITY_BY_KEY,
     DESKTOP_BY_UUID,
     INVITATION_BY_TOKEN,
     BADGE_BY_UID,
     TOKEN_BY_HASH,
     TERMINAL_BY_WAITING_KEY,
-    RELATED_TEXTS
+    INDEX_TEXTS
 };
 
 /* The indexes of a core, made and freed by it. */
-struct related *related_new(struct berth_random *random);
-void related_free(struct related *related);
+struct indexes *indexes_new(struct berth_random *random);
+void indexes_free(struct indexes *indexes);
 
 /* Put an entity into its indexes, or take it out; around every change of its row. */
-void related_put(struct core *core, struct entity *entity);
-void related_take(struct core *core, struct entity *entity);
+void index_add(struct core *core, struct entity *entity);
+void index_remove(struct core *core, struct entity *entity);
 
 /* Entities that refer to `id`, in no order that matters (but the same in every run); may be empty,
- * valid until the next change of a row: list_each(related_to(core, SLOTS_OF_DESKTOP, id), node) {
- * related_at(SLOTS_OF_DESKTOP, node) }.
+ * valid until the next change of a row: list_each(index_list(core, SLOTS_OF_DESKTOP, id), node) {
+ * index_entry(SLOTS_OF_DESKTOP, node) }.
  */
-struct list *related_to(struct core *core, enum related_by by, uint64_t id);
-struct entity *related_at(enum related_by by, struct list *node);
+struct list *index_list(struct core *core, enum index_by by, uint64_t id);
+struct entity *index_entry(enum index_by by, struct list *node);
 
 /* The first of them, or NULL. */
-struct entity *related_first(struct core *core, enum related_by by, uint64_t id);
-size_t related_count(struct core *core, enum related_by by, uint64_t id);
+struct entity *index_first(struct core *core, enum index_by by, uint64_t id);
+size_t index_count(struct core *core, enum index_by by, uint64_t id);
 
 /* By a text that is unique; NULL when absent or empty. */
-struct entity *related_by_text(struct core *core, enum related_text by, const char *text);
+struct entity *index_find_text(struct core *core, enum index_text by, const char *text);
 
 #endif

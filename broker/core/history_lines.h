@@ -1,11 +1,11 @@
-/* history_of.h - what the broker knows, as lines of berth/history.def.
+/* history_lines.h - what the broker knows, as lines of berth/history.def.
  *
- * Room core. The first half is pure and may be called by any thread: the store says with it what
+ * Module core. The first half is pure and may be called by any thread: the store says with it what
  * became durable, the core what was applied. The second half writes into the core's history, and
  * costs one look at a pointer while nobody records.
  */
-#ifndef BERTH_CORE_HISTORY_OF_H
-#define BERTH_CORE_HISTORY_OF_H
+#ifndef BERTH_CORE_HISTORY_LINES_H
+#define BERTH_CORE_HISTORY_LINES_H
 
 #include "berth/log.h"
 

@@ -1,10 +1,10 @@
-/* history_of.c - see history_of.h. */
-#include "core/history_of.h"
+/* history_lines.c - see history_lines.h. */
+#include "core/history_lines.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "core/live.h"
+#include "core/runtime.h"
 #include "core/presence.h"
 
 /* ---- rows ---- */

@@ -1,19 +1,19 @@
-/* live.c - what each kind of entity has beside its row: how it begins and how it goes. */
-#include "core/live.h"
+/* runtime.c - what each kind of entity has beside its row: how it begins and how it goes. */
+#include "core/runtime.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "berth/log.h"
 
-#include "core/live_kind.h"
+#include "core/entity_ops.h"
 #include "core/placement.h"
 #include "core/presence.h"
-#include "core/related.h"
+#include "core/index.h"
 
 /* ---- hosts, pools, desktops ---- */
 
-static void host_made(struct entity *entity, bool loaded)
+static void host_added(struct entity *entity, bool loaded)
 {
     struct host *host = container_of(entity, struct host, base);
 
@@ -27,10 +27,10 @@ static void host_dropped(struct entity *entity)
 {
     struct host *host = container_of(entity, struct host, base);
 
-    timer_stop(entity->core->timers, &host->again);
+    timer_stop(entity->core->timers, &host->retry);
 }
 
-static void pool_made(struct entity *entity, bool loaded)
+static void pool_added(struct entity *entity, bool loaded)
 {
     struct pool *pool = container_of(entity, struct pool, base);
 
@@ -48,18 +48,18 @@ static void pool_changed(struct entity *entity, const void *was)
 
     if (old->release == pool->row.release && old->kind == pool->row.kind)
         return;
-    list_each (related_to(entity->core, DESKTOPS_OF_POOL, pool->row.id), node)
-        placement_refile(container_of(related_at(DESKTOPS_OF_POOL, node), struct desktop, base));
+    list_each (index_list(entity->core, DESKTOPS_OF_POOL, pool->row.id), node)
+        placement_reclassify(container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base));
 }
 
 static void pool_dropped(struct entity *entity)
 {
     struct pool *pool = container_of(entity, struct pool, base);
 
-    timer_stop(entity->core->timers, &pool->again);
+    timer_stop(entity->core->timers, &pool->retry);
 }
 
-static void take_over_row(struct desktop *desktop)
+static void copy_row_address(struct desktop *desktop)
 {
     if (desktop->row.port == 0)
         return;
@@ -67,11 +67,11 @@ static void take_over_row(struct desktop *desktop)
     desktop->port = (int)desktop->row.port;
 }
 
-static void desktop_made(struct entity *entity, bool loaded)
+static void desktop_added(struct entity *entity, bool loaded)
 {
     struct desktop *desktop = container_of(entity, struct desktop, base);
 
-    list_init(&desktop->wanting);
+    list_init(&desktop->requests);
     list_init(&desktop->on_host);
     desktop->state_since_ms = entity->core->timers->mono_ms;
     if (desktop->row.quarantined)
@@ -80,25 +80,25 @@ static void desktop_made(struct entity *entity, bool loaded)
         desktop->state = desktop_OFF; /* an existing machine: nothing is known until it is probed */
     else
         desktop->state = loaded ? desktop_LOST : desktop_PLANNED;
-    take_over_row(desktop);
+    copy_row_address(desktop);
     (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
                    desktop->row.fingerprint);
-    desktop->inherited = loaded;
+    desktop->preexisting = loaded;
     list_init(&desktop->in_class);
-    placement_refile(desktop);
+    placement_reclassify(desktop);
 }
 
 static void desktop_dropped(struct entity *entity)
 {
-    placement_unfile(container_of(entity, struct desktop, base));
+    placement_unclassify(container_of(entity, struct desktop, base));
 }
 
-static void refile(struct core *core, uint64_t desktop_id)
+static void reclassify(struct core *core, uint64_t desktop_id)
 {
     struct desktop *desktop = desktop_find(core, desktop_id);
 
     if (desktop)
-        placement_refile(desktop);
+        placement_reclassify(desktop);
 }
 
 static void desktop_changed(struct entity *entity, const void *was)
@@ -107,18 +107,18 @@ static void desktop_changed(struct entity *entity, const void *was)
     const struct row_desktop *old = was;
 
     if (old->port != desktop->row.port || strcmp(old->address, desktop->row.address) != 0)
-        take_over_row(desktop);
+        copy_row_address(desktop);
     if (strcmp(old->fingerprint, desktop->row.fingerprint) != 0)
         (void)snprintf(desktop->fingerprint, sizeof(desktop->fingerprint), "%s",
                        desktop->row.fingerprint);
     if (desktop->row.quarantined && !old->quarantined)
         desktop_set_state(desktop, desktop_QUARANTINED, desktop->row.reason);
-    placement_refile(desktop);
+    placement_reclassify(desktop);
 }
 
 /* ---- terminals, sessions, connections ---- */
 
-static void terminal_made(struct entity *entity, bool loaded)
+static void terminal_added(struct entity *entity, bool loaded)
 {
     struct terminal *terminal = container_of(entity, struct terminal, base);
 
@@ -158,7 +158,7 @@ static void session_changed(struct entity *entity, const void *was)
                   "epoch", session->row.epoch, "why", session->row.reason);
 }
 
-static void session_made(struct entity *entity, bool loaded)
+static void session_added(struct entity *entity, bool loaded)
 {
     struct session *session = container_of(entity, struct session, base);
 
@@ -174,7 +174,7 @@ static void session_dropped(struct entity *entity)
     struct session *session = container_of(entity, struct session, base);
 
     timer_stop(entity->core->timers, &session->limit);
-    timer_stop(entity->core->timers, &session->release_again);
+    timer_stop(entity->core->timers, &session->release_retry);
 }
 
 static void connection_changed(struct entity *entity, const void *was)
@@ -188,15 +188,15 @@ static void connection_changed(struct entity *entity, const void *was)
                   connection_state_names[connection->row.state], "why", connection->row.reason);
 }
 
-static void assignment_made(struct entity *entity, bool loaded)
+static void assignment_added(struct entity *entity, bool loaded)
 {
     (void)loaded;
-    refile(entity->core, container_of(entity, struct assignment, base)->row.desktop_id);
+    reclassify(entity->core, container_of(entity, struct assignment, base)->row.desktop_id);
 }
 
 static void assignment_dropped(struct entity *entity)
 {
-    refile(entity->core, container_of(entity, struct assignment, base)->row.desktop_id);
+    reclassify(entity->core, container_of(entity, struct assignment, base)->row.desktop_id);
 }
 
 static void assignment_changed(struct entity *entity, const void *was)
@@ -204,7 +204,7 @@ static void assignment_changed(struct entity *entity, const void *was)
     struct assignment *assignment = container_of(entity, struct assignment, base);
     const struct row_assignment *old = was;
 
-    refile(entity->core, assignment->row.desktop_id);
+    reclassify(entity->core, assignment->row.desktop_id);
     if (old->state != assignment->row.state)
         log_event(EV_ASSIGNMENT_STATE, "assignment", assignment->row.id, "desktop",
                   assignment->row.desktop_id, "from", assignment_state_names[old->state], "to",
@@ -224,22 +224,22 @@ static void command_changed(struct entity *entity, const void *was)
 
 /* ---- what is over ---- */
 
-static bool assignment_is_over(const union row *row)
+static bool assignment_has_ended(const union row *row)
 {
     return row->assignment.state == assignment_CLOSED;
 }
 
-static bool session_is_over(const union row *row)
+static bool session_has_ended(const union row *row)
 {
     return row->session.state == session_ENDED;
 }
 
-static bool connection_is_over(const union row *row)
+static bool connection_has_ended(const union row *row)
 {
     return row->connection.state == connection_ENDED;
 }
 
-static bool command_is_over(const union row *row)
+static bool command_has_ended(const union row *row)
 {
     return row->command.state >= command_DONE;
 }
@@ -249,36 +249,36 @@ static bool command_is_over(const union row *row)
 /* clang-format off */
 #define KIND(name_, ...) \
     [ENTITY_##name_] = { .size = sizeof(struct name_), .row_offset = offsetof(struct name_, row), __VA_ARGS__ }
-static const struct live_kind kinds[ENTITY_KINDS] = {
+static const struct entity_ops kinds[ENTITY_KINDS] = {
     KIND(site),
     KIND(place),
-    KIND(host, .made = host_made, .dropped = host_dropped),
+    KIND(host, .added = host_added, .dropped = host_dropped),
     KIND(image),
     KIND(image_version),
-    KIND(pool, .made = pool_made, .changed = pool_changed, .dropped = pool_dropped),
-    KIND(desktop, .made = desktop_made, .changed = desktop_changed, .dropped = desktop_dropped),
+    KIND(pool, .added = pool_added, .changed = pool_changed, .dropped = pool_dropped),
+    KIND(desktop, .added = desktop_added, .changed = desktop_changed, .dropped = desktop_dropped),
     KIND(slot),
-    KIND(terminal, .made = terminal_made, .changed = terminal_changed, .dropped = terminal_dropped),
+    KIND(terminal, .added = terminal_added, .changed = terminal_changed, .dropped = terminal_dropped),
     KIND(identity),
     KIND(invitation),
     KIND(profile),
-    KIND(command, .is_over = command_is_over, .changed = command_changed),
+    KIND(command, .has_ended = command_has_ended, .changed = command_changed),
     KIND(user),
     KIND(badge),
     KIND(group),
     KIND(membership),
     KIND(entitlement),
-    KIND(assignment, .is_over = assignment_is_over, .made = assignment_made, .changed = assignment_changed,
+    KIND(assignment, .has_ended = assignment_has_ended, .added = assignment_added, .changed = assignment_changed,
          .dropped = assignment_dropped),
-    KIND(session, .is_over = session_is_over, .made = session_made, .changed = session_changed, .dropped = session_dropped),
-    KIND(connection, .is_over = connection_is_over, .changed = connection_changed),
+    KIND(session, .has_ended = session_has_ended, .added = session_added, .changed = session_changed, .dropped = session_dropped),
+    KIND(connection, .has_ended = connection_has_ended, .changed = connection_changed),
     KIND(admin),
     KIND(token),
 };
 #undef KIND
 /* clang-format on */
 
-const struct live_kind *live_kind(enum entity_kind kind)
+const struct entity_ops *entity_ops(enum entity_kind kind)
 {
     return &kinds[kind];
 }
