@@ -65,7 +65,7 @@ static struct link_limits link_limits_of(const struct options *options)
 
 static void set_presence(struct broker *broker)
 {
-    struct core *core = broker->rooms.core;
+    struct core *core = broker->context.core;
     const struct options *options = &broker->options;
 
     core->limits.grant_ms = options->grant_s * 1000;
@@ -128,8 +128,8 @@ static void turn_store(struct loop_mail *mail)
     struct broker *broker = container_of(mail, struct broker, store_mail);
 
     atomic_store(&broker->store_woke, false);
-    if (broker->rooms.store)
-        store_turn(broker->rooms.store);
+    if (broker->context.store)
+        store_turn(broker->context.store);
 }
 
 static void store_failed(void *context, const struct berth_error *error)
@@ -172,18 +172,18 @@ static int open_store(struct broker *broker, struct berth_error *reterr)
     if (r < 0)
         return r;
     broker->store_mail.run = turn_store;
-    r = store_open(&setup, &broker->rooms.store, reterr);
+    r = store_open(&setup, &broker->context.store, reterr);
     if (r < 0)
         return r;
-    broker->rooms.core = core_new(&broker->loop.timers, &broker->random);
-    broker->rooms.core->digest = digest;
-    broker->rooms.core->history = broker->history;
+    broker->context.core = core_new(&broker->loop.timers, &broker->random);
+    broker->context.core->digest = digest;
+    broker->context.core->history = broker->history;
     set_presence(broker);
-    broker->rooms.core->recovery_until_ms =
+    broker->context.core->recovery_until_ms =
         broker->loop.timers.mono_ms + broker->options.recovery_s * 1000;
-    broker->rooms.settings.recovery_ms = broker->options.recovery_s * 1000;
-    broker->rooms.settings.destructive_allowed = true;
-    return store_load(broker->rooms.store, broker->rooms.core, reterr);
+    broker->context.settings.recovery_ms = broker->options.recovery_s * 1000;
+    broker->context.settings.destructive_allowed = true;
+    return store_load(broker->context.store, broker->context.core, reterr);
 }
 
 static int open_auth(struct broker *broker, struct berth_error *reterr)
@@ -201,31 +201,31 @@ static int open_auth(struct broker *broker, struct berth_error *reterr)
                                     .signing = broker->signing,
                                     .timers = timers,
                                     .random = &broker->random },
-                &broker->rooms.ca, reterr);
+                &broker->context.ca, reterr);
     if (r < 0)
         return r;
     return auth_new(&(struct auth_setup){ .folder = options->data,
-                                          .core = broker->rooms.core,
+                                          .core = broker->context.core,
                                           .hashing = broker->hashing,
                                           .timers = timers,
                                           .random = &broker->random },
-                    &broker->rooms.auth, reterr);
+                    &broker->context.auth, reterr);
 }
 
 /* The flows start the hosts, so the rooms below them must be there. */
 static void open_flows(struct broker *broker)
 {
     const char *program = broker->options.virt_program;
-    const struct virt_listener listener = { .host = flows_host,
-                                            .machine = flows_machine,
-                                            .context = &broker->rooms };
+    const struct virt_listener listener = { .host = reactor_host_event,
+                                            .machine = reactor_machine_event,
+                                            .context = &broker->context };
 
-    broker->rooms.virt = virt_new(&broker->loop, program[0] ? program : NULL, &listener);
-    broker->rooms.probe = probe_new(&broker->loop);
+    broker->context.virt = virt_new(&broker->loop, program[0] ? program : NULL, &listener);
+    broker->context.probe = probe_new(&broker->loop);
     if (broker->history)
-        virt_record(broker->rooms.virt, broker->options.history);
-    flow_engine_init(&broker->rooms.engine, &broker->loop.timers);
-    flows_start(&broker->rooms);
+        virt_record(broker->context.virt, broker->options.history);
+    flow_engine_init(&broker->context.engine, &broker->loop.timers);
+    reactor_start(&broker->context);
     broker->flowing = true;
 }
 
@@ -235,7 +235,7 @@ static int open_link(struct broker *broker, struct listen_sockets *sockets,
     const struct options *options = &broker->options;
     int r =
         link_new(&(struct link_setup){ .loop = &broker->loop,
-                                       .rooms = &broker->rooms,
+                                       .context = &broker->context,
                                        .folder = options->data,
                                        .names = options->names,
                                        .listen = options->link_listen,
@@ -248,7 +248,7 @@ static int open_link(struct broker *broker, struct listen_sockets *sockets,
                  &broker->link, reterr);
 
     if (r >= 0)
-        broker->rooms.core->limits.link_threads = link_threads(broker->link);
+        broker->context.core->limits.link_threads = link_threads(broker->link);
     return r;
 }
 
@@ -305,11 +305,11 @@ static int open_people(struct broker *broker, struct listen_sockets *sockets,
     int r;
 
     first_name(options->names, host, sizeof(host));
-    r = api_new(&broker->loop, &broker->rooms,
+    r = api_new(&broker->loop, &broker->context,
                 &(struct api_setup){ .socket = options->people_socket,
                                      .listener = listen_find(sockets, "local"),
                                      .group = options->people_group,
-                                     .authority = ca_certificate(broker->rooms.ca),
+                                     .authority = ca_certificate(broker->context.ca),
                                      .host = host,
                                      .link_port = link_port(broker->link),
                                      .join_port = link_join_port(broker->link),
@@ -378,28 +378,28 @@ static void stop(struct broker *broker)
     if (broker->link)
         link_free(broker->link);
     if (broker->flowing)
-        flows_stop(&broker->rooms);
-    if (broker->rooms.virt)
-        virt_free(broker->rooms.virt);
-    if (broker->rooms.probe)
-        probe_free(broker->rooms.probe);
+        reactor_stop(&broker->context);
+    if (broker->context.virt)
+        virt_free(broker->context.virt);
+    if (broker->context.probe)
+        probe_free(broker->context.probe);
     /* What the threads still finish speaks to those that asked for it. */
     if (broker->hashing)
         offload_free(broker->hashing);
     if (broker->signing)
         offload_free(broker->signing);
-    if (broker->rooms.auth)
-        auth_free(broker->rooms.auth);
-    if (broker->rooms.ca)
-        ca_free(broker->rooms.ca);
-    if (broker->rooms.store)
-        store_close(broker->rooms.store);
-    broker->rooms.store = NULL;
+    if (broker->context.auth)
+        auth_free(broker->context.auth);
+    if (broker->context.ca)
+        ca_free(broker->context.ca);
+    if (broker->context.store)
+        store_close(broker->context.store);
+    broker->context.store = NULL;
     if (broker->stopping && !broker->fault.code)
         history_write(broker->history, history_now_us(), HISTORY_broker, broker,
-                      .word = broker_word_STOPPED, .incarnation = broker->rooms.core->incarnation);
-    if (broker->rooms.core)
-        core_free(broker->rooms.core);
+                      .word = broker_word_STOPPED, .incarnation = broker->context.core->incarnation);
+    if (broker->context.core)
+        core_free(broker->context.core);
     timer_stop(&broker->loop.timers, &broker->watchdog);
     for (size_t i = 0; i < BERTH_COUNT(broker->signals); i++)
         close_signal(&broker->signals[i]);
@@ -421,10 +421,10 @@ static void stop_asked(uv_signal_t *signal, int number)
         return;
     }
     broker->stopping = true;
-    broker->rooms.settings.destructive_allowed = false;
+    broker->context.settings.destructive_allowed = false;
     api_stop(broker->api);
     op_init(&broker->quiesce, &broker->loop.timers, quiesced);
-    if (flows_quiesce(&broker->rooms, QUIESCE_MS, &broker->quiesce) < 0)
+    if (reactor_quiesce(&broker->context, QUIESCE_MS, &broker->quiesce) < 0)
         loop_stop(&broker->loop);
 }
 
@@ -451,10 +451,10 @@ static void reload_asked(uv_signal_t *signal, berth_unused int number)
     conf_reload(options_table, options_count, &broker->options, &fresh, option_changed);
     set_log(&broker->options);
     set_presence(broker);
-    store_feed_keep(broker->rooms.store, broker->options.feed_days * 86400000);
+    store_feed_keep(broker->context.store, broker->options.feed_days * 86400000);
     limits = link_limits_of(&broker->options);
     link_set_limits(broker->link, &limits);
-    ca_set_certificate_h(broker->rooms.ca, broker->options.certificate_h);
+    ca_set_certificate_h(broker->context.ca, broker->options.certificate_h);
     api_reload(broker->api, broker->options.sign_in_s * 1000);
     log_event(EV_BROKER_RELOADED, "data", broker->options.data);
 }
@@ -491,7 +491,7 @@ static void serve(struct broker *broker)
     tell_manager("READY=1\nSTATUS=serving");
     log_event(EV_BROKER_READY, "terminals", link_port(broker->link), "joining",
               link_join_port(broker->link), "socket", broker->options.people_socket, "incarnation",
-              broker->rooms.core->incarnation);
+              broker->context.core->incarnation);
     loop_run(&broker->loop);
 }
 
@@ -509,8 +509,8 @@ int broker_run(const struct options *options, const struct broker_reload *reload
     r = loop_init(&broker->loop, reterr);
     if (r < 0)
         return r;
-    broker->rooms.timers = &broker->loop.timers;
-    broker->rooms.random = &broker->random;
+    broker->context.timers = &broker->loop.timers;
+    broker->context.random = &broker->random;
     listen_to_signals(broker);
     r = start(broker, reterr);
     if (r >= 0)

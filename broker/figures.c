@@ -69,7 +69,7 @@ size_t broker_figures(void *context, struct api_figure *out_, size_t max)
     struct auth_stats auth;
 
     link_stats(broker->link, &link);
-    auth_stats(broker->rooms.auth, &auth);
+    auth_stats(broker->context.auth, &auth);
 #define PUT_LINK(member, counter, help)                                                    \
     put(&out, (counter) ? "berth_link_" #member "_total" : "berth_link_" #member, counter, \
         link.member, help);

@@ -11,7 +11,7 @@
 #include "berth/offload.h"
 #include "berth/random.h"
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 #include "broker.h"
 
@@ -23,7 +23,7 @@ struct broker {
     struct broker_reload reload;
     struct berth_loop loop;
     struct berth_random random;
-    struct rooms rooms;
+    struct context context;
     struct history *history; /* NULL: nothing is recorded */
     struct offload *hashing;
     struct offload *signing;

@@ -69,7 +69,7 @@ void answer_once(struct request *request, unsigned status, const struct record *
 
 void answer_told(struct request *request, const char *format, ...)
 {
-    struct view_told told = { .rev = (int64_t)request->api->rooms->core->rev };
+    struct view_told told = { .rev = (int64_t)request->api->context->core->rev };
     va_list arguments;
 
     va_start(arguments, format);
@@ -85,7 +85,7 @@ void answer_items(struct request *request, json_t *items, int64_t next)
     (void)json_object_set_new(page, "items", items);
     (void)json_object_set_new(page, "next", next ? json_integer(next) : json_null());
     (void)json_object_set_new(page, "rev",
-                              json_integer((json_int_t)request->api->rooms->core->rev));
+                              json_integer((json_int_t)request->api->context->core->rev));
     answer_json(request, MHD_HTTP_OK, page);
 }
 
@@ -94,13 +94,13 @@ void answer_facts(struct request *request, unsigned status, enum entity_kind kin
     (void)snprintf(request->answer.etag, sizeof(request->answer.etag), "\"%lld\"",
                    (long long)((const union row *)row)->version);
     answer_json(request, status,
-                facts_row(request->api->rooms->core, kind, row, request->caller.see));
+                facts_row(request->api->context->core, kind, row, request->caller.see));
 }
 
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
                struct berth_error *reterr)
 {
-    struct entity *entity = core_find(request->api->rooms->core, kind, id);
+    struct entity *entity = core_find(request->api->context->core, kind, id);
 
     if (!entity)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "it was deleted meanwhile");

@@ -14,7 +14,7 @@
 
 #include "berth/loop.h"
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 struct api;
 
@@ -59,7 +59,7 @@ struct api_setup {
  * Errors: IO (the socket cannot be made; its sentence names the path), CONFIG (there is no such
  * group).
  */
-int api_new(struct berth_loop *loop, struct rooms *rooms, const struct api_setup *setup,
+int api_new(struct berth_loop *loop, struct context *context, const struct api_setup *setup,
             struct api **ret, struct berth_error *reterr) berth_must_check;
 
 /* Serve a connection that came through TLS: `descriptor` (owned from now on) carries plain HTTP,

@@ -45,7 +45,7 @@ static void sign_in_end(struct api *api, struct sign_in *sign_in)
 static bool is_over(const struct api *api, const struct sign_in *sign_in)
 {
     int64_t now_ms = api->loop->timers.mono_ms;
-    const struct admin *admin = admin_find(api->rooms->core, sign_in->admin_id);
+    const struct admin *admin = admin_find(api->context->core, sign_in->admin_id);
 
     return !admin || now_ms >= sign_in->until_ms || now_ms - sign_in->used_ms >= SIGN_IN_IDLE_MS ||
            admin->row.disabled || admin->row.role != sign_in->role ||
@@ -101,7 +101,7 @@ int caller_sign_in(struct api *api, const struct admin *admin, struct secret *re
     if (api->sign_ins_count >= SIGN_INS_MAX)
         return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already",
                           SIGN_INS_MAX);
-    random_hex(api->rooms->random, digits, 32);
+    random_hex(api->context->random, digits, 32);
     (void)snprintf(ret_token->text, sizeof(ret_token->text), SIGN_IN_PREFIX "%s", digits);
     explicit_bzero(digits, sizeof(digits));
 
@@ -179,7 +179,7 @@ static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, co
         *ret_way = "password";
         return 0;
     }
-    entity = index_find_text(api->rooms->core, TOKEN_BY_HASH, hash);
+    entity = index_find_text(api->context->core, TOKEN_BY_HASH, hash);
     if (!entity)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token is not known, or is over");
     token = container_of(entity, struct token, base);
@@ -199,7 +199,7 @@ static int become_admin(struct api *api, const char *hash, struct caller *caller
 
     if (r < 0)
         return r;
-    admin = admin_find(api->rooms->core, caller->admin_id);
+    admin = admin_find(api->context->core, caller->admin_id);
     if (!admin)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "the token's administrator is gone");
     if (admin->row.disabled)

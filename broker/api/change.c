@@ -35,7 +35,7 @@ static int added(struct request *request, struct berth_error *reterr)
 int plain_add(struct request *request, struct berth_error *reterr)
 {
     return request_wait(request,
-                        admin_add(request->api->rooms, &request->caller.actor,
+                        admin_add(request->api->context, &request->caller.actor,
                                   request->verb->entity, request->row, &request->id, &request->op),
                         added, reterr);
 }
@@ -50,7 +50,7 @@ int plain_set(struct request *request, struct berth_error *reterr)
     request->id = request->row->id;
     request->row->version = request->if_version;
     return request_wait(request,
-                        admin_set(request->api->rooms, &request->caller.actor,
+                        admin_set(request->api->context, &request->caller.actor,
                                   request->verb->entity, request->row, &request->op),
                         changed, reterr);
 }
@@ -103,12 +103,12 @@ int plain_delete(struct request *request, struct berth_error *reterr)
         struct desktop_wish wish = wish_to_delete(entity);
 
         return request_wait(request,
-                            admin_desktop(api->rooms, &request->caller.actor, &wish, &request->op),
+                            admin_desktop(api->context, &request->caller.actor, &wish, &request->op),
                             deleted, reterr);
     }
     return request_wait(
         request,
-        admin_drop(api->rooms, &request->caller.actor, entity->kind, request->id, &request->op),
+        admin_drop(api->context, &request->caller.actor, entity->kind, request->id, &request->op),
         deleted, reterr);
 }
 
@@ -209,7 +209,7 @@ static int check_delete(struct core *core, struct entity *entity, struct berth_e
 
 void plan_delete(struct request *request, struct entity *entity)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     uint64_t id = ((const union row *)entity_row_of(entity))->id;
     struct view_plan *plan = berth_new(struct view_plan);
     struct berth_error refusal = { 0 };

@@ -74,7 +74,7 @@ static int add_filter(struct request *request, struct wanted *wanted,
         return r;
     one = json_object();
     (void)json_object_set_new(one, field->name, value);
-    r = input_resolve(request->api->rooms->core, record, one, reterr);
+    r = input_resolve(request->api->context->core, record, one, reterr);
     if (r == 0)
         r = record_merge(record, one, values, reterr);
     json_decref(one);
@@ -202,7 +202,7 @@ static bool is_listed(struct core *core, const struct wanted *wanted, struct ent
 
 static void list_memory(struct request *request, const struct wanted *wanted)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     struct list *all = core_all(core, request->verb->entity); /* in order of id */
     struct list *node = wanted->newest_first ? all->prev : all->next;
     void *live = berth_alloc(wanted->live_record ? wanted->live_record->size : 1);

@@ -18,12 +18,12 @@ static void put(char *out, size_t size, const char *text)
 
 int do_flow_list(struct request *request, struct berth_error *reterr)
 {
-    struct rooms *rooms = request->api->rooms;
-    int64_t now_ms = rooms->timers->mono_ms;
+    struct context *context = request->api->context;
+    int64_t now_ms = context->timers->mono_ms;
     json_t *items = json_array();
 
     (void)reterr;
-    list_each (&rooms->engine.flows, node) {
+    list_each (&context->engine.flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
         struct view_flow view = { .id = flow->id,
                                   .step_s = (now_ms - flow->step_since_ms) / 1000,
@@ -43,7 +43,7 @@ static int plan_cancel(struct request *request, uint64_t id, struct berth_error 
 {
     struct view_plan plan = { .dry_run = true };
     struct flow *flow;
-    int r = admin_flow_find(request->api->rooms, id, &flow, reterr);
+    int r = admin_flow_find(request->api->context, id, &flow, reterr);
 
     if (r < 0)
         return r;
@@ -61,7 +61,7 @@ int do_flow_cancel(struct request *request, struct berth_error *reterr)
 
     if (request->dry_run)
         return plan_cancel(request, (uint64_t)in->flow, reterr);
-    r = admin_flow_cancel(request->api->rooms, &request->caller.actor, (uint64_t)in->flow, reterr);
+    r = admin_flow_cancel(request->api->context, &request->caller.actor, (uint64_t)in->flow, reterr);
     if (r < 0)
         return r;
     answer_told(request, "flow %lld is called off", (long long)in->flow);
@@ -126,7 +126,7 @@ static int audit_read(struct request *request, struct berth_error *reterr)
 int do_audit_list(struct request *request, struct berth_error *reterr)
 {
     const struct verb_audit_list *in = (const struct verb_audit_list *)request->params;
-    struct store *store = request->api->rooms->store;
+    struct store *store = request->api->context->store;
     struct auditing *auditing =
         (struct auditing *)request_scratch(request, sizeof(*auditing), drop_page);
 
@@ -164,7 +164,7 @@ int do_audit_verify(struct request *request, struct berth_error *reterr)
 
     return request_wait(
         request,
-        store_audit_verify_begin(request->api->rooms->store, &auditing->verdict, &request->op),
+        store_audit_verify_begin(request->api->context->store, &auditing->verdict, &request->op),
         audit_judged, reterr);
 }
 
@@ -183,7 +183,7 @@ static int erased(struct request *request, struct berth_error *reterr)
 
     (void)snprintf(object, sizeof(object), "user %llu", (unsigned long long)request->id);
     return request_wait(request,
-                        admin_note(request->api->rooms, &request->caller.actor, "audit.erase",
+                        admin_note(request->api->context, &request->caller.actor, "audit.erase",
                                    object, 0, &request->op),
                         erase_noted, reterr);
 }
@@ -203,7 +203,7 @@ int do_audit_erase(struct request *request, struct berth_error *reterr)
         return 0;
     }
     return request_wait(request,
-                        store_erase_begin(request->api->rooms->store, in->user, &request->op),
+                        store_erase_begin(request->api->context->store, in->user, &request->op),
                         erased, reterr);
 }
 
@@ -223,7 +223,7 @@ static int backed_up(struct request *request, struct berth_error *reterr)
     const struct verb_backup *in = (const struct verb_backup *)request->params;
 
     return request_wait(request,
-                        admin_note(request->api->rooms, &request->caller.actor, "store.backup",
+                        admin_note(request->api->context, &request->caller.actor, "store.backup",
                                    in->file, 0, &request->op),
                         backup_noted, reterr);
 }
@@ -237,7 +237,7 @@ int do_backup(struct request *request, struct berth_error *reterr)
                           "file: an absolute path is needed, for it is the "
                           "broker that writes");
     return request_wait(request,
-                        store_backup_begin(request->api->rooms->store, in->file, &request->op),
+                        store_backup_begin(request->api->context->store, in->file, &request->op),
                         backed_up, reterr);
 }
 
@@ -270,7 +270,7 @@ int do_config_show(struct request *request, struct berth_error *reterr)
     struct api *api = request->api;
 
     (void)reterr;
-    answer_items(request, api->options ? api->options(api->context) : json_array(), 0);
+    answer_items(request, api->options ? api->options(api->owner) : json_array(), 0);
     return 0;
 }
 
@@ -310,14 +310,14 @@ static size_t hosts_up(struct core *core)
 int do_readyz(struct request *request, struct berth_error *reterr)
 {
     struct api *api = request->api;
-    struct core *core = api->rooms->core;
+    struct core *core = api->context->core;
     struct view_readiness view = { .ready = true };
     struct store_stats stats;
     size_t hosts = core->of[ENTITY_host].count;
     size_t up = hosts_up(core);
 
     (void)reterr;
-    store_stats(api->rooms->store, &stats);
+    store_stats(api->context->store, &stats);
     if (api->stopping)
         obstacle(&view, true, "the broker is stopping");
     if (stats.degraded)

@@ -40,7 +40,7 @@ static int acted(struct request *request, struct berth_error *reterr)
 static void plan_act(struct request *request, const struct desktop *desktop,
                      const struct desktop_wish *wish)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     struct entity *first = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
     const struct assignment *assignment =
         first ? container_of(first, struct assignment, base) : NULL;
@@ -66,7 +66,7 @@ static void plan_act(struct request *request, const struct desktop *desktop,
 
 static int act(struct request *request, const struct desktop_wish *wish, struct berth_error *reterr)
 {
-    const struct desktop *desktop = desktop_find(request->api->rooms->core, wish->desktop_id);
+    const struct desktop *desktop = desktop_find(request->api->context->core, wish->desktop_id);
     struct acting *acting;
 
     if (!desktop)
@@ -79,7 +79,7 @@ static int act(struct request *request, const struct desktop_wish *wish, struct 
     acting->act = wish->act;
     (void)snprintf(acting->name, sizeof(acting->name), "%s", desktop->row.name);
     return request_wait(
-        request, admin_desktop(request->api->rooms, &request->caller.actor, wish, &request->op),
+        request, admin_desktop(request->api->context, &request->caller.actor, wish, &request->op),
         acted, reterr);
 }
 
@@ -104,7 +104,7 @@ ACT(release, RELEASE, false, "an administrator let it out")
 
 static int mode_set(struct request *request, struct berth_error *reterr)
 {
-    const struct host *host = host_find(request->api->rooms->core, request->id);
+    const struct host *host = host_find(request->api->context->core, request->id);
 
     if (!host)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the host was deleted meanwhile");
@@ -119,7 +119,7 @@ int do_host_duty(struct request *request, struct berth_error *reterr)
 
     request->id = in->host;
     return request_wait(request,
-                        admin_host_mode(request->api->rooms, &request->caller.actor, in->host,
+                        admin_host_mode(request->api->context, &request->caller.actor, in->host,
                                         in->mode, &request->op),
                         mode_set, reterr);
 }
@@ -135,7 +135,7 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
 {
     const struct verb_image_version_add *in =
         (const struct verb_image_version_add *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     struct row_image_version row = { .image_id = in->image,
                                      .number = 1,
                                      .state = image_version_DRAFT,
@@ -152,7 +152,7 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
             row.number = number + 1;
     }
     return request_wait(request,
-                        admin_add(request->api->rooms, &request->caller.actor, ENTITY_image_version,
+                        admin_add(request->api->context, &request->caller.actor, ENTITY_image_version,
                                   &row, &request->id, &request->op),
                         version_made, reterr);
 }
@@ -190,7 +190,7 @@ static void plan_unchecked(struct view_plan *plan, const struct imaging *imaging
 /* Which pools would make their new desktops from something else. */
 static void plan_image(struct request *request, const struct imaging *imaging)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct image *image = image_find(core, imaging->image_id);
     const struct image_version *now =
         image ? image_version_find(core, image->row.current_id) : NULL;
@@ -228,7 +228,7 @@ static void plan_first(struct view_plan *plan, struct core *core, const struct p
 
 static void plan_recompose(struct request *request, const struct imaging *imaging)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, imaging->pool_id);
     struct view_plan *plan = berth_new(struct view_plan);
 
@@ -276,7 +276,7 @@ static int imaged(struct request *request, struct berth_error *reterr)
 static int do_imaging(struct request *request, struct imaging imaging,
                       const struct image_version *version, struct berth_error *reterr)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct image *image = image_find(core, imaging.image_id);
     struct imaging *kept = (struct imaging *)request_scratch(request, sizeof(*kept), NULL);
 
@@ -287,7 +287,7 @@ static int do_imaging(struct request *request, struct imaging imaging,
                    (long long)(version ? version->row.number : 0), image ? image->row.name : "");
     return request_wait(
         request,
-        admin_image(request->api->rooms, &request->caller.actor, &kept->wish, &request->op), imaged,
+        admin_image(request->api->context, &request->caller.actor, &kept->wish, &request->op), imaged,
         reterr);
 }
 
@@ -295,7 +295,7 @@ int do_image_publish(struct request *request, struct berth_error *reterr)
 {
     const struct verb_image_publish *in = (const struct verb_image_publish *)request->params;
     const struct image_version *version =
-        version_numbered(request->api->rooms->core, in->image, in->number);
+        version_numbered(request->api->context->core, in->image, in->number);
 
     if (!version)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the image has no version %lld",
@@ -309,7 +309,7 @@ int do_image_publish(struct request *request, struct berth_error *reterr)
 int do_image_rollback(struct request *request, struct berth_error *reterr)
 {
     const struct verb_image_rollback *in = (const struct verb_image_rollback *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct image *image = image_find(core, in->image);
 
     return do_imaging(request,
@@ -323,7 +323,7 @@ int do_image_rollback(struct request *request, struct berth_error *reterr)
 int do_pool_recompose(struct request *request, struct berth_error *reterr)
 {
     const struct verb_pool_recompose *in = (const struct verb_pool_recompose *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, in->pool);
     const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
     struct imaging imaging = { .wish = { .act = IMAGE_RECOMPOSE, .id = in->pool },
@@ -397,7 +397,7 @@ static void plan_retry(struct request *request, const struct pool *pool,
     plan->dry_run = true;
     if (pool->backoff_until_ms)
         plan_say(plan, "it would make desktops again at once, although: %s", pool->backoff_why);
-    plan_remade(plan, request->api->rooms->core, pool, retrying->remade);
+    plan_remade(plan, request->api->context->core, pool, retrying->remade);
     if (retrying->remade == 0)
         plan_say(plan, "no desktop would be deleted");
     if (retrying->stay)
@@ -412,7 +412,7 @@ static void plan_retry(struct request *request, const struct pool *pool,
 int do_pool_retry(struct request *request, struct berth_error *reterr)
 {
     const struct verb_pool_retry *in = (const struct verb_pool_retry *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, in->pool);
     struct retrying *retrying =
         (struct retrying *)request_scratch(request, sizeof(*retrying), NULL);
@@ -426,14 +426,14 @@ int do_pool_retry(struct request *request, struct berth_error *reterr)
     }
     return request_wait(
         request,
-        admin_pool_retry(request->api->rooms, &request->caller.actor, in->pool, &request->op),
+        admin_pool_retry(request->api->context, &request->caller.actor, in->pool, &request->op),
         retried, reterr);
 }
 
 int do_pool_status(struct request *request, struct berth_error *reterr)
 {
     const struct verb_pool_status *in = (const struct verb_pool_status *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     struct pool *pool = pool_find(core, in->pool);
     struct view_pool_live view = { 0 };
 

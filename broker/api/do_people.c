@@ -24,7 +24,7 @@ static int signed_in(struct request *request, struct berth_error *reterr)
 {
     struct api *api = request->api;
     const struct signing_in *signing = (const struct signing_in *)request->scratch;
-    const struct admin *admin = admin_find(api->rooms->core, signing->admin_id);
+    const struct admin *admin = admin_find(api->context->core, signing->admin_id);
     struct view_signed_in view = { .absolute_s = api->sign_in_ms / 1000 };
     int r;
 
@@ -50,14 +50,14 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
     const struct auth_source source = { .name = request->origin->local ? "socket"
                                                                        : request->origin->address,
                                         .known = origin_is_known(request->api, request->origin) };
-    struct entity *entity = core_find_name(request->api->rooms->core, ENTITY_admin, in->name);
+    struct entity *entity = core_find_name(request->api->context->core, ENTITY_admin, in->name);
 
     if (entity)
         memcpy(signing->password_hash, container_of(entity, struct admin, base)->row.password_hash,
                sizeof(signing->password_hash));
     (void)snprintf(request->caller.actor.name, sizeof(request->caller.actor.name), "%s", in->name);
     return request_wait(request,
-                        auth_admin_begin(request->api->rooms->auth, in->name, &in->password,
+                        auth_admin_begin(request->api->context->auth, in->name, &in->password,
                                          &source, &signing->admin_id, &request->op),
                         signed_in, reterr);
 }
@@ -100,7 +100,7 @@ int do_admin_password(struct request *request, struct berth_error *reterr)
     const struct verb_admin_password *in = (const struct verb_admin_password *)request->params;
 
     return request_wait(request,
-                        admin_password(request->api->rooms, &request->caller.actor, ENTITY_admin,
+                        admin_password(request->api->context, &request->caller.actor, ENTITY_admin,
                                        in->admin, &in->password, &request->op),
                         password_set, reterr);
 }
@@ -110,7 +110,7 @@ int do_user_password(struct request *request, struct berth_error *reterr)
     const struct verb_user_password *in = (const struct verb_user_password *)request->params;
 
     return request_wait(request,
-                        admin_password(request->api->rooms, &request->caller.actor, ENTITY_user,
+                        admin_password(request->api->context, &request->caller.actor, ENTITY_user,
                                        in->user, &in->password, &request->op),
                         password_set, reterr);
 }
@@ -140,7 +140,7 @@ int do_token_add(struct request *request, struct berth_error *reterr)
     (void)snprintf(view->label, sizeof(view->label), "%s", in->label);
     view->expires_ms = row.expires_ms;
     return request_wait(request,
-                        admin_token(request->api->rooms, &request->caller.actor, &row, &view->id,
+                        admin_token(request->api->context, &request->caller.actor, &row, &view->id,
                                     &view->token, &request->op),
                         token_made, reterr);
 }

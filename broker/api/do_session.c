@@ -49,7 +49,7 @@ static int where_noted(struct request *request, struct berth_error *reterr)
 int do_where(struct request *request, struct berth_error *reterr)
 {
     const struct verb_where *in = (const struct verb_where *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct user *user = user_find(core, in->user);
     struct view_where *view = (struct view_where *)request_scratch(request, sizeof(*view), NULL);
     struct user_location where;
@@ -75,7 +75,7 @@ int do_where(struct request *request, struct berth_error *reterr)
     }
     (void)snprintf(object, sizeof(object), "user %s", user->row.name);
     return request_wait(request,
-                        admin_note(request->api->rooms, &request->caller.actor, "user.where",
+                        admin_note(request->api->context, &request->caller.actor, "user.where",
                                    object, in->user, &request->op),
                         where_noted, reterr);
 }
@@ -137,12 +137,12 @@ static int explain_noted(struct request *request, struct berth_error *reterr)
 int do_explain(struct request *request, struct berth_error *reterr)
 {
     const struct verb_explain *in = (const struct verb_explain *)request->params;
-    struct rooms *rooms = request->api->rooms;
+    struct context *context = request->api->context;
     struct view_explained *view =
         (struct view_explained *)request_scratch(request, sizeof(*view), NULL);
     struct explain *explain = berth_new(struct explain);
     char object[96];
-    int r = explain_user(rooms, in->user, in->terminal, explain, reterr);
+    int r = explain_user(context, in->user, in->terminal, explain, reterr);
 
     if (r == 0)
         explain_fill(explain, view);
@@ -152,7 +152,7 @@ int do_explain(struct request *request, struct berth_error *reterr)
     (void)snprintf(object, sizeof(object), "user %s", view->user);
     return request_wait(
         request,
-        admin_note(rooms, &request->caller.actor, "user.explain", object, in->user, &request->op),
+        admin_note(context, &request->caller.actor, "user.explain", object, in->user, &request->op),
         explain_noted, reterr);
 }
 
@@ -174,7 +174,7 @@ static int disconnected(struct request *request, struct berth_error *reterr)
 
 static void plan_sign_off(struct request *request, const struct session *session)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct user *user = user_find(core, session->row.user_id);
     const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
     const struct pool *pool = pool_find(core, session->row.pool_id);
@@ -199,7 +199,7 @@ static void plan_sign_off(struct request *request, const struct session *session
 int do_session_sign_off(struct request *request, struct berth_error *reterr)
 {
     const struct verb_session_sign_off *in = (const struct verb_session_sign_off *)request->params;
-    const struct session *session = session_find(request->api->rooms->core, in->session);
+    const struct session *session = session_find(request->api->context->core, in->session);
 
     request->id = in->session;
     if (request->dry_run && session) {
@@ -207,7 +207,7 @@ int do_session_sign_off(struct request *request, struct berth_error *reterr)
         return 0;
     }
     return request_wait(request,
-                        admin_session_sign_off(request->api->rooms, &request->caller.actor,
+                        admin_session_sign_off(request->api->context, &request->caller.actor,
                                                in->session, in->reason, &request->op),
                         signed_off, reterr);
 }
@@ -219,7 +219,7 @@ int do_session_disconnect(struct request *request, struct berth_error *reterr)
 
     request->id = in->session;
     return request_wait(request,
-                        admin_session_disconnect(request->api->rooms, &request->caller.actor,
+                        admin_session_disconnect(request->api->context, &request->caller.actor,
                                                  in->session, in->reason, &request->op),
                         disconnected, reterr);
 }
@@ -236,7 +236,7 @@ int do_badge_add(struct request *request, struct berth_error *reterr)
     const struct verb_badge_add *in = (const struct verb_badge_add *)request->params;
 
     return request_wait(request,
-                        admin_badge(request->api->rooms, &request->caller.actor, in->user, in->uid,
+                        admin_badge(request->api->context, &request->caller.actor, in->user, in->uid,
                                     in->label, &request->id, &request->op),
                         badge_made, reterr);
 }
@@ -245,7 +245,7 @@ int do_group_member_list(struct request *request, struct berth_error *reterr)
 {
     const struct verb_group_member_list *in =
         (const struct verb_group_member_list *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     json_t *items = json_array();
 
     (void)reterr;
@@ -291,10 +291,10 @@ int do_group_join(struct request *request, struct berth_error *reterr)
     const struct verb_group_join *in = (const struct verb_group_join *)request->params;
     struct row_membership row = { .group_id = in->group, .user_id = in->user };
 
-    if (membership_of(request->api->rooms->core, in->group, in->user))
+    if (membership_of(request->api->context->core, in->group, in->user))
         return berth_fail(reterr, BERTH_E_EXISTS, "the user is in the group already");
     return request_wait(request,
-                        admin_add(request->api->rooms, &request->caller.actor, ENTITY_membership,
+                        admin_add(request->api->context, &request->caller.actor, ENTITY_membership,
                                   &row, &request->id, &request->op),
                         joined, reterr);
 }
@@ -310,12 +310,12 @@ int do_group_leave(struct request *request, struct berth_error *reterr)
 {
     const struct verb_group_leave *in = (const struct verb_group_leave *)request->params;
     const struct membership *membership =
-        membership_of(request->api->rooms->core, in->group, in->user);
+        membership_of(request->api->context->core, in->group, in->user);
 
     if (!membership)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the user is not in the group");
     return request_wait(request,
-                        admin_drop(request->api->rooms, &request->caller.actor, ENTITY_membership,
+                        admin_drop(request->api->context, &request->caller.actor, ENTITY_membership,
                                    membership->row.id, &request->op),
                         left, reterr);
 }

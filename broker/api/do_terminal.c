@@ -85,7 +85,7 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
     inviting->view.uses_left = row.uses_left;
     inviting->view.expires_ms = row.expires_ms;
     return request_wait(request,
-                        admin_invite(api->rooms, &request->caller.actor, &row, &inviting->view.id,
+                        admin_invite(api->context, &request->caller.actor, &row, &inviting->view.id,
                                      &inviting->invite.token, &request->op),
                         invited, reterr);
 }
@@ -167,7 +167,7 @@ static void show_settings(struct core *core, const struct terminal *terminal,
 int do_terminal_show(struct request *request, struct berth_error *reterr)
 {
     const struct verb_terminal_show *in = (const struct verb_terminal_show *)request->params;
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     struct terminal *terminal = terminal_find(core, in->terminal);
     struct view_terminal_shown *view;
 
@@ -186,7 +186,7 @@ int do_terminal_show(struct request *request, struct berth_error *reterr)
 
 static int state_set(struct request *request, struct berth_error *reterr)
 {
-    const struct terminal *terminal = terminal_find(request->api->rooms->core, request->id);
+    const struct terminal *terminal = terminal_find(request->api->context->core, request->id);
 
     if (!terminal)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the terminal was deleted meanwhile");
@@ -200,7 +200,7 @@ static int set_state(struct request *request, uint64_t id, enum terminal_state s
 {
     request->id = id;
     return request_wait(request,
-                        admin_terminal_state(request->api->rooms, &request->caller.actor, id, state,
+                        admin_terminal_state(request->api->context, &request->caller.actor, id, state,
                                              why, &request->op),
                         state_set, reterr);
 }
@@ -229,7 +229,7 @@ int do_terminal_readmit(struct request *request, struct berth_error *reterr)
 
 static void plan_revoke(struct request *request, const struct terminal *terminal)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct connection *connection = connection_at(core, terminal->row.id);
     struct view_plan *plan = berth_new(struct view_plan);
 
@@ -248,7 +248,7 @@ static void plan_revoke(struct request *request, const struct terminal *terminal
 int do_terminal_revoke(struct request *request, struct berth_error *reterr)
 {
     const struct verb_terminal_revoke *in = (const struct verb_terminal_revoke *)request->params;
-    const struct terminal *terminal = terminal_find(request->api->rooms->core, in->terminal);
+    const struct terminal *terminal = terminal_find(request->api->context->core, in->terminal);
 
     if (request->dry_run && terminal) {
         plan_revoke(request, terminal);
@@ -323,7 +323,7 @@ static int command_given(struct request *request, struct berth_error *reterr)
     struct commanding *commanding = (struct commanding *)request->scratch;
     struct view_commanded_one *one = &commanding->view.commands[commanding->view.commands_count++];
     const struct terminal *terminal =
-        terminal_find(request->api->rooms->core, commanding->terminal_id[commanding->done]);
+        terminal_find(request->api->context->core, commanding->terminal_id[commanding->done]);
 
     one->id = request->id;
     one->linked = terminal && terminal->peer != 0;
@@ -367,14 +367,14 @@ static int command_next(struct request *request, struct berth_error *reterr)
     key_for(request, commanding, wish.terminal_id);
     return request_wait(
         request,
-        admin_command(request->api->rooms, &commanding->actor, &wish, &request->id, &request->op),
+        admin_command(request->api->context, &commanding->actor, &wish, &request->id, &request->op),
         command_given, reterr);
 }
 
 static void plan_command(struct request *request, enum command_kind kind,
                          const struct commanding *commanding)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     struct view_plan *plan = berth_new(struct view_plan);
 
     plan->dry_run = true;
@@ -397,7 +397,7 @@ static int command(struct request *request, enum command_kind kind, const struct
 {
     struct commanding *commanding =
         (struct commanding *)request_scratch(request, sizeof(*commanding), NULL);
-    int r = choose(request->api->rooms->core, whom, commanding, reterr);
+    int r = choose(request->api->context->core, whom, commanding, reterr);
 
     if (r < 0)
         return r;
@@ -437,7 +437,7 @@ int do_command_bundle(struct request *request, struct berth_error *reterr)
 {
     const struct verb_command_bundle *in = (const struct verb_command_bundle *)request->params;
     struct api *api = request->api;
-    int descriptor = api->bundle ? api->bundle(api->context, in->command) : -1;
+    int descriptor = api->bundle ? api->bundle(api->owner, in->command) : -1;
 
     if (descriptor < 0)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no bundle for this command");

@@ -404,13 +404,13 @@ static char *copy(const char *text)
     return text ? berth_strdup(text) : NULL;
 }
 
-static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
+static struct api *door_make(struct berth_loop *loop, struct context *context,
                              const struct api_setup *setup)
 {
     struct api *api = berth_new(struct api);
 
     *api = (struct api){ .loop = loop,
-                         .rooms = rooms,
+                         .context = context,
                          .listen_descriptor = setup->listener,
                          .socket = copy(setup->socket),
                          .group = copy(setup->group),
@@ -424,13 +424,13 @@ static struct api *door_make(struct berth_loop *loop, struct rooms *rooms,
                          .options = setup->options,
                          .bundle = setup->bundle,
                          .address_known = setup->address_known,
-                         .context = setup->context };
+                         .owner = setup->context };
     list_init(&api->arriving);
     list_init(&api->origins);
     list_init(&api->requests);
     list_init(&api->streams);
     list_init(&api->sign_ins);
-    map_init(&api->sign_ins_by_hash, random_map_key(rooms->random));
+    map_init(&api->sign_ins_by_hash, random_map_key(context->random));
     list_init(&api->kept);
     list_init(&api->kick.node);
     return api;
@@ -453,10 +453,10 @@ static int door_open(struct api *api, struct berth_error *reterr)
     return r;
 }
 
-int api_new(struct berth_loop *loop, struct rooms *rooms, const struct api_setup *setup,
+int api_new(struct berth_loop *loop, struct context *context, const struct api_setup *setup,
             struct api **ret, struct berth_error *reterr)
 {
-    struct api *api = door_make(loop, rooms, setup);
+    struct api *api = door_make(loop, context, setup);
     int r = door_open(api, reterr);
 
     events_start(api);

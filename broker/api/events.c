@@ -217,7 +217,7 @@ static void page_read(struct op *op, int result)
 static void stream_read(struct stream *stream)
 {
     op_init(&stream->op, &stream->api->loop->timers, page_read);
-    if (store_feed_begin(stream->api->rooms->store, stream->sent_rev, PAGE, &stream->page,
+    if (store_feed_begin(stream->api->context->store, stream->sent_rev, PAGE, &stream->page,
                          &stream->op) < 0) {
         stream->ended = true;
         stream_wake(stream);
@@ -238,7 +238,7 @@ static void tail_read(struct api *api);
 static void tail_tell(struct api *api, int result, const json_t *items)
 {
     if (result == BERTH_E_NOT_FOUND)
-        api->tail_rev = (int64_t)api->rooms->core->rev;
+        api->tail_rev = (int64_t)api->context->core->rev;
     list_each (&api->streams, node) {
         struct stream *stream = list_entry(node, struct stream, node);
 
@@ -276,9 +276,9 @@ static void tail_read(struct api *api)
     struct tail *tail = api->tail;
 
     if (tail->op.in_flight || list_empty(&api->streams) ||
-        (int64_t)api->rooms->core->rev <= api->tail_rev)
+        (int64_t)api->context->core->rev <= api->tail_rev)
         return;
-    if (store_feed_begin(api->rooms->store, api->tail_rev, PAGE, &tail->page, &tail->op) < 0)
+    if (store_feed_begin(api->context->store, api->tail_rev, PAGE, &tail->page, &tail->op) < 0)
         log_failure(EV_API_REFUSED, &tail->op.error, "reading the feed");
 }
 
@@ -320,13 +320,13 @@ static void send_observed(struct stream *stream, const struct record *record, co
 static void tell_observed(struct api *api, const struct notice *notice)
 {
     const struct record *record = collection_live(notice->entity);
-    struct entity *entity = core_find(api->rooms->core, notice->entity, notice->id);
+    struct entity *entity = core_find(api->context->core, notice->entity, notice->id);
     void *view;
 
     if (!record || !entity || list_empty(&api->streams))
         return;
     view = berth_alloc(record->size);
-    if (facts_fill(api->rooms->core, entity, view)) {
+    if (facts_fill(api->context->core, entity, view)) {
         list_each (&api->streams, node) {
             send_observed(list_entry(node, struct stream, node), record, view, notice->entity,
                           notice->id);
@@ -492,7 +492,7 @@ int do_events(struct request *request, struct berth_error *reterr)
     if (r < 0)
         return r;
     if (list_empty(&api->streams) && !api->tail->op.in_flight)
-        api->tail_rev = (int64_t)api->rooms->core->rev;
+        api->tail_rev = (int64_t)api->context->core->rev;
 
     stream = berth_new(struct stream);
     *stream = (struct stream){ .api = api,
@@ -500,7 +500,7 @@ int do_events(struct request *request, struct berth_error *reterr)
                                .descriptor = request->origin->descriptor,
                                .caller = request->caller,
                                .uid = request->origin->uid,
-                               .sent_rev = resume ? after : (int64_t)api->rooms->core->rev,
+                               .sent_rev = resume ? after : (int64_t)api->context->core->rev,
                                .live = !resume };
     list_append(&api->streams, &stream->node);
     api->streams_count++;
@@ -541,7 +541,7 @@ void events_start(struct api *api)
     api->tail->api = api;
     op_init(&api->tail->op, &api->loop->timers, tail_came);
     api->ear.notify = heard;
-    core_listen(api->rooms->core, &api->ear);
+    core_listen(api->context->core, &api->ear);
 }
 
 void events_stop(struct api *api)

@@ -195,7 +195,7 @@ static int read_special(struct request *request, json_t *input, struct berth_err
     if (r == 0)
         r = read_query(request, verb->params, input, reterr);
     if (r == 0)
-        r = input_resolve(request->api->rooms->core, verb->params, input, reterr);
+        r = input_resolve(request->api->context->core, verb->params, input, reterr);
     if (r == 0)
         r = check_needs(verb, input, reterr);
     if (r < 0)
@@ -244,7 +244,7 @@ static int take_version(struct request *request, json_t *input, struct berth_err
 /* A number to be shown may be of a row that is over: past.c looks into the file. */
 static int find_plain(struct request *request, struct berth_error *reterr)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     enum entity_kind kind = request->verb->entity;
 
     if (request->verb->plain == PLAIN_SHOW && core_keeps_history(kind) &&
@@ -257,7 +257,7 @@ static int find_plain(struct request *request, struct berth_error *reterr)
 
 static int read_plain(struct request *request, json_t *input, struct berth_error *reterr)
 {
-    struct core *core = request->api->rooms->core;
+    struct core *core = request->api->context->core;
     const struct verb *verb = request->verb;
     const struct record *record = entity_row(verb->entity)->record;
     int r = read_query(request, NULL, input, reterr);

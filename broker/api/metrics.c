@@ -370,7 +370,7 @@ static void say_door(struct page *page, const struct api *api)
 static void say_figures(struct page *page, const struct api *api)
 {
     struct api_figure figure[FIGURES_MAX];
-    size_t count = api->figures ? api->figures(api->context, figure, FIGURES_MAX) : 0;
+    size_t count = api->figures ? api->figures(api->owner, figure, FIGURES_MAX) : 0;
 
     for (size_t i = 0; i < count && i < FIGURES_MAX; i++) {
         char already[128];
@@ -436,7 +436,7 @@ static void say_process(struct page *page)
 
 char *metrics_text(struct api *api)
 {
-    struct core *core = api->rooms->core;
+    struct core *core = api->context->core;
     struct page page = { .text = berth_strdup(""), .capacity = 1 };
 
     head(&page, "berth_info", "gauge", "Version of the broker.");
@@ -447,10 +447,10 @@ char *metrics_text(struct api *api)
     say_sessions(&page, core);
     say_pools(&page, core);
     say_hosts(&page, core);
-    say_flows(&page, &api->rooms->engine);
-    if (api->rooms->engine.figures)
-        say_flow_times(&page, api->rooms->engine.figures);
-    say_store(&page, core, api->rooms->store);
+    say_flows(&page, &api->context->engine);
+    if (api->context->engine.figures)
+        say_flow_times(&page, api->context->engine.figures);
+    say_store(&page, core, api->context->store);
     say_loop(&page, api->loop);
     say_door(&page, api);
     say_figures(&page, api);

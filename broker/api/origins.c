@@ -160,7 +160,7 @@ static void note_known(struct api *api, const char *address)
     memmove(api->known[1], api->known[0], at * sizeof(api->known[0]));
     memcpy(api->known[0], address, sizeof(api->known[0]));
     if (api->address_known)
-        api->address_known(api->context, address);
+        api->address_known(api->owner, address);
 }
 
 void origin_identified(struct api *api, struct origin *origin, uint64_t admin_id)

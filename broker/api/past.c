@@ -22,7 +22,7 @@ static int begin(struct request *request, const struct rows_wanted *wanted, verb
     struct past *past = (struct past *)request_scratch(request, sizeof(*past), drop_page);
 
     return request_wait(
-        request, store_rows_begin(request->api->rooms->store, wanted, &past->page, &request->op),
+        request, store_rows_begin(request->api->context->store, wanted, &past->page, &request->op),
         then, reterr);
 }
 
@@ -35,7 +35,7 @@ static int listed(struct request *request, struct berth_error *reterr)
 
     (void)reterr;
     for (size_t i = 0; i < page->count; i++)
-        (void)json_array_append_new(items, facts_row(request->api->rooms->core, kind,
+        (void)json_array_append_new(items, facts_row(request->api->context->core, kind,
                                                      page->rows + i * size, request->caller.see));
     answer_items(request, items, (int64_t)page->next);
     return 0;

@@ -90,7 +90,7 @@ static void what_of(const struct request *request, char what[REQUEST_ID_SIZE])
         add_line(text, sizeof(text), target->pair[i].name);
         add_line(text, sizeof(text), target->pair[i].value);
     }
-    auth_request_hash(request->api->rooms->auth, text, strlen(text), what);
+    auth_request_hash(request->api->context->auth, text, strlen(text), what);
     explicit_bzero(text, sizeof(text));
 }
 

@@ -119,7 +119,7 @@ struct request {
 
 struct api {
     struct berth_loop *loop;
-    struct rooms *rooms;
+    struct context *context;
     struct MHD_Daemon *daemon;
     uv_poll_t ready;    /* the library's epoll descriptor */
     uv_poll_t listener; /* ours */
@@ -133,7 +133,7 @@ struct api {
     size_t (*figures)(void *context, struct api_figure *out, size_t max);
     json_t *(*options)(void *context);
     int (*bundle)(void *context, uint64_t command_id);
-    void *context;
+    void *owner;
 
     struct berth_timer again; /* when the library wants to be run without readiness */
     struct berth_timer pause; /* of the listener, when no descriptor is left */

@@ -24,10 +24,10 @@ int admin_still(const struct admin_actor *actor, struct berth_error *reterr)
     return berth_fail(reterr, BERTH_E_CREDENTIALS, "the right to ask this ended meanwhile");
 }
 
-void admin_waits(struct rooms *rooms, struct stray *stray, void (*drop)(struct stray *stray))
+void admin_waits(struct context *context, struct stray *stray, void (*drop)(struct stray *stray))
 {
     stray->drop = drop;
-    list_append(&house_of(rooms)->strays, &stray->node);
+    list_append(&reactor_of(context)->strays, &stray->node);
 }
 
 /* What a row is called: by its name where it has one, else by its number. */
@@ -43,7 +43,7 @@ static void name_object(struct changes *changes, enum entity_kind kind, const un
         changes->audit.subject_user_id = row->id;
 }
 
-/* The people's door names fields by themselves; a name that is taken is refused before the store
+/* The API names fields by themselves; a name that is taken is refused before the store
  * has to. */
 static int name_is_free(struct core *core, enum entity_kind kind, const union row *row,
                         struct berth_error *reterr)
@@ -73,7 +73,7 @@ static struct changes *action(const struct admin_actor *actor, enum entity_kind 
     return admin_changes(actor, text);
 }
 
-static int add_checked(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+static int add_checked(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
                        const void *given, uint64_t *ret_id, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
@@ -86,24 +86,24 @@ static int add_checked(struct rooms *rooms, const struct admin_actor *actor, enu
                           entity_row(kind)->name);
     copy_row(kind, row, given);
     row->id = 0;
-    r = rule->check(rooms->core, row, NULL, &op->error);
+    r = rule->check(context->core, row, NULL, &op->error);
     if (r >= 0)
-        r = name_is_free(rooms->core, kind, row, &op->error);
+        r = name_is_free(context->core, kind, row, &op->error);
     if (r < 0)
         return r;
-    row->id = core_next_id(rooms->core);
+    row->id = core_next_id(context->core);
     *ret_id = row->id;
     changes = action(actor, kind, "add");
     name_object(changes, kind, row);
     (void)changes_add(changes, kind, row);
     if (rule->with_new)
-        rule->with_new(rooms->core, row, changes);
-    return decide_begin(rooms, changes, &(struct decide_then){ .adds = kind }, op);
+        rule->with_new(context->core, row, changes);
+    return decide_begin(context, changes, &(struct decide_then){ .adds = kind }, op);
 }
 
-static struct entity *find(struct rooms *rooms, enum entity_kind kind, uint64_t id, struct op *op)
+static struct entity *find(struct context *context, enum entity_kind kind, uint64_t id, struct op *op)
 {
-    struct entity *entity = core_find(rooms->core, kind, id);
+    struct entity *entity = core_find(context->core, kind, id);
 
     if (!entity)
         (void)berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no %s with the id %llu",
@@ -111,7 +111,7 @@ static struct entity *find(struct rooms *rooms, enum entity_kind kind, uint64_t 
     return entity;
 }
 
-static int set_checked(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+static int set_checked(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
                        const void *given, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
@@ -125,7 +125,7 @@ static int set_checked(struct rooms *rooms, const struct admin_actor *actor, enu
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED, "a %s is not changed this way",
                           entity_row(kind)->name);
     copy_row(kind, row, given);
-    entity = find(rooms, kind, row->id, op);
+    entity = find(context, kind, row->id, op);
     if (!entity)
         return BERTH_E_NOT_FOUND;
     now = entity_row_of(entity);
@@ -133,28 +133,28 @@ static int set_checked(struct rooms *rooms, const struct admin_actor *actor, enu
         return berth_fail(&op->error, BERTH_E_CONFLICT,
                           "the %s changed meanwhile (version %lld, not %lld)",
                           entity_row(kind)->name, (long long)now->version, (long long)row->version);
-    r = rule->check(rooms->core, row, now, &op->error);
+    r = rule->check(context->core, row, now, &op->error);
     if (r >= 0)
-        r = name_is_free(rooms->core, kind, row, &op->error);
+        r = name_is_free(context->core, kind, row, &op->error);
     if (r < 0)
         return r;
     row->version = now->version;
     changes = action(actor, kind, "set");
     name_object(changes, kind, row);
     (void)changes_set(changes, kind, row);
-    r = rule->with_set ? rule->with_set(rooms->core, row, now, changes, &op->error) : 0;
+    r = rule->with_set ? rule->with_set(context->core, row, now, changes, &op->error) : 0;
     if (r < 0) {
         changes_free(changes);
         return r;
     }
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(context, changes, NULL, op);
 }
 
 /* ---- a pool's template is looked at before the pool is written ---- */
 
 struct pool_wish {
     struct stray stray;
-    struct rooms *rooms;
+    struct context *context;
     struct admin_actor actor;
     struct row_pool row;
     uint64_t *ret_id; /* NULL: it is changed */
@@ -187,26 +187,26 @@ static void template_seen(struct op *op, int result)
 {
     struct pool_wish *wish = container_of(op, struct pool_wish, step);
     struct berth_error error = op->error;
-    struct rooms *rooms = wish->rooms;
+    struct context *context = wish->context;
     int r = result;
 
-    op_init(op, rooms->timers, wish_over);
+    op_init(op, context->timers, wish_over);
     op->error = error;
     if (r >= 0)
         r = admin_still(&wish->actor, &op->error);
     if (r >= 0)
         r = wish->ret_id
-                ? add_checked(rooms, &wish->actor, ENTITY_pool, &wish->row, wish->ret_id, op)
-                : set_checked(rooms, &wish->actor, ENTITY_pool, &wish->row, op);
+                ? add_checked(context, &wish->actor, ENTITY_pool, &wish->row, wish->ret_id, op)
+                : set_checked(context, &wish->actor, ENTITY_pool, &wish->row, op);
     if (r < 0)
         wish_over(op, r);
 }
 
 /* Does this row bring a template that nobody has looked at? */
-static bool has_new_template(struct rooms *rooms, enum entity_kind kind, const void *given)
+static bool has_new_template(struct context *context, enum entity_kind kind, const void *given)
 {
     const struct row_pool *row = given;
-    const struct pool *pool = kind == ENTITY_pool ? pool_find(rooms->core, row->id) : NULL;
+    const struct pool *pool = kind == ENTITY_pool ? pool_find(context->core, row->id) : NULL;
 
     if (kind != ENTITY_pool || row->template[0] != '/' || row->kind == pool_kind_MANUAL)
         return false;
@@ -214,40 +214,40 @@ static bool has_new_template(struct rooms *rooms, enum entity_kind kind, const v
            strcmp(pool->row.template, row->template) != 0 || pool->row.address != row->address;
 }
 
-static int look_first(struct rooms *rooms, const struct admin_actor *actor,
+static int look_first(struct context *context, const struct admin_actor *actor,
                       const struct row_pool *row, uint64_t *ret_id, struct op *op)
 {
     struct pool_wish *wish = berth_new(struct pool_wish);
     int r;
 
     *wish = (struct pool_wish){
-        .rooms = rooms, .actor = *actor, .row = *row, .ret_id = ret_id, .caller = op
+        .context = context, .actor = *actor, .row = *row, .ret_id = ret_id, .caller = op
     };
-    op_init(&wish->step, rooms->timers, template_seen);
-    r = virt_check_template(rooms->virt, row->template, row->address == pool_address_FORWARDED,
+    op_init(&wish->step, context->timers, template_seen);
+    r = virt_check_template(context->virt, row->template, row->address == pool_address_FORWARDED,
                             &wish->step);
     if (r < 0) {
         op->error = wish->step.error;
         free(wish);
         return r;
     }
-    admin_waits(rooms, &wish->stray, wish_drop);
+    admin_waits(context, &wish->stray, wish_drop);
     return op_begun(op, NULL, wish);
 }
 
-int admin_add(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_add(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
               const void *given, uint64_t *ret_id, struct op *op)
 {
-    return has_new_template(rooms, kind, given)
-               ? look_first(rooms, actor, given, ret_id, op)
-               : add_checked(rooms, actor, kind, given, ret_id, op);
+    return has_new_template(context, kind, given)
+               ? look_first(context, actor, given, ret_id, op)
+               : add_checked(context, actor, kind, given, ret_id, op);
 }
 
-int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_set(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
               const void *given, struct op *op)
 {
-    return has_new_template(rooms, kind, given) ? look_first(rooms, actor, given, NULL, op)
-                                                : set_checked(rooms, actor, kind, given, op);
+    return has_new_template(context, kind, given) ? look_first(context, actor, given, NULL, op)
+                                                : set_checked(context, actor, kind, given, op);
 }
 
 int admin_drop_check(struct core *core, struct entity *entity, struct berth_error *reterr)
@@ -260,33 +260,33 @@ int admin_drop_check(struct core *core, struct entity *entity, struct berth_erro
     return rule->unused ? rule->unused(core, entity_row_of(entity), reterr) : 0;
 }
 
-int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_drop(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
                uint64_t id, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
-    struct entity *entity = find(rooms, kind, id, op);
+    struct entity *entity = find(context, kind, id, op);
     struct changes *changes;
     const union row *row;
     int r;
 
     if (!entity)
         return BERTH_E_NOT_FOUND;
-    r = admin_drop_check(rooms->core, entity, &op->error);
+    r = admin_drop_check(context->core, entity, &op->error);
     if (r < 0)
         return r;
     row = entity_row_of(entity);
     changes = action(actor, kind, "delete");
     name_object(changes, kind, row);
     if (rule->with_gone)
-        rule->with_gone(rooms->core, row, changes);
+        rule->with_gone(context->core, row, changes);
     changes_drop(changes, kind, row);
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(context, changes, NULL, op);
 }
 
-int admin_host_mode(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
+int admin_host_mode(struct context *context, const struct admin_actor *actor, uint64_t host_id,
                     enum host_mode mode, struct op *op)
 {
-    struct host *host = host_find(rooms->core, host_id);
+    struct host *host = host_find(context->core, host_id);
     struct changes *changes;
     struct row_host *row;
 
@@ -297,10 +297,10 @@ int admin_host_mode(struct rooms *rooms, const struct admin_actor *actor, uint64
     changes_detail(changes, "%s -> %s", host_mode_names[host->row.mode], host_mode_names[mode]);
     row = changes_set(changes, ENTITY_host, &host->row);
     row->mode = mode;
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(context, changes, NULL, op);
 }
 
-int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char *action_,
+int admin_note(struct context *context, const struct admin_actor *actor, const char *action_,
                const char *object, uint64_t subject_user_id, struct op *op)
 {
     struct changes *changes = admin_changes(actor, action_);
@@ -308,13 +308,13 @@ int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char 
     changes->request_id[0] = '\0';
     changes_object(changes, "%s", object);
     changes->audit.subject_user_id = subject_user_id;
-    return decide_begin(rooms, changes, NULL, op);
+    return decide_begin(context, changes, NULL, op);
 }
 
-int admin_flow_find(struct rooms *rooms, uint64_t flow_id, struct flow **ret,
+int admin_flow_find(struct context *context, uint64_t flow_id, struct flow **ret,
                     struct berth_error *reterr)
 {
-    list_each (&rooms->engine.flows, node) {
+    list_each (&context->engine.flows, node) {
         struct flow *flow = list_entry(node, struct flow, node);
 
         if (flow->id != flow_id)
@@ -331,11 +331,11 @@ int admin_flow_find(struct rooms *rooms, uint64_t flow_id, struct flow **ret,
                       (unsigned long long)flow_id);
 }
 
-int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
+int admin_flow_cancel(struct context *context, const struct admin_actor *actor, uint64_t flow_id,
                       struct berth_error *reterr)
 {
     struct flow *flow = NULL;
-    int r = admin_flow_find(rooms, flow_id, &flow, reterr);
+    int r = admin_flow_find(context, flow_id, &flow, reterr);
 
     if (flow)
         flow_cancel(flow, BERTH_E_CANCELLED, "called off by %s", actor->name);

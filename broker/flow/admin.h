@@ -1,6 +1,6 @@
-/* admin.h - what people may change: the entry points of the people's door.
+/* admin.h - what people may change: the entry points of the management API.
  *
- * Room flow. Thread: loop. The door has checked the role (verbs.def) and decoded a whole row; here
+ * Module flow. Thread: loop. The API has checked the role (verbs.def) and decoded a whole row; here
  * it is checked against the facts (references exist, a pool has what its kind needs, nothing in use
  * is deleted), decided durably, applied and announced. Every function follows the contract of op.h:
  * < 0 and op->error says why, or one completion later. The writes behind them cannot be cancelled:
@@ -11,7 +11,7 @@
 #ifndef BERTH_FLOW_ADMIN_H
 #define BERTH_FLOW_ADMIN_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* Who asks, for the audit trail, and which request it is: see struct changes. request_id is "" when
  * it has no key. A request that was done before completes with 0 and changes nothing, but for one
@@ -37,20 +37,20 @@ int admin_still(const struct admin_actor *actor, struct berth_error *reterr) ber
  * tokens have their own ways (UNSUPPORTED). Errors: INVALID, NOT_FOUND (a reference), EXISTS (the
  * name).
  */
-int admin_add(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_add(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
               const void *row, uint64_t *ret_id, struct op *op) berth_must_check;
 
 /* Change an entity: the whole row as it shall be. row->version: the version it was based on, 0 =
  * whatever it is now. Fields that only flows decide (states, hashes, epochs) keep what they are.
  * Errors: as admin_add, CONFLICT.
  */
-int admin_set(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_set(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
               const void *row, struct op *op) berth_must_check;
 
 /* Delete an entity. Errors: NOT_FOUND, STATE (in use, with a sentence by what). A pool must have no
  * desktops: its desktops are deleted with admin_desktop(DESKTOP_DELETE) or by max = 0.
  */
-int admin_drop(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_drop(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
                uint64_t id, struct op *op) berth_must_check;
 
 /* Would it be refused at once? For a dry run; admin_drop asks the same. */
@@ -83,31 +83,31 @@ int admin_desktop_check(struct core *core, const struct desktop_wish *wish,
  * restart, refresh, delete). Errors: STATE (a session is on it and `force` is not set), HOST,
  * HOST_DOWN, UNSUPPORTED (manual desktops).
  */
-int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
+int admin_desktop(struct context *context, const struct admin_actor *actor,
                   const struct desktop_wish *wish, struct op *op) berth_must_check;
 
 /* End a session for good (completes when ENDING is durable and the terminal was told), or take it
  * off its screen. */
-int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor,
+int admin_session_sign_off(struct context *context, const struct admin_actor *actor,
                            uint64_t session_id, const char *why, struct op *op) berth_must_check;
-int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *actor,
+int admin_session_disconnect(struct context *context, const struct admin_actor *actor,
                              uint64_t session_id, const char *why, struct op *op) berth_must_check;
 
 /* What a host is wanted for from now on; sessions on it go on, whatever it is. */
-int admin_host_mode(struct rooms *rooms, const struct admin_actor *actor, uint64_t host_id,
+int admin_host_mode(struct context *context, const struct admin_actor *actor, uint64_t host_id,
                     enum host_mode mode, struct op *op) berth_must_check;
 
 /* ACCEPTED (also approves one that waits), QUARANTINED, REVOKED (its keys are refused for ever, its
  * connection is closed), WAITING (a revoked one may ask again).
  */
-int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
+int admin_terminal_state(struct context *context, const struct admin_actor *actor, uint64_t terminal_id,
                          enum terminal_state state, const char *why,
                          struct op *op) berth_must_check;
 
 /* Permission for terminals to join. row: terminal, place_id, tags, uses_left, expires_ms; the token
  * is made here and told once, as INVITE_TOKEN_DIGITS hexadecimal digits; the caller wipes it.
  */
-int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
+int admin_invite(struct context *context, const struct admin_actor *actor,
                  const struct row_invitation *row, uint64_t *ret_id, struct secret *ret_token,
                  struct op *op) berth_must_check;
 
@@ -121,22 +121,22 @@ struct command_wish {
 /* Something a terminal shall do once. Completes when it is durable; it is sent as soon as the
  * terminal is there. Done before: 0, and *ret_id is the command of then.
  */
-int admin_command(struct rooms *rooms, const struct admin_actor *actor,
+int admin_command(struct context *context, const struct admin_actor *actor,
                   const struct command_wish *wish, uint64_t *ret_id,
                   struct op *op) berth_must_check;
 
 /* Set the password of a user (ENTITY_user) or an administrator (ENTITY_admin); empty takes it away.
  */
-int admin_password(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_password(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
                    uint64_t id, const struct secret *password, struct op *op) berth_must_check;
 
 /* A key for programs. row: admin_id, label, expires_ms. Told once: "berth_" and 64 hexadecimal
  * digits. */
-int admin_token(struct rooms *rooms, const struct admin_actor *actor, const struct row_token *row,
+int admin_token(struct context *context, const struct admin_actor *actor, const struct row_token *row,
                 uint64_t *ret_id, struct secret *ret_token, struct op *op) berth_must_check;
 
 /* A badge for a user: its identifier is kept as a keyed hash only. */
-int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t user_id,
+int admin_badge(struct context *context, const struct admin_actor *actor, uint64_t user_id,
                 const char *uid, const char *label, uint64_t *ret_id,
                 struct op *op) berth_must_check;
 
@@ -157,7 +157,7 @@ struct image_wish {
  * exist stay until their pool is recomposed. Completes when it is decided. Errors: NOT_FOUND,
  * STATE, INVALID (the files, with a sentence).
  */
-int admin_image(struct rooms *rooms, const struct admin_actor *actor, const struct image_wish *wish,
+int admin_image(struct context *context, const struct admin_actor *actor, const struct image_wish *wish,
                 struct op *op) berth_must_check;
 
 /* 0 when the broker makes the desktops of this pool; UNSUPPORTED for a manual pool. */
@@ -171,22 +171,22 @@ struct image_version *admin_image_before(struct core *core, const struct image *
  * anew: restraint.h.
  * Completes when it is decided.
  */
-int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
+int admin_pool_retry(struct context *context, const struct admin_actor *actor, uint64_t pool_id,
                      struct op *op) berth_must_check;
 
 /* Call a running flow off (`berthctl flow cancel`): a sign-on or a joining. What else runs is
  * brought to its end, or a session would stay `ending` and a machine half made. `find` only looks
  * whether that could be done. Errors: NOT_FOUND, STATE.
  */
-int admin_flow_find(struct rooms *rooms, uint64_t flow_id, struct flow **ret,
+int admin_flow_find(struct context *context, uint64_t flow_id, struct flow **ret,
                     struct berth_error *reterr) berth_must_check;
-int admin_flow_cancel(struct rooms *rooms, const struct admin_actor *actor, uint64_t flow_id,
+int admin_flow_cancel(struct context *context, const struct admin_actor *actor, uint64_t flow_id,
                       struct berth_error *reterr) berth_must_check;
 
 /* Somebody looked at who is where, or explained a person: one audit record, no change. Who looks
  * again is recorded again, also under the same key.
  */
-int admin_note(struct rooms *rooms, const struct admin_actor *actor, const char *action,
+int admin_note(struct context *context, const struct admin_actor *actor, const char *action,
                const char *object, uint64_t subject_user_id, struct op *op) berth_must_check;
 
 #endif

@@ -23,7 +23,7 @@ static const char *const action_names[] = {
  */
 struct wish {
     struct stray stray;
-    struct rooms *rooms;
+    struct context *context;
     struct admin_actor actor;
     uint64_t desktop_id;
     enum desktop_act act;
@@ -102,14 +102,14 @@ static void machine_done(struct op *op, int result)
     changes = admin_changes(&wish->actor, action_names[wish->act]);
     changes_object(changes, "%s", wish->object);
     changes_detail(changes, "its machine has done it");
-    if (decide_begin(wish->rooms, changes, NULL, &wish->finished) < 0)
+    if (decide_begin(wish->context, changes, NULL, &wish->finished) < 0)
         end(wish, 0, &op->error);
 }
 
 static void recorded(struct op *op, int result)
 {
     struct wish *wish = container_of(op, struct wish, recorded);
-    struct desktop *desktop = desktop_find(wish->rooms->core, wish->desktop_id);
+    struct desktop *desktop = desktop_find(wish->context->core, wish->desktop_id);
     int r = result;
 
     if (r < 0 || wish->repeated || wish->act == DESKTOP_QUARANTINE) {
@@ -121,11 +121,11 @@ static void recorded(struct op *op, int result)
         return;
     }
     if (wish->act == DESKTOP_RELEASE) {
-        reconcile_released(wish->rooms, desktop);
+        reconcile_released(wish->context, desktop);
         end(wish, 0, &op->error);
         return;
     }
-    r = machine_want(wish->rooms, desktop, goal_of(wish->act), &wish->machine);
+    r = machine_want(wish->context, desktop, goal_of(wish->act), &wish->machine);
     if (r < 0)
         end(wish, r, &wish->machine.error);
 }
@@ -201,32 +201,32 @@ int admin_desktop_check(struct core *core, const struct desktop_wish *wish,
     return r < 0 ? r : check_use(core, desktop, wish, reterr);
 }
 
-int admin_desktop(struct rooms *rooms, const struct admin_actor *actor,
+int admin_desktop(struct context *context, const struct admin_actor *actor,
                   const struct desktop_wish *wish_, struct op *op)
 {
-    struct desktop *desktop = desktop_find(rooms->core, wish_->desktop_id);
+    struct desktop *desktop = desktop_find(context->core, wish_->desktop_id);
     struct wish *wish;
-    int r = admin_desktop_check(rooms->core, wish_, &op->error);
+    int r = admin_desktop_check(context->core, wish_, &op->error);
 
     if (r < 0)
         return r;
     wish = berth_new(struct wish);
-    wish->rooms = rooms;
+    wish->context = context;
     wish->actor = *actor;
     (void)snprintf(wish->object, sizeof(wish->object), "desktop %s", desktop->row.name);
     wish->desktop_id = wish_->desktop_id;
     wish->act = wish_->act;
     wish->caller = op;
-    op_init(&wish->recorded, rooms->timers, recorded);
-    op_init(&wish->machine, rooms->timers, machine_done);
-    op_init(&wish->finished, rooms->timers, finished);
-    r = decide_begin(rooms, plan(actor, desktop, wish_),
+    op_init(&wish->recorded, context->timers, recorded);
+    op_init(&wish->machine, context->timers, machine_done);
+    op_init(&wish->finished, context->timers, finished);
+    r = decide_begin(context, plan(actor, desktop, wish_),
                      &(struct decide_then){ .ret_repeated = &wish->repeated }, &wish->recorded);
     if (r < 0) {
         op->error = wish->recorded.error;
         free(wish);
         return r;
     }
-    admin_waits(rooms, &wish->stray, drop);
+    admin_waits(context, &wish->stray, drop);
     return op_begun(op, NULL, wish);
 }

@@ -142,12 +142,12 @@ static void end_recomposes(struct core *core, const struct subject_of *subject,
 
 /* One version becomes the current one; the one before is kept for a rollback. What a rollback
  * withdraws is not: a second rollback would put it back. */
-static struct changes *make_current(struct rooms *rooms, const struct admin_actor *actor,
+static struct changes *make_current(struct context *context, const struct admin_actor *actor,
                                     enum image_act act, const struct subject_of *subject)
 {
     const char *action = act == IMAGE_ROLLBACK ? "image.rollback" : "image.publish";
     struct image *image = subject->image;
-    struct image_version *before = image_version_find(rooms->core, image->row.current_id);
+    struct image_version *before = image_version_find(context->core, image->row.current_id);
     struct changes *changes = admin_changes(actor, action);
     struct row_image_version *row;
     struct row_image *image_row;
@@ -164,7 +164,7 @@ static struct changes *make_current(struct rooms *rooms, const struct admin_acto
     image_row = changes_set(changes, ENTITY_image, &image->row);
     image_row->previous_id = act == IMAGE_PUBLISH ? image_row->current_id : 0;
     image_row->current_id = subject->version->row.id;
-    end_recomposes(rooms->core, subject, changes);
+    end_recomposes(context->core, subject, changes);
     return changes;
 }
 
@@ -184,12 +184,12 @@ static struct changes *begin_recompose(const struct admin_actor *actor,
     return changes;
 }
 
-static struct changes *decision(struct rooms *rooms, const struct admin_actor *actor,
+static struct changes *decision(struct context *context, const struct admin_actor *actor,
                                 enum image_act act, const struct subject_of *subject)
 {
     if (act == IMAGE_RECOMPOSE)
         return begin_recompose(actor, subject);
-    return make_current(rooms, actor, act, subject);
+    return make_current(context, actor, act, subject);
 }
 
 static void note_unchecked(struct changes *changes, const char *unchecked)
@@ -206,7 +206,7 @@ static void note_unchecked(struct changes *changes, const char *unchecked)
 
 struct asked {
     struct stray stray;
-    struct rooms *rooms;
+    struct context *context;
     struct admin_actor actor;
     struct image_wish wish;
     char unchecked[IMAGE_UNCHECKED_TEXT];
@@ -245,12 +245,12 @@ static int decide(struct asked *asked, struct op *op)
     int r = admin_still(&asked->actor, &op->error);
 
     if (r >= 0)
-        r = find_subject(asked->rooms->core, &asked->wish, &subject, &op->error);
+        r = find_subject(asked->context->core, &asked->wish, &subject, &op->error);
     if (r < 0)
         return r;
-    changes = decision(asked->rooms, &asked->actor, asked->wish.act, &subject);
+    changes = decision(asked->context, &asked->actor, asked->wish.act, &subject);
     note_unchecked(changes, asked->unchecked);
-    return decide_begin(asked->rooms, changes, NULL, op);
+    return decide_begin(asked->context, changes, NULL, op);
 }
 
 static void looked(struct op *op, int result)
@@ -259,7 +259,7 @@ static void looked(struct op *op, int result)
     struct berth_error error = op->error;
     int r = result;
 
-    op_init(op, asked->rooms->timers, over);
+    op_init(op, asked->context->timers, over);
     op->error = error;
     if (r < 0 || asked->wish.dry_run) {
         over(op, r);
@@ -270,35 +270,35 @@ static void looked(struct op *op, int result)
         over(op, r);
 }
 
-int admin_image(struct rooms *rooms, const struct admin_actor *actor, const struct image_wish *wish,
+int admin_image(struct context *context, const struct admin_actor *actor, const struct image_wish *wish,
                 struct op *op)
 {
     struct subject_of subject;
     struct asked *asked;
-    int r = find_subject(rooms->core, wish, &subject, &op->error);
+    int r = find_subject(context->core, wish, &subject, &op->error);
 
     if (r < 0)
         return r;
     asked = berth_new(struct asked);
-    *asked = (struct asked){ .rooms = rooms, .actor = *actor, .wish = *wish, .caller = op };
-    op_init(&asked->step, rooms->timers, looked);
-    r = image_check_begin(rooms, subject.version->row.id, subject.pool ? subject.pool->row.id : 0,
+    *asked = (struct asked){ .context = context, .actor = *actor, .wish = *wish, .caller = op };
+    op_init(&asked->step, context->timers, looked);
+    r = image_check_begin(context, subject.version->row.id, subject.pool ? subject.pool->row.id : 0,
                           asked->unchecked, &asked->step);
     if (r < 0) {
         op->error = asked->step.error;
         free(asked);
         return r;
     }
-    admin_waits(rooms, &asked->stray, drop);
+    admin_waits(context, &asked->stray, drop);
     return op_begun(op, NULL, asked);
 }
 
 /* ---- pool retry ---- */
 
-int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint64_t pool_id,
+int admin_pool_retry(struct context *context, const struct admin_actor *actor, uint64_t pool_id,
                      struct op *op)
 {
-    struct pool *pool = pool_find(rooms->core, pool_id);
+    struct pool *pool = pool_find(context->core, pool_id);
     struct changes *changes;
 
     if (!pool)
@@ -308,5 +308,5 @@ int admin_pool_retry(struct rooms *rooms, const struct admin_actor *actor, uint6
     changes = admin_changes(actor, "pool.retry");
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "%s", pool->backoff_why);
-    return restraint_retry(rooms, pool, changes, op);
+    return restraint_retry(context, pool, changes, op);
 }

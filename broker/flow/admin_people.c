@@ -13,7 +13,7 @@
 
 struct new_password {
     struct stray stray;
-    struct rooms *rooms;
+    struct context *context;
     enum entity_kind kind;
     uint64_t id;
     struct admin_actor actor;
@@ -58,7 +58,7 @@ static void password_stored(struct op *op, int result)
 /* The row as it is now, not as it was before hashing took its time. */
 static int put_hash(struct new_password *password, struct berth_error *reterr)
 {
-    struct entity *entity = core_find(password->rooms->core, password->kind, password->id);
+    struct entity *entity = core_find(password->context->core, password->kind, password->id);
 
     if (!entity)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the account was deleted meanwhile");
@@ -85,24 +85,24 @@ static void password_hashed(struct op *op, int result)
     if (r >= 0)
         r = put_hash(password, &error);
     if (r >= 0) {
-        r = decide_begin(password->rooms, berth_take(password->changes), NULL, &password->commit);
+        r = decide_begin(password->context, berth_take(password->changes), NULL, &password->commit);
         error = password->commit.error;
     }
     if (r < 0)
         password_done(password, r, &error);
 }
 
-int admin_password(struct rooms *rooms, const struct admin_actor *actor, enum entity_kind kind,
+int admin_password(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
                    uint64_t id, const struct secret *secret, struct op *op)
 {
-    struct entity *entity = core_find(rooms->core, kind, id);
+    struct entity *entity = core_find(context->core, kind, id);
     struct new_password *password;
     int r = 0;
 
     if ((kind != ENTITY_user && kind != ENTITY_admin) || !entity)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such account");
     password = berth_new(struct new_password);
-    password->rooms = rooms;
+    password->context = context;
     password->kind = kind;
     password->id = id;
     password->caller = op;
@@ -113,55 +113,55 @@ int admin_password(struct rooms *rooms, const struct admin_actor *actor, enum en
                    kind == ENTITY_user ? container_of(entity, struct user, base)->row.name
                                        : container_of(entity, struct admin, base)->row.name);
     password->changes->audit.subject_user_id = kind == ENTITY_user ? id : 0;
-    op_init(&password->hashing, rooms->timers, password_hashed);
-    op_init(&password->commit, rooms->timers, password_stored);
+    op_init(&password->hashing, context->timers, password_hashed);
+    op_init(&password->commit, context->timers, password_stored);
     if (secret_empty(secret))
         op_complete_soon(&password->hashing, 0, NULL);
     else
-        r = auth_hash_begin(rooms->auth, secret, password->hash, &password->hashing);
+        r = auth_hash_begin(context->auth, secret, password->hash, &password->hashing);
     if (r < 0) {
         op->error = password->hashing.error;
         changes_free(password->changes);
         berth_wipe_free(password, sizeof(*password));
         return r;
     }
-    admin_waits(rooms, &password->stray, drop);
+    admin_waits(context, &password->stray, drop);
     return op_begun(op, NULL, password);
 }
 
 /* ---- tokens ---- */
 
-int admin_token(struct rooms *rooms, const struct admin_actor *actor, const struct row_token *given,
+int admin_token(struct context *context, const struct admin_actor *actor, const struct row_token *given,
                 uint64_t *ret_id, struct secret *ret_token, struct op *op)
 {
-    struct admin *admin = admin_find(rooms->core, given->admin_id);
+    struct admin *admin = admin_find(context->core, given->admin_id);
     struct row_token row = *given;
     struct changes *changes;
     char hex[2 * TOKEN_BYTES + 1];
 
     if (!admin)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such administrator");
-    random_hex(rooms->random, hex, TOKEN_BYTES);
+    random_hex(context->random, hex, TOKEN_BYTES);
     (void)snprintf(ret_token->text, sizeof(ret_token->text), "berth_%s", hex);
     explicit_bzero(hex, sizeof(hex));
-    rooms->core->digest(ret_token->text, row.token_hash);
-    row.id = core_next_id(rooms->core);
+    context->core->digest(ret_token->text, row.token_hash);
+    row.id = core_next_id(context->core);
     if (!row.expires_ms)
-        row.expires_ms = rooms->timers->wall_ms + (int64_t)TOKEN_DAYS * 86400000;
+        row.expires_ms = context->timers->wall_ms + (int64_t)TOKEN_DAYS * 86400000;
     *ret_id = row.id;
     changes = admin_changes(actor, "token.add");
     changes_object(changes, "admin %s", admin->row.name);
     changes_detail(changes, "for %s", row.label);
     (void)changes_add(changes, ENTITY_token, &row);
-    return decide_begin(rooms, changes, &(struct decide_then){ .adds = ENTITY_token }, op);
+    return decide_begin(context, changes, &(struct decide_then){ .adds = ENTITY_token }, op);
 }
 
 /* ---- badges ---- */
 
-int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t user_id,
+int admin_badge(struct context *context, const struct admin_actor *actor, uint64_t user_id,
                 const char *uid, const char *label, uint64_t *ret_id, struct op *op)
 {
-    struct user *user = user_find(rooms->core, user_id);
+    struct user *user = user_find(context->core, user_id);
     struct row_badge row = { .user_id = user_id };
     struct changes *changes;
 
@@ -169,13 +169,13 @@ int admin_badge(struct rooms *rooms, const struct admin_actor *actor, uint64_t u
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such user");
     if (!uid[0])
         return berth_fail(&op->error, BERTH_E_INVALID, "a badge needs its identifier");
-    auth_badge_hash(rooms->auth, uid, row.uid_hash);
-    row.id = core_next_id(rooms->core);
+    auth_badge_hash(context->auth, uid, row.uid_hash);
+    row.id = core_next_id(context->core);
     *ret_id = row.id;
     (void)snprintf(row.label, sizeof(row.label), "%s", label);
     changes = admin_changes(actor, "badge.add");
     changes_object(changes, "user %s", user->row.name);
     changes->audit.subject_user_id = user_id;
     (void)changes_add(changes, ENTITY_badge, &row);
-    return decide_begin(rooms, changes, &(struct decide_then){ .adds = ENTITY_badge }, op);
+    return decide_begin(context, changes, &(struct decide_then){ .adds = ENTITY_badge }, op);
 }

@@ -1,6 +1,6 @@
 /* admin_refer.h - what rows that people write refer to: names become ids here, once.
  *
- * Room flow, inner header of admin*.c. Who is named by a rule is kept by id (core/reference.h), so
+ * Module flow, inner header of admin*.c. Who is named by a rule is kept by id (core/reference.h), so
  * that a rename changes nothing but what is shown. What goes when its user or terminal is deleted:
  * the rules that are about them alone. What stands in the way of deleting a group, a place, a site,
  * a host: the rules that name them, for without those rules something could open.

@@ -1,6 +1,6 @@
 /* admin_rules.h - what a row that people write must be like.
  *
- * Room flow, inner header of admin*.c. One rule per entity that people may add, change or delete;
+ * Module flow, inner header of admin*.c. One rule per entity that people may add, change or delete;
  * the table in admin_rules.c is the list of them.
  */
 #ifndef BERTH_FLOW_ADMIN_RULES_H

@@ -11,7 +11,7 @@ static const char *sentence(const char *why, const char *otherwise)
     return why && why[0] ? why : otherwise;
 }
 
-int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor,
+int admin_session_sign_off(struct context *context, const struct admin_actor *actor,
                            uint64_t session_id, const char *why, struct op *op)
 {
     const struct ending ending = {
@@ -22,10 +22,10 @@ int admin_session_sign_off(struct rooms *rooms, const struct admin_actor *actor,
         .role = role_names[actor->role],
     };
 
-    return session_end(rooms, session_id, &ending, op);
+    return session_end(context, session_id, &ending, op);
 }
 
-int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *actor,
+int admin_session_disconnect(struct context *context, const struct admin_actor *actor,
                              uint64_t session_id, const char *why, struct op *op)
 {
     const struct parting parting = {
@@ -36,5 +36,5 @@ int admin_session_disconnect(struct rooms *rooms, const struct admin_actor *acto
         .role = role_names[actor->role],
     };
 
-    return session_part(rooms, session_id, &parting, op);
+    return session_part(context, session_id, &parting, op);
 }

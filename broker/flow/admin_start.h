@@ -1,18 +1,18 @@
 /* admin_start.h - how every administrative decision begins.
  *
- * Room flow, inner header of admin*.c.
+ * Module flow, inner header of admin*.c.
  */
 #ifndef BERTH_FLOW_ADMIN_START_H
 #define BERTH_FLOW_ADMIN_START_H
 
 #include "flow/admin.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 /* Changes in the actor's name, with the request's idempotency key. */
 struct changes *admin_changes(const struct admin_actor *actor, const char *action);
 
 /* Remember what waits, so that an orderly or a sudden stop frees it; list_remove(&stray->node) when
  * it is done. */
-void admin_waits(struct rooms *rooms, struct stray *stray, void (*drop)(struct stray *stray));
+void admin_waits(struct context *context, struct stray *stray, void (*drop)(struct stray *stray));
 
 #endif

@@ -25,10 +25,10 @@ static void revoke_keys(struct core *core, const struct terminal *terminal, stru
     }
 }
 
-int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, uint64_t terminal_id,
+int admin_terminal_state(struct context *context, const struct admin_actor *actor, uint64_t terminal_id,
                          enum terminal_state state, const char *why, struct op *op)
 {
-    struct terminal *terminal = terminal_find(rooms->core, terminal_id);
+    struct terminal *terminal = terminal_find(context->core, terminal_id);
     char action[48];
     struct changes *changes;
     int r;
@@ -46,8 +46,8 @@ int admin_terminal_state(struct rooms *rooms, const struct admin_actor *actor, u
         return r;
     }
     if (state == terminal_REVOKED)
-        revoke_keys(rooms->core, terminal, changes);
-    return decide_begin(rooms, changes, NULL, op);
+        revoke_keys(context->core, terminal, changes);
+    return decide_begin(context, changes, NULL, op);
 }
 
 /* The latest invitation for a terminal is the one that counts: an earlier one that was mislaid
@@ -90,7 +90,7 @@ static int settle_invited(struct core *core, struct row_invitation *row, struct 
     return r < 0 ? r : 0;
 }
 
-int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
+int admin_invite(struct context *context, const struct admin_actor *actor,
                  const struct row_invitation *given, uint64_t *ret_id, struct secret *ret_token,
                  struct op *op)
 {
@@ -98,35 +98,35 @@ int admin_invite(struct rooms *rooms, const struct admin_actor *actor,
     struct changes *changes;
     int r;
 
-    if (row.place_id && !place_find(rooms->core, row.place_id))
+    if (row.place_id && !place_find(context->core, row.place_id))
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such place");
     if (row.terminal[0] && row.uses_left > 1)
         return berth_fail(&op->error, BERTH_E_INVALID,
                           "an invitation for terminal '%s' can be used once only", row.terminal);
     admin_settle_tags(row.tags);
-    r = settle_invited(rooms->core, &row, &op->error);
+    r = settle_invited(context->core, &row, &op->error);
     if (r < 0)
         return r;
     secret_wipe(ret_token);
-    random_hex(rooms->random, ret_token->text, INVITE_TOKEN_DIGITS / 2);
-    rooms->core->digest(ret_token->text, row.token_hash);
-    row.id = core_next_id(rooms->core);
+    random_hex(context->random, ret_token->text, INVITE_TOKEN_DIGITS / 2);
+    context->core->digest(ret_token->text, row.token_hash);
+    row.id = core_next_id(context->core);
     if (!row.uses_left)
         row.uses_left = 1;
     if (!row.expires_ms)
-        row.expires_ms = rooms->timers->wall_ms + (int64_t)INVITE_HOURS * 3600000;
+        row.expires_ms = context->timers->wall_ms + (int64_t)INVITE_HOURS * 3600000;
     *ret_id = row.id;
     changes = admin_changes(actor, "terminal.invite");
     changes_object(changes, "terminal %s", given->terminal[0] ? given->terminal : "(any)");
-    void_earlier(rooms->core, &row, changes);
+    void_earlier(context->core, &row, changes);
     (void)changes_add(changes, ENTITY_invitation, &row);
-    return decide_begin(rooms, changes, &(struct decide_then){ .adds = ENTITY_invitation }, op);
+    return decide_begin(context, changes, &(struct decide_then){ .adds = ENTITY_invitation }, op);
 }
 
-int admin_command(struct rooms *rooms, const struct admin_actor *actor,
+int admin_command(struct context *context, const struct admin_actor *actor,
                   const struct command_wish *wish, uint64_t *ret_id, struct op *op)
 {
-    const struct terminal *terminal = terminal_find(rooms->core, wish->terminal_id);
+    const struct terminal *terminal = terminal_find(context->core, wish->terminal_id);
     struct row_command row = { .terminal_id = wish->terminal_id,
                                .kind = wish->kind,
                                .state = command_QUEUED };
@@ -139,8 +139,8 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor,
                           terminal_state_names[terminal->row.state]);
     if (wish->kind == command_kind_MESSAGE && !wish->text[0])
         return berth_fail(&op->error, BERTH_E_INVALID, "a message needs a text");
-    row.id = core_next_id(rooms->core);
-    row.created_ms = rooms->timers->wall_ms;
+    row.id = core_next_id(context->core);
+    row.created_ms = context->timers->wall_ms;
     row.expires_ms = row.created_ms + (wish->expires_in_ms > 0 ? wish->expires_in_ms : 600000);
     (void)snprintf(row.text, sizeof(row.text), "%s", wish->text);
     (void)snprintf(row.by, sizeof(row.by), "%.63s", actor->name);
@@ -151,5 +151,5 @@ int admin_command(struct rooms *rooms, const struct admin_actor *actor,
     changes->audit.terminal_id = wish->terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
     /* Its notice sends it. */
-    return decide_begin(rooms, changes, &(struct decide_then){ .ret_added_id = ret_id }, op);
+    return decide_begin(context, changes, &(struct decide_then){ .ret_added_id = ret_id }, op);
 }

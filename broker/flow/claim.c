@@ -9,10 +9,10 @@
 
 /* The epoch belongs to the slot for ever; no guest and no terminal hears of a number before it is
  * durable. */
-static int raise_epoch(struct rooms *rooms, struct claim *claim, struct changes *changes,
+static int raise_epoch(struct context *context, struct claim *claim, struct changes *changes,
                        struct berth_error *reterr)
 {
-    struct slot *slot = slot_of(rooms->core, claim->desktop_id, claim->slot);
+    struct slot *slot = slot_of(context->core, claim->desktop_id, claim->slot);
     struct row_slot row;
 
     if (!slot)
@@ -28,10 +28,10 @@ static int raise_epoch(struct rooms *rooms, struct claim *claim, struct changes 
 
 /* Open the assignment unless it is open; answers its number, or 0 when the desktop became somebody
  * else's. */
-static uint64_t take_desktop(struct rooms *rooms, const struct claim *claim,
+static uint64_t take_desktop(struct context *context, const struct claim *claim,
                              const struct desktop *desktop, struct changes *changes)
 {
-    struct core *core = rooms->core;
+    struct core *core = context->core;
     const struct assignment *mine = assignment_open_of(core, claim->user_id, claim->pool_id);
     const struct assignment *there = assignment_on(core, claim->desktop_id, claim->slot);
     struct row_desktop used = desktop->row;
@@ -40,7 +40,7 @@ static uint64_t take_desktop(struct rooms *rooms, const struct claim *claim,
                                   .desktop_id = claim->desktop_id,
                                   .slot = claim->slot,
                                   .state = assignment_OPEN,
-                                  .opened_ms = rooms->timers->wall_ms };
+                                  .opened_ms = context->timers->wall_ms };
 
     if (placement_note_use(desktop, &used))
         changes_set(changes, ENTITY_desktop, &used);
@@ -53,10 +53,10 @@ static uint64_t take_desktop(struct rooms *rooms, const struct claim *claim,
     return row.id;
 }
 
-static void add_session(struct rooms *rooms, struct claim *claim, uint64_t assignment_id,
+static void add_session(struct context *context, struct claim *claim, uint64_t assignment_id,
                         struct changes *changes)
 {
-    struct row_session row = { .id = core_next_id(rooms->core),
+    struct row_session row = { .id = core_next_id(context->core),
                                .assignment_id = assignment_id,
                                .user_id = claim->user_id,
                                .pool_id = claim->pool_id,
@@ -65,8 +65,8 @@ static void add_session(struct rooms *rooms, struct claim *claim, uint64_t assig
                                .epoch = claim->epoch,
                                .terminal_id = claim->terminal_id,
                                .state = session_PREPARING,
-                               .started_ms = rooms->timers->wall_ms,
-                               .changed_ms = rooms->timers->wall_ms };
+                               .started_ms = context->timers->wall_ms,
+                               .changed_ms = context->timers->wall_ms };
 
     (void)snprintf(row.reason, sizeof(row.reason), "signing on");
     claim->session_id = row.id;
@@ -74,17 +74,17 @@ static void add_session(struct rooms *rooms, struct claim *claim, uint64_t assig
     changes_add(changes, ENTITY_session, &row);
 }
 
-static int move_session(struct rooms *rooms, struct claim *claim, struct session *session,
+static int move_session(struct context *context, struct claim *claim, struct session *session,
                         struct changes *changes, struct berth_error *reterr)
 {
-    struct connection *old = connection_of(rooms->core, session->row.id);
+    struct connection *old = connection_of(context->core, session->row.id);
     struct row_session *row;
     char why[96];
     int r;
 
     claim->old_session = session->row;
     if (old) {
-        const struct terminal *here = terminal_find(rooms->core, claim->terminal_id);
+        const struct terminal *here = terminal_find(context->core, claim->terminal_id);
 
         if (old->row.terminal_id != claim->terminal_id)
             claim->old_terminal_id = old->row.terminal_id;
@@ -96,7 +96,7 @@ static int move_session(struct rooms *rooms, struct claim *claim, struct session
     if (session->row.state == session_PREPARING) {
         /* An earlier sign-on was overtaken on its way: the session is taken over as it stands. */
         row = changes_set(changes, ENTITY_session, &session->row);
-        row->changed_ms = rooms->timers->wall_ms;
+        row->changed_ms = context->timers->wall_ms;
     } else {
         r = session_transition(session, session_PREPARING, "signing on", changes, &row, reterr);
         if (r < 0)
@@ -108,10 +108,10 @@ static int move_session(struct rooms *rooms, struct claim *claim, struct session
 }
 
 /* Somebody else's session may be on this screen: it comes off and stays. */
-static int clear_screen(struct rooms *rooms, struct claim *claim, struct changes *changes,
+static int clear_screen(struct context *context, struct claim *claim, struct changes *changes,
                         struct berth_error *reterr)
 {
-    struct connection *connection = connection_at(rooms->core, claim->terminal_id);
+    struct connection *connection = connection_at(context->core, claim->terminal_id);
     struct session *session;
     int r;
 
@@ -121,7 +121,7 @@ static int clear_screen(struct rooms *rooms, struct claim *claim, struct changes
                         reterr);
     if (r < 0)
         return r;
-    session = session_find(rooms->core, connection->row.session_id);
+    session = session_find(context->core, connection->row.session_id);
     if (!session || session->row.epoch != connection->row.epoch)
         return 0;
     claim->here = session->row;
@@ -131,33 +131,33 @@ static int clear_screen(struct rooms *rooms, struct claim *claim, struct changes
     return 0;
 }
 
-static void add_connection(struct rooms *rooms, struct claim *claim, struct changes *changes)
+static void add_connection(struct context *context, struct claim *claim, struct changes *changes)
 {
-    const struct row_connection row = { .id = core_next_id(rooms->core),
+    const struct row_connection row = { .id = core_next_id(context->core),
                                         .session_id = claim->session_id,
                                         .terminal_id = claim->terminal_id,
                                         .epoch = claim->epoch,
                                         .state = connection_CONNECTING,
-                                        .started_ms = rooms->timers->wall_ms };
+                                        .started_ms = context->timers->wall_ms };
 
     claim->connection_id = row.id;
     changes_add(changes, ENTITY_connection, &row);
 }
 
-static int build(struct rooms *rooms, struct claim *claim, struct changes *changes,
+static int build(struct context *context, struct claim *claim, struct changes *changes,
                  struct berth_error *reterr)
 {
-    struct core *core = rooms->core;
+    struct core *core = context->core;
     const struct desktop *desktop = desktop_find(core, claim->desktop_id);
     uint64_t assignment_id;
     int r;
 
     if (!desktop)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the desktop was deleted");
-    r = raise_epoch(rooms, claim, changes, reterr);
+    r = raise_epoch(context, claim, changes, reterr);
     if (r < 0)
         return r;
-    assignment_id = take_desktop(rooms, claim, desktop, changes);
+    assignment_id = take_desktop(context, claim, desktop, changes);
     if (!assignment_id)
         return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' belongs to somebody else by now",
                           desktop->row.name);
@@ -166,34 +166,34 @@ static int build(struct rooms *rooms, struct claim *claim, struct changes *chang
 
         if (!session)
             return berth_fail(reterr, BERTH_E_NOT_FOUND, "the session is over");
-        r = move_session(rooms, claim, session, changes, reterr);
+        r = move_session(context, claim, session, changes, reterr);
         if (r < 0)
             return r;
     } else if (session_on(core, assignment_id)) {
         return berth_fail(reterr, BERTH_E_STATE, "there is a session on it by now");
     } else {
-        add_session(rooms, claim, assignment_id, changes);
+        add_session(context, claim, assignment_id, changes);
     }
-    r = clear_screen(rooms, claim, changes, reterr);
+    r = clear_screen(context, claim, changes, reterr);
     if (r < 0)
         return r;
-    add_connection(rooms, claim, changes);
+    add_connection(context, claim, changes);
     changes_object(changes, "desktop %s", desktop->row.name);
     return 0;
 }
 
-int claim_changes(struct rooms *rooms, struct claim *claim, struct changes **ret,
+int claim_changes(struct context *context, struct claim *claim, struct changes **ret,
                   struct berth_error *reterr)
 {
-    const struct user *user = user_find(rooms->core, claim->user_id);
-    const struct terminal *terminal = terminal_find(rooms->core, claim->terminal_id);
+    const struct user *user = user_find(context->core, claim->user_id);
+    const struct terminal *terminal = terminal_find(context->core, claim->terminal_id);
     struct changes *changes;
     int r;
 
     if (!user || !terminal)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the user or the terminal was deleted");
     changes = changes_new(user->row.name, "user", "session.claim");
-    r = build(rooms, claim, changes, reterr);
+    r = build(context, claim, changes, reterr);
     if (r < 0) {
         changes_free(changes);
         return r;

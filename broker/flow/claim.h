@@ -1,11 +1,11 @@
 /* claim.h - the decision that a user's session is at a terminal now: one durable change.
  *
- * Room flow, inner header of connect.
+ * Module flow, inner header of connect.
  */
 #ifndef BERTH_FLOW_CLAIM_H
 #define BERTH_FLOW_CLAIM_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 struct claim {
     uint64_t user_id, pool_id, desktop_id, terminal_id;
@@ -25,7 +25,7 @@ struct claim {
  * connection, add the new one, and take off the screen whatever else this terminal showed. Errors:
  * STATE, NOT_FOUND: the facts have changed; look again.
  */
-int claim_changes(struct rooms *rooms, struct claim *claim, struct changes **ret,
+int claim_changes(struct context *context, struct claim *claim, struct changes **ret,
                   struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -9,7 +9,7 @@
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 /* A terminal that acknowledged has this much longer to finish before the command counts as expired.
  */
@@ -20,15 +20,15 @@
 /* What the store refused is tried again after so long. */
 #define AGAIN_MS 1000
 
-static void decided(struct rooms *rooms, uint64_t command_id, int result);
+static void decided(struct context *context, uint64_t command_id, int result);
 static void look_at_all(struct berth_timer *timer);
 
 /* One change at a time: what the terminal says meanwhile waits in `reported`. */
-static void move(struct rooms *rooms, struct command *command, enum command_state next,
+static void move(struct context *context, struct command *command, enum command_state next,
                  const char *result, const char *actor)
 {
     struct changes *changes = changes_new(actor, "terminal", "terminal.command");
-    struct terminal *terminal = terminal_find(rooms->core, command->row.terminal_id);
+    struct terminal *terminal = terminal_find(context->core, command->row.terminal_id);
     struct berth_error error = { 0 };
 
     changes_object(changes, "terminal %s", terminal ? terminal->row.name : "(gone)");
@@ -41,72 +41,72 @@ static void move(struct rooms *rooms, struct command *command, enum command_stat
         return;
     }
     command->writing =
-        decide_begin(rooms, changes,
+        decide_begin(context, changes,
                      &(struct decide_then){ .decided = decided, .id = command->row.id }, NULL) >= 0;
 }
 
-static int64_t left_ms(const struct rooms *rooms, const struct command *command)
+static int64_t left_ms(const struct context *context, const struct command *command)
 {
     int64_t grace_ms = command->row.state == command_ACKED ? FINISH_MS : 0;
 
-    return command->row.expires_ms + grace_ms - rooms->timers->wall_ms;
+    return command->row.expires_ms + grace_ms - context->timers->wall_ms;
 }
 
-static void send(struct rooms *rooms, struct terminal *terminal, const struct command *command)
+static void send(struct context *context, struct terminal *terminal, const struct command *command)
 {
     struct msg msg = { .type = MSG_command };
 
     msg.command.command_id = command->row.id;
     msg.command.kind = command->row.kind;
-    msg.command.expires_in_ms = left_ms(rooms, command);
+    msg.command.expires_in_ms = left_ms(context, command);
     (void)snprintf(msg.command.text, sizeof(msg.command.text), "%s", command->row.text);
-    house_tell(rooms, terminal->peer, &msg);
+    context_tell(context, terminal->peer, &msg);
 }
 
 /* A command is sent only when it is durable that it was: no answer can come before that. */
-static void go_on(struct rooms *rooms, struct terminal *terminal, struct command *command)
+static void go_on(struct context *context, struct terminal *terminal, struct command *command)
 {
     bool there = terminal->peer && terminal->presence->state == presence_PRESENT;
 
     if (command->writing || command->row.state >= command_DONE)
         return;
     if (command->reported && command->reported != command->row.state)
-        move(rooms, command, command->reported, command->reported_result, terminal->row.name);
-    else if (!there || left_ms(rooms, command) <= 0)
+        move(context, command, command->reported, command->reported_result, terminal->row.name);
+    else if (!there || left_ms(context, command) <= 0)
         return; /* the timer will say so */
     else if (command->row.state == command_QUEUED)
-        move(rooms, command, command_SENT, "", "broker");
+        move(context, command, command_SENT, "", "broker");
     else if (command->row.state == command_SENT)
-        send(rooms, terminal, command);
+        send(context, terminal, command);
 }
 
-static void decided(struct rooms *rooms, uint64_t command_id, int result)
+static void decided(struct context *context, uint64_t command_id, int result)
 {
-    struct command *command = command_find(rooms->core, command_id);
+    struct command *command = command_find(context->core, command_id);
     struct terminal *terminal =
-        command ? terminal_find(rooms->core, command->row.terminal_id) : NULL;
+        command ? terminal_find(context->core, command->row.terminal_id) : NULL;
 
     if (!terminal)
         return;
     command->writing = false;
     if (result >= 0)
-        go_on(rooms, terminal, command);
+        go_on(context, terminal, command);
     else
-        timer_start(rooms->timers, &house_of(rooms)->command_expiry, AGAIN_MS, look_at_all);
+        timer_start(context->timers, &reactor_of(context)->command_expiry, AGAIN_MS, look_at_all);
 }
 
-void command_send_waiting(struct rooms *rooms, struct terminal *terminal)
+void command_send_waiting(struct context *context, struct terminal *terminal)
 {
-    list_each (index_list(rooms->core, COMMANDS_OF_TERMINAL, terminal->row.id), node) {
-        go_on(rooms, terminal,
+    list_each (index_list(context->core, COMMANDS_OF_TERMINAL, terminal->row.id), node) {
+        go_on(context, terminal,
               container_of(index_entry(COMMANDS_OF_TERMINAL, node), struct command, base));
     }
 }
 
-void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_command_state(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
-    struct command *command = command_find(rooms->core, msg->command_state.command_id);
+    struct terminal *terminal = context_terminal(context, peer);
+    struct command *command = command_find(context->core, msg->command_state.command_id);
     enum command_state next = msg->command_state.state;
 
     if (!terminal)
@@ -121,10 +121,10 @@ void desk_command_state(struct rooms *rooms, uint64_t peer, const struct msg *ms
         return;
     if (next <= command->reported || command->reported == command_DONE)
         return; /* it says it again; the first answer stands */
-    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, command->row.terminal_id, NULL);
+    context_note_peer(context, peer_word_ACTED, terminal->row.id, command->row.terminal_id, NULL);
     command->reported = next;
     berth_text(command->reported_result, sizeof(command->reported_result), "%s", msg->command_state.text);
-    go_on(rooms, terminal, command);
+    go_on(context, terminal, command);
 }
 
 /* Is there something to be written of it? */
@@ -137,36 +137,36 @@ static bool is_behind(const struct command *command)
 /* What is due expires; what could not be written goes on. */
 static void look_at_all(struct berth_timer *timer)
 {
-    struct house *house = container_of(timer, struct house, command_expiry);
+    struct reactor *reactor = container_of(timer, struct reactor, command_expiry);
     int expired = 0;
 
-    list_each (core_all(house->rooms->core, ENTITY_command), node) {
+    list_each (core_all(reactor->context->core, ENTITY_command), node) {
         struct command *command = container_of(entity_of(node), struct command, base);
 
-        struct terminal *terminal = terminal_find(house->rooms->core, command->row.terminal_id);
+        struct terminal *terminal = terminal_find(reactor->context->core, command->row.terminal_id);
 
         if (command->row.state >= command_DONE || command->writing)
             continue;
-        if (left_ms(house->rooms, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
-            move(house->rooms, command, command_EXPIRED, "its time was over", "broker");
+        if (left_ms(reactor->context, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
+            move(reactor->context, command, command_EXPIRED, "its time was over", "broker");
         else if (terminal && is_behind(command))
-            go_on(house->rooms, terminal, command);
+            go_on(reactor->context, terminal, command);
     }
-    command_watch(house->rooms);
+    command_watch(reactor->context);
 }
 
-void command_watch(struct rooms *rooms)
+void command_watch(struct context *context)
 {
     int64_t soonest_ms = INT64_MAX;
 
-    list_each (core_all(rooms->core, ENTITY_command), node) {
+    list_each (core_all(context->core, ENTITY_command), node) {
         const struct command *command = container_of(entity_of(node), struct command, base);
 
-        if (command->row.state < command_DONE && left_ms(rooms, command) < soonest_ms)
-            soonest_ms = left_ms(rooms, command);
+        if (command->row.state < command_DONE && left_ms(context, command) < soonest_ms)
+            soonest_ms = left_ms(context, command);
     }
-    timer_stop(rooms->timers, &house_of(rooms)->command_expiry);
+    timer_stop(context->timers, &reactor_of(context)->command_expiry);
     if (soonest_ms != INT64_MAX)
-        timer_start(rooms->timers, &house_of(rooms)->command_expiry,
+        timer_start(context->timers, &reactor_of(context)->command_expiry,
                     soonest_ms > AGAIN_MS ? soonest_ms : AGAIN_MS, look_at_all);
 }

@@ -9,7 +9,7 @@
 
 #include "flow/connect_state.h"
 #include "flow/decide.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/power.h"
 #include "flow/release.h"
 #include "flow/seat.h"
@@ -77,7 +77,7 @@ static bool any_passthrough(struct core *core)
 static void tell_wait(struct connect *c)
 {
     int waiting;
-    int64_t wait_ms = auth_wait_ms(c->rooms->auth, &waiting);
+    int64_t wait_ms = auth_wait_ms(c->context->auth, &waiting);
     char text[160];
 
     if (wait_ms < TELL_WAIT_MS)
@@ -104,8 +104,8 @@ static int identify(struct flow *flow)
     if (c->resume.session_id)
         return CHOOSE;
     connect_progress(c, "identify", "Checking who you are", 0, 0);
-    begun = auth_begin(c->rooms->auth, c->evidence, c->evidence_count, c->terminal->row.id,
-                       any_passthrough(c->rooms->core), &c->who, &flow->op);
+    begun = auth_begin(c->context->auth, c->evidence, c->evidence_count, c->terminal->row.id,
+                       any_passthrough(c->context->core), &c->who, &flow->op);
     if (begun >= 0 && shows_password(c))
         tell_wait(c);
     explicit_bzero(c->evidence, sizeof(c->evidence));
@@ -122,7 +122,7 @@ static int choose(struct flow *flow)
 
     if (c->resume.session_id && connect_resume_judge(flow) < 0)
         return FLOW_FAIL;
-    user = user_find(c->rooms->core, c->who.user_id);
+    user = user_find(c->context->core, c->who.user_id);
     if (!user)
         return flow_fail(flow, BERTH_E_CREDENTIALS, "the user name or the password is wrong");
     c->user_id = user->row.id;
@@ -130,7 +130,7 @@ static int choose(struct flow *flow)
     (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", c->user, c->terminal->row.name);
     connect_join_same_user(c);
     answer = connect_choose(flow, CHOOSE, c->resume.session_id && !c->answers ? REACH : RECORD);
-    connect_settle_leftovers(c->rooms, c->user_id);
+    connect_settle_leftovers(c->context, c->user_id);
     return answer;
 }
 
@@ -159,7 +159,7 @@ static int reached(struct flow *flow)
 static int record(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
-    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
+    const struct pool *pool = pool_find(c->context->core, c->claim.pool_id);
     struct changes *changes;
     struct berth_error error = { 0 };
 
@@ -171,13 +171,13 @@ static int record(struct flow *flow)
                          "this desktop asks for your password: sign on with badge and password");
     if (c->place.reservation)
         c->claim.desktop_id = c->place.reservation->desktop->row.id;
-    if (claim_changes(c->rooms, &c->claim, &changes, &error) < 0) {
+    if (claim_changes(c->context, &c->claim, &changes, &error) < 0) {
         if (++c->conflicts > CONFLICTS_MAX)
             return flow_fail_with(flow, &error);
         unchoose(flow);
         return CHOOSE;
     }
-    return flow_await_any(flow, decide_begin(c->rooms, changes, NULL, &flow->op), RECORDED);
+    return flow_await_any(flow, decide_begin(c->context, changes, NULL, &flow->op), RECORDED);
 }
 
 /* Whoever showed it until now is told at once; the guest refuses the older epoch anyway. */
@@ -188,10 +188,10 @@ static void hide_older(struct connect *c)
     c->told_hidden = true;
     if (c->claim.old_terminal_id) {
         (void)snprintf(text, sizeof(text), "Your session moved to %s", c->terminal->row.name);
-        seat_hide(c->rooms, c->claim.old_terminal_id, &c->claim.old_session, "moved", text);
+        seat_hide(c->context, c->claim.old_terminal_id, &c->claim.old_session, "moved", text);
     }
     if (c->claim.here.id)
-        seat_hide(c->rooms, c->terminal->row.id, &c->claim.here, "disconnected",
+        seat_hide(c->context, c->terminal->row.id, &c->claim.here, "disconnected",
                   "Somebody else signs on here; your session goes on");
 }
 
@@ -199,7 +199,7 @@ static void hide_older(struct connect *c)
 static const struct secret *own_password(const struct connect *c)
 {
     static const struct secret none;
-    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
+    const struct pool *pool = pool_find(c->context->core, c->claim.pool_id);
 
     return pool && pool->row.credential == pool_credential_PASSTHROUGH ? &c->who.password : &none;
 }
@@ -217,12 +217,12 @@ static int recorded(struct flow *flow)
     if (flow->op.result < 0)
         return flow_fail_with(flow, &flow->op.error);
     unchoose(flow); /* the assignment holds it from here on */
-    session = session_find(c->rooms->core, c->claim.session_id);
+    session = session_find(c->context->core, c->claim.session_id);
     if (session) {
         session->flow = flow;
         session->detach_pending = false; /* that was the picture of an earlier claim */
     }
-    resume_keep(c->rooms, c->claim.session_id, c->claim.epoch, c->resume.epoch, own_password(c));
+    resume_keep(c->context, c->claim.session_id, c->claim.epoch, c->resume.epoch, own_password(c));
     hide_older(c);
     return WAKE;
 }
@@ -232,10 +232,10 @@ static int recorded(struct flow *flow)
 static void disconnect(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
-    struct session *session = session_find(c->rooms->core, c->claim.session_id);
+    struct session *session = session_find(c->context->core, c->claim.session_id);
 
     /* The connection exists if and only if our claim was committed. */
-    if (!session || !connection_find(c->rooms->core, c->claim.connection_id) ||
+    if (!session || !connection_find(c->context->core, c->claim.connection_id) ||
         session->row.epoch != c->claim.epoch)
         return;
     if (!c->told_hidden)
@@ -246,7 +246,7 @@ static void disconnect(struct flow *flow)
         return; /* the later sign-on goes on from here */
     /* This terminal may still show it with the claim that ours has made void. */
     if (c->claim.old_session.id)
-        seat_hide(c->rooms, c->terminal->row.id, &c->claim.old_session, "failed",
+        seat_hide(c->context, c->terminal->row.id, &c->claim.old_session, "failed",
                   connect_words(&flow->error));
     if (c->claim.fresh) {
         const struct ending ending = { .action = "session.undo",
@@ -256,24 +256,24 @@ static void disconnect(struct flow *flow)
                                        .role = "broker",
                                        .epoch = c->claim.epoch };
 
-        session_end_soon(c->rooms, session->row.id, &ending);
+        session_end_soon(c->context, session->row.id, &ending);
         return;
     }
-    connect_settle(c->rooms, session);
+    connect_settle(c->context, session);
 }
 
 /* ---- wake, probe ---- */
 
 static struct desktop *desktop_of(const struct connect *c)
 {
-    return desktop_find(c->rooms->core, c->claim.desktop_id);
+    return desktop_find(c->context->core, c->claim.desktop_id);
 }
 
 /* Still ours, after a wait? */
 static int check(struct flow *flow, struct desktop **ret)
 {
     const struct connect *c = connect_of(flow);
-    const struct session *session = session_find(c->rooms->core, c->claim.session_id);
+    const struct session *session = session_find(c->context->core, c->claim.session_id);
 
     *ret = desktop_of(c);
     if (!session || session->row.epoch != c->claim.epoch || session->row.state != session_PREPARING)
@@ -290,12 +290,12 @@ static int wake(struct flow *flow)
 
     if (check(flow, &desktop) < 0)
         return FLOW_FAIL;
-    c->probing_since_ms = c->rooms->timers->mono_ms;
+    c->probing_since_ms = c->context->timers->mono_ms;
     if (!desktop->power &&
         (desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED))
         return PROBE;
     connect_progress(c, "wake", "Your desktop is being started", 0, 0);
-    return flow_await(flow, desktop_want_up(c->rooms, desktop, &flow->op), PROBE);
+    return flow_await(flow, desktop_want_up(c->context, desktop, &flow->op), PROBE);
 }
 
 /* A machine's certificate is learnt once per boot, and its host tells of every start; the viewer
@@ -303,7 +303,7 @@ static int wake(struct flow *flow)
  */
 static bool certificate_is_known(const struct connect *c, const struct desktop *desktop)
 {
-    const struct host *host = host_find(c->rooms->core, desktop->row.host_id);
+    const struct host *host = host_find(c->context->core, desktop->row.host_id);
 
     return host && host->state == host_UP && (host->capabilities & VIRT_CAN_EVENTS) &&
            desktop->fingerprint[0] && desktop->state == desktop_READY;
@@ -312,7 +312,7 @@ static bool certificate_is_known(const struct connect *c, const struct desktop *
 static int probe(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
-    int64_t now = c->rooms->timers->mono_ms;
+    int64_t now = c->context->timers->mono_ms;
     struct probe_target target;
     struct desktop *desktop;
     int begun;
@@ -326,14 +326,14 @@ static int probe(struct flow *flow)
                                     .port = desktop->port,
                                     .answer_only = certificate_is_known(c, desktop),
                                     .urgent = true };
-    begun = probe_begin(c->rooms->probe, &target, &c->probe, &flow->op);
+    begun = probe_begin(c->context->probe, &target, &c->probe, &flow->op);
     return flow_await_any(flow, begun, PROBED);
 }
 
 static int probed(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
-    int64_t now = c->rooms->timers->mono_ms;
+    int64_t now = c->context->timers->mono_ms;
     struct desktop *desktop;
 
     if (check(flow, &desktop) < 0)
@@ -350,7 +350,7 @@ static int probed(struct flow *flow)
             return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is kept out of use: %s",
                              desktop->row.name, desktop->row.reason);
         if (c->claim.fresh)
-            desktop_quarantine(c->rooms, desktop, flow->op.error.text);
+            desktop_quarantine(c->context, desktop, flow->op.error.text);
         return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' does not answer: %s",
                          desktop->row.name, flow->op.error.text);
     }
@@ -359,7 +359,7 @@ static int probed(struct flow *flow)
         return SECRET;
     if (desktop->fingerprint[0] && strcmp(desktop->fingerprint, c->probe.fingerprint) != 0) {
         desktop->probed_ms = 0;
-        desktop_quarantine(c->rooms, desktop, "it shows another certificate than at its start");
+        desktop_quarantine(c->context, desktop, "it shows another certificate than at its start");
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "desktop '%s' shows another certificate than at its start",
                          desktop->row.name);
@@ -383,25 +383,25 @@ void connect_password(struct berth_random *random, struct secret *ret)
 static int secret(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
-    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
+    const struct pool *pool = pool_find(c->context->core, c->claim.pool_id);
     struct desktop *desktop;
     struct session *session;
     int begun;
 
     if (check(flow, &desktop) < 0)
         return FLOW_FAIL;
-    session = session_find(c->rooms->core, c->claim.session_id);
+    session = session_find(c->context->core, c->claim.session_id);
     if (pool->row.credential == pool_credential_PASSTHROUGH && !session->account[0]) {
         c->password = c->who.password;
         return TELL;
     }
     if (!session->account[0])
         (void)snprintf(session->account, sizeof(session->account), "%s", pool->row.account);
-    connect_password(c->rooms->random, &c->password);
+    connect_password(c->context->random, &c->password);
     c->args = (struct virt_args){ .secret = c->password };
     (void)snprintf(c->args.uuid, sizeof(c->args.uuid), "%s", desktop->row.uuid);
     (void)snprintf(c->args.account, sizeof(c->args.account), "%s", session->account);
-    begun = virt_begin(c->rooms->virt, desktop->row.host_id, VIRT_password, &c->args, &c->result,
+    begun = virt_begin(c->context->virt, desktop->row.host_id, VIRT_password, &c->args, &c->result,
                        &flow->op);
     secret_wipe(&c->args.secret);
     return flow_await_any(flow, begun, GIVEN);
@@ -416,9 +416,9 @@ static int given(struct flow *flow)
     secret_wipe(&c->password);
     /* Patience begins with the first answer: before that the call may have stood in a queue. */
     if (!c->secret_since_ms)
-        c->secret_since_ms = c->rooms->timers->mono_ms;
+        c->secret_since_ms = c->context->timers->mono_ms;
     if (flow->op.result == BERTH_E_UNSUPPORTED || flow->op.result == BERTH_E_HOST_DOWN ||
-        c->rooms->timers->mono_ms - c->secret_since_ms >= SECRET_PATIENCE_MS)
+        c->context->timers->mono_ms - c->secret_since_ms >= SECRET_PATIENCE_MS)
         return flow_fail_with(flow, &flow->op.error);
     /* The agent may not be up yet, or the outcome is unknown: another password makes both good. */
     return flow_await(flow, pause_begin(&c->pause, SECRET_PAUSE_MS, &flow->op), SECRET);
@@ -427,9 +427,9 @@ static int given(struct flow *flow)
 /* ---- tell ---- */
 
 /* jot: id = session, number = epoch. */
-static struct changes *active_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *active_changes(struct context *context, const struct jot *jot)
 {
-    struct session *session = session_find(rooms->core, jot->id);
+    struct session *session = session_find(context->core, jot->id);
     struct changes *changes;
 
     if (!session || session->row.epoch != jot->number || session->row.state != session_PREPARING)
@@ -462,10 +462,10 @@ static int tell(struct flow *flow)
     if (planted(SECRET_KEPT))
         (void)snprintf(jot.text, sizeof(jot.text), "%.64s", c->password.text);
     connect_show(c);
-    session_find(c->rooms->core, c->claim.session_id)->show_sent_epoch = c->claim.epoch;
+    session_find(c->context->core, c->claim.session_id)->show_sent_epoch = c->claim.epoch;
     jot.id = c->claim.session_id;
     jot.number = c->claim.epoch;
-    jot_down(c->rooms, &jot);
+    jot_down(c->context, &jot);
     return FLOW_DONE;
 }
 
@@ -480,7 +480,7 @@ static void refuse(struct connect *c, const struct berth_error *error)
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
     berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", connect_words(error));
     msg.refused.retry_after_ms = row->retry ? 1000 : 0;
-    house_tell(c->rooms, c->terminal->peer, &msg);
+    context_tell(c->context, c->terminal->peer, &msg);
 }
 
 static void note_success(struct connect *c, char *outcome, size_t size)
@@ -490,7 +490,7 @@ static void note_success(struct connect *c, char *outcome, size_t size)
 
     log_event(EV_SIGN_ON, "user", c->user, "terminal", c->terminal->row.name, "desktop", name,
               "session", c->claim.session_id, "epoch", c->claim.epoch, "ms",
-              c->rooms->timers->mono_ms - c->flow.started_ms);
+              c->context->timers->mono_ms - c->flow.started_ms);
     berth_text(outcome, size, "got %s: %s", name, c->verdict.reason);
 }
 
@@ -516,14 +516,14 @@ static void conclude(struct connect *c, const struct berth_error *error)
     else
         note_success(c, outcome, sizeof(outcome));
     if (c->user_id)
-        house_note_latest(c->rooms, c->user_id, c->terminal->row.name, outcome);
+        context_note_last_sign_on(c->context, c->user_id, c->terminal->row.name, outcome);
 }
 
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct connect *c = connect_of(flow);
-    struct rooms *rooms = c->rooms;
-    struct session *session = session_find(rooms->core, c->claim.session_id);
+    struct context *context = c->context;
+    struct session *session = session_find(context->core, c->claim.session_id);
     uint64_t user_id = c->user_id;
 
     conclude(c, error);
@@ -535,8 +535,8 @@ static void ended(struct flow *flow, const struct berth_error *error)
     gate_open(&c->over);
     entity_unpin(&c->terminal->base);
     berth_wipe_free(c, sizeof(*c));
-    connect_settle_leftovers(rooms, user_id);
-    house_flow_ended(rooms);
+    connect_settle_leftovers(context, user_id);
+    reactor_flow_ended(context);
 }
 
 const struct flow_kind connect_kind = {
@@ -557,14 +557,14 @@ void connect_call_off(struct terminal *terminal, const char *why)
     flow_cancel(terminal->sign_on, BERTH_E_CANCELLED, "%s", why);
 }
 
-void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
+void connect_start(struct context *context, struct terminal *terminal, uint64_t ref,
                    const struct msg_sign_on *said)
 {
     struct connect *c;
 
     connect_call_off(terminal, "another sign-on began at this terminal");
     c = berth_new(struct connect);
-    c->rooms = rooms;
+    c->context = context;
     c->terminal = terminal;
     c->ref = ref;
     (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%s", said->pool);
@@ -580,6 +580,6 @@ void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
     list_init(&c->place.node);
     list_init(&c->wait.node);
     entity_pin(&terminal->base);
-    flow_start(&rooms->engine, &c->flow, &connect_kind, terminal->row.name);
+    flow_start(&context->engine, &c->flow, &connect_kind, terminal->row.name);
     terminal->sign_on = &c->flow;
 }

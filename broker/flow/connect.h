@@ -1,6 +1,6 @@
 /* connect.h - sign-on: from evidence of a person to a desktop on the screen.
  *
- * Room flow. Claim and abort: of two sign-ons of one user the later decision wins with the higher
+ * Module flow. Claim and abort: of two sign-ons of one user the later decision wins with the higher
  * epoch and the earlier is called off, unless the pool's roaming policy forbids it, which refuses
  * the later. What happened after the claim was durable is made good: the session becomes
  * disconnected, or is released when this sign-on had made it.
@@ -8,12 +8,12 @@
 #ifndef BERTH_FLOW_CONNECT_H
 #define BERTH_FLOW_CONNECT_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* A person at a terminal shows evidence. An earlier sign-on at the same terminal is called off. The
  * answer goes out as progress, choose, show or refused, with `ref`.
  */
-void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
+void connect_start(struct context *context, struct terminal *terminal, uint64_t ref,
                    const struct msg_sign_on *said);
 
 /* The sign-on at this terminal, if any, is of no use any more: called off by the person, replaced
@@ -22,10 +22,10 @@ void connect_start(struct rooms *rooms, struct terminal *terminal, uint64_t ref,
 void connect_call_off(struct terminal *terminal, const char *why);
 
 /* A row changed on which the right of a sign-on rests: those that have lost it are refused. */
-void connect_heard(struct rooms *rooms, const struct notice *notice);
+void sign_on_notice(struct context *context, const struct notice *notice);
 
 /* A session is `preparing` and no sign-on works on it any more: make it disconnected. */
-void connect_settle(struct rooms *rooms, struct session *session);
+void connect_settle(struct context *context, struct session *session);
 
 /* A password that nobody chose and nobody needs to remember: 120 random bits. */
 void connect_password(struct berth_random *random, struct secret *ret);

@@ -6,7 +6,7 @@
 
 #include "core/index.h"
 #include "flow/connect_state.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 #define POOLS_MAX 64
 
@@ -20,7 +20,7 @@ static void place_name(const struct connect *c, char *out, size_t size)
 /* Another sign-on of this user for this pool, or NULL. */
 static struct connect *rival_of(const struct connect *c, uint64_t pool_id)
 {
-    struct list *same = map_get_id(&house_of(c->rooms)->signing_on, c->user_id);
+    struct list *same = map_get_id(&reactor_of(c->context)->signing_on, c->user_id);
 
     if (!same)
         return NULL;
@@ -37,10 +37,10 @@ static struct connect *rival_of(const struct connect *c, uint64_t pool_id)
 static int may_roam(struct flow *flow, const struct pool *pool, const struct session *session)
 {
     struct connect *c = connect_of(flow);
-    const struct connection *connection = connection_of(c->rooms->core, session->row.id);
+    const struct connection *connection = connection_of(c->context->core, session->row.id);
     const struct terminal *there =
-        connection ? terminal_find(c->rooms->core, connection->row.terminal_id) : NULL;
-    const struct terminal *began = terminal_find(c->rooms->core, session->row.terminal_id);
+        connection ? terminal_find(c->context->core, connection->row.terminal_id) : NULL;
+    const struct terminal *began = terminal_find(c->context->core, session->row.terminal_id);
 
     switch (pool->row.roam) {
     case pool_roam_DISCONNECTED_ONLY:
@@ -95,7 +95,7 @@ static struct session *session_to_resume(const struct connect *c,
                                          const struct policy_verdict *verdicts, size_t count,
                                          const struct pool *wanted)
 {
-    struct core *core = c->rooms->core;
+    struct core *core = c->context->core;
     struct session *latest = NULL;
 
     list_each (index_list(core, SESSIONS_OF_USER, c->user_id), node) {
@@ -154,9 +154,9 @@ static void place_moved(struct queue_place *place, int number, int64_t estimate_
 static int choose_desktop(struct flow *flow, struct pool *pool, int next)
 {
     struct connect *c = connect_of(flow);
-    const struct user *user = user_find(c->rooms->core, c->user_id);
+    const struct user *user = user_find(c->context->core, c->user_id);
     const struct assignment *assignment =
-        assignment_open_of(c->rooms->core, c->user_id, pool->row.id);
+        assignment_open_of(c->context->core, c->user_id, pool->row.id);
 
     if (assignment) {
         c->claim.desktop_id = assignment->row.desktop_id;
@@ -167,13 +167,13 @@ static int choose_desktop(struct flow *flow, struct pool *pool, int next)
     c->place.terminal_id = c->terminal->row.id;
     c->place.person = user && user->row.kind == user_kind_PERSON;
     c->place.moved = place_moved;
-    return flow_await(flow, pool_want_desktop(c->rooms, pool, &c->place, &flow->op), next);
+    return flow_await(flow, pool_want_desktop(c->context, pool, &c->place, &flow->op), next);
 }
 
 static int choose_session(struct flow *flow, struct session *session, int again, int next)
 {
     struct connect *c = connect_of(flow);
-    const struct pool *pool = pool_find(c->rooms->core, session->row.pool_id);
+    const struct pool *pool = pool_find(c->context->core, session->row.pool_id);
     int r;
 
     if (session->row.state == session_ENDING) {
@@ -195,7 +195,7 @@ static int choose_session(struct flow *flow, struct session *session, int again,
 /* Chosen anew: what the earlier choice held is free again. */
 static void let_go(struct connect *c)
 {
-    struct session *session = session_find(c->rooms->core, c->claim.session_id);
+    struct session *session = session_find(c->context->core, c->claim.session_id);
 
     if (session && session->flow == &c->flow)
         session->flow = NULL;
@@ -216,7 +216,7 @@ static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts,
                        int again, int next)
 {
     struct connect *c = connect_of(flow);
-    struct core *core = c->rooms->core;
+    struct core *core = c->context->core;
     struct pool *wanted = *c->wanted_pool ? pool_by_name(core, c->wanted_pool) : NULL;
     const struct policy_verdict *verdict;
     struct session *session;
@@ -248,7 +248,7 @@ static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts,
 int connect_choose(struct flow *flow, int again, int next)
 {
     struct connect *c = connect_of(flow);
-    struct core *core = c->rooms->core;
+    struct core *core = c->context->core;
     const struct user *user = user_find(core, c->user_id);
     const struct policy_subject subject = { .user = user, .terminal = c->terminal };
     struct policy_verdict *verdicts;

@@ -16,12 +16,12 @@ int connect_resume_judge(struct flow *flow)
     const struct pool *pool;
     int r;
 
-    claim.lost_ms += c->rooms->timers->mono_ms - flow->started_ms;
-    r = resume_judge(c->rooms, c->terminal, &claim, &session, &c->who.password, &error);
+    claim.lost_ms += c->context->timers->mono_ms - flow->started_ms;
+    r = resume_judge(c->context, c->terminal, &claim, &session, &c->who.password, &error);
     if (r < 0)
         return flow_fail_with(flow, &error);
     c->who.user_id = session->row.user_id;
-    pool = pool_find(c->rooms->core, session->row.pool_id);
+    pool = pool_find(c->context->core, session->row.pool_id);
     if (!pool)
         return flow_fail(flow, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
     (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%s", pool->row.name);
@@ -31,7 +31,7 @@ int connect_resume_judge(struct flow *flow)
 int connect_reach(struct flow *flow, int next)
 {
     struct connect *c = connect_of(flow);
-    const struct desktop *desktop = desktop_find(c->rooms->core, c->claim.desktop_id);
+    const struct desktop *desktop = desktop_find(c->context->core, c->claim.desktop_id);
     struct probe_target target;
 
     if (!desktop)
@@ -43,7 +43,7 @@ int connect_reach(struct flow *flow, int next)
     target = (struct probe_target){
         .address = desktop->address, .port = desktop->port, .answer_only = true, .urgent = true
     };
-    return flow_await_any(flow, probe_begin(c->rooms->probe, &target, &c->probe, &flow->op), next);
+    return flow_await_any(flow, probe_begin(c->context->probe, &target, &c->probe, &flow->op), next);
 }
 
 int connect_reached(struct flow *flow, int again, int next)

@@ -11,7 +11,7 @@
 
 static int judge_account(struct connect *c, struct berth_error *reterr)
 {
-    const struct user *user = user_find(c->rooms->core, c->user_id);
+    const struct user *user = user_find(c->context->core, c->user_id);
 
     if (!user)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "the account of %s was deleted", c->user);
@@ -20,21 +20,21 @@ static int judge_account(struct connect *c, struct berth_error *reterr)
     if (c->terminal->row.state != terminal_ACCEPTED)
         return berth_fail(reterr, BERTH_E_STATE, "%s is %s: nobody may sign on here",
                           c->terminal->row.name, terminal_state_names[c->terminal->row.state]);
-    return evidence_check(c->rooms->core, &c->who.shown, user, c->terminal, reterr);
+    return evidence_check(c->context->core, &c->who.shown, user, c->terminal, reterr);
 }
 
 int connect_judge(struct connect *c, struct berth_error *reterr)
 {
-    const struct policy_subject subject = { .user = user_find(c->rooms->core, c->user_id),
+    const struct policy_subject subject = { .user = user_find(c->context->core, c->user_id),
                                             .terminal = c->terminal };
-    const struct pool *pool = pool_find(c->rooms->core, c->claim.pool_id);
+    const struct pool *pool = pool_find(c->context->core, c->claim.pool_id);
     int r = judge_account(c, reterr);
 
     if (r < 0)
         return r;
     if (!pool)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
-    policy_evaluate(c->rooms->core, &subject, pool, &c->verdict);
+    policy_evaluate(c->context->core, &subject, pool, &c->verdict);
     if (!c->verdict.allowed)
         return berth_fail(reterr, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %s",
                           pool->row.name, c->user, c->verdict.reason);
@@ -66,14 +66,14 @@ static bool is_touched(const struct connect *c, const struct touched *touched)
 
 /* Those that have not chosen yet are judged when they do; those of a pool that was deleted with its
  * entitlements are told so by its queue. */
-static void judge_touched(struct rooms *rooms, const struct touched *touched)
+static void judge_touched(struct context *context, const struct touched *touched)
 {
-    list_each (&rooms->engine.flows, node) {
+    list_each (&context->engine.flows, node) {
         struct flow *flow = list_entry(node, struct flow, node);
         struct berth_error error = { 0 };
 
         if (flow->kind != &connect_kind || !flow->waiting || flow->calling_off ||
-            !pool_find(rooms->core, connect_of(flow)->claim.pool_id) ||
+            !pool_find(context->core, connect_of(flow)->claim.pool_id) ||
             !is_touched(connect_of(flow), touched))
             continue;
         if (connect_judge(connect_of(flow), &error) < 0)
@@ -81,10 +81,10 @@ static void judge_touched(struct rooms *rooms, const struct touched *touched)
     }
 }
 
-void connect_heard(struct rooms *rooms, const struct notice *notice)
+void sign_on_notice(struct context *context, const struct notice *notice)
 {
     struct entity *entity =
-        notice->gone ? notice->gone : core_find(rooms->core, notice->entity, notice->id);
+        notice->gone ? notice->gone : core_find(context->core, notice->entity, notice->id);
     const union row *row = entity ? entity_row_of(entity) : NULL;
     struct touched touched = { 0 };
 
@@ -101,5 +101,5 @@ void connect_heard(struct rooms *rooms, const struct notice *notice)
     else if (notice->entity == ENTITY_entitlement)
         touched =
             (struct touched){ .pool_id = row->entitlement.pool_id, .entitlement_id = notice->id };
-    judge_touched(rooms, &touched);
+    judge_touched(context, &touched);
 }

@@ -7,41 +7,41 @@
 #include "flow/connect.h"
 #include "flow/connect_state.h"
 #include "flow/decide.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 void connect_join_same_user(struct connect *c)
 {
-    struct house *house = house_of(c->rooms);
-    struct list *same = map_get_id(&house->signing_on, c->user_id);
+    struct reactor *reactor = reactor_of(c->context);
+    struct list *same = map_get_id(&reactor->signing_on, c->user_id);
 
     if (list_linked(&c->same_user))
         return;
     if (!same) {
         same = berth_new(struct list);
         list_init(same);
-        map_put_id(&house->signing_on, c->user_id, same);
+        map_put_id(&reactor->signing_on, c->user_id, same);
     }
     list_append(same, &c->same_user);
 }
 
 void connect_leave_same_user(struct connect *c)
 {
-    struct house *house = house_of(c->rooms);
+    struct reactor *reactor = reactor_of(c->context);
     struct list *same;
 
     if (!list_linked(&c->same_user))
         return;
     list_remove(&c->same_user);
-    same = map_get_id(&house->signing_on, c->user_id);
+    same = map_get_id(&reactor->signing_on, c->user_id);
     if (list_empty(same))
-        free(map_take_id(&house->signing_on, c->user_id));
+        free(map_take_id(&reactor->signing_on, c->user_id));
 }
 
 /* Does another sign-on go on that may still take this session? One that waits for an earlier one
  * has no pool yet. */
-static bool is_left_to_another(struct rooms *rooms, const struct session *session)
+static bool is_left_to_another(struct context *context, const struct session *session)
 {
-    struct list *same = map_get_id(&house_of(rooms)->signing_on, session->row.user_id);
+    struct list *same = map_get_id(&reactor_of(context)->signing_on, session->row.user_id);
 
     if (!same)
         return false;
@@ -54,24 +54,24 @@ static bool is_left_to_another(struct rooms *rooms, const struct session *sessio
     return false;
 }
 
-void connect_settle_leftovers(struct rooms *rooms, uint64_t user_id)
+void connect_settle_leftovers(struct context *context, uint64_t user_id)
 {
     if (!user_id)
         return;
-    list_each (index_list(rooms->core, SESSIONS_OF_USER, user_id), node) {
+    list_each (index_list(context->core, SESSIONS_OF_USER, user_id), node) {
         struct entity *entity = index_entry(SESSIONS_OF_USER, node);
         struct session *session = container_of(entity, struct session, base);
 
         if (session->row.state == session_PREPARING && !session->flow &&
-            !is_left_to_another(rooms, session))
-            connect_settle(rooms, session);
+            !is_left_to_another(context, session))
+            connect_settle(context, session);
     }
 }
 
 /* jot: id = session, number = epoch. */
-static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *settle_changes(struct context *context, const struct jot *jot)
 {
-    struct session *session = session_find(rooms->core, jot->id);
+    struct session *session = session_find(context->core, jot->id);
     struct connection *connection;
     struct changes *changes;
 
@@ -81,7 +81,7 @@ static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
-    connection = connection_of(rooms->core, session->row.id);
+    connection = connection_of(context->core, session->row.id);
     if (session_transition(session, session_DISCONNECTED, jot->text, changes, NULL, NULL) < 0 ||
         (connection &&
          connection_transition(connection, connection_ENDED, jot->text, changes, NULL, NULL) < 0)) {
@@ -91,7 +91,7 @@ static struct changes *settle_changes(struct rooms *rooms, const struct jot *jot
     return changes;
 }
 
-void connect_settle(struct rooms *rooms, struct session *session)
+void connect_settle(struct context *context, struct session *session)
 {
     const struct jot jot = { .build = settle_changes,
                              .id = session->row.id,
@@ -99,5 +99,5 @@ void connect_settle(struct rooms *rooms, struct session *session)
                              .action = "session.undo",
                              .text = "the sign-on did not come to its end" };
 
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "flow/connect_state.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 #define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
 
@@ -16,7 +16,7 @@ void connect_progress(struct connect *c, const char *step, const char *text, int
     COPY(msg.progress.text, text);
     msg.progress.queue_place = place;
     msg.progress.estimate_ms = estimate_ms;
-    house_tell(c->rooms, c->terminal->peer, &msg);
+    context_tell(c->context, c->terminal->peer, &msg);
 }
 
 const char *connect_words(const struct berth_error *error)
@@ -46,13 +46,13 @@ void connect_ask_pool(struct connect *c, const struct policy_verdict *verdicts, 
     msg->type = MSG_choose;
     msg->ref = c->ref;
     for (size_t i = 0; i < count && msg->choose.choices_count < max; i++) {
-        const struct pool *pool = pool_find(c->rooms->core, verdicts[i].pool_id);
+        const struct pool *pool = pool_find(c->context->core, verdicts[i].pool_id);
         struct msg_choice *choice = &msg->choose.choices[msg->choose.choices_count++];
 
         COPY(choice->pool, pool->row.name);
         COPY(choice->title, pool->row.title[0] ? pool->row.title : pool->row.name);
     }
-    house_tell(c->rooms, c->terminal->peer, msg);
+    context_tell(c->context, c->terminal->peer, msg);
     free(msg);
 }
 
@@ -72,7 +72,7 @@ static void put_policy(const struct connect *c, const struct pool *pool, struct 
     const struct settings *settings = &effective->settings;
     const struct policy_flags *flags = &c->verdict.flags;
 
-    effective_settings(c->rooms->core, c->terminal, effective);
+    effective_settings(c->context->core, c->terminal, effective);
     show->clipboard = flags->clipboard && settings->clipboard;
     show->drives = flags->drives && settings->drives;
     show->usb = flags->usb && settings->usb;
@@ -84,7 +84,7 @@ static void put_policy(const struct connect *c, const struct pool *pool, struct 
 
 void connect_show(struct connect *c)
 {
-    struct core *core = c->rooms->core;
+    struct core *core = c->context->core;
     const struct pool *pool = pool_find(core, c->claim.pool_id);
     const struct desktop *desktop = desktop_find(core, c->claim.desktop_id);
     const struct session *session = session_find(core, c->claim.session_id);
@@ -104,7 +104,7 @@ void connect_show(struct connect *c)
     show->password = c->password;
     show->resume_ms = core->limits.resume_ms;
     put_policy(c, pool, show);
-    house_tell(c->rooms, c->terminal->peer, &msg);
+    context_tell(c->context, c->terminal->peer, &msg);
     msg_wipe(&msg);
     secret_wipe(&c->password);
 }

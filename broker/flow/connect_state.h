@@ -1,6 +1,6 @@
 /* connect_state.h - what a sign-on carries from step to step.
  *
- * Room flow, inner header of connect.
+ * Module flow, inner header of connect.
  */
 #ifndef BERTH_FLOW_CONNECT_STATE_H
 #define BERTH_FLOW_CONNECT_STATE_H
@@ -14,7 +14,7 @@
 
 struct connect {
     struct flow flow;
-    struct rooms *rooms;
+    struct context *context;
     struct terminal *terminal; /* pinned; its going away cancels this */
     uint64_t ref;
     char wanted_pool[64];
@@ -25,7 +25,7 @@ struct connect {
 
     uint64_t user_id; /* known after identify */
     char user[64];
-    struct list same_user; /* house.signing_on of that user */
+    struct list same_user; /* reactor.signing_on of that user */
     struct list over;      /* gate: others wait until this one has ended */
     bool quiet;            /* called off from its own terminal: no answer */
     bool asked_back;       /* several pools: the person chooses and signs on again */
@@ -78,7 +78,7 @@ void connect_leave_same_user(struct connect *c);
 /* connect_settle.c: a sign-on of this user has ended, or has chosen. When it overtook an earlier
  * one and does not go on with its session, nobody else does: such a session is settled. user_id 0:
  * nothing happens. */
-void connect_settle_leftovers(struct rooms *rooms, uint64_t user_id);
+void connect_settle_leftovers(struct context *context, uint64_t user_id);
 
 /* connect_show.c: what the person at the terminal reads of a sign-on that failed. Of what failed
  * below them, such as a certificate or a host, only that it did: the reason is in the log, in the

@@ -7,14 +7,14 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 #define JOT_RETRY_MS 1000
 #define JOT_CONFLICTS 20 /* in a row; more is no race, and is tried at the slower pace */
 
 struct decision {
-    struct list node; /* of house.decisions */
-    struct rooms *rooms;
+    struct list node; /* of reactor.decisions */
+    struct context *context;
     struct changes *changes;
     struct decide_then then;
     struct op *caller; /* NULL: nobody waits */
@@ -44,7 +44,7 @@ static int judge_repeated(const struct decision *decision, struct berth_error *r
 static void committed(struct op *op, int result)
 {
     struct decision *decision = container_of(op, struct decision, commit);
-    struct rooms *rooms = decision->rooms;
+    struct context *context = decision->context;
 
     if (decision->unheard) { /* the flows have ended before the store */
         changes_free(decision->changes);
@@ -61,15 +61,15 @@ static void committed(struct op *op, int result)
     if (decision->acknowledged || (result < 0 && !planted(PHANTOM)))
         changes_free(decision->changes);
     else
-        core_apply(decision->rooms->core, decision->changes);
+        core_apply(decision->context->core, decision->changes);
     if (decision->then.decided)
-        decision->then.decided(decision->rooms, decision->then.id, result);
+        decision->then.decided(decision->context, decision->then.id, result);
     if (decision->caller)
         op_complete(decision->caller, result, &op->error);
     else if (result < 0)
         log_failure(EV_STORE_REFUSED, &op->error, decision->action);
     free(decision);
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
 #ifdef BERTH_PLANTS
@@ -85,7 +85,7 @@ static void acknowledge(struct decision *decision)
         copy->at[i] = berth_new(struct change);
         *copy->at[i] = *decision->changes->at[i];
     }
-    core_apply(decision->rooms->core, copy);
+    core_apply(decision->context->core, copy);
     decision->acknowledged = true;
     if (decision->caller)
         op_complete_soon(decision->caller, 0, NULL);
@@ -101,25 +101,25 @@ static int refuse_closed(struct changes *changes, struct op *op)
     return berth_fail(op ? &op->error : &error, BERTH_E_CLOSING, "the broker is being stopped");
 }
 
-int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
+int decide_begin(struct context *context, struct changes *changes, const struct decide_then *then,
                  struct op *op)
 {
     struct decision *decision;
     int r;
 
-    if (house_of(rooms)->closed)
+    if (reactor_of(context)->closed)
         return refuse_closed(changes, op);
     decision = berth_new(struct decision);
     if (planted(REQUEST_FORGOTTEN))
         changes->request_id[0] = '\0';
-    decision->rooms = rooms;
+    decision->context = context;
     decision->changes = changes;
     decision->caller = op;
     if (then)
         decision->then = *then;
     memcpy(decision->action, changes->audit.action, sizeof(decision->action));
-    op_init(&decision->commit, rooms->timers, committed);
-    r = store_commit_begin(rooms->store, changes, &decision->commit);
+    op_init(&decision->commit, context->timers, committed);
+    r = store_commit_begin(context->store, changes, &decision->commit);
     if (r < 0) {
         if (op)
             op->error = decision->commit.error;
@@ -129,7 +129,7 @@ int decide_begin(struct rooms *rooms, struct changes *changes, const struct deci
         free(decision);
         return r;
     }
-    list_append(&house_of(rooms)->decisions, &decision->node);
+    list_append(&reactor_of(context)->decisions, &decision->node);
     r = op ? op_begun(op, NULL, decision) : 0;
 #ifdef BERTH_PLANTS
     if (planted(ACK_EARLY))
@@ -141,8 +141,8 @@ int decide_begin(struct rooms *rooms, struct changes *changes, const struct deci
 /* ---- jots ---- */
 
 struct jotting {
-    struct list node; /* of house.jots */
-    struct rooms *rooms;
+    struct list node; /* of reactor.jots */
+    struct context *context;
     struct jot jot;
     int conflicts;
     bool again; /* the same was jotted down meanwhile, perhaps with other facts behind it */
@@ -172,25 +172,25 @@ static void jotted(struct op *op, int result)
     else if (result >= 0 || (result == BERTH_E_CONFLICT && jotting->conflicts++ < JOT_CONFLICTS))
         try_jot(jotting); /* what is true now decides */
     else
-        timer_start(jotting->rooms->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
+        timer_start(jotting->context->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
 }
 
 static void try_jot(struct jotting *jotting)
 {
-    struct changes *changes = jotting->jot.build(jotting->rooms, &jotting->jot);
+    struct changes *changes = jotting->jot.build(jotting->context, &jotting->jot);
 
     jotting->again = false;
     if (!changes)
         jot_done(jotting);
-    else if (decide_begin(jotting->rooms, changes, NULL, &jotting->op) < 0)
-        timer_start(jotting->rooms->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
+    else if (decide_begin(jotting->context, changes, NULL, &jotting->op) < 0)
+        timer_start(jotting->context->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
 }
 
-void jot_down(struct rooms *rooms, const struct jot *jot)
+void jot_down(struct context *context, const struct jot *jot)
 {
     struct jotting *jotting;
 
-    list_each (&house_of(rooms)->jots, node) {
+    list_each (&reactor_of(context)->jots, node) {
         jotting = list_entry(node, struct jotting, node);
         if (jotting->jot.id == jot->id && strcmp(jotting->jot.action, jot->action) == 0) {
             jotting->jot = *jot;
@@ -199,21 +199,21 @@ void jot_down(struct rooms *rooms, const struct jot *jot)
         }
     }
     jotting = berth_new(struct jotting);
-    jotting->rooms = rooms;
+    jotting->context = context;
     jotting->jot = *jot;
-    op_init(&jotting->op, rooms->timers, jotted);
-    list_append(&house_of(rooms)->jots, &jotting->node);
+    op_init(&jotting->op, context->timers, jotted);
+    list_append(&reactor_of(context)->jots, &jotting->node);
     try_jot(jotting);
 }
 
-void decide_close(struct house *house)
+void decide_close(struct reactor *reactor)
 {
     struct berth_error closing = { 0 };
     struct list *node;
 
-    house->closed = true;
+    reactor->closed = true;
     (void)berth_fail(&closing, BERTH_E_CLOSING, "the broker is being stopped");
-    while ((node = list_shift(&house->decisions))) {
+    while ((node = list_shift(&reactor->decisions))) {
         struct decision *decision = list_entry(node, struct decision, node);
         struct op *caller = decision->caller;
 
@@ -224,14 +224,14 @@ void decide_close(struct house *house)
     }
 }
 
-void decide_stop(struct house *house)
+void decide_stop(struct reactor *reactor)
 {
     struct list *node;
 
-    while ((node = list_shift(&house->jots))) {
+    while ((node = list_shift(&reactor->jots))) {
         struct jotting *jotting = list_entry(node, struct jotting, node);
 
-        timer_stop(house->rooms->timers, &jotting->retry);
+        timer_stop(reactor->context->timers, &jotting->retry);
         free(jotting);
     }
 }

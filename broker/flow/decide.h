@@ -1,19 +1,19 @@
 /* decide.h - one durable decision that needs no story around it: committed, applied, announced.
  *
- * Room flow. Flows with more than one step commit by themselves; what people change, and small
+ * Module flow. Flows with more than one step commit by themselves; what people change, and small
  * facts such as the state of a command, go through here.
  */
 #ifndef BERTH_FLOW_DECIDE_H
 #define BERTH_FLOW_DECIDE_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
-struct house;
+struct reactor;
 
 /* Called with the result: after the apply or the failure, before the completion. Not when
  * decide_begin itself fails. */
 struct decide_then {
-    void (*decided)(struct rooms *rooms, uint64_t id, int result);
+    void (*decided)(struct context *context, uint64_t id, int result);
     uint64_t id;
     bool *ret_repeated; /* NULL, or filled before the completion of `op`: the request with this id
                            was done before, and nothing was applied now */
@@ -27,14 +27,14 @@ struct decide_then {
  * value. op: completes after the apply, or with the store's error and nothing changed; it cannot be
  * cancelled. NULL when nobody waits: a failure is logged.
  */
-int decide_begin(struct rooms *rooms, struct changes *changes, const struct decide_then *then,
+int decide_begin(struct context *context, struct changes *changes, const struct decide_then *then,
                  struct op *op);
 
 /* A fact that must get to disk whenever it can be: tried again every second until it is there or
  * `build` finds that it is not needed any more (NULL). Facts of one id and action do not pile up.
  */
 struct jot {
-    struct changes *(*build)(struct rooms *rooms, const struct jot *jot);
+    struct changes *(*build)(struct context *context, const struct jot *jot);
     uint64_t id;
     uint64_t other_id; /* these three mean what `build` makes of them */
     int64_t number;
@@ -42,15 +42,15 @@ struct jot {
     const char *action;
     char text[300];
 };
-void jot_down(struct rooms *rooms, const struct jot *jot);
+void jot_down(struct context *context, const struct jot *jot);
 
-/* At flows_stop, first: whoever waits for a decision is told CLOSING now, although it may still get
+/* At reactor_stop, first: whoever waits for a decision is told CLOSING now, although it may still get
  * to disk; when the store comes back to it nobody hears of that any more. From now on nothing is
  * decided.
  */
-void decide_close(struct house *house);
+void decide_close(struct reactor *reactor);
 
-/* At flows_stop, last: the facts that were to be tried again are forgotten. */
-void decide_stop(struct house *house);
+/* At reactor_stop, last: the facts that were to be tried again are forgotten. */
+void decide_stop(struct reactor *reactor);
 
 #endif

@@ -12,7 +12,7 @@
 #include "core/index.h"
 #include "flow/command.h"
 #include "flow/connect.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/keys.h"
 #include "flow/limits.h"
 #include "flow/profile.h"
@@ -24,14 +24,14 @@
 
 /* ---- peers come and go ---- */
 
-static struct peer *peer_add(struct rooms *rooms, uint64_t id, const char *address)
+static struct peer *peer_add(struct context *context, uint64_t id, const char *address)
 {
     struct peer *peer = berth_new(struct peer);
 
-    peer->rooms = rooms;
+    peer->context = context;
     peer->id = id;
     (void)snprintf(peer->address, sizeof(peer->address), "%s", address);
-    map_put_id(&house_of(rooms)->peers, id, peer);
+    map_put_id(&reactor_of(context)->peers, id, peer);
     return peer;
 }
 
@@ -42,33 +42,33 @@ static void expired(struct berth_timer *timer);
 static void await_expiry(struct peer *peer, const struct identity *identity, int64_t left_ms)
 {
     peer->not_after_ms = identity->row.not_after_ms;
-    timer_start(peer->rooms->timers, &peer->expiry, left_ms, expired);
+    timer_start(peer->context->timers, &peer->expiry, left_ms, expired);
 }
 
 static void expired(struct berth_timer *timer)
 {
     struct peer *peer = container_of(timer, struct peer, expiry);
-    struct rooms *rooms = peer->rooms;
-    const struct identity *identity = identity_find(rooms->core, peer->identity_id);
+    struct context *context = peer->context;
+    const struct identity *identity = identity_find(context->core, peer->identity_id);
 
     /* Renewed with the same key. */
     if (identity && identity->row.not_after_ms > peer->not_after_ms)
         await_expiry(peer, identity, identity->row.not_after_ms - peer->not_after_ms);
     else
-        rooms->hang_up(rooms->door, peer->id, BERTH_E_CERTIFICATE,
+        context->hang_up(context->link, peer->id, BERTH_E_CERTIFICATE,
                        "the certificate of this connection expired");
 }
 
 /* The handshake has just looked at the certificate itself; a row that ended earlier comes from a
  * backup of before its renewal. */
-static int64_t certificate_left_ms(const struct rooms *rooms, const struct identity *identity)
+static int64_t certificate_left_ms(const struct context *context, const struct identity *identity)
 {
-    int64_t left_ms = identity->row.not_after_ms - rooms->timers->wall_ms;
+    int64_t left_ms = identity->row.not_after_ms - context->timers->wall_ms;
 
     return left_ms > 0 ? left_ms : EXPIRY_UNKNOWN_MS;
 }
 
-static int let_in(struct rooms *rooms, uint64_t id, const char *address,
+static int let_in(struct context *context, uint64_t id, const char *address,
                   const struct identity *identity, struct berth_error *reterr)
 {
     struct terminal *terminal;
@@ -76,66 +76,66 @@ static int let_in(struct rooms *rooms, uint64_t id, const char *address,
     uint64_t older;
     int r;
 
-    if (house_of(rooms)->stopping)
+    if (reactor_of(context)->stopping)
         return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
-    r = key_may(rooms, identity, KEY_CONNECT, reterr);
+    r = key_may(context, identity, KEY_CONNECT, reterr);
     if (r < 0)
         return r;
     assert(identity); /* key_may refuses a key that nobody knows, */
-    terminal = terminal_find(rooms->core, identity->row.terminal_id);
+    terminal = terminal_find(context->core, identity->row.terminal_id);
     assert(terminal); /* and one whose terminal is gone */
     if (terminal->row.state == terminal_WAITING)
         return berth_fail(reterr, BERTH_E_WAITING, "terminal '%s' waits for approval",
                           terminal->row.name);
-    peer = peer_add(rooms, id, address);
+    peer = peer_add(context, id, address);
     peer->terminal_id = terminal->row.id;
     peer->identity_id = identity->row.id;
-    await_expiry(peer, identity, certificate_left_ms(rooms, identity));
+    await_expiry(peer, identity, certificate_left_ms(context, identity));
     older = terminal->peer;
     terminal->peer = id;
     (void)snprintf(terminal->from, sizeof(terminal->from), "%s", address);
     presence_link(terminal->presence, true);
-    keys_used(rooms, terminal, identity->row.id);
+    keys_used(context, terminal, identity->row.id);
     log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
     if (older) {
         connect_call_off(terminal, "the terminal connected anew");
-        rooms->hang_up(rooms->door, older, BERTH_E_OVERTAKEN,
+        context->hang_up(context->link, older, BERTH_E_OVERTAKEN,
                        "a newer connection of this terminal took its place");
     }
     return 0;
 }
 
-int terminal_opened(struct rooms *rooms, uint64_t id, const char *address, const char *key_hash,
+int terminal_opened(struct context *context, uint64_t id, const char *address, const char *key_hash,
                     struct berth_error *reterr)
 {
-    const struct identity *identity = identity_by_key(rooms->core, key_hash);
+    const struct identity *identity = identity_by_key(context->core, key_hash);
     uint64_t terminal_id = identity ? identity->row.terminal_id : 0;
-    int r = let_in(rooms, id, address, identity, reterr);
+    int r = let_in(context, id, address, identity, reterr);
 
-    house_note_peer(rooms, r < 0 ? peer_word_REFUSED : peer_word_OPENED, terminal_id, 0, key_hash);
+    context_note_peer(context, r < 0 ? peer_word_REFUSED : peer_word_OPENED, terminal_id, 0, key_hash);
     return r;
 }
 
-static void note_closed(struct rooms *rooms, const struct peer *peer)
+static void note_closed(struct context *context, const struct peer *peer)
 {
-    const struct identity *identity = identity_find(rooms->core, peer->identity_id);
+    const struct identity *identity = identity_find(context->core, peer->identity_id);
 
-    house_note_peer(rooms, peer_word_CLOSED, peer->terminal_id, 0,
+    context_note_peer(context, peer_word_CLOSED, peer->terminal_id, 0,
                     identity ? identity->row.key_hash : NULL);
 }
 
-void terminal_closed(struct rooms *rooms, uint64_t id, const char *why)
+void terminal_closed(struct context *context, uint64_t id, const char *why)
 {
-    struct peer *peer = map_take_id(&house_of(rooms)->peers, id);
+    struct peer *peer = map_take_id(&reactor_of(context)->peers, id);
     struct terminal *terminal;
 
     if (!peer)
         return;
-    note_closed(rooms, peer);
-    terminal = terminal_find(rooms->core, peer->terminal_id);
+    note_closed(context, peer);
+    terminal = terminal_find(context->core, peer->terminal_id);
     if (peer->flow)
         flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
-    house_peer_free(peer);
+    context_peer_free(peer);
     if (!terminal || terminal->peer != id)
         return; /* a newer connection is there already */
     log_event(EV_PEER_CLOSED, "terminal", terminal->row.name, "why", why);
@@ -144,35 +144,35 @@ void terminal_closed(struct rooms *rooms, uint64_t id, const char *why)
     connect_call_off(terminal, why);
 }
 
-int joiner_opened(struct rooms *rooms, uint64_t id, const char *address, struct berth_error *reterr)
+int joiner_opened(struct context *context, uint64_t id, const char *address, struct berth_error *reterr)
 {
-    if (house_of(rooms)->stopping)
+    if (reactor_of(context)->stopping)
         return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
-    (void)peer_add(rooms, id, address);
+    (void)peer_add(context, id, address);
     return 0;
 }
 
-void joiner_closed(struct rooms *rooms, uint64_t id)
+void joiner_closed(struct context *context, uint64_t id)
 {
-    struct peer *peer = map_take_id(&house_of(rooms)->peers, id);
+    struct peer *peer = map_take_id(&reactor_of(context)->peers, id);
 
     if (!peer)
         return;
     if (peer->flow)
         flow_cancel(peer->flow, BERTH_E_CANCELLED, "the connection ended");
-    house_peer_free(peer);
+    context_peer_free(peer);
 }
 
-const char *desk_terminal_name(struct rooms *rooms, uint64_t peer)
+const char *desk_terminal_name(struct context *context, uint64_t peer)
 {
-    const struct terminal *terminal = house_terminal(rooms, peer);
+    const struct terminal *terminal = context_terminal(context, peer);
 
     return terminal ? terminal->row.name : "";
 }
 
 /* ---- presence ---- */
 
-static void tell_granted(struct rooms *rooms, const struct terminal *terminal, uint64_t ref,
+static void tell_granted(struct context *context, const struct terminal *terminal, uint64_t ref,
                          const struct presence_grant *grant)
 {
     struct msg msg berth_unset;
@@ -183,22 +183,22 @@ static void tell_granted(struct rooms *rooms, const struct terminal *terminal, u
     msg.granted.presence_expires_in_ms = grant->expires_in_ms;
     msg.granted.renew_after_ms = grant->renew_after_ms;
     msg.granted.reconnect_spread_ms = grant->reconnect_spread_ms;
-    msg.granted.server_time_ms = rooms->timers->wall_ms;
-    msg.granted.incarnation = rooms->core->incarnation;
+    msg.granted.server_time_ms = context->timers->wall_ms;
+    msg.granted.incarnation = context->core->incarnation;
     berth_copy_text(msg.granted.terminal, sizeof(msg.granted.terminal), terminal->row.name);
-    house_tell(rooms, terminal->peer, &msg);
+    context_tell(context, terminal->peer, &msg);
 }
 
-static void tell_unknown(struct rooms *rooms, const struct terminal *terminal, uint64_t ref)
+static void tell_unknown(struct context *context, const struct terminal *terminal, uint64_t ref)
 {
     const struct msg msg = { .type = MSG_presence_unknown, .ref = ref };
 
-    house_tell(rooms, terminal->peer, &msg);
+    context_tell(context, terminal->peer, &msg);
 }
 
-void desk_announce(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_announce(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
     const struct msg_announce *said = &msg->announce;
     struct presence_grant grant;
 
@@ -206,15 +206,15 @@ void desk_announce(struct rooms *rooms, uint64_t peer, const struct msg *msg)
         return;
     (void)presence_announce(terminal->presence, said->want_expires_in_ms, said->resume_presence_id,
                             &grant);
-    tell_granted(rooms, terminal, msg->ref, &grant);
-    seat_claims(rooms, terminal, said);
-    profile_announced(rooms, terminal, said->profile_version);
-    command_send_waiting(rooms, terminal);
+    tell_granted(context, terminal, msg->ref, &grant);
+    seat_claims(context, terminal, said);
+    profile_announced(context, terminal, said->profile_version);
+    command_send_waiting(context, terminal);
 }
 
-void desk_renew(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_renew(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
     const struct msg_renew *said = &msg->renew;
     const struct connection *connection;
     struct presence_grant grant;
@@ -225,34 +225,34 @@ void desk_renew(struct rooms *rooms, uint64_t peer, const struct msg *msg)
     switch (presence_renew(terminal->presence, said->presence_id, said->seq,
                            said->want_expires_in_ms, &grant)) {
     case PRESENCE_UNKNOWN:
-        tell_unknown(rooms, terminal, msg->ref);
+        tell_unknown(context, terminal, msg->ref);
         return;
     case PRESENCE_IGNORED:
         return;
     case PRESENCE_GRANTED:
         break;
     }
-    tell_granted(rooms, terminal, msg->ref, &grant);
+    tell_granted(context, terminal, msg->ref, &grant);
     presence_screen(terminal->presence, said->screen, said->input_idle_ms);
-    connection = connection_at(rooms->core, terminal->row.id);
-    session = connection ? session_find(rooms->core, connection->row.session_id) : NULL;
+    connection = connection_at(context->core, terminal->row.id);
+    session = connection ? session_find(context->core, connection->row.session_id) : NULL;
     if (session)
-        limits_idle(rooms, session, said->input_idle_ms);
+        limits_idle(context, session, said->input_idle_ms);
 }
 
-void desk_bye(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_bye(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
 
     if (!terminal)
         return;
     if (presence_bye(terminal->presence, msg->bye.presence_id, msg->bye.seq) == PRESENCE_UNKNOWN)
-        tell_unknown(rooms, terminal, msg->ref);
+        tell_unknown(context, terminal, msg->ref);
 }
 
 /* ---- signing on and off ---- */
 
-static void refuse(struct rooms *rooms, const struct terminal *terminal, const struct msg *about,
+static void refuse(struct context *context, const struct terminal *terminal, const struct msg *about,
                    const struct berth_error *error)
 {
     const struct berth_error_row *row = berth_error_row(error->code);
@@ -262,41 +262,41 @@ static void refuse(struct rooms *rooms, const struct terminal *terminal, const s
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
     berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
     msg.refused.retry_after_ms = row->retry ? 1000 : 0;
-    house_tell(rooms, terminal->peer, &msg);
+    context_tell(context, terminal->peer, &msg);
 }
 
 /* A terminal that speaks of what is not its own was overtaken, or lies: it is told, and so are we.
  */
-static void refuse_loudly(struct rooms *rooms, const struct terminal *terminal,
+static void refuse_loudly(struct context *context, const struct terminal *terminal,
                           const struct msg *about, const struct berth_error *error)
 {
     log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "about",
               msg_row(about->type)->name, "error", berth_error_row(error->code)->symbol, "reason",
               berth_error_text(error));
-    house_note_peer(rooms, peer_word_REFUSED, terminal->row.id, 0, NULL);
-    refuse(rooms, terminal, about, error);
+    context_note_peer(context, peer_word_REFUSED, terminal->row.id, 0, NULL);
+    refuse(context, terminal, about, error);
 }
 
-void desk_sign_on(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_sign_on(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
     struct berth_error error = { 0 };
 
     if (!terminal)
         return;
-    if (house_of(rooms)->stopping) {
+    if (reactor_of(context)->stopping) {
         (void)berth_fail(&error, BERTH_E_CLOSING,
                          "The broker is being restarted; try again in a moment");
-        refuse(rooms, terminal, msg, &error);
+        refuse(context, terminal, msg, &error);
         return;
     }
-    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, terminal->row.id, NULL);
-    connect_start(rooms, terminal, msg->ref, &msg->sign_on);
+    context_note_peer(context, peer_word_ACTED, terminal->row.id, terminal->row.id, NULL);
+    connect_start(context, terminal, msg->ref, &msg->sign_on);
 }
 
-void desk_sign_on_cancel(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_sign_on_cancel(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
 
     (void)msg;
     if (terminal)
@@ -304,47 +304,47 @@ void desk_sign_on_cancel(struct rooms *rooms, uint64_t peer, const struct msg *m
 }
 
 /* One that has ended is nobody's any more: news of it that comes late is no lie. */
-static bool is_anothers(struct rooms *rooms, const struct terminal *terminal,
+static bool is_anothers(struct context *context, const struct terminal *terminal,
                         uint64_t connection_id)
 {
-    const struct connection *connection = connection_find(rooms->core, connection_id);
+    const struct connection *connection = connection_find(context->core, connection_id);
 
     return connection && connection->row.terminal_id != terminal->row.id;
 }
 
-void desk_viewer(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_viewer(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
     struct berth_error error = { 0 };
 
     if (!terminal)
         return;
-    if (is_anothers(rooms, terminal, msg->viewer.connection_id)) {
+    if (is_anothers(context, terminal, msg->viewer.connection_id)) {
         (void)berth_fail(&error, BERTH_E_DENIED, "connection %llu is another terminal's",
                          (unsigned long long)msg->viewer.connection_id);
-        refuse_loudly(rooms, terminal, msg, &error);
+        refuse_loudly(context, terminal, msg, &error);
         return;
     }
-    seat_viewer(rooms, terminal, &msg->viewer);
+    seat_viewer(context, terminal, &msg->viewer);
 }
 
 /* A session shown with this epoch, or the refusal is told. */
-static struct session *shown(struct rooms *rooms, const struct terminal *terminal,
+static struct session *shown(struct context *context, const struct terminal *terminal,
                              const struct msg *msg, uint64_t session_id, int64_t epoch)
 {
-    struct session *session = seat_session(rooms, terminal, session_id, epoch);
+    struct session *session = seat_session(context, terminal, session_id, epoch);
     struct berth_error error = { 0 };
 
     if (session)
         return session;
     (void)berth_fail(&error, BERTH_E_STATE, "This session is not shown here any more");
-    refuse_loudly(rooms, terminal, msg, &error);
+    refuse_loudly(context, terminal, msg, &error);
     return NULL;
 }
 
-void desk_sign_off(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_sign_off(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
     const struct session *session;
     const struct user *user;
     struct ending ending = { .action = "session.sign_off",
@@ -354,38 +354,38 @@ void desk_sign_off(struct rooms *rooms, uint64_t peer, const struct msg *msg)
 
     if (!terminal)
         return;
-    session = shown(rooms, terminal, msg, msg->sign_off.session_id, msg->sign_off.epoch);
+    session = shown(context, terminal, msg, msg->sign_off.session_id, msg->sign_off.epoch);
     if (!session)
         return;
-    user = user_find(rooms->core, session->row.user_id);
+    user = user_find(context->core, session->row.user_id);
     ending.actor = user ? user->row.name : "?";
-    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
-    session_end_soon(rooms, session->row.id, &ending);
+    context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    session_end_soon(context, session->row.id, &ending);
 }
 
-void desk_disconnect(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_disconnect(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    struct terminal *terminal = house_terminal(rooms, peer);
+    struct terminal *terminal = context_terminal(context, peer);
     struct session *session;
 
     if (!terminal)
         return;
-    session = shown(rooms, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
+    session = shown(context, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
     if (!session)
         return;
-    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     /* Also when its viewer ended first: the terminal must not get it back without its user. */
-    seat_take_off(rooms, session, "disconnected",
+    seat_take_off(context, session, "disconnected",
                   "Its user left the terminal; the session goes on");
 }
 
 /* ---- central management ---- */
 
-int desk_may_send_blob(struct rooms *rooms, uint64_t peer, uint64_t command_id, char *ret_name,
+int desk_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr)
 {
-    const struct terminal *terminal = house_terminal(rooms, peer);
-    const struct command *command = command_find(rooms->core, command_id);
+    const struct terminal *terminal = context_terminal(context, peer);
+    const struct command *command = command_find(context->core, command_id);
 
     if (!terminal || !command || command->row.terminal_id != terminal->row.id)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no command %llu for this terminal",

@@ -1,40 +1,40 @@
-/* desk.h - where the door to terminals hands its peers and their messages to the flows.
+/* desk.h - where the link hands its peers and their messages to the flows.
  *
- * Room flow. Thread: loop. The door has ended TLS, knows the hash of the peer's key, has decoded
+ * Module flow. Thread: loop. The link has ended TLS, knows the hash of the peer's key, has decoded
  * the frame and refused what messages.def does not permit in the peer's present state. Which
  * terminal speaks is decided here, by the key alone: whatever ids a message carries, it can only
  * ever act for the terminal of its certificate.
  *
- * Answers go out through rooms->tell, hang-ups through rooms->hang_up; both may happen inside these
+ * Answers go out through context->tell, hang-ups through context->hang_up; both may happen inside these
  * calls. A peer becomes IN_PRESENT when MSG_granted is told to it and IN_OPEN again with
  * MSG_presence_unknown.
  *
- * To add a message: a row in messages.def, a handler here, a row in the door's dispatch table.
+ * To add a message: a row in messages.def, a handler here, a row in link/dispatch.c.
  */
 #ifndef BERTH_FLOW_DESK_H
 #define BERTH_FLOW_DESK_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* A peer with a valid certificate of our CA is there (berth/1). address: numeric, for entitlements
- * by network. Errors: CERTIFICATE (unknown key), REVOKED, CLOSING: the door tells the sentence and
+ * by network. Errors: CERTIFICATE (unknown key), REVOKED, CLOSING: the link tells the sentence and
  * closes; terminal_closed is then not called. A second connection of the same terminal takes the
  * place of the first, which is hung up with OVERTAKEN.
  */
-int terminal_opened(struct rooms *rooms, uint64_t peer, const char *address, const char *key_hash,
+int terminal_opened(struct context *context, uint64_t peer, const char *address, const char *key_hash,
                     struct berth_error *reterr) berth_must_check;
 
-/* Its connection ended, for whatever reason; also after rooms->hang_up. */
-void terminal_closed(struct rooms *rooms, uint64_t peer, const char *why);
+/* Its connection ended, for whatever reason; also after context->hang_up. */
+void terminal_closed(struct context *context, uint64_t peer, const char *why);
 
-/* The same for peers of the join door (berth-join/1), which are nobody yet. */
-int joiner_opened(struct rooms *rooms, uint64_t peer, const char *address,
+/* The same for peers of the join listener (berth-join/1), which are nobody yet. */
+int joiner_opened(struct context *context, uint64_t peer, const char *address,
                   struct berth_error *reterr) berth_must_check;
-void joiner_closed(struct rooms *rooms, uint64_t peer);
+void joiner_closed(struct context *context, uint64_t peer);
 
 /* One handler per message that terminals send. The message is the caller's (who wipes it); what is
  * needed is copied. */
-typedef void desk_handler_fn(struct rooms *rooms, uint64_t peer, const struct msg *msg);
+typedef void desk_handler_fn(struct context *context, uint64_t peer, const struct msg *msg);
 
 desk_handler_fn desk_join; /* IN_JOINING */
 desk_handler_fn desk_announce;
@@ -49,31 +49,31 @@ desk_handler_fn desk_profile_applied;
 desk_handler_fn desk_command_state;
 desk_handler_fn desk_renew_certificate;
 
-/* May this peer send the blob of that command now? The door stores blobs; that the command is done
+/* May this peer send the blob of that command now? The link stores blobs; that the command is done
  * comes by MSG_command_state. *ret_name (64 bytes): name of the terminal. Errors: NOT_FOUND
  * (another terminal's, or none), STATE (a command of another kind, or at its end).
  */
-int desk_may_send_blob(struct rooms *rooms, uint64_t peer, uint64_t command_id, char *ret_name,
+int desk_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr) berth_must_check;
 
 /* Name of the peer's terminal, for logs and listings; "" when the peer is nobody. */
-const char *desk_terminal_name(struct rooms *rooms, uint64_t peer);
+const char *desk_terminal_name(struct context *context, uint64_t peer);
 
-/* Starts what stands in the flow room (queues, refilling, reconciling, housekeeping) once the store
- * is loaded; starts the hosts. Fills rooms->house. flows_stop calls every flow off, waits for
- * nothing, and frees it: at the orderly stop after flows_quiesce has answered, or at once when a
+/* Starts what module flow keeps running (queues, refilling, reconciling, housekeeping) once the store
+ * is loaded; starts the hosts. Fills context->reactor. reactor_stop calls every flow off, waits for
+ * nothing, and frees it: at the orderly stop after reactor_quiesce has answered, or at once when a
  * crash is simulated.
  */
-void flows_start(struct rooms *rooms);
-void flows_stop(struct rooms *rooms);
+void reactor_start(struct context *context);
+void reactor_stop(struct context *context);
 
 /* The orderly stop: no new sign-ons, running flows may end for up to limit_ms; completes when none
  * is left or it is over. */
-int flows_quiesce(struct rooms *rooms, int64_t limit_ms, struct op *op) berth_must_check;
+int reactor_quiesce(struct context *context, int64_t limit_ms, struct op *op) berth_must_check;
 
-/* For the virt room's listener: main passes these on, context is struct rooms. */
-void flows_host(void *rooms, uint64_t host_id, bool up, const struct virt_result *facts,
+/* For the listener of virt: main passes these on, context is struct context. */
+void reactor_host_event(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
                 const char *reason);
-void flows_machine(void *rooms, uint64_t host_id, const struct virt_event *event);
+void reactor_machine_event(void *context, uint64_t host_id, const struct virt_event *event);
 
 #endif

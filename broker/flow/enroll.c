@@ -1,4 +1,4 @@
-/* enroll.c - from a request and its evidence to a certificate, or to a place outside the door. */
+/* enroll.c - from a request and its evidence to a certificate, or to a place among those that wait. */
 #include "flow/enroll.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "flow/decide.h"
 #include "flow/desk.h"
 #include "flow/gate.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/keys.h"
 
 static flow_step_fn look, sign, line_up, record, tell;
@@ -47,10 +47,10 @@ static const struct flow_kind enroll_kind = { .name = "enroll",
 
 struct enroll {
     struct flow flow;
-    struct rooms *rooms;
+    struct context *context;
     uint64_t peer;
     uint64_t ref;
-    bool renewal;         /* by a connected terminal, not through the join door */
+    bool renewal;         /* by a connected terminal, not through the join listener */
     struct msg_join join; /* a renewal fills the request only */
     char key_hash[72];
     struct row_terminal terminal; /* as it will be */
@@ -116,16 +116,16 @@ static void choose_name(struct core *core, const char *wish, char name[64])
 static void new_terminal(struct enroll *enroll, enum terminal_state state, const char *name,
                          const char *why)
 {
-    struct rooms *rooms = enroll->rooms;
+    struct context *context = enroll->context;
     struct row_terminal *row = &enroll->terminal;
 
     enroll->is_new = true;
-    *row = (struct row_terminal){ .id = core_next_id(rooms->core), .state = state };
-    row->joined_ms = rooms->timers->wall_ms;
+    *row = (struct row_terminal){ .id = core_next_id(context->core), .state = state };
+    row->joined_ms = context->timers->wall_ms;
     if (name[0])
         (void)snprintf(row->name, sizeof(row->name), "%s", name);
     else
-        choose_name(rooms->core, enroll->join.serial, row->name);
+        choose_name(context->core, enroll->join.serial, row->name);
     berth_text(row->reason, sizeof(row->reason), "%s", why);
 }
 
@@ -135,7 +135,7 @@ static void new_terminal(struct enroll *enroll, enum terminal_state state, const
 static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *evidence,
                          struct berth_error *reterr)
 {
-    struct core *core = enroll->rooms->core;
+    struct core *core = enroll->context->core;
     struct invitation *invitation;
     struct entity *entity;
     struct terminal *known;
@@ -173,12 +173,12 @@ static int by_invitation(struct enroll *enroll, const struct msg_join_evidence *
 static int by_key(struct enroll *enroll, const struct identity *identity, enum key_use use,
                   struct berth_error *reterr)
 {
-    int r = key_may(enroll->rooms, identity, use, reterr);
+    int r = key_may(enroll->context, identity, use, reterr);
 
     if (r < 0)
         return r;
     enroll->asks = identity->row.id;
-    enroll->terminal = terminal_find(enroll->rooms->core, identity->row.terminal_id)->row;
+    enroll->terminal = terminal_find(enroll->context->core, identity->row.terminal_id)->row;
     return 0;
 }
 
@@ -189,11 +189,11 @@ static int by_old_key(struct enroll *enroll, const struct msg_join_evidence *evi
     char key_hash[72];
     int r;
 
-    r = ca_check_old_key(enroll->rooms->ca, enroll->join.request, evidence->certificate,
+    r = ca_check_old_key(enroll->context->ca, enroll->join.request, evidence->certificate,
                          evidence->signature, key_hash, &not_after_ms, reterr);
     if (r < 0)
         return r;
-    return by_key(enroll, identity_by_key(enroll->rooms->core, key_hash), KEY_RENEW, reterr);
+    return by_key(enroll, identity_by_key(enroll->context->core, key_hash), KEY_RENEW, reterr);
 }
 
 /* One that asked before with the same key: it still waits, or somebody has decided. */
@@ -222,7 +222,7 @@ static int count_waiting(struct core *core)
 /* Without evidence it may only wait, and only where the site wants to see such terminals. */
 static int by_nothing(struct enroll *enroll, struct berth_error *reterr)
 {
-    struct core *core = enroll->rooms->core;
+    struct core *core = enroll->context->core;
 
     if (policy_of(core, 0) != join_policy_APPROVE)
         return berth_fail(reterr, BERTH_E_DENIED, "this site admits invited terminals only");
@@ -313,8 +313,8 @@ static int look_at_key(struct enroll *enroll, const struct identity *identity,
 
 static int look_at(struct enroll *enroll, struct berth_error *reterr)
 {
-    struct core *core = enroll->rooms->core;
-    const struct peer *peer = house_peer(enroll->rooms, enroll->peer);
+    struct core *core = enroll->context->core;
+    const struct peer *peer = context_peer(enroll->context, enroll->peer);
     const struct identity *identity;
     const struct terminal *terminal;
     int r;
@@ -339,8 +339,8 @@ static void still_pending(struct berth_timer *timer)
     struct enroll *enroll = container_of(timer, struct enroll, pending);
     const struct msg msg = { .type = MSG_join_pending, .ref = enroll->ref };
 
-    house_tell(enroll->rooms, enroll->peer, &msg);
-    timer_start(enroll->rooms->timers, timer, PENDING_MS, still_pending);
+    context_tell(enroll->context, enroll->peer, &msg);
+    timer_start(enroll->context->timers, timer, PENDING_MS, still_pending);
 }
 
 static int look(struct flow *flow)
@@ -356,14 +356,14 @@ static int look(struct flow *flow)
     if (!enroll->renewal)
         plan_terminal(enroll);
     if (enroll->renewal || enroll->waits)
-        timer_stop(enroll->rooms->timers, &enroll->pending); /* of an earlier look */
+        timer_stop(enroll->context->timers, &enroll->pending); /* of an earlier look */
     else
-        timer_start(enroll->rooms->timers, &enroll->pending, PENDING_MS, still_pending);
+        timer_start(enroll->context->timers, &enroll->pending, PENDING_MS, still_pending);
     changes_object(enroll->changes, "terminal %s", enroll->terminal.name);
     enroll->changes->audit.terminal_id = enroll->terminal.id;
     if (enroll->waits)
         return LINE_UP;
-    identity = identity_by_key(enroll->rooms->core, enroll->key_hash);
+    identity = identity_by_key(enroll->context->core, enroll->key_hash);
     if (identity && identity->row.terminal_id != enroll->terminal.id)
         return flow_fail(flow, BERTH_E_CERTIFICATE, "this key belongs to another terminal");
     if (identity && identity->row.state != identity_CURRENT)
@@ -376,7 +376,7 @@ static int sign(struct flow *flow)
     struct enroll *enroll = enroll_of(flow);
 
     return flow_await(flow,
-                      ca_sign_begin(enroll->rooms->ca, enroll->join.request, enroll->terminal.name,
+                      ca_sign_begin(enroll->context->ca, enroll->join.request, enroll->terminal.name,
                                     enroll->terminal.id, &enroll->certificate, &flow->op),
                       LINE_UP);
 }
@@ -387,19 +387,19 @@ static int sign(struct flow *flow)
 static int line_up(struct flow *flow)
 {
     struct enroll *enroll = enroll_of(flow);
-    struct house *house = house_of(enroll->rooms);
+    struct reactor *reactor = reactor_of(enroll->context);
 
     if (enroll->invitation_id == 0)
         return RECORD;
-    if (house->inviting && house->inviting != flow)
-        return flow_await(flow, gate_wait(&house->invited, &enroll->wait, &flow->op), LINE_UP);
-    house->inviting = flow;
+    if (reactor->inviting && reactor->inviting != flow)
+        return flow_await(flow, gate_wait(&reactor->invited, &enroll->wait, &flow->op), LINE_UP);
+    reactor->inviting = flow;
     return RECORD;
 }
 
 static int take_use(struct enroll *enroll, struct berth_error *reterr)
 {
-    struct invitation *invitation = invitation_find(enroll->rooms->core, enroll->invitation_id);
+    struct invitation *invitation = invitation_find(enroll->context->core, enroll->invitation_id);
     struct row_invitation *row;
 
     if (!invitation)
@@ -414,7 +414,7 @@ static int take_use(struct enroll *enroll, struct berth_error *reterr)
 /* Retired keys are kept for old-key evidence, but a diskless terminal makes one at every boot. */
 static void forget_oldest(struct enroll *enroll)
 {
-    struct core *core = enroll->rooms->core;
+    struct core *core = enroll->context->core;
     struct list *keys = index_list(core, IDENTITIES_OF_TERMINAL, enroll->terminal.id);
     const struct row_identity *oldest = NULL;
     int retired = 0;
@@ -434,7 +434,7 @@ static void forget_oldest(struct enroll *enroll)
 
 static void plan_identity(struct enroll *enroll)
 {
-    struct core *core = enroll->rooms->core;
+    struct core *core = enroll->context->core;
     const struct identity *known = identity_by_key(core, enroll->key_hash);
     const struct identity *asks = identity_find(core, enroll->asks);
     const uint64_t but[2] = { enroll->asks, known ? known->row.id : 0 };
@@ -446,7 +446,7 @@ static void plan_identity(struct enroll *enroll)
     if (asks && asks != known)
         (void)changes_set(enroll->changes, ENTITY_identity, &asks->row);
     if (!known || enroll->invitation_id)
-        keys_replaced(enroll->rooms, enroll->terminal.id, but, enroll->changes);
+        keys_replaced(enroll->context, enroll->terminal.id, but, enroll->changes);
     if (known) {
         row = changes_set(enroll->changes, ENTITY_identity, &known->row);
     } else {
@@ -462,9 +462,9 @@ static void plan_identity(struct enroll *enroll)
 /* While the certificate was made, the key that asks for it may have been put out. */
 static int still_may(const struct enroll *enroll, struct berth_error *reterr)
 {
-    const struct identity *identity = identity_find(enroll->rooms->core, enroll->asks);
+    const struct identity *identity = identity_find(enroll->context->core, enroll->asks);
 
-    return key_may(enroll->rooms, identity, enroll->renewal ? KEY_CONNECT : KEY_RENEW, reterr);
+    return key_may(enroll->context, identity, enroll->renewal ? KEY_CONNECT : KEY_RENEW, reterr);
 }
 
 static int record(struct flow *flow)
@@ -479,7 +479,7 @@ static int record(struct flow *flow)
     if (!enroll->waits)
         plan_identity(enroll);
     return flow_await_any(
-        flow, decide_begin(enroll->rooms, berth_take(enroll->changes), NULL, &flow->op), TELL);
+        flow, decide_begin(enroll->context, berth_take(enroll->changes), NULL, &flow->op), TELL);
 }
 
 static void tell_wait(struct enroll *enroll)
@@ -488,7 +488,7 @@ static void tell_wait(struct enroll *enroll)
 
     memcpy(msg.join_wait.code, enroll->terminal.code, sizeof(msg.join_wait.code));
     msg.join_wait.retry_after_ms = WAIT_RETRY_MS;
-    house_tell(enroll->rooms, enroll->peer, &msg);
+    context_tell(enroll->context, enroll->peer, &msg);
 }
 
 static void tell_certificate(struct enroll *enroll)
@@ -504,7 +504,7 @@ static void tell_certificate(struct enroll *enroll)
         memcpy(msg.joined.certificate, certificate->certificate, sizeof(msg.joined.certificate));
         memcpy(msg.joined.authority, certificate->authority, sizeof(msg.joined.authority));
     }
-    house_tell(enroll->rooms, enroll->peer, &msg);
+    context_tell(enroll->context, enroll->peer, &msg);
 }
 
 /* Another decision about this terminal's keys came first: judge by what is true now. */
@@ -530,7 +530,7 @@ static int tell(struct flow *flow)
     } else {
         log_event(EV_TERMINAL_JOINED, "terminal", enroll->terminal.name, "renewal", enroll->renewal,
                   "state", terminal_state_names[enroll->terminal.state]);
-        house_note_peer(enroll->rooms, peer_word_ISSUED, enroll->terminal.id, 0, enroll->key_hash);
+        context_note_peer(enroll->context, peer_word_ISSUED, enroll->terminal.id, 0, enroll->key_hash);
         tell_certificate(enroll);
     }
     return FLOW_DONE;
@@ -540,8 +540,8 @@ static int tell(struct flow *flow)
 static void enroll_ended(struct flow *flow, const struct berth_error *error)
 {
     struct enroll *enroll = enroll_of(flow);
-    struct rooms *rooms = enroll->rooms;
-    struct peer *peer = map_get_id(&house_of(rooms)->peers, enroll->peer);
+    struct context *context = enroll->context;
+    struct peer *peer = map_get_id(&reactor_of(context)->peers, enroll->peer);
     struct msg msg = { .type = MSG_refused, .ref = enroll->ref };
     const struct berth_error_row *row = berth_error_row(error->code);
 
@@ -553,54 +553,54 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
         (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
         berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
         msg.refused.retry_after_ms = row->retry ? WAIT_RETRY_MS : 0;
-        house_tell(rooms, enroll->peer, &msg);
+        context_tell(context, enroll->peer, &msg);
         log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",
                   berth_error_text(error));
-        house_note_peer(rooms, peer_word_REFUSED, 0, 0, enroll->key_hash);
+        context_note_peer(context, peer_word_REFUSED, 0, 0, enroll->key_hash);
     }
-    timer_stop(rooms->timers, &enroll->pending);
+    timer_stop(context->timers, &enroll->pending);
     changes_free(enroll->changes);
-    if (house_of(rooms)->inviting == flow) {
-        house_of(rooms)->inviting = NULL;
-        gate_open(&house_of(rooms)->invited);
+    if (reactor_of(context)->inviting == flow) {
+        reactor_of(context)->inviting = NULL;
+        gate_open(&reactor_of(context)->invited);
     }
     berth_wipe_free(enroll, sizeof(*enroll));
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
 /* ---- the way in ---- */
 
-static void start(struct rooms *rooms, uint64_t peer_id, uint64_t ref, const struct msg_join *join,
+static void start(struct context *context, uint64_t peer_id, uint64_t ref, const struct msg_join *join,
                   bool renewal)
 {
-    struct peer *peer = map_get_id(&house_of(rooms)->peers, peer_id);
+    struct peer *peer = map_get_id(&reactor_of(context)->peers, peer_id);
     struct enroll *enroll;
     char who[96];
 
-    if (!peer || peer->flow || house_of(rooms)->stopping)
+    if (!peer || peer->flow || reactor_of(context)->stopping)
         return; /* one request at a time for each connection; the terminal asks again */
     enroll = berth_new(struct enroll);
-    enroll->rooms = rooms;
+    enroll->context = context;
     enroll->peer = peer_id;
     enroll->ref = ref;
-    enroll->asked_ms = rooms->timers->wall_ms;
+    enroll->asked_ms = context->timers->wall_ms;
     enroll->renewal = renewal;
     enroll->join = *join;
     (void)snprintf(who, sizeof(who), "%s (%.60s)",
-                   renewal ? desk_terminal_name(rooms, peer_id) : "a new terminal", peer->address);
-    flow_start(&rooms->engine, &enroll->flow, &enroll_kind, who);
+                   renewal ? desk_terminal_name(context, peer_id) : "a new terminal", peer->address);
+    flow_start(&context->engine, &enroll->flow, &enroll_kind, who);
     peer->flow = &enroll->flow;
 }
 
-void desk_join(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_join(struct context *context, uint64_t peer, const struct msg *msg)
 {
-    start(rooms, peer, msg->ref, &msg->join, false);
+    start(context, peer, msg->ref, &msg->join, false);
 }
 
-void desk_renew_certificate(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_renew_certificate(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct msg_join join = { .request = "" };
 
     memcpy(join.request, msg->renew_certificate.request, sizeof(join.request));
-    start(rooms, peer, msg->ref, &join, true);
+    start(context, peer, msg->ref, &join, true);
 }

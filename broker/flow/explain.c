@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/index.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/shortage.h"
 
 static const struct assignment *assigned(struct core *core, uint64_t user_id, uint64_t pool_id)
@@ -128,22 +128,22 @@ static void judge(struct core *core, const struct user *user, const struct termi
     }
 }
 
-static void recall(struct rooms *rooms, uint64_t user_id, struct explain *ret)
+static void recall(struct context *context, uint64_t user_id, struct explain *ret)
 {
-    const struct latest *latest = map_get_id(&house_of(rooms)->latest, user_id);
+    const struct last_sign_on *last = map_get_id(&reactor_of(context)->last_sign_ons, user_id);
 
-    if (!latest)
+    if (!last)
         return;
-    ret->last.at_ms = latest->at_ms;
-    memcpy(ret->last.terminal, latest->terminal, sizeof(ret->last.terminal));
-    memcpy(ret->last.outcome, latest->outcome, sizeof(ret->last.outcome));
+    ret->last.at_ms = last->at_ms;
+    memcpy(ret->last.terminal, last->terminal, sizeof(ret->last.terminal));
+    memcpy(ret->last.outcome, last->outcome, sizeof(ret->last.outcome));
 }
 
-int explain_user(struct rooms *rooms, uint64_t user_id, uint64_t terminal_id, struct explain *ret,
+int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id, struct explain *ret,
                  struct berth_error *reterr)
 {
-    const struct user *user = user_find(rooms->core, user_id);
-    const struct terminal *terminal = terminal_find(rooms->core, terminal_id);
+    const struct user *user = user_find(context->core, user_id);
+    const struct terminal *terminal = terminal_find(context->core, terminal_id);
     struct policy_verdict verdicts[EXPLAIN_POOLS];
     struct policy_subject subject = { .user = user, .terminal = terminal };
 
@@ -155,10 +155,10 @@ int explain_user(struct rooms *rooms, uint64_t user_id, uint64_t terminal_id, st
     (void)snprintf(ret->user, sizeof(ret->user), "%s", user->row.name);
     if (terminal)
         (void)snprintf(ret->terminal, sizeof(ret->terminal), "%s", terminal->row.name);
-    ret->pools_count = policy_list(rooms->core, &subject, verdicts, EXPLAIN_POOLS);
+    ret->pools_count = policy_list(context->core, &subject, verdicts, EXPLAIN_POOLS);
     for (size_t i = 0; i < ret->pools_count; i++)
-        explain_pool(rooms->core, user, &verdicts[i], &ret->pools[i]);
-    judge(rooms->core, user, terminal, ret);
-    recall(rooms, user_id, ret);
+        explain_pool(context->core, user, &verdicts[i], &ret->pools[i]);
+    judge(context->core, user, terminal, ret);
+    recall(context, user_id, ret);
     return 0;
 }

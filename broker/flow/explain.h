@@ -1,7 +1,7 @@
 /* explain.h - why a user would, or would not, get which desktop: data for `berthctl explain USER
  * [--terminal T]`.
  *
- * Room flow. Nothing is reserved or changed: the same rules (core/policy.h, core/placement.h) are
+ * Module flow. Nothing is reserved or changed: the same rules (core/policy.h, core/placement.h) are
  * asked as at sign-on.
  */
 #ifndef BERTH_FLOW_EXPLAIN_H
@@ -9,7 +9,7 @@
 
 #include "core/placement.h"
 #include "core/policy.h"
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 #define EXPLAIN_POOLS 32
 #define EXPLAIN_DESKTOPS 64
@@ -51,7 +51,7 @@ struct explain {
 /* terminal_id 0: as from a terminal that nothing is known of. *ret is large: allocate it.
  * Errors: NOT_FOUND.
  */
-int explain_user(struct rooms *rooms, uint64_t user_id, uint64_t terminal_id, struct explain *ret,
+int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id, struct explain *ret,
                  struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -1,6 +1,6 @@
 /* gate.h - waiting for something to change, and for time to pass, as operations.
  *
- * Room flow. A gate is a list of operations of flows that wait for a fact (a host is up, an earlier
+ * Module flow. A gate is a list of operations of flows that wait for a fact (a host is up, an earlier
  * sign-on is over). Opening it completes all of them; each looks again and may wait again. A pause
  * completes after some time. Both can be cancelled.
  */

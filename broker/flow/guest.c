@@ -7,12 +7,12 @@
 #include "berth/log.h"
 
 #include "flow/gate.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/release.h"
 
 struct question {
     struct flow flow;
-    struct rooms *rooms;
+    struct context *context;
     uint64_t session_id;
     int64_t epoch;
     int asked;
@@ -45,7 +45,7 @@ static struct question *question_of(struct flow *flow)
 /* Still the same claim, and nobody shows it? */
 static struct session *still(const struct question *question)
 {
-    struct session *session = session_find(question->rooms->core, question->session_id);
+    struct session *session = session_find(question->context->core, question->session_id);
 
     if (!session || session->row.epoch != question->epoch ||
         (session->row.state != session_DISCONNECTED && session->row.state != session_ACTIVE))
@@ -66,13 +66,13 @@ static int ask(struct flow *flow)
     struct question *question = question_of(flow);
     const struct session *session = still(question);
     const struct desktop *desktop =
-        session ? desktop_find(question->rooms->core, session->row.desktop_id) : NULL;
+        session ? desktop_find(question->context->core, session->row.desktop_id) : NULL;
 
     if (!desktop)
         return FLOW_DONE;
     (void)snprintf(question->args.uuid, sizeof(question->args.uuid), "%s", desktop->row.uuid);
     return flow_await_any(flow,
-                          virt_begin(question->rooms->virt, desktop->row.host_id, VIRT_guest_state,
+                          virt_begin(question->context->virt, desktop->row.host_id, VIRT_guest_state,
                                      &question->args, &question->result, &flow->op),
                           HEAR);
 }
@@ -92,7 +92,7 @@ static int hear(struct flow *flow)
         return FLOW_DONE; /* a guest that cannot be asked keeps its session: its limits will end it
                            */
     if (strncmp(question->result.text, "ended", 5) == 0) {
-        session_end_soon(question->rooms, session->row.id, &ending);
+        session_end_soon(question->context, session->row.id, &ending);
         return FLOW_DONE;
     }
     return question->asked < (int)BERTH_COUNT(pauses_ms) ? WAIT_A_MOMENT : FLOW_DONE;
@@ -101,32 +101,32 @@ static int hear(struct flow *flow)
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct question *question = question_of(flow);
-    struct rooms *rooms = question->rooms;
+    struct context *context = question->context;
 
     if (error->code && error->code != BERTH_E_CLOSING)
         log_failure(EV_FLOW_FAILED, error, flow->who);
     free(question);
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
 static const struct flow_kind question_kind = {
     .name = "ask-guest", .steps = steps, .count = STEPS, .ended = ended
 };
 
-void guest_ask(struct rooms *rooms, const struct session *session)
+void guest_ask(struct context *context, const struct session *session)
 {
-    const struct desktop *desktop = desktop_find(rooms->core, session->row.desktop_id);
-    const struct host *host = desktop ? host_find(rooms->core, desktop->row.host_id) : NULL;
+    const struct desktop *desktop = desktop_find(context->core, session->row.desktop_id);
+    const struct host *host = desktop ? host_find(context->core, desktop->row.host_id) : NULL;
     struct question *question;
     char who[96];
 
-    if (!host || !(host->capabilities & VIRT_CAN_AGENT) || house_of(rooms)->stopping)
+    if (!host || !(host->capabilities & VIRT_CAN_AGENT) || reactor_of(context)->stopping)
         return;
     question = berth_new(struct question);
-    question->rooms = rooms;
+    question->context = context;
     question->session_id = session->row.id;
     question->epoch = session->row.epoch;
     (void)snprintf(who, sizeof(who), "session %llu on %s", (unsigned long long)session->row.id,
                    desktop->row.name);
-    flow_start(&rooms->engine, &question->flow, &question_kind, who);
+    flow_start(&context->engine, &question->flow, &question_kind, who);
 }

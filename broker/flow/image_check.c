@@ -16,7 +16,7 @@ struct ask {
 };
 
 struct image_check {
-    struct rooms *rooms;
+    struct context *context;
     uint64_t version_id;
     struct virt_args args; /* but for the storage, which is each host's own */
     struct ask *asks;      /* room for every host */
@@ -109,7 +109,7 @@ static int refuse(struct berth_error *error, const struct image_version *version
 
 static int verdict(struct image_check *check, struct berth_error *error)
 {
-    struct core *core = check->rooms->core;
+    struct core *core = check->context->core;
     const struct image_version *version = image_version_find(core, check->version_id);
     const struct image *image = version ? image_find(core, version->row.image_id) : NULL;
 
@@ -140,7 +140,7 @@ static void answered(struct op *op, int result)
 {
     struct ask *ask = container_of(op, struct ask, op);
     struct image_check *check = ask->check;
-    const struct host *host = host_find(check->rooms->core, ask->host_id);
+    const struct host *host = host_find(check->context->core, ask->host_id);
 
     if (result >= 0)
         check->good++;
@@ -164,9 +164,9 @@ static void ask_host(struct image_check *check, const struct host *host)
         return;
     }
     *ask = (struct ask){ .check = check, .host_id = host->row.id };
-    op_init(&ask->op, check->rooms->timers, answered);
+    op_init(&ask->op, check->context->timers, answered);
     (void)snprintf(check->args.storage, sizeof(check->args.storage), "%s", host->row.storage);
-    if (virt_begin(check->rooms->virt, host->row.id, VIRT_check_image, &check->args, &ask->result,
+    if (virt_begin(check->context->virt, host->row.id, VIRT_check_image, &check->args, &ask->result,
                    &ask->op) < 0) {
         name_unchecked(check, host->row.name,
                        ask->op.error.code == BERTH_E_HOST_DOWN ? "down" : "it did not answer");
@@ -178,7 +178,7 @@ static void ask_host(struct image_check *check, const struct host *host)
 
 static void ask_hosts(struct image_check *check, uint64_t pool_id, uint64_t image_id)
 {
-    struct core *core = check->rooms->core;
+    struct core *core = check->context->core;
 
     check->any_will_do = !is_used(core, pool_id, image_id);
     list_each (core_all(core, ENTITY_host), node) {
@@ -207,10 +207,10 @@ static size_t count_hosts(struct core *core)
     return count;
 }
 
-int image_check_begin(struct rooms *rooms, uint64_t version_id, uint64_t pool_id,
+int image_check_begin(struct context *context, uint64_t version_id, uint64_t pool_id,
                       char *ret_unchecked, struct op *op)
 {
-    const struct image_version *version = image_version_find(rooms->core, version_id);
+    const struct image_version *version = image_version_find(context->core, version_id);
     struct image_check *check;
 
     ret_unchecked[0] = '\0';
@@ -218,11 +218,11 @@ int image_check_begin(struct rooms *rooms, uint64_t version_id, uint64_t pool_id
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such image version");
     check = berth_new(struct image_check);
     *check =
-        (struct image_check){ .rooms = rooms,
+        (struct image_check){ .context = context,
                               .version_id = version_id,
                               .ret_unchecked = ret_unchecked,
                               .caller = op,
-                              .asks = berth_new_array(struct ask, count_hosts(rooms->core) + 1) };
+                              .asks = berth_new_array(struct ask, count_hosts(context->core) + 1) };
     (void)snprintf(check->args.image, sizeof(check->args.image), "%s", version->row.path);
     (void)snprintf(check->args.kernel, sizeof(check->args.kernel), "%s", version->row.kernel);
     (void)snprintf(check->args.initrd, sizeof(check->args.initrd), "%s", version->row.initrd);

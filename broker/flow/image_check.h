@@ -1,13 +1,13 @@
 /* image_check.h - are the files of an image version where the hosts need them?
  *
- * Room flow. Asked before a version becomes current, and before desktops are given up for it. Each
+ * Module flow. Asked before a version becomes current, and before desktops are given up for it. Each
  * host that may make desktops of it is asked at the same time. A host that cannot be asked, or
  * cannot tell, stands in nobody's way: it is named.
  */
 #ifndef BERTH_FLOW_IMAGE_CHECK_H
 #define BERTH_FLOW_IMAGE_CHECK_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 #define IMAGE_UNCHECKED_TEXT 128
 
@@ -19,7 +19,7 @@
  * Errors: NOT_FOUND; INVALID with a sentence: which file, which host, what is wrong, what to do.
  * It can be cancelled.
  */
-int image_check_begin(struct rooms *rooms, uint64_t version_id, uint64_t pool_id,
+int image_check_begin(struct context *context, uint64_t version_id, uint64_t pool_id,
                       char *ret_unchecked, struct op *op) berth_must_check;
 
 #endif

@@ -26,11 +26,11 @@ static int64_t renew_ms(struct core *core, const struct terminal *terminal)
     return (site ? site->row.renew_days : RENEW_DAYS) * DAY_MS;
 }
 
-int key_may(struct rooms *rooms, const struct identity *identity, enum key_use use,
+int key_may(struct context *context, const struct identity *identity, enum key_use use,
             struct berth_error *reterr)
 {
     const struct terminal *terminal =
-        identity ? terminal_find(rooms->core, identity->row.terminal_id) : NULL;
+        identity ? terminal_find(context->core, identity->row.terminal_id) : NULL;
 
     if (!terminal)
         return berth_fail(reterr, BERTH_E_CERTIFICATE, "the key of this terminal is not known");
@@ -43,7 +43,7 @@ int key_may(struct rooms *rooms, const struct identity *identity, enum key_use u
                           terminal->row.name);
     /* At the link TLS has looked at the certificate itself, by the same clock. */
     if (use == KEY_RENEW &&
-        identity->row.not_after_ms + renew_ms(rooms->core, terminal) < rooms->timers->wall_ms)
+        identity->row.not_after_ms + renew_ms(context->core, terminal) < context->timers->wall_ms)
         return berth_fail(reterr, BERTH_E_CERTIFICATE,
                           "terminal '%s': its key expired too long ago", terminal->row.name);
     return 0;
@@ -77,24 +77,24 @@ static bool is_first_use(struct core *core, uint64_t terminal_id, uint64_t ident
     return false;
 }
 
-void keys_used(struct rooms *rooms, const struct terminal *terminal, uint64_t identity_id)
+void keys_used(struct context *context, const struct terminal *terminal, uint64_t identity_id)
 {
     const uint64_t but[2] = { identity_id, 0 };
     struct changes *changes;
 
-    if (!is_first_use(rooms->core, terminal->row.id, identity_id))
+    if (!is_first_use(context->core, terminal->row.id, identity_id))
         return;
     changes = changes_new("terminal", "terminal", "terminal.key");
     changes_object(changes, "terminal %s", terminal->row.name);
     changes_detail(changes, "its other keys are retired");
     changes->audit.terminal_id = terminal->row.id;
-    put_out(rooms->core, terminal->row.id, but, identity_RETIRED, changes);
+    put_out(context->core, terminal->row.id, but, identity_RETIRED, changes);
     /* A failure is logged; the next connection tries again. */
-    (void)decide_begin(rooms, changes, NULL, NULL);
+    (void)decide_begin(context, changes, NULL, NULL);
 }
 
-void keys_replaced(struct rooms *rooms, uint64_t terminal_id, const uint64_t but[2],
+void keys_replaced(struct context *context, uint64_t terminal_id, const uint64_t but[2],
                    struct changes *changes)
 {
-    put_out(rooms->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED, changes);
+    put_out(context->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED, changes);
 }

@@ -8,7 +8,7 @@
 
 #include "core/index.h"
 #include "flow/connect_state.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/seat.h"
 
@@ -22,18 +22,18 @@ static int64_t earlier(int64_t a, int64_t b)
 /* When it was, by the monotonic clock: now, unless it is older than this broker. Only then the wall
  * clock is asked, once; one that jumped back counts as no time.
  */
-static int64_t began_ms(const struct rooms *rooms, int64_t wall_ms, bool loaded)
+static int64_t began_ms(const struct context *context, int64_t wall_ms, bool loaded)
 {
-    int64_t passed_ms = loaded ? rooms->timers->wall_ms - wall_ms : 0;
+    int64_t passed_ms = loaded ? context->timers->wall_ms - wall_ms : 0;
 
-    return rooms->timers->mono_ms - (passed_ms > 0 ? passed_ms : 0);
+    return context->timers->mono_ms - (passed_ms > 0 ? passed_ms : 0);
 }
 
 /* Milliseconds left of a limit that began then. */
-static int64_t left_ms(const struct rooms *rooms, int64_t limit_s, int64_t since_ms)
+static int64_t left_ms(const struct context *context, int64_t limit_s, int64_t since_ms)
 {
     int64_t limit_ms = limit_s * (planted(LIMIT_HALVED) ? 500 : 1000);
-    int64_t left = since_ms + limit_ms - rooms->timers->mono_ms;
+    int64_t left = since_ms + limit_ms - context->timers->mono_ms;
 
     if (limit_s <= 0)
         return NEVER;
@@ -42,13 +42,13 @@ static int64_t left_ms(const struct rooms *rooms, int64_t limit_s, int64_t since
 
 bool limits_over(const struct session *session, struct limit_over *ret)
 {
-    const struct rooms *rooms = session->base.core->owner;
-    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
-    int64_t now_ms = rooms->timers->mono_ms;
+    const struct context *context = session->base.core->owner;
+    const struct pool *pool = pool_find(context->core, session->row.pool_id);
+    int64_t now_ms = context->timers->mono_ms;
 
     if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED)
         return false;
-    if (left_ms(rooms, pool->row.absolute_s, session->begun_ms) == 0) {
+    if (left_ms(context, pool->row.absolute_s, session->begun_ms) == 0) {
         *ret = (struct limit_over){ .absolute = true,
                                     .waited_ms = now_ms - session->begun_ms,
                                     .limit_ms = pool->row.absolute_s * 1000 };
@@ -57,13 +57,13 @@ bool limits_over(const struct session *session, struct limit_over *ret)
     *ret = (struct limit_over){ .waited_ms = now_ms - session->since_ms,
                                 .limit_ms = pool->row.disconnected_s * 1000 };
     return session->row.state == session_DISCONNECTED && session->limit_state == session->row.state &&
-           left_ms(rooms, pool->row.disconnected_s, session->since_ms) == 0;
+           left_ms(context, pool->row.disconnected_s, session->since_ms) == 0;
 }
 
 static void time_is_over(struct berth_timer *timer)
 {
     struct session *session = container_of(timer, struct session, limit);
-    struct rooms *rooms = session->base.core->owner;
+    struct context *context = session->base.core->owner;
     struct ending ending = { .action = "session.limit",
                              .reason = "limit",
                              .actor = "broker",
@@ -80,57 +80,57 @@ static void time_is_over(struct berth_timer *timer)
                    (long long)over.limit_ms / 60000);
     ending.why = why;
     log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
-    session_end_soon(rooms, session->row.id, &ending);
+    session_end_soon(context, session->row.id, &ending);
 }
 
-void limits_arm(struct rooms *rooms, struct session *session, bool anew)
+void limits_arm(struct context *context, struct session *session, bool anew)
 {
-    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
+    const struct pool *pool = pool_find(context->core, session->row.pool_id);
     int64_t left = NEVER;
-    int64_t spare_ms = rooms->core->recovery_until_ms - rooms->timers->mono_ms;
+    int64_t spare_ms = context->core->recovery_until_ms - context->timers->mono_ms;
 
     if (!pool || session->row.state == session_ENDING || session->row.state == session_ENDED) {
-        timer_stop(rooms->timers, &session->limit);
+        timer_stop(context->timers, &session->limit);
         return;
     }
     if (session->limit_state == session->row.state && !anew)
         return; /* something else of the row changed: the time goes on */
     if (!session->limit_state)
-        session->begun_ms = began_ms(rooms, session->row.started_ms, anew);
+        session->begun_ms = began_ms(context, session->row.started_ms, anew);
     if (session->limit_state != session->row.state)
-        session->since_ms = began_ms(rooms, session->row.changed_ms, anew && !session->limit_state);
+        session->since_ms = began_ms(context, session->row.changed_ms, anew && !session->limit_state);
     session->limit_state = session->row.state;
-    left = left_ms(rooms, pool->row.absolute_s, session->begun_ms);
+    left = left_ms(context, pool->row.absolute_s, session->begun_ms);
     if (session->row.state == session_DISCONNECTED)
-        left = earlier(left, left_ms(rooms, pool->row.disconnected_s, session->since_ms));
+        left = earlier(left, left_ms(context, pool->row.disconnected_s, session->since_ms));
     if (left == NEVER) {
-        timer_stop(rooms->timers, &session->limit);
+        timer_stop(context->timers, &session->limit);
         return;
     }
-    timer_start(rooms->timers, &session->limit, left > spare_ms ? left : spare_ms, time_is_over);
+    timer_start(context->timers, &session->limit, left > spare_ms ? left : spare_ms, time_is_over);
 }
 
-void limits_idle(struct rooms *rooms, struct session *session, int64_t input_idle_ms)
+void limits_idle(struct context *context, struct session *session, int64_t input_idle_ms)
 {
-    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
-    const struct connection *connection = connection_of(rooms->core, session->row.id);
+    const struct pool *pool = pool_find(context->core, session->row.pool_id);
+    const struct connection *connection = connection_of(context->core, session->row.id);
     char why[96];
 
     session->input_idle_ms = input_idle_ms;
-    session->input_said_ms = rooms->timers->mono_ms;
+    session->input_said_ms = context->timers->mono_ms;
     if (!pool || pool->row.idle_s <= 0 || input_idle_ms < pool->row.idle_s * 1000 || !connection ||
         connection->row.state != connection_ACTIVE)
         return;
     (void)snprintf(why, sizeof(why), "Nobody touched anything for %lld min",
                    (long long)pool->row.idle_s / 60);
     log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
-    seat_take_off(rooms, session, "limit", why);
+    seat_take_off(context, session, "limit", why);
 }
 
 /* A sign-on of this user that was not called off yet. */
-static struct connect *going_on(struct rooms *rooms, const struct user *user)
+static struct connect *going_on(struct context *context, const struct user *user)
 {
-    struct list *same = map_get_id(&house_of(rooms)->signing_on, user->row.id);
+    struct list *same = map_get_id(&reactor_of(context)->signing_on, user->row.id);
 
     if (!same)
         return NULL;
@@ -143,37 +143,37 @@ static struct connect *going_on(struct rooms *rooms, const struct user *user)
     return NULL;
 }
 
-void limits_user_disabled(struct rooms *rooms, struct user *user)
+void limits_user_disabled(struct context *context, struct user *user)
 {
     struct connect *c;
 
-    list_each (index_list(rooms->core, SESSIONS_OF_USER, user->row.id), node) {
+    list_each (index_list(context->core, SESSIONS_OF_USER, user->row.id), node) {
         struct entity *entity = index_entry(SESSIONS_OF_USER, node);
 
-        seat_expel(rooms, container_of(entity, struct session, base), "The account was disabled");
+        seat_expel(context, container_of(entity, struct session, base), "The account was disabled");
     }
-    while ((c = going_on(rooms, user)) != NULL)
+    while ((c = going_on(context, user)) != NULL)
         flow_cancel(&c->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);
 }
 
-void limits_user_gone(struct rooms *rooms, const struct user *user)
+void limits_user_gone(struct context *context, const struct user *user)
 {
     struct connect *c;
 
-    while ((c = going_on(rooms, user)) != NULL)
+    while ((c = going_on(context, user)) != NULL)
         flow_cancel(&c->flow, BERTH_E_CREDENTIALS, "the account of %s was deleted", user->row.name);
 }
 
-void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
+void limits_terminal_closed(struct context *context, struct terminal *terminal, int code,
                             const char *why)
 {
-    list_each (index_list(rooms->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
+    list_each (index_list(context->core, CONNECTIONS_AT_TERMINAL, terminal->row.id), node) {
         struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
         const struct connection *connection = container_of(entity, struct connection, base);
-        struct session *session = session_find(rooms->core, connection->row.session_id);
+        struct session *session = session_find(context->core, connection->row.session_id);
 
         if (session && session->row.epoch == connection->row.epoch)
-            seat_expel(rooms, session, why);
+            seat_expel(context, session, why);
     }
     if (terminal->sign_on)
         flow_cancel(terminal->sign_on, code, "%s", why);

@@ -1,16 +1,16 @@
 /* limits.h - when a session's time is over, and who must leave at once.
  *
- * Room flow. Durations run on the monotonic clock; only for what passed before a restart is the
+ * Module flow. Durations run on the monotonic clock; only for what passed before a restart is the
  * wall clock asked, and then nothing ends before the recovery window is over.
  */
 #ifndef BERTH_FLOW_LIMITS_H
 #define BERTH_FLOW_LIMITS_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* The session's state may have changed: arm its timer for that. anew: it comes from the store at
  * start, or its pool's limits changed. */
-void limits_arm(struct rooms *rooms, struct session *session, bool anew);
+void limits_arm(struct context *context, struct session *session, bool anew);
 
 /* Has a limit of its pool passed, as of now? */
 struct limit_over {
@@ -20,16 +20,16 @@ struct limit_over {
 bool limits_over(const struct session *session, struct limit_over *ret);
 
 /* Its terminal said how long nobody touched anything. */
-void limits_idle(struct rooms *rooms, struct session *session, int64_t input_idle_ms);
+void limits_idle(struct context *context, struct session *session, int64_t input_idle_ms);
 
 /* A user was disabled: off every screen, no sign-on goes on. */
-void limits_user_disabled(struct rooms *rooms, struct user *user);
+void limits_user_disabled(struct context *context, struct user *user);
 
 /* A user was deleted: no sign-on goes on. */
-void limits_user_gone(struct rooms *rooms, const struct user *user);
+void limits_user_gone(struct context *context, const struct user *user);
 
 /* A terminal may serve nobody any more: revoked, quarantined, deleted. */
-void limits_terminal_closed(struct rooms *rooms, struct terminal *terminal, int code,
+void limits_terminal_closed(struct context *context, struct terminal *terminal, int code,
                             const char *why);
 
 #endif

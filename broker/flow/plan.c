@@ -11,13 +11,13 @@
 #include "core/placement.h"
 #include "core/index.h"
 #include "flow/decide.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/refill.h"
 
 #define PLAN_AGAIN_MS 2000 /* the store refused: the disk may be full */
 
 struct plan {
-    struct rooms *rooms;
+    struct context *context;
     uint64_t pool_id;
     uint64_t host_id;
     bool current; /* made from the version that is current */
@@ -124,29 +124,29 @@ static void note_planned(struct pool *pool, bool current, const char *plan_error
 static void planned(struct op *op, int result)
 {
     struct plan *plan = container_of(op, struct plan, op);
-    struct rooms *rooms = plan->rooms;
-    struct pool *pool = pool_find(rooms->core, plan->pool_id);
-    struct host *host = host_find(rooms->core, plan->host_id);
+    struct context *context = plan->context;
+    struct pool *pool = pool_find(context->core, plan->pool_id);
+    struct host *host = host_find(context->core, plan->host_id);
 
     if (pool)
         note_planned(pool, plan->current, result < 0 ? berth_error_text(&op->error) : "");
     if (host)
         host->planning--;
     if (result >= 0) {
-        house_look_at_pool(rooms, plan->pool_id);
+        context_mark_pool(context, plan->pool_id);
     } else {
         log_failure(EV_FLOW_FAILED, &op->error, "plan a desktop");
         if (pool)
-            pool_look_later(rooms, pool, PLAN_AGAIN_MS);
+            pool_look_later(context, pool, PLAN_AGAIN_MS);
     }
     free(plan);
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
-static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, struct host *host,
+static struct changes *plan_changes(struct context *context, struct pool *pool, struct host *host,
                                     int64_t port, uint64_t version_id)
 {
-    struct core *core = rooms->core;
+    struct core *core = context->core;
     struct changes *changes = changes_new("broker", "broker", "desktop.plan");
     struct row_desktop row = { .id = core_next_id(core),
                                .pool_id = pool->row.id,
@@ -157,8 +157,8 @@ static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, stru
     char mark[9];
 
     make_name(core, pool, row.name);
-    make_uuid(rooms->random, row.uuid);
-    random_hex(rooms->random, mark,
+    make_uuid(context->random, row.uuid);
+    random_hex(context->random, mark,
                4); /* a deleted desktop's name may come again, its disk must not */
     (void)snprintf(row.volume, sizeof(row.volume), "berth-%s-%.8s.qcow2", row.name, mark);
     if (port)
@@ -170,34 +170,34 @@ static struct changes *plan_changes(struct rooms *rooms, struct pool *pool, stru
     return changes;
 }
 
-bool plan_desktop(struct rooms *rooms, struct pool *pool, uint64_t version_id)
+bool plan_desktop(struct context *context, struct pool *pool, uint64_t version_id)
 {
     struct host *host;
     struct plan *plan;
     int64_t port = 0;
     char why[160];
 
-    const struct image *image = image_find(rooms->core, pool->row.image_id);
+    const struct image *image = image_find(context->core, pool->row.image_id);
 
     if (pool->row.kind == pool_kind_MANUAL || (image && !image->row.current_id))
         return false; /* existing machines are added by people; an image without a published version
                          makes nothing */
-    host = placement_host(rooms->core, pool, why, sizeof(why));
+    host = placement_host(context->core, pool, why, sizeof(why));
     if (!host)
         return false;
     if (pool->row.address == pool_address_FORWARDED) {
-        port = plan_free_port(rooms->core, host);
+        port = plan_free_port(context->core, host);
         if (!port)
             return false;
         host->last_port = port;
     }
     plan = berth_new(struct plan);
-    *plan = (struct plan){ .rooms = rooms,
+    *plan = (struct plan){ .context = context,
                            .pool_id = pool->row.id,
                            .host_id = host->row.id,
                            .current = image && version_id == image->row.current_id };
-    op_init(&plan->op, rooms->timers, planned);
-    if (decide_begin(rooms, plan_changes(rooms, pool, host, port, version_id), NULL, &plan->op) <
+    op_init(&plan->op, context->timers, planned);
+    if (decide_begin(context, plan_changes(context, pool, host, port, version_id), NULL, &plan->op) <
         0) {
         log_failure(EV_FLOW_FAILED, &plan->op.error, "plan a desktop");
         free(plan);

@@ -1,20 +1,20 @@
 /* plan.h - new desktops: their row, UUID, disk name and port are durable before any host hears of
  * them.
  *
- * Room flow, inner header of refill.
+ * Module flow, inner header of refill.
  */
 #ifndef BERTH_FLOW_PLAN_H
 #define BERTH_FLOW_PLAN_H
 
 #include "core/runtime.h"
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* Begin to record one more desktop of the pool on the best host, made from this version of its
  * image (0: the pool has none). False when there is no host for it now, or the pool is not of a
  * kind whose machines we make. When the row is durable the pool is looked at again, which starts
  * it.
  */
-bool plan_desktop(struct rooms *rooms, struct pool *pool, uint64_t version_id);
+bool plan_desktop(struct context *context, struct pool *pool, uint64_t version_id);
 
 /* The port that the next forwarded desktop of the host would get; 0 when none is free. */
 int64_t plan_free_port(struct core *core, const struct host *host);

@@ -8,7 +8,7 @@
 #include "core/placement.h"
 #include "core/index.h"
 #include "flow/decide.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/power_work.h"
 #include "flow/reconcile.h"
 #include "flow/restraint.h"
@@ -19,7 +19,7 @@ struct wish {
     struct op *op; /* NULL: nobody waits */
 };
 
-static void work_start(struct rooms *rooms, struct desktop *desktop);
+static void work_start(struct context *context, struct desktop *desktop);
 static void make_way(const struct desktop *desktop);
 
 /* ---- wishes ---- */
@@ -55,10 +55,10 @@ static void wish_granted(struct wish *wish, int result, const struct berth_error
         op_complete_soon(op, result, error); /* which from now on knows how to cancel it */
 }
 
-int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal,
+int machine_want(struct context *context, struct desktop *desktop, enum machine_goal goal,
                  struct op *op)
 {
-    if (house_of(rooms)->stopping)
+    if (reactor_of(context)->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
     if (!desktop->row.host_id && goal != MACHINE_UP && goal != MACHINE_GONE)
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
@@ -66,11 +66,11 @@ int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal
                           desktop->row.name);
     wish_add(desktop, goal, op);
     make_way(desktop);
-    work_start(rooms, desktop);
+    work_start(context, desktop);
     return 0;
 }
 
-int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
+int desktop_want_up(struct context *context, struct desktop *desktop, struct op *op)
 {
     int r;
 
@@ -78,9 +78,9 @@ int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op)
         op_complete_soon(op, 0, NULL);
         return 0;
     }
-    r = machine_want(rooms, desktop, MACHINE_UP, op);
+    r = machine_want(context, desktop, MACHINE_UP, op);
     if (r >= 0 && desktop->row.host_id)
-        virt_hurry(rooms->virt, desktop->row.host_id, desktop->row.uuid);
+        virt_hurry(context->virt, desktop->row.host_id, desktop->row.uuid);
     return r;
 }
 
@@ -100,17 +100,17 @@ static bool is_wished(const struct desktop *desktop, enum machine_goal goal)
     return false;
 }
 
-void machine_see_to(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal)
+void machine_see_to(struct context *context, struct desktop *desktop, enum machine_goal goal)
 {
-    if (house_of(rooms)->stopping || is_wished(desktop, goal))
+    if (reactor_of(context)->stopping || is_wished(desktop, goal))
         return;
     wish_add(desktop, goal, NULL);
-    work_start(rooms, desktop);
+    work_start(context, desktop);
 }
 
-void machines_forget(struct rooms *rooms)
+void machines_forget(struct context *context)
 {
-    list_each (core_all(rooms->core, ENTITY_desktop), node) {
+    list_each (core_all(context->core, ENTITY_desktop), node) {
         struct entity *entity = entity_of(node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
         struct list *wish;
@@ -150,20 +150,20 @@ static void make_way(const struct desktop *desktop)
                 desktop->row.name, goal_names[work->goal], goal_names[goal]);
 }
 
-static void work_start(struct rooms *rooms, struct desktop *desktop)
+static void work_start(struct context *context, struct desktop *desktop)
 {
     struct work *work;
     char who[96];
 
-    if (desktop->power || list_empty(&desktop->requests) || house_of(rooms)->stopping)
+    if (desktop->power || list_empty(&desktop->requests) || reactor_of(context)->stopping)
         return;
     work = berth_new(struct work);
-    work->rooms = rooms;
+    work->context = context;
     work->desktop = desktop;
     work->goal = most_urgent(desktop);
     entity_pin(&desktop->base);
     (void)snprintf(who, sizeof(who), "%s %s", goal_names[work->goal], desktop->row.name);
-    flow_start(&rooms->engine, &work->flow, &work_kind, who);
+    flow_start(&context->engine, &work->flow, &work_kind, who);
     desktop->power = &work->flow;
     placement_reclassify(desktop);
 }
@@ -239,40 +239,40 @@ static void shared_fault(struct work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
 
-    pool_held_back(work->rooms, desktop, error->text);
-    if (work->goal == MACHINE_UP && !desktop->defined && !house_recovering(work->rooms) &&
-        !index_first(work->rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
-        machine_see_to(work->rooms, desktop, MACHINE_GONE);
+    pool_held_back(work->context, desktop, error->text);
+    if (work->goal == MACHINE_UP && !desktop->defined && !context_recovering(work->context) &&
+        !index_first(work->context->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
+        machine_see_to(work->context, desktop, MACHINE_GONE);
 }
 
 /* The machine is not handed out before a person has looked at it. */
 static void machines_fault(struct work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
-    struct rooms *rooms = work->rooms;
+    struct context *context = work->context;
 
     if (work->goal == MACHINE_GONE) {
-        desktop->not_before_ms = rooms->timers->mono_ms + GONE_AGAIN_MS;
+        desktop->not_before_ms = context->timers->mono_ms + GONE_AGAIN_MS;
         if (desktop->row.quarantined)
             return; /* it was counted when it failed first */
     }
-    desktop_quarantine(rooms, desktop, error->text);
-    pool_failed(rooms, desktop, error->text);
+    desktop_quarantine(context, desktop, error->text);
+    pool_failed(context, desktop, error->text);
 }
 
 static void work_failed(struct work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
-    struct rooms *rooms = work->rooms;
+    struct context *context = work->context;
 
     if (work->untouched) {
         if (error->code == BERTH_E_STATE)
-            desktop->not_before_ms = rooms->timers->mono_ms + HOST_AGAIN_MS;
+            desktop->not_before_ms = context->timers->mono_ms + HOST_AGAIN_MS;
         return;
     }
     log_failure(EV_HOST_FAILED, error, work->flow.who);
     if (!desktop->row.host_id) {
-        desktop->not_before_ms = rooms->timers->mono_ms + MANUAL_AGAIN_MS;
+        desktop->not_before_ms = context->timers->mono_ms + MANUAL_AGAIN_MS;
         if (desktop->state == desktop_STARTING)
             desktop_set_state(desktop, desktop_OFF, error->text);
         return;
@@ -281,10 +281,10 @@ static void work_failed(struct work *work, const struct berth_error *error)
         /* What became of it is seen when its host has been asked again. */
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             desktop_set_state(desktop, desktop_LOST, error->text);
-        desktop->not_before_ms = rooms->timers->mono_ms + HOST_AGAIN_MS;
+        desktop->not_before_ms = context->timers->mono_ms + HOST_AGAIN_MS;
         if (error->code == BERTH_E_CONFIG)
             shared_fault(work, error);
-        reconcile_look(rooms, desktop, "it could not be told what became of it");
+        reconcile_look(context, desktop, "it could not be told what became of it");
         return;
     }
     machines_fault(work, error);
@@ -294,8 +294,8 @@ void work_ended(struct flow *flow, const struct berth_error *error)
 {
     struct work *work = work_of(flow);
     struct desktop *desktop = work->desktop;
-    struct rooms *rooms = work->rooms;
-    struct host *host = host_find(rooms->core, desktop->row.host_id);
+    struct context *context = work->context;
+    struct host *host = host_find(context->core, desktop->row.host_id);
     const struct notice freed = { .kind = NOTICE_FREED,
                                   .entity = ENTITY_desktop,
                                   .id = desktop->row.id };
@@ -322,17 +322,17 @@ void work_ended(struct flow *flow, const struct berth_error *error)
         while ((node = list_shift(&desktop->requests)) != NULL)
             wish_granted(list_entry(node, struct wish, node), gone.code, &gone);
     }
-    work_start(rooms, desktop);
+    work_start(context, desktop);
     placement_reclassify(desktop);
     if (host)
         gate_open(&host->waiting);
     if (host && frees_room)
-        core_notify(rooms->core, &room);
-    core_notify(rooms->core, &freed);
-    house_look_at_pool(rooms, desktop->row.pool_id);
+        core_notify(context->core, &room);
+    core_notify(context->core, &freed);
+    context_mark_pool(context, desktop->row.pool_id);
     entity_unpin(&desktop->base);
     free(work);
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
 uint64_t machine_refreshes_to(const struct desktop *desktop)
@@ -340,11 +340,11 @@ uint64_t machine_refreshes_to(const struct desktop *desktop)
     return desktop->power ? work_of(desktop->power)->version_id : 0;
 }
 
-void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *why)
+void machine_stopped(struct context *context, struct desktop *desktop, const char *why)
 {
     struct work *work;
 
-    (void)rooms;
+    (void)context;
     if (!desktop->power)
         return;
     work = work_of(desktop->power);
@@ -356,9 +356,9 @@ void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *w
 
 /* ---- quarantine ---- */
 
-static struct changes *quarantine_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *quarantine_changes(struct context *context, const struct jot *jot)
 {
-    struct desktop *desktop = desktop_find(rooms->core, jot->id);
+    struct desktop *desktop = desktop_find(context->core, jot->id);
     struct changes *changes;
     struct row_desktop row;
 
@@ -374,7 +374,7 @@ static struct changes *quarantine_changes(struct rooms *rooms, const struct jot 
     return changes;
 }
 
-void desktop_quarantine(struct rooms *rooms, struct desktop *desktop, const char *why)
+void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why)
 {
     struct jot jot = { .build = quarantine_changes,
                        .id = desktop->row.id,
@@ -382,5 +382,5 @@ void desktop_quarantine(struct rooms *rooms, struct desktop *desktop, const char
 
     berth_text(jot.text, sizeof(jot.text), "%s", why);
     desktop_set_state(desktop, desktop_QUARANTINED, why);
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }

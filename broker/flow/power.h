@@ -1,6 +1,6 @@
 /* power.h - work on machines: up, off, made anew, gone.
  *
- * Room flow. At most one flow works on a desktop at a time. Whoever wants something of its machine
+ * Module flow. At most one flow works on a desktop at a time. Whoever wants something of its machine
  * leaves a wish; equal wishes are one piece of work, and all who left them hear of its outcome. An
  * operation of a host whose outcome is unknown is settled by asking the host for that UUID until it
  * answers; meanwhile nothing else touches the machine.
@@ -8,7 +8,7 @@
 #ifndef BERTH_FLOW_POWER_H
 #define BERTH_FLOW_POWER_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* In order of what is done first when several are wished. */
 enum machine_goal {
@@ -21,21 +21,21 @@ enum machine_goal {
 
 /* Completes when the machine is as wished, or with what kept it from being so. Cancelling forgets
  * the wish, not the work. */
-int machine_want(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal,
+int machine_want(struct context *context, struct desktop *desktop, enum machine_goal goal,
                  struct op *op) berth_must_check;
 
 /* READY already completes at once. */
-int desktop_want_up(struct rooms *rooms, struct desktop *desktop, struct op *op) berth_must_check;
+int desktop_want_up(struct context *context, struct desktop *desktop, struct op *op) berth_must_check;
 
 /* The same, with nobody waiting. */
-void machine_see_to(struct rooms *rooms, struct desktop *desktop, enum machine_goal goal);
+void machine_see_to(struct context *context, struct desktop *desktop, enum machine_goal goal);
 
 /* The version of an image that its disk is being made anew from at this moment, or 0. */
 uint64_t machine_refreshes_to(const struct desktop *desktop);
 
 /* A hypervisor said that the machine stopped: work that waits for its answer fails now instead of
  * at its limit. */
-void machine_stopped(struct rooms *rooms, struct desktop *desktop, const char *why);
+void machine_stopped(struct context *context, struct desktop *desktop, const char *why);
 
 /* Does a failure of work on a machine tell something of that machine? Not when its host was away or
  * busy, when our disk is in trouble, or when something that many machines share is wrong. */
@@ -45,9 +45,9 @@ bool failure_is_machines(int code);
 bool failure_is_hosts(int code);
 
 /* Keep a desktop out of hand-out, durably, with a reason. */
-void desktop_quarantine(struct rooms *rooms, struct desktop *desktop, const char *why);
+void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why);
 
-/* Drop what waits and nobody will hear of: flows_stop. */
-void machines_forget(struct rooms *rooms);
+/* Drop what waits and nobody will hear of: reactor_stop. */
+void machines_forget(struct context *context);
 
 #endif

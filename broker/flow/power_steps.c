@@ -102,12 +102,12 @@ const struct flow_kind work_kind = {
 
 static struct host *host_of(const struct work *work)
 {
-    return host_find(work->rooms->core, work->desktop->row.host_id);
+    return host_find(work->context->core, work->desktop->row.host_id);
 }
 
 static struct pool *pool_of(const struct work *work)
 {
-    return pool_find(work->rooms->core, work->desktop->row.pool_id);
+    return pool_find(work->context->core, work->desktop->row.pool_id);
 }
 
 /* ---- asking the host ---- */
@@ -118,20 +118,20 @@ static uint64_t version_for_refresh(const struct work *work)
 {
     const struct pool *pool = pool_of(work);
 
-    return pool ? recompose_version_for(work->rooms->core, pool, work->desktop)
+    return pool ? recompose_version_for(work->context->core, pool, work->desktop)
                 : work->desktop->row.image_version_id;
 }
 
 static const struct image_version *version_of(const struct work *work)
 {
-    return image_version_find(work->rooms->core, work->version_id
+    return image_version_find(work->context->core, work->version_id
                                                      ? work->version_id
                                                      : work->desktop->row.image_version_id);
 }
 
 static const struct session *session_of(const struct work *work)
 {
-    struct core *core = work->rooms->core;
+    struct core *core = work->context->core;
     const struct assignment *assignment = assignment_on(core, work->desktop->row.id, 0);
 
     return assignment ? session_on(core, assignment->row.id) : NULL;
@@ -146,7 +146,7 @@ static bool memory_is_its_users(const struct work *work)
     const struct session *session = session_of(work);
 
     if (pool && pool->row.kind == pool_kind_DEDICATED &&
-        assignment_on(work->rooms->core, work->desktop->row.id, 0))
+        assignment_on(work->context->core, work->desktop->row.id, 0))
         return true;
     if (!session || session->row.state == session_ENDING)
         return false;
@@ -199,10 +199,10 @@ static int ask(struct flow *flow, enum virt_call call, int next, bool force)
     fill(work, &args);
     args.force = force;
     work->result = (struct virt_result){ 0 };
-    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, call, &args, &work->result,
+    begun = virt_begin(work->context->virt, work->desktop->row.host_id, call, &args, &work->result,
                        &flow->op);
     if (begun >= 0 && machine_is_awaited(work->desktop))
-        virt_hurry(work->rooms->virt, work->desktop->row.host_id, work->desktop->row.uuid);
+        virt_hurry(work->context->virt, work->desktop->row.host_id, work->desktop->row.uuid);
     return flow_await_any(flow, begun, next);
 }
 
@@ -225,10 +225,10 @@ static int judge(struct flow *flow)
     struct host *host = host_of(work);
 
     if (host)
-        reconcile_outcome(work->rooms, host, flow->op.result);
+        reconcile_outcome(work->context, host, flow->op.result);
     /* The machine's time begins now: before that its start may have stood in a queue. */
     if (flow->op.result >= 0 && work->then == ADDRESS)
-        work->up_since_ms = work->rooms->timers->mono_ms;
+        work->up_since_ms = work->context->timers->mono_ms;
     if (flow->op.result >= 0)
         return work->then;
     if (!failure_is_hosts(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)
@@ -292,7 +292,7 @@ static int still_to_come_up(struct flow *flow)
     work->doubting = false;
     work->host_was_away = false;
     if (!doubted)
-        work->up_since_ms = work->rooms->timers->mono_ms;
+        work->up_since_ms = work->context->timers->mono_ms;
     if (work->result.running)
         return ADDRESS; /* an event that said otherwise was of an earlier run */
     if (doubted)
@@ -361,7 +361,7 @@ static int first_step(const struct work *work)
 static int respect(struct flow *flow, const struct host *host)
 {
     struct work *work = work_of(flow);
-    int64_t left_ms = host->settled_ms - work->rooms->timers->mono_ms;
+    int64_t left_ms = host->settled_ms - work->context->timers->mono_ms;
     bool preexisting = work->desktop->preexisting;
 
     work->desktop->preexisting = false;
@@ -393,7 +393,7 @@ static int admit(struct flow *flow)
     struct host *host = host_of(work);
     bool starts = work->goal == MACHINE_UP || work->goal == MACHINE_RESTART;
 
-    work->up_since_ms = work->rooms->timers->mono_ms;
+    work->up_since_ms = work->context->timers->mono_ms;
     if (!desktop->row.host_id) {
         if (starts && desktop->state != desktop_STARTING)
             desktop_set_state(desktop, desktop_STARTING, "it is asked whether it answers");
@@ -447,7 +447,7 @@ static int start(struct flow *flow)
     work->stopped = false;
     if (work->desktop->state != desktop_STARTING)
         desktop_set_state(work->desktop, desktop_STARTING, "its machine is being started");
-    work->up_since_ms = work->rooms->timers->mono_ms;
+    work->up_since_ms = work->context->timers->mono_ms;
     return order(flow, VIRT_start, ADDRESS, false);
 }
 
@@ -489,7 +489,7 @@ static void say_what_is_missing(struct work *work, int64_t left_ms)
 static int again(struct flow *flow, int64_t delay_ms, int next)
 {
     struct work *work = work_of(flow);
-    int64_t spent_ms = work->rooms->timers->mono_ms - work->up_since_ms;
+    int64_t spent_ms = work->context->timers->mono_ms - work->up_since_ms;
     bool over = spent_ms >= start_limit_ms(work);
 
     if (work->stopped)
@@ -555,7 +555,7 @@ static int probe(struct flow *flow)
     struct work *work = work_of(flow);
     const struct probe_target target = { .address = work->desktop->address,
                                          .port = work->desktop->port };
-    int begun = probe_begin(work->rooms->probe, &target, &work->probe, &flow->op);
+    int begun = probe_begin(work->context->probe, &target, &work->probe, &flow->op);
 
     return flow_await_any(flow, begun, PROBED);
 }
@@ -585,11 +585,11 @@ static int fingerprint(struct flow *flow)
 static void note_ready(struct work *work)
 {
     struct pool *pool = pool_of(work);
-    int64_t took_ms = work->rooms->timers->mono_ms - work->flow.started_ms;
+    int64_t took_ms = work->context->timers->mono_ms - work->flow.started_ms;
 
     if (!pool)
         return;
-    recompose_proved(work->rooms->core, pool, work->desktop);
+    recompose_proved(work->context->core, pool, work->desktop);
     if (pool->ready_ms_estimate == 0)
         pool->ready_ms_estimate = took_ms;
     else
@@ -667,9 +667,9 @@ static int ask_account(struct flow *flow, enum virt_call call, bool new_password
     fill(work, &args);
     COPY(args.account, pool_of(work)->row.account);
     if (new_password)
-        connect_password(work->rooms->random, &args.secret);
+        connect_password(work->context->random, &args.secret);
     work->result = (struct virt_result){ 0 };
-    begun = virt_begin(work->rooms->virt, work->desktop->row.host_id, call, &args, &work->result,
+    begun = virt_begin(work->context->virt, work->desktop->row.host_id, call, &args, &work->result,
                        &flow->op);
     secret_wipe(&args.secret);
     return flow_await_any(flow, begun, next);
@@ -709,7 +709,7 @@ static int serve(struct flow *flow)
         return doubt(work);
     COPY(desktop->fingerprint, work->probe.fingerprint);
     desktop->boot++;
-    desktop->probed_ms = work->rooms->timers->mono_ms;
+    desktop->probed_ms = work->context->timers->mono_ms;
     /* Running is not serving: what was quarantined, perhaps while it started, stays so. */
     if (desktop->row.quarantined)
         desktop_set_state(desktop, desktop_QUARANTINED, desktop->row.reason);
@@ -761,7 +761,7 @@ static int move(struct flow *flow)
 
     if (!host)
         return flow_fail(flow, BERTH_E_HOST_DOWN, "the host of desktop '%s' is gone", row.name);
-    other = address_taken(work->rooms->core, row.id, address_of_host(host), row.port);
+    other = address_taken(work->context->core, row.id, address_of_host(host), row.port);
     if (other)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "desktop '%s': host '%s' has a new address, %s, and desktop '%s' is "
@@ -774,7 +774,7 @@ static int move(struct flow *flow)
                    address_of_host(host), host->row.name);
     COPY(row.address, address_of_host(host));
     changes_set(changes, ENTITY_desktop, &row);
-    return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), MOVED);
+    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), MOVED);
 }
 
 /* Only now, with the host's word, may somebody else get it. */
@@ -795,7 +795,7 @@ static int record(struct flow *flow)
     changes = changes_new("broker", "broker", "desktop.refresh");
     changes_object(changes, "desktop %s", row.name);
     changes_set(changes, ENTITY_desktop, &row);
-    return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), RECORDED);
+    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), RECORDED);
 }
 
 /* Somebody else changed the row meanwhile, or the disk is full: what the host has done must not be
@@ -843,7 +843,7 @@ static int forget(struct flow *flow)
 {
     struct work *work = work_of(flow);
     struct desktop *desktop = work->desktop;
-    struct core *core = work->rooms->core;
+    struct core *core = work->context->core;
     struct changes *changes;
 
     desktop->defined = false;
@@ -852,7 +852,7 @@ static int forget(struct flow *flow)
     list_each (index_list(core, SLOTS_OF_DESKTOP, desktop->row.id), node)
         changes_drop(changes, ENTITY_slot, entity_row_of(index_entry(SLOTS_OF_DESKTOP, node)));
     changes_drop(changes, ENTITY_desktop, &desktop->row);
-    return flow_await_any(flow, decide_begin(work->rooms, changes, NULL, &flow->op), FORGOTTEN);
+    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), FORGOTTEN);
 }
 
 static int forgotten(struct flow *flow)

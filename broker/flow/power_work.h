@@ -1,6 +1,6 @@
 /* power_work.h - the work flow of power.c and its steps in power_steps.c.
  *
- * Room flow, inner header.
+ * Module flow, inner header.
  */
 #ifndef BERTH_FLOW_POWER_WORK_H
 #define BERTH_FLOW_POWER_WORK_H
@@ -10,7 +10,7 @@
 
 struct work {
     struct flow flow;
-    struct rooms *rooms;
+    struct context *context;
     struct desktop *desktop; /* pinned */
     enum machine_goal goal;
     int then;            /* step after a host operation that succeeded */

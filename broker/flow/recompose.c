@@ -7,7 +7,7 @@
 #include "core/placement.h"
 #include "core/index.h"
 #include "flow/decide.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/plan.h"
 #include "flow/power.h"
 #include "flow/refill.h"
@@ -214,14 +214,14 @@ static bool may_go(struct core *core, const struct pool *pool, const struct desk
            (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
 }
 
-static struct changes *delete_pending_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *delete_pending_changes(struct context *context, const struct jot *jot)
 {
-    struct desktop *desktop = desktop_find(rooms->core, jot->id);
-    const struct pool *pool = desktop ? pool_find(rooms->core, desktop->row.pool_id) : NULL;
+    struct desktop *desktop = desktop_find(context->core, jot->id);
+    const struct pool *pool = desktop ? pool_find(context->core, desktop->row.pool_id) : NULL;
     struct changes *changes;
     struct row_desktop *row;
 
-    if (!pool || !may_go(rooms->core, pool, desktop))
+    if (!pool || !may_go(context->core, pool, desktop))
         return NULL;
     changes = changes_new("broker", "broker", jot->action);
     changes_object(changes, "desktop %s", desktop->row.name);
@@ -234,40 +234,40 @@ static struct changes *delete_pending_changes(struct rooms *rooms, const struct 
 }
 
 /* One at a time: until that is on disk the same one is meant. */
-static void replace(struct rooms *rooms, struct pool *pool, const struct desktop *next)
+static void replace(struct context *context, struct pool *pool, const struct desktop *next)
 {
-    const struct desktop *going = desktop_find(rooms->core, pool->replacing_id);
+    const struct desktop *going = desktop_find(context->core, pool->replacing_id);
     struct jot jot = { .build = delete_pending_changes, .action = "desktop.delete_pending" };
 
-    if (!going || !may_go(rooms->core, pool, going))
+    if (!going || !may_go(context->core, pool, going))
         pool->replacing_id = next->row.id;
     jot.id = pool->replacing_id;
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }
 
 /* ---- the first of the new version ---- */
 
-static void prove(struct rooms *rooms, struct pool *pool, const struct progress *progress)
+static void prove(struct context *context, struct pool *pool, const struct progress *progress)
 {
     struct placement_count count;
     bool full;
 
     if (progress->new_idle) {
-        int64_t left_ms = progress->new_idle->not_before_ms - rooms->timers->mono_ms;
+        int64_t left_ms = progress->new_idle->not_before_ms - context->timers->mono_ms;
 
         if (left_ms > 0)
-            pool_look_later(rooms, pool, left_ms);
+            pool_look_later(context, pool, left_ms);
         else
-            machine_see_to(rooms, progress->new_idle, MACHINE_UP);
+            machine_see_to(context, progress->new_idle, MACHINE_UP);
     }
     if (progress->new_others > 0 || pool->planning > 0)
         return;
-    placement_count(rooms->core, pool, &count);
-    full = count.total >= pool->row.max || placement_hosts_are_full(rooms->core, pool);
+    placement_count(context->core, pool, &count);
+    full = count.total >= pool->row.max || placement_hosts_are_full(context->core, pool);
     if (!full)
-        (void)plan_desktop(rooms, pool, wanted(rooms->core, pool));
+        (void)plan_desktop(context, pool, wanted(context->core, pool));
     else if (progress->next && list_empty(placement_list(pool, CLASS_DELETE_PENDING)))
-        replace(rooms, pool, progress->next);
+        replace(context, pool, progress->next);
 }
 
 /* ---- the others ---- */
@@ -278,13 +278,13 @@ static int batch_of(const struct placement_count *count)
     return 1 + count->total / 10;
 }
 
-static void go_on(struct rooms *rooms, struct pool *pool, const struct progress *progress)
+static void go_on(struct context *context, struct pool *pool, const struct progress *progress)
 {
     struct placement_count count;
 
-    placement_count(rooms->core, pool, &count);
+    placement_count(context->core, pool, &count);
     if (progress->next && count.provisioning + pool->count_of[CLASS_DELETE_PENDING] < batch_of(&count))
-        replace(rooms, pool, progress->next); /* the row's change brings the next look */
+        replace(context, pool, progress->next); /* the row's change brings the next look */
 }
 
 /* ---- its end ---- */
@@ -297,9 +297,9 @@ static void set_ended(struct pool *pool, const char *why, struct changes *change
     berth_text(row->recompose_reason, sizeof(row->recompose_reason), "%s", why);
 }
 
-static struct changes *done_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *done_changes(struct context *context, const struct jot *jot)
 {
-    struct pool *pool = pool_find(rooms->core, jot->id);
+    struct pool *pool = pool_find(context->core, jot->id);
     struct changes *changes;
 
     if (!pool || pool->row.recompose_version_id != jot->other_id)
@@ -315,7 +315,7 @@ static struct changes *done_changes(struct rooms *rooms, const struct jot *jot)
     return changes;
 }
 
-static void finish(struct rooms *rooms, const struct pool *pool)
+static void finish(struct context *context, const struct pool *pool)
 {
     const struct jot jot = { .build = done_changes,
                              .id = pool->row.id,
@@ -323,12 +323,12 @@ static void finish(struct rooms *rooms, const struct pool *pool)
                              .action = "pool.recompose.done",
                              .text = "every desktop that is not in quarantine is of the version" };
 
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }
 
-static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
+static void stop(struct context *context, const struct pool *pool, const char *why)
 {
-    const struct image_version *version = image_version_find(rooms->core, pool->row.recompose_version_id);
+    const struct image_version *version = image_version_find(context->core, pool->row.recompose_version_id);
     struct jot jot = { .build = done_changes,
                        .id = pool->row.id,
                        .other_id = pool->row.recompose_version_id,
@@ -337,7 +337,7 @@ static void stop(struct rooms *rooms, const struct pool *pool, const char *why)
 
     berth_text(jot.text, sizeof(jot.text), "version %lld: %s",
                (long long)(version ? version->row.number : 0), why);
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }
 
 /* Its machine was not touched: one that the broker put into quarantine may have failed as it was
@@ -365,29 +365,29 @@ void recompose_end(struct pool *pool, const char *why, struct changes *changes)
     }
 }
 
-void recompose_failed(struct rooms *rooms, struct pool *pool, uint64_t version_id, bool restrained,
+void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool restrained,
                       const char *why)
 {
-    if (!version_id || wanted(rooms->core, pool) != version_id)
+    if (!version_id || wanted(context->core, pool) != version_id)
         return;
-    if (restrained || !recompose_is_proven(rooms->core, pool, version_id))
-        stop(rooms, pool, why);
+    if (restrained || !recompose_is_proven(context->core, pool, version_id))
+        stop(context, pool, why);
 }
 
-void recompose_look(struct rooms *rooms, struct pool *pool)
+void recompose_look(struct context *context, struct pool *pool)
 {
-    uint64_t version_id = wanted(rooms->core, pool);
+    uint64_t version_id = wanted(context->core, pool);
     struct progress progress;
 
     if (!version_id)
         return;
-    look_at(rooms->core, pool, version_id, &progress);
+    look_at(context->core, pool, version_id, &progress);
     if (progress.old == 0)
-        finish(rooms, pool);
+        finish(context, pool);
     else if (progress.new_ready == 0)
-        prove(rooms, pool, &progress);
+        prove(context, pool, &progress);
     else
-        go_on(rooms, pool, &progress);
+        go_on(context, pool, &progress);
 }
 
 /* ---- what people read ---- */

@@ -1,6 +1,6 @@
 /* recompose.h - the desktops of a pool are moved to another version of its image.
  *
- * Room flow. What is wanted stands in the pool's row (recompose_version_id), how far it got follows from
+ * Module flow. What is wanted stands in the pool's row (recompose_version_id), how far it got follows from
  * the desktops' rows and states: a restart changes nothing. First one desktop of the new version
  * must become ready, beside the old ones where the pool may have another, else in the place of one
  * that nobody uses. Then the others follow, a few at a time, each when nobody uses it. When that
@@ -10,16 +10,16 @@
 #ifndef BERTH_FLOW_RECOMPOSE_H
 #define BERTH_FLOW_RECOMPOSE_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* Go on as far as it can at this moment: a part of looking at the pool. */
-void recompose_look(struct rooms *rooms, struct pool *pool);
+void recompose_look(struct context *context, struct pool *pool);
 
 /* A desktop made from the version `version_id` failed: stop, where that is what the pool is being
  * moved to and no desktop of it is ready. restrained: it is no fault of one machine alone; stop in
  * any case.
  */
-void recompose_failed(struct rooms *rooms, struct pool *pool, uint64_t version_id, bool restrained,
+void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool restrained,
                       const char *why);
 
 /* In `changes`: the recompose ends before it is done, for this reason ("": nobody needs to know),

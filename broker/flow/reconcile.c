@@ -11,13 +11,13 @@
 #include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/gate.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/power.h"
 #include "flow/release.h"
 
 struct survey {
     struct flow flow;
-    struct rooms *rooms;
+    struct context *context;
     struct host *host; /* pinned */
     struct virt_args args;
     struct virt_result result;
@@ -44,7 +44,7 @@ static const struct flow_step steps[STEPS] = {
 
 /* ---- the death of a machine ---- */
 
-static void end_its_session(struct rooms *rooms, const struct desktop *desktop, const char *why)
+static void end_its_session(struct context *context, const struct desktop *desktop, const char *why)
 {
     const struct ending ending = { .action = "session.lost",
                                    .reason = "failed",
@@ -52,27 +52,27 @@ static void end_its_session(struct rooms *rooms, const struct desktop *desktop, 
                                    .actor = "broker",
                                    .role = "broker" };
 
-    list_each (index_list(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
+    list_each (index_list(context->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id), node) {
         struct entity *entity = index_entry(ASSIGNMENTS_OF_DESKTOP, node);
         const struct assignment *assignment = container_of(entity, struct assignment, base);
-        const struct session *session = session_on(rooms->core, assignment->row.id);
+        const struct session *session = session_on(context->core, assignment->row.id);
 
         /* A session that is being prepared waits for the machine; only one that had a guest has
          * lost it. */
         if (session &&
             (session->row.state == session_ACTIVE || session->row.state == session_DISCONNECTED))
-            session_end_soon(rooms, session->row.id, &ending);
+            session_end_soon(context, session->row.id, &ending);
     }
 }
 
-static void machine_off(struct rooms *rooms, struct desktop *desktop, const char *reason)
+static void machine_off(struct context *context, struct desktop *desktop, const char *reason)
 {
     char why[160];
 
     berth_text(why, sizeof(why), "its machine stopped: %s", reason[0] ? reason : "no reason given");
     desktop->defined = true;
     if (desktop->power) {
-        machine_stopped(rooms, desktop, why);
+        machine_stopped(context, desktop, why);
         return; /* it is being worked on: that work knows what to make of it */
     }
     if (desktop->state == desktop_OFF)
@@ -81,19 +81,19 @@ static void machine_off(struct rooms *rooms, struct desktop *desktop, const char
     desktop->fingerprint[0] = '\0';
     if (desktop->state != desktop_QUARANTINED)
         desktop_set_state(desktop, desktop_OFF, why);
-    end_its_session(rooms, desktop, "The machine of the session stopped");
+    end_its_session(context, desktop, "The machine of the session stopped");
 }
 
-static void machine_missing(struct rooms *rooms, struct desktop *desktop)
+static void machine_missing(struct context *context, struct desktop *desktop)
 {
     if (desktop->power)
         return; /* it may be made at this very moment */
     desktop->defined = false;
-    if (index_first(rooms->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id)) {
+    if (index_first(context->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id)) {
         /* Making it anew would hand its user an empty disk without a word: a person must look at
          * it. */
         desktop_set_state(desktop, desktop_LOST, "its host does not know its machine");
-        end_its_session(rooms, desktop, "The machine of the session is gone");
+        end_its_session(context, desktop, "The machine of the session is gone");
         return;
     }
     if (desktop->state == desktop_READY || desktop->state == desktop_STARTING ||
@@ -103,14 +103,14 @@ static void machine_missing(struct rooms *rooms, struct desktop *desktop)
 }
 
 /* It runs. Nobody touches it: it is only asked whether it answers. */
-static void machine_on(struct rooms *rooms, struct desktop *desktop, const char *why)
+static void machine_on(struct context *context, struct desktop *desktop, const char *why)
 {
     desktop->defined = true;
     if (desktop->power || desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED)
         return;
     if (desktop->state != desktop_STARTING)
         desktop_set_state(desktop, desktop_STARTING, why);
-    machine_see_to(rooms, desktop, planted(RESTART_TOUCHES) ? MACHINE_RESTART : MACHINE_UP);
+    machine_see_to(context, desktop, planted(RESTART_TOUCHES) ? MACHINE_RESTART : MACHINE_UP);
 }
 
 /* ---- looking twice ---- */
@@ -119,7 +119,7 @@ static void machine_on(struct rooms *rooms, struct desktop *desktop, const char 
  * says the same now. */
 struct glance {
     struct flow flow;
-    struct rooms *rooms;
+    struct context *context;
     struct desktop *desktop; /* pinned */
     struct virt_args args;
     struct virt_result result;
@@ -146,7 +146,7 @@ static int ask(struct flow *flow)
     struct glance *glance = container_of(flow, struct glance, flow);
 
     return flow_await_any(flow,
-                          virt_begin(glance->rooms->virt, glance->desktop->row.host_id,
+                          virt_begin(glance->context->virt, glance->desktop->row.host_id,
                                      VIRT_inspect, &glance->args, &glance->result, &flow->op),
                           ASKED);
 }
@@ -155,67 +155,67 @@ static int asked(struct flow *flow)
 {
     struct glance *glance = container_of(flow, struct glance, flow);
     struct desktop *desktop = glance->desktop;
-    const struct host *host = host_find(glance->rooms->core, desktop->row.host_id);
+    const struct host *host = host_find(glance->context->core, desktop->row.host_id);
 
     if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
         return FLOW_DONE; /* the list that is made when it is up again tells */
     if (flow->op.result < 0)
         return flow_await(flow, pause_begin(&glance->pause, GLANCE_AGAIN_MS, &flow->op), ASK);
     if (!glance->result.known)
-        machine_missing(glance->rooms, desktop);
+        machine_missing(glance->context, desktop);
     else if (glance->result.running)
-        machine_on(glance->rooms, desktop, "its machine runs");
+        machine_on(glance->context, desktop, "its machine runs");
     else
-        machine_off(glance->rooms, desktop, glance->reason);
+        machine_off(glance->context, desktop, glance->reason);
     return FLOW_DONE;
 }
 
 static void glance_ended(struct flow *flow, const struct berth_error *error)
 {
     struct glance *glance = container_of(flow, struct glance, flow);
-    struct rooms *rooms = glance->rooms;
+    struct context *context = glance->context;
 
-    if (error->code && !house_of(rooms)->stopping) {
+    if (error->code && !reactor_of(context)->stopping) {
         log_failure(EV_HOST_FAILED, error, glance->desktop->row.name);
-        reconcile_look(rooms, glance->desktop, glance->reason); /* or what was told is lost */
+        reconcile_look(context, glance->desktop, glance->reason); /* or what was told is lost */
     }
     entity_unpin(&glance->desktop->base);
     free(glance);
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
 static const struct flow_kind glance_kind = {
     .name = "glance", .steps = glance_steps, .count = GLANCE_STEPS, .ended = glance_ended
 };
 
-static void glance_start(struct rooms *rooms, struct desktop *desktop, const char *reason)
+static void glance_start(struct context *context, struct desktop *desktop, const char *reason)
 {
     struct glance *glance = berth_new(struct glance);
 
-    glance->rooms = rooms;
+    glance->context = context;
     glance->desktop = desktop;
     (void)snprintf(glance->args.uuid, sizeof(glance->args.uuid), "%s", desktop->row.uuid);
     berth_text(glance->reason, sizeof(glance->reason), "%s", reason);
     entity_pin(&desktop->base);
-    flow_start(&rooms->engine, &glance->flow, &glance_kind, desktop->row.name);
+    flow_start(&context->engine, &glance->flow, &glance_kind, desktop->row.name);
 }
 
-void reconcile_look(struct rooms *rooms, struct desktop *desktop, const char *reason)
+void reconcile_look(struct context *context, struct desktop *desktop, const char *reason)
 {
-    if (desktop->row.host_id && !desktop->base.dropped && !house_of(rooms)->stopping)
-        glance_start(rooms, desktop, reason);
+    if (desktop->row.host_id && !desktop->base.dropped && !reactor_of(context)->stopping)
+        glance_start(context, desktop, reason);
 }
 
 /* It is said to have stopped, or to be gone. Work on the machine asks by itself when it matters. */
-static void machine_doubted(struct rooms *rooms, struct desktop *desktop, const char *reason)
+static void machine_doubted(struct context *context, struct desktop *desktop, const char *reason)
 {
     if (desktop->power)
-        machine_stopped(rooms, desktop, reason[0] ? reason : "no reason given");
+        machine_stopped(context, desktop, reason[0] ? reason : "no reason given");
     else
-        glance_start(rooms, desktop, reason);
+        glance_start(context, desktop, reason);
 }
 
-void reconcile_released(struct rooms *rooms, struct desktop *desktop)
+void reconcile_released(struct context *context, struct desktop *desktop)
 {
     if (desktop->state != desktop_QUARANTINED)
         return;
@@ -224,15 +224,15 @@ void reconcile_released(struct rooms *rooms, struct desktop *desktop)
         return;
     }
     desktop_set_state(desktop, desktop_LOST, "released from quarantine");
-    glance_start(rooms, desktop, "it was found off");
+    glance_start(context, desktop, "it was found off");
 }
 
 /* ---- what hosts tell ---- */
 
-static struct desktop *desktop_of(struct rooms *rooms, const struct host *host,
+static struct desktop *desktop_of(struct context *context, const struct host *host,
                                   const struct virt_event *event)
 {
-    struct desktop *desktop = desktop_by_uuid(rooms->core, event->uuid);
+    struct desktop *desktop = desktop_by_uuid(context->core, event->uuid);
 
     if (desktop && desktop->row.host_id == host->row.id)
         return desktop;
@@ -243,9 +243,9 @@ static struct desktop *desktop_of(struct rooms *rooms, const struct host *host,
     return NULL;
 }
 
-void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt_event *event)
+void reconcile_machine(struct context *context, struct host *host, const struct virt_event *event)
 {
-    struct desktop *desktop = desktop_of(rooms, host, event);
+    struct desktop *desktop = desktop_of(context, host, event);
 
     log_event(EV_MACHINE_EVENT, "host", host->row.name, "what", event->what, "machine", event->name,
               "reason", event->reason);
@@ -254,17 +254,17 @@ void reconcile_machine(struct rooms *rooms, struct host *host, const struct virt
     if (strcmp(event->what, "listed") == 0) {
         desktop->inventory_serial = host->inventory_serial;
         if (event->running)
-            machine_on(rooms, desktop, "its machine was found running");
+            machine_on(context, desktop, "its machine was found running");
         else
-            machine_off(rooms, desktop, "it was found off");
+            machine_off(context, desktop, "it was found off");
         return;
     }
     if (strcmp(event->what, "started") == 0)
-        machine_on(rooms, desktop, "its machine was started");
+        machine_on(context, desktop, "its machine was started");
     else if (strcmp(event->what, "stopped") == 0)
-        machine_doubted(rooms, desktop, event->reason);
+        machine_doubted(context, desktop, event->reason);
     else if (strcmp(event->what, "undefined") == 0)
-        machine_doubted(rooms, desktop, "it was undefined");
+        machine_doubted(context, desktop, "it was undefined");
 }
 
 static int list(struct flow *flow)
@@ -273,7 +273,7 @@ static int list(struct flow *flow)
     int begun;
 
     survey->host->inventory_serial++;
-    begun = virt_begin(survey->rooms->virt, survey->host->row.id, VIRT_list, &survey->args,
+    begun = virt_begin(survey->context->virt, survey->host->row.id, VIRT_list, &survey->args,
                        &survey->result, &flow->op);
     return flow_await_any(flow, begun, LISTED);
 }
@@ -295,7 +295,7 @@ static int listed(struct flow *flow)
                                       survey->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS, &flow->op),
                           LIST);
     }
-    list_each (index_list(survey->rooms->core, DESKTOPS_OF_HOST, host->row.id), node) {
+    list_each (index_list(survey->context->core, DESKTOPS_OF_HOST, host->row.id), node) {
         struct entity *entity = index_entry(DESKTOPS_OF_HOST, node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
 
@@ -303,7 +303,7 @@ static int listed(struct flow *flow)
          * concluded. */
         if (desktop->inventory_serial != host->inventory_serial && desktop->state != desktop_PLANNED &&
             !desktop->power)
-            glance_start(survey->rooms, desktop, "its host's list leaves it out");
+            glance_start(survey->context, desktop, "its host's list leaves it out");
     }
     return FLOW_DONE;
 }
@@ -315,13 +315,13 @@ static void survey_again(struct berth_timer *timer);
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct survey *survey = container_of(flow, struct survey, flow);
-    struct rooms *rooms = survey->rooms;
+    struct context *context = survey->context;
     struct host *host = survey->host;
 
     if (host->inventory == flow)
         host->inventory = NULL;
     if (!host->settled_ms)
-        host->settled_ms = rooms->timers->mono_ms + HOST_SETTLES_MS;
+        host->settled_ms = context->timers->mono_ms + HOST_SETTLES_MS;
     if (!host->base.dropped && error->code == 0) {
         host->unknown_outcomes = 0;
         if (host->state == host_OPENING)
@@ -330,29 +330,29 @@ static void ended(struct flow *flow, const struct berth_error *error)
             host_set_state(host, host_UP, "it answers again");
     }
     /* It was called off when the host went down, and ended only after the host had come back. */
-    if (!host->base.dropped && error->code && !house_of(rooms)->stopping)
-        timer_start(rooms->timers, &host->retry, OPENING_AGAIN_MS, survey_again);
+    if (!host->base.dropped && error->code && !reactor_of(context)->stopping)
+        timer_start(context->timers, &host->retry, OPENING_AGAIN_MS, survey_again);
     entity_unpin(&host->base);
     free(survey);
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
 static const struct flow_kind survey_kind = {
     .name = "reconcile", .steps = steps, .count = STEPS, .ended = ended
 };
 
-static void survey_start(struct rooms *rooms, struct host *host)
+static void survey_start(struct context *context, struct host *host)
 {
     struct survey *survey;
 
-    if (host->inventory || house_of(rooms)->stopping)
+    if (host->inventory || reactor_of(context)->stopping)
         return;
     survey = berth_new(struct survey);
-    survey->rooms = rooms;
+    survey->context = context;
     survey->host = host;
     (void)snprintf(survey->args.storage, sizeof(survey->args.storage), "%s", host->row.storage);
     entity_pin(&host->base);
-    flow_start(&rooms->engine, &survey->flow, &survey_kind, host->row.name);
+    flow_start(&context->engine, &survey->flow, &survey_kind, host->row.name);
     host->inventory = &survey->flow;
 }
 
@@ -370,7 +370,7 @@ static void survey_again(struct berth_timer *timer)
     survey_start(host->base.core->owner, host);
 }
 
-void reconcile_outcome(struct rooms *rooms, struct host *host, int result)
+void reconcile_outcome(struct context *context, struct host *host, int result)
 {
     if (result >= 0)
         host->unknown_outcomes = 0;
@@ -379,10 +379,10 @@ void reconcile_outcome(struct rooms *rooms, struct host *host, int result)
     if (++host->unknown_outcomes < MISSES_MAX || host->state != host_UP)
         return;
     host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
-    timer_start(rooms->timers, &host->retry, DEGRADED_AGAIN_MS, survey_again);
+    timer_start(context->timers, &host->retry, DEGRADED_AGAIN_MS, survey_again);
 }
 
-void reconcile_host(struct rooms *rooms, struct host *host, bool up,
+void reconcile_host(struct context *context, struct host *host, bool up,
                     const struct virt_result *facts, const char *reason)
 {
     if (!up) {
@@ -399,28 +399,28 @@ void reconcile_host(struct rooms *rooms, struct host *host, bool up,
     if (host->state != host_DOWN)
         host_set_state(host, host_DOWN, "its connection was made anew");
     host_set_state(host, host_OPENING, "connected; its machines are being listed");
-    survey_start(rooms, host);
+    survey_start(context, host);
 }
 
 /* ---- after a restart ---- */
 
-void reconcile_start(struct rooms *rooms)
+void reconcile_start(struct context *context)
 {
-    list_each (core_all(rooms->core, ENTITY_session), node) {
+    list_each (core_all(context->core, ENTITY_session), node) {
         struct entity *entity = entity_of(node);
 
-        release_start(rooms, container_of(entity, struct session, base));
+        release_start(context, container_of(entity, struct session, base));
     }
 }
 
-void reconcile_recovered(struct rooms *rooms)
+void reconcile_recovered(struct context *context)
 {
-    list_each (core_all(rooms->core, ENTITY_session), node) {
+    list_each (core_all(context->core, ENTITY_session), node) {
         struct entity *entity = entity_of(node);
         struct session *session = container_of(entity, struct session, base);
 
         /* The broker ended in the middle of a sign-on and no terminal came back showing it. */
         if (session->row.state == session_PREPARING && !session->flow)
-            connect_settle(rooms, session);
+            connect_settle(context, session);
     }
 }

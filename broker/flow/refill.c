@@ -12,7 +12,7 @@
 #include "core/placement.h"
 #include "core/index.h"
 #include "flow/decide.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/plan.h"
 #include "flow/power.h"
 #include "flow/recompose.h"
@@ -22,7 +22,7 @@
 
 static void note(const struct queue_place *place, enum queue_word word)
 {
-    const struct core *core = place->rooms->core;
+    const struct core *core = place->context->core;
 
     history_write(core->history, core_us(core), HISTORY_queue, queue, .word = word,
                   .terminal_id = place->terminal_id, .pool_id = place->pool_id,
@@ -35,7 +35,7 @@ static void place_cancelled(struct op *op)
 
     note(place, queue_word_LEFT);
     list_remove(&place->node);
-    house_look_at_pool(place->rooms, place->pool_id); /* those behind it have moved up */
+    context_mark_pool(place->context, place->pool_id); /* those behind it have moved up */
 }
 
 /* People stand before kiosks, and either kind in the order of its coming: a kiosk that asks by
@@ -51,13 +51,13 @@ static void line_up(struct pool *pool, struct queue_place *place)
     list_append(before, &place->node);
 }
 
-int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place,
+int pool_want_desktop(struct context *context, struct pool *pool, struct queue_place *place,
                       struct op *op)
 {
-    if (house_of(rooms)->stopping)
+    if (reactor_of(context)->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
     place->op = op;
-    place->rooms = rooms;
+    place->context = context;
     place->pool_id = pool->row.id;
     place->told_place = 0;
     note(place, queue_word_JOINED);
@@ -65,16 +65,16 @@ int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place
         list_prepend(&pool->waiting, &place->node);
     else
         line_up(pool, place);
-    house_look_at_pool(rooms, pool->row.id);
+    context_mark_pool(context, pool->row.id);
     return op_begun(op, place_cancelled, place);
 }
 
-void queue_close(struct rooms *rooms, struct pool *pool)
+void queue_close(struct context *context, struct pool *pool)
 {
     struct berth_error deleted = { 0 };
     struct list *node;
 
-    (void)rooms;
+    (void)context;
     (void)berth_fail(&deleted, BERTH_E_NOT_FOUND, "pool '%s' was deleted", pool->row.name);
     while ((node = list_shift(&pool->waiting)) != NULL) {
         struct queue_place *place = list_entry(node, struct queue_place, node);
@@ -84,10 +84,10 @@ void queue_close(struct rooms *rooms, struct pool *pool)
     }
 }
 
-static void hand_out(struct rooms *rooms, struct pool *pool)
+static void hand_out(struct context *context, struct pool *pool)
 {
     while (!list_empty(&pool->waiting)) {
-        struct desktop *desktop = placement_best(rooms->core, pool);
+        struct desktop *desktop = placement_best(context->core, pool);
         struct queue_place *place;
         struct berth_error error = { 0 };
 
@@ -114,7 +114,7 @@ static bool worth_telling(int told, int number)
     return number > told || number <= told - told / 10;
 }
 
-static void tell_places(struct rooms *rooms, struct pool *pool)
+static void tell_places(struct context *context, struct pool *pool)
 {
     int number = 0;
 
@@ -125,46 +125,46 @@ static void tell_places(struct rooms *rooms, struct pool *pool)
         if (place->told_place && !worth_telling(place->told_place, number))
             continue;
         place->told_place = number;
-        place->moved(place, number, placement_estimate_ms(rooms->core, pool, number));
+        place->moved(place, number, placement_estimate_ms(context->core, pool, number));
     }
 }
 
 /* ---- what is left to be done on desktops that nobody uses ---- */
 
 /* Does its host answer, so that something can be done to its machine? */
-static bool can_work(struct rooms *rooms, struct pool *pool, const struct desktop *desktop)
+static bool can_work(struct context *context, struct pool *pool, const struct desktop *desktop)
 {
-    const struct host *host = host_find(rooms->core, desktop->row.host_id);
-    int64_t left_ms = desktop->not_before_ms - rooms->timers->mono_ms;
+    const struct host *host = host_find(context->core, desktop->row.host_id);
+    int64_t left_ms = desktop->not_before_ms - context->timers->mono_ms;
 
     if (desktop->power || (desktop->row.host_id && (!host || host->state != host_UP)))
         return false;
     if (left_ms > 0)
-        pool_look_later(rooms, pool, left_ms); /* it failed lately; nothing else would remind us */
+        pool_look_later(context, pool, left_ms); /* it failed lately; nothing else would remind us */
     return left_ms <= 0;
 }
 
-static void do_chores(struct rooms *rooms, struct pool *pool)
+static void do_chores(struct context *context, struct pool *pool)
 {
     list_each (placement_list(pool, CLASS_DELETE_PENDING), delete_pending) {
         struct desktop *desktop = placement_at(delete_pending);
 
-        if (can_work(rooms, pool, desktop))
-            machine_see_to(rooms, desktop, MACHINE_GONE);
+        if (can_work(context, pool, desktop))
+            machine_see_to(context, desktop, MACHINE_GONE);
     }
     list_each (placement_list(pool, CLASS_REFRESH_PENDING), stale) {
         struct desktop *desktop = placement_at(stale);
 
         /* What its host does not know any more has no disk to be made anew: another takes its
          * place. */
-        if (can_work(rooms, pool, desktop))
-            machine_see_to(rooms, desktop, desktop->defined ? MACHINE_REFRESH : MACHINE_GONE);
+        if (can_work(context, pool, desktop))
+            machine_see_to(context, desktop, desktop->defined ? MACHINE_REFRESH : MACHINE_GONE);
     }
 }
 
-static struct changes *delete_pending_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *delete_pending_changes(struct context *context, const struct jot *jot)
 {
-    struct desktop *desktop = desktop_find(rooms->core, jot->id);
+    struct desktop *desktop = desktop_find(context->core, jot->id);
     struct changes *changes;
     struct row_desktop row;
 
@@ -180,7 +180,7 @@ static struct changes *delete_pending_changes(struct rooms *rooms, const struct 
 }
 
 /* The pool became smaller: what nobody uses goes, one at a time; what is off before what is up. */
-static void shed_one(struct rooms *rooms, struct pool *pool)
+static void shed_one(struct context *context, struct pool *pool)
 {
     static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
     struct jot jot = { .build = delete_pending_changes,
@@ -193,7 +193,7 @@ static void shed_one(struct rooms *rooms, struct pool *pool)
         if (list_empty(list))
             continue;
         jot.id = placement_at(list->next)->row.id;
-        jot_down(rooms, &jot);
+        jot_down(context, &jot);
         return;
     }
 }
@@ -204,7 +204,7 @@ static void look_again(struct berth_timer *timer)
 {
     struct pool *pool = container_of(timer, struct pool, again);
 
-    /* The notice reaches the house, which marks the pool. */
+    /* The notice reaches the reactor, which marks the pool. */
     const struct notice notice = { .kind = NOTICE_FREED,
                                    .entity = ENTITY_pool,
                                    .id = pool->row.id };
@@ -212,9 +212,9 @@ static void look_again(struct berth_timer *timer)
     core_notify(pool->base.core, &notice);
 }
 
-void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms)
+void pool_look_later(struct context *context, struct pool *pool, int64_t delay_ms)
 {
-    struct berth_timers *timers = rooms->timers;
+    struct berth_timers *timers = context->timers;
 
     if (timer_armed(&pool->retry) &&
         timers->heap[pool->retry.place - 1].deadline_ms <= timers->mono_ms + delay_ms)
@@ -223,67 +223,67 @@ void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms)
 }
 
 /* A desktop that failed lately and may be tried again later. */
-static void wake_for_retries(struct rooms *rooms, struct pool *pool)
+static void wake_for_retries(struct context *context, struct pool *pool)
 {
     list_each (placement_list(pool, CLASS_IDLE), node) {
         const struct desktop *desktop = placement_at(node);
 
-        if (desktop->not_before_ms > rooms->timers->mono_ms)
-            pool_look_later(rooms, pool, desktop->not_before_ms - rooms->timers->mono_ms);
+        if (desktop->not_before_ms > context->timers->mono_ms)
+            pool_look_later(context, pool, desktop->not_before_ms - context->timers->mono_ms);
     }
 }
 
-static void supply(struct rooms *rooms, struct pool *pool)
+static void supply(struct context *context, struct pool *pool)
 {
     struct placement_count count;
     int missing;
 
-    placement_count(rooms->core, pool, &count);
+    placement_count(context->core, pool, &count);
     missing = count.waiting + (int)pool->row.spare - count.spare - count.provisioning;
-    if (count.total > pool->row.max && count.waiting == 0 && !house_recovering(rooms)) {
-        shed_one(rooms, pool);
+    if (count.total > pool->row.max && count.waiting == 0 && !context_recovering(context)) {
+        shed_one(context, pool);
         return;
     }
     for (; missing > 0; missing--) {
-        struct desktop *idle = placement_idle(rooms->core, pool);
+        struct desktop *idle = placement_idle(context->core, pool);
 
         if (idle) {
-            machine_see_to(rooms, idle, MACHINE_UP);
+            machine_see_to(context, idle, MACHINE_UP);
             continue;
         }
         if (count.total >= pool->row.max ||
-            !plan_desktop(rooms, pool, recompose_version_for_new(rooms->core, pool)))
+            !plan_desktop(context, pool, recompose_version_for_new(context->core, pool)))
             break;
         count.total++;
     }
     if (missing > 0)
-        wake_for_retries(rooms, pool);
+        wake_for_retries(context, pool);
 }
 
 /* The pool is held back: may those who wait have desktops of another version than the one that
  * failed? */
-static bool may_supply_another(struct rooms *rooms, const struct pool *pool)
+static bool may_supply_another(struct context *context, const struct pool *pool)
 {
     return !list_empty(&pool->waiting) && pool->failed_version_id &&
-           recompose_version_for_new(rooms->core, pool) != pool->failed_version_id;
+           recompose_version_for_new(context->core, pool) != pool->failed_version_id;
 }
 
-void pool_look(struct rooms *rooms, uint64_t pool_id)
+void pool_look(struct context *context, uint64_t pool_id)
 {
-    struct pool *pool = pool_find(rooms->core, pool_id);
+    struct pool *pool = pool_find(context->core, pool_id);
 
-    if (!pool || house_of(rooms)->stopping)
+    if (!pool || reactor_of(context)->stopping)
         return;
-    restraint_look(rooms, pool);
-    hand_out(rooms, pool);
-    if (!house_recovering(rooms))
-        do_chores(rooms, pool);
-    if (!restraint_holds(rooms, pool)) {
-        if (!house_recovering(rooms))
-            recompose_look(rooms, pool);
-        supply(rooms, pool);
-    } else if (may_supply_another(rooms, pool)) {
-        supply(rooms, pool);
+    restraint_look(context, pool);
+    hand_out(context, pool);
+    if (!context_recovering(context))
+        do_chores(context, pool);
+    if (!restraint_holds(context, pool)) {
+        if (!context_recovering(context))
+            recompose_look(context, pool);
+        supply(context, pool);
+    } else if (may_supply_another(context, pool)) {
+        supply(context, pool);
     }
-    tell_places(rooms, pool);
+    tell_places(context, pool);
 }

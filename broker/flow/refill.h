@@ -1,6 +1,6 @@
 /* refill.h - keeping spares up, and the queue of those who find none.
  *
- * Room flow. For each pool one rule: as many desktops as there are users waiting and spares wanted
+ * Module flow. For each pool one rule: as many desktops as there are users waiting and spares wanted
  * shall be ready or on their way. It is looked at, at the end of the turn, whenever a fact changed
  * that matters to it; nothing polls. Waiting users go before spares, first come first served.
  * Machines that fail are quarantined and replaced, as far as restraint.h lets the pool.
@@ -9,13 +9,13 @@
 #define BERTH_FLOW_REFILL_H
 
 #include "core/reservation.h"
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* A place in a pool's queue; lives in the flow that waits. */
 struct queue_place {
     struct list node; /* pool.waiting */
     struct op *op;
-    struct rooms *rooms;
+    struct context *context;
     uint64_t pool_id;
     uint64_t user_id, terminal_id;
     bool person;                     /* and no kiosk by itself */
@@ -28,17 +28,17 @@ struct queue_place {
 /* Reserve the best spare of the pool for the user, now or when it is their turn. Never an error for
  * an empty pool. Cancelling leaves the queue.
  */
-int pool_want_desktop(struct rooms *rooms, struct pool *pool, struct queue_place *place,
+int pool_want_desktop(struct context *context, struct pool *pool, struct queue_place *place,
                       struct op *op) berth_must_check;
 
 /* The pool was deleted: whoever waits in its queue is told. */
-void queue_close(struct rooms *rooms, struct pool *pool);
+void queue_close(struct context *context, struct pool *pool);
 
-/* Look at a pool: hand out, refresh, delete, start, make. Called by the house at the end of a turn.
+/* Look at a pool: hand out, refresh, delete, start, make. Called by the reactor at the end of a turn.
  */
-void pool_look(struct rooms *rooms, uint64_t pool_id);
+void pool_look(struct context *context, uint64_t pool_id);
 
 /* Look at it again after a while. */
-void pool_look_later(struct rooms *rooms, struct pool *pool, int64_t delay_ms);
+void pool_look_later(struct context *context, struct pool *pool, int64_t delay_ms);
 
 #endif

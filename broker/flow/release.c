@@ -11,7 +11,7 @@
 #include "flow/connect.h"
 #include "flow/decide.h"
 #include "flow/gate.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/limits.h"
 #include "flow/power.h"
 #include "flow/seat.h"
@@ -87,15 +87,15 @@ static struct changes *ending_changes(struct session *session, const struct endi
 }
 
 /* ENDING is durable: tell the terminal and go on. terminal_id: where it was shown, 0 = nowhere. */
-static void ending_decided(struct rooms *rooms, uint64_t session_id, uint64_t terminal_id,
+static void ending_decided(struct context *context, uint64_t session_id, uint64_t terminal_id,
                            const char *reason, const char *why)
 {
-    struct session *session = session_find(rooms->core, session_id);
+    struct session *session = session_find(context->core, session_id);
 
     if (!session)
         return;
     if (terminal_id)
-        seat_hide(rooms, terminal_id, &session->row, reason, why);
+        seat_hide(context, terminal_id, &session->row, reason, why);
     if (session->flow) {
         /* A sign-on was at work on it: it ends without touching the session, which is no longer its
          * own. */
@@ -104,13 +104,13 @@ static void ending_decided(struct rooms *rooms, uint64_t session_id, uint64_t te
         session->flow = NULL;
         flow_cancel(sign_on, BERTH_E_STATE, "%s", why);
     }
-    release_start(rooms, session);
+    release_start(context, session);
 }
 
 #define END_CONFLICTS 8
 
 struct end_op {
-    struct rooms *rooms;
+    struct context *context;
     struct op *asked;
     struct op op;
     int conflicts;
@@ -122,7 +122,7 @@ struct end_op {
 /* Decide from what is true now. */
 static int end_try(struct end_op *end, struct berth_error *reterr)
 {
-    struct core *core = end->rooms->core;
+    struct core *core = end->context->core;
     struct session *session = session_find(core, end->session_id);
     const struct connection *connection = connection_of(core, end->session_id);
     const struct ending ending = ending_of(&end->kept);
@@ -136,7 +136,7 @@ static int end_try(struct end_op *end, struct berth_error *reterr)
     if (!changes)
         return reterr->code;
     end->terminal_id = connection ? connection->row.terminal_id : 0;
-    r = decide_begin(end->rooms, changes, NULL, &end->op);
+    r = decide_begin(end->context, changes, NULL, &end->op);
     if (r < 0)
         *reterr = end->op.error;
     return r;
@@ -156,23 +156,23 @@ static void end_done(struct op *op, int result)
             return;
     }
     if (result >= 0)
-        ending_decided(end->rooms, end->session_id, end->terminal_id, end->kept.reason,
+        ending_decided(end->context, end->session_id, end->terminal_id, end->kept.reason,
                        end->kept.why);
     free(end);
     op_complete(asked, result, &error);
 }
 
-int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending,
+int session_end(struct context *context, uint64_t session_id, const struct ending *ending,
                 struct op *op)
 {
     struct end_op *end = berth_new(struct end_op);
     int r;
 
-    end->rooms = rooms;
+    end->context = context;
     end->asked = op;
     end->session_id = session_id;
     keep(&end->kept, ending);
-    op_init(&end->op, rooms->timers, end_done);
+    op_init(&end->op, context->timers, end_done);
     r = end_try(end, &op->error);
     if (r < 0) {
         free(end);
@@ -183,8 +183,8 @@ int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *e
 
 /* With nobody waiting: an operation of our own that tries again while the store refuses. */
 struct end_soon {
-    struct list node; /* house.errands */
-    struct rooms *rooms;
+    struct list node; /* reactor.errands */
+    struct context *context;
     uint64_t session_id;
     struct op op;
     struct pause pause;
@@ -208,7 +208,7 @@ static void end_soon_done(struct op *op, int result)
         return;
     }
     if ((result == BERTH_E_CONFLICT || result == BERTH_E_NO_SPACE || result == BERTH_E_BUSY) &&
-        ++soon->tries < END_TRIES && !house_of(soon->rooms)->stopping) {
+        ++soon->tries < END_TRIES && !reactor_of(soon->context)->stopping) {
         soon->pausing = true;
         if (pause_begin(&soon->pause, result == BERTH_E_CONFLICT ? 0 : END_AGAIN_MS, op) == 0)
             return;
@@ -219,14 +219,14 @@ static void end_soon_done(struct op *op, int result)
     free(soon);
 }
 
-void session_ends_forget(struct rooms *rooms)
+void session_ends_forget(struct context *context)
 {
     struct list *node;
 
-    while ((node = list_shift(&house_of(rooms)->errands)) != NULL) {
+    while ((node = list_shift(&reactor_of(context)->errands)) != NULL) {
         struct end_soon *soon = list_entry(node, struct end_soon, node);
 
-        timer_stop(rooms->timers, &soon->pause.timer);
+        timer_stop(context->timers, &soon->pause.timer);
         free(soon);
     }
 }
@@ -236,18 +236,18 @@ static void end_soon_try(struct end_soon *soon)
     const struct ending ending = ending_of(&soon->kept);
     int r;
 
-    op_init(&soon->op, soon->rooms->timers, end_soon_done);
-    r = session_end(soon->rooms, soon->session_id, &ending, &soon->op);
+    op_init(&soon->op, soon->context->timers, end_soon_done);
+    r = session_end(soon->context, soon->session_id, &ending, &soon->op);
     if (r < 0)
         end_soon_done(&soon->op, r);
 }
 
-void session_end_soon(struct rooms *rooms, uint64_t session_id, const struct ending *ending)
+void session_end_soon(struct context *context, uint64_t session_id, const struct ending *ending)
 {
     struct end_soon *soon = berth_new(struct end_soon);
 
-    soon->rooms = rooms;
-    list_append(&house_of(rooms)->errands, &soon->node);
+    soon->context = context;
+    list_append(&reactor_of(context)->errands, &soon->node);
     soon->session_id = session_id;
     keep(&soon->kept, ending);
     end_soon_try(soon);
@@ -257,7 +257,7 @@ void session_end_soon(struct rooms *rooms, uint64_t session_id, const struct end
 
 struct release {
     struct flow flow;
-    struct rooms *rooms;
+    struct context *context;
     uint64_t session_id;
     uint64_t desktop_id;
     int tries; /* that its guest has had */
@@ -304,13 +304,13 @@ static struct release *release_of(struct flow *flow)
 
 static struct desktop *desktop_of(const struct release *release)
 {
-    return desktop_find(release->rooms->core, release->desktop_id);
+    return desktop_find(release->context->core, release->desktop_id);
 }
 
 /* The account whose password the guest was told, or NULL: there is none. */
 static const char *account_of(const struct release *release, const struct desktop *desktop)
 {
-    struct core *core = release->rooms->core;
+    struct core *core = release->context->core;
     const struct session *session = session_find(core, release->session_id);
     const struct pool *pool = pool_find(core, desktop->row.pool_id);
 
@@ -331,7 +331,7 @@ static bool has_account(const struct release *release, const struct desktop *des
 /* Will its disk be made anew, so that what the guest still has goes with it? */
 static bool disk_goes(const struct release *release, const struct desktop *desktop)
 {
-    const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
+    const struct pool *pool = pool_find(release->context->core, desktop->row.pool_id);
 
     return pool && pool->row.kind == pool_kind_FLOATING && placement_must_refresh(desktop);
 }
@@ -345,7 +345,7 @@ static int ask(struct flow *flow, enum virt_call call, int next)
     (void)snprintf(release->args.uuid, sizeof(release->args.uuid), "%s", desktop->row.uuid);
     (void)snprintf(release->args.account, sizeof(release->args.account), "%s",
                    account_of(release, desktop));
-    begun = virt_begin(release->rooms->virt, desktop->row.host_id, call, &release->args,
+    begun = virt_begin(release->context->virt, desktop->row.host_id, call, &release->args,
                        &release->result, &flow->op);
     secret_wipe(&release->args.secret);
     return flow_await_any(flow, begun, next);
@@ -356,7 +356,7 @@ static int ask(struct flow *flow, enum virt_call call, int next)
  */
 static bool tried_enough(struct release *release, int result)
 {
-    if (house_recovering(release->rooms))
+    if (context_recovering(release->context))
         return false;
     if (failure_is_hosts(result))
         return ++release->busy >= BUSY_MAX;
@@ -370,7 +370,7 @@ static int scramble(struct flow *flow)
 
     if (!has_account(release, desktop) || planted(NO_SCRAMBLE))
         return CLOSE;
-    connect_password(release->rooms->random, &release->args.secret);
+    connect_password(release->context->random, &release->args.secret);
     return ask(flow, VIRT_password, SCRAMBLED);
 }
 
@@ -389,7 +389,7 @@ static int scrambled(struct flow *flow)
         return flow_fail_with(flow, &flow->op.error);
     if (!desktop || flow->op.result == BERTH_E_UNSUPPORTED || disk_goes(release, desktop))
         return CLOSE;
-    host = host_find(release->rooms->core, desktop->row.host_id);
+    host = host_find(release->context->core, desktop->row.host_id);
     /* The disk stays, and with it the account: the session is not over before nobody gets in. */
     if (host && host->state != host_UP)
         return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), SCRAMBLE);
@@ -424,7 +424,7 @@ static int sign_off(struct flow *flow)
 /* May somebody else get the desktop with what a guest that did not sign off has still running? */
 static bool another_may_get_it(const struct release *release, const struct desktop *desktop)
 {
-    const struct pool *pool = pool_find(release->rooms->core, desktop->row.pool_id);
+    const struct pool *pool = pool_find(release->context->core, desktop->row.pool_id);
 
     return pool && pool->row.kind == pool_kind_FLOATING && !disk_goes(release, desktop);
 }
@@ -433,7 +433,7 @@ static int signed_off(struct flow *flow)
 {
     struct release *release = release_of(flow);
     const struct desktop *desktop = desktop_of(release);
-    struct host *host = desktop ? host_find(release->rooms->core, desktop->row.host_id) : NULL;
+    struct host *host = desktop ? host_find(release->context->core, desktop->row.host_id) : NULL;
 
     if (flow->op.result >= 0)
         return CLOSE;
@@ -456,7 +456,7 @@ static int force(struct flow *flow)
 
     if (!desktop)
         return CLOSE;
-    return flow_await_any(flow, machine_want(release->rooms, desktop, MACHINE_OFF, &flow->op),
+    return flow_await_any(flow, machine_want(release->context, desktop, MACHINE_OFF, &flow->op),
                           FORCED);
 }
 
@@ -464,7 +464,7 @@ static int forced(struct flow *flow)
 {
     struct release *release = release_of(flow);
     struct desktop *desktop = desktop_of(release);
-    struct host *host = desktop ? host_find(release->rooms->core, desktop->row.host_id) : NULL;
+    struct host *host = desktop ? host_find(release->context->core, desktop->row.host_id) : NULL;
 
     if (flow->op.result >= 0 || !desktop)
         return CLOSE;
@@ -474,7 +474,7 @@ static int forced(struct flow *flow)
         return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), FORCE);
     if (!failure_is_machines(flow->op.result) && host)
         return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), FORCE);
-    desktop_quarantine(release->rooms, desktop,
+    desktop_quarantine(release->context, desktop,
                        "its guest did not sign off, and its machine could not be stopped");
     return CLOSE;
 }
@@ -495,8 +495,8 @@ static void note_use(const struct release *release, struct changes *changes)
 static int close_session(struct flow *flow)
 {
     struct release *release = release_of(flow);
-    struct rooms *rooms = release->rooms;
-    struct session *session = session_find(rooms->core, release->session_id);
+    struct context *context = release->context;
+    struct session *session = session_find(context->core, release->session_id);
     struct assignment *assignment;
     const struct pool *pool;
     struct changes *changes;
@@ -511,8 +511,8 @@ static int close_session(struct flow *flow)
         changes_free(changes);
         return FLOW_FAIL;
     }
-    pool = pool_find(rooms->core, session->row.pool_id);
-    assignment = assignment_find(rooms->core, session->row.assignment_id);
+    pool = pool_find(context->core, session->row.pool_id);
+    assignment = assignment_find(context->core, session->row.assignment_id);
     if (assignment && assignment->row.state == assignment_OPEN &&
         (!pool || pool->row.kind != pool_kind_DEDICATED) &&
         assignment_transition(assignment, assignment_CLOSED, "its session ended", changes, &flow->error) <
@@ -521,7 +521,7 @@ static int close_session(struct flow *flow)
         return FLOW_FAIL;
     }
     note_use(release, changes);
-    return flow_await_any(flow, decide_begin(rooms, changes, NULL, &flow->op), CLOSED);
+    return flow_await_any(flow, decide_begin(context, changes, NULL, &flow->op), CLOSED);
 }
 
 static int closed(struct flow *flow)
@@ -550,42 +550,42 @@ static void begin_again(struct berth_timer *timer)
 static void ended(struct flow *flow, const struct berth_error *error)
 {
     struct release *release = release_of(flow);
-    struct rooms *rooms = release->rooms;
-    struct session *session = session_find(rooms->core, release->session_id);
+    struct context *context = release->context;
+    struct session *session = session_find(context->core, release->session_id);
 
     if (error->code)
         log_failure(EV_FLOW_FAILED, error, flow->who);
     if (session) {
         session->flow = NULL;
         gate_open(&session->waiting);
-        if (session->row.state == session_ENDING && !house_of(rooms)->stopping &&
+        if (session->row.state == session_ENDING && !reactor_of(context)->stopping &&
             !planted(RELEASE_ABANDONED))
-            timer_start(rooms->timers, &session->release_retry, BEGIN_AGAIN_MS, begin_again);
+            timer_start(context->timers, &session->release_retry, BEGIN_AGAIN_MS, begin_again);
     }
     if (desktop_of(release))
-        house_look_at_pool(rooms, desktop_of(release)->row.pool_id);
+        context_mark_pool(context, desktop_of(release)->row.pool_id);
     berth_wipe_free(release, sizeof(*release));
-    house_flow_ended(rooms);
+    reactor_flow_ended(context);
 }
 
 static const struct flow_kind release_kind = {
     .name = "release", .steps = steps, .count = STEPS, .ended = ended
 };
 
-void release_start(struct rooms *rooms, struct session *session)
+void release_start(struct context *context, struct session *session)
 {
     struct release *release;
-    const struct user *user = user_find(rooms->core, session->row.user_id);
+    const struct user *user = user_find(context->core, session->row.user_id);
     char who[96];
 
-    if (session->flow || session->row.state != session_ENDING || house_of(rooms)->stopping)
+    if (session->flow || session->row.state != session_ENDING || reactor_of(context)->stopping)
         return;
     release = berth_new(struct release);
-    release->rooms = rooms;
+    release->context = context;
     release->session_id = session->row.id;
     release->desktop_id = session->row.desktop_id;
     berth_text(who, sizeof(who), "session %llu of %s", (unsigned long long)session->row.id,
                user ? user->row.name : "?");
-    flow_start(&rooms->engine, &release->flow, &release_kind, who);
+    flow_start(&context->engine, &release->flow, &release_kind, who);
     session->flow = &release->flow;
 }

@@ -1,6 +1,6 @@
 /* release.h - the end of a session, and what becomes of its desktop.
  *
- * Room flow. ENDING is durable before anything is undone: hide, scramble the account's password,
+ * Module flow. ENDING is durable before anything is undone: hide, scramble the account's password,
  * end the guest's session, then ENDED with the assignment closed (a dedicated desktop stays its
  * user's). A floating desktop that has been used is refreshed before anybody else gets it; refill.c
  * sees to that from the row's `dirty` alone, so a crash in between loses nothing.
@@ -8,7 +8,7 @@
 #ifndef BERTH_FLOW_RELEASE_H
 #define BERTH_FLOW_RELEASE_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 struct ending {
     const char *action; /* for the audit trail: "session.sign_off" */
@@ -23,16 +23,16 @@ struct ending {
  * itself. Errors: NOT_FOUND, STATE (it is ending already, or the reason is none any more), and
  * those of the store.
  */
-int session_end(struct rooms *rooms, uint64_t session_id, const struct ending *ending,
+int session_end(struct context *context, uint64_t session_id, const struct ending *ending,
                 struct op *op) berth_must_check;
 
 /* The same with nobody waiting; repeated until the store takes it. */
-void session_end_soon(struct rooms *rooms, uint64_t session_id, const struct ending *ending);
+void session_end_soon(struct context *context, uint64_t session_id, const struct ending *ending);
 
 /* Go on with a session that is ENDING: after session_end, or at the start of the broker. */
-void release_start(struct rooms *rooms, struct session *session);
+void release_start(struct context *context, struct session *session);
 
-/* For flows_stop. */
-void session_ends_forget(struct rooms *rooms);
+/* For reactor_stop. */
+void session_ends_forget(struct context *context);
 
 #endif

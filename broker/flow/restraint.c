@@ -9,7 +9,7 @@
 #include "core/placement.h"
 #include "core/index.h"
 #include "flow/decide.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/recompose.h"
 #include "flow/reconcile.h"
 #include "flow/refill.h"
@@ -60,7 +60,7 @@ static uint64_t made_from(struct core *core, const struct pool *pool)
 
 /* ---- lifting it ---- */
 
-static void lift(struct rooms *rooms, struct pool *pool)
+static void lift(struct context *context, struct pool *pool)
 {
     if (pool->backoff_until_ms)
         log_event(EV_POOL_BACKOFF_OVER, "pool", pool->row.name);
@@ -70,7 +70,7 @@ static void lift(struct rooms *rooms, struct pool *pool)
     pool->failed_inputs = 0;
     pool->failed_version_id = 0;
     pool->fault_is_shared = false;
-    house_look_at_pool(rooms, pool->row.id);
+    context_mark_pool(context, pool->row.id);
 }
 
 static void try_all_now(struct pool *pool)
@@ -115,20 +115,20 @@ static void remake(const struct desktop *desktop, struct changes *changes)
 }
 
 /* They are out of quarantine by their rows: now also by what their machines are taken for. */
-static void remade(struct rooms *rooms, uint64_t pool_id, int result)
+static void remade(struct context *context, uint64_t pool_id, int result)
 {
     if (result < 0)
         return;
-    list_each (index_list(rooms->core, DESKTOPS_OF_POOL, pool_id), node) {
+    list_each (index_list(context->core, DESKTOPS_OF_POOL, pool_id), node) {
         struct desktop *desktop =
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
         if (desktop->row.delete_pending && !desktop->row.quarantined && !desktop->power)
-            reconcile_released(rooms, desktop);
+            reconcile_released(context, desktop);
     }
 }
 
-static void repaired(struct rooms *rooms, struct pool *pool)
+static void repaired(struct context *context, struct pool *pool)
 {
     struct changes *changes = changes_new("broker", "broker", "pool.repaired");
     const struct decide_then then = { .decided = remade, .id = pool->row.id };
@@ -136,59 +136,59 @@ static void repaired(struct rooms *rooms, struct pool *pool)
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "what its desktops are made from was changed after: %s",
                    pool->backoff_why[0] ? pool->backoff_why : "failures");
-    list_each (index_list(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(context->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop =
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
         if (failed_for_it(pool, desktop))
             remake(desktop, changes);
     }
-    (void)decide_begin(rooms, changes, &then, NULL); /* a failure is logged; `pool retry` is left */
+    (void)decide_begin(context, changes, &then, NULL); /* a failure is logged; `pool retry` is left */
 }
 
-void restraint_look(struct rooms *rooms, struct pool *pool)
+void restraint_look(struct context *context, struct pool *pool)
 {
-    if (!pool->failed_inputs || pool->failed_inputs == made_from(rooms->core, pool))
+    if (!pool->failed_inputs || pool->failed_inputs == made_from(context->core, pool))
         return;
     if (pool->fault_is_shared)
-        repaired(rooms, pool);
+        repaired(context, pool);
     try_all_now(pool);
-    lift(rooms, pool);
+    lift(context, pool);
 }
 
-static void retried(struct rooms *rooms, uint64_t pool_id, int result)
+static void retried(struct context *context, uint64_t pool_id, int result)
 {
-    struct pool *pool = pool_find(rooms->core, pool_id);
+    struct pool *pool = pool_find(context->core, pool_id);
 
-    remade(rooms, pool_id, result);
+    remade(context, pool_id, result);
     if (result < 0 || !pool)
         return;
     try_all_now(pool);
-    lift(rooms, pool);
+    lift(context, pool);
 }
 
-int restraint_retry(struct rooms *rooms, struct pool *pool, struct changes *changes, struct op *op)
+int restraint_retry(struct context *context, struct pool *pool, struct changes *changes, struct op *op)
 {
     const struct decide_then then = { .decided = retried, .id = pool->row.id };
 
-    list_each (index_list(rooms->core, DESKTOPS_OF_POOL, pool->row.id), node) {
+    list_each (index_list(context->core, DESKTOPS_OF_POOL, pool->row.id), node) {
         const struct desktop *desktop =
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
         if (restraint_may_remake(desktop))
             remake(desktop, changes);
     }
-    return decide_begin(rooms, changes, &then, op);
+    return decide_begin(context, changes, &then, op);
 }
 
 /* ---- restraining ---- */
 
-bool restraint_holds(struct rooms *rooms, struct pool *pool)
+bool restraint_holds(struct context *context, struct pool *pool)
 {
     if (!pool->backoff_until_ms)
         return false;
-    if (rooms->timers->mono_ms < pool->backoff_until_ms) {
-        pool_look_later(rooms, pool, pool->backoff_until_ms - rooms->timers->mono_ms);
+    if (context->timers->mono_ms < pool->backoff_until_ms) {
+        pool_look_later(context, pool, pool->backoff_until_ms - context->timers->mono_ms);
         return true;
     }
     pool->backoff_until_ms = 0;
@@ -206,22 +206,22 @@ static void note_cause(struct core *core, struct pool *pool, const struct deskto
     pool->fault_is_shared = pool->fault_is_shared || shared;
 }
 
-void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *why)
+void pool_held_back(struct context *context, struct desktop *desktop, const char *why)
 {
-    struct pool *pool = pool_find(rooms->core, desktop->row.pool_id);
-    int64_t until_ms = rooms->timers->mono_ms + POOL_HELD_BACK_MS;
+    struct pool *pool = pool_find(context->core, desktop->row.pool_id);
+    int64_t until_ms = context->timers->mono_ms + POOL_HELD_BACK_MS;
 
     if (!pool)
         return;
-    note_cause(rooms->core, pool, desktop, true);
-    recompose_failed(rooms, pool, pool->row.recompose_version_id, true, why);
+    note_cause(context->core, pool, desktop, true);
+    recompose_failed(context, pool, pool->row.recompose_version_id, true, why);
     if (pool->backoff_until_ms > until_ms)
         return;
     if (!pool->backoff_until_ms)
         log_event(EV_POOL_BACKOFF, "pool", pool->row.name, "why", why);
     pool->backoff_until_ms = until_ms;
     berth_text(pool->backoff_why, sizeof(pool->backoff_why), "%s", why);
-    house_look_at_pool(rooms, pool->row.id);
+    context_mark_pool(context, pool->row.id);
 }
 
 /* When none of a version comes up it is not the machines that are at fault. */
@@ -241,10 +241,10 @@ static void say_why(struct core *core, struct pool *pool, const struct desktop *
                    (long long)version->row.number, image->row.name, pool->failures, why);
 }
 
-void pool_failed(struct rooms *rooms, struct desktop *desktop, const char *why)
+void pool_failed(struct context *context, struct desktop *desktop, const char *why)
 {
-    struct pool *pool = pool_find(rooms->core, desktop->row.pool_id);
-    int64_t now = rooms->timers->mono_ms;
+    struct pool *pool = pool_find(context->core, desktop->row.pool_id);
+    int64_t now = context->timers->mono_ms;
     bool restrains;
 
     if (!pool)
@@ -254,14 +254,14 @@ void pool_failed(struct rooms *rooms, struct desktop *desktop, const char *why)
         pool->failures_since_ms = now;
     }
     restrains = ++pool->failures >= POOL_FAILURES_MAX && !pool->backoff_until_ms;
-    note_cause(rooms->core, pool, desktop,
-               restrains || !recompose_is_proven(rooms->core, pool, desktop->row.image_version_id));
+    note_cause(context->core, pool, desktop,
+               restrains || !recompose_is_proven(context->core, pool, desktop->row.image_version_id));
     desktop->failed_inputs = pool->failed_inputs;
-    recompose_failed(rooms, pool, desktop->row.image_version_id, restrains, why);
+    recompose_failed(context, pool, desktop->row.image_version_id, restrains, why);
     if (!restrains)
         return;
     pool->backoff_until_ms = now + POOL_RESTRAINED_MS;
-    say_why(rooms->core, pool, desktop, why);
+    say_why(context->core, pool, desktop, why);
     log_event(EV_POOL_BACKOFF, "pool", pool->row.name, "why", pool->backoff_why);
-    house_look_at_pool(rooms, pool->row.id);
+    context_mark_pool(context, pool->row.id);
 }

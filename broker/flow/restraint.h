@@ -1,6 +1,6 @@
 /* restraint.h - a pool whose machines fail makes nothing new for a while, and says why.
  *
- * Room flow. Three failures in ten minutes restrain it for five minutes; a fault that its machines
+ * Module flow. Three failures in ten minutes restrain it for five minutes; a fault that its machines
  * share (image, template, storage pool) for some seconds at once, and no machine is blamed for it.
  * Whoever repairs the cause need not wait: when what the desktops are made from has changed since
  * they failed (another version of the image, another template, another storage pool of a host), the
@@ -11,7 +11,7 @@
 #ifndef BERTH_FLOW_RESTRAINT_H
 #define BERTH_FLOW_RESTRAINT_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 #define POOL_FAILURES_MAX 3
 #define POOL_FAILURES_WINDOW_MS 600000
@@ -19,16 +19,16 @@
 #define POOL_HELD_BACK_MS 15000 /* trying again costs nothing: nothing is made before it can be */
 
 /* A machine of the pool failed by itself: it is in quarantine, and counts. */
-void pool_failed(struct rooms *rooms, struct desktop *desktop, const char *why);
+void pool_failed(struct context *context, struct desktop *desktop, const char *why);
 
 /* Something that all machines of its pool share is at fault. */
-void pool_held_back(struct rooms *rooms, struct desktop *desktop, const char *why);
+void pool_held_back(struct context *context, struct desktop *desktop, const char *why);
 
 /* Was the cause of its failures changed? Part of looking at the pool, first of all. */
-void restraint_look(struct rooms *rooms, struct pool *pool);
+void restraint_look(struct context *context, struct pool *pool);
 
 /* Is it restrained at this moment? */
-bool restraint_holds(struct rooms *rooms, struct pool *pool);
+bool restraint_holds(struct context *context, struct pool *pool);
 
 /* Would `pool retry` make this desktop anew: the broker put it into quarantine because it failed,
  * and nobody used it since its disk was made? What an administrator put there stays. */
@@ -37,7 +37,7 @@ bool restraint_may_remake(const struct desktop *desktop);
 /* `pool retry`, decided: those are deleted, and the pool makes others at once. `changes` as they
  * were begun for it are owned from now on.
  */
-int restraint_retry(struct rooms *rooms, struct pool *pool, struct changes *changes,
+int restraint_retry(struct context *context, struct pool *pool, struct changes *changes,
                     struct op *op) berth_must_check;
 
 #endif

@@ -3,11 +3,11 @@
 
 #include "berth/plant.h"
 
-#include "flow/house.h"
+#include "flow/reactor.h"
 
-/* What memory holds of a claim; in house.resumes by the session's number. */
+/* What memory holds of a claim; in reactor.resumes by the session's number. */
 struct resume {
-    struct rooms *rooms;
+    struct context *context;
     uint64_t session_id;
     int64_t epoch;
     int64_t resumed_epoch; /* the claim that this one replaced, 0 = it resumed nothing */
@@ -15,29 +15,29 @@ struct resume {
     struct berth_timer over; /* runs while the session is on no screen */
 };
 
-static struct resume *resume_of(struct rooms *rooms, uint64_t session_id)
+static struct resume *resume_of(struct context *context, uint64_t session_id)
 {
-    return map_get_id(&house_of(rooms)->resumes, session_id);
+    return map_get_id(&reactor_of(context)->resumes, session_id);
 }
 
 static void forget(struct resume *resume)
 {
-    struct rooms *rooms = resume->rooms;
+    struct context *context = resume->context;
 
-    (void)map_take_id(&house_of(rooms)->resumes, resume->session_id);
-    timer_stop(rooms->timers, &resume->over);
+    (void)map_take_id(&reactor_of(context)->resumes, resume->session_id);
+    timer_stop(context->timers, &resume->over);
     berth_wipe_free(resume, sizeof(*resume));
 }
 
-static struct resume *made(struct rooms *rooms, uint64_t session_id, int64_t epoch)
+static struct resume *made(struct context *context, uint64_t session_id, int64_t epoch)
 {
-    struct resume *resume = resume_of(rooms, session_id);
+    struct resume *resume = resume_of(context, session_id);
 
     if (!resume) {
         resume = berth_new(struct resume);
-        resume->rooms = rooms;
+        resume->context = context;
         resume->session_id = session_id;
-        map_put_id(&house_of(rooms)->resumes, session_id, resume);
+        map_put_id(&reactor_of(context)->resumes, session_id, resume);
     }
     resume->epoch = epoch;
     resume->resumed_epoch = 0;
@@ -45,14 +45,14 @@ static struct resume *made(struct rooms *rooms, uint64_t session_id, int64_t epo
     return resume;
 }
 
-void resume_keep(struct rooms *rooms, uint64_t session_id, int64_t epoch, int64_t resumed_epoch,
+void resume_keep(struct context *context, uint64_t session_id, int64_t epoch, int64_t resumed_epoch,
                  const struct secret *password)
 {
     struct resume *resume;
 
-    if (rooms->core->limits.resume_ms <= 0 || (secret_empty(password) && resumed_epoch == 0))
+    if (context->core->limits.resume_ms <= 0 || (secret_empty(password) && resumed_epoch == 0))
         return; /* the rows say enough */
-    resume = made(rooms, session_id, epoch);
+    resume = made(context, session_id, epoch);
     resume->resumed_epoch = resumed_epoch;
     resume->password = *password;
 }
@@ -62,10 +62,10 @@ static void time_is_over(struct berth_timer *timer)
     forget(container_of(timer, struct resume, over));
 }
 
-void resume_heard(struct rooms *rooms, uint64_t session_id)
+void resume_notice(struct context *context, uint64_t session_id)
 {
-    const struct session *session = session_find(rooms->core, session_id);
-    struct resume *resume = resume_of(rooms, session_id);
+    const struct session *session = session_find(context->core, session_id);
+    struct resume *resume = resume_of(context, session_id);
 
     if (!resume)
         return;
@@ -73,24 +73,24 @@ void resume_heard(struct rooms *rooms, uint64_t session_id)
         session->row.state == session_ENDED) {
         forget(resume);
     } else if (session->row.state != session_DISCONNECTED) {
-        timer_stop(rooms->timers, &resume->over);
+        timer_stop(context->timers, &resume->over);
     } else if (!timer_armed(&resume->over)) {
-        timer_start(rooms->timers, &resume->over, rooms->core->limits.resume_ms, time_is_over);
+        timer_start(context->timers, &resume->over, context->core->limits.resume_ms, time_is_over);
     }
 }
 
 /* Was this very connection the terminal's? Then it may hear what became of the session. */
-static bool was_shown_there(struct rooms *rooms, const struct terminal *terminal,
+static bool was_shown_there(struct context *context, const struct terminal *terminal,
                             const struct resume_claim *claim)
 {
-    const struct connection *connection = connection_find(rooms->core, claim->connection_id);
+    const struct connection *connection = connection_find(context->core, claim->connection_id);
 
     return connection && connection->row.terminal_id == terminal->row.id &&
            connection->row.session_id == claim->session_id && connection->row.epoch == claim->epoch;
 }
 
 /* Whoever asks for what was never its own learns nothing of it. */
-static int judge_owner(struct rooms *rooms, const struct terminal *terminal,
+static int judge_owner(struct context *context, const struct terminal *terminal,
                        const struct resume_claim *claim, const struct session *session,
                        struct berth_error *reterr)
 {
@@ -98,8 +98,8 @@ static int judge_owner(struct rooms *rooms, const struct terminal *terminal,
 
     if (session && (session->row.terminal_id == terminal->row.id || planted(RESUME_STEALS)))
         return 0;
-    there = session && was_shown_there(rooms, terminal, claim)
-                ? terminal_find(rooms->core, session->row.terminal_id)
+    there = session && was_shown_there(context, terminal, claim)
+                ? terminal_find(context->core, session->row.terminal_id)
                 : NULL;
     if (there)
         return berth_fail(reterr, BERTH_E_OVERTAKEN, "Your session moved to %s", there->row.name);
@@ -122,26 +122,26 @@ static int judge_claim(const struct resume *resume, const struct resume_claim *c
 }
 
 /* How long it has been on no screen, as we have seen it ourselves. */
-static int64_t away_for_ms(const struct rooms *rooms, const struct session *session)
+static int64_t away_for_ms(const struct context *context, const struct session *session)
 {
     return session->row.state == session_DISCONNECTED && session->limit_state == session->row.state
-               ? rooms->timers->mono_ms - session->since_ms
+               ? context->timers->mono_ms - session->since_ms
                : 0;
 }
 
-bool resume_is_due(const struct rooms *rooms, const struct session *session)
+bool resume_is_due(const struct context *context, const struct session *session)
 {
     return session->row.state == session_DISCONNECTED &&
-           away_for_ms(rooms, session) <= rooms->core->limits.resume_ms;
+           away_for_ms(context, session) <= context->core->limits.resume_ms;
 }
 
 /* The longer of what the terminal says and what we have seen ourselves. */
-static int judge_time(struct rooms *rooms, const struct resume_claim *claim,
+static int judge_time(struct context *context, const struct resume_claim *claim,
                       const struct session *session, struct berth_error *reterr)
 {
-    int64_t limit_ms = rooms->core->limits.resume_ms;
+    int64_t limit_ms = context->core->limits.resume_ms;
     int64_t lost_ms = claim->lost_ms;
-    int64_t away_ms = away_for_ms(rooms, session);
+    int64_t away_ms = away_for_ms(context, session);
 
     if (away_ms > lost_ms)
         lost_ms = away_ms;
@@ -153,11 +153,11 @@ static int judge_time(struct rooms *rooms, const struct resume_claim *claim,
                       (long long)limit_ms / 1000);
 }
 
-static int judge_password(struct rooms *rooms, const struct resume *resume,
+static int judge_password(struct context *context, const struct resume *resume,
                           const struct session *session, struct secret *ret,
                           struct berth_error *reterr)
 {
-    const struct pool *pool = pool_find(rooms->core, session->row.pool_id);
+    const struct pool *pool = pool_find(context->core, session->row.pool_id);
 
     secret_wipe(ret);
     if (!pool || pool->row.credential != pool_credential_PASSTHROUGH)
@@ -170,42 +170,42 @@ static int judge_password(struct rooms *rooms, const struct resume *resume,
     return 0;
 }
 
-int resume_judge(struct rooms *rooms, const struct terminal *terminal,
+int resume_judge(struct context *context, const struct terminal *terminal,
                  const struct resume_claim *claim, struct session **ret_session,
                  struct secret *ret_password, struct berth_error *reterr)
 {
-    struct session *session = session_find(rooms->core, claim->session_id);
-    const struct resume *resume = resume_of(rooms, claim->session_id);
+    struct session *session = session_find(context->core, claim->session_id);
+    const struct resume *resume = resume_of(context, claim->session_id);
     int r;
 
-    if (rooms->core->limits.resume_ms <= 0)
+    if (context->core->limits.resume_ms <= 0)
         return berth_fail(reterr, BERTH_E_STATE, "Sign on to return to your session");
-    r = judge_owner(rooms, terminal, claim, session, reterr);
+    r = judge_owner(context, terminal, claim, session, reterr);
     if (r < 0)
         return r;
     r = judge_claim(resume, claim, session, reterr);
     if (r < 0)
         return r;
-    r = judge_time(rooms, claim, session, reterr);
+    r = judge_time(context, claim, session, reterr);
     if (r < 0)
         return r;
-    r = judge_password(rooms, resume, session, ret_password, reterr);
+    r = judge_password(context, resume, session, ret_password, reterr);
     if (r < 0)
         return r;
     *ret_session = session;
     return 0;
 }
 
-void resume_stop(struct rooms *rooms)
+void resume_stop(struct context *context)
 {
-    struct map *all = &house_of(rooms)->resumes;
+    struct map *all = &reactor_of(context)->resumes;
 
     for (size_t i = 0; i < all->capacity; i++) {
         struct resume *resume = all->slots[i].hash ? all->slots[i].value : NULL;
 
         if (!resume)
             continue;
-        timer_stop(rooms->timers, &resume->over);
+        timer_stop(context->timers, &resume->over);
         berth_wipe_free(resume, sizeof(*resume));
     }
     map_clear(all);

@@ -1,6 +1,6 @@
 /* resume.h - may a session whose picture broke be shown again without its user?
  *
- * Room flow. A terminal whose viewer lost its desktop asks by a sign-on with evidence of kind
+ * Module flow. A terminal whose viewer lost its desktop asks by a sign-on with evidence of kind
  * RESUME. It is given a new connection while the claim that it had still holds: nobody else claimed
  * the session, neither its user nor a decision took it off the screen, and core->limits.resume_ms
  * have not passed since. These facts are in the rows, so a restart of the broker changes nothing;
@@ -13,7 +13,7 @@
 #ifndef BERTH_FLOW_RESUME_H
 #define BERTH_FLOW_RESUME_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 /* What the terminal says of the picture that it lost. session_id 0: nothing. */
 struct resume_claim {
@@ -24,25 +24,25 @@ struct resume_claim {
 
 /* A claim is durable. resumed_epoch: of the broken picture that it replaces, 0 = none. password:
  * copied unless it is empty or nothing is ever resumed. */
-void resume_keep(struct rooms *rooms, uint64_t session_id, int64_t epoch, int64_t resumed_epoch,
+void resume_keep(struct context *context, uint64_t session_id, int64_t epoch, int64_t resumed_epoch,
                  const struct secret *password);
 
 /* A row of the session changed, or is gone. */
-void resume_heard(struct rooms *rooms, uint64_t session_id);
+void resume_notice(struct context *context, uint64_t session_id);
 
 /* On no screen, but its terminal may ask for it. */
-bool resume_is_due(const struct rooms *rooms, const struct session *session);
+bool resume_is_due(const struct context *context, const struct session *session);
 
 /* Decide. *ret_session: set on success. ret_password: the user's own where the pool passes it on,
  * else empty; the caller wipes it.
  * Errors: OVERTAKEN (claimed or taken off meanwhile), STATE (over, too late, no password, or
  * switched off); the sentence is for the person.
  */
-int resume_judge(struct rooms *rooms, const struct terminal *terminal,
+int resume_judge(struct context *context, const struct terminal *terminal,
                  const struct resume_claim *claim, struct session **ret_session,
                  struct secret *ret_password, struct berth_error *reterr) berth_must_check;
 
 /* The broker stops: all of it is wiped. */
-void resume_stop(struct rooms *rooms);
+void resume_stop(struct context *context);
 
 #endif

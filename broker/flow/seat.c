@@ -8,15 +8,15 @@
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/guest.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/resume.h"
 
 /* ---- telling ---- */
 
-static void hide_at(struct rooms *rooms, uint64_t terminal_id, uint64_t session_id, int64_t epoch,
+static void hide_at(struct context *context, uint64_t terminal_id, uint64_t session_id, int64_t epoch,
                     const char *const words[2])
 {
-    const struct terminal *terminal = terminal_find(rooms->core, terminal_id);
+    const struct terminal *terminal = terminal_find(context->core, terminal_id);
     struct msg msg = { .type = MSG_hide };
 
     if (!terminal || !terminal->peer)
@@ -25,15 +25,15 @@ static void hide_at(struct rooms *rooms, uint64_t terminal_id, uint64_t session_
     msg.hide.epoch = epoch;
     (void)snprintf(msg.hide.reason, sizeof(msg.hide.reason), "%s", words[0]);
     berth_text(msg.hide.text, sizeof(msg.hide.text), "%s", words[1]);
-    house_tell(rooms, terminal->peer, &msg);
+    context_tell(context, terminal->peer, &msg);
 }
 
-void seat_hide(struct rooms *rooms, uint64_t terminal_id, const struct row_session *session,
+void seat_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
                const char *reason, const char *text)
 {
     const char *const words[2] = { reason, text };
 
-    hide_at(rooms, terminal_id, session->id, session->epoch, words);
+    hide_at(context, terminal_id, session->id, session->epoch, words);
 }
 
 /* ---- off the screen ---- */
@@ -41,10 +41,10 @@ void seat_hide(struct rooms *rooms, uint64_t terminal_id, const struct row_sessi
 /* A decision, not a fact: the claim is void from now on, also when its terminal does not hear of it
  * and says later that it shows the session. The slot goes first: a session is never ahead of it.
  */
-static int64_t void_claim(struct rooms *rooms, const struct session *session,
+static int64_t void_claim(struct context *context, const struct session *session,
                           struct changes *changes)
 {
-    const struct slot *slot = slot_of(rooms->core, session->row.desktop_id, session->row.slot);
+    const struct slot *slot = slot_of(context->core, session->row.desktop_id, session->row.slot);
     struct row_slot *row;
 
     if (!slot)
@@ -54,11 +54,11 @@ static int64_t void_claim(struct rooms *rooms, const struct session *session,
 }
 
 /* A session comes off its screen by somebody's decision. */
-static bool put_decision(struct rooms *rooms, struct session *session, const char *why,
+static bool put_decision(struct context *context, struct session *session, const char *why,
                          struct changes *changes)
 {
-    struct connection *connection = connection_of(rooms->core, session->row.id);
-    int64_t epoch = void_claim(rooms, session, changes);
+    struct connection *connection = connection_of(context->core, session->row.id);
+    int64_t epoch = void_claim(context, session, changes);
     struct row_session *row;
 
     if (session->row.state == session_ENDING || session->row.state == session_ENDED)
@@ -75,10 +75,10 @@ static bool put_decision(struct rooms *rooms, struct session *session, const cha
 
 /* It comes off as a fact: becomes disconnected, its connection ends, in `changes`. False when
  * nothing of it is to be changed. */
-static bool put_parting(struct rooms *rooms, struct session *session, const char *why,
+static bool put_parting(struct context *context, struct session *session, const char *why,
                         int64_t exit_code, struct changes *changes)
 {
-    struct connection *connection = connection_of(rooms->core, session->row.id);
+    struct connection *connection = connection_of(context->core, session->row.id);
     struct row_connection *row;
     bool any = false;
 
@@ -93,9 +93,9 @@ static bool put_parting(struct rooms *rooms, struct session *session, const char
     return any;
 }
 
-static void describe(struct rooms *rooms, const struct session *session, struct changes *changes)
+static void describe(struct context *context, const struct session *session, struct changes *changes)
 {
-    const struct desktop *desktop = desktop_find(rooms->core, session->row.desktop_id);
+    const struct desktop *desktop = desktop_find(context->core, session->row.desktop_id);
 
     changes_object(changes, "session %llu on desktop %s", (unsigned long long)session->row.id,
                    desktop ? desktop->row.name : "?");
@@ -106,7 +106,7 @@ static void describe(struct rooms *rooms, const struct session *session, struct 
 #define PART_TRIES 8
 
 struct part_op {
-    struct rooms *rooms;
+    struct context *context;
     struct op *asked;
     struct op op;
     int tries;
@@ -121,9 +121,9 @@ struct part_op {
 /* Decide from what is true now. */
 static int part_try(struct part_op *part, struct berth_error *reterr)
 {
-    struct rooms *rooms = part->rooms;
-    struct session *session = session_find(rooms->core, part->session_id);
-    const struct connection *connection = connection_of(rooms->core, part->session_id);
+    struct context *context = part->context;
+    struct session *session = session_find(context->core, part->session_id);
+    const struct connection *connection = connection_of(context->core, part->session_id);
     struct changes *changes;
     int r;
 
@@ -131,17 +131,17 @@ static int part_try(struct part_op *part, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
                           (unsigned long long)part->session_id);
     changes = changes_new(part->actor, part->role, part->action);
-    describe(rooms, session, changes);
+    describe(context, session, changes);
     changes_detail(changes, "%s", part->why);
-    if (!(connection || resume_is_due(rooms, session)) ||
-        !put_decision(rooms, session, part->why, changes)) {
+    if (!(connection || resume_is_due(context, session)) ||
+        !put_decision(context, session, part->why, changes)) {
         changes_free(changes);
         return berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
                           (unsigned long long)part->session_id);
     }
     part->terminal_id = connection ? connection->row.terminal_id : session->row.terminal_id;
     part->session = session->row;
-    r = decide_begin(rooms, changes, NULL, &part->op);
+    r = decide_begin(context, changes, NULL, &part->op);
     if (r < 0)
         *reterr = part->op.error;
     return r;
@@ -161,18 +161,18 @@ static void parted(struct op *op, int result)
             return;
     }
     if (result >= 0 && part->terminal_id)
-        seat_hide(part->rooms, part->terminal_id, &part->session, part->reason, part->why);
+        seat_hide(part->context, part->terminal_id, &part->session, part->reason, part->why);
     free(part);
     op_complete(asked, result, &error);
 }
 
-int session_part(struct rooms *rooms, uint64_t session_id, const struct parting *parting,
+int session_part(struct context *context, uint64_t session_id, const struct parting *parting,
                  struct op *op)
 {
     struct part_op *part = berth_new(struct part_op);
     int r;
 
-    part->rooms = rooms;
+    part->context = context;
     part->asked = op;
     part->session_id = session_id;
     (void)snprintf(part->action, sizeof(part->action), "%s", parting->action);
@@ -180,7 +180,7 @@ int session_part(struct rooms *rooms, uint64_t session_id, const struct parting 
     (void)snprintf(part->role, sizeof(part->role), "%s", parting->role);
     (void)snprintf(part->reason, sizeof(part->reason), "%s", parting->reason);
     berth_text(part->why, sizeof(part->why), "%s", parting->why);
-    op_init(&part->op, rooms->timers, parted);
+    op_init(&part->op, context->timers, parted);
     r = part_try(part, &op->error);
     if (r < 0) {
         free(part);
@@ -190,9 +190,9 @@ int session_part(struct rooms *rooms, uint64_t session_id, const struct parting 
 }
 
 /* jot: id = session, number = epoch, number2 = exit code. */
-static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *lost_changes(struct context *context, const struct jot *jot)
 {
-    struct session *session = session_find(rooms->core, jot->id);
+    struct session *session = session_find(context->core, jot->id);
     struct changes *changes;
 
     if (!session || session->row.epoch != jot->number || session->row.state == session_ENDED ||
@@ -203,9 +203,9 @@ static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
         return NULL;
     }
     changes = changes_new("broker", "broker", jot->action);
-    describe(rooms, session, changes);
+    describe(context, session, changes);
     changes_detail(changes, "%s", jot->text);
-    if (!put_parting(rooms, session, jot->text, jot->number2, changes)) {
+    if (!put_parting(context, session, jot->text, jot->number2, changes)) {
         changes_free(changes);
         session->detach_after_show = true;
         return NULL;
@@ -213,7 +213,7 @@ static struct changes *lost_changes(struct rooms *rooms, const struct jot *jot)
     return changes;
 }
 
-static void jot_lost(struct rooms *rooms, struct session *session, const char *why,
+static void jot_lost(struct context *context, struct session *session, const char *why,
                      int64_t exit_code)
 {
     struct jot jot = { .build = lost_changes,
@@ -226,37 +226,37 @@ static void jot_lost(struct rooms *rooms, struct session *session, const char *w
     session->detach_after_show = false;
     session->reattach_epoch = 0;
     berth_text(jot.text, sizeof(jot.text), "%s", why);
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }
 
-void seat_lost(struct rooms *rooms, const struct connection *connection, const char *why,
+void seat_lost(struct context *context, const struct connection *connection, const char *why,
                int64_t exit_code)
 {
-    struct session *session = session_find(rooms->core, connection->row.session_id);
+    struct session *session = session_find(context->core, connection->row.session_id);
 
     if (session && session->row.epoch == connection->row.epoch)
-        jot_lost(rooms, session, why, exit_code);
+        jot_lost(context, session, why, exit_code);
 }
 
 /* jot: id = session, number = epoch. */
-static struct changes *taken_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *taken_changes(struct context *context, const struct jot *jot)
 {
-    struct session *session = session_find(rooms->core, jot->id);
+    struct session *session = session_find(context->core, jot->id);
     struct changes *changes;
 
     if (!session || session->row.epoch != jot->number)
         return NULL;
     changes = changes_new("broker", "broker", jot->action);
-    describe(rooms, session, changes);
+    describe(context, session, changes);
     changes_detail(changes, "%s", jot->text);
-    if (!put_decision(rooms, session, jot->text, changes)) {
+    if (!put_decision(context, session, jot->text, changes)) {
         changes_free(changes);
         return NULL;
     }
     return changes;
 }
 
-void seat_take_off(struct rooms *rooms, struct session *session, const char *reason,
+void seat_take_off(struct context *context, struct session *session, const char *reason,
                    const char *why)
 {
     struct jot jot = { .build = taken_changes,
@@ -265,36 +265,36 @@ void seat_take_off(struct rooms *rooms, struct session *session, const char *rea
                        .action = "session.taken_off" };
 
     if (session->row.terminal_id)
-        seat_hide(rooms, session->row.terminal_id, &session->row, reason, why);
+        seat_hide(context, session->row.terminal_id, &session->row, reason, why);
     session->voided_epoch = session->row.epoch;
     berth_text(jot.text, sizeof(jot.text), "%s", why);
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }
 
-void seat_vacate(struct rooms *rooms, uint64_t terminal_id, const char *why)
+void seat_vacate(struct context *context, uint64_t terminal_id, const char *why)
 {
-    list_each (index_list(rooms->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
+    list_each (index_list(context->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
         struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
 
-        seat_lost(rooms, container_of(entity, struct connection, base), why, 0);
+        seat_lost(context, container_of(entity, struct connection, base), why, 0);
     }
 }
 
-void seat_expel(struct rooms *rooms, struct session *session, const char *why)
+void seat_expel(struct context *context, struct session *session, const char *why)
 {
     if (planted(DISABLED_STAYS))
         return;
     if (session->flow && session->row.state != session_ENDING)
         flow_cancel(session->flow, BERTH_E_DENIED, "%s", why);
-    seat_take_off(rooms, session, "revoked", why);
+    seat_take_off(context, session, "revoked", why);
 }
 
 /* ---- what terminals say ---- */
 
-struct session *seat_session(struct rooms *rooms, const struct terminal *terminal,
+struct session *seat_session(struct context *context, const struct terminal *terminal,
                              uint64_t session_id, int64_t epoch)
 {
-    struct session *session = session_find(rooms->core, session_id);
+    struct session *session = session_find(context->core, session_id);
 
     /* Its viewer may have ended a moment ago: as long as nobody claimed it since, it is still this
      * terminal's to speak of. */
@@ -305,19 +305,19 @@ struct session *seat_session(struct rooms *rooms, const struct terminal *termina
 }
 
 /* That this connection is over is on its way to disk. */
-static bool is_leaving(struct rooms *rooms, const struct connection *connection)
+static bool is_leaving(struct context *context, const struct connection *connection)
 {
-    const struct session *session = session_find(rooms->core, connection->row.session_id);
+    const struct session *session = session_find(context->core, connection->row.session_id);
 
     return session && session->detach_pending && !session->flow;
 }
 
 /* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
  * given it up. */
-static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *back_changes(struct context *context, const struct jot *jot)
 {
-    struct session *session = session_find(rooms->core, jot->id);
-    const struct connection *here = connection_at(rooms->core, jot->other_id);
+    struct session *session = session_find(context->core, jot->id);
+    const struct connection *here = connection_at(context->core, jot->other_id);
     struct connection *connection;
     struct changes *changes;
 
@@ -326,38 +326,38 @@ static struct changes *back_changes(struct rooms *rooms, const struct jot *jot)
     if (session->detach_pending || session->row.state == session_ENDING ||
         session->row.state == session_ENDED)
         return NULL; /* it was gone again, or is over, before this could be written */
-    if (here && here->row.session_id != jot->id && !is_leaving(rooms, here))
+    if (here && here->row.session_id != jot->id && !is_leaving(context, here))
         return NULL; /* somebody else has signed on there meanwhile */
-    connection = connection_of(rooms->core, jot->id);
+    connection = connection_of(context->core, jot->id);
     if (session->row.state == session_ACTIVE && connection)
         return NULL;
     changes = changes_new("broker", "broker", jot->action);
-    describe(rooms, session, changes);
+    describe(context, session, changes);
     if (session->row.state != session_ACTIVE &&
         session_transition(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) < 0) {
         changes_free(changes);
         return NULL;
     }
     if (!connection) {
-        const struct row_connection row = { .id = core_next_id(rooms->core),
+        const struct row_connection row = { .id = core_next_id(context->core),
                                             .session_id = session->row.id,
                                             .terminal_id = jot->other_id,
                                             .epoch = session->row.epoch,
                                             .state = connection_ACTIVE,
-                                            .started_ms = rooms->timers->wall_ms };
+                                            .started_ms = context->timers->wall_ms };
 
         changes_add(changes, ENTITY_connection, &row);
     }
     return changes;
 }
 
-void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct msg_announce *said)
+void seat_claims(struct context *context, struct terminal *terminal, const struct msg_announce *said)
 {
     const char *const words[2] = { "moved", "This session is shown elsewhere, or is over" };
     const char *const out[2] = { "disconnected", "The account was disabled" };
-    struct session *session = session_find(rooms->core, said->session_id);
+    struct session *session = session_find(context->core, said->session_id);
     const struct user *user;
-    struct connection *here = connection_at(rooms->core, terminal->row.id);
+    struct connection *here = connection_at(context->core, terminal->row.id);
     struct jot jot = { .build = back_changes,
                        .id = said->session_id,
                        .other_id = terminal->row.id,
@@ -367,19 +367,19 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
     /* An older claim of the same session is not this connection: its show never arrived. */
     if (here && !terminal->sign_on &&
         (here->row.session_id != said->session_id || here->row.epoch != said->session_epoch))
-        seat_lost(rooms, here, "the terminal does not show it any more", 0);
+        seat_lost(context, here, "the terminal does not show it any more", 0);
     if (!said->session_id)
         return;
     if (!session || session->row.epoch != said->session_epoch ||
         session->row.terminal_id != terminal->row.id || session->row.state == session_ENDING ||
         session->row.state == session_ENDED || session->voided_epoch == said->session_epoch) {
-        hide_at(rooms, terminal->row.id, said->session_id, said->session_epoch, words);
+        hide_at(context, terminal->row.id, said->session_id, said->session_epoch, words);
         return;
     }
-    user = user_find(rooms->core, session->row.user_id);
+    user = user_find(context->core, session->row.user_id);
     if (user && user->row.disabled && !planted(DISABLED_MAY)) {
         /* It was expelled while nobody could tell the terminal. */
-        hide_at(rooms, terminal->row.id, said->session_id, said->session_epoch, out);
+        hide_at(context, terminal->row.id, said->session_id, said->session_epoch, out);
         return;
     }
     if (session->flow)
@@ -390,10 +390,10 @@ void seat_claims(struct rooms *rooms, struct terminal *terminal, const struct ms
     }
     if (here && session->row.state == session_ACTIVE)
         return;
-    jot_down(rooms, &jot);
+    jot_down(context, &jot);
 }
 
-void seat_settle(struct rooms *rooms, struct session *session)
+void seat_settle(struct context *context, struct session *session)
 {
     struct jot jot = { .build = back_changes,
                        .id = session->row.id,
@@ -402,19 +402,19 @@ void seat_settle(struct rooms *rooms, struct session *session)
                        .action = "session.shown" };
 
     if (session->row.state == session_ACTIVE && session->detach_pending && session->detach_after_show)
-        jot_lost(rooms, session, "its terminal left before it was written that it is back", 0);
+        jot_lost(context, session, "its terminal left before it was written that it is back", 0);
     if (session->row.state != session_DISCONNECTED)
         return;
     session->detach_pending = false;
     if (session->reattach_epoch == session->row.epoch)
-        jot_down(rooms, &jot);
+        jot_down(context, &jot);
     session->reattach_epoch = 0;
 }
 
 /* jot: id = session, number = epoch, number2 = milliseconds to the first picture. */
-static struct changes *picture_changes(struct rooms *rooms, const struct jot *jot)
+static struct changes *picture_changes(struct context *context, const struct jot *jot)
 {
-    struct connection *connection = connection_of(rooms->core, jot->id);
+    struct connection *connection = connection_of(context->core, jot->id);
     struct row_connection *row;
     struct changes *changes;
 
@@ -433,9 +433,9 @@ static struct changes *picture_changes(struct rooms *rooms, const struct jot *jo
     return changes;
 }
 
-void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct msg_viewer *said)
+void seat_viewer(struct context *context, struct terminal *terminal, const struct msg_viewer *said)
 {
-    struct session *session = seat_session(rooms, terminal, said->session_id, said->epoch);
+    struct session *session = seat_session(context, terminal, said->session_id, said->epoch);
     const struct jot picture = { .build = picture_changes,
                                  .id = said->session_id,
                                  .number = said->epoch,
@@ -447,23 +447,23 @@ void seat_viewer(struct rooms *rooms, struct terminal *terminal, const struct ms
 
     if (!session)
         return; /* an older claim, or somebody else's: nothing of it counts any more */
-    house_note_peer(rooms, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     switch (said->state) {
     case viewer_state_ACTIVE:
-        jot_down(rooms, &picture);
+        jot_down(context, &picture);
         return;
     case viewer_state_ENDED:
         berth_text(why, sizeof(why), "the viewer ended: %s",
                    said->reason[0] ? said->reason : "no reason given");
         /* Its end ends the connection, never the session: a take-over and a log-off look alike
          * here. */
-        connection = connection_of(rooms->core, session->row.id);
+        connection = connection_of(context->core, session->row.id);
         if (connection && connection->row.state == connection_ACTIVE)
-            guest_ask(rooms, session);
-        desktop = desktop_find(rooms->core, session->row.desktop_id);
+            guest_ask(context, session);
+        desktop = desktop_find(context->core, session->row.desktop_id);
         if (desktop)
             desktop->probed_ms = 0; /* that its RDP server answered before says nothing any more */
-        jot_lost(rooms, session, why, said->exit_code);
+        jot_lost(context, session, why, said->exit_code);
         return;
     case viewer_state_CONNECTING:
     case viewer_state_NONE:

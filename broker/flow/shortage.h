@@ -1,7 +1,7 @@
 /* shortage.h - why a pool has fewer desktops ready than it should have, as a sentence for an
  * administrator: hosts that do not serve, a restraint, the maximum, ports, a recompose.
  *
- * Room flow. Nothing is changed: the same facts are asked as when desktops are made (refill.h,
+ * Module flow. Nothing is changed: the same facts are asked as when desktops are made (refill.h,
  * plan.h).
  */
 #ifndef BERTH_FLOW_SHORTAGE_H

@@ -75,7 +75,7 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
 {
     link->messages_refused++;
     log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal",
-              desk_terminal_name(link->rooms, peer->id), "about", about, "error",
+              desk_terminal_name(link->context, peer->id), "about", about, "error",
               berth_error_row(error->code)->symbol, "reason", berth_error_text(error));
     answer_refused(link, peer, about, ref, error);
     if (is_fault(error->code) && ++peer->faults >= FAULTS_MAX)
@@ -97,7 +97,7 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
         else
             link_refuse(link, peer, row->name, msg->ref, &error);
     } else if (handlers[msg->type].desk) {
-        handlers[msg->type].desk(link->rooms, peer->id, msg);
+        handlers[msg->type].desk(link->context, peer->id, msg);
     } else if (handlers[msg->type].here) {
         handlers[msg->type].here(link, peer, msg);
     } else {
@@ -136,7 +136,7 @@ static void take_blob_begin(struct link *link, struct link_peer *peer, const str
 {
     struct berth_error error = { 0 };
     char terminal[64];
-    int r = desk_may_send_blob(link->rooms, peer->id, msg->blob_begin.command_id, terminal, &error);
+    int r = desk_may_send_blob(link->context, peer->id, msg->blob_begin.command_id, terminal, &error);
 
     if (r == 0) {
         /* Whoever begins anew gives the earlier one up. */

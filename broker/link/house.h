@@ -27,7 +27,7 @@ struct link_peer {
 struct link {
     struct link_setup setup;
     char *names;
-    struct rooms *rooms;
+    struct context *context;
     struct door_house house;
     struct door *doors;
     int door_count;
@@ -55,7 +55,7 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
 /* A message of a peer: to its handler, or refused. Wiping it is the caller's. */
 void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg);
 
-/* rooms->tell and rooms->hang_up; `door` is the link. */
+/* context->tell and context->hang_up; `door` is the link. */
 void link_tell(void *door, uint64_t peer, const struct msg *msg);
 void link_hang_up(void *door, uint64_t peer, int code, const char *why);
 

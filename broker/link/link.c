@@ -169,9 +169,9 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     map_put_id(&link->peers, peer->id, peer);
     log_event(EV_PEER_OPENED, "from", peer->address, "peer", peer->id, "joining", mail->joining);
     if (mail->joining)
-        r = joiner_opened(link->rooms, peer->id, peer->address, &error);
+        r = joiner_opened(link->context, peer->id, peer->address, &error);
     else
-        r = terminal_opened(link->rooms, peer->id, peer->address, mail->key_hash, &error);
+        r = terminal_opened(link->context, peer->id, peer->address, mail->key_hash, &error);
     peer->admitted = r == 0;
     /* TLS knows only who signed its key; whether that is good is known here. */
     if (r == 0 && !mail->joining)
@@ -195,19 +195,19 @@ static void peer_closed(struct link *link, struct link_peer *peer, const struct 
     const struct berth_error *why = &mail->error;
 
     log_event(EV_PEER_CLOSED, "from", peer->address, "peer", peer->id, "terminal",
-              desk_terminal_name(link->rooms, peer->id), "error",
+              desk_terminal_name(link->context, peer->id), "error",
               why->code ? berth_error_row(why->code)->symbol : "", "reason", why->text);
     if (!peer->closing && is_misbehaviour(why->code)) {
         log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal",
-                  desk_terminal_name(link->rooms, peer->id), "error",
+                  desk_terminal_name(link->context, peer->id), "error",
                   berth_error_row(why->code)->symbol, "reason", why->text);
     }
     /* No tell may reach a peer whose connection is gone. */
     peer->closing = true;
     if (peer->admitted && mail->joining)
-        joiner_closed(link->rooms, peer->id);
+        joiner_closed(link->context, peer->id);
     else if (peer->admitted)
-        terminal_closed(link->rooms, peer->id, why->text);
+        terminal_closed(link->context, peer->id, why->text);
     blob_drop(peer->blob);
     (void)map_take_id(&link->peers, peer->id);
     free(peer);
@@ -283,7 +283,7 @@ static int make_contexts(struct link *link, const struct ca_server *server,
     contexts[DOOR_PEOPLE] = tls_context(&setup, reterr);
     setup.alpn = ALPN_TERMINALS;
     setup.alpn_optional = false;
-    setup.authority = ca_certificate(link->rooms->ca);
+    setup.authority = ca_certificate(link->context->ca);
     /* Who has been let in has the authority, and each certificate that is shown costs a terminal.
      */
     setup.certificate = leaf;
@@ -300,7 +300,7 @@ int link_renew_certificate(struct link *link, struct berth_error *reterr)
 {
     SSL_CTX *contexts[DOOR_KINDS] = { 0 };
     struct ca_server server = { 0 };
-    int r = ca_server_certificate(link->rooms->ca, link->names, &server, reterr);
+    int r = ca_server_certificate(link->context->ca, link->names, &server, reterr);
 
     if (r == 0)
         r = make_contexts(link, &server, contexts, reterr);
@@ -438,16 +438,16 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
     json_object_seed(0); /* once, before there are threads */
     link->setup = *setup;
     link->names = berth_strdup(setup->names ? setup->names : "");
-    link->rooms = setup->rooms;
+    link->context = setup->context;
     link->house.link = link;
     link->house.core = setup->loop;
     link->house.hear = hear;
     link->house.people_taken = people_taken;
     set_times(&link->house, &setup->limits);
-    link->house.terminals = admission_new(&limits, random_map_key(setup->rooms->random), door_drop);
-    link->house.joining = admission_new(&joining, random_map_key(setup->rooms->random), door_drop);
-    link->house.people = admission_new(&limits, random_map_key(setup->rooms->random), door_drop);
-    map_init(&link->peers, random_map_key(setup->rooms->random));
+    link->house.terminals = admission_new(&limits, random_map_key(setup->context->random), door_drop);
+    link->house.joining = admission_new(&joining, random_map_key(setup->context->random), door_drop);
+    link->house.people = admission_new(&limits, random_map_key(setup->context->random), door_drop);
+    map_init(&link->peers, random_map_key(setup->context->random));
     r = blobs_new(setup->loop, setup->folder, blobs_mib << 20, &link->blobs, reterr);
     if (r == 0)
         r = open_doors(link, setup, reterr);
@@ -456,9 +456,9 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
         return r;
     }
     timer_start(&setup->loop->timers, &link->renew, RENEW_CHECK_MS, look_at_certificate);
-    setup->rooms->tell = link_tell;
-    setup->rooms->hang_up = link_hang_up;
-    setup->rooms->door = link;
+    setup->context->tell = link_tell;
+    setup->context->hang_up = link_hang_up;
+    setup->context->link = link;
     *ret = link;
     return 0;
 }
@@ -613,10 +613,10 @@ void link_free(struct link *link)
     admission_free(link->house.terminals);
     admission_free(link->house.joining);
     admission_free(link->house.people);
-    if (link->rooms->door == link) {
-        link->rooms->tell = NULL;
-        link->rooms->hang_up = NULL;
-        link->rooms->door = NULL;
+    if (link->context->link == link) {
+        link->context->tell = NULL;
+        link->context->hang_up = NULL;
+        link->context->link = NULL;
     }
     free(link->doors);
     free(link->names);

@@ -6,7 +6,7 @@
  * flow/desk.h, refused unless permitted in the peer's present state.
  *
  *     connection -> admission.h -> peer.h (I/O thread) -> mailbox -> dispatch.h (core) ->
- * flow/desk.h rooms->tell, rooms->hang_up (core) -> mailbox -> peer.h
+ * flow/desk.h context->tell, context->hang_up (core) -> mailbox -> peer.h
  *
  * A peer is named by a 64-bit number that never repeats while the broker runs. Thread: all
  * functions here on the core loop. To add a message: a row in messages.def, a handler in
@@ -19,7 +19,7 @@
 
 #include "berth/loop.h"
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 struct link;
 
@@ -35,7 +35,7 @@ struct link_limits {
 
 struct link_setup {
     struct berth_loop *loop;
-    struct rooms *rooms; /* ca must be open; tell, hang_up and door are filled in here */
+    struct context *context; /* ca must be open; tell, hang_up and door are filled in here */
     const char *folder;  /* the data folder: bundles of logs go to folder/blobs */
     const char *names;   /* host names and addresses for the broker's certificate */
     const char *listen;  /* address:port, also [v6]:port; port 0: any */

@@ -83,9 +83,9 @@ void door_free(struct door *door)
     map_clear(&door->links);
 }
 
-void door_attach(struct door *door, struct rooms *rooms)
+void door_attach(struct door *door, struct context *context)
 {
-    door->rooms = rooms;
+    door->context = context;
 }
 
 static const char *name_of(const struct door_link *link)
@@ -99,13 +99,13 @@ static void tell_broker_closed(struct door_link *link, const char *why)
 {
     struct door *door = link->door;
 
-    if (!door->rooms || !link->known)
+    if (!door->context || !link->known)
         return;
     link->known = false;
     if (link->joining)
-        joiner_closed(door->rooms, link->peer);
+        joiner_closed(door->context, link->peer);
     else
-        terminal_closed(door->rooms, link->peer, why);
+        terminal_closed(door->context, link->peer, why);
 }
 
 /* Both ends learn of it, now. */
@@ -115,7 +115,7 @@ static void link_breaks(struct berth_timer *timer)
     struct door_visitor *visitor = link->visitor;
     char why[80];
 
-    if (link->door->frozen && link->door->rooms) {
+    if (link->door->frozen && link->door->context) {
         timer_start(&link->door->outside->timers, &link->closes, 100, link_breaks);
         return;
     }
@@ -151,7 +151,7 @@ void door_close(struct door_link *link, const char *why)
 
 void door_detach(struct door *door)
 {
-    door->rooms = NULL;
+    door->context = NULL;
     list_each (&door->open, node) {
         struct door_link *link = list_entry(node, struct door_link, node);
 
@@ -197,7 +197,7 @@ static void link_opens(struct berth_timer *timer)
     struct berth_error error = { 0 };
     int r;
 
-    if (!door->rooms || !link->visitor)
+    if (!door->context || !link->visitor)
         return; /* its end is on its way */
     if (door->frozen) {
         timer_start(&door->outside->timers, &link->opens, 100, link_opens);
@@ -205,9 +205,9 @@ static void link_opens(struct berth_timer *timer)
     }
     link->known = true;
     if (link->joining)
-        r = joiner_opened(door->rooms, link->peer, link->visitor->address, &error);
+        r = joiner_opened(door->context, link->peer, link->visitor->address, &error);
     else
-        r = terminal_opened(door->rooms, link->peer, link->visitor->address, link->key_hash,
+        r = terminal_opened(door->context, link->peer, link->visitor->address, link->key_hash,
                             &error);
     if (r < 0) {
         link->known = false;
@@ -223,7 +223,7 @@ struct door_link *door_connect(struct door *door, struct door_visitor *visitor,
 {
     struct door_link *link;
 
-    if (!door->rooms)
+    if (!door->context)
         return NULL;
     link = berth_new(struct door_link);
     link->door = door;
@@ -260,13 +260,13 @@ static void deliver_up(struct door_link *link, struct msg *msg)
     struct door *door = link->door;
 
     door->up++;
-    if (!door->rooms || !link->known)
+    if (!door->context || !link->known)
         return;
     if (!(msg_row(msg->type)->in & link->in) || !handlers[msg->type]) {
         refuse(link, msg);
         return;
     }
-    handlers[msg->type](door->rooms, link->peer, msg);
+    handlers[msg->type](door->context, link->peer, msg);
 }
 
 static void letter_read(struct letter *letter)
@@ -359,7 +359,7 @@ static void post(struct door_link *link, const struct msg *msg, bool up)
     struct door_fate fate = { 0 };
 
     if (link->door->weather)
-        link->door->weather(link->door->context, link, up, &fate);
+        link->door->weather(link->door->owner, link, up, &fate);
     if (fate.lost)
         tear(link, up);
     if (link->torn[up])
@@ -417,7 +417,7 @@ void door_tell(void *context, uint64_t peer, const struct msg *msg)
     struct door_link *link = map_get_id(&door->links, peer);
     const struct msg_row *row = msg_row(msg->type);
 
-    if (!door->rooms || !link)
+    if (!door->context || !link)
         return;
     if (msg->type == MSG_granted && (link->in & IN_OPEN))
         link->in = IN_PRESENT;

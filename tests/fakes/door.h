@@ -32,7 +32,7 @@ struct door_fate {
 
 struct door {
     struct outside *outside;
-    struct rooms *rooms; /* NULL while no broker is there */
+    struct context *context; /* NULL while no broker is there */
     struct map links;    /* peer -> struct door_link */
     struct list open;
     uint64_t last_peer;
@@ -43,7 +43,7 @@ struct door {
     struct list piled; /* of letters, in the order of their arrival */
     /* The weather on the wires; NULL: fair. */
     void (*weather)(void *context, struct door_link *link, bool up, struct door_fate *fate);
-    void *context;
+    void *owner;
 };
 
 struct door_link {
@@ -70,7 +70,7 @@ void door_init(struct door *door, struct outside *outside);
 void door_free(struct door *door);
 
 /* A broker stands behind the door, or none (all connections break). */
-void door_attach(struct door *door, struct rooms *rooms);
+void door_attach(struct door *door, struct context *context);
 void door_detach(struct door *door);
 
 /* The broker reads again: all that has piled up. */
@@ -96,7 +96,7 @@ void door_forsake(struct door_link *link);
 /* The visitor says something. */
 void door_say(struct door_link *link, const struct msg *msg);
 
-/* For struct rooms. */
+/* For struct context. */
 void door_tell(void *door, uint64_t peer, const struct msg *msg);
 void door_hang_up(void *door, uint64_t peer, int code, const char *why);
 

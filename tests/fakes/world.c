@@ -24,36 +24,36 @@ void world_restart(struct world *world)
 {
     struct outside *outside = &world->outside;
     struct broker_life *life = berth_new(struct broker_life);
-    struct rooms *rooms = &life->rooms;
+    struct context *context = &life->context;
     struct berth_error error = { 0 };
 
     timers_init(&life->timers, outside->timers.mono_ms, outside->timers.wall_ms);
     random_seeded(&life->random, random_u64(&outside->dice));
-    rooms->timers = &life->timers;
-    rooms->random = &life->random;
-    rooms->core = core_new(&life->timers, &life->random);
-    rooms->core->digest = fake_digest;
+    context->timers = &life->timers;
+    context->random = &life->random;
+    context->core = core_new(&life->timers, &life->random);
+    context->core->digest = fake_digest;
     if (world->broker_made)
-        world->broker_made(world, rooms->core);
-    rooms->store = fake_store_new(outside, world->disk, &life->timers);
-    rooms->store->crashed = crashed;
-    rooms->store->context = world;
-    rooms->virt = fake_virt_new(
+        world->broker_made(world, context->core);
+    context->store = fake_store_new(outside, world->disk, &life->timers);
+    context->store->crashed = crashed;
+    context->store->context = world;
+    context->virt = fake_virt_new(
         world->farm, &life->timers,
-        &(struct virt_listener){ .host = flows_host, .machine = flows_machine, .context = rooms });
-    rooms->auth = fake_auth_new(outside, rooms->core, &life->timers);
-    rooms->ca = fake_ca_new(outside, &life->timers);
-    rooms->probe = fake_probe_new(world->farm, &life->timers);
-    flow_engine_init(&rooms->engine, &life->timers);
-    rooms->tell = door_tell;
-    rooms->hang_up = door_hang_up;
-    rooms->door = &world->door;
-    rooms->settings.certificate_days = 7;
-    rooms->settings.recovery_ms = world->recovery_ms;
-    rooms->settings.destructive_allowed = true;
+        &(struct virt_listener){ .host = reactor_host_event, .machine = reactor_machine_event, .context = context });
+    context->auth = fake_auth_new(outside, context->core, &life->timers);
+    context->ca = fake_ca_new(outside, &life->timers);
+    context->probe = fake_probe_new(world->farm, &life->timers);
+    flow_engine_init(&context->engine, &life->timers);
+    context->tell = door_tell;
+    context->hang_up = door_hang_up;
+    context->link = &world->door;
+    context->settings.certificate_days = 7;
+    context->settings.recovery_ms = world->recovery_ms;
+    context->settings.destructive_allowed = true;
 
-    rooms->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;
-    if (store_load(rooms->store, rooms->core, &error) < 0) {
+    context->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;
+    if (store_load(context->store, context->core, &error) < 0) {
         (void)fprintf(stderr, "%s\n", error.text);
         abort();
     }
@@ -62,32 +62,32 @@ void world_restart(struct world *world)
     world->farm->life = world->lives;
     world->started_ms = outside->timers.mono_ms;
     outside_note(outside, "the broker starts, incarnation %lld",
-                 (long long)rooms->core->incarnation);
-    flows_start(rooms);
-    door_attach(&world->door, rooms);
+                 (long long)context->core->incarnation);
+    reactor_start(context);
+    door_attach(&world->door, context);
 }
 
 static void bury(struct world *world)
 {
     struct broker_life *life = world->broker;
-    struct rooms *rooms = &life->rooms;
+    struct context *context = &life->context;
 
     world->broker = NULL;
     world->crash_wanted = false;
     world->frozen = false;
     /* In berthd's order: the door is gone before the flows end, and the store answers what it still
      * has in hand when nobody is there to hear it. */
-    rooms->tell = NULL;
-    rooms->hang_up = NULL;
-    rooms->door = NULL;
-    flows_stop(rooms);
-    fake_virt_free(rooms->virt);
-    fake_probe_free(rooms->probe);
-    fake_auth_free(rooms->auth);
-    fake_ca_free(rooms->ca);
-    fake_store_let_go(rooms->store);
-    fake_store_free(rooms->store);
-    core_free(rooms->core);
+    context->tell = NULL;
+    context->hang_up = NULL;
+    context->link = NULL;
+    reactor_stop(context);
+    fake_virt_free(context->virt);
+    fake_probe_free(context->probe);
+    fake_auth_free(context->auth);
+    fake_ca_free(context->ca);
+    fake_store_let_go(context->store);
+    fake_store_free(context->store);
+    core_free(context->core);
     soon_run(&life->timers);
     if (life->timers.count)
         outside_fault(&world->outside, "%zu timers of the broker are still armed after its end",
@@ -102,8 +102,8 @@ void world_crash(struct world *world)
         return;
     outside_note(&world->outside, "the broker is killed");
     door_detach(&world->door);
-    world->broker->rooms.virt->dead = true;
-    fake_store_die(world->broker->rooms.store);
+    world->broker->context.virt->dead = true;
+    fake_store_die(world->broker->context.store);
     bury(world);
 }
 
@@ -118,7 +118,7 @@ void world_stop(struct world *world)
     struct op op;
 
     op_init(&op, &world->broker->timers, quiet);
-    if (flows_quiesce(&world->broker->rooms, 10000, &op) < 0)
+    if (reactor_quiesce(&world->broker->context, 10000, &op) < 0)
         abort();
     for (int i = 0; i < 1200 && op.in_flight; i++)
         world_run_ms(world, 10);
@@ -129,7 +129,7 @@ void world_stop(struct world *world)
 
 void world_crash_at(struct world *world, enum store_crash when, uint64_t commit)
 {
-    struct store *store = world->broker->rooms.store;
+    struct store *store = world->broker->context.store;
 
     store->crash = when;
     store->crash_at = store->commits + commit;
@@ -334,7 +334,7 @@ void world_host_down(struct world *world, const char *host, bool down)
     outside_note(&world->outside, "host %s is %s", host, down ? "down" : "there again");
     hypervisor->up = !down;
     if (down && world->broker)
-        fake_virt_noticed(world->broker->rooms.virt, hypervisor);
+        fake_virt_noticed(world->broker->context.virt, hypervisor);
     if (down)
         farm_drop_errands(hypervisor);
 }
@@ -343,11 +343,11 @@ void world_host_hangs(struct world *world, const char *host, bool hangs)
 {
     farm_hang(world_host(world, host), hangs);
     if (world->broker)
-        fake_virt_hangs(world->broker->rooms.virt, world_host(world, host), hangs);
+        fake_virt_hangs(world->broker->context.virt, world_host(world, host), hangs);
 }
 
 void world_disk_full(struct world *world, bool full)
 {
     outside_note(&world->outside, "the disk is %s", full ? "full" : "roomy again");
-    world->broker->rooms.store->full = full;
+    world->broker->context.store->full = full;
 }

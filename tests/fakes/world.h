@@ -40,7 +40,7 @@
 struct broker_life {
     struct berth_timers timers;
     struct berth_random random;
-    struct rooms rooms;
+    struct context context;
 };
 
 struct world {

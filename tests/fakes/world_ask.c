@@ -88,7 +88,7 @@ struct core *world_core(struct world *world)
         (void)fprintf(stderr, "the broker is dead\n");
         abort();
     }
-    return world->broker->rooms.core;
+    return world->broker->context.core;
 }
 
 struct desktop *world_desktop(struct world *world, const char *name)
@@ -166,7 +166,7 @@ size_t world_flows(struct world *world)
 {
     size_t count = 0;
 
-    list_each (&world->broker->rooms.engine.flows, node)
+    list_each (&world->broker->context.engine.flows, node)
         count++;
     return count;
 }

@@ -10,14 +10,14 @@
 
 static struct berth_timers timers;
 static struct berth_random dice;
-static struct rooms rooms;
+static struct context context;
 static struct api api;
 
 static void load(enum entity_kind kind, const void *row)
 {
     struct berth_error error = { 0 };
 
-    if (core_load(rooms.core, kind, row, &error) < 0)
+    if (core_load(context.core, kind, row, &error) < 0)
         abort();
 }
 
@@ -35,9 +35,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     timers_init(&timers, 1000, 1700000000000);
     random_seeded(&dice, 1);
-    rooms.core = core_new(&timers, &dice);
-    rooms.timers = &timers;
-    api.rooms = &rooms;
+    context.core = core_new(&timers, &dice);
+    context.timers = &timers;
+    api.context = &context;
     load(ENTITY_site, &site);
     load(ENTITY_image, &image);
     load(ENTITY_pool, &pool);

@@ -5,9 +5,9 @@
 #include "core/index.h"
 #include "sim/inner.h"
 
-static struct rooms *rooms_of(struct sim *sim)
+static struct context *context_of(struct sim *sim)
 {
-    return sim->w->broker ? &sim->w->broker->rooms : NULL;
+    return sim->w->broker ? &sim->w->broker->context : NULL;
 }
 
 /* ---- operations and what is said of them ---- */
@@ -126,7 +126,7 @@ static void change(struct sim *sim, enum history_what what, enum entity_kind kin
             return;
         errand->request = request;
         record_invoke(errand, what, id);
-        begun(errand, admin_set(rooms_of(sim), &actor, kind, row, &errand->op));
+        begun(errand, admin_set(context_of(sim), &actor, kind, row, &errand->op));
     }
 }
 
@@ -134,13 +134,13 @@ static void change(struct sim *sim, enum history_what what, enum entity_kind kin
 
 static void set_disabled(struct sim *sim, uint32_t person, bool disabled)
 {
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
     const struct user *user;
     struct row_user row;
 
-    if (!rooms)
+    if (!context)
         return;
-    user = user_find(rooms->core, sim->people[person].user_id);
+    user = user_find(context->core, sim->people[person].user_id);
     row = user->row;
     row.disabled = disabled;
     row.version = 0;
@@ -166,11 +166,11 @@ void fate_disable_user(struct sim *sim, const struct action *action)
 
 static void set_badge(struct sim *sim, uint32_t number, bool disabled)
 {
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
 
-    if (!rooms)
+    if (!context)
         return;
-    list_each (core_all(rooms->core, ENTITY_badge), node) {
+    list_each (core_all(context->core, ENTITY_badge), node) {
         struct row_badge row = container_of(entity_of(node), struct badge, base)->row;
 
         if (row.user_id != sim->people[number].user_id)
@@ -199,9 +199,9 @@ void fate_disable_badge(struct sim *sim, const struct action *action)
 
 static struct terminal *terminal_at(struct sim *sim, uint32_t client)
 {
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
     struct entity *entity =
-        rooms ? core_find_name(rooms->core, ENTITY_terminal, sim->clients[client].name) : NULL;
+        context ? core_find_name(context->core, ENTITY_terminal, sim->clients[client].name) : NULL;
 
     return entity ? container_of(entity, struct terminal, base) : NULL;
 }
@@ -221,7 +221,7 @@ void fate_revoke(struct sim *sim, const struct action *action)
     if (!errand)
         return;
     record_invoke(errand, history_what_REVOKE, terminal->row.id);
-    begun(errand, admin_terminal_state(rooms_of(sim), world_actor(), terminal->row.id,
+    begun(errand, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id,
                                        terminal_REVOKED, "stolen", &errand->op));
     ending_in(sim, action->ms + 60000, found_again, client);
 }
@@ -229,7 +229,7 @@ void fate_revoke(struct sim *sim, const struct action *action)
 static void forget_and_join(struct sim *sim, uint32_t client)
 {
     struct row_invitation row = { .uses_left = 1, .expires_ms = INT64_MAX / 2 };
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
     const struct terminal *terminal = terminal_at(sim, client);
     struct secret token = { 0 };
     uint64_t id;
@@ -239,7 +239,7 @@ static void forget_and_join(struct sim *sim, uint32_t client)
     row.place_id = terminal->row.place_id;
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal->row.name);
     if (world_await(sim->w,
-                    admin_invite(rooms, world_actor(), &row, &id, &token, world_op(sim->w))) < 0)
+                    admin_invite(context, world_actor(), &row, &id, &token, world_op(sim->w))) < 0)
         return; /* the disk is full, or so */
     person_unknown(sim, client);
     client_forget(&sim->clients[client], &token);
@@ -259,7 +259,7 @@ static void set_terminal(struct sim *sim, const struct terminal *terminal,
     if (!errand)
         return;
     record_invoke(errand, history_what_CHANGE, terminal->row.id);
-    begun(errand, admin_terminal_state(rooms_of(sim), world_actor(), terminal->row.id, state,
+    begun(errand, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id, state,
                                        "found again", &errand->op));
 }
 
@@ -288,15 +288,15 @@ void admins_approve(struct sim *sim)
 
 static void set_mode(struct sim *sim, uint32_t host, enum host_mode mode)
 {
-    struct rooms *rooms = rooms_of(sim);
-    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+    struct context *context = context_of(sim);
+    struct errand_op *errand = context ? errand_new(sim) : NULL;
     struct entity *entity;
 
     if (!errand)
         return;
-    entity = core_find_name(rooms->core, ENTITY_host, site_host(host));
+    entity = core_find_name(context->core, ENTITY_host, site_host(host));
     begun(errand,
-          admin_host_mode(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
+          admin_host_mode(context, world_actor(), container_of(entity, struct host, base)->row.id,
                           mode, &errand->op));
 }
 
@@ -317,12 +317,12 @@ static const char *const pools[] = { "float", "own", "stay", "keep" };
 
 void fate_pool_change(struct sim *sim, const struct action *action)
 {
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
     struct row_pool row;
 
-    if (!rooms)
+    if (!context)
         return;
-    row = pool_by_name(rooms->core, pools[action->who % BERTH_COUNT(pools)])->row;
+    row = pool_by_name(context->core, pools[action->who % BERTH_COUNT(pools)])->row;
     if (action->much % 2)
         row.max = 1 + action->what % sim->people_count;
     else
@@ -333,14 +333,14 @@ void fate_pool_change(struct sim *sim, const struct action *action)
 
 void fate_publish(struct sim *sim, const struct action *action)
 {
-    struct rooms *rooms = rooms_of(sim);
-    struct errand_op *errand = rooms ? errand_new(sim) : NULL;
+    struct context *context = context_of(sim);
+    struct errand_op *errand = context ? errand_new(sim) : NULL;
     struct entity *image;
 
     if (!errand)
         return;
     sim->asked_by_admin = true;
-    image = core_find_name(rooms->core, ENTITY_image, "debian");
+    image = core_find_name(context->core, ENTITY_image, "debian");
     if (action->much % 3 == 0) {
         struct row_image_version row = {
             .image_id = container_of(image, struct image, base)->row.id,
@@ -349,18 +349,18 @@ void fate_publish(struct sim *sim, const struct action *action)
 
         (void)snprintf(row.path, sizeof(row.path), "/images/after-%llu.qcow2",
                        (unsigned long long)sim->draft_id); /* one file is one version */
-        begun(errand, admin_add(rooms, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
+        begun(errand, admin_add(context, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
                                 &errand->op));
     } else if (action->much % 3 == 1 && sim->draft_id) {
-        begun(errand, admin_image(rooms, world_actor(),
+        begun(errand, admin_image(context, world_actor(),
                                   &(struct image_wish){ .act = IMAGE_PUBLISH, .id = sim->draft_id },
                                   &errand->op));
     } else {
         const struct pool *pool =
-            pool_by_name(rooms->core, pools[action->what % BERTH_COUNT(pools)]);
+            pool_by_name(context->core, pools[action->what % BERTH_COUNT(pools)]);
 
         begun(errand,
-              admin_image(rooms, world_actor(),
+              admin_image(context, world_actor(),
                           &(struct image_wish){ .act = IMAGE_RECOMPOSE, .id = pool->row.id },
                           &errand->op));
     }
@@ -368,13 +368,13 @@ void fate_publish(struct sim *sim, const struct action *action)
 
 static void set_profile(struct sim *sim, uint32_t what)
 {
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
     struct row_profile row;
 
-    if (!rooms)
+    if (!context)
         return;
     row =
-        container_of(core_find_name(rooms->core, ENTITY_profile, "all"), struct profile, base)->row;
+        container_of(core_find_name(context->core, ENTITY_profile, "all"), struct profile, base)->row;
     (void)snprintf(row.settings, sizeof(row.settings), "greeting = Day %u\nidle_lock_s = %u\n",
                    what % 1000, 60 * (1 + what / 1000 % 30));
     row.version = 0;
@@ -416,8 +416,8 @@ static struct entity *some(struct core *core, enum entity_kind kind, uint32_t nu
 
 void fate_desktop_order(struct sim *sim, const struct action *action)
 {
-    struct rooms *rooms = rooms_of(sim);
-    struct entity *entity = rooms ? some(rooms->core, ENTITY_desktop, action->what) : NULL;
+    struct context *context = context_of(sim);
+    struct entity *entity = context ? some(context->core, ENTITY_desktop, action->what) : NULL;
     struct errand_op *errand = entity ? errand_new(sim) : NULL;
     struct desktop_wish wish = { .act = (enum desktop_act)(action->much % 7), .why = "a whim" };
 
@@ -426,22 +426,22 @@ void fate_desktop_order(struct sim *sim, const struct action *action)
     /* An administrator may tear a desktop from under its session; the judge has no line by which it
      * could tell that from a mistake of the broker, so it is only done where nothing is lost. */
     wish.force = action->who % 4 == 0 && wish.act != DESKTOP_REFRESH &&
-                 rooms->timers->mono_ms > rooms->core->recovery_until_ms;
+                 context->timers->mono_ms > context->core->recovery_until_ms;
     wish.desktop_id = container_of(entity, struct desktop, base)->row.id;
     sim->asked_by_admin = true;
-    begun(errand, admin_desktop(rooms, world_actor(), &wish, &errand->op));
+    begun(errand, admin_desktop(context, world_actor(), &wish, &errand->op));
 }
 
 void fate_session_order(struct sim *sim, const struct action *action)
 {
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
     const struct session *session;
     struct entity *entity;
     struct errand_op *errand;
 
-    if (!rooms)
+    if (!context)
         return;
-    entity = index_first(rooms->core, SESSIONS_OF_USER,
+    entity = index_first(context->core, SESSIONS_OF_USER,
                            sim->people[action->who % sim->people_count].user_id);
     errand = entity ? errand_new(sim) : NULL;
     if (!errand)
@@ -449,9 +449,9 @@ void fate_session_order(struct sim *sim, const struct action *action)
     session = container_of(entity, struct session, base);
     if (action->much % 2)
         begun(errand,
-              admin_session_sign_off(rooms, world_actor(), session->row.id, "a whim", &errand->op));
+              admin_session_sign_off(context, world_actor(), session->row.id, "a whim", &errand->op));
     else
-        begun(errand, admin_session_disconnect(rooms, world_actor(), session->row.id, "a whim",
+        begun(errand, admin_session_disconnect(context, world_actor(), session->row.id, "a whim",
                                                &errand->op));
 }
 
@@ -459,7 +459,7 @@ void fate_command(struct sim *sim, const struct action *action)
 {
     static const enum command_kind kinds[] = { command_kind_MESSAGE, command_kind_LOCK,
                                                command_kind_REBOOT };
-    struct rooms *rooms = rooms_of(sim);
+    struct context *context = context_of(sim);
     const struct terminal *terminal = terminal_at(sim, action->who % sim->clients_count);
     struct errand_op *errand = terminal ? errand_new(sim) : NULL;
     struct command_wish wish = { .kind = kinds[action->much % BERTH_COUNT(kinds)],
@@ -470,5 +470,5 @@ void fate_command(struct sim *sim, const struct action *action)
         return;
     wish.terminal_id = terminal->row.id;
     record_invoke(errand, history_what_COMMAND, terminal->row.id);
-    begun(errand, admin_command(rooms, world_actor(), &wish, &sim->command_id, &errand->op));
+    begun(errand, admin_command(context, world_actor(), &wish, &sim->command_id, &errand->op));
 }

@@ -43,7 +43,7 @@ void broker_back(struct sim *sim)
     admins_forget(sim);
     sim->asked_by_admin = false;
     world_restart(sim->w);
-    fake_ca_set_life(sim->w->broker->rooms.ca, sim->certificate_ms);
+    fake_ca_set_life(sim->w->broker->context.ca, sim->certificate_ms);
 }
 
 static void back(struct sim *sim, uint32_t what)
@@ -66,7 +66,7 @@ static void back_after_commit(struct sim *sim, uint32_t what)
 {
     (void)what;
     if (sim->w->broker)
-        sim->w->broker->rooms.store->crash = CRASH_NEVER;
+        sim->w->broker->context.store->crash = CRASH_NEVER;
     broker_back(sim);
 }
 
@@ -121,7 +121,7 @@ void fate_broker_stop(struct sim *sim, const struct action *action)
 void fate_commit_fails(struct sim *sim, const struct action *action)
 {
     if (sim->w->broker)
-        sim->w->broker->rooms.store->fail_next =
+        sim->w->broker->context.store->fail_next =
             action->much % 2 ? BERTH_E_CONFLICT : BERTH_E_NO_SPACE;
 }
 
@@ -144,13 +144,13 @@ static void fast(struct sim *sim, uint32_t what)
 {
     (void)what;
     if (sim->w->broker)
-        sim->w->broker->rooms.store->slowest_ms = 20;
+        sim->w->broker->context.store->slowest_ms = 20;
 }
 
 void fate_slow_commits(struct sim *sim, const struct action *action)
 {
     if (!sim->w->broker)
         return;
-    sim->w->broker->rooms.store->slowest_ms = 20 + action->what % 8000;
+    sim->w->broker->context.store->slowest_ms = 20 + action->what % 8000;
     ending_in(sim, action->ms, fast, 0);
 }

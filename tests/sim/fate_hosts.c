@@ -89,7 +89,7 @@ void fate_host_slow(struct sim *sim, const struct action *action)
 void fate_virt_restart(struct sim *sim, const struct action *action)
 {
     if (sim->w->broker)
-        fake_virt_killed(sim->w->broker->rooms.virt, host_of(sim, action));
+        fake_virt_killed(sim->w->broker->context.virt, host_of(sim, action));
 }
 
 void fate_start_fails(struct sim *sim, const struct action *action)

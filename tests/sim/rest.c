@@ -23,16 +23,16 @@ static void await(struct sim *sim, int begun, const char *what)
 
 static void heal_people(struct sim *sim)
 {
-    struct rooms *rooms = &sim->w->broker->rooms;
+    struct context *context = &sim->w->broker->context;
 
     for (uint32_t i = 0; i < sim->people_count; i++) {
-        struct row_user row = user_find(rooms->core, sim->people[i].user_id)->row;
+        struct row_user row = user_find(context->core, sim->people[i].user_id)->row;
 
         if (!row.disabled)
             continue;
         row.disabled = false;
         row.version = 0;
-        await(sim, admin_set(rooms, world_actor(), ENTITY_user, &row, world_op(sim->w)),
+        await(sim, admin_set(context, world_actor(), ENTITY_user, &row, world_op(sim->w)),
               "a user cannot be enabled");
     }
 }
@@ -58,11 +58,11 @@ static void heal_clients(struct sim *sim)
 
 static void heal_hosts(struct sim *sim)
 {
-    struct rooms *rooms = &sim->w->broker->rooms;
+    struct context *context = &sim->w->broker->context;
 
     for (uint32_t i = 0; i < sim->hosts_count; i++) {
         struct hypervisor *host = world_host(sim->w, site_host(i));
-        struct entity *entity = core_find_name(rooms->core, ENTITY_host, host->name);
+        struct entity *entity = core_find_name(context->core, ENTITY_host, host->name);
 
         host->fail_starts = 0;
         host->mute_boots = 0;
@@ -75,7 +75,7 @@ static void heal_hosts(struct sim *sim)
         if (host->hung)
             world_host_hangs(sim->w, host->name, false);
         await(sim,
-              admin_host_mode(rooms, world_actor(), container_of(entity, struct host, base)->row.id,
+              admin_host_mode(context, world_actor(), container_of(entity, struct host, base)->row.id,
                               host_mode_ACTIVE, world_op(sim->w)),
               "a host cannot be made active");
     }
@@ -85,8 +85,8 @@ static void heal(struct sim *sim)
 {
     sim->asked_by_admin = true; /* healing may well order things */
     broker_back(sim);
-    sim->w->broker->rooms.store->crash = CRASH_NEVER;
-    sim->w->broker->rooms.store->fail_next = 0;
+    sim->w->broker->context.store->crash = CRASH_NEVER;
+    sim->w->broker->context.store->fail_next = 0;
     endings_all(sim);
     sim->asked_by_admin = true;
     world_disk_full(sim->w, false);
@@ -126,7 +126,7 @@ static void measure_secrets(struct sim *sim)
 
 static void judge_flows(struct sim *sim)
 {
-    list_each (&sim->w->broker->rooms.engine.flows, node) {
+    list_each (&sim->w->broker->context.engine.flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
 
         /* Whoever waits in a queue may do so; everything else has an end. */

@@ -8,7 +8,7 @@
 
 #include "core/presence.h"
 #include "core/index.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "sim/inner.h"
 
 /* ---- what must hold after every turn, beside the history ---- */
@@ -72,7 +72,7 @@ void sim_judge(struct world *world)
 {
     struct sim *sim = world->context;
 
-    if (world->broker && !house_of(&world->broker->rooms)->stopping)
+    if (world->broker && !reactor_of(&world->broker->context)->stopping)
         judge_work(sim);
 
     if (sim->deeds_judged != world->farm->deeds_count)

@@ -66,7 +66,7 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
 /* Another version of WARD's image, published; its id. */
 static inline uint64_t publish_version(struct world *w, const char *path)
 {
-    struct rooms *rooms = &w->broker->rooms;
+    struct context *context = &w->broker->context;
     struct image_wish wish = { .act = IMAGE_PUBLISH };
     struct entity *image = core_find_name(world_core(w), ENTITY_image, "debian");
     struct row_image_version row = { .state = image_version_DRAFT,
@@ -74,8 +74,8 @@ static inline uint64_t publish_version(struct world *w, const char *path)
 
     (void)snprintf(row.path, sizeof(row.path), "%s", path);
     EXPECT_OK(world_await(
-        w, admin_add(rooms, world_actor(), ENTITY_image_version, &row, &wish.id, world_op(w))));
-    EXPECT_OK(world_await(w, admin_image(rooms, world_actor(), &wish, world_op(w))));
+        w, admin_add(context, world_actor(), ENTITY_image_version, &row, &wish.id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image(context, world_actor(), &wish, world_op(w))));
     return wish.id;
 }
 

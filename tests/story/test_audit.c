@@ -42,7 +42,7 @@ TEST(audit, an_administrator_is_named_with_role_and_reason)
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
-    EXPECT_OK(world_await(w, admin_session_sign_off(&w->broker->rooms, world_actor(),
+    EXPECT_OK(world_await(w, admin_session_sign_off(&w->broker->context, world_actor(),
                                                     world_session(w, "anna")->row.id,
                                                     "the ward closes", world_op(w))));
     EXPECT_STR(last(w, "session.sign_off")->actor, "root");
@@ -57,7 +57,7 @@ TEST(audit, whoever_looked_is_noted)
     struct world *w = world_new(3, WARD FLOATING);
 
     world_run_s(w, 5);
-    EXPECT_OK(world_await(w, admin_note(&w->broker->rooms, world_actor(), "user.where", "user anna",
+    EXPECT_OK(world_await(w, admin_note(&w->broker->context, world_actor(), "user.where", "user anna",
                                         world_user(w, "anna")->row.id, world_op(w))));
     EXPECT_STR(last(w, "user.where")->actor, "root");
     EXPECT_INT(last(w, "user.where")->subject_user_id, world_user(w, "anna")->row.id);

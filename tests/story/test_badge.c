@@ -114,7 +114,7 @@ TEST(badge, a_disabled_account_does_not_come_in_by_it)
 
 static void set(struct world *w, enum entity_kind kind, const void *row)
 {
-    EXPECT_OK(world_await(w, admin_set(&w->broker->rooms, world_actor(), kind, row, world_op(w))));
+    EXPECT_OK(world_await(w, admin_set(&w->broker->context, world_actor(), kind, row, world_op(w))));
 }
 
 TEST(badge, an_account_that_was_disabled_has_no_grace_when_it_is_enabled_again)

@@ -230,7 +230,7 @@ static void sign_off_and_crash(enum store_crash when, uint64_t commit)
     for (int i = 0; i < 6000 && w->broker; i++)
         world_run_ms(w, 5);
     if (w->broker) {
-        w->broker->rooms.store->crash = CRASH_NEVER; /* the release has fewer commits than that */
+        w->broker->context.store->crash = CRASH_NEVER; /* the release has fewer commits than that */
     } else {
         world_run_s(w, 2);
         world_restart(w);
@@ -276,7 +276,7 @@ static void another_user_and_crash(enum store_crash when, uint64_t commit)
     for (int i = 0; i < 1000 && w->broker; i++)
         world_run_ms(w, 5);
     if (w->broker)
-        w->broker->rooms.store->crash = CRASH_NEVER;
+        w->broker->context.store->crash = CRASH_NEVER;
     else
         world_restart(w);
     world_run_s(w, 120);
@@ -423,7 +423,7 @@ TEST(crash, whoever_was_disabled_as_the_broker_died_is_out_when_it_is_back)
     row = world_user(w, "anna")->row;
     row.disabled = true;
     world_crash_at(w, CRASH_AFTER_COMMIT, 1);
-    (void)!admin_set(&w->broker->rooms, world_actor(), ENTITY_user, &row, world_op(w));
+    (void)!admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w));
     world_run_s(w, 2);
     EXPECT(w->broker == NULL);
     world_restart(w);

@@ -272,7 +272,7 @@ static void somebody_looks(struct world *w)
                                            .act = DESKTOP_RELEASE,
                                            .why = "it works again" };
 
-        (void)world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w)));
+        (void)world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w)));
     }
 }
 
@@ -296,7 +296,7 @@ static void calm_down(struct world *w)
         if (!world_terminal(w, terminals[i])->on)
             world_power(w, terminals[i], true);
     }
-    w->broker->rooms.store->crash = CRASH_NEVER; /* one that was ordered and did not come */
+    w->broker->context.store->crash = CRASH_NEVER; /* one that was ordered and did not come */
     world_run_s(w, 700);
     somebody_looks(w);
     world_run_s(w, 800);
@@ -325,7 +325,7 @@ static void nothing_is_left(struct world *w, struct watch *watch)
 
     if (world_flows(w))
         broken(watch, "work goes on for ever",
-               list_entry(w->broker->rooms.engine.flows.next, struct flow, node)->who);
+               list_entry(w->broker->context.engine.flows.next, struct flow, node)->who);
     list_each (core_all(core, ENTITY_session), node) {
         struct entity *entity = entity_of(node);
         const struct session *session = container_of(entity, struct session, base);

@@ -106,7 +106,7 @@ TEST(disk_full, an_administrator_hears_of_it)
 
     world_run_s(w, 5);
     world_disk_full(w, true);
-    EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_user, &row, &id,
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_user, &row, &id,
                                         world_op(w))),
                BERTH_E_NO_SPACE);
     EXPECT_SAYS(world_await_text(), "full");
@@ -133,7 +133,7 @@ TEST(disk_full, a_conflict_is_looked_at_again)
     struct world *w = world_new(6, WARD FLOATING);
 
     world_run_s(w, 70);
-    w->broker->rooms.store->fail_next = BERTH_E_CONFLICT;
+    w->broker->context.store->fail_next = BERTH_E_CONFLICT;
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
     THE_END(w);

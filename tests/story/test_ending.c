@@ -119,7 +119,7 @@ TEST(ending, a_guest_that_hangs_at_the_sign_off_is_not_handed_on_as_it_is)
 
 static uint64_t flow_of_kind(struct world *w, const char *kind)
 {
-    list_each (&w->broker->rooms.engine.flows, node) {
+    list_each (&w->broker->context.engine.flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
 
         if (strcmp(flow->kind->name, kind) == 0)
@@ -141,12 +141,12 @@ TEST(ending, what_must_come_to_its_end_is_not_called_off)
     world_run_s(w, 1);
     EXPECT(flow_of_kind(w, "release") != 0);
     EXPECT_ERR(
-        admin_flow_cancel(&w->broker->rooms, world_actor(), flow_of_kind(w, "release"), &error),
+        admin_flow_cancel(&w->broker->context, world_actor(), flow_of_kind(w, "release"), &error),
         BERTH_E_STATE);
     EXPECT_SAYS(error.text, "cannot be cancelled");
     world_run_s(w, 60);
     EXPECT(!world_session(w, "anna"));
-    EXPECT_ERR(admin_flow_cancel(&w->broker->rooms, world_actor(), 4711, &error),
+    EXPECT_ERR(admin_flow_cancel(&w->broker->context, world_actor(), 4711, &error),
                BERTH_E_NOT_FOUND);
     THE_END(w);
 }
@@ -356,7 +356,7 @@ static void set_release(struct world *w, enum pool_release release)
 
     row.release = release;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
 }
 
 /* Anna works on the only desktop. */
@@ -466,23 +466,23 @@ static void expect_cut(const char *text)
  * desktop is in quarantine. */
 static void tell_at_length(struct world *w, const char *why)
 {
-    struct rooms *rooms = &w->broker->rooms;
+    struct context *context = &w->broker->context;
     const struct ending ending = { .action = "session.sign_off",
                                    .reason = "signed-off",
                                    .why = why,
                                    .actor = "admin",
                                    .role = "operator" };
 
-    seat_take_off(rooms, world_session(w, "anna"), "limit", why);
+    seat_take_off(context, world_session(w, "anna"), "limit", why);
     world_run_s(w, 2);
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
     expect_cut(world_session(w, "anna")->row.reason);
     world_host(w, "kvm1")->agent_ms = 3000;
-    session_end_soon(rooms, world_session(w, "anna")->row.id, &ending);
+    session_end_soon(context, world_session(w, "anna")->row.id, &ending);
     world_run_s(w, 1);
     EXPECT_INT(world_session(w, "anna")->row.state, session_ENDING);
     expect_cut(world_session(w, "anna")->row.reason);
-    desktop_quarantine(rooms, world_desktop(w, "ward-3-001"), why);
+    desktop_quarantine(context, world_desktop(w, "ward-3-001"), why);
     world_run_s(w, 2);
     expect_cut(world_desktop(w, "ward-3-001")->row.reason);
     expect_cut(world_desktop(w, "ward-3-001")->reason);

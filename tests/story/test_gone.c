@@ -12,7 +12,7 @@
 
 static int drop(struct world *w, enum entity_kind kind, uint64_t id)
 {
-    return world_await(w, admin_drop(&w->broker->rooms, world_actor(), kind, id, world_op(w)));
+    return world_await(w, admin_drop(&w->broker->context, world_actor(), kind, id, world_op(w)));
 }
 
 TEST(gone, who_waits_for_a_pool_that_is_deleted_is_told_so)
@@ -42,7 +42,7 @@ TEST(gone, a_place_in_the_queue_of_a_deleted_pool_is_given_up_without_harm)
     world_sign_on(w, "t2", "bob", "secret12");
     world_sign_on(w, "t3", "carl", "secret12");
     world_run_s(w, 5);
-    EXPECT_OK(admin_drop(&w->broker->rooms, world_actor(), ENTITY_pool,
+    EXPECT_OK(admin_drop(&w->broker->context, world_actor(), ENTITY_pool,
                          world_pool(w, "few")->row.id, world_op(w)));
     for (int i = 0; i < 40; i++) { /* in the very moments of the deletion */
         if (i == 10)
@@ -80,7 +80,7 @@ TEST(gone, a_terminal_that_is_deleted_takes_its_sign_on_along)
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
     id = terminal_by_name(world_core(w), "t1")->row.id;
-    EXPECT_OK(world_await(w, admin_terminal_state(&w->broker->rooms, world_actor(), id,
+    EXPECT_OK(world_await(w, admin_terminal_state(&w->broker->context, world_actor(), id,
                                                   terminal_REVOKED, "stolen", world_op(w))));
     EXPECT_OK(drop(w, ENTITY_terminal, id));
     world_run_s(w, 30);

@@ -143,7 +143,7 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
         SOON(w, "t1", "anna on ward-3-001");
         wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
         EXPECT_OK(
-            world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+            world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
         world_run_s(w, 20);
         machine = world_machine(w, "ward-3-001");
         if (crash)
@@ -273,7 +273,7 @@ TEST(hosts, a_drained_host_gets_nothing_new_and_keeps_what_it_has)
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
     kvm1 = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base);
-    EXPECT_OK(world_await(w, admin_host_mode(&w->broker->rooms, world_actor(), kvm1->row.id,
+    EXPECT_OK(world_await(w, admin_host_mode(&w->broker->context, world_actor(), kvm1->row.id,
                                              host_mode_DRAIN, world_op(w))));
     world_run_s(w, 30);
     SHOWS(w, "t1", "anna on ward-3-00");
@@ -346,7 +346,7 @@ static int set_host(struct world *w, const char *address, int64_t port_first)
     row.port_first = port_first;
     row.port_last = port_first ? port_first + 99 : 0;
     return world_await(w,
-                       admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w)));
+                       admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w)));
 }
 
 TEST(hosts, forwarded_desktops_follow_their_host_to_its_new_address)
@@ -383,7 +383,7 @@ static int set_ports(struct world *w, int64_t first, int64_t last)
     row.port_first = first;
     row.port_last = last;
     return world_await(w,
-                       admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w)));
+                       admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w)));
 }
 
 static int add_host(struct world *w, const char *name, const char *address, int64_t first)
@@ -395,7 +395,7 @@ static int add_host(struct world *w, const char *name, const char *address, int6
     (void)snprintf(row.uri, sizeof(row.uri), "test://%s/default", name);
     (void)snprintf(row.address, sizeof(row.address), "%s", address);
     return world_await(
-        w, admin_add(&w->broker->rooms, world_actor(), ENTITY_host, &row, &id, world_op(w)));
+        w, admin_add(&w->broker->context, world_actor(), ENTITY_host, &row, &id, world_op(w)));
 }
 
 TEST(hosts, forwarded_ports_can_be_opened_and_are_one_hosts)
@@ -430,7 +430,7 @@ TEST(hosts, another_hypervisor_is_another_host)
     row = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)->row;
     (void)snprintf(row.uri, sizeof(row.uri), "qemu+ssh://kvm9/system");
     EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w))),
+        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w))),
         BERTH_E_STATE);
     EXPECT_SAYS(world_await_text(), "kvm1");
     EXPECT_SAYS(world_await_text(), "another host");

@@ -20,7 +20,7 @@ static const char *invite(struct world *w, const char *terminal, int64_t uses,
     row.expires_ms = w->outside.timers.wall_ms + expires_in_ms;
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal);
     (void)snprintf(row.tags, sizeof(row.tags), "new");
-    if (world_await(w, admin_invite(&w->broker->rooms, world_actor(), &row, &invitation_id, &token,
+    if (world_await(w, admin_invite(&w->broker->context, world_actor(), &row, &invitation_id, &token,
                                     world_op(w))) != 0)
         fail_msg("invite: %s", world_await_text());
     return token.text;
@@ -28,7 +28,7 @@ static const char *invite(struct world *w, const char *terminal, int64_t uses,
 
 static int set_state(struct world *w, const char *terminal, enum terminal_state state)
 {
-    return world_await(w, admin_terminal_state(&w->broker->rooms, world_actor(),
+    return world_await(w, admin_terminal_state(&w->broker->context, world_actor(),
                                                terminal_by_name(world_core(w), terminal)->row.id,
                                                state, "a story", world_op(w)));
 }
@@ -128,15 +128,15 @@ TEST(joining, who_stands_in_a_long_line_for_an_invitation_is_not_refused)
 
     world_run_s(w, 5);
     (void)snprintf(token, sizeof(token), "%s", invite(w, "", 12, 3600000));
-    w->broker->rooms.store->slowest_ms = 20000;
-    failed = w->broker->rooms.engine.failed;
+    w->broker->context.store->slowest_ms = 20000;
+    failed = w->broker->context.engine.failed;
     for (int i = 1; i <= 12; i++) {
         (void)snprintf(name, sizeof(name), "n%d", i);
         world_add_terminal(w, name, token);
     }
     world_run_s(w, 300);
-    w->broker->rooms.store->slowest_ms = 20;
-    EXPECT_INT(w->broker->rooms.engine.failed, failed);
+    w->broker->context.store->slowest_ms = 20;
+    EXPECT_INT(w->broker->context.engine.failed, failed);
     world_run_s(w, 20);
     for (int i = 1; i <= 12; i++) {
         (void)snprintf(name, sizeof(name), "n%d", i);
@@ -181,7 +181,7 @@ static struct world *long_line(uint64_t seed)
 
     world_run_s(w, 5);
     (void)snprintf(token, sizeof(token), "%s", invite(w, "", 20, 60000));
-    w->broker->rooms.store->slowest_ms = 20000;
+    w->broker->context.store->slowest_ms = 20000;
     for (int i = 1; i <= 12; i++) {
         (void)snprintf(name, sizeof(name), "n%d", i);
         world_add_terminal(w, name, token);
@@ -199,7 +199,7 @@ TEST(joining, who_asked_in_time_gets_in_though_the_invitation_expires_while_they
     EXPECT(present_of_twelve(w) < 12);
     world_add_terminal(w, "late", token);
     world_run_s(w, 300);
-    w->broker->rooms.store->slowest_ms = 20;
+    w->broker->context.store->slowest_ms = 20;
     world_run_s(w, 20);
     EXPECT_INT(present_of_twelve(w), 12);
     EXPECT(!world_terminal(w, "late")->present);
@@ -212,10 +212,10 @@ TEST(joining, an_invitation_that_is_withdrawn_refuses_who_has_not_got_in)
     struct world *w = world_new(34, WARD FLOATING);
 
     world_run_s(w, 5);
-    fake_ca_set_signing(w->broker->rooms.ca, 30000);
+    fake_ca_set_signing(w->broker->context.ca, 30000);
     world_add_terminal(w, "n1", invite(w, "", 20, 60000));
     world_run_s(w, 15);
-    EXPECT_OK(world_await(w, admin_drop(&w->broker->rooms, world_actor(), ENTITY_invitation,
+    EXPECT_OK(world_await(w, admin_drop(&w->broker->context, world_actor(), ENTITY_invitation,
                                         invitation_id, world_op(w))));
     world_run_s(w, 40);
     EXPECT_SCREEN(w, "n1", "refused: DENIED");
@@ -287,18 +287,18 @@ TEST(joining, only_who_is_let_in_hears_that_its_answer_still_comes)
     struct fake_terminal *n1;
 
     world_run_s(w, 5);
-    w->broker->rooms.store->slowest_ms = 19000;
+    w->broker->context.store->slowest_ms = 19000;
     world_add_terminal(w, "n1", "");
     n1 = world_terminal(w, "n1");
     world_run_s(w, 16); /* as long as two would be sent in */
     EXPECT_INT(n1->joins, 1);
     EXPECT_STR(n1->code, ""); /* it has no answer yet */
     EXPECT_INT(n1->pendings, 0);
-    w->broker->rooms.store->slowest_ms = 20;
+    w->broker->context.store->slowest_ms = 20;
     world_run_s(w, 4);
     EXPECT(n1->code[0]);
     EXPECT_OK(set_state(w, "t-SN-n1", terminal_ACCEPTED));
-    fake_ca_set_signing(w->broker->rooms.ca, 30000);
+    fake_ca_set_signing(w->broker->context.ca, 30000);
     world_run_s(w, 60);
     EXPECT_INT(n1->pendings, 3);
     EXPECT(n1->present);
@@ -391,7 +391,7 @@ TEST(joining, a_ward_that_was_off_over_the_weekend_comes_back_with_its_expired_k
     const int64_t day_s = 24 * 3600;
 
     world_run_s(w, 5);
-    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    fake_ca_set_life(w->broker->context.ca, day_s * 1000);
     world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
     world_run_s(w, 5);
     t9 = world_terminal(w, "t9");
@@ -419,7 +419,7 @@ TEST(joining, a_key_that_expired_too_long_ago_does_not)
     const int64_t day_s = 24 * 3600;
 
     world_run_s(w, 5);
-    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    fake_ca_set_life(w->broker->context.ca, day_s * 1000);
     world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
     world_run_s(w, 5);
     t9 = world_terminal(w, "t9");
@@ -447,7 +447,7 @@ TEST(joining, a_link_ends_with_its_certificate)
     uint64_t peer;
 
     world_run_s(w, 5);
-    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    fake_ca_set_life(w->broker->context.ca, day_s * 1000);
     world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
     world_run_s(w, 5);
     t9 = world_terminal(w, "t9");
@@ -638,7 +638,7 @@ TEST(joining, the_days_for_a_renewal_count_for_every_path)
     const int64_t day_s = 24 * 3600;
 
     world_run_s(w, 5);
-    fake_ca_set_life(w->broker->rooms.ca, day_s * 1000);
+    fake_ca_set_life(w->broker->context.ca, day_s * 1000);
     world_add_terminal(w, "t9", invite(w, "t9", 1, 3600000));
     world_run_s(w, 5);
     t9 = world_terminal(w, "t9");
@@ -766,12 +766,12 @@ TEST(joining, an_old_key_that_is_put_out_while_it_waits_gets_nothing)
     (void)snprintf(key, sizeof(key), "%s", lost->key);
     (void)snprintf(certificate, sizeof(certificate), "%s", lost->certificate);
     world_power(w, "t9", false);
-    fake_ca_set_signing(w->broker->rooms.ca, 5000);
+    fake_ca_set_signing(w->broker->context.ca, 5000);
     thief = device(w, "thief", "another", "");
     (void)snprintf(thief->old_key, sizeof(thief->old_key), "%s", key);
     (void)snprintf(thief->old_certificate, sizeof(thief->old_certificate), "%s", certificate);
     world_run_s(w, 2);
-    fake_ca_set_signing(w->broker->rooms.ca, 5);
+    fake_ca_set_signing(w->broker->context.ca, 5);
     world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
     world_run_s(w, 2);
     EXPECT(world_terminal(w, "spare")->present);

@@ -1,5 +1,5 @@
 /* test_limits.c - time that is over, and people who may no longer. */
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/release.h"
 
 #include "story.h"
@@ -68,10 +68,10 @@ static void taken_off_while_away(uint64_t seed)
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
-    w->broker->rooms.store->slowest_ms = 8000;
+    w->broker->context.store->slowest_ms = 8000;
     world_hands_off(w, "t1");
     world_run_s(w, 200);
-    PASS_UNTIL(w, 1, !list_empty(&house_of(&w->broker->rooms)->jots));
+    PASS_UNTIL(w, 1, !list_empty(&reactor_of(&w->broker->context)->jots));
     terminal_break(world_terminal(w, "t1"));
     world_run_s(w, 60);
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
@@ -148,7 +148,7 @@ static int set_disabled(struct world *w, const char *user, bool disabled)
 
     row.disabled = disabled;
     return world_await(w,
-                       admin_set(&w->broker->rooms, world_actor(), ENTITY_user, &row, world_op(w)));
+                       admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w)));
 }
 
 TEST(limits, a_disabled_user_is_off_the_screen_at_once_and_stays_out)
@@ -211,7 +211,7 @@ TEST(limits, taken_off_the_screen_is_off_also_where_the_word_was_lost)
     SOON(w, "t1", "anna on ward-3-001");
     world_run_s(w, 5);
     world_cut(w, "t1", true);
-    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->rooms, world_actor(),
+    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->context, world_actor(),
                                                       world_session(w, "anna")->row.id,
                                                       "somebody else needs it", world_op(w))));
     world_run_s(w, 2);
@@ -231,7 +231,7 @@ TEST(limits, an_administrator_signs_somebody_off)
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
-    EXPECT_OK(world_await(w, admin_session_sign_off(&w->broker->rooms, world_actor(),
+    EXPECT_OK(world_await(w, admin_session_sign_off(&w->broker->context, world_actor(),
                                                     world_session(w, "anna")->row.id,
                                                     "the ward closes", world_op(w))));
     world_run_s(w, 1);
@@ -249,7 +249,7 @@ TEST(limits, an_administrator_takes_a_session_off_its_screen)
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
-    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->rooms, world_actor(),
+    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->context, world_actor(),
                                                       world_session(w, "anna")->row.id,
                                                       "somebody else needs it", world_op(w))));
     world_run_s(w, 1);
@@ -290,7 +290,7 @@ TEST(limits, a_changed_pool_and_a_wall_clock_that_was_set_end_nothing_early)
     row = world_pool(w, "ward-3")->row;
     row.spare = 2;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
     world_run_s(w, 40);
     EXPECT(world_session(w, "anna") != NULL);
     world_run_s(w, 25);
@@ -315,13 +315,13 @@ TEST(limits, an_end_that_was_due_before_somebody_came_back_is_none_after)
     world_disconnect(w, "t1");
     world_run_s(w, 10);
     world_sign_on(w, "t2", "anna", "secret12");
-    for (int i = 0; i < 10000 && !fake_store_waiting(w->broker->rooms.store); i++)
+    for (int i = 0; i < 10000 && !fake_store_waiting(w->broker->context.store); i++)
         world_run_ms(w, 1);
     session = world_session(w, "anna");
     EXPECT_INT(session->row.state, session_DISCONNECTED);
     ending.epoch = session->row.epoch;
     EXPECT_ERR(
-        world_await(w, session_end(&w->broker->rooms, session->row.id, &ending, world_op(w))),
+        world_await(w, session_end(&w->broker->context, session->row.id, &ending, world_op(w))),
         BERTH_E_STATE);
     SOON(w, "t2", "anna on ward-3-001");
     /* Nor does a limit end what it does not limit any more. */
@@ -333,7 +333,7 @@ TEST(limits, an_end_that_was_due_before_somebody_came_back_is_none_after)
                               .role = "broker",
                               .limit = true };
     EXPECT_ERR(
-        world_await(w, session_end(&w->broker->rooms, session->row.id, &ending, world_op(w))),
+        world_await(w, session_end(&w->broker->context, session->row.id, &ending, world_op(w))),
         BERTH_E_STATE);
     EXPECT_SCREEN(w, "t2", "anna on ward-3-001");
     THE_END(w);

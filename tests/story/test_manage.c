@@ -19,7 +19,7 @@ static uint64_t command(struct world *w, const char *terminal, enum command_kind
                                        .expires_in_ms = expires_in_ms };
     uint64_t id = 0;
 
-    if (world_await(w, admin_command(&w->broker->rooms, world_actor(), &wish, &id, world_op(w))) !=
+    if (world_await(w, admin_command(&w->broker->context, world_actor(), &wish, &id, world_op(w))) !=
         0)
         fail_msg("command: %s", world_await_text());
     return id;
@@ -106,9 +106,9 @@ TEST(manage, a_command_whose_sending_the_store_refused_is_sent_a_moment_later)
 
     world_run_s(w, 20);
     id = command(w, "t1", command_kind_MESSAGE, 3600000);
-    w->broker->rooms.store->fail_next = BERTH_E_NO_SPACE;
+    w->broker->context.store->fail_next = BERTH_E_NO_SPACE;
     world_run_s(w, 5);
-    EXPECT_INT(w->broker->rooms.store->fail_next, 0);
+    EXPECT_INT(w->broker->context.store->fail_next, 0);
     EXPECT_STR(command_state_of(w, id), "done");
     EXPECT_INT(world_terminal(w, "t1")->commands_done, 1);
     THE_END(w);
@@ -181,7 +181,7 @@ TEST(manage, a_changed_profile_reaches_those_whom_it_concerns)
               ->row;
     (void)snprintf(row.settings, sizeof(row.settings), "greeting = Good evening\n");
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_profile, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_profile, &row, world_op(w))));
     world_run_s(w, 3);
     EXPECT_STR(setting(w, "t1", "greeting", NULL), "Good evening");
     EXPECT(world_terminal(w, "t1")->profile_version > version1);
@@ -201,7 +201,7 @@ TEST(manage, a_profile_with_a_fault_is_refused_with_line_and_reason)
 
     world_run_s(w, 5);
     (void)snprintf(row.settings, sizeof(row.settings), "language = de\nidle_lock_s = soon\n");
-    EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_profile, &row, &id,
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_profile, &row, &id,
                                         world_op(w))),
                BERTH_E_INVALID);
     EXPECT_SAYS(world_await_text(), "idle_lock_s");
@@ -280,7 +280,7 @@ TEST(manage, explain_says_what_a_sign_on_would_do)
     struct berth_error error = { 0 };
 
     world_run_s(w, 15);
-    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "bob")->row.id, terminal_id(w, "t1"),
+    EXPECT_OK(explain_user(&w->broker->context, world_user(w, "bob")->row.id, terminal_id(w, "t1"),
                            explain, &error));
     EXPECT_INT(explain->pool_id, world_pool(w, "office")->row.id);
     EXPECT_SAYS(explain->verdict, "office");
@@ -290,7 +290,7 @@ TEST(manage, explain_says_what_a_sign_on_would_do)
 
     world_sign_on(w, "t1", "bob", "secret12");
     SOON(w, "t1", "bob on office-001");
-    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "bob")->row.id, 0, explain, &error));
+    EXPECT_OK(explain_user(&w->broker->context, world_user(w, "bob")->row.id, 0, explain, &error));
     EXPECT_INT(explain->desktop_id, world_desktop(w, "office-001")->row.id);
     EXPECT_STR(explain->last.terminal, "t1");
     EXPECT_SAYS(explain->last.outcome, "office-001");
@@ -314,7 +314,7 @@ TEST(manage, a_person_reads_plain_words_and_explain_tells_the_reason)
     SOON(w, "t1", "refused: DESKTOP");
     EXPECT_STR(world_said(w, "t1"), "Your desktop is not ready yet. Try again in a moment; if that "
                                     "fails too, call your IT service.");
-    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "anna")->row.id, 0, explain, &error));
+    EXPECT_OK(explain_user(&w->broker->context, world_user(w, "anna")->row.id, 0, explain, &error));
     EXPECT_SAYS(explain->last.outcome, "desktop 'ward-3-001' does not answer: ");
     free(explain);
     THE_END(w);
@@ -336,12 +336,12 @@ TEST(manage, explain_says_what_the_start_of_a_desktop_waits_for)
     farm_kill(world_machine(w, "own-001"), "crashed");
     world_run_s(w, 5);
     EXPECT_OK(
-        admin_desktop(&w->broker->rooms, world_actor(),
+        admin_desktop(&w->broker->context, world_actor(),
                       &(struct desktop_wish){ .desktop_id = world_desktop(w, "own-001")->row.id,
                                               .act = DESKTOP_START },
                       world_op(w)));
     world_run_s(w, 20);
-    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "anna")->row.id, 0, explain, &error));
+    EXPECT_OK(explain_user(&w->broker->context, world_user(w, "anna")->row.id, 0, explain, &error));
     while (strcmp(explain->pools[0].desktops[own].desktop, "own-001") != 0)
         EXPECT(++own < explain->pools[0].desktops_count);
     EXPECT_SAYS(explain->pools[0].desktops[own].reason,
@@ -360,14 +360,14 @@ TEST(manage, what_is_in_use_cannot_be_deleted)
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
-    EXPECT_ERR(world_await(w, admin_drop(&w->broker->rooms, world_actor(), ENTITY_pool,
+    EXPECT_ERR(world_await(w, admin_drop(&w->broker->context, world_actor(), ENTITY_pool,
                                          world_pool(w, "ward-3")->row.id, world_op(w))),
                BERTH_E_STATE);
-    EXPECT_ERR(world_await(w, admin_drop(&w->broker->rooms, world_actor(), ENTITY_user,
+    EXPECT_ERR(world_await(w, admin_drop(&w->broker->context, world_actor(), ENTITY_user,
                                          world_user(w, "anna")->row.id, world_op(w))),
                BERTH_E_STATE);
     wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))),
+    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))),
                BERTH_E_STATE);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     THE_END(w);
@@ -380,7 +380,7 @@ TEST(manage, a_name_is_taken_once)
     uint64_t id = 0;
 
     world_run_s(w, 5);
-    EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_user, &row, &id,
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_user, &row, &id,
                                         world_op(w))),
                BERTH_E_EXISTS);
     THE_END(w);
@@ -395,9 +395,9 @@ TEST(manage, a_version_that_is_over_conflicts)
     row = world_pool(w, "ward-3")->row;
     row.spare = 2;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
     EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_CONFLICT);
     THE_END(w);
 }
@@ -412,8 +412,8 @@ TEST(manage, a_request_sent_twice_counts_once)
 
     world_run_s(w, 5);
     EXPECT_OK(
-        world_await(w, admin_add(&w->broker->rooms, &actor, ENTITY_user, &row, &id, world_op(w))));
-    (void)world_await(w, admin_add(&w->broker->rooms, &actor, ENTITY_user, &row, &id, world_op(w)));
+        world_await(w, admin_add(&w->broker->context, &actor, ENTITY_user, &row, &id, world_op(w))));
+    (void)world_await(w, admin_add(&w->broker->context, &actor, ENTITY_user, &row, &id, world_op(w)));
     list_each (core_all(world_core(w), ENTITY_user), node)
         users++;
     EXPECT_INT(users, 5);
@@ -429,7 +429,7 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
     wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
     world_run_s(w, 20);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     world_sign_off(w, "t1");
@@ -437,7 +437,7 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
     world_sign_on(w, "t2", "bob", "secret12");
     SOON(w, "t2", "bob on ward-3-002");
     wish.act = DESKTOP_RELEASE;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
     world_run_s(w, 60);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off"); /* no more spares are wanted */
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
@@ -453,13 +453,13 @@ TEST(manage, quarantined_while_it_starts_it_is_kept_out)
                world_desktop(w, "ward-3-001") &&
                    strcmp(world_desktop_state(w, "ward-3-001"), "starting") == 0);
     wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
     world_run_s(w, 30);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     /* Somebody looks at it: it runs and is still kept out. */
     wish.act = DESKTOP_RESTART;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT(machine_answers(world_machine(w, "ward-3-001")));
     world_sign_on(w, "t1", "anna", "secret12");
@@ -477,10 +477,10 @@ TEST(manage, a_forced_restart_is_said_and_done)
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on own-001");
     wish.desktop_id = world_desktop(w, "own-001")->row.id;
-    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))),
+    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))),
                BERTH_E_STATE);
     wish.force = true;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
     EXPECT_INT(world_machine(w, "own-001")->boots, 2);
     world_run_s(w, 10);
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
@@ -503,14 +503,14 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
     image = container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base);
     row.image_id = image->row.id;
     (void)snprintf(row.path, sizeof(row.path), "/images/2.qcow2");
-    EXPECT_OK(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version, &row,
+    EXPECT_OK(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version, &row,
                                        &id, world_op(w))));
-    EXPECT_OK(world_await(w, admin_image(&w->broker->rooms, world_actor(),
+    EXPECT_OK(world_await(w, admin_image(&w->broker->context, world_actor(),
                                          &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
                                          world_op(w))));
     EXPECT_INT(image->row.current_id, id);
     EXPECT_OK(
-        world_await(w, admin_image(&w->broker->rooms, world_actor(),
+        world_await(w, admin_image(&w->broker->context, world_actor(),
                                    &(struct image_wish){ .act = IMAGE_RECOMPOSE,
                                                          .id = world_pool(w, "ward-3")->row.id },
                                    world_op(w))));
@@ -550,7 +550,7 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
     EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);  /* no fault of it */
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 1); /* and it still has its disk */
     EXPECT_ERR(
-        world_await(w, admin_image(&w->broker->rooms, world_actor(),
+        world_await(w, admin_image(&w->broker->context, world_actor(),
                                    &(struct image_wish){ IMAGE_RECOMPOSE, .id = pool->row.id },
                                    world_op(w))),
         BERTH_E_INVALID);
@@ -558,7 +558,7 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
     list_each (core_all(world_core(w), ENTITY_desktop), node)
         EXPECT(!container_of(entity_of(node), struct desktop, base)->row.quarantined);
     EXPECT_OK(
-        world_await(w, admin_image(&w->broker->rooms, world_actor(),
+        world_await(w, admin_image(&w->broker->context, world_actor(),
                                    &(struct image_wish){ .act = IMAGE_ROLLBACK, .id = image_id },
                                    world_op(w))));
     world_run_s(w, 60);
@@ -577,17 +577,17 @@ TEST(manage, a_template_that_cannot_be_used_is_refused_before_the_pool_is_there)
     (void)snprintf(w->farm->bad_template, sizeof(w->farm->bad_template), "/etc/bad.xml");
     (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml");
     EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_INVALID);
     row.id = 0;
     (void)snprintf(row.name, sizeof(row.name), "other");
-    EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_pool, &row, &id,
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_pool, &row, &id,
                                         world_op(w))),
                BERTH_E_INVALID);
     EXPECT(!world_pool(w, "other"));
     (void)snprintf(row.template, sizeof(row.template), "/etc/good.xml");
     EXPECT_OK(world_await(
-        w, admin_add(&w->broker->rooms, world_actor(), ENTITY_pool, &row, &id, world_op(w))));
+        w, admin_add(&w->broker->context, world_actor(), ENTITY_pool, &row, &id, world_op(w))));
     EXPECT_INT(world_pool(w, "other")->row.id, id);
     THE_END(w);
 }
@@ -608,17 +608,17 @@ TEST(manage, a_manual_pool_that_becomes_floating_brings_a_template_too)
     (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml"); /* nobody reads it yet */
     (void)snprintf(w->farm->bad_template, sizeof(w->farm->bad_template), "/etc/bad.xml");
     EXPECT_OK(world_await(
-        w, admin_add(&w->broker->rooms, world_actor(), ENTITY_pool, &row, &row.id, world_op(w))));
+        w, admin_add(&w->broker->context, world_actor(), ENTITY_pool, &row, &row.id, world_op(w))));
     row = world_pool(w, "other")->row;
     row.kind = pool_kind_FLOATING;
     row.image_id = floating.image_id;
     row.address = pool_address_AGENT;
     EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_INVALID);
     row.address = pool_address_FIXED; /* as it was, so that only the kind is new */
     EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_INVALID);
     EXPECT_SAYS(world_await_text(), "/etc/bad.xml");
     THE_END(w);
@@ -633,12 +633,12 @@ TEST(manage, two_versions_never_lie_on_one_file)
     row.image_id =
         image_version_find(world_core(w), publish_version(w, "/images/2.qcow2"))->row.image_id;
     (void)snprintf(row.path, sizeof(row.path), "/images/2.qcow2");
-    EXPECT_ERR(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version,
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version,
                                         &row, &id, world_op(w))),
                BERTH_E_EXISTS);
     EXPECT_SAYS(world_await_text(), "version 2 of image 'debian'");
     (void)snprintf(row.path, sizeof(row.path), "/images/3.qcow2");
-    EXPECT_OK(world_await(w, admin_add(&w->broker->rooms, world_actor(), ENTITY_image_version, &row,
+    EXPECT_OK(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version, &row,
                                        &id, world_op(w))));
     THE_END(w);
 }
@@ -655,18 +655,18 @@ TEST(manage, max_zero_empties_a_pool)
     row.max = 0;
     row.spare = 0;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
     world_run_s(w, 60);
     list_each (core_all(world_core(w), ENTITY_desktop), node)
         left++;
     EXPECT_INT(left, 0);
     EXPECT(list_empty(&world_host(w, "kvm1")->machines));
-    EXPECT_OK(world_await(w, admin_drop(&w->broker->rooms, world_actor(), ENTITY_entitlement,
+    EXPECT_OK(world_await(w, admin_drop(&w->broker->context, world_actor(), ENTITY_entitlement,
                                         ((const union row *)entity_row_of(entity_of(
                                              core_all(world_core(w), ENTITY_entitlement)->next)))
                                             ->id,
                                         world_op(w))));
-    EXPECT_OK(world_await(w, admin_drop(&w->broker->rooms, world_actor(), ENTITY_pool,
+    EXPECT_OK(world_await(w, admin_drop(&w->broker->context, world_actor(), ENTITY_pool,
                                         world_pool(w, "ward-3")->row.id, world_op(w))));
     THE_END(w);
 }

@@ -11,9 +11,9 @@
     "pool ward-3 floating image debian max 4 spare 3\n" \
     "entitle everyone ward-3\n"
 
-static struct rooms *rooms_of(struct world *w)
+static struct context *context_of(struct world *w)
 {
-    return &w->broker->rooms;
+    return &w->broker->context;
 }
 
 static struct host *host_of(struct world *w, const char *name)
@@ -32,7 +32,7 @@ static int order(struct world *w, const char *desktop, enum desktop_act act)
 {
     const struct desktop_wish wish = wish_for(w, desktop, act);
 
-    return world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w)));
+    return world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w)));
 }
 
 static void until_it_runs(struct world *w, const char *desktop)
@@ -136,7 +136,7 @@ TEST(power, a_host_that_is_away_while_a_used_desktop_comes_back_costs_no_machine
     world_run_s(w, 5);
     world_host(w, "kvm1")->agent_ms = 3000;
     EXPECT_OK(
-        admin_desktop(rooms_of(w), world_actor(),
+        admin_desktop(context_of(w), world_actor(),
                       &(struct desktop_wish){ .desktop_id = world_desktop(w, "own-001")->row.id,
                                               .act = DESKTOP_START },
                       world_op(w)));
@@ -217,11 +217,11 @@ TEST(power, a_ready_desktop_that_could_not_be_asked_is_asked_later)
     struct world *w = world_new(9, WARD FLOATING);
 
     world_run_s(w, 70);
-    fake_probe_full(rooms_of(w)->probe, true);
+    fake_probe_full(context_of(w)->probe, true);
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 60);
     expect_blameless(w);
-    fake_probe_full(rooms_of(w)->probe, false);
+    fake_probe_full(context_of(w)->probe, false);
     SOON(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
@@ -232,10 +232,10 @@ TEST(power, a_started_machine_that_could_not_be_asked_has_not_failed)
 
     world_begin(w);
     until_it_runs(w, "ward-3-001");
-    fake_probe_full(rooms_of(w)->probe, true);
+    fake_probe_full(context_of(w)->probe, true);
     world_run_s(w, 400);
     expect_blameless(w);
-    fake_probe_full(rooms_of(w)->probe, false);
+    fake_probe_full(context_of(w)->probe, false);
     world_run_s(w, 30);
     EXPECT_INT(world_spares(w, "ward-3"), 3);
     THE_END(w);
@@ -373,7 +373,7 @@ TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "stopping");
     (void)publish_version(w, "/images/third.qcow2");
     EXPECT_OK(world_await(
-        w, admin_drop(rooms_of(w), world_actor(), ENTITY_image_version, second, world_op(w))));
+        w, admin_drop(context_of(w), world_actor(), ENTITY_image_version, second, world_op(w))));
     world_host(w, "kvm1")->slow_ms = 0;
     world_run_s(w, 90);
     EXPECT_STR(world_machine(w, "ward-3-001")->image, "/images/third.qcow2");
@@ -386,7 +386,7 @@ TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
 
 static void mode(struct world *w, enum host_mode mode)
 {
-    EXPECT_OK(world_await(w, admin_host_mode(rooms_of(w), world_actor(), host_of(w, "kvm1")->row.id,
+    EXPECT_OK(world_await(w, admin_host_mode(context_of(w), world_actor(), host_of(w, "kvm1")->row.id,
                                              mode, world_op(w))));
 }
 
@@ -478,8 +478,8 @@ static void begin_order(struct world *w, const char *desktop, enum desktop_act a
     const struct desktop_wish wish = wish_for(w, desktop, act);
 
     *ret = (struct answer){ 0 };
-    op_init(&ret->op, rooms_of(w)->timers, answered);
-    EXPECT_OK(admin_desktop(rooms_of(w), world_actor(), &wish, &ret->op));
+    op_init(&ret->op, context_of(w)->timers, answered);
+    EXPECT_OK(admin_desktop(context_of(w), world_actor(), &wish, &ret->op));
 }
 
 /* One machine starts at a time, and the first takes minutes. */
@@ -596,7 +596,7 @@ TEST(power, how_desktops_are_reached_does_not_change_under_them)
     row = world_pool(w, "ward-3")->row;
     row.address = pool_address_FORWARDED;
     EXPECT_ERR(
-        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(context_of(w), world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_STATE);
     EXPECT_SAYS(world_await_text(), "pool 'ward-3': ");
     EXPECT_SAYS(world_await_text(), "desktops");
@@ -605,14 +605,14 @@ TEST(power, how_desktops_are_reached_does_not_change_under_them)
     row.max = 0;
     row.spare = 0;
     EXPECT_OK(
-        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+        world_await(w, admin_set(context_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
     world_run_s(w, 30);
     row = world_pool(w, "ward-3")->row;
     row.address = pool_address_FORWARDED;
     row.max = 1;
     row.spare = 1;
     EXPECT_OK(
-        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+        world_await(w, admin_set(context_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
     world_run_s(w, 30);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     EXPECT(world_desktop(w, "ward-3-002")->row.port >= 40000);

@@ -1,7 +1,7 @@
 /* test_presence.c - promises with a deadline: only the latest counts, and losing one destroys
  * nothing. */
 #include "core/presence.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 #include "story.h"
 
@@ -86,10 +86,10 @@ static void back_and_left(uint64_t seed, bool full)
     world_cut(w, "t1", true);
     world_run_s(w, 600);
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
-    w->broker->rooms.store->slowest_ms = 8000;
+    w->broker->context.store->slowest_ms = 8000;
     world_disk_full(w, full);
     world_cut(w, "t1", false);
-    PASS_UNTIL(w, 1, !list_empty(&house_of(&w->broker->rooms)->jots));
+    PASS_UNTIL(w, 1, !list_empty(&reactor_of(&w->broker->context)->jots));
     terminal_disconnect(t1);
     world_run_s(w, 20);
     world_disk_full(w, false);

@@ -153,7 +153,7 @@ TEST(queue, a_pool_that_grows_serves_who_waits)
     row = world_pool(w, "ward-3")->row;
     row.max = 2;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
     SOON(w, "t2", "bob on ward-3-002");
     THE_END(w);
 }
@@ -228,7 +228,7 @@ TEST(queue, a_full_host_serves_another_pool_as_soon_as_it_has_room)
     row.max = 1;
     row.spare = 1;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
     world_run_s(w, 40);
     EXPECT_INT(world_spares(w, "a"), 1);
     EXPECT_INT(world_spares(w, "b"), 1);

@@ -8,7 +8,7 @@
 #include "core/placement.h"
 #include "core/index.h"
 #include "flow/connect_state.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 
 #include "story.h"
 
@@ -135,7 +135,7 @@ static void judge_deeds(struct world *w)
 
 static void judge_owners(struct world *w)
 {
-    struct core *core = w->broker->rooms.core;
+    struct core *core = w->broker->context.core;
 
     list_each (core_all(core, ENTITY_desktop), node) {
         struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
@@ -165,8 +165,8 @@ static void judge_owners(struct world *w)
  */
 static bool may_be_taken(struct world *w, const struct session *session)
 {
-    const struct house *house = house_of(&w->broker->rooms);
-    struct list *same = map_get_id(&house->signing_on, session->row.user_id);
+    const struct reactor *reactor = reactor_of(&w->broker->context);
+    struct list *same = map_get_id(&reactor->signing_on, session->row.user_id);
 
     if (!same)
         return false;
@@ -183,14 +183,14 @@ static bool may_be_taken(struct world *w, const struct session *session)
 static bool is_left_alone(struct world *w, const struct session *session)
 {
     return session->row.state == session_PREPARING && !session->flow &&
-           !house_recovering(&w->broker->rooms) && !w->broker->rooms.store->full &&
+           !context_recovering(&w->broker->context) && !w->broker->context.store->full &&
            !may_be_taken(w, session);
 }
 
 /* Whatever is on its way has something that works on it, or a time at which that begins (I29). */
 static void judge_work(struct world *w)
 {
-    list_each (core_all(w->broker->rooms.core, ENTITY_session), node) {
+    list_each (core_all(w->broker->context.core, ENTITY_session), node) {
         const struct session *session = container_of(entity_of(node), struct session, base);
         struct unattended *alone = &run.unattended[session->row.id % SESSIONS_WATCHED];
 
@@ -219,7 +219,7 @@ static void judge(struct world *w)
     if (!w->broker)
         return;
     judge_owners(w);
-    if (w->broker->rooms.house) /* it is not there while a broker begins or ends */
+    if (w->broker->context.reactor) /* it is not there while a broker begins or ends */
         judge_work(w);
 }
 
@@ -254,7 +254,7 @@ static void kill_broker(void)
 static struct desktop *some_desktop(void)
 {
     struct list *all = core_all(world_core(run.w), ENTITY_desktop);
-    size_t count = run.w->broker->rooms.core->of[ENTITY_desktop].count;
+    size_t count = run.w->broker->context.core->of[ENTITY_desktop].count;
     size_t wanted = count ? (size_t)dice(count) : 0;
 
     list_each (all, node) {
@@ -447,20 +447,20 @@ static void broker_fails(void)
         world_freeze(run.w, 500 + (int64_t)dice(20000));
         break;
     case 3:
-        world_disk_full(run.w, !run.w->broker->rooms.store->full);
+        world_disk_full(run.w, !run.w->broker->context.store->full);
         break;
     case 4:
-        run.w->broker->rooms.store->slowest_ms =
+        run.w->broker->context.store->slowest_ms =
             20 + (int64_t)dice(dice(2) ? 400 : SLOWEST_COMMIT_MS);
         break;
     default:
-        run.w->broker->rooms.store->slowest_ms = 20;
+        run.w->broker->context.store->slowest_ms = 20;
         world_disk_full(run.w, false);
         break;
     }
 }
 
-static void admin_changes_desktop(struct rooms *rooms, struct op *op)
+static void admin_changes_desktop(struct context *context, struct op *op)
 {
     const struct desktop *desktop = some_desktop();
     struct desktop_wish wish = { .act = (enum desktop_act)dice(7),
@@ -471,27 +471,27 @@ static void admin_changes_desktop(struct rooms *rooms, struct op *op)
         return;
     wish.desktop_id = desktop->row.id;
     run.asked_by_admin = true;
-    (void)!admin_desktop(rooms, world_actor(), &wish, op);
+    (void)!admin_desktop(context, world_actor(), &wish, op);
 }
 
-static void admin_sets(struct rooms *rooms, struct op *op)
+static void admin_sets(struct context *context, struct op *op)
 {
     if (dice(2)) {
         struct row_user row = world_user(run.w, user_named(dice(USERS)))->row;
 
         row.disabled = !row.disabled;
-        (void)!admin_set(rooms, world_actor(), ENTITY_user, &row, op);
+        (void)!admin_set(context, world_actor(), ENTITY_user, &row, op);
     } else {
         struct row_pool row = world_pool(run.w, "float")->row;
 
         row.max = 1 + (int64_t)dice(5);
-        (void)!admin_set(rooms, world_actor(), ENTITY_pool, &row, op);
+        (void)!admin_set(context, world_actor(), ENTITY_pool, &row, op);
     }
 }
 
 static void admin_acts(void)
 {
-    struct rooms *rooms = &run.w->broker->rooms;
+    struct context *context = &run.w->broker->context;
     const struct session *session = world_session(run.w, user_named(dice(USERS)));
     struct op *op = errand_op();
     struct entity *host;
@@ -501,22 +501,22 @@ static void admin_acts(void)
     switch (dice(5)) {
     case 0:
         if (session)
-            (void)!admin_session_sign_off(rooms, world_actor(), session->row.id, "a whim", op);
+            (void)!admin_session_sign_off(context, world_actor(), session->row.id, "a whim", op);
         break;
     case 1:
         if (session)
-            (void)!admin_session_disconnect(rooms, world_actor(), session->row.id, "a whim", op);
+            (void)!admin_session_disconnect(context, world_actor(), session->row.id, "a whim", op);
         break;
     case 2:
-        host = core_find_name(rooms->core, ENTITY_host, host_named(dice(HOSTS)));
-        (void)!admin_host_mode(rooms, world_actor(), container_of(host, struct host, base)->row.id,
+        host = core_find_name(context->core, ENTITY_host, host_named(dice(HOSTS)));
+        (void)!admin_host_mode(context, world_actor(), container_of(host, struct host, base)->row.id,
                                (enum host_mode)(1 + dice(3)), op);
         break;
     case 3:
-        admin_changes_desktop(rooms, op);
+        admin_changes_desktop(context, op);
         break;
     default:
-        admin_sets(rooms, op);
+        admin_sets(context, op);
         break;
     }
 }
@@ -559,7 +559,7 @@ static void heal_people(struct world *w)
 
         row.disabled = false;
         if (world_await(
-                w, admin_set(&w->broker->rooms, world_actor(), ENTITY_user, &row, world_op(w))) < 0)
+                w, admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w))) < 0)
             outside_fault(&w->outside, "%s cannot be enabled: %s", row.name, world_await_text());
     }
     for (uint64_t i = 0; i < TERMINALS; i++) {
@@ -575,8 +575,8 @@ static void heal(struct world *w)
 
     if (!w->broker)
         world_restart(w);
-    w->broker->rooms.store->crash = CRASH_NEVER;
-    w->broker->rooms.store->slowest_ms = 20;
+    w->broker->context.store->crash = CRASH_NEVER;
+    w->broker->context.store->slowest_ms = 20;
     world_disk_full(w, false);
     for (uint64_t i = 0; i < HOSTS; i++) {
         struct hypervisor *host = world_host(w, host_named(i));
@@ -590,7 +590,7 @@ static void heal(struct world *w)
         world_host_down(w, host->name, false);
         if (host->hung)
             world_host_hangs(w, host->name, false);
-        if (world_await(w, admin_host_mode(&w->broker->rooms, world_actor(),
+        if (world_await(w, admin_host_mode(&w->broker->context, world_actor(),
                                            container_of(entity, struct host, base)->row.id,
                                            host_mode_ACTIVE, world_op(w))) < 0)
             outside_fault(&w->outside, "%s cannot be made active: %s", host->name,
@@ -599,7 +599,7 @@ static void heal(struct world *w)
     row = world_pool(w, "float")->row;
     row.max = 5;
     if (world_await(
-            w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))) < 0)
+            w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))) < 0)
         outside_fault(&w->outside, "the pool cannot be made larger: %s", world_await_text());
     heal_people(w);
 }
@@ -609,7 +609,7 @@ static void judge_rest(struct world *w)
 {
     struct core *core = world_core(w);
 
-    list_each (&w->broker->rooms.engine.flows, node) {
+    list_each (&w->broker->context.engine.flows, node) {
         const struct flow *flow = list_entry(node, struct flow, node);
 
         /* Whoever waits in a queue may do so; everything else has an end. */

@@ -18,9 +18,9 @@
     "pool ward-3 floating image debian max 2 spare 2\n" \
     "entitle everyone ward-3\n"
 
-static struct rooms *rooms_of(struct world *w)
+static struct context *context_of(struct world *w)
 {
-    return &w->broker->rooms;
+    return &w->broker->context;
 }
 
 static struct pool *pool_of(struct world *w)
@@ -41,7 +41,7 @@ static uint64_t add_version(struct world *w, const char *path)
 
     (void)snprintf(row.path, sizeof(row.path), "%s", path);
     EXPECT_OK(world_await(
-        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
+        w, admin_add(context_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w))));
     return id;
 }
 
@@ -51,7 +51,7 @@ static int act(struct world *w, enum image_act act, uint64_t id, bool dry_run, c
         .act = act, .id = id, .dry_run = dry_run, .ret_unchecked = unchecked
     };
 
-    return world_await(w, admin_image(rooms_of(w), world_actor(), &wish, world_op(w)));
+    return world_await(w, admin_image(context_of(w), world_actor(), &wish, world_op(w)));
 }
 
 static uint64_t publish(struct world *w)
@@ -78,7 +78,7 @@ static int order(struct world *w, const char *desktop, enum desktop_act act, con
                                        .act = act,
                                        .why = why };
 
-    return world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w)));
+    return world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w)));
 }
 
 /* Desktops of the current version, or of others, that nobody keeps out of service. */
@@ -172,7 +172,7 @@ static int try_version(struct world *w, const char *path, const char *kernel, co
     (void)snprintf(row.kernel, sizeof(row.kernel), "%s", kernel);
     (void)snprintf(row.initrd, sizeof(row.initrd), "%s", initrd);
     return world_await(
-        w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w)));
+        w, admin_add(context_of(w), world_actor(), ENTITY_image_version, &row, &id, world_op(w)));
 }
 
 TEST(recompose, the_files_of_a_version_have_absolute_paths)
@@ -265,7 +265,7 @@ TEST(recompose, a_host_that_cannot_be_asked_is_named_and_stands_in_nobodys_way)
 
     world_run_s(w, 70);
     world_host_down(w, "kvm2", true);
-    EXPECT_OK(world_await(w, admin_host_mode(rooms_of(w), world_actor(), kvm3->row.id,
+    EXPECT_OK(world_await(w, admin_host_mode(context_of(w), world_actor(), kvm3->row.id,
                                              host_mode_MAINTENANCE, world_op(w))));
     world_run_s(w, 10);
     EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, NEXT), false, unchecked));
@@ -526,7 +526,7 @@ static void set_spare(struct world *w, int64_t spare)
 
     row.spare = spare;
     EXPECT_OK(
-        world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+        world_await(w, admin_set(context_of(w), world_actor(), ENTITY_pool, &row, world_op(w))));
 }
 
 /* Three spares were taken, and three new ones are made. */
@@ -677,7 +677,7 @@ TEST(recompose, when_the_first_fails_it_stops_and_says_why_and_the_others_stay)
     /* It is repaired, the pool is told so, and asked again. */
     w->farm->dead_image[0] = '\0';
     EXPECT_OK(world_await(
-        w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
+        w, admin_pool_retry(context_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
     EXPECT_OK(recompose(w));
     EXPECT_STR(pool_of(w)->row.recompose_reason, "");
     world_sign_off(w, "t1");
@@ -817,7 +817,7 @@ static int change_image(struct world *w, const char *name, uint64_t previous_id)
 
     (void)snprintf(row.name, sizeof(row.name), "%s", name);
     row.previous_id = previous_id;
-    return world_await(w, admin_set(rooms_of(w), world_actor(), ENTITY_image, &row, world_op(w)));
+    return world_await(w, admin_set(context_of(w), world_actor(), ENTITY_image, &row, world_op(w)));
 }
 
 TEST(recompose, a_deleted_version_is_no_longer_what_was_current_before)
@@ -830,7 +830,7 @@ TEST(recompose, a_deleted_version_is_no_longer_what_was_current_before)
     EXPECT_OK(change_image(w, "debian", 0)); /* it is not for people to change */
     EXPECT_INT(image_of(w)->row.previous_id, first);
     EXPECT_OK(world_await(
-        w, admin_drop(rooms_of(w), world_actor(), ENTITY_image_version, first, world_op(w))));
+        w, admin_drop(context_of(w), world_actor(), ENTITY_image_version, first, world_op(w))));
     EXPECT_INT(image_of(w)->row.previous_id, 0);
     EXPECT_ERR(roll_back(w), BERTH_E_STATE);
     THE_END(w);
@@ -1044,10 +1044,10 @@ TEST(backoff, another_template_or_storage_pool_lifts_it)
         w->farm->dead_image[0] = '\0';
         if (i == 0)
             EXPECT_OK(world_await(
-                w, admin_set(rooms_of(w), world_actor(), ENTITY_pool, &pool, world_op(w))));
+                w, admin_set(context_of(w), world_actor(), ENTITY_pool, &pool, world_op(w))));
         if (i == 1)
             EXPECT_OK(world_await(
-                w, admin_set(rooms_of(w), world_actor(), ENTITY_host, &host, world_op(w))));
+                w, admin_set(context_of(w), world_actor(), ENTITY_host, &host, world_op(w))));
         world_run_s(w, 30);
         EXPECT_INT(world_spares(w, "ward-3"), i < 2 ? 1 : 0); /* by itself it takes five minutes */
         EXPECT_INT(quarantined(w), i < 2 ? 0 : 3);
@@ -1068,7 +1068,7 @@ TEST(backoff, a_word_lifts_it_also_after_a_restart)
         }
         EXPECT_INT(quarantined(w), 3);
         EXPECT_OK(world_await(
-            w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
+            w, admin_pool_retry(context_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
         world_run_s(w, 20);
         EXPECT_INT(pool_of(w)->backoff_until_ms, 0);
         EXPECT_INT(quarantined(w), 0);
@@ -1088,7 +1088,7 @@ TEST(backoff, what_a_person_put_into_quarantine_stays_there)
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     list_each (placement_list(pool_of(w), CLASS_SPARE), node)
         wish.desktop_id = placement_at(node)->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
     EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, "/images/third.qcow2"), false, NULL));
     world_run_s(w, 60);
     EXPECT_INT(quarantined(w), 1);
@@ -1106,7 +1106,7 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
         w->farm->dead_image[0] = '\0';
         list_each (placement_list(pool_of(w), CLASS_QUARANTINED), node)
             wish.desktop_id = placement_at(node)->row.id;
-        EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
+        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
         if (restart) {
             world_crash(w);
             world_restart(w);
@@ -1114,7 +1114,7 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
         }
         EXPECT_INT(quarantined(w), 3);
         EXPECT_OK(world_await(
-            w, admin_pool_retry(rooms_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
+            w, admin_pool_retry(context_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
         world_run_s(w, 20);
         EXPECT_INT(quarantined(w), 1);
         EXPECT(desktop_find(world_core(w), wish.desktop_id)->row.quarantined);
@@ -1123,7 +1123,7 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
 
         /* Out of quarantine it is like any other again. */
         wish.act = DESKTOP_RELEASE;
-        EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
+        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
         EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.quarantined_by_admin);
         THE_END(w);
     }

@@ -10,9 +10,9 @@
 
 /* ---- what administrators do ---- */
 
-static struct rooms *rooms_in(struct world *w)
+static struct context *context_in(struct world *w)
 {
-    return &w->broker->rooms;
+    return &w->broker->context;
 }
 
 static struct entity *named(struct world *w, enum entity_kind kind, const char *name)
@@ -37,20 +37,20 @@ static int rename_it(struct world *w, enum entity_kind kind, const char *from, c
     memcpy(&row, entity_row_of(named(w, kind, from)), entity_row(kind)->record->size);
     row.version = 0;
     (void)snprintf((char *)&row + name->offset, name->size, "%s", to);
-    return world_await(w, admin_set(rooms_in(w), world_actor(), kind, &row, world_op(w)));
+    return world_await(w, admin_set(context_in(w), world_actor(), kind, &row, world_op(w)));
 }
 
 static int delete_it(struct world *w, enum entity_kind kind, const char *name)
 {
     return world_await(
-        w, admin_drop(rooms_in(w), world_actor(), kind, id_of(w, kind, name), world_op(w)));
+        w, admin_drop(context_in(w), world_actor(), kind, id_of(w, kind, name), world_op(w)));
 }
 
 static int add_it(struct world *w, enum entity_kind kind, const void *row)
 {
     uint64_t id;
 
-    return world_await(w, admin_add(rooms_in(w), world_actor(), kind, row, &id, world_op(w)));
+    return world_await(w, admin_add(context_in(w), world_actor(), kind, row, &id, world_op(w)));
 }
 
 static void must(int r)
@@ -195,7 +195,7 @@ TEST(references, a_group_that_a_rule_names_is_not_deleted)
 
     world_run_s(w, 10);
     must(world_await(
-        w, admin_drop(rooms_in(w), world_actor(), ENTITY_membership,
+        w, admin_drop(context_in(w), world_actor(), ENTITY_membership,
                       ((const union row *)entity_row_of(index_first(
                            world_core(w), MEMBERSHIPS_OF_USER, id_of(w, ENTITY_user, "anna"))))
                           ->id,
@@ -239,7 +239,7 @@ TEST(references, a_pool_stays_on_its_host_whatever_the_host_is_called)
     must(rename_it(w, ENTITY_host, "kvm1", "kvm2"));
     row = world_pool(w, "ward-3")->row;
     row.spare = 2;
-    must(world_await(w, admin_set(rooms_in(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+    must(world_await(w, admin_set(context_in(w), world_actor(), ENTITY_pool, &row, world_op(w))));
     world_run_s(w, 30);
     EXPECT_INT(index_count(world_core(w), DESKTOPS_OF_POOL, row.id), 2);
     list_each (index_list(world_core(w), DESKTOPS_OF_POOL, row.id), node) {
@@ -265,14 +265,14 @@ TEST(references, a_host_that_a_pool_names_is_not_deleted)
     EXPECT_SAYS(world_await_text(), "pool 'ward-3' is limited to it");
     row = world_pool(w, "ward-3")->row;
     COPY(row.hosts, "  kvm2 kvm1 kvm2 ");
-    must(world_await(w, admin_set(rooms_in(w), world_actor(), ENTITY_pool, &row, world_op(w))));
+    must(world_await(w, admin_set(context_in(w), world_actor(), ENTITY_pool, &row, world_op(w))));
     (void)snprintf(ids, sizeof(ids), "%llu %llu", (unsigned long long)id_of(w, ENTITY_host, "kvm1"),
                    (unsigned long long)id_of(w, ENTITY_host, "kvm2"));
     EXPECT_STR(world_pool(w, "ward-3")->row.hosts, ids);
     row = world_pool(w, "ward-3")->row;
     COPY(row.hosts, "kvm3");
     EXPECT_ERR(
-        world_await(w, admin_set(rooms_in(w), world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(context_in(w), world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_NOT_FOUND);
     EXPECT_SAYS(world_await_text(), "there is no host 'kvm3'");
     THE_END(w);
@@ -318,11 +318,11 @@ TEST(references, a_rule_without_its_subject_or_with_another_kind_is_refused)
         entity_of(core_all(world_core(w), ENTITY_entitlement)->prev));
     row.subject_kind = subject_kind_GROUP;
     EXPECT_ERR(world_await(
-                   w, admin_set(rooms_in(w), world_actor(), ENTITY_entitlement, &row, world_op(w))),
+                   w, admin_set(context_in(w), world_actor(), ENTITY_entitlement, &row, world_op(w))),
                BERTH_E_INVALID);
     COPY(row.subject, "nurses");
     must(world_await(w,
-                     admin_set(rooms_in(w), world_actor(), ENTITY_entitlement, &row, world_op(w))));
+                     admin_set(context_in(w), world_actor(), ENTITY_entitlement, &row, world_op(w))));
     row = *(const struct row_entitlement *)entity_row_of(
         core_find(world_core(w), ENTITY_entitlement, row.id));
     EXPECT_INT(row.user_id, 0);
@@ -367,7 +367,7 @@ static const char *invite(struct world *w, const char *terminal)
     row.place_id = id_of(w, ENTITY_place, "ward-3");
     row.expires_ms = w->outside.timers.wall_ms + 3600000;
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal);
-    if (world_await(w, admin_invite(rooms_in(w), world_actor(), &row, &id, &token, world_op(w))) <
+    if (world_await(w, admin_invite(context_in(w), world_actor(), &row, &id, &token, world_op(w))) <
         0)
         return "";
     return token.text;
@@ -472,7 +472,7 @@ TEST(references, one_machine_is_never_two_desktops)
     EXPECT_STR(row.address, "10.0.0.1");
     row.port = 3389;
     EXPECT_ERR(
-        world_await(w, admin_set(rooms_in(w), world_actor(), ENTITY_desktop, &row, world_op(w))),
+        world_await(w, admin_set(context_in(w), world_actor(), ENTITY_desktop, &row, world_op(w))),
         BERTH_E_EXISTS);
     must(add_machine(w, "labs", "pc-3", "2001:DB8:0::1", 0));
     EXPECT_STR(world_desktop(w, "pc-3")->row.address, "2001:db8::1");

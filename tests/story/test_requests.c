@@ -16,9 +16,9 @@
     "pool ward-3 floating image debian max 40 spare 40\n" \
     "entitle everyone ward-3\n"
 
-static struct rooms *rooms_of(struct world *w)
+static struct context *context_of(struct world *w)
 {
-    return &w->broker->rooms;
+    return &w->broker->context;
 }
 
 static struct image *image_of(struct world *w)
@@ -37,7 +37,7 @@ static uint64_t publish_next(struct world *w)
 
 static int recompose(struct world *w, const struct admin_actor *actor)
 {
-    return world_await(w, admin_image(rooms_of(w), actor,
+    return world_await(w, admin_image(context_of(w), actor,
                                       &(struct image_wish){ .act = IMAGE_RECOMPOSE,
                                                             .id = world_pool(w, "ward-3")->row.id },
                                       world_op(w)));
@@ -101,15 +101,15 @@ TEST(requests, a_pool_goes_with_all_its_entitlements)
     (void)snprintf(row.name, sizeof(row.name), "few");
     (void)snprintf(row.template, sizeof(row.template), "/templates/few.xml");
     EXPECT_OK(world_await(
-        w, admin_add(rooms_of(w), world_actor(), ENTITY_pool, &row, &pool_id, world_op(w))));
+        w, admin_add(context_of(w), world_actor(), ENTITY_pool, &row, &pool_id, world_op(w))));
     entitlement.pool_id = pool_id;
     for (int i = 0; i < 50; i++) {
         (void)snprintf(entitlement.subject, sizeof(entitlement.subject), "tag-%d", i);
-        EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_entitlement,
+        EXPECT_OK(world_await(w, admin_add(context_of(w), world_actor(), ENTITY_entitlement,
                                            &entitlement, &id, world_op(w))));
     }
     EXPECT_OK(
-        world_await(w, admin_drop(rooms_of(w), world_actor(), ENTITY_pool, pool_id, world_op(w))));
+        world_await(w, admin_drop(context_of(w), world_actor(), ENTITY_pool, pool_id, world_op(w))));
     EXPECT(!pool_find(world_core(w), pool_id));
     EXPECT(!index_first(world_core(w), ENTITLEMENTS_OF_POOL, pool_id));
     THE_END(w);
@@ -131,18 +131,18 @@ TEST(requests, a_user_goes_with_all_memberships_and_an_administrator_with_all_to
             ->row.id;
     for (int i = 0; i < 40; i++) {
         (void)snprintf(group.name, sizeof(group.name), "group-%d", i);
-        EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_group, &group,
+        EXPECT_OK(world_await(w, admin_add(context_of(w), world_actor(), ENTITY_group, &group,
                                            &member.group_id, world_op(w))));
-        EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_membership, &member,
+        EXPECT_OK(world_await(w, admin_add(context_of(w), world_actor(), ENTITY_membership, &member,
                                            &id, world_op(w))));
         EXPECT_OK(world_await(
-            w, admin_token(rooms_of(w), world_actor(), &token, &id, &secret, world_op(w))));
+            w, admin_token(context_of(w), world_actor(), &token, &id, &secret, world_op(w))));
     }
     secret_wipe(&secret);
     EXPECT_OK(world_await(
-        w, admin_drop(rooms_of(w), world_actor(), ENTITY_user, member.user_id, world_op(w))));
+        w, admin_drop(context_of(w), world_actor(), ENTITY_user, member.user_id, world_op(w))));
     EXPECT_OK(world_await(
-        w, admin_drop(rooms_of(w), world_actor(), ENTITY_admin, token.admin_id, world_op(w))));
+        w, admin_drop(context_of(w), world_actor(), ENTITY_admin, token.admin_id, world_op(w))));
     EXPECT_INT(world_core(w)->of[ENTITY_membership].count, 0);
     EXPECT_INT(world_core(w)->of[ENTITY_token].count, 0);
     THE_END(w);
@@ -155,7 +155,7 @@ static int restart(struct world *w, const struct admin_actor *actor)
     const struct desktop_wish wish = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
                                        .act = DESKTOP_RESTART };
 
-    return world_await(w, admin_desktop(rooms_of(w), actor, &wish, world_op(w)));
+    return world_await(w, admin_desktop(context_of(w), actor, &wish, world_op(w)));
 }
 
 TEST(requests, a_restart_that_is_sent_again_disturbs_nobody_a_second_time)

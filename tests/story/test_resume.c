@@ -145,12 +145,12 @@ TEST(resume, a_desktop_that_could_not_be_asked_is_asked_a_moment_later)
 {
     struct world *w = working(3, WARD PASSTHROUGH);
 
-    fake_probe_full(w->broker->rooms.probe, true);
+    fake_probe_full(w->broker->context.probe, true);
     lose(w, "t1");
     ask(w, "t1");
     world_run_s(w, 20);
     untouched(w, 1);
-    fake_probe_full(w->broker->rooms.probe, false);
+    fake_probe_full(w->broker->context.probe, false);
     SOON(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
     THE_END(w);
@@ -266,7 +266,7 @@ TEST(resume, what_is_over_stays_over)
 
     lose(w, "t1");
     EXPECT_OK(
-        world_await(w, admin_session_sign_off(&w->broker->rooms, world_actor(),
+        world_await(w, admin_session_sign_off(&w->broker->context, world_actor(),
                                               world_session(w, "anna")->row.id, "", world_op(w))));
     ask(w, "t1");
     refused(w, "t1", "over");
@@ -280,7 +280,7 @@ TEST(resume, what_an_administrator_took_off_stays_off)
     struct fake_terminal *t1 = world_terminal(w, "t1");
     struct msg_show show = t1->show;
 
-    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->rooms, world_actor(),
+    EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->context, world_actor(),
                                                       world_session(w, "anna")->row.id, "",
                                                       world_op(w))));
     world_run_s(w, 1);
@@ -297,12 +297,12 @@ TEST(resume, an_administrator_may_take_off_what_might_come_back)
     lose(w, "t1");
     world_run_s(w, 2);
     EXPECT_OK(world_await(
-        w, admin_session_disconnect(&w->broker->rooms, world_actor(), session, "", world_op(w))));
+        w, admin_session_disconnect(&w->broker->context, world_actor(), session, "", world_op(w))));
     ask(w, "t1");
     refused(w, "t1", "taken off this screen");
     untouched(w, 2);
     world_run_s(w, 62);
-    EXPECT_ERR(world_await(w, admin_session_disconnect(&w->broker->rooms, world_actor(), session,
+    EXPECT_ERR(world_await(w, admin_session_disconnect(&w->broker->context, world_actor(), session,
                                                        "", world_op(w))),
                BERTH_E_STATE);
     THE_END(w);

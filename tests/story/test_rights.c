@@ -6,9 +6,9 @@
 /* Anna has the only desktop, Bob waits for it, and Carl behind him. */
 #define ONE_DESKTOP "pool ward-3 floating image debian max 1 spare 1\n"
 
-static struct rooms *rooms_of(struct world *w)
+static struct context *context_of(struct world *w)
 {
-    return &w->broker->rooms;
+    return &w->broker->context;
 }
 
 static uint64_t id_of(struct entity *entity)
@@ -28,12 +28,12 @@ static uint64_t id_of_name(struct world *w, enum entity_kind kind, const char *n
 
 static void drop(struct world *w, enum entity_kind kind, uint64_t id)
 {
-    EXPECT_OK(world_await(w, admin_drop(rooms_of(w), world_actor(), kind, id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_drop(context_of(w), world_actor(), kind, id, world_op(w))));
 }
 
 static void set(struct world *w, enum entity_kind kind, const void *row)
 {
-    EXPECT_OK(world_await(w, admin_set(rooms_of(w), world_actor(), kind, row, world_op(w))));
+    EXPECT_OK(world_await(w, admin_set(context_of(w), world_actor(), kind, row, world_op(w))));
 }
 
 static void deny(struct world *w, const char *user)
@@ -45,14 +45,14 @@ static void deny(struct world *w, const char *user)
     row.user_id = world_user(w, user)->row.id;
     row.pool_id = world_pool(w, "ward-3")->row.id;
     EXPECT_OK(world_await(
-        w, admin_add(rooms_of(w), world_actor(), ENTITY_entitlement, &row, &id, world_op(w))));
+        w, admin_add(context_of(w), world_actor(), ENTITY_entitlement, &row, &id, world_op(w))));
 }
 
 static void new_password(struct world *w, const char *user)
 {
     const struct secret password = { .text = "another-password" };
 
-    EXPECT_OK(world_await(w, admin_password(rooms_of(w), world_actor(), ENTITY_user,
+    EXPECT_OK(world_await(w, admin_password(context_of(w), world_actor(), ENTITY_user,
                                             world_user(w, user)->row.id, &password, world_op(w))));
 }
 
@@ -239,7 +239,7 @@ TEST(rights, denied_while_the_machine_starts)
                                            .act = DESKTOP_STOP,
                                            .force = true };
 
-        EXPECT_OK(world_await(w, admin_desktop(rooms_of(w), world_actor(), &wish, world_op(w))));
+        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
     }
     world_sign_on(w, "t2", "bob", "secret12");
     world_run_s(w, 1);
@@ -308,12 +308,12 @@ TEST(rights, a_password_is_not_set_by_who_was_disabled_while_it_was_hashed)
 
     world_run_s(w, 70);
     id = world_user(w, "bob")->row.id;
-    is_refused(w, admin_password(rooms_of(w), &actor, ENTITY_user, id, &password, world_op(w)),
+    is_refused(w, admin_password(context_of(w), &actor, ENTITY_user, id, &password, world_op(w)),
                &right);
     world_sign_on(w, "t2", "bob", "secret12");
     SOON(w, "t2", "bob on ward-3-001");
     EXPECT_OK(world_await(
-        w, admin_password(rooms_of(w), &actor, ENTITY_user, id, &password, world_op(w))));
+        w, admin_password(context_of(w), &actor, ENTITY_user, id, &password, world_op(w))));
     THE_END(w);
 }
 
@@ -327,9 +327,9 @@ TEST(rights, a_pool_is_not_changed_by_who_was_disabled_while_its_template_was_re
     world_run_s(w, 70);
     row = world_pool(w, "ward-3")->row;
     (void)snprintf(row.template, sizeof(row.template), "/templates/other.xml");
-    is_refused(w, admin_set(rooms_of(w), &actor, ENTITY_pool, &row, world_op(w)), &right);
+    is_refused(w, admin_set(context_of(w), &actor, ENTITY_pool, &row, world_op(w)), &right);
     EXPECT_STR(world_pool(w, "ward-3")->row.template, "/templates/desktop.xml");
-    EXPECT_OK(world_await(w, admin_set(rooms_of(w), &actor, ENTITY_pool, &row, world_op(w))));
+    EXPECT_OK(world_await(w, admin_set(context_of(w), &actor, ENTITY_pool, &row, world_op(w))));
     THE_END(w);
 }
 
@@ -343,11 +343,11 @@ TEST(rights, a_version_is_not_published_by_who_was_disabled_while_its_file_was_l
 
     world_run_s(w, 70);
     row.image_id = id_of_first(w, ENTITY_image);
-    EXPECT_OK(world_await(w, admin_add(rooms_of(w), world_actor(), ENTITY_image_version, &row,
+    EXPECT_OK(world_await(w, admin_add(context_of(w), world_actor(), ENTITY_image_version, &row,
                                        &wish.id, world_op(w))));
-    is_refused(w, admin_image(rooms_of(w), &actor, &wish, world_op(w)), &right);
+    is_refused(w, admin_image(context_of(w), &actor, &wish, world_op(w)), &right);
     EXPECT_INT(image_version_find(world_core(w), wish.id)->row.state, image_version_DRAFT);
-    EXPECT_OK(world_await(w, admin_image(rooms_of(w), &actor, &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image(context_of(w), &actor, &wish, world_op(w))));
     THE_END(w);
 }
 

@@ -261,7 +261,7 @@ static void flows_are_there(struct world *w)
         const struct session *session = container_of(entity_of(entity), struct session, base);
         bool there = !session->flow;
 
-        list_each (&w->broker->rooms.engine.flows, node)
+        list_each (&w->broker->context.engine.flows, node)
             there |= list_entry(node, struct flow, node) == session->flow;
         if (!there)
             outside_fault(&w->outside, "session %llu names a flow that has ended",
@@ -291,18 +291,18 @@ static void roam_into_a_closed_pool(int after_ms)
                       ->id;
     world_sign_on(w, "t2", "anna", "secret12");
     world_run_ms(w, after_ms);
-    EXPECT(admin_session_disconnect(&w->broker->rooms, world_actor(),
+    EXPECT(admin_session_disconnect(&w->broker->context, world_actor(),
                                     world_session(w, "anna")->row.id, "", &disconnect) <= 0);
-    EXPECT_OK(admin_drop(&w->broker->rooms, world_actor(), ENTITY_entitlement, entitlement, &drop));
+    EXPECT_OK(admin_drop(&w->broker->context, world_actor(), ENTITY_entitlement, entitlement, &drop));
     world_run_s(w, 5);
     row = world_user(w, "anna")->row;
     row.disabled = true;
     row.version = 0;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_user, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w))));
     world_run_s(w, 5);
     EXPECT_OK(
-        world_await(w, admin_session_sign_off(&w->broker->rooms, world_actor(),
+        world_await(w, admin_session_sign_off(&w->broker->context, world_actor(),
                                               world_session(w, "anna")->row.id, "", world_op(w))));
     world_run_s(w, 20);
     EXPECT(!world_session(w, "anna"));
@@ -326,7 +326,7 @@ static struct world *anna_in_two_pools(uint64_t seed)
                                            "entitle everyone b\n");
 
     world_run_s(w, 70);
-    w->broker->rooms.store->slowest_ms = 400;
+    w->broker->context.store->slowest_ms = 400;
     world_sign_on_to(w, "t4", "bob", "secret12", "b");
     world_run_s(w, 5);
     world_sign_on_to(w, "t3", "anna", "secret12", "b");

@@ -109,7 +109,7 @@ static void rename_some(enum entity_kind kind)
                    name);
     (void)snprintf(run.last, sizeof(run.last), "rename %s '%s' to '%s'", entity_row(kind)->name,
                    name_of(entity), name);
-    r = awaited(admin_set(&run.w->broker->rooms, world_actor(), kind, &row, world_op(run.w)));
+    r = awaited(admin_set(&run.w->broker->context, world_actor(), kind, &row, world_op(run.w)));
     (void)r; /* refused or not: nothing changes but the name */
 }
 
@@ -143,10 +143,10 @@ static void delete_some(enum entity_kind kind)
     (void)snprintf(run.last, sizeof(run.last), "delete %s %llu", entity_row(kind)->name,
                    (unsigned long long)id);
     if (kind == ENTITY_terminal &&
-        awaited(admin_terminal_state(&run.w->broker->rooms, world_actor(), id, terminal_REVOKED,
+        awaited(admin_terminal_state(&run.w->broker->context, world_actor(), id, terminal_REVOKED,
                                      "a story", world_op(run.w))) < 0)
         return;
-    if (awaited(admin_drop(&run.w->broker->rooms, world_actor(), kind, id, world_op(run.w))) == 0)
+    if (awaited(admin_drop(&run.w->broker->context, world_actor(), kind, id, world_op(run.w))) == 0)
         forget_rules(kind, id);
 }
 
@@ -171,7 +171,7 @@ static void make_one(enum entity_kind kind)
     (void)snprintf(run.last, sizeof(run.last), "add %s '%s'", entity_row(kind)->name, name);
     if (kind != ENTITY_terminal)
         (void)!awaited(
-            admin_add(&run.w->broker->rooms, world_actor(), kind, &row, &id, world_op(run.w)));
+            admin_add(&run.w->broker->context, world_actor(), kind, &row, &id, world_op(run.w)));
 }
 
 static void join_some(void)
@@ -186,7 +186,7 @@ static void join_some(void)
     row.group_id = id_of(group);
     row.user_id = id_of(user);
     (void)snprintf(run.last, sizeof(run.last), "join");
-    (void)!awaited(admin_add(&run.w->broker->rooms, world_actor(), ENTITY_membership, &row, &id,
+    (void)!awaited(admin_add(&run.w->broker->context, world_actor(), ENTITY_membership, &row, &id,
                              world_op(run.w)));
 }
 
@@ -218,7 +218,7 @@ static void decide_some(void)
                               .subject_id = subject ? id_of(subject) : 0,
                               .pool_id = row.pool_id };
     (void)snprintf(run.last, sizeof(run.last), "rule for %s", row.subject);
-    if (awaited(admin_add(&run.w->broker->rooms, world_actor(), ENTITY_entitlement, &row, &rule->id,
+    if (awaited(admin_add(&run.w->broker->context, world_actor(), ENTITY_entitlement, &row, &rule->id,
                           world_op(run.w))) == 0)
         run.count++;
 }
@@ -419,14 +419,14 @@ TEST(rules, how_to_get_into_the_desktop_does_not_change_under_a_session)
     row = world_pool(w, "ward-3")->row;
     (void)snprintf(row.account, sizeof(row.account), "new");
     EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_STATE);
     EXPECT_SAYS(world_await_text(), "pool 'ward-3' has 1 open session");
     EXPECT_SAYS(world_await_text(), "sign off");
     row = world_pool(w, "ward-3")->row;
     row.credential = pool_credential_PASSTHROUGH;
     EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))),
+        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_STATE);
     before = farm_count(w->farm, VIRT_sign_off, NULL, 0);
     world_sign_off(w, "t1");
@@ -437,7 +437,7 @@ TEST(rules, how_to_get_into_the_desktop_does_not_change_under_a_session)
     row = world_pool(w, "ward-3")->row;
     (void)snprintf(row.account, sizeof(row.account), "new");
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
     EXPECT_STR(world_terminal(w, "t1")->show.account, "new");
@@ -457,13 +457,13 @@ TEST(rules, an_account_that_changes_beside_a_claim_stays_the_session_s_own)
         char told[64];
 
         world_run_s(w, 70);
-        w->broker->rooms.store->slowest_ms = 100;
+        w->broker->context.store->slowest_ms = 100;
         row = world_pool(w, "ward-3")->row;
         (void)snprintf(row.account, sizeof(row.account), "new");
         world_sign_on(w, "t1", "anna", "secret12");
         world_run_ms(w, at_ms);
         (void)world_await(
-            w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w)));
+            w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w)));
         SOON(w, "t1", "anna on ward-3-001");
         berth_copy_text(told, sizeof(told), world_machine(w, "ward-3-001")->account);
         EXPECT_STR(world_terminal(w, "t1")->show.account, told);

@@ -3,7 +3,7 @@
 #include <ctype.h>
 
 #include "flow/explain.h"
-#include "flow/house.h"
+#include "flow/reactor.h"
 #include "flow/shortage.h"
 
 #include "story.h"
@@ -23,7 +23,7 @@ static struct explain *explained(struct world *w)
     struct explain *explain = calloc(1, sizeof(*explain));
     struct berth_error error = { 0 };
 
-    EXPECT_OK(explain_user(&w->broker->rooms, world_user(w, "anna")->row.id, 0, explain, &error));
+    EXPECT_OK(explain_user(&w->broker->context, world_user(w, "anna")->row.id, 0, explain, &error));
     return explain;
 }
 
@@ -33,7 +33,7 @@ static void set_spare(struct world *w, int64_t spare)
 
     row.spare = spare;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_pool, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
 }
 
 static void set_mode(struct world *w, enum host_mode mode)
@@ -42,7 +42,7 @@ static void set_mode(struct world *w, enum host_mode mode)
         ((const union row *)entity_row_of(core_find_name(world_core(w), ENTITY_host, "kvm1")))->id;
 
     EXPECT_OK(
-        world_await(w, admin_host_mode(&w->broker->rooms, world_actor(), id, mode, world_op(w))));
+        world_await(w, admin_host_mode(&w->broker->context, world_actor(), id, mode, world_op(w))));
 }
 
 TEST(shortage, nothing_is_said_while_enough_are_spare)
@@ -172,7 +172,7 @@ TEST(shortage, full_hosts_and_used_ports_are_named)
     row.max_desktops = 20;
     row.port_last = row.port_first + 1;
     EXPECT_OK(world_await(
-        w, admin_set(&w->broker->rooms, world_actor(), ENTITY_host, &row, world_op(w))));
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w))));
     world_run_s(w, 70);
     EXPECT_STR(why(w), "host 'kvm1' has no free port for another desktop (port_first=40000, "
                        "port_last=40001); raise port_last with `berthctl host set kvm1 "
@@ -187,8 +187,8 @@ TEST(shortage, a_new_desktop_that_cannot_be_recorded_says_so)
     world_run_s(w, 70);
     set_spare(w, 0);
     world_pool(w, "ward-3")->row.spare = 2; /* as it was set, and the disk is full since */
-    w->broker->rooms.store->fail_next = BERTH_E_NO_SPACE;
-    house_look_at_pool(&w->broker->rooms, world_pool(w, "ward-3")->row.id);
+    w->broker->context.store->fail_next = BERTH_E_NO_SPACE;
+    context_mark_pool(&w->broker->context, world_pool(w, "ward-3")->row.id);
     world_run_ms(w, 1000);
     EXPECT_SAYS(why(w), "a new desktop could not be recorded: ");
     world_run_s(w, 70);
@@ -249,7 +249,7 @@ TEST(shortage, desktops_that_are_switched_off_are_counted)
     world_run_s(w, 70);
     set_spare(w, 0);
     wish.desktop_id = world_desktop(w, "ward-3-002")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->rooms, world_actor(), &wish, world_op(w))));
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
     world_run_s(w, 70);
     world_pool(w, "ward-3")->row.spare = 2; /* as it was set, and nobody has looked since */
     EXPECT_STR(why(w), "the pool has its maximum of 2 desktops (max); raise max for more; 1 spare, "

@@ -39,7 +39,7 @@ static uint64_t free_one(struct world *w)
 static void begin_all(struct world *w, struct asked asked[ASKED], uint64_t *id,
                       struct secret *secret)
 {
-    struct rooms *rooms = &w->broker->rooms;
+    struct context *context = &w->broker->context;
     const struct command_wish message = {
         .terminal_id = terminal_by_name(world_core(w), "t3")->row.id,
         .kind = command_kind_MESSAGE,
@@ -51,18 +51,18 @@ static void begin_all(struct world *w, struct asked asked[ASKED], uint64_t *id,
 
     for (int i = 0; i < ASKED; i++)
         op_init(&asked[i].op, &w->broker->timers, told);
-    EXPECT_OK(admin_command(rooms, world_actor(), &message, id, &asked[0].op));
-    EXPECT_OK(admin_desktop(rooms, world_actor(), &restart, &asked[1].op));
-    EXPECT_OK(admin_add(rooms, world_actor(), ENTITY_user, &user, id, &asked[2].op));
-    EXPECT_OK(admin_session_sign_off(rooms, world_actor(), anna, "", &asked[3].op));
+    EXPECT_OK(admin_command(context, world_actor(), &message, id, &asked[0].op));
+    EXPECT_OK(admin_desktop(context, world_actor(), &restart, &asked[1].op));
+    EXPECT_OK(admin_add(context, world_actor(), ENTITY_user, &user, id, &asked[2].op));
+    EXPECT_OK(admin_session_sign_off(context, world_actor(), anna, "", &asked[3].op));
     EXPECT_OK(admin_image(
-        rooms, world_actor(),
+        context, world_actor(),
         &(struct image_wish){ .act = IMAGE_RECOMPOSE, .id = world_pool(w, "ward-3")->row.id },
         &asked[4].op));
     EXPECT(secret_set(secret, "new-secret", 10));
-    EXPECT_OK(admin_password(rooms, world_actor(), ENTITY_user, world_user(w, "carl")->row.id,
+    EXPECT_OK(admin_password(context, world_actor(), ENTITY_user, world_user(w, "carl")->row.id,
                              secret, &asked[5].op));
-    EXPECT_OK(admin_note(rooms, world_actor(), "user.where", "user bob", 0, &asked[6].op));
+    EXPECT_OK(admin_note(context, world_actor(), "user.where", "user bob", 0, &asked[6].op));
 }
 
 static void stop_in_the_midst(int after_ms)
@@ -77,7 +77,7 @@ static void stop_in_the_midst(int after_ms)
 
     world_run_s(w, 70);
     EXPECT_OK(world_await(
-        w, admin_invite(&w->broker->rooms, world_actor(), &invitation, &id, &token, world_op(w))));
+        w, admin_invite(&w->broker->context, world_actor(), &invitation, &id, &token, world_op(w))));
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 10);
     EXPECT(shows_desktop_now(world_terminal(w, "t1")));
@@ -115,9 +115,9 @@ TEST(stop, a_command_on_its_way_to_disk)
     uint64_t id = 0;
 
     world_run_s(w, 20);
-    w->broker->rooms.store->slowest_ms = 200;
+    w->broker->context.store->slowest_ms = 200;
     op_init(&asked.op, &w->broker->timers, told);
-    EXPECT_OK(admin_command(&w->broker->rooms, world_actor(), &message, &id, &asked.op));
+    EXPECT_OK(admin_command(&w->broker->context, world_actor(), &message, &id, &asked.op));
     /* Queued, and then its sending is on its way. */
     PASS_UNTIL(w, 1, (command = command_find(world_core(w), id)) && command->writing);
     world_crash(w);

@@ -30,7 +30,7 @@
 
 struct world {
     struct berth_loop loop;
-    struct rooms rooms;
+    struct context context;
     struct berth_random random;
     struct offload *hashing;
     uv_async_t store_wake;
@@ -59,7 +59,7 @@ static void world_wake(void *context)
 
 static void world_woken(uv_async_t *async)
 {
-    store_turn(container_of(async, struct world, store_wake)->rooms.store);
+    store_turn(container_of(async, struct world, store_wake)->context.store);
 }
 
 static void world_failed(void *context, const struct berth_error *error)
@@ -90,44 +90,44 @@ static void world_digest(const char *text, char hex[72])
 
 static void world_open_rooms(struct berth_error *error)
 {
-    struct rooms *rooms = &world.rooms;
-    static const struct virt_listener listener = { .host = flows_host,
-                                                   .machine = flows_machine,
-                                                   .context = &world.rooms };
+    struct context *context = &world.context;
+    static const struct virt_listener listener = { .host = reactor_host_event,
+                                                   .machine = reactor_machine_event,
+                                                   .context = &world.context };
 
-    rooms->timers = &world.loop.timers;
-    rooms->random = &world.random;
-    rooms->tell = world_tell;
-    rooms->hang_up = world_hang_up;
-    rooms->settings.destructive_allowed = true;
-    rooms->settings.certificate_days = 7;
-    flow_engine_init(&rooms->engine, rooms->timers);
-    rooms->core = core_new(rooms->timers, rooms->random);
-    rooms->core->digest = world_digest;
+    context->timers = &world.loop.timers;
+    context->random = &world.random;
+    context->tell = world_tell;
+    context->hang_up = world_hang_up;
+    context->settings.destructive_allowed = true;
+    context->settings.certificate_days = 7;
+    flow_engine_init(&context->engine, context->timers);
+    context->core = core_new(context->timers, context->random);
+    context->core->digest = world_digest;
     EXPECT_OK(store_open(&(struct store_setup){ .folder = world.folder,
-                                                .timers = rooms->timers,
+                                                .timers = context->timers,
                                                 .wake = world_wake,
                                                 .failed = world_failed,
                                                 .context = &world },
-                         &rooms->store, error));
-    EXPECT_OK(store_load(rooms->store, rooms->core, error));
+                         &context->store, error));
+    EXPECT_OK(store_load(context->store, context->core, error));
     world.hashing = offload_new(&world.loop, 1, 64);
     EXPECT_OK(auth_new(&(struct auth_setup){ .folder = world.folder,
-                                             .core = rooms->core,
+                                             .core = context->core,
                                              .hashing = world.hashing,
-                                             .timers = rooms->timers,
-                                             .random = rooms->random },
-                       &rooms->auth, error));
+                                             .timers = context->timers,
+                                             .random = context->random },
+                       &context->auth, error));
     EXPECT_OK(ca_open(&(struct ca_setup){ .folder = world.folder,
                                           .site = "test",
                                           .certificate_h = 168,
                                           .signing = world.hashing,
-                                          .timers = rooms->timers,
-                                          .random = rooms->random },
-                      &rooms->ca, error));
-    rooms->virt = virt_new(&world.loop, "/bin/false", &listener);
-    rooms->probe = probe_new(&world.loop);
-    flows_start(rooms);
+                                          .timers = context->timers,
+                                          .random = context->random },
+                      &context->ca, error));
+    context->virt = virt_new(&world.loop, "/bin/false", &listener);
+    context->probe = probe_new(&world.loop);
+    reactor_start(context);
 }
 
 static size_t world_figures(void *context, struct api_figure *out, size_t max)
@@ -181,10 +181,10 @@ static void world_serve(void)
     random_system(&world.random);
     world_open_rooms(&error);
     world_listen();
-    if (api_new(&world.loop, &world.rooms,
+    if (api_new(&world.loop, &world.context,
                 &(struct api_setup){ .socket = world.socket,
                                      .listener = -1,
-                                     .authority = ca_certificate(world.rooms.ca),
+                                     .authority = ca_certificate(world.context.ca),
                                      .host = "broker.example",
                                      .link_port = 7443,
                                      .join_port = 7444,
@@ -206,20 +206,20 @@ static void world_start(void)
 /* All but the data folder goes. */
 static void world_stop(void)
 {
-    struct rooms *rooms = &world.rooms;
+    struct context *context = &world.context;
     struct world stopped = { 0 };
 
     api_free(world.api);
     for (int i = 0; i < 20; i++)
         loop_turn(&world.loop, 1);
-    flows_stop(rooms);
-    virt_free(rooms->virt);
-    probe_free(rooms->probe);
-    auth_free(rooms->auth);
-    ca_free(rooms->ca);
+    reactor_stop(context);
+    virt_free(context->virt);
+    probe_free(context->probe);
+    auth_free(context->auth);
+    ca_free(context->ca);
     offload_free(world.hashing);
-    store_close(rooms->store);
-    core_free(rooms->core);
+    store_close(context->store);
+    core_free(context->core);
     uv_close((uv_handle_t *)&world.store_wake, NULL);
     (void)close(world.listener);
     loop_close(&world.loop);

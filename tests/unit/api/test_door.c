@@ -168,7 +168,7 @@ TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
 /* Not by the door: without berth-virt its template cannot be checked. */
 TEST(door, a_pool_that_makes_nothing_says_why)
 {
-    struct core *core = world.rooms.core;
+    struct core *core = world.context.core;
     struct row_pool row = { .version = 1,
                             .name = "wanted",
                             .kind = pool_kind_FLOATING,
@@ -215,7 +215,7 @@ static void load(enum entity_kind kind, const void *row)
 {
     struct berth_error error = { 0 };
 
-    if (core_load(world.rooms.core, kind, row, &error) < 0)
+    if (core_load(world.context.core, kind, row, &error) < 0)
         fail_msg("%s", error.text);
 }
 
@@ -358,7 +358,7 @@ TEST(door, a_bundle_of_logs_is_handed_out)
     };
 
     EXPECT_STATUS(ask("GET", "/v1/commands/78/bundle", NULL), 404);
-    EXPECT_OK(core_load(world.rooms.core, ENTITY_terminal, &terminal, NULL));
+    EXPECT_OK(core_load(world.context.core, ENTITY_terminal, &terminal, NULL));
     /* The command is done since before the start, so it is not in memory. */
     EXPECT_STATUS(ask("GET", "/v1/commands/77/bundle", NULL), 200);
     EXPECT_STR(reply.text, "what happened\n");

@@ -128,7 +128,7 @@ TEST(events, what_is_observed_is_heard_without_a_rev)
 {
     int descriptor = follow("");
     struct host *host =
-        container_of(core_find_name(world.rooms.core, ENTITY_host, "kvm1"), struct host, base);
+        container_of(core_find_name(world.context.core, ENTITY_host, "kvm1"), struct host, base);
 
     read_more(descriptor);
     if (host->state == host_DOWN)
@@ -157,7 +157,7 @@ TEST(events, a_follower_that_does_not_read_is_dropped)
 {
     int descriptor = follow("");
     struct host *host =
-        container_of(core_find_name(world.rooms.core, ENTITY_host, "kvm1"), struct host, base);
+        container_of(core_find_name(world.context.core, ENTITY_host, "kvm1"), struct host, base);
     uint64_t dropped = world.api->dropped_slow;
 
     for (int i = 0; i < 6000 && world.api->dropped_slow == dropped; i++) {
@@ -165,7 +165,7 @@ TEST(events, a_follower_that_does_not_read_is_dropped)
                                        .entity = ENTITY_host,
                                        .id = host->row.id };
 
-        core_notify(world.rooms.core, &notice);
+        core_notify(world.context.core, &notice);
         if (i % 50 == 0)
             loop_turn(&world.loop, 0);
     }

@@ -396,13 +396,13 @@ static void begin_sign_on(struct sign_on *sign_on, const char *name, const char 
     };
     struct msg_evidence shown = { .kind = evidence_kind_PASSWORD };
 
-    EXPECT_OK(core_load(world.rooms.core, ENTITY_terminal, &row, NULL));
+    EXPECT_OK(core_load(world.context.core, ENTITY_terminal, &row, NULL));
     (void)snprintf(shown.name, sizeof(shown.name), "%s", name);
     EXPECT(secret_set(&shown.value, password, strlen(password)));
     *sign_on = (struct sign_on){ 0 };
     op_init(&sign_on->op, &world.loop.timers, signed_on);
     EXPECT_OK(
-        auth_begin(world.rooms.auth, &shown, 1, row.id, false, &sign_on->result, &sign_on->op));
+        auth_begin(world.context.auth, &shown, 1, row.id, false, &sign_on->result, &sign_on->op));
 }
 
 static size_t passwords_waiting(void)

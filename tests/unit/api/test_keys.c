@@ -352,7 +352,7 @@ static void add_terminals(int first, int count)
     struct changes *changes = changes_new("test", "test", "test.add");
 
     for (int i = first; i < first + count; i++) {
-        struct row_terminal row = { .id = core_next_id(world.rooms.core),
+        struct row_terminal row = { .id = core_next_id(world.context.core),
                                     .state = terminal_ACCEPTED,
                                     .tags = "many" };
 
@@ -360,7 +360,7 @@ static void add_terminals(int first, int count)
         (void)changes_add(changes, ENTITY_terminal, &row);
     }
     op_init(&decided, &world.loop.timers, note_decided);
-    EXPECT_OK(decide_begin(&world.rooms, changes, NULL, &decided));
+    EXPECT_OK(decide_begin(&world.context, changes, NULL, &decided));
     (void)UNTIL(!decided.in_flight, world_turn());
     EXPECT_OK(decided.result);
 }

@@ -343,7 +343,7 @@ TEST(past, who_lost_the_right_during_the_read_is_shown_nothing)
     int descriptor = adopted_connection();
 
     make_admin("ludwig", "operator", token);
-    entity = core_find_name(world.rooms.core, ENTITY_admin, "ludwig");
+    entity = core_find_name(world.context.core, ENTITY_admin, "ludwig");
     (void)snprintf(
         text, sizeof(text),
         "GET /v1/sessions?slot=7 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", token);
@@ -424,7 +424,7 @@ static void op_ignored(struct op *op, int result)
 /* End the session of user 3 in this run, as flows do: memory still has it, and it is over. */
 static void end_old_open(void)
 {
-    struct core *core = world.rooms.core;
+    struct core *core = world.context.core;
     struct session *one = session_find(core, session(OLD_OPEN));
     struct assignment *assignment = assignment_find(core, session(OLD_OPEN) - 1);
     struct changes *changes = changes_new("test", "broker", "session.ended");
@@ -435,14 +435,14 @@ static void end_old_open(void)
     row->state = session_ENDED;
     closed->state = assignment_CLOSED;
     op_init(&op, &world.loop.timers, op_ignored);
-    EXPECT(decide_begin(&world.rooms, changes, NULL, &op) >= 0);
+    EXPECT(decide_begin(&world.context, changes, NULL, &op) >= 0);
     EXPECT(ended_is_applied(&op));
 }
 
 TEST(past, what_ended_in_this_run_is_answered_as_after_a_restart)
 {
     end_old_open();
-    EXPECT(session_find(world.rooms.core, session(OLD_OPEN)));
+    EXPECT(session_find(world.context.core, session(OLD_OPEN)));
     EXPECT_INT(count_all("/v1/sessions?past=no"), 1);
     EXPECT_INT(count_all("/v1/sessions?past=yes&user=past-user-3"), 21);
     EXPECT_STATUS(ask("DELETE", "/v1/users/past-user-3?dry_run=1", NULL), 200);
@@ -451,7 +451,7 @@ TEST(past, what_ended_in_this_run_is_answered_as_after_a_restart)
     look(false);
     world_stop();
     world_serve();
-    EXPECT(!session_find(world.rooms.core, session(OLD_OPEN)));
+    EXPECT(!session_find(world.context.core, session(OLD_OPEN)));
     EXPECT_STATUS(ask("DELETE", "/v1/users/past-user-3?dry_run=1", NULL), 200);
     EXPECT(!strstr(reply.text, "referred to"));
     look(true);

@@ -46,7 +46,7 @@ static int follow_as(const char *token)
 
 static const struct admin *admin_by_name(const char *name)
 {
-    return container_of(core_find_name(world.rooms.core, ENTITY_admin, name), struct admin, base);
+    return container_of(core_find_name(world.context.core, ENTITY_admin, name), struct admin, base);
 }
 
 static void make_group(const char *name)
@@ -384,8 +384,8 @@ TEST(rights, a_download_ends_with_its_right)
 
     make_admin("jane", "operator", token);
     world.api->bundle = large_bundle;
-    EXPECT_OK(core_load(world.rooms.core, ENTITY_terminal, &terminal, NULL));
-    EXPECT_OK(core_load(world.rooms.core, ENTITY_command, &command, NULL));
+    EXPECT_OK(core_load(world.context.core, ENTITY_terminal, &terminal, NULL));
+    EXPECT_OK(core_load(world.context.core, ENTITY_command, &command, NULL));
     descriptor = adopted_connection();
     (void)snprintf(request, sizeof(request),
                    "GET /v1/commands/770000/bundle HTTP/1.1\r\nHost: a\r\n"

@@ -26,10 +26,10 @@ static struct {
     bool quiet; /* keep no copies: measurements */
 } desk;
 
-int terminal_opened(struct rooms *rooms, uint64_t peer, const char *address, const char *key_hash,
+int terminal_opened(struct context *context, uint64_t peer, const char *address, const char *key_hash,
                     struct berth_error *reterr)
 {
-    (void)rooms;
+    (void)context;
     if (desk.admit < 0)
         return berth_fail(reterr, desk.admit, "the terminal was turned away by the test");
     desk.peers[desk.opened % DESK_PEERS] = peer;
@@ -39,18 +39,18 @@ int terminal_opened(struct rooms *rooms, uint64_t peer, const char *address, con
     return 0;
 }
 
-void terminal_closed(struct rooms *rooms, uint64_t peer, const char *why)
+void terminal_closed(struct context *context, uint64_t peer, const char *why)
 {
-    (void)rooms;
+    (void)context;
     (void)peer;
     desk.closed++;
     (void)snprintf(desk.closed_why, sizeof(desk.closed_why), "%s", why);
 }
 
-int joiner_opened(struct rooms *rooms, uint64_t peer, const char *address,
+int joiner_opened(struct context *context, uint64_t peer, const char *address,
                   struct berth_error *reterr)
 {
-    (void)rooms;
+    (void)context;
     (void)address;
     (void)reterr;
     desk.peers[desk.joiners % DESK_PEERS] = peer;
@@ -58,9 +58,9 @@ int joiner_opened(struct rooms *rooms, uint64_t peer, const char *address,
     return 0;
 }
 
-void joiner_closed(struct rooms *rooms, uint64_t peer)
+void joiner_closed(struct context *context, uint64_t peer)
 {
-    (void)rooms;
+    (void)context;
     (void)peer;
     desk.joiners_closed++;
 }
@@ -73,9 +73,9 @@ static void desk_note(const struct msg *msg)
 }
 
 #define DESK_NOTES(name)                                                        \
-    void desk_##name(struct rooms *rooms, uint64_t peer, const struct msg *msg) \
+    void desk_##name(struct context *context, uint64_t peer, const struct msg *msg) \
     {                                                                           \
-        (void)rooms;                                                            \
+        (void)context;                                                            \
         (void)peer;                                                             \
         desk_note(msg);                                                         \
     }
@@ -91,7 +91,7 @@ DESK_NOTES(profile_applied)
 DESK_NOTES(command_state)
 DESK_NOTES(renew_certificate)
 
-void desk_announce(struct rooms *rooms, uint64_t peer, const struct msg *msg)
+void desk_announce(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct msg answer = { .type = MSG_granted };
 
@@ -99,13 +99,13 @@ void desk_announce(struct rooms *rooms, uint64_t peer, const struct msg *msg)
     answer.ref = msg->ref;
     answer.granted.renew_after_ms = 10000;
     if (desk.grant)
-        rooms->tell(rooms->door, peer, &answer);
+        context->tell(context->link, peer, &answer);
 }
 
-int desk_may_send_blob(struct rooms *rooms, uint64_t peer, uint64_t command_id, char *ret_name,
+int desk_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr)
 {
-    (void)rooms;
+    (void)context;
     (void)peer;
     if (command_id == 404)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no command 404");
@@ -113,9 +113,9 @@ int desk_may_send_blob(struct rooms *rooms, uint64_t peer, uint64_t command_id, 
     return 0;
 }
 
-const char *desk_terminal_name(struct rooms *rooms, uint64_t peer)
+const char *desk_terminal_name(struct context *context, uint64_t peer)
 {
-    (void)rooms;
+    (void)context;
     (void)peer;
     return "icu-07";
 }

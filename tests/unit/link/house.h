@@ -30,7 +30,7 @@ static struct house {
     struct berth_loop loop;
     struct berth_random random;
     struct offload *pool;
-    struct rooms rooms;
+    struct context context;
     struct ca *ca;
     struct link *link;
     struct link_setup setup;
@@ -78,11 +78,11 @@ static void house_begin(struct link_limits limits)
     ca.random = &house.random;
     if (ca_open(&ca, &house.ca, &error) < 0)
         fail_msg("%s", error.text);
-    house.rooms.ca = house.ca;
-    house.rooms.timers = &house.loop.timers;
-    house.rooms.random = &house.random;
+    house.context.ca = house.ca;
+    house.context.timers = &house.loop.timers;
+    house.context.random = &house.random;
     house.setup = (struct link_setup){ .loop = &house.loop,
-                                       .rooms = &house.rooms,
+                                       .context = &house.context,
                                        .folder = house.folder,
                                        .names = "broker.example",
                                        .listen = house_listen,

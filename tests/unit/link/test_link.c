@@ -93,7 +93,7 @@ TEST(link, what_was_said_before_a_presence_was_over_is_no_fault)
     desk.grant = true;
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    house.rooms.tell(house.link, desk.peers[0], &(struct msg){ .type = MSG_presence_unknown });
+    house.context.tell(house.link, desk.peers[0], &(struct msg){ .type = MSG_presence_unknown });
     TURN_UNTIL(client.frames == 2);
     for (int i = 0; i < 10; i++)
         client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
@@ -149,7 +149,7 @@ TEST(link, presence_lost_is_as_before_the_announcement)
     client_enter(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    house.rooms.tell(house.rooms.door, desk.peers[0], &unknown);
+    house.context.tell(house.context.link, desk.peers[0], &unknown);
     TURN_UNTIL(client.frames == 2);
     EXPECT_SAYS(client.last, "presence_unknown");
     client_say(&client, "{\"type\":\"sign_on\",\"evidence\":[]}");
@@ -248,7 +248,7 @@ static void expect_last_word(const struct msg *msg)
     client_join(&client);
     client_say(&client, JOIN);
     TURN_UNTIL(desk.messages == 1);
-    house.rooms.tell(house.rooms.door, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
+    house.context.tell(house.context.link, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
     TURN_UNTIL(client.closed && desk.joiners_closed == desk.joiners);
     EXPECT_INT(client.frames, 1);
     EXPECT_SAYS(client.last, msg_row(msg->type)->name);
@@ -303,7 +303,7 @@ TEST(link, a_joiner_whose_answer_still_comes_may_stay)
     client_say(&second, JOIN);
     TURN_UNTIL(desk.messages == 2);
     (void)UNTIL(second.closed,
-                (house.rooms.tell(house.rooms.door, peer, &pending), loop_turn(&house.loop, 20)));
+                (house.context.tell(house.context.link, peer, &pending), loop_turn(&house.loop, 20)));
     EXPECT(!first.closed);
     EXPECT_SAYS(first.last, "join_pending");
     TURN_UNTIL(first.closed && desk.joiners_closed == 2);
@@ -353,14 +353,14 @@ TEST(link, a_hang_up_says_why_first)
 
     house_begin_default();
     client_enter(&client);
-    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_OVERTAKEN,
+    house.context.hang_up(house.context.link, desk.peers[0], BERTH_E_OVERTAKEN,
                         "the terminal is here a second time");
     TURN_UNTIL(client.closed && desk.closed == 1);
     EXPECT_SAYS(client.last, "\"code\":\"OVERTAKEN\"");
     EXPECT_SAYS(client.last, "the terminal is here a second time");
     EXPECT_SAYS(client.last, "\"about\":\"connection\"");
     /* A number that is gone is ignored. */
-    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_OVERTAKEN, "again");
+    house.context.hang_up(house.context.link, desk.peers[0], BERTH_E_OVERTAKEN, "again");
     client_end(&client);
     identity_free();
     house_end();
@@ -556,7 +556,7 @@ static void expect_served(const char *source)
     client_say(&client, JOIN);
     TURN_UNTIL(desk.messages == 1);
     msg->type = MSG_joined;
-    house.rooms.tell(house.rooms.door, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
+    house.context.tell(house.context.link, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
     TURN_UNTIL(client.frames == 1);
     free(msg);
     client_end(&client);
@@ -645,13 +645,13 @@ TEST(link, an_address_is_known_until_the_last_one_there_is_revoked)
     client_enter(&first);
     client_enter(&second);
     memcpy(numbers, desk.peers, sizeof(numbers));
-    house.rooms.hang_up(house.rooms.door, numbers[0], BERTH_E_REVOKED, "it was revoked");
+    house.context.hang_up(house.context.link, numbers[0], BERTH_E_REVOKED, "it was revoked");
     TURN_UNTIL(first.closed);
     run_into_debt();
     client_enter(&third);
     numbers[2] = desk.peers[2];
     for (int i = 1; i < 3; i++)
-        house.rooms.hang_up(house.rooms.door, numbers[i], BERTH_E_REVOKED, "it was revoked");
+        house.context.hang_up(house.context.link, numbers[i], BERTH_E_REVOKED, "it was revoked");
     TURN_UNTIL(second.closed && third.closed);
     expect_stranger();
     client_end(&first);
@@ -744,7 +744,7 @@ TEST(link, a_slow_reader_is_dropped)
         memset(profile->profile.settings[i].value, 'x',
                sizeof(profile->profile.settings[i].value) - 1);
     for (int i = 0; i < 20000 && desk.closed == 0; i++) {
-        house.rooms.tell(house.rooms.door, desk.peers[0], profile);
+        house.context.tell(house.context.link, desk.peers[0], profile);
         if (i % 64 == 0)
             loop_turn(&house.loop, 1);
     }
@@ -857,8 +857,8 @@ static void tell_late(berth_unused struct loop_mail *mail)
 {
     const struct msg msg = { .type = MSG_presence_unknown };
 
-    house.rooms.tell(house.rooms.door, desk.peers[0], &msg);
-    house.rooms.hang_up(house.rooms.door, desk.peers[0], BERTH_E_CLOSING, "too late");
+    house.context.tell(house.context.link, desk.peers[0], &msg);
+    house.context.hang_up(house.context.link, desk.peers[0], BERTH_E_CLOSING, "too late");
 }
 
 TEST(link, what_is_told_while_the_doors_close_goes_nowhere)
@@ -870,7 +870,7 @@ TEST(link, what_is_told_while_the_doors_close_goes_nowhere)
     client_enter(&client);
     loop_post(&house.loop, &late);
     link_free(berth_take(house.link));
-    EXPECT(!house.rooms.tell);
+    EXPECT(!house.context.tell);
     loop_turn(&house.loop, 0);
     client_end(&client);
     identity_free();

@@ -1,23 +1,23 @@
-/* house.h - what stands in the flow room between turns: peers, queues, work on desktops, things to
- * look at again.
+/* reactor.h - what module flow keeps between turns: peers, queues, requests, and what has to be looked at
+ * again.
  *
- * Room flow, inner header. One struct house per broker, at rooms->house, made by flows_start.
+ * Module flow, inner header. One struct reactor per broker, at context->reactor, made by reactor_start.
  *
  * Everything that must react to facts listens here, once: a notice marks what has to be looked at,
  * and the looking is done at the end of the turn. There is no polling.
  */
-#ifndef BERTH_FLOW_HOUSE_H
-#define BERTH_FLOW_HOUSE_H
+#ifndef BERTH_FLOW_REACTOR_H
+#define BERTH_FLOW_REACTOR_H
 
-#include "flow/rooms.h"
+#include "flow/context.h"
 
 struct connect;
 
 /* A connection of a terminal, or of somebody who wants to become one. */
 struct peer {
-    struct rooms *rooms;
+    struct context *context;
     uint64_t id;
-    uint64_t terminal_id; /* 0: at the join door */
+    uint64_t terminal_id; /* 0: at the join listener */
     uint64_t identity_id; /* the key it came with */
     bool present;         /* it has announced itself and was granted */
     char address[64];
@@ -27,7 +27,7 @@ struct peer {
 };
 
 /* How the latest sign-on of a user ended, for explain. */
-struct latest {
+struct last_sign_on {
     uint64_t user_id;
     int64_t at_ms; /* wall clock */
     char terminal[64];
@@ -42,21 +42,21 @@ struct stray {
 };
 
 /* Something to be looked at, at the end of this turn. */
-struct looks {
-    struct map ids;    /* id -> struct look */
-    struct list queue; /* of struct look */
+struct dirty_set {
+    struct map ids;    /* id -> struct dirty_id */
+    struct list queue; /* of struct dirty_id */
 };
 
-struct house {
-    struct rooms *rooms;
-    struct flow_figures figures; /* of the engine's flows */
+struct reactor {
+    struct context *context;
+    struct flow_figures flow_counters; /* of the engine's flows */
     bool stopping;               /* nothing new is begun */
-    bool closed;                 /* flows_stop: nothing is decided any more */
+    bool closed;                 /* reactor_stop: nothing is decided any more */
     struct notice_listener listener;
 
     struct map peers;      /* id -> struct peer */
     struct map signing_on; /* user id -> struct list of struct connect.same_user */
-    struct map latest;     /* user id -> struct latest */
+    struct map last_sign_ons; /* user id -> struct last_sign_on */
     struct map resumes;    /* session id -> struct resume: resume.c */
     struct list decisions; /* decide.c: on their way to disk */
     struct list jots;      /* decide.c */
@@ -66,65 +66,65 @@ struct house {
 
     struct list strays; /* admin*.c */
 
-    struct looks pools;                /* refill.c */
-    struct looks profiles;             /* profile.c: terminals that may need another one */
-    struct berth_soon turn;            /* at the end of this turn: look */
+    struct dirty_set dirty_pools;                /* refill.c */
+    struct dirty_set dirty_profiles;             /* profile.c: terminals that may need another one */
+    struct berth_soon flush;            /* at the end of this turn: look */
     struct berth_timer more_profiles;  /* look again in the next turn */
     struct berth_timer recovered;      /* the recovery window is over */
     struct berth_timer command_expiry; /* command.c */
 
     int64_t profile_version; /* of the latest change that may change somebody's settings */
 
-    struct op *quiescing; /* flows_quiesce */
+    struct op *quiescing; /* reactor_quiesce */
     struct berth_timer quiesce_limit;
 };
 
-static inline struct house *house_of(struct rooms *rooms)
+static inline struct reactor *reactor_of(struct context *context)
 {
-    return rooms->house;
+    return context->reactor;
 }
 
 /* Nothing may be destroyed yet: a restart touches no machine until its terminals had time to come
  * back. */
-static inline bool house_recovering(struct rooms *rooms)
+static inline bool context_recovering(struct context *context)
 {
-    return rooms->timers->mono_ms < rooms->core->recovery_until_ms;
+    return context->timers->mono_ms < context->core->recovery_until_ms;
 }
 
 /* Mark for the end of this turn. */
-void house_look_at_pool(struct rooms *rooms, uint64_t pool_id);
-void house_look_at_all_pools(struct rooms *rooms);
-void house_look_at_profile(struct rooms *rooms, uint64_t terminal_id);
+void context_mark_pool(struct context *context, uint64_t pool_id);
+void context_mark_all_pools(struct context *context);
+void context_mark_profile(struct context *context, uint64_t terminal_id);
 
 /* notices.c: a fact has changed. */
-void house_heard(struct notice_listener *listener, const struct notice *notice);
+void reactor_notify(struct notice_listener *listener, const struct notice *notice);
 
 /* The next one marked, or 0. */
-uint64_t looks_next(struct looks *looks);
+uint64_t dirty_set_next(struct dirty_set *set);
 
 /* NULL when the peer is gone, or not a terminal (any more), or was replaced by a newer connection
  * of its terminal. */
-struct peer *house_peer(struct rooms *rooms, uint64_t peer);
+struct peer *context_peer(struct context *context, uint64_t peer);
 /* It is in no map any more. */
-void house_peer_free(struct peer *peer);
-struct terminal *house_terminal(struct rooms *rooms, uint64_t peer);
+void context_peer_free(struct peer *peer);
+struct terminal *context_terminal(struct context *context, uint64_t peer);
 
 /* Tell a peer, if it may hear this in its present state (messages.def): a terminal that has
  * connected and not announced itself yet hears of nothing that it would not know what to make of;
  * its announcement asks for the rest. Nobody: nothing happens.
  */
-void house_tell(struct rooms *rooms, uint64_t peer, const struct msg *msg);
+void context_tell(struct context *context, uint64_t peer, const struct msg *msg);
 
 /* For the history: something about a connection or a key. acted_id: whom a message was carried out
  * for; key: NULL where it does not matter. */
-void house_note_peer(struct rooms *rooms, enum peer_word word, uint64_t terminal_id,
+void context_note_peer(struct context *context, enum peer_word word, uint64_t terminal_id,
                      uint64_t acted_id, const char *key);
 
 /* For explain. */
-void house_note_latest(struct rooms *rooms, uint64_t user_id, const char *terminal,
+void context_note_last_sign_on(struct context *context, uint64_t user_id, const char *terminal,
                        const char *outcome);
 
 /* A flow has ended: the orderly stop may be waiting for it. */
-void house_flow_ended(struct rooms *rooms);
+void reactor_flow_ended(struct context *context);
 
 #endif

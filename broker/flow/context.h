@@ -1,11 +1,10 @@
-/* rooms.h - what a flow may reach: the rooms below it by handle, the doors above it by one outward
- * call each.
+/* context.h - what a flow may reach: the modules below it by handle, the link above it by two calls.
  *
- * Room flow. Each handle is a port: berthd links the real room, stories and the simulator link
+ * Module flow. Each handle is a port: berthd links the real module, stories and the simulator link
  * tests/fakes with the same headers. Flows include only this and core.
  */
-#ifndef BERTH_FLOW_ROOMS_H
-#define BERTH_FLOW_ROOMS_H
+#ifndef BERTH_FLOW_CONTEXT_H
+#define BERTH_FLOW_CONTEXT_H
 
 #include "berth/flow.h"
 #include "berth/message.h"
@@ -17,7 +16,9 @@
 #include "store/store.h"
 #include "virt/virt.h"
 
-struct rooms {
+struct reactor;
+
+struct context {
     struct core *core;
     struct store *store;
     struct virt *virt;
@@ -28,16 +29,16 @@ struct rooms {
     struct berth_timers *timers;
     struct berth_random *random;
 
-    /* Outward: the door to terminals sends (the message is copied) or closes; peer 0 is ignored. */
-    void (*tell)(void *door, uint64_t peer, const struct msg *msg);
-    void (*hang_up)(void *door, uint64_t peer, int code, const char *why);
-    void *door;
+    /* Outward: the link to terminals sends (the message is copied) or closes; peer 0 is ignored. */
+    void (*tell)(void *link, uint64_t peer, const struct msg *msg);
+    void (*hang_up)(void *link, uint64_t peer, int code, const char *why);
+    void *link;
 
     struct {
         int64_t certificate_days, recovery_ms;
         bool destructive_allowed; /* false while stopping */
     } settings;
-    void *house; /* flow-room's own standing data: refill controllers, queues */
+    struct reactor *reactor; /* what module flow itself keeps: flow/reactor.h */
 };
 
 #endif
