@@ -98,7 +98,7 @@ struct host {
     struct berth_timer retry; /* degraded: ask it again then */
     int64_t settled_ms;       /* what an earlier broker had asked of it is done or lost by then,
                                  monotonic; 0 = never listed */
-    struct list waiting;   /* ops of flows that wait for it to be up or to have room: flow/gate.h */
+    struct list waiting;   /* ops of flows that wait for it to be up or to have room: flow/waitq.h */
     int64_t memory_mib;    /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
 };
@@ -203,7 +203,7 @@ struct session {
                           began */
     struct flow *flow; /* sign-on or release that works on it, or NULL */
     struct berth_timer release_retry; /* ending, and its release failed: begin it again then */
-    struct list waiting;              /* ops of flows that wait for its end: flow/gate.h */
+    struct list waiting;              /* ops of flows that wait for its end: flow/waitq.h */
 };
 
 struct connection {

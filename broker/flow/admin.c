@@ -24,10 +24,10 @@ int admin_still(const struct admin_actor *actor, struct berth_error *reterr)
     return berth_fail(reterr, BERTH_E_CREDENTIALS, "the right to ask this ended meanwhile");
 }
 
-void admin_waits(struct context *context, struct stray *stray, void (*drop)(struct stray *stray))
+void admin_pending_add(struct context *context, struct pending_request *pending, void (*drop)(struct pending_request *pending))
 {
-    stray->drop = drop;
-    list_append(&reactor_of(context)->strays, &stray->node);
+    pending->drop = drop;
+    list_append(&reactor_of(context)->pending_requests, &pending->node);
 }
 
 /* What a row is called: by its name where it has one, else by its number. */
@@ -153,7 +153,7 @@ static int set_checked(struct context *context, const struct admin_actor *actor,
 /* ---- a pool's template is looked at before the pool is written ---- */
 
 struct pool_wish {
-    struct stray stray;
+    struct pending_request pending;
     struct context *context;
     struct admin_actor actor;
     struct row_pool row;
@@ -162,9 +162,9 @@ struct pool_wish {
     struct op step; /* the look, then the decision */
 };
 
-static void wish_drop(struct stray *stray)
+static void wish_drop(struct pending_request *pending)
 {
-    struct pool_wish *wish = container_of(stray, struct pool_wish, stray);
+    struct pool_wish *wish = container_of(pending, struct pool_wish, pending);
     struct op *caller = wish->caller;
 
     op_cancel(&wish->step);
@@ -178,7 +178,7 @@ static void wish_over(struct op *op, int result)
     struct berth_error error = op->error;
     struct op *caller = wish->caller;
 
-    list_remove(&wish->stray.node);
+    list_remove(&wish->pending.node);
     free(wish);
     op_complete(caller, result, &error);
 }
@@ -231,7 +231,7 @@ static int look_first(struct context *context, const struct admin_actor *actor,
         free(wish);
         return r;
     }
-    admin_waits(context, &wish->stray, wish_drop);
+    admin_pending_add(context, &wish->pending, wish_drop);
     return op_begun(op, NULL, wish);
 }
 

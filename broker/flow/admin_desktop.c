@@ -22,7 +22,7 @@ static const char *const action_names[] = {
  * sent again afterwards it disturbs nobody a second time.
  */
 struct wish {
-    struct stray stray;
+    struct pending_request pending;
     struct context *context;
     struct admin_actor actor;
     uint64_t desktop_id;
@@ -59,14 +59,14 @@ static void end(struct wish *wish, int result, const struct berth_error *error)
     struct op *caller = wish->caller;
     struct berth_error why = *error;
 
-    list_remove(&wish->stray.node);
+    list_remove(&wish->pending.node);
     free(wish);
     op_complete(caller, result, &why);
 }
 
-static void drop(struct stray *stray)
+static void drop(struct pending_request *pending)
 {
-    struct wish *wish = container_of(stray, struct wish, stray);
+    struct wish *wish = container_of(pending, struct wish, pending);
     struct op *caller = wish->caller;
 
     op_cancel(&wish->machine);
@@ -227,6 +227,6 @@ int admin_desktop(struct context *context, const struct admin_actor *actor,
         free(wish);
         return r;
     }
-    admin_waits(context, &wish->stray, drop);
+    admin_pending_add(context, &wish->pending, drop);
     return op_begun(op, NULL, wish);
 }

@@ -205,7 +205,7 @@ static void note_unchecked(struct changes *changes, const char *unchecked)
 /* ---- first the look, then the decision ---- */
 
 struct asked {
-    struct stray stray;
+    struct pending_request pending;
     struct context *context;
     struct admin_actor actor;
     struct image_wish wish;
@@ -214,9 +214,9 @@ struct asked {
     struct op step;
 };
 
-static void drop(struct stray *stray)
+static void drop(struct pending_request *pending)
 {
-    struct asked *asked = container_of(stray, struct asked, stray);
+    struct asked *asked = container_of(pending, struct asked, pending);
     struct op *caller = asked->caller;
 
     op_cancel(&asked->step);
@@ -232,7 +232,7 @@ static void over(struct op *op, int result)
 
     if (asked->wish.ret_unchecked)
         (void)snprintf(asked->wish.ret_unchecked, IMAGE_UNCHECKED_TEXT, "%s", asked->unchecked);
-    list_remove(&asked->stray.node);
+    list_remove(&asked->pending.node);
     free(asked);
     op_complete(caller, result, &error);
 }
@@ -289,7 +289,7 @@ int admin_image(struct context *context, const struct admin_actor *actor, const 
         free(asked);
         return r;
     }
-    admin_waits(context, &asked->stray, drop);
+    admin_pending_add(context, &asked->pending, drop);
     return op_begun(op, NULL, asked);
 }
 

@@ -12,7 +12,7 @@
 /* ---- a password: hash, then decide ---- */
 
 struct new_password {
-    struct stray stray;
+    struct pending_request pending;
     struct context *context;
     enum entity_kind kind;
     uint64_t id;
@@ -30,15 +30,15 @@ static void password_done(struct new_password *password, int result,
     struct op *caller = password->caller;
     struct berth_error why = error ? *error : (struct berth_error){ 0 };
 
-    list_remove(&password->stray.node);
+    list_remove(&password->pending.node);
     changes_free(password->changes);
     berth_wipe_free(password, sizeof(*password));
     op_complete(caller, result, &why);
 }
 
-static void drop(struct stray *stray)
+static void drop(struct pending_request *pending)
 {
-    struct new_password *password = container_of(stray, struct new_password, stray);
+    struct new_password *password = container_of(pending, struct new_password, pending);
     struct op *caller = password->caller;
 
     if (password->hashing.in_flight)
@@ -125,7 +125,7 @@ int admin_password(struct context *context, const struct admin_actor *actor, enu
         berth_wipe_free(password, sizeof(*password));
         return r;
     }
-    admin_waits(context, &password->stray, drop);
+    admin_pending_add(context, &password->pending, drop);
     return op_begun(op, NULL, password);
 }
 

@@ -38,7 +38,7 @@ enum {
 #define PROBE_FRESH_MS 3000      /* it answered so lately that it need not be asked again */
 #define PROBE_PATIENCE_MS 10000  /* a ready desktop that does not answer gets so long */
 #define SECRET_PATIENCE_MS 20000 /* the guest agent may come up after the RDP server */
-#define SECRET_PAUSE_MS 500
+#define SECRET_DELAY_MS 500
 
 /* clang-format off */
 static const struct flow_step steps[STEPS] = {
@@ -342,9 +342,9 @@ static int probed(struct flow *flow)
         if (desktop->state != desktop_READY && desktop->state != desktop_QUARANTINED)
             return WAKE; /* its machine stopped meanwhile */
         if (flow->op.result == BERTH_E_BUSY)
-            c->probing_since_ms += CONNECT_PROBE_PAUSE_MS; /* it was not asked at all */
+            c->probing_since_ms += CONNECT_PROBE_DELAY_MS; /* it was not asked at all */
         if (now - c->probing_since_ms < PROBE_PATIENCE_MS)
-            return flow_await(flow, pause_begin(&c->pause, CONNECT_PROBE_PAUSE_MS, &flow->op),
+            return flow_await(flow, delay_begin(&c->delay, CONNECT_PROBE_DELAY_MS, &flow->op),
                               PROBE);
         if (desktop->state == desktop_QUARANTINED)
             return flow_fail(flow, BERTH_E_DESKTOP, "desktop '%s' is kept out of use: %s",
@@ -421,25 +421,25 @@ static int given(struct flow *flow)
         c->context->timers->mono_ms - c->secret_since_ms >= SECRET_PATIENCE_MS)
         return flow_fail_with(flow, &flow->op.error);
     /* The agent may not be up yet, or the outcome is unknown: another password makes both good. */
-    return flow_await(flow, pause_begin(&c->pause, SECRET_PAUSE_MS, &flow->op), SECRET);
+    return flow_await(flow, delay_begin(&c->delay, SECRET_DELAY_MS, &flow->op), SECRET);
 }
 
 /* ---- tell ---- */
 
-/* jot: id = session, number = epoch. */
-static struct changes *active_changes(struct context *context, const struct jot *jot)
+/* write: id = session, number = epoch. */
+static struct changes *active_changes(struct context *context, const struct retried_write *write)
 {
-    struct session *session = session_find(context->core, jot->id);
+    struct session *session = session_find(context->core, write->id);
     struct changes *changes;
 
-    if (!session || session->row.epoch != jot->number || session->row.state != session_PREPARING)
+    if (!session || session->row.epoch != write->number || session->row.state != session_PREPARING)
         return NULL;
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
     if (planted(SECRET_KEPT))
-        changes_detail(changes, "%s", jot->text);
+        changes_detail(changes, "%s", write->text);
     if (session_transition(session, session_ACTIVE, "its terminal was told to show it", changes, NULL,
                      NULL) < 0) {
         changes_free(changes);
@@ -452,7 +452,7 @@ static int tell(struct flow *flow)
 {
     struct connect *c = connect_of(flow);
     struct desktop *desktop;
-    struct jot jot = { .build = active_changes, .action = "session.active" };
+    struct retried_write write = { .build = active_changes, .action = "session.active" };
     struct berth_error error = { 0 };
 
     if (check(flow, &desktop) < 0)
@@ -460,12 +460,12 @@ static int tell(struct flow *flow)
     if (connect_judge(c, &error) < 0)
         return flow_fail_with(flow, &error);
     if (planted(SECRET_KEPT))
-        (void)snprintf(jot.text, sizeof(jot.text), "%.64s", c->password.text);
+        (void)snprintf(write.text, sizeof(write.text), "%.64s", c->password.text);
     connect_show(c);
     session_find(c->context->core, c->claim.session_id)->show_sent_epoch = c->claim.epoch;
-    jot.id = c->claim.session_id;
-    jot.number = c->claim.epoch;
-    jot_down(c->context, &jot);
+    write.id = c->claim.session_id;
+    write.number = c->claim.epoch;
+    retried_write_start(c->context, &write);
     return FLOW_DONE;
 }
 
@@ -532,7 +532,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
     if (session && session->flow == flow)
         session->flow = NULL;
     connect_leave_same_user(c);
-    gate_open(&c->over);
+    waitq_wake(&c->over);
     entity_unpin(&c->terminal->base);
     berth_wipe_free(c, sizeof(*c));
     connect_settle_leftovers(context, user_id);

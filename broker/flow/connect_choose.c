@@ -79,10 +79,10 @@ static int overtake(struct flow *flow, struct connect *rival, const struct pool 
                          rival->terminal->row.name);
     place_name(c, here, sizeof(here));
     if (rival->flow.calling_off)
-        return flow_await(flow, gate_wait(&rival->over, &c->wait, &flow->op), again);
-    /* Waiting first: when the rival can end at once it opens the gate while it is being called off.
+        return flow_await(flow, waitq_wait(&rival->over, &c->wait, &flow->op), again);
+    /* Waiting first: when the rival can end at once it opens the waitq while it is being called off.
      */
-    (void)flow_await(flow, gate_wait(&rival->over, &c->wait, &flow->op), again);
+    (void)flow_await(flow, waitq_wait(&rival->over, &c->wait, &flow->op), again);
     flow_cancel(&rival->flow, BERTH_E_OVERTAKEN, "Your session moved to %s", here);
     return FLOW_WAIT;
 }
@@ -178,7 +178,7 @@ static int choose_session(struct flow *flow, struct session *session, int again,
 
     if (session->row.state == session_ENDING) {
         connect_progress(c, "ending", "Your earlier session is being signed off", 0, 0);
-        return flow_await(flow, gate_wait(&session->waiting, &c->wait, &flow->op), again);
+        return flow_await(flow, waitq_wait(&session->waiting, &c->wait, &flow->op), again);
     }
     r = may_roam(flow, pool, session);
     if (r < 0)

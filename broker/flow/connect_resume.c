@@ -51,7 +51,7 @@ int connect_reached(struct flow *flow, int again, int next)
     struct connect *c = connect_of(flow);
 
     if (flow->op.result == BERTH_E_BUSY) /* it was not asked at all */
-        return flow_await(flow, pause_begin(&c->pause, CONNECT_PROBE_PAUSE_MS, &flow->op), again);
+        return flow_await(flow, delay_begin(&c->delay, CONNECT_PROBE_DELAY_MS, &flow->op), again);
     if (flow->op.result < 0)
         return flow_fail(flow, BERTH_E_DESKTOP, "your desktop does not answer: %s",
                          flow->op.error.text);

@@ -68,23 +68,23 @@ void connect_settle_leftovers(struct context *context, uint64_t user_id)
     }
 }
 
-/* jot: id = session, number = epoch. */
-static struct changes *settle_changes(struct context *context, const struct jot *jot)
+/* write: id = session, number = epoch. */
+static struct changes *settle_changes(struct context *context, const struct retried_write *write)
 {
-    struct session *session = session_find(context->core, jot->id);
+    struct session *session = session_find(context->core, write->id);
     struct connection *connection;
     struct changes *changes;
 
-    if (!session || session->row.state != session_PREPARING || session->row.epoch != jot->number ||
-        session->flow || session->show_sent_epoch == jot->number)
+    if (!session || session->row.state != session_PREPARING || session->row.epoch != write->number ||
+        session->flow || session->show_sent_epoch == write->number)
         return NULL;
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     connection = connection_of(context->core, session->row.id);
-    if (session_transition(session, session_DISCONNECTED, jot->text, changes, NULL, NULL) < 0 ||
+    if (session_transition(session, session_DISCONNECTED, write->text, changes, NULL, NULL) < 0 ||
         (connection &&
-         connection_transition(connection, connection_ENDED, jot->text, changes, NULL, NULL) < 0)) {
+         connection_transition(connection, connection_ENDED, write->text, changes, NULL, NULL) < 0)) {
         changes_free(changes);
         return NULL;
     }
@@ -93,11 +93,11 @@ static struct changes *settle_changes(struct context *context, const struct jot 
 
 void connect_settle(struct context *context, struct session *session)
 {
-    const struct jot jot = { .build = settle_changes,
+    const struct retried_write write = { .build = settle_changes,
                              .id = session->row.id,
                              .number = session->row.epoch,
                              .action = "session.undo",
                              .text = "the sign-on did not come to its end" };
 
-    jot_down(context, &jot);
+    retried_write_start(context, &write);
 }

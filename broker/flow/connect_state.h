@@ -8,7 +8,7 @@
 #include "core/effective.h"
 #include "core/policy.h"
 #include "flow/claim.h"
-#include "flow/gate.h"
+#include "flow/waitq.h"
 #include "flow/refill.h"
 #include "flow/resume.h"
 
@@ -26,7 +26,7 @@ struct connect {
     uint64_t user_id; /* known after identify */
     char user[64];
     struct list same_user; /* reactor.signing_on of that user */
-    struct list over;      /* gate: others wait until this one has ended */
+    struct list over;      /* waitq: others wait until this one has ended */
     bool quiet;            /* called off from its own terminal: no answer */
     bool asked_back;       /* several pools: the person chooses and signs on again */
 
@@ -38,8 +38,8 @@ struct connect {
     int conflicts;
     int64_t probing_since_ms, secret_since_ms;
 
-    struct gate_wait wait;
-    struct pause pause;
+    struct waitq_entry wait;
+    struct delay delay;
     struct virt_args args;
     struct virt_result result;
     struct probe_result probe;
@@ -69,7 +69,7 @@ int connect_resume_judge(struct flow *flow) berth_must_check;
 int connect_reach(struct flow *flow, int next);
 int connect_reached(struct flow *flow, int again, int next);
 
-#define CONNECT_PROBE_PAUSE_MS 250 /* before a desktop is asked again */
+#define CONNECT_PROBE_DELAY_MS 250 /* before a desktop is asked again */
 
 /* connect_settle.c: this sign-on is one of its user's, from when the user is known to its end. */
 void connect_join_same_user(struct connect *c);

@@ -9,8 +9,8 @@
 
 #include "flow/reactor.h"
 
-#define JOT_RETRY_MS 1000
-#define JOT_CONFLICTS 20 /* in a row; more is no race, and is tried at the slower pace */
+#define WRITE_RETRY_MS 1000
+#define WRITE_CONFLICTS_MAX 20 /* in a row; more is no race, and is tried at the slower pace */
 
 struct decision {
     struct list node; /* of reactor.decisions */
@@ -138,72 +138,72 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
     return r;
 }
 
-/* ---- jots ---- */
+/* ---- retried writes ---- */
 
-struct jotting {
-    struct list node; /* of reactor.jots */
+struct pending_write {
+    struct list node; /* of reactor.retried_writes */
     struct context *context;
-    struct jot jot;
+    struct retried_write write;
     int conflicts;
-    bool again; /* the same was jotted down meanwhile, perhaps with other facts behind it */
+    bool again; /* the same was asked for meanwhile, perhaps with other facts behind it */
     struct op op;
     struct berth_timer retry;
 };
 
-static void try_jot(struct jotting *jotting);
+static void pending_write_try(struct pending_write *pending);
 
-static void retry_jot(struct berth_timer *timer)
+static void pending_write_retry(struct berth_timer *timer)
 {
-    try_jot(container_of(timer, struct jotting, retry));
+    pending_write_try(container_of(timer, struct pending_write, retry));
 }
 
-static void jot_done(struct jotting *jotting)
+static void pending_write_done(struct pending_write *pending)
 {
-    list_remove(&jotting->node);
-    free(jotting);
+    list_remove(&pending->node);
+    free(pending);
 }
 
-static void jotted(struct op *op, int result)
+static void pending_write_committed(struct op *op, int result)
 {
-    struct jotting *jotting = container_of(op, struct jotting, op);
+    struct pending_write *pending = container_of(op, struct pending_write, op);
 
-    if (result >= 0 && !jotting->again)
-        jot_done(jotting);
-    else if (result >= 0 || (result == BERTH_E_CONFLICT && jotting->conflicts++ < JOT_CONFLICTS))
-        try_jot(jotting); /* what is true now decides */
+    if (result >= 0 && !pending->again)
+        pending_write_done(pending);
+    else if (result >= 0 || (result == BERTH_E_CONFLICT && pending->conflicts++ < WRITE_CONFLICTS_MAX))
+        pending_write_try(pending); /* what is true now decides */
     else
-        timer_start(jotting->context->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
+        timer_start(pending->context->timers, &pending->retry, WRITE_RETRY_MS, pending_write_retry);
 }
 
-static void try_jot(struct jotting *jotting)
+static void pending_write_try(struct pending_write *pending)
 {
-    struct changes *changes = jotting->jot.build(jotting->context, &jotting->jot);
+    struct changes *changes = pending->write.build(pending->context, &pending->write);
 
-    jotting->again = false;
+    pending->again = false;
     if (!changes)
-        jot_done(jotting);
-    else if (decide_begin(jotting->context, changes, NULL, &jotting->op) < 0)
-        timer_start(jotting->context->timers, &jotting->retry, JOT_RETRY_MS, retry_jot);
+        pending_write_done(pending);
+    else if (decide_begin(pending->context, changes, NULL, &pending->op) < 0)
+        timer_start(pending->context->timers, &pending->retry, WRITE_RETRY_MS, pending_write_retry);
 }
 
-void jot_down(struct context *context, const struct jot *jot)
+void retried_write_start(struct context *context, const struct retried_write *write)
 {
-    struct jotting *jotting;
+    struct pending_write *pending;
 
-    list_each (&reactor_of(context)->jots, node) {
-        jotting = list_entry(node, struct jotting, node);
-        if (jotting->jot.id == jot->id && strcmp(jotting->jot.action, jot->action) == 0) {
-            jotting->jot = *jot;
-            jotting->again = true;
+    list_each (&reactor_of(context)->retried_writes, node) {
+        pending = list_entry(node, struct pending_write, node);
+        if (pending->write.id == write->id && strcmp(pending->write.action, write->action) == 0) {
+            pending->write = *write;
+            pending->again = true;
             return;
         }
     }
-    jotting = berth_new(struct jotting);
-    jotting->context = context;
-    jotting->jot = *jot;
-    op_init(&jotting->op, context->timers, jotted);
-    list_append(&reactor_of(context)->jots, &jotting->node);
-    try_jot(jotting);
+    pending = berth_new(struct pending_write);
+    pending->context = context;
+    pending->write = *write;
+    op_init(&pending->op, context->timers, pending_write_committed);
+    list_append(&reactor_of(context)->retried_writes, &pending->node);
+    pending_write_try(pending);
 }
 
 void decide_close(struct reactor *reactor)
@@ -228,10 +228,10 @@ void decide_stop(struct reactor *reactor)
 {
     struct list *node;
 
-    while ((node = list_shift(&reactor->jots))) {
-        struct jotting *jotting = list_entry(node, struct jotting, node);
+    while ((node = list_shift(&reactor->retried_writes))) {
+        struct pending_write *pending = list_entry(node, struct pending_write, node);
 
-        timer_stop(reactor->context->timers, &jotting->retry);
-        free(jotting);
+        timer_stop(reactor->context->timers, &pending->retry);
+        free(pending);
     }
 }

@@ -1,4 +1,4 @@
-/* decide.h - one durable decision that needs no story around it: committed, applied, announced.
+/* decide.h - one durable decision that needs no flow around it: committed, applied, announced.
  *
  * Module flow. Flows with more than one step commit by themselves; what people change, and small
  * facts such as the state of a command, go through here.
@@ -33,8 +33,8 @@ int decide_begin(struct context *context, struct changes *changes, const struct 
 /* A fact that must get to disk whenever it can be: tried again every second until it is there or
  * `build` finds that it is not needed any more (NULL). Facts of one id and action do not pile up.
  */
-struct jot {
-    struct changes *(*build)(struct context *context, const struct jot *jot);
+struct retried_write {
+    struct changes *(*build)(struct context *context, const struct retried_write *write);
     uint64_t id;
     uint64_t other_id; /* these three mean what `build` makes of them */
     int64_t number;
@@ -42,7 +42,7 @@ struct jot {
     const char *action;
     char text[300];
 };
-void jot_down(struct context *context, const struct jot *jot);
+void retried_write_start(struct context *context, const struct retried_write *write);
 
 /* At reactor_stop, first: whoever waits for a decision is told CLOSING now, although it may still get
  * to disk; when the store comes back to it nobody hears of that any more. From now on nothing is

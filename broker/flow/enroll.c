@@ -9,7 +9,7 @@
 #include "core/index.h"
 #include "flow/decide.h"
 #include "flow/desk.h"
-#include "flow/gate.h"
+#include "flow/waitq.h"
 #include "flow/reactor.h"
 #include "flow/keys.h"
 
@@ -56,7 +56,7 @@ struct enroll {
     struct row_terminal terminal; /* as it will be */
     uint64_t invitation_id;       /* of which this takes one use; 0: of none */
     uint64_t asks;                /* identity by whose power this is; 0: of none */
-    struct gate_wait wait;
+    struct waitq_entry wait;
     struct berth_timer pending; /* it is told then that its answer still comes */
     int64_t asked_ms;           /* wall clock; an invitation must have been good then */
     bool is_new;
@@ -391,9 +391,9 @@ static int line_up(struct flow *flow)
 
     if (enroll->invitation_id == 0)
         return RECORD;
-    if (reactor->inviting && reactor->inviting != flow)
-        return flow_await(flow, gate_wait(&reactor->invited, &enroll->wait, &flow->op), LINE_UP);
-    reactor->inviting = flow;
+    if (reactor->invitation_flow && reactor->invitation_flow != flow)
+        return flow_await(flow, waitq_wait(&reactor->invitation_waitq, &enroll->wait, &flow->op), LINE_UP);
+    reactor->invitation_flow = flow;
     return RECORD;
 }
 
@@ -560,9 +560,9 @@ static void enroll_ended(struct flow *flow, const struct berth_error *error)
     }
     timer_stop(context->timers, &enroll->pending);
     changes_free(enroll->changes);
-    if (reactor_of(context)->inviting == flow) {
-        reactor_of(context)->inviting = NULL;
-        gate_open(&reactor_of(context)->invited);
+    if (reactor_of(context)->invitation_flow == flow) {
+        reactor_of(context)->invitation_flow = NULL;
+        waitq_wake(&reactor_of(context)->invitation_waitq);
     }
     berth_wipe_free(enroll, sizeof(*enroll));
     reactor_flow_ended(context);

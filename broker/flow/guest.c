@@ -6,7 +6,7 @@
 
 #include "berth/log.h"
 
-#include "flow/gate.h"
+#include "flow/waitq.h"
 #include "flow/reactor.h"
 #include "flow/release.h"
 
@@ -18,7 +18,7 @@ struct question {
     int asked;
     struct virt_args args;
     struct virt_result result;
-    struct pause pause;
+    struct delay delay;
 };
 
 static flow_step_fn wait_a_moment, ask, hear;
@@ -35,7 +35,7 @@ static const struct flow_step steps[STEPS] = {
 /* clang-format on */
 
 /* When it is asked after the viewer's end. */
-static const int64_t pauses_ms[] = { 500, 1500, 4000 };
+static const int64_t delays_ms[] = { 500, 1500, 4000 };
 
 static struct question *question_of(struct flow *flow)
 {
@@ -57,7 +57,7 @@ static int wait_a_moment(struct flow *flow)
 {
     struct question *question = question_of(flow);
 
-    return flow_await(flow, pause_begin(&question->pause, pauses_ms[question->asked++], &flow->op),
+    return flow_await(flow, delay_begin(&question->delay, delays_ms[question->asked++], &flow->op),
                       ASK);
 }
 
@@ -95,7 +95,7 @@ static int hear(struct flow *flow)
         session_end_soon(question->context, session->row.id, &ending);
         return FLOW_DONE;
     }
-    return question->asked < (int)BERTH_COUNT(pauses_ms) ? WAIT_A_MOMENT : FLOW_DONE;
+    return question->asked < (int)BERTH_COUNT(delays_ms) ? WAIT_A_MOMENT : FLOW_DONE;
 }
 
 static void ended(struct flow *flow, const struct berth_error *error)

@@ -10,7 +10,7 @@
 #include "core/index.h"
 #include "flow/command.h"
 #include "flow/connect.h"
-#include "flow/gate.h"
+#include "flow/waitq.h"
 #include "flow/reactor.h"
 #include "flow/limits.h"
 #include "flow/profile.h"
@@ -34,12 +34,12 @@ static void host_notice(struct context *context, const struct notice *notice)
 
     if (notice->gone) {
         virt_host_stop(context->virt, notice->id);
-        gate_open(&container_of(notice->gone, struct host, base)->waiting);
+        waitq_wake(&container_of(notice->gone, struct host, base)->waiting);
     }
     if (host) {
         if (notice->kind == NOTICE_CHANGED)
             virt_host_start(context->virt, host->row.id, host->row.name, host->row.uri);
-        gate_open(&host->waiting);
+        waitq_wake(&host->waiting);
     }
     context_mark_all_pools(context);
 }

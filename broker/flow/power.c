@@ -325,7 +325,7 @@ void work_ended(struct flow *flow, const struct berth_error *error)
     work_start(context, desktop);
     placement_reclassify(desktop);
     if (host)
-        gate_open(&host->waiting);
+        waitq_wake(&host->waiting);
     if (host && frees_room)
         core_notify(context->core, &room);
     core_notify(context->core, &freed);
@@ -356,9 +356,9 @@ void machine_stopped(struct context *context, struct desktop *desktop, const cha
 
 /* ---- quarantine ---- */
 
-static struct changes *quarantine_changes(struct context *context, const struct jot *jot)
+static struct changes *quarantine_changes(struct context *context, const struct retried_write *write)
 {
-    struct desktop *desktop = desktop_find(context->core, jot->id);
+    struct desktop *desktop = desktop_find(context->core, write->id);
     struct changes *changes;
     struct row_desktop row;
 
@@ -366,21 +366,21 @@ static struct changes *quarantine_changes(struct context *context, const struct 
         return NULL;
     row = desktop->row;
     row.quarantined = true;
-    berth_text(row.reason, sizeof(row.reason), "%s", jot->text);
-    changes = changes_new("broker", "broker", jot->action);
+    berth_text(row.reason, sizeof(row.reason), "%s", write->text);
+    changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "desktop %s", row.name);
-    changes_detail(changes, "%s", jot->text);
+    changes_detail(changes, "%s", write->text);
     changes_set(changes, ENTITY_desktop, &row);
     return changes;
 }
 
 void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why)
 {
-    struct jot jot = { .build = quarantine_changes,
+    struct retried_write write = { .build = quarantine_changes,
                        .id = desktop->row.id,
                        .action = "desktop.quarantine" };
 
-    berth_text(jot.text, sizeof(jot.text), "%s", why);
+    berth_text(write.text, sizeof(write.text), "%s", why);
     desktop_set_state(desktop, desktop_QUARANTINED, why);
-    jot_down(context, &jot);
+    retried_write_start(context, &write);
 }

@@ -216,7 +216,7 @@ static int order(struct flow *flow, enum virt_call call, int then, bool force)
  */
 static int settle_soon(struct flow *flow)
 {
-    return flow_await(flow, pause_begin(&work_of(flow)->pause, RETRY_HOST_MS, &flow->op), SETTLE);
+    return flow_await(flow, delay_begin(&work_of(flow)->delay, RETRY_HOST_MS, &flow->op), SETTLE);
 }
 
 static int judge(struct flow *flow)
@@ -264,7 +264,7 @@ static int settle(struct flow *flow)
                          work->desktop->row.name);
     if (host_is_away(work)) {
         say_host_is_away(work);
-        return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), SETTLE);
+        return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), SETTLE);
     }
     return INSPECT;
 }
@@ -310,7 +310,7 @@ static int inspected(struct flow *flow)
 
     if (flow->op.result < 0) {
         work->host_was_away = true;
-        return flow_await(flow, pause_begin(&work->pause, RETRY_INSPECT_MS, &flow->op), SETTLE);
+        return flow_await(flow, delay_begin(&work->delay, RETRY_INSPECT_MS, &flow->op), SETTLE);
     }
     work->desktop->defined = work->result.known;
     switch (work->goal) {
@@ -367,7 +367,7 @@ static int respect(struct flow *flow, const struct host *host)
     work->desktop->preexisting = false;
     if (!preexisting || left_ms <= 0 || first_step(work) == ADDRESS || planted(DOUBLE_START))
         return first_step(work);
-    return flow_await(flow, pause_begin(&work->pause, left_ms, &flow->op), INSPECT);
+    return flow_await(flow, delay_begin(&work->delay, left_ms, &flow->op), INSPECT);
 }
 
 bool work_waits_to_begin(const struct work *work)
@@ -403,7 +403,7 @@ static int admit(struct flow *flow)
         return flow_fail(flow, BERTH_E_HOST_DOWN, "host '%s' does not answer",
                          host ? host->row.name : "?");
     if (host->state == host_OPENING)
-        return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
+        return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
     if (starts && desktop->state == desktop_LOST && !desktop->defined)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "host '%s' does not know the machine of desktop '%s' any more",
@@ -412,7 +412,7 @@ static int admit(struct flow *flow)
         if (host->row.mode == host_mode_MAINTENANCE)
             return in_maintenance(flow, host);
         if (!placement_host_may_start(host))
-            return flow_await(flow, gate_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
+            return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), ADMIT);
         desktop->start_slot_held = true;
         host->starting++;
     }
@@ -505,7 +505,7 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
                          work->desktop->row.name, spent_ms / 1000,
                          berth_error_text(&flow->op.error));
     say_what_is_missing(work, start_limit_ms(work) - spent_ms);
-    return flow_await(flow, pause_begin(&work->pause, delay_ms, &flow->op), next);
+    return flow_await(flow, delay_begin(&work->delay, delay_ms, &flow->op), next);
 }
 
 /* A question to the host failed. One that the host does not answer, though it answers for the
@@ -809,7 +809,7 @@ static int once_more(struct flow *flow, int next)
     case BERTH_E_BUSY:
         return next;
     case BERTH_E_NO_SPACE:
-        return flow_await(flow, pause_begin(&work->pause, RETRY_WRITE_MS, &flow->op), next);
+        return flow_await(flow, delay_begin(&work->delay, RETRY_WRITE_MS, &flow->op), next);
     default:
         return flow_fail_with(flow, &flow->op.error);
     }

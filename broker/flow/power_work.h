@@ -5,7 +5,7 @@
 #ifndef BERTH_FLOW_POWER_WORK_H
 #define BERTH_FLOW_POWER_WORK_H
 
-#include "flow/gate.h"
+#include "flow/waitq.h"
 #include "flow/power.h"
 
 struct work {
@@ -25,8 +25,8 @@ struct work {
     int64_t up_since_ms;
     struct virt_result result;
     struct probe_result probe;
-    struct gate_wait wait;
-    struct pause pause;
+    struct waitq_entry wait;
+    struct delay delay;
 };
 
 #define WORK_UNKNOWN_MAX 3

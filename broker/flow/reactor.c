@@ -309,10 +309,10 @@ void reactor_start(struct context *context)
     map_init(&reactor->last_sign_ons, random_map_key(context->random));
     map_init(&reactor->resumes, reactor->last_sign_ons.key); /* both by numbers of ours */
     list_init(&reactor->decisions);
-    list_init(&reactor->strays);
-    list_init(&reactor->jots);
-    list_init(&reactor->errands);
-    list_init(&reactor->invited);
+    list_init(&reactor->pending_requests);
+    list_init(&reactor->retried_writes);
+    list_init(&reactor->pending_ends);
+    list_init(&reactor->invitation_waitq);
     list_init(&reactor->flush.node);
     dirty_set_init(&reactor->dirty_pools, context->random);
     dirty_set_init(&reactor->dirty_profiles, context->random);
@@ -394,14 +394,14 @@ static void free_peers(struct reactor *reactor)
 }
 
 /* Whoever asked is told: nothing waits for ever, and nothing is left over in memory. */
-static void drop_strays(struct reactor *reactor)
+static void drop_pending_requests(struct reactor *reactor)
 {
     struct list *node;
 
-    while ((node = list_shift(&reactor->strays))) {
-        struct stray *stray = list_entry(node, struct stray, node);
+    while ((node = list_shift(&reactor->pending_requests))) {
+        struct pending_request *pending = list_entry(node, struct pending_request, node);
 
-        stray->drop(stray);
+        pending->drop(pending);
     }
 }
 
@@ -433,7 +433,7 @@ void reactor_stop(struct context *context)
         if (!flow_stop(flow, BERTH_E_CLOSING, "The broker is being stopped"))
             list_remove(&flow->node);
     }
-    drop_strays(reactor);
+    drop_pending_requests(reactor);
     decide_stop(reactor);
     session_ends_forget(context);
     resume_stop(context);

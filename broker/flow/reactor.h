@@ -36,9 +36,9 @@ struct last_sign_on {
 
 /* What somebody asked and still waits for when the broker stops: its own, embedded in the asker's
  * struct. */
-struct stray {
+struct pending_request {
     struct list node;
-    void (*drop)(struct stray *stray);
+    void (*drop)(struct pending_request *pending);
 };
 
 /* Something to be looked at, at the end of this turn. */
@@ -59,12 +59,12 @@ struct reactor {
     struct map last_sign_ons; /* user id -> struct last_sign_on */
     struct map resumes;    /* session id -> struct resume: resume.c */
     struct list decisions; /* decide.c: on their way to disk */
-    struct list jots;      /* decide.c */
-    struct list errands;   /* release.c: sessions that shall end, and nobody waits */
-    struct flow *inviting; /* enroll.c: takes a use of an invitation, until its outcome is known */
-    struct list invited;   /* enroll.c: gate of those that want to do so after it */
+    struct list retried_writes;      /* decide.c */
+    struct list pending_ends;   /* release.c: sessions that shall end, and nobody waits */
+    struct flow *invitation_flow; /* enroll.c: takes a use of an invitation, until its outcome is known */
+    struct list invitation_waitq;   /* enroll.c: waitq of those that want to do so after it */
 
-    struct list strays; /* admin*.c */
+    struct list pending_requests; /* admin*.c */
 
     struct dirty_set dirty_pools;                /* refill.c */
     struct dirty_set dirty_profiles;             /* profile.c: terminals that may need another one */

@@ -214,16 +214,16 @@ static bool may_go(struct core *core, const struct pool *pool, const struct desk
            (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
 }
 
-static struct changes *delete_pending_changes(struct context *context, const struct jot *jot)
+static struct changes *delete_pending_changes(struct context *context, const struct retried_write *write)
 {
-    struct desktop *desktop = desktop_find(context->core, jot->id);
+    struct desktop *desktop = desktop_find(context->core, write->id);
     const struct pool *pool = desktop ? pool_find(context->core, desktop->row.pool_id) : NULL;
     struct changes *changes;
     struct row_desktop *row;
 
     if (!pool || !may_go(context->core, pool, desktop))
         return NULL;
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "desktop %s", desktop->row.name);
     changes_detail(changes, "its pool is recomposed");
     row = changes_set(changes, ENTITY_desktop, &desktop->row);
@@ -237,12 +237,12 @@ static struct changes *delete_pending_changes(struct context *context, const str
 static void replace(struct context *context, struct pool *pool, const struct desktop *next)
 {
     const struct desktop *going = desktop_find(context->core, pool->replacing_id);
-    struct jot jot = { .build = delete_pending_changes, .action = "desktop.delete_pending" };
+    struct retried_write write = { .build = delete_pending_changes, .action = "desktop.delete_pending" };
 
     if (!going || !may_go(context->core, pool, going))
         pool->replacing_id = next->row.id;
-    jot.id = pool->replacing_id;
-    jot_down(context, &jot);
+    write.id = pool->replacing_id;
+    retried_write_start(context, &write);
 }
 
 /* ---- the first of the new version ---- */
@@ -297,19 +297,19 @@ static void set_ended(struct pool *pool, const char *why, struct changes *change
     berth_text(row->recompose_reason, sizeof(row->recompose_reason), "%s", why);
 }
 
-static struct changes *done_changes(struct context *context, const struct jot *jot)
+static struct changes *done_changes(struct context *context, const struct retried_write *write)
 {
-    struct pool *pool = pool_find(context->core, jot->id);
+    struct pool *pool = pool_find(context->core, write->id);
     struct changes *changes;
 
-    if (!pool || pool->row.recompose_version_id != jot->other_id)
+    if (!pool || pool->row.recompose_version_id != write->other_id)
         return NULL;
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "pool %s", pool->row.name);
-    changes_detail(changes, "%s", jot->text);
+    changes_detail(changes, "%s", write->text);
     /* When it is done, what is still to be deleted is of an old version, and goes. */
-    if (jot->number)
-        recompose_end(pool, jot->text, changes);
+    if (write->number)
+        recompose_end(pool, write->text, changes);
     else
         set_ended(pool, "", changes);
     return changes;
@@ -317,27 +317,27 @@ static struct changes *done_changes(struct context *context, const struct jot *j
 
 static void finish(struct context *context, const struct pool *pool)
 {
-    const struct jot jot = { .build = done_changes,
+    const struct retried_write write = { .build = done_changes,
                              .id = pool->row.id,
                              .other_id = pool->row.recompose_version_id,
                              .action = "pool.recompose.done",
                              .text = "every desktop that is not in quarantine is of the version" };
 
-    jot_down(context, &jot);
+    retried_write_start(context, &write);
 }
 
 static void stop(struct context *context, const struct pool *pool, const char *why)
 {
     const struct image_version *version = image_version_find(context->core, pool->row.recompose_version_id);
-    struct jot jot = { .build = done_changes,
+    struct retried_write write = { .build = done_changes,
                        .id = pool->row.id,
                        .other_id = pool->row.recompose_version_id,
                        .number = 1,
                        .action = "pool.recompose.stop" };
 
-    berth_text(jot.text, sizeof(jot.text), "version %lld: %s",
+    berth_text(write.text, sizeof(write.text), "version %lld: %s",
                (long long)(version ? version->row.number : 0), why);
-    jot_down(context, &jot);
+    retried_write_start(context, &write);
 }
 
 /* Its machine was not touched: one that the broker put into quarantine may have failed as it was

@@ -10,7 +10,7 @@
 #include "core/index.h"
 #include "flow/connect.h"
 #include "flow/decide.h"
-#include "flow/gate.h"
+#include "flow/waitq.h"
 #include "flow/reactor.h"
 #include "flow/power.h"
 #include "flow/release.h"
@@ -21,7 +21,7 @@ struct survey {
     struct host *host; /* pinned */
     struct virt_args args;
     struct virt_result result;
-    struct pause pause;
+    struct delay delay;
     int tries;
 };
 
@@ -123,7 +123,7 @@ struct glance {
     struct desktop *desktop; /* pinned */
     struct virt_args args;
     struct virt_result result;
-    struct pause pause;
+    struct delay delay;
     char reason[160];
 };
 
@@ -160,7 +160,7 @@ static int asked(struct flow *flow)
     if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
         return FLOW_DONE; /* the list that is made when it is up again tells */
     if (flow->op.result < 0)
-        return flow_await(flow, pause_begin(&glance->pause, GLANCE_AGAIN_MS, &flow->op), ASK);
+        return flow_await(flow, delay_begin(&glance->delay, GLANCE_AGAIN_MS, &flow->op), ASK);
     if (!glance->result.known)
         machine_missing(glance->context, desktop);
     else if (glance->result.running)
@@ -291,7 +291,7 @@ static int listed(struct flow *flow)
         if (survey->tries++ == 0)
             log_failure(EV_HOST_FAILED, &flow->op.error, host->row.name);
         return flow_await(flow,
-                          pause_begin(&survey->pause,
+                          delay_begin(&survey->delay,
                                       survey->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS, &flow->op),
                           LIST);
     }

@@ -162,9 +162,9 @@ static void do_chores(struct context *context, struct pool *pool)
     }
 }
 
-static struct changes *delete_pending_changes(struct context *context, const struct jot *jot)
+static struct changes *delete_pending_changes(struct context *context, const struct retried_write *write)
 {
-    struct desktop *desktop = desktop_find(context->core, jot->id);
+    struct desktop *desktop = desktop_find(context->core, write->id);
     struct changes *changes;
     struct row_desktop row;
 
@@ -172,8 +172,8 @@ static struct changes *delete_pending_changes(struct context *context, const str
         return NULL;
     row = desktop->row;
     row.delete_pending = true;
-    berth_text(row.reason, sizeof(row.reason), "%s", jot->text);
-    changes = changes_new("broker", "broker", jot->action);
+    berth_text(row.reason, sizeof(row.reason), "%s", write->text);
+    changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "desktop %s", row.name);
     changes_set(changes, ENTITY_desktop, &row);
     return changes;
@@ -183,7 +183,7 @@ static struct changes *delete_pending_changes(struct context *context, const str
 static void shed_one(struct context *context, struct pool *pool)
 {
     static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
-    struct jot jot = { .build = delete_pending_changes,
+    struct retried_write write = { .build = delete_pending_changes,
                        .action = "desktop.delete_pending",
                        .text = "its pool became smaller" };
 
@@ -192,8 +192,8 @@ static void shed_one(struct context *context, struct pool *pool)
 
         if (list_empty(list))
             continue;
-        jot.id = placement_at(list->next)->row.id;
-        jot_down(context, &jot);
+        write.id = placement_at(list->next)->row.id;
+        retried_write_start(context, &write);
         return;
     }
 }

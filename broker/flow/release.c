@@ -10,7 +10,7 @@
 #include "core/placement.h"
 #include "flow/connect.h"
 #include "flow/decide.h"
-#include "flow/gate.h"
+#include "flow/waitq.h"
 #include "flow/reactor.h"
 #include "flow/limits.h"
 #include "flow/power.h"
@@ -183,12 +183,12 @@ int session_end(struct context *context, uint64_t session_id, const struct endin
 
 /* With nobody waiting: an operation of our own that tries again while the store refuses. */
 struct end_soon {
-    struct list node; /* reactor.errands */
+    struct list node; /* reactor.pending_ends */
     struct context *context;
     uint64_t session_id;
     struct op op;
-    struct pause pause;
-    bool pausing;
+    struct delay delay;
+    bool delayed;
     int tries;
     struct kept_ending kept;
 };
@@ -202,15 +202,15 @@ static void end_soon_done(struct op *op, int result)
 {
     struct end_soon *soon = container_of(op, struct end_soon, op);
 
-    if (soon->pausing) {
-        soon->pausing = false;
+    if (soon->delayed) {
+        soon->delayed = false;
         end_soon_try(soon);
         return;
     }
     if ((result == BERTH_E_CONFLICT || result == BERTH_E_NO_SPACE || result == BERTH_E_BUSY) &&
         ++soon->tries < END_TRIES && !reactor_of(soon->context)->stopping) {
-        soon->pausing = true;
-        if (pause_begin(&soon->pause, result == BERTH_E_CONFLICT ? 0 : END_AGAIN_MS, op) == 0)
+        soon->delayed = true;
+        if (delay_begin(&soon->delay, result == BERTH_E_CONFLICT ? 0 : END_AGAIN_MS, op) == 0)
             return;
     }
     if (result < 0 && result != BERTH_E_NOT_FOUND && result != BERTH_E_STATE)
@@ -223,10 +223,10 @@ void session_ends_forget(struct context *context)
 {
     struct list *node;
 
-    while ((node = list_shift(&reactor_of(context)->errands)) != NULL) {
+    while ((node = list_shift(&reactor_of(context)->pending_ends)) != NULL) {
         struct end_soon *soon = list_entry(node, struct end_soon, node);
 
-        timer_stop(context->timers, &soon->pause.timer);
+        timer_stop(context->timers, &soon->delay.timer);
         free(soon);
     }
 }
@@ -247,7 +247,7 @@ void session_end_soon(struct context *context, uint64_t session_id, const struct
     struct end_soon *soon = berth_new(struct end_soon);
 
     soon->context = context;
-    list_append(&reactor_of(context)->errands, &soon->node);
+    list_append(&reactor_of(context)->pending_ends, &soon->node);
     soon->session_id = session_id;
     keep(&soon->kept, ending);
     end_soon_try(soon);
@@ -265,8 +265,8 @@ struct release {
     int told;  /* how telling it the password ended */
     struct virt_args args;
     struct virt_result result;
-    struct gate_wait wait;
-    struct pause pause;
+    struct waitq_entry wait;
+    struct delay delay;
 };
 
 static flow_step_fn scramble, scrambled, inspected, sign_off, signed_off, force, forced,
@@ -392,7 +392,7 @@ static int scrambled(struct flow *flow)
     host = host_find(release->context->core, desktop->row.host_id);
     /* The disk stays, and with it the account: the session is not over before nobody gets in. */
     if (host && host->state != host_UP)
-        return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), SCRAMBLE);
+        return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), SCRAMBLE);
     return ask(flow, VIRT_inspect, INSPECTED);
 }
 
@@ -408,7 +408,7 @@ static int inspected(struct flow *flow)
     if (flow->op.result >= 0 && !(release->result.known && release->result.running))
         return CLOSE;
     if (!tried_enough(release, flow->op.result < 0 ? flow->op.result : release->told))
-        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SCRAMBLE);
+        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), SCRAMBLE);
     return FORCE; /* a machine that is off lets nobody in; it gets a new password when it starts */
 }
 
@@ -442,9 +442,9 @@ static int signed_off(struct flow *flow)
     if (!host || flow->op.result == BERTH_E_UNSUPPORTED || !another_may_get_it(release, desktop))
         return CLOSE;
     if (host->state != host_UP)
-        return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), SIGN_OFF);
+        return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), SIGN_OFF);
     if (!tried_enough(release, flow->op.result))
-        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), SIGN_OFF);
+        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), SIGN_OFF);
     return FORCE;
 }
 
@@ -471,9 +471,9 @@ static int forced(struct flow *flow)
     if (flow->op.result == BERTH_E_CLOSING)
         return flow_fail_with(flow, &flow->op.error); /* the next broker goes on */
     if (!failure_is_machines(flow->op.result) && host && host->state != host_UP)
-        return flow_await(flow, gate_wait(&host->waiting, &release->wait, &flow->op), FORCE);
+        return flow_await(flow, waitq_wait(&host->waiting, &release->wait, &flow->op), FORCE);
     if (!failure_is_machines(flow->op.result) && host)
-        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), FORCE);
+        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), FORCE);
     desktop_quarantine(release->context, desktop,
                        "its guest did not sign off, and its machine could not be stopped");
     return CLOSE;
@@ -533,7 +533,7 @@ static int closed(struct flow *flow)
         return CLOSE;
     case BERTH_E_NO_SPACE:
     case BERTH_E_BUSY:
-        return flow_await(flow, pause_begin(&release->pause, AGAIN_MS, &flow->op), CLOSE);
+        return flow_await(flow, delay_begin(&release->delay, AGAIN_MS, &flow->op), CLOSE);
     default:
         return flow->op.result < 0 ? flow_fail_with(flow, &flow->op.error) : FLOW_DONE;
     }
@@ -557,7 +557,7 @@ static void ended(struct flow *flow, const struct berth_error *error)
         log_failure(EV_FLOW_FAILED, error, flow->who);
     if (session) {
         session->flow = NULL;
-        gate_open(&session->waiting);
+        waitq_wake(&session->waiting);
         if (session->row.state == session_ENDING && !reactor_of(context)->stopping &&
             !planted(RELEASE_ABANDONED))
             timer_start(context->timers, &session->release_retry, BEGIN_AGAIN_MS, begin_again);

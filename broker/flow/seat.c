@@ -189,23 +189,23 @@ int session_part(struct context *context, uint64_t session_id, const struct part
     return op_begun(op, NULL, part);
 }
 
-/* jot: id = session, number = epoch, number2 = exit code. */
-static struct changes *lost_changes(struct context *context, const struct jot *jot)
+/* write: id = session, number = epoch, number2 = exit code. */
+static struct changes *lost_changes(struct context *context, const struct retried_write *write)
 {
-    struct session *session = session_find(context->core, jot->id);
+    struct session *session = session_find(context->core, write->id);
     struct changes *changes;
 
-    if (!session || session->row.epoch != jot->number || session->row.state == session_ENDED ||
+    if (!session || session->row.epoch != write->number || session->row.state == session_ENDED ||
         session->row.state == session_ENDING)
         return NULL;
     if (!session->detach_pending) { /* its terminal was back before it could be written that it had gone */
         session->reattach_epoch = 0;
         return NULL;
     }
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", jot->text);
-    if (!put_parting(context, session, jot->text, jot->number2, changes)) {
+    changes_detail(changes, "%s", write->text);
+    if (!put_parting(context, session, write->text, write->number2, changes)) {
         changes_free(changes);
         session->detach_after_show = true;
         return NULL;
@@ -213,10 +213,10 @@ static struct changes *lost_changes(struct context *context, const struct jot *j
     return changes;
 }
 
-static void jot_lost(struct context *context, struct session *session, const char *why,
+static void write_detach(struct context *context, struct session *session, const char *why,
                      int64_t exit_code)
 {
-    struct jot jot = { .build = lost_changes,
+    struct retried_write write = { .build = lost_changes,
                        .id = session->row.id,
                        .number = session->row.epoch,
                        .number2 = exit_code,
@@ -225,8 +225,8 @@ static void jot_lost(struct context *context, struct session *session, const cha
     session->detach_pending = true;
     session->detach_after_show = false;
     session->reattach_epoch = 0;
-    berth_text(jot.text, sizeof(jot.text), "%s", why);
-    jot_down(context, &jot);
+    berth_text(write.text, sizeof(write.text), "%s", why);
+    retried_write_start(context, &write);
 }
 
 void seat_lost(struct context *context, const struct connection *connection, const char *why,
@@ -235,21 +235,21 @@ void seat_lost(struct context *context, const struct connection *connection, con
     struct session *session = session_find(context->core, connection->row.session_id);
 
     if (session && session->row.epoch == connection->row.epoch)
-        jot_lost(context, session, why, exit_code);
+        write_detach(context, session, why, exit_code);
 }
 
-/* jot: id = session, number = epoch. */
-static struct changes *taken_changes(struct context *context, const struct jot *jot)
+/* write: id = session, number = epoch. */
+static struct changes *taken_changes(struct context *context, const struct retried_write *write)
 {
-    struct session *session = session_find(context->core, jot->id);
+    struct session *session = session_find(context->core, write->id);
     struct changes *changes;
 
-    if (!session || session->row.epoch != jot->number)
+    if (!session || session->row.epoch != write->number)
         return NULL;
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", jot->text);
-    if (!put_decision(context, session, jot->text, changes)) {
+    changes_detail(changes, "%s", write->text);
+    if (!put_decision(context, session, write->text, changes)) {
         changes_free(changes);
         return NULL;
     }
@@ -259,7 +259,7 @@ static struct changes *taken_changes(struct context *context, const struct jot *
 void seat_take_off(struct context *context, struct session *session, const char *reason,
                    const char *why)
 {
-    struct jot jot = { .build = taken_changes,
+    struct retried_write write = { .build = taken_changes,
                        .id = session->row.id,
                        .number = session->row.epoch,
                        .action = "session.taken_off" };
@@ -267,8 +267,8 @@ void seat_take_off(struct context *context, struct session *session, const char 
     if (session->row.terminal_id)
         seat_hide(context, session->row.terminal_id, &session->row, reason, why);
     session->voided_epoch = session->row.epoch;
-    berth_text(jot.text, sizeof(jot.text), "%s", why);
-    jot_down(context, &jot);
+    berth_text(write.text, sizeof(write.text), "%s", why);
+    retried_write_start(context, &write);
 }
 
 void seat_vacate(struct context *context, uint64_t terminal_id, const char *why)
@@ -312,26 +312,26 @@ static bool is_leaving(struct context *context, const struct connection *connect
     return session && session->detach_pending && !session->flow;
 }
 
-/* jot: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
+/* write: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
  * given it up. */
-static struct changes *back_changes(struct context *context, const struct jot *jot)
+static struct changes *back_changes(struct context *context, const struct retried_write *write)
 {
-    struct session *session = session_find(context->core, jot->id);
-    const struct connection *here = connection_at(context->core, jot->other_id);
+    struct session *session = session_find(context->core, write->id);
+    const struct connection *here = connection_at(context->core, write->other_id);
     struct connection *connection;
     struct changes *changes;
 
-    if (!session || session->row.epoch != jot->number || session->row.terminal_id != jot->other_id)
+    if (!session || session->row.epoch != write->number || session->row.terminal_id != write->other_id)
         return NULL;
     if (session->detach_pending || session->row.state == session_ENDING ||
         session->row.state == session_ENDED)
         return NULL; /* it was gone again, or is over, before this could be written */
-    if (here && here->row.session_id != jot->id && !is_leaving(context, here))
+    if (here && here->row.session_id != write->id && !is_leaving(context, here))
         return NULL; /* somebody else has signed on there meanwhile */
-    connection = connection_of(context->core, jot->id);
+    connection = connection_of(context->core, write->id);
     if (session->row.state == session_ACTIVE && connection)
         return NULL;
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     describe(context, session, changes);
     if (session->row.state != session_ACTIVE &&
         session_transition(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) < 0) {
@@ -341,7 +341,7 @@ static struct changes *back_changes(struct context *context, const struct jot *j
     if (!connection) {
         const struct row_connection row = { .id = core_next_id(context->core),
                                             .session_id = session->row.id,
-                                            .terminal_id = jot->other_id,
+                                            .terminal_id = write->other_id,
                                             .epoch = session->row.epoch,
                                             .state = connection_ACTIVE,
                                             .started_ms = context->timers->wall_ms };
@@ -358,7 +358,7 @@ void seat_claims(struct context *context, struct terminal *terminal, const struc
     struct session *session = session_find(context->core, said->session_id);
     const struct user *user;
     struct connection *here = connection_at(context->core, terminal->row.id);
-    struct jot jot = { .build = back_changes,
+    struct retried_write write = { .build = back_changes,
                        .id = said->session_id,
                        .other_id = terminal->row.id,
                        .number = said->session_epoch,
@@ -390,38 +390,38 @@ void seat_claims(struct context *context, struct terminal *terminal, const struc
     }
     if (here && session->row.state == session_ACTIVE)
         return;
-    jot_down(context, &jot);
+    retried_write_start(context, &write);
 }
 
 void seat_settle(struct context *context, struct session *session)
 {
-    struct jot jot = { .build = back_changes,
+    struct retried_write write = { .build = back_changes,
                        .id = session->row.id,
                        .other_id = session->row.terminal_id,
                        .number = session->reattach_epoch,
                        .action = "session.shown" };
 
     if (session->row.state == session_ACTIVE && session->detach_pending && session->detach_after_show)
-        jot_lost(context, session, "its terminal left before it was written that it is back", 0);
+        write_detach(context, session, "its terminal left before it was written that it is back", 0);
     if (session->row.state != session_DISCONNECTED)
         return;
     session->detach_pending = false;
     if (session->reattach_epoch == session->row.epoch)
-        jot_down(context, &jot);
+        retried_write_start(context, &write);
     session->reattach_epoch = 0;
 }
 
-/* jot: id = session, number = epoch, number2 = milliseconds to the first picture. */
-static struct changes *picture_changes(struct context *context, const struct jot *jot)
+/* write: id = session, number = epoch, number2 = milliseconds to the first picture. */
+static struct changes *picture_changes(struct context *context, const struct retried_write *write)
 {
-    struct connection *connection = connection_of(context->core, jot->id);
+    struct connection *connection = connection_of(context->core, write->id);
     struct row_connection *row;
     struct changes *changes;
 
-    if (!connection || connection->row.epoch != jot->number ||
+    if (!connection || connection->row.epoch != write->number ||
         connection->row.state != connection_CONNECTING)
         return NULL;
-    changes = changes_new("broker", "broker", jot->action);
+    changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "connection %llu", (unsigned long long)connection->row.id);
     changes->audit.terminal_id = connection->row.terminal_id;
     if (connection_transition(connection, connection_ACTIVE, "the picture is there", changes, &row,
@@ -429,14 +429,14 @@ static struct changes *picture_changes(struct context *context, const struct jot
         changes_free(changes);
         return NULL;
     }
-    row->picture_ms = jot->number2;
+    row->picture_ms = write->number2;
     return changes;
 }
 
 void seat_viewer(struct context *context, struct terminal *terminal, const struct msg_viewer *said)
 {
     struct session *session = seat_session(context, terminal, said->session_id, said->epoch);
-    const struct jot picture = { .build = picture_changes,
+    const struct retried_write picture = { .build = picture_changes,
                                  .id = said->session_id,
                                  .number = said->epoch,
                                  .number2 = said->picture_ms,
@@ -450,7 +450,7 @@ void seat_viewer(struct context *context, struct terminal *terminal, const struc
     context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     switch (said->state) {
     case viewer_state_ACTIVE:
-        jot_down(context, &picture);
+        retried_write_start(context, &picture);
         return;
     case viewer_state_ENDED:
         berth_text(why, sizeof(why), "the viewer ended: %s",
@@ -463,7 +463,7 @@ void seat_viewer(struct context *context, struct terminal *terminal, const struc
         desktop = desktop_find(context->core, session->row.desktop_id);
         if (desktop)
             desktop->probed_ms = 0; /* that its RDP server answered before says nothing any more */
-        jot_lost(context, session, why, said->exit_code);
+        write_detach(context, session, why, said->exit_code);
         return;
     case viewer_state_CONNECTING:
     case viewer_state_NONE:

@@ -71,7 +71,7 @@ static void taken_off_while_away(uint64_t seed)
     w->broker->context.store->slowest_ms = 8000;
     world_hands_off(w, "t1");
     world_run_s(w, 200);
-    PASS_UNTIL(w, 1, !list_empty(&reactor_of(&w->broker->context)->jots));
+    PASS_UNTIL(w, 1, !list_empty(&reactor_of(&w->broker->context)->retried_writes));
     terminal_break(world_terminal(w, "t1"));
     world_run_s(w, 60);
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);

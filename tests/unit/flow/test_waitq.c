@@ -1,17 +1,17 @@
-/* test_gate.c - waiting for a fact, and for time. */
-#include "flow/gate.h"
+/* test_waitq.c - waiting for a fact, and for time. */
+#include "flow/waitq.h"
 
 #include "test.h"
 
 struct waiter {
     struct op op;
-    struct gate_wait wait;
-    struct pause pause;
+    struct waitq_entry wait;
+    struct delay delay;
     int done;
 };
 
 static struct berth_timers timers;
-static struct list gate;
+static struct list waitq;
 
 static void done(struct op *op, int result)
 {
@@ -25,69 +25,69 @@ static void begin(struct waiter *waiter)
     op_init(&waiter->op, &timers, done);
 }
 
-TEST(gate, opening_it_lets_all_through_later)
+TEST(waitq, waking_it_completes_all_later)
 {
     struct waiter a;
     struct waiter b;
 
     timers_init(&timers, 1000, 0);
-    list_init(&gate);
+    list_init(&waitq);
     begin(&a);
     begin(&b);
-    EXPECT_OK(gate_wait(&gate, &a.wait, &a.op));
-    EXPECT_OK(gate_wait(&gate, &b.wait, &b.op));
-    gate_open(&gate);
+    EXPECT_OK(waitq_wait(&waitq, &a.wait, &a.op));
+    EXPECT_OK(waitq_wait(&waitq, &b.wait, &b.op));
+    waitq_wake(&waitq);
     EXPECT_INT(a.done + b.done, 0); /* never from inside */
     soon_run(&timers);
     EXPECT_INT(a.done, 1);
     EXPECT_INT(b.done, 1);
-    EXPECT(list_empty(&gate));
+    EXPECT(list_empty(&waitq));
     timers_free(&timers);
 }
 
-TEST(gate, who_leaves_hears_nothing)
+TEST(waitq, who_leaves_hears_nothing)
 {
     struct waiter a;
     struct waiter b;
 
     timers_init(&timers, 1000, 0);
-    list_init(&gate);
+    list_init(&waitq);
     begin(&a);
     begin(&b);
-    EXPECT_OK(gate_wait(&gate, &a.wait, &a.op));
-    EXPECT_OK(gate_wait(&gate, &b.wait, &b.op));
+    EXPECT_OK(waitq_wait(&waitq, &a.wait, &a.op));
+    EXPECT_OK(waitq_wait(&waitq, &b.wait, &b.op));
     op_cancel(&a.op);
-    gate_open(&gate);
-    op_cancel(&b.op); /* the gate is open, and it has not been told yet */
+    waitq_wake(&waitq);
+    op_cancel(&b.op); /* the queue was woken, and it has not been told yet */
     soon_run(&timers);
     EXPECT_INT(a.done + b.done, 0);
     timers_free(&timers);
 }
 
-TEST(gate, whoever_comes_while_it_opens_waits_for_the_next_time)
+TEST(waitq, whoever_comes_while_it_is_woken_waits_for_the_next_time)
 {
     struct waiter a;
 
     timers_init(&timers, 1000, 0);
-    list_init(&gate);
-    gate_open(&gate);
+    list_init(&waitq);
+    waitq_wake(&waitq);
     begin(&a);
-    EXPECT_OK(gate_wait(&gate, &a.wait, &a.op));
+    EXPECT_OK(waitq_wait(&waitq, &a.wait, &a.op));
     soon_run(&timers);
     EXPECT_INT(a.done, 0);
-    gate_open(&gate);
+    waitq_wake(&waitq);
     soon_run(&timers);
     EXPECT_INT(a.done, 1);
     timers_free(&timers);
 }
 
-TEST(pause, completes_after_its_time)
+TEST(delay, completes_after_its_time)
 {
     struct waiter a;
 
     timers_init(&timers, 1000, 0);
     begin(&a);
-    EXPECT_OK(pause_begin(&a.pause, 250, &a.op));
+    EXPECT_OK(delay_begin(&a.delay, 250, &a.op));
     timers_advance(&timers, 1249, 0);
     EXPECT_INT(a.done, 0);
     timers_advance(&timers, 1250, 0);
@@ -95,13 +95,13 @@ TEST(pause, completes_after_its_time)
     timers_free(&timers);
 }
 
-TEST(pause, called_off_is_silent)
+TEST(delay, called_off_is_silent)
 {
     struct waiter a;
 
     timers_init(&timers, 1000, 0);
     begin(&a);
-    EXPECT_OK(pause_begin(&a.pause, 250, &a.op));
+    EXPECT_OK(delay_begin(&a.delay, 250, &a.op));
     op_cancel(&a.op);
     timers_advance(&timers, 2000, 0);
     EXPECT_INT(a.done, 0);
