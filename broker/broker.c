@@ -16,7 +16,7 @@
 
 #include "api/api.h"
 #include "auth/auth_setup.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 #include "link/blob.h"
 #include "link/link.h"
 #include "rdp/probe_setup.h"

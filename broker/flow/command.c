@@ -8,7 +8,7 @@
 #include "core/presence.h"
 #include "core/index.h"
 #include "flow/decide.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 #include "flow/reactor.h"
 
 /* A terminal that acknowledged has this much longer to finish before the command counts as expired.
@@ -24,7 +24,7 @@ static void decided(struct context *context, uint64_t command_id, int result);
 static void look_at_all(struct berth_timer *timer);
 
 /* One change at a time: what the terminal says meanwhile waits in `reported`. */
-static void move(struct context *context, struct command *command, enum command_state next,
+static void transition(struct context *context, struct command *command, enum command_state next,
                  const char *result, const char *actor)
 {
     struct changes *changes = changes_new(actor, "terminal", "terminal.command");
@@ -71,11 +71,11 @@ static void go_on(struct context *context, struct terminal *terminal, struct com
     if (command->writing || command->row.state >= command_DONE)
         return;
     if (command->reported && command->reported != command->row.state)
-        move(context, command, command->reported, command->reported_result, terminal->row.name);
+        transition(context, command, command->reported, command->reported_result, terminal->row.name);
     else if (!there || left_ms(context, command) <= 0)
         return; /* the timer will say so */
     else if (command->row.state == command_QUEUED)
-        move(context, command, command_SENT, "", "broker");
+        transition(context, command, command_SENT, "", "broker");
     else if (command->row.state == command_SENT)
         send(context, terminal, command);
 }
@@ -103,7 +103,7 @@ void command_send_waiting(struct context *context, struct terminal *terminal)
     }
 }
 
-void desk_command_state(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_command_state(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
     struct command *command = command_find(context->core, msg->command_state.command_id);
@@ -148,7 +148,7 @@ static void look_at_all(struct berth_timer *timer)
         if (command->row.state >= command_DONE || command->writing)
             continue;
         if (left_ms(reactor->context, command) <= 0 && expired++ < EXPIRE_AT_ONCE)
-            move(reactor->context, command, command_EXPIRED, "its time was over", "broker");
+            transition(reactor->context, command, command_EXPIRED, "its time was over", "broker");
         else if (terminal && is_behind(command))
             go_on(reactor->context, terminal, command);
     }

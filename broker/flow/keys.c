@@ -50,7 +50,7 @@ int key_may(struct context *context, const struct identity *identity, enum key_u
 }
 
 /* Moves every key of the terminal that may be used, but for two, to `state`. */
-static void put_out(struct core *core, uint64_t terminal_id, const uint64_t but[2],
+static void set_other_keys(struct core *core, uint64_t terminal_id, const uint64_t but[2],
                     enum identity_state state, struct changes *changes)
 {
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
@@ -88,7 +88,7 @@ void keys_used(struct context *context, const struct terminal *terminal, uint64_
     changes_object(changes, "terminal %s", terminal->row.name);
     changes_detail(changes, "its other keys are retired");
     changes->audit.terminal_id = terminal->row.id;
-    put_out(context->core, terminal->row.id, but, identity_RETIRED, changes);
+    set_other_keys(context->core, terminal->row.id, but, identity_RETIRED, changes);
     /* A failure is logged; the next connection tries again. */
     (void)decide_begin(context, changes, NULL, NULL);
 }
@@ -96,5 +96,5 @@ void keys_used(struct context *context, const struct terminal *terminal, uint64_
 void keys_replaced(struct context *context, uint64_t terminal_id, const uint64_t but[2],
                    struct changes *changes)
 {
-    put_out(context->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED, changes);
+    set_other_keys(context->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED, changes);
 }

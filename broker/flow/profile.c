@@ -6,7 +6,7 @@
 #include "core/effective.h"
 #include "core/presence.h"
 #include "core/index.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 #include "flow/reactor.h"
 
 void profile_start(struct context *context)
@@ -76,7 +76,7 @@ void profile_announced(struct context *context, struct terminal *terminal, int64
     profile_look(context, terminal->row.id);
 }
 
-void desk_profile_applied(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_profile_applied(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
 

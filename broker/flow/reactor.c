@@ -9,7 +9,7 @@
 #include "core/presence.h"
 #include "flow/command.h"
 #include "flow/decide.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 #include "flow/limits.h"
 #include "flow/power.h"
 #include "flow/profile.h"

@@ -21,7 +21,7 @@ struct peer {
     uint64_t identity_id; /* the key it came with */
     bool present;         /* it has announced itself and was granted */
     char address[64];
-    struct flow *flow;         /* enrolment or renewal at work for it */
+    struct flow *flow;         /* joining or renewal at work for it */
     int64_t not_after_ms;      /* of its certificate, by the wall clock */
     struct berth_timer expiry; /* at the link: its certificate ends */
 };
@@ -61,8 +61,8 @@ struct reactor {
     struct list decisions; /* decide.c: on their way to disk */
     struct list retried_writes;      /* decide.c */
     struct list pending_ends;   /* release.c: sessions that shall end, and nobody waits */
-    struct flow *invitation_flow; /* enroll.c: takes a use of an invitation, until its outcome is known */
-    struct list invitation_waitq;   /* enroll.c: waitq of those that want to do so after it */
+    struct flow *invitation_flow; /* join.c: takes a use of an invitation, until its outcome is known */
+    struct list invitation_waitq;   /* join.c: waitq of those that want to do so after it */
 
     struct list pending_requests; /* admin*.c */
 

@@ -6,7 +6,7 @@
 
 #include "berth/log.h"
 
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 
 #include "house.h"
 
@@ -20,21 +20,21 @@ static void take_blob_chunk(struct link *link, struct link_peer *peer, const str
 
 /* clang-format off */
 static const struct {
-    desk_handler_fn *desk;
+    terminal_handler_fn *flow;
     link_handler_fn *here; /* for what the link does itself */
 } handlers[MSG_TYPES] = {
-    [MSG_join]              = { desk_join, NULL },
-    [MSG_announce]          = { desk_announce, NULL },
-    [MSG_renew]             = { desk_renew, NULL },
-    [MSG_bye]               = { desk_bye, NULL },
-    [MSG_sign_on]           = { desk_sign_on, NULL },
-    [MSG_sign_on_cancel]    = { desk_sign_on_cancel, NULL },
-    [MSG_viewer]            = { desk_viewer, NULL },
-    [MSG_sign_off]          = { desk_sign_off, NULL },
-    [MSG_disconnect]        = { desk_disconnect, NULL },
-    [MSG_profile_applied]   = { desk_profile_applied, NULL },
-    [MSG_command_state]     = { desk_command_state, NULL },
-    [MSG_renew_certificate] = { desk_renew_certificate, NULL },
+    [MSG_join]              = { handle_join, NULL },
+    [MSG_announce]          = { handle_announce, NULL },
+    [MSG_renew]             = { handle_renew, NULL },
+    [MSG_bye]               = { handle_bye, NULL },
+    [MSG_sign_on]           = { handle_sign_on, NULL },
+    [MSG_sign_on_cancel]    = { handle_sign_on_cancel, NULL },
+    [MSG_viewer]            = { handle_viewer, NULL },
+    [MSG_sign_off]          = { handle_sign_off, NULL },
+    [MSG_disconnect]        = { handle_disconnect, NULL },
+    [MSG_profile_applied]   = { handle_profile_applied, NULL },
+    [MSG_command_state]     = { handle_command_state, NULL },
+    [MSG_renew_certificate] = { handle_renew_certificate, NULL },
     [MSG_blob_begin]        = { NULL, take_blob_begin },
     [MSG_blob_chunk]        = { NULL, take_blob_chunk },
 };
@@ -75,7 +75,7 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
 {
     link->messages_refused++;
     log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal",
-              desk_terminal_name(link->context, peer->id), "about", about, "error",
+              context_terminal_name(link->context, peer->id), "about", about, "error",
               berth_error_row(error->code)->symbol, "reason", berth_error_text(error));
     answer_refused(link, peer, about, ref, error);
     if (is_fault(error->code) && ++peer->faults >= FAULTS_MAX)
@@ -96,8 +96,8 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
             answer_refused(link, peer, row->name, msg->ref, &error);
         else
             link_refuse(link, peer, row->name, msg->ref, &error);
-    } else if (handlers[msg->type].desk) {
-        handlers[msg->type].desk(link->context, peer->id, msg);
+    } else if (handlers[msg->type].flow) {
+        handlers[msg->type].flow(link->context, peer->id, msg);
     } else if (handlers[msg->type].here) {
         handlers[msg->type].here(link, peer, msg);
     } else {
@@ -136,7 +136,7 @@ static void take_blob_begin(struct link *link, struct link_peer *peer, const str
 {
     struct berth_error error = { 0 };
     char terminal[64];
-    int r = desk_may_send_blob(link->context, peer->id, msg->blob_begin.command_id, terminal, &error);
+    int r = terminal_may_send_blob(link->context, peer->id, msg->blob_begin.command_id, terminal, &error);
 
     if (r == 0) {
         /* Whoever begins anew gives the earlier one up. */

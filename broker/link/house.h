@@ -18,7 +18,7 @@ struct link_peer {
     unsigned in; /* enum msg_in: the state it is in */
     int faults;
     bool lapsed;   /* it was told that its presence is over: what it said before may still come */
-    bool admitted; /* the desk knows it */
+    bool admitted; /* the flows know it */
     bool closing;  /* hung up on: what still comes is dropped */
     char address[64];
     struct blob *blob; /* the bundle that it is sending, or NULL */

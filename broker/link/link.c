@@ -10,7 +10,7 @@
 #include "berth/log.h"
 
 #include "auth/auth_setup.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 
 #include "house.h"
 #include "people.h"
@@ -195,11 +195,11 @@ static void peer_closed(struct link *link, struct link_peer *peer, const struct 
     const struct berth_error *why = &mail->error;
 
     log_event(EV_PEER_CLOSED, "from", peer->address, "peer", peer->id, "terminal",
-              desk_terminal_name(link->context, peer->id), "error",
+              context_terminal_name(link->context, peer->id), "error",
               why->code ? berth_error_row(why->code)->symbol : "", "reason", why->text);
     if (!peer->closing && is_misbehaviour(why->code)) {
         log_event(EV_MESSAGE_REFUSED, "from", peer->address, "terminal",
-                  desk_terminal_name(link->context, peer->id), "error",
+                  context_terminal_name(link->context, peer->id), "error",
                   berth_error_row(why->code)->symbol, "reason", why->text);
     }
     /* No tell may reach a peer whose connection is gone. */

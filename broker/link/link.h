@@ -3,14 +3,14 @@
  * Room link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of our
  * CA) and berth-join/1 (server certificate only; join messages only). I/O threads end TLS, cut
  * frames and decode messages; the core loop gets plain structs by mailbox and hands them to
- * flow/desk.h, refused unless permitted in the peer's present state.
+ * flow/terminal_handlers.h, refused unless permitted in the peer's present state.
  *
  *     connection -> admission.h -> peer.h (I/O thread) -> mailbox -> dispatch.h (core) ->
- * flow/desk.h context->tell, context->hang_up (core) -> mailbox -> peer.h
+ * flow/terminal_handlers.h context->tell, context->hang_up (core) -> mailbox -> peer.h
  *
  * A peer is named by a 64-bit number that never repeats while the broker runs. Thread: all
  * functions here on the core loop. To add a message: a row in messages.def, a handler in
- * flow/desk.h, a row in dispatch.c.
+ * flow/terminal_handlers.h, a row in dispatch.c.
  */
 #ifndef BERTH_LINK_LINK_H
 #define BERTH_LINK_LINK_H
@@ -56,7 +56,7 @@ int64_t link_descriptors(int64_t terminals, const struct link_limits *limits);
 int link_new(const struct link_setup *setup, struct link **ret,
              struct berth_error *reterr) berth_must_check;
 
-/* Close the doors and every connection, join the threads. No handler of the desk is called any
+/* Close the doors and every connection, join the threads. No handler of the flows is called any
  * more. Blocking, some ms. */
 void link_free(struct link *link);
 

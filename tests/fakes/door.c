@@ -23,19 +23,19 @@ struct letter {
 };
 
 /* clang-format off */
-static desk_handler_fn *const handlers[MSG_TYPES] = {
-    [MSG_join] = desk_join,
-    [MSG_announce] = desk_announce,
-    [MSG_renew] = desk_renew,
-    [MSG_bye] = desk_bye,
-    [MSG_sign_on] = desk_sign_on,
-    [MSG_sign_on_cancel] = desk_sign_on_cancel,
-    [MSG_viewer] = desk_viewer,
-    [MSG_sign_off] = desk_sign_off,
-    [MSG_disconnect] = desk_disconnect,
-    [MSG_profile_applied] = desk_profile_applied,
-    [MSG_command_state] = desk_command_state,
-    [MSG_renew_certificate] = desk_renew_certificate,
+static terminal_handler_fn *const handlers[MSG_TYPES] = {
+    [MSG_join] = handle_join,
+    [MSG_announce] = handle_announce,
+    [MSG_renew] = handle_renew,
+    [MSG_bye] = handle_bye,
+    [MSG_sign_on] = handle_sign_on,
+    [MSG_sign_on_cancel] = handle_sign_on_cancel,
+    [MSG_viewer] = handle_viewer,
+    [MSG_sign_off] = handle_sign_off,
+    [MSG_disconnect] = handle_disconnect,
+    [MSG_profile_applied] = handle_profile_applied,
+    [MSG_command_state] = handle_command_state,
+    [MSG_renew_certificate] = handle_renew_certificate,
 };
 /* clang-format on */
 

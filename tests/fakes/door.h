@@ -9,7 +9,7 @@
 #define BERTH_TESTS_FAKES_DOOR_H
 
 #include "fakes/outside.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 
 struct door_link;
 

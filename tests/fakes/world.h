@@ -34,7 +34,7 @@
 #include "fakes/fake_terminal.h"
 #include "fakes/fake_virt.h"
 #include "flow/admin.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 
 /* One life of the broker. */
 struct broker_life {

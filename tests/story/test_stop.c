@@ -1,4 +1,4 @@
-/* test_stop.c - the broker ends while much is under way: a sign-on, a command, an enrolment, what
+/* test_stop.c - the broker ends while much is under way: a sign-on, a command, a joining, what
  * administrators ask for. Nobody is spoken to who is not there any more, everybody who waits is
  * told, and nothing is left over. What ends a broker may be a failed disk, so the store answers
  * what it has in hand only after the flows have ended, or never.

@@ -22,7 +22,7 @@
 
 #include "api/room.h"
 #include "auth/auth_setup.h"
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 #include "rdp/probe_setup.h"
 #include "virt/virt_setup.h"
 

@@ -20,7 +20,7 @@
 #include "auth/auth_setup.h"
 #include "link/link.h"
 
-#include "desk_stub.h"
+#include "handle_stub.h"
 #include "pki.h"
 #include "test.h"
 
@@ -63,8 +63,8 @@ static void house_begin(struct link_limits limits)
     struct ca_setup ca = { .site = "Test", .certificate_h = 24 };
 
     (void)signal(SIGPIPE, SIG_IGN);
-    memset(&desk, 0, sizeof(desk));
-    desk.grant = true;
+    memset(&handlers, 0, sizeof(handlers));
+    handlers.grant = true;
     memset(&house, 0, sizeof(house));
     (void)snprintf(house.folder, sizeof(house.folder), "/tmp/link-test-XXXXXX");
     assert_non_null(mkdtemp(house.folder));
@@ -261,21 +261,21 @@ static void client_begin(struct client *client, SSL_CTX *context, int port)
 /* A terminal that is let in. */
 __attribute__((unused)) static void client_enter(struct client *client)
 {
-    int opened = desk.opened;
+    int opened = handlers.opened;
 
     if (!identity.key)
         identity_make();
     client_begin(client, client_context("berth/1", identity.certificate.certificate, identity.key),
                  link_port(house.link));
-    TURN_UNTIL(desk.opened > opened && client->opened);
+    TURN_UNTIL(handlers.opened > opened && client->opened);
 }
 
 __attribute__((unused)) static void client_join(struct client *client)
 {
-    int joiners = desk.joiners;
+    int joiners = handlers.joiners;
 
     client_begin(client, client_context("berth-join/1", NULL, NULL), link_join_port(house.link));
-    TURN_UNTIL(desk.joiners > joiners && client->opened);
+    TURN_UNTIL(handlers.joiners > joiners && client->opened);
 }
 
 __attribute__((unused)) static void client_end(struct client *client)

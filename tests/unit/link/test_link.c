@@ -21,19 +21,19 @@ TEST(link, a_terminal_enters_announces_and_is_answered)
     client_enter(&client);
     EXPECT_OK(
         tls_certificate_facts(identity.certificate.certificate, hash, key_hash, &ends_ms, NULL));
-    EXPECT_STR(desk.key_hash, key_hash);
-    EXPECT_STR(desk.address, "127.0.0.1");
+    EXPECT_STR(handlers.key_hash, key_hash);
+    EXPECT_STR(handlers.address, "127.0.0.1");
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    EXPECT_INT(desk.last.type, MSG_announce);
-    EXPECT_INT(desk.last.ref, 7);
-    EXPECT_STR(desk.last.announce.boot_id, "b1");
-    EXPECT(desk.last.announce.user_waiting);
+    EXPECT_INT(handlers.last.type, MSG_announce);
+    EXPECT_INT(handlers.last.ref, 7);
+    EXPECT_STR(handlers.last.announce.boot_id, "b1");
+    EXPECT(handlers.last.announce.user_waiting);
     EXPECT_SAYS(client.last, "\"type\":\"granted\"");
     EXPECT_SAYS(client.last, "\"ref\":7");
     EXPECT_INT(stats_now().peers, 1);
     client_end(&client);
-    TURN_UNTIL(desk.closed == 1);
+    TURN_UNTIL(handlers.closed == 1);
     EXPECT_INT(stats_now().peers, 0);
     identity_free();
     house_end();
@@ -51,7 +51,7 @@ TEST(link, an_address_is_plain_on_a_socket_for_both_families)
     house_begin_default();
     house_listen = "127.0.0.1:0";
     client_enter(&client);
-    EXPECT_STR(desk.address, "127.0.0.1");
+    EXPECT_STR(handlers.address, "127.0.0.1");
     client_end(&client);
     identity_free();
     house_end();
@@ -70,12 +70,12 @@ TEST(link, what_is_not_permitted_now_is_refused)
     EXPECT_SAYS(client.last, "\"code\":\"STATE\"");
     EXPECT_SAYS(client.last, "'renew' is not permitted while not announced");
     EXPECT_SAYS(client.last, "\"ref\":3");
-    EXPECT_INT(desk.messages, 0);
+    EXPECT_INT(handlers.messages, 0);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 2);
     client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
-    TURN_UNTIL(desk.messages == 2);
-    EXPECT_INT(desk.last.type, MSG_renew);
+    TURN_UNTIL(handlers.messages == 2);
+    EXPECT_INT(handlers.last.type, MSG_renew);
     EXPECT_INT(stats_now().messages_refused, 1);
     client_end(&client);
     identity_free();
@@ -90,10 +90,10 @@ TEST(link, what_was_said_before_a_presence_was_over_is_no_fault)
 
     house_begin_default();
     client_enter(&client);
-    desk.grant = true;
+    handlers.grant = true;
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    house.context.tell(house.link, desk.peers[0], &(struct msg){ .type = MSG_presence_unknown });
+    house.context.tell(house.link, handlers.peers[0], &(struct msg){ .type = MSG_presence_unknown });
     TURN_UNTIL(client.frames == 2);
     for (int i = 0; i < 10; i++)
         client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
@@ -115,27 +115,27 @@ TEST(link, a_renewal_waits_for_company_and_nothing_overtakes_it)
 
     house_begin_default();
     client_enter(&client);
-    desk.grant = true;
+    handlers.grant = true;
     client_say(&client, "{\"type\":\"announce\",\"ref\":1,\"boot_id\":\"b1\"}");
     TURN_UNTIL(client.frames == 1);
 
     began = clock_mono_ms();
     client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
-    TURN_UNTIL(desk.messages == 2);
-    EXPECT_INT(desk.last.type, MSG_renew);
+    TURN_UNTIL(handlers.messages == 2);
+    EXPECT_INT(handlers.last.type, MSG_renew);
     EXPECT(clock_mono_ms() - began >= DOOR_PATIENCE_MS - 1);
 
     /* What a person waits for takes along what was said before it. */
     client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":2}");
     client_say(&client, "{\"type\":\"sign_on_cancel\",\"ref\":5}");
-    TURN_UNTIL(desk.messages == 4);
-    EXPECT_INT(desk.last.type, MSG_sign_on_cancel);
+    TURN_UNTIL(handlers.messages == 4);
+    EXPECT_INT(handlers.last.type, MSG_sign_on_cancel);
 
     /* And who leaves is heard to the end. */
     client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":3}");
     client_end(&client);
-    TURN_UNTIL(desk.closed == 1);
-    EXPECT_INT(desk.messages, 5);
+    TURN_UNTIL(handlers.closed == 1);
+    EXPECT_INT(handlers.messages, 5);
     identity_free();
     house_end();
 }
@@ -149,7 +149,7 @@ TEST(link, presence_lost_is_as_before_the_announcement)
     client_enter(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    house.context.tell(house.context.link, desk.peers[0], &unknown);
+    house.context.tell(house.context.link, handlers.peers[0], &unknown);
     TURN_UNTIL(client.frames == 2);
     EXPECT_SAYS(client.last, "presence_unknown");
     client_say(&client, "{\"type\":\"sign_on\",\"evidence\":[]}");
@@ -172,7 +172,7 @@ TEST(link, five_faults_and_it_is_hung_up_on)
     EXPECT_SAYS(client.last, "too many messages that are not permitted or not understood");
     EXPECT_SAYS(client.last, "\"code\":\"PROTOCOL\"");
     EXPECT_INT(client.frames, 6);
-    TURN_UNTIL(desk.closed == 1);
+    TURN_UNTIL(handlers.closed == 1);
     EXPECT_INT(stats_now().messages_bad, 5);
     client_end(&client);
     identity_free();
@@ -210,8 +210,8 @@ TEST(link, a_frame_of_two_gigabytes_ends_the_connection_before_anything_is_kept)
     client_enter(&client);
     client_enter(&other);
     EXPECT_OK(tls_write(&client.tls, "\x80\x00\x00\x00{", 5));
-    TURN_UNTIL(client.closed && desk.closed == 1);
-    EXPECT_SAYS(desk.closed_why, "a frame of 2147483648 bytes, allowed are 65536");
+    TURN_UNTIL(client.closed && handlers.closed == 1);
+    EXPECT_SAYS(handlers.closed_why, "a frame of 2147483648 bytes, allowed are 65536");
     EXPECT_INT(stats_now().messages_bad, 1);
     client_say(&other, ANNOUNCE);
     TURN_UNTIL(other.frames == 1);
@@ -231,12 +231,12 @@ TEST(link, a_joiner_may_join_and_nothing_else)
     TURN_UNTIL(client.frames == 1);
     EXPECT_SAYS(client.last, "'announce' is not permitted while joining");
     client_say(&client, "{\"type\":\"join\",\"request\":\"x\",\"serial\":\"S1\",\"evidence\":[]}");
-    TURN_UNTIL(desk.messages == 1);
-    EXPECT_INT(desk.last.type, MSG_join);
-    EXPECT_STR(desk.last.join.serial, "S1");
+    TURN_UNTIL(handlers.messages == 1);
+    EXPECT_INT(handlers.last.type, MSG_join);
+    EXPECT_STR(handlers.last.join.serial, "S1");
     EXPECT_INT(stats_now().joining, 1);
     client_end(&client);
-    TURN_UNTIL(desk.joiners_closed == 1);
+    TURN_UNTIL(handlers.joiners_closed == 1);
     house_end();
 }
 
@@ -244,12 +244,12 @@ static void expect_last_word(const struct msg *msg)
 {
     struct client client;
 
-    desk.messages = 0;
+    handlers.messages = 0;
     client_join(&client);
     client_say(&client, JOIN);
-    TURN_UNTIL(desk.messages == 1);
-    house.context.tell(house.context.link, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
-    TURN_UNTIL(client.closed && desk.joiners_closed == desk.joiners);
+    TURN_UNTIL(handlers.messages == 1);
+    house.context.tell(house.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
+    TURN_UNTIL(client.closed && handlers.joiners_closed == handlers.joiners);
     EXPECT_INT(client.frames, 1);
     EXPECT_SAYS(client.last, msg_row(msg->type)->name);
     EXPECT_INT(client.why.code, 0);
@@ -275,9 +275,9 @@ TEST(link, a_joiner_that_was_answered_is_hung_up_on)
     client_join(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    desk.messages = 0;
+    handlers.messages = 0;
     client_say(&client, JOIN);
-    TURN_UNTIL(desk.messages == 1);
+    TURN_UNTIL(handlers.messages == 1);
     free(msg);
     client_end(&client);
     house_end();
@@ -297,16 +297,16 @@ TEST(link, a_joiner_whose_answer_still_comes_may_stay)
                                       .messages_s = 1000 });
     client_join(&first);
     client_say(&first, JOIN);
-    TURN_UNTIL(desk.messages == 1);
-    peer = desk.peers[(desk.joiners - 1) % DESK_PEERS];
+    TURN_UNTIL(handlers.messages == 1);
+    peer = handlers.peers[(handlers.joiners - 1) % STUB_PEERS];
     client_join(&second);
     client_say(&second, JOIN);
-    TURN_UNTIL(desk.messages == 2);
+    TURN_UNTIL(handlers.messages == 2);
     (void)UNTIL(second.closed,
                 (house.context.tell(house.context.link, peer, &pending), loop_turn(&house.loop, 20)));
     EXPECT(!first.closed);
     EXPECT_SAYS(first.last, "join_pending");
-    TURN_UNTIL(first.closed && desk.joiners_closed == 2);
+    TURN_UNTIL(first.closed && handlers.joiners_closed == 2);
     client_end(&first);
     client_end(&second);
     house_end();
@@ -321,7 +321,7 @@ TEST(link, a_joiners_frame_over_four_kilobytes_ends_it)
     client_join(&client);
     memset(large, ' ', sizeof(large));
     client_send(&client, large, sizeof(large));
-    TURN_UNTIL(client.closed && desk.joiners_closed == 1);
+    TURN_UNTIL(client.closed && handlers.joiners_closed == 1);
     client_end(&client);
     house_end();
 }
@@ -332,7 +332,7 @@ TEST(link, a_revoked_terminal_is_told_why_and_closed)
 
     house_begin_default();
     identity_make();
-    desk.admit = BERTH_E_REVOKED;
+    handlers.admit = BERTH_E_REVOKED;
     client_begin(&client, client_context("berth/1", identity.certificate.certificate, identity.key),
                  link_port(house.link));
     TURN_UNTIL(client.closed);
@@ -341,7 +341,7 @@ TEST(link, a_revoked_terminal_is_told_why_and_closed)
     EXPECT_SAYS(client.last, "the terminal was turned away by the test");
     for (int i = 0; i < 5; i++)
         loop_turn(&house.loop, 20);
-    EXPECT_INT(desk.closed, 0); /* it was never admitted */
+    EXPECT_INT(handlers.closed, 0); /* it was never admitted */
     client_end(&client);
     identity_free();
     house_end();
@@ -353,14 +353,14 @@ TEST(link, a_hang_up_says_why_first)
 
     house_begin_default();
     client_enter(&client);
-    house.context.hang_up(house.context.link, desk.peers[0], BERTH_E_OVERTAKEN,
+    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_OVERTAKEN,
                         "the terminal is here a second time");
-    TURN_UNTIL(client.closed && desk.closed == 1);
+    TURN_UNTIL(client.closed && handlers.closed == 1);
     EXPECT_SAYS(client.last, "\"code\":\"OVERTAKEN\"");
     EXPECT_SAYS(client.last, "the terminal is here a second time");
     EXPECT_SAYS(client.last, "\"about\":\"connection\"");
     /* A number that is gone is ignored. */
-    house.context.hang_up(house.context.link, desk.peers[0], BERTH_E_OVERTAKEN, "again");
+    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_OVERTAKEN, "again");
     client_end(&client);
     identity_free();
     house_end();
@@ -385,7 +385,7 @@ TEST(link, another_authoritys_terminal_is_refused_and_made_to_wait)
         TURN_UNTIL(stats_now().failed_certificate == i + 1);
         client_end(&client);
     }
-    EXPECT_INT(desk.opened, 0);
+    EXPECT_INT(handlers.opened, 0);
     /* Four times five seconds are owed: over what is tolerated. */
     {
         struct client client;
@@ -551,12 +551,12 @@ static void expect_served(const char *source)
     struct client client;
 
     client_source = source;
-    desk.messages = 0;
+    handlers.messages = 0;
     client_join(&client);
     client_say(&client, JOIN);
-    TURN_UNTIL(desk.messages == 1);
+    TURN_UNTIL(handlers.messages == 1);
     msg->type = MSG_joined;
-    house.context.tell(house.context.link, desk.peers[(desk.joiners - 1) % DESK_PEERS], msg);
+    house.context.tell(house.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
     TURN_UNTIL(client.frames == 1);
     free(msg);
     client_end(&client);
@@ -576,13 +576,13 @@ TEST(link, joiners_of_one_source_that_asked_keep_out_neither_others_nor_known_on
     client_end(&terminal);
     client_source = NULL;
     for (size_t i = 0; i < BERTH_COUNT(asked); i++) {
-        int heard = desk.messages;
+        int heard = handlers.messages;
 
         client_begin(&asked[i], client_context("berth-join/1", NULL, NULL),
                      link_join_port(house.link));
         TURN_UNTIL(asked[i].opened || asked[i].closed);
         client_say(&asked[i], JOIN);
-        TURN_UNTIL(desk.messages > heard || asked[i].closed);
+        TURN_UNTIL(handlers.messages > heard || asked[i].closed);
     }
     expect_served("127.0.0.2");
     expect_served("127.0.0.3");
@@ -626,7 +626,7 @@ TEST(link, a_key_that_the_core_refuses_makes_no_address_known)
 
     house_begin_default();
     identity_make();
-    desk.admit = BERTH_E_REVOKED;
+    handlers.admit = BERTH_E_REVOKED;
     client_begin(&client, client_context("berth/1", identity.certificate.certificate, identity.key),
                  link_port(house.link));
     TURN_UNTIL(client.closed);
@@ -644,12 +644,12 @@ TEST(link, an_address_is_known_until_the_last_one_there_is_revoked)
     house_begin_default();
     client_enter(&first);
     client_enter(&second);
-    memcpy(numbers, desk.peers, sizeof(numbers));
+    memcpy(numbers, handlers.peers, sizeof(numbers));
     house.context.hang_up(house.context.link, numbers[0], BERTH_E_REVOKED, "it was revoked");
     TURN_UNTIL(first.closed);
     run_into_debt();
     client_enter(&third);
-    numbers[2] = desk.peers[2];
+    numbers[2] = handlers.peers[2];
     for (int i = 1; i < 3; i++)
         house.context.hang_up(house.context.link, numbers[i], BERTH_E_REVOKED, "it was revoked");
     TURN_UNTIL(second.closed && third.closed);
@@ -694,7 +694,7 @@ TEST(link, a_stock_client_sees_tls_1_3_with_our_protocol_only)
     s_client("-alpn h2", text, sizeof(text));
     EXPECT_SAYS(text, "alert no application protocol");
     TURN_UNTIL(stats_now().failed_protocol == 2);
-    EXPECT_INT(desk.opened, 0);
+    EXPECT_INT(handlers.opened, 0);
     house_end();
 }
 
@@ -711,17 +711,17 @@ TEST(link, who_talks_too_much_waits_and_who_floods_is_hung_up_on)
     began = clock_mono_ms();
     for (int i = 0; i < 60; i++)
         client_say(&client, ANNOUNCE);
-    TURN_UNTIL(desk.messages == 60);
+    TURN_UNTIL(handlers.messages == 60);
     TURN_UNTIL(stats_now().messages_delayed > 0);
-    EXPECT_INT(desk.closed, 0);
+    EXPECT_INT(handlers.closed, 0);
     /* 40 were free, 20 are owed at 20 a second: the next is heard a second later. */
     client_say(&client, ANNOUNCE);
-    TURN_UNTIL(desk.messages == 61);
+    TURN_UNTIL(handlers.messages == 61);
     EXPECT(clock_mono_ms() - began >= 900);
     for (int i = 0; i < 400; i++)
         client_say(&client, ANNOUNCE);
-    TURN_UNTIL(desk.closed == 1);
-    EXPECT_SAYS(desk.closed_why, "sends more than 20 messages a second");
+    TURN_UNTIL(handlers.closed == 1);
+    EXPECT_SAYS(handlers.closed_why, "sends more than 20 messages a second");
     EXPECT_INT(stats_now().floods, 1);
     client_end(&client);
     identity_free();
@@ -743,13 +743,13 @@ TEST(link, a_slow_reader_is_dropped)
     for (int i = 0; i < 32; i++)
         memset(profile->profile.settings[i].value, 'x',
                sizeof(profile->profile.settings[i].value) - 1);
-    for (int i = 0; i < 20000 && desk.closed == 0; i++) {
-        house.context.tell(house.context.link, desk.peers[0], profile);
+    for (int i = 0; i < 20000 && handlers.closed == 0; i++) {
+        house.context.tell(house.context.link, handlers.peers[0], profile);
         if (i % 64 == 0)
             loop_turn(&house.loop, 1);
     }
-    TURN_UNTIL(desk.closed == 1);
-    EXPECT_SAYS(desk.closed_why, "reads too slowly");
+    TURN_UNTIL(handlers.closed == 1);
+    EXPECT_SAYS(handlers.closed_why, "reads too slowly");
     EXPECT_INT(stats_now().slow_readers, 1);
     free(profile);
     client_end(&client);
@@ -857,8 +857,8 @@ static void tell_late(berth_unused struct loop_mail *mail)
 {
     const struct msg msg = { .type = MSG_presence_unknown };
 
-    house.context.tell(house.context.link, desk.peers[0], &msg);
-    house.context.hang_up(house.context.link, desk.peers[0], BERTH_E_CLOSING, "too late");
+    house.context.tell(house.context.link, handlers.peers[0], &msg);
+    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_CLOSING, "too late");
 }
 
 TEST(link, what_is_told_while_the_doors_close_goes_nowhere)

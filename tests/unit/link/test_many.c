@@ -111,7 +111,7 @@ TEST(link, two_thousand_terminals_get_in)
 
     house_begin(limits);
     identity_make();
-    desk.quiet = true;
+    handlers.quiet = true;
     crowd.context = client_context("berth/1", identity.certificate.certificate, identity.key);
     crowd.port = link_port(house.link);
     EXPECT_OK(pipe(hold));
@@ -126,9 +126,9 @@ TEST(link, two_thousand_terminals_get_in)
     }
     (void)close(hold[0]);
     for (int64_t limit_ms = clock_mono_ms() + test_patience_ms();
-         desk.opened < TERMINALS && clock_mono_ms() < limit_ms;)
+         handlers.opened < TERMINALS && clock_mono_ms() < limit_ms;)
         loop_turn(&house.loop, 50);
-    EXPECT_INT(desk.opened, TERMINALS);
+    EXPECT_INT(handlers.opened, TERMINALS);
     print_message("mutual handshakes: %lld us of CPU each, %lld a second with %d at once\n",
                   (long long)(cpu_us() - cpu) / TERMINALS,
                   (long long)TERMINALS * 1000 / (clock_mono_ms() - began), AT_ONCE);
@@ -141,7 +141,7 @@ TEST(link, two_thousand_terminals_get_in)
                   (long long)(cpu_us() - cpu));
     EXPECT_INT(stats_now().peers, TERMINALS);
     (void)close(hold[1]);
-    TURN_UNTIL(stats_now().peers == 0 && desk.closed == TERMINALS);
+    TURN_UNTIL(stats_now().peers == 0 && handlers.closed == TERMINALS);
     EXPECT_INT(waitpid(child, &status, 0), child);
     EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     SSL_CTX_free(crowd.context);

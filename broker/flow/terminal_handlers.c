@@ -1,5 +1,5 @@
-/* desk.c - see desk.h. */
-#include "flow/desk.h"
+/* terminal_handlers.c - see terminal_handlers.h. */
+#include "flow/terminal_handlers.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -163,7 +163,7 @@ void joiner_closed(struct context *context, uint64_t id)
     context_peer_free(peer);
 }
 
-const char *desk_terminal_name(struct context *context, uint64_t peer)
+const char *context_terminal_name(struct context *context, uint64_t peer)
 {
     const struct terminal *terminal = context_terminal(context, peer);
 
@@ -196,7 +196,7 @@ static void tell_unknown(struct context *context, const struct terminal *termina
     context_tell(context, terminal->peer, &msg);
 }
 
-void desk_announce(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_announce(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
     const struct msg_announce *said = &msg->announce;
@@ -212,7 +212,7 @@ void desk_announce(struct context *context, uint64_t peer, const struct msg *msg
     command_send_waiting(context, terminal);
 }
 
-void desk_renew(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_renew(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
     const struct msg_renew *said = &msg->renew;
@@ -240,7 +240,7 @@ void desk_renew(struct context *context, uint64_t peer, const struct msg *msg)
         limits_idle(context, session, said->input_idle_ms);
 }
 
-void desk_bye(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_bye(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
 
@@ -277,7 +277,7 @@ static void refuse_loudly(struct context *context, const struct terminal *termin
     refuse(context, terminal, about, error);
 }
 
-void desk_sign_on(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_sign_on(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
     struct berth_error error = { 0 };
@@ -294,7 +294,7 @@ void desk_sign_on(struct context *context, uint64_t peer, const struct msg *msg)
     connect_start(context, terminal, msg->ref, &msg->sign_on);
 }
 
-void desk_sign_on_cancel(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_sign_on_cancel(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
 
@@ -312,7 +312,7 @@ static bool is_anothers(struct context *context, const struct terminal *terminal
     return connection && connection->row.terminal_id != terminal->row.id;
 }
 
-void desk_viewer(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_viewer(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
     struct berth_error error = { 0 };
@@ -342,7 +342,7 @@ static struct session *shown(struct context *context, const struct terminal *ter
     return NULL;
 }
 
-void desk_sign_off(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_sign_off(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
     const struct session *session;
@@ -363,7 +363,7 @@ void desk_sign_off(struct context *context, uint64_t peer, const struct msg *msg
     session_end_soon(context, session->row.id, &ending);
 }
 
-void desk_disconnect(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_disconnect(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct terminal *terminal = context_terminal(context, peer);
     struct session *session;
@@ -381,7 +381,7 @@ void desk_disconnect(struct context *context, uint64_t peer, const struct msg *m
 
 /* ---- central management ---- */
 
-int desk_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
+int terminal_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr)
 {
     const struct terminal *terminal = context_terminal(context, peer);

@@ -1,20 +1,20 @@
-/* desk_stub.h - a desk that notes what it is told, so that the link can be tested alone.
+/* handle_stub.h - handlers that note what they are told, so that the link can be tested alone.
  *
- * The link's only partner above the mailbox is flow/desk.h; these bodies take the place of the flow
- * room's.
+ * The link's only partner above the mailbox is flow/terminal_handlers.h; these bodies take the place of
+ * those of module flow.
  */
-#ifndef BERTH_TESTS_DESK_STUB_H
-#define BERTH_TESTS_DESK_STUB_H
+#ifndef BERTH_TESTS_HANDLE_STUB_H
+#define BERTH_TESTS_HANDLE_STUB_H
 
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/desk.h"
+#include "flow/terminal_handlers.h"
 
-#define DESK_PEERS 16
+#define STUB_PEERS 16
 
 static struct {
-    uint64_t peers[DESK_PEERS];
+    uint64_t peers[STUB_PEERS];
     int opened, closed, joiners, joiners_closed;
     char key_hash[72];
     char address[64];
@@ -24,18 +24,18 @@ static struct {
     int messages;
     bool grant; /* answer announcements */
     bool quiet; /* keep no copies: measurements */
-} desk;
+} handlers;
 
 int terminal_opened(struct context *context, uint64_t peer, const char *address, const char *key_hash,
                     struct berth_error *reterr)
 {
     (void)context;
-    if (desk.admit < 0)
-        return berth_fail(reterr, desk.admit, "the terminal was turned away by the test");
-    desk.peers[desk.opened % DESK_PEERS] = peer;
-    desk.opened++;
-    (void)snprintf(desk.key_hash, sizeof(desk.key_hash), "%s", key_hash);
-    (void)snprintf(desk.address, sizeof(desk.address), "%s", address);
+    if (handlers.admit < 0)
+        return berth_fail(reterr, handlers.admit, "the terminal was turned away by the test");
+    handlers.peers[handlers.opened % STUB_PEERS] = peer;
+    handlers.opened++;
+    (void)snprintf(handlers.key_hash, sizeof(handlers.key_hash), "%s", key_hash);
+    (void)snprintf(handlers.address, sizeof(handlers.address), "%s", address);
     return 0;
 }
 
@@ -43,8 +43,8 @@ void terminal_closed(struct context *context, uint64_t peer, const char *why)
 {
     (void)context;
     (void)peer;
-    desk.closed++;
-    (void)snprintf(desk.closed_why, sizeof(desk.closed_why), "%s", why);
+    handlers.closed++;
+    (void)snprintf(handlers.closed_why, sizeof(handlers.closed_why), "%s", why);
 }
 
 int joiner_opened(struct context *context, uint64_t peer, const char *address,
@@ -53,8 +53,8 @@ int joiner_opened(struct context *context, uint64_t peer, const char *address,
     (void)context;
     (void)address;
     (void)reterr;
-    desk.peers[desk.joiners % DESK_PEERS] = peer;
-    desk.joiners++;
+    handlers.peers[handlers.joiners % STUB_PEERS] = peer;
+    handlers.joiners++;
     return 0;
 }
 
@@ -62,14 +62,14 @@ void joiner_closed(struct context *context, uint64_t peer)
 {
     (void)context;
     (void)peer;
-    desk.joiners_closed++;
+    handlers.joiners_closed++;
 }
 
-static void desk_note(const struct msg *msg)
+static void handle_note(const struct msg *msg)
 {
-    desk.messages++;
-    if (!desk.quiet)
-        memcpy(&desk.last, msg, msg_size(msg->type));
+    handlers.messages++;
+    if (!handlers.quiet)
+        memcpy(&handlers.last, msg, msg_size(msg->type));
 }
 
 #define DESK_NOTES(name)                                                        \
@@ -77,7 +77,7 @@ static void desk_note(const struct msg *msg)
     {                                                                           \
         (void)context;                                                            \
         (void)peer;                                                             \
-        desk_note(msg);                                                         \
+        handle_note(msg);                                                         \
     }
 DESK_NOTES(join)
 DESK_NOTES(renew)
@@ -91,18 +91,18 @@ DESK_NOTES(profile_applied)
 DESK_NOTES(command_state)
 DESK_NOTES(renew_certificate)
 
-void desk_announce(struct context *context, uint64_t peer, const struct msg *msg)
+void handle_announce(struct context *context, uint64_t peer, const struct msg *msg)
 {
     struct msg answer = { .type = MSG_granted };
 
-    desk_note(msg);
+    handle_note(msg);
     answer.ref = msg->ref;
     answer.granted.renew_after_ms = 10000;
-    if (desk.grant)
+    if (handlers.grant)
         context->tell(context->link, peer, &answer);
 }
 
-int desk_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
+int terminal_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr)
 {
     (void)context;
@@ -113,7 +113,7 @@ int desk_may_send_blob(struct context *context, uint64_t peer, uint64_t command_
     return 0;
 }
 
-const char *desk_terminal_name(struct context *context, uint64_t peer)
+const char *context_terminal_name(struct context *context, uint64_t peer)
 {
     (void)context;
     (void)peer;

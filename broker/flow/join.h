@@ -1,4 +1,4 @@
-/* enroll.h - how a terminal gets an identity: joining, and the next certificate of a known one.
+/* join.h - how a terminal gets an identity: joining, and the next certificate of a known one.
  *
  * Module flow. The request carries evidence; what good evidence leads to is the policy of the site:
  * accept, quarantine (admitted without users) or approve (it waits outside, holding nothing, until
@@ -10,8 +10,8 @@
  * time of asking counts: who asked in time gets in, however long the line is. One that was
  * withdrawn or used up meanwhile opens nothing.
  */
-#ifndef BERTH_FLOW_ENROLL_H
-#define BERTH_FLOW_ENROLL_H
+#ifndef BERTH_FLOW_JOIN_H
+#define BERTH_FLOW_JOIN_H
 
 #include "flow/context.h"
 

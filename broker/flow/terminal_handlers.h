@@ -1,4 +1,4 @@
-/* desk.h - where the link hands its peers and their messages to the flows.
+/* terminal_handlers.h - where the link hands its peers and their messages to the flows.
  *
  * Module flow. Thread: loop. The link has ended TLS, knows the hash of the peer's key, has decoded
  * the frame and refused what messages.def does not permit in the peer's present state. Which
@@ -11,8 +11,8 @@
  *
  * To add a message: a row in messages.def, a handler here, a row in link/dispatch.c.
  */
-#ifndef BERTH_FLOW_DESK_H
-#define BERTH_FLOW_DESK_H
+#ifndef BERTH_FLOW_TERMINAL_HANDLERS_H
+#define BERTH_FLOW_TERMINAL_HANDLERS_H
 
 #include "flow/context.h"
 
@@ -34,30 +34,30 @@ void joiner_closed(struct context *context, uint64_t peer);
 
 /* One handler per message that terminals send. The message is the caller's (who wipes it); what is
  * needed is copied. */
-typedef void desk_handler_fn(struct context *context, uint64_t peer, const struct msg *msg);
+typedef void terminal_handler_fn(struct context *context, uint64_t peer, const struct msg *msg);
 
-desk_handler_fn desk_join; /* IN_JOINING */
-desk_handler_fn desk_announce;
-desk_handler_fn desk_renew;
-desk_handler_fn desk_bye;
-desk_handler_fn desk_sign_on;
-desk_handler_fn desk_sign_on_cancel;
-desk_handler_fn desk_viewer;
-desk_handler_fn desk_sign_off;
-desk_handler_fn desk_disconnect;
-desk_handler_fn desk_profile_applied;
-desk_handler_fn desk_command_state;
-desk_handler_fn desk_renew_certificate;
+terminal_handler_fn handle_join; /* IN_JOINING */
+terminal_handler_fn handle_announce;
+terminal_handler_fn handle_renew;
+terminal_handler_fn handle_bye;
+terminal_handler_fn handle_sign_on;
+terminal_handler_fn handle_sign_on_cancel;
+terminal_handler_fn handle_viewer;
+terminal_handler_fn handle_sign_off;
+terminal_handler_fn handle_disconnect;
+terminal_handler_fn handle_profile_applied;
+terminal_handler_fn handle_command_state;
+terminal_handler_fn handle_renew_certificate;
 
 /* May this peer send the blob of that command now? The link stores blobs; that the command is done
  * comes by MSG_command_state. *ret_name (64 bytes): name of the terminal. Errors: NOT_FOUND
  * (another terminal's, or none), STATE (a command of another kind, or at its end).
  */
-int desk_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
+int terminal_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr) berth_must_check;
 
 /* Name of the peer's terminal, for logs and listings; "" when the peer is nobody. */
-const char *desk_terminal_name(struct context *context, uint64_t peer);
+const char *context_terminal_name(struct context *context, uint64_t peer);
 
 /* Starts what module flow keeps running (queues, refilling, reconciling, housekeeping) once the store
  * is loaded; starts the hosts. Fills context->reactor. reactor_stop calls every flow off, waits for

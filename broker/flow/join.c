@@ -1,0 +1,606 @@
+/* join.c - from a request and its evidence to a certificate, or to a place among those that wait. */
+#include "flow/join.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+
+#include "core/index.h"
+#include "flow/decide.h"
+#include "flow/terminal_handlers.h"
+#include "flow/waitq.h"
+#include "flow/reactor.h"
+#include "flow/keys.h"
+
+static flow_step_fn check, sign, queue_up, record, tell;
+static void join_ended(struct flow *flow, const struct berth_error *error);
+
+enum { CHECK, SIGN, QUEUE, RECORD, TELL };
+
+/* No limit: each wait is for work of our own that comes to its end, and whoever queues waits for
+ * others. A connection that ends cancels its flow.
+ */
+/* clang-format off */
+static const struct flow_step join_steps[] = {
+    /*             name       step      undo  limit/ms        true when it is behind us                        */
+    [CHECK]   = { "check",   check,    NULL, 0 },            /* the evidence was judged, the rows are planned */
+    [SIGN]    = { "sign",    sign,     NULL, FLOW_QUEUED },  /* there is a certificate, which nobody has      */
+    [QUEUE]   = { "queue",   queue_up, NULL, FLOW_QUEUED },  /* nobody else takes from an invitation          */
+    [RECORD]  = { "record",  record,   NULL, FLOW_DURABLE }, /* terminal and key are on disk                  */
+    [TELL]    = { "tell",    tell,     NULL, 0 },            /* the terminal knows                            */
+};
+/* clang-format on */
+
+static const struct flow_kind join_kind = { .name = "join",
+                                              .steps = join_steps,
+                                              .count = BERTH_COUNT(join_steps),
+                                              .people_cancel = true,
+                                              .ended = join_ended };
+
+#define WAITING_MAX 1000    /* terminals that may wait for approval at once */
+#define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
+#define PENDING_MS 8000     /* an agent gives up after 20 s without a word, the listener after 60 */
+#define IDENTITIES_KEPT 8   /* retired keys of a terminal that are remembered */
+#define CONFLICTS_MAX 8
+#define USED_UP "the invitation was used up"
+
+struct join {
+    struct flow flow;
+    struct context *context;
+    uint64_t peer;
+    uint64_t ref;
+    bool renewal;         /* by a connected terminal, not through the join listener */
+    struct msg_join said; /* a renewal fills the request only */
+    char key_hash[72];
+    struct row_terminal terminal; /* as it will be */
+    uint64_t invitation_id;       /* of which this takes one use; 0: of none */
+    uint64_t asking_id;                /* identity by whose power this is; 0: of none */
+    struct waitq_entry wait;
+    struct berth_timer pending; /* it is told then that its answer still comes */
+    int64_t asked_ms;           /* wall clock; an invitation must have been good then */
+    bool is_new;
+    bool waits;
+    int conflicts;
+    struct changes *changes; /* owned until they are decided */
+    struct ca_certificate certificate;
+};
+
+static struct join *join_of(struct flow *flow)
+{
+    return container_of(flow, struct join, flow);
+}
+
+/* ---- evidence ---- */
+
+static enum join_policy policy_of(struct core *core, uint64_t place_id)
+{
+    const struct site *site = keys_site(core, place_id);
+
+    return site ? site->row.join_policy : join_policy_ACCEPT;
+}
+
+static enum terminal_state state_by_policy(enum join_policy policy)
+{
+    switch (policy) {
+    case join_policy_ACCEPT:
+        return terminal_ACCEPTED;
+    case join_policy_QUARANTINE:
+        return terminal_QUARANTINED;
+    case join_policy_APPROVE:
+    case join_policy_NONE:
+    case join_policy_END:
+        break;
+    }
+    return terminal_WAITING;
+}
+
+/* A name that is free: as wanted, else with a number behind it. */
+static void choose_name(struct core *core, const char *wanted, char name[64])
+{
+    char base[48];
+    size_t used = 0;
+
+    for (const char *c = wanted; *c && used + 1 < sizeof(base); c++) {
+        bool plain = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') ||
+                     (*c >= 'A' && *c <= 'Z') || *c == '-' || *c == '.' || *c == '_';
+
+        base[used++] = plain ? *c : '-';
+    }
+    base[used] = '\0';
+    (void)snprintf(name, 64, "t-%s", used ? base : "terminal");
+    for (int number = 2; terminal_by_name(core, name); number++)
+        (void)snprintf(name, 64, "t-%s-%d", used ? base : "terminal", number);
+}
+
+static void new_terminal(struct join *join, enum terminal_state state, const char *name,
+                         const char *why)
+{
+    struct context *context = join->context;
+    struct row_terminal *row = &join->terminal;
+
+    join->is_new = true;
+    *row = (struct row_terminal){ .id = core_next_id(context->core), .state = state };
+    row->joined_ms = context->timers->wall_ms;
+    if (name[0])
+        (void)snprintf(row->name, sizeof(row->name), "%s", name);
+    else
+        choose_name(context->core, join->said.serial, row->name);
+    berth_text(row->reason, sizeof(row->reason), "%s", why);
+}
+
+/* An invitation for a terminal we knew when it was made gives that terminal another key, whatever
+ * it is called by now: a replaced device, a lost disk. One for a new terminal makes a new one, and
+ * never takes over what got the name meanwhile. */
+static int by_invitation(struct join *join, const struct msg_join_evidence *evidence,
+                         struct berth_error *reterr)
+{
+    struct core *core = join->context->core;
+    struct invitation *invitation;
+    struct entity *entity;
+    struct terminal *known;
+    char hash[72];
+
+    core->digest(evidence->value.text, hash);
+    entity = index_find_text(core, INVITATION_BY_TOKEN, hash);
+    if (!entity)
+        return berth_fail(reterr, BERTH_E_DENIED, "the invitation is not known");
+    invitation = container_of(entity, struct invitation, base);
+    if (invitation->row.uses_left < 1)
+        return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
+    if (invitation->row.expires_ms < join->asked_ms)
+        return berth_fail(reterr, BERTH_E_DENIED, "the invitation has expired");
+    known = terminal_find(core, invitation->row.replaces_id);
+    if (!known && terminal_by_name(core, invitation->row.terminal))
+        return berth_fail(reterr, BERTH_E_EXISTS,
+                          "another terminal is called '%s' meanwhile; invite this one anew",
+                          invitation->row.terminal);
+    if (known && known->row.state == terminal_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", known->row.name);
+    if (known) {
+        join->terminal = known->row;
+    } else {
+        new_terminal(join, state_by_policy(policy_of(core, invitation->row.place_id)),
+                     invitation->row.terminal, "joined by an invitation");
+        join->terminal.place_id = invitation->row.place_id;
+        memcpy(join->terminal.tags, invitation->row.tags, sizeof(join->terminal.tags));
+    }
+    join->invitation_id = invitation->row.id;
+    return 0;
+}
+
+/* By the power of this key; its terminal's row is the one that is worked on. */
+static int by_key(struct join *join, const struct identity *identity, enum key_use use,
+                  struct berth_error *reterr)
+{
+    int r = key_may(join->context, identity, use, reterr);
+
+    if (r < 0)
+        return r;
+    join->asking_id = identity->row.id;
+    join->terminal = terminal_find(join->context->core, identity->row.terminal_id)->row;
+    return 0;
+}
+
+static int by_old_key(struct join *join, const struct msg_join_evidence *evidence,
+                      struct berth_error *reterr)
+{
+    int64_t not_after_ms;
+    char key_hash[72];
+    int r;
+
+    r = ca_check_old_key(join->context->ca, join->said.request, evidence->certificate,
+                         evidence->signature, key_hash, &not_after_ms, reterr);
+    if (r < 0)
+        return r;
+    return by_key(join, identity_by_key(join->context->core, key_hash), KEY_RENEW, reterr);
+}
+
+/* One that asked before with the same key: it still waits, or somebody has decided. */
+static struct terminal *asked_before(struct core *core, const char *key_hash)
+{
+    list_each (core_all(core, ENTITY_terminal), node) {
+        struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
+
+        if (strcmp(terminal->row.waiting_key, key_hash) == 0)
+            return terminal;
+    }
+    return NULL;
+}
+
+static int count_waiting(struct core *core)
+{
+    int waiting = 0;
+
+    list_each (core_all(core, ENTITY_terminal), node) {
+        waiting +=
+            container_of(entity_of(node), struct terminal, base)->row.state == terminal_WAITING;
+    }
+    return waiting;
+}
+
+/* Without evidence it may only wait, and only where the site wants to see such terminals. */
+static int by_approval(struct join *join, struct berth_error *reterr)
+{
+    struct core *core = join->context->core;
+
+    if (policy_of(core, 0) != join_policy_APPROVE)
+        return berth_fail(reterr, BERTH_E_DENIED, "this site admits invited terminals only");
+    if (count_waiting(core) >= WAITING_MAX)
+        return berth_fail(reterr, BERTH_E_BUSY, "too many terminals wait for approval");
+    new_terminal(join, terminal_WAITING, "", "it came without an invitation");
+    return 0;
+}
+
+/* The first evidence that is good decides; when none is, the last reason is told. */
+static int check_evidence(struct join *join, struct berth_error *reterr)
+{
+    int r = BERTH_E_DENIED;
+
+    if (join->said.evidence_count == 0)
+        return by_approval(join, reterr);
+    (void)berth_fail(reterr, r, "no evidence of a kind that counts here");
+    for (size_t i = 0; r < 0 && i < join->said.evidence_count; i++) {
+        const struct msg_join_evidence *evidence = &join->said.evidence[i];
+
+        if (evidence->kind == join_evidence_kind_INVITATION)
+            r = by_invitation(join, evidence, reterr);
+        else if (evidence->kind == join_evidence_kind_OLD_KEY)
+            r = by_old_key(join, evidence, reterr);
+    }
+    return r;
+}
+
+/* ---- steps ---- */
+
+/* Shown on the terminal and to the administrator: both come from the key, so they agree only for
+ * the right device. */
+static void make_code(const char *key_hash, char code[16])
+{
+    unsigned long number =
+        strtoul((char[9]){ key_hash[0], key_hash[1], key_hash[2], key_hash[3], key_hash[4],
+                           key_hash[5], key_hash[6], key_hash[7], 0 },
+                NULL, 16);
+
+    (void)snprintf(code, 16, "%03lu-%03lu", number / 1000 % 1000, number % 1000);
+}
+
+static void plan_terminal(struct join *join)
+{
+    struct row_terminal *row = &join->terminal;
+
+    join->waits = row->state == terminal_WAITING;
+    memcpy(row->serial, join->said.serial, sizeof(row->serial));
+    memcpy(row->mac, join->said.mac, sizeof(row->mac));
+    memcpy(row->model, join->said.model, sizeof(row->model));
+    if (join->waits) {
+        make_code(join->key_hash, row->code);
+        memcpy(row->waiting_key, join->key_hash, sizeof(row->waiting_key));
+    } else {
+        row->code[0] = '\0';
+        row->waiting_key[0] = '\0';
+    }
+    if (join->is_new)
+        (void)changes_add(join->changes, ENTITY_terminal, row);
+    else
+        (void)changes_set(join->changes, ENTITY_terminal, row);
+}
+
+static int check_known(struct join *join, const struct row_terminal *row,
+                         struct berth_error *reterr)
+{
+    if (row->state == terminal_REVOKED)
+        return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", row->name);
+    join->terminal = *row;
+    return 0;
+}
+
+/* Its request is signed by a key that we know: when that is good for it, nothing else is needed. A
+ * key that has lost its power is no more than a stranger's. */
+static int check_key(struct join *join, const struct identity *identity,
+                       struct berth_error *reterr)
+{
+    char why[151];
+    int r = by_key(join, identity, KEY_RENEW, reterr);
+
+    if (r == 0 || r == BERTH_E_REVOKED)
+        return r;
+    if (join->said.evidence_count > 0)
+        return check_evidence(join, reterr);
+    berth_text(why, sizeof(why), "%s", reterr->text);
+    return berth_fail(reterr, BERTH_E_DENIED, "%s; it needs an invitation", why);
+}
+
+static int check_request(struct join *join, struct berth_error *reterr)
+{
+    struct core *core = join->context->core;
+    const struct peer *peer = context_peer(join->context, join->peer);
+    const struct identity *identity;
+    const struct terminal *terminal;
+    int r;
+
+    r = ca_request_key(join->said.request, join->key_hash, reterr);
+    if (r < 0)
+        return r;
+    if (join->renewal)
+        return by_key(join, identity_find(core, peer ? peer->identity_id : 0), KEY_CONNECT,
+                      reterr);
+    identity = identity_by_key(core, join->key_hash);
+    if (identity)
+        return check_key(join, identity, reterr);
+    terminal = asked_before(core, join->key_hash);
+    return terminal ? check_known(join, &terminal->row, reterr) : check_evidence(join, reterr);
+}
+
+/* Not sent to a terminal that waits for approval, nor to one without good evidence: their
+ * connections end after joining_ms. */
+static void still_pending(struct berth_timer *timer)
+{
+    struct join *join = container_of(timer, struct join, pending);
+    const struct msg msg = { .type = MSG_join_pending, .ref = join->ref };
+
+    context_tell(join->context, join->peer, &msg);
+    timer_start(join->context->timers, timer, PENDING_MS, still_pending);
+}
+
+static int check(struct flow *flow)
+{
+    struct join *join = join_of(flow);
+    const struct identity *identity;
+    struct berth_error error = { 0 };
+
+    join->changes =
+        changes_new("terminal", "terminal", join->renewal ? "terminal.renew" : "terminal.join");
+    if (check_request(join, &error) < 0)
+        return flow_fail_with(flow, &error);
+    if (!join->renewal)
+        plan_terminal(join);
+    if (join->renewal || join->waits)
+        timer_stop(join->context->timers, &join->pending); /* of an earlier look */
+    else
+        timer_start(join->context->timers, &join->pending, PENDING_MS, still_pending);
+    changes_object(join->changes, "terminal %s", join->terminal.name);
+    join->changes->audit.terminal_id = join->terminal.id;
+    if (join->waits)
+        return QUEUE;
+    identity = identity_by_key(join->context->core, join->key_hash);
+    if (identity && identity->row.terminal_id != join->terminal.id)
+        return flow_fail(flow, BERTH_E_CERTIFICATE, "this key belongs to another terminal");
+    if (identity && identity->row.state != identity_CURRENT)
+        return flow_fail(flow, BERTH_E_CERTIFICATE, "this key was replaced; make a new one");
+    return SIGN;
+}
+
+static int sign(struct flow *flow)
+{
+    struct join *join = join_of(flow);
+
+    return flow_await(flow,
+                      ca_sign_begin(join->context->ca, join->said.request, join->terminal.name,
+                                    join->terminal.id, &join->certificate, &flow->op),
+                      QUEUE);
+}
+
+/* A ward that is switched on joins with one invitation: each takes its use after the one before is
+ * known, or all but one would find the invitation changed meanwhile.
+ */
+static int queue_up(struct flow *flow)
+{
+    struct join *join = join_of(flow);
+    struct reactor *reactor = reactor_of(join->context);
+
+    if (join->invitation_id == 0)
+        return RECORD;
+    if (reactor->invitation_flow && reactor->invitation_flow != flow)
+        return flow_await(flow, waitq_wait(&reactor->invitation_waitq, &join->wait, &flow->op), QUEUE);
+    reactor->invitation_flow = flow;
+    return RECORD;
+}
+
+static int take_use(struct join *join, struct berth_error *reterr)
+{
+    struct invitation *invitation = invitation_find(join->context->core, join->invitation_id);
+    struct row_invitation *row;
+
+    if (!invitation)
+        return berth_fail(reterr, BERTH_E_DENIED, "the invitation was withdrawn");
+    if (invitation->row.uses_left < 1)
+        return berth_fail(reterr, BERTH_E_DENIED, USED_UP);
+    row = changes_set(join->changes, ENTITY_invitation, &invitation->row);
+    row->uses_left--;
+    return 0;
+}
+
+/* Retired keys are kept for old-key evidence, but a diskless terminal makes one at every boot. */
+static void drop_oldest_key(struct join *join)
+{
+    struct core *core = join->context->core;
+    struct list *keys = index_list(core, IDENTITIES_OF_TERMINAL, join->terminal.id);
+    const struct row_identity *oldest = NULL;
+    int retired = 0;
+
+    list_each (keys, node) {
+        const struct row_identity *row = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
+
+        if (row->state != identity_RETIRED)
+            continue;
+        retired++;
+        if (!oldest || row->id < oldest->id)
+            oldest = row;
+    }
+    if (retired >= IDENTITIES_KEPT)
+        changes_drop(join->changes, ENTITY_identity, oldest);
+}
+
+static void plan_identity(struct join *join)
+{
+    struct core *core = join->context->core;
+    const struct identity *known = identity_by_key(core, join->key_hash);
+    const struct identity *asking = identity_find(core, join->asking_id);
+    const uint64_t but[2] = { join->asking_id, known ? known->row.id : 0 };
+    struct row_identity fresh = { .terminal_id = join->terminal.id, .state = identity_CURRENT };
+    struct row_identity *row;
+
+    /* The key that asks is written as well: of this and a replacement that is on its way to disk
+     * one is refused, or the replaced device would have a key that nobody put out. */
+    if (asking && asking != known)
+        (void)changes_set(join->changes, ENTITY_identity, &asking->row);
+    if (!known || join->invitation_id)
+        keys_replaced(join->context, join->terminal.id, but, join->changes);
+    if (known) {
+        row = changes_set(join->changes, ENTITY_identity, &known->row);
+    } else {
+        fresh.id = core_next_id(core);
+        memcpy(fresh.key_hash, join->key_hash, sizeof(fresh.key_hash));
+        if (join->asking_id)
+            drop_oldest_key(join);
+        row = changes_add(join->changes, ENTITY_identity, &fresh);
+    }
+    row->not_after_ms = join->certificate.not_after_ms;
+}
+
+/* While the certificate was made, the key that asks for it may have been put out. */
+static int still_may(const struct join *join, struct berth_error *reterr)
+{
+    const struct identity *identity = identity_find(join->context->core, join->asking_id);
+
+    return key_may(join->context, identity, join->renewal ? KEY_CONNECT : KEY_RENEW, reterr);
+}
+
+static int record(struct flow *flow)
+{
+    struct join *join = join_of(flow);
+    struct berth_error error = { 0 };
+
+    if (join->invitation_id && take_use(join, &error) < 0)
+        return flow_fail_with(flow, &error);
+    if (join->asking_id && still_may(join, &error) < 0)
+        return flow_fail_with(flow, &error);
+    if (!join->waits)
+        plan_identity(join);
+    return flow_await_any(
+        flow, decide_begin(join->context, berth_take(join->changes), NULL, &flow->op), TELL);
+}
+
+static void tell_wait(struct join *join)
+{
+    struct msg msg = { .type = MSG_join_wait, .ref = join->ref };
+
+    memcpy(msg.join_wait.code, join->terminal.code, sizeof(msg.join_wait.code));
+    msg.join_wait.retry_after_ms = WAIT_RETRY_MS;
+    context_tell(join->context, join->peer, &msg);
+}
+
+static void tell_certificate(struct join *join)
+{
+    struct msg msg = { .type = join->renewal ? MSG_certificate : MSG_joined, .ref = join->ref };
+    const struct ca_certificate *certificate = &join->certificate;
+
+    if (join->renewal) {
+        memcpy(msg.certificate.certificate, certificate->certificate,
+               sizeof(msg.certificate.certificate));
+    } else {
+        memcpy(msg.joined.terminal, join->terminal.name, sizeof(msg.joined.terminal));
+        memcpy(msg.joined.certificate, certificate->certificate, sizeof(msg.joined.certificate));
+        memcpy(msg.joined.authority, certificate->authority, sizeof(msg.joined.authority));
+    }
+    context_tell(join->context, join->peer, &msg);
+}
+
+/* Another decision about this terminal's keys came first: judge by what is true now. */
+static int check_again(struct join *join)
+{
+    join->is_new = false;
+    join->waits = false;
+    join->asking_id = 0;
+    join->invitation_id = 0;
+    return CHECK;
+}
+
+static int tell(struct flow *flow)
+{
+    struct join *join = join_of(flow);
+
+    if (flow->op.result == BERTH_E_CONFLICT && ++join->conflicts <= CONFLICTS_MAX)
+        return check_again(join);
+    if (flow->op.result < 0)
+        return flow_fail_with(flow, &flow->op.error);
+    if (join->waits) {
+        tell_wait(join);
+    } else {
+        log_event(EV_TERMINAL_JOINED, "terminal", join->terminal.name, "renewal", join->renewal,
+                  "state", terminal_state_names[join->terminal.state]);
+        context_note_peer(join->context, peer_word_ISSUED, join->terminal.id, 0, join->key_hash);
+        tell_certificate(join);
+    }
+    return FLOW_DONE;
+}
+
+/* A refusal goes to the terminal. */
+static void join_ended(struct flow *flow, const struct berth_error *error)
+{
+    struct join *join = join_of(flow);
+    struct context *context = join->context;
+    struct peer *peer = map_get_id(&reactor_of(context)->peers, join->peer);
+    struct msg msg = { .type = MSG_refused, .ref = join->ref };
+    const struct berth_error_row *row = berth_error_row(error->code);
+
+    if (peer && peer->flow == flow)
+        peer->flow = NULL;
+    if (error->code) {
+        (void)snprintf(msg.refused.about, sizeof(msg.refused.about), "%s",
+                       join->renewal ? "renew_certificate" : "join");
+        (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "%s", row->symbol);
+        berth_text(msg.refused.text, sizeof(msg.refused.text), "%s", berth_error_text(error));
+        msg.refused.retry_after_ms = row->retry ? WAIT_RETRY_MS : 0;
+        context_tell(context, join->peer, &msg);
+        log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",
+                  berth_error_text(error));
+        context_note_peer(context, peer_word_REFUSED, 0, 0, join->key_hash);
+    }
+    timer_stop(context->timers, &join->pending);
+    changes_free(join->changes);
+    if (reactor_of(context)->invitation_flow == flow) {
+        reactor_of(context)->invitation_flow = NULL;
+        waitq_wake(&reactor_of(context)->invitation_waitq);
+    }
+    berth_wipe_free(join, sizeof(*join));
+    reactor_flow_ended(context);
+}
+
+/* ---- the way in ---- */
+
+static void start(struct context *context, uint64_t peer_id, uint64_t ref, const struct msg_join *said,
+                  bool renewal)
+{
+    struct peer *peer = map_get_id(&reactor_of(context)->peers, peer_id);
+    struct join *join;
+    char who[96];
+
+    if (!peer || peer->flow || reactor_of(context)->stopping)
+        return; /* one request at a time for each connection; the terminal asks again */
+    join = berth_new(struct join);
+    join->context = context;
+    join->peer = peer_id;
+    join->ref = ref;
+    join->asked_ms = context->timers->wall_ms;
+    join->renewal = renewal;
+    join->said = *said;
+    (void)snprintf(who, sizeof(who), "%s (%.60s)",
+                   renewal ? context_terminal_name(context, peer_id) : "a new terminal", peer->address);
+    flow_start(&context->engine, &join->flow, &join_kind, who);
+    peer->flow = &join->flow;
+}
+
+void handle_join(struct context *context, uint64_t peer, const struct msg *msg)
+{
+    start(context, peer, msg->ref, &msg->join, false);
+}
+
+void handle_renew_certificate(struct context *context, uint64_t peer, const struct msg *msg)
+{
+    struct msg_join said = { .request = "" };
+
+    memcpy(said.request, msg->renew_certificate.request, sizeof(said.request));
+    start(context, peer, msg->ref, &said, true);
+}
