@@ -1,6 +1,6 @@
 /* claim.h - the decision that a user's session is at a terminal now: one durable change.
  *
- * Module flow, inner header of connect.
+ * Module flow, inner header of sign_on.
  */
 #ifndef BERTH_FLOW_CLAIM_H
 #define BERTH_FLOW_CLAIM_H

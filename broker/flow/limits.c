@@ -7,7 +7,7 @@
 #include "berth/plant.h"
 
 #include "core/index.h"
-#include "flow/connect_state.h"
+#include "flow/sign_on_state.h"
 #include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/seat.h"
@@ -128,40 +128,40 @@ void limits_idle(struct context *context, struct session *session, int64_t input
 }
 
 /* A sign-on of this user that was not called off yet. */
-static struct connect *going_on(struct context *context, const struct user *user)
+static struct sign_on *going_on(struct context *context, const struct user *user)
 {
     struct list *same = map_get_id(&reactor_of(context)->signing_on, user->row.id);
 
     if (!same)
         return NULL;
     list_each (same, node) {
-        struct connect *c = list_entry(node, struct connect, same_user);
+        struct sign_on *s = list_entry(node, struct sign_on, same_user);
 
-        if (!c->flow.calling_off)
-            return c;
+        if (!s->flow.calling_off)
+            return s;
     }
     return NULL;
 }
 
 void limits_user_disabled(struct context *context, struct user *user)
 {
-    struct connect *c;
+    struct sign_on *s;
 
     list_each (index_list(context->core, SESSIONS_OF_USER, user->row.id), node) {
         struct entity *entity = index_entry(SESSIONS_OF_USER, node);
 
         seat_expel(context, container_of(entity, struct session, base), "The account was disabled");
     }
-    while ((c = going_on(context, user)) != NULL)
-        flow_cancel(&c->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);
+    while ((s = going_on(context, user)) != NULL)
+        flow_cancel(&s->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);
 }
 
 void limits_user_gone(struct context *context, const struct user *user)
 {
-    struct connect *c;
+    struct sign_on *s;
 
-    while ((c = going_on(context, user)) != NULL)
-        flow_cancel(&c->flow, BERTH_E_CREDENTIALS, "the account of %s was deleted", user->row.name);
+    while ((s = going_on(context, user)) != NULL)
+        flow_cancel(&s->flow, BERTH_E_CREDENTIALS, "the account of %s was deleted", user->row.name);
 }
 
 void limits_terminal_closed(struct context *context, struct terminal *terminal, int code,

@@ -9,7 +9,7 @@
 #include "core/presence.h"
 #include "core/index.h"
 #include "flow/command.h"
-#include "flow/connect.h"
+#include "flow/sign_on.h"
 #include "flow/waitq.h"
 #include "flow/reactor.h"
 #include "flow/limits.h"

@@ -8,7 +8,7 @@
 #include "core/address.h"
 #include "core/placement.h"
 #include "core/index.h"
-#include "flow/connect.h"
+#include "flow/sign_on.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
 #include "flow/recompose.h"
@@ -667,7 +667,7 @@ static int ask_account(struct flow *flow, enum virt_call call, bool new_password
     fill(work, &args);
     COPY(args.account, pool_of(work)->row.account);
     if (new_password)
-        connect_password(work->context->random, &args.secret);
+        random_password(work->context->random, &args.secret);
     work->result = (struct virt_result){ 0 };
     begun = virt_begin(work->context->virt, work->desktop->row.host_id, call, &args, &work->result,
                        &flow->op);

@@ -11,7 +11,7 @@
 
 #include "flow/context.h"
 
-struct connect;
+struct sign_on;
 
 /* A connection of a terminal, or of somebody who wants to become one. */
 struct peer {
@@ -55,7 +55,7 @@ struct reactor {
     struct notice_listener listener;
 
     struct map peers;      /* id -> struct peer */
-    struct map signing_on; /* user id -> struct list of struct connect.same_user */
+    struct map signing_on; /* user id -> struct list of struct sign_on.same_user */
     struct map last_sign_ons; /* user id -> struct last_sign_on */
     struct map resumes;    /* session id -> struct resume: resume.c */
     struct list decisions; /* decide.c: on their way to disk */

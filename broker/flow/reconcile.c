@@ -8,7 +8,7 @@
 #include "berth/plant.h"
 
 #include "core/index.h"
-#include "flow/connect.h"
+#include "flow/sign_on.h"
 #include "flow/decide.h"
 #include "flow/waitq.h"
 #include "flow/reactor.h"
@@ -421,6 +421,6 @@ void reconcile_recovered(struct context *context)
 
         /* The broker ended in the middle of a sign-on and no terminal came back showing it. */
         if (session->row.state == session_PREPARING && !session->flow)
-            connect_settle(context, session);
+            session_disconnect_orphan(context, session);
     }
 }

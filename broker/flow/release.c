@@ -8,7 +8,7 @@
 #include "berth/plant.h"
 
 #include "core/placement.h"
-#include "flow/connect.h"
+#include "flow/sign_on.h"
 #include "flow/decide.h"
 #include "flow/waitq.h"
 #include "flow/reactor.h"
@@ -370,7 +370,7 @@ static int scramble(struct flow *flow)
 
     if (!has_account(release, desktop) || planted(NO_SCRAMBLE))
         return CLOSE;
-    connect_password(release->context->random, &release->args.secret);
+    random_password(release->context->random, &release->args.secret);
     return ask(flow, VIRT_password, SCRAMBLED);
 }
 

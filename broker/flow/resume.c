@@ -29,7 +29,7 @@ static void forget(struct resume *resume)
     berth_wipe_free(resume, sizeof(*resume));
 }
 
-static struct resume *made(struct context *context, uint64_t session_id, int64_t epoch)
+static struct resume *resume_begin(struct context *context, uint64_t session_id, int64_t epoch)
 {
     struct resume *resume = resume_of(context, session_id);
 
@@ -52,7 +52,7 @@ void resume_keep(struct context *context, uint64_t session_id, int64_t epoch, in
 
     if (context->core->limits.resume_ms <= 0 || (secret_empty(password) && resumed_epoch == 0))
         return; /* the rows say enough */
-    resume = made(context, session_id, epoch);
+    resume = resume_begin(context, session_id, epoch);
     resume->resumed_epoch = resumed_epoch;
     resume->password = *password;
 }
@@ -170,7 +170,7 @@ static int judge_password(struct context *context, const struct resume *resume,
     return 0;
 }
 
-int resume_judge(struct context *context, const struct terminal *terminal,
+int resume_check(struct context *context, const struct terminal *terminal,
                  const struct resume_claim *claim, struct session **ret_session,
                  struct secret *ret_password, struct berth_error *reterr)
 {

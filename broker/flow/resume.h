@@ -38,7 +38,7 @@ bool resume_is_due(const struct context *context, const struct session *session)
  * Errors: OVERTAKEN (claimed or taken off meanwhile), STATE (over, too late, no password, or
  * switched off); the sentence is for the person.
  */
-int resume_judge(struct context *context, const struct terminal *terminal,
+int resume_check(struct context *context, const struct terminal *terminal,
                  const struct resume_claim *claim, struct session **ret_session,
                  struct secret *ret_password, struct berth_error *reterr) berth_must_check;
 

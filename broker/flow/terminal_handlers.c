@@ -11,7 +11,7 @@
 #include "core/presence.h"
 #include "core/index.h"
 #include "flow/command.h"
-#include "flow/connect.h"
+#include "flow/sign_on.h"
 #include "flow/reactor.h"
 #include "flow/keys.h"
 #include "flow/limits.h"
@@ -98,7 +98,7 @@ static int let_in(struct context *context, uint64_t id, const char *address,
     keys_used(context, terminal, identity->row.id);
     log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
     if (older) {
-        connect_call_off(terminal, "the terminal connected anew");
+        sign_on_abort(terminal, "the terminal connected anew");
         context->hang_up(context->link, older, BERTH_E_OVERTAKEN,
                        "a newer connection of this terminal took its place");
     }
@@ -141,7 +141,7 @@ void terminal_closed(struct context *context, uint64_t id, const char *why)
     log_event(EV_PEER_CLOSED, "terminal", terminal->row.name, "why", why);
     terminal->peer = 0;
     presence_link(terminal->presence, false);
-    connect_call_off(terminal, why);
+    sign_on_abort(terminal, why);
 }
 
 int joiner_opened(struct context *context, uint64_t id, const char *address, struct berth_error *reterr)
@@ -291,7 +291,7 @@ void handle_sign_on(struct context *context, uint64_t peer, const struct msg *ms
         return;
     }
     context_note_peer(context, peer_word_ACTED, terminal->row.id, terminal->row.id, NULL);
-    connect_start(context, terminal, msg->ref, &msg->sign_on);
+    sign_on_start(context, terminal, msg->ref, &msg->sign_on);
 }
 
 void handle_sign_on_cancel(struct context *context, uint64_t peer, const struct msg *msg)
@@ -300,7 +300,7 @@ void handle_sign_on_cancel(struct context *context, uint64_t peer, const struct 
 
     (void)msg;
     if (terminal)
-        connect_call_off(terminal, "the person called it off");
+        sign_on_abort(terminal, "the person called it off");
 }
 
 /* One that has ended is nobody's any more: news of it that comes late is no lie. */

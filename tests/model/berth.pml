@@ -4,8 +4,8 @@
  * store. One step of the model is one turn of the broker's loop, one commit, one call that a host carries out, one message
  * that a terminal gets, or one thing that people and machines do; all of them in any order. Where the code is:
  *
- *   begin_claim, claim_committed   connect_choose.c, claim.c, decide.c (built from what is true, refused when it changed)
- *   set_secret, tell, give_up      connect.c: secret, given, tell, and the undo behind the claim
+ *   begin_claim, claim_committed   sign_on_select.c, claim.c, decide.c (built from what is true, refused when it changed)
+ *   set_secret, tell, give_up      sign_on.c: secret, given, tell, and the undo behind the claim
  *   end_session, close_session     release.c: ENDING is durable, the password is scrambled, the session is closed
  *   make_anew, made_anew           power_steps.c: a floating desktop that was used gets a new disk (row `dirty`)
  *   take_off, off_committed        seat.c: a decision that voids a claim raises the epoch too

@@ -7,7 +7,7 @@
 
 #include "core/placement.h"
 #include "core/index.h"
-#include "flow/connect_state.h"
+#include "flow/sign_on_state.h"
 #include "flow/reactor.h"
 
 #include "story.h"
@@ -171,7 +171,7 @@ static bool may_be_taken(struct world *w, const struct session *session)
     if (!same)
         return false;
     list_each (same, node) {
-        const struct connect *sign_on = list_entry(node, struct connect, same_user);
+        const struct sign_on *sign_on = list_entry(node, struct sign_on, same_user);
 
         if (sign_on->claim.pool_id == 0 || sign_on->claim.pool_id == session->row.pool_id)
             return true;

@@ -1,5 +1,5 @@
 /* test_words.c - broker and terminal have one sentence for one failure. */
-#include "flow/connect_state.h"
+#include "flow/sign_on_state.h"
 
 #include "test.h"
 
@@ -49,11 +49,11 @@ TEST(words, broker_and_terminal_say_the_same_of_what_a_person_cannot_mend)
         struct berth_error error = { 0 };
 
         (void)berth_fail(&error, codes[i].code, "the reason");
-        if (strcmp(connect_words(&error), berth_error_text(&error)) == 0) {
+        if (strcmp(sign_on_error_text(&error), berth_error_text(&error)) == 0) {
             EXPECT(!is_technical(ours));
             continue;
         }
-        EXPECT_STR(ours, connect_words(&error));
+        EXPECT_STR(ours, sign_on_error_text(&error));
         EXPECT(is_technical(ours));
         technical++;
     }

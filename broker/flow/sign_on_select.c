@@ -1,33 +1,33 @@
-/* connect_choose.c - which session, which pool, which desktop; and who was first. */
+/* sign_on_select.c - which session, which pool, which desktop; and who was first. */
 #include <stdio.h>
 #include <string.h>
 
 #include "berth/plant.h"
 
 #include "core/index.h"
-#include "flow/connect_state.h"
+#include "flow/sign_on_state.h"
 #include "flow/reactor.h"
 
 #define POOLS_MAX 64
 
 /* ---- who was first ---- */
 
-static void place_name(const struct connect *c, char *out, size_t size)
+static void terminal_name(const struct sign_on *s, char *out, size_t size)
 {
-    (void)snprintf(out, size, "%s", c->terminal->row.name);
+    (void)snprintf(out, size, "%s", s->terminal->row.name);
 }
 
 /* Another sign-on of this user for this pool, or NULL. */
-static struct connect *rival_of(const struct connect *c, uint64_t pool_id)
+static struct sign_on *rival_of(const struct sign_on *s, uint64_t pool_id)
 {
-    struct list *same = map_get_id(&reactor_of(c->context)->signing_on, c->user_id);
+    struct list *same = map_get_id(&reactor_of(s->context)->signing_on, s->user_id);
 
     if (!same)
         return NULL;
     list_each (same, node) {
-        struct connect *other = list_entry(node, struct connect, same_user);
+        struct sign_on *other = list_entry(node, struct sign_on, same_user);
 
-        if (other != c && other->claim.pool_id == pool_id)
+        if (other != s && other->claim.pool_id == pool_id)
             return other;
     }
     return NULL;
@@ -36,21 +36,21 @@ static struct connect *rival_of(const struct connect *c, uint64_t pool_id)
 /* Is the session kept where it is? */
 static int may_roam(struct flow *flow, const struct pool *pool, const struct session *session)
 {
-    struct connect *c = connect_of(flow);
-    const struct connection *connection = connection_of(c->context->core, session->row.id);
+    struct sign_on *s = sign_on_of(flow);
+    const struct connection *connection = connection_of(s->context->core, session->row.id);
     const struct terminal *there =
-        connection ? terminal_find(c->context->core, connection->row.terminal_id) : NULL;
-    const struct terminal *began = terminal_find(c->context->core, session->row.terminal_id);
+        connection ? terminal_find(s->context->core, connection->row.terminal_id) : NULL;
+    const struct terminal *began = terminal_find(s->context->core, session->row.terminal_id);
 
     switch (pool->row.roam) {
     case pool_roam_DISCONNECTED_ONLY:
-        if (there && there != c->terminal)
+        if (there && there != s->terminal)
             return flow_fail(flow, BERTH_E_STATE,
                              "Your session is on the screen of %s; disconnect it there first",
                              there->row.name);
         return 0;
     case pool_roam_SAME_TERMINAL:
-        if (began && began != c->terminal)
+        if (began && began != s->terminal)
             return flow_fail(flow, BERTH_E_STATE,
                              "Your session belongs to %s and is shown only there", began->row.name);
         return 0;
@@ -64,25 +64,25 @@ static int may_roam(struct flow *flow, const struct pool *pool, const struct ses
 
 /* The later decision wins: the earlier is called off, and this one waits until its outcome is
  * known. */
-static int overtake(struct flow *flow, struct connect *rival, const struct pool *pool, int again)
+static int overtake(struct flow *flow, struct sign_on *rival, const struct pool *pool, int again)
 {
-    struct connect *c = connect_of(flow);
+    struct sign_on *s = sign_on_of(flow);
     char here[64];
 
     /* A terminal that asks for itself gives way to a person, and does not keep one away. */
-    if (c->resume.session_id && rival->terminal != c->terminal)
+    if (s->resume.session_id && rival->terminal != s->terminal)
         return flow_fail(flow, BERTH_E_OVERTAKEN, "You are signing on at %s",
                          rival->terminal->row.name);
-    if (rival->terminal != c->terminal && pool->row.roam != pool_roam_ALWAYS &&
+    if (rival->terminal != s->terminal && pool->row.roam != pool_roam_ALWAYS &&
         !rival->resume.session_id)
         return flow_fail(flow, BERTH_E_STATE, "You are signing on at %s already",
                          rival->terminal->row.name);
-    place_name(c, here, sizeof(here));
+    terminal_name(s, here, sizeof(here));
     if (rival->flow.calling_off)
-        return flow_await(flow, waitq_wait(&rival->over, &c->wait, &flow->op), again);
-    /* Waiting first: when the rival can end at once it opens the waitq while it is being called off.
+        return flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
+    /* Waiting first: when the rival can end at once it wakes the waiting while it is being cancelled.
      */
-    (void)flow_await(flow, waitq_wait(&rival->over, &c->wait, &flow->op), again);
+    (void)flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
     flow_cancel(&rival->flow, BERTH_E_OVERTAKEN, "Your session moved to %s", here);
     return FLOW_WAIT;
 }
@@ -91,14 +91,14 @@ static int overtake(struct flow *flow, struct connect *rival, const struct pool 
 
 /* The latest session of this user that may be shown here: the pool is allowed, and the one that was
  * asked for. */
-static struct session *session_to_resume(const struct connect *c,
+static struct session *session_to_resume(const struct sign_on *s,
                                          const struct policy_verdict *verdicts, size_t count,
                                          const struct pool *wanted)
 {
-    struct core *core = c->context->core;
+    struct core *core = s->context->core;
     struct session *latest = NULL;
 
-    list_each (index_list(core, SESSIONS_OF_USER, c->user_id), node) {
+    list_each (index_list(core, SESSIONS_OF_USER, s->user_id), node) {
         struct entity *entity = index_entry(SESSIONS_OF_USER, node);
         struct session *session = container_of(entity, struct session, base);
 
@@ -136,7 +136,7 @@ static size_t allowed_count(const struct policy_verdict *verdicts, size_t count)
 
 static void place_moved(struct queue_place *place, int number, int64_t estimate_ms)
 {
-    struct connect *c = container_of(place, struct connect, place);
+    struct sign_on *s = container_of(place, struct sign_on, place);
     char text[160];
 
     if (estimate_ms > 0)
@@ -146,46 +146,46 @@ static void place_moved(struct queue_place *place, int number, int64_t estimate_
     else
         (void)snprintf(text, sizeof(text),
                        "All desktops are in use: you are number %d in the queue", number);
-    connect_progress(c, "queue", text, number, estimate_ms);
+    sign_on_send_progress(s, "queue", text, number, estimate_ms);
 }
 
 /* A user who has nothing yet: their own desktop when the pool gave them one before, else one that
  * is ready. */
 static int choose_desktop(struct flow *flow, struct pool *pool, int next)
 {
-    struct connect *c = connect_of(flow);
-    const struct user *user = user_find(c->context->core, c->user_id);
+    struct sign_on *s = sign_on_of(flow);
+    const struct user *user = user_find(s->context->core, s->user_id);
     const struct assignment *assignment =
-        assignment_open_of(c->context->core, c->user_id, pool->row.id);
+        assignment_open_of(s->context->core, s->user_id, pool->row.id);
 
     if (assignment) {
-        c->claim.desktop_id = assignment->row.desktop_id;
-        c->claim.slot = assignment->row.slot;
+        s->claim.desktop_id = assignment->row.desktop_id;
+        s->claim.slot = assignment->row.slot;
         return next;
     }
-    c->place.user_id = c->user_id;
-    c->place.terminal_id = c->terminal->row.id;
-    c->place.person = user && user->row.kind == user_kind_PERSON;
-    c->place.moved = place_moved;
-    return flow_await(flow, pool_want_desktop(c->context, pool, &c->place, &flow->op), next);
+    s->place.user_id = s->user_id;
+    s->place.terminal_id = s->terminal->row.id;
+    s->place.person = user && user->row.kind == user_kind_PERSON;
+    s->place.moved = place_moved;
+    return flow_await(flow, pool_want_desktop(s->context, pool, &s->place, &flow->op), next);
 }
 
 static int choose_session(struct flow *flow, struct session *session, int again, int next)
 {
-    struct connect *c = connect_of(flow);
-    const struct pool *pool = pool_find(c->context->core, session->row.pool_id);
+    struct sign_on *s = sign_on_of(flow);
+    const struct pool *pool = pool_find(s->context->core, session->row.pool_id);
     int r;
 
     if (session->row.state == session_ENDING) {
-        connect_progress(c, "ending", "Your earlier session is being signed off", 0, 0);
-        return flow_await(flow, waitq_wait(&session->waiting, &c->wait, &flow->op), again);
+        sign_on_send_progress(s, "ending", "Your earlier session is being signed off", 0, 0);
+        return flow_await(flow, waitq_wait(&session->waiting, &s->wait, &flow->op), again);
     }
     r = may_roam(flow, pool, session);
     if (r < 0)
         return r;
-    c->claim.session_id = session->row.id;
-    c->claim.desktop_id = session->row.desktop_id;
-    c->claim.slot = session->row.slot;
+    s->claim.session_id = session->row.id;
+    s->claim.desktop_id = session->row.desktop_id;
+    s->claim.slot = session->row.slot;
     session->flow = flow;
     return next;
 }
@@ -193,92 +193,92 @@ static int choose_session(struct flow *flow, struct session *session, int again,
 /* ---- the step ---- */
 
 /* Chosen anew: what the earlier choice held is free again. */
-static void let_go(struct connect *c)
+static void drop_choice(struct sign_on *s)
 {
-    struct session *session = session_find(c->context->core, c->claim.session_id);
+    struct session *session = session_find(s->context->core, s->claim.session_id);
 
-    if (session && session->flow == &c->flow)
+    if (session && session->flow == &s->flow)
         session->flow = NULL;
-    c->claim = (struct claim){ .user_id = c->user_id, .terminal_id = c->terminal->row.id };
+    s->claim = (struct claim){ .user_id = s->user_id, .terminal_id = s->terminal->row.id };
 }
 
 static int judge_terminal(struct flow *flow)
 {
-    const struct connect *c = connect_of(flow);
+    const struct sign_on *s = sign_on_of(flow);
 
-    if (c->terminal->row.state == terminal_ACCEPTED)
+    if (s->terminal->row.state == terminal_ACCEPTED)
         return 0;
     return flow_fail(flow, BERTH_E_STATE, "%s is %s: nobody may sign on here",
-                     c->terminal->row.name, terminal_state_names[c->terminal->row.state]);
+                     s->terminal->row.name, terminal_state_names[s->terminal->row.state]);
 }
 
 static int choose_pool(struct flow *flow, const struct policy_verdict *verdicts, size_t count,
                        int again, int next)
 {
-    struct connect *c = connect_of(flow);
-    struct core *core = c->context->core;
-    struct pool *wanted = *c->wanted_pool ? pool_by_name(core, c->wanted_pool) : NULL;
+    struct sign_on *s = sign_on_of(flow);
+    struct core *core = s->context->core;
+    struct pool *wanted = *s->wanted_pool ? pool_by_name(core, s->wanted_pool) : NULL;
     const struct policy_verdict *verdict;
     struct session *session;
-    struct connect *rival;
+    struct sign_on *rival;
     struct pool *pool;
 
-    if (*c->wanted_pool && !wanted)
-        return flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "there is no pool '%s'", c->wanted_pool);
-    session = session_to_resume(c, verdicts, count, wanted);
+    if (*s->wanted_pool && !wanted)
+        return flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "there is no pool '%s'", s->wanted_pool);
+    session = session_to_resume(s, verdicts, count, wanted);
     if (session)
         pool = pool_find(core, session->row.pool_id);
     else
         pool = wanted ? wanted : pool_find(core, verdicts[0].pool_id);
     verdict = verdict_of(verdicts, count, pool->row.id);
     if (verdict)
-        c->verdict = *verdict;
+        s->verdict = *verdict;
     if (!verdict || !verdict->allowed)
         return flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %s",
-                         pool->row.name, c->user, c->verdict.reason);
-    rival = rival_of(c, pool->row.id);
+                         pool->row.name, s->user, s->verdict.reason);
+    rival = rival_of(s, pool->row.id);
     if (rival)
         return overtake(flow, rival, pool, again);
-    c->claim.pool_id = pool->row.id;
+    s->claim.pool_id = pool->row.id;
     if (session)
         return choose_session(flow, session, again, next);
     return choose_desktop(flow, pool, next);
 }
 
-int connect_choose(struct flow *flow, int again, int next)
+int sign_on_select(struct flow *flow, int again, int next)
 {
-    struct connect *c = connect_of(flow);
-    struct core *core = c->context->core;
-    const struct user *user = user_find(core, c->user_id);
-    const struct policy_subject subject = { .user = user, .terminal = c->terminal };
+    struct sign_on *s = sign_on_of(flow);
+    struct core *core = s->context->core;
+    const struct user *user = user_find(core, s->user_id);
+    const struct policy_subject subject = { .user = user, .terminal = s->terminal };
     struct policy_verdict *verdicts;
     struct effective *effective;
     bool let_choose;
     size_t count;
     int answer;
 
-    let_go(c);
+    drop_choice(s);
     if (!user || (user->row.disabled && !planted(DISABLED_MAY)))
-        return flow_fail(flow, BERTH_E_DISABLED, "the account of %s is disabled", c->user);
+        return flow_fail(flow, BERTH_E_DISABLED, "the account of %s is disabled", s->user);
     if (judge_terminal(flow) < 0)
         return FLOW_FAIL;
 
     effective = berth_new(struct effective);
-    effective_settings(core, c->terminal, effective);
-    if (!*c->wanted_pool)
-        (void)snprintf(c->wanted_pool, sizeof(c->wanted_pool), "%.63s", effective->settings.pool);
+    effective_settings(core, s->terminal, effective);
+    if (!*s->wanted_pool)
+        (void)snprintf(s->wanted_pool, sizeof(s->wanted_pool), "%.63s", effective->settings.pool);
     let_choose = effective->settings.choose_pool;
     free(effective);
 
     verdicts = berth_new_array(struct policy_verdict, POOLS_MAX);
     count = policy_list(core, &subject, verdicts, POOLS_MAX);
     if (allowed_count(verdicts, count) == 0) {
-        answer = flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "No pool is open to %s at %s", c->user,
-                           c->terminal->row.name);
-    } else if (let_choose && !*c->wanted_pool && allowed_count(verdicts, count) > 1 &&
-               !session_to_resume(c, verdicts, count, NULL)) {
-        c->asked_back = true;
-        connect_ask_pool(c, verdicts, allowed_count(verdicts, count));
+        answer = flow_fail(flow, BERTH_E_NO_ENTITLEMENT, "No pool is open to %s at %s", s->user,
+                           s->terminal->row.name);
+    } else if (let_choose && !*s->wanted_pool && allowed_count(verdicts, count) > 1 &&
+               !session_to_resume(s, verdicts, count, NULL)) {
+        s->choices_sent = true;
+        sign_on_send_choices(s, verdicts, allowed_count(verdicts, count));
         answer = FLOW_DONE;
     } else {
         answer = choose_pool(flow, verdicts, count, again, next);

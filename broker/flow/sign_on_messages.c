@@ -1,25 +1,25 @@
-/* connect_show.c - what a terminal is told on the way to a desktop. */
+/* sign_on_messages.c - what a terminal is told on the way to a desktop. */
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/connect_state.h"
+#include "flow/sign_on_state.h"
 #include "flow/reactor.h"
 
 #define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
 
-void connect_progress(struct connect *c, const char *step, const char *text, int place,
+void sign_on_send_progress(struct sign_on *s, const char *step, const char *text, int place,
                       int64_t estimate_ms)
 {
-    struct msg msg = { .type = MSG_progress, .ref = c->ref };
+    struct msg msg = { .type = MSG_progress, .ref = s->ref };
 
     COPY(msg.progress.step, step);
     COPY(msg.progress.text, text);
     msg.progress.queue_place = place;
     msg.progress.estimate_ms = estimate_ms;
-    context_tell(c->context, c->terminal->peer, &msg);
+    context_tell(s->context, s->terminal->peer, &msg);
 }
 
-const char *connect_words(const struct berth_error *error)
+const char *sign_on_error_text(const struct berth_error *error)
 {
     static const int technical[] = { BERTH_E_DESKTOP,         BERTH_E_HOST,     BERTH_E_HOST_DOWN,
                                      BERTH_E_UNKNOWN_OUTCOME, BERTH_E_TIMEOUT,  BERTH_E_UNSUPPORTED,
@@ -38,21 +38,21 @@ const char *connect_words(const struct berth_error *error)
     return berth_error_text(error);
 }
 
-void connect_ask_pool(struct connect *c, const struct policy_verdict *verdicts, size_t count)
+void sign_on_send_choices(struct sign_on *s, const struct policy_verdict *verdicts, size_t count)
 {
     struct msg *msg = berth_new(struct msg);
     size_t max = BERTH_COUNT(msg->choose.choices);
 
     msg->type = MSG_choose;
-    msg->ref = c->ref;
+    msg->ref = s->ref;
     for (size_t i = 0; i < count && msg->choose.choices_count < max; i++) {
-        const struct pool *pool = pool_find(c->context->core, verdicts[i].pool_id);
+        const struct pool *pool = pool_find(s->context->core, verdicts[i].pool_id);
         struct msg_choice *choice = &msg->choose.choices[msg->choose.choices_count++];
 
         COPY(choice->pool, pool->row.name);
         COPY(choice->title, pool->row.title[0] ? pool->row.title : pool->row.name);
     }
-    context_tell(c->context, c->terminal->peer, msg);
+    context_tell(s->context, s->terminal->peer, msg);
     free(msg);
 }
 
@@ -66,13 +66,13 @@ static int64_t shortest_ms(int64_t a_s, int64_t b_s)
 }
 
 /* What an entitlement allows, a terminal's profile may still forbid. */
-static void put_policy(const struct connect *c, const struct pool *pool, struct msg_show *show)
+static void put_policy(const struct sign_on *s, const struct pool *pool, struct msg_show *show)
 {
     struct effective *effective = berth_new(struct effective);
     const struct settings *settings = &effective->settings;
-    const struct policy_flags *flags = &c->verdict.flags;
+    const struct policy_flags *flags = &s->verdict.flags;
 
-    effective_settings(c->context->core, c->terminal, effective);
+    effective_settings(s->context->core, s->terminal, effective);
     show->clipboard = flags->clipboard && settings->clipboard;
     show->drives = flags->drives && settings->drives;
     show->usb = flags->usb && settings->usb;
@@ -82,29 +82,29 @@ static void put_policy(const struct connect *c, const struct pool *pool, struct 
     free(effective);
 }
 
-void connect_show(struct connect *c)
+void sign_on_send_show(struct sign_on *s)
 {
-    struct core *core = c->context->core;
-    const struct pool *pool = pool_find(core, c->claim.pool_id);
-    const struct desktop *desktop = desktop_find(core, c->claim.desktop_id);
-    const struct session *session = session_find(core, c->claim.session_id);
-    struct msg msg = { .type = MSG_show, .ref = c->ref };
+    struct core *core = s->context->core;
+    const struct pool *pool = pool_find(core, s->claim.pool_id);
+    const struct desktop *desktop = desktop_find(core, s->claim.desktop_id);
+    const struct session *session = session_find(core, s->claim.session_id);
+    struct msg msg = { .type = MSG_show, .ref = s->ref };
     struct msg_show *show = &msg.show;
 
-    show->session_id = c->claim.session_id;
-    show->epoch = c->claim.epoch;
-    show->connection_id = c->claim.connection_id;
-    COPY(show->user, c->user);
+    show->session_id = s->claim.session_id;
+    show->epoch = s->claim.epoch;
+    show->connection_id = s->claim.connection_id;
+    COPY(show->user, s->user);
     COPY(show->pool, pool->row.name);
     COPY(show->host, desktop->address);
     show->port = desktop->port;
-    COPY(show->account, session->account[0] ? session->account : c->user);
+    COPY(show->account, session->account[0] ? session->account : s->user);
     COPY(show->domain, pool->row.domain);
     COPY(show->fingerprint, desktop->fingerprint);
-    show->password = c->password;
+    show->password = s->password;
     show->resume_ms = core->limits.resume_ms;
-    put_policy(c, pool, show);
-    context_tell(c->context, c->terminal->peer, &msg);
+    put_policy(s, pool, show);
+    context_tell(s->context, s->terminal->peer, &msg);
     msg_wipe(&msg);
-    secret_wipe(&c->password);
+    secret_wipe(&s->password);
 }

@@ -1,4 +1,4 @@
-/* connect_right.c - may a sign-on that has waited still go on?
+/* sign_on_check.c - may a sign-on that has waited still go on?
  *
  * Its user, its terminal, what was shown and the entitlements are judged once when it begins.
  * Behind every wait they are judged again; and whoever loses the right is told at once, not when
@@ -6,38 +6,38 @@
  */
 #include "berth/plant.h"
 
-#include "flow/connect.h"
-#include "flow/connect_state.h"
+#include "flow/sign_on.h"
+#include "flow/sign_on_state.h"
 
-static int judge_account(struct connect *c, struct berth_error *reterr)
+static int judge_account(struct sign_on *s, struct berth_error *reterr)
 {
-    const struct user *user = user_find(c->context->core, c->user_id);
+    const struct user *user = user_find(s->context->core, s->user_id);
 
     if (!user)
-        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the account of %s was deleted", c->user);
+        return berth_fail(reterr, BERTH_E_CREDENTIALS, "the account of %s was deleted", s->user);
     if (user->row.disabled && !planted(DISABLED_MAY))
-        return berth_fail(reterr, BERTH_E_DISABLED, "the account of %s is disabled", c->user);
-    if (c->terminal->row.state != terminal_ACCEPTED)
+        return berth_fail(reterr, BERTH_E_DISABLED, "the account of %s is disabled", s->user);
+    if (s->terminal->row.state != terminal_ACCEPTED)
         return berth_fail(reterr, BERTH_E_STATE, "%s is %s: nobody may sign on here",
-                          c->terminal->row.name, terminal_state_names[c->terminal->row.state]);
-    return evidence_check(c->context->core, &c->who.shown, user, c->terminal, reterr);
+                          s->terminal->row.name, terminal_state_names[s->terminal->row.state]);
+    return evidence_check(s->context->core, &s->who.shown, user, s->terminal, reterr);
 }
 
-int connect_judge(struct connect *c, struct berth_error *reterr)
+int sign_on_check(struct sign_on *s, struct berth_error *reterr)
 {
-    const struct policy_subject subject = { .user = user_find(c->context->core, c->user_id),
-                                            .terminal = c->terminal };
-    const struct pool *pool = pool_find(c->context->core, c->claim.pool_id);
-    int r = judge_account(c, reterr);
+    const struct policy_subject subject = { .user = user_find(s->context->core, s->user_id),
+                                            .terminal = s->terminal };
+    const struct pool *pool = pool_find(s->context->core, s->claim.pool_id);
+    int r = judge_account(s, reterr);
 
     if (r < 0)
         return r;
     if (!pool)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the pool was deleted meanwhile");
-    policy_evaluate(c->context->core, &subject, pool, &c->verdict);
-    if (!c->verdict.allowed)
+    policy_evaluate(s->context->core, &subject, pool, &s->verdict);
+    if (!s->verdict.allowed)
         return berth_fail(reterr, BERTH_E_NO_ENTITLEMENT, "pool '%s' is not open to %s here: %s",
-                          pool->row.name, c->user, c->verdict.reason);
+                          pool->row.name, s->user, s->verdict.reason);
     return 0;
 }
 
@@ -51,17 +51,17 @@ struct touched {
 
 /* An entitlement that was moved touches the queue of the pool that it had, too: those in it whom it
  * let in. */
-static bool is_of_pool(const struct connect *c, const struct touched *touched)
+static bool is_of_pool(const struct sign_on *s, const struct touched *touched)
 {
-    return !touched->pool_id || touched->pool_id == c->claim.pool_id ||
-           (touched->entitlement_id && touched->entitlement_id == c->verdict.entitlement_id);
+    return !touched->pool_id || touched->pool_id == s->claim.pool_id ||
+           (touched->entitlement_id && touched->entitlement_id == s->verdict.entitlement_id);
 }
 
-static bool is_touched(const struct connect *c, const struct touched *touched)
+static bool is_touched(const struct sign_on *s, const struct touched *touched)
 {
-    return (!touched->user_id || touched->user_id == c->user_id) &&
-           (!touched->terminal_id || touched->terminal_id == c->terminal->row.id) &&
-           is_of_pool(c, touched);
+    return (!touched->user_id || touched->user_id == s->user_id) &&
+           (!touched->terminal_id || touched->terminal_id == s->terminal->row.id) &&
+           is_of_pool(s, touched);
 }
 
 /* Those that have not chosen yet are judged when they do; those of a pool that was deleted with its
@@ -72,11 +72,11 @@ static void judge_touched(struct context *context, const struct touched *touched
         struct flow *flow = list_entry(node, struct flow, node);
         struct berth_error error = { 0 };
 
-        if (flow->kind != &connect_kind || !flow->waiting || flow->calling_off ||
-            !pool_find(context->core, connect_of(flow)->claim.pool_id) ||
-            !is_touched(connect_of(flow), touched))
+        if (flow->kind != &sign_on_flow_kind || !flow->waiting || flow->calling_off ||
+            !pool_find(context->core, sign_on_of(flow)->claim.pool_id) ||
+            !is_touched(sign_on_of(flow), touched))
             continue;
-        if (connect_judge(connect_of(flow), &error) < 0)
+        if (sign_on_check(sign_on_of(flow), &error) < 0)
             flow_cancel(flow, error.code, "%s", error.text);
     }
 }

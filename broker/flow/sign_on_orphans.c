@@ -1,40 +1,40 @@
-/* connect_settle.c - the sign-ons of one user, and a session on which none of them works any more.
+/* sign_on_orphans.c - the sign-ons of one user, and a session on which none of them works any more.
  *
  * A later sign-on overtakes an earlier one and may then go on with another session than the earlier
  * one had claimed. Nobody else would end that one's `preparing`.
  */
 #include "core/index.h"
-#include "flow/connect.h"
-#include "flow/connect_state.h"
+#include "flow/sign_on.h"
+#include "flow/sign_on_state.h"
 #include "flow/decide.h"
 #include "flow/reactor.h"
 
-void connect_join_same_user(struct connect *c)
+void sign_on_add_to_user(struct sign_on *s)
 {
-    struct reactor *reactor = reactor_of(c->context);
-    struct list *same = map_get_id(&reactor->signing_on, c->user_id);
+    struct reactor *reactor = reactor_of(s->context);
+    struct list *same = map_get_id(&reactor->signing_on, s->user_id);
 
-    if (list_linked(&c->same_user))
+    if (list_linked(&s->same_user))
         return;
     if (!same) {
         same = berth_new(struct list);
         list_init(same);
-        map_put_id(&reactor->signing_on, c->user_id, same);
+        map_put_id(&reactor->signing_on, s->user_id, same);
     }
-    list_append(same, &c->same_user);
+    list_append(same, &s->same_user);
 }
 
-void connect_leave_same_user(struct connect *c)
+void sign_on_remove_from_user(struct sign_on *s)
 {
-    struct reactor *reactor = reactor_of(c->context);
+    struct reactor *reactor = reactor_of(s->context);
     struct list *same;
 
-    if (!list_linked(&c->same_user))
+    if (!list_linked(&s->same_user))
         return;
-    list_remove(&c->same_user);
-    same = map_get_id(&reactor->signing_on, c->user_id);
+    list_remove(&s->same_user);
+    same = map_get_id(&reactor->signing_on, s->user_id);
     if (list_empty(same))
-        free(map_take_id(&reactor->signing_on, c->user_id));
+        free(map_take_id(&reactor->signing_on, s->user_id));
 }
 
 /* Does another sign-on go on that may still take this session? One that waits for an earlier one
@@ -46,15 +46,15 @@ static bool is_left_to_another(struct context *context, const struct session *se
     if (!same)
         return false;
     list_each (same, node) {
-        const struct connect *c = list_entry(node, struct connect, same_user);
+        const struct sign_on *s = list_entry(node, struct sign_on, same_user);
 
-        if (c->claim.pool_id == 0 || c->claim.pool_id == session->row.pool_id)
+        if (s->claim.pool_id == 0 || s->claim.pool_id == session->row.pool_id)
             return true;
     }
     return false;
 }
 
-void connect_settle_leftovers(struct context *context, uint64_t user_id)
+void sign_on_disconnect_orphans(struct context *context, uint64_t user_id)
 {
     if (!user_id)
         return;
@@ -64,12 +64,12 @@ void connect_settle_leftovers(struct context *context, uint64_t user_id)
 
         if (session->row.state == session_PREPARING && !session->flow &&
             !is_left_to_another(context, session))
-            connect_settle(context, session);
+            session_disconnect_orphan(context, session);
     }
 }
 
 /* write: id = session, number = epoch. */
-static struct changes *settle_changes(struct context *context, const struct retried_write *write)
+static struct changes *orphan_changes(struct context *context, const struct retried_write *write)
 {
     struct session *session = session_find(context->core, write->id);
     struct connection *connection;
@@ -91,9 +91,9 @@ static struct changes *settle_changes(struct context *context, const struct retr
     return changes;
 }
 
-void connect_settle(struct context *context, struct session *session)
+void session_disconnect_orphan(struct context *context, struct session *session)
 {
-    const struct retried_write write = { .build = settle_changes,
+    const struct retried_write write = { .build = orphan_changes,
                              .id = session->row.id,
                              .number = session->row.epoch,
                              .action = "session.undo",
