@@ -3,7 +3,7 @@
 
 #include "flow/admin_start.h"
 #include "flow/release.h"
-#include "flow/seat.h"
+#include "flow/session_detach.h"
 
 /* The sentence goes to the person at the terminal and into the record. */
 static const char *sentence(const char *why, const char *otherwise)
@@ -28,7 +28,7 @@ int admin_session_sign_off(struct context *context, const struct admin_actor *ac
 int admin_session_disconnect(struct context *context, const struct admin_actor *actor,
                              uint64_t session_id, const char *why, struct op *op)
 {
-    const struct parting parting = {
+    const struct detach detach = {
         .action = "session.disconnect",
         .reason = "disconnected",
         .why = sentence(why, "An administrator disconnected you; your session goes on"),
@@ -36,5 +36,5 @@ int admin_session_disconnect(struct context *context, const struct admin_actor *
         .role = role_names[actor->role],
     };
 
-    return session_part(context, session_id, &parting, op);
+    return session_detach(context, session_id, &detach, op);
 }

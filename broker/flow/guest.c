@@ -92,7 +92,7 @@ static int hear(struct flow *flow)
         return FLOW_DONE; /* a guest that cannot be asked keeps its session: its limits will end it
                            */
     if (strncmp(question->result.text, "ended", 5) == 0) {
-        session_end_soon(question->context, session->row.id, &ending);
+        session_end_retried(question->context, session->row.id, &ending);
         return FLOW_DONE;
     }
     return question->asked < (int)BERTH_COUNT(delays_ms) ? WAIT_A_MOMENT : FLOW_DONE;

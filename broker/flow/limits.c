@@ -10,7 +10,7 @@
 #include "flow/sign_on_state.h"
 #include "flow/reactor.h"
 #include "flow/release.h"
-#include "flow/seat.h"
+#include "flow/session_detach.h"
 
 #define NEVER INT64_MAX
 
@@ -80,7 +80,7 @@ static void time_is_over(struct berth_timer *timer)
                    (long long)over.limit_ms / 60000);
     ending.why = why;
     log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
-    session_end_soon(context, session->row.id, &ending);
+    session_end_retried(context, session->row.id, &ending);
 }
 
 void limits_arm(struct context *context, struct session *session, bool anew)
@@ -124,7 +124,7 @@ void limits_idle(struct context *context, struct session *session, int64_t input
     (void)snprintf(why, sizeof(why), "Nobody touched anything for %lld min",
                    (long long)pool->row.idle_s / 60);
     log_event(EV_LIMIT_REACHED, "session", session->row.id, "why", why);
-    seat_take_off(context, session, "limit", why);
+    session_detach_retried(context, session, "limit", why);
 }
 
 /* A sign-on of this user that was not called off yet. */
@@ -150,7 +150,7 @@ void limits_user_disabled(struct context *context, struct user *user)
     list_each (index_list(context->core, SESSIONS_OF_USER, user->row.id), node) {
         struct entity *entity = index_entry(SESSIONS_OF_USER, node);
 
-        seat_expel(context, container_of(entity, struct session, base), "The account was disabled");
+        session_force_disconnect(context, container_of(entity, struct session, base), "The account was disabled");
     }
     while ((s = going_on(context, user)) != NULL)
         flow_cancel(&s->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);
@@ -173,7 +173,7 @@ void limits_terminal_closed(struct context *context, struct terminal *terminal, 
         struct session *session = session_find(context->core, connection->row.session_id);
 
         if (session && session->row.epoch == connection->row.epoch)
-            seat_expel(context, session, why);
+            session_force_disconnect(context, session, why);
     }
     if (terminal->sign_on)
         flow_cancel(terminal->sign_on, code, "%s", why);

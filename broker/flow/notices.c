@@ -18,7 +18,7 @@
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
-#include "flow/seat.h"
+#include "flow/session_detach.h"
 
 static void desktop_notice(struct context *context, const struct notice *notice)
 {
@@ -66,7 +66,7 @@ static void session_notice(struct context *context, const struct notice *notice)
         limits_arm(context, session, false);
     resume_notice(context, notice->id);
     if (session)
-        seat_settle(context, session);
+        session_detach_recheck(context, session);
 }
 
 static void image_notice(struct context *context, const struct notice *notice)
@@ -116,9 +116,9 @@ static void detach_all_at(struct context *context, const struct terminal *termin
                                    .role = "broker" };
 
     if (planted(ABSENCE_RELEASES) && connection_at(context->core, terminal->row.id))
-        session_end_soon(context, connection_at(context->core, terminal->row.id)->row.session_id,
+        session_end_retried(context, connection_at(context->core, terminal->row.id)->row.session_id,
                          &ending);
-    seat_vacate(context, terminal->row.id, ending.why);
+    session_detach_all(context, terminal->row.id, ending.why);
 }
 
 static void terminal_notice(struct context *context, const struct notice *notice)

@@ -435,7 +435,7 @@ void reactor_stop(struct context *context)
     }
     drop_pending_requests(reactor);
     decide_stop(reactor);
-    session_ends_forget(context);
+    session_ends_drop(context);
     resume_stop(context);
     machines_forget(context);
     stop_entity_timers(context);

@@ -61,7 +61,7 @@ static void end_its_session(struct context *context, const struct desktop *deskt
          * lost it. */
         if (session &&
             (session->row.state == session_ACTIVE || session->row.state == session_DISCONNECTED))
-            session_end_soon(context, session->row.id, &ending);
+            session_end_retried(context, session->row.id, &ending);
     }
 }
 

@@ -14,7 +14,7 @@
 #include "flow/reactor.h"
 #include "flow/limits.h"
 #include "flow/power.h"
-#include "flow/seat.h"
+#include "flow/session_detach.h"
 
 /* ---- the decision ---- */
 
@@ -95,7 +95,7 @@ static void ending_decided(struct context *context, uint64_t session_id, uint64_
     if (!session)
         return;
     if (terminal_id)
-        seat_hide(context, terminal_id, &session->row, reason, why);
+        session_hide(context, terminal_id, &session->row, reason, why);
     if (session->flow) {
         /* A sign-on was at work on it: it ends without touching the session, which is no longer its
          * own. */
@@ -182,7 +182,7 @@ int session_end(struct context *context, uint64_t session_id, const struct endin
 }
 
 /* With nobody waiting: an operation of our own that tries again while the store refuses. */
-struct end_soon {
+struct retried_end {
     struct list node; /* reactor.pending_ends */
     struct context *context;
     uint64_t session_id;
@@ -196,61 +196,61 @@ struct end_soon {
 #define END_AGAIN_MS 1000
 #define END_TRIES 600
 
-static void end_soon_try(struct end_soon *soon);
+static void retried_end_try(struct retried_end *retried);
 
-static void end_soon_done(struct op *op, int result)
+static void retried_end_done(struct op *op, int result)
 {
-    struct end_soon *soon = container_of(op, struct end_soon, op);
+    struct retried_end *retried = container_of(op, struct retried_end, op);
 
-    if (soon->delayed) {
-        soon->delayed = false;
-        end_soon_try(soon);
+    if (retried->delayed) {
+        retried->delayed = false;
+        retried_end_try(retried);
         return;
     }
     if ((result == BERTH_E_CONFLICT || result == BERTH_E_NO_SPACE || result == BERTH_E_BUSY) &&
-        ++soon->tries < END_TRIES && !reactor_of(soon->context)->stopping) {
-        soon->delayed = true;
-        if (delay_begin(&soon->delay, result == BERTH_E_CONFLICT ? 0 : END_AGAIN_MS, op) == 0)
+        ++retried->tries < END_TRIES && !reactor_of(retried->context)->stopping) {
+        retried->delayed = true;
+        if (delay_begin(&retried->delay, result == BERTH_E_CONFLICT ? 0 : END_AGAIN_MS, op) == 0)
             return;
     }
     if (result < 0 && result != BERTH_E_NOT_FOUND && result != BERTH_E_STATE)
-        log_failure(EV_FLOW_FAILED, &op->error, soon->kept.action);
-    list_remove(&soon->node);
-    free(soon);
+        log_failure(EV_FLOW_FAILED, &op->error, retried->kept.action);
+    list_remove(&retried->node);
+    free(retried);
 }
 
-void session_ends_forget(struct context *context)
+void session_ends_drop(struct context *context)
 {
     struct list *node;
 
     while ((node = list_shift(&reactor_of(context)->pending_ends)) != NULL) {
-        struct end_soon *soon = list_entry(node, struct end_soon, node);
+        struct retried_end *retried = list_entry(node, struct retried_end, node);
 
-        timer_stop(context->timers, &soon->delay.timer);
-        free(soon);
+        timer_stop(context->timers, &retried->delay.timer);
+        free(retried);
     }
 }
 
-static void end_soon_try(struct end_soon *soon)
+static void retried_end_try(struct retried_end *retried)
 {
-    const struct ending ending = ending_of(&soon->kept);
+    const struct ending ending = ending_of(&retried->kept);
     int r;
 
-    op_init(&soon->op, soon->context->timers, end_soon_done);
-    r = session_end(soon->context, soon->session_id, &ending, &soon->op);
+    op_init(&retried->op, retried->context->timers, retried_end_done);
+    r = session_end(retried->context, retried->session_id, &ending, &retried->op);
     if (r < 0)
-        end_soon_done(&soon->op, r);
+        retried_end_done(&retried->op, r);
 }
 
-void session_end_soon(struct context *context, uint64_t session_id, const struct ending *ending)
+void session_end_retried(struct context *context, uint64_t session_id, const struct ending *ending)
 {
-    struct end_soon *soon = berth_new(struct end_soon);
+    struct retried_end *retried = berth_new(struct retried_end);
 
-    soon->context = context;
-    list_append(&reactor_of(context)->pending_ends, &soon->node);
-    soon->session_id = session_id;
-    keep(&soon->kept, ending);
-    end_soon_try(soon);
+    retried->context = context;
+    list_append(&reactor_of(context)->pending_ends, &retried->node);
+    retried->session_id = session_id;
+    keep(&retried->kept, ending);
+    retried_end_try(retried);
 }
 
 /* ---- the flow ---- */

@@ -27,12 +27,12 @@ int session_end(struct context *context, uint64_t session_id, const struct endin
                 struct op *op) berth_must_check;
 
 /* The same with nobody waiting; repeated until the store takes it. */
-void session_end_soon(struct context *context, uint64_t session_id, const struct ending *ending);
+void session_end_retried(struct context *context, uint64_t session_id, const struct ending *ending);
 
 /* Go on with a session that is ENDING: after session_end, or at the start of the broker. */
 void release_start(struct context *context, struct session *session);
 
 /* For reactor_stop. */
-void session_ends_forget(struct context *context);
+void session_ends_drop(struct context *context);
 
 #endif

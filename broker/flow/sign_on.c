@@ -12,7 +12,7 @@
 #include "flow/reactor.h"
 #include "flow/power.h"
 #include "flow/release.h"
-#include "flow/seat.h"
+#include "flow/session_detach.h"
 
 static flow_step_fn identify, choose, reach, reached, record, recorded, wake, probe, probed, secret,
     given, tell;
@@ -188,10 +188,10 @@ static void hide_older(struct sign_on *s)
     s->hide_sent = true;
     if (s->claim.old_terminal_id) {
         (void)snprintf(text, sizeof(text), "Your session moved to %s", s->terminal->row.name);
-        seat_hide(s->context, s->claim.old_terminal_id, &s->claim.old_session, "moved", text);
+        session_hide(s->context, s->claim.old_terminal_id, &s->claim.old_session, "moved", text);
     }
     if (s->claim.here.id)
-        seat_hide(s->context, s->terminal->row.id, &s->claim.here, "disconnected",
+        session_hide(s->context, s->terminal->row.id, &s->claim.here, "disconnected",
                   "Somebody else signs on here; your session goes on");
 }
 
@@ -246,7 +246,7 @@ static void disconnect(struct flow *flow)
         return; /* the later sign-on goes on from here */
     /* This terminal may still show it with the claim that ours has made void. */
     if (s->claim.old_session.id)
-        seat_hide(s->context, s->terminal->row.id, &s->claim.old_session, "failed",
+        session_hide(s->context, s->terminal->row.id, &s->claim.old_session, "failed",
                   sign_on_error_text(&flow->error));
     if (s->claim.fresh) {
         const struct ending ending = { .action = "session.undo",
@@ -256,7 +256,7 @@ static void disconnect(struct flow *flow)
                                        .role = "broker",
                                        .epoch = s->claim.epoch };
 
-        session_end_soon(s->context, session->row.id, &ending);
+        session_end_retried(s->context, session->row.id, &ending);
         return;
     }
     session_disconnect_orphan(s->context, session);

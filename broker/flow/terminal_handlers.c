@@ -17,7 +17,7 @@
 #include "flow/limits.h"
 #include "flow/profile.h"
 #include "flow/release.h"
-#include "flow/seat.h"
+#include "flow/session_detach.h"
 
 /* A link stays open for so long where the end of its certificate is not known. */
 #define EXPIRY_UNKNOWN_MS 86400000
@@ -207,7 +207,7 @@ void handle_announce(struct context *context, uint64_t peer, const struct msg *m
     (void)presence_announce(terminal->presence, said->want_expires_in_ms, said->resume_presence_id,
                             &grant);
     tell_granted(context, terminal, msg->ref, &grant);
-    seat_claims(context, terminal, said);
+    session_check_shown(context, terminal, said);
     profile_announced(context, terminal, said->profile_version);
     command_send_waiting(context, terminal);
 }
@@ -325,14 +325,14 @@ void handle_viewer(struct context *context, uint64_t peer, const struct msg *msg
         refuse_loudly(context, terminal, msg, &error);
         return;
     }
-    seat_viewer(context, terminal, &msg->viewer);
+    session_viewer_state(context, terminal, &msg->viewer);
 }
 
 /* A session shown with this epoch, or the refusal is told. */
 static struct session *shown(struct context *context, const struct terminal *terminal,
                              const struct msg *msg, uint64_t session_id, int64_t epoch)
 {
-    struct session *session = seat_session(context, terminal, session_id, epoch);
+    struct session *session = session_of_claim(context, terminal, session_id, epoch);
     struct berth_error error = { 0 };
 
     if (session)
@@ -360,7 +360,7 @@ void handle_sign_off(struct context *context, uint64_t peer, const struct msg *m
     user = user_find(context->core, session->row.user_id);
     ending.actor = user ? user->row.name : "?";
     context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
-    session_end_soon(context, session->row.id, &ending);
+    session_end_retried(context, session->row.id, &ending);
 }
 
 void handle_disconnect(struct context *context, uint64_t peer, const struct msg *msg)
@@ -375,7 +375,7 @@ void handle_disconnect(struct context *context, uint64_t peer, const struct msg 
         return;
     context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     /* Also when its viewer ended first: the terminal must not get it back without its user. */
-    seat_take_off(context, session, "disconnected",
+    session_detach_retried(context, session, "disconnected",
                   "Its user left the terminal; the session goes on");
 }
 

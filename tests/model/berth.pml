@@ -8,9 +8,9 @@
  *   set_secret, tell, give_up      sign_on.c: secret, given, tell, and the undo behind the claim
  *   end_session, close_session     release.c: ENDING is durable, the password is scrambled, the session is closed
  *   make_anew, made_anew           power_steps.c: a floating desktop that was used gets a new disk (row `dirty`)
- *   take_off, off_committed        seat.c: a decision that voids a claim raises the epoch too
+ *   take_off, off_committed        session_detach.c: a decision that voids a claim raises the epoch too
  *   vanish, limit                  presence.c and limits.c: absence disconnects, only the time limit ends
- *   announce                       seat.c: seat_claims, a terminal says after a break what it shows
+ *   announce                       session_detach.c: session_check_shown, a terminal says after a break what it shows
  *   restart, recovered             store_load, reconcile_start, reconcile_recovered
  *   get_show, get_hide             agent/core/seat.c: epochs are compared, hidden stays hidden
  *   the guest                      takes the password set last, and one viewer at a time

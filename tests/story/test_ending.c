@@ -6,7 +6,7 @@
 #include "core/index.h"
 #include "flow/power.h"
 #include "flow/release.h"
-#include "flow/seat.h"
+#include "flow/session_detach.h"
 
 #include "story.h"
 
@@ -473,12 +473,12 @@ static void tell_at_length(struct world *w, const char *why)
                                    .actor = "admin",
                                    .role = "operator" };
 
-    seat_take_off(context, world_session(w, "anna"), "limit", why);
+    session_detach_retried(context, world_session(w, "anna"), "limit", why);
     world_run_s(w, 2);
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
     expect_cut(world_session(w, "anna")->row.reason);
     world_host(w, "kvm1")->agent_ms = 3000;
-    session_end_soon(context, world_session(w, "anna")->row.id, &ending);
+    session_end_retried(context, world_session(w, "anna")->row.id, &ending);
     world_run_s(w, 1);
     EXPECT_INT(world_session(w, "anna")->row.state, session_ENDING);
     expect_cut(world_session(w, "anna")->row.reason);

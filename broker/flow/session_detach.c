@@ -1,5 +1,5 @@
-/* seat.c - see seat.h. */
-#include "flow/seat.h"
+/* session_detach.c - see session_detach.h. */
+#include "flow/session_detach.h"
 
 #include <stdio.h>
 
@@ -28,7 +28,7 @@ static void hide_at(struct context *context, uint64_t terminal_id, uint64_t sess
     context_tell(context, terminal->peer, &msg);
 }
 
-void seat_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
+void session_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
                const char *reason, const char *text)
 {
     const char *const words[2] = { reason, text };
@@ -75,7 +75,7 @@ static bool put_decision(struct context *context, struct session *session, const
 
 /* It comes off as a fact: becomes disconnected, its connection ends, in `changes`. False when
  * nothing of it is to be changed. */
-static bool put_parting(struct context *context, struct session *session, const char *why,
+static bool put_detached(struct context *context, struct session *session, const char *why,
                         int64_t exit_code, struct changes *changes)
 {
     struct connection *connection = connection_of(context->core, session->row.id);
@@ -103,9 +103,9 @@ static void describe(struct context *context, const struct session *session, str
     changes->audit.terminal_id = session->row.terminal_id;
 }
 
-#define PART_TRIES 8
+#define DETACH_TRIES_MAX 8
 
-struct part_op {
+struct detach_op {
     struct context *context;
     struct op *asked;
     struct op op;
@@ -119,78 +119,78 @@ struct part_op {
 };
 
 /* Decide from what is true now. */
-static int part_try(struct part_op *part, struct berth_error *reterr)
+static int detach_try(struct detach_op *pending, struct berth_error *reterr)
 {
-    struct context *context = part->context;
-    struct session *session = session_find(context->core, part->session_id);
-    const struct connection *connection = connection_of(context->core, part->session_id);
+    struct context *context = pending->context;
+    struct session *session = session_find(context->core, pending->session_id);
+    const struct connection *connection = connection_of(context->core, pending->session_id);
     struct changes *changes;
     int r;
 
     if (!session || session->row.state == session_ENDED)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no session %llu",
-                          (unsigned long long)part->session_id);
-    changes = changes_new(part->actor, part->role, part->action);
+                          (unsigned long long)pending->session_id);
+    changes = changes_new(pending->actor, pending->role, pending->action);
     describe(context, session, changes);
-    changes_detail(changes, "%s", part->why);
+    changes_detail(changes, "%s", pending->why);
     if (!(connection || resume_is_due(context, session)) ||
-        !put_decision(context, session, part->why, changes)) {
+        !put_decision(context, session, pending->why, changes)) {
         changes_free(changes);
         return berth_fail(reterr, BERTH_E_STATE, "session %llu is on no screen",
-                          (unsigned long long)part->session_id);
+                          (unsigned long long)pending->session_id);
     }
-    part->terminal_id = connection ? connection->row.terminal_id : session->row.terminal_id;
-    part->session = session->row;
-    r = decide_begin(context, changes, NULL, &part->op);
+    pending->terminal_id = connection ? connection->row.terminal_id : session->row.terminal_id;
+    pending->session = session->row;
+    r = decide_begin(context, changes, NULL, &pending->op);
     if (r < 0)
-        *reterr = part->op.error;
+        *reterr = pending->op.error;
     return r;
 }
 
-static void parted(struct op *op, int result)
+static void detach_done(struct op *op, int result)
 {
-    struct part_op *part = container_of(op, struct part_op, op);
-    struct op *asked = part->asked;
+    struct detach_op *pending = container_of(op, struct detach_op, op);
+    struct op *asked = pending->asked;
     struct berth_error error = op->error;
 
     /* A fact about the session, such as its first picture, was on its way to disk at the same time.
      */
-    if (result == BERTH_E_CONFLICT && ++part->tries < PART_TRIES) {
-        result = part_try(part, &error);
+    if (result == BERTH_E_CONFLICT && ++pending->tries < DETACH_TRIES_MAX) {
+        result = detach_try(pending, &error);
         if (result >= 0)
             return;
     }
-    if (result >= 0 && part->terminal_id)
-        seat_hide(part->context, part->terminal_id, &part->session, part->reason, part->why);
-    free(part);
+    if (result >= 0 && pending->terminal_id)
+        session_hide(pending->context, pending->terminal_id, &pending->session, pending->reason, pending->why);
+    free(pending);
     op_complete(asked, result, &error);
 }
 
-int session_part(struct context *context, uint64_t session_id, const struct parting *parting,
+int session_detach(struct context *context, uint64_t session_id, const struct detach *detach,
                  struct op *op)
 {
-    struct part_op *part = berth_new(struct part_op);
+    struct detach_op *pending = berth_new(struct detach_op);
     int r;
 
-    part->context = context;
-    part->asked = op;
-    part->session_id = session_id;
-    (void)snprintf(part->action, sizeof(part->action), "%s", parting->action);
-    (void)snprintf(part->actor, sizeof(part->actor), "%s", parting->actor);
-    (void)snprintf(part->role, sizeof(part->role), "%s", parting->role);
-    (void)snprintf(part->reason, sizeof(part->reason), "%s", parting->reason);
-    berth_text(part->why, sizeof(part->why), "%s", parting->why);
-    op_init(&part->op, context->timers, parted);
-    r = part_try(part, &op->error);
+    pending->context = context;
+    pending->asked = op;
+    pending->session_id = session_id;
+    (void)snprintf(pending->action, sizeof(pending->action), "%s", detach->action);
+    (void)snprintf(pending->actor, sizeof(pending->actor), "%s", detach->actor);
+    (void)snprintf(pending->role, sizeof(pending->role), "%s", detach->role);
+    (void)snprintf(pending->reason, sizeof(pending->reason), "%s", detach->reason);
+    berth_text(pending->why, sizeof(pending->why), "%s", detach->why);
+    op_init(&pending->op, context->timers, detach_done);
+    r = detach_try(pending, &op->error);
     if (r < 0) {
-        free(part);
+        free(pending);
         return r;
     }
-    return op_begun(op, NULL, part);
+    return op_begun(op, NULL, pending);
 }
 
 /* write: id = session, number = epoch, number2 = exit code. */
-static struct changes *lost_changes(struct context *context, const struct retried_write *write)
+static struct changes *observed_changes(struct context *context, const struct retried_write *write)
 {
     struct session *session = session_find(context->core, write->id);
     struct changes *changes;
@@ -205,7 +205,7 @@ static struct changes *lost_changes(struct context *context, const struct retrie
     changes = changes_new("broker", "broker", write->action);
     describe(context, session, changes);
     changes_detail(changes, "%s", write->text);
-    if (!put_parting(context, session, write->text, write->number2, changes)) {
+    if (!put_detached(context, session, write->text, write->number2, changes)) {
         changes_free(changes);
         session->detach_after_show = true;
         return NULL;
@@ -216,7 +216,7 @@ static struct changes *lost_changes(struct context *context, const struct retrie
 static void write_detach(struct context *context, struct session *session, const char *why,
                      int64_t exit_code)
 {
-    struct retried_write write = { .build = lost_changes,
+    struct retried_write write = { .build = observed_changes,
                        .id = session->row.id,
                        .number = session->row.epoch,
                        .number2 = exit_code,
@@ -229,7 +229,7 @@ static void write_detach(struct context *context, struct session *session, const
     retried_write_start(context, &write);
 }
 
-void seat_lost(struct context *context, const struct connection *connection, const char *why,
+void session_detach_observed(struct context *context, const struct connection *connection, const char *why,
                int64_t exit_code)
 {
     struct session *session = session_find(context->core, connection->row.session_id);
@@ -239,7 +239,7 @@ void seat_lost(struct context *context, const struct connection *connection, con
 }
 
 /* write: id = session, number = epoch. */
-static struct changes *taken_changes(struct context *context, const struct retried_write *write)
+static struct changes *detach_changes(struct context *context, const struct retried_write *write)
 {
     struct session *session = session_find(context->core, write->id);
     struct changes *changes;
@@ -256,42 +256,42 @@ static struct changes *taken_changes(struct context *context, const struct retri
     return changes;
 }
 
-void seat_take_off(struct context *context, struct session *session, const char *reason,
+void session_detach_retried(struct context *context, struct session *session, const char *reason,
                    const char *why)
 {
-    struct retried_write write = { .build = taken_changes,
+    struct retried_write write = { .build = detach_changes,
                        .id = session->row.id,
                        .number = session->row.epoch,
                        .action = "session.taken_off" };
 
     if (session->row.terminal_id)
-        seat_hide(context, session->row.terminal_id, &session->row, reason, why);
+        session_hide(context, session->row.terminal_id, &session->row, reason, why);
     session->voided_epoch = session->row.epoch;
     berth_text(write.text, sizeof(write.text), "%s", why);
     retried_write_start(context, &write);
 }
 
-void seat_vacate(struct context *context, uint64_t terminal_id, const char *why)
+void session_detach_all(struct context *context, uint64_t terminal_id, const char *why)
 {
     list_each (index_list(context->core, CONNECTIONS_AT_TERMINAL, terminal_id), node) {
         struct entity *entity = index_entry(CONNECTIONS_AT_TERMINAL, node);
 
-        seat_lost(context, container_of(entity, struct connection, base), why, 0);
+        session_detach_observed(context, container_of(entity, struct connection, base), why, 0);
     }
 }
 
-void seat_expel(struct context *context, struct session *session, const char *why)
+void session_force_disconnect(struct context *context, struct session *session, const char *why)
 {
     if (planted(DISABLED_STAYS))
         return;
     if (session->flow && session->row.state != session_ENDING)
         flow_cancel(session->flow, BERTH_E_DENIED, "%s", why);
-    seat_take_off(context, session, "revoked", why);
+    session_detach_retried(context, session, "revoked", why);
 }
 
 /* ---- what terminals say ---- */
 
-struct session *seat_session(struct context *context, const struct terminal *terminal,
+struct session *session_of_claim(struct context *context, const struct terminal *terminal,
                              uint64_t session_id, int64_t epoch)
 {
     struct session *session = session_find(context->core, session_id);
@@ -314,7 +314,7 @@ static bool is_leaving(struct context *context, const struct connection *connect
 
 /* write: id = session, other_id = terminal, number = epoch. The terminal shows it although we had
  * given it up. */
-static struct changes *back_changes(struct context *context, const struct retried_write *write)
+static struct changes *reattach_changes(struct context *context, const struct retried_write *write)
 {
     struct session *session = session_find(context->core, write->id);
     const struct connection *here = connection_at(context->core, write->other_id);
@@ -351,14 +351,14 @@ static struct changes *back_changes(struct context *context, const struct retrie
     return changes;
 }
 
-void seat_claims(struct context *context, struct terminal *terminal, const struct msg_announce *said)
+void session_check_shown(struct context *context, struct terminal *terminal, const struct msg_announce *said)
 {
     const char *const words[2] = { "moved", "This session is shown elsewhere, or is over" };
     const char *const out[2] = { "disconnected", "The account was disabled" };
     struct session *session = session_find(context->core, said->session_id);
     const struct user *user;
     struct connection *here = connection_at(context->core, terminal->row.id);
-    struct retried_write write = { .build = back_changes,
+    struct retried_write write = { .build = reattach_changes,
                        .id = said->session_id,
                        .other_id = terminal->row.id,
                        .number = said->session_epoch,
@@ -367,7 +367,7 @@ void seat_claims(struct context *context, struct terminal *terminal, const struc
     /* An older claim of the same session is not this connection: its show never arrived. */
     if (here && !terminal->sign_on &&
         (here->row.session_id != said->session_id || here->row.epoch != said->session_epoch))
-        seat_lost(context, here, "the terminal does not show it any more", 0);
+        session_detach_observed(context, here, "the terminal does not show it any more", 0);
     if (!said->session_id)
         return;
     if (!session || session->row.epoch != said->session_epoch ||
@@ -384,7 +384,7 @@ void seat_claims(struct context *context, struct terminal *terminal, const struc
     }
     if (session->flow)
         return;          /* a sign-on is at work on it: its outcome counts */
-    if (session->detach_pending) { /* the commit may be under way: seat_settle looks again */
+    if (session->detach_pending) { /* the commit may be under way: session_detach_recheck looks again */
         session->detach_pending = false;
         session->reattach_epoch = said->session_epoch;
     }
@@ -393,9 +393,9 @@ void seat_claims(struct context *context, struct terminal *terminal, const struc
     retried_write_start(context, &write);
 }
 
-void seat_settle(struct context *context, struct session *session)
+void session_detach_recheck(struct context *context, struct session *session)
 {
-    struct retried_write write = { .build = back_changes,
+    struct retried_write write = { .build = reattach_changes,
                        .id = session->row.id,
                        .other_id = session->row.terminal_id,
                        .number = session->reattach_epoch,
@@ -433,9 +433,9 @@ static struct changes *picture_changes(struct context *context, const struct ret
     return changes;
 }
 
-void seat_viewer(struct context *context, struct terminal *terminal, const struct msg_viewer *said)
+void session_viewer_state(struct context *context, struct terminal *terminal, const struct msg_viewer *said)
 {
-    struct session *session = seat_session(context, terminal, said->session_id, said->epoch);
+    struct session *session = session_of_claim(context, terminal, said->session_id, said->epoch);
     const struct retried_write picture = { .build = picture_changes,
                                  .id = said->session_id,
                                  .number = said->epoch,

@@ -1,10 +1,10 @@
-/* seat.h - what a terminal shows: taking a session off a screen, and what terminals tell of their
+/* session_detach.h - what a terminal shows: taking a session off a screen, and what terminals tell of their
  * viewers.
  *
  * Module flow.
  */
-#ifndef BERTH_FLOW_SEAT_H
-#define BERTH_FLOW_SEAT_H
+#ifndef BERTH_FLOW_SESSION_DETACH_H
+#define BERTH_FLOW_SESSION_DETACH_H
 
 #include "flow/context.h"
 
@@ -12,11 +12,11 @@
  * Nothing happens when the terminal is not there: the guest's own rules and the next announcement
  * see to it.
  */
-void seat_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
+void session_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
                const char *reason, const char *text);
 
 /* How a session comes off its screen. */
-struct parting {
+struct detach {
     const char *action; /* for the audit trail: "session.disconnect" */
     const char *reason; /* word of `hide` */
     const char *why;    /* sentence, also for the person */
@@ -25,43 +25,43 @@ struct parting {
 
 /* Durable first, then the terminal is told; completes when both are done. Errors: NOT_FOUND, STATE
  * (it is on no screen). */
-int session_part(struct context *context, uint64_t session_id, const struct parting *parting,
+int session_detach(struct context *context, uint64_t session_id, const struct detach *detach,
                  struct op *op) berth_must_check;
 
 /* The same as a fact: the terminal vanished, its viewer ended. Nobody waits; written as soon as the
  * store can. epoch: of the claim that is over; a later one is left alone.
  */
-void seat_lost(struct context *context, const struct connection *connection, const char *why,
+void session_detach_observed(struct context *context, const struct connection *connection, const char *why,
                int64_t exit_code);
 
 /* A decision that needs no answer, such as a limit, or that its user leaves: the terminal is told
  * at once, and its claim is void as soon as that is on disk, also when it did not hear of it.
  */
-void seat_take_off(struct context *context, struct session *session, const char *reason,
+void session_detach_retried(struct context *context, struct session *session, const char *reason,
                    const char *why);
 
 /* Nothing of this terminal is on a screen any more: it went, was revoked, or shows nothing after
  * coming back. */
-void seat_vacate(struct context *context, uint64_t terminal_id, const char *why);
+void session_detach_all(struct context *context, uint64_t terminal_id, const char *why);
 
 /* At once and before anything is written, because a person must be kept out: a disabled user, a
  * revoked terminal. */
-void seat_expel(struct context *context, struct session *session, const char *why);
+void session_force_disconnect(struct context *context, struct session *session, const char *why);
 
 /* The terminal says what it shows: compare with what is decided. Called at each announcement. */
-void seat_claims(struct context *context, struct terminal *terminal, const struct msg_announce *said);
+void session_check_shown(struct context *context, struct terminal *terminal, const struct msg_announce *said);
 
 /* A session's row has changed: when it became disconnected although its terminal came back while
  * that was on its way to disk, the terminal is right.
  */
-void seat_settle(struct context *context, struct session *session);
+void session_detach_recheck(struct context *context, struct session *session);
 
 /* How the viewer fares. */
-void seat_viewer(struct context *context, struct terminal *terminal, const struct msg_viewer *said);
+void session_viewer_state(struct context *context, struct terminal *terminal, const struct msg_viewer *said);
 
 /* The session that this terminal claimed last, with that epoch, or NULL: whatever a message says,
  * it acts only for that. */
-struct session *seat_session(struct context *context, const struct terminal *terminal,
+struct session *session_of_claim(struct context *context, const struct terminal *terminal,
                              uint64_t session_id, int64_t epoch);
 
 #endif
