@@ -125,7 +125,7 @@ static void recorded(struct op *op, int result)
         end(wish, 0, &op->error);
         return;
     }
-    r = machine_want(wish->context, desktop, goal_of(wish->act), &wish->machine);
+    r = machine_request(wish->context, desktop, goal_of(wish->act), &wish->machine);
     if (r < 0)
         end(wish, r, &wish->machine.error);
 }

@@ -1,4 +1,4 @@
-/* power.c - wishes for machines, and the one flow that works on each. */
+/* power.c - requests to machines, and the one flow that works on each. */
 #include "flow/power.h"
 
 #include <stdio.h>
@@ -13,49 +13,49 @@
 #include "flow/reconcile.h"
 #include "flow/restraint.h"
 
-struct wish {
+struct machine_request {
     struct list node; /* desktop.requests */
     enum machine_goal goal;
     struct op *op; /* NULL: nobody waits */
 };
 
-static void work_start(struct context *context, struct desktop *desktop);
-static void make_way(const struct desktop *desktop);
+static void power_start(struct context *context, struct desktop *desktop);
+static void preempt_waiting(const struct desktop *desktop);
 
-/* ---- wishes ---- */
+/* ---- requests ---- */
 
-static void wish_cancelled(struct op *op)
+static void machine_request_cancelled(struct op *op)
 {
-    struct wish *wish = op->room;
+    struct machine_request *request = op->room;
 
-    list_remove(&wish->node);
-    free(wish);
+    list_remove(&request->node);
+    free(request);
     /* Its desktop is classified anew when the work that it began has ended. */
 }
 
-static void wish_add(struct desktop *desktop, enum machine_goal goal, struct op *op)
+static void machine_request_add(struct desktop *desktop, enum machine_goal goal, struct op *op)
 {
-    struct wish *wish = berth_new(struct wish);
+    struct machine_request *request = berth_new(struct machine_request);
 
-    wish->goal = goal;
-    wish->op = op;
-    list_append(&desktop->requests, &wish->node);
+    request->goal = goal;
+    request->op = op;
+    list_append(&desktop->requests, &request->node);
     placement_reclassify(desktop);
     if (op)
-        (void)op_begun(op, wish_cancelled, wish);
+        (void)op_begun(op, machine_request_cancelled, request);
 }
 
 /* It is out of its list already. */
-static void wish_granted(struct wish *wish, int result, const struct berth_error *error)
+static void machine_request_done(struct machine_request *request, int result, const struct berth_error *error)
 {
-    struct op *op = wish->op;
+    struct op *op = request->op;
 
-    free(wish);
+    free(request);
     if (op)
         op_complete_soon(op, result, error); /* which from now on knows how to cancel it */
 }
 
-int machine_want(struct context *context, struct desktop *desktop, enum machine_goal goal,
+int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
                  struct op *op)
 {
     if (reactor_of(context)->stopping)
@@ -64,13 +64,13 @@ int machine_want(struct context *context, struct desktop *desktop, enum machine_
         return berth_fail(&op->error, BERTH_E_UNSUPPORTED,
                           "desktop '%s' is an existing machine that Berth does not run",
                           desktop->row.name);
-    wish_add(desktop, goal, op);
-    make_way(desktop);
-    work_start(context, desktop);
+    machine_request_add(desktop, goal, op);
+    preempt_waiting(desktop);
+    power_start(context, desktop);
     return 0;
 }
 
-int desktop_want_up(struct context *context, struct desktop *desktop, struct op *op)
+int desktop_request_up(struct context *context, struct desktop *desktop, struct op *op)
 {
     int r;
 
@@ -78,45 +78,45 @@ int desktop_want_up(struct context *context, struct desktop *desktop, struct op 
         op_complete_soon(op, 0, NULL);
         return 0;
     }
-    r = machine_want(context, desktop, MACHINE_UP, op);
+    r = machine_request(context, desktop, MACHINE_UP, op);
     if (r >= 0 && desktop->row.host_id)
-        virt_hurry(context->virt, desktop->row.host_id, desktop->row.uuid);
+        virt_prioritise(context->virt, desktop->row.host_id, desktop->row.uuid);
     return r;
 }
 
 bool machine_is_awaited(const struct desktop *desktop)
 {
     list_each (&desktop->requests, node)
-        if (list_entry(node, struct wish, node)->op)
+        if (list_entry(node, struct machine_request, node)->op)
             return true;
     return placement_is_free(desktop);
 }
 
-static bool is_wished(const struct desktop *desktop, enum machine_goal goal)
+static bool is_requested(const struct desktop *desktop, enum machine_goal goal)
 {
     list_each (&desktop->requests, node)
-        if (list_entry(node, struct wish, node)->goal == goal)
+        if (list_entry(node, struct machine_request, node)->goal == goal)
             return true;
     return false;
 }
 
-void machine_see_to(struct context *context, struct desktop *desktop, enum machine_goal goal)
+void machine_ensure(struct context *context, struct desktop *desktop, enum machine_goal goal)
 {
-    if (reactor_of(context)->stopping || is_wished(desktop, goal))
+    if (reactor_of(context)->stopping || is_requested(desktop, goal))
         return;
-    wish_add(desktop, goal, NULL);
-    work_start(context, desktop);
+    machine_request_add(desktop, goal, NULL);
+    power_start(context, desktop);
 }
 
-void machines_forget(struct context *context)
+void machine_requests_drop(struct context *context)
 {
     list_each (core_all(context->core, ENTITY_desktop), node) {
         struct entity *entity = entity_of(node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
-        struct list *wish;
+        struct list *request;
 
-        while ((wish = list_shift(&desktop->requests)) != NULL)
-            free(list_entry(wish, struct wish, node));
+        while ((request = list_shift(&desktop->requests)) != NULL)
+            free(list_entry(request, struct machine_request, node));
     }
 }
 
@@ -127,10 +127,10 @@ static enum machine_goal most_urgent(const struct desktop *desktop)
     enum machine_goal goal = MACHINE_UP;
 
     list_each (&desktop->requests, node) {
-        const struct wish *wish = list_entry(node, struct wish, node);
+        const struct machine_request *request = list_entry(node, struct machine_request, node);
 
-        if (wish->goal < goal)
-            goal = wish->goal;
+        if (request->goal < goal)
+            goal = request->goal;
     }
     return goal;
 }
@@ -138,53 +138,53 @@ static enum machine_goal most_urgent(const struct desktop *desktop)
 static const char *const goal_names[] = { "delete", "refresh", "restart", "stop", "start" };
 
 /* Work that waits for its turn does not keep what is more urgent waiting. */
-static void make_way(const struct desktop *desktop)
+static void preempt_waiting(const struct desktop *desktop)
 {
-    struct work *work = desktop->power ? work_of(desktop->power) : NULL;
+    struct power_work *work = desktop->power ? power_work_of(desktop->power) : NULL;
     enum machine_goal goal = most_urgent(desktop);
 
-    if (!work || goal >= work->goal || !work_waits_to_begin(work))
+    if (!work || goal >= work->goal || !power_waits_to_begin(work))
         return;
     work->untouched = true;
-    flow_cancel(&work->flow, BERTH_E_CANCELLED, "desktop '%s': the %s was called off by a %s",
+    flow_cancel(&work->flow, BERTH_E_CANCELLED, "desktop '%s': the %s was superseded by a %s",
                 desktop->row.name, goal_names[work->goal], goal_names[goal]);
 }
 
-static void work_start(struct context *context, struct desktop *desktop)
+static void power_start(struct context *context, struct desktop *desktop)
 {
-    struct work *work;
+    struct power_work *work;
     char who[96];
 
     if (desktop->power || list_empty(&desktop->requests) || reactor_of(context)->stopping)
         return;
-    work = berth_new(struct work);
+    work = berth_new(struct power_work);
     work->context = context;
     work->desktop = desktop;
     work->goal = most_urgent(desktop);
     entity_pin(&desktop->base);
     (void)snprintf(who, sizeof(who), "%s %s", goal_names[work->goal], desktop->row.name);
-    flow_start(&context->engine, &work->flow, &work_kind, who);
+    flow_start(&context->engine, &work->flow, &power_kind, who);
     desktop->power = &work->flow;
     placement_reclassify(desktop);
 }
 
-/* Which wishes does this outcome answer? */
-static bool answers(const struct work *work, const struct wish *wish, bool failed)
+/* Which requests does this outcome answer? */
+static bool is_answered(const struct power_work *work, const struct machine_request *request, bool failed)
 {
     /* Called off by a restart, which brings it up as well. */
-    if (failed && work->untouched && wish->goal == MACHINE_UP &&
-        is_wished(work->desktop, MACHINE_RESTART))
+    if (failed && work->untouched && request->goal == MACHINE_UP &&
+        is_requested(work->desktop, MACHINE_RESTART))
         return false;
-    if (wish->goal == work->goal)
+    if (request->goal == work->goal)
         return true;
     if (failed)
-        return work->goal == MACHINE_RESTART && wish->goal == MACHINE_UP;
-    if (work->goal == MACHINE_RESTART && wish->goal == MACHINE_UP)
+        return work->goal == MACHINE_RESTART && request->goal == MACHINE_UP;
+    if (work->goal == MACHINE_RESTART && request->goal == MACHINE_UP)
         return true;
-    return work->goal == MACHINE_REFRESH && wish->goal == MACHINE_OFF;
+    return work->goal == MACHINE_REFRESH && request->goal == MACHINE_OFF;
 }
 
-static void tell_wishes(struct work *work, const struct berth_error *error)
+static void answer_requests(struct power_work *work, const struct berth_error *error)
 {
     bool failed = error->code != 0;
     struct list told;
@@ -192,15 +192,15 @@ static void tell_wishes(struct work *work, const struct berth_error *error)
 
     list_init(&told);
     list_each (&work->desktop->requests, node) {
-        struct wish *wish = list_entry(node, struct wish, node);
+        struct machine_request *request = list_entry(node, struct machine_request, node);
 
-        if (answers(work, wish, failed)) {
-            list_remove(&wish->node);
-            list_append(&told, &wish->node);
+        if (is_answered(work, request, failed)) {
+            list_remove(&request->node);
+            list_append(&told, &request->node);
         }
     }
     while ((node_ = list_shift(&told)) != NULL)
-        wish_granted(list_entry(node_, struct wish, node), error->code, error);
+        machine_request_done(list_entry(node_, struct machine_request, node), error->code, error);
 }
 
 bool failure_is_hosts(int code)
@@ -235,18 +235,18 @@ bool failure_is_machines(int code)
  * A desktop that was never made goes, so that another is planned from what is current then; not in
  * the recovery window, when an earlier broker may have made it: what is tried then fails once more.
  */
-static void shared_fault(struct work *work, const struct berth_error *error)
+static void shared_fault(struct power_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
 
     pool_held_back(work->context, desktop, error->text);
     if (work->goal == MACHINE_UP && !desktop->defined && !context_recovering(work->context) &&
         !index_first(work->context->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
-        machine_see_to(work->context, desktop, MACHINE_GONE);
+        machine_ensure(work->context, desktop, MACHINE_GONE);
 }
 
 /* The machine is not handed out before a person has looked at it. */
-static void machines_fault(struct work *work, const struct berth_error *error)
+static void machine_fault(struct power_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
@@ -260,7 +260,7 @@ static void machines_fault(struct work *work, const struct berth_error *error)
     pool_failed(context, desktop, error->text);
 }
 
-static void work_failed(struct work *work, const struct berth_error *error)
+static void power_failed(struct power_work *work, const struct berth_error *error)
 {
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
@@ -284,26 +284,26 @@ static void work_failed(struct work *work, const struct berth_error *error)
         desktop->not_before_ms = context->timers->mono_ms + HOST_AGAIN_MS;
         if (error->code == BERTH_E_CONFIG)
             shared_fault(work, error);
-        reconcile_look(context, desktop, "it could not be told what became of it");
+        domain_recheck(context, desktop, "it could not be told what became of it");
         return;
     }
-    machines_fault(work, error);
+    machine_fault(work, error);
 }
 
-void work_ended(struct flow *flow, const struct berth_error *error)
+void power_ended(struct flow *flow, const struct berth_error *error)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
     struct context *context = work->context;
     struct host *host = host_find(context->core, desktop->row.host_id);
     const struct notice freed = { .kind = NOTICE_FREED,
                                   .entity = ENTITY_desktop,
                                   .id = desktop->row.id };
-    /* Room to start, or to hold, another one: that concerns whichever pool waits for it. */
-    const struct notice room = { .kind = NOTICE_FREED,
+    /* The host can start, or hold, another one: that concerns whichever pool waits for it. */
+    const struct notice host_freed = { .kind = NOTICE_FREED,
                                  .entity = ENTITY_host,
                                  .id = desktop->row.host_id };
-    bool frees_room = desktop->start_slot_held || desktop->base.dropped;
+    bool frees_host = desktop->start_slot_held || desktop->base.dropped;
 
     desktop->power = NULL;
     if (desktop->start_slot_held) {
@@ -312,22 +312,22 @@ void work_ended(struct flow *flow, const struct berth_error *error)
             host->starting--;
     }
     if (error->code)
-        work_failed(work, error);
-    tell_wishes(work, error);
+        power_failed(work, error);
+    answer_requests(work, error);
     if (desktop->base.dropped) {
         struct berth_error gone = { 0 };
         struct list *node;
 
         (void)berth_fail(&gone, BERTH_E_NOT_FOUND, "desktop '%s' was deleted", desktop->row.name);
         while ((node = list_shift(&desktop->requests)) != NULL)
-            wish_granted(list_entry(node, struct wish, node), gone.code, &gone);
+            machine_request_done(list_entry(node, struct machine_request, node), gone.code, &gone);
     }
-    work_start(context, desktop);
+    power_start(context, desktop);
     placement_reclassify(desktop);
     if (host)
         waitq_wake(&host->waiting);
-    if (host && frees_room)
-        core_notify(context->core, &room);
+    if (host && frees_host)
+        core_notify(context->core, &host_freed);
     core_notify(context->core, &freed);
     context_mark_pool(context, desktop->row.pool_id);
     entity_unpin(&desktop->base);
@@ -337,17 +337,17 @@ void work_ended(struct flow *flow, const struct berth_error *error)
 
 uint64_t machine_refreshes_to(const struct desktop *desktop)
 {
-    return desktop->power ? work_of(desktop->power)->version_id : 0;
+    return desktop->power ? power_work_of(desktop->power)->version_id : 0;
 }
 
 void machine_stopped(struct context *context, struct desktop *desktop, const char *why)
 {
-    struct work *work;
+    struct power_work *work;
 
     (void)context;
     if (!desktop->power)
         return;
-    work = work_of(desktop->power);
+    work = power_work_of(desktop->power);
     if (work->goal != MACHINE_UP && work->goal != MACHINE_RESTART)
         return;
     work->stopped = true;

@@ -1,7 +1,7 @@
 /* power.h - work on machines: up, off, made anew, gone.
  *
  * Module flow. At most one flow works on a desktop at a time. Whoever wants something of its machine
- * leaves a wish; equal wishes are one piece of work, and all who left them hear of its outcome. An
+ * makes a request; equal requests are one piece of work, and all who made them hear of its outcome. An
  * operation of a host whose outcome is unknown is settled by asking the host for that UUID until it
  * answers; meanwhile nothing else touches the machine.
  */
@@ -10,7 +10,7 @@
 
 #include "flow/context.h"
 
-/* In order of what is done first when several are wished. */
+/* In order of what is done first when several are requested. */
 enum machine_goal {
     MACHINE_GONE,    /* machine and disk deleted, then the row */
     MACHINE_REFRESH, /* disk made anew from the pool's current image version; off afterwards */
@@ -19,16 +19,16 @@ enum machine_goal {
     MACHINE_UP, /* made when need be, running, answering RDP, certificate known: READY */
 };
 
-/* Completes when the machine is as wished, or with what kept it from being so. Cancelling forgets
- * the wish, not the work. */
-int machine_want(struct context *context, struct desktop *desktop, enum machine_goal goal,
+/* Completes when the machine is as requested, or with what kept it from being so. Cancelling forgets
+ * the request, not the work. */
+int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
                  struct op *op) berth_must_check;
 
 /* READY already completes at once. */
-int desktop_want_up(struct context *context, struct desktop *desktop, struct op *op) berth_must_check;
+int desktop_request_up(struct context *context, struct desktop *desktop, struct op *op) berth_must_check;
 
 /* The same, with nobody waiting. */
-void machine_see_to(struct context *context, struct desktop *desktop, enum machine_goal goal);
+void machine_ensure(struct context *context, struct desktop *desktop, enum machine_goal goal);
 
 /* The version of an image that its disk is being made anew from at this moment, or 0. */
 uint64_t machine_refreshes_to(const struct desktop *desktop);
@@ -48,6 +48,6 @@ bool failure_is_hosts(int code);
 void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why);
 
 /* Drop what waits and nobody will hear of: reactor_stop. */
-void machines_forget(struct context *context);
+void machine_requests_drop(struct context *context);
 
 #endif

@@ -14,16 +14,16 @@
 #include "flow/recompose.h"
 #include "flow/reconcile.h"
 
-static flow_step_fn admit, create, start, move, moved, address, found, probe, probed, fingerprint,
+static flow_step_fn admit, create, start, readdress, readdressed, address, found, probe, probed, fingerprint,
     known, scramble, scrambled, sign_off, signed_off, serve, stop, stopped, refresh, record,
-    recorded, delete_machine, forget, forgotten, judge, settle, inspect, inspected;
+    recorded, delete_machine, forget, forgotten, check_outcome, await_host, inspect, inspected;
 
 enum {
     ADMIT,
     CREATE,
     START,
-    MOVE,
-    MOVED,
+    READDRESS,
+    READDRESSED,
     ADDRESS,
     FOUND,
     PROBE,
@@ -43,8 +43,8 @@ enum {
     DELETE,
     FORGET,
     FORGOTTEN,
-    JUDGE,
-    SETTLE,
+    CHECK_OUTCOME,
+    AWAIT_HOST,
     INSPECT,
     INSPECTED,
     STEPS
@@ -68,8 +68,8 @@ static const struct flow_step steps[STEPS] = {
     [ADMIT]       = { "admit",       admit,       NULL, FLOW_QUEUED },  /* its host is up and has room to start it */
     [CREATE]      = { "create",      create,      NULL, FLOW_DURABLE }, /* disk and domain exist */
     [START]       = { "start",       start,       NULL, FLOW_DURABLE }, /* it runs */
-    [MOVE]        = { "move",        move,        NULL, FLOW_DURABLE }, /* its host's new address is on its way to its row */
-    [MOVED]       = { "moved",       moved,       NULL, FLOW_QUEUED },  /* and stands there */
+    [READDRESS]   = { "readdress",   readdress,   NULL, FLOW_DURABLE }, /* its host's new address is on its way to its row */
+    [READDRESSED] = { "readdressed", readdressed, NULL, FLOW_QUEUED },  /* and stands there */
     [ADDRESS]     = { "address",     address,     NULL, LIMIT_ASKED }, /* the host was asked where it is */
     [FOUND]       = { "found",       found,       NULL, LIMIT_ASK_MS }, /* its address is known */
     [PROBE]       = { "probe",       probe,       NULL, LIMIT_ASK_MS }, /* its RDP server was asked */
@@ -89,23 +89,23 @@ static const struct flow_step steps[STEPS] = {
     [DELETE]      = { "delete",      delete_machine, NULL, FLOW_DURABLE }, /* machine and disk are gone */
     [FORGET]      = { "forget",      forget,      NULL, FLOW_DURABLE }, /* its row is about to be */
     [FORGOTTEN]   = { "forgotten",   forgotten,   NULL, FLOW_QUEUED },  /* and is */
-    [JUDGE]       = { "judge",       judge,       NULL, FLOW_QUEUED },  /* the host's answer is known */
-    [SETTLE]      = { "settle",      settle,      NULL, FLOW_QUEUED },  /* the host can be asked again */
+    [CHECK_OUTCOME] = { "check-outcome", check_outcome, NULL, FLOW_QUEUED },  /* the host's answer is known */
+    [AWAIT_HOST]  = { "await-host",  await_host,  NULL, FLOW_QUEUED },  /* the host can be asked again */
     [INSPECT]     = { "inspect",     inspect,     NULL, LIMIT_ASKED }, /* it was asked for this machine */
     [INSPECTED]   = { "inspected",   inspected,   NULL, LIMIT_ASK_MS }, /* what it said is known */
 };
 /* clang-format on */
 
-const struct flow_kind work_kind = {
-    .name = "power", .steps = steps, .count = STEPS, .ended = work_ended
+const struct flow_kind power_kind = {
+    .name = "power", .steps = steps, .count = STEPS, .ended = power_ended
 };
 
-static struct host *host_of(const struct work *work)
+static struct host *host_of(const struct power_work *work)
 {
     return host_find(work->context->core, work->desktop->row.host_id);
 }
 
-static struct pool *pool_of(const struct work *work)
+static struct pool *pool_of(const struct power_work *work)
 {
     return pool_find(work->context->core, work->desktop->row.pool_id);
 }
@@ -114,7 +114,7 @@ static struct pool *pool_of(const struct work *work)
 
 /* What a new disk is made from is decided when its host is told to make it; an old one stays what
  * it was made from. */
-static uint64_t version_for_refresh(const struct work *work)
+static uint64_t version_for_refresh(const struct power_work *work)
 {
     const struct pool *pool = pool_of(work);
 
@@ -122,14 +122,14 @@ static uint64_t version_for_refresh(const struct work *work)
                 : work->desktop->row.image_version_id;
 }
 
-static const struct image_version *version_of(const struct work *work)
+static const struct image_version *version_of(const struct power_work *work)
 {
     return image_version_find(work->context->core, work->version_id
                                                      ? work->version_id
                                                      : work->desktop->row.image_version_id);
 }
 
-static const struct session *session_of(const struct work *work)
+static const struct session *session_of(const struct power_work *work)
 {
     struct core *core = work->context->core;
     const struct assignment *assignment = assignment_on(core, work->desktop->row.id, 0);
@@ -140,7 +140,7 @@ static const struct session *session_of(const struct work *work)
 /* Does what its guest has in memory belong to the person who sees the desktop next? Either the
  * desktop is theirs, or it has their session; a session that was never shown has nothing there.
  */
-static bool memory_is_its_users(const struct work *work)
+static bool memory_is_its_users(const struct power_work *work)
 {
     const struct pool *pool = pool_of(work);
     const struct session *session = session_of(work);
@@ -156,7 +156,7 @@ static bool memory_is_its_users(const struct work *work)
 
 #define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
 
-static void fill(const struct work *work, struct virt_args *args)
+static void fill(const struct power_work *work, struct virt_args *args)
 {
     const struct row_desktop *desktop = &work->desktop->row;
     const struct pool *pool = pool_of(work);
@@ -192,7 +192,7 @@ static void fill(const struct work *work, struct virt_args *args)
 /* Every answer of a host is judged: done, failed, or to be settled first. */
 static int ask(struct flow *flow, enum virt_call call, int next, bool force)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct virt_args args;
     int begun;
 
@@ -202,26 +202,26 @@ static int ask(struct flow *flow, enum virt_call call, int next, bool force)
     begun = virt_begin(work->context->virt, work->desktop->row.host_id, call, &args, &work->result,
                        &flow->op);
     if (begun >= 0 && machine_is_awaited(work->desktop))
-        virt_hurry(work->context->virt, work->desktop->row.host_id, work->desktop->row.uuid);
+        virt_prioritise(work->context->virt, work->desktop->row.host_id, work->desktop->row.uuid);
     return flow_await_any(flow, begun, next);
 }
 
-static int order(struct flow *flow, enum virt_call call, int then, bool force)
+static int call_host(struct flow *flow, enum virt_call call, int then, bool force)
 {
-    work_of(flow)->then = then;
-    return ask(flow, call, JUDGE, force);
+    power_work_of(flow)->then = then;
+    return ask(flow, call, CHECK_OUTCOME, force);
 }
 
 /* The host did not answer, or did not get to it: it is asked for the machine before anything else.
  */
-static int settle_soon(struct flow *flow)
+static int await_host_later(struct flow *flow)
 {
-    return flow_await(flow, delay_begin(&work_of(flow)->delay, RETRY_HOST_MS, &flow->op), SETTLE);
+    return flow_await(flow, delay_begin(&power_work_of(flow)->delay, RETRY_HOST_MS, &flow->op), AWAIT_HOST);
 }
 
-static int judge(struct flow *flow)
+static int check_outcome(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct host *host = host_of(work);
 
     if (host)
@@ -231,12 +231,12 @@ static int judge(struct flow *flow)
         work->up_since_ms = work->context->timers->mono_ms;
     if (flow->op.result >= 0)
         return work->then;
-    if (!failure_is_hosts(flow->op.result) || ++work->unknown > WORK_UNKNOWN_MAX)
+    if (!failure_is_hosts(flow->op.result) || ++work->unknown > POWER_UNKNOWN_MAX)
         return flow_fail_with(flow, &flow->op.error);
-    return settle_soon(flow);
+    return await_host_later(flow);
 }
 
-static bool host_is_away(const struct work *work)
+static bool host_is_away(const struct power_work *work)
 {
     const struct host *host = host_of(work);
 
@@ -244,7 +244,7 @@ static bool host_is_away(const struct work *work)
 }
 
 /* What was said of its start before is not known any more. */
-static void say_host_is_away(struct work *work)
+static void say_host_is_away(struct power_work *work)
 {
     char why[sizeof(work->desktop->reason)];
 
@@ -254,9 +254,9 @@ static void say_host_is_away(struct work *work)
     desktop_set_reason(work->desktop, why);
 }
 
-static int settle(struct flow *flow)
+static int await_host(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct host *host = host_of(work);
 
     if (!host)
@@ -264,7 +264,7 @@ static int settle(struct flow *flow)
                          work->desktop->row.name);
     if (host_is_away(work)) {
         say_host_is_away(work);
-        return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), SETTLE);
+        return flow_await(flow, waitq_wait(&host->waiting, &work->wait, &flow->op), AWAIT_HOST);
     }
     return INSPECT;
 }
@@ -277,7 +277,7 @@ static int inspect(struct flow *flow)
 /* Its host was away, and the machine, which was not started by this work, does not run any more. */
 static int found_off(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     const struct host *host = host_of(work);
 
     return flow_fail(flow, BERTH_E_HOST_DOWN, "host '%s' was away, and desktop '%s' is off now",
@@ -286,16 +286,16 @@ static int found_off(struct flow *flow)
 
 static int still_to_come_up(struct flow *flow)
 {
-    struct work *work = work_of(flow);
-    bool doubted = work->doubting && !work->host_was_away;
+    struct power_work *work = power_work_of(flow);
+    bool verified = work->verifying && !work->host_was_away;
 
-    work->doubting = false;
+    work->verifying = false;
     work->host_was_away = false;
-    if (!doubted)
+    if (!verified)
         work->up_since_ms = work->context->timers->mono_ms;
     if (work->result.running)
         return ADDRESS; /* an event that said otherwise was of an earlier run */
-    if (doubted)
+    if (verified)
         return flow_fail(flow, BERTH_E_DESKTOP,
                          "desktop '%s': its machine stopped while starting (%s)",
                          work->desktop->row.name, work->stopped_why);
@@ -306,11 +306,11 @@ static int still_to_come_up(struct flow *flow)
 
 static int inspected(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     if (flow->op.result < 0) {
         work->host_was_away = true;
-        return flow_await(flow, delay_begin(&work->delay, RETRY_INSPECT_MS, &flow->op), SETTLE);
+        return flow_await(flow, delay_begin(&work->delay, RETRY_INSPECT_MS, &flow->op), AWAIT_HOST);
     }
     work->desktop->defined = work->result.known;
     switch (work->goal) {
@@ -332,7 +332,7 @@ static int inspected(struct flow *flow)
 
 /* ---- the way in ---- */
 
-static int first_step(const struct work *work)
+static int first_step(const struct power_work *work)
 {
     const struct desktop *desktop = work->desktop;
 
@@ -358,9 +358,9 @@ static int first_step(const struct work *work)
  * may still be at it: two starts of one machine are never in flight (I15). Time passes, then the
  * host says what became of it.
  */
-static int respect(struct flow *flow, const struct host *host)
+static int await_predecessor(struct flow *flow, const struct host *host)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     int64_t left_ms = host->settled_ms - work->context->timers->mono_ms;
     bool preexisting = work->desktop->preexisting;
 
@@ -370,7 +370,7 @@ static int respect(struct flow *flow, const struct host *host)
     return flow_await(flow, delay_begin(&work->delay, left_ms, &flow->op), INSPECT);
 }
 
-bool work_waits_to_begin(const struct work *work)
+bool power_waits_to_begin(const struct power_work *work)
 {
     return work->flow.at == ADMIT && !work->desktop->start_slot_held;
 }
@@ -379,16 +379,16 @@ bool work_waits_to_begin(const struct work *work)
  * the machine meanwhile. */
 static int in_maintenance(struct flow *flow, const struct host *host)
 {
-    work_of(flow)->untouched = true;
+    power_work_of(flow)->untouched = true;
     return flow_fail(flow, BERTH_E_STATE,
                      "host '%s' is in maintenance: desktop '%s' can be started when the host is "
                      "active again",
-                     host->row.name, work_of(flow)->desktop->row.name);
+                     host->row.name, power_work_of(flow)->desktop->row.name);
 }
 
 static int admit(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
     struct host *host = host_of(work);
     bool starts = work->goal == MACHINE_UP || work->goal == MACHINE_RESTART;
@@ -416,18 +416,18 @@ static int admit(struct flow *flow)
         desktop->start_slot_held = true;
         host->starting++;
     }
-    return starts ? respect(flow, host) : first_step(work);
+    return starts ? await_predecessor(flow, host) : first_step(work);
 }
 
 /* ---- up ---- */
 
 static int create(struct flow *flow)
 {
-    return order(flow, VIRT_create, START, false);
+    return call_host(flow, VIRT_create, START, false);
 }
 
 /* Its host has another address than when it was planned: its port is opened there from now on. */
-static bool is_to_move(const struct work *work)
+static bool has_old_address(const struct power_work *work)
 {
     const struct row_desktop *row = &work->desktop->row;
     const struct pool *pool = pool_of(work);
@@ -439,19 +439,19 @@ static bool is_to_move(const struct work *work)
 
 static int start(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     work->desktop->defined = true;
-    if (is_to_move(work))
-        return MOVE;
+    if (has_old_address(work))
+        return READDRESS;
     work->stopped = false;
     if (work->desktop->state != desktop_STARTING)
         desktop_set_state(work->desktop, desktop_STARTING, "its machine is being started");
     work->up_since_ms = work->context->timers->mono_ms;
-    return order(flow, VIRT_start, ADDRESS, false);
+    return call_host(flow, VIRT_start, ADDRESS, false);
 }
 
-static int64_t start_limit_ms(const struct work *work)
+static int64_t start_limit_ms(const struct power_work *work)
 {
     const struct pool *pool = pool_of(work);
 
@@ -459,15 +459,15 @@ static int64_t start_limit_ms(const struct work *work)
 }
 
 /* The stop that was told may have been of an earlier run: is it running now? */
-static int doubt(struct work *work)
+static int verify_running(struct power_work *work)
 {
     work->stopped = false;
-    work->doubting = true;
+    work->verifying = true;
     return INSPECT;
 }
 
 /* Its time is long, and who looks at the desktop meanwhile should not have to guess. */
-static void say_what_is_missing(struct work *work, int64_t left_ms)
+static void say_what_is_missing(struct power_work *work, int64_t left_ms)
 {
     char why[sizeof(work->desktop->reason)];
 
@@ -488,18 +488,18 @@ static void say_what_is_missing(struct work *work, int64_t left_ms)
  */
 static int again(struct flow *flow, int64_t delay_ms, int next)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     int64_t spent_ms = work->context->timers->mono_ms - work->up_since_ms;
     bool over = spent_ms >= start_limit_ms(work);
 
     if (work->stopped)
-        return doubt(work);
+        return verify_running(work);
     if (host_is_away(work))
         work->host_was_away = true;
     else if (work->host_was_away)
-        return SETTLE;
+        return AWAIT_HOST;
     if (over && work->host_was_away)
-        return SETTLE;
+        return AWAIT_HOST;
     if (over)
         return flow_fail(flow, BERTH_E_TIMEOUT, "desktop '%s' did not answer in %" PRId64 " s: %s",
                          work->desktop->row.name, spent_ms / 1000,
@@ -513,18 +513,18 @@ static int again(struct flow *flow, int64_t delay_ms, int next)
  */
 static int ask_again(struct flow *flow, int64_t delay_ms, int next)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     if (!failure_is_hosts(flow->op.result) ||
-        (flow->op.result != BERTH_E_HOST_DOWN && ++work->unknown > WORK_UNKNOWN_MAX))
+        (flow->op.result != BERTH_E_HOST_DOWN && ++work->unknown > POWER_UNKNOWN_MAX))
         return again(flow, delay_ms, next);
     work->host_was_away = true;
-    return settle_soon(flow);
+    return await_host_later(flow);
 }
 
 static int address(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
 
     desktop->defined = true;
@@ -537,7 +537,7 @@ static int address(struct flow *flow)
 
 static int found(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
     const struct pool *pool = pool_of(work);
 
@@ -552,7 +552,7 @@ static int found(struct flow *flow)
 
 static int probe(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     const struct probe_target target = { .address = work->desktop->address,
                                          .port = work->desktop->port };
     int begun = probe_begin(work->context->probe, &target, &work->probe, &flow->op);
@@ -563,7 +563,7 @@ static int probe(struct flow *flow)
 static int probed(struct flow *flow)
 {
     if (flow->op.result == BERTH_E_BUSY)
-        work_of(flow)->up_since_ms += RETRY_PROBE_MS; /* it was not asked at all */
+        power_work_of(flow)->up_since_ms += RETRY_PROBE_MS; /* it was not asked at all */
     if (flow->op.result < 0)
         return again(flow, RETRY_PROBE_MS, PROBE);
     return FINGERPRINT;
@@ -572,7 +572,7 @@ static int probed(struct flow *flow)
 /* The guest's own word goes before what the network shows, where the guest can be asked. */
 static int fingerprint(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     const struct host *host = host_of(work);
 
     if (!host || !(host->capabilities & VIRT_CAN_AGENT) || host->state != host_UP) {
@@ -582,7 +582,7 @@ static int fingerprint(struct flow *flow)
     return ask(flow, VIRT_fingerprint, KNOWN, false);
 }
 
-static void note_ready(struct work *work)
+static void note_ready(struct power_work *work)
 {
     struct pool *pool = pool_of(work);
     int64_t took_ms = work->context->timers->mono_ms - work->flow.started_ms;
@@ -603,7 +603,7 @@ static bool disk_goes(const struct desktop *desktop)
 }
 
 /* Has the guest an account that somebody was signed on with since its disk was made? */
-static bool has_used_account(const struct work *work)
+static bool has_used_account(const struct power_work *work)
 {
     const struct desktop *desktop = work->desktop;
     const struct pool *pool = pool_of(work);
@@ -615,7 +615,7 @@ static bool has_used_account(const struct work *work)
 /* Does it still have the password of somebody whose session is over? A machine that died under a
  * session could not be told another one.
  */
-static bool has_old_password(const struct work *work)
+static bool has_old_password(const struct power_work *work)
 {
     return has_used_account(work) && !session_of(work);
 }
@@ -624,7 +624,7 @@ static bool has_old_password(const struct work *work)
  * from memory that was saved. Not when the next one to see it is the same person. A session that
  * is ending is its release's, which has patience of its own and then switches the machine off.
  */
-static bool has_old_session(const struct work *work)
+static bool has_old_session(const struct power_work *work)
 {
     const struct session *session = session_of(work);
 
@@ -638,7 +638,7 @@ static bool has_old_session(const struct work *work)
 
 static int known(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
     const char *pinned = desktop->row.fingerprint;
 
@@ -651,7 +651,7 @@ static int known(struct flow *flow)
                          "desktop '%s' shows another certificate than the pinned one",
                          desktop->row.name);
     if (work->stopped)
-        return doubt(work);
+        return verify_running(work);
     if (has_old_password(work))
         return SCRAMBLE;
     return has_old_session(work) ? SIGN_OFF : SERVE;
@@ -660,7 +660,7 @@ static int known(struct flow *flow)
 /* The guest is told something of the account that people are signed on with. */
 static int ask_account(struct flow *flow, enum virt_call call, bool new_password, int next)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct virt_args args;
     int begun;
 
@@ -685,7 +685,7 @@ static int scrambled(struct flow *flow)
     /* Where no guest can be told a password none was ever told. */
     if (flow->op.result < 0 && flow->op.result != BERTH_E_UNSUPPORTED)
         return ask_again(flow, RETRY_SCRAMBLE_MS, SCRAMBLE);
-    return has_old_session(work_of(flow)) ? SIGN_OFF : SERVE;
+    return has_old_session(power_work_of(flow)) ? SIGN_OFF : SERVE;
 }
 
 static int sign_off(struct flow *flow)
@@ -702,11 +702,11 @@ static int signed_off(struct flow *flow)
 
 static int serve(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
 
     if (work->stopped)
-        return doubt(work);
+        return verify_running(work);
     COPY(desktop->fingerprint, work->probe.fingerprint);
     desktop->boot++;
     desktop->probed_ms = work->context->timers->mono_ms;
@@ -723,18 +723,18 @@ static int serve(struct flow *flow)
 
 static int stop(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
 
     desktop->probed_ms = 0;
     if (desktop->state != desktop_STOPPING)
         desktop_set_state(desktop, desktop_STOPPING, "its machine is being stopped");
-    return order(flow, VIRT_stop, STOPPED, true);
+    return call_host(flow, VIRT_stop, STOPPED, true);
 }
 
 static int stopped(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     desktop_set_state(work->desktop, desktop_OFF, "its machine was stopped");
     return work->goal == MACHINE_RESTART ? START : FLOW_DONE;
@@ -742,18 +742,18 @@ static int stopped(struct flow *flow)
 
 static int refresh(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     work->desktop->probed_ms = 0;
     if (work->desktop->state != desktop_STOPPING)
         desktop_set_state(work->desktop, desktop_STOPPING, "its disk is being made anew");
     work->version_id = version_for_refresh(work);
-    return order(flow, VIRT_refresh, RECORD, true);
+    return call_host(flow, VIRT_refresh, RECORD, true);
 }
 
-static int move(struct flow *flow)
+static int readdress(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     const struct host *host = host_of(work);
     struct row_desktop row = work->desktop->row;
     const struct desktop *other;
@@ -768,19 +768,19 @@ static int move(struct flow *flow)
                          "reached at its port %" PRId64 " already",
                          row.name, host->row.name, address_of_host(host), other->row.name,
                          row.port);
-    changes = changes_new("broker", "broker", "desktop.move");
+    changes = changes_new("broker", "broker", "desktop.readdress");
     changes_object(changes, "desktop %s", row.name);
     changes_detail(changes, "from %s to %s, the address of host %s", row.address,
                    address_of_host(host), host->row.name);
     COPY(row.address, address_of_host(host));
     changes_set(changes, ENTITY_desktop, &row);
-    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), MOVED);
+    return flow_await_any(flow, decide_begin(work->context, changes, NULL, &flow->op), READDRESSED);
 }
 
 /* Only now, with the host's word, may somebody else get it. */
 static int record(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     const struct image_version *version = version_of(work);
     struct row_desktop row = work->desktop->row;
     struct changes *changes;
@@ -800,9 +800,9 @@ static int record(struct flow *flow)
 
 /* Somebody else changed the row meanwhile, or the disk is full: what the host has done must not be
  * forgotten. */
-static int once_more(struct flow *flow, int next)
+static int retry_write(struct flow *flow, int next)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     switch (flow->op.result) {
     case BERTH_E_CONFLICT:
@@ -815,33 +815,33 @@ static int once_more(struct flow *flow, int next)
     }
 }
 
-static int moved(struct flow *flow)
+static int readdressed(struct flow *flow)
 {
-    return flow->op.result < 0 ? once_more(flow, START) : START;
+    return flow->op.result < 0 ? retry_write(flow, START) : START;
 }
 
 static int recorded(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     if (flow->op.result < 0)
-        return once_more(flow, RECORD);
+        return retry_write(flow, RECORD);
     desktop_set_state(work->desktop, desktop_OFF, "its disk was made anew");
     return FLOW_DONE;
 }
 
 static int delete_machine(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     if (work->desktop->state != desktop_STOPPING)
         desktop_set_state(work->desktop, desktop_STOPPING, "it is being deleted");
-    return order(flow, VIRT_delete, FORGET, true);
+    return call_host(flow, VIRT_delete, FORGET, true);
 }
 
 static int forget(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
     struct desktop *desktop = work->desktop;
     struct core *core = work->context->core;
     struct changes *changes;
@@ -857,10 +857,10 @@ static int forget(struct flow *flow)
 
 static int forgotten(struct flow *flow)
 {
-    struct work *work = work_of(flow);
+    struct power_work *work = power_work_of(flow);
 
     if (flow->op.result < 0)
-        return once_more(flow, FORGET);
+        return retry_write(flow, FORGET);
     if (work->desktop->state == desktop_STOPPING)
         desktop_set_state(work->desktop, desktop_GONE, "it was deleted");
     return FLOW_DONE;

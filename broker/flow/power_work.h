@@ -8,19 +8,19 @@
 #include "flow/waitq.h"
 #include "flow/power.h"
 
-struct work {
+struct power_work {
     struct flow flow;
     struct context *context;
     struct desktop *desktop; /* pinned */
     enum machine_goal goal;
     int then;            /* step after a host operation that succeeded */
-    int unknown;         /* outcomes that had to be settled */
+    int unknown;         /* outcomes that had to be found out */
     uint64_t version_id; /* refresh: what the host was told to make the disk from */
     bool untouched;      /* it ended before anything was asked of its host */
     bool host_was_away;  /* since the machine was asked for last */
     bool stopped; /* an event says that the machine stopped; events come late and twice, so its host
                      is asked first */
-    bool doubting; /* it is being asked */
+    bool verifying; /* it is being asked */
     char stopped_why[160];
     int64_t up_since_ms;
     struct virt_result result;
@@ -29,23 +29,23 @@ struct work {
     struct delay delay;
 };
 
-#define WORK_UNKNOWN_MAX 3
+#define POWER_UNKNOWN_MAX 3
 
-static inline struct work *work_of(struct flow *flow)
+static inline struct power_work *power_work_of(struct flow *flow)
 {
-    return container_of(flow, struct work, flow);
+    return container_of(flow, struct power_work, flow);
 }
 
-extern const struct flow_kind work_kind;
+extern const struct flow_kind power_kind;
 
 /* It waits for its host, or for its turn there: nothing was asked of the host yet. */
-bool work_waits_to_begin(const struct work *work);
+bool power_waits_to_begin(const struct power_work *work);
 
 /* power.c: somebody waits for this machine, or it can become the spare that somebody waits for. One
- * that is used already is in no hurry: its user has the picture. */
+ * that is used already is not urgent: its user has the picture. */
 bool machine_is_awaited(const struct desktop *desktop);
 
 /* power.c: last act of the flow. */
-void work_ended(struct flow *flow, const struct berth_error *error);
+void power_ended(struct flow *flow, const struct berth_error *error);
 
 #endif

@@ -437,7 +437,7 @@ void reactor_stop(struct context *context)
     decide_stop(reactor);
     session_ends_drop(context);
     resume_stop(context);
-    machines_forget(context);
+    machine_requests_drop(context);
     stop_entity_timers(context);
     list_remove(&reactor->listener.node);
     soon_cancel(&reactor->flush);

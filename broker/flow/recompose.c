@@ -258,7 +258,7 @@ static void prove(struct context *context, struct pool *pool, const struct progr
         if (left_ms > 0)
             pool_look_later(context, pool, left_ms);
         else
-            machine_see_to(context, progress->new_idle, MACHINE_UP);
+            machine_ensure(context, progress->new_idle, MACHINE_UP);
     }
     if (progress->new_others > 0 || pool->planning > 0)
         return;

@@ -15,7 +15,7 @@
 #include "flow/power.h"
 #include "flow/release.h"
 
-struct survey {
+struct host_inventory {
     struct flow flow;
     struct context *context;
     struct host *host; /* pinned */
@@ -110,14 +110,14 @@ static void machine_on(struct context *context, struct desktop *desktop, const c
         return;
     if (desktop->state != desktop_STARTING)
         desktop_set_state(desktop, desktop_STARTING, why);
-    machine_see_to(context, desktop, planted(RESTART_TOUCHES) ? MACHINE_RESTART : MACHINE_UP);
+    machine_ensure(context, desktop, planted(RESTART_TOUCHES) ? MACHINE_RESTART : MACHINE_UP);
 }
 
 /* ---- looking twice ---- */
 
 /* Events come late and twice. What is told of a machine that is in use is believed when its host
  * says the same now. */
-struct glance {
+struct domain_recheck {
     struct flow flow;
     struct context *context;
     struct desktop *desktop; /* pinned */
@@ -129,90 +129,90 @@ struct glance {
 
 static flow_step_fn ask, asked;
 
-enum { ASK, ASKED, GLANCE_STEPS };
+enum { ASK, ASKED, DOMAIN_RECHECK_STEPS };
 
 /* clang-format off */
-static const struct flow_step glance_steps[] = {
+static const struct flow_step domain_recheck_steps[] = {
     /*          name     step   undo  limit/ms  true when it is behind us */
     [ASK]   = { "ask",   ask,   NULL, FLOW_QUEUED }, /* its host was asked whether it runs */
     [ASKED] = { "asked", asked, NULL, 8000 }, /* what it said is known */
 };
 /* clang-format on */
 
-#define GLANCE_AGAIN_MS 1000
+#define DOMAIN_RECHECK_RETRY_MS 1000
 
 static int ask(struct flow *flow)
 {
-    struct glance *glance = container_of(flow, struct glance, flow);
+    struct domain_recheck *recheck = container_of(flow, struct domain_recheck, flow);
 
     return flow_await_any(flow,
-                          virt_begin(glance->context->virt, glance->desktop->row.host_id,
-                                     VIRT_inspect, &glance->args, &glance->result, &flow->op),
+                          virt_begin(recheck->context->virt, recheck->desktop->row.host_id,
+                                     VIRT_inspect, &recheck->args, &recheck->result, &flow->op),
                           ASKED);
 }
 
 static int asked(struct flow *flow)
 {
-    struct glance *glance = container_of(flow, struct glance, flow);
-    struct desktop *desktop = glance->desktop;
-    const struct host *host = host_find(glance->context->core, desktop->row.host_id);
+    struct domain_recheck *recheck = container_of(flow, struct domain_recheck, flow);
+    struct desktop *desktop = recheck->desktop;
+    const struct host *host = host_find(recheck->context->core, desktop->row.host_id);
 
     if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
         return FLOW_DONE; /* the list that is made when it is up again tells */
     if (flow->op.result < 0)
-        return flow_await(flow, delay_begin(&glance->delay, GLANCE_AGAIN_MS, &flow->op), ASK);
-    if (!glance->result.known)
-        machine_missing(glance->context, desktop);
-    else if (glance->result.running)
-        machine_on(glance->context, desktop, "its machine runs");
+        return flow_await(flow, delay_begin(&recheck->delay, DOMAIN_RECHECK_RETRY_MS, &flow->op), ASK);
+    if (!recheck->result.known)
+        machine_missing(recheck->context, desktop);
+    else if (recheck->result.running)
+        machine_on(recheck->context, desktop, "its machine runs");
     else
-        machine_off(glance->context, desktop, glance->reason);
+        machine_off(recheck->context, desktop, recheck->reason);
     return FLOW_DONE;
 }
 
-static void glance_ended(struct flow *flow, const struct berth_error *error)
+static void domain_recheck_ended(struct flow *flow, const struct berth_error *error)
 {
-    struct glance *glance = container_of(flow, struct glance, flow);
-    struct context *context = glance->context;
+    struct domain_recheck *recheck = container_of(flow, struct domain_recheck, flow);
+    struct context *context = recheck->context;
 
     if (error->code && !reactor_of(context)->stopping) {
-        log_failure(EV_HOST_FAILED, error, glance->desktop->row.name);
-        reconcile_look(context, glance->desktop, glance->reason); /* or what was told is lost */
+        log_failure(EV_HOST_FAILED, error, recheck->desktop->row.name);
+        domain_recheck(context, recheck->desktop, recheck->reason); /* or what was told is lost */
     }
-    entity_unpin(&glance->desktop->base);
-    free(glance);
+    entity_unpin(&recheck->desktop->base);
+    free(recheck);
     reactor_flow_ended(context);
 }
 
-static const struct flow_kind glance_kind = {
-    .name = "glance", .steps = glance_steps, .count = GLANCE_STEPS, .ended = glance_ended
+static const struct flow_kind domain_recheck_kind = {
+    .name = "domain-recheck", .steps = domain_recheck_steps, .count = DOMAIN_RECHECK_STEPS, .ended = domain_recheck_ended
 };
 
-static void glance_start(struct context *context, struct desktop *desktop, const char *reason)
+static void domain_recheck_start(struct context *context, struct desktop *desktop, const char *reason)
 {
-    struct glance *glance = berth_new(struct glance);
+    struct domain_recheck *recheck = berth_new(struct domain_recheck);
 
-    glance->context = context;
-    glance->desktop = desktop;
-    (void)snprintf(glance->args.uuid, sizeof(glance->args.uuid), "%s", desktop->row.uuid);
-    berth_text(glance->reason, sizeof(glance->reason), "%s", reason);
+    recheck->context = context;
+    recheck->desktop = desktop;
+    (void)snprintf(recheck->args.uuid, sizeof(recheck->args.uuid), "%s", desktop->row.uuid);
+    berth_text(recheck->reason, sizeof(recheck->reason), "%s", reason);
     entity_pin(&desktop->base);
-    flow_start(&context->engine, &glance->flow, &glance_kind, desktop->row.name);
+    flow_start(&context->engine, &recheck->flow, &domain_recheck_kind, desktop->row.name);
 }
 
-void reconcile_look(struct context *context, struct desktop *desktop, const char *reason)
+void domain_recheck(struct context *context, struct desktop *desktop, const char *reason)
 {
     if (desktop->row.host_id && !desktop->base.dropped && !reactor_of(context)->stopping)
-        glance_start(context, desktop, reason);
+        domain_recheck_start(context, desktop, reason);
 }
 
 /* It is said to have stopped, or to be gone. Work on the machine asks by itself when it matters. */
-static void machine_doubted(struct context *context, struct desktop *desktop, const char *reason)
+static void machine_reported_stopped(struct context *context, struct desktop *desktop, const char *reason)
 {
     if (desktop->power)
         machine_stopped(context, desktop, reason[0] ? reason : "no reason given");
     else
-        glance_start(context, desktop, reason);
+        domain_recheck_start(context, desktop, reason);
 }
 
 void reconcile_released(struct context *context, struct desktop *desktop)
@@ -224,7 +224,7 @@ void reconcile_released(struct context *context, struct desktop *desktop)
         return;
     }
     desktop_set_state(desktop, desktop_LOST, "released from quarantine");
-    glance_start(context, desktop, "it was found off");
+    domain_recheck_start(context, desktop, "it was found off");
 }
 
 /* ---- what hosts tell ---- */
@@ -262,40 +262,40 @@ void reconcile_machine(struct context *context, struct host *host, const struct 
     if (strcmp(event->what, "started") == 0)
         machine_on(context, desktop, "its machine was started");
     else if (strcmp(event->what, "stopped") == 0)
-        machine_doubted(context, desktop, event->reason);
+        machine_reported_stopped(context, desktop, event->reason);
     else if (strcmp(event->what, "undefined") == 0)
-        machine_doubted(context, desktop, "it was undefined");
+        machine_reported_stopped(context, desktop, "it was undefined");
 }
 
 static int list(struct flow *flow)
 {
-    struct survey *survey = container_of(flow, struct survey, flow);
+    struct host_inventory *inventory = container_of(flow, struct host_inventory, flow);
     int begun;
 
-    survey->host->inventory_serial++;
-    begun = virt_begin(survey->context->virt, survey->host->row.id, VIRT_list, &survey->args,
-                       &survey->result, &flow->op);
+    inventory->host->inventory_serial++;
+    begun = virt_begin(inventory->context->virt, inventory->host->row.id, VIRT_list, &inventory->args,
+                       &inventory->result, &flow->op);
     return flow_await_any(flow, begun, LISTED);
 }
 
 static int listed(struct flow *flow)
 {
-    struct survey *survey = container_of(flow, struct survey, flow);
-    struct host *host = survey->host;
+    struct host_inventory *inventory = container_of(flow, struct host_inventory, flow);
+    struct host *host = inventory->host;
 
     if (host->base.dropped)
         return FLOW_DONE;
     if (flow->op.result < 0) {
         /* Nothing is placed on a host whose machines are not known; it is asked until it answers or
          * is gone. */
-        if (survey->tries++ == 0)
+        if (inventory->tries++ == 0)
             log_failure(EV_HOST_FAILED, &flow->op.error, host->row.name);
         return flow_await(flow,
-                          delay_begin(&survey->delay,
-                                      survey->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS, &flow->op),
+                          delay_begin(&inventory->delay,
+                                      inventory->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS, &flow->op),
                           LIST);
     }
-    list_each (index_list(survey->context->core, DESKTOPS_OF_HOST, host->row.id), node) {
+    list_each (index_list(inventory->context->core, DESKTOPS_OF_HOST, host->row.id), node) {
         struct entity *entity = index_entry(DESKTOPS_OF_HOST, node);
         struct desktop *desktop = container_of(entity, struct desktop, base);
 
@@ -303,20 +303,20 @@ static int listed(struct flow *flow)
          * concluded. */
         if (desktop->inventory_serial != host->inventory_serial && desktop->state != desktop_PLANNED &&
             !desktop->power)
-            glance_start(survey->context, desktop, "its host's list leaves it out");
+            domain_recheck_start(inventory->context, desktop, "its host's list leaves it out");
     }
     return FLOW_DONE;
 }
 
 #define OPENING_AGAIN_MS 1000
 
-static void survey_again(struct berth_timer *timer);
+static void inventory_retry(struct berth_timer *timer);
 
 static void ended(struct flow *flow, const struct berth_error *error)
 {
-    struct survey *survey = container_of(flow, struct survey, flow);
-    struct context *context = survey->context;
-    struct host *host = survey->host;
+    struct host_inventory *inventory = container_of(flow, struct host_inventory, flow);
+    struct context *context = inventory->context;
+    struct host *host = inventory->host;
 
     if (host->inventory == flow)
         host->inventory = NULL;
@@ -331,43 +331,43 @@ static void ended(struct flow *flow, const struct berth_error *error)
     }
     /* It was called off when the host went down, and ended only after the host had come back. */
     if (!host->base.dropped && error->code && !reactor_of(context)->stopping)
-        timer_start(context->timers, &host->retry, OPENING_AGAIN_MS, survey_again);
+        timer_start(context->timers, &host->retry, OPENING_AGAIN_MS, inventory_retry);
     entity_unpin(&host->base);
-    free(survey);
+    free(inventory);
     reactor_flow_ended(context);
 }
 
-static const struct flow_kind survey_kind = {
-    .name = "reconcile", .steps = steps, .count = STEPS, .ended = ended
+static const struct flow_kind inventory_kind = {
+    .name = "host-inventory", .steps = steps, .count = STEPS, .ended = ended
 };
 
-static void survey_start(struct context *context, struct host *host)
+static void inventory_start(struct context *context, struct host *host)
 {
-    struct survey *survey;
+    struct host_inventory *inventory;
 
     if (host->inventory || reactor_of(context)->stopping)
         return;
-    survey = berth_new(struct survey);
-    survey->context = context;
-    survey->host = host;
-    (void)snprintf(survey->args.storage, sizeof(survey->args.storage), "%s", host->row.storage);
+    inventory = berth_new(struct host_inventory);
+    inventory->context = context;
+    inventory->host = host;
+    (void)snprintf(inventory->args.storage, sizeof(inventory->args.storage), "%s", host->row.storage);
     entity_pin(&host->base);
-    flow_start(&context->engine, &survey->flow, &survey_kind, host->row.name);
-    host->inventory = &survey->flow;
+    flow_start(&context->engine, &inventory->flow, &inventory_kind, host->row.name);
+    host->inventory = &inventory->flow;
 }
 
-#define MISSES_MAX 3
+#define UNKNOWN_OUTCOMES_MAX 3
 #define DEGRADED_AGAIN_MS 10000
 
 /* A host that is opening or degraded is listed until it is up or down. */
-static void survey_again(struct berth_timer *timer)
+static void inventory_retry(struct berth_timer *timer)
 {
     struct host *host = container_of(timer, struct host, again);
 
     if (host->state != host_DEGRADED && host->state != host_OPENING)
         return;
-    timer_start(host->base.core->timers, &host->retry, DEGRADED_AGAIN_MS, survey_again);
-    survey_start(host->base.core->owner, host);
+    timer_start(host->base.core->timers, &host->retry, DEGRADED_AGAIN_MS, inventory_retry);
+    inventory_start(host->base.core->owner, host);
 }
 
 void reconcile_outcome(struct context *context, struct host *host, int result)
@@ -376,10 +376,10 @@ void reconcile_outcome(struct context *context, struct host *host, int result)
         host->unknown_outcomes = 0;
     if (result != BERTH_E_UNKNOWN_OUTCOME)
         return;
-    if (++host->unknown_outcomes < MISSES_MAX || host->state != host_UP)
+    if (++host->unknown_outcomes < UNKNOWN_OUTCOMES_MAX || host->state != host_UP)
         return;
     host_set_state(host, host_DEGRADED, "three calls in a row had no known outcome");
-    timer_start(context->timers, &host->retry, DEGRADED_AGAIN_MS, survey_again);
+    timer_start(context->timers, &host->retry, DEGRADED_AGAIN_MS, inventory_retry);
 }
 
 void reconcile_host(struct context *context, struct host *host, bool up,
@@ -399,7 +399,7 @@ void reconcile_host(struct context *context, struct host *host, bool up,
     if (host->state != host_DOWN)
         host_set_state(host, host_DOWN, "its connection was made anew");
     host_set_state(host, host_OPENING, "connected; its machines are being listed");
-    survey_start(context, host);
+    inventory_start(context, host);
 }
 
 /* ---- after a restart ---- */

@@ -22,7 +22,7 @@ void reconcile_outcome(struct context *context, struct host *host, int result);
 /* Ask the host what became of this machine, and believe it; a host that is down is listed anyway
  * when it is back.
  */
-void reconcile_look(struct context *context, struct desktop *desktop, const char *reason);
+void domain_recheck(struct context *context, struct desktop *desktop, const char *reason);
 
 /* A life event, or one machine of a list. */
 void reconcile_machine(struct context *context, struct host *host, const struct virt_event *event);

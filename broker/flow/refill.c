@@ -150,7 +150,7 @@ static void do_chores(struct context *context, struct pool *pool)
         struct desktop *desktop = placement_at(delete_pending);
 
         if (can_work(context, pool, desktop))
-            machine_see_to(context, desktop, MACHINE_GONE);
+            machine_ensure(context, desktop, MACHINE_GONE);
     }
     list_each (placement_list(pool, CLASS_REFRESH_PENDING), stale) {
         struct desktop *desktop = placement_at(stale);
@@ -158,7 +158,7 @@ static void do_chores(struct context *context, struct pool *pool)
         /* What its host does not know any more has no disk to be made anew: another takes its
          * place. */
         if (can_work(context, pool, desktop))
-            machine_see_to(context, desktop, desktop->defined ? MACHINE_REFRESH : MACHINE_GONE);
+            machine_ensure(context, desktop, desktop->defined ? MACHINE_REFRESH : MACHINE_GONE);
     }
 }
 
@@ -248,7 +248,7 @@ static void supply(struct context *context, struct pool *pool)
         struct desktop *idle = placement_idle(context->core, pool);
 
         if (idle) {
-            machine_see_to(context, idle, MACHINE_UP);
+            machine_ensure(context, idle, MACHINE_UP);
             continue;
         }
         if (count.total >= pool->row.max ||

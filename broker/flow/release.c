@@ -456,7 +456,7 @@ static int force(struct flow *flow)
 
     if (!desktop)
         return CLOSE;
-    return flow_await_any(flow, machine_want(release->context, desktop, MACHINE_OFF, &flow->op),
+    return flow_await_any(flow, machine_request(release->context, desktop, MACHINE_OFF, &flow->op),
                           FORCED);
 }
 

@@ -295,7 +295,7 @@ static int wake(struct flow *flow)
         (desktop->state == desktop_READY || desktop->state == desktop_QUARANTINED))
         return PROBE;
     sign_on_send_progress(s, "wake", "Your desktop is being started", 0, 0);
-    return flow_await(flow, desktop_want_up(s->context, desktop, &flow->op), PROBE);
+    return flow_await(flow, desktop_request_up(s->context, desktop, &flow->op), PROBE);
 }
 
 /* A machine's certificate is learnt once per boot, and its host tells of every start; the viewer

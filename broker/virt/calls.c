@@ -119,7 +119,7 @@ void calls_add(struct virt_host *host, struct call *call)
     pump(host);
 }
 
-void calls_hurry(struct virt_host *host, const char *uuid)
+void calls_prioritise(struct virt_host *host, const char *uuid)
 {
     for (int lane = 0; lane < HOST_LANES; lane++) {
         struct list *first = host->waiting[lane].next; /* of those that are not hurried */

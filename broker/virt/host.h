@@ -111,7 +111,7 @@ void template_checks_forget(struct virt *virt);
 void calls_add(struct virt_host *host, struct call *call);
 
 /* What waits and is about this machine goes first. */
-void calls_hurry(struct virt_host *host, const char *uuid);
+void calls_prioritise(struct virt_host *host, const char *uuid);
 
 /* What one frame of the process says, if it is an answer; the ids of pings are the host's own
  * matter. */

@@ -83,12 +83,12 @@ void virt_host_stop(struct virt *virt, uint64_t host_id)
         host_stop(host, true);
 }
 
-void virt_hurry(struct virt *virt, uint64_t host_id, const char *uuid)
+void virt_prioritise(struct virt *virt, uint64_t host_id, const char *uuid)
 {
     struct virt_host *host = host_find(virt, host_id);
 
     if (host)
-        calls_hurry(host, uuid);
+        calls_prioritise(host, uuid);
 }
 
 bool virt_host_facts(struct virt *virt, uint64_t host_id, struct virt_host_facts *ret)

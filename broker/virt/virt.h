@@ -85,6 +85,6 @@ int virt_check_template(struct virt *virt, const char *file, bool forwarded,
  * asked about others, in its own order. After a restart a thousand machines are asked after at
  * once.
  */
-void virt_hurry(struct virt *virt, uint64_t host_id, const char *uuid);
+void virt_prioritise(struct virt *virt, uint64_t host_id, const char *uuid);
 
 #endif

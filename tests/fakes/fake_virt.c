@@ -414,7 +414,7 @@ int virt_check_template(struct virt *virt, const char *file, berth_unused bool f
 }
 
 /* As in broker/virt/calls.c. */
-void virt_hurry(struct virt *virt, uint64_t host_id, const char *uuid)
+void virt_prioritise(struct virt *virt, uint64_t host_id, const char *uuid)
 {
     struct fake_host *host = host_by_id(virt, host_id);
 

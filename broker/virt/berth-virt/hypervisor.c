@@ -34,7 +34,7 @@ struct hypervisor {
     bool open, has_events;
     bool lost;           /* the close callback fired */
     int lost_reason;     /* VIR_CONNECT_CLOSE_REASON_... */
-    bool hurry;          /* somebody waits: no more back-off */
+    bool urgent;          /* somebody waits: no more back-off */
     unsigned generation; /* counts openings: older connections are dead */
     unsigned left;       /* connections left behind */
     unsigned failures;   /* attempts that failed, ever */
@@ -118,9 +118,9 @@ static void back_off(struct hypervisor *hypervisor, int64_t ms)
     int64_t until = now_ms() + jittered(ms);
 
     (void)pthread_mutex_lock(&hypervisor->lock);
-    while (!hypervisor->hurry && wait_until(hypervisor, until))
+    while (!hypervisor->urgent && wait_until(hypervisor, until))
         ;
-    hypervisor->hurry = false;
+    hypervisor->urgent = false;
     (void)pthread_mutex_unlock(&hypervisor->lock);
 }
 
@@ -290,7 +290,7 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
         start_thread(keep, hypervisor);
     }
     failures = hypervisor->failures;
-    hypervisor->hurry = true;
+    hypervisor->urgent = true;
     (void)pthread_cond_broadcast(&hypervisor->changed);
     while (!hypervisor->open && hypervisor->failures == failures && wait_until(hypervisor, until))
         ;
@@ -301,7 +301,7 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
         *reterr = hypervisor->error;
         r = hypervisor->error.code;
     }
-    hypervisor->hurry = false;
+    hypervisor->urgent = false;
     *ret_events = hypervisor->has_events;
     (void)pthread_mutex_unlock(&hypervisor->lock);
     return r;

@@ -150,7 +150,7 @@ TEST(virt, what_somebody_waits_for_goes_before_the_rest)
     struct virt_args wanted = machine(WANTED);
 
     EXPECT_OK(begin(world, VIRT_start, &wanted, &all[COUNT]));
-    virt_hurry(world->virt, HOST, wanted.uuid);
+    virt_prioritise(world->virt, HOST, wanted.uuid);
     AWAIT(world, all[COUNT].done);
     EXPECT_OK(all[COUNT].result); /* created before it was started: its own order stayed */
     for (int i = 0; i < WANTED; i++)
