@@ -7,7 +7,7 @@
 #include "core/index.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
-#include "flow/restraint.h"
+#include "flow/backoff.h"
 
 #include "room.h"
 
@@ -337,7 +337,7 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
 }
 
 struct retrying {
-    size_t remade; /* failed, and nobody used them since their disks were made */
+    size_t recreated; /* failed, and nobody used them since their disks were made */
     size_t stay;   /* others in quarantine */
 };
 
@@ -349,7 +349,7 @@ static int retried(struct request *request, struct berth_error *reterr)
     answer_told(request,
                 "the pool makes desktops again; desktops that failed and that nobody has used "
                 "since: %zu are deleted and made anew; others in quarantine: %zu stay there",
-                retrying->remade, retrying->stay);
+                retrying->recreated, retrying->stay);
     return 0;
 }
 
@@ -359,17 +359,17 @@ static void count_retrying(struct core *core, uint64_t pool_id, struct retrying 
     list_each (index_list(core, DESKTOPS_OF_POOL, pool_id), node) {
         struct entity *one = index_entry(DESKTOPS_OF_POOL, node);
         const struct desktop *desktop = container_of(one, struct desktop, base);
-        bool remade = restraint_may_remake(desktop);
+        bool recreated = backoff_may_recreate(desktop);
 
-        ret->remade += remade;
-        ret->stay += desktop->row.quarantined && !remade;
+        ret->recreated += recreated;
+        ret->stay += desktop->row.quarantined && !recreated;
     }
 }
 
 #define RETRY_NAMES 28 /* of the 32 lines of a plan */
 
 /* Each by its name, with why it is in quarantine. */
-static void plan_remade(struct view_plan *plan, struct core *core, const struct pool *pool,
+static void plan_recreated(struct view_plan *plan, struct core *core, const struct pool *pool,
                         size_t count)
 {
     size_t named = 0;
@@ -378,7 +378,7 @@ static void plan_remade(struct view_plan *plan, struct core *core, const struct 
         struct entity *one = index_entry(DESKTOPS_OF_POOL, node);
         const struct desktop *desktop = container_of(one, struct desktop, base);
 
-        if (!restraint_may_remake(desktop))
+        if (!backoff_may_recreate(desktop))
             continue;
         if (named++ < RETRY_NAMES)
             plan_say(plan, "desktop '%s' would be deleted and made anew; it failed: %s",
@@ -397,8 +397,8 @@ static void plan_retry(struct request *request, const struct pool *pool,
     plan->dry_run = true;
     if (pool->backoff_until_ms)
         plan_say(plan, "it would make desktops again at once, although: %s", pool->backoff_why);
-    plan_remade(plan, request->api->context->core, pool, retrying->remade);
-    if (retrying->remade == 0)
+    plan_recreated(plan, request->api->context->core, pool, retrying->recreated);
+    if (retrying->recreated == 0)
         plan_say(plan, "no desktop would be deleted");
     if (retrying->stay)
         plan_say(plan,

@@ -129,7 +129,7 @@ struct pool {
     int64_t last_number;  /* of the desktop that was named last */
     int failures;         /* within the present ten minutes */
     int64_t failures_since_ms;
-    uint64_t failed_inputs;       /* what its desktops are made from, as they failed: restraint.c;
+    uint64_t failed_inputs;       /* what its desktops are made from, as they failed: backoff.c;
                                     0 = none failed */
     uint64_t failed_version_id;  /* of the image, 0 = none */
     uint64_t proved_version_id;  /* of the image: a desktop of it came up; 0 = none */

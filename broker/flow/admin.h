@@ -167,8 +167,8 @@ int admin_pool_is_made(const struct pool *pool, struct berth_error *reterr);
  * whatever its number. NULL: none was, a rollback took it already, or it was deleted. */
 struct image_version *admin_image_before(struct core *core, const struct image *image);
 
-/* A restraint is lifted, and desktops in quarantine that failed and that nobody used are made
- * anew: restraint.h.
+/* A back-off ends, and desktops in quarantine that failed and that nobody used are made
+ * anew: backoff.h.
  * Completes when it is decided.
  */
 int admin_pool_retry(struct context *context, const struct admin_actor *actor, uint64_t pool_id,

@@ -12,7 +12,7 @@
 #include "flow/decide.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
-#include "flow/restraint.h"
+#include "flow/backoff.h"
 
 /* ---- what is asked for ---- */
 
@@ -308,5 +308,5 @@ int admin_pool_retry(struct context *context, const struct admin_actor *actor, u
     changes = admin_changes(actor, "pool.retry");
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "%s", pool->backoff_why);
-    return restraint_retry(context, pool, changes, op);
+    return backoff_retry(context, pool, changes, op);
 }

@@ -88,18 +88,18 @@ static int refuse(struct berth_error *error, const struct image_version *version
 {
     char head[BERTH_ERROR_TEXT];
     size_t size = strlen(bad);
-    size_t room, begin, end;
+    size_t space, begin, end;
 
     (void)snprintf(head, sizeof(head),
                    "version %lld of image '%.64s': ", (long long)version->row.number,
                    image->row.name);
-    room = sizeof(error->text) - 1 - strlen(head);
-    if (size + strlen(WHAT_TO_DO) <= room)
+    space = sizeof(error->text) - 1 - strlen(head);
+    if (size + strlen(WHAT_TO_DO) <= space)
         return berth_fail(error, BERTH_E_INVALID, "%s%s" WHAT_TO_DO, head, bad);
-    if (size <= room)
+    if (size <= space)
         return berth_fail(error, BERTH_E_INVALID, "%s%s", head, bad);
-    begin = room / 2;
-    end = size - (room - begin - 3);
+    begin = space / 2;
+    end = size - (space - begin - 3);
     while (begin > 0 && is_inside(bad[begin]))
         begin--;
     while (is_inside(bad[end]))
@@ -191,7 +191,7 @@ static void ask_hosts(struct image_check *check, uint64_t pool_id, uint64_t imag
 
 static void cancelled(struct op *op)
 {
-    struct image_check *check = op->room;
+    struct image_check *check = op->space;
 
     for (size_t i = 0; i < check->count; i++)
         op_cancel(&check->asks[i].op);

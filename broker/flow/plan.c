@@ -137,7 +137,7 @@ static void planned(struct op *op, int result)
     } else {
         log_failure(EV_FLOW_FAILED, &op->error, "plan a desktop");
         if (pool)
-            pool_look_later(context, pool, PLAN_AGAIN_MS);
+            pool_refill_later(context, pool, PLAN_AGAIN_MS);
     }
     free(plan);
     reactor_flow_ended(context);

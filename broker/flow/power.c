@@ -11,7 +11,7 @@
 #include "flow/reactor.h"
 #include "flow/power_work.h"
 #include "flow/reconcile.h"
-#include "flow/restraint.h"
+#include "flow/backoff.h"
 
 struct machine_request {
     struct list node; /* desktop.requests */
@@ -239,7 +239,7 @@ static void shared_fault(struct power_work *work, const struct berth_error *erro
 {
     struct desktop *desktop = work->desktop;
 
-    pool_held_back(work->context, desktop, error->text);
+    backoff_shared_fault(work->context, desktop, error->text);
     if (work->goal == MACHINE_UP && !desktop->defined && !context_recovering(work->context) &&
         !index_first(work->context->core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id))
         machine_ensure(work->context, desktop, MACHINE_GONE);
@@ -257,7 +257,7 @@ static void machine_fault(struct power_work *work, const struct berth_error *err
             return; /* it was counted when it failed first */
     }
     desktop_quarantine(context, desktop, error->text);
-    pool_failed(context, desktop, error->text);
+    backoff_machine_failed(context, desktop, error->text);
 }
 
 static void power_failed(struct power_work *work, const struct berth_error *error)

@@ -60,7 +60,7 @@ static void push(struct context *context, struct terminal *terminal)
     terminal->profile_sent = msg->profile.version;
 }
 
-void profile_look(struct context *context, uint64_t terminal_id)
+void profile_update(struct context *context, uint64_t terminal_id)
 {
     struct terminal *terminal = terminal_find(context->core, terminal_id);
 
@@ -73,7 +73,7 @@ void profile_announced(struct context *context, struct terminal *terminal, int64
 {
     terminal->profile_applied = applied;
     terminal->profile_sent = applied;
-    profile_look(context, terminal->row.id);
+    profile_update(context, terminal->row.id);
 }
 
 void handle_profile_applied(struct context *context, uint64_t peer, const struct msg *msg)

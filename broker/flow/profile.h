@@ -17,7 +17,7 @@ void profile_notice(struct context *context, const struct notice *notice);
 
 /* A marked terminal, at the end of the turn; or one that announced itself with the version it
  * applies. */
-void profile_look(struct context *context, uint64_t terminal_id);
+void profile_update(struct context *context, uint64_t terminal_id);
 void profile_announced(struct context *context, struct terminal *terminal, int64_t applied);
 
 #endif

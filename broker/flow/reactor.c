@@ -75,9 +75,9 @@ static void flush_dirty(struct berth_soon *deferred)
     uint64_t id;
 
     while ((id = dirty_set_next(&reactor->dirty_pools)) != 0)
-        pool_look(reactor->context, id);
+        pool_refill(reactor->context, id);
     for (int i = 0; i < PROFILES_AT_ONCE && (id = dirty_set_next(&reactor->dirty_profiles)) != 0; i++)
-        profile_look(reactor->context, id);
+        profile_update(reactor->context, id);
     if (!list_empty(&reactor->dirty_profiles.queue))
         timer_start(reactor->context->timers, &reactor->more_profiles, 1, flush_more);
 }

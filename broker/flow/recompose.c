@@ -62,7 +62,7 @@ static void count_old(struct progress *ret, struct desktop *desktop)
         ret->next = desktop;
 }
 
-static void look_at(struct core *core, const struct pool *pool, uint64_t version_id,
+static void count_progress(struct core *core, const struct pool *pool, uint64_t version_id,
                     struct progress *ret)
 {
     *ret = (struct progress){ 0 };
@@ -83,7 +83,7 @@ int recompose_count(struct core *core, const struct pool *pool, int *ret_used)
     const struct image *image = image_find(core, pool->row.image_id);
     struct progress progress;
 
-    look_at(core, pool, image ? image->row.current_id : 0, &progress);
+    count_progress(core, pool, image ? image->row.current_id : 0, &progress);
     *ret_used = progress.used;
     return progress.old;
 }
@@ -92,7 +92,7 @@ bool recompose_is_proven(struct core *core, const struct pool *pool, uint64_t ve
 {
     struct progress progress;
 
-    look_at(core, pool, version_id, &progress);
+    count_progress(core, pool, version_id, &progress);
     return progress.new_ready > 0;
 }
 
@@ -256,7 +256,7 @@ static void prove(struct context *context, struct pool *pool, const struct progr
         int64_t left_ms = progress->new_idle->not_before_ms - context->timers->mono_ms;
 
         if (left_ms > 0)
-            pool_look_later(context, pool, left_ms);
+            pool_refill_later(context, pool, left_ms);
         else
             machine_ensure(context, progress->new_idle, MACHINE_UP);
     }
@@ -365,23 +365,23 @@ void recompose_end(struct pool *pool, const char *why, struct changes *changes)
     }
 }
 
-void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool restrained,
+void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool shared,
                       const char *why)
 {
     if (!version_id || wanted(context->core, pool) != version_id)
         return;
-    if (restrained || !recompose_is_proven(context->core, pool, version_id))
+    if (shared || !recompose_is_proven(context->core, pool, version_id))
         stop(context, pool, why);
 }
 
-void recompose_look(struct context *context, struct pool *pool)
+void recompose_advance(struct context *context, struct pool *pool)
 {
     uint64_t version_id = wanted(context->core, pool);
     struct progress progress;
 
     if (!version_id)
         return;
-    look_at(context->core, pool, version_id, &progress);
+    count_progress(context->core, pool, version_id, &progress);
     if (progress.old == 0)
         finish(context, pool);
     else if (progress.new_ready == 0)
@@ -435,7 +435,7 @@ void recompose_text(struct core *core, const struct pool *pool, char *ret, size_
             berth_text(ret, size, "stopped: %s", pool->row.recompose_reason);
         return;
     }
-    look_at(core, pool, version_id, &progress);
+    count_progress(core, pool, version_id, &progress);
     if (progress.new_ready > 0)
         berth_text(ret, size, "version %lld: %d desktops are left to be replaced, %d in use",
                    (long long)version->row.number, progress.old, progress.used);

@@ -4,7 +4,7 @@
  * the desktops' rows and states: a restart changes nothing. First one desktop of the new version
  * must become ready, beside the old ones where the pool may have another, else in the place of one
  * that nobody uses. Then the others follow, a few at a time, each when nobody uses it. When that
- * first one fails, or later the pool is restrained, the recompose stops, says why, and every
+ * first one fails, or later the pool is in back-off, the recompose stops, says why, and every
  * desktop that is left stays in service.
  */
 #ifndef BERTH_FLOW_RECOMPOSE_H
@@ -13,13 +13,13 @@
 #include "flow/context.h"
 
 /* Go on as far as it can at this moment: a part of looking at the pool. */
-void recompose_look(struct context *context, struct pool *pool);
+void recompose_advance(struct context *context, struct pool *pool);
 
 /* A desktop made from the version `version_id` failed: stop, where that is what the pool is being
- * moved to and no desktop of it is ready. restrained: it is no fault of one machine alone; stop in
+ * moved to and no desktop of it is ready. shared: it is no fault of one machine alone; stop in
  * any case.
  */
-void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool restrained,
+void recompose_failed(struct context *context, struct pool *pool, uint64_t version_id, bool shared,
                       const char *why);
 
 /* In `changes`: the recompose ends before it is done, for this reason ("": nobody needs to know),

@@ -16,60 +16,60 @@
 #include "flow/plan.h"
 #include "flow/power.h"
 #include "flow/recompose.h"
-#include "flow/restraint.h"
+#include "flow/backoff.h"
 
 /* ---- the queue ---- */
 
-static void note(const struct queue_place *place, enum queue_word word)
+static void note(const struct queue_entry *entry, enum queue_word word)
 {
-    const struct core *core = place->context->core;
+    const struct core *core = entry->context->core;
 
     history_write(core->history, core_us(core), HISTORY_queue, queue, .word = word,
-                  .terminal_id = place->terminal_id, .pool_id = place->pool_id,
-                  .person = place->person);
+                  .terminal_id = entry->terminal_id, .pool_id = entry->pool_id,
+                  .person = entry->person);
 }
 
-static void place_cancelled(struct op *op)
+static void entry_cancelled(struct op *op)
 {
-    struct queue_place *place = op->room;
+    struct queue_entry *entry = op->room;
 
-    note(place, queue_word_LEFT);
-    list_remove(&place->node);
-    context_mark_pool(place->context, place->pool_id); /* those behind it have moved up */
+    note(entry, queue_word_LEFT);
+    list_remove(&entry->node);
+    context_mark_pool(entry->context, entry->pool_id); /* those behind it have moved up */
 }
 
 /* People stand before kiosks, and either kind in the order of its coming: a kiosk that asks by
  * itself keeps nobody waiting.
  */
-static void line_up(struct pool *pool, struct queue_place *place)
+static void enqueue(struct pool *pool, struct queue_entry *entry)
 {
     struct list *before = &pool->waiting;
 
-    while (place->person && before->prev != &pool->waiting &&
-           !list_entry(before->prev, struct queue_place, node)->person)
+    while (entry->person && before->prev != &pool->waiting &&
+           !list_entry(before->prev, struct queue_entry, node)->person)
         before = before->prev;
-    list_append(before, &place->node);
+    list_append(before, &entry->node);
 }
 
-int pool_want_desktop(struct context *context, struct pool *pool, struct queue_place *place,
+int pool_request_desktop(struct context *context, struct pool *pool, struct queue_entry *entry,
                       struct op *op)
 {
     if (reactor_of(context)->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
-    place->op = op;
-    place->context = context;
-    place->pool_id = pool->row.id;
-    place->told_place = 0;
-    note(place, queue_word_JOINED);
+    entry->op = op;
+    entry->context = context;
+    entry->pool_id = pool->row.id;
+    entry->told_position = 0;
+    note(entry, queue_word_JOINED);
     if (planted(LAST_COME_FIRST))
-        list_prepend(&pool->waiting, &place->node);
+        list_prepend(&pool->waiting, &entry->node);
     else
-        line_up(pool, place);
+        enqueue(pool, entry);
     context_mark_pool(context, pool->row.id);
-    return op_begun(op, place_cancelled, place);
+    return op_begun(op, entry_cancelled, entry);
 }
 
-void queue_close(struct context *context, struct pool *pool)
+void pool_queue_close(struct context *context, struct pool *pool)
 {
     struct berth_error deleted = { 0 };
     struct list *node;
@@ -77,10 +77,10 @@ void queue_close(struct context *context, struct pool *pool)
     (void)context;
     (void)berth_fail(&deleted, BERTH_E_NOT_FOUND, "pool '%s' was deleted", pool->row.name);
     while ((node = list_shift(&pool->waiting)) != NULL) {
-        struct queue_place *place = list_entry(node, struct queue_place, node);
+        struct queue_entry *entry = list_entry(node, struct queue_entry, node);
 
-        note(place, queue_word_LEFT);
-        op_complete_soon(place->op, deleted.code, &deleted);
+        note(entry, queue_word_LEFT);
+        op_complete_soon(entry->op, deleted.code, &deleted);
     }
 }
 
@@ -88,44 +88,44 @@ static void hand_out(struct context *context, struct pool *pool)
 {
     while (!list_empty(&pool->waiting)) {
         struct desktop *desktop = placement_best(context->core, pool);
-        struct queue_place *place;
+        struct queue_entry *entry;
         struct berth_error error = { 0 };
 
         if (!desktop)
             return;
-        place = list_entry(pool->waiting.next, struct queue_place, node);
-        list_remove(&place->node);
-        if (reservation_new(desktop, place->user_id, &place->reservation, &error) < 0) {
-            list_prepend(&pool->waiting, &place->node);
+        entry = list_entry(pool->waiting.next, struct queue_entry, node);
+        list_remove(&entry->node);
+        if (reservation_new(desktop, entry->user_id, &entry->reservation, &error) < 0) {
+            list_prepend(&pool->waiting, &entry->node);
             return;
         }
-        note(place, queue_word_SERVED);
-        op_complete_soon(place->op, 0, NULL);
+        note(entry, queue_word_SERVED);
+        op_complete_soon(entry->op, 0, NULL);
     }
 }
 
 /* Near the front every place is told; far behind only when a tenth of the way is done, for with ten
  * thousand in the queue each desktop that is handed out moves them all.
  */
-static bool worth_telling(int told, int number)
+static bool should_tell(int told, int number)
 {
     if (number <= 10)
         return number != told;
     return number > told || number <= told - told / 10;
 }
 
-static void tell_places(struct context *context, struct pool *pool)
+static void tell_positions(struct context *context, struct pool *pool)
 {
     int number = 0;
 
     list_each (&pool->waiting, node) {
-        struct queue_place *place = list_entry(node, struct queue_place, node);
+        struct queue_entry *entry = list_entry(node, struct queue_entry, node);
 
         number++;
-        if (place->told_place && !worth_telling(place->told_place, number))
+        if (entry->told_position && !should_tell(entry->told_position, number))
             continue;
-        place->told_place = number;
-        place->moved(place, number, placement_estimate_ms(context->core, pool, number));
+        entry->told_position = number;
+        entry->position_changed(entry, number, placement_estimate_ms(context->core, pool, number));
     }
 }
 
@@ -140,11 +140,11 @@ static bool can_work(struct context *context, struct pool *pool, const struct de
     if (desktop->power || (desktop->row.host_id && (!host || host->state != host_UP)))
         return false;
     if (left_ms > 0)
-        pool_look_later(context, pool, left_ms); /* it failed lately; nothing else would remind us */
+        pool_refill_later(context, pool, left_ms); /* it failed lately; nothing else would remind us */
     return left_ms <= 0;
 }
 
-static void do_chores(struct context *context, struct pool *pool)
+static void refresh_and_delete(struct context *context, struct pool *pool)
 {
     list_each (placement_list(pool, CLASS_DELETE_PENDING), delete_pending) {
         struct desktop *desktop = placement_at(delete_pending);
@@ -180,7 +180,7 @@ static struct changes *delete_pending_changes(struct context *context, const str
 }
 
 /* The pool became smaller: what nobody uses goes, one at a time; what is off before what is up. */
-static void shed_one(struct context *context, struct pool *pool)
+static void shrink_by_one(struct context *context, struct pool *pool)
 {
     static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
     struct retried_write write = { .build = delete_pending_changes,
@@ -200,7 +200,7 @@ static void shed_one(struct context *context, struct pool *pool)
 
 /* ---- supply ---- */
 
-static void look_again(struct berth_timer *timer)
+static void refill_again(struct berth_timer *timer)
 {
     struct pool *pool = container_of(timer, struct pool, again);
 
@@ -212,24 +212,24 @@ static void look_again(struct berth_timer *timer)
     core_notify(pool->base.core, &notice);
 }
 
-void pool_look_later(struct context *context, struct pool *pool, int64_t delay_ms)
+void pool_refill_later(struct context *context, struct pool *pool, int64_t delay_ms)
 {
     struct berth_timers *timers = context->timers;
 
     if (timer_armed(&pool->retry) &&
         timers->heap[pool->retry.place - 1].deadline_ms <= timers->mono_ms + delay_ms)
         return;
-    timer_start(timers, &pool->retry, delay_ms, look_again);
+    timer_start(timers, &pool->retry, delay_ms, refill_again);
 }
 
 /* A desktop that failed lately and may be tried again later. */
-static void wake_for_retries(struct context *context, struct pool *pool)
+static void schedule_retries(struct context *context, struct pool *pool)
 {
     list_each (placement_list(pool, CLASS_IDLE), node) {
         const struct desktop *desktop = placement_at(node);
 
         if (desktop->not_before_ms > context->timers->mono_ms)
-            pool_look_later(context, pool, desktop->not_before_ms - context->timers->mono_ms);
+            pool_refill_later(context, pool, desktop->not_before_ms - context->timers->mono_ms);
     }
 }
 
@@ -241,7 +241,7 @@ static void supply(struct context *context, struct pool *pool)
     placement_count(context->core, pool, &count);
     missing = count.waiting + (int)pool->row.spare - count.spare - count.provisioning;
     if (count.total > pool->row.max && count.waiting == 0 && !context_recovering(context)) {
-        shed_one(context, pool);
+        shrink_by_one(context, pool);
         return;
     }
     for (; missing > 0; missing--) {
@@ -257,10 +257,10 @@ static void supply(struct context *context, struct pool *pool)
         count.total++;
     }
     if (missing > 0)
-        wake_for_retries(context, pool);
+        schedule_retries(context, pool);
 }
 
-/* The pool is held back: may those who wait have desktops of another version than the one that
+/* The pool is in back-off: may those who wait have desktops of another version than the one that
  * failed? */
 static bool may_supply_another(struct context *context, const struct pool *pool)
 {
@@ -268,22 +268,22 @@ static bool may_supply_another(struct context *context, const struct pool *pool)
            recompose_version_for_new(context->core, pool) != pool->failed_version_id;
 }
 
-void pool_look(struct context *context, uint64_t pool_id)
+void pool_refill(struct context *context, uint64_t pool_id)
 {
     struct pool *pool = pool_find(context->core, pool_id);
 
     if (!pool || reactor_of(context)->stopping)
         return;
-    restraint_look(context, pool);
+    backoff_check(context, pool);
     hand_out(context, pool);
     if (!context_recovering(context))
-        do_chores(context, pool);
-    if (!restraint_holds(context, pool)) {
+        refresh_and_delete(context, pool);
+    if (!backoff_active(context, pool)) {
         if (!context_recovering(context))
-            recompose_look(context, pool);
+            recompose_advance(context, pool);
         supply(context, pool);
     } else if (may_supply_another(context, pool)) {
         supply(context, pool);
     }
-    tell_places(context, pool);
+    tell_positions(context, pool);
 }

@@ -47,7 +47,7 @@ static void say_image(struct sentence *sentence, struct core *core, const struct
             image->row.name);
 }
 
-static void say_restraint(struct sentence *sentence, struct core *core, const struct pool *pool)
+static void say_backoff(struct sentence *sentence, struct core *core, const struct pool *pool)
 {
     int64_t left_ms = pool->backoff_until_ms - core->timers->mono_ms;
 
@@ -85,7 +85,7 @@ static int say_hosts(struct sentence *sentence, struct core *core, const struct 
     return serving;
 }
 
-static void say_room(struct sentence *sentence, struct core *core, const struct pool *pool)
+static void say_capacity(struct sentence *sentence, struct core *core, const struct pool *pool)
 {
     char why[160];
     const struct host *host = placement_host(core, pool, why, sizeof(why));
@@ -161,9 +161,9 @@ static void say_supply(struct sentence *sentence, struct core *core, const struc
     char recompose[400];
 
     say_image(sentence, core, pool);
-    say_restraint(sentence, core, pool);
+    say_backoff(sentence, core, pool);
     if (say_hosts(sentence, core, pool) > 0 && count->total < pool->row.max)
-        say_room(sentence, core, pool);
+        say_capacity(sentence, core, pool);
     if (count->total >= pool->row.max)
         say(sentence, "the pool has its maximum of %lld desktops (max); raise max for more",
             (long long)pool->row.max);

@@ -1,5 +1,5 @@
 /* shortage.h - why a pool has fewer desktops ready than it should have, as a sentence for an
- * administrator: hosts that do not serve, a restraint, the maximum, ports, a recompose.
+ * administrator: hosts that do not serve, a back-off, the maximum, ports, a recompose.
  *
  * Module flow. Nothing is changed: the same facts are asked as when desktops are made (refill.h,
  * plan.h).

@@ -138,8 +138,8 @@ static void unchoose(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
 
-    reservation_return(s->place.reservation); /* NULL is fine: choose itself may have failed */
-    s->place.reservation = NULL;
+    reservation_return(s->queue_entry.reservation); /* NULL is fine: choose itself may have failed */
+    s->queue_entry.reservation = NULL;
 }
 
 /* ---- reach ---- */
@@ -169,8 +169,8 @@ static int record(struct flow *flow)
     if (s->who.badge_alone && pool->row.credential == pool_credential_PASSTHROUGH)
         return flow_fail(flow, BERTH_E_CREDENTIALS,
                          "this desktop asks for your password: sign on with badge and password");
-    if (s->place.reservation)
-        s->claim.desktop_id = s->place.reservation->desktop->row.id;
+    if (s->queue_entry.reservation)
+        s->claim.desktop_id = s->queue_entry.reservation->desktop->row.id;
     if (claim_changes(s->context, &s->claim, &changes, &error) < 0) {
         if (++s->conflicts > CONFLICTS_MAX)
             return flow_fail_with(flow, &error);
@@ -577,7 +577,7 @@ void sign_on_start(struct context *context, struct terminal *terminal, uint64_t 
                                            .lost_ms = said->lost_ms };
     list_init(&s->same_user);
     list_init(&s->over);
-    list_init(&s->place.node);
+    list_init(&s->queue_entry.node);
     list_init(&s->wait.node);
     entity_pin(&terminal->base);
     flow_start(&context->engine, &s->flow, &sign_on_flow_kind, terminal->row.name);

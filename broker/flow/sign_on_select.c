@@ -134,9 +134,9 @@ static size_t allowed_count(const struct policy_verdict *verdicts, size_t count)
     return allowed;
 }
 
-static void place_moved(struct queue_place *place, int number, int64_t estimate_ms)
+static void position_changed(struct queue_entry *entry, int number, int64_t estimate_ms)
 {
-    struct sign_on *s = container_of(place, struct sign_on, place);
+    struct sign_on *s = container_of(entry, struct sign_on, queue_entry);
     char text[160];
 
     if (estimate_ms > 0)
@@ -163,11 +163,11 @@ static int choose_desktop(struct flow *flow, struct pool *pool, int next)
         s->claim.slot = assignment->row.slot;
         return next;
     }
-    s->place.user_id = s->user_id;
-    s->place.terminal_id = s->terminal->row.id;
-    s->place.person = user && user->row.kind == user_kind_PERSON;
-    s->place.moved = place_moved;
-    return flow_await(flow, pool_want_desktop(s->context, pool, &s->place, &flow->op), next);
+    s->queue_entry.user_id = s->user_id;
+    s->queue_entry.terminal_id = s->terminal->row.id;
+    s->queue_entry.person = user && user->row.kind == user_kind_PERSON;
+    s->queue_entry.position_changed = position_changed;
+    return flow_await(flow, pool_request_desktop(s->context, pool, &s->queue_entry, &flow->op), next);
 }
 
 static int choose_session(struct flow *flow, struct session *session, int again, int next)

@@ -31,7 +31,7 @@ struct sign_on {
     bool choices_sent;       /* several pools: the person chooses and signs on again */
 
     struct policy_verdict verdict;
-    struct queue_place place;
+    struct queue_entry queue_entry;
     struct claim claim;
     bool desktop_reached; /* resume: its desktop was reached before anything was decided */
     bool hide_sent;

@@ -111,7 +111,7 @@ TEST(shortage, a_host_in_maintenance_or_drained_is_named)
     THE_END(w);
 }
 
-TEST(shortage, a_restraint_says_what_to_do)
+TEST(shortage, a_backoff_says_what_to_do)
 {
     struct world *w = world_new(5, WARD FLOATING);
 

@@ -1,5 +1,5 @@
-/* restraint.c - see restraint.h. */
-#include "flow/restraint.h"
+/* backoff.c - see backoff.h. */
+#include "flow/backoff.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,9 +58,9 @@ static uint64_t made_from(struct core *core, const struct pool *pool)
     return hash | 1; /* 0 says that none failed */
 }
 
-/* ---- lifting it ---- */
+/* ---- its end ---- */
 
-static void lift(struct context *context, struct pool *pool)
+static void backoff_end(struct context *context, struct pool *pool)
 {
     if (pool->backoff_until_ms)
         log_event(EV_POOL_BACKOFF_OVER, "pool", pool->row.name);
@@ -86,7 +86,7 @@ static bool is_nobodys(const struct desktop *desktop)
            placement_is_free(desktop);
 }
 
-bool restraint_may_remake(const struct desktop *desktop)
+bool backoff_may_recreate(const struct desktop *desktop)
 {
     return desktop->row.quarantined && !desktop->row.quarantined_by_admin && is_nobodys(desktop);
 }
@@ -98,13 +98,13 @@ static bool failed_for_it(const struct pool *pool, const struct desktop *desktop
     const struct image *image = image_find(pool->base.core, pool->row.image_id);
 
     if (desktop->row.quarantined)
-        return desktop->failed_inputs == pool->failed_inputs && restraint_may_remake(desktop);
+        return desktop->failed_inputs == pool->failed_inputs && backoff_may_recreate(desktop);
     return image && desktop->row.image_version_id == pool->failed_version_id &&
            desktop->row.image_version_id != image->row.current_id && desktop->class == CLASS_IDLE &&
            is_nobodys(desktop);
 }
 
-static void remake(const struct desktop *desktop, struct changes *changes)
+static void recreate(const struct desktop *desktop, struct changes *changes)
 {
     struct row_desktop *row = changes_set(changes, ENTITY_desktop, &desktop->row);
 
@@ -115,7 +115,7 @@ static void remake(const struct desktop *desktop, struct changes *changes)
 }
 
 /* They are out of quarantine by their rows: now also by what their machines are taken for. */
-static void remade(struct context *context, uint64_t pool_id, int result)
+static void recreated(struct context *context, uint64_t pool_id, int result)
 {
     if (result < 0)
         return;
@@ -131,7 +131,7 @@ static void remade(struct context *context, uint64_t pool_id, int result)
 static void repaired(struct context *context, struct pool *pool)
 {
     struct changes *changes = changes_new("broker", "broker", "pool.repaired");
-    const struct decide_then then = { .decided = remade, .id = pool->row.id };
+    const struct decide_then then = { .decided = recreated, .id = pool->row.id };
 
     changes_object(changes, "pool %s", pool->row.name);
     changes_detail(changes, "what its desktops are made from was changed after: %s",
@@ -141,33 +141,33 @@ static void repaired(struct context *context, struct pool *pool)
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
         if (failed_for_it(pool, desktop))
-            remake(desktop, changes);
+            recreate(desktop, changes);
     }
     (void)decide_begin(context, changes, &then, NULL); /* a failure is logged; `pool retry` is left */
 }
 
-void restraint_look(struct context *context, struct pool *pool)
+void backoff_check(struct context *context, struct pool *pool)
 {
     if (!pool->failed_inputs || pool->failed_inputs == made_from(context->core, pool))
         return;
     if (pool->fault_is_shared)
         repaired(context, pool);
     try_all_now(pool);
-    lift(context, pool);
+    backoff_end(context, pool);
 }
 
 static void retried(struct context *context, uint64_t pool_id, int result)
 {
     struct pool *pool = pool_find(context->core, pool_id);
 
-    remade(context, pool_id, result);
+    recreated(context, pool_id, result);
     if (result < 0 || !pool)
         return;
     try_all_now(pool);
-    lift(context, pool);
+    backoff_end(context, pool);
 }
 
-int restraint_retry(struct context *context, struct pool *pool, struct changes *changes, struct op *op)
+int backoff_retry(struct context *context, struct pool *pool, struct changes *changes, struct op *op)
 {
     const struct decide_then then = { .decided = retried, .id = pool->row.id };
 
@@ -175,20 +175,20 @@ int restraint_retry(struct context *context, struct pool *pool, struct changes *
         const struct desktop *desktop =
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
 
-        if (restraint_may_remake(desktop))
-            remake(desktop, changes);
+        if (backoff_may_recreate(desktop))
+            recreate(desktop, changes);
     }
     return decide_begin(context, changes, &then, op);
 }
 
-/* ---- restraining ---- */
+/* ---- beginning it ---- */
 
-bool restraint_holds(struct context *context, struct pool *pool)
+bool backoff_active(struct context *context, struct pool *pool)
 {
     if (!pool->backoff_until_ms)
         return false;
     if (context->timers->mono_ms < pool->backoff_until_ms) {
-        pool_look_later(context, pool, pool->backoff_until_ms - context->timers->mono_ms);
+        pool_refill_later(context, pool, pool->backoff_until_ms - context->timers->mono_ms);
         return true;
     }
     pool->backoff_until_ms = 0;
@@ -206,10 +206,10 @@ static void note_cause(struct core *core, struct pool *pool, const struct deskto
     pool->fault_is_shared = pool->fault_is_shared || shared;
 }
 
-void pool_held_back(struct context *context, struct desktop *desktop, const char *why)
+void backoff_shared_fault(struct context *context, struct desktop *desktop, const char *why)
 {
     struct pool *pool = pool_find(context->core, desktop->row.pool_id);
-    int64_t until_ms = context->timers->mono_ms + POOL_HELD_BACK_MS;
+    int64_t until_ms = context->timers->mono_ms + POOL_BACKOFF_SHARED_MS;
 
     if (!pool)
         return;
@@ -241,11 +241,11 @@ static void say_why(struct core *core, struct pool *pool, const struct desktop *
                    (long long)version->row.number, image->row.name, pool->failures, why);
 }
 
-void pool_failed(struct context *context, struct desktop *desktop, const char *why)
+void backoff_machine_failed(struct context *context, struct desktop *desktop, const char *why)
 {
     struct pool *pool = pool_find(context->core, desktop->row.pool_id);
     int64_t now = context->timers->mono_ms;
-    bool restrains;
+    bool backs_off;
 
     if (!pool)
         return;
@@ -253,14 +253,14 @@ void pool_failed(struct context *context, struct desktop *desktop, const char *w
         pool->failures = 0;
         pool->failures_since_ms = now;
     }
-    restrains = ++pool->failures >= POOL_FAILURES_MAX && !pool->backoff_until_ms;
+    backs_off = ++pool->failures >= POOL_FAILURES_MAX && !pool->backoff_until_ms;
     note_cause(context->core, pool, desktop,
-               restrains || !recompose_is_proven(context->core, pool, desktop->row.image_version_id));
+               backs_off || !recompose_is_proven(context->core, pool, desktop->row.image_version_id));
     desktop->failed_inputs = pool->failed_inputs;
-    recompose_failed(context, pool, desktop->row.image_version_id, restrains, why);
-    if (!restrains)
+    recompose_failed(context, pool, desktop->row.image_version_id, backs_off, why);
+    if (!backs_off)
         return;
-    pool->backoff_until_ms = now + POOL_RESTRAINED_MS;
+    pool->backoff_until_ms = now + POOL_BACKOFF_MS;
     say_why(context->core, pool, desktop, why);
     log_event(EV_POOL_BACKOFF, "pool", pool->row.name, "why", pool->backoff_why);
     context_mark_pool(context, pool->row.id);
