@@ -77,9 +77,9 @@ static bool has_machine(const struct entity *entity)
            ((const struct row_desktop *)entity_row_of_const(entity))->host_id;
 }
 
-static struct desktop_wish wish_to_delete(const struct entity *entity)
+static struct desktop_action delete_action(const struct entity *entity)
 {
-    return (struct desktop_wish){ .desktop_id =
+    return (struct desktop_action){ .desktop_id =
                                       ((const struct row_desktop *)entity_row_of_const(entity))->id,
                                   .act = DESKTOP_DELETE,
                                   .why = "deleted by an administrator" };
@@ -100,10 +100,10 @@ int plain_delete(struct request *request, struct berth_error *reterr)
     request->id = ((const union row *)entity_row_of(entity))->id;
 
     if (has_machine(entity)) {
-        struct desktop_wish wish = wish_to_delete(entity);
+        struct desktop_action action = delete_action(entity);
 
         return request_wait(request,
-                            admin_desktop(api->context, &request->caller.actor, &wish, &request->op),
+                            admin_desktop(api->context, &request->caller.actor, &action, &request->op),
                             deleted, reterr);
     }
     return request_wait(
@@ -199,12 +199,12 @@ static void plan_past(const struct entity *entity, struct view_plan *plan)
 /* Asks what the delete itself would ask. */
 static int check_delete(struct core *core, struct entity *entity, struct berth_error *reterr)
 {
-    struct desktop_wish wish;
+    struct desktop_action action;
 
     if (!has_machine(entity))
         return admin_drop_check(core, entity, reterr);
-    wish = wish_to_delete(entity);
-    return admin_desktop_check(core, &wish, reterr);
+    action = delete_action(entity);
+    return admin_desktop_check(core, &action, reterr);
 }
 
 void plan_delete(struct request *request, struct entity *entity)

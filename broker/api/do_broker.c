@@ -183,7 +183,7 @@ static int erased(struct request *request, struct berth_error *reterr)
 
     (void)snprintf(object, sizeof(object), "user %llu", (unsigned long long)request->id);
     return request_wait(request,
-                        admin_note(request->api->context, &request->caller.actor, "audit.erase",
+                        admin_audit(request->api->context, &request->caller.actor, "audit.erase",
                                    object, 0, &request->op),
                         erase_noted, reterr);
 }
@@ -223,7 +223,7 @@ static int backed_up(struct request *request, struct berth_error *reterr)
     const struct verb_backup *in = (const struct verb_backup *)request->params;
 
     return request_wait(request,
-                        admin_note(request->api->context, &request->caller.actor, "store.backup",
+                        admin_audit(request->api->context, &request->caller.actor, "store.backup",
                                    in->file, 0, &request->op),
                         backup_noted, reterr);
 }

@@ -38,7 +38,7 @@ static int acted(struct request *request, struct berth_error *reterr)
 }
 
 static void plan_act(struct request *request, const struct desktop *desktop,
-                     const struct desktop_wish *wish)
+                     const struct desktop_action *action)
 {
     struct core *core = request->api->context->core;
     struct entity *first = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
@@ -48,7 +48,7 @@ static void plan_act(struct request *request, const struct desktop *desktop,
     const struct user *user = assignment ? user_find(core, assignment->row.user_id) : NULL;
     struct view_plan *plan = berth_new(struct view_plan);
     struct berth_error refusal = { 0 };
-    bool refused = admin_desktop_check(core, wish, &refusal) < 0;
+    bool refused = admin_desktop_check(core, action, &refusal) < 0;
 
     plan->dry_run = true;
     plan_say(plan, "desktop '%s' is %s and belongs to %s", desktop->row.name,
@@ -58,28 +58,28 @@ static void plan_act(struct request *request, const struct desktop *desktop,
     else if (session)
         plan_say(plan, "session %llu on it would lose its machine",
                  (unsigned long long)session->row.id);
-    if (!refused && wish->act == DESKTOP_REFRESH)
+    if (!refused && action->act == DESKTOP_REFRESH)
         plan_say(plan, "what is on its disk would be lost");
     plan_answer(request, plan);
     free(plan);
 }
 
-static int act(struct request *request, const struct desktop_wish *wish, struct berth_error *reterr)
+static int act(struct request *request, const struct desktop_action *action, struct berth_error *reterr)
 {
-    const struct desktop *desktop = desktop_find(request->api->context->core, wish->desktop_id);
+    const struct desktop *desktop = desktop_find(request->api->context->core, action->desktop_id);
     struct acting *acting;
 
     if (!desktop)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such desktop");
     if (request->dry_run) {
-        plan_act(request, desktop, wish);
+        plan_act(request, desktop, action);
         return 0;
     }
     acting = (struct acting *)request_scratch(request, sizeof(*acting), NULL);
-    acting->act = wish->act;
+    acting->act = action->act;
     (void)snprintf(acting->name, sizeof(acting->name), "%s", desktop->row.name);
     return request_wait(
-        request, admin_desktop(request->api->context, &request->caller.actor, wish, &request->op),
+        request, admin_desktop(request->api->context, &request->caller.actor, action, &request->op),
         acted, reterr);
 }
 
@@ -88,9 +88,9 @@ static int act(struct request *request, const struct desktop_wish *wish, struct 
     {                                                                                        \
         const struct verb_desktop_##symbol *in =                                             \
             (const struct verb_desktop_##symbol *)request->params;                           \
-        const struct desktop_wish wish = { in->desktop, DESKTOP_##which, (force_), (why_) }; \
+        const struct desktop_action action = { in->desktop, DESKTOP_##which, (force_), (why_) }; \
                                                                                              \
-        return act(request, &wish, reterr);                                                  \
+        return act(request, &action, reterr);                                                  \
     }
 
 ACT(start, START, false, "an administrator wants it up")
@@ -172,7 +172,7 @@ static const struct image_version *version_numbered(struct core *core, uint64_t 
 
 /* What the hosts said of the version's files, and what is to be said to the caller. */
 struct imaging {
-    struct image_wish wish;
+    struct image_action action;
     uint64_t image_id, pool_id;
     int old, used; /* recompose: to be replaced, and somebody's of these, when it was asked for */
     char what[96]; /* "version 3 of image 'debian'" */
@@ -247,7 +247,7 @@ static void plan_recompose(struct request *request, const struct imaging *imagin
 
 static const char *what_follows(const struct imaging *imaging)
 {
-    if (imaging->wish.act != IMAGE_RECOMPOSE)
+    if (imaging->action.act != IMAGE_RECOMPOSE)
         return " is the current one";
     if (imaging->old == 0)
         return ": no desktop is of another version, so nothing is replaced";
@@ -259,7 +259,7 @@ static int imaged(struct request *request, struct berth_error *reterr)
 {
     const struct imaging *imaging = (const struct imaging *)request->scratch;
     const char *unchecked = imaging->unchecked;
-    bool recompose = imaging->wish.act == IMAGE_RECOMPOSE;
+    bool recompose = imaging->action.act == IMAGE_RECOMPOSE;
 
     (void)reterr;
     if (request->dry_run && recompose)
@@ -281,13 +281,13 @@ static int do_imaging(struct request *request, struct imaging imaging,
     struct imaging *kept = (struct imaging *)request_scratch(request, sizeof(*kept), NULL);
 
     *kept = imaging;
-    kept->wish.dry_run = request->dry_run;
-    kept->wish.ret_unchecked = kept->unchecked;
+    kept->action.dry_run = request->dry_run;
+    kept->action.ret_unchecked = kept->unchecked;
     (void)snprintf(kept->what, sizeof(kept->what), "version %lld of image '%.64s'",
                    (long long)(version ? version->row.number : 0), image ? image->row.name : "");
     return request_wait(
         request,
-        admin_image(request->api->context, &request->caller.actor, &kept->wish, &request->op), imaged,
+        admin_image(request->api->context, &request->caller.actor, &kept->action, &request->op), imaged,
         reterr);
 }
 
@@ -301,7 +301,7 @@ int do_image_publish(struct request *request, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the image has no version %lld",
                           (long long)in->number);
     return do_imaging(request,
-                      (struct imaging){ .wish = { .act = IMAGE_PUBLISH, .id = version->row.id },
+                      (struct imaging){ .action = { .act = IMAGE_PUBLISH, .id = version->row.id },
                                         .image_id = in->image },
                       version, reterr);
 }
@@ -313,9 +313,9 @@ int do_image_rollback(struct request *request, struct berth_error *reterr)
     const struct image *image = image_find(core, in->image);
 
     return do_imaging(request,
-                      (struct imaging){ .wish = { .act = IMAGE_ROLLBACK, .id = in->image },
+                      (struct imaging){ .action = { .act = IMAGE_ROLLBACK, .id = in->image },
                                         .image_id = in->image },
-                      image ? admin_image_before(core, image) : NULL, reterr);
+                      image ? admin_image_previous(core, image) : NULL, reterr);
 }
 
 /* ---- pools ---- */
@@ -326,7 +326,7 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
     struct core *core = request->api->context->core;
     const struct pool *pool = pool_find(core, in->pool);
     const struct image *image = pool ? image_find(core, pool->row.image_id) : NULL;
-    struct imaging imaging = { .wish = { .act = IMAGE_RECOMPOSE, .id = in->pool },
+    struct imaging imaging = { .action = { .act = IMAGE_RECOMPOSE, .id = in->pool },
                                .image_id = image ? image->row.id : 0,
                                .pool_id = in->pool };
 
@@ -417,7 +417,7 @@ int do_pool_retry(struct request *request, struct berth_error *reterr)
     struct retrying *retrying =
         (struct retrying *)request_scratch(request, sizeof(*retrying), NULL);
 
-    if (pool && admin_pool_is_made(pool, reterr) < 0)
+    if (pool && admin_pool_is_managed(pool, reterr) < 0)
         return BERTH_E_UNSUPPORTED;
     count_retrying(core, in->pool, retrying);
     if (request->dry_run && pool) {

@@ -75,7 +75,7 @@ int do_where(struct request *request, struct berth_error *reterr)
     }
     (void)snprintf(object, sizeof(object), "user %s", user->row.name);
     return request_wait(request,
-                        admin_note(request->api->context, &request->caller.actor, "user.where",
+                        admin_audit(request->api->context, &request->caller.actor, "user.where",
                                    object, in->user, &request->op),
                         where_noted, reterr);
 }
@@ -152,7 +152,7 @@ int do_explain(struct request *request, struct berth_error *reterr)
     (void)snprintf(object, sizeof(object), "user %s", view->user);
     return request_wait(
         request,
-        admin_note(context, &request->caller.actor, "user.explain", object, in->user, &request->op),
+        admin_audit(context, &request->caller.actor, "user.explain", object, in->user, &request->op),
         explain_noted, reterr);
 }
 

@@ -350,7 +350,7 @@ static void key_for(const struct request *request, struct commanding *commanding
 static int command_next(struct request *request, struct berth_error *reterr)
 {
     struct commanding *commanding = (struct commanding *)request->scratch;
-    struct command_wish wish = { .kind = commanding->kind,
+    struct command_spec spec = { .kind = commanding->kind,
                                  .text = commanding->text,
                                  .expires_in_ms = commanding->expires_in_ms };
 
@@ -361,13 +361,13 @@ static int command_next(struct request *request, struct berth_error *reterr)
         answer_view(request, &view_commanded_record, &commanding->view);
         return 0;
     }
-    if (admin_still(&commanding->actor, reterr) < 0)
+    if (admin_check_right(&commanding->actor, reterr) < 0)
         return reterr->code; /* those before it have got the command */
-    wish.terminal_id = commanding->terminal_id[commanding->done];
-    key_for(request, commanding, wish.terminal_id);
+    spec.terminal_id = commanding->terminal_id[commanding->done];
+    key_for(request, commanding, spec.terminal_id);
     return request_wait(
         request,
-        admin_command(request->api->context, &commanding->actor, &wish, &request->id, &request->op),
+        admin_command(request->api->context, &commanding->actor, &spec, &request->id, &request->op),
         command_given, reterr);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "flow/admin_rules.h"
-#include "flow/admin_start.h"
+#include "flow/admin_internal.h"
 #include "flow/decide.h"
 
 struct changes *admin_changes(const struct admin_actor *actor, const char *action)
@@ -17,7 +17,7 @@ struct changes *admin_changes(const struct admin_actor *actor, const char *actio
     return changes;
 }
 
-int admin_still(const struct admin_actor *actor, struct berth_error *reterr)
+int admin_check_right(const struct admin_actor *actor, struct berth_error *reterr)
 {
     if (!actor->holds || actor->holds(actor->asker))
         return 0;
@@ -152,7 +152,7 @@ static int set_checked(struct context *context, const struct admin_actor *actor,
 
 /* ---- a pool's template is looked at before the pool is written ---- */
 
-struct pool_wish {
+struct pool_job {
     struct pending_request pending;
     struct context *context;
     struct admin_actor actor;
@@ -162,44 +162,44 @@ struct pool_wish {
     struct op step; /* the look, then the decision */
 };
 
-static void wish_drop(struct pending_request *pending)
+static void pool_job_drop(struct pending_request *pending)
 {
-    struct pool_wish *wish = container_of(pending, struct pool_wish, pending);
-    struct op *caller = wish->caller;
+    struct pool_job *job = container_of(pending, struct pool_job, pending);
+    struct op *caller = job->caller;
 
-    op_cancel(&wish->step);
-    free(wish);
+    op_cancel(&job->step);
+    free(job);
     op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
-static void wish_over(struct op *op, int result)
+static void pool_job_done(struct op *op, int result)
 {
-    struct pool_wish *wish = container_of(op, struct pool_wish, step);
+    struct pool_job *job = container_of(op, struct pool_job, step);
     struct berth_error error = op->error;
-    struct op *caller = wish->caller;
+    struct op *caller = job->caller;
 
-    list_remove(&wish->pending.node);
-    free(wish);
+    list_remove(&job->pending.node);
+    free(job);
     op_complete(caller, result, &error);
 }
 
-static void template_seen(struct op *op, int result)
+static void template_checked(struct op *op, int result)
 {
-    struct pool_wish *wish = container_of(op, struct pool_wish, step);
+    struct pool_job *job = container_of(op, struct pool_job, step);
     struct berth_error error = op->error;
-    struct context *context = wish->context;
+    struct context *context = job->context;
     int r = result;
 
-    op_init(op, context->timers, wish_over);
+    op_init(op, context->timers, pool_job_done);
     op->error = error;
     if (r >= 0)
-        r = admin_still(&wish->actor, &op->error);
+        r = admin_check_right(&job->actor, &op->error);
     if (r >= 0)
-        r = wish->ret_id
-                ? add_checked(context, &wish->actor, ENTITY_pool, &wish->row, wish->ret_id, op)
-                : set_checked(context, &wish->actor, ENTITY_pool, &wish->row, op);
+        r = job->ret_id
+                ? add_checked(context, &job->actor, ENTITY_pool, &job->row, job->ret_id, op)
+                : set_checked(context, &job->actor, ENTITY_pool, &job->row, op);
     if (r < 0)
-        wish_over(op, r);
+        pool_job_done(op, r);
 }
 
 /* Does this row bring a template that nobody has looked at? */
@@ -214,39 +214,39 @@ static bool has_new_template(struct context *context, enum entity_kind kind, con
            strcmp(pool->row.template, row->template) != 0 || pool->row.address != row->address;
 }
 
-static int look_first(struct context *context, const struct admin_actor *actor,
+static int check_template_first(struct context *context, const struct admin_actor *actor,
                       const struct row_pool *row, uint64_t *ret_id, struct op *op)
 {
-    struct pool_wish *wish = berth_new(struct pool_wish);
+    struct pool_job *job = berth_new(struct pool_job);
     int r;
 
-    *wish = (struct pool_wish){
+    *job = (struct pool_job){
         .context = context, .actor = *actor, .row = *row, .ret_id = ret_id, .caller = op
     };
-    op_init(&wish->step, context->timers, template_seen);
+    op_init(&job->step, context->timers, template_checked);
     r = virt_check_template(context->virt, row->template, row->address == pool_address_FORWARDED,
-                            &wish->step);
+                            &job->step);
     if (r < 0) {
-        op->error = wish->step.error;
-        free(wish);
+        op->error = job->step.error;
+        free(job);
         return r;
     }
-    admin_pending_add(context, &wish->pending, wish_drop);
-    return op_begun(op, NULL, wish);
+    admin_pending_add(context, &job->pending, pool_job_drop);
+    return op_begun(op, NULL, job);
 }
 
 int admin_add(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
               const void *given, uint64_t *ret_id, struct op *op)
 {
     return has_new_template(context, kind, given)
-               ? look_first(context, actor, given, ret_id, op)
+               ? check_template_first(context, actor, given, ret_id, op)
                : add_checked(context, actor, kind, given, ret_id, op);
 }
 
 int admin_set(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
               const void *given, struct op *op)
 {
-    return has_new_template(context, kind, given) ? look_first(context, actor, given, NULL, op)
+    return has_new_template(context, kind, given) ? check_template_first(context, actor, given, NULL, op)
                                                 : set_checked(context, actor, kind, given, op);
 }
 
@@ -300,7 +300,7 @@ int admin_host_mode(struct context *context, const struct admin_actor *actor, ui
     return decide_begin(context, changes, NULL, op);
 }
 
-int admin_note(struct context *context, const struct admin_actor *actor, const char *action_,
+int admin_audit(struct context *context, const struct admin_actor *actor, const char *action_,
                const char *object, uint64_t subject_user_id, struct op *op)
 {
     struct changes *changes = admin_changes(actor, action_);

@@ -30,7 +30,7 @@ struct admin_actor {
 };
 
 /* To be asked after a wait, before anything more is decided for the actor. Errors: CREDENTIALS. */
-int admin_still(const struct admin_actor *actor, struct berth_error *reterr) berth_must_check;
+int admin_check_right(const struct admin_actor *actor, struct berth_error *reterr) berth_must_check;
 
 /* Make an entity. row: struct row_<kind>; its id is given here. Desktops can be added to manual
  * pools only; identities, invitations, commands, slots, assignments, sessions, connections and
@@ -67,7 +67,7 @@ enum desktop_act {
     DESKTOP_DELETE,     /* machine, disk and row deleted; refused while it belongs to a user */
 };
 
-struct desktop_wish {
+struct desktop_action {
     uint64_t desktop_id;
     enum desktop_act act;
     bool force; /* stop, restart, refresh: also under a session, which ends with its machine or is
@@ -76,7 +76,7 @@ struct desktop_wish {
 };
 
 /* Would it be refused at once? For a dry run; admin_desktop asks the same. */
-int admin_desktop_check(struct core *core, const struct desktop_wish *wish,
+int admin_desktop_check(struct core *core, const struct desktop_action *action,
                         struct berth_error *reterr) berth_must_check;
 
 /* Completes when it is decided (quarantine, release) or the machine has done it (start, stop,
@@ -84,7 +84,7 @@ int admin_desktop_check(struct core *core, const struct desktop_wish *wish,
  * HOST_DOWN, UNSUPPORTED (manual desktops).
  */
 int admin_desktop(struct context *context, const struct admin_actor *actor,
-                  const struct desktop_wish *wish, struct op *op) berth_must_check;
+                  const struct desktop_action *action, struct op *op) berth_must_check;
 
 /* End a session for good (completes when ENDING is durable and the terminal was told), or take it
  * off its screen. */
@@ -111,7 +111,7 @@ int admin_invite(struct context *context, const struct admin_actor *actor,
                  const struct row_invitation *row, uint64_t *ret_id, struct secret *ret_token,
                  struct op *op) berth_must_check;
 
-struct command_wish {
+struct command_spec {
     uint64_t terminal_id;
     enum command_kind kind;
     const char *text;      /* message: what to show */
@@ -122,7 +122,7 @@ struct command_wish {
  * terminal is there. Done before: 0, and *ret_id is the command of then.
  */
 int admin_command(struct context *context, const struct admin_actor *actor,
-                  const struct command_wish *wish, uint64_t *ret_id,
+                  const struct command_spec *spec, uint64_t *ret_id,
                   struct op *op) berth_must_check;
 
 /* Set the password of a user (ENTITY_user) or an administrator (ENTITY_admin); empty takes it away.
@@ -146,7 +146,7 @@ enum image_act {
     IMAGE_RECOMPOSE, /* id of a pool: its desktops are moved to the current version (recompose.h) */
 };
 
-struct image_wish {
+struct image_action {
     enum image_act act;
     uint64_t id;
     bool dry_run;        /* only look whether it could be done */
@@ -157,15 +157,15 @@ struct image_wish {
  * exist stay until their pool is recomposed. Completes when it is decided. Errors: NOT_FOUND,
  * STATE, INVALID (the files, with a sentence).
  */
-int admin_image(struct context *context, const struct admin_actor *actor, const struct image_wish *wish,
+int admin_image(struct context *context, const struct admin_actor *actor, const struct image_action *action,
                 struct op *op) berth_must_check;
 
 /* 0 when the broker makes the desktops of this pool; UNSUPPORTED for a manual pool. */
-int admin_pool_is_made(const struct pool *pool, struct berth_error *reterr);
+int admin_pool_is_managed(const struct pool *pool, struct berth_error *reterr);
 
 /* What a rollback would make current again: the version that was current before the last publish,
  * whatever its number. NULL: none was, a rollback took it already, or it was deleted. */
-struct image_version *admin_image_before(struct core *core, const struct image *image);
+struct image_version *admin_image_previous(struct core *core, const struct image *image);
 
 /* A back-off ends, and desktops in quarantine that failed and that nobody used are made
  * anew: backoff.h.
@@ -186,7 +186,7 @@ int admin_flow_cancel(struct context *context, const struct admin_actor *actor, 
 /* Somebody looked at who is where, or explained a person: one audit record, no change. Who looks
  * again is recorded again, also under the same key.
  */
-int admin_note(struct context *context, const struct admin_actor *actor, const char *action,
+int admin_audit(struct context *context, const struct admin_actor *actor, const char *action,
                const char *object, uint64_t subject_user_id, struct op *op) berth_must_check;
 
 #endif

@@ -1,11 +1,11 @@
-/* admin_desktop.c - what people wish of desktops: recorded first, then done by the machine. */
+/* admin_desktop.c - what people ask of desktops: recorded first, then done by the machine. */
 #include <stdio.h>
 #include <string.h>
 
 #include "berth/log.h"
 
 #include "core/index.h"
-#include "flow/admin_start.h"
+#include "flow/admin_internal.h"
 #include "flow/decide.h"
 #include "flow/power.h"
 #include "flow/reconcile.h"
@@ -21,7 +21,7 @@ static const char *const action_names[] = {
  * id counts as done only with that: sent again before, after a failure or a restart, it is done;
  * sent again afterwards it disturbs nobody a second time.
  */
-struct wish {
+struct desktop_job {
     struct pending_request pending;
     struct context *context;
     struct admin_actor actor;
@@ -54,23 +54,23 @@ static enum machine_goal goal_of(enum desktop_act act)
     return MACHINE_UP;
 }
 
-static void end(struct wish *wish, int result, const struct berth_error *error)
+static void end(struct desktop_job *job, int result, const struct berth_error *error)
 {
-    struct op *caller = wish->caller;
+    struct op *caller = job->caller;
     struct berth_error why = *error;
 
-    list_remove(&wish->pending.node);
-    free(wish);
+    list_remove(&job->pending.node);
+    free(job);
     op_complete(caller, result, &why);
 }
 
-static void drop(struct pending_request *pending)
+static void desktop_job_drop(struct pending_request *pending)
 {
-    struct wish *wish = container_of(pending, struct wish, pending);
-    struct op *caller = wish->caller;
+    struct desktop_job *job = container_of(pending, struct desktop_job, pending);
+    struct op *caller = job->caller;
 
-    op_cancel(&wish->machine);
-    free(wish);
+    op_cancel(&job->machine);
+    free(job);
     op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
@@ -82,70 +82,70 @@ static bool has_work(enum desktop_act act)
 
 static void finished(struct op *op, int result)
 {
-    struct wish *wish = container_of(op, struct wish, finished);
+    struct desktop_job *job = container_of(op, struct desktop_job, finished);
 
     /* The machine has done it, whether or not its record got to disk. */
     if (result < 0)
-        log_failure(EV_STORE_REFUSED, &op->error, action_names[wish->act]);
-    end(wish, 0, &op->error);
+        log_failure(EV_STORE_REFUSED, &op->error, action_names[job->act]);
+    end(job, 0, &op->error);
 }
 
 static void machine_done(struct op *op, int result)
 {
-    struct wish *wish = container_of(op, struct wish, machine);
+    struct desktop_job *job = container_of(op, struct desktop_job, machine);
     struct changes *changes;
 
-    if (result < 0 || !wish->actor.request_id[0]) {
-        end(wish, result, &op->error);
+    if (result < 0 || !job->actor.request_id[0]) {
+        end(job, result, &op->error);
         return;
     }
-    changes = admin_changes(&wish->actor, action_names[wish->act]);
-    changes_object(changes, "%s", wish->object);
+    changes = admin_changes(&job->actor, action_names[job->act]);
+    changes_object(changes, "%s", job->object);
     changes_detail(changes, "its machine has done it");
-    if (decide_begin(wish->context, changes, NULL, &wish->finished) < 0)
-        end(wish, 0, &op->error);
+    if (decide_begin(job->context, changes, NULL, &job->finished) < 0)
+        end(job, 0, &op->error);
 }
 
 static void recorded(struct op *op, int result)
 {
-    struct wish *wish = container_of(op, struct wish, recorded);
-    struct desktop *desktop = desktop_find(wish->context->core, wish->desktop_id);
+    struct desktop_job *job = container_of(op, struct desktop_job, recorded);
+    struct desktop *desktop = desktop_find(job->context->core, job->desktop_id);
     int r = result;
 
-    if (r < 0 || wish->repeated || wish->act == DESKTOP_QUARANTINE) {
-        end(wish, r, &op->error);
+    if (r < 0 || job->repeated || job->act == DESKTOP_QUARANTINE) {
+        end(job, r, &op->error);
         return;
     }
     if (!desktop) {
-        end(wish, 0, &op->error); /* it went meanwhile */
+        end(job, 0, &op->error); /* it went meanwhile */
         return;
     }
-    if (wish->act == DESKTOP_RELEASE) {
-        reconcile_released(wish->context, desktop);
-        end(wish, 0, &op->error);
+    if (job->act == DESKTOP_RELEASE) {
+        reconcile_released(job->context, desktop);
+        end(job, 0, &op->error);
         return;
     }
-    r = machine_request(wish->context, desktop, goal_of(wish->act), &wish->machine);
+    r = machine_request(job->context, desktop, goal_of(job->act), &job->machine);
     if (r < 0)
-        end(wish, r, &wish->machine.error);
+        end(job, r, &job->machine.error);
 }
 
 /* May it be done to a desktop that somebody uses? */
 static int check_use(struct core *core, const struct desktop *desktop,
-                     const struct desktop_wish *wish, struct berth_error *reterr)
+                     const struct desktop_action *action, struct berth_error *reterr)
 {
     const struct entity *assignment = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
     bool disturbs =
-        wish->act == DESKTOP_STOP || wish->act == DESKTOP_RESTART || wish->act == DESKTOP_REFRESH;
+        action->act == DESKTOP_STOP || action->act == DESKTOP_RESTART || action->act == DESKTOP_REFRESH;
     const struct row_assignment *row = assignment ? entity_row_of_const(assignment) : NULL;
     const struct user *user = row ? user_find(core, row->user_id) : NULL;
 
     if (!row)
         return 0;
-    if (wish->act == DESKTOP_DELETE)
+    if (action->act == DESKTOP_DELETE)
         return berth_fail(reterr, BERTH_E_STATE, "desktop '%s' belongs to %s", desktop->row.name,
                           user ? user->row.name : "somebody");
-    if (disturbs && !wish->force && session_on(core, row->id))
+    if (disturbs && !action->force && session_on(core, row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "desktop '%s': %s has a session on it; force it, or sign them off",
                           desktop->row.name, user ? user->row.name : "somebody");
@@ -166,67 +166,67 @@ static int check_kind(struct core *core, const struct desktop *desktop, enum des
 }
 
 static struct changes *plan(const struct admin_actor *actor, const struct desktop *desktop,
-                            const struct desktop_wish *wish)
+                            const struct desktop_action *action)
 {
-    struct changes *changes = admin_changes(actor, action_names[wish->act]);
+    struct changes *changes = admin_changes(actor, action_names[action->act]);
     struct row_desktop *row;
 
-    changes->unfinished = has_work(wish->act);
+    changes->unfinished = has_work(action->act);
     changes_object(changes, "desktop %s", desktop->row.name);
-    changes_detail(changes, "%s", wish->why ? wish->why : "");
-    if (wish->act == DESKTOP_QUARANTINE || wish->act == DESKTOP_RELEASE ||
-        wish->act == DESKTOP_DELETE) {
+    changes_detail(changes, "%s", action->why ? action->why : "");
+    if (action->act == DESKTOP_QUARANTINE || action->act == DESKTOP_RELEASE ||
+        action->act == DESKTOP_DELETE) {
         row = changes_set(changes, ENTITY_desktop, &desktop->row);
-        row->quarantined = wish->act == DESKTOP_RELEASE
+        row->quarantined = action->act == DESKTOP_RELEASE
                                ? false
-                               : row->quarantined || wish->act == DESKTOP_QUARANTINE;
+                               : row->quarantined || action->act == DESKTOP_QUARANTINE;
         row->quarantined_by_admin =
-            row->quarantined && (row->quarantined_by_admin || wish->act == DESKTOP_QUARANTINE);
-        row->delete_pending = row->delete_pending || wish->act == DESKTOP_DELETE;
-        row->delete_for_recompose = row->delete_for_recompose && wish->act != DESKTOP_DELETE;
-        berth_text(row->reason, sizeof(row->reason), "%s", wish->why ? wish->why : "");
+            row->quarantined && (row->quarantined_by_admin || action->act == DESKTOP_QUARANTINE);
+        row->delete_pending = row->delete_pending || action->act == DESKTOP_DELETE;
+        row->delete_for_recompose = row->delete_for_recompose && action->act != DESKTOP_DELETE;
+        berth_text(row->reason, sizeof(row->reason), "%s", action->why ? action->why : "");
     }
     return changes;
 }
 
-int admin_desktop_check(struct core *core, const struct desktop_wish *wish,
+int admin_desktop_check(struct core *core, const struct desktop_action *action,
                         struct berth_error *reterr)
 {
-    const struct desktop *desktop = desktop_find(core, wish->desktop_id);
+    const struct desktop *desktop = desktop_find(core, action->desktop_id);
     int r;
 
     if (!desktop)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such desktop");
-    r = check_kind(core, desktop, wish->act, reterr);
-    return r < 0 ? r : check_use(core, desktop, wish, reterr);
+    r = check_kind(core, desktop, action->act, reterr);
+    return r < 0 ? r : check_use(core, desktop, action, reterr);
 }
 
 int admin_desktop(struct context *context, const struct admin_actor *actor,
-                  const struct desktop_wish *wish_, struct op *op)
+                  const struct desktop_action *action, struct op *op)
 {
-    struct desktop *desktop = desktop_find(context->core, wish_->desktop_id);
-    struct wish *wish;
-    int r = admin_desktop_check(context->core, wish_, &op->error);
+    struct desktop *desktop = desktop_find(context->core, action->desktop_id);
+    struct desktop_job *job;
+    int r = admin_desktop_check(context->core, action, &op->error);
 
     if (r < 0)
         return r;
-    wish = berth_new(struct wish);
-    wish->context = context;
-    wish->actor = *actor;
-    (void)snprintf(wish->object, sizeof(wish->object), "desktop %s", desktop->row.name);
-    wish->desktop_id = wish_->desktop_id;
-    wish->act = wish_->act;
-    wish->caller = op;
-    op_init(&wish->recorded, context->timers, recorded);
-    op_init(&wish->machine, context->timers, machine_done);
-    op_init(&wish->finished, context->timers, finished);
-    r = decide_begin(context, plan(actor, desktop, wish_),
-                     &(struct decide_then){ .ret_repeated = &wish->repeated }, &wish->recorded);
+    job = berth_new(struct desktop_job);
+    job->context = context;
+    job->actor = *actor;
+    (void)snprintf(job->object, sizeof(job->object), "desktop %s", desktop->row.name);
+    job->desktop_id = action->desktop_id;
+    job->act = action->act;
+    job->caller = op;
+    op_init(&job->recorded, context->timers, recorded);
+    op_init(&job->machine, context->timers, machine_done);
+    op_init(&job->finished, context->timers, finished);
+    r = decide_begin(context, plan(actor, desktop, action),
+                     &(struct decide_then){ .ret_repeated = &job->repeated }, &job->recorded);
     if (r < 0) {
-        op->error = wish->recorded.error;
-        free(wish);
+        op->error = job->recorded.error;
+        free(job);
         return r;
     }
-    admin_pending_add(context, &wish->pending, drop);
-    return op_begun(op, NULL, wish);
+    admin_pending_add(context, &job->pending, desktop_job_drop);
+    return op_begun(op, NULL, job);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/index.h"
-#include "flow/admin_start.h"
+#include "flow/admin_internal.h"
 #include "flow/decide.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
@@ -35,7 +35,7 @@ static int find_published(struct core *core, uint64_t version_id, struct subject
     return 0;
 }
 
-struct image_version *admin_image_before(struct core *core, const struct image *image)
+struct image_version *admin_image_previous(struct core *core, const struct image *image)
 {
     return image_version_find(core, image->row.previous_id);
 }
@@ -47,13 +47,13 @@ static int64_t current_number(struct core *core, const struct image *image)
     return current ? current->row.number : 0;
 }
 
-static int find_before(struct core *core, uint64_t image_id, struct subject_of *ret,
+static int find_previous(struct core *core, uint64_t image_id, struct subject_of *ret,
                        struct berth_error *reterr)
 {
     ret->image = image_find(core, image_id);
     if (!ret->image)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such image");
-    ret->version = admin_image_before(core, ret->image);
+    ret->version = admin_image_previous(core, ret->image);
     if (!ret->version)
         return berth_fail(reterr, BERTH_E_STATE,
                           "image '%s': which version was current before version %lld is not "
@@ -62,7 +62,7 @@ static int find_before(struct core *core, uint64_t image_id, struct subject_of *
     return 0;
 }
 
-int admin_pool_is_made(const struct pool *pool, struct berth_error *reterr)
+int admin_pool_is_managed(const struct pool *pool, struct berth_error *reterr)
 {
     if (pool->row.kind != pool_kind_MANUAL)
         return 0;
@@ -78,7 +78,7 @@ static int find_recomposed(struct core *core, uint64_t pool_id, struct subject_o
     ret->pool = pool_find(core, pool_id);
     if (!ret->pool)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such pool");
-    if (admin_pool_is_made(ret->pool, reterr) < 0)
+    if (admin_pool_is_managed(ret->pool, reterr) < 0)
         return BERTH_E_UNSUPPORTED;
     ret->image = image_find(core, ret->pool->row.image_id);
     if (!ret->image)
@@ -95,29 +95,29 @@ static int find_recomposed(struct core *core, uint64_t pool_id, struct subject_o
     return 0;
 }
 
-static int find_any(struct core *core, const struct image_wish *wish, struct subject_of *ret,
+static int find_any(struct core *core, const struct image_action *action, struct subject_of *ret,
                     struct berth_error *reterr)
 {
-    switch (wish->act) {
+    switch (action->act) {
     case IMAGE_PUBLISH:
-        return find_published(core, wish->id, ret, reterr);
+        return find_published(core, action->id, ret, reterr);
     case IMAGE_ROLLBACK:
-        return find_before(core, wish->id, ret, reterr);
+        return find_previous(core, action->id, ret, reterr);
     case IMAGE_RECOMPOSE:
         break;
     }
-    return find_recomposed(core, wish->id, ret, reterr);
+    return find_recomposed(core, action->id, ret, reterr);
 }
 
-static int find_subject(struct core *core, const struct image_wish *wish, struct subject_of *ret,
+static int find_subject(struct core *core, const struct image_action *action, struct subject_of *ret,
                         struct berth_error *reterr)
 {
     int r;
 
     *ret = (struct subject_of){ 0 };
-    r = find_any(core, wish, ret, reterr);
+    r = find_any(core, action, ret, reterr);
     assert(r < 0 || (ret->image && ret->version));
-    assert(r < 0 || wish->act != IMAGE_RECOMPOSE || ret->pool);
+    assert(r < 0 || action->act != IMAGE_RECOMPOSE || ret->pool);
     return r;
 }
 
@@ -204,93 +204,93 @@ static void note_unchecked(struct changes *changes, const char *unchecked)
 
 /* ---- first the look, then the decision ---- */
 
-struct asked {
+struct image_job {
     struct pending_request pending;
     struct context *context;
     struct admin_actor actor;
-    struct image_wish wish;
+    struct image_action action;
     char unchecked[IMAGE_UNCHECKED_TEXT];
     struct op *caller;
     struct op step;
 };
 
-static void drop(struct pending_request *pending)
+static void image_job_drop(struct pending_request *pending)
 {
-    struct asked *asked = container_of(pending, struct asked, pending);
-    struct op *caller = asked->caller;
+    struct image_job *job = container_of(pending, struct image_job, pending);
+    struct op *caller = job->caller;
 
-    op_cancel(&asked->step);
-    free(asked);
+    op_cancel(&job->step);
+    free(job);
     op_complete(caller, BERTH_E_CLOSING, NULL);
 }
 
-static void over(struct op *op, int result)
+static void image_job_done(struct op *op, int result)
 {
-    struct asked *asked = container_of(op, struct asked, step);
+    struct image_job *job = container_of(op, struct image_job, step);
     struct berth_error error = op->error;
-    struct op *caller = asked->caller;
+    struct op *caller = job->caller;
 
-    if (asked->wish.ret_unchecked)
-        (void)snprintf(asked->wish.ret_unchecked, IMAGE_UNCHECKED_TEXT, "%s", asked->unchecked);
-    list_remove(&asked->pending.node);
-    free(asked);
+    if (job->action.ret_unchecked)
+        (void)snprintf(job->action.ret_unchecked, IMAGE_UNCHECKED_TEXT, "%s", job->unchecked);
+    list_remove(&job->pending.node);
+    free(job);
     op_complete(caller, result, &error);
 }
 
 /* What is true now decides: it may have changed while the hosts were asked. */
-static int decide(struct asked *asked, struct op *op)
+static int decide(struct image_job *job, struct op *op)
 {
     struct subject_of subject;
     struct changes *changes;
-    int r = admin_still(&asked->actor, &op->error);
+    int r = admin_check_right(&job->actor, &op->error);
 
     if (r >= 0)
-        r = find_subject(asked->context->core, &asked->wish, &subject, &op->error);
+        r = find_subject(job->context->core, &job->action, &subject, &op->error);
     if (r < 0)
         return r;
-    changes = decision(asked->context, &asked->actor, asked->wish.act, &subject);
-    note_unchecked(changes, asked->unchecked);
-    return decide_begin(asked->context, changes, NULL, op);
+    changes = decision(job->context, &job->actor, job->action.act, &subject);
+    note_unchecked(changes, job->unchecked);
+    return decide_begin(job->context, changes, NULL, op);
 }
 
-static void looked(struct op *op, int result)
+static void files_checked(struct op *op, int result)
 {
-    struct asked *asked = container_of(op, struct asked, step);
+    struct image_job *job = container_of(op, struct image_job, step);
     struct berth_error error = op->error;
     int r = result;
 
-    op_init(op, asked->context->timers, over);
+    op_init(op, job->context->timers, image_job_done);
     op->error = error;
-    if (r < 0 || asked->wish.dry_run) {
-        over(op, r);
+    if (r < 0 || job->action.dry_run) {
+        image_job_done(op, r);
         return;
     }
-    r = decide(asked, op);
+    r = decide(job, op);
     if (r < 0)
-        over(op, r);
+        image_job_done(op, r);
 }
 
-int admin_image(struct context *context, const struct admin_actor *actor, const struct image_wish *wish,
+int admin_image(struct context *context, const struct admin_actor *actor, const struct image_action *action,
                 struct op *op)
 {
     struct subject_of subject;
-    struct asked *asked;
-    int r = find_subject(context->core, wish, &subject, &op->error);
+    struct image_job *job;
+    int r = find_subject(context->core, action, &subject, &op->error);
 
     if (r < 0)
         return r;
-    asked = berth_new(struct asked);
-    *asked = (struct asked){ .context = context, .actor = *actor, .wish = *wish, .caller = op };
-    op_init(&asked->step, context->timers, looked);
+    job = berth_new(struct image_job);
+    *job = (struct image_job){ .context = context, .actor = *actor, .action = *action, .caller = op };
+    op_init(&job->step, context->timers, files_checked);
     r = image_check_begin(context, subject.version->row.id, subject.pool ? subject.pool->row.id : 0,
-                          asked->unchecked, &asked->step);
+                          job->unchecked, &job->step);
     if (r < 0) {
-        op->error = asked->step.error;
-        free(asked);
+        op->error = job->step.error;
+        free(job);
         return r;
     }
-    admin_pending_add(context, &asked->pending, drop);
-    return op_begun(op, NULL, asked);
+    admin_pending_add(context, &job->pending, image_job_drop);
+    return op_begun(op, NULL, job);
 }
 
 /* ---- pool retry ---- */
@@ -303,7 +303,7 @@ int admin_pool_retry(struct context *context, const struct admin_actor *actor, u
 
     if (!pool)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "there is no such pool");
-    if (admin_pool_is_made(pool, &op->error) < 0)
+    if (admin_pool_is_managed(pool, &op->error) < 0)
         return BERTH_E_UNSUPPORTED;
     changes = admin_changes(actor, "pool.retry");
     changes_object(changes, "pool %s", pool->row.name);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/admin_start.h"
+#include "flow/admin_internal.h"
 #include "flow/decide.h"
 
 #define TOKEN_BYTES 32
@@ -36,7 +36,7 @@ static void password_done(struct new_password *password, int result,
     op_complete(caller, result, &why);
 }
 
-static void drop(struct pending_request *pending)
+static void new_password_drop(struct pending_request *pending)
 {
     struct new_password *password = container_of(pending, struct new_password, pending);
     struct op *caller = password->caller;
@@ -81,7 +81,7 @@ static void password_hashed(struct op *op, int result)
     int r = result;
 
     if (r >= 0)
-        r = admin_still(&password->actor, &error);
+        r = admin_check_right(&password->actor, &error);
     if (r >= 0)
         r = put_hash(password, &error);
     if (r >= 0) {
@@ -125,7 +125,7 @@ int admin_password(struct context *context, const struct admin_actor *actor, enu
         berth_wipe_free(password, sizeof(*password));
         return r;
     }
-    admin_pending_add(context, &password->pending, drop);
+    admin_pending_add(context, &password->pending, new_password_drop);
     return op_begun(op, NULL, password);
 }
 

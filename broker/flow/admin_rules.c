@@ -6,7 +6,7 @@
 
 #include "core/address.h"
 #include "core/index.h"
-#include "flow/admin_refer.h"
+#include "flow/admin_references.h"
 
 /* ---- words that several rules use ---- */
 
@@ -90,7 +90,7 @@ static int unused_site(struct core *core, const void *row_, struct berth_error *
 
     if (first_that_refers(core, ENTITY_place, offsetof(struct row_place, site_id), row->id))
         return in_use("site", row->name, "places belong to it", reterr);
-    return admin_unnamed(core, ENTITY_site, row->id, row->name, reterr);
+    return admin_check_unreferenced(core, ENTITY_site, row->id, row->name, reterr);
 }
 
 /* With one site only, nobody has to name it. */
@@ -123,7 +123,7 @@ static int unused_place(struct core *core, const void *row_, struct berth_error 
     if (first_that_refers(core, ENTITY_invitation, offsetof(struct row_invitation, place_id),
                           row->id))
         return in_use("place", row->name, "an invitation names it", reterr);
-    return admin_unnamed(core, ENTITY_place, row->id, row->name, reterr);
+    return admin_check_unreferenced(core, ENTITY_place, row->id, row->name, reterr);
 }
 
 /* ---- host ---- */
@@ -249,7 +249,7 @@ static int unused_host(struct core *core, const void *row_, struct berth_error *
 
     if (index_first(core, DESKTOPS_OF_HOST, row->id))
         return in_use("host", row->name, "desktops live on it", reterr);
-    return admin_unnamed(core, ENTITY_host, row->id, row->name, reterr);
+    return admin_check_unreferenced(core, ENTITY_host, row->id, row->name, reterr);
 }
 
 /* ---- image ---- */
@@ -388,25 +388,25 @@ static void image_version_gone(struct core *core, const void *row_, struct chang
 
 static void complete_pool(struct row_pool *row)
 {
-    bool made = row->kind == pool_kind_FLOATING || row->kind == pool_kind_DEDICATED;
+    bool managed = row->kind == pool_kind_FLOATING || row->kind == pool_kind_DEDICATED;
 
     if (!row->title[0])
         (void)snprintf(row->title, sizeof(row->title), "%s", row->name);
     if (!row->release)
         row->release = row->kind == pool_kind_FLOATING ? pool_release_REFRESH : pool_release_KEEP;
     if (!row->credential)
-        row->credential = made ? pool_credential_PER_SESSION : pool_credential_PASSTHROUGH;
+        row->credential = managed ? pool_credential_PER_SESSION : pool_credential_PASSTHROUGH;
     if (!row->roam)
         row->roam = pool_roam_ALWAYS;
     if (!row->address)
-        row->address = made ? pool_address_AGENT : pool_address_FIXED;
+        row->address = managed ? pool_address_AGENT : pool_address_FIXED;
     if (!row->port)
         row->port = 3389;
     if (!row->start_limit_s)
         row->start_limit_s = 120;
     if (row->kind == pool_kind_MANUAL && !row->max)
         row->max = 1000; /* its machines are added by hand, one by one */
-    if (made && !row->account[0])
+    if (managed && !row->account[0])
         (void)snprintf(row->account, sizeof(row->account), "berth");
 }
 
@@ -499,7 +499,7 @@ static int check_pool(struct core *core, void *row_, const void *now_, struct be
         return berth_fail(reterr, BERTH_E_INVALID,
                           "pool '%s': more spares (%lld) than desktops (%lld)", row->name,
                           (long long)row->spare, (long long)row->max);
-    r = admin_settle_hosts(core, row, now, reterr);
+    r = admin_normalize_hosts(core, row, now, reterr);
     if (r < 0)
         return r;
     r = row->kind == pool_kind_MANUAL ? check_pool_manual(row, reterr)
@@ -516,7 +516,7 @@ static int unused_pool(struct core *core, const void *row_, struct berth_error *
                       reterr);
     if (index_first(core, SESSIONS_OF_POOL, row->id))
         return in_use("pool", row->name, "it has sessions", reterr);
-    return admin_pool_unwanted(core, row, reterr);
+    return admin_check_pool_unwanted(core, row, reterr);
 }
 
 /* Entitlements to a pool mean nothing without it. */
@@ -630,7 +630,7 @@ static int check_terminal(struct core *core, void *row_, const void *now_,
     row->version = given.version;
     (void)snprintf(row->name, sizeof(row->name), "%s", given.name);
     (void)snprintf(row->tags, sizeof(row->tags), "%s", given.tags);
-    admin_settle_tags(row->tags);
+    admin_normalize_tags(row->tags);
     row->place_id = given.place_id;
     row->kiosk_user_id = given.kiosk_user_id;
     if (row->place_id && !place_find(core, row->place_id))
@@ -735,7 +735,7 @@ static int unused_group(struct core *core, const void *row_, struct berth_error 
     if (first_that_refers(core, ENTITY_membership, offsetof(struct row_membership, group_id),
                           row->id))
         return in_use("group", row->name, "it has members", reterr);
-    return admin_unnamed(core, ENTITY_group, row->id, row->name, reterr);
+    return admin_check_unreferenced(core, ENTITY_group, row->id, row->name, reterr);
 }
 
 static int check_membership(struct core *core, void *row_, berth_unused const void *now,

@@ -1,7 +1,7 @@
 /* admin_session.c - what people do to sessions of others. */
 #include <stdio.h>
 
-#include "flow/admin_start.h"
+#include "flow/admin_internal.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
 

@@ -5,8 +5,8 @@
 #include "berth/invite.h"
 
 #include "core/index.h"
-#include "flow/admin_refer.h"
-#include "flow/admin_start.h"
+#include "flow/admin_references.h"
+#include "flow/admin_internal.h"
 #include "flow/decide.h"
 
 #define INVITE_HOURS 24
@@ -72,7 +72,7 @@ static void void_earlier(struct core *core, const struct row_invitation *latest,
 
 /* For a terminal that is there the invitation is for that one, whatever it is called when it comes;
  * else the name is kept for a new one. */
-static int settle_invited(struct core *core, struct row_invitation *row, struct berth_error *reterr)
+static int resolve_invited(struct core *core, struct row_invitation *row, struct berth_error *reterr)
 {
     const struct terminal *known = terminal_by_name(core, row->terminal);
     int r;
@@ -103,8 +103,8 @@ int admin_invite(struct context *context, const struct admin_actor *actor,
     if (row.terminal[0] && row.uses_left > 1)
         return berth_fail(&op->error, BERTH_E_INVALID,
                           "an invitation for terminal '%s' can be used once only", row.terminal);
-    admin_settle_tags(row.tags);
-    r = settle_invited(context->core, &row, &op->error);
+    admin_normalize_tags(row.tags);
+    r = resolve_invited(context->core, &row, &op->error);
     if (r < 0)
         return r;
     secret_wipe(ret_token);
@@ -124,11 +124,11 @@ int admin_invite(struct context *context, const struct admin_actor *actor,
 }
 
 int admin_command(struct context *context, const struct admin_actor *actor,
-                  const struct command_wish *wish, uint64_t *ret_id, struct op *op)
+                  const struct command_spec *spec, uint64_t *ret_id, struct op *op)
 {
-    const struct terminal *terminal = terminal_find(context->core, wish->terminal_id);
-    struct row_command row = { .terminal_id = wish->terminal_id,
-                               .kind = wish->kind,
+    const struct terminal *terminal = terminal_find(context->core, spec->terminal_id);
+    struct row_command row = { .terminal_id = spec->terminal_id,
+                               .kind = spec->kind,
                                .state = command_QUEUED };
     struct changes *changes;
 
@@ -137,18 +137,18 @@ int admin_command(struct context *context, const struct admin_actor *actor,
     if (terminal->row.state != terminal_ACCEPTED && terminal->row.state != terminal_QUARANTINED)
         return berth_fail(&op->error, BERTH_E_STATE, "terminal '%s' is %s", terminal->row.name,
                           terminal_state_names[terminal->row.state]);
-    if (wish->kind == command_kind_MESSAGE && !wish->text[0])
+    if (spec->kind == command_kind_MESSAGE && !spec->text[0])
         return berth_fail(&op->error, BERTH_E_INVALID, "a message needs a text");
     row.id = core_next_id(context->core);
     row.created_ms = context->timers->wall_ms;
-    row.expires_ms = row.created_ms + (wish->expires_in_ms > 0 ? wish->expires_in_ms : 600000);
-    (void)snprintf(row.text, sizeof(row.text), "%s", wish->text);
+    row.expires_ms = row.created_ms + (spec->expires_in_ms > 0 ? spec->expires_in_ms : 600000);
+    (void)snprintf(row.text, sizeof(row.text), "%s", spec->text);
     (void)snprintf(row.by, sizeof(row.by), "%.63s", actor->name);
     *ret_id = row.id;
     changes = admin_changes(actor, "terminal.command");
     changes_object(changes, "terminal %s", terminal->row.name);
-    changes_detail(changes, "%s", command_kind_names[wish->kind]);
-    changes->audit.terminal_id = wish->terminal_id;
+    changes_detail(changes, "%s", command_kind_names[spec->kind]);
+    changes->audit.terminal_id = spec->terminal_id;
     (void)changes_add(changes, ENTITY_command, &row);
     /* Its notice sends it. */
     return decide_begin(context, changes, &(struct decide_then){ .ret_added_id = ret_id }, op);

@@ -353,7 +353,7 @@ void fate_publish(struct sim *sim, const struct action *action)
                                 &errand->op));
     } else if (action->much % 3 == 1 && sim->draft_id) {
         begun(errand, admin_image(context, world_actor(),
-                                  &(struct image_wish){ .act = IMAGE_PUBLISH, .id = sim->draft_id },
+                                  &(struct image_action){ .act = IMAGE_PUBLISH, .id = sim->draft_id },
                                   &errand->op));
     } else {
         const struct pool *pool =
@@ -361,7 +361,7 @@ void fate_publish(struct sim *sim, const struct action *action)
 
         begun(errand,
               admin_image(context, world_actor(),
-                          &(struct image_wish){ .act = IMAGE_RECOMPOSE, .id = pool->row.id },
+                          &(struct image_action){ .act = IMAGE_RECOMPOSE, .id = pool->row.id },
                           &errand->op));
     }
 }
@@ -419,17 +419,17 @@ void fate_desktop_order(struct sim *sim, const struct action *action)
     struct context *context = context_of(sim);
     struct entity *entity = context ? some(context->core, ENTITY_desktop, action->what) : NULL;
     struct errand_op *errand = entity ? errand_new(sim) : NULL;
-    struct desktop_wish wish = { .act = (enum desktop_act)(action->much % 7), .why = "a whim" };
+    struct desktop_action request = { .act = (enum desktop_act)(action->much % 7), .why = "a whim" };
 
     if (!errand)
         return;
     /* An administrator may tear a desktop from under its session; the judge has no line by which it
      * could tell that from a mistake of the broker, so it is only done where nothing is lost. */
-    wish.force = action->who % 4 == 0 && wish.act != DESKTOP_REFRESH &&
+    request.force = action->who % 4 == 0 && request.act != DESKTOP_REFRESH &&
                  context->timers->mono_ms > context->core->recovery_until_ms;
-    wish.desktop_id = container_of(entity, struct desktop, base)->row.id;
+    request.desktop_id = container_of(entity, struct desktop, base)->row.id;
     sim->asked_by_admin = true;
-    begun(errand, admin_desktop(context, world_actor(), &wish, &errand->op));
+    begun(errand, admin_desktop(context, world_actor(), &request, &errand->op));
 }
 
 void fate_session_order(struct sim *sim, const struct action *action)
@@ -462,13 +462,13 @@ void fate_command(struct sim *sim, const struct action *action)
     struct context *context = context_of(sim);
     const struct terminal *terminal = terminal_at(sim, action->who % sim->clients_count);
     struct errand_op *errand = terminal ? errand_new(sim) : NULL;
-    struct command_wish wish = { .kind = kinds[action->much % BERTH_COUNT(kinds)],
+    struct command_spec request = { .kind = kinds[action->much % BERTH_COUNT(kinds)],
                                  .text = "please call the desk",
                                  .expires_in_ms = action->ms + 1000 };
 
     if (!errand)
         return;
-    wish.terminal_id = terminal->row.id;
+    request.terminal_id = terminal->row.id;
     record_invoke(errand, history_what_COMMAND, terminal->row.id);
-    begun(errand, admin_command(context, world_actor(), &wish, &sim->command_id, &errand->op));
+    begun(errand, admin_command(context, world_actor(), &request, &sim->command_id, &errand->op));
 }

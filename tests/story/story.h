@@ -67,16 +67,16 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
 static inline uint64_t publish_version(struct world *w, const char *path)
 {
     struct context *context = &w->broker->context;
-    struct image_wish wish = { .act = IMAGE_PUBLISH };
+    struct image_action action = { .act = IMAGE_PUBLISH };
     struct entity *image = core_find_name(world_core(w), ENTITY_image, "debian");
     struct row_image_version row = { .state = image_version_DRAFT,
                                      .image_id = container_of(image, struct image, base)->row.id };
 
     (void)snprintf(row.path, sizeof(row.path), "%s", path);
     EXPECT_OK(world_await(
-        w, admin_add(context, world_actor(), ENTITY_image_version, &row, &wish.id, world_op(w))));
-    EXPECT_OK(world_await(w, admin_image(context, world_actor(), &wish, world_op(w))));
-    return wish.id;
+        w, admin_add(context, world_actor(), ENTITY_image_version, &row, &action.id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_image(context, world_actor(), &action, world_op(w))));
+    return action.id;
 }
 
 /* It comes to say so within some seconds. */

@@ -236,7 +236,7 @@ static void sign_off_and_crash(enum store_crash when, uint64_t commit)
         world_restart(w);
     }
     world_run_s(w, 120);
-    /* Either the wish was lost with the broker, and she still has everything, or it is carried out
+    /* Either the request was lost with the broker, and she still has everything, or it is carried out
      * to its end. */
     if (world_session(w, "anna")) {
         EXPECT_STR(world_owner(w, "ward-3-001"), "anna");

@@ -268,11 +268,11 @@ static void somebody_looks(struct world *w)
     uint64_t id = 0;
 
     while ((id = next_quarantined(w, id)) != 0) {
-        const struct desktop_wish wish = { .desktop_id = id,
+        const struct desktop_action action = { .desktop_id = id,
                                            .act = DESKTOP_RELEASE,
                                            .why = "it works again" };
 
-        (void)world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w)));
+        (void)world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w)));
     }
 }
 

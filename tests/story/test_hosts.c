@@ -135,15 +135,15 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
 {
     for (int crash = 0; crash < 2; crash++) {
         struct world *w = world_new(12, WARD FLOATING);
-        struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "it is slow" };
+        struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "it is slow" };
         struct machine *machine;
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
         SOON(w, "t1", "anna on ward-3-001");
-        wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
+        action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
         EXPECT_OK(
-            world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
+            world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
         world_run_s(w, 20);
         machine = world_machine(w, "ward-3-001");
         if (crash)

@@ -13,13 +13,13 @@ static uint64_t terminal_id(struct world *w, const char *name)
 static uint64_t command(struct world *w, const char *terminal, enum command_kind kind,
                         int64_t expires_in_ms)
 {
-    const struct command_wish wish = { .terminal_id = terminal_id(w, terminal),
+    const struct command_spec spec = { .terminal_id = terminal_id(w, terminal),
                                        .kind = kind,
                                        .text = "Tea is ready",
                                        .expires_in_ms = expires_in_ms };
     uint64_t id = 0;
 
-    if (world_await(w, admin_command(&w->broker->context, world_actor(), &wish, &id, world_op(w))) !=
+    if (world_await(w, admin_command(&w->broker->context, world_actor(), &spec, &id, world_op(w))) !=
         0)
         fail_msg("command: %s", world_await_text());
     return id;
@@ -337,7 +337,7 @@ TEST(manage, explain_says_what_the_start_of_a_desktop_waits_for)
     world_run_s(w, 5);
     EXPECT_OK(
         admin_desktop(&w->broker->context, world_actor(),
-                      &(struct desktop_wish){ .desktop_id = world_desktop(w, "own-001")->row.id,
+                      &(struct desktop_action){ .desktop_id = world_desktop(w, "own-001")->row.id,
                                               .act = DESKTOP_START },
                       world_op(w)));
     world_run_s(w, 20);
@@ -355,7 +355,7 @@ TEST(manage, explain_says_what_the_start_of_a_desktop_waits_for)
 TEST(manage, what_is_in_use_cannot_be_deleted)
 {
     struct world *w = world_new(14, WARD FLOATING);
-    struct desktop_wish wish = { .act = DESKTOP_DELETE, .why = "a story" };
+    struct desktop_action action = { .act = DESKTOP_DELETE, .why = "a story" };
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
@@ -366,8 +366,8 @@ TEST(manage, what_is_in_use_cannot_be_deleted)
     EXPECT_ERR(world_await(w, admin_drop(&w->broker->context, world_actor(), ENTITY_user,
                                          world_user(w, "anna")->row.id, world_op(w))),
                BERTH_E_STATE);
-    wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))),
+    action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
+    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))),
                BERTH_E_STATE);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     THE_END(w);
@@ -423,21 +423,21 @@ TEST(manage, a_request_sent_twice_counts_once)
 TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
 {
     struct world *w = world_new(18, WARD FLOATING);
-    struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "it is slow" };
+    struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "it is slow" };
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on ward-3-001");
-    wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
+    action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 20);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     world_sign_off(w, "t1");
     world_run_s(w, 60);
     world_sign_on(w, "t2", "bob", "secret12");
     SOON(w, "t2", "bob on ward-3-002");
-    wish.act = DESKTOP_RELEASE;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
+    action.act = DESKTOP_RELEASE;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 60);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off"); /* no more spares are wanted */
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
@@ -447,19 +447,19 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
 TEST(manage, quarantined_while_it_starts_it_is_kept_out)
 {
     struct world *w = world_new(22, WARD FLOATING);
-    struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "a hunch" };
+    struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "a hunch" };
 
     PASS_UNTIL(w, 10,
                world_desktop(w, "ward-3-001") &&
                    strcmp(world_desktop_state(w, "ward-3-001"), "starting") == 0);
-    wish.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
+    action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 30);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     /* Somebody looks at it: it runs and is still kept out. */
-    wish.act = DESKTOP_RESTART;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
+    action.act = DESKTOP_RESTART;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT(machine_answers(world_machine(w, "ward-3-001")));
     world_sign_on(w, "t1", "anna", "secret12");
@@ -471,16 +471,16 @@ TEST(manage, quarantined_while_it_starts_it_is_kept_out)
 TEST(manage, a_forced_restart_is_said_and_done)
 {
     struct world *w = world_new(19, WARD DEDICATED);
-    struct desktop_wish wish = { .act = DESKTOP_RESTART, .why = "it hangs" };
+    struct desktop_action action = { .act = DESKTOP_RESTART, .why = "it hangs" };
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
     SOON(w, "t1", "anna on own-001");
-    wish.desktop_id = world_desktop(w, "own-001")->row.id;
-    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))),
+    action.desktop_id = world_desktop(w, "own-001")->row.id;
+    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))),
                BERTH_E_STATE);
-    wish.force = true;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
+    action.force = true;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     EXPECT_INT(world_machine(w, "own-001")->boots, 2);
     world_run_s(w, 10);
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
@@ -506,12 +506,12 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
     EXPECT_OK(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version, &row,
                                        &id, world_op(w))));
     EXPECT_OK(world_await(w, admin_image(&w->broker->context, world_actor(),
-                                         &(struct image_wish){ .act = IMAGE_PUBLISH, .id = id },
+                                         &(struct image_action){ .act = IMAGE_PUBLISH, .id = id },
                                          world_op(w))));
     EXPECT_INT(image->row.current_id, id);
     EXPECT_OK(
         world_await(w, admin_image(&w->broker->context, world_actor(),
-                                   &(struct image_wish){ .act = IMAGE_RECOMPOSE,
+                                   &(struct image_action){ .act = IMAGE_RECOMPOSE,
                                                          .id = world_pool(w, "ward-3")->row.id },
                                    world_op(w))));
     world_run_s(w, 60);
@@ -551,7 +551,7 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 1); /* and it still has its disk */
     EXPECT_ERR(
         world_await(w, admin_image(&w->broker->context, world_actor(),
-                                   &(struct image_wish){ IMAGE_RECOMPOSE, .id = pool->row.id },
+                                   &(struct image_action){ IMAGE_RECOMPOSE, .id = pool->row.id },
                                    world_op(w))),
         BERTH_E_INVALID);
     world_run_s(w, 60);
@@ -559,7 +559,7 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
         EXPECT(!container_of(entity_of(node), struct desktop, base)->row.quarantined);
     EXPECT_OK(
         world_await(w, admin_image(&w->broker->context, world_actor(),
-                                   &(struct image_wish){ .act = IMAGE_ROLLBACK, .id = image_id },
+                                   &(struct image_action){ .act = IMAGE_ROLLBACK, .id = image_id },
                                    world_op(w))));
     world_run_s(w, 60);
     EXPECT_STR(pool->backoff_why, "");

@@ -21,18 +21,18 @@ static struct host *host_of(struct world *w, const char *name)
     return container_of(core_find_name(world_core(w), ENTITY_host, name), struct host, base);
 }
 
-static struct desktop_wish wish_for(struct world *w, const char *desktop, enum desktop_act act)
+static struct desktop_action action_for(struct world *w, const char *desktop, enum desktop_act act)
 {
-    return (struct desktop_wish){ .desktop_id = world_desktop(w, desktop)->row.id,
+    return (struct desktop_action){ .desktop_id = world_desktop(w, desktop)->row.id,
                                   .act = act,
                                   .why = "a story" };
 }
 
 static int order(struct world *w, const char *desktop, enum desktop_act act)
 {
-    const struct desktop_wish wish = wish_for(w, desktop, act);
+    const struct desktop_action action = action_for(w, desktop, act);
 
-    return world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w)));
+    return world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w)));
 }
 
 static void until_it_runs(struct world *w, const char *desktop)
@@ -137,7 +137,7 @@ TEST(power, a_host_that_is_away_while_a_used_desktop_comes_back_costs_no_machine
     world_host(w, "kvm1")->agent_ms = 3000;
     EXPECT_OK(
         admin_desktop(context_of(w), world_actor(),
-                      &(struct desktop_wish){ .desktop_id = world_desktop(w, "own-001")->row.id,
+                      &(struct desktop_action){ .desktop_id = world_desktop(w, "own-001")->row.id,
                                               .act = DESKTOP_START },
                       world_op(w)));
     world_run_s(w, 8);
@@ -475,11 +475,11 @@ static void answered(struct op *op, int result)
 static void begin_order(struct world *w, const char *desktop, enum desktop_act act,
                         struct answer *ret)
 {
-    const struct desktop_wish wish = wish_for(w, desktop, act);
+    const struct desktop_action action = action_for(w, desktop, act);
 
     *ret = (struct answer){ 0 };
     op_init(&ret->op, context_of(w)->timers, answered);
-    EXPECT_OK(admin_desktop(context_of(w), world_actor(), &wish, &ret->op));
+    EXPECT_OK(admin_desktop(context_of(w), world_actor(), &action, &ret->op));
 }
 
 /* One machine starts at a time, and the first takes minutes. */

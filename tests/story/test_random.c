@@ -463,15 +463,15 @@ static void broker_fails(void)
 static void admin_changes_desktop(struct context *context, struct op *op)
 {
     const struct desktop *desktop = some_desktop();
-    struct desktop_wish wish = { .act = (enum desktop_act)dice(7),
+    struct desktop_action action = { .act = (enum desktop_act)dice(7),
                                  .why = "a whim",
                                  .force = dice(4) == 0 };
 
     if (!desktop)
         return;
-    wish.desktop_id = desktop->row.id;
+    action.desktop_id = desktop->row.id;
     run.asked_by_admin = true;
-    (void)!admin_desktop(context, world_actor(), &wish, op);
+    (void)!admin_desktop(context, world_actor(), &action, op);
 }
 
 static void admin_sets(struct context *context, struct op *op)

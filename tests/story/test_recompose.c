@@ -47,11 +47,11 @@ static uint64_t add_version(struct world *w, const char *path)
 
 static int act(struct world *w, enum image_act act, uint64_t id, bool dry_run, char *unchecked)
 {
-    const struct image_wish wish = {
+    const struct image_action action = {
         .act = act, .id = id, .dry_run = dry_run, .ret_unchecked = unchecked
     };
 
-    return world_await(w, admin_image(context_of(w), world_actor(), &wish, world_op(w)));
+    return world_await(w, admin_image(context_of(w), world_actor(), &action, world_op(w)));
 }
 
 static uint64_t publish(struct world *w)
@@ -74,11 +74,11 @@ static int roll_back(struct world *w)
 
 static int order(struct world *w, const char *desktop, enum desktop_act act, const char *why)
 {
-    const struct desktop_wish wish = { .desktop_id = world_desktop(w, desktop)->row.id,
+    const struct desktop_action action = { .desktop_id = world_desktop(w, desktop)->row.id,
                                        .act = act,
                                        .why = why };
 
-    return world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w)));
+    return world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w)));
 }
 
 /* Desktops of the current version, or of others, that nobody keeps out of service. */
@@ -1080,19 +1080,19 @@ TEST(backoff, a_word_lifts_it_also_after_a_restart)
 TEST(backoff, what_a_person_put_into_quarantine_stays_there)
 {
     struct world *w = in_backoff(24);
-    struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
+    struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
 
     w->farm->dead_image[0] = '\0';
     EXPECT_OK(roll_back(w));
     world_run_s(w, 30);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     list_each (placement_list(pool_of(w), CLASS_SPARE), node)
-        wish.desktop_id = placement_at(node)->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
+        action.desktop_id = placement_at(node)->row.id;
+    EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
     EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, "/images/third.qcow2"), false, NULL));
     world_run_s(w, 60);
     EXPECT_INT(quarantined(w), 1);
-    EXPECT(desktop_find(world_core(w), wish.desktop_id)->row.quarantined);
+    EXPECT(desktop_find(world_core(w), action.desktop_id)->row.quarantined);
     THE_END(w);
 }
 
@@ -1101,12 +1101,12 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
 {
     for (int restart = 0; restart < 2; restart++) {
         struct world *w = in_backoff(26);
-        struct desktop_wish wish = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
+        struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
 
         w->farm->dead_image[0] = '\0';
         list_each (placement_list(pool_of(w), CLASS_QUARANTINED), node)
-            wish.desktop_id = placement_at(node)->row.id;
-        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
+            action.desktop_id = placement_at(node)->row.id;
+        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
         if (restart) {
             world_crash(w);
             world_restart(w);
@@ -1117,14 +1117,14 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
             w, admin_pool_retry(context_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
         world_run_s(w, 20);
         EXPECT_INT(quarantined(w), 1);
-        EXPECT(desktop_find(world_core(w), wish.desktop_id)->row.quarantined);
-        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.delete_pending);
-        EXPECT_STR(desktop_find(world_core(w), wish.desktop_id)->row.reason, "to be looked at");
+        EXPECT(desktop_find(world_core(w), action.desktop_id)->row.quarantined);
+        EXPECT(!desktop_find(world_core(w), action.desktop_id)->row.delete_pending);
+        EXPECT_STR(desktop_find(world_core(w), action.desktop_id)->row.reason, "to be looked at");
 
         /* Out of quarantine it is like any other again. */
-        wish.act = DESKTOP_RELEASE;
-        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
-        EXPECT(!desktop_find(world_core(w), wish.desktop_id)->row.quarantined_by_admin);
+        action.act = DESKTOP_RELEASE;
+        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
+        EXPECT(!desktop_find(world_core(w), action.desktop_id)->row.quarantined_by_admin);
         THE_END(w);
     }
 }

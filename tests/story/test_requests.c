@@ -38,7 +38,7 @@ static uint64_t publish_next(struct world *w)
 static int recompose(struct world *w, const struct admin_actor *actor)
 {
     return world_await(w, admin_image(context_of(w), actor,
-                                      &(struct image_wish){ .act = IMAGE_RECOMPOSE,
+                                      &(struct image_action){ .act = IMAGE_RECOMPOSE,
                                                             .id = world_pool(w, "ward-3")->row.id },
                                       world_op(w)));
 }
@@ -152,10 +152,10 @@ TEST(requests, a_user_goes_with_all_memberships_and_an_administrator_with_all_to
 
 static int restart(struct world *w, const struct admin_actor *actor)
 {
-    const struct desktop_wish wish = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
+    const struct desktop_action action = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
                                        .act = DESKTOP_RESTART };
 
-    return world_await(w, admin_desktop(context_of(w), actor, &wish, world_op(w)));
+    return world_await(w, admin_desktop(context_of(w), actor, &action, world_op(w)));
 }
 
 TEST(requests, a_restart_that_is_sent_again_disturbs_nobody_a_second_time)

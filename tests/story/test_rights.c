@@ -235,11 +235,11 @@ TEST(rights, denied_while_the_machine_starts)
     world_sign_off(w, "t2");
     world_run_s(w, 20);
     {
-        const struct desktop_wish wish = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
+        const struct desktop_action action = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
                                            .act = DESKTOP_STOP,
                                            .force = true };
 
-        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &wish, world_op(w))));
+        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
     }
     world_sign_on(w, "t2", "bob", "secret12");
     world_run_s(w, 1);
@@ -337,17 +337,17 @@ TEST(rights, a_version_is_not_published_by_who_was_disabled_while_its_file_was_l
 {
     struct world *w = world_new(12, WARD FLOATING);
     struct row_image_version row = { .state = image_version_DRAFT, .path = "/images/v2.qcow2" };
-    struct image_wish wish = { .act = IMAGE_PUBLISH };
+    struct image_action action = { .act = IMAGE_PUBLISH };
     bool right = true;
     struct admin_actor actor = actor_with(&right);
 
     world_run_s(w, 70);
     row.image_id = id_of_first(w, ENTITY_image);
     EXPECT_OK(world_await(w, admin_add(context_of(w), world_actor(), ENTITY_image_version, &row,
-                                       &wish.id, world_op(w))));
-    is_refused(w, admin_image(context_of(w), &actor, &wish, world_op(w)), &right);
-    EXPECT_INT(image_version_find(world_core(w), wish.id)->row.state, image_version_DRAFT);
-    EXPECT_OK(world_await(w, admin_image(context_of(w), &actor, &wish, world_op(w))));
+                                       &action.id, world_op(w))));
+    is_refused(w, admin_image(context_of(w), &actor, &action, world_op(w)), &right);
+    EXPECT_INT(image_version_find(world_core(w), action.id)->row.state, image_version_DRAFT);
+    EXPECT_OK(world_await(w, admin_image(context_of(w), &actor, &action, world_op(w))));
     THE_END(w);
 }
 

@@ -244,12 +244,12 @@ TEST(shortage, desktops_that_are_switched_off_are_counted)
 {
     struct world *w = world_new(11, WARD "pool ward-3 floating image debian max 2 spare 2\n"
                                          "entitle everyone ward-3\n");
-    struct desktop_wish wish = { .act = DESKTOP_STOP, .why = "a story" };
+    struct desktop_action action = { .act = DESKTOP_STOP, .why = "a story" };
 
     world_run_s(w, 70);
     set_spare(w, 0);
-    wish.desktop_id = world_desktop(w, "ward-3-002")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &wish, world_op(w))));
+    action.desktop_id = world_desktop(w, "ward-3-002")->row.id;
+    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 70);
     world_pool(w, "ward-3")->row.spare = 2; /* as it was set, and nobody has looked since */
     EXPECT_STR(why(w), "the pool has its maximum of 2 desktops (max); raise max for more; 1 spare, "

@@ -40,12 +40,12 @@ static void begin_all(struct world *w, struct asked asked[ASKED], uint64_t *id,
                       struct secret *secret)
 {
     struct context *context = &w->broker->context;
-    const struct command_wish message = {
+    const struct command_spec message = {
         .terminal_id = terminal_by_name(world_core(w), "t3")->row.id,
         .kind = command_kind_MESSAGE,
         .text = "Tea is ready",
     };
-    const struct desktop_wish restart = { .desktop_id = free_one(w), .act = DESKTOP_RESTART };
+    const struct desktop_action restart = { .desktop_id = free_one(w), .act = DESKTOP_RESTART };
     const struct row_user user = { .name = "erik", .kind = user_kind_PERSON };
     uint64_t anna = world_session(w, "anna")->row.id;
 
@@ -57,12 +57,12 @@ static void begin_all(struct world *w, struct asked asked[ASKED], uint64_t *id,
     EXPECT_OK(admin_session_sign_off(context, world_actor(), anna, "", &asked[3].op));
     EXPECT_OK(admin_image(
         context, world_actor(),
-        &(struct image_wish){ .act = IMAGE_RECOMPOSE, .id = world_pool(w, "ward-3")->row.id },
+        &(struct image_action){ .act = IMAGE_RECOMPOSE, .id = world_pool(w, "ward-3")->row.id },
         &asked[4].op));
     EXPECT(secret_set(secret, "new-secret", 10));
     EXPECT_OK(admin_password(context, world_actor(), ENTITY_user, world_user(w, "carl")->row.id,
                              secret, &asked[5].op));
-    EXPECT_OK(admin_note(context, world_actor(), "user.where", "user bob", 0, &asked[6].op));
+    EXPECT_OK(admin_audit(context, world_actor(), "user.where", "user bob", 0, &asked[6].op));
 }
 
 static void stop_in_the_midst(int after_ms)
@@ -105,7 +105,7 @@ TEST(stop, whatever_is_under_way_everybody_is_told_and_nothing_is_left_over)
 TEST(stop, a_command_on_its_way_to_disk)
 {
     struct world *w = world_new(2, WARD FLOATING);
-    const struct command_wish message = {
+    const struct command_spec message = {
         .terminal_id = terminal_by_name(world_core(w), "t1")->row.id,
         .kind = command_kind_MESSAGE,
         .text = "Tea is ready",

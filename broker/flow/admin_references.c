@@ -1,5 +1,5 @@
-/* admin_refer.c - see admin_refer.h. */
-#include "flow/admin_refer.h"
+/* admin_references.c - see admin_references.h. */
+#include "flow/admin_references.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,7 @@ struct naming {
 };
 
 /* The id that is meant: from the text where there is one, else as given. */
-static int settle(struct core *core, const struct naming *naming, uint64_t *ret,
+static int resolve(struct core *core, const struct naming *naming, uint64_t *ret,
                   struct berth_error *reterr)
 {
     const struct subject *subject = &naming->subject;
@@ -70,13 +70,13 @@ static int settle(struct core *core, const struct naming *naming, uint64_t *ret,
 /* A tag is one word, exactly as terminals have it. */
 static int check_tag(const char *rule, char *tag, struct berth_error *reterr)
 {
-    admin_settle_tags(tag);
+    admin_normalize_tags(tag);
     if (!tag[0] || strchr(tag, ' '))
         return berth_fail(reterr, BERTH_E_INVALID, "%s: '%s' is not one tag", rule, tag);
     return 0;
 }
 
-static int settle_entitlement(struct core *core, struct row_entitlement *row,
+static int resolve_entitlement(struct core *core, struct row_entitlement *row,
                               const struct row_entitlement *now, struct berth_error *reterr)
 {
     struct naming naming = { .rule = "entitlement",
@@ -92,7 +92,7 @@ static int settle_entitlement(struct core *core, struct row_entitlement *row,
         naming.subject.id = *member;
         if (now)
             naming.now = entitlement_subject(now);
-        r = settle(core, &naming, &id, reterr);
+        r = resolve(core, &naming, &id, reterr);
     }
     row->user_id = row->group_id = row->terminal_id = row->place_id = 0;
     if (member)
@@ -126,7 +126,7 @@ int admin_check_entitlement(struct core *core, void *row_, const void *now,
         if (r < 0)
             return r;
     }
-    return settle_entitlement(core, row, now, reterr);
+    return resolve_entitlement(core, row, now, reterr);
 }
 
 /* The pool that a profile makes its terminals ask for. */
@@ -143,7 +143,7 @@ static int check_wanted_pool(struct core *core, const struct row_profile *row,
     return 0;
 }
 
-static int settle_profile(struct core *core, struct row_profile *row, const struct row_profile *now,
+static int resolve_profile(struct core *core, struct row_profile *row, const struct row_profile *now,
                           struct berth_error *reterr)
 {
     char rule[80];
@@ -163,7 +163,7 @@ static int settle_profile(struct core *core, struct row_profile *row, const stru
         naming.subject.id = *member;
         if (now)
             naming.now = profile_subject(now);
-        r = settle(core, &naming, &id, reterr);
+        r = resolve(core, &naming, &id, reterr);
     }
     row->site_id = row->place_id = row->terminal_id = 0;
     if (member)
@@ -181,7 +181,7 @@ int admin_check_profile(struct core *core, void *row_, const void *now_, struct 
         row->level = profile_level_EVERYWHERE;
     if (row->level == profile_level_EVERYWHERE)
         row->subject[0] = '\0';
-    r = settle_profile(core, row, now, reterr);
+    r = resolve_profile(core, row, now, reterr);
     if (r == 0)
         r = effective_check(row->settings, reterr);
     if (r == 0 && (!now || strcmp(now->settings, row->settings) != 0))
@@ -199,7 +199,7 @@ static int compare_ids(const void *a_, const void *b_)
     return (*a > *b) - (*a < *b);
 }
 
-int admin_settle_hosts(struct core *core, struct row_pool *row, const struct row_pool *now,
+int admin_normalize_hosts(struct core *core, struct row_pool *row, const struct row_pool *now,
                        struct berth_error *reterr)
 {
     uint64_t ids[sizeof(row->hosts) / 2];
@@ -232,7 +232,7 @@ int admin_settle_hosts(struct core *core, struct row_pool *row, const struct row
     return 0;
 }
 
-void admin_settle_tags(char *tags)
+void admin_normalize_tags(char *tags)
 {
     size_t size = strlen(tags) + 1;
     char *copy = berth_strdup(tags);
@@ -251,15 +251,15 @@ void admin_settle_tags(char *tags)
 
 /* ---- who is named by what ---- */
 
-static bool names(const struct subject *subject, enum entity_kind kind, uint64_t id)
+static bool is_named(const struct subject *subject, enum entity_kind kind, uint64_t id)
 {
     return subject->kind == kind && subject->id == id;
 }
 
-static int held(enum entity_kind kind, const char *name, struct berth_error *reterr,
+static int refuse_referenced(enum entity_kind kind, const char *name, struct berth_error *reterr,
                 const char *format, ...) berth_printf(4, 5);
 
-static int held(enum entity_kind kind, const char *name, struct berth_error *reterr,
+static int refuse_referenced(enum entity_kind kind, const char *name, struct berth_error *reterr,
                 const char *format, ...)
 {
     char by[160];
@@ -272,7 +272,7 @@ static int held(enum entity_kind kind, const char *name, struct berth_error *ret
                       entity_row(kind)->name, name, by);
 }
 
-static int unnamed_by_rules(struct core *core, enum entity_kind kind, uint64_t id, const char *name,
+static int check_unreferenced_by_rules(struct core *core, enum entity_kind kind, uint64_t id, const char *name,
                             struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_entitlement), node) {
@@ -280,8 +280,8 @@ static int unnamed_by_rules(struct core *core, enum entity_kind kind, uint64_t i
         const struct subject subject = entitlement_subject(row);
         const struct pool *pool = pool_find(core, row->pool_id);
 
-        if (names(&subject, kind, id))
-            return held(
+        if (is_named(&subject, kind, id))
+            return refuse_referenced(
                 kind, name, reterr, "entitlement %llu (%s, pool '%s') names it; delete that first",
                 (unsigned long long)row->id, effect_names[row->effect], pool ? pool->row.name : "");
     }
@@ -289,34 +289,34 @@ static int unnamed_by_rules(struct core *core, enum entity_kind kind, uint64_t i
         const struct row_profile *row = entity_row_of(entity_of(node));
         const struct subject subject = profile_subject(row);
 
-        if (names(&subject, kind, id))
-            return held(kind, name, reterr, "profile '%s' is for it; delete that first", row->name);
+        if (is_named(&subject, kind, id))
+            return refuse_referenced(kind, name, reterr, "profile '%s' is for it; delete that first", row->name);
     }
     return 0;
 }
 
-int admin_unnamed(struct core *core, enum entity_kind kind, uint64_t id, const char *name,
+int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t id, const char *name,
                   struct berth_error *reterr)
 {
     if (kind != ENTITY_host)
-        return unnamed_by_rules(core, kind, id, name, reterr);
+        return check_unreferenced_by_rules(core, kind, id, name, reterr);
     list_each (core_all(core, ENTITY_pool), node) {
         const struct row_pool *row = entity_row_of(entity_of(node));
 
         if (reference_has(row->hosts, id))
-            return held(kind, name, reterr, "pool '%s' is limited to it; change its hosts first",
+            return refuse_referenced(kind, name, reterr, "pool '%s' is limited to it; change its hosts first",
                         row->name);
     }
     return 0;
 }
 
-int admin_pool_unwanted(struct core *core, const struct row_pool *row, struct berth_error *reterr)
+int admin_check_pool_unwanted(struct core *core, const struct row_pool *row, struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_profile), node) {
         const struct row_profile *profile = entity_row_of(entity_of(node));
 
         if (effective_has_value(profile->settings, "pool", row->name))
-            return held(ENTITY_pool, row->name, reterr,
+            return refuse_referenced(ENTITY_pool, row->name, reterr,
                         "the terminals of profile '%s' ask for it; change that first",
                         profile->name);
     }
@@ -330,14 +330,14 @@ void admin_drop_rules_of(struct core *core, enum entity_kind kind, uint64_t id,
         const struct row_entitlement *row = entity_row_of(entity_of(node));
         const struct subject subject = entitlement_subject(row);
 
-        if (names(&subject, kind, id))
+        if (is_named(&subject, kind, id))
             changes_drop(changes, ENTITY_entitlement, row);
     }
     list_each (core_all(core, ENTITY_profile), node) {
         const struct row_profile *row = entity_row_of(entity_of(node));
         const struct subject subject = profile_subject(row);
 
-        if (names(&subject, kind, id))
+        if (is_named(&subject, kind, id))
             changes_drop(changes, ENTITY_profile, row);
     }
     list_each (core_all(core, ENTITY_invitation), node) {
@@ -359,7 +359,7 @@ static const char *name_after(struct changes *changes, const struct row_place *p
 }
 
 /* What is below a place keeps being below it: the paths change with it. */
-static int take_along(struct core *core, const struct row_place *row, const struct row_place *now,
+static int rename_below(struct core *core, const struct row_place *row, const struct row_place *now,
                       struct changes *changes, struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_place), node) {
@@ -436,7 +436,7 @@ int admin_place_renamed(struct core *core, const void *row_, const void *now_,
 
     if (strcmp(row->name, now->name) == 0)
         return 0;
-    r = take_along(core, row, now, changes, reterr);
+    r = rename_below(core, row, now, changes, reterr);
     return r < 0 ? r : keep_rules(core, changes, reterr);
 }
 

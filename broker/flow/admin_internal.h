@@ -1,9 +1,9 @@
-/* admin_start.h - how every administrative decision begins.
+/* admin_internal.h - how every administrative decision begins.
  *
  * Module flow, inner header of admin*.c.
  */
-#ifndef BERTH_FLOW_ADMIN_START_H
-#define BERTH_FLOW_ADMIN_START_H
+#ifndef BERTH_FLOW_ADMIN_INTERNAL_H
+#define BERTH_FLOW_ADMIN_INTERNAL_H
 
 #include "flow/admin.h"
 #include "flow/reactor.h"
