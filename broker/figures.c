@@ -127,7 +127,7 @@ json_t *broker_options(void *context)
         (void)json_array_append_new(
             list, json_pack("{s:s, s:o, s:s, s:s, s:b, s:s}", "name", name, "value",
                             option_value(&broker->options, option), "given", option->given, "unit",
-                            option->unit, "live", option->live, "sentence", option->sentence));
+                            option->unit, "reload_live", option->live, "sentence", option->sentence));
     }
     return list;
 }

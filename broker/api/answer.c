@@ -67,15 +67,15 @@ void answer_once(struct request *request, unsigned status, const struct record *
     request->answer.secret = true;
 }
 
-void answer_told(struct request *request, const char *format, ...)
+void answer_result(struct request *request, const char *format, ...)
 {
-    struct view_told told = { .rev = (int64_t)request->api->context->core->rev };
+    struct view_result result = { .rev = (int64_t)request->api->context->core->rev };
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(told.text, sizeof(told.text), format, arguments);
+    (void)vsnprintf(result.text, sizeof(result.text), format, arguments);
     va_end(arguments);
-    answer_view(request, &view_told_record, &told);
+    answer_view(request, &view_result_record, &result);
 }
 
 void answer_items(struct request *request, json_t *items, int64_t next)

@@ -66,7 +66,7 @@ static int deleted(struct request *request, struct berth_error *reterr)
     const struct deletion *deletion = (const struct deletion *)request->scratch;
 
     (void)reterr;
-    answer_told(request, "%s is deleted", deletion->name);
+    answer_result(request, "%s is deleted", deletion->name);
     return 0;
 }
 

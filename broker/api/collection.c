@@ -17,18 +17,18 @@
 #define PAGE 100
 #define PAGE_MAX 200 /* what the loop encodes in a few milliseconds */
 
-/* One filter: a field of the row or of its live facts must have this value. */
+/* One filter: a field of the row or of its runtime facts must have this value. */
 struct filter {
     const struct field *field;
-    bool live;
+    bool runtime;
 };
 
 #define FILTERS_MAX ROW_FILTERS_MAX
 
 struct wanted {
-    const struct record *record, *live_record;
+    const struct record *record, *runtime_record;
     union row *row; /* the values wanted, in the same places */
-    void *live;
+    void *runtime;
     struct filter filter[FILTERS_MAX];
     size_t filters;
     bool open, past;   /* may rows fit that are not over, that are? */
@@ -40,7 +40,7 @@ struct wanted {
 static void wanted_free(struct wanted *wanted)
 {
     free(wanted->row);
-    free(wanted->live);
+    free(wanted->runtime);
 }
 
 static int read_number(const char *name, const char *text, uint64_t most, uint64_t *ret,
@@ -56,10 +56,10 @@ static int read_number(const char *name, const char *text, uint64_t most, uint64
 static int add_filter(struct request *request, struct wanted *wanted,
                       const struct target_pair *pair, struct berth_error *reterr)
 {
-    bool live = strncmp(pair->name, "live.", 5) == 0 && wanted->live_record;
-    const struct record *record = live ? wanted->live_record : wanted->record;
-    const struct field *field = value_field(record, live ? pair->name + 5 : pair->name);
-    void *values = live ? wanted->live : (void *)wanted->row;
+    bool runtime = strncmp(pair->name, "runtime.", 8) == 0 && wanted->runtime_record;
+    const struct record *record = runtime ? wanted->runtime_record : wanted->record;
+    const struct field *field = value_field(record, runtime ? pair->name + 8 : pair->name);
+    void *values = runtime ? wanted->runtime : (void *)wanted->row;
     json_t *value = NULL;
     json_t *one;
     int r;
@@ -79,7 +79,7 @@ static int add_filter(struct request *request, struct wanted *wanted,
         r = record_merge(record, one, values, reterr);
     json_decref(one);
     if (r == 0)
-        wanted->filter[wanted->filters++] = (struct filter){ .field = field, .live = live };
+        wanted->filter[wanted->filters++] = (struct filter){ .field = field, .runtime = runtime };
     return r;
 }
 
@@ -109,17 +109,17 @@ static int read_pair(struct request *request, struct wanted *wanted, const struc
     return add_filter(request, wanted, pair, reterr);
 }
 
-/* A state says whether a row is over, and what is over has no live facts: the other rows need not
+/* A state says whether a row is over, and what is over has no runtime facts: the other rows need not
  * be read for that. */
 static void narrow(enum entity_kind kind, struct wanted *wanted)
 {
     for (size_t i = 0; core_keeps_history(kind) && i < wanted->filters; i++) {
         const struct filter *filter = &wanted->filter[i];
-        bool state = !filter->live && strcmp(filter->field->name, "state") == 0;
+        bool state = !filter->runtime && strcmp(filter->field->name, "state") == 0;
 
         if (state && core_has_ended(kind, wanted->row))
             wanted->open = false;
-        else if (state || filter->live)
+        else if (state || filter->runtime)
             wanted->past = false;
     }
 }
@@ -131,13 +131,13 @@ static int read_wanted(struct request *request, struct wanted *wanted, struct be
     int r = 0;
 
     *wanted = (struct wanted){ .record = entity_row(kind)->record,
-                               .live_record = collection_live(kind),
+                               .runtime_record = collection_runtime(kind),
                                .row = berth_new(union row),
                                .open = true,
                                .past = core_keeps_history(kind),
                                .newest_first = core_keeps_history(kind),
                                .limit = PAGE };
-    wanted->live = berth_alloc(wanted->live_record ? wanted->live_record->size : 1);
+    wanted->runtime = berth_alloc(wanted->runtime_record ? wanted->runtime_record->size : 1);
     if (core_keeps_history(kind) && target_value(target, "after") && target_value(target, "before"))
         r = berth_fail(reterr, BERTH_E_INVALID,
                        "'after' and 'before' are two directions; give one of them");
@@ -171,18 +171,18 @@ static bool is_shown_so(struct core *core, struct entity *entity, const struct f
     return is_same(field, entity_row_of(entity), wanted);
 }
 
-static bool fits(struct core *core, const struct wanted *wanted, struct entity *entity, void *live)
+static bool fits(struct core *core, const struct wanted *wanted, struct entity *entity, void *runtime)
 {
     bool filled = false;
 
     for (size_t i = 0; i < wanted->filters; i++) {
         const struct filter *filter = &wanted->filter[i];
 
-        if (filter->live && !filled && wanted->live_record) {
-            memset(live, 0, wanted->live_record->size);
-            filled = facts_fill(core, entity, live);
+        if (filter->runtime && !filled && wanted->runtime_record) {
+            memset(runtime, 0, wanted->runtime_record->size);
+            filled = facts_fill(core, entity, runtime);
         }
-        if (filter->live ? !is_same(filter->field, live, wanted->live)
+        if (filter->runtime ? !is_same(filter->field, runtime, wanted->runtime)
                          : !is_shown_so(core, entity, filter->field, wanted->row))
             return false;
     }
@@ -191,13 +191,13 @@ static bool fits(struct core *core, const struct wanted *wanted, struct entity *
 
 /* Is this entity in the list, whichever page? What is over is the file's to list. */
 static bool is_listed(struct core *core, const struct wanted *wanted, struct entity *entity,
-                      void *live)
+                      void *runtime)
 {
     uint64_t id = ((const union row *)entity_row_of(entity))->id;
 
     if (wanted->newest_first ? wanted->from && id >= wanted->from : id <= wanted->from)
         return false;
-    return !core_has_ended(entity->kind, entity_row_of(entity)) && fits(core, wanted, entity, live);
+    return !core_has_ended(entity->kind, entity_row_of(entity)) && fits(core, wanted, entity, runtime);
 }
 
 static void list_memory(struct request *request, const struct wanted *wanted)
@@ -205,7 +205,7 @@ static void list_memory(struct request *request, const struct wanted *wanted)
     struct core *core = request->api->context->core;
     struct list *all = core_all(core, request->verb->entity); /* in order of id */
     struct list *node = wanted->newest_first ? all->prev : all->next;
-    void *live = berth_alloc(wanted->live_record ? wanted->live_record->size : 1);
+    void *runtime = berth_alloc(wanted->runtime_record ? wanted->runtime_record->size : 1);
     json_t *items = json_array();
     uint64_t last = 0;
     bool more = false;
@@ -214,7 +214,7 @@ static void list_memory(struct request *request, const struct wanted *wanted)
         struct entity *entity = entity_of(node);
         const union row *row = (const union row *)entity_row_of(entity);
 
-        if (!is_listed(core, wanted, entity, live))
+        if (!is_listed(core, wanted, entity, runtime))
             continue;
         more = json_array_size(items) == wanted->limit;
         if (more)
@@ -223,7 +223,7 @@ static void list_memory(struct request *request, const struct wanted *wanted)
         last = row->id;
     }
     answer_items(request, items, more ? (int64_t)last : 0);
-    free(live);
+    free(runtime);
 }
 
 /* Nothing of the loop waits for the file: its page comes later. */

@@ -64,7 +64,7 @@ int do_flow_cancel(struct request *request, struct berth_error *reterr)
     r = admin_flow_cancel(request->api->context, &request->caller.actor, (uint64_t)in->flow, reterr);
     if (r < 0)
         return r;
-    answer_told(request, "flow %lld is called off", (long long)in->flow);
+    answer_result(request, "flow %lld is called off", (long long)in->flow);
     return 0;
 }
 
@@ -172,7 +172,7 @@ int do_audit_verify(struct request *request, struct berth_error *reterr)
 static int erase_noted(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_told(request, "what the audit trail says of user %llu cannot be read any more",
+    answer_result(request, "what the audit trail says of user %llu cannot be read any more",
                 (unsigned long long)request->id);
     return 0;
 }
@@ -214,7 +214,7 @@ static int backup_noted(struct request *request, struct berth_error *reterr)
     const struct verb_backup *in = (const struct verb_backup *)request->params;
 
     (void)reterr;
-    answer_told(request, "the backup is in '%.120s'", in->file);
+    answer_result(request, "the backup is in '%.120s'", in->file);
     return 0;
 }
 
@@ -279,7 +279,7 @@ int do_config_show(struct request *request, struct berth_error *reterr)
 int do_healthz(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_told(request, "ok");
+    answer_result(request, "ok");
     return 0;
 }
 

@@ -33,7 +33,7 @@ static int acted(struct request *request, struct berth_error *reterr)
     const struct acting *acting = (const struct acting *)request->scratch;
 
     (void)reterr;
-    answer_told(request, "desktop '%s' %s", acting->name, past[acting->act]);
+    answer_result(request, "desktop '%s' %s", acting->name, past[acting->act]);
     return 0;
 }
 
@@ -108,20 +108,40 @@ static int mode_set(struct request *request, struct berth_error *reterr)
 
     if (!host)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the host was deleted meanwhile");
-    answer_told(request, "host '%s' is on mode: %s", host->row.name,
-                host_mode_names[host->row.mode]);
+    answer_result(request, "the mode of host '%s' is %s", host->row.name,
+                  host_mode_names[host->row.mode]);
     return 0;
 }
 
-int do_host_duty(struct request *request, struct berth_error *reterr)
+static int set_mode(struct request *request, uint64_t host_id, enum host_mode mode,
+                    struct berth_error *reterr)
 {
-    const struct verb_host_duty *in = (const struct verb_host_duty *)request->params;
-
-    request->id = in->host;
+    request->id = host_id;
     return request_wait(request,
-                        admin_host_mode(request->api->context, &request->caller.actor, in->host,
-                                        in->mode, &request->op),
+                        admin_host_mode(request->api->context, &request->caller.actor, host_id,
+                                        mode, &request->op),
                         mode_set, reterr);
+}
+
+int do_host_activate(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_host_activate *in = (const struct verb_host_activate *)request->params;
+
+    return set_mode(request, in->host, host_mode_ACTIVE, reterr);
+}
+
+int do_host_drain(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_host_drain *in = (const struct verb_host_drain *)request->params;
+
+    return set_mode(request, in->host, host_mode_DRAIN, reterr);
+}
+
+int do_host_maintenance(struct request *request, struct berth_error *reterr)
+{
+    const struct verb_host_maintenance *in = (const struct verb_host_maintenance *)request->params;
+
+    return set_mode(request, in->host, host_mode_MAINTENANCE, reterr);
 }
 
 /* ---- images ---- */
@@ -267,7 +287,7 @@ static int imaged(struct request *request, struct berth_error *reterr)
     else if (request->dry_run)
         plan_image(request, imaging);
     else
-        answer_told(request, "%s%s%s%s", imaging->what, what_follows(imaging),
+        answer_result(request, "%s%s%s%s", imaging->what, what_follows(imaging),
                     unchecked[0] ? "; its files were not checked on " : "", unchecked);
     return 0;
 }
@@ -346,7 +366,7 @@ static int retried(struct request *request, struct berth_error *reterr)
     const struct retrying *retrying = (const struct retrying *)request->scratch;
 
     (void)reterr;
-    answer_told(request,
+    answer_result(request,
                 "the pool makes desktops again; desktops that failed and that nobody has used "
                 "since: %zu are deleted and made anew; others in quarantine: %zu stay there",
                 retrying->recreated, retrying->stay);
@@ -435,11 +455,11 @@ int do_pool_status(struct request *request, struct berth_error *reterr)
     const struct verb_pool_status *in = (const struct verb_pool_status *)request->params;
     struct core *core = request->api->context->core;
     struct pool *pool = pool_find(core, in->pool);
-    struct view_pool_live view = { 0 };
+    struct view_pool_runtime view = { 0 };
 
     if (!pool)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such pool");
     (void)facts_fill(core, &pool->base, &view);
-    answer_view(request, &view_pool_live_record, &view);
+    answer_view(request, &view_pool_runtime_record, &view);
     return 0;
 }

@@ -69,7 +69,7 @@ int do_sign_out(struct request *request, struct berth_error *reterr)
     if (!token || strcmp(request->caller.way, "password") != 0)
         return berth_fail(reterr, BERTH_E_STATE, "there is no sign-in to end");
     caller_sign_out(request->api, token);
-    answer_told(request, "%s is signed out", request->caller.actor.name);
+    answer_result(request, "%s is signed out", request->caller.actor.name);
     return 0;
 }
 
@@ -91,7 +91,7 @@ int do_whoami(struct request *request, struct berth_error *reterr)
 static int password_set(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_told(request, "the password is set");
+    answer_result(request, "the password is set");
     return 0;
 }
 

@@ -161,14 +161,14 @@ int do_explain(struct request *request, struct berth_error *reterr)
 static int signed_off(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_told(request, "session %llu is being signed off", (unsigned long long)request->id);
+    answer_result(request, "session %llu is being signed off", (unsigned long long)request->id);
     return 0;
 }
 
 static int disconnected(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_told(request, "session %llu is disconnected; it stays", (unsigned long long)request->id);
+    answer_result(request, "session %llu is disconnected; it stays", (unsigned long long)request->id);
     return 0;
 }
 
@@ -302,7 +302,7 @@ int do_group_join(struct request *request, struct berth_error *reterr)
 static int left(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_told(request, "the user is out of the group");
+    answer_result(request, "the user is out of the group");
     return 0;
 }
 

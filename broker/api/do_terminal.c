@@ -127,22 +127,22 @@ static void show_row(struct core *core, const struct terminal *terminal,
     }
 }
 
-static void show_live(struct core *core, struct terminal *terminal,
+static void show_runtime(struct core *core, struct terminal *terminal,
                       struct view_terminal_shown *view)
 {
     const struct connection *connection = connection_at(core, terminal->row.id);
     const struct session *session =
         connection ? session_find(core, connection->row.session_id) : NULL;
     const struct desktop *desktop = session ? desktop_find(core, session->row.desktop_id) : NULL;
-    struct view_terminal_live live = { 0 };
+    struct view_terminal_runtime runtime = { 0 };
 
-    (void)facts_fill(core, &terminal->base, &live);
-    view->presence = live.presence;
-    view->heard_s = live.heard_s;
-    view->profile_sent = live.profile_sent;
-    view->profile_applied = live.profile_applied;
-    put(view->from, sizeof(view->from), live.from);
-    put(view->user, sizeof(view->user), live.user);
+    (void)facts_fill(core, &terminal->base, &runtime);
+    view->presence = runtime.presence;
+    view->heard_s = runtime.heard_s;
+    view->profile_sent = runtime.profile_sent;
+    view->profile_applied = runtime.profile_applied;
+    put(view->from, sizeof(view->from), runtime.from);
+    put(view->user, sizeof(view->user), runtime.user);
     put(view->desktop, sizeof(view->desktop), desktop ? desktop->row.name : "");
 }
 
@@ -175,7 +175,7 @@ int do_terminal_show(struct request *request, struct berth_error *reterr)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such terminal");
     view = berth_new(struct view_terminal_shown);
     show_row(core, terminal, view);
-    show_live(core, terminal, view);
+    show_runtime(core, terminal, view);
     show_settings(core, terminal, view);
     answer_view(request, &view_terminal_shown_record, view);
     free(view);
@@ -190,7 +190,7 @@ static int state_set(struct request *request, struct berth_error *reterr)
 
     if (!terminal)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the terminal was deleted meanwhile");
-    answer_told(request, "terminal '%s' is %s", terminal->row.name,
+    answer_result(request, "terminal '%s' is %s", terminal->row.name,
                 terminal_state_names[terminal->row.state]);
     return 0;
 }

@@ -33,7 +33,7 @@ struct stream {
     bool suspended;
     bool ended; /* the door closes */
     bool last;  /* what is queued is the last */
-    bool live;  /* fed by the tail; else by its own pages */
+    bool follows;  /* fed by the tail; else by its own pages */
     int64_t sent_rev;
     char *queue;
     size_t queued, capacity;
@@ -209,7 +209,7 @@ static void page_read(struct op *op, int result)
     if (stream->ended)
         stream_wake(stream);
     else if (stream->sent_rev >= stream->api->tail_rev)
-        stream->live = true;
+        stream->follows = true;
     else
         stream_read(stream);
 }
@@ -242,7 +242,7 @@ static void tail_tell(struct api *api, int result, const json_t *items)
     list_each (&api->streams, node) {
         struct stream *stream = list_entry(node, struct stream, node);
 
-        if (!stream->live)
+        if (!stream->follows)
             continue;
         if (result == BERTH_E_NOT_FOUND)
             send_reset(stream, api->tail_rev);
@@ -307,7 +307,7 @@ static void send_observed(struct stream *stream, const struct record *record, co
     if (!still_holds(stream))
         return;
     json = json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id", (json_int_t)id,
-                     "verb", "observed", "live", record_encode(record, view, stream->caller.see));
+                     "verb", "observed", "runtime", record_encode(record, view, stream->caller.see));
     text = json_text(json);
     stream_put(stream, head, sizeof(head) - 1);
     stream_put(stream, text, strlen(text));
@@ -319,7 +319,7 @@ static void send_observed(struct stream *stream, const struct record *record, co
 
 static void tell_observed(struct api *api, const struct notice *notice)
 {
-    const struct record *record = collection_live(notice->entity);
+    const struct record *record = collection_runtime(notice->entity);
     struct entity *entity = core_find(api->context->core, notice->entity, notice->id);
     void *view;
 
@@ -501,7 +501,7 @@ int do_events(struct request *request, struct berth_error *reterr)
                                .caller = request->caller,
                                .uid = request->origin->uid,
                                .sent_rev = resume ? after : (int64_t)api->context->core->rev,
-                               .live = !resume };
+                               .follows = !resume };
     list_append(&api->streams, &stream->node);
     api->streams_count++;
     stream_put(stream, hello,

@@ -42,7 +42,7 @@ static void terminal_fill(struct core *core, struct entity *entity, void *out)
     const struct connection *connection = connection_at(core, terminal->row.id);
     const struct session *session =
         connection ? session_find(core, connection->row.session_id) : NULL;
-    struct view_terminal_live *view = (struct view_terminal_live *)out;
+    struct view_terminal_runtime *view = (struct view_terminal_runtime *)out;
 
     view->presence = presence ? presence->state : presence_ABSENT;
     view->linked = terminal->peer != 0;
@@ -58,7 +58,7 @@ static void desktop_fill(struct core *core, struct entity *entity, void *out)
 {
     const struct desktop *desktop = container_of(entity, struct desktop, base);
     struct entity *first = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
-    struct view_desktop_live *view = (struct view_desktop_live *)out;
+    struct view_desktop_runtime *view = (struct view_desktop_runtime *)out;
 
     view->state = desktop->state;
     view->since_s = since_s(core, desktop->state_since_ms);
@@ -78,7 +78,7 @@ static void desktop_fill(struct core *core, struct entity *entity, void *out)
 static void host_fill(struct core *core, struct entity *entity, void *out)
 {
     const struct host *host = container_of(entity, struct host, base);
-    struct view_host_live *view = (struct view_host_live *)out;
+    struct view_host_runtime *view = (struct view_host_runtime *)out;
 
     view->state = host->state;
     view->since_s = since_s(core, host->state_since_ms);
@@ -96,7 +96,7 @@ static void host_fill(struct core *core, struct entity *entity, void *out)
 static void pool_fill(struct core *core, struct entity *entity, void *out)
 {
     const struct pool *pool = container_of(entity, struct pool, base);
-    struct view_pool_live *view = (struct view_pool_live *)out;
+    struct view_pool_runtime *view = (struct view_pool_runtime *)out;
     struct placement_count count;
     int64_t backoff_ms = pool->backoff_until_ms - core->timers->mono_ms;
 
@@ -121,7 +121,7 @@ static void session_fill(struct core *core, struct entity *entity, void *out)
 {
     const struct session *session = container_of(entity, struct session, base);
     const struct connection *connection = connection_of(core, session->row.id);
-    struct view_session_live *view = (struct view_session_live *)out;
+    struct view_session_runtime *view = (struct view_session_runtime *)out;
 
     view->shown = connection != NULL;
     if (connection) {
@@ -207,27 +207,27 @@ static void show_texts(struct core *core, enum entity_kind kind, const void *row
     }
 }
 
-/* The largest view of live facts; the compiler keeps it true. */
-union any_live {
-    struct view_terminal_live terminal;
-    struct view_desktop_live desktop;
-    struct view_host_live host;
-    struct view_pool_live pool;
-    struct view_session_live session;
+/* The largest view of runtime facts; the compiler keeps it true. */
+union any_runtime {
+    struct view_terminal_runtime terminal;
+    struct view_desktop_runtime desktop;
+    struct view_host_runtime host;
+    struct view_pool_runtime pool;
+    struct view_session_runtime session;
 };
 
-static void add_live(struct core *core, enum entity_kind kind, const void *row, unsigned see,
+static void add_runtime(struct core *core, enum entity_kind kind, const void *row, unsigned see,
                      json_t *json)
 {
-    const struct record *record = collection_live(kind);
+    const struct record *record = collection_runtime(kind);
     struct entity *entity = core_find(core, kind, ((const union row *)row)->id);
-    union any_live live;
+    union any_runtime runtime;
 
     if (!record || !entity || core_has_ended(kind, row))
         return;
-    memset(&live, 0, sizeof(live)); /* { 0 } would be the first member only */
-    if (facts_fill(core, entity, &live))
-        (void)json_object_set_new(json, "live", record_encode(record, &live, see));
+    memset(&runtime, 0, sizeof(runtime)); /* { 0 } would be the first member only */
+    if (facts_fill(core, entity, &runtime))
+        (void)json_object_set_new(json, "runtime", record_encode(record, &runtime, see));
 }
 
 json_t *facts_row(struct core *core, enum entity_kind kind, const void *row, unsigned see)
@@ -237,6 +237,6 @@ json_t *facts_row(struct core *core, enum entity_kind kind, const void *row, uns
 
     add_names(core, record, row, see, json);
     show_texts(core, kind, row, see, json);
-    add_live(core, kind, row, see, json);
+    add_runtime(core, kind, row, see, json);
     return json;
 }

@@ -175,8 +175,8 @@ static void say_desktops(struct page *page, struct core *core, const struct pool
             desktop_state_names[i], (long long)count[i]);
 }
 
-/* A figure of every pool; `offset` is its place in the view of live facts. */
-static void say_pool_figure(struct page *page, struct core *core, const struct view_pool_live *live,
+/* A figure of every pool; `offset` is its place in the view of runtime facts. */
+static void say_pool_figure(struct page *page, struct core *core, const struct view_pool_runtime *runtime,
                             const char *name, const char *help, size_t offset)
 {
     size_t i = 0;
@@ -187,32 +187,32 @@ static void say_pool_figure(struct page *page, struct core *core, const struct v
         char text[300];
         int64_t value;
 
-        memcpy(&value, (const char *)&live[i++] + offset, sizeof(value));
+        memcpy(&value, (const char *)&runtime[i++] + offset, sizeof(value));
         say(page, "%s{pool=\"%s\"} %lld\n", name, label(pool->row.name, text), (long long)value);
     }
 }
 
 static void say_pools(struct page *page, struct core *core)
 {
-    struct view_pool_live *live =
-        berth_new_array(struct view_pool_live, core->of[ENTITY_pool].count + 1);
+    struct view_pool_runtime *runtime =
+        berth_new_array(struct view_pool_runtime, core->of[ENTITY_pool].count + 1);
     size_t i = 0;
 
     head(page, "berth_desktops", "gauge", "Desktops by pool and state.");
     list_each (core_all(core, ENTITY_pool), node) {
         struct pool *pool = container_of(entity_of(node), struct pool, base);
 
-        (void)facts_fill(core, &pool->base, &live[i++]);
+        (void)facts_fill(core, &pool->base, &runtime[i++]);
         say_desktops(page, core, pool);
     }
-    say_pool_figure(page, core, live, "berth_pool_spare", "Desktops up, probed and unassigned.",
-                    offsetof(struct view_pool_live, spare));
-    say_pool_figure(page, core, live, "berth_pool_queue", "Sign-ons that wait for a desktop.",
-                    offsetof(struct view_pool_live, queue));
-    say_pool_figure(page, core, live, "berth_pool_backoff_seconds",
+    say_pool_figure(page, core, runtime, "berth_pool_spare", "Desktops up, probed and unassigned.",
+                    offsetof(struct view_pool_runtime, spare));
+    say_pool_figure(page, core, runtime, "berth_pool_queue", "Sign-ons that wait for a desktop.",
+                    offsetof(struct view_pool_runtime, queue));
+    say_pool_figure(page, core, runtime, "berth_pool_backoff_seconds",
                     "For how long nothing new is made; 0: not in back-off.",
-                    offsetof(struct view_pool_live, backoff_s));
-    free(live);
+                    offsetof(struct view_pool_runtime, backoff_s));
+    free(runtime);
 }
 
 static void say_hosts(struct page *page, struct core *core)

@@ -115,11 +115,11 @@ static bool has_name(const char *refers)
     return kind && record_field(entity_row(kind)->record, "name");
 }
 
-/* A row as it is answered: its fields, the names of what it refers to, its live facts. */
+/* A row as it is answered: its fields, the names of what it refers to, its runtime facts. */
 static json_t *row_schema(enum entity_kind kind)
 {
     const struct record *record = entity_row(kind)->record;
-    const struct record *live = collection_live(kind);
+    const struct record *runtime = collection_runtime(kind);
     json_t *schema = view_schema(record);
     json_t *properties = json_object_get(schema, "properties");
 
@@ -134,8 +134,8 @@ static json_t *row_schema(enum entity_kind kind)
             properties, shorter,
             json_pack("{s:[s, s], s:s}", "type", "string", "null", "description", "name of it"));
     }
-    if (live)
-        (void)json_object_set_new(properties, "live", reference(live->name));
+    if (runtime)
+        (void)json_object_set_new(properties, "runtime", reference(runtime->name));
     return schema;
 }
 
@@ -231,7 +231,7 @@ static json_t *integer_schema(void)
     return json_pack("{s:s, s:i}", "type", "integer", "minimum", 0);
 }
 
-/* Every field that is shown is a filter, and so is every live fact. */
+/* Every field that is shown is a filter, and so is every runtime fact. */
 static void add_filters(const struct record *record, const char *prefix, json_t *parameters)
 {
     for (size_t i = 0; i < record->count; i++) {
@@ -265,7 +265,7 @@ static void add_past(json_t *parameters)
 
 static void add_plain_parameters(const struct verb *verb, json_t *parameters)
 {
-    const struct record *live = collection_live(verb->entity);
+    const struct record *runtime = collection_runtime(verb->entity);
 
     if (verb_in_path(verb, "id"))
         (void)json_array_append_new(
@@ -286,8 +286,8 @@ static void add_plain_parameters(const struct verb *verb, json_t *parameters)
         parameters, parameter("limit", "query", false,
                               "at most so many, up to 200; 100 when not given", integer_schema()));
     add_filters(entity_row(verb->entity)->record, "", parameters);
-    if (live)
-        add_filters(live, "live.", parameters);
+    if (runtime)
+        add_filters(runtime, "runtime.", parameters);
 }
 
 static json_t *parameters_of(const struct verb *verb)

@@ -219,7 +219,7 @@ int answer_file(struct request *request, const char *type, int descriptor,
 void answer_view(struct request *request, const struct record *record, const void *view);
 void answer_once(struct request *request, unsigned status, const struct record *record,
                  const void *view);
-void answer_told(struct request *request, const char *format, ...) berth_printf(2, 3);
+void answer_result(struct request *request, const char *format, ...) berth_printf(2, 3);
 /* A page of a list that is no entity's; `items` is stolen. next: where the next page begins, 0:
  * there is none. */
 void answer_items(struct request *request, json_t *items, int64_t next);
@@ -290,12 +290,12 @@ int input_resolve(struct core *core, const struct record *record, json_t *input,
 
 /* ---- facts.c ---- */
 
-/* Fill the view of live facts of an entity; false when its kind has none. `view` has the size of
+/* Fill the view of runtime facts of an entity; false when its kind has none. `view` has the size of
  * the record. */
 bool facts_fill(struct core *core, struct entity *entity, void *view);
 
 /* A row, from memory or from the file, as `see` may see it: with the names of what it refers to
- * (null where that is gone) and, while it is in memory and not over, its live facts. */
+ * (null where that is gone) and, while it is in memory and not over, its runtime facts. */
 json_t *facts_row(struct core *core, enum entity_kind kind, const void *row, unsigned see);
 
 /* The text of a field that holds ids and is shown by names (hosts of a pool, the subject of a

@@ -225,8 +225,8 @@ static bool is_list_word(const struct verb *verb, const char *name)
         (strcmp(name, "before") == 0 || strcmp(name, "past") == 0))
         return true;
     return strcmp(name, "after") == 0 || strcmp(name, "limit") == 0 ||
-           (strncmp(name, "live.", 5) == 0 && collection_live(verb->entity) &&
-            value_field(collection_live(verb->entity), name + 5));
+           (strncmp(name, "runtime.", 8) == 0 && collection_runtime(verb->entity) &&
+            value_field(collection_runtime(verb->entity), name + 8));
 }
 
 static int put_list_word(const char *name, const char *text, json_t *params,

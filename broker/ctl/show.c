@@ -98,14 +98,14 @@ static const char *colour_of(size_t column, const char *text)
 /* ---- tables ---- */
 
 struct column {
-    char path[48]; /* "state" or "live.state" */
+    char path[48]; /* "state" or "runtime.state" */
     const struct field *field;
 };
 
 static const json_t *value_at(const json_t *item, const char *path)
 {
-    if (strncmp(path, "live.", 5) == 0)
-        return json_object_get(json_object_get(item, "live"), path + 5);
+    if (strncmp(path, "runtime.", 8) == 0)
+        return json_object_get(json_object_get(item, "runtime"), path + 8);
     return json_object_get(item, path);
 }
 
@@ -156,7 +156,7 @@ static void print_table(const struct ctl *ctl, const struct column *column, size
 static size_t entity_columns(enum entity_kind kind, struct column column[COLUMNS_MAX])
 {
     const struct record *record = entity_row(kind)->record;
-    const struct record *live = collection_live(kind);
+    const struct record *runtime = collection_runtime(kind);
     const char *at = collection_of(kind)->columns;
     size_t columns = 0;
 
@@ -165,8 +165,8 @@ static size_t entity_columns(enum entity_kind kind, struct column column[COLUMNS
         struct column *one = &column[columns++];
 
         (void)snprintf(one->path, sizeof(one->path), "%.*s", (int)length, at);
-        if (strncmp(one->path, "live.", 5) == 0)
-            one->field = live ? record_field(live, one->path + 5) : NULL;
+        if (strncmp(one->path, "runtime.", 8) == 0)
+            one->field = runtime ? record_field(runtime, one->path + 8) : NULL;
         else
             one->field = record_field(record, one->path);
         at += length;
@@ -277,7 +277,7 @@ static void show_view(const struct ctl *ctl, const struct record *record, const 
 static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t *answer)
 {
     const struct record *record = entity_row(kind)->record;
-    const struct record *live = collection_live(kind);
+    const struct record *runtime = collection_runtime(kind);
 
     for (size_t i = 0; i < record->count; i++) {
         const struct field *field = &record->fields[i];
@@ -292,9 +292,9 @@ static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t 
         else
             print_fact(field->name, field, value, "");
     }
-    if (live && json_object_get(answer, "live")) {
+    if (runtime && json_object_get(answer, "runtime")) {
         (void)fputs("at this moment:\n", stdout);
-        show_view(ctl, live, json_object_get(answer, "live"), "  ");
+        show_view(ctl, runtime, json_object_get(answer, "runtime"), "  ");
     }
 }
 
@@ -332,7 +332,7 @@ void ctl_show_plan(const json_t *plan, FILE *out)
 
 static bool is_sentence(const struct verb *verb)
 {
-    return verb->view == &view_told_record;
+    return verb->view == &view_result_record;
 }
 
 void ctl_show(const struct ctl *ctl, const struct verb *verb, const json_t *answer)

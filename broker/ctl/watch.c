@@ -47,7 +47,7 @@ static const char *text_of(const json_t *object, const char *name)
 static void print_event(const struct watch *watch, const json_t *event)
 {
     const json_t *row = json_object_get(event, "row");
-    const json_t *facts = row ? row : json_object_get(event, "live");
+    const json_t *facts = row ? row : json_object_get(event, "runtime");
     static const char *const interesting[] = { "state", "presence", "reason", "user" };
 
     print_clock(event);

@@ -299,7 +299,7 @@ site_invite() {
 }
 
 site_terminal_present() {
-    [[ $(ctl terminal list --json | jq -r --arg t "$1" '.items[] | select(.name == $t) | .live.presence') == present ]]
+    [[ $(ctl terminal list --json | jq -r --arg t "$1" '.items[] | select(.name == $t) | .runtime.presence') == present ]]
 }
 
 # site_sign_on TERMINAL USER - as somebody who types the password; SIGN_ON_MS is how long it took until the desktop was shown.

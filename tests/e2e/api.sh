@@ -107,7 +107,7 @@ rows_and_plans() {
     says "there are older ones: before=" berthctl audit list limit=1 # on stderr
     [[ $(berthctl audit list --json | jq '[.items[].id] | . == (sort | reverse)') == true ]]
     says "berth-invite:" berthctl terminal invite t1 place=house-2/ward-3
-    [[ $(berthctl pool list --json | jq -r '.items[0].live.desktops') == 1 ]]
+    [[ $(berthctl pool list --json | jq -r '.items[0].runtime.desktops') == 1 ]]
     [[ $(berthctl place show house-2/ward-3 --json | jq -r .site) == here ]]
     wait_for holds '"up"' berthctl host show kvm1 --json
 }

@@ -83,7 +83,7 @@ all_as_before() {
 }
 
 both_shown() {
-    asks '[.items[] | select(.state == "active" and .live.shown == true and .live.shown_at == .terminal)] | length == 2' session list
+    asks '[.items[] | select(.state == "active" and .runtime.shown == true and .runtime.shown_at == .terminal)] | length == 2' session list
 }
 
 both_active() {

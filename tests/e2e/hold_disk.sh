@@ -128,7 +128,7 @@ killed_when_full() {
     wait_for site_broker_settled || failed "the broker comes back, or its keeper gives it up"
     ! process_gone "$SITE_KEEPER" || site_start_broker
     becomes "the broker works again" recovered
-    becomes "anna's session is claimed by icu-07" asks '[.items[] | select(.state == "active" and .live.shown_at == "icu-07")] | length == 1' session list
+    becomes "anna's session is claimed by icu-07" asks '[.items[] | select(.state == "active" and .runtime.shown_at == "icu-07")] | length == 1' session list
     becomes "both terminals are present" both_present
     untouched
     all_there

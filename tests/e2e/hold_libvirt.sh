@@ -47,7 +47,7 @@ other_host() {
 }
 
 host_is() {
-    asks ".live.state == \"$2\"" host show "$1"
+    asks ".runtime.state == \"$2\"" host show "$1"
 }
 
 host_is_not() {

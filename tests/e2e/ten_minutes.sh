@@ -144,7 +144,7 @@ judge() {
     }
     berthctl_json session list | jq -e '[.items[] | select(.state == "active")] | length == 1' >/dev/null ||
         die "not one active session: $(berthctl_json session list)"
-    desktop=$(berthctl_json desktop list | jq -r '.items[] | select(.live.state == "ready" or .live.session != null) | .address' | sort -u)
+    desktop=$(berthctl_json desktop list | jq -r '.items[] | select(.runtime.state == "ready" or .runtime.session != null) | .address' | sort -u)
     [[ $desktop == "$BROKER" ]] || die "desktops are at '$desktop', not at $BROKER"
     on_other ss --no-header --tcp --numeric state established dst "$BROKER" >"$work/connections"
     grep -qE " $BROKER:134[0-9][0-9]\b" "$work/connections" || die "no picture comes from $BROKER: $(cat "$work/connections")"

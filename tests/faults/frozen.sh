@@ -144,7 +144,7 @@ all_absent() {
 }
 
 host_is() {
-    [[ $(ctl host show "$1" --json | jq -r .live.state) == "$2" ]]
+    [[ $(ctl host show "$1" --json | jq -r .runtime.state) == "$2" ]]
 }
 
 # was_left MARK HOST - was it taken for anything but up since then?

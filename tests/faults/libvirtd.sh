@@ -62,11 +62,11 @@ guests() {
 }
 
 known_running() {
-    ctl desktop list --json | jq -r '.items[] | select(.name | startswith("ward-3")) | select(.live.state == "ready") | .name' | sort
+    ctl desktop list --json | jq -r '.items[] | select(.name | startswith("ward-3")) | select(.runtime.state == "ready") | .name' | sort
 }
 
 host_is() {
-    [[ $(ctl host show "$1" --json | jq -r .live.state) == "$2" ]]
+    [[ $(ctl host show "$1" --json | jq -r .runtime.state) == "$2" ]]
 }
 
 host_is_not() {

@@ -132,11 +132,11 @@ bool collection_takes(enum entity_kind kind, const char *field)
     return word_in(collections[kind].fields, field);
 }
 
-const struct record *collection_live(enum entity_kind kind)
+const struct record *collection_runtime(enum entity_kind kind)
 {
     char name[64];
 
-    (void)snprintf(name, sizeof(name), "%s_live", entity_row(kind)->name);
+    (void)snprintf(name, sizeof(name), "%s_runtime", entity_row(kind)->name);
     return view_named(name);
 }
 
@@ -199,7 +199,7 @@ static void table_fill(void)
         verb->roles = roles_of(verb);
         verb->words = words_of(verb, plain_words[table_count]);
         if (verb->plain == PLAIN_DELETE)
-            verb->view = &view_told_record;
+            verb->view = &view_result_record;
         if (verb->plain == PLAIN_ADD && record_field(entity_row(verb->entity)->record, "name"))
             verb->needs = "name ";
         table_count++;

@@ -45,8 +45,8 @@ const struct collection *collection_of(enum entity_kind kind);
 /* May people give this field when they add or set? */
 bool collection_takes(enum entity_kind kind, const char *field);
 
-/* The live facts beside the rows of an entity, or NULL. */
-const struct record *collection_live(enum entity_kind kind);
+/* The runtime facts beside the rows of an entity, or NULL. */
+const struct record *collection_runtime(enum entity_kind kind);
 
 /* clang-format off */
 #define VERB(symbol, method, path, roles, flags, words, shape, view, sentence) struct verb_##symbol { char unused_;

@@ -247,7 +247,7 @@ open_sessions() {
 }
 
 count_present() {
-    ctl terminal list --json | jq '[.items[] | select(.live.presence == "present")] | length'
+    ctl terminal list --json | jq '[.items[] | select(.runtime.presence == "present")] | length'
 }
 
 are_present() {
@@ -256,7 +256,7 @@ are_present() {
 
 # presence_of NAME
 presence_of() {
-    ctl terminal list --json | jq -r --arg t "$1" '.items[] | select(.name == $t) | .live.presence'
+    ctl terminal list --json | jq -r --arg t "$1" '.items[] | select(.name == $t) | .runtime.presence'
 }
 
 presence_is() {

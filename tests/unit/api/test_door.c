@@ -154,14 +154,14 @@ TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
         201);
     EXPECT_STR(text_at("pool"), "old-pcs");
     EXPECT_STATUS(ask("GET", "/v1/pools/old-pcs", NULL), 200);
-    EXPECT_INT(number_at("live.desktops"), 1);
+    EXPECT_INT(number_at("runtime.desktops"), 1);
     EXPECT_STATUS(ask("GET", "/v1/pools/old-pcs/status", NULL), 200);
     EXPECT_INT(number_at("desktops"), 1);
     EXPECT_STR(text_at("why"), "");
     EXPECT_STATUS(ask("GET", "/v1/desktops?pool=old-pcs", NULL), 200);
     EXPECT_INT(json_array_size(at("items")), 1);
     EXPECT_STATUS(ask("GET", "/v1/desktops?pool=nothing", NULL), 404);
-    EXPECT_STATUS(ask("GET", "/v1/desktops?live.state=lost", NULL), 200);
+    EXPECT_STATUS(ask("GET", "/v1/desktops?runtime.state=lost", NULL), 200);
     EXPECT_INT(json_array_size(at("items")), 0);
 }
 

@@ -130,10 +130,10 @@ TEST(past, a_list_begins_with_the_newest_and_has_what_is_open_and_what_is_over)
     EXPECT_INT(id_at(0), session(PAST - 1));
     EXPECT_STR(text_at("items.0.state"), "ended");
     EXPECT_STR(text_at("items.0.user"), "past-user-99");
-    EXPECT(!at("items.0.live"));
+    EXPECT(!at("items.0.runtime"));
     EXPECT_INT(id_at(1), session(NEW_OPEN));
     EXPECT_STR(text_at("items.1.state"), "disconnected");
-    EXPECT(at("items.1.live.shown"));
+    EXPECT(at("items.1.runtime.shown"));
     EXPECT_INT(number_at("next"), session(PAST - 100));
     EXPECT_INT(count_all("/v1/sessions?limit=200"), PAST);
     EXPECT_INT(count_all("/v1/sessions?limit=200&past=yes"), PAST - 2);
@@ -232,7 +232,7 @@ TEST(past, a_page_reads_so_much_and_no_more)
     EXPECT(!has_next());
 }
 
-/* The state tells where rows with it are; live facts are of what is open. */
+/* The state tells where rows with it are; runtime facts are of what is open. */
 TEST(past, a_filter_that_says_which_rows_asks_for_no_others)
 {
     EXPECT_STATUS(get("/v1/sessions?state=disconnected"), 200);
@@ -242,10 +242,10 @@ TEST(past, a_filter_that_says_which_rows_asks_for_no_others)
     EXPECT_STATUS(get("/v1/sessions?state=ended&limit=2"), 200);
     EXPECT_INT(id_at(0), session(PAST - 1));
     EXPECT_INT(id_at(1), session(PAST - 3));
-    EXPECT_STATUS(get("/v1/sessions?live.shown=no"), 200);
+    EXPECT_STATUS(get("/v1/sessions?runtime.shown=no"), 200);
     EXPECT_INT(items(), 2);
     EXPECT(!has_next());
-    EXPECT_STATUS(get("/v1/sessions?live.shown=no&past=yes"), 200);
+    EXPECT_STATUS(get("/v1/sessions?runtime.shown=no&past=yes"), 200);
     EXPECT_INT(items(), 0);
     EXPECT(!has_next());
     EXPECT_STATUS(get("/v1/sessions?state=disconnected&past=yes"), 200);
@@ -262,10 +262,10 @@ TEST(past, one_that_is_over_is_shown)
     EXPECT_STR(text_at("state"), "ended");
     EXPECT_STR(text_at("user"), "past-user-5");
     EXPECT_STR(text_at("terminal"), "past-terminal-5");
-    EXPECT(!at("live"));
+    EXPECT(!at("runtime"));
     EXPECT_STR(reply.etag, "\"4\"");
     EXPECT_STATUS(get("/v1/sessions/%" PRIu64, session(NEW_OPEN)), 200);
-    EXPECT(at("live"));
+    EXPECT(at("runtime"));
     EXPECT_STATUS(get("/v1/sessions/past-user-98"), 200);
     EXPECT_INT(number_at("id"), session(NEW_OPEN));
     EXPECT_STATUS(get("/v1/commands/%" PRIu64, session(20) + 2), 200);

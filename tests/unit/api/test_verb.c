@@ -52,7 +52,7 @@ TEST(verb, columns_and_fields_of_collections_exist)
 {
     for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
         const struct record *record = entity_row((enum entity_kind)kind)->record;
-        const struct record *live = collection_live((enum entity_kind)kind);
+        const struct record *runtime = collection_runtime((enum entity_kind)kind);
         const struct collection *collection = collection_of((enum entity_kind)kind);
         char words[512];
         char *rest = words;
@@ -63,8 +63,8 @@ TEST(verb, columns_and_fields_of_collections_exist)
         while ((word = strsep(&rest, " "))) {
             if (!*word)
                 continue;
-            if (strncmp(word, "live.", 5) == 0)
-                EXPECT(live && record_field(live, word + 5));
+            if (strncmp(word, "runtime.", 8) == 0)
+                EXPECT(runtime && record_field(runtime, word + 8));
             else
                 EXPECT(value_field(record, word));
         }

@@ -116,8 +116,8 @@ TEST(args, mistakes_are_told)
     EXPECT(parse(&params, "pool|set|ward-3|id=9") == NULL);
     EXPECT(parse(&params, "pool|set|ward-3|max=1|max=2") == NULL);
     EXPECT_SAYS(error.text, "given twice");
-    EXPECT(parse(&params, "host|mode|kvm1") == NULL);
-    EXPECT_SAYS(error.text, "'mode' is missing");
+    EXPECT(parse(&params, "token|add|root") == NULL);
+    EXPECT_SAYS(error.text, "'label' is missing");
     EXPECT(parse(&params, "--url") == NULL);
     EXPECT_SAYS(error.text, "--url needs a value");
     EXPECT(parse(&params, "pool|list|-x") == NULL);
@@ -127,10 +127,10 @@ TEST(args, lists_take_filters)
 {
     json_t *params;
 
-    EXPECT_STR(parse(&params, "desktop|list|pool=ward-3|live.state=ready|limit=5")->symbol,
+    EXPECT_STR(parse(&params, "desktop|list|pool=ward-3|runtime.state=ready|limit=5")->symbol,
                "desktop_list");
     EXPECT_STR(text(params, "pool_id"), "ward-3");
-    EXPECT_STR(text(params, "live.state"), "ready");
+    EXPECT_STR(text(params, "runtime.state"), "ready");
     EXPECT_STR(text(params, "limit"), "5");
     json_decref(params);
 }
