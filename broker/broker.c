@@ -1,4 +1,4 @@
-/* broker.c - the broker's life as a checklist: every room opened in order, served, and closed in
+/* broker.c - the broker's life as a checklist: every module opened in order, served, and closed in
  * the opposite order. */
 #include "broker.h"
 
@@ -22,8 +22,8 @@
 #include "rdp/probe_setup.h"
 #include "virt/virt_setup.h"
 
-#include "figures.h"
-#include "rooms_of.h"
+#include "counters.h"
+#include "broker_internal.h"
 
 #define QUIESCE_MS \
     10000 /* running flows may end by themselves for this long when the broker stops */
@@ -63,7 +63,7 @@ static struct link_limits link_limits_of(const struct options *options)
                                  .messages_s = options->messages_s };
 }
 
-static void set_presence(struct broker *broker)
+static void set_presence_limits(struct broker *broker)
 {
     struct core *core = broker->context.core;
     const struct options *options = &broker->options;
@@ -104,7 +104,7 @@ static int check_descriptors(const struct options *options, struct berth_error *
 }
 
 /* A service manager that cannot be told is worth a line, no more. */
-static void tell_manager(const char *lines)
+static void notify_manager(const char *lines)
 {
     struct berth_error error = { 0 };
 
@@ -112,7 +112,7 @@ static void tell_manager(const char *lines)
         log_failure(EV_FLOW_FAILED, &error, "the service manager");
 }
 
-/* ---- what rooms tell the house ---- */
+/* ---- what modules call back ---- */
 
 static void wake_store(void *context)
 {
@@ -146,7 +146,7 @@ static void digest(const char *text, char hex[72])
     tls_sha256_hex(text, strlen(text), hex);
 }
 
-/* ---- the start, room by room ---- */
+/* ---- the start, module by module ---- */
 
 static int open_history(struct broker *broker, struct berth_error *reterr)
 {
@@ -178,7 +178,7 @@ static int open_store(struct broker *broker, struct berth_error *reterr)
     broker->context.core = core_new(&broker->loop.timers, &broker->random);
     broker->context.core->digest = digest;
     broker->context.core->history = broker->history;
-    set_presence(broker);
+    set_presence_limits(broker);
     broker->context.core->recovery_until_ms =
         broker->loop.timers.mono_ms + broker->options.recovery_s * 1000;
     broker->context.settings.recovery_ms = broker->options.recovery_s * 1000;
@@ -212,7 +212,7 @@ static int open_auth(struct broker *broker, struct berth_error *reterr)
                     &broker->context.auth, reterr);
 }
 
-/* The flows start the hosts, so the rooms below them must be there. */
+/* The flows start the hosts, so the modules below them must be there. */
 static void open_flows(struct broker *broker)
 {
     const char *program = broker->options.virt_program;
@@ -226,7 +226,7 @@ static void open_flows(struct broker *broker)
         virt_record(broker->context.virt, broker->options.history);
     flow_engine_init(&broker->context.engine, &broker->loop.timers);
     reactor_start(&broker->context);
-    broker->flowing = true;
+    broker->flows_started = true;
 }
 
 static int open_link(struct broker *broker, struct listen_sockets *sockets,
@@ -253,7 +253,7 @@ static int open_link(struct broker *broker, struct listen_sockets *sockets,
 }
 
 /* Where invitations send terminals: the first of the names that is not only this machine's own. */
-static void first_name(const char *names, char *ret, size_t size)
+static void first_public_name(const char *names, char *ret, size_t size)
 {
     char copy[CONF_TEXT_MAX];
     char *rest = copy;
@@ -270,7 +270,7 @@ static void first_name(const char *names, char *ret, size_t size)
     }
 }
 
-static void people_taken(void *context, int descriptor, const struct sockaddr *from,
+static void connection_taken(void *context, int descriptor, const struct sockaddr *from,
                          socklen_t from_size)
 {
     struct broker *broker = context;
@@ -285,8 +285,8 @@ static void address_known(void *context, const char *address)
     people_known(broker->link, address);
 }
 
-/* A bundle of logs that a terminal sent, for whoever asks at the people's door. */
-static int open_bundle(void *context, uint64_t command_id)
+/* A bundle of logs that a terminal sent, for whoever asks through the API. */
+static int open_log_archive(void *context, uint64_t command_id)
 {
     const struct broker *broker = context;
     char path[BLOB_PATH];
@@ -296,15 +296,15 @@ static int open_bundle(void *context, uint64_t command_id)
     return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static int open_people(struct broker *broker, struct listen_sockets *sockets,
+static int open_api(struct broker *broker, struct listen_sockets *sockets,
                        struct berth_error *reterr)
 {
     const struct options *options = &broker->options;
-    int people = listen_find(sockets, "people");
+    int descriptor = listen_find(sockets, "people");
     char host[CONF_TEXT_MAX];
     int r;
 
-    first_name(options->names, host, sizeof(host));
+    first_public_name(options->names, host, sizeof(host));
     r = api_new(&broker->loop, &broker->context,
                 &(struct api_setup){ .socket = options->people_socket,
                                      .listener = listen_find(sockets, "local"),
@@ -315,19 +315,19 @@ static int open_people(struct broker *broker, struct listen_sockets *sockets,
                                      .join_port = link_join_port(broker->link),
                                      .connections = (size_t)options->people_connections,
                                      .sign_in_ms = options->sign_in_s * 1000,
-                                     .figures = broker_figures,
+                                     .figures = broker_counters,
                                      .options = broker_options,
-                                     .bundle = open_bundle,
+                                     .bundle = open_log_archive,
                                      .address_known = address_known,
                                      .context = broker },
                 &broker->api, reterr);
-    if (r < 0 || (people < 0 && !options->people_listen[0]))
+    if (r < 0 || (descriptor < 0 && !options->people_listen[0]))
         return r;
     return people_listen(broker->link,
                          &(struct people_setup){ .listen = options->people_listen,
-                                                 .listen_descriptor = people,
+                                                 .listen_descriptor = descriptor,
                                                  .connections = options->people_connections,
-                                                 .taken = people_taken,
+                                                 .taken = connection_taken,
                                                  .context = broker },
                          reterr);
 }
@@ -351,7 +351,7 @@ static int start(struct broker *broker, struct berth_error *reterr)
     open_flows(broker);
     r = open_link(broker, &sockets, reterr);
     if (r >= 0)
-        r = open_people(broker, &sockets, reterr);
+        r = open_api(broker, &sockets, reterr);
     (void)listen_close_rest(&sockets);
     return r;
 }
@@ -377,7 +377,7 @@ static void stop(struct broker *broker)
         api_free(broker->api);
     if (broker->link)
         link_free(broker->link);
-    if (broker->flowing)
+    if (broker->flows_started)
         reactor_stop(&broker->context);
     if (broker->context.virt)
         virt_free(broker->context.virt);
@@ -415,7 +415,7 @@ static void stop_asked(uv_signal_t *signal, int number)
     struct broker *broker = signal->data;
 
     log_event(EV_BROKER_STOPPING, "signal", number);
-    tell_manager("STOPPING=1");
+    notify_manager("STOPPING=1");
     if (broker->stopping) {
         loop_stop(&broker->loop);
         return;
@@ -450,7 +450,7 @@ static void reload_asked(uv_signal_t *signal, berth_unused int number)
     }
     conf_reload(options_table, options_count, &broker->options, &fresh, option_changed);
     set_log(&broker->options);
-    set_presence(broker);
+    set_presence_limits(broker);
     store_feed_keep(broker->context.store, broker->options.feed_days * 86400000);
     limits = link_limits_of(&broker->options);
     link_set_limits(broker->link, &limits);
@@ -477,7 +477,7 @@ static void feed_watchdog(struct berth_timer *timer)
 {
     struct broker *broker = container_of(timer, struct broker, watchdog);
 
-    tell_manager("WATCHDOG=1");
+    notify_manager("WATCHDOG=1");
     timer_start(&broker->loop.timers, timer, notify_watchdog_ms(), feed_watchdog);
 }
 
@@ -488,7 +488,7 @@ static void serve(struct broker *broker)
     loop_watch_stalls(&broker->loop);
     if (notify_watchdog_ms() > 0)
         feed_watchdog(&broker->watchdog);
-    tell_manager("READY=1\nSTATUS=serving");
+    notify_manager("READY=1\nSTATUS=serving");
     log_event(EV_BROKER_READY, "terminals", link_port(broker->link), "joining",
               link_join_port(broker->link), "socket", broker->options.people_socket, "incarnation",
               broker->context.core->incarnation);

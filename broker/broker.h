@@ -1,6 +1,6 @@
-/* broker.h - the broker as a whole: every room, wired.
+/* broker.h - the broker as a whole: every module, wired.
  *
- * Room house: the only place that knows all rooms. Thread: the core loop is the thread that calls
+ * Module broker: the only place that knows all modules. Thread: the core loop is the thread that calls
  * broker_run.
  */
 #ifndef BERTH_BROKER_H

@@ -3,7 +3,7 @@
 
 #include "berth/hidden.h"
 
-#define LIVE true
+#define RELOAD true
 #define RESTART false
 
 /* clang-format off */

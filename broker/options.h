@@ -1,6 +1,6 @@
 /* options.h - berthd's configuration as a struct, made from options.def.
  *
- * Room house.
+ * Module broker.
  */
 #ifndef BERTH_OPTIONS_H
 #define BERTH_OPTIONS_H

@@ -1,17 +1,17 @@
-/* figures.c - what the rooms count, and the configuration in force. */
-#include "figures.h"
+/* counters.c - what the modules count, and the configuration in force. */
+#include "counters.h"
 
 #include <stdio.h>
 
 #include "auth/auth_setup.h"
 #include "link/link.h"
 
-#include "rooms_of.h"
+#include "broker_internal.h"
 
-#define LINK_FIGURES(X)                                                                  \
+#define LINK_COUNTERS(X)                                                                  \
     X(peers, false, "terminals connected now")                                           \
-    X(joining, false, "connections at the join door now")                                \
-    X(people, false, "connections at the people's TLS door now")                         \
+    X(joining, false, "connections at the join listener now")                                \
+    X(people, false, "connections to the API over TLS now")                         \
     X(opened, true, "TLS handshakes that succeeded")                                     \
     X(refused_full, true, "connections refused: the broker is full")                     \
     X(refused_handshakes, true, "connections refused: too many handshakes under way")    \
@@ -35,7 +35,7 @@
     X(blobs_refused, true, "bundles of logs refused")                                    \
     X(blob_bytes, false, "bytes of bundles of logs stored")
 
-#define AUTH_FIGURES(X)                                           \
+#define AUTH_COUNTERS(X)                                           \
     X(accepted, true, "sign-ons and sign-ins with good evidence") \
     X(wrong, true, "sign-ons and sign-ins with wrong evidence")   \
     X(too_many, true, "attempts refused by the limiter")          \
@@ -61,7 +61,7 @@ static void put_times(struct out *out, const char *name, const struct tally *tim
         out->at[out->count++] = (struct api_figure){ .name = name, .help = help, .times = times };
 }
 
-size_t broker_figures(void *context, struct api_figure *out_, size_t max)
+size_t broker_counters(void *context, struct api_figure *out_, size_t max)
 {
     struct broker *broker = context;
     struct out out = { .at = out_, .max = max };
@@ -73,10 +73,10 @@ size_t broker_figures(void *context, struct api_figure *out_, size_t max)
 #define PUT_LINK(member, counter, help)                                                    \
     put(&out, (counter) ? "berth_link_" #member "_total" : "berth_link_" #member, counter, \
         link.member, help);
-    LINK_FIGURES(PUT_LINK)
+    LINK_COUNTERS(PUT_LINK)
 #define PUT_AUTH(member, counter, help) \
     put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
-    AUTH_FIGURES(PUT_AUTH)
+    AUTH_COUNTERS(PUT_AUTH)
     put_times(&out, "berth_link_mailbox_seconds", link_waited(broker->link),
               "what terminals say, from their I/O thread to the core");
     put(&out, "berth_hashing_waiting", false,

@@ -1,9 +1,9 @@
-/* rooms_of.h - struct broker: the rooms, the loop and what main needs between start and stop.
+/* broker_internal.h - struct broker: its modules, the loop and what main needs between start and stop.
  *
- * Room house, inner header.
+ * Module broker, inner header.
  */
-#ifndef BERTH_ROOMS_OF_H
-#define BERTH_ROOMS_OF_H
+#ifndef BERTH_BROKER_INTERNAL_H
+#define BERTH_BROKER_INTERNAL_H
 
 #include <stdatomic.h>
 
@@ -31,7 +31,7 @@ struct broker {
     struct api *api;
     struct loop_mail store_mail; /* the store's writer has something for the loop */
     atomic_bool store_woke;      /* it is on its way */
-    bool flowing;
+    bool flows_started;
     bool stopping;
     uv_signal_t signals[3];
     struct berth_timer watchdog;
