@@ -42,7 +42,7 @@ struct agent {
     const struct agent_options *options;
     struct berth_loop loop;
     struct berth_random random;
-    struct keep keep;
+    struct state_dir state_dir;
     struct origin origin;
     struct station station;
     struct control *control;
@@ -122,7 +122,7 @@ static int open_state(struct agent *agent, struct berth_error *reterr)
     const struct agent_options *options = agent->options;
     bool boot = strcmp(options->identity, "boot") == 0;
     const char *home = boot || !options->state[0] ? NULL : options->state;
-    int r = keep_open(&agent->keep, home, reterr);
+    int r = state_dir_open(&agent->state_dir, home, reterr);
 
     if (r < 0)
         return r;
@@ -135,17 +135,17 @@ static int open_state(struct agent *agent, struct berth_error *reterr)
         (void)snprintf(agent->viewer_home, sizeof(agent->viewer_home), "%.200s/berth-viewer-%u",
                        runtime ? runtime : "/tmp", (unsigned)geteuid());
     }
-    return agent_identity_open(&agent->keep, &agent->station.identity, reterr);
+    return agent_identity_open(&agent->state_dir, &agent->station.identity, reterr);
 }
 
 /* The viewer's home is a folder like our own: private, or refused. */
 static int make_home(const struct agent *agent, struct berth_error *reterr)
 {
-    struct keep home;
-    int r = keep_open(&home, agent->viewer_home, reterr);
+    struct state_dir home;
+    int r = state_dir_open(&home, agent->viewer_home, reterr);
 
     if (r == 0)
-        keep_close(&home);
+        state_dir_close(&home);
     return r;
 }
 
@@ -153,7 +153,7 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
 {
     const struct agent_options *options = agent->options;
     struct station *station = &agent->station;
-    const struct machine_setup machine = { .keep = &agent->keep,
+    const struct machine_setup machine = { .state_dir = &agent->state_dir,
                                            .reboot_command = options->reboot_command,
                                            .log_file = options->log_file,
                                            .viewer_log = agent->viewer_log };
@@ -281,7 +281,7 @@ static void free_rooms(struct agent *agent)
         device_free(station->device);
     if (station->identity)
         agent_identity_close(station->identity);
-    keep_close(&agent->keep);
+    state_dir_close(&agent->state_dir);
     history_file_close(station->history);
     secret_wipe(&station->options.invitation);
     secret_wipe(&station->options.boot_secret);
@@ -322,8 +322,8 @@ int agent_run(const struct agent_options *options, struct berth_error *reterr)
     int r;
 
     agent->options = options;
-    agent->keep.folder = -1;
-    list_init(&agent->keep.documents);
+    agent->state_dir.folder = -1;
+    list_init(&agent->state_dir.documents);
     random_system(&agent->random);
     r = loop_init(&agent->loop, reterr);
     if (r < 0) {

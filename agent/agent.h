@@ -1,6 +1,6 @@
 /* agent.h - berth-agent: wires the rooms of a terminal, starts them, stops them.
  *
- * Room house of the agent: the only place that knows all rooms.
+ * Module agent: the only place that knows all rooms.
  */
 #ifndef BERTH_AGENT_AGENT_H
 #define BERTH_AGENT_AGENT_H

@@ -6,18 +6,18 @@
 #include <unistd.h>
 
 const struct conf_option agent_options_table[] = {
-#define OPTION(section_, key_, type_, member_, given_, min_, max_, unit_, reload_, sentence_) \
+#define OPTION(section_, key_, type_, member_, default_, min_, max_, unit_, reload_, sentence_) \
     { .section = #section_,                                                                   \
       .key = #key_,                                                                           \
       .type = CONF_##type_,                                                                   \
       .offset = offsetof(struct agent_options, member_),                                      \
-      .given = (given_),                                                                      \
+      .default_value = (default_),                                                                      \
       .min = (min_),                                                                          \
       .max = (max_),                                                                          \
       .unit = (unit_),                                                                        \
-      .live = RELOAD_##reload_,                                                               \
+      .reloadable = RELOAD_##reload_,                                                               \
       .sentence = (sentence_) },
-#define RELOAD_LIVE true
+#define RELOAD_RELOAD true
 #define RELOAD_RESTART false
 #include "options.def"
 #undef OPTION

@@ -1,6 +1,6 @@
 /* options.h - berth-agent's configuration as a struct, made from options.def.
  *
- * Room house of the agent.
+ * Module agent.
  */
 #ifndef BERTH_AGENT_OPTIONS_H
 #define BERTH_AGENT_OPTIONS_H

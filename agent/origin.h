@@ -1,6 +1,6 @@
 /* origin.h - where the broker is and whom to trust, gathered from everything that may say so.
  *
- * Room house of the agent. In this order: configuration file, kernel command line (berth.broker=,
+ * Module agent. In this order: configuration file, kernel command line (berth.broker=,
  * berth.join=, berth.ca=, berth.invite=, berth.boot_secret=), an invitation, what an earlier
  * invitation said. DNS comes last and only when there is no address. Addresses only say where; the
  * pin comes from configuration, kernel command line or invitation alone.

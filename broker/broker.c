@@ -397,7 +397,7 @@ static void stop(struct broker *broker)
     broker->context.store = NULL;
     if (broker->stopping && !broker->fault.code)
         history_write(broker->history, history_now_us(), HISTORY_broker, broker,
-                      .word = broker_word_STOPPED, .incarnation = broker->context.core->incarnation);
+                      .event = history_broker_event_STOPPED, .incarnation = broker->context.core->incarnation);
     if (broker->context.core)
         core_free(broker->context.core);
     timer_stop(&broker->loop.timers, &broker->watchdog);
@@ -428,13 +428,13 @@ static void stop_asked(uv_signal_t *signal, int number)
         loop_stop(&broker->loop);
 }
 
-static void option_changed(const struct conf_option *option, bool live)
+static void option_changed(const struct conf_option *option, bool reloadable)
 {
     char name[96];
 
     (void)snprintf(name, sizeof(name), "%s.%s", option->section, option->key);
     log_event(EV_BROKER_RELOADED, "option", name, "takes_effect",
-              live ? "now" : "with the next start");
+              reloadable ? "now" : "with the next start");
 }
 
 static void reload_asked(uv_signal_t *signal, berth_unused int number)

@@ -54,7 +54,7 @@ static void put(struct out *out, const char *name, bool counter, int64_t value, 
             (struct api_figure){ .name = name, .help = help, .counter = counter, .value = value };
 }
 
-static void put_times(struct out *out, const char *name, const struct tally *times,
+static void put_times(struct out *out, const char *name, const struct histogram *times,
                       const char *help)
 {
     if (out->count < out->max)
@@ -80,10 +80,10 @@ size_t broker_counters(void *context, struct api_figure *out_, size_t max)
     put_times(&out, "berth_link_mailbox_seconds", link_waited(broker->link),
               "what terminals say, from their I/O thread to the core");
     put(&out, "berth_hashing_waiting", false,
-        (int64_t)offload_waiting(broker->hashing, OFFLOAD_FIRST),
+        (int64_t)offload_waiting(broker->hashing, OFFLOAD_HIGH),
         "passwords that wait for hashing, without those from unknown addresses");
     put(&out, "berth_hashing_strangers_waiting", false,
-        (int64_t)offload_waiting(broker->hashing, OFFLOAD_LATER),
+        (int64_t)offload_waiting(broker->hashing, OFFLOAD_LOW),
         "passwords of sign-ins from unknown addresses that wait for hashing");
     return out.count;
 }
@@ -108,7 +108,7 @@ static json_t *option_value(const struct options *options, const struct conf_opt
     case CONF_LISTEN:
     case CONF_ENDPOINTS:
     case CONF_PATH:
-    case CONF_WORD:
+    case CONF_CHOICE:
         break;
     }
     return json_string(at);
@@ -126,8 +126,8 @@ json_t *broker_options(void *context)
         (void)snprintf(name, sizeof(name), "%s.%s", option->section, option->key);
         (void)json_array_append_new(
             list, json_pack("{s:s, s:o, s:s, s:s, s:b, s:s}", "name", name, "value",
-                            option_value(&broker->options, option), "given", option->given, "unit",
-                            option->unit, "reload_live", option->live, "sentence", option->sentence));
+                            option_value(&broker->options, option), "default_value", option->default_value, "unit",
+                            option->unit, "reloadable", option->reloadable, "sentence", option->sentence));
     }
     return list;
 }

@@ -1,16 +1,16 @@
 /* options.c - the table of options.def. */
 #include "options.h"
 
-#include "berth/hidden.h"
+#include "berth/sandbox_hint.h"
 
 #define RELOAD true
 #define RESTART false
 
 /* clang-format off */
 const struct conf_option options_table[] = {
-#define OPTION(section_, key_, type_, member, given_, min_, max_, unit_, reload, sentence_) \
+#define OPTION(section_, key_, type_, member, default_, min_, max_, unit_, reload, sentence_) \
     { .section = #section_, .key = #key_, .type = CONF_##type_, .offset = offsetof(struct options, member), \
-      .given = (given_), .min = (min_), .max = (max_), .unit = (unit_), .live = (reload), .sentence = (sentence_) },
+      .default_value = (default_), .min = (min_), .max = (max_), .unit = (unit_), .reloadable = (reload), .sentence = (sentence_) },
 #include "options.def"
 #undef OPTION
 };
@@ -21,14 +21,14 @@ const size_t options_count = BERTH_COUNT(options_table);
 /* What is written to a folder that the unit hides goes with the service. */
 static int check_paths(const struct options *options, struct berth_error *reterr)
 {
-    char hidden[HIDDEN_TEXT];
+    char hidden[SANDBOX_HINT_SIZE];
 
     for (size_t i = 0; i < options_count; i++) {
         const struct conf_option *option = &options_table[i];
         const char *path = (const char *)options + option->offset;
 
         if (option->type == CONF_PATH && path[0] &&
-            *hidden_text(NULL, path, "/var/lib/berth", hidden))
+            *sandbox_hint(NULL, path, "/var/lib/berth", hidden))
             return berth_fail(reterr, BERTH_E_CONFIG, "%s.%s is '%s'%s", option->section,
                               option->key, path, hidden);
     }

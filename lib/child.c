@@ -63,7 +63,7 @@ static void default_signals(void)
 
 /* In the child, between fork and exec. Reports errno through `report` when it does not get there.
  */
-berth_noreturn static void become(const struct child_setup *setup, pid_t parent, int count,
+berth_noreturn static void exec_child(const struct child_setup *setup, pid_t parent, int count,
                                   int report)
 {
     char *const *argv = (char *const *)(uintptr_t)setup->argv;
@@ -175,7 +175,7 @@ int child_start(struct berth_loop *loop, struct child *child, const struct child
 
     child->pid = fork();
     if (child->pid == 0)
-        become(setup, parent, count, report[1]);
+        exec_child(setup, parent, count, report[1]);
     fault = child->pid < 0 ? errno : 0;
     (void)close(report[1]);
     if (fault == 0) {
@@ -202,7 +202,7 @@ static void signal_child(struct child *child, int number)
         (void)syscall(SYS_pidfd_send_signal, child->pidfd, number, NULL, 0U);
 }
 
-static void patience_ended(struct berth_timer *timer)
+static void grace_over(struct berth_timer *timer)
 {
     signal_child(container_of(timer, struct child, kill_limit), SIGKILL);
 }
@@ -214,7 +214,7 @@ void child_end(struct child *child, int64_t grace_ms)
 
     signal_child(child, grace_ms > 0 ? SIGTERM : SIGKILL);
     if (grace_ms > 0)
-        timer_start(&child->loop->timers, &child->kill_limit, grace_ms, patience_ended);
+        timer_start(&child->loop->timers, &child->kill_limit, grace_ms, grace_over);
 }
 
 static void watch_closed(uv_handle_t *handle)

@@ -100,7 +100,7 @@ static int set_value(const struct conf_option *option, const char *value, void *
     case CONF_LISTEN:
     case CONF_ENDPOINTS:
     case CONF_PATH:
-    case CONF_WORD:
+    case CONF_CHOICE:
         r = set_text(value, member);
         break;
     }
@@ -275,7 +275,7 @@ static int set_defaults(const struct conf_option *options, size_t count, void *o
                         struct berth_error *reterr)
 {
     for (size_t i = 0; i < count; i++) {
-        int r = set_value(&options[i], options[i].given, out, reterr);
+        int r = set_value(&options[i], options[i].default_value, out, reterr);
 
         if (r < 0)
             return berth_fail_in(reterr, "default");
@@ -334,14 +334,14 @@ static size_t member_size(enum conf_type type)
     case CONF_LISTEN:
     case CONF_ENDPOINTS:
     case CONF_PATH:
-    case CONF_WORD:
+    case CONF_CHOICE:
         return CONF_TEXT_MAX;
     }
     return 0;
 }
 
 void conf_reload(const struct conf_option *options, size_t count, void *now, const void *fresh,
-                 void (*changed)(const struct conf_option *option, bool live))
+                 void (*changed)(const struct conf_option *option, bool reloadable))
 {
     for (size_t i = 0; i < count; i++) {
         size_t offset = options[i].offset;
@@ -349,9 +349,9 @@ void conf_reload(const struct conf_option *options, size_t count, void *now, con
 
         if (memcmp((char *)now + offset, (const char *)fresh + offset, size) == 0)
             continue;
-        if (options[i].live)
+        if (options[i].reloadable)
             memcpy((char *)now + offset, (const char *)fresh + offset, size);
-        changed(&options[i], options[i].live);
+        changed(&options[i], options[i].reloadable);
     }
 }
 
@@ -401,7 +401,7 @@ static void say_allowed(const struct conf_option *option, char *text, size_t siz
     case CONF_PATH:
         (void)snprintf(text, size, "absolute path");
         break;
-    case CONF_WORD:
+    case CONF_CHOICE:
         (void)snprintf(text, size, "one of: %s", option->unit);
         break;
     }
@@ -413,9 +413,9 @@ static void print_option(const struct conf_option *option)
 
     say_allowed(option, allowed, sizeof(allowed));
     (void)snprintf(text, sizeof(text), "%s (%s; %s)", option->sentence, allowed,
-                   option->live ? "takes effect on reload" : "needs a restart");
+                   option->reloadable ? "takes effect on reload" : "needs a restart");
     print_comment(text);
-    (void)printf("#%s = %s\n", option->key, option->given);
+    (void)printf("#%s = %s\n", option->key, option->default_value);
 }
 
 void conf_print(const struct conf_option *options, size_t count, const char *program)

@@ -177,7 +177,7 @@ int conf_value_check(const struct conf_option *option, const char *value,
         expected = "an absolute path";
         fits = *value ? *value == '/' : option->min == 0;
         break;
-    case CONF_WORD:
+    case CONF_CHOICE:
         expected = option->unit;
         fits = has_word(option->unit, value);
         break;
@@ -189,5 +189,5 @@ int conf_value_check(const struct conf_option *option, const char *value,
     return fits ? 0
                 : berth_fail(reterr, BERTH_E_CONFIG, "%s.%s is '%.64s', but must be %s%s",
                              option->section, option->key, value,
-                             option->type == CONF_WORD ? "one of: " : "", expected);
+                             option->type == CONF_CHOICE ? "one of: " : "", expected);
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void drive(struct flow *flow, int step);
+static void run_steps(struct flow *flow, int step);
 
 void flow_engine_init(struct flow_engine *engine, struct berth_timers *timers)
 {
@@ -25,7 +25,7 @@ static bool durable(const struct flow *flow)
 }
 
 /* Undos run from the last step entered to the first; a flow that succeeded keeps what it made. */
-static void take_back(struct flow *flow)
+static void undo_entered(struct flow *flow)
 {
     for (int i = flow->kind->count - 1; i >= 0; i--) {
         const struct flow_step *step = &flow->kind->steps[i];
@@ -37,17 +37,17 @@ static void take_back(struct flow *flow)
 
 /* ---- how long it took ---- */
 
-static struct flow_tally *tally_of(const struct flow *flow)
+static struct flow_durations *durations_of(const struct flow *flow)
 {
-    struct flow_figures *figures = flow->engine->figures;
+    struct flow_counters *counters = flow->engine->counters;
 
-    for (size_t i = 0; figures && i < FLOW_KINDS_MAX; i++) {
-        struct flow_tally *tally = &figures->of[i];
+    for (size_t i = 0; counters && i < FLOW_KINDS_MAX; i++) {
+        struct flow_durations *histogram = &counters->of[i];
 
-        if (!tally->kind)
-            tally->kind = flow->kind;
-        if (tally->kind == flow->kind)
-            return tally;
+        if (!histogram->kind)
+            histogram->kind = flow->kind;
+        if (histogram->kind == flow->kind)
+            return histogram;
     }
     return NULL;
 }
@@ -56,23 +56,23 @@ static struct flow_tally *tally_of(const struct flow *flow)
 static void count_step(struct flow *flow)
 {
     int64_t ms = flow->engine->timers->mono_ms - flow->step_since_ms;
-    struct flow_tally *tally = tally_of(flow);
+    struct flow_durations *histogram = durations_of(flow);
 
-    if (flow->kind->outside & (1u << flow->at))
-        flow->outside_ms += ms;
-    if (tally)
-        tally_add(&tally->step[flow->at], ms * 1000);
+    if (flow->kind->external & (1u << flow->at))
+        flow->external_ms += ms;
+    if (histogram)
+        histogram_add(&histogram->step[flow->at], ms * 1000);
 }
 
 static void count_flow(struct flow *flow)
 {
     int64_t ms = flow->engine->timers->mono_ms - flow->started_ms;
-    struct flow_tally *tally = tally_of(flow);
+    struct flow_durations *histogram = durations_of(flow);
 
-    if (!tally)
+    if (!histogram)
         return;
-    tally_add(&tally->whole, ms * 1000);
-    tally_add(&tally->own, (ms - flow->outside_ms) * 1000);
+    histogram_add(&histogram->total, ms * 1000);
+    histogram_add(&histogram->own, (ms - flow->external_ms) * 1000);
 }
 
 /* The very last act of a flow: `ended` frees it. */
@@ -86,7 +86,7 @@ static void end(struct flow *flow)
     flow->waiting = false;
     if (error.code) {
         engine->failed++;
-        take_back(flow);
+        undo_entered(flow);
     } else {
         engine->succeeded++;
         count_flow(flow);
@@ -99,7 +99,7 @@ static void end(struct flow *flow)
 static bool stop_waiting(struct flow *flow)
 {
     if (flow->waiting && flow->op.in_flight && (durable(flow) || !flow->op.cancel)) {
-        flow->calling_off = true;
+        flow->cancelling = true;
         return false;
     }
     op_cancel(&flow->op);
@@ -138,22 +138,22 @@ static void op_done(struct op *op, int result)
 
     timer_stop(flow->engine->timers, &flow->limit);
     flow->waiting = false;
-    if (flow->calling_off) {
+    if (flow->cancelling) {
         end(flow);
         return;
     }
-    if (result < 0 && !flow->any) {
+    if (result < 0 && !flow->any_result) {
         flow->error = op->error;
         end(flow);
         return;
     }
     count_step(flow);
-    drive(flow, flow->next);
+    run_steps(flow, flow->next);
 }
 
 static void begin(struct berth_timer *timer)
 {
-    drive(container_of(timer, struct flow, limit), 0);
+    run_steps(container_of(timer, struct flow, limit), 0);
 }
 
 void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow_kind *kind,
@@ -186,11 +186,11 @@ static void wait_in_step(struct flow *flow)
 
 void flow_wait_longer(struct flow *flow)
 {
-    if (flow->waiting && !flow->calling_off)
+    if (flow->waiting && !flow->cancelling)
         wait_in_step(flow);
 }
 
-static void drive(struct flow *flow, int step)
+static void run_steps(struct flow *flow, int step)
 {
     while (step >= 0) {
         assert(step < flow->kind->count);
@@ -219,7 +219,7 @@ int flow_await(struct flow *flow, int begun, int next)
     }
     flow->next = next;
     flow->waiting = true;
-    flow->any = false;
+    flow->any_result = false;
     return FLOW_WAIT;
 }
 
@@ -232,7 +232,7 @@ int flow_await_any(struct flow *flow, int begun, int next)
         return next;
     }
     (void)flow_await(flow, begun, next);
-    flow->any = true;
+    flow->any_result = true;
     return FLOW_WAIT;
 }
 

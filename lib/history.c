@@ -11,13 +11,13 @@
 #define LINE_DEPTH 4
 
 /* clang-format off */
-#define KINDS(name) const char *const name##_names[] = { "",
-#define KIND(name, symbol, text, sentence) text,
-#define KINDS_END(name) NULL };
+#define ENUM_BEGIN(name) const char *const name##_names[] = { "",
+#define ENUM_VALUE(name, symbol, text, sentence) text,
+#define ENUM_END(name) NULL };
 #include "berth/history.def"
-#undef KINDS
-#undef KIND
-#undef KINDS_END
+#undef ENUM_BEGIN
+#undef ENUM_VALUE
+#undef ENUM_END
 
 #define LINE(name, sentence) static const struct field name##_fields[] = {
 #define LINE_END(name) };

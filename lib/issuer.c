@@ -353,48 +353,48 @@ static bool add_hosts(GENERAL_NAMES *names, const char *hosts)
     return true;
 }
 
-static bool add_alternatives(X509 *certificate, const struct issue *issue)
+static bool add_alternatives(X509 *certificate, const struct certificate_params *params)
 {
     berth_cleanup(names_freep) GENERAL_NAMES *names = GENERAL_NAMES_new();
 
-    if (!names || (issue->uri && !add_name(names, GEN_URI, issue->uri)) ||
-        (issue->hosts && !add_hosts(names, issue->hosts)))
+    if (!names || (params->uri && !add_name(names, GEN_URI, params->uri)) ||
+        (params->hosts && !add_hosts(names, params->hosts)))
         return false;
     if (sk_GENERAL_NAME_num(names) == 0)
         return true;
     return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
 }
 
-static bool fill_issued(const struct issuer *issuer, const struct issue *issue, X509 *certificate)
+static bool fill_issued(const struct issuer *issuer, const struct certificate_params *params, X509 *certificate)
 {
     X509 *authority = issuer->certificate;
 
     return X509_set_version(certificate, X509_VERSION_3) == 1 &&
-           set_serial(certificate, issue->serial) &&
-           set_name(X509_get_subject_name(certificate), issue->common_name) &&
+           set_serial(certificate, params->serial) &&
+           set_name(X509_get_subject_name(certificate), params->common_name) &&
            X509_set_issuer_name(certificate, X509_get_subject_name(authority)) == 1 &&
            add_extension(certificate, authority, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(certificate, authority, NID_key_usage, "critical,digitalSignature") &&
            add_extension(certificate, authority, NID_ext_key_usage,
-                         issue->server ? "serverAuth" : "clientAuth") &&
+                         params->server ? "serverAuth" : "clientAuth") &&
            add_extension(certificate, authority, NID_subject_key_identifier, "hash") &&
            add_extension(certificate, authority, NID_authority_key_identifier, "keyid:always") &&
-           add_alternatives(certificate, issue);
+           add_alternatives(certificate, params);
 }
 
-int issuer_sign(const struct issuer *issuer, const struct issue *issue, char out[ISSUER_PEM_MAX],
+int issuer_sign(const struct issuer *issuer, const struct certificate_params *params, char out[ISSUER_PEM_MAX],
                 int64_t *ret_ends_ms, struct berth_error *reterr)
 {
-    berth_cleanup(request_freep) X509_REQ *request = read_request(issue->request);
+    berth_cleanup(request_freep) X509_REQ *request = read_request(params->request);
     berth_cleanup(certificate_freep) X509 *certificate = X509_new();
     berth_cleanup(berth_freep) char *text = NULL;
-    int64_t ends_ms = issue->ends_ms < issuer->ends_ms ? issue->ends_ms : issuer->ends_ms;
+    int64_t ends_ms = params->ends_ms < issuer->ends_ms ? params->ends_ms : issuer->ends_ms;
 
     if (!request || !certificate)
         return fail(reterr, "the request cannot be read");
     if (X509_set_pubkey(certificate, X509_REQ_get0_pubkey(request)) != 1 ||
-        !set_span(certificate, issue->begins_ms, ends_ms) ||
-        !fill_issued(issuer, issue, certificate) ||
+        !set_span(certificate, params->begins_ms, ends_ms) ||
+        !fill_issued(issuer, params, certificate) ||
         X509_sign(certificate, issuer->key, EVP_sha256()) <= 0)
         return fail(reterr, "the certificate could not be made");
 

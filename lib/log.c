@@ -56,19 +56,19 @@ void log_setup(const char *program, bool json, enum log_level level)
     setup.level = level;
 }
 
-/* Room is kept for the end of the line. */
+/* Space is kept for the end of the line. */
 static void add(struct line *line, const char *format, ...) berth_printf(2, 3);
 static void add(struct line *line, const char *format, ...)
 {
-    size_t room = sizeof(line->text) - 4 - line->used;
+    size_t space = sizeof(line->text) - 4 - line->used;
     va_list arguments;
     int length;
 
     va_start(arguments, format);
-    length = vsnprintf(line->text + line->used, room, format, arguments);
+    length = vsnprintf(line->text + line->used, space, format, arguments);
     va_end(arguments);
     if (length > 0)
-        line->used += (size_t)length < room ? (size_t)length : room - 1;
+        line->used += (size_t)length < space ? (size_t)length : space - 1;
 }
 
 /* Text between quotes; the same escapes serve JSON and people. */
@@ -118,7 +118,7 @@ static void add_field(struct line *line, const struct log_field *field)
 
 /* False when this second has had its share; the first line of the next second tells how many were
  * left out. */
-static bool may_speak(enum log_event event, uint64_t *left_out)
+static bool within_rate(enum log_event event, uint64_t *left_out)
 {
     int_fast64_t now = (int_fast64_t)time(NULL);
     int_fast64_t then = atomic_exchange(&counts[event].second, now);
@@ -140,7 +140,7 @@ void log_write(enum log_event event, const struct log_field *fields, size_t coun
     uint64_t left_out;
 
     (void)atomic_fetch_add_explicit(&counts[event].total, 1, memory_order_relaxed);
-    if (rows[event].level > setup.level || !may_speak(event, &left_out))
+    if (rows[event].level > setup.level || !within_rate(event, &left_out))
         return;
     line.used = 0;
     add_head(&line, event);

@@ -1,4 +1,4 @@
-/* loop.c - the turn of a loop: wait, I/O, mail, timers, what is soon. */
+/* loop.c - the turn of a loop: wait, I/O, mail, timers, deferred work. */
 #include "berth/loop.h"
 
 #include <errno.h>
@@ -35,15 +35,15 @@ int64_t clock_wall_ms(void)
     return clock_us(CLOCK_REALTIME) / 1000;
 }
 
-static void poked(uv_poll_t *poke, int status, int events)
+static void woken(uv_poll_t *wakeup, int status, int events)
 {
-    struct berth_loop *loop = container_of(poke, struct berth_loop, poke);
+    struct berth_loop *loop = container_of(wakeup, struct berth_loop, wakeup);
     uint64_t count;
 
     (void)status;
     (void)events;
-    /* Before the mail is taken: what is posted after that pokes anew. */
-    (void)!read(loop->poke_fd, &count, sizeof(count));
+    /* Before the mail is taken: what is posted after that wakes it anew. */
+    (void)!read(loop->wakeup_fd, &count, sizeof(count));
     loop_deliver(loop);
 }
 
@@ -51,18 +51,18 @@ static void poked(uv_poll_t *poke, int status, int events)
  * processors is long (a seventh of what a renewal costs went there), and it writes for each piece
  * of mail.
  */
-static int open_poke(struct berth_loop *loop)
+static int open_wakeup(struct berth_loop *loop)
 {
     int r;
 
-    loop->poke_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (loop->poke_fd < 0)
+    loop->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->wakeup_fd < 0)
         return -errno;
-    r = uv_poll_init(&loop->uv, &loop->poke, loop->poke_fd);
+    r = uv_poll_init(&loop->uv, &loop->wakeup, loop->wakeup_fd);
     if (r == 0)
-        r = uv_poll_start(&loop->poke, UV_READABLE, poked);
+        r = uv_poll_start(&loop->wakeup, UV_READABLE, woken);
     if (r < 0)
-        (void)close(loop->poke_fd);
+        (void)close(loop->wakeup_fd);
     return r;
 }
 
@@ -76,7 +76,7 @@ int loop_init(struct berth_loop *loop, struct berth_error *reterr)
     if (r < 0)
         return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
 
-    r = open_poke(loop);
+    r = open_wakeup(loop);
     if (r < 0) {
         (void)uv_loop_close(&loop->uv);
         return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
@@ -95,13 +95,13 @@ int loop_init(struct berth_loop *loop, struct berth_error *reterr)
 
 /* Once for all the mail that waits: one that is lost would never be made good. It fails for good
  * only when the eventfd is readable as often as it can be. */
-static void poke(struct berth_loop *loop)
+static void wakeup(struct berth_loop *loop)
 {
     uint64_t one = 1;
     ssize_t done;
 
     do
-        done = write(loop->poke_fd, &one, sizeof(one));
+        done = write(loop->wakeup_fd, &one, sizeof(one));
     while (done < 0 && errno == EINTR);
 }
 
@@ -114,7 +114,7 @@ void loop_post(struct berth_loop *loop, struct loop_mail *mail)
     list_append(&loop->mail, &mail->node);
     uv_mutex_unlock(&loop->lock);
     if (first)
-        poke(loop);
+        wakeup(loop);
 }
 
 void loop_post_all(struct berth_loop *loop, struct list *mail)
@@ -131,7 +131,7 @@ void loop_post_all(struct berth_loop *loop, struct list *mail)
         list_append(&loop->mail, node);
     uv_mutex_unlock(&loop->lock);
     if (first)
-        poke(loop);
+        wakeup(loop);
 }
 
 void loop_deliver(struct berth_loop *loop)
@@ -187,11 +187,11 @@ static void look_for_slow(struct berth_loop *loop)
 {
     int64_t took_us = clock_us(CLOCK_MONOTONIC) - loop->turn_began_us;
 
-    if (took_us > loop->longest_turn_us)
-        loop->longest_turn_us = took_us;
+    if (took_us > loop->max_turn_us)
+        loop->max_turn_us = took_us;
     if (loop->slow_limit_ms == 0)
         return;
-    tally_add(&loop->turns, took_us);
+    histogram_add(&loop->turns, took_us);
     if (took_us <= loop->slow_limit_ms * 1000)
         return;
 
@@ -257,7 +257,7 @@ static void name_open_handle(uv_handle_t *handle, void *unused)
 void loop_close(struct berth_loop *loop)
 {
     loop_deliver(loop);
-    uv_close((uv_handle_t *)&loop->poke, NULL);
+    uv_close((uv_handle_t *)&loop->wakeup, NULL);
     for (int pass = 0; pass < CLOSE_PASSES && uv_loop_alive(&loop->uv); pass++) {
         (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
         timers_advance(&loop->timers, clock_mono_ms(), clock_wall_ms());
@@ -266,7 +266,7 @@ void loop_close(struct berth_loop *loop)
         uv_walk(&loop->uv, name_open_handle, NULL);
         abort();
     }
-    (void)close(loop->poke_fd);
+    (void)close(loop->wakeup_fd);
     timers_free(&loop->timers);
     uv_mutex_destroy(&loop->lock);
     free(berth_take(loop->read_buffer));

@@ -14,7 +14,7 @@
     static const struct record name##_record = { #name, "", name##_fields, BERTH_COUNT(name##_fields), \
         sizeof(struct msg_##name) };
 /* An array cannot be empty, and some messages have no field: the last row is not counted. */
-#define MESSAGE(name, way, in, sentence) static const struct field name##_fields[] = {
+#define MESSAGE(name, direction, in, sentence) static const struct field name##_fields[] = {
 #define MESSAGE_END(message) { .name = "" } };
 #define FIELD(record, kind, member, arg, see, unit, sentence) \
     RECORD_FIELD_ROW(struct msg_##record, kind, member, arg, see, unit, sentence)
@@ -33,15 +33,15 @@
 #define FIELD(record, kind, member, arg, see, unit, sentence)
 #define LIST(record, member, sub, cap, see, sentence)
 #define MESSAGE_END(name)
-#define MESSAGE(name, way, in, sentence) \
+#define MESSAGE(name, direction, in, sentence) \
     static const struct record name##_record = { #name, sentence, name##_fields, \
         BERTH_COUNT(name##_fields) - 1, sizeof(struct msg_##name) };
 #include "berth/messages.def"
 #undef MESSAGE
 
 static const struct msg_row rows[MSG_TYPES] = {
-#define MESSAGE(name_, way_, in_, sentence) \
-    [MSG_##name_] = { .name = #name_, .way = (way_), .in = (in_), .record = &name_##_record },
+#define MESSAGE(name_, direction_, in_, sentence) \
+    [MSG_##name_] = { .name = #name_, .direction = (direction_), .in = (in_), .record = &name_##_record },
 #include "berth/messages.def"
 };
 /* clang-format on */
@@ -77,7 +77,7 @@ void msg_init(struct msg *msg, enum msg_type type)
     msg->type = type;
 }
 
-static int decode(const json_t *object, enum msg_way way, struct msg *ret,
+static int decode(const json_t *object, enum msg_direction direction, struct msg *ret,
                   struct berth_error *reterr)
 {
     const char *name = json_string_value(json_object_get(object, "type"));
@@ -93,12 +93,12 @@ static int decode(const json_t *object, enum msg_way way, struct msg *ret,
     if (ref && (!json_is_integer(ref) || json_integer_value(ref) < 0))
         return berth_fail(reterr, BERTH_E_INVALID, "%s.ref: expected a whole number", name);
     ret->ref = (uint64_t)json_integer_value(ref);
-    if (!(rows[type].way & way))
-        return berth_fail(reterr, BERTH_E_PROTOCOL, "'%s' does not go this way", name);
+    if (!(rows[type].direction & direction))
+        return berth_fail(reterr, BERTH_E_PROTOCOL, "'%s' must not go in this direction", name);
     return record_decode(rows[type].record, object, body(ret), reterr);
 }
 
-int msg_decode(const char *json, size_t size, enum msg_way way, struct msg *ret,
+int msg_decode(const char *json, size_t size, enum msg_direction direction, struct msg *ret,
                struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *object = NULL;
@@ -110,7 +110,7 @@ int msg_decode(const char *json, size_t size, enum msg_way way, struct msg *ret,
         return BERTH_E_PROTOCOL;
     if (!json_is_object(object))
         return berth_fail(reterr, BERTH_E_PROTOCOL, "a message must be a JSON object");
-    return decode(object, way, ret, reterr);
+    return decode(object, direction, ret, reterr);
 }
 
 char *msg_encode(const struct msg *msg, size_t *ret_size)

@@ -11,9 +11,9 @@ struct offload {
 
     uv_mutex_t lock; /* guards all below */
     uv_cond_t work;
-    struct list waiting[OFFLOAD_TURNS];
-    size_t waiting_count[OFFLOAD_TURNS];
-    int in_a_row; /* of those who come first, while others waited */
+    struct list waiting[OFFLOAD_PRIORITIES];
+    size_t waiting_count[OFFLOAD_PRIORITIES];
+    int in_a_row; /* of the urgent ones, while others waited */
     bool stopping;
     int64_t job_us; /* moving average over about eight jobs */
 };
@@ -45,18 +45,18 @@ static void come_back(struct loop_mail *mail)
 /* Under the lock. */
 static bool nothing_waits(const struct offload *offload)
 {
-    return offload->waiting_count[OFFLOAD_FIRST] + offload->waiting_count[OFFLOAD_LATER] == 0;
+    return offload->waiting_count[OFFLOAD_HIGH] + offload->waiting_count[OFFLOAD_LOW] == 0;
 }
 
 /* Whose turn it is now, while something waits; under the lock. */
-static enum offload_turn next_turn(struct offload *offload)
+static enum offload_priority next_priority(struct offload *offload)
 {
-    if (offload->waiting_count[OFFLOAD_LATER] == 0)
-        return OFFLOAD_FIRST;
-    if (offload->waiting_count[OFFLOAD_FIRST] > 0 && ++offload->in_a_row < OFFLOAD_LATER_SHARE)
-        return OFFLOAD_FIRST;
+    if (offload->waiting_count[OFFLOAD_LOW] == 0)
+        return OFFLOAD_HIGH;
+    if (offload->waiting_count[OFFLOAD_HIGH] > 0 && ++offload->in_a_row < OFFLOAD_LOW_SHARE)
+        return OFFLOAD_HIGH;
     offload->in_a_row = 0;
-    return OFFLOAD_LATER;
+    return OFFLOAD_LOW;
 }
 
 static struct offload_job *next_job(struct offload *offload)
@@ -67,10 +67,10 @@ static struct offload_job *next_job(struct offload *offload)
     while (!offload->stopping && nothing_waits(offload))
         uv_cond_wait(&offload->work, &offload->lock);
     if (!offload->stopping) {
-        enum offload_turn turn = next_turn(offload);
+        enum offload_priority priority = next_priority(offload);
 
-        node = list_shift(&offload->waiting[turn]);
-        offload->waiting_count[turn]--;
+        node = list_shift(&offload->waiting[priority]);
+        offload->waiting_count[priority]--;
     }
     uv_mutex_unlock(&offload->lock);
     return node ? list_entry(node, struct offload_job, node) : NULL;
@@ -104,8 +104,8 @@ struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue)
 
     offload->loop = loop;
     offload->queue_max = queue;
-    for (int turn = 0; turn < OFFLOAD_TURNS; turn++)
-        list_init(&offload->waiting[turn]);
+    for (int priority = 0; priority < OFFLOAD_PRIORITIES; priority++)
+        list_init(&offload->waiting[priority]);
     if (uv_mutex_init(&offload->lock) < 0 || uv_cond_init(&offload->work) < 0)
         berth_out_of_memory();
 
@@ -126,7 +126,7 @@ struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue)
 
 static void cancel(struct op *op)
 {
-    struct offload_job *job = op->room;
+    struct offload_job *job = op->handle;
     struct offload *offload = job->offload;
     bool waited;
 
@@ -135,7 +135,7 @@ static void cancel(struct op *op)
     waited = list_linked(&job->node);
     if (waited) {
         list_remove(&job->node);
-        offload->waiting_count[job->turn]--;
+        offload->waiting_count[job->priority]--;
     }
     uv_mutex_unlock(&offload->lock);
 
@@ -155,10 +155,10 @@ int offload_begin(struct offload *offload, struct offload_job *job, struct op *o
     job->result = 0;
 
     uv_mutex_lock(&offload->lock);
-    full = offload->stopping || offload->waiting_count[job->turn] >= offload->queue_max;
+    full = offload->stopping || offload->waiting_count[job->priority] >= offload->queue_max;
     if (!full) {
-        list_append(&offload->waiting[job->turn], &job->node);
-        offload->waiting_count[job->turn]++;
+        list_append(&offload->waiting[job->priority], &job->node);
+        offload->waiting_count[job->priority]++;
         uv_cond_signal(&offload->work);
     }
     uv_mutex_unlock(&offload->lock);
@@ -198,20 +198,20 @@ void offload_free(struct offload *offload)
 
     /* What the threads finished is in the mailbox. */
     loop_deliver(offload->loop);
-    for (int turn = 0; turn < OFFLOAD_TURNS; turn++)
-        complete_closing(&offload->waiting[turn]);
+    for (int priority = 0; priority < OFFLOAD_PRIORITIES; priority++)
+        complete_closing(&offload->waiting[priority]);
     uv_cond_destroy(&offload->work);
     uv_mutex_destroy(&offload->lock);
     free(offload);
 }
 
-size_t offload_waiting(const struct offload *offload, enum offload_turn turn)
+size_t offload_waiting(const struct offload *offload, enum offload_priority priority)
 {
     struct offload *writable = (struct offload *)(uintptr_t)offload;
     size_t count;
 
     uv_mutex_lock(&writable->lock);
-    count = offload->waiting_count[turn];
+    count = offload->waiting_count[priority];
     uv_mutex_unlock(&writable->lock);
     return count;
 }
@@ -228,18 +228,18 @@ int64_t offload_job_ms(const struct offload *offload)
 }
 
 /* How many begin before the last of that queue does, itself included; 0: its queue is empty. */
-static int64_t count_before(const struct offload *offload, enum offload_turn turn)
+static int64_t count_before(const struct offload *offload, enum offload_priority priority)
 {
-    int64_t own = (int64_t)offload->waiting_count[turn];
+    int64_t own = (int64_t)offload->waiting_count[priority];
     int64_t others =
-        (int64_t)offload->waiting_count[turn == OFFLOAD_FIRST ? OFFLOAD_LATER : OFFLOAD_FIRST];
+        (int64_t)offload->waiting_count[priority == OFFLOAD_HIGH ? OFFLOAD_LOW : OFFLOAD_HIGH];
     int64_t between =
-        turn == OFFLOAD_FIRST ? own / (OFFLOAD_LATER_SHARE - 1) : own * (OFFLOAD_LATER_SHARE - 1);
+        priority == OFFLOAD_HIGH ? own / (OFFLOAD_LOW_SHARE - 1) : own * (OFFLOAD_LOW_SHARE - 1);
 
     return own + (between < others ? between : others);
 }
 
-int64_t offload_wait_ms(const struct offload *offload, enum offload_turn turn)
+int64_t offload_wait_ms(const struct offload *offload, enum offload_priority priority)
 {
     struct offload *writable = (struct offload *)(uintptr_t)offload;
     int64_t threads = offload->thread_count;
@@ -248,7 +248,7 @@ int64_t offload_wait_ms(const struct offload *offload, enum offload_turn turn)
 
     uv_mutex_lock(&writable->lock);
     /* Those before it, by as many as work at once; what runs now is half done on average. */
-    count = count_before(offload, turn);
+    count = count_before(offload, priority);
     us = count > 0 ? (count * 2 + threads) / threads * offload->job_us / 2 : 0;
     uv_mutex_unlock(&writable->lock);
     return (us + 999) / 1000;

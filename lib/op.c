@@ -9,15 +9,15 @@ void op_init(struct op *op, struct berth_timers *timers, op_done_fn *done)
     memset(op, 0, sizeof(*op));
     op->timers = timers;
     op->done = done;
-    list_init(&op->soon.node);
+    list_init(&op->deferred.node);
 }
 
-int op_begun(struct op *op, op_cancel_fn *cancel, void *room)
+int op_begun(struct op *op, op_cancel_fn *cancel, void *handle)
 {
     assert(!op->in_flight);
     op->in_flight = true;
     op->cancel = cancel;
-    op->room = room;
+    op->handle = handle;
     op->error = (struct berth_error){ 0 };
     return 0;
 }
@@ -39,29 +39,29 @@ void op_complete(struct op *op, int result, const struct berth_error *error)
     note_result(op, result, error);
     op->in_flight = false;
     op->cancel = NULL;
-    op->room = NULL;
+    op->handle = NULL;
     op->done(op, result);
 }
 
-static void complete_now(struct berth_soon *soon)
+static void complete_now(struct berth_deferred *deferred)
 {
-    struct op *op = container_of(soon, struct op, soon);
+    struct op *op = container_of(deferred, struct op, deferred);
 
     op_complete(op, op->result, &op->error);
 }
 
-static void cancel_soon(struct op *op)
+static void cancel_deferred(struct op *op)
 {
-    soon_cancel(&op->soon);
+    deferred_cancel(&op->deferred);
 }
 
-void op_complete_soon(struct op *op, int result, const struct berth_error *error)
+void op_complete_deferred(struct op *op, int result, const struct berth_error *error)
 {
     if (!op->in_flight)
-        (void)op_begun(op, cancel_soon, NULL);
-    op->cancel = op->cancel ? cancel_soon : NULL;
+        (void)op_begun(op, cancel_deferred, NULL);
+    op->cancel = op->cancel ? cancel_deferred : NULL;
     note_result(op, result, error);
-    soon_add(op->timers, &op->soon, complete_now);
+    deferred_add(op->timers, &op->deferred, complete_now);
 }
 
 void op_cancel(struct op *op)
@@ -74,5 +74,5 @@ void op_cancel(struct op *op)
     op->in_flight = false;
     op->cancel = NULL;
     cancel(op);
-    op->room = NULL;
+    op->handle = NULL;
 }

@@ -9,21 +9,21 @@
 #define NONCE 12
 #define TAG 16
 
-_Static_assert(NONCE + TAG == SEAL_EXTRA, "what sealing adds");
+_Static_assert(NONCE + TAG == SEAL_OVERHEAD, "what sealing adds");
 
 static void context_freep(EVP_CIPHER_CTX **context)
 {
     EVP_CIPHER_CTX_free(*context);
 }
 
-int seal_close(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
+int seal_encrypt(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
                size_t size, unsigned char *out, struct berth_error *reterr)
 {
     berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     int length = 0;
     int tail = 0;
 
-    if (size > INT32_MAX - SEAL_EXTRA)
+    if (size > INT32_MAX - SEAL_OVERHEAD)
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "too large to seal");
 
     random_fill(random, out, NONCE);
@@ -35,7 +35,7 @@ int seal_close(const unsigned char key[SEAL_KEY], struct berth_random *random, c
     return 0;
 }
 
-int seal_open(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
+int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
               void *out, struct berth_error *reterr)
 {
     berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -44,16 +44,16 @@ int seal_open(const unsigned char key[SEAL_KEY], const unsigned char *sealed, si
     int length = 0;
     int tail = 0;
 
-    if (size < SEAL_EXTRA || size > INT32_MAX)
+    if (size < SEAL_OVERHEAD || size > INT32_MAX)
         return berth_fail(reterr, BERTH_E_DENIED, "this is no sealed text");
 
     memcpy(tag, sealed + size - TAG, TAG);
     if (!context || EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, sealed) != 1 ||
-        EVP_DecryptUpdate(context, plain, &length, sealed + NONCE, (int)(size - SEAL_EXTRA)) != 1 ||
+        EVP_DecryptUpdate(context, plain, &length, sealed + NONCE, (int)(size - SEAL_OVERHEAD)) != 1 ||
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG, tag) != 1 ||
         EVP_DecryptFinal_ex(context, plain + length, &tail) != 1) {
         /* What did not authenticate is not handed out. */
-        explicit_bzero(out, size - SEAL_EXTRA);
+        explicit_bzero(out, size - SEAL_OVERHEAD);
         return berth_fail(reterr, BERTH_E_DENIED, "the seal does not hold");
     }
     return 0;

@@ -6,11 +6,11 @@
 #include <string.h>
 
 static const struct setting_row rows[] = {
-#define SETTING(key_, kind_, given_, allowed_, unit_, sentence_) \
+#define SETTING(key_, kind_, default_, allowed_, unit_, sentence_) \
     { .key = #key_,                                              \
       .kind = SETTING_##kind_,                                   \
       .offset = offsetof(struct settings, key_),                 \
-      .given = (given_),                                         \
+      .default_value = (default_),                                         \
       .allowed = (allowed_),                                     \
       .unit = (unit_),                                           \
       .sentence = (sentence_) },
@@ -98,7 +98,7 @@ void settings_default(struct settings *settings)
     for (size_t i = 0; i < BERTH_COUNT(rows); i++) {
         struct berth_error error = { 0 };
 
-        if (settings_set(settings, rows[i].key, rows[i].given, &error) < 0) {
+        if (settings_set(settings, rows[i].key, rows[i].default_value, &error) < 0) {
             (void)fprintf(stderr, "settings.def: %s\n", error.text);
             abort(); /* the table contradicts itself: no program built from it is of use */
         }

@@ -1,4 +1,4 @@
-/* state.c - names and permitted moves, made from states.def. */
+/* state.c - names and permitted transitions, made from states.def. */
 #include "berth/state.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@
 #undef STATE
 #undef STATES_END
 
-/* Entities as numbers, so that all moves stand in one table. */
+/* Entities as numbers, so that all transitions stand in one table. */
 enum entity_index {
 #define STATES(entity) index_##entity,
 #define STATE(entity, symbol, name, sentence)
@@ -32,19 +32,19 @@ enum entity_index {
 
 };
 
-struct move { enum entity_index entity; int from, to; };
+struct transition { enum entity_index entity; int from, to; };
 
-static const struct move moves[] = {
-#define MOVE(entity, FROM, TO) { index_##entity, entity##_##FROM, entity##_##TO },
+static const struct transition transitions[] = {
+#define TRANSITION(entity, FROM, TO) { index_##entity, entity##_##FROM, entity##_##TO },
 #include "berth/states.def"
-#undef MOVE
+#undef TRANSITION
 };
 /* clang-format on */
 
-static bool may_move(enum entity_index entity, int from, int to)
+static bool may_transition(enum entity_index entity, int from, int to)
 {
-    for (size_t i = 0; i < BERTH_COUNT(moves); i++) {
-        if (moves[i].entity == entity && moves[i].from == from && moves[i].to == to)
+    for (size_t i = 0; i < BERTH_COUNT(transitions); i++) {
+        if (transitions[i].entity == entity && transitions[i].from == from && transitions[i].to == to)
             return true;
     }
     return false;
@@ -52,8 +52,8 @@ static bool may_move(enum entity_index entity, int from, int to)
 
 /* clang-format off */
 #define STATES(entity) \
-    bool entity##_may_move(enum entity##_state from, enum entity##_state to) \
-    { return may_move(index_##entity, (int)from, (int)to); }
+    bool entity##_may_transition(enum entity##_state from, enum entity##_state to) \
+    { return may_transition(index_##entity, (int)from, (int)to); }
 #define STATE(entity, symbol, name, sentence)
 #define STATES_END(entity)
 #include "berth/states.def"

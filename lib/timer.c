@@ -8,7 +8,7 @@
 void timers_init(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)
 {
     *timers = (struct berth_timers){ .mono_ms = mono_ms, .wall_ms = wall_ms };
-    list_init(&timers->soon);
+    list_init(&timers->deferred);
 }
 
 void timers_free(struct berth_timers *timers)
@@ -29,7 +29,7 @@ static bool earlier(const struct timer_slot *a, const struct timer_slot *b)
 static void settle(struct berth_timers *timers, size_t at, struct timer_slot slot)
 {
     timers->heap[at] = slot;
-    slot.timer->place = at + 1;
+    slot.timer->index = at + 1;
 }
 
 static void sift_up(struct berth_timers *timers, size_t at, struct timer_slot slot)
@@ -71,7 +71,7 @@ static void sift_down(struct berth_timers *timers, size_t at, struct timer_slot 
 }
 
 /* A slot takes the place of another one, up or down from there. */
-static void move(struct berth_timers *timers, size_t at, struct timer_slot slot)
+static void resettle(struct berth_timers *timers, size_t at, struct timer_slot slot)
 {
     if (at > 0 && earlier(&slot, &timers->heap[(at - 1) / CHILDREN]))
         sift_up(timers, at, slot);
@@ -87,9 +87,9 @@ void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t
     timer->fire = fire;
     if (__builtin_add_overflow(timers->mono_ms, delay_ms > 0 ? delay_ms : 0, &slot.deadline_ms))
         slot.deadline_ms = INT64_MAX;
-    if (timer->place) { /* armed anew, which renewals do all the time: it moves where it is */
-        move(timers, timer->place - 1, slot);
-        if (timer->place == 1 && timers->wake)
+    if (timer->index) { /* armed anew, which renewals do all the time: it moves where it is */
+        resettle(timers, timer->index - 1, slot);
+        if (timer->index == 1 && timers->wake)
             timers->wake(timers);
         return;
     }
@@ -98,7 +98,7 @@ void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t
         timers->heap = berth_realloc(timers->heap, timers->capacity * sizeof(*timers->heap));
     }
     sift_up(timers, timers->count++, slot);
-    if (timer->place == 1 && timers->wake)
+    if (timer->index == 1 && timers->wake)
         timers->wake(timers);
 }
 
@@ -107,14 +107,14 @@ void timer_stop(struct berth_timers *timers, struct berth_timer *timer)
     struct timer_slot last;
     size_t at;
 
-    if (!timer->place)
+    if (!timer->index)
         return;
-    at = timer->place - 1;
-    timer->place = 0;
+    at = timer->index - 1;
+    timer->index = 0;
     last = timers->heap[--timers->count];
     if (at == timers->count)
         return;
-    move(timers, at, last);
+    resettle(timers, at, last);
 }
 
 void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms)
@@ -133,12 +133,12 @@ void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_m
         timer_stop(timers, timer);
         timer->fire(timer);
     }
-    soon_run(timers);
+    deferred_run(timers);
 }
 
 int64_t timers_next(const struct berth_timers *timers)
 {
-    if (!list_empty(&timers->soon))
+    if (!list_empty(&timers->deferred))
         return 0;
     if (timers->count == 0)
         return -1;
@@ -161,30 +161,30 @@ void timers_shift(struct berth_timers *timers, int64_t by_ms)
     }
 }
 
-void soon_add(struct berth_timers *timers, struct berth_soon *soon,
-              void (*run)(struct berth_soon *))
+void deferred_add(struct berth_timers *timers, struct berth_deferred *deferred,
+              void (*run)(struct berth_deferred *))
 {
-    bool first = list_empty(&timers->soon);
+    bool first = list_empty(&timers->deferred);
 
-    soon->run = run;
-    list_append(&timers->soon, &soon->node);
+    deferred->run = run;
+    list_append(&timers->deferred, &deferred->node);
     if (first && timers->wake)
         timers->wake(timers);
 }
 
-void soon_cancel(struct berth_soon *soon)
+void deferred_cancel(struct berth_deferred *deferred)
 {
-    if (soon->node.next)
-        list_remove(&soon->node);
+    if (deferred->node.next)
+        list_remove(&deferred->node);
 }
 
-void soon_run(struct berth_timers *timers)
+void deferred_run(struct berth_timers *timers)
 {
     struct list *node;
 
-    while ((node = list_shift(&timers->soon))) {
-        struct berth_soon *soon = list_entry(node, struct berth_soon, node);
+    while ((node = list_shift(&timers->deferred))) {
+        struct berth_deferred *deferred = list_entry(node, struct berth_deferred, node);
 
-        soon->run(soon);
+        deferred->run(deferred);
     }
 }

@@ -38,7 +38,7 @@ __attribute__((unused)) static void pki_identity(struct issuer *issuer, const ch
                                                  struct pki_identity *ret)
 {
     int64_t now_ms = clock_wall_ms();
-    struct issue issue = { .common_name = name,
+    struct certificate_params params = { .common_name = name,
                            .hosts = server ? "localhost 127.0.0.1" : NULL,
                            .uri = server ? NULL : "berth:terminal:1",
                            .server = server,
@@ -51,8 +51,8 @@ __attribute__((unused)) static void pki_identity(struct issuer *issuer, const ch
     if (tls_make_key(&ret->key, NULL) < 0 ||
         tls_make_request(ret->key, name, &ret->request, NULL) < 0)
         abort();
-    issue.request = ret->request;
-    if (issuer_sign(issuer, &issue, ret->certificate, &written, NULL) < 0)
+    params.request = ret->request;
+    if (issuer_sign(issuer, &params, ret->certificate, &written, NULL) < 0)
         abort();
     (void)snprintf(ret->chain, sizeof(ret->chain), "%s%s", ret->certificate,
                    issuer_certificate(issuer));

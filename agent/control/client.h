@@ -1,6 +1,6 @@
 /* client.h - the other end of the control socket: the subcommands of berth-agent.
  *
- * Room control of the agent. Blocking; no loop.
+ * Module control of the agent. Blocking; no loop.
  */
 #ifndef BERTH_AGENT_CONTROL_CLIENT_H
 #define BERTH_AGENT_CONTROL_CLIENT_H

@@ -7,20 +7,20 @@
 #include "berth/json.h"
 
 /* clang-format off */
-#define KINDS(name) const char *const name##_names[] = { "",
-#define KIND(name, symbol, text, sentence) text,
-#define KINDS_END(name) NULL };
+#define ENUM_BEGIN(name) const char *const name##_names[] = { "",
+#define ENUM_VALUE(name, symbol, text, sentence) text,
+#define ENUM_END(name) NULL };
 #include "core/line_kinds.def"
-#undef KINDS
-#undef KIND
-#undef KINDS_END
-#define KINDS(name) const char *const name##_sentences[] = { "",
-#define KIND(name, symbol, text, sentence) sentence,
-#define KINDS_END(name) NULL };
+#undef ENUM_BEGIN
+#undef ENUM_VALUE
+#undef ENUM_END
+#define ENUM_BEGIN(name) const char *const name##_sentences[] = { "",
+#define ENUM_VALUE(name, symbol, text, sentence) sentence,
+#define ENUM_END(name) NULL };
 #include "core/line_kinds.def"
-#undef KINDS
-#undef KIND
-#undef KINDS_END
+#undef ENUM_BEGIN
+#undef ENUM_VALUE
+#undef ENUM_END
 
 #define RECORD(name, sentence) static const struct field name##_fields[] = {
 #define RECORD_END(name) };

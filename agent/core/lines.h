@@ -1,22 +1,22 @@
 /* lines.h - the lines between agent and face: lines.def as structs, and their JSON form.
  *
- * Room core of the agent: pure. Both ends use it. An event may hold a password: wipe it with
+ * Module core of the agent: pure. Both ends use it. An event may hold a password: wipe it with
  * face_event_wipe.
  */
 #ifndef BERTH_AGENT_CORE_LINES_H
 #define BERTH_AGENT_CORE_LINES_H
 
-#include "berth/kinds.h"
+#include "berth/enums.h"
 #include "berth/record.h"
 
 /* clang-format off */
-#define KINDS(name) enum name { name##_NONE,
-#define KIND(name, symbol, text, sentence) name##_##symbol,
-#define KINDS_END(name) name##_END }; extern const char *const name##_names[]; extern const char *const name##_sentences[];
+#define ENUM_BEGIN(name) enum name { name##_NONE,
+#define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
+#define ENUM_END(name) name##_END }; extern const char *const name##_names[]; extern const char *const name##_sentences[];
 #include "core/line_kinds.def"
-#undef KINDS
-#undef KIND
-#undef KINDS_END
+#undef ENUM_BEGIN
+#undef ENUM_VALUE
+#undef ENUM_END
 
 #define RECORD(name, sentence) struct name {
 #define RECORD_END(name) }; extern const struct record name##_record;

@@ -1,6 +1,6 @@
 /* reconnect.h - when to try the broker again.
  *
- * Room core of the agent: pure. The spread that the broker gave with the last grant is what brings
+ * Module core of the agent: pure. The spread that the broker gave with the last grant is what brings
  * ten thousand terminals back without one wasted handshake (reliability, reconnect storm); where
  * somebody waits it does not apply.
  */

@@ -25,17 +25,17 @@
 #undef STATE
 #undef STATES_END
 
-static const struct { enum seat_state from, to; } moves[] = {
-#define MOVE(entity, FROM, TO) { entity##_##FROM, entity##_##TO },
+static const struct { enum seat_state from, to; } transitions[] = {
+#define TRANSITION(entity, FROM, TO) { entity##_##FROM, entity##_##TO },
 #include "core/seat_states.def"
-#undef MOVE
+#undef TRANSITION
 };
 /* clang-format on */
 
-bool seat_may_move(enum seat_state from, enum seat_state to)
+bool seat_may_transition(enum seat_state from, enum seat_state to)
 {
-    for (size_t i = 0; i < BERTH_COUNT(moves); i++)
-        if (moves[i].from == from && moves[i].to == to)
+    for (size_t i = 0; i < BERTH_COUNT(transitions); i++)
+        if (transitions[i].from == from && transitions[i].to == to)
             return true;
     return false;
 }
@@ -51,7 +51,7 @@ void seat_set_state(struct seat *seat, enum seat_state next, int64_t now_ms, con
 {
     if (seat->state == next)
         return;
-    if (!seat_may_move(seat->state, next)) {
+    if (!seat_may_transition(seat->state, next)) {
         log_event(EV_AGENT_FAULT, "from", seat_state_names[seat->state], "to",
                   seat_state_names[next], "why", why);
         return;
@@ -135,12 +135,12 @@ int seat_may_show(const struct seat *seat, const struct seat_claim *claim,
     if (!known || claim->epoch > known->epoch || planted(STALE_SHOW))
         return 0;
     if (claim->epoch < known->epoch)
-        return berth_fail(reterr, BERTH_E_OVERTAKEN,
+        return berth_fail(reterr, BERTH_E_SUPERSEDED,
                           "session %llu: epoch %lld is older than %lld, which was heard of",
                           (unsigned long long)claim->session_id, (long long)claim->epoch,
                           (long long)known->epoch);
     if (known->hidden)
-        return berth_fail(reterr, BERTH_E_OVERTAKEN, "session %llu: epoch %lld was hidden",
+        return berth_fail(reterr, BERTH_E_SUPERSEDED, "session %llu: epoch %lld was hidden",
                           (unsigned long long)claim->session_id, (long long)claim->epoch);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* seat.h - what this terminal is doing, and the rules that keep a shared screen safe.
  *
- * Room core of the agent: pure. Thread: loop. One struct seat a terminal; seat_set_state is the
+ * Module core of the agent: pure. Thread: loop. One struct seat a terminal; seat_set_state is the
  * only place that changes its state, and the page on the screen is derived from its facts by
  * seat_page alone, so the screen cannot tell a different story than the state.
  *
@@ -34,7 +34,7 @@
 /* clang-format on */
 
 /* Does seat_states.def permit this move? */
-bool seat_may_move(enum seat_state from, enum seat_state to);
+bool seat_may_transition(enum seat_state from, enum seat_state to);
 
 /* Which desktop a message or the viewer is about. session_id 0: none. */
 struct seat_claim {
@@ -109,7 +109,7 @@ void seat_set_online(struct seat *seat, bool online, int64_t now_ms, const char 
 /* What the page says below its headline; NULL stands for nothing. */
 void seat_say(struct seat *seat, const char *title, const char *text, bool alert);
 
-/* May this desktop be shown? Errors: OVERTAKEN (a higher epoch of the session was heard of, or this
+/* May this desktop be shown? Errors: SUPERSEDED (a higher epoch of the session was heard of, or this
  * one was hidden). */
 int seat_may_show(const struct seat *seat, const struct seat_claim *claim,
                   struct berth_error *reterr) berth_must_check;

@@ -1,6 +1,6 @@
 /* texts.h - the terminal's own sentences, by language.
  *
- * Room core of the agent: pure.
+ * Module core of the agent: pure.
  */
 #ifndef BERTH_AGENT_CORE_TEXTS_H
 #define BERTH_AGENT_CORE_TEXTS_H

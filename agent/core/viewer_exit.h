@@ -1,6 +1,6 @@
 /* viewer_exit.h - why a viewer ended, in words.
  *
- * Room core of the agent: pure. The table is viewer_exits.def.
+ * Module core of the agent: pure. The table is viewer_exits.def.
  */
 #ifndef BERTH_AGENT_CORE_VIEWER_EXIT_H
 #define BERTH_AGENT_CORE_VIEWER_EXIT_H

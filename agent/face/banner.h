@@ -1,6 +1,6 @@
 /* banner.h - a message above whatever is shown: a small window of its own at the top of the screen.
  *
- * Room face. It stays until somebody closes it or the screen is blanked, takes no keyboard, and
+ * Module face. It stays until somebody closes it or the screen is blanked, takes no keyboard, and
  * leaves the page below (or the viewer) as it is.
  */
 #ifndef BERTH_AGENT_FACE_BANNER_H

@@ -1,7 +1,7 @@
 /* face.h - berth-face: the terminal's own screen, a small X11 program driven by lines
  * (core/lines.def).
  *
- * Room face. One thread, one poll over X and standard input; it ends when standard input closes, so
+ * Module face. One thread, one poll over X and standard input; it ends when standard input closes, so
  * it never outlives its agent. A page is whole, so nothing is remembered between pages but what a
  * person is typing.
  *

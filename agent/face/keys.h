@@ -1,6 +1,6 @@
 /* keys.h - from key codes to what they type, by the keyboard layout of the X server.
  *
- * Room face.
+ * Module face.
  */
 #ifndef BERTH_AGENT_FACE_KEYS_H
 #define BERTH_AGENT_FACE_KEYS_H

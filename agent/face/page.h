@@ -1,6 +1,6 @@
 /* page.h - what stands where on a page, and painting it.
  *
- * Room face. Sizes are in units of a screen of 800 lines and grow with the screen, so that a page
+ * Module face. Sizes are in units of a screen of 800 lines and grow with the screen, so that a page
  * reads the same from the same distance. Text is laid out by pango; colours keep a contrast of at
  * least 7 to 1 (WCAG 2.2, 1.4.6).
  */

@@ -1,6 +1,6 @@
 /* sample.h - is the viewer's picture there? A look at a grid of pixels of the screen.
  *
- * Room face. RDP clients do not tell when their first picture is painted. While the viewer is
+ * Module face. RDP clients do not tell when their first picture is painted. While the viewer is
  * awaited, a grid of pixels below our own window is read a few times a second; the picture is there
  * when the pixels are not all alike, and not what they were when the watch began. A login box
  * counts as a picture here: who is in the desktop is told by the guest, not by pixels.

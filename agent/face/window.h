@@ -1,6 +1,6 @@
 /* window.h - one full-screen X window, painted whole from a cairo surface.
  *
- * Room face. The window bypasses the window manager (there may be none), lies above the viewer
+ * Module face. The window bypasses the window manager (there may be none), lies above the viewer
  * while a page covers the screen and is unmapped while the viewer has it. Blanking is a fill and a
  * flush, no layout: it is on the screen within a frame.
  */

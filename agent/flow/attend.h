@@ -1,6 +1,6 @@
 /* attend.h - what people do at the screen.
  *
- * Room flow of the agent.
+ * Module flow of the agent.
  */
 #ifndef BERTH_AGENT_FLOW_ATTEND_H
 #define BERTH_AGENT_FLOW_ATTEND_H

@@ -3,7 +3,7 @@
 
 static void forget_awaited(struct op *op)
 {
-    struct awaited *awaited = op->room;
+    struct awaited *awaited = op->handle;
 
     awaited->op = NULL;
 }
@@ -34,7 +34,7 @@ static void pause_over(struct berth_timer *timer)
 
 static void forget_pause(struct op *op)
 {
-    struct pause *pause = op->room;
+    struct pause *pause = op->handle;
 
     timer_stop(pause->timers, &pause->timer);
     pause->op = NULL;

@@ -1,6 +1,6 @@
 /* awaited.h - two small operations that a flow may wait for: an answer, and a while.
  *
- * Room flow of the agent: pure. Both obey the contract of berth/op.h. Embed them zeroed; they
+ * Module flow of the agent: pure. Both obey the contract of berth/op.h. Embed them zeroed; they
  * outlive the op.
  */
 #ifndef BERTH_AGENT_FLOW_AWAITED_H

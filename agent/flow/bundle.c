@@ -7,7 +7,7 @@
 
 #include "flow/orders.h"
 
-/* Base64 of it fills blob_chunk.data of messages.def but for its NUL. */
+/* Base64 of it fills upload_chunk.data of messages.def but for its NUL. */
 #define CHUNK 12288
 #define ACK_MS 30000
 
@@ -44,12 +44,12 @@ static int begin(struct flow *flow)
     struct bundle *bundle = &station->bundle;
     struct msg msg;
 
-    station_message(station, &msg, MSG_blob_begin);
-    msg.blob_begin.command_id = bundle->command_id;
-    msg.blob_begin.size = (int64_t)bundle->logs.size;
-    (void)snprintf(msg.blob_begin.name, sizeof(msg.blob_begin.name), "%.40s-logs.txt",
+    station_message(station, &msg, MSG_upload_begin);
+    msg.upload_begin.command_id = bundle->command_id;
+    msg.upload_begin.size = (int64_t)bundle->logs.size;
+    (void)snprintf(msg.upload_begin.name, sizeof(msg.upload_begin.name), "%.40s-logs.txt",
                    station->seat.terminal);
-    (void)snprintf(msg.blob_begin.sha256, sizeof(msg.blob_begin.sha256), "%s", bundle->logs.sha256);
+    (void)snprintf(msg.upload_begin.sha256, sizeof(msg.upload_begin.sha256), "%s", bundle->logs.sha256);
     bundle->ack.ref = msg.ref;
     bundle->sent = 0;
     if (!station_send(station, &msg))
@@ -68,10 +68,10 @@ static int chunk(struct flow *flow)
 
     if (left == 0)
         return STORED;
-    station_message(station, &msg, MSG_blob_chunk);
-    msg.blob_chunk.command_id = bundle->command_id;
-    msg.blob_chunk.offset = (int64_t)bundle->sent;
-    base64_encode(bundle->logs.data + bundle->sent, size, msg.blob_chunk.data);
+    station_message(station, &msg, MSG_upload_chunk);
+    msg.upload_chunk.command_id = bundle->command_id;
+    msg.upload_chunk.offset = (int64_t)bundle->sent;
+    base64_encode(bundle->logs.data + bundle->sent, size, msg.upload_chunk.data);
     bundle->sent += size;
     r = awaited_begin(&bundle->ack, &flow->op);
     (void)station_send(station, &msg);
@@ -137,8 +137,8 @@ void bundle_ack(struct station *station, const struct msg *msg)
     struct bundle *bundle = &station->bundle;
 
     /* An acknowledgement of the beginning, or of an earlier command, asks for nothing. */
-    if (msg->blob_ack.command_id == bundle->command_id &&
-        msg->blob_ack.offset == (int64_t)bundle->sent)
+    if (msg->upload_ack.command_id == bundle->command_id &&
+        msg->upload_ack.offset == (int64_t)bundle->sent)
         (void)awaited_end(&bundle->ack, 0, NULL);
 }
 

@@ -1,6 +1,6 @@
 /* bundle.h - the agent's logs on their way to the broker, in chunks.
  *
- * Room flow of the agent. One chunk is on its way at a time; the broker's acknowledgement of it
+ * Module flow of the agent. One chunk is on its way at a time; the broker's acknowledgement of it
  * asks for the next. The command is done when the broker says that it has the whole.
  */
 #ifndef BERTH_AGENT_FLOW_BUNDLE_H

@@ -31,12 +31,12 @@ static const struct question {
     { MSG_announce, reach_refused, AWAITED(reach.answer), false },
     { MSG_sign_on, sign_on_refused, AWAITED(sign_on.answer), false },
     { MSG_renew_certificate, renewal_refused, AWAITED(renewal.answer), false },
-    { MSG_blob_begin, bundle_refused, AWAITED(bundle.ack), true },
-    { MSG_blob_chunk, bundle_refused, AWAITED(bundle.ack), true },
+    { MSG_upload_begin, bundle_refused, AWAITED(bundle.ack), true },
+    { MSG_upload_chunk, bundle_refused, AWAITED(bundle.ack), true },
 };
 
 /* What answers one question alone. A show (showing.c) and a grant (reach.c) also come unasked, a
- * blob_ack names its command. */
+ * upload_ack names its command. */
 static const struct {
     enum msg_type answer, question;
 } answers[] = {
@@ -110,7 +110,7 @@ static inbox_fn *const handlers[MSG_TYPES] = {
     [MSG_hide] = showing_hide,
     [MSG_profile] = profile_take,
     [MSG_command] = orders_take,
-    [MSG_blob_ack] = bundle_ack,
+    [MSG_upload_ack] = bundle_ack,
     [MSG_certificate] = renewal_certificate,
     [MSG_refused] = refused,
 };

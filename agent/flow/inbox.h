@@ -1,6 +1,6 @@
 /* inbox.h - message -> handler.
  *
- * Room flow of the agent. What a broker may say stands in messages.def; who deals with it here
+ * Module flow of the agent. What a broker may say stands in messages.def; who deals with it here
  * stands in one table in inbox.c.
  */
 #ifndef BERTH_AGENT_FLOW_INBOX_H

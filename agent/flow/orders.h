@@ -1,6 +1,6 @@
 /* orders.h - commands of administrators: a message, a lock, a reboot, the logs.
  *
- * Room flow of the agent. The set is closed and nothing of a command ever reaches a shell. Each
+ * Module flow of the agent. The set is closed and nothing of a command ever reaches a shell. Each
  * command is acknowledged, done once, and answered again when it comes again.
  */
 #ifndef BERTH_AGENT_FLOW_ORDERS_H

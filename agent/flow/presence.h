@@ -1,6 +1,6 @@
 /* presence.h - the promise to be there, renewed as the broker dictates it.
  *
- * Room flow of the agent. Every grant says how long it holds and when to renew; the newest grant
+ * Module flow of the agent. Every grant says how long it holds and when to renew; the newest grant
  * alone counts. We count from sending, the broker from receipt, so we always think first that it is
  * over. Deadlines are monotonic; a suspend, which that clock does not see, is found by the device's
  * own count, and then the presence is treated as dead if it slept past it.

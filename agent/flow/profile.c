@@ -86,7 +86,7 @@ static int apply(struct station *station, const struct msg_profile *profile,
     int r;
 
     if (profile->version < station->profile_version && !planted(PROFILE_BACK))
-        return berth_fail(reterr, BERTH_E_OVERTAKEN, "profile version %lld is older than %lld",
+        return berth_fail(reterr, BERTH_E_SUPERSEDED, "profile version %lld is older than %lld",
                           (long long)profile->version, (long long)station->profile_version);
     applied = settings_of(profile, &settings, reterr);
     if (applied < 0)

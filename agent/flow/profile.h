@@ -1,6 +1,6 @@
 /* profile.h - the settings that an administrator wants here.
  *
- * Room flow of the agent. A profile applies wholly or not at all: every value is checked first,
+ * Module flow of the agent. A profile applies wholly or not at all: every value is checked first,
  * then the whole is kept durably, then it counts, then the broker is told. Versions never go back.
  * The last applied profile is recalled at the start, so a terminal keeps its idle lock without its
  * broker.

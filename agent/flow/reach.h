@@ -1,6 +1,6 @@
 /* reach.h - finding the broker, and holding the link to it.
  *
- * Room flow of the agent. The flow: wait as long as it is our turn, find an address, dial,
+ * Module flow of the agent. The flow: wait as long as it is our turn, find an address, dial,
  * announce. When it succeeds, presence is granted and the link is simply there; when the link is
  * lost, the flow starts anew. A terminal without an identity, or one whose certificate is not
  * accepted any more, goes to the join door first (join.c) and comes back here.

@@ -15,13 +15,13 @@ static int64_t now_us(const struct station *station)
     return station->timers->mono_ms * 1000;
 }
 
-static void note(const struct station *station, enum screen_word word,
+static void note(const struct station *station, enum history_screen_event event,
                  const struct seat_claim *claim)
 {
     struct history_line line = {
         .kind = HISTORY_screen,
         .at_us = now_us(station),
-        .screen = { .word = word, .session_id = claim->session_id, .epoch = claim->epoch }
+        .screen = { .event = event, .session_id = claim->session_id, .epoch = claim->epoch }
     };
 
     set_name(station, line.screen.terminal);
@@ -36,16 +36,16 @@ static void turn_to(struct station *station, const struct seat_claim *claim)
     if (was->session_id == claim->session_id && was->epoch == claim->epoch)
         return;
     if (was->session_id)
-        note(station, screen_word_HIDES, was);
+        note(station, history_screen_event_HIDES, was);
     if (claim->session_id)
-        note(station, screen_word_SHOWS, claim);
+        note(station, history_screen_event_SHOWS, claim);
     *was = *claim;
 }
 
 void recording_start(struct station *station)
 {
     if (station->history)
-        note(station, screen_word_DARK, &(struct seat_claim){ 0 });
+        note(station, history_screen_event_DARK, &(struct seat_claim){ 0 });
 }
 
 void recording_look(struct station *station)

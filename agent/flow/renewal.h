@@ -1,6 +1,6 @@
 /* renewal.h - the terminal's next certificate, long before this one ends.
  *
- * Room flow of the agent. At about half of the certificate's life (with jitter, so that a fleet
+ * Module flow of the agent. At about half of the certificate's life (with jitter, so that a fleet
  * that joined together does not renew together) a new key is made and its certificate asked for
  * over the link. The new identity is used at once, by a new connection: until then the old key is
  * good too. A terminal that was off for

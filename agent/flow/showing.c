@@ -156,7 +156,7 @@ static void showing_ended(struct flow *flow, const struct berth_error *error)
     if (!error->code || station->stopping)
         return;
     log_failure(EV_AGENT_FLOW, error, "show");
-    if (error->code == BERTH_E_OVERTAKEN || error->code == BERTH_E_CANCELLED)
+    if (error->code == BERTH_E_SUPERSEDED || error->code == BERTH_E_CANCELLED)
         return; /* a hide, a lock or a later show decided, and has already changed the seat */
     if (!viewer_is_running(station->viewer))
         report(station, &claim, viewer_state_ENDED, 0, "failed");
@@ -221,7 +221,7 @@ static int may_show(const struct station *station, const struct msg *msg,
 
     if (r < 0 || is_shown(station, claim) || !msg->ref || msg->ref == station->sign_on.answer.ref)
         return r;
-    return berth_fail(reterr, BERTH_E_OVERTAKEN,
+    return berth_fail(reterr, BERTH_E_SUPERSEDED,
                       "session %llu: the sign-on that asked for it was called off",
                       (unsigned long long)claim->session_id);
 }
@@ -253,7 +253,7 @@ void showing_show(struct station *station, const struct msg *msg)
     station_set_state(station, seat_CONNECTING, "the broker has a desktop");
     end_viewer(station, "replaced");
     if (showing->running)
-        flow_cancel(&showing->flow, BERTH_E_OVERTAKEN, "a later show took its place");
+        flow_cancel(&showing->flow, BERTH_E_SUPERSEDED, "a later show took its place");
     fill_request(station, show, &showing->next);
     showing->running = true;
     flow_start(&station->engine, &showing->flow, &showing_kind, show->user);
@@ -321,9 +321,9 @@ void showing_hide(struct station *station, const struct msg *msg)
         !(resumes && station->seat.state == seat_SIGN_ON))
         return;
     take_off(station, hide_page(hide->reason), hide->text);
-    (void)berth_fail(&why, BERTH_E_OVERTAKEN, "%s", hide->text[0] ? hide->text : hide->reason);
+    (void)berth_fail(&why, BERTH_E_SUPERSEDED, "%s", hide->text[0] ? hide->text : hide->reason);
     if (resumes && station->sign_on.running)
-        flow_cancel(&station->sign_on.flow, BERTH_E_OVERTAKEN, "%s", why.text);
+        flow_cancel(&station->sign_on.flow, BERTH_E_SUPERSEDED, "%s", why.text);
     station_tell(station, STATION_ENDED, &why);
 }
 
@@ -357,7 +357,7 @@ void showing_lock(struct station *station, const char *why)
     struct seat_claim claim = station->seat.shown;
     struct msg msg;
 
-    if (!seat_may_move(station->seat.state, seat_LOCKED))
+    if (!seat_may_transition(station->seat.state, seat_LOCKED))
         return;
     log_event(EV_AGENT_SCREEN, "lock", why);
     if (station->sign_on.running)

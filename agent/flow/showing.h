@@ -1,7 +1,7 @@
 /* showing.h - a desktop on the screen: from the broker's show to the first picture, and everything
  * that ends it.
  *
- * Room flow of the agent. The flow: cover what was there and end an earlier viewer, start the
+ * Module flow of the agent. The flow: cover what was there and end an earlier viewer, start the
  * viewer, wait until it is connected, wait for the first picture. When it succeeds the viewer
  * simply runs; its end comes as an event, whenever.
  *

@@ -430,5 +430,5 @@ void sign_on_shown(struct station *station)
     struct sign_on *sign_on = &station->sign_on;
 
     if (sign_on->running && !awaited_end(&sign_on->answer, ANSWER_SHOWN, NULL))
-        flow_cancel(&sign_on->flow, BERTH_E_OVERTAKEN, "a desktop came from elsewhere");
+        flow_cancel(&sign_on->flow, BERTH_E_SUPERSEDED, "a desktop came from elsewhere");
 }

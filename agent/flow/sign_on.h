@@ -1,6 +1,6 @@
 /* sign_on.h - a person (or a kiosk) wants a desktop.
  *
- * Room flow of the agent. The flow: ask the broker with the evidence, wait as long as it takes -
+ * Module flow of the agent. The flow: ask the broker with the evidence, wait as long as it takes -
  * the broker says what it is doing, or the place in its queue -, perhaps let the person pick a
  * pool, until there is a desktop to show or a no. Evidence is held while the flow runs and wiped
  * with it. When the broker goes away meanwhile, the flow waits for it and asks again.

@@ -1,6 +1,6 @@
 /* station.h - one terminal's agent as its flows see it: the seat, the ports, and what is under way.
  *
- * Room flow of the agent. Thread: loop. Everything a flow touches is here, nothing is global: the
+ * Module flow of the agent. Thread: loop. Everything a flow touches is here, nothing is global: the
  * simulator runs thousands of stations in one process. Whoever wires a station (agent.c, a story,
  * the simulator) fills the ports, calls station_start, and the rest happens by events:
  *

@@ -19,7 +19,7 @@ int way_find_begin(struct station *station, struct way *way, enum uplink_door do
         door == UPLINK_JOIN ? &station->options.joins : &station->options.links;
 
     if (given->count > 0) {
-        op_complete_soon(op, 0, NULL);
+        op_complete_deferred(op, 0, NULL);
         return 0;
     }
     if (!station->options.ask_dns)

@@ -1,6 +1,6 @@
 /* way.h - the way to one of the broker's doors: which address, and dialling it.
  *
- * Room flow of the agent. Shared by reach.c and join.c. Addresses come, in this order, from the
+ * Module flow of the agent. Shared by reach.c and join.c. Addresses come, in this order, from the
  * configuration file, the kernel command line, the invitation (all three in station.options) and,
  * when there are none of those, from DNS.
  */

@@ -1,7 +1,7 @@
 /* device.h - the machine under the agent, as a port: its names, its sleep, its small memory, its
  * power button.
  *
- * Room host of the agent.
+ * Module host of the agent.
  */
 #ifndef BERTH_AGENT_HOST_DEVICE_H
 #define BERTH_AGENT_HOST_DEVICE_H

@@ -1,6 +1,6 @@
 /* log_file.h - the agent's log as a file of bounded size.
  *
- * Room host of the agent. The file takes standard error's place, so that what libraries write there
+ * Module host of the agent. The file takes standard error's place, so that what libraries write there
  * is in it too. At its largest it is set aside under the name FILE.1, replacing the one before: a
  * terminal's disk never fills with logs.
  */

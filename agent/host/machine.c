@@ -21,7 +21,7 @@
 
 struct device {
     struct berth_loop *loop;
-    struct keep *keep;
+    struct state_dir *state_dir;
     struct device_facts facts;
     char reboot_command[256];
     char log_file[256];
@@ -146,7 +146,7 @@ int device_keep(struct device *device, const char *name, const char *text,
     char file[80];
 
     (void)snprintf(file, sizeof(file), "%s.json", name);
-    return keep_write(device->keep, file, text, strlen(text), reterr);
+    return state_file_write(device->state_dir, file, text, strlen(text), reterr);
 }
 
 char *device_recall(struct device *device, const char *name)
@@ -155,7 +155,7 @@ char *device_recall(struct device *device, const char *name)
     size_t size;
 
     (void)snprintf(file, sizeof(file), "%s.json", name);
-    return keep_read(device->keep, file, &size, NULL);
+    return state_file_read(device->state_dir, file, &size, NULL);
 }
 
 /* ---- reboot ---- */
@@ -181,7 +181,7 @@ static void reboot_ended(struct child *child, int exit_code, int signal)
 
 static void reboot_cancelled(struct op *op)
 {
-    struct device *device = op->room;
+    struct device *device = op->handle;
 
     device->reboot_op = NULL; /* it runs on: what it began cannot be taken back */
 }
@@ -255,7 +255,7 @@ int device_logs_begin(struct device *device, struct device_logs *ret, struct op 
     append_file(ret, "agent, earlier", device->log_file[0] ? earlier : "", AGENT_SHARE);
     append_file(ret, "agent", device->log_file, AGENT_SHARE);
     tls_sha256_hex(ret->data, ret->size, ret->sha256);
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }
 
@@ -266,7 +266,7 @@ struct device *device_new(struct berth_loop *loop, const struct machine_setup *s
     struct device *device = berth_new(struct device);
 
     device->loop = loop;
-    device->keep = setup->keep;
+    device->state_dir = setup->state_dir;
     (void)snprintf(device->reboot_command, sizeof(device->reboot_command), "%s",
                    setup->reboot_command);
     (void)snprintf(device->log_file, sizeof(device->log_file), "%s", setup->log_file);

@@ -1,17 +1,17 @@
-/* machine.h - the real device: DMI, boot id, clocks, the keep, a command to reboot, log files.
+/* machine.h - the real device: DMI, boot id, clocks, the state folder, a command to reboot, log files.
  *
- * Room host of the agent.
+ * Module host of the agent.
  */
 #ifndef BERTH_AGENT_HOST_MACHINE_H
 #define BERTH_AGENT_HOST_MACHINE_H
 
-#include "berth/keep.h"
+#include "berth/state_file.h"
 #include "berth/loop.h"
 
 #include "host/device.h"
 
 struct machine_setup {
-    struct keep *keep; /* stays the caller's */
+    struct state_dir *state_dir; /* stays the caller's */
     const char *
         reboot_command; /* a program's path, "" = none; run without arguments and without a shell */
     const char *log_file;   /* of the agent, "" = none */

@@ -1,7 +1,7 @@
 /* agent_identity.h - who this terminal is: its key, its certificate, the site it belongs to. A
  * port.
  *
- * Room identity of the agent. Two kinds exist: kept in files of the state folder, and issued anew
+ * Module identity of the agent. Two kinds exist: kept in files of the state folder, and issued anew
  * at every boot (a diskless terminal: nothing is written). A key never leaves this room but towards
  * TLS. Calls are synchronous: a key takes 0.1 ms, a file one fsync.
  *

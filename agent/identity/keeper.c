@@ -16,7 +16,7 @@
 #define COMMON_NAME "berth terminal"
 
 struct agent_identity {
-    struct keep *keep;
+    struct state_dir *state_dir;
     struct agent_identity_facts facts;
     char *key;
     char *certificate;
@@ -52,9 +52,9 @@ static int adopt(struct agent_identity *identity, const json_t *json, struct ber
     identity->authority = text_of(json, "authority");
     if (!identity->key || !identity->certificate || !identity->authority || !terminal)
         return berth_fail(reterr, BERTH_E_INVALID, IDENTITY " lacks a part");
-    if (tls_certificate_facts(identity->certificate, hash, key_hash, &identity->facts.not_after_ms,
+    if (tls_certificate_info(identity->certificate, hash, key_hash, &identity->facts.not_after_ms,
                               reterr) < 0 ||
-        tls_certificate_facts(identity->authority, identity->facts.authority_hash, key_hash,
+        tls_certificate_info(identity->authority, identity->facts.authority_hash, key_hash,
                               &authority_ends_ms, reterr) < 0)
         return berth_fail_in(reterr, IDENTITY);
     (void)snprintf(identity->facts.terminal, sizeof(identity->facts.terminal), "%s", terminal);
@@ -69,7 +69,7 @@ static int read_identity(struct agent_identity *identity, struct berth_error *re
     berth_cleanup(json_unrefp) json_t *json = NULL;
     struct berth_error error = { 0 };
     size_t size = 0;
-    char *text = keep_read(identity->keep, IDENTITY, &size, &error);
+    char *text = state_file_read(identity->state_dir, IDENTITY, &size, &error);
 
     if (!text && error.code == BERTH_E_NOT_FOUND)
         return 0;
@@ -82,19 +82,19 @@ static int read_identity(struct agent_identity *identity, struct berth_error *re
     return adopt(identity, json, reterr);
 }
 
-int agent_identity_open(struct keep *keep, struct agent_identity **ret, struct berth_error *reterr)
+int agent_identity_open(struct state_dir *state, struct agent_identity **ret, struct berth_error *reterr)
 {
     struct agent_identity *identity = berth_new(struct agent_identity);
     size_t size = 0;
     int r;
 
-    identity->keep = keep;
+    identity->state_dir = state;
     r = read_identity(identity, reterr);
     if (r < 0) {
         agent_identity_close(identity);
         return r;
     }
-    identity->pending = keep_read(keep, PENDING, &size, NULL);
+    identity->pending = state_file_read(state, PENDING, &size, NULL);
     if (size == 0)
         wipe(&identity->pending);
     *ret = identity;
@@ -160,7 +160,7 @@ static int pending_key(struct agent_identity *identity, bool again, struct berth
     r = tls_make_key(&identity->pending, reterr);
     if (r < 0)
         return r;
-    return keep_write(identity->keep, PENDING, identity->pending, strlen(identity->pending),
+    return state_file_write(identity->state_dir, PENDING, identity->pending, strlen(identity->pending),
                       reterr);
 }
 
@@ -217,7 +217,7 @@ static int check_answer(const struct agent_identity *identity, const char *certi
     int64_t ends_ms;
     int r;
 
-    r = tls_certificate_facts(certificate, hash, key_hash, ret_not_after_ms, reterr);
+    r = tls_certificate_info(certificate, hash, key_hash, ret_not_after_ms, reterr);
     if (r < 0)
         return r;
     if (!identity->pending || strcmp(key_hash, identity->pending_hash) != 0)
@@ -225,7 +225,7 @@ static int check_answer(const struct agent_identity *identity, const char *certi
                           "the certificate is not for the key we asked with");
     if (!authority)
         return berth_fail(reterr, BERTH_E_CERTIFICATE, "the answer has no CA and we know none");
-    r = tls_certificate_facts(authority, authority_hash, key_hash, &ends_ms, reterr);
+    r = tls_certificate_info(authority, authority_hash, key_hash, &ends_ms, reterr);
     if (r < 0)
         return r;
     if (strcmp(authority_hash, identity->facts.authority_hash) != 0)
@@ -248,7 +248,7 @@ static int keep_identity(struct agent_identity *identity, const char *certificat
         return berth_fail(reterr, BERTH_E_INVALID, "the answer is no text");
     text = json_text(json);
     size = strlen(text);
-    r = keep_write(identity->keep, IDENTITY, text, size, reterr);
+    r = state_file_write(identity->state_dir, IDENTITY, text, size, reterr);
     berth_wipe_free(text, size);
     return r;
 }
@@ -284,5 +284,5 @@ int agent_identity_accept(struct agent_identity *identity, const char *certifica
     facts->not_after_ms = not_after_ms;
     facts->known = true;
     /* An empty one stands for none: the key is the identity's now. */
-    return keep_write(identity->keep, PENDING, "", 0, reterr);
+    return state_file_write(identity->state_dir, PENDING, "", 0, reterr);
 }

@@ -1,7 +1,7 @@
-/* keeper.h - the real identity: one document in the keep, whose key never leaves this room but
+/* keeper.h - the real identity: one document in the state folder, whose key never leaves this room but
  * towards TLS.
  *
- * Room identity of the agent. Two kinds in one: in a folder (a terminal with a disk) or in memory
+ * Module identity of the agent. Two kinds in one: in a folder (a terminal with a disk) or in memory
  * (issued anew at every boot, proven by the boot's secret). The document holds key, certificate, CA
  * and name together, so that they cannot disagree after a power cut; a second one holds the key of
  * a request that nobody has answered yet, so that an approval given overnight still fits after a
@@ -10,14 +10,14 @@
 #ifndef BERTH_AGENT_IDENTITY_KEEPER_H
 #define BERTH_AGENT_IDENTITY_KEEPER_H
 
-#include "berth/keep.h"
+#include "berth/state_file.h"
 
 #include "identity/agent_identity.h"
 
 /* Read what is kept. keep: stays the caller's and outlives the identity.
  * Errors: IO, INVALID (a spoilt document: nothing is thrown away by itself).
  */
-int agent_identity_open(struct keep *keep, struct agent_identity **ret,
+int agent_identity_open(struct state_dir *state, struct agent_identity **ret,
                         struct berth_error *reterr) berth_must_check;
 void agent_identity_close(struct agent_identity *identity);
 

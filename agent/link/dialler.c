@@ -159,7 +159,7 @@ static void let_go(struct uplink *uplink)
 
 static void dial_cancelled(struct op *op)
 {
-    struct uplink *uplink = op->room;
+    struct uplink *uplink = op->handle;
 
     uplink->op = NULL;
     let_go(uplink);

@@ -1,6 +1,6 @@
 /* dialler.h - the real uplink: name, TCP, TLS 1.3, frames.
  *
- * Room link of the agent.
+ * Module link of the agent.
  */
 #ifndef BERTH_AGENT_LINK_DIALLER_H
 #define BERTH_AGENT_LINK_DIALLER_H

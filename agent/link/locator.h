@@ -1,6 +1,6 @@
 /* locator.h - where the broker is, by DNS, as a port.
  *
- * Room link of the agent. DNS only says where, never whom to trust: whatever answers must be issued
+ * Module link of the agent. DNS only says where, never whom to trust: whatever answers must be issued
  * by the pinned CA.
  */
 #ifndef BERTH_AGENT_LINK_LOCATOR_H

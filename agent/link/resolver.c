@@ -209,7 +209,7 @@ static void answered(void *data, int status, int timeouts, unsigned char *answer
 
 static void lookup_cancelled(struct op *op)
 {
-    struct locator *locator = op->room;
+    struct locator *locator = op->handle;
 
     locator->op = NULL;
     ares_cancel(locator->channel);
@@ -233,7 +233,7 @@ int locator_find_begin(struct locator *locator, const char *service, struct brok
         ares_search(locator->channel, name, ns_c_in, ns_t_srv, answered, locator);
     locator->beginning = false;
     if (locator->answered) {
-        op_complete_soon(op, locator->result, &locator->error);
+        op_complete_deferred(op, locator->result, &locator->error);
         return 0;
     }
     locator->op = op;

@@ -1,6 +1,6 @@
 /* resolver.h - the real locator: DNS SRV by c-ares.
  *
- * Room link of the agent; the only one with <ares.h>.
+ * Module link of the agent; the only one with <ares.h>.
  */
 #ifndef BERTH_AGENT_LINK_RESOLVER_H
 #define BERTH_AGENT_LINK_RESOLVER_H

@@ -1,6 +1,6 @@
 /* uplink.h - the agent's one connection to its broker, as a port.
  *
- * Room link of the agent. berth-agent links the real one (uplink.c: TLS 1.3, ALPN berth/1 or
+ * Module link of the agent. berth-agent links the real one (uplink.c: TLS 1.3, ALPN berth/1 or
  * berth-join/1, frames); stories and the simulator link a fake. There is never more than one
  * connection: a new dial closes the old one silently first, so no late message of an old connection
  * can follow a message of the new one.

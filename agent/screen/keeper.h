@@ -1,6 +1,6 @@
 /* keeper.h - the real screen: keeps a berth-face child alive and speaks lines with it.
  *
- * Room screen of the agent. A face that ends is started again, at once the first time and then more
+ * Module screen of the agent. A face that ends is started again, at once the first time and then more
  * slowly; one that does not confirm a page within five seconds hangs, and is ended: a blank page
  * must cover the screen, whatever happens.
  */

@@ -1,6 +1,6 @@
 /* screen.h - what people see of the agent, as a port: pages down, events up.
  *
- * Room screen of the agent. The real one keeps a berth-face child alive and speaks lines.def with
+ * Module screen of the agent. The real one keeps a berth-face child alive and speaks lines.def with
  * it; without a display there is none and pages go nowhere.
  */
 #ifndef BERTH_AGENT_SCREEN_SCREEN_H

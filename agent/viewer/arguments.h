@@ -1,6 +1,6 @@
 /* arguments.h - what xfreerdp3 is told, one argument a line.
  *
- * Room viewer of the agent: pure. The text goes through a pipe to `/args-from:fd:N`; nothing secret
+ * Module viewer of the agent: pure. The text goes through a pipe to `/args-from:fd:N`; nothing secret
  * is ever in argv or in the environment. Everything that is not allowed is switched off by name,
  * for the client switches some of it on by itself.
  */

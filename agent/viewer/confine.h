@@ -1,7 +1,7 @@
 /* confine.h - the small step between the agent and its viewer: give up what an RDP client does not
  * need, then become it.
  *
- * Room viewer of the agent. Runs in a process of its own (`berth-agent confine ...`, not for
+ * Module viewer of the agent. Runs in a process of its own (`berth-agent confine ...`, not for
  * people): no new privileges, no core files, no controlling terminal, a system-call filter
  * (seccomp), and Landlock for files and TCP, as far as the kernel offers them. An attack through
  * the RDP client finds its own home folder and the connection to the desktop.

@@ -1,6 +1,6 @@
 /* viewer.h - the RDP client, as a port: started, watched, ended.
  *
- * Room viewer of the agent. The real one runs the stock xfreerdp3 as a confined child; nothing of
+ * Module viewer of the agent. The real one runs the stock xfreerdp3 as a confined child; nothing of
  * it is linked. One viewer at most. Its end ends a connection, never a session.
  */
 #ifndef BERTH_AGENT_VIEWER_VIEWER_H

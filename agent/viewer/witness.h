@@ -1,6 +1,6 @@
 /* witness.h - the agent's look at the connection that its viewer had.
  *
- * Room viewer of the agent. The step that confines the viewer makes the viewer's one connection and
+ * Module viewer of the agent. The step that confines the viewer makes the viewer's one connection and
  * shows it here (SCM_RIGHTS, unix(7)), so that the agent can ask the kernel what came of it.
  */
 #ifndef BERTH_AGENT_VIEWER_WITNESS_H

@@ -1,6 +1,6 @@
 /* xfreerdp.h - the real viewer: the stock xfreerdp3 as a confined child.
  *
- * Room viewer of the agent. Its output goes through a pseudo-terminal, because it buffers whole
+ * Module viewer of the agent. Its output goes through a pseudo-terminal, because it buffers whole
  * blocks towards a pipe and we want to know at once when it is connected; its UDP log would be
  * unauthenticated.
  */

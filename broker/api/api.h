@@ -1,6 +1,6 @@
 /* api.h - the people's door: REST, events and metrics over HTTP, inside the core loop.
  *
- * Room api: the only one with <microhttpd.h>. Thread: loop. People come through a Unix socket,
+ * Module api: the only one with <microhttpd.h>. Thread: loop. People come through a Unix socket,
  * where the kernel says who they are, or through the TLS listener of the link, which hands over
  * plain bytes (api_adopt) of somebody who must show a token. What can be asked is the table of
  * verbs (verbs.def, collections.def); a verb's body is do_<symbol>.
@@ -24,7 +24,7 @@ struct api_figure {
     const char *help;
     bool counter; /* only rises; else a gauge */
     int64_t value;
-    const struct tally *times; /* instead of the value: a histogram of seconds */
+    const struct histogram *times; /* instead of the value: a histogram of seconds */
 };
 
 struct api_setup {

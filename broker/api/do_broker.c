@@ -251,7 +251,7 @@ int do_ca_show(struct request *request, struct berth_error *reterr)
 
     if (!request->api->authority)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "this broker has no certificate authority");
-    r = tls_certificate_facts(request->api->authority, view.hash, key_hash, &view.not_after_ms,
+    r = tls_certificate_info(request->api->authority, view.hash, key_hash, &view.not_after_ms,
                               reterr);
     if (r < 0)
         return r;

@@ -69,7 +69,7 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
 
     if (!api->authority || !api->host)
         return berth_fail(reterr, BERTH_E_STATE, "this broker has no door for terminals");
-    r = tls_certificate_facts(api->authority, hash, key_hash, &not_after_ms, reterr);
+    r = tls_certificate_info(api->authority, hash, key_hash, &not_after_ms, reterr);
     if (r < 0)
         return r;
     row.expires_ms = api->loop->timers.wall_ms + (in->hours ? in->hours : INVITE_HOURS) * HOUR_MS;

@@ -48,15 +48,15 @@ static void door_run(struct api *api)
     }
 }
 
-static void kicked(struct berth_soon *soon)
+static void kicked(struct berth_deferred *deferred)
 {
-    door_run(container_of(soon, struct api, kick));
+    door_run(container_of(deferred, struct api, kick));
 }
 
 void door_kick(struct api *api)
 {
     if (!list_linked(&api->kick.node))
-        soon_add(&api->loop->timers, &api->kick, kicked);
+        deferred_add(&api->loop->timers, &api->kick, kicked);
 }
 
 static void became_ready(uv_poll_t *poll, int status, int events)
@@ -525,7 +525,7 @@ void api_free(struct api *api)
         request_drop_all(api);
         MHD_stop_daemon(berth_take(api->daemon));
     }
-    soon_cancel(&api->kick);
+    deferred_cancel(&api->kick);
     caller_free_all(api);
     replay_free_all(api);
     if (api->listen_descriptor >= 0) {

@@ -67,18 +67,18 @@ static const char *label(const char *text, char out[300])
 
 /* A histogram under one head; labels: "kind=\"power\"," with its comma, or "". */
 static void times(struct page *page, const char *name, const char *labels,
-                  const struct tally *tally)
+                  const struct histogram *histogram)
 {
     int64_t below = 0;
 
-    for (int i = 0; i < TALLY_BOUNDS; i++) {
-        below += tally->within[i];
-        say(page, "%s_bucket{%sle=\"%g\"} %lld\n", name, labels, (double)tally_bounds_us[i] / 1e6,
+    for (int i = 0; i < HISTOGRAM_BOUNDS; i++) {
+        below += histogram->within[i];
+        say(page, "%s_bucket{%sle=\"%g\"} %lld\n", name, labels, (double)histogram_bounds_us[i] / 1e6,
             (long long)below);
     }
-    say(page, "%s_bucket{%sle=\"+Inf\"} %lld\n", name, labels, (long long)tally->count);
-    say(page, "%s_sum{%s} %.6f\n%s_count{%s} %lld\n", name, labels, (double)tally->sum_us / 1e6,
-        name, labels, (long long)tally->count);
+    say(page, "%s_bucket{%sle=\"+Inf\"} %lld\n", name, labels, (long long)histogram->count);
+    say(page, "%s_sum{%s} %.6f\n%s_count{%s} %lld\n", name, labels, (double)histogram->sum_us / 1e6,
+        name, labels, (long long)histogram->count);
 }
 
 /* The longest so far: a gauge beside the histogram, with a head of its own. */
@@ -91,19 +91,19 @@ static void longest_head(struct page *page, const char *name)
 }
 
 static void longest(struct page *page, const char *name, const char *labels,
-                    const struct tally *tally)
+                    const struct histogram *histogram)
 {
-    say(page, "%s_max{%s} %.6f\n", name, labels, (double)tally->longest_us / 1e6);
+    say(page, "%s_max{%s} %.6f\n", name, labels, (double)histogram->max_us / 1e6);
 }
 
 /* A histogram without labels, and its longest. */
 static void all_times(struct page *page, const char *name, const char *help,
-                      const struct tally *tally)
+                      const struct histogram *histogram)
 {
     head(page, name, "histogram", help);
-    times(page, name, "", tally);
+    times(page, name, "", histogram);
     longest_head(page, name);
-    longest(page, name, "", tally);
+    longest(page, name, "", histogram);
 }
 
 /* ---- what the core knows ---- */
@@ -258,7 +258,7 @@ static void say_flows(struct page *page, struct flow_engine *engine)
         (int64_t)engine->failed);
 }
 
-static void say_flow_times(struct page *page, const struct flow_figures *figures)
+static void say_flow_times(struct page *page, const struct flow_counters *counters)
 {
     static const char *const heads[] = {
         "berth_flow_seconds", "What flows that succeeded took from start to end.",
@@ -275,23 +275,23 @@ static void say_flow_times(struct page *page, const struct flow_figures *figures
             head(page, name, "histogram", heads[(pass & 2) + 1]);
         else
             longest_head(page, name);
-        for (size_t i = 0; i < FLOW_KINDS_MAX && figures->of[i].kind; i++) {
-            const struct flow_tally *tally = &figures->of[i];
+        for (size_t i = 0; i < FLOW_KINDS_MAX && counters->of[i].kind; i++) {
+            const struct flow_durations *histogram = &counters->of[i];
 
-            (void)snprintf(labels, sizeof(labels), "kind=\"%s\",", tally->kind->name);
+            (void)snprintf(labels, sizeof(labels), "kind=\"%s\",", histogram->kind->name);
             (pass % 2 == 0 ? times : longest)(page, name, labels,
-                                              own ? &tally->own : &tally->whole);
+                                              own ? &histogram->own : &histogram->total);
         }
     }
     head(page, "berth_flow_step_seconds", "histogram", "What steps of flows took.");
-    for (size_t i = 0; i < FLOW_KINDS_MAX && figures->of[i].kind; i++) {
-        const struct flow_kind *kind = figures->of[i].kind;
+    for (size_t i = 0; i < FLOW_KINDS_MAX && counters->of[i].kind; i++) {
+        const struct flow_kind *kind = counters->of[i].kind;
 
         for (int step = 0; step < kind->count; step++) {
             (void)snprintf(labels, sizeof(labels), "kind=\"%s\",step=\"%s\",", kind->name,
                            kind->steps[step].name);
-            if (figures->of[i].step[step].count > 0)
-                times(page, "berth_flow_step_seconds", labels, &figures->of[i].step[step]);
+            if (counters->of[i].step[step].count > 0)
+                times(page, "berth_flow_step_seconds", labels, &counters->of[i].step[step]);
         }
     }
 }
@@ -324,8 +324,8 @@ static void say_loop(struct page *page, const struct berth_loop *loop)
         loop->stalls);
     all_times(page, "berth_loop_turn_seconds", "Callbacks of each turn of the core loop.",
               &loop->turns);
-    head(page, "berth_loop_longest_turn_seconds", "gauge", "Longest turn of the core loop so far.");
-    say(page, "berth_loop_longest_turn_seconds %.6f\n", (double)loop->longest_turn_us / 1e6);
+    head(page, "berth_loop_max_turn_seconds", "gauge", "Longest turn of the core loop so far.");
+    say(page, "berth_loop_max_turn_seconds %.6f\n", (double)loop->max_turn_us / 1e6);
 }
 
 static void say_events(struct page *page)
@@ -448,8 +448,8 @@ char *metrics_text(struct api *api)
     say_pools(&page, core);
     say_hosts(&page, core);
     say_flows(&page, &api->context->engine);
-    if (api->context->engine.figures)
-        say_flow_times(&page, api->context->engine.figures);
+    if (api->context->engine.counters)
+        say_flow_times(&page, api->context->engine.counters);
     say_store(&page, core, api->context->store);
     say_loop(&page, api->loop);
     say_door(&page, api);

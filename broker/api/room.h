@@ -1,6 +1,6 @@
 /* room.h - what the files of the people's door share: the door, a connection, a request, who asks.
  *
- * Room api; for its own files only. A request lives from its first line to its last byte; while a
+ * Module api; for its own files only. A request lives from its first line to its last byte; while a
  * verb waits for an operation its connection is suspended. A request whose connection is gone lives
  * on until its operation has completed, for a durable write cannot be called off.
  */
@@ -138,7 +138,7 @@ struct api {
     struct berth_timer again; /* when the library wants to be run without readiness */
     struct berth_timer pause; /* of the listener, when no descriptor is left */
     struct berth_timer sweep; /* slow senders, heartbeats */
-    struct berth_soon kick;   /* something was resumed */
+    struct berth_deferred kick;   /* something was resumed */
     bool stopping;
 
     struct list arriving; /* struct origin: given to the library, which has not told of it yet */

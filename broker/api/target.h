@@ -1,6 +1,6 @@
 /* target.h - the request target of HTTP, taken apart strictly.
  *
- * Room api; pure. "/v1/places/house-2%2Fward-3?dry_run=1" becomes decoded segments and pairs of
+ * Module api; pure. "/v1/places/house-2%2Fward-3?dry_run=1" becomes decoded segments and pairs of
  * name and value. An escaped slash stays inside its segment, which is why the library's own
  * decoding is not used.
  */

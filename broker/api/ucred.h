@@ -1,6 +1,6 @@
 /* ucred.h - what the system knows of the people at a Unix socket.
  *
- * Room api. Apart from the rest because <grp.h> and the core both have a struct group.
+ * Module api. Apart from the rest because <grp.h> and the core both have a struct group.
  */
 #ifndef BERTH_API_UCRED_H
 #define BERTH_API_UCRED_H

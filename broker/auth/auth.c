@@ -240,9 +240,9 @@ static int fail_too_many(struct auth *auth, int64_t wait_ms, struct op *op)
                       (long long)((wait_ms + 999) / 1000));
 }
 
-static int fail_busy(struct auth *auth, enum offload_turn turn, struct op *op)
+static int fail_busy(struct auth *auth, enum offload_priority priority, struct op *op)
 {
-    int64_t wait_ms = offload_wait_ms(auth->hashing, turn);
+    int64_t wait_ms = offload_wait_ms(auth->hashing, priority);
 
     auth->stats.busy++;
     return berth_fail(&op->error, BERTH_E_BUSY,
@@ -255,7 +255,7 @@ static int begin_check(struct check_job *at, struct op *op)
 {
     struct auth *auth = at->auth;
     int64_t wait_ms = limiter_charge(&auth->limiter, at->who, at->where, auth->timers->mono_ms);
-    enum offload_turn turn;
+    enum offload_priority priority;
     int r;
 
     if (wait_ms > 0) {
@@ -272,9 +272,9 @@ static int begin_check(struct check_job *at, struct op *op)
     r = offload_begin(auth->hashing, &at->job, op);
     if (r < 0) {
         limiter_refund(&auth->limiter, at->who, at->where);
-        turn = at->job.turn;
+        priority = at->job.priority;
         let_go(&at->job);
-        return fail_busy(auth, turn, op);
+        return fail_busy(auth, priority, op);
     }
     return r;
 }
@@ -306,7 +306,7 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
     auth->stats.accepted++;
     ret->user_id = user->row.id;
     ret->shown.kiosk = true;
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }
 
@@ -362,7 +362,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
     ret->user_id = user->row.id;
     ret->badge_alone = true;
     memcpy(ret->shown.password_hash, user->row.password_hash, HASH_MAX);
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }
 
@@ -417,8 +417,8 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
 
 int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting)
 {
-    *ret_waiting = (int)offload_waiting(auth->hashing, OFFLOAD_FIRST);
-    return offload_wait_ms(auth->hashing, OFFLOAD_FIRST);
+    *ret_waiting = (int)offload_waiting(auth->hashing, OFFLOAD_HIGH);
+    return offload_wait_ms(auth->hashing, OFFLOAD_HIGH);
 }
 
 int auth_admin_begin(struct auth *auth, const char *name, const struct secret *password,
@@ -433,7 +433,7 @@ int auth_admin_begin(struct auth *auth, const char *name, const struct secret *p
     at->ret_admin = ret_admin_id;
     at->password = *password;
     (void)snprintf(at->who, sizeof(at->who), "%s", name);
-    at->job.turn = source->known ? OFFLOAD_FIRST : OFFLOAD_LATER;
+    at->job.priority = source->known ? OFFLOAD_HIGH : OFFLOAD_LOW;
     (void)snprintf(at->where, sizeof(at->where), "people at %s", source->name);
     if (admin) {
         at->id = admin->row.id;
@@ -494,7 +494,7 @@ int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,
     r = offload_begin(auth->hashing, &at->job, op);
     if (r < 0) {
         let_hash_go(&at->job);
-        return fail_busy(auth, OFFLOAD_FIRST, op);
+        return fail_busy(auth, OFFLOAD_HIGH, op);
     }
     return r;
 }

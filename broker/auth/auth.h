@@ -1,6 +1,6 @@
 /* auth.h - who are you: evidence to user.
  *
- * Room auth. Thread: loop; hashing happens on a bounded pool (argon2id, libsodium). The limiter
+ * Module auth. Thread: loop; hashing happens on a bounded pool (argon2id, libsodium). The limiter
  * counts failures per (user, terminal), per terminal and per user, in this order of reaction, and
  * delays 1-2-4-8.. at most 60 s the pair, so that nobody can lock out a ward: failures at one
  * terminal never refuse the right password at another.

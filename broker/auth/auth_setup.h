@@ -1,6 +1,6 @@
 /* auth_setup.h - how the room auth is opened: for those who wire the broker, and for tests.
  *
- * Room auth. Thread: loop.
+ * Module auth. Thread: loop.
  */
 #ifndef BERTH_AUTH_SETUP_H
 #define BERTH_AUTH_SETUP_H

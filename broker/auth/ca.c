@@ -257,7 +257,7 @@ int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *re
     char *key = NULL;
     char *request = NULL;
     int64_t now_ms = ca->timers->wall_ms;
-    struct issue issue = { .common_name = "Berth broker",
+    struct certificate_params params = { .common_name = "Berth broker",
                            .hosts = hosts,
                            .server = true,
                            .begins_ms = now_ms - BACKDATE_MS,
@@ -268,13 +268,13 @@ int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *re
         (int)sizeof(hosts))
         return berth_fail(reterr, BERTH_E_CONFIG, "too many names for the broker's certificate");
 
-    random_fill(ca->random, issue.serial, sizeof(issue.serial));
+    random_fill(ca->random, params.serial, sizeof(params.serial));
     r = tls_make_key(&key, reterr);
     if (r == 0)
-        r = tls_make_request(key, issue.common_name, &request, reterr);
+        r = tls_make_request(key, params.common_name, &request, reterr);
     if (r == 0) {
-        issue.request = request;
-        r = issuer_sign(ca->issuer, &issue, certificate, &ret->ends_ms, reterr);
+        params.request = request;
+        r = issuer_sign(ca->issuer, &params, certificate, &ret->ends_ms, reterr);
     }
     if (r == 0) {
         ret->begins_ms = now_ms;
@@ -311,7 +311,7 @@ struct signing_job {
     char request[2048];
     char name[128];
     char uri[64];
-    struct issue issue;
+    struct certificate_params params;
     struct ca_certificate result;
     struct ca_certificate *ret;
 };
@@ -324,7 +324,7 @@ static int sign(struct offload_job *job, struct berth_error *error)
 
     if (r < 0)
         return r;
-    return issuer_sign(at->issuer, &at->issue, at->result.certificate, &at->result.not_after_ms,
+    return issuer_sign(at->issuer, &at->params, at->result.certificate, &at->result.not_after_ms,
                        error);
 }
 
@@ -361,12 +361,12 @@ int ca_sign_begin(struct ca *ca, const char *request, const char *terminal, uint
     (void)snprintf(at->name, sizeof(at->name), "%s", terminal);
     (void)snprintf(at->uri, sizeof(at->uri), "berth:terminal:%llu",
                    (unsigned long long)terminal_id);
-    at->issue = (struct issue){ .request = at->request,
+    at->params = (struct certificate_params){ .request = at->request,
                                 .common_name = at->name,
                                 .uri = at->uri,
                                 .begins_ms = now_ms - BACKDATE_MS,
                                 .ends_ms = now_ms + ca->certificate_h * HOUR_MS };
-    random_fill(ca->random, at->issue.serial, sizeof(at->issue.serial));
+    random_fill(ca->random, at->params.serial, sizeof(at->params.serial));
     at->job.work = sign;
     at->job.deliver = hand_out;
     at->job.release = let_go;

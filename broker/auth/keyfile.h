@@ -1,6 +1,6 @@
 /* keyfile.h - small files that hold keys: read whole, written whole or not at all.
  *
- * Room auth, private.
+ * Module auth, private.
  */
 #ifndef BERTH_AUTH_KEYFILE_H
 #define BERTH_AUTH_KEYFILE_H

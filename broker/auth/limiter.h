@@ -1,7 +1,7 @@
 /* limiter.h - how often somebody may try a password, without giving anybody a way to lock others
  * out.
  *
- * Room auth, private. Passive: monotonic time comes as an argument.
+ * Module auth, private. Passive: monotonic time comes as an argument.
  *
  * An attempt is charged before the password is looked at, and given back when it was right: many at
  * once gain nothing. pair (who, where)  1, 2, 4 ... 60 s after each failure; the right password

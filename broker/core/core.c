@@ -87,9 +87,9 @@ static void entity_free(struct entity *entity)
     berth_wipe_free(entity, kind->size);
 }
 
-static void reap(struct berth_soon *soon)
+static void reap(struct berth_deferred *deferred)
 {
-    struct entity *entity = container_of(soon, struct entity, reap);
+    struct entity *entity = container_of(deferred, struct entity, reap);
 
     if (!entity->pins) /* somebody may have pinned it again before the end of the turn */
         entity_free(entity);
@@ -106,7 +106,7 @@ void entity_unpin(struct entity *entity)
         abort();
     entity->pins--;
     if (!entity->pins && entity->dropped && !list_linked(&entity->reap.node))
-        soon_add(entity->core->timers, &entity->reap, reap);
+        deferred_add(entity->core->timers, &entity->reap, reap);
 }
 
 /* Registries are in order of id; new ones come at the end, so this walks one step. */
@@ -193,7 +193,7 @@ static void entity_drop(struct entity *entity)
     if (kind->dropped)
         kind->dropped(entity);
     if (!entity->pins)
-        soon_add(entity->core->timers, &entity->reap, reap);
+        deferred_add(entity->core->timers, &entity->reap, reap);
 }
 
 /* ---- history ---- */
@@ -229,7 +229,7 @@ void core_free(struct core *core)
         return;
     core->timers->stalled = NULL;
     /* Dropped entities that wait for the end of the turn go with it. */
-    soon_run(core->timers);
+    deferred_run(core->timers);
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
         list_each (&core->of[kind].all, node) {
             struct entity *entity = entity_of(node);
@@ -260,13 +260,13 @@ void core_load_begin(struct core *core, int64_t incarnation)
     int64_t recovery_ms = core->recovery_until_ms - core->timers->mono_ms;
 
     core->incarnation = incarnation;
-    history_write(core->history, core_us(core), HISTORY_broker, broker, .word = broker_word_STARTED,
+    history_write(core->history, core_us(core), HISTORY_broker, broker, .event = history_broker_event_STARTED,
                   .incarnation = incarnation, .recovery_ms = recovery_ms > 0 ? recovery_ms : 0);
 }
 
 void core_load_end(struct core *core)
 {
-    history_write(core->history, core_us(core), HISTORY_broker, broker, .word = broker_word_LOADED,
+    history_write(core->history, core_us(core), HISTORY_broker, broker, .event = history_broker_event_LOADED,
                   .incarnation = core->incarnation);
 }
 

@@ -5,7 +5,7 @@
  *
  * One registry per entity, filled by the store at start; rows change only by core_apply, after
  * their commit. What is observed (power, presence, addresses) stands beside the row and changes by
- * x_set_state. Entities are freed at the end of the turn (soon), never inside a callback that may
+ * x_set_state. Entities are freed at the end of the turn (deferred), never inside a callback that may
  * still hold them.
  */
 #ifndef BERTH_CORE_CORE_H
@@ -36,7 +36,7 @@ struct entity {
     struct core *core;
     bool dropped; /* taken out of its registry; lives until nobody pins it */
     unsigned pins;
-    struct berth_soon reap;
+    struct berth_deferred reap;
 };
 
 struct registry {

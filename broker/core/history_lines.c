@@ -228,7 +228,7 @@ static int64_t hash_bits(const char *hex)
     return (int64_t)(bits >> 1);
 }
 
-void core_note_presence(const struct presence *presence, enum presence_word word, const char *id,
+void core_note_presence(const struct presence *presence, enum history_presence_event event, const char *id,
                         int64_t seq)
 {
     const struct terminal *terminal = presence->terminal;
@@ -242,7 +242,7 @@ void core_note_presence(const struct presence *presence, enum presence_word word
         core->digest(id, hash);
     place = place_find(core, terminal->row.place_id);
     history_write(
-        core->history, core_us(core), HISTORY_presence, presence, .word = word,
+        core->history, core_us(core), HISTORY_presence, presence, .event = event,
         .terminal_id = terminal->row.id, .presence = hash_bits(id ? hash : presence->hash),
         .seq = seq, .granted_ms = id ? 0 : presence->granted_ms,
         .stalled_ms = core->timers->stalled_ms, .site_id = place ? (int64_t)place->row.site_id : 0);
@@ -252,7 +252,7 @@ void core_note_alert(const struct core *core, enum log_event event)
 {
     struct history_line line = { .kind = HISTORY_broker,
                                  .at_us = core_us(core),
-                                 .broker = { .word = broker_word_ALERT,
+                                 .broker = { .event = history_broker_event_ALERT,
                                              .incarnation = core->incarnation } };
 
     if (!core->history)

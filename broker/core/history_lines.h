@@ -40,7 +40,7 @@ void core_note_changes(struct core *core, const struct changes *changes);
 
 /* id: the presence id that was received; NULL: the one that holds. seq: 0 where nothing was
  * received. */
-void core_note_presence(const struct presence *presence, enum presence_word word, const char *id,
+void core_note_presence(const struct presence *presence, enum history_presence_event event, const char *id,
                         int64_t seq);
 
 /* Something that people must hear of was logged. */

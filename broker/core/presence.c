@@ -39,7 +39,7 @@ static void set_state(struct presence *presence, enum presence_state next, const
 
     if (was == next)
         return;
-    if (!presence_may_move(was, next)) {
+    if (!presence_may_transition(was, next)) {
         log_event(EV_STATE_FORBIDDEN, "terminal", presence->terminal->row.name, "from",
                   presence_state_names[was], "to", presence_state_names[next], "why", why);
         return;
@@ -142,9 +142,9 @@ void presence_free(struct presence *presence)
 
 /* ---- deadlines ---- */
 
-void presence_make_absent(struct presence *presence, enum presence_word word, const char *why)
+void presence_make_absent(struct presence *presence, enum history_presence_event event, const char *why)
 {
-    core_note_presence(presence, word, NULL, word == presence_word_GOODBYE ? presence->seq : 0);
+    core_note_presence(presence, event, NULL, event == history_presence_event_GOODBYE ? presence->seq : 0);
     timer_stop(timers_of(presence), &presence->next);
     timer_stop(timers_of(presence), &presence->grace);
     /* Ids never come back: nobody can renew an empty one. */
@@ -162,7 +162,7 @@ static void deadline_over(struct berth_timer *timer)
 
     if (guard_holds(table_of(presence), presence))
         return;
-    presence_make_absent(presence, presence_word_EXPIRED, "its deadline passed");
+    presence_make_absent(presence, history_presence_event_EXPIRED, "its deadline passed");
 }
 
 static void silent(struct berth_timer *timer)
@@ -176,7 +176,7 @@ static void silent(struct berth_timer *timer)
         left_ms = presence->received_ms + presence->granted_ms - core->timers->wall_ms;
     if (!planted(EXPIRY_FORGOTTEN))
         timer_start(core->timers, &presence->next, left_ms, deadline_over);
-    core_note_presence(presence, presence_word_SUSPECT, NULL, 0);
+    core_note_presence(presence, history_presence_event_SUSPECT, NULL, 0);
     set_state(presence, presence_SUSPECT, "nothing was heard");
 }
 
@@ -200,11 +200,11 @@ static void link_lost(struct berth_timer *timer)
     if (presence->state != presence_PRESENT || !timer_armed(&presence->next))
         return;
     /* What is left until the deadline, read from the armed timer because stalls have moved it. */
-    left_ms = core->timers->heap[presence->next.place - 1].deadline_ms - core->timers->mono_ms;
+    left_ms = core->timers->heap[presence->next.index - 1].deadline_ms - core->timers->mono_ms;
     if (presence->granted_ms > core->limits.suspect_ms)
         left_ms += presence->granted_ms - core->limits.suspect_ms;
     timer_start(core->timers, &presence->next, left_ms, deadline_over);
-    core_note_presence(presence, presence_word_SUSPECT, NULL, 0);
+    core_note_presence(presence, history_presence_event_SUSPECT, NULL, 0);
     set_state(presence, presence_SUSPECT, "its connection broke");
 }
 
@@ -327,7 +327,7 @@ bool presence_announce(struct presence *presence, int64_t want_ms, const char *r
     presence->seq = 0;
     presence->linked = true;
     grant(presence, want_ms, ret);
-    core_note_presence(presence, presence_word_ANNOUNCED, NULL, 0);
+    core_note_presence(presence, history_presence_event_ANNOUNCED, NULL, 0);
     return took_over;
 }
 
@@ -335,12 +335,12 @@ static enum presence_answer heard(struct presence *presence, const char *id, int
 {
     if (!*presence->id || strcmp(presence->id, id) != 0) {
         table_of(presence)->unknown++;
-        core_note_presence(presence, presence_word_UNKNOWN, id, seq);
+        core_note_presence(presence, history_presence_event_UNKNOWN, id, seq);
         return PRESENCE_UNKNOWN;
     }
     if (seq <= presence->seq && !planted(OLD_SEQUENCE)) {
         table_of(presence)->stale++;
-        core_note_presence(presence, presence_word_IGNORED, id, seq);
+        core_note_presence(presence, history_presence_event_IGNORED, id, seq);
         return PRESENCE_IGNORED;
     }
     presence->seq = seq;
@@ -351,16 +351,16 @@ enum presence_answer presence_renew(struct presence *presence, const char *id, i
                                     int64_t want_ms, struct presence_grant *ret)
 {
     enum presence_answer answer = heard(presence, id, seq);
-    enum presence_word word = presence_word_RENEWED;
+    enum history_presence_event event = history_presence_event_RENEWED;
 
     if (answer != PRESENCE_GRANTED)
         return answer;
     if (timers_of(presence)->mono_ms - presence->issued_ms > PRESENCE_ID_AGE_MS) {
         new_id(presence);
-        word = presence_word_ANNOUNCED;
+        event = history_presence_event_ANNOUNCED;
     }
     grant(presence, want_ms, ret);
-    core_note_presence(presence, word, NULL, seq);
+    core_note_presence(presence, event, NULL, seq);
     return PRESENCE_GRANTED;
 }
 
@@ -372,7 +372,7 @@ enum presence_answer presence_bye(struct presence *presence, const char *id, int
         presence->granted_ms = 0;
         presence->received_ms = timers_of(presence)->mono_ms;
         guard_release(presence);
-        presence_make_absent(presence, presence_word_GOODBYE, "it said goodbye");
+        presence_make_absent(presence, history_presence_event_GOODBYE, "it said goodbye");
     }
     return answer;
 }
@@ -380,7 +380,7 @@ enum presence_answer presence_bye(struct presence *presence, const char *id, int
 void presence_revoke(struct presence *presence, const char *why)
 {
     guard_release(presence);
-    presence_make_absent(presence, presence_word_REVOKED, why);
+    presence_make_absent(presence, history_presence_event_REVOKED, why);
 }
 
 void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms)
@@ -392,7 +392,7 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
     (void)snprintf(presence->hash, sizeof(presence->hash), "%s", hash);
     presence->granted_ms = clamp(granted_ms, core->limits.grant_ms);
     presence->received_ms = core->timers->mono_ms;
-    core_note_presence(presence, presence_word_PRESUMED, NULL, 0);
+    core_note_presence(presence, history_presence_event_PRESUMED, NULL, 0);
     set_state(presence, presence_PRESUMED, "it was present before the broker started");
     /* The spread of the fleet that is about to come back, of which this one is a part. */
     timer_start(core->timers, &presence->next,

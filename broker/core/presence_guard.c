@@ -83,13 +83,13 @@ static void expire_one(struct berth_timer *timer)
     timer_start(guard->table->core->timers, &guard->pace, GUARD_PACE_MS, expire_one);
     presence = list_entry(guard->held.next, struct presence, node);
     guard_release(presence);
-    presence_make_absent(presence, presence_word_EXPIRED, "it stayed away after its site had vanished");
+    presence_make_absent(presence, history_presence_event_EXPIRED, "it stayed away after its site had vanished");
 }
 
 /* Armed timers know their deadline, stalls included. */
 static int64_t left_ms(const struct berth_timers *timers, const struct berth_timer *timer)
 {
-    return timers->heap[timer->place - 1].deadline_ms - timers->mono_ms;
+    return timers->heap[timer->index - 1].deadline_ms - timers->mono_ms;
 }
 
 /* Will this one be absent within the window, unless it is heard of? A terminal that is still
@@ -132,7 +132,7 @@ static void hold(struct guard *guard, struct presence *presence)
                   presence->terminal->row.name);
         core_note_alert(guard->table->core, EV_PRESENCE_HELD);
     }
-    core_note_presence(presence, presence_word_HELD, NULL, 0);
+    core_note_presence(presence, history_presence_event_HELD, NULL, 0);
     presence->held = true;
     list_append(&guard->held, &presence->node);
 }

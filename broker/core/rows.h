@@ -6,7 +6,7 @@
 #ifndef BERTH_CORE_ROWS_H
 #define BERTH_CORE_ROWS_H
 
-#include "berth/kinds.h"
+#include "berth/enums.h"
 #include "berth/record.h"
 #include "berth/state.h"
 

@@ -20,7 +20,7 @@ void desktop_set_state(struct desktop *desktop, enum desktop_state next, const c
 
     if (was == next)
         return;
-    if (!desktop_may_move(was, next)) {
+    if (!desktop_may_transition(was, next)) {
         log_event(EV_STATE_FORBIDDEN, "desktop", desktop->row.name, "from",
                   desktop_state_names[was], "to", desktop_state_names[next], "why", why);
         return;
@@ -49,7 +49,7 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
 
     if (was == next && strcmp(host->reason, why) == 0)
         return;
-    if (was != next && !host_may_move(was, next)) {
+    if (was != next && !host_may_transition(was, next)) {
         log_event(EV_STATE_FORBIDDEN, "host", host->row.name, "from", host_state_names[was], "to",
                   host_state_names[next], "why", why);
         return;
@@ -86,7 +86,7 @@ int session_transition(struct session *session, enum session_state next, const c
 {
     struct row_session *row;
 
-    if (!session_may_move(session->row.state, next))
+    if (!session_may_transition(session->row.state, next))
         return refuse(reterr, "the session", session_state_names[session->row.state],
                       session_state_names[next]);
     row = row_in(changes, &session->base);
@@ -106,7 +106,7 @@ int connection_transition(struct connection *connection, enum connection_state n
 {
     struct row_connection *row;
 
-    if (!connection_may_move(connection->row.state, next))
+    if (!connection_may_transition(connection->row.state, next))
         return refuse(reterr, "the connection", connection_state_names[connection->row.state],
                       connection_state_names[next]);
     row = row_in(changes, &connection->base);
@@ -124,7 +124,7 @@ int assignment_transition(struct assignment *assignment, enum assignment_state n
 {
     struct row_assignment *row;
 
-    if (!assignment_may_move(assignment->row.state, next))
+    if (!assignment_may_transition(assignment->row.state, next))
         return refuse(reterr, "the assignment", assignment_state_names[assignment->row.state],
                       assignment_state_names[next]);
     row = row_in(changes, &assignment->base);
@@ -140,7 +140,7 @@ int terminal_transition(struct terminal *terminal, enum terminal_state next, con
 {
     struct row_terminal *row;
 
-    if (!terminal_may_move(terminal->row.state, next))
+    if (!terminal_may_transition(terminal->row.state, next))
         return refuse(reterr, "the terminal", terminal_state_names[terminal->row.state],
                       terminal_state_names[next]);
     row = row_in(changes, &terminal->base);
@@ -156,7 +156,7 @@ int command_transition(struct command *command, enum command_state next, const c
 {
     struct row_command *row;
 
-    if (!command_may_move(command->row.state, next))
+    if (!command_may_transition(command->row.state, next))
         return refuse(reterr, "the command", command_state_names[command->row.state],
                       command_state_names[next]);
     row = row_in(changes, &command->base);

@@ -1,6 +1,6 @@
 /* ctl.h - berthctl: the people's door on the command line.
  *
- * Room ctl: the only one with <curl/...>. Commands, their arguments, help and completion are the
+ * Module ctl: the only one with <curl/...>. Commands, their arguments, help and completion are the
  * broker's own table of verbs, compiled in; only what never reaches a broker (help, completion,
  * restore) is written here.
  *

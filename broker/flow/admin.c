@@ -319,7 +319,7 @@ int admin_flow_find(struct context *context, uint64_t flow_id, struct flow **ret
 
         if (flow->id != flow_id)
             continue;
-        if (!flow->kind->people_cancel)
+        if (!flow->kind->admin_cancel)
             return berth_fail(reterr, BERTH_E_STATE,
                               "flow %llu (%s, %s) cannot be cancelled: what it works on would be "
                               "left half done; it ends by itself",

@@ -116,7 +116,7 @@ int admin_password(struct context *context, const struct admin_actor *actor, enu
     op_init(&password->hashing, context->timers, password_hashed);
     op_init(&password->commit, context->timers, password_stored);
     if (secret_empty(secret))
-        op_complete_soon(&password->hashing, 0, NULL);
+        op_complete_deferred(&password->hashing, 0, NULL);
     else
         r = auth_hash_begin(context->auth, secret, password->hash, &password->hashing);
     if (r < 0) {

@@ -121,7 +121,7 @@ void handle_command_state(struct context *context, uint64_t peer, const struct m
         return;
     if (next <= command->reported || command->reported == command_DONE)
         return; /* it says it again; the first answer stands */
-    context_note_peer(context, peer_word_ACTED, terminal->row.id, command->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, command->row.terminal_id, NULL);
     command->reported = next;
     berth_text(command->reported_result, sizeof(command->reported_result), "%s", msg->command_state.text);
     go_on(context, terminal, command);

@@ -88,7 +88,7 @@ static void acknowledge(struct decision *decision)
     core_apply(decision->context->core, copy);
     decision->acknowledged = true;
     if (decision->caller)
-        op_complete_soon(decision->caller, 0, NULL);
+        op_complete_deferred(decision->caller, 0, NULL);
     decision->caller = NULL;
 }
 #endif

@@ -231,7 +231,7 @@ int image_check_begin(struct context *context, uint64_t version_id, uint64_t poo
         if (!ret_unchecked[0])
             (void)snprintf(ret_unchecked, IMAGE_UNCHECKED_TEXT, "any host (no host to ask)");
         check_free(check);
-        op_complete_soon(op, 0, NULL);
+        op_complete_deferred(op, 0, NULL);
         return 0;
     }
     return op_begun(op, cancelled, check);

@@ -35,7 +35,7 @@ static const struct flow_step join_steps[] = {
 static const struct flow_kind join_kind = { .name = "join",
                                               .steps = join_steps,
                                               .count = BERTH_COUNT(join_steps),
-                                              .people_cancel = true,
+                                              .admin_cancel = true,
                                               .ended = join_ended };
 
 #define WAITING_MAX 1000    /* terminals that may wait for approval at once */
@@ -530,7 +530,7 @@ static int tell(struct flow *flow)
     } else {
         log_event(EV_TERMINAL_JOINED, "terminal", join->terminal.name, "renewal", join->renewal,
                   "state", terminal_state_names[join->terminal.state]);
-        context_note_peer(join->context, peer_word_ISSUED, join->terminal.id, 0, join->key_hash);
+        context_note_peer(join->context, history_peer_event_ISSUED, join->terminal.id, 0, join->key_hash);
         tell_certificate(join);
     }
     return FLOW_DONE;
@@ -556,7 +556,7 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
         context_tell(context, join->peer, &msg);
         log_event(EV_TERMINAL_REFUSED, "who", flow->who, "error", row->symbol, "reason",
                   berth_error_text(error));
-        context_note_peer(context, peer_word_REFUSED, 0, 0, join->key_hash);
+        context_note_peer(context, history_peer_event_REFUSED, 0, 0, join->key_hash);
     }
     timer_stop(context->timers, &join->pending);
     changes_free(join->changes);

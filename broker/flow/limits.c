@@ -137,7 +137,7 @@ static struct sign_on *going_on(struct context *context, const struct user *user
     list_each (same, node) {
         struct sign_on *s = list_entry(node, struct sign_on, same_user);
 
-        if (!s->flow.calling_off)
+        if (!s->flow.cancelling)
             return s;
     }
     return NULL;

@@ -26,7 +26,7 @@ static void preempt_waiting(const struct desktop *desktop);
 
 static void machine_request_cancelled(struct op *op)
 {
-    struct machine_request *request = op->room;
+    struct machine_request *request = op->handle;
 
     list_remove(&request->node);
     free(request);
@@ -52,7 +52,7 @@ static void machine_request_done(struct machine_request *request, int result, co
 
     free(request);
     if (op)
-        op_complete_soon(op, result, error); /* which from now on knows how to cancel it */
+        op_complete_deferred(op, result, error); /* which from now on knows how to cancel it */
 }
 
 int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
@@ -75,7 +75,7 @@ int desktop_request_up(struct context *context, struct desktop *desktop, struct 
     int r;
 
     if (desktop->state == desktop_READY && !desktop->power) {
-        op_complete_soon(op, 0, NULL);
+        op_complete_deferred(op, 0, NULL);
         return 0;
     }
     r = machine_request(context, desktop, MACHINE_UP, op);
@@ -219,7 +219,7 @@ bool failure_is_machines(int code)
     case BERTH_E_NO_SPACE:
     case BERTH_E_STORE:
     case BERTH_E_CONFLICT:
-    case BERTH_E_OVERTAKEN:
+    case BERTH_E_SUPERSEDED:
     case BERTH_E_CONFIG: /* image, template or storage pool: what many machines share */
         return false;
     default:

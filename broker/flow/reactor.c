@@ -69,7 +69,7 @@ static void dirty_set_clear(struct dirty_set *set)
 
 static void flush_more(struct berth_timer *timer);
 
-static void flush_dirty(struct berth_soon *deferred)
+static void flush_dirty(struct berth_deferred *deferred)
 {
     struct reactor *reactor = container_of(deferred, struct reactor, flush);
     uint64_t id;
@@ -90,7 +90,7 @@ static void flush_more(struct berth_timer *timer)
 static void defer_flush(struct reactor *reactor)
 {
     if (!list_linked(&reactor->flush.node))
-        soon_add(reactor->context->timers, &reactor->flush, flush_dirty);
+        deferred_add(reactor->context->timers, &reactor->flush, flush_dirty);
 }
 
 void context_mark_pool(struct context *context, uint64_t pool_id)
@@ -141,24 +141,24 @@ static unsigned state_of(const struct peer *peer)
 static void note_told(const struct core *core, const struct peer *peer, const struct msg *msg)
 {
     if (msg->type == MSG_show)
-        history_write(core->history, core_us(core), HISTORY_told, told,
+        history_write(core->history, core_us(core), HISTORY_instruction, instruction,
                       .terminal_id = peer->terminal_id, .show = true,
                       .session_id = msg->show.session_id, .epoch = msg->show.epoch,
                       .connection_id = msg->show.connection_id);
     else if (msg->type == MSG_hide)
-        history_write(core->history, core_us(core), HISTORY_told, told,
+        history_write(core->history, core_us(core), HISTORY_instruction, instruction,
                       .terminal_id = peer->terminal_id, .session_id = msg->hide.session_id,
                       .epoch = msg->hide.epoch);
 }
 
-void context_note_peer(struct context *context, enum peer_word word, uint64_t terminal_id,
+void context_note_peer(struct context *context, enum history_peer_event event, uint64_t terminal_id,
                      uint64_t acted_id, const char *key)
 {
     struct core *core = context->core;
     struct history_line line = {
         .kind = HISTORY_peer,
         .at_us = core_us(core),
-        .peer = { .word = word, .terminal_id = terminal_id, .acted_id = acted_id }
+        .peer = { .event = event, .terminal_id = terminal_id, .acted_id = acted_id }
     };
 
     if (!core->history)
@@ -259,7 +259,7 @@ static void recovery_ended(struct berth_timer *timer)
     const struct core *core = reactor->context->core;
 
     history_write(core->history, core_us(core), HISTORY_broker, broker,
-                  .word = broker_word_RECOVERED, .incarnation = core->incarnation);
+                  .event = history_broker_event_RECOVERED, .incarnation = core->incarnation);
     reconcile_recovered(reactor->context);
     context_mark_all_pools(reactor->context);
 }
@@ -302,7 +302,7 @@ void reactor_start(struct context *context)
 
     reactor->context = context;
     context->reactor = reactor;
-    context->engine.figures = &reactor->flow_counters;
+    context->engine.counters = &reactor->flow_counters;
     context->core->owner = context;
     map_init(&reactor->peers, random_map_key(context->random));
     map_init(&reactor->signing_on, random_map_key(context->random));
@@ -340,7 +340,7 @@ void reactor_flow_ended(struct context *context)
         return;
     reactor->quiescing = NULL;
     timer_stop(context->timers, &reactor->quiesce_limit);
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
 }
 
 static void quiesce_timeout(struct berth_timer *timer)
@@ -440,7 +440,7 @@ void reactor_stop(struct context *context)
     machine_requests_drop(context);
     stop_entity_timers(context);
     list_remove(&reactor->listener.node);
-    soon_cancel(&reactor->flush);
+    deferred_cancel(&reactor->flush);
     timer_stop(context->timers, &reactor->recovered);
     timer_stop(context->timers, &reactor->more_profiles);
     timer_stop(context->timers, &reactor->command_expiry);
@@ -450,7 +450,7 @@ void reactor_stop(struct context *context)
     free_peers(reactor);
     free_values(&reactor->last_sign_ons);
     map_clear(&reactor->signing_on);
-    context->engine.figures = NULL;
+    context->engine.counters = NULL;
     free(reactor);
     context->reactor = NULL;
 }

@@ -49,7 +49,7 @@ struct dirty_set {
 
 struct reactor {
     struct context *context;
-    struct flow_figures flow_counters; /* of the engine's flows */
+    struct flow_counters flow_counters; /* of the engine's flows */
     bool stopping;               /* nothing new is begun */
     bool closed;                 /* reactor_stop: nothing is decided any more */
     struct notice_listener listener;
@@ -68,7 +68,7 @@ struct reactor {
 
     struct dirty_set dirty_pools;                /* refill.c */
     struct dirty_set dirty_profiles;             /* profile.c: terminals that may need another one */
-    struct berth_soon flush;            /* at the end of this turn: look */
+    struct berth_deferred flush;            /* at the end of this turn: look */
     struct berth_timer more_profiles;  /* look again in the next turn */
     struct berth_timer recovered;      /* the recovery window is over */
     struct berth_timer command_expiry; /* command.c */
@@ -117,7 +117,7 @@ void context_tell(struct context *context, uint64_t peer, const struct msg *msg)
 
 /* For the history: something about a connection or a key. acted_id: whom a message was carried out
  * for; key: NULL where it does not matter. */
-void context_note_peer(struct context *context, enum peer_word word, uint64_t terminal_id,
+void context_note_peer(struct context *context, enum history_peer_event event, uint64_t terminal_id,
                      uint64_t acted_id, const char *key);
 
 /* For explain. */

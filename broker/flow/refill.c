@@ -20,20 +20,20 @@
 
 /* ---- the queue ---- */
 
-static void note(const struct queue_entry *entry, enum queue_word word)
+static void note(const struct queue_entry *entry, enum history_queue_event event)
 {
     const struct core *core = entry->context->core;
 
-    history_write(core->history, core_us(core), HISTORY_queue, queue, .word = word,
+    history_write(core->history, core_us(core), HISTORY_queue, queue, .event = event,
                   .terminal_id = entry->terminal_id, .pool_id = entry->pool_id,
                   .person = entry->person);
 }
 
 static void entry_cancelled(struct op *op)
 {
-    struct queue_entry *entry = op->room;
+    struct queue_entry *entry = op->handle;
 
-    note(entry, queue_word_LEFT);
+    note(entry, history_queue_event_LEFT);
     list_remove(&entry->node);
     context_mark_pool(entry->context, entry->pool_id); /* those behind it have moved up */
 }
@@ -60,7 +60,7 @@ int pool_request_desktop(struct context *context, struct pool *pool, struct queu
     entry->context = context;
     entry->pool_id = pool->row.id;
     entry->told_position = 0;
-    note(entry, queue_word_JOINED);
+    note(entry, history_queue_event_JOINED);
     if (planted(LAST_COME_FIRST))
         list_prepend(&pool->waiting, &entry->node);
     else
@@ -79,8 +79,8 @@ void pool_queue_close(struct context *context, struct pool *pool)
     while ((node = list_shift(&pool->waiting)) != NULL) {
         struct queue_entry *entry = list_entry(node, struct queue_entry, node);
 
-        note(entry, queue_word_LEFT);
-        op_complete_soon(entry->op, deleted.code, &deleted);
+        note(entry, history_queue_event_LEFT);
+        op_complete_deferred(entry->op, deleted.code, &deleted);
     }
 }
 
@@ -99,8 +99,8 @@ static void hand_out(struct context *context, struct pool *pool)
             list_prepend(&pool->waiting, &entry->node);
             return;
         }
-        note(entry, queue_word_SERVED);
-        op_complete_soon(entry->op, 0, NULL);
+        note(entry, history_queue_event_SERVED);
+        op_complete_deferred(entry->op, 0, NULL);
     }
 }
 
@@ -217,7 +217,7 @@ void pool_refill_later(struct context *context, struct pool *pool, int64_t delay
     struct berth_timers *timers = context->timers;
 
     if (timer_armed(&pool->retry) &&
-        timers->heap[pool->retry.place - 1].deadline_ms <= timers->mono_ms + delay_ms)
+        timers->heap[pool->retry.index - 1].deadline_ms <= timers->mono_ms + delay_ms)
         return;
     timer_start(timers, &pool->retry, delay_ms, refill_again);
 }

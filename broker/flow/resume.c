@@ -102,7 +102,7 @@ static int judge_owner(struct context *context, const struct terminal *terminal,
                 ? terminal_find(context->core, session->row.terminal_id)
                 : NULL;
     if (there)
-        return berth_fail(reterr, BERTH_E_OVERTAKEN, "Your session moved to %s", there->row.name);
+        return berth_fail(reterr, BERTH_E_SUPERSEDED, "Your session moved to %s", there->row.name);
     return berth_fail(reterr, BERTH_E_STATE, "Your session is shown elsewhere, or is over");
 }
 
@@ -115,7 +115,7 @@ static int judge_claim(const struct resume *resume, const struct resume_claim *c
     if (session->row.state == session_ENDING || session->row.state == session_ENDED)
         return berth_fail(reterr, BERTH_E_STATE, "Your session is over");
     if (session->row.epoch != claim->epoch && !replaced && !planted(RESUME_STEALS))
-        return berth_fail(reterr, BERTH_E_OVERTAKEN,
+        return berth_fail(reterr, BERTH_E_SUPERSEDED,
                           "Your session was taken off this screen meanwhile; sign on to return "
                           "to it");
     return 0;

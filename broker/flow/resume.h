@@ -35,7 +35,7 @@ bool resume_is_due(const struct context *context, const struct session *session)
 
 /* Decide. *ret_session: set on success. ret_password: the user's own where the pool passes it on,
  * else empty; the caller wipes it.
- * Errors: OVERTAKEN (claimed or taken off meanwhile), STATE (over, too late, no password, or
+ * Errors: SUPERSEDED (claimed or taken off meanwhile), STATE (over, too late, no password, or
  * switched off); the sentence is for the person.
  */
 int resume_check(struct context *context, const struct terminal *terminal,

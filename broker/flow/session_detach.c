@@ -447,7 +447,7 @@ void session_viewer_state(struct context *context, struct terminal *terminal, co
 
     if (!session)
         return; /* an older claim, or somebody else's: nothing of it counts any more */
-    context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     switch (said->state) {
     case viewer_state_ACTIVE:
         retried_write_start(context, &picture);

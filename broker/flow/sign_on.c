@@ -242,7 +242,7 @@ static void disconnect(struct flow *flow)
         hide_older(s); /* called off in the very commit that took the picture from them */
     if (session->flow == flow)
         session->flow = NULL;
-    if (flow->error.code == BERTH_E_OVERTAKEN)
+    if (flow->error.code == BERTH_E_SUPERSEDED)
         return; /* the later sign-on goes on from here */
     /* This terminal may still show it with the claim that ours has made void. */
     if (s->claim.old_session.id)
@@ -277,7 +277,7 @@ static int check(struct flow *flow, struct desktop **ret)
 
     *ret = desktop_of(s);
     if (!session || session->row.epoch != s->claim.epoch || session->row.state != session_PREPARING)
-        return flow_fail(flow, BERTH_E_OVERTAKEN, "your session was taken over or ended meanwhile");
+        return flow_fail(flow, BERTH_E_SUPERSEDED, "your session was taken over or ended meanwhile");
     if (!*ret)
         return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
     return 0;
@@ -544,8 +544,8 @@ const struct flow_kind sign_on_flow_kind = {
     .steps = steps,
     .count = STEPS,
     .ended = ended,
-    .people_cancel = true,
-    .outside = 1u << REACH | 1u << REACHED | 1u << WAKE | 1u << PROBE | 1u << PROBED |
+    .admin_cancel = true,
+    .external = 1u << REACH | 1u << REACHED | 1u << WAKE | 1u << PROBE | 1u << PROBED |
                1u << SECRET | 1u << GIVEN,
 };
 

@@ -72,7 +72,7 @@ static void judge_touched(struct context *context, const struct touched *touched
         struct flow *flow = list_entry(node, struct flow, node);
         struct berth_error error = { 0 };
 
-        if (flow->kind != &sign_on_flow_kind || !flow->waiting || flow->calling_off ||
+        if (flow->kind != &sign_on_flow_kind || !flow->waiting || flow->cancelling ||
             !pool_find(context->core, sign_on_of(flow)->claim.pool_id) ||
             !is_touched(sign_on_of(flow), touched))
             continue;

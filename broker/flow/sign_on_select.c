@@ -71,19 +71,19 @@ static int overtake(struct flow *flow, struct sign_on *rival, const struct pool 
 
     /* A terminal that asks for itself gives way to a person, and does not keep one away. */
     if (s->resume.session_id && rival->terminal != s->terminal)
-        return flow_fail(flow, BERTH_E_OVERTAKEN, "You are signing on at %s",
+        return flow_fail(flow, BERTH_E_SUPERSEDED, "You are signing on at %s",
                          rival->terminal->row.name);
     if (rival->terminal != s->terminal && pool->row.roam != pool_roam_ALWAYS &&
         !rival->resume.session_id)
         return flow_fail(flow, BERTH_E_STATE, "You are signing on at %s already",
                          rival->terminal->row.name);
     terminal_name(s, here, sizeof(here));
-    if (rival->flow.calling_off)
+    if (rival->flow.cancelling)
         return flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
     /* Waiting first: when the rival can end at once it wakes the waiting while it is being cancelled.
      */
     (void)flow_await(flow, waitq_wait(&rival->over, &s->wait, &flow->op), again);
-    flow_cancel(&rival->flow, BERTH_E_OVERTAKEN, "Your session moved to %s", here);
+    flow_cancel(&rival->flow, BERTH_E_SUPERSEDED, "Your session moved to %s", here);
     return FLOW_WAIT;
 }
 

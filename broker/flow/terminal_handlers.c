@@ -99,7 +99,7 @@ static int let_in(struct context *context, uint64_t id, const char *address,
     log_event(EV_PEER_OPENED, "terminal", terminal->row.name, "from", address);
     if (older) {
         sign_on_abort(terminal, "the terminal connected anew");
-        context->hang_up(context->link, older, BERTH_E_OVERTAKEN,
+        context->hang_up(context->link, older, BERTH_E_SUPERSEDED,
                        "a newer connection of this terminal took its place");
     }
     return 0;
@@ -112,7 +112,7 @@ int terminal_opened(struct context *context, uint64_t id, const char *address, c
     uint64_t terminal_id = identity ? identity->row.terminal_id : 0;
     int r = let_in(context, id, address, identity, reterr);
 
-    context_note_peer(context, r < 0 ? peer_word_REFUSED : peer_word_OPENED, terminal_id, 0, key_hash);
+    context_note_peer(context, r < 0 ? history_peer_event_REFUSED : history_peer_event_OPENED, terminal_id, 0, key_hash);
     return r;
 }
 
@@ -120,7 +120,7 @@ static void note_closed(struct context *context, const struct peer *peer)
 {
     const struct identity *identity = identity_find(context->core, peer->identity_id);
 
-    context_note_peer(context, peer_word_CLOSED, peer->terminal_id, 0,
+    context_note_peer(context, history_peer_event_CLOSED, peer->terminal_id, 0,
                     identity ? identity->row.key_hash : NULL);
 }
 
@@ -273,7 +273,7 @@ static void refuse_loudly(struct context *context, const struct terminal *termin
     log_event(EV_MESSAGE_REFUSED, "terminal", terminal->row.name, "about",
               msg_row(about->type)->name, "error", berth_error_row(error->code)->symbol, "reason",
               berth_error_text(error));
-    context_note_peer(context, peer_word_REFUSED, terminal->row.id, 0, NULL);
+    context_note_peer(context, history_peer_event_REFUSED, terminal->row.id, 0, NULL);
     refuse(context, terminal, about, error);
 }
 
@@ -290,7 +290,7 @@ void handle_sign_on(struct context *context, uint64_t peer, const struct msg *ms
         refuse(context, terminal, msg, &error);
         return;
     }
-    context_note_peer(context, peer_word_ACTED, terminal->row.id, terminal->row.id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, terminal->row.id, NULL);
     sign_on_start(context, terminal, msg->ref, &msg->sign_on);
 }
 
@@ -359,7 +359,7 @@ void handle_sign_off(struct context *context, uint64_t peer, const struct msg *m
         return;
     user = user_find(context->core, session->row.user_id);
     ending.actor = user ? user->row.name : "?";
-    context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     session_end_retried(context, session->row.id, &ending);
 }
 
@@ -373,7 +373,7 @@ void handle_disconnect(struct context *context, uint64_t peer, const struct msg 
     session = shown(context, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
     if (!session)
         return;
-    context_note_peer(context, peer_word_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id, NULL);
     /* Also when its viewer ended first: the terminal must not get it back without its user. */
     session_detach_retried(context, session, "disconnected",
                   "Its user left the terminal; the session goes on");

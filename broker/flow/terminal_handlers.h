@@ -19,7 +19,7 @@
 /* A peer with a valid certificate of our CA is there (berth/1). address: numeric, for entitlements
  * by network. Errors: CERTIFICATE (unknown key), REVOKED, CLOSING: the link tells the sentence and
  * closes; terminal_closed is then not called. A second connection of the same terminal takes the
- * place of the first, which is hung up with OVERTAKEN.
+ * place of the first, which is hung up with SUPERSEDED.
  */
 int terminal_opened(struct context *context, uint64_t peer, const char *address, const char *key_hash,
                     struct berth_error *reterr) berth_must_check;

@@ -3,7 +3,7 @@
 
 static void wait_cancelled(struct op *op)
 {
-    struct waitq_entry *wait = op->room;
+    struct waitq_entry *wait = op->handle;
 
     list_remove(&wait->node);
 }
@@ -20,12 +20,12 @@ void waitq_wake(struct list *waitq)
     struct list *node;
 
     while ((node = list_shift(waitq)) != NULL)
-        op_complete_soon(list_entry(node, struct waitq_entry, node)->op, 0, NULL);
+        op_complete_deferred(list_entry(node, struct waitq_entry, node)->op, 0, NULL);
 }
 
 static void delay_cancelled(struct op *op)
 {
-    struct delay *delay = op->room;
+    struct delay *delay = op->handle;
 
     timer_stop(op->timers, &delay->timer);
 }

@@ -1,7 +1,7 @@
 /* admission.h - who may knock: limits that hold before anybody is known (reliability: connections
  * before authentication).
  *
- * Room link, private. Any thread (a lock inside); time comes as an argument. Passive.
+ * Module link, private. Any thread (a lock inside); time comes as an argument. Passive.
  *
  * A source is an address. Those of one network (IPv6: the /64, whoever has one of its addresses has
  * them all; IPv4: the address itself) share one limit and one debt. Failures cost the network time:

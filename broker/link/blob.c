@@ -132,7 +132,7 @@ static bool is_sha256(const char *text)
     return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-static int check_begin(struct blobs *blobs, const struct msg_blob_begin *begin,
+static int check_begin(struct blobs *blobs, const struct msg_upload_begin *begin,
                        struct berth_error *reterr)
 {
     if (begin->size <= 0)
@@ -173,7 +173,7 @@ static int open_part(struct blob *blob, struct berth_error *reterr)
 
 static void note_done(struct op *op, int result);
 
-int blob_new(struct blobs *blobs, const struct msg_blob_begin *begin, uint64_t peer,
+int blob_new(struct blobs *blobs, const struct msg_upload_begin *begin, uint64_t peer,
              blob_news_fn *news, void *context, struct blob **ret, struct berth_error *reterr)
 {
     struct blob *blob;
@@ -293,7 +293,7 @@ static void note_done(struct op *op, int result)
         free_blob(blob, whole);
 }
 
-int blob_add(struct blob *blob, uint64_t ref, const struct msg_blob_chunk *chunk,
+int blob_add(struct blob *blob, uint64_t ref, const struct msg_upload_chunk *chunk,
              struct berth_error *reterr)
 {
     struct write_job *at;

@@ -1,6 +1,6 @@
 /* blob.h - bundles of logs that terminals send in chunks, kept in the data folder's blobs/.
  *
- * Room link, private but for blob_path. Thread: core loop; files are written on a thread of their
+ * Module link, private but for blob_path. Thread: core loop; files are written on a thread of their
  * own, one chunk at a time: the next is asked for (acknowledged) when the last is on disk. Names
  * are made by us: <command id>.log, mode 0600, in a folder of mode 0700. A file has its name only
  * when it is whole and its SHA-256 is right; until then it is .part, and a start removes what an
@@ -38,14 +38,14 @@ typedef void blob_news_fn(void *context, uint64_t peer, uint64_t ref, uint64_t c
 
 /* Begin. Errors: INVALID (size, name or hash), NO_SPACE (quota), BUSY (too many at once), EXISTS,
  * IO. */
-int blob_new(struct blobs *blobs, const struct msg_blob_begin *begin, uint64_t peer,
+int blob_new(struct blobs *blobs, const struct msg_upload_begin *begin, uint64_t peer,
              blob_news_fn *news, void *context, struct blob **ret,
              struct berth_error *reterr) berth_must_check;
 
 /* The next chunk, of the message `ref`; news follow. Errors (the caller then drops the blob): STATE
  * (the last one is not acknowledged yet), INVALID (offset, base64, too much).
  */
-int blob_add(struct blob *blob, uint64_t ref, const struct msg_blob_chunk *chunk,
+int blob_add(struct blob *blob, uint64_t ref, const struct msg_upload_chunk *chunk,
              struct berth_error *reterr) berth_must_check;
 
 /* Give it up; no news follow. NULL is fine. */

@@ -15,8 +15,8 @@
 
 typedef void link_handler_fn(struct link *link, struct link_peer *peer, const struct msg *msg);
 
-static void take_blob_begin(struct link *link, struct link_peer *peer, const struct msg *msg);
-static void take_blob_chunk(struct link *link, struct link_peer *peer, const struct msg *msg);
+static void take_upload_begin(struct link *link, struct link_peer *peer, const struct msg *msg);
+static void take_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg);
 
 /* clang-format off */
 static const struct {
@@ -35,8 +35,8 @@ static const struct {
     [MSG_profile_applied]   = { handle_profile_applied, NULL },
     [MSG_command_state]     = { handle_command_state, NULL },
     [MSG_renew_certificate] = { handle_renew_certificate, NULL },
-    [MSG_blob_begin]        = { NULL, take_blob_begin },
-    [MSG_blob_chunk]        = { NULL, take_blob_chunk },
+    [MSG_upload_begin]        = { NULL, take_upload_begin },
+    [MSG_upload_chunk]        = { NULL, take_upload_chunk },
 };
 /* clang-format on */
 
@@ -120,37 +120,37 @@ static void blob_news(void *context, uint64_t peer_id, uint64_t ref, uint64_t co
     if (over)
         peer->blob = NULL;
     if (error->code != 0) {
-        link_refuse(link, peer, "blob_chunk", ref, error);
+        link_refuse(link, peer, "upload_chunk", ref, error);
         return;
     }
     answer = berth_new(struct msg);
-    answer->type = MSG_blob_ack;
+    answer->type = MSG_upload_ack;
     answer->ref = ref;
-    answer->blob_ack.command_id = command_id;
-    answer->blob_ack.offset = offset;
+    answer->upload_ack.command_id = command_id;
+    answer->upload_ack.offset = offset;
     link_tell(link, peer_id, answer);
     free(answer);
 }
 
-static void take_blob_begin(struct link *link, struct link_peer *peer, const struct msg *msg)
+static void take_upload_begin(struct link *link, struct link_peer *peer, const struct msg *msg)
 {
     struct berth_error error = { 0 };
     char terminal[64];
-    int r = terminal_may_send_blob(link->context, peer->id, msg->blob_begin.command_id, terminal, &error);
+    int r = terminal_may_send_blob(link->context, peer->id, msg->upload_begin.command_id, terminal, &error);
 
     if (r == 0) {
         /* Whoever begins anew gives the earlier one up. */
         blob_drop(berth_take(peer->blob));
-        r = blob_new(link->blobs, &msg->blob_begin, peer->id, blob_news, link, &peer->blob, &error);
+        r = blob_new(link->blobs, &msg->upload_begin, peer->id, blob_news, link, &peer->blob, &error);
     }
     if (r < 0) {
-        link_refuse(link, peer, "blob_begin", msg->ref, &error);
+        link_refuse(link, peer, "upload_begin", msg->ref, &error);
         return;
     }
-    blob_news(link, peer->id, msg->ref, msg->blob_begin.command_id, 0, false, &error);
+    blob_news(link, peer->id, msg->ref, msg->upload_begin.command_id, 0, false, &error);
 }
 
-static void take_blob_chunk(struct link *link, struct link_peer *peer, const struct msg *msg)
+static void take_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg)
 {
     struct berth_error error = { 0 };
     int r;
@@ -158,9 +158,9 @@ static void take_blob_chunk(struct link *link, struct link_peer *peer, const str
     if (!peer->blob)
         r = berth_fail(&error, BERTH_E_STATE, "no file was begun");
     else
-        r = blob_add(peer->blob, msg->ref, &msg->blob_chunk, &error);
+        r = blob_add(peer->blob, msg->ref, &msg->upload_chunk, &error);
     if (r < 0) {
         blob_drop(berth_take(peer->blob));
-        link_refuse(link, peer, "blob_chunk", msg->ref, &error);
+        link_refuse(link, peer, "upload_chunk", msg->ref, &error);
     }
 }

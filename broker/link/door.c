@@ -89,14 +89,14 @@ static struct down_mail *down_new(struct door *door, uint64_t peer, size_t msg_b
 
 static void send_down(struct door *door)
 {
-    soon_cancel(&door->dispatch);
+    deferred_cancel(&door->dispatch);
     door->outgoing_count = 0;
     loop_post_all(&door->loop, &door->outgoing);
 }
 
-static void turn_ends(struct berth_soon *soon)
+static void turn_ends(struct berth_deferred *deferred)
 {
-    send_down(container_of(soon, struct door, dispatch));
+    send_down(container_of(deferred, struct door, dispatch));
 }
 
 /* The core may speak while the doors close: the outcome of a job that was under way is told then.
@@ -110,7 +110,7 @@ static void add_down(struct door *door, struct loop_mail *mail)
         return;
     }
     if (list_empty(&door->outgoing))
-        soon_add(&door->house->core->timers, &door->dispatch, turn_ends);
+        deferred_add(&door->house->core->timers, &door->dispatch, turn_ends);
     list_append(&door->outgoing, &mail->node);
     if (++door->outgoing_count >= OUTGOING_MAX)
         send_down(door);
@@ -391,7 +391,7 @@ void door_end(struct door *door)
         close_all(door);
     }
     door->ended = true;
-    soon_cancel(&door->dispatch);
+    deferred_cancel(&door->dispatch);
     loop_post_all(&door->loop,
                   &door->outgoing); /* run, to no effect, and freed by the loop's end */
     loop_close(&door->loop);

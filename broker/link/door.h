@@ -1,6 +1,6 @@
 /* door.h - an I/O thread of the link: its loop, its listeners, its connections.
  *
- * Room link, private. A door is touched by its own thread alone once it runs; the core reaches it
+ * Module link, private. A door is touched by its own thread alone once it runs; the core reaches it
  * by down_mail, it reaches the core by up_mail. What both read stands in struct door_house:
  * constants, atomics and things with a lock inside.
  */
@@ -66,7 +66,7 @@ struct door {
     /* Of the core's thread: what it has for this door at the end of its turn. */
     struct list outgoing; /* down_mail */
     int outgoing_count;
-    struct berth_soon dispatch;
+    struct berth_deferred dispatch;
     bool ended; /* nothing goes down any more */
 };
 

@@ -1,6 +1,6 @@
 /* house.h - the core's side of the link: who is connected, and what they may say now.
  *
- * Room link, private. Thread: core loop.
+ * Module link, private. Thread: core loop.
  */
 #ifndef BERTH_LINK_HOUSE_H
 #define BERTH_LINK_HOUSE_H
@@ -41,7 +41,7 @@ struct link {
                          socklen_t from_size);
     void *people_context;
     int64_t messages_refused;
-    struct tally waited; /* messages in the core's mailbox */
+    struct histogram waited; /* messages in the core's mailbox */
 };
 
 /* NULL when it is gone. */

@@ -80,7 +80,7 @@ void link_tell(void *door, uint64_t peer_id, const struct msg *msg)
         return;
     if (msg->type == MSG_granted)
         peer->in = IN_PRESENT;
-    if (!(row->way & DOWN) || !(row->in & peer->in)) {
+    if (!(row->direction & DOWN) || !(row->in & peer->in)) {
         struct berth_error error = { 0 };
 
         (void)berth_fail(&error, BERTH_E_INTERNAL,
@@ -224,7 +224,7 @@ static void hear(struct loop_mail *loop_mail)
         up_free(mail);
         return;
     }
-    tally_add(&link->waited, (int64_t)(uv_hrtime() / 1000) - mail->posted_us);
+    histogram_add(&link->waited, (int64_t)(uv_hrtime() / 1000) - mail->posted_us);
     switch (mail->kind) {
     case UP_OPENED:
         peer_opened(link, mail);
@@ -534,7 +534,7 @@ void people_known(struct link *link, const char *address)
 
 /* ---- metrics ---- */
 
-const struct tally *link_waited(const struct link *link)
+const struct histogram *link_waited(const struct link *link)
 {
     return &link->waited;
 }

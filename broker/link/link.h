@@ -1,6 +1,6 @@
 /* link.h - the door to terminals, and the TLS of the door to people.
  *
- * Room link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of our
+ * Module link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of our
  * CA) and berth-join/1 (server certificate only; join messages only). I/O threads end TLS, cut
  * frames and decode messages; the core loop gets plain structs by mailbox and hands them to
  * flow/terminal_handlers.h, refused unless permitted in the peer's present state.
@@ -111,6 +111,6 @@ struct link_stats {
 void link_stats(const struct link *link, struct link_stats *ret);
 
 /* How long what the I/O threads hear waits until the core takes it. */
-const struct tally *link_waited(const struct link *link);
+const struct histogram *link_waited(const struct link *link);
 
 #endif

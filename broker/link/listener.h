@@ -1,6 +1,6 @@
 /* listener.h - listening sockets, one per I/O thread and address.
  *
- * Room link, private. SO_REUSEPORT lets every thread have a socket of its own on the same port: the
+ * Module link, private. SO_REUSEPORT lets every thread have a socket of its own on the same port: the
  * kernel spreads the connections. A descriptor from socket activation is shared instead; whoever
  * wakes first accepts.
  */

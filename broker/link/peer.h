@@ -1,6 +1,6 @@
 /* peer.h - one connection of a terminal, on its I/O thread: TLS, frames, messages, their rate.
  *
- * Room link, private. Thread: its door's.
+ * Module link, private. Thread: its door's.
  */
 #ifndef BERTH_LINK_PEER_H
 #define BERTH_LINK_PEER_H

@@ -1,7 +1,7 @@
 /* people.h - connections of the people's door: TLS on one side, a socket pair with plain bytes on
  * the other.
  *
- * Room link, private. Thread: their door's. The HTTP server on the core loop sees plain bytes of a
+ * Module link, private. Thread: their door's. The HTTP server on the core loop sees plain bytes of a
  * local socket; there is one TLS stack, and no handshake on the core loop. Neither side is buffered
  * without bound: what one does not take is not read from the other.
  */

@@ -92,7 +92,7 @@ static void limit_passed(struct berth_timer *timer)
 
 static void cancel(struct op *op)
 {
-    hang_up(op->room);
+    hang_up(op->handle);
 }
 
 /* ---- TLS ---- */

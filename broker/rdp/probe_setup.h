@@ -1,6 +1,6 @@
 /* probe_setup.h - making and ending the room; for the broker's main and for tests.
  *
- * Room rdp. Thread: loop.
+ * Module rdp. Thread: loop.
  */
 #ifndef BERTH_RDP_PROBE_SETUP_H
 #define BERTH_RDP_PROBE_SETUP_H

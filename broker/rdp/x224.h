@@ -1,6 +1,6 @@
 /* x224.h - the first words of an RDP connection.
  *
- * Room rdp. Pure. [MS-RDPBCGR] 2.2.1.1 and 2.2.1.2: TPKT header (RFC 1006), X.224 connection
+ * Module rdp. Pure. [MS-RDPBCGR] 2.2.1.1 and 2.2.1.2: TPKT header (RFC 1006), X.224 connection
  * request or confirm, and the negotiation of what protects the connection.
  */
 #ifndef BERTH_RDP_X224_H

@@ -121,7 +121,7 @@ static bool take_short(const unsigned char **at, size_t *left, char *out, size_t
 }
 
 static enum sql_trouble seal_note(struct audit_chain *chain, const struct audit_note *note,
-                                  bool actor_too, unsigned char sealed[SEALED_TEXTS + SEAL_EXTRA],
+                                  bool actor_too, unsigned char sealed[SEALED_TEXTS + SEAL_OVERHEAD],
                                   size_t *ret_size, struct berth_error *reterr)
 {
     unsigned char plain[SEALED_TEXTS];
@@ -139,10 +139,10 @@ static enum sql_trouble seal_note(struct audit_chain *chain, const struct audit_
     size += put_short(plain + size, note->actor, actor_too ? strlen(note->actor) : 0);
     size += put_short(plain + size, note->object, strlen(note->object));
     size += put_short(plain + size, note->detail, strlen(note->detail));
-    r = seal_close(key, &chain->random, plain, size, sealed, reterr);
+    r = seal_encrypt(key, &chain->random, plain, size, sealed, reterr);
     explicit_bzero(key, sizeof(key));
     explicit_bzero(plain, sizeof(plain));
-    *ret_size = size + SEAL_EXTRA;
+    *ret_size = size + SEAL_OVERHEAD;
     return r < 0 ? SQL_BROKEN : SQL_FINE;
 }
 
@@ -154,11 +154,11 @@ static bool unseal(const struct audit_record *record, struct keyring *keys, stru
     size_t left;
     bool good;
 
-    if (record->sealed_size < SEAL_EXTRA || record->sealed_size > sizeof(plain) + SEAL_EXTRA ||
+    if (record->sealed_size < SEAL_OVERHEAD || record->sealed_size > sizeof(plain) + SEAL_OVERHEAD ||
         !keyring_get(keys, record->subject_id, key))
         return false;
-    left = record->sealed_size - SEAL_EXTRA;
-    good = seal_open(key, record->sealed, record->sealed_size, plain, NULL) == 0 &&
+    left = record->sealed_size - SEAL_OVERHEAD;
+    good = seal_decrypt(key, record->sealed, record->sealed_size, plain, NULL) == 0 &&
            take_short(&at, &left, ret->actor, sizeof(ret->actor)) &&
            take_short(&at, &left, ret->object, sizeof(ret->object)) &&
            take_short(&at, &left, ret->detail, sizeof(ret->detail));
@@ -287,7 +287,7 @@ enum sql_trouble audit_append(struct audit_chain *chain, const struct audit_note
                                    .object = personal ? "" : note->object,
                                    .outcome = note->outcome,
                                    .detail = personal ? "" : note->detail };
-    unsigned char sealed[SEALED_TEXTS + SEAL_EXTRA];
+    unsigned char sealed[SEALED_TEXTS + SEAL_OVERHEAD];
     int rc;
 
     if (personal) {

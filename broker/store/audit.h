@@ -1,6 +1,6 @@
 /* audit.h - the audit trail: a chain of records that cannot be changed without it being seen.
  *
- * Room store, private. Each decision appends one record in its own transaction. Its hash is SHA-256
+ * Module store, private. Each decision appends one record in its own transaction. Its hash is SHA-256
  * over these bytes (integers 8 bytes big-endian; texts and the sealed part as 4 bytes big-endian
  * length, then the bytes as they stand in the row):
  *

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "berth/hidden.h"
+#include "berth/sandbox_hint.h"
 
 /* One file without companions: rollback journal in memory while it is made, synced as a whole at
  * the end. The locking mode keeps the shared-memory file of a write-ahead log from appearing beside
@@ -42,13 +42,13 @@ void backup_cancel(struct backup_run *run)
 int backup_start(sqlite3 *source, const char *path, struct backup_run *run,
                  struct berth_error *reterr)
 {
-    char hidden[HIDDEN_TEXT];
+    char hidden[SANDBOX_HINT_SIZE];
     int length;
     int r;
 
     *run = (struct backup_run){ 0 };
     /* Nobody would find it, and it would go with the service. */
-    if (*hidden_text(NULL, path, "/var/lib/berth", hidden))
+    if (*sandbox_hint(NULL, path, "/var/lib/berth", hidden))
         return berth_fail(reterr, BERTH_E_INVALID, "no backup is made in '%s'%s", path, hidden);
     length = snprintf(run->unfinished, sizeof(run->unfinished), "%s.unfinished", path);
     if (length < 0 || (size_t)length >= sizeof(run->unfinished))

@@ -1,6 +1,6 @@
 /* folder.h - the data folder: who may read it, who holds it, and files that outlive a power cut.
  *
- * Room store, private.
+ * Module store, private.
  */
 #ifndef BERTH_STORE_FOLDER_H
 #define BERTH_STORE_FOLDER_H

@@ -1,6 +1,6 @@
 /* job.h - work that travels from the loop to one of the store's threads and back.
  *
- * Room store, private. A job owns all it needs by value; only `op` and the pointers named
+ * Module store, private. A job owns all it needs by value; only `op` and the pointers named
  * `caller_...` belong to the loop and are touched there alone, in `deliver`. A job whose waiter was
  * cancelled (op is NULL) is finished and dropped.
  */

@@ -1,7 +1,7 @@
 /* keyring.h - keys.db: a key per person for the audit trail, and the key that seals the trail's
  * end.
  *
- * Room store, private. The file is 0600, not part of a backup, and written by the writer's thread
+ * Module store, private. The file is 0600, not part of a backup, and written by the writer's thread
  * alone; the keys are held in memory, so that pages of the trail are opened on the reader's thread
  * without touching the file.
  *

@@ -1,6 +1,6 @@
 /* presence_file.h - presence.db: when each terminal was last seen.
  *
- * Room store, private; writer's thread. WAL with synchronous=NORMAL: a power cut may cost the last
+ * Module store, private; writer's thread. WAL with synchronous=NORMAL: a power cut may cost the last
  * seconds, never the file.
  */
 #ifndef BERTH_STORE_PRESENCE_FILE_H

@@ -1,6 +1,6 @@
 /* reader.h - the thread that reads pages and walks the trail, on a query-only connection.
  *
- * Room store, private. Its read transactions are short (one page, or one step of a walk), so the
+ * Module store, private. Its read transactions are short (one page, or one step of a walk), so the
  * log can be folded back between them; it never checkpoints, and it is closed before the writer.
  */
 #ifndef BERTH_STORE_READER_H

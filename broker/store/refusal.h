@@ -1,6 +1,6 @@
 /* refusal.h - constraints in words: why the store did not take a decision.
  *
- * Room store, private; writer's thread, while the failed statement's effects are still to be
+ * Module store, private; writer's thread, while the failed statement's effects are still to be
  * undone.
  *
  * SQLite names the columns of a unique index and the name of a CHECK; a table here turns them into

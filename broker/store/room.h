@@ -1,6 +1,6 @@
 /* room.h - the store from the inside: who owns what, and which thread touches it.
  *
- * Room store, private.
+ * Module store, private.
  *
  *     loop    store.c   begin functions put jobs into a queue; store_turn delivers those that are
  * done writer  writer.c  the one connection that writes and checkpoints: decisions, presence,

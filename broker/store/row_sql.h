@@ -1,6 +1,6 @@
 /* row_sql.h - the statements of the entities, made from the record tables once and kept.
  *
- * Room store, private. Nobody lists the columns a second time: they are the fields of
+ * Module store, private. Nobody lists the columns a second time: they are the fields of
  * entities.def in order. Ids of 0 are NULL, enums stand by name, times and numbers as integers.
  */
 #ifndef BERTH_STORE_ROW_SQL_H

@@ -1,6 +1,6 @@
 /* rows_page.h - a page of history, read from the file.
  *
- * Room store, private. Thread: the reader's.
+ * Module store, private. Thread: the reader's.
  */
 #ifndef BERTH_STORE_ROWS_PAGE_H
 #define BERTH_STORE_ROWS_PAGE_H

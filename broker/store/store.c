@@ -186,7 +186,7 @@ static int submit(struct store *store, struct job_queue *queue, struct job *job,
 /* For what changes nothing: nobody waits any more, the job is finished and dropped. */
 static void cancel(struct op *op)
 {
-    ((struct job *)op->room)->op = NULL;
+    ((struct job *)op->handle)->op = NULL;
 }
 
 static int begin(struct store *store, struct job_queue *queue, struct job *job,

@@ -1,6 +1,6 @@
 /* store.h - the durable record: SQLite behind typed, asynchronous operations.
  *
- * Room store: the only one with <sqlite3.h>. Thread: every function is called on the loop; the work
+ * Module store: the only one with <sqlite3.h>. Thread: every function is called on the loop; the work
  * is done by the store's own writer thread; completions come on the loop after COMMIT. Two files in
  * the data folder: berth.db (WAL, synchronous=FULL) and presence.db (WAL, NORMAL); a third,
  * keys.db, holds the keys that seal personal audit fields and is not part of a backup. Exactly one
@@ -14,7 +14,7 @@
 #define BERTH_STORE_STORE_H
 
 #include "berth/op.h"
-#include "berth/tally.h"
+#include "berth/histogram.h"
 
 #include "core/change.h"
 
@@ -137,7 +137,7 @@ void store_feed_keep(struct store *store, int64_t keep_ms);
 struct store_stats {
     int64_t commits, operations, batch_max, queue, wal_bytes, last_commit_us;
     bool degraded;       /* no space */
-    struct tally commit; /* what transactions took, from the first statement to the sync */
+    struct histogram commit; /* what transactions took, from the first statement to the sync */
 };
 void store_stats(const struct store *store, struct store_stats *ret);
 

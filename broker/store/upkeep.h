@@ -1,6 +1,6 @@
 /* upkeep.h - what the writer does between batches.
  *
- * Room store, private; writer's thread. Presence rows and backups go on by a step, the feed is
+ * Module store, private; writer's thread. Presence rows and backups go on by a step, the feed is
  * pruned, the log folded back, the trail's end noted in keys.db; on a full disk nothing of that,
  * but once a second the question whether there is room: a file of some size can be made, and then a
  * small commit goes through.

@@ -1,6 +1,6 @@
 /* verify.h - the audit trail walked from its first record to its end.
  *
- * Room store, private; any connection. The walk goes in steps, each a short read transaction, so
+ * Module store, private; any connection. The walk goes in steps, each a short read transaction, so
  * that it never keeps the write-ahead log from being folded back. Records never change, so the
  * steps see one trail.
  *

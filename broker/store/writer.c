@@ -29,7 +29,7 @@ static void note_degraded(struct writer *writer, bool degraded)
     writer->store->stats.degraded = degraded;
     (void)pthread_mutex_unlock(&writer->store->lock);
     history_write(writer->store->setup.history, history_now_us(), HISTORY_broker, broker,
-                  .word = degraded ? broker_word_DEGRADED : broker_word_WRITABLE,
+                  .event = degraded ? history_broker_event_DEGRADED : history_broker_event_WRITABLE,
                   .incarnation = writer->decisions.chain.incarnation);
     if (degraded)
         log_event(EV_STORE_DEGRADED, "folder", writer->store->folder);
@@ -149,7 +149,7 @@ static void count_batch(struct writer *writer, int64_t size, int64_t took_us)
     if (size > store->stats.batch_max)
         store->stats.batch_max = size;
     store->stats.last_commit_us = took_us;
-    tally_add(&store->stats.commit, took_us);
+    histogram_add(&store->stats.commit, took_us);
     store->stats.wal_bytes = bytes;
     (void)pthread_mutex_unlock(&store->lock);
 }

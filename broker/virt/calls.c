@@ -256,7 +256,7 @@ void calls_forget(struct virt_host *host)
 /* What was not sent never happens; of what was sent only the caller is forgotten. */
 static void cancel(struct op *op)
 {
-    struct call *call = op->room;
+    struct call *call = op->handle;
 
     call->op = NULL;
     call->ret = NULL;

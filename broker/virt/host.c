@@ -247,9 +247,9 @@ struct virt_host *host_find(const struct virt *virt, uint64_t id)
     return NULL;
 }
 
-static void reap(struct berth_soon *soon)
+static void reap(struct berth_deferred *deferred)
 {
-    free(container_of(soon, struct virt_host, reap));
+    free(container_of(deferred, struct virt_host, reap));
 }
 
 struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, const char *uri)
@@ -285,5 +285,5 @@ void host_stop(struct virt_host *host, bool complete)
     } else {
         calls_forget(host);
     }
-    soon_add(timers(host), &host->reap, reap);
+    deferred_add(timers(host), &host->reap, reap);
 }

@@ -1,7 +1,7 @@
 /* host.h - one host as the broker's side of this room sees it: its process, and the calls on their
  * way.
  *
- * Room virt; private to it. Thread: loop.
+ * Module virt; private to it. Thread: loop.
  *
  *   RESTING     no process; the next one is started when the back-off is over
  *   CONNECTING  the process runs and was told to open the hypervisor
@@ -46,7 +46,7 @@ struct virt_host {
     char name[64];
     char uri[256];
     bool stopped; /* taken out of the room; freed at the end of the turn */
-    struct berth_soon reap;
+    struct berth_deferred reap;
 
     enum host_phase phase;
     struct process *process; /* NULL while resting */

@@ -72,7 +72,7 @@ static void limit_passed(struct berth_timer *timer)
 
 static void cancel(struct op *op)
 {
-    struct template_check *check = op->room;
+    struct template_check *check = op->handle;
 
     check->op = NULL;
     child_end(&check->child, 0);

@@ -56,7 +56,7 @@ void virt_free(struct virt *virt)
     for (int turn = 0;
          turn < FREE_TURNS && !(list_empty(&virt->processes) && list_empty(&virt->checks)); turn++)
         loop_turn(virt->loop, FREE_TURN_MS);
-    soon_run(&virt->loop->timers);
+    deferred_run(&virt->loop->timers);
     free(virt->program);
     free(virt->history);
     free(virt);

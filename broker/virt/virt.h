@@ -1,6 +1,6 @@
 /* virt.h - the port to hypervisors: one berth-virt process per host, seen from the broker.
  *
- * Room virt. Thread: loop. A hung hypervisor never reaches the loop: calls are frames over a socket
+ * Module virt. Thread: loop. A hung hypervisor never reaches the loop: calls are frames over a socket
  * pair, each with a deadline (calls.def) that this side keeps. When it passes, the call completes
  * with UNKNOWN_OUTCOME and the flow must keep its reservation until virt_inspect answered. Three
  * missed deadlines in a row, or a missed heartbeat, and the process is killed and started again

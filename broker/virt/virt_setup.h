@@ -1,6 +1,6 @@
 /* virt_setup.h - making and ending the room; for the broker's main and for tests.
  *
- * Room virt. Thread: loop.
+ * Module virt. Thread: loop.
  */
 #ifndef BERTH_VIRT_VIRT_SETUP_H
 #define BERTH_VIRT_VIRT_SETUP_H

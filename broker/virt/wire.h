@@ -1,6 +1,6 @@
 /* wire.h - what berthd and berth-virt agree on beyond calls.def.
  *
- * Room virt; both ends. The socket pair is berth-virt's descriptor 3; frames are those of
+ * Module virt; both ends. The socket pair is berth-virt's descriptor 3; frames are those of
  * berth/frame.h. Besides the calls of calls.def there is "ping", answered by the thread that reads
  * the socket and never queued: it says that the process is alive, whatever its hypervisor does.
  */

@@ -1,6 +1,6 @@
 /* base.h - the words of the language that every file of Berth may use.
  *
- * Room shared: no I/O, no state. The only place where statement expressions are allowed.
+ * Module shared: no I/O, no state. The only place where statement expressions are allowed.
  */
 #ifndef BERTH_BASE_H
 #define BERTH_BASE_H

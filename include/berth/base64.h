@@ -1,6 +1,6 @@
 /* base64.h - bytes as text that survives JSON: RFC 4648, section 4, with padding.
  *
- * Room shared; pure. Used for the pieces of bundles and for what a guest's agent sends.
+ * Module shared; pure. Used for the pieces of log uploads and for what a guest's agent sends.
  */
 #ifndef BERTH_BASE64_H
 #define BERTH_BASE64_H

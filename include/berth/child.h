@@ -1,6 +1,6 @@
 /* child.h - child processes: started, watched, ended.
  *
- * Room shared. Used for berth-virt, the viewer, the face. A child inherits exactly the descriptors
+ * Module shared. Used for berth-virt, the viewer, the greeter. A child inherits exactly the descriptors
  * it is given, dies with its parent (PR_SET_PDEATHSIG where asked), and ends by TERM, then KILL.
  */
 #ifndef BERTH_CHILD_H

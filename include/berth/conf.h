@@ -1,9 +1,9 @@
 /* conf.h - configuration files (INI, by inih) described by a table of options.
  *
- * Room shared. A program's options.def has rows
+ * Module shared. A program's options.def has rows
  *   OPTION(section, key, TYPE, member, "default", min, max, "unit", RELOAD, "sentence")
  *   TYPE: BOOL, INT, or a text (member is char[256]) of one of the kinds of enum conf_type
- *   RELOAD: LIVE or RESTART
+ *   RELOAD: RELOAD or RESTART
  * The error names file, line, key, what was given and what is allowed. A folder FILE.d is read too,
  * in order of name.
  */
@@ -20,7 +20,7 @@ enum conf_type {
     CONF_LISTEN,    /* ADDRESS:PORT with a numeric address, or empty */
     CONF_ENDPOINTS, /* HOST, HOST:PORT or [ADDRESS]:PORT, separated by spaces or commas */
     CONF_PATH,      /* absolute; empty only where min is 0 */
-    CONF_WORD       /* one of the words of `unit` */
+    CONF_CHOICE       /* one of the words of `unit` */
 };
 
 struct conf_option {
@@ -28,10 +28,10 @@ struct conf_option {
     const char *key;
     enum conf_type type;
     size_t offset;
-    const char *given; /* default, as text */
+    const char *default_value; /* default, as text */
     int64_t min, max;  /* INT; PATH: a min of 1 forbids the empty one */
-    const char *unit;  /* of an INT; WORD: its words, separated by spaces */
-    bool live;         /* takes effect on reload */
+    const char *unit;  /* of an INT; CHOICE: its words, separated by spaces */
+    bool reloadable;         /* takes effect on reload */
     const char *sentence;
 };
 
@@ -45,7 +45,7 @@ struct conf_option {
 #define CONF_MEMBER_LISTEN(member) CONF_MEMBER_TEXT(member)
 #define CONF_MEMBER_ENDPOINTS(member) CONF_MEMBER_TEXT(member)
 #define CONF_MEMBER_PATH(member) CONF_MEMBER_TEXT(member)
-#define CONF_MEMBER_WORD(member) CONF_MEMBER_TEXT(member)
+#define CONF_MEMBER_CHOICE(member) CONF_MEMBER_TEXT(member)
 
 /* Fill *out with the defaults, then with the file and files *.conf of FILE.d. A missing `file` is
  * an error unless `optional`. */
@@ -60,7 +60,7 @@ int conf_set(const struct conf_option *options, size_t count, const char *name, 
  * differs, with live = false for those that wait for a restart.
  */
 void conf_reload(const struct conf_option *options, size_t count, void *now, const void *fresh,
-                 void (*changed)(const struct conf_option *option, bool live));
+                 void (*changed)(const struct conf_option *option, bool reloadable));
 
 /* Print an annotated example file from the table, which conf_read() takes as it stands. */
 void conf_print(const struct conf_option *options, size_t count, const char *program);

@@ -1,6 +1,6 @@
 /* error.h - one way to fail: a negative number and a sentence.
  *
- * Room shared. Functions return 0 or more on success and BERTH_E_... (negative) on failure, and
+ * Module shared. Functions return 0 or more on success and BERTH_E_... (negative) on failure, and
  * then fill a struct berth_error that says who, what and which. Secrets never enter a message.
  */
 #ifndef BERTH_ERROR_H

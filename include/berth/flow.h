@@ -1,6 +1,6 @@
-/* flow.h - multi-step stories: tables of named steps and the small driver that walks them.
+/* flow.h - multi-step procedures: tables of named steps and the small driver that walks them.
  *
- * Room shared. Thread: loop.
+ * Module shared. Thread: loop.
  *
  * A step starts at most one operation and answers the next step, FLOW_WAIT (through flow_await),
  * FLOW_DONE or FLOW_FAIL (through flow_fail). Nothing else moves a flow. A failing or cancelled
@@ -15,7 +15,7 @@
 
 #include "berth/list.h"
 #include "berth/op.h"
-#include "berth/tally.h"
+#include "berth/histogram.h"
 
 struct flow;
 typedef int flow_step_fn(struct flow *flow);
@@ -49,29 +49,29 @@ struct flow_kind {
                             durable step. */
     /* Last act: the owner frees the flow here. error->code is 0 when the flow succeeded. */
     void (*ended)(struct flow *flow, const struct berth_error *error);
-    bool people_cancel; /* may somebody who manages call it off? Not what must be brought to its end
+    bool admin_cancel; /* may somebody who manages call it off? Not what must be brought to its end
                          */
-    uint32_t outside; /* bit per step that waits for another's work, a host's or a guest's: that is
+    uint32_t external; /* bit per step that waits for another's work, a host's or a guest's: that is
                          not the flow's own time */
 };
 
 /* How long the flows of one kind took, and their steps; time as the engine's clock has it. */
-struct flow_tally {
+struct flow_durations {
     const struct flow_kind *kind; /* NULL: this place is free */
-    struct tally whole;           /* of those that succeeded: from start to end */
-    struct tally own;             /* the same without what it waited outside */
-    struct tally step[FLOW_STEPS_MAX];
+    struct histogram total;           /* of those that succeeded: from start to end */
+    struct histogram own;             /* the same without what it waited outside */
+    struct histogram step[FLOW_STEPS_MAX];
 };
 
 #define FLOW_KINDS_MAX 16
 
-struct flow_figures {
-    struct flow_tally of[FLOW_KINDS_MAX];
+struct flow_counters {
+    struct flow_durations of[FLOW_KINDS_MAX];
 };
 
 struct flow_engine {
     struct berth_timers *timers;
-    struct flow_figures *figures; /* the owner's; NULL: nothing is counted */
+    struct flow_counters *counters; /* the owner's; NULL: nothing is counted */
     struct list flows;
     uint64_t last_id;
     uint64_t started, succeeded, failed;
@@ -86,13 +86,13 @@ struct flow {
     int at;       /* step being run or waited in */
     int next;     /* where the awaited operation leads */
     bool waiting;
-    bool any;         /* a failed operation leads to `next` too: flow_await_any */
-    bool calling_off; /* cancelled or overtaken while in a durable wait: ends when the outcome is
+    bool any_result;         /* a failed operation leads to `next` too: flow_await_any */
+    bool cancelling; /* cancelled or overtaken while in a durable wait: ends when the outcome is
                          known */
     uint32_t entered; /* bit per step */
     int64_t started_ms;
     int64_t step_since_ms; /* monotonic */
-    int64_t outside_ms;    /* spent so far in steps that wait outside */
+    int64_t external_ms;    /* spent so far in steps that wait outside */
     struct op op;
     struct berth_timer limit;
     struct berth_timer deadline;

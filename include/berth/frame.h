@@ -1,6 +1,6 @@
 /* frame.h - length-prefixed frames: 4 bytes big-endian, then that many bytes.
  *
- * Room shared; passive. Used on the link to terminals (JSON, at most 64 KiB; 4 KiB before
+ * Module shared; passive. Used on the link to terminals (JSON, at most 64 KiB; 4 KiB before
  * joining... see limits) and on the socket pair to berth-virt. No memory is held between frames.
  */
 #ifndef BERTH_FRAME_H

@@ -1,6 +1,6 @@
 /* history.h - what happened, line by line, for a checker that was not there.
  *
- * Room shared. A recorder is a port: programs write lines of JSON to a file, the simulator hands
+ * Module shared. A recorder is a port: programs write lines of JSON to a file, the simulator hands
  * the same structs to the checker without any text between. Nothing is decided by what is recorded.
  * berthd, berth-virt and berth-agent record when they are given a file; the rows of history.def
  * tell what each line means, tests/history judges them.
@@ -11,13 +11,13 @@
 #include "berth/record.h"
 
 /* clang-format off */
-#define KINDS(name) enum name { name##_NONE,
-#define KIND(name, symbol, text, sentence) name##_##symbol,
-#define KINDS_END(name) name##_END }; extern const char *const name##_names[];
+#define ENUM_BEGIN(name) enum name { name##_NONE,
+#define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
+#define ENUM_END(name) name##_END }; extern const char *const name##_names[];
 #include "berth/history.def"
-#undef KINDS
-#undef KIND
-#undef KINDS_END
+#undef ENUM_BEGIN
+#undef ENUM_VALUE
+#undef ENUM_END
 
 #define LINE(name, sentence) struct history_##name {
 #define LINE_END(name) };
@@ -58,9 +58,9 @@ struct history {
     void (*take)(struct history *history, const struct history_line *line);
 };
 
-/* NULL records nothing. Usage, at_us being the clock that the room has:
+/* NULL records nothing. Usage, at_us being the clock that the module has:
  *
- *     history_write(core->history, at_us, HISTORY_screen, screen, .word = ..., .session_id = ...);
+ *     history_write(core->history, at_us, HISTORY_screen, screen, .event = ..., .session_id = ...);
  */
 #define history_write(history_, at_us_, kind_, member_, ...)                  \
     do {                                                                      \

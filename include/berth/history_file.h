@@ -1,6 +1,6 @@
 /* history_file.h - a history as lines of JSON in a file that is only appended to.
  *
- * Room shared; touches the system. Several processes of one machine may record into one file: each
+ * Module shared; touches the system. Several processes of one machine may record into one file: each
  * line is one write(2) to a descriptor opened for appending.
  */
 #ifndef BERTH_HISTORY_FILE_H

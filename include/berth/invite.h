@@ -1,6 +1,6 @@
 /* invite.h - the text of an invitation: where the broker is, whom to trust, and permission to join.
  *
- * Room shared; pure. One line that a person can carry on paper, in a file or on a kernel command
+ * Module shared; pure. One line that a person can carry on paper, in a file or on a kernel command
  * line:
  *
  *     berth-invite:HOST:LINKPORT:JOINPORT:CAHASH:TOKEN

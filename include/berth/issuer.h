@@ -1,7 +1,7 @@
 /* issuer.h - making and checking certificates: what a certificate authority does, without its
  * policy.
  *
- * Room shared (with tls.h the only place of <openssl/...>). Any thread: a struct issuer is only
+ * Module shared (with tls.h the only place of <openssl/...>). Any thread: a struct issuer is only
  * read after issuer_open. All keys are P-256, all signatures ECDSA with SHA-256; texts are PEM.
  * Nothing here reads a clock or a random source of its own but OpenSSL's for keys and nonces.
  */
@@ -35,7 +35,7 @@ const char *issuer_hash(const struct issuer *issuer);        /* SHA-256 of its D
 int64_t issuer_begins_ms(const struct issuer *issuer);
 int64_t issuer_ends_ms(const struct issuer *issuer);
 
-struct issue {
+struct certificate_params {
     const char
         *request; /* PKCS#10 as PEM; only its key is used, never the names that it asks for */
     const char *common_name;    /* subject */
@@ -47,7 +47,7 @@ struct issue {
 };
 
 /* Sign. out: PEM text; *ret_ends_ms: the end that was written. */
-int issuer_sign(const struct issuer *issuer, const struct issue *issue, char out[ISSUER_PEM_MAX],
+int issuer_sign(const struct issuer *issuer, const struct certificate_params *params, char out[ISSUER_PEM_MAX],
                 int64_t *ret_ends_ms, struct berth_error *reterr) berth_must_check;
 
 /* A request's self-signature holds and its key is P-256: tell the SHA-256 of the key (SPKI). */

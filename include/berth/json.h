@@ -1,6 +1,6 @@
 /* json.h - the strict way in for JSON from outside.
  *
- * Room shared. Size is capped by the caller; depth is counted before jansson sees the text,
+ * Module shared. Size is capped by the caller; depth is counted before jansson sees the text,
  * duplicates are refused.
  */
 #ifndef BERTH_JSON_H

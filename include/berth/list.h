@@ -1,6 +1,6 @@
 /* list.h - intrusive doubly linked lists.
  *
- * Room shared. A node lives inside its object; an empty list is a head that points to itself, and a
+ * Module shared. A node lives inside its object; an empty list is a head that points to itself, and a
  * node outside any list does the same, so that taking it out twice is harmless.
  */
 #ifndef BERTH_LIST_H

@@ -1,6 +1,6 @@
 /* log.h - named events with fields, as text or JSON lines on standard error.
  *
- * Room shared; any thread. Events are rows of events.def. At most one line a call, written with one
+ * Module shared; any thread. Events are rows of events.def. At most one line a call, written with one
  * write(2).
  *
  *     log_event(EV_SESSION_STARTED, "session", session->id, "user", user->name);

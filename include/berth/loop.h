@@ -1,6 +1,6 @@
 /* loop.h - one libuv loop with timers, slow-callback watch and stall guard.
  *
- * Room shared. Each thread that has a loop owns one struct berth_loop; nothing of it is touched by
+ * Module shared. Each thread that has a loop owns one struct berth_loop; nothing of it is touched by
  * others except loop_post, which is the only thread-safe way in.
  */
 #ifndef BERTH_LOOP_H
@@ -9,7 +9,7 @@
 #include <uv.h>
 
 #include "berth/error.h"
-#include "berth/tally.h"
+#include "berth/histogram.h"
 #include "berth/timer.h"
 
 /* Every stream of a loop reads into one buffer: an idle connection holds none. */
@@ -19,8 +19,8 @@ struct berth_loop {
     uv_loop_t uv;
     struct berth_timers timers; /* advanced after each pass of I/O, so that nothing expires before
                                    its news is read */
-    uv_poll_t poke;
-    int poke_fd; /* an eventfd: readable while there is mail */
+    uv_poll_t wakeup;
+    int wakeup_fd; /* an eventfd: readable while there is mail */
     uv_mutex_t lock;
     struct list mail;  /* struct loop_mail, guarded by lock */
     char *read_buffer; /* LOOP_READ_BUFFER bytes */
@@ -28,8 +28,8 @@ struct berth_loop {
     bool watch_stalls;
     int64_t slow_limit_ms; /* a turn's callbacks longer than this are logged and counted: 5; 0 = not
                               watched */
-    int64_t slow_turns, longest_turn_us, stalls;
-    struct tally turns; /* of those that are watched: the callbacks of each */
+    int64_t slow_turns, max_turn_us, stalls;
+    struct histogram turns; /* of those that are watched: the callbacks of each */
     int64_t turn_began_us;
     int64_t last_turn_ms;
 };
@@ -50,7 +50,7 @@ void loop_run(struct berth_loop *loop);
 void loop_turn(struct berth_loop *loop, int64_t wait_ms);
 void loop_stop(struct berth_loop *loop);
 
-/* On the loop's own thread: run what was posted so far; for a room that ends and whose threads have
+/* On the loop's own thread: run what was posted so far; for a module that ends and whose threads have
  * been joined. */
 void loop_deliver(struct berth_loop *loop);
 
@@ -63,7 +63,7 @@ void loop_close(struct berth_loop *loop);
 /* From any thread: run mail->run on the loop's thread, in order of posting. */
 void loop_post(struct berth_loop *loop, struct loop_mail *mail);
 
-/* The same for a list of them (loop_mail.node), which is empty afterwards: one poke for all. */
+/* The same for a list of them (loop_mail.node), which is empty afterwards: one wakeup for all. */
 void loop_post_all(struct berth_loop *loop, struct list *mail);
 
 /* Stall guard: from now on the loop turns at least every 250 ms, and a turn that came more than 1 s

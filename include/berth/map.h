@@ -1,6 +1,6 @@
 /* map.h - hash tables keyed by number or by text.
  *
- * Room shared. Open addressing, linear probing, keyed SipHash-2-4 (Aumasson, Bernstein 2012), so
+ * Module shared. Open addressing, linear probing, keyed SipHash-2-4 (Aumasson, Bernstein 2012), so
  * that a peer who chooses names cannot choose collisions. Values are pointers owned by the caller.
  */
 #ifndef BERTH_MAP_H

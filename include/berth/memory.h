@@ -1,6 +1,6 @@
-/* memory.h - the libraries' memory comes through Berth's own door.
+/* memory.h - the libraries allocate through Berth's own allocator.
  *
- * Room shared. Running out of memory ends the program with its sentence (see base.h), also inside
+ * Module shared. Running out of memory ends the program with its sentence (see base.h), also inside
  * OpenSSL, libuv and jansson: what those do about it themselves is code that hardly anybody ever
  * ran. OpenSSL 3.0 crashes when an allocation of its start fails, libuv aborts without a word.
  */

@@ -1,19 +1,19 @@
 /* message.h - the messages of messages.def as C structs, and their JSON form.
  *
- * Room shared. A struct msg is plain data, handed by value between threads; it may hold secrets:
+ * Module shared. A struct msg is plain data, handed by value between threads; it may hold secrets:
  * msg_wipe after use.
  */
 #ifndef BERTH_MESSAGE_H
 #define BERTH_MESSAGE_H
 
-#include "berth/kinds.h"
+#include "berth/enums.h"
 #include "berth/record.h"
 #include "berth/state.h"
 
 /* clang-format off */
 #define PART(name, sentence) struct msg_##name {
 #define PART_END(name) };
-#define MESSAGE(name, way, in, sentence) struct msg_##name { char unused_;
+#define MESSAGE(name, direction, in, sentence) struct msg_##name { char unused_;
 #define MESSAGE_END(name) };
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
 #define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct msg_##sub member[cap];
@@ -29,7 +29,7 @@ enum msg_type {
     MSG_NONE,
 #define PART(name, sentence)
 #define PART_END(name)
-#define MESSAGE(name, way, in, sentence) MSG_##name,
+#define MESSAGE(name, direction, in, sentence) MSG_##name,
 #define MESSAGE_END(name)
 #define FIELD(record, kind, member, arg, see, unit, sentence)
 #define LIST(record, member, sub, cap, see, sentence)
@@ -43,7 +43,7 @@ struct msg {
     uint64_t ref;
     union {
 #undef MESSAGE
-#define MESSAGE(name, way, in, sentence) struct msg_##name name;
+#define MESSAGE(name, direction, in, sentence) struct msg_##name name;
 #include "berth/messages.def"
     };
 };
@@ -55,12 +55,12 @@ struct msg {
 #undef LIST
 /* clang-format on */
 
-enum msg_way { UP = 1, DOWN = 2, BOTH = 3 };
+enum msg_direction { UP = 1, DOWN = 2, BOTH = 3 };
 enum msg_in { IN_JOINING = 1, IN_OPEN = 2, IN_PRESENT = 4 };
 
 struct msg_row {
     const char *name;
-    enum msg_way way;
+    enum msg_direction direction;
     unsigned in; /* mask of enum msg_in */
     const struct record *record;
 };
@@ -69,9 +69,9 @@ struct msg_row {
 const struct msg_row *msg_row(enum msg_type type);
 
 /* Parse one frame's payload. Fails with PROTOCOL (no JSON object, nesting over 8, unknown type,
- * wrong way) or INVALID (a field). `way`: the direction that is legal here.
+ * wrong direction) or INVALID (a field). `direction`: the direction that is legal here.
  */
-int msg_decode(const char *json, size_t size, enum msg_way way, struct msg *ret,
+int msg_decode(const char *json, size_t size, enum msg_direction direction, struct msg *ret,
                struct berth_error *reterr) berth_must_check;
 
 /* JSON text to free with free() after a wipe (secrets are in clear: it is for the peer). *ret_size

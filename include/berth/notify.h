@@ -1,7 +1,7 @@
 /* notify.h - the two protocols of the service manager, without its library: readiness and socket
  * activation.
  *
- * Room shared. sd_notify(3): datagrams of lines to the socket named by NOTIFY_SOCKET.
+ * Module shared. sd_notify(3): datagrams of lines to the socket named by NOTIFY_SOCKET.
  * sd_listen_fds(3): descriptors from 3 on, announced by LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES.
  * Where there is no service manager all of this does nothing.
  */

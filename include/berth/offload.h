@@ -1,7 +1,7 @@
 /* offload.h - a bounded pool of threads for work that would hold a loop: hashing, signing, file
  * reading.
  *
- * Room shared. A job's data goes in by value and comes out by value; a cancelled job finishes alone
+ * Module shared. A job's data goes in by value and comes out by value; a cancelled job finishes alone
  * and is dropped.
  */
 #ifndef BERTH_OFFLOAD_H
@@ -12,11 +12,11 @@
 
 struct offload;
 
-/* Whose turn it is: jobs wait in two queues. While both wait, one in OFFLOAD_LATER_SHARE that
- * begins is of the second, so that those who come first are slowed a little and nobody waits for
+/* Priority: jobs wait in two queues. While both wait, one in OFFLOAD_LOW_SHARE that
+ * begins is of the second, so that the urgent ones are slowed a little and nobody waits for
  * ever. */
-enum offload_turn { OFFLOAD_FIRST, OFFLOAD_LATER };
-enum { OFFLOAD_TURNS = 2, OFFLOAD_LATER_SHARE = 4 };
+enum offload_priority { OFFLOAD_HIGH, OFFLOAD_LOW };
+enum { OFFLOAD_PRIORITIES = 2, OFFLOAD_LOW_SHARE = 4 };
 
 /* threads: 1..8; queue: jobs that may wait in each queue before BUSY. */
 struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue);
@@ -33,7 +33,7 @@ struct offload_job {
     void (*deliver)(struct offload_job *job, int result);
     /* On the loop, always, last: wipe and free the job. */
     void (*release)(struct offload_job *job);
-    enum offload_turn turn;
+    enum offload_priority priority;
     struct op *op; /* NULL once cancelled */
     struct offload *offload;
     struct loop_mail mail;
@@ -45,11 +45,11 @@ struct offload_job {
 int offload_begin(struct offload *offload, struct offload_job *job, struct op *op) berth_must_check;
 
 /* Jobs waiting in that queue, and milliseconds that one job took lately: for honest estimates. */
-size_t offload_waiting(const struct offload *offload, enum offload_turn turn);
+size_t offload_waiting(const struct offload *offload, enum offload_priority priority);
 int64_t offload_job_ms(const struct offload *offload);
 
 /* Milliseconds until what was begun last in that queue will have ended, as things go now and if
  * nobody comes any more; 0: nothing waits there. */
-int64_t offload_wait_ms(const struct offload *offload, enum offload_turn turn);
+int64_t offload_wait_ms(const struct offload *offload, enum offload_priority priority);
 
 #endif

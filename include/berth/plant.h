@@ -1,6 +1,6 @@
 /* plant.h - deliberate bugs, to see whether the proofs notice.
  *
- * Room shared. In the programs `planted` is the constant false, and nothing of a bug is left in
+ * Module shared. In the programs `planted` is the constant false, and nothing of a bug is left in
  * their object code. A build for tests alone (BERTH_PLANTS) asks which row of
  * tests/mutants/plants.def was chosen at run time, by the environment's BERTH_PLANT:
  *

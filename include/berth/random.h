@@ -1,6 +1,6 @@
 /* random.h - the random port.
  *
- * Room shared. Programs use random_system (getrandom); the simulator gives a seeded one, so that a
+ * Module shared. Programs use random_system (getrandom); the simulator gives a seeded one, so that a
  * run is one integer. Everything secret (passwords, tickets, presence ids) comes from here too.
  */
 #ifndef BERTH_RANDOM_H

@@ -1,6 +1,6 @@
 /* record.h - structs described by the rows of a table.
  *
- * Room shared. A .def file lists records and their fields once; including it several times makes
+ * Module shared. A .def file lists records and their fields once; including it several times makes
  * the C struct, the array of field descriptions and the docs. From the descriptions come: JSON in
  * and out (wire, REST, berth-virt), SQL columns, OpenAPI schemas, command line tables. They cannot
  * disagree.

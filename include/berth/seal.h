@@ -1,6 +1,6 @@
 /* seal.h - authenticated encryption of small texts and keyed hashes, with OpenSSL.
  *
- * Room shared. AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D); a key seals fewer than
+ * Module shared. AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D); a key seals fewer than
  * 2^32 texts.
  */
 #ifndef BERTH_SEAL_H
@@ -11,13 +11,13 @@
 
 #define SEAL_KEY 32
 /* Bytes that sealing adds: nonce and tag. */
-#define SEAL_EXTRA 28
+#define SEAL_OVERHEAD 28
 
-/* out: size + SEAL_EXTRA bytes. */
-int seal_close(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
+/* out: size + SEAL_OVERHEAD bytes. */
+int seal_encrypt(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
                size_t size, unsigned char *out, struct berth_error *reterr) berth_must_check;
-/* out: size - SEAL_EXTRA bytes. Fails with DENIED when key or bytes are not the same. */
-int seal_open(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
+/* out: size - SEAL_OVERHEAD bytes. Fails with DENIED when key or bytes are not the same. */
+int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
               void *out, struct berth_error *reterr) berth_must_check;
 
 /* SHA-256 of one piece; fast for many short ones. */

@@ -1,6 +1,6 @@
 /* secret.h - text that must not be seen: passwords, tokens, tickets.
  *
- * Room shared. A secret is a fixed buffer, wiped after use; no formatter prints one. Fields of kind
+ * Module shared. A secret is a fixed buffer, wiped after use; no formatter prints one. Fields of kind
  * SECRET in the tables are of this type, and record_encode writes "***" for them unless the
  * receiver is their purpose.
  */

@@ -1,7 +1,7 @@
 /* setting.h - the values of a profile: settings.def as a struct, and the check that both ends
  * share.
  *
- * Room shared; pure. The broker checks with setting_check what people write into profiles; the
+ * Module shared; pure. The broker checks with setting_check what people write into profiles; the
  * terminal fills a struct settings with settings_set before it applies anything, so that a profile
  * applies wholly or not at all.
  */
@@ -22,7 +22,7 @@ enum setting_kind { SETTING_BOOL, SETTING_INT, SETTING_CHOICE, SETTING_TEXT };
 #define SETTING_MEMBER_TEXT(key) char key[SETTING_VALUE];
 
 struct settings {
-#define SETTING(key, kind, given, allowed, unit, sentence) SETTING_MEMBER_##kind(key)
+#define SETTING(key, kind, default_value, allowed, unit, sentence) SETTING_MEMBER_##kind(key)
 #include "berth/settings.def"
 #undef SETTING
 };
@@ -31,7 +31,7 @@ struct setting_row {
     const char *key;
     enum setting_kind kind;
     size_t offset;
-    const char *given;   /* default, as text */
+    const char *default_value;   /* default, as text */
     const char *allowed; /* "0..86400", "en|de", or "" */
     const char *unit;
     const char *sentence;

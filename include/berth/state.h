@@ -1,7 +1,7 @@
 /* state.h - the enums of states.def, their names, and which transitions are permitted.
  *
- * Room shared. Each entity has exactly one function that changes its state (x_set_state in
- * broker/core), and it asks x_may_move here.
+ * Module shared. Each entity has exactly one function that changes its state (x_set_state in
+ * broker/core), and it asks x_may_transition here.
  */
 #ifndef BERTH_STATE_H
 #define BERTH_STATE_H
@@ -20,7 +20,7 @@
     ;                                                    \
     extern const char *const entity##_state_names[];     \
     extern const char *const entity##_state_sentences[]; \
-    bool entity##_may_move(enum entity##_state from, enum entity##_state to);
+    bool entity##_may_transition(enum entity##_state from, enum entity##_state to);
 #include "berth/states.def"
 #undef STATES
 #undef STATE

@@ -1,6 +1,6 @@
 /* timer.h - time as the loop sees it, and timers.
  *
- * Room shared: a passive structure. A driver (libuv in the programs, virtual time in the simulator)
+ * Module shared: a passive structure. A driver (libuv in the programs, virtual time in the simulator)
  * says what time it is with timers_advance and asks timers_next when to come back. Nothing in core
  * or flow reads a clock.
  *
@@ -20,7 +20,7 @@ typedef void berth_timer_fn(struct berth_timer *timer);
 /* Embedded in its owner; zero-initialised is a timer that is not armed. */
 struct berth_timer {
     berth_timer_fn *fire;
-    size_t place; /* 1-based index in the heap; 0 = not armed */
+    size_t index; /* 1-based index in the heap; 0 = not armed */
 };
 
 struct timer_slot {
@@ -31,9 +31,9 @@ struct timer_slot {
 
 /* Work for the end of this turn: completions of operations and deferred freeing. Never run from
  * inside begin. */
-struct berth_soon {
+struct berth_deferred {
     struct list node;
-    void (*run)(struct berth_soon *soon);
+    void (*run)(struct berth_deferred *deferred);
 };
 
 struct berth_timers {
@@ -43,9 +43,9 @@ struct berth_timers {
     size_t count;
     size_t capacity;
     struct timer_slot *heap;
-    struct list soon;
+    struct list deferred;
     /* Asks the driver for another turn; set by the driver, NULL in the simulator. Called on the
-     * first soon only. */
+     * first deferred work only. */
     void (*wake)(struct berth_timers *timers);
     void *driver;
     int64_t stalled_ms; /* by which timers_shift has moved deadlines, in all */
@@ -65,15 +65,15 @@ void timer_stop(struct berth_timers *timers, struct berth_timer *timer);
 
 static inline bool timer_armed(const struct berth_timer *timer)
 {
-    return timer->place != 0;
+    return timer->index != 0;
 }
 
-/* Set the time and fire what is due, in order of deadline; then run what is soon until nothing is.
+/* Set the time and fire what is due, in order of deadline; then run what was deferred until nothing is.
  * Time never goes back: an earlier mono_ms is taken as the present one.
  */
 void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms);
 
-/* Milliseconds until the next deadline: 0 when something is due or soon, -1 when nothing is armed.
+/* Milliseconds until the next deadline: 0 when something is due or deferred, -1 when nothing is armed.
  */
 int64_t timers_next(const struct berth_timers *timers);
 
@@ -82,11 +82,11 @@ int64_t timers_next(const struct berth_timers *timers);
 void timers_shift(struct berth_timers *timers, int64_t by_ms);
 
 /* Queue for the end of this turn. `node` must not be linked yet. */
-void soon_add(struct berth_timers *timers, struct berth_soon *soon,
-              void (*run)(struct berth_soon *));
-void soon_cancel(struct berth_soon *soon);
+void deferred_add(struct berth_timers *timers, struct berth_deferred *deferred,
+              void (*run)(struct berth_deferred *));
+void deferred_cancel(struct berth_deferred *deferred);
 
 /* Run what is queued; the driver calls it at the end of each turn. */
-void soon_run(struct berth_timers *timers);
+void deferred_run(struct berth_timers *timers);
 
 #endif

@@ -1,6 +1,6 @@
 /* tls.h - TLS 1.3 on a libuv stream, lean while idle.
  *
- * Room shared (the one with <openssl/...>), used by both ends of the link and by the people's door.
+ * Module shared (the one with <openssl/...>), used by both ends of the link and by the management API.
  * One struct tls_peer is a connection: plain bytes out through tls_write, in through its callbacks.
  * A custom BIO reads from the loop's shared 64 KiB buffer and writes to uv_try_write; what the
  * kernel does not take is queued up to a cap, beyond which the peer is dropped as a slow reader. No
@@ -24,7 +24,7 @@ struct tls_setup {
     const char *certificate;    /* own chain as PEM text, NULL = none (a joining terminal) */
     const char *key;            /* own key as PEM text; the caller wipes it */
     const char *authority;      /* CA as PEM text that peers must be issued by, NULL: not asked for
-                                   (people's door, join door) */
+                                   (API, joining) */
     const char *authority_hash; /* client, join: SHA-256 of the CA certificate's DER as hex, to pin
                                    it; NULL = none */
     const char *alpn;           /* "berth/1", "berth-join/1", "http/1.1" */
@@ -113,7 +113,7 @@ int tls_make_request(const char *key, const char *common_name, char **ret_reques
 int tls_sign_request(const char *key, const char *request, char **ret_hex,
                      struct berth_error *reterr) berth_must_check;
 /* Hash of a PEM certificate's DER / of its public key, and its end (wall clock ms). */
-int tls_certificate_facts(const char *pem, char hash[72], char key_hash[72],
+int tls_certificate_info(const char *pem, char hash[72], char key_hash[72],
                           int64_t *ret_not_after_ms, struct berth_error *reterr) berth_must_check;
 
 /* SHA-256 of one piece, as lower-case hexadecimal with its NUL. */

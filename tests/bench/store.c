@@ -322,7 +322,7 @@ static void verified(struct op *op, int result)
 {
     if (result < 0)
         failed(NULL, &op->error);
-    op->room = op; /* seen below: it is done */
+    op->handle = op; /* seen below: it is done */
 }
 
 static void verify(struct bench *bench)

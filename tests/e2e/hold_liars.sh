@@ -291,7 +291,7 @@ renewed() {
     announce
     client_begin second "$LINK_PORT" 127.0.0.20 berth/1 -cert "$HOLD_WORK/next.crt" -key "$HOLD_WORK/next.key"
     becomes "the earlier connection ends when the next key is used" hung_up
-    answered '"OVERTAKEN"' || failed "the earlier connection is told why"
+    answered '"SUPERSEDED"' || failed "the earlier connection is told why"
     lies_end
     client_end second
     use_key next

@@ -1,7 +1,7 @@
 /* disk.h - what the fake store has committed: rows by value, and the constraints that the SQL
  * schema enforces.
  *
- * Room tests. It outlives the broker. A decision is taken whole or not at all. The constraints are
+ * Module tests. It outlives the broker. A decision is taken whole or not at all. The constraints are
  * those of broker/store/migrations: unique names and keys, one open assignment per (desktop, slot)
  * and per (user, pool), one living session per assignment, one unended connection per session and
  * per terminal, epochs that only rise, ends that stay ends, references that exist (history loses

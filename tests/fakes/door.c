@@ -423,7 +423,7 @@ void door_tell(void *context, uint64_t peer, const struct msg *msg)
         link->in = IN_PRESENT;
     if (msg->type == MSG_presence_unknown && (link->in & IN_PRESENT))
         link->in = IN_OPEN;
-    if (!(row->way & DOWN) || !(row->in & link->in))
+    if (!(row->direction & DOWN) || !(row->in & link->in))
         outside_fault(door->outside, "%s was told '%s', which is not permitted now", name_of(link),
                       row->name);
     door->down++;

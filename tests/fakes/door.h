@@ -1,6 +1,6 @@
 /* door.h - the door to terminals: connections as two ordered lines of messages with a little delay.
  *
- * Room tests. The broker's side calls the desk of broker/flow as the real door does: what
+ * Module tests. The broker's side calls the desk of broker/flow as the real door does: what
  * messages.def does not permit in the peer's present state is refused upwards, and a fault
  * downwards. Who stands outside is a door_visitor: a fake terminal, or the simulator's real agent.
  * Messages are plain structs, copied in the size that their type needs; nothing is encoded.

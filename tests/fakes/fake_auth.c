@@ -176,7 +176,7 @@ static void check_ends(struct berth_timer *timer)
 
 static void cancel(struct op *op)
 {
-    check_free(op->room);
+    check_free(op->handle);
 }
 
 static struct check *check_new(struct auth *auth, const struct secret *password, struct op *op)
@@ -236,7 +236,7 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
                           user->row.name);
     ret->user_id = user->row.id;
     ret->shown.kiosk = true;
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }
 
@@ -255,7 +255,7 @@ static int identify_badge(struct auth *auth, const struct msg_evidence *badge, u
     ret->user_id = user->row.id;
     ret->badge_alone = true;
     memcpy(ret->shown.password_hash, user->row.password_hash, 160);
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }
 

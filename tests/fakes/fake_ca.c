@@ -132,7 +132,7 @@ static void signed_now(struct berth_timer *timer)
 
 static void cancel(struct op *op)
 {
-    signing_free(op->room);
+    signing_free(op->handle);
 }
 
 int ca_sign_begin(struct ca *ca, const char *request, const char *terminal, uint64_t terminal_id,

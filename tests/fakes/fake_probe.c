@@ -52,7 +52,7 @@ static void look_ends(struct berth_timer *timer)
 
 static void cancel(struct op *op)
 {
-    look_free(op->room);
+    look_free(op->handle);
 }
 
 struct probe *fake_probe_new(struct farm *farm, struct berth_timers *timers)

@@ -1,6 +1,6 @@
 /* fake_rooms.h - the small ports: probe, auth and ca.
  *
- * Room tests. The probe asks the farm's machine whether its RDP server answers. Auth knows
+ * Module tests. The probe asks the farm's machine whether its RDP server answers. Auth knows
  * passwords by a hash that hides nothing. The authority writes certificates as plain text. All are
  * deterministic.
  */

@@ -65,7 +65,7 @@ static void note_room(struct store *store, bool degraded)
     if (store->degraded == degraded)
         return;
     store->degraded = degraded;
-    line.broker.word = degraded ? broker_word_DEGRADED : broker_word_WRITABLE;
+    line.broker.event = degraded ? history_broker_event_DEGRADED : history_broker_event_WRITABLE;
     line.broker.incarnation = disk_incarnation(store->disk);
     outside_record(store->outside, &line);
 }

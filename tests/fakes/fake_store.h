@@ -1,6 +1,6 @@
 /* fake_store.h - the store's port over a fake disk, under virtual time.
  *
- * Room tests. Decisions wait for a batch as in the real store: whatever has come by the time a
+ * Module tests. Decisions wait for a batch as in the real store: whatever has come by the time a
  * commit begins is committed together and acknowledged some milliseconds later. A crash between the
  * two is where brokers lose promises, so it can be asked for at any commit, on either side of it.
  */

@@ -1,6 +1,6 @@
 /* fake_terminal_inner.h - between the files of the fake terminal.
  *
- * Room tests, inner header.
+ * Module tests, inner header.
  */
 #ifndef BERTH_TESTS_FAKES_FAKE_TERMINAL_INNER_H
 #define BERTH_TESTS_FAKES_FAKE_TERMINAL_INNER_H

@@ -367,7 +367,7 @@ void virt_host_stop(struct virt *virt, uint64_t host_id)
 /* What was not sent never happens; of what was sent only the caller is forgotten. */
 static void cancel(struct op *op)
 {
-    struct fake_call *call = op->room;
+    struct fake_call *call = op->handle;
 
     call->op = NULL;
     call->ret = NULL;
@@ -409,7 +409,7 @@ int virt_check_template(struct virt *virt, const char *file, berth_unused bool f
 
     if (strcmp(file, virt->farm->bad_template) == 0)
         r = berth_fail(&error, BERTH_E_INVALID, "template '%s': No such file or directory", file);
-    op_complete_soon(op, r, &error);
+    op_complete_deferred(op, r, &error);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* fake_virt.h - the port to hypervisors over a farm: lanes, deadlines, up and down as
  * broker/virt/virt.h says.
  *
- * Room tests. One fake host per host row stands for its berth-virt process: it connects, keeps so
+ * Module tests. One fake host per host row stands for its berth-virt process: it connects, keeps so
  * many calls in flight per lane, gives calls up at their deadline (UNKNOWN_OUTCOME), starts again
  * after three of those in a row.
  */

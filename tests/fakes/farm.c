@@ -120,9 +120,9 @@ int64_t farm_process(const struct hypervisor *hypervisor, unsigned life, unsigne
     return ((int64_t)life << 32) + ((int64_t)hypervisor->number << 24) + process + 1;
 }
 
-void farm_record_machine(const struct machine *machine, enum machine_word word, int64_t by)
+void farm_record_machine(const struct machine *machine, enum history_machine_event event, int64_t by)
 {
-    struct history_line line = { .kind = HISTORY_machine, .machine = { .word = word, .by = by } };
+    struct history_line line = { .kind = HISTORY_machine, .machine = { .event = event, .by = by } };
 
     if (!outside_of(machine)->history)
         return;
@@ -131,11 +131,11 @@ void farm_record_machine(const struct machine *machine, enum machine_word word, 
     outside_record(outside_of(machine), &line);
 }
 
-void farm_record_guest(const struct machine *machine, enum guest_word word,
+void farm_record_guest(const struct machine *machine, enum history_guest_event event,
                        const struct picture *picture, const struct secret *password)
 {
     static const struct map_key key = { .k0 = 1, .k1 = 2 };
-    struct history_line line = { .kind = HISTORY_guest, .guest = { .word = word } };
+    struct history_line line = { .kind = HISTORY_guest, .guest = { .event = event } };
 
     if (!outside_of(machine)->history)
         return;
@@ -269,7 +269,7 @@ void farm_undefine(struct machine *machine, int64_t by)
 {
     struct farm *farm = machine->hypervisor->farm;
 
-    farm_record_machine(machine, machine_word_REMOVED, by);
+    farm_record_machine(machine, history_machine_event_REMOVED, by);
     list_remove(&machine->node);
     (void)map_take_text(&farm->by_uuid, machine->uuid);
     (void)map_take_text(&farm->by_address, machine->key);
@@ -329,7 +329,7 @@ static void end_picture(struct machine *machine, int exit_code, const char *word
 void farm_off(struct machine *machine, int64_t by)
 {
     machine->running = false;
-    farm_record_machine(machine, machine_word_STOPPED, by);
+    farm_record_machine(machine, history_machine_event_STOPPED, by);
     machine->guest[0] = '\0';
     machine->inside[0] = '\0';
     end_picture(machine, 147, "network");
@@ -349,7 +349,7 @@ void farm_save(struct machine *machine)
     outside_note(machine->hypervisor->farm->outside, "machine %s is saved", machine->name);
     machine->running = false;
     machine->saved = true;
-    farm_record_machine(machine, machine_word_STOPPED, 0);
+    farm_record_machine(machine, history_machine_event_STOPPED, 0);
     end_picture(machine, 147, "network");
     farm_tell(machine, "stopped", "saved");
 }
@@ -369,7 +369,7 @@ void farm_restore(struct machine *machine)
 {
     outside_note(machine->hypervisor->farm->outside, "machine %s is restored", machine->name);
     farm_boot(machine, true);
-    farm_record_machine(machine, machine_word_STARTED, 0);
+    farm_record_machine(machine, history_machine_event_STARTED, 0);
     farm_tell(machine, "started", "");
 }
 
@@ -390,7 +390,7 @@ void farm_guest_ends(struct machine *machine)
         (void)snprintf(machine->guest, sizeof(machine->guest), "ended %" PRId64,
                        machine->hypervisor->farm->outside->timers.wall_ms / 1000);
     machine->inside[0] = '\0';
-    farm_record_guest(machine, guest_word_LOGGED_OFF, machine->picture, NULL);
+    farm_record_guest(machine, history_guest_event_LOGGED_OFF, machine->picture, NULL);
     end_picture(machine, 12, "logoff");
 }
 
@@ -423,7 +423,7 @@ static void record_admitted(const struct machine *machine, const struct picture 
 
     if (!password)
         as_known.epoch = 0;
-    farm_record_guest(machine, guest_word_ADMITTED, &as_known, password);
+    farm_record_guest(machine, history_guest_event_ADMITTED, &as_known, password);
 }
 
 int machine_log_on(struct machine *machine, struct picture *picture, const char *account,
@@ -434,12 +434,12 @@ int machine_log_on(struct machine *machine, struct picture *picture, const char 
         return 147;
     }
     if (!may_log_on(machine, account, password, picture->user)) {
-        farm_record_guest(machine, guest_word_REFUSED, picture, NULL);
+        farm_record_guest(machine, history_guest_event_REFUSED, picture, NULL);
         *word = "wrong-password";
         return 154;
     }
     if (machine->picture && machine->picture != picture) {
-        farm_record_guest(machine, guest_word_DROPPED, machine->picture, NULL);
+        farm_record_guest(machine, history_guest_event_DROPPED, machine->picture, NULL);
         end_picture(machine, 5, "replaced");
     }
     record_admitted(machine, picture, strcmp(account, picture->user) == 0 ? NULL : password);

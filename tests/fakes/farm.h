@@ -1,6 +1,6 @@
 /* farm.h - the hypervisors and machines of a world: they are there whether or not the broker runs.
  *
- * Room tests. A machine boots for some seconds until its RDP server answers; a new disk (a
+ * Module tests. A machine boots for some seconds until its RDP server answers; a new disk (a
  * generation) has new keys and no trace of anybody. The farm carries out what berth-virt would
  * (struct errand), tells life events, sometimes late or twice, and writes a journal of all that was
  * asked of it. Faults are set on the hypervisors by whoever plays a story.

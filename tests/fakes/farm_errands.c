@@ -56,8 +56,8 @@ static int do_create(struct errand *errand, struct machine *machine)
     if (!machine) {
         machine = farm_define(errand->hypervisor, &errand->args);
         lay_on(machine, errand);
-        farm_record_machine(machine, machine_word_DISK, by(errand));
-        farm_record_machine(machine, machine_word_DEFINED, by(errand));
+        farm_record_machine(machine, history_machine_event_DISK, by(errand));
+        farm_record_machine(machine, history_machine_event_DEFINED, by(errand));
     }
     if (errand->life != errand->hypervisor->farm->life ||
         errand->process != errand->hypervisor->process)
@@ -67,12 +67,12 @@ static int do_create(struct errand *errand, struct machine *machine)
 }
 
 /* How a start that was recorded ended. */
-static void note_start(struct errand *errand, enum machine_word word)
+static void note_start(struct errand *errand, enum history_machine_event event)
 {
     const struct machine *machine = farm_machine(errand->hypervisor->farm, errand->args.uuid);
 
     if (errand->recorded && machine)
-        farm_record_machine(machine, word, by(errand));
+        farm_record_machine(machine, event, by(errand));
     errand->recorded = false;
 }
 
@@ -82,23 +82,23 @@ static int do_start(struct errand *errand, struct machine *machine, struct berth
     struct outside *outside = hypervisor->farm->outside;
 
     if (machine->running) {
-        note_start(errand, machine_word_STARTED);
+        note_start(errand, history_machine_event_STARTED);
         return 0;
     }
     if (machine->image[0] && strcmp(machine->image, hypervisor->farm->dead_image) == 0) {
-        note_start(errand, machine_word_FAILED);
+        note_start(errand, history_machine_event_FAILED);
         return berth_fail(error, BERTH_E_HOST, "start of '%s': no bootable disk", machine->name);
     }
     if (hypervisor->fail_starts > 0) {
         hypervisor->fail_starts--;
-        note_start(errand, machine_word_FAILED);
+        note_start(errand, history_machine_event_FAILED);
         return berth_fail(error, BERTH_E_HOST, "start of '%s': no room for its memory",
                           machine->name);
     }
     if (errand->args.forward_port)
         farm_readdress(machine, errand->args.forward_address);
     farm_boot(machine, errand->args.keep_saved);
-    note_start(errand, machine_word_STARTED);
+    note_start(errand, history_machine_event_STARTED);
     machine->deaf = false;
     machine->answers_ms =
         outside->timers.mono_ms + outside_draw_ms(outside, BOOT_LEAST_MS, BOOT_MOST_MS);
@@ -122,8 +122,8 @@ static int do_stop(const struct errand *errand, struct machine *machine)
 static int do_refresh(const struct errand *errand, struct machine *machine)
 {
     (void)do_stop(errand, machine);
-    farm_record_machine(machine, machine_word_DISK, by(errand));
-    farm_record_guest(machine, guest_word_SCRAMBLED, NULL, NULL);
+    farm_record_machine(machine, history_machine_event_DISK, by(errand));
+    farm_record_guest(machine, history_guest_event_SCRAMBLED, NULL, NULL);
     machine->generation++;
     lay_on(machine, errand);
     machine->saved = false;
@@ -166,7 +166,7 @@ static int do_list(struct errand *errand, struct virt_result *facts)
         (void)snprintf(event.name, sizeof(event.name), "%s", machine->name);
         facts->count++;
         if (machine->running)
-            farm_record_machine(machine, machine_word_SEEN, 0);
+            farm_record_machine(machine, history_machine_event_SEEN, 0);
         if (errand->answer && hypervisor->watcher)
             hypervisor->farm->event(hypervisor->watcher, &event);
     }
@@ -194,7 +194,7 @@ static int do_inside(struct errand *errand, struct machine *machine, struct virt
     if (errand->call == VIRT_password) {
         (void)snprintf(machine->account, sizeof(machine->account), "%s", errand->args.account);
         machine->password = errand->args.secret;
-        farm_record_guest(machine, guest_word_PASSWORD, NULL, &machine->password);
+        farm_record_guest(machine, history_guest_event_PASSWORD, NULL, &machine->password);
     }
     if (errand->call == VIRT_fingerprint)
         machine_fingerprint(machine, facts->text);
@@ -244,7 +244,7 @@ static int check_image(const struct errand *errand, struct berth_error *error)
 static int turn_away(struct errand *errand, struct berth_error *error)
 {
     errand->hypervisor->busy_calls--;
-    note_start(errand, machine_word_FAILED);
+    note_start(errand, history_machine_event_FAILED);
     return berth_fail(error, BERTH_E_BUSY, "machine %s: an earlier call is stuck",
                       errand->args.uuid);
 }
@@ -350,7 +350,7 @@ static void count_start(struct errand *errand)
         return;
     errand->starts = machine;
     errand->recorded = true;
-    farm_record_machine(machine, machine_word_START, by(errand));
+    farm_record_machine(machine, history_machine_event_START, by(errand));
     if (is_second_start(errand, machine))
         outside_fault(farm->outside, "two starts of machine %s are in flight (I15)", machine->name);
 }
@@ -401,7 +401,7 @@ static void finish(struct errand *errand, bool carried_out)
         result = carry_out(errand, &facts, &error);
         write_down(errand, result, &error);
     } else {
-        note_start(errand, machine_word_FAILED);
+        note_start(errand, history_machine_event_FAILED);
     }
     begin_next(errand->hypervisor, errand->args.uuid);
     if (carried_out && errand->answer)

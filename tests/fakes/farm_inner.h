@@ -1,6 +1,6 @@
 /* farm_inner.h - between farm.c and farm_errands.c.
  *
- * Room tests, inner header of farm.
+ * Module tests, inner header of farm.
  */
 #ifndef BERTH_TESTS_FAKES_FARM_INNER_H
 #define BERTH_TESTS_FAKES_FARM_INNER_H
@@ -17,8 +17,8 @@ void farm_boot(struct machine *machine, bool keep_saved);
 void farm_off(struct machine *machine, int64_t by);
 
 /* The history. by: the process that asked, 0 for nobody. */
-void farm_record_machine(const struct machine *machine, enum machine_word word, int64_t by);
-void farm_record_guest(const struct machine *machine, enum guest_word word,
+void farm_record_machine(const struct machine *machine, enum history_machine_event event, int64_t by);
+void farm_record_guest(const struct machine *machine, enum history_guest_event event,
                        const struct picture *picture, const struct secret *password);
 int64_t farm_process(const struct hypervisor *hypervisor, unsigned life, unsigned process);
 /* A life event, on its way to whoever watches the hypervisor. */

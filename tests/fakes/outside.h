@@ -1,7 +1,7 @@
 /* outside.h - what exists whether or not the broker runs: time, dice, and a notebook of what
  * happened.
  *
- * Room tests. The fakes that stand for the world (machines, terminals, the disk) live on these
+ * Module tests. The fakes that stand for the world (machines, terminals, the disk) live on these
  * timers; the fakes' broker halves (operations in flight) live on the broker's own, which die with
  * it. One seed gives one run: every delay and every fault is drawn from `dice`.
  */

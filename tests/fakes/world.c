@@ -88,7 +88,7 @@ static void bury(struct world *world)
     fake_store_let_go(context->store);
     fake_store_free(context->store);
     core_free(context->core);
-    soon_run(&life->timers);
+    deferred_run(&life->timers);
     if (life->timers.count)
         outside_fault(&world->outside, "%zu timers of the broker are still armed after its end",
                       life->timers.count);

@@ -1,7 +1,7 @@
 /* world.h - a whole site under virtual time: a broker of core and flow on fakes, terminals,
  * machines, a disk.
  *
- * Room tests. A world is made from lines of text and told what happens; what people would see is
+ * Module tests. A world is made from lines of text and told what happens; what people would see is
  * read back as text:
  *
  *     struct world *w = world_new(1, "place ward-3\n"

@@ -1,6 +1,6 @@
 /* world_inner.h - between the files of the world.
  *
- * Room tests, inner header.
+ * Module tests, inner header.
  */
 #ifndef BERTH_TESTS_FAKES_WORLD_INNER_H
 #define BERTH_TESTS_FAKES_WORLD_INNER_H

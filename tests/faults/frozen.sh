@@ -181,5 +181,5 @@ step "a berth-virt stands still" deaf virt "$(first_virt)"
 step "libvirtd stands still" deaf libvirtd "$("$SITE_LIB/private-libvirtd" pid "$SITE/libvirt")"
 step "terminals stand still" terminals_frozen
 step "the broker stands still for $FREEZE_S s" broker_frozen
-figure loop_longest_s "$(metric berth_loop_longest_turn_seconds)"
+figure loop_max_turn_s "$(metric berth_loop_max_turn_seconds)"
 ward_end "F12 frozen peers"

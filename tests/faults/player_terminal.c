@@ -280,25 +280,25 @@ static void granted(struct terminal *terminal, const struct msg_granted *msg)
 
 /* ---- what is written down ---- */
 
-static void note_screen(const struct terminal *terminal, enum screen_word word)
+static void note_screen(const struct terminal *terminal, enum history_screen_event event)
 {
     struct history_line line = { .kind = HISTORY_screen, .at_us = player_now_us() };
 
     if (!terminal->player->history)
         return;
     (void)snprintf(line.screen.terminal, sizeof(line.screen.terminal), "%s", terminal->name);
-    line.screen.word = word;
+    line.screen.event = event;
     line.screen.session_id = terminal->session_id;
     line.screen.epoch = terminal->epoch;
     terminal->player->history->take(terminal->player->history, &line);
 }
 
-static void note_invoke(struct terminal *terminal, enum history_what what)
+static void note_invoke(struct terminal *terminal, enum history_request what)
 {
     struct history_line line = { .kind = HISTORY_invoke, .at_us = player_now_us() };
 
     terminal->op++;
-    terminal->waiting = what == history_what_SIGN_ON;
+    terminal->waiting = what == history_request_SIGN_ON;
     if (!terminal->player->history)
         return;
     (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "%.23s", terminal->name);
@@ -375,7 +375,7 @@ static void show(struct terminal *terminal, const struct msg_show *msg)
     terminal->connection_id = msg->connection_id;
     terminal->epoch = msg->epoch;
     note_result(terminal, NULL);
-    note_screen(terminal, screen_word_SHOWS);
+    note_screen(terminal, history_screen_event_SHOWS);
     say_viewer(terminal, viewer_state_CONNECTING);
     say_viewer(terminal, viewer_state_ACTIVE);
 }
@@ -390,7 +390,7 @@ static void hide(struct terminal *terminal, const struct msg_hide *msg)
     if (!ours)
         return;
     say_viewer(terminal, viewer_state_ENDED);
-    note_screen(terminal, screen_word_HIDES);
+    note_screen(terminal, history_screen_event_HIDES);
     terminal->session_id = 0;
 }
 
@@ -483,7 +483,7 @@ void terminal_free(struct terminal *terminal)
 {
     struct berth_timers *timers = &terminal->player->loop.timers;
 
-    note_screen(terminal, screen_word_DARK);
+    note_screen(terminal, history_screen_event_DARK);
     let_go(terminal);
     timer_stop(timers, &terminal->again);
     timer_stop(timers, &terminal->renew);
@@ -508,7 +508,7 @@ static void sign_on(struct terminal *terminal, enum evidence_kind kind, const ch
     msg->sign_on.evidence_count = 1;
     (void)snprintf(msg->sign_on.pool, sizeof(msg->sign_on.pool), "%s", pool);
     terminal->asked_us = player_now_us();
-    note_invoke(terminal, history_what_SIGN_ON);
+    note_invoke(terminal, history_request_SIGN_ON);
     player_tell(terminal, "asked", json_pack("{s:s, s:b}", "user", user, "online", terminal->told));
     say(terminal, msg);
     msg_wipe(msg);
@@ -531,8 +531,8 @@ void terminal_leave(struct terminal *terminal, enum msg_type how)
 
     player_tell(terminal, "leaves", json_pack("{s:s}", "how", msg_row(how)->name));
     if (terminal->session_id)
-        note_screen(terminal, screen_word_HIDES);
-    note_invoke(terminal, how == MSG_sign_off ? history_what_SIGN_OFF : history_what_DISCONNECT);
+        note_screen(terminal, history_screen_event_HIDES);
+    note_invoke(terminal, how == MSG_sign_off ? history_request_SIGN_OFF : history_request_DISCONNECT);
     if (how == MSG_sign_off) {
         msg->sign_off.session_id = terminal->session_id;
         msg->sign_off.epoch = terminal->epoch;

@@ -109,7 +109,7 @@ void power_house_close(struct power_house *house)
 {
     store_close(house->store);
     house->store = NULL;
-    soon_run(&house->timers);
+    deferred_run(&house->timers);
     core_free(house->core);
     house->core = NULL;
 }
@@ -125,7 +125,7 @@ static bool turn(struct power_house *house)
         return false;
     }
     store_turn(house->store);
-    soon_run(&house->timers);
+    deferred_run(&house->timers);
     return !house->failed;
 }
 

@@ -18,7 +18,7 @@ static bool text_holds(const struct conf_option *option, const char *text)
         return text[0] == '/' || (!text[0] && option->min == 0);
     (void)snprintf(words, sizeof(words), " %s ", option->unit);
     (void)snprintf(word, sizeof(word), " %.250s ", text);
-    return option->type != CONF_WORD || strstr(words, word);
+    return option->type != CONF_CHOICE || strstr(words, word);
 }
 
 static bool holds(const struct conf_option *option, const struct options *options)
@@ -39,7 +39,7 @@ static bool holds(const struct conf_option *option, const struct options *option
     case CONF_LISTEN:
     case CONF_ENDPOINTS:
     case CONF_PATH:
-    case CONF_WORD:
+    case CONF_CHOICE:
         return text_holds(option, member);
     }
     return false;

@@ -8,19 +8,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct msg first, second;
 
-static void check(const uint8_t *data, size_t size, enum msg_way way)
+static void check(const uint8_t *data, size_t size, enum msg_direction direction)
 {
     struct berth_error error = { 0 };
     char *text;
     size_t length;
 
-    if (msg_decode((const char *)data, size, way, &first, &error) < 0) {
+    if (msg_decode((const char *)data, size, direction, &first, &error) < 0) {
         if (error.code == 0 || error.text[0] == '\0')
             abort();
         return;
     }
     text = msg_encode(&first, &length);
-    if (msg_decode(text, length, way, &second, &error) < 0 || first.type != second.type ||
+    if (msg_decode(text, length, direction, &second, &error) < 0 || first.type != second.type ||
         first.ref != second.ref ||
         memcmp(&first.join, &second.join, msg_row(first.type)->record->size) != 0)
         abort();

@@ -22,7 +22,7 @@ static void forget(struct judge *judge, struct operation *operation)
 
 /* The row that an operation is about, when the history knows it. Numbers are given once, over all
  * kinds. */
-static struct fact *fact_of(struct judge *judge, enum history_what what, uint64_t id)
+static struct fact *fact_of(struct judge *judge, enum history_request what, uint64_t id)
 {
     static const enum history_entity any[] = { history_entity_USER,    history_entity_BADGE,
                                                history_entity_POOL,    history_entity_TERMINAL,
@@ -32,11 +32,11 @@ static struct fact *fact_of(struct judge *judge, enum history_what what, uint64_
 
     if (!id)
         return NULL;
-    if (what == history_what_REVOKE || what == history_what_ENROLL)
+    if (what == history_request_REVOKE || what == history_request_ENROLL)
         return fact_make(judge, history_entity_TERMINAL, id);
-    if (what == history_what_COMMAND)
+    if (what == history_request_COMMAND)
         return fact_make(judge, history_entity_COMMAND, id);
-    if (what != history_what_DISABLE && what != history_what_CHANGE)
+    if (what != history_request_DISABLE && what != history_request_CHANGE)
         return NULL;
     for (size_t i = 0; i < BERTH_COUNT(any) && !fact; i++)
         fact = fact_find(judge, any[i], id);
@@ -115,7 +115,7 @@ static void bind_answer(struct judge *judge, struct fact *fact, int64_t version,
 static void bound(struct judge *judge, const struct operation *operation,
                   const struct history_result *result)
 {
-    if (operation->what == history_what_SIGN_ON && result->session_id)
+    if (operation->what == history_request_SIGN_ON && result->session_id)
         bind_answer(judge, fact_make(judge, history_entity_SESSION, result->session_id), 0,
                     result->epoch);
     else if (result->id && result->version)
@@ -216,9 +216,9 @@ static void permitted(struct judge *judge, const struct operation *operation)
             judge_broken(judge, 26,
                          "%s is answered with ok although the broker cannot commit "
                          "(asked in line %llu)",
-                         history_what_names[operation->what], (unsigned long long)operation->line);
+                         history_request_names[operation->what], (unsigned long long)operation->line);
     }
-    if (operation->what != history_what_SIGN_ON)
+    if (operation->what != history_request_SIGN_ON)
         return;
     judge_check(judge, 16);
     if (operation->disabled && is_out(judge, operation->user_id))

@@ -38,9 +38,9 @@ exits 1 "$cases/I05_two_screens.jsonl" --invariant I1,I5
 
 # One history in two files: the lines that a sentence points to are named with their file.
 printf '%s\n' '{"line":"run","at_us":1,"boot":"b"}' \
-    '{"line":"machine","at_us":3,"host":"h","uuid":"u","word":"start","by":4}' >"$folder/one"
+    '{"line":"machine","at_us":3,"host":"h","uuid":"u","event":"start","by":4}' >"$folder/one"
 printf '%s\n' '{"line":"run","at_us":2,"boot":"b"}' \
-    '{"line":"machine","at_us":4,"host":"h","uuid":"u","word":"start","by":4}' >"$folder/two"
+    '{"line":"machine","at_us":4,"host":"h","uuid":"u","event":"start","by":4}' >"$folder/two"
 exits 1 "$folder/two" "$folder/one"
 says "$folder/two:2: I15 one start: machine u is started while its start of $folder/one:2 is unanswered"
 
@@ -50,19 +50,19 @@ exits 0 "$folder/one" "$folder/other"
 says 'each is judged by itself'
 
 # An agent that was killed said nothing when its screen went dark.
-printf '%s\n' '{"line":"run","at_us":1,"program":"berth-agent"}' '{"line":"screen","at_us":2,"terminal":"t1","word":"dark"}' \
-    '{"line":"screen","at_us":3,"terminal":"t1","word":"shows","session_id":7,"epoch":1}' \
+printf '%s\n' '{"line":"run","at_us":1,"program":"berth-agent"}' '{"line":"screen","at_us":2,"terminal":"t1","event":"off"}' \
+    '{"line":"screen","at_us":3,"terminal":"t1","event":"shows","session_id":7,"epoch":1}' \
     '{"line":"run","at_us":90000000,"program":"berth-agent"}' \
-    '{"line":"screen","at_us":90000001,"terminal":"t1","word":"dark"}' >"$folder/killed"
-printf '%s\n' '{"line":"screen","at_us":4,"terminal":"t2","word":"shows","session_id":7,"epoch":2}' >"$folder/moved"
+    '{"line":"screen","at_us":90000001,"terminal":"t1","event":"off"}' >"$folder/killed"
+printf '%s\n' '{"line":"screen","at_us":4,"terminal":"t2","event":"shows","session_id":7,"epoch":2}' >"$folder/moved"
 exits 0 "$folder/killed" "$folder/moved"
 
 # Nor does it matter that another agent writes to the same file just then.
-sed '4a {"line":"screen","at_us":90000000,"terminal":"t3","word":"shows","session_id":8,"epoch":1}' "$folder/killed" \
+sed '4a {"line":"screen","at_us":90000000,"terminal":"t3","event":"shows","session_id":8,"epoch":1}' "$folder/killed" \
     >"$folder/killed-beside-others"
 exits 0 "$folder/killed-beside-others" "$folder/moved"
 
-printf 'no history\n{"line":"rest","at_us":1}\n' >"$folder/broken"
+printf 'no history\n{"line":"quiescent","at_us":1}\n' >"$folder/broken"
 exits 2 "$folder/broken"
 grep -qF "$folder/broken:1: " "$folder/complained" || die "the broken line is not named: $(cat "$folder/complained")"
 exits 2 "$folder/none"

@@ -99,7 +99,7 @@ void epochs_connection(struct judge *judge, struct fact *fact, const struct fact
     session->terminal_id = fact->terminal_id;
 }
 
-void epochs_told(struct judge *judge, const struct history_told *told)
+void epochs_told(struct judge *judge, const struct history_instruction *told)
 {
     const struct session *session = session_find(judge, told->session_id);
 
@@ -285,22 +285,22 @@ void epochs_guest(struct judge *judge, const struct history_guest *guest)
 {
     struct machine *machine = machine_make(judge, guest->uuid);
 
-    switch (guest->word) {
-    case guest_word_ADMITTED:
+    switch (guest->event) {
+    case history_guest_event_ADMITTED:
         admitted_epoch(judge, guest, machine);
         admitted_with(judge, guest);
         return;
-    case guest_word_PASSWORD:
+    case history_guest_event_PASSWORD:
         new_password(judge, guest, account_of(judge, guest, machine));
         return;
-    case guest_word_SCRAMBLED:
+    case history_guest_event_SCRAMBLED:
         end_password(judge, account_of(judge, guest, machine));
         return;
-    case guest_word_REFUSED:
-    case guest_word_DROPPED:
-    case guest_word_LOGGED_OFF:
-    case guest_word_NONE:
-    case guest_word_END:
+    case history_guest_event_REFUSED:
+    case history_guest_event_DROPPED:
+    case history_guest_event_LOGGED_OFF:
+    case history_guest_event_NONE:
+    case history_guest_event_END:
         return;
     }
 }

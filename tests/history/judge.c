@@ -117,28 +117,28 @@ static void started(struct judge *judge, const struct history_broker *line)
 
 static void take_broker(struct judge *judge, const struct history_broker *line)
 {
-    switch (line->word) {
-    case broker_word_STARTED:
+    switch (line->event) {
+    case history_broker_event_STARTED:
         started(judge, line);
         return;
-    case broker_word_LOADED:
+    case history_broker_event_LOADED:
         judge->life.loaded = true;
         rows_loaded(judge);
         return;
-    case broker_word_DEGRADED:
+    case history_broker_event_DEGRADED:
         judge->life.degraded = true;
         judge->life.degraded_us = judge->now_us;
         return;
-    case broker_word_WRITABLE:
+    case history_broker_event_WRITABLE:
         judge->life.degraded = false;
         return;
-    case broker_word_STOPPED:
+    case history_broker_event_STOPPED:
         judge->life.up = false;
         return;
-    case broker_word_ALERT:
-    case broker_word_RECOVERED:
-    case broker_word_NONE:
-    case broker_word_END:
+    case history_broker_event_ALERT:
+    case history_broker_event_RECOVERED:
+    case history_broker_event_NONE:
+    case history_broker_event_END:
         return;
     }
 }
@@ -176,7 +176,7 @@ static void take_clock(struct judge *judge, const struct history_clock *clock)
         judge->wall = true;
 }
 
-static void take_told(struct judge *judge, const struct history_told *told)
+static void take_told(struct judge *judge, const struct history_instruction *told)
 {
     epochs_told(judge, told);
     screens_told(judge, told);
@@ -198,13 +198,13 @@ static bool is_loops(const struct history_line *line)
 
     if (kind == HISTORY_row)
         return line->row.verb != history_verb_STORED;
-    return kind == HISTORY_broker || kind == HISTORY_presence || kind == HISTORY_told ||
+    return kind == HISTORY_broker || kind == HISTORY_presence || kind == HISTORY_instruction ||
            kind == HISTORY_peer || kind == HISTORY_queue;
 }
 
 static bool is_start(const struct history_line *line)
 {
-    return line->kind == HISTORY_broker && line->broker.word == broker_word_STARTED;
+    return line->kind == HISTORY_broker && line->broker.event == history_broker_event_STARTED;
 }
 
 static void judge_line(struct judge *judge, const struct history_line *line)
@@ -227,8 +227,8 @@ static void judge_line(struct judge *judge, const struct history_line *line)
         return shut_out_presence(judge, &line->presence);
     case HISTORY_clock:
         return take_clock(judge, &line->clock);
-    case HISTORY_told:
-        return take_told(judge, &line->told);
+    case HISTORY_instruction:
+        return take_told(judge, &line->instruction);
     case HISTORY_screen:
         return screens_take(judge, &line->screen);
     case HISTORY_machine:
@@ -241,7 +241,7 @@ static void judge_line(struct judge *judge, const struct history_line *line)
         return shut_out_peer(judge, &line->peer);
     case HISTORY_queue:
         return service_queue(judge, &line->queue);
-    case HISTORY_rest:
+    case HISTORY_quiescent:
         rows_rest(judge);
         return machines_rest(judge);
     case HISTORY_measure:

@@ -66,7 +66,7 @@ static void touched(struct judge *judge, struct machine *machine,
             judge_check(judge, 11);
             if (session_id)
                 judge_broken(judge, 11, "machine %s is %s while session %llu lives on it",
-                             machine->uuid, machine_word_names[line->word], number(session_id));
+                             machine->uuid, history_machine_event_names[line->event], number(session_id));
         }
         if (!in_recovery(judge) || !session_id)
             continue;
@@ -74,7 +74,7 @@ static void touched(struct judge *judge, struct machine *machine,
         if (is_former(judge, line->by))
             continue;
         judge_broken(judge, 12, "machine %s of user %llu: %s, %lld ms after the broker was started",
-                     machine->uuid, number(slot->owner->user_id), machine_word_names[line->word],
+                     machine->uuid, number(slot->owner->user_id), history_machine_event_names[line->event],
                      (long long)(judge->now_us - judge->life.started_us) / 1000);
     }
 }
@@ -139,39 +139,39 @@ void machines_take(struct judge *judge, const struct history_machine *line)
 
     judge->virt = true;
     machine->heard = true;
-    switch (line->word) {
-    case machine_word_DEFINED:
+    switch (line->event) {
+    case history_machine_event_DEFINED:
         machine->defined = true;
         return;
-    case machine_word_START:
+    case history_machine_event_START:
         start(judge, machine, line);
         return;
-    case machine_word_STARTED:
-    case machine_word_SEEN:
+    case history_machine_event_STARTED:
+    case history_machine_event_SEEN:
         runs(judge, machine, line);
         return;
-    case machine_word_FAILED:
+    case history_machine_event_FAILED:
         machine->starting_by = 0;
         return;
-    case machine_word_STOPPED:
+    case history_machine_event_STOPPED:
         if (machine->runs)
             touched(judge, machine, line, false);
         stops(machine);
         epochs_stopped(judge, machine);
         return;
-    case machine_word_DISK:
+    case history_machine_event_DISK:
         touched(judge, machine, line, true);
         owners_disk(judge, machine);
         epochs_disk(judge, machine);
         return;
-    case machine_word_REMOVED:
+    case history_machine_event_REMOVED:
         touched(judge, machine, line, true);
         stops(machine);
         epochs_disk(judge, machine);
         machine->defined = false;
         return;
-    case machine_word_NONE:
-    case machine_word_END:
+    case history_machine_event_NONE:
+    case history_machine_event_END:
         return;
     }
 }

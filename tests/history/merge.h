@@ -1,6 +1,6 @@
 /* merge.h - several files of lines as one, in order of time.
  *
- * Room tests. Files of one boot of one machine share a clock, so their lines can be put in order;
+ * Module tests. Files of one boot of one machine share a clock, so their lines can be put in order;
  * of each file one line is in memory.
  */
 #ifndef BERTH_TESTS_HISTORY_MERGE_H

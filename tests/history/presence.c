@@ -74,7 +74,7 @@ static void promise_from(struct judge *judge, struct terminal *terminal,
     promise->id = (uint64_t)line->presence;
     promise->lives = true;
     promise->held = false;
-    promise->presumed = line->word == presence_word_PRESUMED;
+    promise->presumed = line->event == history_presence_event_PRESUMED;
     promise->seq = line->seq;
     promise->deadline_us = deadline;
     promise->line = judge->number;
@@ -94,7 +94,7 @@ static void check_new(struct judge *judge, const struct terminal *terminal,
     owner = map_get_id(&judge->ids, (uint64_t)line->presence);
     if (owner)
         judge_broken(judge, 10, "terminal %s is %s under a presence id that %s", name_of(terminal),
-                     presence_word_names[line->word],
+                     history_presence_event_names[line->event],
                      owner == terminal ? "was over" : "was another terminal's");
 }
 
@@ -104,7 +104,7 @@ static void announced(struct judge *judge, struct terminal *terminal,
     struct promise *promise = &terminal->presence;
 
     check_late(judge, terminal, heard_us(judge, line), "announces itself and was not absent");
-    if (line->word == presence_word_ANNOUNCED || !promise->lives ||
+    if (line->event == history_presence_event_ANNOUNCED || !promise->lives ||
         promise->id != (uint64_t)line->presence)
         check_new(judge, terminal, line);
     promise_from(judge, terminal, line);
@@ -183,10 +183,10 @@ static bool check_lives(struct judge *judge, const struct terminal *terminal,
     judge_check(judge, 7);
     if (!promise->lives)
         judge_broken(judge, 7, "terminal %s is %s, but nothing of it was promised any more",
-                     name_of(terminal), presence_word_names[line->word]);
+                     name_of(terminal), history_presence_event_names[line->event]);
     else if (line->presence && promise->id && promise->id != (uint64_t)line->presence)
         judge_broken(judge, 7, "terminal %s is %s by an older presence id (newest: line %llu)",
-                     name_of(terminal), presence_word_names[line->word],
+                     name_of(terminal), history_presence_event_names[line->event],
                      (unsigned long long)promise->line);
     return promise->lives;
 }
@@ -200,7 +200,7 @@ static void check_early(struct judge *judge, const struct terminal *terminal,
     judge_check(judge, 8);
     if (now < promise->deadline_us - TURN_US)
         judge_broken(judge, 8, "terminal %s is %s %lld ms before its deadline (line %llu)",
-                     name_of(terminal), presence_word_names[line->word],
+                     name_of(terminal), history_presence_event_names[line->event],
                      (long long)(promise->deadline_us - now) / 1000,
                      (unsigned long long)promise->line);
 }
@@ -231,40 +231,40 @@ void presence_take(struct judge *judge, const struct history_presence *line)
 
     if (line->stalled_ms * 1000 > judge->life.stall_us)
         judge->life.stall_us = line->stalled_ms * 1000;
-    switch (line->word) {
-    case presence_word_ANNOUNCED:
-    case presence_word_RESUMED:
+    switch (line->event) {
+    case history_presence_event_ANNOUNCED:
+    case history_presence_event_RESUMED:
         announced(judge, terminal, line);
         return;
-    case presence_word_RENEWED:
+    case history_presence_event_RENEWED:
         renewed(judge, terminal, line);
         return;
-    case presence_word_GOODBYE:
+    case history_presence_event_GOODBYE:
         said_goodbye(judge, terminal, line);
         return;
-    case presence_word_IGNORED:
+    case history_presence_event_IGNORED:
         ignored(judge, terminal, line);
         return;
-    case presence_word_UNKNOWN:
+    case history_presence_event_UNKNOWN:
         refused(judge, terminal, line);
         return;
-    case presence_word_PRESUMED:
+    case history_presence_event_PRESUMED:
         promise_from(judge, terminal, line);
         return;
-    case presence_word_SUSPECT:
+    case history_presence_event_SUSPECT:
         (void)check_lives(judge, terminal, line);
         return;
-    case presence_word_EXPIRED:
+    case history_presence_event_EXPIRED:
         expired(judge, terminal, line);
         return;
-    case presence_word_HELD:
+    case history_presence_event_HELD:
         held(judge, terminal, line);
         return;
-    case presence_word_REVOKED:
+    case history_presence_event_REVOKED:
         terminal->presence.lives = false;
         return;
-    case presence_word_NONE:
-    case presence_word_END:
+    case history_presence_event_NONE:
+    case history_presence_event_END:
         return;
     }
 }

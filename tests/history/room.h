@@ -1,6 +1,6 @@
 /* room.h - what the judge remembers, and what its files offer each other.
  *
- * Room tests, inner header of the judge. One struct per thing that the lines speak of, found by its
+ * Module tests, inner header of the judge. One struct per thing that the lines speak of, found by its
  * number or name and made when it is first heard of. Each file judges a group of invariants: it
  * gets every line of its kinds in order, compares, counts with judge_check and tells with
  * judge_broken. All facts are those of the lines: where the history is silent nothing is concluded.
@@ -155,7 +155,7 @@ struct terminal {
 struct operation {
     struct list node; /* judge.operations */
     char key[56];
-    enum history_what what;
+    enum history_request what;
     uint64_t user_id, id;
     int64_t at_us;
     uint64_t line;
@@ -287,7 +287,7 @@ void owners_disk(struct judge *judge, const struct machine *machine);
 /* ---- epochs.c: I6, I19 ---- */
 
 row_fn epochs_slot, epochs_session, epochs_connection;
-void epochs_told(struct judge *judge, const struct history_told *told);
+void epochs_told(struct judge *judge, const struct history_instruction *told);
 void epochs_guest(struct judge *judge, const struct history_guest *guest);
 /* The disk is new or gone: nobody's password is on it any more. */
 void epochs_disk(struct judge *judge, struct machine *machine);
@@ -300,7 +300,7 @@ void epochs_rest(struct judge *judge, const struct machine *machine);
 
 void screens_take(struct judge *judge, const struct history_screen *screen);
 void screens_dropped(struct judge *judge, const struct history_guest *guest);
-void screens_told(struct judge *judge, const struct history_told *told);
+void screens_told(struct judge *judge, const struct history_instruction *told);
 void screens_started(struct judge *judge);
 void screens_due(struct judge *judge);
 void screens_end(struct judge *judge);
@@ -325,7 +325,7 @@ void machines_rest(struct judge *judge);
 /* ---- shut_out.c: I16-I18 ---- */
 
 row_fn shut_out_user, shut_out_terminal, shut_out_identity, shut_out_connection;
-void shut_out_told(struct judge *judge, const struct history_told *told);
+void shut_out_told(struct judge *judge, const struct history_instruction *told);
 void shut_out_peer(struct judge *judge, const struct history_peer *peer);
 void shut_out_presence(struct judge *judge, const struct history_presence *line);
 void shut_out_started(struct judge *judge);

@@ -185,7 +185,7 @@ void screens_started(struct judge *judge)
  */
 #define EXPLAINED_US (5 * SECOND_US)
 
-void screens_told(struct judge *judge, const struct history_told *told)
+void screens_told(struct judge *judge, const struct history_instruction *told)
 {
     struct session *session = session_find(judge, told->session_id);
     const struct fact *fact = fact_find(judge, history_entity_SESSION, told->session_id);
@@ -243,19 +243,19 @@ void screens_take(struct judge *judge, const struct history_screen *screen)
 {
     struct terminal *terminal = terminal_named(judge, screen->terminal);
 
-    switch (screen->word) {
-    case screen_word_SHOWS:
+    switch (screen->event) {
+    case history_screen_event_SHOWS:
         shows(judge, terminal, screen);
         return;
-    case screen_word_HIDES:
+    case history_screen_event_HIDES:
         hides(judge, terminal, screen->session_id);
         return;
-    case screen_word_DARK: /* its power is its own business */
+    case history_screen_event_DARK: /* its power is its own business */
         terminal->asked_us = judge->now_us;
         hides(judge, terminal, 0);
         return;
-    case screen_word_NONE:
-    case screen_word_END:
+    case history_screen_event_NONE:
+    case history_screen_event_END:
         return;
     }
 }
@@ -266,7 +266,7 @@ void screens_dropped(struct judge *judge, const struct history_guest *guest)
 {
     struct terminal *terminal;
 
-    if ((guest->word != guest_word_DROPPED && guest->word != guest_word_LOGGED_OFF) ||
+    if ((guest->event != history_guest_event_DROPPED && guest->event != history_guest_event_LOGGED_OFF) ||
         !guest->terminal[0] || !guest->session_id)
         return;
     terminal = terminal_named(judge, guest->terminal);

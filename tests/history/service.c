@@ -120,13 +120,13 @@ void service_queue(struct judge *judge, const struct history_queue *line)
     struct line_up *queue = line_up_of(judge, line->pool_id);
     struct waiting *waiting = terminal_make(judge, line->terminal_id)->waiting;
 
-    if (line->word == queue_word_JOINED) {
+    if (line->event == history_queue_event_JOINED) {
         join(judge, line, queue);
         return;
     }
     if (!waiting || waiting->pool_id != line->pool_id)
         return;
-    if (line->word == queue_word_SERVED)
+    if (line->event == history_queue_event_SERVED)
         check_order(judge, queue, waiting);
     leave(waiting);
 }

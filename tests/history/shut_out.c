@@ -71,7 +71,7 @@ void shut_out_connection(struct judge *judge, struct fact *fact, const struct fa
                      number(fact->session_id));
 }
 
-void shut_out_told(struct judge *judge, const struct history_told *told)
+void shut_out_told(struct judge *judge, const struct history_instruction *told)
 {
     const struct fact *fact = fact_find(judge, history_entity_SESSION, told->session_id);
     struct session *session = session_find(judge, told->session_id);
@@ -184,8 +184,8 @@ static void check_key(struct judge *judge, const struct history_peer *peer, cons
 
 void shut_out_presence(struct judge *judge, const struct history_presence *line)
 {
-    if (line->word != presence_word_ANNOUNCED && line->word != presence_word_RESUMED &&
-        line->word != presence_word_RENEWED)
+    if (line->event != history_presence_event_ANNOUNCED && line->event != history_presence_event_RESUMED &&
+        line->event != history_presence_event_RENEWED)
         return;
     check_out(judge, terminal_make(judge, line->terminal_id), "is granted presence");
 }
@@ -215,27 +215,27 @@ void shut_out_peer(struct judge *judge, const struct history_peer *peer)
 {
     struct terminal *terminal = terminal_make(judge, peer->terminal_id);
 
-    switch (peer->word) {
-    case peer_word_OPENED:
+    switch (peer->event) {
+    case history_peer_event_OPENED:
         check_out(judge, terminal, "connects");
         check_key(judge, peer, "connects");
         terminal->open++;
         return;
-    case peer_word_CLOSED:
+    case history_peer_event_CLOSED:
         if (terminal->open > 0)
             terminal->open--;
         return;
-    case peer_word_ISSUED:
+    case history_peer_event_ISSUED:
         check_out(judge, terminal, "gets a certificate");
         check_key(judge, peer, "gets a certificate");
         return;
-    case peer_word_ACTED:
+    case history_peer_event_ACTED:
         check_out(judge, terminal, "acts");
         acted(judge, peer);
         return;
-    case peer_word_REFUSED:
-    case peer_word_NONE:
-    case peer_word_END:
+    case history_peer_event_REFUSED:
+    case history_peer_event_NONE:
+    case history_peer_event_END:
         return;
     }
 }

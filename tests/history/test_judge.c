@@ -29,20 +29,20 @@ static void take_row(struct judge *judge, enum history_verb verb, enum history_e
     take(judge, (struct history_line){ .kind = HISTORY_row, .row = row });
 }
 
-static void take_screen(struct judge *judge, unsigned terminal, enum screen_word word, uint64_t id)
+static void take_screen(struct judge *judge, unsigned terminal, enum history_screen_event event, uint64_t id)
 {
     struct history_line line = { .kind = HISTORY_screen,
-                                 .screen = { .word = word, .session_id = id, .epoch = 1 } };
+                                 .screen = { .event = event, .session_id = id, .epoch = 1 } };
 
     (void)snprintf(line.screen.terminal, sizeof(line.screen.terminal), "t%u", terminal);
     take(judge, line);
 }
 
-static void take_presence(struct judge *judge, unsigned terminal, enum presence_word word,
+static void take_presence(struct judge *judge, unsigned terminal, enum history_presence_event event,
                           int64_t seq)
 {
     take(judge, (struct history_line){ .kind = HISTORY_presence,
-                                       .presence = { .word = word,
+                                       .presence = { .event = event,
                                                      .terminal_id = terminal + 1,
                                                      .presence = terminal + 1000000,
                                                      .seq = seq,
@@ -57,7 +57,7 @@ static void sign_on(struct judge *judge, uint64_t id)
     };
 
     take(judge, (struct history_line){ .kind = HISTORY_queue,
-                                       .queue = { .word = queue_word_JOINED,
+                                       .queue = { .event = history_queue_event_JOINED,
                                                   .terminal_id = id,
                                                   .pool_id = 1,
                                                   .person = true } });
@@ -67,16 +67,16 @@ static void sign_on(struct judge *judge, uint64_t id)
     row.session_id = row.id - 1;
     take_row(judge, history_verb_ADD, history_entity_SESSION, row);
     take(judge, (struct history_line){ .kind = HISTORY_queue,
-                                       .queue = { .word = queue_word_SERVED,
+                                       .queue = { .event = history_queue_event_SERVED,
                                                   .terminal_id = id,
                                                   .pool_id = 1,
                                                   .person = true } });
-    take_screen(judge, (unsigned)id, screen_word_SHOWS, row.id);
-    take_presence(judge, (unsigned)id, presence_word_ANNOUNCED, 0);
+    take_screen(judge, (unsigned)id, history_screen_event_SHOWS, row.id);
+    take_presence(judge, (unsigned)id, history_presence_event_ANNOUNCED, 0);
     for (int64_t seq = 1; seq <= 3; seq++)
-        take_presence(judge, (unsigned)id, presence_word_RENEWED, seq);
-    take_presence(judge, (unsigned)id, presence_word_GOODBYE, 4);
-    take_screen(judge, (unsigned)id, screen_word_HIDES, row.id);
+        take_presence(judge, (unsigned)id, history_presence_event_RENEWED, seq);
+    take_presence(judge, (unsigned)id, history_presence_event_GOODBYE, 4);
+    take_screen(judge, (unsigned)id, history_screen_event_HIDES, row.id);
 }
 
 static void count(void *context, int invariant, uint64_t line, const char *sentence)
@@ -102,7 +102,7 @@ static uint64_t steps_a_line(uint64_t sign_ons)
         sign_on(judge, i);
     take(judge,
          (struct history_line){ .kind = HISTORY_broker,
-                                .broker = { .word = broker_word_STARTED, .incarnation = 2 } });
+                                .broker = { .event = history_broker_event_STARTED, .incarnation = 2 } });
     judge_end(judge);
     steps = judge_steps(judge) * 1000 / judge_verdict(judge)->lines;
     EXPECT_INT(judge_verdict(judge)->lines, lines);
@@ -133,8 +133,8 @@ TEST(judge, forgets_the_screen_of_a_killed_terminal)
     struct judge *judge = judge_new(count, &violations);
 
     clock_us = 0;
-    take_screen(judge, 1, screen_word_SHOWS, 7);
-    take_screen(judge, 2, screen_word_SHOWS, 7);
+    take_screen(judge, 1, history_screen_event_SHOWS, 7);
+    take_screen(judge, 2, history_screen_event_SHOWS, 7);
     clock_us += 60000000;
     judge_dark(judge, "t1");
     judge_end(judge);
@@ -162,7 +162,7 @@ static void remove_file(char *path)
 }
 
 #define RUN(boot, at) "{\"line\": \"run\", \"boot\": \"" boot "\", \"at_us\": " at "}\n"
-#define REST(at) "{\"line\": \"rest\", \"at_us\": " at "}\n"
+#define REST(at) "{\"line\": \"quiescent\", \"at_us\": " at "}\n"
 
 TEST(merge, puts_files_in_order_of_time)
 {

@@ -82,7 +82,7 @@ static struct errand_op *errand_new(struct sim *sim)
     return NULL;
 }
 
-static void record_invoke(struct errand_op *errand, enum history_what what, uint64_t id)
+static void record_invoke(struct errand_op *errand, enum history_request what, uint64_t id)
 {
     struct sim *sim = errand->sim;
     struct history_line line = { .kind = HISTORY_invoke,
@@ -92,7 +92,7 @@ static void record_invoke(struct errand_op *errand, enum history_what what, uint
     line.invoke.op = errand->number;
     line.invoke.what = what;
     line.invoke.id = id;
-    if (what == history_what_DISABLE)
+    if (what == history_request_DISABLE)
         line.invoke.user_id = id;
     (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "admin");
     if (errand->request)
@@ -110,7 +110,7 @@ static void begun(struct errand_op *errand, int r)
 
 /* Every other time the answer is too slow for the administrator's client, which asks again under
  * the same number. */
-static void change(struct sim *sim, enum history_what what, enum entity_kind kind, const void *row)
+static void change(struct sim *sim, enum history_request what, enum entity_kind kind, const void *row)
 {
     struct admin_actor actor = *world_actor();
     int64_t request = sim->last_op % 2 ? sim->last_op : 0;
@@ -144,7 +144,7 @@ static void set_disabled(struct sim *sim, uint32_t person, bool disabled)
     row = user->row;
     row.disabled = disabled;
     row.version = 0;
-    change(sim, disabled ? history_what_DISABLE : history_what_CHANGE, ENTITY_user, &row);
+    change(sim, disabled ? history_request_DISABLE : history_request_CHANGE, ENTITY_user, &row);
 }
 
 static void enable_user(struct sim *sim, uint32_t person)
@@ -177,7 +177,7 @@ static void set_badge(struct sim *sim, uint32_t number, bool disabled)
             continue;
         row.disabled = disabled;
         row.version = 0;
-        change(sim, history_what_CHANGE, ENTITY_badge, &row);
+        change(sim, history_request_CHANGE, ENTITY_badge, &row);
         return;
     }
 }
@@ -220,7 +220,7 @@ void fate_revoke(struct sim *sim, const struct action *action)
 
     if (!errand)
         return;
-    record_invoke(errand, history_what_REVOKE, terminal->row.id);
+    record_invoke(errand, history_request_REVOKE, terminal->row.id);
     begun(errand, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id,
                                        terminal_REVOKED, "stolen", &errand->op));
     ending_in(sim, action->ms + 60000, found_again, client);
@@ -258,7 +258,7 @@ static void set_terminal(struct sim *sim, const struct terminal *terminal,
 
     if (!errand)
         return;
-    record_invoke(errand, history_what_CHANGE, terminal->row.id);
+    record_invoke(errand, history_request_CHANGE, terminal->row.id);
     begun(errand, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id, state,
                                        "found again", &errand->op));
 }
@@ -328,7 +328,7 @@ void fate_pool_change(struct sim *sim, const struct action *action)
     else
         row.spare = action->what % 4;
     row.version = 0;
-    change(sim, history_what_CHANGE, ENTITY_pool, &row);
+    change(sim, history_request_CHANGE, ENTITY_pool, &row);
 }
 
 void fate_publish(struct sim *sim, const struct action *action)
@@ -378,7 +378,7 @@ static void set_profile(struct sim *sim, uint32_t what)
     (void)snprintf(row.settings, sizeof(row.settings), "greeting = Day %u\nidle_lock_s = %u\n",
                    what % 1000, 60 * (1 + what / 1000 % 30));
     row.version = 0;
-    change(sim, history_what_CHANGE, ENTITY_profile, &row);
+    change(sim, history_request_CHANGE, ENTITY_profile, &row);
 }
 
 #define SECOND_THOUGHTS 5
@@ -469,6 +469,6 @@ void fate_command(struct sim *sim, const struct action *action)
     if (!errand)
         return;
     request.terminal_id = terminal->row.id;
-    record_invoke(errand, history_what_COMMAND, terminal->row.id);
+    record_invoke(errand, history_request_COMMAND, terminal->row.id);
     begun(errand, admin_command(context, world_actor(), &request, &sim->command_id, &errand->op));
 }

@@ -417,7 +417,7 @@ void client_touch(struct client *client)
 static void record_lock(struct client *client, const struct agent_sight *sight, int64_t idle_ms)
 {
     struct history_line line = { .kind = HISTORY_invoke,
-                                 .invoke = { .what = history_what_DISCONNECT,
+                                 .invoke = { .what = history_request_DISCONNECT,
                                              .op = client->world->outside.timers.mono_ms,
                                              .id = sight->session_id } };
 

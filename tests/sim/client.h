@@ -1,6 +1,6 @@
 /* client.h - one thin client of a simulated site: power, network, a real agent, a viewer.
  *
- * Room tests. It stands at the fake door as a visitor, carries the agent's messages, runs its
+ * Module tests. It stands at the fake door as a visitor, carries the agent's messages, runs its
  * clocks, and plays the viewer on the farm's machines. Whatever is done to it while it is off or
  * frozen is without effect.
  */

@@ -1,6 +1,6 @@
 /* client_inner.h - between client.c and client_view.c.
  *
- * Room tests, inner header.
+ * Module tests, inner header.
  */
 #ifndef BERTH_TESTS_SIM_CLIENT_INNER_H
 #define BERTH_TESTS_SIM_CLIENT_INNER_H

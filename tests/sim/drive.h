@@ -1,6 +1,6 @@
 /* drive.h - berth-sim itself, but for its main().
  *
- * Room tests. The program of the planted bugs links the same.
+ * Module tests. The program of the planted bugs links the same.
  */
 #ifndef BERTH_TESTS_SIM_DRIVE_H
 #define BERTH_TESTS_SIM_DRIVE_H

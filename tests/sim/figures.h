@@ -1,6 +1,6 @@
 /* figures.h - what many runs amount to, for people and as one JSON object.
  *
- * Room tests.
+ * Module tests.
  */
 #ifndef BERTH_TESTS_SIM_FIGURES_H
 #define BERTH_TESTS_SIM_FIGURES_H

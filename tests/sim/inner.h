@@ -1,6 +1,6 @@
 /* inner.h - between the files of one simulated site.
  *
- * Room tests, inner header of sim.
+ * Module tests, inner header of sim.
  */
 #ifndef BERTH_TESTS_SIM_INNER_H
 #define BERTH_TESTS_SIM_INNER_H
@@ -30,7 +30,7 @@ struct errand_op {
     struct op op;
     struct sim *sim;
     int64_t number;
-    enum history_what what;
+    enum history_request what;
     bool recorded;   /* its invocation stands in the history */
     int64_t request; /* asked under this number, twice; 0: once, without one */
     bool had_effect; /* the first of the two was answered with ok */

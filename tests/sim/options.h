@@ -1,6 +1,6 @@
 /* options.h - what berth-sim is asked for on its command line.
  *
- * Room tests.
+ * Module tests.
  */
 #ifndef BERTH_TESTS_SIM_OPTIONS_H
 #define BERTH_TESTS_SIM_OPTIONS_H

@@ -29,7 +29,7 @@ static void invoked(struct sim *sim, uint32_t client, uint32_t person)
     person_unknown(sim, client);
     *waiter = (struct waiter){ .waits = true, .person = person, .op = ++sim->last_op };
     line.invoke.op = waiter->op;
-    line.invoke.what = history_what_SIGN_ON;
+    line.invoke.what = history_request_SIGN_ON;
     line.invoke.user_id = sim->people[person].user_id;
     put_name(line.invoke.client, sizeof(line.invoke.client), sim, person);
     (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s",
@@ -108,7 +108,7 @@ static void leave(struct sim *sim, uint32_t person, uint32_t client, bool sign_o
     if (!client_look(client_at(sim, client), &sight) || !sight.shows)
         return;
     line.invoke.op = ++sim->last_op;
-    line.invoke.what = sign_off ? history_what_SIGN_OFF : history_what_DISCONNECT;
+    line.invoke.what = sign_off ? history_request_SIGN_OFF : history_request_DISCONNECT;
     line.invoke.user_id = sim->people[person].user_id;
     line.invoke.id = sight.session_id;
     put_name(line.invoke.client, sizeof(line.invoke.client), sim, person);

@@ -1,6 +1,6 @@
 /* recorder.h - the history of one run: counted, digested and handed to the judge, line by line.
  *
- * Room tests. A recorder as of berth/history.h. The digest is over the meaning of each line (its
+ * Module tests. A recorder as of berth/history.h. The digest is over the meaning of each line (its
  * fields), so that two builds of the same code have the same one.
  */
 #ifndef BERTH_TESTS_SIM_RECORDER_H

@@ -287,7 +287,7 @@ void rest(struct sim *sim)
     await_clients(sim);
     if (outside->faults)
         return;
-    history_write(&sim->recorder.history, outside->timers.mono_ms * 1000, HISTORY_rest, rest,
+    history_write(&sim->recorder.history, outside->timers.mono_ms * 1000, HISTORY_quiescent, quiescent,
                   .incarnation = world_core(sim->w)->incarnation);
     measure_secrets(sim);
     judge_flows(sim);

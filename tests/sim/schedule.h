@@ -1,6 +1,6 @@
 /* schedule.h - what will be done to a site, as a list of numbered actions made from the seed alone.
  *
- * Room tests. Nothing of a run flows back into its schedule, so any part of the list can be left
+ * Module tests. Nothing of a run flows back into its schedule, so any part of the list can be left
  * out and the rest stays as it is: that is how a failing run is shortened (shrink.h). What an
  * action is done to is drawn here as plain numbers and taken modulo whatever exists when its time
  * has come.

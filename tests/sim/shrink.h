@@ -1,6 +1,6 @@
 /* shrink.h - the shortest schedule found that still breaks the same invariant.
  *
- * Room tests. Delta debugging (Zeller, Hildebrandt 2002) over the numbered actions of a schedule:
+ * Module tests. Delta debugging (Zeller, Hildebrandt 2002) over the numbered actions of a schedule:
  * chunks are left out, ever smaller ones, as long as the run still fails in the same way.
  */
 #ifndef BERTH_TESTS_SIM_SHRINK_H

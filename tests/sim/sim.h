@@ -1,6 +1,6 @@
 /* sim.h - one simulated site, for one seed: made, run, brought to rest, judged.
  *
- * Room tests. The object code of core and flow of broker and agent under virtual time. All that
+ * Module tests. The object code of core and flow of broker and agent under virtual time. All that
  * happens is drawn from the seed: the site (site.c), what is done to it (schedule.h) and how long
  * everything takes. All that happens goes as lines of a history to the recorder (recorder.h), which
  * judges it. A run ends at its first violation.

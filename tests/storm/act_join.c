@@ -26,7 +26,7 @@ static struct {
     SSL_CTX *context;
     struct invite invite;
     size_t next, under_way, joined, failed;
-    struct berth_soon fill;
+    struct berth_deferred fill;
 } joining;
 
 static void fill_window(struct storm *storm);

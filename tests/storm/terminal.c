@@ -57,7 +57,7 @@ static void note_invoke(struct terminal *terminal)
 {
     note(terminal, &(struct history_line){ .kind = HISTORY_invoke,
                                            .invoke = { .op = terminal->wish.op,
-                                                       .what = history_what_SIGN_ON,
+                                                       .what = history_request_SIGN_ON,
                                                        .user_id = terminal->wish.user_id } });
 }
 
@@ -74,10 +74,10 @@ static void note_result(struct terminal *terminal, enum history_outcome outcome,
     note(terminal, &line);
 }
 
-static void note_screen(struct terminal *terminal, enum screen_word word)
+static void note_screen(struct terminal *terminal, enum history_screen_event event)
 {
     note(terminal, &(struct history_line){ .kind = HISTORY_screen,
-                                           .screen = { .word = word,
+                                           .screen = { .event = event,
                                                        .session_id = terminal->session_id,
                                                        .epoch = terminal->epoch } });
 }
@@ -265,7 +265,7 @@ static void blank(struct terminal *terminal)
 {
     if (!terminal->shows)
         return;
-    note_screen(terminal, screen_word_HIDES);
+    note_screen(terminal, history_screen_event_HIDES);
     terminal->shows = false;
     terminal->population->showing--;
 }
@@ -291,7 +291,7 @@ static void on_show(struct terminal *terminal, const struct msg_show *said)
         figures_add(figures, PHASE_shown, storm_now_us() - terminal->wish.since_us);
         judge_estimate(terminal);
     }
-    note_screen(terminal, screen_word_SHOWS);
+    note_screen(terminal, history_screen_event_SHOWS);
     say_viewer(terminal, viewer_state_CONNECTING);
     say_viewer(terminal, viewer_state_ACTIVE);
     close_wish(terminal);
@@ -544,7 +544,7 @@ void terminal_off(struct terminal *terminal)
     timer_stop(timers_of(terminal), &terminal->stay);
     close_wish(terminal);
     if (terminal->shows) {
-        note_screen(terminal, screen_word_DARK);
+        note_screen(terminal, history_screen_event_DARK);
         terminal->shows = false;
         terminal->population->showing--;
     }

@@ -9,7 +9,7 @@
 #define BERTH_STORM_TERMINAL_H
 
 #include "berth/frame.h"
-#include "berth/kinds.h"
+#include "berth/enums.h"
 #include "berth/tls.h"
 
 struct population;

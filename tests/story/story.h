@@ -1,6 +1,6 @@
 /* story.h - what the stories share: a small ward, and how a story ends.
  *
- * Room tests. A story is one situation, told with a world (fakes/world.h) and a few sentences of
+ * Module tests. A story is one situation, told with a world (fakes/world.h) and a few sentences of
  * what people see.
  */
 #ifndef BERTH_TESTS_STORY_H

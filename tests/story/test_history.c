@@ -89,24 +89,24 @@ static void say_line(struct telling *telling, const struct history_line *line)
     case HISTORY_row:
         say_row(telling, &line->row);
         return;
-    case HISTORY_told:
-        say(telling, "tell %s to %s\n", terminal_name(telling, line->told.terminal_id),
-            line->told.show ? "show" : "hide");
+    case HISTORY_instruction:
+        say(telling, "tell %s to %s\n", terminal_name(telling, line->instruction.terminal_id),
+            line->instruction.show ? "show" : "hide");
         return;
     case HISTORY_queue:
-        say(telling, "%s\n", queue_word_names[line->queue.word]);
+        say(telling, "%s\n", history_queue_event_names[line->queue.event]);
         return;
     case HISTORY_presence:
-        if (line->presence.word != presence_word_RENEWED)
+        if (line->presence.event != history_presence_event_RENEWED)
             say(telling, "%s %s\n", terminal_name(telling, line->presence.terminal_id),
-                presence_word_names[line->presence.word]);
+                history_presence_event_names[line->presence.event]);
         return;
     case HISTORY_peer:
         say(telling, "%s %s\n", terminal_name(telling, line->peer.terminal_id),
-            peer_word_names[line->peer.word]);
+            history_peer_event_names[line->peer.event]);
         return;
     case HISTORY_broker:
-        say(telling, "broker %s\n", broker_word_names[line->broker.word]);
+        say(telling, "broker %s\n", history_broker_event_names[line->broker.event]);
         return;
     case HISTORY_clock:
         say(telling, "%lld s stand still\n", (long long)line->clock.stall_ms / 1000);
@@ -120,7 +120,7 @@ static void say_line(struct telling *telling, const struct history_line *line)
     case HISTORY_machine:
     case HISTORY_guest:
     case HISTORY_profile:
-    case HISTORY_rest:
+    case HISTORY_quiescent:
     case HISTORY_measure:
     case HISTORY_KINDS:
         fail_msg("a broker does not say '%s'", history_record(line->kind)->name);
@@ -285,7 +285,7 @@ TEST(history, of_a_broker_that_dies_and_one_that_stands_still)
         /* Whoever judges deadlines knows by how much they moved. */
         if (line->kind == HISTORY_presence && line->at_us > stood_us)
             EXPECT_INT(line->presence.stalled_ms, 40000);
-        EXPECT(line->kind != HISTORY_presence || line->presence.word != presence_word_EXPIRED);
+        EXPECT(line->kind != HISTORY_presence || line->presence.event != history_presence_event_EXPIRED);
     }
     free(tape.lines);
     THE_END(w);

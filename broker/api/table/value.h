@@ -1,6 +1,6 @@
 /* value.h - values as people write them in addresses and on command lines.
  *
- * Room api, the part that berthctl stands on too. A field that refers to another entity
+ * Module api, the part that berthctl stands on too. A field that refers to another entity
  * (`image_id`) may be called without its `_id` and given by name: `image=debian`.
  */
 #ifndef BERTH_API_TABLE_VALUE_H

@@ -1,6 +1,6 @@
 /* verb.h - everything that people can ask of the broker, as one table.
  *
- * Room api, the part that berthctl stands on too: tables and their parameters, no I/O. The rows
+ * Module api, the part that berthctl stands on too: tables and their parameters, no I/O. The rows
  * come from verbs.def and, for the five plain verbs of every entity, from entities.def with
  * collections.def.
  *

@@ -1,11 +1,11 @@
 /* view.h - the answers of views.def as C structs and as descriptions.
  *
- * Room api, the part that berthctl stands on too: tables only, no I/O.
+ * Module api, the part that berthctl stands on too: tables only, no I/O.
  */
 #ifndef BERTH_API_TABLE_VIEW_H
 #define BERTH_API_TABLE_VIEW_H
 
-#include "berth/kinds.h"
+#include "berth/enums.h"
 #include "berth/record.h"
 #include "berth/state.h"
 

@@ -182,7 +182,7 @@ int disk_make(struct errand *errand, const char *storage, const char *volume, co
 
     r = make_overlay(errand, pool, volume, image);
     if (r >= 0)
-        machine_history_did(errand->args.uuid, machine_word_DISK);
+        machine_history_did(errand->args.uuid, history_machine_event_DISK);
     return r;
 }
 

@@ -1,6 +1,6 @@
 /* disk.h - disks of machines: linked clones in a libvirt storage pool.
  *
- * Room virt (berth-virt). Thread: a lane. Safe to repeat.
+ * Module virt (berth-virt). Thread: a lane. Safe to repeat.
  */
 #ifndef BERTH_VIRT_DISK_H
 #define BERTH_VIRT_DISK_H

@@ -1,7 +1,7 @@
 /* domain_xml.h - descriptions of machines: made from a pool's template, read back from a
  * hypervisor.
  *
- * Room virt (berth-virt). Thread: any. Pure: text in, text out. Values are set as nodes of the
+ * Module virt (berth-virt). Thread: any. Pure: text in, text out. Values are set as nodes of the
  * template's tree, never pasted as strings. What berth-virt must know again later (whose machine it
  * is, its disk, its port) stands in the domain's own metadata, under a namespace of ours, so that a
  * host can be adopted without asking anybody:

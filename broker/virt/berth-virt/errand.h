@@ -1,7 +1,7 @@
 /* errand.h - one call on its way through berth-virt: what is asked, of which connection, and what
  * came of it.
  *
- * Room virt (berth-virt). Thread: the lane that carries it out; owned by one thread at a time.
+ * Module virt (berth-virt). Thread: the lane that carries it out; owned by one thread at a time.
  */
 #ifndef BERTH_VIRT_ERRAND_H
 #define BERTH_VIRT_ERRAND_H

@@ -82,8 +82,8 @@ static void note(virDomainPtr domain, int event)
     if (event != VIR_DOMAIN_EVENT_STARTED && event != VIR_DOMAIN_EVENT_STOPPED)
         return;
     (void)virDomainGetUUIDString(domain, uuid);
-    machine_history_heard(uuid, event == VIR_DOMAIN_EVENT_STARTED ? machine_word_STARTED
-                                                                  : machine_word_STOPPED);
+    machine_history_heard(uuid, event == VIR_DOMAIN_EVENT_STARTED ? history_machine_event_STARTED
+                                                                  : history_machine_event_STOPPED);
 }
 
 static int on_life(berth_unused virConnectPtr connection, virDomainPtr domain, int event,

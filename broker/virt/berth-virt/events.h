@@ -1,6 +1,6 @@
 /* events.h - what libvirt tells by itself, in the words of virt_event.
  *
- * Room virt (berth-virt). The callbacks run on the event thread and call nothing of libvirt but
+ * Module virt (berth-virt). The callbacks run on the event thread and call nothing of libvirt but
  * accessors.
  */
 #ifndef BERTH_VIRT_EVENTS_H

@@ -1,6 +1,6 @@
 /* fault.h - libvirt's failures in Berth's words.
  *
- * Room virt (berth-virt). Thread: the one whose libvirt call has just failed. libvirt's errors are
+ * Module virt (berth-virt). Thread: the one whose libvirt call has just failed. libvirt's errors are
  * judged by code and domain together: code 38 of the RPC domain is a lost connection, of the
  * storage domain a full disk.
  */

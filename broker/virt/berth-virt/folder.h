@@ -1,6 +1,6 @@
 /* folder.h - a folder of the host as a storage pool, so that libvirt can be asked for its files.
  *
- * Room virt (berth-virt). Thread: a lane. The host may be another machine: its files are seen by
+ * Module virt (berth-virt). Thread: a lane. The host may be another machine: its files are seen by
  * its libvirt alone.
  */
 #ifndef BERTH_VIRT_FOLDER_H

@@ -1,6 +1,6 @@
 /* guest.h - what berth-virt and the desktop image agree on: files and programs inside the guest.
  *
- * Room virt (berth-virt). An image without them is fine: what is missing is a fact (UNSUPPORTED,
+ * Module virt (berth-virt). An image without them is fine: what is missing is a fact (UNSUPPORTED,
  * NOT_FOUND or an empty answer), never a failure of the machine.
  */
 #ifndef BERTH_VIRT_GUEST_H

@@ -1,6 +1,6 @@
 /* image_content.h - is a qcow2 file of the host whole, and can a desktop's disk lie on it?
  *
- * Room virt (berth-virt). Thread: a lane. Some kilobytes of the file are read through libvirt,
+ * Module virt (berth-virt). Thread: a lane. Some kilobytes of the file are read through libvirt,
  * which need not be on this machine.
  */
 #ifndef BERTH_VIRT_IMAGE_CONTENT_H

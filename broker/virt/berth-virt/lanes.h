@@ -1,6 +1,6 @@
 /* lanes.h - threads that carry out calls: each with its own connection and one call in flight.
  *
- * Room virt (berth-virt). libvirt's keepalive works only with one call in flight per connection.
+ * Module virt (berth-virt). libvirt's keepalive works only with one call in flight per connection.
  * Two actions on one machine never run at once, nor do two calls to one guest: the second waits for
  * its turn, and is refused with BUSY, not begun, when its limit passes meanwhile. A call that has
  * passed its limit is left alone with its lane and its connection, what it held is released and

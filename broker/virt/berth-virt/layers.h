@@ -1,7 +1,7 @@
 /* layers.h - files that somebody laid over a machine's own disk: external snapshots and what
  * belongs to them.
  *
- * Room virt (berth-virt). Thread: a lane. What libvirt has now is the truth: a backup tool or an
+ * Module virt (berth-virt). Thread: a lane. What libvirt has now is the truth: a backup tool or an
  * administrator may have given the machine another top file since Berth made its disk. Such a file
  * holds what its user wrote.
  *

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "berth/hidden.h"
+#include "berth/sandbox_hint.h"
 
 #include "virt/wire.h"
 
@@ -39,11 +39,11 @@ static int read_template(struct errand *errand, char **ret, size_t *ret_size)
 
     if (!file) {
         const char *why = strerror(errno);
-        char hidden[HIDDEN_TEXT];
+        char hidden[SANDBOX_HINT_SIZE];
 
         return berth_fail(&errand->error, BERTH_E_CONFIG, "template '%s': %s%s",
                           errand->args.template, why,
-                          hidden_text(NULL, errand->args.template, "/etc/berth", hidden));
+                          sandbox_hint(NULL, errand->args.template, "/etc/berth", hidden));
     }
     text = berth_alloc(XML_TEMPLATE_MAX + 1);
     *ret_size = fread(text, 1, XML_TEMPLATE_MAX + 1, file);
@@ -100,7 +100,7 @@ static int define(struct errand *errand, const char *xml)
     domain = virDomainDefineXML(errand->connection, xml);
     if (!domain)
         return fault(&errand->error, "domain '%s'", errand->args.name);
-    machine_history_did(errand->args.uuid, machine_word_DEFINED);
+    machine_history_did(errand->args.uuid, history_machine_event_DEFINED);
     return 0;
 }
 
@@ -148,9 +148,9 @@ static int power_on(const struct errand *errand, virDomainPtr domain)
 
     if (!errand->args.keep_saved && drop_saved(domain) < 0)
         return -1;
-    machine_history_did(uuid, machine_word_START);
+    machine_history_did(uuid, history_machine_event_START);
     r = virDomainCreate(domain);
-    machine_history_did(uuid, r < 0 ? machine_word_FAILED : machine_word_STARTED);
+    machine_history_did(uuid, r < 0 ? history_machine_event_FAILED : history_machine_event_STARTED);
     return r;
 }
 
@@ -159,7 +159,7 @@ static int power_off(const struct errand *errand, virDomainPtr domain)
     int r = virDomainDestroy(domain);
 
     if (r == 0)
-        machine_history_did(errand->args.uuid, machine_word_STOPPED);
+        machine_history_did(errand->args.uuid, history_machine_event_STOPPED);
     return r;
 }
 
@@ -281,7 +281,7 @@ static int ask_off(struct errand *errand, virDomainPtr domain)
     for (int waited = 0; waited < SHUTDOWN_MS; waited += SHUTDOWN_LOOK_MS) {
         r = errand_is_active(errand, domain);
         if (r == 0)
-            machine_history_did(errand->args.uuid, machine_word_STOPPED);
+            machine_history_did(errand->args.uuid, history_machine_event_STOPPED);
         if (r <= 0)
             return r;
         (void)nanosleep(&pause, NULL);
@@ -484,7 +484,7 @@ int machine_refresh(struct errand *errand)
         r = verify(errand, &names, wanted);
     if (r < 0)
         return r;
-    machine_history_did(args->uuid, machine_word_DISK);
+    machine_history_did(args->uuid, history_machine_event_DISK);
     return disk_drop(errand, storage, names.name[!wanted]);
 }
 
@@ -525,7 +525,7 @@ static int delete_machine(struct errand *errand, virDomainPtr domain, char ret_s
     if (r >= 0)
         r = undefine(errand, domain, xml);
     if (r >= 0)
-        machine_history_did(args->uuid, machine_word_REMOVED);
+        machine_history_did(args->uuid, history_machine_event_REMOVED);
     return r;
 }
 

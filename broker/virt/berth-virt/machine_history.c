@@ -20,11 +20,11 @@ void machine_history_open(const char *path, const char *host)
         log_failure(EV_HISTORY_STOPPED, &error, host);
 }
 
-static void note(const char *uuid, enum machine_word word, int64_t by)
+static void note(const char *uuid, enum history_machine_event event, int64_t by)
 {
     struct history_line line = { .kind = HISTORY_machine,
                                  .at_us = history_now_us(),
-                                 .machine = { .word = word, .by = by } };
+                                 .machine = { .event = event, .by = by } };
 
     if (!history)
         return;
@@ -33,12 +33,12 @@ static void note(const char *uuid, enum machine_word word, int64_t by)
     history->take(history, &line);
 }
 
-void machine_history_did(const char *uuid, enum machine_word word)
+void machine_history_did(const char *uuid, enum history_machine_event event)
 {
-    note(uuid, word, getpid());
+    note(uuid, event, getpid());
 }
 
-void machine_history_heard(const char *uuid, enum machine_word word)
+void machine_history_heard(const char *uuid, enum history_machine_event event)
 {
-    note(uuid, word, 0);
+    note(uuid, event, 0);
 }

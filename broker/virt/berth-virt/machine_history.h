@@ -1,6 +1,6 @@
 /* machine_history.h - what is done to machines and heard of them, as lines of a history.
  *
- * Room virt (berth-virt). Any thread. The lines stand where libvirt is called and where its events
+ * Module virt (berth-virt). Any thread. The lines stand where libvirt is called and where its events
  * arrive: they are what the hypervisor knows, whatever the broker makes of it.
  */
 #ifndef BERTH_VIRT_MACHINE_HISTORY_H
@@ -14,9 +14,9 @@
 void machine_history_open(const char *path, const char *host);
 
 /* This process has done so, or is about to. */
-void machine_history_did(const char *uuid, enum machine_word word);
+void machine_history_did(const char *uuid, enum history_machine_event event);
 
 /* The hypervisor told so: by an event, or in a list. */
-void machine_history_heard(const char *uuid, enum machine_word word);
+void machine_history_heard(const char *uuid, enum history_machine_event event);
 
 #endif

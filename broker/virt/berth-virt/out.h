@@ -1,6 +1,6 @@
 /* out.h - frames to berthd, from any thread of berth-virt.
  *
- * Room virt (berth-virt). Writing blocks while berthd does not read, which is the back-pressure
+ * Module virt (berth-virt). Writing blocks while berthd does not read, which is the back-pressure
  * wanted; when berthd's end is gone the process ends. Events that come while a list is being
  * answered are held back and follow it, so that an old listing never overtakes a newer event.
  */

@@ -1,6 +1,6 @@
 /* qcow2.h - what the metadata of a qcow2 file says of itself.
  *
- * Room virt (berth-virt). No I/O: the caller brings the bytes, which may come from a file that
+ * Module virt (berth-virt). No I/O: the caller brings the bytes, which may come from a file that
  * anybody made. The format is specified in QEMU's docs/interop/qcow2.txt.
  */
 #ifndef BERTH_VIRT_QCOW2_H

@@ -1,6 +1,6 @@
 /* qemu_arguments.h - arguments that a template gives to QEMU past libvirt (<qemu:commandline>).
  *
- * Room virt (berth-virt). Thread: any. Pure. libvirt does not know what they do, so only those are
+ * Module virt (berth-virt). Thread: any. Pure. libvirt does not know what they do, so only those are
  * taken of which is known that any number of machines can have them at once: the table in the body
  * is the list.
  */

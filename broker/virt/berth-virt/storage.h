@@ -1,6 +1,6 @@
 /* storage.h - a host's storage pool, in which the disks of machines are files.
  *
- * Room virt (berth-virt). Thread: a lane.
+ * Module virt (berth-virt). Thread: a lane.
  */
 #ifndef BERTH_VIRT_STORAGE_H
 #define BERTH_VIRT_STORAGE_H

@@ -124,7 +124,7 @@ static bool tell_listed(struct errand *errand, virDomainPtr domain,
     if (!out_listed(errand->out, &errand->said, &event))
         return false;
     if (event.running)
-        machine_history_heard(event.uuid, machine_word_SEEN);
+        machine_history_heard(event.uuid, history_machine_event_SEEN);
     if (!event.running || !facts->agent_up)
         return true;
     (void)snprintf(event.what, sizeof(event.what), "agent-up");

@@ -1,6 +1,6 @@
 /* template.h - what may not be the same in two machines of one template.
  *
- * Room virt (berth-virt). Thread: any. Pure. A template is the description of one machine; a pool
+ * Module virt (berth-virt). Thread: any. Pure. A template is the description of one machine; a pool
  * makes many of it. What must differ is made different here (or left to libvirt, which chooses anew
  * for each machine); what all would share and write is refused with a sentence that names the
  * element.

@@ -1,6 +1,6 @@
 /* xml.h - careful handling of XML trees, on libxml2.
  *
- * Room virt (berth-virt). Thread: any; call xml_setup once before the first thread starts.
+ * Module virt (berth-virt). Thread: any; call xml_setup once before the first thread starts.
  * Templates come from an administrator, answers from a hypervisor: neither is trusted. No network,
  * no document type declarations (so no entities of any kind, internal or external), sizes capped
  * before parsing.

@@ -32,7 +32,7 @@ static void dialled(struct berth_timer *timer)
 
 static void dial_cancelled(struct op *op)
 {
-    struct uplink *uplink = op->room;
+    struct uplink *uplink = op->handle;
 
     timer_stop(&uplink->ward->timers, &uplink->dial_timer);
     uplink->dialling = NULL;
@@ -123,7 +123,7 @@ int locator_find_begin(struct locator *locator, const char *service, struct brok
     *ret = locator->answer;
     if (locator->answer.count == 0)
         (void)berth_fail(&error, BERTH_E_NOT_FOUND, "no such record");
-    op_complete_soon(op, error.code, &error);
+    op_complete_deferred(op, error.code, &error);
     return 0;
 }
 
@@ -298,7 +298,7 @@ int device_reboot_begin(struct device *device, struct op *op)
     if (device->refuse_reboot)
         return berth_fail(&op->error, device->refuse_reboot, "no command is configured");
     device->reboots++;
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }
 
@@ -308,6 +308,6 @@ int device_logs_begin(struct device *device, struct device_logs *ret, struct op 
     ret->data = berth_alloc(device->logs_size + 1);
     memset(ret->data, 'x', device->logs_size);
     (void)snprintf(ret->sha256, sizeof(ret->sha256), "%064d", 1);
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }

@@ -88,7 +88,7 @@ void agent_start(struct agent *agent, struct history *history)
 void agent_stop(struct agent *agent)
 {
     station_stop(&agent->station);
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
 }
 
 void agent_free(struct agent *agent)
@@ -135,7 +135,7 @@ void agent_dialled(struct agent *agent, int code, const char *why)
     if (code)
         (void)berth_fail(&error, code, "%s", why);
     op_complete(op, code, &error);
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
 }
 
 void agent_hears(struct agent *agent, const struct msg *msg)
@@ -143,7 +143,7 @@ void agent_hears(struct agent *agent, const struct msg *msg)
     if (!agent->uplink.open)
         return;
     agent->uplink.events->message(agent->uplink.owner, msg);
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
 }
 
 void agent_lost(struct agent *agent, const char *why)
@@ -159,7 +159,7 @@ void agent_lost(struct agent *agent, const char *why)
     agent->uplink.open = false;
     (void)berth_fail(&error, BERTH_E_IO, "%s", why);
     agent->uplink.events->lost(agent->uplink.owner, &error);
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
 }
 
 void agent_viewed(struct agent *agent)
@@ -167,14 +167,14 @@ void agent_viewed(struct agent *agent)
     if (!agent->viewer.running)
         return;
     agent->viewer.events->connected(agent->viewer.owner);
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
 }
 
 static void face(struct agent *agent, struct face_event *event)
 {
     agent->screen.event(agent->screen.owner, event);
     explicit_bzero(event, sizeof(*event));
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
 }
 
 void agent_picture(struct agent *agent)
@@ -191,7 +191,7 @@ void agent_viewer_gone(struct agent *agent, int exit_code)
     agent->viewer.running = false;
     agent->viewer.events->ended(agent->viewer.owner, exit_code < 0 ? -1 : exit_code,
                                 exit_code < 0 ? 9 : 0);
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
 }
 
 /* ---- what people do ---- */
@@ -207,7 +207,7 @@ bool agent_sign_on(struct agent *agent, const char *user, const char *password, 
         abort(); /* the simulator's own words */
     r = sign_on_begin(&agent->station, &evidence, pool, &error);
     explicit_bzero(&evidence, sizeof(evidence));
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
     return r == 0;
 }
 
@@ -222,7 +222,7 @@ bool agent_leave(struct agent *agent, bool sign_off)
 {
     int r = showing_leave(&agent->station, sign_off ? SHOWING_SIGN_OFF : SHOWING_DISCONNECT, NULL);
 
-    soon_run(&agent->timers);
+    deferred_run(&agent->timers);
     return r == 0;
 }
 

@@ -1,6 +1,6 @@
 /* agent.h - a real agent inside the simulator, seen from the broker's half of it.
  *
- * Room tests. The object code of agent/core and agent/flow, on ports that hand everything outward
+ * Module tests. The object code of agent/core and agent/flow, on ports that hand everything outward
  * through struct agent_outlet. Headers of the two programs cannot be seen in one file (both have
  * core/ and flow/), so this one shows neither: messages go by value, what else there is as plain
  * members. An agent has clocks and dice of its own; whoever drives it calls agent_turn when

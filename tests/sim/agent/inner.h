@@ -1,6 +1,6 @@
 /* inner.h - between the files of the simulator's agent half.
  *
- * Room tests, inner header of sim/agent.
+ * Module tests, inner header of sim/agent.
  */
 #ifndef BERTH_TESTS_SIM_AGENT_INNER_H
 #define BERTH_TESTS_SIM_AGENT_INNER_H

@@ -15,7 +15,7 @@ void uplink_attend(struct uplink *uplink, const struct uplink_events *events, vo
 
 static void dial_cancelled(struct op *op)
 {
-    struct uplink *uplink = op->room;
+    struct uplink *uplink = op->handle;
     struct agent *agent = uplink->agent;
 
     uplink->dialling = NULL;
@@ -242,7 +242,7 @@ int device_reboot_begin(struct device *device, struct op *op)
     struct agent *agent = device->agent;
 
     agent->outlet.reboot(agent->outlet.who);
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }
 
@@ -251,6 +251,6 @@ int device_logs_begin(berth_unused struct device *device, struct device_logs *re
     ret->data = berth_strdup("nothing happened\n");
     ret->size = strlen(ret->data);
     (void)snprintf(ret->sha256, sizeof(ret->sha256), "%064d", 1);
-    op_complete_soon(op, 0, NULL);
+    op_complete_deferred(op, 0, NULL);
     return 0;
 }

@@ -160,7 +160,7 @@ static void add_terminal(struct changes *changes)
                                      .terminal_id = terminal.id,
                                      .state = identity_CURRENT };
     struct berth_error error = { 0 };
-    struct issue issue = { 0 };
+    struct certificate_params params = { 0 };
     char certificate[ISSUER_PEM_MAX];
     char uri[64];
     char *key = NULL;
@@ -169,18 +169,18 @@ static void add_terminal(struct changes *changes)
     (void)snprintf(terminal.name, sizeof(terminal.name), "t-%05llu",
                    (unsigned long long)terminal.id);
     (void)snprintf(uri, sizeof(uri), "berth:terminal:%llu", (unsigned long long)terminal.id);
-    issue.common_name = terminal.name;
-    issue.uri = uri;
-    issue.begins_ms = here.loop.timers.wall_ms - LIFE_MS;
-    issue.ends_ms = here.loop.timers.wall_ms + LIFE_MS;
-    memcpy(issue.serial + 1, &terminal.id, sizeof(terminal.id));
-    issue.serial[0] = 1;
+    params.common_name = terminal.name;
+    params.uri = uri;
+    params.begins_ms = here.loop.timers.wall_ms - LIFE_MS;
+    params.ends_ms = here.loop.timers.wall_ms + LIFE_MS;
+    memcpy(params.serial + 1, &terminal.id, sizeof(terminal.id));
+    params.serial[0] = 1;
     if (tls_make_key(&key, &error) < 0 ||
         tls_make_request(key, terminal.name, &request, &error) < 0)
         die("a key", &error);
-    issue.request = request;
+    params.request = request;
     if (issuer_check_request(request, identity.key_hash, &error) < 0 ||
-        issuer_sign(here.issuer, &issue, certificate, &identity.not_after_ms, &error) < 0)
+        issuer_sign(here.issuer, &params, certificate, &identity.not_after_ms, &error) < 0)
         die("a certificate", &error);
     if (fputs(key, here.keys) < 0 || fputs(certificate, here.keys) < 0) {
         perror("terminals.pem");

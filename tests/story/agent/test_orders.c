@@ -163,9 +163,9 @@ static void acknowledge(struct ward *ward, uint64_t id, int64_t offset)
 {
     struct msg msg;
 
-    ward_msg(&msg, MSG_blob_ack);
-    msg.blob_ack.command_id = id;
-    msg.blob_ack.offset = offset;
+    ward_msg(&msg, MSG_upload_ack);
+    msg.upload_ack.command_id = id;
+    msg.upload_ack.offset = offset;
     ward_say(ward, &msg);
 }
 
@@ -174,15 +174,15 @@ TEST(orders, logs_travel_in_acknowledged_chunks)
     struct ward *ward = ready(10);
 
     order(ward, 3, command_kind_LOGS, "");
-    EXPECT_INT(ward_sent(ward, MSG_blob_begin)->blob_begin.size, 30000);
-    EXPECT_INT(ward_sent_count(ward, MSG_blob_chunk), 1);
+    EXPECT_INT(ward_sent(ward, MSG_upload_begin)->upload_begin.size, 30000);
+    EXPECT_INT(ward_sent_count(ward, MSG_upload_chunk), 1);
     acknowledge(ward, 3, 0); /* of the beginning */
-    EXPECT_INT(ward_sent_count(ward, MSG_blob_chunk), 1);
+    EXPECT_INT(ward_sent_count(ward, MSG_upload_chunk), 1);
     acknowledge(ward, 3, 12288);
-    EXPECT_INT(ward_sent(ward, MSG_blob_chunk)->blob_chunk.offset, 12288);
+    EXPECT_INT(ward_sent(ward, MSG_upload_chunk)->upload_chunk.offset, 12288);
     acknowledge(ward, 3, 24576);
-    EXPECT_INT(ward_sent_count(ward, MSG_blob_chunk), 3);
-    EXPECT_INT(strlen(ward_sent(ward, MSG_blob_chunk)->blob_chunk.data), (30000 - 24576) / 3 * 4);
+    EXPECT_INT(ward_sent_count(ward, MSG_upload_chunk), 3);
+    EXPECT_INT(strlen(ward_sent(ward, MSG_upload_chunk)->upload_chunk.data), (30000 - 24576) / 3 * 4);
     EXPECT_INT(last_state(ward), command_ACKED);
     order(ward, 4, command_kind_LOGS, ""); /* one at a time */
     EXPECT_INT(last_state(ward), command_FAILED);

@@ -30,14 +30,14 @@ static struct ward *recorded(uint64_t seed, struct tape *tape)
     return ward;
 }
 
-static void expect_screen(const struct tape *tape, size_t at, enum screen_word word,
+static void expect_screen(const struct tape *tape, size_t at, enum history_screen_event event,
                           uint64_t session, int64_t epoch)
 {
     const struct history_line *line = &tape->lines[at];
 
     EXPECT(at < tape->count);
     EXPECT_INT(line->kind, HISTORY_screen);
-    EXPECT_STR(screen_word_names[line->screen.word], screen_word_names[word]);
+    EXPECT_STR(history_screen_event_names[line->screen.event], history_screen_event_names[event]);
     EXPECT_INT(line->screen.session_id, session);
     EXPECT_INT(line->screen.epoch, epoch);
 }
@@ -47,7 +47,7 @@ TEST(recording, of_a_picture_begins_when_it_is_there_and_ends_when_it_is_covered
     struct tape tape;
     struct ward *ward = recorded(1, &tape);
 
-    expect_screen(&tape, 0, screen_word_DARK, 0, 0);
+    expect_screen(&tape, 0, history_screen_event_DARK, 0, 0);
     ward_submit(ward, "anna", "secret");
     ward_show(ward, 5, 1, 9);
     ward_connected(ward);
@@ -55,13 +55,13 @@ TEST(recording, of_a_picture_begins_when_it_is_there_and_ends_when_it_is_covered
     ward_face(ward, face_event_kind_PICTURE);
     ward_run(ward, 50);
     EXPECT_INT(tape.count, 2);
-    expect_screen(&tape, 1, screen_word_SHOWS, 5, 1);
+    expect_screen(&tape, 1, history_screen_event_SHOWS, 5, 1);
     EXPECT_STR(tape.lines[1].screen.terminal, ward->station.seat.terminal);
     EXPECT(tape.lines[1].at_us > tape.lines[0].at_us);
 
     ward_hide(ward, 5, 1, "moved", "Your session moved to ICU-07");
     EXPECT_INT(tape.count, 3); /* with the page that covers it, not with the viewer's end */
-    expect_screen(&tape, 2, screen_word_HIDES, 5, 1);
+    expect_screen(&tape, 2, history_screen_event_HIDES, 5, 1);
     ward_run(ward, 20000);
     EXPECT_INT(tape.count, 3);
     ward_free(ward);
@@ -74,15 +74,15 @@ TEST(recording, of_another_epoch_ends_the_earlier_one_first)
 
     ward_to_picture(ward, 5, 1, 9);
     ward_show(ward, 5, 2, 10);
-    expect_screen(&tape, 1, screen_word_SHOWS, 5, 1);
-    expect_screen(&tape, 2, screen_word_HIDES, 5, 1);
+    expect_screen(&tape, 1, history_screen_event_SHOWS, 5, 1);
+    expect_screen(&tape, 2, history_screen_event_HIDES, 5, 1);
     ward_run(ward, 100);
     ward_connected(ward);
     ward_face(ward, face_event_kind_PICTURE);
     ward_run(ward, 50);
-    expect_screen(&tape, 3, screen_word_SHOWS, 5, 2);
+    expect_screen(&tape, 3, history_screen_event_SHOWS, 5, 2);
     showing_lock(&ward->station, "its user locked it");
-    expect_screen(&tape, 4, screen_word_HIDES, 5, 2);
+    expect_screen(&tape, 4, history_screen_event_HIDES, 5, 2);
     ward_free(ward);
 }
 
@@ -94,7 +94,7 @@ TEST(recording, ends_with_the_agent)
     ward_to_picture(ward, 5, 1, 9);
     station_stop(&ward->station);
     EXPECT_INT(tape.count, 3);
-    expect_screen(&tape, 2, screen_word_HIDES, 5, 1);
+    expect_screen(&tape, 2, history_screen_event_HIDES, 5, 1);
     ward_free(ward);
 }
 

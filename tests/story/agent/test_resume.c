@@ -135,8 +135,8 @@ TEST(resume, a_no_for_good_is_shown_with_its_reason)
 
     ward_exits(ward, 147);
     ward_run(ward, 1200);
-    refuse(ward, "OVERTAKEN", "Your session moved to t2", 0);
-    EXPECT_INT(ward->last_news.code, BERTH_E_OVERTAKEN);
+    refuse(ward, "SUPERSEDED", "Your session moved to t2", 0);
+    EXPECT_INT(ward->last_news.code, BERTH_E_SUPERSEDED);
     gave_up(ward, "Your session moved to t2");
 }
 
@@ -363,7 +363,7 @@ TEST(resume, a_hide_ends_it_and_says_why)
         EXPECT_INT(STATE(ward), seat_NOTICE);
         EXPECT_SAYS(ward->screen.page.text, "moved to t2");
         EXPECT_INT(ward->news[STATION_ENDED], 1);
-        refuse(ward, "OVERTAKEN", "Your session moved to t2", 0);
+        refuse(ward, "SUPERSEDED", "Your session moved to t2", 0);
         EXPECT_INT(STATE(ward), seat_NOTICE);
         ward_run(ward, 120000);
         EXPECT(ASKED(ward) <= 2);

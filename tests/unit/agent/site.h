@@ -26,7 +26,7 @@ struct site {
 static inline void site_sign(struct site *site, const char *request, bool server, int64_t begins_ms,
                              int64_t ends_ms, char out[ISSUER_PEM_MAX])
 {
-    const struct issue issue = { .request = request,
+    const struct certificate_params params = { .request = request,
                                  .common_name = server ? "broker" : "ICU-07",
                                  .hosts = server ? "localhost 127.0.0.1" : NULL,
                                  .uri = server ? NULL : "berth:terminal:7",
@@ -37,7 +37,7 @@ static inline void site_sign(struct site *site, const char *request, bool server
     struct berth_error error = { 0 };
     int64_t ends;
 
-    EXPECT_OK(issuer_sign(site->issuer, &issue, out, &ends, &error));
+    EXPECT_OK(issuer_sign(site->issuer, &params, out, &ends, &error));
 }
 
 static inline struct site *site_new(void)

@@ -238,7 +238,7 @@ TEST(uplink, mutual_tls_and_messages_both_ways)
     EXPECT_OK(dial(world, &target));
     EXPECT(uplink_is_open(world->uplink));
     RUN_UNTIL(world, world->broker.open);
-    EXPECT_OK(tls_certificate_facts(world->certificate, hash, key_hash, &end, &error));
+    EXPECT_OK(tls_certificate_info(world->certificate, hash, key_hash, &end, &error));
     EXPECT_STR(world->broker.terminal_key, key_hash); /* it is us whom the broker sees */
     msg.bye.seq = 17;
     EXPECT_OK(uplink_send(world->uplink, &msg, &error));

@@ -6,7 +6,7 @@
 
 struct world {
     struct site *site;
-    struct keep keep;
+    struct state_dir state_dir;
     struct agent_identity *identity;
     char request[1024];
 };
@@ -16,14 +16,14 @@ static void enter(struct world *world)
     struct berth_error error = { 0 };
 
     world->site = site_new();
-    EXPECT_OK(keep_open(&world->keep, NULL, &error));
-    EXPECT_OK(agent_identity_open(&world->keep, &world->identity, &error));
+    EXPECT_OK(state_dir_open(&world->state_dir, NULL, &error));
+    EXPECT_OK(agent_identity_open(&world->state_dir, &world->identity, &error));
 }
 
 static void leave(struct world *world)
 {
     agent_identity_close(world->identity);
-    keep_close(&world->keep);
+    state_dir_close(&world->state_dir);
     site_free(world->site);
 }
 
@@ -32,7 +32,7 @@ static void reopen(struct world *world)
     struct berth_error error = { 0 };
 
     agent_identity_close(world->identity);
-    EXPECT_OK(agent_identity_open(&world->keep, &world->identity, &error));
+    EXPECT_OK(agent_identity_open(&world->state_dir, &world->identity, &error));
 }
 
 static int answer(struct world *world, struct berth_error *reterr)
@@ -182,9 +182,9 @@ TEST(identity, a_spoilt_document_is_said_and_not_thrown_away)
     char *text;
 
     enter(&world);
-    EXPECT_OK(keep_write(&world.keep, "identity.json", "{\"key\":1}", 9, &error));
-    EXPECT_ERR(agent_identity_open(&world.keep, &again, &error), BERTH_E_INVALID);
-    text = keep_read(&world.keep, "identity.json", &size, &error);
+    EXPECT_OK(state_file_write(&world.state_dir, "identity.json", "{\"key\":1}", 9, &error));
+    EXPECT_ERR(agent_identity_open(&world.state_dir, &again, &error), BERTH_E_INVALID);
+    text = state_file_read(&world.state_dir, "identity.json", &size, &error);
     EXPECT_STR(text, "{\"key\":1}");
     free(text);
     leave(&world);

@@ -31,7 +31,7 @@ TEST(machine, values_of_the_kernel_command_line)
 
 struct world {
     struct berth_loop loop;
-    struct keep keep;
+    struct state_dir state_dir;
     struct device *device;
     struct op op;
     bool done;
@@ -56,8 +56,8 @@ static void open_world(struct world *world, const char *reboot)
     EXPECT_INT(write(file, "first\nsecond\n", 13), 13);
     (void)close(file);
     EXPECT_OK(loop_init(&world->loop, &error));
-    EXPECT_OK(keep_open(&world->keep, NULL, &error));
-    world->device = device_new(&world->loop, &(struct machine_setup){ .keep = &world->keep,
+    EXPECT_OK(state_dir_open(&world->state_dir, NULL, &error));
+    world->device = device_new(&world->loop, &(struct machine_setup){ .state_dir = &world->state_dir,
                                                                       .reboot_command = reboot,
                                                                       .log_file = world->log,
                                                                       .viewer_log = "" });
@@ -73,7 +73,7 @@ static void wait_for(struct world *world)
 static void close_world(struct world *world)
 {
     device_free(world->device);
-    keep_close(&world->keep);
+    state_dir_close(&world->state_dir);
     loop_close(&world->loop);
     (void)unlink(world->log);
 }

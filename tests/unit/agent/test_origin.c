@@ -16,7 +16,7 @@
 
 struct world {
     struct berth_loop loop;
-    struct keep keep;
+    struct state_dir state_dir;
     struct device *device;
     struct agent_options options;
     struct origin origin;
@@ -29,8 +29,8 @@ static void enter(struct world *world)
 
     memset(world, 0, sizeof(*world));
     EXPECT_OK(loop_init(&world->loop, &error));
-    EXPECT_OK(keep_open(&world->keep, NULL, &error));
-    world->device = device_new(&world->loop, &(struct machine_setup){ .keep = &world->keep,
+    EXPECT_OK(state_dir_open(&world->state_dir, NULL, &error));
+    world->device = device_new(&world->loop, &(struct machine_setup){ .state_dir = &world->state_dir,
                                                                       .reboot_command = "",
                                                                       .log_file = "",
                                                                       .viewer_log = "" });
@@ -41,7 +41,7 @@ static void enter(struct world *world)
 static void leave(struct world *world)
 {
     device_free(world->device);
-    keep_close(&world->keep);
+    state_dir_close(&world->state_dir);
     loop_close(&world->loop);
     if (world->file[0])
         (void)unlink(world->file);

@@ -40,12 +40,12 @@ TEST(seat, every_state_has_a_name_a_sentence_and_a_page)
 
 TEST(seat, a_desktop_can_be_left_from_wherever_it_is_shown)
 {
-    EXPECT(seat_may_move(seat_CONNECTING, seat_LOCKED));
-    EXPECT(seat_may_move(seat_ACTIVE, seat_LOCKED));
-    EXPECT(seat_may_move(seat_ACTIVE, seat_NOTICE));
-    EXPECT(!seat_may_move(seat_OFFLINE, seat_ACTIVE));
-    EXPECT(!seat_may_move(seat_IDLE, seat_ACTIVE));
-    EXPECT(!seat_may_move(seat_LOCKED, seat_ACTIVE));
+    EXPECT(seat_may_transition(seat_CONNECTING, seat_LOCKED));
+    EXPECT(seat_may_transition(seat_ACTIVE, seat_LOCKED));
+    EXPECT(seat_may_transition(seat_ACTIVE, seat_NOTICE));
+    EXPECT(!seat_may_transition(seat_OFFLINE, seat_ACTIVE));
+    EXPECT(!seat_may_transition(seat_IDLE, seat_ACTIVE));
+    EXPECT(!seat_may_transition(seat_LOCKED, seat_ACTIVE));
 }
 
 TEST(seat, a_forbidden_move_is_not_made)
@@ -83,7 +83,7 @@ TEST(seat, epochs_only_rise)
     seat_show(&seat, &show, 100);
     EXPECT_OK(seat_may_show(&seat, &(struct seat_claim){ 5, 3, 9 }, &error));
     EXPECT_OK(seat_may_show(&seat, &(struct seat_claim){ 5, 4, 10 }, &error));
-    EXPECT_ERR(seat_may_show(&seat, &(struct seat_claim){ 5, 2, 8 }, &error), BERTH_E_OVERTAKEN);
+    EXPECT_ERR(seat_may_show(&seat, &(struct seat_claim){ 5, 2, 8 }, &error), BERTH_E_SUPERSEDED);
     EXPECT_SAYS(error.text, "older");
     EXPECT_OK(seat_may_show(&seat, &(struct seat_claim){ 6, 1, 8 }, &error)); /* another session */
     EXPECT_ERR(seat_may_show(&seat, &(struct seat_claim){ 0, 9, 9 }, &error), BERTH_E_INVALID);
@@ -99,7 +99,7 @@ TEST(seat, hidden_stays_hidden)
     EXPECT(!seat_hide(&seat, 6, 9));
     EXPECT(!seat_hide(&seat, 0, 9));
     EXPECT(seat_hide(&seat, 5, 3));
-    EXPECT_ERR(seat_may_show(&seat, &(struct seat_claim){ 5, 3, 9 }, &error), BERTH_E_OVERTAKEN);
+    EXPECT_ERR(seat_may_show(&seat, &(struct seat_claim){ 5, 3, 9 }, &error), BERTH_E_SUPERSEDED);
     EXPECT_OK(seat_may_show(&seat, &(struct seat_claim){ 5, 4, 10 }, &error));
 }
 
@@ -112,7 +112,7 @@ TEST(seat, many_sessions_in_turn_are_remembered_up_to_a_number)
         (void)seat_hide(&seat, id, 5);
     for (uint64_t id = 1; id <= SEAT_EPOCHS; id++)
         EXPECT_ERR(seat_may_show(&seat, &(struct seat_claim){ id, 5, 1 }, &error),
-                   BERTH_E_OVERTAKEN);
+                   BERTH_E_SUPERSEDED);
 }
 
 TEST(seat, the_strictest_idle_limit_counts)

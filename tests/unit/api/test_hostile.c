@@ -407,8 +407,8 @@ static void begin_sign_on(struct sign_on *sign_on, const char *name, const char 
 
 static size_t passwords_waiting(void)
 {
-    return offload_waiting(world.hashing, OFFLOAD_FIRST) +
-           offload_waiting(world.hashing, OFFLOAD_LATER);
+    return offload_waiting(world.hashing, OFFLOAD_HIGH) +
+           offload_waiting(world.hashing, OFFLOAD_LOW);
 }
 
 static void wait_for_passwords(size_t count)

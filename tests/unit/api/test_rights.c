@@ -325,7 +325,7 @@ TEST(rights, a_change_that_waits_is_judged_by_who_asks_then)
                    token, strlen(body));
     EXPECT(raw_says(descriptor, request, "100 Continue", out, sizeof(out)));
     EXPECT_INT(write(descriptor, body, strlen(body)), (ssize_t)strlen(body));
-    while (offload_waiting(world.hashing, OFFLOAD_FIRST) == 0 && clock_mono_ms() < until_ms)
+    while (offload_waiting(world.hashing, OFFLOAD_HIGH) == 0 && clock_mono_ms() < until_ms)
         loop_turn(&world.loop, 1);
     EXPECT_STATUS(ask("PATCH", "/v1/admins/judy", "{\"disabled\":true}"), 200);
     EXPECT_OK(sem_post(&hold.let_go));

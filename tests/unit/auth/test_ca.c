@@ -223,7 +223,7 @@ TEST(ca, signs_a_terminals_certificate)
     EXPECT_OK(ca_request_key(request, asked_key, NULL));
     EXPECT_STR(got.key_hash, asked_key);
     EXPECT_STR(got.authority, ca_certificate(ca));
-    EXPECT_OK(tls_certificate_facts(got.certificate, hash, key_hash, &ends_ms, NULL));
+    EXPECT_OK(tls_certificate_info(got.certificate, hash, key_hash, &ends_ms, NULL));
     EXPECT_STR(key_hash, asked_key);
     EXPECT_INT(ends_ms, got.not_after_ms);
     EXPECT(ends_ms > clock_wall_ms() + 23 * 3600000 && ends_ms <= clock_wall_ms() + 24 * 3600000);

@@ -1,6 +1,6 @@
 /* small.h - a core with a few entities under virtual time, for the unit tests of the room.
  *
- * Room tests. One header, for each test is a program of its own. Rows go in as the store would load
+ * Module tests. One header, for each test is a program of its own. Rows go in as the store would load
  * them; decisions are applied as if they had been committed.
  */
 #ifndef BERTH_TESTS_UNIT_CORE_SMALL_H

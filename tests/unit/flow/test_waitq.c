@@ -38,7 +38,7 @@ TEST(waitq, waking_it_completes_all_later)
     EXPECT_OK(waitq_wait(&waitq, &b.wait, &b.op));
     waitq_wake(&waitq);
     EXPECT_INT(a.done + b.done, 0); /* never from inside */
-    soon_run(&timers);
+    deferred_run(&timers);
     EXPECT_INT(a.done, 1);
     EXPECT_INT(b.done, 1);
     EXPECT(list_empty(&waitq));
@@ -59,7 +59,7 @@ TEST(waitq, who_leaves_hears_nothing)
     op_cancel(&a.op);
     waitq_wake(&waitq);
     op_cancel(&b.op); /* the queue was woken, and it has not been told yet */
-    soon_run(&timers);
+    deferred_run(&timers);
     EXPECT_INT(a.done + b.done, 0);
     timers_free(&timers);
 }
@@ -73,10 +73,10 @@ TEST(waitq, whoever_comes_while_it_is_woken_waits_for_the_next_time)
     waitq_wake(&waitq);
     begin(&a);
     EXPECT_OK(waitq_wait(&waitq, &a.wait, &a.op));
-    soon_run(&timers);
+    deferred_run(&timers);
     EXPECT_INT(a.done, 0);
     waitq_wake(&waitq);
-    soon_run(&timers);
+    deferred_run(&timers);
     EXPECT_INT(a.done, 1);
     timers_free(&timers);
 }

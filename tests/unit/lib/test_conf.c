@@ -37,7 +37,7 @@ static const struct conf_option table[] = {
       "folder" },
     { "file", "history", CONF_PATH, offsetof(struct options, history), "", 0, 0, "", false,
       "file" },
-    { "file", "format", CONF_WORD, offsetof(struct options, format), "text", 0, 0, "text json",
+    { "file", "format", CONF_CHOICE, offsetof(struct options, format), "text", 0, 0, "text json",
       false, "how" },
 };
 
@@ -347,10 +347,10 @@ TEST(conf, one_option_by_name)
 
 static int live_changes, later_changes;
 
-static void note_change(const struct conf_option *option, bool live)
+static void note_change(const struct conf_option *option, bool reloadable)
 {
     (void)option;
-    if (live)
+    if (reloadable)
         live_changes++;
     else
         later_changes++;

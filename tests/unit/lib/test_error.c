@@ -55,9 +55,9 @@ TEST(error, the_way_up_adds_who)
 
 TEST(state, only_moves_of_the_table_are_permitted)
 {
-    EXPECT(session_may_move(session_PREPARING, session_ACTIVE));
-    EXPECT(!session_may_move(session_ENDED, session_ACTIVE));
-    EXPECT(!terminal_may_move(terminal_REVOKED, terminal_ACCEPTED));
+    EXPECT(session_may_transition(session_PREPARING, session_ACTIVE));
+    EXPECT(!session_may_transition(session_ENDED, session_ACTIVE));
+    EXPECT(!terminal_may_transition(terminal_REVOKED, terminal_ACCEPTED));
     EXPECT_STR(desktop_state_names[desktop_READY], "ready");
     EXPECT_INT(name_value(desktop_state_names, "ready"), desktop_READY);
     EXPECT_INT(name_value(desktop_state_names, "aflame"), -1);

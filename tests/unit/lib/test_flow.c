@@ -79,7 +79,7 @@ static const struct flow_kind kind = {
     .count = 3,
     .deadline_ms = 5000,
     .ended = ended,
-    .outside = 1u << KEEP,
+    .external = 1u << KEEP,
 };
 
 static struct story *begin(void)
@@ -98,22 +98,22 @@ static struct story *begin(void)
 
 TEST(flow, what_it_waits_for_outside_is_not_its_own_time)
 {
-    static struct flow_figures figures;
+    static struct flow_counters counters;
     struct story *story = begin();
 
-    engine.figures = &figures;
+    engine.counters = &counters;
     timers_advance(&timers, 31, 0);
     op_complete(pending, 0, NULL); /* look: 30 ms */
     timers_advance(&timers, 531, 0);
     op_complete(pending, 0, NULL); /* keep: 500 ms, outside */
     EXPECT_STR(story->log, "look keep last ok ");
-    EXPECT(figures.of[0].kind == &kind);
-    EXPECT_INT(figures.of[0].step[LOOK].sum_us, 30000);
-    EXPECT_INT(figures.of[0].step[KEEP].longest_us, 500000);
-    EXPECT_INT(figures.of[0].whole.sum_us, 531000);
-    EXPECT_INT(figures.of[0].own.sum_us, 31000);
-    EXPECT_INT(figures.of[0].own.count, 1);
-    engine.figures = NULL;
+    EXPECT(counters.of[0].kind == &kind);
+    EXPECT_INT(counters.of[0].step[LOOK].sum_us, 30000);
+    EXPECT_INT(counters.of[0].step[KEEP].max_us, 500000);
+    EXPECT_INT(counters.of[0].total.sum_us, 531000);
+    EXPECT_INT(counters.of[0].own.sum_us, 31000);
+    EXPECT_INT(counters.of[0].own.count, 1);
+    engine.counters = NULL;
     timers_free(&timers);
 }
 
@@ -168,12 +168,12 @@ TEST(flow, cancel_waits_for_the_outcome_of_a_durable_step)
     struct story *story = begin();
 
     op_complete(pending, 0, NULL);
-    flow_cancel(&story->flow, BERTH_E_OVERTAKEN, "anna signed on elsewhere");
+    flow_cancel(&story->flow, BERTH_E_SUPERSEDED, "anna signed on elsewhere");
     EXPECT_STR(story->log, "look keep ");
     timers_advance(&timers, 60000, 0); /* not even the flow's own deadline cuts it short */
     EXPECT_STR(story->log, "look keep ");
     op_complete(pending, 0, NULL);
-    EXPECT_STR(story->log, "look keep unkeep unlook OVERTAKEN ");
+    EXPECT_STR(story->log, "look keep unkeep unlook SUPERSEDED ");
     timers_free(&timers);
 }
 
@@ -204,13 +204,13 @@ TEST(op, completes_later_and_not_after_cancel)
 
     timers_init(&timers, 0, 0);
     op_init(&op, &timers, count);
-    op_complete_soon(&op, 0, NULL);
+    op_complete_deferred(&op, 0, NULL);
     EXPECT_INT(completions, 0);
-    soon_run(&timers);
+    deferred_run(&timers);
     EXPECT_INT(completions, 1);
-    op_complete_soon(&op, 0, NULL);
+    op_complete_deferred(&op, 0, NULL);
     op_cancel(&op);
-    soon_run(&timers);
+    deferred_run(&timers);
     EXPECT_INT(completions, 1);
     EXPECT(!op.in_flight);
     timers_free(&timers);

@@ -114,12 +114,12 @@ TEST(line, of_every_kind_reads_as_it_was_written)
 
 TEST(line, leaves_out_what_is_nothing)
 {
-    const struct history_line line = { .kind = HISTORY_told,
+    const struct history_line line = { .kind = HISTORY_instruction,
                                        .at_us = 5,
-                                       .told = { .terminal_id = 7, .session_id = 9 } };
+                                       .instruction = { .terminal_id = 7, .session_id = 9 } };
     char *text = history_encode(&line);
 
-    EXPECT_STR(text, "{\"line\":\"told\",\"at_us\":5,\"terminal_id\":7,\"session_id\":9}");
+    EXPECT_STR(text, "{\"line\":\"instruction\",\"at_us\":5,\"terminal_id\":7,\"session_id\":9}");
     free(text);
 }
 
@@ -157,10 +157,10 @@ static void refuses(const char *text, const char *because)
 TEST(line, that_is_not_understood_is_refused)
 {
     refuses("", "JSON");
-    refuses("{\"line\":\"told\",\"at_us\":5", "JSON");
+    refuses("{\"line\":\"instruction\",\"at_us\":5", "JSON");
     refuses("{\"at_us\":5}", "'line'");
-    refuses("{\"line\":\"told\"}", "'at_us'");
-    refuses("{\"line\":\"told\",\"at_us\":\"5\"}", "'at_us'");
+    refuses("{\"line\":\"instruction\"}", "'at_us'");
+    refuses("{\"line\":\"instruction\",\"at_us\":\"5\"}", "'at_us'");
     refuses("{\"line\":\"teleport\",\"at_us\":5}", "unknown line 'teleport'");
     refuses("{\"line\":\"row\",\"at_us\":5,\"verb\":\"bend\"}", "row.verb");
     refuses("{\"line\":\"row\",\"at_us\":5,\"slot\":1001}", "row.slot");
@@ -215,11 +215,11 @@ static struct found read_back(void)
             EXPECT_INT(read.run.pid, getpid());
             EXPECT_INT(strlen(read.run.boot), 36);
         } else {
-            int64_t writer = read.rest.incarnation % 3;
+            int64_t writer = read.quiescent.incarnation % 3;
 
             found.rests++;
-            EXPECT(read.rest.incarnation > found.last[writer]);
-            found.last[writer] = read.rest.incarnation;
+            EXPECT(read.quiescent.incarnation > found.last[writer]);
+            found.last[writer] = read.quiescent.incarnation;
         }
     }
     EXPECT(line == NULL || *line == '\0'); /* the last line is ended */
@@ -236,7 +236,7 @@ TEST(file, begins_with_who_records_and_is_its_owners_alone)
     history = recorder(false);
     EXPECT_OK(stat(path, &facts));
     EXPECT_INT(facts.st_mode & 07777, 0600);
-    history_write(history, history_now_us(), HISTORY_rest, rest, .incarnation = 3);
+    history_write(history, history_now_us(), HISTORY_quiescent, quiescent, .incarnation = 3);
     EXPECT_INT(read_back().runs, 1);
     EXPECT_INT(read_back().whole, 1);
     EXPECT_INT(read_back().rests, 1); /* written at once */
@@ -260,7 +260,7 @@ static void *write_many(void *context)
     const struct writer *writer = context;
 
     for (int64_t i = 1; i <= LINES; i++)
-        history_write(writer->history, history_now_us(), HISTORY_rest, rest,
+        history_write(writer->history, history_now_us(), HISTORY_quiescent, quiescent,
                       .incarnation = i * 3 + writer->number);
     return NULL;
 }
@@ -296,7 +296,7 @@ TEST(file, gathers_for_a_second)
 
     (void)fresh_path();
     history = recorder(true);
-    history_write(history, history_now_us(), HISTORY_rest, rest, .incarnation = 3);
+    history_write(history, history_now_us(), HISTORY_quiescent, quiescent, .incarnation = 3);
     while (!read_back().rests && history_now_us() < until_us)
         (void)nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
     EXPECT_INT(read_back().rests, 1);
@@ -334,10 +334,10 @@ TEST(file, that_takes_no_more_is_given_up_and_said_once)
     small.rlim_cur = 1000;
     EXPECT_OK(setrlimit(RLIMIT_FSIZE, &small));
     for (int64_t i = 1; i <= 100; i++)
-        history_write(history, history_now_us(), HISTORY_rest, rest, .incarnation = i * 3);
+        history_write(history, history_now_us(), HISTORY_quiescent, quiescent, .incarnation = i * 3);
     EXPECT_OK(setrlimit(RLIMIT_FSIZE, &before));
     EXPECT_INT(log_count(EV_HISTORY_STOPPED), said + 1);
-    history_write(history, history_now_us(), HISTORY_rest, rest, .incarnation = 3000);
+    history_write(history, history_now_us(), HISTORY_quiescent, quiescent, .incarnation = 3000);
     history_file_close(history);
 
     history_file_close(recorder(false)); /* ends the torn line */

@@ -4,9 +4,9 @@
 
 #include "test.h"
 
-static int decode(const char *json, enum msg_way way, struct msg *msg, struct berth_error *error)
+static int decode(const char *json, enum msg_direction direction, struct msg *msg, struct berth_error *error)
 {
-    return msg_decode(json, strlen(json), way, msg, error);
+    return msg_decode(json, strlen(json), direction, msg, error);
 }
 
 static struct msg msg;
@@ -16,7 +16,7 @@ static struct berth_error error;
 TEST(message, every_type_comes_back_as_it_went)
 {
     for (enum msg_type type = MSG_NONE + 1; type < MSG_TYPES; type++) {
-        enum msg_way way = msg_row(type)->way;
+        enum msg_direction direction = msg_row(type)->direction;
         size_t size;
         char *text;
 
@@ -24,7 +24,7 @@ TEST(message, every_type_comes_back_as_it_went)
         msg.type = type;
         msg.ref = 42;
         text = msg_encode(&msg, &size);
-        EXPECT_OK(msg_decode(text, size, way, &back, &error));
+        EXPECT_OK(msg_decode(text, size, direction, &back, &error));
         EXPECT_INT(back.type, type);
         EXPECT_INT(back.ref, 42);
         EXPECT(memcmp(&back.join, &msg.join, msg_row(type)->record->size) == 0);
@@ -62,7 +62,7 @@ TEST(message, what_is_not_permitted_is_refused_with_a_reason)
         { "", BERTH_E_PROTOCOL, "JSON" },
         { "[]", BERTH_E_PROTOCOL, "object" },
         { "{\"type\":\"launch\"}", BERTH_E_PROTOCOL, "'launch'" },
-        { "{\"type\":\"show\"}", BERTH_E_PROTOCOL, "this way" },
+        { "{\"type\":\"show\"}", BERTH_E_PROTOCOL, "this direction" },
         { "{\"type\":\"renew\",\"seq\":-1}", BERTH_E_INVALID, "renew.seq" },
         { "{\"type\":\"renew\",\"seq\":1.5}", BERTH_E_INVALID, "renew.seq" },
         { "{\"type\":\"renew\",\"seq\":1,\"seq\":2}", BERTH_E_PROTOCOL, "duplicate" },

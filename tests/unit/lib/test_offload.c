@@ -153,7 +153,7 @@ TEST(offload, a_full_queue_says_busy_and_leaves_the_job_with_the_caller)
     for (int i = 0; i < 4; i++)
         op_init(&asked[i].op, &loop.timers, asked_done);
     EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
-    (void)UNTIL(offload_waiting(offload, OFFLOAD_FIRST) == 0,
+    (void)UNTIL(offload_waiting(offload, OFFLOAD_HIGH) == 0,
                 usleep(1000)); /* the thread has taken the first */
     for (int i = 1; i < 3; i++)
         began += offload_begin(offload, sum_new(1, 1, &result), &asked[i].op) == 0;
@@ -179,18 +179,18 @@ TEST(offload, who_waits_is_told_for_how_long)
     for (int i = 0; i < 5; i++)
         op_init(&asked[i].op, &loop.timers, asked_done);
     EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[0].op));
-    (void)UNTIL(offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
+    (void)UNTIL(offload_waiting(offload, OFFLOAD_HIGH) == 0, usleep(1000));
     let_go_after_50_ms();
     (void)UNTIL(asked[0].done, loop_turn(&loop, 1000)); /* now it is known what a job takes */
-    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_FIRST), 0);
+    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_HIGH), 0);
     atomic_store(&held, true);
     for (int i = 1; i < 5; i++)
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-    told_ms = offload_wait_ms(offload, OFFLOAD_FIRST);
+    told_ms = offload_wait_ms(offload, OFFLOAD_HIGH);
     EXPECT(told_ms >= 3 * 50 && told_ms >= 3 * offload_job_ms(offload) - 3);
     atomic_store(&held, false);
     (void)UNTIL(asked[4].done, loop_turn(&loop, 1000));
-    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_FIRST), 0);
+    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_HIGH), 0);
     end();
 }
 
@@ -203,7 +203,7 @@ TEST(offload, cancel_is_silent_for_waiting_and_for_running_jobs)
     for (int i = 0; i < 2; i++) {
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
+        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_HIGH) == 0, usleep(1000));
     }
     op_cancel(&asked[1].op);
     EXPECT_INT(released, 1); /* it never ran */
@@ -224,10 +224,10 @@ static void fill(struct asked *asked, int first, int later, int *result)
     for (int i = 0; i < 1 + later + first; i++) {
         struct offload_job *job = sum_new(1, 1, result);
 
-        job->turn = i >= 1 && i < 1 + later ? OFFLOAD_LATER : OFFLOAD_FIRST;
+        job->priority = i >= 1 && i < 1 + later ? OFFLOAD_LOW : OFFLOAD_HIGH;
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, job, &asked[i].op));
-        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
+        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_HIGH) == 0, usleep(1000));
     }
 }
 
@@ -261,12 +261,12 @@ TEST(offload, a_full_queue_of_those_who_come_later_refuses_nobody_else)
     fill(asked, 2, 2, &result);
     op_init(&more.op, &loop.timers, asked_done);
     extra = sum_new(1, 1, &result);
-    extra->turn = OFFLOAD_LATER;
+    extra->priority = OFFLOAD_LOW;
     EXPECT_ERR(offload_begin(offload, extra, &more.op), BERTH_E_BUSY);
     op_cancel(&asked[1].op);
-    EXPECT_INT(offload_waiting(offload, OFFLOAD_LATER), 1);
+    EXPECT_INT(offload_waiting(offload, OFFLOAD_LOW), 1);
     EXPECT_OK(offload_begin(offload, extra, &more.op));
-    EXPECT_INT(offload_waiting(offload, OFFLOAD_FIRST), 2);
+    EXPECT_INT(offload_waiting(offload, OFFLOAD_HIGH), 2);
     atomic_store(&held, false);
     (void)UNTIL(delivered >= 5, loop_turn(&loop, 1000));
     end();
@@ -286,12 +286,12 @@ TEST(offload, the_estimate_counts_those_who_go_before)
     atomic_store(&held, true);
     fill(asked, 6, 6, &result);
     job_ms = offload_job_ms(offload);
-    EXPECT(offload_wait_ms(offload, OFFLOAD_FIRST) >= (6 + 2) * (job_ms - 1));
-    EXPECT(offload_wait_ms(offload, OFFLOAD_FIRST) < (6 + 3) * job_ms);
-    EXPECT(offload_wait_ms(offload, OFFLOAD_LATER) >= (6 + 6) * (job_ms - 1));
+    EXPECT(offload_wait_ms(offload, OFFLOAD_HIGH) >= (6 + 2) * (job_ms - 1));
+    EXPECT(offload_wait_ms(offload, OFFLOAD_HIGH) < (6 + 3) * job_ms);
+    EXPECT(offload_wait_ms(offload, OFFLOAD_LOW) >= (6 + 6) * (job_ms - 1));
     atomic_store(&held, false);
     (void)UNTIL(delivered >= 14, loop_turn(&loop, 1000));
-    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_LATER), 0);
+    EXPECT_INT(offload_wait_ms(offload, OFFLOAD_LOW), 0);
     end();
 }
 
@@ -313,7 +313,7 @@ TEST(offload, the_end_finishes_what_runs_and_completes_what_waits)
     for (int i = 0; i < 3; i++) {
         op_init(&asked[i].op, &loop.timers, asked_done);
         EXPECT_OK(offload_begin(offload, sum_new(1, 1, &result), &asked[i].op));
-        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_FIRST) == 0, usleep(1000));
+        (void)UNTIL(i > 0 || offload_waiting(offload, OFFLOAD_HIGH) == 0, usleep(1000));
     }
     EXPECT_OK(uv_thread_create(&later, let_go_later, NULL));
     offload_free(offload);

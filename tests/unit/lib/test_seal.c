@@ -6,17 +6,17 @@
 TEST(seal, what_is_closed_opens_with_the_same_key)
 {
     unsigned char key[SEAL_KEY] = { 1 };
-    unsigned char sealed[32 + SEAL_EXTRA];
-    unsigned char again[32 + SEAL_EXTRA];
+    unsigned char sealed[32 + SEAL_OVERHEAD];
+    unsigned char again[32 + SEAL_OVERHEAD];
     char text[32] = "Erika Mustermann";
     char opened[32];
     struct berth_random random;
 
     random_system(&random);
-    EXPECT_OK(seal_close(key, &random, text, sizeof(text), sealed, NULL));
-    EXPECT_OK(seal_open(key, sealed, sizeof(sealed), opened, NULL));
+    EXPECT_OK(seal_encrypt(key, &random, text, sizeof(text), sealed, NULL));
+    EXPECT_OK(seal_decrypt(key, sealed, sizeof(sealed), opened, NULL));
     EXPECT_STR(opened, text);
-    EXPECT_OK(seal_close(key, &random, text, sizeof(text), again, NULL));
+    EXPECT_OK(seal_encrypt(key, &random, text, sizeof(text), again, NULL));
     EXPECT(memcmp(sealed, again, sizeof(sealed)) != 0);
 }
 
@@ -24,33 +24,33 @@ TEST(seal, nothing_opens_with_another_key_or_a_changed_byte)
 {
     unsigned char key[SEAL_KEY] = { 1 };
     unsigned char other[SEAL_KEY] = { 2 };
-    unsigned char sealed[8 + SEAL_EXTRA];
+    unsigned char sealed[8 + SEAL_OVERHEAD];
     char opened[8] = "unread!";
     struct berth_random random;
 
     random_system(&random);
-    EXPECT_OK(seal_close(key, &random, "private", 8, sealed, NULL));
-    EXPECT_ERR(seal_open(other, sealed, sizeof(sealed), opened, NULL), BERTH_E_DENIED);
+    EXPECT_OK(seal_encrypt(key, &random, "private", 8, sealed, NULL));
+    EXPECT_ERR(seal_decrypt(other, sealed, sizeof(sealed), opened, NULL), BERTH_E_DENIED);
     EXPECT_INT(opened[0], 0); /* nothing of an unproven text is left */
     for (size_t i = 0; i < sizeof(sealed); i++) {
         sealed[i] ^= 1;
-        EXPECT_ERR(seal_open(key, sealed, sizeof(sealed), opened, NULL), BERTH_E_DENIED);
+        EXPECT_ERR(seal_decrypt(key, sealed, sizeof(sealed), opened, NULL), BERTH_E_DENIED);
         sealed[i] ^= 1;
     }
-    EXPECT_ERR(seal_open(key, sealed, SEAL_EXTRA - 1, opened, NULL), BERTH_E_DENIED);
-    EXPECT_OK(seal_open(key, sealed, sizeof(sealed), opened, NULL));
+    EXPECT_ERR(seal_decrypt(key, sealed, SEAL_OVERHEAD - 1, opened, NULL), BERTH_E_DENIED);
+    EXPECT_OK(seal_decrypt(key, sealed, sizeof(sealed), opened, NULL));
 }
 
 TEST(seal, an_empty_text_may_be_sealed)
 {
     unsigned char key[SEAL_KEY] = { 1 };
-    unsigned char sealed[SEAL_EXTRA];
+    unsigned char sealed[SEAL_OVERHEAD];
     char nothing[1];
     struct berth_random random;
 
     random_system(&random);
-    EXPECT_OK(seal_close(key, &random, "", 0, sealed, NULL));
-    EXPECT_OK(seal_open(key, sealed, sizeof(sealed), nothing, NULL));
+    EXPECT_OK(seal_encrypt(key, &random, "", 0, sealed, NULL));
+    EXPECT_OK(seal_decrypt(key, sealed, sizeof(sealed), nothing, NULL));
 }
 
 /* RFC 4231 has no test with a 32-byte key; this value was computed with `openssl dgst -sha256 -mac

@@ -113,31 +113,31 @@ TEST(timer, time_never_goes_back_and_a_shift_moves_every_deadline)
     timers_free(&timers);
 }
 
-static struct berth_soon second;
+static struct berth_deferred second;
 static int order;
 
-static void run_second(berth_unused struct berth_soon *soon)
+static void run_second(berth_unused struct berth_deferred *deferred)
 {
     EXPECT_INT(order++, 1);
 }
 
-static void run_first(berth_unused struct berth_soon *soon)
+static void run_first(berth_unused struct berth_deferred *deferred)
 {
     EXPECT_INT(order++, 0);
-    soon_add(&timers, &second, run_second);
+    deferred_add(&timers, &second, run_second);
 }
 
-TEST(soon, what_is_added_meanwhile_runs_in_the_same_turn)
+TEST(deferred, what_is_added_meanwhile_runs_in_the_same_turn)
 {
-    struct berth_soon first;
-    struct berth_soon never;
+    struct berth_deferred first;
+    struct berth_deferred never;
 
     timers_init(&timers, 0, 0);
-    soon_add(&timers, &first, run_first);
-    soon_add(&timers, &never, run_first);
-    soon_cancel(&never);
+    deferred_add(&timers, &first, run_first);
+    deferred_add(&timers, &never, run_first);
+    deferred_cancel(&never);
     EXPECT_INT(timers_next(&timers), 0);
-    soon_run(&timers);
+    deferred_run(&timers);
     EXPECT_INT(order, 2);
     EXPECT_INT(timers_next(&timers), -1);
     timers_free(&timers);

@@ -171,7 +171,7 @@ TEST(tls, both_ends_know_each_other_and_talk)
     EXPECT_INT(client.opened, 1);
     EXPECT_STR(SSL_get_version(server.peer.ssl), "TLSv1.3");
     EXPECT(tls_peer_key(&server.peer, seen));
-    EXPECT_OK(tls_certificate_facts(terminal.certificate, hash, key, &end_ms, NULL));
+    EXPECT_OK(tls_certificate_info(terminal.certificate, hash, key, &end_ms, NULL));
     EXPECT_STR(seen, key);
     EXPECT(tls_peer_certificate(&server.peer, seen));
     EXPECT_STR(seen, hash);

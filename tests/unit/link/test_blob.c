@@ -31,7 +31,7 @@ static void say_begin(uint64_t command, size_t size, const char *sha256)
     char text[512];
 
     (void)snprintf(text, sizeof(text),
-                   "{\"type\":\"blob_begin\",\"ref\":%llu,\"command_id\":%llu,\"name\":\"../../etc/"
+                   "{\"type\":\"upload_begin\",\"ref\":%llu,\"command_id\":%llu,\"name\":\"../../etc/"
                    "passwd\",\"size\":%zu,\"sha256\":\"%s\"}",
                    (unsigned long long)++last_ref, (unsigned long long)command, size, sha256);
     client_say(&client, text);
@@ -44,7 +44,7 @@ static void say_chunk(uint64_t command, size_t offset, const void *bytes, size_t
 
     (void)EVP_EncodeBlock(base64, bytes, (int)size);
     (void)snprintf(text, sizeof(text),
-                   "{\"type\":\"blob_chunk\",\"ref\":%llu,\"command_id\":%llu,\"offset\":%zu,"
+                   "{\"type\":\"upload_chunk\",\"ref\":%llu,\"command_id\":%llu,\"offset\":%zu,"
                    "\"data\":\"%s\"}",
                    (unsigned long long)++last_ref, (unsigned long long)command, offset,
                    (char *)base64);
@@ -78,7 +78,7 @@ TEST(blob, a_bundle_arrives_whole_and_has_a_name_of_ours)
         bytes[i] = (unsigned char)(i * 7);
     tls_sha256_hex(bytes, sizeof(bytes), sha256);
     say_begin(5, sizeof(bytes), sha256);
-    EXPECT_SAYS(answer(2), "\"type\":\"blob_ack\"");
+    EXPECT_SAYS(answer(2), "\"type\":\"upload_ack\"");
     say_chunk(5, 0, bytes, 12288);
     EXPECT_SAYS(answer(3), "\"offset\":12288");
     blob_file(5, "part", path);
@@ -154,7 +154,7 @@ TEST(blob, the_quota_holds_over_all_and_from_the_beginning)
     client_enter(&other);
     client_say(&other, ANNOUNCE);
     TURN_UNTIL(other.frames == 1);
-    client_say(&other, "{\"type\":\"blob_begin\",\"command_id\":9,\"size\":200000,\"sha256\":"
+    client_say(&other, "{\"type\":\"upload_begin\",\"command_id\":9,\"size\":200000,\"sha256\":"
                        "\"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"}");
     TURN_UNTIL(other.frames == 2);
     EXPECT_SAYS(other.last, "\"code\":\"NO_SPACE\"");
@@ -196,7 +196,7 @@ TEST(blob, a_late_refusal_names_the_piece_that_it_is_about)
     say_begin(404, 5, sha256);
     (void)snprintf(of_begin, sizeof(of_begin), "\"ref\":%llu}", (unsigned long long)last_ref);
     TURN_UNTIL(client.frames == 4);
-    in_order = strstr(client.before, "\"about\":\"blob_chunk\"") != NULL;
+    in_order = strstr(client.before, "\"about\":\"upload_chunk\"") != NULL;
     EXPECT_SAYS(in_order ? client.before : client.last, "arrived damaged");
     EXPECT_SAYS(in_order ? client.before : client.last, of_chunk);
     EXPECT_SAYS(in_order ? client.last : client.before, "NOT_FOUND");

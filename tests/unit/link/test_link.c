@@ -20,7 +20,7 @@ TEST(link, a_terminal_enters_announces_and_is_answered)
     house_begin_default();
     client_enter(&client);
     EXPECT_OK(
-        tls_certificate_facts(identity.certificate.certificate, hash, key_hash, &ends_ms, NULL));
+        tls_certificate_info(identity.certificate.certificate, hash, key_hash, &ends_ms, NULL));
     EXPECT_STR(handlers.key_hash, key_hash);
     EXPECT_STR(handlers.address, "127.0.0.1");
     client_say(&client, ANNOUNCE);
@@ -353,14 +353,14 @@ TEST(link, a_hang_up_says_why_first)
 
     house_begin_default();
     client_enter(&client);
-    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_OVERTAKEN,
+    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_SUPERSEDED,
                         "the terminal is here a second time");
     TURN_UNTIL(client.closed && handlers.closed == 1);
-    EXPECT_SAYS(client.last, "\"code\":\"OVERTAKEN\"");
+    EXPECT_SAYS(client.last, "\"code\":\"SUPERSEDED\"");
     EXPECT_SAYS(client.last, "the terminal is here a second time");
     EXPECT_SAYS(client.last, "\"about\":\"connection\"");
     /* A number that is gone is ignored. */
-    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_OVERTAKEN, "again");
+    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_SUPERSEDED, "again");
     client_end(&client);
     identity_free();
     house_end();

@@ -112,13 +112,13 @@ TEST(history, of_a_new_life_begins_with_the_rows_it_found)
     world_close(w);
     tape.count = 0;
     EXPECT_OK(world_open(w));
-    EXPECT_INT(tape.lines[0].broker.word, broker_word_STARTED);
+    EXPECT_INT(tape.lines[0].broker.event, history_broker_event_STARTED);
     EXPECT_INT(tape.lines[0].broker.incarnation, 2);
     for (size_t i = 1; i + 1 < tape.count; i++)
         EXPECT_INT(tape.lines[i].row.verb, history_verb_LOADED);
     EXPECT_INT(tape.lines[tape.count - 2].row.id, id);
     EXPECT_INT(tape.lines[tape.count - 2].row.incarnation, 2);
-    EXPECT_INT(tape.lines[tape.count - 1].broker.word, broker_word_LOADED);
+    EXPECT_INT(tape.lines[tape.count - 1].broker.event, history_broker_event_LOADED);
     world_free(w);
 }
 

@@ -78,7 +78,7 @@ static inline void world_close(struct world *world)
     store_close(world->store);
     world->store = NULL;
     if (world->core) {
-        soon_run(&world->timers);
+        deferred_run(&world->timers);
         core_free(world->core);
     }
     world->core = NULL;
@@ -209,7 +209,7 @@ static inline int commit(struct world *world, struct changes *changes)
         core_apply(world->core, changes);
     else
         changes_free(changes);
-    soon_run(&world->timers);
+    deferred_run(&world->timers);
     return r;
 }
 

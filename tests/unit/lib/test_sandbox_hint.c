@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "berth/hidden.h"
+#include "berth/sandbox_hint.h"
 
 #include "test.h"
 
@@ -48,7 +48,7 @@ static char file[] = "/tmp/hidden-test-XXXXXX";
 
 static const char *text(const char *mounts, const char *path)
 {
-    static char ret[HIDDEN_TEXT];
+    static char ret[SANDBOX_HINT_SIZE];
     int descriptor;
 
     (void)snprintf(file, sizeof(file), "/tmp/hidden-test-XXXXXX");
@@ -56,7 +56,7 @@ static const char *text(const char *mounts, const char *path)
     EXPECT(descriptor >= 0);
     EXPECT_INT(write(descriptor, mounts, strlen(mounts)), strlen(mounts));
     (void)close(descriptor);
-    (void)hidden_text(file, path, "/etc/berth", ret);
+    (void)sandbox_hint(file, path, "/etc/berth", ret);
     (void)unlink(file);
     return ret;
 }
@@ -143,7 +143,7 @@ TEST(hidden, other_folders_and_other_processes_are_left_alone)
     EXPECT_STR(text(shell, "/tmp/domain.xml"), "");
     EXPECT_STR(text(shell, "/home/anna/domain.xml"), "");
     EXPECT_STR(text("", "/tmp/domain.xml"), "");
-    EXPECT_STR(hidden_text("/nothing/here", "/tmp/x", "/etc/berth", (char[HIDDEN_TEXT]){ 0 }), "");
+    EXPECT_STR(sandbox_hint("/nothing/here", "/tmp/x", "/etc/berth", (char[SANDBOX_HINT_SIZE]){ 0 }), "");
 }
 
 TEST(hidden, what_is_mounted_over_or_in_a_hidden_folder_is_seen)

@@ -1,5 +1,5 @@
-/* keep.c - see keep.h. */
-#include "berth/keep.h"
+/* state_file.c - see state_file.h. */
+#include "berth/state_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,13 +18,13 @@ struct document {
     size_t size;
 };
 
-static int fail(struct berth_error *reterr, const struct keep *keep, const char *name,
+static int fail(struct berth_error *reterr, const struct state_dir *state, const char *name,
                 const char *what)
 {
     int fault = errno;
     int code = fault == ENOSPC || fault == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO;
 
-    return berth_fail(reterr, code, "%s/%s: %s: %s", keep->path, name, what, strerror(fault));
+    return berth_fail(reterr, code, "%s/%s: %s: %s", state->path, name, what, strerror(fault));
 }
 
 static bool is_name(const char *name)
@@ -36,23 +36,23 @@ static bool is_name(const char *name)
                length;
 }
 
-int keep_open(struct keep *keep, const char *path, struct berth_error *reterr)
+int state_dir_open(struct state_dir *state, const char *path, struct berth_error *reterr)
 {
     struct stat facts;
 
-    *keep = (struct keep){ .folder = -1 };
-    list_init(&keep->documents);
+    *state = (struct state_dir){ .folder = -1 };
+    list_init(&state->documents);
     if (!path)
         return 0;
-    (void)snprintf(keep->path, sizeof(keep->path), "%s", path);
+    (void)snprintf(state->path, sizeof(state->path), "%s", path);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return fail(reterr, keep, "", "cannot make the folder");
-    keep->folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (keep->folder < 0 || fstat(keep->folder, &facts) < 0)
-        return fail(reterr, keep, "", "cannot open the folder");
+        return fail(reterr, state, "", "cannot make the folder");
+    state->folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (state->folder < 0 || fstat(state->folder, &facts) < 0)
+        return fail(reterr, state, "", "cannot open the folder");
     if (facts.st_uid == geteuid() && (facts.st_mode & OTHERS) == 0)
         return 0;
-    keep_close(keep);
+    state_dir_close(state);
     return berth_fail(
         reterr, BERTH_E_DENIED,
         "%s: must belong to the user who runs this program and be closed to others (chmod 700)",
@@ -66,18 +66,18 @@ static void drop(struct document *document)
     free(document);
 }
 
-void keep_close(struct keep *keep)
+void state_dir_close(struct state_dir *state)
 {
-    list_each (&keep->documents, node)
+    list_each (&state->documents, node)
         drop(list_entry(node, struct document, node));
-    if (keep->folder >= 0)
-        (void)close(keep->folder);
-    keep->folder = -1;
+    if (state->folder >= 0)
+        (void)close(state->folder);
+    state->folder = -1;
 }
 
-static struct document *in_memory(struct keep *keep, const char *name)
+static struct document *in_memory(struct state_dir *state, const char *name)
 {
-    list_each (&keep->documents, node) {
+    list_each (&state->documents, node) {
         struct document *document = list_entry(node, struct document, node);
 
         if (strcmp(document->name, name) == 0)
@@ -86,9 +86,9 @@ static struct document *in_memory(struct keep *keep, const char *name)
     return NULL;
 }
 
-static void remember(struct keep *keep, const char *name, const void *data, size_t size)
+static void remember(struct state_dir *state, const char *name, const void *data, size_t size)
 {
-    struct document *old = in_memory(keep, name);
+    struct document *old = in_memory(state, name);
     struct document *document = berth_new(struct document);
 
     if (old)
@@ -97,7 +97,7 @@ static void remember(struct keep *keep, const char *name, const void *data, size
     document->data = berth_alloc(size + 1);
     memcpy(document->data, data, size);
     document->size = size;
-    list_append(&keep->documents, &document->node);
+    list_append(&state->documents, &document->node);
 }
 
 static bool write_all(int file, const char *data, size_t size)
@@ -115,7 +115,7 @@ static bool write_all(int file, const char *data, size_t size)
     return true;
 }
 
-int keep_write(struct keep *keep, const char *name, const void *data, size_t size,
+int state_file_write(struct state_dir *state, const char *name, const void *data, size_t size,
                struct berth_error *reterr)
 {
     char fresh[NAME_MAX_];
@@ -124,29 +124,29 @@ int keep_write(struct keep *keep, const char *name, const void *data, size_t siz
 
     if (!is_name(name))
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no name for a document", name);
-    if (size > KEEP_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "'%s' has more than %d bytes", name, KEEP_MAX);
-    if (keep->folder < 0) {
-        remember(keep, name, data, size);
+    if (size > STATE_FILE_MAX)
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "'%s' has more than %d bytes", name, STATE_FILE_MAX);
+    if (state->folder < 0) {
+        remember(state, name, data, size);
         return 0;
     }
     (void)snprintf(fresh, sizeof(fresh), "%s.new", name);
-    file = openat(keep->folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    file = openat(state->folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0)
-        return fail(reterr, keep, name, "cannot be written");
+        return fail(reterr, state, name, "cannot be written");
     ok = write_all(file, data, size) && fsync(file) == 0;
     if (close(file) < 0 || !ok) {
-        int r = fail(reterr, keep, name, "cannot be written");
+        int r = fail(reterr, state, name, "cannot be written");
 
-        (void)unlinkat(keep->folder, fresh, 0);
+        (void)unlinkat(state->folder, fresh, 0);
         return r;
     }
-    if (renameat(keep->folder, fresh, keep->folder, name) < 0 || fsync(keep->folder) < 0)
-        return fail(reterr, keep, name, "cannot be replaced");
+    if (renameat(state->folder, fresh, state->folder, name) < 0 || fsync(state->folder) < 0)
+        return fail(reterr, state, name, "cannot be replaced");
     return 0;
 }
 
-/* Read up to KEEP_MAX bytes; NULL with errno when that fails. */
+/* Read up to STATE_FILE_MAX bytes; NULL with errno when that fails. */
 static char *read_all(int file, size_t *ret_size)
 {
     struct stat facts;
@@ -155,7 +155,7 @@ static char *read_all(int file, size_t *ret_size)
 
     if (fstat(file, &facts) < 0)
         return NULL;
-    if (!S_ISREG(facts.st_mode) || facts.st_size > KEEP_MAX) {
+    if (!S_ISREG(facts.st_mode) || facts.st_size > STATE_FILE_MAX) {
         errno = EFBIG;
         return NULL;
     }
@@ -175,14 +175,14 @@ static char *read_all(int file, size_t *ret_size)
     return data;
 }
 
-char *keep_read(struct keep *keep, const char *name, size_t *ret_size, struct berth_error *reterr)
+char *state_file_read(struct state_dir *state, const char *name, size_t *ret_size, struct berth_error *reterr)
 {
     struct document *document;
     char *data;
     int file;
 
-    if (keep->folder < 0) {
-        document = in_memory(keep, name);
+    if (state->folder < 0) {
+        document = in_memory(state, name);
         if (!document) {
             (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no '%s'", name);
             return NULL;
@@ -192,14 +192,14 @@ char *keep_read(struct keep *keep, const char *name, size_t *ret_size, struct be
         *ret_size = document->size;
         return data;
     }
-    file = openat(keep->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    file = openat(state->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0 && errno == ENOENT) {
-        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no '%s' in %s", name, keep->path);
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no '%s' in %s", name, state->path);
         return NULL;
     }
     data = file >= 0 ? read_all(file, ret_size) : NULL;
     if (!data)
-        (void)fail(reterr, keep, name, "cannot be read");
+        (void)fail(reterr, state, name, "cannot be read");
     if (file >= 0)
         (void)close(file);
     return data;

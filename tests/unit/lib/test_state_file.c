@@ -1,42 +1,42 @@
-/* test_keep.c - documents are whole, private, and there again. */
+/* test_state_file.c - documents are whole, private, and there again. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "berth/keep.h"
+#include "berth/state_file.h"
 
 #include "test.h"
 
 struct room {
     char path[64];
-    struct keep keep;
+    struct state_dir state_dir;
 };
 
 static void enter(struct room *room)
 {
     struct berth_error error = { 0 };
-    char above[] = "/tmp/berth-keep-XXXXXX";
+    char above[] = "/tmp/berth-state-XXXXXX";
 
     EXPECT(mkdtemp(above) != NULL);
     (void)snprintf(room->path, sizeof(room->path), "%s/state", above);
-    EXPECT_OK(keep_open(&room->keep, room->path, &error));
+    EXPECT_OK(state_dir_open(&room->state_dir, room->path, &error));
 }
 
 static void leave(struct room *room)
 {
     char command[128];
 
-    keep_close(&room->keep);
+    state_dir_close(&room->state_dir);
     (void)snprintf(command, sizeof(command), "rm -rf '%.*s'", (int)(strlen(room->path) - 6),
                    room->path);
     EXPECT_OK(system(command)); /* the folder was made by mkdtemp above */
 }
 
-static void expect_document(struct keep *keep, const char *name, const char *text)
+static void expect_document(struct state_dir *state, const char *name, const char *text)
 {
     struct berth_error error = { 0 };
     size_t size = 0;
-    char *data = keep_read(keep, name, &size, &error);
+    char *data = state_file_read(state, name, &size, &error);
 
     EXPECT(data != NULL);
     EXPECT_STR(data, text);
@@ -44,33 +44,33 @@ static void expect_document(struct keep *keep, const char *name, const char *tex
     berth_wipe_free(data, size);
 }
 
-static void write_read_replace(struct keep *keep)
+static void write_read_replace(struct state_dir *state)
 {
     struct berth_error error = { 0 };
     size_t size = 0;
 
-    EXPECT(keep_read(keep, "identity", &size, &error) == NULL);
+    EXPECT(state_file_read(state, "identity", &size, &error) == NULL);
     EXPECT_INT(error.code, BERTH_E_NOT_FOUND);
-    EXPECT_OK(keep_write(keep, "identity", "one", 3, &error));
-    expect_document(keep, "identity", "one");
-    EXPECT_OK(keep_write(keep, "identity", "another", 7, &error));
-    expect_document(keep, "identity", "another");
-    EXPECT_OK(keep_write(keep, "profile", "", 0, &error));
-    expect_document(keep, "profile", "");
-    expect_document(keep, "identity", "another");
-    EXPECT_ERR(keep_write(keep, "../escape", "x", 1, &error), BERTH_E_INVALID);
-    EXPECT_ERR(keep_write(keep, "", "x", 1, &error), BERTH_E_INVALID);
-    EXPECT_ERR(keep_write(keep, ".hidden", "x", 1, &error), BERTH_E_INVALID);
+    EXPECT_OK(state_file_write(state, "identity", "one", 3, &error));
+    expect_document(state, "identity", "one");
+    EXPECT_OK(state_file_write(state, "identity", "another", 7, &error));
+    expect_document(state, "identity", "another");
+    EXPECT_OK(state_file_write(state, "profile", "", 0, &error));
+    expect_document(state, "profile", "");
+    expect_document(state, "identity", "another");
+    EXPECT_ERR(state_file_write(state, "../escape", "x", 1, &error), BERTH_E_INVALID);
+    EXPECT_ERR(state_file_write(state, "", "x", 1, &error), BERTH_E_INVALID);
+    EXPECT_ERR(state_file_write(state, ".hidden", "x", 1, &error), BERTH_E_INVALID);
 }
 
-TEST(keep, in_a_folder)
+TEST(state_file, in_a_folder)
 {
     struct room room;
     struct stat facts;
     char path[96];
 
     enter(&room);
-    write_read_replace(&room.keep);
+    write_read_replace(&room.state_dir);
     EXPECT_OK(stat(room.path, &facts));
     EXPECT_INT(facts.st_mode & 0777, 0700);
     (void)snprintf(path, sizeof(path), "%s/identity", room.path);
@@ -81,31 +81,31 @@ TEST(keep, in_a_folder)
     leave(&room);
 }
 
-TEST(keep, in_memory)
+TEST(state_file, in_memory)
 {
-    struct keep keep;
+    struct state_dir state_dir;
     struct berth_error error = { 0 };
 
-    EXPECT_OK(keep_open(&keep, NULL, &error));
-    write_read_replace(&keep);
-    keep_close(&keep);
+    EXPECT_OK(state_dir_open(&state, NULL, &error));
+    write_read_replace(&state);
+    state_dir_close(&state);
 }
 
-TEST(keep, a_folder_that_others_can_read_is_refused)
+TEST(state_file, a_folder_that_others_can_read_is_refused)
 {
     struct room room;
-    struct keep again;
+    struct state_dir again;
     struct berth_error error = { 0 };
 
     enter(&room);
     EXPECT_OK(chmod(room.path, 0750));
-    EXPECT_ERR(keep_open(&again, room.path, &error), BERTH_E_DENIED);
+    EXPECT_ERR(state_dir_open(&again, room.path, &error), BERTH_E_DENIED);
     EXPECT_SAYS(error.text, "chmod 700");
     EXPECT_OK(chmod(room.path, 0700));
     leave(&room);
 }
 
-TEST(keep, a_link_in_the_folder_is_not_followed)
+TEST(state_file, a_link_in_the_folder_is_not_followed)
 {
     struct room room;
     struct berth_error error = { 0 };
@@ -115,11 +115,11 @@ TEST(keep, a_link_in_the_folder_is_not_followed)
     enter(&room);
     (void)snprintf(path, sizeof(path), "%s/identity", room.path);
     EXPECT_OK(symlink("/etc/hostname", path));
-    EXPECT(keep_read(&room.keep, "identity", &size, &error) == NULL);
+    EXPECT(state_file_read(&room.state_dir, "identity", &size, &error) == NULL);
     EXPECT_INT(error.code, BERTH_E_IO);
     (void)snprintf(path, sizeof(path), "%s/profile.new", room.path);
     EXPECT_OK(symlink("/etc/hostname", path));
-    EXPECT_ERR(keep_write(&room.keep, "profile", "x", 1, &error), BERTH_E_IO);
+    EXPECT_ERR(state_file_write(&room.state_dir, "profile", "x", 1, &error), BERTH_E_IO);
     leave(&room);
 }
 

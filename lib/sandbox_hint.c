@@ -1,5 +1,5 @@
-/* hidden.c - see hidden.h. */
-#include "berth/hidden.h"
+/* sandbox_hint.c - see sandbox_hint.h. */
+#include "berth/sandbox_hint.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -122,8 +122,8 @@ static void resolve(const char *path, char ret[PATH_MAX])
         (void)snprintf(ret + length, PATH_MAX - length, "%s", path + (end - part));
 }
 
-const char *hidden_text(const char *mounts, const char *path, const char *instead,
-                        char ret[HIDDEN_TEXT])
+const char *sandbox_hint(const char *mounts, const char *path, const char *instead,
+                        char ret[SANDBOX_HINT_SIZE])
 {
     FILE *file = fopen(mounts ? mounts : "/proc/self/mountinfo", "re");
     char point[WORD], folder[PATH_MAX];
@@ -133,7 +133,7 @@ const char *hidden_text(const char *mounts, const char *path, const char *instea
         return ret;
     resolve(path, folder);
     if (seek(file, folder, point))
-        (void)snprintf(ret, HIDDEN_TEXT,
+        (void)snprintf(ret, SANDBOX_HINT_SIZE,
                        "; the service's unit hides %.40s from it: use a folder such as %s", point,
                        instead);
     (void)fclose(file);
