@@ -164,7 +164,7 @@ static int open_store(struct broker *broker, struct berth_error *reterr)
         .failed = store_failed,
         .context = broker,
         .history = broker->history,
-        .feed_keep_ms = broker->options.feed_days * 86400000,
+        .feed_retention_ms = broker->options.feed_days * 86400000,
     };
     int r;
 
@@ -451,7 +451,7 @@ static void reload_asked(uv_signal_t *signal, berth_unused int number)
     conf_reload(options_table, options_count, &broker->options, &fresh, option_changed);
     set_log(&broker->options);
     set_presence_limits(broker);
-    store_feed_keep(broker->context.store, broker->options.feed_days * 86400000);
+    store_set_feed_retention(broker->context.store, broker->options.feed_days * 86400000);
     limits = link_limits_of(&broker->options);
     link_set_limits(broker->link, &limits);
     ca_set_certificate_h(broker->context.ca, broker->options.certificate_h);

@@ -230,7 +230,7 @@ static void list_memory(struct request *request, const struct wanted *wanted)
 static int list_file(struct request *request, const struct wanted *wanted,
                      struct berth_error *reterr)
 {
-    struct rows_wanted rows = { .kind = request->verb->entity,
+    struct rows_query rows = { .kind = request->verb->entity,
                                 .newest_first = wanted->newest_first,
                                 .from = wanted->from,
                                 .past = !wanted->open,

@@ -16,13 +16,13 @@ static void drop_page(void *scratch)
     free(((struct past *)scratch)->page.rows);
 }
 
-static int begin(struct request *request, const struct rows_wanted *wanted, verb_fn *then,
+static int begin(struct request *request, const struct rows_query *query, verb_fn *then,
                  struct berth_error *reterr)
 {
     struct past *past = (struct past *)request_scratch(request, sizeof(*past), drop_page);
 
     return request_wait(
-        request, store_rows_begin(request->api->context->store, wanted, &past->page, &request->op),
+        request, store_rows_begin(request->api->context->store, query, &past->page, &request->op),
         then, reterr);
 }
 
@@ -41,9 +41,9 @@ static int listed(struct request *request, struct berth_error *reterr)
     return 0;
 }
 
-int past_list(struct request *request, const struct rows_wanted *wanted, struct berth_error *reterr)
+int past_list(struct request *request, const struct rows_query *query, struct berth_error *reterr)
 {
-    return begin(request, wanted, listed, reterr);
+    return begin(request, query, listed, reterr);
 }
 
 static int is_missing(const struct request *request, struct berth_error *reterr)
@@ -68,7 +68,7 @@ static int shown(struct request *request, struct berth_error *reterr)
 int past_show(struct request *request, uint64_t id, struct berth_error *reterr)
 {
     enum entity_kind kind = request->verb->entity;
-    struct rows_wanted wanted = { .kind = kind,
+    struct rows_query query = { .kind = kind,
                                   .limit = 1,
                                   .filter = { record_field(entity_row(kind)->record, "id") },
                                   .filters = 1,
@@ -77,5 +77,5 @@ int past_show(struct request *request, uint64_t id, struct berth_error *reterr)
     request->id = id;
     if (!id)
         return is_missing(request, reterr);
-    return begin(request, &wanted, shown, reterr);
+    return begin(request, &query, shown, reterr);
 }

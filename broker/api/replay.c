@@ -24,7 +24,7 @@ struct kept {
     struct list node; /* oldest first */
     uint64_t owner;
     char id[REQUEST_ID_SIZE];
-    char what[REQUEST_ID_SIZE];
+    char fingerprint[REQUEST_ID_SIZE];
     int64_t at_ms;
     unsigned status; /* 0: still under way */
     char etag[32];
@@ -71,7 +71,7 @@ static void add_line(char *text, size_t size, const char *line)
 }
 
 /* As which role, verb, place and body. No part holds a line end: the target was checked. */
-static void what_of(const struct request *request, char what[REQUEST_ID_SIZE])
+static void fingerprint_of(const struct request *request, char fingerprint[REQUEST_ID_SIZE])
 {
     const struct target *target = request->target;
     char text[2 * TARGET_MAX] = "";
@@ -90,7 +90,7 @@ static void what_of(const struct request *request, char what[REQUEST_ID_SIZE])
         add_line(text, sizeof(text), target->pair[i].name);
         add_line(text, sizeof(text), target->pair[i].value);
     }
-    auth_request_hash(request->api->context->auth, text, strlen(text), what);
+    auth_request_hash(request->api->context->auth, text, strlen(text), fingerprint);
     explicit_bzero(text, sizeof(text));
 }
 
@@ -163,7 +163,7 @@ static void remember(struct request *request)
     kept = berth_new(struct kept);
     kept->owner = owner_of(request);
     memcpy(kept->id, actor->request_id, sizeof(kept->id));
-    memcpy(kept->what, actor->request_what, sizeof(kept->what));
+    memcpy(kept->fingerprint, actor->request_fingerprint, sizeof(kept->fingerprint));
     kept->at_ms = api->loop->timers.mono_ms;
     list_append(&api->kept, &kept->node);
     api->kept_count++;
@@ -180,13 +180,13 @@ int replay_begin(struct request *request, struct berth_error *reterr)
         !request->caller.way)
         return 0;
     id_of(request, actor->request_id);
-    what_of(request, actor->request_what);
+    fingerprint_of(request, actor->request_fingerprint);
     kept = kept_find(request->api, actor->request_id);
     if (!kept) {
         remember(request);
         return 0;
     }
-    if (strcmp(kept->what, actor->request_what) != 0)
+    if (strcmp(kept->fingerprint, actor->request_fingerprint) != 0)
         return berth_fail(reterr, BERTH_E_CONFLICT,
                           "this Idempotency-Key was used for another request");
     if (!kept->status)

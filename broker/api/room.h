@@ -306,7 +306,7 @@ char *facts_text(struct core *core, enum entity_kind kind, const void *row,
 /* ---- past.c: rows of kinds that keep what is over ---- */
 
 /* A page of them from the file, as the answer; which rows, `wanted` says. */
-int past_list(struct request *request, const struct rows_wanted *wanted,
+int past_list(struct request *request, const struct rows_query *query,
               struct berth_error *reterr);
 /* One of them. Errors: NOT_FOUND. */
 int past_show(struct request *request, uint64_t id, struct berth_error *reterr);

@@ -46,7 +46,7 @@ struct changes {
     struct audit_note audit;
     char request_id[REQUEST_ID_SIZE];   /* idempotency: same id twice has the effect of one; empty =
                                            none. Of two people it is never the same. */
-    char request_what[REQUEST_ID_SIZE]; /* what was asked; the same id for anything else is refused
+    char request_fingerprint[REQUEST_ID_SIZE]; /* what was asked; the same id for anything else is refused
                                            with CONFLICT */
     bool unfinished; /* the request has more decisions after this one: its id counts as done with
                         the one that finishes it */

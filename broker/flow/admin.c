@@ -13,7 +13,7 @@ struct changes *admin_changes(const struct admin_actor *actor, const char *actio
     struct changes *changes = changes_new(actor->name, role_names[actor->role], action);
 
     memcpy(changes->request_id, actor->request_id, sizeof(changes->request_id));
-    memcpy(changes->request_what, actor->request_what, sizeof(changes->request_what));
+    memcpy(changes->request_fingerprint, actor->request_fingerprint, sizeof(changes->request_fingerprint));
     return changes;
 }
 

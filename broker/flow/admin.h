@@ -22,7 +22,7 @@ struct admin_actor {
     char name[80];
     enum role role;
     char request_id[REQUEST_ID_SIZE];
-    char request_what[REQUEST_ID_SIZE];
+    char request_fingerprint[REQUEST_ID_SIZE];
     /* May they still ask this? NULL: nobody can take it from them. Asked again when something was
      * waited for before the decision; `asker` lives until the call's op has completed. */
     bool (*holds)(const void *asker);

@@ -120,22 +120,22 @@ static bool take_short(const unsigned char **at, size_t *left, char *out, size_t
     return true;
 }
 
-static enum sql_trouble seal_note(struct audit_chain *chain, const struct audit_note *note,
+static enum sql_status seal_note(struct audit_chain *chain, const struct audit_note *note,
                                   bool actor_too, unsigned char sealed[SEALED_TEXTS + SEAL_OVERHEAD],
                                   size_t *ret_size, struct berth_error *reterr)
 {
     unsigned char plain[SEALED_TEXTS];
     unsigned char key[SEAL_KEY];
-    enum sql_trouble trouble;
+    enum sql_status status;
     size_t size = 0;
     int r;
 
     _Static_assert(sizeof(note->actor) + sizeof(note->object) + sizeof(note->detail) + 6 <=
                        SEALED_TEXTS,
                    "the personal fields of a note fit");
-    trouble = keyring_need(chain->keys, note->subject_user_id, key, reterr);
-    if (trouble != SQL_FINE)
-        return trouble;
+    status = keyring_get_or_make(chain->keys, note->subject_user_id, key, reterr);
+    if (status != SQL_OK)
+        return status;
     size += put_short(plain + size, note->actor, actor_too ? strlen(note->actor) : 0);
     size += put_short(plain + size, note->object, strlen(note->object));
     size += put_short(plain + size, note->detail, strlen(note->detail));
@@ -143,7 +143,7 @@ static enum sql_trouble seal_note(struct audit_chain *chain, const struct audit_
     explicit_bzero(key, sizeof(key));
     explicit_bzero(plain, sizeof(plain));
     *ret_size = size + SEAL_OVERHEAD;
-    return r < 0 ? SQL_BROKEN : SQL_FINE;
+    return r < 0 ? SQL_BROKEN : SQL_OK;
 }
 
 static bool unseal(const struct audit_record *record, struct keyring *keys, struct personal *ret)
@@ -170,7 +170,7 @@ static bool unseal(const struct audit_record *record, struct keyring *keys, stru
 /* ---- the chain ---- */
 
 /* Somebody appended records of their own. Ours go on behind them, chained to our last one, which is
- * what `audit verify` then finds; to stop would hand that person a switch to turn the house off.
+ * what `audit verify` then finds; to stop would hand that person a switch to turn the broker off.
  */
 static int skip_foreign(struct audit_chain *chain, struct berth_error *reterr)
 {
@@ -269,7 +269,7 @@ static int add_record(struct audit_chain *chain, struct audit_record *record)
     return rc;
 }
 
-enum sql_trouble audit_append(struct audit_chain *chain, const struct audit_note *note,
+enum sql_status audit_append(struct audit_chain *chain, const struct audit_note *note,
                               int64_t at_ms, int64_t mono_ms, uint64_t rev,
                               struct berth_error *reterr)
 {
@@ -291,32 +291,32 @@ enum sql_trouble audit_append(struct audit_chain *chain, const struct audit_note
     int rc;
 
     if (personal) {
-        enum sql_trouble trouble =
+        enum sql_status status =
             seal_note(chain, note, actor_too, sealed, &record.sealed_size, reterr);
 
-        if (trouble != SQL_FINE)
-            return trouble;
+        if (status != SQL_OK)
+            return status;
         record.sealed = sealed;
     }
     rc = add_record(chain, &record);
     if ((rc & 0xff) == SQLITE_CONSTRAINT && skip_foreign(chain, reterr) == 0)
         rc = add_record(chain, &record);
-    return rc == SQLITE_DONE ? SQL_FINE : sql_failed(chain->db, rc, "audit trail", reterr);
+    return rc == SQLITE_DONE ? SQL_OK : sql_failed(chain->db, rc, "audit trail", reterr);
 }
 
-enum sql_trouble audit_write_head(struct audit_chain *chain, struct berth_error *reterr)
+enum sql_status audit_write_head(struct audit_chain *chain, struct berth_error *reterr)
 {
     char seal[72];
     int rc;
 
     if (!chain->moved)
-        return SQL_FINE;
+        return SQL_OK;
     keyring_seal(chain->keys, chain->head.sequence, chain->head.hash, seal);
     (void)sqlite3_bind_int64(chain->set_head, 1, chain->head.sequence);
     sql_bind_blob(chain->set_head, 2, chain->head.hash, 32);
     sql_bind_text(chain->set_head, 3, seal);
     rc = sql_step_once(chain->set_head);
-    return rc == SQLITE_DONE ? SQL_FINE : sql_failed(chain->db, rc, "audit trail", reterr);
+    return rc == SQLITE_DONE ? SQL_OK : sql_failed(chain->db, rc, "audit trail", reterr);
 }
 
 /* ---- reading ---- */

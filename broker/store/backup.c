@@ -16,10 +16,10 @@
 
 static int failed(const struct backup_run *run, int rc, struct berth_error *reterr)
 {
-    enum sql_trouble trouble = sql_trouble(rc);
+    enum sql_status status = sql_status_of(rc);
     int cause;
 
-    if (trouble == SQL_NO_SPACE) {
+    if (status == SQL_NO_SPACE) {
         return berth_fail(reterr, BERTH_E_NO_SPACE, "there is no room for the backup '%s'",
                           run->path);
     }
@@ -91,7 +91,7 @@ static int complete(struct backup_run *run, struct berth_error *reterr)
     if (rc != SQLITE_OK)
         return failed(run, rc, reterr);
     run->target = NULL;
-    return folder_put(run->unfinished, run->path, reterr);
+    return folder_publish(run->unfinished, run->path, reterr);
 }
 
 int backup_step(struct backup_run *run, int pages, struct berth_error *reterr)

@@ -20,8 +20,8 @@ int decisions_open(sqlite3 *db, struct keyring *keys, struct decisions *decision
         { &decisions->begin, "BEGIN IMMEDIATE" },
         { &decisions->commit, "COMMIT" },
         { &decisions->rollback, "ROLLBACK" },
-        { &decisions->save, "SAVEPOINT \"decision\"" },
-        { &decisions->keep, "RELEASE \"decision\"" },
+        { &decisions->savepoint, "SAVEPOINT \"decision\"" },
+        { &decisions->release, "RELEASE \"decision\"" },
         { &decisions->undo, "ROLLBACK TO \"decision\"" },
         { &decisions->set_last_id, "UPDATE \"sequence\" SET \"last_id\" = ?1" },
     };
@@ -47,7 +47,7 @@ int decisions_open(sqlite3 *db, struct keyring *keys, struct decisions *decision
 void decisions_close(struct decisions *decisions)
 {
     sqlite3_stmt **const all[] = { &decisions->begin,      &decisions->commit, &decisions->rollback,
-                                   &decisions->save,       &decisions->keep,   &decisions->undo,
+                                   &decisions->savepoint,       &decisions->release,   &decisions->undo,
                                    &decisions->set_last_id };
 
     for (size_t i = 0; i < BERTH_COUNT(all); i++)
@@ -58,15 +58,15 @@ void decisions_close(struct decisions *decisions)
     audit_close(&decisions->chain);
 }
 
-static enum sql_trouble step(struct decisions *decisions, sqlite3_stmt *statement, const char *what,
+static enum sql_status step(struct decisions *decisions, sqlite3_stmt *statement, const char *what,
                              struct berth_error *reterr)
 {
     int rc = sql_step_once(statement);
 
-    return rc == SQLITE_DONE ? SQL_FINE : sql_failed(decisions->db, rc, what, reterr);
+    return rc == SQLITE_DONE ? SQL_OK : sql_failed(decisions->db, rc, what, reterr);
 }
 
-enum sql_trouble decisions_begin(struct decisions *decisions, struct berth_error *reterr)
+enum sql_status decisions_begin(struct decisions *decisions, struct berth_error *reterr)
 {
     decisions->head_before = decisions->chain.head;
     decisions->last_id_before = decisions->last_id;
@@ -85,33 +85,33 @@ void decisions_rollback(struct decisions *decisions)
     decisions->last_id = decisions->last_id_before;
 }
 
-static enum sql_trouble write_last_id(struct decisions *decisions, struct berth_error *reterr)
+static enum sql_status write_last_id(struct decisions *decisions, struct berth_error *reterr)
 {
     if (decisions->last_id == decisions->last_id_before)
-        return SQL_FINE;
+        return SQL_OK;
     sql_bind_id(decisions->set_last_id, 1, decisions->last_id);
     return step(decisions, decisions->set_last_id, "sequence", reterr);
 }
 
-enum sql_trouble decisions_commit(struct decisions *decisions, struct berth_error *reterr)
+enum sql_status decisions_commit(struct decisions *decisions, struct berth_error *reterr)
 {
-    enum sql_trouble trouble = write_last_id(decisions, reterr);
+    enum sql_status status = write_last_id(decisions, reterr);
 
-    if (trouble == SQL_FINE)
-        trouble = audit_write_head(&decisions->chain, reterr);
+    if (status == SQL_OK)
+        status = audit_write_head(&decisions->chain, reterr);
     /* First the keys: a record must never be there without the key that opens it. */
-    if (trouble == SQL_FINE)
-        trouble = keyring_commit(decisions->chain.keys, reterr);
-    if (trouble == SQL_FINE)
-        trouble = step(decisions, decisions->commit, "commit", reterr);
-    if (trouble == SQL_FINE)
+    if (status == SQL_OK)
+        status = keyring_commit(decisions->chain.keys, reterr);
+    if (status == SQL_OK)
+        status = step(decisions, decisions->commit, "commit", reterr);
+    if (status == SQL_OK)
         decisions->chain.moved = false;
-    return trouble;
+    return status;
 }
 
 /* ---- one decision ---- */
 
-static enum sql_trouble gone(struct decisions *decisions, const struct change *change,
+static enum sql_status gone(struct decisions *decisions, const struct change *change,
                              struct berth_error *reterr)
 {
     int64_t version = row_sql_version(decisions->rows, change->kind, change->row.id);
@@ -128,7 +128,7 @@ static enum sql_trouble gone(struct decisions *decisions, const struct change *c
     return SQL_REFUSED;
 }
 
-static enum sql_trouble write_row(struct decisions *decisions, const struct change *change,
+static enum sql_status write_row(struct decisions *decisions, const struct change *change,
                                   struct berth_error *reterr)
 {
     int touched = 0;
@@ -153,7 +153,7 @@ static enum sql_trouble write_row(struct decisions *decisions, const struct chan
     }
     if (rc != SQLITE_DONE)
         return sql_failed(decisions->db, rc, entity_row(change->kind)->table, reterr);
-    return touched ? SQL_FINE : gone(decisions, change, reterr);
+    return touched ? SQL_OK : gone(decisions, change, reterr);
 }
 
 /* Rows of one decision come in the order in which a flow thought of them. Written in that order,
@@ -161,7 +161,7 @@ static enum sql_trouble write_row(struct decisions *decisions, const struct chan
  * there is changed first, then dropped, then the new is added; within a verb in the order of
  * entities.def, which puts a slot (and its epoch) before its session.
  */
-static enum sql_trouble write_rows(struct decisions *decisions, const struct commit_job *job,
+static enum sql_status write_rows(struct decisions *decisions, const struct commit_job *job,
                                    struct berth_error *reterr)
 {
     static const enum change_verb order[] = { CHANGE_SET, CHANGE_DROP, CHANGE_ADD };
@@ -170,22 +170,22 @@ static enum sql_trouble write_rows(struct decisions *decisions, const struct com
         for (int kind = ENTITY_NONE + 1; kind < ENTITY_KINDS; kind++) {
             for (size_t i = 0; i < job->count; i++) {
                 const struct change *change = job->at[i];
-                enum sql_trouble trouble;
+                enum sql_status status;
 
                 if (change->verb != order[verb] || change->kind != (enum entity_kind)kind)
                     continue;
-                trouble = write_row(decisions, change, reterr);
-                if (trouble != SQL_FINE)
-                    return trouble;
+                status = write_row(decisions, change, reterr);
+                if (status != SQL_OK)
+                    return status;
             }
         }
     }
-    return SQL_FINE;
+    return SQL_OK;
 }
 
 /* Foreign keys are deferred to the end of the transaction, but each decision has to answer for
  * itself. */
-static enum sql_trouble check_references(struct decisions *decisions, const struct commit_job *job,
+static enum sql_status check_references(struct decisions *decisions, const struct commit_job *job,
                                          struct berth_error *reterr)
 {
     int open = 0;
@@ -193,81 +193,81 @@ static enum sql_trouble check_references(struct decisions *decisions, const stru
 
     (void)sqlite3_db_status(decisions->db, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &highest, 0);
     if (open == 0)
-        return SQL_FINE;
+        return SQL_OK;
     (void)refusal_of_references(decisions->db, (const struct change *const *)job->at, job->count,
                                 reterr);
     return SQL_REFUSED;
 }
 
-static enum sql_trouble remember_request(struct decisions *decisions, const struct commit_job *job,
+static enum sql_status add_request(struct decisions *decisions, const struct commit_job *job,
                                          struct berth_error *reterr)
 {
     struct feed_request request = { .id = job->request_id,
-                                    .what = job->request_what,
+                                    .fingerprint = job->request_fingerprint,
                                     .rev = job->rev };
 
     for (size_t i = 0; request.added_id == 0 && i < job->count; i++)
         if (job->at[i]->verb == CHANGE_ADD)
             request.added_id = job->at[i]->row.id;
-    return feed_remember(&decisions->feed, &request, job->base.wall_ms, reterr);
+    return feed_add_request(&decisions->feed, &request, job->base.wall_ms, reterr);
 }
 
-static enum sql_trouble recall_request(struct decisions *decisions, struct commit_job *job,
+static enum sql_status find_request(struct decisions *decisions, struct commit_job *job,
                                        struct berth_error *reterr)
 {
-    struct feed_request request = { .id = job->request_id, .what = job->request_what };
-    enum sql_trouble trouble = feed_recall(&decisions->feed, &request, &job->repeated, reterr);
+    struct feed_request request = { .id = job->request_id, .fingerprint = job->request_fingerprint };
+    enum sql_status status = feed_find_request(&decisions->feed, &request, &job->repeated, reterr);
 
     job->rev = request.rev;
     job->added_id = request.added_id;
-    return trouble;
+    return status;
 }
 
-static enum sql_trouble write_all(struct decisions *decisions, struct commit_job *job,
+static enum sql_status write_all(struct decisions *decisions, struct commit_job *job,
                                   struct berth_error *reterr)
 {
-    enum sql_trouble trouble;
+    enum sql_status status;
 
-    trouble = write_rows(decisions, job, reterr);
-    if (trouble == SQL_FINE)
-        trouble = check_references(decisions, job, reterr);
-    for (size_t i = 0; trouble == SQL_FINE && i < job->count; i++)
-        trouble = feed_append(&decisions->feed, job->at[i], job->base.wall_ms, &job->rev, reterr);
-    if (trouble == SQL_FINE && *job->request_id && !job->unfinished)
-        trouble = remember_request(decisions, job, reterr);
+    status = write_rows(decisions, job, reterr);
+    if (status == SQL_OK)
+        status = check_references(decisions, job, reterr);
+    for (size_t i = 0; status == SQL_OK && i < job->count; i++)
+        status = feed_append(&decisions->feed, job->at[i], job->base.wall_ms, &job->rev, reterr);
+    if (status == SQL_OK && *job->request_id && !job->unfinished)
+        status = add_request(decisions, job, reterr);
     if (planted(AUDIT_SKIPPED) ||
         (planted(ADMIN_UNHEARD) && strcmp(job->audit.role, "administrator") == 0))
-        return trouble;
-    if (trouble == SQL_FINE) {
-        trouble = audit_append(&decisions->chain, &job->audit, job->base.wall_ms, job->base.mono_ms,
+        return status;
+    if (status == SQL_OK) {
+        status = audit_append(&decisions->chain, &job->audit, job->base.wall_ms, job->base.mono_ms,
                                job->rev, reterr);
         job->sequence = decisions->chain.head.sequence;
     }
-    return trouble;
+    return status;
 }
 
-static enum sql_trouble write_guarded(struct decisions *decisions, struct commit_job *job,
+static enum sql_status write_guarded(struct decisions *decisions, struct commit_job *job,
                                       struct berth_error *reterr)
 {
     struct audit_head head = decisions->chain.head;
     struct berth_error undo_error = { 0 };
-    enum sql_trouble trouble;
-    enum sql_trouble undone;
+    enum sql_status status;
+    enum sql_status undone;
 
-    trouble = step(decisions, decisions->save, "savepoint", reterr);
-    if (trouble != SQL_FINE)
-        return trouble;
-    trouble = write_all(decisions, job, reterr);
-    if (trouble == SQL_FINE)
-        return step(decisions, decisions->keep, "savepoint", reterr);
-    if (trouble != SQL_REFUSED)
-        return trouble; /* the whole batch is rolled back */
+    status = step(decisions, decisions->savepoint, "savepoint", reterr);
+    if (status != SQL_OK)
+        return status;
+    status = write_all(decisions, job, reterr);
+    if (status == SQL_OK)
+        return step(decisions, decisions->release, "savepoint", reterr);
+    if (status != SQL_REFUSED)
+        return status; /* the whole batch is rolled back */
 
     decisions->chain.head = head;
     undone = step(decisions, decisions->undo, "undo", &undo_error);
-    if (undone == SQL_FINE)
-        undone = step(decisions, decisions->keep, "undo", &undo_error);
-    if (undone == SQL_FINE)
+    if (undone == SQL_OK)
+        undone = step(decisions, decisions->release, "undo", &undo_error);
+    if (undone == SQL_OK)
         return SQL_REFUSED;
     *reterr = undo_error;
     return undone;
@@ -282,17 +282,17 @@ static void note_ids(struct decisions *decisions, const struct commit_job *job)
     }
 }
 
-enum sql_trouble decision_write(struct decisions *decisions, struct commit_job *job,
+enum sql_status decision_write(struct decisions *decisions, struct commit_job *job,
                                 struct berth_error *reterr)
 {
-    enum sql_trouble trouble = SQL_FINE;
+    enum sql_status status = SQL_OK;
     int64_t rev;
 
     note_ids(decisions, job);
     if (*job->request_id) {
-        trouble = recall_request(decisions, job, reterr);
-        if (trouble != SQL_FINE || job->repeated)
-            return trouble;
+        status = find_request(decisions, job, reterr);
+        if (status != SQL_OK || job->repeated)
+            return status;
     }
     if (job->count == 0) { /* an audit record alone: its rev is the last there was */
         if (feed_rev(decisions->db, &rev, reterr) < 0)
@@ -302,7 +302,7 @@ enum sql_trouble decision_write(struct decisions *decisions, struct commit_job *
     return write_guarded(decisions, job, reterr);
 }
 
-enum sql_trouble decision_note(struct decisions *decisions, const char *action, const char *object,
+enum sql_status decision_note(struct decisions *decisions, const char *action, const char *object,
                                const char *detail, int64_t wall_ms, struct berth_error *reterr)
 {
     struct audit_note note = { .actor = "broker", .role = "broker", .outcome = "done" };

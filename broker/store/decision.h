@@ -17,7 +17,7 @@ struct decisions {
     struct row_sql *rows;
     struct feed feed;
     struct audit_chain chain;
-    sqlite3_stmt *begin, *commit, *rollback, *save, *keep, *undo, *set_last_id;
+    sqlite3_stmt *begin, *commit, *rollback, *savepoint, *release, *undo, *set_last_id;
     struct audit_head head_before; /* of the batch */
     uint64_t last_id, last_id_before;
 };
@@ -32,16 +32,16 @@ void decisions_close(struct decisions *decisions);
  * open when they fail. On NO_SPACE, BUSY and BROKEN of any of them the batch is dead and
  * decisions_rollback is due.
  */
-enum sql_trouble decisions_begin(struct decisions *decisions, struct berth_error *reterr);
-enum sql_trouble decisions_commit(struct decisions *decisions, struct berth_error *reterr);
+enum sql_status decisions_begin(struct decisions *decisions, struct berth_error *reterr);
+enum sql_status decisions_commit(struct decisions *decisions, struct berth_error *reterr);
 void decisions_rollback(struct decisions *decisions);
 
 /* FINE: job->rev (and repeated) are set. REFUSED: nothing of it is written, the batch goes on. */
-enum sql_trouble decision_write(struct decisions *decisions, struct commit_job *job,
+enum sql_status decision_write(struct decisions *decisions, struct commit_job *job,
                                 struct berth_error *reterr);
 
 /* An audit record without a change, from the store itself. */
-enum sql_trouble decision_note(struct decisions *decisions, const char *action, const char *object,
+enum sql_status decision_note(struct decisions *decisions, const char *action, const char *object,
                                const char *detail, int64_t wall_ms, struct berth_error *reterr);
 
 #endif

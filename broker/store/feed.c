@@ -24,7 +24,7 @@ int feed_open(sqlite3 *db, struct feed *feed, struct berth_error *reterr)
         { &feed->add, "INSERT INTO \"change\" (\"at_ms\", \"entity\", \"entity_id\", \"verb\", "
                       "\"version\", \"body\")"
                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)" },
-        { &feed->ask, "SELECT \"what\", \"added_id\", \"rev\" FROM \"request\""
+        { &feed->ask, "SELECT \"fingerprint\", \"added_id\", \"rev\" FROM \"request\""
                       " WHERE \"request_id\" = ?1" },
         { &feed->note, "INSERT INTO \"request\" VALUES (?1, ?2, ?3, ?4, ?5)" },
         { &feed->prune_changes,
@@ -58,7 +58,7 @@ void feed_close(struct feed *feed)
     sql_drop(&feed->scrub);
 }
 
-enum sql_trouble feed_append(struct feed *feed, const struct change *change, int64_t at_ms,
+enum sql_status feed_append(struct feed *feed, const struct change *change, int64_t at_ms,
                              uint64_t *ret_rev, struct berth_error *reterr)
 {
     const struct entity_row *entity = entity_row(change->kind);
@@ -78,51 +78,51 @@ enum sql_trouble feed_append(struct feed *feed, const struct change *change, int
     if (rc != SQLITE_DONE)
         return sql_failed(feed->db, rc, "change feed", reterr);
     *ret_rev = (uint64_t)sqlite3_last_insert_rowid(feed->db);
-    return SQL_FINE;
+    return SQL_OK;
 }
 
 /* ---- requests ---- */
 
-enum sql_trouble feed_recall(struct feed *feed, struct feed_request *request, bool *ret_seen,
+enum sql_status feed_find_request(struct feed *feed, struct feed_request *request, bool *ret_seen,
                              struct berth_error *reterr)
 {
-    enum sql_trouble trouble = SQL_FINE;
+    enum sql_status status = SQL_OK;
     int rc;
 
     sql_bind_text(feed->ask, 1, request->id);
     rc = sql_step(feed->ask);
     *ret_seen = rc == SQLITE_ROW;
-    if (rc == SQLITE_ROW && strcmp(sql_text(feed->ask, 0), request->what) == 0) {
+    if (rc == SQLITE_ROW && strcmp(sql_text(feed->ask, 0), request->fingerprint) == 0) {
         request->added_id = (uint64_t)sqlite3_column_int64(feed->ask, 1);
         request->rev = (uint64_t)sqlite3_column_int64(feed->ask, 2);
     } else if (rc == SQLITE_ROW) {
-        trouble = SQL_REFUSED;
+        status = SQL_REFUSED;
         (void)berth_fail(reterr, BERTH_E_CONFLICT,
                          "this Idempotency-Key was used for another request");
     } else if (rc != SQLITE_DONE) {
-        trouble = sql_failed(feed->db, rc, "requests", reterr);
+        status = sql_failed(feed->db, rc, "requests", reterr);
     }
     (void)sqlite3_reset(feed->ask);
-    return trouble;
+    return status;
 }
 
-enum sql_trouble feed_remember(struct feed *feed, const struct feed_request *request, int64_t at_ms,
+enum sql_status feed_add_request(struct feed *feed, const struct feed_request *request, int64_t at_ms,
                                struct berth_error *reterr)
 {
     int rc;
 
     sql_bind_text(feed->note, 1, request->id);
-    sql_bind_text(feed->note, 2, request->what);
+    sql_bind_text(feed->note, 2, request->fingerprint);
     (void)sqlite3_bind_int64(feed->note, 3, (int64_t)request->added_id);
     (void)sqlite3_bind_int64(feed->note, 4, (int64_t)request->rev);
     (void)sqlite3_bind_int64(feed->note, 5, at_ms);
     rc = sql_step_once(feed->note);
-    return rc == SQLITE_DONE ? SQL_FINE : sql_failed(feed->db, rc, "requests", reterr);
+    return rc == SQLITE_DONE ? SQL_OK : sql_failed(feed->db, rc, "requests", reterr);
 }
 
 /* ---- retention ---- */
 
-enum sql_trouble feed_prune(struct feed *feed, int64_t before_ms, bool *ret_more,
+enum sql_status feed_prune(struct feed *feed, int64_t before_ms, bool *ret_more,
                             struct berth_error *reterr)
 {
     sqlite3_stmt *const steps[] = { feed->prune_changes, feed->prune_requests };
@@ -138,16 +138,16 @@ enum sql_trouble feed_prune(struct feed *feed, int64_t before_ms, bool *ret_more
         if (sqlite3_changes(feed->db) > 0)
             *ret_more = true;
     }
-    return SQL_FINE;
+    return SQL_OK;
 }
 
-enum sql_trouble feed_scrub(struct feed *feed, uint64_t user_id, struct berth_error *reterr)
+enum sql_status feed_scrub(struct feed *feed, uint64_t user_id, struct berth_error *reterr)
 {
     int rc;
 
     sql_bind_id(feed->scrub, 1, user_id);
     rc = sql_step_once(feed->scrub);
-    return rc == SQLITE_DONE ? SQL_FINE : sql_failed(feed->db, rc, "change feed", reterr);
+    return rc == SQLITE_DONE ? SQL_OK : sql_failed(feed->db, rc, "change feed", reterr);
 }
 
 int feed_rev(sqlite3 *db, int64_t *ret, struct berth_error *reterr)

@@ -26,32 +26,32 @@ int feed_open(sqlite3 *db, struct feed *feed, struct berth_error *reterr) berth_
 void feed_close(struct feed *feed);
 
 /* Append one change; *ret_rev is its number. */
-enum sql_trouble feed_append(struct feed *feed, const struct change *change, int64_t at_ms,
+enum sql_status feed_append(struct feed *feed, const struct change *change, int64_t at_ms,
                              uint64_t *ret_rev, struct berth_error *reterr);
 
 /* A request as it is remembered: its id and what it asked for, the rev that it got and the first
  * row that it added (0: none).
  */
 struct feed_request {
-    const char *id, *what;
+    const char *id, *fingerprint;
     uint64_t rev, added_id;
 };
 
 /* Did this request come before? *ret_seen; then request->rev and added_id are set. REFUSED when the
  * id was used for something else.
  */
-enum sql_trouble feed_recall(struct feed *feed, struct feed_request *request, bool *ret_seen,
+enum sql_status feed_find_request(struct feed *feed, struct feed_request *request, bool *ret_seen,
                              struct berth_error *reterr);
-enum sql_trouble feed_remember(struct feed *feed, const struct feed_request *request, int64_t at_ms,
+enum sql_status feed_add_request(struct feed *feed, const struct feed_request *request, int64_t at_ms,
                                struct berth_error *reterr);
 
 /* Drop some of what is older; *ret_more: there is more of it. Within a transaction of the caller's.
  */
-enum sql_trouble feed_prune(struct feed *feed, int64_t before_ms, bool *ret_more,
+enum sql_status feed_prune(struct feed *feed, int64_t before_ms, bool *ret_more,
                             struct berth_error *reterr);
 
 /* Take a person out of the bodies. */
-enum sql_trouble feed_scrub(struct feed *feed, uint64_t user_id, struct berth_error *reterr);
+enum sql_status feed_scrub(struct feed *feed, uint64_t user_id, struct berth_error *reterr);
 
 /* The last rev ever given. */
 int feed_rev(sqlite3 *db, int64_t *ret, struct berth_error *reterr) berth_must_check;

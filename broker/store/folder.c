@@ -77,11 +77,11 @@ int folder_lock(const char *folder, int *ret_fd, struct berth_error *reterr)
 
 int folder_file(const char *path, bool *ret_new, struct berth_error *reterr)
 {
-    bool made = true;
+    bool created = true;
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
     if (fd < 0 && errno == EEXIST) {
-        made = false;
+        created = false;
         fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     }
     if (fd < 0)
@@ -94,7 +94,7 @@ int folder_file(const char *path, bool *ret_new, struct berth_error *reterr)
     }
     (void)close(fd); /* nothing was written */
     if (ret_new)
-        *ret_new = made;
+        *ret_new = created;
     return 0;
 }
 
@@ -143,7 +143,7 @@ int folder_sync_of(const char *path, struct berth_error *reterr)
     return sync_path(folder, O_RDONLY | O_DIRECTORY, reterr);
 }
 
-int folder_put(const char *from, const char *to, struct berth_error *reterr)
+int folder_publish(const char *from, const char *to, struct berth_error *reterr)
 {
     int r;
 

@@ -36,7 +36,7 @@ int folder_sync_of(const char *path, struct berth_error *reterr) berth_must_chec
 
 /* Give a finished file its name, without ever replacing another one (EXISTS), and make that
  * durable. */
-int folder_put(const char *from, const char *to, struct berth_error *reterr) berth_must_check;
+int folder_publish(const char *from, const char *to, struct berth_error *reterr) berth_must_check;
 
 /* Also a dangling link exists. */
 bool folder_exists(const char *path);

@@ -42,7 +42,7 @@ struct commit_job {
     struct change **at;
     struct audit_note audit;
     char request_id[REQUEST_ID_SIZE];
-    char request_what[REQUEST_ID_SIZE];
+    char request_fingerprint[REQUEST_ID_SIZE];
     bool unfinished;
     uint64_t rev;
     int64_t sequence; /* of its audit record */
@@ -80,7 +80,7 @@ struct rows_job {
     struct job base;
     struct rows_page *caller_page;
     struct rows_page page;
-    struct rows_wanted wanted;
+    struct rows_query query;
 };
 
 struct verify_job {

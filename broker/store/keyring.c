@@ -11,7 +11,7 @@
 #include "migrate.h"
 
 struct person_key {
-    struct list node; /* in `kept` or `made` */
+    struct list node; /* in `committed` or `uncommitted` */
     uint64_t user_id;
     unsigned char key[SEAL_KEY];
 };
@@ -23,8 +23,8 @@ struct keyring {
 
     pthread_mutex_t lock; /* guards all below: the reader looks keys up */
     struct map by_user;
-    struct list kept;
-    struct list made; /* since the last commit of the file */
+    struct list committed;
+    struct list uncommitted; /* since the last commit of the file */
     unsigned char trail_key[SEAL_KEY];
     int64_t anchored;
     unsigned char anchored_hash[32];
@@ -65,7 +65,7 @@ static int load_persons(struct keyring *keyring, struct berth_error *reterr)
         return r;
     while ((rc = sql_step(statement)) == SQLITE_ROW) {
         if (sql_hash(statement, 1, key))
-            remember(keyring, &keyring->kept, (uint64_t)sqlite3_column_int64(statement, 0), key);
+            remember(keyring, &keyring->committed, (uint64_t)sqlite3_column_int64(statement, 0), key);
     }
     explicit_bzero(key, sizeof(key));
     if (rc != SQLITE_DONE)
@@ -161,8 +161,8 @@ int keyring_open(const char *folder, struct keyring **ret, bool *ret_new,
     random_system(&keyring->random);
     (void)pthread_mutex_init(&keyring->lock, NULL);
     map_init(&keyring->by_user, random_map_key(&keyring->random));
-    list_init(&keyring->kept);
-    list_init(&keyring->made);
+    list_init(&keyring->committed);
+    list_init(&keyring->uncommitted);
 
     r = folder_path(folder, "keys.db", path, reterr);
     if (r == 0)
@@ -195,9 +195,9 @@ int keyring_close(struct keyring *keyring, struct berth_error *reterr)
     if (rc != SQLITE_OK)
         r = berth_fail(reterr, BERTH_E_STORE, "closing keys.db failed (SQLite %d)", rc);
 
-    list_each (&keyring->made, node)
+    list_each (&keyring->uncommitted, node)
         forget(keyring, list_entry(node, struct person_key, node));
-    list_each (&keyring->kept, node)
+    list_each (&keyring->committed, node)
         forget(keyring, list_entry(node, struct person_key, node));
     map_clear(&keyring->by_user);
     (void)pthread_mutex_destroy(&keyring->lock);
@@ -219,13 +219,13 @@ bool keyring_get(struct keyring *keyring, uint64_t user_id, unsigned char key[SE
     return person != NULL;
 }
 
-enum sql_trouble keyring_need(struct keyring *keyring, uint64_t user_id,
+enum sql_status keyring_get_or_make(struct keyring *keyring, uint64_t user_id,
                               unsigned char key[SEAL_KEY], struct berth_error *reterr)
 {
     int rc;
 
     if (keyring_get(keyring, user_id, key))
-        return SQL_FINE;
+        return SQL_OK;
     if (sqlite3_get_autocommit(keyring->db)) {
         rc = sql_exec(keyring->db, "BEGIN IMMEDIATE");
         if (rc != SQLITE_OK)
@@ -238,25 +238,25 @@ enum sql_trouble keyring_need(struct keyring *keyring, uint64_t user_id,
     (void)sqlite3_clear_bindings(keyring->add);
     if (rc != SQLITE_DONE)
         return sql_failed(keyring->db, rc, "keys.db", reterr);
-    remember(keyring, &keyring->made, user_id, key);
-    return SQL_FINE;
+    remember(keyring, &keyring->uncommitted, user_id, key);
+    return SQL_OK;
 }
 
-enum sql_trouble keyring_commit(struct keyring *keyring, struct berth_error *reterr)
+enum sql_status keyring_commit(struct keyring *keyring, struct berth_error *reterr)
 {
     struct list *node;
     int rc;
 
     if (sqlite3_get_autocommit(keyring->db))
-        return SQL_FINE;
+        return SQL_OK;
     rc = sql_exec(keyring->db, "COMMIT");
     if (rc != SQLITE_OK)
         return sql_failed(keyring->db, rc, "keys.db", reterr);
     (void)pthread_mutex_lock(&keyring->lock);
-    while ((node = list_shift(&keyring->made)))
-        list_append(&keyring->kept, node);
+    while ((node = list_shift(&keyring->uncommitted)))
+        list_append(&keyring->committed, node);
     (void)pthread_mutex_unlock(&keyring->lock);
-    return SQL_FINE;
+    return SQL_OK;
 }
 
 void keyring_rollback(struct keyring *keyring)
@@ -266,12 +266,12 @@ void keyring_rollback(struct keyring *keyring)
     if (!sqlite3_get_autocommit(keyring->db))
         (void)sql_exec(keyring->db, "ROLLBACK");
     (void)pthread_mutex_lock(&keyring->lock);
-    list_each (&keyring->made, node)
+    list_each (&keyring->uncommitted, node)
         forget(keyring, list_entry(node, struct person_key, node));
     (void)pthread_mutex_unlock(&keyring->lock);
 }
 
-enum sql_trouble keyring_erase(struct keyring *keyring, uint64_t user_id,
+enum sql_status keyring_erase(struct keyring *keyring, uint64_t user_id,
                                struct berth_error *reterr)
 {
     struct person_key *person;
@@ -287,7 +287,7 @@ enum sql_trouble keyring_erase(struct keyring *keyring, uint64_t user_id,
     if (person)
         forget(keyring, person);
     (void)pthread_mutex_unlock(&keyring->lock);
-    return SQL_FINE;
+    return SQL_OK;
 }
 
 /* ---- the trail's end ---- */
@@ -303,7 +303,7 @@ void keyring_seal(struct keyring *keyring, int64_t sequence, const unsigned char
     seal_hmac_hex(keyring->trail_key, bytes, sizeof(bytes), seal);
 }
 
-enum sql_trouble keyring_anchor(struct keyring *keyring, int64_t sequence,
+enum sql_status keyring_anchor(struct keyring *keyring, int64_t sequence,
                                 const unsigned char hash[32], struct berth_error *reterr)
 {
     int rc;
@@ -317,7 +317,7 @@ enum sql_trouble keyring_anchor(struct keyring *keyring, int64_t sequence,
     keyring->anchored = sequence;
     memcpy(keyring->anchored_hash, hash, 32);
     (void)pthread_mutex_unlock(&keyring->lock);
-    return SQL_FINE;
+    return SQL_OK;
 }
 
 int64_t keyring_anchored(struct keyring *keyring, unsigned char hash[32])

@@ -26,7 +26,7 @@ struct schema {
     int count;
 };
 
-extern const struct schema schema_facts;
+extern const struct schema schema_main;
 extern const struct schema schema_keys;
 extern const struct schema schema_presence;
 

@@ -9,7 +9,7 @@
 
 #include "backup.h"
 #include "migrate.h"
-#include "room.h"
+#include "store_internal.h"
 
 /* Larger files are checked by backup and restore; a broker that restarts must serve within a
  * second. */
@@ -35,7 +35,7 @@ static int set_wal(sqlite3 *db, const char *synchronous, struct berth_error *ret
 }
 
 /* Whatever was written before a migration can be had again. */
-static int keep_before(sqlite3 *db, const char *path, const struct schema *schema, int version,
+static int backup_before_migration(sqlite3 *db, const char *path, const struct schema *schema, int version,
                        struct berth_error *reterr)
 {
     char kept[FOLDER_PATH + 64];
@@ -54,7 +54,7 @@ static int keep_before(sqlite3 *db, const char *path, const struct schema *schem
     return 0;
 }
 
-int open_current(const char *folder, const struct schema *schema, bool keep, sqlite3 **ret,
+int open_migrated(const char *folder, const struct schema *schema, bool precious, sqlite3 **ret,
                  struct berth_error *reterr)
 {
     char path[FOLDER_PATH];
@@ -72,10 +72,10 @@ int open_current(const char *folder, const struct schema *schema, bool keep, sql
         r = sql_open(path, SQL_WRITE, &db, reterr);
     if (r == 0)
         r = schema_version(db, schema, &version, reterr);
-    if (r == 0 && keep && version > 0 && version < schema->count)
-        r = keep_before(db, path, schema, version, reterr);
+    if (r == 0 && precious && version > 0 && version < schema->count)
+        r = backup_before_migration(db, path, schema, version, reterr);
     if (r == 0)
-        r = set_wal(db, keep ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", reterr);
+        r = set_wal(db, precious ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", reterr);
     if (r == 0)
         r = schema_migrate(db, schema, version, reterr);
     if (r < 0) {
@@ -94,7 +94,7 @@ static int quick_check(sqlite3 *db, const char *folder, struct berth_error *rete
     int rc;
     int r;
 
-    r = folder_path(folder, schema_facts.file, path, reterr);
+    r = folder_path(folder, schema_main.file, path, reterr);
     if (r < 0 || stat(path, &facts) < 0 || facts.st_size > CHECK_BYTES)
         return r;
     r = sql_prepare(db, "PRAGMA quick_check(1)", &statement, reterr);
@@ -110,12 +110,12 @@ static int quick_check(sqlite3 *db, const char *folder, struct berth_error *rete
     return r;
 }
 
-int open_facts(const char *folder, sqlite3 **ret, struct berth_error *reterr)
+int open_main(const char *folder, sqlite3 **ret, struct berth_error *reterr)
 {
     sqlite3 *db;
     int r;
 
-    r = open_current(folder, &schema_facts, true, &db, reterr);
+    r = open_migrated(folder, &schema_main, true, &db, reterr);
     if (r < 0)
         return r;
     r = quick_check(db, folder, reterr);
@@ -133,7 +133,7 @@ int open_facts(const char *folder, sqlite3 **ret, struct berth_error *reterr)
 
 int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr)
 {
-    int r = open_current(folder, &schema_presence, false, ret, reterr);
+    int r = open_migrated(folder, &schema_presence, false, ret, reterr);
 
     return r < 0 ? berth_fail_in(
                        reterr,
@@ -141,7 +141,7 @@ int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr)
                  : 0;
 }
 
-int open_reading(const char *folder, const struct schema *schema, sqlite3 **ret,
+int open_read_only(const char *folder, const struct schema *schema, sqlite3 **ret,
                  struct berth_error *reterr)
 {
     char path[FOLDER_PATH];

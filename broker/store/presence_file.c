@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "migrate.h"
-#include "room.h"
+#include "store_internal.h"
 
 int presence_file_open(const char *folder, struct presence_file *file, struct berth_error *reterr)
 {
@@ -31,10 +31,10 @@ static int put_row(sqlite3_stmt *put, const struct presence_row *row)
     return sql_step_once(put);
 }
 
-enum sql_trouble presence_file_put(struct presence_file *file, const struct presence_row *rows,
+enum sql_status presence_file_put(struct presence_file *file, const struct presence_row *rows,
                                    size_t count, struct berth_error *reterr)
 {
-    enum sql_trouble trouble = SQL_FINE;
+    enum sql_status status = SQL_OK;
     int rc;
 
     rc = sql_exec(file->db, "BEGIN IMMEDIATE");
@@ -43,19 +43,19 @@ enum sql_trouble presence_file_put(struct presence_file *file, const struct pres
     if (rc == SQLITE_OK || rc == SQLITE_DONE)
         rc = sql_exec(file->db, "COMMIT");
     if (rc != SQLITE_OK)
-        trouble = sql_failed(file->db, rc, "presence.db", reterr);
+        status = sql_failed(file->db, rc, "presence.db", reterr);
     if (!sqlite3_get_autocommit(file->db))
         (void)sql_exec(file->db, "ROLLBACK");
-    return trouble;
+    return status;
 }
 
-enum sql_trouble presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr)
+enum sql_status presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr)
 {
     int rc = sql_checkpoint(file->db, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    enum sql_trouble trouble = sql_trouble(rc);
+    enum sql_status status = sql_status_of(rc);
 
-    if (trouble == SQL_FINE || trouble == SQL_BUSY)
-        return SQL_FINE;
+    if (status == SQL_OK || status == SQL_BUSY)
+        return SQL_OK;
     return sql_failed(file->db, rc, "presence.db", reterr);
 }
 
@@ -80,7 +80,7 @@ int store_presence_load(struct store *store,
     int rc;
     int r;
 
-    r = open_reading(store->folder, &schema_presence, &db, reterr);
+    r = open_read_only(store->folder, &schema_presence, &db, reterr);
     if (r < 0)
         return r;
     r = sql_prepare(

@@ -20,11 +20,11 @@ int presence_file_open(const char *folder, struct presence_file *file,
                        struct berth_error *reterr) berth_must_check;
 
 /* One transaction. On a failure nothing of it was written. */
-enum sql_trouble presence_file_put(struct presence_file *file, const struct presence_row *rows,
+enum sql_status presence_file_put(struct presence_file *file, const struct presence_row *rows,
                                    size_t count, struct berth_error *reterr);
 
 /* Fold the log back into the file. */
-enum sql_trouble presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr);
+enum sql_status presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr);
 
 /* A failure is told: what was flushed may not be where it should be. */
 int presence_file_close(struct presence_file *file, struct berth_error *reterr) berth_must_check;

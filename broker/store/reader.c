@@ -5,7 +5,7 @@
 
 #include "feed.h"
 #include "migrate.h"
-#include "room.h"
+#include "store_internal.h"
 #include "rows_page.h"
 #include "verify.h"
 
@@ -84,14 +84,14 @@ static void run_page(struct reader *reader, struct page_job *job)
 static void run_rows(struct reader *reader, struct rows_job *job)
 {
     struct berth_error error = { 0 };
-    int r = rows_page_read(reader->db, &job->wanted, &job->page, &error);
+    int r = rows_page_read(reader->db, &job->query, &job->page, &error);
 
     end(reader, &job->base, r, &error);
 }
 
 /* ---- walks ---- */
 
-static void walk_some(struct reader *reader)
+static void walk_step(struct reader *reader)
 {
     struct verify_job *job = list_entry(reader->walks.next, struct verify_job, base.node);
     struct berth_error error = { 0 };
@@ -148,7 +148,7 @@ static void *reader_main(void *argument)
         list_each (&jobs, node)
             run(reader, list_entry(node, struct job, node));
         if (!list_empty(&reader->walks))
-            walk_some(reader);
+            walk_step(reader);
     }
     return NULL;
 }
@@ -160,7 +160,7 @@ int reader_open(struct store *store, struct berth_error *reterr)
     reader->store = store;
     store->reader = reader;
     list_init(&reader->walks);
-    return open_reading(store->folder, &schema_facts, &reader->db, reterr);
+    return open_read_only(store->folder, &schema_main, &reader->db, reterr);
 }
 
 int reader_start(struct store *store, struct berth_error *reterr)

@@ -15,11 +15,11 @@
 
 #include "decision.h"
 #include "migrate.h"
-#include "room.h"
+#include "store_internal.h"
 #include "verify.h"
 
 /* More than a site gives out between two backups. */
-#define RESTORE_JUMP "1000000"
+#define RESTORE_ADVANCE "1000000"
 
 #define COPY_BYTES 65536
 
@@ -40,7 +40,7 @@ static int write_all(int fd, const char *bytes, size_t size)
     return 0;
 }
 
-static int pump(int from, int to)
+static int copy_bytes(int from, int to)
 {
     char *buffer = berth_alloc(COPY_BYTES);
     ssize_t got = 0;
@@ -70,7 +70,7 @@ static int copy_file(const char *from, const char *to, struct berth_error *reter
         return berth_fail(reterr, BERTH_E_IO, "cannot read the backup '%s': %s", from,
                           strerror(errno));
     target = open(to, O_WRONLY | O_CLOEXEC);
-    if (target < 0 || pump(source, target) < 0 || close(target) < 0) {
+    if (target < 0 || copy_bytes(source, target) < 0 || close(target) < 0) {
         r = berth_fail(reterr, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO,
                        "cannot copy '%s' to '%s': %s", from, to, strerror(errno));
     }
@@ -134,7 +134,7 @@ static int check_all(sqlite3 *db, const char *backup, struct berth_error *reterr
     int version = 0;
     int r;
 
-    r = schema_version(db, &schema_facts, &version, reterr);
+    r = schema_version(db, &schema_main, &version, reterr);
     if (r == 0)
         r = sql_number(db, "PRAGMA page_count", 0, &pages, reterr);
     if (r < 0)
@@ -143,7 +143,7 @@ static int check_all(sqlite3 *db, const char *backup, struct berth_error *reterr
         return berth_fail(reterr, BERTH_E_SCHEMA, "'%s' holds nothing of Berth's", backup);
     r = check_integrity(db, backup, reterr);
     if (r == 0)
-        r = schema_migrate(db, &schema_facts, version, reterr);
+        r = schema_migrate(db, &schema_main, version, reterr);
     if (r == 0)
         r = check_references(db, backup, reterr);
     if (r == 0)
@@ -153,10 +153,10 @@ static int check_all(sqlite3 *db, const char *backup, struct berth_error *reterr
 
 /* ---- moving ahead ---- */
 
-static const char jump_ahead[] =
-    "UPDATE \"sequence\" SET \"last_id\" = \"last_id\" + " RESTORE_JUMP
+static const char advance_sql[] =
+    "UPDATE \"sequence\" SET \"last_id\" = \"last_id\" + " RESTORE_ADVANCE
     ", \"incarnation\" = \"incarnation\" + 1000;"
-    "UPDATE \"slots\" SET \"epoch\" = \"epoch\" + " RESTORE_JUMP ", \"version\" = \"version\" + 1;"
+    "UPDATE \"slots\" SET \"epoch\" = \"epoch\" + " RESTORE_ADVANCE ", \"version\" = \"version\" + 1;"
     "UPDATE \"sessions\" SET \"version\" = \"version\" + 1, \"epoch\" = (SELECT \"epoch\" FROM "
     "\"slots\" WHERE"
     "    \"slots\".\"desktop_id\" = \"sessions\".\"desktop_id\" AND \"slots\".\"number\" = "
@@ -166,12 +166,12 @@ static const char jump_ahead[] =
     "DELETE FROM \"request\";"
     "INSERT INTO sqlite_sequence (\"name\", \"seq\") SELECT 'change', 0"
     "    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE \"name\" = 'change');"
-    "UPDATE sqlite_sequence SET \"seq\" = \"seq\" + " RESTORE_JUMP " WHERE \"name\" = 'change';";
+    "UPDATE sqlite_sequence SET \"seq\" = \"seq\" + " RESTORE_ADVANCE " WHERE \"name\" = 'change';";
 
-static int move_ahead(sqlite3 *db, struct keyring *keys, struct decisions *decisions,
+static int advance_counters(sqlite3 *db, struct keyring *keys, struct decisions *decisions,
                       const char *backup, struct berth_error *reterr)
 {
-    enum sql_trouble trouble;
+    enum sql_status status;
     int64_t incarnation;
     char detail[256];
     int r;
@@ -183,24 +183,24 @@ static int move_ahead(sqlite3 *db, struct keyring *keys, struct decisions *decis
         return r;
     decisions->chain.incarnation = incarnation;
     (void)snprintf(detail, sizeof(detail), "from '%.200s'", backup);
-    trouble = decisions_begin(decisions, reterr);
-    if (trouble == SQL_FINE) {
-        int rc = sql_exec(db, jump_ahead);
+    status = decisions_begin(decisions, reterr);
+    if (status == SQL_OK) {
+        int rc = sql_exec(db, advance_sql);
 
         if (rc != SQLITE_OK)
-            trouble = sql_failed(db, rc, "moving ids and epochs ahead", reterr);
+            status = sql_failed(db, rc, "moving ids and epochs ahead", reterr);
     }
-    if (trouble == SQL_FINE)
-        trouble =
+    if (status == SQL_OK)
+        status =
             decision_note(decisions, "store.restore", "berth.db", detail, clock_wall_ms(), reterr);
-    if (trouble == SQL_FINE)
-        trouble = decisions_commit(decisions, reterr);
-    if (trouble != SQL_FINE)
+    if (status == SQL_OK)
+        status = decisions_commit(decisions, reterr);
+    if (status != SQL_OK)
         decisions_rollback(decisions);
     else
-        trouble = keyring_anchor(keys, decisions->chain.head.sequence, decisions->chain.head.hash,
+        status = keyring_anchor(keys, decisions->chain.head.sequence, decisions->chain.head.hash,
                                  reterr);
-    return sql_code(trouble);
+    return sql_code(status);
 }
 
 static int prepare(const char *folder, const char *unfinished, const char *backup,
@@ -226,7 +226,7 @@ static int prepare(const char *folder, const char *unfinished, const char *backu
     if (r == 0)
         r = keyring_open(folder, &keys, &new_keys, reterr);
     if (r == 0)
-        r = move_ahead(db, keys, &decisions, backup, reterr);
+        r = advance_counters(db, keys, &decisions, backup, reterr);
 
     decisions_close(&decisions);
     rc = sqlite3_close(db);
@@ -248,7 +248,7 @@ int store_restore(const char *backup, const char *folder, struct berth_error *re
     if (r == 0)
         r = folder_lock(folder, &lock_fd, reterr);
     if (r == 0)
-        r = folder_path(folder, schema_facts.file, path, reterr);
+        r = folder_path(folder, schema_main.file, path, reterr);
     if (r == 0)
         r = folder_path(folder, "berth.db.unfinished", unfinished, reterr);
     if (r == 0 && folder_exists(path)) {
@@ -260,7 +260,7 @@ int store_restore(const char *backup, const char *folder, struct berth_error *re
         (void)unlink(unfinished); /* of a restore that was cut off; usually there is none */
         r = prepare(folder, unfinished, backup, reterr);
         if (r == 0)
-            r = folder_put(unfinished, path, reterr);
+            r = folder_publish(unfinished, path, reterr);
         if (r < 0)
             (void)unlink(unfinished);
     }

@@ -20,35 +20,35 @@ static uint64_t id_at(const union row *row, const struct field *field)
 }
 
 /* Every reference of a kind with history has an index (unit-store-rows looks). */
-static const struct field *indexed(const struct rows_wanted *wanted)
+static const struct field *indexed(const struct rows_query *query)
 {
-    for (size_t i = 0; i < wanted->filters; i++)
-        if (wanted->filter[i]->type == FIELD_ID && id_at(&wanted->row, wanted->filter[i]))
-            return wanted->filter[i];
+    for (size_t i = 0; i < query->filters; i++)
+        if (query->filter[i]->type == FIELD_ID && id_at(&query->row, query->filter[i]))
+            return query->filter[i];
     return NULL;
 }
 
-void rows_page_sql(const struct rows_wanted *wanted, char out[ROWS_PAGE_SQL],
+void rows_page_sql(const struct rows_query *query, char out[ROWS_PAGE_SQL],
                    const struct field **ret_by)
 {
-    const struct field *by = indexed(wanted);
+    const struct field *by = indexed(query);
     char select[ROW_SQL_TEXT];
 
-    row_sql_select(wanted->kind, select);
+    row_sql_select(query->kind, select);
     (void)snprintf(out, ROWS_PAGE_SQL, "%s WHERE \"id\" %c ?1%s%s%s ORDER BY \"id\"%s", select,
-                   wanted->newest_first ? '<' : '>', by ? " AND \"" : "", by ? by->name : "",
-                   by ? "\" = ?2" : "", wanted->newest_first ? " DESC" : "");
+                   query->newest_first ? '<' : '>', by ? " AND \"" : "", by ? by->name : "",
+                   by ? "\" = ?2" : "", query->newest_first ? " DESC" : "");
     *ret_by = by;
 }
 
-static bool is_wanted(const struct rows_wanted *wanted, const union row *row)
+static bool matches_query(const struct rows_query *query, const union row *row)
 {
-    if (wanted->past && !core_has_ended(wanted->kind, row))
+    if (query->past && !core_has_ended(query->kind, row))
         return false;
-    for (size_t i = 0; i < wanted->filters; i++) {
-        const struct field *field = wanted->filter[i];
+    for (size_t i = 0; i < query->filters; i++) {
+        const struct field *field = query->filter[i];
         const char *is = (const char *)row + field->offset;
-        const char *want = (const char *)&wanted->row + field->offset;
+        const char *want = (const char *)&query->row + field->offset;
         bool text = field->type == FIELD_TEXT || field->type == FIELD_LINES;
 
         if (text ? strcmp(is, want) != 0 : memcmp(is, want, field->size) != 0)
@@ -58,32 +58,32 @@ static bool is_wanted(const struct rows_wanted *wanted, const union row *row)
 }
 
 /* Steps until the page is full or enough was read. Returns SQLite's last code. */
-static int read_some(sqlite3_stmt *statement, const struct rows_wanted *wanted,
+static int read_some(sqlite3_stmt *statement, const struct rows_query *query,
                      struct rows_page *page, int *ret_result, struct berth_error *reterr)
 {
-    size_t size = entity_row(wanted->kind)->record->size;
+    size_t size = entity_row(query->kind)->record->size;
     union row *row = berth_new(union row);
     uint64_t last = 0;
     int rc = SQLITE_DONE;
 
     *ret_result = 0;
     for (int seen = 0; (rc = sql_step(statement)) == SQLITE_ROW; seen++) {
-        if (page->count == (size_t)wanted->limit || seen == ROWS_READ) {
+        if (page->count == (size_t)query->limit || seen == ROWS_READ) {
             page->next = last;
             break;
         }
-        *ret_result = row_sql_read(statement, wanted->kind, row, reterr);
+        *ret_result = row_sql_read(statement, query->kind, row, reterr);
         if (*ret_result < 0)
             break;
         last = row->id;
-        if (is_wanted(wanted, row))
+        if (matches_query(query, row))
             memcpy(page->rows + size * page->count++, row, size);
     }
     free(row);
     return rc;
 }
 
-int rows_page_read(sqlite3 *db, const struct rows_wanted *wanted, struct rows_page *ret,
+int rows_page_read(sqlite3 *db, const struct rows_query *query, struct rows_page *ret,
                    struct berth_error *reterr)
 {
     struct rows_page page = { 0 };
@@ -93,18 +93,18 @@ int rows_page_read(sqlite3 *db, const struct rows_wanted *wanted, struct rows_pa
     int rc;
     int r;
 
-    rows_page_sql(wanted, text, &by);
+    rows_page_sql(query, text, &by);
     r = sql_prepare(db, text, &statement, reterr);
     if (r < 0)
         return r;
     (void)sqlite3_bind_int64(
-        statement, 1, wanted->newest_first && !wanted->from ? INT64_MAX : (int64_t)wanted->from);
+        statement, 1, query->newest_first && !query->from ? INT64_MAX : (int64_t)query->from);
     if (by)
-        sql_bind_id(statement, 2, id_at(&wanted->row, by));
-    page.rows = berth_alloc(entity_row(wanted->kind)->record->size * (size_t)wanted->limit);
-    rc = read_some(statement, wanted, &page, &r, reterr);
+        sql_bind_id(statement, 2, id_at(&query->row, by));
+    page.rows = berth_alloc(entity_row(query->kind)->record->size * (size_t)query->limit);
+    rc = read_some(statement, query, &page, &r, reterr);
     if (r == 0 && rc != SQLITE_DONE && rc != SQLITE_ROW)
-        r = sql_fail(db, rc, entity_row(wanted->kind)->table, reterr);
+        r = sql_fail(db, rc, entity_row(query->kind)->table, reterr);
     sql_drop(&statement);
     if (r < 0) {
         free(page.rows);

@@ -36,13 +36,13 @@ static bool is_no_descriptor(void)
     return system_error == EMFILE || system_error == ENFILE;
 }
 
-enum sql_trouble sql_trouble(int rc)
+enum sql_status sql_status_of(int rc)
 {
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
     case SQLITE_DONE:
-        return SQL_FINE;
+        return SQL_OK;
     case SQLITE_CONSTRAINT:
         return SQL_REFUSED;
     case SQLITE_FULL:
@@ -67,10 +67,10 @@ enum sql_trouble sql_trouble(int rc)
     }
 }
 
-int sql_code(enum sql_trouble trouble)
+int sql_code(enum sql_status status)
 {
-    switch (trouble) {
-    case SQL_FINE:
+    switch (status) {
+    case SQL_OK:
         return 0;
     case SQL_REFUSED:
         return BERTH_E_CONFLICT;
@@ -84,12 +84,12 @@ int sql_code(enum sql_trouble trouble)
     return BERTH_E_INTERNAL;
 }
 
-enum sql_trouble sql_failed(sqlite3 *db, int rc, const char *what, struct berth_error *reterr)
+enum sql_status sql_failed(sqlite3 *db, int rc, const char *what, struct berth_error *reterr)
 {
-    enum sql_trouble trouble = sql_trouble(rc);
+    enum sql_status status = sql_status_of(rc);
 
-    switch (trouble) {
-    case SQL_FINE:
+    switch (status) {
+    case SQL_OK:
         break;
     case SQL_NO_SPACE:
         (void)berth_fail(reterr, BERTH_E_NO_SPACE,
@@ -104,11 +104,11 @@ enum sql_trouble sql_failed(sqlite3 *db, int rc, const char *what, struct berth_
         break;
     case SQL_REFUSED:
     case SQL_BROKEN:
-        (void)berth_fail(reterr, sql_code(trouble), "%s: %s (SQLite %d, system error %d)", what,
+        (void)berth_fail(reterr, sql_code(status), "%s: %s (SQLite %d, system error %d)", what,
                          sqlite3_errmsg(db), rc, system_error);
         break;
     }
-    return trouble;
+    return status;
 }
 
 int sql_fail(sqlite3 *db, int rc, const char *what, struct berth_error *reterr)

@@ -1,4 +1,4 @@
-/* sql.h - the few things that every file of this room does with SQLite.
+/* sql.h - the few things that every file of this module does with SQLite.
  *
  * Module store, private. One connection belongs to one thread. Statements are prepared once and kept.
  *
@@ -13,8 +13,8 @@
 
 #include "berth/error.h"
 
-enum sql_trouble {
-    SQL_FINE,
+enum sql_status {
+    SQL_OK,
     SQL_REFUSED,  /* a constraint: this decision only, the others go on */
     SQL_NO_SPACE, /* nothing was changed; it may work later */
     SQL_BUSY,     /* another program holds the file, or no descriptor is left to open it */
@@ -25,13 +25,13 @@ enum sql_trouble {
  * ends the program. A sync that failed is never NO_SPACE, whatever errno says: the kernel may have
  * dropped the pages, so that a second sync would succeed and lie.
  */
-enum sql_trouble sql_trouble(int rc);
+enum sql_status sql_status_of(int rc);
 
-/* BERTH_E_... for a kind of trouble. */
-int sql_code(enum sql_trouble trouble);
+/* BERTH_E_... for a status. */
+int sql_code(enum sql_status status);
 
-/* Fill `reterr` with what SQLite says of the failure `rc` and return the kind of trouble. */
-enum sql_trouble sql_failed(sqlite3 *db, int rc, const char *what, struct berth_error *reterr);
+/* Fill `reterr` with what SQLite says of the failure `rc` and return its status. */
+enum sql_status sql_failed(sqlite3 *db, int rc, const char *what, struct berth_error *reterr);
 
 /* As sql_failed, but the code itself, for functions that end in an error code. */
 int sql_fail(sqlite3 *db, int rc, const char *what, struct berth_error *reterr);

@@ -1,4 +1,4 @@
-/* store.c - the door of the room: operations begun and completed on the loop. */
+/* store.c - the interface of the module: operations begun and completed on the loop. */
 #include "store/store.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "feed.h"
 #include "migrate.h"
 #include "reader.h"
-#include "room.h"
+#include "store_internal.h"
 #include "row_sql.h"
 #include "writer.h"
 
@@ -121,8 +121,8 @@ void store_turn(struct store *store)
 
     while ((node = list_shift(&done)))
         job_deliver(list_entry(node, struct job, node));
-    if (!store->told && store_broken(store, &error)) {
-        store->told = true;
+    if (!store->failure_reported && store_broken(store, &error)) {
+        store->failure_reported = true;
         store->setup.failed(store->setup.context, &error);
     }
 }
@@ -138,10 +138,10 @@ void store_stats(const struct store *store, struct store_stats *ret)
     (void)pthread_mutex_unlock(lock);
 }
 
-void store_feed_keep(struct store *store, int64_t keep_ms)
+void store_set_feed_retention(struct store *store, int64_t retention_ms)
 {
     (void)pthread_mutex_lock(&store->lock);
-    store->feed_keep_ms = keep_ms;
+    store->feed_retention_ms = retention_ms;
     (void)pthread_mutex_unlock(&store->lock);
 }
 
@@ -291,24 +291,24 @@ int store_audit_newest_begin(struct store *store, int64_t before, int limit, str
     return begin_page(store, JOB_AUDIT_NEWEST, before, limit, ret, op);
 }
 
-int store_rows_begin(struct store *store, const struct rows_wanted *wanted, struct rows_page *ret,
+int store_rows_begin(struct store *store, const struct rows_query *query, struct rows_page *ret,
                      struct op *op)
 {
     struct rows_job *job;
 
-    if (!core_keeps_history(wanted->kind) || wanted->limit < 1 || wanted->limit > PAGE_MAX ||
-        wanted->filters > ROW_FILTERS_MAX)
+    if (!core_keeps_history(query->kind) || query->limit < 1 || query->limit > PAGE_MAX ||
+        query->filters > ROW_FILTERS_MAX)
         return berth_fail(&op->error, BERTH_E_INVALID, "a page of history has 1 to %d rows",
                           PAGE_MAX);
     job = job_new(JOB_ROWS, sizeof(*job));
     job->caller_page = ret;
-    job->wanted = *wanted;
+    job->query = *query;
     return begin(store, &store->to_reader, &job->base, cancel, op);
 }
 
 /* ---- opening and closing ---- */
 
-static int open_rooms(struct store *store, struct berth_error *reterr)
+static int open_threads(struct store *store, struct berth_error *reterr)
 {
     int64_t incarnation;
     int r;
@@ -341,7 +341,7 @@ int store_open(const struct store_setup *setup, struct store **ret, struct berth
     store = berth_new(struct store);
     store->setup = *setup;
     store->lock_fd = -1;
-    store->feed_keep_ms = setup->feed_keep_ms;
+    store->feed_retention_ms = setup->feed_retention_ms;
     (void)snprintf(store->folder, sizeof(store->folder), "%s", setup->folder);
     store->setup.folder = store->folder;
     (void)pthread_mutex_init(&store->lock, NULL);
@@ -349,7 +349,7 @@ int store_open(const struct store_setup *setup, struct store **ret, struct berth
     queue_init(&store->to_reader);
     list_init(&store->done);
 
-    r = open_rooms(store, reterr);
+    r = open_threads(store, reterr);
     if (r < 0) {
         store_close(store);
         return r;
@@ -423,7 +423,7 @@ int store_load(struct store *store, struct core *core, struct berth_error *reter
     sqlite3 *db;
     int r;
 
-    r = open_reading(store->folder, &schema_facts, &db, reterr);
+    r = open_read_only(store->folder, &schema_main, &db, reterr);
     if (r < 0)
         return r;
     r = sql_run(db, "BEGIN", reterr); /* all of one moment */

@@ -30,7 +30,7 @@ struct store_setup {
     void (*failed)(void *context, const struct berth_error *error);
     void *context;
     struct history *history; /* what became durable is written down there; NULL: nowhere */
-    int64_t feed_keep_ms;    /* how long the change feed and request ids are kept; 0 = for ever */
+    int64_t feed_retention_ms;    /* how long the change feed and request ids are kept; 0 = for ever */
 };
 
 /* Open, migrate (with a backup before), check. Refuses a newer schema with SCHEMA, a folder others
@@ -109,7 +109,7 @@ int store_audit_newest_begin(struct store *store, int64_t before, int limit, str
  * still have a next one.
  */
 #define ROW_FILTERS_MAX 8
-struct rows_wanted {
+struct rows_query {
     enum entity_kind kind;
     bool newest_first;
     uint64_t from; /* the rows behind this id, in that order; 0: from the first */
@@ -124,14 +124,14 @@ struct rows_page {
     size_t count;
     uint64_t next; /* `from` of the next page; 0: this was the last */
 };
-int store_rows_begin(struct store *store, const struct rows_wanted *wanted, struct rows_page *ret,
+int store_rows_begin(struct store *store, const struct rows_query *query, struct rows_page *ret,
                      struct op *op) berth_must_check;
 
 /* Forget a person in the audit trail by destroying the key. */
 int store_erase_begin(struct store *store, uint64_t user_id, struct op *op) berth_must_check;
 
 /* After a reload: how long the change feed is kept from now on. */
-void store_feed_keep(struct store *store, int64_t keep_ms);
+void store_set_feed_retention(struct store *store, int64_t retention_ms);
 
 /* For metrics and /readyz. */
 struct store_stats {

@@ -20,20 +20,20 @@
 #define CHECKPOINT_FRAMES 1000
 
 /* A transaction of the store's own: audit notes, pruning, the trial write. */
-typedef enum sql_trouble work_fn(struct writer *writer, struct berth_error *reterr);
+typedef enum sql_status work_fn(struct writer *writer, struct berth_error *reterr);
 
-static enum sql_trouble in_transaction(struct writer *writer, work_fn *work,
+static enum sql_status in_transaction(struct writer *writer, work_fn *work,
                                        struct berth_error *reterr)
 {
-    enum sql_trouble trouble = decisions_begin(&writer->decisions, reterr);
+    enum sql_status status = decisions_begin(&writer->decisions, reterr);
 
-    if (trouble == SQL_FINE)
-        trouble = work(writer, reterr);
-    if (trouble == SQL_FINE)
-        trouble = decisions_commit(&writer->decisions, reterr);
-    if (trouble != SQL_FINE)
+    if (status == SQL_OK)
+        status = work(writer, reterr);
+    if (status == SQL_OK)
+        status = decisions_commit(&writer->decisions, reterr);
+    if (status != SQL_OK)
         decisions_rollback(&writer->decisions);
-    return trouble;
+    return status;
 }
 
 /* ---- jobs that take several steps ---- */
@@ -45,17 +45,17 @@ static void presence_step(struct writer *writer)
     size_t count =
         job->count - job->written < PRESENCE_STEP ? job->count - job->written : PRESENCE_STEP;
     struct berth_error error = { 0 };
-    enum sql_trouble trouble = SQL_FINE;
+    enum sql_status status = SQL_OK;
 
     /* On a full disk last-seen facts are dropped: the next ones say more. */
     if (!writer->degraded && !store_broken(writer->store, NULL)) {
-        trouble = presence_file_put(&writer->presence, job->rows + job->written, count, &error);
+        status = presence_file_put(&writer->presence, job->rows + job->written, count, &error);
         job->written += count;
-        if (trouble == SQL_FINE && job->written < job->count)
+        if (status == SQL_OK && job->written < job->count)
             return;
-        if (trouble == SQL_FINE)
-            trouble = presence_file_checkpoint(&writer->presence, &error);
-        writer_suffer(writer, trouble, &error);
+        if (status == SQL_OK)
+            status = presence_file_checkpoint(&writer->presence, &error);
+        writer_handle_failure(writer, status, &error);
     }
     (void)pthread_mutex_lock(&writer->store->lock);
     writer->store->presence_waiting--;
@@ -64,7 +64,7 @@ static void presence_step(struct writer *writer)
     job_free(&job->base);
 }
 
-static void backup_some(struct writer *writer)
+static void backup_continue(struct writer *writer)
 {
     struct backup_job *job = list_entry(writer->backup_jobs.next, struct backup_job, base.node);
     struct berth_error error = { 0 };
@@ -88,25 +88,25 @@ static void backup_some(struct writer *writer)
 
 /* ---- standing chores ---- */
 
-static enum sql_trouble prune(struct writer *writer, struct berth_error *reterr)
+static enum sql_status prune(struct writer *writer, struct berth_error *reterr)
 {
-    int64_t keep_ms;
+    int64_t retention_ms;
 
     (void)pthread_mutex_lock(&writer->store->lock);
-    keep_ms = writer->store->feed_keep_ms;
+    retention_ms = writer->store->feed_retention_ms;
     (void)pthread_mutex_unlock(&writer->store->lock);
     writer->prune_more = false;
-    if (keep_ms <= 0)
-        return SQL_FINE;
-    return feed_prune(&writer->decisions.feed, clock_wall_ms() - keep_ms, &writer->prune_more,
+    if (retention_ms <= 0)
+        return SQL_OK;
+    return feed_prune(&writer->decisions.feed, clock_wall_ms() - retention_ms, &writer->prune_more,
                       reterr);
 }
 
-static enum sql_trouble trial_write(struct writer *writer, struct berth_error *reterr)
+static enum sql_status trial_write(struct writer *writer, struct berth_error *reterr)
 {
     int rc = sql_exec(writer->db, "UPDATE \"sequence\" SET \"probes\" = \"probes\" + 1");
 
-    return rc == SQLITE_OK ? SQL_FINE : sql_failed(writer->db, rc, "trial write", reterr);
+    return rc == SQLITE_OK ? SQL_OK : sql_failed(writer->db, rc, "trial write", reterr);
 }
 
 /* Frames that were folded back; a reader that holds an old view makes this come short, the next
@@ -114,64 +114,64 @@ static enum sql_trouble trial_write(struct writer *writer, struct berth_error *r
 static void checkpoint(struct writer *writer)
 {
     struct berth_error error = { 0 };
-    enum sql_trouble trouble;
+    enum sql_status status;
     int frames = 0;
     int folded = 0;
     int rc;
 
     rc = sql_checkpoint(writer->db, SQLITE_CHECKPOINT_PASSIVE, &frames, &folded);
-    trouble = sql_failed(writer->db, rc, "checkpoint", &error);
-    if (trouble == SQL_FINE)
+    status = sql_failed(writer->db, rc, "checkpoint", &error);
+    if (status == SQL_OK)
         writer->wal_folded = folded;
-    writer_suffer(writer, trouble, &error);
+    writer_handle_failure(writer, status, &error);
 }
 
 /* Can a file grow by as much as a few batches need? */
 static bool has_room(const struct store *store)
 {
     char path[FOLDER_PATH + 8];
-    bool room;
+    bool has_space;
     int fd;
 
     (void)snprintf(path, sizeof(path), "%s/probe", store->folder);
     fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return false;
-    room = posix_fallocate(fd, 0, PROBE_BYTES) == 0;
+    has_space = posix_fallocate(fd, 0, PROBE_BYTES) == 0;
     (void)close(fd); /* the file goes at once */
     (void)unlink(path);
-    return room;
+    return has_space;
 }
 
 static void probe(struct writer *writer)
 {
     struct berth_error error = { 0 };
-    enum sql_trouble trouble;
+    enum sql_status status;
 
     writer->probe_at_ms = clock_mono_ms() + PROBE_EVERY_MS;
     checkpoint(writer);
     if (!has_room(writer->store))
         return;
-    trouble = in_transaction(writer, trial_write, &error);
-    if (trouble == SQL_FINE)
+    status = in_transaction(writer, trial_write, &error);
+    if (status == SQL_OK)
         writer_recover(writer);
     else
-        writer_suffer(writer, trouble, &error);
+        writer_handle_failure(writer, status, &error);
 }
 
 void upkeep_anchor(struct writer *writer)
 {
     const struct audit_head *head = &writer->decisions.chain.head;
     struct berth_error error = { 0 };
-    enum sql_trouble trouble;
+    enum sql_status status;
 
     writer->anchor_at_ms = clock_mono_ms() + ANCHOR_EVERY_MS;
     if (head->sequence == writer->anchored)
         return;
-    trouble = keyring_anchor(writer->store->keys, head->sequence, head->hash, &error);
-    if (trouble == SQL_FINE)
+    status = keyring_anchor(writer->store->keys, head->sequence, head->hash, &error);
+    if (status == SQL_OK)
         writer->anchored = head->sequence;
-    writer_suffer(writer, trouble, &error);
+    writer_handle_failure(writer, status, &error);
 }
 
 int64_t upkeep_wait_ms(const struct writer *writer)
@@ -201,7 +201,7 @@ static void maintain(struct writer *writer)
     }
     if (writer->prune_more || now >= writer->prune_at_ms) {
         writer->prune_at_ms = now + PRUNE_EVERY_MS;
-        writer_suffer(writer, in_transaction(writer, prune, &error), &error);
+        writer_handle_failure(writer, in_transaction(writer, prune, &error), &error);
     }
     if (writer->wal_frames < writer->wal_folded)
         writer->wal_folded = 0; /* the log began anew */
@@ -211,12 +211,12 @@ static void maintain(struct writer *writer)
         upkeep_anchor(writer);
 }
 
-void upkeep_some(struct writer *writer)
+void upkeep_step(struct writer *writer)
 {
     if (!list_empty(&writer->presence_jobs))
         presence_step(writer);
     if (!list_empty(&writer->backup_jobs))
-        backup_some(writer);
+        backup_continue(writer);
     if (!store_broken(writer->store, NULL)) {
         maintain(writer);
     } else { /* nothing is touched any more; the loop ends the program */

@@ -19,7 +19,7 @@ struct writer;
 int64_t upkeep_wait_ms(const struct writer *writer);
 
 /* One step of each that is due. */
-void upkeep_some(struct writer *writer);
+void upkeep_step(struct writer *writer);
 
 /* Note the trail's end in keys.db, if it moved. */
 void upkeep_anchor(struct writer *writer);

@@ -18,7 +18,7 @@
 /* Beyond this a batch gains nothing and only makes its first operation wait. */
 #define BATCH_MAX 256
 
-/* ---- trouble ---- */
+/* ---- failures ---- */
 
 static void note_degraded(struct writer *writer, bool degraded)
 {
@@ -37,9 +37,9 @@ static void note_degraded(struct writer *writer, bool degraded)
         log_event(EV_STORE_RECOVERED, "folder", writer->store->folder);
 }
 
-void writer_suffer(struct writer *writer, enum sql_trouble trouble, const struct berth_error *error)
+void writer_handle_failure(struct writer *writer, enum sql_status status, const struct berth_error *error)
 {
-    switch (trouble) {
+    switch (status) {
     case SQL_NO_SPACE:
         writer->probe_at_ms = clock_mono_ms() + PROBE_EVERY_MS;
         note_degraded(writer, true);
@@ -50,7 +50,7 @@ void writer_suffer(struct writer *writer, enum sql_trouble trouble, const struct
     case SQL_REFUSED: /* the caller's own */
     case SQL_BUSY: /* another program holds the file, or nothing can be opened; the next batch tries
                       again */
-    case SQL_FINE:
+    case SQL_OK:
         return;
     }
 }
@@ -104,24 +104,24 @@ static void note_batch(struct writer *writer, struct list *jobs)
     }
 }
 
-static enum sql_trouble write_batch(struct writer *writer, struct list *jobs,
+static enum sql_status write_batch(struct writer *writer, struct list *jobs,
                                     struct berth_error *reterr)
 {
-    enum sql_trouble trouble = decisions_begin(&writer->decisions, reterr);
+    enum sql_status status = decisions_begin(&writer->decisions, reterr);
 
-    if (trouble != SQL_FINE)
-        return trouble;
+    if (status != SQL_OK)
+        return status;
     list_each (jobs, node) {
         struct commit_job *job = list_entry(node, struct commit_job, base.node);
         struct berth_error error = { 0 };
 
-        trouble = decision_write(&writer->decisions, job, &error);
-        if (trouble == SQL_REFUSED) {
+        status = decision_write(&writer->decisions, job, &error);
+        if (status == SQL_REFUSED) {
             job_end(&job->base, error.code, &error);
             log_failure(EV_STORE_REFUSED, &error, job->audit.action);
-        } else if (trouble != SQL_FINE) {
+        } else if (status != SQL_OK) {
             *reterr = error;
-            return trouble;
+            return status;
         }
     }
     if (planted(STORE_ACK_EARLY))
@@ -168,7 +168,7 @@ static void run_batch(struct writer *writer, struct list *jobs, int64_t size)
 {
     struct berth_error error = { 0 };
     int64_t began_us = mono_us();
-    enum sql_trouble trouble;
+    enum sql_status status;
 
     if (store_broken(writer->store, &error)) {
         end_all(jobs, error.code, &error);
@@ -177,13 +177,13 @@ static void run_batch(struct writer *writer, struct list *jobs, int64_t size)
                          "the broker's disk is full; nothing was changed");
         end_all(jobs, error.code, &error);
     } else {
-        trouble = write_batch(writer, jobs, &error);
-        if (trouble == SQL_FINE) {
+        status = write_batch(writer, jobs, &error);
+        if (status == SQL_OK) {
             count_batch(writer, size, mono_us() - began_us);
             note_batch(writer, jobs);
         } else {
             decisions_rollback(&writer->decisions);
-            writer_suffer(writer, trouble, &error);
+            writer_handle_failure(writer, status, &error);
             end_all(jobs, error.code, &error);
         }
     }
@@ -206,22 +206,22 @@ void writer_end(struct writer *writer, struct job *job, int result, const struct
 static void erase_person(struct writer *writer, struct erase_job *job)
 {
     struct berth_error error = { 0 };
-    enum sql_trouble trouble;
+    enum sql_status status;
 
     if (store_broken(writer->store, &error)) {
         writer_end(writer, &job->base, error.code, &error);
         return;
     }
-    trouble = keyring_erase(writer->store->keys, job->user_id, &error);
-    if (trouble == SQL_FINE)
-        trouble = decisions_begin(&writer->decisions, &error);
-    if (trouble == SQL_FINE)
-        trouble = feed_scrub(&writer->decisions.feed, job->user_id, &error);
-    if (trouble == SQL_FINE)
-        trouble = decisions_commit(&writer->decisions, &error);
-    if (trouble != SQL_FINE) {
+    status = keyring_erase(writer->store->keys, job->user_id, &error);
+    if (status == SQL_OK)
+        status = decisions_begin(&writer->decisions, &error);
+    if (status == SQL_OK)
+        status = feed_scrub(&writer->decisions.feed, job->user_id, &error);
+    if (status == SQL_OK)
+        status = decisions_commit(&writer->decisions, &error);
+    if (status != SQL_OK) {
         decisions_rollback(&writer->decisions);
-        writer_suffer(writer, trouble, &error);
+        writer_handle_failure(writer, status, &error);
     }
     writer_end(writer, &job->base, error.code, &error);
 }
@@ -287,7 +287,7 @@ void *writer_main(void *argument)
         open = store_take(writer->store, &writer->store->to_writer, upkeep_wait_ms(writer),
                           BATCH_MAX, &jobs);
         run_jobs(writer, &jobs);
-        upkeep_some(writer);
+        upkeep_step(writer);
     }
     return NULL;
 }

@@ -11,7 +11,7 @@
 #include "backup.h"
 #include "decision.h"
 #include "presence_file.h"
-#include "room.h"
+#include "store_internal.h"
 
 struct writer {
     struct store *store;
@@ -49,7 +49,7 @@ int writer_close(struct store *store, struct berth_error *reterr);
 /* What a failure that is not one decision's own means for the store: NO_SPACE makes it refuse
  * changes until there is room, BROKEN ends it.
  */
-void writer_suffer(struct writer *writer, enum sql_trouble trouble,
+void writer_handle_failure(struct writer *writer, enum sql_status status,
                    const struct berth_error *error);
 
 /* There is room again. */

@@ -25,30 +25,30 @@ static int raise_incarnation(struct writer *writer, const struct beginning *begi
 {
     struct decisions *decisions = &writer->decisions;
     int64_t wall_ms = clock_wall_ms();
-    enum sql_trouble trouble;
+    enum sql_status status;
 
-    trouble = decisions_begin(decisions, reterr);
-    if (trouble == SQL_FINE) {
+    status = decisions_begin(decisions, reterr);
+    if (status == SQL_OK) {
         int rc =
             sql_exec(writer->db, "UPDATE \"sequence\" SET \"incarnation\" = \"incarnation\" + 1");
 
         if (rc != SQLITE_OK)
-            trouble = sql_failed(writer->db, rc, "incarnation", reterr);
+            status = sql_failed(writer->db, rc, "incarnation", reterr);
     }
-    if (trouble == SQL_FINE && beginning->new_keys && decisions->chain.head.sequence > 0) {
-        trouble = decision_note(decisions, "audit.keys-made", "keys.db",
+    if (status == SQL_OK && beginning->new_keys && decisions->chain.head.sequence > 0) {
+        status = decision_note(decisions, "audit.keys-made", "keys.db",
                                 "there were no keys; personal fields sealed before cannot be read",
                                 wall_ms, reterr);
-    } else if (trouble == SQL_FINE && beginning->end.first_bad) {
-        trouble = decision_note(decisions, "audit.broken", "berth.db", beginning->end.reason,
+    } else if (status == SQL_OK && beginning->end.first_bad) {
+        status = decision_note(decisions, "audit.broken", "berth.db", beginning->end.reason,
                                 wall_ms, reterr);
     }
     decisions->chain.moved = true; /* so that the end bears a seal from the beginning on */
-    if (trouble == SQL_FINE)
-        trouble = decisions_commit(decisions, reterr);
-    if (trouble != SQL_FINE)
+    if (status == SQL_OK)
+        status = decisions_commit(decisions, reterr);
+    if (status != SQL_OK)
         decisions_rollback(decisions);
-    return sql_code(trouble);
+    return sql_code(status);
 }
 
 static int begin(struct writer *writer, bool new_keys, int64_t *ret_incarnation,
@@ -85,7 +85,7 @@ int writer_open(struct store *store, int64_t *ret_incarnation, struct berth_erro
     list_init(&writer->backup_jobs);
     writer->anchor_at_ms = clock_mono_ms() + ANCHOR_EVERY_MS;
 
-    r = open_facts(store->folder, &writer->db, reterr);
+    r = open_main(store->folder, &writer->db, reterr);
     if (r == 0)
         r = keyring_open(store->folder, &store->keys, &new_keys, reterr);
     if (r == 0)
@@ -111,7 +111,7 @@ int writer_start(struct store *store, struct berth_error *reterr)
 }
 
 /* Fold the log back whole. Readers are closed by now. */
-static int close_facts(struct writer *writer, bool fold, struct berth_error *reterr)
+static int close_main(struct writer *writer, bool fold, struct berth_error *reterr)
 {
     int rc = SQLITE_OK;
     int r = 0;
@@ -121,7 +121,7 @@ static int close_facts(struct writer *writer, bool fold, struct berth_error *ret
     if (fold)
         rc = sql_checkpoint(writer->db, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     /* On a full disk the log stays as it is and is folded back by the next broker. */
-    if (sql_trouble(rc) != SQL_FINE && sql_trouble(rc) != SQL_NO_SPACE)
+    if (sql_status_of(rc) != SQL_OK && sql_status_of(rc) != SQL_NO_SPACE)
         r = sql_fail(writer->db, rc, "the last checkpoint", reterr);
     rc = sqlite3_close(writer->db);
     if (rc != SQLITE_OK && r == 0)
@@ -130,7 +130,7 @@ static int close_facts(struct writer *writer, bool fold, struct berth_error *ret
 }
 
 /* The first failure is told, the others are logged. */
-static int worst(int r, const struct berth_error *error, struct berth_error *reterr)
+static int first_failure(int r, const struct berth_error *error, struct berth_error *reterr)
 {
     if (r == 0)
         *reterr = *error;
@@ -156,11 +156,11 @@ int writer_close(struct store *store, struct berth_error *reterr)
     }
     decisions_close(&writer->decisions);
     if (writer->db)
-        r = close_facts(writer, good && writer->running, reterr);
+        r = close_main(writer, good && writer->running, reterr);
     if (writer->presence.db && presence_file_close(&writer->presence, &later) < 0)
-        r = worst(r, &later, reterr);
+        r = first_failure(r, &later, reterr);
     if (keyring_close(store->keys, &later) < 0)
-        r = worst(r, &later, reterr);
+        r = first_failure(r, &later, reterr);
     store->keys = NULL;
     store->writer = NULL;
     free(writer);

@@ -193,7 +193,7 @@ static int came_before(struct disk *disk, struct changes *changes, struct berth_
 
     if (!request)
         return 0;
-    if (strcmp(request->what, changes->request_what) != 0)
+    if (strcmp(request->what, changes->request_fingerprint) != 0)
         return berth_fail(reterr, BERTH_E_CONFLICT,
                           "this Idempotency-Key was used for another request");
     changes->repeated = true;
@@ -210,7 +210,7 @@ static void note_request(struct disk *disk, const struct changes *changes)
         return;
     request = berth_new(struct disk_request);
     (void)snprintf(request->id, sizeof(request->id), "%s", changes->request_id);
-    memcpy(request->what, changes->request_what, sizeof(request->what));
+    memcpy(request->what, changes->request_fingerprint, sizeof(request->what));
     request->rev = changes->rev;
     for (size_t i = 0; request->added_id == 0 && i < changes->count; i++)
         if (changes->at[i]->verb == CHANGE_ADD)

@@ -197,7 +197,7 @@ const struct admin_actor *world_actor(void)
     *actor = (struct admin_actor){ .name = "root", .role = role_ADMINISTRATOR };
     (void)snprintf(actor->request_id, sizeof(actor->request_id), "request-%llu",
                    (unsigned long long)last_request);
-    (void)snprintf(actor->request_what, sizeof(actor->request_what), "request %llu asks for this",
+    (void)snprintf(actor->request_fingerprint, sizeof(actor->request_fingerprint), "request %llu asks for this",
                    (unsigned long long)last_request);
     return actor;
 }

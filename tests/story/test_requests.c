@@ -63,7 +63,7 @@ TEST(requests, a_recompose_that_is_sent_again_after_its_end_does_nothing)
     const struct admin_actor actor = *world_actor();
     struct admin_actor other = actor;
 
-    (void)snprintf(other.request_what, sizeof(other.request_what), "another pool");
+    (void)snprintf(other.request_fingerprint, sizeof(other.request_fingerprint), "another pool");
     world_run_s(w, 120);
     (void)publish_next(w);
     EXPECT_OK(recompose(w, &actor));
@@ -206,7 +206,7 @@ TEST(requests, the_id_of_a_restart_does_not_restart_another_desktop)
     world_crash(w);
     world_restart(w);
     world_run_s(w, 70);
-    (void)snprintf(actor.request_what, sizeof(actor.request_what), "another desktop");
+    (void)snprintf(actor.request_fingerprint, sizeof(actor.request_fingerprint), "another desktop");
     EXPECT_ERR(restart(w, &actor), BERTH_E_CONFLICT);
     EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots);
     THE_END(w);

@@ -4,7 +4,7 @@
 #define BERTH_TESTS_UNIT_STORE_EARLIER_H
 
 #include "store/migrate.h"
-#include "store/room.h"
+#include "store/store_internal.h"
 
 #include "past_rows.h"
 #include "world.h"
@@ -12,8 +12,8 @@
 /* How many steps make the schema that the step `name` found. */
 static berth_unused int steps_before(const char *name)
 {
-    for (int i = 0; i < schema_facts.count; i++)
-        if (strcmp(schema_facts.steps[i].name, name) == 0)
+    for (int i = 0; i < schema_main.count; i++)
+        if (strcmp(schema_main.steps[i].name, name) == 0)
             return i;
     fail_msg("there is no step '%s'", name);
     return 0;
@@ -23,11 +23,11 @@ static berth_unused int steps_before(const char *name)
 static berth_unused struct world *world_migrated(const char *name, const char *rows)
 {
     struct world *w = world_at("/tmp");
-    struct schema before = schema_facts;
+    struct schema before = schema_main;
     sqlite3 *db = NULL;
 
     before.count = steps_before(name);
-    EXPECT_OK(open_current(w->folder, &before, true, &db, &w->error));
+    EXPECT_OK(open_migrated(w->folder, &before, true, &db, &w->error));
     if (sqlite3_exec(db, rows, NULL, NULL, NULL) != SQLITE_OK)
         fail_msg("%s", sqlite3_errmsg(db));
     assert_int_equal(sqlite3_close(db), SQLITE_OK);

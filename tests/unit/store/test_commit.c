@@ -261,7 +261,7 @@ static int rename_as(struct world *w, uint64_t user_id, const char *name, const 
     (void)snprintf(row.name, sizeof(row.name), "%s", name);
     (void)changes_set(changes, ENTITY_user, &row);
     (void)snprintf(changes->request_id, sizeof(changes->request_id), "r-19");
-    (void)snprintf(changes->request_what, sizeof(changes->request_what), "%s", what);
+    (void)snprintf(changes->request_fingerprint, sizeof(changes->request_fingerprint), "%s", what);
     return commit(w, changes);
 }
 

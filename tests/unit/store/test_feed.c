@@ -125,7 +125,7 @@ TEST(feed, forgets_what_is_old_and_says_so)
     (void)snprintf(text, sizeof(text), "UPDATE request SET at_ms = %lld WHERE rev <= 690", 1000LL);
     sql_do(w, "berth.db", text);
 
-    w->feed_keep_ms = INT64_C(86400000) * 3650;
+    w->feed_retention_ms = INT64_C(86400000) * 3650;
     EXPECT_OK(world_open(w));
     limit_ms = clock_mono_ms() + test_patience_ms();
     while (sql_count(w, "berth.db", "SELECT min(rev) FROM change") < 701 &&

@@ -1,5 +1,5 @@
 /* test_load.c - a start reads what is open, however long the history is. */
-#include "store/room.h"
+#include "store/store_internal.h"
 #include "store/row_sql.h"
 
 #include "earlier.h"

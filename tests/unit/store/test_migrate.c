@@ -2,7 +2,7 @@
 #include <dirent.h>
 
 #include "store/migrate.h"
-#include "store/room.h"
+#include "store/store_internal.h"
 
 #include "world.h"
 
@@ -39,7 +39,7 @@ static int open_with(struct world *w, const struct migration *steps, int count)
     int r;
 
     w->error = (struct berth_error){ 0 };
-    r = open_current(w->folder, &schema, true, &db, &w->error);
+    r = open_migrated(w->folder, &schema, true, &db, &w->error);
     if (r == 0)
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
     return r;

@@ -6,43 +6,43 @@
 /* More than one page reads (20,000). */
 #define PAST 20100
 
-static struct rows_page read_page(struct world *w, const struct rows_wanted *wanted)
+static struct rows_page read_page(struct world *w, const struct rows_query *query)
 {
     struct rows_page page = { 0 };
     struct wait wait;
 
     wait_init(w, &wait);
-    EXPECT_OK(settle(w, &wait, store_rows_begin(w->store, wanted, &page, &wait.op)));
+    EXPECT_OK(settle(w, &wait, store_rows_begin(w->store, query, &page, &wait.op)));
     return page;
 }
 
-static void want(struct rows_wanted *wanted, const char *name)
+static void want(struct rows_query *query, const char *name)
 {
-    wanted->filter[wanted->filters++] = record_field(entity_row(wanted->kind)->record, name);
+    query->filter[query->filters++] = record_field(entity_row(query->kind)->record, name);
 }
 
 TEST(rows, come_newest_first_and_each_once)
 {
     struct past_rows past;
     struct world *w = world_with_past(PAST, &past);
-    struct rows_wanted wanted = { .kind = ENTITY_session, .newest_first = true, .limit = 700 };
+    struct rows_query query = { .kind = ENTITY_session, .newest_first = true, .limit = 700 };
     long long expected = PAST;
 
     do {
-        struct rows_page page = read_page(w, &wanted);
+        struct rows_page page = read_page(w, &query);
         const struct row_session *rows = (const struct row_session *)(const void *)page.rows;
 
         for (size_t i = 0; i < page.count; i++)
             if (rows[i].id != (uint64_t)past_session(&past, --expected))
                 fail_msg("row %zu is session %llu", i, (unsigned long long)rows[i].id);
-        wanted.from = page.next;
+        query.from = page.next;
         free(page.rows);
-    } while (wanted.from);
+    } while (query.from);
     EXPECT_INT(expected, 0);
 
-    wanted = (struct rows_wanted){ .kind = ENTITY_session, .limit = 1 };
+    query = (struct rows_query){ .kind = ENTITY_session, .limit = 1 };
     {
-        struct rows_page page = read_page(w, &wanted);
+        struct rows_page page = read_page(w, &query);
 
         EXPECT_INT(((const union row *)(const void *)page.rows)->id, past_session(&past, 0));
         EXPECT_INT(page.next, past_session(&past, 0));
@@ -55,37 +55,37 @@ TEST(rows, are_filtered_with_bounded_work)
 {
     struct past_rows past;
     struct world *w = world_with_past(PAST, &past);
-    struct rows_wanted wanted = { .kind = ENTITY_session, .newest_first = true, .limit = 100 };
+    struct rows_query query = { .kind = ENTITY_session, .newest_first = true, .limit = 100 };
     struct rows_page page;
 
-    wanted.row.session.user_id = (uint64_t)past_user(&past, 500);
-    want(&wanted, "user_id");
-    page = read_page(w, &wanted);
+    query.row.session.user_id = (uint64_t)past_user(&past, 500);
+    want(&query, "user_id");
+    page = read_page(w, &query);
     EXPECT_INT(page.count, PAST / PAST_PEOPLE);
     EXPECT_INT(page.next, 0);
     free(page.rows);
 
     /* No row has this and no index helps: the page ends early and says where to go on. */
-    wanted = (struct rows_wanted){ .kind = ENTITY_session, .newest_first = true, .limit = 100 };
-    wanted.row.session.slot = 7;
-    want(&wanted, "slot");
-    wanted.from = 0;
-    page = read_page(w, &wanted);
+    query = (struct rows_query){ .kind = ENTITY_session, .newest_first = true, .limit = 100 };
+    query.row.session.slot = 7;
+    want(&query, "slot");
+    query.from = 0;
+    page = read_page(w, &query);
     EXPECT_INT(page.count, 0);
     EXPECT_INT(page.next, past_session(&past, PAST - 20000));
     free(page.rows);
-    wanted.from = page.next;
-    page = read_page(w, &wanted);
+    query.from = page.next;
+    page = read_page(w, &query);
     EXPECT_INT(page.count, 0);
     EXPECT_INT(page.next, 0);
     free(page.rows);
-    wanted.from = 0;
+    query.from = 0;
 
-    wanted.row.session.state = session_ENDED;
-    wanted.filters = 0;
-    want(&wanted, "state");
-    wanted.past = true;
-    page = read_page(w, &wanted);
+    query.row.session.state = session_ENDED;
+    query.filters = 0;
+    want(&query, "state");
+    query.past = true;
+    page = read_page(w, &query);
     EXPECT_INT(page.count, 100);
     free(page.rows);
     world_free(w);
@@ -106,19 +106,19 @@ static void plan_of(sqlite3 *db, const char *text, char out[512])
     (void)sqlite3_finalize(statement);
 }
 
-static void check_plan(sqlite3 *db, struct rows_wanted *wanted, const struct field *field)
+static void check_plan(sqlite3 *db, struct rows_query *query, const struct field *field)
 {
     const uint64_t id = 1;
     const struct field *by;
     char text[ROWS_PAGE_SQL];
     char plan[512];
 
-    wanted->filters = 0;
+    query->filters = 0;
     if (field) {
-        want(wanted, field->name);
-        memcpy((char *)&wanted->row + field->offset, &id, sizeof(id));
+        want(query, field->name);
+        memcpy((char *)&query->row + field->offset, &id, sizeof(id));
     }
-    rows_page_sql(wanted, text, &by);
+    rows_page_sql(query, text, &by);
     plan_of(db, text, plan);
     if (!strstr(plan, "SEARCH") || strstr(plan, "SCAN") || strstr(plan, "TEMP B-TREE") ||
         (field && strcmp(field->name, "id") != 0 && !strstr(plan, "USING INDEX")))
@@ -134,14 +134,14 @@ TEST(rows, no_page_reads_a_whole_table_or_sorts)
         const struct record *record = entity_row((enum entity_kind)kind)->record;
 
         for (int newest = 0; newest < 2 && core_keeps_history((enum entity_kind)kind); newest++) {
-            struct rows_wanted wanted = { .kind = (enum entity_kind)kind,
+            struct rows_query query = { .kind = (enum entity_kind)kind,
                                           .newest_first = newest,
                                           .limit = 100 };
 
-            check_plan(db, &wanted, NULL);
+            check_plan(db, &query, NULL);
             for (size_t i = 0; i < record->count; i++)
                 if (record->fields[i].type == FIELD_ID)
-                    check_plan(db, &wanted, &record->fields[i]);
+                    check_plan(db, &query, &record->fields[i]);
         }
     }
     (void)sqlite3_close(db);

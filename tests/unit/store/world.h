@@ -35,7 +35,7 @@ struct world {
     struct berth_error error; /* of the last thing that was done */
     struct berth_error failure;
     int failures;
-    int64_t feed_keep_ms;
+    int64_t feed_retention_ms;
     struct history *history; /* of store and core; NULL: nothing is recorded */
 };
 
@@ -61,7 +61,7 @@ static inline int world_open(struct world *world)
                                        .failed = world_failed,
                                        .context = world,
                                        .history = world->history,
-                                       .feed_keep_ms = world->feed_keep_ms };
+                                       .feed_retention_ms = world->feed_retention_ms };
     int r;
 
     world->error = (struct berth_error){ 0 };

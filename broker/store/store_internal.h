@@ -1,4 +1,4 @@
-/* room.h - the store from the inside: who owns what, and which thread touches it.
+/* store_internal.h - the store from the inside: who owns what, and which thread touches it.
  *
  * Module store, private.
  *
@@ -11,8 +11,8 @@
  * that cannot be trusted any more is told to store_break by whoever finds out; from then on every
  * job ends with that error.
  */
-#ifndef BERTH_STORE_ROOM_H
-#define BERTH_STORE_ROOM_H
+#ifndef BERTH_STORE_STORE_INTERNAL_H
+#define BERTH_STORE_STORE_INTERNAL_H
 
 #include <pthread.h>
 
@@ -37,12 +37,12 @@ struct store {
     struct keyring *keys;
     struct writer *writer;
     struct reader *reader;
-    bool told; /* loop: setup.failed was called */
+    bool failure_reported; /* loop: setup.failed was called */
 
     pthread_mutex_t lock; /* guards all below */
     struct job_queue to_writer, to_reader;
     struct list done;
-    int64_t feed_keep_ms;
+    int64_t feed_retention_ms;
     size_t presence_waiting;
     bool closing;
     struct berth_error broken; /* code 0: the store is good */
@@ -65,16 +65,16 @@ void store_break(struct store *store, const struct berth_error *error);
 bool store_broken(struct store *store, struct berth_error *ret);
 
 /* Open a file of the folder to write (open.c): make it if it is missing, refuse what is not ours or
- * newer, migrate. keep: what it holds is precious: synchronous=FULL, and a backup before a
+ * newer, migrate. precious: synchronous=FULL, and a backup before a
  * migration.
  */
-int open_current(const char *folder, const struct schema *schema, bool keep, sqlite3 **ret,
+int open_migrated(const char *folder, const struct schema *schema, bool precious, sqlite3 **ret,
                  struct berth_error *reterr) berth_must_check;
 
 /* The files as their threads need them. */
-int open_facts(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
+int open_main(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
 int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
-int open_reading(const char *folder, const struct schema *schema, sqlite3 **ret,
+int open_read_only(const char *folder, const struct schema *schema, sqlite3 **ret,
                  struct berth_error *reterr) berth_must_check;
 
 #endif
