@@ -65,7 +65,7 @@ void calls_send(struct virt_host *host, const char *name, uint64_t id, const str
         process_send(host->process, frame, size);
 }
 
-static void pump(struct virt_host *host);
+static void send_waiting(struct virt_host *host);
 
 static void limit_passed(struct berth_timer *timer)
 {
@@ -84,7 +84,7 @@ static void limit_passed(struct berth_timer *timer)
     if (too_many)
         host_restart(host, "calls do not come back");
     else
-        pump(host); /* berth-virt gives the stuck call's lane up as well */
+        send_waiting(host); /* berth-virt gives the stuck call's lane up as well */
 }
 
 static void send_call(struct virt_host *host, struct call *call)
@@ -102,7 +102,7 @@ static void send_call(struct virt_host *host, struct call *call)
 }
 
 /* Send as much as the lanes take. */
-static void pump(struct virt_host *host)
+static void send_waiting(struct virt_host *host)
 {
     for (int lane = 0; lane < HOST_LANES; lane++) {
         while (host->in_flight[lane] < widths[lane] && !list_empty(&host->waiting[lane]))
@@ -116,7 +116,7 @@ void calls_add(struct virt_host *host, struct call *call)
     call->lane = virt_lane_of(call->call, &call->args);
     list_append(&host->waiting[call->lane], &call->node);
     host->waiting_count++;
-    pump(host);
+    send_waiting(host);
 }
 
 void calls_prioritise(struct virt_host *host, const char *uuid)
@@ -206,7 +206,7 @@ void calls_answer(struct virt_host *host, uint64_t id, const json_t *json)
     if (ours)
         host_opened(host, code, &result, &error);
     if (!host->stopped && host->process)
-        pump(host);
+        send_waiting(host);
 }
 
 /* ---- ends ---- */
@@ -282,8 +282,8 @@ static int refuse(const struct virt_host *host, uint64_t host_id, struct berth_e
 int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
                const struct virt_args *args, struct virt_result *ret, struct op *op)
 {
-    struct virt_host *host = host_find(virt, host_id);
-    struct call *made;
+    struct virt_host *host = virt_host_find(virt, host_id);
+    struct call *created;
     int r;
 
     op->error = (struct berth_error){ 0 };
@@ -291,12 +291,12 @@ int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
     if (r < 0)
         return r;
 
-    made = berth_new(struct call);
-    made->call = call;
-    made->args = *args;
-    made->ret = ret;
-    made->op = op;
-    (void)op_begun(op, cancel, made);
-    calls_add(host, made);
+    created = berth_new(struct call);
+    created->call = call;
+    created->args = *args;
+    created->ret = ret;
+    created->op = op;
+    (void)op_begun(op, cancel, created);
+    calls_add(host, created);
     return 0;
 }

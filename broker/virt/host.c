@@ -10,15 +10,15 @@
 
 #include "virt/wire.h"
 
-#define REST_FIRST_MS 500
-#define REST_MOST_MS 30000
+#define RESTART_FIRST_MS 500
+#define RESTART_MAX_MS 30000
 
 /* A host that stayed up this long has earned a quick restart. */
-#define REST_FORGIVEN_MS 30000
+#define RESTART_RESET_MS 30000
 
 /* A process that hangs is noticed after at most the sum of the two. */
-#define BEAT_EVERY_MS 2000
-#define BEAT_LIMIT_MS 3000
+#define HEARTBEAT_INTERVAL_MS 2000
+#define HEARTBEAT_LIMIT_MS 3000
 
 static void start(struct virt_host *host);
 
@@ -52,10 +52,10 @@ static void ask_open(struct virt_host *host)
 void host_opened(struct virt_host *host, int code, const struct virt_result *facts,
                  const struct berth_error *error)
 {
-    if (code < 0 && host->told_open) {
+    if (code < 0 && host->reported_open) {
         ask_open(host); /* it came while the answer was on its way */
     } else if (code < 0) {
-        host->phase = HOST_SHUT;
+        host->phase = HOST_DISCONNECTED;
         tell_host(host, false, NULL, berth_error_text(error));
     } else {
         host->phase = HOST_UP;
@@ -68,14 +68,14 @@ static void hypervisor_closed(struct virt_host *host, const char *reason)
 {
     bool was_up = host->phase == HOST_UP;
 
-    host->told_open = false;
-    if (!was_up && host->phase != HOST_SHUT)
+    host->reported_open = false;
+    if (!was_up && host->phase != HOST_DISCONNECTED)
         return; /* the answer to our "open" follows */
     if (!was_up) {
         tell_host(host, false, NULL, reason); /* why it does not come back */
         return;
     }
-    host->phase = HOST_SHUT;
+    host->phase = HOST_DISCONNECTED;
     tell_host(host, false, NULL, reason);
     if (!host->stopped)
         calls_fail_waiting(host, BERTH_E_HOST_DOWN, reason);
@@ -83,8 +83,8 @@ static void hypervisor_closed(struct virt_host *host, const char *reason)
 
 static void hypervisor_open(struct virt_host *host)
 {
-    host->told_open = true;
-    if (host->phase == HOST_SHUT)
+    host->reported_open = true;
+    if (host->phase == HOST_DISCONNECTED)
         ask_open(host);
 }
 
@@ -108,12 +108,12 @@ static void take_event(struct virt_host *host, const json_t *json)
         listener->machine(listener->context, host->id, &event);
 }
 
-static void time_to_beat(struct berth_timer *timer);
+static void heartbeat_due(struct berth_timer *timer);
 
 static void take_pong(struct virt_host *host)
 {
     host->ping = 0;
-    timer_start(timers(host), &host->beat, BEAT_EVERY_MS, time_to_beat);
+    timer_start(timers(host), &host->heartbeat, HEARTBEAT_INTERVAL_MS, heartbeat_due);
 }
 
 static void take_frame(void *owner, const char *frame, size_t size)
@@ -143,34 +143,34 @@ static void take_frame(void *owner, const char *frame, size_t size)
 
 /* ---- the process ---- */
 
-static void rest_over(struct berth_timer *timer)
+static void restart_due(struct berth_timer *timer)
 {
-    start(container_of(timer, struct virt_host, rest));
+    start(container_of(timer, struct virt_host, restart));
 }
 
 /* Half of the back-off to all of it, at random. */
-static void rest(struct virt_host *host)
+static void schedule_restart(struct virt_host *host)
 {
-    int64_t half = host->rest_ms / 2;
+    int64_t half = host->restart_delay_ms / 2;
 
-    if (host->up_since_ms && timers(host)->mono_ms - host->up_since_ms > REST_FORGIVEN_MS)
-        half = REST_FIRST_MS / 2;
+    if (host->up_since_ms && timers(host)->mono_ms - host->up_since_ms > RESTART_RESET_MS)
+        half = RESTART_FIRST_MS / 2;
     host->up_since_ms = 0;
-    host->phase = HOST_RESTING;
-    host->rest_ms = half * 4 < REST_MOST_MS ? half * 4 : REST_MOST_MS;
-    timer_start(timers(host), &host->rest,
-                half + (int64_t)random_below(&host->virt->random, (uint64_t)half + 1), rest_over);
+    host->phase = HOST_BACKOFF;
+    host->restart_delay_ms = half * 4 < RESTART_MAX_MS ? half * 4 : RESTART_MAX_MS;
+    timer_start(timers(host), &host->restart,
+                half + (int64_t)random_below(&host->virt->random, (uint64_t)half + 1), restart_due);
 }
 
 static void without_process(struct virt_host *host, const char *why)
 {
     bool was_up = host->phase == HOST_UP;
 
-    timer_stop(timers(host), &host->beat);
+    timer_stop(timers(host), &host->heartbeat);
     host->ping = 0;
     host->missed = 0;
-    host->told_open = false;
-    rest(host);
+    host->reported_open = false;
+    schedule_restart(host);
     log_event(EV_VIRT_RESTARTED, "host", host->name, "reason", why);
     if (was_up)
         tell_host(host, false, NULL, why);
@@ -191,14 +191,14 @@ static void lost(void *owner, const char *why)
 void host_restart(struct virt_host *host, const char *why)
 {
     if (host->process)
-        process_let_go(berth_take(host->process));
+        process_abandon(berth_take(host->process));
     without_process(host, why);
 }
 
 /* Either the pause since the last answer is over, or the answer did not come. */
-static void time_to_beat(struct berth_timer *timer)
+static void heartbeat_due(struct berth_timer *timer)
 {
-    struct virt_host *host = container_of(timer, struct virt_host, beat);
+    struct virt_host *host = container_of(timer, struct virt_host, heartbeat);
 
     if (host->ping) {
         host_restart(host, "the process does not answer");
@@ -206,7 +206,7 @@ static void time_to_beat(struct berth_timer *timer)
     }
     host->ping = ++host->last_id;
     calls_send(host, WIRE_PING, host->ping, NULL);
-    timer_start(timers(host), &host->beat, BEAT_LIMIT_MS, time_to_beat);
+    timer_start(timers(host), &host->heartbeat, HEARTBEAT_LIMIT_MS, heartbeat_due);
 }
 
 static void start(struct virt_host *host)
@@ -225,18 +225,18 @@ static void start(struct virt_host *host)
     r = process_start(virt->loop, &setup, &host->process, &error);
     if (r < 0) {
         log_failure(EV_HOST_FAILED, &error, host->name);
-        rest(host);
+        schedule_restart(host);
         tell_host(host, false, NULL, berth_error_text(&error));
         return;
     }
     host->starts++;
-    timer_start(timers(host), &host->beat, BEAT_EVERY_MS, time_to_beat);
+    timer_start(timers(host), &host->heartbeat, HEARTBEAT_INTERVAL_MS, heartbeat_due);
     ask_open(host);
 }
 
 /* ---- life ---- */
 
-struct virt_host *host_find(const struct virt *virt, uint64_t id)
+struct virt_host *virt_host_find(const struct virt *virt, uint64_t id)
 {
     list_each (&virt->hosts, node) {
         struct virt_host *host = list_entry(node, struct virt_host, node);
@@ -258,7 +258,7 @@ struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, con
 
     host->virt = virt;
     host->id = id;
-    host->rest_ms = REST_FIRST_MS;
+    host->restart_delay_ms = RESTART_FIRST_MS;
     (void)snprintf(host->name, sizeof(host->name), "%s", name);
     (void)snprintf(host->uri, sizeof(host->uri), "%s", uri);
     list_init(&host->reap.node);
@@ -267,7 +267,7 @@ struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, con
         list_init(&host->waiting[lane]);
     list_append(&virt->hosts, &host->node);
     /* At the end of the turn: whoever adds a host is not told about it from inside. */
-    timer_start(timers(host), &host->rest, 0, rest_over);
+    timer_start(timers(host), &host->restart, 0, restart_due);
     return host;
 }
 
@@ -275,10 +275,10 @@ void host_stop(struct virt_host *host, bool complete)
 {
     host->stopped = true;
     list_remove(&host->node);
-    timer_stop(timers(host), &host->rest);
-    timer_stop(timers(host), &host->beat);
+    timer_stop(timers(host), &host->restart);
+    timer_stop(timers(host), &host->heartbeat);
     if (host->process)
-        process_let_go(berth_take(host->process));
+        process_abandon(berth_take(host->process));
     if (complete) {
         calls_fail_sent(host, BERTH_E_UNKNOWN_OUTCOME, "the host is taken out of use");
         calls_fail_waiting(host, BERTH_E_HOST_DOWN, "the host is taken out of use");

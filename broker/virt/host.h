@@ -1,12 +1,12 @@
-/* host.h - one host as the broker's side of this room sees it: its process, and the calls on their
+/* host.h - one host as the broker's side of this module sees it: its process, and the calls on their
  * way.
  *
  * Module virt; private to it. Thread: loop.
  *
- *   RESTING     no process; the next one is started when the back-off is over
- *   CONNECTING  the process runs and was told to open the hypervisor
- *   UP          it is connected; calls are served
- *   SHUT        the process runs, the hypervisor is away; it comes back by itself and says "open"
+ *   BACKOFF      no process; the next one is started when the back-off is over
+ *   CONNECTING   the process runs and was told to open the hypervisor
+ *   UP           it is connected; calls are served
+ *   DISCONNECTED the process runs, the hypervisor is away; it comes back by itself and says "open"
  *
  * Per lane no more calls are sent than berth-virt carries out at once; the others wait here, so
  * that a deadline begins when its call begins, and a call that was never sent can be called off for
@@ -37,7 +37,7 @@ struct virt {
     struct list checks;    /* struct template_check */
 };
 
-enum host_phase { HOST_RESTING, HOST_CONNECTING, HOST_UP, HOST_SHUT };
+enum host_phase { HOST_BACKOFF, HOST_CONNECTING, HOST_UP, HOST_DISCONNECTED };
 
 struct virt_host {
     struct list node;
@@ -45,18 +45,18 @@ struct virt_host {
     uint64_t id;
     char name[64];
     char uri[256];
-    bool stopped; /* taken out of the room; freed at the end of the turn */
+    bool stopped; /* taken out of the module; freed at the end of the turn */
     struct berth_deferred reap;
 
     enum host_phase phase;
-    struct process *process; /* NULL while resting */
-    bool told_open;          /* its last word about the hypervisor was "open" */
+    struct process *process; /* NULL while it is backing off */
+    bool reported_open;          /* its last word about the hypervisor was "open" */
     unsigned starts;
-    int64_t rest_ms; /* the next back-off */
+    int64_t restart_delay_ms; /* the next back-off */
     int64_t up_since_ms;
-    struct berth_timer rest;
+    struct berth_timer restart;
 
-    struct berth_timer beat; /* time for a ping, or the limit of one that is under way */
+    struct berth_timer heartbeat; /* time for a ping, or the limit of one that is under way */
     uint64_t ping;           /* id of the ping that is under way, 0 = none */
 
     uint64_t last_id;
@@ -74,7 +74,7 @@ struct call {
     enum virt_call call;
     enum virt_lane lane;
     bool sent;
-    bool ours;     /* the room's own "open" */
+    bool ours;     /* the module's own "open" */
     struct op *op; /* NULL: nobody waits for it any more */
     struct virt_result *ret;
     struct virt_args args;
@@ -84,9 +84,9 @@ struct call {
 /* ---- host.c ---- */
 
 /* NULL when there is none. */
-struct virt_host *host_find(const struct virt *virt, uint64_t id);
+struct virt_host *virt_host_find(const struct virt *virt, uint64_t id);
 
-/* Add a host to the room; its process is started at the end of the turn. */
+/* Add a host; its process is started at the end of the turn. */
 struct virt_host *host_new(struct virt *virt, uint64_t id, const char *name, const char *uri);
 
 /* Kill its process, forget its calls without a word or complete them with CLOSING, and free it at
@@ -96,7 +96,7 @@ void host_stop(struct virt_host *host, bool complete);
 /* End the process and start another after a while. */
 void host_restart(struct virt_host *host, const char *why);
 
-/* The answer to the room's own "open". */
+/* The answer to the module's own "open". */
 void host_opened(struct virt_host *host, int code, const struct virt_result *facts,
                  const struct berth_error *error);
 

@@ -49,7 +49,7 @@ static void socket_closed(uv_handle_t *handle)
     free_when_closed(process);
 }
 
-void process_let_go(struct process *process)
+void process_abandon(struct process *process)
 {
     process->owner = NULL;
     child_end(&process->child, 0);
@@ -61,7 +61,7 @@ static void lost(struct process *process, const char *why)
 {
     void *owner = process->owner;
 
-    process_let_go(process);
+    process_abandon(process);
     if (owner)
         process->events->lost(owner, why);
 }

@@ -14,7 +14,7 @@ struct process;
 struct process_events {
     /* One frame. It may let the process go. */
     void (*frame)(void *owner, const char *frame, size_t size);
-    /* It has ended or its socket has; at most once, and never after process_let_go. */
+    /* It has ended or its socket has; at most once, and never after process_abandon. */
     void (*lost)(void *owner, const char *why);
 };
 
@@ -22,7 +22,7 @@ struct process_setup {
     const char *program;
     const char *name;    /* of the host: shown by ps */
     const char *history; /* file that it records into; NULL: none */
-    struct list *all;    /* of the room: it stays there until its memory goes */
+    struct list *all;    /* of the module: it stays there until its memory goes */
     const struct process_events *events;
     void *owner;
 };
@@ -35,7 +35,7 @@ int process_start(struct berth_loop *loop, const struct process_setup *setup, st
 void process_send(struct process *process, unsigned char *frame, size_t size);
 
 /* Kill it; no event follows. */
-void process_let_go(struct process *process);
+void process_abandon(struct process *process);
 
 /* Number of the process, for people and tests. */
 int process_pid(const struct process *process);

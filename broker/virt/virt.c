@@ -14,7 +14,7 @@
 #define FREE_TURN_MS 10
 
 /* berth-virt is installed beside berthd. */
-static char *beside_us(void)
+static char *default_program(void)
 {
     static const char name[] = "berth-virt";
     char path[PATH_MAX + sizeof(name)];
@@ -33,7 +33,7 @@ struct virt *virt_new(struct berth_loop *loop, const char *program,
     struct virt *virt = berth_new(struct virt);
 
     virt->loop = loop;
-    virt->program = program ? berth_strdup(program) : beside_us();
+    virt->program = program ? berth_strdup(program) : default_program();
     virt->listener = *listener;
     random_system(&virt->random);
     list_init(&virt->hosts);
@@ -64,7 +64,7 @@ void virt_free(struct virt *virt)
 
 void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, const char *uri)
 {
-    struct virt_host *host = host_find(virt, host_id);
+    struct virt_host *host = virt_host_find(virt, host_id);
 
     if (host && strcmp(host->uri, uri) == 0) {
         (void)snprintf(host->name, sizeof(host->name), "%s", name);
@@ -77,7 +77,7 @@ void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, cons
 
 void virt_host_stop(struct virt *virt, uint64_t host_id)
 {
-    struct virt_host *host = host_find(virt, host_id);
+    struct virt_host *host = virt_host_find(virt, host_id);
 
     if (host)
         host_stop(host, true);
@@ -85,19 +85,19 @@ void virt_host_stop(struct virt *virt, uint64_t host_id)
 
 void virt_prioritise(struct virt *virt, uint64_t host_id, const char *uuid)
 {
-    struct virt_host *host = host_find(virt, host_id);
+    struct virt_host *host = virt_host_find(virt, host_id);
 
     if (host)
         calls_prioritise(host, uuid);
 }
 
-bool virt_host_facts(struct virt *virt, uint64_t host_id, struct virt_host_facts *ret)
+bool virt_host_info(struct virt *virt, uint64_t host_id, struct virt_host_info *ret)
 {
-    const struct virt_host *host = host_find(virt, host_id);
+    const struct virt_host *host = virt_host_find(virt, host_id);
 
     if (!host)
         return false;
-    *ret = (struct virt_host_facts){ .starts = host->starts,
+    *ret = (struct virt_host_info){ .starts = host->starts,
                                      .pid = host->process ? process_pid(host->process) : 0,
                                      .up = host->phase == HOST_UP,
                                      .waiting = host->waiting_count };

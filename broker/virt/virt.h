@@ -51,7 +51,7 @@ enum virt_capability {
 
 struct virt;
 
-/* What the room tells the broker by itself; all on the loop. */
+/* What the module tells the broker by itself; all on the loop. */
 struct virt_listener {
     /* The process is connected (up) or not; capabilities and memory when up. */
     void (*host)(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
@@ -67,7 +67,7 @@ void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, cons
 void virt_host_stop(struct virt *virt, uint64_t host_id);
 
 /* Ask. args by value (its secret is wiped after sending); *ret is filled before completion and must
- * live until then. Cancelling forgets the caller, never the call: the room notes it as unknown
+ * live until then. Cancelling forgets the caller, never the call: the module notes it as unknown
  * outcome.
  */
 int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,

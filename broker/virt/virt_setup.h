@@ -1,4 +1,4 @@
-/* virt_setup.h - making and ending the room; for the broker's main and for tests.
+/* virt_setup.h - making and ending the module; for the broker's main and for tests.
  *
  * Module virt. Thread: loop.
  */
@@ -10,7 +10,7 @@
 #include "virt/virt.h"
 
 /* program: path of berth-virt; NULL: beside our own executable. listener: copied; its context must
- * outlive the room. */
+ * outlive the module. */
 struct virt *virt_new(struct berth_loop *loop, const char *program,
                       const struct virt_listener *listener);
 
@@ -24,12 +24,12 @@ void virt_free(struct virt *virt);
 
 /* For metrics and tests: how often a process was started for this host; its number, 0 = none runs
  * now. */
-struct virt_host_facts {
+struct virt_host_info {
     unsigned starts;
     int pid;
     bool up;
     size_t waiting, in_flight;
 };
-bool virt_host_facts(struct virt *virt, uint64_t host_id, struct virt_host_facts *ret);
+bool virt_host_info(struct virt *virt, uint64_t host_id, struct virt_host_info *ret);
 
 #endif

@@ -22,7 +22,7 @@ static const struct virt_args args = { .uuid = "01234567-89ab-4def-8123-456789ab
 /* What is made from a template is read back as what was put in. */
 static void check_made(const char *xml)
 {
-    struct domain_facts facts;
+    struct domain_info facts;
 
     if (domain_xml_read(xml, strlen(xml), &facts, NULL) < 0)
         return; /* a huge attribute of the template may have made it too large to read again */
@@ -34,7 +34,7 @@ static void check_made(const char *xml)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
-    struct domain_facts facts;
+    struct domain_info facts;
     struct domain_disk disk;
     struct berth_error error = { 0 };
     char path[1024];

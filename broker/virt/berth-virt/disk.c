@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "domain_xml.h"
-#include "fault.h"
+#include "libvirt_error.h"
 #include "machine_history.h"
 #include "storage.h"
 
@@ -22,13 +22,13 @@ static void volume_freep(virStorageVolPtr *volume)
 }
 
 /* Bytes of the image as the host knows it; 0: let the overlay take them from the image itself. */
-static uint64_t image_bytes(struct errand *errand, const char *image)
+static uint64_t image_bytes(struct virt_request *request, const char *image)
 {
     berth_cleanup(volume_freep) virStorageVolPtr volume = NULL;
-    const char *type = virConnectGetType(errand->connection);
+    const char *type = virConnectGetType(request->connection);
     virStorageVolInfo info;
 
-    volume = virStorageVolLookupByPath(errand->connection, image);
+    volume = virStorageVolLookupByPath(request->connection, image);
     if (volume && virStorageVolGetInfo(volume, &info) == 0 && info.capacity)
         return info.capacity;
     return type && strcmp(type, "TEST") == 0 ? UNTOLD_BYTES : 0;
@@ -53,19 +53,19 @@ static bool is_overlay(virStorageVolPtr volume)
     return backing[0];
 }
 
-static int check_name(struct errand *errand, const char *volume)
+static int check_name(struct virt_request *request, const char *volume)
 {
     if (strncmp(volume, DISK_PREFIX, strlen(DISK_PREFIX)) == 0)
         return 0;
-    return berth_fail(&errand->error, BERTH_E_DENIED,
+    return berth_fail(&request->error, BERTH_E_DENIED,
                       "disk '%s' is not named '" DISK_PREFIX "...': left alone", volume);
 }
 
-int disk_names(struct errand *errand, const char *volume, struct disk_names *ret)
+int disk_names(struct virt_request *request, const char *volume, struct disk_names *ret)
 {
     static const char *const ends[DISK_NAMES] = { ".qcow2", ".b.qcow2" };
     size_t stem = strlen(volume);
-    int r = check_name(errand, volume);
+    int r = check_name(request, volume);
 
     if (r < 0)
         return r;
@@ -80,128 +80,128 @@ int disk_names(struct errand *errand, const char *volume, struct disk_names *ret
     return 0;
 }
 
-int disk_path(struct errand *errand, const char *storage, const char *volume, char ret[1024])
+int disk_path(struct virt_request *request, const char *storage, const char *volume, char ret[1024])
 {
     berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(berth_freep) char *text = NULL;
     int r;
 
-    r = storage_open(errand, storage, &pool);
+    r = storage_open(request, storage, &pool);
     if (r < 0)
         return r;
     text = virStoragePoolGetXMLDesc(pool, 0);
     if (!text)
-        return storage_blame(errand, fault(&errand->error, "storage pool '%s'", storage));
+        return storage_config_error(request, libvirt_fail(&request->error, "storage pool '%s'", storage));
     pool_xml_path(text, strlen(text), ret, 1024 - 80);
     (void)snprintf(ret + strlen(ret), 80, "/%.78s", volume);
     return 0;
 }
 
-int disk_paths(struct errand *errand, const char *storage, const struct disk_names *names,
+int disk_paths(struct virt_request *request, const char *storage, const struct disk_names *names,
                struct disk_paths *ret)
 {
     int r = 0;
 
     for (int i = 0; i < DISK_NAMES && r >= 0; i++)
-        r = disk_path(errand, storage, names->name[i], ret->path[i]);
+        r = disk_path(request, storage, names->name[i], ret->path[i]);
     return r;
 }
 
 /* Did libvirt make no disk because a file of the image cannot be read? Fills the error with CONFIG:
  * many machines lie on that file, and the storage pool has nothing to do with it. */
-static bool image_is_at_fault(struct errand *errand, const char *image)
+static bool image_is_at_fault(struct virt_request *request, const char *image)
 {
     const virError *last = virGetLastError();
     char file[256], why[64];
 
-    if (!last || !last->message || !fault_backing(last->message, file, sizeof(file), why))
+    if (!last || !last->message || !libvirt_error_backing(last->message, file, sizeof(file), why))
         return false;
     if (strcmp(file, image) == 0)
-        (void)berth_fail(&errand->error, BERTH_E_CONFIG, "libvirt cannot read image '%s': %s",
+        (void)berth_fail(&request->error, BERTH_E_CONFIG, "libvirt cannot read image '%s': %s",
                          image, why);
     else
-        (void)berth_fail(&errand->error, BERTH_E_CONFIG,
+        (void)berth_fail(&request->error, BERTH_E_CONFIG,
                          "libvirt cannot read '%s' (%s), on which image '%s' lies", file, why,
                          image);
     return true;
 }
 
 /* Make it, and see that it is what was asked for: an overlay on this very image. */
-static int make_overlay(struct errand *errand, virStoragePoolPtr pool, const char *volume,
+static int make_overlay(struct virt_request *request, virStoragePoolPtr pool, const char *volume,
                         const char *image)
 {
-    berth_cleanup(volume_freep) virStorageVolPtr made = NULL;
-    char *xml = volume_xml_make(volume, image, image_bytes(errand, image));
+    berth_cleanup(volume_freep) virStorageVolPtr created = NULL;
+    char *xml = volume_xml_make(volume, image, image_bytes(request, image));
     char backing[1024];
     char storage[64]; /* asked for now: libvirt forgets a failure when it is asked for anything */
 
     (void)snprintf(storage, sizeof(storage), "%s", virStoragePoolGetName(pool));
-    made = virStorageVolCreateXML(pool, xml, 0);
+    created = virStorageVolCreateXML(pool, xml, 0);
     free(xml);
-    if (!made && (image_is_at_fault(errand, image) || storage_is_at_fault(errand, storage)))
-        return errand->error.code;
-    if (!made)
-        return storage_blame(
-            errand,
-            fault(&errand->error, "image '%s': disk '%s' cannot be made on it", image, volume));
-    backing_of(made, backing, sizeof(backing));
+    if (!created && (image_is_at_fault(request, image) || storage_is_at_fault(request, storage)))
+        return request->error.code;
+    if (!created)
+        return storage_config_error(
+            request,
+            libvirt_fail(&request->error, "image '%s': disk '%s' cannot be made on it", image, volume));
+    backing_of(created, backing, sizeof(backing));
     if (strcmp(backing, image) == 0)
         return 0;
-    (void)virStorageVolDelete(made, 0);
-    return berth_fail(&errand->error, BERTH_E_HOST, "disk '%s' lies on '%s', not on the image '%s'",
+    (void)virStorageVolDelete(created, 0);
+    return berth_fail(&request->error, BERTH_E_HOST, "disk '%s' lies on '%s', not on the image '%s'",
                       volume, backing, image);
 }
 
-int disk_renew(struct errand *errand, const char *storage, const char *volume, const char *image)
+int disk_renew(struct virt_request *request, const char *storage, const char *volume, const char *image)
 {
     berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
-    int r = disk_drop(errand, storage, volume);
+    int r = disk_drop(request, storage, volume);
 
     if (r >= 0)
-        r = storage_open(errand, storage, &pool);
-    return r < 0 ? r : make_overlay(errand, pool, volume, image);
+        r = storage_open(request, storage, &pool);
+    return r < 0 ? r : make_overlay(request, pool, volume, image);
 }
 
-int disk_make(struct errand *errand, const char *storage, const char *volume, const char *image)
+int disk_make(struct virt_request *request, const char *storage, const char *volume, const char *image)
 {
     berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(volume_freep) virStorageVolPtr there = NULL;
     int r;
 
-    r = check_name(errand, volume);
+    r = check_name(request, volume);
     if (r < 0)
         return r;
-    r = storage_open(errand, storage, &pool);
+    r = storage_open(request, storage, &pool);
     if (r < 0)
         return r;
     there = virStorageVolLookupByName(pool, volume);
     if (there && is_overlay(there))
         return 0;
     if (there && virStorageVolDelete(there, 0) < 0)
-        return fault(&errand->error, "disk '%s' is half-made and cannot be deleted", volume);
+        return libvirt_fail(&request->error, "disk '%s' is half-made and cannot be deleted", volume);
 
-    r = make_overlay(errand, pool, volume, image);
+    r = make_overlay(request, pool, volume, image);
     if (r >= 0)
-        machine_history_did(errand->args.uuid, history_machine_event_DISK);
+        machine_history_did(request->args.uuid, history_machine_event_DISK);
     return r;
 }
 
-int disk_drop(struct errand *errand, const char *storage, const char *volume)
+int disk_drop(struct virt_request *request, const char *storage, const char *volume)
 {
     berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(volume_freep) virStorageVolPtr there = NULL;
     int r;
 
-    r = check_name(errand, volume);
+    r = check_name(request, volume);
     if (r < 0)
         return r;
-    r = storage_open(errand, storage, &pool);
+    r = storage_open(request, storage, &pool);
     if (r < 0)
         return r;
     there = virStorageVolLookupByName(pool, volume);
     if (!there)
-        return fault_is(VIR_ERR_NO_STORAGE_VOL) ? 0 : fault(&errand->error, "disk '%s'", volume);
-    if (virStorageVolDelete(there, 0) < 0 && !fault_is(VIR_ERR_NO_STORAGE_VOL))
-        return fault(&errand->error, "disk '%s'", volume);
+        return libvirt_error_is(VIR_ERR_NO_STORAGE_VOL) ? 0 : libvirt_fail(&request->error, "disk '%s'", volume);
+    if (virStorageVolDelete(there, 0) < 0 && !libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
+        return libvirt_fail(&request->error, "disk '%s'", volume);
     return 0;
 }

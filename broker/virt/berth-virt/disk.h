@@ -5,7 +5,7 @@
 #ifndef BERTH_VIRT_DISK_H
 #define BERTH_VIRT_DISK_H
 
-#include "errand.h"
+#include "virt_request.h"
 
 /* Names of disks that Berth makes begin so; others are never made (DENIED), listed as orphans or
  * deleted. */
@@ -23,28 +23,28 @@ struct disk_paths {
 };
 
 /* Both names, from either. Errors: DENIED for what is not named like ours. */
-int disk_names(struct errand *errand, const char *volume, struct disk_names *ret) berth_must_check;
+int disk_names(struct virt_request *request, const char *volume, struct disk_names *ret) berth_must_check;
 
 /* Where they lie, or would. Errors: CONFIG without the storage pool. */
-int disk_path(struct errand *errand, const char *storage, const char *volume,
+int disk_path(struct virt_request *request, const char *storage, const char *volume,
               char ret[1024]) berth_must_check;
-int disk_paths(struct errand *errand, const char *storage, const struct disk_names *names,
+int disk_paths(struct virt_request *request, const char *storage, const struct disk_names *names,
                struct disk_paths *ret) berth_must_check;
 
 /* A new overlay `volume` on the file `image`, in the place of whatever has that name: the caller
  * knows that nobody uses it. On failure nothing of it stays. Errors: CONFIG when the image is at
  * fault, or the storage pool: nothing that a machine can help.
  */
-int disk_renew(struct errand *errand, const char *storage, const char *volume,
+int disk_renew(struct virt_request *request, const char *storage, const char *volume,
                const char *image) berth_must_check;
 
 /* An overlay `volume` on the file `image`. One that is there already and is an overlay is kept,
  * whatever it is based on: it may hold a user's work; a half-made one is made anew.
  */
-int disk_make(struct errand *errand, const char *storage, const char *volume,
+int disk_make(struct virt_request *request, const char *storage, const char *volume,
               const char *image) berth_must_check;
 
 /* Delete it; absent is fine. Refuses with DENIED what is not named like ours. */
-int disk_drop(struct errand *errand, const char *storage, const char *volume) berth_must_check;
+int disk_drop(struct virt_request *request, const char *storage, const char *volume) berth_must_check;
 
 #endif

@@ -105,12 +105,12 @@ static void set_interfaces(xmlNode *devices, const struct virt_args *args)
     xmlNode *port;
     char mac[18];
 
-    for (xmlNode *face = xml_child(devices, "interface", NULL); face; face = xml_next(face)) {
+    for (xmlNode *interface = xml_child(devices, "interface", NULL); interface; interface = xml_next(interface)) {
         hardware_address(args->uuid, index++, mac);
-        xml_set(xml_child_made(face, "mac"), "address", mac);
-        xml_drop(xml_child(face, "target", NULL)); /* a device name of the host, one each */
+        xml_set(xml_child_made(interface, "mac"), "address", mac);
+        xml_drop(xml_child(interface, "target", NULL)); /* a device name of the host, one each */
         /* Of a port of a virtual switch, one each: libvirt chooses it. */
-        port = xml_child(xml_child(face, "virtualport", NULL), "parameters", NULL);
+        port = xml_child(xml_child(interface, "virtualport", NULL), "parameters", NULL);
         xml_unset(port, "interfaceid");
         xml_unset(port, "instanceid");
     }
@@ -231,16 +231,16 @@ static char *forward_argument(const char *value, const struct virt_args *args, i
                            .address_end = loopback + strlen(loopback) };
     bool found = find_forward(value, there, &old);
     const char *address = args->forward_address;
-    size_t room = strlen(value) + sizeof(args->forward_address) + 64;
-    char *made = berth_alloc(room);
+    size_t capacity = strlen(value) + sizeof(args->forward_address) + 64;
+    char *created = berth_alloc(capacity);
     bool keep = !address[0] || !(text_is(old.address, old.address_end, LOOPBACK) ||
                                  (was[0] && text_is(old.address, old.address_end, was)));
 
-    (void)snprintf(made, room, "%.*s%s" FORWARD "%.*s:%" PRId64 "-:%" PRId64 "%s",
+    (void)snprintf(created, capacity, "%.*s%s" FORWARD "%.*s:%" PRId64 "-:%" PRId64 "%s",
                    (int)(old.begin - value), value, found ? "" : ",",
                    keep ? (int)(old.address_end - old.address) : (int)strlen(address),
                    keep ? old.address : address, args->forward_port, guest_port, old.end);
-    return made;
+    return created;
 }
 
 /* QEMU's argument that has the user network, or NULL. */
@@ -290,7 +290,7 @@ static int set_forward(xmlNode *domain, const struct virt_args *args, int64_t gu
 {
     char value[1024];
     xmlNode *argument = user_network(domain, value, sizeof(value));
-    char *made;
+    char *created;
     int r;
 
     drop_forwards(domain, args->forward_port ? argument : NULL);
@@ -302,13 +302,13 @@ static int set_forward(xmlNode *domain, const struct virt_args *args, int64_t gu
     r = check_forward_address(args->forward_address, reterr);
     if (r < 0)
         return r;
-    made = forward_argument(value, args, RDP_PORT, guest_port, "");
-    xml_set(argument, "value", made);
-    free(made);
+    created = forward_argument(value, args, RDP_PORT, guest_port, "");
+    xml_set(argument, "value", created);
+    free(created);
     return 0;
 }
 
-/* ---- the doors ---- */
+/* ---- the interface ---- */
 
 int domain_xml_make(const char *template, size_t size, const struct virt_args *args, char **ret,
                     struct berth_error *reterr)
@@ -328,7 +328,7 @@ int domain_xml_make(const char *template, size_t size, const struct virt_args *a
     r = template_check(domain, reterr);
     if (r < 0)
         return r;
-    template_make_different(domain, args->uuid);
+    template_make_unique(domain, args->uuid);
     xml_set_text(xml_child_made(domain, "name"), args->name);
     xml_set_text(xml_child_made(domain, "uuid"), args->uuid);
     set_size(domain, args);
@@ -381,16 +381,16 @@ int domain_xml_readdress(const char *xml, size_t size, const struct virt_args *a
     argument = user_network(domain, value, sizeof(value)); /* the test driver keeps none */
     if (argument) {
         int64_t port = args->guest_port ? args->guest_port : RDP_PORT;
-        char *made = forward_argument(value, args, port, port, was);
+        char *created = forward_argument(value, args, port, port, was);
 
-        xml_set(argument, "value", made);
-        free(made);
+        xml_set(argument, "value", created);
+        free(created);
     }
     *ret = xml_text(doc);
     return 0;
 }
 
-static void read_agent(const xmlNode *domain, struct domain_facts *ret)
+static void read_agent(const xmlNode *domain, struct domain_info *ret)
 {
     const xmlNode *channel = xml_child(xml_child(domain, "devices", NULL), "channel", NULL);
 
@@ -402,14 +402,14 @@ static void read_agent(const xmlNode *domain, struct domain_facts *ret)
     }
 }
 
-int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
+int domain_xml_read(const char *xml, size_t size, struct domain_info *ret,
                     struct berth_error *reterr)
 {
     berth_cleanup(xml_freep) xmlDoc *doc = xml_parse(xml, size, XML_ANSWER_MAX, "domain", reterr);
     const xmlNode *domain;
     const xmlNode *desktop;
 
-    *ret = (struct domain_facts){ 0 };
+    *ret = (struct domain_info){ 0 };
     if (!doc)
         return reterr ? reterr->code : BERTH_E_INVALID;
 
@@ -515,7 +515,7 @@ void pool_xml_type(const char *xml, size_t size, char *ret, size_t ret_size)
         xml_get(xmlDocGetRootElement(doc), "type", ret, ret_size);
 }
 
-char *folder_xml_make(const char *mark, const char *folder)
+char *dir_pool_xml_make(const char *mark, const char *folder)
 {
     berth_cleanup(xml_freep) xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
     xmlNode *pool = xmlNewNode(NULL, BAD_CAST "pool");

@@ -45,7 +45,7 @@ int domain_xml_make(const char *template, size_t size, const struct virt_args *a
 int domain_xml_readdress(const char *xml, size_t size, const struct virt_args *args, char **ret,
                          struct berth_error *reterr) berth_must_check;
 
-struct domain_facts {
+struct domain_info {
     bool ours; /* it has our metadata; all but agent_up is zero without it */
     uint64_t desktop_id;
     char pool[64], storage[64], volume[80];
@@ -55,7 +55,7 @@ struct domain_facts {
 };
 
 /* What a domain's description says. Errors: INVALID, TOO_LARGE. */
-int domain_xml_read(const char *xml, size_t size, struct domain_facts *ret,
+int domain_xml_read(const char *xml, size_t size, struct domain_info *ret,
                     struct berth_error *reterr) berth_must_check;
 
 /* The main disk of a domain's description. */
@@ -83,7 +83,7 @@ void pool_xml_type(const char *xml, size_t size, char *ret, size_t ret_size);
 /* A storage pool for a folder that is none of ours, for a moment; `mark` keeps its name apart from
  * others. To be freed with free().
  */
-char *folder_xml_make(const char *mark, const char *folder);
+char *dir_pool_xml_make(const char *mark, const char *folder);
 
 /* A linked clone: an overlay `name` on the qcow2 file `backing`. capacity_bytes 0: the backing
  * file's own. To be freed with free().

@@ -11,8 +11,8 @@
 #include "berth/base64.h"
 #include "berth/json.h"
 
-#include "errand.h"
-#include "fault.h"
+#include "virt_request.h"
+#include "libvirt_error.h"
 
 /* The agent may take this long for one answer; below the limit of the call. */
 #define AGENT_ANSWER_S 3
@@ -29,15 +29,15 @@
 
 /* The domain, with a bound on how long its agent may be silent (where the driver knows such a
  * bound). */
-static int agent_domain(struct errand *errand, virDomainPtr *ret)
+static int agent_domain(struct virt_request *request, virDomainPtr *ret)
 {
     static atomic_bool unknown; /* to this driver: asked once, not with every password */
-    int r = errand_domain(errand, ret);
+    int r = virt_request_domain(request, ret);
 
     if (r < 0)
         return r;
     if (!unknown && virDomainAgentSetResponseTimeout(*ret, AGENT_ANSWER_S, 0) < 0)
-        unknown = fault_is(VIR_ERR_NO_SUPPORT);
+        unknown = libvirt_error_is(VIR_ERR_NO_SUPPORT);
     return 0;
 }
 
@@ -50,19 +50,19 @@ static bool is_absent(void)
     return last && last->message && strstr(last->message, "No such file or directory");
 }
 
-static int agent_fault(struct errand *errand, const char *what)
+static int agent_fault(struct virt_request *request, const char *what)
 {
-    int r = fault(&errand->error, "%s of '%s'", what, errand->machine);
+    int r = libvirt_fail(&request->error, "%s of '%s'", what, request->machine);
 
     /* Off: the agent cannot answer, and that is what the caller wants to know. */
     if (r == BERTH_E_STATE || r == BERTH_E_HOST)
-        errand->error.code = r = BERTH_E_DESKTOP;
+        request->error.code = r = BERTH_E_DESKTOP;
     return r;
 }
 
 /* One command of the agent's protocol; `command` is taken over. The member "return" of its answer,
  * or NULL. */
-static json_t *ask_agent(struct errand *errand, virDomainPtr domain, json_t *command)
+static json_t *ask_agent(struct virt_request *request, virDomainPtr domain, json_t *command)
 {
     berth_cleanup(json_unrefp) json_t *answer = NULL;
     char *text = json_text(command);
@@ -73,12 +73,12 @@ static json_t *ask_agent(struct errand *errand, virDomainPtr domain, json_t *com
     free(text);
     if (!reply)
         return NULL;
-    answer = json_parse(reply, strlen(reply), AGENT_JSON_DEPTH, &errand->error);
+    answer = json_parse(reply, strlen(reply), AGENT_JSON_DEPTH, &request->error);
     free(reply);
     return json_incref(json_object_get(answer, "return"));
 }
 
-bool guest_agent_is_barred(virDomainPtr domain)
+bool guest_agent_is_blocked(virDomainPtr domain)
 {
     virErrorPtr last;
     char *reply = virDomainQemuAgentCommand(domain, "{\"execute\":\"guest-ping\"}", 1, 0);
@@ -91,31 +91,31 @@ bool guest_agent_is_barred(virDomainPtr domain)
            strstr(last->message, "due to an error");
 }
 
-int guest_ping(struct errand *errand)
+int guest_ping(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     berth_cleanup(json_unrefp) json_t *answer = NULL;
     int r;
 
-    r = agent_domain(errand, &domain);
+    r = agent_domain(request, &domain);
     if (r < 0)
         return r;
-    answer = ask_agent(errand, domain, json_pack("{s:s}", "execute", "guest-ping"));
-    return answer ? 0 : agent_fault(errand, "guest agent");
+    answer = ask_agent(request, domain, json_pack("{s:s}", "execute", "guest-ping"));
+    return answer ? 0 : agent_fault(request, "guest agent");
 }
 
-int guest_password(struct errand *errand)
+int guest_password(struct virt_request *request)
 {
-    struct virt_args *args = &errand->args;
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    struct virt_args *args = &request->args;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     int r;
 
-    r = agent_domain(errand, &domain);
+    r = agent_domain(request, &domain);
     if (r < 0)
         return r;
     r = virDomainSetUserPassword(domain, args->account, args->secret.text, 0);
     secret_wipe(&args->secret);
-    return r < 0 ? agent_fault(errand, "password inside") : 0;
+    return r < 0 ? agent_fault(request, "password inside") : 0;
 }
 
 /* ---- small files ---- */
@@ -127,45 +127,45 @@ static json_t *open_command(const char *path)
 }
 
 /* Read the first bytes of an open file into `text`, NUL-terminated. */
-static int read_open(struct errand *errand, virDomainPtr domain, json_int_t handle, char *text)
+static int read_open(struct virt_request *request, virDomainPtr domain, json_int_t handle, char *text)
 {
     berth_cleanup(json_unrefp) json_t *answer = NULL;
     const char *coded;
     long size;
 
-    answer = ask_agent(errand, domain,
+    answer = ask_agent(request, domain,
                        json_pack("{s:s, s:{s:I, s:i}}", "execute", "guest-file-read", "arguments",
                                  "handle", handle, "count", FILE_MAX_BYTES));
     if (!answer)
-        return agent_fault(errand, "reading inside");
+        return agent_fault(request, "reading inside");
     coded = json_string_value(json_object_get(answer, "buf-b64"));
     size = coded ? base64_decode(coded, (unsigned char *)text, FILE_MAX_BYTES) : -1;
     if (size < 0) {
-        return berth_fail(&errand->error, BERTH_E_DESKTOP,
-                          "the guest agent of '%s' answers nonsense", errand->machine);
+        return berth_fail(&request->error, BERTH_E_DESKTOP,
+                          "the guest agent of '%s' answers nonsense", request->machine);
     }
     text[size] = '\0';
     return 0;
 }
 
 /* text: FILE_MAX_BYTES + 1. NOT_FOUND when the guest has no such file. */
-static int read_file(struct errand *errand, virDomainPtr domain, const char *path, char *text)
+static int read_file(struct virt_request *request, virDomainPtr domain, const char *path, char *text)
 {
     berth_cleanup(json_unrefp) json_t *handle = NULL;
     int r;
 
-    handle = ask_agent(errand, domain, open_command(path));
+    handle = ask_agent(request, domain, open_command(path));
     if (!handle && is_absent()) {
-        return berth_fail(&errand->error, BERTH_E_NOT_FOUND, "'%s' has no file '%s'",
-                          errand->machine, path);
+        return berth_fail(&request->error, BERTH_E_NOT_FOUND, "'%s' has no file '%s'",
+                          request->machine, path);
     }
     if (!json_is_integer(handle))
-        return agent_fault(errand, "opening a file inside");
+        return agent_fault(request, "opening a file inside");
 
-    r = read_open(errand, domain, json_integer_value(handle), text);
+    r = read_open(request, domain, json_integer_value(handle), text);
     /* A handle that stays open is a leak inside the guest; that the file was read is not undone by
      * it. */
-    json_decref(ask_agent(errand, domain,
+    json_decref(ask_agent(request, domain,
                           json_pack("{s:s, s:{s:I}}", "execute", "guest-file-close", "arguments",
                                     "handle", json_integer_value(handle))));
     return r;
@@ -200,36 +200,36 @@ static bool take_fingerprint(const char *text, char out[FINGERPRINT_DIGITS + 1])
     return count == FINGERPRINT_DIGITS && strchr(" \r\n", *text);
 }
 
-int guest_fingerprint(struct errand *errand)
+int guest_fingerprint(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     char text[FILE_MAX_BYTES + 1] = "";
     int r;
 
-    r = agent_domain(errand, &domain);
+    r = agent_domain(request, &domain);
     if (r < 0)
         return r;
-    r = read_file(errand, domain, GUEST_FINGERPRINT_FILE, text);
+    r = read_file(request, domain, GUEST_FINGERPRINT_FILE, text);
     if (r < 0)
         return r;
-    if (!take_fingerprint(text, errand->result.text)) {
-        return berth_fail(&errand->error, BERTH_E_DESKTOP,
-                          "'%s': its file '%s' does not hold a SHA-256", errand->machine,
+    if (!take_fingerprint(text, request->result.text)) {
+        return berth_fail(&request->error, BERTH_E_DESKTOP,
+                          "'%s': its file '%s' does not hold a SHA-256", request->machine,
                           GUEST_FINGERPRINT_FILE);
     }
     return 0;
 }
 
-int guest_state(struct errand *errand)
+int guest_state(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     char text[FILE_MAX_BYTES + 1] = "";
     int r;
 
-    r = agent_domain(errand, &domain);
+    r = agent_domain(request, &domain);
     if (r < 0)
         return r;
-    r = read_file(errand, domain, GUEST_STATE_FILE, text);
+    r = read_file(request, domain, GUEST_STATE_FILE, text);
     if (r == BERTH_E_NOT_FOUND)
         return 0; /* nobody has signed on since the start: the empty answer */
     if (r < 0)
@@ -239,14 +239,14 @@ int guest_state(struct errand *errand)
         if ((unsigned char)*at < 0x20 || (unsigned char)*at > 0x7e)
             *at = '?'; /* written inside the guest: not to be trusted with control characters */
     }
-    (void)snprintf(errand->result.text, sizeof(errand->result.text), "%.*s",
-                   (int)sizeof(errand->result.text) - 1, text);
+    (void)snprintf(request->result.text, sizeof(request->result.text), "%.*s",
+                   (int)sizeof(request->result.text) - 1, text);
     return 0;
 }
 
 /* ---- the end of a session ---- */
 
-static int wait_for_end(struct errand *errand, virDomainPtr domain, json_int_t pid)
+static int wait_for_end(struct virt_request *request, virDomainPtr domain, json_int_t pid)
 {
     const struct timespec pause = { .tv_nsec = SIGN_OFF_LOOK_MS * 1000000L };
 
@@ -255,42 +255,42 @@ static int wait_for_end(struct errand *errand, virDomainPtr domain, json_int_t p
         json_int_t code;
 
         status = ask_agent(
-            errand, domain,
+            request, domain,
             json_pack("{s:s, s:{s:I}}", "execute", "guest-exec-status", "arguments", "pid", pid));
         if (!status)
-            return agent_fault(errand, "sign-off inside");
+            return agent_fault(request, "sign-off inside");
         code = json_integer_value(json_object_get(status, "exitcode"));
         if (json_is_true(json_object_get(status, "exited")) && code == 0)
             return 0;
         if (json_is_true(json_object_get(status, "exited"))) {
-            return berth_fail(&errand->error, BERTH_E_DESKTOP, "sign-off inside '%s' ended with %d",
-                              errand->machine, (int)code);
+            return berth_fail(&request->error, BERTH_E_DESKTOP, "sign-off inside '%s' ended with %d",
+                              request->machine, (int)code);
         }
         (void)nanosleep(&pause, NULL);
     }
-    return berth_fail(&errand->error, BERTH_E_TIMEOUT, "sign-off inside '%s' goes on after %d ms",
-                      errand->machine, SIGN_OFF_MS);
+    return berth_fail(&request->error, BERTH_E_TIMEOUT, "sign-off inside '%s' goes on after %d ms",
+                      request->machine, SIGN_OFF_MS);
 }
 
-int guest_sign_off(struct errand *errand)
+int guest_sign_off(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     berth_cleanup(json_unrefp) json_t *started = NULL;
     json_t *pid;
     int r;
 
-    r = agent_domain(errand, &domain);
+    r = agent_domain(request, &domain);
     if (r < 0)
         return r;
-    started = ask_agent(errand, domain,
+    started = ask_agent(request, domain,
                         json_pack("{s:s, s:{s:s, s:[s]}}", "execute", "guest-exec", "arguments",
-                                  "path", GUEST_SIGN_OFF_PROGRAM, "arg", errand->args.account));
+                                  "path", GUEST_SIGN_OFF_PROGRAM, "arg", request->args.account));
     if (!started && is_absent()) {
-        return berth_fail(&errand->error, BERTH_E_UNSUPPORTED, "'%s' has no program '%s'",
-                          errand->machine, GUEST_SIGN_OFF_PROGRAM);
+        return berth_fail(&request->error, BERTH_E_UNSUPPORTED, "'%s' has no program '%s'",
+                          request->machine, GUEST_SIGN_OFF_PROGRAM);
     }
     pid = json_object_get(started, "pid");
     if (!json_is_integer(pid))
-        return agent_fault(errand, "sign-off inside");
-    return wait_for_end(errand, domain, json_integer_value(pid));
+        return agent_fault(request, "sign-off inside");
+    return wait_for_end(request, domain, json_integer_value(pid));
 }

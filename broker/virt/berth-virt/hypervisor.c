@@ -8,17 +8,17 @@
 #include <time.h>
 
 #include "events.h"
-#include "fault.h"
+#include "libvirt_error.h"
 #include "out.h"
 
 #define BACKOFF_FIRST_MS 500
-#define BACKOFF_MOST_MS 30000
+#define BACKOFF_MAX_MS 30000
 
 /* An attempt to connect cannot be interrupted; a process that is stuck in one is of no use. */
-#define ATTEMPT_MOST_MS 15000
+#define ATTEMPT_MAX_MS 15000
 
 /* Connections that may be left behind unclosed. */
-#define LEFT_MAX 16
+#define LEAKED_MAX 16
 
 /* Closing a connection while an event for it is on its way can deadlock libvirt: it is closed after
  * this much quiet. */
@@ -29,18 +29,18 @@ struct hypervisor {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     char uri[256];
-    virConnectPtr connection; /* the event connection; only the keeper closes it */
+    virConnectPtr connection; /* the event connection; only the connection thread closes it */
     struct events events;
     bool open, has_events;
     bool lost;           /* the close callback fired */
     int lost_reason;     /* VIR_CONNECT_CLOSE_REASON_... */
     bool urgent;          /* somebody waits: no more back-off */
     unsigned generation; /* counts openings: older connections are dead */
-    unsigned left;       /* connections left behind */
+    unsigned leaked;       /* connections left behind */
     unsigned failures;   /* attempts that failed, ever */
     int64_t attempt_began_ms;
     struct berth_error error;    /* of the last attempt */
-    char told[BERTH_ERROR_TEXT]; /* why it cannot be opened; "" since it was open */
+    char last_reported[BERTH_ERROR_TEXT]; /* why it cannot be opened; "" since it was open */
 };
 
 static int64_t now_ms(void)
@@ -88,7 +88,7 @@ static void on_close(berth_unused virConnectPtr connection, int reason, void *co
     (void)pthread_mutex_unlock(&hypervisor->lock);
 }
 
-/* ---- the keeper ---- */
+/* ---- the connection thread ---- */
 
 static const char *close_reason(int reason)
 {
@@ -104,7 +104,7 @@ static const char *close_reason(int reason)
     }
 }
 
-/* Half the time to all of it, at random, so that many brokers do not knock together. */
+/* Half the time to all of it, at random, so that many brokers do not connect at once. */
 static int64_t jittered(int64_t ms)
 {
     uint32_t random = 0;
@@ -140,8 +140,8 @@ static void note_failure(struct hypervisor *hypervisor, const struct berth_error
     bool is_new;
 
     (void)pthread_mutex_lock(&hypervisor->lock);
-    is_new = strcmp(hypervisor->told, error->text) != 0;
-    (void)snprintf(hypervisor->told, sizeof(hypervisor->told), "%s", error->text);
+    is_new = strcmp(hypervisor->last_reported, error->text) != 0;
+    (void)snprintf(hypervisor->last_reported, sizeof(hypervisor->last_reported), "%s", error->text);
     hypervisor->attempt_began_ms = 0;
     hypervisor->error = *error;
     hypervisor->failures++;
@@ -164,7 +164,7 @@ static bool try_open(struct hypervisor *hypervisor)
 
     connection = virConnectOpen(hypervisor->uri);
     if (!connection) {
-        (void)fault(&error, "cannot connect to '%s'", hypervisor->uri);
+        (void)libvirt_fail(&error, "cannot connect to '%s'", hypervisor->uri);
         error.code =
             BERTH_E_HOST_DOWN; /* whatever the reason: it may be there at the next attempt */
         note_failure(hypervisor, &error);
@@ -180,7 +180,7 @@ static bool try_open(struct hypervisor *hypervisor)
     hypervisor->attempt_began_ms = 0;
     hypervisor->has_events = has_events;
     hypervisor->open = true;
-    hypervisor->told[0] = '\0';
+    hypervisor->last_reported[0] = '\0';
     hypervisor->generation++;
     (void)pthread_cond_broadcast(&hypervisor->changed);
     (void)pthread_mutex_unlock(&hypervisor->lock);
@@ -188,7 +188,7 @@ static bool try_open(struct hypervisor *hypervisor)
 }
 
 /* Wait until the connection is lost; the reason of the loss. */
-static int stand(struct hypervisor *hypervisor)
+static int wait_until_lost(struct hypervisor *hypervisor)
 {
     int reason;
 
@@ -211,7 +211,7 @@ static void give_up(struct hypervisor *hypervisor, int reason)
 
     (void)pthread_mutex_lock(&hypervisor->lock);
     connection = berth_take(hypervisor->connection);
-    hypervisor->left += reason != VIR_CONNECT_CLOSE_REASON_EOF;
+    hypervisor->leaked += reason != VIR_CONNECT_CLOSE_REASON_EOF;
     (void)pthread_mutex_unlock(&hypervisor->lock);
     if (reason != VIR_CONNECT_CLOSE_REASON_EOF)
         return;
@@ -221,7 +221,7 @@ static void give_up(struct hypervisor *hypervisor, int reason)
     (void)virConnectClose(connection);
 }
 
-static void *keep(void *context)
+static void *run_connection(void *context)
 {
     struct hypervisor *hypervisor = context;
     int64_t wait_ms = BACKOFF_FIRST_MS;
@@ -232,13 +232,13 @@ static void *keep(void *context)
 
             tell(hypervisor, "open", "");
             wait_ms = BACKOFF_FIRST_MS;
-            reason = stand(hypervisor);
+            reason = wait_until_lost(hypervisor);
             tell(hypervisor, "closed", close_reason(reason));
             give_up(hypervisor, reason);
             continue; /* a daemon that was restarted is there again at once */
         }
         back_off(hypervisor, wait_ms);
-        wait_ms = wait_ms * 2 < BACKOFF_MOST_MS ? wait_ms * 2 : BACKOFF_MOST_MS;
+        wait_ms = wait_ms * 2 < BACKOFF_MAX_MS ? wait_ms * 2 : BACKOFF_MAX_MS;
     }
     return NULL;
 }
@@ -287,7 +287,7 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
     (void)pthread_mutex_lock(&hypervisor->lock);
     if (!hypervisor->uri[0]) {
         (void)snprintf(hypervisor->uri, sizeof(hypervisor->uri), "%s", uri);
-        start_thread(keep, hypervisor);
+        start_thread(run_connection, hypervisor);
     }
     failures = hypervisor->failures;
     hypervisor->urgent = true;
@@ -315,7 +315,7 @@ static bool lives_in_connection(const char *uri)
     return strncmp(uri, "test:///", 8) == 0;
 }
 
-int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
+int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
                     struct berth_error *reterr)
 {
     unsigned present;
@@ -342,7 +342,7 @@ int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, un
         (void)virConnectClose(berth_take(*connection));
     *connection = virConnectOpen(hypervisor->uri);
     if (!*connection) {
-        (void)fault(reterr, "cannot connect to '%s'", hypervisor->uri);
+        (void)libvirt_fail(reterr, "cannot connect to '%s'", hypervisor->uri);
         return reterr->code = BERTH_E_HOST_DOWN;
     }
     *generation = present;
@@ -350,14 +350,14 @@ int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, un
     return 0;
 }
 
-bool hypervisor_is_worn(struct hypervisor *hypervisor)
+bool hypervisor_needs_restart(struct hypervisor *hypervisor)
 {
     bool worn;
 
     (void)pthread_mutex_lock(&hypervisor->lock);
     worn =
-        hypervisor->left > LEFT_MAX ||
-        (hypervisor->attempt_began_ms && now_ms() - hypervisor->attempt_began_ms > ATTEMPT_MOST_MS);
+        hypervisor->leaked > LEAKED_MAX ||
+        (hypervisor->attempt_began_ms && now_ms() - hypervisor->attempt_began_ms > ATTEMPT_MAX_MS);
     (void)pthread_mutex_unlock(&hypervisor->lock);
     return worn;
 }

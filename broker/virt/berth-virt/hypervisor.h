@@ -1,7 +1,7 @@
 /* hypervisor.h - the standing connection to one hypervisor: events, and whether it is there at all.
  *
  * Module virt (berth-virt). Two threads of its own. One runs libvirt's event loop for ever. The
- * keeper opens the event connection, registers what is to be heard, waits until it is lost, says
+ * connection thread opens the event connection, registers what is to be heard, waits until it is lost, says
  * so, and opens it again after 0.5 to 30 s with jitter. The event connection is used for nothing
  * else; keepalive notices a hung daemon on it in HANG_S seconds. Lanes get connections of their own
  * here.
@@ -34,12 +34,12 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
 /* A connection for a lane: *connection stays when it is of the present *generation, else it is
  * given up and opened anew. May block as long as libvirt does. Errors: HOST_DOWN.
  */
-int hypervisor_lend(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
+int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
                     struct berth_error *reterr) berth_must_check;
 
 /* Is the process better started anew? An attempt to connect is stuck, or too many dead connections
  * were left behind.
  */
-bool hypervisor_is_worn(struct hypervisor *hypervisor);
+bool hypervisor_needs_restart(struct hypervisor *hypervisor);
 
 #endif

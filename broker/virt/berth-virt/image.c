@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "domain_xml.h"
-#include "errand.h"
-#include "fault.h"
-#include "folder.h"
+#include "virt_request.h"
+#include "libvirt_error.h"
+#include "dir_pool.h"
 #include "image_content.h"
 
 #define CHAIN_MAX 32 /* files below an image; more is a circle */
@@ -22,25 +22,25 @@ static void volume_freep(virStorageVolPtr *volume)
 }
 
 /* libvirt's test driver has storage pools and no files: what it does not know may be there. */
-static bool has_files(struct errand *errand)
+static bool has_files(struct virt_request *request)
 {
-    const char *type = virConnectGetType(errand->connection);
+    const char *type = virConnectGetType(request->connection);
 
     return !type || strcmp(type, "TEST") != 0;
 }
 
 /* A folder that cannot be opened is the image's fault; a host that does not answer is not. */
-static int no_folder(struct errand *errand, const char *path)
+static int no_folder(struct virt_request *request, const char *path)
 {
-    if (errand->error.code == BERTH_E_HOST)
-        errand->error.code = BERTH_E_CONFIG;
-    (void)berth_fail_in(&errand->error, "no file '%s'", path);
-    return errand->error.code;
+    if (request->error.code == BERTH_E_HOST)
+        request->error.code = BERTH_E_CONFIG;
+    (void)berth_fail_in(&request->error, "no file '%s'", path);
+    return request->error.code;
 }
 
 /* A file of the host, as libvirt sees it at this moment. */
 struct file {
-    struct folder folder; /* only where libvirt had to be shown it */
+    struct dir_pool dir_pool; /* only where libvirt had to be shown it */
     virStorageVolPtr volume;
     char *xml; /* its description */
 };
@@ -49,93 +49,93 @@ static void file_close(struct file *file)
 {
     free(file->xml);
     volume_freep(&file->volume);
-    folder_close(&file->folder);
+    dir_pool_close(&file->dir_pool);
 }
 
-static int read_again(struct errand *errand, const char *path, struct file *ret)
+static int read_again(struct virt_request *request, const char *path, struct file *ret)
 {
-    if (folder_open(errand, path, &ret->folder) < 0)
-        return no_folder(errand, path);
-    ret->volume = virStorageVolLookupByName(ret->folder.pool, strrchr(path, '/') + 1);
+    if (dir_pool_open(request, path, &ret->dir_pool) < 0)
+        return no_folder(request, path);
+    ret->volume = virStorageVolLookupByName(ret->dir_pool.pool, strrchr(path, '/') + 1);
     ret->xml = ret->volume ? virStorageVolGetXMLDesc(ret->volume, 0) : NULL;
     if (ret->xml)
         return 0;
-    if (!ret->volume && fault_is(VIR_ERR_NO_STORAGE_VOL))
-        return berth_fail(&errand->error, BERTH_E_CONFIG, "no file '%s', or it cannot be read",
+    if (!ret->volume && libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
+        return berth_fail(&request->error, BERTH_E_CONFIG, "no file '%s', or it cannot be read",
                           path);
-    return fault(&errand->error, "file '%s'", path);
+    return libvirt_fail(&request->error, "file '%s'", path);
 }
 
 /* libvirt looks at a file again when it is asked to describe it; one that it knew and that is gone
  * cannot be described. */
-static int file_open(struct errand *errand, const char *path, struct file *ret)
+static int file_open(struct virt_request *request, const char *path, struct file *ret)
 {
-    ret->volume = virStorageVolLookupByPath(errand->connection, path);
+    ret->volume = virStorageVolLookupByPath(request->connection, path);
     ret->xml = ret->volume ? virStorageVolGetXMLDesc(ret->volume, 0) : NULL;
     if (ret->xml)
         return 0;
     volume_freep(&ret->volume);
-    if (!has_files(errand))
-        return berth_fail(&errand->error, BERTH_E_UNSUPPORTED,
+    if (!has_files(request))
+        return berth_fail(&request->error, BERTH_E_UNSUPPORTED,
                           "libvirt's test driver has no files: '%s' was not looked at", path);
-    return read_again(errand, path, ret);
+    return read_again(request, path, ret);
 }
 
 /* One file of the chain; *ret_below: what it lies on, "" when on nothing. */
-static int check_file(struct errand *errand, const char *path, bool is_image, char *ret_below,
+static int check_file(struct virt_request *request, const char *path, bool is_image, char *ret_below,
                       size_t size)
 {
     berth_cleanup(file_close) struct file file = { 0 };
     char format[32];
 
-    (void)file_open(errand, path, &file);
+    (void)file_open(request, path, &file);
     if (!file.xml)
-        return errand->error.code;
+        return request->error.code;
     volume_xml_backing(file.xml, strlen(file.xml), ret_below, size);
     volume_xml_format(file.xml, strlen(file.xml), format, sizeof(format));
     if (is_image && strcmp(format, "qcow2") != 0)
-        return berth_fail(&errand->error, BERTH_E_CONFIG, "'%s' is %s, not qcow2", path,
+        return berth_fail(&request->error, BERTH_E_CONFIG, "'%s' is %s, not qcow2", path,
                           format[0] ? format : "no disk image");
     if (strcmp(format, "luks") == 0)
-        return image_is_encrypted(errand, path);
-    return strcmp(format, "qcow2") == 0 && has_files(errand)
-               ? image_check_content(errand, file.volume, path)
+        return image_is_encrypted(request, path);
+    return strcmp(format, "qcow2") == 0 && has_files(request)
+               ? image_check_content(request, file.volume, path)
                : 0;
 }
 
-static int check_chain(struct errand *errand)
+static int check_chain(struct virt_request *request)
 {
     char path[1024];
     char below[1024] = "";
 
-    (void)snprintf(path, sizeof(path), "%s", errand->args.image);
+    (void)snprintf(path, sizeof(path), "%s", request->args.image);
     for (int i = 0; i < CHAIN_MAX; i++) {
-        int r = check_file(errand, path, i == 0, below, sizeof(below));
+        int r = check_file(request, path, i == 0, below, sizeof(below));
 
         if (r < 0 && i > 0)
-            (void)berth_fail_in(&errand->error, "'%s' lies on another file", errand->args.image);
+            (void)berth_fail_in(&request->error, "'%s' lies on another file", request->args.image);
         if (r < 0)
-            return errand->error.code;
+            return request->error.code;
         if (!below[0])
             return 0;
         if (below[0] != '/')
-            return berth_fail(&errand->error, BERTH_E_CONFIG,
+            return berth_fail(&request->error, BERTH_E_CONFIG,
                               "'%s' lies on '%.80s', which is no file of the host", path, below);
         (void)snprintf(path, sizeof(path), "%s", below);
     }
-    return berth_fail(&errand->error, BERTH_E_CONFIG, "'%s' lies on more than %d files",
-                      errand->args.image, CHAIN_MAX);
+    return berth_fail(&request->error, BERTH_E_CONFIG, "'%s' lies on more than %d files",
+                      request->args.image, CHAIN_MAX);
 }
 
-int image_check(struct errand *errand)
+int image_check(struct virt_request *request)
 {
-    const struct virt_args *args = &errand->args;
+    const struct virt_args *args = &request->args;
     char below[1024];
-    int r = check_chain(errand);
+    int r = check_chain(request);
 
     if (r >= 0 && args->kernel[0])
-        r = check_file(errand, args->kernel, false, below, sizeof(below));
+        r = check_file(request, args->kernel, false, below, sizeof(below));
     if (r >= 0 && args->initrd[0])
-        r = check_file(errand, args->initrd, false, below, sizeof(below));
+        r = check_file(request, args->initrd, false, below, sizeof(below));
     return r;
 }

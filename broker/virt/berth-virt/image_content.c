@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "backing_name.h"
-#include "fault.h"
+#include "libvirt_error.h"
 #include "qcow2.h"
 
 /* The file that is checked. */
 struct content {
-    struct errand *errand;
+    struct virt_request *request;
     virStorageVolPtr volume;
     const char *path;
     uint64_t size; /* of the file */
@@ -26,7 +26,7 @@ static void stream_freep(virStreamPtr *stream)
 
 static int cut_off(const struct content *content, const char *what, uint64_t at)
 {
-    return berth_fail(&content->errand->error, BERTH_E_CONFIG,
+    return berth_fail(&content->request->error, BERTH_E_CONFIG,
                       "'%s' is cut off: it has %" PRIu64 " bytes, and %s lies at %" PRIu64
                       "; copy it again",
                       content->path, content->size, what, at);
@@ -51,18 +51,18 @@ static int receive(virStreamPtr stream, uint8_t *bytes, size_t size)
 
 static int read_at(const struct content *content, uint64_t at, uint8_t *bytes, size_t size)
 {
-    struct errand *errand = content->errand;
-    berth_cleanup(stream_freep) virStreamPtr stream = virStreamNew(errand->connection, 0);
+    struct virt_request *request = content->request;
+    berth_cleanup(stream_freep) virStreamPtr stream = virStreamNew(request->connection, 0);
 
     if (!stream || virStorageVolDownload(content->volume, stream, at, size, 0) < 0)
-        return fault(&errand->error, "file '%s' cannot be read", content->path);
+        return libvirt_fail(&request->error, "file '%s' cannot be read", content->path);
     if (receive(stream, bytes, size) < 0) {
-        (void)fault(&errand->error, "file '%s' cannot be read", content->path);
+        (void)libvirt_fail(&request->error, "file '%s' cannot be read", content->path);
         (void)virStreamAbort(stream);
-        return errand->error.code;
+        return request->error.code;
     }
     return virStreamFinish(stream) < 0
-               ? fault(&errand->error, "file '%s' cannot be read", content->path)
+               ? libvirt_fail(&request->error, "file '%s' cannot be read", content->path)
                : 0;
 }
 
@@ -86,24 +86,24 @@ static int read_size(struct content *content)
     virStorageVolInfo info;
 
     if (virStorageVolGetInfoFlags(content->volume, &info, VIR_STORAGE_VOL_GET_PHYSICAL) < 0)
-        return fault(&content->errand->error, "file '%s'", content->path);
+        return libvirt_fail(&content->request->error, "file '%s'", content->path);
     content->size = info.allocation;
     return 0;
 }
 
 static int read_header(struct content *content)
 {
-    struct errand *errand = content->errand;
+    struct virt_request *request = content->request;
     uint8_t bytes[QCOW2_HEADER_BYTES];
     size_t size = content->size < sizeof(bytes) ? (size_t)content->size : sizeof(bytes);
     int r = size > 0 ? read_at(content, 0, bytes, size) : 0;
 
     if (r < 0)
         return r;
-    if (qcow2_header(bytes, size, &content->qcow2, &errand->error) == 0)
+    if (qcow2_header(bytes, size, &content->qcow2, &request->error) == 0)
         return 0;
-    (void)berth_fail_in(&errand->error, "'%s' is no whole image", content->path);
-    return errand->error.code = BERTH_E_CONFIG;
+    (void)berth_fail_in(&request->error, "'%s' is no whole image", content->path);
+    return request->error.code = BERTH_E_CONFIG;
 }
 
 /* libvirt gives QEMU a description of its own of all files of the chain, and can make none from
@@ -111,7 +111,7 @@ static int read_header(struct content *content)
 static int check_backing(const struct content *content)
 {
     const struct qcow2 *qcow2 = &content->qcow2;
-    struct errand *errand = content->errand;
+    struct virt_request *request = content->request;
     berth_cleanup(berth_freep) uint8_t *name = NULL;
     struct berth_error why = { 0 };
     int r;
@@ -122,7 +122,7 @@ static int check_backing(const struct content *content)
                   &name);
     if (r < 0 || backing_name_check((const char *)name, qcow2->backing_bytes, &why) == 0)
         return r;
-    return berth_fail(&errand->error, BERTH_E_CONFIG,
+    return berth_fail(&request->error, BERTH_E_CONFIG,
                       "'%s' names its backing file %s%s; give it a plain path with "
                       "'qemu-img rebase -u -F FORMAT -b PATH'",
                       content->path,
@@ -153,17 +153,17 @@ static int check_end(const struct content *content)
     return last >= content->size ? cut_off(content, "a cluster in use", last) : 0;
 }
 
-int image_is_encrypted(struct errand *errand, const char *path)
+int image_is_encrypted(struct virt_request *request, const char *path)
 {
-    return berth_fail(&errand->error, BERTH_E_CONFIG,
+    return berth_fail(&request->error, BERTH_E_CONFIG,
                       "'%s' is encrypted, and Berth has no key for it; convert it with 'qemu-img "
                       "convert' to an image that is not",
                       path);
 }
 
-int image_check_content(struct errand *errand, virStorageVolPtr volume, const char *path)
+int image_check_content(struct virt_request *request, virStorageVolPtr volume, const char *path)
 {
-    struct content content = { .errand = errand, .volume = volume, .path = path };
+    struct content content = { .request = request, .volume = volume, .path = path };
     const struct qcow2 *qcow2 = &content.qcow2;
     int r = read_size(&content);
 
@@ -172,9 +172,9 @@ int image_check_content(struct errand *errand, virStorageVolPtr volume, const ch
     if (r < 0)
         return r;
     if (qcow2->encrypted)
-        return image_is_encrypted(errand, path);
+        return image_is_encrypted(request, path);
     if (qcow2->corrupt)
-        return berth_fail(&errand->error, BERTH_E_CONFIG,
+        return berth_fail(&request->error, BERTH_E_CONFIG,
                           "QEMU marked '%s' as corrupt; see 'qemu-img check'", path);
     r = check_backing(&content);
     if (r < 0)

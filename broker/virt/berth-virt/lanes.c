@@ -10,7 +10,7 @@
 
 #include "out.h"
 
-#define KINDS 3
+#define LANE_KINDS 3
 
 struct lane {
     struct list node;
@@ -18,7 +18,7 @@ struct lane {
     enum virt_lane kind;
     virConnectPtr connection;
     unsigned generation;
-    struct errand *now; /* being carried out */
+    struct virt_request *now; /* being carried out */
     int64_t limit_ms;   /* of it, on the monotonic clock */
     bool abandoned;     /* nobody waits for its answer; it ends by itself if it ever comes back */
 };
@@ -27,8 +27,8 @@ struct lanes {
     struct hypervisor *hypervisor;
     struct out *out;
     pthread_mutex_t lock;
-    pthread_cond_t given;
-    struct list waiting[KINDS]; /* struct errand */
+    pthread_cond_t submitted;
+    struct list waiting[LANE_KINDS]; /* struct virt_request */
     struct list all;            /* struct lane, abandoned ones too */
     unsigned abandoned;
 };
@@ -63,68 +63,68 @@ static const struct lane *working_on(const struct lanes *lanes, enum virt_lane k
 /* Its limit is about to pass in berthd, which then asks what became of the machine: what has not
  * begun by now must not begin any more.
  */
-static bool is_late(const struct errand *errand, int64_t now)
+static bool is_late(const struct virt_request *request, int64_t now)
 {
-    return now > errand->given_ms + virt_call_row(errand->call)->limit_ms - LANES_GRACE_MS;
+    return now > request->received_ms + virt_call_row(request->call)->limit_ms - LANES_GRACE_MS;
 }
 
-static struct errand *next_errand(struct lanes *lanes, enum virt_lane kind)
+static struct virt_request *next_request(struct lanes *lanes, enum virt_lane kind)
 {
     int64_t now = now_ms();
 
     list_each (&lanes->waiting[kind], node) {
-        struct errand *errand = list_entry(node, struct errand, node);
+        struct virt_request *request = list_entry(node, struct virt_request, node);
 
-        if (is_late(errand, now) || working_on(lanes, kind, errand->args.uuid))
+        if (is_late(request, now) || working_on(lanes, kind, request->args.uuid))
             continue; /* lanes_watch answers what is late */
         list_remove(node);
-        return errand;
+        return request;
     }
     return NULL;
 }
 
-static struct errand *wait_for_errand(struct lane *lane)
+static struct virt_request *wait_for_request(struct lane *lane)
 {
     struct lanes *lanes = lane->lanes;
-    struct errand *errand;
+    struct virt_request *request;
 
     (void)pthread_mutex_lock(&lanes->lock);
-    while (!(errand = next_errand(lanes, lane->kind)))
-        (void)pthread_cond_wait(&lanes->given, &lanes->lock);
-    lane->now = errand;
-    lane->limit_ms = now_ms() + virt_call_row(errand->call)->limit_ms + LANES_GRACE_MS;
+    while (!(request = next_request(lanes, lane->kind)))
+        (void)pthread_cond_wait(&lanes->submitted, &lanes->lock);
+    lane->now = request;
+    lane->limit_ms = now_ms() + virt_call_row(request->call)->limit_ms + LANES_GRACE_MS;
     (void)pthread_mutex_unlock(&lanes->lock);
-    return errand;
+    return request;
 }
 
 /* ---- carrying out ---- */
 
 /* A connection that broke under a call that changes something: nobody knows whether it was done. */
-static int judge(const struct errand *errand, enum virt_lane kind, int r)
+static int judge(const struct virt_request *request, enum virt_lane kind, int r)
 {
-    return r == BERTH_E_HOST_DOWN && kind != LANE_READ && errand->connection
+    return r == BERTH_E_HOST_DOWN && kind != LANE_READ && request->connection
                ? BERTH_E_UNKNOWN_OUTCOME
                : r;
 }
 
-static int carry_out(struct lane *lane, struct errand *errand)
+static int carry_out(struct lane *lane, struct virt_request *request)
 {
     struct hypervisor *hypervisor = lane->lanes->hypervisor;
     int64_t limit_ms = virt_call_row(VIRT_open)->limit_ms - LANES_GRACE_MS;
     int r;
 
-    if (errand->call == VIRT_open) {
-        r = hypervisor_open(hypervisor, errand->args.uri, limit_ms, &errand->events,
-                            &errand->error);
+    if (request->call == VIRT_open) {
+        r = hypervisor_open(hypervisor, request->args.uri, limit_ms, &request->events,
+                            &request->error);
         if (r < 0)
             return r;
     }
-    r = hypervisor_lend(hypervisor, &lane->connection, &lane->generation, &errand->error);
+    r = hypervisor_lane_connection(hypervisor, &lane->connection, &lane->generation, &request->error);
     if (r < 0)
         return r;
-    errand->connection = lane->connection;
-    r = errand_function(errand->call)(errand);
-    return judge(errand, lane->kind, r);
+    request->connection = lane->connection;
+    r = virt_request_function(request->call)(request);
+    return judge(request, lane->kind, r);
 }
 
 /* false: the lane was abandoned meanwhile and must end. */
@@ -141,7 +141,7 @@ static bool finish(struct lane *lane)
         lanes->abandoned--;
     }
     /* The machine it acted on is free: another lane may have waited for that. */
-    (void)pthread_cond_broadcast(&lanes->given);
+    (void)pthread_cond_broadcast(&lanes->submitted);
     (void)pthread_mutex_unlock(&lanes->lock);
     return goes_on;
 }
@@ -152,12 +152,12 @@ static void *run(void *context)
     bool goes_on = true;
 
     while (goes_on) {
-        berth_cleanup(errand_freep) struct errand *errand = wait_for_errand(lane);
-        int r = carry_out(lane, errand);
+        berth_cleanup(virt_request_freep) struct virt_request *request = wait_for_request(lane);
+        int r = carry_out(lane, request);
 
         goes_on = finish(lane);
         if (goes_on)
-            out_answer(lane->lanes->out, errand->id, r, &errand->result, &errand->error);
+            out_answer(lane->lanes->out, request->id, r, &request->result, &request->error);
     }
     /* Its connection was stuck once and is left behind: closing it might hang again. */
     free(lane);
@@ -179,11 +179,11 @@ static void add_lane(struct lanes *lanes, enum virt_lane kind)
     (void)pthread_detach(thread);
 }
 
-/* ---- the doors ---- */
+/* ---- the interface ---- */
 
 struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out)
 {
-    static const unsigned widths[KINDS] = { [LANE_READ] = WIRE_READ_LANES,
+    static const unsigned widths[LANE_KINDS] = { [LANE_READ] = WIRE_READ_LANES,
                                             [LANE_AGENT] = WIRE_AGENT_LANES,
                                             [LANE_ACTION] = WIRE_ACTION_LANES };
     struct lanes *lanes = berth_new(struct lanes);
@@ -191,13 +191,13 @@ struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out)
     lanes->hypervisor = hypervisor;
     lanes->out = out;
     (void)pthread_mutex_init(&lanes->lock, NULL);
-    (void)pthread_cond_init(&lanes->given, NULL);
+    (void)pthread_cond_init(&lanes->submitted, NULL);
     list_init(&lanes->all);
-    for (int kind = 0; kind < KINDS; kind++)
+    for (int kind = 0; kind < LANE_KINDS; kind++)
         list_init(&lanes->waiting[kind]);
 
     (void)pthread_mutex_lock(&lanes->lock);
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int kind = 0; kind < LANE_KINDS; kind++) {
         for (unsigned i = 0; i < widths[kind]; i++)
             add_lane(lanes, (enum virt_lane)kind);
     }
@@ -206,48 +206,48 @@ struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out)
 }
 
 /* It was never begun, and will not be. */
-static void turn_away(struct lanes *lanes, struct errand *errand, const char *why)
+static void refuse(struct lanes *lanes, struct virt_request *request, const char *why)
 {
-    (void)berth_fail(&errand->error, BERTH_E_BUSY, "machine %s: %s", errand->args.uuid, why);
-    out_answer(lanes->out, errand->id, BERTH_E_BUSY, &errand->result, &errand->error);
-    errand_free(errand);
+    (void)berth_fail(&request->error, BERTH_E_BUSY, "machine %s: %s", request->args.uuid, why);
+    out_answer(lanes->out, request->id, BERTH_E_BUSY, &request->result, &request->error);
+    virt_request_free(request);
 }
 
-void lanes_give(struct lanes *lanes, struct errand *errand)
+void lanes_submit(struct lanes *lanes, struct virt_request *request)
 {
-    enum virt_lane kind = virt_lane_of(errand->call, &errand->args);
+    enum virt_lane kind = virt_lane_of(request->call, &request->args);
     const struct lane *busy;
 
-    errand->out = lanes->out;
-    errand->said.id = errand->id;
-    errand->given_ms = now_ms();
+    request->out = lanes->out;
+    request->said.id = request->id;
+    request->received_ms = now_ms();
     (void)pthread_mutex_lock(&lanes->lock);
-    busy = working_on(lanes, kind, errand->args.uuid);
+    busy = working_on(lanes, kind, request->args.uuid);
     if (!busy || !busy->abandoned) {
-        list_append(&lanes->waiting[kind], &errand->node);
-        (void)pthread_cond_broadcast(&lanes->given);
+        list_append(&lanes->waiting[kind], &request->node);
+        (void)pthread_cond_broadcast(&lanes->submitted);
         (void)pthread_mutex_unlock(&lanes->lock);
         return;
     }
     (void)pthread_mutex_unlock(&lanes->lock);
 
     /* It would wait behind a call that may never come back. */
-    turn_away(lanes, errand, "an earlier call is stuck");
+    refuse(lanes, request, "an earlier call is stuck");
 }
 
 /* Those that waited for their turn too long, or for a call that was given up meanwhile; under the
  * lock. */
-static void turn_away_the_late(struct lanes *lanes, int64_t now)
+static void refuse_late(struct lanes *lanes, int64_t now)
 {
-    for (int kind = 0; kind < KINDS; kind++) {
+    for (int kind = 0; kind < LANE_KINDS; kind++) {
         list_each (&lanes->waiting[kind], node) {
-            struct errand *errand = list_entry(node, struct errand, node);
-            const struct lane *busy = working_on(lanes, (enum virt_lane)kind, errand->args.uuid);
+            struct virt_request *request = list_entry(node, struct virt_request, node);
+            const struct lane *busy = working_on(lanes, (enum virt_lane)kind, request->args.uuid);
 
-            if (!is_late(errand, now) && !(busy && busy->abandoned))
+            if (!is_late(request, now) && !(busy && busy->abandoned))
                 continue;
             list_remove(node);
-            turn_away(lanes, errand, "an earlier call takes too long");
+            refuse(lanes, request, "an earlier call takes too long");
         }
     }
 }
@@ -268,7 +268,7 @@ bool lanes_watch(struct lanes *lanes)
         out_abandon(lanes->out, &lane->now->said);
         add_lane(lanes, lane->kind);
     }
-    turn_away_the_late(lanes, now);
+    refuse_late(lanes, now);
     fine = lanes->abandoned <= LANES_ABANDONED_MAX;
     (void)pthread_mutex_unlock(&lanes->lock);
     return fine;

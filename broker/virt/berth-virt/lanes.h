@@ -10,7 +10,7 @@
 #ifndef BERTH_VIRT_LANES_H
 #define BERTH_VIRT_LANES_H
 
-#include "errand.h"
+#include "virt_request.h"
 #include "hypervisor.h"
 
 #define LANES_ABANDONED_MAX 8
@@ -23,8 +23,8 @@ struct lanes;
 /* Start the threads; they live as long as the process. */
 struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out);
 
-/* Take over an errand; its answer goes to `out`. */
-void lanes_give(struct lanes *lanes, struct errand *errand);
+/* Take over a request; its answer goes to `out`. */
+void lanes_submit(struct lanes *lanes, struct virt_request *request);
 
 /* Look after calls that take too long; call it about twice a second. false: too many are stuck. */
 bool lanes_watch(struct lanes *lanes);

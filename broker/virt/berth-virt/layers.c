@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "domain_xml.h"
-#include "fault.h"
-#include "folder.h"
+#include "libvirt_error.h"
+#include "dir_pool.h"
 #include "xml.h"
 
 void layers_free(struct layers *layers)
@@ -17,15 +17,15 @@ void layers_free(struct layers *layers)
     layers->count = 0;
 }
 
-static int add(struct errand *errand, struct layers *layers, const char *path)
+static int add(struct virt_request *request, struct layers *layers, const char *path)
 {
     for (size_t i = 0; i < layers->count; i++) {
         if (strcmp(layers->paths[i], path) == 0)
             return 0;
     }
     if (layers->count == LAYERS_MAX) {
-        return berth_fail(&errand->error, BERTH_E_DESKTOP, "'%s' has more than %d snapshot files",
-                          errand->machine, LAYERS_MAX);
+        return berth_fail(&request->error, BERTH_E_DESKTOP, "'%s' has more than %d snapshot files",
+                          request->machine, LAYERS_MAX);
     }
     layers->paths[layers->count++] = berth_strdup(path);
     return 0;
@@ -34,47 +34,47 @@ static int add(struct errand *errand, struct layers *layers, const char *path)
 /* ---- files that may lie in any folder of the host ---- */
 
 /* 1 and *ret, 0 when there is no such file, or a code. */
-static int volume_at(struct errand *errand, const char *path, struct folder *folder,
+static int volume_at(struct virt_request *request, const char *path, struct dir_pool *dir_pool,
                      virStorageVolPtr *ret)
 {
-    *ret = virStorageVolLookupByPath(errand->connection, path);
+    *ret = virStorageVolLookupByPath(request->connection, path);
     if (*ret)
         return 1;
-    if (folder_open(errand, path, folder) < 0) {
-        (void)berth_fail_in(&errand->error, "'%s': its disk '%s'", errand->machine, path);
-        return errand->error.code = BERTH_E_DESKTOP;
+    if (dir_pool_open(request, path, dir_pool) < 0) {
+        (void)berth_fail_in(&request->error, "'%s': its disk '%s'", request->machine, path);
+        return request->error.code = BERTH_E_DESKTOP;
     }
-    *ret = virStorageVolLookupByName(folder->pool, strrchr(path, '/') + 1);
+    *ret = virStorageVolLookupByName(dir_pool->pool, strrchr(path, '/') + 1);
     if (*ret)
         return 1;
-    return fault_is(VIR_ERR_NO_STORAGE_VOL)
+    return libvirt_error_is(VIR_ERR_NO_STORAGE_VOL)
                ? 0
-               : fault(&errand->error, "'%s': its disk '%s'", errand->machine, path);
+               : libvirt_fail(&request->error, "'%s': its disk '%s'", request->machine, path);
 }
 
-static int drop_file(struct errand *errand, const char *path)
+static int drop_file(struct virt_request *request, const char *path)
 {
-    berth_cleanup(folder_close) struct folder folder = { 0 };
+    berth_cleanup(dir_pool_close) struct dir_pool dir_pool = { 0 };
     virStorageVolPtr volume = NULL;
-    int r = volume_at(errand, path, &folder, &volume);
+    int r = volume_at(request, path, &dir_pool, &volume);
 
-    if (r == 1 && virStorageVolDelete(volume, 0) < 0 && !fault_is(VIR_ERR_NO_STORAGE_VOL))
-        r = fault(&errand->error, "cannot delete");
+    if (r == 1 && virStorageVolDelete(volume, 0) < 0 && !libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
+        r = libvirt_fail(&request->error, "cannot delete");
     if (volume)
         (void)virStorageVolFree(volume);
     if (r >= 0)
         return 0;
-    (void)berth_fail_in(&errand->error,
+    (void)berth_fail_in(&request->error,
                         "'%s': its snapshot file '%s' holds what its user wrote; "
                         "delete it by hand",
-                        errand->machine, path);
-    return errand->error.code = BERTH_E_DESKTOP;
+                        request->machine, path);
+    return request->error.code = BERTH_E_DESKTOP;
 }
 
-int layers_drop(struct errand *errand, const struct layers *layers)
+int layers_drop(struct virt_request *request, const struct layers *layers)
 {
     for (size_t i = 0; i < layers->count; i++) {
-        int r = drop_file(errand, layers->paths[i]);
+        int r = drop_file(request, layers->paths[i]);
 
         if (r < 0)
             return r;
@@ -90,12 +90,12 @@ struct chain {
 };
 
 /* What the file at `path` lies on; "" when on nothing. 0 when there is no such file. */
-static int below(struct errand *errand, const char *path, char *ret, size_t size)
+static int below(struct virt_request *request, const char *path, char *ret, size_t size)
 {
-    berth_cleanup(folder_close) struct folder folder = { 0 };
+    berth_cleanup(dir_pool_close) struct dir_pool dir_pool = { 0 };
     virStorageVolPtr volume = NULL;
     char *xml;
-    int r = volume_at(errand, path, &folder, &volume);
+    int r = volume_at(request, path, &dir_pool, &volume);
 
     ret[0] = '\0';
     if (r != 1)
@@ -103,7 +103,7 @@ static int below(struct errand *errand, const char *path, char *ret, size_t size
     xml = virStorageVolGetXMLDesc(volume, 0);
     (void)virStorageVolFree(volume);
     if (!xml)
-        return fault(&errand->error, "'%s': its disk '%s'", errand->machine, path);
+        return libvirt_fail(&request->error, "'%s': its disk '%s'", request->machine, path);
     volume_xml_backing(xml, strlen(xml), ret, size);
     free(xml);
     return 1;
@@ -119,14 +119,14 @@ static int own_number(const struct disk_paths *own, const char *path)
 }
 
 /* A disk of its own is at the bottom: what lies on it is its layers. */
-static int reached(struct errand *errand, const struct chain *chain, int own,
+static int reached(struct virt_request *request, const struct chain *chain, int own,
                    const struct layers *passed)
 {
     int r = 0;
 
     chain->layers->own = own;
     for (size_t i = 0; r >= 0 && i < passed->count; i++)
-        r = add(errand, chain->layers, passed->paths[i]);
+        r = add(request, chain->layers, passed->paths[i]);
     return r < 0 ? r : 1;
 }
 
@@ -134,7 +134,7 @@ static int reached(struct errand *errand, const struct chain *chain, int own,
  * the chain ends elsewhere, or a code. A top that is gone counts as reached: there is nothing to
  * read in it.
  */
-static int walk(struct errand *errand, const struct chain *chain, const char *top)
+static int walk(struct virt_request *request, const struct chain *chain, const char *top)
 {
     berth_cleanup(layers_free) struct layers passed = { .own = -1 };
     char path[1024];
@@ -146,12 +146,12 @@ static int walk(struct errand *errand, const struct chain *chain, const char *to
         int r;
 
         if (own >= 0)
-            return reached(errand, chain, own, &passed);
-        r = below(errand, path, next, sizeof(next));
+            return reached(request, chain, own, &passed);
+        r = below(request, path, next, sizeof(next));
         if (r == 0)
             return passed.count == 0;
         if (r > 0)
-            r = add(errand, &passed, path);
+            r = add(request, &passed, path);
         if (r < 0)
             return r;
         (void)snprintf(path, sizeof(path), "%s", next);
@@ -161,35 +161,35 @@ static int walk(struct errand *errand, const struct chain *chain, const char *to
 
 /* ---- what the machine has ---- */
 
-static int find_main(struct errand *errand, virDomainPtr domain, const struct chain *chain)
+static int find_main(struct virt_request *request, virDomainPtr domain, const struct chain *chain)
 {
     char *xml = virDomainGetXMLDesc(domain, 0);
     struct domain_disk disk;
     int r;
 
     if (!xml)
-        return fault(&errand->error, "description of '%s'", errand->machine);
-    r = domain_xml_disk(xml, strlen(xml), &disk, &errand->error);
+        return libvirt_fail(&request->error, "description of '%s'", request->machine);
+    r = domain_xml_disk(xml, strlen(xml), &disk, &request->error);
     free(xml);
     if (r < 0)
         return r;
     if (disk.copied_to[0]) {
-        return berth_fail(&errand->error, BERTH_E_DESKTOP,
+        return berth_fail(&request->error, BERTH_E_DESKTOP,
                           "'%s': a block job copies its disk to '%s'; end it with 'virsh blockjob "
                           "--abort' and delete that file",
-                          errand->machine, disk.copied_to);
+                          request->machine, disk.copied_to);
     }
     if (disk.volume[0]) {
-        r = disk_path(errand, disk.pool, disk.volume, disk.path);
+        r = disk_path(request, disk.pool, disk.volume, disk.path);
         if (r < 0)
             return r;
     }
-    r = walk(errand, chain, disk.path);
+    r = walk(request, chain, disk.path);
     if (r == 0 && disk.path[0]) {
-        return berth_fail(&errand->error, BERTH_E_DESKTOP,
+        return berth_fail(&request->error, BERTH_E_DESKTOP,
                           "'%s': somebody gave it the disk '%s', which is not on its own; put its "
                           "disk back, or delete the machine and that file by hand",
-                          errand->machine, disk.path);
+                          request->machine, disk.path);
     }
     return r < 0 ? r : 0;
 }
@@ -207,7 +207,7 @@ static void snapshots_free(struct snapshots *snapshots)
 }
 
 /* The files that one snapshot names: disks only when they lie on ours, and its memory. */
-static int find_of_snapshot(struct errand *errand, virDomainSnapshotPtr snapshot,
+static int find_of_snapshot(struct virt_request *request, virDomainSnapshotPtr snapshot,
                             const struct chain *chain)
 {
     berth_cleanup(xml_freep) xmlDoc *doc = NULL;
@@ -218,43 +218,43 @@ static int find_of_snapshot(struct errand *errand, virDomainSnapshotPtr snapshot
     int r = 0;
 
     if (!xml)
-        return fault(&errand->error, "a snapshot of '%s'", errand->machine);
-    doc = xml_parse(xml, strlen(xml), XML_ANSWER_MAX, "domainsnapshot", &errand->error);
+        return libvirt_fail(&request->error, "a snapshot of '%s'", request->machine);
+    doc = xml_parse(xml, strlen(xml), XML_ANSWER_MAX, "domainsnapshot", &request->error);
     free(xml);
     if (!doc)
-        return errand->error.code;
+        return request->error.code;
     root = xmlDocGetRootElement(doc);
     xml_get(xml_child(root, "memory", NULL), "file", path, sizeof(path));
     if (path[0])
-        r = add(errand, chain->layers, path);
+        r = add(request, chain->layers, path);
     disk = xml_child(xml_child(root, "disks", NULL), "disk", NULL);
     for (; disk && r >= 0; disk = xml_next(disk)) {
         xml_get(xml_child(disk, "source", NULL), "file", path, sizeof(path));
         if (path[0] && xml_is(disk, "snapshot", "external"))
-            r = walk(errand, chain, path);
+            r = walk(request, chain, path);
     }
     return r < 0 ? r : 0;
 }
 
-static int list_snapshots(struct errand *errand, virDomainPtr domain, struct snapshots *ret)
+static int list_snapshots(struct virt_request *request, virDomainPtr domain, struct snapshots *ret)
 {
     ret->count = virDomainListAllSnapshots(domain, &ret->all, 0);
     if (ret->count >= 0)
         return 0;
     *ret = (struct snapshots){ 0 };
-    return fault_is(VIR_ERR_NO_SUPPORT)
+    return libvirt_error_is(VIR_ERR_NO_SUPPORT)
                ? 0
-               : fault(&errand->error, "snapshots of '%s'", errand->machine);
+               : libvirt_fail(&request->error, "snapshots of '%s'", request->machine);
 }
 
-static int find_snapshots(struct errand *errand, virDomainPtr domain, const struct chain *chain)
+static int find_snapshots(struct virt_request *request, virDomainPtr domain, const struct chain *chain)
 {
     berth_cleanup(snapshots_free) struct snapshots snapshots = { 0 };
     int own = chain->layers->own; /* a snapshot of long ago does not tell what is in use */
-    int r = list_snapshots(errand, domain, &snapshots);
+    int r = list_snapshots(request, domain, &snapshots);
 
     for (int i = 0; i < snapshots.count && r >= 0; i++)
-        r = find_of_snapshot(errand, snapshots.all[i], chain);
+        r = find_of_snapshot(request, snapshots.all[i], chain);
     chain->layers->own = own;
     return r < 0 ? r : 0;
 }
@@ -263,22 +263,22 @@ static int find_snapshots(struct errand *errand, virDomainPtr domain, const stru
 static bool forget(virDomainSnapshotPtr snapshot)
 {
     return virDomainSnapshotDelete(snapshot, VIR_DOMAIN_SNAPSHOT_DELETE_METADATA_ONLY) == 0 ||
-           (fault_is(VIR_ERR_INVALID_ARG) && virDomainSnapshotDelete(snapshot, 0) == 0);
+           (libvirt_error_is(VIR_ERR_INVALID_ARG) && virDomainSnapshotDelete(snapshot, 0) == 0);
 }
 
-int layers_forget(struct errand *errand, virDomainPtr domain)
+int layers_forget(struct virt_request *request, virDomainPtr domain)
 {
     berth_cleanup(snapshots_free) struct snapshots snapshots = { 0 };
-    int r = list_snapshots(errand, domain, &snapshots);
+    int r = list_snapshots(request, domain, &snapshots);
 
     for (int i = 0; i < snapshots.count && r >= 0; i++) {
         if (!forget(snapshots.all[i]))
-            r = fault(&errand->error, "a snapshot of '%s'", errand->machine);
+            r = libvirt_fail(&request->error, "a snapshot of '%s'", request->machine);
     }
     return r;
 }
 
-int layers_find(struct errand *errand, virDomainPtr domain, const char *storage,
+int layers_find(struct virt_request *request, virDomainPtr domain, const char *storage,
                 const struct disk_names *names, struct layers *ret)
 {
     struct disk_paths own;
@@ -286,8 +286,8 @@ int layers_find(struct errand *errand, virDomainPtr domain, const char *storage,
     int r;
 
     *ret = (struct layers){ .own = -1 };
-    r = disk_paths(errand, storage, names, &own);
+    r = disk_paths(request, storage, names, &own);
     if (r >= 0)
-        r = find_main(errand, domain, &chain);
-    return r < 0 ? r : find_snapshots(errand, domain, &chain);
+        r = find_main(request, domain, &chain);
+    return r < 0 ? r : find_snapshots(request, domain, &chain);
 }

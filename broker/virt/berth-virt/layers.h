@@ -28,14 +28,14 @@ struct layers {
  * Errors: DESKTOP with a sentence when its main disk does not lead to a disk of its own (somebody
  * gave it another), or a block copy of it is under way; CONFIG without the storage pool.
  */
-int layers_find(struct errand *errand, virDomainPtr domain, const char *storage,
+int layers_find(struct virt_request *request, virDomainPtr domain, const char *storage,
                 const struct disk_names *names, struct layers *ret) berth_must_check;
 
 /* Delete the files; those that are gone already are fine. Errors: DESKTOP naming the file. */
-int layers_drop(struct errand *errand, const struct layers *layers) berth_must_check;
+int layers_drop(struct virt_request *request, const struct layers *layers) berth_must_check;
 
 /* Make libvirt forget the snapshots of a machine; their files are layers_drop's. */
-int layers_forget(struct errand *errand, virDomainPtr domain) berth_must_check;
+int layers_forget(struct virt_request *request, virDomainPtr domain) berth_must_check;
 
 void layers_free(struct layers *layers); /* for berth_cleanup */
 

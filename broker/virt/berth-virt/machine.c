@@ -13,8 +13,8 @@
 
 #include "disk.h"
 #include "domain_xml.h"
-#include "errand.h"
-#include "fault.h"
+#include "virt_request.h"
+#include "libvirt_error.h"
 #include "layers.h"
 #include "machine_history.h"
 #include "out.h"
@@ -32,18 +32,18 @@ static void file_closep(FILE **file)
         (void)fclose(berth_take(*file));
 }
 
-static int read_template(struct errand *errand, char **ret, size_t *ret_size)
+static int read_template(struct virt_request *request, char **ret, size_t *ret_size)
 {
-    berth_cleanup(file_closep) FILE *file = fopen(errand->args.template, "re");
+    berth_cleanup(file_closep) FILE *file = fopen(request->args.template, "re");
     char *text;
 
     if (!file) {
         const char *why = strerror(errno);
         char hidden[SANDBOX_HINT_SIZE];
 
-        return berth_fail(&errand->error, BERTH_E_CONFIG, "template '%s': %s%s",
-                          errand->args.template, why,
-                          sandbox_hint(NULL, errand->args.template, "/etc/berth", hidden));
+        return berth_fail(&request->error, BERTH_E_CONFIG, "template '%s': %s%s",
+                          request->args.template, why,
+                          sandbox_hint(NULL, request->args.template, "/etc/berth", hidden));
     }
     text = berth_alloc(XML_TEMPLATE_MAX + 1);
     *ret_size = fread(text, 1, XML_TEMPLATE_MAX + 1, file);
@@ -51,19 +51,19 @@ static int read_template(struct errand *errand, char **ret, size_t *ret_size)
     return 0;
 }
 
-static int make_xml(struct errand *errand, char **ret)
+static int make_xml(struct virt_request *request, char **ret)
 {
     berth_cleanup(berth_freep) char *template = NULL;
     size_t size = 0;
     int r;
 
-    r = read_template(errand, &template, &size);
+    r = read_template(request, &template, &size);
     if (r < 0)
         return r;
-    r = domain_xml_make(template, size, &errand->args, ret, &errand->error);
+    r = domain_xml_make(template, size, &request->args, ret, &request->error);
     if (r < 0) {
-        (void)berth_fail_in(&errand->error, "template '%s'", errand->args.template);
-        errand->error.code = r = BERTH_E_CONFIG; /* of the pool, whichever machine it was for */
+        (void)berth_fail_in(&request->error, "template '%s'", request->args.template);
+        request->error.code = r = BERTH_E_CONFIG; /* of the pool, whichever machine it was for */
     }
     return r;
 }
@@ -71,8 +71,8 @@ static int make_xml(struct errand *errand, char **ret)
 /* It is made of as any desktop would be: the same reading, the same checks. */
 int machine_check_template(const char *file, bool forwarded)
 {
-    struct errand *errand = berth_new(struct errand);
-    struct virt_args *args = &errand->args;
+    struct virt_request *request = berth_new(struct virt_request);
+    struct virt_args *args = &request->args;
     char *xml = NULL;
     int r = BERTH_E_TOO_LARGE;
 
@@ -84,48 +84,48 @@ int machine_check_template(const char *file, bool forwarded)
                                 .forward_port = forwarded ? 1 : 0 };
     if (strlen(file) < sizeof(args->template)) {
         (void)snprintf(args->template, sizeof(args->template), "%s", file);
-        r = make_xml(errand, &xml);
+        r = make_xml(request, &xml);
     }
     if (r < 0)
-        (void)printf("%s", berth_error_text(&errand->error));
+        (void)printf("%s", berth_error_text(&request->error));
     free(xml);
-    errand_free(errand);
+    virt_request_free(request);
     return fflush(stdout) == 0 && r >= 0 ? 0 : WIRE_EXIT_REFUSED;
 }
 
-static int define(struct errand *errand, const char *xml)
+static int define(struct virt_request *request, const char *xml)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
 
-    domain = virDomainDefineXML(errand->connection, xml);
+    domain = virDomainDefineXML(request->connection, xml);
     if (!domain)
-        return fault(&errand->error, "domain '%s'", errand->args.name);
-    machine_history_did(errand->args.uuid, history_machine_event_DEFINED);
+        return libvirt_fail(&request->error, "domain '%s'", request->args.name);
+    machine_history_did(request->args.uuid, history_machine_event_DEFINED);
     return 0;
 }
 
-int machine_create(struct errand *errand)
+int machine_create(struct virt_request *request)
 {
-    const struct virt_args *args = &errand->args;
-    berth_cleanup(errand_domain_freep) virDomainPtr there = NULL;
+    const struct virt_args *args = &request->args;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr there = NULL;
     berth_cleanup(berth_freep) char *xml = NULL;
     int r;
 
     /* The description first: a bad template must not leave a disk behind. */
-    r = make_xml(errand, &xml);
+    r = make_xml(request, &xml);
     if (r < 0)
         return r;
-    there = virDomainLookupByUUIDString(errand->connection, args->uuid);
+    there = virDomainLookupByUUIDString(request->connection, args->uuid);
     if (there)
         return 0; /* with its disk, which is made before it and need not have this name any more */
-    if (!fault_is(VIR_ERR_NO_DOMAIN))
-        return fault(&errand->error, "machine %s", args->uuid);
+    if (!libvirt_error_is(VIR_ERR_NO_DOMAIN))
+        return libvirt_fail(&request->error, "machine %s", args->uuid);
     if (args->volume[0]) {
-        r = disk_make(errand, args->storage, args->volume, args->image);
+        r = disk_make(request, args->storage, args->volume, args->image);
         if (r < 0)
             return r;
     }
-    return define(errand, xml);
+    return define(request, xml);
 }
 
 /* ---- start and stop ---- */
@@ -141,12 +141,12 @@ static int drop_saved(virDomainPtr domain)
 
 /* These two alone start a machine and switch one off; whether that was permitted is the caller's
  * matter. */
-static int power_on(const struct errand *errand, virDomainPtr domain)
+static int power_on(const struct virt_request *request, virDomainPtr domain)
 {
-    const char *uuid = errand->args.uuid;
+    const char *uuid = request->args.uuid;
     int r;
 
-    if (!errand->args.keep_saved && drop_saved(domain) < 0)
+    if (!request->args.keep_saved && drop_saved(domain) < 0)
         return -1;
     machine_history_did(uuid, history_machine_event_START);
     r = virDomainCreate(domain);
@@ -154,12 +154,12 @@ static int power_on(const struct errand *errand, virDomainPtr domain)
     return r;
 }
 
-static int power_off(const struct errand *errand, virDomainPtr domain)
+static int power_off(const struct virt_request *request, virDomainPtr domain)
 {
     int r = virDomainDestroy(domain);
 
     if (r == 0)
-        machine_history_did(errand->args.uuid, history_machine_event_STOPPED);
+        machine_history_did(request->args.uuid, history_machine_event_STOPPED);
     return r;
 }
 
@@ -168,140 +168,140 @@ static int power_off(const struct errand *errand, virDomainPtr domain)
  * A machine with snapshots refuses and stays as it is; a crash between the two leaves a machine
  * that create makes again around its disk.
  */
-static int define_anew(struct errand *errand, virDomainPtr domain)
+static int define_anew(struct virt_request *request, virDomainPtr domain)
 {
     unsigned keep = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
-    berth_cleanup(errand_domain_freep) virDomainPtr fresh = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr fresh = NULL;
     berth_cleanup(berth_freep) char *xml = NULL;
 
     xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
-    if (!xml || power_off(errand, domain) < 0)
-        return fault(&errand->error, "starting '%s' anew", errand->machine);
+    if (!xml || power_off(request, domain) < 0)
+        return libvirt_fail(&request->error, "starting '%s' anew", request->machine);
     if (virDomainUndefineFlags(domain, keep) < 0)
-        fresh = virDomainLookupByUUIDString(errand->connection, errand->args.uuid);
+        fresh = virDomainLookupByUUIDString(request->connection, request->args.uuid);
     else
-        fresh = virDomainDefineXML(errand->connection, xml);
-    if (!fresh || power_on(errand, fresh) < 0)
-        return fault(&errand->error, "starting '%s' anew", errand->machine);
+        fresh = virDomainDefineXML(request->connection, xml);
+    if (!fresh || power_on(request, fresh) < 0)
+        return libvirt_fail(&request->error, "starting '%s' anew", request->machine);
     return 0;
 }
 
-static int start_anew(struct errand *errand, virDomainPtr domain)
+static int start_anew(struct virt_request *request, virDomainPtr domain)
 {
     const struct timespec settle = { .tv_nsec = 300 * 1000000L };
     int r;
 
     /* For berthd the machine has been started, once; events of the detour come within moments. */
-    out_mute(errand->out, &errand->said, errand->args.uuid);
-    r = define_anew(errand, domain);
+    out_mute(request->out, &request->said, request->args.uuid);
+    r = define_anew(request, domain);
     (void)nanosleep(&settle, NULL);
-    out_unmute(errand->out, &errand->said);
+    out_unmute(request->out, &request->said);
     return r;
 }
 
 /* It runs already; but paused, by somebody or by a disk that was full, it is of no use to anybody.
  */
-static int go_on(struct errand *errand, virDomainPtr domain)
+static int resume_paused(struct virt_request *request, virDomainPtr domain)
 {
     int state = VIR_DOMAIN_NOSTATE;
 
     if (virDomainGetState(domain, &state, NULL, 0) < 0 || state != VIR_DOMAIN_PAUSED)
         return 0;
     return virDomainResume(domain) < 0
-               ? fault(&errand->error, "'%s' is paused and does not go on", errand->machine)
+               ? libvirt_fail(&request->error, "'%s' is paused and does not go on", request->machine)
                : 0;
 }
 
 /* Its host may have another address than when it was defined. */
-static int readdress(struct errand *errand, virDomainPtr domain)
+static int readdress(struct virt_request *request, virDomainPtr domain)
 {
     berth_cleanup(berth_freep) char *xml = NULL;
     berth_cleanup(berth_freep) char *moved = NULL;
     int r;
 
-    if (!errand->args.forward_port)
+    if (!request->args.forward_port)
         return 0;
     xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (!xml)
-        return fault(&errand->error, "description of '%s'", errand->machine);
-    r = domain_xml_readdress(xml, strlen(xml), &errand->args, &moved, &errand->error);
+        return libvirt_fail(&request->error, "description of '%s'", request->machine);
+    r = domain_xml_readdress(xml, strlen(xml), &request->args, &moved, &request->error);
     if (r < 0 || !moved)
         return r;
-    errand->args.keep_saved = false; /* a machine that goes on has its port where it was */
-    return define(errand, moved);
+    request->args.keep_saved = false; /* a machine that goes on has its port where it was */
+    return define(request, moved);
 }
 
-int machine_start(struct errand *errand)
+int machine_start(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     int r;
 
-    r = errand_domain(errand, &domain);
+    r = virt_request_domain(request, &domain);
     if (r < 0)
         return r;
-    errand->result.running = true;
-    errand->result.known = true;
-    r = errand_is_active(errand, domain);
+    request->result.running = true;
+    request->result.known = true;
+    r = virt_request_is_active(request, domain);
     if (r != 0)
-        return r < 0 ? r : go_on(errand, domain);
-    r = readdress(errand, domain);
+        return r < 0 ? r : resume_paused(request, domain);
+    r = readdress(request, domain);
     if (r < 0)
         return r;
-    if (power_on(errand, domain) == 0)
-        return guest_agent_is_barred(domain) ? start_anew(errand, domain) : 0;
-    r = fault(&errand->error, "start of '%s'", errand->machine);
+    if (power_on(request, domain) == 0)
+        return guest_agent_is_blocked(domain) ? start_anew(request, domain) : 0;
+    r = libvirt_fail(&request->error, "start of '%s'", request->machine);
     /* Somebody else may have started it between the look and the call. */
     return r == BERTH_E_STATE && virDomainIsActive(domain) == 1 ? 0 : r;
 }
 
-static int switch_off(struct errand *errand, virDomainPtr domain)
+static int switch_off(struct virt_request *request, virDomainPtr domain)
 {
-    int r = errand_is_active(errand, domain);
+    int r = virt_request_is_active(request, domain);
 
     if (r <= 0)
         return r;
-    if (power_off(errand, domain) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
+    if (power_off(request, domain) == 0 || libvirt_error_is(VIR_ERR_NO_DOMAIN))
         return 0;
-    r = fault(&errand->error, "switching '%s' off", errand->machine);
+    r = libvirt_fail(&request->error, "switching '%s' off", request->machine);
     return r == BERTH_E_STATE && virDomainIsActive(domain) == 0 ? 0 : r;
 }
 
 /* Ask the guest and wait. The state is looked at rather than the event awaited: it works with every
  * driver, and an event that was lost with a connection cannot be waited for in vain.
  */
-static int ask_off(struct errand *errand, virDomainPtr domain)
+static int request_shutdown(struct virt_request *request, virDomainPtr domain)
 {
     const struct timespec pause = { .tv_nsec = SHUTDOWN_LOOK_MS * 1000000L };
-    int r = errand_is_active(errand, domain);
+    int r = virt_request_is_active(request, domain);
 
     if (r <= 0)
         return r;
-    if (virDomainShutdown(domain) < 0 && !fault_is(VIR_ERR_OPERATION_INVALID))
-        return fault(&errand->error, "asking '%s' to switch off", errand->machine);
+    if (virDomainShutdown(domain) < 0 && !libvirt_error_is(VIR_ERR_OPERATION_INVALID))
+        return libvirt_fail(&request->error, "asking '%s' to switch off", request->machine);
     for (int waited = 0; waited < SHUTDOWN_MS; waited += SHUTDOWN_LOOK_MS) {
-        r = errand_is_active(errand, domain);
+        r = virt_request_is_active(request, domain);
         if (r == 0)
-            machine_history_did(errand->args.uuid, history_machine_event_STOPPED);
+            machine_history_did(request->args.uuid, history_machine_event_STOPPED);
         if (r <= 0)
             return r;
         (void)nanosleep(&pause, NULL);
     }
-    return berth_fail(&errand->error, BERTH_E_TIMEOUT, "'%s' did not switch itself off in %d s",
-                      errand->machine, SHUTDOWN_MS / 1000);
+    return berth_fail(&request->error, BERTH_E_TIMEOUT, "'%s' did not switch itself off in %d s",
+                      request->machine, SHUTDOWN_MS / 1000);
 }
 
-int machine_stop(struct errand *errand)
+int machine_stop(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     int r;
 
-    r = errand_domain(errand, &domain);
+    r = virt_request_domain(request, &domain);
     if (r == BERTH_E_NOT_FOUND)
         return 0; /* what does not exist does not run */
     if (r < 0)
         return r;
-    errand->result.known = true;
-    return errand->args.force ? switch_off(errand, domain) : ask_off(errand, domain);
+    request->result.known = true;
+    return request->args.force ? switch_off(request, domain) : request_shutdown(request, domain);
 }
 
 /* ---- refresh and delete ---- */
@@ -311,36 +311,36 @@ int machine_stop(struct errand *errand)
  * ret_storage: the storage pool that its disk was made in. args' own is where a new disk is made:
  * the host may have got another since.
  */
-static int complete_args(struct errand *errand, virDomainPtr domain, char **ret_xml,
+static int complete_args(struct virt_request *request, virDomainPtr domain, char **ret_xml,
                          char ret_storage[64])
 {
-    struct virt_args *args = &errand->args;
-    struct domain_facts facts;
+    struct virt_args *args = &request->args;
+    struct domain_info info;
     char *xml;
     int r;
 
     xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
     if (!xml)
-        return fault(&errand->error, "description of '%s'", errand->machine);
+        return libvirt_fail(&request->error, "description of '%s'", request->machine);
     *ret_xml = xml;
-    r = domain_xml_read(xml, strlen(xml), &facts, &errand->error);
+    r = domain_xml_read(xml, strlen(xml), &info, &request->error);
     if (r < 0)
         return r;
     if (!args->desktop_id) {
-        args->desktop_id = facts.desktop_id;
-        args->forward_port = facts.forward_port;
+        args->desktop_id = info.desktop_id;
+        args->forward_port = info.forward_port;
         (void)snprintf(args->forward_address, sizeof(args->forward_address), "%s",
-                       facts.forward_address);
-        args->guest_port = facts.guest_port;
-        (void)snprintf(args->pool, sizeof(args->pool), "%s", facts.pool);
+                       info.forward_address);
+        args->guest_port = info.guest_port;
+        (void)snprintf(args->pool, sizeof(args->pool), "%s", info.pool);
     }
-    (void)snprintf(ret_storage, 64, "%s", facts.storage[0] ? facts.storage : args->storage);
+    (void)snprintf(ret_storage, 64, "%s", info.storage[0] ? info.storage : args->storage);
     if (!args->storage[0])
-        (void)snprintf(args->storage, sizeof(args->storage), "%s", facts.storage);
+        (void)snprintf(args->storage, sizeof(args->storage), "%s", info.storage);
     if (!args->volume[0])
-        (void)snprintf(args->volume, sizeof(args->volume), "%s", facts.volume);
+        (void)snprintf(args->volume, sizeof(args->volume), "%s", info.volume);
     if (!args->name[0])
-        (void)snprintf(args->name, sizeof(args->name), "%s", errand->machine);
+        (void)snprintf(args->name, sizeof(args->name), "%s", request->machine);
     return 0;
 }
 
@@ -362,65 +362,65 @@ static bool nvram_is_own(const char *name, const char *xml)
 
 /* With all that libvirt keeps beside a machine. What not every driver takes along is removed
  * before. */
-static int undefine(struct errand *errand, virDomainPtr domain, const char *xml)
+static int undefine(struct virt_request *request, virDomainPtr domain, const char *xml)
 {
-    const unsigned nvram = nvram_is_own(errand->machine, xml) ? VIR_DOMAIN_UNDEFINE_NVRAM
+    const unsigned nvram = nvram_is_own(request->machine, xml) ? VIR_DOMAIN_UNDEFINE_NVRAM
                                                               : VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
-    const unsigned ways[] = {
+    const unsigned flag_sets[] = {
         nvram | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM, nvram, 0
     };
     int r;
 
     if (drop_saved(domain) < 0)
-        return fault(&errand->error, "saved state of '%s'", errand->machine);
-    r = layers_forget(errand, domain);
+        return libvirt_fail(&request->error, "saved state of '%s'", request->machine);
+    r = layers_forget(request, domain);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < BERTH_COUNT(ways); i++) {
-        if (virDomainUndefineFlags(domain, ways[i]) == 0 || fault_is(VIR_ERR_NO_DOMAIN))
+    for (size_t i = 0; i < BERTH_COUNT(flag_sets); i++) {
+        if (virDomainUndefineFlags(domain, flag_sets[i]) == 0 || libvirt_error_is(VIR_ERR_NO_DOMAIN))
             return 0;
-        if (!fault_is(VIR_ERR_INVALID_ARG) && !fault_is(VIR_ERR_NO_SUPPORT) &&
-            !fault_is(VIR_ERR_ARGUMENT_UNSUPPORTED))
+        if (!libvirt_error_is(VIR_ERR_INVALID_ARG) && !libvirt_error_is(VIR_ERR_NO_SUPPORT) &&
+            !libvirt_error_is(VIR_ERR_ARGUMENT_UNSUPPORTED))
             break;
     }
-    return fault(&errand->error, "removing '%s'", errand->machine);
+    return libvirt_fail(&request->error, "removing '%s'", request->machine);
 }
 
 /* Somebody may have renamed the machine, and given its name to another. */
-static int name_is_free(struct errand *errand)
+static int name_is_free(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr there = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr there = NULL;
     char uuid[VIR_UUID_STRING_BUFLEN] = "";
 
-    there = virDomainLookupByName(errand->connection, errand->args.name);
+    there = virDomainLookupByName(request->connection, request->args.name);
     if (!there ||
-        (virDomainGetUUIDString(there, uuid) == 0 && strcmp(uuid, errand->args.uuid) == 0))
+        (virDomainGetUUIDString(there, uuid) == 0 && strcmp(uuid, request->args.uuid) == 0))
         return 0;
-    return berth_fail(&errand->error, BERTH_E_DESKTOP,
+    return berth_fail(&request->error, BERTH_E_DESKTOP,
                       "its host has another machine named '%s'; rename or remove that one",
-                      errand->args.name);
+                      request->args.name);
 }
 
 /* What the host says now, whatever was done: the machine is off, with nothing of before beside it,
  * on this disk, which lies on the image.
  */
-static int verify(struct errand *errand, const struct disk_names *names, int wanted)
+static int verify(struct virt_request *request, const struct disk_names *names, int wanted)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     berth_cleanup(layers_free) struct layers layers = { 0 };
     int r;
 
-    r = errand_domain(errand, &domain);
+    r = virt_request_domain(request, &domain);
     if (r >= 0)
-        r = layers_find(errand, domain, errand->args.storage, names, &layers);
+        r = layers_find(request, domain, request->args.storage, names, &layers);
     if (r < 0)
         return r;
     if (layers.own != wanted || layers.count || virDomainSnapshotNum(domain, 0) > 0 ||
         virDomainHasManagedSaveImage(domain, 0) == 1)
-        return berth_fail(&errand->error, BERTH_E_DESKTOP,
+        return berth_fail(&request->error, BERTH_E_DESKTOP,
                           "'%s': its host does not show the new disk alone; somebody works on the "
                           "machine",
-                          errand->machine);
+                          request->machine);
     return 0;
 }
 
@@ -428,27 +428,27 @@ static int verify(struct errand *errand, const struct disk_names *names, int wan
  * anything is given up for it: defining it in the place of the old one either works or changes
  * nothing.
  */
-static int change_over(struct errand *errand, virDomainPtr domain, const char *old, const char *xml,
+static int switch_disk(struct virt_request *request, virDomainPtr domain, const char *old, const char *xml,
                        const struct layers *layers)
 {
-    int r = switch_off(errand, domain);
+    int r = switch_off(request, domain);
 
-    if (r >= 0 && strcmp(errand->machine, errand->args.name) == 0)
-        r = define(errand, xml);
+    if (r >= 0 && strcmp(request->machine, request->args.name) == 0)
+        r = define(request, xml);
     if (r >= 0)
-        r = layers_drop(errand, layers);
+        r = layers_drop(request, layers);
     if (r >= 0)
-        r = undefine(errand, domain, old);
-    return r < 0 ? r : define(errand, xml);
+        r = undefine(request, domain, old);
+    return r < 0 ? r : define(request, xml);
 }
 
 /* The new disk is made, and known to be good, before anything of the old one is touched: what fails
  * until then (the image, the template, the storage) leaves the machine as it is.
  */
-int machine_refresh(struct errand *errand)
+int machine_refresh(struct virt_request *request)
 {
-    struct virt_args *args = &errand->args;
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    struct virt_args *args = &request->args;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     berth_cleanup(layers_free) struct layers layers = { 0 };
     berth_cleanup(berth_freep) char *old = NULL;
     berth_cleanup(berth_freep) char *xml = NULL;
@@ -457,92 +457,92 @@ int machine_refresh(struct errand *errand)
     int wanted;
     int r;
 
-    r = errand_domain(errand, &domain);
+    r = virt_request_domain(request, &domain);
     if (r >= 0)
-        r = complete_args(errand, domain, &old, storage);
+        r = complete_args(request, domain, &old, storage);
     if (r < 0)
         return r;
     if (!args->volume[0] || !args->image[0] || !args->template[0]) {
-        return berth_fail(&errand->error, BERTH_E_INVALID,
+        return berth_fail(&request->error, BERTH_E_INVALID,
                           "refresh of '%s': no disk, no image or no template", args->name);
     }
-    r = disk_names(errand, args->volume, &names);
+    r = disk_names(request, args->volume, &names);
     if (r >= 0)
-        r = name_is_free(errand);
+        r = name_is_free(request);
     if (r >= 0)
-        r = layers_find(errand, domain, storage, &names, &layers);
+        r = layers_find(request, domain, storage, &names, &layers);
     if (r < 0)
         return r;
     wanted = layers.own == 0;
     (void)snprintf(args->volume, sizeof(args->volume), "%s", names.name[wanted]);
-    r = make_xml(errand, &xml);
+    r = make_xml(request, &xml);
     if (r >= 0)
-        r = disk_renew(errand, args->storage, args->volume, args->image);
+        r = disk_renew(request, args->storage, args->volume, args->image);
     if (r >= 0)
-        r = change_over(errand, domain, old, xml, &layers);
+        r = switch_disk(request, domain, old, xml, &layers);
     if (r >= 0)
-        r = verify(errand, &names, wanted);
+        r = verify(request, &names, wanted);
     if (r < 0)
         return r;
     machine_history_did(args->uuid, history_machine_event_DISK);
-    return disk_drop(errand, storage, names.name[!wanted]);
+    return disk_drop(request, storage, names.name[!wanted]);
 }
 
-static int drop_disks(struct errand *errand, const char *storage)
+static int drop_disks(struct virt_request *request, const char *storage)
 {
-    const struct virt_args *args = &errand->args;
+    const struct virt_args *args = &request->args;
     struct disk_names names;
     int r;
 
     if (!args->volume[0])
         return 0; /* without a machine and without a name there is nothing left: it was done before
                    */
-    r = disk_names(errand, args->volume, &names);
+    r = disk_names(request, args->volume, &names);
     for (int i = 0; i < DISK_NAMES && r >= 0; i++)
-        r = disk_drop(errand, storage, names.name[i]);
+        r = disk_drop(request, storage, names.name[i]);
     return r;
 }
 
 /* Files above its disk go first: once the machine is undefined nobody knows of them. */
-static int delete_machine(struct errand *errand, virDomainPtr domain, char ret_storage[64])
+static int delete_machine(struct virt_request *request, virDomainPtr domain, char ret_storage[64])
 {
-    const struct virt_args *args = &errand->args;
+    const struct virt_args *args = &request->args;
     berth_cleanup(layers_free) struct layers layers = { 0 };
     berth_cleanup(berth_freep) char *xml = NULL;
     struct disk_names names;
     int r;
 
-    r = complete_args(errand, domain, &xml, ret_storage);
+    r = complete_args(request, domain, &xml, ret_storage);
     if (r >= 0)
-        r = switch_off(errand, domain);
+        r = switch_off(request, domain);
     if (r >= 0 && args->volume[0]) {
-        r = disk_names(errand, args->volume, &names);
+        r = disk_names(request, args->volume, &names);
         if (r >= 0)
-            r = layers_find(errand, domain, ret_storage, &names, &layers);
+            r = layers_find(request, domain, ret_storage, &names, &layers);
         if (r >= 0)
-            r = layers_drop(errand, &layers);
+            r = layers_drop(request, &layers);
     }
     if (r >= 0)
-        r = undefine(errand, domain, xml);
+        r = undefine(request, domain, xml);
     if (r >= 0)
         machine_history_did(args->uuid, history_machine_event_REMOVED);
     return r;
 }
 
-int machine_delete(struct errand *errand)
+int machine_delete(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     char storage[64];
     int r;
 
-    (void)snprintf(storage, sizeof(storage), "%s", errand->args.storage);
-    r = errand->args.uuid[0] ? errand_domain(errand, &domain) : BERTH_E_NOT_FOUND;
+    (void)snprintf(storage, sizeof(storage), "%s", request->args.storage);
+    r = request->args.uuid[0] ? virt_request_domain(request, &domain) : BERTH_E_NOT_FOUND;
     if (r < 0 && r != BERTH_E_NOT_FOUND)
         return r;
     if (domain) {
-        r = delete_machine(errand, domain, storage);
+        r = delete_machine(request, domain, storage);
         if (r < 0)
             return r;
     }
-    return drop_disks(errand, storage);
+    return drop_disks(request, storage);
 }

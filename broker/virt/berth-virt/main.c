@@ -19,8 +19,8 @@
 
 #include "virt/wire.h"
 
-#include "errand.h"
-#include "fault.h"
+#include "virt_request.h"
+#include "libvirt_error.h"
 #include "hypervisor.h"
 #include "lanes.h"
 #include "machine_history.h"
@@ -67,7 +67,7 @@ static void prepare(void)
     (void)signal(SIGPIPE, SIG_IGN); /* libvirt writes to its socket with plain write() */
     (void)fcntl(WIRE_DESCRIPTOR, F_SETFD, FD_CLOEXEC);
     (void)fcntl(WIRE_DESCRIPTOR, F_SETFL, 0);
-    fault_setup();
+    libvirt_error_setup();
     xml_setup();
 }
 
@@ -84,7 +84,7 @@ static int take_call(struct process *process, uint64_t id, const char *name, jso
 {
     struct virt_result nothing = { 0 };
     struct berth_error error = { 0 };
-    struct errand *errand;
+    struct virt_request *request;
     int r;
 
     if (strcmp(name, WIRE_PING) == 0) {
@@ -94,15 +94,15 @@ static int take_call(struct process *process, uint64_t id, const char *name, jso
     if (virt_call_named(name) == VIRT_CALLS)
         return refuse(process, id, BERTH_E_UNSUPPORTED, "there is no such call");
 
-    errand = berth_new(struct errand);
-    errand->id = id;
-    errand->call = virt_call_named(name);
-    r = record_decode(&virt_args_record, args, &errand->args, &error);
+    request = berth_new(struct virt_request);
+    request->id = id;
+    request->call = virt_call_named(name);
+    r = record_decode(&virt_args_record, args, &request->args, &error);
     if (r < 0) {
-        errand_free(errand);
+        virt_request_free(request);
         return refuse(process, id, r, berth_error_text(&error));
     }
-    lanes_give(process->lanes, errand);
+    lanes_submit(process->lanes, request);
     return 0;
 }
 
@@ -151,7 +151,7 @@ static int serve(struct process *process)
 
         if (ready > 0 && !read_some(process, &reader, &exit_code))
             return exit_code;
-        if (!lanes_watch(process->lanes) || hypervisor_is_worn(process->hypervisor)) {
+        if (!lanes_watch(process->lanes) || hypervisor_needs_restart(process->hypervisor)) {
             (void)fputs("berth-virt: stuck in too many calls, or in connecting; ending\n", stderr);
             return EXIT_STUCK;
         }

@@ -179,7 +179,7 @@ void out_unmute(struct out *out, struct out_call *call)
     (void)pthread_mutex_unlock(&out->lock);
 }
 
-void out_hold(struct out *out, struct out_call *call)
+void out_hold_events(struct out *out, struct out_call *call)
 {
     (void)pthread_mutex_lock(&out->lock);
     if (!call->abandoned && !call->holds) {
@@ -189,7 +189,7 @@ void out_hold(struct out *out, struct out_call *call)
     (void)pthread_mutex_unlock(&out->lock);
 }
 
-void out_release(struct out *out, struct out_call *call)
+void out_release_events(struct out *out, struct out_call *call)
 {
     (void)pthread_mutex_lock(&out->lock);
     release(out, call);

@@ -13,7 +13,7 @@
 
 struct out;
 
-/* What one call has under way here. It lies in its errand, zero with the call's number to begin
+/* What one call has under way here. It lies in its request, zero with the call's number to begin
  * with, and belongs to `out`: the lane that carries the call out and the thread that abandons it
  * both come here, and whoever is second finds nothing left to do.
  */
@@ -48,8 +48,8 @@ void out_mute(struct out *out, struct out_call *call, const char *uuid);
 void out_unmute(struct out *out, struct out_call *call);
 
 /* A list begins, a list ends (however it ended). Lists may overlap; each is released once. */
-void out_hold(struct out *out, struct out_call *call);
-void out_release(struct out *out, struct out_call *call);
+void out_hold_events(struct out *out, struct out_call *call);
+void out_release_events(struct out *out, struct out_call *call);
 
 /* Nobody waits for this call any more: what it holds is released, what it still says is dropped. It
  * may come back at any time later, or never.

@@ -5,10 +5,10 @@
 
 #define MAGIC 0x514649fbU
 #define HEADER_2_BYTES 72 /* of version 2 */
-#define CLUSTER_BITS_LEAST 9
-#define CLUSTER_BITS_MOST 21
-#define L1_ENTRIES_MOST ((32U << 20) / 8) /* QEMU opens none that is larger */
-#define REFCOUNT_ORDER_MOST 6
+#define CLUSTER_BITS_MIN 9
+#define CLUSTER_BITS_MAX 21
+#define L1_ENTRIES_MAX ((32U << 20) / 8) /* QEMU opens none that is larger */
+#define REFCOUNT_ORDER_MAX 6
 
 /* Bits of "incompatible features". */
 #define IS_DIRTY 1U
@@ -39,7 +39,7 @@ static int read_version_3(const uint8_t *bytes, size_t size, struct qcow2 *ret,
         return berth_fail(reterr, BERTH_E_INVALID, "its header is cut off");
     features = big_endian(bytes + 72, 8);
     order = number_at(bytes, 96);
-    if (order > REFCOUNT_ORDER_MOST)
+    if (order > REFCOUNT_ORDER_MAX)
         return berth_fail(reterr, BERTH_E_INVALID, "its header is damaged (refcount order %u)",
                           order);
     ret->refcount_bits = 1U << order;
@@ -50,8 +50,8 @@ static int read_version_3(const uint8_t *bytes, size_t size, struct qcow2 *ret,
 
 static int check_sizes(const struct qcow2 *qcow2, struct berth_error *reterr)
 {
-    if (qcow2->l1_bytes == UINT32_MAX || qcow2->table_bytes > QCOW2_TABLE_MOST ||
-        qcow2->table_bytes == 0 || qcow2->backing_bytes > QCOW2_BACKING_MOST)
+    if (qcow2->l1_bytes == UINT32_MAX || qcow2->table_bytes > QCOW2_TABLE_MAX ||
+        qcow2->table_bytes == 0 || qcow2->backing_bytes > QCOW2_BACKING_MAX)
         return berth_fail(reterr, BERTH_E_INVALID, "its header is damaged (size of a table)");
     return 0;
 }
@@ -68,7 +68,7 @@ int qcow2_header(const uint8_t *bytes, size_t size, struct qcow2 *ret, struct be
     bits = number_at(bytes, 20);
     if (number_at(bytes, 0) != MAGIC || (version != 2 && version != 3))
         return berth_fail(reterr, BERTH_E_INVALID, "it is not qcow2 of version 2 or 3");
-    if (bits < CLUSTER_BITS_LEAST || bits > CLUSTER_BITS_MOST)
+    if (bits < CLUSTER_BITS_MIN || bits > CLUSTER_BITS_MAX)
         return berth_fail(reterr, BERTH_E_INVALID, "its header is damaged (cluster bits %u)", bits);
     ret->cluster_bytes = UINT64_C(1) << bits;
     ret->backing_at = big_endian(bytes + 8, 8);
@@ -76,11 +76,11 @@ int qcow2_header(const uint8_t *bytes, size_t size, struct qcow2 *ret, struct be
     ret->encrypted = number_at(bytes, 32) != 0;
     l1_entries = number_at(bytes, 36);
     ret->l1_at = big_endian(bytes + 40, 8);
-    ret->l1_bytes = l1_entries > L1_ENTRIES_MOST ? UINT32_MAX : l1_entries * 8;
+    ret->l1_bytes = l1_entries > L1_ENTRIES_MAX ? UINT32_MAX : l1_entries * 8;
     ret->table_at = big_endian(bytes + 48, 8);
     table_clusters = number_at(bytes, 56);
     ret->table_bytes =
-        table_clusters > QCOW2_TABLE_MOST >> bits ? UINT32_MAX : (uint32_t)(table_clusters << bits);
+        table_clusters > QCOW2_TABLE_MAX >> bits ? UINT32_MAX : (uint32_t)(table_clusters << bits);
     if (check_sizes(ret, reterr) < 0)
         return BERTH_E_INVALID;
     return version == 3 ? read_version_3(bytes, size, ret, reterr) : 0;

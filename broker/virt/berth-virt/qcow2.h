@@ -9,10 +9,10 @@
 #include "berth/error.h"
 
 #define QCOW2_HEADER_BYTES 104
-#define QCOW2_TABLE_MOST                                                                     \
+#define QCOW2_TABLE_MAX                                                                     \
     (8U << 20)                  /* bytes of a refcount table: QEMU makes none that is larger \
                                  */
-#define QCOW2_BACKING_MOST 1023 /* bytes of the name of a backing file */
+#define QCOW2_BACKING_MAX 1023 /* bytes of the name of a backing file */
 
 struct qcow2 {
     uint64_t backing_at; /* offset of the name of its backing file; 0: it has none */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "domain_xml.h"
-#include "fault.h"
+#include "libvirt_error.h"
 
 void storage_pool_freep(virStoragePoolPtr *pool)
 {
@@ -14,9 +14,9 @@ void storage_pool_freep(virStoragePoolPtr *pool)
         (void)virStoragePoolFree(berth_take(*pool));
 }
 
-int storage_blame(struct errand *errand, int r)
+int storage_config_error(struct virt_request *request, int r)
 {
-    return r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY ? r : (errand->error.code = BERTH_E_CONFIG);
+    return r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY ? r : (request->error.code = BERTH_E_CONFIG);
 }
 
 int storage_is_inactive(struct berth_error *reterr, const char *name, const char *why)
@@ -31,67 +31,67 @@ int storage_is_inactive(struct berth_error *reterr, const char *name, const char
                       name, name);
 }
 
-static int is_missing(struct errand *errand, const char *name)
+static int is_missing(struct virt_request *request, const char *name)
 {
-    if (!fault_is(VIR_ERR_NO_STORAGE_POOL))
-        return storage_blame(errand, fault(&errand->error, "storage pool '%s'", name));
+    if (!libvirt_error_is(VIR_ERR_NO_STORAGE_POOL))
+        return storage_config_error(request, libvirt_fail(&request->error, "storage pool '%s'", name));
     return berth_fail(
-        &errand->error, BERTH_E_CONFIG,
+        &request->error, BERTH_E_CONFIG,
         "no storage pool '%s'; define it on the host with 'virsh pool-define-as', or give "
         "the host another",
         name);
 }
 
 /* Disks are qcow2 files: a volume group or a Ceph pool holds none. */
-static int check_type(struct errand *errand, virStoragePoolPtr pool, const char *name)
+static int check_type(struct virt_request *request, virStoragePoolPtr pool, const char *name)
 {
     static const char *const of_files[] = { "dir", "fs", "netfs", "gluster", "vstorage" };
     berth_cleanup(berth_freep) char *xml = virStoragePoolGetXMLDesc(pool, 0);
     char type[32];
 
     if (!xml)
-        return storage_blame(errand, fault(&errand->error, "storage pool '%s'", name));
+        return storage_config_error(request, libvirt_fail(&request->error, "storage pool '%s'", name));
     pool_xml_type(xml, strlen(xml), type, sizeof(type));
     for (size_t i = 0; i < BERTH_COUNT(of_files); i++) {
         if (strcmp(type, of_files[i]) == 0)
             return 0;
     }
-    return berth_fail(&errand->error, BERTH_E_CONFIG,
+    return berth_fail(&request->error, BERTH_E_CONFIG,
                       "storage pool '%s' is of type '%s', which holds no files; give the host one "
                       "of type dir, fs or netfs",
                       name, type);
 }
 
-static int start(struct errand *errand, virStoragePoolPtr pool, const char *name)
+static int start(struct virt_request *request, virStoragePoolPtr pool, const char *name)
 {
     struct berth_error why = { 0 };
     int r;
 
     if (virStoragePoolIsActive(pool) != 0 || virStoragePoolCreate(pool, 0) == 0)
         return 0;
-    r = fault(&why, "it does not start");
+    r = libvirt_fail(&why, "it does not start");
     if (virStoragePoolIsActive(pool) == 1)
         return 0; /* another lane was first */
     if (r == BERTH_E_HOST_DOWN || r == BERTH_E_BUSY) {
-        errand->error = why;
+        request->error = why;
         return r;
     }
-    return storage_is_inactive(&errand->error, name, why.text);
+    return storage_is_inactive(&request->error, name, why.text);
 }
 
-int storage_open(struct errand *errand, const char *name, virStoragePoolPtr *ret)
+int storage_open(struct virt_request *request, const char *name, virStoragePoolPtr *ret)
 {
     int r;
 
-    *ret = virStoragePoolLookupByName(errand->connection, name);
+    *ret = virStoragePoolLookupByName(request->connection, name);
     if (!*ret)
-        return is_missing(errand, name);
-    r = check_type(errand, *ret, name);
-    return r < 0 ? r : start(errand, *ret, name);
+        return is_missing(request, name);
+    r = check_type(request, *ret, name);
+    return r < 0 ? r : start(request, *ret, name);
 }
 
 /* libvirt gives the words of the C library or of qemu-img, in a sentence of no class of its own. */
-bool storage_is_at_fault(struct errand *errand, const char *name)
+bool storage_is_at_fault(struct virt_request *request, const char *name)
 {
     static const struct {
         const char *words, *what, *to_do;
@@ -106,8 +106,8 @@ bool storage_is_at_fault(struct errand *errand, const char *name)
     for (size_t i = 0; last && last->message && i < BERTH_COUNT(rows); i++) {
         if (!strstr(last->message, rows[i].words))
             continue;
-        (void)fault(&errand->error, "storage pool '%s' %s; %s", name, rows[i].what, rows[i].to_do);
-        errand->error.code = BERTH_E_CONFIG;
+        (void)libvirt_fail(&request->error, "storage pool '%s' %s; %s", name, rows[i].what, rows[i].to_do);
+        request->error.code = BERTH_E_CONFIG;
         return true;
     }
     return false;

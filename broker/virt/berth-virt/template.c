@@ -344,7 +344,7 @@ static void set_others(const xmlNode *domain, const xmlNode *devices)
     }
 }
 
-void template_make_different(xmlNode *domain, const char *uuid)
+void template_make_unique(xmlNode *domain, const char *uuid)
 {
     const xmlNode *devices = xml_child(domain, "devices", NULL);
 

@@ -16,7 +16,7 @@ int template_check(const xmlNode *domain, struct berth_error *reterr) berth_must
 /* Take out of the tree what belongs to the machine it was taken from. uuid: of the machine that is
  * made. Disks, interfaces, name and UUID are domain_xml.c's.
  */
-void template_make_different(xmlNode *domain, const char *uuid);
+void template_make_unique(xmlNode *domain, const char *uuid);
 
 /* The disk that Berth makes for each machine: the first that is a disk; NULL when there is none. */
 xmlNode *template_main_disk(const xmlNode *devices);

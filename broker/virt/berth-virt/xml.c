@@ -11,13 +11,13 @@
 
 /* Out of memory ends the program, as everywhere in Berth; libxml2 answers NULL for nothing else
  * here. */
-static void *sure(void *made)
+static void *sure(void *created)
 {
-    if (!made) {
+    if (!created) {
         (void)fputs("berth-virt: out of memory\n", stderr);
         abort();
     }
-    return made;
+    return created;
 }
 
 void xml_setup(void)

@@ -285,20 +285,20 @@ TEST(domain_xml, the_agent_channel_is_added_once_and_only_for_qemu)
 TEST(domain_xml, what_is_written_is_read_back)
 {
     struct virt_args args = some_args();
-    struct domain_facts facts;
+    struct domain_info info;
     struct berth_error error = { 0 };
     char *xml = make(template, &args);
 
-    EXPECT_OK(domain_xml_read(xml, strlen(xml), &facts, &error));
-    EXPECT(facts.ours);
-    EXPECT_INT(facts.desktop_id, 7);
-    EXPECT_STR(facts.pool, "ward-3");
-    EXPECT_STR(facts.storage, "berth");
-    EXPECT_STR(facts.volume, "berth-7.qcow2");
-    EXPECT_INT(facts.forward_port, 40007);
-    EXPECT_STR(facts.forward_address, "10.0.0.5");
-    EXPECT_INT(facts.guest_port, 3389);
-    EXPECT(!facts.agent_up);
+    EXPECT_OK(domain_xml_read(xml, strlen(xml), &info, &error));
+    EXPECT(info.ours);
+    EXPECT_INT(info.desktop_id, 7);
+    EXPECT_STR(info.pool, "ward-3");
+    EXPECT_STR(info.storage, "berth");
+    EXPECT_STR(info.volume, "berth-7.qcow2");
+    EXPECT_INT(info.forward_port, 40007);
+    EXPECT_STR(info.forward_address, "10.0.0.5");
+    EXPECT_INT(info.guest_port, 3389);
+    EXPECT(!info.agent_up);
     free(xml);
 }
 
@@ -315,11 +315,11 @@ TEST(domain_xml, machines_of_others_are_not_ours)
     };
 
     for (size_t i = 0; i < BERTH_COUNT(strangers); i++) {
-        struct domain_facts facts;
+        struct domain_info info;
 
-        EXPECT_OK(domain_xml_read(strangers[i], strlen(strangers[i]), &facts, NULL));
-        EXPECT(!facts.ours);
-        EXPECT_INT(facts.desktop_id, 0);
+        EXPECT_OK(domain_xml_read(strangers[i], strlen(strangers[i]), &info, NULL));
+        EXPECT(!info.ours);
+        EXPECT_INT(info.desktop_id, 0);
     }
 }
 
@@ -329,10 +329,10 @@ TEST(domain_xml, an_open_agent_channel_is_seen)
         "<domain><devices><channel type='unix'><target name='x' state='connected'/></channel>"
         "<channel type='unix'><target name='org.qemu.guest_agent.0' state='connected'/></channel>"
         "</devices></domain>";
-    struct domain_facts facts;
+    struct domain_info info;
 
-    EXPECT_OK(domain_xml_read(xml, strlen(xml), &facts, NULL));
-    EXPECT(facts.agent_up);
+    EXPECT_OK(domain_xml_read(xml, strlen(xml), &info, NULL));
+    EXPECT(info.agent_up);
 }
 
 TEST(domain_xml, nothing_can_be_smuggled_in_by_a_value)

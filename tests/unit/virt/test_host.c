@@ -1,6 +1,6 @@
 /* test_host.c - what the broker's side makes of a berth-virt that is deaf, mad or a liar.
  *
- * The fake is this very program: started by the room with a host's name as its argument, it behaves
+ * The fake is this very program: started by the module with a host's name as its argument, it behaves
  * as the name says.
  */
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static void say_ok(json_int_t id)
 /* A lie is told before the true answer, so that a test can wait for the latter. */
 static void lie(json_int_t id)
 {
-    static const char *const lies[] = {
+    static const char *const bad_frames[] = {
         "{\"id\":999999,\"ok\":{}}",
         "{\"event\":{\"what\":\"a word of far more than its twenty-four bytes\"}}",
         "{\"event\":{\"uuid\":7}}",
@@ -45,8 +45,8 @@ static void lie(json_int_t id)
     };
     char text[160];
 
-    for (size_t i = 0; i < BERTH_COUNT(lies); i++)
-        say(lies[i]);
+    for (size_t i = 0; i < BERTH_COUNT(bad_frames); i++)
+        say(bad_frames[i]);
     (void)snprintf(text, sizeof(text),
                    "{\"id\":%lld,\"error\":{\"code\":\"NO_SUCH_CODE\",\"text\":\"bad \\n news\"}}",
                    (long long)id);

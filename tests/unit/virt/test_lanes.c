@@ -14,7 +14,7 @@
 #include "berth/json.h"
 #include "berth/loop.h"
 
-#include "virt/berth-virt/fault.h"
+#include "virt/berth-virt/libvirt_error.h"
 #include "virt/berth-virt/lanes.h"
 #include "virt/berth-virt/out.h"
 #include "virt/wire.h"
@@ -26,7 +26,7 @@
 
 /* ---- a slow hypervisor ---- */
 
-static pthread_mutex_t door = PTHREAD_MUTEX_INITIALIZER; /* held: who comes waits */
+static pthread_mutex_t barrier = PTHREAD_MUTEX_INITIALIZER; /* held: who comes waits */
 static atomic_int inside, most_inside, lists;
 static char passwords[64];
 
@@ -44,8 +44,8 @@ int virConnectListAllDomains(virConnectPtr connection, virDomainPtr **all, unsig
 
     *(void **)&libvirts = original("virConnectListAllDomains");
     atomic_fetch_add(&lists, 1);
-    (void)pthread_mutex_lock(&door);
-    (void)pthread_mutex_unlock(&door);
+    (void)pthread_mutex_lock(&barrier);
+    (void)pthread_mutex_unlock(&barrier);
     return libvirts(connection, all, flags);
 }
 
@@ -59,9 +59,9 @@ int virDomainSetUserPassword(virDomainPtr domain, const char *user, const char *
     (void)flags;
     if (now > atomic_load(&most_inside))
         atomic_store(&most_inside, now);
-    (void)pthread_mutex_lock(&door);
+    (void)pthread_mutex_lock(&barrier);
     (void)strncat(passwords, password, 1);
-    (void)pthread_mutex_unlock(&door);
+    (void)pthread_mutex_unlock(&barrier);
     atomic_fetch_sub(&inside, 1);
     return 0;
 }
@@ -122,15 +122,15 @@ static void until(const char *wanted)
 
 static void give(uint64_t id, enum virt_call call, const char *uuid, const char *secret)
 {
-    struct errand *errand = berth_new(struct errand);
+    struct virt_request *request = berth_new(struct virt_request);
 
-    errand->id = id;
-    errand->call = call;
-    (void)snprintf(errand->args.uri, sizeof(errand->args.uri), "test:///default");
-    (void)snprintf(errand->args.uuid, sizeof(errand->args.uuid), "%s", uuid);
+    request->id = id;
+    request->call = call;
+    (void)snprintf(request->args.uri, sizeof(request->args.uri), "test:///default");
+    (void)snprintf(request->args.uuid, sizeof(request->args.uuid), "%s", uuid);
     if (secret)
-        EXPECT(secret_set(&errand->args.secret, secret, strlen(secret)));
-    lanes_give(lanes, errand);
+        EXPECT(secret_set(&request->args.secret, secret, strlen(secret)));
+    lanes_submit(lanes, request);
 }
 
 /* By a connection of our own: the driver of "test:///default" is one per process. */
@@ -158,7 +158,7 @@ static void begin(void)
     heard[0] = passwords[0] = '\0';
     if (lanes)
         return;
-    fault_setup();
+    libvirt_error_setup();
     EXPECT_OK(pipe(ends));
     frame_reader_init(&reader, FRAME_MAX);
     out = out_new(ends[1]);
@@ -174,13 +174,13 @@ TEST(lanes, a_list_that_comes_back_late_neither_deafens_nor_speaks)
     define(UUID);
     until("started ");
     heard[0] = '\0';
-    (void)pthread_mutex_lock(&door);
+    (void)pthread_mutex_lock(&barrier);
     give(2, VIRT_list, "", NULL);
     (void)UNTIL(atomic_load(&lists), turn());
     define(OTHER); /* waits for the end of the list, and is released when that is given up */
     until("started ");
     EXPECT_STR(heard, "defined started ");
-    (void)pthread_mutex_unlock(&door);
+    (void)pthread_mutex_unlock(&barrier);
 
     /* The next list waits behind nothing, and only its own machines are told. */
     give(3, VIRT_list, "", NULL);
@@ -202,14 +202,14 @@ TEST(lanes, of_two_passwords_the_later_one_stays)
 {
     begin();
     define(UUID);
-    (void)pthread_mutex_lock(&door);
+    (void)pthread_mutex_lock(&barrier);
     give(4, VIRT_password, UUID, "a");
     give(5, VIRT_password, UUID, "b");
     give(6, VIRT_password, UUID, "c");
     (void)UNTIL(atomic_load(&inside), turn());
     for (int i = 0; i < 25; i++)
         turn(); /* whoever does not wait for its turn is inside by now */
-    (void)pthread_mutex_unlock(&door);
+    (void)pthread_mutex_unlock(&barrier);
     until("6 ");
     EXPECT_STR(passwords, "abc");
     EXPECT_INT(most_inside, 1);
@@ -225,7 +225,7 @@ static void ask_the_tenth(void)
 TEST(lanes, what_waited_beyond_its_limit_is_never_begun)
 {
     begin();
-    (void)pthread_mutex_lock(&door);
+    (void)pthread_mutex_lock(&barrier);
     give(7, VIRT_password, UUID, "a");
     (void)UNTIL(atomic_load(&inside), turn());
     give(8, VIRT_password, UUID, "b");
@@ -233,7 +233,7 @@ TEST(lanes, what_waited_beyond_its_limit_is_never_begun)
     give(9, VIRT_password, UUID,
          "c"); /* the first is given up meanwhile: it might overtake this one */
     until("9! ");
-    (void)pthread_mutex_unlock(&door);
+    (void)pthread_mutex_unlock(&barrier);
     ask_the_tenth();
     (void)UNTIL(!strstr(heard, "10! "), ask_the_tenth()); /* the lane of the first has ended */
     EXPECT_STR(passwords, "ad");

@@ -7,8 +7,8 @@
 #include "berth/json.h"
 
 #include "virt/berth-virt/domain_xml.h"
-#include "virt/berth-virt/errand.h"
-#include "virt/berth-virt/fault.h"
+#include "virt/berth-virt/virt_request.h"
+#include "virt/berth-virt/libvirt_error.h"
 #include "virt/berth-virt/out.h"
 
 #include "test.h"
@@ -75,7 +75,7 @@ static struct world *world_new(void)
     (void)snprintf(path, sizeof(path), "%s/node.xml", world->folder);
     write_file(path, node);
     (void)snprintf(world->uri, sizeof(world->uri), "test://%s", path);
-    fault_setup();
+    libvirt_error_setup();
     world->connection = virConnectOpen(world->uri);
     EXPECT(world->connection);
     EXPECT(pipe(pair) == 0);
@@ -117,17 +117,17 @@ static struct virt_args args_of(const struct world *world)
 
 static int run(struct world *world, enum virt_call call, const struct virt_args *args)
 {
-    struct errand *errand = berth_new(struct errand);
+    struct virt_request *request = berth_new(struct virt_request);
     int r;
 
-    errand->call = call;
-    errand->args = *args;
-    errand->connection = world->connection;
-    errand->out = world->out;
-    r = errand_function(call)(errand);
-    world->result = errand->result;
-    world->error = errand->error;
-    errand_free(errand);
+    request->call = call;
+    request->args = *args;
+    request->connection = world->connection;
+    request->out = world->out;
+    r = virt_request_function(call)(request);
+    world->result = request->result;
+    world->error = request->error;
+    virt_request_free(request);
     return r;
 }
 
@@ -191,11 +191,11 @@ TEST(machine, a_whole_life_and_each_step_twice)
     world_free(world);
 }
 
-static struct domain_facts facts_of(struct world *world)
+static struct domain_info facts_of(struct world *world)
 {
     virDomainPtr domain = virDomainLookupByUUIDString(world->connection, UUID);
     char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
-    struct domain_facts facts;
+    struct domain_info facts;
 
     EXPECT_OK(domain_xml_read(xml, strlen(xml), &facts, NULL));
     free(xml);
@@ -744,10 +744,10 @@ TEST(out, events_wait_until_the_list_is_through)
     struct out_call call = { .id = 7 };
     struct heard heard;
 
-    out_hold(world->out, &call);
+    out_hold_events(world->out, &call);
     out_event(world->out, &stopped);
     EXPECT(out_listed(world->out, &call, &listed));
-    out_release(world->out, &call);
+    out_release_events(world->out, &call);
     heard = listen_out(world);
     EXPECT_INT(heard.count, 2);
     EXPECT_STR(heard.events[0].what, "listed");
@@ -765,17 +765,17 @@ TEST(out, a_list_that_was_abandoned_holds_nothing_and_says_nothing_more)
     struct out_call early = { .id = 9 };
     struct heard heard;
 
-    out_hold(world->out, &late);
+    out_hold_events(world->out, &late);
     out_abandon(world->out, &late);
     out_abandon(world->out, &early); /* before it came to its list: waiting for its connection */
-    out_hold(world->out, &early);
-    out_hold(world->out, &newer);
+    out_hold_events(world->out, &early);
+    out_hold_events(world->out, &newer);
     EXPECT(!out_listed(world->out, &late, &listed));
-    out_release(world->out, &late); /* it came back */
-    out_release(world->out, &early);
+    out_release_events(world->out, &late); /* it came back */
+    out_release_events(world->out, &early);
     out_event(world->out, &stopped); /* held back by the newer list */
     EXPECT(out_listed(world->out, &newer, &listed));
-    out_release(world->out, &newer);
+    out_release_events(world->out, &newer);
     out_event(world->out, &stopped);
     heard = listen_out(world);
     EXPECT_INT(heard.count, 3);

@@ -1,4 +1,4 @@
-/* test_virt.c - the whole room on real parts: berth-virt as a process, libvirtd as a daemon that is
+/* test_virt.c - the whole module on real parts: berth-virt as a process, libvirtd as a daemon that is
  * killed and stopped. */
 #include "daemon.h"
 #include "world.h"
@@ -13,7 +13,7 @@ static const char template[] =
 
 static char template_file[40];
 
-/* The room with a template on disk. */
+/* The module with a template on disk. */
 static struct world *template_world(const char *uri)
 {
     int file;

@@ -1,7 +1,7 @@
-/* world.h - a running virt room for tests: one host, what was heard of it, and calls that are
+/* world.h - a running virt module for tests: one host, what was heard of it, and calls that are
  * waited for.
  *
- * Shared by the unit test of the room and the end-to-end test on QEMU.
+ * Shared by the unit test of the module and the end-to-end test on QEMU.
  */
 #ifndef BERTH_TESTS_VIRT_WORLD_H
 #define BERTH_TESTS_VIRT_WORLD_H
@@ -17,7 +17,7 @@
 
 #define HOST 5
 
-/* What the room told. */
+/* What the module told. */
 struct world {
     struct berth_loop loop;
     struct virt *virt;
@@ -93,11 +93,11 @@ static inline void world_free(struct world *world)
     free(world);
 }
 
-static inline struct virt_host_facts facts(struct world *world)
+static inline struct virt_host_info facts(struct world *world)
 {
-    struct virt_host_facts facts = { 0 };
+    struct virt_host_info facts = { 0 };
 
-    EXPECT(virt_host_facts(world->virt, HOST, &facts));
+    EXPECT(virt_host_info(world->virt, HOST, &facts));
     return facts;
 }
 

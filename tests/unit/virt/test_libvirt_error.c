@@ -1,55 +1,55 @@
-/* test_fault.c - libvirt's failures by code and domain, its events by word. */
+/* test_libvirt_error.c - libvirt's failures by code and domain, its events by word. */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
 #include "virt/berth-virt/events.h"
-#include "virt/berth-virt/fault.h"
+#include "virt/berth-virt/libvirt_error.h"
 
 #include "test.h"
 
-TEST(fault, a_system_error_is_a_lost_connection_only_in_the_transport)
+TEST(libvirt_error, a_system_error_is_a_lost_connection_only_in_the_transport)
 {
-    EXPECT_INT(fault_class(VIR_ERR_SYSTEM_ERROR, VIR_FROM_RPC), BERTH_E_HOST_DOWN);
-    EXPECT_INT(fault_class(VIR_ERR_INTERNAL_ERROR, VIR_FROM_RPC), BERTH_E_HOST_DOWN);
-    EXPECT_INT(fault_class(VIR_ERR_SYSTEM_ERROR, VIR_FROM_STORAGE), BERTH_E_HOST);
-    EXPECT_INT(fault_class(VIR_ERR_INTERNAL_ERROR, VIR_FROM_QEMU), BERTH_E_HOST);
+    EXPECT_INT(libvirt_error_class(VIR_ERR_SYSTEM_ERROR, VIR_FROM_RPC), BERTH_E_HOST_DOWN);
+    EXPECT_INT(libvirt_error_class(VIR_ERR_INTERNAL_ERROR, VIR_FROM_RPC), BERTH_E_HOST_DOWN);
+    EXPECT_INT(libvirt_error_class(VIR_ERR_SYSTEM_ERROR, VIR_FROM_STORAGE), BERTH_E_HOST);
+    EXPECT_INT(libvirt_error_class(VIR_ERR_INTERNAL_ERROR, VIR_FROM_QEMU), BERTH_E_HOST);
 }
 
-TEST(fault, classes_of_the_codes_we_know)
+TEST(libvirt_error, classes_of_the_codes_we_know)
 {
-    EXPECT_INT(fault_class(42, VIR_FROM_QEMU), BERTH_E_NOT_FOUND);
-    EXPECT_INT(fault_class(68, VIR_FROM_QEMU), BERTH_E_BUSY);
-    EXPECT_INT(fault_class(86, VIR_FROM_QEMU), BERTH_E_DESKTOP);
-    EXPECT_INT(fault_class(55, VIR_FROM_QEMU), BERTH_E_STATE);
-    EXPECT_INT(fault_class(3, VIR_FROM_LXC), BERTH_E_UNSUPPORTED);
-    EXPECT_INT(fault_class(8, VIR_FROM_TEST), BERTH_E_UNSUPPORTED);
-    EXPECT_INT(fault_class(74, VIR_FROM_QEMU), BERTH_E_UNSUPPORTED);
-    EXPECT_INT(fault_class(9999, 9999), BERTH_E_HOST);
+    EXPECT_INT(libvirt_error_class(42, VIR_FROM_QEMU), BERTH_E_NOT_FOUND);
+    EXPECT_INT(libvirt_error_class(68, VIR_FROM_QEMU), BERTH_E_BUSY);
+    EXPECT_INT(libvirt_error_class(86, VIR_FROM_QEMU), BERTH_E_DESKTOP);
+    EXPECT_INT(libvirt_error_class(55, VIR_FROM_QEMU), BERTH_E_STATE);
+    EXPECT_INT(libvirt_error_class(3, VIR_FROM_LXC), BERTH_E_UNSUPPORTED);
+    EXPECT_INT(libvirt_error_class(8, VIR_FROM_TEST), BERTH_E_UNSUPPORTED);
+    EXPECT_INT(libvirt_error_class(74, VIR_FROM_QEMU), BERTH_E_UNSUPPORTED);
+    EXPECT_INT(libvirt_error_class(9999, 9999), BERTH_E_HOST);
 }
 
-TEST(fault, says_what_and_what_libvirt_said)
+TEST(libvirt_error, says_what_and_what_libvirt_said)
 {
     struct berth_error error = { 0 };
     virConnectPtr connection;
 
-    fault_setup();
+    libvirt_error_setup();
     connection = virConnectOpen("nonsense:///x");
     EXPECT(connection == NULL);
-    EXPECT(fault(&error, "host '%s'", "kvm2") < 0);
+    EXPECT(libvirt_fail(&error, "host '%s'", "kvm2") < 0);
     EXPECT_SAYS(error.text, "host 'kvm2': ");
     virResetLastError();
-    EXPECT_ERR(fault(&error, "host"), BERTH_E_HOST);
+    EXPECT_ERR(libvirt_fail(&error, "host"), BERTH_E_HOST);
 }
 
 static const char *sentence(const char *message)
 {
     static char text[64];
 
-    fault_sentence(message, text, sizeof(text));
+    libvirt_error_sentence(message, text, sizeof(text));
     return text;
 }
 
-TEST(fault, the_cause_is_what_is_left_of_a_sentence)
+TEST(libvirt_error, the_cause_is_what_is_left_of_a_sentence)
 {
     EXPECT_STR(sentence("Domain not found"), "Domain not found");
     EXPECT_STR(sentence("internal error: no such thing"), "no such thing");
@@ -69,7 +69,7 @@ TEST(fault, the_cause_is_what_is_left_of_a_sentence)
                "qemu unexpectedly closed the monitor: \n");
 }
 
-TEST(fault, what_must_be_cut_keeps_its_end)
+TEST(libvirt_error, what_must_be_cut_keeps_its_end)
 {
     EXPECT_STR(
         sentence("Failed to open '/a/path/that/is/much/longer/than/there/is/room/for/in/it': "
@@ -89,13 +89,13 @@ static const char *backing(const char *message)
     static char text[160];
     char file[64], why[64];
 
-    if (!fault_backing(message, file, sizeof(file), why))
+    if (!libvirt_error_backing(message, file, sizeof(file), why))
         return "";
     (void)snprintf(text, sizeof(text), "%s: %s", file, why);
     return text;
 }
 
-TEST(fault, a_file_below_the_disk_is_told_from_the_disk_itself)
+TEST(libvirt_error, a_file_below_the_disk_is_told_from_the_disk_itself)
 {
     EXPECT_STR(backing("inaccessible backing store volume /i/top.qcow2: Permission denied"),
                "/i/top.qcow2: Permission denied");

@@ -1,5 +1,5 @@
-/* fault.c - libvirt's failures in Berth's words. */
-#include "fault.h"
+/* libvirt_error.c - libvirt's errors as codes and sentences of Berth. */
+#include "libvirt_error.h"
 
 #include <libvirt/virterror.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@ static void silent(berth_unused void *context, berth_unused virErrorPtr error)
 {
 }
 
-void fault_setup(void)
+void libvirt_error_setup(void)
 {
     virSetErrorFunc(NULL, silent);
 }
@@ -21,7 +21,7 @@ static bool is_transport(int domain)
     return domain == VIR_FROM_RPC || domain == VIR_FROM_REMOTE || domain == VIR_FROM_STREAMS;
 }
 
-int fault_class(int code, int domain)
+int libvirt_error_class(int code, int domain)
 {
     /* A table of numbers, not a switch over the enum: libvirt's has 110 members and grows. */
     static const struct {
@@ -57,7 +57,7 @@ int fault_class(int code, int domain)
 /* ---- libvirt's sentences ---- */
 
 /* What is shown of a sentence, so that what stands before it fits beside it everywhere. */
-#define SENTENCE_MOST 140
+#define SENTENCE_MAX 140
 
 static const char *after(const char *text, const char *start)
 {
@@ -112,7 +112,7 @@ static const char *words_of_qemu(const char *message, size_t *ret_length)
     return *ret_length > 0 ? bare : NULL;
 }
 
-void fault_sentence(const char *message, char *ret, size_t size)
+void libvirt_error_sentence(const char *message, char *ret, size_t size)
 {
     const char *bare = after(message, "internal error: ");
     const char *text = bare ? bare : message;
@@ -134,11 +134,11 @@ void fault_sentence(const char *message, char *ret, size_t size)
     (void)snprintf(ret, size, "...%.*s", (int)(text + length - bare), bare);
 }
 
-int fault(struct berth_error *reterr, const char *format, ...)
+int libvirt_fail(struct berth_error *reterr, const char *format, ...)
 {
     virErrorPtr last = virGetLastError();
-    char what[BERTH_ERROR_TEXT - SENTENCE_MOST - 2];
-    char sentence[SENTENCE_MOST];
+    char what[BERTH_ERROR_TEXT - SENTENCE_MAX - 2];
+    char sentence[SENTENCE_MAX];
     va_list arguments;
 
     va_start(arguments, format);
@@ -146,8 +146,8 @@ int fault(struct berth_error *reterr, const char *format, ...)
     va_end(arguments);
     if (!last)
         return berth_fail(reterr, BERTH_E_HOST, "%s", what);
-    fault_sentence(last->message ? last->message : "no reason given", sentence, sizeof(sentence));
-    return berth_fail(reterr, fault_class(last->code, last->domain), "%s: %s", what, sentence);
+    libvirt_error_sentence(last->message ? last->message : "no reason given", sentence, sizeof(sentence));
+    return berth_fail(reterr, libvirt_error_class(last->code, last->domain), "%s: %s", what, sentence);
 }
 
 /* "... 'FILE': WHY", of which the last counts: QEMU tells the way down to it. */
@@ -160,7 +160,7 @@ static const char *last_of(const char *text, const char *part)
     return last;
 }
 
-bool fault_backing(const char *message, char *ret_file, size_t size, char ret_why[64])
+bool libvirt_error_backing(const char *message, char *ret_file, size_t size, char ret_why[64])
 {
     /* libvirt looks at the image itself, qemu-img at all that it lies on. */
     const char *file = last_of(message, "inaccessible backing store volume ");
@@ -179,7 +179,7 @@ bool fault_backing(const char *message, char *ret_file, size_t size, char ret_wh
     return true;
 }
 
-bool fault_is(int code)
+bool libvirt_error_is(int code)
 {
     virErrorPtr last = virGetLastError();
 

@@ -1,5 +1,5 @@
-/* folder.c - see folder.h. */
-#include "folder.h"
+/* dir_pool.c - see dir_pool.h. */
+#include "dir_pool.h"
 
 #include <inttypes.h>
 #include <libvirt/virterror.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "domain_xml.h"
-#include "fault.h"
+#include "libvirt_error.h"
 #include "storage.h"
 
 /* A refresh of a storage pool is refused while a disk is being made in it. */
@@ -24,9 +24,9 @@ static void reread(virStoragePoolPtr pool)
         (void)nanosleep(&pause, NULL);
 }
 
-static virStoragePoolPtr find(struct errand *errand, const char *path)
+static virStoragePoolPtr find(struct virt_request *request, const char *path)
 {
-    virStoragePoolPtr pool = virStoragePoolLookupByTargetPath(errand->connection, path);
+    virStoragePoolPtr pool = virStoragePoolLookupByTargetPath(request->connection, path);
 
     if (!pool)
         return NULL;
@@ -47,12 +47,12 @@ static void path_of(virStoragePoolPtr pool, char *ret, size_t size)
 }
 
 /* libvirt finds no pool by its path that is not active, and makes no second one beside it. */
-static bool is_of_inactive_pool(struct errand *errand, const char *folder, char *ret, size_t size)
+static bool is_of_inactive_pool(struct virt_request *request, const char *folder, char *ret, size_t size)
 {
     virStoragePoolPtr *pools = NULL;
     char path[1024];
     bool found = false;
-    int count = virConnectListAllStoragePools(errand->connection, &pools,
+    int count = virConnectListAllStoragePools(request->connection, &pools,
                                               VIR_CONNECT_LIST_STORAGE_POOLS_INACTIVE);
 
     for (int i = 0; i < count; i++) {
@@ -76,61 +76,61 @@ static bool gave_no_cause(void)
 }
 
 /* Why no pool could be made for the folder. */
-static int no_pool(struct errand *errand, const char *folder)
+static int no_pool(struct virt_request *request, const char *folder)
 {
     char name[80];
 
     if (gave_no_cause())
-        (void)berth_fail(&errand->error, BERTH_E_HOST,
+        (void)berth_fail(&request->error, BERTH_E_HOST,
                          "libvirt cannot read the folder '%s'; look there for a disk image that is "
                          "cut off",
                          folder);
     else
-        (void)fault(&errand->error, "folder '%s'", folder);
-    if (is_of_inactive_pool(errand, folder, name, sizeof(name)))
-        (void)storage_is_inactive(&errand->error, name, NULL);
-    return errand->error.code;
+        (void)libvirt_fail(&request->error, "folder '%s'", folder);
+    if (is_of_inactive_pool(request, folder, name, sizeof(name)))
+        (void)storage_is_inactive(&request->error, name, NULL);
+    return request->error.code;
 }
 
-static virStoragePoolPtr make(struct errand *errand, const char *path)
+static virStoragePoolPtr make(struct virt_request *request, const char *path)
 {
     virStoragePoolPtr pool;
     char mark[40];
     char *xml;
 
-    (void)snprintf(mark, sizeof(mark), "image-%ld-%" PRIu64, (long)getpid(), errand->id);
-    xml = folder_xml_make(errand->args.uuid[0] ? errand->args.uuid : mark, path);
-    pool = virStoragePoolCreateXML(errand->connection, xml, 0);
+    (void)snprintf(mark, sizeof(mark), "image-%ld-%" PRIu64, (long)getpid(), request->id);
+    xml = dir_pool_xml_make(request->args.uuid[0] ? request->args.uuid : mark, path);
+    pool = virStoragePoolCreateXML(request->connection, xml, 0);
     free(xml);
     return pool;
 }
 
-int folder_open(struct errand *errand, const char *path, struct folder *ret)
+int dir_pool_open(struct virt_request *request, const char *path, struct dir_pool *ret)
 {
     const char *slash = strrchr(path, '/');
     char folder[1024];
 
-    *ret = (struct folder){ 0 };
+    *ret = (struct dir_pool){ 0 };
     if (path[0] != '/' || (size_t)(slash - path) >= sizeof(folder))
-        return berth_fail(&errand->error, BERTH_E_INVALID, "'%s' is no path of a file", path);
+        return berth_fail(&request->error, BERTH_E_INVALID, "'%s' is no path of a file", path);
     (void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash == path ? 1 : slash - path), path);
-    ret->pool = find(errand, folder);
+    ret->pool = find(request, folder);
     if (ret->pool)
         return 0;
-    ret->pool = make(errand, folder);
-    ret->made = ret->pool;
+    ret->pool = make(request, folder);
+    ret->transient = ret->pool;
     if (!ret->pool)
-        (void)no_pool(errand, folder);
+        (void)no_pool(request, folder);
     if (!ret->pool)
-        ret->pool = find(errand, folder); /* another lane made it meanwhile */
-    return ret->pool ? 0 : errand->error.code;
+        ret->pool = find(request, folder); /* another lane made it meanwhile */
+    return ret->pool ? 0 : request->error.code;
 }
 
-void folder_close(struct folder *folder)
+void dir_pool_close(struct dir_pool *dir_pool)
 {
-    if (!folder->pool)
+    if (!dir_pool->pool)
         return;
-    if (folder->made)
-        (void)virStoragePoolDestroy(folder->pool); /* the pool, not its files */
-    (void)virStoragePoolFree(berth_take(folder->pool));
+    if (dir_pool->transient)
+        (void)virStoragePoolDestroy(dir_pool->pool); /* the pool, not its files */
+    (void)virStoragePoolFree(berth_take(dir_pool->pool));
 }

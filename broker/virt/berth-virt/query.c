@@ -1,4 +1,4 @@
-/* survey.c - questions: what a host can do, which machines it has, where they are reached. They
+/* query.c - questions: what a host can do, which machines it has, where they are reached. They
  * change nothing, but that a storage pool that is off is started to look into it. */
 #include <arpa/inet.h>
 #include <libvirt/virterror.h>
@@ -7,8 +7,8 @@
 
 #include "disk.h"
 #include "domain_xml.h"
-#include "errand.h"
-#include "fault.h"
+#include "virt_request.h"
+#include "libvirt_error.h"
 #include "machine_history.h"
 #include "out.h"
 #include "storage.h"
@@ -24,18 +24,18 @@ static const struct {
     { "TEST", VIRT_CAN_PASSWORD },
 };
 
-static int64_t capabilities(struct errand *errand)
+static int64_t capabilities(struct virt_request *request)
 {
-    const char *type = virConnectGetType(errand->connection);
-    int64_t can = errand->events ? VIRT_CAN_EVENTS : 0;
+    const char *type = virConnectGetType(request->connection);
+    int64_t can = request->events ? VIRT_CAN_EVENTS : 0;
 
     for (size_t i = 0; i < BERTH_COUNT(drivers); i++) {
         if (type && strcmp(drivers[i].type, type) == 0)
             can |= drivers[i].can;
     }
-    if (virConnectNumOfStoragePools(errand->connection) >= 0)
+    if (virConnectNumOfStoragePools(request->connection) >= 0)
         can |= VIRT_CAN_STORAGE;
-    if (virConnectNumOfNetworks(errand->connection) >= 0)
+    if (virConnectNumOfNetworks(request->connection) >= 0)
         can |= VIRT_CAN_LEASE;
     return can;
 }
@@ -46,26 +46,26 @@ static void version_text(unsigned long version, char out[24])
                    version % 1000);
 }
 
-int survey_host(struct errand *errand)
+int query_host(struct virt_request *request)
 {
-    struct virt_result *result = &errand->result;
-    const char *type = virConnectGetType(errand->connection);
+    struct virt_result *result = &request->result;
+    const char *type = virConnectGetType(request->connection);
     unsigned long driver = 0;
     unsigned long library = 0;
     char driver_text[24];
     char library_text[24];
     virNodeInfo node;
 
-    if (!type || virNodeGetInfo(errand->connection, &node) < 0)
-        return fault(&errand->error, "host");
-    (void)virConnectGetVersion(errand->connection, &driver);
-    (void)virConnectGetLibVersion(errand->connection, &library);
+    if (!type || virNodeGetInfo(request->connection, &node) < 0)
+        return libvirt_fail(&request->error, "host");
+    (void)virConnectGetVersion(request->connection, &driver);
+    (void)virConnectGetLibVersion(request->connection, &library);
     version_text(driver, driver_text);
     version_text(library, library_text);
     (void)snprintf(result->text, sizeof(result->text), "%.40s %s (libvirt %s)", type, driver_text,
                    library_text);
     result->memory_mib = (int64_t)(node.memory / 1024);
-    result->capabilities = capabilities(errand);
+    result->capabilities = capabilities(request);
     return 0;
 }
 
@@ -83,104 +83,104 @@ static void domains_free(struct domains *domains)
     free(domains->all);
 }
 
-static int all_domains(struct errand *errand, struct domains *ret)
+static int all_domains(struct virt_request *request, struct domains *ret)
 {
-    ret->count = virConnectListAllDomains(errand->connection, &ret->all, 0);
+    ret->count = virConnectListAllDomains(request->connection, &ret->all, 0);
     if (ret->count >= 0)
         return 0;
     *ret = (struct domains){ 0 };
-    return fault(&errand->error, "list of machines");
+    return libvirt_fail(&request->error, "list of machines");
 }
 
 /* 1 when it is ours, 0 when it is not (or has gone meanwhile), or a code. */
-static int read_facts(struct errand *errand, virDomainPtr domain, struct domain_facts *facts)
+static int read_info(struct virt_request *request, virDomainPtr domain, struct domain_info *info)
 {
     char *xml;
     int r;
 
-    errand_name(errand, domain);
+    virt_request_note_name(request, domain);
     xml = virDomainGetXMLDesc(domain, 0);
-    if (!xml && fault_is(VIR_ERR_NO_DOMAIN))
+    if (!xml && libvirt_error_is(VIR_ERR_NO_DOMAIN))
         return 0;
     if (!xml)
-        return fault(&errand->error, "description of '%s'", errand->machine);
-    r = domain_xml_read(xml, strlen(xml), facts, &errand->error);
+        return libvirt_fail(&request->error, "description of '%s'", request->machine);
+    r = domain_xml_read(xml, strlen(xml), info, &request->error);
     free(xml);
-    return r < 0 ? r : facts->ours;
+    return r < 0 ? r : info->ours;
 }
 
 /* false: nobody listens any more. */
-static bool tell_listed(struct errand *errand, virDomainPtr domain,
-                        const struct domain_facts *facts)
+static bool tell_listed(struct virt_request *request, virDomainPtr domain,
+                        const struct domain_info *info)
 {
     struct virt_event event = { .what = "listed",
-                                .desktop_id = facts->desktop_id,
-                                .forward_port = facts->forward_port };
+                                .desktop_id = info->desktop_id,
+                                .forward_port = info->forward_port };
 
     /* The list itself says what runs: an inactive domain has no number. */
     event.running = virDomainGetID(domain) != (unsigned)-1;
     (void)virDomainGetUUIDString(domain, event.uuid);
     (void)snprintf(event.name, sizeof(event.name), "%.79s", virDomainGetName(domain));
-    if (!out_listed(errand->out, &errand->said, &event))
+    if (!out_listed(request->out, &request->said, &event))
         return false;
     if (event.running)
         machine_history_heard(event.uuid, history_machine_event_SEEN);
-    if (!event.running || !facts->agent_up)
+    if (!event.running || !info->agent_up)
         return true;
     (void)snprintf(event.what, sizeof(event.what), "agent-up");
-    return out_listed(errand->out, &errand->said, &event);
+    return out_listed(request->out, &request->said, &event);
 }
 
-static int list_domains(struct errand *errand)
+static int list_domains(struct virt_request *request)
 {
     berth_cleanup(domains_free) struct domains domains = { 0 };
     int r;
 
-    r = all_domains(errand, &domains);
+    r = all_domains(request, &domains);
     if (r < 0)
         return r;
     for (int i = 0; i < domains.count; i++) {
-        struct domain_facts facts = { 0 };
+        struct domain_info info = { 0 };
 
-        r = read_facts(errand, domains.all[i], &facts);
+        r = read_info(request, domains.all[i], &info);
         if (r < 0)
             return r;
         if (r == 0)
             continue;
-        if (!tell_listed(errand, domains.all[i], &facts))
+        if (!tell_listed(request, domains.all[i], &info))
             return 0;
-        errand->result.count++;
+        request->result.count++;
     }
     return 0;
 }
 
-int survey_list(struct errand *errand)
+int query_list(struct virt_request *request)
 {
     int r;
 
     /* Nothing is lost between the look and the events: they were registered long ago and follow the
      * list. */
-    out_hold(errand->out, &errand->said);
-    r = list_domains(errand);
-    out_release(errand->out, &errand->said);
+    out_hold_events(request->out, &request->said);
+    r = list_domains(request);
+    out_release_events(request->out, &request->said);
     return r;
 }
 
-int survey_inspect(struct errand *errand)
+int query_inspect(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     int r;
 
-    r = errand_domain(errand, &domain);
+    r = virt_request_domain(request, &domain);
     if (r == BERTH_E_NOT_FOUND)
         return 0; /* known stays false: that is the answer */
     if (r < 0)
         return r;
-    r = errand_is_active(errand, domain);
+    r = virt_request_is_active(request, domain);
     if (r < 0)
         return r;
-    errand->result.known = true;
-    errand->result.running = r == 1;
+    request->result.known = true;
+    request->result.running = r == 1;
     return 0;
 }
 
@@ -204,86 +204,86 @@ static int usefulness(const char *address)
     return 0;
 }
 
-static void pick_address(const virDomainInterface *face, int *best, struct virt_result *result)
+static void pick_address(const virDomainInterface *interface, int *best, struct virt_result *result)
 {
-    for (unsigned i = 0; i < face->naddrs; i++) {
-        int worth = usefulness(face->addrs[i].addr);
+    for (unsigned i = 0; i < interface->naddrs; i++) {
+        int worth = usefulness(interface->addrs[i].addr);
 
         if (worth <= *best)
             continue;
         *best = worth;
-        (void)snprintf(result->address, sizeof(result->address), "%s", face->addrs[i].addr);
+        (void)snprintf(result->address, sizeof(result->address), "%s", interface->addrs[i].addr);
     }
 }
 
-static int ask_address(struct errand *errand, virDomainPtr domain, unsigned source)
+static int ask_address(struct virt_request *request, virDomainPtr domain, unsigned source)
 {
-    virDomainInterfacePtr *faces = NULL;
+    virDomainInterfacePtr *interfaces = NULL;
     int best = 0;
     int count;
 
-    count = virDomainInterfaceAddresses(domain, &faces, source, 0);
+    count = virDomainInterfaceAddresses(domain, &interfaces, source, 0);
     if (count < 0)
-        return fault(&errand->error, "address of '%s'", errand->machine);
+        return libvirt_fail(&request->error, "address of '%s'", request->machine);
     for (int i = 0; i < count; i++) {
-        pick_address(faces[i], &best, &errand->result);
-        virDomainInterfaceFree(faces[i]);
+        pick_address(interfaces[i], &best, &request->result);
+        virDomainInterfaceFree(interfaces[i]);
     }
-    free(faces);
+    free(interfaces);
     if (!best) {
-        return berth_fail(&errand->error, BERTH_E_DESKTOP, "'%s' has no address yet",
-                          errand->machine);
+        return berth_fail(&request->error, BERTH_E_DESKTOP, "'%s' has no address yet",
+                          request->machine);
     }
     return 0;
 }
 
 /* The port of the host that is forwarded to the machine, as its metadata has it. */
-static int forwarded_address(struct errand *errand, virDomainPtr domain)
+static int forwarded_address(struct virt_request *request, virDomainPtr domain)
 {
-    struct domain_facts facts = { 0 };
-    int r = read_facts(errand, domain, &facts);
+    struct domain_info info = { 0 };
+    int r = read_info(request, domain, &info);
 
     if (r < 0)
         return r;
-    if (!facts.forward_port) {
-        return berth_fail(&errand->error, BERTH_E_DESKTOP, "'%s' has no forwarded port",
-                          errand->machine);
+    if (!info.forward_port) {
+        return berth_fail(&request->error, BERTH_E_DESKTOP, "'%s' has no forwarded port",
+                          request->machine);
     }
-    (void)snprintf(errand->result.address, sizeof(errand->result.address), "%s",
-                   facts.forward_address[0] ? facts.forward_address : "127.0.0.1");
-    errand->result.port = facts.forward_port;
+    (void)snprintf(request->result.address, sizeof(request->result.address), "%s",
+                   info.forward_address[0] ? info.forward_address : "127.0.0.1");
+    request->result.port = info.forward_port;
     return 0;
 }
 
-int survey_address(struct errand *errand)
+int query_address(struct virt_request *request)
 {
-    berth_cleanup(errand_domain_freep) virDomainPtr domain = NULL;
+    berth_cleanup(virt_request_domain_freep) virDomainPtr domain = NULL;
     int r;
 
-    r = errand_domain(errand, &domain);
+    r = virt_request_domain(request, &domain);
     if (r < 0)
         return r;
-    r = errand_is_active(errand, domain);
+    r = virt_request_is_active(request, domain);
     if (r < 0)
         return r;
     if (r == 0) {
-        return berth_fail(&errand->error, BERTH_E_STATE, "'%s' does not run", errand->machine);
+        return berth_fail(&request->error, BERTH_E_STATE, "'%s' does not run", request->machine);
     }
-    errand->result.known = true;
-    errand->result.running = true;
-    switch (errand->args.address) {
+    request->result.known = true;
+    request->result.running = true;
+    switch (request->args.address) {
     case pool_address_AGENT:
-        return ask_address(errand, domain, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT);
+        return ask_address(request, domain, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT);
     case pool_address_LEASE:
-        return ask_address(errand, domain, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE);
+        return ask_address(request, domain, VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE);
     case pool_address_FORWARDED:
-        return forwarded_address(errand, domain);
+        return forwarded_address(request, domain);
     case pool_address_FIXED:
     case pool_address_NONE:
     case pool_address_END:
         break;
     }
-    return berth_fail(&errand->error, BERTH_E_INVALID,
+    return berth_fail(&request->error, BERTH_E_INVALID,
                       "a host cannot tell an address of this kind");
 }
 
@@ -307,29 +307,29 @@ static void used_free(struct used *used)
     free(used->names);
 }
 
-static int find_used(struct errand *errand, struct used *used)
+static int find_used(struct virt_request *request, struct used *used)
 {
     berth_cleanup(domains_free) struct domains domains = { 0 };
     int r;
 
-    r = all_domains(errand, &domains);
+    r = all_domains(request, &domains);
     if (r < 0)
         return r;
     used->names = berth_new_array(char *, (size_t)domains.count + 1);
     for (int i = 0; i < domains.count; i++) {
-        struct domain_facts facts = { 0 };
+        struct domain_info info = { 0 };
 
-        r = read_facts(errand, domains.all[i], &facts);
+        r = read_info(request, domains.all[i], &info);
         if (r < 0)
             return r;
-        if (r == 1 && strcmp(facts.storage, errand->args.storage) == 0)
-            used->names[used->count++] = berth_strdup(facts.volume);
+        if (r == 1 && strcmp(info.storage, request->args.storage) == 0)
+            used->names[used->count++] = berth_strdup(info.volume);
     }
     qsort(used->names, used->count, sizeof(*used->names), by_text);
     return 0;
 }
 
-static void tell_orphan(struct errand *errand, const struct used *used, const char *name)
+static void tell_orphan(struct virt_request *request, const struct used *used, const char *name)
 {
     struct virt_event event = { .what = "orphan" };
 
@@ -338,11 +338,11 @@ static void tell_orphan(struct errand *errand, const struct used *used, const ch
     if (bsearch(&name, used->names, used->count, sizeof(*used->names), by_text))
         return;
     (void)snprintf(event.name, sizeof(event.name), "%s", name);
-    (void)out_listed(errand->out, &errand->said, &event);
-    errand->result.count++;
+    (void)out_listed(request->out, &request->said, &event);
+    request->result.count++;
 }
 
-int survey_orphans(struct errand *errand)
+int query_orphans(struct virt_request *request)
 {
     berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(used_free) struct used used = { 0 };
@@ -350,7 +350,7 @@ int survey_orphans(struct errand *errand)
     int count;
     int r;
 
-    r = storage_open(errand, errand->args.storage, &pool);
+    r = storage_open(request, request->args.storage, &pool);
     if (r < 0)
         return r;
     /* Disks first, so that one whose machine was defined meanwhile does not look unused. One that
@@ -360,11 +360,11 @@ int survey_orphans(struct errand *errand)
     (void)virStoragePoolRefresh(pool, 0);
     count = virStoragePoolListAllVolumes(pool, &volumes, 0);
     if (count < 0)
-        return fault(&errand->error, "disks of '%s'", errand->args.storage);
-    r = find_used(errand, &used);
+        return libvirt_fail(&request->error, "disks of '%s'", request->args.storage);
+    r = find_used(request, &used);
     for (int i = 0; i < count; i++) {
         if (r == 0)
-            tell_orphan(errand, &used, virStorageVolGetName(volumes[i]));
+            tell_orphan(request, &used, virStorageVolGetName(volumes[i]));
         (void)virStorageVolFree(volumes[i]);
     }
     free(volumes);
