@@ -34,7 +34,7 @@ struct auth {
     struct limiter limiter;
     struct auth_stats stats;
     unsigned char badge_key[SEAL_KEY];
-    char nobody[HASH_MAX]; /* looks like the hash of a password, and no password has it */
+    char dummy_hash[HASH_MAX]; /* looks like the hash of a password, and no password has it */
 };
 
 /* ---- opening ---- */
@@ -51,7 +51,7 @@ static bool make_hash(const char *password, size_t size, char out[HASH_MAX])
 
 /* A hash string with salt and hash drawn at random: checking a password against it costs what any
  * check costs. Computing a true one would be most of the broker's start: 0.2 s and 64 MiB. */
-static int make_nobody(struct auth *auth, struct berth_random *random, struct berth_error *reterr)
+static int make_dummy_hash(struct auth *auth, struct berth_random *random, struct berth_error *reterr)
 {
     unsigned char bytes[16 + 32];
     char salt[32];
@@ -62,11 +62,11 @@ static int make_nobody(struct auth *auth, struct berth_random *random, struct be
                             sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
     (void)sodium_bin2base64(hash, sizeof(hash), bytes + 16, 32,
                             sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-    (void)snprintf(auth->nobody, sizeof(auth->nobody), "$argon2id$v=19$m=%u,t=%u,p=1$%s$%s",
+    (void)snprintf(auth->dummy_hash, sizeof(auth->dummy_hash), "$argon2id$v=19$m=%u,t=%u,p=1$%s$%s",
                    (unsigned)(crypto_pwhash_MEMLIMIT_INTERACTIVE / 1024),
                    (unsigned)crypto_pwhash_OPSLIMIT_INTERACTIVE, salt, hash);
     /* One that libsodium does not read would be refused at once, and tell who has an account. */
-    if (crypto_pwhash_str_needs_rehash(auth->nobody, crypto_pwhash_OPSLIMIT_INTERACTIVE,
+    if (crypto_pwhash_str_needs_rehash(auth->dummy_hash, crypto_pwhash_OPSLIMIT_INTERACTIVE,
                                        crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
         return berth_fail(reterr, BERTH_E_INTERNAL, "libsodium has another form of password hash");
     return 0;
@@ -114,7 +114,7 @@ int auth_new(const struct auth_setup *setup, struct auth **ret, struct berth_err
     limiter_init(&auth->limiter, random_map_key(setup->random));
     r = read_badge_key(auth, setup, reterr);
     if (r == 0)
-        r = make_nobody(auth, setup->random, reterr);
+        r = make_dummy_hash(auth, setup->random, reterr);
     if (r < 0) {
         auth_free(auth);
         return r;
@@ -144,7 +144,7 @@ struct check_job {
     struct auth *auth;
     bool admin;
     uint64_t id;          /* whose hash it is; 0: nobody's */
-    uint64_t terminal_id; /* where a user is; 0: an administrator's door */
+    uint64_t terminal_id; /* where a user is; 0: an administrator's, at the management API */
     uint64_t badge_id;    /* the badge beside the password; 0: none */
     char hash[HASH_MAX];
     char who[80];
@@ -170,7 +170,7 @@ static int check(struct offload_job *job, struct berth_error *error)
 
 /* While the hash was computed the account may have been disabled or dropped, or have got another
  * password. */
-static int look_again(struct check_job *at, struct berth_error *error)
+static int recheck_account(struct check_job *at, struct berth_error *error)
 {
     const struct user *user = at->admin ? NULL : user_find(at->auth->core, at->id);
     const struct admin *admin = at->admin ? admin_find(at->auth->core, at->id) : NULL;
@@ -196,7 +196,7 @@ static void begin_grace(struct check_job *at)
         grace_begin(core, user, terminal);
 }
 
-static void hand_out(struct offload_job *job, int result)
+static void deliver_result(struct offload_job *job, int result)
 {
     struct check_job *at = container_of(job, struct check_job, job);
     struct auth *auth = at->auth;
@@ -205,11 +205,11 @@ static void hand_out(struct offload_job *job, int result)
         return;
     if (result < 0) {
         auth->stats.wrong++;
-        limiter_wrong(&auth->limiter, at->who, at->where, auth->timers->mono_ms);
+        limiter_failure(&auth->limiter, at->who, at->where, auth->timers->mono_ms);
         return;
     }
-    limiter_right(&auth->limiter, at->who, at->where);
-    job->result = look_again(at, &job->error);
+    limiter_success(&auth->limiter, at->who, at->where);
+    job->result = recheck_account(at, &job->error);
     if (job->result < 0)
         return;
 
@@ -226,7 +226,7 @@ static void hand_out(struct offload_job *job, int result)
         at->ret_user->password = at->password;
 }
 
-static void let_go(struct offload_job *job)
+static void release_check_job(struct offload_job *job)
 {
     struct check_job *at = container_of(job, struct check_job, job);
 
@@ -259,21 +259,21 @@ static int begin_check(struct check_job *at, struct op *op)
     int r;
 
     if (wait_ms > 0) {
-        let_go(&at->job);
+        release_check_job(&at->job);
         return fail_too_many(auth, wait_ms, op);
     }
     if (at->hash[0] == '\0') {
         at->id = 0;
-        memcpy(at->hash, auth->nobody, sizeof(at->hash));
+        memcpy(at->hash, auth->dummy_hash, sizeof(at->hash));
     }
     at->job.work = check;
-    at->job.deliver = hand_out;
-    at->job.release = let_go;
+    at->job.deliver = deliver_result;
+    at->job.release = release_check_job;
     r = offload_begin(auth->hashing, &at->job, op);
     if (r < 0) {
         limiter_refund(&auth->limiter, at->who, at->where);
         priority = at->job.priority;
-        let_go(&at->job);
+        release_check_job(&at->job);
         return fail_busy(auth, priority, op);
     }
     return r;
@@ -290,7 +290,7 @@ static const struct msg_evidence *evidence_of(const struct msg_evidence *evidenc
     return NULL;
 }
 
-/* The terminal itself is the evidence: its key was checked by the door. */
+/* The terminal itself is the evidence: its key was checked by the link. */
 static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_result *ret,
                           struct op *op)
 {
@@ -461,7 +461,7 @@ static int hash_password(struct offload_job *job, struct berth_error *error)
     return 0;
 }
 
-static void hand_hash_out(struct offload_job *job, int result)
+static void deliver_hash(struct offload_job *job, int result)
 {
     struct hash_job *at = container_of(job, struct hash_job, job);
 
@@ -469,7 +469,7 @@ static void hand_hash_out(struct offload_job *job, int result)
         memcpy(at->ret, at->hash, HASH_MAX);
 }
 
-static void let_hash_go(struct offload_job *job)
+static void release_hash_job(struct offload_job *job)
 {
     struct hash_job *at = container_of(job, struct hash_job, job);
 
@@ -489,11 +489,11 @@ int auth_hash_begin(struct auth *auth, const struct secret *password, char *ret,
     at->password = *password;
     at->ret = ret;
     at->job.work = hash_password;
-    at->job.deliver = hand_hash_out;
-    at->job.release = let_hash_go;
+    at->job.deliver = deliver_hash;
+    at->job.release = release_hash_job;
     r = offload_begin(auth->hashing, &at->job, op);
     if (r < 0) {
-        let_hash_go(&at->job);
+        release_hash_job(&at->job);
         return fail_busy(auth, OFFLOAD_HIGH, op);
     }
     return r;

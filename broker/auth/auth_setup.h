@@ -1,4 +1,4 @@
-/* auth_setup.h - how the room auth is opened: for those who wire the broker, and for tests.
+/* auth_setup.h - how module auth is opened: for those who wire the broker, and for tests.
  *
  * Module auth. Thread: loop.
  */
@@ -61,7 +61,7 @@ const char *ca_hash(const struct ca *ca); /* SHA-256 of its DER, hex: part of an
 int64_t ca_ends_ms(const struct ca *ca);
 void ca_set_certificate_h(struct ca *ca, int64_t hours);
 
-/* A certificate for the broker's own doors with a new key. names: host names and addresses,
+/* A certificate for the broker's own listeners with a new key. names: host names and addresses,
  * separated by spaces; localhost is added. Blocking (0.3 ms). The caller wipes the key.
  */
 struct ca_server {

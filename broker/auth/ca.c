@@ -166,7 +166,7 @@ static int open_authority(const struct ca_setup *setup, const struct ca_files *f
                           struct issuer **ret, struct berth_error *reterr)
 {
     bool known_before = setup->expected_hash && *setup->expected_hash;
-    bool made = false;
+    bool created = false;
     char recorded[72];
     int r = read_hash(files, recorded, reterr);
 
@@ -180,7 +180,7 @@ static int open_authority(const struct ca_setup *setup, const struct ca_files *f
         r = make_authority(setup, files, reterr);
         if (r < 0)
             return r;
-        made = true;
+        created = true;
     }
 
     r = read_authority(files, ret, reterr);
@@ -190,7 +190,7 @@ static int open_authority(const struct ca_setup *setup, const struct ca_files *f
         r = check_span(*ret, setup->timers->wall_ms, reterr);
     if (r == 0 && !*recorded)
         r = record_hash(files, *ret, reterr);
-    if (r == 0 && made)
+    if (r == 0 && created)
         log_event(EV_CA_CREATED, "site", setup->site, "sha256", issuer_hash(*ret));
     return r;
 }
@@ -328,7 +328,7 @@ static int sign(struct offload_job *job, struct berth_error *error)
                        error);
 }
 
-static void hand_out(struct offload_job *job, int result)
+static void deliver_certificate(struct offload_job *job, int result)
 {
     struct signing_job *at = container_of(job, struct signing_job, job);
 
@@ -339,7 +339,7 @@ static void hand_out(struct offload_job *job, int result)
     *at->ret = at->result;
 }
 
-static void let_go(struct offload_job *job)
+static void release_signing_job(struct offload_job *job)
 {
     free(container_of(job, struct signing_job, job));
 }
@@ -368,8 +368,8 @@ int ca_sign_begin(struct ca *ca, const char *request, const char *terminal, uint
                                 .ends_ms = now_ms + ca->certificate_h * HOUR_MS };
     random_fill(ca->random, at->params.serial, sizeof(at->params.serial));
     at->job.work = sign;
-    at->job.deliver = hand_out;
-    at->job.release = let_go;
+    at->job.deliver = deliver_certificate;
+    at->job.release = release_signing_job;
     r = offload_begin(ca->signing, &at->job, op);
     if (r < 0)
         free(at);

@@ -1,6 +1,6 @@
 /* ca.h - the site's own certificate authority, as an asynchronous port.
  *
- * Module auth. Keys are P-256; the CA key never leaves this room. Signing happens on the hashing
+ * Module auth. Keys are P-256; the CA key never leaves this module. Signing happens on the hashing
  * pool.
  */
 #ifndef BERTH_AUTH_CA_H

@@ -6,12 +6,12 @@
 
 #define FORGET_MS INT64_C(600000)
 #define DELAY_MAX_MS INT64_C(60000)
-#define WHERE_FREE 10
-#define WHO_FREE 30
-#define WHO_DELAY_MS INT64_C(8000)
+#define PLACE_FREE 10
+#define USER_FREE 30
+#define USER_DELAY_MS INT64_C(8000)
 #define KEY_MAX 256
 
-struct tried {
+struct attempts {
     struct list node;
     int failures;
     int64_t last_ms;
@@ -19,17 +19,17 @@ struct tried {
     char key[];
 };
 
-enum about { PAIR, WHERE, WHO };
+enum attempts_by { BY_PAIR, BY_PLACE, BY_USER };
 
 /* The three kinds of keys cannot be mixed up, whatever characters a name has: the length of the
  * place comes first. */
-static void make_key(char key[KEY_MAX], enum about about, const char *who, const char *where)
+static void make_key(char key[KEY_MAX], enum attempts_by by, const char *who, const char *where)
 {
-    if (about == PAIR)
+    if (by == BY_PAIR)
         (void)snprintf(key, KEY_MAX, "p%zu:%.120s:%.120s", strlen(where), where, who);
     else
-        (void)snprintf(key, KEY_MAX, "%c%.200s", about == WHERE ? 't' : 'u',
-                       about == WHERE ? where : who);
+        (void)snprintf(key, KEY_MAX, "%c%.200s", by == BY_PLACE ? 't' : 'u',
+                       by == BY_PLACE ? where : who);
 }
 
 void limiter_init(struct limiter *limiter, struct map_key key)
@@ -39,62 +39,62 @@ void limiter_init(struct limiter *limiter, struct map_key key)
     list_init(&limiter->oldest);
 }
 
-static void forget(struct limiter *limiter, struct tried *tried)
+static void forget(struct limiter *limiter, struct attempts *attempts)
 {
-    (void)map_take_text(&limiter->by_key, tried->key);
-    list_remove(&tried->node);
+    (void)map_take_text(&limiter->by_key, attempts->key);
+    list_remove(&attempts->node);
     limiter->count--;
-    free(tried);
+    free(attempts);
 }
 
 void limiter_clear(struct limiter *limiter)
 {
     list_each (&limiter->oldest, node)
-        forget(limiter, list_entry(node, struct tried, node));
+        forget(limiter, list_entry(node, struct attempts, node));
     map_clear(&limiter->by_key);
 }
 
-static struct tried *find(struct limiter *limiter, enum about about, const char *who,
+static struct attempts *find(struct limiter *limiter, enum attempts_by by, const char *who,
                           const char *where)
 {
     char key[KEY_MAX];
 
-    make_key(key, about, who, where);
+    make_key(key, by, who, where);
     return map_get_text(&limiter->by_key, key);
 }
 
-static struct tried *find_or_make(struct limiter *limiter, enum about about, const char *who,
+static struct attempts *find_or_make(struct limiter *limiter, enum attempts_by by, const char *who,
                                   const char *where, int64_t now_ms)
 {
-    struct tried *tried = find(limiter, about, who, where);
+    struct attempts *attempts = find(limiter, by, who, where);
     char key[KEY_MAX];
 
-    if (tried) {
-        list_remove(&tried->node);
-        list_append(&limiter->oldest, &tried->node);
-        return tried;
+    if (attempts) {
+        list_remove(&attempts->node);
+        list_append(&limiter->oldest, &attempts->node);
+        return attempts;
     }
     if (limiter->count >= LIMITER_MAX)
-        forget(limiter, list_entry(limiter->oldest.next, struct tried, node));
+        forget(limiter, list_entry(limiter->oldest.next, struct attempts, node));
 
-    make_key(key, about, who, where);
-    tried = berth_alloc(sizeof(*tried) + strlen(key) + 1);
-    memcpy(tried->key, key, strlen(key) + 1);
-    tried->last_ms = now_ms;
-    list_append(&limiter->oldest, &tried->node);
-    map_put_text(&limiter->by_key, tried->key, tried);
+    make_key(key, by, who, where);
+    attempts = berth_alloc(sizeof(*attempts) + strlen(key) + 1);
+    memcpy(attempts->key, key, strlen(key) + 1);
+    attempts->last_ms = now_ms;
+    list_append(&limiter->oldest, &attempts->node);
+    map_put_text(&limiter->by_key, attempts->key, attempts);
     limiter->count++;
-    return tried;
+    return attempts;
 }
 
 static void forget_old(struct limiter *limiter, int64_t now_ms)
 {
     list_each (&limiter->oldest, node) {
-        struct tried *tried = list_entry(node, struct tried, node);
+        struct attempts *attempts = list_entry(node, struct attempts, node);
 
-        if (now_ms - tried->last_ms < FORGET_MS)
+        if (now_ms - attempts->last_ms < FORGET_MS)
             return;
-        forget(limiter, tried);
+        forget(limiter, attempts);
     }
 }
 
@@ -108,80 +108,80 @@ static int64_t delay_ms(int failures, int free)
     return over > 6 ? DELAY_MAX_MS : INT64_C(1000) << (over - 1);
 }
 
-static int64_t wait_ms(const struct tried *tried, int64_t now_ms)
+static int64_t wait_ms(const struct attempts *attempts, int64_t now_ms)
 {
-    return tried && tried->until_ms > now_ms ? tried->until_ms - now_ms : 0;
+    return attempts && attempts->until_ms > now_ms ? attempts->until_ms - now_ms : 0;
 }
 
-static void delay_from(struct tried *tried, int free, int64_t least_ms, int64_t now_ms)
+static void delay_from(struct attempts *attempts, int free, int64_t least_ms, int64_t now_ms)
 {
     int64_t delay;
 
-    if (!tried)
+    if (!attempts)
         return;
-    delay = delay_ms(tried->failures, free);
-    tried->until_ms = now_ms + (delay > least_ms ? delay : least_ms);
+    delay = delay_ms(attempts->failures, free);
+    attempts->until_ms = now_ms + (delay > least_ms ? delay : least_ms);
 }
 
-static int64_t least_delay_ms(const struct tried *name)
+static int64_t least_delay_ms(const struct attempts *name)
 {
-    return name && name->failures > WHO_FREE ? WHO_DELAY_MS : 0;
+    return name && name->failures > USER_FREE ? USER_DELAY_MS : 0;
 }
 
-static void charge(struct tried *tried, int free, int64_t least_ms, int64_t now_ms)
+static void charge(struct attempts *attempts, int free, int64_t least_ms, int64_t now_ms)
 {
-    tried->failures++;
-    tried->last_ms = now_ms;
-    delay_from(tried, free, least_ms, now_ms);
+    attempts->failures++;
+    attempts->last_ms = now_ms;
+    delay_from(attempts, free, least_ms, now_ms);
 }
 
 int64_t limiter_charge(struct limiter *limiter, const char *who, const char *where, int64_t now_ms)
 {
-    int64_t pair_wait = wait_ms(find(limiter, PAIR, who, where), now_ms);
-    int64_t where_wait = wait_ms(find(limiter, WHERE, who, where), now_ms);
-    struct tried *name;
+    int64_t pair_wait = wait_ms(find(limiter, BY_PAIR, who, where), now_ms);
+    int64_t where_wait = wait_ms(find(limiter, BY_PLACE, who, where), now_ms);
+    struct attempts *name;
 
     if (pair_wait || where_wait)
         return pair_wait > where_wait ? pair_wait : where_wait;
 
     forget_old(limiter, now_ms);
-    name = find_or_make(limiter, WHO, who, where, now_ms);
+    name = find_or_make(limiter, BY_USER, who, where, now_ms);
     name->failures++;
     name->last_ms = now_ms;
-    charge(find_or_make(limiter, PAIR, who, where, now_ms), 0, least_delay_ms(name), now_ms);
-    charge(find_or_make(limiter, WHERE, who, where, now_ms), WHERE_FREE, 0, now_ms);
+    charge(find_or_make(limiter, BY_PAIR, who, where, now_ms), 0, least_delay_ms(name), now_ms);
+    charge(find_or_make(limiter, BY_PLACE, who, where, now_ms), PLACE_FREE, 0, now_ms);
     return 0;
 }
 
-void limiter_wrong(struct limiter *limiter, const char *who, const char *where, int64_t now_ms)
+void limiter_failure(struct limiter *limiter, const char *who, const char *where, int64_t now_ms)
 {
-    delay_from(find(limiter, PAIR, who, where), 0, least_delay_ms(find(limiter, WHO, who, where)),
+    delay_from(find(limiter, BY_PAIR, who, where), 0, least_delay_ms(find(limiter, BY_USER, who, where)),
                now_ms);
-    delay_from(find(limiter, WHERE, who, where), WHERE_FREE, 0, now_ms);
+    delay_from(find(limiter, BY_PLACE, who, where), PLACE_FREE, 0, now_ms);
 }
 
-static void give_back(struct limiter *limiter, struct tried *tried)
+static void refund(struct limiter *limiter, struct attempts *attempts)
 {
-    if (!tried)
+    if (!attempts)
         return;
-    tried->until_ms = 0;
-    if (--tried->failures <= 0)
-        forget(limiter, tried);
+    attempts->until_ms = 0;
+    if (--attempts->failures <= 0)
+        forget(limiter, attempts);
 }
 
 void limiter_refund(struct limiter *limiter, const char *who, const char *where)
 {
-    give_back(limiter, find(limiter, PAIR, who, where));
-    give_back(limiter, find(limiter, WHERE, who, where));
-    give_back(limiter, find(limiter, WHO, who, where));
+    refund(limiter, find(limiter, BY_PAIR, who, where));
+    refund(limiter, find(limiter, BY_PLACE, who, where));
+    refund(limiter, find(limiter, BY_USER, who, where));
 }
 
-void limiter_right(struct limiter *limiter, const char *who, const char *where)
+void limiter_success(struct limiter *limiter, const char *who, const char *where)
 {
-    struct tried *pair = find(limiter, PAIR, who, where);
+    struct attempts *pair = find(limiter, BY_PAIR, who, where);
 
     if (pair)
         forget(limiter, pair);
-    give_back(limiter, find(limiter, WHERE, who, where));
-    give_back(limiter, find(limiter, WHO, who, where));
+    refund(limiter, find(limiter, BY_PLACE, who, where));
+    refund(limiter, find(limiter, BY_USER, who, where));
 }

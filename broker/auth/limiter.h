@@ -21,7 +21,7 @@
 
 struct limiter {
     struct map by_key;
-    struct list oldest; /* struct tried, the longest untouched first */
+    struct list oldest; /* struct attempts, the longest untouched first */
     size_t count;
 };
 
@@ -33,10 +33,10 @@ void limiter_clear(struct limiter *limiter);
 int64_t limiter_charge(struct limiter *limiter, const char *who, const char *where, int64_t now_ms);
 
 /* It was wrong, as was found at now_ms: the delay counts from here, however long the hash took. */
-void limiter_wrong(struct limiter *limiter, const char *who, const char *where, int64_t now_ms);
+void limiter_failure(struct limiter *limiter, const char *who, const char *where, int64_t now_ms);
 
 /* It was right: the pair is forgotten, the place and the name get their charge back. */
-void limiter_right(struct limiter *limiter, const char *who, const char *where);
+void limiter_success(struct limiter *limiter, const char *who, const char *where);
 
 /* It was never looked at: all get their charge back. */
 void limiter_refund(struct limiter *limiter, const char *who, const char *where);

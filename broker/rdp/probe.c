@@ -56,7 +56,7 @@ static void closed(uv_handle_t *handle)
 }
 
 /* Take it out of the books and close it; its op is the caller's matter. */
-static void hang_up(struct attempt *attempt)
+static void close_attempt(struct attempt *attempt)
 {
     timer_stop(&attempt->probe->loop->timers, &attempt->limit);
     list_remove(&attempt->node);
@@ -71,7 +71,7 @@ static void finish(struct attempt *attempt, int code, struct berth_error *error)
 
     if (code < 0)
         (void)berth_fail_in(error, "%s", attempt->where);
-    hang_up(attempt);
+    close_attempt(attempt);
     op_complete(op, code, error);
 }
 
@@ -92,7 +92,7 @@ static void limit_passed(struct berth_timer *timer)
 
 static void cancel(struct op *op)
 {
-    hang_up(op->handle);
+    close_attempt(op->handle);
 }
 
 /* ---- TLS ---- */
@@ -139,7 +139,7 @@ static bool take_fingerprint(struct attempt *attempt)
     return size > 0;
 }
 
-static void learnt(struct attempt *attempt)
+static void fingerprint_read(struct attempt *attempt)
 {
     if (!take_fingerprint(attempt)) {
         fail(attempt, "it showed no certificate", "");
@@ -162,7 +162,7 @@ static void shake_hands(struct attempt *attempt)
     if (!flush_tls(attempt)) {
         fail(attempt, "it does not take our bytes", "");
     } else if (r == 1) {
-        learnt(attempt);
+        fingerprint_read(attempt);
     } else if (SSL_get_error(attempt->ssl, r) != SSL_ERROR_WANT_READ) {
         ERR_error_string_n(ERR_peek_error(), reason, sizeof(reason));
         ERR_clear_error();
@@ -258,7 +258,7 @@ static void connected(uv_connect_t *connect, int status)
         (void)uv_read_start((uv_stream_t *)&attempt->tcp, give_buffer, got_bytes);
 }
 
-/* ---- the doors ---- */
+/* ---- the interface ---- */
 
 struct probe *probe_new(struct berth_loop *loop)
 {
@@ -282,7 +282,7 @@ void probe_free(struct probe *probe)
         struct attempt *attempt = list_entry(probe->attempts.next, struct attempt, node);
 
         attempt->op->in_flight = false; /* a late op_cancel finds nothing to do */
-        hang_up(attempt);
+        close_attempt(attempt);
     }
     SSL_CTX_free(probe->context);
     free(probe);
@@ -349,7 +349,7 @@ int probe_begin(struct probe *probe, const struct probe_target *target, struct p
     attempt = attempt_new(probe, target, ret, op);
     r = uv_tcp_connect(&attempt->connect, &attempt->tcp, (struct sockaddr *)&place, connected);
     if (r < 0) {
-        hang_up(attempt);
+        close_attempt(attempt);
         return berth_fail(&op->error, is_own_shortage(r) ? BERTH_E_BUSY : BERTH_E_DESKTOP,
                           "%s port %d: %s", target->address, target->port, uv_strerror(r));
     }

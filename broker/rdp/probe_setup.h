@@ -1,4 +1,4 @@
-/* probe_setup.h - making and ending the room; for the broker's main and for tests.
+/* probe_setup.h - making and ending the module; for the broker's main and for tests.
  *
  * Module rdp. Thread: loop.
  */
@@ -17,7 +17,7 @@
 #define PROBE_ATTEMPTS_MAX 256
 #define PROBE_ATTEMPTS_URGENT 64
 
-/* A room without attempts; ends the program when OpenSSL has no memory. */
+/* One without attempts; ends the program when OpenSSL has no memory. */
 struct probe *probe_new(struct berth_loop *loop);
 
 /* Attempts under way are closed and forgotten without completion: their owners are gone by now. */

@@ -41,10 +41,10 @@ TEST(limiter, the_delay_counts_from_the_verdict)
     begin();
     EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", 1000), 0);
     /* The queue for hashing was long: the verdict comes when the delay would be over. */
-    limiter_wrong(&limiter, "anna", "icu-07", 9000);
+    limiter_failure(&limiter, "anna", "icu-07", 9000);
     EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", 9000), 1000);
     EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", 10000), 0);
-    limiter_wrong(&limiter, "nobody", "here", 9000); /* never charged: nothing to delay */
+    limiter_failure(&limiter, "nobody", "here", 9000); /* never charged: nothing to delay */
     limiter_clear(&limiter);
 }
 
@@ -56,7 +56,7 @@ TEST(limiter, failures_at_one_terminal_never_refuse_the_person_at_another)
     now_ms = fail_times("anna", "lobby", 200, 0);
     EXPECT(limiter_charge(&limiter, "anna", "lobby", now_ms) > 0);
     EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", now_ms), 0);
-    limiter_right(&limiter, "anna", "icu-07");
+    limiter_success(&limiter, "anna", "icu-07");
     EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", now_ms), 0);
     limiter_clear(&limiter);
 }
@@ -95,7 +95,7 @@ TEST(limiter, the_right_password_forgets_the_pair_and_a_refund_leaves_nothing)
 {
     begin();
     (void)fail_times("anna", "icu-07", 3, 0);
-    limiter_right(&limiter, "anna", "icu-07");
+    limiter_success(&limiter, "anna", "icu-07");
     EXPECT_INT(limiter_charge(&limiter, "anna", "icu-07", 0), 0);
     limiter_clear(&limiter);
     begin();

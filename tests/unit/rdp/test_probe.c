@@ -269,7 +269,7 @@ static int64_t ask(struct world *world, int port)
 }
 
 /* A limit may be late on a busy machine, never early. */
-static void expect_liar(enum habit habit, const char *says, int64_t least_ms)
+static void expect_bad_server(enum habit habit, const char *says, int64_t least_ms)
 {
     struct world *world = world_new();
     struct server server;
@@ -350,30 +350,30 @@ TEST(probe, a_slow_server_is_waited_for)
 
 TEST(probe, an_open_port_that_says_nothing_is_no_desktop)
 {
-    expect_liar(SILENT, "waiting for its first word", PROBE_LIMIT_MS - 50);
+    expect_bad_server(SILENT, "waiting for its first word", PROBE_LIMIT_MS - 50);
 }
 
 TEST(probe, a_server_that_stops_after_its_first_word)
 {
-    expect_liar(SILENT_TLS, "agreeing on TLS", PROBE_LIMIT_MS - 50);
+    expect_bad_server(SILENT_TLS, "agreeing on TLS", PROBE_LIMIT_MS - 50);
 }
 
 TEST(probe, garbage_is_refused_at_once)
 {
-    expect_liar(GARBAGE, "not an RDP server", 0);
-    expect_liar(GARBAGE_TLS, "TLS failed", 0);
-    expect_liar(EAGER, "out of turn", 0);
+    expect_bad_server(GARBAGE, "not an RDP server", 0);
+    expect_bad_server(GARBAGE_TLS, "TLS failed", 0);
+    expect_bad_server(EAGER, "out of turn", 0);
 }
 
 TEST(probe, a_flood_is_cut_off)
 {
-    expect_liar(ENDLESS_TLS, "TLS failed", 0);
+    expect_bad_server(ENDLESS_TLS, "TLS failed", 0);
 }
 
 TEST(probe, a_refusal_keeps_its_reason)
 {
-    expect_liar(REFUSING, "requires NLA", 0);
-    expect_liar(HANGS_UP, "hung up", 0);
+    expect_bad_server(REFUSING, "requires NLA", 0);
+    expect_bad_server(HANGS_UP, "hung up", 0);
 }
 
 TEST(probe, only_numeric_addresses)
