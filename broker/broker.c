@@ -17,7 +17,7 @@
 #include "api/api.h"
 #include "auth/auth_setup.h"
 #include "flow/terminal_handlers.h"
-#include "link/blob.h"
+#include "link/upload.h"
 #include "link/link.h"
 #include "rdp/probe_setup.h"
 #include "virt/virt_setup.h"
@@ -282,16 +282,16 @@ static void address_known(void *context, const char *address)
 {
     const struct broker *broker = context;
 
-    people_known(broker->link, address);
+    link_api_trust(broker->link, address);
 }
 
 /* A bundle of logs that a terminal sent, for whoever asks through the API. */
 static int open_log_archive(void *context, uint64_t command_id)
 {
     const struct broker *broker = context;
-    char path[BLOB_PATH];
+    char path[UPLOAD_PATH];
 
-    if (blob_path(broker->options.data, command_id, path, NULL) < 0)
+    if (upload_path(broker->options.data, command_id, path, NULL) < 0)
         return -1;
     return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
@@ -323,8 +323,8 @@ static int open_api(struct broker *broker, struct listen_sockets *sockets,
                 &broker->api, reterr);
     if (r < 0 || (descriptor < 0 && !options->people_listen[0]))
         return r;
-    return people_listen(broker->link,
-                         &(struct people_setup){ .listen = options->people_listen,
+    return link_listen_api(broker->link,
+                         &(struct link_api_setup){ .listen = options->people_listen,
                                                  .listen_descriptor = descriptor,
                                                  .connections = options->people_connections,
                                                  .taken = connection_taken,

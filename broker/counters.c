@@ -11,7 +11,7 @@
 #define LINK_COUNTERS(X)                                                                  \
     X(peers, false, "terminals connected now")                                           \
     X(joining, false, "connections at the join listener now")                                \
-    X(people, false, "connections to the API over TLS now")                         \
+    X(api_connections, false, "connections to the API over TLS now")                         \
     X(opened, true, "TLS handshakes that succeeded")                                     \
     X(refused_full, true, "connections refused: the broker is full")                     \
     X(refused_handshakes, true, "connections refused: too many handshakes under way")    \
@@ -28,12 +28,12 @@
     X(messages_bad, true, "frames that were no message")                                 \
     X(messages_refused, true, "messages not permitted in the state of their peer")       \
     X(messages_delayed, true, "messages held back by the rate limit")                    \
-    X(slow_readers, true, "terminals and people dropped because they did not read")      \
+    X(slow_readers, true, "terminals and API clients dropped because they did not read")      \
     X(no_descriptors, true, "shortages of descriptors that kept newcomers outside")      \
     X(floods, true, "terminals dropped because they sent too much")                      \
-    X(blobs_stored, true, "bundles of logs stored")                                      \
-    X(blobs_refused, true, "bundles of logs refused")                                    \
-    X(blob_bytes, false, "bytes of bundles of logs stored")
+    X(uploads_stored, true, "log uploads stored")                                      \
+    X(uploads_refused, true, "log uploads refused")                                    \
+    X(upload_bytes, false, "bytes of log uploads stored")
 
 #define AUTH_COUNTERS(X)                                           \
     X(accepted, true, "sign-ons and sign-ins with good evidence") \
@@ -77,7 +77,7 @@ size_t broker_counters(void *context, struct api_figure *out_, size_t max)
 #define PUT_AUTH(member, counter, help) \
     put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
     AUTH_COUNTERS(PUT_AUTH)
-    put_times(&out, "berth_link_mailbox_seconds", link_waited(broker->link),
+    put_times(&out, "berth_link_mailbox_seconds", link_mailbox_wait(broker->link),
               "what terminals say, from their I/O thread to the core");
     put(&out, "berth_hashing_waiting", false,
         (int64_t)offload_waiting(broker->hashing, OFFLOAD_HIGH),

@@ -431,7 +431,7 @@ COMMAND(lock, LOCK, 10)
 COMMAND(reboot, REBOOT, 10)
 COMMAND(logs, LOGS, 60)
 
-/* ---- bundles ---- */
+/* ---- log uploads ---- */
 
 int do_command_bundle(struct request *request, struct berth_error *reterr)
 {

@@ -381,7 +381,7 @@ void handle_disconnect(struct context *context, uint64_t peer, const struct msg 
 
 /* ---- central management ---- */
 
-int terminal_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
+int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr)
 {
     const struct terminal *terminal = context_terminal(context, peer);

@@ -49,11 +49,11 @@ terminal_handler_fn handle_profile_applied;
 terminal_handler_fn handle_command_state;
 terminal_handler_fn handle_renew_certificate;
 
-/* May this peer send the blob of that command now? The link stores blobs; that the command is done
+/* May this peer upload the file of that command now? The link stores it; that the command is done
  * comes by MSG_command_state. *ret_name (64 bytes): name of the terminal. Errors: NOT_FOUND
  * (another terminal's, or none), STATE (a command of another kind, or at its end).
  */
-int terminal_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
+int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr) berth_must_check;
 
 /* Name of the peer's terminal, for logs and listings; "" when the peer is nobody. */

@@ -1,4 +1,4 @@
-/* admission.c - who may knock. */
+/* admission.c - who may connect. */
 #include "admission.h"
 
 #include <arpa/inet.h>
@@ -10,27 +10,27 @@
 
 #include "berth/plant.h"
 
-#define OWED_TOLERATED_MS 15000
-#define OWED_MAX_MS 600000
+#define PENALTY_TOLERATED_MS 15000
+#define PENALTY_MAX_MS 600000
 /* One in so many handshakes beyond the cap is kept for known sources; one of them may have as many:
  * a ward behind one address comes back all at once, and strangers behind it must not fill it
  * quickly. */
 #define KNOWN_SHARE 4
 
 /* A known source may have so many times the share of a stranger's network. */
-#define KNOWN_SHAKEN 2
+#define KNOWN_ESTABLISHED 2
 
 /* An address, or a network. */
 struct source {
     struct list node; /* in order of the last news */
     int64_t handshakes;
-    int64_t shaken; /* those that are done with it and still there */
-    int64_t owes_until_ms;
+    int64_t established; /* those that are done with it and still there */
+    int64_t penalty_until_ms;
     bool known; /* somebody of ours came from there */
     char name[];
 };
 
-struct pass {
+struct admission_slot {
     struct list node;      /* of admission.unfinished, oldest first; unlinked: shaken, or dropped */
     struct source *source; /* both stay until it is gone or dropped, and no longer */
     struct source *network;
@@ -38,7 +38,7 @@ struct pass {
     void *owner;
     uint64_t id;
     int descriptor;
-    bool shaken;
+    bool established;
 };
 
 struct admission {
@@ -46,7 +46,7 @@ struct admission {
     uv_mutex_t lock; /* guards all below */
     struct admission_limits limits;
     struct map by_name;
-    struct list quiet[2]; /* struct source, the longest quiet first; [true]: the known ones */
+    struct list lru[2]; /* struct source, the longest quiet first; [true]: the known ones */
     size_t sources[2];
     struct list unfinished;
     int64_t open, handshakes;
@@ -75,8 +75,8 @@ struct admission *admission_new(const struct admission_limits *limits, struct ma
 
     admission->limits = *limits;
     admission->drop = drop;
-    list_init(&admission->quiet[false]);
-    list_init(&admission->quiet[true]);
+    list_init(&admission->lru[false]);
+    list_init(&admission->lru[true]);
     list_init(&admission->unfinished);
     map_init(&admission->by_name, key);
     if (uv_mutex_init(&admission->lock) < 0)
@@ -92,9 +92,9 @@ static void forget(struct admission *admission, struct source *source)
     free(source);
 }
 
-static void forget_all(struct admission *admission, struct list *quiet)
+static void forget_all(struct admission *admission, struct list *lru)
 {
-    list_each (quiet, node)
+    list_each (lru, node)
         forget(admission, list_entry(node, struct source, node));
 }
 
@@ -102,8 +102,8 @@ void admission_free(struct admission *admission)
 {
     if (!admission)
         return;
-    forget_all(admission, &admission->quiet[false]);
-    forget_all(admission, &admission->quiet[true]);
+    forget_all(admission, &admission->lru[false]);
+    forget_all(admission, &admission->lru[true]);
     map_clear(&admission->by_name);
     uv_mutex_destroy(&admission->lock);
     free(admission);
@@ -145,17 +145,17 @@ void admission_source(const struct sockaddr *from, struct admission_source *ret)
 
 static bool is_connected(const struct source *source)
 {
-    return source->handshakes > 0 || source->shaken > 0;
+    return source->handshakes > 0 || source->established > 0;
 }
 
 /* Among strangers, or among known ones, in place of the one that was quiet the longest; never of
  * one that is connected. */
 static void add_source(struct admission *admission, struct source *source)
 {
-    struct list *quiet = &admission->quiet[source->known];
+    struct list *lru = &admission->lru[source->known];
 
     if (admission->sources[source->known] >= ADMISSION_SOURCES) {
-        list_each (quiet, node) {
+        list_each (lru, node) {
             struct source *oldest = list_entry(node, struct source, node);
 
             if (is_connected(oldest))
@@ -164,7 +164,7 @@ static void add_source(struct admission *admission, struct source *source)
             break;
         }
     }
-    list_append(quiet, &source->node);
+    list_append(lru, &source->node);
     admission->sources[source->known]++;
 }
 
@@ -180,7 +180,7 @@ static void set_known(struct admission *admission, struct source *source, bool k
 static void touch(struct admission *admission, struct source *source)
 {
     list_remove(&source->node);
-    list_append(&admission->quiet[source->known], &source->node);
+    list_append(&admission->lru[source->known], &source->node);
 }
 
 static struct source *source_of(struct admission *admission, const char *name)
@@ -201,7 +201,7 @@ static struct source *source_of(struct admission *admission, const char *name)
 /* Is there nothing to remember it by? */
 static void maybe_forget(struct admission *admission, struct source *source, int64_t now_ms)
 {
-    if (!source->known && !is_connected(source) && source->owes_until_ms <= now_ms)
+    if (!source->known && !is_connected(source) && source->penalty_until_ms <= now_ms)
         forget(admission, source);
 }
 
@@ -221,15 +221,15 @@ static bool dropped_early(const struct admission *admission, uint64_t chance)
 
 enum whose { OF_SOURCE, OF_NETWORK, OF_STRANGERS, OF_ANYBODY };
 
-static bool is_among(const struct pass *pass, enum whose whose, const struct pass *newcomer)
+static bool is_among(const struct admission_slot *slot, enum whose whose, const struct admission_slot *candidate)
 {
     switch (whose) {
     case OF_SOURCE:
-        return pass->source == newcomer->source;
+        return slot->source == candidate->source;
     case OF_NETWORK:
-        return pass->network == newcomer->network && !pass->source->known;
+        return slot->network == candidate->network && !slot->source->known;
     case OF_STRANGERS:
-        return !pass->source->known;
+        return !slot->source->known;
     case OF_ANYBODY:
         break;
     }
@@ -238,49 +238,49 @@ static bool is_among(const struct pass *pass, enum whose whose, const struct pas
 
 /* Bytes that our side has not taken yet: it is us who are slow. A descriptor that was closed a
  * moment ago may be another's by now; then the answer is a wrong choice and no more. */
-static bool has_unread(const struct pass *pass)
+static bool has_unread(const struct admission_slot *slot)
 {
     int size = 0;
 
-    return pass->descriptor >= 0 && ioctl(pass->descriptor, FIONREAD, &size) == 0 && size > 0;
+    return slot->descriptor >= 0 && ioctl(slot->descriptor, FIONREAD, &size) == 0 && size > 0;
 }
 
 /* The oldest that waits for its peer, or NULL. */
-static struct pass *find_slow(struct admission *admission, enum whose whose,
-                              const struct pass *newcomer)
+static struct admission_slot *find_slow(struct admission *admission, enum whose whose,
+                              const struct admission_slot *candidate)
 {
     list_each (&admission->unfinished, node) {
-        struct pass *pass = list_entry(node, struct pass, node);
+        struct admission_slot *slot = list_entry(node, struct admission_slot, node);
 
-        if (is_among(pass, whose, newcomer) && !has_unread(pass))
-            return pass;
+        if (is_among(slot, whose, candidate) && !has_unread(slot))
+            return slot;
     }
     return NULL;
 }
 
-static void handshake_begins(struct admission *admission, struct pass *pass)
+static void handshake_begins(struct admission *admission, struct admission_slot *slot)
 {
-    list_append(&admission->unfinished, &pass->node);
+    list_append(&admission->unfinished, &slot->node);
     admission->open++;
     admission->handshakes++;
-    pass->source->handshakes++;
-    if (pass->network != pass->source)
-        pass->network->handshakes++;
+    slot->source->handshakes++;
+    if (slot->network != slot->source)
+        slot->network->handshakes++;
 }
 
 /* By its success, its failure, or for another. */
-static void handshake_ends(struct admission *admission, struct pass *pass)
+static void handshake_ends(struct admission *admission, struct admission_slot *slot)
 {
-    list_remove(&pass->node);
+    list_remove(&slot->node);
     admission->handshakes--;
-    pass->source->handshakes--;
-    if (pass->network != pass->source)
-        pass->network->handshakes--;
+    slot->source->handshakes--;
+    if (slot->network != slot->source)
+        slot->network->handshakes--;
 }
 
-static bool is_unfinished(const struct pass *pass)
+static bool is_unfinished(const struct admission_slot *slot)
 {
-    return list_linked(&pass->node);
+    return list_linked(&slot->node);
 }
 
 /* ---- judging ---- */
@@ -295,24 +295,24 @@ static bool is_full_of(const struct admission *admission, const struct source *s
 }
 
 /* What is in the way; for whom one of `*ret_whose` may have to end. */
-static enum refusal judge(struct admission *admission, const struct pass *newcomer, uint64_t chance,
+static enum refusal judge(struct admission *admission, const struct admission_slot *candidate, uint64_t chance,
                           int64_t now_ms, enum whose *ret_whose)
 {
     const struct admission_limits *limits = &admission->limits;
-    bool known = newcomer->source->known;
+    bool known = candidate->source->known;
     int64_t kept = known ? limits->handshakes / KNOWN_SHARE : 0;
 
     *ret_whose = OF_STRANGERS;
-    if (!known && newcomer->network->owes_until_ms - now_ms > OWED_TOLERATED_MS)
+    if (!known && candidate->network->penalty_until_ms - now_ms > PENALTY_TOLERATED_MS)
         return REFUSAL_PENALTY;
     if (admission->open >= limits->open)
         return REFUSAL_FULL;
-    if (is_full_of(admission, newcomer->source, known)) {
+    if (is_full_of(admission, candidate->source, known)) {
         *ret_whose = OF_SOURCE;
         return REFUSAL_SOURCE;
     }
     /* In a network the known ones have their own shares, and strangers one together. */
-    if (!known && is_full_of(admission, newcomer->network, false)) {
+    if (!known && is_full_of(admission, candidate->network, false)) {
         *ret_whose = OF_NETWORK;
         return REFUSAL_SOURCE;
     }
@@ -324,65 +324,65 @@ static enum refusal judge(struct admission *admission, const struct pass *newcom
 }
 
 /* Can somebody else end instead? */
-static struct pass *find_instead(struct admission *admission, const struct pass *newcomer,
+static struct admission_slot *find_instead(struct admission *admission, const struct admission_slot *candidate,
                                  enum refusal refusal, enum whose whose)
 {
-    struct pass *found;
+    struct admission_slot *found;
 
     if (refusal == REFUSAL_SOURCE)
-        return find_slow(admission, whose, newcomer);
+        return find_slow(admission, whose, candidate);
     if (refusal != REFUSAL_FULL && refusal != REFUSAL_HANDSHAKES)
         return NULL;
-    if (!newcomer->source->known && !admission->limits.replace)
+    if (!candidate->source->known && !admission->limits.replace)
         return NULL;
-    found = find_slow(admission, whose, newcomer);
-    return found || !newcomer->source->known ? found : find_slow(admission, OF_ANYBODY, newcomer);
+    found = find_slow(admission, whose, candidate);
+    return found || !candidate->source->known ? found : find_slow(admission, OF_ANYBODY, candidate);
 }
 
-static void find_sources(struct admission *admission, struct pass *pass)
+static void find_sources(struct admission *admission, struct admission_slot *slot)
 {
-    pass->source = source_of(admission, pass->names.name);
-    pass->source->handshakes++; /* pinned: making room for its network must not forget it */
-    pass->network = strcmp(pass->names.name, pass->names.network) == 0
-                        ? pass->source
-                        : source_of(admission, pass->names.network);
-    pass->source->handshakes--;
+    slot->source = source_of(admission, slot->names.name);
+    slot->source->handshakes++; /* pinned: making room for its network must not forget it */
+    slot->network = strcmp(slot->names.name, slot->names.network) == 0
+                        ? slot->source
+                        : source_of(admission, slot->names.network);
+    slot->source->handshakes--;
 }
 
-static void forget_sources(struct admission *admission, struct pass *pass, int64_t now_ms)
+static void forget_sources(struct admission *admission, struct admission_slot *slot, int64_t now_ms)
 {
-    if (pass->network != pass->source)
-        maybe_forget(admission, pass->network, now_ms);
-    maybe_forget(admission, pass->source, now_ms);
+    if (slot->network != slot->source)
+        maybe_forget(admission, slot->network, now_ms);
+    maybe_forget(admission, slot->source, now_ms);
 }
 
-static struct pass *new_pass(struct admission *admission, const struct admission_newcomer *newcomer)
+static struct admission_slot *new_slot(struct admission *admission, const struct admission_candidate *candidate)
 {
-    struct pass *pass = berth_new(struct pass);
+    struct admission_slot *slot = berth_new(struct admission_slot);
 
-    list_init(&pass->node);
-    pass->names = *newcomer->source;
-    pass->owner = newcomer->owner;
-    pass->id = newcomer->id;
-    pass->descriptor = newcomer->descriptor;
-    find_sources(admission, pass);
-    return pass;
+    list_init(&slot->node);
+    slot->names = *candidate->source;
+    slot->owner = candidate->owner;
+    slot->id = candidate->id;
+    slot->descriptor = candidate->descriptor;
+    find_sources(admission, slot);
+    return slot;
 }
 
-enum refusal admission_ask(struct admission *admission, const struct admission_newcomer *newcomer,
-                           int64_t now_ms, struct pass **ret)
+enum refusal admission_admit(struct admission *admission, const struct admission_candidate *candidate,
+                           int64_t now_ms, struct admission_slot **ret)
 {
-    struct pass *dropped = NULL;
-    struct pass *pass;
+    struct admission_slot *dropped = NULL;
+    struct admission_slot *slot;
     enum refusal refusal;
     enum whose whose;
 
     *ret = NULL;
     uv_mutex_lock(&admission->lock);
-    pass = new_pass(admission, newcomer);
-    refusal = judge(admission, pass, newcomer->chance, now_ms, &whose);
+    slot = new_slot(admission, candidate);
+    refusal = judge(admission, slot, candidate->chance, now_ms, &whose);
     if (refusal != REFUSAL_NONE)
-        dropped = find_instead(admission, pass, refusal, whose);
+        dropped = find_instead(admission, slot, refusal, whose);
     if (dropped) {
         refusal = REFUSAL_NONE;
         admission->drop(dropped->owner, dropped->id);
@@ -392,51 +392,51 @@ enum refusal admission_ask(struct admission *admission, const struct admission_n
     }
     admission->refused[refusal]++;
     if (refusal == REFUSAL_NONE) {
-        handshake_begins(admission, pass);
-        *ret = berth_take(pass);
+        handshake_begins(admission, slot);
+        *ret = berth_take(slot);
     } else {
-        forget_sources(admission, pass, now_ms);
+        forget_sources(admission, slot, now_ms);
     }
-    free(pass);
+    free(slot);
     uv_mutex_unlock(&admission->lock);
     return refusal;
 }
 
-static void count_shaken(struct pass *pass, int64_t count)
+static void count_established(struct admission_slot *slot, int64_t count)
 {
-    pass->source->shaken += count;
-    if (pass->network != pass->source)
-        pass->network->shaken += count;
+    slot->source->established += count;
+    if (slot->network != slot->source)
+        slot->network->established += count;
 }
 
-static bool is_within_share(const struct admission *admission, const struct pass *pass)
+static bool is_within_share(const struct admission *admission, const struct admission_slot *slot)
 {
-    int64_t share = admission->limits.shaken_source;
+    int64_t share = admission->limits.established_source;
 
     if (share == 0)
         return true;
-    if (pass->source->known)
-        return pass->source->shaken < share * KNOWN_SHAKEN;
-    return pass->source->shaken < share && pass->network->shaken < share;
+    if (slot->source->known)
+        return slot->source->established < share * KNOWN_ESTABLISHED;
+    return slot->source->established < share && slot->network->established < share;
 }
 
-bool admission_shaken(struct admission *admission, struct pass *pass)
+bool admission_established(struct admission *admission, struct admission_slot *slot)
 {
     bool unfinished;
     bool own;
 
     uv_mutex_lock(&admission->lock);
-    unfinished = is_unfinished(pass);
+    unfinished = is_unfinished(slot);
     if (!unfinished) /* it was dropped: they may be forgotten by now */
-        find_sources(admission, pass);
-    own = is_within_share(admission, pass);
+        find_sources(admission, slot);
+    own = is_within_share(admission, slot);
     if (own && unfinished)
-        handshake_ends(admission, pass);
+        handshake_ends(admission, slot);
     else if (own)
         admission->open++; /* whoever is to end it comes too late */
     if (own)
-        count_shaken(pass, 1);
-    pass->shaken = own;
+        count_established(slot, 1);
+    slot->established = own;
     uv_mutex_unlock(&admission->lock);
     return own;
 }
@@ -459,36 +459,36 @@ void admission_distrust(struct admission *admission, const char *name)
     uv_mutex_unlock(&admission->lock);
 }
 
-static void owe(struct source *network, enum penalty penalty, int64_t now_ms)
+static void add_penalty(struct source *network, enum penalty penalty, int64_t now_ms)
 {
-    if (network->owes_until_ms < now_ms)
-        network->owes_until_ms = now_ms;
-    network->owes_until_ms += (int64_t)penalty;
-    if (network->owes_until_ms > now_ms + OWED_MAX_MS)
-        network->owes_until_ms = now_ms + OWED_MAX_MS;
+    if (network->penalty_until_ms < now_ms)
+        network->penalty_until_ms = now_ms;
+    network->penalty_until_ms += (int64_t)penalty;
+    if (network->penalty_until_ms > now_ms + PENALTY_MAX_MS)
+        network->penalty_until_ms = now_ms + PENALTY_MAX_MS;
 }
 
-void admission_left(struct admission *admission, struct pass *pass, enum penalty penalty,
+void admission_release(struct admission *admission, struct admission_slot *slot, enum penalty penalty,
                     int64_t now_ms)
 {
     bool unfinished;
 
     uv_mutex_lock(&admission->lock);
-    unfinished = is_unfinished(pass);
+    unfinished = is_unfinished(slot);
     if (unfinished)
-        handshake_ends(admission, pass);
-    if (pass->shaken)
-        count_shaken(pass, -1);
-    if (unfinished || pass->shaken) {
+        handshake_ends(admission, slot);
+    if (slot->established)
+        count_established(slot, -1);
+    if (unfinished || slot->established) {
         admission->open--;
-        touch(admission, pass->source);
-        touch(admission, pass->network);
-        if (penalty != PENALTY_NONE && !pass->source->known)
-            owe(pass->network, penalty, now_ms);
-        forget_sources(admission, pass, now_ms);
+        touch(admission, slot->source);
+        touch(admission, slot->network);
+        if (penalty != PENALTY_NONE && !slot->source->known)
+            add_penalty(slot->network, penalty, now_ms);
+        forget_sources(admission, slot, now_ms);
     }
     uv_mutex_unlock(&admission->lock);
-    free(pass);
+    free(slot);
 }
 
 int64_t admission_refused(struct admission *admission, enum refusal refusal)

@@ -1,4 +1,4 @@
-/* admission.h - who may knock: limits that hold before anybody is known (reliability: connections
+/* admission.h - who may connect: limits that hold before anybody is known (reliability: connections
  * before authentication).
  *
  * Module link, private. Any thread (a lock inside); time comes as an argument. Passive.
@@ -13,7 +13,7 @@
  * and where a limit is reached a handshake that makes no progress ends in favour of the new one,
  * the oldest first. Whoever shakes hands at once gets through.
  *
- * Who is done with its handshake keeps its place. Where a share of those is set (at the join door,
+ * Who is done with its handshake keeps its place. Where a share of those is set (at the join listener,
  * where anybody can get that far), one beyond the share of its source keeps it only until another
  * needs it.
  *
@@ -40,7 +40,7 @@ struct admission_limits {
     int64_t handshakes_source; /* of one network that nobody knows, and of one address in it */
     /* The same of those that are done with it and still there; of a known source twice as many. 0:
      * no limit. */
-    int64_t shaken_source;
+    int64_t established_source;
     /* Full for strangers: the oldest handshake ends for a new one, whoever it is from. Else (many
      * are expected, each costs a signature) newcomers are dropped at random from half of it on. */
     bool replace;
@@ -65,8 +65,8 @@ enum penalty {
     PENALTY_PROTOCOL = 10000
 };
 
-/* End the handshake of that connection in favour of another's: called by admission_ask with its
- * lock held, on any thread, for a connection whose admission_left did not come yet. It must not ask
+/* End the handshake of that connection in favour of another's: called by admission_admit with its
+ * lock held, on any thread, for a connection whose admission_release did not come yet. It must not ask
  * admission anything; ending may come later, and then comes to nothing if the handshake is done.
  */
 typedef void admission_drop_fn(void *owner, uint64_t id);
@@ -84,14 +84,14 @@ struct admission_source {
 };
 void admission_source(const struct sockaddr *from, struct admission_source *ret);
 
-/* A connection that was let in, until admission_left. */
-struct pass;
+/* A connection that was let in, until admission_release. */
+struct admission_slot;
 
 /* owner, id: how admission_drop_fn is told of it. descriptor: only looked at, for a handshake with
  * bytes that were not read yet is not silent; -1: none. chance: uniform in 0..999, for the early
  * drop.
  */
-struct admission_newcomer {
+struct admission_candidate {
     const struct admission_source *source;
     void *owner;
     uint64_t id;
@@ -99,21 +99,21 @@ struct admission_newcomer {
     uint64_t chance;
 };
 
-/* A connection came. REFUSAL_NONE: *ret is its pass; anything else: it was counted as refused. */
-enum refusal admission_ask(struct admission *admission, const struct admission_newcomer *newcomer,
-                           int64_t now_ms, struct pass **ret);
+/* A connection came. REFUSAL_NONE: *ret is its slot; anything else: it was counted as refused. */
+enum refusal admission_admit(struct admission *admission, const struct admission_candidate *candidate,
+                           int64_t now_ms, struct admission_slot **ret);
 
 /* Its handshake is done: true, the place is its own, also of one that was to end for another: it
  * was quicker. false: its source has its share, and it may still end for another; ask again with
  * its next progress. */
-bool admission_shaken(struct admission *admission, struct pass *pass);
+bool admission_established(struct admission *admission, struct admission_slot *slot);
 
 /* Somebody of ours came from there, until it is taken back. Forgotten as a source is. */
 void admission_trust(struct admission *admission, const char *name);
 void admission_distrust(struct admission *admission, const char *name);
 
-/* It is gone; the pass is freed. penalty: of an end of its own, not of one for another. */
-void admission_left(struct admission *admission, struct pass *pass, enum penalty penalty,
+/* It is gone; the slot is freed. penalty: of an end of its own, not of one for another. */
+void admission_release(struct admission *admission, struct admission_slot *slot, enum penalty penalty,
                     int64_t now_ms);
 
 /* How often each refusal was given, and handshakes ended for others; connections open and

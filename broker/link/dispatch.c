@@ -8,7 +8,7 @@
 
 #include "flow/terminal_handlers.h"
 
-#include "house.h"
+#include "link_internal.h"
 
 /* How long a refused peer should wait where the same may succeed later. */
 #define RETRY_MS 2000
@@ -106,9 +106,9 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
     }
 }
 
-/* ---- bundles ---- */
+/* ---- log uploads ---- */
 
-static void blob_news(void *context, uint64_t peer_id, uint64_t ref, uint64_t command_id,
+static void upload_progress(void *context, uint64_t peer_id, uint64_t ref, uint64_t command_id,
                       int64_t offset, bool over, const struct berth_error *error)
 {
     struct link *link = context;
@@ -118,7 +118,7 @@ static void blob_news(void *context, uint64_t peer_id, uint64_t ref, uint64_t co
     if (!peer)
         return;
     if (over)
-        peer->blob = NULL;
+        peer->upload = NULL;
     if (error->code != 0) {
         link_refuse(link, peer, "upload_chunk", ref, error);
         return;
@@ -136,18 +136,18 @@ static void take_upload_begin(struct link *link, struct link_peer *peer, const s
 {
     struct berth_error error = { 0 };
     char terminal[64];
-    int r = terminal_may_send_blob(link->context, peer->id, msg->upload_begin.command_id, terminal, &error);
+    int r = terminal_may_upload(link->context, peer->id, msg->upload_begin.command_id, terminal, &error);
 
     if (r == 0) {
         /* Whoever begins anew gives the earlier one up. */
-        blob_drop(berth_take(peer->blob));
-        r = blob_new(link->blobs, &msg->upload_begin, peer->id, blob_news, link, &peer->blob, &error);
+        upload_drop(berth_take(peer->upload));
+        r = upload_new(link->uploads, &msg->upload_begin, peer->id, upload_progress, link, &peer->upload, &error);
     }
     if (r < 0) {
         link_refuse(link, peer, "upload_begin", msg->ref, &error);
         return;
     }
-    blob_news(link, peer->id, msg->ref, msg->upload_begin.command_id, 0, false, &error);
+    upload_progress(link, peer->id, msg->ref, msg->upload_begin.command_id, 0, false, &error);
 }
 
 static void take_upload_chunk(struct link *link, struct link_peer *peer, const struct msg *msg)
@@ -155,12 +155,12 @@ static void take_upload_chunk(struct link *link, struct link_peer *peer, const s
     struct berth_error error = { 0 };
     int r;
 
-    if (!peer->blob)
+    if (!peer->upload)
         r = berth_fail(&error, BERTH_E_STATE, "no file was begun");
     else
-        r = blob_add(peer->blob, msg->ref, &msg->upload_chunk, &error);
+        r = upload_add(peer->upload, msg->ref, &msg->upload_chunk, &error);
     if (r < 0) {
-        blob_drop(berth_take(peer->blob));
+        upload_drop(berth_take(peer->upload));
         link_refuse(link, peer, "upload_chunk", msg->ref, &error);
     }
 }

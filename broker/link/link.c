@@ -1,4 +1,4 @@
-/* link.c - the core's side of the door: wiring, peers, certificates, the end. */
+/* link.c - the core's side of the link: wiring, peers, certificates, the end. */
 #include "link.h"
 
 #include <arpa/inet.h>
@@ -12,30 +12,30 @@
 #include "auth/auth_setup.h"
 #include "flow/terminal_handlers.h"
 
-#include "house.h"
-#include "people.h"
+#include "link_internal.h"
+#include "api_connection.h"
 
 #define ALPN_TERMINALS "berth/1"
 #define ALPN_JOINING "berth-join/1"
-#define ALPN_PEOPLE "http/1.1"
+#define ALPN_API "http/1.1"
 
-#define DOORS_MAX 64
+#define IO_THREADS_MAX 64
 #define RENEW_CHECK_MS 3600000
-#define BLOBS_MIB 1024
+#define UPLOADS_MIB 1024
 #define JOINING_MS 60000 /* one question and one answer; who is told to wait comes again */
 
 /* Of the places to join, one source that nobody knows has one in so many (handshakes are 8 at the
  * least: never none). */
 #define JOINING_SHARE 4
 
-/* Databases, logs, hosts, listeners, threads, people: what a broker holds open besides its
+/* Databases, logs, hosts, listeners, threads, the API: what a broker holds open besides its
  * terminals. */
 #define DESCRIPTORS_OTHER 512
 
 /* The HTTP server keeps to the number of connections and chooses who goes; here there is room for
  * those on their way to it and from it, and for handshakes. */
-#define PEOPLE_OPEN 2
-#define PEOPLE_UNREAD_MS 30000
+#define API_OPEN 2
+#define API_UNREAD_MS 30000
 
 /* A terminal that comes back may be here twice until its old connection is found dead. */
 static int64_t connections_for(int64_t terminals)
@@ -62,7 +62,7 @@ struct link_peer *link_peer_of(struct link *link, uint64_t id)
 }
 
 /* Joining is one question and one answer: whoever has heard it leaves its place to others. */
-static bool is_last_word(const struct link_peer *peer, const struct msg *msg)
+static bool is_final_answer(const struct link_peer *peer, const struct msg *msg)
 {
     if (peer->in != IN_JOINING)
         return false;
@@ -70,9 +70,9 @@ static bool is_last_word(const struct link_peer *peer, const struct msg *msg)
            (msg->type == MSG_refused && strcmp(msg->refused.about, msg_row(MSG_join)->name) == 0);
 }
 
-void link_tell(void *door, uint64_t peer_id, const struct msg *msg)
+void link_tell(void *handle, uint64_t peer_id, const struct msg *msg)
 {
-    struct link *link = door;
+    struct link *link = handle;
     struct link_peer *peer = link_peer_of(link, peer_id);
     const struct msg_row *row = msg_row(msg->type);
 
@@ -92,15 +92,15 @@ void link_tell(void *door, uint64_t peer_id, const struct msg *msg)
         peer->in = IN_OPEN;
         peer->lapsed = true;
     }
-    down_tell(&link->doors[peer->door], peer_id, msg);
-    if (is_last_word(peer, msg)) {
+    down_tell(&link->io_threads[peer->io_number], peer_id, msg);
+    if (is_final_answer(peer, msg)) {
         peer->closing = true;
-        down_hang_up(&link->doors[peer->door], peer_id, BERTH_OK, "it was answered");
+        down_hang_up(&link->io_threads[peer->io_number], peer_id, BERTH_OK, "it was answered");
     }
 }
 
 /* The reason goes before the hang-up, so that the agent and the person in front of it know. */
-static void say_goodbye(struct link *link, struct link_peer *peer, int code, const char *why)
+static void send_reason(struct link *link, struct link_peer *peer, int code, const char *why)
 {
     struct msg *msg = berth_new(struct msg);
 
@@ -109,7 +109,7 @@ static void say_goodbye(struct link *link, struct link_peer *peer, int code, con
     (void)snprintf(msg->refused.code, sizeof(msg->refused.code), "%s",
                    berth_error_row(code)->symbol);
     (void)snprintf(msg->refused.text, sizeof(msg->refused.text), "%s", why);
-    down_tell(&link->doors[peer->door], peer->id, msg);
+    down_tell(&link->io_threads[peer->io_number], peer->id, msg);
     free(msg);
 }
 
@@ -117,8 +117,8 @@ static void say_goodbye(struct link *link, struct link_peer *peer, int code, con
 
 static void trust(struct link *link, const char *address)
 {
-    admission_trust(link->house.terminals, address);
-    admission_trust(link->house.joining, address);
+    admission_trust(link->shared.terminals, address);
+    admission_trust(link->shared.joining, address);
 }
 
 static bool is_terminal_at(const struct link_peer *peer, const char *address)
@@ -138,20 +138,20 @@ static void maybe_distrust(struct link *link, const char *address)
         if (peer && is_terminal_at(peer, address))
             return;
     }
-    admission_distrust(link->house.terminals, address);
-    admission_distrust(link->house.joining, address);
+    admission_distrust(link->shared.terminals, address);
+    admission_distrust(link->shared.joining, address);
 }
 
-void link_hang_up(void *door, uint64_t peer_id, int code, const char *why)
+void link_hang_up(void *handle, uint64_t peer_id, int code, const char *why)
 {
-    struct link *link = door;
+    struct link *link = handle;
     struct link_peer *peer = link_peer_of(link, peer_id);
 
     if (!peer || peer->closing)
         return;
     peer->closing = true;
-    say_goodbye(link, peer, code, why);
-    down_hang_up(&link->doors[peer->door], peer_id, code, why);
+    send_reason(link, peer, code, why);
+    down_hang_up(&link->io_threads[peer->io_number], peer_id, code, why);
     if (code == BERTH_E_REVOKED && peer->admitted && peer->in != IN_JOINING)
         maybe_distrust(link, peer->address);
 }
@@ -163,7 +163,7 @@ static void peer_opened(struct link *link, const struct up_mail *mail)
     int r;
 
     peer->id = mail->peer;
-    peer->door = mail->door;
+    peer->io_number = mail->io_number;
     peer->in = mail->joining ? IN_JOINING : IN_OPEN;
     (void)snprintf(peer->address, sizeof(peer->address), "%s", mail->address);
     map_put_id(&link->peers, peer->id, peer);
@@ -208,23 +208,23 @@ static void peer_closed(struct link *link, struct link_peer *peer, const struct 
         joiner_closed(link->context, peer->id);
     else if (peer->admitted)
         terminal_closed(link->context, peer->id, why->text);
-    blob_drop(peer->blob);
+    upload_drop(peer->upload);
     (void)map_take_id(&link->peers, peer->id);
     free(peer);
 }
 
 /* From an I/O thread. */
-static void hear(struct loop_mail *loop_mail)
+static void receive_mail(struct loop_mail *loop_mail)
 {
     struct up_mail *mail = container_of(loop_mail, struct up_mail, mail);
-    struct link *link = mail->house->link;
+    struct link *link = mail->shared->link;
     struct link_peer *peer = link_peer_of(link, mail->peer);
 
     if (link->stopping) {
         up_free(mail);
         return;
     }
-    histogram_add(&link->waited, (int64_t)(uv_hrtime() / 1000) - mail->posted_us);
+    histogram_add(&link->mailbox_wait, (int64_t)(uv_hrtime() / 1000) - mail->posted_us);
     switch (mail->kind) {
     case UP_OPENED:
         peer_opened(link, mail);
@@ -245,17 +245,17 @@ static void hear(struct loop_mail *loop_mail)
     up_free(mail);
 }
 
-static void people_taken(struct loop_mail *loop_mail)
+static void api_accepted(struct loop_mail *loop_mail)
 {
-    struct people_mail *mail = container_of(loop_mail, struct people_mail, mail);
-    struct link *link = mail->house->link;
+    struct api_connection_mail *mail = container_of(loop_mail, struct api_connection_mail, mail);
+    struct link *link = mail->shared->link;
     socklen_t size =
         mail->from.ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 
-    if (link->stopping || !link->people_taken)
+    if (link->stopping || !link->api_accepted)
         (void)close(mail->descriptor);
     else
-        link->people_taken(link->people_context, mail->descriptor, (struct sockaddr *)&mail->from,
+        link->api_accepted(link->api_context, mail->descriptor, (struct sockaddr *)&mail->from,
                            size);
     free(mail);
 }
@@ -263,7 +263,7 @@ static void people_taken(struct loop_mail *loop_mail)
 /* ---- certificates ---- */
 
 static int make_contexts(struct link *link, const struct ca_server *server,
-                         SSL_CTX *contexts[DOOR_KINDS], struct berth_error *reterr)
+                         SSL_CTX *contexts[LISTENER_KINDS], struct berth_error *reterr)
 {
     static const char end[] = "-----END CERTIFICATE-----\n";
     struct tls_setup setup = { .side = TLS_SERVER,
@@ -277,28 +277,28 @@ static int make_contexts(struct link *link, const struct ca_server *server,
                    server->chain);
 
     setup.alpn = ALPN_JOINING;
-    contexts[DOOR_JOINING] = tls_context(&setup, reterr);
-    setup.alpn = ALPN_PEOPLE;
+    contexts[LISTENER_JOINING] = tls_context(&setup, reterr);
+    setup.alpn = ALPN_API;
     setup.alpn_optional = true;
-    contexts[DOOR_PEOPLE] = tls_context(&setup, reterr);
+    contexts[LISTENER_API] = tls_context(&setup, reterr);
     setup.alpn = ALPN_TERMINALS;
     setup.alpn_optional = false;
     setup.authority = ca_certificate(link->context->ca);
     /* Who has been let in has the authority, and each certificate that is shown costs a terminal.
      */
     setup.certificate = leaf;
-    contexts[DOOR_TERMINALS] = tls_context(&setup, reterr);
-    if (contexts[DOOR_TERMINALS] && contexts[DOOR_JOINING] && contexts[DOOR_PEOPLE])
+    contexts[LISTENER_TERMINALS] = tls_context(&setup, reterr);
+    if (contexts[LISTENER_TERMINALS] && contexts[LISTENER_JOINING] && contexts[LISTENER_API])
         return 0;
 
-    for (int kind = 0; kind < DOOR_KINDS; kind++)
+    for (int kind = 0; kind < LISTENER_KINDS; kind++)
         SSL_CTX_free(contexts[kind]);
     return BERTH_E_CERTIFICATE;
 }
 
 int link_renew_certificate(struct link *link, struct berth_error *reterr)
 {
-    SSL_CTX *contexts[DOOR_KINDS] = { 0 };
+    SSL_CTX *contexts[LISTENER_KINDS] = { 0 };
     struct ca_server server = { 0 };
     int r = ca_server_certificate(link->context->ca, link->names, &server, reterr);
 
@@ -310,12 +310,12 @@ int link_renew_certificate(struct link *link, struct berth_error *reterr)
 
     link->certificate_begins_ms = server.begins_ms;
     link->certificate_ends_ms = server.ends_ms;
-    for (int i = 0; i < link->door_count; i++) {
-        for (int kind = 0; kind < DOOR_KINDS; kind++)
+    for (int i = 0; i < link->io_thread_count; i++) {
+        for (int kind = 0; kind < LISTENER_KINDS; kind++)
             (void)SSL_CTX_up_ref(contexts[kind]);
-        door_set_contexts(&link->doors[i], contexts);
+        io_thread_set_contexts(&link->io_threads[i], contexts);
     }
-    for (int kind = 0; kind < DOOR_KINDS; kind++)
+    for (int kind = 0; kind < LISTENER_KINDS; kind++)
         SSL_CTX_free(contexts[kind]);
     return 0;
 }
@@ -325,7 +325,7 @@ int64_t link_certificate_ends_ms(const struct link *link)
     return link->certificate_ends_ms;
 }
 
-static void look_at_certificate(struct berth_timer *timer)
+static void check_certificate(struct berth_timer *timer)
 {
     struct link *link = container_of(timer, struct link, renew);
     int64_t life_ms = link->certificate_ends_ms - link->certificate_begins_ms;
@@ -334,13 +334,13 @@ static void look_at_certificate(struct berth_timer *timer)
     if (link->setup.loop->timers.wall_ms - link->certificate_begins_ms >= life_ms * 2 / 3 &&
         link_renew_certificate(link, &error) < 0)
         log_failure(EV_CERTIFICATE_FAILED, &error, "the broker's certificate");
-    timer_start(&link->setup.loop->timers, &link->renew, RENEW_CHECK_MS, look_at_certificate);
+    timer_start(&link->setup.loop->timers, &link->renew, RENEW_CHECK_MS, check_certificate);
 }
 
 /* ---- opening ---- */
 
-/* One listening socket for each door; the first learns the port when any was asked for. */
-static int open_listeners(struct link *link, enum door_kind kind, const char *address,
+/* One listening socket for each I/O thread; the first learns the port when any was asked for. */
+static int open_listeners(struct link *link, enum listener_kind kind, const char *address,
                           int activated, int *ret_port, struct berth_error *reterr)
 {
     struct sockaddr_storage at = { 0 };
@@ -353,25 +353,25 @@ static int open_listeners(struct link *link, enum door_kind kind, const char *ad
     if (activated < 0)
         r = listen_address(address, &at, reterr);
 
-    for (int i = 0; i < link->door_count && r == 0; i++) {
+    for (int i = 0; i < link->io_thread_count && r == 0; i++) {
         int descriptor = activated >= 0 ? dup(activated) : -1;
 
         if (activated < 0)
             r = listen_open(&at, i == 0, &descriptor, reterr);
         if (r == 0)
-            r = door_listen(&link->doors[i], kind, descriptor, reterr);
+            r = io_thread_listen(&link->io_threads[i], kind, descriptor, reterr);
     }
     *ret_port = listen_port(&at);
     return r;
 }
 
-static int count_doors(int threads)
+static int count_io_threads(int threads)
 {
     long cores = threads > 0 ? threads : sysconf(_SC_NPROCESSORS_ONLN);
 
     if (cores < 1)
         cores = 1;
-    return cores > DOORS_MAX ? DOORS_MAX : (int)cores;
+    return cores > IO_THREADS_MAX ? IO_THREADS_MAX : (int)cores;
 }
 
 static struct admission_limits limits_for(const struct link_setup *setup)
@@ -392,39 +392,39 @@ static struct admission_limits joining_limits_for(const struct link_setup *setup
     return (struct admission_limits){ .open = open,
                                       .handshakes = setup->limits.handshakes,
                                       .handshakes_source = setup->limits.handshakes_source,
-                                      .shaken_source = open / JOINING_SHARE,
+                                      .established_source = open / JOINING_SHARE,
                                       .replace = true };
 }
 
-static int open_doors(struct link *link, const struct link_setup *setup, struct berth_error *reterr)
+static int open_io_threads(struct link *link, const struct link_setup *setup, struct berth_error *reterr)
 {
-    int count = count_doors(setup->threads);
+    int count = count_io_threads(setup->threads);
     int r = 0;
 
-    link->doors = berth_new_array(struct door, (size_t)count);
-    while (link->door_count < count && r == 0) {
-        r = door_init(&link->doors[link->door_count], &link->house, link->door_count, reterr);
+    link->io_threads = berth_new_array(struct io_thread, (size_t)count);
+    while (link->io_thread_count < count && r == 0) {
+        r = io_thread_init(&link->io_threads[link->io_thread_count], &link->shared, link->io_thread_count, reterr);
         if (r == 0)
-            link->door_count++;
+            link->io_thread_count++;
     }
     if (r == 0)
         r = link_renew_certificate(link, reterr);
     if (r == 0)
-        r = open_listeners(link, DOOR_TERMINALS, setup->listen, setup->listen_descriptor,
+        r = open_listeners(link, LISTENER_TERMINALS, setup->listen, setup->listen_descriptor,
                            &link->port, reterr);
     if (r == 0)
-        r = open_listeners(link, DOOR_JOINING, setup->join_listen, setup->join_listen_descriptor,
+        r = open_listeners(link, LISTENER_JOINING, setup->join_listen, setup->join_listen_descriptor,
                            &link->join_port, reterr);
-    for (int i = 0; i < link->door_count && r == 0; i++)
-        r = door_start(&link->doors[i], reterr);
+    for (int i = 0; i < link->io_thread_count && r == 0; i++)
+        r = io_thread_start(&link->io_threads[i], reterr);
     return r;
 }
 
-static void set_times(struct door_house *house, const struct link_limits *limits)
+static void set_times(struct io_shared *shared, const struct link_limits *limits)
 {
-    house->handshake_ms = limits->handshake_ms;
-    house->joining_ms = limits->joining_ms ? limits->joining_ms : JOINING_MS;
-    house->messages_s = limits->messages_s;
+    shared->handshake_ms = limits->handshake_ms;
+    shared->joining_ms = limits->joining_ms ? limits->joining_ms : JOINING_MS;
+    shared->messages_s = limits->messages_s;
 }
 
 int link_new(const struct link_setup *setup, struct link **ret, struct berth_error *reterr)
@@ -432,30 +432,30 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
     struct link *link = berth_new(struct link);
     struct admission_limits limits = limits_for(setup);
     struct admission_limits joining = joining_limits_for(setup);
-    int64_t blobs_mib = setup->blobs_mib ? setup->blobs_mib : BLOBS_MIB;
+    int64_t uploads_mib = setup->uploads_mib ? setup->uploads_mib : UPLOADS_MIB;
     int r;
 
     json_object_seed(0); /* once, before there are threads */
     link->setup = *setup;
     link->names = berth_strdup(setup->names ? setup->names : "");
     link->context = setup->context;
-    link->house.link = link;
-    link->house.core = setup->loop;
-    link->house.hear = hear;
-    link->house.people_taken = people_taken;
-    set_times(&link->house, &setup->limits);
-    link->house.terminals = admission_new(&limits, random_map_key(setup->context->random), door_drop);
-    link->house.joining = admission_new(&joining, random_map_key(setup->context->random), door_drop);
-    link->house.people = admission_new(&limits, random_map_key(setup->context->random), door_drop);
+    link->shared.link = link;
+    link->shared.core = setup->loop;
+    link->shared.receive_mail = receive_mail;
+    link->shared.api_accepted = api_accepted;
+    set_times(&link->shared, &setup->limits);
+    link->shared.terminals = admission_new(&limits, random_map_key(setup->context->random), io_thread_drop);
+    link->shared.joining = admission_new(&joining, random_map_key(setup->context->random), io_thread_drop);
+    link->shared.api = admission_new(&limits, random_map_key(setup->context->random), io_thread_drop);
     map_init(&link->peers, random_map_key(setup->context->random));
-    r = blobs_new(setup->loop, setup->folder, blobs_mib << 20, &link->blobs, reterr);
+    r = uploads_new(setup->loop, setup->folder, uploads_mib << 20, &link->uploads, reterr);
     if (r == 0)
-        r = open_doors(link, setup, reterr);
+        r = open_io_threads(link, setup, reterr);
     if (r < 0) {
         link_free(link);
         return r;
     }
-    timer_start(&setup->loop->timers, &link->renew, RENEW_CHECK_MS, look_at_certificate);
+    timer_start(&setup->loop->timers, &link->renew, RENEW_CHECK_MS, check_certificate);
     setup->context->tell = link_tell;
     setup->context->hang_up = link_hang_up;
     setup->context->link = link;
@@ -469,10 +469,10 @@ void link_set_limits(struct link *link, const struct link_limits *limits)
 
     link->setup.limits = *limits;
     admission = limits_for(&link->setup);
-    admission_set_limits(link->house.terminals, &admission);
+    admission_set_limits(link->shared.terminals, &admission);
     admission = joining_limits_for(&link->setup);
-    admission_set_limits(link->house.joining, &admission);
-    set_times(&link->house, limits);
+    admission_set_limits(link->shared.joining, &admission);
+    set_times(&link->shared, limits);
 }
 
 int link_port(const struct link *link)
@@ -482,7 +482,7 @@ int link_port(const struct link *link)
 
 int link_threads(const struct link *link)
 {
-    return link->door_count;
+    return link->io_thread_count;
 }
 
 int link_join_port(const struct link *link)
@@ -490,11 +490,11 @@ int link_join_port(const struct link *link)
     return link->join_port;
 }
 
-/* ---- people ---- */
+/* ---- the management API ---- */
 
-int people_listen(struct link *link, const struct people_setup *setup, struct berth_error *reterr)
+int link_listen_api(struct link *link, const struct link_api_setup *setup, struct berth_error *reterr)
 {
-    struct admission_limits limits = { .open = setup->connections * PEOPLE_OPEN,
+    struct admission_limits limits = { .open = setup->connections * API_OPEN,
                                        .handshakes = setup->connections / 2 + 1,
                                        .handshakes_source = setup->connections / 16 + 1,
                                        .replace = true };
@@ -513,49 +513,49 @@ int people_listen(struct link *link, const struct people_setup *setup, struct be
     if (r < 0)
         return r;
 
-    admission_set_limits(link->house.people, &limits);
-    link->house.people_unread_ms = setup->unread_ms ? setup->unread_ms : PEOPLE_UNREAD_MS;
-    link->people_taken = setup->taken;
-    link->people_context = setup->context;
-    link->people_port = listen_port(&at);
-    /* One door is enough: people are few. */
-    return door_listen_later(&link->doors[link->door_count - 1], DOOR_PEOPLE, descriptor);
+    admission_set_limits(link->shared.api, &limits);
+    link->shared.api_unread_ms = setup->unread_ms ? setup->unread_ms : API_UNREAD_MS;
+    link->api_accepted = setup->taken;
+    link->api_context = setup->context;
+    link->api_port = listen_port(&at);
+    /* One I/O thread is enough: administrators are few. */
+    return io_thread_listen_later(&link->io_threads[link->io_thread_count - 1], LISTENER_API, descriptor);
 }
 
-int people_port(const struct link *link)
+int link_api_port(const struct link *link)
 {
-    return link->people_port;
+    return link->api_port;
 }
 
-void people_known(struct link *link, const char *address)
+void link_api_trust(struct link *link, const char *address)
 {
-    admission_trust(link->house.people, address);
+    admission_trust(link->shared.api, address);
 }
 
 /* ---- metrics ---- */
 
-const struct histogram *link_waited(const struct link *link)
+const struct histogram *link_mailbox_wait(const struct link *link)
 {
-    return &link->waited;
+    return &link->mailbox_wait;
 }
 
-/* At both doors for terminals. */
+/* At both listeners for terminals. */
 static int64_t refused(const struct link *link, enum refusal refusal)
 {
-    return admission_refused(link->house.terminals, refusal) +
-           admission_refused(link->house.joining, refusal);
+    return admission_refused(link->shared.terminals, refusal) +
+           admission_refused(link->shared.joining, refusal);
 }
 
 void link_stats(const struct link *link, struct link_stats *ret)
 {
-    const struct door_counters *counters = &link->house.counters;
-    struct blob_stats blobs;
+    const struct io_counters *counters = &link->shared.counters;
+    struct upload_stats uploads;
 
-    blobs_stats(link->blobs, &blobs);
+    uploads_stats(link->uploads, &uploads);
     *ret = (struct link_stats){
         .peers = counters->peers,
         .joining = counters->joining,
-        .people = counters->people,
+        .api_connections = counters->api_connections,
         .opened = counters->opened,
         .refused_full = refused(link, REFUSAL_FULL),
         .refused_handshakes = refused(link, REFUSAL_HANDSHAKES),
@@ -563,7 +563,7 @@ void link_stats(const struct link *link, struct link_stats *ret)
         .refused_early = refused(link, REFUSAL_EARLY),
         .refused_penalty = refused(link, REFUSAL_PENALTY),
         .replaced =
-            admission_replaced(link->house.terminals) + admission_replaced(link->house.joining),
+            admission_replaced(link->shared.terminals) + admission_replaced(link->shared.joining),
         .failed_timeout = counters->failed_timeout,
         .failed_certificate = counters->failed_certificate,
         .failed_protocol = counters->failed_protocol,
@@ -576,9 +576,9 @@ void link_stats(const struct link *link, struct link_stats *ret)
         .slow_readers = counters->slow_readers,
         .no_descriptors = counters->no_descriptors,
         .floods = counters->floods,
-        .blobs_stored = blobs.stored,
-        .blobs_refused = blobs.refused,
-        .blob_bytes = blobs.bytes,
+        .uploads_stored = uploads.stored,
+        .uploads_refused = uploads.refused,
+        .upload_bytes = uploads.bytes,
     };
 }
 
@@ -591,7 +591,7 @@ static void free_peers(struct link *link)
 
         if (!peer)
             continue;
-        blob_drop(peer->blob);
+        upload_drop(peer->upload);
         free(peer);
     }
     map_clear(&link->peers);
@@ -604,21 +604,21 @@ void link_free(struct link *link)
 
     link->stopping = true;
     timer_stop(&link->setup.loop->timers, &link->renew);
-    for (int i = 0; i < link->door_count; i++)
-        door_end(&link->doors[i]);
+    for (int i = 0; i < link->io_thread_count; i++)
+        io_thread_end(&link->io_threads[i]);
     /* What the threads still said is only freed now. */
     loop_deliver(link->setup.loop);
     free_peers(link);
-    blobs_free(link->blobs);
-    admission_free(link->house.terminals);
-    admission_free(link->house.joining);
-    admission_free(link->house.people);
+    uploads_free(link->uploads);
+    admission_free(link->shared.terminals);
+    admission_free(link->shared.joining);
+    admission_free(link->shared.api);
     if (link->context->link == link) {
         link->context->tell = NULL;
         link->context->hang_up = NULL;
         link->context->link = NULL;
     }
-    free(link->doors);
+    free(link->io_threads);
     free(link->names);
     free(link);
 }

@@ -1,4 +1,4 @@
-/* link.h - the door to terminals, and the TLS of the door to people.
+/* link.h - the link to terminals, and the TLS of the management API.
  *
  * Module link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of our
  * CA) and berth-join/1 (server certificate only; join messages only). I/O threads end TLS, cut
@@ -35,8 +35,8 @@ struct link_limits {
 
 struct link_setup {
     struct berth_loop *loop;
-    struct context *context; /* ca must be open; tell, hang_up and door are filled in here */
-    const char *folder;  /* the data folder: bundles of logs go to folder/blobs */
+    struct context *context; /* ca must be open; tell, hang_up and link are filled in here */
+    const char *folder;  /* the data folder: log uploads go to folder/uploads */
     const char *names;   /* host names and addresses for the broker's certificate */
     const char *listen;  /* address:port, also [v6]:port; port 0: any */
     const char *join_listen;
@@ -44,19 +44,19 @@ struct link_setup {
     int join_listen_descriptor;
     int threads;       /* 0: one per processor */
     int64_t terminals; /* connections that must be possible at once */
-    int64_t blobs_mib; /* all bundles of logs together; 0: the default, 1024 */
+    int64_t uploads_mib; /* all log uploads together; 0: the default, 1024 */
     struct link_limits limits;
 };
 
-/* Descriptors that so many terminals and the doors themselves need: what main compares with the
+/* Descriptors that so many terminals and the listeners themselves need: what main compares with the
  * process's limit. */
 int64_t link_descriptors(int64_t terminals, const struct link_limits *limits);
 
-/* Open the doors. Blocking (certificate, sockets, threads). */
+/* Open the listeners. Blocking (certificate, sockets, threads). */
 int link_new(const struct link_setup *setup, struct link **ret,
              struct berth_error *reterr) berth_must_check;
 
-/* Close the doors and every connection, join the threads. No handler of the flows is called any
+/* Close the listeners and every connection, join the threads. No handler of the flows is called any
  * more. Blocking, some ms. */
 void link_free(struct link *link);
 
@@ -70,17 +70,17 @@ int link_join_port(const struct link *link);
 /* I/O threads: what terminals that come back all at once are shared among. */
 int link_threads(const struct link *link);
 
-/* A new certificate for the broker's doors, at once; connections that are open keep theirs. Happens
+/* A new certificate for the broker's listeners, at once; connections that are open keep theirs. Happens
  * by itself when two thirds of the life of the present one are over.
  */
 int link_renew_certificate(struct link *link, struct berth_error *reterr) berth_must_check;
 int64_t link_certificate_ends_ms(const struct link *link);
 
-/* The people's door: TLS with the server's certificate, plain bytes handed over. `taken` is called
+/* The management API: TLS with the server's certificate, plain bytes handed over. `taken` is called
  * on the core loop with one end of a socket pair (the callee's from then on) and the address of the
  * other end. The listener lives as long as the link.
  */
-struct people_setup {
+struct link_api_setup {
     const char *listen;    /* address:port */
     int listen_descriptor; /* from socket activation, -1: none */
     int64_t connections;   /* at once at the server; half of it in handshakes, a sixteenth from one
@@ -90,27 +90,27 @@ struct people_setup {
     void (*taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
     void *context;
 };
-int people_listen(struct link *link, const struct people_setup *setup,
+int link_listen_api(struct link *link, const struct link_api_setup *setup,
                   struct berth_error *reterr) berth_must_check;
-int people_port(const struct link *link);
+int link_api_port(const struct link *link);
 /* Somebody who is signed in came from this address: strangers do not take its place. */
-void people_known(struct link *link, const char *address);
+void link_api_trust(struct link *link, const char *address);
 
 /* For metrics; numbers only rise but for the first three. */
 struct link_stats {
-    int64_t peers, joining, people; /* open now */
+    int64_t peers, joining, api_connections; /* open now */
     int64_t opened;                 /* handshakes that succeeded */
     int64_t refused_full, refused_handshakes, refused_source, refused_early, refused_penalty;
     int64_t replaced; /* handshakes that made no progress and ended for others */
     int64_t failed_timeout, failed_certificate, failed_protocol, failed_left; /* handshakes */
     int64_t messages_in, messages_out, messages_bad, messages_refused, messages_delayed;
-    int64_t slow_readers, floods; /* slow readers: terminals, and people */
-    int64_t no_descriptors;       /* times that newcomers had to wait outside for want of one */
-    int64_t blobs_stored, blobs_refused, blob_bytes;
+    int64_t slow_readers, floods; /* slow readers: terminals, and API clients */
+    int64_t no_descriptors;       /* times that new connections had to wait outside for want of one */
+    int64_t uploads_stored, uploads_refused, upload_bytes;
 };
 void link_stats(const struct link *link, struct link_stats *ret);
 
 /* How long what the I/O threads hear waits until the core takes it. */
-const struct histogram *link_waited(const struct link *link);
+const struct histogram *link_mailbox_wait(const struct link *link);
 
 #endif

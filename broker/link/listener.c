@@ -15,7 +15,7 @@
 /* The kernel cuts it at net.core.somaxconn. */
 #define BACKLOG 4096
 
-#define PAUSE_MS 100
+#define RETRY_DELAY_MS 100
 
 static int parse_port(const char *text, int *ret)
 {
@@ -115,9 +115,9 @@ int listen_open(struct sockaddr_storage *at, bool first, int *ret, struct berth_
 
 static void polled(uv_poll_t *poll, int status, int events);
 
-static void go_on(struct berth_timer *timer)
+static void retry_accept(struct berth_timer *timer)
 {
-    struct listener *listener = container_of(timer, struct listener, pause);
+    struct listener *listener = container_of(timer, struct listener, retry_delay);
 
     (void)uv_poll_start(&listener->poll, UV_READABLE, polled);
 }
@@ -132,16 +132,16 @@ static bool accept_one(struct listener *listener)
 
     if (descriptor >= 0) {
         listener->starved = false;
-        listener->came(listener, descriptor, &from);
+        listener->accepted(listener, descriptor, &from);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
         if (!listener->starved)
-            listener->short_of(listener);
+            listener->out_of_descriptors(listener);
         listener->starved = true;
         /* Would wake us without end. Admission should have stopped this earlier. */
         (void)uv_poll_stop(&listener->poll);
-        timer_start(&listener->loop->timers, &listener->pause, PAUSE_MS, go_on);
+        timer_start(&listener->loop->timers, &listener->retry_delay, RETRY_DELAY_MS, retry_accept);
         return false;
     }
     /* ECONNABORTED and the network's errors concern that connection alone (accept(2)). */
@@ -195,6 +195,6 @@ void listener_close(struct listener *listener)
         listener->closed(listener);
         return;
     }
-    timer_stop(&listener->loop->timers, &listener->pause);
+    timer_stop(&listener->loop->timers, &listener->retry_delay);
     uv_close((uv_handle_t *)&listener->poll, handle_closed);
 }

@@ -31,14 +31,14 @@ struct listener {
     struct berth_loop *loop;
     int descriptor;
     uv_poll_t poll;
-    struct berth_timer pause; /* after the process ran out of descriptors */
+    struct berth_timer retry_delay; /* after the process ran out of descriptors */
     bool active;              /* the handle must be closed */
     bool starved;             /* the last time there was none left */
     /* A connection; the descriptor is the callee's. */
-    void (*came)(struct listener *listener, int descriptor, const struct sockaddr_storage *from);
-    /* Somebody knocks, and no descriptor is left to let them in: they wait in the kernel. Once
+    void (*accepted)(struct listener *listener, int descriptor, const struct sockaddr_storage *from);
+    /* Somebody connects, and no descriptor is left to let them in: they wait in the kernel. Once
      * until it has passed. */
-    void (*short_of)(struct listener *listener);
+    void (*out_of_descriptors)(struct listener *listener);
     void (*closed)(struct listener *listener);
 };
 

@@ -11,14 +11,14 @@
 #define BURST_S 2
 #define FLOOD_BURSTS 5
 
-static struct door *door_of(const struct peer *peer)
+static struct io_thread *io_thread_of(const struct peer *peer)
 {
     return peer->tls.owner;
 }
 
 static struct admission *admission_of(const struct peer *peer)
 {
-    return door_admission(door_of(peer), peer->joining ? DOOR_JOINING : DOOR_TERMINALS);
+    return io_thread_admission(io_thread_of(peer), peer->joining ? LISTENER_JOINING : LISTENER_TERMINALS);
 }
 
 enum penalty peer_penalty(int code, bool open)
@@ -35,9 +35,9 @@ enum penalty peer_penalty(int code, bool open)
     }
 }
 
-void peer_note_failure(struct door *door, const char *source, const struct berth_error *why)
+void peer_note_failure(struct io_thread *io, const char *source, const struct berth_error *why)
 {
-    struct door_counters *counters = &door->house->counters;
+    struct io_counters *counters = &io->shared->counters;
 
     if (why->code == BERTH_E_TIMEOUT)
         counters->failed_timeout++;
@@ -53,13 +53,13 @@ void peer_note_failure(struct door *door, const char *source, const struct berth
 
 /* ---- messages in ---- */
 
-static void tell_bad(struct peer *peer, const struct berth_error *error)
+static void report_bad(struct peer *peer, const struct berth_error *error)
 {
-    struct up_mail *mail = up_new(door_of(peer), UP_BAD, peer->id, NULL);
+    struct up_mail *mail = up_new(io_thread_of(peer), UP_BAD, peer->id, NULL);
 
-    door_of(peer)->house->counters.messages_bad++;
+    io_thread_of(peer)->shared->counters.messages_bad++;
     mail->error = *error;
-    up_post(door_of(peer), mail);
+    up_post(io_thread_of(peer), mail);
 }
 
 static void credit_came(struct berth_timer *timer)
@@ -71,12 +71,12 @@ static void credit_came(struct berth_timer *timer)
 
 /* One message costs 1000. Over the rate the socket is left unread for a while: TCP makes the
  * terminal wait. */
-static int pay(struct peer *peer, struct berth_error *error)
+static int take_credit(struct peer *peer, struct berth_error *error)
 {
-    struct door *door = door_of(peer);
-    int64_t rate = door->house->messages_s;
+    struct io_thread *io = io_thread_of(peer);
+    int64_t rate = io->shared->messages_s;
     int64_t burst_m = rate * BURST_S * 1000;
-    int64_t now_ms = door->loop.timers.mono_ms;
+    int64_t now_ms = io->loop.timers.mono_ms;
 
     peer->credit_m += (now_ms - peer->credit_at_ms) * rate;
     peer->credit_at_ms = now_ms;
@@ -86,47 +86,47 @@ static int pay(struct peer *peer, struct berth_error *error)
     if (peer->credit_m >= 0)
         return 0;
     if (peer->credit_m < -FLOOD_BURSTS * burst_m) {
-        door->house->counters.floods++;
+        io->shared->counters.floods++;
         return berth_fail(error, BERTH_E_TOO_MANY, "%s sends more than %lld messages a second",
                           peer->source, (long long)rate);
     }
-    door->house->counters.messages_delayed++;
+    io->shared->counters.messages_delayed++;
     tls_pause(&peer->tls);
-    timer_start(&door->loop.timers, &peer->wait, -peer->credit_m / rate + 1, credit_came);
+    timer_start(&io->loop.timers, &peer->wait, -peer->credit_m / rate + 1, credit_came);
     return 0;
 }
 
 /* Its place is its own from here, and whoever comes later does not end it; a joiner's only within
  * the share of its source. */
-static void is_somebody(struct peer *peer)
+static void keep_slot(struct peer *peer)
 {
-    peer->asked = admission_shaken(admission_of(peer), peer->pass);
+    peer->asked = admission_established(admission_of(peer), peer->slot);
 }
 
 static int take_frame(void *context, const char *frame, size_t size)
 {
     struct peer *peer = context;
-    struct door *door = door_of(peer);
+    struct io_thread *io = io_thread_of(peer);
     struct berth_error error = { 0 };
-    int r = pay(peer, &peer->tls.error);
+    int r = take_credit(peer, &peer->tls.error);
 
     if (r < 0)
         return r;
 
-    r = msg_decode(frame, size, UP, &door->decoded, &error);
+    r = msg_decode(frame, size, UP, &io->decoded, &error);
     if (r < 0) {
-        tell_bad(peer, &error);
+        report_bad(peer, &error);
         return 0; /* the core counts them and hangs up */
     }
-    door->house->counters.messages_in++;
-    if (!peer->asked && door->decoded.type == MSG_join)
-        is_somebody(peer);
+    io->shared->counters.messages_in++;
+    if (!peer->asked && io->decoded.type == MSG_join)
+        keep_slot(peer);
     /* A renewal changes nothing for anybody but its terminal's deadline. */
-    if (door->decoded.type == MSG_renew)
-        up_post_patiently(door, up_new(door, UP_MESSAGE, peer->id, &door->decoded));
+    if (io->decoded.type == MSG_renew)
+        up_post_batched(io, up_new(io, UP_MESSAGE, peer->id, &io->decoded));
     else
-        up_post(door, up_new(door, UP_MESSAGE, peer->id, &door->decoded));
-    msg_wipe(&door->decoded);
+        up_post(io, up_new(io, UP_MESSAGE, peer->id, &io->decoded));
+    msg_wipe(&io->decoded);
     return 0;
 }
 
@@ -137,7 +137,7 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
 
     /* The stream of frames is lost after a bad length: nothing but closing helps. */
     if (r < 0 && tls->error.code != BERTH_E_TOO_MANY)
-        door_of(peer)->house->counters.messages_bad++;
+        io_thread_of(peer)->shared->counters.messages_bad++;
     return r;
 }
 
@@ -153,18 +153,18 @@ static void stayed_too_long(struct berth_timer *timer)
 /* A joining connection is closed after joining_ms; each join_pending starts that time anew. */
 static void may_stay(struct peer *peer)
 {
-    struct door *door = door_of(peer);
+    struct io_thread *io = io_thread_of(peer);
 
-    timer_start(&door->loop.timers, &peer->life, door->house->joining_ms, stayed_too_long);
+    timer_start(&io->loop.timers, &peer->life, io->shared->joining_ms, stayed_too_long);
 }
 
 static bool on_open(struct tls_peer *tls)
 {
     struct peer *peer = container_of(tls, struct peer, tls);
-    struct door *door = door_of(peer);
-    struct up_mail *mail = up_new(door, UP_OPENED, peer->id, NULL);
+    struct io_thread *io = io_thread_of(peer);
+    struct up_mail *mail = up_new(io, UP_OPENED, peer->id, NULL);
 
-    door->house->counters.opened++;
+    io->shared->counters.opened++;
     mail->joining = peer->joining;
     (void)snprintf(mail->address, sizeof(mail->address), "%s", tls->address);
     if (!peer->joining && !tls_peer_key(tls, mail->key_hash)) {
@@ -172,87 +172,87 @@ static bool on_open(struct tls_peer *tls)
         return false;
     }
     peer->known = true;
-    peer->credit_at_ms = door->loop.timers.mono_ms;
-    peer->credit_m = door->house->messages_s * BURST_S * 1000;
+    peer->credit_at_ms = io->loop.timers.mono_ms;
+    peer->credit_m = io->shared->messages_s * BURST_S * 1000;
     if (peer->joining) {
-        door->house->counters.joining++;
+        io->shared->counters.joining++;
         may_stay(peer);
     } else {
-        door->house->counters.peers++;
-        is_somebody(peer); /* anybody can finish a handshake to join, and must ask first */
+        io->shared->counters.peers++;
+        keep_slot(peer); /* anybody can finish a handshake to join, and must ask first */
     }
-    up_post(door, mail);
+    up_post(io, mail);
     return true;
 }
 
 static void tell_closed(struct peer *peer, const struct berth_error *why)
 {
-    struct door *door = door_of(peer);
-    struct up_mail *mail = up_new(door, UP_CLOSED, peer->id, NULL);
+    struct io_thread *io = io_thread_of(peer);
+    struct up_mail *mail = up_new(io, UP_CLOSED, peer->id, NULL);
 
     mail->error = *why;
     mail->joining = peer->joining;
     if (peer->joining)
-        door->house->counters.joining--;
+        io->shared->counters.joining--;
     else
-        door->house->counters.peers--;
+        io->shared->counters.peers--;
     if (why->code == BERTH_E_BUSY && peer->asked)
-        door->house->counters.slow_readers++;
-    up_post(door, mail);
+        io->shared->counters.slow_readers++;
+    up_post(io, mail);
 }
 
 static void on_closed(struct tls_peer *tls, const struct berth_error *why)
 {
     struct peer *peer = container_of(tls, struct peer, tls);
-    struct door *door = door_of(peer);
+    struct io_thread *io = io_thread_of(peer);
     /* The end of an unfinished handshake because we stop is nobody's fault. */
     bool innocent = peer->known || why->code == BERTH_E_CLOSING;
 
-    admission_left(admission_of(peer), peer->pass, peer_penalty(why->code, innocent),
+    admission_release(admission_of(peer), peer->slot, peer_penalty(why->code, innocent),
                    clock_mono_ms());
     if (peer->known)
         tell_closed(peer, why);
     else if (!innocent)
-        peer_note_failure(door, peer->source, why);
-    timer_stop(&door->loop.timers, &peer->wait);
-    timer_stop(&door->loop.timers, &peer->life);
+        peer_note_failure(io, peer->source, why);
+    timer_stop(&io->loop.timers, &peer->wait);
+    timer_stop(&io->loop.timers, &peer->life);
     frame_reader_free(&peer->reader);
-    (void)map_take_id(&door->peers, peer->id);
+    (void)map_take_id(&io->peers, peer->id);
     list_remove(&tls->node);
     free(peer);
-    door_maybe_stop(door);
+    io_thread_maybe_stop(io);
 }
 
 static const struct tls_events events = { .open = on_open, .bytes = on_bytes, .closed = on_closed };
 
-void peer_begin(struct door *door, enum door_kind kind, const struct admission_newcomer *newcomer,
-                struct pass *pass)
+void peer_begin(struct io_thread *io, enum listener_kind kind, const struct admission_candidate *candidate,
+                struct admission_slot *slot)
 {
     struct berth_error error = { 0 };
     struct peer *peer = berth_new(struct peer);
     int r;
 
-    peer->id = newcomer->id;
-    peer->pass = pass;
-    peer->joining = kind == DOOR_JOINING;
-    peer->tls.owner = door;
-    (void)snprintf(peer->source, sizeof(peer->source), "%s", newcomer->source->name);
+    peer->id = candidate->id;
+    peer->slot = slot;
+    peer->joining = kind == LISTENER_JOINING;
+    peer->tls.owner = io;
+    (void)snprintf(peer->source, sizeof(peer->source), "%s", candidate->source->name);
     frame_reader_init(&peer->reader, peer->joining ? FRAME_MAX_JOINING : FRAME_MAX);
-    r = tls_accept(&door->loop, door->contexts[kind], newcomer->descriptor,
-                   door->house->handshake_ms, &events, &peer->tls, &error);
+    r = tls_accept(&io->loop, io->contexts[kind], candidate->descriptor,
+                   io->shared->handshake_ms, &events, &peer->tls, &error);
     if (r < 0) {
-        admission_left(admission_of(peer), pass, PENALTY_NONE, clock_mono_ms());
-        peer_note_failure(door, peer->source, &error);
+        admission_release(admission_of(peer), slot, PENALTY_NONE, clock_mono_ms());
+        peer_note_failure(io, peer->source, &error);
         free(peer);
         return;
     }
-    list_append(&door->all, &peer->tls.node);
-    map_put_id(&door->peers, peer->id, peer);
+    list_append(&io->all, &peer->tls.node);
+    map_put_id(&io->peers, peer->id, peer);
 }
 
-bool peer_drop(struct door *door, uint64_t id)
+bool peer_drop(struct io_thread *io, uint64_t id)
 {
-    struct peer *peer = map_get_id(&door->peers, id);
+    struct peer *peer = map_get_id(&io->peers, id);
 
     if (peer && !peer->asked)
         tls_close(&peer->tls, BERTH_E_BUSY, "%s made no progress, and another needed its place",
@@ -262,9 +262,9 @@ bool peer_drop(struct door *door, uint64_t id)
 
 /* ---- messages out ---- */
 
-void peer_tell(struct door *door, uint64_t id, const struct msg *msg)
+void peer_tell(struct io_thread *io, uint64_t id, const struct msg *msg)
 {
-    struct peer *peer = map_get_id(&door->peers, id);
+    struct peer *peer = map_get_id(&io->peers, id);
     unsigned char *frame;
     size_t size;
     char *text;
@@ -282,13 +282,13 @@ void peer_tell(struct door *door, uint64_t id, const struct msg *msg)
     berth_wipe_free(text, size);
     /* A failure closes the peer by itself: too slow, or gone. */
     if (tls_write(&peer->tls, frame, FRAME_HEADER + size) == 0)
-        door->house->counters.messages_out++;
+        io->shared->counters.messages_out++;
     berth_wipe_free(frame, FRAME_HEADER + size);
 }
 
-void peer_hang_up(struct door *door, uint64_t id, int code, const char *why)
+void peer_hang_up(struct io_thread *io, uint64_t id, int code, const char *why)
 {
-    struct peer *peer = map_get_id(&door->peers, id);
+    struct peer *peer = map_get_id(&io->peers, id);
 
     if (peer)
         tls_close(&peer->tls, code, "%s", why);

@@ -156,7 +156,7 @@ administrators_work() {
 }
 
 bundle_there() {
-    [[ -n $(find "$SITE/data/blobs" -type f -size +0) ]] && asks '[.items[] | select(.state == "done")] | length > 0' command list
+    [[ -n $(find "$SITE/data/uploads" -type f -size +0) ]] && asks '[.items[] | select(.state == "done")] | length > 0' command list
 }
 
 # Every answer that the API has for an administrator.
@@ -198,7 +198,7 @@ unpack_bundles() {
     mkdir "$HOLD_WORK/bundles"
     while read -r file; do
         zcat -f "$file" >"$HOLD_WORK/bundles/${file##*/}"
-    done < <(find "$SITE/data/blobs" -type f)
+    done < <(find "$SITE/data/uploads" -type f)
 }
 
 # --- Core files ---------------------------------------------------------------------------------------------------

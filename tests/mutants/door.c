@@ -45,10 +45,10 @@ static void dropped(void *owner, uint64_t id)
 }
 
 static enum refusal knock(struct flood *flood, const char *name, int who, int64_t now_ms,
-                          struct pass **ret)
+                          struct admission_slot **ret)
 {
     struct admission_source source;
-    const struct admission_newcomer newcomer = { .source = &source,
+    const struct admission_candidate candidate = { .source = &source,
                                                  .id = ++last_id,
                                                  .descriptor = -1,
                                                  .chance = random_below(&flood->random, 1000) };
@@ -56,7 +56,7 @@ static enum refusal knock(struct flood *flood, const char *name, int who, int64_
     (void)snprintf(source.name, sizeof(source.name), "%s", name);
     memcpy(source.network, source.name, sizeof(source.network));
     whose[last_id] = who;
-    return admission_ask(flood->admission, &newcomer, now_ms, ret);
+    return admission_admit(flood->admission, &candidate, now_ms, ret);
 }
 
 static int64_t sum(const struct flood *flood)
@@ -71,11 +71,11 @@ static int64_t sum(const struct flood *flood)
 static void stranger(struct flood *flood, int64_t now_ms)
 {
     int who = (int)random_below(&flood->random, STRANGERS);
-    struct pass *pass;
+    struct admission_slot *slot;
     char source[32];
 
     (void)snprintf(source, sizeof(source), "192.0.2.%d", who + 1);
-    if (knock(flood, source, who + 1, now_ms, &pass) != REFUSAL_NONE)
+    if (knock(flood, source, who + 1, now_ms, &slot) != REFUSAL_NONE)
         return;
     flood->held[who]++;
     if (flood->held[who] > flood->most_source)
@@ -87,13 +87,13 @@ static void stranger(struct flood *flood, int64_t now_ms)
 /* A terminal shakes hands at once, and stays for the rest of the run. */
 static void terminal(struct flood *flood, int number, int64_t now_ms)
 {
-    struct pass *pass;
+    struct admission_slot *slot;
     char source[32];
 
     (void)snprintf(source, sizeof(source), "198.51.%d.%d", number / 250, number % 250 + 1);
     flood->house_asked++;
-    if (knock(flood, source, 0, now_ms, &pass) == REFUSAL_NONE)
-        admission_shaken(flood->admission, pass);
+    if (knock(flood, source, 0, now_ms, &slot) == REFUSAL_NONE)
+        admission_established(flood->admission, slot);
     else
         flood->house_refused++;
 }

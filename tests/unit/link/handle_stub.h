@@ -73,7 +73,7 @@ static void handle_note(const struct msg *msg)
 }
 
 #define DESK_NOTES(name)                                                        \
-    void desk_##name(struct context *context, uint64_t peer, const struct msg *msg) \
+    void handle_##name(struct context *context, uint64_t peer, const struct msg *msg) \
     {                                                                           \
         (void)context;                                                            \
         (void)peer;                                                             \
@@ -102,7 +102,7 @@ void handle_announce(struct context *context, uint64_t peer, const struct msg *m
         context->tell(context->link, peer, &answer);
 }
 
-int terminal_may_send_blob(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
+int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
                        struct berth_error *reterr)
 {
     (void)context;

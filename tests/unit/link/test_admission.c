@@ -10,7 +10,7 @@
 static struct admission *admission;
 
 /* By number: the pass of each that was let in, and who had to end. */
-static struct pass *passes[2048];
+static struct admission_slot *passes[2048];
 static uint64_t last_id;
 static uint64_t dropped[2048];
 static int dropped_count;
@@ -44,14 +44,14 @@ static void finish(void)
 static enum refusal ask_by(const char *name, uint64_t chance, int descriptor, int64_t now_ms)
 {
     struct admission_source source = { 0 };
-    const struct admission_newcomer newcomer = {
+    const struct admission_candidate candidate = {
         .source = &source, .id = ++last_id, .descriptor = descriptor, .chance = chance
     };
 
     (void)snprintf(source.name, sizeof(source.name), "%s", name);
     (void)snprintf(source.network, sizeof(source.network), "%.*s", (int)strcspn(name, "/"), name);
     EXPECT(last_id < BERTH_COUNT(passes));
-    return admission_ask(admission, &newcomer, now_ms, &passes[last_id]);
+    return admission_admit(admission, &candidate, now_ms, &passes[last_id]);
 }
 
 static enum refusal ask(const char *name, uint64_t chance, int64_t now_ms)
@@ -59,21 +59,21 @@ static enum refusal ask(const char *name, uint64_t chance, int64_t now_ms)
     return ask_by(name, chance, -1, now_ms);
 }
 
-static bool shaken(uint64_t id)
+static bool established(uint64_t id)
 {
-    return admission_shaken(admission, passes[id]);
+    return admission_established(admission, passes[id]);
 }
 
 static void left(uint64_t id, enum penalty penalty, int64_t now_ms)
 {
-    admission_left(admission, berth_take(passes[id]), penalty, now_ms);
+    admission_release(admission, berth_take(passes[id]), penalty, now_ms);
 }
 
 /* One of ours came from there, and went. */
 static void known(const char *name)
 {
     EXPECT_INT(ask(name, 999, 0), REFUSAL_NONE);
-    EXPECT(shaken(last_id));
+    EXPECT(established(last_id));
     admission_trust(admission, name);
     left(last_id, PENALTY_NONE, 0);
 }
@@ -108,7 +108,7 @@ TEST(admission, caps_in_all)
     begin(5, 100, 5);
     for (int i = 0; i < 4; i++)
         EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
-    EXPECT(shaken(1));
+    EXPECT(established(1));
     EXPECT_INT(ask("b", 999, 0), REFUSAL_NONE);
     EXPECT_INT(ask("c", 999, 0), REFUSAL_FULL);
     EXPECT_INT(admission_open(admission), 5);
@@ -169,7 +169,7 @@ TEST(admission, a_handshake_that_is_done_meanwhile_counts_again)
     EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
     EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
     EXPECT_INT(dropped[0], 1);
-    EXPECT(shaken(1));
+    EXPECT(established(1));
     EXPECT_INT(admission_open(admission), 2);
     EXPECT_INT(admission_handshakes(admission), 1);
     left(1, PENALTY_NONE, 0);
@@ -255,7 +255,7 @@ TEST(admission, a_stranger_behind_a_wards_address_does_not_keep_it_out)
             EXPECT_INT(ask("ward", 999, i), REFUSAL_NONE);
         for (int k = 0; k < dropped_count; k++)
             EXPECT(dropped[k] != terminal);
-        EXPECT(shaken(terminal));
+        EXPECT(established(terminal));
     }
     finish();
 }
@@ -336,7 +336,7 @@ TEST(admission, who_fails_after_the_handshake_owes_too)
     begin(100, 100, 100);
     for (int i = 0; i < 2; i++) {
         EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
-        EXPECT(shaken(last_id));
+        EXPECT(established(last_id));
         left(last_id, PENALTY_PROTOCOL, 0);
     }
     EXPECT_INT(ask("a", 999, 0), REFUSAL_PENALTY);
@@ -421,7 +421,7 @@ TEST(admission, the_list_of_known_sources_is_bounded_too)
     known("first");
     known("here"); /* and is still there: never forgotten */
     EXPECT_INT(ask("here", 999, 0), REFUSAL_NONE);
-    EXPECT(shaken(last_id));
+    EXPECT(established(last_id));
     for (int i = 0; i <= ADMISSION_SOURCES; i++) {
         (void)snprintf(source, sizeof(source), "k%d", i);
         admission_trust(admission, source);
@@ -451,25 +451,25 @@ TEST(admission, trust_is_taken_back)
 TEST(admission, beyond_its_share_a_place_is_kept_only_until_another_needs_it)
 {
     struct admission_limits limits = {
-        .open = 12, .handshakes = 10, .handshakes_source = 3, .shaken_source = 2, .replace = true
+        .open = 12, .handshakes = 10, .handshakes_source = 3, .established_source = 2, .replace = true
     };
 
     begin(12, 10, 3);
     admission_set_limits(admission, &limits);
     for (int i = 0; i < 20; i++) {
         EXPECT_INT(ask("net/a", 999, 0), REFUSAL_NONE);
-        EXPECT_INT(shaken(last_id), i < 2);
+        EXPECT_INT(established(last_id), i < 2);
     }
     EXPECT_INT(dropped[0], 3);
     EXPECT_INT(admission_open(admission), 5);
     /* Another address of the network has no share of its own; another network has. */
     EXPECT_INT(ask("net/b", 999, 0), REFUSAL_NONE);
-    EXPECT(!shaken(last_id));
+    EXPECT(!established(last_id));
     EXPECT_INT(ask("other", 999, 0), REFUSAL_NONE);
-    EXPECT(shaken(last_id));
+    EXPECT(established(last_id));
     /* It has been answered: its place is free for the next of its source. */
     left(1, PENALTY_NONE, 0);
-    EXPECT(shaken(20));
+    EXPECT(established(20));
     EXPECT_INT(admission_open(admission), 5);
     finish();
 }
@@ -480,7 +480,7 @@ TEST(admission, a_known_source_has_twice_the_share)
     struct admission_limits limits = { .open = 100,
                                        .handshakes = 100,
                                        .handshakes_source = 100,
-                                       .shaken_source = 2,
+                                       .established_source = 2,
                                        .replace = true };
 
     begin(100, 100, 100);
@@ -488,7 +488,7 @@ TEST(admission, a_known_source_has_twice_the_share)
     known("ward");
     for (int i = 0; i < 6; i++) {
         EXPECT_INT(ask("ward", 999, 0), REFUSAL_NONE);
-        EXPECT_INT(shaken(last_id), i < 4);
+        EXPECT_INT(established(last_id), i < 4);
     }
     finish();
 }
@@ -497,7 +497,7 @@ TEST(admission, a_known_source_has_twice_the_share)
 TEST(admission, who_was_dropped_meanwhile_is_within_the_share_or_ends)
 {
     struct admission_limits limits = {
-        .open = 100, .handshakes = 100, .handshakes_source = 1, .shaken_source = 1, .replace = true
+        .open = 100, .handshakes = 100, .handshakes_source = 1, .established_source = 1, .replace = true
     };
 
     begin(100, 100, 1);
@@ -505,8 +505,8 @@ TEST(admission, who_was_dropped_meanwhile_is_within_the_share_or_ends)
     for (int i = 0; i < 3; i++)
         EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
     EXPECT_INT(dropped_count, 2);
-    EXPECT(shaken(1));
-    EXPECT(!shaken(2));
+    EXPECT(established(1));
+    EXPECT(!established(2));
     left(2, PENALTY_NONE, 0);
     EXPECT_INT(admission_open(admission), 2);
     left(1, PENALTY_NONE, 0);

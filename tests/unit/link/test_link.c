@@ -1,12 +1,12 @@
-/* The door to terminals, on real sockets, threads and handshakes. */
+/* The link to terminals, on real sockets, threads and handshakes. */
 #include <errno.h>
 #include <sys/resource.h>
 
 #include "berth/log.h"
 
-#include "link/door.h"
+#include "link/io_thread.h"
 
-#include "house.h"
+#include "link_fixture.h"
 
 #define ANNOUNCE "{\"type\":\"announce\",\"ref\":7,\"boot_id\":\"b1\",\"user_waiting\":true}"
 #define JOIN "{\"type\":\"join\",\"request\":\"x\",\"serial\":\"S1\",\"evidence\":[]}"
@@ -17,7 +17,7 @@ TEST(link, a_terminal_enters_announces_and_is_answered)
     char hash[72], key_hash[72];
     int64_t ends_ms;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     EXPECT_OK(
         tls_certificate_info(identity.certificate.certificate, hash, key_hash, &ends_ms, NULL));
@@ -36,7 +36,7 @@ TEST(link, a_terminal_enters_announces_and_is_answered)
     TURN_UNTIL(handlers.closed == 1);
     EXPECT_INT(stats_now().peers, 0);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, an_address_is_plain_on_a_socket_for_both_families)
@@ -47,21 +47,21 @@ TEST(link, an_address_is_plain_on_a_socket_for_both_families)
     if (probe < 0)
         skip(); /* a kernel without IPv6 */
     (void)close(probe);
-    house_listen = "[::]:0";
-    house_begin_default();
-    house_listen = "127.0.0.1:0";
+    fixture_listen = "[::]:0";
+    fixture_begin_default();
+    fixture_listen = "127.0.0.1:0";
     client_enter(&client);
     EXPECT_STR(handlers.address, "127.0.0.1");
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, what_is_not_permitted_now_is_refused)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     client_say(&client, "{\"type\":\"renew\",\"ref\":3,\"presence_id\":\"x\",\"seq\":1}");
     TURN_UNTIL(client.frames == 1);
@@ -79,7 +79,7 @@ TEST(link, what_is_not_permitted_now_is_refused)
     EXPECT_INT(stats_now().messages_refused, 1);
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* A network that stood still lets go of renewals whose presence is over: it is no fault to have
@@ -88,12 +88,12 @@ TEST(link, what_was_said_before_a_presence_was_over_is_no_fault)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     handlers.grant = true;
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    house.context.tell(house.link, handlers.peers[0], &(struct msg){ .type = MSG_presence_unknown });
+    fixture.context.tell(fixture.link, handlers.peers[0], &(struct msg){ .type = MSG_presence_unknown });
     TURN_UNTIL(client.frames == 2);
     for (int i = 0; i < 10; i++)
         client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
@@ -105,7 +105,7 @@ TEST(link, what_was_said_before_a_presence_was_over_is_no_fault)
     EXPECT_SAYS(client.last, "granted");
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_renewal_waits_for_company_and_nothing_overtakes_it)
@@ -113,7 +113,7 @@ TEST(link, a_renewal_waits_for_company_and_nothing_overtakes_it)
     struct client client;
     int64_t began;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     handlers.grant = true;
     client_say(&client, "{\"type\":\"announce\",\"ref\":1,\"boot_id\":\"b1\"}");
@@ -123,7 +123,7 @@ TEST(link, a_renewal_waits_for_company_and_nothing_overtakes_it)
     client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
     TURN_UNTIL(handlers.messages == 2);
     EXPECT_INT(handlers.last.type, MSG_renew);
-    EXPECT(clock_mono_ms() - began >= DOOR_PATIENCE_MS - 1);
+    EXPECT(clock_mono_ms() - began >= IO_BATCH_DELAY_MS - 1);
 
     /* What a person waits for takes along what was said before it. */
     client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":2}");
@@ -137,7 +137,7 @@ TEST(link, a_renewal_waits_for_company_and_nothing_overtakes_it)
     TURN_UNTIL(handlers.closed == 1);
     EXPECT_INT(handlers.messages, 5);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, presence_lost_is_as_before_the_announcement)
@@ -145,11 +145,11 @@ TEST(link, presence_lost_is_as_before_the_announcement)
     struct client client;
     struct msg unknown = { .type = MSG_presence_unknown };
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    house.context.tell(house.context.link, handlers.peers[0], &unknown);
+    fixture.context.tell(fixture.context.link, handlers.peers[0], &unknown);
     TURN_UNTIL(client.frames == 2);
     EXPECT_SAYS(client.last, "presence_unknown");
     client_say(&client, "{\"type\":\"sign_on\",\"evidence\":[]}");
@@ -157,14 +157,14 @@ TEST(link, presence_lost_is_as_before_the_announcement)
     EXPECT_SAYS(client.last, "'sign_on' is not permitted while not announced");
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, five_faults_and_it_is_hung_up_on)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     for (int i = 0; i < 5; i++)
         client_say(&client, "{\"type\":\"dance\"}");
@@ -176,7 +176,7 @@ TEST(link, five_faults_and_it_is_hung_up_on)
     EXPECT_INT(stats_now().messages_bad, 5);
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, json_ten_thousand_deep_is_refused_and_others_notice_nothing)
@@ -184,7 +184,7 @@ TEST(link, json_ten_thousand_deep_is_refused_and_others_notice_nothing)
     struct client client, other;
     char *deep = berth_alloc(20001);
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     client_enter(&other);
     memset(deep, '[', 10000);
@@ -199,14 +199,14 @@ TEST(link, json_ten_thousand_deep_is_refused_and_others_notice_nothing)
     client_end(&client);
     client_end(&other);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_frame_of_two_gigabytes_ends_the_connection_before_anything_is_kept)
 {
     struct client client, other;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     client_enter(&other);
     EXPECT_OK(tls_write(&client.tls, "\x80\x00\x00\x00{", 5));
@@ -218,14 +218,14 @@ TEST(link, a_frame_of_two_gigabytes_ends_the_connection_before_anything_is_kept)
     client_end(&client);
     client_end(&other);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_joiner_may_join_and_nothing_else)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     client_join(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
@@ -237,7 +237,7 @@ TEST(link, a_joiner_may_join_and_nothing_else)
     EXPECT_INT(stats_now().joining, 1);
     client_end(&client);
     TURN_UNTIL(handlers.joiners_closed == 1);
-    house_end();
+    fixture_end();
 }
 
 static void expect_last_word(const struct msg *msg)
@@ -248,7 +248,7 @@ static void expect_last_word(const struct msg *msg)
     client_join(&client);
     client_say(&client, JOIN);
     TURN_UNTIL(handlers.messages == 1);
-    house.context.tell(house.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
+    fixture.context.tell(fixture.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
     TURN_UNTIL(client.closed && handlers.joiners_closed == handlers.joiners);
     EXPECT_INT(client.frames, 1);
     EXPECT_SAYS(client.last, msg_row(msg->type)->name);
@@ -262,7 +262,7 @@ TEST(link, a_joiner_that_was_answered_is_hung_up_on)
     struct client client;
     struct msg *msg = berth_new(struct msg);
 
-    house_begin_default();
+    fixture_begin_default();
     msg->type = MSG_refused;
     (void)snprintf(msg->refused.about, sizeof(msg->refused.about), "join");
     (void)snprintf(msg->refused.code, sizeof(msg->refused.code), "DENIED");
@@ -280,7 +280,7 @@ TEST(link, a_joiner_that_was_answered_is_hung_up_on)
     TURN_UNTIL(handlers.messages == 1);
     free(msg);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 /* The first would have to go first; it is told all the time that its answer still comes. */
@@ -290,7 +290,7 @@ TEST(link, a_joiner_whose_answer_still_comes_may_stay)
     struct client first, second;
     uint64_t peer;
 
-    house_begin((struct link_limits){ .handshakes = 64,
+    fixture_begin((struct link_limits){ .handshakes = 64,
                                       .handshakes_source = 64,
                                       .handshake_ms = 5000,
                                       .joining_ms = 10000,
@@ -303,13 +303,13 @@ TEST(link, a_joiner_whose_answer_still_comes_may_stay)
     client_say(&second, JOIN);
     TURN_UNTIL(handlers.messages == 2);
     (void)UNTIL(second.closed,
-                (house.context.tell(house.context.link, peer, &pending), loop_turn(&house.loop, 20)));
+                (fixture.context.tell(fixture.context.link, peer, &pending), loop_turn(&fixture.loop, 20)));
     EXPECT(!first.closed);
     EXPECT_SAYS(first.last, "join_pending");
     TURN_UNTIL(first.closed && handlers.joiners_closed == 2);
     client_end(&first);
     client_end(&second);
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_joiners_frame_over_four_kilobytes_ends_it)
@@ -317,53 +317,53 @@ TEST(link, a_joiners_frame_over_four_kilobytes_ends_it)
     struct client client;
     static char large[5000];
 
-    house_begin_default();
+    fixture_begin_default();
     client_join(&client);
     memset(large, ' ', sizeof(large));
     client_send(&client, large, sizeof(large));
     TURN_UNTIL(client.closed && handlers.joiners_closed == 1);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_revoked_terminal_is_told_why_and_closed)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     identity_make();
     handlers.admit = BERTH_E_REVOKED;
     client_begin(&client, client_context("berth/1", identity.certificate.certificate, identity.key),
-                 link_port(house.link));
+                 link_port(fixture.link));
     TURN_UNTIL(client.closed);
     EXPECT_INT(client.frames, 1);
     EXPECT_SAYS(client.last, "\"code\":\"REVOKED\"");
     EXPECT_SAYS(client.last, "the terminal was turned away by the test");
     for (int i = 0; i < 5; i++)
-        loop_turn(&house.loop, 20);
+        loop_turn(&fixture.loop, 20);
     EXPECT_INT(handlers.closed, 0); /* it was never admitted */
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_hang_up_says_why_first)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
-    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_SUPERSEDED,
+    fixture.context.hang_up(fixture.context.link, handlers.peers[0], BERTH_E_SUPERSEDED,
                         "the terminal is here a second time");
     TURN_UNTIL(client.closed && handlers.closed == 1);
     EXPECT_SAYS(client.last, "\"code\":\"SUPERSEDED\"");
     EXPECT_SAYS(client.last, "the terminal is here a second time");
     EXPECT_SAYS(client.last, "\"about\":\"connection\"");
     /* A number that is gone is ignored. */
-    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_SUPERSEDED, "again");
+    fixture.context.hang_up(fixture.context.link, handlers.peers[0], BERTH_E_SUPERSEDED, "again");
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* ---- who does not come in ---- */
@@ -373,14 +373,14 @@ TEST(link, another_authoritys_terminal_is_refused_and_made_to_wait)
     struct issuer *stranger;
     struct pki_identity foreign;
 
-    house_begin_default();
+    fixture_begin_default();
     pki_authority("stranger", &stranger);
     pki_identity(stranger, "icu-07", false, PKI_DAY_MS, &foreign);
     for (int i = 0; i < 4; i++) {
         struct client client;
 
         client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key),
-                     link_port(house.link));
+                     link_port(fixture.link));
         TURN_UNTIL(client.closed);
         TURN_UNTIL(stats_now().failed_certificate == i + 1);
         client_end(&client);
@@ -391,7 +391,7 @@ TEST(link, another_authoritys_terminal_is_refused_and_made_to_wait)
         struct client client;
 
         client_begin(&client, client_context("berth/1", foreign.certificate, foreign.key),
-                     link_port(house.link));
+                     link_port(fixture.link));
         TURN_UNTIL(client.closed);
         EXPECT_INT(client.opened, 0);
         EXPECT_INT(stats_now().refused_penalty, 1);
@@ -399,7 +399,7 @@ TEST(link, another_authoritys_terminal_is_refused_and_made_to_wait)
     }
     issuer_free(stranger);
     pki_identity_free(&foreign);
-    house_end();
+    fixture_end();
 }
 
 TEST(link, half_a_handshake_is_cut_off_and_others_notice_nothing)
@@ -410,9 +410,9 @@ TEST(link, half_a_handshake_is_cut_off_and_others_notice_nothing)
     int64_t began;
 
     /* The limit is that of the other's handshake as well, which must have the time it takes. */
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 64, .handshakes_source = 64, .handshake_ms = 4000, .messages_s = 100 });
-    to.sin_port = htons((uint16_t)link_port(house.link));
+    to.sin_port = htons((uint16_t)link_port(fixture.link));
     began = clock_mono_ms();
     EXPECT_OK(connect(half, (struct sockaddr *)&to, sizeof(to)));
     EXPECT_INT(write(half, "\x16\x03\x01", 3), 3);
@@ -424,7 +424,7 @@ TEST(link, half_a_handshake_is_cut_off_and_others_notice_nothing)
     (void)close(half);
     client_end(&other);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* One that connects and says nothing. */
@@ -461,16 +461,16 @@ TEST(link, one_source_cannot_hold_more_handshakes_than_its_share)
 {
     int half[5];
 
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 64, .handshakes_source = 3, .handshake_ms = 600000, .messages_s = 100 });
     for (int i = 0; i < 5; i++)
-        half[i] = connect_silently(link_port(house.link));
+        half[i] = connect_silently(link_port(fixture.link));
     TURN_UNTIL(stats_now().replaced == 2);
     TURN_UNTIL(count_ended(half, 5) == 2); /* two threads: which of them came first may differ */
     EXPECT_INT(stats_now().refused_source, 0);
     for (int i = 0; i < 5; i++)
         (void)close(half[i]);
-    house_end();
+    fixture_end();
 }
 
 /* A stranger behind the ward's own address holds as many half handshakes as he likes, with a
@@ -480,12 +480,12 @@ TEST(link, a_stranger_behind_a_terminals_address_does_not_keep_it_out)
     struct client client;
     int half[24];
 
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 64, .handshakes_source = 8, .handshake_ms = 600000, .messages_s = 100 });
     client_enter(&client);
     client_end(&client);
     for (size_t i = 0; i < BERTH_COUNT(half); i++)
-        half[i] = connect_silently(link_port(house.link));
+        half[i] = connect_silently(link_port(fixture.link));
     for (int i = 0; i < 12; i++) {
         client_enter(&client);
         client_end(&client);
@@ -493,14 +493,14 @@ TEST(link, a_stranger_behind_a_terminals_address_does_not_keep_it_out)
             if (!is_ended(half[k]))
                 continue;
             (void)close(half[k]);
-            half[k] = connect_silently(link_port(house.link));
+            half[k] = connect_silently(link_port(fixture.link));
         }
     }
     EXPECT_INT(stats_now().refused_source + stats_now().refused_penalty, 0);
     for (size_t i = 0; i < BERTH_COUNT(half); i++)
         (void)close(half[i]);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* Not even one that nobody knows yet: after a restart of the broker nobody is known. */
@@ -509,16 +509,16 @@ TEST(link, a_new_terminal_gets_in_beside_silent_ones_of_its_address)
     struct client client;
     int half[24];
 
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 64, .handshakes_source = 8, .handshake_ms = 600000, .messages_s = 100 });
     for (size_t i = 0; i < BERTH_COUNT(half); i++)
-        half[i] = connect_silently(link_port(house.link));
+        half[i] = connect_silently(link_port(fixture.link));
     client_enter(&client);
     client_end(&client);
     for (size_t i = 0; i < BERTH_COUNT(half); i++)
         (void)close(half[i]);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* Anybody can finish a handshake to join: those who then ask nothing take no place from others, and
@@ -529,7 +529,7 @@ TEST(link, silent_joiners_keep_out_neither_joiners_nor_terminals)
     struct client joiner;
     struct client terminal;
 
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 8, .handshakes_source = 4, .handshake_ms = 600000, .messages_s = 100 });
     for (size_t i = 0; i < BERTH_COUNT(silent); i++)
         client_join(&silent[i]);
@@ -541,7 +541,7 @@ TEST(link, silent_joiners_keep_out_neither_joiners_nor_terminals)
     for (size_t i = 0; i < BERTH_COUNT(silent); i++)
         client_end(&silent[i]);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* It is let in, asks and is answered. */
@@ -556,7 +556,7 @@ static void expect_served(const char *source)
     client_say(&client, JOIN);
     TURN_UNTIL(handlers.messages == 1);
     msg->type = MSG_joined;
-    house.context.tell(house.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
+    fixture.context.tell(fixture.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
     TURN_UNTIL(client.frames == 1);
     free(msg);
     client_end(&client);
@@ -569,7 +569,7 @@ TEST(link, joiners_of_one_source_that_asked_keep_out_neither_others_nor_known_on
     struct client asked[16];
     struct client terminal;
 
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 8, .handshakes_source = 4, .handshake_ms = 600000, .messages_s = 100 });
     client_source = "127.0.0.3";
     client_enter(&terminal);
@@ -579,7 +579,7 @@ TEST(link, joiners_of_one_source_that_asked_keep_out_neither_others_nor_known_on
         int heard = handlers.messages;
 
         client_begin(&asked[i], client_context("berth-join/1", NULL, NULL),
-                     link_join_port(house.link));
+                     link_join_port(fixture.link));
         TURN_UNTIL(asked[i].opened || asked[i].closed);
         client_say(&asked[i], JOIN);
         TURN_UNTIL(handlers.messages > heard || asked[i].closed);
@@ -589,13 +589,13 @@ TEST(link, joiners_of_one_source_that_asked_keep_out_neither_others_nor_known_on
     for (size_t i = 0; i < BERTH_COUNT(asked); i++)
         client_end(&asked[i]);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 static void talk_nonsense(void)
 {
     int64_t failed = stats_now().failed_protocol;
-    int knocker = connect_silently(link_port(house.link));
+    int knocker = connect_silently(link_port(fixture.link));
 
     EXPECT_INT(write(knocker, "GET / HTTP/1.1\r\n\r\n", 18), 18);
     TURN_UNTIL(stats_now().failed_protocol == failed + 1);
@@ -614,7 +614,7 @@ static void expect_stranger(void)
     int knocker;
 
     run_into_debt();
-    knocker = connect_silently(link_port(house.link));
+    knocker = connect_silently(link_port(fixture.link));
     TURN_UNTIL(stats_now().refused_penalty == 1);
     (void)close(knocker);
 }
@@ -624,16 +624,16 @@ TEST(link, a_key_that_the_core_refuses_makes_no_address_known)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     identity_make();
     handlers.admit = BERTH_E_REVOKED;
     client_begin(&client, client_context("berth/1", identity.certificate.certificate, identity.key),
-                 link_port(house.link));
+                 link_port(fixture.link));
     TURN_UNTIL(client.closed);
     client_end(&client);
     expect_stranger();
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, an_address_is_known_until_the_last_one_there_is_revoked)
@@ -641,24 +641,24 @@ TEST(link, an_address_is_known_until_the_last_one_there_is_revoked)
     struct client first, second, third;
     uint64_t numbers[3];
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&first);
     client_enter(&second);
     memcpy(numbers, handlers.peers, sizeof(numbers));
-    house.context.hang_up(house.context.link, numbers[0], BERTH_E_REVOKED, "it was revoked");
+    fixture.context.hang_up(fixture.context.link, numbers[0], BERTH_E_REVOKED, "it was revoked");
     TURN_UNTIL(first.closed);
     run_into_debt();
     client_enter(&third);
     numbers[2] = handlers.peers[2];
     for (int i = 1; i < 3; i++)
-        house.context.hang_up(house.context.link, numbers[i], BERTH_E_REVOKED, "it was revoked");
+        fixture.context.hang_up(fixture.context.link, numbers[i], BERTH_E_REVOKED, "it was revoked");
     TURN_UNTIL(second.closed && third.closed);
     expect_stranger();
     client_end(&first);
     client_end(&second);
     client_end(&third);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* OpenSSL's own client against the listener: what it prints. Server and client do not share a
@@ -671,7 +671,7 @@ static void s_client(const char *options, char *out, size_t size)
 
     (void)snprintf(command, sizeof(command),
                    "timeout 10 openssl s_client -connect 127.0.0.1:%d %s </dev/null 2>&1",
-                   link_port(house.link), options);
+                   link_port(fixture.link), options);
     stream = popen(command, "r"); // NOLINT(cert-env33-c): a test's own command
     assert_non_null(stream);
     got = fread(out, 1, size - 1, stream);
@@ -683,7 +683,7 @@ TEST(link, a_stock_client_sees_tls_1_3_with_our_protocol_only)
 {
     static char text[65536];
 
-    house_begin_default();
+    fixture_begin_default();
     s_client("-alpn berth/1", text, sizeof(text));
     EXPECT_SAYS(text, "TLSv1.3");
     EXPECT_SAYS(text, "ALPN protocol: berth/1");
@@ -695,7 +695,7 @@ TEST(link, a_stock_client_sees_tls_1_3_with_our_protocol_only)
     EXPECT_SAYS(text, "alert no application protocol");
     TURN_UNTIL(stats_now().failed_protocol == 2);
     EXPECT_INT(handlers.opened, 0);
-    house_end();
+    fixture_end();
 }
 
 /* ---- too much ---- */
@@ -705,7 +705,7 @@ TEST(link, who_talks_too_much_waits_and_who_floods_is_hung_up_on)
     struct client client;
     int64_t began;
 
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 64, .handshakes_source = 64, .handshake_ms = 5000, .messages_s = 20 });
     client_enter(&client);
     began = clock_mono_ms();
@@ -725,7 +725,7 @@ TEST(link, who_talks_too_much_waits_and_who_floods_is_hung_up_on)
     EXPECT_INT(stats_now().floods, 1);
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_slow_reader_is_dropped)
@@ -733,7 +733,7 @@ TEST(link, a_slow_reader_is_dropped)
     struct client client;
     struct msg *profile = berth_new(struct msg);
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
@@ -744,9 +744,9 @@ TEST(link, a_slow_reader_is_dropped)
         memset(profile->profile.settings[i].value, 'x',
                sizeof(profile->profile.settings[i].value) - 1);
     for (int i = 0; i < 20000 && handlers.closed == 0; i++) {
-        house.context.tell(house.context.link, handlers.peers[0], profile);
+        fixture.context.tell(fixture.context.link, handlers.peers[0], profile);
         if (i % 64 == 0)
-            loop_turn(&house.loop, 1);
+            loop_turn(&fixture.loop, 1);
     }
     TURN_UNTIL(handlers.closed == 1);
     EXPECT_SAYS(handlers.closed_why, "reads too slowly");
@@ -754,7 +754,7 @@ TEST(link, a_slow_reader_is_dropped)
     free(profile);
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* ---- certificates ---- */
@@ -769,10 +769,10 @@ TEST(link, a_new_certificate_serves_new_connections_and_old_ones_stay)
     struct client before, after;
     char old[72], fresh[72];
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&before);
     server_hash(&before, old);
-    EXPECT_OK(link_renew_certificate(house.link, NULL));
+    EXPECT_OK(link_renew_certificate(fixture.link, NULL));
     client_enter(&after);
     server_hash(&after, fresh);
     EXPECT(strcmp(old, fresh) != 0);
@@ -781,7 +781,7 @@ TEST(link, a_new_certificate_serves_new_connections_and_old_ones_stay)
     client_end(&before);
     client_end(&after);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST(link, the_certificate_is_renewed_by_itself_before_it_ends)
@@ -789,13 +789,13 @@ TEST(link, the_certificate_is_renewed_by_itself_before_it_ends)
     int64_t ends_ms;
     int64_t later_ms;
 
-    house_begin_default();
-    ends_ms = link_certificate_ends_ms(house.link);
+    fixture_begin_default();
+    ends_ms = link_certificate_ends_ms(fixture.link);
     /* The clocks as they are 21 days on; the loop would set them back at its next turn. */
-    later_ms = house.loop.timers.wall_ms + (int64_t)21 * 24 * HOUR_MS;
-    timers_advance(&house.loop.timers, house.loop.timers.mono_ms + HOUR_MS + 1, later_ms);
-    EXPECT(link_certificate_ends_ms(house.link) > ends_ms + (int64_t)20 * 24 * HOUR_MS);
-    house_end();
+    later_ms = fixture.loop.timers.wall_ms + (int64_t)21 * 24 * HOUR_MS;
+    timers_advance(&fixture.loop.timers, fixture.loop.timers.mono_ms + HOUR_MS + 1, later_ms);
+    EXPECT(link_certificate_ends_ms(fixture.link) > ends_ms + (int64_t)20 * 24 * HOUR_MS);
+    fixture_end();
 }
 
 TEST(link, bad_addresses_are_said_so)
@@ -804,8 +804,8 @@ TEST(link, bad_addresses_are_said_so)
     struct berth_error error = { 0 };
     struct link_setup setup;
 
-    house_begin_default();
-    setup = house.setup;
+    fixture_begin_default();
+    setup = fixture.setup;
     setup.listen = "localhost:7443";
     EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_CONFIG);
     EXPECT_STR(error.text,
@@ -813,7 +813,7 @@ TEST(link, bad_addresses_are_said_so)
     setup.listen = "192.0.2.1:7443";
     EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_IO);
     EXPECT_STR(error.text, "cannot listen on 192.0.2.1 port 7443: Cannot assign requested address");
-    house_end();
+    fixture_end();
 }
 
 TEST(link, a_second_broker_on_the_same_port_is_refused)
@@ -824,41 +824,41 @@ TEST(link, a_second_broker_on_the_same_port_is_refused)
     char address[64];
     char wanted[128];
 
-    house_begin_default();
-    setup = house.setup;
-    (void)snprintf(address, sizeof(address), "127.0.0.1:%d", link_port(house.link));
+    fixture_begin_default();
+    setup = fixture.setup;
+    (void)snprintf(address, sizeof(address), "127.0.0.1:%d", link_port(fixture.link));
     (void)snprintf(wanted, sizeof(wanted),
                    "cannot listen on 127.0.0.1 port %d: Address already in use",
-                   link_port(house.link));
+                   link_port(fixture.link));
     setup.listen = address;
     EXPECT_ERR(link_new(&setup, &link, &error), BERTH_E_IO);
     EXPECT_STR(error.text, wanted);
-    house_end();
+    fixture_end();
 }
 
 TEST(link, the_end_closes_everybody)
 {
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
-    link_free(house.link);
-    house.link = NULL;
+    link_free(fixture.link);
+    fixture.link = NULL;
     TURN_UNTIL(client.closed);
     EXPECT_INT(client.why.code, 0); /* closed in good order */
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
-/* Work of other threads may end, and its outcome be told, while the doors close: a password that
+/* Work of other threads may end, and its outcome be told, while the listeners close: a password that
  * was being checked when the store failed. */
 static void tell_late(berth_unused struct loop_mail *mail)
 {
     const struct msg msg = { .type = MSG_presence_unknown };
 
-    house.context.tell(house.context.link, handlers.peers[0], &msg);
-    house.context.hang_up(house.context.link, handlers.peers[0], BERTH_E_CLOSING, "too late");
+    fixture.context.tell(fixture.context.link, handlers.peers[0], &msg);
+    fixture.context.hang_up(fixture.context.link, handlers.peers[0], BERTH_E_CLOSING, "too late");
 }
 
 TEST(link, what_is_told_while_the_doors_close_goes_nowhere)
@@ -866,15 +866,15 @@ TEST(link, what_is_told_while_the_doors_close_goes_nowhere)
     struct loop_mail late = { .run = tell_late };
     struct client client;
 
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
-    loop_post(&house.loop, &late);
-    link_free(berth_take(house.link));
-    EXPECT(!house.context.tell);
-    loop_turn(&house.loop, 0);
+    loop_post(&fixture.loop, &late);
+    link_free(berth_take(fixture.link));
+    EXPECT(!fixture.context.tell);
+    loop_turn(&fixture.loop, 0);
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 /* libuv would accept and close them without a word; here they wait in the kernel, and it is told.
@@ -887,14 +887,14 @@ TEST(link, without_descriptors_newcomers_wait_and_it_is_told)
     int knocker, lowest;
     char byte;
 
-    house_begin_default();
+    fixture_begin_default();
     knocker = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     EXPECT_OK(getrlimit(RLIMIT_NOFILE, &before));
     lowest = dup(STDERR_FILENO);
     none = (struct rlimit){ .rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max };
     (void)close(lowest);
     EXPECT_OK(setrlimit(RLIMIT_NOFILE, &none));
-    there.sin_port = htons((uint16_t)link_port(house.link));
+    there.sin_port = htons((uint16_t)link_port(fixture.link));
     (void)connect(knocker, (struct sockaddr *)&there, sizeof(there));
     TURN_UNTIL(stats_now().no_descriptors == 1);
     EXPECT_INT(log_count(EV_NO_DESCRIPTORS), 1);
@@ -906,7 +906,7 @@ TEST(link, without_descriptors_newcomers_wait_and_it_is_told)
     client_enter(&client); /* and everybody is let in again */
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST_MAIN()

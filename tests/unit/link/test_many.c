@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "house.h"
+#include "link_fixture.h"
 
 #define TERMINALS 2000
 #define AT_ONCE 64
@@ -109,11 +109,11 @@ TEST(link, two_thousand_terminals_get_in)
     int status;
     pid_t child;
 
-    house_begin(limits);
+    fixture_begin(limits);
     identity_make();
     handlers.quiet = true;
     crowd.context = client_context("berth/1", identity.certificate.certificate, identity.key);
-    crowd.port = link_port(house.link);
+    crowd.port = link_port(fixture.link);
     EXPECT_OK(pipe(hold));
     EXPECT_OK(pipe(tell));
     cpu = cpu_us();
@@ -127,7 +127,7 @@ TEST(link, two_thousand_terminals_get_in)
     (void)close(hold[0]);
     for (int64_t limit_ms = clock_mono_ms() + test_patience_ms();
          handlers.opened < TERMINALS && clock_mono_ms() < limit_ms;)
-        loop_turn(&house.loop, 50);
+        loop_turn(&fixture.loop, 50);
     EXPECT_INT(handlers.opened, TERMINALS);
     print_message("mutual handshakes: %lld us of CPU each, %lld a second with %d at once\n",
                   (long long)(cpu_us() - cpu) / TERMINALS,
@@ -136,7 +136,7 @@ TEST(link, two_thousand_terminals_get_in)
                   (long long)(resident_kib() - memory) * 1024 / TERMINALS);
     cpu = cpu_us();
     for (int i = 0; i < 20; i++)
-        loop_turn(&house.loop, 50);
+        loop_turn(&fixture.loop, 50);
     print_message("CPU of a second with %d idle terminals: %lld us\n", TERMINALS,
                   (long long)(cpu_us() - cpu));
     EXPECT_INT(stats_now().peers, TERMINALS);
@@ -146,7 +146,7 @@ TEST(link, two_thousand_terminals_get_in)
     EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     SSL_CTX_free(crowd.context);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 TEST_MAIN()

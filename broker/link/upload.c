@@ -1,5 +1,5 @@
-/* blob.c - bundles of logs, received in chunks. */
-#include "blob.h"
+/* upload.c - log uploads, received in chunks. */
+#include "upload.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,26 +17,26 @@
 
 #define CHUNK_MAX 12288
 
-struct blobs {
-    char folder[BLOB_PATH]; /* .../blobs */
+struct uploads {
+    char folder[UPLOAD_PATH]; /* .../uploads */
     struct offload *offload;
     struct berth_timers *timers;
     int64_t quota, used;
     int open;
-    struct blob_stats stats;
+    struct upload_stats stats;
 };
 
-struct blob {
-    struct blobs *blobs;
+struct upload {
+    struct uploads *uploads;
     uint64_t peer, command_id;
     uint64_t ref; /* of the chunk that is being written */
     int64_t size, have;
     char sha256[72];
-    char part[BLOB_PATH], whole[BLOB_PATH];
+    char part[UPLOAD_PATH], whole[UPLOAD_PATH];
     int descriptor;
     bool writing; /* the job owns the descriptor for now */
     bool dropped; /* nobody waits for it; freed when the job comes back */
-    blob_news_fn *news;
+    upload_progress_fn *progress;
     void *context;
     struct op op;
 };
@@ -44,21 +44,21 @@ struct blob {
 /* One chunk on its way to disk; the last one also checks the whole and gives it its name. */
 struct write_job {
     struct offload_job job;
-    struct blob *blob;
+    struct upload *upload;
     int descriptor;
     int64_t offset, size;
     bool last;
     char sha256[72];
-    char part[BLOB_PATH], whole[BLOB_PATH];
+    char part[UPLOAD_PATH], whole[UPLOAD_PATH];
     size_t length;
     unsigned char bytes[CHUNK_MAX];
 };
 
-int blob_path(const char *folder, uint64_t command_id, char out[BLOB_PATH],
+int upload_path(const char *folder, uint64_t command_id, char out[UPLOAD_PATH],
               struct berth_error *reterr)
 {
-    if (snprintf(out, BLOB_PATH, "%s/blobs/%llu.log", folder, (unsigned long long)command_id) >=
-        BLOB_PATH)
+    if (snprintf(out, UPLOAD_PATH, "%s/uploads/%llu.log", folder, (unsigned long long)command_id) >=
+        UPLOAD_PATH)
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "the folder's name is too long");
     return 0;
 }
@@ -73,7 +73,7 @@ static bool ends_with(const char *name, const char *end)
 }
 
 /* Sum up what is there and remove what was never finished. */
-static void look_around(struct blobs *blobs, DIR *folder)
+static void scan_folder(struct uploads *uploads, DIR *folder)
 {
     struct dirent *entry;
 
@@ -84,45 +84,45 @@ static void look_around(struct blobs *blobs, DIR *folder)
             (void)unlinkat(dirfd(folder), entry->d_name, 0);
         else if (fstatat(dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) == 0 &&
                  S_ISREG(facts.st_mode))
-            blobs->used += facts.st_size;
+            uploads->used += facts.st_size;
     }
 }
 
-int blobs_new(struct berth_loop *loop, const char *folder, int64_t quota, struct blobs **ret,
+int uploads_new(struct berth_loop *loop, const char *folder, int64_t quota, struct uploads **ret,
               struct berth_error *reterr)
 {
-    struct blobs *blobs = berth_new(struct blobs);
+    struct uploads *uploads = berth_new(struct uploads);
     DIR *stream;
 
-    if (snprintf(blobs->folder, sizeof(blobs->folder), "%s/blobs", folder) >=
-            (int)sizeof(blobs->folder) ||
-        (mkdir(blobs->folder, 0700) < 0 && errno != EEXIST) || !(stream = opendir(blobs->folder))) {
-        int r = berth_fail(reterr, BERTH_E_IO, "%s/blobs: %s", folder, strerror(errno));
+    if (snprintf(uploads->folder, sizeof(uploads->folder), "%s/uploads", folder) >=
+            (int)sizeof(uploads->folder) ||
+        (mkdir(uploads->folder, 0700) < 0 && errno != EEXIST) || !(stream = opendir(uploads->folder))) {
+        int r = berth_fail(reterr, BERTH_E_IO, "%s/uploads: %s", folder, strerror(errno));
 
-        free(blobs);
+        free(uploads);
         return r;
     }
-    look_around(blobs, stream);
+    scan_folder(uploads, stream);
     (void)closedir(stream);
-    blobs->quota = quota;
-    blobs->timers = &loop->timers;
-    blobs->offload = offload_new(loop, 1, BLOBS_OPEN_MAX);
-    *ret = blobs;
+    uploads->quota = quota;
+    uploads->timers = &loop->timers;
+    uploads->offload = offload_new(loop, 1, UPLOADS_OPEN_MAX);
+    *ret = uploads;
     return 0;
 }
 
-void blobs_free(struct blobs *blobs)
+void uploads_free(struct uploads *uploads)
 {
-    if (!blobs)
+    if (!uploads)
         return;
-    offload_free(blobs->offload);
-    free(blobs);
+    offload_free(uploads->offload);
+    free(uploads);
 }
 
-void blobs_stats(const struct blobs *blobs, struct blob_stats *ret)
+void uploads_stats(const struct uploads *uploads, struct upload_stats *ret)
 {
-    *ret = blobs->stats;
-    ret->bytes = blobs->used;
+    *ret = uploads->stats;
+    ret->bytes = uploads->used;
 }
 
 /* ---- receiving ---- */
@@ -132,7 +132,7 @@ static bool is_sha256(const char *text)
     return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-static int check_begin(struct blobs *blobs, const struct msg_upload_begin *begin,
+static int check_begin(struct uploads *uploads, const struct msg_upload_begin *begin,
                        struct berth_error *reterr)
 {
     if (begin->size <= 0)
@@ -140,94 +140,94 @@ static int check_begin(struct blobs *blobs, const struct msg_upload_begin *begin
     if (!is_sha256(begin->sha256))
         return berth_fail(reterr, BERTH_E_INVALID,
                           "the file's SHA-256 is not 64 hexadecimal digits");
-    if (blobs->open >= BLOBS_OPEN_MAX)
+    if (uploads->open >= UPLOADS_OPEN_MAX)
         return berth_fail(reterr, BERTH_E_BUSY, "%d files are being received already",
-                          BLOBS_OPEN_MAX);
-    if (begin->size > blobs->quota - blobs->used)
+                          UPLOADS_OPEN_MAX);
+    if (begin->size > uploads->quota - uploads->used)
         return berth_fail(
             reterr, BERTH_E_NO_SPACE,
-            "bundles of logs take %lld of %lld MiB; remove old ones from blobs/ first",
-            (long long)(blobs->used >> 20), (long long)(blobs->quota >> 20));
+            "log uploads take %lld of %lld MiB; remove old ones from uploads/ first",
+            (long long)(uploads->used >> 20), (long long)(uploads->quota >> 20));
     return 0;
 }
 
-static int open_part(struct blob *blob, struct berth_error *reterr)
+static int open_part(struct upload *upload, struct berth_error *reterr)
 {
-    (void)snprintf(blob->whole, sizeof(blob->whole), "%s/%llu.log", blob->blobs->folder,
-                   (unsigned long long)blob->command_id);
-    (void)snprintf(blob->part, sizeof(blob->part), "%s/%llu.part", blob->blobs->folder,
-                   (unsigned long long)blob->command_id);
-    if (access(blob->whole, F_OK) == 0)
+    (void)snprintf(upload->whole, sizeof(upload->whole), "%s/%llu.log", upload->uploads->folder,
+                   (unsigned long long)upload->command_id);
+    (void)snprintf(upload->part, sizeof(upload->part), "%s/%llu.part", upload->uploads->folder,
+                   (unsigned long long)upload->command_id);
+    if (access(upload->whole, F_OK) == 0)
         return berth_fail(reterr, BERTH_E_EXISTS, "the file of command %llu is here already",
-                          (unsigned long long)blob->command_id);
-    blob->descriptor = open(blob->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (blob->descriptor < 0 && errno == EEXIST)
+                          (unsigned long long)upload->command_id);
+    upload->descriptor = open(upload->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (upload->descriptor < 0 && errno == EEXIST)
         return berth_fail(reterr, BERTH_E_BUSY,
                           "the file of command %llu is being received already",
-                          (unsigned long long)blob->command_id);
-    if (blob->descriptor < 0)
+                          (unsigned long long)upload->command_id);
+    if (upload->descriptor < 0)
         return berth_fail(reterr, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "%s: %s",
-                          blob->part, strerror(errno));
+                          upload->part, strerror(errno));
     return 0;
 }
 
 static void note_done(struct op *op, int result);
 
-int blob_new(struct blobs *blobs, const struct msg_upload_begin *begin, uint64_t peer,
-             blob_news_fn *news, void *context, struct blob **ret, struct berth_error *reterr)
+int upload_new(struct uploads *uploads, const struct msg_upload_begin *begin, uint64_t peer,
+             upload_progress_fn *progress, void *context, struct upload **ret, struct berth_error *reterr)
 {
-    struct blob *blob;
-    int r = check_begin(blobs, begin, reterr);
+    struct upload *upload;
+    int r = check_begin(uploads, begin, reterr);
 
     if (r < 0) {
-        blobs->stats.refused++;
+        uploads->stats.refused++;
         return r;
     }
-    blob = berth_new(struct blob);
-    *blob = (struct blob){ .blobs = blobs,
+    upload = berth_new(struct upload);
+    *upload = (struct upload){ .uploads = uploads,
                            .peer = peer,
                            .command_id = begin->command_id,
                            .size = begin->size,
-                           .news = news,
+                           .progress = progress,
                            .context = context };
-    (void)snprintf(blob->sha256, sizeof(blob->sha256), "%s", begin->sha256);
-    r = open_part(blob, reterr);
+    (void)snprintf(upload->sha256, sizeof(upload->sha256), "%s", begin->sha256);
+    r = open_part(upload, reterr);
     if (r < 0) {
-        blobs->stats.refused++;
-        free(blob);
+        uploads->stats.refused++;
+        free(upload);
         return r;
     }
-    op_init(&blob->op, blobs->timers, note_done);
-    blobs->used += blob->size; /* the whole is promised from the start */
-    blobs->open++;
-    *ret = blob;
+    op_init(&upload->op, uploads->timers, note_done);
+    uploads->used += upload->size; /* the whole is promised from the start */
+    uploads->open++;
+    *ret = upload;
     return 0;
 }
 
 /* whole: it has its name, and its bytes stay accounted for. */
-static void free_blob(struct blob *blob, bool whole)
+static void free_upload(struct upload *upload, bool whole)
 {
-    (void)close(blob->descriptor);
+    (void)close(upload->descriptor);
     if (whole) {
-        blob->blobs->stats.stored++;
+        upload->uploads->stats.stored++;
     } else {
-        (void)unlink(blob->part);
-        blob->blobs->used -= blob->size;
-        blob->blobs->stats.refused++;
+        (void)unlink(upload->part);
+        upload->uploads->used -= upload->size;
+        upload->uploads->stats.refused++;
     }
-    blob->blobs->open--;
-    free(blob);
+    upload->uploads->open--;
+    free(upload);
 }
 
-void blob_drop(struct blob *blob)
+void upload_drop(struct upload *upload)
 {
-    if (!blob)
+    if (!upload)
         return;
-    if (blob->writing) {
-        blob->dropped = true;
+    if (upload->writing) {
+        upload->dropped = true;
         return;
     }
-    free_blob(blob, false);
+    free_upload(upload, false);
 }
 
 /* On the thread: check and publish. */
@@ -268,7 +268,7 @@ static int write_chunk(struct offload_job *job, struct berth_error *error)
     return at->last ? finish(at, error) : 0;
 }
 
-static void let_go(struct offload_job *job)
+static void release_job(struct offload_job *job)
 {
     struct write_job *at = container_of(job, struct write_job, job);
 
@@ -277,62 +277,62 @@ static void let_go(struct offload_job *job)
 
 static void note_done(struct op *op, int result)
 {
-    struct blob *blob = container_of(op, struct blob, op);
+    struct upload *upload = container_of(op, struct upload, op);
     static const struct berth_error fine;
-    bool whole = result == 0 && blob->have == blob->size;
+    bool whole = result == 0 && upload->have == upload->size;
     bool over = result < 0 || whole;
 
-    blob->writing = false;
-    if (blob->dropped) {
-        free_blob(blob, whole);
+    upload->writing = false;
+    if (upload->dropped) {
+        free_upload(upload, whole);
         return;
     }
-    blob->news(blob->context, blob->peer, blob->ref, blob->command_id, blob->have, over,
+    upload->progress(upload->context, upload->peer, upload->ref, upload->command_id, upload->have, over,
                result < 0 ? &op->error : &fine);
     if (over)
-        free_blob(blob, whole);
+        free_upload(upload, whole);
 }
 
-int blob_add(struct blob *blob, uint64_t ref, const struct msg_upload_chunk *chunk,
+int upload_add(struct upload *upload, uint64_t ref, const struct msg_upload_chunk *chunk,
              struct berth_error *reterr)
 {
     struct write_job *at;
     int64_t length;
     int r;
 
-    if (blob->writing)
+    if (upload->writing)
         return berth_fail(reterr, BERTH_E_STATE, "the last piece is not acknowledged yet");
-    if (chunk->command_id != blob->command_id || chunk->offset != blob->have)
+    if (chunk->command_id != upload->command_id || chunk->offset != upload->have)
         return berth_fail(reterr, BERTH_E_INVALID,
                           "a piece at %lld of command %llu, expected was %lld of %llu",
                           (long long)chunk->offset, (unsigned long long)chunk->command_id,
-                          (long long)blob->have, (unsigned long long)blob->command_id);
+                          (long long)upload->have, (unsigned long long)upload->command_id);
 
     at = berth_new(struct write_job);
     length = base64_decode(chunk->data, at->bytes, sizeof(at->bytes));
-    if (length <= 0 || length > blob->size - blob->have) {
-        let_go(&at->job);
+    if (length <= 0 || length > upload->size - upload->have) {
+        release_job(&at->job);
         return berth_fail(reterr, BERTH_E_INVALID,
                           "the piece is no base64 of 1 to %d bytes within the file", CHUNK_MAX);
     }
-    at->blob = blob;
-    at->descriptor = blob->descriptor;
-    at->offset = blob->have;
-    at->size = blob->size;
+    at->upload = upload;
+    at->descriptor = upload->descriptor;
+    at->offset = upload->have;
+    at->size = upload->size;
     at->length = (size_t)length;
-    at->last = blob->have + length == blob->size;
-    memcpy(at->sha256, blob->sha256, sizeof(at->sha256));
-    memcpy(at->part, blob->part, sizeof(at->part));
-    memcpy(at->whole, blob->whole, sizeof(at->whole));
+    at->last = upload->have + length == upload->size;
+    memcpy(at->sha256, upload->sha256, sizeof(at->sha256));
+    memcpy(at->part, upload->part, sizeof(at->part));
+    memcpy(at->whole, upload->whole, sizeof(at->whole));
     at->job.work = write_chunk;
-    at->job.release = let_go;
-    r = offload_begin(blob->blobs->offload, &at->job, &blob->op);
+    at->job.release = release_job;
+    r = offload_begin(upload->uploads->offload, &at->job, &upload->op);
     if (r < 0) {
-        let_go(&at->job);
-        return berth_fail(reterr, r, "%s", blob->op.error.text);
+        release_job(&at->job);
+        return berth_fail(reterr, r, "%s", upload->op.error.text);
     }
-    blob->writing = true;
-    blob->ref = ref;
-    blob->have += length;
+    upload->writing = true;
+    upload->ref = ref;
+    upload->have += length;
     return 0;
 }

@@ -1,8 +1,8 @@
-/* The people's door: TLS outside, plain bytes of a socket pair inside, nothing lost and nothing
+/* The management API: TLS outside, plain bytes of a socket pair inside, nothing lost and nothing
  * buffered without bound. */
 #include <errno.h>
 
-#include "house.h"
+#include "link_fixture.h"
 
 static struct {
     int count;
@@ -20,15 +20,15 @@ static void take(void *context, int descriptor, const struct sockaddr *from, soc
 
 static void begin_patient(int64_t unread_ms)
 {
-    struct people_setup setup = { .listen = "127.0.0.1:0",
+    struct link_api_setup setup = { .listen = "127.0.0.1:0",
                                   .listen_descriptor = -1,
                                   .connections = 16,
                                   .unread_ms = unread_ms,
                                   .taken = take };
 
-    house_begin_default();
+    fixture_begin_default();
     memset(&taken, 0, sizeof(taken));
-    EXPECT_OK(people_listen(house.link, &setup, NULL));
+    EXPECT_OK(link_listen_api(fixture.link, &setup, NULL));
 }
 
 static void begin(void)
@@ -40,7 +40,7 @@ static void enter(struct client *client, const char *alpn)
 {
     int count = taken.count;
 
-    client_begin(client, client_context(alpn, NULL, NULL), people_port(house.link));
+    client_begin(client, client_context(alpn, NULL, NULL), link_api_port(fixture.link));
     client->raw = true;
     TURN_UNTIL(taken.count > count && client->opened);
 }
@@ -65,7 +65,7 @@ TEST(people, bytes_go_both_ways_in_plain)
     TURN_UNTIL(client.closed);
     client_end(&client);
     TURN_UNTIL(stats_now().people == 0);
-    house_end();
+    fixture_end();
 }
 
 TEST(people, a_client_without_alpn_is_welcome_another_protocol_is_not)
@@ -76,12 +76,12 @@ TEST(people, a_client_without_alpn_is_welcome_another_protocol_is_not)
     enter(&client, NULL);
     (void)close(taken.descriptor);
     client_end(&client);
-    client_begin(&client, client_context("h2", NULL, NULL), people_port(house.link));
+    client_begin(&client, client_context("h2", NULL, NULL), link_api_port(fixture.link));
     TURN_UNTIL(client.closed);
     EXPECT_INT(client.opened, 0);
     EXPECT_INT(taken.count, 1);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 TEST(people, a_long_answer_arrives_whole_also_when_the_server_closes_behind_it)
@@ -96,17 +96,17 @@ TEST(people, a_long_answer_arrives_whole_also_when_the_server_closes_behind_it)
         ssize_t put = write(taken.descriptor, block, sizeof(block));
 
         sent += put > 0 ? (size_t)put : 0;
-        loop_turn(&house.loop, 1);
+        loop_turn(&fixture.loop, 1);
     }
     (void)close(taken.descriptor);
     TURN_UNTIL(client.closed);
     EXPECT_INT(client.bytes, sent);
     EXPECT_INT(client.why.code, 0);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
-/* Write until the kernel's buffers and the door's are full. Answers how much that was. */
+/* Write until the kernel's buffers and the connection's are full. Answers how much that was. */
 static size_t fill(void)
 {
     static char block[65536];
@@ -119,7 +119,7 @@ static size_t fill(void)
         if (put > 0)
             sent += (size_t)put;
         full = put < 0 && errno == EAGAIN ? full + 1 : 0;
-        loop_turn(&house.loop, 2);
+        loop_turn(&fixture.loop, 2);
     }
     EXPECT_INT(full, 50);
     return sent;
@@ -142,7 +142,7 @@ TEST(people, a_slow_browser_makes_the_server_wait)
     (void)close(taken.descriptor);
     TURN_UNTIL(client.closed);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 TEST(people, who_does_not_read_an_answer_is_hung_up_on)
@@ -160,7 +160,7 @@ TEST(people, who_does_not_read_an_answer_is_hung_up_on)
     tls_resume(&client.tls);
     TURN_UNTIL(client.closed);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 /* The server has hung up, to make room or because it waited long enough: then the place is free
@@ -180,7 +180,7 @@ TEST(people, who_does_not_read_is_gone_soon_after_the_server_hung_up)
     EXPECT(clock_mono_ms() - began_ms < 30000);
     (void)close(taken.descriptor);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 /* It takes longer than the limit in all, and never as long without any progress. */
@@ -200,7 +200,7 @@ TEST(people, who_reads_slowly_gets_the_whole_answer)
         TURN_UNTIL(client.bytes >= (read_to < sent ? read_to : sent));
         tls_pause(&client.tls);
         for (int64_t until_ms = clock_mono_ms() + 100; clock_mono_ms() < until_ms;)
-            loop_turn(&house.loop, 10);
+            loop_turn(&fixture.loop, 10);
     }
     EXPECT_INT(client.closed, 0);
     tls_resume(&client.tls);
@@ -209,7 +209,7 @@ TEST(people, who_reads_slowly_gets_the_whole_answer)
     TURN_UNTIL(client.closed);
     EXPECT_INT(client.why.code, 0);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 /* The server has said all. What takes 64 KiB at once and then nothing for longer than a look - as
@@ -229,7 +229,7 @@ TEST(people, who_reads_slowly_gets_the_whole_answer_though_the_server_hung_up)
         size_t read_to = client.bytes + 65536;
 
         while (clock_mono_ms() < until_ms)
-            loop_turn(&house.loop, 10);
+            loop_turn(&fixture.loop, 10);
         tls_resume(&client.tls);
         TURN_UNTIL(client.closed || client.bytes >= (read_to < sent ? read_to : sent));
         tls_pause(&client.tls);
@@ -240,7 +240,7 @@ TEST(people, who_reads_slowly_gets_the_whole_answer_though_the_server_hung_up)
     EXPECT_INT(client.bytes, sent);
     EXPECT_INT(client.why.code, 0);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 /* Bytes that the server's end had ready. */
@@ -264,7 +264,7 @@ TEST(people, a_slow_server_makes_the_browser_wait)
     for (int i = 0; i < 64; i++) {
         if (tls_write(&client.tls, block, sizeof(block)) == 0)
             sent += sizeof(block);
-        loop_turn(&house.loop, 2);
+        loop_turn(&fixture.loop, 2);
         if (client.tls.queued > 0)
             break;
     }
@@ -272,7 +272,7 @@ TEST(people, a_slow_server_makes_the_browser_wait)
     EXPECT_INT(client.closed, 0);
     (void)close(taken.descriptor);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 TEST(people, the_browser_leaves_and_the_server_reads_the_end)
@@ -285,7 +285,7 @@ TEST(people, the_browser_leaves_and_the_server_reads_the_end)
     client_end(&client);
     TURN_UNTIL(recv(taken.descriptor, &byte, 1, MSG_DONTWAIT) == 0);
     (void)close(taken.descriptor);
-    house_end();
+    fixture_end();
 }
 
 TEST(people, the_end_of_the_link_closes_them_too)
@@ -295,13 +295,13 @@ TEST(people, the_end_of_the_link_closes_them_too)
 
     begin();
     enter(&client, "http/1.1");
-    link_free(house.link);
-    house.link = NULL;
+    link_free(fixture.link);
+    fixture.link = NULL;
     EXPECT_INT(recv(taken.descriptor, &byte, 1, MSG_DONTWAIT), 0);
     (void)close(taken.descriptor);
     TURN_UNTIL(client.closed);
     client_end(&client);
-    house_end();
+    fixture_end();
 }
 
 TEST_MAIN()

@@ -1,9 +1,9 @@
-/* Bundles of logs: whole and right, or not there. */
+/* Log uploads: whole and right, or not there. */
 #include "berth/base64.h"
 
-#include "link/blob.h"
+#include "link/upload.h"
 
-#include "house.h"
+#include "link_fixture.h"
 
 #define ANNOUNCE "{\"type\":\"announce\",\"boot_id\":\"b1\"}"
 
@@ -11,7 +11,7 @@ static struct client client;
 
 static void begin(void)
 {
-    house_begin_default();
+    fixture_begin_default();
     client_enter(&client);
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
@@ -21,7 +21,7 @@ static void finish(void)
 {
     client_end(&client);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
 static uint64_t last_ref;
@@ -62,15 +62,15 @@ static const char *answer(int frames)
     return client.last;
 }
 
-static void blob_file(uint64_t command, const char *end, char path[128])
+static void upload_file(uint64_t command, const char *end, char path[128])
 {
-    (void)snprintf(path, 128, "%s/blobs/%llu.%s", house.folder, (unsigned long long)command, end);
+    (void)snprintf(path, 128, "%s/uploads/%llu.%s", fixture.folder, (unsigned long long)command, end);
 }
 
-TEST(blob, a_bundle_arrives_whole_and_has_a_name_of_ours)
+TEST(upload, an_upload_arrives_whole_and_has_a_name_of_ours)
 {
     static unsigned char bytes[30000];
-    char sha256[72], path[128], wanted[BLOB_PATH];
+    char sha256[72], path[128], wanted[UPLOAD_PATH];
     struct stat facts;
 
     begin();
@@ -81,7 +81,7 @@ TEST(blob, a_bundle_arrives_whole_and_has_a_name_of_ours)
     EXPECT_SAYS(answer(2), "\"type\":\"upload_ack\"");
     say_chunk(5, 0, bytes, 12288);
     EXPECT_SAYS(answer(3), "\"offset\":12288");
-    blob_file(5, "part", path);
+    upload_file(5, "part", path);
     EXPECT_OK(stat(path, &facts));
     EXPECT_INT(facts.st_mode & 0777, 0600);
     say_chunk(5, 12288, bytes + 12288, 12288);
@@ -89,20 +89,20 @@ TEST(blob, a_bundle_arrives_whole_and_has_a_name_of_ours)
     say_chunk(5, 24576, bytes + 24576, sizeof(bytes) - 24576);
     EXPECT_SAYS(answer(5), "\"offset\":30000");
     EXPECT(stat(path, &facts) < 0);
-    blob_file(5, "log", path);
+    upload_file(5, "log", path);
     EXPECT_OK(stat(path, &facts));
     EXPECT_INT(facts.st_size, sizeof(bytes));
-    EXPECT_OK(blob_path(house.folder, 5, wanted, NULL));
+    EXPECT_OK(upload_path(fixture.folder, 5, wanted, NULL));
     EXPECT_STR(path, wanted);
-    EXPECT_INT(stats_now().blobs_stored, 1);
-    EXPECT_INT(stats_now().blob_bytes, sizeof(bytes));
+    EXPECT_INT(stats_now().uploads_stored, 1);
+    EXPECT_INT(stats_now().upload_bytes, sizeof(bytes));
     /* It is there once. */
     say_begin(5, sizeof(bytes), sha256);
     EXPECT_SAYS(answer(6), "\"code\":\"EXISTS\"");
     finish();
 }
 
-TEST(blob, a_damaged_bundle_is_not_kept)
+TEST(upload, a_damaged_upload_is_not_kept)
 {
     char sha256[72], path[128];
     struct stat facts;
@@ -113,15 +113,15 @@ TEST(blob, a_damaged_bundle_is_not_kept)
     (void)answer(2);
     say_chunk(6, 0, "bytes", 5);
     EXPECT_SAYS(answer(3), "the file arrived damaged");
-    blob_file(6, "part", path);
+    upload_file(6, "part", path);
     EXPECT(stat(path, &facts) < 0);
-    blob_file(6, "log", path);
+    upload_file(6, "log", path);
     EXPECT(stat(path, &facts) < 0);
-    EXPECT_INT(stats_now().blob_bytes, 0);
+    EXPECT_INT(stats_now().upload_bytes, 0);
     finish();
 }
 
-TEST(blob, pieces_out_of_place_or_too_large_end_it)
+TEST(upload, pieces_out_of_place_or_too_large_end_it)
 {
     char sha256[72];
 
@@ -137,11 +137,11 @@ TEST(blob, pieces_out_of_place_or_too_large_end_it)
     (void)answer(5);
     say_chunk(7, 0, "123456", 6);
     EXPECT_SAYS(answer(6), "no base64 of 1 to 12288 bytes within the file");
-    EXPECT_INT(stats_now().blob_bytes, 0);
+    EXPECT_INT(stats_now().upload_bytes, 0);
     finish();
 }
 
-TEST(blob, the_quota_holds_over_all_and_from_the_beginning)
+TEST(upload, the_quota_holds_over_all_and_from_the_beginning)
 {
     char sha256[72];
     struct client other;
@@ -150,7 +150,7 @@ TEST(blob, the_quota_holds_over_all_and_from_the_beginning)
     tls_sha256_hex("x", 1, sha256);
     say_begin(8, 900 * 1024, sha256);
     (void)answer(2);
-    EXPECT_INT(stats_now().blob_bytes, 900 * 1024);
+    EXPECT_INT(stats_now().upload_bytes, 900 * 1024);
     client_enter(&other);
     client_say(&other, ANNOUNCE);
     TURN_UNTIL(other.frames == 1);
@@ -160,13 +160,13 @@ TEST(blob, the_quota_holds_over_all_and_from_the_beginning)
     EXPECT_SAYS(other.last, "\"code\":\"NO_SPACE\"");
     /* What is not finished gives its room back. */
     client_end(&client);
-    TURN_UNTIL(stats_now().blob_bytes == 0);
+    TURN_UNTIL(stats_now().upload_bytes == 0);
     client_end(&other);
     identity_free();
-    house_end();
+    fixture_end();
 }
 
-TEST(blob, only_for_a_command_that_asked_for_it)
+TEST(upload, only_for_a_command_that_asked_for_it)
 {
     char sha256[72];
 
@@ -181,7 +181,7 @@ TEST(blob, only_for_a_command_that_asked_for_it)
     finish();
 }
 
-TEST(blob, a_late_refusal_names_the_piece_that_it_is_about)
+TEST(upload, a_late_refusal_names_the_piece_that_it_is_about)
 {
     char sha256[72], of_chunk[40], of_begin[40];
     bool in_order;
@@ -204,31 +204,31 @@ TEST(blob, a_late_refusal_names_the_piece_that_it_is_about)
     finish();
 }
 
-TEST(blob, what_an_earlier_life_left_is_removed)
+TEST(upload, what_an_earlier_life_left_is_removed)
 {
-    struct blobs *blobs = NULL;
-    struct blob_stats stats;
+    struct uploads *uploads = NULL;
+    struct upload_stats stats;
     char path[128];
     FILE *stream;
     struct stat facts;
 
     begin();
-    blob_file(11, "part", path);
+    upload_file(11, "part", path);
     stream = fopen(path, "we");
     assert_non_null(stream);
     (void)fputs("half", stream);
     (void)fclose(stream);
-    blob_file(12, "log", path);
+    upload_file(12, "log", path);
     stream = fopen(path, "we");
     assert_non_null(stream);
     (void)fputs("whole", stream);
     (void)fclose(stream);
-    EXPECT_OK(blobs_new(&house.loop, house.folder, 1000, &blobs, NULL));
-    blobs_stats(blobs, &stats);
+    EXPECT_OK(uploads_new(&fixture.loop, fixture.folder, 1000, &uploads, NULL));
+    uploads_stats(uploads, &stats);
     EXPECT_INT(stats.bytes, 5);
-    blob_file(11, "part", path);
+    upload_file(11, "part", path);
     EXPECT(stat(path, &facts) < 0);
-    blobs_free(blobs);
+    uploads_free(uploads);
     finish();
 }
 

@@ -1,10 +1,10 @@
-/* house.h - a whole link on loopback, and terminals that talk to it.
+/* link_fixture.h - a whole link on loopback, and terminals that talk to it.
  *
  * The link's I/O threads are real, its core loop is the test's own, and so is the loop of the
  * clients.
  */
-#ifndef BERTH_TESTS_LINK_HOUSE_H
-#define BERTH_TESTS_LINK_HOUSE_H
+#ifndef BERTH_TESTS_LINK_FIXTURE_H
+#define BERTH_TESTS_LINK_FIXTURE_H
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -26,7 +26,7 @@
 
 #define HOUR_MS 3600000
 
-static struct house {
+static struct fixture {
     struct berth_loop loop;
     struct berth_random random;
     struct offload *pool;
@@ -35,10 +35,10 @@ static struct house {
     struct link *link;
     struct link_setup setup;
     char folder[32];
-} house;
+} fixture;
 
 /* Where the next house listens for terminals. */
-__attribute__((unused)) static const char *house_listen = "127.0.0.1:0";
+__attribute__((unused)) static const char *fixture_listen = "127.0.0.1:0";
 
 struct client {
     struct tls_peer tls;
@@ -55,9 +55,9 @@ struct client {
 
 /* ---- the broker's side ---- */
 
-__attribute__((unused)) static struct ca_certificate house_sign(const char *request);
+__attribute__((unused)) static struct ca_certificate fixture_sign(const char *request);
 
-static void house_begin(struct link_limits limits)
+static void fixture_begin(struct link_limits limits)
 {
     struct berth_error error = { 0 };
     struct ca_setup ca = { .site = "Test", .certificate_h = 24 };
@@ -65,42 +65,42 @@ static void house_begin(struct link_limits limits)
     (void)signal(SIGPIPE, SIG_IGN);
     memset(&handlers, 0, sizeof(handlers));
     handlers.grant = true;
-    memset(&house, 0, sizeof(house));
-    (void)snprintf(house.folder, sizeof(house.folder), "/tmp/link-test-XXXXXX");
-    assert_non_null(mkdtemp(house.folder));
-    EXPECT_OK(loop_init(&house.loop, NULL));
-    house.loop.slow_limit_ms = 0;
-    random_system(&house.random);
-    house.pool = offload_new(&house.loop, 1, 64);
-    ca.folder = house.folder;
-    ca.signing = house.pool;
-    ca.timers = &house.loop.timers;
-    ca.random = &house.random;
-    if (ca_open(&ca, &house.ca, &error) < 0)
+    memset(&fixture, 0, sizeof(fixture));
+    (void)snprintf(fixture.folder, sizeof(fixture.folder), "/tmp/link-test-XXXXXX");
+    assert_non_null(mkdtemp(fixture.folder));
+    EXPECT_OK(loop_init(&fixture.loop, NULL));
+    fixture.loop.slow_limit_ms = 0;
+    random_system(&fixture.random);
+    fixture.pool = offload_new(&fixture.loop, 1, 64);
+    ca.folder = fixture.folder;
+    ca.signing = fixture.pool;
+    ca.timers = &fixture.loop.timers;
+    ca.random = &fixture.random;
+    if (ca_open(&ca, &fixture.ca, &error) < 0)
         fail_msg("%s", error.text);
-    house.context.ca = house.ca;
-    house.context.timers = &house.loop.timers;
-    house.context.random = &house.random;
-    house.setup = (struct link_setup){ .loop = &house.loop,
-                                       .context = &house.context,
-                                       .folder = house.folder,
+    fixture.context.ca = fixture.ca;
+    fixture.context.timers = &fixture.loop.timers;
+    fixture.context.random = &fixture.random;
+    fixture.setup = (struct link_setup){ .loop = &fixture.loop,
+                                       .context = &fixture.context,
+                                       .folder = fixture.folder,
                                        .names = "broker.example",
-                                       .listen = house_listen,
+                                       .listen = fixture_listen,
                                        .join_listen = "127.0.0.1:0",
                                        .listen_descriptor = -1,
                                        .join_listen_descriptor = -1,
                                        .threads = 2,
                                        .terminals = 4000,
-                                       .blobs_mib = 1,
+                                       .uploads_mib = 1,
                                        .limits = limits };
-    if (link_new(&house.setup, &house.link, &error) < 0)
+    if (link_new(&fixture.setup, &fixture.link, &error) < 0)
         fail_msg("%s", error.text);
-    loop_turn(&house.loop, 0);
+    loop_turn(&fixture.loop, 0);
 }
 
-__attribute__((unused)) static void house_begin_default(void)
+__attribute__((unused)) static void fixture_begin_default(void)
 {
-    house_begin((struct link_limits){
+    fixture_begin((struct link_limits){
         .handshakes = 64, .handshakes_source = 64, .handshake_ms = 5000, .messages_s = 1000 });
 }
 
@@ -126,25 +126,25 @@ static void remove_folder(const char *name)
     (void)rmdir(name);
 }
 
-static void house_end(void)
+static void fixture_end(void)
 {
-    link_free(house.link);
-    offload_free(house.pool);
-    ca_free(house.ca);
-    loop_close(&house.loop);
-    remove_folder(house.folder);
+    link_free(fixture.link);
+    offload_free(fixture.pool);
+    ca_free(fixture.ca);
+    loop_close(&fixture.loop);
+    remove_folder(fixture.folder);
 }
 
 __attribute__((unused)) static struct link_stats stats_now(void)
 {
     struct link_stats stats;
 
-    link_stats(house.link, &stats);
+    link_stats(fixture.link, &stats);
     return stats;
 }
 
 /* Turn until the condition holds. */
-#define TURN_UNTIL(condition) (void)UNTIL(condition, loop_turn(&house.loop, 20))
+#define TURN_UNTIL(condition) (void)UNTIL(condition, loop_turn(&fixture.loop, 20))
 
 struct signing {
     struct op op;
@@ -156,13 +156,13 @@ static void signing_done(struct op *op, int result)
     container_of(op, struct signing, op)->done = result == 0;
 }
 
-static struct ca_certificate house_sign(const char *request)
+static struct ca_certificate fixture_sign(const char *request)
 {
     static struct ca_certificate certificate;
     struct signing signing = { 0 };
 
-    op_init(&signing.op, &house.loop.timers, signing_done);
-    EXPECT_OK(ca_sign_begin(house.ca, request, "icu-07", 7, &certificate, &signing.op));
+    op_init(&signing.op, &fixture.loop.timers, signing_done);
+    EXPECT_OK(ca_sign_begin(fixture.ca, request, "icu-07", 7, &certificate, &signing.op));
     TURN_UNTIL(signing.done);
     return certificate;
 }
@@ -222,7 +222,7 @@ static void identity_make(void)
 {
     EXPECT_OK(tls_make_key(&identity.key, NULL));
     EXPECT_OK(tls_make_request(identity.key, "icu-07", &identity.request, NULL));
-    identity.certificate = house_sign(identity.request);
+    identity.certificate = fixture_sign(identity.request);
 }
 
 __attribute__((unused)) static void identity_free(void)
@@ -237,7 +237,7 @@ static SSL_CTX *client_context(const char *alpn, const char *certificate, const 
     struct tls_setup setup = { .side = TLS_CLIENT,
                                .certificate = certificate,
                                .key = key,
-                               .authority = ca_certificate(house.ca),
+                               .authority = ca_certificate(fixture.ca),
                                .alpn = alpn };
     SSL_CTX *context = tls_context(&setup, NULL);
 
@@ -253,7 +253,7 @@ static void client_begin(struct client *client, SSL_CTX *context, int port)
 {
     *client = (struct client){ .context = context };
     frame_reader_init(&client->reader, FRAME_MAX);
-    EXPECT_OK(tls_connect(&house.loop, context,
+    EXPECT_OK(tls_connect(&fixture.loop, context,
                           &(struct tls_target){ "127.0.0.1", port, 10000, client_source },
                           &client_events, &client->tls, NULL));
 }
@@ -266,7 +266,7 @@ __attribute__((unused)) static void client_enter(struct client *client)
     if (!identity.key)
         identity_make();
     client_begin(client, client_context("berth/1", identity.certificate.certificate, identity.key),
-                 link_port(house.link));
+                 link_port(fixture.link));
     TURN_UNTIL(handlers.opened > opened && client->opened);
 }
 
@@ -274,7 +274,7 @@ __attribute__((unused)) static void client_join(struct client *client)
 {
     int joiners = handlers.joiners;
 
-    client_begin(client, client_context("berth-join/1", NULL, NULL), link_join_port(house.link));
+    client_begin(client, client_context("berth-join/1", NULL, NULL), link_join_port(fixture.link));
     TURN_UNTIL(handlers.joiners > joiners && client->opened);
 }
 

@@ -1,12 +1,12 @@
-/* house.h - the core's side of the link: who is connected, and what they may say now.
+/* link_internal.h - the core's side of the link: who is connected, and what they may say now.
  *
  * Module link, private. Thread: core loop.
  */
-#ifndef BERTH_LINK_HOUSE_H
-#define BERTH_LINK_HOUSE_H
+#ifndef BERTH_LINK_LINK_INTERNAL_H
+#define BERTH_LINK_LINK_INTERNAL_H
 
-#include "blob.h"
-#include "door.h"
+#include "upload.h"
+#include "io_thread.h"
 #include "link.h"
 
 /* Protocol errors after which a peer is hung up on. */
@@ -14,34 +14,34 @@
 
 struct link_peer {
     uint64_t id;
-    int door;
+    int io_number;
     unsigned in; /* enum msg_in: the state it is in */
     int faults;
     bool lapsed;   /* it was told that its presence is over: what it said before may still come */
     bool admitted; /* the flows know it */
     bool closing;  /* hung up on: what still comes is dropped */
     char address[64];
-    struct blob *blob; /* the bundle that it is sending, or NULL */
+    struct upload *upload; /* the log upload that it is sending, or NULL */
 };
 
 struct link {
     struct link_setup setup;
     char *names;
     struct context *context;
-    struct door_house house;
-    struct door *doors;
-    int door_count;
-    int port, join_port, people_port;
+    struct io_shared shared;
+    struct io_thread *io_threads;
+    int io_thread_count;
+    int port, join_port, api_port;
     struct map peers; /* struct link_peer by id */
-    struct blobs *blobs;
+    struct uploads *uploads;
     bool stopping;
     int64_t certificate_begins_ms, certificate_ends_ms;
     struct berth_timer renew;
-    void (*people_taken)(void *context, int descriptor, const struct sockaddr *from,
+    void (*api_accepted)(void *context, int descriptor, const struct sockaddr *from,
                          socklen_t from_size);
-    void *people_context;
+    void *api_context;
     int64_t messages_refused;
-    struct histogram waited; /* messages in the core's mailbox */
+    struct histogram mailbox_wait; /* messages in the core's mailbox */
 };
 
 /* NULL when it is gone. */
@@ -55,8 +55,8 @@ void link_refuse(struct link *link, struct link_peer *peer, const char *about, u
 /* A message of a peer: to its handler, or refused. Wiping it is the caller's. */
 void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *msg);
 
-/* context->tell and context->hang_up; `door` is the link. */
-void link_tell(void *door, uint64_t peer, const struct msg *msg);
-void link_hang_up(void *door, uint64_t peer, int code, const char *why);
+/* context->tell and context->hang_up; `handle` is the link. */
+void link_tell(void *handle, uint64_t peer, const struct msg *msg);
+void link_hang_up(void *handle, uint64_t peer, int code, const char *why);
 
 #endif
