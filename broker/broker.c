@@ -82,7 +82,7 @@ static int check_descriptors(const struct options *options, struct berth_error *
 {
     struct link_limits limits = link_limits_of(options);
     rlim_t needed =
-        (rlim_t)(link_descriptors(options->terminals, &limits) + options->people_connections * 6);
+        (rlim_t)(link_descriptors(options->terminals, &limits) + options->api_connections * 6);
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -285,7 +285,7 @@ static void address_known(void *context, const char *address)
     link_api_trust(broker->link, address);
 }
 
-/* A bundle of logs that a terminal sent, for whoever asks through the API. */
+/* The logs that a terminal sent, for whoever asks through the API. */
 static int open_log_archive(void *context, uint64_t command_id)
 {
     const struct broker *broker = context;
@@ -300,33 +300,33 @@ static int open_api(struct broker *broker, struct listen_sockets *sockets,
                        struct berth_error *reterr)
 {
     const struct options *options = &broker->options;
-    int descriptor = listen_find(sockets, "people");
+    int descriptor = listen_find(sockets, "api");
     char host[CONF_TEXT_MAX];
     int r;
 
     first_public_name(options->names, host, sizeof(host));
     r = api_new(&broker->loop, &broker->context,
-                &(struct api_setup){ .socket = options->people_socket,
+                &(struct api_setup){ .socket = options->api_socket,
                                      .listener = listen_find(sockets, "local"),
-                                     .group = options->people_group,
+                                     .group = options->api_group,
                                      .authority = ca_certificate(broker->context.ca),
                                      .host = host,
                                      .link_port = link_port(broker->link),
                                      .join_port = link_join_port(broker->link),
-                                     .connections = (size_t)options->people_connections,
+                                     .connections = (size_t)options->api_connections,
                                      .sign_in_ms = options->sign_in_s * 1000,
-                                     .figures = broker_counters,
+                                     .metrics = broker_counters,
                                      .options = broker_options,
-                                     .bundle = open_log_archive,
+                                     .log_upload = open_log_archive,
                                      .address_known = address_known,
                                      .context = broker },
                 &broker->api, reterr);
-    if (r < 0 || (descriptor < 0 && !options->people_listen[0]))
+    if (r < 0 || (descriptor < 0 && !options->api_listen[0]))
         return r;
     return link_listen_api(broker->link,
-                         &(struct link_api_setup){ .listen = options->people_listen,
+                         &(struct link_api_setup){ .listen = options->api_listen,
                                                  .listen_descriptor = descriptor,
-                                                 .connections = options->people_connections,
+                                                 .connections = options->api_connections,
                                                  .taken = connection_taken,
                                                  .context = broker },
                          reterr);
@@ -490,7 +490,7 @@ static void serve(struct broker *broker)
         feed_watchdog(&broker->watchdog);
     notify_manager("READY=1\nSTATUS=serving");
     log_event(EV_BROKER_READY, "terminals", link_port(broker->link), "joining",
-              link_join_port(broker->link), "socket", broker->options.people_socket, "incarnation",
+              link_join_port(broker->link), "socket", broker->options.api_socket, "incarnation",
               broker->context.core->incarnation);
     loop_run(&broker->loop);
 }

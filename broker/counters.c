@@ -42,7 +42,7 @@
     X(busy, true, "attempts refused because too many wait for hashing")
 
 struct out {
-    struct api_figure *at;
+    struct api_metric *at;
     size_t count;
     size_t max;
 };
@@ -51,17 +51,17 @@ static void put(struct out *out, const char *name, bool counter, int64_t value, 
 {
     if (out->count < out->max)
         out->at[out->count++] =
-            (struct api_figure){ .name = name, .help = help, .counter = counter, .value = value };
+            (struct api_metric){ .name = name, .help = help, .counter = counter, .value = value };
 }
 
 static void put_times(struct out *out, const char *name, const struct histogram *times,
                       const char *help)
 {
     if (out->count < out->max)
-        out->at[out->count++] = (struct api_figure){ .name = name, .help = help, .times = times };
+        out->at[out->count++] = (struct api_metric){ .name = name, .help = help, .times = times };
 }
 
-size_t broker_counters(void *context, struct api_figure *out_, size_t max)
+size_t broker_counters(void *context, struct api_metric *out_, size_t max)
 {
     struct broker *broker = context;
     struct out out = { .at = out_, .max = max };
@@ -82,7 +82,7 @@ size_t broker_counters(void *context, struct api_figure *out_, size_t max)
     put(&out, "berth_hashing_waiting", false,
         (int64_t)offload_waiting(broker->hashing, OFFLOAD_HIGH),
         "passwords that wait for hashing, without those from unknown addresses");
-    put(&out, "berth_hashing_strangers_waiting", false,
+    put(&out, "berth_hashing_unknown_waiting", false,
         (int64_t)offload_waiting(broker->hashing, OFFLOAD_LOW),
         "passwords of sign-ins from unknown addresses that wait for hashing");
     return out.count;

@@ -8,7 +8,7 @@
 #include "api/api.h"
 
 /* For struct api_setup; context is struct broker. */
-size_t broker_counters(void *context, struct api_figure *out, size_t max);
+size_t broker_counters(void *context, struct api_metric *out, size_t max);
 json_t *broker_options(void *context);
 
 #endif

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "room.h"
+#include "api_internal.h"
 
 static const char content_json[] = "application/json; charset=utf-8";
 
@@ -89,12 +89,12 @@ void answer_items(struct request *request, json_t *items, int64_t next)
     answer_json(request, MHD_HTTP_OK, page);
 }
 
-void answer_facts(struct request *request, unsigned status, enum entity_kind kind, const void *row)
+void answer_row_json(struct request *request, unsigned status, enum entity_kind kind, const void *row)
 {
     (void)snprintf(request->answer.etag, sizeof(request->answer.etag), "\"%lld\"",
                    (long long)((const union row *)row)->version);
     answer_json(request, status,
-                facts_row(request->api->context->core, kind, row, request->caller.see));
+                row_json(request->api->context->core, kind, row, request->caller.see));
 }
 
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
@@ -104,7 +104,7 @@ int answer_row(struct request *request, unsigned status, enum entity_kind kind, 
 
     if (!entity)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "it was deleted meanwhile");
-    answer_facts(request, status, kind, entity_row_of(entity));
+    answer_row_json(request, status, kind, entity_row_of(entity));
     return 0;
 }
 
@@ -153,7 +153,7 @@ void answer_wipe(struct answer *answer)
 
 /* ---- to the library ---- */
 
-struct kept_text {
+struct sent_text {
     char *text;
     size_t size;
 };
@@ -161,10 +161,10 @@ struct kept_text {
 /* An answer may hold a token that is shown once. */
 static void text_sent(void *context)
 {
-    struct kept_text *kept = (struct kept_text *)context;
+    struct sent_text *sent = (struct sent_text *)context;
 
-    berth_wipe_free(kept->text, kept->size);
-    free(kept);
+    berth_wipe_free(sent->text, sent->size);
+    free(sent);
 }
 
 /* The library reads the file when the client takes it (sendfile), and closes it. */
@@ -180,14 +180,14 @@ static struct MHD_Response *response_of_file(struct answer *answer)
 
 static struct MHD_Response *response_of(struct answer *answer)
 {
-    struct kept_text *kept = berth_new(struct kept_text);
+    struct sent_text *sent = berth_new(struct sent_text);
     struct MHD_Response *response;
 
-    *kept = (struct kept_text){ .text = answer->text, .size = answer->size };
-    response = MHD_create_response_from_buffer_with_free_callback_cls(kept->size, kept->text,
-                                                                      text_sent, kept);
+    *sent = (struct sent_text){ .text = answer->text, .size = answer->size };
+    response = MHD_create_response_from_buffer_with_free_callback_cls(sent->size, sent->text,
+                                                                      text_sent, sent);
     if (!response) {
-        free(kept);
+        free(sent);
         return NULL;
     }
     answer->text = NULL;
@@ -222,7 +222,7 @@ static void add_headers(const struct request *request, struct MHD_Response *resp
     add(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
     add(response, MHD_HTTP_HEADER_ETAG, answer->etag);
     add(response, MHD_HTTP_HEADER_LOCATION, answer->location);
-    if (request->origin && !request->origin->local)
+    if (request->client && !request->client->local)
         add(response, "Strict-Transport-Security", "max-age=31536000");
     if (answer->status == MHD_HTTP_UNAUTHORIZED)
         add(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"berth\"");

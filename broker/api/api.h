@@ -1,4 +1,4 @@
-/* api.h - the people's door: REST, events and metrics over HTTP, inside the core loop.
+/* api.h - the management API: REST, events and metrics over HTTP, inside the core loop.
  *
  * Module api: the only one with <microhttpd.h>. Thread: loop. People come through a Unix socket,
  * where the kernel says who they are, or through the TLS listener of the link, which hands over
@@ -18,8 +18,8 @@
 
 struct api;
 
-/* A figure of another room, for /metrics. */
-struct api_figure {
+/* A metric of another module, for /metrics. */
+struct api_metric {
     const char *name; /* "berth_link_messages_total" */
     const char *help;
     bool counter; /* only rises; else a gauge */
@@ -40,21 +40,21 @@ struct api_setup {
     int link_port, join_port;
     size_t connections; /* through TLS; 0: 256. A quarter is for those who are not signed in. */
     int64_t sign_in_ms; /* life of a sign-in; 0: 12 hours */
-    /* Figures of other rooms; returns how many of `max` it wrote. NULL: none. */
-    size_t (*figures)(void *context, struct api_figure *out, size_t max);
+    /* Metrics of other modules; returns how many of `max` it wrote. NULL: none. */
+    size_t (*metrics)(void *context, struct api_metric *out, size_t max);
     /* The configuration in force: JSON array of objects like the view `option` (a new reference).
      * NULL: none. */
     json_t *(*options)(void *context);
-    /* Open the bundle of logs that a terminal sent for a command: a descriptor that the door owns
+    /* Open the logs that a terminal sent for a command: a descriptor that the API owns
      * from then on, or -1 when there is none. NULL: there never are any.
      */
-    int (*bundle)(void *context, uint64_t command_id);
+    int (*log_upload)(void *context, uint64_t command_id);
     /* Somebody signed in came from this address. NULL: nobody wants to know. */
     void (*address_known)(void *context, const char *address);
     void *context;
 };
 
-/* Open the door. Strings of `setup` are copied.
+/* Open the API. Strings of `setup` are copied.
  *
  * Errors: IO (the socket cannot be made; its sentence names the path), CONFIG (there is no such
  * group).
@@ -73,8 +73,8 @@ void api_reload(struct api *api, int64_t sign_in_ms);
 /* No new requests but those for health; /readyz says that the broker is stopping. */
 void api_stop(struct api *api);
 
-/* Close the door: answers under way are dropped. The memory goes when the loop has closed the
- * handles (loop_close does that). Before store_close and before the rooms are freed.
+/* Close the API: answers under way are dropped. The memory goes when the loop has closed the
+ * handles (loop_close does that). Before store_close and before the modules are freed.
  */
 void api_free(struct api *api);
 

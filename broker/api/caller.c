@@ -13,7 +13,7 @@
 
 #include "core/index.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 #define SIGN_IN_IDLE_MS 3600000 /* without a request */
 #define SIGN_IN_PREFIX "berths_"
@@ -70,7 +70,7 @@ void caller_sweep(struct api *api)
 }
 
 /* Whoever signs in anew and never signs out loses the one that was not used for longest. */
-static void keep_share(struct api *api, uint64_t admin_id)
+static void enforce_share(struct api *api, uint64_t admin_id)
 {
     struct sign_in *least_used = NULL;
     size_t count = 0;
@@ -97,7 +97,7 @@ int caller_sign_in(struct api *api, const struct admin *admin, struct secret *re
     char digits[65];
 
     caller_sweep(api);
-    keep_share(api, admin->row.id);
+    enforce_share(api, admin->row.id);
     if (api->sign_ins_count >= SIGN_INS_MAX)
         return berth_fail(reterr, BERTH_E_TOO_MANY, "%d people are signed in already",
                           SIGN_INS_MAX);
@@ -167,7 +167,7 @@ unsigned caller_see(enum role role)
 }
 
 /* Whose token has this hash, and is it good now? */
-static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, const char **ret_way,
+static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, const char **ret_auth_method,
                    struct berth_error *reterr)
 {
     const struct sign_in *sign_in = sign_in_find(api, hash);
@@ -176,7 +176,7 @@ static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, co
 
     if (sign_in) {
         *ret_admin_id = sign_in->admin_id;
-        *ret_way = "password";
+        *ret_auth_method = "password";
         return 0;
     }
     entity = index_find_text(api->context->core, TOKEN_BY_HASH, hash);
@@ -186,7 +186,7 @@ static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, co
     if (token->row.expires_ms && token->row.expires_ms <= api->loop->timers.wall_ms)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "token '%s' has expired", token->row.label);
     *ret_admin_id = token->row.admin_id;
-    *ret_way = "token";
+    *ret_auth_method = "token";
     return 0;
 }
 
@@ -195,7 +195,7 @@ static int become_admin(struct api *api, const char *hash, struct caller *caller
                         struct berth_error *reterr)
 {
     const struct admin *admin;
-    int r = look_up(api, hash, &caller->admin_id, &caller->way, reterr);
+    int r = look_up(api, hash, &caller->admin_id, &caller->auth_method, reterr);
 
     if (r < 0)
         return r;
@@ -249,22 +249,22 @@ int caller_identify(struct request *request, struct berth_error *reterr)
                                     MHD_HTTP_HEADER_AUTHORIZATION))
         return berth_fail(reterr, BERTH_E_CREDENTIALS,
                           "only 'Authorization: Bearer' is understood");
-    if (!request->origin->local)
+    if (!request->client->local)
         return berth_fail(reterr, BERTH_E_CREDENTIALS, "sign in, or show a token");
-    if (!request->origin->member)
+    if (!request->client->member)
         return berth_fail(reterr, BERTH_E_DENIED,
                           "uid %ld may not use the socket without a token; root, the broker's user "
-                          "and the group of people.group may",
-                          (long)request->origin->uid);
+                          "and the group of api.group may",
+                          (long)request->client->uid);
 
-    if (request->origin->uid == 0)
+    if (request->client->uid == 0)
         (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "root");
     else
         (void)snprintf(caller->actor.name, sizeof(caller->actor.name), "uid %ld",
-                       (long)request->origin->uid);
+                       (long)request->client->uid);
     caller->actor.role = role_ADMINISTRATOR;
     caller->see = SEE_MASK_ADMIN;
-    caller->way = "socket";
+    caller->auth_method = "socket";
     return 0;
 }
 

@@ -7,20 +7,20 @@
 #include "core/index.h"
 #include "flow/admin_rules.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 static const char *name_of(struct entity *entity, char out[80])
 {
     const struct record *record = entity_row(entity->kind)->record;
     const struct field *name = record_field(record, "name");
     const char *row = (const char *)entity_row_of(entity);
-    char people[48];
+    char kind_name[48];
 
-    verb_name_for_people(record->name, people);
+    verb_name_for_cli(record->name, kind_name);
     if (name)
-        (void)snprintf(out, 80, "%.16s '%.56s'", people, row + name->offset);
+        (void)snprintf(out, 80, "%.16s '%.56s'", kind_name, row + name->offset);
     else
-        (void)snprintf(out, 80, "%.16s %llu", people,
+        (void)snprintf(out, 80, "%.16s %llu", kind_name,
                        (unsigned long long)((const union row *)(const void *)row)->id);
     return out;
 }
@@ -118,13 +118,13 @@ void plan_say(struct view_plan *plan, const char *format, ...)
 {
     va_list arguments;
 
-    if (plan->would_count == BERTH_COUNT(plan->would))
+    if (plan->changes_count == BERTH_COUNT(plan->changes))
         return;
     va_start(arguments, format);
-    berth_vtext(plan->would[plan->would_count].text, sizeof(plan->would[0].text), format,
+    berth_vtext(plan->changes[plan->changes_count].text, sizeof(plan->changes[0].text), format,
                 arguments);
     va_end(arguments);
-    plan->would_count++;
+    plan->changes_count++;
 }
 
 void plan_answer(struct request *request, const struct view_plan *plan)

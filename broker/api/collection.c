@@ -12,7 +12,7 @@
 
 #include "api/table/value.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 #define PAGE 100
 #define PAGE_MAX 200 /* what the loop encodes in a few milliseconds */
@@ -25,7 +25,7 @@ struct filter {
 
 #define FILTERS_MAX ROW_FILTERS_MAX
 
-struct wanted {
+struct list_query {
     const struct record *record, *runtime_record;
     union row *row; /* the values wanted, in the same places */
     void *runtime;
@@ -37,10 +37,10 @@ struct wanted {
     uint64_t limit;
 };
 
-static void wanted_free(struct wanted *wanted)
+static void list_query_free(struct list_query *query)
 {
-    free(wanted->row);
-    free(wanted->runtime);
+    free(query->row);
+    free(query->runtime);
 }
 
 static int read_number(const char *name, const char *text, uint64_t most, uint64_t *ret,
@@ -53,13 +53,13 @@ static int read_number(const char *name, const char *text, uint64_t most, uint64
 }
 
 /* A filter on a field that one may not see would tell it. */
-static int add_filter(struct request *request, struct wanted *wanted,
+static int add_filter(struct request *request, struct list_query *query,
                       const struct target_pair *pair, struct berth_error *reterr)
 {
-    bool runtime = strncmp(pair->name, "runtime.", 8) == 0 && wanted->runtime_record;
-    const struct record *record = runtime ? wanted->runtime_record : wanted->record;
+    bool runtime = strncmp(pair->name, "runtime.", 8) == 0 && query->runtime_record;
+    const struct record *record = runtime ? query->runtime_record : query->record;
     const struct field *field = value_field(record, runtime ? pair->name + 8 : pair->name);
-    void *values = runtime ? wanted->runtime : (void *)wanted->row;
+    void *values = runtime ? query->runtime : (void *)query->row;
     json_t *value = NULL;
     json_t *one;
     int r;
@@ -67,7 +67,7 @@ static int add_filter(struct request *request, struct wanted *wanted,
     if (!field || !(field->see & request->caller.see) || field->type == FIELD_LIST)
         return berth_fail(reterr, BERTH_E_INVALID, "%s: there is no field '%s' to filter by",
                           record->name, pair->name);
-    if (wanted->filters == FILTERS_MAX)
+    if (query->filters == FILTERS_MAX)
         return berth_fail(reterr, BERTH_E_TOO_LARGE, "at most %d filters", FILTERS_MAX);
     r = value_from_text(field, pair->value, &value, reterr);
     if (r < 0)
@@ -79,73 +79,73 @@ static int add_filter(struct request *request, struct wanted *wanted,
         r = record_merge(record, one, values, reterr);
     json_decref(one);
     if (r == 0)
-        wanted->filter[wanted->filters++] = (struct filter){ .field = field, .runtime = runtime };
+        query->filter[query->filters++] = (struct filter){ .field = field, .runtime = runtime };
     return r;
 }
 
-static int read_past(const char *text, struct wanted *wanted, struct berth_error *reterr)
+static int read_past(const char *text, struct list_query *query, struct berth_error *reterr)
 {
     bool past = false;
     int r = value_yes_no("past", text, &past, reterr);
 
-    wanted->open = !past;
-    wanted->past = past;
+    query->open = !past;
+    query->past = past;
     return r;
 }
 
-static int read_pair(struct request *request, struct wanted *wanted, const struct target_pair *pair,
+static int read_pair(struct request *request, struct list_query *query, const struct target_pair *pair,
                      struct berth_error *reterr)
 {
     bool has_past = core_keeps_history(request->verb->entity);
 
     if (strcmp(pair->name, "after") == 0 || (has_past && strcmp(pair->name, "before") == 0)) {
-        wanted->newest_first = pair->name[0] == 'b';
-        return read_number(pair->name, pair->value, INT64_MAX, &wanted->from, reterr);
+        query->newest_first = pair->name[0] == 'b';
+        return read_number(pair->name, pair->value, INT64_MAX, &query->from, reterr);
     }
     if (strcmp(pair->name, "limit") == 0)
-        return read_number("limit", pair->value, PAGE_MAX, &wanted->limit, reterr);
+        return read_number("limit", pair->value, PAGE_MAX, &query->limit, reterr);
     if (has_past && strcmp(pair->name, "past") == 0)
-        return read_past(pair->value, wanted, reterr);
-    return add_filter(request, wanted, pair, reterr);
+        return read_past(pair->value, query, reterr);
+    return add_filter(request, query, pair, reterr);
 }
 
 /* A state says whether a row is over, and what is over has no runtime facts: the other rows need not
  * be read for that. */
-static void narrow(enum entity_kind kind, struct wanted *wanted)
+static void narrow(enum entity_kind kind, struct list_query *query)
 {
-    for (size_t i = 0; core_keeps_history(kind) && i < wanted->filters; i++) {
-        const struct filter *filter = &wanted->filter[i];
+    for (size_t i = 0; core_keeps_history(kind) && i < query->filters; i++) {
+        const struct filter *filter = &query->filter[i];
         bool state = !filter->runtime && strcmp(filter->field->name, "state") == 0;
 
-        if (state && core_has_ended(kind, wanted->row))
-            wanted->open = false;
+        if (state && core_has_ended(kind, query->row))
+            query->open = false;
         else if (state || filter->runtime)
-            wanted->past = false;
+            query->past = false;
     }
 }
 
-static int read_wanted(struct request *request, struct wanted *wanted, struct berth_error *reterr)
+static int read_list_query(struct request *request, struct list_query *query, struct berth_error *reterr)
 {
     const struct target *target = request->target;
     enum entity_kind kind = request->verb->entity;
     int r = 0;
 
-    *wanted = (struct wanted){ .record = entity_row(kind)->record,
+    *query = (struct list_query){ .record = entity_row(kind)->record,
                                .runtime_record = collection_runtime(kind),
                                .row = berth_new(union row),
                                .open = true,
                                .past = core_keeps_history(kind),
                                .newest_first = core_keeps_history(kind),
                                .limit = PAGE };
-    wanted->runtime = berth_alloc(wanted->runtime_record ? wanted->runtime_record->size : 1);
+    query->runtime = berth_alloc(query->runtime_record ? query->runtime_record->size : 1);
     if (core_keeps_history(kind) && target_value(target, "after") && target_value(target, "before"))
         r = berth_fail(reterr, BERTH_E_INVALID,
                        "'after' and 'before' are two directions; give one of them");
     for (size_t i = 0; r == 0 && i < target->pairs; i++)
-        r = read_pair(request, wanted, &target->pair[i], reterr);
-    if (wanted->limit == 0)
-        wanted->limit = PAGE;
-    narrow(kind, wanted);
+        r = read_pair(request, query, &target->pair[i], reterr);
+    if (query->limit == 0)
+        query->limit = PAGE;
+    narrow(kind, query);
     return r;
 }
 
@@ -161,65 +161,65 @@ static bool is_same(const struct field *field, const void *one, const void *othe
 
 /* Names are filtered as they are shown. */
 static bool is_shown_so(struct core *core, struct entity *entity, const struct field *field,
-                        const void *wanted)
+                        const void *query)
 {
     berth_cleanup(berth_freep) char *text =
-        facts_text(core, entity->kind, entity_row_of(entity), field);
+        row_field_text(core, entity->kind, entity_row_of(entity), field);
 
     if (text)
-        return strcmp(text, (const char *)wanted + field->offset) == 0;
-    return is_same(field, entity_row_of(entity), wanted);
+        return strcmp(text, (const char *)query + field->offset) == 0;
+    return is_same(field, entity_row_of(entity), query);
 }
 
-static bool fits(struct core *core, const struct wanted *wanted, struct entity *entity, void *runtime)
+static bool fits(struct core *core, const struct list_query *query, struct entity *entity, void *runtime)
 {
     bool filled = false;
 
-    for (size_t i = 0; i < wanted->filters; i++) {
-        const struct filter *filter = &wanted->filter[i];
+    for (size_t i = 0; i < query->filters; i++) {
+        const struct filter *filter = &query->filter[i];
 
-        if (filter->runtime && !filled && wanted->runtime_record) {
-            memset(runtime, 0, wanted->runtime_record->size);
-            filled = facts_fill(core, entity, runtime);
+        if (filter->runtime && !filled && query->runtime_record) {
+            memset(runtime, 0, query->runtime_record->size);
+            filled = row_runtime(core, entity, runtime);
         }
-        if (filter->runtime ? !is_same(filter->field, runtime, wanted->runtime)
-                         : !is_shown_so(core, entity, filter->field, wanted->row))
+        if (filter->runtime ? !is_same(filter->field, runtime, query->runtime)
+                         : !is_shown_so(core, entity, filter->field, query->row))
             return false;
     }
     return true;
 }
 
 /* Is this entity in the list, whichever page? What is over is the file's to list. */
-static bool is_listed(struct core *core, const struct wanted *wanted, struct entity *entity,
+static bool is_listed(struct core *core, const struct list_query *query, struct entity *entity,
                       void *runtime)
 {
     uint64_t id = ((const union row *)entity_row_of(entity))->id;
 
-    if (wanted->newest_first ? wanted->from && id >= wanted->from : id <= wanted->from)
+    if (query->newest_first ? query->from && id >= query->from : id <= query->from)
         return false;
-    return !core_has_ended(entity->kind, entity_row_of(entity)) && fits(core, wanted, entity, runtime);
+    return !core_has_ended(entity->kind, entity_row_of(entity)) && fits(core, query, entity, runtime);
 }
 
-static void list_memory(struct request *request, const struct wanted *wanted)
+static void list_memory(struct request *request, const struct list_query *query)
 {
     struct core *core = request->api->context->core;
     struct list *all = core_all(core, request->verb->entity); /* in order of id */
-    struct list *node = wanted->newest_first ? all->prev : all->next;
-    void *runtime = berth_alloc(wanted->runtime_record ? wanted->runtime_record->size : 1);
+    struct list *node = query->newest_first ? all->prev : all->next;
+    void *runtime = berth_alloc(query->runtime_record ? query->runtime_record->size : 1);
     json_t *items = json_array();
     uint64_t last = 0;
     bool more = false;
 
-    for (; node != all && !more; node = wanted->newest_first ? node->prev : node->next) {
+    for (; node != all && !more; node = query->newest_first ? node->prev : node->next) {
         struct entity *entity = entity_of(node);
         const union row *row = (const union row *)entity_row_of(entity);
 
-        if (!is_listed(core, wanted, entity, runtime))
+        if (!is_listed(core, query, entity, runtime))
             continue;
-        more = json_array_size(items) == wanted->limit;
+        more = json_array_size(items) == query->limit;
         if (more)
             break;
-        (void)json_array_append_new(items, facts_row(core, entity->kind, row, request->caller.see));
+        (void)json_array_append_new(items, row_json(core, entity->kind, row, request->caller.see));
         last = row->id;
     }
     answer_items(request, items, more ? (int64_t)last : 0);
@@ -227,34 +227,34 @@ static void list_memory(struct request *request, const struct wanted *wanted)
 }
 
 /* Nothing of the loop waits for the file: its page comes later. */
-static int list_file(struct request *request, const struct wanted *wanted,
+static int list_file(struct request *request, const struct list_query *query,
                      struct berth_error *reterr)
 {
     struct rows_query rows = { .kind = request->verb->entity,
-                                .newest_first = wanted->newest_first,
-                                .from = wanted->from,
-                                .past = !wanted->open,
-                                .limit = (int)wanted->limit,
-                                .filters = wanted->filters,
-                                .row = *wanted->row };
+                                .newest_first = query->newest_first,
+                                .from = query->from,
+                                .past = !query->open,
+                                .limit = (int)query->limit,
+                                .filters = query->filters,
+                                .row = *query->row };
 
-    for (size_t i = 0; i < wanted->filters; i++)
-        rows.filter[i] = wanted->filter[i].field;
+    for (size_t i = 0; i < query->filters; i++)
+        rows.filter[i] = query->filter[i].field;
     return past_list(request, &rows, reterr);
 }
 
 static int list(struct request *request, struct berth_error *reterr)
 {
-    struct wanted wanted;
-    int r = read_wanted(request, &wanted, reterr);
+    struct list_query query;
+    int r = read_list_query(request, &query, reterr);
 
-    if (r == 0 && wanted.past)
-        r = list_file(request, &wanted, reterr);
-    else if (r == 0 && wanted.open)
-        list_memory(request, &wanted);
+    if (r == 0 && query.past)
+        r = list_file(request, &query, reterr);
+    else if (r == 0 && query.open)
+        list_memory(request, &query);
     else if (r == 0)
         answer_items(request, json_array(), 0); /* no row can be both */
-    wanted_free(&wanted);
+    list_query_free(&query);
     return r;
 }
 
@@ -264,7 +264,7 @@ static int show(struct request *request, struct berth_error *reterr)
 
     if (!entity || core_has_ended(entity->kind, entity_row_of(request->entity)))
         return past_show(request, request->id, reterr);
-    answer_facts(request, MHD_HTTP_OK, entity->kind, entity_row_of(request->entity));
+    answer_row_json(request, MHD_HTTP_OK, entity->kind, entity_row_of(request->entity));
     return 0;
 }
 

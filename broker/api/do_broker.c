@@ -7,7 +7,7 @@
 
 #include "core/index.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 static void put(char *out, size_t size, const char *text)
 {

@@ -9,7 +9,7 @@
 #include "flow/recompose.h"
 #include "flow/backoff.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 /* ---- desktops ---- */
 
@@ -459,7 +459,7 @@ int do_pool_status(struct request *request, struct berth_error *reterr)
 
     if (!pool)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no such pool");
-    (void)facts_fill(core, &pool->base, &view);
+    (void)row_runtime(core, &pool->base, &view);
     answer_view(request, &view_pool_runtime_record, &view);
     return 0;
 }

@@ -8,7 +8,7 @@
 #include "core/index.h"
 #include "flow/explain.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 static void put(char *out, size_t size, const char *text)
 {
@@ -17,9 +17,9 @@ static void put(char *out, size_t size, const char *text)
 
 /* ---- where ---- */
 
-static void add_sighting(struct core *core, const struct session *session, struct view_where *view)
+static void add_location(struct core *core, const struct session *session, struct view_where *view)
 {
-    struct view_sighting *sighting = &view->sightings[view->sightings_count++];
+    struct view_location *location = &view->locations[view->locations_count++];
     const struct connection *connection = connection_of(core, session->row.id);
     const struct terminal *terminal =
         connection ? terminal_find(core, connection->row.terminal_id) : NULL;
@@ -28,15 +28,15 @@ static void add_sighting(struct core *core, const struct session *session, struc
     const struct desktop *desktop = desktop_find(core, session->row.desktop_id);
     int64_t age_ms = core->timers->wall_ms - session->row.changed_ms;
 
-    put(sighting->terminal, sizeof(sighting->terminal), terminal ? terminal->row.name : "");
-    put(sighting->place, sizeof(sighting->place), place ? place->row.name : "");
-    put(sighting->pool, sizeof(sighting->pool), pool ? pool->row.name : "");
-    put(sighting->desktop, sizeof(sighting->desktop), desktop ? desktop->row.name : "");
-    sighting->presence =
+    put(location->terminal, sizeof(location->terminal), terminal ? terminal->row.name : "");
+    put(location->place, sizeof(location->place), place ? place->row.name : "");
+    put(location->pool, sizeof(location->pool), pool ? pool->row.name : "");
+    put(location->desktop, sizeof(location->desktop), desktop ? desktop->row.name : "");
+    location->presence =
         terminal && terminal->presence ? terminal->presence->state : presence_ABSENT;
-    sighting->session = session->row.id;
-    sighting->state = session->row.state;
-    sighting->since_s = age_ms > 0 ? age_ms / 1000 : 0;
+    location->session = session->row.id;
+    location->state = session->row.state;
+    location->since_s = age_ms > 0 ? age_ms / 1000 : 0;
 }
 
 static int where_noted(struct request *request, struct berth_error *reterr)
@@ -70,8 +70,8 @@ int do_where(struct request *request, struct berth_error *reterr)
     list_each (index_list(core, SESSIONS_OF_USER, in->user), node) {
         struct entity *one = index_entry(SESSIONS_OF_USER, node);
 
-        if (view->sightings_count < BERTH_COUNT(view->sightings))
-            add_sighting(core, container_of(one, struct session, base), view);
+        if (view->locations_count < BERTH_COUNT(view->locations))
+            add_location(core, container_of(one, struct session, base), view);
     }
     (void)snprintf(object, sizeof(object), "user %s", user->row.name);
     return request_wait(request,

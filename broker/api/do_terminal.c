@@ -10,7 +10,7 @@
 #include "core/presence.h"
 #include "core/index.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 #define HOUR_MS 3600000LL
 #define MINUTE_MS 60000LL
@@ -68,7 +68,7 @@ int do_terminal_invite(struct request *request, struct berth_error *reterr)
     int r;
 
     if (!api->authority || !api->host)
-        return berth_fail(reterr, BERTH_E_STATE, "this broker has no door for terminals");
+        return berth_fail(reterr, BERTH_E_STATE, "this broker has no listener for terminals");
     r = tls_certificate_info(api->authority, hash, key_hash, &not_after_ms, reterr);
     if (r < 0)
         return r;
@@ -136,9 +136,9 @@ static void show_runtime(struct core *core, struct terminal *terminal,
     const struct desktop *desktop = session ? desktop_find(core, session->row.desktop_id) : NULL;
     struct view_terminal_runtime runtime = { 0 };
 
-    (void)facts_fill(core, &terminal->base, &runtime);
+    (void)row_runtime(core, &terminal->base, &runtime);
     view->presence = runtime.presence;
-    view->heard_s = runtime.heard_s;
+    view->last_seen_s = runtime.last_seen_s;
     view->profile_sent = runtime.profile_sent;
     view->profile_applied = runtime.profile_applied;
     put(view->from, sizeof(view->from), runtime.from);
@@ -433,13 +433,13 @@ COMMAND(logs, LOGS, 60)
 
 /* ---- log uploads ---- */
 
-int do_command_bundle(struct request *request, struct berth_error *reterr)
+int do_command_logs(struct request *request, struct berth_error *reterr)
 {
-    const struct verb_command_bundle *in = (const struct verb_command_bundle *)request->params;
+    const struct verb_command_logs *in = (const struct verb_command_logs *)request->params;
     struct api *api = request->api;
-    int descriptor = api->bundle ? api->bundle(api->owner, in->command) : -1;
+    int descriptor = api->log_upload ? api->log_upload(api->owner, in->command) : -1;
 
     if (descriptor < 0)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no bundle for this command");
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there are no logs for this command");
     return answer_file(request, "text/plain; charset=utf-8", descriptor, reterr);
 }

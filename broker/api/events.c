@@ -13,14 +13,14 @@
 
 #include "api/table/value.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 #define PAGE 200
 #define QUEUE_MAX                                                                   \
     ((size_t)256 * 1024) /* what a slow reader may let pile up before it is dropped \
                           */
 #define RETRY_MS 3000
-#define BEATS 3 /* sweeps of 5 s between heartbeats */
+#define HEARTBEAT_SWEEPS 3 /* sweeps of 5 s between heartbeats */
 #define BLOCK 4096
 
 struct stream {
@@ -31,7 +31,7 @@ struct stream {
     struct caller caller;
     uid_t uid; /* of one at the socket without a token */
     bool suspended;
-    bool ended; /* the door closes */
+    bool ended; /* the API closes */
     bool last;  /* what is queued is the last */
     bool follows;  /* fed by the tail; else by its own pages */
     int64_t sent_rev;
@@ -57,7 +57,7 @@ static void stream_wake(struct stream *stream)
         return;
     stream->suspended = false;
     MHD_resume_connection(stream->connection);
-    door_kick(stream->api);
+    http_server_schedule(stream->api);
 }
 
 void events_end(struct stream *stream)
@@ -134,7 +134,7 @@ struct MHD_Response *events_response(struct stream *stream)
 /* ---- from the feed ---- */
 
 /* Who may not list admins and tokens does not hear of them either. */
-static bool may_hear(const struct stream *stream, enum entity_kind kind)
+static bool may_receive(const struct stream *stream, enum entity_kind kind)
 {
     bool keys = kind == ENTITY_admin || kind == ENTITY_token;
 
@@ -142,7 +142,7 @@ static bool may_hear(const struct stream *stream, enum entity_kind kind)
 }
 
 /* The feed holds what an operator may see; others see less. */
-static void hide(json_t *row, const struct record *record, unsigned see)
+static void strip_fields(json_t *row, const struct record *record, unsigned see)
 {
     for (size_t i = 0; i < record->count; i++)
         if (!(record->fields[i].see & see))
@@ -161,10 +161,10 @@ static void send_item(struct stream *stream, json_t *item)
     if (rev <= stream->sent_rev)
         return;
     stream->sent_rev = rev;
-    if (kind == ENTITY_NONE || !may_hear(stream, kind) || !still_holds(stream))
+    if (kind == ENTITY_NONE || !may_receive(stream, kind) || !still_holds(stream))
         return;
     shown = json_deep_copy(item);
-    hide(json_object_get(shown, "row"), entity_row(kind)->record, stream->caller.see);
+    strip_fields(json_object_get(shown, "row"), entity_row(kind)->record, stream->caller.see);
     text = json_text(shown);
     json_decref(shown);
     stream_put(
@@ -226,9 +226,9 @@ static void stream_read(struct stream *stream)
 
 /* ---- the tail ---- */
 
-/* Apart from the door, for a read that was begun may end after it. */
+/* Apart from the API, for a read that was begun may end after it. */
 struct tail {
-    struct api *api; /* NULL once the door is gone */
+    struct api *api; /* NULL once the API is gone */
     struct op op;
     struct store_page page;
 };
@@ -326,7 +326,7 @@ static void tell_observed(struct api *api, const struct notice *notice)
     if (!record || !entity || list_empty(&api->streams))
         return;
     view = berth_alloc(record->size);
-    if (facts_fill(api->context->core, entity, view)) {
+    if (row_runtime(api->context->core, entity, view)) {
         list_each (&api->streams, node) {
             send_observed(list_entry(node, struct stream, node), record, view, notice->entity,
                           notice->id);
@@ -335,9 +335,9 @@ static void tell_observed(struct api *api, const struct notice *notice)
     free(view);
 }
 
-static void heard(struct notice_listener *ear, const struct notice *notice)
+static void on_notice(struct notice_listener *listener, const struct notice *notice)
 {
-    struct api *api = container_of(ear, struct api, ear);
+    struct api *api = container_of(listener, struct api, notices);
 
     switch (notice->kind) {
     case NOTICE_CHANGED:
@@ -438,7 +438,7 @@ static void replace(struct stream *stream, const char *by)
 static int make_room(const struct request *request, struct berth_error *reterr)
 {
     const struct api *api = request->api;
-    struct holding own = holding_of(api, &request->caller, request->origin->uid);
+    struct holding own = holding_of(api, &request->caller, request->client->uid);
     size_t all;
     struct holding largest = largest_holding(api, at_socket(&request->caller), &all);
 
@@ -497,9 +497,9 @@ int do_events(struct request *request, struct berth_error *reterr)
     stream = berth_new(struct stream);
     *stream = (struct stream){ .api = api,
                                .connection = request->connection,
-                               .descriptor = request->origin->descriptor,
+                               .descriptor = request->client->descriptor,
                                .caller = request->caller,
-                               .uid = request->origin->uid,
+                               .uid = request->client->uid,
                                .sent_rev = resume ? after : (int64_t)api->context->core->rev,
                                .follows = !resume };
     list_append(&api->streams, &stream->node);
@@ -526,9 +526,9 @@ void events_leave(struct stream *stream)
         stream_free(stream);
 }
 
-void events_beat(struct api *api)
+void events_heartbeat(struct api *api)
 {
-    if (++api->beats % BEATS != 0)
+    if (++api->heartbeats % HEARTBEAT_SWEEPS != 0)
         return;
     list_each (&api->streams, node)
         stream_put(list_entry(node, struct stream, node), ":\n\n", 3);
@@ -540,13 +540,13 @@ void events_start(struct api *api)
     api->tail = berth_new(struct tail);
     api->tail->api = api;
     op_init(&api->tail->op, &api->loop->timers, tail_came);
-    api->ear.notify = heard;
-    core_listen(api->context->core, &api->ear);
+    api->notices.notify = on_notice;
+    core_listen(api->context->core, &api->notices);
 }
 
 void events_stop(struct api *api)
 {
-    list_remove(&api->ear.node);
+    list_remove(&api->notices.node);
     tail_end(api);
     list_each (&api->streams, node) {
         struct stream *stream = list_entry(node, struct stream, node);

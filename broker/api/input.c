@@ -6,7 +6,7 @@
 #include "api/table/value.h"
 #include "core/index.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 /* ---- what names stand for ---- */
 
@@ -34,10 +34,10 @@ int input_find(struct core *core, enum entity_kind kind, const char *name, struc
     else if (record_field(entity_row(kind)->record, "name"))
         *ret = core_find_name(core, kind, name);
     if (!*ret) {
-        char people[48];
+        char kind_name[48];
 
-        verb_name_for_people(entity_row(kind)->name, people);
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%s'", people, name);
+        verb_name_for_cli(entity_row(kind)->name, kind_name);
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%s'", kind_name, name);
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-/* metrics.c - figures in Prometheus' text format (exposition format 0.0.4). */
+/* metrics.c - metrics in Prometheus' text format (exposition format 0.0.4). */
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "core/presence.h"
 #include "core/index.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 /* A growing text; every sample is one line. */
 struct page {
@@ -81,29 +81,29 @@ static void times(struct page *page, const char *name, const char *labels,
         name, labels, (long long)histogram->count);
 }
 
-/* The longest so far: a gauge beside the histogram, with a head of its own. */
-static void longest_head(struct page *page, const char *name)
+/* The maximum so far: a gauge beside the histogram, with a head of its own. */
+static void max_head(struct page *page, const char *name)
 {
     char own[128];
 
     (void)snprintf(own, sizeof(own), "%s_max", name);
-    head(page, own, "gauge", "The longest so far.");
+    head(page, own, "gauge", "The maximum so far.");
 }
 
-static void longest(struct page *page, const char *name, const char *labels,
+static void maximum(struct page *page, const char *name, const char *labels,
                     const struct histogram *histogram)
 {
     say(page, "%s_max{%s} %.6f\n", name, labels, (double)histogram->max_us / 1e6);
 }
 
-/* A histogram without labels, and its longest. */
+/* A histogram without labels, and its maximum. */
 static void all_times(struct page *page, const char *name, const char *help,
                       const struct histogram *histogram)
 {
     head(page, name, "histogram", help);
     times(page, name, "", histogram);
-    longest_head(page, name);
-    longest(page, name, "", histogram);
+    max_head(page, name);
+    maximum(page, name, "", histogram);
 }
 
 /* ---- what the core knows ---- */
@@ -175,8 +175,8 @@ static void say_desktops(struct page *page, struct core *core, const struct pool
             desktop_state_names[i], (long long)count[i]);
 }
 
-/* A figure of every pool; `offset` is its place in the view of runtime facts. */
-static void say_pool_figure(struct page *page, struct core *core, const struct view_pool_runtime *runtime,
+/* A metric of every pool; `offset` is its place in the view of runtime facts. */
+static void say_pool_metric(struct page *page, struct core *core, const struct view_pool_runtime *runtime,
                             const char *name, const char *help, size_t offset)
 {
     size_t i = 0;
@@ -202,14 +202,14 @@ static void say_pools(struct page *page, struct core *core)
     list_each (core_all(core, ENTITY_pool), node) {
         struct pool *pool = container_of(entity_of(node), struct pool, base);
 
-        (void)facts_fill(core, &pool->base, &runtime[i++]);
+        (void)row_runtime(core, &pool->base, &runtime[i++]);
         say_desktops(page, core, pool);
     }
-    say_pool_figure(page, core, runtime, "berth_pool_spare", "Desktops up, probed and unassigned.",
+    say_pool_metric(page, core, runtime, "berth_pool_spare", "Desktops up, probed and unassigned.",
                     offsetof(struct view_pool_runtime, spare));
-    say_pool_figure(page, core, runtime, "berth_pool_queue", "Sign-ons that wait for a desktop.",
+    say_pool_metric(page, core, runtime, "berth_pool_queue", "Sign-ons that wait for a desktop.",
                     offsetof(struct view_pool_runtime, queue));
-    say_pool_figure(page, core, runtime, "berth_pool_backoff_seconds",
+    say_pool_metric(page, core, runtime, "berth_pool_backoff_seconds",
                     "For how long nothing new is made; 0: not in back-off.",
                     offsetof(struct view_pool_runtime, backoff_s));
     free(runtime);
@@ -274,12 +274,12 @@ static void say_flow_times(struct page *page, const struct flow_counters *counte
         if (pass % 2 == 0)
             head(page, name, "histogram", heads[(pass & 2) + 1]);
         else
-            longest_head(page, name);
+            max_head(page, name);
         for (size_t i = 0; i < FLOW_KINDS_MAX && counters->of[i].kind; i++) {
             const struct flow_durations *histogram = &counters->of[i];
 
             (void)snprintf(labels, sizeof(labels), "kind=\"%s\",", histogram->kind->name);
-            (pass % 2 == 0 ? times : longest)(page, name, labels,
+            (pass % 2 == 0 ? times : maximum)(page, name, labels,
                                               own ? &histogram->own : &histogram->total);
         }
     }
@@ -339,14 +339,14 @@ static void say_events(struct page *page)
             (unsigned long long)log_count((enum log_event)i));
 }
 
-static void say_door(struct page *page, const struct api *api)
+static void say_http_server(struct page *page, const struct api *api)
 {
     int64_t connections = 0;
 
-    list_each (&api->origins, node)
+    list_each (&api->clients, node)
         connections++;
-    one(page, "berth_api_connections", "gauge", "Connections at the people's door.", connections);
-    one(page, "berth_api_requests_total", "counter", "Requests at the people's door.",
+    one(page, "berth_api_connections", "gauge", "Connections of the management API.", connections);
+    one(page, "berth_api_requests_total", "counter", "Requests of the management API.",
         (int64_t)api->asked);
     head(page, "berth_api_answers_total", "counter", "Answers by class of status.");
     for (int i = 2; i < 6; i++)
@@ -355,7 +355,7 @@ static void say_door(struct page *page, const struct api *api)
     one(page, "berth_api_refused_total", "counter", "Requests that were refused.",
         (int64_t)api->refused);
     one(page, "berth_api_no_descriptors_total", "counter",
-        "Shortages of descriptors that kept newcomers outside.", (int64_t)api->no_descriptors);
+        "Shortages of descriptors that kept new connections outside.", (int64_t)api->no_descriptors);
     one(page, "berth_api_followers", "gauge", "Followers of events.", (int64_t)api->streams_count);
     one(page, "berth_api_events_total", "counter", "Events sent to followers.",
         (int64_t)api->events_sent);
@@ -365,26 +365,26 @@ static void say_door(struct page *page, const struct api *api)
         (int64_t)api->sign_ins_count);
 }
 
-#define FIGURES_MAX 64
+#define METRICS_MAX 64
 
-static void say_figures(struct page *page, const struct api *api)
+static void say_metrics(struct page *page, const struct api *api)
 {
-    struct api_figure figure[FIGURES_MAX];
-    size_t count = api->figures ? api->figures(api->owner, figure, FIGURES_MAX) : 0;
+    struct api_metric metric[METRICS_MAX];
+    size_t count = api->metrics ? api->metrics(api->owner, metric, METRICS_MAX) : 0;
 
-    for (size_t i = 0; i < count && i < FIGURES_MAX; i++) {
+    for (size_t i = 0; i < count && i < METRICS_MAX; i++) {
         char already[128];
 
         /* A name stands once in a page; ours come first. */
-        (void)snprintf(already, sizeof(already), "# HELP %s ", figure[i].name);
+        (void)snprintf(already, sizeof(already), "# HELP %s ", metric[i].name);
         if (strstr(page->text, already))
             continue;
-        if (figure[i].times) {
-            all_times(page, figure[i].name, figure[i].help, figure[i].times);
+        if (metric[i].times) {
+            all_times(page, metric[i].name, metric[i].help, metric[i].times);
             continue;
         }
-        one(page, figure[i].name, figure[i].counter ? "counter" : "gauge", figure[i].help,
-            figure[i].value);
+        one(page, metric[i].name, metric[i].counter ? "counter" : "gauge", metric[i].help,
+            metric[i].value);
     }
 }
 
@@ -452,8 +452,8 @@ char *metrics_text(struct api *api)
         say_flow_times(&page, api->context->engine.counters);
     say_store(&page, core, api->context->store);
     say_loop(&page, api->loop);
-    say_door(&page, api);
-    say_figures(&page, api);
+    say_http_server(&page, api);
+    say_metrics(&page, api);
     say_events(&page);
     say_process(&page);
     return page.text;

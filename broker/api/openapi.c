@@ -5,7 +5,7 @@
 
 #include "api/table/value.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 static json_t *reference(const char *name)
 {
@@ -395,7 +395,7 @@ static const char *answer_type(const struct verb *verb)
 {
     if (verb->shape == STREAM)
         return "text/event-stream";
-    if (verb->id == VERB_metrics || verb->id == VERB_command_bundle)
+    if (verb->id == VERB_metrics || verb->id == VERB_command_logs)
         return "text/plain";
     return "application/json";
 }
@@ -470,7 +470,7 @@ char *openapi_text(void)
         "{s:s, s:{s:s, s:s, s:s, s:{s:s, s:s}}, s:[{s:s, s:s}], s:[{s:[]}], s:o, "
         "s:{s:o, s:{s:{s:s, s:s, s:s}}}}",
         "openapi", "3.1.0", "info", "title", "Berth", "version", BERTH_VERSION, "description",
-        "The people's door of the Berth session broker. On the Unix socket root, the broker's own "
+        "The management API of the Berth session broker. On the Unix socket root, the broker's own "
         "user and one group need no token.",
         "license", "name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url", "/",
         "description", "this broker", "security", "bearer", "paths", paths(), "components",

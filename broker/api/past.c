@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "room.h"
+#include "api_internal.h"
 
 struct past {
     struct rows_page page;
@@ -35,7 +35,7 @@ static int listed(struct request *request, struct berth_error *reterr)
 
     (void)reterr;
     for (size_t i = 0; i < page->count; i++)
-        (void)json_array_append_new(items, facts_row(request->api->context->core, kind,
+        (void)json_array_append_new(items, row_json(request->api->context->core, kind,
                                                      page->rows + i * size, request->caller.see));
     answer_items(request, items, (int64_t)page->next);
     return 0;
@@ -48,10 +48,10 @@ int past_list(struct request *request, const struct rows_query *query, struct be
 
 static int is_missing(const struct request *request, struct berth_error *reterr)
 {
-    char people[48];
+    char kind_name[48];
 
-    verb_name_for_people(entity_row(request->verb->entity)->name, people);
-    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%llu'", people,
+    verb_name_for_cli(entity_row(request->verb->entity)->name, kind_name);
+    return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no %s '%llu'", kind_name,
                       (unsigned long long)request->id);
 }
 
@@ -61,7 +61,7 @@ static int shown(struct request *request, struct berth_error *reterr)
 
     if (!page->count)
         return is_missing(request, reterr);
-    answer_facts(request, MHD_HTTP_OK, request->verb->entity, page->rows);
+    answer_row_json(request, MHD_HTTP_OK, request->verb->entity, page->rows);
     return 0;
 }
 

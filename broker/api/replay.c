@@ -14,13 +14,13 @@
 
 #include "berth/tls.h"
 
-#include "room.h"
+#include "api_internal.h"
 
-#define KEPT_MAX 512
-#define KEPT_SIZE 16384 /* of one answer */
-#define KEPT_MS 3600000
+#define CACHED_ANSWERS_MAX 512
+#define CACHED_ANSWER_SIZE 16384 /* of one answer */
+#define CACHED_ANSWER_MS 3600000
 
-struct kept {
+struct cached_answer {
     struct list node; /* oldest first */
     uint64_t owner;
     char id[REQUEST_ID_SIZE];
@@ -32,18 +32,18 @@ struct kept {
     char *text;
 };
 
-static void kept_free(struct api *api, struct kept *kept)
+static void cached_answer_free(struct api *api, struct cached_answer *cached)
 {
-    list_remove(&kept->node);
-    api->kept_count--;
-    free(kept->text);
-    free(kept);
+    list_remove(&cached->node);
+    api->cached_answers_count--;
+    free(cached->text);
+    free(cached);
 }
 
 void replay_free_all(struct api *api)
 {
-    list_each (&api->kept, node)
-        kept_free(api, list_entry(node, struct kept, node));
+    list_each (&api->cached_answers, node)
+        cached_answer_free(api, list_entry(node, struct cached_answer, node));
 }
 
 /* Ids of administrators are never given twice; those of uids are counted from the other end. */
@@ -51,7 +51,7 @@ static uint64_t owner_of(const struct request *request)
 {
     uint64_t admin_id = request->caller.admin_id;
 
-    return admin_id ? admin_id : UINT64_MAX - request->origin->uid;
+    return admin_id ? admin_id : UINT64_MAX - request->client->uid;
 }
 
 static void id_of(const struct request *request, char id[REQUEST_ID_SIZE])
@@ -94,35 +94,35 @@ static void fingerprint_of(const struct request *request, char fingerprint[REQUE
     explicit_bzero(text, sizeof(text));
 }
 
-static struct kept *kept_find(struct api *api, const char *id)
+static struct cached_answer *cached_answer_find(struct api *api, const char *id)
 {
     int64_t now_ms = api->loop->timers.mono_ms;
-    struct kept *found = NULL;
+    struct cached_answer *found = NULL;
 
-    list_each (&api->kept, node) {
-        struct kept *kept = list_entry(node, struct kept, node);
+    list_each (&api->cached_answers, node) {
+        struct cached_answer *cached = list_entry(node, struct cached_answer, node);
 
-        if (kept->status && now_ms - kept->at_ms > KEPT_MS)
-            kept_free(api, kept);
-        else if (strcmp(kept->id, id) == 0)
-            found = kept;
+        if (cached->status && now_ms - cached->at_ms > CACHED_ANSWER_MS)
+            cached_answer_free(api, cached);
+        else if (strcmp(cached->id, id) == 0)
+            found = cached;
     }
     return found;
 }
 
-static void answer_again(struct request *request, const struct kept *kept)
+static void answer_again(struct request *request, const struct cached_answer *cached)
 {
-    answer_text(request, kept->status, "application/json; charset=utf-8", berth_strdup(kept->text));
-    memcpy(request->answer.etag, kept->etag, sizeof(kept->etag));
-    memcpy(request->answer.location, kept->location, sizeof(kept->location));
+    answer_text(request, cached->status, "application/json; charset=utf-8", berth_strdup(cached->text));
+    memcpy(request->answer.etag, cached->etag, sizeof(cached->etag));
+    memcpy(request->answer.location, cached->location, sizeof(cached->location));
 }
 
 static size_t count_of(const struct api *api, uint64_t owner)
 {
     size_t count = 0;
 
-    list_each (&api->kept, node)
-        count += list_entry(node, struct kept, node)->owner == owner;
+    list_each (&api->cached_answers, node)
+        count += list_entry(node, struct cached_answer, node)->owner == owner;
     return count;
 }
 
@@ -131,23 +131,23 @@ static size_t count_of(const struct api *api, uint64_t owner)
  */
 static bool make_room(struct api *api)
 {
-    struct kept *oldest = NULL;
+    struct cached_answer *oldest = NULL;
     size_t most = 0;
 
-    list_each (&api->kept, node) {
-        struct kept *kept = list_entry(node, struct kept, node);
+    list_each (&api->cached_answers, node) {
+        struct cached_answer *cached = list_entry(node, struct cached_answer, node);
         size_t count;
 
-        if (!kept->status || (oldest && oldest->owner == kept->owner))
+        if (!cached->status || (oldest && oldest->owner == cached->owner))
             continue;
-        count = count_of(api, kept->owner);
+        count = count_of(api, cached->owner);
         if (count > most) {
             most = count;
-            oldest = kept;
+            oldest = cached;
         }
     }
     if (oldest)
-        kept_free(api, oldest);
+        cached_answer_free(api, oldest);
     return oldest != NULL;
 }
 
@@ -156,64 +156,64 @@ static void remember(struct request *request)
 {
     const struct admin_actor *actor = &request->caller.actor;
     struct api *api = request->api;
-    struct kept *kept;
+    struct cached_answer *cached;
 
-    if (api->kept_count == KEPT_MAX && !make_room(api))
+    if (api->cached_answers_count == CACHED_ANSWERS_MAX && !make_room(api))
         return;
-    kept = berth_new(struct kept);
-    kept->owner = owner_of(request);
-    memcpy(kept->id, actor->request_id, sizeof(kept->id));
-    memcpy(kept->fingerprint, actor->request_fingerprint, sizeof(kept->fingerprint));
-    kept->at_ms = api->loop->timers.mono_ms;
-    list_append(&api->kept, &kept->node);
-    api->kept_count++;
+    cached = berth_new(struct cached_answer);
+    cached->owner = owner_of(request);
+    memcpy(cached->id, actor->request_id, sizeof(cached->id));
+    memcpy(cached->fingerprint, actor->request_fingerprint, sizeof(cached->fingerprint));
+    cached->at_ms = api->loop->timers.mono_ms;
+    list_append(&api->cached_answers, &cached->node);
+    api->cached_answers_count++;
     request->keyed = true;
 }
 
 int replay_begin(struct request *request, struct berth_error *reterr)
 {
     struct admin_actor *actor = &request->caller.actor;
-    struct kept *kept;
+    struct cached_answer *cached;
 
     /* Of somebody whom nobody knows nothing is kept: it would take the place of others' answers. */
     if (!request->key[0] || request->verb->method == GET || request->dry_run ||
-        !request->caller.way)
+        !request->caller.auth_method)
         return 0;
     id_of(request, actor->request_id);
     fingerprint_of(request, actor->request_fingerprint);
-    kept = kept_find(request->api, actor->request_id);
-    if (!kept) {
+    cached = cached_answer_find(request->api, actor->request_id);
+    if (!cached) {
         remember(request);
         return 0;
     }
-    if (strcmp(kept->fingerprint, actor->request_fingerprint) != 0)
+    if (strcmp(cached->fingerprint, actor->request_fingerprint) != 0)
         return berth_fail(reterr, BERTH_E_CONFLICT,
                           "this Idempotency-Key was used for another request");
-    if (!kept->status)
+    if (!cached->status)
         return berth_fail(reterr, BERTH_E_BUSY,
                           "the request with this Idempotency-Key is still "
                           "under way");
-    answer_again(request, kept);
+    answer_again(request, cached);
     return 1;
 }
 
 void replay_end(struct request *request)
 {
     const struct answer *answer = &request->answer;
-    struct kept *kept;
+    struct cached_answer *cached;
 
     if (!request->keyed)
         return;
     request->keyed = false;
-    kept = kept_find(request->api, request->caller.actor.request_id);
-    if (!kept)
+    cached = cached_answer_find(request->api, request->caller.actor.request_id);
+    if (!cached)
         return;
-    if (answer->status >= 300 || answer->secret || !answer->text || answer->size > KEPT_SIZE) {
-        kept_free(request->api, kept);
+    if (answer->status >= 300 || answer->secret || !answer->text || answer->size > CACHED_ANSWER_SIZE) {
+        cached_answer_free(request->api, cached);
         return;
     }
-    kept->status = answer->status;
-    kept->text = berth_strdup(answer->text);
-    memcpy(kept->etag, answer->etag, sizeof(kept->etag));
-    memcpy(kept->location, answer->location, sizeof(kept->location));
+    cached->status = answer->status;
+    cached->text = berth_strdup(answer->text);
+    memcpy(cached->etag, answer->etag, sizeof(cached->etag));
+    memcpy(cached->location, answer->location, sizeof(cached->location));
 }

@@ -14,7 +14,7 @@
 
 #include "api/table/value.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 static void op_done(struct op *op, int result);
 
@@ -47,11 +47,11 @@ void *request_begin(void *context, const char *target, struct MHD_Connection *co
 
     request->api = api;
     request->connection = connection;
-    request->origin =
-        (struct origin *)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+    request->client =
+        (struct http_client *)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
             ->socket_context;
-    request->origin->request = request;
-    request->origin->receiving_ms = api->loop->timers.mono_ms;
+    request->client->request = request;
+    request->client->receiving_ms = api->loop->timers.mono_ms;
     request->began_ms = api->loop->timers.mono_ms;
     request->target = berth_new(struct target);
     op_init(&request->op, &api->loop->timers, op_done);
@@ -206,7 +206,7 @@ static int identify(struct request *request, struct berth_error *reterr)
     int r = caller_identify(request, reterr);
 
     if (!(request->verb->roles & ROLE_BIT(0)))
-        origin_identified(request->api, request->origin, r == 0 ? request->caller.admin_id : 0);
+        http_client_identified(request->api, request->client, r == 0 ? request->caller.admin_id : 0);
     return r;
 }
 
@@ -254,7 +254,7 @@ static verb_fn *const specials[VERB_SPECIALS] = {
 
 static const char *place_of(const struct request *request)
 {
-    return request->origin && !request->origin->local ? request->origin->address : "socket";
+    return request->client && !request->client->local ? request->client->address : "socket";
 }
 
 static void fail(struct request *request, const struct berth_error *error)
@@ -330,7 +330,7 @@ static void wake(struct request *request)
         return;
     request->suspended = false;
     MHD_resume_connection(request->connection);
-    door_kick(request->api);
+    http_server_schedule(request->api);
 }
 
 static void op_done(struct op *op, int result)
@@ -422,7 +422,7 @@ enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, 
     (void)context;
     (void)connection;
     (void)url;
-    if (request->origin->ended)
+    if (request->client->ended)
         return MHD_NO;
     if (!request->caller.see) {
         request->caller.see =
@@ -434,7 +434,7 @@ enum MHD_Result request_go_on(void *context, struct MHD_Connection *connection, 
     }
     if (*upload_size)
         return take_body(request, upload, upload_size);
-    request->origin->receiving_ms = 0;
+    request->client->receiving_ms = 0;
     if (!request->whole)
         run(request);
     return finish(request);
@@ -452,11 +452,11 @@ void request_end(void *context, struct MHD_Connection *connection, void **slot,
         return;
     *slot = NULL;
     request->connection = NULL;
-    if (request->origin) {
-        request->origin->receiving_ms = 0;
-        request->origin->request = NULL;
+    if (request->client) {
+        request->client->receiving_ms = 0;
+        request->client->request = NULL;
     }
-    request->origin = NULL;
+    request->client = NULL;
     if (request->answer.stream)
         events_leave(berth_take(request->answer.stream));
     if (request->op.in_flight && request->op.cancel)
@@ -478,7 +478,7 @@ void request_end_lost(struct api *api)
         if (request->answer.stream)
             events_end(request->answer.stream);
         else
-            (void)shutdown(request->origin->descriptor, SHUT_RDWR);
+            (void)shutdown(request->client->descriptor, SHUT_RDWR);
     }
 }
 

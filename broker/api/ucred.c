@@ -12,7 +12,7 @@ int ucred_group(const char *name, gid_t *ret, struct berth_error *reterr)
     const struct group *group = getgrnam(name);
 
     if (!group)
-        return berth_fail(reterr, BERTH_E_CONFIG, "people.group: there is no group '%s'", name);
+        return berth_fail(reterr, BERTH_E_CONFIG, "api.group: there is no group '%s'", name);
     *ret = group->gr_gid;
     return 0;
 }

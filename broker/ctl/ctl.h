@@ -1,4 +1,4 @@
-/* ctl.h - berthctl: the people's door on the command line.
+/* ctl.h - berthctl: the management API on the command line.
  *
  * Module ctl: the only one with <curl/...>. Commands, their arguments, help and completion are the
  * broker's own table of verbs, compiled in; only what never reaches a broker (help, completion,

@@ -302,10 +302,10 @@ static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t 
 static void say_kept(const struct verb *verb, const json_t *answer)
 {
     const char *name = json_string_value(json_object_get(answer, "name"));
-    char people[48];
+    char kind_name[48];
 
-    verb_name_for_people(entity_row(verb->entity)->name, people);
-    (void)printf("%s ", people);
+    verb_name_for_cli(entity_row(verb->entity)->name, kind_name);
+    (void)printf("%s ", kind_name);
     if (name) {
         (void)fputc('\'', stdout);
         ctl_print(stdout, name, false);
@@ -319,7 +319,7 @@ static void say_kept(const struct verb *verb, const json_t *answer)
 
 void ctl_show_plan(const json_t *plan, FILE *out)
 {
-    const json_t *lines = json_object_get(plan, "would");
+    const json_t *lines = json_object_get(plan, "changes");
 
     for (size_t i = 0; i < json_array_size(lines); i++) {
         const char *text = json_string_value(json_object_get(json_array_get(lines, i), "text"));

@@ -99,7 +99,7 @@ history = $SITE_HISTORY
 listen = 127.0.0.1:$LINK_PORT
 join_listen = 127.0.0.1:$JOIN_PORT
 threads = 1
-[people]
+[api]
 socket = $SITE/run/berthd.sock
 [log]
 level = $SITE_LOG_LEVEL

@@ -25,7 +25,7 @@ int64_t notify_watchdog_ms(void);
 #define LISTEN_SOCKETS_MAX 16
 struct listen_socket {
     int descriptor;
-    char name[64]; /* FileDescriptorName= of the socket unit: "terminals", "joining", "people",
+    char name[64]; /* FileDescriptorName= of the socket unit: "terminals", "joining", "api",
                       "local" */
 };
 struct listen_sockets {

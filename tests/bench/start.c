@@ -46,11 +46,11 @@ static void die(const char *what)
 static pid_t start(const char *berthd)
 {
     char data[600];
-    char door[600];
+    char socket_option[600];
     pid_t pid;
 
     (void)snprintf(data, sizeof(data), "broker.data=%s", folder);
-    (void)snprintf(door, sizeof(door), "people.socket=%s", socket_path);
+    (void)snprintf(socket_option, sizeof(socket_option), "api.socket=%s", socket_path);
     pid = fork();
     if (pid == 0) {
         if (!freopen("/dev/null", "w", stderr))

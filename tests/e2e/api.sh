@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# api.sh - the people's door of a real berthd: berthctl, REST over the socket and over TLS, events, metrics, OpenAPI.
+# api.sh - the management API of a real berthd: berthctl, REST over the socket and over TLS, events, metrics, OpenAPI.
 #
 # usage: tests/e2e/api.sh BUILD-FOLDER
 #
@@ -45,7 +45,7 @@ start_broker() {
     (
         close_inherited
         exec berthd -c /dev/null --set broker.data="$folder" --set broker.terminals=20 \
-            --set people.socket="$BERTH_SOCKET" --set people.listen="127.0.0.1:$https_port" \
+            --set api.socket="$BERTH_SOCKET" --set api.listen="127.0.0.1:$https_port" \
             --set link.listen=127.0.0.1:0 --set link.join_listen=127.0.0.1:0 "$@"
     ) >>"$BROKER_LOG" 2>&1 &
     BROKER=$!
@@ -178,7 +178,7 @@ over_tls() {
     ends_with 5 berthctl --url "https://localhost:$https_port" --ca "$work/ca.pem" whoami
     ends_with 3 berthctl --url "https://localhost:$https_port" whoami # an authority that nobody trusts
     berthctl token add ada script --json | jq -r .token >"$work/token"
-    says '"way":"token"' "${remote[@]}" whoami --json
+    says '"auth_method":"token"' "${remote[@]}" whoami --json
     [[ $(curl --silent --cacert "$work/ca.pem" "https://localhost:$https_port/healthz" | jq -r .text) == ok ]]
 }
 
@@ -195,7 +195,7 @@ strangers() {
         wait_for in_the_middle "$before"
         for _ in {1..8}; do
             ends_with 0 berthctl ready
-            says '"way":"token"' "${remote[@]}" whoami --json
+            says '"auth_method":"token"' "${remote[@]}" whoami --json
         done
         process_is_ours "$flood" || die "the flood of $kind ended by itself"
         end_process "$flood" "$BERTH_PATIENCE_S"
@@ -278,7 +278,7 @@ by_group() {
     says "uid $(id -u nobody) may not use the socket" "${as_nobody[@]}" "$work/berthctl" whoami
     says '"ok"' "${as_nobody[@]}" curl --silent --unix-socket "$BERTH_SOCKET" http://berth/healthz
     stop_broker
-    start_broker "$work/data" --set people.group=nogroup
+    start_broker "$work/data" --set api.group=nogroup
     [[ $(stat -c '%a %G' "$BERTH_SOCKET") == "660 nogroup" ]]
     says '"role":"administrator"' "${as_nobody[@]}" "$work/berthctl" whoami --json
     says "uid $(id -u nobody)" "${as_nobody[@]}" "$work/berthctl" whoami

@@ -51,7 +51,7 @@ terminals = 50
 listen = 127.0.0.1:7443
 join_listen = 127.0.0.1:7444
 threads = 1
-[people]
+[api]
 socket = $work/run/sock
 CONFIG
 umask 077
@@ -99,7 +99,7 @@ chmod 711 "$work/run"
 serve
 stop
 [[ $(stat -c %a "$work/run") == 711 ]] || die "it changed the mode of a folder that was there"
-refuses "a socket in a folder that cannot be made" "'$work/no/such'" --set "people.socket=$work/no/such/sock"
+refuses "a socket in a folder that cannot be made" "'$work/no/such'" --set "api.socket=$work/no/such/sock"
 
 refuses "a value out of range" "broker.terminals" --set broker.terminals=0
 cp "$work/berthd.conf" "$work/good.conf"
@@ -121,8 +121,8 @@ in_hidden() { # WORDS ARGUMENT...
 }
 in_hidden "broker.data is '$work/hidden/data'; the service's unit hides $work/hidden" --set "broker.data=$work/hidden/data"
 in_hidden "broker.history is '" --set "broker.history=$work/hidden/history"
-in_hidden "people.socket is '" --set "people.socket=$work/hidden/sock"
-in_hidden "people.socket is '" --set "people.socket=$work/data/../hidden/sock"
+in_hidden "api.socket is '" --set "api.socket=$work/hidden/sock"
+in_hidden "api.socket is '" --set "api.socket=$work/data/../hidden/sock"
 # A shell of another unit sees the same folders as the broker that it starts: the check of paths lets them pass.
 mkdir "$work/systemd-private-0f1e-ci-runner.service-x"
 mount --bind "$work/systemd-private-0f1e-ci-runner.service-x" "$work/hidden"

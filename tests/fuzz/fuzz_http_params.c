@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "api/room.h"
+#include "api/api_internal.h"
 
 static struct berth_timers timers;
 static struct berth_random dice;

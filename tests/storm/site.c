@@ -199,7 +199,7 @@ static int write_options(struct site *site, struct berth_error *reterr)
                    "[link]\nlisten = 127.0.0.1:7443\njoin_listen = 127.0.0.1:7444\n"
                    "handshakes = %lld\n"
                    "[auth]\nhashing_queue = 10000\nbadge_grace_s = 36000\n"
-                   "[people]\nsocket = %s\n",
+                   "[api]\nsocket = %s\n",
                    site->folder, (long long)terminals, site->recording ? "history = " : "",
                    site->recording ? site->history : "", site->recording ? "\n" : "",
                    (long long)handshakes, site->socket);

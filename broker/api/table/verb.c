@@ -176,7 +176,7 @@ static const char *words_of(const struct verb *verb, char out[80])
     bool named = record_field(entity_row(verb->entity)->record, "name") != NULL;
     const char *argument = " {id}";
 
-    verb_name_for_people(entity_row(verb->entity)->name, name);
+    verb_name_for_cli(entity_row(verb->entity)->name, name);
     if (verb->plain == PLAIN_LIST)
         argument = "";
     if (verb->plain == PLAIN_ADD)
@@ -307,7 +307,7 @@ static void exchange(const char *name, char from, char to, char out[48])
     out[i] = '\0';
 }
 
-void verb_name_for_people(const char *name, char out[48])
+void verb_name_for_cli(const char *name, char out[48])
 {
     exchange(name, '_', '-', out);
 }

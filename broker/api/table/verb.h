@@ -1,4 +1,4 @@
-/* verb.h - everything that people can ask of the broker, as one table.
+/* verb.h - everything that callers can ask of the broker, as one table.
  *
  * Module api, the part that berthctl stands on too: tables and their parameters, no I/O. The rows
  * come from verbs.def and, for the five plain verbs of every entity, from entities.def with
@@ -116,7 +116,7 @@ const struct verb *verb_route(enum verb_method method, char *const *segments, si
 bool verb_brace(const char *pattern, size_t index, char name[48]);
 
 /* "image-version" for "image_version": names as people type them, and back. */
-void verb_name_for_people(const char *name, char out[48]);
+void verb_name_for_cli(const char *name, char out[48]);
 void verb_name_for_programs(const char *name, char out[48]);
 
 #endif

@@ -168,7 +168,7 @@ class Broker:
         self.connection = None
         self.pid = None
         self.wrapped = bool(before)
-        options = {"broker.data": data, "broker.terminals": "50", "people.socket": self.socket,
+        options = {"broker.data": data, "broker.terminals": "50", "api.socket": self.socket,
                    "link.listen": f"127.0.0.1:{ward.link_port}", "link.join_listen": f"127.0.0.1:{ward.join_port}",
                    "link.threads": "1", "broker.recovery_s": "0", **dict(settings)}
         command = [*before, os.path.join(ward.build, "berthd"), "--config", "/dev/null"]

@@ -136,7 +136,7 @@ terminals = $TERMINALS
 [link]
 listen = 127.0.0.1:$SERVER_PORT
 join_listen = 127.0.0.1:$join_port
-[people]
+[api]
 socket = $BERTH_SOCKET
 CONFIG
     launch berthd "$BUILD/berthd" --config "$folder/berthd.conf"

@@ -1,5 +1,5 @@
 /* test_events.c - following what happens: live, resumed, reset, and those who do not read. */
-#include "door_world.h"
+#include "api_fixture.h"
 
 static char out[400000];
 static bool closed;
@@ -295,7 +295,7 @@ TEST(events, who_has_many_streams_gives_one_to_who_has_none)
     close_followers(held, BERTH_COUNT(held));
 }
 
-TEST(events, the_door_closes_under_a_follower)
+TEST(events, the_server_closes_under_a_follower)
 {
     int descriptor = follow("");
 

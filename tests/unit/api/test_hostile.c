@@ -1,7 +1,7 @@
 /* test_hostile.c - those who do not keep to HTTP: refused or dropped, and others notice nothing. */
 #include <poll.h>
 
-#include "door_world.h"
+#include "api_fixture.h"
 
 static char out[65536];
 static bool closed;
@@ -260,7 +260,7 @@ TEST(hostile, strangers_have_a_share_and_keep_nobody_out)
         hold_half(held, BERTH_COUNT(held), 300);
         EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
         EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 200);
-        EXPECT(count_open(held, BERTH_COUNT(held)) <= world.api->connections_max / STRANGERS_SHARE);
+        EXPECT(count_open(held, BERTH_COUNT(held)) <= world.api->connections_max / ANONYMOUS_SHARE);
         EXPECT(!is_ended(held[BERTH_COUNT(held) - 1])); /* the newest are there */
         close_all(held, BERTH_COUNT(held));
     }
@@ -271,7 +271,7 @@ TEST(hostile, one_address_has_a_smaller_share)
     int held[40];
 
     hold_half(held, BERTH_COUNT(held), 1);
-    EXPECT_INT(count_open(held, BERTH_COUNT(held)), STRANGERS_PER_NETWORK);
+    EXPECT_INT(count_open(held, BERTH_COUNT(held)), ANONYMOUS_PER_NETWORK);
     close_all(held, BERTH_COUNT(held));
 }
 
@@ -329,7 +329,7 @@ TEST(hostile, strangers_who_sign_in_and_wait_keep_nobody_out)
         EXPECT(write(held[i], sign_in, sizeof(sign_in) - 1) > 0);
         turn_some(2);
     }
-    EXPECT(count_open(held, BERTH_COUNT(held)) <= world.api->connections_max / STRANGERS_SHARE);
+    EXPECT(count_open(held, BERTH_COUNT(held)) <= world.api->connections_max / ANONYMOUS_SHARE);
     EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
     close_all(held, BERTH_COUNT(held));
 }

@@ -3,7 +3,7 @@
  */
 #include "flow/decide.h"
 
-#include "door_world.h"
+#include "api_fixture.h"
 
 static long ask_with(const char *key, const char *token, const char *method, const char *path,
                      const char *body)
@@ -301,8 +301,8 @@ TEST(keys, a_request_whose_connection_was_ended_can_be_sent_again)
                    strlen(body), body);
     EXPECT_INT(write(descriptor, text, strlen(text)), strlen(text));
     (void)UNTIL((request = under_way()) != NULL, world_turn());
-    request->origin->ended = true;
-    EXPECT_OK(shutdown(request->origin->descriptor, SHUT_RDWR));
+    request->client->ended = true;
+    EXPECT_OK(shutdown(request->client->descriptor, SHUT_RDWR));
     request_abandon(request);
     (void)UNTIL(list_empty(&world.api->requests), world_turn());
     EXPECT_STATUS(ask_with("cut-1", NULL, "POST", "/v1/users/bob/password", body), 200);

@@ -5,7 +5,7 @@
 
 #include "flow/decide.h"
 
-#include "door_world.h"
+#include "api_fixture.h"
 #include "past_rows.h"
 
 #define PAST 20100 /* more than one page reads */
@@ -363,8 +363,8 @@ TEST(past, a_client_is_put_out_during_the_read)
         int descriptor;
         struct request *request = ask_and_leave(&descriptor);
 
-        request->origin->ended = true;
-        EXPECT_OK(shutdown(request->origin->descriptor, SHUT_RDWR));
+        request->client->ended = true;
+        EXPECT_OK(shutdown(request->client->descriptor, SHUT_RDWR));
         request_abandon(request);
         for (int turn = 0; turn < i; turn++)
             world_turn();

@@ -1,7 +1,7 @@
 /* test_rights.c - what lasts longer than a moment ends with the right to it: events, downloads, and
  * requests whose body takes its time.
  */
-#include "door_world.h"
+#include "api_fixture.h"
 
 #define LAST_CHUNK "0\r\n\r\n" /* of a response in chunks: its end */
 #define HOUR_MS 3600000LL
@@ -337,8 +337,8 @@ TEST(rights, a_change_that_waits_is_judged_by_who_asks_then)
     (void)close(descriptor);
 }
 
-/* A large bundle of logs whose reader is in no hurry. */
-static int large_bundle(void *context, uint64_t command_id)
+/* A large log upload whose reader is in no hurry. */
+static int large_log_upload(void *context, uint64_t command_id)
 {
     char path[128];
     int descriptor;
@@ -383,12 +383,12 @@ TEST(rights, a_download_ends_with_its_right)
     int descriptor;
 
     make_admin("jane", "operator", token);
-    world.api->bundle = large_bundle;
+    world.api->log_upload = large_log_upload;
     EXPECT_OK(core_load(world.context.core, ENTITY_terminal, &terminal, NULL));
     EXPECT_OK(core_load(world.context.core, ENTITY_command, &command, NULL));
     descriptor = adopted_connection();
     (void)snprintf(request, sizeof(request),
-                   "GET /v1/commands/770000/bundle HTTP/1.1\r\nHost: a\r\n"
+                   "GET /v1/commands/770000/logs HTTP/1.1\r\nHost: a\r\n"
                    "Authorization: Bearer %s\r\n\r\n",
                    token);
     EXPECT(raw_says(descriptor, request, "Content-Length: 67108864", out, 2048));

@@ -1,5 +1,5 @@
 /* test_verb.c - the table of verbs: every row is whole, and routes lead where they should. */
-#include "api/room.h"
+#include "api/api_internal.h"
 #include "api/table/value.h"
 #include "api/table/verb.h"
 

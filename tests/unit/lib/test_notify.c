@@ -85,7 +85,7 @@ TEST(listen, sockets_of_the_manager_are_taken_by_name)
     EXPECT(fcntl(3, F_GETFD) & FD_CLOEXEC);
     EXPECT_INT(listen_find(&sockets, "terminals"), 3);
     EXPECT_INT(listen_find(&sockets, "terminals"), -1);
-    EXPECT_INT(listen_find(&sockets, "people"), -1);
+    EXPECT_INT(listen_find(&sockets, "api"), -1);
     EXPECT_INT(listen_close_rest(&sockets), 1);
     EXPECT_INT(fcntl(4, F_GETFD), -1);
     EXPECT(getenv("LISTEN_FDS") == NULL);

@@ -1,11 +1,11 @@
-/* door_world.h - a people's door that really serves: the real rooms on a data folder of their own,
+/* api_fixture.h - a management API that really serves: the real modules on a data folder of their own,
  * asked through libcurl.
  *
  * One thread: the loop turns while an answer is waited for. Nothing here sleeps; what does not come
  * fails after test_patience_ms().
  */
-#ifndef BERTH_TESTS_UNIT_API_DOOR_WORLD_H
-#define BERTH_TESTS_UNIT_API_DOOR_WORLD_H
+#ifndef BERTH_TESTS_UNIT_API_API_FIXTURE_H
+#define BERTH_TESTS_UNIT_API_API_FIXTURE_H
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "berth/offload.h"
 #include "berth/tls.h"
 
-#include "api/room.h"
+#include "api/api_internal.h"
 #include "auth/auth_setup.h"
 #include "flow/terminal_handlers.h"
 #include "rdp/probe_setup.h"
@@ -68,16 +68,16 @@ static void world_failed(void *context, const struct berth_error *error)
     fail_msg("the store failed: %s", error->text);
 }
 
-static void world_tell(void *door, uint64_t peer, const struct msg *msg)
+static void world_tell(void *link, uint64_t peer, const struct msg *msg)
 {
-    (void)door;
+    (void)link;
     (void)peer;
     (void)msg;
 }
 
-static void world_hang_up(void *door, uint64_t peer, int code, const char *why)
+static void world_hang_up(void *link, uint64_t peer, int code, const char *why)
 {
-    (void)door;
+    (void)link;
     (void)peer;
     (void)code;
     (void)why;
@@ -88,7 +88,7 @@ static void world_digest(const char *text, char hex[72])
     tls_sha256_hex(text, strlen(text), hex);
 }
 
-static void world_open_rooms(struct berth_error *error)
+static void world_open_modules(struct berth_error *error)
 {
     struct context *context = &world.context;
     static const struct virt_listener listener = { .host = reactor_host_event,
@@ -130,19 +130,19 @@ static void world_open_rooms(struct berth_error *error)
     reactor_start(context);
 }
 
-static size_t world_figures(void *context, struct api_figure *out, size_t max)
+static size_t world_metrics(void *context, struct api_metric *out, size_t max)
 {
     (void)context;
     (void)max;
-    out[0] = (struct api_figure){ .name = "berth_link_test_total",
+    out[0] = (struct api_metric){ .name = "berth_link_test_total",
                                   .help = "A figure of another room.",
                                   .counter = true,
                                   .value = 7 };
     return 1;
 }
 
-/* The command 77 has a bundle. */
-static int world_bundle(void *context, uint64_t command_id)
+/* The command 77 has logs. */
+static int world_log_upload(void *context, uint64_t command_id)
 {
     char path[128];
     int descriptor;
@@ -150,7 +150,7 @@ static int world_bundle(void *context, uint64_t command_id)
     (void)context;
     if (command_id != 77)
         return -1;
-    (void)snprintf(path, sizeof(path), "%s/bundle", world.folder);
+    (void)snprintf(path, sizeof(path), "%s/logs", world.folder);
     descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     EXPECT_INT(write(descriptor, "what happened\n", 14), 14);
     return descriptor;
@@ -179,7 +179,7 @@ static void world_serve(void)
     world.loop.slow_limit_ms = 0; /* this thread is the client too */
     EXPECT_OK(uv_async_init(&world.loop.uv, &world.store_wake, world_woken));
     random_system(&world.random);
-    world_open_rooms(&error);
+    world_open_modules(&error);
     world_listen();
     if (api_new(&world.loop, &world.context,
                 &(struct api_setup){ .socket = world.socket,
@@ -188,8 +188,8 @@ static void world_serve(void)
                                      .host = "broker.example",
                                      .link_port = 7443,
                                      .join_port = 7444,
-                                     .figures = world_figures,
-                                     .bundle = world_bundle,
+                                     .metrics = world_metrics,
+                                     .log_upload = world_log_upload,
                                      .context = &world },
                 &world.api, &error) < 0)
         fail_msg("%s", error.text);

@@ -1,8 +1,8 @@
-/* do_people.c - those who manage: signing in and out, who am I, passwords and tokens. */
+/* do_admin.c - those who manage: signing in and out, who am I, passwords and tokens. */
 #include <stdio.h>
 #include <string.h>
 
-#include "room.h"
+#include "api_internal.h"
 
 #define DAY_MS 86400000LL
 #define TOKEN_DAYS 365
@@ -47,9 +47,9 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
     const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
     struct signing_in *signing =
         (struct signing_in *)request_scratch(request, sizeof(*signing), wipe_signing);
-    const struct auth_source source = { .name = request->origin->local ? "socket"
-                                                                       : request->origin->address,
-                                        .known = origin_is_known(request->api, request->origin) };
+    const struct auth_source source = { .name = request->client->local ? "socket"
+                                                                       : request->client->address,
+                                        .known = http_client_is_known(request->api, request->client) };
     struct entity *entity = core_find_name(request->api->context->core, ENTITY_admin, in->name);
 
     if (entity)
@@ -66,7 +66,7 @@ int do_sign_out(struct request *request, struct berth_error *reterr)
 {
     const char *token = caller_token(request);
 
-    if (!token || strcmp(request->caller.way, "password") != 0)
+    if (!token || strcmp(request->caller.auth_method, "password") != 0)
         return berth_fail(reterr, BERTH_E_STATE, "there is no sign-in to end");
     caller_sign_out(request->api, token);
     answer_result(request, "%s is signed out", request->caller.actor.name);
@@ -80,7 +80,7 @@ int do_whoami(struct request *request, struct berth_error *reterr)
 
     (void)reterr;
     (void)snprintf(view.name, sizeof(view.name), "%s", caller->actor.name);
-    (void)snprintf(view.way, sizeof(view.way), "%s", caller->way);
+    (void)snprintf(view.auth_method, sizeof(view.auth_method), "%s", caller->auth_method);
     (void)snprintf(view.version, sizeof(view.version), "%s", BERTH_VERSION);
     answer_view(request, &view_whoami_record, &view);
     return 0;

@@ -1,4 +1,4 @@
-/* door.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the connections
+/* http_server.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the connections
  * that we give it.
  *
  * The library never listens: connections are accepted here or come from the TLS listener, so that
@@ -16,24 +16,24 @@
 
 #include "api/ucred.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 #define BACKLOG 64
-#define ACCEPT_PAUSE_MS 100
+#define ACCEPT_DELAY_MS 100
 #define ACCEPTS_A_TURN 16
 #define SWEEP_MS 5000
 
-static void door_run(struct api *api);
+static void http_server_run(struct api *api);
 
 static void again_fired(struct berth_timer *timer)
 {
-    door_run(container_of(timer, struct api, again));
+    http_server_run(container_of(timer, struct api, again));
 }
 
 /* Run the library, then ask when it wants to be run without readiness. Never sooner than 1 ms: for
  * a peer that sent half a record it may say 0 for ever, and a timer of 0 would hold the loop.
  */
-static void door_run(struct api *api)
+static void http_server_run(struct api *api)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
@@ -48,38 +48,38 @@ static void door_run(struct api *api)
     }
 }
 
-static void kicked(struct berth_deferred *deferred)
+static void rerun_now(struct berth_deferred *deferred)
 {
-    door_run(container_of(deferred, struct api, kick));
+    http_server_run(container_of(deferred, struct api, rerun));
 }
 
-void door_kick(struct api *api)
+void http_server_schedule(struct api *api)
 {
-    if (!list_linked(&api->kick.node))
-        deferred_add(&api->loop->timers, &api->kick, kicked);
+    if (!list_linked(&api->rerun.node))
+        deferred_add(&api->loop->timers, &api->rerun, rerun_now);
 }
 
 static void became_ready(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    door_run(container_of(poll, struct api, ready));
+    http_server_run(container_of(poll, struct api, ready));
 }
 
 /* ---- connections ---- */
 
 /* The one whose connection has this descriptor and was not told of yet, taken from the list; NULL:
  * none. */
-static struct origin *arrived(struct api *api, int descriptor)
+static struct http_client *arrived(struct api *api, int descriptor)
 {
     /* What was freed had left the list; the analyzer does not see that. */
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     list_each (&api->arriving, node) {
-        struct origin *origin = list_entry(node, struct origin, node);
+        struct http_client *client = list_entry(node, struct http_client, node);
 
-        if (origin->descriptor == descriptor) {
-            list_remove(&origin->node);
-            return origin;
+        if (client->descriptor == descriptor) {
+            list_remove(&client->node);
+            return client;
         }
     }
     return NULL;
@@ -93,25 +93,25 @@ static void connection_told(void *context, struct MHD_Connection *connection, vo
                             enum MHD_ConnectionNotificationCode code)
 {
     struct api *api = (struct api *)context;
-    struct origin *origin = (struct origin *)*socket_context;
+    struct http_client *client = (struct http_client *)*socket_context;
     int descriptor;
 
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (origin) {
-            list_remove(&origin->node);
-            free(origin);
+        if (client) {
+            list_remove(&client->node);
+            free(client);
         }
         *socket_context = NULL;
         return;
     }
     descriptor = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    origin = arrived(api, descriptor);
-    if (!origin) {
-        origin = berth_new(struct origin);
-        origin->descriptor = descriptor;
+    client = arrived(api, descriptor);
+    if (!client) {
+        client = berth_new(struct http_client);
+        client->descriptor = descriptor;
     }
-    *socket_context = origin;
-    origin_came(api, origin);
+    *socket_context = client;
+    http_client_arrived(api, client);
 }
 
 /* The library owns the descriptor from here, also when it refuses: it closes it then, and after
@@ -119,25 +119,25 @@ static void connection_told(void *context, struct MHD_Connection *connection, vo
  * system could not have given that number again.
  */
 static void add_connection(struct api *api, const struct sockaddr *address, socklen_t size,
-                           struct origin *origin)
+                           struct http_client *client)
 {
-    int descriptor = origin->descriptor;
+    int descriptor = client->descriptor;
 
     free(arrived(api, descriptor));
-    list_append(&api->arriving, &origin->node);
+    list_append(&api->arriving, &client->node);
     if (MHD_add_connection(api->daemon, descriptor, address, size) != MHD_YES) {
         log_event(EV_API_REFUSED, "reason", "the HTTP library did not take a connection");
         api->refused++;
         free(arrived(api, descriptor));
     }
-    door_kick(api);
+    http_server_schedule(api);
 }
 
 static void accept_some(uv_poll_t *poll, int status, int events);
 
 static void accept_again(struct berth_timer *timer)
 {
-    struct api *api = container_of(timer, struct api, pause);
+    struct api *api = container_of(timer, struct api, accept_delay);
 
     (void)uv_poll_start(&api->listener, UV_READABLE, accept_some);
 }
@@ -147,11 +147,11 @@ static void accept_later(struct api *api)
 {
     if (!api->starved) {
         api->no_descriptors++;
-        log_event(EV_NO_DESCRIPTORS, "door", "people");
+        log_event(EV_NO_DESCRIPTORS, "listener", "api");
     }
     api->starved = true;
     (void)uv_poll_stop(&api->listener);
-    timer_start(&api->loop->timers, &api->pause, ACCEPT_PAUSE_MS, accept_again);
+    timer_start(&api->loop->timers, &api->accept_delay, ACCEPT_DELAY_MS, accept_again);
 }
 
 static void accept_some(uv_poll_t *poll, int status, int events)
@@ -162,7 +162,7 @@ static void accept_some(uv_poll_t *poll, int status, int events)
     (void)events;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        struct origin *origin;
+        struct http_client *client;
         int descriptor = accept4(api->listen_descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (descriptor < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
@@ -170,17 +170,17 @@ static void accept_some(uv_poll_t *poll, int status, int events)
         if (descriptor < 0)
             return;
         api->starved = false;
-        origin = berth_new(struct origin);
-        origin->local = true;
-        origin->descriptor = descriptor;
-        origin->member = ucred_may_manage(descriptor, api->group, &origin->uid);
-        add_connection(api, (struct sockaddr *)&address, sizeof(sa_family_t), origin);
+        client = berth_new(struct http_client);
+        client->local = true;
+        client->descriptor = descriptor;
+        client->member = ucred_may_manage(descriptor, api->group, &client->uid);
+        add_connection(api, (struct sockaddr *)&address, sizeof(sa_family_t), client);
     }
 }
 
 /* On a socket for both families an IPv4 address comes dressed as IPv6. Whoever has one IPv6 address
  * has its whole /64. */
-static void note_address(struct origin *origin, const struct sockaddr *address)
+static void note_address(struct http_client *client, const struct sockaddr *address)
 {
     const void *number = NULL;
     int family = address->sa_family;
@@ -196,36 +196,36 @@ static void note_address(struct origin *origin, const struct sockaddr *address)
             family = AF_INET;
         }
     }
-    if (!number || uv_inet_ntop(family, number, origin->address, sizeof(origin->address)) < 0)
-        (void)snprintf(origin->address, sizeof(origin->address), "unknown");
-    memcpy(origin->network, origin->address, sizeof(origin->network));
+    if (!number || uv_inet_ntop(family, number, client->address, sizeof(client->address)) < 0)
+        (void)snprintf(client->address, sizeof(client->address), "unknown");
+    memcpy(client->network, client->address, sizeof(client->network));
     if (family != AF_INET6)
         return;
     memset(&network.s6_addr[8], 0, 8);
-    (void)uv_inet_ntop(AF_INET6, &network, origin->network, sizeof(origin->network));
+    (void)uv_inet_ntop(AF_INET6, &network, client->network, sizeof(client->network));
 }
 
 void api_adopt(struct api *api, int descriptor, const struct sockaddr *address, socklen_t size)
 {
-    struct origin *origin;
+    struct http_client *client;
 
     if (api->stopping || !api->daemon) {
         (void)close(descriptor);
         return;
     }
-    origin = berth_new(struct origin);
-    note_address(origin, address);
-    origin->descriptor = descriptor;
-    add_connection(api, address, size, origin);
+    client = berth_new(struct http_client);
+    note_address(client, address);
+    client->descriptor = descriptor;
+    add_connection(api, address, size, client);
 }
 
-static void end_late(struct api *api, struct origin *origin)
+static void end_late(struct api *api, struct http_client *client)
 {
     log_event(EV_API_REFUSED, "reason", "a request did not come to its end in time", "from",
-              origin->local ? "socket" : origin->address);
+              client->local ? "socket" : client->address);
     api->refused++;
-    origin->receiving_ms = 0;
-    (void)shutdown(origin->descriptor, SHUT_RDWR);
+    client->receiving_ms = 0;
+    (void)shutdown(client->descriptor, SHUT_RDWR);
 }
 
 /* Whoever has begun a request must end it; dripping a byte now and then does not count as progress.
@@ -235,15 +235,15 @@ static void swept(struct berth_timer *timer)
     struct api *api = container_of(timer, struct api, sweep);
     int64_t now_ms = api->loop->timers.mono_ms;
 
-    list_each (&api->origins, node) {
-        struct origin *origin = list_entry(node, struct origin, node);
+    list_each (&api->clients, node) {
+        struct http_client *client = list_entry(node, struct http_client, node);
 
-        if (origin->receiving_ms && now_ms - origin->receiving_ms > RECEIVE_MS)
-            end_late(api, origin);
+        if (client->receiving_ms && now_ms - client->receiving_ms > RECEIVE_MS)
+            end_late(api, client);
     }
     caller_sweep(api);
     request_end_lost(api);
-    events_beat(api);
+    events_heartbeat(api);
     timer_start(&api->loop->timers, &api->sweep, SWEEP_MS, swept);
 }
 
@@ -373,7 +373,7 @@ static int start_daemon(struct api *api, struct berth_error *reterr)
         MHD_OPTION_URI_LOG_CALLBACK, request_begin, api,
         MHD_OPTION_NOTIFY_COMPLETED, request_end, api,
         MHD_OPTION_NOTIFY_CONNECTION, connection_told, api,
-        /* origins.c keeps the numbers; those that it has ended are here for a moment still. */
+        /* http_clients.c keeps the numbers; those that it has ended are here for a moment still. */
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * (SOCKET_CONNECTIONS + api->connections_max)),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
@@ -391,11 +391,11 @@ static int watch(struct api *api, uv_poll_t *poll, int descriptor, uv_poll_cb re
     int r = uv_poll_init(&api->loop->uv, poll, descriptor);
 
     if (r < 0)
-        return berth_fail(reterr, BERTH_E_IO, "cannot watch the people's door: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot watch the management API: %s", uv_strerror(r));
     api->handles++;
     r = uv_poll_start(poll, UV_READABLE, ready);
     if (r < 0)
-        return berth_fail(reterr, BERTH_E_IO, "cannot watch the people's door: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot watch the management API: %s", uv_strerror(r));
     return 0;
 }
 
@@ -404,7 +404,7 @@ static char *copy(const char *text)
     return text ? berth_strdup(text) : NULL;
 }
 
-static struct api *door_make(struct berth_loop *loop, struct context *context,
+static struct api *api_make(struct berth_loop *loop, struct context *context,
                              const struct api_setup *setup)
 {
     struct api *api = berth_new(struct api);
@@ -420,23 +420,23 @@ static struct api *door_make(struct berth_loop *loop, struct context *context,
                          .join_port = setup->join_port,
                          .sign_in_ms = setup->sign_in_ms ? setup->sign_in_ms : 43200000,
                          .connections_max = setup->connections ? setup->connections : 256,
-                         .figures = setup->figures,
+                         .metrics = setup->metrics,
                          .options = setup->options,
-                         .bundle = setup->bundle,
+                         .log_upload = setup->log_upload,
                          .address_known = setup->address_known,
                          .owner = setup->context };
     list_init(&api->arriving);
-    list_init(&api->origins);
+    list_init(&api->clients);
     list_init(&api->requests);
     list_init(&api->streams);
     list_init(&api->sign_ins);
     map_init(&api->sign_ins_by_hash, random_map_key(context->random));
-    list_init(&api->kept);
-    list_init(&api->kick.node);
+    list_init(&api->cached_answers);
+    list_init(&api->rerun.node);
     return api;
 }
 
-static int door_open(struct api *api, struct berth_error *reterr)
+static int api_open(struct api *api, struct berth_error *reterr)
 {
     int r = 0;
 
@@ -456,8 +456,8 @@ static int door_open(struct api *api, struct berth_error *reterr)
 int api_new(struct berth_loop *loop, struct context *context, const struct api_setup *setup,
             struct api **ret, struct berth_error *reterr)
 {
-    struct api *api = door_make(loop, context, setup);
-    int r = door_open(api, reterr);
+    struct api *api = api_make(loop, context, setup);
+    int r = api_open(api, reterr);
 
     events_start(api);
     if (r < 0) {
@@ -479,11 +479,11 @@ void api_stop(struct api *api)
     api->stopping = true;
 }
 
-static void door_free(struct api *api)
+static void api_destroy(struct api *api)
 {
     list_each (&api->arriving, node) {
         list_remove(node);
-        free(list_entry(node, struct origin, node));
+        free(list_entry(node, struct http_client, node));
     }
     free(api->socket);
     free(api->group);
@@ -498,7 +498,7 @@ static void ready_closed(uv_handle_t *handle)
     struct api *api = container_of(handle, struct api, ready);
 
     if (--api->handles == 0)
-        door_free(api);
+        api_destroy(api);
 }
 
 static void listener_closed(uv_handle_t *handle)
@@ -506,13 +506,13 @@ static void listener_closed(uv_handle_t *handle)
     struct api *api = container_of(handle, struct api, listener);
 
     if (--api->handles == 0)
-        door_free(api);
+        api_destroy(api);
 }
 
 void api_free(struct api *api)
 {
     timer_stop(&api->loop->timers, &api->again);
-    timer_stop(&api->loop->timers, &api->pause);
+    timer_stop(&api->loop->timers, &api->accept_delay);
     timer_stop(&api->loop->timers, &api->sweep);
     /* Closing stops the watching at once, before the descriptors go; the callbacks come with a
      * later turn. */
@@ -525,7 +525,7 @@ void api_free(struct api *api)
         request_drop_all(api);
         MHD_stop_daemon(berth_take(api->daemon));
     }
-    deferred_cancel(&api->kick);
+    deferred_cancel(&api->rerun);
     caller_free_all(api);
     replay_free_all(api);
     if (api->listen_descriptor >= 0) {
@@ -534,5 +534,5 @@ void api_free(struct api *api)
             (void)unlink(api->socket);
     }
     if (api->handles == 0)
-        door_free(api);
+        api_destroy(api);
 }

@@ -1,4 +1,4 @@
-/* facts.c - rows as people see them: with the names of what they refer to, and what is known at
+/* row_json.c - rows as people see them: with the names of what they refer to, and what is known at
  * this moment. */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "flow/recompose.h"
 #include "flow/shortage.h"
 
-#include "room.h"
+#include "api_internal.h"
 
 static void put(char *out, size_t size, const char *text)
 {
@@ -46,7 +46,7 @@ static void terminal_fill(struct core *core, struct entity *entity, void *out)
 
     view->presence = presence ? presence->state : presence_ABSENT;
     view->linked = terminal->peer != 0;
-    view->heard_s = presence && presence->received_ms ? since_s(core, presence->received_ms) : 0;
+    view->last_seen_s = presence && presence->received_ms ? since_s(core, presence->received_ms) : 0;
     put(view->from, sizeof(view->from), terminal->from);
     if (session)
         user_name(core, session->row.user_id, view->user);
@@ -140,7 +140,7 @@ static fill_fn *const fillers[ENTITY_KINDS] = {
     [ENTITY_pool] = pool_fill,         [ENTITY_session] = session_fill,
 };
 
-bool facts_fill(struct core *core, struct entity *entity, void *view)
+bool row_runtime(struct core *core, struct entity *entity, void *view)
 {
     if (!fillers[entity->kind])
         return false;
@@ -175,7 +175,7 @@ static void add_names(struct core *core, const struct record *record, const void
 }
 
 /* What stands in the row as ids, and people know by name: NULL when the field is shown as it is. */
-char *facts_text(struct core *core, enum entity_kind kind, const void *row,
+char *row_field_text(struct core *core, enum entity_kind kind, const void *row,
                  const struct field *field)
 {
     struct subject subject = { 0 };
@@ -200,7 +200,7 @@ static void show_texts(struct core *core, enum entity_kind kind, const void *row
     for (size_t i = 0; i < record->count; i++) {
         const struct field *field = &record->fields[i];
         berth_cleanup(berth_freep) char *text =
-            field->see & see ? facts_text(core, kind, row, field) : NULL;
+            field->see & see ? row_field_text(core, kind, row, field) : NULL;
 
         if (text)
             (void)json_object_set_new(json, field->name, json_string(text));
@@ -226,11 +226,11 @@ static void add_runtime(struct core *core, enum entity_kind kind, const void *ro
     if (!record || !entity || core_has_ended(kind, row))
         return;
     memset(&runtime, 0, sizeof(runtime)); /* { 0 } would be the first member only */
-    if (facts_fill(core, entity, &runtime))
+    if (row_runtime(core, entity, &runtime))
         (void)json_object_set_new(json, "runtime", record_encode(record, &runtime, see));
 }
 
-json_t *facts_row(struct core *core, enum entity_kind kind, const void *row, unsigned see)
+json_t *row_json(struct core *core, enum entity_kind kind, const void *row, unsigned see)
 {
     const struct record *record = entity_row(kind)->record;
     json_t *json = record_encode(record, row, see);

@@ -1,7 +1,7 @@
-/* test_door.c - the people's door as people meet it: rows, roles, refusals, plans, tokens. */
-#include "door_world.h"
+/* test_http_server.c - the management API as its callers meet it: rows, roles, refusals, plans, tokens. */
+#include "api_fixture.h"
 
-TEST(door, opens)
+TEST(http_server, opens)
 {
     world_start();
     EXPECT_STATUS(ask("GET", "/healthz", NULL), 200);
@@ -9,19 +9,19 @@ TEST(door, opens)
     EXPECT(json_is_true(at("ready")));
 }
 
-TEST(door, root_on_the_socket_is_administrator)
+TEST(http_server, root_on_the_socket_is_administrator)
 {
     EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
     EXPECT_STR(text_at("role"), "administrator");
-    EXPECT_STR(text_at("way"), "socket");
+    EXPECT_STR(text_at("auth_method"), "socket");
 }
 
 /* A connection that the library closed without a word, and a stranger's that got its number next:
  * whose a connection is must be known from the connection itself. */
-TEST(door, a_descriptor_that_is_used_again_brings_no_rights)
+TEST(http_server, a_descriptor_that_is_used_again_brings_no_rights)
 {
     static const char request[] = "GET /v1/groups HTTP/1.1\r\nHost: a\r\n\r\n";
-    struct origin *closed_one = berth_new(struct origin);
+    struct http_client *closed_one = berth_new(struct http_client);
     char out[4096];
     int client;
 
@@ -36,7 +36,7 @@ TEST(door, a_descriptor_that_is_used_again_brings_no_rights)
     (void)close(client);
 }
 
-TEST(door, answers_carry_security_headers)
+TEST(http_server, answers_carry_security_headers)
 {
     EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 200);
     EXPECT_SAYS(reply.head, "X-Content-Type-Options: nosniff");
@@ -45,7 +45,7 @@ TEST(door, answers_carry_security_headers)
     EXPECT_SAYS(reply.head, "Content-Type: application/json");
 }
 
-TEST(door, a_row_is_made_shown_changed_and_deleted)
+TEST(http_server, a_row_is_made_shown_changed_and_deleted)
 {
     EXPECT_STATUS(ask("POST", "/v1/sites", "{\"name\":\"here\"}"), 201);
     EXPECT_SAYS(reply.head, "Location: /v1/sites/");
@@ -65,7 +65,7 @@ TEST(door, a_row_is_made_shown_changed_and_deleted)
     EXPECT_STR(text_at("error.code"), "NOT_FOUND");
 }
 
-TEST(door, a_change_may_be_tied_to_a_version)
+TEST(http_server, a_change_may_be_tied_to_a_version)
 {
     struct asking stale = { .header = "If-Match: \"9\"" };
     struct asking right = { .header = "If-Match: \"1\"" };
@@ -78,7 +78,7 @@ TEST(door, a_change_may_be_tied_to_a_version)
     EXPECT_STATUS(ask("GET", "/v1/groups/nurses", NULL), 404);
 }
 
-TEST(door, bad_bodies_are_told_what_is_wrong)
+TEST(http_server, bad_bodies_are_told_what_is_wrong)
 {
     EXPECT_STATUS(ask("POST", "/v1/groups", "{\"name\":"), 400);
     EXPECT_STATUS(ask("POST", "/v1/groups", "[1]"), 400);
@@ -96,7 +96,7 @@ TEST(door, bad_bodies_are_told_what_is_wrong)
     EXPECT_SAYS(text_at("error.text"), "nested");
 }
 
-TEST(door, what_is_too_large_is_refused_before_it_is_read)
+TEST(http_server, what_is_too_large_is_refused_before_it_is_read)
 {
     char *body = (char *)berth_alloc(BODY_MAX + 2);
 
@@ -105,7 +105,7 @@ TEST(door, what_is_too_large_is_refused_before_it_is_read)
     free(body);
 }
 
-TEST(door, addresses_and_methods_are_checked)
+TEST(http_server, addresses_and_methods_are_checked)
 {
     EXPECT_STATUS(ask("GET", "/v1/nothing", NULL), 404);
     EXPECT_STATUS(ask("PUT", "/v1/groups", "{}"), 405);
@@ -119,7 +119,7 @@ TEST(door, addresses_and_methods_are_checked)
     EXPECT_STATUS(ask("GET", "/v1/whoami?dry_run=1", NULL), 400);
 }
 
-TEST(door, lists_come_in_pages_and_with_filters)
+TEST(http_server, lists_come_in_pages_and_with_filters)
 {
     char body[64];
     int64_t first;
@@ -142,7 +142,7 @@ TEST(door, lists_come_in_pages_and_with_filters)
     EXPECT_STATUS(ask("GET", "/v1/groups?limit=201", NULL), 400);
 }
 
-TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
+TEST(http_server, a_pool_is_made_by_names_and_shows_how_it_fares)
 {
     EXPECT_STATUS(
         ask("POST", "/v1/pools",
@@ -166,7 +166,7 @@ TEST(door, a_pool_is_made_by_names_and_shows_how_it_fares)
 }
 
 /* Not by the door: without berth-virt its template cannot be checked. */
-TEST(door, a_pool_that_makes_nothing_says_why)
+TEST(http_server, a_pool_that_makes_nothing_says_why)
 {
     struct core *core = world.context.core;
     struct row_pool row = { .version = 1,
@@ -187,7 +187,7 @@ TEST(door, a_pool_that_makes_nothing_says_why)
     EXPECT_SAYS(text_at("why"), "there is no host to make desktops on");
 }
 
-TEST(door, of_a_manual_pool_nothing_is_made_anew)
+TEST(http_server, of_a_manual_pool_nothing_is_made_anew)
 {
     static const char *const asked[] = { "/v1/pools/old-pcs/recompose", "/v1/pools/old-pcs/retry",
                                          "/v1/pools/old-pcs/recompose?dry_run=1",
@@ -199,15 +199,15 @@ TEST(door, of_a_manual_pool_nothing_is_made_anew)
     }
 }
 
-TEST(door, a_dry_run_tells_and_changes_nothing)
+TEST(http_server, a_dry_run_tells_and_changes_nothing)
 {
     EXPECT_STATUS(ask("DELETE", "/v1/pools/old-pcs?dry_run=1", NULL), 200);
     EXPECT(json_is_true(at("dry_run")));
-    EXPECT_SAYS(text_at("would.0.text"), "refused");
+    EXPECT_SAYS(text_at("changes.0.text"), "refused");
     EXPECT_STATUS(ask("GET", "/v1/pools/old-pcs", NULL), 200);
     EXPECT_STATUS(ask("DELETE", "/v1/pools/old-pcs", NULL), 409);
     EXPECT_STATUS(ask("DELETE", "/v1/groups/g6?dry_run=1", NULL), 200);
-    EXPECT_SAYS(text_at("would.0.text"), "group 'g6' would be deleted");
+    EXPECT_SAYS(text_at("changes.0.text"), "group 'g6' would be deleted");
     EXPECT_STATUS(ask("GET", "/v1/groups/g6", NULL), 200);
 }
 
@@ -220,7 +220,7 @@ static void load(enum entity_kind kind, const void *row)
 }
 
 /* A desktop with a machine is deleted by another path than a row alone: its plan asks that one. */
-TEST(door, a_dry_run_of_a_desktop_tells_what_the_delete_would_do)
+TEST(http_server, a_dry_run_of_a_desktop_tells_what_the_delete_would_do)
 {
     const struct row_host host = { .id = 9001, .version = 1, .name = "h9" };
     const struct row_pool pool = {
@@ -243,20 +243,20 @@ TEST(door, a_dry_run_of_a_desktop_tells_what_the_delete_would_do)
     load(ENTITY_pool, &pool);
     load(ENTITY_desktop, &desktop);
     EXPECT_STATUS(ask("DELETE", "/v1/desktops/w9-001?dry_run=1", NULL), 200);
-    EXPECT_SAYS(text_at("would.0.text"), "desktop 'w9-001' would be deleted");
+    EXPECT_SAYS(text_at("changes.0.text"), "desktop 'w9-001' would be deleted");
     EXPECT(strstr(reply.text, "refused") == NULL);
     EXPECT_SAYS(reply.text, "machine and disk would be deleted");
 
     load(ENTITY_user, &user);
     load(ENTITY_assignment, &assignment);
     EXPECT_STATUS(ask("DELETE", "/v1/desktops/w9-001?dry_run=1", NULL), 200);
-    EXPECT_SAYS(text_at("would.0.text"), "refused: desktop 'w9-001' belongs to anna");
+    EXPECT_SAYS(text_at("changes.0.text"), "refused: desktop 'w9-001' belongs to anna");
     EXPECT(strstr(reply.text, "would be deleted") == NULL);
     EXPECT_STATUS(ask("DELETE", "/v1/desktops/w9-001", NULL), 409);
     EXPECT_SAYS(text_at("error.text"), "belongs to anna");
 }
 
-TEST(door, users_groups_badges_and_passwords)
+TEST(http_server, users_groups_badges_and_passwords)
 {
     EXPECT_STATUS(ask("POST", "/v1/users", "{\"name\":\"eve\",\"title\":\"Eve\"}"), 201);
     EXPECT(strstr(reply.text, "password_hash") == NULL);
@@ -280,7 +280,7 @@ static json_int_t record_at(size_t index)
     return json_integer_value(json_object_get(json_array_get(at("items"), index), "id"));
 }
 
-TEST(door, the_audit_trail_is_read_newest_first)
+TEST(http_server, the_audit_trail_is_read_newest_first)
 {
     char path[64];
     json_int_t newest;
@@ -311,7 +311,7 @@ TEST(door, the_audit_trail_is_read_newest_first)
     EXPECT_STATUS(ask("GET", "/v1/audit?before=2&after=1", NULL), 400);
 }
 
-TEST(door, asking_where_somebody_is_is_recorded)
+TEST(http_server, asking_where_somebody_is_is_recorded)
 {
     EXPECT_STATUS(ask("POST", "/v1/where", "{\"user\":\"eve\"}"), 200);
     EXPECT_SAYS(text_at("text"), "eve is at no terminal");
@@ -322,7 +322,7 @@ TEST(door, asking_where_somebody_is_is_recorded)
     EXPECT(number_at("records") > 10);
 }
 
-TEST(door, explain_says_why)
+TEST(http_server, explain_says_why)
 {
     EXPECT_STATUS(ask("GET", "/v1/explain?user=eve", NULL), 200);
     EXPECT(json_is_false(at("granted")));
@@ -331,7 +331,7 @@ TEST(door, explain_says_why)
     EXPECT_STATUS(ask("GET", "/v1/explain?user=nobody", NULL), 404);
 }
 
-TEST(door, an_invitation_is_shown_once)
+TEST(http_server, an_invitation_is_shown_once)
 {
     EXPECT_STATUS(ask("POST", "/v1/invitations", "{\"tags\":\"icu\",\"uses\":2}"), 201);
     EXPECT_SAYS(text_at("invitation"), "berth-invite:broker.example:7443:7444:");
@@ -342,7 +342,7 @@ TEST(door, an_invitation_is_shown_once)
     EXPECT_INT(number_at("items.0.uses_left"), 2);
 }
 
-TEST(door, commands_need_somebody_to_obey)
+TEST(http_server, commands_need_somebody_to_obey)
 {
     EXPECT_STATUS(ask("POST", "/v1/commands/lock", "{}"), 400);
     EXPECT_SAYS(text_at("error.text"), "one of terminal, tag and place");
@@ -351,22 +351,22 @@ TEST(door, commands_need_somebody_to_obey)
     EXPECT_STATUS(ask("POST", "/v1/commands/message", "{\"tag\":\"icu\",\"text\":\"hi\"}"), 404);
 }
 
-TEST(door, a_bundle_of_logs_is_handed_out)
+TEST(http_server, the_logs_of_a_command_are_handed_out)
 {
     struct row_terminal terminal = {
         .id = 76, .version = 1, .name = "t76", .state = terminal_ACCEPTED
     };
 
-    EXPECT_STATUS(ask("GET", "/v1/commands/78/bundle", NULL), 404);
+    EXPECT_STATUS(ask("GET", "/v1/commands/78/logs", NULL), 404);
     EXPECT_OK(core_load(world.context.core, ENTITY_terminal, &terminal, NULL));
     /* The command is done since before the start, so it is not in memory. */
-    EXPECT_STATUS(ask("GET", "/v1/commands/77/bundle", NULL), 200);
+    EXPECT_STATUS(ask("GET", "/v1/commands/77/logs", NULL), 200);
     EXPECT_STR(reply.text, "what happened\n");
     EXPECT_SAYS(reply.head, "Content-Type: text/plain");
-    EXPECT_STATUS(ask("GET", "/v1/commands/t76/bundle", NULL), 404);
+    EXPECT_STATUS(ask("GET", "/v1/commands/t76/logs", NULL), 404);
 }
 
-TEST(door, what_destroys_has_a_dry_run)
+TEST(http_server, what_destroys_has_a_dry_run)
 {
     size_t count;
     const struct verb *verb = verb_table(&count);
@@ -374,15 +374,15 @@ TEST(door, what_destroys_has_a_dry_run)
     for (size_t i = 0; i < count; i++)
         EXPECT(!(verb[i].flags & VERB_DESTROYS) || (verb[i].flags & VERB_DRY));
     EXPECT_STATUS(ask("POST", "/v1/commands/reboot?dry_run=1", "{\"terminal\":\"t76\"}"), 200);
-    EXPECT_SAYS(text_at("would.1.text"), "terminal 't76'");
+    EXPECT_SAYS(text_at("changes.1.text"), "terminal 't76'");
     EXPECT_STATUS(ask("POST", "/v1/audit/erase?dry_run=1", "{\"user\":\"eve\"}"), 200);
-    EXPECT_SAYS(text_at("would.0.text"), "would be destroyed");
+    EXPECT_SAYS(text_at("changes.0.text"), "would be destroyed");
     EXPECT_STATUS(ask("POST", "/v1/flows/4711/cancel?dry_run=1", NULL), 404);
     EXPECT_STATUS(ask("GET", "/v1/commands?kind=reboot", NULL), 200);
     EXPECT_INT(json_array_size(at("items")), 0);
 }
 
-TEST(door, the_same_key_twice_is_one_change)
+TEST(http_server, the_same_key_twice_is_one_change)
 {
     struct asking keyed = { .header = "Idempotency-Key: once-and-for-all" };
     int64_t id;
@@ -397,7 +397,7 @@ TEST(door, the_same_key_twice_is_one_change)
 
 /* ---- through TLS ---- */
 
-TEST(door, strangers_must_show_something)
+TEST(http_server, strangers_must_show_something)
 {
     EXPECT_STATUS(ask_remote(NULL, "GET", "/v1/whoami", NULL), 401);
     EXPECT_SAYS(reply.head, "WWW-Authenticate: Bearer");
@@ -408,7 +408,7 @@ TEST(door, strangers_must_show_something)
     EXPECT_STATUS(ask_remote(NULL, "GET", "/v1/openapi.json", NULL), 200);
 }
 
-TEST(door, a_token_acts_for_its_administrator)
+TEST(http_server, a_token_acts_for_its_administrator)
 {
     char token[128];
     char path[64];
@@ -429,7 +429,7 @@ TEST(door, a_token_acts_for_its_administrator)
     EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 401);
 }
 
-TEST(door, roles_are_kept)
+TEST(http_server, roles_are_kept)
 {
     char token[128];
 
@@ -451,7 +451,7 @@ TEST(door, roles_are_kept)
     EXPECT_STR(text_at("error.code"), "DISABLED");
 }
 
-TEST(door, signing_in_gives_a_token_until_signing_out)
+TEST(http_server, signing_in_gives_a_token_until_signing_out)
 {
     char token[128];
 
@@ -477,7 +477,7 @@ TEST(door, signing_in_gives_a_token_until_signing_out)
     EXPECT_STATUS(ask_remote(token, "GET", "/v1/whoami", NULL), 401);
 }
 
-TEST(door, wrong_passwords_are_limited)
+TEST(http_server, wrong_passwords_are_limited)
 {
     long status = 401;
     int64_t limit_ms = clock_mono_ms() + test_patience_ms();
@@ -492,7 +492,7 @@ TEST(door, wrong_passwords_are_limited)
 
 /* ---- the broker itself ---- */
 
-TEST(door, backup_needs_a_new_file_and_an_absolute_path)
+TEST(http_server, backup_needs_a_new_file_and_an_absolute_path)
 {
     char body[160];
 
@@ -502,7 +502,7 @@ TEST(door, backup_needs_a_new_file_and_an_absolute_path)
     EXPECT(ask("POST", "/v1/backup", body) >= 400);
 }
 
-TEST(door, the_authority_and_flows_are_shown)
+TEST(http_server, the_authority_and_flows_are_shown)
 {
     EXPECT_STATUS(ask("GET", "/v1/ca", NULL), 200);
     EXPECT_INT(strlen(text_at("hash")), 64);
@@ -512,7 +512,7 @@ TEST(door, the_authority_and_flows_are_shown)
     EXPECT_STATUS(ask("GET", "/v1/config", NULL), 200);
 }
 
-TEST(door, metrics_are_there)
+TEST(http_server, metrics_are_there)
 {
     EXPECT_STATUS(ask("GET", "/metrics", NULL), 200);
     EXPECT_SAYS(reply.text, "# TYPE berth_sessions gauge");
@@ -521,7 +521,7 @@ TEST(door, metrics_are_there)
     EXPECT_SAYS(reply.text, "berth_desktops{pool=\"old-pcs\",state=\"ready\"}");
 }
 
-TEST(door, stopping_is_told)
+TEST(http_server, stopping_is_told)
 {
     api_stop(world.api);
     EXPECT_STATUS(ask("GET", "/v1/whoami", NULL), 503);

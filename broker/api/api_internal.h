@@ -1,11 +1,11 @@
-/* room.h - what the files of the people's door share: the door, a connection, a request, who asks.
+/* api_internal.h - what the files of the management API share: the API, a client, a request, who asks.
  *
  * Module api; for its own files only. A request lives from its first line to its last byte; while a
  * verb waits for an operation its connection is suspended. A request whose connection is gone lives
  * on until its operation has completed, for a durable write cannot be called off.
  */
-#ifndef BERTH_API_ROOM_H
-#define BERTH_API_ROOM_H
+#ifndef BERTH_API_API_INTERNAL_H
+#define BERTH_API_API_INTERNAL_H
 
 #include <microhttpd.h>
 #include <sys/types.h>
@@ -26,9 +26,9 @@
  * a follower of events one for long, and there may be STREAMS_MAX of these without a token. */
 #define SOCKET_CONNECTIONS 128
 /* One in so many connections through TLS is for those who are not signed in. */
-#define STRANGERS_SHARE 4
+#define ANONYMOUS_SHARE 4
 /* From one address (IPv6: one /64) that is not signed in: a browser opens six at once. */
-#define STRANGERS_PER_NETWORK 8
+#define ANONYMOUS_PER_NETWORK 8
 /* Addresses that somebody signed in came from and that are remembered: administrators are few. */
 #define KNOWN_ADDRESSES 64
 /* Followers of events: this many with a token, and as many again at the Unix socket. */
@@ -41,16 +41,16 @@
 /* Who asks. `see`: which fields are shown. */
 struct caller {
     struct admin_actor actor;
-    const char *way;   /* "socket", "password", "token"; NULL: nobody has shown anything */
+    const char *auth_method;   /* "socket", "password", "token"; NULL: nobody has shown anything */
     uint64_t admin_id; /* 0: by the socket alone */
     char shown[72];    /* SHA-256 of the token that was shown; empty: none was */
     unsigned see;
 };
 
 /* One connection. */
-struct origin {
-    struct list node; /* of api.arriving, then of api.origins */
-    int descriptor; /* the library's; ours to shut down once it is in api.origins, never to close */
+struct http_client {
+    struct list node; /* of api.arriving, then of api.clients */
+    int descriptor; /* the library's; ours to shut down once it is in api.clients, never to close */
     bool local;     /* through the Unix socket: uid and member are the kernel's word */
     bool member;    /* root, ourselves, or of the group */
     uid_t uid;
@@ -88,7 +88,7 @@ struct request {
     struct list node; /* of api.requests */
     struct api *api;
     struct MHD_Connection *connection; /* NULL once it is gone */
-    struct origin *origin;
+    struct http_client *client;
     int64_t began_ms;
     bool head; /* HEAD is GET without a body */
     bool suspended;
@@ -130,33 +130,33 @@ struct api {
     int link_port, join_port;
     int64_t sign_in_ms;
     size_t connections_max;
-    size_t (*figures)(void *context, struct api_figure *out, size_t max);
+    size_t (*metrics)(void *context, struct api_metric *out, size_t max);
     json_t *(*options)(void *context);
-    int (*bundle)(void *context, uint64_t command_id);
+    int (*log_upload)(void *context, uint64_t command_id);
     void *owner;
 
     struct berth_timer again; /* when the library wants to be run without readiness */
-    struct berth_timer pause; /* of the listener, when no descriptor is left */
+    struct berth_timer accept_delay; /* of the listener, when no descriptor is left */
     struct berth_timer sweep; /* slow senders, heartbeats */
-    struct berth_deferred kick;   /* something was resumed */
+    struct berth_deferred rerun;   /* something was resumed */
     bool stopping;
 
-    struct list arriving; /* struct origin: given to the library, which has not told of it yet */
-    struct list origins;  /* struct origin: told of, and not closed yet */
+    struct list arriving; /* struct http_client: given to the library, which has not told of it yet */
+    struct list clients;  /* struct http_client: told of, and not closed yet */
     struct list requests;
     struct list streams;
     size_t streams_count;
-    struct list kept; /* answers by Idempotency-Key: replay.c */
-    size_t kept_count;
+    struct list cached_answers; /* answers by Idempotency-Key: replay.c */
+    size_t cached_answers_count;
     struct list sign_ins;
     struct map sign_ins_by_hash;
     size_t sign_ins_count;
-    struct notice_listener ear;
+    struct notice_listener notices;
     char *openapi; /* made once */
 
     struct tail *tail; /* reads the feed for all who follow live */
     int64_t tail_rev;  /* told to all who follow live, so far */
-    int beats;
+    int heartbeats;
 
     char known[KNOWN_ADDRESSES][64]; /* somebody signed in came from there; the latest first */
     void (*address_known)(void *context, const char *address);
@@ -167,19 +167,19 @@ struct api {
     uint64_t answered[6]; /* by the hundreds of the status */
 };
 
-/* ---- door.c ---- */
+/* ---- http_server.c ---- */
 
 /* Let the library run at the end of this turn: after every resume. */
-void door_kick(struct api *api);
+void http_server_schedule(struct api *api);
 
-/* ---- origins.c ---- */
+/* ---- http_clients.c ---- */
 
-/* A connection has come: it is in api->origins from now on, and another may have to go for it. */
-void origin_came(struct api *api, struct origin *origin);
+/* A connection has come: it is in api->clients from now on, and another may have to go for it. */
+void http_client_arrived(struct api *api, struct http_client *client);
 /* A request on it showed a good token of this administrator, or (0) none. */
-void origin_identified(struct api *api, struct origin *origin, uint64_t admin_id);
+void http_client_identified(struct api *api, struct http_client *client, uint64_t admin_id);
 /* At the socket: by one who may use it without a token. Else from where somebody signed in came. */
-bool origin_is_known(const struct api *api, const struct origin *origin);
+bool http_client_is_known(const struct api *api, const struct http_client *client);
 
 /* ---- request.c ---- */
 
@@ -204,7 +204,7 @@ void *request_scratch(struct request *request, size_t size, void (*wipe)(void *s
  * (events, the download of a file) ends. */
 void request_end_lost(struct api *api);
 
-/* At the end of the door: every suspended connection is resumed, as the library demands. */
+/* At the end of the API: every suspended connection is resumed, as the library demands. */
 void request_drop_all(struct api *api);
 
 /* ---- answer.c ---- */
@@ -227,7 +227,7 @@ void answer_items(struct request *request, json_t *items, int64_t next);
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
                struct berth_error *reterr) berth_must_check;
 /* The same for a row that somebody else holds: one that is over, from the file. */
-void answer_facts(struct request *request, unsigned status, enum entity_kind kind, const void *row);
+void answer_row_json(struct request *request, unsigned status, enum entity_kind kind, const void *row);
 void answer_failure(struct request *request, const struct berth_error *error);
 void answer_wipe(struct answer *answer);
 
@@ -288,19 +288,19 @@ int input_find(struct core *core, enum entity_kind kind, const char *name, struc
 int input_resolve(struct core *core, const struct record *record, json_t *input,
                   struct berth_error *reterr) berth_must_check;
 
-/* ---- facts.c ---- */
+/* ---- row_json.c ---- */
 
 /* Fill the view of runtime facts of an entity; false when its kind has none. `view` has the size of
  * the record. */
-bool facts_fill(struct core *core, struct entity *entity, void *view);
+bool row_runtime(struct core *core, struct entity *entity, void *view);
 
 /* A row, from memory or from the file, as `see` may see it: with the names of what it refers to
  * (null where that is gone) and, while it is in memory and not over, its runtime facts. */
-json_t *facts_row(struct core *core, enum entity_kind kind, const void *row, unsigned see);
+json_t *row_json(struct core *core, enum entity_kind kind, const void *row, unsigned see);
 
 /* The text of a field that holds ids and is shown by names (hosts of a pool, the subject of a
  * rule), to be freed by the caller; NULL when the row's own value is shown. */
-char *facts_text(struct core *core, enum entity_kind kind, const void *row,
+char *row_field_text(struct core *core, enum entity_kind kind, const void *row,
                  const struct field *field);
 
 /* ---- past.c: rows of kinds that keep what is over ---- */
@@ -345,7 +345,7 @@ void events_stop(struct api *api);
 
 /* Every sweep; every third one sends a comment down every stream, so that a lost client is noticed.
  */
-void events_beat(struct api *api);
+void events_heartbeat(struct api *api);
 
 /* The library's response for a stream. */
 struct MHD_Response *events_response(struct stream *stream);
