@@ -78,7 +78,7 @@ static int take_param(struct ctl *ctl, const char *arg, const char *next,
         (void)snprintf(text, size, "%s=%s", arg + 2, next);
     for (char *c = text; *c && *c != '='; c++)
         *c = *c == '-' ? '_' : *c;
-    ctl->made[ctl->mades++] = text;
+    ctl->expanded[ctl->expanded_count++] = text;
     ctl->arg[ctl->args++] = text;
     return strchr(arg, '=') ? 1 : 2;
 }
@@ -119,9 +119,9 @@ int ctl_options(struct ctl *ctl, int argc, char *const argv[], struct berth_erro
 
 void ctl_clear(struct ctl *ctl)
 {
-    for (size_t i = 0; i < ctl->mades; i++)
-        free(ctl->made[i]);
-    ctl->mades = 0;
+    for (size_t i = 0; i < ctl->expanded_count; i++)
+        free(ctl->expanded[i]);
+    ctl->expanded_count = 0;
 }
 
 /* ---- which verb ---- */

@@ -119,7 +119,7 @@ static int print_answer(const struct ctl *ctl, const struct verb *verb,
 }
 
 /* Tell what would happen and ask; false: the person said no. */
-static bool may_go_on(const struct ctl *ctl, const struct verb *verb, const json_t *params)
+static bool confirm_plan(const struct ctl *ctl, const struct verb *verb, const json_t *params)
 {
     struct ctl_answer answer;
     json_t *plan;
@@ -150,7 +150,7 @@ static int run_verb(const struct ctl *ctl, const struct verb *verb, json_t *para
         (void)fprintf(stderr, "berthctl: this command has no --dry-run\n");
         return CTL_USAGE;
     }
-    if (!ctl->dry_run && !may_go_on(ctl, verb, params)) {
+    if (!ctl->dry_run && !confirm_plan(ctl, verb, params)) {
         (void)fprintf(stderr, "berthctl: nothing was done\n");
         return CTL_REFUSED;
     }

@@ -45,8 +45,8 @@ struct ctl {
     /* What to do: words and arguments, options taken out. */
     const char *arg[CTL_ARGS_MAX];
     size_t args;
-    char *made[CTL_ARGS_MAX]; /* arguments that were made of options */
-    size_t mades;
+    char *expanded[CTL_ARGS_MAX]; /* arguments that were made of options */
+    size_t expanded_count;
     const char *to;    /* restore --to */
     const char *count; /* watch --count */
     bool help;
@@ -98,7 +98,7 @@ void ctl_follow(const struct ctl *ctl, const struct verb *verb, const json_t *pa
 
 /* ---- pages.c ---- */
 
-enum ctl_pages_how {
+enum ctl_pages_mode {
     PAGES_NONE, /* it is no list */
     PAGES_ONE,
     PAGES_ALL,
@@ -107,7 +107,7 @@ enum ctl_pages_how {
 
 /* How the pages of a list are fetched. */
 struct ctl_pages {
-    enum ctl_pages_how how;
+    enum ctl_pages_mode mode;
     const char *cursor; /* "after" or "before": where `next` of a page goes */
 };
 

@@ -207,7 +207,7 @@ static void make_request(struct exchange *exchange, const struct verb *verb, con
 
 /* ---- what comes back ---- */
 
-static size_t took(char *bytes, size_t one, size_t count, void *context)
+static size_t on_body(char *bytes, size_t one, size_t count, void *context)
 {
     struct exchange *exchange = (struct exchange *)context;
     struct ctl_answer *answer = exchange->answer;
@@ -224,11 +224,11 @@ static size_t took(char *bytes, size_t one, size_t count, void *context)
 
 /* Whole lines go out; what is left waits for its end. Answers that are no stream are kept, for they
  * say what is wrong. */
-static size_t took_line(char *bytes, size_t one, size_t count, void *context)
+static size_t on_line(char *bytes, size_t one, size_t count, void *context)
 {
     struct exchange *exchange = (struct exchange *)context;
     struct ctl_answer *answer = exchange->answer;
-    size_t size = took(bytes, one, count, context);
+    size_t size = on_body(bytes, one, count, context);
     long status = 0;
     char *end;
 
@@ -304,13 +304,13 @@ static void set_route(struct exchange *exchange)
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, exchange->each ? took_line : took);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, exchange->each ? on_line : on_body);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
     (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, progress);
     (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
 }
 
-static void say_why(struct exchange *exchange, CURLcode code)
+static void set_failure(struct exchange *exchange, CURLcode code)
 {
     struct ctl_answer *answer = exchange->answer;
     const char *why = exchange->failure[0] ? exchange->failure : curl_easy_strerror(code);
@@ -336,7 +336,7 @@ static void perform(struct exchange *exchange)
     if (code == CURLE_OK || exchange->stopped)
         (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &exchange->answer->status);
     else
-        say_why(exchange, code);
+        set_failure(exchange, code);
 }
 
 static void run(struct exchange *exchange, const struct verb *verb, const json_t *params,

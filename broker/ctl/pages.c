@@ -25,7 +25,7 @@ static bool says(const json_t *params, const char *name, const char *text)
 }
 
 /* Of a kind that has a past. */
-static enum ctl_pages_how how_far(const json_t *params)
+static enum ctl_pages_mode pages_mode(const json_t *params)
 {
     bool place = is_given(params, "after") || is_given(params, "before");
 
@@ -41,15 +41,15 @@ struct ctl_pages ctl_pages_begin(const struct verb *verb, json_t *params)
     bool after = json_integer_value(json_object_get(params, "after")) ||
                  json_is_string(json_object_get(params, "after"));
     bool newest_first = (verb->id == VERB_audit_list || has_past(verb)) && !after;
-    struct ctl_pages pages = { .how = PAGES_NONE, .cursor = newest_first ? "before" : "after" };
+    struct ctl_pages pages = { .mode = PAGES_NONE, .cursor = newest_first ? "before" : "after" };
 
     if (verb->method != GET || (verb->shape != ROWS && verb->shape != LIST))
         return pages;
     if (has_past(verb))
-        pages.how = how_far(params);
+        pages.mode = pages_mode(params);
     else
-        pages.how = newest_first || is_given(params, "limit") ? PAGES_ONE : PAGES_ALL;
-    if (pages.how == PAGES_OPEN_THEN_PAST)
+        pages.mode = newest_first || is_given(params, "limit") ? PAGES_ONE : PAGES_ALL;
+    if (pages.mode == PAGES_OPEN_THEN_PAST)
         (void)json_object_set_new(params, "past", json_string("no"));
     return pages;
 }
@@ -101,11 +101,11 @@ static void fetch_past(const struct ctl *ctl, const struct verb *verb, json_t *p
 void ctl_pages_rest(const struct ctl *ctl, const struct verb *verb, const struct ctl_pages *pages,
                     json_t *params, json_t *list, struct ctl_answer *answer)
 {
-    if (pages->how != PAGES_ALL && pages->how != PAGES_OPEN_THEN_PAST)
+    if (pages->mode != PAGES_ALL && pages->mode != PAGES_OPEN_THEN_PAST)
         return;
     while (fetch_next(ctl, verb, pages->cursor, params, list, answer))
         ;
-    if (pages->how == PAGES_OPEN_THEN_PAST && ctl_is_good(answer))
+    if (pages->mode == PAGES_OPEN_THEN_PAST && ctl_is_good(answer))
         fetch_past(ctl, verb, params, list, answer);
 }
 
@@ -114,9 +114,9 @@ void ctl_pages_hint(const struct ctl_pages *pages, const json_t *list)
     const json_t *next = json_object_get(list, "next");
     bool older = strcmp(pages->cursor, "before") == 0;
 
-    if (pages->how == PAGES_NONE || !json_is_integer(next))
+    if (pages->mode == PAGES_NONE || !json_is_integer(next))
         return;
     (void)fprintf(stderr, "berthctl: there are %s: %s%s=%lld\n", older ? "older ones" : "more",
-                  pages->how == PAGES_OPEN_THEN_PAST ? "past=yes " : "", pages->cursor,
+                  pages->mode == PAGES_OPEN_THEN_PAST ? "past=yes " : "", pages->cursor,
                   (long long)json_integer_value(next));
 }

@@ -71,7 +71,7 @@ static const char *const good[] = { "ready", "up",        "present", "active", "
                                     "done",  "published", "current", "open",   NULL };
 static const char *const bad[] = { "quarantined", "lost",   "down",    "degraded", "absent",
                                    "revoked",     "failed", "expired", NULL };
-static const char *const moving[] = { "starting", "stopping",    "opening",   "waiting",
+static const char *const transitional[] = { "starting", "stopping",    "opening",   "waiting",
                                       "suspect",  "presumed",    "preparing", "ending",
                                       "drain",    "maintenance", NULL };
 
@@ -90,7 +90,7 @@ static const char *colour_of(size_t column, const char *text)
         return "\033[32m";
     if (is_among(bad, text))
         return "\033[31m";
-    if (is_among(moving, text))
+    if (is_among(transitional, text))
         return "\033[33m";
     return NULL;
 }
@@ -207,7 +207,7 @@ static void show_list(const struct ctl *ctl, const struct verb *verb, const json
 
 /* ---- facts, one a line ---- */
 
-static void print_fact(const char *name, const struct field *field, const json_t *value,
+static void print_field(const char *name, const struct field *field, const json_t *value,
                        const char *indent)
 {
     char text[4096];
@@ -226,7 +226,7 @@ static void print_fact(const char *name, const struct field *field, const json_t
 }
 
 /* What is nothing is not worth a line. */
-static bool is_said(const json_t *value)
+static bool is_shown(const json_t *value)
 {
     return value && !json_is_null(value) &&
            !(json_is_string(value) && json_string_length(value) == 0);
@@ -265,8 +265,8 @@ static void show_view(const struct ctl *ctl, const struct record *record, const 
         const struct field *field = &record->fields[i];
         const json_t *value = json_object_get(answer, field->name);
 
-        if (field->type != FIELD_LIST && is_said(value))
-            print_fact(field->name, field, value, indent);
+        if (field->type != FIELD_LIST && is_shown(value))
+            print_field(field->name, field, value, indent);
     }
     for (size_t i = 0; i < record->count; i++)
         if (record->fields[i].type == FIELD_LIST)
@@ -288,9 +288,9 @@ static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t 
             continue;
         value_short_name(field, shorter);
         if (strcmp(shorter, field->name) != 0 && json_object_get(answer, shorter))
-            print_fact(shorter, NULL, json_object_get(answer, shorter), "");
+            print_field(shorter, NULL, json_object_get(answer, shorter), "");
         else
-            print_fact(field->name, field, value, "");
+            print_field(field->name, field, value, "");
     }
     if (runtime && json_object_get(answer, "runtime")) {
         (void)fputs("at this moment:\n", stdout);
@@ -299,7 +299,7 @@ static void show_row(const struct ctl *ctl, enum entity_kind kind, const json_t 
 }
 
 /* "pool 'ward-3' is added (4)"; `show` tells the rest. */
-static void say_kept(const struct verb *verb, const json_t *answer)
+static void print_saved(const struct verb *verb, const json_t *answer)
 {
     const char *name = json_string_value(json_object_get(answer, "name"));
     char kind_name[48];
@@ -344,7 +344,7 @@ void ctl_show(const struct ctl *ctl, const struct verb *verb, const json_t *answ
     else if (verb->shape == LIST || verb->shape == ROWS)
         show_list(ctl, verb, json_object_get(answer, "items"));
     else if (verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET)
-        say_kept(verb, answer);
+        print_saved(verb, answer);
     else if (verb->shape == ROW)
         show_row(ctl, verb->entity, answer);
     else if (is_sentence(verb)) {

@@ -18,7 +18,7 @@ struct watch {
     uint64_t rev;  /* of the last event that had one */
     uint64_t left; /* events still wanted; 0: no end */
     bool counted;
-    bool heard;    /* the broker answered */
+    bool answered;    /* the broker answered */
     bool replaced; /* and has ended this stream for good */
     char event[32];
     char *data;
@@ -89,11 +89,11 @@ static bool event_ends(struct watch *watch)
     return !watch->counted || --watch->left > 0;
 }
 
-static bool took_line(void *context, const char *line)
+static bool on_line(void *context, const char *line)
 {
     struct watch *watch = (struct watch *)context;
 
-    watch->heard = true;
+    watch->answered = true;
     if (!*line)
         return event_ends(watch);
     if (strncmp(line, ENDED, strlen(ENDED)) == 0) {
@@ -136,11 +136,11 @@ int ctl_watch(const struct ctl *ctl, const struct verb *verb, const json_t *para
         int code = CTL_OK;
         bool lost;
 
-        watch.heard = false;
-        ctl_follow(ctl, verb, all, took_line, &watch, &answer);
+        watch.answered = false;
+        ctl_follow(ctl, verb, all, on_line, &watch, &answer);
         json_decref(all);
         lost = answer.status == 0 || answer.status == 200;
-        if (!lost || (!watch.heard && !watch.rev))
+        if (!lost || (!watch.answered && !watch.rev))
             code = ctl_fail(&answer);
         ctl_answer_free(&answer);
         free(berth_take(watch.data));

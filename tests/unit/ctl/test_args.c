@@ -191,9 +191,9 @@ TEST(args, what_only_grows_is_shown_one_page_at_a_time)
         char past[8];
         struct ctl_pages pages = pages_of(rows[i].line, past);
 
-        if ((int)pages.how != rows[i].how || strcmp(past, rows[i].past) != 0 ||
-            (pages.how != PAGES_NONE && strcmp(pages.cursor, rows[i].cursor) != 0))
-            fail_msg("%s: %d %s past=%s", rows[i].line, (int)pages.how, pages.cursor, past);
+        if ((int)pages.mode != rows[i].mode || strcmp(past, rows[i].past) != 0 ||
+            (pages.mode != PAGES_NONE && strcmp(pages.cursor, rows[i].cursor) != 0))
+            fail_msg("%s: %d %s past=%s", rows[i].line, (int)pages.mode, pages.cursor, past);
     }
 }
 
@@ -209,7 +209,7 @@ TEST(args, two_dashes_end_the_options)
 TEST(args, nothing_is_left)
 {
     ctl_clear(&ctl);
-    EXPECT_INT(ctl.mades, 0);
+    EXPECT_INT(ctl.expanded_count, 0);
 }
 
 TEST_MAIN()
