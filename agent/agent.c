@@ -163,7 +163,7 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
                                            .display = options->display,
                                            .authority = options->authority,
                                            .log_file = agent->viewer_log };
-    const struct screen_setup screen = { .program = options->face,
+    const struct screen_setup screen = { .program = options->greeter,
                                          .display = options->display,
                                          .authority = options->authority };
 

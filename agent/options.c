@@ -61,12 +61,12 @@ int agent_options_complete(struct agent_options *options, struct berth_error *re
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     bool boot = strcmp(options->identity, "boot") == 0;
-    char face[CONF_TEXT_MAX];
+    char greeter[CONF_TEXT_MAX];
 
     if (!boot && !options->state[0])
         return berth_fail(reterr, BERTH_E_CONFIG, "terminal.state: a folder is needed");
-    beside_self(face, "berth-face");
-    resolve(options->face, face);
+    beside_self(greeter, "berth-greeter");
+    resolve(options->greeter, greeter);
     resolve(options->display, getenv("DISPLAY"));
     resolve(options->authority, getenv("XAUTHORITY"));
     if (options->socket[0])

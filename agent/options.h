@@ -17,7 +17,7 @@ struct agent_options {
 extern const struct conf_option agent_options_table[];
 extern const size_t agent_options_count;
 
-/* Fill in what stands empty for "find it out": display, face, control socket; and check the words.
+/* Fill in what stands empty for "find it out": display, greeter, control socket; and check the words.
  * Errors: CONFIG.
  */
 int agent_options_complete(struct agent_options *options,

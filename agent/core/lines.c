@@ -67,9 +67,9 @@ char *line_of_page(const struct page *page, size_t *ret_size)
     return line_of(&page_record, page, ret_size);
 }
 
-char *line_of_event(const struct face_event *event, size_t *ret_size)
+char *line_of_event(const struct greeter_event *event, size_t *ret_size)
 {
-    return line_of(&face_event_record, event, ret_size);
+    return line_of(&greeter_event_record, event, ret_size);
 }
 
 static int line_to(const struct record *record, const char *line, size_t size, void *ret,
@@ -87,14 +87,14 @@ int line_to_page(const char *line, size_t size, struct page *ret, struct berth_e
     return line_to(&page_record, line, size, ret, reterr);
 }
 
-int line_to_event(const char *line, size_t size, struct face_event *ret, struct berth_error *reterr)
+int line_to_event(const char *line, size_t size, struct greeter_event *ret, struct berth_error *reterr)
 {
-    return line_to(&face_event_record, line, size, ret, reterr);
+    return line_to(&greeter_event_record, line, size, ret, reterr);
 }
 
-void face_event_wipe(struct face_event *event)
+void greeter_event_wipe(struct greeter_event *event)
 {
-    record_wipe(&face_event_record, event);
+    record_wipe(&greeter_event_record, event);
 }
 
 /* Hand out the lines that are whole, keep the rest at the front. */

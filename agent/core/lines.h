@@ -1,7 +1,7 @@
-/* lines.h - the lines between agent and face: lines.def as structs, and their JSON form.
+/* lines.h - the lines between agent and greeter: lines.def as structs, and their JSON form.
  *
  * Module core of the agent: pure. Both ends use it. An event may hold a password: wipe it with
- * face_event_wipe.
+ * greeter_event_wipe.
  */
 #ifndef BERTH_AGENT_CORE_LINES_H
 #define BERTH_AGENT_CORE_LINES_H
@@ -34,16 +34,16 @@
 
 /* One line with its line feed; to be wiped and freed by berth_wipe_free(line, *ret_size). */
 char *line_of_page(const struct page *page, size_t *ret_size);
-char *line_of_event(const struct face_event *event, size_t *ret_size);
+char *line_of_event(const struct greeter_event *event, size_t *ret_size);
 
 /* Read one line (without line feed). Errors: PROTOCOL, INVALID. */
 int line_to_page(const char *line, size_t size, struct page *ret,
                  struct berth_error *reterr) berth_must_check;
-int line_to_event(const char *line, size_t size, struct face_event *ret,
+int line_to_event(const char *line, size_t size, struct greeter_event *ret,
                   struct berth_error *reterr) berth_must_check;
 
 /* After the last use: an event may hold a password. */
-void face_event_wipe(struct face_event *event);
+void greeter_event_wipe(struct greeter_event *event);
 
 /* Cuts a stream into lines. Passive; wipes what it held, for lines may hold a password. */
 struct line_reader {

@@ -11,7 +11,7 @@
 #include "flow/showing.h"
 #include "flow/sign_on.h"
 
-static void submitted(struct station *station, const struct face_event *event)
+static void submitted(struct station *station, const struct greeter_event *event)
 {
     struct msg_evidence evidence = { .kind = evidence_kind_PASSWORD };
     struct berth_error error = { 0 };
@@ -26,38 +26,38 @@ static void submitted(struct station *station, const struct face_event *event)
     explicit_bzero(&evidence, sizeof(evidence));
 }
 
-void attend_event(void *owner, const struct face_event *event)
+void attend_event(void *owner, const struct greeter_event *event)
 {
     struct station *station = owner;
 
     switch (event->kind) {
-    case face_event_kind_READY:
+    case greeter_event_kind_READY:
         station_paint(station);
         return;
-    case face_event_kind_SUBMIT:
+    case greeter_event_kind_SUBMIT:
         submitted(station, event);
         return;
-    case face_event_kind_CANCEL:
+    case greeter_event_kind_CANCEL:
         sign_on_cancel(station);
         return;
-    case face_event_kind_PICK:
+    case greeter_event_kind_PICK:
         sign_on_pick(station, event->pool);
         return;
-    case face_event_kind_GO_ON:
+    case greeter_event_kind_DISMISS:
         showing_go_on(station);
         if (!station->seat.online)
             reach_hurry(station);
         return;
-    case face_event_kind_PICTURE:
+    case greeter_event_kind_PICTURE:
         showing_picture(station);
         return;
-    case face_event_kind_IDLE:
+    case greeter_event_kind_IDLE:
         presence_input(station, event->idle_ms);
         showing_idle(station, event->idle_ms);
         return;
-    case face_event_kind_PAINTED:
-    case face_event_kind_NONE:
-    case face_event_kind_END:
+    case greeter_event_kind_PAINTED:
+    case greeter_event_kind_NONE:
+    case greeter_event_kind_END:
         return;
     }
 }

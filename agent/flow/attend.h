@@ -8,6 +8,6 @@
 #include "core/lines.h"
 
 /* For the screen; owner is struct station. */
-void attend_event(void *owner, const struct face_event *event);
+void attend_event(void *owner, const struct greeter_event *event);
 
 #endif

@@ -26,7 +26,7 @@ const char *presence_resumable(const struct station *station);
 /* Renew now, because what the screen shows has changed or a person came back. */
 void presence_renew_now(struct station *station);
 
-/* What the face said about keys and pointer. */
+/* What the greeter said about keys and pointer. */
 void presence_input(struct station *station, int64_t idle_ms);
 
 /* On purpose: a presence of 0 ms. */

@@ -121,7 +121,7 @@ static int see(struct flow *flow)
     r = awaited_begin(&station->showing.picture, &flow->op);
     timer_start(station->timers, &station->showing.picture_limit, PICTURE_MS, picture_overdue);
     station->showing.seeing = true;
-    station_paint(station); /* the face steps aside and watches */
+    station_paint(station); /* the greeter steps aside and watches */
     return flow_await(flow, r, SHOWN);
 }
 
@@ -246,7 +246,7 @@ void showing_show(struct station *station, const struct msg *msg)
     }
     sign_on_shown(station);
     timer_stop(station->timers, &showing->notice);
-    showing->seeing = false; /* from here on the face covers whatever the earlier viewer shows */
+    showing->seeing = false; /* from here on the greeter covers whatever the earlier viewer shows */
     seat_show(&station->seat, show, station->timers->mono_ms);
     if (!station->sign_on.resume.on)
         station->seat.wanted_since_ms = station->timers->mono_ms;

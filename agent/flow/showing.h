@@ -36,7 +36,7 @@ void showing_idle(struct station *station, int64_t idle_ms);
 /* A notice or a blank screen was answered by a key. */
 void showing_go_on(struct station *station);
 
-/* The face saw the viewer's first picture. */
+/* The greeter saw the viewer's first picture. */
 void showing_picture(struct station *station);
 
 /* The agent stops: the viewer is told to end, nothing is reported any more. */

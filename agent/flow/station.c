@@ -88,7 +88,7 @@ void station_paint(struct station *station)
 
     seat_page(&station->seat, &station->settings, &page);
     page.now_ms = station_wall_ms(station);
-    /* While the viewer has no picture yet the face must be out of its way to see the first one. */
+    /* While the viewer has no picture yet the greeter must be out of its way to see the first one. */
     if (station->seat.state == seat_CONNECTING && station->showing.seeing) {
         page.kind = page_kind_DESKTOP;
         page.watch = true;

@@ -80,7 +80,7 @@ struct station_presence {
     int64_t broker_at_ms;  /* and how long we had been up then, sleep included */
     bool broker_doubted;   /* that clock did not open the door: ours is tried */
     int64_t slept_ms;      /* of the device, when we last looked */
-    int64_t input_idle_ms; /* as the face last said */
+    int64_t input_idle_ms; /* as the greeter last said */
     int64_t input_said_ms;
     struct berth_timer renew;
     struct berth_timer unanswered;
@@ -119,7 +119,7 @@ struct showing {
     bool running;
     struct viewer_request next; /* wiped once handed over */
     struct seat_claim claim; /* of the viewer that runs, for its report; session_id 0: none runs */
-    bool seeing;             /* the face stands aside and watches for the first picture */
+    bool seeing;             /* the greeter stands aside and watches for the first picture */
     const char *told_to_end; /* reason to report when it is gone; NULL: it ends by itself */
     struct awaited gone;     /* an earlier viewer has ended */
     struct awaited connected;

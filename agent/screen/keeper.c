@@ -12,15 +12,15 @@
 #include "berth/log.h"
 
 #define GRACE_MS 500
-/* A page is painted in milliseconds; a face that is silent for this long hangs. */
+/* A page is painted in milliseconds; a greeter that is silent for this long hangs. */
 #define HANG_MS 5000
-/* Pauses before a face is started again: nothing the first time, then doubling. */
+/* Pauses before a greeter is started again: nothing the first time, then doubling. */
 #define AGAIN_FIRST_MS 200
 #define AGAIN_LAST_MS 5000
 /* Up this long: the next end is a first one again. */
 #define STEADY_MS 10000
 
-/* One face. It outlives the screen's interest in it until all its handles are closed. */
+/* One greeter. It outlives the screen's interest in it until all its handles are closed. */
 struct run {
     struct child child;
     uv_poll_t input;
@@ -94,7 +94,7 @@ static void ended(struct child *child, int exit_code, int signal)
     struct screen *screen = run->screen;
 
     if (!screen->ended)
-        log_event(EV_AGENT_CHILD, "program", "berth-face", "exit", (int64_t)exit_code, "signal",
+        log_event(EV_AGENT_CHILD, "program", "berth-greeter", "exit", (int64_t)exit_code, "signal",
                   (int64_t)signal);
     if (screen->loop->timers.mono_ms - run->began_ms >= STEADY_MS)
         screen->failures = 0;
@@ -113,20 +113,20 @@ static int take_line(void *context, const char *line, size_t size)
 {
     struct run *run = context;
     struct screen *screen = run->screen;
-    struct face_event event;
+    struct greeter_event event;
     struct berth_error error = { 0 };
     int r = line_to_event(line, size, &event, &error);
 
     if (r < 0) {
-        log_failure(EV_AGENT_CHILD, &error, "berth-face");
+        log_failure(EV_AGENT_CHILD, &error, "berth-greeter");
         return r;
     }
-    if (event.kind == face_event_kind_PAINTED)
+    if (event.kind == greeter_event_kind_PAINTED)
         screen->painted = event.serial;
     if (screen->painted >= screen->serial)
         timer_stop(&screen->loop->timers, &screen->hang);
     screen->event(screen->owner, &event);
-    face_event_wipe(&event);
+    greeter_event_wipe(&event);
     return screen->run == run ? 0 : BERTH_E_CANCELLED;
 }
 
@@ -195,7 +195,7 @@ static void start(struct screen *screen)
     run->child.ended = ended;
     run->began_ms = screen->loop->timers.mono_ms;
     if (spawn(screen, run, &error) < 0) {
-        log_failure(EV_AGENT_CHILD, &error, "berth-face");
+        log_failure(EV_AGENT_CHILD, &error, "berth-greeter");
         free(run);
         plan_start(screen);
         return;
@@ -210,7 +210,7 @@ static void hangs(struct berth_timer *timer)
 {
     struct screen *screen = container_of(timer, struct screen, hang);
 
-    log_event(EV_AGENT_CHILD, "program", "berth-face", "hangs_ms", HANG_MS);
+    log_event(EV_AGENT_CHILD, "program", "berth-greeter", "hangs_ms", HANG_MS);
     if (screen->run)
         child_end(&screen->run->child, 0);
 }
@@ -234,7 +234,7 @@ int64_t screen_show(struct screen *screen, const struct page *page)
         return 0;
     copy.serial = ++screen->serial;
     line = line_of_page(&copy, &size);
-    /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the face
+    /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the greeter
      * hangs. */
     sent = send(screen->run->wire, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     berth_wipe_free(line, size);

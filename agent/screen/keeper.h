@@ -1,6 +1,6 @@
-/* keeper.h - the real screen: keeps a berth-face child alive and speaks lines with it.
+/* keeper.h - the real screen: keeps a berth-greeter child alive and speaks lines with it.
  *
- * Module screen of the agent. A face that ends is started again, at once the first time and then more
+ * Module screen of the agent. A greeter that ends is started again, at once the first time and then more
  * slowly; one that does not confirm a page within five seconds hangs, and is ended: a blank page
  * must cover the screen, whatever happens.
  */
@@ -12,15 +12,15 @@
 #include "screen/screen.h"
 
 struct screen_setup {
-    const char *program;   /* path of berth-face, "" = none */
+    const char *program;   /* path of berth-greeter, "" = none */
     const char *display;   /* "" = none: headless, nothing is started */
     const char *authority; /* X authority file, "" = the usual one */
 };
 
-/* No face yet: screen_begin starts it. */
+/* No greeter yet: screen_begin starts it. */
 struct screen *screen_new(struct berth_loop *loop, const struct screen_setup *setup);
 
-/* Start the face, if there may be one. After screen_attend. */
+/* Start the greeter, if there may be one. After screen_attend. */
 void screen_begin(struct screen *screen);
 
 /* End it for good; screen_is_gone tells when its handles are closed and screen_free may be called.

@@ -1,6 +1,6 @@
 /* screen.h - what people see of the agent, as a port: pages down, events up.
  *
- * Module screen of the agent. The real one keeps a berth-face child alive and speaks lines.def with
+ * Module screen of the agent. The real one keeps a berth-greeter child alive and speaks lines.def with
  * it; without a display there is none and pages go nowhere.
  */
 #ifndef BERTH_AGENT_SCREEN_SCREEN_H
@@ -11,18 +11,18 @@
 struct screen;
 
 /* The event may hold a password; it is wiped after the call. */
-typedef void screen_event_fn(void *owner, const struct face_event *event);
+typedef void screen_event_fn(void *owner, const struct greeter_event *event);
 
-/* Whom to tell. Once, before the face is started. */
+/* Whom to tell. Once, before the greeter is started. */
 void screen_attend(struct screen *screen, screen_event_fn *event, void *owner);
 
-/* Show this page from now on; written at once. A face that is started anew says `ready` and wants
+/* Show this page from now on; written at once. A greeter that is started anew says `ready` and wants
  * the page again. Returns the page's serial, which the event `painted` repeats; 0 when there is no
- * face.
+ * greeter.
  */
 int64_t screen_show(struct screen *screen, const struct page *page);
 
-/* A face is up and will paint. */
+/* A greeter is up and will paint. */
 bool screen_is_there(const struct screen *screen);
 
 #endif

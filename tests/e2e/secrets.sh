@@ -218,12 +218,12 @@ cores() {
         say "this machine writes no core files here ($(cat /proc/sys/kernel/core_pattern)): the limit alone is judged"
     fi
     for pid in "$(cat "$SITE/run/berthd.pid")" "${TERMINAL_PID[icu-07]}" $(viewers icu-07) \
-        $(pgrep -P "${TERMINAL_PID[icu-08]}" berth-face) $(pgrep -P "$(cat "$SITE/run/berthd.pid")" berth-virt); do
+        $(pgrep -P "${TERMINAL_PID[icu-08]}" berth-greeter) $(pgrep -P "$(cat "$SITE/run/berthd.pid")" berth-virt); do
         victim=$(cat "/proc/$pid/comm")
         awk '/^Max core file size/ { exit !($5 == 0) }' "/proc/$pid/limits" || failed "$victim may write no core file"
         victims+=("$pid")
     done
-    ((${#victims[@]} >= 4)) || failed "broker, agent, viewer and face were there: ${victims[*]}"
+    ((${#victims[@]} >= 4)) || failed "broker, agent, viewer and greeter were there: ${victims[*]}"
     for pid in "${victims[@]}"; do
         kill -ABRT "$pid" 2>/dev/null || true # it may have ended by itself
         wait_for is_gone "$pid" || failed "process $pid ended"

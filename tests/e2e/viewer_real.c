@@ -1,4 +1,4 @@
-/* viewer_real.c - the viewer's port with the stock xfreerdp3 and a real RDP server; run by face.sh.
+/* viewer_real.c - the viewer's port with the stock xfreerdp3 and a real RDP server; run by greeter.sh.
  *
  * It wants, in its environment: DISPLAY and XAUTHORITY, BERTH_TEST_AGENT (path of berth-agent),
  * BERTH_TEST_HOME (a folder, mode 0700), BERTH_TEST_PORT, BERTH_TEST_FINGERPRINT,

@@ -9,7 +9,7 @@
 
 #define BOOT_MOST_MS 500
 #define REFUSED_MS 10
-#define IDLE_EVERY_MS 60000
+#define IDLE_REPORT_INTERVAL_MS 60000
 #define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
 
 static struct client *client_of(struct door_visitor *visitor)
@@ -433,7 +433,7 @@ static void record_lock(struct client *client, const struct agent_sight *sight, 
     outside_record(&client->world->outside, &line);
 }
 
-/* The face tells once a minute how long nobody has touched anything, until nothing is shown. */
+/* The greeter tells once a minute how long nobody has touched anything, until nothing is shown. */
 static void idle_due(struct berth_timer *timer)
 {
     struct client *client = container_of(timer, struct client, idling);
@@ -442,7 +442,7 @@ static void idle_due(struct berth_timer *timer)
 
     if (!client->hands_off_ms || !client_look(client, &sight))
         return;
-    timer_start(timers, timer, IDLE_EVERY_MS, idle_due);
+    timer_start(timers, timer, IDLE_REPORT_INTERVAL_MS, idle_due);
     if (client_enter(client)) {
         record_lock(client, &sight, timers->mono_ms - client->hands_off_ms);
         agent_idle(client->agent, timers->mono_ms - client->hands_off_ms);
@@ -461,7 +461,7 @@ void client_walk_away(struct client *client)
     if (!client->agent || client->hands_off_ms)
         return;
     client->hands_off_ms = timers->mono_ms;
-    timer_start(timers, &client->idling, IDLE_EVERY_MS, idle_due);
+    timer_start(timers, &client->idling, IDLE_REPORT_INTERVAL_MS, idle_due);
 }
 
 void client_say(struct client *client, const struct msg *msg)

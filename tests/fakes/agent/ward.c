@@ -218,19 +218,19 @@ void ward_cut(struct ward *ward)
 
 void ward_submit(struct ward *ward, const char *user, const char *password)
 {
-    struct face_event event = { .kind = face_event_kind_SUBMIT };
+    struct greeter_event event = { .kind = greeter_event_kind_SUBMIT };
 
     (void)snprintf(event.user, sizeof(event.user), "%s", user);
     if (!secret_set(&event.password, password, strlen(password)))
         abort();
     ward->screen.event(ward->screen.owner, &event);
-    face_event_wipe(&event);
+    greeter_event_wipe(&event);
     ward_run(ward, 0);
 }
 
-void ward_face(struct ward *ward, enum face_event_kind kind)
+void ward_greeter_event(struct ward *ward, enum greeter_event_kind kind)
 {
-    const struct face_event event = { .kind = kind };
+    const struct greeter_event event = { .kind = kind };
 
     ward->screen.event(ward->screen.owner, &event);
     ward_run(ward, 0);
@@ -238,7 +238,7 @@ void ward_face(struct ward *ward, enum face_event_kind kind)
 
 void ward_idle(struct ward *ward, int64_t idle_ms)
 {
-    const struct face_event event = { .kind = face_event_kind_IDLE, .idle_ms = idle_ms };
+    const struct greeter_event event = { .kind = greeter_event_kind_IDLE, .idle_ms = idle_ms };
 
     ward->screen.event(ward->screen.owner, &event);
     ward_run(ward, 0);
@@ -268,5 +268,5 @@ void ward_to_picture(struct ward *ward, uint64_t session, int64_t epoch, uint64_
     ward_run(ward, 400);
     ward_connected(ward);
     ward_run(ward, 300);
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
 }

@@ -104,7 +104,7 @@ struct ward {
     size_t sent_count;
 };
 
-/* A terminal with an identity, a face and a broker that grants; not started yet. seed: every run is
+/* A terminal with an identity, a greeter and a broker that grants; not started yet. seed: every run is
  * one integer. */
 struct ward *ward_new(uint64_t seed);
 void ward_free(struct ward *ward);
@@ -138,9 +138,9 @@ void ward_hide(struct ward *ward, uint64_t session, int64_t epoch, const char *r
 /* The connection breaks; broker_up says whether it can be dialled again. */
 void ward_cut(struct ward *ward);
 
-/* People and the face. */
+/* People and the greeter. */
 void ward_submit(struct ward *ward, const char *user, const char *password);
-void ward_face(struct ward *ward, enum face_event_kind kind);
+void ward_greeter_event(struct ward *ward, enum greeter_event_kind kind);
 void ward_idle(struct ward *ward, int64_t idle_ms);
 
 /* The viewer connects, ends by itself. */

@@ -412,7 +412,7 @@ ward_agent() {
     TERMINAL_DISPLAY[$name]=none TERMINAL_XAUTHORITY[$name]=
     {
         site_write_agent_config "$name"
-        printf '[screen]\nface = none\n'
+        printf '[screen]\ngreeter = none\n'
         [[ -z ${AGENT_ADDRESS:-} ]] || printf '[broker]\naddress = %s\n' "$AGENT_ADDRESS"
     } >"$SITE/$name/agent.conf"
     site_invite "$name" >"$SITE/$name/invitation"

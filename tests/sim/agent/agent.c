@@ -170,7 +170,7 @@ void agent_viewed(struct agent *agent)
     deferred_run(&agent->timers);
 }
 
-static void face(struct agent *agent, struct face_event *event)
+static void send_greeter_event(struct agent *agent, struct greeter_event *event)
 {
     agent->screen.event(agent->screen.owner, event);
     explicit_bzero(event, sizeof(*event));
@@ -179,9 +179,9 @@ static void face(struct agent *agent, struct face_event *event)
 
 void agent_picture(struct agent *agent)
 {
-    struct face_event event = { .kind = face_event_kind_PICTURE };
+    struct greeter_event event = { .kind = greeter_event_kind_PICTURE };
 
-    face(agent, &event);
+    send_greeter_event(agent, &event);
 }
 
 void agent_viewer_gone(struct agent *agent, int exit_code)
@@ -213,9 +213,9 @@ bool agent_sign_on(struct agent *agent, const char *user, const char *password, 
 
 void agent_cancel(struct agent *agent)
 {
-    struct face_event event = { .kind = face_event_kind_CANCEL };
+    struct greeter_event event = { .kind = greeter_event_kind_CANCEL };
 
-    face(agent, &event);
+    send_greeter_event(agent, &event);
 }
 
 bool agent_leave(struct agent *agent, bool sign_off)
@@ -228,26 +228,26 @@ bool agent_leave(struct agent *agent, bool sign_off)
 
 void agent_pick(struct agent *agent)
 {
-    struct face_event event = { .kind = face_event_kind_PICK };
+    struct greeter_event event = { .kind = greeter_event_kind_PICK };
 
     if (agent->station.seat.choices_count == 0)
         return;
     (void)snprintf(event.pool, sizeof(event.pool), "%s", agent->station.seat.choices[0].pool);
-    face(agent, &event);
+    send_greeter_event(agent, &event);
 }
 
 void agent_key(struct agent *agent)
 {
-    struct face_event event = { .kind = face_event_kind_GO_ON };
+    struct greeter_event event = { .kind = greeter_event_kind_DISMISS };
 
-    face(agent, &event);
+    send_greeter_event(agent, &event);
 }
 
 void agent_idle(struct agent *agent, int64_t idle_ms)
 {
-    struct face_event event = { .kind = face_event_kind_IDLE, .idle_ms = idle_ms };
+    struct greeter_event event = { .kind = greeter_event_kind_IDLE, .idle_ms = idle_ms };
 
-    face(agent, &event);
+    send_greeter_event(agent, &event);
 }
 
 void agent_look(const struct agent *agent, struct agent_sight *ret)

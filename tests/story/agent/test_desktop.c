@@ -71,7 +71,7 @@ TEST(desktop, from_the_form_to_the_picture)
     EXPECT(ward->screen.page.watch);
     EXPECT_INT(STATE(ward), seat_CONNECTING);
     ward_run(ward, 300);
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
     EXPECT_INT(STATE(ward), seat_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.picture_ms, 800);
@@ -116,7 +116,7 @@ TEST(desktop, a_german_terminal_speaks_german)
 TEST(desktop, one_of_several_pools_is_picked_with_the_same_evidence)
 {
     struct ward *ward = ready(4);
-    struct face_event event = { .kind = face_event_kind_PICK };
+    struct greeter_event event = { .kind = greeter_event_kind_PICK };
     struct msg msg;
 
     ward_submit(ward, "anna", "secret");
@@ -145,7 +145,7 @@ TEST(desktop, calling_off_tells_the_broker)
     struct ward *ward = ready(5);
 
     ward_submit(ward, "anna", "secret");
-    ward_face(ward, face_event_kind_CANCEL);
+    ward_greeter_event(ward, greeter_event_kind_CANCEL);
     EXPECT_INT(STATE(ward), seat_IDLE);
     EXPECT_INT(ward_sent_count(ward, MSG_sign_on_cancel), 1);
     EXPECT_STR(ward->screen.page.text, "");
@@ -159,7 +159,7 @@ static struct ward *answers_cross(uint64_t seed, uint64_t *ret_earlier)
 
     ward_submit(ward, "ada", "secret");
     *ret_earlier = ward_sent(ward, MSG_sign_on)->ref;
-    ward_face(ward, face_event_kind_CANCEL);
+    ward_greeter_event(ward, greeter_event_kind_CANCEL);
     ward_submit(ward, "bob", "secret");
     EXPECT_INT(STATE(ward), seat_SIGN_ON);
     EXPECT(ward_sent(ward, MSG_sign_on)->ref != *ret_earlier);
@@ -233,7 +233,7 @@ TEST(desktop, a_desktop_that_comes_after_its_question_was_called_off_is_given_ba
     struct msg msg;
 
     ward_submit(ward, "ada", "secret");
-    ward_face(ward, face_event_kind_CANCEL);
+    ward_greeter_event(ward, greeter_event_kind_CANCEL);
     ward_show_msg(ward, &msg, 5, 1, 9);
     msg.ref = ward_sent(ward, MSG_sign_on)->ref;
     ward_say(ward, &msg);
@@ -275,7 +275,7 @@ TEST(desktop, the_session_moves_the_screen_blanks_first_and_says_where)
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "moved");
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.connection_id, 9);
-    ward_face(ward, face_event_kind_GO_ON);
+    ward_greeter_event(ward, greeter_event_kind_DISMISS);
     EXPECT_INT(STATE(ward), seat_IDLE);
     ward_free(ward);
 }
@@ -348,7 +348,7 @@ TEST(desktop, two_shows_in_a_row_end_with_one_picture)
     EXPECT_INT(ward->viewer.starts, 2);
     EXPECT_STR(ward->viewer.request.host, "10.0.0.6");
     ward_connected(ward);
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
     EXPECT_INT(STATE(ward), seat_ACTIVE);
     EXPECT_INT(ward->station.seat.shown.session_id, 6);
     ward_free(ward);
@@ -579,7 +579,7 @@ TEST(desktop, nobody_touching_anything_locks_here_and_now)
     EXPECT_INT(ward_sent_count(ward, MSG_disconnect), 1);
     ward_run(ward, 100);
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "locked");
-    ward_face(ward, face_event_kind_GO_ON);
+    ward_greeter_event(ward, greeter_event_kind_DISMISS);
     EXPECT_INT(ward->screen.page.kind, page_kind_SIGN_ON);
     ward_free(ward);
 }
@@ -633,7 +633,7 @@ TEST(desktop, a_kiosk_signs_on_by_itself_and_slows_down_when_refused)
     EXPECT_INT(STATE(ward), seat_SIGN_ON);
     ward_show(ward, 5, 1, 9);
     ward_connected(ward);
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
     EXPECT_INT(STATE(ward), seat_ACTIVE);
     ward_run(ward, 60000);
     after_a_minute = ward_sent_count(ward, MSG_sign_on);

@@ -488,7 +488,7 @@ TEST(link, the_next_key_waits_for_somebody_who_waits)
     EXPECT_INT(ward->uplink.dials, 1);
     ward_show(ward, 5, 1, 9);
     ward_connected(ward);
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
     ward_run(ward, 61000 + ward->spread_ms);
     EXPECT_INT(ward->uplink.dials, 2);
     EXPECT_INT(STATE(ward), seat_ACTIVE);

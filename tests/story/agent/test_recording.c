@@ -52,7 +52,7 @@ TEST(recording, of_a_picture_begins_when_it_is_there_and_ends_when_it_is_covered
     ward_show(ward, 5, 1, 9);
     ward_connected(ward);
     EXPECT_INT(tape.count, 1); /* a viewer without a picture shows nothing of anybody */
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
     ward_run(ward, 50);
     EXPECT_INT(tape.count, 2);
     expect_screen(&tape, 1, history_screen_event_SHOWS, 5, 1);
@@ -78,7 +78,7 @@ TEST(recording, of_another_epoch_ends_the_earlier_one_first)
     expect_screen(&tape, 2, history_screen_event_HIDES, 5, 1);
     ward_run(ward, 100);
     ward_connected(ward);
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
     ward_run(ward, 50);
     expect_screen(&tape, 3, history_screen_event_SHOWS, 5, 2);
     showing_lock(&ward->station, "its user locked it");

@@ -38,7 +38,7 @@ static void picture(struct ward *ward, int64_t epoch, uint64_t connection)
     ward_run(ward, 400);
     ward_connected(ward);
     ward_run(ward, 300);
-    ward_face(ward, face_event_kind_PICTURE);
+    ward_greeter_event(ward, greeter_event_kind_PICTURE);
     EXPECT_INT(STATE(ward), seat_ACTIVE);
 }
 
@@ -327,7 +327,7 @@ TEST(resume, the_person_may_call_it_off)
 
     ward_exits(ward, 147);
     ward_run(ward, 1200);
-    ward_face(ward, face_event_kind_CANCEL);
+    ward_greeter_event(ward, greeter_event_kind_CANCEL);
     EXPECT_INT(STATE(ward), seat_IDLE);
     EXPECT_INT(ward_sent_count(ward, MSG_sign_on_cancel), 1);
     ward_run(ward, 120000);

@@ -34,8 +34,8 @@ TEST(lines, a_page_survives_the_way)
 
 TEST(lines, an_event_carries_a_password_and_is_wiped)
 {
-    struct face_event event = { .kind = face_event_kind_SUBMIT, .user = "anna" };
-    struct face_event again;
+    struct greeter_event event = { .kind = greeter_event_kind_SUBMIT, .user = "anna" };
+    struct greeter_event again;
     struct berth_error error = { 0 };
     size_t size;
     char *line;
@@ -44,7 +44,7 @@ TEST(lines, an_event_carries_a_password_and_is_wiped)
     line = line_of_event(&event, &size);
     EXPECT_OK(line_to_event(line, size - 1, &again, &error));
     EXPECT_STR(again.password.text, "geheim\"\\");
-    face_event_wipe(&again);
+    greeter_event_wipe(&again);
     EXPECT(secret_empty(&again.password));
     berth_wipe_free(line, size);
 }
@@ -187,7 +187,7 @@ TEST(viewer_exit, codes_become_words)
     EXPECT_STR(viewer_exit_row(22, 0)->word, "licence");
     EXPECT_STR(viewer_exit_row(250, 0)->word, "unknown");
     EXPECT_STR(viewer_exit_row(-1, 15)->word, "killed"); /* 143 by a signal is something else */
-    EXPECT(strlen(viewer_exit_row(148, 0)->word) < sizeof(((struct face_event *)0)->pool));
+    EXPECT(strlen(viewer_exit_row(148, 0)->word) < sizeof(((struct greeter_event *)0)->pool));
 }
 
 TEST(base64, as_rfc_4648_has_it)

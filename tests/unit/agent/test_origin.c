@@ -187,12 +187,12 @@ TEST(options, what_stands_empty_is_found_out_and_words_are_checked)
     (void)snprintf(world.options.state, sizeof(world.options.state), "/somewhere");
     EXPECT_OK(agent_options_complete(&world.options, &error));
     EXPECT_STR(world.options.socket, "/somewhere/control.sock");
-    EXPECT_SAYS(world.options.face, "/berth-face");
+    EXPECT_SAYS(world.options.greeter, "/berth-greeter");
     (void)snprintf(world.options.display, sizeof(world.options.display), "none");
-    (void)snprintf(world.options.face, sizeof(world.options.face), "none");
+    (void)snprintf(world.options.greeter, sizeof(world.options.greeter), "none");
     EXPECT_OK(agent_options_complete(&world.options, &error));
     EXPECT_STR(world.options.display, "");
-    EXPECT_STR(world.options.face, "");
+    EXPECT_STR(world.options.greeter, "");
     EXPECT_ERR(conf_set(agent_options_table, agent_options_count, "terminal.identity", "tpm",
                         &world.options, &error),
                BERTH_E_CONFIG);

@@ -1,4 +1,4 @@
-/* test_screen.c - the face is kept alive: started again when it ends, ended when it hangs. Faces
+/* test_screen.c - the greeter is kept alive: started again when it ends, ended when it hangs. Greeters
  * are small shell scripts. */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,29 +13,29 @@ struct world {
     struct screen *screen;
     char folder[32];
     char script[64];
-    int events[face_event_kind_END];
+    int events[greeter_event_kind_END];
     char password[SECRET_MAX];
 };
 
-static void got_event(void *owner, const struct face_event *event)
+static void got_event(void *owner, const struct greeter_event *event)
 {
     struct world *world = owner;
 
     world->events[event->kind]++;
-    if (event->kind == face_event_kind_SUBMIT)
+    if (event->kind == greeter_event_kind_SUBMIT)
         (void)snprintf(world->password, sizeof(world->password), "%s", event->password.text);
 }
 
-/* body: what the face does; it may append to the file "runs" in its folder, $0's. */
+/* body: what the greeter does; it may append to the file "runs" in its folder, $0's. */
 static void enter(struct world *world, const char *body)
 {
     struct berth_error error = { 0 };
     int file;
 
     memset(world, 0, sizeof(*world));
-    (void)snprintf(world->folder, sizeof(world->folder), "/tmp/berth-face-XXXXXX");
+    (void)snprintf(world->folder, sizeof(world->folder), "/tmp/berth-greeter-XXXXXX");
     EXPECT(mkdtemp(world->folder) != NULL);
-    (void)snprintf(world->script, sizeof(world->script), "%s/face", world->folder);
+    (void)snprintf(world->script, sizeof(world->script), "%s/greeter", world->folder);
     file = open(world->script, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
     EXPECT(file >= 0);
     EXPECT(dprintf(file, "#!/bin/sh\necho x >>\"${0%%/*}/runs\"\n%s\n", body) > 0);
@@ -74,7 +74,7 @@ static void leave(struct world *world)
     (void)rmdir(world->folder);
 }
 
-TEST(screen, a_face_that_ends_is_started_again_but_not_without_pause)
+TEST(screen, a_greeter_that_ends_is_started_again_but_not_without_pause)
 {
     struct world world;
 
@@ -94,15 +94,15 @@ TEST(screen, pages_go_down_and_events_come_up)
           "echo '{\"kind\":\"submit\",\"user\":\"a\",\"password\":\"geheim\"}'\nexec sleep 100");
     EXPECT(screen_is_there(world.screen));
     EXPECT_INT(screen_show(world.screen, &page), 1);
-    (void)RUN_UNTIL(&world, world.events[face_event_kind_SUBMIT] == 1);
-    EXPECT_INT(world.events[face_event_kind_READY], 1);
-    EXPECT_INT(world.events[face_event_kind_PAINTED], 1);
+    (void)RUN_UNTIL(&world, world.events[greeter_event_kind_SUBMIT] == 1);
+    EXPECT_INT(world.events[greeter_event_kind_READY], 1);
+    EXPECT_INT(world.events[greeter_event_kind_PAINTED], 1);
     EXPECT_STR(world.password, "geheim");
     EXPECT_INT(runs(&world), 1);
     leave(&world);
 }
 
-TEST(screen, a_face_that_hangs_is_replaced)
+TEST(screen, a_greeter_that_hangs_is_replaced)
 {
     struct world world;
     const struct page page = { .kind = page_kind_BLANK };
@@ -114,7 +114,7 @@ TEST(screen, a_face_that_hangs_is_replaced)
     leave(&world);
 }
 
-TEST(screen, a_face_that_talks_nonsense_is_replaced)
+TEST(screen, a_greeter_that_talks_nonsense_is_replaced)
 {
     struct world world;
 

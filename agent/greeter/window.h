@@ -1,11 +1,11 @@
 /* window.h - one full-screen X window, painted whole from a cairo surface.
  *
- * Module face. The window bypasses the window manager (there may be none), lies above the viewer
+ * Module greeter. The window bypasses the window manager (there may be none), lies above the viewer
  * while a page covers the screen and is unmapped while the viewer has it. Blanking is a fill and a
  * flush, no layout: it is on the screen within a frame.
  */
-#ifndef BERTH_AGENT_FACE_WINDOW_H
-#define BERTH_AGENT_FACE_WINDOW_H
+#ifndef BERTH_AGENT_GREETER_WINDOW_H
+#define BERTH_AGENT_GREETER_WINDOW_H
 
 #include <cairo.h>
 #include <xcb/xcb.h>
@@ -30,8 +30,8 @@ void window_close(struct window *window);
 void window_cover(struct window *window);
 void window_uncover(struct window *window);
 
-/* A second, smaller window on the connection of `face`: unmapped, with pointer events only. */
-void window_open_small(struct window *window, const struct window *face);
+/* A second, smaller window on the connection of `main_window`: unmapped, with pointer events only. */
+void window_open_small(struct window *window, const struct window *main_window);
 void window_place(struct window *window, int16_t x, int16_t y, uint16_t width, uint16_t height);
 
 /* Above everything, without the keyboard; or away. */

@@ -1,5 +1,5 @@
-/* sample.c - sampling the root window for the first picture. */
-#include "face/sample.h"
+/* sampler.c - sampling the root window for the first picture. */
+#include "greeter/sampler.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static bool read_row(struct window *window, size_t row, uint32_t *ret)
     return fine;
 }
 
-bool sampler_look(struct sampler *sampler, struct window *window)
+bool sampler_check(struct sampler *sampler, struct window *window)
 {
     uint32_t now[SAMPLES];
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# face.sh - a terminal's own screen and its viewer on real parts: keys, pixels, a real RDP server, and no secret anywhere.
+# greeter.sh - a terminal's own screen and its viewer on real parts: keys, pixels, an RDP server, and no secret anywhere.
 #
-# usage: tests/e2e/face.sh BUILD-FOLDER
+# usage: tests/e2e/greeter.sh BUILD-FOLDER
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=tests/lib/own_network.sh
@@ -17,25 +17,25 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 
 need_commands Xvfb xauth setxkbmap xdotool xterm xsetroot jq openssl freerdp-shadow-cli3 winpr-hash3 xfreerdp3
 build=$(readlink -f "${1:?usage: $PROGRAM BUILD-FOLDER}")
-[[ -x $build/berth-face && -x $build/berth-agent ]] || die "berth-face and berth-agent are not built in $build"
+[[ -x $build/berth-greeter && -x $build/berth-agent ]] || die "berth-greeter and berth-agent are not built in $build"
 
 work=$(mktemp -d)
 at_exit rm -rf "$work"
 step_log_to "$work/steps.log"
 WAIT_LOGS=("$work/*.log")
 
-# --- The face, driven by lines as the agent would ----------------------------------------------------------------
+# --- The greeter, driven by lines as the agent would ----------------------------------------------------------------
 
-face_begin() {
+greeter_begin() {
     mkfifo "$work/pages"
-    "$build/berth-face" <"$work/pages" >>"$work/events" 2>"$work/face.log" &
-    face=$!
-    # Descriptor 7 is the agent's end of the pipe; whoever else held it would keep the face alive.
+    "$build/berth-greeter" <"$work/pages" >>"$work/events" 2>"$work/greeter.log" &
+    greeter=$!
+    # Descriptor 7 is the agent's end of the pipe; whoever else held it would keep the greeter alive.
     exec 7>"$work/pages"
     wait_for has_event '.kind == "ready"'
 }
 
-# page KIND [JSON] - show a page and wait until the face says that it is painted.
+# page KIND [JSON] - show a page and wait until the greeter says that it is painted.
 serial=0
 page() {
     serial=$((serial + 1))
@@ -44,7 +44,7 @@ page() {
     wait_for has_event ".kind == \"painted\" and .serial == $serial"
 }
 
-# has_event FILTER - has the face said something of which this is true?
+# has_event FILTER - has the greeter said something of which this is true?
 has_event() {
     jq -es "map(select($1)) | length > 0" "$work/events" >/dev/null 2>&1
 }
@@ -113,7 +113,7 @@ covering() {
     [[ $colour != 204080 ]] || die "the desktop shows through a notice"
     forget_events
     xdotool key space
-    expect "a key goes on" has_event '.kind == "go-on"'
+    expect "a key goes on" has_event '.kind == "dismiss"'
     page desktop
     expect "and back" pixel_is 640 400 204080
     local begun
@@ -164,15 +164,15 @@ PAINTER
     kill "${stand_ins[@]}"
 }
 
-face_is_gone() {
-    ! kill -0 "$face" 2>/dev/null
+greeter_is_gone() {
+    ! kill -0 "$greeter" 2>/dev/null
 }
 
-face_end() {
+greeter_end() {
     exec 7>&-
-    wait_for face_is_gone || die "the face outlives its agent"
-    wait "$face" || die "the face did not end well when its agent was gone: $(cat "$work/face.log")"
-    [[ ! -s $work/face.log ]] || { cat "$work/face.log" >&2 && die "the face complained"; }
+    wait_for greeter_is_gone || die "the greeter outlives its agent"
+    wait "$greeter" || die "the greeter did not end well when its agent was gone: $(cat "$work/greeter.log")"
+    [[ ! -s $work/greeter.log ]] || { cat "$work/greeter.log" >&2 && die "the greeter complained"; }
 }
 
 # --- The viewer ---------------------------------------------------------------------------------------------------
@@ -288,13 +288,13 @@ control() {
 screen_start "$work/screen" 1280x800
 # A keyboard that has umlauts: what xdotool cannot find it maps on the fly, which no real keyboard does.
 setxkbmap de
-step "the face comes up" face_begin
+step "the greeter comes up" greeter_begin
 step "names and passwords are typed" typing
 step "pools are picked, sign-ons called off" choosing
 step "a page covers the viewer, black is black" covering
 step "a message lies above the desktop" banner
 step "the first picture is seen" first_picture
-step "the face ends with its agent" face_end
+step "the greeter ends with its agent" greeter_end
 step "a desktop to connect to" desktop_begin
 step "the viewer: pinned, told to end, refused" viewer
 step "the viewer's confinement" confinement

@@ -1,33 +1,33 @@
 /* banner.c - see banner.h. */
-#include "face/banner.h"
+#include "greeter/banner.h"
 
 #include <stdio.h>
 
 #include "core/lines.h"
 #include "core/texts.h"
-#include "face/page.h"
+#include "greeter/page.h"
 
 /* In units of page.h: a screen of 800 lines. */
 #define WIDTH 640
 #define HEIGHT 190
 #define TOP 24
 
-static void place(struct banner *banner, const struct window *face)
+static void place(struct banner *banner, const struct window *main_window)
 {
-    double unit = page_unit(face->width, face->height);
+    double unit = page_unit(main_window->width, main_window->height);
     uint16_t width = (uint16_t)(WIDTH * unit);
     uint16_t height = (uint16_t)(HEIGHT * unit);
 
-    if (width > face->width)
-        width = face->width;
-    window_place(&banner->window, (int16_t)((face->width - width) / 2), (int16_t)(TOP * unit),
+    if (width > main_window->width)
+        width = main_window->width;
+    window_place(&banner->window, (int16_t)((main_window->width - width) / 2), (int16_t)(TOP * unit),
                  width, height);
 }
 
-void banner_open(struct banner *banner, const struct window *face)
+void banner_open(struct banner *banner, const struct window *main_window)
 {
-    window_open_small(&banner->window, face);
-    place(banner, face);
+    window_open_small(&banner->window, main_window);
+    place(banner, main_window);
 }
 
 static void paint(struct banner *banner)
@@ -57,11 +57,11 @@ void banner_hide(struct banner *banner)
     window_hide(&banner->window);
 }
 
-void banner_stay(struct banner *banner, const struct window *face)
+void banner_restack(struct banner *banner, const struct window *main_window)
 {
     if (!banner->shown)
         return;
-    place(banner, face);
+    place(banner, main_window);
     window_raise(&banner->window);
     paint(banner);
 }

@@ -1,5 +1,5 @@
-/* window.c - the face's window on X. */
-#include "face/window.h"
+/* window.c - the greeter's window on X. */
+#include "greeter/window.h"
 
 #include <cairo-xcb.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static void make_window(struct window *window)
                                     XCB_EVENT_MASK_VISIBILITY_CHANGE };
     const uint32_t root_events =
         XCB_EVENT_MASK_STRUCTURE_NOTIFY | XCB_EVENT_MASK_SUBSTRUCTURE_NOTIFY;
-    static const char class_name[] = "berth-face\0berth-face";
+    static const char class_name[] = "berth-greeter\0berth-greeter";
 
     window->id = xcb_generate_id(window->x);
     (void)xcb_create_window(
@@ -111,11 +111,11 @@ void window_uncover(struct window *window)
     window->mapped = false;
 }
 
-void window_open_small(struct window *window, const struct window *face)
+void window_open_small(struct window *window, const struct window *main_window)
 {
     const uint32_t values[] = { black, 1, XCB_EVENT_MASK_EXPOSURE | XCB_EVENT_MASK_BUTTON_PRESS };
 
-    *window = *face;
+    *window = *main_window;
     window->id = xcb_generate_id(window->x);
     window->width = 1;
     window->height = 1;
