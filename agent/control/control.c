@@ -46,7 +46,7 @@ struct guest {
     bool quiet;              /* No progress is sent: joining began less than JOIN_QUIET_MS ago. */
     int64_t limit_s;         /* So long it waits for the outcome of joining. */
     struct berth_error last; /* Why the last try to join failed; code 0: it is no longer true. */
-    enum seat_state last_in; /* The state that was told with `last`; NO_STATE: none yet. */
+    enum agent_state last_in; /* The state that was told with `last`; NO_STATE: none yet. */
     bool refused;            /* The terminal was not let in: is_no. */
     bool answered;
     bool closing;
@@ -119,17 +119,17 @@ static void say(struct guest *guest, json_t *line)
 
 static json_t *status_of(const struct station *station)
 {
-    const struct seat *seat = &station->seat;
+    const struct terminal_status *terminal = &station->terminal;
 
     return json_pack(
         "{s:b, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "ok", 1,
-        "terminal", seat->terminal, "state", seat_state_names[seat->state], "online", seat->online,
-        "user", seat->user, "pool", seat->pool, "desktop", seat->desktop, "session",
-        (json_int_t)seat->shown.session_id, "epoch", (json_int_t)seat->shown.epoch, "connection",
-        (json_int_t)seat->shown.connection_id, "signon_ms", (json_int_t)station->sign_on.took_ms,
-        "picture_ms", (json_int_t)seat->picture_ms, "profile_version",
+        "terminal", terminal->name, "state", agent_state_names[terminal->state], "online", terminal->online,
+        "user", terminal->user, "pool", terminal->pool, "desktop", terminal->desktop, "session",
+        (json_int_t)terminal->shown.session_id, "epoch", (json_int_t)terminal->shown.epoch, "connection",
+        (json_int_t)terminal->shown.connection_id, "signon_ms", (json_int_t)station->sign_on.took_ms,
+        "picture_ms", (json_int_t)terminal->picture_ms, "profile_version",
         (json_int_t)station->profile_version, "broker_incarnation",
-        (json_int_t)station->presence.incarnation, "says", seat->text);
+        (json_int_t)station->presence.incarnation, "says", terminal->text);
 }
 
 /* The final answer. */
@@ -152,19 +152,19 @@ static void answer(struct guest *guest, const struct berth_error *error)
 static void tell_progress(struct guest *guest)
 {
     const struct station *station = guest->control->station;
-    const struct seat *seat = &station->seat;
-    const char *text = guest->last.code ? guest->last.text : seat->text;
+    const struct terminal_status *terminal = &station->terminal;
+    const char *text = guest->last.code ? guest->last.text : terminal->text;
     char told[256];
 
-    (void)snprintf(told, sizeof(told), "%s %s %lld", seat_state_names[seat->state], text,
-                   (long long)seat->queue_place);
+    (void)snprintf(told, sizeof(told), "%s %s %lld", agent_state_names[terminal->state], text,
+                   (long long)terminal->queue_place);
     if (strcmp(told, guest->told) == 0)
         return;
     (void)snprintf(guest->told, sizeof(guest->told), "%s", told);
     say(guest,
         json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
-                  seat_state_names[seat->state], "text", text, "queue_place",
-                  (json_int_t)seat->queue_place, "estimate_ms", (json_int_t)seat->estimate_ms));
+                  agent_state_names[terminal->state], "text", text, "queue_place",
+                  (json_int_t)terminal->queue_place, "estimate_ms", (json_int_t)terminal->estimate_ms));
 }
 
 /* Somebody has to do something before this terminal is let in. The agent asks again all the same,
@@ -185,7 +185,7 @@ static void not_joined(struct guest *guest, const struct berth_error *why)
     struct berth_error said = *why;
 
     guest->last = *why;
-    guest->last_in = seat_NO_STATE;
+    guest->last_in = agent_NO_STATE;
     if (why->code == BERTH_E_CERTIFICATE)
         (void)berth_fail(&said, why->code,
                          "%s; the invitation is of another site, or a clock is wrong", why->text);
@@ -202,16 +202,16 @@ static void linked_instead(struct guest *guest)
     (void)berth_fail(&error, BERTH_E_CANCELLED,
                      "the invitation was not used: %.160s; the terminal is linked as %s",
                      guest->last.code ? guest->last.text : "no answer came",
-                     guest->control->station->seat.terminal);
+                     guest->control->station->terminal.name);
     answer(guest, &error);
 }
 
 /* A reason is told with the state that follows it, and is over with the next. */
 static void forget_last(struct guest *guest)
 {
-    enum seat_state state = guest->control->station->seat.state;
+    enum agent_state state = guest->control->station->terminal.state;
 
-    if (guest->last_in == seat_NO_STATE)
+    if (guest->last_in == agent_NO_STATE)
         guest->last_in = state;
     else if (guest->last_in != state)
         guest->last.code = 0;

@@ -10,16 +10,16 @@
 #include "berth/random.h"
 
 /* First try where somebody waits; where a desktop is shown when the broker gave no spread. */
-#define RECONNECT_SOON_MS 500
+#define RECONNECT_URGENT_MS 500
 /* Later failures: full jitter below a ceiling that doubles from the first to the last. */
 #define RECONNECT_FIRST_MS 1000
-#define RECONNECT_LAST_MS 30000
+#define RECONNECT_MAX_MS 30000
 /* The ceiling's end while a person waits: few terminals, and each second is felt. */
-#define RECONNECT_WAITING_LAST_MS 2000
+#define RECONNECT_WAITING_MAX_MS 2000
 
 enum reconnect_urgency {
     RECONNECT_NOBODY,  /* nobody would notice */
-    RECONNECT_SHOWING, /* a desktop is on the screen: within the first half of the spread */
+    RECONNECT_IN_SESSION, /* a desktop is on the screen: within the first half of the spread */
     RECONNECT_WAITING, /* a person waits for an answer */
 };
 

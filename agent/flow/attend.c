@@ -20,8 +20,8 @@ static void submitted(struct station *station, const struct greeter_event *event
     evidence.value = event->password;
     if (sign_on_begin(station, &evidence, "", &error) < 0) {
         log_failure(EV_AGENT_FLOW, &error, "sign-on");
-        if (station->seat.state == seat_IDLE)
-            station_say(station, seat_IDLE, "not begun", NULL, error.text, true);
+        if (station->terminal.state == agent_IDLE)
+            station_say(station, agent_IDLE, "not begun", NULL, error.text, true);
     }
     explicit_bzero(&evidence, sizeof(evidence));
 }
@@ -45,7 +45,7 @@ void attend_event(void *owner, const struct greeter_event *event)
         return;
     case greeter_event_kind_DISMISS:
         showing_go_on(station);
-        if (!station->seat.online)
+        if (!station->terminal.online)
             reach_hurry(station);
         return;
     case greeter_event_kind_PICTURE:

@@ -48,7 +48,7 @@ static int begin(struct flow *flow)
     msg.upload_begin.command_id = bundle->command_id;
     msg.upload_begin.size = (int64_t)bundle->logs.size;
     (void)snprintf(msg.upload_begin.name, sizeof(msg.upload_begin.name), "%.40s-logs.txt",
-                   station->seat.terminal);
+                   station->terminal.name);
     (void)snprintf(msg.upload_begin.sha256, sizeof(msg.upload_begin.sha256), "%s", bundle->logs.sha256);
     bundle->ack.ref = msg.ref;
     bundle->sent = 0;

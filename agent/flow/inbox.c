@@ -122,7 +122,7 @@ static bool permitted(const struct station *station, enum msg_type type)
 
     if (station->join.running)
         in = IN_JOINING;
-    else if (station->seat.online || type == MSG_granted)
+    else if (station->terminal.online || type == MSG_granted)
         in = IN_PRESENT | IN_OPEN;
     return (msg_row(type)->in & in) != 0;
 }
@@ -134,7 +134,7 @@ void inbox_message(void *owner, const struct msg *msg)
 
     if (!handlers[msg->type] || !permitted(station, msg->type)) {
         log_event(EV_AGENT_REFUSED, "message", msg_row(msg->type)->name, "state",
-                  seat_state_names[station->seat.state]);
+                  agent_state_names[station->terminal.state]);
         return;
     }
     question = question_of(msg);

@@ -119,7 +119,7 @@ static int joined(struct flow *flow)
     const struct agent_identity_facts *facts = agent_identity_facts(station->identity);
 
     log_event(EV_AGENT_JOIN, "terminal", facts->terminal, "authority", facts->authority_hash);
-    (void)snprintf(station->seat.terminal, sizeof(station->seat.terminal), "%s", facts->terminal);
+    (void)snprintf(station->terminal.name, sizeof(station->terminal.name), "%s", facts->terminal);
     /* A token is good for a number of terminals; whoever has joined has no use for it any more. */
     secret_wipe(&station->options.invitation);
     return FLOW_DONE;
@@ -128,25 +128,25 @@ static int joined(struct flow *flow)
 /* May the page speak of joining? Not over a desktop, and not over what a person must read. */
 static bool page_is_ours(const struct station *station)
 {
-    enum seat_state state = station->seat.state;
+    enum agent_state state = station->terminal.state;
 
-    return state == seat_STARTING || state == seat_OFFLINE || state == seat_JOINING ||
-           state == seat_WAITING;
+    return state == agent_STARTING || state == agent_OFFLINE || state == agent_JOINING ||
+           state == agent_WAITING;
 }
 
 static void show_joining(struct station *station, const char *why, const char *text, bool alert)
 {
     if (page_is_ours(station))
-        station_say(station, seat_JOINING, why, NULL, text, alert);
+        station_say(station, agent_JOINING, why, NULL, text, alert);
 }
 
 static void show_waiting(struct station *station)
 {
     if (!page_is_ours(station))
         return;
-    if (station->seat.state != seat_WAITING && station->seat.state != seat_JOINING)
+    if (station->terminal.state != agent_WAITING && station->terminal.state != agent_JOINING)
         show_joining(station, "asked", NULL, false);
-    station_set_state(station, seat_WAITING, "somebody has to decide");
+    station_set_state(station, agent_WAITING, "somebody has to decide");
 }
 
 static void join_ended(struct flow *flow, const struct berth_error *error)
@@ -163,7 +163,7 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
     if (!error->code) {
         station->reach.failures = 0;
         if (page_is_ours(station))
-            station_set_state(station, seat_OFFLINE, "joined");
+            station_set_state(station, agent_OFFLINE, "joined");
         reach_start(station);
         return;
     }
@@ -195,7 +195,7 @@ void join_start(struct station *station)
     if (station->join.running)
         return;
     station->join.running = true;
-    if (station->seat.state == seat_STARTING || station->seat.state == seat_OFFLINE)
+    if (station->terminal.state == agent_STARTING || station->terminal.state == agent_OFFLINE)
         show_joining(station, "no accepted identity", NULL, false);
     flow_start(&station->engine, &station->join.flow, &join_kind, "broker");
 }
@@ -249,7 +249,7 @@ void join_must_wait(struct station *station, const struct msg *msg)
     station->join.retry_after_ms =
         wait->retry_after_ms > 0 ? wait->retry_after_ms : JOIN_REFUSED_MS;
     station->reach.failures = 0;
-    (void)snprintf(station->seat.code, sizeof(station->seat.code), "%s", wait->code);
+    (void)snprintf(station->terminal.code, sizeof(station->terminal.code), "%s", wait->code);
     (void)berth_fail(&error, BERTH_E_WAITING, "waiting for approval, code %s", wait->code);
     (void)awaited_end(&station->join.answer, error.code, &error);
 }
@@ -260,7 +260,7 @@ void join_refused(struct station *station, const struct msg_refused *refused)
     int code = berth_error_code(refused->code);
 
     (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
-    station->seat.revoked = code == BERTH_E_REVOKED;
+    station->terminal.revoked = code == BERTH_E_REVOKED;
     station->join.retry_after_ms =
         refused->retry_after_ms > 0 ? refused->retry_after_ms : JOIN_REFUSED_MS;
     (void)awaited_end(&station->join.answer, error.code, &error);

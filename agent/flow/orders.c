@@ -81,7 +81,7 @@ static void show_message(struct station *station, const struct msg_command *comm
 {
     struct page page;
 
-    seat_page(&station->seat, &station->settings, &page);
+    terminal_status_page(&station->terminal, &station->settings, &page);
     page.kind = page_kind_BANNER;
     (void)snprintf(page.title, sizeof(page.title), "%s",
                    text_in(station->settings.language, TEXT_MESSAGE));

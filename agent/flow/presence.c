@@ -56,7 +56,7 @@ static void woke_up(struct station *station, int64_t slept_ms)
         return;
     }
     presence->id[0] = '\0';
-    if (seat_shows(&station->seat))
+    if (terminal_status_shows_desktop(&station->terminal))
         showing_lock(station, "the terminal slept");
     else if (station->sign_on.resume.on)
         sign_on_cancel(station);
@@ -103,7 +103,7 @@ static void renew(struct station *station)
     berth_copy_text(msg.renew.presence_id, sizeof(msg.renew.presence_id), presence->id);
     msg.renew.seq = ++presence->seq;
     msg.renew.want_expires_in_ms = station->options.want_expires_ms;
-    msg.renew.screen = seat_screen(&station->seat);
+    msg.renew.screen = terminal_status_screen(&station->terminal);
     msg.renew.input_idle_ms = input_idle_ms(station);
     if (!timer_armed(&presence->unanswered)) {
         presence->sent_ms = station->timers->mono_ms;
@@ -143,16 +143,16 @@ void presence_granted(struct station *station, const struct msg_granted *granted
         presence->broker_doubted = false;
     }
     if (granted->terminal[0])
-        berth_copy_text(station->seat.terminal, sizeof(station->seat.terminal), granted->terminal);
+        berth_copy_text(station->terminal.name, sizeof(station->terminal.name), granted->terminal);
     timer_start(station->timers, &presence->renew,
                 reconnect_jitter_ms(station->random, presence->renew_after_ms), renew_due);
-    if (station->seat.online)
+    if (station->terminal.online)
         return;
     presence->slept_ms = device_slept_ms(station->device);
     timer_start(station->timers, &presence->look, LOOK_MS, look_due);
-    seat_set_online(&station->seat, true, now_ms, "presence granted");
-    if (station->seat.state == seat_IDLE)
-        station_set_state(station, seat_IDLE, "presence granted");
+    terminal_status_set_online(&station->terminal, true, now_ms, "presence granted");
+    if (station->terminal.state == agent_IDLE)
+        station_set_state(station, agent_IDLE, "presence granted");
     else
         station_paint(station);
 }
@@ -182,7 +182,7 @@ const char *presence_resumable(const struct station *station)
 
 void presence_renew_now(struct station *station)
 {
-    if (station->seat.online && station->presence.id[0])
+    if (station->terminal.online && station->presence.id[0])
         renew(station);
 }
 
@@ -198,7 +198,7 @@ void presence_goodbye(struct station *station)
     struct msg msg;
 
     presence_lost(station);
-    if (!station->seat.online || !presence->id[0])
+    if (!station->terminal.online || !presence->id[0])
         return;
     station_message(station, &msg, MSG_bye);
     (void)snprintf(msg.bye.presence_id, sizeof(msg.bye.presence_id), "%s", presence->id);

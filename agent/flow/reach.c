@@ -35,9 +35,9 @@ static struct station *station_of(struct flow *flow)
 
 static enum reconnect_urgency urgency(const struct station *station)
 {
-    if (seat_waits(&station->seat))
+    if (terminal_status_user_waiting(&station->terminal))
         return RECONNECT_WAITING;
-    return seat_shows(&station->seat) ? RECONNECT_SHOWING : RECONNECT_NOBODY;
+    return terminal_status_shows_desktop(&station->terminal) ? RECONNECT_IN_SESSION : RECONNECT_NOBODY;
 }
 
 static int take_turn(struct flow *flow)
@@ -75,7 +75,7 @@ static int dial(struct flow *flow)
 static int announce(struct flow *flow)
 {
     struct station *station = station_of(flow);
-    const struct seat *seat = &station->seat;
+    const struct terminal_status *terminal = &station->terminal;
     struct berth_error error = { 0 };
     struct msg msg;
 
@@ -87,13 +87,13 @@ static int announce(struct flow *flow)
     msg.announce.want_expires_in_ms = station->options.want_expires_ms;
     (void)snprintf(msg.announce.resume_presence_id, sizeof(msg.announce.resume_presence_id), "%s",
                    presence_resumable(station));
-    if (seat_shows(seat)) {
-        msg.announce.session_id = seat->shown.session_id;
-        msg.announce.session_epoch = seat->shown.epoch;
-        msg.announce.connection_id = seat->shown.connection_id;
+    if (terminal_status_shows_desktop(terminal)) {
+        msg.announce.session_id = terminal->shown.session_id;
+        msg.announce.session_epoch = terminal->shown.epoch;
+        msg.announce.connection_id = terminal->shown.connection_id;
     }
     msg.announce.profile_version = station->profile_version;
-    msg.announce.user_waiting = seat_waits(seat);
+    msg.announce.user_waiting = terminal_status_user_waiting(terminal);
     station->reach.answer.ref = msg.ref;
     station->reach.sent_ms = station->timers->mono_ms;
     if (uplink_send(station->uplink, &msg, &error) < 0)
@@ -144,8 +144,8 @@ static void reach_ended(struct flow *flow, const struct berth_error *error)
     station->reach.join = wants_join(station, error);
     if (!station->reach.join)
         way_failed(&station->reach.way);
-    if (station->seat.state == seat_STARTING)
-        station_set_state(station, seat_OFFLINE, "the broker cannot be reached");
+    if (station->terminal.state == agent_STARTING)
+        station_set_state(station, agent_OFFLINE, "the broker cannot be reached");
     reach_start(station);
 }
 
@@ -202,9 +202,9 @@ static void without_link(struct station *station, const struct berth_error *why)
     presence_lost(station);
     renewal_link_lost(station, why);
     bundle_link_lost(station, why);
-    if (station->seat.online) {
-        seat_set_online(&station->seat, false, station->timers->mono_ms, "the broker was lost");
-        seat_say(&station->seat, NULL, NULL, false);
+    if (station->terminal.online) {
+        terminal_status_set_online(&station->terminal, false, station->timers->mono_ms, "the broker was lost");
+        terminal_status_set_text(&station->terminal, NULL, NULL, false);
         station_paint(station);
     }
     sign_on_link_lost(station);
@@ -264,6 +264,6 @@ void reach_refused(struct station *station, const struct msg_refused *refused)
 
     (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
     if (code == BERTH_E_REVOKED)
-        station->seat.revoked = true;
+        station->terminal.revoked = true;
     (void)awaited_end(&station->reach.answer, error.code, &error);
 }

@@ -7,7 +7,7 @@
 
 static void set_name(const struct station *station, char name[64])
 {
-    (void)snprintf(name, 64, "%s", station->seat.terminal);
+    (void)snprintf(name, 64, "%s", station->terminal.name);
 }
 
 static int64_t now_us(const struct station *station)
@@ -16,7 +16,7 @@ static int64_t now_us(const struct station *station)
 }
 
 static void note(const struct station *station, enum history_screen_event event,
-                 const struct seat_claim *claim)
+                 const struct session_claim *claim)
 {
     struct history_line line = {
         .kind = HISTORY_screen,
@@ -29,9 +29,9 @@ static void note(const struct station *station, enum history_screen_event event,
 }
 
 /* The screen goes from what was recorded of it to this. */
-static void turn_to(struct station *station, const struct seat_claim *claim)
+static void turn_to(struct station *station, const struct session_claim *claim)
 {
-    struct seat_claim *was = &station->recorded;
+    struct session_claim *was = &station->recorded;
 
     if (was->session_id == claim->session_id && was->epoch == claim->epoch)
         return;
@@ -45,21 +45,21 @@ static void turn_to(struct station *station, const struct seat_claim *claim)
 void recording_start(struct station *station)
 {
     if (station->history)
-        note(station, history_screen_event_DARK, &(struct seat_claim){ 0 });
+        note(station, history_screen_event_DARK, &(struct session_claim){ 0 });
 }
 
 void recording_look(struct station *station)
 {
-    bool active = station->seat.state == seat_ACTIVE;
+    bool active = station->terminal.state == agent_ACTIVE;
 
     if (station->history)
-        turn_to(station, active ? &station->showing.claim : &(struct seat_claim){ 0 });
+        turn_to(station, active ? &station->showing.claim : &(struct session_claim){ 0 });
 }
 
 void recording_stop(struct station *station)
 {
     if (station->history)
-        turn_to(station, &(struct seat_claim){ 0 });
+        turn_to(station, &(struct session_claim){ 0 });
 }
 
 void recording_profile(struct station *station, int64_t version, size_t sent, int applied)

@@ -1,6 +1,6 @@
 /* recording.h - what a terminal shows and obeys, as lines of a history.
  *
- * Module flow of the agent. The screen's lines follow from what the seat paints, in one place: each
+ * Module flow of the agent. The screen's lines follow from what the status paints, in one place: each
  * page is looked at, and a line is written where it ends or begins a desktop. Nothing is written
  * while nobody records.
  */

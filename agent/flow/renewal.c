@@ -66,7 +66,7 @@ static void due(struct berth_timer *timer);
  */
 static void use(struct station *station)
 {
-    if (seat_waits(&station->seat))
+    if (terminal_status_user_waiting(&station->terminal))
         timer_start(station->timers, &station->renewal.due, USE_LATER_MS, due);
     else
         reach_anew(station, "the next key is used from here on");
@@ -91,7 +91,7 @@ static void renewal_ended(struct flow *flow, const struct berth_error *error)
         again_ms = AGAIN_LEAST_MS;
     if (again_ms > AGAIN_MOST_MS)
         again_ms = AGAIN_MOST_MS;
-    if (station->seat.online)
+    if (station->terminal.online)
         timer_start(station->timers, &station->renewal.due,
                     reconnect_jitter_ms(station->random, again_ms), due);
 }
@@ -108,7 +108,7 @@ static void due(struct berth_timer *timer)
     struct renewal *renewal = container_of(timer, struct renewal, due);
     struct station *station = container_of(renewal, struct station, renewal);
 
-    if (renewal->running || !station->seat.online)
+    if (renewal->running || !station->terminal.online)
         return;
     if (renewal->unused) {
         use(station);

@@ -42,7 +42,7 @@ static struct station *station_of(struct flow *flow)
     return container_of(flow, struct station, showing.flow);
 }
 
-static void report(struct station *station, const struct seat_claim *claim, enum viewer_state state,
+static void report(struct station *station, const struct session_claim *claim, enum viewer_state state,
                    int exit_code, const char *reason)
 {
     struct msg msg;
@@ -58,7 +58,7 @@ static void report(struct station *station, const struct seat_claim *claim, enum
     msg.viewer.state = state;
     msg.viewer.exit_code = exit_code > 0 ? exit_code : 0;
     (void)snprintf(msg.viewer.reason, sizeof(msg.viewer.reason), "%s", reason);
-    msg.viewer.picture_ms = state == viewer_state_ACTIVE ? station->seat.picture_ms : 0;
+    msg.viewer.picture_ms = state == viewer_state_ACTIVE ? station->terminal.picture_ms : 0;
     (void)station_send(station, &msg);
 }
 
@@ -93,7 +93,7 @@ static int start(struct flow *flow)
     secret_wipe(&showing->next.password);
     if (r < 0)
         return flow_fail_with(flow, &error);
-    showing->claim = station->seat.shown;
+    showing->claim = station->terminal.shown;
     showing->told_to_end = NULL;
     report(station, &showing->claim, viewer_state_CONNECTING, 0, "");
     return flow_await(flow, awaited_begin(&showing->connected, &flow->op), SEE);
@@ -128,12 +128,12 @@ static int see(struct flow *flow)
 static int shown(struct flow *flow)
 {
     struct station *station = station_of(flow);
-    bool seen = station->seat.picture_ms > 0 || !screen_is_there(station->screen);
+    bool seen = station->terminal.picture_ms > 0 || !screen_is_there(station->screen);
 
     timer_stop(station->timers, &station->showing.picture_limit);
     station->showing.seeing = false;
     sign_on_resume_over(station);
-    station_set_state(station, seat_ACTIVE,
+    station_set_state(station, agent_ACTIVE,
                       seen ? "the picture is there" : "the viewer runs; its picture is black");
     report(station, &station->showing.claim, viewer_state_ACTIVE, 0, "");
     presence_renew_now(station);
@@ -147,7 +147,7 @@ static void showing_ended(struct flow *flow, const struct berth_error *error)
 {
     struct station *station = station_of(flow);
     struct showing *showing = &station->showing;
-    struct seat_claim claim = station->seat.shown;
+    struct session_claim claim = station->terminal.shown;
 
     showing->running = false;
     showing->seeing = false;
@@ -157,13 +157,13 @@ static void showing_ended(struct flow *flow, const struct berth_error *error)
         return;
     log_failure(EV_AGENT_FLOW, error, "show");
     if (error->code == BERTH_E_SUPERSEDED || error->code == BERTH_E_CANCELLED)
-        return; /* a hide, a lock or a later show decided, and has already changed the seat */
+        return; /* a hide, a lock or a later show decided, and has already changed the state */
     if (!viewer_is_running(station->viewer))
         report(station, &claim, viewer_state_ENDED, 0, "failed");
-    seat_clear(&station->seat);
+    terminal_status_clear(&station->terminal);
     sign_on_resume_over(station);
     sign_on_slow_down(station);
-    station_say(station, seat_rest(&station->seat), "the desktop could not be shown", NULL,
+    station_say(station, terminal_status_fallback(&station->terminal), "the desktop could not be shown", NULL,
                 text_in(station->settings.language, TEXT_ENDED_FAULT), true);
     station_tell(station, STATION_ENDED, error);
 }
@@ -198,26 +198,26 @@ static void fill_request(const struct station *station, const struct msg_show *s
 
 /* The broker repeats itself after it was away: the very connection whose viewer runs. Its picture
  * must not flicker. */
-static bool is_shown(const struct station *station, const struct seat_claim *claim)
+static bool is_shown(const struct station *station, const struct session_claim *claim)
 {
-    const struct seat_claim *has = &station->showing.claim;
+    const struct session_claim *has = &station->showing.claim;
 
-    return seat_shows(&station->seat) && viewer_is_running(station->viewer) &&
+    return terminal_status_shows_desktop(&station->terminal) && viewer_is_running(station->viewer) &&
            !station->showing.told_to_end && has->session_id == claim->session_id &&
            has->epoch == claim->epoch && has->connection_id == claim->connection_id;
 }
 
 static enum viewer_state shown_state(const struct station *station)
 {
-    return station->seat.state == seat_ACTIVE ? viewer_state_ACTIVE : viewer_state_CONNECTING;
+    return station->terminal.state == agent_ACTIVE ? viewer_state_ACTIVE : viewer_state_CONNECTING;
 }
 
 /* May this be shown: by its epoch, and by the question that it answers? One that answers none is
  * shown because the broker wants it. */
 static int may_show(const struct station *station, const struct msg *msg,
-                    const struct seat_claim *claim, struct berth_error *reterr)
+                    const struct session_claim *claim, struct berth_error *reterr)
 {
-    int r = seat_may_show(&station->seat, claim, reterr);
+    int r = terminal_status_may_show(&station->terminal, claim, reterr);
 
     if (r < 0 || is_shown(station, claim) || !msg->ref || msg->ref == station->sign_on.answer.ref)
         return r;
@@ -230,7 +230,7 @@ void showing_show(struct station *station, const struct msg *msg)
 {
     const struct msg_show *show = &msg->show;
     struct showing *showing = &station->showing;
-    const struct seat_claim claim = { .session_id = show->session_id,
+    const struct session_claim claim = { .session_id = show->session_id,
                                       .epoch = show->epoch,
                                       .connection_id = show->connection_id };
     struct berth_error error = { 0 };
@@ -247,10 +247,10 @@ void showing_show(struct station *station, const struct msg *msg)
     sign_on_shown(station);
     timer_stop(station->timers, &showing->notice);
     showing->seeing = false; /* from here on the greeter covers whatever the earlier viewer shows */
-    seat_show(&station->seat, show, station->timers->mono_ms);
+    terminal_status_show(&station->terminal, show, station->timers->mono_ms);
     if (!station->sign_on.resume.on)
-        station->seat.wanted_since_ms = station->timers->mono_ms;
-    station_set_state(station, seat_CONNECTING, "the broker has a desktop");
+        station->terminal.wanted_since_ms = station->timers->mono_ms;
+    station_set_state(station, agent_CONNECTING, "the broker has a desktop");
     end_viewer(station, "replaced");
     if (showing->running)
         flow_cancel(&showing->flow, BERTH_E_SUPERSEDED, "a later show took its place");
@@ -262,18 +262,18 @@ void showing_show(struct station *station, const struct msg *msg)
 /* What a hide's reason means for the page. */
 struct hide_page {
     const char *reason;
-    enum seat_state state;
+    enum agent_state state;
     enum text title, text;
 };
 
 static const struct hide_page hide_pages[] = {
-    { "moved", seat_NOTICE, TEXT_MOVED, TEXT_NONE },
-    { "signed-off", seat_NOTICE, TEXT_SIGNED_OFF, TEXT_NONE },
-    { "disconnected", seat_NOTICE, TEXT_DISCONNECTED, TEXT_DISCONNECTED_LONG },
-    { "locked", seat_LOCKED, TEXT_NONE, TEXT_NONE },
-    { "revoked", seat_NOTICE, TEXT_CLOSED, TEXT_NONE },
-    { "limit", seat_NOTICE, TEXT_LIMIT, TEXT_NONE },
-    { "failed", seat_NOTICE, TEXT_FAILED, TEXT_NONE },
+    { "moved", agent_NOTICE, TEXT_MOVED, TEXT_NONE },
+    { "signed-off", agent_NOTICE, TEXT_SIGNED_OFF, TEXT_NONE },
+    { "disconnected", agent_NOTICE, TEXT_DISCONNECTED, TEXT_DISCONNECTED_LONG },
+    { "locked", agent_LOCKED, TEXT_NONE, TEXT_NONE },
+    { "revoked", agent_NOTICE, TEXT_CLOSED, TEXT_NONE },
+    { "limit", agent_NOTICE, TEXT_LIMIT, TEXT_NONE },
+    { "failed", agent_NOTICE, TEXT_FAILED, TEXT_NONE },
 };
 
 static const struct hide_page *hide_page(const char *reason)
@@ -297,11 +297,11 @@ static void take_off(struct station *station, const struct hide_page *page, cons
     const char *language = station->settings.language;
     struct showing *showing = &station->showing;
 
-    seat_clear(&station->seat);
+    terminal_status_clear(&station->terminal);
     sign_on_resume_over(station);
     station_say(station, page->state, page->reason, text_in(language, page->title),
                 words && words[0] ? words : text_in(language, page->text), false);
-    if (page->state == seat_NOTICE)
+    if (page->state == agent_NOTICE)
         timer_start(station->timers, &showing->notice, station->settings.notice_s * 1000,
                     notice_over);
     end_viewer(station, page->reason);
@@ -317,8 +317,8 @@ void showing_hide(struct station *station, const struct msg *msg)
 
     bool resumes = sign_on_resumes(station, hide->session_id, hide->epoch);
 
-    if (!seat_hide(&station->seat, hide->session_id, hide->epoch) &&
-        !(resumes && station->seat.state == seat_SIGN_ON))
+    if (!terminal_status_hide(&station->terminal, hide->session_id, hide->epoch) &&
+        !(resumes && station->terminal.state == agent_SIGN_ON))
         return;
     take_off(station, hide_page(hide->reason), hide->text);
     (void)berth_fail(&why, BERTH_E_SUPERSEDED, "%s", hide->text[0] ? hide->text : hide->reason);
@@ -329,12 +329,12 @@ void showing_hide(struct station *station, const struct msg *msg)
 
 int showing_leave(struct station *station, enum showing_leave how, struct berth_error *reterr)
 {
-    struct seat_claim claim = station->seat.shown;
+    struct session_claim claim = station->terminal.shown;
     struct msg msg;
 
-    if (!seat_shows(&station->seat))
+    if (!terminal_status_shows_desktop(&station->terminal))
         return berth_fail(reterr, BERTH_E_STATE, "no desktop is shown");
-    if (how == SHOWING_SIGN_OFF && !station->seat.online)
+    if (how == SHOWING_SIGN_OFF && !station->terminal.online)
         return berth_fail(reterr, BERTH_E_STATE,
                           "the broker is away; a session can only be ended through it");
     take_off(station, hide_page(how == SHOWING_SIGN_OFF ? "signed-off" : "disconnected"), NULL);
@@ -354,10 +354,10 @@ int showing_leave(struct station *station, enum showing_leave how, struct berth_
 
 void showing_lock(struct station *station, const char *why)
 {
-    struct seat_claim claim = station->seat.shown;
+    struct session_claim claim = station->terminal.shown;
     struct msg msg;
 
-    if (!seat_may_transition(station->seat.state, seat_LOCKED))
+    if (!agent_state_may_change(station->terminal.state, agent_LOCKED))
         return;
     log_event(EV_AGENT_SCREEN, "lock", why);
     if (station->sign_on.running)
@@ -373,32 +373,32 @@ void showing_lock(struct station *station, const char *why)
 
 void showing_idle(struct station *station, int64_t idle_ms)
 {
-    int64_t limit_ms = seat_idle_limit_ms(&station->seat, &station->settings);
-    int64_t shown_ms = station->timers->mono_ms - station->seat.wanted_since_ms;
+    int64_t limit_ms = terminal_status_idle_limit_ms(&station->terminal, &station->settings);
+    int64_t shown_ms = station->timers->mono_ms - station->terminal.wanted_since_ms;
 
     /* A desktop that has just come up was wanted by somebody, however long the keys were still
      * before. */
     if (idle_ms > shown_ms)
         idle_ms = shown_ms;
-    if (seat_shows(&station->seat) && limit_ms > 0 && idle_ms >= limit_ms)
+    if (terminal_status_shows_desktop(&station->terminal) && limit_ms > 0 && idle_ms >= limit_ms)
         showing_lock(station, "nobody touched anything");
 }
 
 void showing_go_on(struct station *station)
 {
-    enum seat_state state = station->seat.state;
+    enum agent_state state = station->terminal.state;
 
-    if (state != seat_NOTICE && state != seat_LOCKED)
+    if (state != agent_NOTICE && state != agent_LOCKED)
         return;
     timer_stop(station->timers, &station->showing.notice);
-    station_set_state(station, seat_rest(&station->seat), "somebody is there");
+    station_set_state(station, terminal_status_fallback(&station->terminal), "somebody is there");
 }
 
 void showing_picture(struct station *station)
 {
     if (!awaited_is(&station->showing.picture))
         return;
-    station->seat.picture_ms = station->timers->mono_ms - station->seat.shown_since_ms;
+    station->terminal.picture_ms = station->timers->mono_ms - station->terminal.shown_since_ms;
     (void)awaited_end(&station->showing.picture, 0, NULL);
 }
 
@@ -418,15 +418,15 @@ void showing_connected(void *owner)
 }
 
 /* A picture that was there, or that was resumed, may come back: the broker is asked. */
-static bool resumed(struct station *station, const struct seat_claim *claim,
+static bool resumed(struct station *station, const struct session_claim *claim,
                     const struct viewer_exit *row)
 {
-    bool active = station->seat.state == seat_ACTIVE;
+    bool active = station->terminal.state == agent_ACTIVE;
 
     if (!row->retry || !(active || station->sign_on.resume.on) ||
         !sign_on_resume(station, claim, active))
         return false;
-    seat_clear(&station->seat);
+    terminal_status_clear(&station->terminal);
     if (station->showing.running)
         flow_cancel(&station->showing.flow, BERTH_E_CANCELLED, "the viewer ended: %s", row->word);
     presence_renew_now(station);
@@ -435,11 +435,11 @@ static bool resumed(struct station *station, const struct seat_claim *claim,
 
 /* It ended by itself while its picture was meant to be there: the session stays, and the person is
  * told unless the broker is asked for it. */
-static void lost_picture(struct station *station, const struct seat_claim *claim,
+static void lost_picture(struct station *station, const struct session_claim *claim,
                          const struct viewer_exit *row)
 {
-    int64_t up_ms = station->timers->mono_ms - station->seat.shown_since_ms;
-    bool went_well = station->seat.state == seat_ACTIVE && up_ms >= WENT_WELL_MS;
+    int64_t up_ms = station->timers->mono_ms - station->terminal.shown_since_ms;
+    bool went_well = station->terminal.state == agent_ACTIVE && up_ms >= WENT_WELL_MS;
     bool gave_up = station->sign_on.resume.on && row->retry;
     struct berth_error why = { 0 };
 
@@ -450,9 +450,9 @@ static void lost_picture(struct station *station, const struct seat_claim *claim
         return;
     if (!went_well)
         sign_on_slow_down(station);
-    seat_clear(&station->seat);
+    terminal_status_clear(&station->terminal);
     sign_on_resume_over(station);
-    station_say(station, seat_rest(&station->seat), row->word, NULL,
+    station_say(station, terminal_status_fallback(&station->terminal), row->word, NULL,
                 text_in(station->settings.language, gave_up ? TEXT_RESUME_OVER : row->text),
                 row->text != TEXT_ENDED_OFF);
     if (station->showing.running)
@@ -467,9 +467,9 @@ void showing_viewer_ended(void *owner, int exit_code, int signal)
     struct showing *showing = &station->showing;
     const struct viewer_exit *row = viewer_exit_row(exit_code, signal);
     const char *told = berth_take(showing->told_to_end);
-    struct seat_claim claim = showing->claim;
+    struct session_claim claim = showing->claim;
 
-    showing->claim = (struct seat_claim){ 0 };
+    showing->claim = (struct session_claim){ 0 };
     if (station->stopping)
         return;
     report(station, &claim, viewer_state_ENDED, exit_code, told ? told : row->word);

@@ -6,7 +6,7 @@
  * simply runs; its end comes as an event, whenever.
  *
  * Order matters for a shared screen. Whatever ends a picture - a hide, a lock, another show -
- * changes the seat first, which blanks the screen in the same breath, and only then the viewer is
+ * changes the state first, which blanks the screen in the same breath, and only then the viewer is
  * ended and the broker told. The end of a viewer ends its connection, never the session.
  */
 #ifndef BERTH_AGENT_FLOW_SHOWING_H

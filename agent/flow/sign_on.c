@@ -71,8 +71,8 @@ static void say_resuming(struct station *station)
     const char *language = station->settings.language;
 
     station_say(
-        station, seat_SIGN_ON, "the picture is asked for", text_in(language, TEXT_RESUMING),
-        text_in(language, station->seat.online ? TEXT_RESUMING_LONG : TEXT_RESUMING_OFFLINE),
+        station, agent_SIGN_ON, "the picture is asked for", text_in(language, TEXT_RESUMING),
+        text_in(language, station->terminal.online ? TEXT_RESUMING_LONG : TEXT_RESUMING_OFFLINE),
         false);
 }
 
@@ -105,7 +105,7 @@ static int ask(struct flow *flow)
         resume->retry = true; /* until somebody says otherwise */
         say_resuming(station);
     } else {
-        station_set_state(station, seat_SIGN_ON, "asked the broker");
+        station_set_state(station, agent_SIGN_ON, "asked the broker");
     }
     send_question(station); /* without a link: sign_on_link_back asks */
     return flow_await_any(flow, r, PICK);
@@ -129,7 +129,7 @@ static int pick(struct flow *flow)
         return refused(flow);
     if (flow->op.result == ANSWER_SHOWN)
         return FLOW_DONE;
-    station_set_state(station, seat_CHOOSING, "several pools are open");
+    station_set_state(station, agent_CHOOSING, "several pools are open");
     return flow_await(flow, awaited_begin(&station->sign_on.answer, &flow->op), ASK);
 }
 
@@ -137,10 +137,10 @@ static int pick(struct flow *flow)
 static void give_up_resuming(struct station *station, const char *text)
 {
     const char *language = station->settings.language;
-    enum text own = station->seat.online ? TEXT_RESUME_OVER : TEXT_RESUME_OFFLINE_OVER;
-    bool reason = station->seat.online && !station->sign_on.resume.retry;
+    enum text own = station->terminal.online ? TEXT_RESUME_OVER : TEXT_RESUME_OFFLINE_OVER;
+    bool reason = station->terminal.online && !station->sign_on.resume.retry;
 
-    station_say(station, seat_rest(&station->seat), "the picture did not come back", NULL,
+    station_say(station, terminal_status_fallback(&station->terminal), "the picture did not come back", NULL,
                 reason ? text : text_in(language, own), true);
 }
 
@@ -150,17 +150,17 @@ static void back_to_rest(struct station *station, const struct berth_error *erro
     const char *language = station->settings.language;
     const char *text = text_of_refusal(language, berth_error_row(error->code)->symbol, error->text);
 
-    if (!seat_waits(&station->seat))
+    if (!terminal_status_user_waiting(&station->terminal))
         return;
     if (station->sign_on.resume.on && error->code != BERTH_E_CANCELLED)
         give_up_resuming(station, text);
     else if (error->code == BERTH_E_CANCELLED)
-        station_set_state(station, seat_rest(&station->seat), "called off");
-    else if (!station->seat.online)
-        station_say(station, seat_OFFLINE, "the broker is away", NULL,
+        station_set_state(station, terminal_status_fallback(&station->terminal), "called off");
+    else if (!station->terminal.online)
+        station_say(station, agent_OFFLINE, "the broker is away", NULL,
                     text_in(language, TEXT_SIGN_ON_LOST), true);
     else
-        station_say(station, seat_IDLE, "no desktop", NULL, text, true);
+        station_say(station, agent_IDLE, "no desktop", NULL, text, true);
 }
 
 static void sign_on_ended(struct flow *flow, const struct berth_error *error)
@@ -194,16 +194,16 @@ const struct flow_kind sign_on_kind = {
 static int may_begin(const struct station *station, const struct msg_evidence *evidence,
                      struct berth_error *reterr)
 {
-    enum seat_state state = station->seat.state;
+    enum agent_state state = station->terminal.state;
     bool resumes = station->sign_on.resume.on && evidence->kind != evidence_kind_KIOSK;
 
     if (station->sign_on.running && !resumes)
         return berth_fail(reterr, BERTH_E_BUSY, "a sign-on is under way on this terminal");
-    if (!station->seat.online)
+    if (!station->terminal.online)
         return berth_fail(reterr, BERTH_E_STATE, "the broker cannot be reached");
-    if (state != seat_IDLE && state != seat_NOTICE && state != seat_LOCKED &&
-        !(resumes && state == seat_SIGN_ON))
-        return berth_fail(reterr, BERTH_E_STATE, "the terminal is %s", seat_state_names[state]);
+    if (state != agent_IDLE && state != agent_NOTICE && state != agent_LOCKED &&
+        !(resumes && state == agent_SIGN_ON))
+        return berth_fail(reterr, BERTH_E_STATE, "the terminal is %s", agent_state_names[state]);
     if (evidence->kind != evidence_kind_KIOSK && !evidence->name[0])
         return berth_fail(reterr, BERTH_E_INVALID, "a user name is needed");
     return 0;
@@ -222,16 +222,16 @@ int sign_on_begin(struct station *station, const struct msg_evidence *evidence, 
 
     sign_on->resume.on = false;
     sign_on->resume.tries = 0;
-    sign_on->running = true; /* before the seat moves: a kiosk must not begin a second one */
+    sign_on->running = true; /* before the state changes: a kiosk must not begin a second one */
     sign_on->kiosk = evidence->kind == evidence_kind_KIOSK;
     sign_on->evidence[0] = *evidence;
     sign_on->evidence_count = 1;
     sign_on->began_ms = station->timers->mono_ms;
     (void)snprintf(sign_on->pool, sizeof(sign_on->pool), "%.63s",
                    pool[0] ? pool : station->settings.pool);
-    if (station->seat.state != seat_IDLE)
-        station_set_state(station, seat_IDLE, "somebody signs on");
-    (void)snprintf(station->seat.user, sizeof(station->seat.user), "%s", evidence->name);
+    if (station->terminal.state != agent_IDLE)
+        station_set_state(station, agent_IDLE, "somebody signs on");
+    (void)snprintf(station->terminal.user, sizeof(station->terminal.user), "%s", evidence->name);
     flow_start(&station->engine, &sign_on->flow, &sign_on_kind,
                sign_on->kiosk ? "kiosk" : evidence->name);
     return 0;
@@ -252,14 +252,14 @@ static void resume_too_late(struct berth_timer *timer)
                 (long long)sign_on->resume.limit_ms / 1000);
 }
 
-bool sign_on_resume(struct station *station, const struct seat_claim *claim, bool fresh)
+bool sign_on_resume(struct station *station, const struct session_claim *claim, bool fresh)
 {
     struct sign_on *sign_on = &station->sign_on;
     struct resume *resume = &sign_on->resume;
 
     if (fresh) {
         resume->broke_ms = station_up_ms(station);
-        resume->limit_ms = station->seat.resume_ms;
+        resume->limit_ms = station->terminal.resume_ms;
     }
     if (sign_on->running || station->settings.kiosk || resume->tries >= RESUME_TRIES ||
         resume_left_ms(station) <= 0)
@@ -274,7 +274,7 @@ bool sign_on_resume(struct station *station, const struct seat_claim *claim, boo
     sign_on->began_ms = station->timers->mono_ms;
     sign_on->pool[0] = '\0';
     timer_start(station->timers, &sign_on->patience, resume_left_ms(station), resume_too_late);
-    flow_start(&station->engine, &sign_on->flow, &sign_on_kind, station->seat.user);
+    flow_start(&station->engine, &sign_on->flow, &sign_on_kind, station->terminal.user);
     say_resuming(station);
     return true;
 }
@@ -295,7 +295,7 @@ void sign_on_cancel(struct station *station)
 {
     struct msg msg;
 
-    if (seat_shows(&station->seat)) {
+    if (terminal_status_shows_desktop(&station->terminal)) {
         (void)showing_leave(station, SHOWING_DISCONNECT, NULL);
         return;
     }
@@ -309,7 +309,7 @@ void sign_on_cancel(struct station *station)
 
 void sign_on_pick(struct station *station, const char *pool)
 {
-    if (station->seat.state != seat_CHOOSING)
+    if (station->terminal.state != agent_CHOOSING)
         return;
     (void)snprintf(station->sign_on.pool, sizeof(station->sign_on.pool), "%s", pool);
     (void)awaited_end(&station->sign_on.answer, 0, NULL);
@@ -328,7 +328,7 @@ void sign_on_look(struct station *station)
     const struct msg_evidence evidence = { .kind = evidence_kind_KIOSK };
     struct berth_error error = { 0 };
 
-    if (!station->settings.kiosk || station->seat.state != seat_IDLE || !station->seat.online ||
+    if (!station->settings.kiosk || station->terminal.state != agent_IDLE || !station->terminal.online ||
         sign_on->running || station->stopping || timer_armed(&sign_on->kiosk_pause))
         return;
     if (sign_on_begin(station, &evidence, "", &error) < 0)
@@ -379,7 +379,7 @@ void sign_on_link_back(struct station *station)
         say_resuming(station);
     else
         timer_stop(station->timers, &sign_on->patience);
-    if (sign_on->running && awaited_is(&sign_on->answer) && station->seat.state == seat_SIGN_ON)
+    if (sign_on->running && awaited_is(&sign_on->answer) && station->terminal.state == agent_SIGN_ON)
         send_question(station);
 }
 
@@ -393,24 +393,24 @@ void sign_on_stop(struct station *station)
 void sign_on_progress(struct station *station, const struct msg *msg)
 {
     const struct msg_progress *progress = &msg->progress;
-    struct seat *seat = &station->seat;
+    struct terminal_status *terminal = &station->terminal;
 
-    if (seat->state != seat_SIGN_ON)
+    if (terminal->state != agent_SIGN_ON)
         return;
     /* Who waits for a picture reads one sentence, however often it is tried. */
     if (!station->sign_on.resume.on)
-        seat_say(seat, NULL, progress->text, false);
-    seat->queue_place = progress->queue_place;
-    seat->estimate_ms = progress->estimate_ms;
+        terminal_status_set_text(terminal, NULL, progress->text, false);
+    terminal->queue_place = progress->queue_place;
+    terminal->estimate_ms = progress->estimate_ms;
     station_paint(station);
 }
 
 void sign_on_choose(struct station *station, const struct msg *msg)
 {
-    if (station->seat.state != seat_SIGN_ON || msg->choose.choices_count == 0)
+    if (station->terminal.state != agent_SIGN_ON || msg->choose.choices_count == 0)
         return;
-    station->seat.choices_count = msg->choose.choices_count;
-    memcpy(station->seat.choices, msg->choose.choices, sizeof(station->seat.choices));
+    station->terminal.choices_count = msg->choose.choices_count;
+    memcpy(station->terminal.choices, msg->choose.choices, sizeof(station->terminal.choices));
     (void)awaited_end(&station->sign_on.answer, ANSWER_CHOOSE, NULL);
 }
 
@@ -421,7 +421,7 @@ void sign_on_refused(struct station *station, const struct msg_refused *refused)
 
     station->sign_on.resume.retry = refused->retry_after_ms > 0;
     (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
-    if (station->seat.state == seat_SIGN_ON)
+    if (station->terminal.state == agent_SIGN_ON)
         (void)awaited_end(&station->sign_on.answer, error.code, &error);
 }
 

@@ -27,7 +27,7 @@ int sign_on_begin(struct station *station, const struct msg_evidence *evidence, 
 /* The picture of `claim` broke. fresh: it was there; else it is one that was resumed and did not
  * come up. False: it is not asked for (a kiosk, time or tries are over), and nothing was changed.
  */
-bool sign_on_resume(struct station *station, const struct seat_claim *claim, bool fresh);
+bool sign_on_resume(struct station *station, const struct session_claim *claim, bool fresh);
 
 /* A resumed picture is there, or will not come any more. */
 void sign_on_resume_over(struct station *station);
@@ -41,7 +41,7 @@ void sign_on_cancel(struct station *station);
 /* The person picked one of the offered pools. */
 void sign_on_pick(struct station *station, const char *pool);
 
-/* Is it time for a kiosk to sign on by itself? Called at every change of the seat. */
+/* Is it time for a kiosk to sign on by itself? Called at every change of the terminal's state. */
 void sign_on_look(struct station *station);
 
 /* A desktop that was handed out could not be shown: a kiosk waits before it asks again, longer each

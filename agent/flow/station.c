@@ -34,7 +34,7 @@ void station_start(struct station *station)
 
     list_init(&station->watchers);
     flow_engine_init(&station->engine, station->timers);
-    seat_init(&station->seat, facts->terminal);
+    terminal_status_init(&station->terminal, facts->terminal);
     station->presence.slept_ms = device_slept_ms(station->device);
     recording_start(station);
     profile_recall(station);
@@ -86,10 +86,10 @@ void station_paint(struct station *station)
 {
     struct page page;
 
-    seat_page(&station->seat, &station->settings, &page);
+    terminal_status_page(&station->terminal, &station->settings, &page);
     page.now_ms = station_wall_ms(station);
     /* While the viewer has no picture yet the greeter must be out of its way to see the first one. */
-    if (station->seat.state == seat_CONNECTING && station->showing.seeing) {
+    if (station->terminal.state == agent_CONNECTING && station->showing.seeing) {
         page.kind = page_kind_DESKTOP;
         page.watch = true;
     }
@@ -98,16 +98,16 @@ void station_paint(struct station *station)
     station_tell(station, STATION_SAYS, NULL);
 }
 
-void station_say(struct station *station, enum seat_state next, const char *why, const char *title,
+void station_say(struct station *station, enum agent_state next, const char *why, const char *title,
                  const char *text, bool alert)
 {
-    seat_set_state(&station->seat, next, station->timers->mono_ms, why);
-    seat_say(&station->seat, title, text, alert);
+    terminal_status_set_state(&station->terminal, next, station->timers->mono_ms, why);
+    terminal_status_set_text(&station->terminal, title, text, alert);
     station_paint(station);
     sign_on_look(station);
 }
 
-void station_set_state(struct station *station, enum seat_state next, const char *why)
+void station_set_state(struct station *station, enum agent_state next, const char *why)
 {
     station_say(station, next, why, NULL, NULL, false);
 }
@@ -122,7 +122,7 @@ bool station_send(struct station *station, const struct msg *msg)
 {
     struct berth_error error = { 0 };
 
-    if (!station->seat.online)
+    if (!station->terminal.online)
         return false;
     if (uplink_send(station->uplink, msg, &error) == 0)
         return true;

@@ -1,4 +1,4 @@
-/* station.h - one terminal's agent as its flows see it: the seat, the ports, and what is under way.
+/* station.h - one terminal's agent as its flows see it: the terminal, the ports, and what is under way.
  *
  * Module flow of the agent. Thread: loop. Everything a flow touches is here, nothing is global: the
  * simulator runs thousands of stations in one process. Whoever wires a station (agent.c, a story,
@@ -19,7 +19,7 @@
 #include "berth/flow.h"
 #include "berth/random.h"
 
-#include "core/seat.h"
+#include "core/terminal_status.h"
 #include "flow/awaited.h"
 #include "host/device.h"
 #include "identity/agent_identity.h"
@@ -90,7 +90,7 @@ struct station_presence {
 /* A picture that broke, while the broker is asked for it or its next viewer connects. */
 struct resume {
     bool on;
-    struct seat_claim claim;
+    struct session_claim claim;
     int64_t broke_ms; /* up time, sleep included */
     int64_t limit_ms; /* from then on; as the broker said with the show */
     int tries;        /* questions asked since a picture last stayed */
@@ -118,7 +118,7 @@ struct showing {
     struct flow flow;
     bool running;
     struct viewer_request next; /* wiped once handed over */
-    struct seat_claim claim; /* of the viewer that runs, for its report; session_id 0: none runs */
+    struct session_claim claim; /* of the viewer that runs, for its report; session_id 0: none runs */
     bool seeing;             /* the greeter stands aside and watches for the first picture */
     const char *told_to_end; /* reason to report when it is gone; NULL: it ends by itself */
     struct awaited gone;     /* an earlier viewer has ended */
@@ -183,11 +183,11 @@ struct station {
     struct screen *screen;
     struct device *device;
     struct history *history;    /* what the screen shows is written down there; NULL: nowhere */
-    struct seat_claim recorded; /* what it says that the screen shows: flow/recording.h */
+    struct session_claim recorded; /* what it says that the screen shows: flow/recording.h */
     struct station_options options;
 
     struct flow_engine engine;
-    struct seat seat;
+    struct terminal_status terminal;
     struct settings settings;
     int64_t profile_version;
     uint64_t last_ref;
@@ -223,15 +223,15 @@ int64_t station_up_ms(const struct station *station);
  */
 int64_t station_wall_ms(const struct station *station);
 
-/* Show the page of the seat's present state, at once. */
+/* Show the page of the terminal's present state, at once. */
 void station_paint(struct station *station);
 
-/* Change the seat's state and show its page. What the earlier page said is gone with it. */
-void station_set_state(struct station *station, enum seat_state next, const char *why);
+/* Change the terminal's state and show its page. What the earlier page said is gone with it. */
+void station_set_state(struct station *station, enum agent_state next, const char *why);
 
 /* The same, with something to say; also when the state stays as it is. NULL: the page's own words.
  */
-void station_say(struct station *station, enum seat_state next, const char *why, const char *title,
+void station_say(struct station *station, enum agent_state next, const char *why, const char *title,
                  const char *text, bool alert);
 
 /* Fill type and ref of a message to send. */

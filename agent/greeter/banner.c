@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "core/lines.h"
+#include "core/greeter_protocol.h"
 #include "core/texts.h"
 #include "greeter/page.h"
 

@@ -32,7 +32,7 @@ static int64_t clock_ms(clockid_t clock)
 void greeter_send_event(struct greeter *greeter, struct greeter_event *event)
 {
     size_t size;
-    char *line = line_of_event(event, &size);
+    char *line = greeter_event_encode(event, &size);
     size_t sent = 0;
 
     (void)greeter;
@@ -363,7 +363,7 @@ static int handle_line(void *context, const char *line, size_t size)
     struct page page;
     int r;
 
-    r = line_to_page(line, size, &page, &error);
+    r = page_decode(line, size, &page, &error);
     if (r >= 0)
         greeter_show_page(greeter, &page);
     return r;
@@ -380,7 +380,7 @@ static int read_input(struct greeter *greeter, struct berth_error *reterr)
         return 1;
     if (size <= 0)
         return 0;
-    r = line_feed(&greeter->reader, bytes, (size_t)size, handle_line, greeter, reterr);
+    r = line_reader_feed(&greeter->reader, bytes, (size_t)size, handle_line, greeter, reterr);
     return r < 0 ? r : 1;
 }
 

@@ -12,7 +12,7 @@
 #ifndef BERTH_AGENT_GREETER_GREETER_H
 #define BERTH_AGENT_GREETER_GREETER_H
 
-#include "core/lines.h"
+#include "core/greeter_protocol.h"
 
 struct banner;
 struct keyboard;

@@ -115,7 +115,7 @@ static int take_line(void *context, const char *line, size_t size)
     struct screen *screen = run->screen;
     struct greeter_event event;
     struct berth_error error = { 0 };
-    int r = line_to_event(line, size, &event, &error);
+    int r = greeter_event_decode(line, size, &event, &error);
 
     if (r < 0) {
         log_failure(EV_AGENT_CHILD, &error, "berth-greeter");
@@ -140,7 +140,7 @@ static void readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     if (got > 0) {
-        int r = line_feed(&run->reader, bytes, (size_t)got, take_line, run, &error);
+        int r = line_reader_feed(&run->reader, bytes, (size_t)got, take_line, run, &error);
 
         explicit_bzero(bytes, (size_t)got);
         if (r < 0)
@@ -233,7 +233,7 @@ int64_t screen_show(struct screen *screen, const struct page *page)
     if (!screen->run)
         return 0;
     copy.serial = ++screen->serial;
-    line = line_of_page(&copy, &size);
+    line = page_encode(&copy, &size);
     /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the greeter
      * hangs. */
     sent = send(screen->run->wire, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -1,12 +1,12 @@
 /* screen.h - what people see of the agent, as a port: pages down, events up.
  *
- * Module screen of the agent. The real one keeps a berth-greeter child alive and speaks lines.def with
+ * Module screen of the agent. The real one keeps a berth-greeter child alive and speaks greeter_protocol.def with
  * it; without a display there is none and pages go nowhere.
  */
 #ifndef BERTH_AGENT_SCREEN_SCREEN_H
 #define BERTH_AGENT_SCREEN_SCREEN_H
 
-#include "core/lines.h"
+#include "core/greeter_protocol.h"
 
 struct screen;
 

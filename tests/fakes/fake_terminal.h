@@ -1,7 +1,7 @@
 /* fake_terminal.h - a terminal as a little actor: it announces itself, renews, shows what it is
  * told and obeys.
  *
- * Module tests. It keeps the rules of the real agent (agent/core/seat.h): an older epoch never takes
+ * Module tests. It keeps the rules of the real agent (agent/core/terminal_status.h): an older epoch never takes
  * the picture back, a hidden one is never shown again, the broker's absence changes nothing on a
  * screen that shows a desktop. Its viewer logs on to the farm's machines with what it was given, so
  * a wrong password or certificate shows.

@@ -56,7 +56,7 @@ static struct msg *blank(enum msg_type type)
 
 static void dial_later(struct terminal *terminal)
 {
-    enum reconnect_urgency urgency = terminal->session_id ? RECONNECT_SHOWING : RECONNECT_NOBODY;
+    enum reconnect_urgency urgency = terminal->session_id ? RECONNECT_IN_SESSION : RECONNECT_NOBODY;
     struct player *player = terminal->player;
 
     timer_stop(&player->loop.timers, &terminal->renew);

@@ -12,7 +12,7 @@
  *   vanish, limit                  presence.c and limits.c: absence disconnects, only the time limit ends
  *   announce                       session_detach.c: session_check_shown, a terminal says after a break what it shows
  *   restart, recovered             store_load, reconcile_start, reconcile_recovered
- *   get_show, get_hide             agent/core/seat.c: epochs are compared, hidden stays hidden
+ *   get_show, get_hide             agent/core/terminal_status.c: epochs are compared, hidden stays hidden
  *   the guest                      takes the password set last, and one viewer at a time
  *
  * The network is the set of all messages ever sent to a terminal: any of them may come at any time, never, or twice.

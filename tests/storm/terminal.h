@@ -1,6 +1,6 @@
 /* terminal.h - one terminal of the storm: connects, is present, signs on, shows, goes.
  *
- * The rules are those of berth-agent (agent/core/reconnect.h, agent/core/seat.h): reconnects are
+ * The rules are those of berth-agent (agent/core/reconnect.h, agent/core/terminal_status.h): reconnects are
  * spread as the broker said, sooner where somebody waits; an older epoch never takes the picture
  * back; losing the broker changes nothing on the screen. No screen and no viewer: what is ordered
  * to be shown counts as shown.

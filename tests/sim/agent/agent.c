@@ -230,9 +230,9 @@ void agent_pick(struct agent *agent)
 {
     struct greeter_event event = { .kind = greeter_event_kind_PICK };
 
-    if (agent->station.seat.choices_count == 0)
+    if (agent->station.terminal.choices_count == 0)
         return;
-    (void)snprintf(event.pool, sizeof(event.pool), "%s", agent->station.seat.choices[0].pool);
+    (void)snprintf(event.pool, sizeof(event.pool), "%s", agent->station.terminal.choices[0].pool);
     send_greeter_event(agent, &event);
 }
 
@@ -252,18 +252,18 @@ void agent_idle(struct agent *agent, int64_t idle_ms)
 
 void agent_look(const struct agent *agent, struct agent_sight *ret)
 {
-    const struct seat *seat = &agent->station.seat;
+    const struct terminal_status *terminal = &agent->station.terminal;
 
     *ret = (struct agent_sight){
-        .state = seat_state_names[seat->state],
-        .session_id = seat->shown.session_id,
-        .epoch = seat->shown.epoch,
-        .online = seat->online,
-        .shows = seat_shows(seat),
-        .waits = seat_waits(seat),
-        .idle_limit_ms = seat_idle_limit_ms(seat, &agent->station.settings),
+        .state = agent_state_names[terminal->state],
+        .session_id = terminal->shown.session_id,
+        .epoch = terminal->shown.epoch,
+        .online = terminal->online,
+        .shows = terminal_status_shows_desktop(terminal),
+        .waits = terminal_status_user_waiting(terminal),
+        .idle_limit_ms = terminal_status_idle_limit_ms(terminal, &agent->station.settings),
         .profile_version = agent->station.profile_version,
-        .choices = seat->choices_count,
-        .choice = seat->choices[0].pool,
+        .choices = terminal->choices_count,
+        .choice = terminal->choices[0].pool,
     };
 }

@@ -154,17 +154,17 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
                  struct berth_error *reterr)
 {
     struct agent *agent = viewer->agent;
-    const struct seat *seat = &agent->station.seat;
+    const struct terminal_status *terminal = &agent->station.terminal;
     struct agent_view view = { .port = request->port,
                                .password = request->password,
-                               .session_id = seat->shown.session_id,
-                               .epoch = seat->shown.epoch };
+                               .session_id = terminal->shown.session_id,
+                               .epoch = terminal->shown.epoch };
 
     if (viewer->running)
         return berth_fail(reterr, BERTH_E_STATE, "a viewer runs");
     (void)snprintf(view.host, sizeof(view.host), "%s", request->host);
     (void)snprintf(view.account, sizeof(view.account), "%s", request->account);
-    (void)snprintf(view.user, sizeof(view.user), "%s", seat->user);
+    (void)snprintf(view.user, sizeof(view.user), "%s", terminal->user);
     (void)snprintf(view.fingerprint, sizeof(view.fingerprint), "%s", request->fingerprint);
     viewer->running = true;
     viewer->told_to_end = false;

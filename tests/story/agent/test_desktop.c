@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-#define STATE(ward) ((ward)->station.seat.state)
+#define STATE(ward) ((ward)->station.terminal.state)
 
 static struct ward *ready(uint64_t seed)
 {
@@ -35,7 +35,7 @@ TEST(desktop, from_the_form_to_the_picture)
     struct msg msg;
 
     ward_submit(ward, "anna", "secret");
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     sign_on = ward_sent(ward, MSG_sign_on);
     EXPECT(sign_on != NULL);
     EXPECT_INT(sign_on->sign_on.evidence_count, 1);
@@ -53,9 +53,9 @@ TEST(desktop, from_the_form_to_the_picture)
     EXPECT_INT(ward->screen.page.estimate_ms, 40000);
 
     ward_run(ward, 600000); /* a queue has no time limit */
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     ward_show(ward, 5, 1, 9);
-    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_INT(STATE(ward), agent_CONNECTING);
     EXPECT(ward->viewer.running);
     EXPECT_STR(ward->viewer.request.host, "10.0.0.5");
     EXPECT_STR(ward->viewer.request.password.text, "one-time");
@@ -69,10 +69,10 @@ TEST(desktop, from_the_form_to_the_picture)
     ward_connected(ward);
     EXPECT_INT(ward->screen.page.kind, page_kind_DESKTOP);
     EXPECT(ward->screen.page.watch);
-    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_INT(STATE(ward), agent_CONNECTING);
     ward_run(ward, 300);
     ward_greeter_event(ward, greeter_event_kind_PICTURE);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.picture_ms, 800);
     EXPECT_INT(ward->news[STATION_SHOWN], 1);
@@ -87,7 +87,7 @@ TEST(desktop, a_wrong_password_leads_back_to_the_form)
 
     ward_submit(ward, "anna", "wrong");
     ward_refuse(ward, "sign_on", "CREDENTIALS", "the user name or the password is wrong");
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward->screen.page.kind, page_kind_SIGN_ON);
     EXPECT_SAYS(ward->screen.page.text, "password is wrong");
     EXPECT(ward->screen.page.alert);
@@ -95,7 +95,7 @@ TEST(desktop, a_wrong_password_leads_back_to_the_form)
     EXPECT_INT(ward->news[STATION_SIGN_ON_FAILED], 1);
     EXPECT_INT(ward->last_news.code, BERTH_E_CREDENTIALS);
     ward_submit(ward, "anna", "secret"); /* and again */
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT_STR(ward->screen.page.text, "");
     ward_free(ward);
 }
@@ -125,18 +125,18 @@ TEST(desktop, one_of_several_pools_is_picked_with_the_same_evidence)
     (void)snprintf(msg.choose.choices[0].pool, sizeof(msg.choose.choices[0].pool), "ward-3");
     (void)snprintf(msg.choose.choices[1].pool, sizeof(msg.choose.choices[1].pool), "office");
     ward_say(ward, &msg);
-    EXPECT_INT(STATE(ward), seat_CHOOSING);
+    EXPECT_INT(STATE(ward), agent_CHOOSING);
     EXPECT_INT(ward->screen.page.choices_count, 2);
     EXPECT_STR(ward->screen.page.choices[1].title, "office");
     (void)snprintf(event.pool, sizeof(event.pool), "office");
     ward->screen.event(ward->screen.owner, &event);
     ward_run(ward, 0);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT_INT(ward_sent_count(ward, MSG_sign_on), 2);
     EXPECT_STR(ward_sent(ward, MSG_sign_on)->sign_on.pool, "office");
     EXPECT_STR(ward_sent(ward, MSG_sign_on)->sign_on.evidence[0].value.text, "secret");
     ward_show(ward, 5, 1, 9);
-    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_INT(STATE(ward), agent_CONNECTING);
     ward_free(ward);
 }
 
@@ -146,7 +146,7 @@ TEST(desktop, calling_off_tells_the_broker)
 
     ward_submit(ward, "anna", "secret");
     ward_greeter_event(ward, greeter_event_kind_CANCEL);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward_sent_count(ward, MSG_sign_on_cancel), 1);
     EXPECT_STR(ward->screen.page.text, "");
     ward_free(ward);
@@ -161,7 +161,7 @@ static struct ward *answers_cross(uint64_t seed, uint64_t *ret_earlier)
     *ret_earlier = ward_sent(ward, MSG_sign_on)->ref;
     ward_greeter_event(ward, greeter_event_kind_CANCEL);
     ward_submit(ward, "bob", "secret");
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT(ward_sent(ward, MSG_sign_on)->ref != *ret_earlier);
     return ward;
 }
@@ -178,10 +178,10 @@ TEST(desktop, a_no_to_an_earlier_question_is_not_the_answer_to_this_one)
     (void)snprintf(msg.refused.code, sizeof(msg.refused.code), "CREDENTIALS");
     (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "the password is wrong");
     ward_say(ward, &msg);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT_INT(ward->news[STATION_SIGN_ON_FAILED], 1); /* the one that was called off */
     ward_refuse(ward, "sign_on", "NO_DESKTOP", "all desktops are taken");
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_SAYS(ward->screen.page.text, "all desktops are taken");
     ward_free(ward);
 }
@@ -204,7 +204,7 @@ TEST(desktop, what_the_broker_says_of_an_earlier_question_is_not_shown)
     msg.choose.choices_count = 1;
     (void)snprintf(msg.choose.choices[0].pool, sizeof(msg.choose.choices[0].pool), "hers");
     ward_say(ward, &msg);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     ward_free(ward);
 }
 
@@ -217,12 +217,12 @@ TEST(desktop, the_desktop_of_an_earlier_question_is_given_back)
     ward_show_msg(ward, &msg, 5, 1, 9);
     msg.ref = earlier;
     ward_say(ward, &msg);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT_INT(ward->viewer.starts, 0);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.connection_id, 9);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
     ward_show(ward, 6, 1, 10);
-    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_INT(STATE(ward), agent_CONNECTING);
     EXPECT_STR(ward->viewer.request.host, "10.0.0.6");
     ward_free(ward);
 }
@@ -237,7 +237,7 @@ TEST(desktop, a_desktop_that_comes_after_its_question_was_called_off_is_given_ba
     ward_show_msg(ward, &msg, 5, 1, 9);
     msg.ref = ward_sent(ward, MSG_sign_on)->ref;
     ward_say(ward, &msg);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward->viewer.starts, 0);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
     ward_free(ward);
@@ -252,7 +252,7 @@ TEST(desktop, a_desktop_that_nobody_asked_for_is_shown)
     ward_show_msg(ward, &msg, 5, 1, 9);
     EXPECT_INT(msg.ref, 0);
     ward_say(ward, &msg);
-    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_INT(STATE(ward), agent_CONNECTING);
     ward_free(ward);
 }
 
@@ -264,7 +264,7 @@ TEST(desktop, the_session_moves_the_screen_blanks_first_and_says_where)
     ward_to_picture(ward, 5, 1, 9);
     pages = ward->screen.count;
     ward_hide(ward, 5, 1, "moved", "Your session moved to ICU-08");
-    EXPECT_INT(STATE(ward), seat_NOTICE);
+    EXPECT_INT(STATE(ward), agent_NOTICE);
     EXPECT_INT(ward->screen.kinds[pages], page_kind_NOTICE);
     EXPECT(ward->screen.viewer_ran[pages]); /* covered before the viewer was told to end */
     EXPECT(ward->viewer.told_to_end);
@@ -276,7 +276,7 @@ TEST(desktop, the_session_moves_the_screen_blanks_first_and_says_where)
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "moved");
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.connection_id, 9);
     ward_greeter_event(ward, greeter_event_kind_DISMISS);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -286,9 +286,9 @@ TEST(desktop, a_notice_goes_by_itself)
 
     ward_to_picture(ward, 5, 1, 9);
     ward_hide(ward, 5, 1, "limit", "");
-    EXPECT_INT(STATE(ward), seat_NOTICE);
+    EXPECT_INT(STATE(ward), agent_NOTICE);
     ward_run(ward, 121000);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -299,7 +299,7 @@ TEST(desktop, a_hide_of_something_else_changes_nothing)
     ward_to_picture(ward, 5, 3, 9);
     ward_hide(ward, 6, 99, "moved", "");
     ward_hide(ward, 5, 2, "moved", ""); /* of an older epoch: it speaks of an earlier show */
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT(!ward->viewer.told_to_end);
     ward_free(ward);
 }
@@ -312,12 +312,12 @@ TEST(desktop, an_older_epoch_never_takes_the_picture_back)
     ward_to_picture(ward, 5, 7, 9);
     starts = ward->viewer.starts;
     ward_show(ward, 5, 6, 10);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT_INT(ward->viewer.starts, starts);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "overtaken");
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.connection_id, 10);
-    EXPECT_INT(ward->station.seat.shown.epoch, 7);
+    EXPECT_INT(ward->station.terminal.shown.epoch, 7);
     ward_free(ward);
 }
 
@@ -326,12 +326,12 @@ TEST(desktop, a_show_that_was_hidden_meanwhile_is_refused)
     struct ward *ward = ready(10);
 
     ward_hide(ward, 5, 3, "moved", "");
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_show(ward, 5, 3, 9);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward->viewer.starts, 0);
     ward_show(ward, 5, 4, 10);
-    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_INT(STATE(ward), agent_CONNECTING);
     ward_free(ward);
 }
 
@@ -349,8 +349,8 @@ TEST(desktop, two_shows_in_a_row_end_with_one_picture)
     EXPECT_STR(ward->viewer.request.host, "10.0.0.6");
     ward_connected(ward);
     ward_greeter_event(ward, greeter_event_kind_PICTURE);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
-    EXPECT_INT(ward->station.seat.shown.session_id, 6);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
+    EXPECT_INT(ward->station.terminal.shown.session_id, 6);
     ward_free(ward);
 }
 
@@ -387,12 +387,12 @@ TEST(desktop, the_broker_goes_and_the_picture_stays_and_is_claimed)
     ward->broker_up = false;
     ward_cut(ward);
     ward_run(ward, 30000);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT(ward->viewer.running && !ward->viewer.told_to_end);
     ward->broker_up = true;
     ward->incarnation = 2;
     ward_run(ward, 31000);
-    EXPECT(ward->station.seat.online);
+    EXPECT(ward->station.terminal.online);
     announce = ward_sent(ward, MSG_announce);
     EXPECT_INT(announce->announce.session_id, 5);
     EXPECT_INT(announce->announce.session_epoch, 7);
@@ -417,7 +417,7 @@ TEST(desktop, with_a_picture_the_first_try_comes_in_the_first_half_of_the_spread
         cut_ms = ward->timers.mono_ms;
         ward_cut(ward);
         ward_run(ward, half_ms + 100);
-        EXPECT(ward->station.seat.online);
+        EXPECT(ward->station.terminal.online);
         EXPECT(ward->uplink.dialled_at_ms[1] - cut_ms <= half_ms);
         ward_free(ward);
     }
@@ -433,7 +433,7 @@ TEST(desktop, a_sign_on_survives_a_broker_restart)
     ward->broker_up = false;
     ward_cut(ward);
     ward_run(ward, 5000);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     ward->broker_up = true;
     ward_run(ward, 2100);
     announce = ward_sent(ward, MSG_announce);
@@ -451,7 +451,7 @@ TEST(desktop, patience_with_an_absent_broker_ends)
     ward->broker_up = false;
     ward_cut(ward);
     ward_run(ward, 61000);
-    EXPECT_INT(STATE(ward), seat_OFFLINE);
+    EXPECT_INT(STATE(ward), agent_OFFLINE);
     EXPECT_SAYS(ward->screen.page.text, "lost while signing on");
     EXPECT(secret_empty(&ward->station.sign_on.evidence[0].value));
     ward_free(ward);
@@ -477,7 +477,7 @@ TEST(desktop, the_end_of_the_viewer_ends_the_connection_and_says_why)
 
         ward_to_picture(ward, 5, 1, 9);
         ward_exits(ward, ways[i].exit_code);
-        EXPECT_INT(STATE(ward), seat_IDLE);
+        EXPECT_INT(STATE(ward), agent_IDLE);
         EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, ways[i].word);
         EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.exit_code, ways[i].exit_code);
         EXPECT_SAYS(ward->screen.page.text, ways[i].says);
@@ -494,7 +494,7 @@ TEST(desktop, a_viewer_that_ends_while_connecting_is_told_as_such)
     ward_submit(ward, "anna", "secret");
     ward_show(ward, 5, 1, 9);
     ward_exits(ward, 143);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "certificate");
     EXPECT(!ward->station.showing.running);
     ward_free(ward);
@@ -507,7 +507,7 @@ TEST(desktop, a_viewer_that_cannot_start_is_reported)
     ward->viewer.refuse = BERTH_E_UNSUPPORTED;
     ward_submit(ward, "anna", "secret");
     ward_show(ward, 5, 1, 9);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.connection_id, 9);
     ward_free(ward);
@@ -520,7 +520,7 @@ TEST(desktop, a_viewer_that_never_connects_is_ended)
     ward_submit(ward, "anna", "secret");
     ward_show(ward, 5, 1, 9);
     ward_run(ward, 61000);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT(!ward->viewer.running);
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "failed");
     ward_free(ward);
@@ -534,9 +534,9 @@ TEST(desktop, a_black_desktop_counts_as_shown_after_a_while)
     ward_show(ward, 5, 1, 9);
     ward_connected(ward);
     ward_run(ward, 44000);
-    EXPECT_INT(STATE(ward), seat_CONNECTING);
+    EXPECT_INT(STATE(ward), agent_CONNECTING);
     ward_run(ward, 1100);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.picture_ms, 0);
     ward_free(ward);
 }
@@ -555,7 +555,7 @@ TEST(desktop, sign_off_and_disconnect_blank_first)
         EXPECT_OK(showing_leave(&ward->station, how, NULL));
         EXPECT_INT(ward->screen.kinds[pages], page_kind_NOTICE);
         EXPECT(ward->screen.viewer_ran[pages]);
-        EXPECT_INT(STATE(ward), seat_NOTICE);
+        EXPECT_INT(STATE(ward), agent_NOTICE);
         EXPECT_INT(ward_sent_count(ward, MSG_sign_off), how == SHOWING_SIGN_OFF);
         EXPECT_INT(ward_sent_count(ward, MSG_disconnect), how == SHOWING_DISCONNECT);
         EXPECT_ERR(showing_leave(&ward->station, how, NULL), BERTH_E_STATE);
@@ -572,9 +572,9 @@ TEST(desktop, nobody_touching_anything_locks_here_and_now)
     ward_to_picture(ward, 5, 1, 9);
     ward_run(ward, 200000);
     ward_idle(ward, 179000);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     ward_idle(ward, 180000);
-    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(STATE(ward), agent_LOCKED);
     EXPECT_INT(ward->screen.page.kind, page_kind_BLANK);
     EXPECT_INT(ward_sent_count(ward, MSG_disconnect), 1);
     ward_run(ward, 100);
@@ -594,7 +594,7 @@ TEST(desktop, the_idle_lock_needs_no_broker)
     ward_cut(ward);
     ward_run(ward, 200000);
     ward_idle(ward, 181000);
-    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(STATE(ward), agent_LOCKED);
     EXPECT(ward->viewer.told_to_end);
     ward->broker_up = true;
     ward_run(ward, 31000);
@@ -609,7 +609,7 @@ TEST(desktop, a_desktop_that_just_came_up_is_not_locked_for_earlier_idleness)
     set_profile(ward, 1, "idle_lock_s", "180");
     ward_to_picture(ward, 5, 1, 9); /* brought up by the control socket, hours after the last key */
     ward_idle(ward, 7200000);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     ward_free(ward);
 }
 
@@ -623,18 +623,18 @@ TEST(desktop, a_kiosk_signs_on_by_itself_and_slows_down_when_refused)
     EXPECT_INT(ward_sent_count(ward, MSG_sign_on), 1);
     EXPECT_INT(ward_sent(ward, MSG_sign_on)->sign_on.evidence[0].kind, evidence_kind_KIOSK);
     for (int i = 0; i < 60; i++) {
-        if (STATE(ward) == seat_SIGN_ON)
+        if (STATE(ward) == agent_SIGN_ON)
             ward_refuse(ward, "sign_on", "NO_DESKTOP", "no desktop is free");
         ward_run(ward, 1000);
     }
     after_a_minute = ward_sent_count(ward, MSG_sign_on);
     EXPECT(after_a_minute >= 4 && after_a_minute <= 8);
     ward_run(ward, 60000);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     ward_show(ward, 5, 1, 9);
     ward_connected(ward);
     ward_greeter_event(ward, greeter_event_kind_PICTURE);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     ward_run(ward, 60000);
     after_a_minute = ward_sent_count(ward, MSG_sign_on);
     ward_exits(ward, 147); /* it was up for long: again, at once */
@@ -650,7 +650,7 @@ TEST(desktop, a_kiosk_with_a_broken_desktop_does_not_spin)
     set_profile(ward, 1, "kiosk", "yes");
     for (uint64_t i = 0; i < 300; i++) {
         ward_run(ward, 200);
-        if (STATE(ward) == seat_SIGN_ON)
+        if (STATE(ward) == agent_SIGN_ON)
             ward_show(ward, 5, (int64_t)i + 1, i + 1);
         if (ward->viewer.running)
             ward_exits(ward, 143);

@@ -6,7 +6,7 @@
 #include "test.h"
 
 #define DAY_MS 86400000LL
-#define STATE(ward) ((ward)->station.seat.state)
+#define STATE(ward) ((ward)->station.terminal.state)
 
 static struct ward *unknown_terminal(uint64_t seed)
 {
@@ -34,7 +34,7 @@ TEST(link, a_known_terminal_announces_itself_and_waits_for_a_person)
     const struct msg *announce;
 
     ward_start(ward);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward->screen.page.kind, page_kind_SIGN_ON);
     EXPECT_STR(ward->screen.page.terminal, "ICU-07");
     EXPECT(ward->screen.page.online);
@@ -53,7 +53,7 @@ TEST(link, an_unknown_terminal_joins_with_its_invitation_and_then_announces)
 
     EXPECT(secret_set(&ward->station.options.invitation, "0123", 4));
     ward_start(ward);
-    EXPECT_INT(STATE(ward), seat_JOINING);
+    EXPECT_INT(STATE(ward), agent_JOINING);
     EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
     EXPECT_INT(ward->uplink.port, 7002);
     join = ward_sent(ward, MSG_join);
@@ -63,7 +63,7 @@ TEST(link, an_unknown_terminal_joins_with_its_invitation_and_then_announces)
     EXPECT_STR(join->join.evidence[0].value.text, "0123");
     say_joined(ward);
     ward_run(ward, 2000);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward->uplink.door, UPLINK_LINK);
     EXPECT(secret_empty(&ward->station.options.invitation));
     ward_free(ward);
@@ -79,7 +79,7 @@ TEST(link, approval_shows_a_code_and_asks_again_with_the_same_key)
     (void)snprintf(msg.join_wait.code, sizeof(msg.join_wait.code), "4711-0815");
     msg.join_wait.retry_after_ms = 5000;
     ward_say(ward, &msg);
-    EXPECT_INT(STATE(ward), seat_WAITING);
+    EXPECT_INT(STATE(ward), agent_WAITING);
     EXPECT_INT(ward->screen.page.kind, page_kind_APPROVE);
     EXPECT_STR(ward->screen.page.code, "4711-0815");
     EXPECT(!ward->uplink.open);
@@ -89,10 +89,10 @@ TEST(link, approval_shows_a_code_and_asks_again_with_the_same_key)
     EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
     EXPECT_INT(ward->identity.keys, 1);
     EXPECT_STR(ward->sent[0].join.request, ward->sent[1].join.request);
-    EXPECT_INT(STATE(ward), seat_WAITING); /* the code stays on the screen while it asks again */
+    EXPECT_INT(STATE(ward), agent_WAITING); /* the code stays on the screen while it asks again */
     say_joined(ward);
     ward_run(ward, 2000);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -102,7 +102,7 @@ TEST(link, a_refused_join_says_so_and_asks_again_slowly)
 
     ward_start(ward);
     ward_refuse(ward, "join", "DENIED", "the invitation was used up");
-    EXPECT_INT(STATE(ward), seat_JOINING);
+    EXPECT_INT(STATE(ward), agent_JOINING);
     EXPECT_SAYS(ward->screen.page.text, "used up");
     EXPECT(ward->screen.page.alert);
     ward_run(ward, 50000);
@@ -126,7 +126,7 @@ TEST(link, whoever_hears_that_it_is_in_line_goes_on_waiting)
     EXPECT_INT(ward_sent_count(ward, MSG_join), 1);
     say_joined(ward);
     ward_run(ward, 2000);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -155,8 +155,8 @@ TEST(link, another_invitation_ends_what_was_said_of_the_earlier_try)
     ward_refuse(ward, "join", "DENIED", "the invitation was used up");
     EXPECT_SAYS(ward->screen.page.text, "used up");
     reach_begin_anew(&ward->station);
-    EXPECT_INT(STATE(ward), seat_JOINING);
-    EXPECT_STR(ward->station.seat.text, ""); /* which berth-agent join prints */
+    EXPECT_INT(STATE(ward), agent_JOINING);
+    EXPECT_STR(ward->station.terminal.text, ""); /* which berth-agent join prints */
     EXPECT(!ward->screen.page.alert);
     ward_run(ward, 5000);
     EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
@@ -224,7 +224,7 @@ TEST(link, an_expired_certificate_renews_at_the_join_door_with_the_old_key)
     EXPECT_INT(join->join.evidence[0].kind, join_evidence_kind_OLD_KEY);
     say_joined(ward);
     ward_run(ward, 2000);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -238,7 +238,7 @@ TEST(link, a_revoked_terminal_says_so_and_goes_on_asking)
     ward_run(ward, 2000);
     EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
     ward_refuse(ward, "join", "REVOKED", "the terminal was revoked");
-    EXPECT(ward->station.seat.revoked);
+    EXPECT(ward->station.terminal.revoked);
     EXPECT_SAYS(ward->last_news.text, "revoked");
     EXPECT_STR(ward->screen.page.text, text_in("en", TEXT_JOIN_REVOKED));
     ward_free(ward);
@@ -286,8 +286,8 @@ TEST(link, a_silent_broker_is_given_up_and_dialled_anew)
     EXPECT(ward->uplink.dials > dials);
     ward->grants = true;
     ward_run(ward, 60000);
-    EXPECT_INT(STATE(ward), seat_IDLE);
-    EXPECT(ward->station.seat.online);
+    EXPECT_INT(STATE(ward), agent_IDLE);
+    EXPECT(ward->station.terminal.online);
     ward_free(ward);
 }
 
@@ -303,7 +303,7 @@ TEST(link, presence_unknown_is_answered_by_a_new_announcement_on_the_same_link)
     EXPECT_INT(ward_sent_count(ward, MSG_announce), 2);
     EXPECT_STR(ward_sent(ward, MSG_announce)->announce.resume_presence_id, "");
     EXPECT_INT(ward->uplink.dials, 1);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -320,10 +320,10 @@ TEST(link, a_lost_link_comes_back_within_the_spread_and_resumes)
         ward_start(ward);
         cut_ms = ward->timers.mono_ms;
         ward_cut(ward);
-        EXPECT_INT(STATE(ward), seat_OFFLINE);
+        EXPECT_INT(STATE(ward), agent_OFFLINE);
         EXPECT_INT(ward->screen.page.kind, page_kind_STATUS);
         ward_run(ward, 20100);
-        EXPECT_INT(STATE(ward), seat_IDLE);
+        EXPECT_INT(STATE(ward), agent_IDLE);
         EXPECT_STR(ward_sent(ward, MSG_announce)->announce.resume_presence_id, "presence-1");
         took_ms = ward->uplink.dialled_at_ms[1] - cut_ms;
         least = took_ms < least ? took_ms : least;
@@ -341,12 +341,12 @@ TEST(link, tries_slow_down_to_half_a_minute_and_never_stop)
 
     ward->broker_up = false;
     ward_start(ward);
-    EXPECT_INT(STATE(ward), seat_OFFLINE);
+    EXPECT_INT(STATE(ward), agent_OFFLINE);
     ward_run(ward, 300000);
     EXPECT(ward->uplink.dials >= 15 && ward->uplink.dials < 60);
     ward->broker_up = true;
     ward_run(ward, 30100);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -376,7 +376,7 @@ TEST(link, dns_is_asked_only_when_nothing_is_configured)
     ward_start(ward);
     EXPECT_STR(ward->locator.service, "_berth._tcp");
     EXPECT_STR(ward->uplink.host, "by-dns");
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -386,14 +386,14 @@ TEST(link, a_nap_past_the_grant_locks_and_announces_anew)
 
     ward_start(ward);
     ward_to_picture(ward, 5, 1, 9);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     ward->device.slept_ms = 3600000; /* the lid was closed for an hour */
     ward_run(ward, 5100);
-    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(STATE(ward), agent_LOCKED);
     EXPECT_INT(ward->screen.page.kind, page_kind_BLANK);
     EXPECT(!ward->viewer.running);
     ward_run(ward, 25000);
-    EXPECT(ward->station.seat.online);
+    EXPECT(ward->station.terminal.online);
     EXPECT_STR(ward_sent(ward, MSG_announce)->announce.resume_presence_id, "");
     EXPECT_INT(ward_sent(ward, MSG_announce)->announce.session_id, 0);
     ward_free(ward);
@@ -409,7 +409,7 @@ TEST(link, a_short_nap_only_renews)
     renewals = ward_sent_count(ward, MSG_renew);
     ward->device.slept_ms = 3000;
     ward_run(ward, 5100);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT(ward_sent_count(ward, MSG_renew) > renewals);
     ward_free(ward);
 }
@@ -447,7 +447,7 @@ TEST(link, a_certificate_is_renewed_at_about_half_its_life)
     EXPECT(!ward->identity.pending);
     ward_run(ward, ward->spread_ms + 100); /* the old key is good until the new one was used */
     EXPECT_INT(ward->uplink.dials, 2);
-    EXPECT(ward->station.seat.online);
+    EXPECT(ward->station.terminal.online);
     ward_run(ward, DAY_MS * 44 / 100);
     EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 1);
     run_until_renewal(ward, 2);
@@ -491,7 +491,7 @@ TEST(link, the_next_key_waits_for_somebody_who_waits)
     ward_greeter_event(ward, greeter_event_kind_PICTURE);
     ward_run(ward, 61000 + ward->spread_ms);
     EXPECT_INT(ward->uplink.dials, 2);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT_INT(ward->viewer.starts, 1);
     EXPECT_INT(ward_sent(ward, MSG_announce)->announce.session_id, 5);
     ward_free(ward);
@@ -506,7 +506,7 @@ TEST(link, a_renewal_without_an_answer_is_tried_again)
     EXPECT(!ward->station.renewal.running);
     ward_run(ward, 4000000);
     EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 2);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_free(ward);
 }
 
@@ -577,7 +577,7 @@ TEST(link, a_broker_whose_clock_was_wrong_for_a_moment_is_found_again)
     EXPECT_INT(ward->uplink.dials, 3);
     EXPECT_INT(ward->uplink.door, UPLINK_LINK);
     EXPECT(ward->uplink.dialled_at_wall_ms <= ward->timers.wall_ms);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT(station_wall_ms(&ward->station) > ward->timers.wall_ms); /* the broker's again */
     ward_free(ward);
 }

@@ -3,7 +3,7 @@
 
 #include "test.h"
 
-#define STATE(ward) ((ward)->station.seat.state)
+#define STATE(ward) ((ward)->station.terminal.state)
 
 static struct ward *ready(uint64_t seed)
 {
@@ -107,7 +107,7 @@ TEST(orders, a_message_lies_above_whatever_is_shown)
     EXPECT_INT(last_state(ward), command_DONE);
     EXPECT_STR(ward->screen.banner.text, "Fire drill at noon");
     EXPECT_INT(ward->screen.page.kind, page_kind_DESKTOP);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     ward_free(ward);
 }
 
@@ -141,7 +141,7 @@ TEST(orders, a_lock_blanks_and_gives_the_session_back)
 
     ward_to_picture(ward, 5, 1, 9);
     order(ward, 1, command_kind_LOCK, "");
-    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(STATE(ward), agent_LOCKED);
     EXPECT_INT(ward_sent(ward, MSG_disconnect)->disconnect.session_id, 5);
     EXPECT_INT(last_state(ward), command_DONE);
     ward_free(ward);
@@ -153,7 +153,7 @@ TEST(orders, a_lock_during_a_sign_on_calls_it_off)
 
     ward_submit(ward, "anna", "secret");
     order(ward, 1, command_kind_LOCK, "");
-    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(STATE(ward), agent_LOCKED);
     EXPECT_INT(ward_sent_count(ward, MSG_sign_on_cancel), 1);
     EXPECT(secret_empty(&ward->station.sign_on.evidence[0].value));
     ward_free(ward);

@@ -56,7 +56,7 @@ TEST(recording, of_a_picture_begins_when_it_is_there_and_ends_when_it_is_covered
     ward_run(ward, 50);
     EXPECT_INT(tape.count, 2);
     expect_screen(&tape, 1, history_screen_event_SHOWS, 5, 1);
-    EXPECT_STR(tape.lines[1].screen.terminal, ward->station.seat.terminal);
+    EXPECT_STR(tape.lines[1].screen.terminal, ward->station.terminal.name);
     EXPECT(tape.lines[1].at_us > tape.lines[0].at_us);
 
     ward_hide(ward, 5, 1, "moved", "Your session moved to ICU-07");

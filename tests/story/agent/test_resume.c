@@ -4,7 +4,7 @@
 
 #include "test.h"
 
-#define STATE(ward) ((ward)->station.seat.state)
+#define STATE(ward) ((ward)->station.terminal.state)
 #define ASKED(ward) ward_sent_count((ward), MSG_sign_on)
 
 /* The picture of session 5 is there at epoch 1, connection 9. */
@@ -15,7 +15,7 @@ static struct ward *working(uint64_t seed)
     ward->resume_ms = 60000;
     ward_start(ward);
     ward_to_picture(ward, 5, 1, 9);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     ward_run(ward, 5000);
     return ward;
 }
@@ -39,7 +39,7 @@ static void picture(struct ward *ward, int64_t epoch, uint64_t connection)
     ward_connected(ward);
     ward_run(ward, 300);
     ward_greeter_event(ward, greeter_event_kind_PICTURE);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
 }
 
 /* It will not ask any more, whatever time passes. */
@@ -47,7 +47,7 @@ static void gave_up(struct ward *ward, const char *says)
 {
     size_t asked = ASKED(ward);
 
-    EXPECT(STATE(ward) == seat_IDLE || STATE(ward) == seat_OFFLINE);
+    EXPECT(STATE(ward) == agent_IDLE || STATE(ward) == agent_OFFLINE);
     EXPECT_SAYS(ward->screen.page.text, says);
     EXPECT(ward->screen.page.alert);
     EXPECT_INT(ward->news[STATION_ENDED], 1);
@@ -62,7 +62,7 @@ TEST(resume, the_broker_is_asked_and_the_picture_comes_back)
     const struct msg *asked;
 
     ward_exits(ward, 147);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT_INT(ward->screen.page.kind, page_kind_PROGRESS);
     EXPECT_STR(ward->screen.page.title, "The picture was lost");
     EXPECT_SAYS(ward->screen.page.text, "comes back");
@@ -92,7 +92,7 @@ TEST(resume, some_ends_are_meant_so)
         struct ward *ward = working(2);
 
         ward_exits(ward, codes[i]);
-        EXPECT_INT(STATE(ward), seat_IDLE);
+        EXPECT_INT(STATE(ward), agent_IDLE);
         ward_run(ward, 120000);
         EXPECT_INT(ASKED(ward), 1);
         ward_free(ward);
@@ -106,7 +106,7 @@ TEST(resume, what_the_broker_does_not_allow_is_not_asked_for)
     ward_start(ward);
     ward_to_picture(ward, 5, 1, 9);
     ward_exits(ward, 147);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     ward_run(ward, 120000);
     EXPECT_INT(ASKED(ward), 1);
     ward_free(ward);
@@ -118,7 +118,7 @@ TEST(resume, a_desktop_out_of_reach_is_asked_for_ever_more_slowly_and_then_given
 
     ward_exits(ward, 147);
     for (size_t i = 0; i < 6; i++) {
-        EXPECT_INT(STATE(ward), seat_SIGN_ON);
+        EXPECT_INT(STATE(ward), agent_SIGN_ON);
         EXPECT_INT(ASKED(ward), 1 + i);
         ward_run(ward, (INT64_C(900) << (i < 4 ? i : 4)) - 1);
         EXPECT_INT(ASKED(ward), 1 + i);
@@ -147,13 +147,13 @@ TEST(resume, a_viewer_that_does_not_get_through_is_one_more_try)
 
     ward_exits(ward, 147);
     for (size_t i = 0; i < 6; i++) {
-        EXPECT_INT(STATE(ward), seat_SIGN_ON);
+        EXPECT_INT(STATE(ward), agent_SIGN_ON);
         ward_run(ward, 17700);
         EXPECT_INT(ASKED(ward), 2 + i);
         EXPECT_INT(ward_sent(ward, MSG_sign_on)->sign_on.session_epoch, epoch);
         ward->station.sign_on.resume.broke_ms = station_up_ms(&ward->station); /* time is not it */
         ward_show(ward, 5, ++epoch, 10 + i);
-        EXPECT_INT(STATE(ward), seat_CONNECTING);
+        EXPECT_INT(STATE(ward), agent_CONNECTING);
         ward_exits(ward, 131);
     }
     gave_up(ward, "did not come back");
@@ -223,7 +223,7 @@ TEST(resume, a_person_who_signs_on_goes_before_it)
     EXPECT_INT(asked->sign_on.evidence[0].kind, evidence_kind_PASSWORD);
     EXPECT_STR(asked->sign_on.evidence[0].name, "bob");
     EXPECT_INT(asked->sign_on.session_id, 0);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT_INT(ward->news[STATION_ENDED], 1);
     ward_run(ward, 100000);
     EXPECT_INT(ASKED(ward), 3); /* and the picture is not asked for any more */
@@ -252,9 +252,9 @@ TEST(resume, without_the_broker_it_says_why_and_asks_when_it_is_back)
     ward->broker_up = false;
     ward_cut(ward);
     ward_run(ward, 5000);
-    EXPECT_INT(STATE(ward), seat_ACTIVE);
+    EXPECT_INT(STATE(ward), agent_ACTIVE);
     ward_exits(ward, 147);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     EXPECT_SAYS(ward->screen.page.text, "broker cannot be reached");
     EXPECT(!ward->screen.page.online);
     ward_run(ward, 30000);
@@ -297,9 +297,9 @@ TEST(resume, a_broker_that_stays_away_leaves_nothing_for_the_next_person)
     ward_cut(ward);
     ward_exits(ward, 147);
     ward_run(ward, 59000);
-    EXPECT_INT(STATE(ward), seat_SIGN_ON);
+    EXPECT_INT(STATE(ward), agent_SIGN_ON);
     ward_run(ward, 2000);
-    EXPECT_INT(STATE(ward), seat_OFFLINE);
+    EXPECT_INT(STATE(ward), agent_OFFLINE);
     EXPECT_SAYS(ward->screen.page.text, "did not come back in time");
     ward->broker_up = true;
     ward_run(ward, 300000);
@@ -314,7 +314,7 @@ TEST(resume, sleep_counts_as_time)
     ward_exits(ward, 147);
     ward->device.slept_ms += 3600000;
     ward_run(ward, 10000);
-    EXPECT(STATE(ward) != seat_SIGN_ON);
+    EXPECT(STATE(ward) != agent_SIGN_ON);
     ward_run(ward, 120000);
     EXPECT(ASKED(ward) <= 2);
     EXPECT_INT(ward->viewer.starts, 1);
@@ -328,7 +328,7 @@ TEST(resume, the_person_may_call_it_off)
     ward_exits(ward, 147);
     ward_run(ward, 1200);
     ward_greeter_event(ward, greeter_event_kind_CANCEL);
-    EXPECT_INT(STATE(ward), seat_IDLE);
+    EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward_sent_count(ward, MSG_sign_on_cancel), 1);
     ward_run(ward, 120000);
     EXPECT_INT(ASKED(ward), 2);
@@ -346,7 +346,7 @@ TEST(resume, a_lock_ends_it)
     ward_run(ward, 1200);
     showing_lock(&ward->station, "the person locks it");
     ward_run(ward, 0);
-    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(STATE(ward), agent_LOCKED);
     ward_run(ward, 120000);
     EXPECT_INT(ASKED(ward), 2);
     ward_free(ward);
@@ -360,11 +360,11 @@ TEST(resume, a_hide_ends_it_and_says_why)
         ward_exits(ward, 147);
         ward_run(ward, epoch == 1 ? 500 : 1200); /* before it asked, and after */
         ward_hide(ward, 5, epoch, "moved", "Your session moved to t2");
-        EXPECT_INT(STATE(ward), seat_NOTICE);
+        EXPECT_INT(STATE(ward), agent_NOTICE);
         EXPECT_SAYS(ward->screen.page.text, "moved to t2");
         EXPECT_INT(ward->news[STATION_ENDED], 1);
         refuse(ward, "SUPERSEDED", "Your session moved to t2", 0);
-        EXPECT_INT(STATE(ward), seat_NOTICE);
+        EXPECT_INT(STATE(ward), agent_NOTICE);
         ward_run(ward, 120000);
         EXPECT(ASKED(ward) <= 2);
         EXPECT_INT(ward->viewer.starts, 1);
@@ -389,7 +389,7 @@ TEST(resume, it_does_not_keep_an_empty_chair_unlocked)
     picture(ward, 2, 10);
     ward_run(ward, 30000);
     ward_idle(ward, 310000);
-    EXPECT_INT(STATE(ward), seat_LOCKED);
+    EXPECT_INT(STATE(ward), agent_LOCKED);
     ward_free(ward);
 }
 

@@ -2,14 +2,14 @@
  * a reconnect. */
 #include "berth/base64.h"
 
-#include "core/lines.h"
+#include "core/greeter_protocol.h"
 #include "core/reconnect.h"
 #include "core/texts.h"
 #include "core/viewer_exit.h"
 
 #include "test.h"
 
-TEST(lines, a_page_survives_the_way)
+TEST(greeter_protocol, a_page_survives_the_way)
 {
     struct page page = {
         .kind = page_kind_CHOOSE, .serial = 7, .online = true, .choices_count = 2
@@ -21,18 +21,18 @@ TEST(lines, a_page_survives_the_way)
 
     (void)snprintf(page.text, sizeof(page.text), "zwei\nZeilen \"ü\"");
     (void)snprintf(page.choices[1].pool, sizeof(page.choices[1].pool), "ward");
-    line = line_of_page(&page, &size);
+    line = page_encode(&page, &size);
     EXPECT_INT(line[size - 1], '\n');
     EXPECT_INT(strlen(line), size);
     EXPECT(memchr(line, '\n', size - 1) == NULL);
-    EXPECT_OK(line_to_page(line, size - 1, &again, &error));
+    EXPECT_OK(page_decode(line, size - 1, &again, &error));
     EXPECT_INT(again.kind, page_kind_CHOOSE);
     EXPECT_STR(again.text, page.text);
     EXPECT_STR(again.choices[1].pool, "ward");
     berth_wipe_free(line, size);
 }
 
-TEST(lines, an_event_carries_a_password_and_is_wiped)
+TEST(greeter_protocol, an_event_carries_a_password_and_is_wiped)
 {
     struct greeter_event event = { .kind = greeter_event_kind_SUBMIT, .user = "anna" };
     struct greeter_event again;
@@ -41,22 +41,22 @@ TEST(lines, an_event_carries_a_password_and_is_wiped)
     char *line;
 
     EXPECT(secret_set(&event.password, "geheim\"\\", 8));
-    line = line_of_event(&event, &size);
-    EXPECT_OK(line_to_event(line, size - 1, &again, &error));
+    line = greeter_event_encode(&event, &size);
+    EXPECT_OK(greeter_event_decode(line, size - 1, &again, &error));
     EXPECT_STR(again.password.text, "geheim\"\\");
     greeter_event_wipe(&again);
     EXPECT(secret_empty(&again.password));
     berth_wipe_free(line, size);
 }
 
-TEST(lines, nonsense_is_refused)
+TEST(greeter_protocol, nonsense_is_refused)
 {
     struct page page;
     struct berth_error error = { 0 };
 
-    EXPECT_ERR(line_to_page("{", 1, &page, &error), BERTH_E_PROTOCOL);
-    EXPECT_ERR(line_to_page("{\"kind\":\"none\"}", 15, &page, &error), BERTH_E_INVALID);
-    EXPECT_ERR(line_to_page("[[[[[[]]]]]]", 12, &page, &error), BERTH_E_PROTOCOL);
+    EXPECT_ERR(page_decode("{", 1, &page, &error), BERTH_E_PROTOCOL);
+    EXPECT_ERR(page_decode("{\"kind\":\"none\"}", 15, &page, &error), BERTH_E_INVALID);
+    EXPECT_ERR(page_decode("[[[[[[]]]]]]", 12, &page, &error), BERTH_E_PROTOCOL);
 }
 
 static int count_lines(void *context, const char *line, size_t size)
@@ -67,25 +67,25 @@ static int count_lines(void *context, const char *line, size_t size)
     return size > 0 && line[0] == 'x' ? BERTH_E_CANCELLED : 0;
 }
 
-TEST(lines, a_stream_is_cut_wherever_it_is_split)
+TEST(greeter_protocol, a_stream_is_cut_wherever_it_is_split)
 {
     struct line_reader reader = { 0 };
     struct berth_error error = { 0 };
     size_t seen = 0;
 
-    EXPECT_OK(line_feed(&reader, "ab", 2, count_lines, &seen, &error));
+    EXPECT_OK(line_reader_feed(&reader, "ab", 2, count_lines, &seen, &error));
     EXPECT_INT(seen, 0);
-    EXPECT_OK(line_feed(&reader, "c\n\nde", 5, count_lines, &seen, &error));
+    EXPECT_OK(line_reader_feed(&reader, "c\n\nde", 5, count_lines, &seen, &error));
     EXPECT_INT(seen, 300); /* three bytes, then an empty line */
-    EXPECT_OK(line_feed(&reader, "\n", 1, count_lines, &seen, &error));
+    EXPECT_OK(line_reader_feed(&reader, "\n", 1, count_lines, &seen, &error));
     EXPECT_INT(seen, 30002);
     EXPECT_INT(reader.have, 0);
     for (size_t i = 0; i < 8; i++)
         EXPECT_INT(reader.data[i], 0); /* nothing of it stays */
-    EXPECT_ERR(line_feed(&reader, "x\nmore\n", 7, count_lines, &seen, &error), BERTH_E_CANCELLED);
+    EXPECT_ERR(line_reader_feed(&reader, "x\nmore\n", 7, count_lines, &seen, &error), BERTH_E_CANCELLED);
 }
 
-TEST(lines, an_endless_line_is_too_large)
+TEST(greeter_protocol, an_endless_line_is_too_large)
 {
     static struct line_reader reader;
     static char block[4096];
@@ -95,7 +95,7 @@ TEST(lines, an_endless_line_is_too_large)
 
     memset(block, 'a', sizeof(block));
     for (int i = 0; i < 6 && r == 0; i++)
-        r = line_feed(&reader, block, sizeof(block), count_lines, &seen, &error);
+        r = line_reader_feed(&reader, block, sizeof(block), count_lines, &seen, &error);
     EXPECT_INT(r, BERTH_E_TOO_LARGE);
 }
 
@@ -233,10 +233,10 @@ TEST(reconnect, the_first_try_is_spread_or_soon)
         }
     }
     EXPECT(most[RECONNECT_NOBODY] > 19500 && most[RECONNECT_NOBODY] <= 20000);
-    EXPECT(most[RECONNECT_SHOWING] > 9500 && most[RECONNECT_SHOWING] <= 10000);
+    EXPECT(most[RECONNECT_IN_SESSION] > 9500 && most[RECONNECT_IN_SESSION] <= 10000);
     EXPECT(most[RECONNECT_WAITING] > 480 && most[RECONNECT_WAITING] <= 500);
     EXPECT_INT(reconnect_delay_ms(&random, 0, 0, RECONNECT_NOBODY), 0);
-    EXPECT(reconnect_delay_ms(&random, 0, 0, RECONNECT_SHOWING) <= 500);
+    EXPECT(reconnect_delay_ms(&random, 0, 0, RECONNECT_IN_SESSION) <= 500);
 }
 
 TEST(reconnect, failures_double_the_ceiling_up_to_its_end)

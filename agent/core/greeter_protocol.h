@@ -1,10 +1,10 @@
-/* lines.h - the lines between agent and greeter: lines.def as structs, and their JSON form.
+/* greeter_protocol.h - what agent and greeter say to each other, as JSON lines.
  *
  * Module core of the agent: pure. Both ends use it. An event may hold a password: wipe it with
  * greeter_event_wipe.
  */
-#ifndef BERTH_AGENT_CORE_LINES_H
-#define BERTH_AGENT_CORE_LINES_H
+#ifndef BERTH_AGENT_CORE_GREETER_PROTOCOL_H
+#define BERTH_AGENT_CORE_GREETER_PROTOCOL_H
 
 #include "berth/enums.h"
 #include "berth/record.h"
@@ -13,7 +13,7 @@
 #define ENUM_BEGIN(name) enum name { name##_NONE,
 #define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
 #define ENUM_END(name) name##_END }; extern const char *const name##_names[]; extern const char *const name##_sentences[];
-#include "core/line_kinds.def"
+#include "core/greeter_enums.def"
 #undef ENUM_BEGIN
 #undef ENUM_VALUE
 #undef ENUM_END
@@ -22,7 +22,7 @@
 #define RECORD_END(name) }; extern const struct record name##_record;
 #define FIELD(record, kind, member, arg, see, unit, sentence) RECORD_MEMBER_##kind(member, arg)
 #define LIST(record, member, sub, cap, see, sentence) size_t member##_count; struct sub member[cap];
-#include "core/lines.def"
+#include "core/greeter_protocol.def"
 #undef RECORD
 #undef RECORD_END
 #undef FIELD
@@ -33,13 +33,13 @@
 #define LINE_MAX_BYTES 16384
 
 /* One line with its line feed; to be wiped and freed by berth_wipe_free(line, *ret_size). */
-char *line_of_page(const struct page *page, size_t *ret_size);
-char *line_of_event(const struct greeter_event *event, size_t *ret_size);
+char *page_encode(const struct page *page, size_t *ret_size);
+char *greeter_event_encode(const struct greeter_event *event, size_t *ret_size);
 
 /* Read one line (without line feed). Errors: PROTOCOL, INVALID. */
-int line_to_page(const char *line, size_t size, struct page *ret,
+int page_decode(const char *line, size_t size, struct page *ret,
                  struct berth_error *reterr) berth_must_check;
-int line_to_event(const char *line, size_t size, struct greeter_event *ret,
+int greeter_event_decode(const char *line, size_t size, struct greeter_event *ret,
                   struct berth_error *reterr) berth_must_check;
 
 /* After the last use: an event may hold a password. */
@@ -54,7 +54,7 @@ struct line_reader {
 /* Feed bytes; `each` gets every whole line without its line feed, valid during the call only. Stops
  * with the first negative answer. Errors: TOO_LARGE.
  */
-int line_feed(struct line_reader *reader, const char *bytes, size_t size,
+int line_reader_feed(struct line_reader *reader, const char *bytes, size_t size,
               int (*each)(void *context, const char *line, size_t size), void *context,
               struct berth_error *reterr) berth_must_check;
 

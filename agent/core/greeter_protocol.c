@@ -1,5 +1,5 @@
-/* lines.c - see lines.h. */
-#include "core/lines.h"
+/* greeter_protocol.c - see greeter_protocol.h. */
+#include "core/greeter_protocol.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -10,14 +10,14 @@
 #define ENUM_BEGIN(name) const char *const name##_names[] = { "",
 #define ENUM_VALUE(name, symbol, text, sentence) text,
 #define ENUM_END(name) NULL };
-#include "core/line_kinds.def"
+#include "core/greeter_enums.def"
 #undef ENUM_BEGIN
 #undef ENUM_VALUE
 #undef ENUM_END
 #define ENUM_BEGIN(name) const char *const name##_sentences[] = { "",
 #define ENUM_VALUE(name, symbol, text, sentence) sentence,
 #define ENUM_END(name) NULL };
-#include "core/line_kinds.def"
+#include "core/greeter_enums.def"
 #undef ENUM_BEGIN
 #undef ENUM_VALUE
 #undef ENUM_END
@@ -28,7 +28,7 @@
     RECORD_FIELD_ROW(struct record_, kind, member, arg, see, unit, sentence)
 #define LIST(record_, member, sub_, cap, see, sentence) \
     RECORD_LIST_ROW(struct record_, member, sub_##_record, cap, see, sentence)
-#include "core/lines.def"
+#include "core/greeter_protocol.def"
 #undef RECORD
 #undef RECORD_END
 #undef FIELD
@@ -39,7 +39,7 @@
 #define RECORD_END(name)
 #define FIELD(record_, kind, member, arg, see, unit, sentence)
 #define LIST(record_, member, sub_, cap, see, sentence)
-#include "core/lines.def"
+#include "core/greeter_protocol.def"
 #undef RECORD
 #undef RECORD_END
 #undef FIELD
@@ -49,7 +49,7 @@
 /* Nesting of a page: the object, its list of choices, a choice. */
 #define LINE_DEPTH 4
 
-static char *line_of(const struct record *record, const void *row, size_t *ret_size)
+static char *encode_line(const struct record *record, const void *row, size_t *ret_size)
 {
     berth_cleanup(json_unrefp) json_t *json = record_encode(record, row, SEE_MASK_WIRE);
     char *text = json_text(json);
@@ -62,17 +62,17 @@ static char *line_of(const struct record *record, const void *row, size_t *ret_s
     return line;
 }
 
-char *line_of_page(const struct page *page, size_t *ret_size)
+char *page_encode(const struct page *page, size_t *ret_size)
 {
-    return line_of(&page_record, page, ret_size);
+    return encode_line(&page_record, page, ret_size);
 }
 
-char *line_of_event(const struct greeter_event *event, size_t *ret_size)
+char *greeter_event_encode(const struct greeter_event *event, size_t *ret_size)
 {
-    return line_of(&greeter_event_record, event, ret_size);
+    return encode_line(&greeter_event_record, event, ret_size);
 }
 
-static int line_to(const struct record *record, const char *line, size_t size, void *ret,
+static int decode_line(const struct record *record, const char *line, size_t size, void *ret,
                    struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *json = json_parse(line, size, LINE_DEPTH, reterr);
@@ -82,14 +82,14 @@ static int line_to(const struct record *record, const char *line, size_t size, v
     return record_decode(record, json, ret, reterr);
 }
 
-int line_to_page(const char *line, size_t size, struct page *ret, struct berth_error *reterr)
+int page_decode(const char *line, size_t size, struct page *ret, struct berth_error *reterr)
 {
-    return line_to(&page_record, line, size, ret, reterr);
+    return decode_line(&page_record, line, size, ret, reterr);
 }
 
-int line_to_event(const char *line, size_t size, struct greeter_event *ret, struct berth_error *reterr)
+int greeter_event_decode(const char *line, size_t size, struct greeter_event *ret, struct berth_error *reterr)
 {
-    return line_to(&greeter_event_record, line, size, ret, reterr);
+    return decode_line(&greeter_event_record, line, size, ret, reterr);
 }
 
 void greeter_event_wipe(struct greeter_event *event)
@@ -98,7 +98,7 @@ void greeter_event_wipe(struct greeter_event *event)
 }
 
 /* Hand out the lines that are whole, keep the rest at the front. */
-static int hand_out(struct line_reader *reader,
+static int deliver_lines(struct line_reader *reader,
                     int (*each)(void *context, const char *line, size_t size), void *context)
 {
     size_t begin = 0;
@@ -117,13 +117,13 @@ static int hand_out(struct line_reader *reader,
     return r < 0 ? r : 0;
 }
 
-int line_feed(struct line_reader *reader, const char *bytes, size_t size,
+int line_reader_feed(struct line_reader *reader, const char *bytes, size_t size,
               int (*each)(void *context, const char *line, size_t size), void *context,
               struct berth_error *reterr)
 {
     while (size > 0) {
-        size_t room = sizeof(reader->data) - reader->have;
-        size_t part = size < room ? size : room;
+        size_t space = sizeof(reader->data) - reader->have;
+        size_t part = size < space ? size : space;
         int r;
 
         if (part == 0)
@@ -133,7 +133,7 @@ int line_feed(struct line_reader *reader, const char *bytes, size_t size,
         reader->have += part;
         bytes += part;
         size -= part;
-        r = hand_out(reader, each, context);
+        r = deliver_lines(reader, each, context);
         if (r < 0)
             return r;
     }
