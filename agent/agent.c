@@ -14,8 +14,8 @@
 #include "berth/notify.h"
 
 #include "control/control.h"
-#include "flow/reach.h"
-#include "flow/station.h"
+#include "flow/dial.h"
+#include "flow/agent_flow.h"
 #include "host/log_file.h"
 #include "host/machine.h"
 #include "identity/keeper.h"
@@ -44,7 +44,7 @@ struct agent {
     struct berth_random random;
     struct state_dir state_dir;
     struct origin origin;
-    struct station station;
+    struct agent_flow flow;
     struct control *control;
     char viewer_home[CONF_TEXT_MAX + 16];
     char viewer_log[CONF_TEXT_MAX + 32];
@@ -92,23 +92,23 @@ static void read_command_line(char *out, size_t size)
 static int open_origin(struct agent *agent, struct berth_error *reterr)
 {
     char command_line[COMMAND_LINE_MAX];
-    struct station *station = &agent->station;
+    struct agent_flow *flow = &agent->flow;
     int r;
 
     read_command_line(command_line, sizeof(command_line));
-    r = origin_gather(agent->options, command_line, station->device, &agent->origin, reterr);
+    r = origin_gather(agent->options, command_line, flow->device, &agent->origin, reterr);
     explicit_bzero(command_line, sizeof(command_line));
     if (r < 0)
         return r;
     if (agent->origin.authority_hash[0])
-        r = agent_identity_trust(station->identity, agent->origin.authority_hash, reterr);
+        r = agent_identity_trust(flow->identity, agent->origin.authority_hash, reterr);
     return r;
 }
 
-/* What the station needs to know of where the broker is; again after an invitation. */
+/* What the flows need to know of where the broker is; again after an invitation. */
 static void take_origin(struct agent *agent)
 {
-    struct station_options *options = &agent->station.options;
+    struct agent_flow_options *options = &agent->flow.options;
 
     options->links = agent->origin.links;
     options->joins = agent->origin.joins;
@@ -135,7 +135,7 @@ static int open_state(struct agent *agent, struct berth_error *reterr)
         (void)snprintf(agent->viewer_home, sizeof(agent->viewer_home), "%.200s/berth-viewer-%u",
                        runtime ? runtime : "/tmp", (unsigned)geteuid());
     }
-    return agent_identity_open(&agent->state_dir, &agent->station.identity, reterr);
+    return agent_identity_open(&agent->state_dir, &agent->flow.identity, reterr);
 }
 
 /* The viewer's home is a folder like our own: private, or refused. */
@@ -152,7 +152,7 @@ static int make_home(const struct agent *agent, struct berth_error *reterr)
 static int open_rooms(struct agent *agent, struct berth_error *reterr)
 {
     const struct agent_options *options = agent->options;
-    struct station *station = &agent->station;
+    struct agent_flow *flow = &agent->flow;
     const struct machine_setup machine = { .state_dir = &agent->state_dir,
                                            .reboot_command = options->reboot_command,
                                            .log_file = options->log_file,
@@ -167,13 +167,13 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
                                          .display = options->display,
                                          .authority = options->authority };
 
-    station->device = device_new(&agent->loop, &machine);
-    station->uplink = uplink_new(&agent->loop);
-    station->viewer = viewer_new(&agent->loop, &viewer);
-    station->screen = screen_new(&agent->loop, &screen);
-    station->locator = locator_new(&agent->loop, &agent->random, options->dns_domain,
+    flow->device = device_new(&agent->loop, &machine);
+    flow->uplink = uplink_new(&agent->loop);
+    flow->viewer = viewer_new(&agent->loop, &viewer);
+    flow->screen = screen_new(&agent->loop, &screen);
+    flow->locator = locator_new(&agent->loop, &agent->random, options->dns_domain,
                                    options->dns_servers, reterr);
-    if (!station->locator)
+    if (!flow->locator)
         return BERTH_E_CONFIG;
     return open_origin(agent, reterr);
 }
@@ -182,19 +182,19 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
 static int join_now(void *context, const char *invitation, struct berth_error *reterr)
 {
     struct agent *agent = context;
-    struct station *station = &agent->station;
+    struct agent_flow *flow = &agent->flow;
     struct invite invite;
     int r = invite_parse(invitation, &invite, reterr);
 
     if (r == 0)
-        r = agent_identity_trust(station->identity, invite.authority_hash, reterr);
+        r = agent_identity_trust(flow->identity, invite.authority_hash, reterr);
     if (r == 0)
-        r = origin_invited(&agent->origin, &invite, station->device, reterr);
+        r = origin_invited(&agent->origin, &invite, flow->device, reterr);
     explicit_bzero(&invite, sizeof(invite));
     if (r < 0)
         return r;
     take_origin(agent);
-    reach_begin_anew(station);
+    dial_restart(flow);
     return 0;
 }
 
@@ -208,83 +208,83 @@ static int64_t built_ms(void)
 
 static int open_all(struct agent *agent, struct berth_error *reterr)
 {
-    struct station *station = &agent->station;
+    struct agent_flow *flow = &agent->flow;
     int r = open_state(agent, reterr);
 
     if (r == 0)
         r = make_home(agent, reterr);
     if (r == 0 && agent->options->history[0])
-        r = history_file_open(agent->options->history, "berth-agent", false, &station->history,
+        r = history_file_open(agent->options->history, "berth-agent", false, &flow->history,
                               reterr);
     if (r == 0)
         r = open_rooms(agent, reterr);
     if (r < 0)
         return r;
-    station->timers = &agent->loop.timers;
-    station->random = &agent->random;
-    station->options.ask_dns = agent->options->dns;
-    station->options.built_ms = built_ms();
-    station->options.want_expires_ms = agent->options->presence_s * 1000;
-    (void)snprintf(station->options.agent_version, sizeof(station->options.agent_version), "%s",
+    flow->timers = &agent->loop.timers;
+    flow->random = &agent->random;
+    flow->options.ask_dns = agent->options->dns;
+    flow->options.built_ms = built_ms();
+    flow->options.want_expires_ms = agent->options->presence_s * 1000;
+    (void)snprintf(flow->options.agent_version, sizeof(flow->options.agent_version), "%s",
                    BERTH_VERSION);
     take_origin(agent);
-    station_start(station);
+    agent_flow_start(flow);
     agent->control =
-        control_new(&agent->loop, station, agent->options->socket, join_now, agent, reterr);
+        control_new(&agent->loop, flow, agent->options->socket, join_now, agent, reterr);
     if (!agent->control)
         return reterr->code;
-    screen_begin(station->screen);
+    screen_begin(flow->screen);
     return 0;
 }
 
 static bool all_gone(const struct agent *agent)
 {
-    const struct station *station = &agent->station;
+    const struct agent_flow *flow = &agent->flow;
 
     return (!agent->control || control_is_gone(agent->control)) &&
-           screen_is_gone(station->screen) && viewer_is_gone(station->viewer) &&
-           device_is_idle(station->device);
+           screen_is_gone(flow->screen) && viewer_is_gone(flow->viewer) &&
+           device_is_idle(flow->device);
 }
 
 /* Say goodbye, end the children, and give them a moment. */
 static void wind_down(struct agent *agent)
 {
-    struct station *station = &agent->station;
+    struct agent_flow *flow = &agent->flow;
     int64_t until_ms = clock_mono_ms() + STOP_MS;
 
-    if (!station->screen) /* it never came so far */
+    if (!flow->screen) /* it never came so far */
         return;
-    if (station->timers)
-        station_stop(station);
+    if (flow->timers)
+        agent_flow_stop(flow);
     if (agent->control)
         control_end(agent->control);
-    screen_end(station->screen);
+    screen_end(flow->screen);
     while (!all_gone(agent) && clock_mono_ms() < until_ms)
         loop_turn(&agent->loop, 50);
 }
 
 static void free_rooms(struct agent *agent)
 {
-    struct station *station = &agent->station;
+    struct agent_flow *flow = &agent->flow;
 
     if (agent->control)
         control_free(agent->control);
-    if (station->locator)
-        locator_free(station->locator);
-    if (station->uplink)
-        uplink_free(station->uplink);
-    if (station->screen)
-        screen_free(station->screen);
-    if (station->viewer)
-        viewer_free(station->viewer);
-    if (station->device)
-        device_free(station->device);
-    if (station->identity)
-        agent_identity_close(station->identity);
+    if (flow->locator)
+        locator_free(flow->locator);
+    if (flow->uplink)
+        uplink_free(flow->uplink);
+    if (flow->screen)
+        screen_free(flow->screen);
+    if (flow->viewer)
+        viewer_free(flow->viewer);
+    if (flow->device)
+        device_free(flow->device);
+    if (flow->identity)
+        agent_identity_close(flow->identity);
     state_dir_close(&agent->state_dir);
-    history_file_close(station->history);
-    secret_wipe(&station->options.invitation);
-    secret_wipe(&station->options.boot_secret);
+    history_file_close(flow->history);
+    secret_wipe(&flow->options.invitation);
+    secret_wipe(&flow->options.boot_secret);
 }
 
 /* Children that would not end in time are killed with us; their handles keep the loop from being
@@ -345,7 +345,7 @@ int agent_run(const struct agent_options *options, struct berth_error *reterr)
         timer_stop(&agent->loop.timers, &agent->log_turn);
     }
     wind_down(agent);
-    quiet = !agent->station.screen || all_gone(agent);
+    quiet = !agent->flow.screen || all_gone(agent);
     if (quiet)
         free_rooms(agent);
     close_loop(agent, quiet);

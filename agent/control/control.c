@@ -12,8 +12,8 @@
 #include "berth/json.h"
 #include "berth/log.h"
 
-#include "flow/showing.h"
-#include "flow/sign_on.h"
+#include "flow/viewer_session.h"
+#include "flow/sign_on_request.h"
 
 #define GUESTS_MAX 16
 /* A request: a password, a name, an invitation. */
@@ -39,7 +39,7 @@ struct guest {
     struct list node;
     uv_pipe_t pipe;
     struct control *control;
-    struct station_watcher watcher;
+    struct agent_observer observer;
     struct berth_timer silent;
     bool waits;              /* It is answered at the outcome, of a sign-on or of joining. */
     bool joins;              /* The outcome that it waits for is that of joining. */
@@ -57,7 +57,7 @@ struct guest {
 
 struct control {
     struct berth_loop *loop;
-    struct station *station;
+    struct agent_flow *agent;
     uv_pipe_t listener;
     bool listening;
     struct list guests;
@@ -97,7 +97,7 @@ static void close_guest(struct guest *guest)
         return;
     guest->closing = true;
     timer_stop(&guest->control->loop->timers, &guest->silent);
-    station_unwatch(&guest->watcher);
+    agent_flow_remove_observer(&guest->observer);
     list_remove(&guest->node);
     uv_close((uv_handle_t *)&guest->pipe, guest_closed);
 }
@@ -117,19 +117,19 @@ static void say(struct guest *guest, json_t *line)
         close_guest(guest);
 }
 
-static json_t *status_of(const struct station *station)
+static json_t *status_of(const struct agent_flow *agent)
 {
-    const struct terminal_status *terminal = &station->terminal;
+    const struct terminal_status *terminal = &agent->terminal;
 
     return json_pack(
         "{s:b, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "ok", 1,
         "terminal", terminal->name, "state", agent_state_names[terminal->state], "online", terminal->online,
         "user", terminal->user, "pool", terminal->pool, "desktop", terminal->desktop, "session",
         (json_int_t)terminal->shown.session_id, "epoch", (json_int_t)terminal->shown.epoch, "connection",
-        (json_int_t)terminal->shown.connection_id, "signon_ms", (json_int_t)station->sign_on.took_ms,
+        (json_int_t)terminal->shown.connection_id, "signon_ms", (json_int_t)agent->sign_on.took_ms,
         "picture_ms", (json_int_t)terminal->picture_ms, "profile_version",
-        (json_int_t)station->profile_version, "broker_incarnation",
-        (json_int_t)station->presence.incarnation, "says", terminal->text);
+        (json_int_t)agent->profile_version, "broker_incarnation",
+        (json_int_t)agent->presence.incarnation, "says", terminal->text);
 }
 
 /* The final answer. */
@@ -140,7 +140,7 @@ static void answer(struct guest *guest, const struct berth_error *error)
     guest->answered = true;
     guest->waits = false;
     if (!error || !error->code)
-        say(guest, status_of(guest->control->station));
+        say(guest, status_of(guest->control->agent));
     else
         say(guest,
             json_pack("{s:b, s:s, s:s, s:b, s:b}", "ok", 0, "error",
@@ -151,8 +151,8 @@ static void answer(struct guest *guest, const struct berth_error *error)
 
 static void tell_progress(struct guest *guest)
 {
-    const struct station *station = guest->control->station;
-    const struct terminal_status *terminal = &station->terminal;
+    const struct agent_flow *agent = guest->control->agent;
+    const struct terminal_status *terminal = &agent->terminal;
     const char *text = guest->last.code ? guest->last.text : terminal->text;
     char told[256];
 
@@ -202,14 +202,14 @@ static void linked_instead(struct guest *guest)
     (void)berth_fail(&error, BERTH_E_CANCELLED,
                      "the invitation was not used: %.160s; the terminal is linked as %s",
                      guest->last.code ? guest->last.text : "no answer came",
-                     guest->control->station->terminal.name);
+                     guest->control->agent->terminal.name);
     answer(guest, &error);
 }
 
 /* A reason is told with the state that follows it, and is over with the next. */
 static void forget_last(struct guest *guest)
 {
-    enum agent_state state = guest->control->station->terminal.state;
+    enum agent_state state = guest->control->agent->terminal.state;
 
     if (guest->last_in == agent_NO_STATE)
         guest->last_in = state;
@@ -217,25 +217,25 @@ static void forget_last(struct guest *guest)
         guest->last.code = 0;
 }
 
-static void join_news(struct guest *guest, enum station_news what, const struct berth_error *why)
+static void join_news(struct guest *guest, enum agent_event what, const struct berth_error *why)
 {
-    if (what == STATION_JOINED) {
+    if (what == AGENT_EVENT_JOINED) {
         answer(guest, NULL);
-    } else if (what == STATION_NOT_JOINED) {
+    } else if (what == AGENT_EVENT_JOIN_FAILED) {
         not_joined(guest, why);
-    } else if (what == STATION_LINKED) {
+    } else if (what == AGENT_EVENT_LINKED) {
         linked_instead(guest);
-    } else if (what == STATION_SAYS) {
+    } else if (what == AGENT_EVENT_CHANGED) {
         forget_last(guest);
         if (!guest->quiet)
             tell_progress(guest);
     }
 }
 
-static void news(struct station_watcher *watcher, enum station_news what,
+static void news(struct agent_observer *observer, enum agent_event what,
                  const struct berth_error *why)
 {
-    struct guest *guest = container_of(watcher, struct guest, watcher);
+    struct guest *guest = container_of(observer, struct guest, observer);
 
     if (!guest->waits)
         return;
@@ -244,19 +244,19 @@ static void news(struct station_watcher *watcher, enum station_news what,
         return;
     }
     switch (what) {
-    case STATION_SAYS:
+    case AGENT_EVENT_CHANGED:
         tell_progress(guest);
         return;
-    case STATION_SHOWN:
+    case AGENT_EVENT_SHOWN:
         answer(guest, NULL);
         return;
-    case STATION_SIGN_ON_FAILED:
-    case STATION_ENDED:
+    case AGENT_EVENT_SIGN_ON_FAILED:
+    case AGENT_EVENT_ENDED:
         answer(guest, why);
         return;
-    case STATION_JOINED:
-    case STATION_NOT_JOINED:
-    case STATION_LINKED:
+    case AGENT_EVENT_JOINED:
+    case AGENT_EVENT_JOIN_FAILED:
+    case AGENT_EVENT_LINKED:
         return;
     }
 }
@@ -282,7 +282,7 @@ static int sign_on(struct guest *guest, const json_t *request, struct berth_erro
     if (!secret_set(&evidence.value, password, strlen(password)))
         r = berth_fail(reterr, BERTH_E_TOO_LARGE, "the password is too long");
     if (r == 0)
-        r = sign_on_begin(guest->control->station, &evidence, member(request, "pool"), reterr);
+        r = sign_on_request_begin(guest->control->agent, &evidence, member(request, "pool"), reterr);
     explicit_bzero(&evidence, sizeof(evidence));
     if (r == 0)
         guest->waits = !json_is_false(json_object_get(request, "wait"));
@@ -342,11 +342,11 @@ static int obey(struct guest *guest, const json_t *request, struct berth_error *
     case CONTROL_SIGN_ON:
         return sign_on(guest, request, reterr);
     case CONTROL_SIGN_OFF:
-        return showing_leave(control->station, SHOWING_SIGN_OFF, reterr);
+        return viewer_session_leave(control->agent, LEAVE_SIGN_OFF, reterr);
     case CONTROL_DISCONNECT:
-        return showing_leave(control->station, SHOWING_DISCONNECT, reterr);
+        return viewer_session_leave(control->agent, LEAVE_DISCONNECT, reterr);
     case CONTROL_LOCK:
-        showing_lock(control->station, "asked for at the control socket");
+        viewer_session_lock(control->agent, "asked for at the control socket");
         return 0;
     case CONTROL_STATUS:
         return 0;
@@ -466,10 +466,10 @@ static void knocked(uv_stream_t *stream, int status)
         return;
     guest = berth_new(struct guest);
     guest->control = control;
-    guest->watcher.news = news;
+    guest->observer.notify = news;
     (void)uv_pipe_init(&control->loop->uv, &guest->pipe, 0);
     list_append(&control->guests, &guest->node);
-    station_watch(control->station, &guest->watcher);
+    agent_flow_add_observer(control->agent, &guest->observer);
     control->count++;
     if (uv_accept(stream, (uv_stream_t *)&guest->pipe) < 0 || control->count > GUESTS_MAX ||
         !is_us(&guest->pipe) ||
@@ -516,7 +516,7 @@ static int listen_at(struct control *control, struct berth_error *reterr)
     return 0;
 }
 
-struct control *control_new(struct berth_loop *loop, struct station *station, const char *path,
+struct control *control_new(struct berth_loop *loop, struct agent_flow *agent, const char *path,
                             int (*join)(void *context, const char *invitation,
                                         struct berth_error *reterr),
                             void *context, struct berth_error *reterr)
@@ -524,7 +524,7 @@ struct control *control_new(struct berth_loop *loop, struct station *station, co
     struct control *control = berth_new(struct control);
 
     control->loop = loop;
-    control->station = station;
+    control->agent = agent;
     control->join = join;
     control->context = context;
     list_init(&control->guests);

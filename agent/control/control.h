@@ -9,7 +9,7 @@
 
 #include "berth/loop.h"
 
-#include "flow/station.h"
+#include "flow/agent_flow.h"
 
 struct control;
 
@@ -34,7 +34,7 @@ enum control_request control_request(const char *word);
 /* Listen at `path`. join: called with the text of an invitation; returns 0 or a code.
  * Errors: IO (the folder, or somebody else listens there).
  */
-struct control *control_new(struct berth_loop *loop, struct station *station, const char *path,
+struct control *control_new(struct berth_loop *loop, struct agent_flow *agent, const char *path,
                             int (*join)(void *context, const char *invitation,
                                         struct berth_error *reterr),
                             void *context, struct berth_error *reterr);

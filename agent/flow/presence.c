@@ -6,45 +6,45 @@
 #include "berth/log.h"
 
 #include "core/reconnect.h"
-#include "flow/reach.h"
-#include "flow/showing.h"
-#include "flow/sign_on.h"
+#include "flow/dial.h"
+#include "flow/viewer_session.h"
+#include "flow/sign_on_request.h"
 
 /* A grant without timing would make us renew without pause; the protocol's smallest grant is 5 s.
  */
-#define RENEW_LEAST_MS 1000
+#define RENEW_MIN_MS 1000
 /* A renewal that is not answered for this long: the link is not worth waiting for. */
 #define UNANSWERED_MS 7000
 /* How often we look whether the machine was asleep, besides every renewal. */
-#define LOOK_MS 5000
+#define SUSPEND_CHECK_MS 5000
 /* Differences of the two clocks below this are reading noise. */
-#define SLEPT_LEAST_MS 500
+#define SUSPEND_MIN_MS 500
 
-static struct station *station_of(struct berth_timer *timer, size_t offset)
+static struct agent_flow *agent_of(struct berth_timer *timer, size_t offset)
 {
-    return container_of((struct station_presence *)(void *)((char *)timer - offset), struct station,
+    return container_of((struct agent_presence *)(void *)((char *)timer - offset), struct agent_flow,
                         presence);
 }
 
-static void look_due(struct berth_timer *timer);
+static void suspend_check_due(struct berth_timer *timer);
 static void renew_due(struct berth_timer *timer);
 
-static void link_silent(struct berth_timer *timer)
+static void renewal_unanswered(struct berth_timer *timer)
 {
-    struct station *station = station_of(timer, offsetof(struct station_presence, unanswered));
+    struct agent_flow *agent = agent_of(timer, offsetof(struct agent_presence, unanswered));
     struct berth_error error = { 0 };
 
     (void)berth_fail(&error, BERTH_E_TIMEOUT, "the broker did not answer a renewal in %d ms",
                      UNANSWERED_MS);
-    reach_give_up(station, &error);
+    dial_drop_link(agent, &error);
 }
 
 /* The machine slept. Whoever sits there now may be somebody else: past the grant the screen is
  * given back. */
-static void woke_up(struct station *station, int64_t slept_ms)
+static void handle_suspend(struct agent_flow *agent, int64_t slept_ms)
 {
-    struct station_presence *presence = &station->presence;
-    bool over = station->timers->mono_ms + slept_ms >= presence->deadline_ms;
+    struct agent_presence *presence = &agent->presence;
+    bool over = agent->timers->mono_ms + slept_ms >= presence->deadline_ms;
     struct berth_error error = { 0 };
 
     (void)berth_fail(&error, BERTH_E_TIMEOUT, "the terminal slept for %lld ms",
@@ -52,83 +52,83 @@ static void woke_up(struct station *station, int64_t slept_ms)
     log_failure(EV_AGENT_LINK, &error, over ? "slept past its presence" : "slept");
     if (!over) {
         presence->deadline_ms -= slept_ms;
-        presence_renew_now(station);
+        presence_renew_now(agent);
         return;
     }
     presence->id[0] = '\0';
-    if (terminal_status_shows_desktop(&station->terminal))
-        showing_lock(station, "the terminal slept");
-    else if (station->sign_on.resume.on)
-        sign_on_cancel(station);
-    reach_give_up(station, &error);
+    if (terminal_status_shows_desktop(&agent->terminal))
+        viewer_session_lock(agent, "the terminal slept");
+    else if (agent->sign_on.resume.on)
+        sign_on_request_cancel(agent);
+    dial_drop_link(agent, &error);
 }
 
 /* True when the machine slept since the last look. */
-static bool look(struct station *station)
+static bool check_suspend(struct agent_flow *agent)
 {
-    struct station_presence *presence = &station->presence;
-    int64_t slept_ms = device_slept_ms(station->device);
+    struct agent_presence *presence = &agent->presence;
+    int64_t slept_ms = device_slept_ms(agent->device);
     int64_t since_ms = slept_ms - presence->slept_ms;
 
     presence->slept_ms = slept_ms;
-    if (since_ms < SLEPT_LEAST_MS)
+    if (since_ms < SUSPEND_MIN_MS)
         return false;
-    woke_up(station, since_ms);
+    handle_suspend(agent, since_ms);
     return true;
 }
 
-static void look_due(struct berth_timer *timer)
+static void suspend_check_due(struct berth_timer *timer)
 {
-    struct station *station = station_of(timer, offsetof(struct station_presence, look));
+    struct agent_flow *agent = agent_of(timer, offsetof(struct agent_presence, suspend_check));
 
-    timer_start(station->timers, timer, LOOK_MS, look_due);
-    (void)look(station);
+    timer_start(agent->timers, timer, SUSPEND_CHECK_MS, suspend_check_due);
+    (void)check_suspend(agent);
 }
 
-static int64_t input_idle_ms(const struct station *station)
+static int64_t input_idle_ms(const struct agent_flow *agent)
 {
-    const struct station_presence *presence = &station->presence;
+    const struct agent_presence *presence = &agent->presence;
 
-    if (presence->input_said_ms == 0)
+    if (presence->input_reported_ms == 0)
         return 0;
-    return presence->input_idle_ms + station->timers->mono_ms - presence->input_said_ms;
+    return presence->input_idle_ms + agent->timers->mono_ms - presence->input_reported_ms;
 }
 
-static void renew(struct station *station)
+static void renew(struct agent_flow *agent)
 {
-    struct station_presence *presence = &station->presence;
+    struct agent_presence *presence = &agent->presence;
     struct msg msg berth_unset;
 
-    station_message(station, &msg, MSG_renew);
+    agent_flow_init_message(agent, &msg, MSG_renew);
     berth_copy_text(msg.renew.presence_id, sizeof(msg.renew.presence_id), presence->id);
     msg.renew.seq = ++presence->seq;
-    msg.renew.want_expires_in_ms = station->options.want_expires_ms;
-    msg.renew.screen = terminal_status_screen(&station->terminal);
-    msg.renew.input_idle_ms = input_idle_ms(station);
+    msg.renew.want_expires_in_ms = agent->options.want_expires_ms;
+    msg.renew.screen = terminal_status_screen(&agent->terminal);
+    msg.renew.input_idle_ms = input_idle_ms(agent);
     if (!timer_armed(&presence->unanswered)) {
-        presence->sent_ms = station->timers->mono_ms;
-        timer_start(station->timers, &presence->unanswered, UNANSWERED_MS, link_silent);
+        presence->sent_ms = agent->timers->mono_ms;
+        timer_start(agent->timers, &presence->unanswered, UNANSWERED_MS, renewal_unanswered);
     }
-    timer_start(station->timers, &presence->renew,
-                reconnect_jitter_ms(station->random, presence->renew_after_ms), renew_due);
-    (void)station_send(station, &msg);
+    timer_start(agent->timers, &presence->renew,
+                reconnect_jitter_ms(agent->random, presence->renew_after_ms), renew_due);
+    (void)agent_flow_send(agent, &msg);
 }
 
 static void renew_due(struct berth_timer *timer)
 {
-    struct station *station = station_of(timer, offsetof(struct station_presence, renew));
+    struct agent_flow *agent = agent_of(timer, offsetof(struct agent_presence, renew));
 
-    if (!look(station))
-        renew(station);
+    if (!check_suspend(agent))
+        renew(agent);
 }
 
-void presence_granted(struct station *station, const struct msg_granted *granted, int64_t sent_ms)
+void presence_granted(struct agent_flow *agent, const struct msg_granted *granted, int64_t sent_ms)
 {
-    struct station_presence *presence = &station->presence;
-    int64_t now_ms = station->timers->mono_ms;
+    struct agent_presence *presence = &agent->presence;
+    int64_t now_ms = agent->timers->mono_ms;
     int64_t renew_ms = granted->renew_after_ms;
 
-    timer_stop(station->timers, &presence->unanswered);
+    timer_stop(agent->timers, &presence->unanswered);
     if (granted->incarnation != presence->incarnation)
         log_event(EV_AGENT_LINK, "terminal", granted->terminal, "incarnation", granted->incarnation,
                   "spread_ms", granted->reconnect_spread_ms);
@@ -136,73 +136,73 @@ void presence_granted(struct station *station, const struct msg_granted *granted
     presence->deadline_ms = sent_ms + granted->presence_expires_in_ms;
     presence->spread_ms = granted->reconnect_spread_ms;
     presence->incarnation = granted->incarnation;
-    presence->renew_after_ms = renew_ms > RENEW_LEAST_MS ? renew_ms : RENEW_LEAST_MS;
+    presence->renew_after_ms = renew_ms > RENEW_MIN_MS ? renew_ms : RENEW_MIN_MS;
     if (granted->server_time_ms > 0) {
         presence->broker_ms = granted->server_time_ms;
-        presence->broker_at_ms = station_up_ms(station);
-        presence->broker_doubted = false;
+        presence->broker_at_ms = agent_flow_uptime_ms(agent);
+        presence->broker_clock_doubted = false;
     }
     if (granted->terminal[0])
-        berth_copy_text(station->terminal.name, sizeof(station->terminal.name), granted->terminal);
-    timer_start(station->timers, &presence->renew,
-                reconnect_jitter_ms(station->random, presence->renew_after_ms), renew_due);
-    if (station->terminal.online)
+        berth_copy_text(agent->terminal.name, sizeof(agent->terminal.name), granted->terminal);
+    timer_start(agent->timers, &presence->renew,
+                reconnect_jitter_ms(agent->random, presence->renew_after_ms), renew_due);
+    if (agent->terminal.online)
         return;
-    presence->slept_ms = device_slept_ms(station->device);
-    timer_start(station->timers, &presence->look, LOOK_MS, look_due);
-    terminal_status_set_online(&station->terminal, true, now_ms, "presence granted");
-    if (station->terminal.state == agent_IDLE)
-        station_set_state(station, agent_IDLE, "presence granted");
+    presence->slept_ms = device_slept_ms(agent->device);
+    timer_start(agent->timers, &presence->suspend_check, SUSPEND_CHECK_MS, suspend_check_due);
+    terminal_status_set_online(&agent->terminal, true, now_ms, "presence granted");
+    if (agent->terminal.state == agent_IDLE)
+        agent_flow_set_state(agent, agent_IDLE, "presence granted");
     else
-        station_paint(station);
+        agent_flow_show_page(agent);
 }
 
-void presence_unknown(struct station *station, const struct msg *msg)
+void presence_unknown(struct agent_flow *agent, const struct msg *msg)
 {
     (void)msg;
-    station->presence.id[0] = '\0';
-    reach_announce_again(station);
+    agent->presence.id[0] = '\0';
+    dial_announce_again(agent);
 }
 
-void presence_lost(struct station *station)
+void presence_lost(struct agent_flow *agent)
 {
-    struct station_presence *presence = &station->presence;
+    struct agent_presence *presence = &agent->presence;
 
-    timer_stop(station->timers, &presence->renew);
-    timer_stop(station->timers, &presence->unanswered);
-    timer_stop(station->timers, &presence->look);
+    timer_stop(agent->timers, &presence->renew);
+    timer_stop(agent->timers, &presence->unanswered);
+    timer_stop(agent->timers, &presence->suspend_check);
 }
 
-const char *presence_resumable(const struct station *station)
+const char *presence_resume_id(const struct agent_flow *agent)
 {
-    const struct station_presence *presence = &station->presence;
+    const struct agent_presence *presence = &agent->presence;
 
-    return station->timers->mono_ms < presence->deadline_ms ? presence->id : "";
+    return agent->timers->mono_ms < presence->deadline_ms ? presence->id : "";
 }
 
-void presence_renew_now(struct station *station)
+void presence_renew_now(struct agent_flow *agent)
 {
-    if (station->terminal.online && station->presence.id[0])
-        renew(station);
+    if (agent->terminal.online && agent->presence.id[0])
+        renew(agent);
 }
 
-void presence_input(struct station *station, int64_t idle_ms)
+void presence_set_input_idle(struct agent_flow *agent, int64_t idle_ms)
 {
-    station->presence.input_idle_ms = idle_ms;
-    station->presence.input_said_ms = station->timers->mono_ms;
+    agent->presence.input_idle_ms = idle_ms;
+    agent->presence.input_reported_ms = agent->timers->mono_ms;
 }
 
-void presence_goodbye(struct station *station)
+void presence_goodbye(struct agent_flow *agent)
 {
-    struct station_presence *presence = &station->presence;
+    struct agent_presence *presence = &agent->presence;
     struct msg msg;
 
-    presence_lost(station);
-    if (!station->terminal.online || !presence->id[0])
+    presence_lost(agent);
+    if (!agent->terminal.online || !presence->id[0])
         return;
-    station_message(station, &msg, MSG_bye);
+    agent_flow_init_message(agent, &msg, MSG_bye);
     (void)snprintf(msg.bye.presence_id, sizeof(msg.bye.presence_id), "%s", presence->id);
     msg.bye.seq = ++presence->seq;
-    (void)station_send(station, &msg);
+    (void)agent_flow_send(agent, &msg);
     presence->id[0] = '\0';
 }

@@ -8,28 +8,28 @@
 #ifndef BERTH_AGENT_FLOW_PRESENCE_H
 #define BERTH_AGENT_FLOW_PRESENCE_H
 
-#include "flow/station.h"
+#include "flow/agent_flow.h"
 
 /* A grant arrived for what was sent at sent_ms. */
-void presence_granted(struct station *station, const struct msg_granted *granted, int64_t sent_ms);
+void presence_granted(struct agent_flow *agent, const struct msg_granted *granted, int64_t sent_ms);
 
 /* The broker does not know this presence (any more). */
-void presence_unknown(struct station *station, const struct msg *msg);
+void presence_unknown(struct agent_flow *agent, const struct msg *msg);
 
 /* The link is gone: no renewals until it is back. The id stays good for resuming until its
  * deadline. */
-void presence_lost(struct station *station);
+void presence_lost(struct agent_flow *agent);
 
 /* The id to resume, or "" when there is none or its time is over. */
-const char *presence_resumable(const struct station *station);
+const char *presence_resume_id(const struct agent_flow *agent);
 
 /* Renew now, because what the screen shows has changed or a person came back. */
-void presence_renew_now(struct station *station);
+void presence_renew_now(struct agent_flow *agent);
 
 /* What the greeter said about keys and pointer. */
-void presence_input(struct station *station, int64_t idle_ms);
+void presence_set_input_idle(struct agent_flow *agent, int64_t idle_ms);
 
 /* On purpose: a presence of 0 ms. */
-void presence_goodbye(struct station *station);
+void presence_goodbye(struct agent_flow *agent);
 
 #endif

@@ -8,7 +8,7 @@
 #include "berth/plant.h"
 
 #include "flow/recording.h"
-#include "flow/sign_on.h"
+#include "flow/sign_on_request.h"
 
 #define DOCUMENT "profile"
 #define DOCUMENT_DEPTH 5
@@ -16,7 +16,7 @@
 /* Settings of a newer broker that we do not know are skipped: old agents meet new brokers. Anything
  * else that is wrong refuses the whole. Returns how many were set.
  */
-static int settings_of(const struct msg_profile *profile, struct settings *ret,
+static int decode_settings(const struct msg_profile *profile, struct settings *ret,
                        struct berth_error *reterr)
 {
     size_t count = planted(HALF_PROFILE) ? profile->settings_count / 2 : profile->settings_count;
@@ -40,15 +40,15 @@ static int settings_of(const struct msg_profile *profile, struct settings *ret,
     return applied;
 }
 
-void profile_recall(struct station *station)
+void profile_load(struct agent_flow *agent)
 {
-    char *text = device_recall(station->device, DOCUMENT);
+    char *text = device_recall(agent->device, DOCUMENT);
     berth_cleanup(json_unrefp) json_t *json = NULL;
     struct msg_profile profile;
     struct berth_error error = { 0 };
     int r;
 
-    settings_default(&station->settings);
+    settings_default(&agent->settings);
     if (!text)
         return;
     json = json_parse(text, strlen(text), DOCUMENT_DEPTH, &error);
@@ -56,63 +56,63 @@ void profile_recall(struct station *station)
     r = json ? record_decode(msg_row(MSG_profile)->record, json, &profile, &error)
              : BERTH_E_PROTOCOL;
     if (r == 0)
-        r = settings_of(&profile, &station->settings, &error);
+        r = decode_settings(&profile, &agent->settings, &error);
     if (r < 0) {
-        settings_default(&station->settings);
-        log_failure(EV_AGENT_REFUSED, &error, "the kept profile");
+        settings_default(&agent->settings);
+        log_failure(EV_AGENT_REFUSED, &error, "the stored profile");
         return;
     }
-    station->profile_version = profile.version;
-    recording_profile(station, profile.version, profile.settings_count, r);
+    agent->profile_version = profile.version;
+    recording_profile(agent, profile.version, profile.settings_count, r);
 }
 
-static int keep(struct station *station, const struct msg_profile *profile,
+static int save_profile(struct agent_flow *agent, const struct msg_profile *profile,
                 struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *json =
         record_encode(msg_row(MSG_profile)->record, profile, SEE_MASK_ALL);
     char *text = json_text(json);
-    int r = device_keep(station->device, DOCUMENT, text, reterr);
+    int r = device_keep(agent->device, DOCUMENT, text, reterr);
 
     free(text);
     return r;
 }
 
-static int apply(struct station *station, const struct msg_profile *profile,
+static int apply(struct agent_flow *agent, const struct msg_profile *profile,
                  struct berth_error *reterr)
 {
     struct settings settings;
     int applied;
     int r;
 
-    if (profile->version < station->profile_version && !planted(PROFILE_BACK))
+    if (profile->version < agent->profile_version && !planted(PROFILE_BACK))
         return berth_fail(reterr, BERTH_E_SUPERSEDED, "profile version %lld is older than %lld",
-                          (long long)profile->version, (long long)station->profile_version);
-    applied = settings_of(profile, &settings, reterr);
+                          (long long)profile->version, (long long)agent->profile_version);
+    applied = decode_settings(profile, &settings, reterr);
     if (applied < 0)
         return applied;
-    r = keep(station, profile, reterr);
+    r = save_profile(agent, profile, reterr);
     if (r < 0)
         return r;
-    station->settings = settings;
-    station->profile_version = profile->version;
+    agent->settings = settings;
+    agent->profile_version = profile->version;
     log_event(EV_AGENT_PROFILE, "version", profile->version, "settings", profile->settings_count);
-    recording_profile(station, profile->version, profile->settings_count, applied);
+    recording_profile(agent, profile->version, profile->settings_count, applied);
     return 0;
 }
 
-void profile_take(struct station *station, const struct msg *msg)
+void profile_received(struct agent_flow *agent, const struct msg *msg)
 {
     struct berth_error error = { 0 };
     struct msg answer;
 
-    if (apply(station, &msg->profile, &error) < 0) {
+    if (apply(agent, &msg->profile, &error) < 0) {
         log_failure(EV_AGENT_REFUSED, &error, "profile");
         return;
     }
-    station_paint(station);
-    station_message(station, &answer, MSG_profile_applied);
+    agent_flow_show_page(agent);
+    agent_flow_init_message(agent, &answer, MSG_profile_applied);
     answer.profile_applied.version = msg->profile.version;
-    (void)station_send(station, &answer);
-    sign_on_look(station);
+    (void)agent_flow_send(agent, &answer);
+    sign_on_request_check_kiosk(agent);
 }

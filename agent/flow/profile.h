@@ -8,13 +8,13 @@
 #ifndef BERTH_AGENT_FLOW_PROFILE_H
 #define BERTH_AGENT_FLOW_PROFILE_H
 
-#include "flow/station.h"
+#include "flow/agent_flow.h"
 
 /* At the start. A kept profile that cannot be read is as none: logged, defaults apply, the broker
  * sends it anew. */
-void profile_recall(struct station *station);
+void profile_load(struct agent_flow *agent);
 
 /* Message. */
-void profile_take(struct station *station, const struct msg *msg);
+void profile_received(struct agent_flow *agent, const struct msg *msg);
 
 #endif

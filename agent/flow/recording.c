@@ -5,73 +5,73 @@
 
 #include "berth/history.h"
 
-static void set_name(const struct station *station, char name[64])
+static void set_name(const struct agent_flow *agent, char name[64])
 {
-    (void)snprintf(name, 64, "%s", station->terminal.name);
+    (void)snprintf(name, 64, "%s", agent->terminal.name);
 }
 
-static int64_t now_us(const struct station *station)
+static int64_t now_us(const struct agent_flow *agent)
 {
-    return station->timers->mono_ms * 1000;
+    return agent->timers->mono_ms * 1000;
 }
 
-static void note(const struct station *station, enum history_screen_event event,
+static void write_line(const struct agent_flow *agent, enum history_screen_event event,
                  const struct session_claim *claim)
 {
     struct history_line line = {
         .kind = HISTORY_screen,
-        .at_us = now_us(station),
+        .at_us = now_us(agent),
         .screen = { .event = event, .session_id = claim->session_id, .epoch = claim->epoch }
     };
 
-    set_name(station, line.screen.terminal);
-    station->history->take(station->history, &line);
+    set_name(agent, line.screen.terminal);
+    agent->history->take(agent->history, &line);
 }
 
 /* The screen goes from what was recorded of it to this. */
-static void turn_to(struct station *station, const struct session_claim *claim)
+static void record_change(struct agent_flow *agent, const struct session_claim *claim)
 {
-    struct session_claim *was = &station->recorded;
+    struct session_claim *was = &agent->recorded;
 
     if (was->session_id == claim->session_id && was->epoch == claim->epoch)
         return;
     if (was->session_id)
-        note(station, history_screen_event_HIDES, was);
+        write_line(agent, history_screen_event_HIDES, was);
     if (claim->session_id)
-        note(station, history_screen_event_SHOWS, claim);
+        write_line(agent, history_screen_event_SHOWS, claim);
     *was = *claim;
 }
 
-void recording_start(struct station *station)
+void recording_start(struct agent_flow *agent)
 {
-    if (station->history)
-        note(station, history_screen_event_DARK, &(struct session_claim){ 0 });
+    if (agent->history)
+        write_line(agent, history_screen_event_DARK, &(struct session_claim){ 0 });
 }
 
-void recording_look(struct station *station)
+void recording_page_shown(struct agent_flow *agent)
 {
-    bool active = station->terminal.state == agent_ACTIVE;
+    bool active = agent->terminal.state == agent_ACTIVE;
 
-    if (station->history)
-        turn_to(station, active ? &station->showing.claim : &(struct session_claim){ 0 });
+    if (agent->history)
+        record_change(agent, active ? &agent->viewer_session.claim : &(struct session_claim){ 0 });
 }
 
-void recording_stop(struct station *station)
+void recording_stop(struct agent_flow *agent)
 {
-    if (station->history)
-        turn_to(station, &(struct session_claim){ 0 });
+    if (agent->history)
+        record_change(agent, &(struct session_claim){ 0 });
 }
 
-void recording_profile(struct station *station, int64_t version, size_t sent, int applied)
+void recording_profile(struct agent_flow *agent, int64_t version, size_t sent, int applied)
 {
     struct history_line line = {
         .kind = HISTORY_profile,
-        .at_us = now_us(station),
+        .at_us = now_us(agent),
         .profile = { .version = version, .sent = (int64_t)sent, .applied = applied }
     };
 
-    if (!station->history)
+    if (!agent->history)
         return;
-    set_name(station, line.profile.terminal);
-    station->history->take(station->history, &line);
+    set_name(agent, line.profile.terminal);
+    agent->history->take(agent->history, &line);
 }

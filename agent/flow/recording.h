@@ -7,18 +7,18 @@
 #ifndef BERTH_AGENT_FLOW_RECORDING_H
 #define BERTH_AGENT_FLOW_RECORDING_H
 
-#include "flow/station.h"
+#include "flow/agent_flow.h"
 
 /* The agent starts. Viewers die with their agent: whatever an earlier life has shown is gone. */
-void recording_start(struct station *station);
+void recording_start(struct agent_flow *agent);
 
 /* A page was painted. */
-void recording_look(struct station *station);
+void recording_page_shown(struct agent_flow *agent);
 
 /* The agent stops, and its viewer with it. */
-void recording_stop(struct station *station);
+void recording_stop(struct agent_flow *agent);
 
 /* A profile is in force. sent: settings in it; applied: those of them that were set. */
-void recording_profile(struct station *station, int64_t version, size_t sent, int applied);
+void recording_profile(struct agent_flow *agent, int64_t version, size_t sent, int applied);
 
 #endif

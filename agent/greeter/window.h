@@ -45,7 +45,7 @@ void window_blank(struct window *window);
 cairo_surface_t *window_surface(struct window *window);
 void window_present(struct window *window, cairo_surface_t *surface);
 
-/* The screen was resized (a docking station, a nested server's window). */
+/* The screen was resized (a docking agent, a nested server's window). */
 void window_resized(struct window *window, uint16_t width, uint16_t height);
 
 /* Milliseconds since the last key or pointer movement on this display, -1 when the server does not

@@ -245,7 +245,7 @@ void screen_attend(struct screen *screen, screen_event_fn *event, void *owner)
 
 int64_t screen_show(struct screen *screen, const struct page *page)
 {
-    const struct station *station = screen->owner;
+    const struct agent_flow *agent = screen->owner;
 
     if (!screen->there)
         return 0;
@@ -254,7 +254,7 @@ int64_t screen_show(struct screen *screen, const struct page *page)
     else
         screen->page = *page;
     assert(screen->count < WARD_PAGES);
-    screen->viewer_ran[screen->count] = station->viewer->running && !station->viewer->told_to_end;
+    screen->viewer_ran[screen->count] = agent->viewer->running && !agent->viewer->told_to_end;
     screen->kinds[screen->count++] = page->kind;
     return ++screen->serial;
 }

@@ -7,10 +7,10 @@
 
 #define WALL_START 1700000000000LL
 
-static void news(struct station_watcher *watcher, enum station_news what,
+static void news(struct agent_observer *observer, enum agent_event what,
                  const struct berth_error *why)
 {
-    struct ward *ward = container_of(watcher, struct ward, watcher);
+    struct ward *ward = container_of(observer, struct ward, observer);
 
     ward->news[what]++;
     if (why)
@@ -40,7 +40,7 @@ struct ward *ward_new(uint64_t seed)
     ward->expires_in_ms = 30000;
     ward->spread_ms = 20000;
     ward->incarnation = 1;
-    ward->station = (struct station){
+    ward->agent = (struct agent_flow){
         .timers = &ward->timers,
         .random = &ward->random,
         .uplink = &ward->uplink,
@@ -53,14 +53,14 @@ struct ward *ward_new(uint64_t seed)
                      .links = { .count = 1, .at = { { "broker", 7001 } } },
                      .joins = { .count = 1, .at = { { "broker", 7002 } } } },
     };
-    ward->watcher.news = news;
+    ward->observer.notify = news;
     return ward;
 }
 
 void ward_free(struct ward *ward)
 {
-    if (!ward->station.stopping)
-        station_stop(&ward->station);
+    if (!ward->agent.stopping)
+        agent_flow_stop(&ward->agent);
     ward_run(ward, 10000); /* what was told to end ends */
     timers_free(&ward->timers);
     free(ward->device.profile);
@@ -69,8 +69,8 @@ void ward_free(struct ward *ward)
 
 void ward_start(struct ward *ward)
 {
-    station_start(&ward->station);
-    station_watch(&ward->station, &ward->watcher);
+    agent_flow_start(&ward->agent);
+    agent_flow_add_observer(&ward->agent, &ward->observer);
     ward_run(ward, 1000);
 }
 
@@ -187,7 +187,7 @@ void ward_show(struct ward *ward, uint64_t session, int64_t epoch, uint64_t conn
     struct msg msg;
 
     ward_show_msg(ward, &msg, session, epoch, connection);
-    if (ward->station.sign_on.running)
+    if (ward->agent.sign_on.running)
         msg.ref = ward_sent(ward, MSG_sign_on)->ref;
     ward_say(ward, &msg);
 }

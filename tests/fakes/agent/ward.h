@@ -7,7 +7,7 @@
 #ifndef BERTH_FAKES_AGENT_WARD_H
 #define BERTH_FAKES_AGENT_WARD_H
 
-#include "flow/station.h"
+#include "flow/agent_flow.h"
 
 #define WARD_SENT 512
 #define WARD_PAGES 512
@@ -80,7 +80,7 @@ struct device {
 };
 
 struct ward {
-    struct station station;
+    struct agent_flow agent;
     struct berth_timers timers;
     struct berth_random random;
     struct uplink uplink;
@@ -89,8 +89,8 @@ struct ward {
     struct viewer viewer;
     struct screen screen;
     struct device device;
-    struct station_watcher watcher;
-    int news[STATION_LINKED + 1];
+    struct agent_observer observer;
+    int news[AGENT_EVENT_LINKED + 1];
     struct berth_error last_news;
 
     /* The broker, as far as it answers by itself. */

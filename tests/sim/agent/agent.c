@@ -4,28 +4,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/showing.h"
-#include "flow/sign_on.h"
+#include "flow/viewer_session.h"
+#include "flow/sign_on_request.h"
 #include "sim/agent/inner.h"
 
-static void news(struct station_watcher *watcher, enum station_news what,
+static void news(struct agent_observer *observer, enum agent_event what,
                  const struct berth_error *why)
 {
-    struct agent *agent = container_of(watcher, struct agent, watcher);
+    struct agent *agent = container_of(observer, struct agent, observer);
 
     switch (what) {
-    case STATION_SAYS:
-    case STATION_JOINED:
-    case STATION_NOT_JOINED:
-    case STATION_LINKED:
+    case AGENT_EVENT_CHANGED:
+    case AGENT_EVENT_JOINED:
+    case AGENT_EVENT_JOIN_FAILED:
+    case AGENT_EVENT_LINKED:
         return;
-    case STATION_SHOWN:
+    case AGENT_EVENT_SHOWN:
         agent->outlet.news(agent->outlet.who, AGENT_SHOWN, why);
         return;
-    case STATION_SIGN_ON_FAILED:
+    case AGENT_EVENT_SIGN_ON_FAILED:
         agent->outlet.news(agent->outlet.who, AGENT_REFUSED, why);
         return;
-    case STATION_ENDED:
+    case AGENT_EVENT_ENDED:
         agent->outlet.news(agent->outlet.who, AGENT_ENDED, why);
         return;
     }
@@ -60,7 +60,7 @@ struct agent *agent_new(const struct agent_outlet *outlet, struct agent_memory *
     (void)snprintf(agent->device.facts.boot_id, sizeof(agent->device.facts.boot_id), "%s", boot_id);
     (void)snprintf(agent->device.facts.serial, sizeof(agent->device.facts.serial), "SN-%.60s",
                    memory->terminal);
-    agent->station = (struct station){
+    agent->flow = (struct agent_flow){
         .timers = &agent->timers,
         .random = &agent->random,
         .uplink = &agent->uplink,
@@ -73,27 +73,27 @@ struct agent *agent_new(const struct agent_outlet *outlet, struct agent_memory *
                      .links = { .count = 1, .at = { { "broker", 7001 } } },
                      .joins = { .count = 1, .at = { { "broker", 7002 } } } },
     };
-    agent->station.options.invitation = memory->invitation;
-    agent->watcher.news = news;
+    agent->flow.options.invitation = memory->invitation;
+    agent->observer.notify = news;
     return agent;
 }
 
 void agent_start(struct agent *agent, struct history *history)
 {
-    agent->station.history = history;
-    station_start(&agent->station);
-    station_watch(&agent->station, &agent->watcher);
+    agent->flow.history = history;
+    agent_flow_start(&agent->flow);
+    agent_flow_add_observer(&agent->flow, &agent->observer);
 }
 
 void agent_stop(struct agent *agent)
 {
-    station_stop(&agent->station);
+    agent_flow_stop(&agent->flow);
     deferred_run(&agent->timers);
 }
 
 void agent_free(struct agent *agent)
 {
-    free(agent->station.bundle.logs.data);
+    free(agent->flow.log_upload.logs.data);
     timers_free(&agent->timers);
     berth_wipe_free(agent, sizeof(*agent));
 }
@@ -205,7 +205,7 @@ bool agent_sign_on(struct agent *agent, const char *user, const char *password, 
     (void)snprintf(evidence.name, sizeof(evidence.name), "%s", user);
     if (!secret_set(&evidence.value, password, strlen(password)))
         abort(); /* the simulator's own words */
-    r = sign_on_begin(&agent->station, &evidence, pool, &error);
+    r = sign_on_request_begin(&agent->flow, &evidence, pool, &error);
     explicit_bzero(&evidence, sizeof(evidence));
     deferred_run(&agent->timers);
     return r == 0;
@@ -220,7 +220,7 @@ void agent_cancel(struct agent *agent)
 
 bool agent_leave(struct agent *agent, bool sign_off)
 {
-    int r = showing_leave(&agent->station, sign_off ? SHOWING_SIGN_OFF : SHOWING_DISCONNECT, NULL);
+    int r = viewer_session_leave(&agent->flow, sign_off ? LEAVE_SIGN_OFF : LEAVE_DISCONNECT, NULL);
 
     deferred_run(&agent->timers);
     return r == 0;
@@ -230,9 +230,9 @@ void agent_pick(struct agent *agent)
 {
     struct greeter_event event = { .kind = greeter_event_kind_PICK };
 
-    if (agent->station.terminal.choices_count == 0)
+    if (agent->flow.terminal.choices_count == 0)
         return;
-    (void)snprintf(event.pool, sizeof(event.pool), "%s", agent->station.terminal.choices[0].pool);
+    (void)snprintf(event.pool, sizeof(event.pool), "%s", agent->flow.terminal.choices[0].pool);
     send_greeter_event(agent, &event);
 }
 
@@ -252,7 +252,7 @@ void agent_idle(struct agent *agent, int64_t idle_ms)
 
 void agent_look(const struct agent *agent, struct agent_sight *ret)
 {
-    const struct terminal_status *terminal = &agent->station.terminal;
+    const struct terminal_status *terminal = &agent->flow.terminal;
 
     *ret = (struct agent_sight){
         .state = agent_state_names[terminal->state],
@@ -261,8 +261,8 @@ void agent_look(const struct agent *agent, struct agent_sight *ret)
         .online = terminal->online,
         .shows = terminal_status_shows_desktop(terminal),
         .waits = terminal_status_user_waiting(terminal),
-        .idle_limit_ms = terminal_status_idle_limit_ms(terminal, &agent->station.settings),
-        .profile_version = agent->station.profile_version,
+        .idle_limit_ms = terminal_status_idle_limit_ms(terminal, &agent->flow.settings),
+        .profile_version = agent->flow.profile_version,
         .choices = terminal->choices_count,
         .choice = terminal->choices[0].pool,
     };

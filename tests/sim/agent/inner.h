@@ -5,7 +5,7 @@
 #ifndef BERTH_TESTS_SIM_AGENT_INNER_H
 #define BERTH_TESTS_SIM_AGENT_INNER_H
 
-#include "flow/station.h"
+#include "flow/agent_flow.h"
 #include "sim/agent/agent.h"
 
 struct uplink {
@@ -41,7 +41,7 @@ struct agent_identity {
 };
 
 struct agent {
-    struct station station;
+    struct agent_flow flow;
     struct berth_timers timers;
     struct berth_random random;
     struct uplink uplink;
@@ -49,7 +49,7 @@ struct agent {
     struct screen screen;
     struct device device;
     struct agent_identity identity;
-    struct station_watcher watcher;
+    struct agent_observer observer;
     struct agent_outlet outlet;
     struct agent_memory *memory;
 };

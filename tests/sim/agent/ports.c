@@ -154,7 +154,7 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
                  struct berth_error *reterr)
 {
     struct agent *agent = viewer->agent;
-    const struct terminal_status *terminal = &agent->station.terminal;
+    const struct terminal_status *terminal = &agent->flow.terminal;
     struct agent_view view = { .port = request->port,
                                .password = request->password,
                                .session_id = terminal->shown.session_id,

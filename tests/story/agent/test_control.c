@@ -6,7 +6,7 @@
 
 #include "control/control.h"
 #include "fakes/agent/ward.h"
-#include "flow/reach.h"
+#include "flow/dial.h"
 
 #include "test.h"
 
@@ -26,7 +26,7 @@ static int bring(void *context, const char *invitation, struct berth_error *rete
 
     (void)invitation;
     (void)reterr;
-    reach_begin_anew(&ward->station);
+    dial_restart(&ward->agent);
     return 0;
 }
 
@@ -61,7 +61,7 @@ static struct scene *joining(bool known, uint64_t seed)
     ward_start(scene->ward);
     EXPECT_OK(loop_init(&scene->loop, &error));
     scene->control =
-        control_new(&scene->loop, &scene->ward->station, scene->path, bring, scene->ward, &error);
+        control_new(&scene->loop, &scene->ward->agent, scene->path, bring, scene->ward, &error);
     EXPECT(scene->control != NULL);
     scene->wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_OK(connect(scene->wire, (struct sockaddr *)&address, sizeof(address)));

@@ -1,11 +1,11 @@
 /* test_desktop.c - a person signs on, works, moves, walks away; the broker comes and goes
  * meanwhile. */
 #include "fakes/agent/ward.h"
-#include "flow/showing.h"
+#include "flow/viewer_session.h"
 
 #include "test.h"
 
-#define STATE(ward) ((ward)->station.terminal.state)
+#define STATE(ward) ((ward)->agent.terminal.state)
 
 static struct ward *ready(uint64_t seed)
 {
@@ -61,8 +61,8 @@ TEST(desktop, from_the_form_to_the_picture)
     EXPECT_STR(ward->viewer.request.password.text, "one-time");
     EXPECT(ward->viewer.request.clipboard);
     EXPECT(!ward->viewer.request.drives);
-    EXPECT(secret_empty(&ward->station.showing.next.password));
-    EXPECT(secret_empty(&ward->station.sign_on.evidence[0].value));
+    EXPECT(secret_empty(&ward->agent.viewer_session.request.password));
+    EXPECT(secret_empty(&ward->agent.sign_on.evidence[0].value));
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_CONNECTING);
 
     ward_run(ward, 500);
@@ -75,7 +75,7 @@ TEST(desktop, from_the_form_to_the_picture)
     EXPECT_INT(STATE(ward), agent_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ACTIVE);
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.picture_ms, 800);
-    EXPECT_INT(ward->news[STATION_SHOWN], 1);
+    EXPECT_INT(ward->news[AGENT_EVENT_SHOWN], 1);
     ward_run(ward, 11000);
     EXPECT_INT(ward_sent(ward, MSG_renew)->renew.screen, screen_state_DESKTOP);
     ward_free(ward);
@@ -92,7 +92,7 @@ TEST(desktop, a_wrong_password_leads_back_to_the_form)
     EXPECT_SAYS(ward->screen.page.text, "password is wrong");
     EXPECT(ward->screen.page.alert);
     EXPECT_STR(ward->screen.page.user, "anna");
-    EXPECT_INT(ward->news[STATION_SIGN_ON_FAILED], 1);
+    EXPECT_INT(ward->news[AGENT_EVENT_SIGN_ON_FAILED], 1);
     EXPECT_INT(ward->last_news.code, BERTH_E_CREDENTIALS);
     ward_submit(ward, "anna", "secret"); /* and again */
     EXPECT_INT(STATE(ward), agent_SIGN_ON);
@@ -179,7 +179,7 @@ TEST(desktop, a_no_to_an_earlier_question_is_not_the_answer_to_this_one)
     (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "the password is wrong");
     ward_say(ward, &msg);
     EXPECT_INT(STATE(ward), agent_SIGN_ON);
-    EXPECT_INT(ward->news[STATION_SIGN_ON_FAILED], 1); /* the one that was called off */
+    EXPECT_INT(ward->news[AGENT_EVENT_SIGN_ON_FAILED], 1); /* the one that was called off */
     ward_refuse(ward, "sign_on", "NO_DESKTOP", "all desktops are taken");
     EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_SAYS(ward->screen.page.text, "all desktops are taken");
@@ -317,7 +317,7 @@ TEST(desktop, an_older_epoch_never_takes_the_picture_back)
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.state, viewer_state_ENDED);
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "overtaken");
     EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.connection_id, 10);
-    EXPECT_INT(ward->station.terminal.shown.epoch, 7);
+    EXPECT_INT(ward->agent.terminal.shown.epoch, 7);
     ward_free(ward);
 }
 
@@ -350,7 +350,7 @@ TEST(desktop, two_shows_in_a_row_end_with_one_picture)
     ward_connected(ward);
     ward_greeter_event(ward, greeter_event_kind_PICTURE);
     EXPECT_INT(STATE(ward), agent_ACTIVE);
-    EXPECT_INT(ward->station.terminal.shown.session_id, 6);
+    EXPECT_INT(ward->agent.terminal.shown.session_id, 6);
     ward_free(ward);
 }
 
@@ -392,7 +392,7 @@ TEST(desktop, the_broker_goes_and_the_picture_stays_and_is_claimed)
     ward->broker_up = true;
     ward->incarnation = 2;
     ward_run(ward, 31000);
-    EXPECT(ward->station.terminal.online);
+    EXPECT(ward->agent.terminal.online);
     announce = ward_sent(ward, MSG_announce);
     EXPECT_INT(announce->announce.session_id, 5);
     EXPECT_INT(announce->announce.session_epoch, 7);
@@ -417,7 +417,7 @@ TEST(desktop, with_a_picture_the_first_try_comes_in_the_first_half_of_the_spread
         cut_ms = ward->timers.mono_ms;
         ward_cut(ward);
         ward_run(ward, half_ms + 100);
-        EXPECT(ward->station.terminal.online);
+        EXPECT(ward->agent.terminal.online);
         EXPECT(ward->uplink.dialled_at_ms[1] - cut_ms <= half_ms);
         ward_free(ward);
     }
@@ -443,7 +443,7 @@ TEST(desktop, a_sign_on_survives_a_broker_restart)
     ward_free(ward);
 }
 
-TEST(desktop, patience_with_an_absent_broker_ends)
+TEST(desktop, waiting_for_an_absent_broker_ends)
 {
     struct ward *ward = ready(15);
 
@@ -453,7 +453,7 @@ TEST(desktop, patience_with_an_absent_broker_ends)
     ward_run(ward, 61000);
     EXPECT_INT(STATE(ward), agent_OFFLINE);
     EXPECT_SAYS(ward->screen.page.text, "lost while signing on");
-    EXPECT(secret_empty(&ward->station.sign_on.evidence[0].value));
+    EXPECT(secret_empty(&ward->agent.sign_on.evidence[0].value));
     ward_free(ward);
 }
 
@@ -463,7 +463,7 @@ TEST(desktop, the_end_of_the_viewer_ends_the_connection_and_says_why)
         int exit_code;
         const char *word;
         const char *says;
-    } ways[] = {
+    } cases[] = {
         { 12, "logoff", "ended the connection" },   { 132, "authentication", "not accept" },
         { 143, "certificate", "right one" },        { 133, "negotiation", "right one" },
         { 141, "negotiation", "Do not try again" }, { 147, "network", "lost" },
@@ -472,17 +472,17 @@ TEST(desktop, the_end_of_the_viewer_ends_the_connection_and_says_why)
         { 99, "unknown", "could not be shown" },
     };
 
-    for (size_t i = 0; i < BERTH_COUNT(ways); i++) {
+    for (size_t i = 0; i < BERTH_COUNT(cases); i++) {
         struct ward *ward = ready(16 + i);
 
         ward_to_picture(ward, 5, 1, 9);
-        ward_exits(ward, ways[i].exit_code);
+        ward_exits(ward, cases[i].exit_code);
         EXPECT_INT(STATE(ward), agent_IDLE);
-        EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, ways[i].word);
-        EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.exit_code, ways[i].exit_code);
-        EXPECT_SAYS(ward->screen.page.text, ways[i].says);
+        EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, cases[i].word);
+        EXPECT_INT(ward_sent(ward, MSG_viewer)->viewer.exit_code, cases[i].exit_code);
+        EXPECT_SAYS(ward->screen.page.text, cases[i].says);
         EXPECT_INT(ward_sent_count(ward, MSG_sign_off), 0);
-        EXPECT_INT(ward->news[STATION_ENDED], 1);
+        EXPECT_INT(ward->news[AGENT_EVENT_ENDED], 1);
         ward_free(ward);
     }
 }
@@ -496,7 +496,7 @@ TEST(desktop, a_viewer_that_ends_while_connecting_is_told_as_such)
     ward_exits(ward, 143);
     EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "certificate");
-    EXPECT(!ward->station.showing.running);
+    EXPECT(!ward->agent.viewer_session.running);
     ward_free(ward);
 }
 
@@ -543,22 +543,22 @@ TEST(desktop, a_black_desktop_counts_as_shown_after_a_while)
 
 TEST(desktop, sign_off_and_disconnect_blank_first)
 {
-    static const enum showing_leave ways[] = { SHOWING_SIGN_OFF, SHOWING_DISCONNECT };
+    static const enum session_leave cases[] = { LEAVE_SIGN_OFF, LEAVE_DISCONNECT };
 
-    for (size_t i = 0; i < BERTH_COUNT(ways); i++) {
-        enum showing_leave how = ways[i];
+    for (size_t i = 0; i < BERTH_COUNT(cases); i++) {
+        enum session_leave how = cases[i];
         struct ward *ward = ready(34);
         size_t pages;
 
         ward_to_picture(ward, 5, 2, 9);
         pages = ward->screen.count;
-        EXPECT_OK(showing_leave(&ward->station, how, NULL));
+        EXPECT_OK(viewer_session_leave(&ward->agent, how, NULL));
         EXPECT_INT(ward->screen.kinds[pages], page_kind_NOTICE);
         EXPECT(ward->screen.viewer_ran[pages]);
         EXPECT_INT(STATE(ward), agent_NOTICE);
-        EXPECT_INT(ward_sent_count(ward, MSG_sign_off), how == SHOWING_SIGN_OFF);
-        EXPECT_INT(ward_sent_count(ward, MSG_disconnect), how == SHOWING_DISCONNECT);
-        EXPECT_ERR(showing_leave(&ward->station, how, NULL), BERTH_E_STATE);
+        EXPECT_INT(ward_sent_count(ward, MSG_sign_off), how == LEAVE_SIGN_OFF);
+        EXPECT_INT(ward_sent_count(ward, MSG_disconnect), how == LEAVE_DISCONNECT);
+        EXPECT_ERR(viewer_session_leave(&ward->agent, how, NULL), BERTH_E_STATE);
         ward_run(ward, 100);
         ward_free(ward);
     }

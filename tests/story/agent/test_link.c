@@ -1,12 +1,12 @@
 /* test_link.c - a terminal finds its broker, joins, keeps its presence, and comes back. */
 #include "core/texts.h"
 #include "fakes/agent/ward.h"
-#include "flow/reach.h"
+#include "flow/dial.h"
 
 #include "test.h"
 
 #define DAY_MS 86400000LL
-#define STATE(ward) ((ward)->station.terminal.state)
+#define STATE(ward) ((ward)->agent.terminal.state)
 
 static struct ward *unknown_terminal(uint64_t seed)
 {
@@ -51,7 +51,7 @@ TEST(link, an_unknown_terminal_joins_with_its_invitation_and_then_announces)
     struct ward *ward = unknown_terminal(2);
     const struct msg *join;
 
-    EXPECT(secret_set(&ward->station.options.invitation, "0123", 4));
+    EXPECT(secret_set(&ward->agent.options.invitation, "0123", 4));
     ward_start(ward);
     EXPECT_INT(STATE(ward), agent_JOINING);
     EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
@@ -65,7 +65,7 @@ TEST(link, an_unknown_terminal_joins_with_its_invitation_and_then_announces)
     ward_run(ward, 2000);
     EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT_INT(ward->uplink.door, UPLINK_LINK);
-    EXPECT(secret_empty(&ward->station.options.invitation));
+    EXPECT(secret_empty(&ward->agent.options.invitation));
     ward_free(ward);
 }
 
@@ -154,9 +154,9 @@ TEST(link, another_invitation_ends_what_was_said_of_the_earlier_try)
     ward_start(ward);
     ward_refuse(ward, "join", "DENIED", "the invitation was used up");
     EXPECT_SAYS(ward->screen.page.text, "used up");
-    reach_begin_anew(&ward->station);
+    dial_restart(&ward->agent);
     EXPECT_INT(STATE(ward), agent_JOINING);
-    EXPECT_STR(ward->station.terminal.text, ""); /* which berth-agent join prints */
+    EXPECT_STR(ward->agent.terminal.text, ""); /* which berth-agent join prints */
     EXPECT(!ward->screen.page.alert);
     ward_run(ward, 5000);
     EXPECT_INT(ward_sent_count(ward, MSG_join), 2);
@@ -174,21 +174,21 @@ TEST(link, whoever_brings_an_invitation_hears_what_became_of_it)
 
     ward_start(ward);
     ward_refuse(ward, "join", "DENIED", "the invitation was used up");
-    EXPECT_INT(ward->news[STATION_NOT_JOINED], 1);
+    EXPECT_INT(ward->news[AGENT_EVENT_JOIN_FAILED], 1);
     EXPECT_INT(ward->last_news.code, BERTH_E_DENIED);
     EXPECT_STR(ward->last_news.text, "the invitation was used up");
     (void)UNTIL_BY(ward->timers.mono_ms, 120000, ward_sent_count(ward, MSG_join) >= 2,
                    ward_run(ward, 1000));
-    reach_begin_anew(&ward->station); /* while it is asked again */
-    EXPECT_INT(ward->news[STATION_NOT_JOINED], 2);
+    dial_restart(&ward->agent); /* while it is asked again */
+    EXPECT_INT(ward->news[AGENT_EVENT_JOIN_FAILED], 2);
     EXPECT_STR(ward->last_news.text, "another invitation came");
     ward_run(ward, 5000);
-    EXPECT_INT(ward->news[STATION_JOINED], 0);
+    EXPECT_INT(ward->news[AGENT_EVENT_JOINED], 0);
     ward_msg(&msg, MSG_joined);
     (void)snprintf(msg.joined.terminal, sizeof(msg.joined.terminal), "ICU-09");
     ward_say(ward, &msg);
-    EXPECT_INT(ward->news[STATION_JOINED], 1);
-    EXPECT_INT(ward->news[STATION_NOT_JOINED], 2);
+    EXPECT_INT(ward->news[AGENT_EVENT_JOINED], 1);
+    EXPECT_INT(ward->news[AGENT_EVENT_JOIN_FAILED], 2);
     ward_free(ward);
 }
 
@@ -213,7 +213,7 @@ TEST(link, an_expired_certificate_renews_at_the_join_door_with_the_old_key)
     ward->identity.old_key = true;
     ward->broker_up = false;
     ward->dial_fails = BERTH_E_CERTIFICATE;
-    station_start(&ward->station);
+    agent_flow_start(&ward->agent);
     ward_run(ward, 20);
     ward->broker_up = true;
     ward_run(ward, 3000);
@@ -238,7 +238,7 @@ TEST(link, a_revoked_terminal_says_so_and_goes_on_asking)
     ward_run(ward, 2000);
     EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
     ward_refuse(ward, "join", "REVOKED", "the terminal was revoked");
-    EXPECT(ward->station.terminal.revoked);
+    EXPECT(ward->agent.terminal.revoked);
     EXPECT_SAYS(ward->last_news.text, "revoked");
     EXPECT_STR(ward->screen.page.text, text_in("en", TEXT_JOIN_REVOKED));
     ward_free(ward);
@@ -287,7 +287,7 @@ TEST(link, a_silent_broker_is_given_up_and_dialled_anew)
     ward->grants = true;
     ward_run(ward, 60000);
     EXPECT_INT(STATE(ward), agent_IDLE);
-    EXPECT(ward->station.terminal.online);
+    EXPECT(ward->agent.terminal.online);
     ward_free(ward);
 }
 
@@ -354,10 +354,10 @@ TEST(link, every_configured_address_gets_its_turn)
 {
     struct ward *ward = ward_new(12);
 
-    ward->station.options.links =
+    ward->agent.options.links =
         (struct broker_addresses){ .count = 2, .at = { { "first", 1 }, { "second", 2 } } };
     ward->broker_up = false;
-    station_start(&ward->station);
+    agent_flow_start(&ward->agent);
     ward_run(ward, 10);
     EXPECT_STR(ward->uplink.host, "first");
     ward_run(ward, 1100);
@@ -370,8 +370,8 @@ TEST(link, dns_is_asked_only_when_nothing_is_configured)
 {
     struct ward *ward = ward_new(13);
 
-    ward->station.options.links.count = 0;
-    ward->station.options.ask_dns = true;
+    ward->agent.options.links.count = 0;
+    ward->agent.options.ask_dns = true;
     ward->locator.answer = (struct broker_addresses){ .count = 1, .at = { { "by-dns", 7443 } } };
     ward_start(ward);
     EXPECT_STR(ward->locator.service, "_berth._tcp");
@@ -393,7 +393,7 @@ TEST(link, a_nap_past_the_grant_locks_and_announces_anew)
     EXPECT_INT(ward->screen.page.kind, page_kind_BLANK);
     EXPECT(!ward->viewer.running);
     ward_run(ward, 25000);
-    EXPECT(ward->station.terminal.online);
+    EXPECT(ward->agent.terminal.online);
     EXPECT_STR(ward_sent(ward, MSG_announce)->announce.resume_presence_id, "");
     EXPECT_INT(ward_sent(ward, MSG_announce)->announce.session_id, 0);
     ward_free(ward);
@@ -447,7 +447,7 @@ TEST(link, a_certificate_is_renewed_at_about_half_its_life)
     EXPECT(!ward->identity.pending);
     ward_run(ward, ward->spread_ms + 100); /* the old key is good until the new one was used */
     EXPECT_INT(ward->uplink.dials, 2);
-    EXPECT(ward->station.terminal.online);
+    EXPECT(ward->agent.terminal.online);
     ward_run(ward, DAY_MS * 44 / 100);
     EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 1);
     run_until_renewal(ward, 2);
@@ -503,7 +503,7 @@ TEST(link, a_renewal_without_an_answer_is_tried_again)
 
     run_until_renewal(ward, 1);
     ward_run(ward, 31000);
-    EXPECT(!ward->station.renewal.running);
+    EXPECT(!ward->agent.certificate_renewal.running);
     ward_run(ward, 4000000);
     EXPECT_INT(ward_sent_count(ward, MSG_renew_certificate), 2);
     EXPECT_INT(STATE(ward), agent_IDLE);
@@ -516,15 +516,15 @@ TEST(link, a_dead_clock_is_as_old_as_the_image_and_then_follows_the_broker)
     const int64_t built_ms = ward->identity.facts.accepted_ms + DAY_MS;
 
     ward->timers.wall_ms = 0; /* 1970 */
-    ward->station.options.built_ms = built_ms;
+    ward->agent.options.built_ms = built_ms;
     ward_start(ward);
     EXPECT_INT(ward->uplink.dialled_at_wall_ms, built_ms);
     EXPECT(ward->screen.page.now_ms >= built_ms);
     /* The next grant tells what the broker's clock says; from there on ours does not matter. */
     ward->timers.wall_ms = built_ms + DAY_MS;
     ward_run(ward, 12000);
-    EXPECT(station_wall_ms(&ward->station) > built_ms + DAY_MS + 5000);
-    EXPECT(station_wall_ms(&ward->station) < built_ms + DAY_MS + 5000 + 13000);
+    EXPECT(agent_flow_wall_ms(&ward->agent) > built_ms + DAY_MS + 5000);
+    EXPECT(agent_flow_wall_ms(&ward->agent) < built_ms + DAY_MS + 5000 + 13000);
     ward_free(ward);
 }
 
@@ -537,7 +537,7 @@ TEST(link, a_clock_that_jumps_changes_nothing_for_whoever_knows_the_brokers_time
         int64_t then_ms;
 
         ward_start(ward);
-        then_ms = station_wall_ms(&ward->station);
+        then_ms = agent_flow_wall_ms(&ward->agent);
         ward->timers.wall_ms += jumps[i];
         ward->device.slept_ms += jumps[i] == 0 ? 2000 : 0; /* sleep is time that passed */
         ward_cut(ward);
@@ -578,7 +578,7 @@ TEST(link, a_broker_whose_clock_was_wrong_for_a_moment_is_found_again)
     EXPECT_INT(ward->uplink.door, UPLINK_LINK);
     EXPECT(ward->uplink.dialled_at_wall_ms <= ward->timers.wall_ms);
     EXPECT_INT(STATE(ward), agent_IDLE);
-    EXPECT(station_wall_ms(&ward->station) > ward->timers.wall_ms); /* the broker's again */
+    EXPECT(agent_flow_wall_ms(&ward->agent) > ward->timers.wall_ms); /* the broker's again */
     ward_free(ward);
 }
 
@@ -587,7 +587,7 @@ TEST(link, goodbye_is_said_on_purpose)
     struct ward *ward = ward_new(17);
 
     ward_start(ward);
-    station_stop(&ward->station);
+    agent_flow_stop(&ward->agent);
     EXPECT_INT(ward_sent_count(ward, MSG_bye), 1);
     EXPECT_STR(ward_sent(ward, MSG_bye)->bye.presence_id, "presence-1");
     EXPECT(!ward->uplink.open);

@@ -2,7 +2,7 @@
 #include "berth/history.h"
 
 #include "fakes/agent/ward.h"
-#include "flow/showing.h"
+#include "flow/viewer_session.h"
 
 #include "test.h"
 
@@ -25,7 +25,7 @@ static struct ward *recorded(uint64_t seed, struct tape *tape)
     struct ward *ward = ward_new(seed);
 
     *tape = (struct tape){ .history = { .take = take } };
-    ward->station.history = &tape->history;
+    ward->agent.history = &tape->history;
     ward_start(ward);
     return ward;
 }
@@ -56,7 +56,7 @@ TEST(recording, of_a_picture_begins_when_it_is_there_and_ends_when_it_is_covered
     ward_run(ward, 50);
     EXPECT_INT(tape.count, 2);
     expect_screen(&tape, 1, history_screen_event_SHOWS, 5, 1);
-    EXPECT_STR(tape.lines[1].screen.terminal, ward->station.terminal.name);
+    EXPECT_STR(tape.lines[1].screen.terminal, ward->agent.terminal.name);
     EXPECT(tape.lines[1].at_us > tape.lines[0].at_us);
 
     ward_hide(ward, 5, 1, "moved", "Your session moved to ICU-07");
@@ -81,7 +81,7 @@ TEST(recording, of_another_epoch_ends_the_earlier_one_first)
     ward_greeter_event(ward, greeter_event_kind_PICTURE);
     ward_run(ward, 50);
     expect_screen(&tape, 3, history_screen_event_SHOWS, 5, 2);
-    showing_lock(&ward->station, "its user locked it");
+    viewer_session_lock(&ward->agent, "its user locked it");
     expect_screen(&tape, 4, history_screen_event_HIDES, 5, 2);
     ward_free(ward);
 }
@@ -92,7 +92,7 @@ TEST(recording, ends_with_the_agent)
     struct ward *ward = recorded(3, &tape);
 
     ward_to_picture(ward, 5, 1, 9);
-    station_stop(&ward->station);
+    agent_flow_stop(&ward->agent);
     EXPECT_INT(tape.count, 3);
     expect_screen(&tape, 2, history_screen_event_HIDES, 5, 1);
     ward_free(ward);

@@ -1,10 +1,10 @@
 /* test_resume.c - a picture breaks: the agent asks the broker, says so, and gives up in time. */
 #include "fakes/agent/ward.h"
-#include "flow/showing.h"
+#include "flow/viewer_session.h"
 
 #include "test.h"
 
-#define STATE(ward) ((ward)->station.terminal.state)
+#define STATE(ward) ((ward)->agent.terminal.state)
 #define ASKED(ward) ward_sent_count((ward), MSG_sign_on)
 
 /* The picture of session 5 is there at epoch 1, connection 9. */
@@ -50,7 +50,7 @@ static void gave_up(struct ward *ward, const char *says)
     EXPECT(STATE(ward) == agent_IDLE || STATE(ward) == agent_OFFLINE);
     EXPECT_SAYS(ward->screen.page.text, says);
     EXPECT(ward->screen.page.alert);
-    EXPECT_INT(ward->news[STATION_ENDED], 1);
+    EXPECT_INT(ward->news[AGENT_EVENT_ENDED], 1);
     ward_run(ward, 300000);
     EXPECT_INT(ASKED(ward), asked);
     ward_free(ward);
@@ -67,7 +67,7 @@ TEST(resume, the_broker_is_asked_and_the_picture_comes_back)
     EXPECT_STR(ward->screen.page.title, "The picture was lost");
     EXPECT_SAYS(ward->screen.page.text, "comes back");
     EXPECT_STR(ward_sent(ward, MSG_viewer)->viewer.reason, "network");
-    EXPECT_INT(ward->news[STATION_ENDED], 0);
+    EXPECT_INT(ward->news[AGENT_EVENT_ENDED], 0);
     ward_run(ward, 1200);
     EXPECT_INT(ASKED(ward), 2);
     asked = ward_sent(ward, MSG_sign_on);
@@ -151,7 +151,7 @@ TEST(resume, a_viewer_that_does_not_get_through_is_one_more_try)
         ward_run(ward, 17700);
         EXPECT_INT(ASKED(ward), 2 + i);
         EXPECT_INT(ward_sent(ward, MSG_sign_on)->sign_on.session_epoch, epoch);
-        ward->station.sign_on.resume.broke_ms = station_up_ms(&ward->station); /* time is not it */
+        ward->agent.sign_on.resume.broke_at_ms = agent_flow_uptime_ms(&ward->agent); /* time is not it */
         ward_show(ward, 5, ++epoch, 10 + i);
         EXPECT_INT(STATE(ward), agent_CONNECTING);
         ward_exits(ward, 131);
@@ -224,7 +224,7 @@ TEST(resume, a_person_who_signs_on_goes_before_it)
     EXPECT_STR(asked->sign_on.evidence[0].name, "bob");
     EXPECT_INT(asked->sign_on.session_id, 0);
     EXPECT_INT(STATE(ward), agent_SIGN_ON);
-    EXPECT_INT(ward->news[STATION_ENDED], 1);
+    EXPECT_INT(ward->news[AGENT_EVENT_ENDED], 1);
     ward_run(ward, 100000);
     EXPECT_INT(ASKED(ward), 3); /* and the picture is not asked for any more */
     ward_free(ward);
@@ -344,7 +344,7 @@ TEST(resume, a_lock_ends_it)
 
     ward_exits(ward, 147);
     ward_run(ward, 1200);
-    showing_lock(&ward->station, "the person locks it");
+    viewer_session_lock(&ward->agent, "the person locks it");
     ward_run(ward, 0);
     EXPECT_INT(STATE(ward), agent_LOCKED);
     ward_run(ward, 120000);
@@ -362,7 +362,7 @@ TEST(resume, a_hide_ends_it_and_says_why)
         ward_hide(ward, 5, epoch, "moved", "Your session moved to t2");
         EXPECT_INT(STATE(ward), agent_NOTICE);
         EXPECT_SAYS(ward->screen.page.text, "moved to t2");
-        EXPECT_INT(ward->news[STATION_ENDED], 1);
+        EXPECT_INT(ward->news[AGENT_EVENT_ENDED], 1);
         refuse(ward, "SUPERSEDED", "Your session moved to t2", 0);
         EXPECT_INT(STATE(ward), agent_NOTICE);
         ward_run(ward, 120000);

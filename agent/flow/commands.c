@@ -1,0 +1,129 @@
+/* commands.c - see commands.h. */
+#include "flow/commands.h"
+
+#include <stdio.h>
+
+#include "berth/log.h"
+
+#include "core/texts.h"
+#include "flow/log_upload.h"
+#include "flow/viewer_session.h"
+
+static struct msg_command_state *find_known(struct commands *commands, uint64_t command_id)
+{
+    for (size_t i = 0; i < COMMANDS_REMEMBERED; i++)
+        if (commands->known[i].command_id == command_id)
+            return &commands->known[i];
+    return NULL;
+}
+
+/* Note how far a command is and tell the broker. */
+static void send_command_state(struct agent_flow *agent, uint64_t command_id, enum command_state state,
+                   const char *text)
+{
+    struct commands *commands = &agent->commands;
+    struct msg_command_state *row = find_known(commands, command_id);
+    struct msg msg;
+
+    if (!row)
+        row = &commands->known[commands->next++ % COMMANDS_REMEMBERED];
+    *row = (struct msg_command_state){ .command_id = command_id, .state = state };
+    (void)snprintf(row->text, sizeof(row->text), "%.199s", text);
+    log_event(EV_COMMAND_STATE, "command", command_id, "state", command_state_names[state], "text",
+              text);
+    agent_flow_init_message(agent, &msg, MSG_command_state);
+    msg.command_state = *row;
+    (void)agent_flow_send(agent, &msg);
+}
+
+void commands_finished(struct agent_flow *agent, uint64_t command_id, const struct berth_error *error,
+                  const char *text)
+{
+    if (error && error->code)
+        send_command_state(agent, command_id, command_FAILED, error->text);
+    else
+        send_command_state(agent, command_id, command_DONE, text);
+}
+
+static void reboot_done(struct op *op, int result)
+{
+    struct commands *commands = container_of(op, struct commands, reboot);
+    struct agent_flow *agent = container_of(commands, struct agent_flow, commands);
+
+    commands_finished(agent, commands->reboot_id, result < 0 ? &op->error : NULL,
+                 "the command that starts the terminal anew was run");
+}
+
+void commands_init(struct agent_flow *agent)
+{
+    op_init(&agent->commands.reboot, agent->timers, reboot_done);
+}
+
+void commands_stop(struct agent_flow *agent)
+{
+    op_cancel(&agent->commands.reboot);
+}
+
+static void reboot(struct agent_flow *agent, uint64_t command_id)
+{
+    struct commands *commands = &agent->commands;
+
+    if (commands->reboot.in_flight) {
+        send_command_state(agent, command_id, command_FAILED, "the terminal is starting anew already");
+        return;
+    }
+    commands->reboot_id = command_id;
+    if (device_reboot_begin(agent->device, &commands->reboot) < 0)
+        commands_finished(agent, command_id, &commands->reboot.error, "");
+}
+
+static void show_message(struct agent_flow *agent, const struct msg_command *command)
+{
+    struct page page;
+
+    terminal_status_page(&agent->terminal, &agent->settings, &page);
+    page.kind = page_kind_BANNER;
+    (void)snprintf(page.title, sizeof(page.title), "%s",
+                   text_in(agent->settings.language, TEXT_MESSAGE));
+    (void)snprintf(page.text, sizeof(page.text), "%s", command->text);
+    if (!screen_is_there(agent->screen)) {
+        send_command_state(agent, command->command_id, command_FAILED, "the terminal has no screen");
+        return;
+    }
+    (void)screen_show(agent->screen, &page);
+    send_command_state(agent, command->command_id, command_DONE, "the message is on the screen");
+}
+
+void commands_received(struct agent_flow *agent, const struct msg *msg)
+{
+    const struct msg_command *command = &msg->command;
+    const struct msg_command_state *before = find_known(&agent->commands, command->command_id);
+
+    if (command->command_id == 0)
+        return;
+    if (before) {
+        send_command_state(agent, command->command_id, before->state, before->text);
+        return;
+    }
+    send_command_state(agent, command->command_id, command_ACKED, "");
+    switch (command->kind) {
+    case command_kind_MESSAGE:
+        show_message(agent, command);
+        return;
+    case command_kind_LOCK:
+        viewer_session_lock(agent, "an administrator locked it");
+        send_command_state(agent, command->command_id, command_DONE, "the screen is blank");
+        return;
+    case command_kind_REBOOT:
+        reboot(agent, command->command_id);
+        return;
+    case command_kind_LOGS:
+        log_upload_begin(agent, command->command_id);
+        return;
+    case command_kind_NONE:
+    case command_kind_END:
+        send_command_state(agent, command->command_id, command_FAILED,
+               "this agent does not know the command");
+        return;
+    }
+}

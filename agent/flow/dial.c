@@ -1,0 +1,269 @@
+/* dial.c - see dial.h. */
+#include "flow/dial.h"
+
+#include <stdio.h>
+
+#include "berth/log.h"
+
+#include "core/reconnect.h"
+#include "flow/log_upload.h"
+#include "flow/join_request.h"
+#include "flow/presence.h"
+#include "flow/certificate_renewal.h"
+#include "flow/sign_on_request.h"
+#include "flow/endpoint.h"
+
+static flow_step_fn wait_turn, find_address, connect_tls, announce, present;
+
+enum { TURN, FIND, CONNECT, ANNOUNCE, PRESENT };
+
+/* clang-format off */
+static const struct flow_step dial_steps[] = {
+    /*             name        step          undo  limit/ms          true when it is behind us*/
+    [TURN]     = { "turn",     wait_turn,    NULL, FLOW_QUEUED }, /* it is our turn          */
+    [FIND]     = { "find",     find_address, NULL, 10000 },       /* there is an address     */
+    [CONNECT]  = { "connect",  connect_tls,  NULL, 15000 },       /* mutual TLS stands       */
+    [ANNOUNCE] = { "announce", announce,     NULL, 10000 },       /* presence is granted     */
+    [PRESENT]  = { "present",  present,      NULL, 0 },           /* everybody here knows it */
+};
+/* clang-format on */
+
+static struct agent_flow *agent_of(struct flow *flow)
+{
+    return container_of(flow, struct agent_flow, dial.flow);
+}
+
+static enum reconnect_urgency urgency(const struct agent_flow *agent)
+{
+    if (terminal_status_user_waiting(&agent->terminal))
+        return RECONNECT_WAITING;
+    return terminal_status_shows_desktop(&agent->terminal) ? RECONNECT_IN_SESSION : RECONNECT_NOBODY;
+}
+
+static int wait_turn(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+    int64_t delay_ms;
+
+    if (uplink_is_open(agent->uplink))
+        return ANNOUNCE;
+    delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures,
+                                  agent->presence.spread_ms, urgency(agent));
+    return flow_await(
+        flow, timer_wait_begin(&agent->dial.delay, agent->timers, delay_ms, &flow->op), FIND);
+}
+
+static int find_address(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+
+    return flow_await(flow, endpoint_find_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op),
+                      CONNECT);
+}
+
+static int connect_tls(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+
+    return flow_await(flow, endpoint_dial_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op),
+                      ANNOUNCE);
+}
+
+/* Everything the broker must know of us stands in the announcement: also what is on the screen, so
+ * that it can claim the session again after it was away.
+ */
+static int announce(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+    const struct terminal_status *terminal = &agent->terminal;
+    struct berth_error error = { 0 };
+    struct msg msg;
+
+    agent_flow_init_message(agent, &msg, MSG_announce);
+    (void)snprintf(msg.announce.boot_id, sizeof(msg.announce.boot_id), "%s",
+                   device_facts(agent->device)->boot_id);
+    (void)snprintf(msg.announce.agent_version, sizeof(msg.announce.agent_version), "%s",
+                   agent->options.agent_version);
+    msg.announce.want_expires_in_ms = agent->options.want_expires_ms;
+    (void)snprintf(msg.announce.resume_presence_id, sizeof(msg.announce.resume_presence_id), "%s",
+                   presence_resume_id(agent));
+    if (terminal_status_shows_desktop(terminal)) {
+        msg.announce.session_id = terminal->shown.session_id;
+        msg.announce.session_epoch = terminal->shown.epoch;
+        msg.announce.connection_id = terminal->shown.connection_id;
+    }
+    msg.announce.profile_version = agent->profile_version;
+    msg.announce.user_waiting = terminal_status_user_waiting(terminal);
+    agent->dial.answer.ref = msg.ref;
+    agent->dial.sent_ms = agent->timers->mono_ms;
+    if (uplink_send(agent->uplink, &msg, &error) < 0)
+        return flow_fail_with(flow, &error);
+    return flow_await(flow, event_wait_begin(&agent->dial.answer, &flow->op), PRESENT);
+}
+
+static int present(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+
+    agent->dial.failures = 0;
+    certificate_renewal_schedule(agent);
+    agent_flow_notify(agent, AGENT_EVENT_LINKED, NULL);
+    return FLOW_DONE;
+}
+
+/* Is it our certificate that is not accepted? Then the join door may help: an expired key that is
+ * known renews there. But first the other of the two clocks is asked, in turn: the broker's may
+ * have been wrong when it last spoke, as well as ours.
+ */
+static bool should_join(struct agent_flow *agent, const struct berth_error *error)
+{
+    struct agent_presence *presence = &agent->presence;
+
+    if (error->code == BERTH_E_REVOKED)
+        return true;
+    if (error->code != BERTH_E_CERTIFICATE)
+        return false;
+    presence->broker_clock_doubted = presence->broker_ms && !presence->broker_clock_doubted;
+    return !presence->broker_clock_doubted;
+}
+
+static void dial_ended(struct flow *flow, const struct berth_error *error)
+{
+    struct agent_flow *agent = agent_of(flow);
+
+    agent->dial.running = false;
+    if (!error->code) {
+        sign_on_request_link_back(agent);
+        return;
+    }
+    uplink_close(agent->uplink);
+    if (agent->stopping || error->code == BERTH_E_CANCELLED)
+        return;
+    log_failure(EV_AGENT_LINK, error, "not reached");
+    agent->dial.failures++;
+    agent->dial.try_join = should_join(agent, error);
+    if (!agent->dial.try_join)
+        endpoint_next(&agent->dial.endpoint);
+    if (agent->terminal.state == agent_STARTING)
+        agent_flow_set_state(agent, agent_OFFLINE, "the broker cannot be reached");
+    dial_start(agent);
+}
+
+const struct flow_kind dial_kind = {
+    .name = "dial",
+    .steps = dial_steps,
+    .count = BERTH_COUNT(dial_steps),
+    .ended = dial_ended,
+};
+
+void dial_start(struct agent_flow *agent)
+{
+    if (agent->stopping || agent->dial.running || agent->join.running)
+        return;
+    if (agent->dial.try_join || !agent_identity_facts(agent->identity)->known) {
+        agent->dial.try_join = false;
+        join_request_start(agent);
+        return;
+    }
+    agent->dial.running = true;
+    flow_start(&agent->engine, &agent->dial.flow, &dial_kind, "broker");
+}
+
+void dial_stop(struct agent_flow *agent)
+{
+    if (agent->dial.running)
+        flow_cancel(&agent->dial.flow, BERTH_E_CANCELLED, "the agent stops");
+    presence_lost(agent);
+}
+
+void dial_restart(struct agent_flow *agent)
+{
+    struct berth_error why = { 0 };
+
+    (void)berth_fail(&why, BERTH_E_CANCELLED, "an invitation came");
+    if (agent->dial.running)
+        flow_cancel(&agent->dial.flow, BERTH_E_CANCELLED, "%s", why.text);
+    join_request_reset(agent);
+    agent->dial.failures = 0;
+    agent->dial.try_join =
+        true; /* an identity of the same site is renewed there, one of another is made */
+    dial_drop_link(agent, &why);
+}
+
+void dial_now(struct agent_flow *agent)
+{
+    timer_wait_skip(&agent->dial.delay);
+}
+
+/* The link is gone. What is on the screen stays; who waits for an answer goes on waiting for a
+ * while. */
+static void handle_link_loss(struct agent_flow *agent, const struct berth_error *why)
+{
+    presence_lost(agent);
+    certificate_renewal_link_lost(agent, why);
+    log_upload_link_lost(agent, why);
+    if (agent->terminal.online) {
+        terminal_status_set_online(&agent->terminal, false, agent->timers->mono_ms, "the broker was lost");
+        terminal_status_set_text(&agent->terminal, NULL, NULL, false);
+        agent_flow_show_page(agent);
+    }
+    sign_on_request_link_lost(agent);
+    dial_start(agent);
+}
+
+void dial_link_lost(void *owner, const struct berth_error *why)
+{
+    struct agent_flow *agent = owner;
+
+    if (join_request_link_lost(agent, why))
+        return;
+    if (event_wait_end(&agent->dial.answer, why->code, why))
+        return;
+    log_failure(EV_AGENT_LINK, why, "lost");
+    handle_link_loss(agent, why);
+}
+
+void dial_drop_link(struct agent_flow *agent, const struct berth_error *why)
+{
+    if (agent->dial.running) /* its own limits see to it */
+        return;
+    uplink_close(agent->uplink);
+    handle_link_loss(agent, why);
+}
+
+void dial_reconnect(struct agent_flow *agent, const char *why)
+{
+    struct berth_error error = { 0 };
+
+    (void)berth_fail(&error, BERTH_E_CANCELLED, "%s", why);
+    dial_drop_link(agent, &error);
+}
+
+void dial_announce_again(struct agent_flow *agent)
+{
+    presence_lost(agent);
+    dial_start(agent);
+}
+
+void dial_granted(struct agent_flow *agent, const struct msg *msg)
+{
+    bool first = event_wait_active(&agent->dial.answer);
+
+    if (first && msg->ref != agent->dial.answer.ref)
+        return; /* of a renewal before: the announcement is answered by its own grant */
+    presence_granted(agent, &msg->granted,
+                     first ? agent->dial.sent_ms : agent->presence.sent_ms);
+    if (first)
+        (void)event_wait_end(&agent->dial.answer, 0, NULL);
+}
+
+void dial_refused(struct agent_flow *agent, const struct msg_refused *refused)
+{
+    struct berth_error error = { 0 };
+    int code = berth_error_code(refused->code);
+
+    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
+    if (code == BERTH_E_REVOKED)
+        agent->terminal.revoked = true;
+    (void)event_wait_end(&agent->dial.answer, error.code, &error);
+}

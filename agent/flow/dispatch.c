@@ -1,0 +1,145 @@
+/* dispatch.c - see dispatch.h. */
+#include "flow/dispatch.h"
+
+#include <string.h>
+
+#include "berth/log.h"
+
+#include "flow/log_upload.h"
+#include "flow/join_request.h"
+#include "flow/commands.h"
+#include "flow/presence.h"
+#include "flow/profile.h"
+#include "flow/dial.h"
+#include "flow/certificate_renewal.h"
+#include "flow/viewer_session.h"
+#include "flow/sign_on_request.h"
+
+typedef void message_handler_fn(struct agent_flow *agent, const struct msg *msg);
+typedef void refusal_handler_fn(struct agent_flow *agent, const struct msg_refused *refused);
+
+#define WAIT_OF(member) offsetof(struct agent_flow, member)
+
+/* Who asked, and where the answer is awaited. */
+static const struct question {
+    enum msg_type type;
+    refusal_handler_fn *refused;
+    size_t wait;
+    bool in_parts; /* the ref is that of the first part; those of later parts are higher */
+} questions[] = {
+    { MSG_join, join_request_refused, WAIT_OF(join.answer), false },
+    { MSG_announce, dial_refused, WAIT_OF(dial.answer), false },
+    { MSG_sign_on, sign_on_request_refused, WAIT_OF(sign_on.answer), false },
+    { MSG_renew_certificate, certificate_renewal_refused, WAIT_OF(certificate_renewal.answer), false },
+    { MSG_upload_begin, log_upload_refused, WAIT_OF(log_upload.ack), true },
+    { MSG_upload_chunk, log_upload_refused, WAIT_OF(log_upload.ack), true },
+};
+
+/* What answers one question alone. A show (viewer_session.c) and a grant (dial.c) also come unasked, a
+ * upload_ack names its command. */
+static const struct {
+    enum msg_type answer, question;
+} answers[] = {
+    { MSG_joined, MSG_join },       { MSG_join_wait, MSG_join },
+    { MSG_join_pending, MSG_join }, { MSG_progress, MSG_sign_on },
+    { MSG_choose, MSG_sign_on },    { MSG_certificate, MSG_renew_certificate },
+};
+
+/* The question that such a message answers; NULL: none in particular. */
+static const struct question *question_of(const struct msg *msg)
+{
+    const char *name = msg->type == MSG_refused ? msg->refused.about : "";
+
+    for (size_t i = 0; i < BERTH_COUNT(answers); i++)
+        if (answers[i].answer == msg->type)
+            name = msg_row(answers[i].question)->name;
+    for (size_t i = 0; i < BERTH_COUNT(questions); i++)
+        if (strcmp(msg_row(questions[i].type)->name, name) == 0)
+            return &questions[i];
+    return NULL;
+}
+
+/* An answer to an earlier question - called off, or asked anew since - is none to the present one.
+ */
+static bool is_late(const struct agent_flow *agent, const struct question *question, uint64_t ref)
+{
+    const struct event_wait *wait =
+        (const struct event_wait *)(const void *)((const char *)agent + question->wait);
+
+    return question->in_parts ? ref < wait->ref : ref != wait->ref;
+}
+
+/* One line for each earlier question, however much is said of it. */
+static void log_late(struct agent_flow *agent, const struct msg *msg)
+{
+    if (msg->ref && msg->ref == agent->late_ref)
+        return;
+    agent->late_ref = msg->ref;
+    log_event(EV_AGENT_REFUSED, "message", msg_row(msg->type)->name, "ref", msg->ref, "reason",
+              "it does not answer the present question");
+}
+
+static void refused(struct agent_flow *agent, const struct msg *msg)
+{
+    const struct msg_refused *refusal = &msg->refused;
+    const struct question *question = question_of(msg);
+
+    log_event(EV_AGENT_REFUSED, "about", refusal->about, "code", refusal->code, "text", refusal->text,
+              "retry_after_ms", refusal->retry_after_ms);
+    if (question) {
+        question->refused(agent, refusal);
+        return;
+    }
+    /* A refusal of nothing in particular turns the whole terminal away: an unknown or revoked key.
+     */
+    if (event_wait_active(&agent->join.answer))
+        join_request_refused(agent, refusal);
+    else
+        dial_refused(agent, refusal);
+}
+
+static message_handler_fn *const handlers[MSG_TYPES] = {
+    [MSG_joined] = join_request_joined,
+    [MSG_join_wait] = join_request_wait,
+    [MSG_join_pending] = join_request_pending,
+    [MSG_granted] = dial_granted,
+    [MSG_presence_unknown] = presence_unknown,
+    [MSG_progress] = sign_on_request_progress,
+    [MSG_choose] = sign_on_request_choose,
+    [MSG_show] = viewer_session_show,
+    [MSG_hide] = viewer_session_hide,
+    [MSG_profile] = profile_received,
+    [MSG_command] = commands_received,
+    [MSG_upload_ack] = log_upload_ack,
+    [MSG_certificate] = certificate_renewal_received,
+    [MSG_refused] = refused,
+};
+
+/* States in which the broker may say this to us; the same rule by which it refuses ours. */
+static bool permitted(const struct agent_flow *agent, enum msg_type type)
+{
+    unsigned in = IN_OPEN;
+
+    if (agent->join.running)
+        in = IN_JOINING;
+    else if (agent->terminal.online || type == MSG_granted)
+        in = IN_PRESENT | IN_OPEN;
+    return (msg_row(type)->in & in) != 0;
+}
+
+void dispatch_broker_message(void *owner, const struct msg *msg)
+{
+    struct agent_flow *agent = owner;
+    const struct question *question;
+
+    if (!handlers[msg->type] || !permitted(agent, msg->type)) {
+        log_event(EV_AGENT_REFUSED, "message", msg_row(msg->type)->name, "state",
+                  agent_state_names[agent->terminal.state]);
+        return;
+    }
+    question = question_of(msg);
+    if (question && is_late(agent, question, msg->ref))
+        log_late(agent, msg);
+    else
+        handlers[msg->type](agent, msg);
+}

@@ -1,0 +1,152 @@
+/* log_upload.c - see log_upload.h. */
+#include "flow/log_upload.h"
+
+#include <stdio.h>
+
+#include "berth/base64.h"
+
+#include "flow/commands.h"
+
+/* Base64 of it fills upload_chunk.data of messages.def but for its NUL. */
+#define CHUNK_BYTES 12288
+#define ACK_MS 30000
+
+static flow_step_fn collect, begin, send_chunk, stored;
+
+enum { COLLECT, BEGIN, SEND_CHUNK, STORED };
+
+/* clang-format off */
+static const struct flow_step log_upload_steps[] = {
+    /*               name       step        undo  limit/ms     true when it is behind us       */
+    [COLLECT]    = { "collect", collect,    NULL, 30000 },  /* the logs are in memory          */
+    [BEGIN]      = { "begin",   begin,      NULL, 0 },      /* the broker knows what comes     */
+    [SEND_CHUNK] = { "chunk",   send_chunk, NULL, ACK_MS }, /* a piece was acknowledged; again */
+    [STORED]     = { "stored",  stored,     NULL, 0 },      /* the broker has the whole        */
+};
+/* clang-format on */
+
+static struct agent_flow *agent_of(struct flow *flow)
+{
+    return container_of(flow, struct agent_flow, log_upload.flow);
+}
+
+static int collect(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+
+    return flow_await(flow, device_logs_begin(agent->device, &agent->log_upload.logs, &flow->op),
+                      BEGIN);
+}
+
+static int begin(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+    struct log_upload *upload = &agent->log_upload;
+    struct msg msg;
+
+    agent_flow_init_message(agent, &msg, MSG_upload_begin);
+    msg.upload_begin.command_id = upload->command_id;
+    msg.upload_begin.size = (int64_t)upload->logs.size;
+    (void)snprintf(msg.upload_begin.name, sizeof(msg.upload_begin.name), "%.40s-logs.txt",
+                   agent->terminal.name);
+    (void)snprintf(msg.upload_begin.sha256, sizeof(msg.upload_begin.sha256), "%s", upload->logs.sha256);
+    upload->ack.ref = msg.ref;
+    upload->sent = 0;
+    if (!agent_flow_send(agent, &msg))
+        return flow_fail(flow, BERTH_E_IO, "the broker went away");
+    return SEND_CHUNK;
+}
+
+static int send_chunk(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+    struct log_upload *upload = &agent->log_upload;
+    size_t left = upload->logs.size - upload->sent;
+    size_t size = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+    struct msg msg;
+    int r;
+
+    if (left == 0)
+        return STORED;
+    agent_flow_init_message(agent, &msg, MSG_upload_chunk);
+    msg.upload_chunk.command_id = upload->command_id;
+    msg.upload_chunk.offset = (int64_t)upload->sent;
+    base64_encode(upload->logs.data + upload->sent, size, msg.upload_chunk.data);
+    upload->sent += size;
+    r = event_wait_begin(&upload->ack, &flow->op);
+    (void)agent_flow_send(agent, &msg);
+    return flow_await(flow, r, SEND_CHUNK);
+}
+
+static int stored(struct flow *flow)
+{
+    (void)flow;
+    return FLOW_DONE;
+}
+
+static void log_upload_ended(struct flow *flow, const struct berth_error *error)
+{
+    struct agent_flow *agent = agent_of(flow);
+    struct log_upload *upload = &agent->log_upload;
+    char text[80];
+
+    upload->running = false;
+    (void)snprintf(text, sizeof(text), "%zu bytes were sent", upload->logs.size);
+    berth_wipe_free(upload->logs.data, upload->logs.size);
+    upload->logs = (struct device_logs){ 0 };
+    if (!agent->stopping)
+        commands_finished(agent, upload->command_id, error, text);
+}
+
+const struct flow_kind log_upload_kind = {
+    .name = "logs",
+    .steps = log_upload_steps,
+    .count = BERTH_COUNT(log_upload_steps),
+    .ended = log_upload_ended,
+};
+
+void log_upload_begin(struct agent_flow *agent, uint64_t command_id)
+{
+    struct log_upload *upload = &agent->log_upload;
+    struct berth_error error = { 0 };
+
+    if (upload->running) {
+        (void)berth_fail(&error, BERTH_E_BUSY, "logs are being sent already");
+        commands_finished(agent, command_id, &error, "");
+        return;
+    }
+    upload->running = true;
+    upload->command_id = command_id;
+    flow_start(&agent->engine, &upload->flow, &log_upload_kind, "administrator");
+}
+
+void log_upload_link_lost(struct agent_flow *agent, const struct berth_error *why)
+{
+    if (agent->log_upload.running)
+        flow_cancel(&agent->log_upload.flow, BERTH_E_CANCELLED, "%s", why->text);
+}
+
+void log_upload_stop(struct agent_flow *agent)
+{
+    if (agent->log_upload.running)
+        flow_cancel(&agent->log_upload.flow, BERTH_E_CANCELLED, "the agent stops");
+}
+
+void log_upload_ack(struct agent_flow *agent, const struct msg *msg)
+{
+    struct log_upload *upload = &agent->log_upload;
+
+    /* An acknowledgement of the beginning, or of an earlier command, asks for nothing. */
+    if (msg->upload_ack.command_id == upload->command_id &&
+        msg->upload_ack.offset == (int64_t)upload->sent)
+        (void)event_wait_end(&upload->ack, 0, NULL);
+}
+
+void log_upload_refused(struct agent_flow *agent, const struct msg_refused *refused)
+{
+    struct berth_error error = { 0 };
+    int code = berth_error_code(refused->code);
+
+    (void)berth_fail(&error, code ? code : BERTH_E_DENIED, "%s", refused->text);
+    (void)event_wait_end(&agent->log_upload.ack, error.code, &error);
+}

@@ -1,0 +1,479 @@
+/* viewer_session.c - see viewer_session.h. */
+#include "flow/viewer_session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "berth/log.h"
+
+#include "core/texts.h"
+#include "core/viewer_exit.h"
+#include "flow/presence.h"
+#include "flow/sign_on_request.h"
+
+/* TERM, two seconds, KILL, and a little for a slow machine. */
+#define VIEWER_END_MS 5000
+/* xfreerdp3 itself gives up long before; a desktop that hangs in its logon does not hold the
+ * terminal for ever. */
+#define CONNECT_MS 60000
+/* A desktop whose picture is all black cannot be told from none: after this long it counts as
+ * shown. The first picture of an emulated guest on a busy machine takes more than 15 s. */
+#define PICTURE_MS 45000
+/* A kiosk whose desktop was up this long did not fail. */
+#define STEADY_MS 30000
+
+static flow_step_fn stop_earlier, start_viewer, await_picture, report_shown;
+static flow_undo_fn undo_start;
+
+enum { CLEAR, START, PICTURE, SHOWN };
+
+/* clang-format off */
+static const struct flow_step viewer_session_steps[] = {
+    /*            name       step           undo        limit/ms               true when it is behind us         */
+    [CLEAR]   = { "clear",   stop_earlier,  NULL,       VIEWER_END_MS },    /* no earlier viewer runs            */
+    [START]   = { "start",   start_viewer,  undo_start, CONNECT_MS },       /* the viewer is connected           */
+    [PICTURE] = { "picture", await_picture, NULL,       2LL * PICTURE_MS }, /* its picture is there              */
+    [SHOWN]   = { "shown",   report_shown,  NULL,       0 },                /* the broker and the person know it */
+};
+/* clang-format on */
+
+static struct agent_flow *agent_of(struct flow *flow)
+{
+    return container_of(flow, struct agent_flow, viewer_session.flow);
+}
+
+static void report_viewer(struct agent_flow *agent, const struct session_claim *claim, enum viewer_state state,
+                   int exit_code, const char *reason)
+{
+    struct msg msg;
+
+    if (claim->session_id == 0)
+        return;
+    log_event(EV_AGENT_VIEWER, "session", claim->session_id, "connection", claim->connection_id,
+              "state", viewer_state_names[state], "exit", (int64_t)exit_code, "reason", reason);
+    agent_flow_init_message(agent, &msg, MSG_viewer);
+    msg.viewer.session_id = claim->session_id;
+    msg.viewer.epoch = claim->epoch;
+    msg.viewer.connection_id = claim->connection_id;
+    msg.viewer.state = state;
+    msg.viewer.exit_code = exit_code > 0 ? exit_code : 0;
+    (void)snprintf(msg.viewer.reason, sizeof(msg.viewer.reason), "%s", reason);
+    msg.viewer.picture_ms = state == viewer_state_ACTIVE ? agent->terminal.picture_ms : 0;
+    (void)agent_flow_send(agent, &msg);
+}
+
+/* Tell a running viewer to go; its end reports `reason` for the claim it had. */
+static void end_viewer(struct agent_flow *agent, const char *reason)
+{
+    if (!viewer_is_running(agent->viewer))
+        return;
+    if (!agent->viewer_session.end_reason)
+        agent->viewer_session.end_reason = reason;
+    viewer_end(agent->viewer);
+}
+
+static int stop_earlier(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+
+    if (!viewer_is_running(agent->viewer))
+        return START;
+    end_viewer(agent, "replaced");
+    return flow_await(flow, event_wait_begin(&agent->viewer_session.earlier_ended, &flow->op), START);
+}
+
+static int start_viewer(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+    struct viewer_session *session = &agent->viewer_session;
+    struct berth_error error = { 0 };
+    int r;
+
+    r = viewer_start(agent->viewer, &session->request, &error);
+    secret_wipe(&session->request.password);
+    if (r < 0)
+        return flow_fail_with(flow, &error);
+    session->claim = agent->terminal.shown;
+    session->end_reason = NULL;
+    report_viewer(agent, &session->claim, viewer_state_CONNECTING, 0, "");
+    return flow_await(flow, event_wait_begin(&session->connected, &flow->op), PICTURE);
+}
+
+static void undo_start(struct flow *flow)
+{
+    end_viewer(agent_of(flow), "failed");
+}
+
+static void picture_overdue(struct berth_timer *timer)
+{
+    struct viewer_session *session = container_of(timer, struct viewer_session, picture_limit);
+
+    (void)event_wait_end(&session->picture, 0, NULL);
+}
+
+static int await_picture(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+    int r;
+
+    if (!screen_is_there(agent->screen))
+        return SHOWN;
+    r = event_wait_begin(&agent->viewer_session.picture, &flow->op);
+    timer_start(agent->timers, &agent->viewer_session.picture_limit, PICTURE_MS, picture_overdue);
+    agent->viewer_session.awaiting_picture = true;
+    agent_flow_show_page(agent); /* the greeter steps aside and watches */
+    return flow_await(flow, r, SHOWN);
+}
+
+static int report_shown(struct flow *flow)
+{
+    struct agent_flow *agent = agent_of(flow);
+    bool seen = agent->terminal.picture_ms > 0 || !screen_is_there(agent->screen);
+
+    timer_stop(agent->timers, &agent->viewer_session.picture_limit);
+    agent->viewer_session.awaiting_picture = false;
+    sign_on_request_end_resume(agent);
+    agent_flow_set_state(agent, agent_ACTIVE,
+                      seen ? "the picture is there" : "the viewer runs; its picture is black");
+    report_viewer(agent, &agent->viewer_session.claim, viewer_state_ACTIVE, 0, "");
+    presence_renew_now(agent);
+    agent_flow_notify(agent, AGENT_EVENT_SHOWN, NULL);
+    return FLOW_DONE;
+}
+
+/* The desktop could not be shown. What the person reads was put there by whoever knew best; else it
+ * is said here. */
+static void viewer_session_ended(struct flow *flow, const struct berth_error *error)
+{
+    struct agent_flow *agent = agent_of(flow);
+    struct viewer_session *session = &agent->viewer_session;
+    struct session_claim claim = agent->terminal.shown;
+
+    session->running = false;
+    session->awaiting_picture = false;
+    secret_wipe(&session->request.password);
+    timer_stop(agent->timers, &session->picture_limit);
+    if (!error->code || agent->stopping)
+        return;
+    log_failure(EV_AGENT_FLOW, error, "show");
+    if (error->code == BERTH_E_SUPERSEDED || error->code == BERTH_E_CANCELLED)
+        return; /* a hide, a lock or a later show decided, and has already changed the state */
+    if (!viewer_is_running(agent->viewer))
+        report_viewer(agent, &claim, viewer_state_ENDED, 0, "failed");
+    terminal_status_clear(&agent->terminal);
+    sign_on_request_end_resume(agent);
+    sign_on_request_kiosk_back_off(agent);
+    agent_flow_set_state_text(agent, terminal_status_fallback(&agent->terminal), "the desktop could not be shown", NULL,
+                text_in(agent->settings.language, TEXT_ENDED_FAULT), true);
+    agent_flow_notify(agent, AGENT_EVENT_ENDED, error);
+}
+
+const struct flow_kind viewer_session_kind = {
+    .name = "show",
+    .steps = viewer_session_steps,
+    .count = BERTH_COUNT(viewer_session_steps),
+    .ended = viewer_session_ended,
+};
+
+/* Policy and profile must both allow. */
+static void fill_request(const struct agent_flow *agent, const struct msg_show *show,
+                         struct viewer_request *ret)
+{
+    const struct settings *settings = &agent->settings;
+
+    *ret = (struct viewer_request){
+        .port = (int)show->port,
+        .password = show->password,
+        .clipboard = show->clipboard && settings->clipboard,
+        .drives = show->drives && settings->drives,
+        .usb = show->usb && settings->usb,
+        .sound = show->sound && settings->sound,
+        .printers = show->printers && settings->printers,
+    };
+    (void)snprintf(ret->host, sizeof(ret->host), "%s", show->host);
+    (void)snprintf(ret->account, sizeof(ret->account), "%s", show->account);
+    (void)snprintf(ret->domain, sizeof(ret->domain), "%s", show->domain);
+    (void)snprintf(ret->fingerprint, sizeof(ret->fingerprint), "%s", show->fingerprint);
+}
+
+/* The broker repeats itself after it was away: the very connection whose viewer runs. Its picture
+ * must not flicker. */
+static bool is_shown(const struct agent_flow *agent, const struct session_claim *claim)
+{
+    const struct session_claim *has = &agent->viewer_session.claim;
+
+    return terminal_status_shows_desktop(&agent->terminal) && viewer_is_running(agent->viewer) &&
+           !agent->viewer_session.end_reason && has->session_id == claim->session_id &&
+           has->epoch == claim->epoch && has->connection_id == claim->connection_id;
+}
+
+static enum viewer_state shown_state(const struct agent_flow *agent)
+{
+    return agent->terminal.state == agent_ACTIVE ? viewer_state_ACTIVE : viewer_state_CONNECTING;
+}
+
+/* May this be shown: by its epoch, and by the question that it answers? One that answers none is
+ * shown because the broker wants it. */
+static int may_show(const struct agent_flow *agent, const struct msg *msg,
+                    const struct session_claim *claim, struct berth_error *reterr)
+{
+    int r = terminal_status_may_show(&agent->terminal, claim, reterr);
+
+    if (r < 0 || is_shown(agent, claim) || !msg->ref || msg->ref == agent->sign_on.answer.ref)
+        return r;
+    return berth_fail(reterr, BERTH_E_SUPERSEDED,
+                      "session %llu: the sign-on that asked for it was called off",
+                      (unsigned long long)claim->session_id);
+}
+
+void viewer_session_show(struct agent_flow *agent, const struct msg *msg)
+{
+    const struct msg_show *show = &msg->show;
+    struct viewer_session *session = &agent->viewer_session;
+    const struct session_claim claim = { .session_id = show->session_id,
+                                      .epoch = show->epoch,
+                                      .connection_id = show->connection_id };
+    struct berth_error error = { 0 };
+
+    if (may_show(agent, msg, &claim, &error) < 0) {
+        log_failure(EV_AGENT_REFUSED, &error, "show");
+        report_viewer(agent, &claim, viewer_state_ENDED, 0, "overtaken");
+        return;
+    }
+    if (is_shown(agent, &claim)) {
+        report_viewer(agent, &claim, shown_state(agent), 0, "");
+        return;
+    }
+    sign_on_request_shown(agent);
+    timer_stop(agent->timers, &session->notice);
+    session->awaiting_picture = false; /* from here on the greeter covers whatever the earlier viewer shows */
+    terminal_status_show(&agent->terminal, show, agent->timers->mono_ms);
+    if (!agent->sign_on.resume.on)
+        agent->terminal.wanted_since_ms = agent->timers->mono_ms;
+    agent_flow_set_state(agent, agent_CONNECTING, "the broker has a desktop");
+    end_viewer(agent, "replaced");
+    if (session->running)
+        flow_cancel(&session->flow, BERTH_E_SUPERSEDED, "a later show took its place");
+    fill_request(agent, show, &session->request);
+    session->running = true;
+    flow_start(&agent->engine, &session->flow, &viewer_session_kind, show->user);
+}
+
+/* What a hide's reason means for the page. */
+struct hide_page {
+    const char *reason;
+    enum agent_state state;
+    enum text title, text;
+};
+
+static const struct hide_page hide_pages[] = {
+    { "moved", agent_NOTICE, TEXT_MOVED, TEXT_NONE },
+    { "signed-off", agent_NOTICE, TEXT_SIGNED_OFF, TEXT_NONE },
+    { "disconnected", agent_NOTICE, TEXT_DISCONNECTED, TEXT_DISCONNECTED_LONG },
+    { "locked", agent_LOCKED, TEXT_NONE, TEXT_NONE },
+    { "revoked", agent_NOTICE, TEXT_CLOSED, TEXT_NONE },
+    { "limit", agent_NOTICE, TEXT_LIMIT, TEXT_NONE },
+    { "failed", agent_NOTICE, TEXT_FAILED, TEXT_NONE },
+};
+
+static const struct hide_page *hide_page(const char *reason)
+{
+    for (size_t i = 0; i < BERTH_COUNT(hide_pages); i++)
+        if (strcmp(hide_pages[i].reason, reason) == 0)
+            return &hide_pages[i];
+    return &hide_pages[2]; /* a newer broker's reason: at least the picture is gone */
+}
+
+static void notice_over(struct berth_timer *timer)
+{
+    struct viewer_session *session = container_of(timer, struct viewer_session, notice);
+
+    viewer_session_dismiss_notice(container_of(session, struct agent_flow, viewer_session));
+}
+
+/* Take the desktop off the screen: the page first, then the viewer. */
+static void remove_desktop(struct agent_flow *agent, const struct hide_page *page, const char *words)
+{
+    const char *language = agent->settings.language;
+    struct viewer_session *session = &agent->viewer_session;
+
+    terminal_status_clear(&agent->terminal);
+    sign_on_request_end_resume(agent);
+    agent_flow_set_state_text(agent, page->state, page->reason, text_in(language, page->title),
+                words && words[0] ? words : text_in(language, page->text), false);
+    if (page->state == agent_NOTICE)
+        timer_start(agent->timers, &session->notice, agent->settings.notice_s * 1000,
+                    notice_over);
+    end_viewer(agent, page->reason);
+    if (session->running)
+        flow_cancel(&session->flow, BERTH_E_CANCELLED, "%s", page->reason);
+    presence_renew_now(agent);
+}
+
+void viewer_session_hide(struct agent_flow *agent, const struct msg *msg)
+{
+    const struct msg_hide *hide = &msg->hide;
+    struct berth_error why = { 0 };
+
+    bool resumes = sign_on_request_is_resuming(agent, hide->session_id, hide->epoch);
+
+    if (!terminal_status_hide(&agent->terminal, hide->session_id, hide->epoch) &&
+        !(resumes && agent->terminal.state == agent_SIGN_ON))
+        return;
+    remove_desktop(agent, hide_page(hide->reason), hide->text);
+    (void)berth_fail(&why, BERTH_E_SUPERSEDED, "%s", hide->text[0] ? hide->text : hide->reason);
+    if (resumes && agent->sign_on.running)
+        flow_cancel(&agent->sign_on.flow, BERTH_E_SUPERSEDED, "%s", why.text);
+    agent_flow_notify(agent, AGENT_EVENT_ENDED, &why);
+}
+
+int viewer_session_leave(struct agent_flow *agent, enum session_leave how, struct berth_error *reterr)
+{
+    struct session_claim claim = agent->terminal.shown;
+    struct msg msg;
+
+    if (!terminal_status_shows_desktop(&agent->terminal))
+        return berth_fail(reterr, BERTH_E_STATE, "no desktop is shown");
+    if (how == LEAVE_SIGN_OFF && !agent->terminal.online)
+        return berth_fail(reterr, BERTH_E_STATE,
+                          "the broker is away; a session can only be ended through it");
+    remove_desktop(agent, hide_page(how == LEAVE_SIGN_OFF ? "signed-off" : "disconnected"), NULL);
+    if (how == LEAVE_SIGN_OFF) {
+        agent_flow_init_message(agent, &msg, MSG_sign_off);
+        msg.sign_off.session_id = claim.session_id;
+        msg.sign_off.epoch = claim.epoch;
+    } else {
+        agent_flow_init_message(agent, &msg, MSG_disconnect);
+        msg.disconnect.session_id = claim.session_id;
+        msg.disconnect.epoch = claim.epoch;
+    }
+    /* Without the broker: its next announcement has no session, which says the same. */
+    (void)agent_flow_send(agent, &msg);
+    return 0;
+}
+
+void viewer_session_lock(struct agent_flow *agent, const char *why)
+{
+    struct session_claim claim = agent->terminal.shown;
+    struct msg msg;
+
+    if (!agent_state_may_change(agent->terminal.state, agent_LOCKED))
+        return;
+    log_event(EV_AGENT_SCREEN, "lock", why);
+    if (agent->sign_on.running)
+        sign_on_request_cancel(agent);
+    remove_desktop(agent, hide_page("locked"), NULL);
+    if (claim.session_id == 0)
+        return;
+    agent_flow_init_message(agent, &msg, MSG_disconnect);
+    msg.disconnect.session_id = claim.session_id;
+    msg.disconnect.epoch = claim.epoch;
+    (void)agent_flow_send(agent, &msg);
+}
+
+void viewer_session_input_idle(struct agent_flow *agent, int64_t idle_ms)
+{
+    int64_t limit_ms = terminal_status_idle_limit_ms(&agent->terminal, &agent->settings);
+    int64_t shown_ms = agent->timers->mono_ms - agent->terminal.wanted_since_ms;
+
+    /* A desktop that has just come up was wanted by somebody, however long the keys were still
+     * before. */
+    if (idle_ms > shown_ms)
+        idle_ms = shown_ms;
+    if (terminal_status_shows_desktop(&agent->terminal) && limit_ms > 0 && idle_ms >= limit_ms)
+        viewer_session_lock(agent, "nobody touched anything");
+}
+
+void viewer_session_dismiss_notice(struct agent_flow *agent)
+{
+    enum agent_state state = agent->terminal.state;
+
+    if (state != agent_NOTICE && state != agent_LOCKED)
+        return;
+    timer_stop(agent->timers, &agent->viewer_session.notice);
+    agent_flow_set_state(agent, terminal_status_fallback(&agent->terminal), "somebody is there");
+}
+
+void viewer_session_picture_seen(struct agent_flow *agent)
+{
+    if (!event_wait_active(&agent->viewer_session.picture))
+        return;
+    agent->terminal.picture_ms = agent->timers->mono_ms - agent->terminal.shown_since_ms;
+    (void)event_wait_end(&agent->viewer_session.picture, 0, NULL);
+}
+
+void viewer_session_stop(struct agent_flow *agent)
+{
+    timer_stop(agent->timers, &agent->viewer_session.notice);
+    if (agent->viewer_session.running)
+        flow_cancel(&agent->viewer_session.flow, BERTH_E_CANCELLED, "the agent stops");
+    viewer_end(agent->viewer);
+}
+
+void viewer_session_connected(void *owner)
+{
+    struct agent_flow *agent = owner;
+
+    (void)event_wait_end(&agent->viewer_session.connected, 0, NULL);
+}
+
+/* A picture that was there, or that was resumed, may come back: the broker is asked. */
+static bool try_resume(struct agent_flow *agent, const struct session_claim *claim,
+                    const struct viewer_exit *row)
+{
+    bool active = agent->terminal.state == agent_ACTIVE;
+
+    if (!row->retry || !(active || agent->sign_on.resume.on) ||
+        !sign_on_request_resume(agent, claim, active))
+        return false;
+    terminal_status_clear(&agent->terminal);
+    if (agent->viewer_session.running)
+        flow_cancel(&agent->viewer_session.flow, BERTH_E_CANCELLED, "the viewer ended: %s", row->word);
+    presence_renew_now(agent);
+    return true;
+}
+
+/* It ended by itself while its picture was meant to be there: the session stays, and the person is
+ * told unless the broker is asked for it. */
+static void handle_lost_picture(struct agent_flow *agent, const struct session_claim *claim,
+                         const struct viewer_exit *row)
+{
+    int64_t up_ms = agent->timers->mono_ms - agent->terminal.shown_since_ms;
+    bool steady = agent->terminal.state == agent_ACTIVE && up_ms >= STEADY_MS;
+    bool gave_up = agent->sign_on.resume.on && row->retry;
+    struct berth_error why = { 0 };
+
+    (void)berth_fail(&why, BERTH_E_DESKTOP, "%s (%s)", row->sentence, row->word);
+    if (steady)
+        sign_on_request_reset_back_off(agent);
+    if (try_resume(agent, claim, row))
+        return;
+    if (!steady)
+        sign_on_request_kiosk_back_off(agent);
+    terminal_status_clear(&agent->terminal);
+    sign_on_request_end_resume(agent);
+    agent_flow_set_state_text(agent, terminal_status_fallback(&agent->terminal), row->word, NULL,
+                text_in(agent->settings.language, gave_up ? TEXT_RESUME_OVER : row->text),
+                row->text != TEXT_ENDED_OFF);
+    if (agent->viewer_session.running)
+        flow_cancel(&agent->viewer_session.flow, BERTH_E_CANCELLED, "the viewer ended: %s", row->word);
+    presence_renew_now(agent);
+    agent_flow_notify(agent, AGENT_EVENT_ENDED, &why);
+}
+
+void viewer_session_viewer_ended(void *owner, int exit_code, int signal)
+{
+    struct agent_flow *agent = owner;
+    struct viewer_session *session = &agent->viewer_session;
+    const struct viewer_exit *row = viewer_exit_row(exit_code, signal);
+    const char *told = berth_take(session->end_reason);
+    struct session_claim claim = session->claim;
+
+    session->claim = (struct session_claim){ 0 };
+    if (agent->stopping)
+        return;
+    report_viewer(agent, &claim, viewer_state_ENDED, exit_code, told ? told : row->word);
+    if (event_wait_end(&session->earlier_ended, 0, NULL) || told)
+        return;
+    handle_lost_picture(agent, &claim, row);
+}

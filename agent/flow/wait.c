@@ -1,0 +1,55 @@
+/* wait.c - see wait.h. */
+#include "flow/wait.h"
+
+static void forget_event_wait(struct op *op)
+{
+    struct event_wait *wait = op->handle;
+
+    wait->op = NULL;
+}
+
+int event_wait_begin(struct event_wait *wait, struct op *op)
+{
+    wait->op = op;
+    return op_begun(op, forget_event_wait, wait);
+}
+
+bool event_wait_end(struct event_wait *wait, int result, const struct berth_error *error)
+{
+    struct op *op = berth_take(wait->op);
+
+    if (!op)
+        return false;
+    op_complete(op, result, error);
+    return true;
+}
+
+static void timer_wait_over(struct berth_timer *timer)
+{
+    struct timer_wait *wait = container_of(timer, struct timer_wait, timer);
+    struct op *op = berth_take(wait->op);
+
+    op_complete(op, 0, NULL);
+}
+
+static void forget_timer_wait(struct op *op)
+{
+    struct timer_wait *wait = op->handle;
+
+    timer_stop(wait->timers, &wait->timer);
+    wait->op = NULL;
+}
+
+int timer_wait_begin(struct timer_wait *wait, struct berth_timers *timers, int64_t delay_ms, struct op *op)
+{
+    wait->timers = timers;
+    wait->op = op;
+    timer_start(timers, &wait->timer, delay_ms, timer_wait_over);
+    return op_begun(op, forget_timer_wait, wait);
+}
+
+void timer_wait_skip(struct timer_wait *wait)
+{
+    if (wait->op)
+        timer_start(wait->timers, &wait->timer, 0, timer_wait_over);
+}
