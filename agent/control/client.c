@@ -12,8 +12,8 @@
 #include "berth/invite.h"
 #include "berth/json.h"
 
-struct wish {
-    enum control_request request;
+struct request {
+    enum control_request kind;
     const char *user;
     const char *pool;
     bool kiosk;
@@ -30,37 +30,37 @@ static int usage(const struct control_row *row)
     return CLIENT_USAGE;
 }
 
-static bool parse_limit(struct wish *wish, const char *text)
+static bool parse_limit(struct request *request, const char *text)
 {
     char *end;
 
-    wish->limit_s = strtoll(text, &end, 10);
-    return wish->limit_s > 0 && *end == '\0';
+    request->limit_s = strtoll(text, &end, 10);
+    return request->limit_s > 0 && *end == '\0';
 }
 
-static bool parse(struct wish *wish, int argc, char **argv)
+static bool parse(struct request *request, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        bool sign_on = wish->request == CONTROL_SIGN_ON;
-        bool join = wish->request == CONTROL_JOIN;
+        bool sign_on = request->kind == CONTROL_SIGN_ON;
+        bool join = request->kind == CONTROL_JOIN;
 
         if (strcmp(argv[i], "--json") == 0)
-            wish->json = true;
+            request->json = true;
         else if ((sign_on || join) && strcmp(argv[i], "--no-wait") == 0)
-            wish->wait = false;
+            request->wait = false;
         else if (join && strcmp(argv[i], "--limit") == 0 && i + 1 < argc &&
-                 parse_limit(wish, argv[i + 1]))
+                 parse_limit(request, argv[i + 1]))
             i++;
         else if (sign_on && strcmp(argv[i], "--kiosk") == 0)
-            wish->kiosk = true;
+            request->kiosk = true;
         else if (sign_on && strcmp(argv[i], "--pool") == 0 && i + 1 < argc)
-            wish->pool = argv[++i];
-        else if (sign_on && argv[i][0] != '-' && !wish->user)
-            wish->user = argv[i];
+            request->pool = argv[++i];
+        else if (sign_on && argv[i][0] != '-' && !request->user)
+            request->user = argv[i];
         else
             return false;
     }
-    return wish->request != CONTROL_SIGN_ON || wish->kiosk || wish->user;
+    return request->kind != CONTROL_SIGN_ON || request->kiosk || request->user;
 }
 
 /* One line: from the terminal without an echo, else from standard input. */
@@ -88,48 +88,48 @@ static bool read_secret(const char *prompt, char *out, size_t size)
     return ok;
 }
 
-static int dial(const char *path)
+static int connect_to_agent(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (wire >= 0 && connect(wire, (struct sockaddr *)&address, sizeof(address)) == 0)
-        return wire;
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
     (void)fprintf(stderr, "berth-agent: no agent answers at %s: %s\n", path, strerror(errno));
-    if (wire >= 0)
-        (void)close(wire);
+    if (fd >= 0)
+        (void)close(fd);
     return -1;
 }
 
 /* Its secret is gone then: the outcome may take a day. */
-static bool send_wish(int wire, struct wish *wish)
+static bool send_request(int fd, struct request *request)
 {
     json_t *json =
-        json_pack("{s:s, s:b}", "do", control_row(wish->request)->word, "wait", (int)wish->wait);
-    bool join = wish->request == CONTROL_JOIN;
+        json_pack("{s:s, s:b}", "request", control_row(request->kind)->word, "wait", (int)request->wait);
+    bool join = request->kind == CONTROL_JOIN;
     char *text;
     size_t size;
     bool ok;
 
-    if (wish->user)
-        (void)json_object_set_new(json, "user", json_string(wish->user));
-    if (wish->pool)
-        (void)json_object_set_new(json, "pool", json_string(wish->pool));
-    if (wish->kiosk)
+    if (request->user)
+        (void)json_object_set_new(json, "user", json_string(request->user));
+    if (request->pool)
+        (void)json_object_set_new(json, "pool", json_string(request->pool));
+    if (request->kiosk)
         (void)json_object_set_new(json, "kiosk", json_true());
-    if (wish->limit_s)
-        (void)json_object_set_new(json, "limit_s", json_integer(wish->limit_s));
-    if (wish->secret[0])
+    if (request->limit_s)
+        (void)json_object_set_new(json, "limit_s", json_integer(request->limit_s));
+    if (request->secret[0])
         (void)json_object_set_new(json, join ? "invitation" : "password",
-                                  json_string(wish->secret));
+                                  json_string(request->secret));
     text = json_text(json);
     json_decref(json);
     size = strlen(text);
-    ok = send(wire, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
-         send(wire, "\n", 1, MSG_NOSIGNAL) == 1;
+    ok = send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
+         send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
     berth_wipe_free(text, size);
-    explicit_bzero(wish->secret, sizeof(wish->secret));
+    explicit_bzero(request->secret, sizeof(request->secret));
     return ok;
 }
 
@@ -166,8 +166,8 @@ static void print_status(const json_t *line)
                  text_of(line, "terminal")[0] ? text_of(line, "terminal") : "this terminal",
                  text_of(line, "state"),
                  json_is_true(json_object_get(line, "online")) ? "" : ", the broker is away");
-    if (text_of(line, "says")[0])
-        (void)printf("  %s\n", text_of(line, "says"));
+    if (text_of(line, "text")[0])
+        (void)printf("  %s\n", text_of(line, "text"));
     if (shows)
         (void)printf("  %s, pool %s, desktop %s, session %lld, epoch %lld, picture after %lld ms\n",
                      text_of(line, "user"), text_of(line, "pool"), text_of(line, "desktop"),
@@ -177,50 +177,50 @@ static void print_status(const json_t *line)
 }
 
 /* True when this was the final answer. */
-static bool take_answer(const struct wish *wish, const json_t *line, const char *text,
+static bool handle_answer(const struct request *request, const json_t *line, const char *text,
                         enum client_exit *ret)
 {
     const json_t *ok = json_object_get(line, "ok");
 
     if (!ok) {
-        if (wish->json)
+        if (request->json)
             (void)fprintf(stderr, "%s", text);
         else
             (void)fprintf(stderr, "%s  %s\n", text_of(line, "state"), text_of(line, "text"));
         return false;
     }
-    if (wish->json)
+    if (request->json)
         (void)printf("%s", text);
     if (json_is_true(ok)) {
         *ret = CLIENT_DONE;
-        if (!wish->json && wish->request == CONTROL_JOIN && wish->wait)
+        if (!request->json && request->kind == CONTROL_JOIN && request->wait)
             (void)printf("joined as %s\n", text_of(line, "terminal"));
-        else if (!wish->json)
+        else if (!request->json)
             print_status(line);
         return true;
     }
     *ret = client_exit_of(text_of(line, "error"), json_is_true(json_object_get(line, "retry")),
                           json_is_true(json_object_get(line, "refused")));
-    if (!wish->json)
+    if (!request->json)
         (void)fprintf(stderr, "berth-agent: %s\n", text_of(line, "text"));
     return true;
 }
 
-static enum client_exit follow(int wire, const struct wish *wish)
+static enum client_exit read_answers(int fd, const struct request *request)
 {
-    FILE *file = fdopen(wire, "r");
+    FILE *file = fdopen(fd, "r");
     enum client_exit result = CLIENT_NO_AGENT;
     bool over = false;
     char text[8192];
 
     if (!file) {
-        (void)close(wire);
+        (void)close(fd);
         return CLIENT_NO_AGENT;
     }
     while (!over && fgets(text, sizeof(text), file)) {
         json_t *line = json_parse(text, strlen(text), 3, NULL);
 
-        over = line && take_answer(wish, line, text, &result);
+        over = line && handle_answer(request, line, text, &result);
         json_decref(line);
     }
     (void)fclose(file);
@@ -231,30 +231,30 @@ static enum client_exit follow(int wire, const struct wish *wish)
 
 enum client_exit client_main(const char *socket, int argc, char **argv)
 {
-    struct wish wish = { .request = control_request(argv[0]), .wait = true };
+    struct request request = { .kind = control_request(argv[0]), .wait = true };
     enum client_exit result;
-    int wire;
+    int fd;
 
-    if (!parse(&wish, argc, argv))
-        return (enum client_exit)usage(control_row(wish.request));
-    if (wish.request == CONTROL_SIGN_ON && !wish.kiosk &&
-        !read_secret("Password", wish.secret, SECRET_MAX)) {
+    if (!parse(&request, argc, argv))
+        return (enum client_exit)usage(control_row(request.kind));
+    if (request.kind == CONTROL_SIGN_ON && !request.kiosk &&
+        !read_secret("Password", request.secret, SECRET_MAX)) {
         (void)fprintf(stderr, "berth-agent: no password was given\n");
         return CLIENT_USAGE;
     }
-    if (wish.request == CONTROL_JOIN &&
-        !read_secret("Invitation", wish.secret, sizeof(wish.secret))) {
+    if (request.kind == CONTROL_JOIN &&
+        !read_secret("Invitation", request.secret, sizeof(request.secret))) {
         (void)fprintf(stderr, "berth-agent: no invitation was given\n");
         return CLIENT_USAGE;
     }
-    wire = dial(socket);
+    fd = connect_to_agent(socket);
     result = CLIENT_NO_AGENT;
-    if (wire >= 0 && send_wish(wire, &wish)) {
-        result = follow(wire, &wish);
-    } else if (wire >= 0) {
+    if (fd >= 0 && send_request(fd, &request)) {
+        result = read_answers(fd, &request);
+    } else if (fd >= 0) {
         (void)fprintf(stderr, "berth-agent: the agent hung up\n");
-        (void)close(wire);
+        (void)close(fd);
     }
-    explicit_bzero(&wish, sizeof(wish));
+    explicit_bzero(&request, sizeof(request));
     return result;
 }

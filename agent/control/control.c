@@ -15,17 +15,17 @@
 #include "flow/viewer_session.h"
 #include "flow/sign_on_request.h"
 
-#define GUESTS_MAX 16
+#define CLIENTS_MAX 16
 /* A request: a password, a name, an invitation. */
 #define REQUEST_MAX 2048
 #define REQUEST_DEPTH 2
 /* How long somebody may take to say what they want. */
-#define SILENT_MS 10000
+#define REQUEST_TIMEOUT_MS 10000
 /* How long whoever brings an invitation waits for its outcome, unless they say so; and how soon
  * they hear what goes on meanwhile. */
 #define JOIN_LIMIT_S 60
 #define JOIN_LIMIT_MAX_S 86400
-#define JOIN_QUIET_MS 2000
+#define JOIN_PROGRESS_AFTER_MS 2000
 
 static const struct control_row rows[CONTROL_REQUESTS] = {
     [CONTROL_NONE] = { "", "", "" },
@@ -35,22 +35,22 @@ static const struct control_row rows[CONTROL_REQUESTS] = {
 #undef REQUEST
 };
 
-struct guest {
+struct control_client {
     struct list node;
     uv_pipe_t pipe;
     struct control *control;
     struct agent_observer observer;
-    struct berth_timer silent;
-    bool waits;              /* It is answered at the outcome, of a sign-on or of joining. */
-    bool joins;              /* The outcome that it waits for is that of joining. */
-    bool quiet;              /* No progress is sent: joining began less than JOIN_QUIET_MS ago. */
+    struct berth_timer timer;
+    bool awaits_outcome;              /* It is answered at the outcome, of a sign-on or of joining. */
+    bool awaits_join;              /* The outcome that it waits for is that of joining. */
+    bool no_progress;              /* No progress is sent: joining began less than JOIN_PROGRESS_AFTER_MS ago. */
     int64_t limit_s;         /* So long it waits for the outcome of joining. */
-    struct berth_error last; /* Why the last try to join failed; code 0: it is no longer true. */
-    enum agent_state last_in; /* The state that was told with `last`; NO_STATE: none yet. */
-    bool refused;            /* The terminal was not let in: is_no. */
+    struct berth_error join_error; /* Why the last try to join failed; code 0: it is no longer true. */
+    enum agent_state join_error_state; /* The state that was told with `join_error`; NO_STATE: none yet. */
+    bool refused;            /* The terminal was not let in: is_refusal. */
     bool answered;
     bool closing;
-    char told[256]; /* the last progress, to say each only once */
+    char last_progress[256]; /* the last progress, to say each only once */
     size_t have;
     char request[REQUEST_MAX];
 };
@@ -60,7 +60,7 @@ struct control {
     struct agent_flow *agent;
     uv_pipe_t listener;
     bool listening;
-    struct list guests;
+    struct list clients;
     int count;
     int (*join)(void *context, const char *invitation, struct berth_error *reterr);
     void *context;
@@ -80,41 +80,41 @@ enum control_request control_request(const char *word)
     return CONTROL_NONE;
 }
 
-/* ---- guests ---- */
+/* ---- clients ---- */
 
-static void guest_closed(uv_handle_t *handle)
+static void client_closed(uv_handle_t *handle)
 {
-    struct guest *guest = container_of((uv_pipe_t *)(void *)handle, struct guest, pipe);
+    struct control_client *client = container_of((uv_pipe_t *)(void *)handle, struct control_client, pipe);
 
-    guest->control->count--;
-    explicit_bzero(guest, sizeof(*guest));
-    free(guest);
+    client->control->count--;
+    explicit_bzero(client, sizeof(*client));
+    free(client);
 }
 
-static void close_guest(struct guest *guest)
+static void close_client(struct control_client *client)
 {
-    if (guest->closing)
+    if (client->closing)
         return;
-    guest->closing = true;
-    timer_stop(&guest->control->loop->timers, &guest->silent);
-    agent_flow_remove_observer(&guest->observer);
-    list_remove(&guest->node);
-    uv_close((uv_handle_t *)&guest->pipe, guest_closed);
+    client->closing = true;
+    timer_stop(&client->control->loop->timers, &client->timer);
+    agent_flow_remove_observer(&client->observer);
+    list_remove(&client->node);
+    uv_close((uv_handle_t *)&client->pipe, client_closed);
 }
 
-/* Send a line; small answers always fit into the socket's buffer, a guest that does not read is
+/* Send a line; small answers always fit into the socket's buffer, a client that does not read is
  * dropped. */
-static void say(struct guest *guest, json_t *line)
+static void send_line(struct control_client *client, json_t *line)
 {
     char *text = json_text(line);
     size_t size = strlen(text);
     uv_buf_t buffers[2] = { uv_buf_init(text, (unsigned)size), uv_buf_init((char[]){ '\n' }, 1) };
-    int sent = uv_try_write((uv_stream_t *)&guest->pipe, buffers, 2);
+    int sent = uv_try_write((uv_stream_t *)&client->pipe, buffers, 2);
 
     json_decref(line);
     free(text);
     if (sent != (int)size + 1)
-        close_guest(guest);
+        close_client(client);
 }
 
 static json_t *status_of(const struct agent_flow *agent)
@@ -126,42 +126,42 @@ static json_t *status_of(const struct agent_flow *agent)
         "terminal", terminal->name, "state", agent_state_names[terminal->state], "online", terminal->online,
         "user", terminal->user, "pool", terminal->pool, "desktop", terminal->desktop, "session",
         (json_int_t)terminal->shown.session_id, "epoch", (json_int_t)terminal->shown.epoch, "connection",
-        (json_int_t)terminal->shown.connection_id, "signon_ms", (json_int_t)agent->sign_on.took_ms,
+        (json_int_t)terminal->shown.connection_id, "sign_on_ms", (json_int_t)agent->sign_on.took_ms,
         "picture_ms", (json_int_t)terminal->picture_ms, "profile_version",
         (json_int_t)agent->profile_version, "broker_incarnation",
-        (json_int_t)agent->presence.incarnation, "says", terminal->text);
+        (json_int_t)agent->presence.incarnation, "text", terminal->text);
 }
 
 /* The final answer. */
-static void answer(struct guest *guest, const struct berth_error *error)
+static void answer(struct control_client *client, const struct berth_error *error)
 {
-    if (guest->answered || guest->closing)
+    if (client->answered || client->closing)
         return;
-    guest->answered = true;
-    guest->waits = false;
+    client->answered = true;
+    client->awaits_outcome = false;
     if (!error || !error->code)
-        say(guest, status_of(guest->control->agent));
+        send_line(client, status_of(client->control->agent));
     else
-        say(guest,
+        send_line(client,
             json_pack("{s:b, s:s, s:s, s:b, s:b}", "ok", 0, "error",
                       berth_error_row(error->code)->symbol, "text", berth_error_text(error),
-                      "retry", berth_error_row(error->code)->retry, "refused", guest->refused));
-    close_guest(guest);
+                      "retry", berth_error_row(error->code)->retry, "refused", client->refused));
+    close_client(client);
 }
 
-static void tell_progress(struct guest *guest)
+static void send_progress(struct control_client *client)
 {
-    const struct agent_flow *agent = guest->control->agent;
+    const struct agent_flow *agent = client->control->agent;
     const struct terminal_status *terminal = &agent->terminal;
-    const char *text = guest->last.code ? guest->last.text : terminal->text;
-    char told[256];
+    const char *text = client->join_error.code ? client->join_error.text : terminal->text;
+    char progress[256];
 
-    (void)snprintf(told, sizeof(told), "%s %s %lld", agent_state_names[terminal->state], text,
+    (void)snprintf(progress, sizeof(progress), "%s %s %lld", agent_state_names[terminal->state], text,
                    (long long)terminal->queue_place);
-    if (strcmp(told, guest->told) == 0)
+    if (strcmp(progress, client->last_progress) == 0)
         return;
-    (void)snprintf(guest->told, sizeof(guest->told), "%s", told);
-    say(guest,
+    (void)snprintf(client->last_progress, sizeof(client->last_progress), "%s", progress);
+    send_line(client,
         json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
                   agent_state_names[terminal->state], "text", text, "queue_place",
                   (json_int_t)terminal->queue_place, "estimate_ms", (json_int_t)terminal->estimate_ms));
@@ -169,90 +169,90 @@ static void tell_progress(struct guest *guest)
 
 /* Somebody has to do something before this terminal is let in. The agent asks again all the same,
  * after a minute; whoever brought the invitation need not wait for that. */
-static bool is_no(int code)
+static bool is_refusal(int code)
 {
-    static const int nos[] = { BERTH_E_DENIED,      BERTH_E_REVOKED, BERTH_E_EXISTS,
+    static const int refusals[] = { BERTH_E_DENIED,      BERTH_E_REVOKED, BERTH_E_EXISTS,
                                BERTH_E_CERTIFICATE, BERTH_E_CONFIG,  BERTH_E_INVALID };
 
-    for (size_t i = 0; i < BERTH_COUNT(nos); i++)
-        if (nos[i] == code)
+    for (size_t i = 0; i < BERTH_COUNT(refusals); i++)
+        if (refusals[i] == code)
             return true;
     return false;
 }
 
-static void not_joined(struct guest *guest, const struct berth_error *why)
+static void join_failed(struct control_client *client, const struct berth_error *why)
 {
     struct berth_error said = *why;
 
-    guest->last = *why;
-    guest->last_in = agent_NO_STATE;
+    client->join_error = *why;
+    client->join_error_state = agent_NO_STATE;
     if (why->code == BERTH_E_CERTIFICATE)
         (void)berth_fail(&said, why->code,
                          "%s; the invitation is of another site, or a clock is wrong", why->text);
-    guest->refused = is_no(why->code);
-    if (guest->refused || why->code == BERTH_E_CANCELLED)
-        answer(guest, &said);
+    client->refused = is_refusal(why->code);
+    if (client->refused || why->code == BERTH_E_CANCELLED)
+        answer(client, &said);
 }
 
 /* By the identity that it had: the invitation is no longer on its way to the broker. */
-static void linked_instead(struct guest *guest)
+static void linked_by_old_identity(struct control_client *client)
 {
     struct berth_error error = { 0 };
 
     (void)berth_fail(&error, BERTH_E_CANCELLED,
                      "the invitation was not used: %.160s; the terminal is linked as %s",
-                     guest->last.code ? guest->last.text : "no answer came",
-                     guest->control->agent->terminal.name);
-    answer(guest, &error);
+                     client->join_error.code ? client->join_error.text : "no answer came",
+                     client->control->agent->terminal.name);
+    answer(client, &error);
 }
 
 /* A reason is told with the state that follows it, and is over with the next. */
-static void forget_last(struct guest *guest)
+static void expire_join_error(struct control_client *client)
 {
-    enum agent_state state = guest->control->agent->terminal.state;
+    enum agent_state state = client->control->agent->terminal.state;
 
-    if (guest->last_in == agent_NO_STATE)
-        guest->last_in = state;
-    else if (guest->last_in != state)
-        guest->last.code = 0;
+    if (client->join_error_state == agent_NO_STATE)
+        client->join_error_state = state;
+    else if (client->join_error_state != state)
+        client->join_error.code = 0;
 }
 
-static void join_news(struct guest *guest, enum agent_event what, const struct berth_error *why)
+static void handle_join_event(struct control_client *client, enum agent_event event, const struct berth_error *why)
 {
-    if (what == AGENT_EVENT_JOINED) {
-        answer(guest, NULL);
-    } else if (what == AGENT_EVENT_JOIN_FAILED) {
-        not_joined(guest, why);
-    } else if (what == AGENT_EVENT_LINKED) {
-        linked_instead(guest);
-    } else if (what == AGENT_EVENT_CHANGED) {
-        forget_last(guest);
-        if (!guest->quiet)
-            tell_progress(guest);
+    if (event == AGENT_EVENT_JOINED) {
+        answer(client, NULL);
+    } else if (event == AGENT_EVENT_JOIN_FAILED) {
+        join_failed(client, why);
+    } else if (event == AGENT_EVENT_LINKED) {
+        linked_by_old_identity(client);
+    } else if (event == AGENT_EVENT_CHANGED) {
+        expire_join_error(client);
+        if (!client->no_progress)
+            send_progress(client);
     }
 }
 
-static void news(struct agent_observer *observer, enum agent_event what,
+static void handle_agent_event(struct agent_observer *observer, enum agent_event event,
                  const struct berth_error *why)
 {
-    struct guest *guest = container_of(observer, struct guest, observer);
+    struct control_client *client = container_of(observer, struct control_client, observer);
 
-    if (!guest->waits)
+    if (!client->awaits_outcome)
         return;
-    if (guest->joins) {
-        join_news(guest, what, why);
+    if (client->awaits_join) {
+        handle_join_event(client, event, why);
         return;
     }
-    switch (what) {
+    switch (event) {
     case AGENT_EVENT_CHANGED:
-        tell_progress(guest);
+        send_progress(client);
         return;
     case AGENT_EVENT_SHOWN:
-        answer(guest, NULL);
+        answer(client, NULL);
         return;
     case AGENT_EVENT_SIGN_ON_FAILED:
     case AGENT_EVENT_ENDED:
-        answer(guest, why);
+        answer(client, why);
         return;
     case AGENT_EVENT_JOINED:
     case AGENT_EVENT_JOIN_FAILED:
@@ -270,7 +270,7 @@ static const char *member(const json_t *request, const char *name)
     return text ? text : "";
 }
 
-static int sign_on(struct guest *guest, const json_t *request, struct berth_error *reterr)
+static int sign_on(struct control_client *client, const json_t *request, struct berth_error *reterr)
 {
     const char *password = member(request, "password");
     struct msg_evidence evidence = { .kind = evidence_kind_PASSWORD };
@@ -282,38 +282,38 @@ static int sign_on(struct guest *guest, const json_t *request, struct berth_erro
     if (!secret_set(&evidence.value, password, strlen(password)))
         r = berth_fail(reterr, BERTH_E_TOO_LARGE, "the password is too long");
     if (r == 0)
-        r = sign_on_request_begin(guest->control->agent, &evidence, member(request, "pool"), reterr);
+        r = sign_on_request_begin(client->control->agent, &evidence, member(request, "pool"), reterr);
     explicit_bzero(&evidence, sizeof(evidence));
     if (r == 0)
-        guest->waits = !json_is_false(json_object_get(request, "wait"));
+        client->awaits_outcome = !json_is_false(json_object_get(request, "wait"));
     return r;
 }
 
 static void join_overdue(struct berth_timer *timer)
 {
-    struct guest *guest = container_of(timer, struct guest, silent);
+    struct control_client *client = container_of(timer, struct control_client, timer);
     struct berth_error error = { 0 };
 
     (void)berth_fail(&error, BERTH_E_TIMEOUT,
                      "not joined within %lld s, the agent keeps trying; last it heard: %s",
-                     (long long)guest->limit_s,
-                     guest->last.code ? guest->last.text : "no answer yet");
-    answer(guest, &error);
+                     (long long)client->limit_s,
+                     client->join_error.code ? client->join_error.text : "no answer yet");
+    answer(client, &error);
 }
 
 static void join_is_slow(struct berth_timer *timer)
 {
-    struct guest *guest = container_of(timer, struct guest, silent);
+    struct control_client *client = container_of(timer, struct control_client, timer);
 
-    guest->quiet = false;
-    timer_start(&guest->control->loop->timers, timer, guest->limit_s * 1000 - JOIN_QUIET_MS,
+    client->no_progress = false;
+    timer_start(&client->control->loop->timers, timer, client->limit_s * 1000 - JOIN_PROGRESS_AFTER_MS,
                 join_overdue);
-    tell_progress(guest);
+    send_progress(client);
 }
 
-static int take_invitation(struct guest *guest, const json_t *request, struct berth_error *reterr)
+static int start_join(struct control_client *client, const json_t *request, struct berth_error *reterr)
 {
-    struct control *control = guest->control;
+    struct control *control = client->control;
     const json_t *limit = json_object_get(request, "limit_s");
     int64_t limit_s = limit ? json_integer_value(limit) : JOIN_LIMIT_S;
     int r;
@@ -323,24 +323,24 @@ static int take_invitation(struct guest *guest, const json_t *request, struct be
     r = control->join(control->context, member(request, "invitation"), reterr);
     if (r < 0 || json_is_false(json_object_get(request, "wait")))
         return r;
-    guest->waits = true;
-    guest->joins = true;
-    guest->limit_s = limit_s;
-    guest->quiet = limit_s * 1000 > JOIN_QUIET_MS;
-    timer_start(&control->loop->timers, &guest->silent,
-                guest->quiet ? JOIN_QUIET_MS : limit_s * 1000,
-                guest->quiet ? join_is_slow : join_overdue);
+    client->awaits_outcome = true;
+    client->awaits_join = true;
+    client->limit_s = limit_s;
+    client->no_progress = limit_s * 1000 > JOIN_PROGRESS_AFTER_MS;
+    timer_start(&control->loop->timers, &client->timer,
+                client->no_progress ? JOIN_PROGRESS_AFTER_MS : limit_s * 1000,
+                client->no_progress ? join_is_slow : join_overdue);
     return 0;
 }
 
-static int obey(struct guest *guest, const json_t *request, struct berth_error *reterr)
+static int handle_request(struct control_client *client, const json_t *request, struct berth_error *reterr)
 {
-    struct control *control = guest->control;
-    const char *word = member(request, "do");
+    struct control *control = client->control;
+    const char *word = member(request, "request");
 
     switch (control_request(word)) {
     case CONTROL_SIGN_ON:
-        return sign_on(guest, request, reterr);
+        return sign_on(client, request, reterr);
     case CONTROL_SIGN_OFF:
         return viewer_session_leave(control->agent, LEAVE_SIGN_OFF, reterr);
     case CONTROL_DISCONNECT:
@@ -351,7 +351,7 @@ static int obey(struct guest *guest, const json_t *request, struct berth_error *
     case CONTROL_STATUS:
         return 0;
     case CONTROL_JOIN:
-        return take_invitation(guest, request, reterr);
+        return start_join(client, request, reterr);
     case CONTROL_NONE:
     case CONTROL_REQUESTS:
         break;
@@ -359,60 +359,60 @@ static int obey(struct guest *guest, const json_t *request, struct berth_error *
     return berth_fail(reterr, BERTH_E_INVALID, "there is no request '%s'", word);
 }
 
-static void take_request(struct guest *guest, size_t size)
+static void read_request(struct control_client *client, size_t size)
 {
     berth_cleanup(json_unrefp) json_t *request = NULL;
     struct berth_error error = { 0 };
 
-    timer_stop(&guest->control->loop->timers, &guest->silent);
-    request = json_parse(guest->request, size, REQUEST_DEPTH, &error);
-    explicit_bzero(guest->request, sizeof(guest->request));
+    timer_stop(&client->control->loop->timers, &client->timer);
+    request = json_parse(client->request, size, REQUEST_DEPTH, &error);
+    explicit_bzero(client->request, sizeof(client->request));
     if (request)
-        (void)obey(guest, request, &error);
-    if (error.code || !guest->waits)
-        answer(guest, &error);
-    else if (!guest->quiet)
-        tell_progress(guest);
+        (void)handle_request(client, request, &error);
+    if (error.code || !client->awaits_outcome)
+        answer(client, &error);
+    else if (!client->no_progress)
+        send_progress(client);
 }
 
 /* ---- the socket ---- */
 
-static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
+static void alloc_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
-    struct guest *guest = container_of((uv_pipe_t *)(void *)handle, struct guest, pipe);
+    struct control_client *client = container_of((uv_pipe_t *)(void *)handle, struct control_client, pipe);
 
     (void)suggested;
     *ret =
-        uv_buf_init(guest->request + guest->have, (unsigned)(sizeof(guest->request) - guest->have));
+        uv_buf_init(client->request + client->have, (unsigned)(sizeof(client->request) - client->have));
 }
 
-static void guest_said(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+static void read_client(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
-    struct guest *guest = container_of((uv_pipe_t *)(void *)stream, struct guest, pipe);
+    struct control_client *client = container_of((uv_pipe_t *)(void *)stream, struct control_client, pipe);
     char *end;
 
     (void)buffer;
     if (got == 0)
         return;
     if (got < 0) { /* left, or a request without an end (ENOBUFS) */
-        close_guest(guest);
+        close_client(client);
         return;
     }
-    guest->have += (size_t)got;
-    end = memchr(guest->request, '\n', guest->have);
+    client->have += (size_t)got;
+    end = memchr(client->request, '\n', client->have);
     if (!end)
         return;
-    if (guest->answered || guest->waits) { /* one request a connection */
-        close_guest(guest);
+    if (client->answered || client->awaits_outcome) { /* one request a connection */
+        close_client(client);
         return;
     }
-    guest->have = 0;
-    take_request(guest, (size_t)(end - guest->request));
+    client->have = 0;
+    read_request(client, (size_t)(end - client->request));
 }
 
-static void guest_silent(struct berth_timer *timer)
+static void request_timed_out(struct berth_timer *timer)
 {
-    close_guest(container_of(timer, struct guest, silent));
+    close_client(container_of(timer, struct control_client, timer));
 }
 
 /* A number of /proc/PID/status; -1 when it cannot be read. */
@@ -446,7 +446,7 @@ static bool is_confined(pid_t pid)
 }
 
 /* The file's mode keeps others out; this holds should somebody have changed it. */
-static bool is_us(const uv_pipe_t *pipe)
+static bool is_permitted(const uv_pipe_t *pipe)
 {
     struct ucred credentials;
     socklen_t size = sizeof(credentials);
@@ -457,32 +457,32 @@ static bool is_us(const uv_pipe_t *pipe)
            (credentials.uid == geteuid() || credentials.uid == 0) && !is_confined(credentials.pid);
 }
 
-static void knocked(uv_stream_t *stream, int status)
+static void accept_client(uv_stream_t *stream, int status)
 {
     struct control *control = container_of((uv_pipe_t *)(void *)stream, struct control, listener);
-    struct guest *guest;
+    struct control_client *client;
 
     if (status < 0)
         return;
-    guest = berth_new(struct guest);
-    guest->control = control;
-    guest->observer.notify = news;
-    (void)uv_pipe_init(&control->loop->uv, &guest->pipe, 0);
-    list_append(&control->guests, &guest->node);
-    agent_flow_add_observer(control->agent, &guest->observer);
+    client = berth_new(struct control_client);
+    client->control = control;
+    client->observer.notify = handle_agent_event;
+    (void)uv_pipe_init(&control->loop->uv, &client->pipe, 0);
+    list_append(&control->clients, &client->node);
+    agent_flow_add_observer(control->agent, &client->observer);
     control->count++;
-    if (uv_accept(stream, (uv_stream_t *)&guest->pipe) < 0 || control->count > GUESTS_MAX ||
-        !is_us(&guest->pipe) ||
-        uv_read_start((uv_stream_t *)&guest->pipe, give_buffer, guest_said) < 0) {
-        close_guest(guest);
+    if (uv_accept(stream, (uv_stream_t *)&client->pipe) < 0 || control->count > CLIENTS_MAX ||
+        !is_permitted(&client->pipe) ||
+        uv_read_start((uv_stream_t *)&client->pipe, alloc_buffer, read_client) < 0) {
+        close_client(client);
         return;
     }
-    timer_start(&control->loop->timers, &guest->silent, SILENT_MS, guest_silent);
+    timer_start(&control->loop->timers, &client->timer, REQUEST_TIMEOUT_MS, request_timed_out);
 }
 
 /* A socket that an agent left behind when it was killed answers nobody; one that answers is not
  * ours to take. */
-static bool somebody_listens(const char *path)
+static bool is_listening(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -500,7 +500,7 @@ static int listen_at(struct control *control, struct berth_error *reterr)
     mode_t before;
     int r;
 
-    if (somebody_listens(control->path))
+    if (is_listening(control->path))
         return berth_fail(reterr, BERTH_E_EXISTS, "another agent listens at %s", control->path);
     (void)unlink(control->path);
     (void)uv_pipe_init(&control->loop->uv, &control->listener, 0);
@@ -509,7 +509,7 @@ static int listen_at(struct control *control, struct berth_error *reterr)
     r = uv_pipe_bind(&control->listener, control->path);
     (void)umask(before);
     if (r == 0)
-        r = uv_listen((uv_stream_t *)&control->listener, GUESTS_MAX, knocked);
+        r = uv_listen((uv_stream_t *)&control->listener, CLIENTS_MAX, accept_client);
     if (r < 0)
         return berth_fail(reterr, BERTH_E_IO, "control socket %s: %s", control->path,
                           uv_strerror(r));
@@ -527,7 +527,7 @@ struct control *control_new(struct berth_loop *loop, struct agent_flow *agent, c
     control->agent = agent;
     control->join = join;
     control->context = context;
-    list_init(&control->guests);
+    list_init(&control->clients);
     if (strlen(path) >= sizeof(control->path)) {
         (void)berth_fail(reterr, BERTH_E_CONFIG,
                          "the control socket's path has more than %zu bytes",
@@ -552,8 +552,8 @@ static void listener_closed(uv_handle_t *handle)
 
 void control_end(struct control *control)
 {
-    list_each (&control->guests, node)
-        close_guest(list_entry(node, struct guest, node));
+    list_each (&control->clients, node)
+        close_client(list_entry(node, struct control_client, node));
     uv_close((uv_handle_t *)&control->listener, listener_closed);
     (void)unlink(control->path);
 }

@@ -1,6 +1,6 @@
-/* control.h - the agent's local door: a Unix socket for scripts and tests on the same machine.
+/* control.h - the agent's control socket: a Unix socket for scripts and tests on the same machine.
  *
- * Module control of the agent; a door, above the flows. Only the agent's own user and root get in
+ * Module control of the agent, above the flows. Only the agent's own user and root get in
  * (mode 0600 and the peer's credentials), and never a confined process such as the viewer. One
  * request a connection; a sign-on answers when the picture is there.
  */

@@ -51,7 +51,7 @@ is_back() {
 }
 
 says() {
-    asks_terminal "$1" ".says | contains(\"$2\")"
+    asks_terminal "$1" ".text | contains(\"$2\")"
 }
 
 # Nobody touches a key: all passwords were typed before.
@@ -141,7 +141,7 @@ signed_off() {
     out_of_reach
     ctl session sign-off "$(session | jq .id)"
     becomes "icu-07 says that the session is over" asks_terminal icu-07 \
-        '.state != "sign-on" and (.says | test("signed you off|is over"))'
+        '.state != "sign-on" and (.text | test("signed you off|is over"))'
     middle_says honest
     holds "nothing is shown" shows_no_desktop icu-07
     becomes "she has no session" session_is '.id == null'

@@ -49,7 +49,7 @@ moves() {
     becomes "anna's desktop is on icu-08" shows_desktop icu-08
     becomes "icu-07 has no viewer any more" has_viewers icu-07 0
     becomes "icu-07 does not show the desktop" shows_no_desktop icu-07
-    becomes "icu-07 says where the session went" asks_terminal icu-07 '.state != "active" and (.says | contains("icu-08"))'
+    becomes "icu-07 says where the session went" asks_terminal icu-07 '.state != "active" and (.text | contains("icu-08"))'
     becomes "it is the same session with epoch 2" session_is anna ".id == $before and .epoch == 2 and .runtime.shown_at == \"icu-08\""
 }
 
@@ -108,7 +108,7 @@ one_winner() {
 judge() {
     becomes "$winner shows the desktop, round $1" shows_desktop "$winner"
     becomes "$loser shows none, round $1" shows_no_desktop "$loser"
-    holds "$loser says where the session went, round $1" asks_terminal "$loser" ".says | contains(\"$winner\")"
+    holds "$loser says where the session went, round $1" asks_terminal "$loser" ".text | contains(\"$winner\")"
     holds "one session, shown at $winner with its epoch, round $1" \
         session_is anna ".epoch == $(epoch "$winner") and .runtime.shown_at == \"$winner\" and .state == \"active\""
     holds "the loser's claims have lower epochs, round $1" lower_epochs "$1"

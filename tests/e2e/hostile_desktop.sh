@@ -91,7 +91,7 @@ viewers_came() {
 refused() {
     local came
     becomes "$1: the viewer has ended" has_viewers "$TERMINAL" 0
-    becomes "$1: the terminal says why" asks_terminal "$TERMINAL" '.state == "idle" and (.says | contains("right one"))'
+    becomes "$1: the terminal says why" asks_terminal "$TERMINAL" '.state == "idle" and (.text | contains("right one"))'
     holds "$1: the viewer was there" grep -q '^asked' "$MIDDLE_SAID"
     came=$(viewers_came)
     holds "$1: no password, and no word without TLS: $(xargs <"$MIDDLE_SAID")" got_nothing
@@ -153,7 +153,7 @@ redirected() {
         agent "$TERMINAL" sign-on anna <"$SITE/etc/password-anna" >"$HOLD_WORK/sign-on" 2>&1 || true
         becomes "after $delay ms: the viewer was redirected" grep -q '^redirected$' "$REDIRECTOR_SAID"
         becomes "after $delay ms: the terminal says why" \
-            asks_terminal "$TERMINAL" '.state == "idle" and (.says | contains("right one"))'
+            asks_terminal "$TERMINAL" '.state == "idle" and (.text | contains("right one"))'
         holds "after $delay ms: the viewer was at the desktop" grep -q '^connected$' "$REDIRECTOR_SAID"
         holds "after $delay ms: nobody came to the other address" nobody_elsewhere
         agent "$TERMINAL" disconnect || true # there may be nothing to disconnect any more

@@ -28,8 +28,8 @@ quick_run() {
 
 # Is `proof` what the header of quickstart promises?
 quick_proof() {
-    jq -e '(keys == ["desktop", "host", "picture_ms", "pool", "screenshot", "session", "signon_ms", "terminal", "user"])
-        and .picture_ms > 0 and .signon_ms > 0 and .session > 0
+    jq -e '(keys == ["desktop", "host", "picture_ms", "pool", "screenshot", "session", "sign_on_ms", "terminal", "user"])
+        and .picture_ms > 0 and .sign_on_ms > 0 and .session > 0
         and ([.terminal, .user, .pool, .desktop, .host, .screenshot] | all(type == "string" and length > 0))' \
         <<<"$proof" >/dev/null || die "the last line is the proof, with these keys and figures above 0: $proof"
     quick_screenshot

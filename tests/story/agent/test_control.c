@@ -49,7 +49,7 @@ static bool hears(struct scene *scene, const char *text)
 /* Somebody has brought an invitation and hears progress. */
 static struct scene *joining(bool known, uint64_t seed)
 {
-    static const char wish[] = "{\"do\":\"join\",\"invitation\":\"i\",\"limit_s\":86400}\n";
+    static const char request[] = "{\"request\":\"join\",\"invitation\":\"i\",\"limit_s\":86400}\n";
     struct scene *scene = berth_new(struct scene);
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     struct berth_error error = { 0 };
@@ -65,7 +65,7 @@ static struct scene *joining(bool known, uint64_t seed)
     EXPECT(scene->control != NULL);
     scene->wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_OK(connect(scene->wire, (struct sockaddr *)&address, sizeof(address)));
-    EXPECT_INT(send(scene->wire, wish, sizeof(wish) - 1, MSG_NOSIGNAL), (int)sizeof(wish) - 1);
+    EXPECT_INT(send(scene->wire, request, sizeof(request) - 1, MSG_NOSIGNAL), (int)sizeof(request) - 1);
     HEARS(scene, "\"progress\"");
     return scene;
 }
