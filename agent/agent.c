@@ -17,7 +17,7 @@
 #include "flow/dial.h"
 #include "flow/agent_flow.h"
 #include "host/log_file.h"
-#include "host/machine.h"
+#include "host/linux_device.h"
 #include "identity/keeper.h"
 #include "link/dialler.h"
 #include "link/resolver.h"
@@ -36,7 +36,7 @@
  */
 #define SLOW_MS 50
 /* How often the log is looked at: is it too large? */
-#define LOG_TURN_MS 60000
+#define LOG_ROTATION_MS 60000
 
 struct agent {
     const struct agent_options *options;
@@ -48,7 +48,7 @@ struct agent {
     struct control *control;
     char viewer_home[CONF_TEXT_MAX + 16];
     char viewer_log[CONF_TEXT_MAX + 32];
-    struct berth_timer log_turn;
+    struct berth_timer log_rotation;
     uv_signal_t terminate;
     uv_signal_t interrupt;
     bool stop;
@@ -153,7 +153,7 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
 {
     const struct agent_options *options = agent->options;
     struct agent_flow *flow = &agent->flow;
-    const struct machine_setup machine = { .state_dir = &agent->state_dir,
+    const struct linux_device_setup device = { .state_dir = &agent->state_dir,
                                            .reboot_command = options->reboot_command,
                                            .log_file = options->log_file,
                                            .viewer_log = agent->viewer_log };
@@ -167,7 +167,7 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
                                          .display = options->display,
                                          .authority = options->authority };
 
-    flow->device = device_new(&agent->loop, &machine);
+    flow->device = device_new(&agent->loop, &device);
     flow->uplink = uplink_new(&agent->loop);
     flow->viewer = viewer_new(&agent->loop, &viewer);
     flow->screen = screen_new(&agent->loop, &screen);
@@ -297,14 +297,14 @@ static void close_loop(struct agent *agent, bool quiet)
         loop_close(&agent->loop);
 }
 
-static void turn_log(struct berth_timer *timer)
+static void rotate_log(struct berth_timer *timer)
 {
-    struct agent *agent = container_of(timer, struct agent, log_turn);
+    struct agent *agent = container_of(timer, struct agent, log_rotation);
     struct berth_error error = { 0 };
 
-    if (log_file_turn(agent->options->log_file, &error) < 0)
+    if (log_file_rotate(agent->options->log_file, &error) < 0)
         log_failure(EV_AGENT_FLOW, &error, "the log");
-    timer_start(&agent->loop.timers, timer, LOG_TURN_MS, turn_log);
+    timer_start(&agent->loop.timers, timer, LOG_ROTATION_MS, rotate_log);
 }
 
 static void tell_manager(const char *lines)
@@ -337,12 +337,12 @@ int agent_run(const struct agent_options *options, struct berth_error *reterr)
         loop_watch_stalls(&agent->loop);
         agent->loop.slow_limit_ms = SLOW_MS;
         if (options->log_file[0])
-            turn_log(&agent->log_turn);
+            rotate_log(&agent->log_rotation);
         tell_manager("READY=1");
         while (!agent->stop)
             loop_turn(&agent->loop, 1000);
         tell_manager("STOPPING=1");
-        timer_stop(&agent->loop.timers, &agent->log_turn);
+        timer_stop(&agent->loop.timers, &agent->log_rotation);
     }
     wind_down(agent);
     quiet = !agent->flow.screen || all_gone(agent);

@@ -10,7 +10,7 @@
 
 #include "berth/json.h"
 
-#include "host/machine.h"
+#include "host/linux_device.h"
 
 #define DOCUMENT "broker"
 
@@ -158,16 +158,16 @@ static int from_kernel(const char *command_line, struct origin *origin, struct b
     char value[INVITE_TEXT];
     int r = 0;
 
-    if (machine_kernel_value(command_line, "berth.broker", value, sizeof(value)))
+    if (kernel_command_line_value(command_line, "berth.broker", value, sizeof(value)))
         r = origin_addresses(value, ORIGIN_LINK_PORT, &origin->links, reterr);
-    if (r == 0 && machine_kernel_value(command_line, "berth.join", value, sizeof(value)))
+    if (r == 0 && kernel_command_line_value(command_line, "berth.join", value, sizeof(value)))
         r = origin_addresses(value, ORIGIN_JOIN_PORT, &origin->joins, reterr);
-    if (r == 0 && machine_kernel_value(command_line, "berth.ca", value, sizeof(value)))
+    if (r == 0 && kernel_command_line_value(command_line, "berth.ca", value, sizeof(value)))
         r = trust(origin, value, "berth.ca", reterr);
-    if (r == 0 && machine_kernel_value(command_line, "berth.boot_secret", value, sizeof(value)) &&
+    if (r == 0 && kernel_command_line_value(command_line, "berth.boot_secret", value, sizeof(value)) &&
         !secret_set(&origin->boot_secret, value, strlen(value)))
         r = berth_fail(reterr, BERTH_E_CONFIG, "berth.boot_secret is too long");
-    if (r == 0 && machine_kernel_value(command_line, "berth.invite", value, sizeof(value)))
+    if (r == 0 && kernel_command_line_value(command_line, "berth.invite", value, sizeof(value)))
         r = use_invitation(origin, value, "berth.invite", reterr);
     explicit_bzero(value, sizeof(value));
     return r < 0 ? berth_fail_in(reterr, "kernel command line") : 0;
@@ -195,7 +195,7 @@ static int from_files(const struct agent_options *options, struct origin *origin
 
 static void recall(struct device *device, struct origin *origin)
 {
-    char *text = device_recall(device, DOCUMENT);
+    char *text = device_load(device, DOCUMENT);
     berth_cleanup(json_unrefp) json_t *json = text ? json_parse(text, strlen(text), 2, NULL) : NULL;
     const char *host = json_string_value(json_object_get(json, "host"));
     int link_port = (int)json_integer_value(json_object_get(json, "link_port"));
@@ -215,7 +215,7 @@ static int remember(struct device *device, const char *host, int link_port, int 
     berth_cleanup(json_unrefp) json_t *json =
         json_pack("{s:s, s:i, s:i}", "host", host, "link_port", link_port, "join_port", join_port);
     char *text = json_text(json);
-    int r = device_keep(device, DOCUMENT, text, reterr);
+    int r = device_save(device, DOCUMENT, text, reterr);
 
     free(text);
     return r;

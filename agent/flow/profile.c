@@ -42,7 +42,7 @@ static int decode_settings(const struct msg_profile *profile, struct settings *r
 
 void profile_load(struct agent_flow *agent)
 {
-    char *text = device_recall(agent->device, DOCUMENT);
+    char *text = device_load(agent->device, DOCUMENT);
     berth_cleanup(json_unrefp) json_t *json = NULL;
     struct msg_profile profile;
     struct berth_error error = { 0 };
@@ -72,7 +72,7 @@ static int save_profile(struct agent_flow *agent, const struct msg_profile *prof
     berth_cleanup(json_unrefp) json_t *json =
         record_encode(msg_row(MSG_profile)->record, profile, SEE_MASK_ALL);
     char *text = json_text(json);
-    int r = device_keep(agent->device, DOCUMENT, text, reterr);
+    int r = device_save(agent->device, DOCUMENT, text, reterr);
 
     free(text);
     return r;

@@ -1,4 +1,4 @@
-/* device.h - the machine under the agent, as a port: its names, its sleep, its small memory, its
+/* device.h - the machine under the agent, as a port: its names, its sleep, its documents, its
  * power button.
  *
  * Module host of the agent.
@@ -26,12 +26,12 @@ const struct device_facts *device_facts(const struct device *device);
 int64_t device_slept_ms(const struct device *device);
 
 /* Keep a small document under a name, replacing the earlier one as a whole and durably; read it
- * back. recall: NULL when there is none, free() it. A diskless terminal remembers until it is
+ * back. load: NULL when there is none, free() it. A diskless terminal remembers until it is
  * switched off.
  */
-int device_keep(struct device *device, const char *name, const char *text,
+int device_save(struct device *device, const char *name, const char *text,
                 struct berth_error *reterr) berth_must_check;
-char *device_recall(struct device *device, const char *name);
+char *device_load(struct device *device, const char *name);
 
 /* Run the configured command that starts the machine anew. Errors: UNSUPPORTED (none is
  * configured), IO (it failed; the text says how).

@@ -26,12 +26,12 @@ int log_file_open(const char *path, struct berth_error *reterr)
     return r;
 }
 
-void log_file_earlier(const char *path, char *out, size_t size)
+void log_file_rotated_path(const char *path, char *out, size_t size)
 {
     (void)snprintf(out, size, "%s.1", path);
 }
 
-int log_file_turn(const char *path, struct berth_error *reterr)
+int log_file_rotate(const char *path, struct berth_error *reterr)
 {
     char earlier[300];
     struct stat facts;
@@ -40,7 +40,7 @@ int log_file_turn(const char *path, struct berth_error *reterr)
         return fail(path, reterr);
     if (facts.st_size < LOG_FILE_MAX)
         return 0;
-    log_file_earlier(path, earlier, sizeof(earlier));
+    log_file_rotated_path(path, earlier, sizeof(earlier));
     if (rename(path, earlier) < 0)
         return fail(path, reterr);
     return log_file_open(path, reterr);

@@ -16,9 +16,9 @@ int log_file_open(const char *path, struct berth_error *reterr) berth_must_check
 
 /* Set it aside when it is too large, and begin a new one; from time to time. Errors: IO (the old
  * one goes on). */
-int log_file_turn(const char *path, struct berth_error *reterr) berth_must_check;
+int log_file_rotate(const char *path, struct berth_error *reterr) berth_must_check;
 
 /* The name under which it is set aside. */
-void log_file_earlier(const char *path, char *out, size_t size);
+void log_file_rotated_path(const char *path, char *out, size_t size);
 
 #endif

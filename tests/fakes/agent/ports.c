@@ -276,11 +276,11 @@ int64_t device_slept_ms(const struct device *device)
     return device->slept_ms;
 }
 
-int device_keep(struct device *device, const char *name, const char *text,
+int device_save(struct device *device, const char *name, const char *text,
                 struct berth_error *reterr)
 {
-    if (device->refuse_keep)
-        return berth_fail(reterr, device->refuse_keep, "the disk is full");
+    if (device->refuse_save)
+        return berth_fail(reterr, device->refuse_save, "the disk is full");
     if (strcmp(name, "profile") == 0) {
         free(device->profile);
         device->profile = berth_strdup(text);
@@ -288,7 +288,7 @@ int device_keep(struct device *device, const char *name, const char *text,
     return 0;
 }
 
-char *device_recall(struct device *device, const char *name)
+char *device_load(struct device *device, const char *name)
 {
     return device->profile && strcmp(name, "profile") == 0 ? berth_strdup(device->profile) : NULL;
 }

@@ -73,7 +73,7 @@ struct device {
     struct device_facts facts;
     int64_t slept_ms;
     char *profile;
-    int refuse_keep;
+    int refuse_save;
     int reboots;
     int refuse_reboot;
     size_t logs_size;

@@ -218,7 +218,7 @@ int64_t device_slept_ms(const struct device *device)
     return device->slept_ms;
 }
 
-int device_keep(struct device *device, const char *name, const char *text,
+int device_save(struct device *device, const char *name, const char *text,
                 berth_unused struct berth_error *reterr)
 {
     struct agent_memory *memory = device->agent->memory;
@@ -230,7 +230,7 @@ int device_keep(struct device *device, const char *name, const char *text,
     return 0;
 }
 
-char *device_recall(struct device *device, const char *name)
+char *device_load(struct device *device, const char *name)
 {
     const struct agent_memory *memory = device->agent->memory;
 

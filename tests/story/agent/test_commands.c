@@ -62,7 +62,7 @@ TEST(commands, a_profile_applies_wholly_or_not_at_all)
     two_settings(ward, 2, "60", "Ward 2"); /* versions never go back */
     EXPECT_STR(ward->agent.settings.greeting, "Ward 3");
 
-    ward->device.refuse_keep = BERTH_E_NO_SPACE; /* not durable, not applied */
+    ward->device.refuse_save = BERTH_E_NO_SPACE; /* not durable, not applied */
     two_settings(ward, 5, "60", "Ward 5");
     EXPECT_STR(ward->agent.settings.greeting, "Ward 3");
     EXPECT_INT(ward->agent.profile_version, 3);

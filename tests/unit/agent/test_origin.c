@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/machine.h"
+#include "host/linux_device.h"
 
 #include "origin.h"
 #include "test.h"
@@ -30,7 +30,7 @@ static void enter(struct world *world)
     memset(world, 0, sizeof(*world));
     EXPECT_OK(loop_init(&world->loop, &error));
     EXPECT_OK(state_dir_open(&world->state_dir, NULL, &error));
-    world->device = device_new(&world->loop, &(struct machine_setup){ .state_dir = &world->state_dir,
+    world->device = device_new(&world->loop, &(struct linux_device_setup){ .state_dir = &world->state_dir,
                                                                       .reboot_command = "",
                                                                       .log_file = "",
                                                                       .viewer_log = "" });
@@ -98,7 +98,7 @@ TEST(origin, an_invitation_is_remembered_without_its_token)
 
     enter(&world);
     EXPECT_OK(gather(&world, "berth.invite=" INVITATION, &error));
-    text = device_recall(world.device, "broker");
+    text = device_load(world.device, "broker");
     EXPECT(text != NULL);
     EXPECT(!strstr(text, TOKEN));
     free(text);

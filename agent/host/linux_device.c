@@ -1,5 +1,5 @@
-/* machine.c - see machine.h. */
-#include "host/machine.h"
+/* linux_device.c - see linux_device.h. */
+#include "host/linux_device.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include "host/log_file.h"
 
-/* Shares of a bundle; the older part of a long file is left out. */
+/* Shares of the logs that are collected; the older part of a long file is left out. */
 #define AGENT_SHARE 393216 /* each of two */
 #define VIEWER_SHARE 196608
 
@@ -110,7 +110,7 @@ int64_t device_slept_ms(const struct device *device)
     return clock_ms(CLOCK_BOOTTIME) - clock_ms(CLOCK_MONOTONIC);
 }
 
-bool machine_kernel_value(const char *command_line, const char *name, char *out, size_t size)
+bool kernel_command_line_value(const char *command_line, const char *name, char *out, size_t size)
 {
     size_t name_length = strlen(name);
     const char *at = command_line;
@@ -138,9 +138,9 @@ bool machine_kernel_value(const char *command_line, const char *name, char *out,
     return false;
 }
 
-/* ---- memory ---- */
+/* ---- documents ---- */
 
-int device_keep(struct device *device, const char *name, const char *text,
+int device_save(struct device *device, const char *name, const char *text,
                 struct berth_error *reterr)
 {
     char file[80];
@@ -149,7 +149,7 @@ int device_keep(struct device *device, const char *name, const char *text,
     return state_file_write(device->state_dir, file, text, strlen(text), reterr);
 }
 
-char *device_recall(struct device *device, const char *name)
+char *device_load(struct device *device, const char *name)
 {
     char file[80];
     size_t size;
@@ -209,8 +209,8 @@ int device_reboot_begin(struct device *device, struct op *op)
 
 /* ---- logs ---- */
 
-/* Append the last `most` bytes of a file below a headline. */
-static void append_file(struct device_logs *logs, const char *title, const char *path, size_t most)
+/* Append the last `limit` bytes of a file below a headline. */
+static void append_file(struct device_logs *logs, const char *title, const char *path, size_t limit)
 {
     int file = path[0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     struct stat facts;
@@ -225,7 +225,7 @@ static void append_file(struct device_logs *logs, const char *title, const char 
             (void)close(file);
         return;
     }
-    wanted = (size_t)facts.st_size < most ? (size_t)facts.st_size : most;
+    wanted = (size_t)facts.st_size < limit ? (size_t)facts.st_size : limit;
     got = pread(file, logs->data + logs->size, wanted, facts.st_size - (off_t)wanted);
     logs->size += got > 0 ? (size_t)got : 0;
     logs->data[logs->size++] = '\n';
@@ -251,7 +251,7 @@ int device_logs_begin(struct device *device, struct device_logs *ret, struct op 
     *ret = (struct device_logs){ .data = berth_alloc(DEVICE_LOGS_MAX) };
     append_facts(device, ret);
     append_file(ret, "viewer", device->viewer_log, VIEWER_SHARE);
-    log_file_earlier(device->log_file, earlier, sizeof(earlier));
+    log_file_rotated_path(device->log_file, earlier, sizeof(earlier));
     append_file(ret, "agent, earlier", device->log_file[0] ? earlier : "", AGENT_SHARE);
     append_file(ret, "agent", device->log_file, AGENT_SHARE);
     tls_sha256_hex(ret->data, ret->size, ret->sha256);
@@ -261,7 +261,7 @@ int device_logs_begin(struct device *device, struct device_logs *ret, struct op 
 
 /* ---- the port ---- */
 
-struct device *device_new(struct berth_loop *loop, const struct machine_setup *setup)
+struct device *device_new(struct berth_loop *loop, const struct linux_device_setup *setup)
 {
     struct device *device = berth_new(struct device);
 

@@ -1,4 +1,4 @@
-/* test_machine.c - the machine under the agent: kernel command line, logs, a reboot that is a
+/* test_linux_device.c - the machine under the agent: kernel command line, logs, a reboot that is a
  * configured program. */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -7,26 +7,26 @@
 #include "berth/tls.h"
 
 #include "host/log_file.h"
-#include "host/machine.h"
+#include "host/linux_device.h"
 
 #include "test.h"
 
-TEST(machine, values_of_the_kernel_command_line)
+TEST(linux_device, values_of_the_kernel_command_line)
 {
     static const char line[] = "quiet xberth.broker=no berth.broker=a:1 other=\"berth.join=no x\" "
                                "berth.join=\"b c\" berth.empty= last\n";
     char value[32];
 
-    EXPECT(machine_kernel_value(line, "berth.broker", value, sizeof(value)));
+    EXPECT(kernel_command_line_value(line, "berth.broker", value, sizeof(value)));
     EXPECT_STR(value, "a:1");
-    EXPECT(machine_kernel_value(line, "berth.join", value, sizeof(value)));
+    EXPECT(kernel_command_line_value(line, "berth.join", value, sizeof(value)));
     EXPECT_STR(value, "b c");
-    EXPECT(machine_kernel_value(line, "berth.empty", value, sizeof(value)));
+    EXPECT(kernel_command_line_value(line, "berth.empty", value, sizeof(value)));
     EXPECT_STR(value, "");
-    EXPECT(!machine_kernel_value(line, "last", value, sizeof(value)));
-    EXPECT(!machine_kernel_value(line, "berth.bro", value, sizeof(value)));
-    EXPECT(!machine_kernel_value(line, "berth.broker", value, 3)); /* too small for it */
-    EXPECT(!machine_kernel_value("", "quiet", value, sizeof(value)));
+    EXPECT(!kernel_command_line_value(line, "last", value, sizeof(value)));
+    EXPECT(!kernel_command_line_value(line, "berth.bro", value, sizeof(value)));
+    EXPECT(!kernel_command_line_value(line, "berth.broker", value, 3)); /* too small for it */
+    EXPECT(!kernel_command_line_value("", "quiet", value, sizeof(value)));
 }
 
 struct world {
@@ -57,7 +57,7 @@ static void open_world(struct world *world, const char *reboot)
     (void)close(file);
     EXPECT_OK(loop_init(&world->loop, &error));
     EXPECT_OK(state_dir_open(&world->state_dir, NULL, &error));
-    world->device = device_new(&world->loop, &(struct machine_setup){ .state_dir = &world->state_dir,
+    world->device = device_new(&world->loop, &(struct linux_device_setup){ .state_dir = &world->state_dir,
                                                                       .reboot_command = reboot,
                                                                       .log_file = world->log,
                                                                       .viewer_log = "" });
@@ -78,7 +78,7 @@ static void close_world(struct world *world)
     (void)unlink(world->log);
 }
 
-TEST(machine, logs_are_whole_and_hashed)
+TEST(linux_device, logs_are_whole_and_hashed)
 {
     struct world world;
     struct device_logs logs;
@@ -97,7 +97,7 @@ TEST(machine, logs_are_whole_and_hashed)
     close_world(&world);
 }
 
-TEST(machine, a_reboot_is_a_program_that_succeeds_or_says_how_it_failed)
+TEST(linux_device, a_reboot_is_a_program_that_succeeds_or_says_how_it_failed)
 {
     struct world world;
 
@@ -119,16 +119,16 @@ TEST(machine, a_reboot_is_a_program_that_succeeds_or_says_how_it_failed)
     close_world(&world);
 }
 
-TEST(machine, documents_are_recalled)
+TEST(linux_device, documents_are_recalled)
 {
     struct world world;
     struct berth_error error = { 0 };
     char *text;
 
     open_world(&world, "");
-    EXPECT(device_recall(world.device, "profile") == NULL);
-    EXPECT_OK(device_keep(world.device, "profile", "{}", &error));
-    text = device_recall(world.device, "profile");
+    EXPECT(device_load(world.device, "profile") == NULL);
+    EXPECT_OK(device_save(world.device, "profile", "{}", &error));
+    text = device_load(world.device, "profile");
     EXPECT_STR(text, "{}");
     free(text);
     EXPECT(device_slept_ms(world.device) >= 0);
@@ -136,7 +136,7 @@ TEST(machine, documents_are_recalled)
     close_world(&world);
 }
 
-TEST(machine, a_log_is_set_aside_at_its_largest)
+TEST(linux_device, a_log_is_set_aside_at_its_largest)
 {
     struct world world;
     struct berth_error error = { 0 };
@@ -146,14 +146,14 @@ TEST(machine, a_log_is_set_aside_at_its_largest)
     int before = dup(STDERR_FILENO);
 
     open_world(&world, "");
-    log_file_earlier(world.log, earlier, sizeof(earlier));
+    log_file_rotated_path(world.log, earlier, sizeof(earlier));
     memset(block, 'x', sizeof(block));
     EXPECT_OK(log_file_open(world.log, &error));
-    EXPECT_OK(log_file_turn(world.log, &error));
+    EXPECT_OK(log_file_rotate(world.log, &error));
     EXPECT(stat(earlier, &facts) < 0); /* small yet */
     for (int i = 0; i < LOG_FILE_MAX / 1024; i++)
         EXPECT_INT(write(STDERR_FILENO, block, sizeof(block)), 1024);
-    EXPECT_OK(log_file_turn(world.log, &error));
+    EXPECT_OK(log_file_rotate(world.log, &error));
     EXPECT_INT(write(STDERR_FILENO, "anew", 4), 4);
     EXPECT_INT(dup2(before, STDERR_FILENO), STDERR_FILENO);
     (void)close(before);
