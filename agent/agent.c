@@ -18,7 +18,7 @@
 #include "flow/agent_flow.h"
 #include "host/log_file.h"
 #include "host/linux_device.h"
-#include "identity/keeper.h"
+#include "identity/identity_file.h"
 #include "link/dialler.h"
 #include "link/resolver.h"
 #include "screen/keeper.h"

@@ -2,7 +2,7 @@
  * port.
  *
  * Module identity of the agent. Two kinds exist: kept in files of the state folder, and issued anew
- * at every boot (a diskless terminal: nothing is written). A key never leaves this room but towards
+ * at every boot (a diskless terminal: nothing is written). A key never leaves this module but towards
  * TLS. Calls are synchronous: a key takes 0.1 ms, a file one fsync.
  *
  * A terminal has many successive identities. A request makes a new key, which becomes ours when its

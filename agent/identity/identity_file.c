@@ -1,5 +1,5 @@
-/* keeper.c - see keeper.h. */
-#include "identity/keeper.h"
+/* identity_file.c - see identity_file.h. */
+#include "identity/identity_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static char *text_of(const json_t *json, const char *name)
 }
 
 /* Take the document's parts into use. */
-static int adopt(struct agent_identity *identity, const json_t *json, struct berth_error *reterr)
+static int load_document(struct agent_identity *identity, const json_t *json, struct berth_error *reterr)
 {
     char hash[72];
     char key_hash[72];
@@ -79,7 +79,7 @@ static int read_identity(struct agent_identity *identity, struct berth_error *re
     berth_wipe_free(text, size);
     if (!json)
         return berth_fail_in(reterr, IDENTITY);
-    return adopt(identity, json, reterr);
+    return load_document(identity, json, reterr);
 }
 
 int agent_identity_open(struct state_dir *state, struct agent_identity **ret, struct berth_error *reterr)
@@ -233,7 +233,7 @@ static int check_answer(const struct agent_identity *identity, const char *certi
     return 0;
 }
 
-static int keep_identity(struct agent_identity *identity, const char *certificate,
+static int save_identity(struct agent_identity *identity, const char *certificate,
                          const char *authority, const char *terminal, int64_t now_ms,
                          struct berth_error *reterr)
 {
@@ -266,7 +266,7 @@ int agent_identity_accept(struct agent_identity *identity, const char *certifica
     r = check_answer(identity, certificate, ca, &not_after_ms, reterr);
     if (r < 0)
         return r;
-    r = keep_identity(identity, certificate, ca, name, now_ms, reterr);
+    r = save_identity(identity, certificate, ca, name, now_ms, reterr);
     if (r < 0)
         return r;
 

@@ -1,4 +1,4 @@
-/* keeper.h - the real identity: one document in the state folder, whose key never leaves this room but
+/* identity_file.h - the real identity: one document in the state folder, whose key never leaves this module but
  * towards TLS.
  *
  * Module identity of the agent. Two kinds in one: in a folder (a terminal with a disk) or in memory
@@ -7,8 +7,8 @@
  * a request that nobody has answered yet, so that an approval given overnight still fits after a
  * restart.
  */
-#ifndef BERTH_AGENT_IDENTITY_KEEPER_H
-#define BERTH_AGENT_IDENTITY_KEEPER_H
+#ifndef BERTH_AGENT_IDENTITY_IDENTITY_FILE_H
+#define BERTH_AGENT_IDENTITY_IDENTITY_FILE_H
 
 #include "berth/state_file.h"
 

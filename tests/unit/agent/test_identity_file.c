@@ -1,6 +1,6 @@
-/* test_keeper.c - a terminal's identity: kept whole, renewed with proof, and only from whom we
+/* test_identity_file.c - a terminal's identity: kept whole, renewed with proof, and only from whom we
  * trust. */
-#include "identity/keeper.h"
+#include "identity/identity_file.h"
 
 #include "site.h"
 
