@@ -19,7 +19,7 @@
 #include "host/log_file.h"
 #include "host/linux_device.h"
 #include "identity/identity_file.h"
-#include "link/dialler.h"
+#include "link/uplink_tls.h"
 #include "link/resolver.h"
 #include "screen/keeper.h"
 #include "viewer/xfreerdp.h"

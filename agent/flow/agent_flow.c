@@ -39,7 +39,7 @@ void agent_flow_start(struct agent_flow *agent)
     recording_start(agent);
     profile_load(agent);
     commands_init(agent);
-    uplink_attend(agent->uplink, &uplink_events, agent);
+    uplink_set_events(agent->uplink, &uplink_events, agent);
     viewer_attend(agent->viewer, &viewer_events, agent);
     screen_attend(agent->screen, screen_events_handle, agent);
     agent_flow_show_page(agent);

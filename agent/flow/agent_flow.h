@@ -50,7 +50,7 @@ struct endpoint_cursor {
 struct dial {
     struct flow flow;
     bool running;
-    bool try_join; /* the next try goes to the join door */
+    bool try_join; /* the next try goes to the join listener */
     int failures; /* since the last grant */
     struct timer_wait delay;
     struct endpoint_cursor endpoint;
@@ -78,7 +78,7 @@ struct agent_presence {
     int64_t incarnation;
     int64_t broker_ms;     /* the broker's wall clock when it last granted, 0 = not known; */
     int64_t broker_at_ms;  /* and how long we had been up then, sleep included */
-    bool broker_clock_doubted;   /* that clock did not open the door: ours is tried */
+    bool broker_clock_doubted;   /* that clock was refused: ours is tried */
     int64_t slept_ms;      /* of the device, when we last looked */
     int64_t input_idle_ms; /* as the greeter last said */
     int64_t input_reported_ms;

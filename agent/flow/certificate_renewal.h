@@ -4,7 +4,7 @@
  * that joined together does not renew together) a new key is made and its certificate asked for
  * over the link. The new identity is used at once, by a new connection: until then the old key is
  * good too. A terminal that was off for
- * too long renews at the join door with its old key (join_request.c).
+ * too long renews at the join listener with its old key (join_request.c).
  */
 #ifndef BERTH_AGENT_FLOW_CERTIFICATE_RENEWAL_H
 #define BERTH_AGENT_FLOW_CERTIFICATE_RENEWAL_H

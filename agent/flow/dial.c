@@ -111,7 +111,7 @@ static int present(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* Is it our certificate that is not accepted? Then the join door may help: an expired key that is
+/* Is it our certificate that is not accepted? Then the join listener may help: an expired key that is
  * known renews there. But first the other of the two clocks is asked, in turn: the broker's may
  * have been wrong when it last spoke, as well as ours.
  */

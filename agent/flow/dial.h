@@ -3,7 +3,7 @@
  * Module flow of the agent. The flow: wait as long as it is our turn, find an address, dial,
  * announce. When it succeeds, presence is granted and the link is simply there; when the link is
  * lost, the flow starts anew. A terminal without an identity, or one whose certificate is not
- * accepted any more, goes to the join door first (join_request.c) and comes back here.
+ * accepted any more, goes to the join listener first (join_request.c) and comes back here.
  */
 #ifndef BERTH_AGENT_FLOW_DIAL_H
 #define BERTH_AGENT_FLOW_DIAL_H

@@ -5,18 +5,18 @@
 #define SRV_JOIN "_berth-join._tcp"
 
 static const struct broker_addresses *addresses_of(const struct agent_flow *agent,
-                                                   const struct endpoint_cursor *endpoint, enum uplink_door door)
+                                                   const struct endpoint_cursor *endpoint, enum uplink_listener listener)
 {
     const struct broker_addresses *given =
-        door == UPLINK_JOIN ? &agent->options.joins : &agent->options.links;
+        listener == UPLINK_JOIN ? &agent->options.joins : &agent->options.links;
 
     return given->count > 0 ? given : &endpoint->found;
 }
 
-int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_door door, struct op *op)
+int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_listener listener, struct op *op)
 {
     const struct broker_addresses *given =
-        door == UPLINK_JOIN ? &agent->options.joins : &agent->options.links;
+        listener == UPLINK_JOIN ? &agent->options.joins : &agent->options.links;
 
     if (given->count > 0) {
         op_complete_deferred(op, 0, NULL);
@@ -25,13 +25,13 @@ int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoi
     if (!agent->options.ask_dns)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND,
                           "nobody said where the broker is, and DNS is not to be asked");
-    return locator_find_begin(agent->locator, door == UPLINK_JOIN ? SRV_JOIN : SRV_LINK,
+    return locator_find_begin(agent->locator, listener == UPLINK_JOIN ? SRV_JOIN : SRV_LINK,
                               &endpoint->found, op);
 }
 
-int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_door door, struct op *op)
+int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_listener listener, struct op *op)
 {
-    const struct broker_addresses *addresses = addresses_of(agent, endpoint, door);
+    const struct broker_addresses *addresses = addresses_of(agent, endpoint, listener);
     const struct agent_identity_facts *facts = agent_identity_facts(agent->identity);
     const struct broker_address *address;
     struct uplink_target target;
@@ -40,7 +40,7 @@ int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoi
         return berth_fail(&op->error, BERTH_E_NOT_FOUND, "DNS knows no broker");
     address = &addresses->at[endpoint->next % addresses->count];
     target = (struct uplink_target){
-        .door = door,
+        .listener = listener,
         .host = address->host,
         .port = address->port,
         .certificate = agent_identity_certificate(agent->identity),
@@ -49,7 +49,7 @@ int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoi
         .authority_hash = facts->authority_hash,
         .now_ms = agent_flow_wall_ms(agent),
     };
-    if (door == UPLINK_JOIN && !facts->authority_hash[0])
+    if (listener == UPLINK_JOIN && !facts->authority_hash[0])
         return berth_fail(
             &op->error, BERTH_E_CONFIG,
             "nobody said which CA to trust: an invitation or broker.authority_hash is needed");

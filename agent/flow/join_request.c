@@ -176,7 +176,7 @@ static void join_request_ended(struct flow *flow, const struct berth_error *erro
         show_joining(agent, "not joined",
                      text_of_join(agent->settings.language, berth_error_row(error->code)->symbol),
                      true);
-        /* An identity that was refused once may be fine again tomorrow: both doors are tried in
+        /* An identity that was refused once may be fine again tomorrow: both listeners are tried in
          * turn. */
         agent->dial.try_join = false;
     }

@@ -1,6 +1,6 @@
-/* join_request.h - getting an identity at the join door (ALPN berth-join/1).
+/* join_request.h - getting an identity at the join listener (ALPN berth-join/1).
  *
- * Module flow of the agent. The flow: wait for our turn, find the door, dial it with nothing but the
+ * Module flow of the agent. The flow: wait for our turn, find the listener, dial it with nothing but the
  * pin of the site's CA, ask with all evidence there is. The answer is an identity, "somebody has to
  * decide" (the code goes on the screen and we ask again with the same key), or no. Until the answer
  * is yes the terminal holds no secret but its own key.

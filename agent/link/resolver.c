@@ -50,7 +50,7 @@ static void timed_out(struct berth_timer *timer)
 
 static void plan_timeout(struct locator *locator)
 {
-    struct timeval most = { .tv_sec = 1 };
+    struct timeval max = { .tv_sec = 1 };
     struct timeval left;
     struct timeval *wait;
 
@@ -58,7 +58,7 @@ static void plan_timeout(struct locator *locator)
         timer_stop(&locator->loop->timers, &locator->timer);
         return;
     }
-    wait = ares_timeout(locator->channel, &most, &left);
+    wait = ares_timeout(locator->channel, &max, &left);
     timer_start(&locator->loop->timers, &locator->timer,
                 wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1, timed_out);
 }
@@ -72,7 +72,7 @@ static void readable(uv_poll_t *poll, int status, int events)
             status < 0 || (events & UV_WRITABLE) ? socket : ARES_SOCKET_BAD);
 }
 
-static void forgotten(uv_handle_t *handle)
+static void poll_closed(uv_handle_t *handle)
 {
     free(container_of((uv_poll_t *)(void *)handle, struct watched, poll));
 }
@@ -112,7 +112,7 @@ static void socket_changed(void *data, ares_socket_t socket, int read, int write
         (void)uv_poll_start(&(*slot)->poll, events, readable);
         return;
     }
-    uv_close((uv_handle_t *)&berth_take(*slot)->poll, forgotten);
+    uv_close((uv_handle_t *)&berth_take(*slot)->poll, poll_closed);
 }
 
 static void finish(struct locator *locator, int result, const struct berth_error *error)
@@ -130,7 +130,7 @@ static void finish(struct locator *locator, int result, const struct berth_error
         op_complete(op, result, error);
 }
 
-void locator_order(struct srv_record *records, size_t count, struct berth_random *random,
+void locator_sort_records(struct srv_record *records, size_t count, struct berth_random *random,
                    struct broker_addresses *ret)
 {
     ret->count = 0;
@@ -162,11 +162,11 @@ void locator_order(struct srv_record *records, size_t count, struct berth_random
 }
 
 static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *records,
-                         size_t most)
+                         size_t max)
 {
     size_t count = 0;
 
-    for (; reply && count < most; reply = reply->next) {
+    for (; reply && count < max; reply = reply->next) {
         struct srv_record *record = &records[count];
 
         /* RFC 2782: the target "." says that the service is decidedly not here. */
@@ -199,7 +199,7 @@ static void answered(void *data, int status, int timeouts, unsigned char *answer
     if (reply)
         ares_free_data(reply);
     if (count > 0)
-        locator_order(records, count, locator->random, locator->ret);
+        locator_sort_records(records, count, locator->random, locator->ret);
     else
         (void)berth_fail(&error, status == ARES_ETIMEOUT ? BERTH_E_TIMEOUT : BERTH_E_NOT_FOUND,
                          "DNS: %s",

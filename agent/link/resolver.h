@@ -24,7 +24,7 @@ struct srv_record {
     int priority;
     int weight;
 };
-void locator_order(struct srv_record *records, size_t count, struct berth_random *random,
+void locator_sort_records(struct srv_record *records, size_t count, struct berth_random *random,
                    struct broker_addresses *ret);
 
 #endif

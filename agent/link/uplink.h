@@ -1,6 +1,6 @@
 /* uplink.h - the agent's one connection to its broker, as a port.
  *
- * Module link of the agent. berth-agent links the real one (uplink.c: TLS 1.3, ALPN berth/1 or
+ * Module link of the agent. berth-agent links the real one (uplink_tls.c: TLS 1.3, ALPN berth/1 or
  * berth-join/1, frames); stories and the simulator link a fake. There is never more than one
  * connection: a new dial closes the old one silently first, so no late message of an old connection
  * can follow a message of the new one.
@@ -13,14 +13,14 @@
 
 struct uplink;
 
-enum uplink_door {
+enum uplink_listener {
     UPLINK_JOIN, /* berth-join/1: we show nothing, the broker's CA is known by its hash */
     UPLINK_LINK, /* berth/1: mutual */
 };
 
 /* Texts are copied while dialling; the caller keeps them until then. */
 struct uplink_target {
-    enum uplink_door door;
+    enum uplink_listener listener;
     const char *host; /* name or address */
     int port;
     const char *certificate;    /* LINK: our own, PEM */
@@ -39,7 +39,7 @@ struct uplink_events {
 };
 
 /* Whom to tell. Once, before the first dial. */
-void uplink_attend(struct uplink *uplink, const struct uplink_events *events, void *owner);
+void uplink_set_events(struct uplink *uplink, const struct uplink_events *events, void *owner);
 
 /* Connect. Completes when the handshake is done.
  * Errors: CERTIFICATE (we do not trust it, or it us), IO, TIMEOUT, NOT_FOUND (no such name).

@@ -8,7 +8,7 @@
 
 /* ---- uplink ---- */
 
-void uplink_attend(struct uplink *uplink, const struct uplink_events *events, void *owner)
+void uplink_set_events(struct uplink *uplink, const struct uplink_events *events, void *owner)
 {
     uplink->events = events;
     uplink->owner = owner;
@@ -43,7 +43,7 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
     assert(!uplink->dialling);
     uplink->open = false;
     uplink->dialling = op;
-    uplink->door = target->door;
+    uplink->listener = target->listener;
     uplink->port = target->port;
     uplink->dialled_at_wall_ms = target->now_ms;
     (void)snprintf(uplink->host, sizeof(uplink->host), "%s", target->host);

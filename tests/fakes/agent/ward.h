@@ -19,7 +19,7 @@ struct uplink {
     struct op *dialling;
     struct berth_timer dial_timer;
     bool open;
-    enum uplink_door door;
+    enum uplink_listener listener;
     char host[128];
     int port;
     int dials;

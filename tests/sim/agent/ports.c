@@ -7,7 +7,7 @@
 
 /* ---- uplink ---- */
 
-void uplink_attend(struct uplink *uplink, const struct uplink_events *events, void *owner)
+void uplink_set_events(struct uplink *uplink, const struct uplink_events *events, void *owner)
 {
     uplink->events = events;
     uplink->owner = owner;
@@ -28,7 +28,7 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
 
     uplink_close(uplink);
     uplink->dialling = op;
-    agent->outlet.dial(agent->outlet.who, target->door == UPLINK_JOIN, agent->memory->key);
+    agent->outlet.dial(agent->outlet.who, target->listener == UPLINK_JOIN, agent->memory->key);
     return op_begun(op, dial_cancelled, uplink);
 }
 

@@ -42,7 +42,7 @@ TEST(link, a_known_terminal_announces_itself_and_waits_for_a_person)
     EXPECT(announce != NULL);
     EXPECT_STR(announce->announce.boot_id, "boot-1");
     EXPECT_INT(announce->announce.session_id, 0);
-    EXPECT_INT(ward->uplink.door, UPLINK_LINK);
+    EXPECT_INT(ward->uplink.listener, UPLINK_LINK);
     ward_free(ward);
 }
 
@@ -54,7 +54,7 @@ TEST(link, an_unknown_terminal_joins_with_its_invitation_and_then_announces)
     EXPECT(secret_set(&ward->agent.options.invitation, "0123", 4));
     ward_start(ward);
     EXPECT_INT(STATE(ward), agent_JOINING);
-    EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
+    EXPECT_INT(ward->uplink.listener, UPLINK_JOIN);
     EXPECT_INT(ward->uplink.port, 7002);
     join = ward_sent(ward, MSG_join);
     EXPECT(join != NULL);
@@ -64,7 +64,7 @@ TEST(link, an_unknown_terminal_joins_with_its_invitation_and_then_announces)
     say_joined(ward);
     ward_run(ward, 2000);
     EXPECT_INT(STATE(ward), agent_IDLE);
-    EXPECT_INT(ward->uplink.door, UPLINK_LINK);
+    EXPECT_INT(ward->uplink.listener, UPLINK_LINK);
     EXPECT(secret_empty(&ward->agent.options.invitation));
     ward_free(ward);
 }
@@ -205,7 +205,7 @@ TEST(link, nobody_joins_without_knowing_whom_to_trust)
     ward_free(ward);
 }
 
-TEST(link, an_expired_certificate_renews_at_the_join_door_with_the_old_key)
+TEST(link, an_expired_certificate_renews_at_the_join_listener_with_the_old_key)
 {
     struct ward *ward = ward_new(6);
     const struct msg *join;
@@ -217,7 +217,7 @@ TEST(link, an_expired_certificate_renews_at_the_join_door_with_the_old_key)
     ward_run(ward, 20);
     ward->broker_up = true;
     ward_run(ward, 3000);
-    EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
+    EXPECT_INT(ward->uplink.listener, UPLINK_JOIN);
     join = ward_sent(ward, MSG_join);
     EXPECT(join != NULL);
     EXPECT_INT(join->join.evidence_count, 1);
@@ -236,7 +236,7 @@ TEST(link, a_revoked_terminal_says_so_and_goes_on_asking)
     ward_start(ward);
     ward_refuse(ward, "", "REVOKED", "the terminal was revoked");
     ward_run(ward, 2000);
-    EXPECT_INT(ward->uplink.door, UPLINK_JOIN);
+    EXPECT_INT(ward->uplink.listener, UPLINK_JOIN);
     ward_refuse(ward, "join", "REVOKED", "the terminal was revoked");
     EXPECT(ward->agent.terminal.revoked);
     EXPECT_SAYS(ward->last_news.text, "revoked");
@@ -549,7 +549,7 @@ TEST(link, a_clock_that_jumps_changes_nothing_for_whoever_knows_the_brokers_time
     }
 }
 
-/* What it said of the time is believed until it does not open the door any more. */
+/* What it said of the time is believed until it is refused. */
 TEST(link, a_broker_whose_clock_was_wrong_for_a_moment_is_found_again)
 {
     struct ward *ward = ward_new(24);
@@ -575,7 +575,7 @@ TEST(link, a_broker_whose_clock_was_wrong_for_a_moment_is_found_again)
     ward->broker_up = true;
     ward_run(ward, 1010);
     EXPECT_INT(ward->uplink.dials, 3);
-    EXPECT_INT(ward->uplink.door, UPLINK_LINK);
+    EXPECT_INT(ward->uplink.listener, UPLINK_LINK);
     EXPECT(ward->uplink.dialled_at_wall_ms <= ward->timers.wall_ms);
     EXPECT_INT(STATE(ward), agent_IDLE);
     EXPECT(agent_flow_wall_ms(&ward->agent) > ward->timers.wall_ms); /* the broker's again */

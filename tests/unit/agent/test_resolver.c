@@ -21,7 +21,7 @@ TEST(resolver, lowest_priority_first_and_weights_at_random)
                                         { { "heavy", 1 }, 10, 89 } };
         struct broker_addresses order;
 
-        locator_order(records, 3, &random, &order);
+        locator_sort_records(records, 3, &random, &order);
         EXPECT_INT(order.count, 3);
         EXPECT_STR(order.at[2].host, "backup");
         heavy_first += strcmp(order.at[0].host, "heavy") == 0;

@@ -1,9 +1,9 @@
-/* dialler.h - the real uplink: name, TCP, TLS 1.3, frames.
+/* uplink_tls.h - the real uplink: name, TCP, TLS 1.3, frames.
  *
  * Module link of the agent.
  */
-#ifndef BERTH_AGENT_LINK_DIALLER_H
-#define BERTH_AGENT_LINK_DIALLER_H
+#ifndef BERTH_AGENT_LINK_UPLINK_TLS_H
+#define BERTH_AGENT_LINK_UPLINK_TLS_H
 
 #include "berth/loop.h"
 

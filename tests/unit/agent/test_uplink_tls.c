@@ -1,4 +1,4 @@
-/* test_dialler.c - the uplink against a small broker in this very process: real sockets, real TLS.
+/* test_uplink_tls.c - the uplink against a small broker in this very process: real sockets, real TLS.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -7,7 +7,7 @@
 
 #include "berth/frame.h"
 
-#include "link/dialler.h"
+#include "link/uplink_tls.h"
 
 #include "site.h"
 
@@ -150,8 +150,8 @@ static void pass(struct world *world)
         loop_turn(&world->loop, 5);
 }
 
-/* door: which of the broker's two. server: whose certificate it shows, NULL: its own. */
-static struct world *enter(enum uplink_door door, const char *certificate, const char *key)
+/* listener: which of the broker's two. server: whose certificate it shows, NULL: its own. */
+static struct world *enter(enum uplink_listener listener, const char *certificate, const char *key)
 {
     struct world *world = berth_new(struct world);
     struct berth_error error = { 0 };
@@ -168,12 +168,12 @@ static struct world *enter(enum uplink_door door, const char *certificate, const
     setup = (struct tls_setup){ .side = TLS_SERVER,
                                 .certificate = certificate ? certificate : world->site->server,
                                 .key = key ? key : world->site->server_key,
-                                .authority = door == UPLINK_LINK ? world->site->authority : NULL,
-                                .alpn = door == UPLINK_LINK ? "berth/1" : "berth-join/1" };
+                                .authority = listener == UPLINK_LINK ? world->site->authority : NULL,
+                                .alpn = listener == UPLINK_LINK ? "berth/1" : "berth-join/1" };
     EXPECT_OK(loop_init(&world->loop, &error));
     broker_listen(&world->broker, &world->loop, &setup);
     world->uplink = uplink_new(&world->loop);
-    uplink_attend(world->uplink, &events, world);
+    uplink_set_events(world->uplink, &events, world);
     op_init(&world->op, &world->loop.timers, dialled);
     return world;
 }
@@ -206,7 +206,7 @@ static int dial(struct world *world, const struct uplink_target *target)
 
 static struct uplink_target link_target(const struct world *world)
 {
-    return (struct uplink_target){ .door = UPLINK_LINK,
+    return (struct uplink_target){ .listener = UPLINK_LINK,
                                    .host = "127.0.0.1",
                                    .port = world->broker.port,
                                    .certificate = world->certificate,
@@ -321,10 +321,10 @@ TEST(uplink, another_terminal_is_no_broker)
     leave(world);
 }
 
-TEST(uplink, the_join_door_is_known_by_its_pin_alone)
+TEST(uplink, the_join_listener_is_known_by_its_pin_alone)
 {
     struct world *world = enter(UPLINK_JOIN, NULL, NULL);
-    struct uplink_target target = { .door = UPLINK_JOIN,
+    struct uplink_target target = { .listener = UPLINK_JOIN,
                                     .host = "localhost",
                                     .port = world->broker.port,
                                     .authority_hash = issuer_hash(world->site->issuer) };
@@ -339,7 +339,7 @@ TEST(uplink, a_wrong_pin_is_refused)
 {
     struct site *other = site_new();
     struct world *world = enter(UPLINK_JOIN, NULL, NULL);
-    struct uplink_target target = { .door = UPLINK_JOIN,
+    struct uplink_target target = { .listener = UPLINK_JOIN,
                                     .host = "127.0.0.1",
                                     .port = world->broker.port,
                                     .authority_hash = issuer_hash(other->issuer) };

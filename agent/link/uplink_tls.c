@@ -1,5 +1,5 @@
-/* dialler.c - see dialler.h. */
-#include "link/dialler.h"
+/* uplink_tls.c - see uplink_tls.h. */
+#include "link/uplink_tls.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,7 +25,7 @@
 
 /* One connection. The uplink lets go of it when it dials anew; it lives on until its stream is
  * closed. */
-struct line {
+struct uplink_connection {
     struct tls_peer peer;
     struct frame_reader reader;
     struct uplink *uplink; /* NULL: let go */
@@ -35,10 +35,10 @@ struct uplink {
     struct berth_loop *loop;
     const struct uplink_events *events;
     void *owner;
-    struct line *line; /* dialling or open */
+    struct uplink_connection *connection; /* dialling or open */
     SSL_CTX *context;
     uv_getaddrinfo_t *resolving;
-    enum uplink_door door;
+    enum uplink_listener listener;
     int port;
     struct op *op;                               /* of the dial */
     char addresses[ADDRESSES_MAX][ADDRESS_SIZE]; /* of the name that is dialled */
@@ -59,46 +59,46 @@ static bool answer(struct uplink *uplink, int result, const struct berth_error *
 
 /* ---- frames ---- */
 
-static int take_frame(void *context, const char *frame, size_t size)
+static int handle_frame(void *context, const char *frame, size_t size)
 {
-    struct line *line = context;
+    struct uplink_connection *connection = context;
     struct msg msg;
     int r;
 
-    if (!line->uplink)
+    if (!connection->uplink)
         return BERTH_E_CANCELLED;
-    r = msg_decode(frame, size, DOWN, &msg, &line->peer.error);
+    r = msg_decode(frame, size, DOWN, &msg, &connection->peer.error);
     if (r < 0) {
         /* A newer broker may say what we do not know; that is no reason to lose it. */
-        log_failure(EV_MESSAGE_REFUSED, &line->peer.error, "from the broker");
-        line->peer.error = (struct berth_error){ 0 };
+        log_failure(EV_MESSAGE_REFUSED, &connection->peer.error, "from the broker");
+        connection->peer.error = (struct berth_error){ 0 };
         return 0;
     }
-    line->uplink->events->message(line->uplink->owner, &msg);
+    connection->uplink->events->message(connection->uplink->owner, &msg);
     msg_wipe(&msg);
-    return line->uplink ? 0 : BERTH_E_CANCELLED;
+    return connection->uplink ? 0 : BERTH_E_CANCELLED;
 }
 
-static bool line_open(struct tls_peer *peer)
+static bool connection_open(struct tls_peer *peer)
 {
-    struct line *line = container_of(peer, struct line, peer);
+    struct uplink_connection *connection = container_of(peer, struct uplink_connection, peer);
     const unsigned timeout_ms = USER_TIMEOUT_MS;
     uv_os_fd_t descriptor;
 
-    if (!line->uplink)
+    if (!connection->uplink)
         return false;
     if (uv_fileno((const uv_handle_t *)&peer->tcp, &descriptor) == 0)
         (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
                          sizeof(timeout_ms));
-    (void)answer(line->uplink, 0, NULL);
-    return line->uplink != NULL;
+    (void)answer(connection->uplink, 0, NULL);
+    return connection->uplink != NULL;
 }
 
-static int line_bytes(struct tls_peer *peer, const void *bytes, size_t size)
+static int connection_bytes(struct tls_peer *peer, const void *bytes, size_t size)
 {
-    struct line *line = container_of(peer, struct line, peer);
+    struct uplink_connection *connection = container_of(peer, struct uplink_connection, peer);
 
-    return frame_feed(&line->reader, bytes, size, take_frame, line, &peer->error);
+    return frame_feed(&connection->reader, bytes, size, handle_frame, connection, &peer->error);
 }
 
 static void try_next(struct uplink *uplink);
@@ -110,18 +110,18 @@ static void note_failure(struct uplink *uplink, const struct berth_error *error)
         uplink->error = *error;
 }
 
-static void line_closed(struct tls_peer *peer, const struct berth_error *why)
+static void connection_closed(struct tls_peer *peer, const struct berth_error *why)
 {
-    struct line *line = container_of(peer, struct line, peer);
-    struct uplink *uplink = line->uplink;
+    struct uplink_connection *connection = container_of(peer, struct uplink_connection, peer);
+    struct uplink *uplink = connection->uplink;
     struct berth_error error = *why;
 
     if (error.code == 0)
         (void)berth_fail(&error, BERTH_E_IO, "the broker closed the connection");
     if (uplink)
-        uplink->line = NULL;
-    frame_reader_free(&line->reader);
-    free(line);
+        uplink->connection = NULL;
+    frame_reader_free(&connection->reader);
+    free(connection);
     if (!uplink)
         return;
     if (uplink->op) {
@@ -132,27 +132,27 @@ static void line_closed(struct tls_peer *peer, const struct berth_error *why)
     }
 }
 
-static const struct tls_events line_events = {
-    .open = line_open,
-    .bytes = line_bytes,
-    .closed = line_closed,
+static const struct tls_events connection_events = {
+    .open = connection_open,
+    .bytes = connection_bytes,
+    .closed = connection_closed,
 };
 
 /* ---- dialling ---- */
 
 /* No more of the connection or the dial that there was. */
-static void let_go(struct uplink *uplink)
+static void drop_connection(struct uplink *uplink)
 {
-    struct line *line = berth_take(uplink->line);
+    struct uplink_connection *connection = berth_take(uplink->connection);
 
     if (uplink->resolving) {
         uplink->resolving->data = NULL;
         (void)uv_cancel((uv_req_t *)uplink->resolving);
         uplink->resolving = NULL;
     }
-    if (line) {
-        line->uplink = NULL;
-        tls_close(&line->peer, BERTH_E_CANCELLED, "let go");
+    if (connection) {
+        connection->uplink = NULL;
+        tls_close(&connection->peer, BERTH_E_CANCELLED, "let go");
     }
     SSL_CTX_free(berth_take(uplink->context));
 }
@@ -162,25 +162,25 @@ static void dial_cancelled(struct op *op)
     struct uplink *uplink = op->handle;
 
     uplink->op = NULL;
-    let_go(uplink);
+    drop_connection(uplink);
 }
 
 static int connect_to(struct uplink *uplink, const char *address, struct berth_error *reterr)
 {
-    struct line *line = berth_new(struct line);
+    struct uplink_connection *connection = berth_new(struct uplink_connection);
     int r;
 
-    line->uplink = uplink;
-    frame_reader_init(&line->reader, uplink->door == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
-    uplink->line = line;
+    connection->uplink = uplink;
+    frame_reader_init(&connection->reader, uplink->listener == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
+    uplink->connection = line;
     r = tls_connect(uplink->loop, uplink->context,
-                    &(struct tls_target){ address, uplink->port, HANDSHAKE_MS, NULL }, &line_events,
-                    &line->peer, reterr);
+                    &(struct tls_target){ address, uplink->port, HANDSHAKE_MS, NULL }, &connection_events,
+                    &connection->peer, reterr);
     if (r == 0)
         return 0;
-    uplink->line = NULL;
-    frame_reader_free(&line->reader);
-    free(line);
+    uplink->connection = NULL;
+    frame_reader_free(&connection->reader);
+    free(connection);
     return r;
 }
 
@@ -195,7 +195,7 @@ static void try_next(struct uplink *uplink)
         note_failure(uplink, &error);
     }
     error = uplink->error;
-    let_go(uplink);
+    drop_connection(uplink);
     (void)answer(uplink, error.code, &error);
 }
 
@@ -246,7 +246,7 @@ static bool is_numeric(const char *host)
 
 int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target, struct op *op)
 {
-    const bool join = target->door == UPLINK_JOIN;
+    const bool join = target->listener == UPLINK_JOIN;
     const struct tls_setup setup = {
         .side = TLS_CLIENT,
         .certificate = join ? NULL : target->certificate,
@@ -258,11 +258,11 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
     };
     int r;
 
-    let_go(uplink);
+    drop_connection(uplink);
     uplink->context = tls_context(&setup, &op->error);
     if (!uplink->context)
         return op->error.code;
-    uplink->door = target->door;
+    uplink->listener = target->listener;
     uplink->port = target->port;
     uplink->addresses_known = uplink->addresses_tried = 0;
     uplink->error = (struct berth_error){ 0 };
@@ -286,11 +286,11 @@ struct uplink *uplink_new(struct berth_loop *loop)
 
 void uplink_free(struct uplink *uplink)
 {
-    let_go(uplink);
+    drop_connection(uplink);
     free(uplink);
 }
 
-void uplink_attend(struct uplink *uplink, const struct uplink_events *events, void *owner)
+void uplink_set_events(struct uplink *uplink, const struct uplink_events *events, void *owner)
 {
     uplink->events = events;
     uplink->owner = owner;
@@ -310,7 +310,7 @@ int uplink_send(struct uplink *uplink, const struct msg *msg, struct berth_error
     frame_header((unsigned char *)frame, size);
     memcpy(frame + FRAME_HEADER, text, size);
     berth_wipe_free(text, size);
-    r = tls_write(&uplink->line->peer, frame, FRAME_HEADER + size);
+    r = tls_write(&uplink->connection->peer, frame, FRAME_HEADER + size);
     berth_wipe_free(frame, FRAME_HEADER + size);
     if (r < 0)
         return berth_fail(reterr, r, "%s was not sent", msg_row(msg->type)->name);
@@ -319,10 +319,10 @@ int uplink_send(struct uplink *uplink, const struct msg *msg, struct berth_error
 
 void uplink_close(struct uplink *uplink)
 {
-    let_go(uplink);
+    drop_connection(uplink);
 }
 
 bool uplink_is_open(const struct uplink *uplink)
 {
-    return uplink->line && uplink->line->peer.open && !uplink->line->peer.closing;
+    return uplink->connection && uplink->connection->peer.open && !uplink->connection->peer.closing;
 }
