@@ -21,7 +21,7 @@
 #include "identity/identity_file.h"
 #include "link/uplink_tls.h"
 #include "link/resolver.h"
-#include "screen/keeper.h"
+#include "screen/greeter_supervisor.h"
 #include "viewer/xfreerdp.h"
 
 #include "origin.h"

@@ -41,7 +41,7 @@ void agent_flow_start(struct agent_flow *agent)
     commands_init(agent);
     uplink_set_events(agent->uplink, &uplink_events, agent);
     viewer_attend(agent->viewer, &viewer_events, agent);
-    screen_attend(agent->screen, screen_events_handle, agent);
+    screen_set_events(agent->screen, screen_events_handle, agent);
     agent_flow_show_page(agent);
     dial_start(agent);
 }

@@ -86,7 +86,7 @@ static void show_message(struct agent_flow *agent, const struct msg_command *com
     (void)snprintf(page.title, sizeof(page.title), "%s",
                    text_in(agent->settings.language, TEXT_MESSAGE));
     (void)snprintf(page.text, sizeof(page.text), "%s", command->text);
-    if (!screen_is_there(agent->screen)) {
+    if (!screen_is_up(agent->screen)) {
         send_command_state(agent, command->command_id, command_FAILED, "the terminal has no screen");
         return;
     }

@@ -116,7 +116,7 @@ static int await_picture(struct flow *flow)
     struct agent_flow *agent = agent_of(flow);
     int r;
 
-    if (!screen_is_there(agent->screen))
+    if (!screen_is_up(agent->screen))
         return SHOWN;
     r = event_wait_begin(&agent->viewer_session.picture, &flow->op);
     timer_start(agent->timers, &agent->viewer_session.picture_limit, PICTURE_MS, picture_overdue);
@@ -128,7 +128,7 @@ static int await_picture(struct flow *flow)
 static int report_shown(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
-    bool seen = agent->terminal.picture_ms > 0 || !screen_is_there(agent->screen);
+    bool seen = agent->terminal.picture_ms > 0 || !screen_is_up(agent->screen);
 
     timer_stop(agent->timers, &agent->viewer_session.picture_limit);
     agent->viewer_session.awaiting_picture = false;

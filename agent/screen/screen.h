@@ -14,7 +14,7 @@ struct screen;
 typedef void screen_event_fn(void *owner, const struct greeter_event *event);
 
 /* Whom to tell. Once, before the greeter is started. */
-void screen_attend(struct screen *screen, screen_event_fn *event, void *owner);
+void screen_set_events(struct screen *screen, screen_event_fn *event, void *owner);
 
 /* Show this page from now on; written at once. A greeter that is started anew says `ready` and wants
  * the page again. Returns the page's serial, which the event `painted` repeats; 0 when there is no
@@ -23,6 +23,6 @@ void screen_attend(struct screen *screen, screen_event_fn *event, void *owner);
 int64_t screen_show(struct screen *screen, const struct page *page);
 
 /* A greeter is up and will paint. */
-bool screen_is_there(const struct screen *screen);
+bool screen_is_up(const struct screen *screen);
 
 #endif

@@ -190,7 +190,7 @@ bool viewer_is_running(const struct viewer *viewer)
 
 /* ---- screen ---- */
 
-void screen_attend(struct screen *screen, screen_event_fn *event, void *owner)
+void screen_set_events(struct screen *screen, screen_event_fn *event, void *owner)
 {
     screen->event = event;
     screen->owner = owner;
@@ -201,7 +201,7 @@ int64_t screen_show(struct screen *screen, berth_unused const struct page *page)
     return ++screen->serial;
 }
 
-bool screen_is_there(berth_unused const struct screen *screen)
+bool screen_is_up(berth_unused const struct screen *screen)
 {
     return true;
 }

@@ -1,10 +1,10 @@
-/* test_screen.c - the greeter is kept alive: started again when it ends, ended when it hangs. Greeters
+/* test_greeter_supervisor.c - the greeter is kept alive: started again when it ends, ended when it hangs. Greeters
  * are small shell scripts. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "screen/keeper.h"
+#include "screen/greeter_supervisor.h"
 
 #include "test.h"
 
@@ -44,7 +44,7 @@ static void enter(struct world *world, const char *body)
     world->screen = screen_new(
         &world->loop,
         &(struct screen_setup){ .program = world->script, .display = ":none", .authority = "" });
-    screen_attend(world->screen, got_event, world);
+    screen_set_events(world->screen, got_event, world);
     screen_begin(world->screen);
 }
 
@@ -74,7 +74,7 @@ static void leave(struct world *world)
     (void)rmdir(world->folder);
 }
 
-TEST(screen, a_greeter_that_ends_is_started_again_but_not_without_pause)
+TEST(greeter_supervisor, a_greeter_that_ends_is_started_again_but_not_without_pause)
 {
     struct world world;
 
@@ -83,7 +83,7 @@ TEST(screen, a_greeter_that_ends_is_started_again_but_not_without_pause)
     leave(&world);
 }
 
-TEST(screen, pages_go_down_and_events_come_up)
+TEST(greeter_supervisor, pages_go_down_and_events_come_up)
 {
     struct world world;
     const struct page page = { .kind = page_kind_STATUS };
@@ -92,7 +92,7 @@ TEST(screen, pages_go_down_and_events_come_up)
           "echo '{\"kind\":\"ready\"}'\nread -r line\necho \"$line\" | grep -q '\"status\"' &&\n"
           "echo '{\"kind\":\"painted\",\"serial\":1}'\n"
           "echo '{\"kind\":\"submit\",\"user\":\"a\",\"password\":\"geheim\"}'\nexec sleep 100");
-    EXPECT(screen_is_there(world.screen));
+    EXPECT(screen_is_up(world.screen));
     EXPECT_INT(screen_show(world.screen, &page), 1);
     (void)RUN_UNTIL(&world, world.events[greeter_event_kind_SUBMIT] == 1);
     EXPECT_INT(world.events[greeter_event_kind_READY], 1);
@@ -102,7 +102,7 @@ TEST(screen, pages_go_down_and_events_come_up)
     leave(&world);
 }
 
-TEST(screen, a_greeter_that_hangs_is_replaced)
+TEST(greeter_supervisor, a_greeter_that_hangs_is_replaced)
 {
     struct world world;
     const struct page page = { .kind = page_kind_BLANK };
@@ -114,7 +114,7 @@ TEST(screen, a_greeter_that_hangs_is_replaced)
     leave(&world);
 }
 
-TEST(screen, a_greeter_that_talks_nonsense_is_replaced)
+TEST(greeter_supervisor, a_greeter_that_talks_nonsense_is_replaced)
 {
     struct world world;
 
@@ -123,7 +123,7 @@ TEST(screen, a_greeter_that_talks_nonsense_is_replaced)
     leave(&world);
 }
 
-TEST(screen, without_a_display_there_is_none)
+TEST(greeter_supervisor, without_a_display_there_is_none)
 {
     struct berth_loop loop;
     struct berth_error error = { 0 };
@@ -133,9 +133,9 @@ TEST(screen, without_a_display_there_is_none)
     EXPECT_OK(loop_init(&loop, &error));
     screen = screen_new(
         &loop, &(struct screen_setup){ .program = "/bin/false", .display = "", .authority = "" });
-    screen_attend(screen, got_event, NULL);
+    screen_set_events(screen, got_event, NULL);
     screen_begin(screen);
-    EXPECT(!screen_is_there(screen));
+    EXPECT(!screen_is_up(screen));
     EXPECT_INT(screen_show(screen, &page), 0);
     screen_end(screen);
     EXPECT(screen_is_gone(screen));

@@ -1,5 +1,5 @@
-/* keeper.c - see keeper.h. */
-#include "screen/keeper.h"
+/* greeter_supervisor.c - see greeter_supervisor.h. */
+#include "screen/greeter_supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,17 +14,17 @@
 #define GRACE_MS 500
 /* A page is painted in milliseconds; a greeter that is silent for this long hangs. */
 #define HANG_MS 5000
-/* Pauses before a greeter is started again: nothing the first time, then doubling. */
-#define AGAIN_FIRST_MS 200
-#define AGAIN_LAST_MS 5000
+/* Delays before a greeter is started again: nothing the first time, then doubling. */
+#define RESTART_FIRST_MS 200
+#define RESTART_MAX_MS 5000
 /* Up this long: the next end is a first one again. */
 #define STEADY_MS 10000
 
 /* One greeter. It outlives the screen's interest in it until all its handles are closed. */
-struct run {
+struct greeter_process {
     struct child child;
     uv_poll_t input;
-    int wire; /* our end of a socket pair */
+    int fd; /* our end of a socket pair */
     int handles;
     struct screen *screen;
     int64_t began_ms;
@@ -35,84 +35,84 @@ struct screen {
     struct berth_loop *loop;
     screen_event_fn *event;
     void *owner;
-    struct run *run;
+    struct greeter_process *process;
     int closing; /* runs whose handles are not closed yet */
     bool ended;
     int failures;
     int64_t serial;
     int64_t painted;
-    struct berth_timer again;
+    struct berth_timer restart;
     struct berth_timer hang;
     char program[256], display[64], authority[256];
 };
 
 static void start(struct screen *screen);
 
-static void start_again(struct berth_timer *timer)
+static void restart_due(struct berth_timer *timer)
 {
-    start(container_of(timer, struct screen, again));
+    start(container_of(timer, struct screen, restart));
 }
 
-static void plan_start(struct screen *screen)
+static void schedule_restart(struct screen *screen)
 {
-    int64_t pause_ms =
-        screen->failures == 0 ? 0 : (int64_t)AGAIN_FIRST_MS << (screen->failures - 1);
+    int64_t delay_ms =
+        screen->failures == 0 ? 0 : (int64_t)RESTART_FIRST_MS << (screen->failures - 1);
 
     if (screen->ended)
         return;
-    if (pause_ms > AGAIN_LAST_MS)
-        pause_ms = AGAIN_LAST_MS;
+    if (delay_ms > RESTART_MAX_MS)
+        delay_ms = RESTART_MAX_MS;
     else
         screen->failures++;
-    timer_start(&screen->loop->timers, &screen->again, pause_ms, start_again);
+    timer_start(&screen->loop->timers, &screen->restart, delay_ms, restart_due);
 }
 
-/* ---- its end ---- */
+/* ---- the end of a process ---- */
 
-static void let_go(struct run *run)
+static void release_handle(struct greeter_process *process)
 {
-    if (--run->handles > 0)
+    if (--process->handles > 0)
         return;
-    run->screen->closing--;
-    explicit_bzero(&run->reader, sizeof(run->reader));
-    free(run);
+    process->screen->closing--;
+    explicit_bzero(&process->reader, sizeof(process->reader));
+    free(process);
 }
 
 static void input_closed(uv_handle_t *handle)
 {
-    let_go(container_of((uv_poll_t *)(void *)handle, struct run, input));
+    release_handle(container_of((uv_poll_t *)(void *)handle, struct greeter_process, input));
 }
 
 static void child_freed(struct child *child)
 {
-    let_go(container_of(child, struct run, child));
+    release_handle(container_of(child, struct greeter_process, child));
 }
 
 static void ended(struct child *child, int exit_code, int signal)
 {
-    struct run *run = container_of(child, struct run, child);
-    struct screen *screen = run->screen;
+    struct greeter_process *process = container_of(child, struct greeter_process, child);
+    struct screen *screen = process->screen;
 
     if (!screen->ended)
         log_event(EV_AGENT_CHILD, "program", "berth-greeter", "exit", (int64_t)exit_code, "signal",
                   (int64_t)signal);
-    if (screen->loop->timers.mono_ms - run->began_ms >= STEADY_MS)
+    if (screen->loop->timers.mono_ms - process->began_ms >= STEADY_MS)
         screen->failures = 0;
-    screen->run = NULL;
+    screen->process = NULL;
     screen->closing++;
     timer_stop(&screen->loop->timers, &screen->hang);
-    uv_close((uv_handle_t *)&run->input, input_closed);
-    (void)close(run->wire);
+    uv_close((uv_handle_t *)&process->input, input_closed);
+    (void)close(process->fd);
     child_free(child, child_freed);
-    plan_start(screen);
+    schedule_restart(screen);
 }
 
-/* ---- what it says ---- */
+/* ---- its events ---- */
 
-static int take_line(void *context, const char *line, size_t size)
+static int handle_event_line(void *context, const char *line, size_t size)
 {
-    struct run *run = context;
-    struct screen *screen = run->screen;
+    struct greeter_process *process = context;
+    struct screen *screen = process->screen;
     struct greeter_event event;
     struct berth_error error = { 0 };
     int r = greeter_event_decode(line, size, &event, &error);
@@ -127,33 +127,33 @@ static int take_line(void *context, const char *line, size_t size)
         timer_stop(&screen->loop->timers, &screen->hang);
     screen->event(screen->owner, &event);
     greeter_event_wipe(&event);
-    return screen->run == run ? 0 : BERTH_E_CANCELLED;
+    return screen->process == process ? 0 : BERTH_E_CANCELLED;
 }
 
 static void readable(uv_poll_t *poll, int status, int events)
 {
-    struct run *run = container_of(poll, struct run, input);
+    struct greeter_process *process = container_of(poll, struct greeter_process, input);
     struct berth_error error = { 0 };
     char bytes[4096];
-    ssize_t got = read(run->wire, bytes, sizeof(bytes));
+    ssize_t got = read(process->fd, bytes, sizeof(bytes));
 
     (void)status;
     (void)events;
     if (got > 0) {
-        int r = line_reader_feed(&run->reader, bytes, (size_t)got, take_line, run, &error);
+        int r = line_reader_feed(&process->reader, bytes, (size_t)got, handle_event_line, process, &error);
 
         explicit_bzero(bytes, (size_t)got);
         if (r < 0)
-            child_end(&run->child, GRACE_MS);
+            child_end(&process->child, GRACE_MS);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         (void)uv_poll_stop(poll);
-        child_end(&run->child, GRACE_MS);
+        child_end(&process->child, GRACE_MS);
     }
 }
 
-/* ---- its start ---- */
+/* ---- the start of a process ---- */
 
-static int spawn(struct screen *screen, struct run *run, struct berth_error *reterr)
+static int spawn(struct screen *screen, struct greeter_process *process, struct berth_error *reterr)
 {
     char display[80], authority[300];
     const char *const argv[] = { screen->program, NULL };
@@ -174,7 +174,7 @@ static int spawn(struct screen *screen, struct run *run, struct berth_error *ret
                                            .descriptor_count = BERTH_COUNT(descriptors),
                                            .die_with_parent = true };
 
-        r = child_start(screen->loop, &run->child, &setup, reterr);
+        r = child_start(screen->loop, &process->child, &setup, reterr);
     }
     (void)close(ends[1]);
     if (r < 0) {
@@ -182,28 +182,28 @@ static int spawn(struct screen *screen, struct run *run, struct berth_error *ret
         return r;
     }
     (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    run->wire = ends[0];
+    process->fd = ends[0];
     return 0;
 }
 
 static void start(struct screen *screen)
 {
-    struct run *run = berth_new(struct run);
+    struct greeter_process *process = berth_new(struct greeter_process);
     struct berth_error error = { 0 };
 
-    run->screen = screen;
-    run->child.ended = ended;
-    run->began_ms = screen->loop->timers.mono_ms;
-    if (spawn(screen, run, &error) < 0) {
+    process->screen = screen;
+    process->child.ended = ended;
+    process->began_ms = screen->loop->timers.mono_ms;
+    if (spawn(screen, process, &error) < 0) {
         log_failure(EV_AGENT_CHILD, &error, "berth-greeter");
-        free(run);
-        plan_start(screen);
+        free(process);
+        schedule_restart(screen);
         return;
     }
-    run->handles = 2;
-    (void)uv_poll_init(&screen->loop->uv, &run->input, run->wire);
-    (void)uv_poll_start(&run->input, UV_READABLE, readable);
-    screen->run = run;
+    process->handles = 2;
+    (void)uv_poll_init(&screen->loop->uv, &process->input, process->fd);
+    (void)uv_poll_start(&process->input, UV_READABLE, readable);
+    screen->process = process;
 }
 
 static void hangs(struct berth_timer *timer)
@@ -211,13 +211,13 @@ static void hangs(struct berth_timer *timer)
     struct screen *screen = container_of(timer, struct screen, hang);
 
     log_event(EV_AGENT_CHILD, "program", "berth-greeter", "hangs_ms", HANG_MS);
-    if (screen->run)
-        child_end(&screen->run->child, 0);
+    if (screen->process)
+        child_end(&screen->process->child, 0);
 }
 
 /* ---- the port ---- */
 
-void screen_attend(struct screen *screen, screen_event_fn *event, void *owner)
+void screen_set_events(struct screen *screen, screen_event_fn *event, void *owner)
 {
     screen->event = event;
     screen->owner = owner;
@@ -230,24 +230,24 @@ int64_t screen_show(struct screen *screen, const struct page *page)
     size_t size;
     ssize_t sent;
 
-    if (!screen->run)
+    if (!screen->process)
         return 0;
     copy.serial = ++screen->serial;
     line = page_encode(&copy, &size);
     /* A page is smaller than the socket's buffer. When it does not fit, many are unread: the greeter
      * hangs. */
-    sent = send(screen->run->wire, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = send(screen->process->fd, line, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     berth_wipe_free(line, size);
     if (sent != (ssize_t)size)
-        child_end(&screen->run->child, 0);
+        child_end(&screen->process->child, 0);
     else if (!timer_armed(&screen->hang))
         timer_start(&screen->loop->timers, &screen->hang, HANG_MS, hangs);
     return screen->serial;
 }
 
-bool screen_is_there(const struct screen *screen)
+bool screen_is_up(const struct screen *screen)
 {
-    return screen->run != NULL;
+    return screen->process != NULL;
 }
 
 struct screen *screen_new(struct berth_loop *loop, const struct screen_setup *setup)
@@ -270,15 +270,15 @@ void screen_begin(struct screen *screen)
 void screen_end(struct screen *screen)
 {
     screen->ended = true;
-    timer_stop(&screen->loop->timers, &screen->again);
+    timer_stop(&screen->loop->timers, &screen->restart);
     timer_stop(&screen->loop->timers, &screen->hang);
-    if (screen->run)
-        child_end(&screen->run->child, GRACE_MS);
+    if (screen->process)
+        child_end(&screen->process->child, GRACE_MS);
 }
 
 bool screen_is_gone(const struct screen *screen)
 {
-    return !screen->run && screen->closing == 0;
+    return !screen->process && screen->closing == 0;
 }
 
 void screen_free(struct screen *screen)
