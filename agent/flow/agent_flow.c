@@ -40,7 +40,7 @@ void agent_flow_start(struct agent_flow *agent)
     profile_load(agent);
     commands_init(agent);
     uplink_set_events(agent->uplink, &uplink_events, agent);
-    viewer_attend(agent->viewer, &viewer_events, agent);
+    viewer_set_events(agent->viewer, &viewer_events, agent);
     screen_set_events(agent->screen, screen_events_handle, agent);
     agent_flow_show_page(agent);
     dial_start(agent);

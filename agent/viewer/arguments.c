@@ -12,14 +12,14 @@ static void add(struct arguments *arguments, const char *format, ...) berth_prin
 
 static void add(struct arguments *arguments, const char *format, ...)
 {
-    size_t room = sizeof(arguments->text) - arguments->size;
+    size_t space = sizeof(arguments->text) - arguments->size;
     va_list list;
     int length;
 
     va_start(list, format);
-    length = vsnprintf(arguments->text + arguments->size, room, format, list);
+    length = vsnprintf(arguments->text + arguments->size, space, format, list);
     va_end(list);
-    if (length < 0 || (size_t)length + 2 > room) {
+    if (length < 0 || (size_t)length + 2 > space) {
         arguments->size = sizeof(arguments->text);
         return;
     }
@@ -132,7 +132,7 @@ bool arguments_may_be_logged(const char *line)
 {
     const char *module = strchr(line, '|');
 
-    if (strncmp(line, CONFINE_SAYS, strlen(CONFINE_SAYS)) == 0)
+    if (strncmp(line, CONFINE_MESSAGE_PREFIX, strlen(CONFINE_MESSAGE_PREFIX)) == 0)
         return true;
     return module && strncmp(module, "|com.", 5) == 0 && !strstr(module, "cmdline") &&
            !strstr(line, "/p:");

@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "viewer/witness.h"
+#include "viewer/connection_report.h"
 
 #define CONNECT_MS 15000 /* as the RDP client allows itself */
 #define EXIT_CONNECT 131 /* what the RDP client ends with when it cannot connect */
@@ -213,7 +213,7 @@ static const int forbidden[] = {
 };
 
 #define FILTER_MAX (BERTH_COUNT(forbidden) + 31)
-#define OTHER_TABLE                                                              \
+#define X32_SYSCALL_BIT                                                              \
     0x40000000U /* x86: calls of the x32 table, which the names here do not name \
                  */
 
@@ -275,7 +275,7 @@ static int limit_calls(const struct confine_setup *setup, struct berth_error *re
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     filter[count++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_TABLE, 0, 1);
+    filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_SYSCALL_BIT, 0, 1);
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     if (!setup->network) {
         count += forbid_network(filter + count);
@@ -298,7 +298,7 @@ static int limit_calls(const struct confine_setup *setup, struct berth_error *re
 }
 
 /* A client that lacks a password would ask for it on the terminal of whoever started the agent. */
-static void leave_terminal(void)
+static void drop_controlling_terminal(void)
 {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
 
@@ -346,7 +346,7 @@ static int connect_to(const struct addrinfo *to)
  * which address a connect leads, and a socket has more numbers than the one that we gave it. So it
  * may be connected anew, but never hears whether anybody answered: no other connection comes about.
  */
-static int hear_only(int descriptor, const uint32_t *address, size_t words, uint32_t offset,
+static int filter_sender(int descriptor, const uint32_t *address, size_t words, uint32_t offset,
                      uint16_t port)
 {
     struct sock_filter filter[2 + 2 * FROM_MAX + 2];
@@ -372,7 +372,7 @@ static int hear_only(int descriptor, const uint32_t *address, size_t words, uint
     return setsockopt(descriptor, SOL_SOCKET, SO_LOCK_FILTER, &yes, sizeof(yes));
 }
 
-static int hear_only_peer(int descriptor)
+static int filter_peer(int descriptor)
 {
     union {
         struct sockaddr any;
@@ -385,17 +385,17 @@ static int hear_only_peer(int descriptor)
     if (getpeername(descriptor, &peer.any, &size) < 0)
         return -1;
     if (peer.any.sa_family == AF_INET)
-        return hear_only(descriptor, &peer.four.sin_addr.s_addr, 1, (uint32_t)FROM_V4,
+        return filter_sender(descriptor, &peer.four.sin_addr.s_addr, 1, (uint32_t)FROM_V4,
                          ntohs(peer.four.sin_port));
     memcpy(address, &peer.six.sin6_addr, sizeof(address));
     if (IN6_IS_ADDR_V4MAPPED(&peer.six.sin6_addr)) /* its packets are of IPv4 */
-        return hear_only(descriptor, address + FROM_MAX - 1, 1, (uint32_t)FROM_V4,
+        return filter_sender(descriptor, address + FROM_MAX - 1, 1, (uint32_t)FROM_V4,
                          ntohs(peer.six.sin6_port));
-    return hear_only(descriptor, address, FROM_MAX, (uint32_t)FROM_V6, ntohs(peer.six.sin6_port));
+    return filter_sender(descriptor, address, FROM_MAX, (uint32_t)FROM_V6, ntohs(peer.six.sin6_port));
 }
 
 /* The program finds it as CONFINE_CONNECTION. */
-static int connect_first(const struct confine_setup *setup, struct berth_error *reterr)
+static int connect_desktop(const struct confine_setup *setup, struct berth_error *reterr)
 {
     const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM };
     struct addrinfo *found = NULL;
@@ -407,7 +407,7 @@ static int connect_first(const struct confine_setup *setup, struct berth_error *
     for (const struct addrinfo *to = found; to && descriptor < 0; to = to->ai_next)
         descriptor = connect_to(to);
     freeaddrinfo(found);
-    if (descriptor < 0 || hear_only_peer(descriptor) < 0 ||
+    if (descriptor < 0 || filter_peer(descriptor) < 0 ||
         dup2(descriptor, CONFINE_CONNECTION) < 0)
         return berth_fail(reterr, BERTH_E_STATE, "no connection to '%s' port %s: %s",
                           setup->address, setup->port, strerror(errno));
@@ -419,20 +419,20 @@ static int connect_first(const struct confine_setup *setup, struct berth_error *
     return 0;
 }
 
-int confine_and_become(const struct confine_setup *setup, struct berth_error *reterr)
+int confine_and_exec(const struct confine_setup *setup, struct berth_error *reterr)
 {
     const struct rlimit none = { 0 };
     int r = 0;
 
-    leave_terminal();
+    drop_controlling_terminal();
     if (setup->address)
-        r = connect_first(setup, reterr);
+        r = connect_desktop(setup, reterr);
     if (r < 0)
         return r;
     if (setup->address)
-        witness_show(CONFINE_CONNECTION, CONFINE_WITNESS);
+        connection_report_send(CONFINE_CONNECTION, CONFINE_REPORT);
     else
-        (void)close(CONFINE_WITNESS); /* it is not for the program */
+        (void)close(CONFINE_REPORT); /* it is not for the program */
     if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return berth_fail(reterr, BERTH_E_IO, "no_new_privs: %s", strerror(errno));
     r = limit_files_and_ports(setup, reterr);
@@ -466,7 +466,7 @@ int confine_main(int argc, char **argv)
                                     .port = argv[3],
                                     .network = !confine_display_is_local(display),
                                     .argv = argv + 5 };
-    (void)confine_and_become(&setup, &error);
-    (void)fprintf(stderr, CONFINE_SAYS "%s\n", error.text);
+    (void)confine_and_exec(&setup, &error);
+    (void)fprintf(stderr, CONFINE_MESSAGE_PREFIX "%s\n", error.text);
     return error.code == BERTH_E_STATE ? EXIT_CONNECT : 127;
 }

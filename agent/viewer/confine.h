@@ -19,8 +19,8 @@
 #include "berth/error.h"
 
 #define CONFINE_CONNECTION 4                 /* the program's descriptor of it */
-#define CONFINE_WITNESS 5                    /* a Unix socket: who looks at it gets it from there */
-#define CONFINE_SAYS "berth-agent confine: " /* before its own sentence on standard error */
+#define CONFINE_REPORT 5                    /* a Unix socket: who looks at it gets it from there */
+#define CONFINE_MESSAGE_PREFIX "berth-agent confine: " /* before its own sentence on standard error */
 
 struct confine_setup {
     const char *home;    /* its only folder with write access */
@@ -32,7 +32,7 @@ struct confine_setup {
 
 /* Does not return when it succeeds. Errors: IO with what failed, STATE (no connection to the
  * desktop). */
-int confine_and_become(const struct confine_setup *setup, struct berth_error *reterr);
+int confine_and_exec(const struct confine_setup *setup, struct berth_error *reterr);
 
 /* Whether an X display is reached without the network (":N", "unix:N"), or there is none (NULL or
  * ""). With any other the viewer keeps the network, and could make a second connection. */

@@ -35,7 +35,7 @@ struct viewer_events {
 };
 
 /* Whom to tell. Once, before the first start. */
-void viewer_attend(struct viewer *viewer, const struct viewer_events *events, void *owner);
+void viewer_set_events(struct viewer *viewer, const struct viewer_events *events, void *owner);
 
 /* Start. The password has been handed over on return; the caller wipes the request.
  * Errors: STATE (one is running), INVALID (a value that cannot be passed safely), UNSUPPORTED (no

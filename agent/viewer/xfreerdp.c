@@ -16,7 +16,7 @@
 #include "core/viewer_exit.h"
 #include "viewer/arguments.h"
 #include "viewer/confine.h"
-#include "viewer/witness.h"
+#include "viewer/connection_report.h"
 
 #define GRACE_MS 2000
 /* Longest line of its log that is looked at; the rest of a longer one is dropped. */
@@ -25,11 +25,11 @@
 #define LOG_MAX 196608
 
 /* One start. It outlives the viewer's interest in it until all its handles are closed. */
-struct run {
+struct viewer_process {
     struct child child;
     uv_poll_t output;
     int terminal; /* our end */
-    int witness;  /* our end of where the connection is shown */
+    int report;  /* our end of where the connection is shown */
     int handles;
     struct viewer *viewer; /* NULL once it has ended */
     struct viewer *owner;
@@ -42,7 +42,7 @@ struct viewer {
     struct berth_loop *loop;
     const struct viewer_events *events;
     void *owner;
-    struct run *run;
+    struct viewer_process *process;
     int closing; /* ended ones whose handles are not closed yet */
     char self[256], program[256], home[256], display[64], authority[256], log_file[256];
     int log;
@@ -51,45 +51,45 @@ struct viewer {
 
 /* ---- what it says ---- */
 
-static void take_line(struct run *run)
+static void handle_line(struct viewer_process *process)
 {
-    struct viewer *viewer = run->viewer;
+    struct viewer *viewer = process->viewer;
 
-    run->line[run->have] = '\0';
-    if (viewer && viewer->log >= 0 && arguments_may_be_logged(run->line) &&
-        viewer->logged + run->have < LOG_MAX) {
-        run->line[run->have] = '\n';
-        if (write(viewer->log, run->line, run->have + 1) > 0)
-            viewer->logged += run->have + 1;
-        run->line[run->have] = '\0';
+    process->line[process->have] = '\0';
+    if (viewer && viewer->log >= 0 && arguments_may_be_logged(process->line) &&
+        viewer->logged + process->have < LOG_MAX) {
+        process->line[process->have] = '\n';
+        if (write(viewer->log, process->line, process->have + 1) > 0)
+            viewer->logged += process->have + 1;
+        process->line[process->have] = '\0';
     }
-    if (viewer && !run->connected && arguments_says_active(run->line)) {
-        run->connected = true;
+    if (viewer && !process->connected && arguments_says_active(process->line)) {
+        process->connected = true;
         viewer->events->connected(viewer->owner);
     }
-    run->have = 0;
+    process->have = 0;
 }
 
-static void take_output(struct run *run, const char *bytes, size_t size)
+static void handle_output(struct viewer_process *process, const char *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] == '\n')
-            take_line(run);
-        else if (bytes[i] != '\r' && run->have < sizeof(run->line) - 2)
-            run->line[run->have++] = bytes[i];
+            handle_line(process);
+        else if (bytes[i] != '\r' && process->have < sizeof(process->line) - 2)
+            process->line[process->have++] = bytes[i];
     }
 }
 
 static void readable(uv_poll_t *poll, int status, int events)
 {
-    struct run *run = container_of(poll, struct run, output);
+    struct viewer_process *process = container_of(poll, struct viewer_process, output);
     char bytes[4096];
-    ssize_t got = read(run->terminal, bytes, sizeof(bytes));
+    ssize_t got = read(process->terminal, bytes, sizeof(bytes));
 
     (void)status;
     (void)events;
     if (got > 0)
-        take_output(run, bytes, (size_t)got);
+        handle_output(process, bytes, (size_t)got);
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
         (void)uv_poll_stop(poll); /* EIO: all ends of the other side are closed */
 }
@@ -114,35 +114,35 @@ static int empty_home(const struct viewer *viewer, struct berth_error *reterr)
 
 /* ---- its end ---- */
 
-static void let_go(struct run *run)
+static void release_handle(struct viewer_process *process)
 {
-    if (--run->handles > 0)
+    if (--process->handles > 0)
         return;
-    run->owner->closing--;
-    (void)close(run->terminal);
-    (void)close(run->witness);
-    free(run);
+    process->owner->closing--;
+    (void)close(process->terminal);
+    (void)close(process->report);
+    free(process);
 }
 
 static void output_closed(uv_handle_t *handle)
 {
-    let_go(container_of((uv_poll_t *)(void *)handle, struct run, output));
+    release_handle(container_of((uv_poll_t *)(void *)handle, struct viewer_process, output));
 }
 
 static void child_freed(struct child *child)
 {
-    let_go(container_of(child, struct run, child));
+    release_handle(container_of(child, struct viewer_process, child));
 }
 
 static void ended(struct child *child, int exit_code, int signal)
 {
-    struct run *run = container_of(child, struct run, child);
-    struct viewer *viewer = berth_take(run->viewer);
+    struct viewer_process *process = container_of(child, struct viewer_process, child);
+    struct viewer *viewer = berth_take(process->viewer);
     struct berth_error error = { 0 };
 
-    uv_close((uv_handle_t *)&run->output, output_closed);
+    uv_close((uv_handle_t *)&process->output, output_closed);
     child_free(child, child_freed);
-    viewer->run = NULL;
+    viewer->process = NULL;
     viewer->closing++;
     if (viewer->log >= 0)
         (void)close(viewer->log);
@@ -151,7 +151,7 @@ static void ended(struct child *child, int exit_code, int signal)
         log_failure(EV_AGENT_CHILD, &error, "viewer");
     /* A desktop that hangs up, as one that starts does, is no other one: the viewer only gave up
      * because it may not connect again. */
-    if (exit_code == VIEWER_EXIT_CONNECTS_AGAIN && witness_heard_nothing(run->witness))
+    if (exit_code == VIEWER_EXIT_CONNECTS_AGAIN && connection_report_got_no_data(process->report))
         exit_code = VIEWER_EXIT_LOST;
     viewer->events->ended(viewer->owner, exit_code, signal);
 }
@@ -165,7 +165,7 @@ static int fail_start(const char *what, struct berth_error *reterr)
 }
 
 /* A pipe that holds the arguments and nothing else: they are gone as soon as they were read. */
-static int hand_over(const struct arguments *arguments, int *ret_read, struct berth_error *reterr)
+static int pass_arguments(const struct arguments *arguments, int *ret_read, struct berth_error *reterr)
 {
     int ends[2];
     ssize_t written;
@@ -182,24 +182,24 @@ static int hand_over(const struct arguments *arguments, int *ret_read, struct be
     return 0;
 }
 
-static int open_terminal(struct run *run, int *ret_other, struct berth_error *reterr)
+static int open_terminal(struct viewer_process *process, int *ret_other, struct berth_error *reterr)
 {
     struct termios mode;
     int other;
 
-    if (openpty(&run->terminal, &other, NULL, NULL, NULL) < 0)
+    if (openpty(&process->terminal, &other, NULL, NULL, NULL) < 0)
         return fail_start("pseudo-terminal", reterr);
     if (tcgetattr(other, &mode) == 0) {
         cfmakeraw(&mode);
         (void)tcsetattr(other, TCSANOW, &mode);
     }
-    (void)fcntl(run->terminal, F_SETFL, O_NONBLOCK);
-    (void)fcntl(run->terminal, F_SETFD, FD_CLOEXEC);
+    (void)fcntl(process->terminal, F_SETFL, O_NONBLOCK);
+    (void)fcntl(process->terminal, F_SETFD, FD_CLOEXEC);
     *ret_other = other;
     return 0;
 }
 
-static int spawn(struct viewer *viewer, struct run *run, int arguments,
+static int spawn(struct viewer *viewer, struct viewer_process *process, int arguments,
                  const struct viewer_request *request, struct berth_error *reterr)
 {
     char home[300], temporary[300], display[80], authority[300], port_text[12];
@@ -216,7 +216,7 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments,
                                         viewer->authority[0] ? authority : NULL,
                                         NULL };
     int other = -1;
-    int r = open_terminal(run, &other, reterr);
+    int r = open_terminal(process, &other, reterr);
     int descriptors[] = { -1, other, other, arguments, -1, -1 };
     const struct child_setup setup = { .argv = argv,
                                        .environment = environment,
@@ -226,7 +226,7 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments,
                                        .new_group = true };
 
     if (r == 0)
-        r = witness_open(&run->witness, &descriptors[CONFINE_WITNESS], reterr);
+        r = connection_report_open(&process->report, &descriptors[CONFINE_REPORT], reterr);
     if (r < 0) {
         if (other >= 0)
             (void)close(other);
@@ -237,9 +237,9 @@ static int spawn(struct viewer *viewer, struct run *run, int arguments,
     (void)snprintf(display, sizeof(display), "DISPLAY=%s", viewer->display);
     (void)snprintf(authority, sizeof(authority), "XAUTHORITY=%s", viewer->authority);
     (void)snprintf(port_text, sizeof(port_text), "%d", request->port);
-    r = child_start(viewer->loop, &run->child, &setup, reterr);
+    r = child_start(viewer->loop, &process->child, &setup, reterr);
     (void)close(other);
-    (void)close(descriptors[CONFINE_WITNESS]);
+    (void)close(descriptors[CONFINE_REPORT]);
     return r;
 }
 
@@ -256,11 +256,11 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
                  struct berth_error *reterr)
 {
     struct arguments arguments;
-    struct run *run;
+    struct viewer_process *process;
     int pipe_end = -1;
     int r;
 
-    if (viewer->run)
+    if (viewer->process)
         return berth_fail(reterr, BERTH_E_STATE, "a viewer runs already");
     if (!viewer->display[0])
         return berth_fail(reterr, BERTH_E_UNSUPPORTED, "this terminal has no display");
@@ -269,33 +269,33 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
         return r;
     r = arguments_make(request, &arguments, reterr);
     if (r == 0)
-        r = hand_over(&arguments, &pipe_end, reterr);
+        r = pass_arguments(&arguments, &pipe_end, reterr);
     explicit_bzero(&arguments, sizeof(arguments));
     if (r < 0)
         return r;
 
-    run = berth_new(struct run);
-    run->terminal = -1;
-    run->witness = -1;
-    run->child.ended = ended;
-    r = spawn(viewer, run, pipe_end, request, reterr);
+    process = berth_new(struct viewer_process);
+    process->terminal = -1;
+    process->report = -1;
+    process->child.ended = ended;
+    r = spawn(viewer, process, pipe_end, request, reterr);
     (void)close(pipe_end);
     if (r < 0) {
-        if (run->terminal >= 0)
-            (void)close(run->terminal);
-        if (run->witness >= 0)
-            (void)close(run->witness);
-        free(run);
+        if (process->terminal >= 0)
+            (void)close(process->terminal);
+        if (process->report >= 0)
+            (void)close(process->report);
+        free(process);
         return r;
     }
-    run->handles = 2;
-    run->viewer = viewer;
-    run->owner = viewer;
-    viewer->run = run;
+    process->handles = 2;
+    process->viewer = viewer;
+    process->owner = viewer;
+    viewer->process = process;
     open_log(viewer);
     /* A descriptor that epoll takes cannot fail here; without it we would only miss `connected`. */
-    (void)uv_poll_init(&viewer->loop->uv, &run->output, run->terminal);
-    (void)uv_poll_start(&run->output, UV_READABLE, readable);
+    (void)uv_poll_init(&viewer->loop->uv, &process->output, process->terminal);
+    (void)uv_poll_start(&process->output, UV_READABLE, readable);
     return 0;
 }
 
@@ -303,16 +303,16 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
 
 void viewer_end(struct viewer *viewer)
 {
-    if (viewer->run)
-        child_end(&viewer->run->child, GRACE_MS);
+    if (viewer->process)
+        child_end(&viewer->process->child, GRACE_MS);
 }
 
 bool viewer_is_running(const struct viewer *viewer)
 {
-    return viewer->run != NULL;
+    return viewer->process != NULL;
 }
 
-void viewer_attend(struct viewer *viewer, const struct viewer_events *events, void *owner)
+void viewer_set_events(struct viewer *viewer, const struct viewer_events *events, void *owner)
 {
     viewer->events = events;
     viewer->owner = owner;
@@ -335,7 +335,7 @@ struct viewer *viewer_new(struct berth_loop *loop, const struct xfreerdp_setup *
 
 bool viewer_is_gone(const struct viewer *viewer)
 {
-    return !viewer->run && viewer->closing == 0;
+    return !viewer->process && viewer->closing == 0;
 }
 
 void viewer_free(struct viewer *viewer)

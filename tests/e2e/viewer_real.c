@@ -73,7 +73,7 @@ static void enter(struct world *world)
                                                            .display = wanted("DISPLAY"),
                                                            .authority = wanted("XAUTHORITY"),
                                                            .log_file = "" });
-    viewer_attend(world->viewer, &events, world);
+    viewer_set_events(world->viewer, &events, world);
     world->request.port = (int)strtol(wanted("BERTH_TEST_PORT"), NULL, 10);
     (void)snprintf(world->request.host, sizeof(world->request.host), "127.0.0.1");
     (void)snprintf(world->request.account, sizeof(world->request.account), "%s",
@@ -227,7 +227,7 @@ TEST(viewer, without_a_display_it_says_so)
                                                               .display = "",
                                                               .authority = "",
                                                               .log_file = "" });
-    viewer_attend(blind, &events, &world);
+    viewer_set_events(blind, &events, &world);
     EXPECT_ERR(viewer_start(blind, &world.request, &error), BERTH_E_UNSUPPORTED);
     viewer_free(blind);
     leave(&world);

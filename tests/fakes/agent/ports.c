@@ -194,7 +194,7 @@ int agent_identity_accept(struct agent_identity *identity, const char *certifica
 
 /* ---- viewer ---- */
 
-void viewer_attend(struct viewer *viewer, const struct viewer_events *events, void *owner)
+void viewer_set_events(struct viewer *viewer, const struct viewer_events *events, void *owner)
 {
     viewer->events = events;
     viewer->owner = owner;

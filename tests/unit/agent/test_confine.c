@@ -143,7 +143,7 @@ static int number_of(const char *name)
 __attribute__((constructor)) static void be_the_program(void)
 {
     if (getenv("TRY_WITNESS"))
-        _exit(fcntl(CONFINE_WITNESS, F_GETFD) < 0 ? SAFE : WITNESSED);
+        _exit(fcntl(CONFINE_REPORT, F_GETFD) < 0 ? SAFE : WITNESSED);
     if (getenv("TRY_FAMILY"))
         _exit(try_all(&families[number_of("TRY_FAMILY")], number_of("TRY_DESKTOP"),
                       number_of("TRY_ELSEWHERE"), getenv("TRY_NETWORK") != NULL));
@@ -189,7 +189,7 @@ static void become(const char *address, int port, bool network)
         _exit(101);
     (void)unsetenv("TSAN_OPTIONS"); /* names a file that it may not read then */
     (void)snprintf(desktop, sizeof(desktop), "%d", port);
-    (void)confine_and_become(&setup, &error);
+    (void)confine_and_exec(&setup, &error);
     (void)fprintf(stderr, "%s\n", error.text);
     _exit(100);
 }
@@ -260,7 +260,7 @@ TEST(confine, a_program_without_a_connection_gets_no_witness_either)
 
     EXPECT(child >= 0);
     if (child == 0) {
-        if (dup2(STDERR_FILENO, CONFINE_WITNESS) < 0)
+        if (dup2(STDERR_FILENO, CONFINE_REPORT) < 0)
             _exit(102);
         (void)setenv("TRY_WITNESS", "1", 1);
         become(NULL, 0, false);

@@ -1,5 +1,5 @@
-/* witness.c - see witness.h. */
-#include "viewer/witness.h"
+/* connection_report.c - see connection_report.h. */
+#include "viewer/connection_report.h"
 
 #include <errno.h>
 #include <linux/tcp.h> /* has more of what the kernel tells than <netinet/tcp.h> */
@@ -8,13 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Room for one descriptor beside a message of one byte. */
+/* Space for one descriptor beside a message of one byte. */
 union control {
     struct cmsghdr header;
-    char room[CMSG_SPACE(sizeof(int))];
+    char space[CMSG_SPACE(sizeof(int))];
 };
 
-int witness_open(int *ret_ours, int *ret_child, struct berth_error *reterr)
+int connection_report_open(int *ret_ours, int *ret_child, struct berth_error *reterr)
 {
     int ends[2];
 
@@ -25,7 +25,7 @@ int witness_open(int *ret_ours, int *ret_child, struct berth_error *reterr)
     return 0;
 }
 
-void witness_show(int connection, int child)
+void connection_report_send(int connection, int child)
 {
     union control control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
                                           .cmsg_level = SOL_SOCKET,
@@ -35,14 +35,14 @@ void witness_show(int connection, int child)
     const struct msghdr message = { .msg_iov = &bytes,
                                     .msg_iovlen = 1,
                                     .msg_control = &control,
-                                    .msg_controllen = sizeof(control.room) };
+                                    .msg_controllen = sizeof(control.space) };
 
     memcpy(CMSG_DATA(&control.header), &connection, sizeof(connection));
     (void)sendmsg(child, &message, MSG_NOSIGNAL);
     (void)close(child);
 }
 
-static int take(int ours)
+static int receive_connection(int ours)
 {
     union control control;
     char byte;
@@ -50,7 +50,7 @@ static int take(int ours)
     struct msghdr message = { .msg_iov = &bytes,
                               .msg_iovlen = 1,
                               .msg_control = &control,
-                              .msg_controllen = sizeof(control.room) };
+                              .msg_controllen = sizeof(control.space) };
     int connection = -1;
 
     if (recvmsg(ours, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&message))
@@ -58,11 +58,11 @@ static int take(int ours)
     return connection;
 }
 
-bool witness_heard_nothing(int ours)
+bool connection_report_got_no_data(int ours)
 {
     struct tcp_info facts = { 0 };
     socklen_t size = sizeof(facts);
-    int connection = take(ours);
+    int connection = receive_connection(ours);
     bool nothing;
 
     if (connection < 0)
