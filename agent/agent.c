@@ -24,7 +24,7 @@
 #include "screen/greeter_supervisor.h"
 #include "viewer/xfreerdp.h"
 
-#include "origin.h"
+#include "bootstrap.h"
 
 /* An orderly end waits this long for children and handles. */
 #define STOP_MS 5000
@@ -43,7 +43,7 @@ struct agent {
     struct berth_loop loop;
     struct berth_random random;
     struct state_dir state_dir;
-    struct origin origin;
+    struct bootstrap bootstrap;
     struct agent_flow flow;
     struct control *control;
     char viewer_home[CONF_TEXT_MAX + 16];
@@ -54,7 +54,7 @@ struct agent {
     bool stop;
 };
 
-static void told_to_stop(uv_signal_t *handle, int number)
+static void stop_requested(uv_signal_t *handle, int number)
 {
     struct agent *agent = handle->data;
 
@@ -72,9 +72,9 @@ static int watch_signals(struct agent *agent, struct berth_error *reterr)
     (void)uv_signal_init(&agent->loop.uv, &agent->interrupt);
     agent->terminate.data = agent;
     agent->interrupt.data = agent;
-    r = uv_signal_start(&agent->terminate, told_to_stop, SIGTERM);
+    r = uv_signal_start(&agent->terminate, stop_requested, SIGTERM);
     if (r == 0)
-        r = uv_signal_start(&agent->interrupt, told_to_stop, SIGINT);
+        r = uv_signal_start(&agent->interrupt, stop_requested, SIGINT);
     return r < 0 ? berth_fail(reterr, BERTH_E_IO, "signals: %s", uv_strerror(r)) : 0;
 }
 
@@ -89,32 +89,32 @@ static void read_command_line(char *out, size_t size)
         (void)close(file);
 }
 
-static int open_origin(struct agent *agent, struct berth_error *reterr)
+static int load_bootstrap(struct agent *agent, struct berth_error *reterr)
 {
     char command_line[COMMAND_LINE_MAX];
     struct agent_flow *flow = &agent->flow;
     int r;
 
     read_command_line(command_line, sizeof(command_line));
-    r = origin_gather(agent->options, command_line, flow->device, &agent->origin, reterr);
+    r = bootstrap_load(agent->options, command_line, flow->device, &agent->bootstrap, reterr);
     explicit_bzero(command_line, sizeof(command_line));
     if (r < 0)
         return r;
-    if (agent->origin.authority_hash[0])
-        r = agent_identity_trust(flow->identity, agent->origin.authority_hash, reterr);
+    if (agent->bootstrap.authority_hash[0])
+        r = agent_identity_trust(flow->identity, agent->bootstrap.authority_hash, reterr);
     return r;
 }
 
 /* What the flows need to know of where the broker is; again after an invitation. */
-static void take_origin(struct agent *agent)
+static void apply_bootstrap(struct agent *agent)
 {
     struct agent_flow_options *options = &agent->flow.options;
 
-    options->links = agent->origin.links;
-    options->joins = agent->origin.joins;
-    options->invitation = agent->origin.invitation;
-    options->boot_secret = agent->origin.boot_secret;
-    secret_wipe(&agent->origin.invitation);
+    options->links = agent->bootstrap.links;
+    options->joins = agent->bootstrap.joins;
+    options->invitation = agent->bootstrap.invitation;
+    options->boot_secret = agent->bootstrap.boot_secret;
+    secret_wipe(&agent->bootstrap.invitation);
 }
 
 static int open_state(struct agent *agent, struct berth_error *reterr)
@@ -149,7 +149,7 @@ static int make_home(const struct agent *agent, struct berth_error *reterr)
     return r;
 }
 
-static int open_rooms(struct agent *agent, struct berth_error *reterr)
+static int open_ports(struct agent *agent, struct berth_error *reterr)
 {
     const struct agent_options *options = agent->options;
     struct agent_flow *flow = &agent->flow;
@@ -157,7 +157,7 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
                                            .reboot_command = options->reboot_command,
                                            .log_file = options->log_file,
                                            .viewer_log = agent->viewer_log };
-    const struct xfreerdp_setup viewer = { .self = agent_self(),
+    const struct xfreerdp_setup viewer = { .self = agent_executable_path(),
                                            .program = options->viewer,
                                            .home = agent->viewer_home,
                                            .display = options->display,
@@ -175,11 +175,11 @@ static int open_rooms(struct agent *agent, struct berth_error *reterr)
                                    options->dns_servers, reterr);
     if (!flow->locator)
         return BERTH_E_CONFIG;
-    return open_origin(agent, reterr);
+    return load_bootstrap(agent, reterr);
 }
 
 /* For the control socket: a person brings an invitation. */
-static int join_now(void *context, const char *invitation, struct berth_error *reterr)
+static int join_with_invitation(void *context, const char *invitation, struct berth_error *reterr)
 {
     struct agent *agent = context;
     struct agent_flow *flow = &agent->flow;
@@ -189,11 +189,11 @@ static int join_now(void *context, const char *invitation, struct berth_error *r
     if (r == 0)
         r = agent_identity_trust(flow->identity, invite.authority_hash, reterr);
     if (r == 0)
-        r = origin_invited(&agent->origin, &invite, flow->device, reterr);
+        r = bootstrap_take_invitation(&agent->bootstrap, &invite, flow->device, reterr);
     explicit_bzero(&invite, sizeof(invite));
     if (r < 0)
         return r;
-    take_origin(agent);
+    apply_bootstrap(agent);
     dial_restart(flow);
     return 0;
 }
@@ -203,7 +203,7 @@ static int64_t built_ms(void)
 {
     struct stat facts;
 
-    return stat(agent_self(), &facts) == 0 ? (int64_t)facts.st_mtime * 1000 : 0;
+    return stat(agent_executable_path(), &facts) == 0 ? (int64_t)facts.st_mtime * 1000 : 0;
 }
 
 static int open_all(struct agent *agent, struct berth_error *reterr)
@@ -217,7 +217,7 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
         r = history_file_open(agent->options->history, "berth-agent", false, &flow->history,
                               reterr);
     if (r == 0)
-        r = open_rooms(agent, reterr);
+        r = open_ports(agent, reterr);
     if (r < 0)
         return r;
     flow->timers = &agent->loop.timers;
@@ -227,10 +227,10 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
     flow->options.want_expires_ms = agent->options->presence_s * 1000;
     (void)snprintf(flow->options.agent_version, sizeof(flow->options.agent_version), "%s",
                    BERTH_VERSION);
-    take_origin(agent);
+    apply_bootstrap(agent);
     agent_flow_start(flow);
     agent->control =
-        control_new(&agent->loop, flow, agent->options->socket, join_now, agent, reterr);
+        control_new(&agent->loop, flow, agent->options->socket, join_with_invitation, agent, reterr);
     if (!agent->control)
         return reterr->code;
     screen_begin(flow->screen);
@@ -247,7 +247,7 @@ static bool all_gone(const struct agent *agent)
 }
 
 /* Say goodbye, end the children, and give them a moment. */
-static void wind_down(struct agent *agent)
+static void shut_down(struct agent *agent)
 {
     struct agent_flow *flow = &agent->flow;
     int64_t until_ms = clock_mono_ms() + STOP_MS;
@@ -263,7 +263,7 @@ static void wind_down(struct agent *agent)
         loop_turn(&agent->loop, 50);
 }
 
-static void free_rooms(struct agent *agent)
+static void free_ports(struct agent *agent)
 {
     struct agent_flow *flow = &agent->flow;
 
@@ -307,7 +307,7 @@ static void rotate_log(struct berth_timer *timer)
     timer_start(&agent->loop.timers, timer, LOG_ROTATION_MS, rotate_log);
 }
 
-static void tell_manager(const char *lines)
+static void notify_service_manager(const char *lines)
 {
     struct berth_error error = { 0 };
 
@@ -338,16 +338,16 @@ int agent_run(const struct agent_options *options, struct berth_error *reterr)
         agent->loop.slow_limit_ms = SLOW_MS;
         if (options->log_file[0])
             rotate_log(&agent->log_rotation);
-        tell_manager("READY=1");
+        notify_service_manager("READY=1");
         while (!agent->stop)
             loop_turn(&agent->loop, 1000);
-        tell_manager("STOPPING=1");
+        notify_service_manager("STOPPING=1");
         timer_stop(&agent->loop.timers, &agent->log_rotation);
     }
-    wind_down(agent);
+    shut_down(agent);
     quiet = !agent->flow.screen || all_gone(agent);
     if (quiet)
-        free_rooms(agent);
+        free_ports(agent);
     close_loop(agent, quiet);
     if (quiet)
         free(agent);

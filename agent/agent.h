@@ -1,6 +1,6 @@
-/* agent.h - berth-agent: wires the rooms of a terminal, starts them, stops them.
+/* agent.h - berth-agent: wires the modules of a terminal, starts them, stops them.
  *
- * Module agent: the only place that knows all rooms.
+ * Module agent: the only place that knows all modules.
  */
 #ifndef BERTH_AGENT_AGENT_H
 #define BERTH_AGENT_AGENT_H

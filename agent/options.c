@@ -30,7 +30,7 @@ static void set(char text[CONF_TEXT_MAX], const char *value)
     (void)snprintf(text, CONF_TEXT_MAX, "%s", value ? value : "");
 }
 
-const char *agent_self(void)
+const char *agent_executable_path(void)
 {
     static char path[CONF_TEXT_MAX];
     ssize_t length = path[0] ? 0 : readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -49,12 +49,12 @@ static void resolve(char text[CONF_TEXT_MAX], const char *otherwise)
         set(text, otherwise);
 }
 
-static void beside_self(char out[CONF_TEXT_MAX], const char *program)
+static void beside_executable(char out[CONF_TEXT_MAX], const char *program)
 {
-    const char *self = agent_self();
-    const char *slash = strrchr(self, '/');
+    const char *executable = agent_executable_path();
+    const char *slash = strrchr(executable, '/');
 
-    (void)snprintf(out, CONF_TEXT_MAX, "%.*s/%s", slash ? (int)(slash - self) : 0, self, program);
+    (void)snprintf(out, CONF_TEXT_MAX, "%.*s/%s", slash ? (int)(slash - executable) : 0, executable, program);
 }
 
 int agent_options_complete(struct agent_options *options, struct berth_error *reterr)
@@ -65,7 +65,7 @@ int agent_options_complete(struct agent_options *options, struct berth_error *re
 
     if (!boot && !options->state[0])
         return berth_fail(reterr, BERTH_E_CONFIG, "terminal.state: a folder is needed");
-    beside_self(greeter, "berth-greeter");
+    beside_executable(greeter, "berth-greeter");
     resolve(options->greeter, greeter);
     resolve(options->display, getenv("DISPLAY"));
     resolve(options->authority, getenv("XAUTHORITY"));

@@ -24,6 +24,6 @@ int agent_options_complete(struct agent_options *options,
                            struct berth_error *reterr) berth_must_check;
 
 /* Path of this very program. */
-const char *agent_self(void);
+const char *agent_executable_path(void);
 
 #endif

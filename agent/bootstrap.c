@@ -1,5 +1,5 @@
-/* origin.c - see origin.h. */
-#include "origin.h"
+/* bootstrap.c - see bootstrap.h. */
+#include "bootstrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static void append(struct broker_addresses *addresses, const char *host, int por
     addresses->count++;
 }
 
-static bool port_of(const char *text, int *ret)
+static bool parse_port(const char *text, int *ret)
 {
     char *end = NULL;
     long port = strtol(text, &end, 10);
@@ -40,7 +40,7 @@ static bool port_of(const char *text, int *ret)
 }
 
 /* One address, which may be cut to pieces. */
-static bool take_address(char *text, int port, struct broker_addresses *ret)
+static bool parse_address(char *text, int port, struct broker_addresses *ret)
 {
     char *host = text;
     char *colon = strrchr(text, ':');
@@ -56,7 +56,7 @@ static bool take_address(char *text, int port, struct broker_addresses *ret)
     } else if (colon && strchr(text, ':') != colon) {
         colon = NULL; /* an IPv6 address without brackets has no port */
     }
-    if (colon && !port_of(colon + 1, &port))
+    if (colon && !parse_port(colon + 1, &port))
         return false;
     if (colon)
         *colon = '\0';
@@ -66,7 +66,7 @@ static bool take_address(char *text, int port, struct broker_addresses *ret)
     return true;
 }
 
-int origin_addresses(const char *text, int port, struct broker_addresses *ret,
+int bootstrap_parse_addresses(const char *text, int port, struct broker_addresses *ret,
                      struct berth_error *reterr)
 {
     char copy[CONF_TEXT_MAX];
@@ -78,14 +78,14 @@ int origin_addresses(const char *text, int port, struct broker_addresses *ret,
         char shown[CONF_TEXT_MAX];
 
         (void)snprintf(shown, sizeof(shown), "%s", word);
-        if (word[0] && !take_address(word, port, ret))
+        if (word[0] && !parse_address(word, port, ret))
             return berth_fail(reterr, BERTH_E_CONFIG, "'%s' is no address (HOST:PORT)", shown);
     }
     return 0;
 }
 
 /* The first pin counts; a second that says something else is a mistake that a person must solve. */
-static int trust(struct origin *origin, const char *hash, const char *source,
+static int trust(struct bootstrap *bootstrap, const char *hash, const char *source,
                  struct berth_error *reterr)
 {
     if (!hash[0])
@@ -93,25 +93,25 @@ static int trust(struct origin *origin, const char *hash, const char *source,
     if (!invite_is_hex(hash, INVITE_HASH_DIGITS))
         return berth_fail(reterr, BERTH_E_CONFIG, "%s: a CA's hash has 64 hexadecimal digits",
                           source);
-    if (origin->authority_hash[0] && strcmp(origin->authority_hash, hash) != 0)
+    if (bootstrap->authority_hash[0] && strcmp(bootstrap->authority_hash, hash) != 0)
         return berth_fail(reterr, BERTH_E_CONFIG, "%s names another CA than the configuration",
                           source);
-    (void)snprintf(origin->authority_hash, sizeof(origin->authority_hash), "%s", hash);
+    (void)snprintf(bootstrap->authority_hash, sizeof(bootstrap->authority_hash), "%s", hash);
     return 0;
 }
 
-static int use_invitation(struct origin *origin, const char *text, const char *source,
+static int use_invitation(struct bootstrap *bootstrap, const char *text, const char *source,
                           struct berth_error *reterr)
 {
     struct invite invite;
     int r = invite_parse(text, &invite, reterr);
 
     if (r == 0)
-        r = trust(origin, invite.authority_hash, source, reterr);
+        r = trust(bootstrap, invite.authority_hash, source, reterr);
     if (r == 0) {
-        append(&origin->links, invite.host, invite.link_port);
-        append(&origin->joins, invite.host, invite.join_port);
-        origin->invitation = invite.token;
+        append(&bootstrap->links, invite.host, invite.link_port);
+        append(&bootstrap->joins, invite.host, invite.join_port);
+        bootstrap->invitation = invite.token;
     }
     explicit_bzero(&invite, sizeof(invite));
     return r < 0 ? berth_fail_in(reterr, "%s", source) : 0;
@@ -141,39 +141,39 @@ static int read_secret_file(const char *path, char *out, size_t size, struct ber
     return 0;
 }
 
-static int from_configuration(const struct agent_options *options, struct origin *origin,
+static int from_configuration(const struct agent_options *options, struct bootstrap *bootstrap,
                               struct berth_error *reterr)
 {
-    int r = origin_addresses(options->address, ORIGIN_LINK_PORT, &origin->links, reterr);
+    int r = bootstrap_parse_addresses(options->address, BOOTSTRAP_LINK_PORT, &bootstrap->links, reterr);
 
     if (r == 0)
-        r = origin_addresses(options->join_address, ORIGIN_JOIN_PORT, &origin->joins, reterr);
+        r = bootstrap_parse_addresses(options->join_address, BOOTSTRAP_JOIN_PORT, &bootstrap->joins, reterr);
     if (r < 0)
         return berth_fail_in(reterr, "broker.address");
-    return trust(origin, options->authority_hash, "broker.authority_hash", reterr);
+    return trust(bootstrap, options->authority_hash, "broker.authority_hash", reterr);
 }
 
-static int from_kernel(const char *command_line, struct origin *origin, struct berth_error *reterr)
+static int from_kernel(const char *command_line, struct bootstrap *bootstrap, struct berth_error *reterr)
 {
     char value[INVITE_TEXT];
     int r = 0;
 
     if (kernel_command_line_value(command_line, "berth.broker", value, sizeof(value)))
-        r = origin_addresses(value, ORIGIN_LINK_PORT, &origin->links, reterr);
+        r = bootstrap_parse_addresses(value, BOOTSTRAP_LINK_PORT, &bootstrap->links, reterr);
     if (r == 0 && kernel_command_line_value(command_line, "berth.join", value, sizeof(value)))
-        r = origin_addresses(value, ORIGIN_JOIN_PORT, &origin->joins, reterr);
+        r = bootstrap_parse_addresses(value, BOOTSTRAP_JOIN_PORT, &bootstrap->joins, reterr);
     if (r == 0 && kernel_command_line_value(command_line, "berth.ca", value, sizeof(value)))
-        r = trust(origin, value, "berth.ca", reterr);
+        r = trust(bootstrap, value, "berth.ca", reterr);
     if (r == 0 && kernel_command_line_value(command_line, "berth.boot_secret", value, sizeof(value)) &&
-        !secret_set(&origin->boot_secret, value, strlen(value)))
+        !secret_set(&bootstrap->boot_secret, value, strlen(value)))
         r = berth_fail(reterr, BERTH_E_CONFIG, "berth.boot_secret is too long");
     if (r == 0 && kernel_command_line_value(command_line, "berth.invite", value, sizeof(value)))
-        r = use_invitation(origin, value, "berth.invite", reterr);
+        r = use_invitation(bootstrap, value, "berth.invite", reterr);
     explicit_bzero(value, sizeof(value));
     return r < 0 ? berth_fail_in(reterr, "kernel command line") : 0;
 }
 
-static int from_files(const struct agent_options *options, struct origin *origin,
+static int from_files(const struct agent_options *options, struct bootstrap *bootstrap,
                       struct berth_error *reterr)
 {
     char text[INVITE_TEXT];
@@ -182,18 +182,18 @@ static int from_files(const struct agent_options *options, struct origin *origin
     if (options->invitation_file[0]) {
         r = read_secret_file(options->invitation_file, text, sizeof(text), reterr);
         if (r == 0)
-            r = use_invitation(origin, text, options->invitation_file, reterr);
+            r = use_invitation(bootstrap, text, options->invitation_file, reterr);
     }
     if (r == 0 && options->boot_secret_file[0]) {
         r = read_secret_file(options->boot_secret_file, text, sizeof(text), reterr);
-        if (r == 0 && !secret_set(&origin->boot_secret, text, strlen(text)))
+        if (r == 0 && !secret_set(&bootstrap->boot_secret, text, strlen(text)))
             r = berth_fail(reterr, BERTH_E_CONFIG, "%s is too long", options->boot_secret_file);
     }
     explicit_bzero(text, sizeof(text));
     return r;
 }
 
-static void recall(struct device *device, struct origin *origin)
+static void load_last_invitation(struct device *device, struct bootstrap *bootstrap)
 {
     char *text = device_load(device, DOCUMENT);
     berth_cleanup(json_unrefp) json_t *json = text ? json_parse(text, strlen(text), 2, NULL) : NULL;
@@ -204,12 +204,12 @@ static void recall(struct device *device, struct origin *origin)
     free(text);
     if (!host || link_port < 1 || link_port > 65535 || join_port < 1 || join_port > 65535)
         return;
-    append(&origin->links, host, link_port);
-    append(&origin->joins, host, join_port);
+    append(&bootstrap->links, host, link_port);
+    append(&bootstrap->joins, host, join_port);
 }
 
 /* Where the invitation led, for the time when its file is gone. Never its token. */
-static int remember(struct device *device, const char *host, int link_port, int join_port,
+static int save_last_invitation(struct device *device, const char *host, int link_port, int join_port,
                     struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *json =
@@ -221,14 +221,14 @@ static int remember(struct device *device, const char *host, int link_port, int 
     return r;
 }
 
-int origin_gather(const struct agent_options *options, const char *command_line,
-                  struct device *device, struct origin *ret, struct berth_error *reterr)
+int bootstrap_load(const struct agent_options *options, const char *command_line,
+                  struct device *device, struct bootstrap *ret, struct berth_error *reterr)
 {
     const struct broker_address *link = &ret->links.at[0];
     const struct broker_address *join = &ret->joins.at[0];
     int r;
 
-    *ret = (struct origin){ 0 };
+    *ret = (struct bootstrap){ 0 };
     r = from_configuration(options, ret, reterr);
     if (r == 0)
         r = from_kernel(command_line, ret, reterr);
@@ -236,28 +236,28 @@ int origin_gather(const struct agent_options *options, const char *command_line,
         r = from_files(options, ret, reterr);
     if (r < 0)
         return r;
-    recall(device, ret);
+    load_last_invitation(device, ret);
     if (secret_empty(&ret->invitation))
         return 0;
-    return remember(device, link->host, link->port, join->port, reterr);
+    return save_last_invitation(device, link->host, link->port, join->port, reterr);
 }
 
-int origin_invited(struct origin *origin, const struct invite *invite, struct device *device,
+int bootstrap_take_invitation(struct bootstrap *bootstrap, const struct invite *invite, struct device *device,
                    struct berth_error *reterr)
 {
-    struct broker_addresses links = origin->links;
-    struct broker_addresses joins = origin->joins;
+    struct broker_addresses links = bootstrap->links;
+    struct broker_addresses joins = bootstrap->joins;
 
-    origin->links.count = 0;
-    origin->joins.count = 0;
-    append(&origin->links, invite->host, invite->link_port);
-    append(&origin->joins, invite->host, invite->join_port);
+    bootstrap->links.count = 0;
+    bootstrap->joins.count = 0;
+    append(&bootstrap->links, invite->host, invite->link_port);
+    append(&bootstrap->joins, invite->host, invite->join_port);
     for (size_t i = 0; i < links.count; i++)
-        append(&origin->links, links.at[i].host, links.at[i].port);
+        append(&bootstrap->links, links.at[i].host, links.at[i].port);
     for (size_t i = 0; i < joins.count; i++)
-        append(&origin->joins, joins.at[i].host, joins.at[i].port);
-    (void)snprintf(origin->authority_hash, sizeof(origin->authority_hash), "%s",
+        append(&bootstrap->joins, joins.at[i].host, joins.at[i].port);
+    (void)snprintf(bootstrap->authority_hash, sizeof(bootstrap->authority_hash), "%s",
                    invite->authority_hash);
-    origin->invitation = invite->token;
-    return remember(device, invite->host, invite->link_port, invite->join_port, reterr);
+    bootstrap->invitation = invite->token;
+    return save_last_invitation(device, invite->host, invite->link_port, invite->join_port, reterr);
 }

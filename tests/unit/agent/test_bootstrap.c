@@ -1,4 +1,4 @@
-/* test_origin.c - where the broker is and whom to trust: order, pins, and secrets only from files
+/* test_bootstrap.c - where the broker is and whom to trust: order, pins, and secrets only from files
  * that are closed to others. */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 
 #include "host/linux_device.h"
 
-#include "origin.h"
+#include "bootstrap.h"
 #include "test.h"
 
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -19,7 +19,7 @@ struct world {
     struct state_dir state_dir;
     struct device *device;
     struct agent_options options;
-    struct origin origin;
+    struct bootstrap bootstrap;
     char file[32];
 };
 
@@ -61,12 +61,12 @@ static void write_invitation(struct world *world, const char *text, mode_t mode)
                    world->file);
 }
 
-static int gather(struct world *world, const char *command_line, struct berth_error *reterr)
+static int load(struct world *world, const char *command_line, struct berth_error *reterr)
 {
-    return origin_gather(&world->options, command_line, world->device, &world->origin, reterr);
+    return bootstrap_load(&world->options, command_line, world->device, &world->bootstrap, reterr);
 }
 
-TEST(origin, configuration_then_kernel_then_invitation)
+TEST(bootstrap, configuration_then_kernel_then_invitation)
 {
     struct world world;
     struct berth_error error = { 0 };
@@ -74,68 +74,68 @@ TEST(origin, configuration_then_kernel_then_invitation)
     enter(&world);
     (void)snprintf(world.options.address, sizeof(world.options.address), "one [fd00::2]:9 one");
     write_invitation(&world, INVITATION "\n", 0600);
-    EXPECT_OK(gather(&world, "quiet berth.broker=three:3 berth.boot_secret=b00", &error));
-    EXPECT_INT(world.origin.links.count, 4);
-    EXPECT_STR(world.origin.links.at[0].host, "one");
-    EXPECT_INT(world.origin.links.at[0].port, ORIGIN_LINK_PORT);
-    EXPECT_STR(world.origin.links.at[1].host, "fd00::2");
-    EXPECT_INT(world.origin.links.at[1].port, 9);
-    EXPECT_STR(world.origin.links.at[2].host, "three");
-    EXPECT_STR(world.origin.links.at[3].host, "invited");
-    EXPECT_INT(world.origin.joins.count, 1);
-    EXPECT_INT(world.origin.joins.at[0].port, 7002);
-    EXPECT_STR(world.origin.authority_hash, HASH);
-    EXPECT_STR(world.origin.invitation.text, TOKEN);
-    EXPECT_STR(world.origin.boot_secret.text, "b00");
+    EXPECT_OK(load(&world, "quiet berth.broker=three:3 berth.boot_secret=b00", &error));
+    EXPECT_INT(world.bootstrap.links.count, 4);
+    EXPECT_STR(world.bootstrap.links.at[0].host, "one");
+    EXPECT_INT(world.bootstrap.links.at[0].port, BOOTSTRAP_LINK_PORT);
+    EXPECT_STR(world.bootstrap.links.at[1].host, "fd00::2");
+    EXPECT_INT(world.bootstrap.links.at[1].port, 9);
+    EXPECT_STR(world.bootstrap.links.at[2].host, "three");
+    EXPECT_STR(world.bootstrap.links.at[3].host, "invited");
+    EXPECT_INT(world.bootstrap.joins.count, 1);
+    EXPECT_INT(world.bootstrap.joins.at[0].port, 7002);
+    EXPECT_STR(world.bootstrap.authority_hash, HASH);
+    EXPECT_STR(world.bootstrap.invitation.text, TOKEN);
+    EXPECT_STR(world.bootstrap.boot_secret.text, "b00");
     leave(&world);
 }
 
-TEST(origin, an_invitation_is_remembered_without_its_token)
+TEST(bootstrap, an_invitation_is_remembered_without_its_token)
 {
     struct world world;
     struct berth_error error = { 0 };
     char *text;
 
     enter(&world);
-    EXPECT_OK(gather(&world, "berth.invite=" INVITATION, &error));
+    EXPECT_OK(load(&world, "berth.invite=" INVITATION, &error));
     text = device_load(world.device, "broker");
     EXPECT(text != NULL);
     EXPECT(!strstr(text, TOKEN));
     free(text);
-    EXPECT_OK(gather(&world, "", &error)); /* the next start, without it */
-    EXPECT_STR(world.origin.links.at[0].host, "invited");
-    EXPECT_STR(world.origin.joins.at[0].host, "invited");
-    EXPECT(secret_empty(&world.origin.invitation));
-    EXPECT_STR(world.origin.authority_hash, ""); /* the identity knows its CA */
+    EXPECT_OK(load(&world, "", &error)); /* the next start, without it */
+    EXPECT_STR(world.bootstrap.links.at[0].host, "invited");
+    EXPECT_STR(world.bootstrap.joins.at[0].host, "invited");
+    EXPECT(secret_empty(&world.bootstrap.invitation));
+    EXPECT_STR(world.bootstrap.authority_hash, ""); /* the identity knows its CA */
     leave(&world);
 }
 
-TEST(origin, two_sources_that_trust_different_sites_are_a_mistake)
+TEST(bootstrap, two_sources_that_trust_different_sites_are_a_mistake)
 {
     struct world world;
     struct berth_error error = { 0 };
 
     enter(&world);
     (void)snprintf(world.options.authority_hash, sizeof(world.options.authority_hash), OTHER);
-    EXPECT_ERR(gather(&world, "berth.invite=" INVITATION, &error), BERTH_E_CONFIG);
+    EXPECT_ERR(load(&world, "berth.invite=" INVITATION, &error), BERTH_E_CONFIG);
     EXPECT_SAYS(error.text, "another CA");
     EXPECT(!strstr(error.text, TOKEN));
     leave(&world);
 }
 
-TEST(origin, a_secret_that_others_can_read_is_refused)
+TEST(bootstrap, a_secret_that_others_can_read_is_refused)
 {
     struct world world;
     struct berth_error error = { 0 };
 
     enter(&world);
     write_invitation(&world, INVITATION, 0644);
-    EXPECT_ERR(gather(&world, "", &error), BERTH_E_DENIED);
+    EXPECT_ERR(load(&world, "", &error), BERTH_E_DENIED);
     EXPECT_SAYS(error.text, "chmod 600");
     leave(&world);
 }
 
-TEST(origin, malformed_things_are_named)
+TEST(bootstrap, malformed_things_are_named)
 {
     static const char *const bad[] = {
         "host:0", "host:70000", "host:x", "[fd00::1", ":7", "a b:c"
@@ -146,21 +146,21 @@ TEST(origin, malformed_things_are_named)
     for (size_t i = 0; i < BERTH_COUNT(bad); i++) {
         enter(&world);
         (void)snprintf(world.options.address, sizeof(world.options.address), "%s", bad[i]);
-        EXPECT_ERR(gather(&world, "", &error), BERTH_E_CONFIG);
+        EXPECT_ERR(load(&world, "", &error), BERTH_E_CONFIG);
         EXPECT_SAYS(error.text, "no address");
         leave(&world);
     }
     enter(&world);
     (void)snprintf(world.options.authority_hash, sizeof(world.options.authority_hash), "abc");
-    EXPECT_ERR(gather(&world, "", &error), BERTH_E_CONFIG);
+    EXPECT_ERR(load(&world, "", &error), BERTH_E_CONFIG);
     (void)snprintf(world.options.invitation_file, sizeof(world.options.invitation_file),
                    "/nonexistent");
     world.options.authority_hash[0] = '\0';
-    EXPECT_ERR(gather(&world, "", &error), BERTH_E_IO);
+    EXPECT_ERR(load(&world, "", &error), BERTH_E_IO);
     leave(&world);
 }
 
-TEST(origin, an_invitation_brought_by_a_person_goes_first)
+TEST(bootstrap, an_invitation_brought_by_a_person_goes_first)
 {
     struct world world;
     struct invite invite;
@@ -168,13 +168,13 @@ TEST(origin, an_invitation_brought_by_a_person_goes_first)
 
     enter(&world);
     (void)snprintf(world.options.address, sizeof(world.options.address), "old:1");
-    EXPECT_OK(gather(&world, "", &error));
+    EXPECT_OK(load(&world, "", &error));
     EXPECT_OK(invite_parse(INVITATION, &invite, &error));
-    EXPECT_OK(origin_invited(&world.origin, &invite, world.device, &error));
-    EXPECT_INT(world.origin.links.count, 2);
-    EXPECT_STR(world.origin.links.at[0].host, "invited");
-    EXPECT_STR(world.origin.links.at[1].host, "old");
-    EXPECT_STR(world.origin.authority_hash, HASH);
+    EXPECT_OK(bootstrap_take_invitation(&world.bootstrap, &invite, world.device, &error));
+    EXPECT_INT(world.bootstrap.links.count, 2);
+    EXPECT_STR(world.bootstrap.links.at[0].host, "invited");
+    EXPECT_STR(world.bootstrap.links.at[1].host, "old");
+    EXPECT_STR(world.bootstrap.authority_hash, HASH);
     leave(&world);
 }
 
