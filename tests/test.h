@@ -1,4 +1,4 @@
-/* test.h - the small vocabulary of Berth's unit tests, on top of cmocka.
+/* test.h - macros of Berth's unit tests, on top of cmocka.
  *
  *     TEST(pool, full_pool_says_so) { ... EXPECT_ERR(pool_want(...), BERTH_E_NO_DESKTOP); }
  *     TEST_MAIN()
@@ -47,12 +47,12 @@ static size_t tests_count_;
 #define EXPECT_INT(value, wanted) assert_int_equal((value), (wanted))
 #define EXPECT_STR(value, wanted) assert_string_equal((value), (wanted))
 
-/* How long an event is waited for that a working program brings about: BERTH_PATIENCE_S seconds,
+/* How long an event is waited for that a working program brings about: BERTH_WAIT_LIMIT_S seconds,
  * 300 where it is not set. Only a broken one takes so long, however slow the machine; what tests
  * judge is the event. */
-static inline int64_t test_patience_ms(void)
+static inline int64_t test_wait_limit_ms(void)
 {
-    const char *text = getenv("BERTH_PATIENCE_S");
+    const char *text = getenv("BERTH_WAIT_LIMIT_S");
     int64_t seconds = text ? strtoll(text, NULL, 10) : 0;
 
     return (seconds > 0 ? seconds : 300) * 1000;
@@ -76,7 +76,7 @@ static inline int64_t test_patience_ms(void)
 
 /* By real time; `turn` must come back by itself. Needs berth/loop.h. */
 #define UNTIL(condition, turn) \
-    UNTIL_(clock_mono_ms(), test_patience_ms(), condition, #condition, turn)
+    UNTIL_(clock_mono_ms(), test_wait_limit_ms(), condition, #condition, turn)
 
 /* The text holds the part. */
 #define EXPECT_SAYS(text, part)                                 \

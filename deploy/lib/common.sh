@@ -121,15 +121,15 @@ step_log_to() {
 # Nothing is judged by the speed of the machine: wait_for ends with the event. Its limit is one for all, and only a broken
 # program reaches it.
 
-BERTH_PATIENCE_S=${BERTH_PATIENCE_S:-300}
+BERTH_WAIT_LIMIT_S=${BERTH_WAIT_LIMIT_S:-300}
 WAIT_LOGS=() # patterns of files whose last lines are shown when a wait gives up
 
-# wait_for COMMAND ARGUMENT... - until the command succeeds. After BERTH_PATIENCE_S it fails, and says what did not come.
+# wait_for COMMAND ARGUMENT... - until the command succeeds. After BERTH_WAIT_LIMIT_S it fails, and says what did not come.
 wait_for() {
     local pattern file
     [[ -n $(type -t "$1") ]] || die "wait_for: '$1' is not a command"
-    ! wait_briefly "$BERTH_PATIENCE_S" "$@" || return 0
-    say "$PROGRAM: waited $BERTH_PATIENCE_S s in vain for: $*"
+    ! wait_briefly "$BERTH_WAIT_LIMIT_S" "$@" || return 0
+    say "$PROGRAM: waited $BERTH_WAIT_LIMIT_S s in vain for: $*"
     for pattern in "${WAIT_LOGS[@]}"; do
         for file in $pattern; do
             [[ ! -s $file ]] || { say "--- the end of $file" && tail -n 12 "$file" >&2; }

@@ -110,7 +110,7 @@ CONFIG
 # it refused to start; trying again would not help.
 site_keep_broker() {
     local deaths=0 since=$SECONDS code child
-    trap 'end_process $! "$BERTH_PATIENCE_S" || exit 1; exit 0' TERM INT
+    trap 'end_process $! "$BERTH_WAIT_LIMIT_S" || exit 1; exit 0' TERM INT
     while ((deaths < 5)); do
         "$SITE_BIN/berthd" --config "$SITE/etc/berthd.conf" 2>>"$SITE/log/berthd.log" 8>&- &
         child=$!
@@ -147,8 +147,8 @@ site_broker_settled() {
 }
 
 site_stop_broker() {
-    # It gives the broker BERTH_PATIENCE_S, and ends with 1 when that was not enough.
-    end_process "$SITE_KEEPER" "$((BERTH_PATIENCE_S + 30))" && ((ENDED_WITH != 1))
+    # It gives the broker BERTH_WAIT_LIMIT_S, and ends with 1 when that was not enough.
+    end_process "$SITE_KEEPER" "$((BERTH_WAIT_LIMIT_S + 30))" && ((ENDED_WITH != 1))
 }
 
 # --- Pool, user, entitlement --------------------------------------------------------------------------------------

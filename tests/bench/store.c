@@ -4,7 +4,7 @@
  *
  * Each decision is what a sign-on records: an open assignment, its session, a connection, the
  * slot's next epoch; four rows, four changes of the feed, one sealed audit record. Every other
- * decision ends what the one before began, so the tables look like those of a house at work. With a
+ * decision ends what the one before began, so the tables look like those of a site at work. With a
  * rate, decisions are due at even times whether or not earlier ones are done, and their wait counts
  * from the moment they were due. Prints figures; asserts none. FOLDER should lie on the disk that
  * the broker will use.
@@ -180,7 +180,7 @@ static void decided(struct op *op, int result)
     person->idle = true;
 }
 
-/* ---- the house ---- */
+/* ---- the site ---- */
 
 static void wait_for(struct bench *bench, struct person *person)
 {
@@ -191,7 +191,7 @@ static void wait_for(struct bench *bench, struct person *person)
         turn(bench);
 }
 
-static void furnish_pool(struct bench *bench)
+static void provision_pool(struct bench *bench)
 {
     struct row_pool pool = { .name = "ward-3",
                              .kind = pool_kind_FLOATING,
@@ -200,7 +200,7 @@ static void furnish_pool(struct bench *bench)
                              .roam = pool_roam_ALWAYS,
                              .address = pool_address_AGENT };
     struct person nobody = { .bench = bench,
-                             .changes = changes_new("bench", "broker", "bench.furnish") };
+                             .changes = changes_new("bench", "broker", "bench.provision") };
 
     pool.id = pool_id = ++bench->last_id;
     op_init(&nobody.op, &bench->timers, decided);
@@ -208,7 +208,7 @@ static void furnish_pool(struct bench *bench)
     wait_for(bench, &nobody);
 }
 
-static void furnish(struct bench *bench, struct person *person)
+static void provision(struct bench *bench, struct person *person)
 {
     struct row_user user = { .id = ++bench->last_id, .kind = user_kind_PERSON };
     struct row_desktop desktop = { .id = ++bench->last_id, .pool_id = pool_id };
@@ -224,7 +224,7 @@ static void furnish(struct bench *bench, struct person *person)
                    (unsigned long long)desktop.id);
     (void)snprintf(terminal.name, sizeof(terminal.name), "terminal-%llu",
                    (unsigned long long)terminal.id);
-    person->changes = changes_new("bench", "broker", "bench.furnish");
+    person->changes = changes_new("bench", "broker", "bench.provision");
     person->changes->audit.subject_user_id = user.id; /* so that the person's key is there */
     (void)changes_add(person->changes, ENTITY_user, &user);
     (void)changes_add(person->changes, ENTITY_desktop, &desktop);
@@ -369,9 +369,9 @@ int main(int argc, char **argv)
     if (store_open(&setup, &bench.store, &error) < 0)
         failed(&bench, &error);
     bench.latency_us = berth_new_array(int64_t, decisions + IN_FLIGHT_MAX + 1);
-    furnish_pool(&bench);
+    provision_pool(&bench);
     for (size_t i = 0; i < (only ? only : steps[BERTH_COUNT(steps) - 1]); i++)
-        furnish(&bench, &people[i]);
+        provision(&bench, &people[i]);
     if (only && rate)
         run_paced(&bench, people, only, decisions, rate);
     else if (only)

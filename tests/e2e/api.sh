@@ -34,7 +34,7 @@ step_log_to "$work/steps.log"
 WAIT_LOGS=("$work/broker.log")
 MARKER=a-password-that-nobody-may-see
 https_port=7445
-export BERTH_SOCKET=$work/door.sock
+export BERTH_SOCKET=$work/api.sock
 export PATH=$build:$PATH
 
 start_broker() {
@@ -73,8 +73,8 @@ ends_with() {
     [[ $got -eq $want ]] || die "'$*' ended with $got, not $want"
 }
 
-# holds TEXT COMMAND ... - does the output hold the text? What was said is in SAID.
-holds() {
+# output_has TEXT COMMAND ... - does the output hold the text? What was said is in SAID.
+output_has() {
     local want=$1
     shift
     SAID=$("$@" 2>&1) || true # a refusal is what many callers want; the text is judged
@@ -82,7 +82,7 @@ holds() {
 }
 
 says() {
-    holds "$@" || die "'${*:2}' does not say '$1' but: $SAID"
+    output_has "$@" || die "'${*:2}' does not say '$1' but: $SAID"
 }
 
 ask() {
@@ -109,7 +109,7 @@ rows_and_plans() {
     says "berth-invite:" berthctl terminal invite t1 place=house-2/ward-3
     [[ $(berthctl pool list --json | jq -r '.items[0].runtime.desktops') == 1 ]]
     [[ $(berthctl place show house-2/ward-3 --json | jq -r .site) == here ]]
-    wait_for holds '"up"' berthctl host show kvm1 --json
+    wait_for output_has '"up"' berthctl host show kvm1 --json
 }
 
 # Names are for people: a rename changes nothing else, and a number is an id.
@@ -198,7 +198,7 @@ strangers() {
             says '"auth_method":"token"' "${remote[@]}" whoami --json
         done
         process_is_ours "$flood" || die "the flood of $kind ended by itself"
-        end_process "$flood" "$BERTH_PATIENCE_S"
+        end_process "$flood" "$BERTH_WAIT_LIMIT_S"
         ((ENDED_WITH == 0)) || die "the flood of $kind ended with $ENDED_WITH"
         jq -e '.taken > 50' "$work/flood.$kind" >/dev/null || die "there was no flood: $(<"$work/flood.$kind")"
     done
@@ -238,7 +238,7 @@ followed() {
     berthctl watch --json >"$work/watched" 2>"$work/watch.err" &
     watcher=$!
     at_exit end_process "$watcher"
-    wait_for holds "berth_api_followers 1" ask "http://berth/metrics"
+    wait_for output_has "berth_api_followers 1" ask "http://berth/metrics"
     berthctl group add before
     wait_for grep -q before "$work/watched"
     stop_broker

@@ -8,8 +8,8 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/tests/lib/own_network.sh"
 # shellcheck source=deploy/lib/common.sh
 . "$top/deploy/lib/common.sh"
-# shellcheck source=tests/lib/steady.sh
-. "$top/tests/lib/steady.sh"
+# shellcheck source=tests/lib/seed.sh
+. "$top/tests/lib/seed.sh"
 # shellcheck source=deploy/lib/rdp.sh
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/screen.sh
@@ -218,7 +218,7 @@ confinement() {
     "${confine[@]}" /bin/grep -q 'NoNewPrivs:.1' /proc/self/status
 }
 
-# --- The local door -----------------------------------------------------------------------------------------------
+# --- The control socket -----------------------------------------------------------------------------------------------
 
 # request WANTED-EXIT-CODE COMMAND... - standard error goes to $work/said.
 request() {
@@ -298,4 +298,4 @@ step "the greeter ends with its agent" greeter_end
 step "a desktop to connect to" desktop_begin
 step "the viewer: pinned, told to end, refused" viewer
 step "the viewer's confinement" confinement
-step "the local door" control
+step "the control socket" control

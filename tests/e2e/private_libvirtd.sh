@@ -23,7 +23,7 @@ running() {
     [[ $(virsh --quiet --connect "$1" domstate idle 2>/dev/null) == running ]]
 }
 
-# Does any command line that runs now name this folder: keeper, daemon, guest? The pattern comes from standard input,
+# Does any command line that runs now name this folder: init, daemon, guest? The pattern comes from standard input,
 # where grep does not find itself.
 nothing_left() {
     # shellcheck disable=SC2062 # the pattern is a file name here, and the glob is one of files
@@ -41,7 +41,7 @@ expect() {
 }
 
 # Longer than the watcher's pause, behind the lock that a start would hold.
-owner_blinks() {
+owner_record_vanishes_briefly() {
     (
         flock 9
         mv "$1/owner" "$1/owner-away"
@@ -61,12 +61,12 @@ fake() {
     chmod 755 "$work/fakes/$name"
 }
 
-# The namespaces are refused, as in an unprivileged container, and the keeper is gone before anything is known of it.
-keeper_ends_at_once() {
+# The namespaces are refused, as in an unprivileged container, and the init process is gone before anything is known of it.
+init_ends_at_once() {
     local code=0
     fake unshare 'echo "unshare failed: Operation not permitted" >&2' 'exit 1'
     fake awk 'sleep 0.3' "exec $(type -P awk) \"\$@\""
-    PATH=$work/fakes:$PATH timeout --kill-after=5 "$BERTH_PATIENCE_S" "$top/deploy/lib/private-libvirtd" start "$one" 2>"$work/said" || code=$?
+    PATH=$work/fakes:$PATH timeout --kill-after=5 "$BERTH_WAIT_LIMIT_S" "$top/deploy/lib/private-libvirtd" start "$one" 2>"$work/said" || code=$?
     rm -f "$work/fakes/"*
     [[ $code -eq 1 ]] || die "start must fail with 1, and failed with $code: $(cat "$work/said")"
     grep -q 'namespaces could not be set up.*Operation not permitted' "$work/said" ||
@@ -86,7 +86,7 @@ others_are_left_alone() {
     libvirtd stop "$one"
     kill -0 "$other" || die "stop has ended a process that is not its own"
     printf '999999999 \n' >"$one/unshare"
-    timeout --kill-after=5 "$BERTH_PATIENCE_S" "$top/deploy/lib/private-libvirtd" stop "$one" || die "stop waits for a process that is gone"
+    timeout --kill-after=5 "$BERTH_WAIT_LIMIT_S" "$top/deploy/lib/private-libvirtd" stop "$one" || die "stop waits for a process that is gone"
 }
 
 # A start that hangs in a program it has called ends when it is told to, and leaves nothing.
@@ -131,7 +131,7 @@ obeys_behind_a_lock() {
 }
 
 main() {
-    local one two uri keeper owner
+    local one two uri init owner
     need_root
     need_commands virsh
     work=$(mktemp -d)
@@ -142,7 +142,7 @@ main() {
     at_exit libvirtd stop "$two"
     step_log_to "$work/steps.log"
 
-    step "a keeper that ends at once" keeper_ends_at_once
+    step "an init process that ends at once" init_ends_at_once
     step "other processes are left alone" others_are_left_alone
     step "a start that hangs obeys signals" obeys_signals
     step "also behind a lock" obeys_behind_a_lock
@@ -168,9 +168,9 @@ main() {
     expect "nothing of it is left" wait_for nothing_left "$two/"
     expect "the first goes on" running "$uri"
 
-    read -r keeper _ <"$one/unshare"
-    kill -KILL "$keeper"
-    expect "with the keeper everything ends" wait_for nothing_left "$one/"
+    read -r init _ <"$one/unshare"
+    kill -KILL "$init"
+    expect "with the init process everything ends" wait_for nothing_left "$one/"
     step "start again after the crash" libvirtd start "$one"
     expect "the machine is known and off" [ "$(virsh --quiet --connect "$uri" domstate idle)" == "shut off" ]
     step "stop" libvirtd stop "$one"
@@ -194,7 +194,7 @@ main() {
     sleep 3 # twice the watcher's pause
     expect "it lives on with its new owner" libvirtd status "$two"
 
-    step "its owner's record is away for a moment, as in a second start" owner_blinks "$two"
+    step "its owner's record is away for a moment, as in a second start" owner_record_vanishes_briefly "$two"
     sleep 2
     expect "it lives on" libvirtd status "$two"
     say "1 passed, 0 failed"

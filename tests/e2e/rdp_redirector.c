@@ -1,5 +1,5 @@
 /* rdp_redirector.c - an RDP server that sends whoever signs on to another address; run by
- * hostile_desktop.sh.
+ * site_hostile_desktop.sh.
  *
  * usage: e2e-program-rdp_redirector ADDRESS PORT CERTIFICATE KEY TARGET TARGET-CERTIFICATE DELAY-MS
  *

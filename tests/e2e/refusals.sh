@@ -18,7 +18,7 @@ at_exit rm -rf "$work"
 WAIT_LOGS=("$work/served")
 
 berthd() {
-    timeout "$BERTH_PATIENCE_S" "$build/berthd" --config "$work/berthd.conf" "$@" 2>"$work/log"
+    timeout "$BERTH_WAIT_LIMIT_S" "$build/berthd" --config "$work/berthd.conf" "$@" 2>"$work/log"
 }
 
 # Start in the background until it serves; its process id is BROKER.

@@ -155,7 +155,7 @@ judge() {
 inside() {
     local begun
     begun=$(now_ms)
-    export BERTH_PATIENCE_S=1800 # what is typed builds first
+    export BERTH_WAIT_LIMIT_S=1800 # what is typed builds first
     fresh_machine
     other_machine
     screen_start "$work/screen" 1280x800

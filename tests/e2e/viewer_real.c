@@ -87,7 +87,7 @@ static void enter(struct world *world)
 
 static void leave(struct world *world)
 {
-    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+    int64_t limit_ms = clock_mono_ms() + test_wait_limit_ms();
 
     viewer_end(world->viewer);
     while (!viewer_is_gone(world->viewer) && clock_mono_ms() < limit_ms)
@@ -99,7 +99,7 @@ static void leave(struct world *world)
 
 static void run(struct world *world, const bool *a, const bool *b)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
 
     while (!*a && !*b && clock_mono_ms() < until_ms)
         loop_turn(&world->loop, 50);
@@ -202,7 +202,7 @@ TEST(viewer, a_desktop_that_hangs_up_at_once_is_not_taken_for_another_one)
     enter(&world);
     world.request.port = ntohs(address.sin_port);
     EXPECT_OK(viewer_start(world.viewer, &world.request, &error));
-    EXPECT_INT(poll(&knock, 1, (int)test_patience_ms()), 1);
+    EXPECT_INT(poll(&knock, 1, (int)test_wait_limit_ms()), 1);
     connection = accept(listener, NULL, NULL);
     EXPECT(connection >= 0);
     (void)close(connection);

@@ -1,4 +1,4 @@
-/* virt_qemu.c - every call of the virt room on a real guest under QEMU, and what it does when
+/* virt_qemu.c - every call of module virt on a real guest under QEMU, and what it does when
  * things hang.
  *
  * Run by virt.sh and virt_session.sh, which set BERTH_TEST_URI, _IMAGE (folder), _TEMPLATE,
@@ -71,7 +71,7 @@ static int64_t until_ready(char learnt[72])
     int64_t began = clock_mono_ms();
     struct probing probing = { .result = -1 };
 
-    while (probing.result < 0 && clock_mono_ms() - began < test_patience_ms()) {
+    while (probing.result < 0 && clock_mono_ms() - began < test_wait_limit_ms()) {
         probing.done = false;
         op_init(&probing.op, &world->loop.timers, probed);
         EXPECT_OK(probe_begin(probe,
@@ -265,7 +265,7 @@ static void until_agent(void)
         for (int i = 0; i < 10; i++)
             loop_turn(&world->loop, 20);
         asked = ask(world, VIRT_agent_ping, &args);
-    } while (asked.result < 0 && clock_mono_ms() - began < test_patience_ms());
+    } while (asked.result < 0 && clock_mono_ms() - began < test_wait_limit_ms());
     if (asked.result < 0)
         fail_msg("%s", asked.op.error.text);
     note("RDP answer to agent", clock_mono_ms() - began);

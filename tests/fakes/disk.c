@@ -8,17 +8,17 @@
 
 #define AUDIT_MAX 4096
 
-struct disk *disk_new(struct berth_random *dice)
+struct disk *disk_new(struct berth_random *random)
 {
     struct disk *disk = berth_new(struct disk);
 
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
-        map_init(&disk->rows[kind], random_map_key(dice));
+        map_init(&disk->rows[kind], random_map_key(random));
         list_init(&disk->order[kind]);
     }
-    map_init(&disk->keys, random_map_key(dice));
-    map_init(&disk->requests, random_map_key(dice));
-    map_init(&disk->presence, random_map_key(dice));
+    map_init(&disk->keys, random_map_key(random));
+    map_init(&disk->requests, random_map_key(random));
+    map_init(&disk->presence, random_map_key(random));
     list_init(&disk->request_list);
     list_init(&disk->presence_list);
     disk->audit = berth_new_array(struct audit_note, AUDIT_MAX);

@@ -15,7 +15,7 @@
 
 struct disk;
 
-struct disk *disk_new(struct berth_random *dice);
+struct disk *disk_new(struct berth_random *random);
 void disk_free(struct disk *disk);
 
 /* One savepoint. Gives changes->rev, or changes->repeated for a request that came before.

@@ -1,6 +1,6 @@
 /* disk_rules.h - the constraints of the schema, for disk.c.
  *
- * Module tests, inner header of disk.
+ * Module tests, internal header of disk.
  */
 #ifndef BERTH_TESTS_FAKES_DISK_RULES_H
 #define BERTH_TESTS_FAKES_DISK_RULES_H

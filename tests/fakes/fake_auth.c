@@ -8,7 +8,7 @@
 
 #include "core/grace.h"
 #include "core/index.h"
-#include "fakes/fake_rooms.h"
+#include "fakes/fake_ports.h"
 
 #define HASHING_MS 100
 #define FREE_FAILURES 5 /* of a user at a terminal, before waiting begins */
@@ -23,7 +23,7 @@ struct pair {
 };
 
 struct auth {
-    struct outside *outside;
+    struct environment *environment;
     struct core *core;
     struct berth_timers *timers;
     struct list checks;
@@ -67,16 +67,16 @@ void fake_auth_hash(const char *password, char *ret)
     (void)snprintf(ret, 160, "$fake$%s", hex);
 }
 
-struct auth *fake_auth_new(struct outside *outside, struct core *core, struct berth_timers *timers)
+struct auth *fake_auth_new(struct environment *environment, struct core *core, struct berth_timers *timers)
 {
     struct auth *auth = berth_new(struct auth);
 
-    auth->outside = outside;
+    auth->environment = environment;
     auth->core = core;
     auth->timers = timers;
     list_init(&auth->checks);
     list_init(&auth->pairs);
-    map_init(&auth->by_key, random_map_key(&outside->dice));
+    map_init(&auth->by_key, random_map_key(&environment->random));
     return auth;
 }
 

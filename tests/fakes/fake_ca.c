@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/fake_rooms.h"
+#include "fakes/fake_ports.h"
 
 #define LIFE_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define SIGNING_MS 5
 
 struct ca {
-    struct outside *outside;
+    struct environment *environment;
     struct berth_timers *timers;
     struct list jobs;
     int64_t life_ms, signing_ms;
@@ -25,11 +25,11 @@ struct signing {
     char terminal[64];
 };
 
-struct ca *fake_ca_new(struct outside *outside, struct berth_timers *timers)
+struct ca *fake_ca_new(struct environment *environment, struct berth_timers *timers)
 {
     struct ca *ca = berth_new(struct ca);
 
-    ca->outside = outside;
+    ca->environment = environment;
     ca->timers = timers;
     ca->life_ms = LIFE_MS;
     ca->signing_ms = SIGNING_MS;

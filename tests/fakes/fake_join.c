@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/fake_rooms.h"
-#include "fakes/fake_terminal_inner.h"
+#include "fakes/fake_ports.h"
+#include "fakes/fake_terminal_internal.h"
 
 static void add_old_key(const struct fake_terminal *terminal, struct msg_join *join)
 {
@@ -16,13 +16,13 @@ static void add_old_key(const struct fake_terminal *terminal, struct msg_join *j
                       join->request);
 }
 
-#define PATIENCE_MS 20000 /* as the agent's: agent/flow/join.c */
+#define JOIN_TIMEOUT_MS 20000 /* as the agent's: agent/flow/join.c */
 
-static void hears_nothing(struct berth_timer *timer);
+static void join_unanswered(struct berth_timer *timer);
 
-static void wait_for_word(struct fake_terminal *terminal)
+static void start_join_timeout(struct fake_terminal *terminal)
 {
-    timer_start(&outside_of(terminal)->timers, &terminal->patience, PATIENCE_MS, hears_nothing);
+    timer_start(&environment_of(terminal)->timers, &terminal->join_timeout, JOIN_TIMEOUT_MS, join_unanswered);
 }
 
 void join_say(struct fake_terminal *terminal)
@@ -42,7 +42,7 @@ void join_say(struct fake_terminal *terminal)
     if (terminal->old_certificate[0])
         add_old_key(terminal, join);
     terminal->joins++;
-    wait_for_word(terminal);
+    start_join_timeout(terminal);
     terminal_say(terminal, &msg);
     msg_wipe(&msg);
 }
@@ -57,28 +57,28 @@ static void try_again(struct berth_timer *timer)
 static void retry_in(struct fake_terminal *terminal, int64_t delay_ms)
 {
     if (terminal->link)
-        door_close(terminal->link, "it joined, or asks again later");
+        fake_connection_close(terminal->link, "it joined, or asks again later");
     terminal->link = NULL;
     terminal->open = false;
     terminal->on = false;
-    timer_start(&outside_of(terminal)->timers, &terminal->reconnect, delay_ms, try_again);
+    timer_start(&environment_of(terminal)->timers, &terminal->reconnect, delay_ms, try_again);
 }
 
-static void hears_nothing(struct berth_timer *timer)
+static void join_unanswered(struct berth_timer *timer)
 {
-    retry_in(container_of(timer, struct fake_terminal, patience), 1000);
+    retry_in(container_of(timer, struct fake_terminal, join_timeout), 1000);
 }
 
-void join_hears(struct fake_terminal *terminal, const struct msg *msg)
+void join_received(struct fake_terminal *terminal, const struct msg *msg)
 {
     if (msg->type != MSG_refused || strcmp(msg->refused.about, "join") == 0)
         terminal_hear_ref(terminal, msg);
     if (msg->type == MSG_join_pending) {
         terminal->pendings++;
-        wait_for_word(terminal);
+        start_join_timeout(terminal);
         return;
     }
-    timer_stop(&outside_of(terminal)->timers, &terminal->patience);
+    timer_stop(&environment_of(terminal)->timers, &terminal->join_timeout);
     if (msg->type == MSG_joined) {
         (void)snprintf(terminal->certificate, sizeof(terminal->certificate), "%s",
                        msg->joined.certificate);
@@ -103,7 +103,7 @@ void terminal_renew_key(struct fake_terminal *terminal)
     if (terminal->next_key[0] || !terminal->open)
         return; /* an agent has one next key at a time */
     terminal->ref++;
-    random_hex(&outside_of(terminal)->dice, terminal->next_key, 12);
+    random_hex(&environment_of(terminal)->random, terminal->next_key, 12);
     fake_ca_request(msg.renew_certificate.request, sizeof(msg.renew_certificate.request),
                     terminal->next_key);
     terminal_say(terminal, &msg);

@@ -1,17 +1,17 @@
-/* fake_probe.c - is a desktop ready? The farm knows. */
+/* fake_probe.c - is a desktop ready? The fake hypervisors know. */
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/fake_rooms.h"
+#include "fakes/fake_ports.h"
 
 struct probe {
-    struct farm *farm;
+    struct fake_hypervisors *hypervisors;
     struct berth_timers *timers;
-    struct list looks;
+    struct list running;
     bool full;
 };
 
-struct look {
+struct running_probe {
     struct list node;
     struct probe *probe;
     struct berth_timer timer;
@@ -23,55 +23,55 @@ struct look {
     int64_t since_ms;
 };
 
-static void look_free(struct look *look)
+static void running_probe_free(struct running_probe *one)
 {
-    timer_stop(look->probe->timers, &look->timer);
-    list_remove(&look->node);
-    free(look);
+    timer_stop(one->probe->timers, &one->timer);
+    list_remove(&one->node);
+    free(one);
 }
 
-static void look_ends(struct berth_timer *timer)
+static void running_probe_ends(struct berth_timer *timer)
 {
-    struct look *look = container_of(timer, struct look, timer);
-    const struct machine *machine = farm_at(look->probe->farm, look->address, look->port);
-    struct op *op = look->op;
+    struct running_probe *one = container_of(timer, struct running_probe, timer);
+    const struct machine *machine = machine_at(one->probe->hypervisors, one->address, one->port);
+    struct op *op = one->op;
     struct berth_error error = { 0 };
     int r = 0;
 
     if (machine && machine_answers(machine)) {
-        if (!look->answer_only)
-            machine_fingerprint(machine, look->ret->fingerprint);
-        look->ret->took_ms = look->probe->timers->mono_ms - look->since_ms;
+        if (!one->answer_only)
+            machine_fingerprint(machine, one->ret->fingerprint);
+        one->ret->took_ms = one->probe->timers->mono_ms - one->since_ms;
     } else {
-        r = berth_fail(&error, BERTH_E_DESKTOP, "%s:%d refused the connection", look->address,
-                       look->port);
+        r = berth_fail(&error, BERTH_E_DESKTOP, "%s:%d refused the connection", one->address,
+                       one->port);
     }
-    look_free(look);
+    running_probe_free(one);
     op_complete(op, r, &error);
 }
 
 static void cancel(struct op *op)
 {
-    look_free(op->handle);
+    running_probe_free(op->handle);
 }
 
-struct probe *fake_probe_new(struct farm *farm, struct berth_timers *timers)
+struct probe *fake_probe_new(struct fake_hypervisors *hypervisors, struct berth_timers *timers)
 {
     struct probe *probe = berth_new(struct probe);
 
-    probe->farm = farm;
+    probe->hypervisors = hypervisors;
     probe->timers = timers;
-    list_init(&probe->looks);
+    list_init(&probe->running);
     return probe;
 }
 
 void fake_probe_free(struct probe *probe)
 {
-    list_each (&probe->looks, node) {
-        struct look *look = list_entry(node, struct look, node);
+    list_each (&probe->running, node) {
+        struct running_probe *one = list_entry(node, struct running_probe, node);
 
-        look->op->in_flight = false;
-        look_free(look);
+        one->op->in_flight = false;
+        running_probe_free(one);
     }
     free(probe);
 }
@@ -81,25 +81,25 @@ void fake_probe_full(struct probe *probe, bool full)
     probe->full = full;
 }
 
-static struct look *look_new(struct probe *probe, const struct probe_target *target,
+static struct running_probe *running_probe_new(struct probe *probe, const struct probe_target *target,
                              struct probe_result *ret, struct op *op)
 {
-    const struct machine *machine = farm_at(probe->farm, target->address, target->port);
-    struct look *look = berth_new(struct look);
+    const struct machine *machine = machine_at(probe->hypervisors, target->address, target->port);
+    struct running_probe *one = berth_new(struct running_probe);
 
     *ret = (struct probe_result){ 0 };
-    look->probe = probe;
-    look->op = op;
-    look->ret = ret;
-    look->port = target->port;
-    look->answer_only = target->answer_only;
-    look->since_ms = probe->timers->mono_ms;
-    (void)snprintf(look->address, sizeof(look->address), "%s", target->address);
-    list_append(&probe->looks, &look->node);
-    timer_start(probe->timers, &look->timer,
-                outside_draw_ms(probe->farm->outside, 2, 20) + (machine ? machine->dawdles_ms : 0),
-                look_ends);
-    return look;
+    one->probe = probe;
+    one->op = op;
+    one->ret = ret;
+    one->port = target->port;
+    one->answer_only = target->answer_only;
+    one->since_ms = probe->timers->mono_ms;
+    (void)snprintf(one->address, sizeof(one->address), "%s", target->address);
+    list_append(&probe->running, &one->node);
+    timer_start(probe->timers, &one->timer,
+                environment_draw_ms(probe->hypervisors->environment, 2, 20) + (machine ? machine->probe_delay_ms : 0),
+                running_probe_ends);
+    return one;
 }
 
 int probe_begin(struct probe *probe, const struct probe_target *target, struct probe_result *ret,
@@ -109,5 +109,5 @@ int probe_begin(struct probe *probe, const struct probe_target *target, struct p
         return berth_fail(&op->error, BERTH_E_DESKTOP, "there is no address to ask");
     if (probe->full)
         return berth_fail(&op->error, BERTH_E_BUSY, "all probes are under way already");
-    return op_begun(op, cancel, look_new(probe, target, ret, op));
+    return op_begun(op, cancel, running_probe_new(probe, target, ret, op));
 }

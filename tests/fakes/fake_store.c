@@ -14,12 +14,12 @@ struct fake_commit {
 
 static void write_batch(struct berth_timer *timer);
 
-struct store *fake_store_new(struct outside *outside, struct disk *disk,
+struct store *fake_store_new(struct environment *environment, struct disk *disk,
                              struct berth_timers *timers)
 {
     struct store *store = berth_new(struct store);
 
-    store->outside = outside;
+    store->environment = environment;
     store->disk = disk;
     store->timers = timers;
     store->slowest_ms = SLOWEST_MS;
@@ -31,22 +31,22 @@ struct store *fake_store_new(struct outside *outside, struct disk *disk,
 
 static void note_commit(struct store *store, const struct changes *changes)
 {
-    struct outside *outside = store->outside;
+    struct environment *environment = store->environment;
     struct history_line line = { .kind = HISTORY_row };
 
-    if (!outside->history)
+    if (!environment->history)
         return;
     for (size_t i = 0; i < changes->count; i++) {
         line.row = history_of_change(&changes->audit, changes->at, changes->count, i, changes->rev);
         line.row.over |= line.row.verb == history_verb_DROP;
         line.row.verb = history_verb_STORED;
         line.row.incarnation = disk_incarnation(store->disk);
-        outside_record(outside, &line);
+        environment_record(environment, &line);
     }
     line = (struct history_line){ .kind = HISTORY_audit };
     line.audit = history_of_audit(&changes->audit, changes->at, changes->count, changes->rev,
                                   (int64_t)disk_audits(store->disk));
-    outside_record(outside, &line);
+    environment_record(environment, &line);
 }
 
 static int commit_now(struct store *store, struct changes *changes, struct berth_error *reterr)
@@ -58,7 +58,7 @@ static int commit_now(struct store *store, struct changes *changes, struct berth
     return r;
 }
 
-static void note_room(struct store *store, bool degraded)
+static void record_degraded(struct store *store, bool degraded)
 {
     struct history_line line = { .kind = HISTORY_broker };
 
@@ -67,12 +67,12 @@ static void note_room(struct store *store, bool degraded)
     store->degraded = degraded;
     line.broker.event = degraded ? history_broker_event_DEGRADED : history_broker_event_WRITABLE;
     line.broker.incarnation = disk_incarnation(store->disk);
-    outside_record(store->outside, &line);
+    environment_record(store->environment, &line);
 }
 
 void fake_store_die(struct store *store)
 {
-    bool reached = outside_chance(store->outside, 50);
+    bool reached = environment_chance(store->environment, 50);
 
     if (store->dead)
         return;
@@ -84,7 +84,7 @@ void fake_store_die(struct store *store)
         if (!commit->begun || !reached || store->full)
             break;
         if (commit_now(store, commit->changes, NULL) == 0)
-            outside_note(store->outside, "committed and never acknowledged: %s %s",
+            environment_note(store->environment, "committed and never acknowledged: %s %s",
                          commit->changes->audit.action, commit->changes->audit.object);
     }
 }
@@ -127,7 +127,7 @@ static void begin_batch(struct store *store)
         return;
     list_each (&store->queue, node)
         list_entry(node, struct fake_commit, node)->begun = true;
-    timer_start(store->timers, &store->next, outside_draw_ms(store->outside, 0, store->slowest_ms),
+    timer_start(store->timers, &store->next, environment_draw_ms(store->environment, 0, store->slowest_ms),
                 write_batch);
 }
 
@@ -141,7 +141,7 @@ static int refuse(struct store *store, const struct changes *changes, struct ber
     store->fail_next = 0;
     if (code)
         return berth_fail(reterr, code, "%s", berth_error_row(code)->sentence);
-    note_room(store, store->full);
+    record_degraded(store, store->full);
     if (store->full)
         return berth_fail(reterr, BERTH_E_NO_SPACE,
                           "the broker's disk is full; nothing was changed");
@@ -150,7 +150,7 @@ static int refuse(struct store *store, const struct changes *changes, struct ber
 
 static void crash(struct store *store)
 {
-    outside_note(store->outside, "the broker crashes at commit %llu",
+    environment_note(store->environment, "the broker crashes at commit %llu",
                  (unsigned long long)store->commits);
     store->dead = true;
     if (store->crashed)
@@ -178,7 +178,7 @@ static void write_one(struct store *store, struct fake_commit *commit)
     if (r == 0)
         r = commit_now(store, commit->changes, &error);
     if (r != BERTH_E_NO_SPACE)
-        outside_note(store->outside, "commit %llu: %s %s%s%s", (unsigned long long)store->commits,
+        environment_note(store->environment, "commit %llu: %s %s%s%s", (unsigned long long)store->commits,
                      commit->changes->audit.action, commit->changes->audit.object,
                      r < 0 ? ": " : "", r < 0 ? error.text : "");
     if (crashes && store->crash == CRASH_AFTER_COMMIT) {

@@ -2,13 +2,13 @@
  *
  * Module tests. Decisions wait for a batch as in the real store: whatever has come by the time a
  * commit begins is committed together and acknowledged some milliseconds later. A crash between the
- * two is where brokers lose promises, so it can be asked for at any commit, on either side of it.
+ * two is where brokers lose acknowledged changes, so it can be asked for at any commit, on either side of it.
  */
 #ifndef BERTH_TESTS_FAKES_FAKE_STORE_H
 #define BERTH_TESTS_FAKES_FAKE_STORE_H
 
 #include "fakes/disk.h"
-#include "fakes/outside.h"
+#include "fakes/environment.h"
 
 enum store_crash {
     CRASH_NEVER,
@@ -18,7 +18,7 @@ enum store_crash {
 };
 
 struct store {
-    struct outside *outside;
+    struct environment *environment;
     struct disk *disk;
     struct berth_timers *timers; /* the broker's */
     struct list queue;           /* of struct fake_commit, in the order they came */
@@ -37,7 +37,7 @@ struct store {
     void *context;
 };
 
-struct store *fake_store_new(struct outside *outside, struct disk *disk,
+struct store *fake_store_new(struct environment *environment, struct disk *disk,
                              struct berth_timers *timers);
 
 /* The broker crashes now: nothing is acknowledged any more. The batch that was being written may or

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/fake_rooms.h"
-#include "fakes/fake_terminal_inner.h"
+#include "fakes/fake_ports.h"
+#include "fakes/fake_terminal_internal.h"
 
 #define BOOT_MOST_MS 500
 #define UNANSWERED_MS 15000
@@ -14,51 +14,51 @@
 
 static void reconnect_now(struct berth_timer *timer);
 static void renew_now(struct berth_timer *timer);
-static void link_open(struct door_visitor *visitor);
-static void link_lost(struct door_visitor *visitor, const char *why);
-static void link_refused(struct door_visitor *visitor, const struct berth_error *error);
-static void hears(struct door_visitor *visitor, const struct msg *msg);
+static void link_open(struct network_client *network_client);
+static void link_lost(struct network_client *network_client, const char *why);
+static void link_refused(struct network_client *network_client, const struct berth_error *error);
+static void received(struct network_client *network_client, const struct msg *msg);
 
-struct fake_terminal *terminal_new(struct door *door, struct farm *farm, const char *name)
+struct fake_terminal *terminal_new(struct fake_network *network, struct fake_hypervisors *hypervisors, const char *name)
 {
-    unsigned address = ++door->last_address;
+    unsigned address = ++network->last_address;
     struct fake_terminal *terminal = berth_new(struct fake_terminal);
 
-    terminal->visitor = (struct door_visitor){ .name = terminal->name,
+    terminal->network_client = (struct network_client){ .name = terminal->name,
                                                .address = terminal->address,
                                                .open = link_open,
                                                .lost = link_lost,
                                                .refused = link_refused,
-                                               .hears = hears };
-    terminal->door = door;
-    terminal->farm = farm;
+                                               .received = received };
+    terminal->network = network;
+    terminal->hypervisors = hypervisors;
     terminal->picture.ended = viewer_ended_by_machine;
     (void)snprintf(terminal->name, sizeof(terminal->name), "%s", name);
     (void)snprintf(terminal->picture.terminal, sizeof(terminal->picture.terminal), "%s", name);
     (void)snprintf(terminal->serial, sizeof(terminal->serial), "SN-%.60s", name);
     (void)snprintf(terminal->address, sizeof(terminal->address), "10.200.%u.%u",
                    (address >> 8) & 255, address & 255);
-    random_hex(&door->outside->dice, terminal->key, 12);
+    random_hex(&network->environment->random, terminal->key, 12);
     fake_digest(terminal->key, terminal->key_hash);
     return terminal;
 }
 
 void terminal_free(struct fake_terminal *terminal)
 {
-    struct berth_timers *timers = &outside_of(terminal)->timers;
+    struct berth_timers *timers = &environment_of(terminal)->timers;
 
     timer_stop(timers, &terminal->reconnect);
     timer_stop(timers, &terminal->renew);
     timer_stop(timers, &terminal->unanswered);
-    timer_stop(timers, &terminal->patience);
+    timer_stop(timers, &terminal->join_timeout);
     timer_stop(timers, &terminal->viewing);
     machine_leave(&terminal->picture);
     berth_wipe_free(terminal, sizeof(*terminal));
 }
 
-static struct fake_terminal *terminal_of(struct door_visitor *visitor)
+static struct fake_terminal *terminal_of(struct network_client *network_client)
 {
-    return container_of(visitor, struct fake_terminal, visitor);
+    return container_of(network_client, struct fake_terminal, network_client);
 }
 
 void terminal_page(struct fake_terminal *terminal, const char *page, const char *said)
@@ -68,26 +68,26 @@ void terminal_page(struct fake_terminal *terminal, const char *page, const char 
     terminal->queue_place = 0;
     terminal->choices_count = 0;
     if (*page)
-        outside_note(outside_of(terminal), "%s: %s: %s", terminal->name, page, said);
+        environment_note(environment_of(terminal), "%s: %s: %s", terminal->name, page, said);
 }
 
 /* ---- the link ---- */
 
 static int64_t retry_ms(struct fake_terminal *terminal)
 {
-    struct outside *outside = outside_of(terminal);
+    struct environment *environment = environment_of(terminal);
     int64_t most = FIRST_RETRY_MS;
 
     if (terminal->failures == 0)
         most = shows_desktop(terminal) || terminal->signing_on ? 500 : terminal->spread_ms;
     for (int i = 1; i < terminal->failures && most < LAST_RETRY_MS; i++)
         most *= 2;
-    return outside_draw_ms(outside, 0, most > LAST_RETRY_MS ? LAST_RETRY_MS : most);
+    return environment_draw_ms(environment, 0, most > LAST_RETRY_MS ? LAST_RETRY_MS : most);
 }
 
 static void offline(struct fake_terminal *terminal)
 {
-    struct berth_timers *timers = &outside_of(terminal)->timers;
+    struct berth_timers *timers = &environment_of(terminal)->timers;
 
     terminal->link = NULL;
     terminal->open = false;
@@ -95,7 +95,7 @@ static void offline(struct fake_terminal *terminal)
     terminal->next_key[0] = '\0'; /* nobody answers any more */
     timer_stop(timers, &terminal->renew);
     timer_stop(timers, &terminal->unanswered);
-    timer_stop(timers, &terminal->patience);
+    timer_stop(timers, &terminal->join_timeout);
     if (terminal->signing_on) {
         terminal->signing_on = false;
         terminal_page(terminal, "offline", "the broker cannot be reached");
@@ -111,16 +111,16 @@ static void reconnect_now(struct berth_timer *timer)
     terminal->failures++;
     if (!terminal->cut && terminal->certificate[0])
         terminal->link =
-            door_connect(terminal->door, &terminal->visitor, terminal->key_hash, false);
+            fake_network_connect(terminal->network, &terminal->network_client, terminal->key_hash, false);
     else if (!terminal->cut && !terminal->refused_for_good)
-        terminal->link = door_connect(terminal->door, &terminal->visitor, "", true);
+        terminal->link = fake_network_connect(terminal->network, &terminal->network_client, "", true);
     if (!terminal->link)
         offline(terminal);
 }
 
 void terminal_power(struct fake_terminal *terminal, bool on)
 {
-    struct berth_timers *timers = &outside_of(terminal)->timers;
+    struct berth_timers *timers = &environment_of(terminal)->timers;
 
     if (on && !terminal->on) {
         terminal->on = true;
@@ -128,13 +128,13 @@ void terminal_power(struct fake_terminal *terminal, bool on)
         terminal->failures = 0;
         terminal->refused_for_good = false;
         timer_start(timers, &terminal->reconnect,
-                    outside_draw_ms(outside_of(terminal), 0, BOOT_MOST_MS), reconnect_now);
+                    environment_draw_ms(environment_of(terminal), 0, BOOT_MOST_MS), reconnect_now);
     } else if (!on) {
         terminal->on = false;
         timer_stop(timers, &terminal->reconnect);
         viewer_off(terminal, 0, "");
         if (terminal->link)
-            door_close(terminal->link, "it was switched off");
+            fake_connection_close(terminal->link, "it was switched off");
         offline(terminal);
         terminal->presence_id[0] = '\0';
         terminal_page(terminal, "", "");
@@ -145,7 +145,7 @@ void terminal_power(struct fake_terminal *terminal, bool on)
 void terminal_break(struct fake_terminal *terminal)
 {
     if (terminal->link)
-        door_close(terminal->link, "its connection broke");
+        fake_connection_close(terminal->link, "its connection broke");
     terminal->failures = 0;
     offline(terminal);
 }
@@ -154,12 +154,12 @@ void terminal_cut(struct fake_terminal *terminal, bool cut)
 {
     terminal->cut = cut;
     if (terminal->link)
-        door_deafen(terminal->link, cut);
+        fake_connection_stall(terminal->link, cut);
 }
 
-static void link_open(struct door_visitor *visitor)
+static void link_open(struct network_client *network_client)
 {
-    struct fake_terminal *terminal = terminal_of(visitor);
+    struct fake_terminal *terminal = terminal_of(network_client);
 
     terminal->open = true;
     if (terminal->certificate[0])
@@ -168,21 +168,21 @@ static void link_open(struct door_visitor *visitor)
         join_say(terminal);
 }
 
-static void link_lost(struct door_visitor *visitor, const char *why)
+static void link_lost(struct network_client *network_client, const char *why)
 {
-    struct fake_terminal *terminal = terminal_of(visitor);
+    struct fake_terminal *terminal = terminal_of(network_client);
 
-    outside_note(outside_of(terminal), "%s: its link is lost: %s", terminal->name, why);
+    environment_note(environment_of(terminal), "%s: its link is lost: %s", terminal->name, why);
     if (terminal->present)
         terminal->failures = 0;
     offline(terminal);
 }
 
-static void link_refused(struct door_visitor *visitor, const struct berth_error *error)
+static void link_refused(struct network_client *network_client, const struct berth_error *error)
 {
-    struct fake_terminal *terminal = terminal_of(visitor);
+    struct fake_terminal *terminal = terminal_of(network_client);
 
-    outside_note(outside_of(terminal), "%s: turned away: %s", terminal->name, error->text);
+    environment_note(environment_of(terminal), "%s: turned away: %s", terminal->name, error->text);
     if (error->code == BERTH_E_REVOKED) {
         viewer_off(terminal, 0, "");
         terminal_page(terminal, "REVOKED", error->text);
@@ -197,10 +197,10 @@ static void link_silent(struct berth_timer *timer)
     struct fake_terminal *terminal = container_of(timer, struct fake_terminal, unanswered);
 
     if (terminal->link) {
-        if (terminal->link->deaf)
-            door_forsake(terminal->link); /* not even a goodbye gets through */
+        if (terminal->link->stalled)
+            fake_connection_abandon(terminal->link); /* not even a goodbye gets through */
         else
-            door_close(terminal->link, "it does not answer");
+            fake_connection_close(terminal->link, "it does not answer");
     }
     terminal->failures = 0;
     offline(terminal);
@@ -209,7 +209,7 @@ static void link_silent(struct berth_timer *timer)
 static void expect_answer(struct fake_terminal *terminal)
 {
     if (!timer_armed(&terminal->unanswered))
-        timer_start(&outside_of(terminal)->timers, &terminal->unanswered, UNANSWERED_MS,
+        timer_start(&environment_of(terminal)->timers, &terminal->unanswered, UNANSWERED_MS,
                     link_silent);
 }
 
@@ -238,7 +238,7 @@ static void renew_now(struct berth_timer *timer);
 
 static void renew(struct fake_terminal *terminal)
 {
-    int64_t now_ms = outside_of(terminal)->timers.mono_ms;
+    int64_t now_ms = environment_of(terminal)->timers.mono_ms;
     struct msg msg; /* only what its type needs is set: a fleet renews all the time */
 
     if (terminal->silent || !terminal->present)
@@ -254,7 +254,7 @@ static void renew(struct fake_terminal *terminal)
     msg.renew.input_idle_ms = terminal->hands_off_ms ? now_ms - terminal->hands_off_ms : 0;
     terminal_say(terminal, &msg);
     expect_answer(terminal);
-    timer_start(&outside_of(terminal)->timers, &terminal->renew, terminal->renew_after_ms,
+    timer_start(&environment_of(terminal)->timers, &terminal->renew, terminal->renew_after_ms,
                 renew_now);
 }
 
@@ -269,7 +269,7 @@ void terminal_doze(struct fake_terminal *terminal, int64_t want_ms)
     renew(terminal);
     terminal->want_ms = 0;
     terminal->silent = true;
-    timer_stop(&outside_of(terminal)->timers, &terminal->unanswered);
+    timer_stop(&environment_of(terminal)->timers, &terminal->unanswered);
 }
 
 void terminal_wake(struct fake_terminal *terminal)
@@ -280,7 +280,7 @@ void terminal_wake(struct fake_terminal *terminal)
 
 static void hear_granted(struct fake_terminal *terminal, const struct msg_granted *granted)
 {
-    struct berth_timers *timers = &outside_of(terminal)->timers;
+    struct berth_timers *timers = &environment_of(terminal)->timers;
 
     timer_stop(timers, &terminal->unanswered);
     terminal->present = true;
@@ -291,7 +291,7 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
     terminal->spread_ms = granted->reconnect_spread_ms;
     terminal->granted_ms = granted->presence_expires_in_ms;
     if (granted->incarnation < terminal->incarnation)
-        outside_fault(outside_of(terminal), "%s: incarnation %lld after %lld", terminal->name,
+        environment_fault(environment_of(terminal), "%s: incarnation %lld after %lld", terminal->name,
                       (long long)granted->incarnation, (long long)terminal->incarnation);
     terminal->incarnation = granted->incarnation;
     timer_start(timers, &terminal->renew, terminal->renew_after_ms, renew_now);
@@ -302,7 +302,7 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
 void terminal_hear_ref(struct fake_terminal *terminal, const struct msg *msg)
 {
     if (msg->ref == 0 || msg->ref > terminal->ref)
-        outside_fault(outside_of(terminal), "%s: '%s' has ref %llu, which answers no question",
+        environment_fault(environment_of(terminal), "%s: '%s' has ref %llu, which answers no question",
                       terminal->name, msg_row(msg->type)->name, (unsigned long long)msg->ref);
     terminal->answer = msg->type;
     terminal->answer_ref = msg->ref;
@@ -310,7 +310,7 @@ void terminal_hear_ref(struct fake_terminal *terminal, const struct msg *msg)
 
 static void hear_refused(struct fake_terminal *terminal, const struct msg_refused *refused)
 {
-    timer_stop(&outside_of(terminal)->timers, &terminal->unanswered);
+    timer_stop(&environment_of(terminal)->timers, &terminal->unanswered);
     if (strcmp(refused->about, "renew_certificate") == 0)
         terminal->next_key[0] = '\0';
     if (strcmp(refused->about, "sign_on") == 0 && !terminal->signing_on)
@@ -320,7 +320,7 @@ static void hear_refused(struct fake_terminal *terminal, const struct msg_refuse
     if (!shows_desktop(terminal))
         terminal_page(terminal, refused->code, refused->text);
     else
-        outside_note(outside_of(terminal), "%s: refused %s: %s", terminal->name, refused->about,
+        environment_note(environment_of(terminal), "%s: refused %s: %s", terminal->name, refused->about,
                      refused->text);
 }
 
@@ -342,12 +342,12 @@ static void hear_choose(struct fake_terminal *terminal, const struct msg_choose 
     memcpy(terminal->choices, choose->choices, sizeof(terminal->choices));
 }
 
-static void hears(struct door_visitor *visitor, const struct msg *msg)
+static void received(struct network_client *network_client, const struct msg *msg)
 {
-    struct fake_terminal *terminal = terminal_of(visitor);
+    struct fake_terminal *terminal = terminal_of(network_client);
 
     if (terminal->link && terminal->link->joining) {
-        join_hears(terminal, msg);
+        join_received(terminal, msg);
         return;
     }
     switch ((int)msg->type) {
@@ -381,17 +381,17 @@ static void hears(struct door_visitor *visitor, const struct msg *msg)
         hear_refused(terminal, &msg->refused);
         return;
     case MSG_profile:
-        orders_profile(terminal, &msg->profile);
+        commands_profile(terminal, &msg->profile);
         return;
     case MSG_command:
-        orders_command(terminal, &msg->command);
+        commands_command(terminal, &msg->command);
         return;
     case MSG_certificate:
         terminal_hear_ref(terminal, msg);
         join_take_certificate(terminal, &msg->certificate);
         return;
     default:
-        outside_fault(outside_of(terminal), "%s: what is '%s' for?", terminal->name,
+        environment_fault(environment_of(terminal), "%s: what is '%s' for?", terminal->name,
                       msg_row(msg->type)->name);
         return;
     }
@@ -402,14 +402,14 @@ static void hears(struct door_visitor *visitor, const struct msg *msg)
 void terminal_say(struct fake_terminal *terminal, const struct msg *msg)
 {
     if (terminal->open)
-        door_say(terminal->link, msg);
+        fake_connection_send(terminal->link, msg);
 }
 
 static void begin_sign_on(struct fake_terminal *terminal, struct msg *msg)
 {
     msg->type = MSG_sign_on;
     msg->ref = ++terminal->ref;
-    outside_note(outside_of(terminal), "%s: sign-on of %s", terminal->name,
+    environment_note(environment_of(terminal), "%s: sign-on of %s", terminal->name,
                  msg->sign_on.evidence[0].name);
     if (!terminal->present) {
         terminal_page(terminal, "offline", "the broker cannot be reached");
@@ -469,7 +469,7 @@ void terminal_lose(struct fake_terminal *terminal)
     terminal->lost = (struct msg_sign_on){ .session_id = show->session_id,
                                            .session_epoch = show->epoch,
                                            .connection_id = show->connection_id };
-    terminal->lost_at_ms = outside_of(terminal)->timers.mono_ms;
+    terminal->lost_at_ms = environment_of(terminal)->timers.mono_ms;
     viewer_off(terminal, 147, "network");
     terminal_page(terminal, "ended", "network");
 }
@@ -480,7 +480,7 @@ void terminal_resume(struct fake_terminal *terminal, int64_t lost_ms)
 
     msg.sign_on.evidence[msg.sign_on.evidence_count++].kind = evidence_kind_RESUME;
     msg.sign_on.lost_ms =
-        lost_ms >= 0 ? lost_ms : outside_of(terminal)->timers.mono_ms - terminal->lost_at_ms;
+        lost_ms >= 0 ? lost_ms : environment_of(terminal)->timers.mono_ms - terminal->lost_at_ms;
     begin_sign_on(terminal, &msg);
 }
 
@@ -500,7 +500,7 @@ void terminal_sign_off(struct fake_terminal *terminal)
     msg.sign_off.session_id = terminal->show.session_id;
     msg.sign_off.epoch = terminal->show.epoch;
     /* The viewer's end may be told before or after the wish. */
-    if (outside_chance(outside_of(terminal), 50)) {
+    if (environment_chance(environment_of(terminal), 50)) {
         terminal_say(terminal, &msg);
         viewer_off(terminal, 145, "signed-off");
     } else {
@@ -529,8 +529,8 @@ void terminal_bye(struct fake_terminal *terminal)
     msg.bye.seq = ++terminal->seq;
     terminal_say(terminal, &msg);
     terminal->silent = true;
-    timer_stop(&outside_of(terminal)->timers, &terminal->renew);
-    timer_stop(&outside_of(terminal)->timers, &terminal->unanswered);
+    timer_stop(&environment_of(terminal)->timers, &terminal->renew);
+    timer_stop(&environment_of(terminal)->timers, &terminal->unanswered);
 }
 
 /* ---- what its person reads ---- */
@@ -538,7 +538,7 @@ void terminal_bye(struct fake_terminal *terminal)
 static const char *machine_shown(const struct fake_terminal *terminal)
 {
     const struct machine *machine =
-        farm_at(terminal->farm, terminal->show.host, (int)terminal->show.port);
+        machine_at(terminal->hypervisors, terminal->show.host, (int)terminal->show.port);
 
     return machine ? machine->name : "nothing";
 }

@@ -3,14 +3,14 @@
  *
  * Module tests. It keeps the rules of the real agent (agent/core/terminal_status.h): an older epoch never takes
  * the picture back, a hidden one is never shown again, the broker's absence changes nothing on a
- * screen that shows a desktop. Its viewer logs on to the farm's machines with what it was given, so
+ * screen that shows a desktop. Its viewer logs on to the fake hypervisors' machines with what it was given, so
  * a wrong password or certificate shows.
  */
 #ifndef BERTH_TESTS_FAKES_FAKE_TERMINAL_H
 #define BERTH_TESTS_FAKES_FAKE_TERMINAL_H
 
-#include "fakes/door.h"
-#include "fakes/farm.h"
+#include "fakes/fake_network.h"
+#include "fakes/fake_hypervisors.h"
 
 enum fake_viewer { VIEWER_NONE, VIEWER_CONNECTING, VIEWER_ACTIVE };
 
@@ -24,9 +24,9 @@ struct heard_epoch {
 
 struct fake_terminal {
     struct list node;
-    struct door_visitor visitor;
-    struct door *door;
-    struct farm *farm;
+    struct network_client network_client;
+    struct fake_network *network;
+    struct fake_hypervisors *hypervisors;
     char name[64];
     char address[64];
     char serial[64];
@@ -46,13 +46,13 @@ struct fake_terminal {
     bool cut;    /* no network */
     bool silent; /* it does not renew */
     bool refused_for_good;
-    struct door_link *link;
+    struct fake_connection *link;
     bool open, present;
     char presence_id[40];
     int64_t seq, want_ms, renew_after_ms, spread_ms, granted_ms, incarnation;
     int failures;
     struct berth_timer reconnect, renew, unanswered;
-    struct berth_timer patience; /* it asked to join and hears nothing */
+    struct berth_timer join_timeout; /* it asked to join and hears nothing */
     int joins;                   /* how often it asked to join */
     int pendings;                /* how often it heard that the broker still works on it */
 
@@ -87,7 +87,7 @@ struct fake_terminal {
     unsigned shows, stale_shows;
 };
 
-struct fake_terminal *terminal_new(struct door *door, struct farm *farm, const char *name);
+struct fake_terminal *terminal_new(struct fake_network *network, struct fake_hypervisors *hypervisors, const char *name);
 void terminal_free(struct fake_terminal *terminal);
 
 /* Power on and off (the picture is gone). */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/fake_terminal_inner.h"
+#include "fakes/fake_terminal_internal.h"
 
 #define CONNECT_LEAST_MS 200
 #define CONNECT_MOST_MS 800
@@ -55,7 +55,7 @@ static void report(struct fake_terminal *terminal, const struct msg_show *show,
     msg.viewer.exit_code = exit_code;
     (void)snprintf(msg.viewer.reason, sizeof(msg.viewer.reason), "%s", reason);
     if (state == viewer_state_ACTIVE)
-        msg.viewer.picture_ms = outside_of(terminal)->timers.mono_ms - terminal->show_since_ms;
+        msg.viewer.picture_ms = environment_of(terminal)->timers.mono_ms - terminal->show_since_ms;
     terminal_say(terminal, &msg);
 }
 
@@ -65,7 +65,7 @@ void viewer_off(struct fake_terminal *terminal, int exit_code, const char *reaso
 
     if (terminal->viewer == VIEWER_NONE)
         return;
-    timer_stop(&outside_of(terminal)->timers, &terminal->viewing);
+    timer_stop(&environment_of(terminal)->timers, &terminal->viewing);
     machine_leave(&terminal->picture);
     terminal->viewer = VIEWER_NONE;
     explicit_bzero(&terminal->show, sizeof(terminal->show));
@@ -77,7 +77,7 @@ void viewer_off(struct fake_terminal *terminal, int exit_code, const char *reaso
 /* The viewer ended by itself: the connection is over, and the person reads why. */
 static void viewer_failed(struct fake_terminal *terminal, int exit_code, const char *word)
 {
-    outside_note(outside_of(terminal), "%s: the viewer ended: %s", terminal->name, word);
+    environment_note(environment_of(terminal), "%s: the viewer ended: %s", terminal->name, word);
     viewer_off(terminal, exit_code, word);
     terminal_page(terminal, "ended", word);
 }
@@ -91,17 +91,17 @@ void viewer_ended_by_machine(struct picture *picture, int exit_code, const char 
 
 /* What must hold whenever a picture appears. */
 static void judge_picture(struct fake_terminal *terminal, const struct machine *machine,
-                          const char *touched_by)
+                          const char *traces_of)
 {
-    struct outside *outside = outside_of(terminal);
+    struct environment *environment = environment_of(terminal);
 
-    if (touched_by[0] && strcmp(touched_by, terminal->show.user) != 0 &&
-        !(terminal->farm->traces_allowed &&
-          terminal->farm->traces_allowed(terminal->farm->context, machine)))
-        outside_fault(outside, "%s sees what %s left on %s (I14)", terminal->show.user, touched_by,
+    if (traces_of[0] && strcmp(traces_of, terminal->show.user) != 0 &&
+        !(terminal->hypervisors->traces_allowed &&
+          terminal->hypervisors->traces_allowed(terminal->hypervisors->context, machine)))
+        environment_fault(environment, "%s sees what %s left on %s (I14)", terminal->show.user, traces_of,
                       machine->name);
     if (terminal->show.epoch < machine->epoch)
-        outside_fault(outside, "epoch %lld takes %s back from epoch %lld (I6)",
+        environment_fault(environment, "epoch %lld takes %s back from epoch %lld (I6)",
                       (long long)terminal->show.epoch, machine->name, (long long)machine->epoch);
 }
 
@@ -109,8 +109,8 @@ static void viewer_connects(struct berth_timer *timer)
 {
     struct fake_terminal *terminal = container_of(timer, struct fake_terminal, viewing);
     const struct msg_show *show = &terminal->show;
-    struct machine *machine = farm_at(terminal->farm, show->host, (int)show->port);
-    char touched_by[80];
+    struct machine *machine = machine_at(terminal->hypervisors, show->host, (int)show->port);
+    char traces_of[80];
     char fingerprint[72];
     const char *word = "";
     int exit_code;
@@ -124,7 +124,7 @@ static void viewer_connects(struct berth_timer *timer)
         viewer_failed(terminal, 143, "certificate");
         return;
     }
-    (void)snprintf(touched_by, sizeof(touched_by), "%s", machine->touched_by);
+    (void)snprintf(traces_of, sizeof(traces_of), "%s", machine->traces_of);
     (void)snprintf(terminal->picture.user, sizeof(terminal->picture.user), "%s", show->user);
     terminal->picture.session_id = show->session_id;
     terminal->picture.epoch = show->epoch;
@@ -133,23 +133,23 @@ static void viewer_connects(struct berth_timer *timer)
         viewer_failed(terminal, exit_code, word);
         return;
     }
-    judge_picture(terminal, machine, touched_by);
+    judge_picture(terminal, machine, traces_of);
     if (show->epoch > machine->epoch)
         machine->epoch = show->epoch;
     terminal->viewer = VIEWER_ACTIVE;
-    outside_note(outside_of(terminal), "%s: shows %s to %s, epoch %lld", terminal->name,
+    environment_note(environment_of(terminal), "%s: shows %s to %s, epoch %lld", terminal->name,
                  machine->name, show->user, (long long)show->epoch);
     report(terminal, show, viewer_state_ACTIVE, 0, "");
 }
 
 void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
 {
-    struct outside *outside = outside_of(terminal);
+    struct environment *environment = environment_of(terminal);
 
     terminal->shows++;
     if (!may_show(terminal, show)) {
         terminal->stale_shows++;
-        outside_note(outside, "%s: refuses session %llu epoch %lld, it is older", terminal->name,
+        environment_note(environment, "%s: refuses session %llu epoch %lld, it is older", terminal->name,
                      (unsigned long long)show->session_id, (long long)show->epoch);
         report(terminal, show, viewer_state_ENDED, 0, "overtaken");
         return;
@@ -165,13 +165,13 @@ void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
     viewer_off(terminal, 0, "replaced");
     terminal->show = *show;
     terminal->viewer = VIEWER_CONNECTING;
-    terminal->show_since_ms = outside->timers.mono_ms;
+    terminal->show_since_ms = environment->timers.mono_ms;
     terminal->signing_on = false;
     terminal_page(terminal, "", "");
     note_epoch(terminal, show->session_id, show->epoch, false);
     report(terminal, show, viewer_state_CONNECTING, 0, "");
-    timer_start(&outside->timers, &terminal->viewing,
-                outside_draw_ms(outside, CONNECT_LEAST_MS, CONNECT_MOST_MS), viewer_connects);
+    timer_start(&environment->timers, &terminal->viewing,
+                environment_draw_ms(environment, CONNECT_LEAST_MS, CONNECT_MOST_MS), viewer_connects);
 }
 
 void viewer_hide(struct fake_terminal *terminal, const struct msg_hide *hide)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/farm_inner.h"
+#include "fakes/fake_hypervisors_internal.h"
 
 #define LANES 3
 #define MISSED_MAX 3
@@ -39,7 +39,7 @@ struct fake_call {
     struct virt_args args;
     struct virt_result *ret;
     struct op *op;
-    struct errand *errand; /* NULL: not sent yet */
+    struct hypervisor_job *job; /* NULL: not sent yet */
     struct berth_timer limit;
 };
 
@@ -65,7 +65,7 @@ static void connect_now(struct berth_timer *timer);
 static void call_drop(struct fake_call *call)
 {
     list_remove(&call->node);
-    if (call->errand)
+    if (call->job)
         call->host->in_flight[call->lane]--;
     timer_stop(call->host->virt->timers, &call->limit);
     secret_wipe(&call->args.secret);
@@ -117,8 +117,8 @@ static void fail_all(struct list *calls, int code, const char *why, bool crashed
     while (!list_empty(&taken)) {
         struct fake_call *call = list_entry(taken.next, struct fake_call, node);
 
-        if (call->errand)
-            farm_give_up(call->errand, crashed);
+        if (call->job)
+            hypervisor_job_abandon(call->job, crashed);
         call_fail(call, code, why);
     }
 }
@@ -129,7 +129,7 @@ static void go_down(struct fake_host *host, const char *why)
         return;
     host->up = false;
     host->missed = 0;
-    host->hypervisor->watcher = NULL;
+    host->hypervisor->broker_end = NULL;
     timer_start(host->virt->timers, &host->connect, CONNECT_AGAIN_MS, connect_now);
     host->virt->listener.host(host->virt->listener.context, host->id, false, NULL, why);
     fail_all(&host->sent, BERTH_E_UNKNOWN_OUTCOME, why, false);
@@ -143,9 +143,9 @@ static void limit_passed(struct berth_timer *timer)
     struct fake_host *host = call->host;
     bool too_many = ++host->missed >= MISSED_MAX;
 
-    outside_note(host->virt->farm->outside, "%s: no answer to %s in time", host->name,
+    environment_note(host->virt->hypervisors->environment, "%s: no answer to %s in time", host->name,
                  virt_call_row(call->call)->name);
-    farm_give_up(call->errand, false);
+    hypervisor_job_abandon(call->job, false);
     call_fail(call, BERTH_E_UNKNOWN_OUTCOME, "no answer in time");
     if (too_many) {
         host->hypervisor->process++;
@@ -160,7 +160,7 @@ static void send_call(struct fake_host *host, struct fake_call *call)
     list_remove(&call->node);
     list_append(&host->sent, &call->node);
     host->in_flight[call->lane]++;
-    call->errand = farm_ask(host->hypervisor, call->call, &call->args, answered, call);
+    call->job = hypervisor_call(host->hypervisor, call->call, &call->args, answered, call);
     secret_wipe(&call->args.secret);
     timer_start(host->virt->timers, &call->limit, virt_call_row(call->call)->limit_ms,
                 limit_passed);
@@ -180,12 +180,12 @@ static void pump(struct fake_host *host)
 /* A berth-virt is there. */
 static void record_run(const struct hypervisor *hypervisor)
 {
-    struct farm *farm = hypervisor->farm;
+    struct fake_hypervisors *hypervisors = hypervisor->hypervisors;
     struct history_line line = { .kind = HISTORY_run, .run = { .whole = true } };
 
     (void)snprintf(line.run.program, sizeof(line.run.program), "berth-virt");
-    line.run.pid = farm_process(hypervisor, farm->life, hypervisor->process);
-    outside_record(farm->outside, &line);
+    line.run.pid = hypervisor_process_id(hypervisor, hypervisors->life, hypervisor->process);
+    environment_record(hypervisors->environment, &line);
 }
 
 static void connect_now(struct berth_timer *timer)
@@ -210,7 +210,7 @@ static void connect_now(struct berth_timer *timer)
     }
     host->up = true;
     host->told_down = false;
-    hypervisor->watcher = host;
+    hypervisor->broker_end = host;
     record_run(hypervisor);
     host->virt->listener.host(host->virt->listener.context, host->id, true, &facts, "");
 }
@@ -236,8 +236,8 @@ static void forget_calls(struct list *calls)
     while (!list_empty(calls)) {
         struct fake_call *call = list_entry(calls->next, struct fake_call, node);
 
-        if (call->errand)
-            farm_give_up(call->errand, true);
+        if (call->job)
+            hypervisor_job_abandon(call->job, true);
         if (call->op)
             call->op->in_flight = false; /* a late op_cancel finds nothing to do */
         call_drop(call);
@@ -251,22 +251,22 @@ static void host_free(struct fake_host *host)
         forget_calls(&host->waiting[lane]);
     timer_stop(host->virt->timers, &host->connect);
     timer_stop(host->virt->timers, &host->keepalive);
-    if (host->hypervisor && host->hypervisor->watcher == host)
-        host->hypervisor->watcher = NULL;
+    if (host->hypervisor && host->hypervisor->broker_end == host)
+        host->hypervisor->broker_end = NULL;
     list_remove(&host->node);
     free(host);
 }
 
-struct virt *fake_virt_new(struct farm *farm, struct berth_timers *timers,
+struct virt *fake_virt_new(struct fake_hypervisors *hypervisors, struct berth_timers *timers,
                            const struct virt_listener *listener)
 {
     struct virt *virt = berth_new(struct virt);
 
-    virt->farm = farm;
+    virt->hypervisors = hypervisors;
     virt->timers = timers;
     virt->listener = *listener;
     list_init(&virt->hosts);
-    farm->event = event_arrives;
+    hypervisors->event = event_arrives;
     return virt;
 }
 
@@ -341,14 +341,14 @@ void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, cons
     host = berth_new(struct fake_host);
     host->virt = virt;
     host->id = host_id;
-    host->hypervisor = farm_host_by_uri(virt->farm, uri);
+    host->hypervisor = hypervisor_by_uri(virt->hypervisors, uri);
     (void)snprintf(host->name, sizeof(host->name), "%s", name);
     list_init(&host->sent);
     for (int lane = 0; lane < LANES; lane++)
         list_init(&host->waiting[lane]);
     list_append(&virt->hosts, &host->node);
     timer_start(virt->timers, &host->connect,
-                outside_draw_ms(virt->farm->outside, CONNECT_LEAST_MS, CONNECT_MOST_MS),
+                environment_draw_ms(virt->hypervisors->environment, CONNECT_LEAST_MS, CONNECT_MOST_MS),
                 connect_now);
 }
 
@@ -371,7 +371,7 @@ static void cancel(struct op *op)
 
     call->op = NULL;
     call->ret = NULL;
-    if (!call->errand)
+    if (!call->job)
         call_drop(call);
 }
 
@@ -407,7 +407,7 @@ int virt_check_template(struct virt *virt, const char *file, berth_unused bool f
     struct berth_error error = { 0 };
     int r = 0;
 
-    if (strcmp(file, virt->farm->bad_template) == 0)
+    if (strcmp(file, virt->hypervisors->bad_template) == 0)
         r = berth_fail(&error, BERTH_E_INVALID, "template '%s': No such file or directory", file);
     op_complete_deferred(op, r, &error);
     return 0;

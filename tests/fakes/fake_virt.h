@@ -1,4 +1,4 @@
-/* fake_virt.h - the port to hypervisors over a farm: lanes, deadlines, up and down as
+/* fake_virt.h - the port to hypervisors over fake ones: lanes, deadlines, up and down as
  * broker/virt/virt.h says.
  *
  * Module tests. One fake host per host row stands for its berth-virt process: it connects, keeps so
@@ -8,17 +8,17 @@
 #ifndef BERTH_TESTS_FAKES_FAKE_VIRT_H
 #define BERTH_TESTS_FAKES_FAKE_VIRT_H
 
-#include "fakes/farm.h"
+#include "fakes/fake_hypervisors.h"
 
 struct virt {
-    struct farm *farm;
+    struct fake_hypervisors *hypervisors;
     struct berth_timers *timers; /* the broker's */
     struct virt_listener listener;
     struct list hosts;
     bool dead; /* the broker has crashed: nothing it does reaches a host any more */
 };
 
-struct virt *fake_virt_new(struct farm *farm, struct berth_timers *timers,
+struct virt *fake_virt_new(struct fake_hypervisors *hypervisors, struct berth_timers *timers,
                            const struct virt_listener *listener);
 
 /* For the end of a dead broker: calls in flight complete with UNKNOWN_OUTCOME; what hypervisors had

@@ -6,7 +6,7 @@
 
 #include "berth/log.h"
 
-#include "fakes/world_inner.h"
+#include "fakes/world_internal.h"
 
 #define TURNS_MOST 100000 /* in one millisecond */
 #define STALL_LATE_MS 1000
@@ -22,32 +22,32 @@ static void crashed(void *context)
 
 void world_restart(struct world *world)
 {
-    struct outside *outside = &world->outside;
+    struct environment *environment = &world->environment;
     struct broker_life *life = berth_new(struct broker_life);
     struct context *context = &life->context;
     struct berth_error error = { 0 };
 
-    timers_init(&life->timers, outside->timers.mono_ms, outside->timers.wall_ms);
-    random_seeded(&life->random, random_u64(&outside->dice));
+    timers_init(&life->timers, environment->timers.mono_ms, environment->timers.wall_ms);
+    random_seeded(&life->random, random_u64(&environment->random));
     context->timers = &life->timers;
     context->random = &life->random;
     context->core = core_new(&life->timers, &life->random);
     context->core->digest = fake_digest;
     if (world->broker_made)
         world->broker_made(world, context->core);
-    context->store = fake_store_new(outside, world->disk, &life->timers);
+    context->store = fake_store_new(environment, world->disk, &life->timers);
     context->store->crashed = crashed;
     context->store->context = world;
     context->virt = fake_virt_new(
-        world->farm, &life->timers,
+        world->hypervisors, &life->timers,
         &(struct virt_listener){ .host = reactor_host_event, .machine = reactor_machine_event, .context = context });
-    context->auth = fake_auth_new(outside, context->core, &life->timers);
-    context->ca = fake_ca_new(outside, &life->timers);
-    context->probe = fake_probe_new(world->farm, &life->timers);
+    context->auth = fake_auth_new(environment, context->core, &life->timers);
+    context->ca = fake_ca_new(environment, &life->timers);
+    context->probe = fake_probe_new(world->hypervisors, &life->timers);
     flow_engine_init(&context->engine, &life->timers);
-    context->tell = door_tell;
-    context->hang_up = door_hang_up;
-    context->link = &world->door;
+    context->tell = fake_network_tell;
+    context->hang_up = fake_network_hang_up;
+    context->link = &world->network;
     context->settings.certificate_days = 7;
     context->settings.recovery_ms = world->recovery_ms;
     context->settings.destructive_allowed = true;
@@ -59,15 +59,15 @@ void world_restart(struct world *world)
     }
     world->broker = life;
     world->lives++;
-    world->farm->life = world->lives;
-    world->started_ms = outside->timers.mono_ms;
-    outside_note(outside, "the broker starts, incarnation %lld",
+    world->hypervisors->life = world->lives;
+    world->started_ms = environment->timers.mono_ms;
+    environment_note(environment, "the broker starts, incarnation %lld",
                  (long long)context->core->incarnation);
     reactor_start(context);
-    door_attach(&world->door, context);
+    fake_network_attach(&world->network, context);
 }
 
-static void bury(struct world *world)
+static void end_life(struct world *world)
 {
     struct broker_life *life = world->broker;
     struct context *context = &life->context;
@@ -75,7 +75,7 @@ static void bury(struct world *world)
     world->broker = NULL;
     world->crash_wanted = false;
     world->frozen = false;
-    /* In berthd's order: the door is gone before the flows end, and the store answers what it still
+    /* In berthd's order: the link is gone before the flows end, and the store answers what it still
      * has in hand when nobody is there to hear it. */
     context->tell = NULL;
     context->hang_up = NULL;
@@ -90,7 +90,7 @@ static void bury(struct world *world)
     core_free(context->core);
     deferred_run(&life->timers);
     if (life->timers.count)
-        outside_fault(&world->outside, "%zu timers of the broker are still armed after its end",
+        environment_fault(&world->environment, "%zu timers of the broker are still armed after its end",
                       life->timers.count);
     timers_free(&life->timers);
     free(life);
@@ -100,11 +100,11 @@ void world_crash(struct world *world)
 {
     if (!world->broker)
         return;
-    outside_note(&world->outside, "the broker is killed");
-    door_detach(&world->door);
+    environment_note(&world->environment, "the broker is killed");
+    fake_network_detach(&world->network);
     world->broker->context.virt->dead = true;
     fake_store_die(world->broker->context.store);
-    bury(world);
+    end_life(world);
 }
 
 static void quiet(struct op *op, int result)
@@ -123,7 +123,7 @@ void world_stop(struct world *world)
     for (int i = 0; i < 1200 && op.in_flight; i++)
         world_run_ms(world, 10);
     if (op.in_flight)
-        outside_fault(&world->outside, "the orderly stop does not end");
+        environment_fault(&world->environment, "the orderly stop does not end");
     world_crash(world);
 }
 
@@ -139,7 +139,7 @@ void world_crash_at(struct world *world, enum store_crash when, uint64_t commit)
 
 struct fake_terminal *world_make_terminal(struct world *world, const char *name)
 {
-    struct fake_terminal *terminal = terminal_new(&world->door, world->farm, name);
+    struct fake_terminal *terminal = terminal_new(&world->network, world->hypervisors, name);
 
     list_append(&world->terminals, &terminal->node);
     map_put_text(&world->by_name, terminal->name, terminal);
@@ -165,15 +165,15 @@ struct world *world_made(uint64_t seed, const char *lines)
 
     world_new_requests();
     log_setup("story", false, getenv("STORY_LOG") ? LOG_DEBUG : LOG_ERROR);
-    outside_init(&world->outside, seed);
+    environment_init(&world->environment, seed);
     world->recovery_ms = 60000;
-    world->disk = disk_new(&world->outside.dice);
-    world->farm = farm_new(&world->outside);
-    world->farm->traces_allowed = traces_allowed;
-    world->farm->context = world;
-    door_init(&world->door, &world->outside);
+    world->disk = disk_new(&world->environment.random);
+    world->hypervisors = hypervisors_new(&world->environment);
+    world->hypervisors->traces_allowed = traces_allowed;
+    world->hypervisors->context = world;
+    fake_network_init(&world->network, &world->environment);
     list_init(&world->terminals);
-    map_init(&world->by_name, random_map_key(&world->outside.dice));
+    map_init(&world->by_name, random_map_key(&world->environment.random));
     world_read(world, lines);
     return world;
 }
@@ -198,16 +198,16 @@ const char *world_free(struct world *world)
     static char fault[FAULT_TEXT];
 
     world_crash(world);
-    (void)snprintf(fault, sizeof(fault), "%s", world->outside.fault);
-    if (world->outside.faults)
-        outside_print(&world->outside);
+    (void)snprintf(fault, sizeof(fault), "%s", world->environment.fault);
+    if (world->environment.faults)
+        environment_print(&world->environment);
     list_each (&world->terminals, node)
         terminal_free(list_entry(node, struct fake_terminal, node));
     map_clear(&world->by_name);
-    door_free(&world->door);
-    farm_free(world->farm);
+    fake_network_free(&world->network);
+    hypervisors_free(world->hypervisors);
     disk_free(world->disk);
-    outside_free(&world->outside);
+    environment_free(&world->environment);
     free(world);
     return fault;
 }
@@ -223,7 +223,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int64_t next_in(const struct world *world)
 {
-    int64_t next = timers_next(&world->outside.timers);
+    int64_t next = timers_next(&world->environment.timers);
 
     if (world->broker && !world->frozen)
         next = sooner(next, timers_next(&world->broker->timers));
@@ -234,14 +234,14 @@ static int64_t next_in(const struct world *world)
  * reads its sockets. */
 static void turn(struct world *world, int64_t mono_ms)
 {
-    struct berth_timers *outside = &world->outside.timers;
-    int64_t wall_ms = outside->wall_ms + (mono_ms - outside->mono_ms);
+    struct berth_timers *environment = &world->environment.timers;
+    int64_t wall_ms = environment->wall_ms + (mono_ms - environment->mono_ms);
 
     if (world->broker && !world->frozen) {
         world->broker->timers.mono_ms = mono_ms;
         world->broker->timers.wall_ms = wall_ms;
     }
-    timers_advance(outside, mono_ms, wall_ms);
+    timers_advance(environment, mono_ms, wall_ms);
     if (world->broker && !world->frozen)
         timers_advance(&world->broker->timers, mono_ms, wall_ms);
     if (world->crash_wanted)
@@ -252,20 +252,20 @@ static void turn(struct world *world, int64_t mono_ms)
 
 void world_run_ms(struct world *world, int64_t ms)
 {
-    int64_t end_ms = world->outside.timers.mono_ms + ms;
+    int64_t end_ms = world->environment.timers.mono_ms + ms;
     int turns = 0;
 
     for (;;) {
         int64_t next = next_in(world);
 
-        if (next < 0 || world->outside.timers.mono_ms + next > end_ms)
+        if (next < 0 || world->environment.timers.mono_ms + next > end_ms)
             break;
         turns = next == 0 ? turns + 1 : 0;
         if (turns > TURNS_MOST) {
-            outside_fault(&world->outside, "time does not go on: somebody turns in circles");
+            environment_fault(&world->environment, "time does not go on: somebody turns in circles");
             break;
         }
-        turn(world, world->outside.timers.mono_ms + next);
+        turn(world, world->environment.timers.mono_ms + next);
     }
     turn(world, end_ms);
 }
@@ -287,26 +287,26 @@ bool world_until(struct world *world, const char *terminal, const char *screen, 
 
 int64_t world_now_ms(const struct world *world)
 {
-    return world->outside.timers.mono_ms;
+    return world->environment.timers.mono_ms;
 }
 
 void world_freeze(struct world *world, int64_t ms)
 {
     int64_t was_ms = world->broker->timers.mono_ms;
-    struct door *door = &world->door;
+    struct fake_network *network = &world->network;
 
-    outside_note(&world->outside, "the broker stands still");
+    environment_note(&world->environment, "the broker stands still");
     world->frozen = true;
-    door->frozen = true;
+    network->frozen = true;
     world_run_ms(world, ms);
     world->frozen = false;
     /* What the loop does when it finds itself late: lib/loop.c. */
     if (ms > STALL_LATE_MS)
         timers_shift(&world->broker->timers, ms);
     world->broker->timers.mono_ms = was_ms + ms;
-    world->broker->timers.wall_ms = world->outside.timers.wall_ms;
-    outside_note(&world->outside, "the broker goes on");
-    door_thaw(door);
+    world->broker->timers.wall_ms = world->environment.timers.wall_ms;
+    environment_note(&world->environment, "the broker goes on");
+    fake_network_thaw(network);
 }
 
 /* ---- faults ---- */
@@ -318,7 +318,7 @@ void world_silence(struct world *world, const char *terminal)
 
 void world_cut(struct world *world, const char *terminal, bool cut)
 {
-    outside_note(&world->outside, "%s: its network is %s", terminal, cut ? "cut" : "there again");
+    environment_note(&world->environment, "%s: its network is %s", terminal, cut ? "cut" : "there again");
     terminal_cut(world_terminal(world, terminal), cut);
 }
 
@@ -331,23 +331,23 @@ void world_host_down(struct world *world, const char *host, bool down)
 {
     struct hypervisor *hypervisor = world_host(world, host);
 
-    outside_note(&world->outside, "host %s is %s", host, down ? "down" : "there again");
+    environment_note(&world->environment, "host %s is %s", host, down ? "down" : "there again");
     hypervisor->up = !down;
     if (down && world->broker)
         fake_virt_noticed(world->broker->context.virt, hypervisor);
     if (down)
-        farm_drop_errands(hypervisor);
+        hypervisor_drop_jobs(hypervisor);
 }
 
 void world_host_hangs(struct world *world, const char *host, bool hangs)
 {
-    farm_hang(world_host(world, host), hangs);
+    hypervisor_hang(world_host(world, host), hangs);
     if (world->broker)
         fake_virt_hangs(world->broker->context.virt, world_host(world, host), hangs);
 }
 
 void world_disk_full(struct world *world, bool full)
 {
-    outside_note(&world->outside, "the disk is %s", full ? "full" : "roomy again");
+    environment_note(&world->environment, "the disk is %s", full ? "full" : "roomy again");
     world->broker->context.store->full = full;
 }

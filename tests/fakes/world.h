@@ -28,8 +28,8 @@
 
 #include "core/runtime.h"
 #include "fakes/disk.h"
-#include "fakes/door.h"
-#include "fakes/fake_rooms.h"
+#include "fakes/fake_network.h"
+#include "fakes/fake_ports.h"
 #include "fakes/fake_store.h"
 #include "fakes/fake_terminal.h"
 #include "fakes/fake_virt.h"
@@ -44,10 +44,10 @@ struct broker_life {
 };
 
 struct world {
-    struct outside outside;
+    struct environment environment;
     struct disk *disk;
-    struct farm *farm;
-    struct door door;
+    struct fake_hypervisors *hypervisors;
+    struct fake_network network;
     struct list terminals;
     struct map by_name;         /* of terminals */
     struct broker_life *broker; /* NULL while it is dead */
@@ -98,7 +98,7 @@ const char *world_said(struct world *world, const char *terminal);
 
 /* ---- faults ---- */
 void world_crash(struct world *world);   /* SIGKILL */
-void world_restart(struct world *world); /* same disk, same outside, a new broker */
+void world_restart(struct world *world); /* same disk, same environment, a new broker */
 void world_stop(struct world *world);    /* in order, then restart may follow */
 void world_crash_at(struct world *world, enum store_crash when, uint64_t commit);
 /* The broker's process stands still for so long while the world goes on. */
@@ -130,7 +130,7 @@ size_t world_flows(struct world *world);
 
 /* ---- people who manage ---- */
 /* Do what the call asks for and wait for its outcome: world_admin(w,
- * admin_host_mode(&w->broker->rooms, world_actor(), id, mode, world_op(w))).
+ * admin_host_mode(&w->broker->context, world_actor(), id, mode, world_op(w))).
  */
 /* root, with an idempotency key of its own at every call, as berthctl sends one. */
 const struct admin_actor *world_actor(void);

@@ -5,7 +5,7 @@
 #include "core/placement.h"
 #include "core/presence.h"
 #include "core/index.h"
-#include "fakes/world_inner.h"
+#include "fakes/world_internal.h"
 
 #define SCREENS 8
 
@@ -22,7 +22,7 @@ struct fake_terminal *world_terminal(struct world *world, const char *name)
 
 struct hypervisor *world_host(struct world *world, const char *name)
 {
-    struct hypervisor *hypervisor = farm_host(world->farm, name);
+    struct hypervisor *hypervisor = hypervisor_by_name(world->hypervisors, name);
 
     if (!hypervisor) {
         (void)fprintf(stderr, "this world has no host '%s'\n", name);
@@ -121,7 +121,7 @@ struct machine *world_machine(struct world *world, const char *desktop)
 {
     struct desktop *at = world_desktop(world, desktop);
 
-    return at ? farm_machine(world->farm, at->row.uuid) : NULL;
+    return at ? machine_by_uuid(world->hypervisors, at->row.uuid) : NULL;
 }
 
 const char *world_owner(struct world *world, const char *desktop)
@@ -218,7 +218,7 @@ int world_await(struct world *world, int begun)
     for (int i = 0; i < 60000 && waiting_op.in_flight; i++)
         world_run_ms(world, 5);
     if (waiting_op.in_flight) {
-        outside_fault(&world->outside,
+        environment_fault(&world->environment,
                       "what an administrator asked for has no outcome after 300 s");
         return BERTH_E_TIMEOUT;
     }

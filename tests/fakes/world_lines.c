@@ -6,7 +6,7 @@
 #include "berth/setting.h"
 
 #include "core/reference.h"
-#include "fakes/world_inner.h"
+#include "fakes/world_internal.h"
 
 #define WORDS_MAX 40
 #define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
@@ -18,7 +18,7 @@ struct line {
     char text[512];
 };
 
-static _Noreturn void puzzled(const struct line *line, const char *why)
+static _Noreturn void refuse_line(const struct line *line, const char *why)
 {
     (void)fprintf(stderr, "a world cannot be made from '%s ...': %s\n", line->words[0], why);
     abort();
@@ -27,7 +27,7 @@ static _Noreturn void puzzled(const struct line *line, const char *why)
 static const char *word(const struct line *line, size_t at)
 {
     if (at >= line->count)
-        puzzled(line, "a word is missing");
+        refuse_line(line, "a word is missing");
     return line->words[at];
 }
 
@@ -53,7 +53,7 @@ static int choice(const struct line *line, const char *text, const char *const *
     int value = text ? name_value(names, text) : otherwise;
 
     if (value < 1)
-        puzzled(line, "a word is not one of those it may be");
+        refuse_line(line, "a word is not one of those it may be");
     return value;
 }
 
@@ -108,7 +108,7 @@ static uint64_t named(struct world *world, const struct line *line, enum entity_
     search.offset = record_field(entity_row(kind)->record, "name")->offset;
     disk_each(world->disk, kind, compare, &search);
     if (!search.id)
-        puzzled(line, name);
+        refuse_line(line, name);
     return search.id;
 }
 
@@ -155,7 +155,7 @@ static void host_line(struct world *world, const struct line *line)
     row.mode =
         (enum host_mode)choice(line, option(line, "mode"), host_mode_names, host_mode_ACTIVE);
     put(world, ENTITY_host, &row);
-    (void)farm_add_host(world->farm, row.name, row.uri);
+    (void)hypervisor_add(world->hypervisors, row.name, row.uri);
 }
 
 static void image_line(struct world *world, const struct line *line)
@@ -223,14 +223,14 @@ static void machine_line(struct world *world, const struct line *line)
     const char *colon = at ? strchr(at, ':') : NULL;
 
     if (!colon)
-        puzzled(line, "at ADDRESS:PORT");
+        refuse_line(line, "at ADDRESS:PORT");
     COPY(row.name, word(line, 1));
     row.pool_id = named(world, line, ENTITY_pool, option(line, "pool"));
     (void)snprintf(row.address, sizeof(row.address), "%.*s", (int)(colon - at), at);
     row.port = strtoll(colon + 1, NULL, 10);
     put(world, ENTITY_desktop, &row);
     put(world, ENTITY_slot, &slot);
-    (void)farm_add_machine(world->farm, row.name, row.address, (int)row.port);
+    (void)machine_add_existing(world->hypervisors, row.name, row.address, (int)row.port);
 }
 
 static void user_line(struct world *world, const struct line *line)
@@ -289,7 +289,7 @@ static int64_t terminal_rows(struct world *world, const struct line *line, const
     row.place_id = named(world, line, ENTITY_place, option(line, "place"));
     row.kiosk_user_id = named(world, line, ENTITY_user, option(line, "kiosk"));
     COPY(identity.key_hash, key_hash);
-    identity.not_after_ms = world->outside.timers.wall_ms + YEAR_MS;
+    identity.not_after_ms = world->environment.timers.wall_ms + YEAR_MS;
     put(world, ENTITY_terminal, &row);
     put(world, ENTITY_identity, &identity);
     return identity.not_after_ms;
@@ -398,7 +398,7 @@ static void read_line(struct world *world, struct line *line)
             return;
         }
     }
-    puzzled(line, "nobody knows this word");
+    refuse_line(line, "nobody knows this word");
 }
 
 static void split(struct line *line)

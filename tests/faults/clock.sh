@@ -16,8 +16,8 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/site.sh
 . "$top/deploy/lib/site.sh"
-# shellcheck source=tests/faults/lib/ward.sh
-. "$top/tests/faults/lib/ward.sh"
+# shellcheck source=tests/faults/lib/fixture.sh
+. "$top/tests/faults/lib/fixture.sh"
 
 TERMINALS=(t-1 t-2 t-3)
 EVERYBODY=4
@@ -25,36 +25,36 @@ HOUR=3600
 YEAR=31536000
 JUMPS=400
 # Shorter than any jump, and longer than any machine makes a terminal wait for its turn.
-WARD_PRESENCE=(presence.grant_s=300 presence.renew_s=1 presence.suspect_s=150 presence.link_grace_s=1)
-if ((WARD_LONG)); then
+FIXTURE_PRESENCE=(presence.grant_s=300 presence.renew_s=1 presence.suspect_s=150 presence.link_grace_s=1)
+if ((FIXTURE_LONG)); then
     JUMPS=10000
-    WARD_PRESENCE=(presence.grant_s=30 presence.renew_s=2 presence.suspect_s=15 presence.link_grace_s=5)
+    FIXTURE_PRESENCE=(presence.grant_s=30 presence.renew_s=2 presence.suspect_s=15 presence.link_grace_s=5)
 fi
 
-# shifted PROGRAM [all] - its wall clock (or all of its time) is shifted by the seconds in $WARD/clock-PROGRAM.
+# shifted PROGRAM [all] - its wall clock (or all of its time) is shifted by the seconds in $FIXTURE_FOLDER/clock-PROGRAM.
 shifted() {
-    local program=$1 behind=(env "LD_PRELOAD=$FAKETIME" "FAKETIME_TIMESTAMP_FILE=$WARD/clock-$1" FAKETIME_NO_CACHE=1)
+    local program=$1 behind=(env "LD_PRELOAD=$FAKETIME" "FAKETIME_TIMESTAMP_FILE=$FIXTURE_FOLDER/clock-$1" FAKETIME_NO_CACHE=1)
     [[ ${2:-} == all ]] || behind+=(DONT_FAKE_MONOTONIC=1)
     jump "$program" 0
-    instead "$program" "${behind[@]}"
+    wrap_program "$program" "${behind[@]}"
 }
 
 # jump PROGRAM SECONDS - written in place, always as long: a clock that is read meanwhile is the old one or the new one.
 jump() {
-    printf '%+011d\n' "$2" 1<>"$WARD/clock-$1"
+    printf '%+011d\n' "$2" 1<>"$FIXTURE_FOLDER/clock-$1"
 }
 
 site() {
     shifted berthd
     shifted berth-agent
-    ward_small 6 2 "${TERMINALS[@]}"
-    ward_agent a-1
-    play "kiosk t-1"
-    play "kiosk t-2"
-    need "two desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 2'
+    fixture_small_site 6 2 "${TERMINALS[@]}"
+    fixture_agent a-1
+    client_sim "kiosk t-1"
+    client_sim "kiosk t-2"
+    require "two desktops are shown" reported 0 '[.[] | select(.what == "show")] | length == 2'
     sessions=$(open_sessions)
     mark=$(log_mark)
-    news=$(news_mark)
+    reports=$(reports_mark)
 }
 
 # The clock of the broker as others see it.
@@ -73,14 +73,14 @@ has_jumped() {
 calm() {
     flips=$(logged_since "$mark" presence.state)
     ((flips == 0)) || violation "$1: presence stays; it changed $flips times"
-    told "$news" '[.[] | select((.what == "hide" and .ours) or .what == "lost")] | length == 0' ||
+    reported "$reports" '[.[] | select((.what == "hide" and .ours) or .what == "lost")] | length == 0' ||
         violation "$1: no picture and no link is lost"
     [[ $(open_sessions) == "$sessions" ]] || violation "$1: the sessions are as before: $sessions, now $(open_sessions)"
 }
 
 # Whatever is concluded from a jump has been by the time that each of them was heard again.
 renewed() {
-    soon "each terminal renews its presence" each_told "$(news_mark)" renewed "${TERMINALS[@]}"
+    eventually "each terminal renews its presence" each_reported "$(reports_mark)" renewed "${TERMINALS[@]}"
 }
 
 # At every station somebody leaves and comes back, so that there is something to audit. The agent's clock goes the other way.
@@ -89,11 +89,11 @@ both_jump() {
     for seconds in "$HOUR" $((-2 * HOUR)) "$YEAR" $((-YEAR)) 0; do
         jump berthd "$seconds"
         jump berth-agent $((-seconds))
-        before=$(news_mark)
-        play "disconnect t-2"
-        play "kiosk t-2"
-        soon "t-2 is shown its desktop at $seconds s" told "$before" '[.[] | select(.what == "show")] | length == 1'
-        soon "the broker's clock did jump by $seconds s" has_jumped "$seconds"
+        before=$(reports_mark)
+        client_sim "disconnect t-2"
+        client_sim "kiosk t-2"
+        eventually "t-2 is shown its desktop at $seconds s" reported "$before" '[.[] | select(.what == "show")] | length == 1'
+        eventually "the broker's clock did jump by $seconds s" has_jumped "$seconds"
         renewed
         sessions=$(open_sessions) # t-2 came back with a higher epoch
         calm "the broker's clock at $seconds s, the agent's at $((-seconds)) s"
@@ -120,26 +120,26 @@ many_jumps() {
 
 audit_in_order() {
     ctl audit verify || violation "the audit chain holds"
-    ctl audit list limit=200 --json >"$WARD/audit"
-    jq -e '[.items[].id] as $s | ($s | length) > 0 and ($s | sort | reverse) == $s' "$WARD/audit" >/dev/null ||
+    ctl audit list limit=200 --json >"$FIXTURE_FOLDER/audit"
+    jq -e '[.items[].id] as $s | ($s | length) > 0 and ($s | sort | reverse) == $s' "$FIXTURE_FOLDER/audit" >/dev/null ||
         violation "the audit records keep their order"
-    figure audit_records "$(jq '.items | length' "$WARD/audit")"
+    figure audit_records "$(jq '.items | length' "$FIXTURE_FOLDER/audit")"
 }
 
 # By a clock a year ahead a terminal's certificate has expired: it stays outside, and comes back when the clock is right.
 certificates() {
     local before
-    before=$(news_mark)
+    before=$(reports_mark)
     jump berthd "$YEAR"
-    play "cut t-3"
-    play "connect t-3"
-    soon "a certificate that has expired by the broker's clock is not accepted" \
-        told "$before" '[.[] | select(.what == "lost")] | length > 0'
-    expect "t-3 is not granted presence" told "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 0'
+    client_sim "cut t-3"
+    client_sim "connect t-3"
+    eventually "a certificate that has expired by the broker's clock is not accepted" \
+        reported "$before" '[.[] | select(.what == "lost")] | length > 0'
+    expect "t-3 is not granted presence" reported "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 0'
     jump berthd 0
-    soon "t-3 is back when the clock is right again" \
-        told "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 1'
-    seconds_figure certificate_back_s "$SOON_MS"
+    eventually "t-3 is back when the clock is right again" \
+        reported "$before" '[.[] | select(.terminal == "t-3" and .what == "granted")] | length == 1'
+    seconds_figure certificate_back_s "$EVENTUALLY_MS"
 }
 
 # (The host's machines live in its berth-virt here, so sessions end with the broker; that is not what is judged.)
@@ -151,11 +151,11 @@ agent_finds_its_broker() {
         mark=$(log_mark)
         before=$(links_of_agent)
         kill -KILL "$(broker_pid)"
-        need "the broker is there again" site_broker_ready
-        soon "a terminal whose clock jumped by $seconds s finds its broker" agent_linked_again "$before"
-        ((SOON_MS <= slowest)) || slowest=$SOON_MS
+        require "the broker is there again" site_broker_ready
+        eventually "a terminal whose clock jumped by $seconds s finds its broker" agent_linked_again "$before"
+        ((EVENTUALLY_MS <= slowest)) || slowest=$EVENTUALLY_MS
         jump berth-agent 0
-        soon "everybody is present" all_linked
+        eventually "everybody is present" all_linked
     done
     seconds_figure agent_back_s "$slowest"
 }
@@ -182,22 +182,22 @@ broker_suspended() {
     local before
     shifted berthd all
     # Its clock will not be that of the others: what it records is judged alone, theirs as far as they shared one.
-    WARD_APART=("$WARD/history-suspended")
-    sed -i "s|^history = .*|history = $WARD/history-suspended|" "$SITE/etc/berthd.conf"
+    FIXTURE_HISTORIES_ALONE=("$FIXTURE_FOLDER/history-suspended")
+    sed -i "s|^history = .*|history = $FIXTURE_FOLDER/history-suspended|" "$SITE/etc/berthd.conf"
     kill -KILL "$(broker_pid)"
-    for before in "${!WARD_HISTORIES[@]}"; do
-        cp "${WARD_HISTORIES[before]}" "${WARD_HISTORIES[before]}-before"
-        WARD_HISTORIES[before]+=-before
+    for before in "${!FIXTURE_HISTORIES[@]}"; do
+        cp "${FIXTURE_HISTORIES[before]}" "${FIXTURE_HISTORIES[before]}-before"
+        FIXTURE_HISTORIES[before]+=-before
     done
-    need "the broker is there again" site_broker_ready
-    soon "everybody is present" all_linked
-    before=$(news_mark)
-    play "kiosk t-1"
-    need "t-1 works again" told "$before" '[.[] | select(.what == "show")] | length == 1'
+    require "the broker is there again" site_broker_ready
+    eventually "everybody is present" all_linked
+    before=$(reports_mark)
+    client_sim "kiosk t-1"
+    require "t-1 works again" reported "$before" '[.[] | select(.what == "show")] | length == 1'
     sessions=$(open_sessions)
     before=$(log_mark)
     jump berthd "$HOUR"
-    soon "the loop knows that time jumped" stalled_since "$before"
+    eventually "the loop knows that time jumped" stalled_since "$before"
     renewed
     figure suspended_s "$HOUR"
     figure stalls "$(logged_since "$before" loop.stalled)"
@@ -208,7 +208,7 @@ broker_suspended() {
 
 FAKETIME=$(find /usr/lib -name libfaketimeMT.so.1 -print -quit)
 [[ -n $FAKETIME ]] || die "libfaketime is missing; run deploy/install-deps first"
-ward_begin "${1:-}"
+fixture_begin "${1:-}"
 step "broker, four terminals, two at work" site
 step "the wall clocks of broker and agent jump" both_jump
 step "$JUMPS jumps of both" many_jumps
@@ -217,4 +217,4 @@ step "certificates by a clock that is wrong" certificates
 step "the audit trail" audit_in_order
 step "an agent's clock jumps and its broker dies" agent_finds_its_broker
 step "the broker is suspended" broker_suspended
-ward_end "F14 clocks that jump"
+fixture_end "F14 clocks that jump"

@@ -62,7 +62,7 @@ static struct {
     struct liar *liars;
     size_t count, next;
     bool stopping;
-    int64_t begun, failed, taken, turned_away, shaken, peak_held;
+    int64_t begun, failed, taken, assert_refused, shaken, peak_held;
     int64_t by_habit[HABITS];
 } us = { .rate = 1000 };
 
@@ -82,7 +82,7 @@ static void end_one(struct liar *liar)
     if (liar->closing)
         return;
     liar->closing = true;
-    us.turned_away += !us.stopping;
+    us.assert_refused += !us.stopping;
     uv_close((uv_handle_t *)&liar->poll, closed);
 }
 
@@ -374,9 +374,9 @@ int main(int argc, char **argv)
     (void)uv_signal_start_oneshot(&us.told, told_to_end, SIGTERM);
     (void)uv_run(&us.loop, UV_RUN_DEFAULT);
     (void)printf(
-        "{\"begun\":%lld,\"failed\":%lld,\"taken\":%lld,\"turned_away\":%lld,\"shaken\":%lld,"
+        "{\"begun\":%lld,\"failed\":%lld,\"taken\":%lld,\"assert_refused\":%lld,\"shaken\":%lld,"
         "\"peak_held\":%lld",
-        (long long)us.begun, (long long)us.failed, (long long)us.taken, (long long)us.turned_away,
+        (long long)us.begun, (long long)us.failed, (long long)us.taken, (long long)us.assert_refused,
         (long long)us.shaken, (long long)us.peak_held);
     for (int habit = 0; habit < HABITS; habit++)
         (void)printf(",\"%s\":%lld", habit_names[habit], (long long)us.by_habit[habit]);

@@ -6,7 +6,7 @@
 # At most 2,000 sockets of berth-flood from 250 addresses, for as long as the others need: silent ones, a ClientHello a byte a second,
 # noise, whole handshakes without a certificate and with a foreign one. It proves: what they hold is bounded in number and
 # memory; no known terminal loses its link or its presence, their renewals and sign-ons go on; one that comes back in the
-# middle of it gets in, also when they have its own address; afterwards the door is as open as before. BERTH_LONG=1: half a minute.
+# middle of it gets in, also when they have its own address; afterwards the listener takes connections as before. BERTH_LONG=1: half a minute.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 # shellcheck source=deploy/lib/common.sh
@@ -15,8 +15,8 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/site.sh
 . "$top/deploy/lib/site.sh"
-# shellcheck source=tests/faults/lib/ward.sh
-. "$top/tests/faults/lib/ward.sh"
+# shellcheck source=tests/faults/lib/fixture.sh
+. "$top/tests/faults/lib/fixture.sh"
 
 EVERYBODY=20
 HANDSHAKES=512 # of the configuration, in all
@@ -24,17 +24,17 @@ RSS_MOST_KIB=$((64 * 1024))
 COMES_BACK_MS=5000
 ATTACK_S=8
 CALM_S=3
-((!WARD_LONG)) || { ATTACK_S=30 && CALM_S=15; }
-WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
-WARD_OPTIONS=("link.handshakes=$HANDSHAKES")
+((!FIXTURE_LONG)) || { ATTACK_S=30 && CALM_S=15; }
+FIXTURE_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
+FIXTURE_OPTIONS=("link.handshakes=$HANDSHAKES")
 
 site() {
     local name
     names=()
     for ((name = 1; name <= EVERYBODY; name++)); do names+=("t-$name"); done
-    ward_small 4 1 "${names[@]}"
-    for name in t-1 t-2 t-3; do play "kiosk $name"; done
-    need "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
+    fixture_small_site 4 1 "${names[@]}"
+    for name in t-1 t-2 t-3; do client_sim "kiosk $name"; done
+    require "three desktops are shown" reported 0 '[.[] | select(.what == "show")] | length == 3'
 }
 
 resident_kib() {
@@ -52,8 +52,8 @@ people_work() {
     peak_kib=0 peak_fds=0
     while (($(now_ms) < until)); do
         for name in t-1 t-2 t-3; do
-            play "disconnect $name"
-            play "kiosk $name"
+            client_sim "disconnect $name"
+            client_sim "kiosk $name"
             size=$(resident_kib)
             ((size <= peak_kib)) || peak_kib=$size
             size=$(descriptors)
@@ -65,15 +65,15 @@ people_work() {
 
 # figures_of PREFIX MARK - what the terminals saw.
 figures_of() {
-    figure "$1_renewals" "$(news_since "$2" '[.[] | select(.what == "renewed")] | length')"
+    figure "$1_renewals" "$(reports_since "$2" '[.[] | select(.what == "renewed")] | length')"
     figure "$1_renewal_p99_us" "$(percentile "$2" renewed 99)"
-    figure "$1_sign_ons" "$(news_since "$2" '[.[] | select(.what == "show")] | length')"
+    figure "$1_sign_ons" "$(reports_since "$2" '[.[] | select(.what == "show")] | length')"
     figure "$1_sign_on_p99_us" "$(percentile "$2" show 99)"
 }
 
 calm() {
     local mark
-    mark=$(news_mark)
+    mark=$(reports_mark)
     people_work "$CALM_S"
     figures_of calm "$mark"
     figure calm_rss_kib "$peak_kib"
@@ -86,10 +86,10 @@ ATTACK_SOURCES=250
 attack() {
     local before
     before=$(strangers)
-    "$WARD_BUILD/tests/faults/berth-flood" 127.0.0.1 "$LINK_PORT" 3600 "$ATTACK_SOURCES" "$@" >"$WARD/flood" 2>&1 6>&- 7>&- 8>&- &
+    "$FIXTURE_BUILD/tests/faults/berth-flood" 127.0.0.1 "$LINK_PORT" 3600 "$ATTACK_SOURCES" "$@" >"$FIXTURE_FOLDER/flood" 2>&1 6>&- 7>&- 8>&- &
     attacker=$!
     at_exit end_process "$attacker"
-    soon "the flood is there" more_strangers "$((before + 10))"
+    eventually "the flood is there" more_strangers "$((before + 10))"
 }
 
 # Those that the broker has open or has turned away.
@@ -104,7 +104,7 @@ more_strangers() {
 # All that was asked of the broker meanwhile was asked under attack.
 end_attack() {
     process_is_ours "$attacker" || violation "the flood went on to the end"
-    end_process "$attacker" "$BERTH_PATIENCE_S" || violation "the flood ends"
+    end_process "$attacker" "$BERTH_WAIT_LIMIT_S" || violation "the flood ends"
     ((ENDED_WITH == 0)) || violation "the flood ran: it ended with $ENDED_WITH"
 }
 
@@ -122,25 +122,25 @@ silence() {
 
 everything() {
     local mark log
-    soon "those of the last flood are gone" few_descriptors
-    mark=$(news_mark)
+    eventually "those of the last flood are gone" few_descriptors
+    mark=$(reports_mark)
     log=$(log_mark)
     attack silent 800 slow 300 garbage 300 nobody 300 foreign 300
-    play "cut t-20"
-    play "connect t-20"
+    client_sim "cut t-20"
+    client_sim "connect t-20"
     people_work "$ATTACK_S"
-    soon "a known terminal gets in under attack" told "$mark" '[.[] | select(.terminal == "t-20" and .what == "granted")] | length > 0'
-    soon "every terminal renews its presence under attack" each_told "$(news_mark)" renewed "${names[@]}"
-    soon "people are shown their desktops under attack" each_told "$mark" show t-1 t-2 t-3
+    eventually "a known terminal gets in under attack" reported "$mark" '[.[] | select(.terminal == "t-20" and .what == "granted")] | length > 0'
+    eventually "every terminal renews its presence under attack" each_reported "$(reports_mark)" renewed "${names[@]}"
+    eventually "people are shown their desktops under attack" each_reported "$mark" show t-1 t-2 t-3
     end_attack
     figures_of attack "$mark"
     comes_back "$mark"
-    figure attackers "$(cat "$WARD/flood")"
+    figure attackers "$(cat "$FIXTURE_FOLDER/flood")"
     figure peers_at_once $((peak_fds - before_fds))
     figure rss_growth_kib $((peak_kib - before_kib))
     ((peak_fds - before_fds <= HANDSHAKES + 32)) || violation "no more than $HANDSHAKES of them are let in at once: $((peak_fds - before_fds))"
     ((peak_kib - before_kib <= RSS_MOST_KIB)) || violation "they cost $((peak_kib - before_kib)) KiB of memory"
-    expect "nobody else lost the link" told "$mark" '[.[] | select(.what == "lost" and .terminal != "t-20")] | length == 0'
+    expect "nobody else lost the link" reported "$mark" '[.[] | select(.what == "lost" and .terminal != "t-20")] | length == 0'
     figure attack_suspect "$(logged_since "$log" presence.state 'to="suspect"')"
     expect_alone "nobody else was even suspect" nobody_suspect "$log"
     for name in refused_handshakes refused_source refused_early refused_penalty failed_timeout failed_certificate failed_protocol; do
@@ -156,11 +156,11 @@ nobody_suspect() {
     (($(logged_since "$1" presence.state) == $(logged_since "$1" presence.state 'terminal="t-20"')))
 }
 
-# How long the door was closed for one that everybody knows.
+# How long connections were refused to one that everybody knows.
 comes_back() {
     local took
     # shellcheck disable=SC2016 # jq's names
-    took=$(news_since "$1" '[.[] | select(.terminal == "t-20")] | ([.[] | select(.what == "cut")][0].at_us) as $cut
+    took=$(reports_since "$1" '[.[] | select(.terminal == "t-20")] | ([.[] | select(.what == "cut")][0].at_us) as $cut
         | ([.[] | select(.what == "granted")][0].at_us // 0) as $back | if $back == 0 then -1 else ($back - $cut) / 1000 | floor end')
     figure comes_back_ms "$took"
     expect_alone "a known terminal gets in within $COMES_BACK_MS ms under attack: $took" test "$took" -ge 0 -a "$took" -le "$COMES_BACK_MS"
@@ -171,34 +171,34 @@ same_address() {
     local habit mark i
     ATTACK_SOURCES=0
     for habit in silent slow garbage foreign; do
-        mark=$(news_mark)
+        mark=$(reports_mark)
         attack "$habit" 24
         for ((i = 1; i <= 12; i++)); do
-            play "cut t-19"
-            play "connect t-19"
-            soon "a known terminal gets in beside 24 $habit ones of its address, for the ${i}th time" told "$mark" \
+            client_sim "cut t-19"
+            client_sim "connect t-19"
+            eventually "a known terminal gets in beside 24 $habit ones of its address, for the ${i}th time" reported "$mark" \
                 "[.[] | select(.terminal == \"t-19\" and .what == \"granted\")] | length == $i"
         done
         end_attack
-        expect "nobody else lost the link" told "$mark" '[.[] | select(.what == "lost" and .terminal != "t-19")] | length == 0'
+        expect "nobody else lost the link" reported "$mark" '[.[] | select(.what == "lost" and .terminal != "t-19")] | length == 0'
     done
 }
 
 afterwards() {
     local mark
-    mark=$(news_mark)
-    play "cut *"
-    play "connect *"
-    soon "each of them is granted presence anew" told "$mark" "[.[] | select(.what == \"granted\")] | length == $EVERYBODY"
-    seconds_figure door_open_again_s "$SOON_MS"
+    mark=$(reports_mark)
+    client_sim "cut *"
+    client_sim "connect *"
+    eventually "each of them is granted presence anew" reported "$mark" "[.[] | select(.what == \"granted\")] | length == $EVERYBODY"
+    seconds_figure listener_open_again_s "$EVENTUALLY_MS"
     expect_alone "nobody is taken for absent" test "$(logged_since 0 presence.state 'to="absent"')" -eq 0
 }
 
-ward_begin "${1:-}"
+fixture_begin "${1:-}"
 step "broker, $EVERYBODY terminals, three at work" site
 step "without an attack" calm
 step "500 silent peers" silence
 step "2,000 of all kinds" everything
 step "at the terminals' own address" same_address
 step "afterwards" afterwards
-ward_end "F13 flood before authentication"
+fixture_end "F13 flood before authentication"

@@ -14,35 +14,35 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/site.sh
 . "$top/deploy/lib/site.sh"
-# shellcheck source=tests/faults/lib/ward.sh
-. "$top/tests/faults/lib/ward.sh"
+# shellcheck source=tests/faults/lib/fixture.sh
+. "$top/tests/faults/lib/fixture.sh"
 
 TERMINALS=(t-1 t-2 t-3 t-4)
 EVERYBODY=5
 ASSIGNS=10
 NOTICED_MS=6000
-if ((WARD_LONG)); then
+if ((FIXTURE_LONG)); then
     GRANT_MS=30000 RENEW_MS=10000 SUSPECT_MS=15000 FREEZE_S=35 ASSIGNS=40
-    WARD_PRESENCE=(presence.grant_s=30 presence.renew_s=10 presence.suspect_s=15 presence.link_grace_s=5)
+    FIXTURE_PRESENCE=(presence.grant_s=30 presence.renew_s=10 presence.suspect_s=15 presence.link_grace_s=5)
 else
     GRANT_MS=6000 RENEW_MS=2000 SUSPECT_MS=3000 FREEZE_S=7
 fi
 
 site() {
     site_start_libvirtd
-    ward_broker
-    ward_image
-    ward_desktops 8
-    ward_host here "$SITE_URI" berth "$FIRST_PORT" 4
+    fixture_broker
+    fixture_image
+    fixture_desktops 8
+    fixture_host here "$SITE_URI" berth "$FIRST_PORT" 4
     wait_for test -n "$(first_virt)" || die "no berth-virt for the first host"
-    ward_host there test:///default default-pool "$((FIRST_PORT + 4))" 4
-    ward_pool ward-3 here 4 1 release=keep
-    ward_pool ward-4 there 4 1 release=keep
+    fixture_host there test:///default default-pool "$((FIRST_PORT + 4))" 4
+    fixture_pool ward-3 here 4 1 release=keep
+    fixture_pool ward-4 there 4 1 release=keep
     ctl entitlement add subject_kind=everyone pool=ward-3 effect=allow priority=10
-    player_start
-    player_join "${TERMINALS[@]}"
+    client_sim_start
+    client_sim_join "${TERMINALS[@]}"
     ctl entitlement add subject_kind=user subject=kiosk-t-4 pool=ward-4 effect=allow priority=20
-    ward_agent a-1
+    fixture_agent a-1
     site_await_spare ward-3
     site_await_spare ward-4
 }
@@ -53,9 +53,9 @@ first_virt() {
 
 people_work() {
     local mark
-    mark=$(news_mark)
-    for name in t-1 t-2 t-3; do play "kiosk $name"; done
-    need "three desktops are shown" told "$mark" '[.[] | select(.what == "show")] | length == 3'
+    mark=$(reports_mark)
+    for name in t-1 t-2 t-3; do client_sim "kiosk $name"; done
+    require "three desktops are shown" reported "$mark" '[.[] | select(.what == "show")] | length == 3'
     sessions=$(open_sessions)
     machines=$(running_machines)
 }
@@ -80,23 +80,23 @@ continue_if_alive() {
 }
 
 broker_frozen() {
-    local mark news stall
+    local mark reports stall
     mark=$(log_mark)
-    news=$(news_mark)
+    reports=$(reports_mark)
     stopped "$(broker_pid)"
     sleep "$FREEZE_S"
     kill -CONT "$(broker_pid)"
-    soon "everybody is present after the broker stood still" are_present "$EVERYBODY"
-    seconds_figure broker_heal_s "$SOON_MS"
+    eventually "everybody is present after the broker stood still" are_present "$EVERYBODY"
+    seconds_figure broker_heal_s "$EVENTUALLY_MS"
     # Whoever was to be given up wrongly has been by the time that each of them has been heard again.
-    soon "each terminal renews its presence" each_told "$(news_mark)" renewed "${TERMINALS[@]}"
+    eventually "each terminal renews its presence" each_reported "$(reports_mark)" renewed "${TERMINALS[@]}"
     figure broker_frozen_s "$FREEZE_S"
     figure false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
     expect_alone "nobody was taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     stall=$(longest_stall "$mark")
     figure stall_ms "$stall"
     expect "the loop knows that it stood still" test "$stall" -ge "$(((FREEZE_S - 2) * 1000))"
-    expect "no picture was taken away" told "$news" '[.[] | select(.what == "hide")] | length == 0'
+    expect "no picture was taken away" reported "$reports" '[.[] | select(.what == "hide")] | length == 0'
     untouched
 }
 
@@ -126,16 +126,16 @@ terminals_frozen() {
     local mark begun name slowest_suspect=0 slowest_absent=0
     mark=$(log_mark)
     begun=$(now_ms)
-    stopped "$PLAYER"
+    stopped "$CLIENT_SIM_PID"
     stopped "${TERMINAL_PID[a-1]}"
-    soon "terminals that stand still are absent" all_absent "$mark"
+    eventually "terminals that stand still are absent" all_absent "$mark"
     for name in "${TERMINALS[@]}" a-1; do judge_silence "$name" "$mark" "$begun"; done
     seconds_figure terminal_suspect_s "$slowest_suspect"
     seconds_figure terminal_absent_s "$slowest_absent"
     untouched
-    kill -CONT "$PLAYER" "${TERMINAL_PID[a-1]}"
-    soon "they are back" are_present "$EVERYBODY"
-    seconds_figure terminal_back_s "$SOON_MS"
+    kill -CONT "$CLIENT_SIM_PID" "${TERMINAL_PID[a-1]}"
+    eventually "they are back" are_present "$EVERYBODY"
+    seconds_figure terminal_back_s "$EVENTUALLY_MS"
     untouched
 }
 
@@ -156,25 +156,25 @@ was_left() {
 deaf() {
     local what=$1 mark
     mark=$(log_mark)
-    figure "${what}_assign_before_us" "$(assigns "$ASSIGNS" t-4)"
+    figure "${what}_assign_before_us" "$(time_assignments "$ASSIGNS" t-4)"
     stopped "$2"
     # From the log, for the host may be up again before anybody can ask.
-    soon "$what that stands still is noticed" was_left "$mark" here
-    seconds_figure "${what}_noticed_s" "$SOON_MS"
-    expect_alone "$what is noticed within $NOTICED_MS ms, not $SOON_MS" test "$SOON_MS" -le $((NOTICED_MS + 500))
-    figure "${what}_assign_during_us" "$(assigns "$ASSIGNS" t-4)"
+    eventually "$what that stands still is noticed" was_left "$mark" here
+    seconds_figure "${what}_noticed_s" "$EVENTUALLY_MS"
+    expect_alone "$what is noticed within $NOTICED_MS ms, not $EVENTUALLY_MS" test "$EVENTUALLY_MS" -le $((NOTICED_MS + 500))
+    figure "${what}_assign_during_us" "$(time_assignments "$ASSIGNS" t-4)"
     expect_alone "nobody was taken for absent meanwhile" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
     # People were served while it stood still, so the loop did not wait for it. How long the loop stood at most, in the time
     # that a whole machine gives it:
     figure "${what}_stall_ms" "$(longest_stall "$mark")"
     expect_alone "the loop went on" test "$(longest_stall "$mark")" -lt 3000
     continue_if_alive "$2"
-    soon "the host is up again" host_is here up
-    seconds_figure "${what}_adopted_s" "$SOON_MS"
+    eventually "the host is up again" host_is here up
+    seconds_figure "${what}_adopted_s" "$EVENTUALLY_MS"
     untouched
 }
 
-ward_begin "${1:-}"
+fixture_begin "${1:-}"
 step "broker, two hosts, five terminals" site
 step "three people work" people_work
 step "a berth-virt stands still" deaf virt "$(first_virt)"
@@ -182,4 +182,4 @@ step "libvirtd stands still" deaf libvirtd "$("$SITE_LIB/private-libvirtd" pid "
 step "terminals stand still" terminals_frozen
 step "the broker stands still for $FREEZE_S s" broker_frozen
 figure loop_max_turn_s "$(metric berth_loop_max_turn_seconds)"
-ward_end "F12 frozen peers"
+fixture_end "F12 frozen peers"

@@ -6,7 +6,7 @@
 # berth-virt reaches a private libvirtd (real, idle machines of QEMU, which outlive it) through berth-proxy; a second host
 # lives in its berth-virt alone. It proves: whatever happens to the daemon while starts are in flight, at rest the machines
 # that run are exactly those that the broker knows, none was started twice, none is left behind, and desktops of the other
-# host are handed out as before. (tests/e2e/hold_libvirt.sh proves that a working user notices nothing.)
+# host are handed out as before. (tests/e2e/site_libvirt_killed.sh proves that a working user notices nothing.)
 # BERTH_LONG=1: ten rounds of each.
 set -euo pipefail
 top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
@@ -16,13 +16,13 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/site.sh
 . "$top/deploy/lib/site.sh"
-# shellcheck source=tests/faults/lib/ward.sh
-. "$top/tests/faults/lib/ward.sh"
+# shellcheck source=tests/faults/lib/fixture.sh
+. "$top/tests/faults/lib/fixture.sh"
 
 DESKTOPS=6
 ASSIGNS=5
 ROUNDS=1
-((!WARD_LONG)) || { ROUNDS=10 && ASSIGNS=30; }
+((!FIXTURE_LONG)) || { ROUNDS=10 && ASSIGNS=30; }
 double_starts=0
 leaked=0
 
@@ -31,17 +31,17 @@ site() {
     site_start_libvirtd
     socket=$SITE/libvirt/run/libvirt-sock
     proxy_start "unix:$SITE/run/slow-sock" "unix:$socket" delay 5 jitter 10
-    ward_broker
-    ward_image
-    ward_desktops $((DESKTOPS + 4))
+    fixture_broker
+    fixture_image
+    fixture_desktops $((DESKTOPS + 4))
     idle_template
-    ward_host here "qemu+unix:///system?socket=$SITE/run/slow-sock" berth "$FIRST_PORT" "$DESKTOPS"
-    ward_host there test:///default default-pool "$((FIRST_PORT + DESKTOPS))" 4
-    WARD_TEMPLATE=$SITE/etc/idle.xml ward_pool ward-3 here "$DESKTOPS" 1 release=keep
-    ward_pool ward-4 there 4 1 release=keep
+    fixture_host here "qemu+unix:///system?socket=$SITE/run/slow-sock" berth "$FIRST_PORT" "$DESKTOPS"
+    fixture_host there test:///default default-pool "$((FIRST_PORT + DESKTOPS))" 4
+    FIXTURE_TEMPLATE=$SITE/etc/idle.xml fixture_pool ward-3 here "$DESKTOPS" 1 release=keep
+    fixture_pool ward-4 there 4 1 release=keep
     ctl entitlement add subject_kind=everyone pool=ward-4 effect=allow priority=10
-    player_start
-    player_join t-1
+    client_sim_start
+    client_sim_join t-1
     site_await_spare ward-3
     site_await_spare ward-4
 }
@@ -58,7 +58,7 @@ direct() {
 
 # Processes of the machines by name: the same name twice is a machine that was started twice.
 guests() {
-    pgrep -af "^[^ ]*qemu-system.*$WARD/" | sed -E 's/^([0-9]+) .*guest=([^,]*),.*/\2/' | sort
+    pgrep -af "^[^ ]*qemu-system.*$FIXTURE_FOLDER/" | sed -E 's/^([0-9]+) .*guest=([^,]*),.*/\2/' | sort
 }
 
 known_running() {
@@ -81,14 +81,14 @@ at_rest() {
 # What runs is what the broker knows, as processes and as libvirt's list; what is defined belongs to a desktop.
 judge() {
     local twice extra
-    soon "$1: what runs is what the broker knows" at_rest
+    eventually "$1: what runs is what the broker knows" at_rest
     twice=$(guests | uniq -d | wc -l)
     double_starts=$((double_starts + twice))
     ((twice == 0)) || violation "$1: no machine runs twice: $(guests | uniq -d | xargs)"
     extra=$(comm -23 <(direct list --all --name | sed '/^$/d' | sort) <(ctl desktop list --json | jq -r '.items[].name' | sort))
     leaked=$((leaked + $(grep -c . <<<"$extra" || true))) # grep fails when it counts 0
     [[ -z $extra ]] || violation "$1: no machine is left behind: $extra"
-    seconds_figure "$1_rest_s" "$SOON_MS"
+    seconds_figure "$1_rest_s" "$EVENTUALLY_MS"
 }
 
 # More spares are wanted from now on: their starts are in flight when the fault comes.
@@ -104,7 +104,7 @@ fewer() {
     for name in $(ctl desktop list --json | jq -r '.items[] | select(.name | startswith("ward-3")) | .name' | tail -n +2); do
         ctl desktop delete "$name" --yes >/dev/null 2>&1 || true # it may be one that the broker takes away by itself
     done
-    need "at rest before the next round" at_rest
+    require "at rest before the next round" at_rest
 }
 
 daemon() {
@@ -116,9 +116,9 @@ killed_in_flight() {
     draw_moment 400
     sleep "$DRAWN"
     kill -KILL "$(daemon)"
-    soon "killed: it is noticed" host_is_not here up
-    seconds_figure killed_noticed_s "$SOON_MS"
-    figure killed_assign_us "$(assigns "$ASSIGNS" t-1)"
+    eventually "killed: it is noticed" host_is_not here up
+    seconds_figure killed_noticed_s "$EVENTUALLY_MS"
+    figure killed_assign_us "$(time_assignments "$ASSIGNS" t-1)"
     "$SITE_LIB/private-libvirtd" start "$SITE/libvirt" --owner $$
     judge killed
 }
@@ -131,10 +131,10 @@ stopped_in_flight() {
     sleep "$DRAWN"
     at_exit continue_if_alive "$pid"
     kill -STOP "$pid"
-    soon "stopped: it is noticed" host_is_not here up
-    seconds_figure stopped_noticed_s "$SOON_MS"
-    expect_alone "stopped: noticed within 6 s, not $SOON_MS ms" test "$SOON_MS" -le 6500
-    figure stopped_assign_us "$(assigns "$ASSIGNS" t-1)"
+    eventually "stopped: it is noticed" host_is_not here up
+    seconds_figure stopped_noticed_s "$EVENTUALLY_MS"
+    expect_alone "stopped: noticed within 6 s, not $EVENTUALLY_MS ms" test "$EVENTUALLY_MS" -le 6500
+    figure stopped_assign_us "$(time_assignments "$ASSIGNS" t-1)"
     kill -CONT "$pid"
     judge stopped
 }
@@ -147,7 +147,7 @@ continue_if_alive() {
 slow() {
     proxy delay 150 jitter 100
     want_more "$((want + 1))"
-    figure slow_assign_us "$(assigns "$ASSIGNS" t-1)"
+    figure slow_assign_us "$(time_assignments "$ASSIGNS" t-1)"
     judge slow
     proxy delay 5 jitter 10
     expect "slow: the host stayed up" host_is here up
@@ -159,13 +159,13 @@ cut_in_flight() {
     draw_moment 300
     sleep "$DRAWN"
     proxy reset 1
-    proxy_tells # it is done
+    proxy_counts # it is done
     judge cut
 }
 
-ward_begin "${1:-}" qemu
+fixture_begin "${1:-}" qemu
 step "two hosts, one behind a proxy" site
-figure before_assign_us "$(assigns "$ASSIGNS" t-1)"
+figure before_assign_us "$(time_assignments "$ASSIGNS" t-1)"
 for ((round = 1; round <= ROUNDS; round++)); do
     step "killed while machines start" killed_in_flight
     step "slow while machines start" slow
@@ -176,4 +176,4 @@ done
 figure double_starts "$double_starts"
 figure leaked "$leaked"
 expect "the audit chain holds" audit_holds
-ward_end "F15 a failing libvirtd"
+fixture_end "F15 a failing libvirtd"

@@ -16,17 +16,17 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/site.sh
 . "$top/deploy/lib/site.sh"
-# shellcheck source=tests/faults/lib/ward.sh
-. "$top/tests/faults/lib/ward.sh"
+# shellcheck source=tests/faults/lib/fixture.sh
+. "$top/tests/faults/lib/fixture.sh"
 
-WARD_TERMINALS=(t-1 t-2 t-3)
+FIXTURE_TERMINALS=(t-1 t-2 t-3)
 BEHIND=4 # these and the agent a-1
 EVERYBODY=5
 GRANT_MS=6000
 SUSPECT_MS=3000
 LOSS_S=3
-WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
-((!WARD_LONG)) || LOSS_S=40
+FIXTURE_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
+((!FIXTURE_LONG)) || LOSS_S=40
 BROKER=10.77.0.1
 ID=bf$((BASHPID % 100000)) # names of interfaces have 15 characters at most
 
@@ -68,18 +68,18 @@ cable() {
 
 site() {
     networks
-    instead berthd ip netns exec "${ID}b"
-    instead berth-agent ip netns exec "${ID}w"
-    WARD_DESKTOPS_BEHIND=(ip netns exec "${ID}b")
-    WARD_PLAYER_BEHIND=(ip netns exec "${ID}w")
-    WARD_OPTIONS=("broker.names=$BROKER" "link.listen=0.0.0.0:$LINK_PORT" "link.join_listen=0.0.0.0:$JOIN_PORT")
-    ward_small 4 1 "${WARD_TERMINALS[@]}"
-    ward_agent a-1
-    instead berth-agent ip netns exec "${ID}e"
-    ward_agent e-1
-    play "kiosk t-1"
-    play "kiosk t-2"
-    need "two desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 2'
+    wrap_program berthd ip netns exec "${ID}b"
+    wrap_program berth-agent ip netns exec "${ID}w"
+    DESKTOPS_WRAPPER=(ip netns exec "${ID}b")
+    CLIENT_SIM_WRAPPER=(ip netns exec "${ID}w")
+    FIXTURE_OPTIONS=("broker.names=$BROKER" "link.listen=0.0.0.0:$LINK_PORT" "link.join_listen=0.0.0.0:$JOIN_PORT")
+    fixture_small_site 4 1 "${FIXTURE_TERMINALS[@]}"
+    fixture_agent a-1
+    wrap_program berth-agent ip netns exec "${ID}e"
+    fixture_agent e-1
+    client_sim "kiosk t-1"
+    client_sim "kiosk t-2"
+    require "two desktops are shown" reported 0 '[.[] | select(.what == "show")] | length == 2'
     sessions=$(open_sessions)
     links=$(links_elsewhere)
 }
@@ -111,9 +111,9 @@ all_linked() {
 
 # heals WHAT - and nothing half-open is left: as many connections as terminals.
 heals() {
-    soon "$1: everybody is back" all_linked
-    seconds_figure "$1_heal_s" "$SOON_MS"
-    soon "$1: no connection is left over" test_peers
+    eventually "$1: everybody is back" all_linked
+    seconds_figure "$1_heal_s" "$EVENTUALLY_MS"
+    eventually "$1: no connection is left over" test_peers
 }
 
 test_peers() {
@@ -127,7 +127,7 @@ have_become() {
 # in_time WHAT MARK BEGUN STATE MS - each of the ward became so about MS after the cut, at most a renewal early.
 in_time() {
     local name after slowest=0
-    for name in "${WARD_TERMINALS[@]}" a-1; do
+    for name in "${FIXTURE_TERMINALS[@]}" a-1; do
         after=$(stamp_of "$2" presence.state "terminal=\"$name\" from=\"${6:-present}\" to=\"$4\"") || after=0
         after=$((after - $3))
         ((after > 0)) || violation "$1: $name is $4"
@@ -144,10 +144,10 @@ cut() {
     mark=$(log_mark)
     begun=$(now_ms)
     for chain in "$@"; do rule "$chain" "${chain:0:1}ifname" "$ID"w-b drop; done
-    soon "$what: those behind the cut are suspect" have_become "$mark" suspect
+    eventually "$what: those behind the cut are suspect" have_become "$mark" suspect
     in_time "$what" "$mark" "$begun" suspect "$SUSPECT_MS"
-    if ((WARD_LONG)); then
-        soon "$what: and absent" have_become "$mark" absent
+    if ((FIXTURE_LONG)); then
+        eventually "$what: and absent" have_become "$mark" absent
         in_time "$what" "$mark" "$begun" absent "$GRANT_MS" suspect
     fi
     untouched "$what" "$mark"
@@ -174,15 +174,15 @@ answers_lost() {
 # lossy PERCENT - both ways. TCP sends again, later and later: a terminal may be suspect for a moment. At 10 % it is never
 # absent; at 30 % a promise of six seconds is too short for TCP, so there only the end counts.
 lossy() {
-    local mark news
+    local mark reports
     mark=$(log_mark)
-    news=$(news_mark)
+    reports=$(reports_mark)
     rule in iifname "$ID"w-b numgen random mod 100 '<' "$1" drop
     rule out oifname "$ID"w-b numgen random mod 100 '<' "$1" drop
     sleep "$LOSS_S"
-    play "disconnect t-2"
-    soon "loss of $1 %: t-2 is shown its desktop" tries_to_sign_on "$news"
-    seconds_figure "loss_$1_sign_on_s" "$SOON_MS"
+    client_sim "disconnect t-2"
+    eventually "loss of $1 %: t-2 is shown its desktop" tries_to_sign_on "$reports"
+    seconds_figure "loss_$1_sign_on_s" "$EVENTUALLY_MS"
     healed
     heals "loss_$1"
     sessions=$(open_sessions) # t-2 came back with a higher epoch
@@ -195,24 +195,24 @@ lossy() {
 
 # A person tries again when nothing comes; who is not connected at the moment is not heard.
 tries_to_sign_on() {
-    play "kiosk t-2"
-    wait_briefly 2 told "$1" '[.[] | select(.what == "show")] | length >= 1'
+    client_sim "kiosk t-2"
+    wait_briefly 2 reported "$1" '[.[] | select(.what == "show")] | length >= 1'
 }
 
 thin() {
-    local mark news
+    local mark reports
     mark=$(log_mark)
-    news=$(news_mark)
+    reports=$(reports_mark)
     net b tc qdisc add dev "$ID"w-b root tbf rate 64kbit burst 4kb latency 500ms
     net w tc qdisc add dev "$ID"w-o root tbf rate 64kbit burst 4kb latency 500ms
-    play "disconnect t-2"
-    play "kiosk t-2"
-    play "cut t-3"
-    play "connect t-3"
-    soon "64 kbit/s: t-2 is shown its desktop, t-3 comes back" told "$news" \
+    client_sim "disconnect t-2"
+    client_sim "kiosk t-2"
+    client_sim "cut t-3"
+    client_sim "connect t-3"
+    eventually "64 kbit/s: t-2 is shown its desktop, t-3 comes back" reported "$reports" \
         '([.[] | select(.what == "show")] | length == 1) and ([.[] | select(.what == "granted" and .terminal == "t-3")] | length == 1)'
-    seconds_figure thin_sign_on_s "$SOON_MS"
-    soon "64 kbit/s: each terminal renews its presence" each_told "$(news_mark)" renewed "${WARD_TERMINALS[@]}"
+    seconds_figure thin_sign_on_s "$EVENTUALLY_MS"
+    eventually "64 kbit/s: each terminal renews its presence" each_reported "$(reports_mark)" renewed "${FIXTURE_TERMINALS[@]}"
     net b tc qdisc delete dev "$ID"w-b root
     net w tc qdisc delete dev "$ID"w-o root
     sessions=$(open_sessions)
@@ -226,7 +226,7 @@ half_open() {
     mark=$(log_mark)
     begun=$(now_ms)
     net w ip link delete "$ID"w-o
-    soon "half-open: those behind it are absent" have_become "$mark" absent
+    eventually "half-open: those behind it are absent" have_become "$mark" absent
     in_time half_open "$mark" "$begun" suspect "$SUSPECT_MS"
     in_time half_open "$mark" "$begun" absent "$GRANT_MS" suspect
     untouched half-open "$mark"
@@ -242,14 +242,14 @@ ip netns add "${ID}b" || {
     exit 77
 }
 ip netns delete "${ID}b"
-ward_begin "${1:-}"
+fixture_begin "${1:-}"
 step "three networks, a broker, five terminals" site
 step "cut towards the broker" cut towards in
 step "answers are lost for 3.5 s" answers_lost
-((!WARD_LONG)) || step "cut in both directions" cut both in out
+((!FIXTURE_LONG)) || step "cut in both directions" cut both in out
 step "loss of 10 %" lossy 10
 step "loss of 30 %" lossy 30
 step "64 kbit/s" thin
 step "the cable is gone" half_open
 expect "the audit chain holds" audit_holds
-ward_end "F10 partition, loss, half-open"
+fixture_end "F10 partition, loss, half-open"

@@ -4,8 +4,8 @@
  *
  * FOLDER lies on a file system whose block device writes down in LOG (dm-log-writes' format, as
  * qemu-storage-daemon's blklogwrites makes it) what reaches it, in order, with flushes. The store's
- * own object code, on SQLite's own VFS and the kernel's file system, decides like a small house
- * (power_house.h); at each acknowledgement the number of log entries is noted. Then, for drawn
+ * own object code, on SQLite's own VFS and the kernel's file system, decides like a small site
+ * (power_workload.h); at each acknowledgement the number of log entries is noted. Then, for drawn
  * prefixes of the log: IMAGE becomes what the device holds after them, of what was written after
  * the last flush a drawn part; it is mounted (the file system recovers), the store opened, and all
  * that was acknowledged by then must be there. power_block.sh sets the device up.
@@ -62,7 +62,7 @@ struct run {
     const char *folder, *log, *image, *mount;
     size_t points;
     uint64_t first;
-    struct power_house house;
+    struct power_workload workload;
     struct power_record record;
     struct power_disk nothing; /* the VFS is SQLite's own */
     struct berth_random random;
@@ -70,7 +70,7 @@ struct run {
     size_t began_at, acked;
     struct cuts {
         size_t points, lost, corrupt, phantom, unmountable;
-    } tally;
+    } counts;
     bool is_control;
 };
 
@@ -81,11 +81,11 @@ static bool read_all(int fd, void *out, size_t length, off_t offset)
 
 /* The super block is written with each flush, so at an acknowledgement it counts the flush that
  * made it true. */
-static size_t log_position(struct power_house *house)
+static size_t log_position(struct power_workload *workload)
 {
     struct log_super super;
 
-    if (!read_all(house->log_fd, &super, sizeof(super), 0)) {
+    if (!read_all(workload->log_fd, &super, sizeof(super), 0)) {
         perror("reading the log");
         exit(2);
     }
@@ -208,9 +208,9 @@ static void check_mounted(struct run *run, size_t point, struct power_finding *f
 {
     struct stat facts;
 
-    if (stat(run->house.folder, &facts) < 0 && mkdir(run->house.folder, 0700) < 0)
-        perror(run->house.folder);
-    power_check(&run->house, &run->record, point, POWER_TRAIL, finding);
+    if (stat(run->workload.folder, &facts) < 0 && mkdir(run->workload.folder, 0700) < 0)
+        perror(run->workload.folder);
+    power_check(&run->workload, &run->record, point, POWER_TRAIL, finding);
 }
 
 static void try_point(struct run *run, size_t point)
@@ -222,17 +222,17 @@ static void try_point(struct run *run, size_t point)
         perror(run->image);
         exit(2);
     }
-    run->tally.points++;
+    run->counts.points++;
     if (mount_image(run)) {
         check_mounted(run, point, &finding);
         unmount_image(run);
     } else {
-        run->tally.unmountable++;
+        run->counts.unmountable++;
         (void)snprintf(finding.text, sizeof(finding.text), "it cannot be mounted");
     }
-    run->tally.lost += (size_t)finding.lost;
-    run->tally.corrupt += finding.corrupt;
-    run->tally.phantom += finding.phantom;
+    run->counts.lost += (size_t)finding.lost;
+    run->counts.corrupt += finding.corrupt;
+    run->counts.phantom += finding.phantom;
     if (finding.text[0] && !run->is_control)
         (void)fprintf(stderr, "seed %llu, after %zu entries: %s\n", (unsigned long long)run->first,
                       point, finding.text);
@@ -258,19 +258,19 @@ static void try_points(struct run *run, size_t points, size_t end)
     free(at);
 }
 
-static bool is_found(const struct cuts *tally)
+static bool is_found(const struct cuts *counts)
 {
-    return tally->lost || tally->corrupt || tally->phantom || tally->unmountable;
+    return counts->lost || counts->corrupt || counts->phantom || counts->unmountable;
 }
 
-/* The same log on a disk that flushed nothing since the house began: who does not notice that sees
+/* The same log on a disk that flushed nothing since the workload began: who does not notice that sees
  * nothing. */
 static struct cuts try_liar(struct run *run, size_t end)
 {
-    struct cuts honest = run->tally;
+    struct cuts honest = run->counts;
     struct cuts liar;
 
-    run->tally = (struct cuts){ 0 };
+    run->counts = (struct cuts){ 0 };
     run->is_control = true;
     memset(run->device.bytes, 0, run->device.size);
     run->device.at = 0;
@@ -278,31 +278,31 @@ static struct cuts try_liar(struct run *run, size_t end)
     run->device.pending_count = 0;
     run->device.lies_from = run->began_at;
     try_points(run, CONTROL_POINTS, end);
-    liar = run->tally;
-    run->tally = honest;
+    liar = run->counts;
+    run->counts = honest;
     return liar;
 }
 
 /* ---- the command ---- */
 
-/* The house works on the device until the log is long enough to be worth cutting. */
+/* The workload runs on the device until the log is long enough to be worth cutting. */
 static bool work(struct run *run)
 {
-    struct power_house *house = &run->house;
+    struct power_workload *workload = &run->workload;
     int r;
 
-    power_house_init(house, run->first, run->folder);
-    house->position = log_position;
-    house->log_fd = run->device.log_fd;
-    house->disk = &run->nothing;
-    house->record = &run->record;
-    run->began_at = log_position(house);
-    r = power_house_open(house);
+    power_workload_init(workload, run->first, run->folder);
+    workload->position = log_position;
+    workload->log_fd = run->device.log_fd;
+    workload->disk = &run->nothing;
+    workload->record = &run->record;
+    run->began_at = log_position(workload);
+    r = power_workload_open(workload);
     if (r == 0)
-        r = power_house_work(house, 30);
+        r = power_workload_work(workload, 30);
     if (r < 0)
-        (void)fprintf(stderr, "the house does not work: %s\n", house->error.text);
-    power_house_close(house);
+        (void)fprintf(stderr, "the workload fails: %s\n", workload->error.text);
+    power_workload_close(workload);
     for (size_t i = 0; i < run->record.count; i++)
         run->acked += run->record.decisions[i].acked_at != POWER_NEVER;
     return r == 0;
@@ -356,13 +356,13 @@ static double now_s(void)
 
 static bool run_all(struct run *run)
 {
-    const struct cuts *tally = &run->tally;
+    const struct cuts *counts = &run->counts;
     struct cuts liar = { 0 };
     double began = now_s();
     bool good = work(run);
-    size_t end = log_position(&run->house);
+    size_t end = log_position(&run->workload);
 
-    (void)snprintf(run->house.folder, sizeof(run->house.folder), "%s/data", run->mount);
+    (void)snprintf(run->workload.folder, sizeof(run->workload.folder), "%s/data", run->mount);
     if (good) {
         try_points(run, run->points, end);
         liar = try_liar(run, end);
@@ -372,10 +372,10 @@ static bool run_all(struct run *run)
     printf("{\"fault\":\"F4 power cut at block level\",\"points\":%zu,\"acked\":%zu,"
            "\"entries\":%zu,\"lost\":%zu,\"corrupt\":%zu,\"phantoms\":%zu,\"unmountable\":%zu,"
            "\"control_points\":%zu,\"control_lost\":%zu,\"first\":%llu,\"seconds\":%.1f}\n",
-           tally->points, run->acked, end - run->began_at, tally->lost, tally->corrupt,
-           tally->phantom, tally->unmountable, liar.points, liar.lost,
+           counts->points, run->acked, end - run->began_at, counts->lost, counts->corrupt,
+           counts->phantom, counts->unmountable, liar.points, liar.lost,
            (unsigned long long)run->first, now_s() - began);
-    return good && !is_found(tally) && is_found(&liar);
+    return good && !is_found(counts) && is_found(&liar);
 }
 
 int main(int argc, char **argv)
@@ -393,7 +393,7 @@ int main(int argc, char **argv)
     power_disk_init(&run->nothing);
     random_seeded(&run->random, run->first);
     good = run_all(run);
-    power_house_end(&run->house);
+    power_workload_end(&run->workload);
     power_record_clear(&run->record);
     free(run->device.bytes);
     free(run->device.pending);

@@ -8,7 +8,7 @@
 #include "berth/map.h"
 
 struct check {
-    struct power_house *house;
+    struct power_workload *workload;
     const struct power_record *record;
     size_t point;
     struct power_finding *finding;
@@ -34,10 +34,10 @@ static void say(const struct check *check, const char *format, ...)
 
 static sqlite3 *look_into(const struct check *check, const char *file)
 {
-    char path[sizeof(check->house->folder) + 32];
+    char path[sizeof(check->workload->folder) + 32];
     sqlite3 *db = NULL;
 
-    (void)snprintf(path, sizeof(path), "%s/%s", check->house->folder, file);
+    (void)snprintf(path, sizeof(path), "%s/%s", check->workload->folder, file);
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
         check->finding->corrupt = true;
         say(check, "%s does not open: %s", file, sqlite3_errmsg(db));
@@ -150,10 +150,10 @@ static void check_rows(const struct check *check)
 {
     sqlite3 *db = look_into(check, "berth.db");
     size_t over = 0;
-    struct core *core = check->house->core;
+    struct core *core = check->workload->core;
     struct map latest;
 
-    map_init(&latest, random_map_key(&check->house->random));
+    map_init(&latest, random_map_key(&check->workload->random));
     expect_rows(check, &latest);
     for (size_t i = 0; i < latest.capacity; i++) {
         const struct change *change = latest.slots[i].hash ? latest.slots[i].value : NULL;
@@ -253,14 +253,14 @@ static void completed(struct op *op, int result)
 static void check_trail(const struct check *check)
 {
     struct audit_verdict verdict = { 0 };
-    struct power_house *house = check->house;
+    struct power_workload *workload = check->workload;
     struct op op;
     int r;
 
-    op_init(&op, &house->timers, completed);
-    r = store_audit_verify_begin(house->store, &verdict, &op);
+    op_init(&op, &workload->timers, completed);
+    r = store_audit_verify_begin(workload->store, &verdict, &op);
     if (r == 0)
-        r = power_house_wait(house, &op);
+        r = power_workload_wait(workload, &op);
     if (r == 0 && !verdict.first_bad)
         return;
     check->finding->corrupt = true;
@@ -294,15 +294,15 @@ static bool is_forgotten(const struct check *check, uint64_t user_id)
 /* Who reads the trail must be able to unseal what was decided about people who were not erased. */
 static void check_unsealed(const struct check *check)
 {
-    struct power_house *house = check->house;
+    struct power_workload *workload = check->workload;
     struct store_page page = { 0 };
     struct op op;
     int r;
 
-    op_init(&op, &house->timers, completed);
-    r = store_audit_begin(house->store, 0, 1000, &page, &op);
+    op_init(&op, &workload->timers, completed);
+    r = store_audit_begin(workload->store, 0, 1000, &page, &op);
     if (r == 0)
-        r = power_house_wait(house, &op);
+        r = power_workload_wait(workload, &op);
     for (size_t i = 0; r == 0 && i < json_array_size(page.items); i++) {
         const json_t *item = json_array_get(page.items, i);
         const char *actor = json_string_value(json_object_get(item, "actor"));
@@ -362,7 +362,7 @@ static void check_keys(const struct check *check, const struct ring *ring)
 /* On the disk as the power left it, before anything is opened: not one byte of it. */
 static void check_forgotten(const struct check *check)
 {
-    const struct power_disk *disk = check->house->disk;
+    const struct power_disk *disk = check->workload->disk;
 
     for (size_t i = 0; i < check->record->erased; i++) {
         const struct power_erasure *erasure = &check->record->erasures[i];
@@ -435,15 +435,15 @@ static bool look_at_files(struct check *check)
 
 static void look_through_store(struct check *check, enum power_depth depth)
 {
-    struct power_house *house = check->house;
+    struct power_workload *workload = check->workload;
 
-    house->record = NULL;
-    if (power_house_open(house) < 0) {
+    workload->record = NULL;
+    if (power_workload_open(workload) < 0) {
         check->finding->corrupt = true;
-        say(check, "it does not open: %s", house->error.text);
+        say(check, "it does not open: %s", workload->error.text);
     } else {
-        check->finding->rev = house->core->rev;
-        check->incarnation = house->core->incarnation;
+        check->finding->rev = workload->core->rev;
+        check->incarnation = workload->core->incarnation;
         check->raised = true;
         check_decisions(check);
         check_rows(check);
@@ -452,13 +452,13 @@ static void look_through_store(struct check *check, enum power_depth depth)
         if (depth == POWER_TRAIL)
             check_unsealed(check);
     }
-    power_house_close(house);
+    power_workload_close(workload);
 }
 
-void power_check(struct power_house *house, const struct power_record *record, size_t point,
+void power_check(struct power_workload *workload, const struct power_record *record, size_t point,
                  enum power_depth depth, struct power_finding *ret)
 {
-    struct check check = { .house = house, .record = record, .point = point, .finding = ret };
+    struct check check = { .workload = workload, .record = record, .point = point, .finding = ret };
 
     *ret = (struct power_finding){ 0 };
     check_forgotten(&check);

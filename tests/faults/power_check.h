@@ -6,7 +6,7 @@
 #ifndef BERTH_TESTS_FAULTS_POWER_CHECK_H
 #define BERTH_TESTS_FAULTS_POWER_CHECK_H
 
-#include "power_house.h"
+#include "power_workload.h"
 
 struct power_finding {
     int lost; /* acknowledged decisions (or erasures) that are not there: I2 */
@@ -27,9 +27,9 @@ enum power_depth {
     POWER_TRAIL,
 };
 
-/* Look at house->disk, which was cut after `point` entries of the journal that `record` was made
+/* Look at workload->disk, which was cut after `point` entries of the journal that `record` was made
  * with. A store that was never opened whole has no tables: then POWER_FILES is POWER_STORE. */
-void power_check(struct power_house *house, const struct power_record *record, size_t point,
+void power_check(struct power_workload *workload, const struct power_record *record, size_t point,
                  enum power_depth depth, struct power_finding *ret);
 
 #endif

@@ -3,10 +3,10 @@
  *     berth-power-vfs [BUILD_DIR] [--points N] [--first S] [--control lies|normal] [--json]
  *
  * The store's own object code runs on a disk in memory (power_disk.h) and decides like a small
- * house. Then the power goes, over and over, at drawn places of what was written; the store is
+ * site. Then the power goes, over and over, at drawn places of what was written; the store is
  * opened on what is left, and nothing that was acknowledged may be missing, nothing be there that
  * nobody asked for, no file damaged. One of the disks that were left carries the next generation,
- * so that recovery itself is cut as well, and so on for a number of generations; then a new house
+ * so that recovery itself is cut as well, and so on for a number of generations; then a new workload
  * begins.
  *
  * A seed draws all but how the writer thread makes batches of what waits; the same seed therefore
@@ -28,27 +28,27 @@
 #include "power_check.h"
 #include "power_vfs.h"
 
-#define GENERATIONS 10 /* of one house: its history stays small, and so does a look at it */
+#define GENERATIONS 10 /* of one workload: its history stays small, and so does a look at it */
 #define POINTS_EACH 60 /* cuts of one generation's journal */
 #define CONTROL_POINTS 3000
 
-struct cut_tally {
-    size_t points, opened, houses, generations, acked, entries;
+struct cut_counts {
+    size_t points, opened, workloads, generations, acked, entries;
     size_t lost, lost_points, corrupt, phantom;
     double seconds;
 };
 
 struct cut {
-    struct power_house house;
+    struct power_workload workload;
     struct power_record record;
-    struct power_disk base, live, left, chosen;
+    struct power_disk base, current, left, chosen;
     struct power_journal journal;
     struct berth_random random;
     enum power_honesty honesty;
     uint64_t seed;
     size_t generation;
     bool told; /* one finding is told at length */
-    struct cut_tally tally;
+    struct cut_counts counts;
 };
 
 static double now_s(void)
@@ -96,11 +96,11 @@ static void tell(struct cut *cut, size_t point, const struct power_finding *find
 
 static bool count(struct cut *cut, const struct power_finding *finding)
 {
-    cut->tally.points++;
-    cut->tally.lost += (size_t)finding->lost;
-    cut->tally.lost_points += finding->lost > 0;
-    cut->tally.corrupt += finding->corrupt;
-    cut->tally.phantom += finding->phantom;
+    cut->counts.points++;
+    cut->counts.lost += (size_t)finding->lost;
+    cut->counts.lost_points += finding->lost > 0;
+    cut->counts.corrupt += finding->corrupt;
+    cut->counts.phantom += finding->phantom;
     return !finding->lost && !finding->corrupt && !finding->phantom;
 }
 
@@ -108,29 +108,29 @@ static bool count(struct cut *cut, const struct power_finding *finding)
 
 /* The store opens on the disk that is left of the last generation and decides; all of it goes into
  * the journal. */
-static int live(struct cut *cut)
+static int current(struct cut *cut)
 {
-    struct power_house *house = &cut->house;
+    struct power_workload *workload = &cut->workload;
     int r;
 
-    power_disk_copy(&cut->live, &cut->base);
-    cut->live.journal = &cut->journal;
+    power_disk_copy(&cut->current, &cut->base);
+    cut->current.journal = &cut->journal;
     cut->journal.count = 0;
     cut->journal.used = 0;
-    power_vfs_use(&cut->live, cut->honesty);
-    house->disk = &cut->live;
-    house->record = &cut->record;
+    power_vfs_use(&cut->current, cut->honesty);
+    workload->disk = &cut->current;
+    workload->record = &cut->record;
     cut->record.opened_at = POWER_NEVER;
-    r = power_house_open(house);
+    r = power_workload_open(workload);
     if (r == 0)
-        r = power_house_work(house, 2 + (int)random_below(&cut->random, 10));
+        r = power_workload_work(workload, 2 + (int)random_below(&cut->random, 10));
     if (r < 0) {
-        (void)fprintf(stderr, "the house does not work: %s\n", house->error.text);
+        (void)fprintf(stderr, "the workload fails: %s\n", workload->error.text);
         exit(1); /* no cut was made yet: the harness or the store is broken */
     }
-    power_house_close(house);
-    cut->live.journal = NULL;
-    cut->tally.entries += cut->journal.count;
+    power_workload_close(workload);
+    cut->current.journal = NULL;
+    cut->counts.entries += cut->journal.count;
     return r;
 }
 
@@ -154,7 +154,7 @@ static enum power_depth depth_of(struct cut *cut, size_t number, size_t next)
 {
     if (number != next && number % 4 != 0)
         return POWER_FILES;
-    cut->tally.opened++;
+    cut->counts.opened++;
     return number % 16 == 0 ? POWER_TRAIL : POWER_STORE;
 }
 
@@ -172,12 +172,12 @@ static void cut_points(struct cut *cut, size_t points)
     qsort(at, points, sizeof(*at), by_size);
     for (size_t i = 0; i < points; i++) {
         power_replay_cut(replay, at[i], &cut->random, &cut->left);
-        power_disk_copy(&cut->live, &cut->left);
+        power_disk_copy(&cut->current, &cut->left);
         if (i == next)
             power_disk_copy(&cut->chosen, &cut->left);
-        power_vfs_use(&cut->live, POWER_HONEST); /* who opens it afterwards is honest */
-        cut->house.disk = &cut->live;
-        power_check(&cut->house, &cut->record, at[i], depth_of(cut, i, next), &finding);
+        power_vfs_use(&cut->current, POWER_HONEST); /* who opens it afterwards is honest */
+        cut->workload.disk = &cut->current;
+        power_check(&cut->workload, &cut->record, at[i], depth_of(cut, i, next), &finding);
         if (i == next)
             next_rev = finding.rev;
         if (!count(cut, &finding))
@@ -191,36 +191,36 @@ static void cut_points(struct cut *cut, size_t points)
 static void count_acked(struct cut *cut, size_t before)
 {
     for (size_t i = before; i < cut->record.count; i++)
-        cut->tally.acked += cut->record.decisions[i].acked_at != POWER_NEVER;
+        cut->counts.acked += cut->record.decisions[i].acked_at != POWER_NEVER;
 }
 
 static bool is_found(const struct cut *cut)
 {
-    return cut->tally.lost || cut->tally.corrupt || cut->tally.phantom;
+    return cut->counts.lost || cut->counts.corrupt || cut->counts.phantom;
 }
 
-/* A house from an empty disk on. A house that lost something ends: what follows would be about what
+/* A workload from an empty disk on. One that lost something ends: what follows would be about what
  * is broken already. */
-static void run_house(struct cut *cut, uint64_t seed, size_t points)
+static void run_workload(struct cut *cut, uint64_t seed, size_t points)
 {
     cut->seed = seed;
-    cut->tally.houses++;
+    cut->counts.workloads++;
     random_seeded(&cut->random, seed);
-    power_house_init(&cut->house, seed, NULL);
+    power_workload_init(&cut->workload, seed, NULL);
     power_disk_clear(&cut->base);
     for (cut->generation = 0; cut->generation < GENERATIONS; cut->generation++) {
         size_t before = cut->record.count;
-        size_t some = points - cut->tally.points;
+        size_t some = points - cut->counts.points;
 
         if (some == 0 || is_found(cut))
             break;
-        (void)live(cut);
+        (void)current(cut);
         count_acked(cut, before);
-        cut->tally.generations++;
+        cut->counts.generations++;
         cut_points(cut, some < POINTS_EACH ? some : POINTS_EACH);
     }
     power_record_clear(&cut->record);
-    power_house_end(&cut->house);
+    power_workload_end(&cut->workload);
 }
 
 static void run(struct cut *cut, enum power_honesty honesty, uint64_t first, size_t points)
@@ -228,10 +228,10 @@ static void run(struct cut *cut, enum power_honesty honesty, uint64_t first, siz
     double began = now_s();
 
     cut->honesty = honesty;
-    cut->tally = (struct cut_tally){ 0 };
-    for (uint64_t seed = first; cut->tally.points < points && !is_found(cut); seed++)
-        run_house(cut, seed, points);
-    cut->tally.seconds = now_s() - began;
+    cut->counts = (struct cut_counts){ 0 };
+    for (uint64_t seed = first; cut->counts.points < points && !is_found(cut); seed++)
+        run_workload(cut, seed, points);
+    cut->counts.seconds = now_s() - began;
 }
 
 /* ---- the command ---- */
@@ -266,14 +266,14 @@ static bool parse(int argc, char **argv, struct wanted *ret)
     return ret->points > 0;
 }
 
-static void print(const char *name, const struct cut_tally *tally)
+static void print(const char *name, const struct cut_counts *counts)
 {
-    printf("%-18s %7zu points (%zu opened by the store), %zu houses, %zu generations, %zu entries, "
+    printf("%-18s %7zu points (%zu opened by the store), %zu workloads, %zu generations, %zu entries, "
            "%zu acknowledged: %zu "
            "lost at %zu points, %zu corrupt, %zu phantoms; %.1f s, %.0f points/s\n",
-           name, tally->points, tally->opened, tally->houses, tally->generations, tally->entries,
-           tally->acked, tally->lost, tally->lost_points, tally->corrupt, tally->phantom,
-           tally->seconds, (double)tally->points / tally->seconds);
+           name, counts->points, counts->opened, counts->workloads, counts->generations, counts->entries,
+           counts->acked, counts->lost, counts->lost_points, counts->corrupt, counts->phantom,
+           counts->seconds, (double)counts->points / counts->seconds);
     (void)fflush(stdout);
 }
 
@@ -282,14 +282,14 @@ static bool run_control(struct cut *cut, enum power_honesty honesty, const struc
                         size_t *ret_points)
 {
     run(cut, honesty, wanted->first, CONTROL_POINTS);
-    print(honesty == POWER_LIES ? "control: no sync" : "control: NORMAL", &cut->tally);
-    *ret_points = cut->tally.points;
-    return is_found(cut) && (honesty == POWER_LIES || cut->tally.lost > 0);
+    print(honesty == POWER_LIES ? "control: no sync" : "control: NORMAL", &cut->counts);
+    *ret_points = cut->counts.points;
+    return is_found(cut) && (honesty == POWER_LIES || cut->counts.lost > 0);
 }
 
 static bool run_all(struct cut *cut, const struct wanted *wanted)
 {
-    struct cut_tally tally;
+    struct cut_counts counts;
     size_t lies_points = 0;
     size_t normal_points = 0;
     bool lies;
@@ -297,8 +297,8 @@ static bool run_all(struct cut *cut, const struct wanted *wanted)
     bool good;
 
     run(cut, POWER_HONEST, wanted->first, wanted->points);
-    tally = cut->tally;
-    print("power cuts", &tally);
+    counts = cut->counts;
+    print("power cuts", &counts);
     good = !is_found(cut);
     lies = run_control(cut, POWER_LIES, wanted, &lies_points);
     normal = run_control(cut, POWER_NORMAL, wanted, &normal_points);
@@ -307,12 +307,12 @@ static bool run_all(struct cut *cut, const struct wanted *wanted)
     if (wanted->json)
         printf("{\"fault\":\"F5 power cut in "
                "process\",\"points\":%zu,\"opened\":%zu,\"acked\":%zu,\"lost\":%zu,"
-               "\"corrupt\":%zu,\"phantoms\":%zu,\"houses\":%zu,\"generations\":%zu,"
+               "\"corrupt\":%zu,\"phantoms\":%zu,\"workloads\":%zu,\"generations\":%zu,"
                "\"seconds\":%.1f,\"points_per_second\":%.0f,\"first\":%llu,"
                "\"controls\":{\"no_sync_caught_after\":%zu,\"normal_caught_after\":%zu,"
                "\"caught\":%d,\"of\":2}}\n",
-               tally.points, tally.opened, tally.acked, tally.lost, tally.corrupt, tally.phantom,
-               tally.houses, tally.generations, tally.seconds, (double)tally.points / tally.seconds,
+               counts.points, counts.opened, counts.acked, counts.lost, counts.corrupt, counts.phantom,
+               counts.workloads, counts.generations, counts.seconds, (double)counts.points / counts.seconds,
                (unsigned long long)wanted->first, lies_points, normal_points, lies + normal);
     return good && lies && normal;
 }
@@ -333,13 +333,13 @@ int main(int argc, char **argv)
     log_setup("berth-power-vfs", false, LOG_ERROR);
     power_vfs_register();
     power_disk_init(&cut->base);
-    power_disk_init(&cut->live);
+    power_disk_init(&cut->current);
     power_disk_init(&cut->left);
     power_disk_init(&cut->chosen);
     good = wanted.control_only ? run_control(cut, wanted.control, &wanted, &points)
                                : run_all(cut, &wanted);
     power_disk_clear(&cut->base);
-    power_disk_clear(&cut->live);
+    power_disk_clear(&cut->current);
     power_disk_clear(&cut->left);
     power_disk_clear(&cut->chosen);
     power_journal_clear(&cut->journal);

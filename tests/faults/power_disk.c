@@ -70,9 +70,9 @@ static struct power_entry *note(struct power_disk *disk, enum power_kind kind, i
 static void note_bytes(struct power_journal *journal, struct power_entry *entry,
                        const unsigned char *bytes, size_t length)
 {
-    if (journal->used + length > journal->room) {
-        journal->room = (journal->room + length) * 2;
-        journal->bytes = berth_realloc(journal->bytes, journal->room);
+    if (journal->used + length > journal->bytes_capacity) {
+        journal->bytes_capacity = (journal->bytes_capacity + length) * 2;
+        journal->bytes = berth_realloc(journal->bytes, journal->bytes_capacity);
     }
     memcpy(journal->bytes + journal->used, bytes, length);
     entry->data = journal->used;

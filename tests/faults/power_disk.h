@@ -47,7 +47,7 @@ struct power_journal {
     struct power_entry *entries;
     size_t count, capacity;
     unsigned char *bytes;
-    size_t used, room;
+    size_t used, bytes_capacity;
 };
 
 struct power_name {

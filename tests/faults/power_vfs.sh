@@ -3,7 +3,7 @@
 #
 # usage: tests/faults/power_vfs.sh BUILD_DIR [--points N] [--first S]
 #
-# The last line is one JSON object. BERTH_LONG=1: a million points, shared out to the cores, each with houses of its own.
+# The last line is one JSON object. BERTH_LONG=1: a million points, shared out to the cores, each with workloads of its own.
 set -euo pipefail
 
 build=$(readlink -f "${1:?usage: power_vfs.sh BUILD_DIR [--points N] [--first S]}")

@@ -13,7 +13,7 @@
 #include "berth/random.h"
 
 /* up: from who connected to the target; down: back. */
-enum proxy_way { PROXY_UP, PROXY_DOWN, PROXY_WAYS };
+enum proxy_direction { PROXY_UP, PROXY_DOWN, PROXY_DIRECTIONS };
 
 struct proxy_rules {
     int64_t delay_ms, jitter_ms;
@@ -21,7 +21,7 @@ struct proxy_rules {
     int64_t split;                  /* pieces of so many bytes, 0: as they come */
     int64_t rate;                   /* bytes a second of one direction, 0: as fast as it goes */
     int64_t truncate_permille;      /* a chunk in so many is torn and the connection reset */
-    bool frozen[PROXY_WAYS];        /* nothing passes; nobody is told */
+    bool frozen[PROXY_DIRECTIONS];        /* nothing passes; nobody is told */
     bool refuse;                    /* whoever comes is reset */
     bool swallow;                   /* whoever comes is taken and never led on */
 };

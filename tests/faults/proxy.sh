@@ -15,60 +15,60 @@ top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
 . "$top/deploy/lib/rdp.sh"
 # shellcheck source=deploy/lib/site.sh
 . "$top/deploy/lib/site.sh"
-# shellcheck source=tests/faults/lib/ward.sh
-. "$top/tests/faults/lib/ward.sh"
+# shellcheck source=tests/faults/lib/fixture.sh
+. "$top/tests/faults/lib/fixture.sh"
 
 BEHIND=(t-1 t-2 t-3 t-4 t-5) # and the agent a-1, until it finds the way that its invitation names
-WARD_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
+FIXTURE_PRESENCE=(presence.grant_s=6 presence.renew_s=1 presence.suspect_s=3 presence.link_grace_s=1)
 EVERYBODY=7
 GRANT_MS=6000
 SUSPECT_MS=3000
 ROUNDS=6
 TORN_S=4
-((!WARD_LONG)) || { ROUNDS=40 && TORN_S=30; }
+((!FIXTURE_LONG)) || { ROUNDS=40 && TORN_S=30; }
 
 site() {
     ROUTE_PORT=$((JOIN_PORT + 1))
-    ward_small 6 2 t-6
+    fixture_small_site 6 2 t-6
     proxy_start "127.0.0.1:$ROUTE_PORT" "127.0.0.1:$LINK_PORT"
     ROUTE_HOST=127.0.0.1
-    player_join "${BEHIND[@]}"
+    client_sim_join "${BEHIND[@]}"
     AGENT_ADDRESS=127.0.0.1:$ROUTE_PORT
-    ward_agent a-1
+    fixture_agent a-1
     site_add_user anna
     ctl user password anna <"$SITE/etc/password-anna"
-    play "kiosk t-3"
-    play "kiosk t-4"
-    play "kiosk t-6"
-    need "three desktops are shown" told 0 '[.[] | select(.what == "show")] | length == 3'
+    client_sim "kiosk t-3"
+    client_sim "kiosk t-4"
+    client_sim "kiosk t-6"
+    require "three desktops are shown" reported 0 '[.[] | select(.what == "show")] | length == 3'
     expect "the agent came through the proxy" goes_through 6
 }
 
 goes_through() {
-    (($(proxy_tells | jq .open) >= $1))
+    (($(proxy_counts | jq .open) >= $1))
 }
 
 # anna walks between two terminals; each time the picture is at the new one and only there.
 roams() {
     local i mark slowest=0
     for ((i = 0; i < $1; i++)); do
-        mark=$(news_mark)
-        play "sign-on t-$((i % 2 + 1)) anna $(cat "$SITE/etc/password-anna")"
-        soon "anna is shown her desktop, round $i" told "$mark" '[.[] | select(.what == "show")] | length == 1'
-        ((SOON_MS <= slowest)) || slowest=$SOON_MS
+        mark=$(reports_mark)
+        client_sim "sign-on t-$((i % 2 + 1)) anna $(cat "$SITE/etc/password-anna")"
+        eventually "anna is shown her desktop, round $i" reported "$mark" '[.[] | select(.what == "show")] | length == 1'
+        ((EVENTUALLY_MS <= slowest)) || slowest=$EVENTUALLY_MS
     done
-    soon "one of the two shows it" one_shows_it
+    eventually "one of the two shows it" one_shows_it
     seconds_figure "$2_roam_s" "$slowest"
 }
 
 # The terminal that was left may not have heard of it yet.
 one_shows_it() {
     local mark
-    mark=$(news_mark)
-    play "status t-1"
-    play "status t-2"
-    wait_for told "$mark" '[.[] | select(.what == "status")] | length == 2' || return 1
-    told "$mark" '[.[] | select(.what == "status" and .session_id > 0)] | length == 1'
+    mark=$(reports_mark)
+    client_sim "status t-1"
+    client_sim "status t-2"
+    wait_for reported "$mark" '[.[] | select(.what == "status")] | length == 2' || return 1
+    reported "$mark" '[.[] | select(.what == "status" and .session_id > 0)] | length == 1'
 }
 
 # judged WHAT MARK - nobody's presence changed since the mark. On a machine that is busy one may miss its six seconds; the
@@ -91,7 +91,7 @@ rough() {
 
 # Whatever was said until now has been answered: every terminal renews and hears of it.
 renewed() {
-    soon "each terminal renews its presence" each_told "$(news_mark)" renewed "${BEHIND[@]}" t-6
+    eventually "each terminal renews its presence" each_reported "$(reports_mark)" renewed "${BEHIND[@]}" t-6
 }
 
 thin() {
@@ -106,8 +106,8 @@ thin() {
 
 # heals WHAT - everybody is present and linked again.
 heals() {
-    soon "$1: everybody is back" all_linked
-    seconds_figure "$1_heal_s" "$SOON_MS"
+    eventually "$1: everybody is back" all_linked
+    seconds_figure "$1_heal_s" "$EVENTUALLY_MS"
 }
 
 all_linked() {
@@ -123,7 +123,7 @@ torn() {
     proxy truncate 0 split 0
     heals torn
     proxy reset 1
-    proxy_tells # it is done
+    proxy_counts # it is done
     heals reset
     figure torn_false_absent "$(logged_since "$mark" presence.state 'to="absent"')"
     expect_alone "torn: nobody is taken for absent" test "$(logged_since "$mark" presence.state 'to="absent"')" -eq 0
@@ -148,7 +148,7 @@ mute() {
     before=$(open_sessions)
     begun=$(now_ms)
     proxy freeze up
-    soon "mute: those behind the cut are absent" all_absent_since "$mark"
+    eventually "mute: those behind the cut are absent" all_absent_since "$mark"
     for name in "${BEHIND[@]}"; do
         suspect=$(($(stamp_of "$mark" presence.state "terminal=\"$name\" from=\"present\" to=\"suspect\"" || echo 0) - begun))
         absent=$(($(stamp_of "$mark" presence.state "terminal=\"$name\" from=\"suspect\" to=\"absent\"" || echo 0) - begun))
@@ -171,13 +171,13 @@ all_absent_since() {
     done
 }
 
-ward_begin "${1:-}"
+fixture_begin "${1:-}"
 step "broker, seven terminals, six behind the proxy" site
 step "late, in single bytes, overtaken" rough
 step "64 kbit/s" thin
 step "answers that do not come for 3.5 s" deaf
 step "torn in the middle; reset" torn
-((!WARD_LONG)) || step "silently cut towards the broker" mute # network.sh does it in every run
-figure proxy "$(proxy_tells)"
+((!FIXTURE_LONG)) || step "silently cut towards the broker" mute # network.sh does it in every run
+figure proxy "$(proxy_counts)"
 expect "the audit chain holds" audit_holds
-ward_end "F11 a hostile network"
+fixture_end "F11 a hostile network"

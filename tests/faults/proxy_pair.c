@@ -27,7 +27,7 @@ struct pair;
 /* One direction: read from `from`, write to `to`. */
 struct flowing {
     struct pair *pair;
-    enum proxy_way way;
+    enum proxy_direction direction;
     struct list pieces;
     size_t waiting;
     uint64_t free_ns; /* when the thin link is free again; also keeps the order */
@@ -45,8 +45,8 @@ union stream {
 struct pair {
     struct list node;
     struct proxy *proxy;
-    union stream ends[PROXY_WAYS]; /* by whose bytes go that way: who connected, the target */
-    struct flowing flows[PROXY_WAYS];
+    union stream ends[PROXY_DIRECTIONS]; /* by whose bytes go that way: who connected, the target */
+    struct flowing flows[PROXY_DIRECTIONS];
     uv_connect_t connect;
     char buffer[CHUNK_BYTES];
     bool closing;
@@ -57,12 +57,12 @@ static void flow_on(struct flowing *flow);
 
 static union stream *from_of(struct flowing *flow)
 {
-    return &flow->pair->ends[flow->way];
+    return &flow->pair->ends[flow->direction];
 }
 
 static union stream *to_of(struct flowing *flow)
 {
-    return &flow->pair->ends[flow->way == PROXY_UP ? PROXY_DOWN : PROXY_UP];
+    return &flow->pair->ends[flow->direction == PROXY_UP ? PROXY_DOWN : PROXY_UP];
 }
 
 /* ---- the end ---- */
@@ -73,8 +73,8 @@ static void handle_closed(uv_handle_t *handle)
 
     if (--pair->handles > 0)
         return;
-    for (int way = 0; way < PROXY_WAYS; way++)
-        list_each (&pair->flows[way].pieces, node)
+    for (int direction = 0; direction < PROXY_DIRECTIONS; direction++)
+        list_each (&pair->flows[direction].pieces, node)
             free(list_entry(node, struct piece, node));
     list_remove(&pair->node);
     pair->proxy->open--;
@@ -88,13 +88,13 @@ static void close_pair(struct pair *pair, bool reset)
     if (pair->closing)
         return;
     pair->closing = true;
-    for (int way = 0; way < PROXY_WAYS; way++) {
+    for (int direction = 0; direction < PROXY_DIRECTIONS; direction++) {
         uv_os_fd_t descriptor;
 
-        if (reset && uv_fileno(&pair->ends[way].handle, &descriptor) == 0)
+        if (reset && uv_fileno(&pair->ends[direction].handle, &descriptor) == 0)
             (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, sizeof(abrupt));
-        uv_close(&pair->ends[way].handle, handle_closed);
-        uv_close((uv_handle_t *)&pair->flows[way].timer, handle_closed);
+        uv_close(&pair->ends[direction].handle, handle_closed);
+        uv_close((uv_handle_t *)&pair->flows[direction].timer, handle_closed);
     }
     pair->proxy->counts.resets += reset;
 }
@@ -155,7 +155,7 @@ static void send_piece(struct flowing *flow, struct piece *piece)
 
 static void finish(struct flowing *flow)
 {
-    struct flowing *other = &flow->pair->flows[flow->way == PROXY_UP ? PROXY_DOWN : PROXY_UP];
+    struct flowing *other = &flow->pair->flows[flow->direction == PROXY_UP ? PROXY_DOWN : PROXY_UP];
     uv_shutdown_t *request = berth_new(uv_shutdown_t);
 
     if (uv_shutdown(request, &to_of(flow)->stream, shut) < 0)
@@ -174,7 +174,7 @@ static void flow_on(struct flowing *flow)
 {
     struct pair *pair = flow->pair;
 
-    if (pair->proxy->rules.frozen[flow->way])
+    if (pair->proxy->rules.frozen[flow->direction])
         return;
     while (!pair->closing && !list_empty(&flow->pieces)) {
         struct piece *piece = list_entry(flow->pieces.next, struct piece, node);
@@ -278,7 +278,7 @@ static void heard(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     } else if (size == UV_EOF) {
         flow->ended = true;
         flow_on(flow);
-    } else if (size < 0 && !pair->proxy->rules.frozen[flow->way]) {
+    } else if (size < 0 && !pair->proxy->rules.frozen[flow->direction]) {
         close_pair(pair, true);
     }
 }
@@ -297,8 +297,8 @@ static void connected(uv_connect_t *connect, int status)
     }
     if (!pair->proxy->target.local)
         (void)uv_tcp_nodelay(&pair->ends[PROXY_DOWN].tcp, 1);
-    for (int way = 0; way < PROXY_WAYS; way++)
-        read_on(&pair->flows[way]);
+    for (int direction = 0; direction < PROXY_DIRECTIONS; direction++)
+        read_on(&pair->flows[direction]);
 }
 
 static int init_stream(struct pair *pair, union stream *stream, bool local)
@@ -333,11 +333,11 @@ void proxy_take(struct proxy *proxy, uv_stream_t *listener, bool local)
     proxy->counts.connections++;
     proxy->open++;
     list_append(&proxy->pairs, &pair->node);
-    for (int way = 0; way < PROXY_WAYS; way++) {
-        struct flowing *flow = &pair->flows[way];
+    for (int direction = 0; direction < PROXY_DIRECTIONS; direction++) {
+        struct flowing *flow = &pair->flows[direction];
 
         flow->pair = pair;
-        flow->way = (enum proxy_way)way;
+        flow->direction = (enum proxy_direction)direction;
         list_init(&flow->pieces);
         (void)uv_timer_init(&proxy->loop, &flow->timer);
         flow->timer.data = pair;
@@ -371,7 +371,7 @@ void proxy_thaw(struct proxy *proxy)
     list_each (&proxy->pairs, node) {
         struct pair *pair = list_entry(node, struct pair, node);
 
-        for (int way = 0; way < PROXY_WAYS; way++)
-            flow_on(&pair->flows[way]);
+        for (int direction = 0; direction < PROXY_DIRECTIONS; direction++)
+            flow_on(&pair->flows[direction]);
     }
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 static struct operation *find(struct judge *judge, const char *client, int64_t op, char key[56])
 {

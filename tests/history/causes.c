@@ -4,7 +4,7 @@
  * the monotonic clock, and no longer than the session is known to be there. An assignment closes
  * when none of its sessions lives.
  */
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 /* Rows are stamped in turns of the loop, a waiting time is in whole milliseconds. */
 #define ROUND_US INT64_C(5000)

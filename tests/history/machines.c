@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 static unsigned long long number(uint64_t id)
 {

@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 #define LATE_US (2 * SECOND_US)
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 /* Every piece of memory is in one list, so that the end of the judge is one walk. */
 struct piece {

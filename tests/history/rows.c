@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 static enum row_state state_of(const char *text)
 {

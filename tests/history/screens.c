@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 #define OVERLAP_US (2 * SECOND_US)
 
@@ -169,7 +169,7 @@ void screens_started(struct judge *judge)
     struct list *node;
 
     while ((node = list_shift(&judge->hidden)) != NULL) /* nobody can tell any more */
-        judge_drop(list_entry(node, struct errand, node));
+        judge_drop(list_entry(node, struct pending, node));
     while ((node = list_shift(&judge->lost)) != NULL)
         judge_drop(list_entry(node, struct lost, node));
     list_each (&judge->terminals_all, at) {
@@ -189,7 +189,7 @@ void screens_told(struct judge *judge, const struct history_instruction *told)
 {
     struct session *session = session_find(judge, told->session_id);
     const struct fact *fact = fact_find(judge, history_entity_SESSION, told->session_id);
-    struct errand *errand;
+    struct pending *pending;
 
     if (told->show || !session || !fact || !fact->known || !in_recovery(judge))
         return;
@@ -198,29 +198,29 @@ void screens_told(struct judge *judge, const struct history_instruction *told)
         !session->connection || session->terminal_id != told->terminal_id)
         return;
     session->hidden_line = judge->number;
-    errand = judge_make(judge, sizeof(*errand));
-    errand->until_us = judge->now_us + EXPLAINED_US;
-    errand->id = session->id;
-    errand->line = judge->number;
-    list_append(&judge->hidden, &errand->node);
+    pending = judge_make(judge, sizeof(*pending));
+    pending->until_us = judge->now_us + EXPLAINED_US;
+    pending->id = session->id;
+    pending->line = judge->number;
+    list_append(&judge->hidden, &pending->node);
 }
 
 void screens_due(struct judge *judge)
 {
     lost_due(judge);
     while (!list_empty(&judge->hidden)) {
-        struct errand *errand = list_entry(judge->hidden.next, struct errand, node);
-        const struct session *session = session_find(judge, errand->id);
+        struct pending *pending = list_entry(judge->hidden.next, struct pending, node);
+        const struct session *session = session_find(judge, pending->id);
 
-        if (errand->until_us > judge->now_us)
+        if (pending->until_us > judge->now_us)
             return;
-        if (session && session->hidden_line == errand->line)
-            judge_broken_at(judge, 12, errand->line,
+        if (session && session->hidden_line == pending->line)
+            judge_broken_at(judge, 12, pending->line,
                             "terminal %llu is told to hide session %llu, which is its own, because "
                             "the broker was restarted",
                             number(session->terminal_id), number(session->id));
-        list_remove(&errand->node);
-        judge_drop(errand);
+        list_remove(&pending->node);
+        judge_drop(pending);
     }
 }
 

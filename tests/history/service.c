@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 static unsigned long long number(uint64_t id)
 {

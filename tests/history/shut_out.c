@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 #define HIDE_US (5 * SECOND_US)
 #define CLOSE_US SECOND_US
@@ -19,13 +19,13 @@ static unsigned long long number(uint64_t id)
 
 static void expect(struct judge *judge, struct list *queue, uint64_t id, int64_t within_us)
 {
-    struct errand *errand = judge_make(judge, sizeof(*errand));
+    struct pending *pending = judge_make(judge, sizeof(*pending));
 
-    errand->id = id;
-    errand->line = judge->number;
-    errand->until_us = judge->now_us + within_us;
-    errand->stall_us = judge->life.stall_us;
-    list_append(queue, &errand->node);
+    pending->id = id;
+    pending->line = judge->number;
+    pending->until_us = judge->now_us + within_us;
+    pending->stall_us = judge->life.stall_us;
+    list_append(queue, &pending->node);
 }
 
 /* ---- I16 ---- */
@@ -93,9 +93,9 @@ void shut_out_told(struct judge *judge, const struct history_instruction *told)
 }
 
 /* Five seconds on: is a session of the user still meant to be on a screen? */
-static void check_hidden(struct judge *judge, const struct errand *errand)
+static void check_hidden(struct judge *judge, const struct pending *pending)
 {
-    struct user *user = user_make(judge, errand->id);
+    struct user *user = user_make(judge, pending->id);
 
     if (!user->out_us)
         return; /* enabled again meanwhile */
@@ -109,7 +109,7 @@ static void check_hidden(struct judge *judge, const struct errand *errand)
             judge_broken(judge, 16,
                          "session %llu of user %llu, who is disabled (line %llu), is on terminal "
                          "%llu still",
-                         number(fact->id), number(user->id), number(errand->line),
+                         number(fact->id), number(user->id), number(pending->line),
                          number(session->terminal_id));
     }
 }
@@ -190,15 +190,15 @@ void shut_out_presence(struct judge *judge, const struct history_presence *line)
     check_out(judge, terminal_make(judge, line->terminal_id), "is granted presence");
 }
 
-static void check_closed(struct judge *judge, const struct errand *errand)
+static void check_closed(struct judge *judge, const struct pending *pending)
 {
-    const struct terminal *terminal = terminal_make(judge, errand->id);
+    const struct terminal *terminal = terminal_make(judge, pending->id);
     char name[64];
 
     judge_check(judge, 17);
     if (terminal->out_us && terminal->open > 0)
         judge_broken(judge, 17, "terminal %s, which is revoked (line %llu), is still connected",
-                     terminal_called(terminal, name), number(errand->line));
+                     terminal_called(terminal, name), number(pending->line));
 }
 
 /* ---- peers ---- */
@@ -243,18 +243,18 @@ void shut_out_peer(struct judge *judge, const struct history_peer *peer)
 /* ---- time ---- */
 
 static void due(struct judge *judge, struct list *queue,
-                void (*check)(struct judge *judge, const struct errand *errand))
+                void (*check)(struct judge *judge, const struct pending *pending))
 {
     while (!list_empty(queue)) {
-        struct errand *errand = list_entry(queue->next, struct errand, node);
+        struct pending *pending = list_entry(queue->next, struct pending, node);
 
         /* A loop that stood still has that much more time. */
-        if (errand->until_us + judge->life.stall_us - errand->stall_us >= judge->now_us)
+        if (pending->until_us + judge->life.stall_us - pending->stall_us >= judge->now_us)
             return;
         if (judge->life.up && !judge->life.degraded)
-            check(judge, errand);
-        list_remove(&errand->node);
-        judge_drop(errand);
+            check(judge, pending);
+        list_remove(&pending->node);
+        judge_drop(pending);
     }
 }
 
@@ -269,9 +269,9 @@ void shut_out_started(struct judge *judge)
     struct list *node;
 
     while ((node = list_shift(&judge->out)) != NULL)
-        judge_drop(list_entry(node, struct errand, node));
+        judge_drop(list_entry(node, struct pending, node));
     while ((node = list_shift(&judge->closing)) != NULL)
-        judge_drop(list_entry(node, struct errand, node));
+        judge_drop(list_entry(node, struct pending, node));
     list_each (&judge->terminals_all, at) {
         judge->steps++;
         list_entry(at, struct terminal, node)->open = 0; /* no connection outlives the broker */

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "history/room.h"
+#include "history/judge_internal.h"
 
 static unsigned long long number(uint64_t id)
 {

@@ -526,9 +526,9 @@ inline lost(n)
 }
 
 #ifdef MUTANT_RELEASED_ON_ABSENCE
-#define vacate(n, t) if :: connection[n] == t -> lost(n); end_session(n) :: else fi
+#define detach_all(n, t) if :: connection[n] == t -> lost(n); end_session(n) :: else fi
 #else
-#define vacate(n, t) if :: connection[n] == t -> lost(n) :: else fi
+#define detach_all(n, t) if :: connection[n] == t -> lost(n) :: else fi
 #endif
 
 /* The terminal's deadline passes; it may well go on showing its picture. */
@@ -536,8 +536,8 @@ inline lost(n)
     :: d_step { (!away[t] && upsets < UPSETS) -> \
         upsets++; \
         away[t] = true; \
-        vacate(0, t); \
-        vacate(1, t); \
+        detach_all(0, t); \
+        detach_all(1, t); \
         look() }
 
 #define limit(n) \

@@ -1,12 +1,12 @@
 /* acts.c - from the row of an action to the function that does it. */
 #include <stdio.h>
 
-#include "sim/inner.h"
+#include "sim/sim_internal.h"
 
 /* clang-format off */
 static act_fn *const functions[ACTS] = {
 #define PERSON(symbol, name, sentence) [ACT_##symbol] = person_##symbol,
-#define FAULT(symbol, name, per_day, sentence) [ACT_##symbol] = fate_##symbol,
+#define FAULT(symbol, name, per_day, sentence) [ACT_##symbol] = fault_##symbol,
 #include "sim/actions.def"
 #undef PERSON
 #undef FAULT
@@ -17,8 +17,8 @@ void act_do(struct sim *sim, const struct action *action)
 {
     const struct act_row *row = act_row(action->act);
 
-    if (sim->wish.tell)
-        outside_note(&sim->w->outside, "[%u] %s (%u %u %u, %lld ms): %s", action->number, row->name,
+    if (sim->params.tell)
+        environment_note(&sim->w->environment, "[%u] %s (%u %u %u, %lld ms): %s", action->number, row->name,
                      action->who % 1000, action->what % 1000, action->much, (long long)action->ms,
                      row->sentence);
     sim->outcome->injected[action->act]++;

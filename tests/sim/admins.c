@@ -1,9 +1,9 @@
-/* admins.c - what people who manage change, with the same entry points as the people's door. */
+/* admins.c - what people who manage change, with the same entry points as the management API. */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/index.h"
-#include "sim/inner.h"
+#include "sim/sim_internal.h"
 
 static struct context *context_of(struct sim *sim)
 {
@@ -12,16 +12,16 @@ static struct context *context_of(struct sim *sim)
 
 /* ---- operations and what is said of them ---- */
 
-static void record_result(struct errand_op *errand, enum history_outcome outcome, int code)
+static void record_result(struct admin_op *admin_op, enum history_outcome outcome, int code)
 {
-    struct sim *sim = errand->sim;
+    struct sim *sim = admin_op->sim;
     struct history_line line = { .kind = HISTORY_result,
-                                 .at_us = sim->w->outside.timers.mono_ms * 1000 };
+                                 .at_us = sim->w->environment.timers.mono_ms * 1000 };
 
-    if (!errand->recorded)
+    if (!admin_op->recorded)
         return;
-    errand->recorded = false;
-    line.result.op = errand->number;
+    admin_op->recorded = false;
+    line.result.op = admin_op->number;
     line.result.outcome = outcome;
     (void)snprintf(line.result.client, sizeof(line.result.client), "admin");
     if (code)
@@ -31,26 +31,26 @@ static void record_result(struct errand_op *errand, enum history_outcome outcome
 }
 
 /* The first of the two requests has had its effect: what is refused now is refused for good. */
-static void note_effect(struct errand_op *errand)
+static void note_effect(struct admin_op *admin_op)
 {
-    struct sim *sim = errand->sim;
+    struct sim *sim = admin_op->sim;
 
-    for (size_t i = 0; errand->request && i < SIM_OPS; i++)
-        if (sim->ops[i].op.in_flight && sim->ops[i].request == errand->request)
+    for (size_t i = 0; admin_op->request && i < SIM_OPS; i++)
+        if (sim->ops[i].op.in_flight && sim->ops[i].request == admin_op->request)
             sim->ops[i].had_effect = true;
 }
 
 static void done(struct op *op, int result)
 {
-    struct errand_op *errand = container_of(op, struct errand_op, op);
+    struct admin_op *admin_op = container_of(op, struct admin_op, op);
 
     if (result >= 0) {
-        note_effect(errand);
-        record_result(errand, history_outcome_OK, result);
-    } else if (errand->had_effect && result == BERTH_E_CONFLICT) {
-        record_result(errand, history_outcome_FAIL, result);
+        note_effect(admin_op);
+        record_result(admin_op, history_outcome_OK, result);
+    } else if (admin_op->had_effect && result == BERTH_E_CONFLICT) {
+        record_result(admin_op, history_outcome_FAIL, result);
     } else {
-        record_result(errand, history_outcome_UNKNOWN, result);
+        record_result(admin_op, history_outcome_UNKNOWN, result);
     }
 }
 
@@ -64,48 +64,48 @@ void admins_forget(struct sim *sim)
 }
 
 /* A free operation, or NULL when all are busy. */
-static struct errand_op *errand_new(struct sim *sim)
+static struct admin_op *admin_op_new(struct sim *sim)
 {
     for (size_t i = 0; i < SIM_OPS; i++) {
-        struct errand_op *errand = &sim->ops[i];
+        struct admin_op *admin_op = &sim->ops[i];
 
-        if (errand->op.in_flight)
+        if (admin_op->op.in_flight)
             continue;
-        errand->sim = sim;
-        errand->number = ++sim->last_op;
-        errand->recorded = false;
-        errand->request = 0;
-        errand->had_effect = false;
-        op_init(&errand->op, &sim->w->broker->timers, done);
-        return errand;
+        admin_op->sim = sim;
+        admin_op->number = ++sim->last_op;
+        admin_op->recorded = false;
+        admin_op->request = 0;
+        admin_op->had_effect = false;
+        op_init(&admin_op->op, &sim->w->broker->timers, done);
+        return admin_op;
     }
     return NULL;
 }
 
-static void record_invoke(struct errand_op *errand, enum history_request what, uint64_t id)
+static void record_invoke(struct admin_op *admin_op, enum history_request what, uint64_t id)
 {
-    struct sim *sim = errand->sim;
+    struct sim *sim = admin_op->sim;
     struct history_line line = { .kind = HISTORY_invoke,
-                                 .at_us = sim->w->outside.timers.mono_ms * 1000 };
+                                 .at_us = sim->w->environment.timers.mono_ms * 1000 };
 
-    errand->recorded = true;
-    line.invoke.op = errand->number;
+    admin_op->recorded = true;
+    line.invoke.op = admin_op->number;
     line.invoke.what = what;
     line.invoke.id = id;
     if (what == history_request_DISABLE)
         line.invoke.user_id = id;
     (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "admin");
-    if (errand->request)
+    if (admin_op->request)
         (void)snprintf(line.invoke.request, sizeof(line.invoke.request), "r%lld",
-                       (long long)errand->request);
+                       (long long)admin_op->request);
     sim->recorder.history.take(&sim->recorder.history, &line);
 }
 
 /* It was refused at once: without effect. */
-static void begun(struct errand_op *errand, int r)
+static void begun(struct admin_op *admin_op, int r)
 {
     if (r < 0)
-        record_result(errand, history_outcome_FAIL, r);
+        record_result(admin_op, history_outcome_FAIL, r);
 }
 
 /* Every other time the answer is too slow for the administrator's client, which asks again under
@@ -120,13 +120,13 @@ static void change(struct sim *sim, enum history_request what, enum entity_kind 
     if (request)
         (void)snprintf(actor.request_id, sizeof(actor.request_id), "r%lld", (long long)request);
     for (int i = 0; i < (request ? 2 : 1); i++) {
-        struct errand_op *errand = errand_new(sim);
+        struct admin_op *admin_op = admin_op_new(sim);
 
-        if (!errand)
+        if (!admin_op)
             return;
-        errand->request = request;
-        record_invoke(errand, what, id);
-        begun(errand, admin_set(context_of(sim), &actor, kind, row, &errand->op));
+        admin_op->request = request;
+        record_invoke(admin_op, what, id);
+        begun(admin_op, admin_set(context_of(sim), &actor, kind, row, &admin_op->op));
     }
 }
 
@@ -154,14 +154,14 @@ static void enable_user(struct sim *sim, uint32_t person)
 
 #define TRIES_AGAIN_MS 2500
 
-void fate_disable_user(struct sim *sim, const struct action *action)
+void fault_disable_user(struct sim *sim, const struct action *action)
 {
     uint32_t person = action->who % sim->people_count;
 
     set_disabled(sim, person, true);
     if (action->what % 2)
-        ending_in(sim, TRIES_AGAIN_MS, person_moves_on, person);
-    ending_in(sim, action->ms, enable_user, person);
+        end_fault_in(sim, TRIES_AGAIN_MS, person_signs_on_next, person);
+    end_fault_in(sim, action->ms, enable_user, person);
 }
 
 static void set_badge(struct sim *sim, uint32_t number, bool disabled)
@@ -187,12 +187,12 @@ static void enable_badge(struct sim *sim, uint32_t person)
     set_badge(sim, person, false);
 }
 
-void fate_disable_badge(struct sim *sim, const struct action *action)
+void fault_disable_badge(struct sim *sim, const struct action *action)
 {
     uint32_t person = action->who % sim->people_count;
 
     set_badge(sim, person, true);
-    ending_in(sim, action->ms, enable_badge, person);
+    end_fault_in(sim, action->ms, enable_badge, person);
 }
 
 /* ---- terminals ---- */
@@ -212,18 +212,18 @@ static void found_again(struct sim *sim, uint32_t client)
     sim->clients[client].joins_anew = true;
 }
 
-void fate_revoke(struct sim *sim, const struct action *action)
+void fault_revoke(struct sim *sim, const struct action *action)
 {
     uint32_t client = action->who % sim->clients_count;
     const struct terminal *terminal = terminal_at(sim, client);
-    struct errand_op *errand = terminal ? errand_new(sim) : NULL;
+    struct admin_op *admin_op = terminal ? admin_op_new(sim) : NULL;
 
-    if (!errand)
+    if (!admin_op)
         return;
-    record_invoke(errand, history_request_REVOKE, terminal->row.id);
-    begun(errand, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id,
-                                       terminal_REVOKED, "stolen", &errand->op));
-    ending_in(sim, action->ms + 60000, found_again, client);
+    record_invoke(admin_op, history_request_REVOKE, terminal->row.id);
+    begun(admin_op, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id,
+                                       terminal_REVOKED, "stolen", &admin_op->op));
+    end_fault_in(sim, action->ms + 60000, found_again, client);
 }
 
 static void forget_and_join(struct sim *sim, uint32_t client)
@@ -246,7 +246,7 @@ static void forget_and_join(struct sim *sim, uint32_t client)
     secret_wipe(&token);
 }
 
-void fate_rejoin(struct sim *sim, const struct action *action)
+void fault_rejoin(struct sim *sim, const struct action *action)
 {
     forget_and_join(sim, action->who % sim->clients_count);
 }
@@ -254,13 +254,13 @@ void fate_rejoin(struct sim *sim, const struct action *action)
 static void set_terminal(struct sim *sim, const struct terminal *terminal,
                          enum terminal_state state)
 {
-    struct errand_op *errand = errand_new(sim);
+    struct admin_op *admin_op = admin_op_new(sim);
 
-    if (!errand)
+    if (!admin_op)
         return;
-    record_invoke(errand, history_request_CHANGE, terminal->row.id);
-    begun(errand, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id, state,
-                                       "found again", &errand->op));
+    record_invoke(admin_op, history_request_CHANGE, terminal->row.id);
+    begun(admin_op, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id, state,
+                                       "found again", &admin_op->op));
 }
 
 void admins_approve(struct sim *sim)
@@ -289,15 +289,15 @@ void admins_approve(struct sim *sim)
 static void set_mode(struct sim *sim, uint32_t host, enum host_mode mode)
 {
     struct context *context = context_of(sim);
-    struct errand_op *errand = context ? errand_new(sim) : NULL;
+    struct admin_op *admin_op = context ? admin_op_new(sim) : NULL;
     struct entity *entity;
 
-    if (!errand)
+    if (!admin_op)
         return;
     entity = core_find_name(context->core, ENTITY_host, site_host(host));
-    begun(errand,
+    begun(admin_op,
           admin_host_mode(context, world_actor(), container_of(entity, struct host, base)->row.id,
-                          mode, &errand->op));
+                          mode, &admin_op->op));
 }
 
 static void host_active(struct sim *sim, uint32_t host)
@@ -305,17 +305,17 @@ static void host_active(struct sim *sim, uint32_t host)
     set_mode(sim, host, host_mode_ACTIVE);
 }
 
-void fate_drain(struct sim *sim, const struct action *action)
+void fault_drain(struct sim *sim, const struct action *action)
 {
     uint32_t host = action->who % sim->hosts_count;
 
     set_mode(sim, host, action->much % 2 ? host_mode_DRAIN : host_mode_MAINTENANCE);
-    ending_in(sim, action->ms, host_active, host);
+    end_fault_in(sim, action->ms, host_active, host);
 }
 
 static const char *const pools[] = { "float", "own", "stay", "keep" };
 
-void fate_pool_change(struct sim *sim, const struct action *action)
+void fault_pool_change(struct sim *sim, const struct action *action)
 {
     struct context *context = context_of(sim);
     struct row_pool row;
@@ -331,13 +331,13 @@ void fate_pool_change(struct sim *sim, const struct action *action)
     change(sim, history_request_CHANGE, ENTITY_pool, &row);
 }
 
-void fate_publish(struct sim *sim, const struct action *action)
+void fault_publish(struct sim *sim, const struct action *action)
 {
     struct context *context = context_of(sim);
-    struct errand_op *errand = context ? errand_new(sim) : NULL;
+    struct admin_op *admin_op = context ? admin_op_new(sim) : NULL;
     struct entity *image;
 
-    if (!errand)
+    if (!admin_op)
         return;
     sim->asked_by_admin = true;
     image = core_find_name(context->core, ENTITY_image, "debian");
@@ -349,20 +349,20 @@ void fate_publish(struct sim *sim, const struct action *action)
 
         (void)snprintf(row.path, sizeof(row.path), "/images/after-%llu.qcow2",
                        (unsigned long long)sim->draft_id); /* one file is one version */
-        begun(errand, admin_add(context, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
-                                &errand->op));
+        begun(admin_op, admin_add(context, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
+                                &admin_op->op));
     } else if (action->much % 3 == 1 && sim->draft_id) {
-        begun(errand, admin_image(context, world_actor(),
+        begun(admin_op, admin_image(context, world_actor(),
                                   &(struct image_action){ .act = IMAGE_PUBLISH, .id = sim->draft_id },
-                                  &errand->op));
+                                  &admin_op->op));
     } else {
         const struct pool *pool =
             pool_by_name(context->core, pools[action->what % BERTH_COUNT(pools)]);
 
-        begun(errand,
+        begun(admin_op,
               admin_image(context, world_actor(),
                           &(struct image_action){ .act = IMAGE_RECOMPOSE, .id = pool->row.id },
-                          &errand->op));
+                          &admin_op->op));
     }
 }
 
@@ -388,11 +388,11 @@ void profile_often(struct sim *sim, uint32_t what, int64_t pause_ms)
 {
     set_profile(sim, what);
     for (uint32_t i = 1; i <= SECOND_THOUGHTS; i++)
-        ending_in(sim, i * (50 + pause_ms), set_profile, what / (i + 1));
+        end_fault_in(sim, i * (50 + pause_ms), set_profile, what / (i + 1));
 }
 
 /* Every other time there are second thoughts, on the heels of the first. */
-void fate_profile(struct sim *sim, const struct action *action)
+void fault_profile(struct sim *sim, const struct action *action)
 {
     if (action->much % 2)
         profile_often(sim, action->what, action->ms % SECOND_THOUGHT_MS);
@@ -414,14 +414,14 @@ static struct entity *some(struct core *core, enum entity_kind kind, uint32_t nu
     return NULL;
 }
 
-void fate_desktop_order(struct sim *sim, const struct action *action)
+void fault_desktop_order(struct sim *sim, const struct action *action)
 {
     struct context *context = context_of(sim);
     struct entity *entity = context ? some(context->core, ENTITY_desktop, action->what) : NULL;
-    struct errand_op *errand = entity ? errand_new(sim) : NULL;
-    struct desktop_action request = { .act = (enum desktop_act)(action->much % 7), .why = "a whim" };
+    struct admin_op *admin_op = entity ? admin_op_new(sim) : NULL;
+    struct desktop_action request = { .act = (enum desktop_act)(action->much % 7), .why = "the simulator" };
 
-    if (!errand)
+    if (!admin_op)
         return;
     /* An administrator may tear a desktop from under its session; the judge has no line by which it
      * could tell that from a mistake of the broker, so it is only done where nothing is lost. */
@@ -429,46 +429,46 @@ void fate_desktop_order(struct sim *sim, const struct action *action)
                  context->timers->mono_ms > context->core->recovery_until_ms;
     request.desktop_id = container_of(entity, struct desktop, base)->row.id;
     sim->asked_by_admin = true;
-    begun(errand, admin_desktop(context, world_actor(), &request, &errand->op));
+    begun(admin_op, admin_desktop(context, world_actor(), &request, &admin_op->op));
 }
 
-void fate_session_order(struct sim *sim, const struct action *action)
+void fault_session_order(struct sim *sim, const struct action *action)
 {
     struct context *context = context_of(sim);
     const struct session *session;
     struct entity *entity;
-    struct errand_op *errand;
+    struct admin_op *admin_op;
 
     if (!context)
         return;
     entity = index_first(context->core, SESSIONS_OF_USER,
                            sim->people[action->who % sim->people_count].user_id);
-    errand = entity ? errand_new(sim) : NULL;
-    if (!errand)
+    admin_op = entity ? admin_op_new(sim) : NULL;
+    if (!admin_op)
         return;
     session = container_of(entity, struct session, base);
     if (action->much % 2)
-        begun(errand,
-              admin_session_sign_off(context, world_actor(), session->row.id, "a whim", &errand->op));
+        begun(admin_op,
+              admin_session_sign_off(context, world_actor(), session->row.id, "the simulator", &admin_op->op));
     else
-        begun(errand, admin_session_disconnect(context, world_actor(), session->row.id, "a whim",
-                                               &errand->op));
+        begun(admin_op, admin_session_disconnect(context, world_actor(), session->row.id, "the simulator",
+                                               &admin_op->op));
 }
 
-void fate_command(struct sim *sim, const struct action *action)
+void fault_command(struct sim *sim, const struct action *action)
 {
     static const enum command_kind kinds[] = { command_kind_MESSAGE, command_kind_LOCK,
                                                command_kind_REBOOT };
     struct context *context = context_of(sim);
     const struct terminal *terminal = terminal_at(sim, action->who % sim->clients_count);
-    struct errand_op *errand = terminal ? errand_new(sim) : NULL;
+    struct admin_op *admin_op = terminal ? admin_op_new(sim) : NULL;
     struct command_spec request = { .kind = kinds[action->much % BERTH_COUNT(kinds)],
                                  .text = "please call the desk",
                                  .expires_in_ms = action->ms + 1000 };
 
-    if (!errand)
+    if (!admin_op)
         return;
     request.terminal_id = terminal->row.id;
-    record_invoke(errand, history_request_COMMAND, terminal->row.id);
-    begun(errand, admin_command(context, world_actor(), &request, &sim->command_id, &errand->op));
+    record_invoke(admin_op, history_request_COMMAND, terminal->row.id);
+    begun(admin_op, admin_command(context, world_actor(), &request, &sim->command_id, &admin_op->op));
 }

@@ -5,21 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/client_inner.h"
+#include "sim/client_internal.h"
 
 #define BOOT_MOST_MS 500
 #define REFUSED_MS 10
 #define IDLE_REPORT_INTERVAL_MS 60000
 #define YEAR_MS (INT64_C(365) * 24 * 3600 * 1000)
 
-static struct client *client_of(struct door_visitor *visitor)
+static struct client *client_of(struct network_client *network_client)
 {
-    return container_of(visitor, struct client, visitor);
+    return container_of(network_client, struct client, network_client);
 }
 
 struct berth_timers *client_timers(const struct client *client)
 {
-    return &client->world->outside.timers;
+    return &client->world->environment.timers;
 }
 
 /* ---- its clocks ---- */
@@ -87,22 +87,22 @@ static void dial(void *who, bool joining, const char *key)
         return; /* nothing comes back; the agent has its limits */
     if (!joining)
         fake_digest(key, key_hash);
-    client->link = door_connect(&client->world->door, &client->visitor, key_hash, joining);
+    client->link = fake_network_connect(&client->world->network, &client->network_client, key_hash, joining);
     if (!client->link)
         timer_start(client_timers(client), &client->dialled, REFUSED_MS, dial_refused);
 }
 
 static void let_go(struct client *client, const char *why)
 {
-    struct door_link *link = berth_take(client->link);
+    struct fake_connection *link = berth_take(client->link);
 
     timer_stop(client_timers(client), &client->dialled);
     if (!link)
         return;
     if (client->cut)
-        door_forsake(link);
+        fake_connection_abandon(link);
     else
-        door_close(link, why);
+        fake_connection_close(link, why);
 }
 
 static void hang_up(void *who)
@@ -115,23 +115,23 @@ static void send(void *who, const struct msg *msg)
     struct client *client = who;
 
     if (client->link)
-        door_say(client->link, msg);
+        fake_connection_send(client->link, msg);
     if (msg->type != MSG_renew && msg->type != MSG_sign_on && msg->type != MSG_join)
         memcpy(&client->last_said, msg, msg_size(msg->type));
 }
 
-static void opened(struct door_visitor *visitor)
+static void opened(struct network_client *network_client)
 {
-    struct client *client = client_of(visitor);
+    struct client *client = client_of(network_client);
 
     if (client_enter(client))
         agent_dialled(client->agent, 0, "");
     client_after(client);
 }
 
-static void lost(struct door_visitor *visitor, const char *why)
+static void lost(struct network_client *network_client, const char *why)
 {
-    struct client *client = client_of(visitor);
+    struct client *client = client_of(network_client);
 
     client->link = NULL;
     if (client_enter(client))
@@ -139,10 +139,10 @@ static void lost(struct door_visitor *visitor, const char *why)
     client_after(client);
 }
 
-/* The handshake succeeds, then the door says why not and closes. */
-static void refused(struct door_visitor *visitor, const struct berth_error *error)
+/* The handshake succeeds, then the link says why not and closes. */
+static void refused(struct network_client *network_client, const struct berth_error *error)
 {
-    struct client *client = client_of(visitor);
+    struct client *client = client_of(network_client);
     struct msg msg = { .type = MSG_refused };
 
     client->link = NULL;
@@ -153,7 +153,7 @@ static void refused(struct door_visitor *visitor, const struct berth_error *erro
                    berth_error_row(error->code)->symbol);
     (void)snprintf(msg.refused.text, sizeof(msg.refused.text), "%s", error->text);
     agent_dialled(client->agent, 0, "");
-    agent_hears(client->agent, &msg);
+    agent_receive(client->agent, &msg);
     agent_lost(client->agent, error->text);
     client_after(client);
 }
@@ -164,35 +164,35 @@ static void note_hidden(struct client *client, const struct msg_hide *hide)
         (struct client_hidden){ .session_id = hide->session_id, .epoch = hide->epoch };
 }
 
-static void hears(struct door_visitor *visitor, const struct msg *msg)
+static void received(struct network_client *network_client, const struct msg *msg)
 {
-    struct client *client = client_of(visitor);
+    struct client *client = client_of(network_client);
 
     if (client_enter(client) && msg->type == MSG_hide)
         note_hidden(client, &msg->hide);
     if (client_enter(client))
-        agent_hears(client->agent, msg);
+        agent_receive(client->agent, msg);
     client_after(client);
 }
 
-void client_weather(void *context, struct door_link *link, bool up, struct door_fate *fate)
+void client_network_effect(void *context, struct fake_connection *link, bool up, struct network_effect *effect)
 {
     struct client *client;
-    struct outside *outside;
+    struct environment *environment;
 
     (void)context;
     (void)up;
-    if (!link->visitor || link->visitor->open != opened)
+    if (!link->network_client || link->network_client->open != opened)
         return;
-    client = client_of(link->visitor);
-    outside = &client->world->outside;
-    if (client->weather.until_ms <= outside->timers.mono_ms)
+    client = client_of(link->network_client);
+    environment = &client->world->environment;
+    if (client->network_conditions.until_ms <= environment->timers.mono_ms)
         return;
-    fate->lost = random_below(&outside->dice, 1000) < client->weather.loss;
-    fate->twice = random_below(&outside->dice, 1000) < client->weather.repeat;
-    fate->overtakes = random_below(&outside->dice, 1000) < client->weather.reorder;
-    if (random_below(&outside->dice, 1000) < client->weather.delay)
-        fate->delay_ms = outside_draw_ms(outside, 0, client->weather.slowest_ms);
+    effect->lost = random_below(&environment->random, 1000) < client->network_conditions.loss;
+    effect->twice = random_below(&environment->random, 1000) < client->network_conditions.repeat;
+    effect->overtakes = random_below(&environment->random, 1000) < client->network_conditions.reorder;
+    if (random_below(&environment->random, 1000) < client->network_conditions.delay)
+        effect->delay_ms = environment_draw_ms(environment, 0, client->network_conditions.slowest_ms);
 }
 
 /* ---- power ---- */
@@ -231,18 +231,18 @@ void client_init(struct client *client, struct world *world, uint64_t number, co
     (void)snprintf(client->name, sizeof(client->name), "%s", name);
     (void)snprintf(client->address, sizeof(client->address), "10.100.%u.%u",
                    (unsigned)(number >> 8) & 255, (unsigned)number & 255);
-    client->visitor = (struct door_visitor){ .name = client->name,
+    client->network_client = (struct network_client){ .name = client->name,
                                              .address = client->address,
                                              .open = opened,
                                              .lost = lost,
                                              .refused = refused,
-                                             .hears = hears };
+                                             .received = received };
     client->said.take = take;
     client->picture.ended = client_picture_ended;
     (void)snprintf(client->picture.terminal, sizeof(client->picture.terminal), "%s", name);
     client->memory.known = true;
-    client->memory.accepted_ms = world->outside.timers.wall_ms;
-    client->memory.not_after_ms = world->outside.timers.wall_ms + YEAR_MS;
+    client->memory.accepted_ms = world->environment.timers.wall_ms;
+    client->memory.not_after_ms = world->environment.timers.wall_ms + YEAR_MS;
     (void)snprintf(client->memory.key, sizeof(client->memory.key), "%s", name);
     (void)snprintf(client->memory.terminal, sizeof(client->memory.terminal), "%s", name);
 }
@@ -268,7 +268,7 @@ static void booted(struct berth_timer *timer)
 {
     struct client *client = container_of(timer, struct client, boot);
     const struct berth_timers *timers = client_timers(client);
-    const struct agent_outlet outlet = { .dial = dial,
+    const struct agent_callbacks callbacks = { .dial = dial,
                                          .hang_up = hang_up,
                                          .send = send,
                                          .view = client_view,
@@ -282,7 +282,7 @@ static void booted(struct berth_timer *timer)
     memset(client->hidden, 0, sizeof(client->hidden));
     (void)snprintf(boot_id, sizeof(boot_id), "%s-%u", client->name, ++client->boots);
     client->agent =
-        agent_new(&outlet, &client->memory, boot_id, random_u64(&client->world->outside.dice),
+        agent_new(&callbacks, &client->memory, boot_id, random_u64(&client->world->environment.random),
                   timers->mono_ms - client->slept_ms, timers->wall_ms + client->wall_offset_ms);
     agent_start(client->agent, &client->said);
     client_after(client);
@@ -295,7 +295,7 @@ void client_power(struct client *client, bool on)
     if (on) {
         if (!client->agent && !timer_armed(&client->boot))
             timer_start(timers, &client->boot,
-                        outside_draw_ms(&client->world->outside, 0, BOOT_MOST_MS), booted);
+                        environment_draw_ms(&client->world->environment, 0, BOOT_MOST_MS), booted);
         return;
     }
     timer_stop(timers, &client->boot);
@@ -314,7 +314,7 @@ void client_cut(struct client *client, bool cut)
 {
     client->cut = cut;
     if (client->link)
-        door_deafen(client->link, cut);
+        fake_connection_stall(client->link, cut);
 }
 
 void client_freeze(struct client *client, bool frozen)
@@ -323,7 +323,7 @@ void client_freeze(struct client *client, bool frozen)
         return;
     client->frozen = frozen;
     if (client->link)
-        door_hold(client->link, frozen);
+        fake_connection_stop_reading(client->link, frozen);
     if (frozen)
         timer_stop(client_timers(client), &client->turn);
     else
@@ -341,10 +341,10 @@ void client_slept(struct client *client, int64_t ms)
 
 void client_vanish(struct client *client)
 {
-    struct door_link *link = berth_take(client->link);
+    struct fake_connection *link = berth_take(client->link);
 
     if (link)
-        door_forsake(link);
+        fake_connection_abandon(link);
     if (client_enter(client))
         agent_lost(client->agent, "the connection was reset");
     client_after(client);
@@ -382,15 +382,15 @@ bool client_sign_on(struct client *client, const char *user, const char *passwor
 
 bool client_leave(struct client *client, bool sign_off)
 {
-    struct agent_sight sight;
+    struct agent_snapshot snapshot;
     bool left;
 
     if (!client_enter(client))
         return false;
-    agent_look(client->agent, &sight);
+    agent_observe(client->agent, &snapshot);
     left = agent_leave(client->agent, sign_off);
     if (left)
-        client->left = sight.session_id;
+        client->left = snapshot.session_id;
     client_after(client);
     return left;
 }
@@ -414,23 +414,23 @@ void client_touch(struct client *client)
 }
 
 /* The terminal will lock itself: what was on its screen is gone for a reason. */
-static void record_lock(struct client *client, const struct agent_sight *sight, int64_t idle_ms)
+static void record_lock(struct client *client, const struct agent_snapshot *snapshot, int64_t idle_ms)
 {
     struct history_line line = { .kind = HISTORY_invoke,
                                  .invoke = { .what = history_request_DISCONNECT,
-                                             .op = client->world->outside.timers.mono_ms,
-                                             .id = sight->session_id } };
+                                             .op = client->world->environment.timers.mono_ms,
+                                             .id = snapshot->session_id } };
 
-    if (!sight->shows || !sight->idle_limit_ms || idle_ms < sight->idle_limit_ms)
+    if (!snapshot->shows || !snapshot->idle_limit_ms || idle_ms < snapshot->idle_limit_ms)
         return;
     (void)snprintf(line.invoke.client, sizeof(line.invoke.client), "lock %.16s", client->name);
     (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s", client->name);
-    outside_record(&client->world->outside, &line);
+    environment_record(&client->world->environment, &line);
     line = (struct history_line){ .kind = HISTORY_result,
-                                  .result = { .op = client->world->outside.timers.mono_ms,
+                                  .result = { .op = client->world->environment.timers.mono_ms,
                                               .outcome = history_outcome_UNKNOWN } };
     (void)snprintf(line.result.client, sizeof(line.result.client), "lock %.16s", client->name);
-    outside_record(&client->world->outside, &line);
+    environment_record(&client->world->environment, &line);
 }
 
 /* The greeter tells once a minute how long nobody has touched anything, until nothing is shown. */
@@ -438,19 +438,19 @@ static void idle_due(struct berth_timer *timer)
 {
     struct client *client = container_of(timer, struct client, idling);
     struct berth_timers *timers = client_timers(client);
-    struct agent_sight sight, after;
+    struct agent_snapshot snapshot, after;
 
-    if (!client->hands_off_ms || !client_look(client, &sight))
+    if (!client->hands_off_ms || !client_observe(client, &snapshot))
         return;
     timer_start(timers, timer, IDLE_REPORT_INTERVAL_MS, idle_due);
     if (client_enter(client)) {
-        record_lock(client, &sight, timers->mono_ms - client->hands_off_ms);
+        record_lock(client, &snapshot, timers->mono_ms - client->hands_off_ms);
         agent_idle(client->agent, timers->mono_ms - client->hands_off_ms);
-        if (sight.shows && client_look(client, &after) && !after.shows)
-            client->left = sight.session_id;
+        if (snapshot.shows && client_observe(client, &after) && !after.shows)
+            client->left = snapshot.session_id;
     }
     client_after(client);
-    if (!sight.shows)
+    if (!snapshot.shows)
         timer_stop(timers, timer);
 }
 
@@ -467,15 +467,15 @@ void client_walk_away(struct client *client)
 void client_say(struct client *client, const struct msg *msg)
 {
     if (client->link && !client->frozen)
-        door_say(client->link, msg);
+        fake_connection_send(client->link, msg);
 }
 
-bool client_look(const struct client *client, struct agent_sight *ret)
+bool client_observe(const struct client *client, struct agent_snapshot *ret)
 {
     if (!client->agent) {
-        *ret = (struct agent_sight){ .state = "off", .choice = "" };
+        *ret = (struct agent_snapshot){ .state = "off", .choice = "" };
         return false;
     }
-    agent_look(client->agent, ret);
+    agent_observe(client->agent, ret);
     return true;
 }

@@ -1,7 +1,7 @@
 /* client.h - one thin client of a simulated site: power, network, a real agent, a viewer.
  *
- * Module tests. It stands at the fake door as a visitor, carries the agent's messages, runs its
- * clocks, and plays the viewer on the farm's machines. Whatever is done to it while it is off or
+ * Module tests. It is a client of the fake network, carries the agent's messages, runs its
+ * clocks, and plays the viewer on the fake hypervisors' machines. Whatever is done to it while it is off or
  * frozen is without effect.
  */
 #ifndef BERTH_TESTS_SIM_CLIENT_H
@@ -17,7 +17,7 @@ struct client;
 enum view_stage { VIEW_NONE, VIEW_CONNECTING, VIEW_CONNECTED, VIEW_SEEN, VIEW_ENDING };
 
 /* How its network is at the moment, in thousandths of its messages. */
-struct weather {
+struct network_conditions {
     int64_t until_ms;
     unsigned loss, repeat, reorder, delay;
     int64_t slowest_ms; /* of the delayed ones */
@@ -35,7 +35,7 @@ struct client {
     struct client_hidden hidden[CLIENT_HIDDEN]; /* the last ones since it was switched on */
     unsigned hidden_count;
     struct world *world;
-    struct door_visitor visitor;
+    struct network_client network_client;
     struct history *history;
     struct history said; /* what its agent writes: in the world's time, for it may have slept */
     uint64_t number;
@@ -55,9 +55,9 @@ struct client {
     struct berth_timer turn, boot;
     int64_t turn_at_ms;
 
-    struct door_link *link; /* NULL: none */
+    struct fake_connection *link; /* NULL: none */
     struct berth_timer dialled;
-    struct weather weather;
+    struct network_conditions network_conditions;
     struct msg last_said; /* for those who repeat themselves */
 
     enum view_stage stage;
@@ -109,9 +109,9 @@ void client_walk_away(struct client *client);
 void client_say(struct client *client, const struct msg *msg);
 
 /* False when it is off; then *ret is all zero. */
-bool client_look(const struct client *client, struct agent_sight *ret);
+bool client_observe(const struct client *client, struct agent_snapshot *ret);
 
-/* For struct door. */
-void client_weather(void *context, struct door_link *link, bool up, struct door_fate *fate);
+/* For struct fake_network. */
+void client_network_effect(void *context, struct fake_connection *link, bool up, struct network_effect *effect);
 
 #endif

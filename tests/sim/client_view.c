@@ -1,8 +1,8 @@
-/* client_view.c - the viewer of a thin client, on the machines of the farm. */
+/* client_view.c - the viewer of a thin client, on the fake hypervisors' machines. */
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/client_inner.h"
+#include "sim/client_internal.h"
 
 #define CONNECT_LEAST_MS 200
 #define CONNECT_MOST_MS 800
@@ -16,7 +16,7 @@ static void view_due(struct berth_timer *timer);
 static void next_in(struct client *client, int64_t least_ms, int64_t most_ms)
 {
     timer_start(client_timers(client), &client->viewing,
-                outside_draw_ms(&client->world->outside, least_ms, most_ms), view_due);
+                environment_draw_ms(&client->world->environment, least_ms, most_ms), view_due);
 }
 
 /* The viewer's process ends by itself or as told; its parent hears of it a little later. */
@@ -45,17 +45,17 @@ void client_break_picture(struct client *client, int64_t ms)
 
 /* What must hold whenever a picture appears. */
 static void judge_picture(struct client *client, const struct machine *machine,
-                          const char *touched_by)
+                          const char *traces_of)
 {
-    struct outside *outside = &client->world->outside;
-    const struct farm *farm = client->world->farm;
+    struct environment *environment = &client->world->environment;
+    const struct fake_hypervisors *hypervisors = client->world->hypervisors;
 
-    if (touched_by[0] && strcmp(touched_by, client->view.user) != 0 &&
-        !farm->traces_allowed(farm->context, machine))
-        outside_fault(outside, "%s sees what %s left on %s (I14)", client->view.user, touched_by,
+    if (traces_of[0] && strcmp(traces_of, client->view.user) != 0 &&
+        !hypervisors->traces_allowed(hypervisors->context, machine))
+        environment_fault(environment, "%s sees what %s left on %s (I14)", client->view.user, traces_of,
                       machine->name);
     if (client->view.epoch < machine->epoch)
-        outside_fault(outside, "epoch %lld takes %s back from epoch %lld (I6)",
+        environment_fault(environment, "epoch %lld takes %s back from epoch %lld (I6)",
                       (long long)client->view.epoch, machine->name, (long long)machine->epoch);
 }
 
@@ -65,23 +65,23 @@ static void judge_owner(struct client *client, struct machine *machine)
     const struct agent_view *view = &client->view;
 
     if (client->answered && machine->shown_session == view->session_id &&
-        strcmp(machine->shown_at, client->name) != 0 && strncmp(view->user, "kiosk", 5) != 0)
-        outside_fault(&client->world->outside,
+        strcmp(machine->last_terminal, client->name) != 0 && strncmp(view->user, "kiosk", 5) != 0)
+        environment_fault(&client->world->environment,
                       "%s takes session %llu away from %s, and nobody signed on (I5)", client->name,
-                      (unsigned long long)view->session_id, machine->shown_at);
+                      (unsigned long long)view->session_id, machine->last_terminal);
     client->answered = true;
     machine->shown_session = view->session_id;
-    (void)snprintf(machine->shown_at, sizeof(machine->shown_at), "%s", client->name);
+    (void)snprintf(machine->last_terminal, sizeof(machine->last_terminal), "%s", client->name);
 }
 
 static void connects(struct client *client)
 {
     const struct agent_view *view = &client->view;
-    struct farm *farm = client->world->farm;
-    struct machine *machine = farm_at(farm, view->host, view->port);
+    struct fake_hypervisors *hypervisors = client->world->hypervisors;
+    struct machine *machine = machine_at(hypervisors, view->host, view->port);
     const char *word = "";
     char fingerprint[72];
-    char touched_by[80];
+    char traces_of[80];
     int exit_code;
 
     if (!machine || !machine_answers(machine) || client->cut ||
@@ -97,13 +97,13 @@ static void connects(struct client *client)
     client->picture.session_id = view->session_id;
     client->picture.epoch = view->epoch;
     (void)snprintf(client->picture.user, sizeof(client->picture.user), "%s", view->user);
-    (void)snprintf(touched_by, sizeof(touched_by), "%s", machine->touched_by);
+    (void)snprintf(traces_of, sizeof(traces_of), "%s", machine->traces_of);
     exit_code = machine_log_on(machine, &client->picture, view->account, &view->password, &word);
     if (exit_code) {
         ends(client, exit_code);
         return;
     }
-    judge_picture(client, machine, touched_by);
+    judge_picture(client, machine, traces_of);
     judge_owner(client, machine);
     if (view->epoch > machine->epoch)
         machine->epoch = view->epoch;
@@ -151,14 +151,14 @@ static void judge_view(const struct client *client, const struct agent_view *vie
 {
     /* A kiosk signs on by itself. */
     if (client->left == view->session_id && strncmp(view->user, "kiosk", 5) != 0)
-        outside_fault(
-            &client->world->outside,
+        environment_fault(
+            &client->world->environment,
             "%s shows session %llu again, which was left there, and nobody signed on (I5)",
             client->name, (unsigned long long)view->session_id);
     for (size_t i = 0; i < CLIENT_HIDDEN; i++)
         if (client->hidden[i].session_id == view->session_id &&
             client->hidden[i].epoch >= view->epoch)
-            outside_fault(&client->world->outside,
+            environment_fault(&client->world->environment,
                           "%s shows session %llu at epoch %lld, which it was told to hide (I5)",
                           client->name, (unsigned long long)view->session_id,
                           (long long)view->epoch);

@@ -29,18 +29,18 @@ static void tell(void *context, const char *line)
     (void)printf("%s\n", line);
 }
 
-static void report(const struct sim_options *options, const struct sim_wish *wish,
+static void report(const struct sim_options *options, const struct sim_params *params,
                    const struct sim_outcome *failed)
 {
-    struct sim_wish again = *wish;
+    struct sim_params again = *params;
     struct sim_outcome outcome;
     struct shrunk shrunk;
     char *mask;
 
-    (void)printf("VIOLATION seed %" PRIu64 " after %.1f h: %s\n", wish->seed,
+    (void)printf("VIOLATION seed %" PRIu64 " after %.1f h: %s\n", params->seed,
                  (double)failed->broken_ms / 3600000, failed->sentence);
     (void)fflush(stdout);
-    shrink(sim_run, wish, failed, (double)options->shrink_s, &shrunk);
+    shrink(sim_run, params, failed, (double)options->shrink_s, &shrunk);
     mask = mask_text(shrunk.left_in, shrunk.actions);
     (void)printf("%zu of %zu actions are enough (%u runs): %s\n", shrunk.count, shrunk.actions,
                  shrunk.runs, shrunk.outcome.sentence);
@@ -49,7 +49,7 @@ static void report(const struct sim_options *options, const struct sim_wish *wis
     again.tell = tell;
     sim_run(&again, &outcome);
     (void)printf("again: --hours %lld --terminals %u --replay %" PRIu64 ":%s\n",
-                 (long long)wish->hours, wish->terminals, wish->seed, mask);
+                 (long long)params->hours, params->terminals, params->seed, mask);
     (void)fflush(stdout);
     free(mask);
     free(shrunk.left_in);
@@ -57,16 +57,16 @@ static void report(const struct sim_options *options, const struct sim_wish *wis
 
 static int replay(const struct sim_options *options)
 {
-    struct sim_wish wish = options->wish;
+    struct sim_params params = options->params;
     struct sim_outcome outcome;
     struct figures figures = { 0 };
     double start = seconds();
     bool *left_in = NULL;
 
-    wish.seed = options->first;
-    wish.tell = tell;
+    params.seed = options->first;
+    params.tell = tell;
     if (options->only) {
-        struct sim_wish whole = wish;
+        struct sim_params whole = params;
 
         whole.tell = NULL;
         left_in = mask_read(options->only, sim_actions(&whole));
@@ -74,15 +74,15 @@ static int replay(const struct sim_options *options)
             (void)fprintf(stderr, "berth-sim: '%s' is no list of actions\n", options->only);
             return 2;
         }
-        wish.left_in = left_in;
+        params.left_in = left_in;
     }
-    sim_run(&wish, &outcome);
+    sim_run(&params, &outcome);
     free(left_in);
     figures_add(&figures, &outcome);
     figures.seconds = seconds() - start;
     figures.cpu_seconds = cpu_seconds();
     if (outcome.broken)
-        (void)printf("VIOLATION seed %" PRIu64 ": %s\n", wish.seed, outcome.sentence);
+        (void)printf("VIOLATION seed %" PRIu64 ": %s\n", params.seed, outcome.sentence);
     (void)printf("digest %016" PRIx64 "\n", outcome.digest);
     figures_print(&figures, options->json);
     return outcome.broken;
@@ -96,22 +96,22 @@ int drive(const struct sim_options *options)
     if (options->replay)
         return replay(options);
     for (uint64_t i = 0; i < options->seeds; i++) {
-        struct sim_wish wish = options->wish;
+        struct sim_params params = options->params;
         struct sim_outcome outcome;
 
         if (options->minutes && seconds() - start > (double)options->minutes * 60)
             break;
-        wish.seed = options->first + i;
+        params.seed = options->first + i;
         if (options->verbose) {
-            wish.tell = tell;
-            (void)printf("seed %" PRIu64 "\n", wish.seed);
+            params.tell = tell;
+            (void)printf("seed %" PRIu64 "\n", params.seed);
         }
-        sim_run(&wish, &outcome);
+        sim_run(&params, &outcome);
         figures_add(&figures, &outcome);
         if (options->digest)
-            (void)printf("seed %" PRIu64 " digest %016" PRIx64 "\n", wish.seed, outcome.digest);
+            (void)printf("seed %" PRIu64 " digest %016" PRIx64 "\n", params.seed, outcome.digest);
         if (outcome.broken)
-            report(options, &wish, &outcome);
+            report(options, &params, &outcome);
     }
     figures.seconds = seconds() - start;
     figures.cpu_seconds = cpu_seconds();

@@ -1,5 +1,5 @@
 /* endings.c - what lasts for a while, and what happens when it is over. */
-#include "sim/inner.h"
+#include "sim/sim_internal.h"
 
 #define FROZEN_MS 1000
 
@@ -13,7 +13,7 @@ struct ending {
 
 static void drop(struct ending *ending)
 {
-    timer_stop(&ending->sim->w->outside.timers, &ending->timer);
+    timer_stop(&ending->sim->w->environment.timers, &ending->timer);
     list_remove(&ending->node);
     free(ending);
 }
@@ -31,12 +31,12 @@ static void due(struct berth_timer *timer)
     struct ending *ending = container_of(timer, struct ending, timer);
 
     if (ending->sim->w->frozen) /* nobody can speak to a broker that stands still */
-        timer_start(&ending->sim->w->outside.timers, timer, FROZEN_MS, due);
+        timer_start(&ending->sim->w->environment.timers, timer, FROZEN_MS, due);
     else
         over(ending);
 }
 
-void ending_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_t what),
+void end_fault_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_t what),
                uint32_t what)
 {
     struct ending *ending = berth_new(struct ending);
@@ -45,16 +45,16 @@ void ending_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_
     ending->end = end;
     ending->what = what;
     list_append(&sim->endings, &ending->node);
-    timer_start(&sim->w->outside.timers, &ending->timer, ms, due);
+    timer_start(&sim->w->environment.timers, &ending->timer, ms, due);
 }
 
-void endings_all(struct sim *sim)
+void end_faults_now(struct sim *sim)
 {
     while (!list_empty(&sim->endings))
         over(list_entry(sim->endings.next, struct ending, node));
 }
 
-void endings_drop(struct sim *sim)
+void drop_fault_ends(struct sim *sim)
 {
     while (!list_empty(&sim->endings))
         drop(list_entry(sim->endings.next, struct ending, node));

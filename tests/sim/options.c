@@ -85,13 +85,13 @@ static bool number(const char *text, int64_t least, int64_t most, int64_t *ret)
     return false;
 }
 
-static bool read_faults(const char *list, struct sim_wish *wish)
+static bool read_faults(const char *list, struct sim_params *params)
 {
     char word[32];
     bool all = strcmp(list, "all") == 0;
 
     for (int act = ACT_NONE + 1; act < ACTS; act++)
-        wish->allowed[act] = all;
+        params->allowed[act] = all;
     if (all || strcmp(list, "none") == 0)
         return true;
     while (*list) {
@@ -104,7 +104,7 @@ static bool read_faults(const char *list, struct sim_wish *wish)
             (void)fprintf(stderr, "berth-sim: there is no fault '%s'\n", word);
             return false;
         }
-        wish->allowed[act] = true;
+        params->allowed[act] = true;
         list += length + (list[length] == ',');
     }
     return true;
@@ -143,16 +143,16 @@ static bool read_number(int option, const char *text, struct sim_options *ret)
         ret->first = (uint64_t)value;
         return true;
     case OPT_HOURS:
-        return number(text, 1, 24 * 366, &ret->wish.hours);
+        return number(text, 1, 24 * 366, &ret->params.hours);
     case OPT_TERMINALS:
         if (!number(text, 1, 400, &value))
             return false;
-        ret->wish.terminals = (uint32_t)value;
+        ret->params.terminals = (uint32_t)value;
         return true;
     case OPT_GRANT:
         if (!number(text, 5, 300, &value))
             return false;
-        ret->wish.grant_ms = value * 1000;
+        ret->params.grant_ms = value * 1000;
         return true;
     case OPT_MINUTES:
         return number(text, 1, 100000, &ret->minutes);
@@ -178,7 +178,7 @@ static int take(int option, struct sim_options *ret)
         ret->digest = true;
         return 0;
     case OPT_FAULTS:
-        return read_faults(optarg, &ret->wish) ? 0 : 2;
+        return read_faults(optarg, &ret->params) ? 0 : 2;
     case OPT_REPLAY:
         return read_replay(optarg, ret) ? 0 : 2;
     case '?':
@@ -193,9 +193,9 @@ int options_read(int argc, char **argv, struct sim_options *ret)
     int option;
 
     *ret = (struct sim_options){ .first = 1, .shrink_s = 60 };
-    ret->wish.hours = 24;
-    ret->wish.terminals = 24;
-    (void)read_faults("all", &ret->wish);
+    ret->params.hours = 24;
+    ret->params.terminals = 24;
+    (void)read_faults("all", &ret->params);
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         int r = take(option, ret);
 

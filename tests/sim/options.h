@@ -8,7 +8,7 @@
 #include "sim/sim.h"
 
 struct sim_options {
-    struct sim_wish wish; /* seed, hours, terminals, grant, faults */
+    struct sim_params params; /* seed, hours, terminals, grant, faults */
     uint64_t seeds, first;
     int64_t minutes;  /* stop after so long; 0: when the seeds are through */
     int64_t shrink_s; /* how long to look for a shorter schedule */

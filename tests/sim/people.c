@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/inner.h"
+#include "sim/sim_internal.h"
 
 static struct person *person_of(struct sim *sim, const struct action *action)
 {
@@ -34,7 +34,7 @@ static void invoked(struct sim *sim, uint32_t client, uint32_t person)
     put_name(line.invoke.client, sizeof(line.invoke.client), sim, person);
     (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s",
                    sim->clients[client].name);
-    outside_record(&sim->w->outside, &line);
+    environment_record(&sim->w->environment, &line);
 }
 
 static void resulted(struct sim *sim, uint32_t client, enum history_outcome outcome,
@@ -42,7 +42,7 @@ static void resulted(struct sim *sim, uint32_t client, enum history_outcome outc
 {
     struct waiter *waiter = &sim->waiters[client];
     struct history_line line = { .kind = HISTORY_result };
-    struct agent_sight sight;
+    struct agent_snapshot snapshot;
 
     if (!waiter->waits)
         return;
@@ -53,11 +53,11 @@ static void resulted(struct sim *sim, uint32_t client, enum history_outcome outc
     if (why && why->code)
         (void)snprintf(line.result.code, sizeof(line.result.code), "%s",
                        berth_error_row(why->code)->symbol);
-    if (outcome == history_outcome_OK && client_look(&sim->clients[client], &sight)) {
-        line.result.session_id = sight.session_id;
-        line.result.epoch = sight.epoch;
+    if (outcome == history_outcome_OK && client_observe(&sim->clients[client], &snapshot)) {
+        line.result.session_id = snapshot.session_id;
+        line.result.epoch = snapshot.epoch;
     }
-    outside_record(&sim->w->outside, &line);
+    environment_record(&sim->w->environment, &line);
 }
 
 void person_unknown(struct sim *sim, uint32_t client)
@@ -103,24 +103,24 @@ void person_walk_away(struct sim *sim, const struct action *action)
 static void leave(struct sim *sim, uint32_t person, uint32_t client, bool sign_off)
 {
     struct history_line line = { .kind = HISTORY_invoke };
-    struct agent_sight sight;
+    struct agent_snapshot snapshot;
 
-    if (!client_look(client_at(sim, client), &sight) || !sight.shows)
+    if (!client_observe(client_at(sim, client), &snapshot) || !snapshot.shows)
         return;
     line.invoke.op = ++sim->last_op;
     line.invoke.what = sign_off ? history_request_SIGN_OFF : history_request_DISCONNECT;
     line.invoke.user_id = sim->people[person].user_id;
-    line.invoke.id = sight.session_id;
+    line.invoke.id = snapshot.session_id;
     put_name(line.invoke.client, sizeof(line.invoke.client), sim, person);
     (void)snprintf(line.invoke.terminal, sizeof(line.invoke.terminal), "%s",
                    client_at(sim, client)->name);
-    outside_record(&sim->w->outside, &line);
+    environment_record(&sim->w->environment, &line);
     (void)client_leave(client_at(sim, client), sign_off);
     line = (struct history_line){ .kind = HISTORY_result };
     line.result.op = sim->last_op;
     line.result.outcome = history_outcome_UNKNOWN;
     put_name(line.result.client, sizeof(line.result.client), sim, person);
-    outside_record(&sim->w->outside, &line);
+    environment_record(&sim->w->environment, &line);
 }
 
 void person_disconnect(struct sim *sim, const struct action *action)
@@ -156,9 +156,9 @@ void person_come(struct sim *sim, const struct action *action)
 void person_call_off(struct sim *sim, const struct action *action)
 {
     uint32_t at = person_of(sim, action)->at;
-    struct agent_sight sight;
+    struct agent_snapshot snapshot;
 
-    if (!client_look(client_at(sim, at), &sight) || !sight.waits)
+    if (!client_observe(client_at(sim, at), &snapshot) || !snapshot.waits)
         return;
     person_unknown(sim, at);
     client_cancel(client_at(sim, at));
@@ -177,7 +177,7 @@ void person_two_taps(struct sim *sim, const struct action *action)
     sign_on_at(sim, person, action->what + 1 + action->much, "secret12");
 }
 
-void person_moves_on(struct sim *sim, uint32_t person)
+void person_signs_on_next(struct sim *sim, uint32_t person)
 {
     sign_on_at(sim, person, sim->people[person].at + 1, "secret12");
 }
@@ -189,7 +189,7 @@ void person_roams_from(struct sim *sim, const struct action *action)
     uint32_t person = action->much % sim->people_count;
 
     sign_on_at(sim, person, action->who % sim->clients_count, "secret12");
-    ending_in(sim, action->ms % ROAMS_AFTER_MS, person_moves_on, person);
+    end_fault_in(sim, action->ms % ROAMS_AFTER_MS, person_signs_on_next, person);
 }
 
 void person_touch(struct sim *sim, const struct action *action)

@@ -58,9 +58,9 @@ static void take(struct history *history, const struct history_line *line)
     uint64_t digest;
 
     /* What is written for a broker that stands still has the time of its last turn. */
-    if (line->at_us < recorder->outside->timers.mono_ms * 1000) {
+    if (line->at_us < recorder->environment->timers.mono_ms * 1000) {
         late = *line;
-        late.at_us = recorder->outside->timers.mono_ms * 1000;
+        late.at_us = recorder->environment->timers.mono_ms * 1000;
         line = &late;
     }
     digest = mix(recorder->digest, (uint64_t)line->at_us);
@@ -89,14 +89,14 @@ static void broken(void *context, int invariant, uint64_t line, const char *sent
 
     if (!recorder->invariant)
         recorder->invariant = invariant;
-    outside_fault(recorder->outside, "%s (I%d, line %llu of the history)", sentence, invariant,
+    environment_fault(recorder->environment, "%s (I%d, line %llu of the history)", sentence, invariant,
                   (unsigned long long)line);
 }
 #endif
 
-void recorder_init(struct recorder *recorder, struct outside *outside)
+void recorder_init(struct recorder *recorder, struct environment *environment)
 {
-    *recorder = (struct recorder){ .history = { .take = take }, .outside = outside };
+    *recorder = (struct recorder){ .history = { .take = take }, .environment = environment };
 #ifdef SIM_JUDGE
     recorder->judge = judge_new(broken, recorder);
 #endif

@@ -6,12 +6,12 @@
 #ifndef BERTH_TESTS_SIM_RECORDER_H
 #define BERTH_TESTS_SIM_RECORDER_H
 
-#include "fakes/outside.h"
+#include "fakes/environment.h"
 #include "history/judge.h"
 
 struct recorder {
     struct history history;
-    struct outside *outside;
+    struct environment *environment;
     struct judge *judge;
     uint64_t digest, lines;
     int invariant; /* the first that was broken; 0: none */
@@ -20,8 +20,8 @@ struct recorder {
     void *context;
 };
 
-/* Faults go to `outside`. */
-void recorder_init(struct recorder *recorder, struct outside *outside);
+/* Faults go to `environment`. */
+void recorder_init(struct recorder *recorder, struct environment *environment);
 void recorder_free(struct recorder *recorder);
 
 /* Nothing more comes. Returns the comparisons that were made. */

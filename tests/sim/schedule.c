@@ -35,12 +35,12 @@ enum act act_fault(const char *name)
     return ACT_NONE;
 }
 
-static int64_t below(struct berth_random *dice, int64_t bound)
+static int64_t below(struct berth_random *random, int64_t bound)
 {
-    return (int64_t)random_below(dice, (uint64_t)bound);
+    return (int64_t)random_below(random, (uint64_t)bound);
 }
 
-static void add(struct schedule *schedule, struct berth_random *dice, enum act act, int64_t at_ms,
+static void add(struct schedule *schedule, struct berth_random *random, enum act act, int64_t at_ms,
                 uint32_t who)
 {
     static const int64_t most_ms[] = { 3000, 20000, 90000, 600000, 1800000 };
@@ -52,17 +52,17 @@ static void add(struct schedule *schedule, struct berth_random *dice, enum act a
     }
     action = &schedule->at[schedule->count++];
     *action = (struct action){ .act = act, .at_ms = at_ms, .who = who };
-    action->what = (uint32_t)random_below(dice, UINT32_MAX);
-    action->much = (uint32_t)random_below(dice, 1000);
-    action->ms = 1 + below(dice, most_ms[below(dice, (int64_t)BERTH_COUNT(most_ms))]);
+    action->what = (uint32_t)random_below(random, UINT32_MAX);
+    action->much = (uint32_t)random_below(random, 1000);
+    action->ms = 1 + below(random, most_ms[below(random, (int64_t)BERTH_COUNT(most_ms))]);
 }
 
 /* ---- people ---- */
 
 /* One thing that somebody does in the middle of a shift. */
-static enum act whim(struct berth_random *dice)
+static enum act draw_act(struct berth_random *random)
 {
-    int64_t what = below(dice, 100);
+    int64_t what = below(random, 100);
 
     if (what < 50)
         return ACT_come; /* at another terminal: the session follows */
@@ -83,59 +83,59 @@ static enum act whim(struct berth_random *dice)
     return ACT_tap_badge;
 }
 
-static void work(struct schedule *schedule, struct berth_random *dice, uint32_t person,
+static void work(struct schedule *schedule, struct berth_random *random, uint32_t person,
                  int64_t from_ms, int64_t until_ms)
 {
-    int64_t pause_ms = 15 * 60000 + below(dice, 90 * 60000); /* between two acts, on average */
+    int64_t pause_ms = 15 * 60000 + below(random, 90 * 60000); /* between two acts, on average */
     int64_t at_ms =
-        from_ms + (below(dice, 10) < 8 ? below(dice, RUSH_MS) : below(dice, SHIFT_MS / 2));
+        from_ms + (below(random, 10) < 8 ? below(random, RUSH_MS) : below(random, SHIFT_MS / 2));
 
     if (at_ms < until_ms)
-        add(schedule, dice, ACT_come, at_ms, person);
+        add(schedule, random, ACT_come, at_ms, person);
     for (;;) {
-        at_ms += 1 + below(dice, 2 * pause_ms);
+        at_ms += 1 + below(random, 2 * pause_ms);
         if (at_ms >= until_ms)
             break;
-        add(schedule, dice, whim(dice), at_ms, person);
+        add(schedule, random, draw_act(random), at_ms, person);
     }
-    if (below(dice, 10) < 8)
-        add(schedule, dice, below(dice, 3) ? ACT_sign_off : ACT_disconnect,
-            until_ms - below(dice, RUSH_MS), person);
+    if (below(random, 10) < 8)
+        add(schedule, random, below(random, 3) ? ACT_sign_off : ACT_disconnect,
+            until_ms - below(random, RUSH_MS), person);
 }
 
-static void live(struct schedule *schedule, struct berth_random *dice,
-                 const struct schedule_wish *wish, uint32_t person)
+static void draw_person(struct schedule *schedule, struct berth_random *random,
+                 const struct schedule_params *params, uint32_t person)
 {
-    int64_t end_ms = wish->hours * HOUR_MS;
-    int64_t shift = below(dice, SHIFTS);
+    int64_t end_ms = params->hours * HOUR_MS;
+    int64_t shift = below(random, SHIFTS);
 
     /* A short run begins with the shift. */
     for (int64_t day_ms = 0; day_ms < end_ms; day_ms += DAY_MS) {
         int64_t from_ms = day_ms + (end_ms < DAY_MS ? 0 : shift * SHIFT_MS);
         int64_t until_ms = from_ms + SHIFT_MS < end_ms ? from_ms + SHIFT_MS : end_ms;
 
-        if (from_ms < end_ms && below(dice, 10) < 8)
-            work(schedule, dice, person, from_ms, until_ms);
+        if (from_ms < end_ms && below(random, 10) < 8)
+            work(schedule, random, person, from_ms, until_ms);
     }
 }
 
-/* ---- fate ---- */
+/* ---- faults ---- */
 
 /* Several kinds at once in some sites, few in others, and often or seldom: swarm testing. */
-static void befall(struct schedule *schedule, struct berth_random *dice,
-                   const struct schedule_wish *wish, enum act act)
+static void draw_faults(struct schedule *schedule, struct berth_random *random,
+                   const struct schedule_params *params, enum act act)
 {
-    int64_t end_ms = wish->hours * HOUR_MS;
-    int64_t often = (int64_t)1 << below(dice, 5); /* 1/4 to 4 times the usual, in quarters */
-    bool drawn = below(dice, 100) < 40;
+    int64_t end_ms = params->hours * HOUR_MS;
+    int64_t often = (int64_t)1 << below(random, 5); /* 1/4 to 4 times the usual, in quarters */
+    bool drawn = below(random, 100) < 40;
     int64_t pause_ms;
 
-    if (!drawn || !wish->allowed[act])
+    if (!drawn || !params->allowed[act])
         return;
     pause_ms = DAY_MS * 4 / (rows[act].per_day * often);
-    for (int64_t at_ms = below(dice, 2 * pause_ms); at_ms < end_ms;
-         at_ms += 1 + below(dice, 2 * pause_ms))
-        add(schedule, dice, act, at_ms, (uint32_t)random_below(dice, UINT32_MAX));
+    for (int64_t at_ms = below(random, 2 * pause_ms); at_ms < end_ms;
+         at_ms += 1 + below(random, 2 * pause_ms))
+        add(schedule, random, act, at_ms, (uint32_t)random_below(random, UINT32_MAX));
 }
 
 static int by_time(const void *a, const void *b)
@@ -148,19 +148,19 @@ static int by_time(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-void schedule_make(struct schedule *schedule, const struct schedule_wish *wish)
+void schedule_make(struct schedule *schedule, const struct schedule_params *params)
 {
-    struct berth_random dice;
+    struct berth_random random;
 
     *schedule = (struct schedule){ 0 };
-    for (uint32_t person = 0; person < wish->people; person++) {
-        random_seeded(&dice, wish->seed * UINT64_C(1000003) + person);
-        live(schedule, &dice, wish, person);
+    for (uint32_t person = 0; person < params->people; person++) {
+        random_seeded(&random, params->seed * UINT64_C(1000003) + person);
+        draw_person(schedule, &random, params, person);
     }
     for (int act = ACT_FAULTS + 1; act < ACTS; act++) {
-        /* Each kind has dice of its own: without one kind the others stay what they are. */
-        random_seeded(&dice, wish->seed * UINT64_C(1000003) + UINT64_C(500000) + (uint64_t)act);
-        befall(schedule, &dice, wish, (enum act)act);
+        /* Each kind has random numbers of its own: without one kind the others stay what they are. */
+        random_seeded(&random, params->seed * UINT64_C(1000003) + UINT64_C(500000) + (uint64_t)act);
+        draw_faults(schedule, &random, params, (enum act)act);
     }
     for (size_t i = 0; i < schedule->count; i++)
         schedule->at[i].number = (uint32_t)i;

@@ -50,7 +50,7 @@ struct schedule {
     size_t count, capacity;
 };
 
-struct schedule_wish {
+struct schedule_params {
     uint64_t seed;
     int64_t hours;
     uint32_t terminals, people;
@@ -58,7 +58,7 @@ struct schedule_wish {
 };
 
 /* In order of time. */
-void schedule_make(struct schedule *schedule, const struct schedule_wish *wish);
+void schedule_make(struct schedule *schedule, const struct schedule_params *params);
 void schedule_free(struct schedule *schedule);
 
 #endif

@@ -7,7 +7,7 @@
 
 struct hunt {
     run_fn *run;
-    const struct sim_wish *wish;
+    const struct sim_params *params;
     const struct sim_outcome *failed;
     struct shrunk *best;
     struct timespec until;
@@ -34,14 +34,14 @@ static size_t count_of(const bool *left_in, size_t actions)
 /* Does it still fail, in the same way, without these? Takes it as the best then. */
 static bool fails_with(struct hunt *hunt, bool *left_in)
 {
-    struct sim_wish wish = *hunt->wish;
+    struct sim_params params = *hunt->params;
     struct sim_outcome outcome;
     struct shrunk *best = hunt->best;
 
-    wish.left_in = left_in;
-    wish.tell = NULL;
+    params.left_in = left_in;
+    params.tell = NULL;
     best->runs++;
-    hunt->run(&wish, &outcome);
+    hunt->run(&params, &outcome);
     if (!outcome.broken || outcome.invariant != hunt->failed->invariant)
         return false;
     /* What came after the failure had no part in it. */
@@ -85,10 +85,10 @@ static bool pass(struct hunt *hunt, size_t size, bool *attempt)
     return shorter;
 }
 
-void shrink(run_fn *run, const struct sim_wish *wish, const struct sim_outcome *failed,
+void shrink(run_fn *run, const struct sim_params *params, const struct sim_outcome *failed,
             double seconds, struct shrunk *ret)
 {
-    struct hunt hunt = { .run = run, .wish = wish, .failed = failed, .best = ret };
+    struct hunt hunt = { .run = run, .params = params, .failed = failed, .best = ret };
     bool *attempt;
     size_t size;
 
@@ -98,7 +98,7 @@ void shrink(run_fn *run, const struct sim_wish *wish, const struct sim_outcome *
     ret->left_in = berth_new_array(bool, ret->actions + 1);
     attempt = berth_new_array(bool, ret->actions + 1);
     for (size_t i = 0; i < failed->last; i++)
-        ret->left_in[i] = !wish->left_in || wish->left_in[i];
+        ret->left_in[i] = !params->left_in || params->left_in[i];
     ret->count = count_of(ret->left_in, ret->actions);
     size = (ret->count + 1) / 2;
     while (size > 0 && !over(&hunt)) {

@@ -16,11 +16,11 @@ struct shrunk {
     struct sim_outcome outcome; /* of the shortest */
 };
 
-typedef void run_fn(const struct sim_wish *wish, struct sim_outcome *ret);
+typedef void run_fn(const struct sim_params *params, struct sim_outcome *ret);
 
 /* failed: the outcome of the whole schedule. seconds: give up looking for shorter ones then.
  * run: sim_run. */
-void shrink(run_fn *run, const struct sim_wish *wish, const struct sim_outcome *failed,
+void shrink(run_fn *run, const struct sim_params *params, const struct sim_outcome *failed,
             double seconds, struct shrunk *ret);
 
 /* "3,7-9" as left_in of so many actions, NULL when it is none; and the other way round. */

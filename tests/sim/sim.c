@@ -9,25 +9,25 @@
 #include "core/presence.h"
 #include "core/index.h"
 #include "flow/reactor.h"
-#include "sim/inner.h"
+#include "sim/sim_internal.h"
 
 /* ---- what must hold after every turn, beside the history ---- */
 
 /* In the recovery window the broker destroys nothing by itself. */
-static void judge_deeds(struct sim *sim)
+static void judge_calls(struct sim *sim)
 {
     struct world *w = sim->w;
-    const struct farm *farm = w->farm;
+    const struct fake_hypervisors *hypervisors = w->hypervisors;
 
-    for (; sim->deeds_judged < farm->deeds_count; sim->deeds_judged++) {
-        const struct deed *deed = &farm->deeds[sim->deeds_judged % DEEDS_MAX];
+    for (; sim->call_records_judged < hypervisors->call_records_count; sim->call_records_judged++) {
+        const struct call_record *call_record = &hypervisors->call_records[sim->call_records_judged % CALL_RECORDS_MAX];
 
-        if (deed->life != w->lives || sim->asked_by_admin || w->lives == 1)
+        if (call_record->life != w->lives || sim->asked_by_admin || w->lives == 1)
             continue;
-        if ((deed->call == VIRT_refresh || deed->call == VIRT_delete || deed->call == VIRT_stop) &&
-            deed->at_ms < w->started_ms + w->recovery_ms)
-            outside_fault(&w->outside, "%s of a machine in the recovery window (I12)",
-                          virt_call_row(deed->call)->name);
+        if ((call_record->call == VIRT_refresh || call_record->call == VIRT_delete || call_record->call == VIRT_stop) &&
+            call_record->at_ms < w->started_ms + w->recovery_ms)
+            environment_fault(&w->environment, "%s of a machine in the recovery window (I12)",
+                          virt_call_row(call_record->call)->name);
     }
 }
 
@@ -40,7 +40,7 @@ static void judge_sessions(struct sim *sim, const struct pool *pool)
 
         if (session->row.state == session_ENDING && !session->flow &&
             !timer_armed(&session->release_retry))
-            outside_fault(&sim->w->outside, "session %llu is ending and nobody works on it (I29)",
+            environment_fault(&sim->w->environment, "session %llu is ending and nobody works on it (I29)",
                           (unsigned long long)session->row.id);
     }
 }
@@ -55,7 +55,7 @@ static void judge_work(struct sim *sim)
         const struct host *host = container_of(entity_of(node), struct host, base);
 
         if (host->state == host_OPENING && !host->inventory && !timer_armed(&host->retry))
-            outside_fault(&sim->w->outside, "host %s is opening and nobody lists it (I29)",
+            environment_fault(&sim->w->environment, "host %s is opening and nobody lists it (I29)",
                           host->row.name);
     }
     list_each (core_all(core, ENTITY_desktop), node) {
@@ -63,7 +63,7 @@ static void judge_work(struct sim *sim)
 
         if ((desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING) &&
             !desktop->power)
-            outside_fault(&sim->w->outside, "desktop %s is %s and nobody works on it (I29)",
+            environment_fault(&sim->w->environment, "desktop %s is %s and nobody works on it (I29)",
                           desktop->row.name, desktop_state_names[desktop->state]);
     }
 }
@@ -75,8 +75,8 @@ void sim_judge(struct world *world)
     if (world->broker && !reactor_of(&world->broker->context)->stopping)
         judge_work(sim);
 
-    if (sim->deeds_judged != world->farm->deeds_count)
-        judge_deeds(sim);
+    if (sim->call_records_judged != world->hypervisors->call_records_count)
+        judge_calls(sim);
     if (sim->crash_at_start)
         crash_at_start(sim);
 }
@@ -97,14 +97,14 @@ static void reboot_some(struct sim *sim)
 
 static bool is_left_in(const struct sim *sim, const struct action *action)
 {
-    return !sim->wish.left_in || sim->wish.left_in[action->number - 1];
+    return !sim->params.left_in || sim->params.left_in[action->number - 1];
 }
 
 static void play(struct sim *sim)
 {
-    int64_t end_ms = sim->start_ms + sim->wish.hours * 3600000;
+    int64_t end_ms = sim->start_ms + sim->params.hours * 3600000;
 
-    for (size_t i = 0; i < sim->schedule.count && !sim->w->outside.faults; i++) {
+    for (size_t i = 0; i < sim->schedule.count && !sim->w->environment.faults; i++) {
         const struct action *action = &sim->schedule.at[i];
         int64_t left_ms = sim->start_ms + action->at_ms - world_now_ms(sim->w);
 
@@ -112,13 +112,13 @@ static void play(struct sim *sim)
             continue;
         if (left_ms > 0) /* a stall may have taken us beyond it */
             world_run_ms(sim->w, left_ms);
-        if (sim->w->outside.faults)
+        if (sim->w->environment.faults)
             return;
         admins_approve(sim);
         reboot_some(sim);
         act_do(sim, action);
     }
-    if (!sim->w->outside.faults && world_now_ms(sim->w) < end_ms)
+    if (!sim->w->environment.faults && world_now_ms(sim->w) < end_ms)
         world_run_ms(sim->w, end_ms - world_now_ms(sim->w));
 }
 
@@ -133,11 +133,11 @@ static int invariant_of(const char *sentence)
 static void tell_outcome(struct sim *sim)
 {
     struct sim_outcome *outcome = sim->outcome;
-    const struct outside *outside = &sim->w->outside;
+    const struct environment *environment = &sim->w->environment;
 
-    outcome->broken = outside->faults > 0;
-    (void)snprintf(outcome->sentence, sizeof(outcome->sentence), "%s", outside->fault);
-    outcome->invariant = invariant_of(outside->fault);
+    outcome->broken = environment->faults > 0;
+    (void)snprintf(outcome->sentence, sizeof(outcome->sentence), "%s", environment->fault);
+    outcome->invariant = invariant_of(environment->fault);
     for (int i = 1; i <= JUDGE_INVARIANTS; i++)
         outcome->invariants[i] = recorder_broke(&sim->recorder, i) || i == outcome->invariant;
     outcome->broken_ms = world_now_ms(sim->w) - sim->start_ms;
@@ -147,14 +147,14 @@ static void tell_outcome(struct sim *sim)
     outcome->lives = sim->w->lives;
     outcome->commits = disk_commits(sim->w->disk);
     outcome->constraint_refusals = disk_constraint_refusals(sim->w->disk);
-    outcome->messages = sim->w->door.up + sim->w->door.down;
+    outcome->messages = sim->w->network.up + sim->w->network.down;
     outcome->terminal_hours =
         (double)(world_now_ms(sim->w) - sim->start_ms) / 3600000.0 * (sim->clients_count + SIM_OLD);
 }
 
 static void clear(struct sim *sim)
 {
-    endings_drop(sim);
+    drop_fault_ends(sim);
     world_crash(sim->w);
     admins_forget(sim);
     for (uint32_t i = 0; i < sim->clients_count; i++)
@@ -172,44 +172,44 @@ static void clear(struct sim *sim)
     free(sim);
 }
 
-static void plan(const struct sim_wish *wish, struct schedule *ret)
+static void plan(const struct sim_params *params, struct schedule *ret)
 {
-    struct schedule_wish draw = { .seed = wish->seed,
-                                  .hours = wish->hours,
-                                  .terminals = wish->terminals,
-                                  .people = site_people(wish->terminals) };
+    struct schedule_params draw = { .seed = params->seed,
+                                  .hours = params->hours,
+                                  .terminals = params->terminals,
+                                  .people = site_people(params->terminals) };
 
-    memcpy(draw.allowed, wish->allowed, sizeof(draw.allowed));
+    memcpy(draw.allowed, params->allowed, sizeof(draw.allowed));
     schedule_make(ret, &draw);
 }
 
-size_t sim_actions(const struct sim_wish *wish)
+size_t sim_actions(const struct sim_params *params)
 {
     struct schedule schedule;
     size_t count;
 
-    plan(wish, &schedule);
+    plan(params, &schedule);
     count = schedule.count;
     schedule_free(&schedule);
     return count;
 }
 
-void sim_run(const struct sim_wish *wish, struct sim_outcome *ret)
+void sim_run(const struct sim_params *params, struct sim_outcome *ret)
 {
     struct sim *sim = berth_new(struct sim);
     uint64_t forbidden = log_count(EV_STATE_FORBIDDEN);
 
     *ret = (struct sim_outcome){ 0 };
-    sim->wish = *wish;
+    sim->params = *params;
     sim->outcome = ret;
     list_init(&sim->endings);
     site_make(sim);
-    plan(wish, &sim->schedule);
+    plan(params, &sim->schedule);
     site_begin(sim);
     play(sim);
-    if (!sim->w->outside.faults)
-        rest(sim);
+    if (!sim->w->environment.faults)
+        quiesce(sim);
     if (log_count(EV_STATE_FORBIDDEN) != forbidden)
-        outside_fault(&sim->w->outside, "a forbidden transition was asked for");
+        environment_fault(&sim->w->environment, "a forbidden transition was asked for");
     clear(sim);
 }

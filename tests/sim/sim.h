@@ -13,7 +13,7 @@
 #include "sim/schedule.h"
 
 /* Presence timing of the site; all 0: drawn from the seed. */
-struct sim_wish {
+struct sim_params {
     uint64_t seed;
     int64_t hours;
     uint32_t terminals;
@@ -42,9 +42,9 @@ struct sim_outcome {
 };
 
 /* How many actions the seed's whole schedule has. */
-size_t sim_actions(const struct sim_wish *wish);
+size_t sim_actions(const struct sim_params *params);
 
 /* Run one seed. Repeatable to the bit: the same wish has the same outcome. */
-void sim_run(const struct sim_wish *wish, struct sim_outcome *ret);
+void sim_run(const struct sim_params *params, struct sim_outcome *ret);
 
 #endif

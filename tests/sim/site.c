@@ -6,7 +6,7 @@
 
 #include "berth/log.h"
 
-#include "sim/inner.h"
+#include "sim/sim_internal.h"
 
 #define LINES_MAX 65536
 #define HOUR_MS INT64_C(3600000)
@@ -19,14 +19,14 @@ struct text {
 static void say(struct text *text, const char *format, ...) berth_printf(2, 3);
 static void say(struct text *text, const char *format, ...)
 {
-    size_t room = sizeof(text->lines) - text->used;
+    size_t space = sizeof(text->lines) - text->used;
     va_list arguments;
     int length;
 
     va_start(arguments, format);
-    length = vsnprintf(text->lines + text->used, room, format, arguments);
+    length = vsnprintf(text->lines + text->used, space, format, arguments);
     va_end(arguments);
-    if (length < 0 || (size_t)length >= room)
+    if (length < 0 || (size_t)length >= space)
         abort(); /* a site larger than this needs more room */
     text->used += (size_t)length;
 }
@@ -136,7 +136,7 @@ static void draw_timing(struct sim *sim)
 
     while (at >= table[i].below)
         i++;
-    sim->limits.grant_ms = sim->wish.grant_ms ? sim->wish.grant_ms : table[i].grant_ms;
+    sim->limits.grant_ms = sim->params.grant_ms ? sim->params.grant_ms : table[i].grant_ms;
     sim->limits.renew_ms = sim->limits.grant_ms / 3;
     sim->limits.suspect_ms = sim->limits.grant_ms / 2;
     sim->limits.link_grace_ms = 1000 * draw(sim, 1, 10);
@@ -161,16 +161,16 @@ static void heard(void *context, const char *note)
 {
     struct sim *sim = context;
 
-    sim->wish.tell(sim->wish.context, note);
+    sim->params.tell(sim->params.context, note);
 }
 
 void site_make(struct sim *sim)
 {
     struct text *text = berth_new(struct text);
-    struct outside *outside;
+    struct environment *environment;
 
-    random_seeded(&sim->site, sim->wish.seed * UINT64_C(1000003) + UINT64_C(999999));
-    sim->clients_count = sim->wish.terminals;
+    random_seeded(&sim->site, sim->params.seed * UINT64_C(1000003) + UINT64_C(999999));
+    sim->clients_count = sim->params.terminals;
     sim->people_count = site_people(sim->clients_count);
     sim->hosts_count = draw(sim, 1, SIM_HOSTS);
     sim->clients = berth_new_array(struct client, sim->clients_count);
@@ -178,23 +178,23 @@ void site_make(struct sim *sim)
     sim->people = berth_new_array(struct person, sim->people_count);
     say_site(sim, text);
     draw_timing(sim);
-    sim->w = world_made(sim->wish.seed, text->lines);
+    sim->w = world_made(sim->params.seed, text->lines);
     free(text);
 
     log_setup("sim", false, getenv("SIM_LOG") ? LOG_DEBUG : LOG_ERROR);
-    outside = &sim->w->outside;
-    outside->deaf = !sim->wish.tell;
-    if (sim->wish.tell) {
-        outside->heard = heard;
-        outside->context = sim;
+    environment = &sim->w->environment;
+    environment->notes_off = !sim->params.tell;
+    if (sim->params.tell) {
+        environment->on_note = heard;
+        environment->context = sim;
     }
-    recorder_init(&sim->recorder, outside);
-    outside->history = &sim->recorder.history;
+    recorder_init(&sim->recorder, environment);
+    environment->history = &sim->recorder.history;
     sim->w->context = sim;
     sim->w->broker_made = broker_made;
     sim->w->each_turn = sim_judge;
     sim->w->recovery_ms = 1000 * draw(sim, 10, 60);
-    sim->w->door.weather = client_weather;
+    sim->w->network.effect_of = client_network_effect;
     for (uint32_t i = 0; i < sim->hosts_count; i++) {
         struct hypervisor *host = world_host(sim->w, site_host(i));
 
@@ -209,7 +209,7 @@ static void record_run(struct sim *sim)
     struct history_line line = { .kind = HISTORY_run, .run = { .whole = true } };
 
     (void)snprintf(line.run.program, sizeof(line.run.program), "berth-sim");
-    outside_record(&sim->w->outside, &line);
+    environment_record(&sim->w->environment, &line);
 }
 
 void site_begin(struct sim *sim)

@@ -8,29 +8,29 @@
 
 #include "test.h"
 
-static struct sim_wish small(uint64_t seed)
+static struct sim_params small(uint64_t seed)
 {
-    struct sim_wish wish = { .seed = seed, .hours = 1, .terminals = 6, .grant_ms = 60000 };
+    struct sim_params params = { .seed = seed, .hours = 1, .terminals = 6, .grant_ms = 60000 };
 
     for (int act = ACT_NONE + 1; act < ACTS; act++)
-        wish.allowed[act] = true;
-    return wish;
+        params.allowed[act] = true;
+    return params;
 }
 
 TEST(sim, one_seed_is_one_run_bit_for_bit)
 {
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        struct sim_wish wish = small(seed);
+        struct sim_params params = small(seed);
         struct sim_outcome first;
         struct sim_outcome again;
 
-        sim_run(&wish, &first);
-        sim_run(&wish, &again);
+        sim_run(&params, &first);
+        sim_run(&params, &again);
         EXPECT_STR(first.sentence, "");
         EXPECT(first.digest == again.digest && first.lines == again.lines);
         EXPECT(first.lines > 100 && first.checks > 100);
-        wish.seed += 1000;
-        sim_run(&wish, &again);
+        params.seed += 1000;
+        sim_run(&params, &again);
         EXPECT(first.digest != again.digest);
     }
 }
@@ -40,11 +40,11 @@ TEST(sim, every_kind_of_fault_is_in_some_schedule)
     uint64_t counts[ACTS] = { 0 };
 
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct schedule_wish wish = { .seed = seed, .hours = 24, .terminals = 24, .people = 32 };
+        struct schedule_params params = { .seed = seed, .hours = 24, .terminals = 24, .people = 32 };
         struct schedule schedule;
 
-        memset(wish.allowed, true, sizeof(wish.allowed));
-        schedule_make(&schedule, &wish);
+        memset(params.allowed, true, sizeof(params.allowed));
+        schedule_make(&schedule, &params);
         for (size_t i = 0; i < schedule.count; i++)
             counts[schedule.at[i].act]++;
         schedule_free(&schedule);
@@ -64,27 +64,27 @@ TEST(sim, every_kind_of_fault_can_be_done)
     int step = getenv("STORY_SEEDS") ? 11 : 1;
 
     for (int act = ACT_FAULTS + 1; act < ACTS; act += step) {
-        struct sim_wish wish = small(1);
+        struct sim_params params = small(1);
         struct sim_outcome outcome;
 
-        wish.hours = 24;
-        memset(wish.allowed, false, sizeof(wish.allowed));
-        wish.allowed[act] = true;
-        for (outcome.injected[act] = 0; !outcome.injected[act] && wish.seed < 20; wish.seed++) {
-            struct schedule_wish plan = {
-                .seed = wish.seed, .hours = 24, .terminals = 6, .people = 9
+        params.hours = 24;
+        memset(params.allowed, false, sizeof(params.allowed));
+        params.allowed[act] = true;
+        for (outcome.injected[act] = 0; !outcome.injected[act] && params.seed < 20; params.seed++) {
+            struct schedule_params plan = {
+                .seed = params.seed, .hours = 24, .terminals = 6, .people = 9
             };
             struct schedule schedule;
             size_t drawn = 0;
 
-            memcpy(plan.allowed, wish.allowed, sizeof(plan.allowed));
+            memcpy(plan.allowed, params.allowed, sizeof(plan.allowed));
             schedule_make(&schedule, &plan);
             for (size_t i = 0; i < schedule.count; i++)
                 drawn += schedule.at[i].act == (enum act)act;
             schedule_free(&schedule);
             if (!drawn)
                 continue;
-            sim_run(&wish, &outcome);
+            sim_run(&params, &outcome);
             EXPECT_STR(outcome.sentence, "");
         }
         EXPECT(outcome.injected[act] > 0);
@@ -94,15 +94,15 @@ TEST(sim, every_kind_of_fault_can_be_done)
 /* Without one kind of fault everything else stays what it is. */
 TEST(sim, what_is_not_drawn_moves_nothing_else)
 {
-    struct schedule_wish wish = { .seed = 7, .hours = 24, .terminals = 24, .people = 32 };
+    struct schedule_params params = { .seed = 7, .hours = 24, .terminals = 24, .people = 32 };
     struct schedule whole;
     struct schedule part;
     size_t at = 0;
 
-    memset(wish.allowed, true, sizeof(wish.allowed));
-    schedule_make(&whole, &wish);
-    memset(wish.allowed, false, sizeof(wish.allowed));
-    schedule_make(&part, &wish);
+    memset(params.allowed, true, sizeof(params.allowed));
+    schedule_make(&whole, &params);
+    memset(params.allowed, false, sizeof(params.allowed));
+    schedule_make(&part, &params);
     EXPECT(part.count > 0 && part.count < whole.count);
     for (size_t i = 0; i < whole.count; i++) {
         if (act_row(whole.at[i].act)->fault)
@@ -121,12 +121,12 @@ TEST(sim, what_is_not_drawn_moves_nothing_else)
 #define ACTIONS 400
 
 /* Fails with actions 17 and 300 in it, and with action 5 in another way. */
-static void pretend(const struct sim_wish *wish, struct sim_outcome *ret)
+static void pretend(const struct sim_params *params, struct sim_outcome *ret)
 {
     *ret = (struct sim_outcome){ .actions = ACTIONS, .last = ACTIONS };
-    if (!wish->left_in || wish->left_in[4])
+    if (!params->left_in || params->left_in[4])
         ret->broken = true;
-    if (!wish->left_in || (wish->left_in[16] && wish->left_in[299])) {
+    if (!params->left_in || (params->left_in[16] && params->left_in[299])) {
         ret->broken = true;
         ret->invariant = 14;
         ret->last = 301;
@@ -135,13 +135,13 @@ static void pretend(const struct sim_wish *wish, struct sim_outcome *ret)
 
 TEST(shrink, what_is_left_is_what_it_takes)
 {
-    struct sim_wish wish = small(1);
+    struct sim_params params = small(1);
     struct sim_outcome failed;
     struct shrunk shrunk;
     char *mask;
 
-    pretend(&wish, &failed);
-    shrink(pretend, &wish, &failed, 60, &shrunk);
+    pretend(&params, &failed);
+    shrink(pretend, &params, &failed, 60, &shrunk);
     mask = mask_text(shrunk.left_in, shrunk.actions);
     EXPECT_STR(mask, "17,300");
     EXPECT_INT((int)shrunk.count, 2);

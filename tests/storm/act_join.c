@@ -190,7 +190,7 @@ int act_join(struct storm *storm, struct berth_error *reterr)
     return r;
 }
 
-int act_enroll(struct storm *storm, struct berth_error *reterr)
+int act_measure_join(struct storm *storm, struct berth_error *reterr)
 {
     int r = storm_clock_starts(storm, reterr);
 

@@ -11,7 +11,7 @@
 static bool all_answered(struct storm *storm)
 {
     return storm->figures.served + storm->figures.failed >= storm->figures.offered &&
-           storm->population.wishes == 0;
+           storm->population.requests == 0;
 }
 
 /* What was not answered when time was over has failed, too. */
@@ -23,11 +23,11 @@ static void count_unanswered(struct storm *storm)
         figures_reason(figures, "unanswered");
 }
 
-static void kiosk_wish(struct storm *storm, size_t terminal, size_t user)
+static void kiosk_request(struct storm *storm, size_t terminal, size_t user)
 {
-    terminal_wish(
+    terminal_request(
         &storm->population.terminals[terminal],
-        &(struct wish){ .kind = evidence_kind_KIOSK, .user_id = storm->population.kiosks[user] });
+        &(struct request){ .kind = evidence_kind_KIOSK, .user_id = storm->population.kiosks[user] });
 }
 
 /* ---- before the clock ---- */
@@ -37,7 +37,7 @@ static size_t settling, to_settle;
 static bool all_settled(struct storm *storm)
 {
     while (settling < to_settle && settling - storm->population.showing < AT_ONCE) {
-        kiosk_wish(storm, settling, settling);
+        kiosk_request(storm, settling, settling);
         settling++;
     }
     return storm->population.showing >= to_settle;
@@ -84,7 +84,7 @@ int act_wave(struct storm *storm, size_t count, void (*arrive)(struct storm *, s
 
 static void signs_on(struct storm *storm, size_t i)
 {
-    kiosk_wish(storm, i, i);
+    kiosk_request(storm, i, i);
 }
 
 int act_sign_on(struct storm *storm, struct berth_error *reterr)
@@ -101,7 +101,7 @@ static size_t half(const struct storm *storm)
 
 static void takes_over(struct storm *storm, size_t i)
 {
-    kiosk_wish(storm, half(storm) + i, i);
+    kiosk_request(storm, half(storm) + i, i);
 }
 
 static void blanked(struct terminal *terminal)
@@ -109,8 +109,8 @@ static void blanked(struct terminal *terminal)
     struct storm *storm = terminal->population->storm;
     const struct terminal *there = terminal + half(storm);
 
-    if (terminal->number < half(storm) && there->wish.since_us)
-        figures_add(&storm->figures, PHASE_hidden, storm_now_us() - there->wish.since_us);
+    if (terminal->number < half(storm) && there->request.since_us)
+        figures_add(&storm->figures, PHASE_hidden, storm_now_us() - there->request.since_us);
 }
 
 /* The later shift's terminals belong to the same kiosk users from now on. */
@@ -145,8 +145,8 @@ int act_shift(struct storm *storm, struct berth_error *reterr)
 
 static void types(struct storm *storm, size_t i)
 {
-    terminal_wish(&storm->population.terminals[i],
-                  &(struct wish){ .kind = evidence_kind_PASSWORD,
+    terminal_request(&storm->population.terminals[i],
+                  &(struct request){ .kind = evidence_kind_PASSWORD,
                                   .person = i,
                                   .user_id = storm->population.people[i] });
 }

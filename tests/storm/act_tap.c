@@ -23,8 +23,8 @@ static bool everybody_identified(struct storm *storm)
            morning.begun - morning.identified < AT_ONCE) {
         size_t i = morning.begun++;
 
-        terminal_wish(&population->terminals[i],
-                      &(struct wish){ .kind = evidence_kind_PASSWORD,
+        terminal_request(&population->terminals[i],
+                      &(struct request){ .kind = evidence_kind_PASSWORD,
                                       .person = i,
                                       .user_id = population->people[i] });
     }
@@ -67,7 +67,7 @@ static struct terminal *free_terminal(struct storm *storm)
     for (size_t i = 0; i < population->count; i++) {
         struct terminal *terminal = &population->terminals[(from + i) % population->count];
 
-        if (!terminal->shows && !terminal->wish.open)
+        if (!terminal->shows && !terminal->request.open)
             return terminal;
     }
     return NULL;
@@ -76,7 +76,7 @@ static struct terminal *free_terminal(struct storm *storm)
 static bool waits_somewhere(const struct population *population, size_t person)
 {
     for (size_t i = 0; i < population->count; i++)
-        if (population->terminals[i].wish.open && population->terminals[i].wish.person == person)
+        if (population->terminals[i].request.open && population->terminals[i].request.person == person)
             return true;
     return false;
 }
@@ -103,7 +103,7 @@ static void taps(struct storm *storm, size_t i)
         figures_reason(&storm->figures, terminal ? "everybody-waits" : "no-free-terminal");
         return;
     }
-    terminal_wish(terminal, &(struct wish){ .kind = evidence_kind_BADGE,
+    terminal_request(terminal, &(struct request){ .kind = evidence_kind_BADGE,
                                             .person = person,
                                             .user_id = population->people[person] });
 }

@@ -14,7 +14,7 @@
 #include "verbs.def"
 #undef VERB
 
-/* Enrol all terminals, as fast as a window of some dozens allows. */
+/* Let all terminals join, as fast as a window of some dozens allows. */
 int act_join(struct storm *storm, struct berth_error *reterr) berth_must_check;
 
 /* Of so many terminals: who shows a desktop, and where somebody waits, when berthd is killed. */

@@ -29,7 +29,7 @@ struct figures {
     struct samples samples[PHASES];
     struct reason reasons[REASONS_MAX];
     size_t reason_count;
-    /* Wishes: each is counted once as asked, and at most once as served or as failed. */
+    /* Requests: each is counted once as asked, and at most once as served or as failed. */
     int64_t offered, served, failed;
     int64_t estimates,
         estimates_good; /* told to somebody who waited; within a fifth of the truth */

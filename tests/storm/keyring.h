@@ -1,7 +1,7 @@
 /* keyring.h - the terminals' keys and certificates, in order, and the authority they trust.
  *
  * Kept in one file of PEM texts (key, certificate, key, certificate ...) beside the prepared state
- * of the broker that issued them: enrolling ten thousand terminals is a verb, not a preparation.
+ * of the broker that issued them: joining of ten thousand terminals is a verb, not a preparation.
  */
 #ifndef BERTH_STORM_KEYRING_H
 #define BERTH_STORM_KEYRING_H
@@ -13,7 +13,7 @@
 struct keyring {
     size_t count;
     EVP_PKEY **keys;
-    X509 **certificates; /* NULL: not enrolled yet */
+    X509 **certificates; /* NULL: not joined yet */
     char *authority;     /* PEM; NULL: not known yet */
 };
 

@@ -45,7 +45,7 @@ static void say_progress(struct storm *storm)
                   "%lld, waiting %zu, showing %zu\n",
                   storm->began_us ? (double)(now_us - storm->began_us) / 1e6 : 0.0, storm->doing,
                   population->connecting, population->present, (long long)figures->offered,
-                  (long long)figures->served, (long long)figures->failed, population->wishes,
+                  (long long)figures->served, (long long)figures->failed, population->requests,
                   population->showing);
 }
 

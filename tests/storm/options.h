@@ -34,7 +34,7 @@ struct storm_options {
     bool fresh;               /* make the prepared state anew */
     char history[STORM_PATH]; /* of terminals and broker together; empty: a file that goes again */
     bool unrecorded;          /* no history: for profiles */
-    char berthd[STORM_PATH];  /* socket of a running broker's people's door; empty: our own */
+    char berthd[STORM_PATH];  /* socket of a running broker's management API; empty: our own */
     char bin[STORM_PATH];     /* folder of berthd and the others; empty: our own program's */
     char cache[STORM_PATH];
     char work[STORM_PATH]; /* where the run's own folder is made */

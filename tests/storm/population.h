@@ -21,7 +21,7 @@ struct population {
     SSL_CTX *context;
     struct terminal_events events;
     /* Now. */
-    size_t connecting, connected, present, showing, wishes;
+    size_t connecting, connected, present, showing, requests;
     int64_t disconnects;
 };
 

@@ -124,7 +124,7 @@ static int make_ready(struct storm *storm, struct berth_error *reterr)
     struct invite invite;
     int r;
 
-    /* Where the doors are stands in every invitation. */
+    /* The listeners' addresses stand in every invitation. */
     r = seed_invitation(storm, &invite, reterr);
     if (r < 0)
         return r;

@@ -20,7 +20,7 @@ struct responder {
     uv_thread_t thread;
     SSL_CTX *context;
     int descriptor;
-    uv_poll_t door;
+    uv_poll_t listener;
     struct list calls; /* struct call */
     bool closing;
     atomic_int_fast64_t answered;
@@ -111,7 +111,7 @@ static void first_words(uv_poll_t *poll, int status, int events_)
 
 static void somebody_came(uv_poll_t *poll, int status, int events_)
 {
-    struct responder *responder = container_of(poll, struct responder, door);
+    struct responder *responder = container_of(poll, struct responder, listener);
 
     (void)status;
     (void)events_;
@@ -149,7 +149,7 @@ static int make_context(struct responder *responder, struct berth_error *reterr)
     return responder->context ? 0 : BERTH_E_CERTIFICATE;
 }
 
-static int open_door(struct responder *responder, int port, struct berth_error *reterr)
+static int open_listener(struct responder *responder, int port, struct berth_error *reterr)
 {
     struct sockaddr_in place = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     int yes = 1;
@@ -183,12 +183,12 @@ int responder_start(int port, struct responder **ret, struct berth_error *reterr
     if (r == 0)
         r = make_context(responder, reterr);
     if (r == 0)
-        r = open_door(responder, port, reterr);
+        r = open_listener(responder, port, reterr);
     if (r < 0)
         return r;
     responder->loop.slow_limit_ms = 0;
-    (void)uv_poll_init(&responder->loop.uv, &responder->door, responder->descriptor);
-    (void)uv_poll_start(&responder->door, UV_READABLE, somebody_came);
+    (void)uv_poll_init(&responder->loop.uv, &responder->listener, responder->descriptor);
+    (void)uv_poll_start(&responder->listener, UV_READABLE, somebody_came);
     r = uv_thread_create(&responder->thread, run, responder);
     return r < 0 ? berth_fail(reterr, BERTH_E_IO, "no thread: %s", uv_strerror(r)) : 0;
 }
@@ -198,7 +198,7 @@ static void run_stop(struct loop_mail *mail)
     struct responder *responder = container_of(mail, struct responder, stop);
 
     responder->closing = true;
-    uv_close((uv_handle_t *)&responder->door, NULL);
+    uv_close((uv_handle_t *)&responder->listener, NULL);
     list_each (&responder->calls, node) {
         struct call *call = list_entry(node, struct call, node);
 

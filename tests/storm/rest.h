@@ -1,4 +1,4 @@
-/* rest.h - the people's door from outside: many requests at once over its Unix socket. */
+/* rest.h - the management API from outside: many requests at once over its Unix socket. */
 #ifndef BERTH_STORM_REST_H
 #define BERTH_STORM_REST_H
 

@@ -1,4 +1,4 @@
-/* seed.h - what an administrator does before the first terminal comes, over the people's door. */
+/* seed.h - what an administrator does before the first terminal comes, through the management API. */
 #ifndef BERTH_STORM_SEED_H
 #define BERTH_STORM_SEED_H
 
@@ -11,7 +11,7 @@ int seed_site(struct storm *storm, struct berth_error *reterr) berth_must_check;
 /* The people alone: kiosk users, and those with password and badge. */
 int seed_people(struct storm *storm, struct berth_error *reterr) berth_must_check;
 
-/* Terminals are enrolled: each becomes a kiosk of its own user. */
+/* Terminals have joined: each becomes a kiosk of its own user. */
 int seed_kiosks(struct storm *storm, struct berth_error *reterr) berth_must_check;
 
 /* Terminal `at[i]` signs on as the kiosk user `user[i]` from now on. */

@@ -140,7 +140,7 @@ static void pause_ms(long ms)
 }
 
 /* The test driver's world lives as long as somebody is connected: this virsh stays. */
-static int furnish_libvirt(struct site *site, struct berth_error *reterr)
+static int prepare_libvirt(struct site *site, struct berth_error *reterr)
 {
     char log[STORM_PATH + 64];
     char path[STORM_PATH + 64];
@@ -152,7 +152,7 @@ static int furnish_libvirt(struct site *site, struct berth_error *reterr)
     if (r == 0)
         r = write_file(site_path(site, "template.xml", path), template, reterr);
     if (r == 0)
-        r = program_start(argv, site_path(site, "virsh.log", log), &site->hold_input, &site->hold,
+        r = program_start(argv, site_path(site, "virsh.log", log), &site->virsh_input, &site->virsh,
                           reterr);
     if (r < 0)
         return r;
@@ -161,7 +161,7 @@ static int furnish_libvirt(struct site *site, struct berth_error *reterr)
                    "pool-define-as berth dir --target %s/disks\npool-start berth\n"
                    "echo furnished\n",
                    site->folder, site->folder);
-    if (write(site->hold_input, words, strlen(words)) != (ssize_t)strlen(words))
+    if (write(site->virsh_input, words, strlen(words)) != (ssize_t)strlen(words))
         return berth_fail(reterr, BERTH_E_IO, "virsh does not listen");
     for (int waited = 0; waited < 20000; waited += 20) {
         if (has_text(log, "\nfurnished") || has_text(log, "# furnished"))
@@ -221,16 +221,16 @@ static void raise_descriptors(int64_t terminals)
 
 /* What deploy/systemd/berthd.socket does: who connects while the broker starts waits in the line.
  */
-static int open_door(struct site *site, struct berth_error *reterr)
+static int open_listener(struct site *site, struct berth_error *reterr)
 {
     struct sockaddr_in place = { .sin_family = AF_INET, .sin_port = htons(LINK_PORT) };
     int yes = 1;
 
     place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    site->door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (site->door < 0 || setsockopt(site->door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
-        bind(site->door, (struct sockaddr *)&place, sizeof(place)) < 0 ||
-        listen(site->door, BACKLOG) < 0)
+    site->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (site->listener < 0 || setsockopt(site->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+        bind(site->listener, (struct sockaddr *)&place, sizeof(place)) < 0 ||
+        listen(site->listener, BACKLOG) < 0)
         return berth_fail(reterr, BERTH_E_IO, "the terminals' port: %s", strerror(errno));
     return 0;
 }
@@ -252,7 +252,7 @@ int site_spawn_broker(struct site *site, struct berth_error *reterr)
 
     (void)snprintf(program, sizeof(program), "%s/berthd", site->options->bin);
     return r < 0 ? r
-                 : program_start_with(argv, site_path(site, "berthd.log", log), site->door,
+                 : program_start_with(argv, site_path(site, "berthd.log", log), site->listener,
                                       &site->berthd, reterr);
 }
 
@@ -293,7 +293,7 @@ int site_open(struct site *site, const struct storm_options *options, struct ber
 {
     int r;
 
-    *site = (struct site){ .options = options, .hold_input = -1, .door = -1 };
+    *site = (struct site){ .options = options, .virsh_input = -1, .listener = -1 };
     (void)snprintf(site->address, sizeof(site->address), "127.0.0.1");
     r = make_folder(site, reterr);
     if (r < 0)
@@ -307,13 +307,13 @@ int site_open(struct site *site, const struct storm_options *options, struct ber
     (void)snprintf(site->socket, sizeof(site->socket), "%.240s/run/berthd.sock", site->folder);
     if (!options->unrecorded)
         (void)snprintf(site->history, sizeof(site->history), "%s/berthd.history", site->folder);
-    r = open_door(site, reterr);
+    r = open_listener(site, reterr);
     if (r == 0)
         r = responder_start(SITE_RDP_PORT, &site->responder, reterr);
     if (r == 0)
         r = start_libvirt(site, reterr);
     if (r == 0)
-        r = furnish_libvirt(site, reterr);
+        r = prepare_libvirt(site, reterr);
     return r;
 }
 
@@ -332,13 +332,13 @@ void site_close(struct site *site)
     struct berth_error error = { 0 };
 
     site_stop_broker(site, false);
-    if (site->hold_input >= 0)
-        (void)close(site->hold_input);
-    program_end(&site->hold, SIGTERM, 2000);
+    if (site->virsh_input >= 0)
+        (void)close(site->virsh_input);
+    program_end(&site->virsh, SIGTERM, 2000);
     if (site->libvirt_runs)
         report_failure(program_run(stop, NULL, 0, &error), &error);
-    if (site->door >= 0)
-        (void)close(site->door);
+    if (site->listener >= 0)
+        (void)close(site->listener);
     if (site->responder)
         responder_stop(site->responder);
     if (site->options->keep)

@@ -3,7 +3,7 @@
  * All in one folder that goes with the run, all in a network namespace of its own, so that every
  * address of 127.0.0.0/8 and every port is free and nobody else's:
  *
- *     127.0.0.1               the broker's doors
+ *     127.0.0.1               the broker's listeners
  *     127.1.0.0 - 127.63...   the terminals, one address each
  *     127.64.0.0/10           the desktops: libvirt's test driver gives each machine the next
  * address of its network; one responder answers for all of them
@@ -27,17 +27,17 @@ struct responder;
 struct site {
     const struct storm_options *options;
     char folder[STORM_PATH];
-    char socket[STORM_PATH + 16];  /* of the people's door */
+    char socket[STORM_PATH + 16];  /* of the management API */
     char libvirt[STORM_PATH + 32]; /* socket of the private daemon */
     char uri[STORM_PATH + 80];
     char history[STORM_PATH + 24]; /* that berthd writes while `recording` */
     bool recording;
-    char address[64]; /* of the terminals' door */
+    char address[64]; /* of the terminals' listener */
     int link_port, join_port;
-    int door;     /* where terminals connect: held by us, as a service manager holds it */
+    int listener; /*  where terminals connect: held by us, as a service manager holds it */
     pid_t berthd; /* 0: not running, or not ours */
-    pid_t hold;   /* virsh, whose connection keeps the test driver's machines */
-    int hold_input;
+    pid_t virsh;   /* virsh, whose connection keeps the test driver's machines */
+    int virsh_input;
     struct responder *responder;
     bool ours; /* we started the broker */
     bool libvirt_runs;

@@ -6,7 +6,7 @@
  *     verbs.def acts.h   what can be played; one function each (act_*.c)
  *     options            the command line
  *     site               libvirt's test driver, berthd, its folder: started, killed, ended
- *     seed rest          what an administrator does first, over the people's door
+ *     seed rest          what an administrator does first, through the management API
  *     keyring            the terminals' keys and certificates, kept between runs
  *     population terminal  the terminals; a lean client of lib/tls and messages.def
  *     responder          what stands for the desktops' RDP servers

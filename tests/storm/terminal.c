@@ -56,15 +56,15 @@ static void note(struct terminal *terminal, struct history_line *line)
 static void note_invoke(struct terminal *terminal)
 {
     note(terminal, &(struct history_line){ .kind = HISTORY_invoke,
-                                           .invoke = { .op = terminal->wish.op,
+                                           .invoke = { .op = terminal->request.op,
                                                        .what = history_request_SIGN_ON,
-                                                       .user_id = terminal->wish.user_id } });
+                                                       .user_id = terminal->request.user_id } });
 }
 
 static void note_result(struct terminal *terminal, enum history_outcome outcome, const char *code)
 {
     struct history_line line = { .kind = HISTORY_result,
-                                 .result = { .op = terminal->wish.op, .outcome = outcome } };
+                                 .result = { .op = terminal->request.op, .outcome = outcome } };
 
     if (outcome == history_outcome_OK) {
         line.result.session_id = terminal->session_id;
@@ -113,7 +113,7 @@ static void announce(struct terminal *terminal)
                    terminal->presence_id);
     msg.announce.want_expires_in_ms = WANT_DEFAULT;
     msg.announce.profile_version = terminal->profile_version;
-    msg.announce.user_waiting = terminal->wish.open;
+    msg.announce.user_waiting = terminal->request.open;
     if (terminal->shows) {
         msg.announce.session_id = terminal->session_id;
         msg.announce.session_epoch = terminal->epoch;
@@ -142,14 +142,14 @@ static void fill_evidence(const struct terminal *terminal, struct msg_sign_on *s
     struct msg_evidence *evidence = &sign_on->evidence[0];
 
     sign_on->evidence_count = 1;
-    evidence->kind = terminal->wish.kind;
+    evidence->kind = terminal->request.kind;
     if (evidence->kind == evidence_kind_PASSWORD) {
         (void)snprintf(evidence->name, sizeof(evidence->name), "person-%05zu",
-                       terminal->wish.person + 1);
+                       terminal->request.person + 1);
         (void)snprintf(evidence->value.text, sizeof(evidence->value.text), PEOPLE_PASSWORD);
     } else if (evidence->kind == evidence_kind_BADGE) {
         (void)snprintf(evidence->name, sizeof(evidence->name), "badge-%05zu",
-                       terminal->wish.person + 1);
+                       terminal->request.person + 1);
     }
 }
 
@@ -158,11 +158,11 @@ static void ask(struct terminal *terminal)
     struct figures *figures = &storm_of(terminal)->figures;
     struct msg msg = { .type = MSG_sign_on };
 
-    if (!terminal->wish.counted)
+    if (!terminal->request.counted)
         figures->offered++;
-    terminal->wish.counted = true;
-    terminal->wish.told = true;
-    terminal->wish.op = ++terminal->ops;
+    terminal->request.counted = true;
+    terminal->request.told = true;
+    terminal->request.op = ++terminal->ops;
     note_invoke(terminal);
     fill_evidence(terminal, &msg.sign_on);
     say(terminal, &msg);
@@ -185,28 +185,28 @@ static void say_viewer(struct terminal *terminal, enum viewer_state state)
 
 /* ---- wishes ---- */
 
-static void close_wish(struct terminal *terminal)
+static void close_request(struct terminal *terminal)
 {
-    if (!terminal->wish.open)
+    if (!terminal->request.open)
         return;
     timer_stop(timers_of(terminal), &terminal->retry);
-    terminal->population->wishes--;
-    terminal->wish.open = false;
+    terminal->population->requests--;
+    terminal->request.open = false;
 }
 
-void terminal_wish(struct terminal *terminal, const struct wish *wish)
+void terminal_request(struct terminal *terminal, const struct request *request)
 {
     struct figures *figures = &storm_of(terminal)->figures;
 
-    if (terminal->wish.open) { /* the person before gave up, unserved */
+    if (terminal->request.open) { /* the person before gave up, unserved */
         figures->failed++;
         figures_reason(figures, "given-up");
-        close_wish(terminal);
+        close_request(terminal);
     }
-    terminal->wish = *wish;
-    terminal->wish.open = true;
-    terminal->wish.since_us = storm_now_us();
-    terminal->population->wishes++;
+    terminal->request = *request;
+    terminal->request.open = true;
+    terminal->request.since_us = storm_now_us();
+    terminal->population->requests++;
     if (terminal->link == LINK_PRESENT)
         ask(terminal);
 }
@@ -215,7 +215,7 @@ static void ask_again(struct berth_timer *timer)
 {
     struct terminal *terminal = container_of(timer, struct terminal, retry);
 
-    if (terminal->wish.open && terminal->link == LINK_PRESENT)
+    if (terminal->request.open && terminal->link == LINK_PRESENT)
         ask(terminal);
 }
 
@@ -224,35 +224,35 @@ static void on_refused(struct terminal *terminal, const struct msg_refused *said
     struct figures *figures = &storm_of(terminal)->figures;
 
     figures_reason(figures, said->code);
-    if (strcmp(said->about, "sign_on") != 0 || !terminal->wish.open || !terminal->wish.told)
+    if (strcmp(said->about, "sign_on") != 0 || !terminal->request.open || !terminal->request.told)
         return;
     note_result(terminal, history_outcome_FAIL, said->code);
-    terminal->wish.told = false;
+    terminal->request.told = false;
     if (said->retry_after_ms > 0) {
         timer_start(timers_of(terminal), &terminal->retry, said->retry_after_ms, ask_again);
         return;
     }
     figures->failed++;
-    close_wish(terminal);
+    close_request(terminal);
 }
 
 static void on_progress(struct terminal *terminal, const struct msg_progress *said)
 {
-    if (!terminal->wish.open || terminal->wish.estimate_us || said->estimate_ms == 0)
+    if (!terminal->request.open || terminal->request.estimate_us || said->estimate_ms == 0)
         return;
-    terminal->wish.estimate_us = said->estimate_ms * 1000;
-    terminal->wish.estimated_us = storm_now_us();
+    terminal->request.estimate_us = said->estimate_ms * 1000;
+    terminal->request.estimated_us = storm_now_us();
 }
 
 /* An estimate is good when it was within a fifth of what came, or within a second. */
 static void judge_estimate(struct terminal *terminal)
 {
     struct figures *figures = &storm_of(terminal)->figures;
-    const struct wish *wish = &terminal->wish;
-    int64_t truth_us = storm_now_us() - wish->estimated_us;
-    int64_t off_us = truth_us - wish->estimate_us;
+    const struct request *request = &terminal->request;
+    int64_t truth_us = storm_now_us() - request->estimated_us;
+    int64_t off_us = truth_us - request->estimate_us;
 
-    if (!wish->estimate_us)
+    if (!request->estimate_us)
         return;
     off_us = off_us < 0 ? -off_us : off_us;
     figures->estimates++;
@@ -285,16 +285,16 @@ static void on_show(struct terminal *terminal, const struct msg_show *said)
     terminal->connection_id = said->connection_id;
     terminal->shows = true;
     population->showing++;
-    if (terminal->wish.open && terminal->wish.told) {
+    if (terminal->request.open && terminal->request.told) {
         note_result(terminal, history_outcome_OK, "");
         figures->served++;
-        figures_add(figures, PHASE_shown, storm_now_us() - terminal->wish.since_us);
+        figures_add(figures, PHASE_shown, storm_now_us() - terminal->request.since_us);
         judge_estimate(terminal);
     }
     note_screen(terminal, history_screen_event_SHOWS);
     say_viewer(terminal, viewer_state_CONNECTING);
     say_viewer(terminal, viewer_state_ACTIVE);
-    close_wish(terminal);
+    close_request(terminal);
     if (population->events.shown)
         population->events.shown(terminal);
 }
@@ -353,7 +353,7 @@ static void on_granted(struct terminal *terminal, const struct msg_granted *said
     figures_add(figures, PHASE_present, now_us - terminal->connect_us);
     if (population->events.present)
         population->events.present(terminal);
-    if (terminal->wish.open && !terminal->wish.told)
+    if (terminal->request.open && !terminal->request.told)
         ask(terminal);
 }
 
@@ -458,9 +458,9 @@ static void lose_link(struct terminal *terminal)
     population->connected--;
     population->disconnects++;
     terminal->failures = 0;
-    if (terminal->wish.open && terminal->wish.told) {
+    if (terminal->request.open && terminal->request.told) {
         note_result(terminal, history_outcome_UNKNOWN, "");
-        terminal->wish.told = false;
+        terminal->request.told = false;
     }
     if (population->events.lost)
         population->events.lost(terminal);
@@ -519,7 +519,7 @@ static void connect_now(struct berth_timer *timer)
 
 static void connect_later(struct terminal *terminal)
 {
-    enum reconnect_urgency urgency = terminal->wish.open ? RECONNECT_WAITING
+    enum reconnect_urgency urgency = terminal->request.open ? RECONNECT_WAITING
                                      : terminal->shows   ? RECONNECT_IN_SESSION
                                                          : RECONNECT_NOBODY;
     int64_t delay_ms = reconnect_delay_ms(&storm_of(terminal)->random, terminal->failures,
@@ -542,7 +542,7 @@ void terminal_off(struct terminal *terminal)
     terminal->on = false;
     timer_stop(timers_of(terminal), &terminal->reconnect);
     timer_stop(timers_of(terminal), &terminal->stay);
-    close_wish(terminal);
+    close_request(terminal);
     if (terminal->shows) {
         note_screen(terminal, history_screen_event_DARK);
         terminal->shows = false;

@@ -17,7 +17,7 @@ struct population;
 enum link_state { LINK_DOWN, LINK_CONNECTING, LINK_OPEN, LINK_PRESENT };
 
 /* What somebody wants at a terminal, until it is answered. */
-struct wish {
+struct request {
     bool open;
     bool told;    /* the broker was asked, on the present connection */
     bool counted; /* in figures.offered */
@@ -46,7 +46,7 @@ struct terminal {
     int64_t seq, renew_after_ms, spread_ms, profile_version;
     uint64_t ref;
     int64_t ops;
-    struct wish wish;
+    struct request request;
     /* On its screen. */
     bool shows;
     uint64_t session_id, connection_id;
@@ -71,9 +71,9 @@ void terminal_on(struct terminal *terminal);
 /* Without a word, as by the mains. */
 void terminal_off(struct terminal *terminal);
 
-/* A person wants a desktop: asked now, or as soon as the terminal is present. Of `wish` only kind,
+/* A person wants a desktop: asked now, or as soon as the terminal is present. Of `request` only kind,
  * person and user_id are read. */
-void terminal_wish(struct terminal *terminal, const struct wish *wish);
+void terminal_request(struct terminal *terminal, const struct request *request);
 
 /* The person leaves; the session stays. */
 void terminal_leave(struct terminal *terminal);

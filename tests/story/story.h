@@ -1,4 +1,4 @@
-/* story.h - what the stories share: a small ward, and how a story ends.
+/* story.h - what the stories share: a small site, a ward of a hospital, and how a story ends.
  *
  * Module tests. A story is one situation, told with a world (fakes/world.h) and a few sentences of
  * what people see.
@@ -45,7 +45,7 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
 #define EXPECT_SCREEN(world, terminal, screen)                          \
     do {                                                                \
         if (strcmp(world_screen((world), (terminal)), (screen)) != 0) { \
-            outside_print(&(world)->outside);                           \
+            environment_print(&(world)->environment);                           \
             EXPECT_STR(world_screen((world), (terminal)), (screen));    \
         }                                                               \
     } while (0)
@@ -54,7 +54,7 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
 #define SHOWS(world, terminal, part)                                \
     do {                                                            \
         if (!strstr(world_screen((world), (terminal)), (part))) {   \
-            outside_print(&(world)->outside);                       \
+            environment_print(&(world)->environment);                       \
             EXPECT_SAYS(world_screen((world), (terminal)), (part)); \
         }                                                           \
     } while (0)
@@ -80,7 +80,7 @@ static inline uint64_t publish_version(struct world *w, const char *path)
 }
 
 /* It comes to say so within some seconds. */
-#define SOON(world, terminal, screen)                        \
+#define EVENTUALLY(world, terminal, screen)                        \
     do {                                                     \
         if (!world_until((world), (terminal), (screen), 60)) \
             EXPECT_SCREEN((world), (terminal), (screen));    \

@@ -19,7 +19,7 @@ TEST(audit, a_sign_on_and_its_end_name_person_terminal_and_desktop)
     anna = world_user(w, "anna")->row.id;
     t1 = terminal_by_name(world_core(w), "t1")->row.id;
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_INT(last(w, "session.claim")->subject_user_id, anna);
     EXPECT_INT(last(w, "session.claim")->terminal_id, t1);
     EXPECT_SAYS(last(w, "session.claim")->object, "ward-3-001");
@@ -41,7 +41,7 @@ TEST(audit, an_administrator_is_named_with_role_and_reason)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_OK(world_await(w, admin_session_sign_off(&w->broker->context, world_actor(),
                                                     world_session(w, "anna")->row.id,
                                                     "the ward closes", world_op(w))));
@@ -71,7 +71,7 @@ TEST(audit, what_was_refused_by_the_disk_left_no_record)
     world_run_s(w, 70);
     world_disk_full(w, true);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "refused: NO_SPACE");
+    EVENTUALLY(w, "t1", "refused: NO_SPACE");
     EXPECT_INT(disk_audited(w->disk, "session.claim"), 0);
     THE_END(w);
 }

@@ -11,7 +11,7 @@ TEST(chain, a_pool_fills_itself_and_anna_gets_its_spare)
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "ready");
 
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_STR(world_owner(w, "ward-3-001"), "anna");
     EXPECT_INT(world_epoch(w, "ward-3-001"), 1);
     EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
@@ -27,7 +27,7 @@ TEST(chain, the_share_of_a_warm_sign_on_is_a_second)
     world_run_s(w, 15);
     began = world_now_ms(w);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT(world_now_ms(w) - began < 1500);
     THE_END(w);
 }
@@ -53,11 +53,11 @@ TEST(chain, a_wrong_password_is_refused_and_the_right_one_is_not)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret13");
-    SOON(w, "t1", "refused: CREDENTIALS");
+    EVENTUALLY(w, "t1", "refused: CREDENTIALS");
     world_sign_on(w, "t1", "nobody", "secret12");
-    SOON(w, "t1", "refused: CREDENTIALS");
+    EVENTUALLY(w, "t1", "refused: CREDENTIALS");
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -70,8 +70,8 @@ TEST(chain, no_password_is_ever_on_disk)
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
-    SOON(w, "t2", "bob on old");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on old");
     EXPECT(!disk_contains(w->disk, "secret12"));
     EXPECT(!disk_contains(w->disk, world_machine(w, "ward-3-001")->password.text));
     THE_END(w);
@@ -84,17 +84,17 @@ TEST(chain, sign_off_leaves_nothing_to_the_next_user)
 
     world_run_s(w, 70); /* the recovery window of the start is over */
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_sign_off(w, "t1");
     world_run_s(w, 1);
     EXPECT_STR(world_owner(w, "ward-3-001"), "");
     EXPECT_INT(world_spares(w, "ward-3"), 0);
 
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
     EXPECT(world_epoch(w, "ward-3-001") >= 2);
-    EXPECT_INT(farm_count(w->farm, VIRT_refresh, NULL, 0), 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_refresh, NULL, 0), 1);
     THE_END(w);
 }
 
@@ -107,12 +107,12 @@ TEST(chain, the_password_of_a_session_dies_with_it)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     given = world_machine(w, "ward-3-001")->password;
     world_sign_off(w, "t1");
     world_run_s(w, 30);
     EXPECT(!secret_equal(&given, &world_machine(w, "ward-3-001")->password));
-    EXPECT_INT(farm_count(w->farm, VIRT_refresh, NULL, 0), 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_refresh, NULL, 0), 0);
     THE_END(w);
 }
 
@@ -122,16 +122,16 @@ TEST(chain, a_dedicated_desktop_is_kept)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     world_sign_off(w, "t1");
     world_run_s(w, 30);
     EXPECT_STR(world_owner(w, "own-001"), "anna");
     EXPECT(world_session(w, "anna") == NULL);
 
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on own-002");
+    EVENTUALLY(w, "t2", "bob on own-002");
     world_sign_on(w, "t3", "anna", "secret12");
-    SOON(w, "t3", "anna on own-001");
+    EVENTUALLY(w, "t3", "anna on own-001");
     EXPECT_INT(world_machine(w, "own-001")->generation, 1);
     THE_END(w);
 }
@@ -143,7 +143,7 @@ TEST(chain, disconnect_keeps_the_session_and_its_user_returns_to_it)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     session = world_session(w, "anna")->row.id;
     world_disconnect(w, "t1");
     world_run_s(w, 2);
@@ -151,7 +151,7 @@ TEST(chain, disconnect_keeps_the_session_and_its_user_returns_to_it)
     EXPECT_STR(world_owner(w, "ward-3-001"), "anna");
 
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     EXPECT_INT(world_session(w, "anna")->row.id, session);
     EXPECT_INT(world_epoch(w, "ward-3-001"), 3); /* leaving voids the first claim */
     THE_END(w);
@@ -165,13 +165,13 @@ TEST(chain, an_existing_machine_is_handed_out_and_never_touched)
 
     world_run_s(w, 10);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on old1");
+    EVENTUALLY(w, "t1", "anna on old1");
     world_sign_off(w, "t1");
     world_run_s(w, 70);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on old1");
-    EXPECT_INT(w->farm->deeds_count - farm_count(w->farm, VIRT_list, NULL, 0) -
-                   farm_count(w->farm, VIRT_orphans, NULL, 0),
+    EVENTUALLY(w, "t2", "bob on old1");
+    EXPECT_INT(w->hypervisors->call_records_count - hypervisors_count_calls(w->hypervisors, VIRT_list, NULL, 0) -
+                   hypervisors_count_calls(w->hypervisors, VIRT_orphans, NULL, 0),
                0);
     THE_END(w);
 }
@@ -183,9 +183,9 @@ TEST(chain, a_kiosk_signs_on_by_itself)
 
     world_run_s(w, 15);
     terminal_kiosk(world_terminal(w, "k1"));
-    SOON(w, "k1", "lobby on ward-3-001");
+    EVENTUALLY(w, "k1", "lobby on ward-3-001");
     terminal_kiosk(world_terminal(w, "t1"));
-    SOON(w, "t1", "refused: DENIED");
+    EVENTUALLY(w, "t1", "refused: DENIED");
     THE_END(w);
 }
 
@@ -195,9 +195,9 @@ TEST(chain, a_badge_needs_its_password)
 
     world_run_s(w, 15);
     terminal_badge(world_terminal(w, "t1"), "04AABBCC", "wrong password");
-    SOON(w, "t1", "refused: CREDENTIALS");
+    EVENTUALLY(w, "t1", "refused: CREDENTIALS");
     terminal_badge(world_terminal(w, "t1"), "04AABBCC", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -226,14 +226,14 @@ TEST(chain, the_same_seed_tells_the_same_story)
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 60);
-    memcpy(first, w->outside.notes, sizeof(first));
+    memcpy(first, w->environment.notes, sizeof(first));
     THE_END(w);
 
     w = world_new(14, WARD FLOATING);
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 60);
-    EXPECT(memcmp(first, w->outside.notes, sizeof(first)) == 0);
+    EXPECT(memcmp(first, w->environment.notes, sizeof(first)) == 0);
     THE_END(w);
 }
 

@@ -7,8 +7,8 @@ static size_t touched_since(struct world *w, int64_t since_ms)
     size_t count = 0;
 
     for (int call = 0; call < VIRT_CALLS; call++)
-        if (farm_changes((enum virt_call)call))
-            count += farm_count(w->farm, (enum virt_call)call, NULL, since_ms);
+        if (virt_call_changes_machine((enum virt_call)call))
+            count += hypervisors_count_calls(w->hypervisors, (enum virt_call)call, NULL, since_ms);
     return count;
 }
 
@@ -21,7 +21,7 @@ TEST(crash, two_users_work_on_and_nothing_is_touched)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_sign_on(w, "t2", "bob", "secret12");
     world_run_s(w, 30);
     annas = world_session(w, "anna")->row.id;
@@ -53,9 +53,9 @@ TEST(crash, two_users_work_on_and_nothing_is_touched)
     THE_END(w);
 }
 
-/* berthd ends like this when its store fails: the door first, then the flows, with people at the
+/* berthd ends like this when its store fails: the link first, then the flows, with people at the
  * terminals. */
-TEST(crash, a_sign_on_that_is_under_way_when_the_door_has_gone)
+TEST(crash, a_sign_on_that_is_under_way_when_the_link_has_gone)
 {
     struct world *w = world_new(9, WARD FLOATING);
 
@@ -68,7 +68,7 @@ TEST(crash, a_sign_on_that_is_under_way_when_the_door_has_gone)
     world_restart(w);
     world_run_s(w, 20);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -102,7 +102,7 @@ TEST(crash, a_desktop_is_adopted_not_restarted)
     EXPECT_INT(world_machine(w, "ward-3-001")->boots, boots);
     /* And serves again at once. */
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -138,7 +138,7 @@ static void sign_on_and_crash(enum store_crash when, uint64_t commit, uint64_t s
     /* Whatever it was, she can work a moment later; a desktop she was given stays hers. */
     world_sign_on(w, "t2", "anna", "secret12");
     if (owner[0])
-        SOON(w, "t2", "anna on ward-3-001");
+        EVENTUALLY(w, "t2", "anna on ward-3-001");
     world_run_s(w, 120);
     SHOWS(w, "t2", "anna on ward-3-00");
     EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
@@ -178,7 +178,7 @@ TEST(crash, at_any_moment_of_a_sign_on)
         world_run_s(w, 15);
         if (!shows_desktop_now(world_terminal(w, "t1")))
             world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_run_s(w, 120);
         EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
         EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
@@ -195,7 +195,7 @@ TEST(crash, at_any_moment_of_a_release)
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_run_s(w, 5);
         world_sign_off(w, "t1");
         world_run_ms(w, ms);
@@ -208,7 +208,7 @@ TEST(crash, at_any_moment_of_a_release)
         if (!world_session(w, "anna")) {
             /* Over is over: the desktop is made anew before anybody gets it, and somebody does. */
             world_sign_on(w, "t2", "bob", "secret12");
-            SOON(w, "t2", "bob on ward-3-001");
+            EVENTUALLY(w, "t2", "bob on ward-3-001");
             EXPECT(world_machine(w, "ward-3-001")->generation >= 2);
         }
         EXPECT_INT(world_flows(w), 0);
@@ -223,7 +223,7 @@ static void sign_off_and_crash(enum store_crash when, uint64_t commit)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 5);
     world_crash_at(w, when, commit);
     world_sign_off(w, "t1");
@@ -241,10 +241,10 @@ static void sign_off_and_crash(enum store_crash when, uint64_t commit)
     if (world_session(w, "anna")) {
         EXPECT_STR(world_owner(w, "ward-3-001"), "anna");
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
     } else {
         world_sign_on(w, "t2", "bob", "secret12");
-        SOON(w, "t2", "bob on ward-3-001");
+        EVENTUALLY(w, "t2", "bob on ward-3-001");
         /* Made anew; twice when the first time was not on disk yet. */
         EXPECT(world_machine(w, "ward-3-001")->generation >= 2);
     }
@@ -269,7 +269,7 @@ static void another_user_and_crash(enum store_crash when, uint64_t commit)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 20);
     world_crash_at(w, when, commit);
     world_sign_on(w, "t1", "bob", "secret12");
@@ -305,7 +305,7 @@ TEST(crash, at_any_moment_of_a_roam)
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_sign_on(w, "t2", "anna", "secret12");
         world_run_ms(w, ms);
         world_crash(w);
@@ -317,7 +317,7 @@ TEST(crash, at_any_moment_of_a_roam)
         EXPECT(screens <= 1);
         EXPECT(world_session(w, "anna") != NULL);
         world_sign_on(w, "t3", "anna", "secret12");
-        SOON(w, "t3", "anna on ward-3-001");
+        EVENTUALLY(w, "t3", "anna on ward-3-001");
         world_run_s(w, 5);
         EXPECT(strcmp(world_screen(w, "t1"), "anna on ward-3-001") != 0);
         EXPECT(strcmp(world_screen(w, "t2"), "anna on ward-3-001") != 0);
@@ -355,7 +355,7 @@ TEST(crash, a_terminal_that_never_came_back_is_presumed_and_then_absent)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 5);
     world_crash(w);
     world_power(w, "t1", false);
@@ -376,7 +376,7 @@ TEST(crash, the_orderly_stop_lets_pictures_stand)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 2);
     world_sign_on(w, "t2", "bob", "secret12");
     world_stop(w);
@@ -386,7 +386,7 @@ TEST(crash, the_orderly_stop_lets_pictures_stand)
     world_run_s(w, 90);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-002");
+    EVENTUALLY(w, "t2", "bob on ward-3-002");
     THE_END(w);
 }
 
@@ -396,7 +396,7 @@ TEST(crash, again_and_again)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     for (int i = 0; i < 30; i++) {
         world_crash(w);
         world_run_ms(w, 500);
@@ -418,7 +418,7 @@ TEST(crash, whoever_was_disabled_as_the_broker_died_is_out_when_it_is_back)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 20); /* nothing else is to be written */
     row = world_user(w, "anna")->row;
     row.disabled = true;

@@ -109,21 +109,21 @@ static void each_turn(struct world *w)
 
 /* ---- what they do ---- */
 
-static const char *any(struct berth_random *dice, const char *const *names, size_t count)
+static const char *any(struct berth_random *random, const char *const *names, size_t count)
 {
-    return names[random_below(dice, count)];
+    return names[random_below(random, count)];
 }
 
-static void somebody_acts(struct world *w, struct berth_random *dice)
+static void somebody_acts(struct world *w, struct berth_random *random)
 {
-    const char *terminal = any(dice, terminals, TERMINALS);
+    const char *terminal = any(random, terminals, TERMINALS);
 
-    switch (random_below(dice, 8)) {
+    switch (random_below(random, 8)) {
     case 0:
     case 1:
     case 2:
     case 3:
-        world_sign_on(w, terminal, any(dice, users, USERS), "secret12");
+        world_sign_on(w, terminal, any(random, users, USERS), "secret12");
         return;
     case 4:
         world_sign_off(w, terminal);
@@ -136,16 +136,16 @@ static void somebody_acts(struct world *w, struct berth_random *dice)
         return;
     default: /* in the same millisecond at two places */
         world_sign_on(w, terminal, users[0], "secret12");
-        world_sign_on(w, any(dice, terminals, TERMINALS), users[0], "secret12");
+        world_sign_on(w, any(random, terminals, TERMINALS), users[0], "secret12");
         return;
     }
 }
 
-static void a_terminal_fails(struct world *w, struct berth_random *dice)
+static void a_terminal_fails(struct world *w, struct berth_random *random)
 {
-    const char *terminal = any(dice, terminals, TERMINALS);
+    const char *terminal = any(random, terminals, TERMINALS);
 
-    switch (random_below(dice, 4)) {
+    switch (random_below(random, 4)) {
     case 0:
         world_power(w, terminal, !world_terminal(w, terminal)->on);
         return;
@@ -164,27 +164,27 @@ static void a_terminal_fails(struct world *w, struct berth_random *dice)
     }
 }
 
-static void a_machine_dies(struct world *w, struct berth_random *dice)
+static void a_machine_dies(struct world *w, struct berth_random *random)
 {
-    struct hypervisor *host = world_host(w, random_below(dice, 2) ? "kvm1" : "kvm2");
-    uint64_t which = random_below(dice, 4);
+    struct hypervisor *host = world_host(w, random_below(random, 2) ? "kvm1" : "kvm2");
+    uint64_t which = random_below(random, 4);
 
     list_each (&host->machines, node) {
         struct machine *machine = list_entry(node, struct machine, node);
 
         if (machine->running && which-- == 0) {
-            farm_kill(machine, "crashed");
+            machine_kill(machine, "crashed");
             return;
         }
     }
 }
 
-static void a_host_fails(struct world *w, struct berth_random *dice)
+static void a_host_fails(struct world *w, struct berth_random *random)
 {
-    const char *name = random_below(dice, 2) ? "kvm1" : "kvm2";
+    const char *name = random_below(random, 2) ? "kvm1" : "kvm2";
     struct hypervisor *host = world_host(w, name);
 
-    switch (random_below(dice, 5)) {
+    switch (random_below(random, 5)) {
     case 0:
         world_host_down(w, name, host->up);
         return;
@@ -198,29 +198,29 @@ static void a_host_fails(struct world *w, struct berth_random *dice)
         host->late = host->twice = 30;
         return;
     default:
-        a_machine_dies(w, dice);
+        a_machine_dies(w, random);
         return;
     }
 }
 
-static void the_broker_fails(struct world *w, struct berth_random *dice)
+static void the_broker_fails(struct world *w, struct berth_random *random)
 {
-    switch (random_below(dice, 5)) {
+    switch (random_below(random, 5)) {
     case 0:
         world_crash(w);
-        world_run_ms(w, (int64_t)random_below(dice, 3000));
+        world_run_ms(w, (int64_t)random_below(random, 3000));
         world_restart(w);
         return;
     case 1: /* between a promise and its disk, at the worst moment */
-        world_crash_at(w, (enum store_crash)(CRASH_BEFORE_COMMIT + random_below(dice, 3)),
-                       1 + random_below(dice, 3));
+        world_crash_at(w, (enum store_crash)(CRASH_BEFORE_COMMIT + random_below(random, 3)),
+                       1 + random_below(random, 3));
         return;
     case 2:
-        world_freeze(w, (int64_t)random_below(dice, 5000));
+        world_freeze(w, (int64_t)random_below(random, 5000));
         return;
     case 3:
         world_disk_full(w, true);
-        world_run_ms(w, (int64_t)random_below(dice, 4000));
+        world_run_ms(w, (int64_t)random_below(random, 4000));
         if (w->broker)
             world_disk_full(w, false);
         return;
@@ -231,19 +231,19 @@ static void the_broker_fails(struct world *w, struct berth_random *dice)
     }
 }
 
-static void something_happens(struct world *w, struct berth_random *dice)
+static void something_happens(struct world *w, struct berth_random *random)
 {
-    uint64_t what = random_below(dice, 20);
+    uint64_t what = random_below(random, 20);
 
     if (what < 13)
-        somebody_acts(w, dice);
+        somebody_acts(w, random);
     else if (what < 16)
-        a_terminal_fails(w, dice);
+        a_terminal_fails(w, random);
     else if (what < 18)
-        a_host_fails(w, dice);
+        a_host_fails(w, random);
     else
-        the_broker_fails(w, dice);
-    world_run_ms(w, (int64_t)random_below(dice, random_below(dice, 3) ? 1500 : 30000));
+        the_broker_fails(w, random);
+    world_run_ms(w, (int64_t)random_below(random, random_below(random, 3) ? 1500 : 30000));
     if (!w->broker)
         world_restart(w);
 }
@@ -287,7 +287,7 @@ static void calm_down(struct world *w)
             world_host_hangs(w, hosts[i], false);
         if (!host->up)
             world_host_down(w, hosts[i], false);
-        host->fail_starts = host->mute_boots = 0;
+        host->fail_starts = host->silent_boots = 0;
         host->late = host->twice = 0;
     }
     for (size_t i = 0; i < TERMINALS; i++) {
@@ -333,7 +333,7 @@ static void nothing_is_left(struct world *w, struct watch *watch)
         if (session->row.state == session_PREPARING || session->row.state == session_ENDING)
             broken(watch, "a session hangs", session_state_names[session->row.state]);
     }
-    list_each (&w->farm->hypervisors, host) {
+    list_each (&w->hypervisors->all, host) {
         list_each (&list_entry(host, struct hypervisor, node)->machines, node) {
             const struct machine *machine = list_entry(node, struct machine, node);
 
@@ -390,26 +390,26 @@ static void tell(uint64_t seed)
 {
     struct watch watch = { .seed = seed };
     struct world *w = world_new(seed, RANDOM_WARD);
-    struct berth_random dice;
+    struct berth_random random;
     bool failed;
 
-    random_seeded(&dice, seed * 7919);
+    random_seeded(&random, seed * 7919);
     w->each_turn = each_turn;
     w->context = &watch;
     world_run_s(w, 70);
     for (int i = 0; i < ACTIONS && !watch.broken[0]; i++)
-        something_happens(w, &dice);
+        something_happens(w, &random);
     if (!watch.broken[0]) {
         calm_down(w);
         nothing_is_left(w, &watch);
         everybody_signs_on(w, &watch);
     }
-    failed = watch.broken[0] || w->outside.faults;
+    failed = watch.broken[0] || w->environment.faults;
     if (failed)
-        outside_print(&w->outside);
-    if (!watch.broken[0] && w->outside.faults)
+        environment_print(&w->environment);
+    if (!watch.broken[0] && w->environment.faults)
         (void)snprintf(watch.broken, sizeof(watch.broken), "seed %" PRIu64 ": %.150s", seed,
-                       w->outside.fault);
+                       w->environment.fault);
     (void)world_free(w);
     EXPECT_STR(watch.broken, "");
 }

@@ -29,7 +29,7 @@ static void make_slow(struct world *w, const char *name)
         struct machine *machine = list_entry(node, struct machine, node);
 
         if (machine->running)
-            farm_kill(machine, "crashed");
+            machine_kill(machine, "crashed");
     }
 }
 

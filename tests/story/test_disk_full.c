@@ -7,17 +7,17 @@ TEST(disk_full, a_sign_on_is_refused_with_a_sentence_and_nothing_is_lost)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 20);
     world_disk_full(w, true);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "refused: NO_SPACE");
+    EVENTUALLY(w, "t2", "refused: NO_SPACE");
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_spares(w, "ward-3"), 1); /* the reservation was given back */
 
     world_disk_full(w, false);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-002");
+    EVENTUALLY(w, "t2", "bob on ward-3-002");
     THE_END(w);
 }
 
@@ -35,7 +35,7 @@ TEST(disk_full, full_at_any_moment_of_a_sign_on_and_roomy_again)
         world_run_s(w, 30);
         if (!shows_desktop_now(world_terminal(w, "t1")))
             world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_run_s(w, 10);
         EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
         EXPECT_INT(world_flows(w), 0);
@@ -49,7 +49,7 @@ TEST(disk_full, a_sign_off_is_kept_in_mind_until_there_is_room)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     world_disk_full(w, true);
     world_sign_off(w, "t1");
@@ -70,7 +70,7 @@ TEST(disk_full, no_room_during_a_refresh_leaves_no_residue)
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_run_s(w, 5);
         world_sign_off(w, "t1");
         world_run_ms(w, ms);
@@ -135,7 +135,7 @@ TEST(disk_full, a_conflict_is_looked_at_again)
     world_run_s(w, 70);
     w->broker->context.store->fail_next = BERTH_E_CONFLICT;
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -145,7 +145,7 @@ TEST(disk_full, whoever_was_back_before_it_was_written_that_they_had_gone_is_the
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     world_disk_full(w, true);
     world_cut(w, "t1", true);

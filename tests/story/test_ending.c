@@ -86,14 +86,14 @@ TEST(ending, a_guest_that_never_answers_is_switched_off_and_its_place_is_free)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     machine = world_machine(w, "ward-3-001");
-    world_machine(w, "ward-3-001")->deaf = true;
+    world_machine(w, "ward-3-001")->agent_silent = true;
     world_sign_off(w, "t1");
     world_run_s(w, 120);
     EXPECT(!world_session(w, "anna"));
     EXPECT_STR(world_owner(w, "ward-3-001"), "");
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, machine->uuid, 0), 1);
     EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);
     THE_END(w);
 }
@@ -106,14 +106,14 @@ TEST(ending, a_guest_that_hangs_at_the_sign_off_is_not_handed_on_as_it_is)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     session = world_session(w, "anna");
     world_sign_off(w, "t1");
     PASS_UNTIL(w, 1, session->flow && strcmp(flow_step_name(session->flow), "sign-off") == 0);
-    world_machine(w, "ward-3-001")->deaf = true;
+    world_machine(w, "ward-3-001")->agent_silent = true;
     world_run_s(w, 120);
     EXPECT(!world_session(w, "anna"));
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, world_machine(w, "ward-3-001")->uuid, 0), 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, world_machine(w, "ward-3-001")->uuid, 0), 1);
     THE_END(w);
 }
 
@@ -135,7 +135,7 @@ TEST(ending, what_must_come_to_its_end_is_not_called_off)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_host(w, "kvm1")->agent_ms = 3000;
     world_sign_off(w, "t1");
     world_run_s(w, 1);
@@ -159,7 +159,7 @@ TEST(ending, a_release_that_fails_is_begun_again)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     session = world_session(w, "anna");
     world_host(w, "kvm1")->agent_ms = 3000;
     world_sign_off(w, "t1");
@@ -178,7 +178,7 @@ TEST(ending, a_sign_off_that_the_broker_forgot_goes_on_after_its_restart)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_host(w, "kvm1")->agent_ms = 3000;
     world_sign_off(w, "t1");
     world_run_s(w, 1);
@@ -198,18 +198,18 @@ TEST(ending, a_guest_that_is_silent_after_a_restart_is_given_the_recovery_window
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     machine = world_machine(w, "own-001");
-    machine->deaf = true;
+    machine->agent_silent = true;
     world_sign_off(w, "t1");
     world_run_ms(w, 500);
     world_crash(w);
     world_restart(w);
     world_run_ms(w, w->recovery_ms - 100);
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, machine->uuid, 0), 0);
     EXPECT(world_session(w, "anna"));
     world_run_s(w, 20);
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, machine->uuid, 0), 1);
     EXPECT(!world_session(w, "anna"));
     THE_END(w);
 }
@@ -224,18 +224,18 @@ TEST(ending, a_guest_that_is_silent_after_a_restart_is_no_fault_of_its_machine)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     machine = world_machine(w, "ward-3-001");
-    machine->deaf = true;
+    machine->agent_silent = true;
     world_sign_off(w, "t1");
     world_run_ms(w, 500);
     world_crash(w);
     world_restart(w);
     world_run_ms(w, w->recovery_ms - 100);
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, machine->uuid, 0), 0);
     EXPECT(world_session(w, "anna"));
     world_run_s(w, 20);
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, machine->uuid, 0), 1);
     EXPECT(!world_session(w, "anna"));
     world_run_s(w, 120);
     EXPECT(!world_desktop(w, "ward-3-001")->row.quarantined);
@@ -249,10 +249,10 @@ TEST(ending, a_guest_that_is_silent_after_a_restart_goes_with_its_disk_by_policy
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     machine = world_machine(w, "ward-3-001");
     world_host(w, "kvm1")->agent_ms = 3000; /* the broker dies before it has an answer */
-    machine->deaf = true;
+    machine->agent_silent = true;
     world_sign_off(w, "t1");
     world_run_s(w, 1);
     EXPECT_INT(machine->generation, 1);
@@ -277,18 +277,18 @@ TEST(ending, a_guest_that_speaks_again_in_the_recovery_window_is_not_switched_of
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     machine = world_machine(w, "ward-3-001");
-    machine->deaf = true;
+    machine->agent_silent = true;
     world_sign_off(w, "t1");
     world_run_ms(w, 500);
     world_crash(w);
     world_restart(w);
     world_run_s(w, 40);
-    machine->deaf = false;
+    machine->agent_silent = false;
     world_run_s(w, 10);
     EXPECT(!world_session(w, "anna"));
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, machine->uuid, 0), 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, machine->uuid, 0), 0);
     THE_END(w);
 }
 
@@ -324,22 +324,22 @@ TEST(ending, a_guest_that_was_slow_to_take_a_password_may_be_slow_to_sign_off)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     machine = world_machine(w, "ward-3-001");
     known = machine->password;
-    machine->deaf = true;
+    machine->agent_silent = true;
     world_sign_off(w, "t1");
     world_run_ms(w, 3500); /* two passwords refused */
-    machine->deaf = false;
+    machine->agent_silent = false;
     for (int i = 0; i < 3000 && strcmp(machine->password.text, known.text) == 0; i++)
         world_run_ms(w, 1);
     EXPECT(strcmp(machine->password.text, known.text) != 0);
-    machine->deaf = true;
+    machine->agent_silent = true;
     world_run_ms(w, 1000); /* and a sign-off */
-    machine->deaf = false;
+    machine->agent_silent = false;
     world_run_s(w, 20);
     EXPECT(!world_session(w, "anna"));
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, NULL, 0), 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, NULL, 0), 0);
     EXPECT(machine->running);
     THE_END(w);
 }
@@ -366,7 +366,7 @@ static struct world *at_work(uint64_t seed, const char *pool)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     return w;
 }
 
@@ -384,7 +384,7 @@ static void bob_gets_a_new_disk(struct world *w)
 {
     world_host_down(w, "kvm1", false);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
     THE_END(w);
 }
@@ -440,11 +440,11 @@ TEST(ending, a_refresh_is_owed_once)
     set_release(w, pool_release_KEEP);
     world_sign_off(w, "t1");
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
     world_sign_off(w, "t2");
     world_sign_on(w, "t3", "carl", "secret12");
-    SOON(w, "t3", "carl on ward-3-001");
+    EVENTUALLY(w, "t3", "carl on ward-3-001");
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
     THE_END(w);
 }
@@ -499,7 +499,7 @@ TEST(ending, a_long_reason_is_cut_after_a_whole_character)
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         tell_at_length(w, why + shift);
         THE_END(w);
     }

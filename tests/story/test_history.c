@@ -52,14 +52,14 @@ struct telling {
 static void say(struct telling *telling, const char *format, ...) berth_printf(2, 3);
 static void say(struct telling *telling, const char *format, ...)
 {
-    size_t room = sizeof(telling->text) - telling->used;
+    size_t space = sizeof(telling->text) - telling->used;
     va_list arguments;
     int length;
 
     va_start(arguments, format);
-    length = vsnprintf(telling->text + telling->used, room, format, arguments);
+    length = vsnprintf(telling->text + telling->used, space, format, arguments);
     va_end(arguments);
-    EXPECT(length >= 0 && (size_t)length < room);
+    EXPECT(length >= 0 && (size_t)length < space);
     telling->used += (size_t)length;
 }
 
@@ -175,7 +175,7 @@ TEST(history, of_a_working_day)
     world_run_s(w, 90);
     rewind_to_now(&tape);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 3);
     EXPECT_STR(news(w, &tape), "t1 acted\n"
                                "joined\n"
@@ -191,7 +191,7 @@ TEST(history, of_a_working_day)
     EXPECT_INT(last_row(&tape, history_entity_SESSION, "active")->epoch, 1);
 
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     world_run_s(w, 3);
     EXPECT_STR(news(w, &tape), "t2 acted\n"
                                "set connection ended\n"
@@ -230,7 +230,7 @@ TEST(history, of_a_terminal_that_vanishes)
 
     world_run_s(w, 90);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 3);
     rewind_to_now(&tape);
     world_cut(w, "t1", true);
@@ -261,7 +261,7 @@ TEST(history, of_a_broker_that_dies_and_one_that_stands_still)
 
     world_run_s(w, 90);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 3);
     rewind_to_now(&tape);
     world_crash(w);
@@ -309,7 +309,7 @@ TEST(history, changes_nothing_of_what_it_records)
     }
     EXPECT(tape.count > 100);
     EXPECT_INT(disk_rev(w[0]->disk), disk_rev(w[1]->disk));
-    EXPECT(random_u64(&w[0]->outside.dice) == random_u64(&w[1]->outside.dice));
+    EXPECT(random_u64(&w[0]->environment.random) == random_u64(&w[1]->environment.random));
     EXPECT(random_u64(&w[0]->broker->random) == random_u64(&w[1]->broker->random));
     free(tape.lines);
     THE_END(w[0]);

@@ -15,7 +15,7 @@ TEST(hosts, libvirtd_is_killed_noticed_and_adopted)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     boots = world_machine(w, "ward-3-001")->boots;
     world_host_down(w, "kvm1", true);
@@ -41,7 +41,7 @@ TEST(hosts, without_its_host_nobody_new_gets_in_and_the_wait_is_honest)
     world_run_s(w, 10);
     EXPECT_SCREEN(w, "t1", "queue 1");
     world_host_down(w, "kvm1", false);
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -80,11 +80,11 @@ TEST(hosts, a_start_of_unknown_outcome_keeps_its_place_until_it_is_known)
     world_run_s(w, 100);
     EXPECT_SCREEN(w, "t1", "queue 1");
     world_host_hangs(w, "kvm1", false);
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     list_each (core_all(world_core(w), ENTITY_desktop), node)
         desktops++;
     EXPECT_INT(desktops, 1);
-    EXPECT_INT(farm_count(w->farm, VIRT_start, world_desktop(w, "ward-3-001")->row.uuid, 0),
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_start, world_desktop(w, "ward-3-001")->row.uuid, 0),
                world_machine(w, "ward-3-001")->boots);
     THE_END(w);
 }
@@ -98,7 +98,7 @@ TEST(hosts, hung_at_any_moment_of_a_refresh_leaves_no_residue)
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_sign_off(w, "t1");
         world_run_ms(w, ms);
         world_host_hangs(w, "kvm1", true);
@@ -117,14 +117,14 @@ TEST(hosts, a_machine_that_dies_ends_its_session)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 20);
-    farm_kill(world_machine(w, "ward-3-001"), "crashed");
+    machine_kill(world_machine(w, "ward-3-001"), "crashed");
     world_run_s(w, 5);
     SHOWS(w, "t1", "ended: ");
     EXPECT(world_session(w, "anna") == NULL);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-002");
+    EVENTUALLY(w, "t1", "anna on ward-3-002");
     world_run_s(w, 30);
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
     THE_END(w);
@@ -140,7 +140,7 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
         EXPECT_OK(
             world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
@@ -148,7 +148,7 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
         machine = world_machine(w, "ward-3-001");
         if (crash)
             world_crash(w);
-        farm_kill(machine, "crashed");
+        machine_kill(machine, "crashed");
         if (crash)
             world_restart(w);
         world_run_s(w, 20);
@@ -156,7 +156,7 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
         EXPECT(!world_session(w, "anna"));
         EXPECT_STR(world_owner(w, "ward-3-001"), "");
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-002");
+        EVENTUALLY(w, "t1", "anna on ward-3-002");
         THE_END(w);
     }
 }
@@ -167,14 +167,14 @@ TEST(hosts, a_dedicated_machine_that_dies_is_started_again_for_its_user)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     world_run_s(w, 20);
-    farm_kill(world_machine(w, "own-001"), "crashed");
+    machine_kill(world_machine(w, "own-001"), "crashed");
     world_run_s(w, 5);
     EXPECT(world_session(w, "anna") == NULL);
     EXPECT_STR(world_owner(w, "own-001"), "anna");
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     EXPECT_INT(world_machine(w, "own-001")->generation, 1);
     THE_END(w);
 }
@@ -184,7 +184,7 @@ TEST(hosts, a_spare_that_is_lost_is_replaced)
     struct world *w = world_new(7, WARD FLOATING);
 
     world_run_s(w, 70);
-    farm_lose(world_machine(w, "ward-3-001"));
+    machine_lose(world_machine(w, "ward-3-001"));
     world_run_s(w, 20);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     THE_END(w);
@@ -235,10 +235,10 @@ TEST(hosts, three_failures_open_the_breaker_which_says_why_and_closes_by_itself)
     world_run_s(w, 60);
     EXPECT(world_pool(w, "ward-3")->backoff_until_ms > 0);
     EXPECT_SAYS(world_pool(w, "ward-3")->backoff_why, "no room for its memory");
-    starts = farm_count(w->farm, VIRT_start, NULL, 0);
+    starts = hypervisors_count_calls(w->hypervisors, VIRT_start, NULL, 0);
     EXPECT(starts >= 3 && starts <= 5);
     world_run_s(w, 120);
-    EXPECT_INT(farm_count(w->farm, VIRT_start, NULL, 0), starts); /* it tries nothing meanwhile */
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_start, NULL, 0), starts); /* it tries nothing meanwhile */
 
     world_host(w, "kvm1")->fail_starts = 0;
     world_run_s(w, 300);
@@ -253,7 +253,7 @@ TEST(hosts, a_machine_that_never_answers_is_quarantined_at_its_limit)
         world_new(10, WARD "pool ward-3 floating image debian max 4 spare 1 limit 30\n"
                            "entitle everyone ward-3\n");
 
-    world_host(w, "kvm1")->mute_boots = 1;
+    world_host(w, "kvm1")->silent_boots = 1;
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 1);
     world_sign_on(w, "t1", "anna", "secret12");
@@ -305,7 +305,7 @@ TEST(hosts, a_list_that_lies_costs_nobody_their_session)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_machine(w, "ward-3-001")->hidden = true;
     world_host_down(w, "kvm1", true);
     world_run_s(w, 5);
@@ -363,12 +363,12 @@ TEST(hosts, forwarded_desktops_follow_their_host_to_its_new_address)
     world_run_s(w, 60);
     /* What runs stays where its port is open, until it is started anew. */
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_STR(world_terminal(w, "t1")->show.host, "127.0.0.1");
     world_sign_off(w, "t1"); /* its disk is made anew, and it is started */
     world_run_s(w, 60);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_STR(world_terminal(w, "t1")->show.host, "10.0.0.5");
     EXPECT_STR(world_machine(w, "ward-3-001")->address, "10.0.0.5");
     EXPECT_STR(world_desktop(w, "ward-3-001")->row.address, "10.0.0.5");
@@ -456,7 +456,7 @@ TEST(hosts, a_refresh_that_a_slow_host_did_not_answer_is_done_again_by_itself)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_host(w, "kvm1")->slow_ms = 45000; /* longer than its deadline */
     world_sign_off(w, "t1");
     world_run_s(w, 200);

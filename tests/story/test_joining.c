@@ -17,7 +17,7 @@ static const char *invite(struct world *w, const char *terminal, int64_t uses,
     row.place_id =
         container_of(core_find_name(world_core(w), ENTITY_place, "ward-3"), struct place, base)
             ->row.id;
-    row.expires_ms = w->outside.timers.wall_ms + expires_in_ms;
+    row.expires_ms = w->environment.timers.wall_ms + expires_in_ms;
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal);
     (void)snprintf(row.tags, sizeof(row.tags), "new");
     if (world_await(w, admin_invite(&w->broker->context, world_actor(), &row, &invitation_id, &token,
@@ -44,7 +44,7 @@ TEST(joining, an_invited_terminal_serves_users_at_once)
     EXPECT_INT(terminal_by_name(world_core(w), "t9")->row.state, terminal_ACCEPTED);
     EXPECT_STR(terminal_by_name(world_core(w), "t9")->row.tags, "new");
     world_sign_on(w, "t9", "anna", "secret12");
-    SOON(w, "t9", "anna on ward-3-001");
+    EVENTUALLY(w, "t9", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -247,10 +247,10 @@ TEST(joining, a_site_may_admit_without_users_first)
     world_run_s(w, 5);
     EXPECT_STR(world_presence(w, "n1"), "present");
     world_sign_on(w, "n1", "anna", "secret12");
-    SOON(w, "n1", "refused: STATE");
+    EVENTUALLY(w, "n1", "refused: STATE");
     EXPECT_OK(set_state(w, "n1", terminal_ACCEPTED));
     world_sign_on(w, "n1", "anna", "secret12");
-    SOON(w, "n1", "anna on ward-3-001");
+    EVENTUALLY(w, "n1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -274,7 +274,7 @@ TEST(joining, approval_compares_codes_and_gives_no_secret_before)
     world_run_s(w, 30);
     EXPECT(world_terminal(w, "n1")->present);
     world_sign_on(w, "n1", "anna", "secret12");
-    SOON(w, "n1", "anna on ward-3-001");
+    EVENTUALLY(w, "n1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -326,7 +326,7 @@ TEST(joining, revoked_is_out_at_once_and_for_ever)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_OK(set_state(w, "t1", terminal_REVOKED));
     revoked_ms = world_now_ms(w);
     world_run_s(w, 1);
@@ -344,7 +344,7 @@ TEST(joining, revoked_is_out_at_once_and_for_ever)
     EXPECT(!world_terminal(w, "t1")->open);
     /* Anna's work is not lost with the device. */
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -373,7 +373,7 @@ TEST(joining, a_key_is_renewed_and_the_old_one_retires)
     t1 = world_terminal(w, "t1");
     (void)snprintf(old, sizeof(old), "%s", t1->key_hash);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     terminal_renew_key(t1);
     world_run_s(w, 10);
     EXPECT(strcmp(old, t1->key_hash) != 0);
@@ -452,16 +452,16 @@ TEST(joining, a_link_ends_with_its_certificate)
     world_run_s(w, 5);
     t9 = world_terminal(w, "t9");
     world_sign_on(w, "t9", "anna", "secret12");
-    SOON(w, "t9", "anna on ward-3-001");
+    EVENTUALLY(w, "t9", "anna on ward-3-001");
     world_run_s(w, day_s / 2);
     terminal_renew_key(t9);
     world_run_s(w, day_s - 60);
     EXPECT(t9->present); /* it counts from the renewal */
     peer = terminal_by_name(world_core(w), "t9")->peer;
-    w->outside.timers.wall_ms += 30 * day_s * 1000; /* the clock is set: no reason to end */
+    w->environment.timers.wall_ms += 30 * day_s * 1000; /* the clock is set: no reason to end */
     world_run_s(w, 30);
     EXPECT_INT(terminal_by_name(world_core(w), "t9")->peer, peer);
-    w->outside.timers.wall_ms -= 30 * day_s * 1000;
+    w->environment.timers.wall_ms -= 30 * day_s * 1000;
     world_run_s(w, 120);
     EXPECT(terminal_by_name(world_core(w), "t9")->peer != peer);
     EXPECT_SCREEN(w, "t9", "anna on ward-3-001");
@@ -493,7 +493,7 @@ TEST(joining, a_message_acts_only_for_the_terminal_that_sends_it)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     t1 = world_terminal(w, "t1");
     t2 = world_terminal(w, "t2");
 
@@ -554,7 +554,7 @@ static int good_keys(struct world *w, const char *name)
     return good;
 }
 
-/* A copied key is worth nothing once its successor was used: not at the door, not to join with, not
+/* A copied key is worth nothing once its successor was used: not at the link, not to join with, not
  * as evidence, and after a restart neither. */
 TEST(joining, a_retired_key_opens_nothing)
 {
@@ -572,7 +572,7 @@ TEST(joining, a_retired_key_opens_nothing)
         (void)snprintf(key, sizeof(key), "%s", t1->key);
         (void)snprintf(certificate, sizeof(certificate), "%s", t1->certificate);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         terminal_renew_key(t1);
         world_run_s(w, 10);
         EXPECT_INT(good_keys(w, "t1"), 1);
@@ -629,7 +629,7 @@ TEST(joining, a_renewal_whose_answer_is_lost_locks_nobody_out)
     }
 }
 
-/* Without evidence an expired key is good at the join door for renew_days and not longer. */
+/* Without evidence an expired key is good at the join listener for renew_days and not longer. */
 TEST(joining, the_days_for_a_renewal_count_for_every_path)
 {
     struct world *w = world_new(30, "site main renew_days 1\n" WARD FLOATING);
@@ -682,7 +682,7 @@ TEST(joining, an_invitation_for_a_known_terminal_puts_the_earlier_device_out)
     (void)snprintf(key, sizeof(key), "%s", lost->key);
     (void)snprintf(certificate, sizeof(certificate), "%s", lost->certificate);
     world_sign_on(w, "t9", "anna", "secret12");
-    SOON(w, "t9", "anna on ward-3-001");
+    EVENTUALLY(w, "t9", "anna on ward-3-001");
 
     world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
     world_run_s(w, 5);
@@ -700,7 +700,7 @@ TEST(joining, an_invitation_for_a_known_terminal_puts_the_earlier_device_out)
     world_run_s(w, 20);
     EXPECT_SCREEN(w, "join", "refused: REVOKED");
     world_sign_on(w, "spare", "anna", "secret12");
-    SOON(w, "spare", "anna on ward-3-001");
+    EVENTUALLY(w, "spare", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -715,7 +715,7 @@ TEST(joining, a_replaced_device_is_out_before_the_new_one_connects)
     world_run_s(w, 10);
     lost = world_terminal(w, "t9");
     world_sign_on(w, "t9", "anna", "secret12");
-    SOON(w, "t9", "anna on ward-3-001");
+    EVENTUALLY(w, "t9", "anna on ward-3-001");
     world_add_terminal(w, "spare", invite(w, "t9", 1, 3600000));
     spare = world_terminal(w, "spare");
     PASS_UNTIL(w, 1, identity_by_key(world_core(w), spare->key_hash));
@@ -752,7 +752,7 @@ TEST(joining, a_renewal_does_not_outlive_the_replacement)
     }
 }
 
-/* The same with evidence of its key at the join door, from which a replacement hangs nobody up. */
+/* The same with evidence of its key at the join listener, from which a replacement hangs nobody up. */
 TEST(joining, an_old_key_that_is_put_out_while_it_waits_gets_nothing)
 {
     struct world *w = world_new(35, WARD FLOATING);

@@ -14,7 +14,7 @@ TEST(limits, a_disconnected_session_ends_after_its_time)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_run_s(w, 110);
     EXPECT(world_session(w, "anna") != NULL);
@@ -32,11 +32,11 @@ TEST(limits, coming_back_in_time_stops_the_clock)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_run_s(w, 110);
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     world_run_s(w, 600);
     EXPECT_SCREEN(w, "t2", "anna on ward-3-001");
     THE_END(w);
@@ -48,7 +48,7 @@ TEST(limits, hands_off_takes_the_session_off_the_screen)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 600); /* somebody types */
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     world_hands_off(w, "t1");
@@ -67,7 +67,7 @@ static void taken_off_while_away(uint64_t seed)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     w->broker->context.store->slowest_ms = 8000;
     world_hands_off(w, "t1");
     world_run_s(w, 200);
@@ -91,10 +91,10 @@ TEST(limits, an_absolute_limit_ends_it_whatever_happens)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 300);
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     world_run_s(w, 320);
     SHOWS(w, "t2", "limit: ");
     EXPECT(world_session(w, "anna") == NULL);
@@ -107,7 +107,7 @@ TEST(limits, clocks_go_on_over_a_restart_of_the_broker)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_run_s(w, 100);
     world_crash(w);
@@ -127,7 +127,7 @@ TEST(limits, a_limit_that_passed_while_the_broker_was_dead_waits_for_the_recover
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_run_s(w, 10);
     world_crash(w);
@@ -136,7 +136,7 @@ TEST(limits, a_limit_that_passed_while_the_broker_was_dead_waits_for_the_recover
     restarted_ms = world_now_ms(w);
     world_run_s(w, 50);
     EXPECT(world_session(w, "anna") != NULL);
-    EXPECT_INT(farm_count(w->farm, VIRT_refresh, NULL, restarted_ms), 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_refresh, NULL, restarted_ms), 0);
     world_run_s(w, 60);
     EXPECT(world_session(w, "anna") == NULL);
     THE_END(w);
@@ -157,15 +157,15 @@ TEST(limits, a_disabled_user_is_off_the_screen_at_once_and_stays_out)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_OK(set_disabled(w, "anna", true));
     world_run_s(w, 1);
     EXPECT(strcmp(world_screen(w, "t1"), "anna on ward-3-001") != 0);
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "refused: DISABLED");
+    EVENTUALLY(w, "t2", "refused: DISABLED");
     EXPECT_OK(set_disabled(w, "anna", false));
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -190,7 +190,7 @@ TEST(limits, a_disabled_user_is_out_also_where_the_word_was_lost)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_cut(w, "t1", true);
     world_run_s(w, 60); /* it is absent, and shows the desktop all the same */
     EXPECT_OK(set_disabled(w, "anna", true));
@@ -208,7 +208,7 @@ TEST(limits, taken_off_the_screen_is_off_also_where_the_word_was_lost)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 5);
     world_cut(w, "t1", true);
     EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->context, world_actor(),
@@ -220,7 +220,7 @@ TEST(limits, taken_off_the_screen_is_off_also_where_the_word_was_lost)
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -230,7 +230,7 @@ TEST(limits, an_administrator_signs_somebody_off)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_OK(world_await(w, admin_session_sign_off(&w->broker->context, world_actor(),
                                                     world_session(w, "anna")->row.id,
                                                     "the ward closes", world_op(w))));
@@ -248,7 +248,7 @@ TEST(limits, an_administrator_takes_a_session_off_its_screen)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_OK(world_await(w, admin_session_disconnect(&w->broker->context, world_actor(),
                                                       world_session(w, "anna")->row.id,
                                                       "somebody else needs it", world_op(w))));
@@ -269,7 +269,7 @@ TEST(limits, too_many_attempts_wait_here_and_not_elsewhere)
     }
     EXPECT_SCREEN(w, "t1", "refused: TOO_MANY");
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -283,10 +283,10 @@ TEST(limits, a_changed_pool_and_a_wall_clock_that_was_set_end_nothing_early)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_run_s(w, 60);
-    w->outside.timers.wall_ms += (int64_t)24 * 3600 * 1000;
+    w->environment.timers.wall_ms += (int64_t)24 * 3600 * 1000;
     row = world_pool(w, "ward-3")->row;
     row.spare = 2;
     EXPECT_OK(world_await(
@@ -311,7 +311,7 @@ TEST(limits, an_end_that_was_due_before_somebody_came_back_is_none_after)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_run_s(w, 10);
     world_sign_on(w, "t2", "anna", "secret12");
@@ -323,7 +323,7 @@ TEST(limits, an_end_that_was_due_before_somebody_came_back_is_none_after)
     EXPECT_ERR(
         world_await(w, session_end(&w->broker->context, session->row.id, &ending, world_op(w))),
         BERTH_E_STATE);
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     /* Nor does a limit end what it does not limit any more. */
     session = world_session(w, "anna");
     ending = (struct ending){ .action = "session.limit",

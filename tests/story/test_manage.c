@@ -120,7 +120,7 @@ TEST(manage, lock_takes_the_desktop_off_the_screen)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     (void)command(w, "t1", command_kind_LOCK, 60000);
     world_run_s(w, 3);
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
@@ -224,11 +224,11 @@ TEST(manage, deny_wins_and_the_highest_priority_is_handed_out)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on lab-001");
+    EVENTUALLY(w, "t1", "anna on lab-001");
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on office-001");
+    EVENTUALLY(w, "t2", "bob on office-001");
     world_sign_on_to(w, "t3", "bob", "secret12", "lab");
-    SOON(w, "t3", "refused: NO_ENTITLEMENT");
+    EVENTUALLY(w, "t3", "refused: NO_ENTITLEMENT");
     THE_END(w);
 }
 
@@ -238,7 +238,7 @@ TEST(manage, nobody_without_an_entitlement_gets_in)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "bob", "secret12");
-    SOON(w, "t1", "refused: NO_ENTITLEMENT");
+    EVENTUALLY(w, "t1", "refused: NO_ENTITLEMENT");
     THE_END(w);
 }
 
@@ -249,11 +249,11 @@ TEST(manage, places_and_tags_of_the_terminal_count)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on office-001");
+    EVENTUALLY(w, "t1", "anna on office-001");
     world_sign_on(w, "t3", "bob", "secret12");
-    SOON(w, "t3", "bob on lab-001");
+    EVENTUALLY(w, "t3", "bob on lab-001");
     world_sign_on(w, "t2", "carl", "secret12");
-    SOON(w, "t2", "refused: NO_ENTITLEMENT");
+    EVENTUALLY(w, "t2", "refused: NO_ENTITLEMENT");
     THE_END(w);
 }
 
@@ -265,9 +265,9 @@ TEST(manage, the_screen_offers_a_choice_where_the_profile_says_so)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "choose: lab office");
+    EVENTUALLY(w, "t1", "choose: lab office");
     world_sign_on_to(w, "t1", "anna", "secret12", "office");
-    SOON(w, "t1", "anna on office-001");
+    EVENTUALLY(w, "t1", "anna on office-001");
     THE_END(w);
 }
 
@@ -289,7 +289,7 @@ TEST(manage, explain_says_what_a_sign_on_would_do)
             EXPECT_SAYS(explain->pools[i].reason, "bob");
 
     world_sign_on(w, "t1", "bob", "secret12");
-    SOON(w, "t1", "bob on office-001");
+    EVENTUALLY(w, "t1", "bob on office-001");
     EXPECT_OK(explain_user(&w->broker->context, world_user(w, "bob")->row.id, 0, explain, &error));
     EXPECT_INT(explain->desktop_id, world_desktop(w, "office-001")->row.id);
     EXPECT_STR(explain->last.terminal, "t1");
@@ -306,12 +306,12 @@ TEST(manage, a_person_reads_plain_words_and_explain_tells_the_reason)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_machine(w, "ward-3-001")->answers_ms = INT64_MAX;
     world_run_s(w, 10);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "refused: DESKTOP");
+    EVENTUALLY(w, "t1", "refused: DESKTOP");
     EXPECT_STR(world_said(w, "t1"), "Your desktop is not ready yet. Try again in a moment; if that "
                                     "fails too, call your IT service.");
     EXPECT_OK(explain_user(&w->broker->context, world_user(w, "anna")->row.id, 0, explain, &error));
@@ -329,11 +329,11 @@ TEST(manage, explain_says_what_the_start_of_a_desktop_waits_for)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     world_sign_off(w, "t1");
     world_run_s(w, 10);
-    world_host(w, "kvm1")->mute_boots = 1;
-    farm_kill(world_machine(w, "own-001"), "crashed");
+    world_host(w, "kvm1")->silent_boots = 1;
+    machine_kill(world_machine(w, "own-001"), "crashed");
     world_run_s(w, 5);
     EXPECT_OK(
         admin_desktop(&w->broker->context, world_actor(),
@@ -359,7 +359,7 @@ TEST(manage, what_is_in_use_cannot_be_deleted)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_ERR(world_await(w, admin_drop(&w->broker->context, world_actor(), ENTITY_pool,
                                          world_pool(w, "ward-3")->row.id, world_op(w))),
                BERTH_E_STATE);
@@ -427,7 +427,7 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
     EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 20);
@@ -435,7 +435,7 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
     world_sign_off(w, "t1");
     world_run_s(w, 60);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-002");
+    EVENTUALLY(w, "t2", "bob on ward-3-002");
     action.act = DESKTOP_RELEASE;
     EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 60);
@@ -463,7 +463,7 @@ TEST(manage, quarantined_while_it_starts_it_is_kept_out)
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT(machine_answers(world_machine(w, "ward-3-001")));
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-002");
+    EVENTUALLY(w, "t1", "anna on ward-3-002");
     EXPECT_INT((int)log_count(EV_STATE_FORBIDDEN), 0);
     THE_END(w);
 }
@@ -475,7 +475,7 @@ TEST(manage, a_forced_restart_is_said_and_done)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     action.desktop_id = world_desktop(w, "own-001")->row.id;
     EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))),
                BERTH_E_STATE);
@@ -485,7 +485,7 @@ TEST(manage, a_forced_restart_is_said_and_done)
     world_run_s(w, 10);
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     THE_END(w);
 }
 
@@ -498,7 +498,7 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     image = container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base);
     row.image_id = image->row.id;
@@ -539,11 +539,11 @@ TEST(manage, a_version_whose_file_went_costs_no_desktop_and_a_rollback_is_enough
     world_run_s(w, 70);
     pool = world_pool(w, "ward-3");
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     image_id =
         image_version_find(world_core(w), publish_version(w, "/nosuch/2.qcow2"))->row.image_id;
-    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/nosuch/2.qcow2");
+    (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "/nosuch/2.qcow2");
     world_sign_off(w, "t1");
     world_run_s(w, 30);
     EXPECT_SAYS(pool->backoff_why, "/nosuch/2.qcow2");
@@ -574,7 +574,7 @@ TEST(manage, a_template_that_cannot_be_used_is_refused_before_the_pool_is_there)
     uint64_t id = 0;
 
     world_run_s(w, 10);
-    (void)snprintf(w->farm->bad_template, sizeof(w->farm->bad_template), "/etc/bad.xml");
+    (void)snprintf(w->hypervisors->bad_template, sizeof(w->hypervisors->bad_template), "/etc/bad.xml");
     (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml");
     EXPECT_ERR(
         world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
@@ -606,7 +606,7 @@ TEST(manage, a_manual_pool_that_becomes_floating_brings_a_template_too)
     row.credential = pool_credential_PASSTHROUGH;
     (void)snprintf(row.name, sizeof(row.name), "other");
     (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml"); /* nobody reads it yet */
-    (void)snprintf(w->farm->bad_template, sizeof(w->farm->bad_template), "/etc/bad.xml");
+    (void)snprintf(w->hypervisors->bad_template, sizeof(w->hypervisors->bad_template), "/etc/bad.xml");
     EXPECT_OK(world_await(
         w, admin_add(&w->broker->context, world_actor(), ENTITY_pool, &row, &row.id, world_op(w))));
     row = world_pool(w, "other")->row;

@@ -86,7 +86,7 @@ static void switch_off(struct world *w, const char *host)
         struct machine *machine = list_entry(node, struct machine, node);
 
         if (machine->running)
-            farm_kill(machine, "the host lost its power");
+            machine_kill(machine, "the host lost its power");
     }
 }
 
@@ -128,11 +128,11 @@ TEST(power, a_host_that_is_away_while_a_used_desktop_comes_back_costs_no_machine
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     world_run_s(w, 10);
     world_sign_off(w, "t1");
     world_run_s(w, 10);
-    farm_kill(world_machine(w, "own-001"), "crashed");
+    machine_kill(world_machine(w, "own-001"), "crashed");
     world_run_s(w, 5);
     world_host(w, "kvm1")->agent_ms = 3000;
     EXPECT_OK(
@@ -176,12 +176,12 @@ TEST(power, a_release_whose_calls_were_not_begun_waits_and_switches_nothing_off)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     world_host(w, "kvm1")->busy_calls = 8;
     world_sign_off(w, "t1");
     world_run_s(w, 60);
-    EXPECT_INT(farm_count(w->farm, VIRT_stop, NULL, 0), 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, NULL, 0), 0);
     EXPECT_INT(world_machine(w, "ward-3-001")->boots, 1);
     EXPECT_SAYS(world_machine(w, "ward-3-001")->guest, "ended");
     EXPECT_INT(world_spares(w, "ward-3"), 1);
@@ -196,9 +196,9 @@ TEST(power, a_machine_that_cannot_be_switched_off_yet_is_no_fault_of_it)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
-    world_machine(w, "ward-3-001")->deaf = true;
+    world_machine(w, "ward-3-001")->agent_silent = true;
     world_sign_off(w, "t1");
     world_run_ms(w, 4500); /* its guest did not answer: it is about to be switched off */
     world_host(w, "kvm1")->busy_calls = 12;
@@ -222,7 +222,7 @@ TEST(power, a_ready_desktop_that_could_not_be_asked_is_asked_later)
     world_run_s(w, 60);
     expect_blameless(w);
     fake_probe_full(context_of(w)->probe, false);
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -307,14 +307,14 @@ TEST(power, a_fault_that_machines_share_has_none_deleted_in_the_recovery_window)
 {
     struct world *w = world_made(43, WARD ONE);
 
-    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "/images/1.qcow2");
+    (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "/images/1.qcow2");
     world_begin(w);
     world_run_ms(w, w->recovery_ms - 100);
-    EXPECT(farm_count(w->farm, VIRT_create, NULL, 0) > 0);
-    EXPECT_INT(farm_count(w->farm, VIRT_delete, NULL, 0), 0);
+    EXPECT(hypervisors_count_calls(w->hypervisors, VIRT_create, NULL, 0) > 0);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_delete, NULL, 0), 0);
     world_run_s(w, 30);
-    EXPECT(farm_count(w->farm, VIRT_delete, NULL, 0) > 0); /* so that another is planned */
-    w->farm->bad_image[0] = '\0';
+    EXPECT(hypervisors_count_calls(w->hypervisors, VIRT_delete, NULL, 0) > 0); /* so that another is planned */
+    w->hypervisors->bad_image[0] = '\0';
     world_run_s(w, 60);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     THE_END(w);
@@ -337,7 +337,7 @@ static struct world *until_a_refresh(uint64_t seed)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_host(w, "kvm1")->slow_ms = 8000;
     world_sign_off(w, "t1");
     world_run_s(w, 4);
@@ -365,7 +365,7 @@ TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     second = publish_version(w, "/images/second.qcow2");
     world_host(w, "kvm1")->slow_ms = 8000;
     world_sign_off(w, "t1");
@@ -441,7 +441,7 @@ TEST(power, whoever_wants_their_own_desktop_in_maintenance_is_told_why_not)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     world_sign_off(w, "t1");
     world_run_s(w, 10);
     mode(w, host_mode_MAINTENANCE);
@@ -453,7 +453,7 @@ TEST(power, whoever_wants_their_own_desktop_in_maintenance_is_told_why_not)
     EXPECT_INT(world_flows(w), 0);
     mode(w, host_mode_ACTIVE);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on own-001");
+    EVENTUALLY(w, "t1", "anna on own-001");
     THE_END(w);
 }
 
@@ -494,7 +494,7 @@ static struct world *with_a_queue_of_starts(uint64_t seed, struct answer answers
     mode(w, host_mode_DRAIN); /* the pool itself starts nothing */
     EXPECT_OK(order(w, "ward-3-001", DESKTOP_STOP));
     EXPECT_OK(order(w, "ward-3-002", DESKTOP_STOP));
-    world_host(w, "kvm1")->mute_boots = 1;
+    world_host(w, "kvm1")->silent_boots = 1;
     begin_order(w, "ward-3-001", DESKTOP_START, &answers[0]);
     world_run_s(w, 5);
     begin_order(w, "ward-3-002", DESKTOP_START, &answers[1]);
@@ -574,10 +574,10 @@ TEST(power, a_delete_that_fails_is_tried_again_and_counted_once)
     EXPECT_ERR(order(w, "ward-3-001", DESKTOP_DELETE), BERTH_E_HOST);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     world_run_s(w, 60);
-    EXPECT_INT(farm_count(w->farm, VIRT_delete, uuid, 0), 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_delete, uuid, 0), 1);
     world_run_s(w, 1500);
     EXPECT(!world_desktop(w, "ward-3-001"));
-    EXPECT_INT(farm_count(w->farm, VIRT_delete, uuid, 0), 5);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_delete, uuid, 0), 5);
     EXPECT_STR(world_pool(w, "ward-3")->backoff_why, "");
     EXPECT_INT(disk_audited(w->disk, "desktop.quarantine"), 1);
     THE_END(w);

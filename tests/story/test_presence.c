@@ -56,7 +56,7 @@ TEST(presence, absence_disconnects_and_never_releases)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_cut(w, "t1", true);
     world_run_s(w, 3600);
     EXPECT_STR(world_presence(w, "t1"), "absent");
@@ -81,7 +81,7 @@ static void back_and_left(uint64_t seed, bool full)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     t1 = world_terminal(w, "t1");
     world_cut(w, "t1", true);
     world_run_s(w, 600);
@@ -231,7 +231,7 @@ TEST(presence, a_standstill_of_the_broker_expires_nobody)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     world_freeze(w, 100000);
     EXPECT_STR(world_presence(w, "t1"), "present");
@@ -268,14 +268,14 @@ TEST(presence, back_in_the_very_moment_in_which_absence_is_written)
 
         world_run_s(w, 70);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_run_s(w, 10);
         t1 = world_terminal(w, "t1");
         t1->cut = true;
         terminal_break(t1);
         PASS_UNTIL(w, 1, strcmp(world_presence(w, "t1"), "absent") == 0);
         t1->cut = false;
-        timer_start(&w->outside.timers, &t1->reconnect, ms, t1->reconnect.fire);
+        timer_start(&w->environment.timers, &t1->reconnect, ms, t1->reconnect.fire);
         world_run_s(w, 30);
         EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
         EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
@@ -371,7 +371,7 @@ TEST(presence, a_fleet_is_back_after_a_restart_and_nobody_is_turned_away)
     world_restart(w);
     world_run_s(w, 30);
     EXPECT_INT(count_in(w, 200, "present"), 200);
-    EXPECT_INT(w->door.refused, 0);
+    EXPECT_INT(w->network.refused, 0);
     THE_END(w);
 }
 
@@ -386,7 +386,7 @@ TEST(presence, where_is_anna)
     user_presence(world_core(w), anna, &where);
     EXPECT_INT(where.presence, USER_GONE);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 15);
     user_presence(world_core(w), anna, &where);
     EXPECT_INT(where.presence, USER_PRESENT);

@@ -21,8 +21,8 @@ TEST(queue, of_two_who_want_the_last_desktop_one_has_it_and_one_a_number)
 
     /* When the winner goes, the loser gets it, made anew, without doing anything. */
     world_sign_off(w, anna_first ? "t1" : "t2");
-    SOON(w, anna_first ? "t2" : "t1", anna_first ? "bob on ward-3-001" : "anna on ward-3-001");
-    EXPECT_INT(farm_count(w->farm, VIRT_refresh, NULL, 0), 1);
+    EVENTUALLY(w, anna_first ? "t2" : "t1", anna_first ? "bob on ward-3-001" : "anna on ward-3-001");
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_refresh, NULL, 0), 1);
     THE_END(w);
 }
 
@@ -37,7 +37,7 @@ TEST(queue, every_answer_names_the_question_that_it_answers)
 
     world_run_s(w, 70);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
     EXPECT_INT(t1->answer, MSG_choose);
@@ -48,7 +48,7 @@ TEST(queue, every_answer_names_the_question_that_it_answers)
     EXPECT_INT(t1->answer, MSG_progress);
     EXPECT_INT(t1->answer_ref, t1->ref);
     world_sign_off(w, "t2");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_INT(t1->answer, MSG_show);
     EXPECT_INT(t1->answer_ref, t1->ref);
     world_sign_on(w, "t3", "carl", "wrong");
@@ -76,7 +76,7 @@ TEST(queue, first_come_first_served)
     world_run_s(w, 1);
     EXPECT_SCREEN(w, "t3", "queue 1");
     world_sign_off(w, "t1");
-    SOON(w, "t3", "carl on ward-3-001");
+    EVENTUALLY(w, "t3", "carl on ward-3-001");
     THE_END(w);
 }
 
@@ -99,7 +99,7 @@ TEST(queue, a_kiosk_that_asks_by_itself_keeps_nobody_waiting)
     EXPECT_SCREEN(w, "t9", "queue 3");
 
     world_sign_off(w, "t1");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     THE_END(w);
 }
 
@@ -116,7 +116,7 @@ TEST(queue, whoever_waits_goes_before_a_spare)
     world_run_s(w, 1);
     EXPECT_SCREEN(w, "t3", "queue 1");
     world_sign_off(w, "t1");
-    SOON(w, "t3", "carl on ward-3-001");
+    EVENTUALLY(w, "t3", "carl on ward-3-001");
     EXPECT_INT(world_spares(w, "ward-3"), 0);
     THE_END(w);
 }
@@ -154,7 +154,7 @@ TEST(queue, a_pool_that_grows_serves_who_waits)
     row.max = 2;
     EXPECT_OK(world_await(
         w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
-    SOON(w, "t2", "bob on ward-3-002");
+    EVENTUALLY(w, "t2", "bob on ward-3-002");
     THE_END(w);
 }
 
@@ -166,14 +166,14 @@ TEST(queue, the_estimate_is_honest_or_none)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_sign_on(w, "t2", "bob", "secret12");
     world_run_ms(w, 500);
     EXPECT_SCREEN(w, "t2", "queue 1");
     estimate_ms = world_terminal(w, "t2")->estimate_ms;
     began_ms = world_now_ms(w);
     EXPECT(estimate_ms > 500 && estimate_ms < 15000); /* a machine is on its way: about one boot */
-    SOON(w, "t2", "bob on ward-3-002");
+    EVENTUALLY(w, "t2", "bob on ward-3-002");
     EXPECT(world_now_ms(w) - began_ms < 3 * estimate_ms);
     /* Nobody can say when somebody leaves. */
     world_sign_on(w, "t3", "carl", "secret12");
@@ -190,10 +190,10 @@ TEST(queue, the_reaction_to_a_taken_spare_comes_within_a_second)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     shown_ms = world_now_ms(w);
     world_run_s(w, 1);
-    EXPECT_INT(farm_count(w->farm, VIRT_create, NULL, shown_ms - 2000), 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_create, NULL, shown_ms - 2000), 1);
     THE_END(w);
 }
 

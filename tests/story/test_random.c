@@ -57,7 +57,7 @@ static const char site[] =
 struct run {
     struct world *w;
     struct op ops[OPS]; /* what administrators asked for and nobody waits for */
-    uint64_t deeds_judged;
+    uint64_t call_records_judged;
     int64_t down_until_ms; /* of the broker */
     bool asked_by_admin;   /* somebody ordered work on machines in this life of the broker */
     struct unattended unattended[SESSIONS_WATCHED]; /* by session id */
@@ -65,9 +65,9 @@ struct run {
 
 static struct run run;
 
-static uint64_t dice(uint64_t sides)
+static uint64_t draw(uint64_t sides)
 {
-    return random_below(&run.w->outside.dice, sides);
+    return random_below(&run.w->environment.random, sides);
 }
 
 static const char *terminal_named(uint64_t number)
@@ -100,7 +100,7 @@ static void judge_screen(struct world *w, const struct fake_terminal *terminal)
     if (terminal->viewer == VIEWER_NONE)
         return;
     if (!row || row->epoch < terminal->show.epoch) {
-        outside_fault(&w->outside, "%s was told session %llu epoch %lld, which is not on disk (I2)",
+        environment_fault(&w->environment, "%s was told session %llu epoch %lld, which is not on disk (I2)",
                       terminal->name, (unsigned long long)terminal->show.session_id,
                       (long long)terminal->show.epoch);
         return;
@@ -111,25 +111,25 @@ static void judge_screen(struct world *w, const struct fake_terminal *terminal)
         if (other != terminal && other->viewer == VIEWER_ACTIVE &&
             terminal->viewer == VIEWER_ACTIVE &&
             other->show.session_id == terminal->show.session_id)
-            outside_fault(&w->outside, "%s and %s show one session (I5)", terminal->name,
+            environment_fault(&w->environment, "%s and %s show one session (I5)", terminal->name,
                           other->name);
     }
 }
 
 /* In the recovery window the broker destroys nothing by itself. */
-static void judge_deeds(struct world *w)
+static void judge_calls(struct world *w)
 {
-    const struct farm *farm = w->farm;
+    const struct fake_hypervisors *hypervisors = w->hypervisors;
 
-    for (; run.deeds_judged < farm->deeds_count; run.deeds_judged++) {
-        const struct deed *deed = &farm->deeds[run.deeds_judged % DEEDS_MAX];
+    for (; run.call_records_judged < hypervisors->call_records_count; run.call_records_judged++) {
+        const struct call_record *call_record = &hypervisors->call_records[run.call_records_judged % CALL_RECORDS_MAX];
 
-        if (deed->life != w->lives || run.asked_by_admin || w->lives == 1)
+        if (call_record->life != w->lives || run.asked_by_admin || w->lives == 1)
             continue;
-        if ((deed->call == VIRT_refresh || deed->call == VIRT_delete || deed->call == VIRT_stop) &&
-            deed->at_ms < w->started_ms + w->recovery_ms)
-            outside_fault(&w->outside, "%s of a machine in the recovery window (I12)",
-                          virt_call_row(deed->call)->name);
+        if ((call_record->call == VIRT_refresh || call_record->call == VIRT_delete || call_record->call == VIRT_stop) &&
+            call_record->at_ms < w->started_ms + w->recovery_ms)
+            environment_fault(&w->environment, "%s of a machine in the recovery window (I12)",
+                          virt_call_row(call_record->call)->name);
     }
 }
 
@@ -142,9 +142,9 @@ static void judge_owners(struct world *w)
         const struct slot *slot = slot_of(core, desktop->row.id, 0);
 
         if (index_count(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id) > 1)
-            outside_fault(&w->outside, "desktop %s has two owners (I1)", desktop->row.name);
+            environment_fault(&w->environment, "desktop %s has two owners (I1)", desktop->row.name);
         if (!slot)
-            outside_fault(&w->outside, "desktop %s has no slot", desktop->row.name);
+            environment_fault(&w->environment, "desktop %s has no slot", desktop->row.name);
     }
     list_each (core_all(core, ENTITY_session), node) {
         const struct session *session = container_of(entity_of(node), struct session, base);
@@ -153,10 +153,10 @@ static void judge_owners(struct world *w)
         if (session->row.state == session_ENDED)
             continue;
         if (!slot || slot->row.epoch != session->row.epoch)
-            outside_fault(&w->outside, "session %llu lives with an older epoch than its slot (I6)",
+            environment_fault(&w->environment, "session %llu lives with an older epoch than its slot (I6)",
                           (unsigned long long)session->row.id);
         if (strstr(session->row.reason, "vanished") && session->row.state == session_ENDING)
-            outside_fault(&w->outside, "session %llu ends because a terminal vanished (I11)",
+            environment_fault(&w->environment, "session %llu ends because a terminal vanished (I11)",
                           (unsigned long long)session->row.id);
     }
 }
@@ -196,7 +196,7 @@ static void judge_work(struct world *w)
 
         if (session->row.state == session_ENDING && !session->flow &&
             !timer_armed(&session->release_retry))
-            outside_fault(&w->outside, "session %llu is ending and nobody works on it (I29)",
+            environment_fault(&w->environment, "session %llu is ending and nobody works on it (I29)",
                           (unsigned long long)session->row.id);
         if (!is_left_alone(w, session)) {
             if (alone->session_id == session->row.id)
@@ -206,7 +206,7 @@ static void judge_work(struct world *w)
         if (alone->session_id != session->row.id)
             *alone = (struct unattended){ session->row.id, world_now_ms(w) };
         if (world_now_ms(w) - alone->since_ms > PREPARED_MS)
-            outside_fault(&w->outside, "session %llu is preparing and nobody works on it (I29)",
+            environment_fault(&w->environment, "session %llu is preparing and nobody works on it (I29)",
                           (unsigned long long)session->row.id);
     }
 }
@@ -215,7 +215,7 @@ static void judge(struct world *w)
 {
     list_each (&w->terminals, node)
         judge_screen(w, list_entry(node, struct fake_terminal, node));
-    judge_deeds(w);
+    judge_calls(w);
     if (!w->broker)
         return;
     judge_owners(w);
@@ -232,7 +232,7 @@ static void forget(struct op *op, int result)
 }
 
 /* A free operation for something that nobody waits for; NULL when all are busy. */
-static struct op *errand_op(void)
+static struct op *admin_op(void)
 {
     for (int i = 0; i < OPS; i++) {
         if (run.ops[i].in_flight)
@@ -248,14 +248,14 @@ static void kill_broker(void)
     world_crash(run.w);
     for (int i = 0; i < OPS; i++)
         run.ops[i].in_flight = false;
-    run.down_until_ms = world_now_ms(run.w) + (int64_t)dice(30000);
+    run.down_until_ms = world_now_ms(run.w) + (int64_t)draw(30000);
 }
 
 static struct desktop *some_desktop(void)
 {
     struct list *all = core_all(world_core(run.w), ENTITY_desktop);
     size_t count = run.w->broker->context.core->of[ENTITY_desktop].count;
-    size_t wanted = count ? (size_t)dice(count) : 0;
+    size_t wanted = count ? (size_t)draw(count) : 0;
 
     list_each (all, node) {
         if (wanted-- == 0)
@@ -268,15 +268,15 @@ static struct machine *some_machine(void)
 {
     const struct desktop *desktop = some_desktop();
 
-    return desktop ? farm_machine(run.w->farm, desktop->row.uuid) : NULL;
+    return desktop ? machine_by_uuid(run.w->hypervisors, desktop->row.uuid) : NULL;
 }
 
 static void person_acts(void)
 {
-    const char *terminal = terminal_named(dice(TERMINALS));
+    const char *terminal = terminal_named(draw(TERMINALS));
     struct fake_terminal *at = world_terminal(run.w, terminal);
 
-    switch (dice(10)) {
+    switch (draw(10)) {
     case 0:
         if (at->viewer != VIEWER_NONE)
             terminal_sign_off(at);
@@ -290,27 +290,27 @@ static void person_acts(void)
             terminal_cancel(at);
         break;
     case 3: /* two places at once */
-        terminal_sign_on(world_terminal(run.w, terminal_named(dice(TERMINALS))), user_named(0),
+        terminal_sign_on(world_terminal(run.w, terminal_named(draw(TERMINALS))), user_named(0),
                          "secret12", "");
         terminal_sign_on(at, user_named(0), "secret12", "");
         break;
     case 4:
-        terminal_sign_on(at, user_named(dice(USERS)), "secret13", "");
+        terminal_sign_on(at, user_named(draw(USERS)), "secret13", "");
         break;
     case 5:
         at->hands_off_ms = at->hands_off_ms ? 0 : world_now_ms(run.w);
         break;
     default:
-        terminal_sign_on(at, user_named(dice(USERS)), "secret12", dice(4) ? "" : "float");
+        terminal_sign_on(at, user_named(draw(USERS)), "secret12", draw(4) ? "" : "float");
         break;
     }
 }
 
 static void terminal_fails(void)
 {
-    struct fake_terminal *at = world_terminal(run.w, terminal_named(dice(TERMINALS)));
+    struct fake_terminal *at = world_terminal(run.w, terminal_named(draw(TERMINALS)));
 
-    switch (dice(6)) {
+    switch (draw(6)) {
     case 0:
         terminal_power(at, !at->on);
         break;
@@ -336,19 +336,19 @@ static void terminal_fails(void)
 }
 
 /* A terminal speaks of what is not its own: nothing of it may count. */
-static void terminal_lies(void)
+static void terminal_forges(void)
 {
-    struct fake_terminal *liar = world_terminal(run.w, terminal_named(dice(TERMINALS)));
-    const struct fake_terminal *victim = world_terminal(run.w, terminal_named(dice(TERMINALS)));
+    struct fake_terminal *hostile = world_terminal(run.w, terminal_named(draw(TERMINALS)));
+    const struct fake_terminal *victim = world_terminal(run.w, terminal_named(draw(TERMINALS)));
     struct msg msg = { 0 };
 
-    if (liar == victim)
+    if (hostile == victim)
         return;
-    switch (dice(5)) {
+    switch (draw(5)) {
     case 0:
         msg.type = MSG_sign_off;
         msg.sign_off.session_id = victim->show.session_id;
-        msg.sign_off.epoch = victim->show.epoch + (int64_t)dice(2);
+        msg.sign_off.epoch = victim->show.epoch + (int64_t)draw(2);
         break;
     case 1:
         msg.type = MSG_disconnect;
@@ -360,7 +360,7 @@ static void terminal_lies(void)
         msg.viewer.session_id = victim->show.session_id;
         msg.viewer.epoch = victim->show.epoch;
         msg.viewer.connection_id = victim->show.connection_id;
-        msg.viewer.state = dice(2) ? viewer_state_ENDED : viewer_state_ACTIVE;
+        msg.viewer.state = draw(2) ? viewer_state_ENDED : viewer_state_ACTIVE;
         break;
     case 3:
         msg.type = MSG_renew;
@@ -371,11 +371,11 @@ static void terminal_lies(void)
         break;
     default:
         msg.type = MSG_command_state;
-        msg.command_state.command_id = dice(500);
+        msg.command_state.command_id = draw(500);
         msg.command_state.state = command_DONE;
         break;
     }
-    terminal_say(liar, &msg);
+    terminal_say(hostile, &msg);
 }
 
 /* Wall clocks jump; nothing that must hold depends on them (I27). */
@@ -383,17 +383,17 @@ static void clock_jumps(void)
 {
     int64_t day_ms = INT64_C(24) * 3600 * 1000;
 
-    outside_note(&run.w->outside, "the wall clock jumps");
-    run.w->outside.timers.wall_ms += ((int64_t)dice(60) - 30) * day_ms;
+    environment_note(&run.w->environment, "the wall clock jumps");
+    run.w->environment.timers.wall_ms += ((int64_t)draw(60) - 30) * day_ms;
 }
 
 static void host_fails(void)
 {
-    const char *name = host_named(dice(HOSTS));
+    const char *name = host_named(draw(HOSTS));
     struct hypervisor *host = world_host(run.w, name);
     struct machine *machine = some_machine();
 
-    switch (dice(12)) {
+    switch (draw(12)) {
     case 0:
         world_host_down(run.w, name, host->up);
         break;
@@ -402,20 +402,20 @@ static void host_fails(void)
         break;
     case 2:
         if (machine)
-            farm_kill(machine, "crashed");
+            machine_kill(machine, "crashed");
         break;
     case 3:
-        if (machine && dice(4) == 0)
-            farm_lose(machine);
+        if (machine && draw(4) == 0)
+            machine_lose(machine);
         break;
     case 4:
-        host->fail_starts = (int)dice(3);
+        host->fail_starts = (int)draw(3);
         break;
     case 5:
-        host->mute_boots = (int)dice(2);
+        host->silent_boots = (int)draw(2);
         break;
     case 6:
-        host->slow_ms = dice(3) ? 0 : (int64_t)dice(40000);
+        host->slow_ms = draw(3) ? 0 : (int64_t)draw(40000);
         break;
     case 7:
         if (machine)
@@ -423,7 +423,7 @@ static void host_fails(void)
         break;
     case 8:
         if (machine)
-            farm_guest_ends(machine);
+            machine_guest_logs_off(machine);
         break;
     default:
         if (!host->up)
@@ -436,22 +436,22 @@ static void host_fails(void)
 
 static void broker_fails(void)
 {
-    switch (dice(7)) {
+    switch (draw(7)) {
     case 0:
         kill_broker();
         break;
     case 1:
-        world_crash_at(run.w, (enum store_crash)(1 + dice(3)), 1 + dice(4));
+        world_crash_at(run.w, (enum store_crash)(1 + draw(3)), 1 + draw(4));
         break;
     case 2:
-        world_freeze(run.w, 500 + (int64_t)dice(20000));
+        world_freeze(run.w, 500 + (int64_t)draw(20000));
         break;
     case 3:
         world_disk_full(run.w, !run.w->broker->context.store->full);
         break;
     case 4:
         run.w->broker->context.store->slowest_ms =
-            20 + (int64_t)dice(dice(2) ? 400 : SLOWEST_COMMIT_MS);
+            20 + (int64_t)draw(draw(2) ? 400 : SLOWEST_COMMIT_MS);
         break;
     default:
         run.w->broker->context.store->slowest_ms = 20;
@@ -463,9 +463,9 @@ static void broker_fails(void)
 static void admin_changes_desktop(struct context *context, struct op *op)
 {
     const struct desktop *desktop = some_desktop();
-    struct desktop_action action = { .act = (enum desktop_act)dice(7),
+    struct desktop_action action = { .act = (enum desktop_act)draw(7),
                                  .why = "a whim",
-                                 .force = dice(4) == 0 };
+                                 .force = draw(4) == 0 };
 
     if (!desktop)
         return;
@@ -476,15 +476,15 @@ static void admin_changes_desktop(struct context *context, struct op *op)
 
 static void admin_sets(struct context *context, struct op *op)
 {
-    if (dice(2)) {
-        struct row_user row = world_user(run.w, user_named(dice(USERS)))->row;
+    if (draw(2)) {
+        struct row_user row = world_user(run.w, user_named(draw(USERS)))->row;
 
         row.disabled = !row.disabled;
         (void)!admin_set(context, world_actor(), ENTITY_user, &row, op);
     } else {
         struct row_pool row = world_pool(run.w, "float")->row;
 
-        row.max = 1 + (int64_t)dice(5);
+        row.max = 1 + (int64_t)draw(5);
         (void)!admin_set(context, world_actor(), ENTITY_pool, &row, op);
     }
 }
@@ -492,13 +492,13 @@ static void admin_sets(struct context *context, struct op *op)
 static void admin_acts(void)
 {
     struct context *context = &run.w->broker->context;
-    const struct session *session = world_session(run.w, user_named(dice(USERS)));
-    struct op *op = errand_op();
+    const struct session *session = world_session(run.w, user_named(draw(USERS)));
+    struct op *op = admin_op();
     struct entity *host;
 
     if (!op)
         return;
-    switch (dice(5)) {
+    switch (draw(5)) {
     case 0:
         if (session)
             (void)!admin_session_sign_off(context, world_actor(), session->row.id, "a whim", op);
@@ -508,9 +508,9 @@ static void admin_acts(void)
             (void)!admin_session_disconnect(context, world_actor(), session->row.id, "a whim", op);
         break;
     case 2:
-        host = core_find_name(context->core, ENTITY_host, host_named(dice(HOSTS)));
+        host = core_find_name(context->core, ENTITY_host, host_named(draw(HOSTS)));
         (void)!admin_host_mode(context, world_actor(), container_of(host, struct host, base)->row.id,
-                               (enum host_mode)(1 + dice(3)), op);
+                               (enum host_mode)(1 + draw(3)), op);
         break;
     case 3:
         admin_changes_desktop(context, op);
@@ -523,7 +523,7 @@ static void admin_acts(void)
 
 static void something_happens(void)
 {
-    uint64_t what = dice(100);
+    uint64_t what = draw(100);
 
     if (!run.w->broker) {
         if (world_now_ms(run.w) >= run.down_until_ms) {
@@ -539,7 +539,7 @@ static void something_happens(void)
     else if (what < 70)
         terminal_fails();
     else if (what < 73)
-        terminal_lies();
+        terminal_forges();
     else if (what < 74)
         clock_jumps();
     else if (what < 86)
@@ -560,7 +560,7 @@ static void heal_people(struct world *w)
         row.disabled = false;
         if (world_await(
                 w, admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w))) < 0)
-            outside_fault(&w->outside, "%s cannot be enabled: %s", row.name, world_await_text());
+            environment_fault(&w->environment, "%s cannot be enabled: %s", row.name, world_await_text());
     }
     for (uint64_t i = 0; i < TERMINALS; i++) {
         world_cut(w, terminal_named(i), false);
@@ -583,7 +583,7 @@ static void heal(struct world *w)
         struct entity *entity = core_find_name(world_core(w), ENTITY_host, host_named(i));
 
         host->fail_starts = 0;
-        host->mute_boots = 0;
+        host->silent_boots = 0;
         host->slow_ms = 0;
         list_each (&host->machines, node)
             list_entry(node, struct machine, node)->hidden = false;
@@ -593,14 +593,14 @@ static void heal(struct world *w)
         if (world_await(w, admin_host_mode(&w->broker->context, world_actor(),
                                            container_of(entity, struct host, base)->row.id,
                                            host_mode_ACTIVE, world_op(w))) < 0)
-            outside_fault(&w->outside, "%s cannot be made active: %s", host->name,
+            environment_fault(&w->environment, "%s cannot be made active: %s", host->name,
                           world_await_text());
     }
     row = world_pool(w, "float")->row;
     row.max = 5;
     if (world_await(
             w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))) < 0)
-        outside_fault(&w->outside, "the pool cannot be made larger: %s", world_await_text());
+        environment_fault(&w->environment, "the pool cannot be made larger: %s", world_await_text());
     heal_people(w);
 }
 
@@ -614,7 +614,7 @@ static void judge_rest(struct world *w)
 
         /* Whoever waits in a queue may do so; everything else has an end. */
         if (strcmp(flow_step_name(flow), "choose") != 0)
-            outside_fault(&w->outside, "flow %s of %s is still in step %s", flow->kind->name,
+            environment_fault(&w->environment, "flow %s of %s is still in step %s", flow->kind->name,
                           flow->who, flow_step_name(flow));
     }
     list_each (core_all(core, ENTITY_session), node) {
@@ -625,11 +625,11 @@ static void judge_rest(struct world *w)
                      at->show.epoch == session->row.epoch;
 
         if (session->row.state == session_PREPARING || session->row.state == session_ENDING)
-            outside_fault(&w->outside, "session %llu is %s for ever",
+            environment_fault(&w->environment, "session %llu is %s for ever",
                           (unsigned long long)session->row.id,
                           session_state_names[session->row.state]);
         if ((session->row.state == session_ACTIVE) != shown && session->row.state != session_ENDED)
-            outside_fault(&w->outside, "session %llu is %s, and %s shows %s",
+            environment_fault(&w->environment, "session %llu is %s, and %s shows %s",
                           (unsigned long long)session->row.id,
                           session_state_names[session->row.state], at ? at->name : "nobody",
                           at ? world_screen(w, at->name) : "");
@@ -639,10 +639,10 @@ static void judge_rest(struct world *w)
         const struct session *session = session_find(core, at->show.session_id);
 
         if (strcmp(world_presence(w, at->name), "present") != 0)
-            outside_fault(&w->outside, "%s is %s", at->name, world_presence(w, at->name));
+            environment_fault(&w->environment, "%s is %s", at->name, world_presence(w, at->name));
         if (at->viewer == VIEWER_ACTIVE && (!session || session->row.epoch != at->show.epoch ||
                                             session->row.state != session_ACTIVE))
-            outside_fault(&w->outside, "%s shows what the broker does not know of", at->name);
+            environment_fault(&w->environment, "%s shows what the broker does not know of", at->name);
     }
 }
 
@@ -655,23 +655,23 @@ static void judge_machines(struct world *w)
             const struct machine *machine = list_entry(node, struct machine, node);
             const struct desktop *desktop = desktop_by_uuid(core, machine->uuid);
 
-            if (!desktop && !machine->stray)
-                outside_fault(&w->outside, "machine %s belongs to no desktop (I13)", machine->name);
+            if (!desktop && !machine->from_dead_broker)
+                environment_fault(&w->environment, "machine %s belongs to no desktop (I13)", machine->name);
             else if (desktop && machine->running && desktop->state == desktop_OFF)
-                outside_fault(&w->outside, "machine %s runs and its desktop is off (I13)",
+                environment_fault(&w->environment, "machine %s runs and its desktop is off (I13)",
                               machine->name);
         }
     }
     list_each (core_all(core, ENTITY_desktop), node) {
         const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
-        const struct machine *machine = farm_machine(w->farm, desktop->row.uuid);
+        const struct machine *machine = machine_by_uuid(w->hypervisors, desktop->row.uuid);
 
         if (desktop->state == desktop_READY && (!machine || !machine->running))
-            outside_fault(&w->outside, "desktop %s is ready and its machine does not run (I13)",
+            environment_fault(&w->environment, "desktop %s is ready and its machine does not run (I13)",
                           desktop->row.name);
         /* A planned one may wait: its pool got another meanwhile. */
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
-            outside_fault(&w->outside, "desktop %s is %s for ever", desktop->row.name,
+            environment_fault(&w->environment, "desktop %s is %s for ever", desktop->row.name,
                           desktop_state_names[desktop->state]);
     }
 }
@@ -690,14 +690,14 @@ static void judge_service(struct world *w)
         /* Quarantined machines keep their place on a host until somebody looks. */
         if (count.spare < 1 && count.total < pool->row.max && !pool->backoff_until_ms &&
             placement_host(world_core(w), pool, why, sizeof(why)))
-            outside_fault(&w->outside, "pool %s has %d of %d desktops, no spare and no reason",
+            environment_fault(&w->environment, "pool %s has %d of %d desktops, no spare and no reason",
                           pools[i], count.total, (int)pool->row.max);
     }
     world_sign_on(w, "t0", "u5", "secret12");
     world_run_s(w, 20);
     if (strncmp(world_screen(w, "t0"), "u5 on ", 6) != 0 &&
         !(world_terminal(w, "t0")->signing_on && world_terminal(w, "t0")->queue_place))
-        outside_fault(&w->outside, "u5 gets no desktop: %s: %s", world_screen(w, "t0"),
+        environment_fault(&w->environment, "u5 gets no desktop: %s: %s", world_screen(w, "t0"),
                       world_said(w, "t0"));
 }
 
@@ -711,17 +711,17 @@ static void play(uint64_t seed, int64_t hours)
     run.w = w;
     w->each_turn = judge;
     for (uint64_t i = 0; i < HOSTS; i++) {
-        world_host(w, host_named(i))->late = (unsigned)dice(30);
-        world_host(w, host_named(i))->twice = (unsigned)dice(30);
+        world_host(w, host_named(i))->late = (unsigned)draw(30);
+        world_host(w, host_named(i))->twice = (unsigned)draw(30);
     }
-    while (world_now_ms(w) < end_ms && !w->outside.faults) {
+    while (world_now_ms(w) < end_ms && !w->environment.faults) {
         something_happens();
-        world_run_ms(w, (int64_t)dice(dice(4) ? 3000 : 60000));
+        world_run_ms(w, (int64_t)draw(draw(4) ? 3000 : 60000));
         if (!w->broker)
             for (int i = 0; i < OPS; i++)
                 run.ops[i].in_flight = false;
     }
-    if (!w->outside.faults) {
+    if (!w->environment.faults) {
         run.asked_by_admin = true; /* healing may well order things */
         heal(w);
         world_run_ms(w, RESTED_MS);
@@ -730,8 +730,8 @@ static void play(uint64_t seed, int64_t hours)
         judge_service(w);
     }
     if (log_count(EV_STATE_FORBIDDEN) != forbidden)
-        outside_fault(&w->outside, "a forbidden transition was asked for");
-    if (w->outside.faults)
+        environment_fault(&w->environment, "a forbidden transition was asked for");
+    if (w->environment.faults)
         (void)fprintf(stderr, "seed %llu\n", (unsigned long long)seed);
     THE_END(w);
 }

@@ -115,12 +115,12 @@ static const char *text(struct world *w)
 
 static void break_image(struct world *w)
 {
-    (void)snprintf(w->farm->dead_image, sizeof(w->farm->dead_image), NEXT);
+    (void)snprintf(w->hypervisors->dead_image, sizeof(w->hypervisors->dead_image), NEXT);
 }
 
 static void lose_image(struct world *w)
 {
-    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), NEXT);
+    (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), NEXT);
 }
 
 /* ---- the files are looked at first ---- */
@@ -144,7 +144,7 @@ TEST(recompose, a_version_without_its_file_is_refused_and_nothing_is_touched)
     EXPECT_INT(image_of(w)->row.current_id, current);
 
     /* It went after it was published: the pool is not given up for it. */
-    w->farm->bad_image[0] = '\0';
+    w->hypervisors->bad_image[0] = '\0';
     EXPECT_OK(act(w, IMAGE_PUBLISH, next, true, NULL));
     EXPECT_INT(image_of(w)->row.current_id, current); /* a dry run */
     EXPECT_OK(act(w, IMAGE_PUBLISH, next, false, NULL));
@@ -155,7 +155,7 @@ TEST(recompose, a_version_without_its_file_is_refused_and_nothing_is_touched)
     EXPECT_INT(count(w, false, true), 1);
 
     /* Back to a version whose file is gone meanwhile. */
-    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s",
+    (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "%s",
                    image_version_find(world_core(w), current)->row.path);
     EXPECT_ERR(act(w, IMAGE_ROLLBACK, image_of(w)->row.id, true, NULL), BERTH_E_INVALID);
     EXPECT_ERR(roll_back(w), BERTH_E_INVALID);
@@ -223,7 +223,7 @@ TEST(recompose, a_refusal_names_host_and_file_however_long_the_path_is)
         struct world *w = world_new(19, WARD FLOATING);
 
         world_run_s(w, 70);
-        (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s", paths[i]);
+        (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "%s", paths[i]);
         EXPECT_ERR(act(w, IMAGE_PUBLISH, add_version(w, paths[i]), false, NULL), BERTH_E_INVALID);
         EXPECT_SAYS(world_await_text(), "version 2 of image 'debian': host kvm1: no file '/a-");
         EXPECT_SAYS(world_await_text(), "/debian-2.qcow2'");
@@ -242,7 +242,7 @@ TEST(recompose, a_refusal_leaves_whole_characters_of_a_long_path)
         for (size_t i = 1 + (size_t)shift; i < 215; i += 2)
             memcpy(path + i, "\xc3\xa4", 3);
         world_run_s(w, 70);
-        (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s", path);
+        (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "%s", path);
         EXPECT_ERR(act(w, IMAGE_PUBLISH, add_version(w, path), false, NULL), BERTH_E_INVALID);
         EXPECT_SAYS(world_await_text(), "...");
         json = json_string(world_await_text());
@@ -287,7 +287,7 @@ TEST(recompose, while_no_pool_uses_the_image_one_host_that_has_it_is_enough)
     lose_image(w);
     next = add_version(w, NEXT);
     EXPECT_ERR(act(w, IMAGE_PUBLISH, next, false, NULL), BERTH_E_INVALID);
-    w->farm->bad_image[0] = '\0';
+    w->hypervisors->bad_image[0] = '\0';
     EXPECT_OK(act(w, IMAGE_PUBLISH, next, false, NULL));
     THE_END(w);
 }
@@ -380,7 +380,7 @@ TEST(recompose, when_all_are_in_use_it_waits_and_says_so)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     (void)publish(w);
     EXPECT_OK(recompose(w));
     world_run_s(w, 60);
@@ -400,7 +400,7 @@ TEST(recompose, without_a_host_it_waits_for_one_and_says_so)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     (void)publish(w);
     EXPECT_OK(recompose(w));
     EXPECT_SAYS(text(w), "all 1 others are in use");
@@ -424,7 +424,7 @@ TEST(recompose, how_many_it_would_replace)
     world_run_s(w, 70);
     EXPECT_INT(recompose_count(world_core(w), pool_of(w), &used), 0);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-002");
+    EVENTUALLY(w, "t1", "anna on ward-3-002");
     (void)publish(w);
     EXPECT_INT(recompose_count(world_core(w), pool_of(w), &used), 2);
     EXPECT_INT(used, 1);
@@ -566,7 +566,7 @@ TEST(recompose, who_waits_is_not_given_a_version_that_failed)
     break_image(w);
     (void)publish(w);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_sign_on(w, "t2", "bob", "secret12");
     PASS_UNTIL(w, 100, quarantined(w) == 1);
     PASS_UNTIL(w, 100, shows_desktop_now(world_terminal(w, "t2")));
@@ -634,10 +634,10 @@ TEST(recompose, after_a_restart_what_is_off_for_its_user_proves_nothing)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     (void)publish(w);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-002");
+    EVENTUALLY(w, "t2", "bob on ward-3-002");
     EXPECT_INT(of_number(w, 2), 1);
     world_sign_off(w, "t2");
     world_run_s(w, 20);
@@ -647,7 +647,7 @@ TEST(recompose, after_a_restart_what_is_off_for_its_user_proves_nothing)
     world_run_s(w, 70);
     EXPECT_STR(world_desktop_state(w, "ward-3-002"), "off");
     world_sign_on(w, "t3", "carl", "secret12");
-    SOON(w, "t3", "carl on ward-3-003");
+    EVENTUALLY(w, "t3", "carl on ward-3-003");
     EXPECT_INT(of_number(w, 1), 1);
     EXPECT_INT(of_number(w, 2), 2);
     THE_END(w);
@@ -675,7 +675,7 @@ TEST(recompose, when_the_first_fails_it_stops_and_says_why_and_the_others_stay)
     SHOWS(w, "t1", "anna on ward-3-00");
 
     /* It is repaired, the pool is told so, and asked again. */
-    w->farm->dead_image[0] = '\0';
+    w->hypervisors->dead_image[0] = '\0';
     EXPECT_OK(world_await(
         w, admin_pool_retry(context_of(w), world_actor(), pool_of(w)->row.id, world_op(w))));
     EXPECT_OK(recompose(w));
@@ -981,7 +981,7 @@ TEST(recompose, why_it_stopped_is_told_to_the_end)
     world_run_s(w, 70);
     EXPECT_OK(act(w, IMAGE_PUBLISH, add_version(w, path), false, NULL));
     EXPECT_OK(recompose(w));
-    (void)snprintf(w->farm->bad_image, sizeof(w->farm->bad_image), "%s", path);
+    (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "%s", path);
     world_run_s(w, 30);
     EXPECT_SAYS(pool_of(w)->backoff_why, "/debian-2.qcow2'");
     EXPECT_SAYS(pool_of(w)->row.recompose_reason, "/debian-2.qcow2'");
@@ -1001,7 +1001,7 @@ static struct world *in_backoff(uint64_t seed)
     break_image(w);
     (void)publish(w);
     world_sign_on(w, "t1", "anna", "secret12"); /* takes the only spare */
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 40);
     EXPECT_INT(quarantined(w), 3);
     EXPECT(pool_of(w)->backoff_until_ms > 0);
@@ -1041,7 +1041,7 @@ TEST(backoff, another_template_or_storage_pool_lifts_it)
 
         (void)snprintf(pool.template, sizeof(pool.template), "/etc/other.xml");
         (void)snprintf(host.storage, sizeof(host.storage), "other");
-        w->farm->dead_image[0] = '\0';
+        w->hypervisors->dead_image[0] = '\0';
         if (i == 0)
             EXPECT_OK(world_await(
                 w, admin_set(context_of(w), world_actor(), ENTITY_pool, &pool, world_op(w))));
@@ -1060,7 +1060,7 @@ TEST(backoff, a_word_lifts_it_also_after_a_restart)
     for (int restart = 0; restart < 2; restart++) {
         struct world *w = in_backoff(23);
 
-        w->farm->dead_image[0] = '\0';
+        w->hypervisors->dead_image[0] = '\0';
         if (restart) {
             world_crash(w);
             world_restart(w);
@@ -1082,7 +1082,7 @@ TEST(backoff, what_a_person_put_into_quarantine_stays_there)
     struct world *w = in_backoff(24);
     struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
 
-    w->farm->dead_image[0] = '\0';
+    w->hypervisors->dead_image[0] = '\0';
     EXPECT_OK(roll_back(w));
     world_run_s(w, 30);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
@@ -1103,7 +1103,7 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
         struct world *w = in_backoff(26);
         struct desktop_action action = { .act = DESKTOP_QUARANTINE, .why = "to be looked at" };
 
-        w->farm->dead_image[0] = '\0';
+        w->hypervisors->dead_image[0] = '\0';
         list_each (placement_list(pool_of(w), CLASS_QUARANTINED), node)
             action.desktop_id = placement_at(node)->row.id;
         EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
@@ -1167,7 +1167,7 @@ TEST(backoff, a_machine_that_failed_alone_stays_in_quarantine)
     world_run_s(w, 70);
     world_host(w, "kvm1")->fail_starts = 1;
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 30);
     EXPECT_INT(quarantined(w), 1);
     (void)publish(w);

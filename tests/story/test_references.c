@@ -365,7 +365,7 @@ static const char *invite(struct world *w, const char *terminal)
     uint64_t id;
 
     row.place_id = id_of(w, ENTITY_place, "ward-3");
-    row.expires_ms = w->outside.timers.wall_ms + 3600000;
+    row.expires_ms = w->environment.timers.wall_ms + 3600000;
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal);
     if (world_await(w, admin_invite(context_in(w), world_actor(), &row, &id, &token, world_op(w))) <
         0)

@@ -18,7 +18,7 @@ static struct world *working(uint64_t seed, const char *lines)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 5);
     return w;
 }
@@ -63,7 +63,7 @@ static void comes_back(const char *lines)
         lose(w, "t1");
         world_run_ms(w, seed % 2 ? 0 : 1500); /* before or after the loss was written down */
         ask(w, "t1");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_run_s(w, 5);
         EXPECT_INT(world_session(w, "anna")->row.id, session);
         EXPECT_INT(world_session(w, "anna")->row.state, session_ACTIVE);
@@ -93,7 +93,7 @@ TEST(resume, and_again_and_again)
         lose(w, "t1");
         world_run_s(w, 1);
         ask(w, "t1");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         EXPECT_INT(world_epoch(w, "ward-3-001"), epoch);
     }
     THE_END(w);
@@ -107,7 +107,7 @@ TEST(resume, who_signs_on_elsewhere_waits_for_the_desktop_that_was_lost)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     machine = world_machine(w, "ward-3-001");
     machine->answers_ms = INT64_MAX;
     lose(w, "t1");
@@ -116,7 +116,7 @@ TEST(resume, who_signs_on_elsewhere_waits_for_the_desktop_that_was_lost)
     world_run_s(w, 3);
     EXPECT(strstr(world_screen(w, "t2"), "anna on") == NULL);
     machine->answers_ms = 0;
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
     THE_END(w);
 }
@@ -135,7 +135,7 @@ TEST(resume, a_desktop_out_of_reach_costs_nothing_and_is_asked_again)
     }
     machine->answers_ms = 0;
     ask(w, "t1");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
     THE_END(w);
 }
@@ -151,7 +151,7 @@ TEST(resume, a_desktop_that_could_not_be_asked_is_asked_a_moment_later)
     world_run_s(w, 20);
     untouched(w, 1);
     fake_probe_full(w->broker->context.probe, false);
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
     THE_END(w);
 }
@@ -163,7 +163,7 @@ TEST(resume, a_session_that_was_taken_over_stays_there)
     lose(w, "t1");
     world_run_s(w, 2);
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     ask(w, "t1");
     refused(w, "t1", "Your session moved to t2");
     EXPECT_SCREEN(w, "t2", "anna on ward-3-001");
@@ -184,13 +184,13 @@ TEST(resume, a_person_goes_before_a_terminal)
 
     lose(w, "t1");
     world_run_s(w, 2);
-    machine->dawdles_ms = 60000;
+    machine->probe_delay_ms = 60000;
     ask(w, "t1");
     world_run_s(w, 1);
     SHOWS(w, "t1", "wait: reach");
-    machine->dawdles_ms = 0;
+    machine->probe_delay_ms = 0;
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     SHOWS(w, "t1", "refused: ");
     EXPECT_SAYS(world_said(w, "t1"), "moved to t2");
     EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
@@ -209,7 +209,7 @@ TEST(resume, a_terminal_does_not_disturb_a_person_who_signs_on_elsewhere)
         world_sign_on(w, "t2", "anna", "secret12");
         world_run_ms(w, ms);
         ask(w, "t1");
-        SOON(w, "t2", "anna on ward-3-001");
+        EVENTUALLY(w, "t2", "anna on ward-3-001");
         world_run_s(w, 5);
         EXPECT_SCREEN(w, "t2", "anna on ward-3-001");
         EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
@@ -238,19 +238,19 @@ static void asks_for_what_was_taken_off(struct world *w, struct msg_show *show)
 /* Also when the viewer's end was heard first, and by a broker that was restarted since. */
 TEST(resume, what_its_user_left_stays_left)
 {
-    for (int way = 0; way < 4; way++) {
+    for (int variant = 0; variant < 4; variant++) {
         struct world *w = working(5, WARD FLOATING);
         struct fake_terminal *t1 = world_terminal(w, "t1");
         struct msg_show show = t1->show;
 
-        if (way & 1) {
+        if (variant & 1) {
             lose(w, "t1");
             world_run_s(w, 1);
             t1->show = show;
         }
         world_disconnect(w, "t1");
         world_run_s(w, 1);
-        if (way & 2) {
+        if (variant & 2) {
             world_crash(w);
             world_restart(w);
             world_run_s(w, 10);
@@ -363,7 +363,7 @@ TEST(resume, it_can_be_switched_off)
     world_begin(w);
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_terminal(w, "t1")->show.resume_ms, 0);
     lose(w, "t1");
     ask(w, "t1");
@@ -382,7 +382,7 @@ TEST(resume, another_terminal_gets_nothing_and_learns_nothing)
     refused(w, "t3", "shown elsewhere, or is over");
     untouched(w, 1);
     ask(w, "t1");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     terminal_resume(world_terminal(w, "t3"), 0);
     refused(w, "t3", "shown elsewhere, or is over");
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
@@ -404,7 +404,7 @@ TEST(resume, it_survives_a_restart_of_the_broker)
         world_restart(w);
         world_run_s(w, 10);
         ask(w, "t1");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
         THE_END(w);
     }
@@ -440,7 +440,7 @@ TEST(resume, an_answer_that_was_lost_is_asked_for_again)
     world_run_s(w, 5);
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
     ask(w, "t1");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_INT(world_epoch(w, "ward-3-001"), 3);
     THE_END(w);
 }

@@ -70,7 +70,7 @@ static struct world *with_a_queue(uint64_t seed, const char *lines)
     world_begin(w);
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     return w;
 }
 
@@ -91,7 +91,7 @@ static void wait_in_queue(struct world *w)
         EXPECT_SAYS(world_said((w), "t2"), (sentence)); \
         EXPECT_SCREEN((w), "t3", "queue 1");            \
         world_sign_off((w), "t1");                      \
-        SOON((w), "t3", "carl on ward-3-001");          \
+        EVENTUALLY((w), "t3", "carl on ward-3-001");          \
         EXPECT(!world_session((w), "bob"));             \
     } while (0)
 
@@ -231,7 +231,7 @@ TEST(rights, denied_while_the_machine_starts)
 
     world_run_s(w, 70);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     world_sign_off(w, "t2");
     world_run_s(w, 20);
     {
@@ -268,7 +268,7 @@ TEST(rights, a_permission_is_taken_back_in_the_queue)
     row.clipboard = false;
     set(w, ENTITY_entitlement, &row);
     world_sign_off(w, "t1");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     EXPECT(!world_terminal(w, "t2")->show.clipboard);
     THE_END(w);
 }
@@ -311,7 +311,7 @@ TEST(rights, a_password_is_not_set_by_who_was_disabled_while_it_was_hashed)
     is_refused(w, admin_password(context_of(w), &actor, ENTITY_user, id, &password, world_op(w)),
                &right);
     world_sign_on(w, "t2", "bob", "secret12");
-    SOON(w, "t2", "bob on ward-3-001");
+    EVENTUALLY(w, "t2", "bob on ward-3-001");
     EXPECT_OK(world_await(
         w, admin_password(context_of(w), &actor, ENTITY_user, id, &password, world_op(w))));
     THE_END(w);

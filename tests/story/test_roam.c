@@ -24,10 +24,10 @@ TEST(roam, the_session_follows_and_the_old_terminal_says_where_it_went)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     session = world_session(w, "anna")->row.id;
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     EXPECT_SCREEN(w, "t1", "moved: Your session moved to t2");
     EXPECT_INT(world_session(w, "anna")->row.id, session);
     EXPECT_INT(world_epoch(w, "ward-3-001"), 2);
@@ -62,7 +62,7 @@ TEST(roam, two_roams_in_one_millisecond_make_one_screen)
 
         world_run_s(w, 15);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         epoch = world_epoch(w, "ward-3-001");
         world_sign_on(w, "t2", "anna", "secret12");
         world_sign_on(w, "t3", "anna", "secret12");
@@ -80,10 +80,10 @@ TEST(roam, a_terminal_without_network_keeps_nothing_once_the_guest_has_let_go)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_cut(w, "t1", true); /* the broker's words do not reach it */
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     EXPECT_SCREEN(w, "t1", "ended: replaced");
     /* It comes back and must not take the picture again. */
     world_cut(w, "t1", false);
@@ -101,7 +101,7 @@ TEST(roam, disconnected_only_keeps_a_session_on_its_screen)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_sign_on(w, "t2", "anna", "secret12");
     world_run_s(w, 5);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
@@ -111,7 +111,7 @@ TEST(roam, disconnected_only_keeps_a_session_on_its_screen)
     world_disconnect(w, "t1");
     world_run_s(w, 1);
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -123,14 +123,14 @@ TEST(roam, same_terminal_shows_it_nowhere_else)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_disconnect(w, "t1");
     world_run_s(w, 1);
     world_sign_on(w, "t2", "anna", "secret12");
     world_run_s(w, 5);
     SHOWS(w, "t2", "refused: ");
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -140,7 +140,7 @@ TEST(roam, the_same_terminal_again_is_no_roam_and_flickers_once)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 5);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
@@ -155,14 +155,14 @@ TEST(roam, another_person_at_the_same_terminal_sees_their_own)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     world_sign_on(w, "t1", "bob", "secret12");
-    SOON(w, "t1", "bob on ward-3-002");
+    EVENTUALLY(w, "t1", "bob on ward-3-002");
     EXPECT_INT(world_session(w, "anna")->row.state, session_DISCONNECTED);
     /* Anna's goes on and is hers at the next terminal. */
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "anna on ward-3-001");
+    EVENTUALLY(w, "t2", "anna on ward-3-001");
     EXPECT_SCREEN(w, "t1", "bob on ward-3-002");
     THE_END(w);
 }
@@ -175,7 +175,7 @@ TEST(roam, hand_to_hand_round_the_ward)
     world_run_s(w, 15);
     for (int i = 0; i < 30; i++) {
         world_sign_on(w, places[i % 3], "anna", "secret12");
-        SOON(w, places[i % 3], "anna on ward-3-001");
+        EVENTUALLY(w, places[i % 3], "anna on ward-3-001");
         EXPECT_INT(screens_of(w, "anna on ward-3-001"), 1);
         EXPECT_INT(world_epoch(w, "ward-3-001"), i + 1);
     }
@@ -188,14 +188,14 @@ TEST(roam, a_roam_called_off_leaves_the_session_findable)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     for (int64_t ms = 100; ms < 400; ms += 13) {
         world_sign_on(w, "t2", "anna", "secret12");
         world_run_ms(w, ms);
         terminal_cancel(world_terminal(w, "t2"));
         world_run_s(w, 2);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         EXPECT(screens_of(w, "anna on ward-3-001") == 1);
     }
     THE_END(w);
@@ -208,14 +208,14 @@ TEST(roam, a_screen_that_was_cleared_for_somebody_who_went_on_at_once_is_clear)
 
         world_run_s(w, 15);
         world_sign_on(w, "t1", "anna", "secret12");
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         world_run_s(w, 15);
         /* Bob begins where Anna works, and a few milliseconds later elsewhere: he is overtaken by
          * himself. */
         world_sign_on(w, "t1", "bob", "secret12");
         world_run_ms(w, (int64_t)(seed % 20));
         world_sign_on(w, "t2", "bob", "secret12");
-        SOON(w, "t2", "bob on ward-3-002");
+        EVENTUALLY(w, "t2", "bob on ward-3-002");
         world_run_s(w, 5);
         EXPECT_INT(world_session(w, "anna")->row.state == session_ACTIVE,
                    strcmp(world_screen(w, "t1"), "anna on ward-3-001") == 0);
@@ -229,7 +229,7 @@ TEST(roam, a_failed_sign_on_leaves_no_picture_that_nobody_knows_of)
 
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 10);
     world_host_down(w, "kvm1", true);
     world_run_s(w, 3);
@@ -240,7 +240,7 @@ TEST(roam, a_failed_sign_on_leaves_no_picture_that_nobody_knows_of)
     world_host_down(w, "kvm1", false);
     world_run_s(w, 10);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
 
@@ -264,7 +264,7 @@ static void flows_are_there(struct world *w)
         list_each (&w->broker->context.engine.flows, node)
             there |= list_entry(node, struct flow, node) == session->flow;
         if (!there)
-            outside_fault(&w->outside, "session %llu names a flow that has ended",
+            environment_fault(&w->environment, "session %llu names a flow that has ended",
                           (unsigned long long)session->row.id);
     }
 }
@@ -282,7 +282,7 @@ static void roam_into_a_closed_pool(int after_ms)
     w->each_turn = flows_are_there;
     world_run_s(w, 15);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 5);
     op_init(&disconnect, &w->broker->timers, heard);
     op_init(&drop, &w->broker->timers, heard);

@@ -40,9 +40,9 @@ static struct {
     char last[200]; /* what was done, for the sentence of a failure */
 } run;
 
-static uint64_t dice(uint64_t sides)
+static uint64_t random(uint64_t sides)
 {
-    return random_below(&run.w->outside.dice, sides);
+    return random_below(&run.w->environment.random, sides);
 }
 
 /* ---- what there is ---- */
@@ -54,7 +54,7 @@ static const char letters[] = "ugtpbh";
 static struct entity *some(enum entity_kind kind)
 {
     size_t count = world_core(run.w)->of[kind].count;
-    size_t skip = count ? dice(count) : 0;
+    size_t skip = count ? random(count) : 0;
 
     list_each (core_all(world_core(run.w), kind), node) {
         if (skip-- == 0)
@@ -81,8 +81,8 @@ static void new_name(enum entity_kind kind, char out[64])
     for (size_t i = 0; i < BERTH_COUNT(kinds); i++)
         if (kinds[i] == kind)
             letter = letters[i];
-    (void)snprintf(out, 64, "%c%d%s", letter, (int)dice(NAMES),
-                   kind == ENTITY_place && dice(2) ? "/a" : "");
+    (void)snprintf(out, 64, "%c%d%s", letter, (int)random(NAMES),
+                   kind == ENTITY_place && random(2) ? "/a" : "");
 }
 
 static int awaited(int begun)
@@ -201,10 +201,10 @@ static void decide_some(void)
         { subject_kind_GROUP, ENTITY_group },   { subject_kind_TERMINAL, ENTITY_terminal },
         { subject_kind_PLACE, ENTITY_place },
     };
-    size_t which = dice(BERTH_COUNT(subjects));
+    size_t which = random(BERTH_COUNT(subjects));
     struct entity *subject = subjects[which].kind ? some(subjects[which].kind) : NULL;
     struct row_entitlement row = { .subject_kind = subjects[which].word,
-                                   .effect = dice(2) ? effect_ALLOW : effect_DENY };
+                                   .effect = random(2) ? effect_ALLOW : effect_DENY };
     struct decided *rule = &run.at[run.count];
     struct entity *pool = some(ENTITY_pool);
 
@@ -322,11 +322,11 @@ static void step(void)
 {
     static char before[65536];
     static char after[65536];
-    enum entity_kind kind = kinds[dice(BERTH_COUNT(kinds))];
+    enum entity_kind kind = kinds[random(BERTH_COUNT(kinds))];
     bool only_names = false;
 
     judge(before, sizeof(before));
-    switch (dice(8)) {
+    switch (random(8)) {
     case 0:
     case 1:
     case 2:
@@ -343,7 +343,7 @@ static void step(void)
         join_some();
         break;
     case 6:
-        if (dice(2))
+        if (random(2))
             decide_some();
         else
             delete_some(ENTITY_entitlement);
@@ -415,7 +415,7 @@ TEST(rules, how_to_get_into_the_desktop_does_not_change_under_a_session)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     row = world_pool(w, "ward-3")->row;
     (void)snprintf(row.account, sizeof(row.account), "new");
     EXPECT_ERR(
@@ -428,18 +428,18 @@ TEST(rules, how_to_get_into_the_desktop_does_not_change_under_a_session)
     EXPECT_ERR(
         world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
         BERTH_E_STATE);
-    before = farm_count(w->farm, VIRT_sign_off, NULL, 0);
+    before = hypervisors_count_calls(w->hypervisors, VIRT_sign_off, NULL, 0);
     world_sign_off(w, "t1");
     world_run_s(w, 20);
     EXPECT_STR(world_machine(w, "ward-3-001")->account, "berth");
-    EXPECT_INT(farm_count(w->farm, VIRT_sign_off, NULL, 0), before + 1);
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_sign_off, NULL, 0), before + 1);
 
     row = world_pool(w, "ward-3")->row;
     (void)snprintf(row.account, sizeof(row.account), "new");
     EXPECT_OK(world_await(
         w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     EXPECT_STR(world_terminal(w, "t1")->show.account, "new");
     EXPECT_STR(world_machine(w, "ward-3-001")->account, "new");
     THE_END(w);
@@ -464,7 +464,7 @@ TEST(rules, an_account_that_changes_beside_a_claim_stays_the_session_s_own)
         world_run_ms(w, at_ms);
         (void)world_await(
             w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w)));
-        SOON(w, "t1", "anna on ward-3-001");
+        EVENTUALLY(w, "t1", "anna on ward-3-001");
         berth_copy_text(told, sizeof(told), world_machine(w, "ward-3-001")->account);
         EXPECT_STR(world_terminal(w, "t1")->show.account, told);
         world_sign_off(w, "t1");

@@ -52,7 +52,7 @@ TEST(shortage, nothing_is_said_while_enough_are_spare)
     world_run_s(w, 70);
     EXPECT_STR(why(w), "");
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_run_s(w, 70);
     EXPECT_STR(why(w), "");
     THE_END(w);
@@ -86,7 +86,7 @@ TEST(shortage, who_has_a_desktop_reads_that_its_host_is_down)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "anna", "secret12");
-    SOON(w, "t1", "anna on ward-3-001");
+    EVENTUALLY(w, "t1", "anna on ward-3-001");
     world_host_down(w, "kvm1", true);
     world_run_s(w, 10);
     explain = explained(w);
@@ -132,7 +132,7 @@ TEST(shortage, the_maximum_is_named_with_where_its_desktops_are)
 
     world_run_s(w, 70);
     world_sign_on(w, "t1", "bob", "secret12");
-    SOON(w, "t1", "bob on ward-3-001");
+    EVENTUALLY(w, "t1", "bob on ward-3-001");
     EXPECT_STR(why(w),
                "the pool has its maximum of 1 desktops (max); raise max for more; 1 in use");
     explain = explained(w);
@@ -149,10 +149,10 @@ TEST(shortage, without_spares_only_the_queue_asks)
     world_run_s(w, 70);
     EXPECT_STR(why(w), "");
     world_sign_on(w, "t1", "bob", "secret12");
-    SOON(w, "t1", "bob on ward-3-001");
+    EVENTUALLY(w, "t1", "bob on ward-3-001");
     EXPECT_STR(why(w), "");
     world_sign_on(w, "t2", "anna", "secret12");
-    SOON(w, "t2", "queue 1");
+    EVENTUALLY(w, "t2", "queue 1");
     EXPECT_SAYS(why(w), "maximum of 1");
     THE_END(w);
 }

@@ -46,7 +46,7 @@ quick_stay() {
     set +m
     at_exit end_process "$QUICK_PID" 60
     # It builds first, which may take longer than any other wait.
-    BERTH_PATIENCE_S=3600 wait_for quick_stays || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
+    BERTH_WAIT_LIMIT_S=3600 wait_for quick_stays || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
     ! process_gone "$QUICK_PID" || quick_failed "$2" "the quickstart ended: $(cat "$QUICK_WORK/said")"
     proof=$(grep '^{' "$QUICK_WORK/said")
     quick_proof
@@ -69,7 +69,7 @@ quick_interrupt() {
 quick_refused() {
     local text=$1 code=0
     shift
-    timeout --kill-after=5 "$BERTH_PATIENCE_S" "$top/deploy/quickstart" "$@" 2>"$QUICK_WORK/refusal" || code=$?
+    timeout --kill-after=5 "$BERTH_WAIT_LIMIT_S" "$top/deploy/quickstart" "$@" 2>"$QUICK_WORK/refusal" || code=$?
     { [[ $code -eq 1 ]] && grep -qF -- "$text" "$QUICK_WORK/refusal"; } ||
         die "quickstart $* must be refused with '$text'; it ended with $code: $(cat "$QUICK_WORK/refusal")"
 }

@@ -1,10 +1,10 @@
-/* ports.c - the ports of the agent, faked: they hold what they were told and do what the ward says.
+/* ports.c - the ports of the agent, faked: they hold what they were told and do what the fixture says.
  */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "fakes/agent/ward.h"
+#include "fakes/agent/fixture.h"
 
 /* ---- uplink ---- */
 
@@ -17,16 +17,16 @@ void uplink_set_events(struct uplink *uplink, const struct uplink_events *events
 static void dialled(struct berth_timer *timer)
 {
     struct uplink *uplink = container_of(timer, struct uplink, dial_timer);
-    struct ward *ward = uplink->ward;
+    struct fixture *fixture = uplink->fixture;
     struct op *op = berth_take(uplink->dialling);
     struct berth_error error = { 0 };
 
-    if (ward->broker_up) {
+    if (fixture->broker_up) {
         uplink->open = true;
         op_complete(op, 0, NULL);
         return;
     }
-    (void)berth_fail(&error, ward->dial_fails ? ward->dial_fails : BERTH_E_IO, "nobody answers");
+    (void)berth_fail(&error, fixture->dial_fails ? fixture->dial_fails : BERTH_E_IO, "nobody answers");
     op_complete(op, error.code, &error);
 }
 
@@ -34,7 +34,7 @@ static void dial_cancelled(struct op *op)
 {
     struct uplink *uplink = op->handle;
 
-    timer_stop(&uplink->ward->timers, &uplink->dial_timer);
+    timer_stop(&uplink->fixture->timers, &uplink->dial_timer);
     uplink->dialling = NULL;
 }
 
@@ -48,15 +48,15 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
     uplink->dialled_at_wall_ms = target->now_ms;
     (void)snprintf(uplink->host, sizeof(uplink->host), "%s", target->host);
     if (uplink->dials < (int)BERTH_COUNT(uplink->dialled_at_ms))
-        uplink->dialled_at_ms[uplink->dials] = uplink->ward->timers.mono_ms;
+        uplink->dialled_at_ms[uplink->dials] = uplink->fixture->timers.mono_ms;
     uplink->dials++;
-    timer_start(&uplink->ward->timers, &uplink->dial_timer, 5, dialled);
+    timer_start(&uplink->fixture->timers, &uplink->dial_timer, 5, dialled);
     return op_begun(op, dial_cancelled, uplink);
 }
 
 struct answer {
     struct berth_timer timer;
-    struct ward *ward;
+    struct fixture *fixture;
     struct msg msg;
 };
 
@@ -64,40 +64,40 @@ static void answered(struct berth_timer *timer)
 {
     struct answer *answer = container_of(timer, struct answer, timer);
 
-    if (answer->ward->uplink.open)
-        answer->ward->uplink.events->message(answer->ward->uplink.owner, &answer->msg);
+    if (answer->fixture->uplink.open)
+        answer->fixture->uplink.events->message(answer->fixture->uplink.owner, &answer->msg);
     free(answer);
 }
 
-static void grant(struct ward *ward, uint64_t ref)
+static void grant(struct fixture *fixture, uint64_t ref)
 {
     struct answer *answer = berth_new(struct answer);
     struct msg_granted *granted = &answer->msg.granted;
 
-    answer->ward = ward;
+    answer->fixture = fixture;
     answer->msg.type = MSG_granted;
     answer->msg.ref = ref;
     (void)snprintf(granted->presence_id, sizeof(granted->presence_id), "presence-%lld",
-                   (long long)ward->incarnation);
+                   (long long)fixture->incarnation);
     (void)snprintf(granted->terminal, sizeof(granted->terminal), "ICU-07");
-    granted->presence_expires_in_ms = ward->expires_in_ms;
-    granted->renew_after_ms = ward->renew_after_ms;
-    granted->reconnect_spread_ms = ward->spread_ms;
-    granted->server_time_ms = ward->timers.wall_ms + 5000;
-    granted->incarnation = ward->incarnation;
-    timer_start(&ward->timers, &answer->timer, 2, answered);
+    granted->presence_expires_in_ms = fixture->expires_in_ms;
+    granted->renew_after_ms = fixture->renew_after_ms;
+    granted->reconnect_spread_ms = fixture->spread_ms;
+    granted->server_time_ms = fixture->timers.wall_ms + 5000;
+    granted->incarnation = fixture->incarnation;
+    timer_start(&fixture->timers, &answer->timer, 2, answered);
 }
 
 int uplink_send(struct uplink *uplink, const struct msg *msg, struct berth_error *reterr)
 {
-    struct ward *ward = uplink->ward;
+    struct fixture *fixture = uplink->fixture;
 
     if (!uplink->open)
         return berth_fail(reterr, BERTH_E_STATE, "not connected");
-    assert(ward->sent_count < WARD_SENT);
-    ward->sent[ward->sent_count++] = *msg;
-    if (ward->grants && (msg->type == MSG_announce || msg->type == MSG_renew))
-        grant(ward, msg->ref);
+    assert(fixture->sent_count < FIXTURE_SENT);
+    fixture->sent[fixture->sent_count++] = *msg;
+    if (fixture->grants && (msg->type == MSG_announce || msg->type == MSG_renew))
+        grant(fixture, msg->ref);
     return 0;
 }
 
@@ -226,7 +226,7 @@ void viewer_end(struct viewer *viewer)
     if (!viewer->running || viewer->told_to_end)
         return;
     viewer->told_to_end = true;
-    timer_start(&viewer->ward->timers, &viewer->end_timer, viewer->stubborn ? 2000 : 20,
+    timer_start(&viewer->fixture->timers, &viewer->end_timer, viewer->stubborn ? 2000 : 20,
                 viewer_gone);
 }
 
@@ -253,7 +253,7 @@ int64_t screen_show(struct screen *screen, const struct page *page)
         screen->banner = *page;
     else
         screen->page = *page;
-    assert(screen->count < WARD_PAGES);
+    assert(screen->count < FIXTURE_PAGES);
     screen->viewer_ran[screen->count] = agent->viewer->running && !agent->viewer->told_to_end;
     screen->kinds[screen->count++] = page->kind;
     return ++screen->serial;

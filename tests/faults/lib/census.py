@@ -3,8 +3,8 @@ import os
 import signal
 import subprocess
 
-from life import Facts, Life, history_violations, judge
-from ward import Gone, Refused
+from scenario import Facts, Scenario, history_violations, judge
+from fixture import Gone, Refused
 
 # A kill between two reads leaves nothing else behind than a kill at the call before them.
 READS = {"read", "readv", "pread64", "recvmsg", "recvfrom", "getsockopt", "getrandom", "mmap", "fcntl", "poll"}
@@ -16,36 +16,36 @@ OWN_CODES = (0, 2, 3, 70, 127)
 class Census:
     """Lives of the scenario, each from the same warm folder on an empty hypervisor."""
 
-    def __init__(self, ward, recorded=False):
+    def __init__(self, fixture, recorded=False):
         """recorded: each life and the one after it write a history, which berth-check judges as well."""
-        self.ward = ward
+        self.fixture = fixture
         self.recorded = recorded
-        self.facts = Facts.at_rest(ward, ward.copy(ward.warm))
-        self.inject = os.path.join(ward.build, "tests/faults/fault-inject")
+        self.facts = Facts.at_rest(fixture, fixture.copy(fixture.warm))
+        self.inject = os.path.join(fixture.build, "tests/faults/fault-inject")
 
     def count(self, first=False):
         """Call to how often it is made, in a life without a fault, which must end well."""
-        facts, ended, stopped = self.live(first)
+        facts, ended, stopped = self.run(first)
         if ended["exit"] or ended["signal"] or stopped:
             raise RuntimeError(f"the scenario fails without any fault: {ended} {stopped}")
         self.promises = facts.acknowledged if facts else 0
         return ended["seen"]
 
-    def live(self, first, *injection, keep=False, environment=None):
-        """One life: what it promised, how it ended, and what stopped the players early. The folder stays for a judge
+    def run(self, first, *injection, keep=False, environment=None):
+        """One life: what it promised, how it ended, and what stopped the scenario early. The folder stays for a judge
         when asked for; first: a first start on an empty folder, and nothing more."""
-        ward = self.ward
-        ward.libvirt.fresh()
-        self.data = ward.copy(None if first else ward.warm)
+        fixture = self.fixture
+        fixture.libvirt.fresh()
+        self.data = fixture.copy(None if first else fixture.warm)
         facts = self.facts.copy()
-        broker = ward.start(self.data, before=[self.inject, *injection, "--"], environment=environment,
+        broker = fixture.start(self.data, before=[self.inject, *injection, "--"], environment=environment,
                             settings=self.settings())
         stopped = None
         self.was_ready = False
         try:
             self.was_ready = broker.wait_ready()
             if self.was_ready and not first:
-                Life(ward, broker, facts).play()
+                Scenario(fixture, broker, facts).run()
         except (Gone, Refused, TimeoutError, OSError) as error:
             stopped = error
         try:
@@ -55,7 +55,7 @@ class Census:
             ended = {**broker.end(signal.SIGKILL), "hung": True}
         self.log = broker.said()
         if not keep:
-            ward.discard(self.data)
+            fixture.discard(self.data)
         return facts, ended, stopped
 
     def settings(self):
@@ -70,10 +70,10 @@ class Census:
         """Judge what the last life left; the folder is gone afterwards."""
         if first:
             facts = None
-        found, restart_ms = judge(self.ward, self.data, facts, self.settings())
+        found, restart_ms = judge(self.fixture, self.data, facts, self.settings())
         if self.recorded:
-            found += history_violations(self.ward, self.data + ".history")
-        self.ward.discard(self.data)
+            found += history_violations(self.fixture, self.data + ".history")
+        self.fixture.discard(self.data)
         return found, restart_ms
 
 

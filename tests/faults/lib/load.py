@@ -3,9 +3,9 @@ import sqlite3
 import threading
 import time
 
-from life import Life, Facts, folder_violations
+from scenario import Scenario, Facts, folder_violations
 from terminal import Terminal
-from ward import PATIENCE_S, POOL, Gone, Refused, UnixConnection, wait_until
+from fixture import WAIT_LIMIT_S, POOL, Gone, Refused, UnixConnection, wait_until
 
 CLIENTS = 3
 
@@ -13,10 +13,10 @@ CLIENTS = 3
 class Load:
     """Clients add rows as fast as they are acknowledged; one user signs on at one terminal after the other."""
 
-    def __init__(self, ward, random):
-        self.ward, self.random = ward, random
-        self.ward.libvirt.fresh()
-        self.data = ward.copy(ward.warm)
+    def __init__(self, fixture, random):
+        self.fixture, self.random = fixture, random
+        self.fixture.libvirt.fresh()
+        self.data = fixture.copy(fixture.warm)
         self.added, self.asked = set(), set()  # names of users: acknowledged, and ever asked for
         self.lost, self.sign_ons, self.epoch = 0, 0, 0
         self.number = 0
@@ -25,20 +25,20 @@ class Load:
 
     def prepare(self):
         """A pool, and two terminals that have joined."""
-        broker = self.ward.start(self.data)
+        broker = self.fixture.start(self.data)
         if not broker.wait_ready():
             raise RuntimeError("the broker did not start: " + broker.said())
-        life = Life(self.ward, broker, Facts({}))
-        life.open_pool()
+        scenario = Scenario(self.fixture, broker, Facts({}))
+        scenario.open_pool()
         for name in ("icu-07", "icu-08"):
-            life.enrol(name)
-            life.terminals[name].close()
-        life.await_spare()
+            scenario.join_terminal(name)
+            scenario.terminals[name].close()
+        scenario.await_spare()
         broker.end()
 
     def start(self):
         began = time.monotonic()
-        broker = self.ward.start(self.data)
+        broker = self.fixture.start(self.data)
         if not broker.wait_ready():
             raise RuntimeError("the broker did not start: " + broker.said())
         return broker, (time.monotonic() - began) * 1000
@@ -55,7 +55,7 @@ class Load:
         broker.result()
 
     def add_users(self, broker):
-        connection = UnixConnection(broker.socket, PATIENCE_S)
+        connection = UnixConnection(broker.socket, WAIT_LIMIT_S)
         while True:
             with self.lock:
                 self.number += 1
@@ -76,7 +76,7 @@ class Load:
         connection.close()
 
     def roam(self, broker):
-        terminals = [Terminal(self.ward, name) for name in ("icu-07", "icu-08")]
+        terminals = [Terminal(self.fixture, name) for name in ("icu-07", "icu-08")]
         try:
             for terminal in terminals:
                 terminal.enter()
@@ -120,4 +120,4 @@ class Load:
         return len(self.added) + self.sign_ons
 
     def close(self):
-        self.ward.discard(self.data)
+        self.fixture.discard(self.data)

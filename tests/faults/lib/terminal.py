@@ -6,16 +6,16 @@ import ssl
 import struct
 import time
 
-from ward import PASSWORD, PATIENCE_S, Gone, Refused
+from fixture import PASSWORD, WAIT_LIMIT_S, Gone, Refused
 
 
 class Terminal:
-    """Joins, announces itself, signs people on and off. Nothing is repeated by itself: whoever plays decides."""
+    """Joins, announces itself, signs people on and off. Nothing is repeated by itself: the scenario decides."""
 
-    def __init__(self, ward, name):
-        self.ward, self.name = ward, name
-        self.certificate = os.path.join(ward.folder, f"{name}.crt")
-        self.key = os.path.join(ward.folder, f"{name}.key")
+    def __init__(self, fixture, name):
+        self.fixture, self.name = fixture, name
+        self.certificate = os.path.join(fixture.folder, f"{name}.crt")
+        self.key = os.path.join(fixture.folder, f"{name}.key")
         self.socket = None
         self.heard = []
         self.ref = 0
@@ -33,7 +33,7 @@ class Terminal:
             context.load_cert_chain(self.certificate, self.key)
         self.close()
         try:
-            plain = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+            plain = socket.create_connection(("127.0.0.1", port), WAIT_LIMIT_S)
             try:
                 self.socket = context.wrap_socket(plain)
             except OSError:
@@ -84,12 +84,12 @@ class Terminal:
 
     def await_message(self, *kinds, about=None):
         """The next message of these kinds; others are heeded on the way. Refused when the answer is no."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WAIT_LIMIT_S
         while True:
             left = deadline - time.monotonic()
             message = self.hear(left) if left > 0 else None
             if message is None:
-                raise TimeoutError(f"{self.name}: none of {kinds} within {PATIENCE_S} s")
+                raise TimeoutError(f"{self.name}: none of {kinds} within {WAIT_LIMIT_S} s")
             self.heed(message)
             if message["type"] in kinds:
                 return message
@@ -113,8 +113,8 @@ class Terminal:
 
     def join(self, invitation):
         token = invitation.rsplit(":", 1)[1]
-        self.connect(self.ward.join_port, "berth-join/1", False)
-        self.say("join", request=self.ward.requests[self.name], serial=self.name, mac="", model="test",
+        self.connect(self.fixture.join_port, "berth-join/1", False)
+        self.say("join", request=self.fixture.requests[self.name], serial=self.name, mac="", model="test",
                  agent_version="0", evidence=[{"kind": "invitation", "value": token}])
         joined = self.await_message("joined")
         with open(self.certificate, "w", encoding="ascii") as file:
@@ -124,7 +124,7 @@ class Terminal:
     def enter(self):
         """The link, and presence; says what its viewer shows."""
         shown = self.shown or {"session_id": 0, "epoch": 0, "connection_id": 0}
-        self.connect(self.ward.link_port, "berth/1", True)
+        self.connect(self.fixture.link_port, "berth/1", True)
         self.say("announce", boot_id="b", agent_version="0", want_expires_in_ms=0, resume_presence_id=self.presence,
                  session_id=shown["session_id"], session_epoch=shown["epoch"],
                  connection_id=shown["connection_id"], profile_version=0, user_waiting=True)

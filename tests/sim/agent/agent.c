@@ -6,7 +6,7 @@
 
 #include "flow/viewer_session.h"
 #include "flow/sign_on_request.h"
-#include "sim/agent/inner.h"
+#include "sim/agent/agent_internal.h"
 
 static void news(struct agent_observer *observer, enum agent_event what,
                  const struct berth_error *why)
@@ -20,13 +20,13 @@ static void news(struct agent_observer *observer, enum agent_event what,
     case AGENT_EVENT_LINKED:
         return;
     case AGENT_EVENT_SHOWN:
-        agent->outlet.news(agent->outlet.who, AGENT_SHOWN, why);
+        agent->callbacks.news(agent->callbacks.who, AGENT_SHOWN, why);
         return;
     case AGENT_EVENT_SIGN_ON_FAILED:
-        agent->outlet.news(agent->outlet.who, AGENT_REFUSED, why);
+        agent->callbacks.news(agent->callbacks.who, AGENT_REFUSED, why);
         return;
     case AGENT_EVENT_ENDED:
-        agent->outlet.news(agent->outlet.who, AGENT_ENDED, why);
+        agent->callbacks.news(agent->callbacks.who, AGENT_ENDED, why);
         return;
     }
 }
@@ -43,14 +43,14 @@ static void recall_identity(struct agent *agent)
     (void)snprintf(facts->authority_hash, sizeof(facts->authority_hash), "the site");
 }
 
-struct agent *agent_new(const struct agent_outlet *outlet, struct agent_memory *memory,
+struct agent *agent_new(const struct agent_callbacks *callbacks, struct agent_memory *memory,
                         const char *boot_id, uint64_t seed, int64_t mono_ms, int64_t wall_ms)
 {
     struct agent *agent = berth_new(struct agent);
 
     timers_init(&agent->timers, mono_ms, wall_ms);
     random_seeded(&agent->random, seed);
-    agent->outlet = *outlet;
+    agent->callbacks = *callbacks;
     agent->uplink.agent = agent;
     agent->viewer.agent = agent;
     agent->device.agent = agent;
@@ -138,7 +138,7 @@ void agent_dialled(struct agent *agent, int code, const char *why)
     deferred_run(&agent->timers);
 }
 
-void agent_hears(struct agent *agent, const struct msg *msg)
+void agent_receive(struct agent *agent, const struct msg *msg)
 {
     if (!agent->uplink.open)
         return;
@@ -250,11 +250,11 @@ void agent_idle(struct agent *agent, int64_t idle_ms)
     send_greeter_event(agent, &event);
 }
 
-void agent_look(const struct agent *agent, struct agent_sight *ret)
+void agent_observe(const struct agent *agent, struct agent_snapshot *ret)
 {
     const struct terminal_status *terminal = &agent->flow.terminal;
 
-    *ret = (struct agent_sight){
+    *ret = (struct agent_snapshot){
         .state = agent_state_names[terminal->state],
         .session_id = terminal->shown.session_id,
         .epoch = terminal->shown.epoch,

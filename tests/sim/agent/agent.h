@@ -1,9 +1,9 @@
 /* agent.h - a real agent inside the simulator, seen from the broker's half of it.
  *
  * Module tests. The object code of agent/core and agent/flow, on ports that hand everything outward
- * through struct agent_outlet. Headers of the two programs cannot be seen in one file (both have
+ * through struct agent_callbacks. Headers of the two programs cannot be seen in one file (both have
  * core/ and flow/), so this one shows neither: messages go by value, what else there is as plain
- * members. An agent has clocks and dice of its own; whoever drives it calls agent_turn when
+ * members. An agent has clocks and random numbers of its own; whoever drives it calls agent_turn when
  * agent_next says so, and again after each call here that says "turn after it".
  */
 #ifndef BERTH_TESTS_SIM_AGENT_H
@@ -29,7 +29,7 @@ struct agent_view {
 /* What became of a sign-on. */
 enum agent_news { AGENT_SHOWN = 1, AGENT_REFUSED, AGENT_ENDED };
 
-struct agent_outlet {
+struct agent_callbacks {
     /* Connect with this key; answered by agent_dialled, later. A new dial ends the old connection.
      */
     void (*dial)(void *who, bool joining, const char *key);
@@ -59,7 +59,7 @@ struct agent_memory {
 };
 
 /* What can be seen of it. */
-struct agent_sight {
+struct agent_snapshot {
     const char *state; /* "idle", "active" ... */
     uint64_t session_id;
     int64_t epoch;
@@ -71,7 +71,7 @@ struct agent_sight {
 };
 
 /* A terminal is switched on: its agent starts. memory: outlives it. All times in milliseconds. */
-struct agent *agent_new(const struct agent_outlet *outlet, struct agent_memory *memory,
+struct agent *agent_new(const struct agent_callbacks *callbacks, struct agent_memory *memory,
                         const char *boot_id, uint64_t seed, int64_t mono_ms, int64_t wall_ms);
 void agent_start(struct agent *agent, struct history *history);
 
@@ -93,7 +93,7 @@ void agent_slept(struct agent *agent, int64_t ms);
 
 /* ---- what happens to it: turn after it ---- */
 void agent_dialled(struct agent *agent, int code, const char *why);
-void agent_hears(struct agent *agent, const struct msg *msg);
+void agent_receive(struct agent *agent, const struct msg *msg);
 void agent_lost(struct agent *agent, const char *why);
 void agent_viewed(struct agent *agent);  /* the viewer is connected */
 void agent_picture(struct agent *agent); /* and its first picture was seen */
@@ -109,6 +109,6 @@ void agent_pick(struct agent *agent);
 void agent_key(struct agent *agent); /* somebody touched it: a notice goes away */
 void agent_idle(struct agent *agent, int64_t idle_ms);
 
-void agent_look(const struct agent *agent, struct agent_sight *ret);
+void agent_observe(const struct agent *agent, struct agent_snapshot *ret);
 
 #endif

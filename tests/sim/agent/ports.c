@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/agent/inner.h"
+#include "sim/agent/agent_internal.h"
 
 /* ---- uplink ---- */
 
@@ -19,7 +19,7 @@ static void dial_cancelled(struct op *op)
     struct agent *agent = uplink->agent;
 
     uplink->dialling = NULL;
-    agent->outlet.hang_up(agent->outlet.who);
+    agent->callbacks.hang_up(agent->callbacks.who);
 }
 
 int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target, struct op *op)
@@ -28,7 +28,7 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
 
     uplink_close(uplink);
     uplink->dialling = op;
-    agent->outlet.dial(agent->outlet.who, target->listener == UPLINK_JOIN, agent->memory->key);
+    agent->callbacks.dial(agent->callbacks.who, target->listener == UPLINK_JOIN, agent->memory->key);
     return op_begun(op, dial_cancelled, uplink);
 }
 
@@ -38,7 +38,7 @@ int uplink_send(struct uplink *uplink, const struct msg *msg, struct berth_error
 
     if (!uplink->open)
         return berth_fail(reterr, BERTH_E_STATE, "not connected");
-    agent->outlet.send(agent->outlet.who, msg);
+    agent->callbacks.send(agent->callbacks.who, msg);
     return 0;
 }
 
@@ -49,7 +49,7 @@ void uplink_close(struct uplink *uplink)
     if (!uplink->open)
         return;
     uplink->open = false;
-    agent->outlet.hang_up(agent->outlet.who);
+    agent->callbacks.hang_up(agent->callbacks.who);
 }
 
 bool uplink_is_open(const struct uplink *uplink)
@@ -109,7 +109,7 @@ int agent_identity_request(struct agent_identity *identity, bool again, char req
         ret_old->kind = join_evidence_kind_OLD_KEY;
         (void)snprintf(ret_old->certificate, sizeof(ret_old->certificate), "%s",
                        memory->certificate);
-        identity->agent->outlet.sign(memory->key, request, ret_old->signature,
+        identity->agent->callbacks.sign(memory->key, request, ret_old->signature,
                                      sizeof(ret_old->signature));
     }
     return 0;
@@ -168,7 +168,7 @@ int viewer_start(struct viewer *viewer, const struct viewer_request *request,
     (void)snprintf(view.fingerprint, sizeof(view.fingerprint), "%s", request->fingerprint);
     viewer->running = true;
     viewer->told_to_end = false;
-    agent->outlet.view(agent->outlet.who, &view);
+    agent->callbacks.view(agent->callbacks.who, &view);
     secret_wipe(&view.password);
     return 0;
 }
@@ -180,7 +180,7 @@ void viewer_end(struct viewer *viewer)
     if (!viewer->running || viewer->told_to_end)
         return;
     viewer->told_to_end = true;
-    agent->outlet.unview(agent->outlet.who);
+    agent->callbacks.unview(agent->callbacks.who);
 }
 
 bool viewer_is_running(const struct viewer *viewer)
@@ -241,7 +241,7 @@ int device_reboot_begin(struct device *device, struct op *op)
 {
     struct agent *agent = device->agent;
 
-    agent->outlet.reboot(agent->outlet.who);
+    agent->callbacks.reboot(agent->callbacks.who);
     op_complete_deferred(op, 0, NULL);
     return 0;
 }

@@ -1,13 +1,13 @@
 # servers.sh - the peers, each started as its own user would, on a port of its own, and ended by its number.
 #
-# Source it after common.sh, and start them in a network of their own (tests/lib/own_network.sh). start_NAME FURNISHED leaves SERVER_PID, SERVER_PORT and SERVER_TONGUE.
+# Source it after common.sh, and start them in a network of their own (tests/lib/own_network.sh). start_NAME PROVISIONED leaves SERVER_PID, SERVER_PORT and SERVER_PROTOCOL.
 # shellcheck shell=bash
 
 declare -A RUNNING # name -> process
 SERVER_PID=
 SERVER_PORT=
 # shellcheck disable=SC2034 # works.sh reads it
-SERVER_TONGUE=
+SERVER_PROTOCOL=
 
 # What each is called in Debian; a peer that is not installed is left out and named in the result.
 declare -A PEER_COMMAND=([nginx]=nginx [mosquitto]=mosquitto [x2gobroker]=x2gobroker-daemon)
@@ -60,14 +60,14 @@ stop() {
 # --- The peers ----------------------------------------------------------------------------------------------------
 
 start_plain() {
-    SERVER_TONGUE=berth SERVER_PORT=7440
+    SERVER_PROTOCOL=berth SERVER_PORT=7440
     launch plain "$PEERS/peers-plain" "$1" "$SERVER_PORT"
 }
 
 start_nginx() {
     local folder
     folder=$(fresh_folder nginx)
-    SERVER_TONGUE=http SERVER_PORT=7441
+    SERVER_PROTOCOL=http SERVER_PORT=7441
     cat >"$folder/nginx.conf" <<CONFIG
 daemon off;
 user root;
@@ -104,7 +104,7 @@ CONFIG
 start_mosquitto() {
     local folder
     folder=$(fresh_folder mosquitto)
-    SERVER_TONGUE=mqtt SERVER_PORT=7442
+    SERVER_PROTOCOL=mqtt SERVER_PORT=7442
     cat >"$folder/mosquitto.conf" <<CONFIG
 user root
 persistence false
@@ -127,7 +127,7 @@ start_berthd() {
     local folder join_port=7444
     folder=$(fresh_folder berthd)
     # shellcheck disable=SC2034
-    SERVER_TONGUE=berth SERVER_PORT=7443
+    SERVER_PROTOCOL=berth SERVER_PORT=7443
     BERTH_SOCKET=$folder/people
     cat >"$folder/berthd.conf" <<CONFIG
 [broker]

@@ -50,7 +50,7 @@ work_limits() {
 dial() {
     local part=$1
     shift
-    "$PEERS/peers-dial" --as "$SERVER_TONGUE" --port "$SERVER_PORT" --folder "$WORK/site" --server "$SERVER_PID" \
+    "$PEERS/peers-dial" --as "$SERVER_PROTOCOL" --port "$SERVER_PORT" --folder "$WORK/site" --server "$SERVER_PID" \
         --limit 300 "$@" |
         jq -c -e ".$part"
 }

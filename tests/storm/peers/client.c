@@ -155,7 +155,7 @@ static void connected(struct client *client)
         fail_tls(client, "no TLS connection could be made");
         return;
     }
-    client->state = CLIENT_SHAKING;
+    client->state = CLIENT_HANDSHAKE;
     watch(client, UV_READABLE);
 }
 
@@ -171,7 +171,7 @@ static void shake(struct client *client)
         return;
     }
     client->state = CLIENT_ASKING;
-    if (!client->dial->tongue->greet(client))
+    if (!client->dial->protocol->greet(client))
         fail_tls(client, "greeting");
 }
 
@@ -189,7 +189,7 @@ static void listen_to(struct client *client)
                 fail_tls(client, client->state == CLIENT_ASKING ? "refused" : "hung up on");
             return;
         }
-        if (!client->dial->tongue->hear(client, plain, (size_t)got)) {
+        if (!client->dial->protocol->hear(client, plain, (size_t)got)) {
             fail(client, "an answer that was not expected");
             return;
         }
@@ -200,7 +200,7 @@ static void step(struct client *client)
 {
     if (client->state == CLIENT_CONNECTING)
         connected(client);
-    if (client->state == CLIENT_SHAKING)
+    if (client->state == CLIENT_HANDSHAKE)
         shake(client);
     if (client->state >= CLIENT_ASKING)
         listen_to(client);
@@ -216,7 +216,7 @@ void client_welcomed(struct client *client)
 {
     if (client->state != CLIENT_ASKING)
         return;
-    client->state = CLIENT_IN;
+    client->state = CLIENT_READY;
     client->dial->welcomed(client);
 }
 

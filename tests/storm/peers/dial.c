@@ -1,6 +1,6 @@
 /* dial.c - peers-dial: call a TLS server as many terminals, and tell what that costs it.
  *
- *     peers-dial --as berth|mqtt|http --port N --folder FURNISHED --terminals N --server PID
+ *     peers-dial --as berth|mqtt|http --port N --folder PROVISIONED --terminals N --server PID
  *                [--calls N] [--in-flight N] [--rate A-SECOND] [--hold SECONDS --ping S] [--limit
  * S]
  *
@@ -92,7 +92,7 @@ static void make_context(void)
 {
     char authority[512];
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    const char *alpn = here.dial.tongue->alpn;
+    const char *alpn = here.dial.protocol->alpn;
 
     (void)snprintf(authority, sizeof(authority), "%s/ca.crt", here.folder);
     if (!context || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
@@ -126,7 +126,7 @@ static void welcomed(struct client *client)
 
 static void failed(struct client *client, const char *why)
 {
-    bool was_in = client->state == CLIENT_IN;
+    bool was_in = client->state == CLIENT_READY;
 
     if (here.failed++ < SPOKEN_FAILURES)
         (void)fprintf(stderr, "peers-dial: terminal %d: %s\n", client->number, why);
@@ -182,12 +182,12 @@ static void after_events(uv_check_t *check)
 
 static void ping(struct client *client)
 {
-    if (client->state != CLIENT_IN || client->waits)
+    if (client->state != CLIENT_READY || client->waits)
         return;
     client->waits = true;
     client->asked_us = watch_now_us();
     here.dial.pings++;
-    if (!here.dial.tongue->ping(client))
+    if (!here.dial.protocol->ping(client))
         failed(client, "a ping could not be sent");
 }
 
@@ -204,7 +204,7 @@ static void ping_due(void)
 static void ticked(uv_timer_t *timer)
 {
     (void)timer;
-    if (here.ping_from_us && here.dial.tongue->ping)
+    if (here.ping_from_us && here.dial.protocol->ping)
         ping_due();
 }
 
@@ -251,7 +251,7 @@ static void run_calls(void)
 static void run_hold(void)
 {
     /* A whole round fills what the server keeps for a living client. */
-    run_for(SETTLE_MS / 1e3 + (here.dial.tongue->ping ? here.ping_s : 1));
+    run_for(SETTLE_MS / 1e3 + (here.dial.protocol->ping ? here.ping_s : 1));
     look(&here.held_from);
     here.dial.pings = here.dial.answers = 0;
     run_for(here.hold_s);
@@ -298,7 +298,7 @@ static json_t *tell_hold(void)
 
 static void report(void)
 {
-    json_t *result = json_pack("{s:s, s:o}", "as", here.dial.tongue->name, "calls",
+    json_t *result = json_pack("{s:s, s:o}", "as", here.dial.protocol->name, "calls",
                                tell_calls(here.after.at_us - here.before.at_us));
 
     if (here.hold_s > 0)
@@ -323,7 +323,7 @@ static void read_options(int argc, char **argv)
     while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (letter) {
         case 'a':
-            here.dial.tongue = tongue_find(optarg);
+            here.dial.protocol = protocol_find(optarg);
             break;
         case 'p':
             here.port = (int)strtol(optarg, NULL, 10);
@@ -359,7 +359,7 @@ static void read_options(int argc, char **argv)
             die("unknown option; see the head of tests/storm/peers/dial.c");
         }
     }
-    if (!here.dial.tongue || here.port < 1 || !here.folder || here.terminals < 1 ||
+    if (!here.dial.protocol || here.port < 1 || !here.folder || here.terminals < 1 ||
         here.terminals > 50000 || here.server < 1 || here.in_flight < 1 || here.ping_s <= 0)
         die("--as, --port, --folder, --terminals and --server are needed");
     if (here.hold_s > 0 || here.calls < 1)

@@ -1,6 +1,6 @@
 /* dial.h - one load for all servers: many TLS clients with certificates, the same whoever answers.
  *
- * dial.c decides who calls when and counts; client.c is one connection; tongue.c is what is said
+ * dial.c decides who calls when and counts; client.c is one connection; protocol.c is what is said
  * once the handshake is done. One thread, one libuv loop.
  */
 #ifndef BERTH_STORM_PEERS_DIAL_H
@@ -18,7 +18,7 @@ struct client;
 struct dial;
 
 /* What a server wants to hear after the handshake. */
-struct tongue {
+struct protocol {
     const char *name;
     const char *alpn; /* NULL: none is offered */
     /* The first words; false: they could not be sent. */
@@ -28,9 +28,9 @@ struct tongue {
     /* Once in a while from a client who stays; NULL: this one has no such thing. */
     bool (*ping)(struct client *client);
 };
-const struct tongue *tongue_find(const char *name);
+const struct protocol *protocol_find(const char *name);
 
-enum client_state { CLIENT_IDLE, CLIENT_CONNECTING, CLIENT_SHAKING, CLIENT_ASKING, CLIENT_IN };
+enum client_state { CLIENT_IDLE, CLIENT_CONNECTING, CLIENT_HANDSHAKE, CLIENT_ASKING, CLIENT_READY };
 
 struct client {
     struct dial *dial;
@@ -57,7 +57,7 @@ struct identity {
 struct dial {
     uv_loop_t loop;
     SSL_CTX *context;
-    const struct tongue *tongue;
+    const struct protocol *protocol;
     struct sockaddr_in to;
     struct identity *identities;
     int identities_count;
@@ -75,7 +75,7 @@ void client_call(struct client *client);
 /* Hang up without a word of ours more than TLS wants; silent, may be called in any state. */
 void client_hang_up(struct client *client);
 
-/* For tongues: send plain bytes; the server let us in; it answered a ping. */
+/* For protocols: send plain bytes; the server let us in; it answered a ping. */
 bool client_send(struct client *client, const void *bytes, size_t size);
 void client_welcomed(struct client *client);
 void client_answered(struct client *client);

@@ -1,6 +1,6 @@
 /* pair.c - peers-pair: what OpenSSL itself needs for a mutual handshake, without any network.
  *
- *     peers-pair FURNISHED HANDSHAKES
+ *     peers-pair PROVISIONED HANDSHAKES
  *
  * Both ends in one process, joined by memory, with the very contexts that lib/tls.c makes for
  * berthd and its terminals. The two ends are clocked apart by the thread's own CPU time. Then the
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
     double record_us = 0;
 
     if (handshakes < 1) {
-        (void)fprintf(stderr, "usage: peers-pair FURNISHED HANDSHAKES\n");
+        (void)fprintf(stderr, "usage: peers-pair PROVISIONED HANDSHAKES\n");
         return 2;
     }
     authority = slurp(argv[1], "ca.crt", 8192);

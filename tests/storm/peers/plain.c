@@ -1,6 +1,6 @@
 /* plain.c - peers-plain: the least that a server of terminals could do, as the physical limit.
  *
- *     peers-plain FURNISHED PORT
+ *     peers-plain PROVISIONED PORT
  *
  * One thread, epoll, OpenSSL on the bare socket, the options of lib/tls.c, nothing remembered: each
  * announcement and each renewal is answered with the same words of the size that Berth's have. What
@@ -33,7 +33,7 @@ struct caller {
 
 static struct {
     SSL_CTX *context;
-    int door, poll;
+    int listener, poll;
     char answer[1024]; /* a frame */
     size_t answer_size;
 } here;
@@ -111,12 +111,12 @@ static void listen_at(int port)
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
     int on = 1;
 
-    here.door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    here.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     here.poll = epoll_create1(EPOLL_CLOEXEC);
-    if (here.door < 0 || here.poll < 0 ||
-        setsockopt(here.door, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        bind(here.door, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(here.door, BACKLOG) < 0 ||
-        epoll_ctl(here.poll, EPOLL_CTL_ADD, here.door, &event) < 0)
+    if (here.listener < 0 || here.poll < 0 ||
+        setsockopt(here.listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(here.listener, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(here.listener, BACKLOG) < 0 ||
+        epoll_ctl(here.poll, EPOLL_CTL_ADD, here.listener, &event) < 0)
         die(strerror(errno));
 }
 
@@ -131,7 +131,7 @@ static void drop(struct caller *caller)
 static void accept_all(void)
 {
     for (;;) {
-        int descriptor = accept4(here.door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int descriptor = accept4(here.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         struct caller *caller;
         struct epoll_event event = { .events = EPOLLIN };
         int on = 1;
@@ -176,7 +176,7 @@ int main(int argc, char **argv)
     struct rlimit files;
 
     if (argc != 3) {
-        (void)fprintf(stderr, "usage: peers-plain FURNISHED PORT\n");
+        (void)fprintf(stderr, "usage: peers-plain PROVISIONED PORT\n");
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);

@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "control/control.h"
-#include "fakes/agent/ward.h"
+#include "fakes/agent/fixture.h"
 #include "flow/dial.h"
 
 #include "test.h"
 
 struct scene {
-    struct ward *ward;
+    struct fixture *fixture;
     struct berth_loop loop;
     struct control *control;
     int wire;
@@ -22,16 +22,16 @@ struct scene {
 
 static int bring(void *context, const char *invitation, struct berth_error *reterr)
 {
-    struct ward *ward = context;
+    struct fixture *fixture = context;
 
     (void)invitation;
     (void)reterr;
-    dial_restart(&ward->agent);
+    dial_restart(&fixture->agent);
     return 0;
 }
 
 /* Has it heard this? */
-static bool hears(struct scene *scene, const char *text)
+static bool received(struct scene *scene, const char *text)
 {
     ssize_t got;
 
@@ -44,7 +44,7 @@ static bool hears(struct scene *scene, const char *text)
     return strstr(scene->heard, text) != NULL;
 }
 
-#define HEARS(scene, text) (void)UNTIL(hears(scene, text), (void)0)
+#define HEARS(scene, text) (void)UNTIL(received(scene, text), (void)0)
 
 /* Somebody has brought an invitation and hears progress. */
 static struct scene *joining(bool known, uint64_t seed)
@@ -56,12 +56,12 @@ static struct scene *joining(bool known, uint64_t seed)
 
     (void)snprintf(scene->path, sizeof(scene->path), "/tmp/berth-control-%d", (int)getpid());
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", scene->path);
-    scene->ward = ward_new(seed);
-    scene->ward->identity.facts.known = known;
-    ward_start(scene->ward);
+    scene->fixture = fixture_new(seed);
+    scene->fixture->identity.facts.known = known;
+    fixture_start(scene->fixture);
     EXPECT_OK(loop_init(&scene->loop, &error));
     scene->control =
-        control_new(&scene->loop, &scene->ward->agent, scene->path, bring, scene->ward, &error);
+        control_new(&scene->loop, &scene->fixture->agent, scene->path, bring, scene->fixture, &error);
     EXPECT(scene->control != NULL);
     scene->wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_OK(connect(scene->wire, (struct sockaddr *)&address, sizeof(address)));
@@ -73,10 +73,10 @@ static struct scene *joining(bool known, uint64_t seed)
 /* The broker is asked (again). */
 static void asks(struct scene *scene)
 {
-    size_t before = ward_sent_count(scene->ward, MSG_join);
+    size_t before = fixture_sent_count(scene->fixture, MSG_join);
 
-    (void)UNTIL_BY(scene->ward->timers.mono_ms, 1000000,
-                   ward_sent_count(scene->ward, MSG_join) > before, ward_run(scene->ward, 100));
+    (void)UNTIL_BY(scene->fixture->timers.mono_ms, 1000000,
+                   fixture_sent_count(scene->fixture, MSG_join) > before, fixture_run(scene->fixture, 100));
 }
 
 static void leave(struct scene *scene)
@@ -86,7 +86,7 @@ static void leave(struct scene *scene)
     (void)UNTIL(control_is_gone(scene->control), loop_turn(&scene->loop, 10));
     control_free(scene->control);
     loop_close(&scene->loop);
-    ward_free(scene->ward);
+    fixture_free(scene->fixture);
     free(scene);
 }
 
@@ -96,14 +96,14 @@ TEST(control, a_code_takes_the_place_of_an_earlier_reason)
     struct msg msg;
 
     asks(scene);
-    ward_cut(scene->ward);
+    fixture_cut(scene->fixture);
     HEARS(scene, "the wire was cut");
     scene->size = 0;
     asks(scene);
-    ward_msg(&msg, MSG_join_wait);
+    fixture_msg(&msg, MSG_join_wait);
     (void)snprintf(msg.join_wait.code, sizeof(msg.join_wait.code), "123-456");
     msg.join_wait.retry_after_ms = 15000;
-    ward_say(scene->ward, &msg);
+    fixture_say(scene->fixture, &msg);
     HEARS(scene, "waiting for approval, code 123-456");
     EXPECT_SAYS(scene->heard, "waiting-approval");
     EXPECT(!strstr(scene->heard, "the wire was cut"));
@@ -115,7 +115,7 @@ static void ends_with_no(const char *code, uint64_t seed)
     struct scene *scene = joining(false, seed);
 
     asks(scene);
-    ward_refuse(scene->ward, "join", code, "so it is");
+    fixture_refuse(scene->fixture, "join", code, "so it is");
     HEARS(scene, "\"refused\":true");
     EXPECT_SAYS(scene->heard, "so it is");
     leave(scene);
@@ -127,12 +127,12 @@ static void goes_on(const char *code, uint64_t seed)
     struct msg msg;
 
     asks(scene);
-    ward_refuse(scene->ward, "join", code, "so it is");
+    fixture_refuse(scene->fixture, "join", code, "so it is");
     HEARS(scene, "so it is");
     EXPECT(!strstr(scene->heard, "\"ok\""));
     asks(scene);
-    ward_msg(&msg, MSG_joined);
-    ward_say(scene->ward, &msg);
+    fixture_msg(&msg, MSG_joined);
+    fixture_say(scene->fixture, &msg);
     HEARS(scene, "\"ok\":true");
     leave(scene);
 }
@@ -159,7 +159,7 @@ TEST(control, who_is_not_the_one_of_the_invitation_may_be_of_another_site)
     struct scene *scene = joining(false, 30);
 
     asks(scene);
-    ward_refuse(scene->ward, "join", "CERTIFICATE", "unknown authority");
+    fixture_refuse(scene->fixture, "join", "CERTIFICATE", "unknown authority");
     HEARS(scene, "unknown authority; the invitation is of another site, or a clock is wrong");
     leave(scene);
 }
@@ -170,8 +170,8 @@ TEST(control, a_link_by_the_old_identity_is_the_end_of_the_invitation)
     struct scene *scene = joining(true, 40);
 
     asks(scene);
-    ward_cut(scene->ward);
-    ward_run(scene->ward, 60000);
+    fixture_cut(scene->fixture);
+    fixture_run(scene->fixture, 60000);
     HEARS(scene, "the invitation was not used: ");
     EXPECT_SAYS(scene->heard, "; the terminal is linked as ICU-07");
     EXPECT_SAYS(scene->heard, "\"ok\":false");

@@ -32,7 +32,7 @@ TEST(arguments, one_a_line_with_the_certificate_pinned)
     EXPECT_INT(strlen(arguments.text), arguments.size);
 }
 
-/* The proof on a real client is tests/e2e/hostile_desktop.sh. */
+/* The proof on a real client is tests/e2e/site_hostile_desktop.sh. */
 TEST(arguments, no_way_around_the_pinned_certificate)
 {
     struct viewer_request request = request_of();

@@ -117,7 +117,7 @@ static int try_all(const struct family *family, int desktop, int elsewhere, bool
     char byte = 0;
 
     /* The answer comes after this, so through the filter. */
-    if (write(CONFINE_CONNECTION, "?", 1) != 1 || poll(&word, 1, (int)test_patience_ms()) != 1)
+    if (write(CONFINE_CONNECTION, "?", 1) != 1 || poll(&word, 1, (int)test_wait_limit_ms()) != 1)
         return DEAF;
     if (read(CONFINE_CONNECTION, &byte, 1) != 1 || byte != 'd')
         return DEAF;
@@ -227,11 +227,11 @@ static void tries_in_vain(int which, bool network)
             (void)setenv("TRY_NETWORK", "1", 1);
         become(family->desktop, port, network);
     }
-    EXPECT_INT(poll(&knock, 1, (int)test_patience_ms()), 1);
+    EXPECT_INT(poll(&knock, 1, (int)test_wait_limit_ms()), 1);
     wire = accept(desktop, NULL, NULL);
     EXPECT(wire >= 0);
     asks.fd = wire;
-    EXPECT_INT(poll(&asks, 1, (int)test_patience_ms()), 1);
+    EXPECT_INT(poll(&asks, 1, (int)test_wait_limit_ms()), 1);
     EXPECT_INT(send(wire, "d", 1, MSG_NOSIGNAL), 1);
     ends_safe(child);
     (void)close(wire);

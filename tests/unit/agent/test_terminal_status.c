@@ -48,7 +48,7 @@ TEST(terminal_status, a_desktop_can_be_left_from_wherever_it_is_shown)
     EXPECT(!agent_state_may_change(agent_LOCKED, agent_ACTIVE));
 }
 
-TEST(terminal_status, a_forbidden_move_is_not_made)
+TEST(terminal_status, a_forbidden_transition_is_not_made)
 {
     struct terminal_status terminal = status_in(agent_OFFLINE);
 

@@ -93,7 +93,7 @@ static void knocked(uv_poll_t *poll, int status, int events)
     EXPECT(wire >= 0);
     (void)uv_poll_stop(poll); /* one is enough */
     frame_reader_init(&broker->reader, FRAME_MAX);
-    EXPECT_OK(tls_accept(broker->loop, broker->context, wire, test_patience_ms(), &broker_events,
+    EXPECT_OK(tls_accept(broker->loop, broker->context, wire, test_wait_limit_ms(), &broker_events,
                          &broker->peer, &error));
 }
 

@@ -2,7 +2,7 @@
  * asked through libcurl.
  *
  * One thread: the loop turns while an answer is waited for. Nothing here sleeps; what does not come
- * fails after test_patience_ms().
+ * fails after test_wait_limit_ms().
  */
 #ifndef BERTH_TESTS_UNIT_API_API_FIXTURE_H
 #define BERTH_TESTS_UNIT_API_API_FIXTURE_H
@@ -135,7 +135,7 @@ static size_t world_metrics(void *context, struct api_metric *out, size_t max)
     (void)context;
     (void)max;
     out[0] = (struct api_metric){ .name = "berth_link_test_total",
-                                  .help = "A figure of another room.",
+                                  .help = "A metric of another module.",
                                   .counter = true,
                                   .value = 7 };
     return 1;
@@ -174,7 +174,7 @@ static void world_serve(void)
 {
     struct berth_error error = { 0 };
 
-    (void)snprintf(world.socket, sizeof(world.socket), "%s/door.sock", world.folder);
+    (void)snprintf(world.socket, sizeof(world.socket), "%s/api.sock", world.folder);
     EXPECT_OK(loop_init(&world.loop, &error));
     world.loop.slow_limit_ms = 0; /* this thread is the client too */
     EXPECT_OK(uv_async_init(&world.loop.uv, &world.store_wake, world_woken));
@@ -302,7 +302,7 @@ static void world_turn(void)
 /* Turn loop and client until the transfer is over. */
 static void pump(CURLM *multi)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
     int running = 1;
 
     while (running) {
@@ -427,7 +427,7 @@ static berth_unused void nothing(berth_unused struct op *op, berth_unused int re
 
 static berth_unused void hold_hashing(struct hold *hold)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
 
     *hold = (struct hold){ .job = { .work = hold_on, .release = held } };
     EXPECT_OK(sem_init(&hold->taken, 0, 0));
@@ -511,7 +511,7 @@ static berth_unused size_t raw_exchange(int descriptor, const char *bytes, size_
             length += (size_t)got;
             last_ms = clock_mono_ms();
         }
-        if (last_ms - began_ms > test_patience_ms())
+        if (last_ms - began_ms > test_wait_limit_ms())
             fail_msg("the other end did not come to rest for %d ms", quiet_ms);
     }
     out[length] = '\0';
@@ -523,7 +523,7 @@ static berth_unused size_t raw_exchange(int descriptor, const char *bytes, size_
 static berth_unused bool raw_says(int descriptor, const char *bytes, const char *text, char *out,
                                   size_t out_size)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
     size_t length = 0;
 
     if (*bytes && write(descriptor, bytes, strlen(bytes)) < 0 && errno == EPIPE)

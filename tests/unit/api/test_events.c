@@ -209,7 +209,7 @@ static int follow_at_socket(void)
 static void close_followers(const int *descriptor, size_t count)
 {
     static int groups;
-    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+    int64_t limit_ms = clock_mono_ms() + test_wait_limit_ms();
     char name[32];
 
     for (size_t i = 0; i < count; i++)

@@ -6,7 +6,7 @@
 static char out[65536];
 static bool closed;
 
-/* Send it and see what comes; afterwards the door must serve as before. */
+/* Send it and see what comes; afterwards the API must serve as before. */
 static int status_of(const char *bytes)
 {
     int descriptor = raw_connect();
@@ -25,7 +25,7 @@ TEST(hostile, begins)
     EXPECT_INT(status_of("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
 }
 
-/* A proxy in front and the door must agree where a request ends. */
+/* A proxy in front and the server must agree where a request ends. */
 TEST(hostile, length_and_chunks_together)
 {
     EXPECT_INT(status_of("POST /v1/groups HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"

@@ -165,7 +165,7 @@ TEST(http_server, a_pool_is_made_by_names_and_shows_how_it_fares)
     EXPECT_INT(json_array_size(at("items")), 0);
 }
 
-/* Not by the door: without berth-virt its template cannot be checked. */
+/* Not by the API: without berth-virt its template cannot be checked. */
 TEST(http_server, a_pool_that_makes_nothing_says_why)
 {
     struct core *core = world.context.core;
@@ -480,7 +480,7 @@ TEST(http_server, signing_in_gives_a_token_until_signing_out)
 TEST(http_server, wrong_passwords_are_limited)
 {
     long status = 401;
-    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+    int64_t limit_ms = clock_mono_ms() + test_wait_limit_ms();
 
     while (status == 401 && clock_mono_ms() < limit_ms)
         status =

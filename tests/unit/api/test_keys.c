@@ -111,7 +111,7 @@ TEST(keys, a_dry_run_that_is_none_is_the_same_request)
 }
 
 /* A password in a body must not be found by trying words against a fast hash of it; the keyed one
- * is tested with the room auth. */
+ * is tested with module auth. */
 TEST(keys, neither_key_nor_body_nor_its_plain_hash_is_kept)
 {
     static const char body[] = "{\"password\":\"tiny-word\"}";

@@ -408,7 +408,7 @@ static void look(bool again)
 
 static bool ended_is_applied(struct op *op)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
 
     while (op->in_flight && clock_mono_ms() < until_ms)
         world_turn();

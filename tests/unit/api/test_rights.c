@@ -306,7 +306,7 @@ TEST(rights, a_body_that_comes_late_is_judged_by_who_asks_then)
 TEST(rights, a_change_that_waits_is_judged_by_who_asks_then)
 {
     static const char body[] = "{\"password\":\"a new password\"}";
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
     char token[256];
     char request[512];
     char before[160];
@@ -353,7 +353,7 @@ static int large_log_upload(void *context, uint64_t command_id)
 
 static size_t read_to_the_end(int descriptor)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
     size_t total = 0;
 
     for (;;) {

@@ -1,4 +1,4 @@
-/* small.h - a core with a few entities under virtual time, for the unit tests of the room.
+/* small.h - a core with a few entities under virtual time, for the unit tests of the module.
  *
  * Module tests. One header, for each test is a program of its own. Rows go in as the store would load
  * them; decisions are applied as if they had been committed.

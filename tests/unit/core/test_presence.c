@@ -67,7 +67,7 @@ TEST(presence, a_shorter_promise_shortens)
     small_close(&s);
 }
 
-TEST(presence, wishes_out_of_bounds_get_the_bound)
+TEST(presence, requests_out_of_bounds_get_the_bound)
 {
     struct small s;
     struct presence *p = one(&s);

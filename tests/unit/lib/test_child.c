@@ -163,7 +163,7 @@ TEST(child, its_whole_group_goes_with_it)
     /* Gone, or a zombie that nobody has reaped: its pipe end is closed in both cases. */
     (void)close(out[1]);
     (void)fcntl(out[0], F_SETFL, O_NONBLOCK);
-    limit_ms = clock_mono_ms() + test_patience_ms();
+    limit_ms = clock_mono_ms() + test_wait_limit_ms();
     while (read(out[0], text, 1) != 0 && clock_mono_ms() < limit_ms)
         (void)usleep(10000);
     EXPECT_INT(read(out[0], text, 1), 0);

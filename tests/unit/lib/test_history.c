@@ -292,7 +292,7 @@ TEST(file, of_several_writers_holds_every_line_whole)
 TEST(file, gathers_for_a_second)
 {
     struct history *history;
-    int64_t until_us = history_now_us() + test_patience_ms() * 1000;
+    int64_t until_us = history_now_us() + test_wait_limit_ms() * 1000;
 
     (void)fresh_path();
     history = recorder(true);

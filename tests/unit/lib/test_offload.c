@@ -24,13 +24,13 @@ static int add(struct offload_job *job, struct berth_error *error)
 {
     struct sum *sum = container_of(job, struct sum, job);
 
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
 
     atomic_store(&entered, true);
     while (atomic_load(&held)) {
         if (clock_mono_ms() > until_ms) { /* a thread of its own: the test cannot fail from here */
             (void)fprintf(stderr, "a job waited %lld ms in vain to be let go\n",
-                          (long long)test_patience_ms());
+                          (long long)test_wait_limit_ms());
             abort();
         }
         (void)usleep(1000);

@@ -7,28 +7,28 @@
 
 #include "test.h"
 
-struct room {
+struct folder {
     char path[64];
     struct state_dir state_dir;
 };
 
-static void enter(struct room *room)
+static void make_folder(struct folder *folder)
 {
     struct berth_error error = { 0 };
     char above[] = "/tmp/berth-state-XXXXXX";
 
     EXPECT(mkdtemp(above) != NULL);
-    (void)snprintf(room->path, sizeof(room->path), "%s/state", above);
-    EXPECT_OK(state_dir_open(&room->state_dir, room->path, &error));
+    (void)snprintf(folder->path, sizeof(folder->path), "%s/state", above);
+    EXPECT_OK(state_dir_open(&folder->state_dir, folder->path, &error));
 }
 
-static void leave(struct room *room)
+static void remove_folder(struct folder *folder)
 {
     char command[128];
 
-    state_dir_close(&room->state_dir);
-    (void)snprintf(command, sizeof(command), "rm -rf '%.*s'", (int)(strlen(room->path) - 6),
-                   room->path);
+    state_dir_close(&folder->state_dir);
+    (void)snprintf(command, sizeof(command), "rm -rf '%.*s'", (int)(strlen(folder->path) - 6),
+                   folder->path);
     EXPECT_OK(system(command)); /* the folder was made by mkdtemp above */
 }
 
@@ -65,20 +65,20 @@ static void write_read_replace(struct state_dir *state)
 
 TEST(state_file, in_a_folder)
 {
-    struct room room;
+    struct folder folder;
     struct stat facts;
     char path[96];
 
-    enter(&room);
-    write_read_replace(&room.state_dir);
-    EXPECT_OK(stat(room.path, &facts));
+    make_folder(&folder);
+    write_read_replace(&folder.state_dir);
+    EXPECT_OK(stat(folder.path, &facts));
     EXPECT_INT(facts.st_mode & 0777, 0700);
-    (void)snprintf(path, sizeof(path), "%s/identity", room.path);
+    (void)snprintf(path, sizeof(path), "%s/identity", folder.path);
     EXPECT_OK(stat(path, &facts));
     EXPECT_INT(facts.st_mode & 0777, 0600);
-    (void)snprintf(path, sizeof(path), "%s/identity.new", room.path);
+    (void)snprintf(path, sizeof(path), "%s/identity.new", folder.path);
     EXPECT(access(path, F_OK) < 0);
-    leave(&room);
+    remove_folder(&folder);
 }
 
 TEST(state_file, in_memory)
@@ -93,34 +93,34 @@ TEST(state_file, in_memory)
 
 TEST(state_file, a_folder_that_others_can_read_is_refused)
 {
-    struct room room;
+    struct folder folder;
     struct state_dir again;
     struct berth_error error = { 0 };
 
-    enter(&room);
-    EXPECT_OK(chmod(room.path, 0750));
-    EXPECT_ERR(state_dir_open(&again, room.path, &error), BERTH_E_DENIED);
+    make_folder(&folder);
+    EXPECT_OK(chmod(folder.path, 0750));
+    EXPECT_ERR(state_dir_open(&again, folder.path, &error), BERTH_E_DENIED);
     EXPECT_SAYS(error.text, "chmod 700");
-    EXPECT_OK(chmod(room.path, 0700));
-    leave(&room);
+    EXPECT_OK(chmod(folder.path, 0700));
+    remove_folder(&folder);
 }
 
 TEST(state_file, a_link_in_the_folder_is_not_followed)
 {
-    struct room room;
+    struct folder folder;
     struct berth_error error = { 0 };
     char path[96];
     size_t size = 0;
 
-    enter(&room);
-    (void)snprintf(path, sizeof(path), "%s/identity", room.path);
+    make_folder(&folder);
+    (void)snprintf(path, sizeof(path), "%s/identity", folder.path);
     EXPECT_OK(symlink("/etc/hostname", path));
-    EXPECT(state_file_read(&room.state_dir, "identity", &size, &error) == NULL);
+    EXPECT(state_file_read(&folder.state_dir, "identity", &size, &error) == NULL);
     EXPECT_INT(error.code, BERTH_E_IO);
-    (void)snprintf(path, sizeof(path), "%s/profile.new", room.path);
+    (void)snprintf(path, sizeof(path), "%s/profile.new", folder.path);
     EXPECT_OK(symlink("/etc/hostname", path));
-    EXPECT_ERR(state_file_write(&room.state_dir, "profile", "x", 1, &error), BERTH_E_IO);
-    leave(&room);
+    EXPECT_ERR(state_file_write(&folder.state_dir, "profile", "x", 1, &error), BERTH_E_IO);
+    remove_folder(&folder);
 }
 
 TEST_MAIN()

@@ -72,24 +72,24 @@ static void handle_note(const struct msg *msg)
         memcpy(&handlers.last, msg, msg_size(msg->type));
 }
 
-#define DESK_NOTES(name)                                                        \
+#define STUB_RECORDS(name)                                                        \
     void handle_##name(struct context *context, uint64_t peer, const struct msg *msg) \
     {                                                                           \
         (void)context;                                                            \
         (void)peer;                                                             \
         handle_note(msg);                                                         \
     }
-DESK_NOTES(join)
-DESK_NOTES(renew)
-DESK_NOTES(bye)
-DESK_NOTES(sign_on)
-DESK_NOTES(sign_on_cancel)
-DESK_NOTES(viewer)
-DESK_NOTES(sign_off)
-DESK_NOTES(disconnect)
-DESK_NOTES(profile_applied)
-DESK_NOTES(command_state)
-DESK_NOTES(renew_certificate)
+STUB_RECORDS(join)
+STUB_RECORDS(renew)
+STUB_RECORDS(bye)
+STUB_RECORDS(sign_on)
+STUB_RECORDS(sign_on_cancel)
+STUB_RECORDS(viewer)
+STUB_RECORDS(sign_off)
+STUB_RECORDS(disconnect)
+STUB_RECORDS(profile_applied)
+STUB_RECORDS(command_state)
+STUB_RECORDS(renew_certificate)
 
 void handle_announce(struct context *context, uint64_t peer, const struct msg *msg)
 {

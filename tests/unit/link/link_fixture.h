@@ -37,7 +37,7 @@ static struct fixture {
     char folder[32];
 } fixture;
 
-/* Where the next house listens for terminals. */
+/* Where the next link listens for terminals. */
 __attribute__((unused)) static const char *fixture_listen = "127.0.0.1:0";
 
 struct client {
@@ -211,7 +211,7 @@ static const struct tls_events client_events = { .open = client_open,
                                                  .bytes = client_bytes,
                                                  .closed = client_closed };
 
-/* A terminal's identity, signed by the house's authority. */
+/* A terminal's identity, signed by the fixture's authority. */
 static struct {
     char *key;
     char *request;

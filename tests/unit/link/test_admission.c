@@ -231,7 +231,7 @@ TEST(admission, where_terminals_come_from_there_is_room_when_strangers_have_take
     for (int i = 0; i < 25; i++)
         EXPECT_INT(ask("ward", 0, 0), REFUSAL_NONE);
     EXPECT_INT(dropped_count, 0);
-    /* There is no room kept any more: the oldest stranger goes. */
+    /* There is no space kept any more: the oldest stranger goes. */
     EXPECT_INT(ask("other-ward", 0, 0), REFUSAL_NONE);
     EXPECT_INT(dropped_count, 1);
     EXPECT_INT(dropped[0], 3);
@@ -281,7 +281,7 @@ TEST(admission, where_the_oldest_is_replaced_strangers_cannot_fill_it)
 }
 
 /* One connection that fails so. */
-static enum refusal knock_badly(const char *source, enum penalty penalty, int64_t now_ms)
+static enum refusal fail_handshake(const char *source, enum penalty penalty, int64_t now_ms)
 {
     enum refusal refusal = ask(source, 999, now_ms);
 
@@ -294,12 +294,12 @@ static enum refusal knock_badly(const char *source, enum penalty penalty, int64_
 TEST(admission, one_slip_does_not_hurt_and_a_habit_does)
 {
     begin(100, 100, 100);
-    EXPECT_INT(knock_badly("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("a", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY); /* 20 s are owed */
-    EXPECT_INT(knock_badly("b", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("a", PENALTY_NONE, 4999), REFUSAL_PENALTY);
-    EXPECT_INT(knock_badly("a", PENALTY_NONE, 5000), REFUSAL_NONE); /* 15 s are left: tolerated */
+    EXPECT_INT(fail_handshake("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("a", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("a", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY); /* 20 s are owed */
+    EXPECT_INT(fail_handshake("b", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("a", PENALTY_NONE, 4999), REFUSAL_PENALTY);
+    EXPECT_INT(fail_handshake("a", PENALTY_NONE, 5000), REFUSAL_NONE); /* 15 s are left: tolerated */
     finish();
 }
 
@@ -308,10 +308,10 @@ TEST(admission, a_habit_is_the_networks)
 {
     begin(100, 100, 100);
     known("net/ward");
-    EXPECT_INT(knock_badly("net/1", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("net/2", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("net/3", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY);
-    EXPECT_INT(knock_badly("net/ward", PENALTY_NONE, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("net/1", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("net/2", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("net/3", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY);
+    EXPECT_INT(fail_handshake("net/ward", PENALTY_NONE, 0), REFUSAL_NONE);
     finish();
 }
 
@@ -322,11 +322,11 @@ TEST(admission, nothing_is_owed_where_terminals_come_from)
     begin(100, 100, 100);
     known("ward");
     for (int i = 0; i < 50; i++) {
-        EXPECT_INT(knock_badly("ward", PENALTY_SILENT, 0), REFUSAL_NONE);
-        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-        (void)knock_badly("stranger", PENALTY_SILENT, 0);
+        EXPECT_INT(fail_handshake("ward", PENALTY_SILENT, 0), REFUSAL_NONE);
+        EXPECT_INT(fail_handshake("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        (void)fail_handshake("stranger", PENALTY_SILENT, 0);
     }
-    EXPECT_INT(knock_badly("stranger", PENALTY_SILENT, 0), REFUSAL_PENALTY);
+    EXPECT_INT(fail_handshake("stranger", PENALTY_SILENT, 0), REFUSAL_PENALTY);
     finish();
 }
 
@@ -351,8 +351,8 @@ TEST(admission, no_more_than_ten_minutes_are_owed)
         EXPECT_INT(ask("a", 999, 0), REFUSAL_NONE);
     for (uint64_t i = 1; i <= 100; i++)
         left(i, PENALTY_PROTOCOL, 0);
-    EXPECT_INT(knock_badly("a", PENALTY_NONE, 584999), REFUSAL_PENALTY);
-    EXPECT_INT(knock_badly("a", PENALTY_NONE, 585000), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("a", PENALTY_NONE, 584999), REFUSAL_PENALTY);
+    EXPECT_INT(fail_handshake("a", PENALTY_NONE, 585000), REFUSAL_NONE);
     finish();
 }
 
@@ -365,11 +365,11 @@ TEST(admission, memory_is_bounded_and_the_quietest_is_forgotten)
     for (int i = 0; i < ADMISSION_SOURCES + 100; i++) {
         (void)snprintf(source, sizeof(source), "s%d", i);
         for (int k = 0; k < 2; k++)
-            EXPECT_INT(knock_badly(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+            EXPECT_INT(fail_handshake(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     }
-    EXPECT_INT(knock_badly("s0", PENALTY_NONE, 0), REFUSAL_NONE); /* forgotten */
+    EXPECT_INT(fail_handshake("s0", PENALTY_NONE, 0), REFUSAL_NONE); /* forgotten */
     (void)snprintf(source, sizeof(source), "s%d", ADMISSION_SOURCES + 99);
-    EXPECT_INT(knock_badly(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
+    EXPECT_INT(fail_handshake(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
     left(1, PENALTY_NONE, 0);
     EXPECT_INT(admission_handshakes(admission), 0);
     EXPECT_INT(admission_open(admission), 0);
@@ -384,15 +384,15 @@ TEST(admission, who_is_refused_makes_nobody_forgotten)
     begin(1000, 100, 100);
     known("net/ward");
     known("ward");
-    EXPECT_INT(knock_badly("net/1", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("net/2", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("net/1", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("net/2", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     for (int i = 0; i <= ADMISSION_SOURCES; i++) {
         (void)snprintf(source, sizeof(source), "net/r%d", i);
-        EXPECT_INT(knock_badly(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
+        EXPECT_INT(fail_handshake(source, PENALTY_NONE, 0), REFUSAL_PENALTY);
     }
     for (int i = 0; i < 3; i++) {
-        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-        EXPECT_INT(knock_badly("net/ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(fail_handshake("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(fail_handshake("net/ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     }
     finish();
 }
@@ -406,10 +406,10 @@ TEST(admission, strangers_make_no_known_source_forgotten)
     known("ward");
     for (int i = 0; i <= ADMISSION_SOURCES; i++) {
         (void)snprintf(source, sizeof(source), "s%d", i);
-        EXPECT_INT(knock_badly(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(fail_handshake(source, PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     }
     for (int i = 0; i < 3; i++)
-        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(fail_handshake("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     finish();
 }
 
@@ -427,11 +427,11 @@ TEST(admission, the_list_of_known_sources_is_bounded_too)
         admission_trust(admission, source);
     }
     for (int i = 0; i < 2; i++) {
-        EXPECT_INT(knock_badly("first", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-        EXPECT_INT(knock_badly("here", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(fail_handshake("first", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+        EXPECT_INT(fail_handshake("here", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     }
-    EXPECT_INT(knock_badly("first", PENALTY_NONE, 0), REFUSAL_PENALTY);
-    EXPECT_INT(knock_badly("here", PENALTY_NONE, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("first", PENALTY_NONE, 0), REFUSAL_PENALTY);
+    EXPECT_INT(fail_handshake("here", PENALTY_NONE, 0), REFUSAL_NONE);
     finish();
 }
 
@@ -442,8 +442,8 @@ TEST(admission, trust_is_taken_back)
     admission_distrust(admission, "ward");
     admission_distrust(admission, "nobody");
     for (int i = 0; i < 2; i++)
-        EXPECT_INT(knock_badly("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
-    EXPECT_INT(knock_badly("ward", PENALTY_NONE, 0), REFUSAL_PENALTY);
+        EXPECT_INT(fail_handshake("ward", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
+    EXPECT_INT(fail_handshake("ward", PENALTY_NONE, 0), REFUSAL_PENALTY);
     finish();
 }
 

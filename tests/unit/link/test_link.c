@@ -861,7 +861,7 @@ static void tell_late(berth_unused struct loop_mail *mail)
     fixture.context.hang_up(fixture.context.link, handlers.peers[0], BERTH_E_CLOSING, "too late");
 }
 
-TEST(link, what_is_told_while_the_doors_close_goes_nowhere)
+TEST(link, what_is_told_while_the_listeners_close_goes_nowhere)
 {
     struct loop_mail late = { .run = tell_late };
     struct client client;

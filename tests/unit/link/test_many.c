@@ -49,7 +49,7 @@ static const struct tls_events crowd_events = { .open = crowd_open,
 /* Connect them all, hold them until the pipe is closed, exit with what happened. */
 static void crowd_run(int hold, int tell)
 {
-    int64_t until_ms = clock_mono_ms() + test_patience_ms();
+    int64_t until_ms = clock_mono_ms() + test_wait_limit_ms();
     char byte;
 
     if (loop_init(&crowd.loop, NULL) < 0)
@@ -125,7 +125,7 @@ TEST(link, two_thousand_terminals_get_in)
         crowd_run(hold[0], tell[1]);
     }
     (void)close(hold[0]);
-    for (int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+    for (int64_t limit_ms = clock_mono_ms() + test_wait_limit_ms();
          handlers.opened < TERMINALS && clock_mono_ms() < limit_ms;)
         loop_turn(&fixture.loop, 50);
     EXPECT_INT(handlers.opened, TERMINALS);

@@ -244,7 +244,7 @@ static int begin(struct world *world, const char *address, int port)
     return probe_begin(world->probe, &target, &world->ret, &world->op);
 }
 
-#define PATIENCE_MS 300000 /* only a probe without an end takes so long */
+#define WAIT_LIMIT_MS 300000 /* only a probe without an end takes so long */
 
 /* Milliseconds that the attempt took. */
 static int64_t ask_for(struct world *world, int port, bool answer_only)
@@ -257,7 +257,7 @@ static int64_t ask_for(struct world *world, int port, bool answer_only)
     world->done = 0;
     EXPECT_OK(probe_begin(world->probe, &target, &world->ret, &world->op));
     EXPECT_INT(world->done, 0);
-    while (!world->done && clock_mono_ms() - began < PATIENCE_MS)
+    while (!world->done && clock_mono_ms() - began < WAIT_LIMIT_MS)
         loop_turn(&world->loop, 20);
     EXPECT_INT(world->done, 1);
     return clock_mono_ms() - began;

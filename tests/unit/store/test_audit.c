@@ -256,7 +256,7 @@ TEST(tamper, a_forged_end_is_found_at_the_next_start_and_never_forgotten)
         "DELETE FROM audit WHERE sequence = 5;"
         "UPDATE audit_head SET sequence = 4, hash = (SELECT hash FROM audit WHERE sequence = 4)");
     sql_do(w, "keys.db", "UPDATE trail SET sequence = 0"); /* even if nothing was noted there yet */
-    EXPECT_OK(world_open(w));                              /* the house goes on */
+    EXPECT_OK(world_open(w));                              /* the broker goes on */
     EXPECT(log_count(EV_AUDIT_BROKEN) > 0);
     for (int turn = 0; turn < 2; turn++) {
         verdict = verify(w);

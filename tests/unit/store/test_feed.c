@@ -127,7 +127,7 @@ TEST(feed, forgets_what_is_old_and_says_so)
 
     w->feed_retention_ms = INT64_C(86400000) * 3650;
     EXPECT_OK(world_open(w));
-    limit_ms = clock_mono_ms() + test_patience_ms();
+    limit_ms = clock_mono_ms() + test_wait_limit_ms();
     while (sql_count(w, "berth.db", "SELECT min(rev) FROM change") < 701 &&
            clock_mono_ms() < limit_ms)
         (void)nanosleep(&pause, NULL);

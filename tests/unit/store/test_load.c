@@ -2,7 +2,7 @@
 #include "store/store_internal.h"
 #include "store/row_sql.h"
 
-#include "earlier.h"
+#include "earlier_store.h"
 
 #define PAST 20000
 

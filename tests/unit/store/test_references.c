@@ -4,7 +4,7 @@
 #include "core/policy.h"
 #include "core/reference.h"
 
-#include "earlier.h"
+#include "earlier_store.h"
 
 #define POOL(id, name, hosts)                                                                  \
     "INSERT INTO pools VALUES (" #id ", 1, '" name "', '', 'floating', NULL, '/t', '" hosts    \

@@ -1,7 +1,7 @@
 /* test_requests.c - a file of the schema before, which remembers requests by nothing but their
  * keys: it opens, what it holds stays, and no old key stands for anything.
  */
-#include "earlier.h"
+#include "earlier_store.h"
 
 static const char rows[] =
     "INSERT INTO users VALUES (30, 1, 'anna', '', 'person', 0, '');"

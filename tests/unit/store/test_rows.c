@@ -1,7 +1,7 @@
 /* test_rows.c - pages of history, read from the file. */
 #include "store/rows_page.h"
 
-#include "earlier.h"
+#include "earlier_store.h"
 
 /* More than one page reads (20,000). */
 #define PAST 20100

@@ -103,7 +103,7 @@ TEST(space, full_is_refused_and_heals_by_itself)
     store_stats(w->store, &stats);
     EXPECT(stats.degraded);
     EXPECT_INT(log_count(EV_STORE_DEGRADED), 1); /* told once */
-    EXPECT_INT(w->failures, 0);                  /* the house stands */
+    EXPECT_INT(w->failures, 0);                  /* the broker stands */
     store_presence(w->store, &seen, 1);          /* dropped */
 
     /* It still reads. */

@@ -1,4 +1,4 @@
-/* world.h - a data folder, a store on it and short words for decisions, for the tests of the room
+/* world.h - a data folder, a store on it and short words for decisions, for the tests of the module
  * store.
  *
  * Real SQLite on a real folder; the loop is the test itself: `settle` waits for the writer's wake
@@ -153,7 +153,7 @@ static inline void wait_done(struct op *op, int result)
 /* Until the store takes changes again, as ret says then. */
 static inline void world_recovers(struct world *world, struct store_stats *ret)
 {
-    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+    int64_t limit_ms = clock_mono_ms() + test_wait_limit_ms();
 
     for (store_stats(world->store, ret); ret->degraded && clock_mono_ms() < limit_ms;
          store_stats(world->store, ret))
@@ -172,9 +172,9 @@ static inline void world_turn(struct world *world)
     struct timespec until;
 
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += test_patience_ms() / 1000;
+    until.tv_sec += test_wait_limit_ms() / 1000;
     if (sem_timedwait(&world->woken, &until) < 0)
-        fail_msg("the store did not answer in %d ms", (int)test_patience_ms());
+        fail_msg("the store did not answer in %d ms", (int)test_wait_limit_ms());
     store_turn(world->store);
 }
 

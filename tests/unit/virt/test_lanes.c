@@ -112,7 +112,7 @@ static void turn(void)
 
 static void until(const char *wanted)
 {
-    int64_t limit_ms = clock_mono_ms() + test_patience_ms();
+    int64_t limit_ms = clock_mono_ms() + test_wait_limit_ms();
 
     while (!strstr(heard, wanted) && clock_mono_ms() < limit_ms)
         turn();

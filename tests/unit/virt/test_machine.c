@@ -545,7 +545,7 @@ TEST(machine, what_is_missing_is_named)
     world_free(world);
 }
 
-TEST(survey, addresses_by_metadata_and_by_lease)
+TEST(inventory, addresses_by_metadata_and_by_lease)
 {
     struct world *world = world_new();
     struct virt_args args = args_of(world);
@@ -566,7 +566,7 @@ TEST(survey, addresses_by_metadata_and_by_lease)
     world_free(world);
 }
 
-TEST(survey, a_host_tells_what_it_can_do)
+TEST(inventory, a_host_tells_what_it_can_do)
 {
     struct world *world = world_new();
     struct virt_args args = { 0 };
@@ -683,7 +683,7 @@ static struct heard listen_out(const struct world *world)
     return heard;
 }
 
-TEST(survey, only_machines_of_ours_are_listed)
+TEST(inventory, only_machines_of_ours_are_listed)
 {
     static const char stranger[] = "<domain type='test'><name>stranger</name><memory>1</memory>"
                                    "<os><type>hvm</type></os></domain>";
@@ -709,7 +709,7 @@ TEST(survey, only_machines_of_ours_are_listed)
     world_free(world);
 }
 
-TEST(survey, a_disk_without_a_machine_is_an_orphan)
+TEST(inventory, a_disk_without_a_machine_is_an_orphan)
 {
     struct world *world = world_new();
     struct virt_args args = args_of(world);

@@ -1,0 +1,364 @@
+"""fixture - a small site for fault tests: libvirt's test driver in a private daemon, machines' RDP servers, a real berthd.
+
+Everything stands in one folder of a memory file system, has a network of its own and ends with the program. A Broker can be
+started under fault-inject or with any other command before it; all else is as in production.
+"""
+import ctypes
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+MACHINES = 3
+POOL = "ward"
+PASSWORD = "fault-" + os.urandom(6).hex()
+# How long anything is waited for that a healthy broker does: only a broken one takes so long, however slow the machine.
+WAIT_LIMIT_S = int(os.environ.get("BERTH_WAIT_LIMIT_S", "300"))
+CLONE_NEWNET = 0x40000000
+# In a network of its own; the kernel gives ports from 32768 on to connections.
+LINK_PORT, JOIN_PORT, FIRST_PORT = 7443, 7444, 13400
+
+
+class Gone(Exception):
+    """The broker, or the connection to it, is not there any more."""
+
+
+class Refused(Exception):
+    """The broker said no, with a sentence."""
+
+    def __init__(self, code, text):
+        super().__init__(f"{code}: {text}")
+        self.code = code
+
+
+def own_network():
+    """From here on this process, and all it starts, has a network with nothing but a loopback: every port is free."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) < 0:
+        raise SystemExit(f"no network namespace (root is needed): {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def wait_until(what, condition):
+    """Ask until the answer is true; the answer, or an error that says what was waited for."""
+    deadline = time.monotonic() + WAIT_LIMIT_S
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {WAIT_LIMIT_S} s: {what}")
+        time.sleep(0.01)
+
+
+class Machines:
+    """The RDP servers behind the ports that are forwarded to the test driver's machines, which have none of their own."""
+
+    CONFIRM = bytes([3, 0, 0, 19, 14, 0xd0, 0, 0, 0x12, 0x34, 0, 2, 0, 8, 0, 1, 0, 0, 0])
+
+    def __init__(self, folder):
+        key, certificate = os.path.join(folder, "rdp.key"), os.path.join(folder, "rdp.crt")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=machine"],
+                       check=True, capture_output=True)
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(certificate, key)
+        self.listeners = [socket.create_server(("127.0.0.1", FIRST_PORT + i)) for i in range(MACHINES)]
+        for listener in self.listeners:
+            threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
+
+    def serve(self, listener):
+        while True:
+            peer, _ = listener.accept()
+            threading.Thread(target=self.speak, args=(peer,), daemon=True).start()
+
+    def speak(self, peer):
+        """As much of RDP as a probe asks for: the negotiation, then TLS. A peer that hangs up meanwhile is no news."""
+        try:
+            with peer:
+                peer.settimeout(WAIT_LIMIT_S)
+                if peer.recv(19, socket.MSG_WAITALL):
+                    peer.sendall(self.CONFIRM)
+                    with self.tls.wrap_socket(peer, server_side=True) as secured:
+                        secured.recv(1)
+        except OSError:
+            pass
+
+
+class Libvirt:
+    """A private daemon, and one shell on its test driver: the machines live as long as somebody is connected."""
+
+    def __init__(self, folder):
+        program = os.path.join(TOP, "deploy/lib/private-libvirtd")
+        self.folder, self.program, self.shell = os.path.join(folder, "libvirt"), program, None
+        done = subprocess.run([program, "start", self.folder, "--owner", str(os.getpid())],
+                              check=True, stdout=subprocess.PIPE, text=True)
+        self.uri = f"test+unix:///default?socket={done.stdout.strip()}"
+
+    def ask(self, command):
+        """One command of virsh; its lines. The shell repeats what it is told behind a prompt, and ends what `echo` says
+        with the next prompt only."""
+        self.shell.stdin.write(f"{command}\necho END-OF-ANSWER\necho\n")
+        self.shell.stdin.flush()
+        lines = []
+        while True:
+            line = self.shell.stdout.readline()
+            if not line:
+                raise RuntimeError("virsh ended")
+            if line.startswith("END-OF-ANSWER"):
+                return lines
+            if line.strip() and "virsh # " not in line:
+                lines.append(line.strip())
+
+    def fresh(self):
+        """An empty hypervisor with a storage pool. The earlier one is gone as soon as the last who used it is."""
+        self.leave()
+        self.shell = subprocess.Popen(["virsh", "--quiet", "--connect", self.uri], text=True, stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.ask("destroy test")  # the driver's own example
+        self.ask("undefine test")
+        for known in self.ask("list --all --name"):
+            self.ask(f"destroy {known}")
+            self.ask(f"undefine {known}")
+        self.ask("pool-define-as berth dir --target /berth")
+        self.ask("pool-start berth")
+
+    def leave(self):
+        if self.shell:
+            self.shell.stdin.close()
+            self.shell.wait()
+            self.shell.stdout.close()
+            self.shell = None
+
+    def machines(self):
+        """Name to the number that libvirt gave it at its start: one that was started again has another number."""
+        rows = [line.split() for line in self.ask("list")]
+        return {row[1]: row[0] for row in rows}
+
+    def stop(self):
+        self.leave()
+        subprocess.run([self.program, "stop", self.folder], check=True)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("berth", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Broker:
+    """One life of berthd on a state folder."""
+
+    def __init__(self, fixture, data, before=(), settings=(), environment=None):
+        self.fixture, self.data = fixture, data
+        self.socket = data + ".sock"
+        self.log_path = data + ".log"
+        self.connection = None
+        self.pid = None
+        self.wrapped = bool(before)
+        options = {"broker.data": data, "broker.terminals": "50", "api.socket": self.socket,
+                   "link.listen": f"127.0.0.1:{fixture.link_port}", "link.join_listen": f"127.0.0.1:{fixture.join_port}",
+                   "link.threads": "1", "broker.recovery_s": "0", **dict(settings)}
+        command = [*before, os.path.join(fixture.build, "berthd"), "--config", "/dev/null"]
+        for name, value in options.items():
+            command += ["--set", f"{name}={value}"]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                            env={**os.environ, **(environment or {})})
+        if self.wrapped:
+            self.pid = json.loads(self.process.stdout.readline())["pid"]
+        else:
+            self.pid = self.process.pid
+
+    # ---- its API ----
+
+    def ask(self, method, path, body=None, limit_s=WAIT_LIMIT_S):
+        """One request; the answer's status and object. Gone when there is nobody, or nobody any more."""
+        try:
+            if not self.connection:
+                self.connection = UnixConnection(self.socket, limit_s)
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            answer = self.connection.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text.startswith(b"{") else text.decode()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.hang_up()
+            raise Gone(f"{method} {path}: {error}") from error
+
+    def hang_up(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+    def want(self, method, path, body=None):
+        """The answer's object; Refused when it is no."""
+        status, answer = self.ask(method, path, body)
+        if status >= 300:
+            problem = answer.get("error", answer) if isinstance(answer, dict) else {}
+            raise Refused(problem.get("code", str(status)), problem.get("text", str(answer)))
+        return answer
+
+    def rows(self, collection):
+        """All of a collection, page by page."""
+        rows, after = [], 0
+        while after is not None:
+            page = self.want("GET", f"/v1/{collection}?limit=200&after={after}")
+            rows += page["items"]
+            after = page["next"]
+        return rows
+
+    def is_ready(self):
+        try:
+            return self.ask("GET", "/readyz")[0] == 200
+        except Gone:
+            return False
+
+    def wait_ready(self):
+        """True when it serves; false when it ended instead."""
+        wait_until("the broker is ready, or ended", lambda: self.is_ready() or not self.alive())
+        return self.alive()
+
+    # ---- its end ----
+
+    def alive(self):
+        if not self.wrapped:
+            return self.process.poll() is None
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+                return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+        except OSError:
+            return False
+
+    def end(self, number=signal.SIGTERM):
+        """Send a signal, if it still lives; what became of it: see result()."""
+        if self.alive():
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass
+        return self.result()
+
+    def result(self):
+        """After its end: {"exit":, "signal":, ...}, with fault-inject's own figures where that stood before it. What it
+        started has ended as well when this returns."""
+        self.hang_up()
+        wait_until("the broker ended", lambda: not self.alive())
+        if self.wrapped:
+            line = self.process.stdout.readline()
+            if not line.startswith(b"{"):
+                raise RuntimeError(f"fault-inject ended without a word: {line!r}")
+            answer = json.loads(line)
+            self.process.wait(WAIT_LIMIT_S)
+        else:
+            code = self.process.wait(WAIT_LIMIT_S)
+            answer = {"exit": max(code, 0), "signal": max(-code, 0)}
+        self.process.stdout.close()
+        return answer
+
+    def said(self, lines=6):
+        """The end of its log, for reports."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return "".join(log.readlines()[-lines:])
+
+    def figure(self, name):
+        """One metric; 0 when it is not there."""
+        for line in self.ask("GET", "/metrics")[1].splitlines():
+            if line.startswith(name + " "):
+                return float(line.split()[1])
+        return 0.0
+
+
+class Fixture:
+    """The site: hypervisor, ports, a warm state folder that each life starts from a copy of."""
+
+    def __init__(self, build, memory=True):
+        self.build = os.path.abspath(build)
+        for program in ("berthd", "berth-virt", "berthctl"):
+            if not os.access(os.path.join(self.build, program), os.X_OK):
+                raise SystemExit(f"'{program}' is not built in '{self.build}'")
+        base = "/dev/shm" if memory and os.path.isdir("/dev/shm") else None
+        own_network()
+        self.link_port, self.join_port = LINK_PORT, JOIN_PORT
+        self.folder = tempfile.mkdtemp(prefix="berth-faults.", dir=base)
+        try:
+            self.libvirt = Libvirt(self.folder)
+            self.machines = Machines(self.folder)
+            self.lives = 0
+            self.make_keys()
+            self.warm = self.make_warm()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        if hasattr(self, "libvirt"):
+            self.libvirt.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make_keys(self):
+        """A terminal's key and request, used by all terminals: each joins anew in each life anyway."""
+        self.requests = {}
+        for name in ("icu-07", "icu-08", "icu-09"):
+            key, request = (os.path.join(self.folder, f"{name}.{end}") for end in ("key", "csr"))
+            subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-keyout", key, "-out", request, "-subj", f"/CN={name}"], check=True, capture_output=True)
+            with open(request, encoding="ascii") as text:
+                self.requests[name] = text.read()
+
+    def copy(self, of=None):
+        """A state folder for one life, from the warm one, or an empty one."""
+        self.lives += 1
+        data = os.path.join(self.folder, f"life-{self.lives}")
+        if of:
+            shutil.copytree(of, data)
+        return data
+
+    def discard(self, data):
+        for path in (data, data + ".sock", data + ".log", data + ".backup", data + ".history"):
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            elif os.path.exists(path):
+                os.unlink(path)
+
+    def start(self, data, **how):
+        return Broker(self, data, **how)
+
+    def make_warm(self):
+        """What stands before the scenario begins: hypervisor, image, people. All that changes is left to the scenario."""
+        self.libvirt.fresh()
+        data = self.copy()
+        broker = self.start(data)
+        if not broker.wait_ready():
+            raise RuntimeError("the broker did not start: " + broker.said())
+        broker.want("POST", "/v1/hosts", {"name": "here", "uri": self.libvirt.uri, "address": "127.0.0.1",
+                                          "port_first": FIRST_PORT, "port_last": FIRST_PORT + MACHINES - 1,
+                                          "max_starting": 2, "max_desktops": MACHINES, "weight": 1, "storage": "berth"})
+        broker.want("POST", "/v1/images", {"name": "desktop"})
+        broker.want("POST", "/v1/images/desktop/versions", {"path": "/berth/desktop.qcow2", "kernel": "/berth/vmlinuz",
+                                                            "initrd": "/berth/initrd.img"})
+        broker.want("POST", "/v1/images/desktop/publish", {"number": 1})
+        for name in ("anna", "bert"):
+            broker.want("POST", "/v1/users", {"name": name, "title": name, "kind": "person"})
+            broker.want("POST", f"/v1/users/{name}/password", {"password": PASSWORD})
+        if broker.end()["exit"] != 0:
+            raise RuntimeError("the broker did not end well: " + broker.said())
+        return data
