@@ -78,7 +78,7 @@ berth_on_exit() {
     exit "$status"
 }
 
-# A signal ends the script through the same door; 128 + number is what shells answer.
+# A signal ends the script by the same trap; 128 + number is what shells answer.
 trap berth_on_exit EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

@@ -46,11 +46,11 @@ screen_shot() {
     magick_import -silent -window root "png:$1"
 }
 
-# screen_nudge - move the pointer a little, to and fro.
-SCREEN_NUDGE=3
-screen_nudge() {
-    SCREEN_NUDGE=$((-SCREEN_NUDGE))
-    xdotool mousemove_relative -- "$SCREEN_NUDGE" "$SCREEN_NUDGE"
+# screen_move_pointer - move the pointer a little, to and fro.
+POINTER_STEP=3
+screen_move_pointer() {
+    POINTER_STEP=$((-POINTER_STEP))
+    xdotool mousemove_relative -- "$POINTER_STEP" "$POINTER_STEP"
 }
 
 # colour_share FILE COLOUR - prints how much of a picture has that colour, in percent (0-100). RDP's compression changes

@@ -27,26 +27,26 @@ site_open() {
     mkdir -p "$SITE"/{etc,run,log,disks}
     chmod 711 "$SITE" "$SITE/disks"
     WAIT_LOGS+=("$SITE/log/*.log")
-    site_hold_ports
+    site_reserve_ports
 }
 
 # The first of the site's row of ports says that the row is taken; broker and desktops stand behind it, and the tests'
 # own servers between the two.
-site_hold_ports() {
+site_reserve_ports() {
     local row holder began
     # shellcheck source=/dev/null
     [[ ! -s $SITE/etc/ports ]] || . "$SITE/etc/ports"
-    row=$("$SITE_LIB/hold-ports" "$SITE" $$ ${LINK_PORT:+"$((LINK_PORT - 1))"}) || exit 1
+    row=$("$SITE_LIB/reserve-ports" "$SITE" $$ ${LINK_PORT:+"$((LINK_PORT - 1))"}) || exit 1
     read -r row holder <<<"$row"
-    ! began=$(process_start "$holder") || at_exit site_end_holder "$holder" "$began"
+    ! began=$(process_start "$holder") || at_exit site_release_ports "$holder" "$began"
     [[ -s $SITE/etc/ports ]] || printf 'LINK_PORT=%s\nJOIN_PORT=%s\nFIRST_PORT=%s\n' \
         "$((row + 1))" "$((row + 2))" "$((row + 16))" >"$SITE/etc/ports"
     # shellcheck source=/dev/null
     . "$SITE/etc/ports"
 }
 
-# site_end_holder PID START-TIME - it is no child of this shell, and would live as long as the shell does.
-site_end_holder() {
+# site_release_ports PID START-TIME - it is no child of this shell, and would live as long as the shell does.
+site_release_ports() {
     process_gone "$1" "$2" || kill "$1" 2>/dev/null || true # gone in this very moment
 }
 
@@ -65,7 +65,7 @@ site_start_libvirtd() {
     qemu) SITE_URI="qemu+unix:///system?socket=$socket" ;;
     test)
         SITE_URI="test+unix:///default?socket=$socket"
-        site_hold_test_driver
+        site_keep_test_driver_alive
         ;;
     esac
     virsh --quiet --connect "$SITE_URI" pool-info berth >/dev/null 2>&1 || {
@@ -75,15 +75,15 @@ site_start_libvirtd() {
 }
 
 # The test driver's machines live as long as somebody is connected: one connection stays open beside the broker's.
-site_hold_test_driver() {
-    mkfifo -m 600 "$SITE/run/hold" 2>/dev/null || true
+site_keep_test_driver_alive() {
+    mkfifo -m 600 "$SITE/run/test-driver-input" 2>/dev/null || true
     # Without keepalive: a daemon that is stopped for half a minute would lose it, and with it all machines.
-    virsh --quiet --keepalive-interval 0 --connect "$SITE_URI" <"$SITE/run/hold" >"$SITE/run/held" 2>/dev/null &
+    virsh --quiet --keepalive-interval 0 --connect "$SITE_URI" <"$SITE/run/test-driver-input" >"$SITE/run/test-driver-output" 2>/dev/null &
     at_exit end_process $!
-    exec 8>"$SITE/run/hold"
+    exec 8>"$SITE/run/test-driver-input"
     # Whoever came before it is there would leave, and take all that was defined along.
     echo hostname >&8
-    wait_for test -s "$SITE/run/held"
+    wait_for test -s "$SITE/run/test-driver-output"
 }
 
 # --- The broker ---------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ CONFIG
 
 # Starts berthd again when it dies, but not for ever: five times in a minute and it stays down. Exit code 2 means that
 # it refused to start; trying again would not help.
-site_keep_broker() {
+site_supervise_broker() {
     local deaths=0 since=$SECONDS code child
     trap 'end_process $! "$BERTH_WAIT_LIMIT_S" || exit 1; exit 0' TERM INT
     while ((deaths < 5)); do
@@ -131,8 +131,8 @@ site_broker_ready() {
 
 site_start_broker() {
     [[ -s $SITE/etc/berthd.conf ]] || site_write_broker_config
-    site_keep_broker &
-    SITE_KEEPER=$!
+    site_supervise_broker &
+    SITE_SUPERVISOR=$!
     at_exit site_stop_broker
     wait_for site_broker_settled || return 1
     site_broker_ready || {
@@ -143,12 +143,12 @@ site_start_broker() {
 
 # Ready, or given up.
 site_broker_settled() {
-    site_broker_ready || process_gone "$SITE_KEEPER"
+    site_broker_ready || process_gone "$SITE_SUPERVISOR"
 }
 
 site_stop_broker() {
     # It gives the broker BERTH_WAIT_LIMIT_S, and ends with 1 when that was not enough.
-    end_process "$SITE_KEEPER" "$((BERTH_WAIT_LIMIT_S + 30))" && ((ENDED_WITH != 1))
+    end_process "$SITE_SUPERVISOR" "$((BERTH_WAIT_LIMIT_S + 30))" && ((ENDED_WITH != 1))
 }
 
 # --- Pool, user, entitlement --------------------------------------------------------------------------------------
@@ -319,8 +319,8 @@ on_terminal() {
 }
 
 # xrdp sends nothing new until the first input arrives, so the pointer is moved before each look.
-site_nudge() {
-    on_terminal "$1" screen_nudge
+site_move_pointer() {
+    on_terminal "$1" screen_move_pointer
 }
 
 site_screen_shows() {
@@ -348,7 +348,7 @@ site_start_rdp_servers() {
         -e sh -c 'echo "A desktop served by Berth"; exec sleep infinity' </dev/null >/dev/null 2>&1 &
     at_exit end_process $!
     for ((i = 0; i < count; i++)); do
-        site_keep_rdp_server "$i" &
+        site_supervise_rdp_server "$i" &
         at_exit end_process $!
     done
     wait_for rdp_answers "$FIRST_PORT" "${RDP_ADDRESS:-127.0.0.1}"
@@ -356,7 +356,7 @@ site_start_rdp_servers() {
 
 # The server does not take a port whose last connections still linger in the kernel (a minute after an earlier run): it is
 # started until it stays.
-site_keep_rdp_server() {
+site_supervise_rdp_server() {
     local i=$1 child tries
     trap 'end_process $! 5 || exit 1; exit 0' TERM INT
     mkdir -p "$SITE/run/rdp-$i"

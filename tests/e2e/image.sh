@@ -118,7 +118,7 @@ end_any_viewer() {
 
 # xrdp sends nothing new until the first input arrives, so the mouse is moved before each look.
 desktop_visible() {
-    screen_nudge || return 1
+    screen_move_pointer || return 1
     screen_shows "$wallpaper" "$WALLPAPER_SHARE"
 }
 

@@ -114,7 +114,7 @@ stopped_in_order() {
     before=$(incarnation)
     remember
     kill -TERM "$(cat "$SITE/run/berthd.pid")"
-    wait "$SITE_KEEPER" || code=$?
+    wait "$SITE_SUPERVISOR" || code=$?
     ((code == 0)) || fail "an orderly stop ends with 0, not $code"
     assert_eventually "the terminals notice" both_offline
     viewers_untouched

@@ -126,7 +126,7 @@ killed_when_full() {
     rm "$SITE/data/ballast"
     # Either the broker came back, or its supervisor gave it up and it is started anew; both are judged below.
     wait_for site_broker_settled || fail "the broker comes back, or its supervisor gives it up"
-    ! process_gone "$SITE_KEEPER" || site_start_broker
+    ! process_gone "$SITE_SUPERVISOR" || site_start_broker
     assert_eventually "the broker works again" recovered
     assert_eventually "anna's session is claimed by icu-07" ctl_answer_is '[.items[] | select(.state == "active" and .runtime.shown_at == "icu-07")] | length == 1' session list
     assert_eventually "both terminals are present" both_present

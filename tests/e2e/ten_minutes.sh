@@ -120,14 +120,14 @@ stand_in_for_machines() {
     wait_for followed /run/libvirt/libvirt-sock
     ! process_gone "$FOLLOWER" || return 0 # it says what went wrong
     wait_for libvirt_answers
-    site_hold_test_driver
+    site_keep_test_driver_alive
     : >"$work/libvirt-held"
     wait_for followed "$SITE/etc/password-anna"
     process_gone "$FOLLOWER" || site_start_rdp_servers 4 "$TEST_COLOUR" anna
 }
 
 desktop_visible() {
-    site_nudge here
+    site_move_pointer here
     on_terminal here screen_shows "$colour" 40
 }
 

@@ -123,7 +123,7 @@ assert_eventually() {
 # --- Questions ----------------------------------------------------------------------------------------------------
 
 shows_desktop() {
-    site_nudge "$1"
+    site_move_pointer "$1"
     site_screen_shows "$1" "$TEST_COLOUR" "$TEST_COLOUR_PERCENT"
 }
 
