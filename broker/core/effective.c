@@ -182,7 +182,7 @@ void effective_settings(struct core *core, const struct terminal *terminal, stru
     settings_default(&ret->settings);
     for (size_t i = 0; i < ret->count; i++) {
         ret->at[i] = (struct effective_value){ .row = &rows[i] };
-        (void)snprintf(ret->at[i].value, sizeof(ret->at[i].value), "%s", rows[i].given);
+        (void)snprintf(ret->at[i].value, sizeof(ret->at[i].value), "%s", rows[i].default_value);
         (void)snprintf(ret->at[i].level, sizeof(ret->at[i].level), "default");
     }
     list_each (core_all(core, ENTITY_profile), node) {

@@ -259,7 +259,7 @@ void placement_count(struct core *core, const struct pool *pool, struct placemen
     const int *of = pool->count_of;
 
     *ret = (struct placement_count){ .ready = pool->ready,
-                                     .coming = pool->planning + of[CLASS_PROVISIONING] + of[CLASS_REFRESH_PENDING],
+                                     .provisioning = pool->planning + of[CLASS_PROVISIONING] + of[CLASS_REFRESH_PENDING],
                                      .quarantined = of[CLASS_QUARANTINED] };
     ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_PROVISIONING] +
                  of[CLASS_IDLE] + of[CLASS_REFRESH_PENDING] + of[CLASS_LOST];

@@ -191,7 +191,7 @@ static void ask_hosts(struct image_check *check, uint64_t pool_id, uint64_t imag
 
 static void cancelled(struct op *op)
 {
-    struct image_check *check = op->space;
+    struct image_check *check = op->handle;
 
     for (size_t i = 0; i < check->count; i++)
         op_cancel(&check->asks[i].op);

@@ -362,7 +362,7 @@ static void inventory_start(struct context *context, struct host *host)
 /* A host that is opening or degraded is listed until it is up or down. */
 static void inventory_retry(struct berth_timer *timer)
 {
-    struct host *host = container_of(timer, struct host, again);
+    struct host *host = container_of(timer, struct host, retry);
 
     if (host->state != host_DEGRADED && host->state != host_OPENING)
         return;

@@ -202,7 +202,7 @@ static void shrink_by_one(struct context *context, struct pool *pool)
 
 static void refill_again(struct berth_timer *timer)
 {
-    struct pool *pool = container_of(timer, struct pool, again);
+    struct pool *pool = container_of(timer, struct pool, retry);
 
     /* The notice reaches the reactor, which marks the pool. */
     const struct notice notice = { .kind = NOTICE_FREED,
