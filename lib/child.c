@@ -64,7 +64,7 @@ static void default_signals(void)
 /* In the child, between fork and exec. Reports errno through `report` when it does not get there.
  */
 berth_noreturn static void exec_child(const struct child_setup *setup, pid_t parent, int count,
-                                  int report)
+                                      int report)
 {
     char *const *argv = (char *const *)(uintptr_t)setup->argv;
     char *const *environment =

@@ -365,7 +365,8 @@ static bool add_alternatives(X509 *certificate, const struct certificate_params 
     return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) == 1;
 }
 
-static bool fill_issued(const struct issuer *issuer, const struct certificate_params *params, X509 *certificate)
+static bool fill_issued(const struct issuer *issuer, const struct certificate_params *params,
+                        X509 *certificate)
 {
     X509 *authority = issuer->certificate;
 
@@ -382,8 +383,8 @@ static bool fill_issued(const struct issuer *issuer, const struct certificate_pa
            add_alternatives(certificate, params);
 }
 
-int issuer_sign(const struct issuer *issuer, const struct certificate_params *params, char out[ISSUER_PEM_MAX],
-                int64_t *ret_ends_ms, struct berth_error *reterr)
+int issuer_sign(const struct issuer *issuer, const struct certificate_params *params,
+                char out[ISSUER_PEM_MAX], int64_t *ret_ends_ms, struct berth_error *reterr)
 {
     berth_cleanup(request_freep) X509_REQ *request = read_request(params->request);
     berth_cleanup(certificate_freep) X509 *certificate = X509_new();

@@ -123,7 +123,7 @@ static void resolve(const char *path, char ret[PATH_MAX])
 }
 
 const char *sandbox_hint(const char *mounts, const char *path, const char *instead,
-                        char ret[SANDBOX_HINT_SIZE])
+                         char ret[SANDBOX_HINT_SIZE])
 {
     FILE *file = fopen(mounts ? mounts : "/proc/self/mountinfo", "re");
     char point[WORD], folder[PATH_MAX];

@@ -17,7 +17,7 @@ static void context_freep(EVP_CIPHER_CTX **context)
 }
 
 int seal_encrypt(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
-               size_t size, unsigned char *out, struct berth_error *reterr)
+                 size_t size, unsigned char *out, struct berth_error *reterr)
 {
     berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     int length = 0;
@@ -36,7 +36,7 @@ int seal_encrypt(const unsigned char key[SEAL_KEY], struct berth_random *random,
 }
 
 int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
-              void *out, struct berth_error *reterr)
+                 void *out, struct berth_error *reterr)
 {
     berth_cleanup(context_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     unsigned char tag[TAG];
@@ -49,7 +49,8 @@ int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed,
 
     memcpy(tag, sealed + size - TAG, TAG);
     if (!context || EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, sealed) != 1 ||
-        EVP_DecryptUpdate(context, plain, &length, sealed + NONCE, (int)(size - SEAL_OVERHEAD)) != 1 ||
+        EVP_DecryptUpdate(context, plain, &length, sealed + NONCE, (int)(size - SEAL_OVERHEAD)) !=
+            1 ||
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG, tag) != 1 ||
         EVP_DecryptFinal_ex(context, plain + length, &tail) != 1) {
         /* What did not authenticate is not handed out. */

@@ -7,12 +7,12 @@
 
 static const struct setting_row rows[] = {
 #define SETTING(key_, kind_, default_, allowed_, unit_, sentence_) \
-    { .key = #key_,                                              \
-      .kind = SETTING_##kind_,                                   \
-      .offset = offsetof(struct settings, key_),                 \
-      .default_value = (default_),                                         \
-      .allowed = (allowed_),                                     \
-      .unit = (unit_),                                           \
+    { .key = #key_,                                                \
+      .kind = SETTING_##kind_,                                     \
+      .offset = offsetof(struct settings, key_),                   \
+      .default_value = (default_),                                 \
+      .allowed = (allowed_),                                       \
+      .unit = (unit_),                                             \
       .sentence = (sentence_) },
 #include "berth/settings.def"
 #undef SETTING

@@ -44,7 +44,8 @@ static const struct transition transitions[] = {
 static bool may_transition(enum entity_index entity, int from, int to)
 {
     for (size_t i = 0; i < BERTH_COUNT(transitions); i++) {
-        if (transitions[i].entity == entity && transitions[i].from == from && transitions[i].to == to)
+        if (transitions[i].entity == entity && transitions[i].from == from &&
+            transitions[i].to == to)
             return true;
     }
     return false;

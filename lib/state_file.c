@@ -116,7 +116,7 @@ static bool write_all(int file, const char *data, size_t size)
 }
 
 int state_file_write(struct state_dir *state, const char *name, const void *data, size_t size,
-               struct berth_error *reterr)
+                     struct berth_error *reterr)
 {
     char fresh[NAME_MAX_];
     int file;
@@ -125,13 +125,15 @@ int state_file_write(struct state_dir *state, const char *name, const void *data
     if (!is_name(name))
         return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no name for a document", name);
     if (size > STATE_FILE_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "'%s' has more than %d bytes", name, STATE_FILE_MAX);
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "'%s' has more than %d bytes", name,
+                          STATE_FILE_MAX);
     if (state->folder < 0) {
         remember(state, name, data, size);
         return 0;
     }
     (void)snprintf(fresh, sizeof(fresh), "%s.new", name);
-    file = openat(state->folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    file =
+        openat(state->folder, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0)
         return fail(reterr, state, name, "cannot be written");
     ok = write_all(file, data, size) && fsync(file) == 0;
@@ -175,7 +177,8 @@ static char *read_all(int file, size_t *ret_size)
     return data;
 }
 
-char *state_file_read(struct state_dir *state, const char *name, size_t *ret_size, struct berth_error *reterr)
+char *state_file_read(struct state_dir *state, const char *name, size_t *ret_size,
+                      struct berth_error *reterr)
 {
     struct document *document;
     char *data;

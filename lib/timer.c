@@ -162,7 +162,7 @@ void timers_shift(struct berth_timers *timers, int64_t by_ms)
 }
 
 void deferred_add(struct berth_timers *timers, struct berth_deferred *deferred,
-              void (*run)(struct berth_deferred *))
+                  void (*run)(struct berth_deferred *))
 {
     bool first = list_empty(&timers->deferred);
 

@@ -206,7 +206,7 @@ bool tls_peer_certificate(struct tls_peer *peer, char certificate_hash[72])
 }
 
 int tls_certificate_info(const char *pem, char hash[72], char key_hash[72],
-                          int64_t *ret_not_after_ms, struct berth_error *reterr)
+                         int64_t *ret_not_after_ms, struct berth_error *reterr)
 {
     berth_cleanup(bio_freep) BIO *bio = BIO_new_mem_buf(pem, -1);
     berth_cleanup(certificate_freep) X509 *certificate =

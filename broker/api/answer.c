@@ -89,7 +89,8 @@ void answer_items(struct request *request, json_t *items, int64_t next)
     answer_json(request, MHD_HTTP_OK, page);
 }
 
-void answer_row_json(struct request *request, unsigned status, enum entity_kind kind, const void *row)
+void answer_row_json(struct request *request, unsigned status, enum entity_kind kind,
+                     const void *row)
 {
     (void)snprintf(request->answer.etag, sizeof(request->answer.etag), "\"%lld\"",
                    (long long)((const union row *)row)->version);

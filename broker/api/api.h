@@ -28,14 +28,14 @@ struct api_metric {
 };
 
 struct api_setup {
-    const char *
-        socket; /* path of the Unix socket; NULL: none. A leftover nobody listens on is replaced. */
-    int listener; /* a listening Unix socket that was inherited, owned from now on; -1: make one at
-                     `socket` */
-    const char *group; /* members of this group are administrators on the socket; "" or NULL: uid 0
-                          and ours only */
-    const char
-        *authority;   /* PEM text of the site's CA, for `ca show` and invitations; NULL: none */
+    /* path of the Unix socket; NULL: none. A leftover nobody listens on is replaced. */
+    const char *socket;
+    /* a listening Unix socket that was inherited, owned from now on; -1: make one at `socket` */
+    int listener;
+    /* members of this group are administrators on the socket; "" or NULL: uid 0 and ours only */
+    const char *group;
+    /* PEM text of the site's CA, for `ca show` and invitations; NULL: none */
+    const char *authority;
     const char *host; /* where invitations send terminals: name or address, and the two ports */
     int link_port, join_port;
     size_t connections; /* through TLS; 0: 256. A quarter is for those who are not signed in. */

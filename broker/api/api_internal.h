@@ -41,9 +41,9 @@
 /* Who asks. `see`: which fields are shown. */
 struct caller {
     struct admin_actor actor;
-    const char *auth_method;   /* "socket", "password", "token"; NULL: nobody has shown anything */
-    uint64_t admin_id; /* 0: by the socket alone */
-    char shown[72];    /* SHA-256 of the token that was shown; empty: none was */
+    const char *auth_method; /* "socket", "password", "token"; NULL: nobody has shown anything */
+    uint64_t admin_id;       /* 0: by the socket alone */
+    char shown[72];          /* SHA-256 of the token that was shown; empty: none was */
     unsigned see;
 };
 
@@ -135,14 +135,15 @@ struct api {
     int (*log_upload)(void *context, uint64_t command_id);
     void *owner;
 
-    struct berth_timer again; /* when the library wants to be run without readiness */
+    struct berth_timer again;        /* when the library wants to be run without readiness */
     struct berth_timer accept_delay; /* of the listener, when no descriptor is left */
-    struct berth_timer sweep; /* slow senders, heartbeats */
-    struct berth_deferred rerun;   /* something was resumed */
+    struct berth_timer sweep;        /* slow senders, heartbeats */
+    struct berth_deferred rerun;     /* something was resumed */
     bool stopping;
 
-    struct list arriving; /* struct http_client: given to the library, which has not told of it yet */
-    struct list clients;  /* struct http_client: told of, and not closed yet */
+    struct list
+        arriving; /* struct http_client: given to the library, which has not told of it yet */
+    struct list clients; /* struct http_client: told of, and not closed yet */
     struct list requests;
     struct list streams;
     size_t streams_count;
@@ -227,7 +228,8 @@ void answer_items(struct request *request, json_t *items, int64_t next);
 int answer_row(struct request *request, unsigned status, enum entity_kind kind, uint64_t id,
                struct berth_error *reterr) berth_must_check;
 /* The same for a row that somebody else holds: one that is over, from the file. */
-void answer_row_json(struct request *request, unsigned status, enum entity_kind kind, const void *row);
+void answer_row_json(struct request *request, unsigned status, enum entity_kind kind,
+                     const void *row);
 void answer_failure(struct request *request, const struct berth_error *error);
 void answer_wipe(struct answer *answer);
 
@@ -301,13 +303,12 @@ json_t *row_json(struct core *core, enum entity_kind kind, const void *row, unsi
 /* The text of a field that holds ids and is shown by names (hosts of a pool, the subject of a
  * rule), to be freed by the caller; NULL when the row's own value is shown. */
 char *row_field_text(struct core *core, enum entity_kind kind, const void *row,
-                 const struct field *field);
+                     const struct field *field);
 
 /* ---- past.c: rows of kinds that keep what is over ---- */
 
 /* A page of them from the file, as the answer; which rows, `wanted` says. */
-int past_list(struct request *request, const struct rows_query *query,
-              struct berth_error *reterr);
+int past_list(struct request *request, const struct rows_query *query, struct berth_error *reterr);
 /* One of them. Errors: NOT_FOUND. */
 int past_show(struct request *request, uint64_t id, struct berth_error *reterr);
 

@@ -167,8 +167,8 @@ unsigned caller_see(enum role role)
 }
 
 /* Whose token has this hash, and is it good now? */
-static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id, const char **ret_auth_method,
-                   struct berth_error *reterr)
+static int look_up(struct api *api, const char *hash, uint64_t *ret_admin_id,
+                   const char **ret_auth_method, struct berth_error *reterr)
 {
     const struct sign_in *sign_in = sign_in_find(api, hash);
     const struct token *token;

@@ -79,10 +79,11 @@ static bool has_machine(const struct entity *entity)
 
 static struct desktop_action delete_action(const struct entity *entity)
 {
-    return (struct desktop_action){ .desktop_id =
-                                      ((const struct row_desktop *)entity_row_of_const(entity))->id,
-                                  .act = DESKTOP_DELETE,
-                                  .why = "deleted by an administrator" };
+    return (struct desktop_action){
+        .desktop_id = ((const struct row_desktop *)entity_row_of_const(entity))->id,
+        .act = DESKTOP_DELETE,
+        .why = "deleted by an administrator"
+    };
 }
 
 int plain_delete(struct request *request, struct berth_error *reterr)
@@ -102,9 +103,9 @@ int plain_delete(struct request *request, struct berth_error *reterr)
     if (has_machine(entity)) {
         struct desktop_action action = delete_action(entity);
 
-        return request_wait(request,
-                            admin_desktop(api->context, &request->caller.actor, &action, &request->op),
-                            deleted, reterr);
+        return request_wait(
+            request, admin_desktop(api->context, &request->caller.actor, &action, &request->op),
+            deleted, reterr);
     }
     return request_wait(
         request,

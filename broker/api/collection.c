@@ -93,8 +93,8 @@ static int read_past(const char *text, struct list_query *query, struct berth_er
     return r;
 }
 
-static int read_pair(struct request *request, struct list_query *query, const struct target_pair *pair,
-                     struct berth_error *reterr)
+static int read_pair(struct request *request, struct list_query *query,
+                     const struct target_pair *pair, struct berth_error *reterr)
 {
     bool has_past = core_keeps_history(request->verb->entity);
 
@@ -124,19 +124,20 @@ static void narrow(enum entity_kind kind, struct list_query *query)
     }
 }
 
-static int read_list_query(struct request *request, struct list_query *query, struct berth_error *reterr)
+static int read_list_query(struct request *request, struct list_query *query,
+                           struct berth_error *reterr)
 {
     const struct target *target = request->target;
     enum entity_kind kind = request->verb->entity;
     int r = 0;
 
     *query = (struct list_query){ .record = entity_row(kind)->record,
-                               .runtime_record = collection_runtime(kind),
-                               .row = berth_new(union row),
-                               .open = true,
-                               .past = core_keeps_history(kind),
-                               .newest_first = core_keeps_history(kind),
-                               .limit = PAGE };
+                                  .runtime_record = collection_runtime(kind),
+                                  .row = berth_new(union row),
+                                  .open = true,
+                                  .past = core_keeps_history(kind),
+                                  .newest_first = core_keeps_history(kind),
+                                  .limit = PAGE };
     query->runtime = berth_alloc(query->runtime_record ? query->runtime_record->size : 1);
     if (core_keeps_history(kind) && target_value(target, "after") && target_value(target, "before"))
         r = berth_fail(reterr, BERTH_E_INVALID,
@@ -171,7 +172,8 @@ static bool is_shown_so(struct core *core, struct entity *entity, const struct f
     return is_same(field, entity_row_of(entity), query);
 }
 
-static bool fits(struct core *core, const struct list_query *query, struct entity *entity, void *runtime)
+static bool fits(struct core *core, const struct list_query *query, struct entity *entity,
+                 void *runtime)
 {
     bool filled = false;
 
@@ -183,7 +185,7 @@ static bool fits(struct core *core, const struct list_query *query, struct entit
             filled = row_runtime(core, entity, runtime);
         }
         if (filter->runtime ? !is_same(filter->field, runtime, query->runtime)
-                         : !is_shown_so(core, entity, filter->field, query->row))
+                            : !is_shown_so(core, entity, filter->field, query->row))
             return false;
     }
     return true;
@@ -197,7 +199,8 @@ static bool is_listed(struct core *core, const struct list_query *query, struct 
 
     if (query->newest_first ? query->from && id >= query->from : id <= query->from)
         return false;
-    return !core_has_ended(entity->kind, entity_row_of(entity)) && fits(core, query, entity, runtime);
+    return !core_has_ended(entity->kind, entity_row_of(entity)) &&
+           fits(core, query, entity, runtime);
 }
 
 static void list_memory(struct request *request, const struct list_query *query)
@@ -231,12 +234,12 @@ static int list_file(struct request *request, const struct list_query *query,
                      struct berth_error *reterr)
 {
     struct rows_query rows = { .kind = request->verb->entity,
-                                .newest_first = query->newest_first,
-                                .from = query->from,
-                                .past = !query->open,
-                                .limit = (int)query->limit,
-                                .filters = query->filters,
-                                .row = *query->row };
+                               .newest_first = query->newest_first,
+                               .from = query->from,
+                               .past = !query->open,
+                               .limit = (int)query->limit,
+                               .filters = query->filters,
+                               .row = *query->row };
 
     for (size_t i = 0; i < query->filters; i++)
         rows.filter[i] = query->filter[i].field;

@@ -47,9 +47,10 @@ int do_sign_in(struct request *request, struct berth_error *reterr)
     const struct verb_sign_in *in = (const struct verb_sign_in *)request->params;
     struct signing_in *signing =
         (struct signing_in *)request_scratch(request, sizeof(*signing), wipe_signing);
-    const struct auth_source source = { .name = request->client->local ? "socket"
-                                                                       : request->client->address,
-                                        .known = http_client_is_known(request->api, request->client) };
+    const struct auth_source source = {
+        .name = request->client->local ? "socket" : request->client->address,
+        .known = http_client_is_known(request->api, request->client)
+    };
     struct entity *entity = core_find_name(request->api->context->core, ENTITY_admin, in->name);
 
     if (entity)

@@ -61,7 +61,8 @@ int do_flow_cancel(struct request *request, struct berth_error *reterr)
 
     if (request->dry_run)
         return plan_cancel(request, (uint64_t)in->flow, reterr);
-    r = admin_flow_cancel(request->api->context, &request->caller.actor, (uint64_t)in->flow, reterr);
+    r = admin_flow_cancel(request->api->context, &request->caller.actor, (uint64_t)in->flow,
+                          reterr);
     if (r < 0)
         return r;
     answer_result(request, "flow %lld is called off", (long long)in->flow);
@@ -173,7 +174,7 @@ static int erase_noted(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
     answer_result(request, "what the audit trail says of user %llu cannot be read any more",
-                (unsigned long long)request->id);
+                  (unsigned long long)request->id);
     return 0;
 }
 
@@ -184,7 +185,7 @@ static int erased(struct request *request, struct berth_error *reterr)
     (void)snprintf(object, sizeof(object), "user %llu", (unsigned long long)request->id);
     return request_wait(request,
                         admin_audit(request->api->context, &request->caller.actor, "audit.erase",
-                                   object, 0, &request->op),
+                                    object, 0, &request->op),
                         erase_noted, reterr);
 }
 
@@ -224,7 +225,7 @@ static int backed_up(struct request *request, struct berth_error *reterr)
 
     return request_wait(request,
                         admin_audit(request->api->context, &request->caller.actor, "store.backup",
-                                   in->file, 0, &request->op),
+                                    in->file, 0, &request->op),
                         backup_noted, reterr);
 }
 
@@ -252,7 +253,7 @@ int do_ca_show(struct request *request, struct berth_error *reterr)
     if (!request->api->authority)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "this broker has no certificate authority");
     r = tls_certificate_info(request->api->authority, view.hash, key_hash, &view.not_after_ms,
-                              reterr);
+                             reterr);
     if (r < 0)
         return r;
     put(view.certificate, sizeof(view.certificate), request->api->authority);

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
+#include "flow/backoff.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
-#include "flow/backoff.h"
 
 #include "api_internal.h"
 
@@ -64,7 +64,8 @@ static void plan_act(struct request *request, const struct desktop *desktop,
     free(plan);
 }
 
-static int act(struct request *request, const struct desktop_action *action, struct berth_error *reterr)
+static int act(struct request *request, const struct desktop_action *action,
+               struct berth_error *reterr)
 {
     const struct desktop *desktop = desktop_find(request->api->context->core, action->desktop_id);
     struct acting *acting;
@@ -83,14 +84,14 @@ static int act(struct request *request, const struct desktop_action *action, str
         acted, reterr);
 }
 
-#define ACT(symbol, which, force_, why_)                                                     \
-    int do_desktop_##symbol(struct request *request, struct berth_error *reterr)             \
-    {                                                                                        \
-        const struct verb_desktop_##symbol *in =                                             \
-            (const struct verb_desktop_##symbol *)request->params;                           \
+#define ACT(symbol, which, force_, why_)                                                         \
+    int do_desktop_##symbol(struct request *request, struct berth_error *reterr)                 \
+    {                                                                                            \
+        const struct verb_desktop_##symbol *in =                                                 \
+            (const struct verb_desktop_##symbol *)request->params;                               \
         const struct desktop_action action = { in->desktop, DESKTOP_##which, (force_), (why_) }; \
-                                                                                             \
-        return act(request, &action, reterr);                                                  \
+                                                                                                 \
+        return act(request, &action, reterr);                                                    \
     }
 
 ACT(start, START, false, "an administrator wants it up")
@@ -117,10 +118,10 @@ static int set_mode(struct request *request, uint64_t host_id, enum host_mode mo
                     struct berth_error *reterr)
 {
     request->id = host_id;
-    return request_wait(request,
-                        admin_host_mode(request->api->context, &request->caller.actor, host_id,
-                                        mode, &request->op),
-                        mode_set, reterr);
+    return request_wait(
+        request,
+        admin_host_mode(request->api->context, &request->caller.actor, host_id, mode, &request->op),
+        mode_set, reterr);
 }
 
 int do_host_activate(struct request *request, struct berth_error *reterr)
@@ -172,8 +173,8 @@ int do_image_version_add(struct request *request, struct berth_error *reterr)
             row.number = number + 1;
     }
     return request_wait(request,
-                        admin_add(request->api->context, &request->caller.actor, ENTITY_image_version,
-                                  &row, &request->id, &request->op),
+                        admin_add(request->api->context, &request->caller.actor,
+                                  ENTITY_image_version, &row, &request->id, &request->op),
                         version_made, reterr);
 }
 
@@ -288,7 +289,7 @@ static int imaged(struct request *request, struct berth_error *reterr)
         plan_image(request, imaging);
     else
         answer_result(request, "%s%s%s%s", imaging->what, what_follows(imaging),
-                    unchecked[0] ? "; its files were not checked on " : "", unchecked);
+                      unchecked[0] ? "; its files were not checked on " : "", unchecked);
     return 0;
 }
 
@@ -307,8 +308,8 @@ static int do_imaging(struct request *request, struct imaging imaging,
                    (long long)(version ? version->row.number : 0), image ? image->row.name : "");
     return request_wait(
         request,
-        admin_image(request->api->context, &request->caller.actor, &kept->action, &request->op), imaged,
-        reterr);
+        admin_image(request->api->context, &request->caller.actor, &kept->action, &request->op),
+        imaged, reterr);
 }
 
 int do_image_publish(struct request *request, struct berth_error *reterr)
@@ -358,7 +359,7 @@ int do_pool_recompose(struct request *request, struct berth_error *reterr)
 
 struct retrying {
     size_t recreated; /* failed, and nobody used them since their disks were made */
-    size_t stay;   /* others in quarantine */
+    size_t stay;      /* others in quarantine */
 };
 
 static int retried(struct request *request, struct berth_error *reterr)
@@ -367,9 +368,9 @@ static int retried(struct request *request, struct berth_error *reterr)
 
     (void)reterr;
     answer_result(request,
-                "the pool makes desktops again; desktops that failed and that nobody has used "
-                "since: %zu are deleted and made anew; others in quarantine: %zu stay there",
-                retrying->recreated, retrying->stay);
+                  "the pool makes desktops again; desktops that failed and that nobody has used "
+                  "since: %zu are deleted and made anew; others in quarantine: %zu stay there",
+                  retrying->recreated, retrying->stay);
     return 0;
 }
 
@@ -390,7 +391,7 @@ static void count_retrying(struct core *core, uint64_t pool_id, struct retrying 
 
 /* Each by its name, with why it is in quarantine. */
 static void plan_recreated(struct view_plan *plan, struct core *core, const struct pool *pool,
-                        size_t count)
+                           size_t count)
 {
     size_t named = 0;
 

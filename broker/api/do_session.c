@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/index.h"
 #include "core/placement.h"
 #include "core/presence.h"
-#include "core/index.h"
 #include "flow/explain.h"
 
 #include "api_internal.h"
@@ -76,7 +76,7 @@ int do_where(struct request *request, struct berth_error *reterr)
     (void)snprintf(object, sizeof(object), "user %s", user->row.name);
     return request_wait(request,
                         admin_audit(request->api->context, &request->caller.actor, "user.where",
-                                   object, in->user, &request->op),
+                                    object, in->user, &request->op),
                         where_noted, reterr);
 }
 
@@ -150,10 +150,10 @@ int do_explain(struct request *request, struct berth_error *reterr)
     if (r < 0)
         return r;
     (void)snprintf(object, sizeof(object), "user %s", view->user);
-    return request_wait(
-        request,
-        admin_audit(context, &request->caller.actor, "user.explain", object, in->user, &request->op),
-        explain_noted, reterr);
+    return request_wait(request,
+                        admin_audit(context, &request->caller.actor, "user.explain", object,
+                                    in->user, &request->op),
+                        explain_noted, reterr);
 }
 
 /* ---- sessions ---- */
@@ -168,7 +168,8 @@ static int signed_off(struct request *request, struct berth_error *reterr)
 static int disconnected(struct request *request, struct berth_error *reterr)
 {
     (void)reterr;
-    answer_result(request, "session %llu is disconnected; it stays", (unsigned long long)request->id);
+    answer_result(request, "session %llu is disconnected; it stays",
+                  (unsigned long long)request->id);
     return 0;
 }
 
@@ -236,8 +237,8 @@ int do_badge_add(struct request *request, struct berth_error *reterr)
     const struct verb_badge_add *in = (const struct verb_badge_add *)request->params;
 
     return request_wait(request,
-                        admin_badge(request->api->context, &request->caller.actor, in->user, in->uid,
-                                    in->label, &request->id, &request->op),
+                        admin_badge(request->api->context, &request->caller.actor, in->user,
+                                    in->uid, in->label, &request->id, &request->op),
                         badge_made, reterr);
 }
 

@@ -6,9 +6,9 @@
 #include "berth/tls.h"
 
 #include "core/effective.h"
+#include "core/index.h"
 #include "core/policy.h"
 #include "core/presence.h"
-#include "core/index.h"
 
 #include "api_internal.h"
 
@@ -128,7 +128,7 @@ static void show_row(struct core *core, const struct terminal *terminal,
 }
 
 static void show_runtime(struct core *core, struct terminal *terminal,
-                      struct view_terminal_shown *view)
+                         struct view_terminal_shown *view)
 {
     const struct connection *connection = connection_at(core, terminal->row.id);
     const struct session *session =
@@ -191,7 +191,7 @@ static int state_set(struct request *request, struct berth_error *reterr)
     if (!terminal)
         return berth_fail(reterr, BERTH_E_NOT_FOUND, "the terminal was deleted meanwhile");
     answer_result(request, "terminal '%s' is %s", terminal->row.name,
-                terminal_state_names[terminal->row.state]);
+                  terminal_state_names[terminal->row.state]);
     return 0;
 }
 
@@ -200,8 +200,8 @@ static int set_state(struct request *request, uint64_t id, enum terminal_state s
 {
     request->id = id;
     return request_wait(request,
-                        admin_terminal_state(request->api->context, &request->caller.actor, id, state,
-                                             why, &request->op),
+                        admin_terminal_state(request->api->context, &request->caller.actor, id,
+                                             state, why, &request->op),
                         state_set, reterr);
 }
 

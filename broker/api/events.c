@@ -16,7 +16,7 @@
 #include "api_internal.h"
 
 #define PAGE 200
-#define QUEUE_MAX                                                                   \
+#define QUEUE_MAX \
     ((size_t)256 * 1024) /* what a slow reader may let pile up before it is dropped \
                           */
 #define RETRY_MS 3000
@@ -31,9 +31,9 @@ struct stream {
     struct caller caller;
     uid_t uid; /* of one at the socket without a token */
     bool suspended;
-    bool ended; /* the API closes */
-    bool last;  /* what is queued is the last */
-    bool follows;  /* fed by the tail; else by its own pages */
+    bool ended;   /* the API closes */
+    bool last;    /* what is queued is the last */
+    bool follows; /* fed by the tail; else by its own pages */
     int64_t sent_rev;
     char *queue;
     size_t queued, capacity;
@@ -306,8 +306,9 @@ static void send_observed(struct stream *stream, const struct record *record, co
 
     if (!still_holds(stream))
         return;
-    json = json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id", (json_int_t)id,
-                     "verb", "observed", "runtime", record_encode(record, view, stream->caller.see));
+    json =
+        json_pack("{s:s, s:I, s:s, s:o}", "entity", entity_row(kind)->name, "id", (json_int_t)id,
+                  "verb", "observed", "runtime", record_encode(record, view, stream->caller.see));
     text = json_text(json);
     stream_put(stream, head, sizeof(head) - 1);
     stream_put(stream, text, strlen(text));

@@ -391,11 +391,13 @@ static int watch(struct api *api, uv_poll_t *poll, int descriptor, uv_poll_cb re
     int r = uv_poll_init(&api->loop->uv, poll, descriptor);
 
     if (r < 0)
-        return berth_fail(reterr, BERTH_E_IO, "cannot watch the management API: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot watch the management API: %s",
+                          uv_strerror(r));
     api->handles++;
     r = uv_poll_start(poll, UV_READABLE, ready);
     if (r < 0)
-        return berth_fail(reterr, BERTH_E_IO, "cannot watch the management API: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot watch the management API: %s",
+                          uv_strerror(r));
     return 0;
 }
 
@@ -405,7 +407,7 @@ static char *copy(const char *text)
 }
 
 static struct api *api_make(struct berth_loop *loop, struct context *context,
-                             const struct api_setup *setup)
+                            const struct api_setup *setup)
 {
     struct api *api = berth_new(struct api);
 

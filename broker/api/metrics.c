@@ -7,8 +7,8 @@
 
 #include "berth/log.h"
 
-#include "core/presence.h"
 #include "core/index.h"
+#include "core/presence.h"
 
 #include "api_internal.h"
 
@@ -73,8 +73,8 @@ static void times(struct page *page, const char *name, const char *labels,
 
     for (int i = 0; i < HISTOGRAM_BOUNDS; i++) {
         below += histogram->within[i];
-        say(page, "%s_bucket{%sle=\"%g\"} %lld\n", name, labels, (double)histogram_bounds_us[i] / 1e6,
-            (long long)below);
+        say(page, "%s_bucket{%sle=\"%g\"} %lld\n", name, labels,
+            (double)histogram_bounds_us[i] / 1e6, (long long)below);
     }
     say(page, "%s_bucket{%sle=\"+Inf\"} %lld\n", name, labels, (long long)histogram->count);
     say(page, "%s_sum{%s} %.6f\n%s_count{%s} %lld\n", name, labels, (double)histogram->sum_us / 1e6,
@@ -176,8 +176,9 @@ static void say_desktops(struct page *page, struct core *core, const struct pool
 }
 
 /* A metric of every pool; `offset` is its place in the view of runtime facts. */
-static void say_pool_metric(struct page *page, struct core *core, const struct view_pool_runtime *runtime,
-                            const char *name, const char *help, size_t offset)
+static void say_pool_metric(struct page *page, struct core *core,
+                            const struct view_pool_runtime *runtime, const char *name,
+                            const char *help, size_t offset)
 {
     size_t i = 0;
 
@@ -355,7 +356,8 @@ static void say_http_server(struct page *page, const struct api *api)
     one(page, "berth_api_refused_total", "counter", "Requests that were refused.",
         (int64_t)api->refused);
     one(page, "berth_api_no_descriptors_total", "counter",
-        "Shortages of descriptors that kept new connections outside.", (int64_t)api->no_descriptors);
+        "Shortages of descriptors that kept new connections outside.",
+        (int64_t)api->no_descriptors);
     one(page, "berth_api_followers", "gauge", "Followers of events.", (int64_t)api->streams_count);
     one(page, "berth_api_events_total", "counter", "Events sent to followers.",
         (int64_t)api->events_sent);

@@ -36,7 +36,7 @@ static int listed(struct request *request, struct berth_error *reterr)
     (void)reterr;
     for (size_t i = 0; i < page->count; i++)
         (void)json_array_append_new(items, row_json(request->api->context->core, kind,
-                                                     page->rows + i * size, request->caller.see));
+                                                    page->rows + i * size, request->caller.see));
     answer_items(request, items, (int64_t)page->next);
     return 0;
 }
@@ -69,10 +69,10 @@ int past_show(struct request *request, uint64_t id, struct berth_error *reterr)
 {
     enum entity_kind kind = request->verb->entity;
     struct rows_query query = { .kind = kind,
-                                  .limit = 1,
-                                  .filter = { record_field(entity_row(kind)->record, "id") },
-                                  .filters = 1,
-                                  .row = { .id = id } };
+                                .limit = 1,
+                                .filter = { record_field(entity_row(kind)->record, "id") },
+                                .filters = 1,
+                                .row = { .id = id } };
 
     request->id = id;
     if (!id)

@@ -112,7 +112,8 @@ static struct cached_answer *cached_answer_find(struct api *api, const char *id)
 
 static void answer_again(struct request *request, const struct cached_answer *cached)
 {
-    answer_text(request, cached->status, "application/json; charset=utf-8", berth_strdup(cached->text));
+    answer_text(request, cached->status, "application/json; charset=utf-8",
+                berth_strdup(cached->text));
     memcpy(request->answer.etag, cached->etag, sizeof(cached->etag));
     memcpy(request->answer.location, cached->location, sizeof(cached->location));
 }
@@ -208,7 +209,8 @@ void replay_end(struct request *request)
     cached = cached_answer_find(request->api, request->caller.actor.request_id);
     if (!cached)
         return;
-    if (answer->status >= 300 || answer->secret || !answer->text || answer->size > CACHED_ANSWER_SIZE) {
+    if (answer->status >= 300 || answer->secret || !answer->text ||
+        answer->size > CACHED_ANSWER_SIZE) {
         cached_answer_free(request->api, cached);
         return;
     }

@@ -47,9 +47,9 @@ void *request_begin(void *context, const char *target, struct MHD_Connection *co
 
     request->api = api;
     request->connection = connection;
-    request->client =
-        (struct http_client *)MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
-            ->socket_context;
+    request->client = (struct http_client *)MHD_get_connection_info(
+                          connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+                          ->socket_context;
     request->client->request = request;
     request->client->receiving_ms = api->loop->timers.mono_ms;
     request->began_ms = api->loop->timers.mono_ms;
@@ -206,7 +206,8 @@ static int identify(struct request *request, struct berth_error *reterr)
     int r = caller_identify(request, reterr);
 
     if (!(request->verb->roles & ROLE_BIT(0)))
-        http_client_identified(request->api, request->client, r == 0 ? request->caller.admin_id : 0);
+        http_client_identified(request->api, request->client,
+                               r == 0 ? request->caller.admin_id : 0);
     return r;
 }
 

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "api/table/value.h"
+#include "core/index.h"
 #include "core/placement.h"
 #include "core/presence.h"
 #include "core/reference.h"
-#include "core/index.h"
 #include "flow/recompose.h"
 #include "flow/shortage.h"
 
@@ -46,7 +46,8 @@ static void terminal_fill(struct core *core, struct entity *entity, void *out)
 
     view->presence = presence ? presence->state : presence_ABSENT;
     view->linked = terminal->peer != 0;
-    view->last_seen_s = presence && presence->received_ms ? since_s(core, presence->received_ms) : 0;
+    view->last_seen_s =
+        presence && presence->received_ms ? since_s(core, presence->received_ms) : 0;
     put(view->from, sizeof(view->from), terminal->from);
     if (session)
         user_name(core, session->row.user_id, view->user);
@@ -176,7 +177,7 @@ static void add_names(struct core *core, const struct record *record, const void
 
 /* What stands in the row as ids, and people know by name: NULL when the field is shown as it is. */
 char *row_field_text(struct core *core, enum entity_kind kind, const void *row,
-                 const struct field *field)
+                     const struct field *field)
 {
     struct subject subject = { 0 };
 
@@ -217,7 +218,7 @@ union any_runtime {
 };
 
 static void add_runtime(struct core *core, enum entity_kind kind, const void *row, unsigned see,
-                     json_t *json)
+                        json_t *json)
 {
     const struct record *record = collection_runtime(kind);
     struct entity *entity = core_find(core, kind, ((const union row *)row)->id);

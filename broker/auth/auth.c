@@ -15,8 +15,8 @@
 
 #include "auth/auth_setup.h"
 #include "core/grace.h"
-#include "core/runtime.h"
 #include "core/index.h"
+#include "core/runtime.h"
 
 #include "keyfile.h"
 #include "limiter.h"
@@ -51,7 +51,8 @@ static bool make_hash(const char *password, size_t size, char out[HASH_MAX])
 
 /* A hash string with salt and hash drawn at random: checking a password against it costs what any
  * check costs. Computing a true one would be most of the broker's start: 0.2 s and 64 MiB. */
-static int make_dummy_hash(struct auth *auth, struct berth_random *random, struct berth_error *reterr)
+static int make_dummy_hash(struct auth *auth, struct berth_random *random,
+                           struct berth_error *reterr)
 {
     unsigned char bytes[16 + 32];
     char salt[32];

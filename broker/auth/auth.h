@@ -19,8 +19,8 @@ struct auth_result {
     uint64_t user_id;
     bool badge_alone; /* within the grace after a password: there is no password to pass on */
     struct evidence_shown shown; /* to be judged again when something waited: core/evidence.h */
-    struct secret
-        password; /* the user's own, only when `keep_password` was asked; the caller wipes it */
+    /* the user's own, only when `keep_password` was asked; the caller wipes it */
+    struct secret password;
 };
 
 /* Identify. Evidence by value (wiped when done). Looks users up in the core. terminal_id: where it
@@ -41,8 +41,9 @@ int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting);
  * of all others, whatever name is given. */
 struct auth_source {
     const char *name; /* address, or "socket" */
-    bool known;       /* somebody with a good token came from there; or the socket, by one who may
-                         use it without a token */
+    /* somebody with a good token came from there; or the socket, by one who may use it without a
+     * token */
+    bool known;
 };
 
 /* Check an administrator's password by name from `source`; *ret_admin_id. Same limits and errors.

@@ -258,10 +258,10 @@ int ca_server_certificate(struct ca *ca, const char *names, struct ca_server *re
     char *request = NULL;
     int64_t now_ms = ca->timers->wall_ms;
     struct certificate_params params = { .common_name = "Berth broker",
-                           .hosts = hosts,
-                           .server = true,
-                           .begins_ms = now_ms - BACKDATE_MS,
-                           .ends_ms = now_ms + SERVER_DAYS * DAY_MS };
+                                         .hosts = hosts,
+                                         .server = true,
+                                         .begins_ms = now_ms - BACKDATE_MS,
+                                         .ends_ms = now_ms + SERVER_DAYS * DAY_MS };
     int r;
 
     if (snprintf(hosts, sizeof(hosts), "localhost 127.0.0.1 ::1 %s", names ? names : "") >=
@@ -362,10 +362,10 @@ int ca_sign_begin(struct ca *ca, const char *request, const char *terminal, uint
     (void)snprintf(at->uri, sizeof(at->uri), "berth:terminal:%llu",
                    (unsigned long long)terminal_id);
     at->params = (struct certificate_params){ .request = at->request,
-                                .common_name = at->name,
-                                .uri = at->uri,
-                                .begins_ms = now_ms - BACKDATE_MS,
-                                .ends_ms = now_ms + ca->certificate_h * HOUR_MS };
+                                              .common_name = at->name,
+                                              .uri = at->uri,
+                                              .begins_ms = now_ms - BACKDATE_MS,
+                                              .ends_ms = now_ms + ca->certificate_h * HOUR_MS };
     random_fill(ca->random, at->params.serial, sizeof(at->params.serial));
     at->job.work = sign;
     at->job.deliver = deliver_certificate;

@@ -55,7 +55,7 @@ void limiter_clear(struct limiter *limiter)
 }
 
 static struct attempts *find(struct limiter *limiter, enum attempts_by by, const char *who,
-                          const char *where)
+                             const char *where)
 {
     char key[KEY_MAX];
 
@@ -64,7 +64,7 @@ static struct attempts *find(struct limiter *limiter, enum attempts_by by, const
 }
 
 static struct attempts *find_or_make(struct limiter *limiter, enum attempts_by by, const char *who,
-                                  const char *where, int64_t now_ms)
+                                     const char *where, int64_t now_ms)
 {
     struct attempts *attempts = find(limiter, by, who, where);
     char key[KEY_MAX];
@@ -155,8 +155,8 @@ int64_t limiter_charge(struct limiter *limiter, const char *who, const char *whe
 
 void limiter_failure(struct limiter *limiter, const char *who, const char *where, int64_t now_ms)
 {
-    delay_from(find(limiter, BY_PAIR, who, where), 0, least_delay_ms(find(limiter, BY_USER, who, where)),
-               now_ms);
+    delay_from(find(limiter, BY_PAIR, who, where), 0,
+               least_delay_ms(find(limiter, BY_USER, who, where)), now_ms);
     delay_from(find(limiter, BY_PLACE, who, where), PLACE_FREE, 0, now_ms);
 }
 

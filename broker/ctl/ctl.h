@@ -27,8 +27,8 @@ enum ctl_exit {
     CTL_UNREACHABLE = 3, /* no broker answers */
     CTL_NOT_FOUND = 4,   /* there is no such thing */
     CTL_NOT_PERMITTED = 5,
-    CTL_CONFLICT =
-        6,         /* somebody else changed it meanwhile, it exists already, or not in this state */
+    /* somebody else changed it meanwhile, it exists already, or not in this state */
+    CTL_CONFLICT = 6,
     CTL_LATER = 7, /* the same command may succeed later */
 };
 

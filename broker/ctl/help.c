@@ -159,7 +159,8 @@ static void print_params(FILE *out, const struct verb *verb)
     bool row = verb->plain == PLAIN_ADD || verb->plain == PLAIN_SET;
 
     if (verb->plain == PLAIN_LIST) {
-        (void)fputs("    any field, or runtime.x, as name=value: only those with this value\n", out);
+        (void)fputs("    any field, or runtime.x, as name=value: only those with this value\n",
+                    out);
         print_paging(out, collection_of(verb->entity)->can & HAS_PAST);
         return;
     }

@@ -72,8 +72,8 @@ static const char *const good[] = { "ready", "up",        "present", "active", "
 static const char *const bad[] = { "quarantined", "lost",   "down",    "degraded", "absent",
                                    "revoked",     "failed", "expired", NULL };
 static const char *const transitional[] = { "starting", "stopping",    "opening",   "waiting",
-                                      "suspect",  "presumed",    "preparing", "ending",
-                                      "drain",    "maintenance", NULL };
+                                            "suspect",  "presumed",    "preparing", "ending",
+                                            "drain",    "maintenance", NULL };
 
 static bool is_among(const char *const *words, const char *text)
 {
@@ -208,7 +208,7 @@ static void show_list(const struct ctl *ctl, const struct verb *verb, const json
 /* ---- facts, one a line ---- */
 
 static void print_field(const char *name, const struct field *field, const json_t *value,
-                       const char *indent)
+                        const char *indent)
 {
     char text[4096];
 

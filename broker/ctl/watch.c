@@ -18,7 +18,7 @@ struct watch {
     uint64_t rev;  /* of the last event that had one */
     uint64_t left; /* events still wanted; 0: no end */
     bool counted;
-    bool answered;    /* the broker answered */
+    bool answered; /* the broker answered */
     bool replaced; /* and has ended this stream for good */
     char event[32];
     char *data;

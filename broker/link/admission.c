@@ -221,7 +221,8 @@ static bool dropped_early(const struct admission *admission, uint64_t chance)
 
 enum whose { OF_SOURCE, OF_NETWORK, OF_STRANGERS, OF_ANYBODY };
 
-static bool is_among(const struct admission_slot *slot, enum whose whose, const struct admission_slot *candidate)
+static bool is_among(const struct admission_slot *slot, enum whose whose,
+                     const struct admission_slot *candidate)
 {
     switch (whose) {
     case OF_SOURCE:
@@ -247,7 +248,7 @@ static bool has_unread(const struct admission_slot *slot)
 
 /* The oldest that waits for its peer, or NULL. */
 static struct admission_slot *find_slow(struct admission *admission, enum whose whose,
-                              const struct admission_slot *candidate)
+                                        const struct admission_slot *candidate)
 {
     list_each (&admission->unfinished, node) {
         struct admission_slot *slot = list_entry(node, struct admission_slot, node);
@@ -295,8 +296,8 @@ static bool is_full_of(const struct admission *admission, const struct source *s
 }
 
 /* What is in the way; for whom one of `*ret_whose` may have to end. */
-static enum refusal judge(struct admission *admission, const struct admission_slot *candidate, uint64_t chance,
-                          int64_t now_ms, enum whose *ret_whose)
+static enum refusal judge(struct admission *admission, const struct admission_slot *candidate,
+                          uint64_t chance, int64_t now_ms, enum whose *ret_whose)
 {
     const struct admission_limits *limits = &admission->limits;
     bool known = candidate->source->known;
@@ -324,8 +325,9 @@ static enum refusal judge(struct admission *admission, const struct admission_sl
 }
 
 /* Can somebody else end instead? */
-static struct admission_slot *find_instead(struct admission *admission, const struct admission_slot *candidate,
-                                 enum refusal refusal, enum whose whose)
+static struct admission_slot *find_instead(struct admission *admission,
+                                           const struct admission_slot *candidate,
+                                           enum refusal refusal, enum whose whose)
 {
     struct admission_slot *found;
 
@@ -356,7 +358,8 @@ static void forget_sources(struct admission *admission, struct admission_slot *s
     maybe_forget(admission, slot->source, now_ms);
 }
 
-static struct admission_slot *new_slot(struct admission *admission, const struct admission_candidate *candidate)
+static struct admission_slot *new_slot(struct admission *admission,
+                                       const struct admission_candidate *candidate)
 {
     struct admission_slot *slot = berth_new(struct admission_slot);
 
@@ -369,8 +372,9 @@ static struct admission_slot *new_slot(struct admission *admission, const struct
     return slot;
 }
 
-enum refusal admission_admit(struct admission *admission, const struct admission_candidate *candidate,
-                           int64_t now_ms, struct admission_slot **ret)
+enum refusal admission_admit(struct admission *admission,
+                             const struct admission_candidate *candidate, int64_t now_ms,
+                             struct admission_slot **ret)
 {
     struct admission_slot *dropped = NULL;
     struct admission_slot *slot;
@@ -468,8 +472,8 @@ static void add_penalty(struct source *network, enum penalty penalty, int64_t no
         network->penalty_until_ms = now_ms + PENALTY_MAX_MS;
 }
 
-void admission_release(struct admission *admission, struct admission_slot *slot, enum penalty penalty,
-                    int64_t now_ms)
+void admission_release(struct admission *admission, struct admission_slot *slot,
+                       enum penalty penalty, int64_t now_ms)
 {
     bool unfinished;
 

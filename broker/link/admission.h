@@ -100,8 +100,9 @@ struct admission_candidate {
 };
 
 /* A connection came. REFUSAL_NONE: *ret is its slot; anything else: it was counted as refused. */
-enum refusal admission_admit(struct admission *admission, const struct admission_candidate *candidate,
-                           int64_t now_ms, struct admission_slot **ret);
+enum refusal admission_admit(struct admission *admission,
+                             const struct admission_candidate *candidate, int64_t now_ms,
+                             struct admission_slot **ret);
 
 /* Its handshake is done: true, the place is its own, also of one that was to end for another: it
  * was quicker. false: its source has its share, and it may still end for another; ask again with
@@ -113,8 +114,8 @@ void admission_trust(struct admission *admission, const char *name);
 void admission_distrust(struct admission *admission, const char *name);
 
 /* It is gone; the slot is freed. penalty: of an end of its own, not of one for another. */
-void admission_release(struct admission *admission, struct admission_slot *slot, enum penalty penalty,
-                    int64_t now_ms);
+void admission_release(struct admission *admission, struct admission_slot *slot,
+                       enum penalty penalty, int64_t now_ms);
 
 /* How often each refusal was given, and handshakes ended for others; connections open and
  * unfinished now. */

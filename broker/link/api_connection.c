@@ -36,8 +36,8 @@ struct api_connection {
     size_t waiting; /* plain bytes that the pair has not taken */
 
     struct berth_timer check; /* runs while bytes wait for the browser */
-    size_t left;             /* that it had not taken at the last look */
-    size_t added;            /* since then */
+    size_t left;              /* that it had not taken at the last look */
+    size_t added;             /* since then */
     int stalled_checks;
 };
 
@@ -66,7 +66,8 @@ static void maybe_free(struct api_connection *connection)
 
 static void pair_closed(uv_handle_t *handle)
 {
-    struct api_connection *connection = container_of((uv_pipe_t *)(void *)handle, struct api_connection, pair);
+    struct api_connection *connection =
+        container_of((uv_pipe_t *)(void *)handle, struct api_connection, pair);
 
     connection->paired = false;
     maybe_free(connection);
@@ -112,7 +113,8 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
     write->size = rest;
     memcpy(write->bytes, (const char *)bytes + (size - rest), rest);
     buffer = uv_buf_init(write->bytes, (unsigned)rest);
-    if (uv_write(&write->request, (uv_stream_t *)&connection->pair, &buffer, 1, plain_written) < 0) {
+    if (uv_write(&write->request, (uv_stream_t *)&connection->pair, &buffer, 1, plain_written) <
+        0) {
         berth_wipe_free(write, sizeof(*write) + rest);
         return berth_fail(&tls->error, BERTH_E_IO, "the server is gone");
     }
@@ -125,7 +127,8 @@ static int on_bytes(struct tls_peer *tls, const void *bytes, size_t size)
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
-    struct api_connection *connection = container_of((uv_pipe_t *)(void *)handle, struct api_connection, pair);
+    struct api_connection *connection =
+        container_of((uv_pipe_t *)(void *)handle, struct api_connection, pair);
 
     (void)suggested;
     *ret = uv_buf_init(io_thread_of(connection)->loop.read_buffer, LOOP_READ_BUFFER);
@@ -165,9 +168,11 @@ static void check_due(struct berth_timer *timer)
     connection->stalled_checks++;
     if (connection->left + connection->added >= left + TAKEN_MIN)
         connection->stalled_checks = 0;
-    if (connection->stalled_checks >= (server_has_hung_up(connection) ? HUNG_UP_CHECKS : UNREAD_CHECKS)) {
+    if (connection->stalled_checks >=
+        (server_has_hung_up(connection) ? HUNG_UP_CHECKS : UNREAD_CHECKS)) {
         io_thread_of(connection)->shared->counters.slow_readers++;
-        tls_close(&connection->tls, BERTH_E_TIMEOUT, "%s does not read its answer", connection->source);
+        tls_close(&connection->tls, BERTH_E_TIMEOUT, "%s does not read its answer",
+                  connection->source);
         return;
     }
     connection->left = left;
@@ -200,7 +205,8 @@ static void give(struct api_connection *connection, const char *bytes, size_t si
 
 static void pair_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
-    struct api_connection *connection = container_of((uv_pipe_t *)(void *)stream, struct api_connection, pair);
+    struct api_connection *connection =
+        container_of((uv_pipe_t *)(void *)stream, struct api_connection, pair);
 
     if (got == 0 || connection->tls.closing)
         return;
@@ -276,7 +282,7 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
 
     timer_stop(&io->loop.timers, &connection->check);
     admission_release(io->shared->api, connection->slot, peer_penalty(why->code, innocent),
-                   clock_mono_ms());
+                      clock_mono_ms());
     if (connection->handed)
         io->shared->counters.api_connections--;
     else if (!innocent)
@@ -290,8 +296,8 @@ static const struct tls_events events = {
     .open = on_open, .bytes = on_bytes, .drained = on_drained, .closed = on_closed
 };
 
-void api_connection_begin(struct io_thread *io, const struct admission_candidate *candidate, struct admission_slot *slot,
-                  const struct sockaddr_storage *from)
+void api_connection_begin(struct io_thread *io, const struct admission_candidate *candidate,
+                          struct admission_slot *slot, const struct sockaddr_storage *from)
 {
     struct berth_error error = { 0 };
     struct api_connection *connection = berth_new(struct api_connection);

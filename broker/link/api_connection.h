@@ -19,8 +19,8 @@ struct api_connection_mail {
 };
 
 /* Take a connection over that admission has let in; the slot as well. */
-void api_connection_begin(struct io_thread *io, const struct admission_candidate *candidate, struct admission_slot *slot,
-                  const struct sockaddr_storage *from);
+void api_connection_begin(struct io_thread *io, const struct admission_candidate *candidate,
+                          struct admission_slot *slot, const struct sockaddr_storage *from);
 
 /* End one that is not done with its handshake. */
 void api_connection_drop(struct io_thread *io, uint64_t id);

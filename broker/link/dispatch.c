@@ -109,7 +109,7 @@ void link_dispatch(struct link *link, struct link_peer *peer, const struct msg *
 /* ---- log uploads ---- */
 
 static void upload_progress(void *context, uint64_t peer_id, uint64_t ref, uint64_t command_id,
-                      int64_t offset, bool over, const struct berth_error *error)
+                            int64_t offset, bool over, const struct berth_error *error)
 {
     struct link *link = context;
     struct link_peer *peer = link_peer_of(link, peer_id);
@@ -136,12 +136,14 @@ static void take_upload_begin(struct link *link, struct link_peer *peer, const s
 {
     struct berth_error error = { 0 };
     char terminal[64];
-    int r = terminal_may_upload(link->context, peer->id, msg->upload_begin.command_id, terminal, &error);
+    int r = terminal_may_upload(link->context, peer->id, msg->upload_begin.command_id, terminal,
+                                &error);
 
     if (r == 0) {
         /* Whoever begins anew gives the earlier one up. */
         upload_drop(berth_take(peer->upload));
-        r = upload_new(link->uploads, &msg->upload_begin, peer->id, upload_progress, link, &peer->upload, &error);
+        r = upload_new(link->uploads, &msg->upload_begin, peer->id, upload_progress, link,
+                       &peer->upload, &error);
     }
     if (r < 0) {
         link_refuse(link, peer, "upload_begin", msg->ref, &error);

@@ -7,15 +7,16 @@
 
 #include "berth/log.h"
 
-#include "peer.h"
 #include "api_connection.h"
+#include "peer.h"
 
 /* More at once than this keep the other thread waiting for no gain. */
 #define OUTGOING_MAX 32
 
 /* ---- mail ---- */
 
-struct up_mail *up_new(struct io_thread *io, enum up_kind kind, uint64_t peer, const struct msg *msg)
+struct up_mail *up_new(struct io_thread *io, enum up_kind kind, uint64_t peer,
+                       const struct msg *msg)
 {
     size_t size = offsetof(struct up_mail, msg) + (msg ? msg_size(msg->type) : 0);
     struct up_mail *mail = berth_alloc(size);
@@ -144,7 +145,7 @@ struct io_task {
 };
 
 static void post_task(struct io_thread *io, struct io_task *task,
-                        void (*run)(struct loop_mail *mail))
+                      void (*run)(struct loop_mail *mail))
 {
     task->mail.run = run;
     task->io = io;
@@ -244,10 +245,10 @@ static void accepted(struct listener *listener, int descriptor, const struct soc
     enum listener_kind kind = (enum listener_kind)(listener - io->listeners);
     struct admission_source source;
     struct admission_candidate candidate = { .source = &source,
-                                           .owner = io,
-                                           .id = ++io->shared->last_peer,
-                                           .descriptor = descriptor,
-                                           .chance = random_below(&io->random, 1000) };
+                                             .owner = io,
+                                             .id = ++io->shared->last_peer,
+                                             .descriptor = descriptor,
+                                             .chance = random_below(&io->random, 1000) };
     enum refusal refusal;
     struct admission_slot *slot;
 
@@ -278,7 +279,8 @@ static void listener_closed(struct listener *listener)
     io_thread_maybe_stop(io);
 }
 
-int io_thread_listen(struct io_thread *io, enum listener_kind kind, int descriptor, struct berth_error *reterr)
+int io_thread_listen(struct io_thread *io, enum listener_kind kind, int descriptor,
+                     struct berth_error *reterr)
 {
     struct listener *listener = &io->listeners[kind];
 
@@ -311,7 +313,8 @@ int io_thread_listen_later(struct io_thread *io, enum listener_kind kind, int de
 
 /* ---- life ---- */
 
-int io_thread_init(struct io_thread *io, struct io_shared *shared, int number, struct berth_error *reterr)
+int io_thread_init(struct io_thread *io, struct io_shared *shared, int number,
+                   struct berth_error *reterr)
 {
     int r;
 
@@ -392,8 +395,7 @@ void io_thread_end(struct io_thread *io)
     }
     io->ended = true;
     deferred_cancel(&io->dispatch);
-    loop_post_all(&io->loop,
-                  &io->outgoing); /* run, to no effect, and freed by the loop's end */
+    loop_post_all(&io->loop, &io->outgoing); /* run, to no effect, and freed by the loop's end */
     loop_close(&io->loop);
     for (int kind = 0; kind < LISTENER_KINDS; kind++)
         SSL_CTX_free(io->contexts[kind]);

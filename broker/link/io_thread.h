@@ -61,7 +61,7 @@ struct io_thread {
     struct msg decoded; /* the message at hand: too large for the stack */
     /* Waking a thread costs more than what it then does with one renewal: what is in no hurry waits
      * for company. */
-    struct list batched;         /* up_mail */
+    struct list batched;            /* up_mail */
     struct berth_timer batch_delay; /* how long still */
     /* Of the core's thread: what it has for this thread at the end of its turn. */
     struct list outgoing; /* down_mail */
@@ -72,9 +72,9 @@ struct io_thread {
 
 /* Contexts are taken over. Listeners are added before the thread starts. */
 int io_thread_init(struct io_thread *io, struct io_shared *shared, int number,
-              struct berth_error *reterr) berth_must_check;
+                   struct berth_error *reterr) berth_must_check;
 int io_thread_listen(struct io_thread *io, enum listener_kind kind, int descriptor,
-                struct berth_error *reterr) berth_must_check;
+                     struct berth_error *reterr) berth_must_check;
 int io_thread_start(struct io_thread *io, struct berth_error *reterr) berth_must_check;
 
 /* On the core loop: use another context for connections to come (NULL ones stay); takes one
@@ -117,7 +117,8 @@ struct up_mail {
     struct berth_error error; /* BAD: what is wrong with a message; CLOSED: why */
     struct msg msg;           /* MESSAGE: msg_size(type) bytes of it */
 };
-struct up_mail *up_new(struct io_thread *io, enum up_kind kind, uint64_t peer, const struct msg *msg);
+struct up_mail *up_new(struct io_thread *io, enum up_kind kind, uint64_t peer,
+                       const struct msg *msg);
 /* To the core, after all that waits already: at once, or within IO_BATCH_DELAY_MS. */
 void up_post(struct io_thread *io, struct up_mail *mail);
 void up_post_batched(struct io_thread *io, struct up_mail *mail);

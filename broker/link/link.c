@@ -12,8 +12,8 @@
 #include "auth/auth_setup.h"
 #include "flow/terminal_handlers.h"
 
-#include "link_internal.h"
 #include "api_connection.h"
+#include "link_internal.h"
 
 #define ALPN_TERMINALS "berth/1"
 #define ALPN_JOINING "berth-join/1"
@@ -396,14 +396,16 @@ static struct admission_limits joining_limits_for(const struct link_setup *setup
                                       .replace = true };
 }
 
-static int open_io_threads(struct link *link, const struct link_setup *setup, struct berth_error *reterr)
+static int open_io_threads(struct link *link, const struct link_setup *setup,
+                           struct berth_error *reterr)
 {
     int count = count_io_threads(setup->threads);
     int r = 0;
 
     link->io_threads = berth_new_array(struct io_thread, (size_t)count);
     while (link->io_thread_count < count && r == 0) {
-        r = io_thread_init(&link->io_threads[link->io_thread_count], &link->shared, link->io_thread_count, reterr);
+        r = io_thread_init(&link->io_threads[link->io_thread_count], &link->shared,
+                           link->io_thread_count, reterr);
         if (r == 0)
             link->io_thread_count++;
     }
@@ -413,8 +415,8 @@ static int open_io_threads(struct link *link, const struct link_setup *setup, st
         r = open_listeners(link, LISTENER_TERMINALS, setup->listen, setup->listen_descriptor,
                            &link->port, reterr);
     if (r == 0)
-        r = open_listeners(link, LISTENER_JOINING, setup->join_listen, setup->join_listen_descriptor,
-                           &link->join_port, reterr);
+        r = open_listeners(link, LISTENER_JOINING, setup->join_listen,
+                           setup->join_listen_descriptor, &link->join_port, reterr);
     for (int i = 0; i < link->io_thread_count && r == 0; i++)
         r = io_thread_start(&link->io_threads[i], reterr);
     return r;
@@ -444,9 +446,12 @@ int link_new(const struct link_setup *setup, struct link **ret, struct berth_err
     link->shared.receive_mail = receive_mail;
     link->shared.api_accepted = api_accepted;
     set_times(&link->shared, &setup->limits);
-    link->shared.terminals = admission_new(&limits, random_map_key(setup->context->random), io_thread_drop);
-    link->shared.joining = admission_new(&joining, random_map_key(setup->context->random), io_thread_drop);
-    link->shared.api = admission_new(&limits, random_map_key(setup->context->random), io_thread_drop);
+    link->shared.terminals =
+        admission_new(&limits, random_map_key(setup->context->random), io_thread_drop);
+    link->shared.joining =
+        admission_new(&joining, random_map_key(setup->context->random), io_thread_drop);
+    link->shared.api =
+        admission_new(&limits, random_map_key(setup->context->random), io_thread_drop);
     map_init(&link->peers, random_map_key(setup->context->random));
     r = uploads_new(setup->loop, setup->folder, uploads_mib << 20, &link->uploads, reterr);
     if (r == 0)
@@ -492,7 +497,8 @@ int link_join_port(const struct link *link)
 
 /* ---- the management API ---- */
 
-int link_listen_api(struct link *link, const struct link_api_setup *setup, struct berth_error *reterr)
+int link_listen_api(struct link *link, const struct link_api_setup *setup,
+                    struct berth_error *reterr)
 {
     struct admission_limits limits = { .open = setup->connections * API_OPEN,
                                        .handshakes = setup->connections / 2 + 1,
@@ -519,7 +525,8 @@ int link_listen_api(struct link *link, const struct link_api_setup *setup, struc
     link->api_context = setup->context;
     link->api_port = listen_port(&at);
     /* One I/O thread is enough: administrators are few. */
-    return io_thread_listen_later(&link->io_threads[link->io_thread_count - 1], LISTENER_API, descriptor);
+    return io_thread_listen_later(&link->io_threads[link->io_thread_count - 1], LISTENER_API,
+                                  descriptor);
 }
 
 int link_api_port(const struct link *link)

@@ -25,8 +25,8 @@ struct link;
 
 /* What a reload may change. */
 struct link_limits {
-    int64_t
-        handshakes; /* without a finished handshake, in all; random early drop from half of it */
+    /* without a finished handshake, in all; random early drop from half of it */
+    int64_t handshakes;
     int64_t handshakes_source; /* the same from one address (IPv6: one /64) */
     int64_t handshake_ms;
     int64_t joining_ms; /* who comes to join and hears nothing for so long is hung up on; 0: 60 s */
@@ -36,14 +36,14 @@ struct link_limits {
 struct link_setup {
     struct berth_loop *loop;
     struct context *context; /* ca must be open; tell, hang_up and link are filled in here */
-    const char *folder;  /* the data folder: log uploads go to folder/uploads */
-    const char *names;   /* host names and addresses for the broker's certificate */
-    const char *listen;  /* address:port, also [v6]:port; port 0: any */
+    const char *folder;      /* the data folder: log uploads go to folder/uploads */
+    const char *names;       /* host names and addresses for the broker's certificate */
+    const char *listen;      /* address:port, also [v6]:port; port 0: any */
     const char *join_listen;
     int listen_descriptor; /* from socket activation instead of the address, -1: none */
     int join_listen_descriptor;
-    int threads;       /* 0: one per processor */
-    int64_t terminals; /* connections that must be possible at once */
+    int threads;         /* 0: one per processor */
+    int64_t terminals;   /* connections that must be possible at once */
     int64_t uploads_mib; /* all log uploads together; 0: the default, 1024 */
     struct link_limits limits;
 };
@@ -83,15 +83,16 @@ int64_t link_certificate_ends_ms(const struct link *link);
 struct link_api_setup {
     const char *listen;    /* address:port */
     int listen_descriptor; /* from socket activation, -1: none */
-    int64_t connections;   /* at once at the server; half of it in handshakes, a sixteenth from one
-                              address */
-    int64_t unread_ms; /* who takes nothing of their answer for so long is hung up on; a third of
-                          it where the server has hung up already; 0: 30 s */
+    /* at once at the server; half of it in handshakes, a sixteenth from one address */
+    int64_t connections;
+    /* who takes nothing of their answer for so long is hung up on; a third of it where the server
+     * has hung up already; 0: 30 s */
+    int64_t unread_ms;
     void (*taken)(void *context, int descriptor, const struct sockaddr *from, socklen_t from_size);
     void *context;
 };
 int link_listen_api(struct link *link, const struct link_api_setup *setup,
-                  struct berth_error *reterr) berth_must_check;
+                    struct berth_error *reterr) berth_must_check;
 int link_api_port(const struct link *link);
 /* Somebody who is signed in came from this address: strangers do not take its place. */
 void link_api_trust(struct link *link, const char *address);
@@ -99,13 +100,13 @@ void link_api_trust(struct link *link, const char *address);
 /* For metrics; numbers only rise but for the first three. */
 struct link_stats {
     int64_t peers, joining, api_connections; /* open now */
-    int64_t opened;                 /* handshakes that succeeded */
+    int64_t opened;                          /* handshakes that succeeded */
     int64_t refused_full, refused_handshakes, refused_source, refused_early, refused_penalty;
     int64_t replaced; /* handshakes that made no progress and ended for others */
     int64_t failed_timeout, failed_certificate, failed_protocol, failed_left; /* handshakes */
     int64_t messages_in, messages_out, messages_bad, messages_refused, messages_delayed;
     int64_t slow_readers, floods; /* slow readers: terminals, and API clients */
-    int64_t no_descriptors;       /* times that new connections had to wait outside for want of one */
+    int64_t no_descriptors; /* times that new connections had to wait outside for want of one */
     int64_t uploads_stored, uploads_refused, upload_bytes;
 };
 void link_stats(const struct link *link, struct link_stats *ret);

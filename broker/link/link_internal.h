@@ -5,9 +5,9 @@
 #ifndef BERTH_LINK_LINK_INTERNAL_H
 #define BERTH_LINK_LINK_INTERNAL_H
 
-#include "upload.h"
 #include "io_thread.h"
 #include "link.h"
+#include "upload.h"
 
 /* Protocol errors after which a peer is hung up on. */
 #define FAULTS_MAX 5

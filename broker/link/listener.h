@@ -32,10 +32,11 @@ struct listener {
     int descriptor;
     uv_poll_t poll;
     struct berth_timer retry_delay; /* after the process ran out of descriptors */
-    bool active;              /* the handle must be closed */
-    bool starved;             /* the last time there was none left */
+    bool active;                    /* the handle must be closed */
+    bool starved;                   /* the last time there was none left */
     /* A connection; the descriptor is the callee's. */
-    void (*accepted)(struct listener *listener, int descriptor, const struct sockaddr_storage *from);
+    void (*accepted)(struct listener *listener, int descriptor,
+                     const struct sockaddr_storage *from);
     /* Somebody connects, and no descriptor is left to let them in: they wait in the kernel. Once
      * until it has passed. */
     void (*out_of_descriptors)(struct listener *listener);

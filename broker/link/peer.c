@@ -18,7 +18,8 @@ static struct io_thread *io_thread_of(const struct peer *peer)
 
 static struct admission *admission_of(const struct peer *peer)
 {
-    return io_thread_admission(io_thread_of(peer), peer->joining ? LISTENER_JOINING : LISTENER_TERMINALS);
+    return io_thread_admission(io_thread_of(peer),
+                               peer->joining ? LISTENER_JOINING : LISTENER_TERMINALS);
 }
 
 enum penalty peer_penalty(int code, bool open)
@@ -209,7 +210,7 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
     bool innocent = peer->known || why->code == BERTH_E_CLOSING;
 
     admission_release(admission_of(peer), peer->slot, peer_penalty(why->code, innocent),
-                   clock_mono_ms());
+                      clock_mono_ms());
     if (peer->known)
         tell_closed(peer, why);
     else if (!innocent)
@@ -225,8 +226,8 @@ static void on_closed(struct tls_peer *tls, const struct berth_error *why)
 
 static const struct tls_events events = { .open = on_open, .bytes = on_bytes, .closed = on_closed };
 
-void peer_begin(struct io_thread *io, enum listener_kind kind, const struct admission_candidate *candidate,
-                struct admission_slot *slot)
+void peer_begin(struct io_thread *io, enum listener_kind kind,
+                const struct admission_candidate *candidate, struct admission_slot *slot)
 {
     struct berth_error error = { 0 };
     struct peer *peer = berth_new(struct peer);
@@ -238,8 +239,8 @@ void peer_begin(struct io_thread *io, enum listener_kind kind, const struct admi
     peer->tls.owner = io;
     (void)snprintf(peer->source, sizeof(peer->source), "%s", candidate->source->name);
     frame_reader_init(&peer->reader, peer->joining ? FRAME_MAX_JOINING : FRAME_MAX);
-    r = tls_accept(&io->loop, io->contexts[kind], candidate->descriptor,
-                   io->shared->handshake_ms, &events, &peer->tls, &error);
+    r = tls_accept(&io->loop, io->contexts[kind], candidate->descriptor, io->shared->handshake_ms,
+                   &events, &peer->tls, &error);
     if (r < 0) {
         admission_release(admission_of(peer), slot, PENALTY_NONE, clock_mono_ms());
         peer_note_failure(io, peer->source, &error);

@@ -18,16 +18,16 @@ struct peer {
     struct admission_slot *slot;
     char source[ADMISSION_SOURCE_TEXT];
     struct frame_reader reader;
-    int64_t
-        credit_m; /* messages it may send now, in thousandths; negative while it is made to wait */
+    /* messages it may send now, in thousandths; negative while it is made to wait */
+    int64_t credit_m;
     int64_t credit_at_ms;
     struct berth_timer wait; /* until the credit is positive again */
     struct berth_timer life; /* joining: a stranger may not stay */
 };
 
 /* Take a connection over that admission has let in; the slot as well. */
-void peer_begin(struct io_thread *io, enum listener_kind kind, const struct admission_candidate *candidate,
-                struct admission_slot *slot);
+void peer_begin(struct io_thread *io, enum listener_kind kind,
+                const struct admission_candidate *candidate, struct admission_slot *slot);
 
 /* End one that is not done with its handshake, or that came to join and has no place of its own;
  * false: there is no such number. */

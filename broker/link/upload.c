@@ -55,7 +55,7 @@ struct write_job {
 };
 
 int upload_path(const char *folder, uint64_t command_id, char out[UPLOAD_PATH],
-              struct berth_error *reterr)
+                struct berth_error *reterr)
 {
     if (snprintf(out, UPLOAD_PATH, "%s/uploads/%llu.log", folder, (unsigned long long)command_id) >=
         UPLOAD_PATH)
@@ -89,14 +89,15 @@ static void scan_folder(struct uploads *uploads, DIR *folder)
 }
 
 int uploads_new(struct berth_loop *loop, const char *folder, int64_t quota, struct uploads **ret,
-              struct berth_error *reterr)
+                struct berth_error *reterr)
 {
     struct uploads *uploads = berth_new(struct uploads);
     DIR *stream;
 
     if (snprintf(uploads->folder, sizeof(uploads->folder), "%s/uploads", folder) >=
             (int)sizeof(uploads->folder) ||
-        (mkdir(uploads->folder, 0700) < 0 && errno != EEXIST) || !(stream = opendir(uploads->folder))) {
+        (mkdir(uploads->folder, 0700) < 0 && errno != EEXIST) ||
+        !(stream = opendir(uploads->folder))) {
         int r = berth_fail(reterr, BERTH_E_IO, "%s/uploads: %s", folder, strerror(errno));
 
         free(uploads);
@@ -144,10 +145,9 @@ static int check_begin(struct uploads *uploads, const struct msg_upload_begin *b
         return berth_fail(reterr, BERTH_E_BUSY, "%d files are being received already",
                           UPLOADS_OPEN_MAX);
     if (begin->size > uploads->quota - uploads->used)
-        return berth_fail(
-            reterr, BERTH_E_NO_SPACE,
-            "log uploads take %lld of %lld MiB; remove old ones from uploads/ first",
-            (long long)(uploads->used >> 20), (long long)(uploads->quota >> 20));
+        return berth_fail(reterr, BERTH_E_NO_SPACE,
+                          "log uploads take %lld of %lld MiB; remove old ones from uploads/ first",
+                          (long long)(uploads->used >> 20), (long long)(uploads->quota >> 20));
     return 0;
 }
 
@@ -160,7 +160,8 @@ static int open_part(struct upload *upload, struct berth_error *reterr)
     if (access(upload->whole, F_OK) == 0)
         return berth_fail(reterr, BERTH_E_EXISTS, "the file of command %llu is here already",
                           (unsigned long long)upload->command_id);
-    upload->descriptor = open(upload->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    upload->descriptor =
+        open(upload->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (upload->descriptor < 0 && errno == EEXIST)
         return berth_fail(reterr, BERTH_E_BUSY,
                           "the file of command %llu is being received already",
@@ -174,7 +175,8 @@ static int open_part(struct upload *upload, struct berth_error *reterr)
 static void note_done(struct op *op, int result);
 
 int upload_new(struct uploads *uploads, const struct msg_upload_begin *begin, uint64_t peer,
-             upload_progress_fn *progress, void *context, struct upload **ret, struct berth_error *reterr)
+               upload_progress_fn *progress, void *context, struct upload **ret,
+               struct berth_error *reterr)
 {
     struct upload *upload;
     int r = check_begin(uploads, begin, reterr);
@@ -185,11 +187,11 @@ int upload_new(struct uploads *uploads, const struct msg_upload_begin *begin, ui
     }
     upload = berth_new(struct upload);
     *upload = (struct upload){ .uploads = uploads,
-                           .peer = peer,
-                           .command_id = begin->command_id,
-                           .size = begin->size,
-                           .progress = progress,
-                           .context = context };
+                               .peer = peer,
+                               .command_id = begin->command_id,
+                               .size = begin->size,
+                               .progress = progress,
+                               .context = context };
     (void)snprintf(upload->sha256, sizeof(upload->sha256), "%s", begin->sha256);
     r = open_part(upload, reterr);
     if (r < 0) {
@@ -287,14 +289,14 @@ static void note_done(struct op *op, int result)
         free_upload(upload, whole);
         return;
     }
-    upload->progress(upload->context, upload->peer, upload->ref, upload->command_id, upload->have, over,
-               result < 0 ? &op->error : &fine);
+    upload->progress(upload->context, upload->peer, upload->ref, upload->command_id, upload->have,
+                     over, result < 0 ? &op->error : &fine);
     if (over)
         free_upload(upload, whole);
 }
 
 int upload_add(struct upload *upload, uint64_t ref, const struct msg_upload_chunk *chunk,
-             struct berth_error *reterr)
+               struct berth_error *reterr)
 {
     struct write_job *at;
     int64_t length;

@@ -121,8 +121,8 @@ static bool take_short(const unsigned char **at, size_t *left, char *out, size_t
 }
 
 static enum sql_status seal_note(struct audit_chain *chain, const struct audit_note *note,
-                                  bool actor_too, unsigned char sealed[SEALED_TEXTS + SEAL_OVERHEAD],
-                                  size_t *ret_size, struct berth_error *reterr)
+                                 bool actor_too, unsigned char sealed[SEALED_TEXTS + SEAL_OVERHEAD],
+                                 size_t *ret_size, struct berth_error *reterr)
 {
     unsigned char plain[SEALED_TEXTS];
     unsigned char key[SEAL_KEY];
@@ -154,7 +154,8 @@ static bool unseal(const struct audit_record *record, struct keyring *keys, stru
     size_t left;
     bool good;
 
-    if (record->sealed_size < SEAL_OVERHEAD || record->sealed_size > sizeof(plain) + SEAL_OVERHEAD ||
+    if (record->sealed_size < SEAL_OVERHEAD ||
+        record->sealed_size > sizeof(plain) + SEAL_OVERHEAD ||
         !keyring_get(keys, record->subject_id, key))
         return false;
     left = record->sealed_size - SEAL_OVERHEAD;
@@ -270,8 +271,8 @@ static int add_record(struct audit_chain *chain, struct audit_record *record)
 }
 
 enum sql_status audit_append(struct audit_chain *chain, const struct audit_note *note,
-                              int64_t at_ms, int64_t mono_ms, uint64_t rev,
-                              struct berth_error *reterr)
+                             int64_t at_ms, int64_t mono_ms, uint64_t rev,
+                             struct berth_error *reterr)
 {
     bool personal = note->subject_user_id != 0;
     bool actor_too = personal && strcmp(note->role, "user") == 0;

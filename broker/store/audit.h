@@ -77,8 +77,8 @@ void audit_close(struct audit_chain *chain);
 
 /* Append within the open transaction. On a rollback the caller puts chain->head back. */
 enum sql_status audit_append(struct audit_chain *chain, const struct audit_note *note,
-                              int64_t at_ms, int64_t mono_ms, uint64_t rev,
-                              struct berth_error *reterr);
+                             int64_t at_ms, int64_t mono_ms, uint64_t rev,
+                             struct berth_error *reterr);
 
 /* Before a commit: write audit_head with its seal, if it moved. */
 enum sql_status audit_write_head(struct audit_chain *chain, struct berth_error *reterr);

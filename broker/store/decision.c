@@ -46,8 +46,9 @@ int decisions_open(sqlite3 *db, struct keyring *keys, struct decisions *decision
 
 void decisions_close(struct decisions *decisions)
 {
-    sqlite3_stmt **const all[] = { &decisions->begin,      &decisions->commit, &decisions->rollback,
-                                   &decisions->savepoint,       &decisions->release,   &decisions->undo,
+    sqlite3_stmt **const all[] = { &decisions->begin,      &decisions->commit,
+                                   &decisions->rollback,   &decisions->savepoint,
+                                   &decisions->release,    &decisions->undo,
                                    &decisions->set_last_id };
 
     for (size_t i = 0; i < BERTH_COUNT(all); i++)
@@ -59,7 +60,7 @@ void decisions_close(struct decisions *decisions)
 }
 
 static enum sql_status step(struct decisions *decisions, sqlite3_stmt *statement, const char *what,
-                             struct berth_error *reterr)
+                            struct berth_error *reterr)
 {
     int rc = sql_step_once(statement);
 
@@ -112,7 +113,7 @@ enum sql_status decisions_commit(struct decisions *decisions, struct berth_error
 /* ---- one decision ---- */
 
 static enum sql_status gone(struct decisions *decisions, const struct change *change,
-                             struct berth_error *reterr)
+                            struct berth_error *reterr)
 {
     int64_t version = row_sql_version(decisions->rows, change->kind, change->row.id);
     char label[160];
@@ -129,7 +130,7 @@ static enum sql_status gone(struct decisions *decisions, const struct change *ch
 }
 
 static enum sql_status write_row(struct decisions *decisions, const struct change *change,
-                                  struct berth_error *reterr)
+                                 struct berth_error *reterr)
 {
     int touched = 0;
     int rc = SQLITE_MISUSE;
@@ -139,8 +140,8 @@ static enum sql_status write_row(struct decisions *decisions, const struct chang
         rc = row_sql_add(decisions->rows, change->kind, &change->row, &touched);
         break;
     case CHANGE_SET:
-        rc =
-            row_sql_set(decisions->rows, change->kind, &change->row, change->base_version, &touched);
+        rc = row_sql_set(decisions->rows, change->kind, &change->row, change->base_version,
+                         &touched);
         break;
     case CHANGE_DROP:
         rc = row_sql_drop(decisions->rows, change->kind, change->row.id, change->base_version,
@@ -162,7 +163,7 @@ static enum sql_status write_row(struct decisions *decisions, const struct chang
  * entities.def, which puts a slot (and its epoch) before its session.
  */
 static enum sql_status write_rows(struct decisions *decisions, const struct commit_job *job,
-                                   struct berth_error *reterr)
+                                  struct berth_error *reterr)
 {
     static const enum change_verb order[] = { CHANGE_SET, CHANGE_DROP, CHANGE_ADD };
 
@@ -186,7 +187,7 @@ static enum sql_status write_rows(struct decisions *decisions, const struct comm
 /* Foreign keys are deferred to the end of the transaction, but each decision has to answer for
  * itself. */
 static enum sql_status check_references(struct decisions *decisions, const struct commit_job *job,
-                                         struct berth_error *reterr)
+                                        struct berth_error *reterr)
 {
     int open = 0;
     int highest = 0;
@@ -200,7 +201,7 @@ static enum sql_status check_references(struct decisions *decisions, const struc
 }
 
 static enum sql_status add_request(struct decisions *decisions, const struct commit_job *job,
-                                         struct berth_error *reterr)
+                                   struct berth_error *reterr)
 {
     struct feed_request request = { .id = job->request_id,
                                     .fingerprint = job->request_fingerprint,
@@ -213,9 +214,10 @@ static enum sql_status add_request(struct decisions *decisions, const struct com
 }
 
 static enum sql_status find_request(struct decisions *decisions, struct commit_job *job,
-                                       struct berth_error *reterr)
+                                    struct berth_error *reterr)
 {
-    struct feed_request request = { .id = job->request_id, .fingerprint = job->request_fingerprint };
+    struct feed_request request = { .id = job->request_id,
+                                    .fingerprint = job->request_fingerprint };
     enum sql_status status = feed_find_request(&decisions->feed, &request, &job->repeated, reterr);
 
     job->rev = request.rev;
@@ -224,7 +226,7 @@ static enum sql_status find_request(struct decisions *decisions, struct commit_j
 }
 
 static enum sql_status write_all(struct decisions *decisions, struct commit_job *job,
-                                  struct berth_error *reterr)
+                                 struct berth_error *reterr)
 {
     enum sql_status status;
 
@@ -240,14 +242,14 @@ static enum sql_status write_all(struct decisions *decisions, struct commit_job 
         return status;
     if (status == SQL_OK) {
         status = audit_append(&decisions->chain, &job->audit, job->base.wall_ms, job->base.mono_ms,
-                               job->rev, reterr);
+                              job->rev, reterr);
         job->sequence = decisions->chain.head.sequence;
     }
     return status;
 }
 
 static enum sql_status write_guarded(struct decisions *decisions, struct commit_job *job,
-                                      struct berth_error *reterr)
+                                     struct berth_error *reterr)
 {
     struct audit_head head = decisions->chain.head;
     struct berth_error undo_error = { 0 };
@@ -283,7 +285,7 @@ static void note_ids(struct decisions *decisions, const struct commit_job *job)
 }
 
 enum sql_status decision_write(struct decisions *decisions, struct commit_job *job,
-                                struct berth_error *reterr)
+                               struct berth_error *reterr)
 {
     enum sql_status status = SQL_OK;
     int64_t rev;
@@ -303,7 +305,7 @@ enum sql_status decision_write(struct decisions *decisions, struct commit_job *j
 }
 
 enum sql_status decision_note(struct decisions *decisions, const char *action, const char *object,
-                               const char *detail, int64_t wall_ms, struct berth_error *reterr)
+                              const char *detail, int64_t wall_ms, struct berth_error *reterr)
 {
     struct audit_note note = { .actor = "broker", .role = "broker", .outcome = "done" };
     int64_t rev;

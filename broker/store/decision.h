@@ -38,10 +38,10 @@ void decisions_rollback(struct decisions *decisions);
 
 /* FINE: job->rev (and repeated) are set. REFUSED: nothing of it is written, the batch goes on. */
 enum sql_status decision_write(struct decisions *decisions, struct commit_job *job,
-                                struct berth_error *reterr);
+                               struct berth_error *reterr);
 
 /* An audit record without a change, from the store itself. */
 enum sql_status decision_note(struct decisions *decisions, const char *action, const char *object,
-                               const char *detail, int64_t wall_ms, struct berth_error *reterr);
+                              const char *detail, int64_t wall_ms, struct berth_error *reterr);
 
 #endif

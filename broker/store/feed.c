@@ -59,7 +59,7 @@ void feed_close(struct feed *feed)
 }
 
 enum sql_status feed_append(struct feed *feed, const struct change *change, int64_t at_ms,
-                             uint64_t *ret_rev, struct berth_error *reterr)
+                            uint64_t *ret_rev, struct berth_error *reterr)
 {
     const struct entity_row *entity = entity_row(change->kind);
     json_t *json = record_encode(entity->record, &change->row, SEE_MASK_OPERATOR);
@@ -84,7 +84,7 @@ enum sql_status feed_append(struct feed *feed, const struct change *change, int6
 /* ---- requests ---- */
 
 enum sql_status feed_find_request(struct feed *feed, struct feed_request *request, bool *ret_seen,
-                             struct berth_error *reterr)
+                                  struct berth_error *reterr)
 {
     enum sql_status status = SQL_OK;
     int rc;
@@ -106,8 +106,8 @@ enum sql_status feed_find_request(struct feed *feed, struct feed_request *reques
     return status;
 }
 
-enum sql_status feed_add_request(struct feed *feed, const struct feed_request *request, int64_t at_ms,
-                               struct berth_error *reterr)
+enum sql_status feed_add_request(struct feed *feed, const struct feed_request *request,
+                                 int64_t at_ms, struct berth_error *reterr)
 {
     int rc;
 
@@ -123,7 +123,7 @@ enum sql_status feed_add_request(struct feed *feed, const struct feed_request *r
 /* ---- retention ---- */
 
 enum sql_status feed_prune(struct feed *feed, int64_t before_ms, bool *ret_more,
-                            struct berth_error *reterr)
+                           struct berth_error *reterr)
 {
     sqlite3_stmt *const steps[] = { feed->prune_changes, feed->prune_requests };
 

@@ -27,7 +27,7 @@ void feed_close(struct feed *feed);
 
 /* Append one change; *ret_rev is its number. */
 enum sql_status feed_append(struct feed *feed, const struct change *change, int64_t at_ms,
-                             uint64_t *ret_rev, struct berth_error *reterr);
+                            uint64_t *ret_rev, struct berth_error *reterr);
 
 /* A request as it is remembered: its id and what it asked for, the rev that it got and the first
  * row that it added (0: none).
@@ -41,14 +41,14 @@ struct feed_request {
  * id was used for something else.
  */
 enum sql_status feed_find_request(struct feed *feed, struct feed_request *request, bool *ret_seen,
-                             struct berth_error *reterr);
-enum sql_status feed_add_request(struct feed *feed, const struct feed_request *request, int64_t at_ms,
-                               struct berth_error *reterr);
+                                  struct berth_error *reterr);
+enum sql_status feed_add_request(struct feed *feed, const struct feed_request *request,
+                                 int64_t at_ms, struct berth_error *reterr);
 
 /* Drop some of what is older; *ret_more: there is more of it. Within a transaction of the caller's.
  */
 enum sql_status feed_prune(struct feed *feed, int64_t before_ms, bool *ret_more,
-                            struct berth_error *reterr);
+                           struct berth_error *reterr);
 
 /* Take a person out of the bodies. */
 enum sql_status feed_scrub(struct feed *feed, uint64_t user_id, struct berth_error *reterr);

@@ -28,7 +28,8 @@ struct commit_job *job_commit_new(struct changes *changes)
     job->unfinished = changes->unfinished;
     job->at = berth_new_array(struct change *, changes->count + 1);
     memcpy(job->request_id, changes->request_id, sizeof(job->request_id));
-    memcpy(job->request_fingerprint, changes->request_fingerprint, sizeof(job->request_fingerprint));
+    memcpy(job->request_fingerprint, changes->request_fingerprint,
+           sizeof(job->request_fingerprint));
     for (size_t i = 0; i < changes->count; i++) {
         size_t size = change_size(changes->at[i]->kind);
 

@@ -65,7 +65,8 @@ static int load_persons(struct keyring *keyring, struct berth_error *reterr)
         return r;
     while ((rc = sql_step(statement)) == SQLITE_ROW) {
         if (sql_hash(statement, 1, key))
-            remember(keyring, &keyring->committed, (uint64_t)sqlite3_column_int64(statement, 0), key);
+            remember(keyring, &keyring->committed, (uint64_t)sqlite3_column_int64(statement, 0),
+                     key);
     }
     explicit_bzero(key, sizeof(key));
     if (rc != SQLITE_DONE)
@@ -220,7 +221,7 @@ bool keyring_get(struct keyring *keyring, uint64_t user_id, unsigned char key[SE
 }
 
 enum sql_status keyring_get_or_make(struct keyring *keyring, uint64_t user_id,
-                              unsigned char key[SEAL_KEY], struct berth_error *reterr)
+                                    unsigned char key[SEAL_KEY], struct berth_error *reterr)
 {
     int rc;
 
@@ -271,8 +272,7 @@ void keyring_rollback(struct keyring *keyring)
     (void)pthread_mutex_unlock(&keyring->lock);
 }
 
-enum sql_status keyring_erase(struct keyring *keyring, uint64_t user_id,
-                               struct berth_error *reterr)
+enum sql_status keyring_erase(struct keyring *keyring, uint64_t user_id, struct berth_error *reterr)
 {
     struct person_key *person;
     int rc;
@@ -304,7 +304,7 @@ void keyring_seal(struct keyring *keyring, int64_t sequence, const unsigned char
 }
 
 enum sql_status keyring_anchor(struct keyring *keyring, int64_t sequence,
-                                const unsigned char hash[32], struct berth_error *reterr)
+                               const unsigned char hash[32], struct berth_error *reterr)
 {
     int rc;
 

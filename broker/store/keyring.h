@@ -33,7 +33,7 @@ bool keyring_get(struct keyring *keyring, uint64_t user_id, unsigned char key[SE
 
 /* Writer: as keyring_get, but makes a missing key within the file's open transaction. */
 enum sql_status keyring_get_or_make(struct keyring *keyring, uint64_t user_id,
-                              unsigned char key[SEAL_KEY], struct berth_error *reterr);
+                                    unsigned char key[SEAL_KEY], struct berth_error *reterr);
 
 /* Writer: keep or forget the keys that were made since the last one of these. */
 enum sql_status keyring_commit(struct keyring *keyring, struct berth_error *reterr);
@@ -41,7 +41,7 @@ void keyring_rollback(struct keyring *keyring);
 
 /* Writer: destroy a person's key; durable on return. No key is no failure. */
 enum sql_status keyring_erase(struct keyring *keyring, uint64_t user_id,
-                               struct berth_error *reterr);
+                              struct berth_error *reterr);
 
 /* Any thread: the seal of a trail that ends with this record (hex of an HMAC over both). */
 void keyring_seal(struct keyring *keyring, int64_t sequence, const unsigned char hash[32],
@@ -49,7 +49,7 @@ void keyring_seal(struct keyring *keyring, int64_t sequence, const unsigned char
 
 /* Writer: note a record outside of the trail, so that an older copy of berth.db is found out. */
 enum sql_status keyring_anchor(struct keyring *keyring, int64_t sequence,
-                                const unsigned char hash[32], struct berth_error *reterr);
+                               const unsigned char hash[32], struct berth_error *reterr);
 
 /* Any thread: what was noted last; 0 when nothing was. */
 int64_t keyring_anchored(struct keyring *keyring, unsigned char hash[32]);

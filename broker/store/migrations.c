@@ -25,10 +25,14 @@ EMBED(berth_keys_0001, "keys_0001_first.sql");
 EMBED(berth_presence_0001, "presence_0001_first.sql");
 
 static const struct migration main_steps[] = {
-    { "0001_first", berth_main_0001 },      { "0002_history", berth_main_0002 },
-    { "0003_references", berth_main_0003 }, { "0004_recompose", berth_main_0004 },
-    { "0005_requests", berth_main_0005 },   { "0006_previous", berth_main_0006 },
-    { "0007_quarantine", berth_main_0007 }, { "0008_refresh_due", berth_main_0008 },
+    { "0001_first", berth_main_0001 },
+    { "0002_history", berth_main_0002 },
+    { "0003_references", berth_main_0003 },
+    { "0004_recompose", berth_main_0004 },
+    { "0005_requests", berth_main_0005 },
+    { "0006_previous", berth_main_0006 },
+    { "0007_quarantine", berth_main_0007 },
+    { "0008_refresh_due", berth_main_0008 },
     { "0009_delete_for_recompose", berth_main_0009 },
 };
 
@@ -41,12 +45,14 @@ static const struct migration presence_steps[] = {
 };
 
 /* The numbers spell 'Brth', 'Brtk' and 'Brtp' at byte 68 of a file. */
-const struct schema schema_main = {
-    .file = "berth.db", .application_id = 0x42727468, .steps = main_steps, .count = BERTH_COUNT(main_steps)
-};
-const struct schema schema_keys = {
-    .file = "keys.db", .application_id = 0x4272746b, .steps = keys_steps, .count = BERTH_COUNT(keys_steps)
-};
+const struct schema schema_main = { .file = "berth.db",
+                                    .application_id = 0x42727468,
+                                    .steps = main_steps,
+                                    .count = BERTH_COUNT(main_steps) };
+const struct schema schema_keys = { .file = "keys.db",
+                                    .application_id = 0x4272746b,
+                                    .steps = keys_steps,
+                                    .count = BERTH_COUNT(keys_steps) };
 const struct schema schema_presence = { .file = "presence.db",
                                         .application_id = 0x42727470,
                                         .steps = presence_steps,

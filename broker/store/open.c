@@ -35,8 +35,8 @@ static int set_wal(sqlite3 *db, const char *synchronous, struct berth_error *ret
 }
 
 /* Whatever was written before a migration can be had again. */
-static int backup_before_migration(sqlite3 *db, const char *path, const struct schema *schema, int version,
-                       struct berth_error *reterr)
+static int backup_before_migration(sqlite3 *db, const char *path, const struct schema *schema,
+                                   int version, struct berth_error *reterr)
 {
     char kept[FOLDER_PATH + 64];
     int64_t at_ms = clock_wall_ms();
@@ -55,7 +55,7 @@ static int backup_before_migration(sqlite3 *db, const char *path, const struct s
 }
 
 int open_migrated(const char *folder, const struct schema *schema, bool precious, sqlite3 **ret,
-                 struct berth_error *reterr)
+                  struct berth_error *reterr)
 {
     char path[FOLDER_PATH];
     sqlite3 *db = NULL;
@@ -75,7 +75,8 @@ int open_migrated(const char *folder, const struct schema *schema, bool precious
     if (r == 0 && precious && version > 0 && version < schema->count)
         r = backup_before_migration(db, path, schema, version, reterr);
     if (r == 0)
-        r = set_wal(db, precious ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", reterr);
+        r = set_wal(db, precious ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                    reterr);
     if (r == 0)
         r = schema_migrate(db, schema, version, reterr);
     if (r < 0) {
@@ -142,7 +143,7 @@ int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr)
 }
 
 int open_read_only(const char *folder, const struct schema *schema, sqlite3 **ret,
-                 struct berth_error *reterr)
+                   struct berth_error *reterr)
 {
     char path[FOLDER_PATH];
     int r;

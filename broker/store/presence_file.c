@@ -32,7 +32,7 @@ static int put_row(sqlite3_stmt *put, const struct presence_row *row)
 }
 
 enum sql_status presence_file_put(struct presence_file *file, const struct presence_row *rows,
-                                   size_t count, struct berth_error *reterr)
+                                  size_t count, struct berth_error *reterr)
 {
     enum sql_status status = SQL_OK;
     int rc;

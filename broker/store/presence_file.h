@@ -21,7 +21,7 @@ int presence_file_open(const char *folder, struct presence_file *file,
 
 /* One transaction. On a failure nothing of it was written. */
 enum sql_status presence_file_put(struct presence_file *file, const struct presence_row *rows,
-                                   size_t count, struct berth_error *reterr);
+                                  size_t count, struct berth_error *reterr);
 
 /* Fold the log back into the file. */
 enum sql_status presence_file_checkpoint(struct presence_file *file, struct berth_error *reterr);

@@ -5,8 +5,8 @@
 
 #include "feed.h"
 #include "migrate.h"
-#include "store_internal.h"
 #include "rows_page.h"
+#include "store_internal.h"
 #include "verify.h"
 
 /* Records that one step of a walk takes: some ten milliseconds, then others have their turn. */

@@ -156,7 +156,8 @@ static int check_all(sqlite3 *db, const char *backup, struct berth_error *reterr
 static const char advance_sql[] =
     "UPDATE \"sequence\" SET \"last_id\" = \"last_id\" + " RESTORE_ADVANCE
     ", \"incarnation\" = \"incarnation\" + 1000;"
-    "UPDATE \"slots\" SET \"epoch\" = \"epoch\" + " RESTORE_ADVANCE ", \"version\" = \"version\" + 1;"
+    "UPDATE \"slots\" SET \"epoch\" = \"epoch\" + " RESTORE_ADVANCE
+    ", \"version\" = \"version\" + 1;"
     "UPDATE \"sessions\" SET \"version\" = \"version\" + 1, \"epoch\" = (SELECT \"epoch\" FROM "
     "\"slots\" WHERE"
     "    \"slots\".\"desktop_id\" = \"sessions\".\"desktop_id\" AND \"slots\".\"number\" = "
@@ -169,7 +170,7 @@ static const char advance_sql[] =
     "UPDATE sqlite_sequence SET \"seq\" = \"seq\" + " RESTORE_ADVANCE " WHERE \"name\" = 'change';";
 
 static int advance_counters(sqlite3 *db, struct keyring *keys, struct decisions *decisions,
-                      const char *backup, struct berth_error *reterr)
+                            const char *backup, struct berth_error *reterr)
 {
     enum sql_status status;
     int64_t incarnation;
@@ -199,7 +200,7 @@ static int advance_counters(sqlite3 *db, struct keyring *keys, struct decisions 
         decisions_rollback(decisions);
     else
         status = keyring_anchor(keys, decisions->chain.head.sequence, decisions->chain.head.hash,
-                                 reterr);
+                                reterr);
     return sql_code(status);
 }
 

@@ -12,8 +12,8 @@
 #include "feed.h"
 #include "migrate.h"
 #include "reader.h"
-#include "store_internal.h"
 #include "row_sql.h"
+#include "store_internal.h"
 #include "writer.h"
 
 /* More waiting than this is no load but a disk that stands still: honest to say so. */

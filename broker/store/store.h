@@ -13,8 +13,8 @@
 #ifndef BERTH_STORE_STORE_H
 #define BERTH_STORE_STORE_H
 
-#include "berth/op.h"
 #include "berth/histogram.h"
+#include "berth/op.h"
 
 #include "core/change.h"
 
@@ -29,8 +29,8 @@ struct store_setup {
     /* On the loop: the store cannot be trusted any more. */
     void (*failed)(void *context, const struct berth_error *error);
     void *context;
-    struct history *history; /* what became durable is written down there; NULL: nowhere */
-    int64_t feed_retention_ms;    /* how long the change feed and request ids are kept; 0 = for ever */
+    struct history *history;   /* what became durable is written down there; NULL: nowhere */
+    int64_t feed_retention_ms; /* how long the change feed and request ids are kept; 0 = for ever */
 };
 
 /* Open, migrate (with a backup before), check. Refuses a newer schema with SCHEMA, a folder others
@@ -136,7 +136,7 @@ void store_set_feed_retention(struct store *store, int64_t retention_ms);
 /* For metrics and /readyz. */
 struct store_stats {
     int64_t commits, operations, batch_max, queue, wal_bytes, last_commit_us;
-    bool degraded;       /* no space */
+    bool degraded;           /* no space */
     struct histogram commit; /* what transactions took, from the first statement to the sync */
 };
 void store_stats(const struct store *store, struct store_stats *ret);

@@ -69,12 +69,12 @@ bool store_broken(struct store *store, struct berth_error *ret);
  * migration.
  */
 int open_migrated(const char *folder, const struct schema *schema, bool precious, sqlite3 **ret,
-                 struct berth_error *reterr) berth_must_check;
+                  struct berth_error *reterr) berth_must_check;
 
 /* The files as their threads need them. */
 int open_main(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
 int open_presence(const char *folder, sqlite3 **ret, struct berth_error *reterr) berth_must_check;
 int open_read_only(const char *folder, const struct schema *schema, sqlite3 **ret,
-                 struct berth_error *reterr) berth_must_check;
+                   struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -23,7 +23,7 @@
 typedef enum sql_status work_fn(struct writer *writer, struct berth_error *reterr);
 
 static enum sql_status in_transaction(struct writer *writer, work_fn *work,
-                                       struct berth_error *reterr)
+                                      struct berth_error *reterr)
 {
     enum sql_status status = decisions_begin(&writer->decisions, reterr);
 

@@ -37,7 +37,8 @@ static void note_degraded(struct writer *writer, bool degraded)
         log_event(EV_STORE_RECOVERED, "folder", writer->store->folder);
 }
 
-void writer_handle_failure(struct writer *writer, enum sql_status status, const struct berth_error *error)
+void writer_handle_failure(struct writer *writer, enum sql_status status,
+                           const struct berth_error *error)
 {
     switch (status) {
     case SQL_NO_SPACE:
@@ -48,8 +49,8 @@ void writer_handle_failure(struct writer *writer, enum sql_status status, const 
         store_break(writer->store, error);
         return;
     case SQL_REFUSED: /* the caller's own */
-    case SQL_BUSY: /* another program holds the file, or nothing can be opened; the next batch tries
-                      again */
+    /* another program holds the file, or nothing can be opened; the next batch tries again */
+    case SQL_BUSY:
     case SQL_OK:
         return;
     }
@@ -105,7 +106,7 @@ static void note_batch(struct writer *writer, struct list *jobs)
 }
 
 static enum sql_status write_batch(struct writer *writer, struct list *jobs,
-                                    struct berth_error *reterr)
+                                   struct berth_error *reterr)
 {
     enum sql_status status = decisions_begin(&writer->decisions, reterr);
 

@@ -50,7 +50,7 @@ int writer_close(struct store *store, struct berth_error *reterr);
  * changes until there is room, BROKEN ends it.
  */
 void writer_handle_failure(struct writer *writer, enum sql_status status,
-                   const struct berth_error *error);
+                           const struct berth_error *error);
 
 /* There is room again. */
 void writer_recover(struct writer *writer);

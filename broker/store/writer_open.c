@@ -37,11 +37,11 @@ static int raise_incarnation(struct writer *writer, const struct beginning *begi
     }
     if (status == SQL_OK && beginning->new_keys && decisions->chain.head.sequence > 0) {
         status = decision_note(decisions, "audit.keys-made", "keys.db",
-                                "there were no keys; personal fields sealed before cannot be read",
-                                wall_ms, reterr);
+                               "there were no keys; personal fields sealed before cannot be read",
+                               wall_ms, reterr);
     } else if (status == SQL_OK && beginning->end.first_bad) {
         status = decision_note(decisions, "audit.broken", "berth.db", beginning->end.reason,
-                                wall_ms, reterr);
+                               wall_ms, reterr);
     }
     decisions->chain.moved = true; /* so that the end bears a seal from the beginning on */
     if (status == SQL_OK)

@@ -50,14 +50,14 @@ struct virt_host {
 
     enum host_phase phase;
     struct process *process; /* NULL while it is backing off */
-    bool reported_open;          /* its last word about the hypervisor was "open" */
+    bool reported_open;      /* its last word about the hypervisor was "open" */
     unsigned starts;
     int64_t restart_delay_ms; /* the next back-off */
     int64_t up_since_ms;
     struct berth_timer restart;
 
     struct berth_timer heartbeat; /* time for a ping, or the limit of one that is under way */
-    uint64_t ping;           /* id of the ping that is under way, 0 = none */
+    uint64_t ping;                /* id of the ping that is under way, 0 = none */
 
     uint64_t last_id;
     unsigned missed; /* deadlines in a row */

@@ -98,9 +98,9 @@ bool virt_host_info(struct virt *virt, uint64_t host_id, struct virt_host_info *
     if (!host)
         return false;
     *ret = (struct virt_host_info){ .starts = host->starts,
-                                     .pid = host->process ? process_pid(host->process) : 0,
-                                     .up = host->phase == HOST_UP,
-                                     .waiting = host->waiting_count };
+                                    .pid = host->process ? process_pid(host->process) : 0,
+                                    .up = host->phase == HOST_UP,
+                                    .waiting = host->waiting_count };
     for (int lane = 0; lane < HOST_LANES; lane++)
         ret->in_flight += host->in_flight[lane];
     return true;

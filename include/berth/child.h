@@ -25,8 +25,8 @@ struct child {
 struct child_setup {
     const char *const *argv; /* argv[0] is the program's path; NULL-terminated. Never a secret. */
     const char *const *environment; /* NULL: the parent's */
-    const int *descriptors; /* given to the child as 0, 1, 2, 3 ...; -1, and what is missing of 0 to
-                               2: /dev/null */
+    /* given to the child as 0, 1, 2, 3 ...; -1, and what is missing of 0 to 2: /dev/null */
+    const int *descriptors;
     size_t descriptor_count;
     bool die_with_parent;
     bool new_group; /* own process group: TERM and KILL reach its children too */

@@ -20,7 +20,7 @@ enum conf_type {
     CONF_LISTEN,    /* ADDRESS:PORT with a numeric address, or empty */
     CONF_ENDPOINTS, /* HOST, HOST:PORT or [ADDRESS]:PORT, separated by spaces or commas */
     CONF_PATH,      /* absolute; empty only where min is 0 */
-    CONF_CHOICE       /* one of the words of `unit` */
+    CONF_CHOICE     /* one of the words of `unit` */
 };
 
 struct conf_option {
@@ -29,9 +29,9 @@ struct conf_option {
     enum conf_type type;
     size_t offset;
     const char *default_value; /* default, as text */
-    int64_t min, max;  /* INT; PATH: a min of 1 forbids the empty one */
-    const char *unit;  /* of an INT; CHOICE: its words, separated by spaces */
-    bool reloadable;         /* takes effect on reload */
+    int64_t min, max;          /* INT; PATH: a min of 1 forbids the empty one */
+    const char *unit;          /* of an INT; CHOICE: its words, separated by spaces */
+    bool reloadable;           /* takes effect on reload */
     const char *sentence;
 };
 

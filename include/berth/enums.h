@@ -9,7 +9,7 @@
 
 #define ENUM_BEGIN(name) enum name { name##_NONE,
 #define ENUM_VALUE(name, symbol, text, sentence) name##_##symbol,
-#define ENUM_END(name)                      \
+#define ENUM_END(name)                       \
     name##_END                               \
     }                                        \
     ;                                        \

@@ -13,9 +13,9 @@
 #ifndef BERTH_FLOW_H
 #define BERTH_FLOW_H
 
+#include "berth/histogram.h"
 #include "berth/list.h"
 #include "berth/op.h"
-#include "berth/histogram.h"
 
 struct flow;
 typedef int flow_step_fn(struct flow *flow);
@@ -27,8 +27,8 @@ enum { FLOW_WAIT = -1000, FLOW_DONE = -1001, FLOW_FAIL = -1002 };
 /* Limits of a step besides milliseconds. */
 enum {
     FLOW_QUEUED = -1, /* a place in a queue: the flow's own deadline is the limit */
-    FLOW_DURABLE =
-        -2, /* a store write, or a host operation that must be known: no limit, never cancelled */
+    /* a store write, or a host operation that must be known: no limit, never cancelled */
+    FLOW_DURABLE = -2,
 };
 
 #define FLOW_STEPS_MAX 32 /* as many as a flow has bits to remember which were entered */
@@ -36,8 +36,8 @@ enum {
 struct flow_step {
     const char *name;
     flow_step_fn *step;
-    flow_undo_fn
-        *undo;        /* NULL: nothing to take back. Must cope with a step that did not get far. */
+    /* NULL: nothing to take back. Must cope with a step that did not get far. */
+    flow_undo_fn *undo;
     int64_t limit_ms; /* of the step's waiting; 0: the step does not wait */
 };
 
@@ -45,21 +45,22 @@ struct flow_kind {
     const char *name;
     const struct flow_step *steps;
     int count;
-    int64_t deadline_ms; /* of the whole flow; 0 = none. Checked between waits, never inside a
-                            durable step. */
+    /* of the whole flow; 0 = none. Checked between waits, never inside a durable step. */
+    int64_t deadline_ms;
     /* Last act: the owner frees the flow here. error->code is 0 when the flow succeeded. */
     void (*ended)(struct flow *flow, const struct berth_error *error);
-    bool admin_cancel; /* may somebody who manages call it off? Not what must be brought to its end
-                         */
-    uint32_t external; /* bit per step that waits for another's work, a host's or a guest's: that is
-                         not the flow's own time */
+    /* may somebody who manages call it off? Not what must be brought to its end */
+    bool admin_cancel;
+    /* bit per step that waits for another's work, a host's or a guest's: that is not the flow's own
+     * time */
+    uint32_t external;
 };
 
 /* How long the flows of one kind took, and their steps; time as the engine's clock has it. */
 struct flow_durations {
     const struct flow_kind *kind; /* NULL: this place is free */
-    struct histogram total;           /* of those that succeeded: from start to end */
-    struct histogram own;             /* the same without what it waited outside */
+    struct histogram total;       /* of those that succeeded: from start to end */
+    struct histogram own;         /* the same without what it waited outside */
     struct histogram step[FLOW_STEPS_MAX];
 };
 
@@ -86,13 +87,13 @@ struct flow {
     int at;       /* step being run or waited in */
     int next;     /* where the awaited operation leads */
     bool waiting;
-    bool any_result;         /* a failed operation leads to `next` too: flow_await_any */
-    bool cancelling; /* cancelled or overtaken while in a durable wait: ends when the outcome is
-                         known */
+    bool any_result; /* a failed operation leads to `next` too: flow_await_any */
+    /* cancelled or overtaken while in a durable wait: ends when the outcome is known */
+    bool cancelling;
     uint32_t entered; /* bit per step */
     int64_t started_ms;
     int64_t step_since_ms; /* monotonic */
-    int64_t external_ms;    /* spent so far in steps that wait outside */
+    int64_t external_ms;   /* spent so far in steps that wait outside */
     struct op op;
     struct berth_timer limit;
     struct berth_timer deadline;

@@ -17,8 +17,8 @@ struct histogram {
     int64_t count;
     int64_t sum_us;
     int64_t max_us;
-    int64_t within[HISTOGRAM_BOUNDS + 1]; /* not above this bound and above the one before; the last:
-                                         above all */
+    /* not above this bound and above the one before; the last: above all */
+    int64_t within[HISTOGRAM_BOUNDS + 1];
 };
 
 /* One more that took so long. */

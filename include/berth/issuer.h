@@ -36,8 +36,8 @@ int64_t issuer_begins_ms(const struct issuer *issuer);
 int64_t issuer_ends_ms(const struct issuer *issuer);
 
 struct certificate_params {
-    const char
-        *request; /* PKCS#10 as PEM; only its key is used, never the names that it asks for */
+    /* PKCS#10 as PEM; only its key is used, never the names that it asks for */
+    const char *request;
     const char *common_name;    /* subject */
     const char *uri;            /* SAN URI, NULL: none */
     const char *hosts;          /* SAN DNS names and addresses, separated by spaces; NULL: none */
@@ -47,8 +47,9 @@ struct certificate_params {
 };
 
 /* Sign. out: PEM text; *ret_ends_ms: the end that was written. */
-int issuer_sign(const struct issuer *issuer, const struct certificate_params *params, char out[ISSUER_PEM_MAX],
-                int64_t *ret_ends_ms, struct berth_error *reterr) berth_must_check;
+int issuer_sign(const struct issuer *issuer, const struct certificate_params *params,
+                char out[ISSUER_PEM_MAX], int64_t *ret_ends_ms,
+                struct berth_error *reterr) berth_must_check;
 
 /* A request's self-signature holds and its key is P-256: tell the SHA-256 of the key (SPKI). */
 int issuer_check_request(const char *request, char key_hash[72],

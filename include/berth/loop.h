@@ -17,8 +17,8 @@
 
 struct berth_loop {
     uv_loop_t uv;
-    struct berth_timers timers; /* advanced after each pass of I/O, so that nothing expires before
-                                   its news is read */
+    /* advanced after each pass of I/O, so that nothing expires before its news is read */
+    struct berth_timers timers;
     uv_poll_t wakeup;
     int wakeup_fd; /* an eventfd: readable while there is mail */
     uv_mutex_t lock;
@@ -26,8 +26,8 @@ struct berth_loop {
     char *read_buffer; /* LOOP_READ_BUFFER bytes */
     bool stopped;
     bool watch_stalls;
-    int64_t slow_limit_ms; /* a turn's callbacks longer than this are logged and counted: 5; 0 = not
-                              watched */
+    /* a turn's callbacks longer than this are logged and counted: 5; 0 = not watched */
+    int64_t slow_limit_ms;
     int64_t slow_turns, max_turn_us, stalls;
     struct histogram turns; /* of those that are watched: the callbacks of each */
     int64_t turn_began_us;

@@ -25,8 +25,8 @@ int64_t notify_watchdog_ms(void);
 #define LISTEN_SOCKETS_MAX 16
 struct listen_socket {
     int descriptor;
-    char name[64]; /* FileDescriptorName= of the socket unit: "terminals", "joining", "api",
-                      "local" */
+    /* FileDescriptorName= of the socket unit: "terminals", "joining", "api", "local" */
+    char name[64];
 };
 struct listen_sockets {
     size_t count;

@@ -21,7 +21,7 @@ typedef void op_cancel_fn(struct op *op);
 struct op {
     op_done_fn *done;     /* set once by the owner with op_init */
     op_cancel_fn *cancel; /* set by the module in op_begun; NULL = cannot be cancelled */
-    void *handle;           /* the module's own handle while in flight */
+    void *handle;         /* the module's own handle while in flight */
     bool in_flight;
     int result;
     struct berth_timers *timers;

@@ -17,6 +17,6 @@
  * service may use for this. Returns ret.
  */
 const char *sandbox_hint(const char *mounts, const char *path, const char *instead,
-                        char ret[SANDBOX_HINT_SIZE]);
+                         char ret[SANDBOX_HINT_SIZE]);
 
 #endif

@@ -15,10 +15,10 @@
 
 /* out: size + SEAL_OVERHEAD bytes. */
 int seal_encrypt(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
-               size_t size, unsigned char *out, struct berth_error *reterr) berth_must_check;
+                 size_t size, unsigned char *out, struct berth_error *reterr) berth_must_check;
 /* out: size - SEAL_OVERHEAD bytes. Fails with DENIED when key or bytes are not the same. */
 int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
-              void *out, struct berth_error *reterr) berth_must_check;
+                 void *out, struct berth_error *reterr) berth_must_check;
 
 /* SHA-256 of one piece; fast for many short ones. */
 void seal_sha256(const void *data, size_t size, unsigned char out[32]);

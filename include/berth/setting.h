@@ -31,8 +31,8 @@ struct setting_row {
     const char *key;
     enum setting_kind kind;
     size_t offset;
-    const char *default_value;   /* default, as text */
-    const char *allowed; /* "0..86400", "en|de", or "" */
+    const char *default_value; /* default, as text */
+    const char *allowed;       /* "0..86400", "en|de", or "" */
     const char *unit;
     const char *sentence;
 };

@@ -24,15 +24,17 @@ struct state_dir {
  * terminals whose disk must stay clean. Errors: DENIED (it belongs to somebody else, or others may
  * look inside), IO.
  */
-int state_dir_open(struct state_dir *state, const char *path, struct berth_error *reterr) berth_must_check;
+int state_dir_open(struct state_dir *state, const char *path,
+                   struct berth_error *reterr) berth_must_check;
 void state_dir_close(struct state_dir *state); /* wipes what was held in memory */
 
 /* Replace document `name` (letters, digits, '.', '-'). Errors: IO, NO_SPACE, TOO_LARGE, INVALID. */
 int state_file_write(struct state_dir *state, const char *name, const void *data, size_t size,
-               struct berth_error *reterr) berth_must_check;
+                     struct berth_error *reterr) berth_must_check;
 
 /* The document with a NUL behind it, for berth_wipe_free(data, *ret_size); NULL and NOT_FOUND when
  * there is none. */
-char *state_file_read(struct state_dir *state, const char *name, size_t *ret_size, struct berth_error *reterr);
+char *state_file_read(struct state_dir *state, const char *name, size_t *ret_size,
+                      struct berth_error *reterr);
 
 #endif

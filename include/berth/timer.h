@@ -83,7 +83,7 @@ void timers_shift(struct berth_timers *timers, int64_t by_ms);
 
 /* Queue for the end of this turn. `node` must not be linked yet. */
 void deferred_add(struct berth_timers *timers, struct berth_deferred *deferred,
-              void (*run)(struct berth_deferred *));
+                  void (*run)(struct berth_deferred *));
 void deferred_cancel(struct berth_deferred *deferred);
 
 /* Run what is queued; the driver calls it at the end of each turn. */

@@ -21,16 +21,16 @@ enum tls_side { TLS_SERVER, TLS_CLIENT };
  * accepted, NULL: none. */
 struct tls_setup {
     enum tls_side side;
-    const char *certificate;    /* own chain as PEM text, NULL = none (a joining terminal) */
-    const char *key;            /* own key as PEM text; the caller wipes it */
-    const char *authority;      /* CA as PEM text that peers must be issued by, NULL: not asked for
-                                   (API, joining) */
-    const char *authority_hash; /* client, join: SHA-256 of the CA certificate's DER as hex, to pin
-                                   it; NULL = none */
-    const char *alpn;           /* "berth/1", "berth-join/1", "http/1.1" */
-    int64_t now_ms;             /* wall clock by which certificates are judged; 0: the system's */
-    bool alpn_optional; /* server: a peer that offers none is welcome (browsers always offer,
-                           scripts may not) */
+    const char *certificate; /* own chain as PEM text, NULL = none (a joining terminal) */
+    const char *key;         /* own key as PEM text; the caller wipes it */
+    /* CA as PEM text that peers must be issued by, NULL: not asked for (API, joining) */
+    const char *authority;
+    /* client, join: SHA-256 of the CA certificate's DER as hex, to pin it; NULL = none */
+    const char *authority_hash;
+    const char *alpn; /* "berth/1", "berth-join/1", "http/1.1" */
+    int64_t now_ms;   /* wall clock by which certificates are judged; 0: the system's */
+    /* server: a peer that offers none is welcome (browsers always offer, scripts may not) */
+    bool alpn_optional;
 };
 SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr) berth_must_check;
 
@@ -114,7 +114,7 @@ int tls_sign_request(const char *key, const char *request, char **ret_hex,
                      struct berth_error *reterr) berth_must_check;
 /* Hash of a PEM certificate's DER / of its public key, and its end (wall clock ms). */
 int tls_certificate_info(const char *pem, char hash[72], char key_hash[72],
-                          int64_t *ret_not_after_ms, struct berth_error *reterr) berth_must_check;
+                         int64_t *ret_not_after_ms, struct berth_error *reterr) berth_must_check;
 
 /* SHA-256 of one piece, as lower-case hexadecimal with its NUL. */
 void tls_sha256_hex(const void *data, size_t size, char hex[72]);

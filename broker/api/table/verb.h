@@ -85,8 +85,8 @@ struct verb {
     const struct record *view; /* ONE and LIST */
     enum entity_kind entity;   /* ROW and ROWS, and all plain verbs */
     enum verb_plain plain;
-    const struct record
-        *params;       /* NULL for plain verbs: the entity's record with collection_takes */
+    /* NULL for plain verbs: the entity's record with collection_takes */
+    const struct record *params;
     const char *needs; /* names of parameters that must be given, each followed by a space */
     const char *sentence;
 };

@@ -47,7 +47,8 @@ static void path_of(virStoragePoolPtr pool, char *ret, size_t size)
 }
 
 /* libvirt finds no pool by its path that is not active, and makes no second one beside it. */
-static bool is_of_inactive_pool(struct virt_request *request, const char *folder, char *ret, size_t size)
+static bool is_of_inactive_pool(struct virt_request *request, const char *folder, char *ret,
+                                size_t size)
 {
     virStoragePoolPtr *pools = NULL;
     char path[1024];

@@ -10,14 +10,15 @@
 
 struct dir_pool {
     virStoragePoolPtr pool; /* its files were read anew when it was opened */
-    bool transient;              /* made for a moment, by us */
+    bool transient;         /* made for a moment, by us */
 };
 
 /* Open the folder that the file `path` lies in, or would lie in. Close it also after a failure.
  * Errors: INVALID when `path` is not absolute or too long; libvirt's own, such as HOST without such
  * a folder.
  */
-int dir_pool_open(struct virt_request *request, const char *path, struct dir_pool *ret) berth_must_check;
+int dir_pool_open(struct virt_request *request, const char *path,
+                  struct dir_pool *ret) berth_must_check;
 void dir_pool_close(struct dir_pool *dir_pool); /* for berth_cleanup; its files stay */
 
 #endif

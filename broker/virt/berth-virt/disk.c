@@ -91,7 +91,8 @@ int disk_path(struct virt_request *request, const char *storage, const char *vol
         return r;
     text = virStoragePoolGetXMLDesc(pool, 0);
     if (!text)
-        return storage_config_error(request, libvirt_fail(&request->error, "storage pool '%s'", storage));
+        return storage_config_error(request,
+                                    libvirt_fail(&request->error, "storage pool '%s'", storage));
     pool_xml_path(text, strlen(text), ret, 1024 - 80);
     (void)snprintf(ret + strlen(ret), 80, "/%.78s", volume);
     return 0;
@@ -142,17 +143,18 @@ static int make_overlay(struct virt_request *request, virStoragePoolPtr pool, co
         return request->error.code;
     if (!created)
         return storage_config_error(
-            request,
-            libvirt_fail(&request->error, "image '%s': disk '%s' cannot be made on it", image, volume));
+            request, libvirt_fail(&request->error, "image '%s': disk '%s' cannot be made on it",
+                                  image, volume));
     backing_of(created, backing, sizeof(backing));
     if (strcmp(backing, image) == 0)
         return 0;
     (void)virStorageVolDelete(created, 0);
-    return berth_fail(&request->error, BERTH_E_HOST, "disk '%s' lies on '%s', not on the image '%s'",
-                      volume, backing, image);
+    return berth_fail(&request->error, BERTH_E_HOST,
+                      "disk '%s' lies on '%s', not on the image '%s'", volume, backing, image);
 }
 
-int disk_renew(struct virt_request *request, const char *storage, const char *volume, const char *image)
+int disk_renew(struct virt_request *request, const char *storage, const char *volume,
+               const char *image)
 {
     berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     int r = disk_drop(request, storage, volume);
@@ -162,7 +164,8 @@ int disk_renew(struct virt_request *request, const char *storage, const char *vo
     return r < 0 ? r : make_overlay(request, pool, volume, image);
 }
 
-int disk_make(struct virt_request *request, const char *storage, const char *volume, const char *image)
+int disk_make(struct virt_request *request, const char *storage, const char *volume,
+              const char *image)
 {
     berth_cleanup(storage_pool_freep) virStoragePoolPtr pool = NULL;
     berth_cleanup(volume_freep) virStorageVolPtr there = NULL;
@@ -178,7 +181,8 @@ int disk_make(struct virt_request *request, const char *storage, const char *vol
     if (there && is_overlay(there))
         return 0;
     if (there && virStorageVolDelete(there, 0) < 0)
-        return libvirt_fail(&request->error, "disk '%s' is half-made and cannot be deleted", volume);
+        return libvirt_fail(&request->error, "disk '%s' is half-made and cannot be deleted",
+                            volume);
 
     r = make_overlay(request, pool, volume, image);
     if (r >= 0)
@@ -200,7 +204,9 @@ int disk_drop(struct virt_request *request, const char *storage, const char *vol
         return r;
     there = virStorageVolLookupByName(pool, volume);
     if (!there)
-        return libvirt_error_is(VIR_ERR_NO_STORAGE_VOL) ? 0 : libvirt_fail(&request->error, "disk '%s'", volume);
+        return libvirt_error_is(VIR_ERR_NO_STORAGE_VOL)
+                   ? 0
+                   : libvirt_fail(&request->error, "disk '%s'", volume);
     if (virStorageVolDelete(there, 0) < 0 && !libvirt_error_is(VIR_ERR_NO_STORAGE_VOL))
         return libvirt_fail(&request->error, "disk '%s'", volume);
     return 0;

@@ -23,7 +23,8 @@ struct disk_paths {
 };
 
 /* Both names, from either. Errors: DENIED for what is not named like ours. */
-int disk_names(struct virt_request *request, const char *volume, struct disk_names *ret) berth_must_check;
+int disk_names(struct virt_request *request, const char *volume,
+               struct disk_names *ret) berth_must_check;
 
 /* Where they lie, or would. Errors: CONFIG without the storage pool. */
 int disk_path(struct virt_request *request, const char *storage, const char *volume,
@@ -45,6 +46,7 @@ int disk_make(struct virt_request *request, const char *storage, const char *vol
               const char *image) berth_must_check;
 
 /* Delete it; absent is fine. Refuses with DENIED what is not named like ours. */
-int disk_drop(struct virt_request *request, const char *storage, const char *volume) berth_must_check;
+int disk_drop(struct virt_request *request, const char *storage,
+              const char *volume) berth_must_check;
 
 #endif

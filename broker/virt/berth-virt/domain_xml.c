@@ -105,7 +105,8 @@ static void set_interfaces(xmlNode *devices, const struct virt_args *args)
     xmlNode *port;
     char mac[18];
 
-    for (xmlNode *interface = xml_child(devices, "interface", NULL); interface; interface = xml_next(interface)) {
+    for (xmlNode *interface = xml_child(devices, "interface", NULL); interface;
+         interface = xml_next(interface)) {
         hardware_address(args->uuid, index++, mac);
         xml_set(xml_child_made(interface, "mac"), "address", mac);
         xml_drop(xml_child(interface, "target", NULL)); /* a device name of the host, one each */

@@ -56,8 +56,8 @@ const char *events_word(int event, int detail, const char **ret_reason)
         *ret_reason = stop_reason(detail);
         return "stopped";
     default:
-        return NULL; /* suspended, resumed, shutting down: a start or a stop follows where it
-                        matters */
+        /* suspended, resumed, shutting down: a start or a stop follows where it matters */
+        return NULL;
     }
 }
 

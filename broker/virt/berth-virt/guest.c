@@ -11,8 +11,8 @@
 #include "berth/base64.h"
 #include "berth/json.h"
 
-#include "virt_request.h"
 #include "libvirt_error.h"
+#include "virt_request.h"
 
 /* The agent may take this long for one answer; below the limit of the call. */
 #define AGENT_ANSWER_S 3
@@ -127,7 +127,8 @@ static json_t *open_command(const char *path)
 }
 
 /* Read the first bytes of an open file into `text`, NUL-terminated. */
-static int read_open(struct virt_request *request, virDomainPtr domain, json_int_t handle, char *text)
+static int read_open(struct virt_request *request, virDomainPtr domain, json_int_t handle,
+                     char *text)
 {
     berth_cleanup(json_unrefp) json_t *answer = NULL;
     const char *coded;
@@ -149,7 +150,8 @@ static int read_open(struct virt_request *request, virDomainPtr domain, json_int
 }
 
 /* text: FILE_MAX_BYTES + 1. NOT_FOUND when the guest has no such file. */
-static int read_file(struct virt_request *request, virDomainPtr domain, const char *path, char *text)
+static int read_file(struct virt_request *request, virDomainPtr domain, const char *path,
+                     char *text)
 {
     berth_cleanup(json_unrefp) json_t *handle = NULL;
     int r;
@@ -263,8 +265,8 @@ static int wait_for_end(struct virt_request *request, virDomainPtr domain, json_
         if (json_is_true(json_object_get(status, "exited")) && code == 0)
             return 0;
         if (json_is_true(json_object_get(status, "exited"))) {
-            return berth_fail(&request->error, BERTH_E_DESKTOP, "sign-off inside '%s' ended with %d",
-                              request->machine, (int)code);
+            return berth_fail(&request->error, BERTH_E_DESKTOP,
+                              "sign-off inside '%s' ended with %d", request->machine, (int)code);
         }
         (void)nanosleep(&pause, NULL);
     }

@@ -34,12 +34,12 @@ struct hypervisor {
     bool open, has_events;
     bool lost;           /* the close callback fired */
     int lost_reason;     /* VIR_CONNECT_CLOSE_REASON_... */
-    bool urgent;          /* somebody waits: no more back-off */
+    bool urgent;         /* somebody waits: no more back-off */
     unsigned generation; /* counts openings: older connections are dead */
-    unsigned leaked;       /* connections left behind */
+    unsigned leaked;     /* connections left behind */
     unsigned failures;   /* attempts that failed, ever */
     int64_t attempt_began_ms;
-    struct berth_error error;    /* of the last attempt */
+    struct berth_error error;             /* of the last attempt */
     char last_reported[BERTH_ERROR_TEXT]; /* why it cannot be opened; "" since it was open */
 };
 
@@ -315,8 +315,8 @@ static bool lives_in_connection(const char *uri)
     return strncmp(uri, "test:///", 8) == 0;
 }
 
-int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
-                    struct berth_error *reterr)
+int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *connection,
+                               unsigned *generation, struct berth_error *reterr)
 {
     unsigned present;
     bool open;

@@ -34,8 +34,8 @@ int hypervisor_open(struct hypervisor *hypervisor, const char *uri, int64_t limi
 /* A connection for a lane: *connection stays when it is of the present *generation, else it is
  * given up and opened anew. May block as long as libvirt does. Errors: HOST_DOWN.
  */
-int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *connection, unsigned *generation,
-                    struct berth_error *reterr) berth_must_check;
+int hypervisor_lane_connection(struct hypervisor *hypervisor, virConnectPtr *connection,
+                               unsigned *generation, struct berth_error *reterr) berth_must_check;
 
 /* Is the process better started anew? An attempt to connect is stuck, or too many dead connections
  * were left behind.

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "domain_xml.h"
-#include "virt_request.h"
-#include "libvirt_error.h"
 #include "dir_pool.h"
+#include "domain_xml.h"
 #include "image_content.h"
+#include "libvirt_error.h"
+#include "virt_request.h"
 
 #define CHAIN_MAX 32 /* files below an image; more is a circle */
 
@@ -82,8 +82,8 @@ static int file_open(struct virt_request *request, const char *path, struct file
 }
 
 /* One file of the chain; *ret_below: what it lies on, "" when on nothing. */
-static int check_file(struct virt_request *request, const char *path, bool is_image, char *ret_below,
-                      size_t size)
+static int check_file(struct virt_request *request, const char *path, bool is_image,
+                      char *ret_below, size_t size)
 {
     berth_cleanup(file_close) struct file file = { 0 };
     char format[32];

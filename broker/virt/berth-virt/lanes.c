@@ -19,8 +19,8 @@ struct lane {
     virConnectPtr connection;
     unsigned generation;
     struct virt_request *now; /* being carried out */
-    int64_t limit_ms;   /* of it, on the monotonic clock */
-    bool abandoned;     /* nobody waits for its answer; it ends by itself if it ever comes back */
+    int64_t limit_ms;         /* of it, on the monotonic clock */
+    bool abandoned; /* nobody waits for its answer; it ends by itself if it ever comes back */
 };
 
 struct lanes {
@@ -29,7 +29,7 @@ struct lanes {
     pthread_mutex_t lock;
     pthread_cond_t submitted;
     struct list waiting[LANE_KINDS]; /* struct virt_request */
-    struct list all;            /* struct lane, abandoned ones too */
+    struct list all;                 /* struct lane, abandoned ones too */
     unsigned abandoned;
 };
 
@@ -119,7 +119,8 @@ static int carry_out(struct lane *lane, struct virt_request *request)
         if (r < 0)
             return r;
     }
-    r = hypervisor_lane_connection(hypervisor, &lane->connection, &lane->generation, &request->error);
+    r = hypervisor_lane_connection(hypervisor, &lane->connection, &lane->generation,
+                                   &request->error);
     if (r < 0)
         return r;
     request->connection = lane->connection;
@@ -184,8 +185,8 @@ static void add_lane(struct lanes *lanes, enum virt_lane kind)
 struct lanes *lanes_new(struct hypervisor *hypervisor, struct out *out)
 {
     static const unsigned widths[LANE_KINDS] = { [LANE_READ] = WIRE_READ_LANES,
-                                            [LANE_AGENT] = WIRE_AGENT_LANES,
-                                            [LANE_ACTION] = WIRE_ACTION_LANES };
+                                                 [LANE_AGENT] = WIRE_AGENT_LANES,
+                                                 [LANE_ACTION] = WIRE_ACTION_LANES };
     struct lanes *lanes = berth_new(struct lanes);
 
     lanes->hypervisor = hypervisor;

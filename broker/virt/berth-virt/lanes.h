@@ -10,8 +10,8 @@
 #ifndef BERTH_VIRT_LANES_H
 #define BERTH_VIRT_LANES_H
 
-#include "virt_request.h"
 #include "hypervisor.h"
+#include "virt_request.h"
 
 #define LANES_ABANDONED_MAX 8
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dir_pool.h"
 #include "domain_xml.h"
 #include "libvirt_error.h"
-#include "dir_pool.h"
 #include "xml.h"
 
 void layers_free(struct layers *layers)
@@ -247,7 +247,8 @@ static int list_snapshots(struct virt_request *request, virDomainPtr domain, str
                : libvirt_fail(&request->error, "snapshots of '%s'", request->machine);
 }
 
-static int find_snapshots(struct virt_request *request, virDomainPtr domain, const struct chain *chain)
+static int find_snapshots(struct virt_request *request, virDomainPtr domain,
+                          const struct chain *chain)
 {
     berth_cleanup(snapshots_free) struct snapshots snapshots = { 0 };
     int own = chain->layers->own; /* a snapshot of long ago does not tell what is in use */

@@ -146,8 +146,10 @@ int libvirt_fail(struct berth_error *reterr, const char *format, ...)
     va_end(arguments);
     if (!last)
         return berth_fail(reterr, BERTH_E_HOST, "%s", what);
-    libvirt_error_sentence(last->message ? last->message : "no reason given", sentence, sizeof(sentence));
-    return berth_fail(reterr, libvirt_error_class(last->code, last->domain), "%s: %s", what, sentence);
+    libvirt_error_sentence(last->message ? last->message : "no reason given", sentence,
+                           sizeof(sentence));
+    return berth_fail(reterr, libvirt_error_class(last->code, last->domain), "%s: %s", what,
+                      sentence);
 }
 
 /* "... 'FILE': WHY", of which the last counts: QEMU tells the way down to it. */

@@ -13,11 +13,11 @@
 
 #include "disk.h"
 #include "domain_xml.h"
-#include "virt_request.h"
-#include "libvirt_error.h"
 #include "layers.h"
+#include "libvirt_error.h"
 #include "machine_history.h"
 #include "out.h"
+#include "virt_request.h"
 #include "xml.h"
 
 /* How long a guest may take to switch itself off when asked; below the limit of the call. */
@@ -208,7 +208,8 @@ static int resume_paused(struct virt_request *request, virDomainPtr domain)
     if (virDomainGetState(domain, &state, NULL, 0) < 0 || state != VIR_DOMAIN_PAUSED)
         return 0;
     return virDomainResume(domain) < 0
-               ? libvirt_fail(&request->error, "'%s' is paused and does not go on", request->machine)
+               ? libvirt_fail(&request->error, "'%s' is paused and does not go on",
+                              request->machine)
                : 0;
 }
 
@@ -365,7 +366,7 @@ static bool nvram_is_own(const char *name, const char *xml)
 static int undefine(struct virt_request *request, virDomainPtr domain, const char *xml)
 {
     const unsigned nvram = nvram_is_own(request->machine, xml) ? VIR_DOMAIN_UNDEFINE_NVRAM
-                                                              : VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
+                                                               : VIR_DOMAIN_UNDEFINE_KEEP_NVRAM;
     const unsigned flag_sets[] = {
         nvram | VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA | VIR_DOMAIN_UNDEFINE_TPM, nvram, 0
     };
@@ -377,7 +378,8 @@ static int undefine(struct virt_request *request, virDomainPtr domain, const cha
     if (r < 0)
         return r;
     for (size_t i = 0; i < BERTH_COUNT(flag_sets); i++) {
-        if (virDomainUndefineFlags(domain, flag_sets[i]) == 0 || libvirt_error_is(VIR_ERR_NO_DOMAIN))
+        if (virDomainUndefineFlags(domain, flag_sets[i]) == 0 ||
+            libvirt_error_is(VIR_ERR_NO_DOMAIN))
             return 0;
         if (!libvirt_error_is(VIR_ERR_INVALID_ARG) && !libvirt_error_is(VIR_ERR_NO_SUPPORT) &&
             !libvirt_error_is(VIR_ERR_ARGUMENT_UNSUPPORTED))
@@ -428,8 +430,8 @@ static int verify(struct virt_request *request, const struct disk_names *names, 
  * anything is given up for it: defining it in the place of the old one either works or changes
  * nothing.
  */
-static int switch_disk(struct virt_request *request, virDomainPtr domain, const char *old, const char *xml,
-                       const struct layers *layers)
+static int switch_disk(struct virt_request *request, virDomainPtr domain, const char *old,
+                       const char *xml, const struct layers *layers)
 {
     int r = switch_off(request, domain);
 
@@ -495,8 +497,8 @@ static int drop_disks(struct virt_request *request, const char *storage)
     int r;
 
     if (!args->volume[0])
-        return 0; /* without a machine and without a name there is nothing left: it was done before
-                   */
+        /* without a machine and without a name there is nothing left: it was done before */
+        return 0;
     r = disk_names(request, args->volume, &names);
     for (int i = 0; i < DISK_NAMES && r >= 0; i++)
         r = disk_drop(request, storage, names.name[i]);

@@ -19,12 +19,12 @@
 
 #include "virt/wire.h"
 
-#include "virt_request.h"
-#include "libvirt_error.h"
 #include "hypervisor.h"
 #include "lanes.h"
+#include "libvirt_error.h"
 #include "machine_history.h"
 #include "out.h"
+#include "virt_request.h"
 #include "xml.h"
 
 #define LOOK_MS 500

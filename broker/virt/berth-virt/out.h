@@ -21,8 +21,8 @@ struct out_call {
     uint64_t id; /* berthd's number of the call */
     bool holds;  /* events wait for the end of its list */
     bool mutes;  /* events of its machine are dropped */
-    bool
-        abandoned; /* nobody waits for it any more: it says nothing and holds nothing from now on */
+    /* nobody waits for it any more: it says nothing and holds nothing from now on */
+    bool abandoned;
 };
 
 /* descriptor: of the socket pair; -1: frames are dropped (unit tests that only want results). */

@@ -9,8 +9,8 @@
 #include "berth/error.h"
 
 #define QCOW2_HEADER_BYTES 104
-#define QCOW2_TABLE_MAX                                                                     \
-    (8U << 20)                  /* bytes of a refcount table: QEMU makes none that is larger \
+#define QCOW2_TABLE_MAX \
+    (8U << 20)                 /* bytes of a refcount table: QEMU makes none that is larger \
                                  */
 #define QCOW2_BACKING_MAX 1023 /* bytes of the name of a backing file */
 

@@ -7,11 +7,11 @@
 
 #include "disk.h"
 #include "domain_xml.h"
-#include "virt_request.h"
 #include "libvirt_error.h"
 #include "machine_history.h"
 #include "out.h"
 #include "storage.h"
+#include "virt_request.h"
 
 /* ---- what the host can do ---- */
 

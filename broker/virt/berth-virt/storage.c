@@ -34,7 +34,8 @@ int storage_is_inactive(struct berth_error *reterr, const char *name, const char
 static int is_missing(struct virt_request *request, const char *name)
 {
     if (!libvirt_error_is(VIR_ERR_NO_STORAGE_POOL))
-        return storage_config_error(request, libvirt_fail(&request->error, "storage pool '%s'", name));
+        return storage_config_error(request,
+                                    libvirt_fail(&request->error, "storage pool '%s'", name));
     return berth_fail(
         &request->error, BERTH_E_CONFIG,
         "no storage pool '%s'; define it on the host with 'virsh pool-define-as', or give "
@@ -50,7 +51,8 @@ static int check_type(struct virt_request *request, virStoragePoolPtr pool, cons
     char type[32];
 
     if (!xml)
-        return storage_config_error(request, libvirt_fail(&request->error, "storage pool '%s'", name));
+        return storage_config_error(request,
+                                    libvirt_fail(&request->error, "storage pool '%s'", name));
     pool_xml_type(xml, strlen(xml), type, sizeof(type));
     for (size_t i = 0; i < BERTH_COUNT(of_files); i++) {
         if (strcmp(type, of_files[i]) == 0)
@@ -106,7 +108,8 @@ bool storage_is_at_fault(struct virt_request *request, const char *name)
     for (size_t i = 0; last && last->message && i < BERTH_COUNT(rows); i++) {
         if (!strstr(last->message, rows[i].words))
             continue;
-        (void)libvirt_fail(&request->error, "storage pool '%s' %s; %s", name, rows[i].what, rows[i].to_do);
+        (void)libvirt_fail(&request->error, "storage pool '%s' %s; %s", name, rows[i].what,
+                           rows[i].to_do);
         request->error.code = BERTH_E_CONFIG;
         return true;
     }

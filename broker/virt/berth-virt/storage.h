@@ -13,7 +13,8 @@ void storage_pool_freep(virStoragePoolPtr *pool); /* for berth_cleanup */
  * CONFIG with a sentence that says what to do when it is missing, holds no files or does not start;
  * HOST_DOWN, BUSY.
  */
-int storage_open(struct virt_request *request, const char *name, virStoragePoolPtr *ret) berth_must_check;
+int storage_open(struct virt_request *request, const char *name,
+                 virStoragePoolPtr *ret) berth_must_check;
 
 /* What libvirt just refused is the fault of something that many machines share: CONFIG, unless it
  * is the connection that failed. The error is filled already, r is its code.

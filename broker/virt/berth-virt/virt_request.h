@@ -18,12 +18,12 @@ struct virt_request {
     struct list node;
     uint64_t id; /* berthd's number */
     enum virt_call call;
-    int64_t received_ms;         /* when it came, on the monotonic clock */
+    int64_t received_ms;      /* when it came, on the monotonic clock */
     virConnectPtr connection; /* the lane's */
     struct out *out;          /* for calls that say more than their answer */
     struct out_call said;     /* what it has under way there */
     bool events;              /* open: life-cycle events were registered */
-    char machine[64];         /* name of the machine at hand, for sentences; see virt_request_note_name */
+    char machine[64]; /* name of the machine at hand, for sentences; see virt_request_note_name */
     struct virt_args args;
     struct virt_result result;
     struct berth_error error;
