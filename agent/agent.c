@@ -14,13 +14,13 @@
 #include "berth/notify.h"
 
 #include "control/control.h"
-#include "flow/dial.h"
 #include "flow/agent_flow.h"
-#include "host/log_file.h"
+#include "flow/dial.h"
 #include "host/linux_device.h"
+#include "host/log_file.h"
 #include "identity/identity_file.h"
-#include "link/uplink_tls.h"
 #include "link/resolver.h"
+#include "link/uplink_tls.h"
 #include "screen/greeter_supervisor.h"
 #include "viewer/xfreerdp.h"
 
@@ -154,9 +154,9 @@ static int open_ports(struct agent *agent, struct berth_error *reterr)
     const struct agent_options *options = agent->options;
     struct agent_flow *flow = &agent->flow;
     const struct linux_device_setup device = { .state_dir = &agent->state_dir,
-                                           .reboot_command = options->reboot_command,
-                                           .log_file = options->log_file,
-                                           .viewer_log = agent->viewer_log };
+                                               .reboot_command = options->reboot_command,
+                                               .log_file = options->log_file,
+                                               .viewer_log = agent->viewer_log };
     const struct xfreerdp_setup viewer = { .self = agent_executable_path(),
                                            .program = options->viewer,
                                            .home = agent->viewer_home,
@@ -172,7 +172,7 @@ static int open_ports(struct agent *agent, struct berth_error *reterr)
     flow->viewer = viewer_new(&agent->loop, &viewer);
     flow->screen = screen_new(&agent->loop, &screen);
     flow->locator = locator_new(&agent->loop, &agent->random, options->dns_domain,
-                                   options->dns_servers, reterr);
+                                options->dns_servers, reterr);
     if (!flow->locator)
         return BERTH_E_CONFIG;
     return load_bootstrap(agent, reterr);
@@ -229,8 +229,8 @@ static int open_all(struct agent *agent, struct berth_error *reterr)
                    BERTH_VERSION);
     apply_bootstrap(agent);
     agent_flow_start(flow);
-    agent->control =
-        control_new(&agent->loop, flow, agent->options->socket, join_with_invitation, agent, reterr);
+    agent->control = control_new(&agent->loop, flow, agent->options->socket, join_with_invitation,
+                                 agent, reterr);
     if (!agent->control)
         return reterr->code;
     screen_begin(flow->screen);
@@ -241,9 +241,8 @@ static bool all_gone(const struct agent *agent)
 {
     const struct agent_flow *flow = &agent->flow;
 
-    return (!agent->control || control_is_gone(agent->control)) &&
-           screen_is_gone(flow->screen) && viewer_is_gone(flow->viewer) &&
-           device_is_idle(flow->device);
+    return (!agent->control || control_is_gone(agent->control)) && screen_is_gone(flow->screen) &&
+           viewer_is_gone(flow->viewer) && device_is_idle(flow->device);
 }
 
 /* Say goodbye, end the children, and give them a moment. */

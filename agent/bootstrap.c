@@ -67,7 +67,7 @@ static bool parse_address(char *text, int port, struct broker_addresses *ret)
 }
 
 int bootstrap_parse_addresses(const char *text, int port, struct broker_addresses *ret,
-                     struct berth_error *reterr)
+                              struct berth_error *reterr)
 {
     char copy[CONF_TEXT_MAX];
     char *rest = copy;
@@ -144,16 +144,19 @@ static int read_secret_file(const char *path, char *out, size_t size, struct ber
 static int from_configuration(const struct agent_options *options, struct bootstrap *bootstrap,
                               struct berth_error *reterr)
 {
-    int r = bootstrap_parse_addresses(options->address, BOOTSTRAP_LINK_PORT, &bootstrap->links, reterr);
+    int r =
+        bootstrap_parse_addresses(options->address, BOOTSTRAP_LINK_PORT, &bootstrap->links, reterr);
 
     if (r == 0)
-        r = bootstrap_parse_addresses(options->join_address, BOOTSTRAP_JOIN_PORT, &bootstrap->joins, reterr);
+        r = bootstrap_parse_addresses(options->join_address, BOOTSTRAP_JOIN_PORT, &bootstrap->joins,
+                                      reterr);
     if (r < 0)
         return berth_fail_in(reterr, "broker.address");
     return trust(bootstrap, options->authority_hash, "broker.authority_hash", reterr);
 }
 
-static int from_kernel(const char *command_line, struct bootstrap *bootstrap, struct berth_error *reterr)
+static int from_kernel(const char *command_line, struct bootstrap *bootstrap,
+                       struct berth_error *reterr)
 {
     char value[INVITE_TEXT];
     int r = 0;
@@ -164,7 +167,8 @@ static int from_kernel(const char *command_line, struct bootstrap *bootstrap, st
         r = bootstrap_parse_addresses(value, BOOTSTRAP_JOIN_PORT, &bootstrap->joins, reterr);
     if (r == 0 && kernel_command_line_value(command_line, "berth.ca", value, sizeof(value)))
         r = trust(bootstrap, value, "berth.ca", reterr);
-    if (r == 0 && kernel_command_line_value(command_line, "berth.boot_secret", value, sizeof(value)) &&
+    if (r == 0 &&
+        kernel_command_line_value(command_line, "berth.boot_secret", value, sizeof(value)) &&
         !secret_set(&bootstrap->boot_secret, value, strlen(value)))
         r = berth_fail(reterr, BERTH_E_CONFIG, "berth.boot_secret is too long");
     if (r == 0 && kernel_command_line_value(command_line, "berth.invite", value, sizeof(value)))
@@ -209,8 +213,8 @@ static void load_last_invitation(struct device *device, struct bootstrap *bootst
 }
 
 /* Where the invitation led, for the time when its file is gone. Never its token. */
-static int save_last_invitation(struct device *device, const char *host, int link_port, int join_port,
-                    struct berth_error *reterr)
+static int save_last_invitation(struct device *device, const char *host, int link_port,
+                                int join_port, struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *json =
         json_pack("{s:s, s:i, s:i}", "host", host, "link_port", link_port, "join_port", join_port);
@@ -222,7 +226,7 @@ static int save_last_invitation(struct device *device, const char *host, int lin
 }
 
 int bootstrap_load(const struct agent_options *options, const char *command_line,
-                  struct device *device, struct bootstrap *ret, struct berth_error *reterr)
+                   struct device *device, struct bootstrap *ret, struct berth_error *reterr)
 {
     const struct broker_address *link = &ret->links.at[0];
     const struct broker_address *join = &ret->joins.at[0];
@@ -242,8 +246,8 @@ int bootstrap_load(const struct agent_options *options, const char *command_line
     return save_last_invitation(device, link->host, link->port, join->port, reterr);
 }
 
-int bootstrap_take_invitation(struct bootstrap *bootstrap, const struct invite *invite, struct device *device,
-                   struct berth_error *reterr)
+int bootstrap_take_invitation(struct bootstrap *bootstrap, const struct invite *invite,
+                              struct device *device, struct berth_error *reterr)
 {
     struct broker_addresses links = bootstrap->links;
     struct broker_addresses joins = bootstrap->joins;

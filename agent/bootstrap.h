@@ -31,17 +31,17 @@ struct bootstrap {
  * (an invitation), IO (a file).
  */
 int bootstrap_load(const struct agent_options *options, const char *command_line,
-                  struct device *device, struct bootstrap *ret,
-                  struct berth_error *reterr) berth_must_check;
+                   struct device *device, struct bootstrap *ret,
+                   struct berth_error *reterr) berth_must_check;
 
 /* An invitation that was handed over now: its broker is tried first, and it is remembered for the
  * next start. */
-int bootstrap_take_invitation(struct bootstrap *bootstrap, const struct invite *invite, struct device *device,
-                   struct berth_error *reterr) berth_must_check;
+int bootstrap_take_invitation(struct bootstrap *bootstrap, const struct invite *invite,
+                              struct device *device, struct berth_error *reterr) berth_must_check;
 
 /* "HOST", "HOST:PORT", "[IPV6]:PORT"; several, separated by spaces. Appends; a repeated one is left
  * out. */
 int bootstrap_parse_addresses(const char *text, int port, struct broker_addresses *ret,
-                     struct berth_error *reterr) berth_must_check;
+                              struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -7,15 +7,15 @@
 
 const struct conf_option agent_options_table[] = {
 #define OPTION(section_, key_, type_, member_, default_, min_, max_, unit_, reload_, sentence_) \
-    { .section = #section_,                                                                   \
-      .key = #key_,                                                                           \
-      .type = CONF_##type_,                                                                   \
-      .offset = offsetof(struct agent_options, member_),                                      \
-      .default_value = (default_),                                                                      \
-      .min = (min_),                                                                          \
-      .max = (max_),                                                                          \
-      .unit = (unit_),                                                                        \
-      .reloadable = RELOAD_##reload_,                                                               \
+    { .section = #section_,                                                                     \
+      .key = #key_,                                                                             \
+      .type = CONF_##type_,                                                                     \
+      .offset = offsetof(struct agent_options, member_),                                        \
+      .default_value = (default_),                                                              \
+      .min = (min_),                                                                            \
+      .max = (max_),                                                                            \
+      .unit = (unit_),                                                                          \
+      .reloadable = RELOAD_##reload_,                                                           \
       .sentence = (sentence_) },
 #define RELOAD_RELOAD true
 #define RELOAD_RESTART false
@@ -54,7 +54,8 @@ static void beside_executable(char out[CONF_TEXT_MAX], const char *program)
     const char *executable = agent_executable_path();
     const char *slash = strrchr(executable, '/');
 
-    (void)snprintf(out, CONF_TEXT_MAX, "%.*s/%s", slash ? (int)(slash - executable) : 0, executable, program);
+    (void)snprintf(out, CONF_TEXT_MAX, "%.*s/%s", slash ? (int)(slash - executable) : 0, executable,
+                   program);
 }
 
 int agent_options_complete(struct agent_options *options, struct berth_error *reterr)

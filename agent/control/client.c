@@ -105,8 +105,8 @@ static int connect_to_agent(const char *path)
 /* Its secret is gone then: the outcome may take a day. */
 static bool send_request(int fd, struct request *request)
 {
-    json_t *json =
-        json_pack("{s:s, s:b}", "request", control_row(request->kind)->word, "wait", (int)request->wait);
+    json_t *json = json_pack("{s:s, s:b}", "request", control_row(request->kind)->word, "wait",
+                             (int)request->wait);
     bool join = request->kind == CONTROL_JOIN;
     char *text;
     size_t size;
@@ -126,8 +126,8 @@ static bool send_request(int fd, struct request *request)
     text = json_text(json);
     json_decref(json);
     size = strlen(text);
-    ok = send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size &&
-         send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
+    ok =
+        send(fd, text, size, MSG_NOSIGNAL) == (ssize_t)size && send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
     berth_wipe_free(text, size);
     explicit_bzero(request->secret, sizeof(request->secret));
     return ok;
@@ -178,7 +178,7 @@ static void print_status(const json_t *line)
 
 /* True when this was the final answer. */
 static bool handle_answer(const struct request *request, const json_t *line, const char *text,
-                        enum client_exit *ret)
+                          enum client_exit *ret)
 {
     const json_t *ok = json_object_get(line, "ok");
 

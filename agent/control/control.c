@@ -12,8 +12,8 @@
 #include "berth/json.h"
 #include "berth/log.h"
 
-#include "flow/viewer_session.h"
 #include "flow/sign_on_request.h"
+#include "flow/viewer_session.h"
 
 #define CLIENTS_MAX 16
 /* A request: a password, a name, an invitation. */
@@ -41,13 +41,15 @@ struct control_client {
     struct control *control;
     struct agent_observer observer;
     struct berth_timer timer;
-    bool awaits_outcome;              /* It is answered at the outcome, of a sign-on or of joining. */
-    bool awaits_join;              /* The outcome that it waits for is that of joining. */
-    bool no_progress;              /* No progress is sent: joining began less than JOIN_PROGRESS_AFTER_MS ago. */
-    int64_t limit_s;         /* So long it waits for the outcome of joining. */
-    struct berth_error join_error; /* Why the last try to join failed; code 0: it is no longer true. */
-    enum agent_state join_error_state; /* The state that was told with `join_error`; NO_STATE: none yet. */
-    bool refused;            /* The terminal was not let in: is_refusal. */
+    bool awaits_outcome; /* It is answered at the outcome, of a sign-on or of joining. */
+    bool awaits_join;    /* The outcome that it waits for is that of joining. */
+    bool no_progress; /* No progress is sent: joining began less than JOIN_PROGRESS_AFTER_MS ago. */
+    int64_t limit_s;  /* So long it waits for the outcome of joining. */
+    struct berth_error
+        join_error; /* Why the last try to join failed; code 0: it is no longer true. */
+    enum agent_state
+        join_error_state; /* The state that was told with `join_error`; NO_STATE: none yet. */
+    bool refused;         /* The terminal was not let in: is_refusal. */
     bool answered;
     bool closing;
     char last_progress[256]; /* the last progress, to say each only once */
@@ -84,7 +86,8 @@ enum control_request control_request(const char *word)
 
 static void client_closed(uv_handle_t *handle)
 {
-    struct control_client *client = container_of((uv_pipe_t *)(void *)handle, struct control_client, pipe);
+    struct control_client *client =
+        container_of((uv_pipe_t *)(void *)handle, struct control_client, pipe);
 
     client->control->count--;
     explicit_bzero(client, sizeof(*client));
@@ -123,13 +126,13 @@ static json_t *status_of(const struct agent_flow *agent)
 
     return json_pack(
         "{s:b, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "ok", 1,
-        "terminal", terminal->name, "state", agent_state_names[terminal->state], "online", terminal->online,
-        "user", terminal->user, "pool", terminal->pool, "desktop", terminal->desktop, "session",
-        (json_int_t)terminal->shown.session_id, "epoch", (json_int_t)terminal->shown.epoch, "connection",
-        (json_int_t)terminal->shown.connection_id, "sign_on_ms", (json_int_t)agent->sign_on.took_ms,
-        "picture_ms", (json_int_t)terminal->picture_ms, "profile_version",
-        (json_int_t)agent->profile_version, "broker_incarnation",
-        (json_int_t)agent->presence.incarnation, "text", terminal->text);
+        "terminal", terminal->name, "state", agent_state_names[terminal->state], "online",
+        terminal->online, "user", terminal->user, "pool", terminal->pool, "desktop",
+        terminal->desktop, "session", (json_int_t)terminal->shown.session_id, "epoch",
+        (json_int_t)terminal->shown.epoch, "connection", (json_int_t)terminal->shown.connection_id,
+        "sign_on_ms", (json_int_t)agent->sign_on.took_ms, "picture_ms",
+        (json_int_t)terminal->picture_ms, "profile_version", (json_int_t)agent->profile_version,
+        "broker_incarnation", (json_int_t)agent->presence.incarnation, "text", terminal->text);
 }
 
 /* The final answer. */
@@ -143,9 +146,10 @@ static void answer(struct control_client *client, const struct berth_error *erro
         send_line(client, status_of(client->control->agent));
     else
         send_line(client,
-            json_pack("{s:b, s:s, s:s, s:b, s:b}", "ok", 0, "error",
-                      berth_error_row(error->code)->symbol, "text", berth_error_text(error),
-                      "retry", berth_error_row(error->code)->retry, "refused", client->refused));
+                  json_pack("{s:b, s:s, s:s, s:b, s:b}", "ok", 0, "error",
+                            berth_error_row(error->code)->symbol, "text", berth_error_text(error),
+                            "retry", berth_error_row(error->code)->retry, "refused",
+                            client->refused));
     close_client(client);
 }
 
@@ -156,15 +160,15 @@ static void send_progress(struct control_client *client)
     const char *text = client->join_error.code ? client->join_error.text : terminal->text;
     char progress[256];
 
-    (void)snprintf(progress, sizeof(progress), "%s %s %lld", agent_state_names[terminal->state], text,
-                   (long long)terminal->queue_place);
+    (void)snprintf(progress, sizeof(progress), "%s %s %lld", agent_state_names[terminal->state],
+                   text, (long long)terminal->queue_place);
     if (strcmp(progress, client->last_progress) == 0)
         return;
     (void)snprintf(client->last_progress, sizeof(client->last_progress), "%s", progress);
-    send_line(client,
-        json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
-                  agent_state_names[terminal->state], "text", text, "queue_place",
-                  (json_int_t)terminal->queue_place, "estimate_ms", (json_int_t)terminal->estimate_ms));
+    send_line(client, json_pack("{s:s, s:s, s:s, s:I, s:I}", "event", "progress", "state",
+                                agent_state_names[terminal->state], "text", text, "queue_place",
+                                (json_int_t)terminal->queue_place, "estimate_ms",
+                                (json_int_t)terminal->estimate_ms));
 }
 
 /* Somebody has to do something before this terminal is let in. The agent asks again all the same,
@@ -172,7 +176,7 @@ static void send_progress(struct control_client *client)
 static bool is_refusal(int code)
 {
     static const int refusals[] = { BERTH_E_DENIED,      BERTH_E_REVOKED, BERTH_E_EXISTS,
-                               BERTH_E_CERTIFICATE, BERTH_E_CONFIG,  BERTH_E_INVALID };
+                                    BERTH_E_CERTIFICATE, BERTH_E_CONFIG,  BERTH_E_INVALID };
 
     for (size_t i = 0; i < BERTH_COUNT(refusals); i++)
         if (refusals[i] == code)
@@ -217,7 +221,8 @@ static void expire_join_error(struct control_client *client)
         client->join_error.code = 0;
 }
 
-static void handle_join_event(struct control_client *client, enum agent_event event, const struct berth_error *why)
+static void handle_join_event(struct control_client *client, enum agent_event event,
+                              const struct berth_error *why)
 {
     if (event == AGENT_EVENT_JOINED) {
         answer(client, NULL);
@@ -233,7 +238,7 @@ static void handle_join_event(struct control_client *client, enum agent_event ev
 }
 
 static void handle_agent_event(struct agent_observer *observer, enum agent_event event,
-                 const struct berth_error *why)
+                               const struct berth_error *why)
 {
     struct control_client *client = container_of(observer, struct control_client, observer);
 
@@ -282,7 +287,8 @@ static int sign_on(struct control_client *client, const json_t *request, struct 
     if (!secret_set(&evidence.value, password, strlen(password)))
         r = berth_fail(reterr, BERTH_E_TOO_LARGE, "the password is too long");
     if (r == 0)
-        r = sign_on_request_begin(client->control->agent, &evidence, member(request, "pool"), reterr);
+        r = sign_on_request_begin(client->control->agent, &evidence, member(request, "pool"),
+                                  reterr);
     explicit_bzero(&evidence, sizeof(evidence));
     if (r == 0)
         client->awaits_outcome = !json_is_false(json_object_get(request, "wait"));
@@ -306,12 +312,13 @@ static void join_is_slow(struct berth_timer *timer)
     struct control_client *client = container_of(timer, struct control_client, timer);
 
     client->no_progress = false;
-    timer_start(&client->control->loop->timers, timer, client->limit_s * 1000 - JOIN_PROGRESS_AFTER_MS,
-                join_overdue);
+    timer_start(&client->control->loop->timers, timer,
+                client->limit_s * 1000 - JOIN_PROGRESS_AFTER_MS, join_overdue);
     send_progress(client);
 }
 
-static int start_join(struct control_client *client, const json_t *request, struct berth_error *reterr)
+static int start_join(struct control_client *client, const json_t *request,
+                      struct berth_error *reterr)
 {
     struct control *control = client->control;
     const json_t *limit = json_object_get(request, "limit_s");
@@ -333,7 +340,8 @@ static int start_join(struct control_client *client, const json_t *request, stru
     return 0;
 }
 
-static int handle_request(struct control_client *client, const json_t *request, struct berth_error *reterr)
+static int handle_request(struct control_client *client, const json_t *request,
+                          struct berth_error *reterr)
 {
     struct control *control = client->control;
     const char *word = member(request, "request");
@@ -379,16 +387,18 @@ static void read_request(struct control_client *client, size_t size)
 
 static void alloc_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *ret)
 {
-    struct control_client *client = container_of((uv_pipe_t *)(void *)handle, struct control_client, pipe);
+    struct control_client *client =
+        container_of((uv_pipe_t *)(void *)handle, struct control_client, pipe);
 
     (void)suggested;
-    *ret =
-        uv_buf_init(client->request + client->have, (unsigned)(sizeof(client->request) - client->have));
+    *ret = uv_buf_init(client->request + client->have,
+                       (unsigned)(sizeof(client->request) - client->have));
 }
 
 static void read_client(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
-    struct control_client *client = container_of((uv_pipe_t *)(void *)stream, struct control_client, pipe);
+    struct control_client *client =
+        container_of((uv_pipe_t *)(void *)stream, struct control_client, pipe);
     char *end;
 
     (void)buffer;

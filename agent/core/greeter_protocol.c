@@ -73,7 +73,7 @@ char *greeter_event_encode(const struct greeter_event *event, size_t *ret_size)
 }
 
 static int decode_line(const struct record *record, const char *line, size_t size, void *ret,
-                   struct berth_error *reterr)
+                       struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *json = json_parse(line, size, LINE_DEPTH, reterr);
 
@@ -87,7 +87,8 @@ int page_decode(const char *line, size_t size, struct page *ret, struct berth_er
     return decode_line(&page_record, line, size, ret, reterr);
 }
 
-int greeter_event_decode(const char *line, size_t size, struct greeter_event *ret, struct berth_error *reterr)
+int greeter_event_decode(const char *line, size_t size, struct greeter_event *ret,
+                         struct berth_error *reterr)
 {
     return decode_line(&greeter_event_record, line, size, ret, reterr);
 }
@@ -99,7 +100,7 @@ void greeter_event_wipe(struct greeter_event *event)
 
 /* Hand out the lines that are whole, keep the rest at the front. */
 static int deliver_lines(struct line_reader *reader,
-                    int (*each)(void *context, const char *line, size_t size), void *context)
+                         int (*each)(void *context, const char *line, size_t size), void *context)
 {
     size_t begin = 0;
     const char *end;
@@ -118,8 +119,8 @@ static int deliver_lines(struct line_reader *reader,
 }
 
 int line_reader_feed(struct line_reader *reader, const char *bytes, size_t size,
-              int (*each)(void *context, const char *line, size_t size), void *context,
-              struct berth_error *reterr)
+                     int (*each)(void *context, const char *line, size_t size), void *context,
+                     struct berth_error *reterr)
 {
     while (size > 0) {
         size_t space = sizeof(reader->data) - reader->have;

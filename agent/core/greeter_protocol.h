@@ -38,9 +38,9 @@ char *greeter_event_encode(const struct greeter_event *event, size_t *ret_size);
 
 /* Read one line (without line feed). Errors: PROTOCOL, INVALID. */
 int page_decode(const char *line, size_t size, struct page *ret,
-                 struct berth_error *reterr) berth_must_check;
+                struct berth_error *reterr) berth_must_check;
 int greeter_event_decode(const char *line, size_t size, struct greeter_event *ret,
-                  struct berth_error *reterr) berth_must_check;
+                         struct berth_error *reterr) berth_must_check;
 
 /* After the last use: an event may hold a password. */
 void greeter_event_wipe(struct greeter_event *event);
@@ -55,7 +55,7 @@ struct line_reader {
  * with the first negative answer. Errors: TOO_LARGE.
  */
 int line_reader_feed(struct line_reader *reader, const char *bytes, size_t size,
-              int (*each)(void *context, const char *line, size_t size), void *context,
-              struct berth_error *reterr) berth_must_check;
+                     int (*each)(void *context, const char *line, size_t size), void *context,
+                     struct berth_error *reterr) berth_must_check;
 
 #endif

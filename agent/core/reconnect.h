@@ -18,9 +18,9 @@
 #define RECONNECT_WAITING_MAX_MS 2000
 
 enum reconnect_urgency {
-    RECONNECT_NOBODY,  /* nobody would notice */
+    RECONNECT_NOBODY,     /* nobody would notice */
     RECONNECT_IN_SESSION, /* a desktop is on the screen: within the first half of the spread */
-    RECONNECT_WAITING, /* a person waits for an answer */
+    RECONNECT_WAITING,    /* a person waits for an answer */
 };
 
 /* Milliseconds to wait before try number `failures` + 1; failures is 0 when the link was lost just

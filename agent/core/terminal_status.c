@@ -47,7 +47,8 @@ void terminal_status_init(struct terminal_status *terminal, const char *name)
     (void)snprintf(terminal->name, sizeof(terminal->name), "%s", name);
 }
 
-void terminal_status_set_state(struct terminal_status *terminal, enum agent_state next, int64_t now_ms, const char *why)
+void terminal_status_set_state(struct terminal_status *terminal, enum agent_state next,
+                               int64_t now_ms, const char *why)
 {
     if (terminal->state == next)
         return;
@@ -56,8 +57,8 @@ void terminal_status_set_state(struct terminal_status *terminal, enum agent_stat
                   agent_state_names[next], "why", why);
         return;
     }
-    log_event(EV_AGENT_SCREEN, "from", agent_state_names[terminal->state], "to", agent_state_names[next],
-              "session", terminal->shown.session_id, "why", why);
+    log_event(EV_AGENT_SCREEN, "from", agent_state_names[terminal->state], "to",
+              agent_state_names[next], "session", terminal->shown.session_id, "why", why);
     terminal->state = next;
     terminal->since_ms = now_ms;
 }
@@ -77,7 +78,8 @@ bool terminal_status_user_waiting(const struct terminal_status *terminal)
     return terminal->state == agent_SIGN_ON || terminal->state == agent_CHOOSING;
 }
 
-void terminal_status_set_online(struct terminal_status *terminal, bool online, int64_t now_ms, const char *why)
+void terminal_status_set_online(struct terminal_status *terminal, bool online, int64_t now_ms,
+                                const char *why)
 {
     terminal->online = online;
     if (online)
@@ -88,7 +90,8 @@ void terminal_status_set_online(struct terminal_status *terminal, bool online, i
         terminal_status_set_state(terminal, terminal_status_fallback(terminal), now_ms, why);
 }
 
-void terminal_status_set_text(struct terminal_status *terminal, const char *title, const char *text, bool alert)
+void terminal_status_set_text(struct terminal_status *terminal, const char *title, const char *text,
+                              bool alert)
 {
     (void)snprintf(terminal->title, sizeof(terminal->title), "%s", title ? title : "");
     (void)snprintf(terminal->text, sizeof(terminal->text), "%s", text ? text : "");
@@ -97,7 +100,8 @@ void terminal_status_set_text(struct terminal_status *terminal, const char *titl
     terminal->estimate_ms = 0;
 }
 
-static const struct known_epoch *epoch_of(const struct terminal_status *terminal, uint64_t session_id)
+static const struct known_epoch *epoch_of(const struct terminal_status *terminal,
+                                          uint64_t session_id)
 {
     for (size_t i = 0; i < KNOWN_EPOCHS_MAX; i++)
         if (terminal->epochs[i].session_id == session_id)
@@ -106,7 +110,8 @@ static const struct known_epoch *epoch_of(const struct terminal_status *terminal
 }
 
 /* Remember the higher epoch; within one epoch, hidden stays hidden. */
-static void record_epoch(struct terminal_status *terminal, uint64_t session_id, int64_t epoch, bool hidden)
+static void record_epoch(struct terminal_status *terminal, uint64_t session_id, int64_t epoch,
+                         bool hidden)
 {
     struct known_epoch *known = NULL;
 
@@ -125,8 +130,8 @@ static void record_epoch(struct terminal_status *terminal, uint64_t session_id, 
     }
 }
 
-int terminal_status_may_show(const struct terminal_status *terminal, const struct session_claim *claim,
-                  struct berth_error *reterr)
+int terminal_status_may_show(const struct terminal_status *terminal,
+                             const struct session_claim *claim, struct berth_error *reterr)
 {
     const struct known_epoch *known = epoch_of(terminal, claim->session_id);
 
@@ -145,11 +150,12 @@ int terminal_status_may_show(const struct terminal_status *terminal, const struc
     return 0;
 }
 
-void terminal_status_show(struct terminal_status *terminal, const struct msg_show *show, int64_t now_ms)
+void terminal_status_show(struct terminal_status *terminal, const struct msg_show *show,
+                          int64_t now_ms)
 {
     terminal->shown = (struct session_claim){ .session_id = show->session_id,
-                                       .epoch = show->epoch,
-                                       .connection_id = show->connection_id };
+                                              .epoch = show->epoch,
+                                              .connection_id = show->connection_id };
     (void)snprintf(terminal->user, sizeof(terminal->user), "%s", show->user);
     (void)snprintf(terminal->pool, sizeof(terminal->pool), "%s", show->pool);
     (void)snprintf(terminal->desktop, sizeof(terminal->desktop), "%.115s:%lld", show->host,
@@ -187,7 +193,8 @@ static int64_t stricter_limit(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-int64_t terminal_status_idle_limit_ms(const struct terminal_status *terminal, const struct settings *settings)
+int64_t terminal_status_idle_limit_ms(const struct terminal_status *terminal,
+                                      const struct settings *settings)
 {
     int64_t limit_ms = stricter_limit(terminal->idle_lock_ms, settings->idle_lock_s * 1000);
 
@@ -202,19 +209,21 @@ static void set_text(char *out, size_t size, const char *said, const char *other
 #define SET_TEXT(member, said, otherwise) set_text(member, sizeof(member), said, otherwise)
 
 /* Headline and sentences of a page that only tells something. */
-static void set_page_text(const struct terminal_status *terminal, const char *language, struct page *page, enum text title,
-                 enum text text)
+static void set_page_text(const struct terminal_status *terminal, const char *language,
+                          struct page *page, enum text title, enum text text)
 {
     SET_TEXT(page->title, terminal->title, text_in(language, title));
     SET_TEXT(page->text, terminal->text, text_in(language, text));
     page->alert = terminal->alert;
 }
 
-static void page_of_progress(const struct terminal_status *terminal, const char *language, struct page *page)
+static void page_of_progress(const struct terminal_status *terminal, const char *language,
+                             struct page *page)
 {
     page->kind = page_kind_PROGRESS;
-    set_page_text(terminal, language, page, terminal->state == agent_CONNECTING ? TEXT_CONNECTING : TEXT_PREPARING,
-         TEXT_NONE);
+    set_page_text(terminal, language, page,
+                  terminal->state == agent_CONNECTING ? TEXT_CONNECTING : TEXT_PREPARING,
+                  TEXT_NONE);
     page->queue_place = terminal->queue_place;
     page->estimate_ms = terminal->estimate_ms;
     page->cancellable = true;
@@ -230,7 +239,8 @@ static void page_of_choices(const struct terminal_status *terminal, struct page 
     }
 }
 
-void terminal_status_page(const struct terminal_status *terminal, const struct settings *settings, struct page *ret)
+void terminal_status_page(const struct terminal_status *terminal, const struct settings *settings,
+                          struct page *ret)
 {
     const char *language = settings->language;
 
@@ -257,11 +267,12 @@ void terminal_status_page(const struct terminal_status *terminal, const struct s
         return;
     case agent_OFFLINE:
         set_page_text(terminal, language, ret, terminal->revoked ? TEXT_REVOKED : TEXT_OFFLINE,
-             terminal->revoked ? TEXT_REVOKED_LONG : TEXT_OFFLINE_LONG);
+                      terminal->revoked ? TEXT_REVOKED_LONG : TEXT_OFFLINE_LONG);
         return;
     case agent_IDLE:
         ret->kind = settings->kiosk ? page_kind_STATUS : page_kind_SIGN_ON;
-        set_page_text(terminal, language, ret, settings->kiosk ? TEXT_PREPARING : TEXT_SIGN_ON, TEXT_NONE);
+        set_page_text(terminal, language, ret, settings->kiosk ? TEXT_PREPARING : TEXT_SIGN_ON,
+                      TEXT_NONE);
         return;
     case agent_SIGN_ON:
     case agent_CONNECTING:

@@ -92,7 +92,8 @@ void terminal_status_init(struct terminal_status *terminal, const char *name);
 /* Change the state and log old -> new with the reason. A forbidden move is logged as an error and
  * not made; the same state again is no change.
  */
-void terminal_status_set_state(struct terminal_status *terminal, enum agent_state next, int64_t now_ms, const char *why);
+void terminal_status_set_state(struct terminal_status *terminal, enum agent_state next,
+                               int64_t now_ms, const char *why);
 
 /* IDLE or OFFLINE. */
 enum agent_state terminal_status_fallback(const struct terminal_status *terminal);
@@ -104,18 +105,22 @@ bool terminal_status_shows_desktop(const struct terminal_status *terminal);
 bool terminal_status_user_waiting(const struct terminal_status *terminal);
 
 /* The broker came or went. Moves between IDLE and OFFLINE where nothing is shown. */
-void terminal_status_set_online(struct terminal_status *terminal, bool online, int64_t now_ms, const char *why);
+void terminal_status_set_online(struct terminal_status *terminal, bool online, int64_t now_ms,
+                                const char *why);
 
 /* What the page says below its headline; NULL stands for nothing. */
-void terminal_status_set_text(struct terminal_status *terminal, const char *title, const char *text, bool alert);
+void terminal_status_set_text(struct terminal_status *terminal, const char *title, const char *text,
+                              bool alert);
 
 /* May this desktop be shown? Errors: SUPERSEDED (a higher epoch of the session was heard of, or this
  * one was hidden). */
-int terminal_status_may_show(const struct terminal_status *terminal, const struct session_claim *claim,
-                  struct berth_error *reterr) berth_must_check;
+int terminal_status_may_show(const struct terminal_status *terminal,
+                             const struct session_claim *claim,
+                             struct berth_error *reterr) berth_must_check;
 
 /* Take the desktop of a permitted show as the one on the screen; the caller moves to CONNECTING. */
-void terminal_status_show(struct terminal_status *terminal, const struct msg_show *show, int64_t now_ms);
+void terminal_status_show(struct terminal_status *terminal, const struct msg_show *show,
+                          int64_t now_ms);
 
 /* A hide arrived: nothing of this session up to this epoch is shown any more. True: that is what
  * the screen shows. */
@@ -127,10 +132,12 @@ void terminal_status_clear(struct terminal_status *terminal);
 /* Milliseconds without input after which the screen is locked here and now, 0 = never: the
  * strictest of profile, policy and, without the broker, the profile's offline limit.
  */
-int64_t terminal_status_idle_limit_ms(const struct terminal_status *terminal, const struct settings *settings);
+int64_t terminal_status_idle_limit_ms(const struct terminal_status *terminal,
+                                      const struct settings *settings);
 
 /* The page that the screen shall show in this state. Not set: serial, now_ms. */
-void terminal_status_page(const struct terminal_status *terminal, const struct settings *settings, struct page *ret);
+void terminal_status_page(const struct terminal_status *terminal, const struct settings *settings,
+                          struct page *ret);
 
 /* As the presence renewal reports it. */
 enum screen_state terminal_status_screen(const struct terminal_status *terminal);

@@ -5,18 +5,18 @@
 
 #include "berth/log.h"
 
-#include "flow/screen_events.h"
-#include "flow/log_upload.h"
+#include "flow/certificate_renewal.h"
+#include "flow/commands.h"
+#include "flow/dial.h"
 #include "flow/dispatch.h"
 #include "flow/join_request.h"
-#include "flow/commands.h"
+#include "flow/log_upload.h"
 #include "flow/presence.h"
 #include "flow/profile.h"
-#include "flow/dial.h"
 #include "flow/recording.h"
-#include "flow/certificate_renewal.h"
-#include "flow/viewer_session.h"
+#include "flow/screen_events.h"
 #include "flow/sign_on_request.h"
+#include "flow/viewer_session.h"
 
 static const struct uplink_events uplink_events = {
     .message = dispatch_broker_message,
@@ -98,8 +98,8 @@ void agent_flow_show_page(struct agent_flow *agent)
     agent_flow_notify(agent, AGENT_EVENT_CHANGED, NULL);
 }
 
-void agent_flow_set_state_text(struct agent_flow *agent, enum agent_state next, const char *why, const char *title,
-                 const char *text, bool alert)
+void agent_flow_set_state_text(struct agent_flow *agent, enum agent_state next, const char *why,
+                               const char *title, const char *text, bool alert)
 {
     terminal_status_set_state(&agent->terminal, next, agent->timers->mono_ms, why);
     terminal_status_set_text(&agent->terminal, title, text, alert);
@@ -141,7 +141,8 @@ void agent_flow_remove_observer(struct agent_observer *observer)
     list_remove(&observer->node);
 }
 
-void agent_flow_notify(struct agent_flow *agent, enum agent_event event, const struct berth_error *why)
+void agent_flow_notify(struct agent_flow *agent, enum agent_event event,
+                       const struct berth_error *why)
 {
     list_each (&agent->observers, node) {
         struct agent_observer *observer = list_entry(node, struct agent_observer, node);

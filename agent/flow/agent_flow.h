@@ -44,14 +44,14 @@ struct agent_flow_options {
 /* A cursor over the places where the broker may be. */
 struct endpoint_cursor {
     struct broker_addresses found; /* by DNS, for this try */
-    size_t next;                    /* rises with every failed dial */
+    size_t next;                   /* rises with every failed dial */
 };
 
 struct dial {
     struct flow flow;
     bool running;
     bool try_join; /* the next try goes to the join listener */
-    int failures; /* since the last grant */
+    int failures;  /* since the last grant */
     struct timer_wait delay;
     struct endpoint_cursor endpoint;
     struct event_wait answer; /* granted, or refused */
@@ -76,11 +76,11 @@ struct agent_presence {
     int64_t renew_after_ms;
     int64_t spread_ms;
     int64_t incarnation;
-    int64_t broker_ms;     /* the broker's wall clock when it last granted, 0 = not known; */
-    int64_t broker_at_ms;  /* and how long we had been up then, sleep included */
-    bool broker_clock_doubted;   /* that clock was refused: ours is tried */
-    int64_t slept_ms;      /* of the device, when we last looked */
-    int64_t input_idle_ms; /* as the greeter last said */
+    int64_t broker_ms;         /* the broker's wall clock when it last granted, 0 = not known; */
+    int64_t broker_at_ms;      /* and how long we had been up then, sleep included */
+    bool broker_clock_doubted; /* that clock was refused: ours is tried */
+    int64_t slept_ms;          /* of the device, when we last looked */
+    int64_t input_idle_ms;     /* as the greeter last said */
     int64_t input_reported_ms;
     struct berth_timer renew;
     struct berth_timer unanswered;
@@ -92,9 +92,9 @@ struct resume {
     bool on;
     struct session_claim claim;
     int64_t broke_at_ms; /* up time, sleep included */
-    int64_t limit_ms; /* from then on; as the broker said with the show */
-    int tries;        /* questions asked since a picture last stayed */
-    bool retry;       /* the last no may become a yes */
+    int64_t limit_ms;    /* from then on; as the broker said with the show */
+    int tries;           /* questions asked since a picture last stayed */
+    bool retry;          /* the last no may become a yes */
     struct timer_wait delay;
 };
 
@@ -118,10 +118,11 @@ struct viewer_session {
     struct flow flow;
     bool running;
     struct viewer_request request; /* wiped once handed over */
-    struct session_claim claim; /* of the viewer that runs, for its report; session_id 0: none runs */
-    bool awaiting_picture;             /* the greeter stands aside and watches for the first picture */
+    struct session_claim
+        claim;              /* of the viewer that runs, for its report; session_id 0: none runs */
+    bool awaiting_picture;  /* the greeter stands aside and watches for the first picture */
     const char *end_reason; /* reason to report when it is gone; NULL: it ends by itself */
-    struct event_wait earlier_ended;     /* an earlier viewer has ended */
+    struct event_wait earlier_ended; /* an earlier viewer has ended */
     struct event_wait connected;
     struct event_wait picture;
     struct berth_timer picture_limit;
@@ -157,20 +158,20 @@ struct log_upload {
 
 /* What somebody outside (the control socket) may want to follow. */
 enum agent_event {
-    AGENT_EVENT_CHANGED,           /* state or progress changed */
+    AGENT_EVENT_CHANGED,        /* state or progress changed */
     AGENT_EVENT_SIGN_ON_FAILED, /* with why */
     AGENT_EVENT_SHOWN,          /* the picture is there */
     AGENT_EVENT_ENDED,          /* a viewer ended, with why */
     AGENT_EVENT_JOINED,
     AGENT_EVENT_JOIN_FAILED, /* one try to join failed, with why; the agent asks again, after a minute
                            when the broker said no */
-    AGENT_EVENT_LINKED,     /* the broker granted presence */
+    AGENT_EVENT_LINKED,      /* the broker granted presence */
 };
 
 struct agent_observer {
     struct list node;
     void (*notify)(struct agent_observer *observer, enum agent_event event,
-                 const struct berth_error *why);
+                   const struct berth_error *why);
 };
 
 struct agent_flow {
@@ -182,7 +183,7 @@ struct agent_flow {
     struct viewer *viewer;
     struct screen *screen;
     struct device *device;
-    struct history *history;    /* what the screen shows is written down there; NULL: nowhere */
+    struct history *history;       /* what the screen shows is written down there; NULL: nowhere */
     struct session_claim recorded; /* what it says that the screen shows: flow/recording.h */
     struct agent_flow_options options;
 
@@ -231,8 +232,8 @@ void agent_flow_set_state(struct agent_flow *agent, enum agent_state next, const
 
 /* The same, with something to say; also when the state stays as it is. NULL: the page's own words.
  */
-void agent_flow_set_state_text(struct agent_flow *agent, enum agent_state next, const char *why, const char *title,
-                 const char *text, bool alert);
+void agent_flow_set_state_text(struct agent_flow *agent, enum agent_state next, const char *why,
+                               const char *title, const char *text, bool alert);
 
 /* Fill type and ref of a message to send. */
 void agent_flow_init_message(struct agent_flow *agent, struct msg *msg, enum msg_type type);
@@ -245,6 +246,7 @@ bool agent_flow_send(struct agent_flow *agent, const struct msg *msg);
 /* Follow the events; `notify` is set. Removing one that was not added is harmless. */
 void agent_flow_add_observer(struct agent_flow *agent, struct agent_observer *observer);
 void agent_flow_remove_observer(struct agent_observer *observer);
-void agent_flow_notify(struct agent_flow *agent, enum agent_event event, const struct berth_error *why);
+void agent_flow_notify(struct agent_flow *agent, enum agent_event event,
+                       const struct berth_error *why);
 
 #endif

@@ -40,8 +40,7 @@ static int ask(struct flow *flow)
     int r;
 
     agent_flow_init_message(agent, &msg, MSG_renew_certificate);
-    r = agent_identity_request(agent->identity, false, msg.renew_certificate.request, NULL,
-                               &error);
+    r = agent_identity_request(agent->identity, false, msg.renew_certificate.request, NULL, &error);
     if (r < 0)
         return flow_fail_with(flow, &error);
     agent->certificate_renewal.answer.ref = msg.ref;
@@ -128,7 +127,8 @@ void certificate_renewal_schedule(struct agent_flow *agent)
     agent->certificate_renewal.identity_unused = false;
     if (!facts->known || life_ms <= 0 || agent->certificate_renewal.running)
         return;
-    timer_start(agent->timers, &agent->certificate_renewal.due, at_ms - agent_flow_wall_ms(agent), renewal_due);
+    timer_start(agent->timers, &agent->certificate_renewal.due, at_ms - agent_flow_wall_ms(agent),
+                renewal_due);
 }
 
 void certificate_renewal_link_lost(struct agent_flow *agent, const struct berth_error *why)

@@ -18,8 +18,8 @@ static struct msg_command_state *find_known(struct commands *commands, uint64_t 
 }
 
 /* Note how far a command is and tell the broker. */
-static void send_command_state(struct agent_flow *agent, uint64_t command_id, enum command_state state,
-                   const char *text)
+static void send_command_state(struct agent_flow *agent, uint64_t command_id,
+                               enum command_state state, const char *text)
 {
     struct commands *commands = &agent->commands;
     struct msg_command_state *row = find_known(commands, command_id);
@@ -36,8 +36,8 @@ static void send_command_state(struct agent_flow *agent, uint64_t command_id, en
     (void)agent_flow_send(agent, &msg);
 }
 
-void commands_finished(struct agent_flow *agent, uint64_t command_id, const struct berth_error *error,
-                  const char *text)
+void commands_finished(struct agent_flow *agent, uint64_t command_id,
+                       const struct berth_error *error, const char *text)
 {
     if (error && error->code)
         send_command_state(agent, command_id, command_FAILED, error->text);
@@ -51,7 +51,7 @@ static void reboot_done(struct op *op, int result)
     struct agent_flow *agent = container_of(commands, struct agent_flow, commands);
 
     commands_finished(agent, commands->reboot_id, result < 0 ? &op->error : NULL,
-                 "the command that starts the terminal anew was run");
+                      "the command that starts the terminal anew was run");
 }
 
 void commands_init(struct agent_flow *agent)
@@ -69,7 +69,8 @@ static void reboot(struct agent_flow *agent, uint64_t command_id)
     struct commands *commands = &agent->commands;
 
     if (commands->reboot.in_flight) {
-        send_command_state(agent, command_id, command_FAILED, "the terminal is starting anew already");
+        send_command_state(agent, command_id, command_FAILED,
+                           "the terminal is starting anew already");
         return;
     }
     commands->reboot_id = command_id;
@@ -87,7 +88,8 @@ static void show_message(struct agent_flow *agent, const struct msg_command *com
                    text_in(agent->settings.language, TEXT_MESSAGE));
     (void)snprintf(page.text, sizeof(page.text), "%s", command->text);
     if (!screen_is_up(agent->screen)) {
-        send_command_state(agent, command->command_id, command_FAILED, "the terminal has no screen");
+        send_command_state(agent, command->command_id, command_FAILED,
+                           "the terminal has no screen");
         return;
     }
     (void)screen_show(agent->screen, &page);
@@ -123,7 +125,7 @@ void commands_received(struct agent_flow *agent, const struct msg *msg)
     case command_kind_NONE:
     case command_kind_END:
         send_command_state(agent, command->command_id, command_FAILED,
-               "this agent does not know the command");
+                           "this agent does not know the command");
         return;
     }
 }

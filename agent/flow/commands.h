@@ -16,7 +16,7 @@ void commands_stop(struct agent_flow *agent);
 void commands_received(struct agent_flow *agent, const struct msg *msg);
 
 /* How a command ended; for what takes a while (log_upload.c). */
-void commands_finished(struct agent_flow *agent, uint64_t command_id, const struct berth_error *error,
-                  const char *text);
+void commands_finished(struct agent_flow *agent, uint64_t command_id,
+                       const struct berth_error *error, const char *text);
 
 #endif

@@ -6,12 +6,12 @@
 #include "berth/log.h"
 
 #include "core/reconnect.h"
-#include "flow/log_upload.h"
-#include "flow/join_request.h"
-#include "flow/presence.h"
 #include "flow/certificate_renewal.h"
-#include "flow/sign_on_request.h"
 #include "flow/endpoint.h"
+#include "flow/join_request.h"
+#include "flow/log_upload.h"
+#include "flow/presence.h"
+#include "flow/sign_on_request.h"
 
 static flow_step_fn wait_turn, find_address, connect_tls, announce, present;
 
@@ -37,7 +37,8 @@ static enum reconnect_urgency urgency(const struct agent_flow *agent)
 {
     if (terminal_status_user_waiting(&agent->terminal))
         return RECONNECT_WAITING;
-    return terminal_status_shows_desktop(&agent->terminal) ? RECONNECT_IN_SESSION : RECONNECT_NOBODY;
+    return terminal_status_shows_desktop(&agent->terminal) ? RECONNECT_IN_SESSION
+                                                           : RECONNECT_NOBODY;
 }
 
 static int wait_turn(struct flow *flow)
@@ -47,8 +48,8 @@ static int wait_turn(struct flow *flow)
 
     if (uplink_is_open(agent->uplink))
         return ANNOUNCE;
-    delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures,
-                                  agent->presence.spread_ms, urgency(agent));
+    delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures, agent->presence.spread_ms,
+                                  urgency(agent));
     return flow_await(
         flow, timer_wait_begin(&agent->dial.delay, agent->timers, delay_ms, &flow->op), FIND);
 }
@@ -57,16 +58,16 @@ static int find_address(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(flow, endpoint_find_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op),
-                      CONNECT);
+    return flow_await(
+        flow, endpoint_find_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op), CONNECT);
 }
 
 static int connect_tls(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(flow, endpoint_dial_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op),
-                      ANNOUNCE);
+    return flow_await(
+        flow, endpoint_dial_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op), ANNOUNCE);
 }
 
 /* Everything the broker must know of us stands in the announcement: also what is on the screen, so
@@ -203,7 +204,8 @@ static void handle_link_loss(struct agent_flow *agent, const struct berth_error 
     certificate_renewal_link_lost(agent, why);
     log_upload_link_lost(agent, why);
     if (agent->terminal.online) {
-        terminal_status_set_online(&agent->terminal, false, agent->timers->mono_ms, "the broker was lost");
+        terminal_status_set_online(&agent->terminal, false, agent->timers->mono_ms,
+                                   "the broker was lost");
         terminal_status_set_text(&agent->terminal, NULL, NULL, false);
         agent_flow_show_page(agent);
     }
@@ -251,8 +253,7 @@ void dial_granted(struct agent_flow *agent, const struct msg *msg)
 
     if (first && msg->ref != agent->dial.answer.ref)
         return; /* of a renewal before: the announcement is answered by its own grant */
-    presence_granted(agent, &msg->granted,
-                     first ? agent->dial.sent_ms : agent->presence.sent_ms);
+    presence_granted(agent, &msg->granted, first ? agent->dial.sent_ms : agent->presence.sent_ms);
     if (first)
         (void)event_wait_end(&agent->dial.answer, 0, NULL);
 }

@@ -5,15 +5,15 @@
 
 #include "berth/log.h"
 
-#include "flow/log_upload.h"
-#include "flow/join_request.h"
+#include "flow/certificate_renewal.h"
 #include "flow/commands.h"
+#include "flow/dial.h"
+#include "flow/join_request.h"
+#include "flow/log_upload.h"
 #include "flow/presence.h"
 #include "flow/profile.h"
-#include "flow/dial.h"
-#include "flow/certificate_renewal.h"
-#include "flow/viewer_session.h"
 #include "flow/sign_on_request.h"
+#include "flow/viewer_session.h"
 
 typedef void message_handler_fn(struct agent_flow *agent, const struct msg *msg);
 typedef void refusal_handler_fn(struct agent_flow *agent, const struct msg_refused *refused);
@@ -30,7 +30,8 @@ static const struct question {
     { MSG_join, join_request_refused, WAIT_OF(join.answer), false },
     { MSG_announce, dial_refused, WAIT_OF(dial.answer), false },
     { MSG_sign_on, sign_on_request_refused, WAIT_OF(sign_on.answer), false },
-    { MSG_renew_certificate, certificate_renewal_refused, WAIT_OF(certificate_renewal.answer), false },
+    { MSG_renew_certificate, certificate_renewal_refused, WAIT_OF(certificate_renewal.answer),
+      false },
     { MSG_upload_begin, log_upload_refused, WAIT_OF(log_upload.ack), true },
     { MSG_upload_chunk, log_upload_refused, WAIT_OF(log_upload.ack), true },
 };
@@ -84,8 +85,8 @@ static void refused(struct agent_flow *agent, const struct msg *msg)
     const struct msg_refused *refusal = &msg->refused;
     const struct question *question = question_of(msg);
 
-    log_event(EV_AGENT_REFUSED, "about", refusal->about, "code", refusal->code, "text", refusal->text,
-              "retry_after_ms", refusal->retry_after_ms);
+    log_event(EV_AGENT_REFUSED, "about", refusal->about, "code", refusal->code, "text",
+              refusal->text, "retry_after_ms", refusal->retry_after_ms);
     if (question) {
         question->refused(agent, refusal);
         return;

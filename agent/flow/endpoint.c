@@ -5,7 +5,8 @@
 #define SRV_JOIN "_berth-join._tcp"
 
 static const struct broker_addresses *addresses_of(const struct agent_flow *agent,
-                                                   const struct endpoint_cursor *endpoint, enum uplink_listener listener)
+                                                   const struct endpoint_cursor *endpoint,
+                                                   enum uplink_listener listener)
 {
     const struct broker_addresses *given =
         listener == UPLINK_JOIN ? &agent->options.joins : &agent->options.links;
@@ -13,7 +14,8 @@ static const struct broker_addresses *addresses_of(const struct agent_flow *agen
     return given->count > 0 ? given : &endpoint->found;
 }
 
-int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_listener listener, struct op *op)
+int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint,
+                        enum uplink_listener listener, struct op *op)
 {
     const struct broker_addresses *given =
         listener == UPLINK_JOIN ? &agent->options.joins : &agent->options.links;
@@ -29,7 +31,8 @@ int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoi
                               &endpoint->found, op);
 }
 
-int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_listener listener, struct op *op)
+int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint,
+                        enum uplink_listener listener, struct op *op)
 {
     const struct broker_addresses *addresses = addresses_of(agent, endpoint, listener);
     const struct agent_identity_facts *facts = agent_identity_facts(agent->identity);

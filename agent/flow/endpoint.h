@@ -11,10 +11,12 @@
 
 /* Make sure that there is an address; completes at once when one is configured. Errors: NOT_FOUND.
  */
-int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_listener listener, struct op *op);
+int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint,
+                        enum uplink_listener listener, struct op *op);
 
 /* Dial the address whose turn it is. Call endpoint_next when it did not lead anywhere. */
-int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint, enum uplink_listener listener, struct op *op);
+int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoint,
+                        enum uplink_listener listener, struct op *op);
 
 /* The next one next time. */
 void endpoint_next(struct endpoint_cursor *endpoint);

@@ -38,29 +38,29 @@ static int wait_turn(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
     struct join_request *join = &agent->join;
-    int64_t delay_ms =
-        reconnect_delay_ms(agent->random, agent->dial.failures, 0, RECONNECT_NOBODY);
+    int64_t delay_ms = reconnect_delay_ms(agent->random, agent->dial.failures, 0, RECONNECT_NOBODY);
 
     if (join->retry_after_ms > 0)
         delay_ms = reconnect_jitter_ms(agent->random, join->retry_after_ms);
     join->retry_after_ms = 0;
-    return flow_await(flow, timer_wait_begin(&join->delay, agent->timers, delay_ms, &flow->op), FIND);
+    return flow_await(flow, timer_wait_begin(&join->delay, agent->timers, delay_ms, &flow->op),
+                      FIND);
 }
 
 static int find_address(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(flow, endpoint_find_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op),
-                      CONNECT);
+    return flow_await(
+        flow, endpoint_find_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op), CONNECT);
 }
 
 static int connect_tls(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
 
-    return flow_await(flow, endpoint_dial_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op),
-                      ASK);
+    return flow_await(
+        flow, endpoint_dial_begin(agent, &agent->join.endpoint, UPLINK_JOIN, &flow->op), ASK);
 }
 
 static void add_secret(struct msg_join *join, enum join_evidence_kind kind,
@@ -246,8 +246,7 @@ void join_request_wait(struct agent_flow *agent, const struct msg *msg)
 
     if (!event_wait_active(&agent->join.answer))
         return;
-    agent->join.retry_after_ms =
-        wait->retry_after_ms > 0 ? wait->retry_after_ms : JOIN_RETRY_MS;
+    agent->join.retry_after_ms = wait->retry_after_ms > 0 ? wait->retry_after_ms : JOIN_RETRY_MS;
     agent->dial.failures = 0;
     (void)snprintf(agent->terminal.code, sizeof(agent->terminal.code), "%s", wait->code);
     (void)berth_fail(&error, BERTH_E_WAITING, "waiting for approval, code %s", wait->code);

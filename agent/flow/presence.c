@@ -7,8 +7,8 @@
 
 #include "core/reconnect.h"
 #include "flow/dial.h"
-#include "flow/viewer_session.h"
 #include "flow/sign_on_request.h"
+#include "flow/viewer_session.h"
 
 /* A grant without timing would make us renew without pause; the protocol's smallest grant is 5 s.
  */
@@ -22,8 +22,8 @@
 
 static struct agent_flow *agent_of(struct berth_timer *timer, size_t offset)
 {
-    return container_of((struct agent_presence *)(void *)((char *)timer - offset), struct agent_flow,
-                        presence);
+    return container_of((struct agent_presence *)(void *)((char *)timer - offset),
+                        struct agent_flow, presence);
 }
 
 static void suspend_check_due(struct berth_timer *timer);

@@ -17,7 +17,7 @@
  * else that is wrong refuses the whole. Returns how many were set.
  */
 static int decode_settings(const struct msg_profile *profile, struct settings *ret,
-                       struct berth_error *reterr)
+                           struct berth_error *reterr)
 {
     size_t count = planted(HALF_PROFILE) ? profile->settings_count / 2 : profile->settings_count;
 
@@ -67,7 +67,7 @@ void profile_load(struct agent_flow *agent)
 }
 
 static int save_profile(struct agent_flow *agent, const struct msg_profile *profile,
-                struct berth_error *reterr)
+                        struct berth_error *reterr)
 {
     berth_cleanup(json_unrefp) json_t *json =
         record_encode(msg_row(MSG_profile)->record, profile, SEE_MASK_ALL);

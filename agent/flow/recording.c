@@ -16,7 +16,7 @@ static int64_t now_us(const struct agent_flow *agent)
 }
 
 static void write_line(const struct agent_flow *agent, enum history_screen_event event,
-                 const struct session_claim *claim)
+                       const struct session_claim *claim)
 {
     struct history_line line = {
         .kind = HISTORY_screen,

@@ -6,10 +6,10 @@
 
 #include "berth/log.h"
 
-#include "flow/presence.h"
 #include "flow/dial.h"
-#include "flow/viewer_session.h"
+#include "flow/presence.h"
 #include "flow/sign_on_request.h"
+#include "flow/viewer_session.h"
 
 static void submitted(struct agent_flow *agent, const struct greeter_event *event)
 {

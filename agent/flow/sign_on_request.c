@@ -89,8 +89,8 @@ static int wait(struct flow *flow)
     return flow_await(
         flow,
         timer_wait_begin(&resume->delay, agent->timers,
-                    reconnect_jitter_ms(agent->random, (int64_t)RESUME_FIRST_MS << doublings),
-                    &flow->op),
+                         reconnect_jitter_ms(agent->random, (int64_t)RESUME_FIRST_MS << doublings),
+                         &flow->op),
         ASK);
 }
 
@@ -140,8 +140,9 @@ static void give_up_resuming(struct agent_flow *agent, const char *text)
     enum text own = agent->terminal.online ? TEXT_RESUME_OVER : TEXT_RESUME_OFFLINE_OVER;
     bool reason = agent->terminal.online && !agent->sign_on.resume.retry;
 
-    agent_flow_set_state_text(agent, terminal_status_fallback(&agent->terminal), "the picture did not come back", NULL,
-                reason ? text : text_in(language, own), true);
+    agent_flow_set_state_text(agent, terminal_status_fallback(&agent->terminal),
+                              "the picture did not come back", NULL,
+                              reason ? text : text_in(language, own), true);
 }
 
 /* Back to the form, with the reason where the person did not choose it themself. */
@@ -158,7 +159,7 @@ static void return_to_idle(struct agent_flow *agent, const struct berth_error *e
         agent_flow_set_state(agent, terminal_status_fallback(&agent->terminal), "called off");
     else if (!agent->terminal.online)
         agent_flow_set_state_text(agent, agent_OFFLINE, "the broker is away", NULL,
-                    text_in(language, TEXT_SIGN_ON_LOST), true);
+                                  text_in(language, TEXT_SIGN_ON_LOST), true);
     else
         agent_flow_set_state_text(agent, agent_IDLE, "no desktop", NULL, text, true);
 }
@@ -180,7 +181,8 @@ static void sign_on_request_ended(struct flow *flow, const struct berth_error *e
     if (sign_on->kiosk)
         sign_on_request_kiosk_back_off(agent);
     return_to_idle(agent, error);
-    agent_flow_notify(agent, sign_on->resume.on ? AGENT_EVENT_ENDED : AGENT_EVENT_SIGN_ON_FAILED, error);
+    agent_flow_notify(agent, sign_on->resume.on ? AGENT_EVENT_ENDED : AGENT_EVENT_SIGN_ON_FAILED,
+                      error);
     sign_on_request_end_resume(agent);
 }
 
@@ -209,8 +211,8 @@ static int may_begin(const struct agent_flow *agent, const struct msg_evidence *
     return 0;
 }
 
-int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *evidence, const char *pool,
-                  struct berth_error *reterr)
+int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *evidence,
+                          const char *pool, struct berth_error *reterr)
 {
     struct sign_on_request *sign_on = &agent->sign_on;
     int r = may_begin(agent, evidence, reterr);
@@ -379,7 +381,8 @@ void sign_on_request_link_back(struct agent_flow *agent)
         show_resuming(agent);
     else
         timer_stop(agent->timers, &sign_on->deadline);
-    if (sign_on->running && event_wait_active(&sign_on->answer) && agent->terminal.state == agent_SIGN_ON)
+    if (sign_on->running && event_wait_active(&sign_on->answer) &&
+        agent->terminal.state == agent_SIGN_ON)
         send_question(agent);
 }
 

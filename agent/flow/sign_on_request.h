@@ -21,19 +21,21 @@ extern const struct flow_kind sign_on_request_kind;
  * Errors: STATE (a desktop is shown, or the broker is away), BUSY (one is under way), INVALID (no
  * name).
  */
-int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *evidence, const char *pool,
-                  struct berth_error *reterr) berth_must_check;
+int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *evidence,
+                          const char *pool, struct berth_error *reterr) berth_must_check;
 
 /* The picture of `claim` broke. fresh: it was there; else it is one that was resumed and did not
  * come up. False: it is not asked for (a kiosk, time or tries are over), and nothing was changed.
  */
-bool sign_on_request_resume(struct agent_flow *agent, const struct session_claim *claim, bool fresh);
+bool sign_on_request_resume(struct agent_flow *agent, const struct session_claim *claim,
+                            bool fresh);
 
 /* A resumed picture is there, or will not come any more. */
 void sign_on_request_end_resume(struct agent_flow *agent);
 
 /* Is the picture of this session asked for, at this epoch or an older one? */
-bool sign_on_request_is_resuming(const struct agent_flow *agent, uint64_t session_id, int64_t epoch);
+bool sign_on_request_is_resuming(const struct agent_flow *agent, uint64_t session_id,
+                                 int64_t epoch);
 
 /* The person changed their mind; also while the desktop is being connected. */
 void sign_on_request_cancel(struct agent_flow *agent);

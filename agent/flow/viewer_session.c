@@ -42,8 +42,8 @@ static struct agent_flow *agent_of(struct flow *flow)
     return container_of(flow, struct agent_flow, viewer_session.flow);
 }
 
-static void report_viewer(struct agent_flow *agent, const struct session_claim *claim, enum viewer_state state,
-                   int exit_code, const char *reason)
+static void report_viewer(struct agent_flow *agent, const struct session_claim *claim,
+                          enum viewer_state state, int exit_code, const char *reason)
 {
     struct msg msg;
 
@@ -79,7 +79,8 @@ static int stop_earlier(struct flow *flow)
     if (!viewer_is_running(agent->viewer))
         return START;
     end_viewer(agent, "replaced");
-    return flow_await(flow, event_wait_begin(&agent->viewer_session.earlier_ended, &flow->op), START);
+    return flow_await(flow, event_wait_begin(&agent->viewer_session.earlier_ended, &flow->op),
+                      START);
 }
 
 static int start_viewer(struct flow *flow)
@@ -134,7 +135,7 @@ static int report_shown(struct flow *flow)
     agent->viewer_session.awaiting_picture = false;
     sign_on_request_end_resume(agent);
     agent_flow_set_state(agent, agent_ACTIVE,
-                      seen ? "the picture is there" : "the viewer runs; its picture is black");
+                         seen ? "the picture is there" : "the viewer runs; its picture is black");
     report_viewer(agent, &agent->viewer_session.claim, viewer_state_ACTIVE, 0, "");
     presence_renew_now(agent);
     agent_flow_notify(agent, AGENT_EVENT_SHOWN, NULL);
@@ -163,8 +164,9 @@ static void viewer_session_ended(struct flow *flow, const struct berth_error *er
     terminal_status_clear(&agent->terminal);
     sign_on_request_end_resume(agent);
     sign_on_request_kiosk_back_off(agent);
-    agent_flow_set_state_text(agent, terminal_status_fallback(&agent->terminal), "the desktop could not be shown", NULL,
-                text_in(agent->settings.language, TEXT_ENDED_FAULT), true);
+    agent_flow_set_state_text(agent, terminal_status_fallback(&agent->terminal),
+                              "the desktop could not be shown", NULL,
+                              text_in(agent->settings.language, TEXT_ENDED_FAULT), true);
     agent_flow_notify(agent, AGENT_EVENT_ENDED, error);
 }
 
@@ -231,8 +233,8 @@ void viewer_session_show(struct agent_flow *agent, const struct msg *msg)
     const struct msg_show *show = &msg->show;
     struct viewer_session *session = &agent->viewer_session;
     const struct session_claim claim = { .session_id = show->session_id,
-                                      .epoch = show->epoch,
-                                      .connection_id = show->connection_id };
+                                         .epoch = show->epoch,
+                                         .connection_id = show->connection_id };
     struct berth_error error = { 0 };
 
     if (may_show(agent, msg, &claim, &error) < 0) {
@@ -246,7 +248,8 @@ void viewer_session_show(struct agent_flow *agent, const struct msg *msg)
     }
     sign_on_request_shown(agent);
     timer_stop(agent->timers, &session->notice);
-    session->awaiting_picture = false; /* from here on the greeter covers whatever the earlier viewer shows */
+    session->awaiting_picture =
+        false; /* from here on the greeter covers whatever the earlier viewer shows */
     terminal_status_show(&agent->terminal, show, agent->timers->mono_ms);
     if (!agent->sign_on.resume.on)
         agent->terminal.wanted_since_ms = agent->timers->mono_ms;
@@ -292,7 +295,8 @@ static void notice_over(struct berth_timer *timer)
 }
 
 /* Take the desktop off the screen: the page first, then the viewer. */
-static void remove_desktop(struct agent_flow *agent, const struct hide_page *page, const char *words)
+static void remove_desktop(struct agent_flow *agent, const struct hide_page *page,
+                           const char *words)
 {
     const char *language = agent->settings.language;
     struct viewer_session *session = &agent->viewer_session;
@@ -300,10 +304,9 @@ static void remove_desktop(struct agent_flow *agent, const struct hide_page *pag
     terminal_status_clear(&agent->terminal);
     sign_on_request_end_resume(agent);
     agent_flow_set_state_text(agent, page->state, page->reason, text_in(language, page->title),
-                words && words[0] ? words : text_in(language, page->text), false);
+                              words && words[0] ? words : text_in(language, page->text), false);
     if (page->state == agent_NOTICE)
-        timer_start(agent->timers, &session->notice, agent->settings.notice_s * 1000,
-                    notice_over);
+        timer_start(agent->timers, &session->notice, agent->settings.notice_s * 1000, notice_over);
     end_viewer(agent, page->reason);
     if (session->running)
         flow_cancel(&session->flow, BERTH_E_CANCELLED, "%s", page->reason);
@@ -327,7 +330,8 @@ void viewer_session_hide(struct agent_flow *agent, const struct msg *msg)
     agent_flow_notify(agent, AGENT_EVENT_ENDED, &why);
 }
 
-int viewer_session_leave(struct agent_flow *agent, enum session_leave how, struct berth_error *reterr)
+int viewer_session_leave(struct agent_flow *agent, enum session_leave how,
+                         struct berth_error *reterr)
 {
     struct session_claim claim = agent->terminal.shown;
     struct msg msg;
@@ -419,7 +423,7 @@ void viewer_session_connected(void *owner)
 
 /* A picture that was there, or that was resumed, may come back: the broker is asked. */
 static bool try_resume(struct agent_flow *agent, const struct session_claim *claim,
-                    const struct viewer_exit *row)
+                       const struct viewer_exit *row)
 {
     bool active = agent->terminal.state == agent_ACTIVE;
 
@@ -428,7 +432,8 @@ static bool try_resume(struct agent_flow *agent, const struct session_claim *cla
         return false;
     terminal_status_clear(&agent->terminal);
     if (agent->viewer_session.running)
-        flow_cancel(&agent->viewer_session.flow, BERTH_E_CANCELLED, "the viewer ended: %s", row->word);
+        flow_cancel(&agent->viewer_session.flow, BERTH_E_CANCELLED, "the viewer ended: %s",
+                    row->word);
     presence_renew_now(agent);
     return true;
 }
@@ -436,7 +441,7 @@ static bool try_resume(struct agent_flow *agent, const struct session_claim *cla
 /* It ended by itself while its picture was meant to be there: the session stays, and the person is
  * told unless the broker is asked for it. */
 static void handle_lost_picture(struct agent_flow *agent, const struct session_claim *claim,
-                         const struct viewer_exit *row)
+                                const struct viewer_exit *row)
 {
     int64_t up_ms = agent->timers->mono_ms - agent->terminal.shown_since_ms;
     bool steady = agent->terminal.state == agent_ACTIVE && up_ms >= STEADY_MS;
@@ -452,11 +457,13 @@ static void handle_lost_picture(struct agent_flow *agent, const struct session_c
         sign_on_request_kiosk_back_off(agent);
     terminal_status_clear(&agent->terminal);
     sign_on_request_end_resume(agent);
-    agent_flow_set_state_text(agent, terminal_status_fallback(&agent->terminal), row->word, NULL,
-                text_in(agent->settings.language, gave_up ? TEXT_RESUME_OVER : row->text),
-                row->text != TEXT_ENDED_OFF);
+    agent_flow_set_state_text(
+        agent, terminal_status_fallback(&agent->terminal), row->word, NULL,
+        text_in(agent->settings.language, gave_up ? TEXT_RESUME_OVER : row->text),
+        row->text != TEXT_ENDED_OFF);
     if (agent->viewer_session.running)
-        flow_cancel(&agent->viewer_session.flow, BERTH_E_CANCELLED, "the viewer ended: %s", row->word);
+        flow_cancel(&agent->viewer_session.flow, BERTH_E_CANCELLED, "the viewer ended: %s",
+                    row->word);
     presence_renew_now(agent);
     agent_flow_notify(agent, AGENT_EVENT_ENDED, &why);
 }

@@ -24,7 +24,8 @@ enum session_leave {
 
 /* Errors: STATE (no desktop is shown, or for a sign-off: the broker is away). reterr may be NULL.
  */
-int viewer_session_leave(struct agent_flow *agent, enum session_leave how, struct berth_error *reterr);
+int viewer_session_leave(struct agent_flow *agent, enum session_leave how,
+                         struct berth_error *reterr);
 
 /* Blank at once and give the session back to the broker, with or without it. Also when nothing is
  * shown. */

@@ -40,7 +40,8 @@ static void forget_timer_wait(struct op *op)
     wait->op = NULL;
 }
 
-int timer_wait_begin(struct timer_wait *wait, struct berth_timers *timers, int64_t delay_ms, struct op *op)
+int timer_wait_begin(struct timer_wait *wait, struct berth_timers *timers, int64_t delay_ms,
+                     struct op *op)
 {
     wait->timers = timers;
     wait->op = op;

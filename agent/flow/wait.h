@@ -33,7 +33,8 @@ struct timer_wait {
 };
 
 /* Begin to wait; completes with 0 after delay_ms. */
-int timer_wait_begin(struct timer_wait *wait, struct berth_timers *timers, int64_t delay_ms, struct op *op);
+int timer_wait_begin(struct timer_wait *wait, struct berth_timers *timers, int64_t delay_ms,
+                     struct op *op);
 
 /* Enough waited. */
 void timer_wait_skip(struct timer_wait *wait);

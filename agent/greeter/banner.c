@@ -20,8 +20,8 @@ static void place(struct banner *banner, const struct window *main_window)
 
     if (width > main_window->width)
         width = main_window->width;
-    window_place(&banner->window, (int16_t)((main_window->width - width) / 2), (int16_t)(TOP * unit),
-                 width, height);
+    window_place(&banner->window, (int16_t)((main_window->width - width) / 2),
+                 (int16_t)(TOP * unit), width, height);
 }
 
 void banner_open(struct banner *banner, const struct window *main_window)

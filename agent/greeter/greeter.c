@@ -98,7 +98,7 @@ static void show_desktop(struct greeter *greeter)
     if (greeter->page.watch) {
         sampler_begin(greeter->sampler);
         (void)sampler_check(greeter->sampler,
-                           greeter->window); /* what the screen is before the viewer paints */
+                            greeter->window); /* what the screen is before the viewer paints */
     }
     greeter->covers = false;
     window_uncover(greeter->window);
@@ -169,7 +169,8 @@ static void submit(struct greeter *greeter)
     greeter_send_event(greeter, &event);
 }
 
-static void handle_sign_on_key(struct greeter *greeter, uint32_t symbol, const char *text, bool shift)
+static void handle_sign_on_key(struct greeter *greeter, uint32_t symbol, const char *text,
+                               bool shift)
 {
     char *field = greeter->focus == FOCUS_USER ? greeter->user : greeter->password.text;
     size_t size = greeter->focus == FOCUS_USER ? sizeof(greeter->user) : GREETER_PASSWORD_MAX;
@@ -268,8 +269,9 @@ void greeter_handle_click(struct greeter *greeter, double x, double y)
         if (greeter->page.kind == page_kind_SIGN_ON)
             submit(greeter);
         else
-            send_event(greeter, greeter->page.kind == page_kind_PROGRESS ? greeter_event_kind_CANCEL
-                                                            : greeter_event_kind_DISMISS);
+            send_event(greeter, greeter->page.kind == page_kind_PROGRESS
+                                    ? greeter_event_kind_CANCEL
+                                    : greeter_event_kind_DISMISS);
     }
     for (size_t i = 0; i < greeter->page.choices_count; i++) {
         if (box_contains(&layout.choices[i], x, y))

@@ -17,8 +17,8 @@ struct keyboard {
 
 static bool learn_layout(struct keyboard *keyboard)
 {
-    struct xkb_keymap *map = xkb_x11_keymap_new_from_device(keyboard->context, keyboard->x, keyboard->device,
-                                                            XKB_KEYMAP_COMPILE_NO_FLAGS);
+    struct xkb_keymap *map = xkb_x11_keymap_new_from_device(
+        keyboard->context, keyboard->x, keyboard->device, XKB_KEYMAP_COMPILE_NO_FLAGS);
     struct xkb_state *state =
         map ? xkb_x11_state_new_from_device(map, keyboard->x, keyboard->device) : NULL;
 
@@ -40,8 +40,8 @@ static void follow_changes(struct keyboard *keyboard)
     const uint16_t parts =
         XCB_XKB_MAP_PART_KEY_TYPES | XCB_XKB_MAP_PART_KEY_SYMS | XCB_XKB_MAP_PART_MODIFIER_MAP;
 
-    (void)xcb_xkb_select_events(keyboard->x, (xcb_xkb_device_spec_t)keyboard->device, events, 0, events,
-                                parts, parts, NULL);
+    (void)xcb_xkb_select_events(keyboard->x, (xcb_xkb_device_spec_t)keyboard->device, events, 0,
+                                events, parts, parts, NULL);
 }
 
 int keyboard_open(xcb_connection_t *x, struct keyboard **ret, struct berth_error *reterr)
@@ -51,10 +51,10 @@ int keyboard_open(xcb_connection_t *x, struct keyboard **ret, struct berth_error
 
     keyboard->x = x;
     keyboard->context = xkb_context_new(XKB_CONTEXT_NO_FLAGS);
-    fine = keyboard->context && xkb_x11_setup_xkb_extension(x, XKB_X11_MIN_MAJOR_XKB_VERSION,
-                                                        XKB_X11_MIN_MINOR_XKB_VERSION,
-                                                        XKB_X11_SETUP_XKB_EXTENSION_NO_FLAGS, NULL,
-                                                        NULL, &keyboard->first_event, NULL);
+    fine = keyboard->context &&
+           xkb_x11_setup_xkb_extension(
+               x, XKB_X11_MIN_MAJOR_XKB_VERSION, XKB_X11_MIN_MINOR_XKB_VERSION,
+               XKB_X11_SETUP_XKB_EXTENSION_NO_FLAGS, NULL, NULL, &keyboard->first_event, NULL);
     if (fine) {
         keyboard->device = xkb_x11_get_core_keyboard_device_id(x);
         fine = keyboard->device >= 0 && learn_layout(keyboard);
@@ -77,14 +77,16 @@ void keyboard_close(struct keyboard *keyboard)
     free(keyboard);
 }
 
-void keyboard_press(struct keyboard *keyboard, const xcb_key_press_event_t *event, struct key_press *ret)
+void keyboard_press(struct keyboard *keyboard, const xcb_key_press_event_t *event,
+                    struct key_press *ret)
 {
-    *ret = (struct key_press){ .symbol = xkb_state_key_get_one_sym(keyboard->state, event->detail) };
+    *ret =
+        (struct key_press){ .symbol = xkb_state_key_get_one_sym(keyboard->state, event->detail) };
     (void)xkb_state_key_get_utf8(keyboard->state, event->detail, ret->text, sizeof(ret->text));
     if ((unsigned char)ret->text[0] < 0x20 || ret->text[0] == 0x7f)
         ret->text[0] = '\0';
-    ret->shift =
-        xkb_state_mod_name_is_active(keyboard->state, XKB_MOD_NAME_SHIFT, XKB_STATE_MODS_EFFECTIVE) > 0;
+    ret->shift = xkb_state_mod_name_is_active(keyboard->state, XKB_MOD_NAME_SHIFT,
+                                              XKB_STATE_MODS_EFFECTIVE) > 0;
     ret->caps_lock =
         xkb_state_mod_name_is_active(keyboard->state, XKB_MOD_NAME_CAPS, XKB_STATE_MODS_LOCKED) > 0;
 }

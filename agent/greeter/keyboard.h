@@ -12,7 +12,8 @@
 struct keyboard;
 
 /* Learn the layout of the core keyboard, and follow its changes. */
-int keyboard_open(xcb_connection_t *x, struct keyboard **ret, struct berth_error *reterr) berth_must_check;
+int keyboard_open(xcb_connection_t *x, struct keyboard **ret,
+                  struct berth_error *reterr) berth_must_check;
 void keyboard_close(struct keyboard *keyboard);
 
 struct key_press {
@@ -22,7 +23,8 @@ struct key_press {
     bool shift;
     bool caps_lock;
 };
-void keyboard_press(struct keyboard *keyboard, const xcb_key_press_event_t *event, struct key_press *ret);
+void keyboard_press(struct keyboard *keyboard, const xcb_key_press_event_t *event,
+                    struct key_press *ret);
 
 /* An event that may concern the keyboard; true when it did. */
 bool keyboard_event(struct keyboard *keyboard, const xcb_generic_event_t *event);

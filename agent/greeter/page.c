@@ -127,7 +127,7 @@ static void round_box(struct canvas *canvas, const struct box *box, double radiu
 }
 
 static PangoLayout *text_layout(struct canvas *canvas, const char *text, double size,
-                              enum weight weight, double width)
+                                enum weight weight, double width)
 {
     PangoLayout *layout = pango_cairo_create_layout(canvas->cairo);
     PangoFontDescription *font =
@@ -174,8 +174,8 @@ static void write_card(struct canvas *canvas, const char *text, double size, enu
         draw_layout(canvas, layout, canvas->layout.card.x + MARGIN * unit, canvas->y) + 10 * unit;
 }
 
-static void write_centred(struct canvas *canvas, const struct box *box, const char *text, double size,
-                          struct colour colour)
+static void write_centred(struct canvas *canvas, const struct box *box, const char *text,
+                          double size, struct colour colour)
 {
     PangoLayout *layout = text_layout(canvas, text, size, BOLD, box->width);
     int height;
@@ -229,17 +229,19 @@ static void paint_edges(struct canvas *canvas, int64_t wall_ms)
     double below = canvas->height - 56 * unit;
 
     set_colour(canvas, on_ground);
-    (void)draw_layout(canvas, text_layout(canvas, page->terminal, 22, BOLD, 0), 40 * unit, 36 * unit);
+    (void)draw_layout(canvas, text_layout(canvas, page->terminal, 22, BOLD, 0), 40 * unit,
+                      36 * unit);
     paint_clock(canvas, wall_ms);
     set_colour(canvas, page->online ? good : bad);
     cairo_arc(canvas->cairo, 48 * unit, below + 12 * unit, 7 * unit, 0, 2 * M_PI);
     cairo_fill(canvas->cairo);
     set_colour(canvas, on_ground);
-    (void)draw_layout(canvas,
-                     text_layout(canvas,
-                               translate(canvas, page->online ? TEXT_ONLINE_SHORT : TEXT_OFFLINE_SHORT),
-                               16, PLAIN, 0),
-                     64 * unit, below + 1 * unit);
+    (void)draw_layout(
+        canvas,
+        text_layout(canvas,
+                    translate(canvas, page->online ? TEXT_ONLINE_SHORT : TEXT_OFFLINE_SHORT), 16,
+                    PLAIN, 0),
+        64 * unit, below + 1 * unit);
 }
 
 static void paint_card(struct canvas *canvas)
@@ -285,8 +287,8 @@ static void paint_field(struct canvas *canvas, const struct box *box, const char
     cairo_restore(canvas->cairo);
 }
 
-static void paint_button(struct canvas *canvas, const struct box *box, const char *label, bool strong,
-                         bool focused)
+static void paint_button(struct canvas *canvas, const struct box *box, const char *label,
+                         bool strong, bool focused)
 {
     set_colour(canvas, strong ? accent : line);
     round_box(canvas, box, 6);
@@ -320,14 +322,16 @@ static void paint_sign_on(struct canvas *canvas)
     const struct greeter *greeter = canvas->greeter;
     char hidden[3 * GREETER_PASSWORD_MAX + 4];
 
-    write_card(canvas, greeter->page.greeting[0] ? greeter->page.greeting : translate(canvas, TEXT_SIGN_ON), 25,
-               BOLD, ink);
+    write_card(canvas,
+               greeter->page.greeting[0] ? greeter->page.greeting : translate(canvas, TEXT_SIGN_ON),
+               25, BOLD, ink);
     paint_field(canvas, &canvas->layout.user, translate(canvas, TEXT_USER), greeter->user,
                 greeter->focus == FOCUS_USER);
     bullets(greeter->password.text, hidden, sizeof(hidden));
     paint_field(canvas, &canvas->layout.password, translate(canvas, TEXT_PASSWORD), hidden,
                 greeter->focus == FOCUS_PASSWORD);
-    canvas->y = canvas->layout.password.y + canvas->layout.password.height + 10 * canvas->layout.unit;
+    canvas->y =
+        canvas->layout.password.y + canvas->layout.password.height + 10 * canvas->layout.unit;
     if (greeter->caps_lock)
         write_card(canvas, translate(canvas, TEXT_CAPS_LOCK), 15, BOLD, alert);
     else
@@ -357,7 +361,7 @@ static void format_estimate(const struct canvas *canvas, char *ret, size_t size)
     ret[0] = '\0';
     if (seconds > 0)
         format_number(translate(canvas, minutes ? TEXT_MINUTES : TEXT_SECONDS),
-                    minutes ? (seconds + 59) / 60 : seconds, ret, size);
+                      minutes ? (seconds + 59) / 60 : seconds, ret, size);
 }
 
 static void paint_progress(struct canvas *canvas)
@@ -365,10 +369,12 @@ static void paint_progress(struct canvas *canvas)
     const struct page *page = &canvas->greeter->page;
     char line_text[96];
 
-    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_PREPARING), 25, BOLD, ink);
+    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_PREPARING), 25, BOLD,
+               ink);
     write_card(canvas, page->user, 17, PLAIN, faint);
     if (page->queue_place > 0) {
-        format_number(translate(canvas, TEXT_QUEUE), page->queue_place, line_text, sizeof(line_text));
+        format_number(translate(canvas, TEXT_QUEUE), page->queue_place, line_text,
+                      sizeof(line_text));
         write_card(canvas, line_text, 20, BOLD, accent);
     }
     format_estimate(canvas, line_text, sizeof(line_text));
@@ -382,7 +388,8 @@ static void paint_choose(struct canvas *canvas)
 {
     const struct page *page = &canvas->greeter->page;
 
-    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_CHOOSE), 25, BOLD, ink);
+    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_CHOOSE), 25, BOLD,
+               ink);
     for (size_t i = 0; i < page->choices_count; i++)
         paint_button(canvas, &canvas->layout.choices[i],
                      page->choices[i].title[0] ? page->choices[i].title : page->choices[i].pool,
@@ -393,7 +400,8 @@ static void paint_notice(struct canvas *canvas)
 {
     const struct page *page = &canvas->greeter->page;
 
-    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_MESSAGE), 25, BOLD, ink);
+    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_MESSAGE), 25, BOLD,
+               ink);
     write_card(canvas, page->text, 18, PLAIN, page->alert ? alert : ink);
     paint_button(canvas, &canvas->layout.button, translate(canvas, TEXT_ANY_KEY), false, false);
 }
@@ -402,7 +410,8 @@ static void paint_status(struct canvas *canvas)
 {
     const struct page *page = &canvas->greeter->page;
 
-    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_STARTING), 25, BOLD, ink);
+    write_card(canvas, page->title[0] ? page->title : translate(canvas, TEXT_STARTING), 25, BOLD,
+               ink);
     write_card(canvas, page->text, 17, PLAIN, page->alert ? alert : faint);
     if (page->kind == page_kind_APPROVE) {
         struct box code = canvas->layout.card;

@@ -5,8 +5,8 @@
 #ifndef BERTH_AGENT_HOST_LINUX_DEVICE_H
 #define BERTH_AGENT_HOST_LINUX_DEVICE_H
 
-#include "berth/state_file.h"
 #include "berth/loop.h"
+#include "berth/state_file.h"
 
 #include "host/device.h"
 

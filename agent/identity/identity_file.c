@@ -40,7 +40,8 @@ static char *text_of(const json_t *json, const char *name)
 }
 
 /* Take the document's parts into use. */
-static int load_document(struct agent_identity *identity, const json_t *json, struct berth_error *reterr)
+static int load_document(struct agent_identity *identity, const json_t *json,
+                         struct berth_error *reterr)
 {
     char hash[72];
     char key_hash[72];
@@ -53,9 +54,9 @@ static int load_document(struct agent_identity *identity, const json_t *json, st
     if (!identity->key || !identity->certificate || !identity->authority || !terminal)
         return berth_fail(reterr, BERTH_E_INVALID, IDENTITY " lacks a part");
     if (tls_certificate_info(identity->certificate, hash, key_hash, &identity->facts.not_after_ms,
-                              reterr) < 0 ||
+                             reterr) < 0 ||
         tls_certificate_info(identity->authority, identity->facts.authority_hash, key_hash,
-                              &authority_ends_ms, reterr) < 0)
+                             &authority_ends_ms, reterr) < 0)
         return berth_fail_in(reterr, IDENTITY);
     (void)snprintf(identity->facts.terminal, sizeof(identity->facts.terminal), "%s", terminal);
     identity->facts.accepted_ms = json_integer_value(json_object_get(json, "accepted_ms"));
@@ -82,7 +83,8 @@ static int read_identity(struct agent_identity *identity, struct berth_error *re
     return load_document(identity, json, reterr);
 }
 
-int agent_identity_open(struct state_dir *state, struct agent_identity **ret, struct berth_error *reterr)
+int agent_identity_open(struct state_dir *state, struct agent_identity **ret,
+                        struct berth_error *reterr)
 {
     struct agent_identity *identity = berth_new(struct agent_identity);
     size_t size = 0;
@@ -160,8 +162,8 @@ static int pending_key(struct agent_identity *identity, bool again, struct berth
     r = tls_make_key(&identity->pending, reterr);
     if (r < 0)
         return r;
-    return state_file_write(identity->state_dir, PENDING, identity->pending, strlen(identity->pending),
-                      reterr);
+    return state_file_write(identity->state_dir, PENDING, identity->pending,
+                            strlen(identity->pending), reterr);
 }
 
 static int add_old_key(const struct agent_identity *identity, const char *request,

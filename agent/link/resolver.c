@@ -131,7 +131,7 @@ static void finish(struct locator *locator, int result, const struct berth_error
 }
 
 void locator_sort_records(struct srv_record *records, size_t count, struct berth_random *random,
-                   struct broker_addresses *ret)
+                          struct broker_addresses *ret)
 {
     ret->count = 0;
     while (count > 0 && ret->count < BROKER_ADDRESSES) {
@@ -161,8 +161,7 @@ void locator_sort_records(struct srv_record *records, size_t count, struct berth
     }
 }
 
-static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *records,
-                         size_t max)
+static size_t records_of(const struct ares_srv_reply *reply, struct srv_record *records, size_t max)
 {
     size_t count = 0;
 

@@ -25,6 +25,6 @@ struct srv_record {
     int weight;
 };
 void locator_sort_records(struct srv_record *records, size_t count, struct berth_random *random,
-                   struct broker_addresses *ret);
+                          struct broker_addresses *ret);
 
 #endif

@@ -171,11 +171,12 @@ static int connect_to(struct uplink *uplink, const char *address, struct berth_e
     int r;
 
     connection->uplink = uplink;
-    frame_reader_init(&connection->reader, uplink->listener == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
+    frame_reader_init(&connection->reader,
+                      uplink->listener == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
     uplink->connection = line;
     r = tls_connect(uplink->loop, uplink->context,
-                    &(struct tls_target){ address, uplink->port, HANDSHAKE_MS, NULL }, &connection_events,
-                    &connection->peer, reterr);
+                    &(struct tls_target){ address, uplink->port, HANDSHAKE_MS, NULL },
+                    &connection_events, &connection->peer, reterr);
     if (r == 0)
         return 0;
     uplink->connection = NULL;

@@ -140,7 +140,8 @@ static void readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     if (got > 0) {
-        int r = line_reader_feed(&process->reader, bytes, (size_t)got, handle_event_line, process, &error);
+        int r = line_reader_feed(&process->reader, bytes, (size_t)got, handle_event_line, process,
+                                 &error);
 
         explicit_bzero(bytes, (size_t)got);
         if (r < 0)

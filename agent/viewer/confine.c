@@ -213,7 +213,7 @@ static const int forbidden[] = {
 };
 
 #define FILTER_MAX (BERTH_COUNT(forbidden) + 31)
-#define X32_SYSCALL_BIT                                                              \
+#define X32_SYSCALL_BIT \
     0x40000000U /* x86: calls of the x32 table, which the names here do not name \
                  */
 
@@ -275,7 +275,8 @@ static int limit_calls(const struct confine_setup *setup, struct berth_error *re
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     filter[count++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    filter[count++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_SYSCALL_BIT, 0, 1);
+    filter[count++] =
+        (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_SYSCALL_BIT, 0, 1);
     filter[count++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
     if (!setup->network) {
         count += forbid_network(filter + count);
@@ -347,7 +348,7 @@ static int connect_to(const struct addrinfo *to)
  * may be connected anew, but never hears whether anybody answered: no other connection comes about.
  */
 static int filter_sender(int descriptor, const uint32_t *address, size_t words, uint32_t offset,
-                     uint16_t port)
+                         uint16_t port)
 {
     struct sock_filter filter[2 + 2 * FROM_MAX + 2];
     struct sock_fprog program = { .filter = filter };
@@ -386,12 +387,13 @@ static int filter_peer(int descriptor)
         return -1;
     if (peer.any.sa_family == AF_INET)
         return filter_sender(descriptor, &peer.four.sin_addr.s_addr, 1, (uint32_t)FROM_V4,
-                         ntohs(peer.four.sin_port));
+                             ntohs(peer.four.sin_port));
     memcpy(address, &peer.six.sin6_addr, sizeof(address));
     if (IN6_IS_ADDR_V4MAPPED(&peer.six.sin6_addr)) /* its packets are of IPv4 */
         return filter_sender(descriptor, address + FROM_MAX - 1, 1, (uint32_t)FROM_V4,
+                             ntohs(peer.six.sin6_port));
+    return filter_sender(descriptor, address, FROM_MAX, (uint32_t)FROM_V6,
                          ntohs(peer.six.sin6_port));
-    return filter_sender(descriptor, address, FROM_MAX, (uint32_t)FROM_V6, ntohs(peer.six.sin6_port));
 }
 
 /* The program finds it as CONFINE_CONNECTION. */
@@ -407,8 +409,7 @@ static int connect_desktop(const struct confine_setup *setup, struct berth_error
     for (const struct addrinfo *to = found; to && descriptor < 0; to = to->ai_next)
         descriptor = connect_to(to);
     freeaddrinfo(found);
-    if (descriptor < 0 || filter_peer(descriptor) < 0 ||
-        dup2(descriptor, CONFINE_CONNECTION) < 0)
+    if (descriptor < 0 || filter_peer(descriptor) < 0 || dup2(descriptor, CONFINE_CONNECTION) < 0)
         return berth_fail(reterr, BERTH_E_STATE, "no connection to '%s' port %s: %s",
                           setup->address, setup->port, strerror(errno));
     if (descriptor != CONFINE_CONNECTION)

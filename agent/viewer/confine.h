@@ -18,9 +18,10 @@
 
 #include "berth/error.h"
 
-#define CONFINE_CONNECTION 4                 /* the program's descriptor of it */
-#define CONFINE_REPORT 5                    /* a Unix socket: who looks at it gets it from there */
-#define CONFINE_MESSAGE_PREFIX "berth-agent confine: " /* before its own sentence on standard error */
+#define CONFINE_CONNECTION 4 /* the program's descriptor of it */
+#define CONFINE_REPORT 5     /* a Unix socket: who looks at it gets it from there */
+#define CONFINE_MESSAGE_PREFIX \
+    "berth-agent confine: " /* before its own sentence on standard error */
 
 struct confine_setup {
     const char *home;    /* its only folder with write access */

@@ -29,7 +29,7 @@ struct viewer_process {
     struct child child;
     uv_poll_t output;
     int terminal; /* our end */
-    int report;  /* our end of where the connection is shown */
+    int report;   /* our end of where the connection is shown */
     int handles;
     struct viewer *viewer; /* NULL once it has ended */
     struct viewer *owner;
@@ -165,7 +165,8 @@ static int fail_start(const char *what, struct berth_error *reterr)
 }
 
 /* A pipe that holds the arguments and nothing else: they are gone as soon as they were read. */
-static int pass_arguments(const struct arguments *arguments, int *ret_read, struct berth_error *reterr)
+static int pass_arguments(const struct arguments *arguments, int *ret_read,
+                          struct berth_error *reterr)
 {
     int ends[2];
     ssize_t written;
