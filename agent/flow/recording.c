@@ -45,7 +45,7 @@ static void record_change(struct agent_flow *agent, const struct session_claim *
 void recording_start(struct agent_flow *agent)
 {
     if (agent->history)
-        write_line(agent, history_screen_event_DARK, &(struct session_claim){ 0 });
+        write_line(agent, history_screen_event_OFF, &(struct session_claim){ 0 });
 }
 
 void recording_page_shown(struct agent_flow *agent)

@@ -173,7 +173,7 @@ static int connect_to(struct uplink *uplink, const char *address, struct berth_e
     connection->uplink = uplink;
     frame_reader_init(&connection->reader,
                       uplink->listener == UPLINK_JOIN ? FRAME_MAX_JOINING : FRAME_MAX);
-    uplink->connection = line;
+    uplink->connection = connection;
     r = tls_connect(uplink->loop, uplink->context,
                     &(struct tls_target){ address, uplink->port, HANDSHAKE_MS, NULL },
                     &connection_events, &connection->peer, reterr);
