@@ -182,7 +182,6 @@ static int open_store(struct broker *broker, struct berth_error *reterr)
     broker->context.core->recovery_until_ms =
         broker->loop.timers.mono_ms + broker->options.recovery_s * 1000;
     broker->context.settings.recovery_ms = broker->options.recovery_s * 1000;
-    broker->context.settings.destructive_allowed = true;
     return store_load(broker->context.store, broker->context.core, reterr);
 }
 
@@ -421,7 +420,6 @@ static void stop_asked(uv_signal_t *signal, int number)
         return;
     }
     broker->stopping = true;
-    broker->context.settings.destructive_allowed = false;
     api_stop(broker->api);
     op_init(&broker->quiesce, &broker->loop.timers, quiesced);
     if (reactor_quiesce(&broker->context, QUIESCE_MS, &broker->quiesce) < 0)

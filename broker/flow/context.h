@@ -36,7 +36,6 @@ struct context {
 
     struct {
         int64_t certificate_days, recovery_ms;
-        bool destructive_allowed; /* false while stopping */
     } settings;
     struct reactor *reactor; /* what module flow itself keeps: flow/reactor.h */
 };

@@ -50,7 +50,6 @@ void world_restart(struct world *world)
     context->link = &world->network;
     context->settings.certificate_days = 7;
     context->settings.recovery_ms = world->recovery_ms;
-    context->settings.destructive_allowed = true;
 
     context->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;
     if (store_load(context->store, context->core, &error) < 0) {
