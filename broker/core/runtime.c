@@ -72,7 +72,6 @@ static void desktop_added(struct entity *entity, bool loaded)
     struct desktop *desktop = container_of(entity, struct desktop, base);
 
     list_init(&desktop->requests);
-    list_init(&desktop->on_host);
     desktop->state_since_ms = entity->core->timers->mono_ms;
     if (desktop->row.quarantined)
         desktop->state = desktop_QUARANTINED;

@@ -151,11 +151,9 @@ struct desktop {
     char address[128]; /* observed; manual and forwarded: as in the row */
     int port;
     char fingerprint[72];         /* learnt at this boot */
-    int64_t boot;                 /* counts starts seen in this incarnation */
     struct reservation *reserved; /* at most one while a flow decides */
     struct list requests;          /* ops of flows that wait for it to be up: flow/power.h */
     struct flow *power;           /* the power flow at work, or NULL */
-    struct list on_host;
     struct list in_class;
     enum desktop_class class;
     bool classified, counted_ready; /* in a list of its pool; in its count of ready ones */

@@ -708,7 +708,6 @@ static int serve(struct flow *flow)
     if (work->stopped)
         return verify_running(work);
     COPY(desktop->fingerprint, work->probe.fingerprint);
-    desktop->boot++;
     desktop->probed_ms = work->context->timers->mono_ms;
     /* Running is not serving: what was quarantined, perhaps while it started, stays so. */
     if (desktop->row.quarantined)
