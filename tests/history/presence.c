@@ -233,7 +233,6 @@ void presence_take(struct judge *judge, const struct history_presence *line)
         judge->life.stall_us = line->stalled_ms * 1000;
     switch (line->event) {
     case history_presence_event_ANNOUNCED:
-    case history_presence_event_RESUMED:
         announced(judge, terminal, line);
         return;
     case history_presence_event_RENEWED:

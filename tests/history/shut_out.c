@@ -184,7 +184,7 @@ static void check_key(struct judge *judge, const struct history_peer *peer, cons
 
 void shut_out_presence(struct judge *judge, const struct history_presence *line)
 {
-    if (line->event != history_presence_event_ANNOUNCED && line->event != history_presence_event_RESUMED &&
+    if (line->event != history_presence_event_ANNOUNCED &&
         line->event != history_presence_event_RENEWED)
         return;
     check_out(judge, terminal_make(judge, line->terminal_id), "is granted presence");
