@@ -35,7 +35,7 @@ struct context {
     void *link;
 
     struct {
-        int64_t certificate_days, recovery_ms;
+        int64_t recovery_ms; /* after a start, until when nothing is destroyed */
     } settings;
     struct reactor *reactor; /* what module flow itself keeps: flow/reactor.h */
 };

@@ -48,7 +48,6 @@ void world_restart(struct world *world)
     context->tell = fake_network_tell;
     context->hang_up = fake_network_hang_up;
     context->link = &world->network;
-    context->settings.certificate_days = 7;
     context->settings.recovery_ms = world->recovery_ms;
 
     context->core->recovery_until_ms = life->timers.mono_ms + world->recovery_ms;

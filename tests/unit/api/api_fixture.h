@@ -99,7 +99,6 @@ static void world_open_modules(struct berth_error *error)
     context->random = &world.random;
     context->tell = world_tell;
     context->hang_up = world_hang_up;
-    context->settings.certificate_days = 7;
     flow_engine_init(&context->engine, context->timers);
     context->core = core_new(context->timers, context->random);
     context->core->digest = world_digest;
