@@ -196,16 +196,12 @@ static int by_old_key(struct join *join, const struct msg_join_evidence *evidenc
     return by_key(join, identity_by_key(join->context->core, key_hash), KEY_RENEW, reterr);
 }
 
-/* One that asked before with the same key: it still waits, or somebody has decided. */
-static struct terminal *asked_before(struct core *core, const char *key_hash)
+/* The terminal that asked before with this key: it still waits, or an administrator has decided. */
+static struct terminal *terminal_by_waiting_key(struct core *core, const char *key_hash)
 {
-    list_each (core_all(core, ENTITY_terminal), node) {
-        struct terminal *terminal = container_of(entity_of(node), struct terminal, base);
+    struct entity *entity = index_find_text(core, TERMINAL_BY_WAITING_KEY, key_hash);
 
-        if (strcmp(terminal->row.waiting_key, key_hash) == 0)
-            return terminal;
-    }
-    return NULL;
+    return entity ? container_of(entity, struct terminal, base) : NULL;
 }
 
 static int count_waiting(struct core *core)
@@ -328,7 +324,7 @@ static int check_request(struct join *join, struct berth_error *reterr)
     identity = identity_by_key(core, join->key_hash);
     if (identity)
         return check_key(join, identity, reterr);
-    terminal = asked_before(core, join->key_hash);
+    terminal = terminal_by_waiting_key(core, join->key_hash);
     return terminal ? check_known(join, &terminal->row, reterr) : check_evidence(join, reterr);
 }
 
