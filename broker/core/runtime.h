@@ -269,6 +269,11 @@ int terminal_transition(struct terminal *terminal, enum terminal_state next, con
                   struct berth_error *reterr) berth_must_check;
 int command_transition(struct command *command, enum command_state next, const char *result,
                  struct changes *changes, struct berth_error *reterr) berth_must_check;
+int image_version_transition(struct image_version *version, enum image_version_state next,
+                             struct changes *changes, struct berth_error *reterr) berth_must_check;
+/* False: the key cannot become that (it is so already, or revoked) and stays what it is. */
+bool identity_transition(struct identity *identity, enum identity_state next,
+                         struct changes *changes);
 
 /* By what is in hand; NULL when absent. */
 struct identity *identity_by_key(struct core *core, const char *key_hash);

@@ -164,3 +164,28 @@ int command_transition(struct command *command, enum command_state next, const c
     berth_text(row->result, sizeof(row->result), "%s", result);
     return 0;
 }
+
+int image_version_transition(struct image_version *version, enum image_version_state next,
+                             struct changes *changes, struct berth_error *reterr)
+{
+    struct row_image_version *row;
+
+    if (!image_version_may_transition(version->row.state, next))
+        return refuse(reterr, "the image version", image_version_state_names[version->row.state],
+                      image_version_state_names[next]);
+    row = row_in(changes, &version->base);
+    row->state = next;
+    return 0;
+}
+
+bool identity_transition(struct identity *identity, enum identity_state next,
+                         struct changes *changes)
+{
+    struct row_identity *row;
+
+    if (!identity_may_transition(identity->row.state, next))
+        return false;
+    row = row_in(changes, &identity->base);
+    row->state = next;
+    return true;
+}

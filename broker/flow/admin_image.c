@@ -143,24 +143,23 @@ static void end_recomposes(struct core *core, const struct subject_of *subject,
 /* One version becomes the current one; the one before is kept for a rollback. What a rollback
  * withdraws is not: a second rollback would put it back. */
 static struct changes *make_current(struct context *context, const struct admin_actor *actor,
-                                    enum image_act act, const struct subject_of *subject)
+                                    enum image_act act, const struct subject_of *subject,
+                                    struct berth_error *reterr)
 {
     const char *action = act == IMAGE_ROLLBACK ? "image.rollback" : "image.publish";
     struct image *image = subject->image;
     struct image_version *before = image_version_find(context->core, image->row.current_id);
     struct changes *changes = admin_changes(actor, action);
-    struct row_image_version *row;
     struct row_image *image_row;
 
     changes_object(changes, "image %s", image->row.name);
     changes_detail(changes, "version %lld -> %lld", before ? (long long)before->row.number : 0LL,
                    (long long)subject->version->row.number);
-    if (before) {
-        row = changes_set(changes, ENTITY_image_version, &before->row);
-        row->state = image_version_RETIRED;
+    if ((before && image_version_transition(before, image_version_RETIRED, changes, reterr) < 0) ||
+        image_version_transition(subject->version, image_version_PUBLISHED, changes, reterr) < 0) {
+        changes_free(changes);
+        return NULL;
     }
-    row = changes_set(changes, ENTITY_image_version, &subject->version->row);
-    row->state = image_version_PUBLISHED;
     image_row = changes_set(changes, ENTITY_image, &image->row);
     image_row->previous_id = act == IMAGE_PUBLISH ? image_row->current_id : 0;
     image_row->current_id = subject->version->row.id;
@@ -184,12 +183,14 @@ static struct changes *begin_recompose(const struct admin_actor *actor,
     return changes;
 }
 
+/* NULL: reterr says why. */
 static struct changes *decision(struct context *context, const struct admin_actor *actor,
-                                enum image_act act, const struct subject_of *subject)
+                                enum image_act act, const struct subject_of *subject,
+                                struct berth_error *reterr)
 {
     if (act == IMAGE_RECOMPOSE)
         return begin_recompose(actor, subject);
-    return make_current(context, actor, act, subject);
+    return make_current(context, actor, act, subject, reterr);
 }
 
 static void note_unchecked(struct changes *changes, const char *unchecked)
@@ -248,7 +249,9 @@ static int decide(struct image_job *job, struct op *op)
         r = find_subject(job->context->core, &job->action, &subject, &op->error);
     if (r < 0)
         return r;
-    changes = decision(job->context, &job->actor, job->action.act, &subject);
+    changes = decision(job->context, &job->actor, job->action.act, &subject, &op->error);
+    if (!changes)
+        return op->error.code;
     note_unchecked(changes, job->unchecked);
     return decide_begin(job->context, changes, NULL, op);
 }

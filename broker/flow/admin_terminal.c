@@ -15,13 +15,10 @@
 static void revoke_keys(struct core *core, const struct terminal *terminal, struct changes *changes)
 {
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal->row.id), node) {
-        const struct row_identity *now = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
-        struct row_identity *row;
+        struct entity *entity = index_entry(IDENTITIES_OF_TERMINAL, node);
 
-        if (now->state == identity_REVOKED)
-            continue;
-        row = changes_set(changes, ENTITY_identity, now);
-        row->state = identity_REVOKED;
+        (void)identity_transition(container_of(entity, struct identity, base), identity_REVOKED,
+                                  changes);
     }
 }
 

@@ -54,14 +54,11 @@ static void set_other_keys(struct core *core, uint64_t terminal_id, const uint64
                     enum identity_state state, struct changes *changes)
 {
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
-        const struct row_identity *now = entity_row_of(index_entry(IDENTITIES_OF_TERMINAL, node));
-        struct row_identity *row;
+        struct entity *entity = index_entry(IDENTITIES_OF_TERMINAL, node);
+        struct identity *identity = container_of(entity, struct identity, base);
 
-        if (now->id == but[0] || now->id == but[1] || now->state == state ||
-            now->state == identity_REVOKED)
-            continue;
-        row = changes_set(changes, ENTITY_identity, now);
-        row->state = state;
+        if (identity->row.id != but[0] && identity->row.id != but[1])
+            (void)identity_transition(identity, state, changes);
     }
 }
 
