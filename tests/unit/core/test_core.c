@@ -261,12 +261,54 @@ TEST(core, moves_of_decided_states_are_checked)
         session_transition(session_find(s.core, 9), session_ACTIVE, "again", changes, NULL, &error),
         BERTH_E_STATE);
     EXPECT_INT(changes->count, 0);
-    EXPECT_OK(session_transition(session_find(s.core, 10), session_ENDING, "bye", changes, &row, &error));
+    EXPECT_OK(
+        session_transition(session_find(s.core, 10), session_ENDING, "bye", changes, &row, &error));
     EXPECT_INT(row->version, 3);
     EXPECT_STR(row->reason, "bye");
     EXPECT_INT(session_find(s.core, 10)->row.state, session_ACTIVE); /* not before it is durable */
     small_apply(&s, changes);
     EXPECT_INT(session_find(s.core, 10)->row.state, session_ENDING);
+    small_close(&s);
+}
+
+/* A retired key may still be revoked; a revoked one stays revoked. */
+TEST(core, states_of_keys_are_checked)
+{
+    struct small s;
+    const struct row_identity retired = { .id = 5, .version = 1, .state = identity_RETIRED };
+    const struct row_identity revoked = { .id = 6, .version = 1, .state = identity_REVOKED };
+    struct changes *changes = changes_new("broker", "broker", "x");
+
+    small_open(&s);
+    small_load(&s, ENTITY_identity, &retired);
+    small_load(&s, ENTITY_identity, &revoked);
+    EXPECT(!identity_transition(identity_find(s.core, 5), identity_CURRENT, changes));
+    EXPECT(!identity_transition(identity_find(s.core, 6), identity_RETIRED, changes));
+    EXPECT_INT(changes->count, 0);
+    EXPECT(identity_transition(identity_find(s.core, 5), identity_REVOKED, changes));
+    small_apply(&s, changes);
+    EXPECT_INT(identity_find(s.core, 5)->row.state, identity_REVOKED);
+    small_close(&s);
+}
+
+TEST(core, states_of_image_versions_are_checked)
+{
+    struct small s;
+    const struct row_image_version draft = { .id = 7, .version = 1, .state = image_version_DRAFT };
+    struct changes *changes = changes_new("broker", "broker", "x");
+    struct berth_error error = { 0 };
+
+    small_open(&s);
+    small_load(&s, ENTITY_image_version, &draft);
+    EXPECT_OK(image_version_transition(image_version_find(s.core, 7), image_version_PUBLISHED,
+                                       changes, &error));
+    small_apply(&s, changes);
+    changes = changes_new("broker", "broker", "x");
+    EXPECT_ERR(image_version_transition(image_version_find(s.core, 7), image_version_DRAFT, changes,
+                                        &error),
+               BERTH_E_STATE);
+    EXPECT_STR(error.text, "the image version is published and cannot become draft");
+    changes_free(changes);
     small_close(&s);
 }
 
