@@ -17,13 +17,13 @@
 #include "api/api.h"
 #include "auth/auth_setup.h"
 #include "flow/terminal_handlers.h"
-#include "link/upload.h"
 #include "link/link.h"
+#include "link/upload.h"
 #include "rdp/probe_setup.h"
 #include "virt/virt_setup.h"
 
-#include "counters.h"
 #include "broker_internal.h"
+#include "counters.h"
 
 #define QUIESCE_MS \
     10000 /* running flows may end by themselves for this long when the broker stops */
@@ -270,7 +270,7 @@ static void first_public_name(const char *names, char *ret, size_t size)
 }
 
 static void connection_taken(void *context, int descriptor, const struct sockaddr *from,
-                         socklen_t from_size)
+                             socklen_t from_size)
 {
     struct broker *broker = context;
 
@@ -296,7 +296,7 @@ static int open_log_archive(void *context, uint64_t command_id)
 }
 
 static int open_api(struct broker *broker, struct listen_sockets *sockets,
-                       struct berth_error *reterr)
+                    struct berth_error *reterr)
 {
     const struct options *options = &broker->options;
     int descriptor = listen_find(sockets, "api");
@@ -323,12 +323,12 @@ static int open_api(struct broker *broker, struct listen_sockets *sockets,
     if (r < 0 || (descriptor < 0 && !options->api_listen[0]))
         return r;
     return link_listen_api(broker->link,
-                         &(struct link_api_setup){ .listen = options->api_listen,
-                                                 .listen_descriptor = descriptor,
-                                                 .connections = options->api_connections,
-                                                 .taken = connection_taken,
-                                                 .context = broker },
-                         reterr);
+                           &(struct link_api_setup){ .listen = options->api_listen,
+                                                     .listen_descriptor = descriptor,
+                                                     .connections = options->api_connections,
+                                                     .taken = connection_taken,
+                                                     .context = broker },
+                           reterr);
 }
 
 static int start(struct broker *broker, struct berth_error *reterr)
@@ -396,7 +396,8 @@ static void stop(struct broker *broker)
     broker->context.store = NULL;
     if (broker->stopping && !broker->fault.code)
         history_write(broker->history, history_now_us(), HISTORY_broker, broker,
-                      .event = history_broker_event_STOPPED, .incarnation = broker->context.core->incarnation);
+                      .event = history_broker_event_STOPPED,
+                      .incarnation = broker->context.core->incarnation);
     if (broker->context.core)
         core_free(broker->context.core);
     timer_stop(&broker->loop.timers, &broker->watchdog);

@@ -8,10 +8,10 @@
 
 #include "broker_internal.h"
 
-#define LINK_COUNTERS(X)                                                                  \
+#define LINK_COUNTERS(X)                                                                 \
     X(peers, false, "terminals connected now")                                           \
-    X(joining, false, "connections at the join listener now")                                \
-    X(api_connections, false, "connections to the API over TLS now")                         \
+    X(joining, false, "connections at the join listener now")                            \
+    X(api_connections, false, "connections to the API over TLS now")                     \
     X(opened, true, "TLS handshakes that succeeded")                                     \
     X(refused_full, true, "connections refused: the broker is full")                     \
     X(refused_handshakes, true, "connections refused: too many handshakes under way")    \
@@ -28,14 +28,14 @@
     X(messages_bad, true, "frames that were no message")                                 \
     X(messages_refused, true, "messages not permitted in the state of their peer")       \
     X(messages_delayed, true, "messages held back by the rate limit")                    \
-    X(slow_readers, true, "terminals and API clients dropped because they did not read")      \
+    X(slow_readers, true, "terminals and API clients dropped because they did not read") \
     X(no_descriptors, true, "shortages of descriptors that kept newcomers outside")      \
     X(floods, true, "terminals dropped because they sent too much")                      \
-    X(uploads_stored, true, "log uploads stored")                                      \
-    X(uploads_refused, true, "log uploads refused")                                    \
+    X(uploads_stored, true, "log uploads stored")                                        \
+    X(uploads_refused, true, "log uploads refused")                                      \
     X(upload_bytes, false, "bytes of log uploads stored")
 
-#define AUTH_COUNTERS(X)                                           \
+#define AUTH_COUNTERS(X)                                          \
     X(accepted, true, "sign-ons and sign-ins with good evidence") \
     X(wrong, true, "sign-ons and sign-ins with wrong evidence")   \
     X(too_many, true, "attempts refused by the limiter")          \
@@ -124,10 +124,11 @@ json_t *broker_options(void *context)
         char name[96];
 
         (void)snprintf(name, sizeof(name), "%s.%s", option->section, option->key);
-        (void)json_array_append_new(
-            list, json_pack("{s:s, s:o, s:s, s:s, s:b, s:s}", "name", name, "value",
-                            option_value(&broker->options, option), "default_value", option->default_value, "unit",
-                            option->unit, "reloadable", option->reloadable, "sentence", option->sentence));
+        (void)json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:b, s:s}", "name", name,
+                                                    "value", option_value(&broker->options, option),
+                                                    "default_value", option->default_value, "unit",
+                                                    option->unit, "reloadable", option->reloadable,
+                                                    "sentence", option->sentence));
     }
     return list;
 }

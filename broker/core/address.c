@@ -36,7 +36,7 @@ static bool read(const char *given, char out[ADDRESS_TEXT], bool *ret_nobodys)
 }
 
 int address_normalize(const char *whose, const char *given, char out[ADDRESS_TEXT],
-                   struct berth_error *reterr)
+                      struct berth_error *reterr)
 {
     bool nobodys;
 

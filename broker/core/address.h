@@ -16,7 +16,7 @@
  * link's own).
  */
 int address_normalize(const char *whose, const char *given, char out[ADDRESS_TEXT],
-                   struct berth_error *reterr) berth_must_check;
+                      struct berth_error *reterr) berth_must_check;
 
 /* Where the forwarded ports of a host's machines are reached: its address, or the loopback when it
  * has none. */

@@ -44,9 +44,10 @@ struct changes {
     size_t count, capacity;
     struct change **at; /* each on its own: a union row is some KiB */
     struct audit_note audit;
-    char request_id[REQUEST_ID_SIZE];   /* idempotency: same id twice has the effect of one; empty =
+    char request_id[REQUEST_ID_SIZE]; /* idempotency: same id twice has the effect of one; empty =
                                            none. Of two people it is never the same. */
-    char request_fingerprint[REQUEST_ID_SIZE]; /* what was asked; the same id for anything else is refused
+    char request_fingerprint
+        [REQUEST_ID_SIZE]; /* what was asked; the same id for anything else is refused
                                            with CONFLICT */
     bool unfinished; /* the request has more decisions after this one: its id counts as done with
                         the one that finishes it */

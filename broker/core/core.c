@@ -3,11 +3,11 @@
 
 #include <string.h>
 
+#include "core/entity_ops.h"
 #include "core/grace.h"
 #include "core/history_lines.h"
-#include "core/entity_ops.h"
-#include "core/presence.h"
 #include "core/index.h"
+#include "core/presence.h"
 
 static const struct core_limits default_limits = {
     .grant_ms = 30000,
@@ -260,14 +260,15 @@ void core_load_begin(struct core *core, int64_t incarnation)
     int64_t recovery_ms = core->recovery_until_ms - core->timers->mono_ms;
 
     core->incarnation = incarnation;
-    history_write(core->history, core_us(core), HISTORY_broker, broker, .event = history_broker_event_STARTED,
-                  .incarnation = incarnation, .recovery_ms = recovery_ms > 0 ? recovery_ms : 0);
+    history_write(core->history, core_us(core), HISTORY_broker, broker,
+                  .event = history_broker_event_STARTED, .incarnation = incarnation,
+                  .recovery_ms = recovery_ms > 0 ? recovery_ms : 0);
 }
 
 void core_load_end(struct core *core)
 {
-    history_write(core->history, core_us(core), HISTORY_broker, broker, .event = history_broker_event_LOADED,
-                  .incarnation = core->incarnation);
+    history_write(core->history, core_us(core), HISTORY_broker, broker,
+                  .event = history_broker_event_LOADED, .incarnation = core->incarnation);
 }
 
 int core_load(struct core *core, enum entity_kind kind, const void *row, struct berth_error *reterr)

@@ -22,7 +22,7 @@
 struct core;
 struct indexes;
 
-#define ENDED_KEPT                                                                                \
+#define ENDED_KEPT \
     4096 /* sessions, connections, assignments and commands that are over and still in memory, in \
             all */
 #define ENTITY_LINKS 4 /* the most indexes that a kind is in: core/index.c */
@@ -31,7 +31,7 @@ struct indexes;
 struct entity {
     struct list node;
     struct list links[ENTITY_LINKS]; /* places in the indexes of core/index.h */
-    struct list ended;                /* of core.ended, when it has come to its end */
+    struct list ended;               /* of core.ended, when it has come to its end */
     enum entity_kind kind;
     struct core *core;
     bool dropped; /* taken out of its registry; lives until nobody pins it */
@@ -81,10 +81,9 @@ struct core {
     int64_t incarnation;       /* of this broker, from the store */
     int64_t recovery_until_ms; /* monotonic: no destructive action before this */
     struct presence_table *presence;
-    struct indexes *indexes;  /* indexes: core/index.h */
+    struct indexes *indexes;   /* indexes: core/index.h */
     struct grace_table *grace; /* who may come in by a badge alone: core/grace.h */
-    void
-        *owner; /* whoever drives this core: for timers of entities; struct context of flow */
+    void *owner; /* whoever drives this core: for timers of entities; struct context of flow */
     struct core_limits {
         int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
         int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */

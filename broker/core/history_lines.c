@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/runtime.h"
 #include "core/presence.h"
+#include "core/runtime.h"
 
 /* ---- rows ---- */
 
@@ -228,8 +228,8 @@ static int64_t hash_bits(const char *hex)
     return (int64_t)(bits >> 1);
 }
 
-void core_note_presence(const struct presence *presence, enum history_presence_event event, const char *id,
-                        int64_t seq)
+void core_note_presence(const struct presence *presence, enum history_presence_event event,
+                        const char *id, int64_t seq)
 {
     const struct terminal *terminal = presence->terminal;
     struct core *core = terminal->base.core;

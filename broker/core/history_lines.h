@@ -40,8 +40,8 @@ void core_note_changes(struct core *core, const struct changes *changes);
 
 /* id: the presence id that was received; NULL: the one that holds. seq: 0 where nothing was
  * received. */
-void core_note_presence(const struct presence *presence, enum history_presence_event event, const char *id,
-                        int64_t seq);
+void core_note_presence(const struct presence *presence, enum history_presence_event event,
+                        const char *id, int64_t seq);
 
 /* Something that people must hear of was logged. */
 void core_note_alert(const struct core *core, enum log_event event);

@@ -1,6 +1,6 @@
 /* lookup.c - finding living entities by what a flow has in hand. */
-#include "core/runtime.h"
 #include "core/index.h"
+#include "core/runtime.h"
 
 #define AS(type, entity) ((entity) ? container_of((entity), struct type, base) : NULL)
 

@@ -6,8 +6,8 @@
 
 #include "berth/plant.h"
 
-#include "core/reference.h"
 #include "core/index.h"
+#include "core/reference.h"
 
 bool placement_host_serves(const struct host *host)
 {
@@ -259,7 +259,8 @@ void placement_count(struct core *core, const struct pool *pool, struct placemen
     const int *of = pool->count_of;
 
     *ret = (struct placement_count){ .ready = pool->ready,
-                                     .provisioning = pool->planning + of[CLASS_PROVISIONING] + of[CLASS_REFRESH_PENDING],
+                                     .provisioning = pool->planning + of[CLASS_PROVISIONING] +
+                                                     of[CLASS_REFRESH_PENDING],
                                      .quarantined = of[CLASS_QUARANTINED] };
     ret->total = pool->planning + of[CLASS_USED] + of[CLASS_SPARE] + of[CLASS_PROVISIONING] +
                  of[CLASS_IDLE] + of[CLASS_REFRESH_PENDING] + of[CLASS_LOST];
@@ -302,8 +303,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
     list_each (core_all(core, ENTITY_host), node) {
         struct entity *entity = entity_of(node);
         struct host *host = container_of(entity, struct host, base);
-        int64_t holds =
-            (int64_t)index_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning;
+        int64_t holds = (int64_t)index_count(core, DESKTOPS_OF_HOST, host->row.id) + host->planning;
         int64_t score;
 
         if (!placement_host_is_of(host, pool) || !placement_host_serves(host))

@@ -38,9 +38,9 @@ void placement_unclassify(struct desktop *desktop);
 
 /* How a pool fares. */
 struct placement_count {
-    int total;  /* counted against max: all but the quarantined, and those to be deleted that nobody uses */
-    int ready;  /* up and probed */
-    int spare;  /* of these free, clean and on a host that serves */
+    int total; /* counted against max: all but the quarantined, and those to be deleted that nobody uses */
+    int ready;        /* up and probed */
+    int spare;        /* of these free, clean and on a host that serves */
     int provisioning; /* free, and on their way to become spare */
     int quarantined;
     int waiting; /* users in the queue */

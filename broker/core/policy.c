@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/reference.h"
 #include "core/index.h"
+#include "core/reference.h"
 
 /* ---- subjects ---- */
 
@@ -211,8 +211,8 @@ static void allow(struct core *core, struct policy_verdict *verdict,
     verdict->flags.printers |= row->printers;
 }
 
-void policy_evaluate(struct core *core, const struct policy_subject *subject, const struct pool *pool,
-                  struct policy_verdict *ret)
+void policy_evaluate(struct core *core, const struct policy_subject *subject,
+                     const struct pool *pool, struct policy_verdict *ret)
 {
     *ret = (struct policy_verdict){ .pool_id = pool->row.id };
     (void)snprintf(ret->reason, sizeof(ret->reason), "no entitlement fits");

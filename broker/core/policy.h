@@ -31,8 +31,8 @@ struct policy_verdict {
 };
 
 /* May the subject use this pool? Always fills *ret, with the sentence. */
-void policy_evaluate(struct core *core, const struct policy_subject *subject, const struct pool *pool,
-                  struct policy_verdict *ret);
+void policy_evaluate(struct core *core, const struct policy_subject *subject,
+                     const struct pool *pool, struct policy_verdict *ret);
 
 /* Every pool with its verdict: allowed ones first, the highest priority first, then by name.
  * Returns how many of the pools fit into `ret`.

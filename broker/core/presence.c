@@ -8,8 +8,8 @@
 #include "berth/plant.h"
 
 #include "core/history_lines.h"
-#include "core/presence_guard.h"
 #include "core/index.h"
+#include "core/presence_guard.h"
 
 #define SAVE_EVERY_MS 1000
 #define TAKEOVER_WINDOW_MS 60000
@@ -142,9 +142,11 @@ void presence_free(struct presence *presence)
 
 /* ---- deadlines ---- */
 
-void presence_make_absent(struct presence *presence, enum history_presence_event event, const char *why)
+void presence_make_absent(struct presence *presence, enum history_presence_event event,
+                          const char *why)
 {
-    core_note_presence(presence, event, NULL, event == history_presence_event_GOODBYE ? presence->seq : 0);
+    core_note_presence(presence, event, NULL,
+                       event == history_presence_event_GOODBYE ? presence->seq : 0);
     timer_stop(timers_of(presence), &presence->next);
     timer_stop(timers_of(presence), &presence->grace);
     /* Ids never come back: nobody can renew an empty one. */

@@ -83,7 +83,8 @@ static void expire_one(struct berth_timer *timer)
     timer_start(guard->table->core->timers, &guard->pace, GUARD_PACE_MS, expire_one);
     presence = list_entry(guard->held.next, struct presence, node);
     guard_release(presence);
-    presence_make_absent(presence, history_presence_event_EXPIRED, "it stayed away after its site had vanished");
+    presence_make_absent(presence, history_presence_event_EXPIRED,
+                         "it stayed away after its site had vanished");
 }
 
 /* Armed timers know their deadline, stalls included. */

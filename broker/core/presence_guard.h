@@ -25,6 +25,7 @@ void guard_release(struct presence *presence);
 void guards_free(struct presence_table *table);
 
 /* Of presence.c: make it absent. word: as what it goes into a history. */
-void presence_make_absent(struct presence *presence, enum history_presence_event event, const char *why);
+void presence_make_absent(struct presence *presence, enum history_presence_event event,
+                          const char *why);
 
 #endif

@@ -7,9 +7,9 @@
 #include "berth/log.h"
 
 #include "core/entity_ops.h"
+#include "core/index.h"
 #include "core/placement.h"
 #include "core/presence.h"
-#include "core/index.h"
 
 /* ---- hosts, pools, desktops ---- */
 
@@ -49,7 +49,8 @@ static void pool_changed(struct entity *entity, const void *was)
     if (old->release == pool->row.release && old->kind == pool->row.kind)
         return;
     list_each (index_list(entity->core, DESKTOPS_OF_POOL, pool->row.id), node)
-        placement_reclassify(container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base));
+        placement_reclassify(
+            container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base));
 }
 
 static void pool_dropped(struct entity *entity)

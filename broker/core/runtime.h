@@ -49,7 +49,7 @@ struct profile {
 struct command {
     struct entity base;
     struct row_command row;
-    bool writing;           /* a change of its state is on its way to disk */
+    bool writing;                /* a change of its state is on its way to disk */
     enum command_state reported; /* by its terminal meanwhile, 0 = nothing new */
     char reported_result[200];
 };
@@ -92,28 +92,28 @@ struct host {
     int planning;             /* rows of new machines on their way to disk */
     int ready;                /* machines that are up and answer: placement_reclassify */
     int64_t last_port;        /* forwarded port that was given last */
-    struct flow *inventory;      /* the listing of its machines at work, or NULL */
-    int64_t inventory_serial;          /* number of the latest listing */
-    int unknown_outcomes;               /* calls in a row whose outcome is unknown */
+    struct flow *inventory;   /* the listing of its machines at work, or NULL */
+    int64_t inventory_serial; /* number of the latest listing */
+    int unknown_outcomes;     /* calls in a row whose outcome is unknown */
     struct berth_timer retry; /* degraded: ask it again then */
     int64_t settled_ms;       /* what an earlier broker had asked of it is done or lost by then,
                                  monotonic; 0 = never listed */
-    struct list waiting;   /* ops of flows that wait for it to be up or to have room: flow/waitq.h */
-    int64_t memory_mib;    /* of the machine, from berth-virt; 0 = unknown */
+    struct list waiting; /* ops of flows that wait for it to be up or to have room: flow/waitq.h */
+    int64_t memory_mib;  /* of the machine, from berth-virt; 0 = unknown */
     unsigned capabilities; /* enum virt_capability bits, from berth-virt */
 };
 
 /* What a desktop is good for at this moment, derived by placement_reclassify: pools keep a list of
  * each. */
 enum desktop_class {
-    CLASS_USED,        /* somebody's, or reserved */
-    CLASS_SPARE,       /* ready, clean and nobody's */
-    CLASS_PROVISIONING,      /* nobody's, and a machine at work to become a spare */
-    CLASS_IDLE,        /* nobody's, clean, off */
-    CLASS_REFRESH_PENDING,       /* nobody's, and its disk must be made anew first */
-    CLASS_DELETE_PENDING,      /* nobody's, and to be deleted */
-    CLASS_QUARANTINED, /* failed, whosever it is */
-    CLASS_LOST,        /* nobody's, and its host does not know it or was not asked yet */
+    CLASS_USED,            /* somebody's, or reserved */
+    CLASS_SPARE,           /* ready, clean and nobody's */
+    CLASS_PROVISIONING,    /* nobody's, and a machine at work to become a spare */
+    CLASS_IDLE,            /* nobody's, clean, off */
+    CLASS_REFRESH_PENDING, /* nobody's, and its disk must be made anew first */
+    CLASS_DELETE_PENDING,  /* nobody's, and to be deleted */
+    CLASS_QUARANTINED,     /* failed, whosever it is */
+    CLASS_LOST,            /* nobody's, and its host does not know it or was not asked yet */
     DESKTOP_CLASSES
 };
 
@@ -129,15 +129,15 @@ struct pool {
     int64_t last_number;  /* of the desktop that was named last */
     int failures;         /* within the present ten minutes */
     int64_t failures_since_ms;
-    uint64_t failed_inputs;       /* what its desktops are made from, as they failed: backoff.c;
+    uint64_t failed_inputs;     /* what its desktops are made from, as they failed: backoff.c;
                                     0 = none failed */
-    uint64_t failed_version_id;  /* of the image, 0 = none */
-    uint64_t proved_version_id;  /* of the image: a desktop of it came up; 0 = none */
-    bool fault_is_shared;        /* it is not one machine alone that failed */
-    int64_t backoff_until_ms; /* circuit breaker, monotonic; 0 = closed */
+    uint64_t failed_version_id; /* of the image, 0 = none */
+    uint64_t proved_version_id; /* of the image: a desktop of it came up; 0 = none */
+    bool fault_is_shared;       /* it is not one machine alone that failed */
+    int64_t backoff_until_ms;   /* circuit breaker, monotonic; 0 = closed */
     char backoff_why[400];
-    char plan_error[160];   /* the latest new desktop could not be recorded; "" = it could */
-    uint64_t replacing_id;         /* a desktop that goes for a recompose: recompose.c */
+    char plan_error[160];      /* the latest new desktop could not be recorded; "" = it could */
+    uint64_t replacing_id;     /* a desktop that goes for a recompose: recompose.c */
     int64_t ready_ms_estimate; /* moving average: planned to ready */
     struct berth_timer retry;  /* look at it again then: flow/refill.h */
 };
@@ -152,17 +152,17 @@ struct desktop {
     int port;
     char fingerprint[72];         /* learnt at this boot */
     struct reservation *reserved; /* at most one while a flow decides */
-    struct list requests;          /* ops of flows that wait for it to be up: flow/power.h */
+    struct list requests;         /* ops of flows that wait for it to be up: flow/power.h */
     struct flow *power;           /* the power flow at work, or NULL */
     struct list in_class;
     enum desktop_class class;
     bool classified, counted_ready; /* in a list of its pool; in its count of ready ones */
     bool preexisting; /* its row is older than this broker, which has not touched its machine yet */
-    bool defined;      /* the host knows its machine */
-    uint64_t failed_inputs;    /* its machine failed, made from this (pool.failed_inputs), and is in
+    bool defined;     /* the host knows its machine */
+    uint64_t failed_inputs;   /* its machine failed, made from this (pool.failed_inputs), and is in
                               quarantine for it; 0 = it did not fail */
-    int64_t inventory_serial;        /* number of the listing that named it last */
-    bool start_slot_held;          /* counted in its host's `starting` */
+    int64_t inventory_serial; /* number of the listing that named it last */
+    bool start_slot_held;     /* counted in its host's `starting` */
     int64_t probed_ms;     /* when its RDP server last answered, monotonic; 0 = not in this boot */
     int64_t not_before_ms; /* it failed lately: not tried again before, monotonic */
 };
@@ -185,17 +185,20 @@ struct assignment {
 struct session {
     struct entity base;
     struct row_session row;
-    struct berth_timer limit;     /* disconnected, idle or absolute */
+    struct berth_timer limit;       /* disconnected, idle or absolute */
     enum session_state limit_state; /* the state that `limit` was armed for */
-    int64_t begun_ms, since_ms;   /* it, and that state: monotonic; flow/limits.c */
-    int64_t input_idle_ms;        /* as its terminal last said */
-    int64_t input_said_ms;        /* when it said so, monotonic */
-    bool detach_pending;                    /* that its terminal lost it is on its way to disk */
-    bool detach_after_show; /* before it was on disk that it is shown: if that comes, it is lost again */
-    int64_t reattach_epoch; /* meanwhile the terminal said again that it shows this claim; 0 = it did
+    int64_t begun_ms, since_ms;     /* it, and that state: monotonic; flow/limits.c */
+    int64_t input_idle_ms;          /* as its terminal last said */
+    int64_t input_said_ms;          /* when it said so, monotonic */
+    bool detach_pending;            /* that its terminal lost it is on its way to disk */
+    bool
+        detach_after_show; /* before it was on disk that it is shown: if that comes, it is lost again */
+    int64_t
+        reattach_epoch;   /* meanwhile the terminal said again that it shows this claim; 0 = it did
                             not */
-    int64_t voided_epoch;  /* this claim is to come off its screen; that is on its way to disk */
-    int64_t show_sent_epoch;  /* its terminal was told to show this claim, which makes it active as soon
+    int64_t voided_epoch; /* this claim is to come off its screen; that is on its way to disk */
+    int64_t
+        show_sent_epoch; /* its terminal was told to show this claim, which makes it active as soon
                             as that is on disk */
     char account[64];  /* for which its guest was told a password; empty: for none since this broker
                           began */
@@ -210,7 +213,7 @@ struct connection {
 };
 
 /* Typed lookups; NULL when absent. */
-#define DEFINE_FIND(name)                                                    \
+#define DEFINE_FIND(name)                                                  \
     static inline struct name *name##_find(struct core *core, uint64_t id) \
     {                                                                      \
         struct entity *entity = core_find(core, ENTITY_##name, id);        \
@@ -257,18 +260,19 @@ void host_set_state(struct host *host, enum host_state next, const char *why);
  * may be changed further before the commit.
  */
 int session_transition(struct session *session, enum session_state next, const char *why,
-                 struct changes *changes, struct row_session **ret_row,
-                 struct berth_error *reterr) berth_must_check;
-int connection_transition(struct connection *connection, enum connection_state next, const char *why,
-                    struct changes *changes, struct row_connection **ret_row,
-                    struct berth_error *reterr) berth_must_check;
-int assignment_transition(struct assignment *assignment, enum assignment_state next, const char *why,
-                    struct changes *changes, struct berth_error *reterr) berth_must_check;
+                       struct changes *changes, struct row_session **ret_row,
+                       struct berth_error *reterr) berth_must_check;
+int connection_transition(struct connection *connection, enum connection_state next,
+                          const char *why, struct changes *changes, struct row_connection **ret_row,
+                          struct berth_error *reterr) berth_must_check;
+int assignment_transition(struct assignment *assignment, enum assignment_state next,
+                          const char *why, struct changes *changes,
+                          struct berth_error *reterr) berth_must_check;
 int terminal_transition(struct terminal *terminal, enum terminal_state next, const char *why,
-                  struct changes *changes, struct row_terminal **ret_row,
-                  struct berth_error *reterr) berth_must_check;
+                        struct changes *changes, struct row_terminal **ret_row,
+                        struct berth_error *reterr) berth_must_check;
 int command_transition(struct command *command, enum command_state next, const char *result,
-                 struct changes *changes, struct berth_error *reterr) berth_must_check;
+                       struct changes *changes, struct berth_error *reterr) berth_must_check;
 int image_version_transition(struct image_version *version, enum image_version_state next,
                              struct changes *changes, struct berth_error *reterr) berth_must_check;
 /* False: the key cannot become that (it is so already, or revoked) and stays what it is. */

@@ -5,8 +5,8 @@
 
 #include "berth/log.h"
 
-#include "core/runtime.h"
 #include "core/placement.h"
+#include "core/runtime.h"
 
 /* ---- observed ---- */
 
@@ -82,7 +82,8 @@ static int refuse(struct berth_error *reterr, const char *what, const char *from
 }
 
 int session_transition(struct session *session, enum session_state next, const char *why,
-                 struct changes *changes, struct row_session **ret_row, struct berth_error *reterr)
+                       struct changes *changes, struct row_session **ret_row,
+                       struct berth_error *reterr)
 {
     struct row_session *row;
 
@@ -100,9 +101,9 @@ int session_transition(struct session *session, enum session_state next, const c
     return 0;
 }
 
-int connection_transition(struct connection *connection, enum connection_state next, const char *why,
-                    struct changes *changes, struct row_connection **ret_row,
-                    struct berth_error *reterr)
+int connection_transition(struct connection *connection, enum connection_state next,
+                          const char *why, struct changes *changes, struct row_connection **ret_row,
+                          struct berth_error *reterr)
 {
     struct row_connection *row;
 
@@ -119,8 +120,8 @@ int connection_transition(struct connection *connection, enum connection_state n
     return 0;
 }
 
-int assignment_transition(struct assignment *assignment, enum assignment_state next, const char *why,
-                    struct changes *changes, struct berth_error *reterr)
+int assignment_transition(struct assignment *assignment, enum assignment_state next,
+                          const char *why, struct changes *changes, struct berth_error *reterr)
 {
     struct row_assignment *row;
 
@@ -135,8 +136,8 @@ int assignment_transition(struct assignment *assignment, enum assignment_state n
 }
 
 int terminal_transition(struct terminal *terminal, enum terminal_state next, const char *why,
-                  struct changes *changes, struct row_terminal **ret_row,
-                  struct berth_error *reterr)
+                        struct changes *changes, struct row_terminal **ret_row,
+                        struct berth_error *reterr)
 {
     struct row_terminal *row;
 
@@ -152,7 +153,7 @@ int terminal_transition(struct terminal *terminal, enum terminal_state next, con
 }
 
 int command_transition(struct command *command, enum command_state next, const char *result,
-                 struct changes *changes, struct berth_error *reterr)
+                       struct changes *changes, struct berth_error *reterr)
 {
     struct row_command *row;
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/admin_rules.h"
 #include "flow/admin_internal.h"
+#include "flow/admin_rules.h"
 #include "flow/decide.h"
 
 struct changes *admin_changes(const struct admin_actor *actor, const char *action)
@@ -13,7 +13,8 @@ struct changes *admin_changes(const struct admin_actor *actor, const char *actio
     struct changes *changes = changes_new(actor->name, role_names[actor->role], action);
 
     memcpy(changes->request_id, actor->request_id, sizeof(changes->request_id));
-    memcpy(changes->request_fingerprint, actor->request_fingerprint, sizeof(changes->request_fingerprint));
+    memcpy(changes->request_fingerprint, actor->request_fingerprint,
+           sizeof(changes->request_fingerprint));
     return changes;
 }
 
@@ -24,7 +25,8 @@ int admin_check_right(const struct admin_actor *actor, struct berth_error *reter
     return berth_fail(reterr, BERTH_E_CREDENTIALS, "the right to ask this ended meanwhile");
 }
 
-void admin_pending_add(struct context *context, struct pending_request *pending, void (*drop)(struct pending_request *pending))
+void admin_pending_add(struct context *context, struct pending_request *pending,
+                       void (*drop)(struct pending_request *pending))
 {
     pending->drop = drop;
     list_append(&reactor_of(context)->pending_requests, &pending->node);
@@ -73,8 +75,8 @@ static struct changes *action(const struct admin_actor *actor, enum entity_kind 
     return admin_changes(actor, text);
 }
 
-static int add_checked(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
-                       const void *given, uint64_t *ret_id, struct op *op)
+static int add_checked(struct context *context, const struct admin_actor *actor,
+                       enum entity_kind kind, const void *given, uint64_t *ret_id, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
     berth_cleanup(berth_freep) union row *row = berth_new(union row);
@@ -101,7 +103,8 @@ static int add_checked(struct context *context, const struct admin_actor *actor,
     return decide_begin(context, changes, &(struct decide_then){ .adds = kind }, op);
 }
 
-static struct entity *find(struct context *context, enum entity_kind kind, uint64_t id, struct op *op)
+static struct entity *find(struct context *context, enum entity_kind kind, uint64_t id,
+                           struct op *op)
 {
     struct entity *entity = core_find(context->core, kind, id);
 
@@ -111,8 +114,8 @@ static struct entity *find(struct context *context, enum entity_kind kind, uint6
     return entity;
 }
 
-static int set_checked(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
-                       const void *given, struct op *op)
+static int set_checked(struct context *context, const struct admin_actor *actor,
+                       enum entity_kind kind, const void *given, struct op *op)
 {
     const struct admin_rule *rule = admin_rule(kind);
     berth_cleanup(berth_freep) union row *row = berth_new(union row);
@@ -195,9 +198,8 @@ static void template_checked(struct op *op, int result)
     if (r >= 0)
         r = admin_check_right(&job->actor, &op->error);
     if (r >= 0)
-        r = job->ret_id
-                ? add_checked(context, &job->actor, ENTITY_pool, &job->row, job->ret_id, op)
-                : set_checked(context, &job->actor, ENTITY_pool, &job->row, op);
+        r = job->ret_id ? add_checked(context, &job->actor, ENTITY_pool, &job->row, job->ret_id, op)
+                        : set_checked(context, &job->actor, ENTITY_pool, &job->row, op);
     if (r < 0)
         pool_job_done(op, r);
 }
@@ -215,7 +217,7 @@ static bool has_new_template(struct context *context, enum entity_kind kind, con
 }
 
 static int check_template_first(struct context *context, const struct admin_actor *actor,
-                      const struct row_pool *row, uint64_t *ret_id, struct op *op)
+                                const struct row_pool *row, uint64_t *ret_id, struct op *op)
 {
     struct pool_job *job = berth_new(struct pool_job);
     int r;
@@ -246,8 +248,9 @@ int admin_add(struct context *context, const struct admin_actor *actor, enum ent
 int admin_set(struct context *context, const struct admin_actor *actor, enum entity_kind kind,
               const void *given, struct op *op)
 {
-    return has_new_template(context, kind, given) ? check_template_first(context, actor, given, NULL, op)
-                                                : set_checked(context, actor, kind, given, op);
+    return has_new_template(context, kind, given)
+               ? check_template_first(context, actor, given, NULL, op)
+               : set_checked(context, actor, kind, given, op);
 }
 
 int admin_drop_check(struct core *core, struct entity *entity, struct berth_error *reterr)
@@ -301,7 +304,7 @@ int admin_host_mode(struct context *context, const struct admin_actor *actor, ui
 }
 
 int admin_audit(struct context *context, const struct admin_actor *actor, const char *action_,
-               const char *object, uint64_t subject_user_id, struct op *op)
+                const char *object, uint64_t subject_user_id, struct op *op)
 {
     struct changes *changes = admin_changes(actor, action_);
 

@@ -100,8 +100,8 @@ int admin_host_mode(struct context *context, const struct admin_actor *actor, ui
 /* ACCEPTED (also approves one that waits), QUARANTINED, REVOKED (its keys are refused for ever, its
  * connection is closed), WAITING (a revoked one may ask again).
  */
-int admin_terminal_state(struct context *context, const struct admin_actor *actor, uint64_t terminal_id,
-                         enum terminal_state state, const char *why,
+int admin_terminal_state(struct context *context, const struct admin_actor *actor,
+                         uint64_t terminal_id, enum terminal_state state, const char *why,
                          struct op *op) berth_must_check;
 
 /* Permission for terminals to join. row: terminal, place_id, tags, uses_left, expires_ms; the token
@@ -132,8 +132,9 @@ int admin_password(struct context *context, const struct admin_actor *actor, enu
 
 /* A key for programs. row: admin_id, label, expires_ms. Told once: "berth_" and 64 hexadecimal
  * digits. */
-int admin_token(struct context *context, const struct admin_actor *actor, const struct row_token *row,
-                uint64_t *ret_id, struct secret *ret_token, struct op *op) berth_must_check;
+int admin_token(struct context *context, const struct admin_actor *actor,
+                const struct row_token *row, uint64_t *ret_id, struct secret *ret_token,
+                struct op *op) berth_must_check;
 
 /* A badge for a user: its identifier is kept as a keyed hash only. */
 int admin_badge(struct context *context, const struct admin_actor *actor, uint64_t user_id,
@@ -157,8 +158,8 @@ struct image_action {
  * exist stay until their pool is recomposed. Completes when it is decided. Errors: NOT_FOUND,
  * STATE, INVALID (the files, with a sentence).
  */
-int admin_image(struct context *context, const struct admin_actor *actor, const struct image_action *action,
-                struct op *op) berth_must_check;
+int admin_image(struct context *context, const struct admin_actor *actor,
+                const struct image_action *action, struct op *op) berth_must_check;
 
 /* 0 when the broker makes the desktops of this pool; UNSUPPORTED for a manual pool. */
 int admin_pool_is_managed(const struct pool *pool, struct berth_error *reterr);
@@ -187,6 +188,6 @@ int admin_flow_cancel(struct context *context, const struct admin_actor *actor, 
  * again is recorded again, also under the same key.
  */
 int admin_audit(struct context *context, const struct admin_actor *actor, const char *action,
-               const char *object, uint64_t subject_user_id, struct op *op) berth_must_check;
+                const char *object, uint64_t subject_user_id, struct op *op) berth_must_check;
 
 #endif

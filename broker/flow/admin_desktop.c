@@ -135,8 +135,8 @@ static int check_use(struct core *core, const struct desktop *desktop,
                      const struct desktop_action *action, struct berth_error *reterr)
 {
     const struct entity *assignment = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
-    bool disturbs =
-        action->act == DESKTOP_STOP || action->act == DESKTOP_RESTART || action->act == DESKTOP_REFRESH;
+    bool disturbs = action->act == DESKTOP_STOP || action->act == DESKTOP_RESTART ||
+                    action->act == DESKTOP_REFRESH;
     const struct row_assignment *row = assignment ? entity_row_of_const(assignment) : NULL;
     const struct user *user = row ? user_find(core, row->user_id) : NULL;
 

@@ -9,10 +9,10 @@
 
 #include "core/index.h"
 #include "flow/admin_internal.h"
+#include "flow/backoff.h"
 #include "flow/decide.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
-#include "flow/backoff.h"
 
 /* ---- what is asked for ---- */
 
@@ -48,7 +48,7 @@ static int64_t current_number(struct core *core, const struct image *image)
 }
 
 static int find_previous(struct core *core, uint64_t image_id, struct subject_of *ret,
-                       struct berth_error *reterr)
+                         struct berth_error *reterr)
 {
     ret->image = image_find(core, image_id);
     if (!ret->image)
@@ -109,8 +109,8 @@ static int find_any(struct core *core, const struct image_action *action, struct
     return find_recomposed(core, action->id, ret, reterr);
 }
 
-static int find_subject(struct core *core, const struct image_action *action, struct subject_of *ret,
-                        struct berth_error *reterr)
+static int find_subject(struct core *core, const struct image_action *action,
+                        struct subject_of *ret, struct berth_error *reterr)
 {
     int r;
 
@@ -273,8 +273,8 @@ static void files_checked(struct op *op, int result)
         image_job_done(op, r);
 }
 
-int admin_image(struct context *context, const struct admin_actor *actor, const struct image_action *action,
-                struct op *op)
+int admin_image(struct context *context, const struct admin_actor *actor,
+                const struct image_action *action, struct op *op)
 {
     struct subject_of subject;
     struct image_job *job;
@@ -283,7 +283,8 @@ int admin_image(struct context *context, const struct admin_actor *actor, const 
     if (r < 0)
         return r;
     job = berth_new(struct image_job);
-    *job = (struct image_job){ .context = context, .actor = *actor, .action = *action, .caller = op };
+    *job =
+        (struct image_job){ .context = context, .actor = *actor, .action = *action, .caller = op };
     op_init(&job->step, context->timers, files_checked);
     r = image_check_begin(context, subject.version->row.id, subject.pool ? subject.pool->row.id : 0,
                           job->unchecked, &job->step);

@@ -13,6 +13,7 @@ struct changes *admin_changes(const struct admin_actor *actor, const char *actio
 
 /* Remember what waits, so that an orderly or a sudden stop frees it; list_remove(&pending->node) when
  * it is done. */
-void admin_pending_add(struct context *context, struct pending_request *pending, void (*drop)(struct pending_request *pending));
+void admin_pending_add(struct context *context, struct pending_request *pending,
+                       void (*drop)(struct pending_request *pending));
 
 #endif

@@ -131,8 +131,9 @@ int admin_password(struct context *context, const struct admin_actor *actor, enu
 
 /* ---- tokens ---- */
 
-int admin_token(struct context *context, const struct admin_actor *actor, const struct row_token *given,
-                uint64_t *ret_id, struct secret *ret_token, struct op *op)
+int admin_token(struct context *context, const struct admin_actor *actor,
+                const struct row_token *given, uint64_t *ret_id, struct secret *ret_token,
+                struct op *op)
 {
     struct admin *admin = admin_find(context->core, given->admin_id);
     struct row_token row = *given;

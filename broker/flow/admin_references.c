@@ -36,7 +36,7 @@ struct naming {
 
 /* The id that is meant: from the text where there is one, else as given. */
 static int resolve(struct core *core, const struct naming *naming, uint64_t *ret,
-                  struct berth_error *reterr)
+                   struct berth_error *reterr)
 {
     const struct subject *subject = &naming->subject;
     bool given = subject->id && (naming->is_new || subject->id != naming->now.id);
@@ -77,7 +77,7 @@ static int check_tag(const char *rule, char *tag, struct berth_error *reterr)
 }
 
 static int resolve_entitlement(struct core *core, struct row_entitlement *row,
-                              const struct row_entitlement *now, struct berth_error *reterr)
+                               const struct row_entitlement *now, struct berth_error *reterr)
 {
     struct naming naming = { .rule = "entitlement",
                              .kind = subject_kind_names[row->subject_kind],
@@ -143,8 +143,8 @@ static int check_wanted_pool(struct core *core, const struct row_profile *row,
     return 0;
 }
 
-static int resolve_profile(struct core *core, struct row_profile *row, const struct row_profile *now,
-                          struct berth_error *reterr)
+static int resolve_profile(struct core *core, struct row_profile *row,
+                           const struct row_profile *now, struct berth_error *reterr)
 {
     char rule[80];
     struct naming naming = { .rule = rule,
@@ -200,7 +200,7 @@ static int compare_ids(const void *a_, const void *b_)
 }
 
 int admin_normalize_hosts(struct core *core, struct row_pool *row, const struct row_pool *now,
-                       struct berth_error *reterr)
+                          struct berth_error *reterr)
 {
     uint64_t ids[sizeof(row->hosts) / 2];
     char words[sizeof(row->hosts)];
@@ -257,10 +257,10 @@ static bool is_named(const struct subject *subject, enum entity_kind kind, uint6
 }
 
 static int refuse_referenced(enum entity_kind kind, const char *name, struct berth_error *reterr,
-                const char *format, ...) berth_printf(4, 5);
+                             const char *format, ...) berth_printf(4, 5);
 
 static int refuse_referenced(enum entity_kind kind, const char *name, struct berth_error *reterr,
-                const char *format, ...)
+                             const char *format, ...)
 {
     char by[160];
     va_list list;
@@ -272,8 +272,8 @@ static int refuse_referenced(enum entity_kind kind, const char *name, struct ber
                       entity_row(kind)->name, name, by);
 }
 
-static int check_unreferenced_by_rules(struct core *core, enum entity_kind kind, uint64_t id, const char *name,
-                            struct berth_error *reterr)
+static int check_unreferenced_by_rules(struct core *core, enum entity_kind kind, uint64_t id,
+                                       const char *name, struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_entitlement), node) {
         const struct row_entitlement *row = entity_row_of(entity_of(node));
@@ -290,13 +290,14 @@ static int check_unreferenced_by_rules(struct core *core, enum entity_kind kind,
         const struct subject subject = profile_subject(row);
 
         if (is_named(&subject, kind, id))
-            return refuse_referenced(kind, name, reterr, "profile '%s' is for it; delete that first", row->name);
+            return refuse_referenced(kind, name, reterr,
+                                     "profile '%s' is for it; delete that first", row->name);
     }
     return 0;
 }
 
-int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t id, const char *name,
-                  struct berth_error *reterr)
+int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t id,
+                             const char *name, struct berth_error *reterr)
 {
     if (kind != ENTITY_host)
         return check_unreferenced_by_rules(core, kind, id, name, reterr);
@@ -304,21 +305,23 @@ int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t 
         const struct row_pool *row = entity_row_of(entity_of(node));
 
         if (reference_has(row->hosts, id))
-            return refuse_referenced(kind, name, reterr, "pool '%s' is limited to it; change its hosts first",
-                        row->name);
+            return refuse_referenced(kind, name, reterr,
+                                     "pool '%s' is limited to it; change its hosts first",
+                                     row->name);
     }
     return 0;
 }
 
-int admin_check_pool_unwanted(struct core *core, const struct row_pool *row, struct berth_error *reterr)
+int admin_check_pool_unwanted(struct core *core, const struct row_pool *row,
+                              struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_profile), node) {
         const struct row_profile *profile = entity_row_of(entity_of(node));
 
         if (effective_has_value(profile->settings, "pool", row->name))
             return refuse_referenced(ENTITY_pool, row->name, reterr,
-                        "the terminals of profile '%s' ask for it; change that first",
-                        profile->name);
+                                     "the terminals of profile '%s' ask for it; change that first",
+                                     profile->name);
     }
     return 0;
 }
@@ -360,7 +363,7 @@ static const char *name_after(struct changes *changes, const struct row_place *p
 
 /* What is below a place keeps being below it: the paths change with it. */
 static int rename_below(struct core *core, const struct row_place *row, const struct row_place *now,
-                      struct changes *changes, struct berth_error *reterr)
+                        struct changes *changes, struct berth_error *reterr)
 {
     list_each (core_all(core, ENTITY_place), node) {
         struct row_place below = *(const struct row_place *)entity_row_of(entity_of(node));

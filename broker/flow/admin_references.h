@@ -19,17 +19,17 @@ int admin_check_profile(struct core *core, void *row, const void *now,
 /* The hosts of a pool as ids in rising order; `now` as in admin_rule.check. Errors: NOT_FOUND,
  * TOO_LARGE. */
 int admin_normalize_hosts(struct core *core, struct row_pool *row, const struct row_pool *now,
-                       struct berth_error *reterr) berth_must_check;
+                          struct berth_error *reterr) berth_must_check;
 
 /* Words separated by single spaces, each once. */
 void admin_normalize_tags(char *tags);
 
 /* STATE with a sentence, when an entitlement, a profile or a pool names the entity with this id. */
-int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t id, const char *name,
-                  struct berth_error *reterr) berth_must_check;
+int admin_check_unreferenced(struct core *core, enum entity_kind kind, uint64_t id,
+                             const char *name, struct berth_error *reterr) berth_must_check;
 /* STATE, when a profile makes terminals ask for this pool. */
 int admin_check_pool_unwanted(struct core *core, const struct row_pool *row,
-                        struct berth_error *reterr) berth_must_check;
+                              struct berth_error *reterr) berth_must_check;
 
 /* The entitlements, profiles and invitations that name a user or terminal go with it. */
 void admin_drop_rules_of(struct core *core, enum entity_kind kind, uint64_t id,

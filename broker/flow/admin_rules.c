@@ -360,7 +360,8 @@ static int unused_image_version(struct core *core, const void *row_, struct bert
         return berth_fail(reterr, BERTH_E_STATE,
                           "version %lld cannot be deleted: desktops are made from it",
                           (long long)row->number);
-    if (first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, recompose_version_id), row->id))
+    if (first_that_refers(core, ENTITY_pool, offsetof(struct row_pool, recompose_version_id),
+                          row->id))
         return berth_fail(reterr, BERTH_E_STATE,
                           "version %lld cannot be deleted: a pool is being recomposed to it",
                           (long long)row->number);

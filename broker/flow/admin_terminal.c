@@ -5,8 +5,8 @@
 #include "berth/invite.h"
 
 #include "core/index.h"
-#include "flow/admin_references.h"
 #include "flow/admin_internal.h"
+#include "flow/admin_references.h"
 #include "flow/decide.h"
 
 #define INVITE_HOURS 24
@@ -22,8 +22,9 @@ static void revoke_keys(struct core *core, const struct terminal *terminal, stru
     }
 }
 
-int admin_terminal_state(struct context *context, const struct admin_actor *actor, uint64_t terminal_id,
-                         enum terminal_state state, const char *why, struct op *op)
+int admin_terminal_state(struct context *context, const struct admin_actor *actor,
+                         uint64_t terminal_id, enum terminal_state state, const char *why,
+                         struct op *op)
 {
     struct terminal *terminal = terminal_find(context->core, terminal_id);
     char action[48];
@@ -69,7 +70,8 @@ static void void_earlier(struct core *core, const struct row_invitation *latest,
 
 /* For a terminal that is there the invitation is for that one, whatever it is called when it comes;
  * else the name is kept for a new one. */
-static int resolve_invited(struct core *core, struct row_invitation *row, struct berth_error *reterr)
+static int resolve_invited(struct core *core, struct row_invitation *row,
+                           struct berth_error *reterr)
 {
     const struct terminal *known = terminal_by_name(core, row->terminal);
     int r;

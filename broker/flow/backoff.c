@@ -6,8 +6,8 @@
 
 #include "berth/log.h"
 
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
 #include "flow/decide.h"
 #include "flow/reactor.h"
 #include "flow/recompose.h"
@@ -82,8 +82,8 @@ static void try_all_now(struct pool *pool)
 /* Nothing is lost with it: nobody has it, and nobody had it since its disk was made. */
 static bool is_nobodys(const struct desktop *desktop)
 {
-    return desktop->row.host_id && !desktop->row.dirty && !desktop->row.delete_pending && !desktop->power &&
-           placement_is_free(desktop);
+    return desktop->row.host_id && !desktop->row.dirty && !desktop->row.delete_pending &&
+           !desktop->power && placement_is_free(desktop);
 }
 
 bool backoff_may_recreate(const struct desktop *desktop)
@@ -143,7 +143,8 @@ static void repaired(struct context *context, struct pool *pool)
         if (failed_for_it(pool, desktop))
             recreate(desktop, changes);
     }
-    (void)decide_begin(context, changes, &then, NULL); /* a failure is logged; `pool retry` is left */
+    (void)decide_begin(context, changes, &then,
+                       NULL); /* a failure is logged; `pool retry` is left */
 }
 
 void backoff_check(struct context *context, struct pool *pool)
@@ -167,7 +168,8 @@ static void retried(struct context *context, uint64_t pool_id, int result)
     backoff_end(context, pool);
 }
 
-int backoff_retry(struct context *context, struct pool *pool, struct changes *changes, struct op *op)
+int backoff_retry(struct context *context, struct pool *pool, struct changes *changes,
+                  struct op *op)
 {
     const struct decide_then then = { .decided = retried, .id = pool->row.id };
 
@@ -255,7 +257,8 @@ void backoff_machine_failed(struct context *context, struct desktop *desktop, co
     }
     backs_off = ++pool->failures >= POOL_FAILURES_MAX && !pool->backoff_until_ms;
     note_cause(context->core, pool, desktop,
-               backs_off || !recompose_is_proven(context->core, pool, desktop->row.image_version_id));
+               backs_off ||
+                   !recompose_is_proven(context->core, pool, desktop->row.image_version_id));
     desktop->failed_inputs = pool->failed_inputs;
     recompose_failed(context, pool, desktop->row.image_version_id, backs_off, why);
     if (!backs_off)

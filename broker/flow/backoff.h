@@ -16,7 +16,8 @@
 #define POOL_FAILURES_MAX 3
 #define POOL_FAILURES_WINDOW_MS 600000
 #define POOL_BACKOFF_MS 300000
-#define POOL_BACKOFF_SHARED_MS 15000 /* trying again costs nothing: nothing is made before it can be */
+#define POOL_BACKOFF_SHARED_MS \
+    15000 /* trying again costs nothing: nothing is made before it can be */
 
 /* A machine of the pool failed by itself: it is in quarantine, and counts. */
 void backoff_machine_failed(struct context *context, struct desktop *desktop, const char *why);
@@ -38,6 +39,6 @@ bool backoff_may_recreate(const struct desktop *desktop);
  * were begun for it are owned from now on.
  */
 int backoff_retry(struct context *context, struct pool *pool, struct changes *changes,
-                    struct op *op) berth_must_check;
+                  struct op *op) berth_must_check;
 
 #endif

@@ -118,7 +118,7 @@ static int clear_screen(struct context *context, struct claim *claim, struct cha
     if (!connection || connection->row.session_id == claim->session_id)
         return 0;
     r = connection_transition(connection, connection_ENDED, "another user signed on", changes, NULL,
-                        reterr);
+                              reterr);
     if (r < 0)
         return r;
     session = session_find(context->core, connection->row.session_id);
@@ -126,8 +126,8 @@ static int clear_screen(struct context *context, struct claim *claim, struct cha
         return 0;
     claim->here = session->row;
     if (session->row.state == session_ACTIVE || session->row.state == session_PREPARING)
-        return session_transition(session, session_DISCONNECTED, "another user signed on", changes, NULL,
-                            reterr);
+        return session_transition(session, session_DISCONNECTED, "another user signed on", changes,
+                                  NULL, reterr);
     return 0;
 }
 

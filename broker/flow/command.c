@@ -5,11 +5,11 @@
 
 #include "berth/log.h"
 
-#include "core/presence.h"
 #include "core/index.h"
+#include "core/presence.h"
 #include "flow/decide.h"
-#include "flow/terminal_handlers.h"
 #include "flow/reactor.h"
+#include "flow/terminal_handlers.h"
 
 /* A terminal that acknowledged has this much longer to finish before the command counts as expired.
  */
@@ -25,7 +25,7 @@ static void look_at_all(struct berth_timer *timer);
 
 /* One change at a time: what the terminal says meanwhile waits in `reported`. */
 static void transition(struct context *context, struct command *command, enum command_state next,
-                 const char *result, const char *actor)
+                       const char *result, const char *actor)
 {
     struct changes *changes = changes_new(actor, "terminal", "terminal.command");
     struct terminal *terminal = terminal_find(context->core, command->row.terminal_id);
@@ -71,7 +71,8 @@ static void go_on(struct context *context, struct terminal *terminal, struct com
     if (command->writing || command->row.state >= command_DONE)
         return;
     if (command->reported && command->reported != command->row.state)
-        transition(context, command, command->reported, command->reported_result, terminal->row.name);
+        transition(context, command, command->reported, command->reported_result,
+                   terminal->row.name);
     else if (!there || left_ms(context, command) <= 0)
         return; /* the timer will say so */
     else if (command->row.state == command_QUEUED)
@@ -121,9 +122,11 @@ void handle_command_state(struct context *context, uint64_t peer, const struct m
         return;
     if (next <= command->reported || command->reported == command_DONE)
         return; /* it says it again; the first answer stands */
-    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, command->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, command->row.terminal_id,
+                      NULL);
     command->reported = next;
-    berth_text(command->reported_result, sizeof(command->reported_result), "%s", msg->command_state.text);
+    berth_text(command->reported_result, sizeof(command->reported_result), "%s",
+               msg->command_state.text);
     go_on(context, terminal, command);
 }
 

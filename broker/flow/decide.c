@@ -169,7 +169,8 @@ static void pending_write_committed(struct op *op, int result)
 
     if (result >= 0 && !pending->again)
         pending_write_done(pending);
-    else if (result >= 0 || (result == BERTH_E_CONFLICT && pending->conflicts++ < WRITE_CONFLICTS_MAX))
+    else if (result >= 0 ||
+             (result == BERTH_E_CONFLICT && pending->conflicts++ < WRITE_CONFLICTS_MAX))
         pending_write_try(pending); /* what is true now decides */
     else
         timer_start(pending->context->timers, &pending->retry, WRITE_RETRY_MS, pending_write_retry);

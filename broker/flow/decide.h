@@ -19,7 +19,7 @@ struct decide_then {
                            was done before, and nothing was applied now */
     /* What to do when the request was done before: the id that was given to the row now, and any
      * secret that was made for it, are of a row that is not there. */
-    enum entity_kind adds; /* not ENTITY_NONE: `op` fails with EXISTS and names the row of then */
+    enum entity_kind adds;  /* not ENTITY_NONE: `op` fails with EXISTS and names the row of then */
     uint64_t *ret_added_id; /* not NULL: set to the row of then */
 };
 

@@ -139,8 +139,8 @@ static void recall(struct context *context, uint64_t user_id, struct explain *re
     memcpy(ret->last.outcome, last->outcome, sizeof(ret->last.outcome));
 }
 
-int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id, struct explain *ret,
-                 struct berth_error *reterr)
+int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id,
+                 struct explain *ret, struct berth_error *reterr)
 {
     const struct user *user = user_find(context->core, user_id);
     const struct terminal *terminal = terminal_find(context->core, terminal_id);

@@ -51,7 +51,7 @@ struct explain {
 /* terminal_id 0: as from a terminal that nothing is known of. *ret is large: allocate it.
  * Errors: NOT_FOUND.
  */
-int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id, struct explain *ret,
-                 struct berth_error *reterr) berth_must_check;
+int explain_user(struct context *context, uint64_t user_id, uint64_t terminal_id,
+                 struct explain *ret, struct berth_error *reterr) berth_must_check;
 
 #endif

@@ -6,9 +6,9 @@
 
 #include "berth/log.h"
 
-#include "flow/waitq.h"
 #include "flow/reactor.h"
 #include "flow/release.h"
+#include "flow/waitq.h"
 
 struct question {
     struct flow flow;
@@ -72,8 +72,9 @@ static int ask(struct flow *flow)
         return FLOW_DONE;
     (void)snprintf(question->args.uuid, sizeof(question->args.uuid), "%s", desktop->row.uuid);
     return flow_await_any(flow,
-                          virt_begin(question->context->virt, desktop->row.host_id, VIRT_guest_state,
-                                     &question->args, &question->result, &flow->op),
+                          virt_begin(question->context->virt, desktop->row.host_id,
+                                     VIRT_guest_state, &question->args, &question->result,
+                                     &flow->op),
                           HEAR);
 }
 

@@ -8,10 +8,10 @@
 
 #include "core/index.h"
 #include "flow/decide.h"
+#include "flow/keys.h"
+#include "flow/reactor.h"
 #include "flow/terminal_handlers.h"
 #include "flow/waitq.h"
-#include "flow/reactor.h"
-#include "flow/keys.h"
 
 static flow_step_fn check, sign, queue_up, record, tell;
 static void join_ended(struct flow *flow, const struct berth_error *error);
@@ -33,10 +33,10 @@ static const struct flow_step join_steps[] = {
 /* clang-format on */
 
 static const struct flow_kind join_kind = { .name = "join",
-                                              .steps = join_steps,
-                                              .count = BERTH_COUNT(join_steps),
-                                              .admin_cancel = true,
-                                              .ended = join_ended };
+                                            .steps = join_steps,
+                                            .count = BERTH_COUNT(join_steps),
+                                            .admin_cancel = true,
+                                            .ended = join_ended };
 
 #define WAITING_MAX 1000    /* terminals that may wait for approval at once */
 #define WAIT_RETRY_MS 15000 /* how soon one that waits asks again */
@@ -55,7 +55,7 @@ struct join {
     char key_hash[72];
     struct row_terminal terminal; /* as it will be */
     uint64_t invitation_id;       /* of which this takes one use; 0: of none */
-    uint64_t asking_id;                /* identity by whose power this is; 0: of none */
+    uint64_t asking_id;           /* identity by whose power this is; 0: of none */
     struct waitq_entry wait;
     struct berth_timer pending; /* it is told then that its answer still comes */
     int64_t asked_ms;           /* wall clock; an invitation must have been good then */
@@ -283,7 +283,7 @@ static void plan_terminal(struct join *join)
 }
 
 static int check_known(struct join *join, const struct row_terminal *row,
-                         struct berth_error *reterr)
+                       struct berth_error *reterr)
 {
     if (row->state == terminal_REVOKED)
         return berth_fail(reterr, BERTH_E_REVOKED, "terminal '%s' was revoked", row->name);
@@ -293,8 +293,7 @@ static int check_known(struct join *join, const struct row_terminal *row,
 
 /* Its request is signed by a key that we know: when that is good for it, nothing else is needed. A
  * key that has lost its power is no more than a stranger's. */
-static int check_key(struct join *join, const struct identity *identity,
-                       struct berth_error *reterr)
+static int check_key(struct join *join, const struct identity *identity, struct berth_error *reterr)
 {
     char why[151];
     int r = by_key(join, identity, KEY_RENEW, reterr);
@@ -319,8 +318,7 @@ static int check_request(struct join *join, struct berth_error *reterr)
     if (r < 0)
         return r;
     if (join->renewal)
-        return by_key(join, identity_find(core, peer ? peer->identity_id : 0), KEY_CONNECT,
-                      reterr);
+        return by_key(join, identity_find(core, peer ? peer->identity_id : 0), KEY_CONNECT, reterr);
     identity = identity_by_key(core, join->key_hash);
     if (identity)
         return check_key(join, identity, reterr);
@@ -388,7 +386,8 @@ static int queue_up(struct flow *flow)
     if (join->invitation_id == 0)
         return RECORD;
     if (reactor->invitation_flow && reactor->invitation_flow != flow)
-        return flow_await(flow, waitq_wait(&reactor->invitation_waitq, &join->wait, &flow->op), QUEUE);
+        return flow_await(flow, waitq_wait(&reactor->invitation_waitq, &join->wait, &flow->op),
+                          QUEUE);
     reactor->invitation_flow = flow;
     return RECORD;
 }
@@ -526,7 +525,8 @@ static int tell(struct flow *flow)
     } else {
         log_event(EV_TERMINAL_JOINED, "terminal", join->terminal.name, "renewal", join->renewal,
                   "state", terminal_state_names[join->terminal.state]);
-        context_note_peer(join->context, history_peer_event_ISSUED, join->terminal.id, 0, join->key_hash);
+        context_note_peer(join->context, history_peer_event_ISSUED, join->terminal.id, 0,
+                          join->key_hash);
         tell_certificate(join);
     }
     return FLOW_DONE;
@@ -566,8 +566,8 @@ static void join_ended(struct flow *flow, const struct berth_error *error)
 
 /* ---- the way in ---- */
 
-static void start(struct context *context, uint64_t peer_id, uint64_t ref, const struct msg_join *said,
-                  bool renewal)
+static void start(struct context *context, uint64_t peer_id, uint64_t ref,
+                  const struct msg_join *said, bool renewal)
 {
     struct peer *peer = map_get_id(&reactor_of(context)->peers, peer_id);
     struct join *join;
@@ -583,7 +583,8 @@ static void start(struct context *context, uint64_t peer_id, uint64_t ref, const
     join->renewal = renewal;
     join->said = *said;
     (void)snprintf(who, sizeof(who), "%s (%.60s)",
-                   renewal ? context_terminal_name(context, peer_id) : "a new terminal", peer->address);
+                   renewal ? context_terminal_name(context, peer_id) : "a new terminal",
+                   peer->address);
     flow_start(&context->engine, &join->flow, &join_kind, who);
     peer->flow = &join->flow;
 }

@@ -51,7 +51,7 @@ int key_may(struct context *context, const struct identity *identity, enum key_u
 
 /* Moves every key of the terminal that may be used, but for two, to `state`. */
 static void set_other_keys(struct core *core, uint64_t terminal_id, const uint64_t but[2],
-                    enum identity_state state, struct changes *changes)
+                           enum identity_state state, struct changes *changes)
 {
     list_each (index_list(core, IDENTITIES_OF_TERMINAL, terminal_id), node) {
         struct entity *entity = index_entry(IDENTITIES_OF_TERMINAL, node);
@@ -93,5 +93,6 @@ void keys_used(struct context *context, const struct terminal *terminal, uint64_
 void keys_replaced(struct context *context, uint64_t terminal_id, const uint64_t but[2],
                    struct changes *changes)
 {
-    set_other_keys(context->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED, changes);
+    set_other_keys(context->core, terminal_id, but, but[0] ? identity_RETIRED : identity_REVOKED,
+                   changes);
 }

@@ -13,7 +13,7 @@
 
 enum key_use {
     KEY_CONNECT, /* open the link, and whatever is done over it */
-    KEY_RENEW,   /* ask for a certificate at the join listener: also for some days after it expired */
+    KEY_RENEW, /* ask for a certificate at the join listener: also for some days after it expired */
 };
 
 /* May it? identity: NULL when the key is not known.

@@ -7,10 +7,10 @@
 #include "berth/plant.h"
 
 #include "core/index.h"
-#include "flow/sign_on_state.h"
 #include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
+#include "flow/sign_on_state.h"
 
 #define NEVER INT64_MAX
 
@@ -56,7 +56,8 @@ bool limits_over(const struct session *session, struct limit_over *ret)
     }
     *ret = (struct limit_over){ .waited_ms = now_ms - session->since_ms,
                                 .limit_ms = pool->row.disconnected_s * 1000 };
-    return session->row.state == session_DISCONNECTED && session->limit_state == session->row.state &&
+    return session->row.state == session_DISCONNECTED &&
+           session->limit_state == session->row.state &&
            left_ms(context, pool->row.disconnected_s, session->since_ms) == 0;
 }
 
@@ -98,7 +99,8 @@ void limits_arm(struct context *context, struct session *session, bool anew)
     if (!session->limit_state)
         session->begun_ms = began_ms(context, session->row.started_ms, anew);
     if (session->limit_state != session->row.state)
-        session->since_ms = began_ms(context, session->row.changed_ms, anew && !session->limit_state);
+        session->since_ms =
+            began_ms(context, session->row.changed_ms, anew && !session->limit_state);
     session->limit_state = session->row.state;
     left = left_ms(context, pool->row.absolute_s, session->begun_ms);
     if (session->row.state == session_DISCONNECTED)
@@ -150,7 +152,8 @@ void limits_user_disabled(struct context *context, struct user *user)
     list_each (index_list(context->core, SESSIONS_OF_USER, user->row.id), node) {
         struct entity *entity = index_entry(SESSIONS_OF_USER, node);
 
-        session_force_disconnect(context, container_of(entity, struct session, base), "The account was disabled");
+        session_force_disconnect(context, container_of(entity, struct session, base),
+                                 "The account was disabled");
     }
     while ((s = going_on(context, user)) != NULL)
         flow_cancel(&s->flow, BERTH_E_DISABLED, "the account of %s is disabled", user->row.name);

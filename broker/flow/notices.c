@@ -6,19 +6,19 @@
 #include "berth/plant.h"
 
 #include "core/grace.h"
-#include "core/presence.h"
 #include "core/index.h"
+#include "core/presence.h"
 #include "flow/command.h"
-#include "flow/sign_on.h"
-#include "flow/waitq.h"
-#include "flow/reactor.h"
 #include "flow/limits.h"
 #include "flow/profile.h"
+#include "flow/reactor.h"
 #include "flow/recompose.h"
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
 #include "flow/session_detach.h"
+#include "flow/sign_on.h"
+#include "flow/waitq.h"
 
 static void desktop_notice(struct context *context, const struct notice *notice)
 {
@@ -93,7 +93,7 @@ static void terminal_changed(struct context *context, struct terminal *terminal)
                                "This terminal was taken out of service");
         if (terminal->peer && context->hang_up)
             context->hang_up(context->link, terminal->peer, BERTH_E_REVOKED,
-                           "the terminal was revoked");
+                             "the terminal was revoked");
         break;
     case terminal_QUARANTINED:
     case terminal_WAITING:
@@ -117,7 +117,7 @@ static void detach_all_at(struct context *context, const struct terminal *termin
 
     if (planted(ABSENCE_RELEASES) && connection_at(context->core, terminal->row.id))
         session_end_retried(context, connection_at(context->core, terminal->row.id)->row.session_id,
-                         &ending);
+                            &ending);
     session_detach_all(context, terminal->row.id, ending.why);
 }
 
@@ -143,10 +143,11 @@ static void identity_notice(struct context *context, const struct notice *notice
 
     if (!peer || peer->identity_id != notice->id || identity->row.state == identity_CURRENT)
         return;
-    limits_terminal_closed(context, terminal, BERTH_E_REVOKED, "Another device is this terminal now");
+    limits_terminal_closed(context, terminal, BERTH_E_REVOKED,
+                           "Another device is this terminal now");
     if (context->hang_up)
         context->hang_up(context->link, peer->id, BERTH_E_REVOKED,
-                       "another key took the place of this one");
+                         "another key took the place of this one");
 }
 
 static void user_notice(struct context *context, const struct notice *notice)
@@ -189,7 +190,8 @@ _Static_assert(ENTITY_KINDS == 24, "say below who hears of the new kind of entit
 
 /* Of each kind of entity, who hears of it, first to last. Nobody hears of the other kinds: image
  * versions, slots, invitations, groups, connections, administrators, tokens. */
-static void (*const notice_handlers[ENTITY_KINDS][NOTICE_HANDLERS_MAX])(struct context *, const struct notice *) = {
+static void (*const notice_handlers[ENTITY_KINDS][NOTICE_HANDLERS_MAX])(struct context *,
+                                                                        const struct notice *) = {
     [ENTITY_desktop] = { desktop_notice },
     [ENTITY_host] = { host_notice },
     [ENTITY_pool] = { pool_notice },

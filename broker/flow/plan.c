@@ -8,8 +8,8 @@
 #include "berth/log.h"
 
 #include "core/address.h"
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
 #include "flow/decide.h"
 #include "flow/reactor.h"
 #include "flow/refill.h"
@@ -197,8 +197,8 @@ bool plan_desktop(struct context *context, struct pool *pool, uint64_t version_i
                            .host_id = host->row.id,
                            .current = image && version_id == image->row.current_id };
     op_init(&plan->op, context->timers, planned);
-    if (decide_begin(context, plan_changes(context, pool, host, port, version_id), NULL, &plan->op) <
-        0) {
+    if (decide_begin(context, plan_changes(context, pool, host, port, version_id), NULL,
+                     &plan->op) < 0) {
         log_failure(EV_FLOW_FAILED, &plan->op.error, "plan a desktop");
         free(plan);
         return false;

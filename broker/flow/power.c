@@ -5,13 +5,13 @@
 
 #include "berth/log.h"
 
-#include "core/placement.h"
 #include "core/index.h"
-#include "flow/decide.h"
-#include "flow/reactor.h"
-#include "flow/power_work.h"
-#include "flow/reconcile.h"
+#include "core/placement.h"
 #include "flow/backoff.h"
+#include "flow/decide.h"
+#include "flow/power_work.h"
+#include "flow/reactor.h"
+#include "flow/reconcile.h"
 
 struct machine_request {
     struct list node; /* desktop.requests */
@@ -46,7 +46,8 @@ static void machine_request_add(struct desktop *desktop, enum machine_goal goal,
 }
 
 /* It is out of its list already. */
-static void machine_request_done(struct machine_request *request, int result, const struct berth_error *error)
+static void machine_request_done(struct machine_request *request, int result,
+                                 const struct berth_error *error)
 {
     struct op *op = request->op;
 
@@ -56,7 +57,7 @@ static void machine_request_done(struct machine_request *request, int result, co
 }
 
 int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
-                 struct op *op)
+                    struct op *op)
 {
     if (reactor_of(context)->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
@@ -169,7 +170,8 @@ static void power_start(struct context *context, struct desktop *desktop)
 }
 
 /* Which requests does this outcome answer? */
-static bool is_answered(const struct power_work *work, const struct machine_request *request, bool failed)
+static bool is_answered(const struct power_work *work, const struct machine_request *request,
+                        bool failed)
 {
     /* Called off by a restart, which brings it up as well. */
     if (failed && work->untouched && request->goal == MACHINE_UP &&
@@ -301,8 +303,8 @@ void power_ended(struct flow *flow, const struct berth_error *error)
                                   .id = desktop->row.id };
     /* The host can start, or hold, another one: that concerns whichever pool waits for it. */
     const struct notice host_freed = { .kind = NOTICE_FREED,
-                                 .entity = ENTITY_host,
-                                 .id = desktop->row.host_id };
+                                       .entity = ENTITY_host,
+                                       .id = desktop->row.host_id };
     bool frees_host = desktop->start_slot_held || desktop->base.dropped;
 
     desktop->power = NULL;
@@ -356,7 +358,8 @@ void machine_stopped(struct context *context, struct desktop *desktop, const cha
 
 /* ---- quarantine ---- */
 
-static struct changes *quarantine_changes(struct context *context, const struct retried_write *write)
+static struct changes *quarantine_changes(struct context *context,
+                                          const struct retried_write *write)
 {
     struct desktop *desktop = desktop_find(context->core, write->id);
     struct changes *changes;
@@ -377,8 +380,8 @@ static struct changes *quarantine_changes(struct context *context, const struct 
 void desktop_quarantine(struct context *context, struct desktop *desktop, const char *why)
 {
     struct retried_write write = { .build = quarantine_changes,
-                       .id = desktop->row.id,
-                       .action = "desktop.quarantine" };
+                                   .id = desktop->row.id,
+                                   .action = "desktop.quarantine" };
 
     berth_text(write.text, sizeof(write.text), "%s", why);
     desktop_set_state(desktop, desktop_QUARANTINED, why);

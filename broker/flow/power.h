@@ -22,10 +22,11 @@ enum machine_goal {
 /* Completes when the machine is as requested, or with what kept it from being so. Cancelling forgets
  * the request, not the work. */
 int machine_request(struct context *context, struct desktop *desktop, enum machine_goal goal,
-                 struct op *op) berth_must_check;
+                    struct op *op) berth_must_check;
 
 /* READY already completes at once. */
-int desktop_request_up(struct context *context, struct desktop *desktop, struct op *op) berth_must_check;
+int desktop_request_up(struct context *context, struct desktop *desktop,
+                       struct op *op) berth_must_check;
 
 /* The same, with nobody waiting. */
 void machine_ensure(struct context *context, struct desktop *desktop, enum machine_goal goal);

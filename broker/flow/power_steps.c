@@ -6,17 +6,18 @@
 #include "berth/plant.h"
 
 #include "core/address.h"
-#include "core/placement.h"
 #include "core/index.h"
-#include "flow/sign_on.h"
+#include "core/placement.h"
 #include "flow/decide.h"
 #include "flow/power_work.h"
 #include "flow/recompose.h"
 #include "flow/reconcile.h"
+#include "flow/sign_on.h"
 
-static flow_step_fn admit, create, start, readdress, readdressed, address, found, probe, probed, fingerprint,
-    known, scramble, scrambled, sign_off, signed_off, serve, stop, stopped, refresh, record,
-    recorded, delete_machine, forget, forgotten, check_outcome, await_host, inspect, inspected;
+static flow_step_fn admit, create, start, readdress, readdressed, address, found, probe, probed,
+    fingerprint, known, scramble, scrambled, sign_off, signed_off, serve, stop, stopped, refresh,
+    record, recorded, delete_machine, forget, forgotten, check_outcome, await_host, inspect,
+    inspected;
 
 enum {
     ADMIT,
@@ -125,8 +126,8 @@ static uint64_t version_for_refresh(const struct power_work *work)
 static const struct image_version *version_of(const struct power_work *work)
 {
     return image_version_find(work->context->core, work->version_id
-                                                     ? work->version_id
-                                                     : work->desktop->row.image_version_id);
+                                                       ? work->version_id
+                                                       : work->desktop->row.image_version_id);
 }
 
 static const struct session *session_of(const struct power_work *work)
@@ -216,7 +217,8 @@ static int call_host(struct flow *flow, enum virt_call call, int then, bool forc
  */
 static int await_host_later(struct flow *flow)
 {
-    return flow_await(flow, delay_begin(&power_work_of(flow)->delay, RETRY_HOST_MS, &flow->op), AWAIT_HOST);
+    return flow_await(flow, delay_begin(&power_work_of(flow)->delay, RETRY_HOST_MS, &flow->op),
+                      AWAIT_HOST);
 }
 
 static int check_outcome(struct flow *flow)

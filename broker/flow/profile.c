@@ -4,10 +4,10 @@
 #include <stdio.h>
 
 #include "core/effective.h"
-#include "core/presence.h"
 #include "core/index.h"
-#include "flow/terminal_handlers.h"
+#include "core/presence.h"
 #include "flow/reactor.h"
+#include "flow/terminal_handlers.h"
 
 void profile_start(struct context *context)
 {

@@ -9,7 +9,6 @@
 #include "core/presence.h"
 #include "flow/command.h"
 #include "flow/decide.h"
-#include "flow/terminal_handlers.h"
 #include "flow/limits.h"
 #include "flow/power.h"
 #include "flow/profile.h"
@@ -17,6 +16,7 @@
 #include "flow/refill.h"
 #include "flow/release.h"
 #include "flow/resume.h"
+#include "flow/terminal_handlers.h"
 
 /* ---- what has to be looked at ---- */
 
@@ -76,7 +76,8 @@ static void flush_dirty(struct berth_deferred *deferred)
 
     while ((id = dirty_set_next(&reactor->dirty_pools)) != 0)
         pool_refill(reactor->context, id);
-    for (int i = 0; i < PROFILES_AT_ONCE && (id = dirty_set_next(&reactor->dirty_profiles)) != 0; i++)
+    for (int i = 0; i < PROFILES_AT_ONCE && (id = dirty_set_next(&reactor->dirty_profiles)) != 0;
+         i++)
         profile_update(reactor->context, id);
     if (!list_empty(&reactor->dirty_profiles.queue))
         timer_start(reactor->context->timers, &reactor->more_profiles, 1, flush_more);
@@ -152,7 +153,7 @@ static void note_told(const struct core *core, const struct peer *peer, const st
 }
 
 void context_note_peer(struct context *context, enum history_peer_event event, uint64_t terminal_id,
-                     uint64_t acted_id, const char *key)
+                       uint64_t acted_id, const char *key)
 {
     struct core *core = context->core;
     struct history_line line = {
@@ -189,7 +190,7 @@ void context_tell(struct context *context, uint64_t id, const struct msg *msg)
 #define LAST_SIGN_ONS_MAX 20000 /* beyond that nobody's is kept: memory, not policy */
 
 void context_note_last_sign_on(struct context *context, uint64_t user_id, const char *terminal,
-                       const char *outcome)
+                               const char *outcome)
 {
     struct map *map = &reactor_of(context)->last_sign_ons;
     struct last_sign_on *last = map_get_id(map, user_id);
@@ -209,7 +210,7 @@ void context_note_last_sign_on(struct context *context, uint64_t user_id, const 
 /* ---- hosts ---- */
 
 void reactor_host_event(void *context_, uint64_t host_id, bool up, const struct virt_result *facts,
-                const char *reason)
+                        const char *reason)
 {
     struct context *context = context_;
     struct host *host = host_find(context->core, host_id);
@@ -320,7 +321,8 @@ void reactor_start(struct context *context)
     core_listen(context->core, &reactor->listener);
 
     context->core->recovery_until_ms = context->timers->mono_ms + context->settings.recovery_ms;
-    timer_start(context->timers, &reactor->recovered, context->settings.recovery_ms, recovery_ended);
+    timer_start(context->timers, &reactor->recovered, context->settings.recovery_ms,
+                recovery_ended);
     start_presence(context);
     start_entities(context);
     reconcile_start(context);

@@ -50,25 +50,26 @@ struct dirty_set {
 struct reactor {
     struct context *context;
     struct flow_counters flow_counters; /* of the engine's flows */
-    bool stopping;               /* nothing new is begun */
-    bool closed;                 /* reactor_stop: nothing is decided any more */
+    bool stopping;                      /* nothing new is begun */
+    bool closed;                        /* reactor_stop: nothing is decided any more */
     struct notice_listener listener;
 
-    struct map peers;      /* id -> struct peer */
-    struct map signing_on; /* user id -> struct list of struct sign_on.same_user */
-    struct map last_sign_ons; /* user id -> struct last_sign_on */
-    struct map resumes;    /* session id -> struct resume: resume.c */
-    struct list decisions; /* decide.c: on their way to disk */
-    struct list retried_writes;      /* decide.c */
+    struct map peers;           /* id -> struct peer */
+    struct map signing_on;      /* user id -> struct list of struct sign_on.same_user */
+    struct map last_sign_ons;   /* user id -> struct last_sign_on */
+    struct map resumes;         /* session id -> struct resume: resume.c */
+    struct list decisions;      /* decide.c: on their way to disk */
+    struct list retried_writes; /* decide.c */
     struct list pending_ends;   /* release.c: sessions that shall end, and nobody waits */
-    struct flow *invitation_flow; /* join.c: takes a use of an invitation, until its outcome is known */
-    struct list invitation_waitq;   /* join.c: waitq of those that want to do so after it */
+    struct flow
+        *invitation_flow; /* join.c: takes a use of an invitation, until its outcome is known */
+    struct list invitation_waitq; /* join.c: waitq of those that want to do so after it */
 
     struct list pending_requests; /* admin*.c */
 
-    struct dirty_set dirty_pools;                /* refill.c */
-    struct dirty_set dirty_profiles;             /* profile.c: terminals that may need another one */
-    struct berth_deferred flush;            /* at the end of this turn: look */
+    struct dirty_set dirty_pools;      /* refill.c */
+    struct dirty_set dirty_profiles;   /* profile.c: terminals that may need another one */
+    struct berth_deferred flush;       /* at the end of this turn: look */
     struct berth_timer more_profiles;  /* look again in the next turn */
     struct berth_timer recovered;      /* the recovery window is over */
     struct berth_timer command_expiry; /* command.c */
@@ -118,11 +119,11 @@ void context_tell(struct context *context, uint64_t peer, const struct msg *msg)
 /* For the history: something about a connection or a key. acted_id: whom a message was carried out
  * for; key: NULL where it does not matter. */
 void context_note_peer(struct context *context, enum history_peer_event event, uint64_t terminal_id,
-                     uint64_t acted_id, const char *key);
+                       uint64_t acted_id, const char *key);
 
 /* For explain. */
 void context_note_last_sign_on(struct context *context, uint64_t user_id, const char *terminal,
-                       const char *outcome);
+                               const char *outcome);
 
 /* A flow has ended: the orderly stop may be waiting for it. */
 void reactor_flow_ended(struct context *context);

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
 #include "flow/decide.h"
-#include "flow/reactor.h"
 #include "flow/plan.h"
 #include "flow/power.h"
+#include "flow/reactor.h"
 #include "flow/refill.h"
 
 static struct desktop *desktop_at(struct list *node)
@@ -33,7 +33,9 @@ static uint64_t wanted(struct core *core, const struct pool *pool)
 {
     const struct image *image = image_find(core, pool->row.image_id);
 
-    return image && pool->row.recompose_version_id == image->row.current_id ? pool->row.recompose_version_id : 0;
+    return image && pool->row.recompose_version_id == image->row.current_id
+               ? pool->row.recompose_version_id
+               : 0;
 }
 
 static void count_new(struct core *core, struct progress *ret, struct desktop *desktop)
@@ -63,7 +65,7 @@ static void count_old(struct progress *ret, struct desktop *desktop)
 }
 
 static void count_progress(struct core *core, const struct pool *pool, uint64_t version_id,
-                    struct progress *ret)
+                           struct progress *ret)
 {
     *ret = (struct progress){ 0 };
     list_each (index_list(core, DESKTOPS_OF_POOL, pool->row.id), node) {
@@ -210,11 +212,13 @@ static bool may_go(struct core *core, const struct pool *pool, const struct desk
 {
     uint64_t version_id = wanted(core, pool);
 
-    return version_id && desktop->row.image_version_id != version_id && !desktop->row.delete_pending &&
+    return version_id && desktop->row.image_version_id != version_id &&
+           !desktop->row.delete_pending &&
            (desktop->class == CLASS_IDLE || desktop->class == CLASS_SPARE);
 }
 
-static struct changes *delete_pending_changes(struct context *context, const struct retried_write *write)
+static struct changes *delete_pending_changes(struct context *context,
+                                              const struct retried_write *write)
 {
     struct desktop *desktop = desktop_find(context->core, write->id);
     const struct pool *pool = desktop ? pool_find(context->core, desktop->row.pool_id) : NULL;
@@ -237,7 +241,8 @@ static struct changes *delete_pending_changes(struct context *context, const str
 static void replace(struct context *context, struct pool *pool, const struct desktop *next)
 {
     const struct desktop *going = desktop_find(context->core, pool->replacing_id);
-    struct retried_write write = { .build = delete_pending_changes, .action = "desktop.delete_pending" };
+    struct retried_write write = { .build = delete_pending_changes,
+                                   .action = "desktop.delete_pending" };
 
     if (!going || !may_go(context->core, pool, going))
         pool->replacing_id = next->row.id;
@@ -283,7 +288,8 @@ static void go_on(struct context *context, struct pool *pool, const struct progr
     struct placement_count count;
 
     placement_count(context->core, pool, &count);
-    if (progress->next && count.provisioning + pool->count_of[CLASS_DELETE_PENDING] < batch_of(&count))
+    if (progress->next &&
+        count.provisioning + pool->count_of[CLASS_DELETE_PENDING] < batch_of(&count))
         replace(context, pool, progress->next); /* the row's change brings the next look */
 }
 
@@ -317,23 +323,26 @@ static struct changes *done_changes(struct context *context, const struct retrie
 
 static void finish(struct context *context, const struct pool *pool)
 {
-    const struct retried_write write = { .build = done_changes,
-                             .id = pool->row.id,
-                             .other_id = pool->row.recompose_version_id,
-                             .action = "pool.recompose.done",
-                             .text = "every desktop that is not in quarantine is of the version" };
+    const struct retried_write write = {
+        .build = done_changes,
+        .id = pool->row.id,
+        .other_id = pool->row.recompose_version_id,
+        .action = "pool.recompose.done",
+        .text = "every desktop that is not in quarantine is of the version"
+    };
 
     retried_write_start(context, &write);
 }
 
 static void stop(struct context *context, const struct pool *pool, const char *why)
 {
-    const struct image_version *version = image_version_find(context->core, pool->row.recompose_version_id);
+    const struct image_version *version =
+        image_version_find(context->core, pool->row.recompose_version_id);
     struct retried_write write = { .build = done_changes,
-                       .id = pool->row.id,
-                       .other_id = pool->row.recompose_version_id,
-                       .number = 1,
-                       .action = "pool.recompose.stop" };
+                                   .id = pool->row.id,
+                                   .other_id = pool->row.recompose_version_id,
+                                   .number = 1,
+                                   .action = "pool.recompose.stop" };
 
     berth_text(write.text, sizeof(write.text), "version %lld: %s",
                (long long)(version ? version->row.number : 0), why);

@@ -8,12 +8,12 @@
 #include "berth/plant.h"
 
 #include "core/index.h"
-#include "flow/sign_on.h"
 #include "flow/decide.h"
-#include "flow/waitq.h"
-#include "flow/reactor.h"
 #include "flow/power.h"
+#include "flow/reactor.h"
 #include "flow/release.h"
+#include "flow/sign_on.h"
+#include "flow/waitq.h"
 
 struct host_inventory {
     struct flow flow;
@@ -160,7 +160,8 @@ static int asked(struct flow *flow)
     if (desktop->base.dropped || !host || host->state == host_DOWN || host->state == host_OPENING)
         return FLOW_DONE; /* the list that is made when it is up again tells */
     if (flow->op.result < 0)
-        return flow_await(flow, delay_begin(&recheck->delay, DOMAIN_RECHECK_RETRY_MS, &flow->op), ASK);
+        return flow_await(flow, delay_begin(&recheck->delay, DOMAIN_RECHECK_RETRY_MS, &flow->op),
+                          ASK);
     if (!recheck->result.known)
         machine_missing(recheck->context, desktop);
     else if (recheck->result.running)
@@ -184,11 +185,13 @@ static void domain_recheck_ended(struct flow *flow, const struct berth_error *er
     reactor_flow_ended(context);
 }
 
-static const struct flow_kind domain_recheck_kind = {
-    .name = "domain-recheck", .steps = domain_recheck_steps, .count = DOMAIN_RECHECK_STEPS, .ended = domain_recheck_ended
-};
+static const struct flow_kind domain_recheck_kind = { .name = "domain-recheck",
+                                                      .steps = domain_recheck_steps,
+                                                      .count = DOMAIN_RECHECK_STEPS,
+                                                      .ended = domain_recheck_ended };
 
-static void domain_recheck_start(struct context *context, struct desktop *desktop, const char *reason)
+static void domain_recheck_start(struct context *context, struct desktop *desktop,
+                                 const char *reason)
 {
     struct domain_recheck *recheck = berth_new(struct domain_recheck);
 
@@ -207,7 +210,8 @@ void domain_recheck(struct context *context, struct desktop *desktop, const char
 }
 
 /* It is said to have stopped, or to be gone. Work on the machine asks by itself when it matters. */
-static void machine_reported_stopped(struct context *context, struct desktop *desktop, const char *reason)
+static void machine_reported_stopped(struct context *context, struct desktop *desktop,
+                                     const char *reason)
 {
     if (desktop->power)
         machine_stopped(context, desktop, reason[0] ? reason : "no reason given");
@@ -273,8 +277,8 @@ static int list(struct flow *flow)
     int begun;
 
     inventory->host->inventory_serial++;
-    begun = virt_begin(inventory->context->virt, inventory->host->row.id, VIRT_list, &inventory->args,
-                       &inventory->result, &flow->op);
+    begun = virt_begin(inventory->context->virt, inventory->host->row.id, VIRT_list,
+                       &inventory->args, &inventory->result, &flow->op);
     return flow_await_any(flow, begun, LISTED);
 }
 
@@ -292,7 +296,8 @@ static int listed(struct flow *flow)
             log_failure(EV_HOST_FAILED, &flow->op.error, host->row.name);
         return flow_await(flow,
                           delay_begin(&inventory->delay,
-                                      inventory->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS, &flow->op),
+                                      inventory->tries < 10 ? LIST_AGAIN_MS : LIST_SLOW_MS,
+                                      &flow->op),
                           LIST);
     }
     list_each (index_list(inventory->context->core, DESKTOPS_OF_HOST, host->row.id), node) {
@@ -301,8 +306,8 @@ static int listed(struct flow *flow)
 
         /* A list may be stale: what it leaves out is asked for by its UUID before anything is
          * concluded. */
-        if (desktop->inventory_serial != host->inventory_serial && desktop->state != desktop_PLANNED &&
-            !desktop->power)
+        if (desktop->inventory_serial != host->inventory_serial &&
+            desktop->state != desktop_PLANNED && !desktop->power)
             domain_recheck_start(inventory->context, desktop, "its host's list leaves it out");
     }
     return FLOW_DONE;
@@ -350,7 +355,8 @@ static void inventory_start(struct context *context, struct host *host)
     inventory = berth_new(struct host_inventory);
     inventory->context = context;
     inventory->host = host;
-    (void)snprintf(inventory->args.storage, sizeof(inventory->args.storage), "%s", host->row.storage);
+    (void)snprintf(inventory->args.storage, sizeof(inventory->args.storage), "%s",
+                   host->row.storage);
     entity_pin(&host->base);
     flow_start(&context->engine, &inventory->flow, &inventory_kind, host->row.name);
     host->inventory = &inventory->flow;

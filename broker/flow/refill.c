@@ -9,14 +9,14 @@
 #include "berth/plant.h"
 
 #include "core/history_lines.h"
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
+#include "flow/backoff.h"
 #include "flow/decide.h"
-#include "flow/reactor.h"
 #include "flow/plan.h"
 #include "flow/power.h"
+#include "flow/reactor.h"
 #include "flow/recompose.h"
-#include "flow/backoff.h"
 
 /* ---- the queue ---- */
 
@@ -52,7 +52,7 @@ static void enqueue(struct pool *pool, struct queue_entry *entry)
 }
 
 int pool_request_desktop(struct context *context, struct pool *pool, struct queue_entry *entry,
-                      struct op *op)
+                         struct op *op)
 {
     if (reactor_of(context)->stopping)
         return berth_fail(&op->error, BERTH_E_CLOSING, "the broker is stopping");
@@ -140,7 +140,8 @@ static bool can_work(struct context *context, struct pool *pool, const struct de
     if (desktop->power || (desktop->row.host_id && (!host || host->state != host_UP)))
         return false;
     if (left_ms > 0)
-        pool_refill_later(context, pool, left_ms); /* it failed lately; nothing else would remind us */
+        pool_refill_later(context, pool,
+                          left_ms); /* it failed lately; nothing else would remind us */
     return left_ms <= 0;
 }
 
@@ -162,7 +163,8 @@ static void refresh_and_delete(struct context *context, struct pool *pool)
     }
 }
 
-static struct changes *delete_pending_changes(struct context *context, const struct retried_write *write)
+static struct changes *delete_pending_changes(struct context *context,
+                                              const struct retried_write *write)
 {
     struct desktop *desktop = desktop_find(context->core, write->id);
     struct changes *changes;
@@ -184,8 +186,8 @@ static void shrink_by_one(struct context *context, struct pool *pool)
 {
     static const enum desktop_class order[] = { CLASS_IDLE, CLASS_SPARE };
     struct retried_write write = { .build = delete_pending_changes,
-                       .action = "desktop.delete_pending",
-                       .text = "its pool became smaller" };
+                                   .action = "desktop.delete_pending",
+                                   .text = "its pool became smaller" };
 
     for (size_t i = 0; i < BERTH_COUNT(order); i++) {
         struct list *list = placement_list(pool, order[i]);

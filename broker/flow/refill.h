@@ -29,7 +29,7 @@ struct queue_entry {
  * an empty pool. Cancelling leaves the queue.
  */
 int pool_request_desktop(struct context *context, struct pool *pool, struct queue_entry *entry,
-                      struct op *op) berth_must_check;
+                         struct op *op) berth_must_check;
 
 /* The pool was deleted: whoever waits in its queue is told. */
 void pool_queue_close(struct context *context, struct pool *pool);

@@ -8,13 +8,13 @@
 #include "berth/plant.h"
 
 #include "core/placement.h"
-#include "flow/sign_on.h"
 #include "flow/decide.h"
-#include "flow/waitq.h"
-#include "flow/reactor.h"
 #include "flow/limits.h"
 #include "flow/power.h"
+#include "flow/reactor.h"
 #include "flow/session_detach.h"
+#include "flow/sign_on.h"
+#include "flow/waitq.h"
 
 /* ---- the decision ---- */
 
@@ -78,8 +78,8 @@ static struct changes *ending_changes(struct session *session, const struct endi
     changes->audit.subject_user_id = session->row.user_id;
     changes->audit.terminal_id = session->row.terminal_id;
     if (session_transition(session, session_ENDING, ending->why, changes, NULL, reterr) < 0 ||
-        (connection &&
-         connection_transition(connection, connection_ENDED, ending->why, changes, NULL, reterr) < 0)) {
+        (connection && connection_transition(connection, connection_ENDED, ending->why, changes,
+                                             NULL, reterr) < 0)) {
         changes_free(changes);
         return NULL;
     }
@@ -506,8 +506,8 @@ static int close_session(struct flow *flow)
     changes = changes_new("broker", "broker", "session.ended");
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
-    if (session_transition(session, session_ENDED, session->row.reason, changes, NULL, &flow->error) <
-        0) {
+    if (session_transition(session, session_ENDED, session->row.reason, changes, NULL,
+                           &flow->error) < 0) {
         changes_free(changes);
         return FLOW_FAIL;
     }
@@ -515,8 +515,8 @@ static int close_session(struct flow *flow)
     assignment = assignment_find(context->core, session->row.assignment_id);
     if (assignment && assignment->row.state == assignment_OPEN &&
         (!pool || pool->row.kind != pool_kind_DEDICATED) &&
-        assignment_transition(assignment, assignment_CLOSED, "its session ended", changes, &flow->error) <
-            0) {
+        assignment_transition(assignment, assignment_CLOSED, "its session ended", changes,
+                              &flow->error) < 0) {
         changes_free(changes);
         return FLOW_FAIL;
     }

@@ -13,8 +13,8 @@
 
 /* ---- telling ---- */
 
-static void hide_at(struct context *context, uint64_t terminal_id, uint64_t session_id, int64_t epoch,
-                    const char *const words[2])
+static void hide_at(struct context *context, uint64_t terminal_id, uint64_t session_id,
+                    int64_t epoch, const char *const words[2])
 {
     const struct terminal *terminal = terminal_find(context->core, terminal_id);
     struct msg msg = { .type = MSG_hide };
@@ -29,7 +29,7 @@ static void hide_at(struct context *context, uint64_t terminal_id, uint64_t sess
 }
 
 void session_hide(struct context *context, uint64_t terminal_id, const struct row_session *session,
-               const char *reason, const char *text)
+                  const char *reason, const char *text)
 {
     const char *const words[2] = { reason, text };
 
@@ -63,7 +63,8 @@ static bool put_decision(struct context *context, struct session *session, const
 
     if (session->row.state == session_ENDING || session->row.state == session_ENDED)
         return false;
-    if (connection && connection_transition(connection, connection_ENDED, why, changes, NULL, NULL) < 0)
+    if (connection &&
+        connection_transition(connection, connection_ENDED, why, changes, NULL, NULL) < 0)
         return false;
     if (session->row.state == session_DISCONNECTED)
         row = changes_set(changes, ENTITY_session, &session->row);
@@ -76,7 +77,7 @@ static bool put_decision(struct context *context, struct session *session, const
 /* It comes off as a fact: becomes disconnected, its connection ends, in `changes`. False when
  * nothing of it is to be changed. */
 static bool put_detached(struct context *context, struct session *session, const char *why,
-                        int64_t exit_code, struct changes *changes)
+                         int64_t exit_code, struct changes *changes)
 {
     struct connection *connection = connection_of(context->core, session->row.id);
     struct row_connection *row;
@@ -93,7 +94,8 @@ static bool put_detached(struct context *context, struct session *session, const
     return any;
 }
 
-static void describe(struct context *context, const struct session *session, struct changes *changes)
+static void describe(struct context *context, const struct session *session,
+                     struct changes *changes)
 {
     const struct desktop *desktop = desktop_find(context->core, session->row.desktop_id);
 
@@ -161,13 +163,14 @@ static void detach_done(struct op *op, int result)
             return;
     }
     if (result >= 0 && pending->terminal_id)
-        session_hide(pending->context, pending->terminal_id, &pending->session, pending->reason, pending->why);
+        session_hide(pending->context, pending->terminal_id, &pending->session, pending->reason,
+                     pending->why);
     free(pending);
     op_complete(asked, result, &error);
 }
 
 int session_detach(struct context *context, uint64_t session_id, const struct detach *detach,
-                 struct op *op)
+                   struct op *op)
 {
     struct detach_op *pending = berth_new(struct detach_op);
     int r;
@@ -198,7 +201,8 @@ static struct changes *observed_changes(struct context *context, const struct re
     if (!session || session->row.epoch != write->number || session->row.state == session_ENDED ||
         session->row.state == session_ENDING)
         return NULL;
-    if (!session->detach_pending) { /* its terminal was back before it could be written that it had gone */
+    if (!session
+             ->detach_pending) { /* its terminal was back before it could be written that it had gone */
         session->reattach_epoch = 0;
         return NULL;
     }
@@ -214,13 +218,13 @@ static struct changes *observed_changes(struct context *context, const struct re
 }
 
 static void write_detach(struct context *context, struct session *session, const char *why,
-                     int64_t exit_code)
+                         int64_t exit_code)
 {
     struct retried_write write = { .build = observed_changes,
-                       .id = session->row.id,
-                       .number = session->row.epoch,
-                       .number2 = exit_code,
-                       .action = "session.disconnected" };
+                                   .id = session->row.id,
+                                   .number = session->row.epoch,
+                                   .number2 = exit_code,
+                                   .action = "session.disconnected" };
 
     session->detach_pending = true;
     session->detach_after_show = false;
@@ -229,8 +233,8 @@ static void write_detach(struct context *context, struct session *session, const
     retried_write_start(context, &write);
 }
 
-void session_detach_observed(struct context *context, const struct connection *connection, const char *why,
-               int64_t exit_code)
+void session_detach_observed(struct context *context, const struct connection *connection,
+                             const char *why, int64_t exit_code)
 {
     struct session *session = session_find(context->core, connection->row.session_id);
 
@@ -257,12 +261,12 @@ static struct changes *detach_changes(struct context *context, const struct retr
 }
 
 void session_detach_retried(struct context *context, struct session *session, const char *reason,
-                   const char *why)
+                            const char *why)
 {
     struct retried_write write = { .build = detach_changes,
-                       .id = session->row.id,
-                       .number = session->row.epoch,
-                       .action = "session.taken_off" };
+                                   .id = session->row.id,
+                                   .number = session->row.epoch,
+                                   .action = "session.taken_off" };
 
     if (session->row.terminal_id)
         session_hide(context, session->row.terminal_id, &session->row, reason, why);
@@ -292,7 +296,7 @@ void session_force_disconnect(struct context *context, struct session *session, 
 /* ---- what terminals say ---- */
 
 struct session *session_of_claim(struct context *context, const struct terminal *terminal,
-                             uint64_t session_id, int64_t epoch)
+                                 uint64_t session_id, int64_t epoch)
 {
     struct session *session = session_find(context->core, session_id);
 
@@ -321,7 +325,8 @@ static struct changes *reattach_changes(struct context *context, const struct re
     struct connection *connection;
     struct changes *changes;
 
-    if (!session || session->row.epoch != write->number || session->row.terminal_id != write->other_id)
+    if (!session || session->row.epoch != write->number ||
+        session->row.terminal_id != write->other_id)
         return NULL;
     if (session->detach_pending || session->row.state == session_ENDING ||
         session->row.state == session_ENDED)
@@ -334,7 +339,8 @@ static struct changes *reattach_changes(struct context *context, const struct re
     changes = changes_new("broker", "broker", write->action);
     describe(context, session, changes);
     if (session->row.state != session_ACTIVE &&
-        session_transition(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) < 0) {
+        session_transition(session, session_ACTIVE, "its terminal shows it", changes, NULL, NULL) <
+            0) {
         changes_free(changes);
         return NULL;
     }
@@ -351,7 +357,8 @@ static struct changes *reattach_changes(struct context *context, const struct re
     return changes;
 }
 
-void session_check_shown(struct context *context, struct terminal *terminal, const struct msg_announce *said)
+void session_check_shown(struct context *context, struct terminal *terminal,
+                         const struct msg_announce *said)
 {
     const char *const words[2] = { "moved", "This session is shown elsewhere, or is over" };
     const char *const out[2] = { "disconnected", "The account was disabled" };
@@ -359,10 +366,10 @@ void session_check_shown(struct context *context, struct terminal *terminal, con
     const struct user *user;
     struct connection *here = connection_at(context->core, terminal->row.id);
     struct retried_write write = { .build = reattach_changes,
-                       .id = said->session_id,
-                       .other_id = terminal->row.id,
-                       .number = said->session_epoch,
-                       .action = "session.shown" };
+                                   .id = said->session_id,
+                                   .other_id = terminal->row.id,
+                                   .number = said->session_epoch,
+                                   .action = "session.shown" };
 
     /* An older claim of the same session is not this connection: its show never arrived. */
     if (here && !terminal->sign_on &&
@@ -383,8 +390,9 @@ void session_check_shown(struct context *context, struct terminal *terminal, con
         return;
     }
     if (session->flow)
-        return;          /* a sign-on is at work on it: its outcome counts */
-    if (session->detach_pending) { /* the commit may be under way: session_detach_recheck looks again */
+        return; /* a sign-on is at work on it: its outcome counts */
+    if (session
+            ->detach_pending) { /* the commit may be under way: session_detach_recheck looks again */
         session->detach_pending = false;
         session->reattach_epoch = said->session_epoch;
     }
@@ -396,13 +404,15 @@ void session_check_shown(struct context *context, struct terminal *terminal, con
 void session_detach_recheck(struct context *context, struct session *session)
 {
     struct retried_write write = { .build = reattach_changes,
-                       .id = session->row.id,
-                       .other_id = session->row.terminal_id,
-                       .number = session->reattach_epoch,
-                       .action = "session.shown" };
+                                   .id = session->row.id,
+                                   .other_id = session->row.terminal_id,
+                                   .number = session->reattach_epoch,
+                                   .action = "session.shown" };
 
-    if (session->row.state == session_ACTIVE && session->detach_pending && session->detach_after_show)
-        write_detach(context, session, "its terminal left before it was written that it is back", 0);
+    if (session->row.state == session_ACTIVE && session->detach_pending &&
+        session->detach_after_show)
+        write_detach(context, session, "its terminal left before it was written that it is back",
+                     0);
     if (session->row.state != session_DISCONNECTED)
         return;
     session->detach_pending = false;
@@ -425,7 +435,7 @@ static struct changes *picture_changes(struct context *context, const struct ret
     changes_object(changes, "connection %llu", (unsigned long long)connection->row.id);
     changes->audit.terminal_id = connection->row.terminal_id;
     if (connection_transition(connection, connection_ACTIVE, "the picture is there", changes, &row,
-                        NULL) < 0) {
+                              NULL) < 0) {
         changes_free(changes);
         return NULL;
     }
@@ -433,21 +443,23 @@ static struct changes *picture_changes(struct context *context, const struct ret
     return changes;
 }
 
-void session_viewer_state(struct context *context, struct terminal *terminal, const struct msg_viewer *said)
+void session_viewer_state(struct context *context, struct terminal *terminal,
+                          const struct msg_viewer *said)
 {
     struct session *session = session_of_claim(context, terminal, said->session_id, said->epoch);
     const struct retried_write picture = { .build = picture_changes,
-                                 .id = said->session_id,
-                                 .number = said->epoch,
-                                 .number2 = said->picture_ms,
-                                 .action = "connection.active" };
+                                           .id = said->session_id,
+                                           .number = said->epoch,
+                                           .number2 = said->picture_ms,
+                                           .action = "connection.active" };
     const struct connection *connection;
     struct desktop *desktop;
     char why[128];
 
     if (!session)
         return; /* an older claim, or somebody else's: nothing of it counts any more */
-    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id,
+                      NULL);
     switch (said->state) {
     case viewer_state_ACTIVE:
         retried_write_start(context, &picture);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
 #include "flow/plan.h"
 #include "flow/recompose.h"
 

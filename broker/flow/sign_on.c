@@ -7,12 +7,12 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "flow/sign_on_state.h"
 #include "flow/decide.h"
-#include "flow/reactor.h"
 #include "flow/power.h"
+#include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
+#include "flow/sign_on_state.h"
 
 static flow_step_fn identify, choose, reach, reached, record, recorded, wake, probe, probed, secret,
     given, tell;
@@ -35,7 +35,7 @@ enum {
 };
 
 #define CONFLICTS_MAX 8
-#define PROBE_FRESH_MS 3000      /* it answered so lately that it need not be asked again */
+#define PROBE_FRESH_MS 3000         /* it answered so lately that it need not be asked again */
 #define PROBE_RETRY_LIMIT_MS 10000  /* a ready desktop that does not answer gets so long */
 #define SECRET_RETRY_LIMIT_MS 20000 /* the guest agent may come up after the RDP server */
 #define SECRET_DELAY_MS 500
@@ -129,7 +129,8 @@ static int choose(struct flow *flow)
     (void)snprintf(s->user, sizeof(s->user), "%s", user->row.name);
     (void)snprintf(flow->who, sizeof(flow->who), "%.40s at %.40s", s->user, s->terminal->row.name);
     sign_on_add_to_user(s);
-    answer = sign_on_select(flow, CHOOSE, s->resume.session_id && !s->desktop_reached ? REACH : RECORD);
+    answer =
+        sign_on_select(flow, CHOOSE, s->resume.session_id && !s->desktop_reached ? REACH : RECORD);
     sign_on_disconnect_orphans(s->context, s->user_id);
     return answer;
 }
@@ -138,7 +139,8 @@ static void unchoose(struct flow *flow)
 {
     struct sign_on *s = sign_on_of(flow);
 
-    reservation_return(s->queue_entry.reservation); /* NULL is fine: choose itself may have failed */
+    reservation_return(
+        s->queue_entry.reservation); /* NULL is fine: choose itself may have failed */
     s->queue_entry.reservation = NULL;
 }
 
@@ -192,7 +194,7 @@ static void hide_older(struct sign_on *s)
     }
     if (s->claim.here.id)
         session_hide(s->context, s->terminal->row.id, &s->claim.here, "disconnected",
-                  "Somebody else signs on here; your session goes on");
+                     "Somebody else signs on here; your session goes on");
 }
 
 /* What the desktop of this claim takes from the user themself: empty where it has its own. */
@@ -247,7 +249,7 @@ static void disconnect(struct flow *flow)
     /* This terminal may still show it with the claim that ours has made void. */
     if (s->claim.old_session.id)
         session_hide(s->context, s->terminal->row.id, &s->claim.old_session, "failed",
-                  sign_on_error_text(&flow->error));
+                     sign_on_error_text(&flow->error));
     if (s->claim.fresh) {
         const struct ending ending = { .action = "session.undo",
                                        .reason = "failed",
@@ -277,7 +279,8 @@ static int check(struct flow *flow, struct desktop **ret)
 
     *ret = desktop_of(s);
     if (!session || session->row.epoch != s->claim.epoch || session->row.state != session_PREPARING)
-        return flow_fail(flow, BERTH_E_SUPERSEDED, "your session was taken over or ended meanwhile");
+        return flow_fail(flow, BERTH_E_SUPERSEDED,
+                         "your session was taken over or ended meanwhile");
     if (!*ret)
         return flow_fail(flow, BERTH_E_NOT_FOUND, "the desktop was deleted");
     return 0;
@@ -440,8 +443,8 @@ static struct changes *active_changes(struct context *context, const struct retr
     changes->audit.terminal_id = session->row.terminal_id;
     if (planted(SECRET_KEPT))
         changes_detail(changes, "%s", write->text);
-    if (session_transition(session, session_ACTIVE, "its terminal was told to show it", changes, NULL,
-                     NULL) < 0) {
+    if (session_transition(session, session_ACTIVE, "its terminal was told to show it", changes,
+                           NULL, NULL) < 0) {
         changes_free(changes);
         return NULL;
     }
@@ -546,7 +549,7 @@ const struct flow_kind sign_on_flow_kind = {
     .ended = ended,
     .admin_cancel = true,
     .external = 1u << REACH | 1u << REACHED | 1u << WAKE | 1u << PROBE | 1u << PROBED |
-               1u << SECRET | 1u << GIVEN,
+                1u << SECRET | 1u << GIVEN,
 };
 
 void sign_on_abort(struct terminal *terminal, const char *why)

@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/sign_on_state.h"
 #include "flow/reactor.h"
+#include "flow/sign_on_state.h"
 
 #define COPY(to, from) (void)snprintf((to), sizeof(to), "%s", (from))
 
 void sign_on_send_progress(struct sign_on *s, const char *step, const char *text, int place,
-                      int64_t estimate_ms)
+                           int64_t estimate_ms)
 {
     struct msg msg = { .type = MSG_progress, .ref = s->ref };
 

@@ -4,10 +4,10 @@
  * one had claimed. Nobody else would end that one's `preparing`.
  */
 #include "core/index.h"
-#include "flow/sign_on.h"
-#include "flow/sign_on_state.h"
 #include "flow/decide.h"
 #include "flow/reactor.h"
+#include "flow/sign_on.h"
+#include "flow/sign_on_state.h"
 
 void sign_on_add_to_user(struct sign_on *s)
 {
@@ -75,16 +75,17 @@ static struct changes *orphan_changes(struct context *context, const struct retr
     struct connection *connection;
     struct changes *changes;
 
-    if (!session || session->row.state != session_PREPARING || session->row.epoch != write->number ||
-        session->flow || session->show_sent_epoch == write->number)
+    if (!session || session->row.state != session_PREPARING ||
+        session->row.epoch != write->number || session->flow ||
+        session->show_sent_epoch == write->number)
         return NULL;
     changes = changes_new("broker", "broker", write->action);
     changes_object(changes, "session %llu", (unsigned long long)session->row.id);
     changes->audit.subject_user_id = session->row.user_id;
     connection = connection_of(context->core, session->row.id);
     if (session_transition(session, session_DISCONNECTED, write->text, changes, NULL, NULL) < 0 ||
-        (connection &&
-         connection_transition(connection, connection_ENDED, write->text, changes, NULL, NULL) < 0)) {
+        (connection && connection_transition(connection, connection_ENDED, write->text, changes,
+                                             NULL, NULL) < 0)) {
         changes_free(changes);
         return NULL;
     }
@@ -94,10 +95,10 @@ static struct changes *orphan_changes(struct context *context, const struct retr
 void session_disconnect_orphan(struct context *context, struct session *session)
 {
     const struct retried_write write = { .build = orphan_changes,
-                             .id = session->row.id,
-                             .number = session->row.epoch,
-                             .action = "session.undo",
-                             .text = "the sign-on did not come to its end" };
+                                         .id = session->row.id,
+                                         .number = session->row.epoch,
+                                         .action = "session.undo",
+                                         .text = "the sign-on did not come to its end" };
 
     retried_write_start(context, &write);
 }

@@ -43,7 +43,8 @@ int sign_on_reach(struct flow *flow, int next)
     target = (struct probe_target){
         .address = desktop->address, .port = desktop->port, .answer_only = true, .urgent = true
     };
-    return flow_await_any(flow, probe_begin(s->context->probe, &target, &s->probe, &flow->op), next);
+    return flow_await_any(flow, probe_begin(s->context->probe, &target, &s->probe, &flow->op),
+                          next);
 }
 
 int sign_on_reached(struct flow *flow, int again, int next)

@@ -5,8 +5,8 @@
 #include "berth/plant.h"
 
 #include "core/index.h"
-#include "flow/sign_on_state.h"
 #include "flow/reactor.h"
+#include "flow/sign_on_state.h"
 
 #define POOLS_MAX 64
 
@@ -167,7 +167,8 @@ static int choose_desktop(struct flow *flow, struct pool *pool, int next)
     s->queue_entry.terminal_id = s->terminal->row.id;
     s->queue_entry.person = user && user->row.kind == user_kind_PERSON;
     s->queue_entry.position_changed = position_changed;
-    return flow_await(flow, pool_request_desktop(s->context, pool, &s->queue_entry, &flow->op), next);
+    return flow_await(flow, pool_request_desktop(s->context, pool, &s->queue_entry, &flow->op),
+                      next);
 }
 
 static int choose_session(struct flow *flow, struct session *session, int again, int next)

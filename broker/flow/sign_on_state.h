@@ -8,9 +8,9 @@
 #include "core/effective.h"
 #include "core/policy.h"
 #include "flow/claim.h"
-#include "flow/waitq.h"
 #include "flow/refill.h"
 #include "flow/resume.h"
+#include "flow/waitq.h"
 
 struct sign_on {
     struct flow flow;
@@ -28,7 +28,7 @@ struct sign_on {
     struct list same_user; /* reactor.signing_on of that user */
     struct list over;      /* waitq: others wait until this one has ended */
     bool quiet;            /* called off from its own terminal: no answer */
-    bool choices_sent;       /* several pools: the person chooses and signs on again */
+    bool choices_sent;     /* several pools: the person chooses and signs on again */
 
     struct policy_verdict verdict;
     struct queue_entry queue_entry;
@@ -93,7 +93,7 @@ int sign_on_check(struct sign_on *s, struct berth_error *reterr) berth_must_chec
 
 /* sign_on_messages.c: what the terminal is told. */
 void sign_on_send_progress(struct sign_on *s, const char *step, const char *text, int place,
-                      int64_t estimate_ms);
+                           int64_t estimate_ms);
 void sign_on_send_choices(struct sign_on *s, const struct policy_verdict *verdicts, size_t count);
 void sign_on_send_show(struct sign_on *s);
 

@@ -8,16 +8,16 @@
 #include "berth/log.h"
 #include "berth/plant.h"
 
-#include "core/presence.h"
 #include "core/index.h"
+#include "core/presence.h"
 #include "flow/command.h"
-#include "flow/sign_on.h"
-#include "flow/reactor.h"
 #include "flow/keys.h"
 #include "flow/limits.h"
 #include "flow/profile.h"
+#include "flow/reactor.h"
 #include "flow/release.h"
 #include "flow/session_detach.h"
+#include "flow/sign_on.h"
 
 /* A link stays open for so long where the end of its certificate is not known. */
 #define EXPIRY_UNKNOWN_MS 86400000
@@ -56,7 +56,7 @@ static void expired(struct berth_timer *timer)
         await_expiry(peer, identity, identity->row.not_after_ms - peer->not_after_ms);
     else
         context->hang_up(context->link, peer->id, BERTH_E_CERTIFICATE,
-                       "the certificate of this connection expired");
+                         "the certificate of this connection expired");
 }
 
 /* The handshake has just looked at the certificate itself; a row that ended earlier comes from a
@@ -100,7 +100,7 @@ static int let_in(struct context *context, uint64_t id, const char *address,
     if (older) {
         sign_on_abort(terminal, "the terminal connected anew");
         context->hang_up(context->link, older, BERTH_E_SUPERSEDED,
-                       "a newer connection of this terminal took its place");
+                         "a newer connection of this terminal took its place");
     }
     return 0;
 }
@@ -112,7 +112,8 @@ int terminal_opened(struct context *context, uint64_t id, const char *address, c
     uint64_t terminal_id = identity ? identity->row.terminal_id : 0;
     int r = let_in(context, id, address, identity, reterr);
 
-    context_note_peer(context, r < 0 ? history_peer_event_REFUSED : history_peer_event_OPENED, terminal_id, 0, key_hash);
+    context_note_peer(context, r < 0 ? history_peer_event_REFUSED : history_peer_event_OPENED,
+                      terminal_id, 0, key_hash);
     return r;
 }
 
@@ -121,7 +122,7 @@ static void note_closed(struct context *context, const struct peer *peer)
     const struct identity *identity = identity_find(context->core, peer->identity_id);
 
     context_note_peer(context, history_peer_event_CLOSED, peer->terminal_id, 0,
-                    identity ? identity->row.key_hash : NULL);
+                      identity ? identity->row.key_hash : NULL);
 }
 
 void terminal_closed(struct context *context, uint64_t id, const char *why)
@@ -144,7 +145,8 @@ void terminal_closed(struct context *context, uint64_t id, const char *why)
     sign_on_abort(terminal, why);
 }
 
-int joiner_opened(struct context *context, uint64_t id, const char *address, struct berth_error *reterr)
+int joiner_opened(struct context *context, uint64_t id, const char *address,
+                  struct berth_error *reterr)
 {
     if (reactor_of(context)->stopping)
         return berth_fail(reterr, BERTH_E_CLOSING, "the broker is stopping");
@@ -252,8 +254,8 @@ void handle_bye(struct context *context, uint64_t peer, const struct msg *msg)
 
 /* ---- signing on and off ---- */
 
-static void refuse(struct context *context, const struct terminal *terminal, const struct msg *about,
-                   const struct berth_error *error)
+static void refuse(struct context *context, const struct terminal *terminal,
+                   const struct msg *about, const struct berth_error *error)
 {
     const struct berth_error_row *row = berth_error_row(error->code);
     struct msg msg = { .type = MSG_refused, .ref = about->ref };
@@ -359,7 +361,8 @@ void handle_sign_off(struct context *context, uint64_t peer, const struct msg *m
         return;
     user = user_find(context->core, session->row.user_id);
     ending.actor = user ? user->row.name : "?";
-    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id,
+                      NULL);
     session_end_retried(context, session->row.id, &ending);
 }
 
@@ -373,16 +376,17 @@ void handle_disconnect(struct context *context, uint64_t peer, const struct msg 
     session = shown(context, terminal, msg, msg->disconnect.session_id, msg->disconnect.epoch);
     if (!session)
         return;
-    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id, NULL);
+    context_note_peer(context, history_peer_event_ACTED, terminal->row.id, session->row.terminal_id,
+                      NULL);
     /* Also when its viewer ended first: the terminal must not get it back without its user. */
     session_detach_retried(context, session, "disconnected",
-                  "Its user left the terminal; the session goes on");
+                           "Its user left the terminal; the session goes on");
 }
 
 /* ---- central management ---- */
 
 int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
-                       struct berth_error *reterr)
+                        struct berth_error *reterr)
 {
     const struct terminal *terminal = context_terminal(context, peer);
     const struct command *command = command_find(context->core, command_id);

@@ -21,8 +21,8 @@
  * closes; terminal_closed is then not called. A second connection of the same terminal takes the
  * place of the first, which is hung up with SUPERSEDED.
  */
-int terminal_opened(struct context *context, uint64_t peer, const char *address, const char *key_hash,
-                    struct berth_error *reterr) berth_must_check;
+int terminal_opened(struct context *context, uint64_t peer, const char *address,
+                    const char *key_hash, struct berth_error *reterr) berth_must_check;
 
 /* Its connection ended, for whatever reason; also after context->hang_up. */
 void terminal_closed(struct context *context, uint64_t peer, const char *why);
@@ -54,7 +54,7 @@ terminal_handler_fn handle_renew_certificate;
  * (another terminal's, or none), STATE (a command of another kind, or at its end).
  */
 int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
-                       struct berth_error *reterr) berth_must_check;
+                        struct berth_error *reterr) berth_must_check;
 
 /* Name of the peer's terminal, for logs and listings; "" when the peer is nobody. */
 const char *context_terminal_name(struct context *context, uint64_t peer);
@@ -73,7 +73,7 @@ int reactor_quiesce(struct context *context, int64_t limit_ms, struct op *op) be
 
 /* For the listener of virt: main passes these on, context is struct context. */
 void reactor_host_event(void *context, uint64_t host_id, bool up, const struct virt_result *facts,
-                const char *reason);
+                        const char *reason);
 void reactor_machine_event(void *context, uint64_t host_id, const struct virt_event *event);
 
 #endif
