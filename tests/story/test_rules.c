@@ -40,7 +40,7 @@ static struct {
     char last[200]; /* what was done, for the sentence of a failure */
 } run;
 
-static uint64_t random(uint64_t sides)
+static uint64_t draw(uint64_t sides)
 {
     return random_below(&run.w->environment.random, sides);
 }
@@ -54,7 +54,7 @@ static const char letters[] = "ugtpbh";
 static struct entity *some(enum entity_kind kind)
 {
     size_t count = world_core(run.w)->of[kind].count;
-    size_t skip = count ? random(count) : 0;
+    size_t skip = count ? draw(count) : 0;
 
     list_each (core_all(world_core(run.w), kind), node) {
         if (skip-- == 0)
@@ -81,8 +81,8 @@ static void new_name(enum entity_kind kind, char out[64])
     for (size_t i = 0; i < BERTH_COUNT(kinds); i++)
         if (kinds[i] == kind)
             letter = letters[i];
-    (void)snprintf(out, 64, "%c%d%s", letter, (int)random(NAMES),
-                   kind == ENTITY_place && random(2) ? "/a" : "");
+    (void)snprintf(out, 64, "%c%d%s", letter, (int)draw(NAMES),
+                   kind == ENTITY_place && draw(2) ? "/a" : "");
 }
 
 static int awaited(int begun)
@@ -201,10 +201,10 @@ static void decide_some(void)
         { subject_kind_GROUP, ENTITY_group },   { subject_kind_TERMINAL, ENTITY_terminal },
         { subject_kind_PLACE, ENTITY_place },
     };
-    size_t which = random(BERTH_COUNT(subjects));
+    size_t which = draw(BERTH_COUNT(subjects));
     struct entity *subject = subjects[which].kind ? some(subjects[which].kind) : NULL;
     struct row_entitlement row = { .subject_kind = subjects[which].word,
-                                   .effect = random(2) ? effect_ALLOW : effect_DENY };
+                                   .effect = draw(2) ? effect_ALLOW : effect_DENY };
     struct decided *rule = &run.at[run.count];
     struct entity *pool = some(ENTITY_pool);
 
@@ -322,11 +322,11 @@ static void step(void)
 {
     static char before[65536];
     static char after[65536];
-    enum entity_kind kind = kinds[random(BERTH_COUNT(kinds))];
+    enum entity_kind kind = kinds[draw(BERTH_COUNT(kinds))];
     bool only_names = false;
 
     judge(before, sizeof(before));
-    switch (random(8)) {
+    switch (draw(8)) {
     case 0:
     case 1:
     case 2:
@@ -343,7 +343,7 @@ static void step(void)
         join_some();
         break;
     case 6:
-        if (random(2))
+        if (draw(2))
             decide_some();
         else
             delete_some(ENTITY_entitlement);

@@ -10,7 +10,7 @@ TEST(setting, every_default_is_allowed)
 
     EXPECT(count > 8);
     for (size_t i = 0; i < count; i++)
-        EXPECT_OK(setting_check(rows[i].key, rows[i].given, NULL));
+        EXPECT_OK(setting_check(rows[i].key, rows[i].default_value, NULL));
 }
 
 TEST(setting, values_become_members)

@@ -83,7 +83,7 @@ TEST(state_file, in_a_folder)
 
 TEST(state_file, in_memory)
 {
-    struct state_dir state_dir;
+    struct state_dir state;
     struct berth_error error = { 0 };
 
     EXPECT_OK(state_dir_open(&state, NULL, &error));

@@ -21,10 +21,10 @@ static void take(void *context, int descriptor, const struct sockaddr *from, soc
 static void begin_patient(int64_t unread_ms)
 {
     struct link_api_setup setup = { .listen = "127.0.0.1:0",
-                                  .listen_descriptor = -1,
-                                  .connections = 16,
-                                  .unread_ms = unread_ms,
-                                  .taken = take };
+                                    .listen_descriptor = -1,
+                                    .connections = 16,
+                                    .unread_ms = unread_ms,
+                                    .taken = take };
 
     fixture_begin_default();
     memset(&taken, 0, sizeof(taken));
@@ -60,11 +60,11 @@ TEST(people, bytes_go_both_ways_in_plain)
     EXPECT_INT(write(taken.descriptor, "HTTP/1.1 200 OK\r\n", 17), 17);
     TURN_UNTIL(client.bytes == 17);
     EXPECT(memcmp(client.head, "HTTP/1.1 200 OK\r\n", 17) == 0);
-    EXPECT_INT(stats_now().people, 1);
+    EXPECT_INT(stats_now().api_connections, 1);
     (void)close(taken.descriptor);
     TURN_UNTIL(client.closed);
     client_end(&client);
-    TURN_UNTIL(stats_now().people == 0);
+    TURN_UNTIL(stats_now().api_connections == 0);
     fixture_end();
 }
 
@@ -136,7 +136,7 @@ TEST(people, a_slow_browser_makes_the_server_wait)
     sent = fill();
     /* That is all: the connection lives and goes on. */
     EXPECT_INT(client.closed, 0);
-    EXPECT_INT(stats_now().people, 1);
+    EXPECT_INT(stats_now().api_connections, 1);
     tls_resume(&client.tls);
     TURN_UNTIL(client.bytes == sent);
     (void)close(taken.descriptor);
@@ -153,7 +153,7 @@ TEST(people, who_does_not_read_an_answer_is_hung_up_on)
     enter(&client, "http/1.1");
     tls_pause(&client.tls);
     (void)fill();
-    TURN_UNTIL(stats_now().people == 0);
+    TURN_UNTIL(stats_now().api_connections == 0);
     EXPECT_INT(stats_now().slow_readers, 1);
     EXPECT_INT(write(taken.descriptor, "more", 4), -1);
     (void)close(taken.descriptor);
@@ -176,7 +176,7 @@ TEST(people, who_does_not_read_is_gone_soon_after_the_server_hung_up)
     (void)fill();
     (void)shutdown(taken.descriptor, SHUT_RDWR);
     began_ms = clock_mono_ms();
-    TURN_UNTIL(stats_now().people == 0);
+    TURN_UNTIL(stats_now().api_connections == 0);
     EXPECT(clock_mono_ms() - began_ms < 30000);
     (void)close(taken.descriptor);
     client_end(&client);
