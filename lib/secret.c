@@ -11,11 +11,6 @@ void secret_wipe(struct secret *secret)
     explicit_bzero(secret, sizeof(*secret));
 }
 
-void secret_wipep(struct secret *secret)
-{
-    secret_wipe(secret);
-}
-
 bool secret_set(struct secret *secret, const char *text, size_t length)
 {
     secret_wipe(secret);

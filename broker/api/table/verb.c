@@ -298,21 +298,11 @@ const struct verb *verb_route(enum verb_method method, char *const *segments, si
     return found;
 }
 
-static void exchange(const char *name, char from, char to, char out[48])
+void verb_name_for_cli(const char *name, char out[48])
 {
     size_t i;
 
     for (i = 0; name[i] && i < 47; i++)
-        out[i] = name[i] == from ? to : name[i];
+        out[i] = name[i] == '_' ? '-' : name[i];
     out[i] = '\0';
-}
-
-void verb_name_for_cli(const char *name, char out[48])
-{
-    exchange(name, '_', '-', out);
-}
-
-void verb_name_for_programs(const char *name, char out[48])
-{
-    exchange(name, '-', '_', out);
 }

@@ -115,8 +115,7 @@ const struct verb *verb_route(enum verb_method method, char *const *segments, si
 /* Name of the i-th brace of a pattern (path or words) into `name`; false when there are fewer. */
 bool verb_brace(const char *pattern, size_t index, char name[48]);
 
-/* "image-version" for "image_version": names as people type them, and back. */
+/* "image-version" for "image_version": a name as berthctl shows and accepts it. */
 void verb_name_for_cli(const char *name, char out[48]);
-void verb_name_for_programs(const char *name, char out[48]);
 
 #endif
