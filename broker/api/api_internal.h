@@ -1,4 +1,5 @@
-/* api_internal.h - what the files of the management API share: the API, a client, a request, who asks.
+/* api_internal.h - what the files of the management API share: the API, a client, a request, who
+ * asks.
  *
  * Module api; for its own files only. A request lives from its first line to its last byte; while a
  * verb waits for an operation its connection is suspended. A request whose connection is gone lives

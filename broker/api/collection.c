@@ -109,8 +109,8 @@ static int read_pair(struct request *request, struct list_query *query,
     return add_filter(request, query, pair, reterr);
 }
 
-/* A state says whether a row is over, and what is over has no runtime facts: the other rows need not
- * be read for that. */
+/* A state says whether a row is over, and what is over has no runtime facts: the other rows need
+ * not be read for that. */
 static void narrow(enum entity_kind kind, struct list_query *query)
 {
     for (size_t i = 0; core_keeps_history(kind) && i < query->filters; i++) {

@@ -1,5 +1,5 @@
-/* http_clients.c - who may hold a connection: the Unix socket has a share of its own, strangers a small
- * one, and whoever is signed in the rest.
+/* http_clients.c - who may hold a connection: the Unix socket has a share of its own, strangers a
+ * small one, and whoever is signed in the rest.
  *
  * A connection through TLS is a stranger's until a request on it showed a good token. Where a share
  * is used up nobody is refused: one goes for the newcomer, so that holding connections open keeps

@@ -1,5 +1,5 @@
-/* http_server.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the connections
- * that we give it.
+/* http_server.c - libmicrohttpd in the core loop: its epoll descriptor, its timeouts, and the
+ * connections that we give it.
  *
  * The library never listens: connections are accepted here or come from the TLS listener, so that
  * there is one way in and what the kernel says of a peer is asked once, at the beginning.

@@ -13,9 +13,9 @@
  * and where a limit is reached a handshake that makes no progress ends in favour of the new one,
  * the oldest first. Whoever shakes hands at once gets through.
  *
- * Who is done with its handshake keeps its place. Where a share of those is set (at the join listener,
- * where anybody can get that far), one beyond the share of its source keeps it only until another
- * needs it.
+ * Who is done with its handshake keeps its place. Where a share of those is set (at the join
+ * listener, where anybody can get that far), one beyond the share of its source keeps it only until
+ * another needs it.
  *
  * At most ADMISSION_SOURCES strangers are remembered, and apart from them as many known sources; of
  * either the one that was quiet the longest goes first, never one that is connected. Nothing is
@@ -66,8 +66,9 @@ enum penalty {
 };
 
 /* End the handshake of that connection in favour of another's: called by admission_admit with its
- * lock held, on any thread, for a connection whose admission_release did not come yet. It must not ask
- * admission anything; ending may come later, and then comes to nothing if the handshake is done.
+ * lock held, on any thread, for a connection whose admission_release did not come yet. It must not
+ * ask admission anything; ending may come later, and then comes to nothing if the handshake is
+ * done.
  */
 typedef void admission_drop_fn(void *owner, uint64_t id);
 

@@ -13,9 +13,9 @@
 /* Encrypted bytes that may wait for a slow browser before the HTTP server is made to wait. */
 #define AHEAD_MAX ((size_t)65536)
 
-/* While bytes wait for the browser, it is checked this many times in link_api_setup.unread_ms whether
- * the browser took at least TAKEN_MIN of them. Fewer count as none: a byte now and then would hold
- * the place for ever. */
+/* While bytes wait for the browser, it is checked this many times in link_api_setup.unread_ms
+ * whether the browser took at least TAKEN_MIN of them. Fewer count as none: a byte now and then
+ * would hold the place for ever. */
 #define UNREAD_CHECKS 6
 /* Where the server has hung up already the place is wanted sooner. At 64 kbit/s a reader that took
  * 64 KiB takes nothing for 8 s, so one look is too few. */

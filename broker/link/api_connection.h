@@ -1,9 +1,9 @@
-/* api_connection.h - connections of the management API: TLS on one side, a socket pair with plain bytes on
- * the other.
+/* api_connection.h - connections of the management API: TLS on one side, a socket pair with plain
+ * bytes on the other.
  *
- * Module link, private. Thread: their I/O thread's. The HTTP server on the core loop sees plain bytes of a
- * local socket; there is one TLS stack, and no handshake on the core loop. Neither side is buffered
- * without bound: what one does not take is not read from the other.
+ * Module link, private. Thread: their I/O thread's. The HTTP server on the core loop sees plain
+ * bytes of a local socket; there is one TLS stack, and no handshake on the core loop. Neither side
+ * is buffered without bound: what one does not take is not read from the other.
  */
 #ifndef BERTH_LINK_API_CONNECTION_H
 #define BERTH_LINK_API_CONNECTION_H

@@ -100,7 +100,8 @@ static void turn_ends(struct berth_deferred *deferred)
     send_down(container_of(deferred, struct io_thread, dispatch));
 }
 
-/* The core may speak while the I/O threads end: the outcome of a job that was under way is told then.
+/* The core may speak while the I/O threads end: the outcome of a job that was under way is told
+ * then.
  */
 static void add_down(struct io_thread *io, struct loop_mail *mail)
 {

@@ -1,7 +1,7 @@
 /* link.h - the link to terminals, and the TLS of the management API.
  *
- * Module link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of our
- * CA) and berth-join/1 (server certificate only; join messages only). I/O threads end TLS, cut
+ * Module link. Two listeners for terminals: berth/1 (mutual TLS; a terminal with a certificate of
+ * our CA) and berth-join/1 (server certificate only; join messages only). I/O threads end TLS, cut
  * frames and decode messages; the core loop gets plain structs by mailbox and hands them to
  * flow/terminal_handlers.h, refused unless permitted in the peer's present state.
  *
@@ -70,8 +70,8 @@ int link_join_port(const struct link *link);
 /* I/O threads: what terminals that come back all at once are shared among. */
 int link_threads(const struct link *link);
 
-/* A new certificate for the broker's listeners, at once; connections that are open keep theirs. Happens
- * by itself when two thirds of the life of the present one are over.
+/* A new certificate for the broker's listeners, at once; connections that are open keep theirs.
+ * Happens by itself when two thirds of the life of the present one are over.
  */
 int link_renew_certificate(struct link *link, struct berth_error *reterr) berth_must_check;
 int64_t link_certificate_ends_ms(const struct link *link);

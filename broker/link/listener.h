@@ -1,8 +1,8 @@
 /* listener.h - listening sockets, one per I/O thread and address.
  *
- * Module link, private. SO_REUSEPORT lets every thread have a socket of its own on the same port: the
- * kernel spreads the connections. A descriptor from socket activation is shared instead; whoever
- * wakes first accepts.
+ * Module link, private. SO_REUSEPORT lets every thread have a socket of its own on the same port:
+ * the kernel spreads the connections. A descriptor from socket activation is shared instead;
+ * whoever wakes first accepts.
  */
 #ifndef BERTH_LINK_LISTENER_H
 #define BERTH_LINK_LISTENER_H

@@ -1,8 +1,8 @@
 /* probe.h - is a desktop ready? An RDP answer, never an open port.
  *
  * Module rdp. Thread: loop. X.224 connection request and confirm ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2),
- * then TLS to learn the certificate. Sockets are the module's; the address is host and port, numeric
- * only.
+ * then TLS to learn the certificate. Sockets are the module's; the address is host and port,
+ * numeric only.
  */
 #ifndef BERTH_RDP_PROBE_H
 #define BERTH_RDP_PROBE_H

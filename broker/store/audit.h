@@ -1,8 +1,8 @@
 /* audit.h - the audit trail: a chain of records that cannot be changed without it being seen.
  *
- * Module store, private. Each decision appends one record in its own transaction. Its hash is SHA-256
- * over these bytes (integers 8 bytes big-endian; texts and the sealed part as 4 bytes big-endian
- * length, then the bytes as they stand in the row):
+ * Module store, private. Each decision appends one record in its own transaction. Its hash is
+ * SHA-256 over these bytes (integers 8 bytes big-endian; texts and the sealed part as 4 bytes
+ * big-endian length, then the bytes as they stand in the row):
  *
  *     "berth-audit/1" 0x00   previous hash (32 bytes; zeros for the first record)
  *     sequence at_ms mono_ms incarnation subject_id terminal_id rev

@@ -1,9 +1,9 @@
 /* backup.h - a copy of berth.db made while it is in use.
  *
- * Module store, private; writer's thread. The copy goes in steps over the writer's own connection, so
- * what is committed between two steps is in it without beginning anew. It is written under another
- * name and gets its own when it is whole and durable; it is mode 0600, in rollback-journal mode
- * (one file), and never replaces a file.
+ * Module store, private; writer's thread. The copy goes in steps over the writer's own connection,
+ * so what is committed between two steps is in it without beginning anew. It is written under
+ * another name and gets its own when it is whole and durable; it is mode 0600, in rollback-journal
+ * mode (one file), and never replaces a file.
  */
 #ifndef BERTH_STORE_BACKUP_H
 #define BERTH_STORE_BACKUP_H

@@ -1,8 +1,8 @@
 /* decision.h - one decision written into the open transaction: rows, feed, audit record, request
  * id.
  *
- * Module store, private; writer's thread. All or nothing by a savepoint: a decision that a constraint
- * refuses leaves the others of its batch alone.
+ * Module store, private; writer's thread. All or nothing by a savepoint: a decision that a
+ * constraint refuses leaves the others of its batch alone.
  */
 #ifndef BERTH_STORE_DECISION_H
 #define BERTH_STORE_DECISION_H

@@ -1,7 +1,7 @@
 /* feed.h - the change feed: one row per change with a global rev, and the memory of requests.
  *
- * Module store, private. The feed drives event streams that resume by rev, and later other brokers. A
- * row's body is what an operator may see of the entity: never a hash, never a secret. The feed is
+ * Module store, private. The feed drives event streams that resume by rev, and later other brokers.
+ * A row's body is what an operator may see of the entity: never a hash, never a secret. The feed is
  * kept for a time; whoever asks for what is gone is told to begin anew. Requests are remembered as
  * long.
  */

@@ -1,7 +1,7 @@
 /* migrate.h - schemas, numbered and frozen, and the way from one to the next.
  *
- * Module store, private. A migration is a text file under migrations/, embedded as it stands. It runs
- * in one transaction together with the raise of user_version, so a file is always at a whole
+ * Module store, private. A migration is a text file under migrations/, embedded as it stands. It
+ * runs in one transaction together with the raise of user_version, so a file is always at a whole
  * version. application_id tells our files from others. A file that a later Berth wrote is refused:
  * what it means is not known here.
  *

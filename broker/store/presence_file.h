@@ -1,7 +1,7 @@
 /* presence_file.h - presence.db: when each terminal was last seen.
  *
- * Module store, private; writer's thread. WAL with synchronous=NORMAL: a power cut may cost the last
- * seconds, never the file.
+ * Module store, private; writer's thread. WAL with synchronous=NORMAL: a power cut may cost the
+ * last seconds, never the file.
  */
 #ifndef BERTH_STORE_PRESENCE_FILE_H
 #define BERTH_STORE_PRESENCE_FILE_H

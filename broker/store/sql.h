@@ -1,9 +1,10 @@
 /* sql.h - the few things that every file of this module does with SQLite.
  *
- * Module store, private. One connection belongs to one thread. Statements are prepared once and kept.
+ * Module store, private. One connection belongs to one thread. Statements are prepared once and
+ * kept.
  *
- * Every failure of SQLite is one of four kinds, and the kind decides what the store does:
- * a row that is not allowed, a full disk, a file that somebody else locks, or a file that cannot be
+ * Every failure of SQLite is one of four kinds, and the kind decides what the store does: a row
+ * that is not allowed, a full disk, a file that somebody else locks, or a file that cannot be
  * trusted any more.
  */
 #ifndef BERTH_STORE_SQL_H

@@ -1,10 +1,10 @@
 /* store.h - the durable record: SQLite behind typed, asynchronous operations.
  *
- * Module store: the only one with <sqlite3.h>. Thread: every function is called on the loop; the work
- * is done by the store's own writer thread; completions come on the loop after COMMIT. Two files in
- * the data folder: berth.db (WAL, synchronous=FULL) and presence.db (WAL, NORMAL); a third,
- * keys.db, holds the keys that seal personal audit fields and is not part of a backup. Exactly one
- * connection writes and checkpoints each file.
+ * Module store: the only one with <sqlite3.h>. Thread: every function is called on the loop; the
+ * work is done by the store's own writer thread; completions come on the loop after COMMIT. Two
+ * files in the data folder: berth.db (WAL, synchronous=FULL) and presence.db (WAL, NORMAL); a
+ * third, keys.db, holds the keys that seal personal audit fields and is not part of a backup.
+ * Exactly one connection writes and checkpoints each file.
  *
  * Failures: NO_SPACE (disk full: refused, nothing changed, recovers by itself), CONFLICT (version
  * or constraint, with its name), STORE (anything else: the store stops acknowledging and calls

@@ -1,8 +1,8 @@
 /* writer.h - the thread that writes.
  *
- * Module store, private. It takes whatever waits (at most BATCH_MAX) as one transaction: no timer, no
- * delay, so a slow disk makes large batches and a fast one small ones. Between batches it does one
- * step of each chore: presence, backup, pruning of the feed, folding the log back, noting the
+ * Module store, private. It takes whatever waits (at most BATCH_MAX) as one transaction: no timer,
+ * no delay, so a slow disk makes large batches and a fast one small ones. Between batches it does
+ * one step of each chore: presence, backup, pruning of the feed, folding the log back, noting the
  * trail's end in keys.db, and on a full disk asking for room once a second.
  */
 #ifndef BERTH_STORE_WRITER_H

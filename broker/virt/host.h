@@ -1,5 +1,5 @@
-/* host.h - one host as the broker's side of this module sees it: its process, and the calls on their
- * way.
+/* host.h - one host as the broker's side of this module sees it: its process, and the calls on
+ * their way.
  *
  * Module virt; private to it. Thread: loop.
  *

@@ -1,7 +1,8 @@
 /* process.h - one running berth-virt, as the broker holds it: a child and a socket.
  *
- * Module virt. Thread: loop. A process is let go, never waited for: it is killed, and its memory goes
- * by itself when child and socket are closed. Meanwhile its host may start another one or be gone.
+ * Module virt. Thread: loop. A process is let go, never waited for: it is killed, and its memory
+ * goes by itself when child and socket are closed. Meanwhile its host may start another one or be
+ * gone.
  */
 #ifndef BERTH_VIRT_PROCESS_H
 #define BERTH_VIRT_PROCESS_H

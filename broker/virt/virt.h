@@ -1,11 +1,11 @@
 /* virt.h - the port to hypervisors: one berth-virt process per host, seen from the broker.
  *
- * Module virt. Thread: loop. A hung hypervisor never reaches the loop: calls are frames over a socket
- * pair, each with a deadline (calls.def) that this side keeps. When it passes, the call completes
- * with UNKNOWN_OUTCOME and the flow must keep its reservation until virt_inspect answered. Three
- * missed deadlines in a row, or a missed heartbeat, and the process is killed and started again
- * with back-off (0.5 to 30 s, jitter); calls in flight then complete with UNKNOWN_OUTCOME, new ones
- * with HOST_DOWN until it is up.
+ * Module virt. Thread: loop. A hung hypervisor never reaches the loop: calls are frames over a
+ * socket pair, each with a deadline (calls.def) that this side keeps. When it passes, the call
+ * completes with UNKNOWN_OUTCOME and the flow must keep its reservation until virt_inspect
+ * answered. Three missed deadlines in a row, or a missed heartbeat, and the process is killed and
+ * started again with back-off (0.5 to 30 s, jitter); calls in flight then complete with
+ * UNKNOWN_OUTCOME, new ones with HOST_DOWN until it is up.
  */
 #ifndef BERTH_VIRT_VIRT_H
 #define BERTH_VIRT_VIRT_H

@@ -1,4 +1,4 @@
-/* base.h - the words of the language that every file of Berth may use.
+/* base.h - macros, allocation and attributes that every file of Berth may use.
  *
  * Module shared: no I/O, no state. The only place where statement expressions are allowed.
  */
@@ -15,8 +15,8 @@
 #define berth_cleanup(function) __attribute__((cleanup(function)))
 #define berth_unused __attribute__((unused))
 #define berth_noreturn __attribute__((noreturn))
-/* A large variable that is filled before it is read: it is not zeroed at its declaration, which the
- * release build does for all others (-ftrivial-auto-var-init).
+/* For a large local variable that is filled before it is read: the release build, which zeroes all
+ * others at their declaration (-ftrivial-auto-var-init), leaves it alone.
  */
 #if defined(__has_attribute) && __has_attribute(uninitialized)
 #define berth_unset __attribute__((uninitialized))
@@ -31,7 +31,7 @@
 #define container_of(pointer, type, member) \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* Give a value away and leave nothing behind: `*ret = berth_take(thing)`. */
+/* Move a pointer out of a variable and set the variable to NULL: `*ret = berth_take(object)`. */
 #define berth_take(pointer)                     \
     ({                                          \
         __typeof__(pointer) taken_ = (pointer); \
@@ -39,20 +39,20 @@
         taken_;                                 \
     })
 
-/* Zeroed memory. Running out of it ends the program with a sentence: Berth is crash-only there,
- * loses nothing that was acknowledged, and the pictures stay. Sizes that a peer influences are
- * capped by the caller before they come here. No alloc_size attribute: mailboxes allocate only as
- * much of a struct msg as its type uses, and a compiler that knew the size would warn of the rest.
+/* Zeroed memory. Out of memory ends the program with a message: nothing that was acknowledged is
+ * lost, and desktops that are shown stay on their screens. The caller caps sizes that a peer
+ * influences. No alloc_size attribute: mailboxes allocate only the part of a struct msg that its
+ * type uses, and a compiler that knew the size would warn about the rest.
  */
 void *berth_alloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *berth_realloc(void *old, size_t size) __attribute__((alloc_size(2), returns_nonnull));
-/* As much of the text as fits, with its NUL: what snprintf("%s") does, without its machinery. */
+/* Copy as much of `text` as fits and terminate it with a NUL: as snprintf("%s"), but cheaper. */
 void berth_copy_text(char *out, size_t size, const char *text);
 
 /* A copy to free with free(). */
 char *berth_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 
-/* The end for want of memory, for libraries that tell instead of ending. */
+/* End the program as berth_alloc does: for libraries that report that they are out of memory. */
 berth_noreturn void berth_out_of_memory(void);
 
 #define berth_new(type) ((type *)berth_alloc(sizeof(type)))

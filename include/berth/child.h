@@ -1,7 +1,8 @@
-/* child.h - child processes: started, watched, ended.
+/* child.h - child processes: start, watch, end.
  *
- * Module shared. Used for berth-virt, the viewer, the greeter. A child inherits exactly the descriptors
- * it is given, dies with its parent (PR_SET_PDEATHSIG where asked), and ends by TERM, then KILL.
+ * Module shared. Used for berth-virt, the viewer and the greeter. A child inherits exactly the
+ * descriptors it is given, dies with its parent (PR_SET_PDEATHSIG where asked), and ends by TERM,
+ * then KILL.
  */
 #ifndef BERTH_CHILD_H
 #define BERTH_CHILD_H
@@ -10,7 +11,7 @@
 
 struct child {
     pid_t pid;
-    int pidfd; /* readable when the process has ended: no SIGCHLD, no race about numbers */
+    int pidfd; /* readable when the process has ended: no SIGCHLD, and no race with a reused pid */
     uv_poll_t watch;
     bool group;
     struct berth_loop *loop;
@@ -25,7 +26,7 @@ struct child {
 struct child_setup {
     const char *const *argv; /* argv[0] is the program's path; NULL-terminated. Never a secret. */
     const char *const *environment; /* NULL: the parent's */
-    /* given to the child as 0, 1, 2, 3 ...; -1, and what is missing of 0 to 2: /dev/null */
+    /* become 0, 1, 2, 3 ... in the child; -1, and those of 0 to 2 that are missing: /dev/null */
     const int *descriptors;
     size_t descriptor_count;
     bool die_with_parent;
@@ -40,7 +41,7 @@ int child_start(struct berth_loop *loop, struct child *child, const struct child
 /* TERM now, KILL after `grace_ms`; `ended` follows. grace_ms 0: KILL at once. */
 void child_end(struct child *child, int64_t grace_ms);
 
-/* After it ended: give the handle back; `freed` is called when the memory may go. */
+/* After it ended: close the handle; `freed` is called when the memory may be freed. */
 void child_free(struct child *child, void (*freed)(struct child *child));
 
 #endif

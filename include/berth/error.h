@@ -1,4 +1,4 @@
-/* error.h - one way to fail: a negative number and a sentence.
+/* error.h - how functions fail: a negative code and a sentence.
  *
  * Module shared. Functions return 0 or more on success and BERTH_E_... (negative) on failure, and
  * then fill a struct berth_error that says who, what and which. Secrets never enter a message.
@@ -25,13 +25,13 @@ struct berth_error {
     char text[BERTH_ERROR_TEXT];
 };
 
-/* Fill `reterr` (which may be NULL) and return `code`, so that a failure is one line.
- * The text is made as berth_text does it.
+/* Fill `reterr` (which may be NULL) and return `code`, so that a failure is one line. The text is
+ * formatted as by berth_text.
  */
 int berth_fail(struct berth_error *reterr, int code, const char *format, ...) berth_printf(3, 4);
 
 /* A sentence for people in `out` of `size` bytes. What does not fit is cut after a whole UTF-8
- * character and ends with "..." (half a character would make it no JSON); control characters become
+ * character and ends with "..." (half a character is not valid JSON); control characters become
  * '?', so that foreign text cannot forge a log line. `out` may not be among the arguments.
  */
 void berth_text(char *out, size_t size, const char *format, ...) berth_printf(3, 4);

@@ -1,14 +1,14 @@
-/* flow.h - multi-step procedures: tables of named steps and the small driver that walks them.
+/* flow.h - multi-step procedures: tables of named steps, and the engine that runs them.
  *
  * Module shared. Thread: loop.
  *
- * A step starts at most one operation and answers the next step, FLOW_WAIT (through flow_await),
- * FLOW_DONE or FLOW_FAIL (through flow_fail). Nothing else moves a flow. A failing or cancelled
- * flow runs the undos of the steps it entered, backwards; `ended` is its very last act. Steps
- * behind a durable write compensate, they do not cancel.
+ * A step starts at most one operation and returns the next step, FLOW_WAIT (by flow_await),
+ * FLOW_DONE or FLOW_FAIL (by flow_fail). Nothing else advances a flow. A flow that fails or is
+ * cancelled runs the undo functions of the steps it entered, last first; then `ended` is called,
+ * once. The undo of a durable write is another write that compensates it.
  *
- * To add a flow: write its table first (name, step, undo, limit, what is true when it is behind
- * us), then the steps.
+ * To add a flow: write its table first (name, step, undo, limit, what holds after the step), then
+ * the steps.
  */
 #ifndef BERTH_FLOW_H
 #define BERTH_FLOW_H
@@ -21,22 +21,22 @@ struct flow;
 typedef int flow_step_fn(struct flow *flow);
 typedef void flow_undo_fn(struct flow *flow);
 
-/* Answers of a step besides the index of the next one. */
+/* What a step may return besides the index of the next one. */
 enum { FLOW_WAIT = -1000, FLOW_DONE = -1001, FLOW_FAIL = -1002 };
 
 /* Limits of a step besides milliseconds. */
 enum {
-    FLOW_QUEUED = -1, /* a place in a queue: the flow's own deadline is the limit */
-    /* a store write, or a host operation that must be known: no limit, never cancelled */
+    FLOW_QUEUED = -1, /* it waits in a queue: the flow's own deadline is the limit */
+    /* a store write, or a host operation whose outcome must be known: no limit, never cancelled */
     FLOW_DURABLE = -2,
 };
 
-#define FLOW_STEPS_MAX 32 /* as many as a flow has bits to remember which were entered */
+#define FLOW_STEPS_MAX 32 /* bits of flow.entered */
 
 struct flow_step {
     const char *name;
     flow_step_fn *step;
-    /* NULL: nothing to take back. Must cope with a step that did not get far. */
+    /* NULL: nothing to undo. Also called when the step itself failed half-way. */
     flow_undo_fn *undo;
     int64_t limit_ms; /* of the step's waiting; 0: the step does not wait */
 };
@@ -47,20 +47,19 @@ struct flow_kind {
     int count;
     /* of the whole flow; 0 = none. Checked between waits, never inside a durable step. */
     int64_t deadline_ms;
-    /* Last act: the owner frees the flow here. error->code is 0 when the flow succeeded. */
+    /* Called last: the owner frees the flow here. error->code is 0 when the flow succeeded. */
     void (*ended)(struct flow *flow, const struct berth_error *error);
-    /* may somebody who manages call it off? Not what must be brought to its end */
+    /* may `berthctl flow cancel` cancel it? Not a flow that must be completed */
     bool admin_cancel;
-    /* bit per step that waits for another's work, a host's or a guest's: that is not the flow's own
-     * time */
+    /* bit per step that waits for a host or a guest: not counted as the flow's own time */
     uint32_t external;
 };
 
 /* How long the flows of one kind took, and their steps; time as the engine's clock has it. */
 struct flow_durations {
-    const struct flow_kind *kind; /* NULL: this place is free */
+    const struct flow_kind *kind; /* NULL: this entry is free */
     struct histogram total;       /* of those that succeeded: from start to end */
-    struct histogram own;         /* the same without what it waited outside */
+    struct histogram own;         /* the same without the time in `external` steps */
     struct histogram step[FLOW_STEPS_MAX];
 };
 
@@ -83,63 +82,62 @@ struct flow {
     struct flow_engine *engine;
     const struct flow_kind *kind;
     uint64_t id;
-    char who[96]; /* for whom, as `berthctl flow list` prints it */
+    char who[96]; /* for which user and terminal, as `berthctl flow list` prints it */
     int at;       /* step being run or waited in */
-    int next;     /* where the awaited operation leads */
+    int next;     /* the step after the awaited operation */
     bool waiting;
     bool any_result; /* a failed operation leads to `next` too: flow_await_any */
-    /* cancelled or overtaken while in a durable wait: ends when the outcome is known */
+    /* cancelled while in a durable wait: ends when the outcome is known */
     bool cancelling;
     uint32_t entered; /* bit per step */
     int64_t started_ms;
     int64_t step_since_ms; /* monotonic */
-    int64_t external_ms;   /* spent so far in steps that wait outside */
+    int64_t external_ms;   /* spent so far in `external` steps */
     struct op op;
     struct berth_timer limit;
     struct berth_timer deadline;
     struct berth_error error;
 };
 
-/* An engine with no flow yet. */
+/* Initialise an engine without flows. */
 void flow_engine_init(struct flow_engine *engine, struct berth_timers *timers);
 
 /* Start at step 0. The first step runs at the end of this turn, not from inside start, so that the
- * caller may keep the pointer first. `who` names the person and place for the list.
+ * caller may store the pointer first. `who` names the user and the terminal for the list of flows.
  */
 void flow_start(struct flow_engine *engine, struct flow *flow, const struct flow_kind *kind,
                 const char *who);
 
-/* In a step: `return flow_await(flow, x_begin(..., &flow->op), NEXT);`. A begin that failed fails
- * the flow with op.error.
+/* In a step: `return flow_await(flow, x_begin(..., &flow->op), NEXT);`. When begin fails, the flow
+ * fails with op.error.
  */
 int flow_await(struct flow *flow, int begun, int next);
 
-/* As flow_await, but a failure leads to NEXT as well, which looks at flow->op.result and
- * flow->op.error: for steps that repeat or have another way. An operation that could not begin
- * leads there at once.
+/* As flow_await, but a failure leads to NEXT as well, which inspects flow->op.result and
+ * flow->op.error: for steps that retry or have an alternative. When begin fails, NEXT runs at once.
  */
 int flow_await_any(struct flow *flow, int begun, int next);
 
-/* From outside: whoever the flow waits for is still at it, so the limit of the present step counts
- * anew. The flow's deadline is not moved, a step without a limit stays without one, and nothing
- * happens to a flow that does not wait. */
+/* From outside: restart the limit of the present step, because the operation it waits for reported
+ * progress. The deadline of the flow does not move, a step without a limit stays without one, and a
+ * flow that does not wait is left alone. */
 void flow_wait_longer(struct flow *flow);
 
 /* In a step: fail with a sentence. */
 int flow_fail(struct flow *flow, int code, const char *format, ...) berth_printf(3, 4);
 
-/* In a step: fail with an error that exists already. */
+/* In a step: fail with the error of another operation. */
 int flow_fail_with(struct flow *flow, const struct berth_error *error);
 
-/* Call a flow off from outside. At once when it waits for something that can be cancelled; after
- * the outcome is known when it is in a durable step. Undos run, `ended` is called with `code`. Not
- * from inside its own step.
+/* Cancel a flow from outside and roll it back: at once when it waits for something that can be
+ * cancelled, else (in a durable step) when the outcome is known. Undo functions run, then `ended`
+ * is called with `code`. Not to be called from inside a step of the flow.
  */
 void flow_cancel(struct flow *flow, int code, const char *format, ...) berth_printf(3, 4);
 
-/* The program ends, and whoever carries out durable steps will not be heard any more: as
- * flow_cancel, but also from within a durable step that can be cancelled at all. False when it
- * cannot: then the flow goes on waiting.
+/* For the end of the program, when nothing will complete a durable step any more: as flow_cancel,
+ * but also for a durable step whose operation can be cancelled. False when it cannot: then the flow
+ * keeps waiting.
  */
 bool flow_stop(struct flow *flow, int code, const char *why);
 

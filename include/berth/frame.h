@@ -1,7 +1,8 @@
 /* frame.h - length-prefixed frames: 4 bytes big-endian, then that many bytes.
  *
- * Module shared; passive. Used on the link to terminals (JSON, at most 64 KiB; 4 KiB before
- * joining... see limits) and on the socket pair to berth-virt. No memory is held between frames.
+ * Module shared; no I/O. Used on the link to terminals (JSON, at most FRAME_MAX bytes,
+ * FRAME_MAX_JOINING on the join listener) and on the socket pair to berth-virt. No memory is held
+ * between frames.
  */
 #ifndef BERTH_FRAME_H
 #define BERTH_FRAME_H
@@ -22,9 +23,9 @@ struct frame_reader {
 void frame_reader_init(struct frame_reader *reader, size_t max);
 void frame_reader_free(struct frame_reader *reader); /* wipes: frames may hold secrets */
 
-/* Feed bytes; `each` gets every whole frame (without header, not NUL-terminated, valid during the
- * call only). Stops with the first negative answer of `each`. A length over max or of 0 fails with
- * TOO_LARGE / PROTOCOL before anything is allocated.
+/* Feed bytes. `each` gets every complete frame (without header, not NUL-terminated, valid during
+ * the call only); its first negative return value ends the call and is returned. A length over max
+ * fails with TOO_LARGE, a length of 0 with PROTOCOL, before anything is allocated.
  */
 int frame_feed(struct frame_reader *reader, const void *bytes, size_t size,
                int (*each)(void *context, const char *frame, size_t size), void *context,

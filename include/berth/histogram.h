@@ -1,7 +1,7 @@
-/* histogram.h - how long things took: count, sum, maximum, and how many stayed below which bound.
+/* histogram.h - durations: count, sum, maximum, and a count per bucket.
  *
- * Module shared; passive, one thread's. Made for metrics: from the counts below fixed bounds a
- * monitor computes quantiles, and two readings can be subtracted.
+ * Module shared; no lock, so one thread at a time. For metrics: a monitoring system computes
+ * quantiles from the counts below fixed bounds, and may subtract two readings.
  */
 #ifndef BERTH_HISTOGRAM_H
 #define BERTH_HISTOGRAM_H
@@ -10,18 +10,19 @@
 
 #define HISTOGRAM_BOUNDS 26
 
-/* Microseconds, rising: 100 us to a minute, closest where the goals of a broker lie. */
+/* Upper bounds of the buckets in microseconds, rising: 100 us to a minute, densest around the
+ * broker's latency targets. */
 extern const int64_t histogram_bounds_us[HISTOGRAM_BOUNDS];
 
 struct histogram {
     int64_t count;
     int64_t sum_us;
     int64_t max_us;
-    /* not above this bound and above the one before; the last: above all */
+    /* values above the previous bound and not above this one; the last: above all bounds */
     int64_t within[HISTOGRAM_BOUNDS + 1];
 };
 
-/* One more that took so long. */
+/* Add one duration. */
 void histogram_add(struct histogram *histogram, int64_t us);
 
 #endif

@@ -1,9 +1,9 @@
-/* history.h - what happened, line by line, for a checker that was not there.
+/* history.h - record what happened, line by line, for the checker in tests/history.
  *
- * Module shared. A recorder is a port: programs write lines of JSON to a file, the simulator hands
- * the same structs to the checker without any text between. Nothing is decided by what is recorded.
- * berthd, berth-virt and berth-agent record when they are given a file; the rows of history.def
- * tell what each line means, tests/history judges them.
+ * Module shared. A recorder is an interface: programs write lines of JSON to a file
+ * (history_file.h), the simulator passes the structs to the checker directly. Nothing reads the
+ * history to decide anything. berthd, berth-virt and berth-agent record when they are given a file;
+ * the rows of history.def say what each line means, tests/history checks them.
  */
 #ifndef BERTH_HISTORY_H
 #define BERTH_HISTORY_H
@@ -50,15 +50,14 @@ struct history_line {
 #undef FIELD
 /* clang-format on */
 
-/* A recorder. take: the line is the recorder's to read during the call only; it never fails: a
- * recorder that cannot write any more says so once in the log and in the history's own end. Any
- * thread where the recorder says so (a file: yes).
+/* A recorder. take: `line` is valid during the call only. It never fails: a recorder that cannot
+ * write any more logs that once and stops. Thread: as the recorder says (a file: any).
  */
 struct history {
     void (*take)(struct history *history, const struct history_line *line);
 };
 
-/* NULL records nothing. Usage, at_us being the clock that the module has:
+/* Record a line; `history_` may be NULL. Usage, at_us being the module's own clock:
  *
  *     history_write(core->history, at_us, HISTORY_screen, screen, .event = ..., .session_id = ...);
  */
@@ -80,13 +79,13 @@ const struct record *history_record(enum history_kind kind);
 /* One line of text, without a line feed, to free with free(). */
 char *history_encode(const struct history_line *line);
 
-/* The other way. Fails with INVALID naming the line's kind and field; a kind that is not known is
- * INVALID as well: a history of a newer Berth is not judged by halves.
+/* The inverse. Fails with INVALID naming kind and field of the line. An unknown kind is INVALID as
+ * well: a history of a newer Berth must not be checked in part.
  */
 int history_decode(const char *text, size_t size, struct history_line *ret,
                    struct berth_error *reterr) berth_must_check;
 
-/* Hash of a secret thing under the recording's key, 63 bits, never 0: equal things have equal
+/* Hash of a secret under the key of the recording, 63 bits, never 0: equal secrets have equal
  * hashes within one recording. */
 int64_t history_hash(const uint8_t key[16], const char *text);
 

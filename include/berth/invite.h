@@ -9,11 +9,11 @@
  *   LINKPORT  where terminals that have an identity connect (ALPN berth/1)
  *   JOINPORT  where terminals join (ALPN berth-join/1)
  *   CAHASH    SHA-256 of the CA certificate's DER, 64 lower-case hexadecimal digits: the pin
- *   TOKEN     128 random bits, 32 lower-case hexadecimal digits: the secret; it ends with its uses
- * or its time
+ *   TOKEN     128 random bits, 32 lower-case hexadecimal digits: the secret; limited in uses and
+ *             time
  *
- * `berthctl terminal invite` prints it, berth-agent reads it. HOST and ports only say where; the
- * pin says whom to trust.
+ * `berthctl terminal invite` prints it, berth-agent reads it. HOST and ports are the address only;
+ * CAHASH alone decides whom the agent trusts.
  */
 #ifndef BERTH_INVITE_H
 #define BERTH_INVITE_H
@@ -34,12 +34,12 @@ struct invite {
     struct secret token; /* as hexadecimal text */
 };
 
-/* Read the text (white space, quotes and a byte order mark around it are fine). The error never
- * repeats the token; *ret is wiped on failure. */
+/* Parse the text; white space, quotes and a byte order mark around it are accepted. The error never
+ * contains the token; *ret is wiped on failure. Errors: INVALID. */
 int invite_parse(const char *text, struct invite *ret, struct berth_error *reterr) berth_must_check;
 
-/* Write the text; it holds the token, so the caller wipes it. Errors: INVALID (a member is not well
- * formed). */
+/* Format the text; it contains the token, so the caller wipes it. Errors: INVALID (a member is
+ * malformed). */
 int invite_format(const struct invite *invite, char text[INVITE_TEXT],
                   struct berth_error *reterr) berth_must_check;
 

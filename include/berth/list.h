@@ -1,7 +1,7 @@
 /* list.h - intrusive doubly linked lists.
  *
- * Module shared. A node lives inside its object; an empty list is a head that points to itself, and a
- * node outside any list does the same, so that taking it out twice is harmless.
+ * Module shared. A node lives inside its object; an empty list is a head that points to itself, and
+ * a node outside any list does the same, so that taking it out twice is harmless.
  */
 #ifndef BERTH_LIST_H
 #define BERTH_LIST_H
@@ -24,7 +24,7 @@ static inline bool list_empty(const struct list *head)
     return head->next == head;
 }
 
-/* Is this node in some list? The same test, read from the other side. */
+/* Is this node in a list? */
 static inline bool list_linked(const struct list *node)
 {
     return node->next != node;
@@ -55,7 +55,7 @@ struct list *list_shift(struct list *head);
 
 #define list_entry(node, type, member) container_of(node, type, member)
 
-/* Walk; the present node may be removed meanwhile, other nodes may not. */
+/* Iterate; the body may remove the current node, but no other. */
 #define list_each(head, node)                                                         \
     for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)

@@ -1,13 +1,13 @@
 /* log.h - named events with fields, as text or JSON lines on standard error.
  *
- * Module shared; any thread. Events are rows of events.def. At most one line a call, written with one
- * write(2).
+ * Module shared; any thread. Events are rows of events.def. At most one line a call, written with
+ * one write(2).
  *
  *     log_event(EV_SESSION_STARTED, "session", session->id, "user", user->name);
  *
- * Foreign text is quoted and cut; secrets have no printable type. A line is limited to 2 KiB. Equal
- * events over 200 a second are counted and summed up in one line, so that a flood cannot fill a
- * disk.
+ * Text from outside is quoted and truncated; secrets have no printable type. A line is limited to 2
+ * KiB. Beyond 200 lines a second of one event the rest is only counted, and one line gives their
+ * number, so that a flood cannot fill a disk.
  */
 #ifndef BERTH_LOG_H
 #define BERTH_LOG_H
@@ -36,16 +36,17 @@ struct log_event_row {
 };
 const struct log_event_row *log_event_row(enum log_event event);
 
-/* json: one JSON object a line. level: least important one that is written. */
+/* json: one JSON object a line. level: the least important level that is written. */
 void log_setup(const char *program, bool json, enum log_level level);
 
-/* How often an event was logged since the start (also those that were summed up): for metrics. */
+/* How often an event was logged since the start, including lines that were left out: for metrics.
+ */
 uint64_t log_count(enum log_event event);
 
 /* What the macro log_event below expands to. */
 void log_write(enum log_event event, const struct log_field *fields, size_t count);
 
-/* An event whose sentence is a failure's: adds error=SYMBOL and reason="...". */
+/* Log an event with the fields error=SYMBOL and reason="..." of a failure. */
 void log_failure(enum log_event event, const struct berth_error *error, const char *what);
 
 #define LOG_FIELD_(name_, value_)                                                                      \
@@ -63,7 +64,7 @@ void log_failure(enum log_event event, const struct berth_error *error, const ch
 #define LOG_12_(n, v, ...) LOG_FIELD_(n, v), LOG_10_(__VA_ARGS__)
 #define LOG_PICK_(a, b, c, d, e, f, g, h, i, j, k, l, name, ...) name
 
-/* Up to six pairs of name and value (integer or text); at least one. */
+/* Log an event with one to six pairs of name and value (integer or text). */
 #define log_event(event, ...)                                                                     \
     do {                                                                                          \
         const struct log_field fields_[] = { LOG_PICK_(__VA_ARGS__, LOG_12_, , LOG_10_, , LOG_8_, \

@@ -1,7 +1,7 @@
-/* loop.h - one libuv loop with timers, slow-callback watch and stall guard.
+/* loop.h - a libuv loop with timers, a log of slow callbacks and a stall guard.
  *
- * Module shared. Each thread that has a loop owns one struct berth_loop; nothing of it is touched by
- * others except loop_post, which is the only thread-safe way in.
+ * Module shared. Each thread that has a loop owns one struct berth_loop; other threads may only
+ * call loop_post.
  */
 #ifndef BERTH_LOOP_H
 #define BERTH_LOOP_H
@@ -12,24 +12,26 @@
 #include "berth/histogram.h"
 #include "berth/timer.h"
 
-/* Every stream of a loop reads into one buffer: an idle connection holds none. */
+/* All streams of a loop read into one buffer, so an idle connection holds none. */
 #define LOOP_READ_BUFFER 65536
 
 struct berth_loop {
     uv_loop_t uv;
-    /* advanced after each pass of I/O, so that nothing expires before its news is read */
+    /* advanced after each pass of I/O, so that nothing expires while its renewal waits to be read
+     */
     struct berth_timers timers;
     uv_poll_t wakeup;
-    int wakeup_fd; /* an eventfd: readable while there is mail */
+    int wakeup_fd; /* an eventfd: readable while `mail` is not empty */
     uv_mutex_t lock;
     struct list mail;  /* struct loop_mail, guarded by lock */
     char *read_buffer; /* LOOP_READ_BUFFER bytes */
     bool stopped;
     bool watch_stalls;
-    /* a turn's callbacks longer than this are logged and counted: 5; 0 = not watched */
+    /* turns whose callbacks take longer are logged and counted; default 5, 0: off */
     int64_t slow_limit_ms;
     int64_t slow_turns, max_turn_us, stalls;
-    struct histogram turns; /* of those that are watched: the callbacks of each */
+    /* duration of the callbacks of each turn, while slow_limit_ms is not 0 */
+    struct histogram turns;
     int64_t turn_began_us;
     int64_t last_turn_ms;
 };
@@ -43,15 +45,15 @@ struct loop_mail {
 /* A loop for the calling thread, or for one that is started after this. */
 int loop_init(struct berth_loop *loop, struct berth_error *reterr) berth_must_check;
 
-/* Run until loop_stop. Deadlines that were armed before count from here. */
+/* Run until loop_stop. Timers that were armed before count from here. */
 void loop_run(struct berth_loop *loop);
 
-/* One turn, waiting at most `wait_ms` for something to happen: for tests and for orderly ends. */
+/* Run one turn, waiting at most `wait_ms` for an event: for tests and for orderly shutdown. */
 void loop_turn(struct berth_loop *loop, int64_t wait_ms);
 void loop_stop(struct berth_loop *loop);
 
-/* On the loop's own thread: run what was posted so far; for a module that ends and whose threads have
- * been joined. */
+/* On the loop's own thread: run what was posted so far. For the shutdown of a module, after its
+ * threads were joined. */
 void loop_deliver(struct berth_loop *loop);
 
 /* Run what was posted, close every handle that loop_init made and the loop itself. All other
@@ -66,13 +68,13 @@ void loop_post(struct berth_loop *loop, struct loop_mail *mail);
 /* The same for a list of them (loop_mail.node), which is empty afterwards: one wakeup for all. */
 void loop_post_all(struct berth_loop *loop, struct list *mail);
 
-/* Stall guard: from now on the loop turns at least every 250 ms, and a turn that came more than 1 s
- * late (a blocked callback, a stopped process, a suspended machine) moves every armed deadline by
- * the delay.
+/* Enable the stall guard: from now on the loop turns at least every 250 ms, and when a turn is more
+ * than 1 s late (a blocked callback, a stopped process, a suspended machine) every armed deadline
+ * is postponed by the delay.
  */
 void loop_watch_stalls(struct berth_loop *loop);
 
-/* The clocks, for drivers only: monotonic and wall-clock milliseconds. */
+/* Monotonic and wall-clock milliseconds. For programs only; core and flow use berth_timers. */
 int64_t clock_mono_ms(void);
 int64_t clock_wall_ms(void);
 

@@ -1,7 +1,7 @@
 /* map.h - hash tables keyed by number or by text.
  *
  * Module shared. Open addressing, linear probing, keyed SipHash-2-4 (Aumasson, Bernstein 2012), so
- * that a peer who chooses names cannot choose collisions. Values are pointers owned by the caller.
+ * that a peer that chooses names cannot cause collisions. Values are pointers owned by the caller.
  */
 #ifndef BERTH_MAP_H
 #define BERTH_MAP_H
@@ -27,11 +27,11 @@ struct map {
     size_t count;
 };
 
-/* key: from the random port, so that a simulated run repeats. */
+/* key: from random_map_key(), so that a simulated run is repeatable. */
 void map_init(struct map *map, struct map_key key);
 void map_clear(struct map *map);
 
-/* Put replaces. `text` must live as long as the entry (it is not copied). */
+/* Add or replace. `text` is not copied and must live as long as the entry. */
 void map_put_id(struct map *map, uint64_t id, void *value);
 void map_put_text(struct map *map, const char *text, void *value);
 
@@ -39,7 +39,7 @@ void map_put_text(struct map *map, const char *text, void *value);
 void *map_get_id(const struct map *map, uint64_t id);
 void *map_get_text(const struct map *map, const char *text);
 
-/* The value that was there, or NULL. */
+/* Remove; returns the value, or NULL when absent. */
 void *map_take_id(struct map *map, uint64_t id);
 void *map_take_text(struct map *map, const char *text);
 

@@ -37,7 +37,7 @@ enum msg_type {
     MSG_TYPES
 };
 
-/* Plain data; of the union only the member named by `type` is meaningful. */
+/* Plain data; only the member of the union that `type` names is meaningful. */
 struct msg {
     enum msg_type type;
     uint64_t ref;
@@ -74,20 +74,20 @@ const struct msg_row *msg_row(enum msg_type type);
 int msg_decode(const char *json, size_t size, enum msg_direction direction, struct msg *ret,
                struct berth_error *reterr) berth_must_check;
 
-/* JSON text to free with free() after a wipe (secrets are in clear: it is for the peer). *ret_size
+/* JSON text for the peer, secrets in clear: the caller wipes it, then calls free(). *ret_size:
  * without NUL. */
 char *msg_encode(const struct msg *msg, size_t *ret_size);
 
-/* An empty message of this type, of which only msg_size bytes are touched: a struct msg has room
- * for the largest, 16 KiB, and a fleet renews all the time. Declared with berth_unset for that
- * reason.
+/* Initialise an empty message of this type. Writes msg_size bytes only: a struct msg is as large as
+ * its largest message (16 KiB), and most messages are small renewals. Declare the variable with
+ * berth_unset for the same reason.
  */
 void msg_init(struct msg *msg, enum msg_type type);
 
-/* Zeroes what the message holds; its type stays. */
+/* Zero the content of the message; the type stays. */
 void msg_wipe(struct msg *msg);
 
-/* Bytes of a struct msg that a message of this type uses: mailboxes copy no more than that. */
+/* Bytes of a struct msg that a message of this type uses; mailboxes copy no more. */
 size_t msg_size(enum msg_type type);
 
 #endif

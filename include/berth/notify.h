@@ -1,26 +1,25 @@
-/* notify.h - the two protocols of the service manager, without its library: readiness and socket
- * activation.
+/* notify.h - sd_notify and socket activation, without libsystemd.
  *
  * Module shared. sd_notify(3): datagrams of lines to the socket named by NOTIFY_SOCKET.
  * sd_listen_fds(3): descriptors from 3 on, announced by LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES.
- * Where there is no service manager all of this does nothing.
+ * Without a service manager these functions do nothing.
  */
 #ifndef BERTH_NOTIFY_H
 #define BERTH_NOTIFY_H
 
 #include "berth/error.h"
 
-/* Tell the manager, such as "READY=1\nSTATUS=serving" or "STOPPING=1". 0 also when there is no
- * manager; a failure is worth a log line, no more.
+/* Send to the service manager, such as "READY=1\nSTATUS=serving" or "STOPPING=1". 0 also when there
+ * is no manager; callers log a failure and continue.
  */
 int notify_send(const char *lines, struct berth_error *reterr) berth_must_check;
 
-/* Half of the watchdog's time in milliseconds (when to send "WATCHDOG=1"); 0: no watchdog for this
- * process. */
+/* Interval in milliseconds at which to send "WATCHDOG=1" (half of WatchdogSec=); 0: this process
+ * has no watchdog. */
 int64_t notify_watchdog_ms(void);
 
-/* Sockets that the manager opened for us. Take them once, at start, before children are made: the
- * variables are removed and the descriptors closed on exec.
+/* Sockets that the manager opened. Take them once, at start, before child processes are started:
+ * the variables are removed, and the descriptors become close-on-exec.
  */
 #define LISTEN_SOCKETS_MAX 16
 struct listen_socket {
@@ -34,11 +33,12 @@ struct listen_sockets {
 };
 int listen_take(struct listen_sockets *ret, struct berth_error *reterr) berth_must_check;
 
-/* Take the one with this name out, -1 when there is none. The descriptor is the caller's from then
- * on. */
+/* Remove the socket of this name from the set and return its descriptor, which the caller then
+ * owns; -1 when there is none. */
 int listen_find(struct listen_sockets *sockets, const char *name);
 
-/* Close those that nobody asked for; returns how many: each is a misspelt name worth a warning. */
+/* Close the sockets that are left; returns how many. The caller warns about each: its name is
+ * misspelt. */
 size_t listen_close_rest(struct listen_sockets *sockets);
 
 #endif

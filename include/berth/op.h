@@ -1,12 +1,12 @@
-/* op.h - one operation in flight: the contract between a flow and a module.
+/* op.h - an asynchronous operation: the contract between a flow and a module.
  *
  * Module shared. Thread: loop.
  *
  * x_begin(..., struct op *op) either returns < 0 and nothing was started (op->error says why), or
  * completes exactly once, later, on the loop, by calling op->done - unless op_cancel() was called,
- * after which nothing comes. Never a callback from inside begin. The module keeps what it needs by
- * value; op->handle is its handle. A durable write cannot be cancelled: its module leaves `cancel` NULL
- * and op_cancel asserts.
+ * after which op->done is not called. A begin function never calls back. The module copies what it
+ * needs; op->handle is its own. A durable write cannot be cancelled: its module leaves `cancel`
+ * NULL and op_cancel asserts.
  */
 #ifndef BERTH_OP_H
 #define BERTH_OP_H
@@ -29,20 +29,21 @@ struct op {
     struct berth_error error;
 };
 
-/* Before the first use; `done` hears of every completion. */
+/* Call it before the first use; `done` is called for every completion. */
 void op_init(struct op *op, struct berth_timers *timers, op_done_fn *done);
 
 /* For modules: mark as started. Returns 0, so that begin may `return op_begun(...)`. */
 int op_begun(struct op *op, op_cancel_fn *cancel, void *handle);
 
-/* For modules: complete now (we are on the loop and not inside begin). The op may be reused or freed
- * by done. */
+/* For modules: complete now, on the loop and never from inside begin. `done` may reuse or free the
+ * op. */
 void op_complete(struct op *op, int result, const struct berth_error *error);
 
-/* For modules: complete at the end of this turn; the way to answer at once from inside begin. */
+/* For modules: complete at the end of this turn; for a begin function that has its result already.
+ */
 void op_complete_deferred(struct op *op, int result, const struct berth_error *error);
 
-/* For owners: nothing comes any more. No effect when nothing is in flight. */
+/* For owners: `done` will not be called. No effect when nothing is in flight. */
 void op_cancel(struct op *op);
 
 #endif

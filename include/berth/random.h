@@ -1,7 +1,7 @@
-/* random.h - the random port.
+/* random.h - the source of random numbers.
  *
- * Module shared. Programs use random_system (getrandom); the simulator gives a seeded one, so that a
- * run is one integer. Everything secret (passwords, tickets, presence ids) comes from here too.
+ * Module shared. Programs use random_system (getrandom); the simulator uses a seeded one, so that a
+ * run is repeated by its seed. Secrets (passwords, presence ids) come from here too.
  */
 #ifndef BERTH_RANDOM_H
 #define BERTH_RANDOM_H

@@ -1,29 +1,35 @@
 /* record.h - structs described by the rows of a table.
  *
- * Module shared. A .def file lists records and their fields once; including it several times makes
- * the C struct, the array of field descriptions and the docs. From the descriptions come: JSON in
- * and out (wire, REST, berth-virt), SQL columns, OpenAPI schemas, command line tables. They cannot
- * disagree.
+ * Module shared. Thread: any; no state. A .def file lists records and their fields once. It is
+ * included several times, with other macros each time, to make the C struct and the array of field
+ * descriptions. From the descriptions come JSON in and out (link, REST, berth-virt), SQL columns,
+ * OpenAPI schemas and the tables of berthctl, so that they cannot disagree.
  *
- * Grammar of such a file:
+ * Grammar of such a file. The macros around the fields are called ENTITY, MESSAGE, VIEW, LINE ...,
+ * by what the file describes:
+ *
  *   RECORD(name, "sentence")
  *   FIELD(name, TYPE, field, arg, SEE, "unit", "sentence")
+ *   LIST(name, field, sub, capacity, SEE, "sentence")
  *   RECORD_END(name)
  *
- *   TYPE    arg                       C member
- *   BOOL    0                         bool
- *   INT     largest value             int64_t, 0 <= x <= arg
- *   TIME    0                         int64_t, wall-clock milliseconds since 1970, 0 = never
- *   ID      record it refers to or 0  uint64_t, 0 = none
- *   TEXT    size of the buffer        char[arg], UTF-8 without control characters, NUL-terminated
- *   LINES   size of the buffer        char[arg], as TEXT but line feeds and tabs are welcome (PEM,
- * JSON, messages) ENUM    name of the enum          enum arg; names in arg##_names[], arg##_count
- *   IDS     record they refer to      char[RECORD_IDS_SIZE], ids separated by spaces; described as
- * a TEXT that refers to something SECRET  0                         struct secret LIST(name, field,
- * sub, capacity, SEE, "sentence"): size_t field_count and an array of the sub-record's struct
+ *   TYPE    arg                        C member
+ *   BOOL    0                          bool
+ *   INT     largest value              int64_t, 0 <= x <= arg
+ *   TIME    0                          int64_t, wall-clock milliseconds since 1970, 0 = never
+ *   ID      record it refers to, or 0  uint64_t, 0 = none
+ *   IDS     record they refer to       char[RECORD_IDS_SIZE], ids separated by spaces; described
+ *                                      as a TEXT with `refers`
+ *   TEXT    size of the buffer         char[arg], UTF-8 without control characters, NUL-terminated
+ *   LINES   size of the buffer         char[arg], as TEXT, but line feeds and tabs are allowed
+ *                                      (PEM, JSON, messages)
+ *   ENUM    name of the enum           enum arg; the names are arg##_names[]
+ *   SECRET  0                          struct secret
  *
- *   SEE     who may see the field in answers: SEE_ALL, SEE_OPERATOR (operator and up), SEE_ADMIN,
- * SEE_NOBODY
+ *   LIST    size_t <field>_count, and an array of `capacity` structs of the record `sub`
+ *
+ *   SEE     who may see the field in answers: SEE_ALL, SEE_OPERATOR (operators and administrators),
+ *           SEE_ADMIN, SEE_NOBODY
  */
 #ifndef BERTH_RECORD_H
 #define BERTH_RECORD_H
@@ -43,12 +49,12 @@ enum field_type {
     FIELD_ENUM,
     FIELD_SECRET,
     FIELD_LIST,
-    FIELD_IDS = FIELD_TEXT, /* bound, stored and compared as a text; `refers` tells them apart */
+    FIELD_IDS = FIELD_TEXT, /* bound, stored and compared as text; `refers` is not empty */
 };
 
 #define RECORD_IDS_SIZE 256
 
-/* Bits of who is asking; a field is shown when its bit is in the mask. */
+/* Which callers may see a field: it is shown when its bit is in the caller's mask. */
 enum field_see {
     SEE_NOBODY = 0,
     SEE_ADMIN = 1,
@@ -58,7 +64,7 @@ enum field_see {
 #define SEE_MASK_ADMIN (SEE_ADMIN | SEE_OPERATOR | SEE_ALL)
 #define SEE_MASK_OPERATOR (SEE_OPERATOR | SEE_ALL)
 #define SEE_MASK_ALL (SEE_ALL)
-/* Everything, secrets in clear: only for the peer that the message is for and for the store. */
+/* Everything, secrets in clear: only for the receiver of a message, and for the store. */
 #define SEE_MASK_WIRE (SEE_ADMIN | SEE_OPERATOR | SEE_ALL | 0x100)
 
 struct record;
@@ -69,7 +75,7 @@ struct field {
     enum field_see see;
     size_t offset;
     size_t size;              /* of the member; TEXT and LINES: of the buffer */
-    int64_t max;              /* INT */
+    int64_t max;              /* INT: largest value */
     const char *const *names; /* ENUM: value -> name, NULL-terminated */
     const struct record *sub; /* LIST: the elements; their number is the size_t at count_offset */
     size_t count_offset;      /* LIST */
@@ -87,21 +93,21 @@ struct record {
     size_t size; /* of the struct */
 };
 
-/* Decode a JSON object into *out (which is zeroed first). Unknown members are ignored (old and new
- * versions meet); wrong type, out of range, too long, bad enum name or control characters fail with
- * INVALID naming record and field. Missing members stay zero.
+/* Decode a JSON object into *out, which is zeroed first. Missing members stay zero; unknown members
+ * are ignored, so that peers of different versions work together. Errors: INVALID, naming record
+ * and field: wrong type, out of range, too long, unknown enum name, control characters.
  */
 int record_decode(const struct record *record, const json_t *object, void *out,
                   struct berth_error *reterr) berth_must_check;
 
-/* As record_decode, but members that are absent keep what *out has, and an unknown member is
- * refused by name: for changes that people make.
+/* As record_decode, but members that are absent keep the value in *out, and an unknown member fails
+ * with INVALID: for changes by administrators.
  */
 int record_merge(const struct record *record, const json_t *object, void *out,
                  struct berth_error *reterr) berth_must_check;
 
-/* New JSON object with the fields that `see_mask` shows. Zero ids and times are written as null, so
- * that nobody takes 1970 for a date.
+/* New JSON object with the fields that `see_mask` shows. Ids and times that are 0 are written as
+ * null.
  */
 json_t *record_encode(const struct record *record, const void *row, unsigned see_mask);
 
@@ -111,7 +117,7 @@ const struct field *record_field(const struct record *record, const char *name);
 /* Wipe every SECRET field (also inside lists). */
 void record_wipe(const struct record *record, void *row);
 
-/* ---- making structs and tables from a .def file: see broker/core/rows.h for the usage ---- */
+/* ---- macros that make structs and tables from a .def file; usage: broker/core/rows.h ---- */
 
 #define RECORD_MEMBER_BOOL(member, arg) bool member;
 #define RECORD_MEMBER_INT(member, arg) int64_t member;

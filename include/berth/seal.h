@@ -10,17 +10,17 @@
 #include "berth/random.h"
 
 #define SEAL_KEY 32
-/* Bytes that sealing adds: nonce and tag. */
+/* Bytes that encryption adds: nonce and tag. */
 #define SEAL_OVERHEAD 28
 
 /* out: size + SEAL_OVERHEAD bytes. */
 int seal_encrypt(const unsigned char key[SEAL_KEY], struct berth_random *random, const void *text,
                  size_t size, unsigned char *out, struct berth_error *reterr) berth_must_check;
-/* out: size - SEAL_OVERHEAD bytes. Fails with DENIED when key or bytes are not the same. */
+/* out: size - SEAL_OVERHEAD bytes. Errors: DENIED (wrong key, or the bytes were changed). */
 int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed, size_t size,
                  void *out, struct berth_error *reterr) berth_must_check;
 
-/* SHA-256 of one piece; fast for many short ones. */
+/* SHA-256 of `size` bytes; fast for many short inputs. */
 void seal_sha256(const void *data, size_t size, unsigned char out[32]);
 
 /* HMAC-SHA-256 as hex. */

@@ -1,9 +1,9 @@
-/* setting.h - the values of a profile: settings.def as a struct, and the check that both ends
- * share.
+/* setting.h - the settings of a profile: settings.def as a struct, and the check that broker and
+ * agent share.
  *
- * Module shared; pure. The broker checks with setting_check what people write into profiles; the
- * terminal fills a struct settings with settings_set before it applies anything, so that a profile
- * applies wholly or not at all.
+ * Module shared; no I/O. The broker checks profiles with setting_check when they are changed; the
+ * agent fills a whole struct settings with settings_set before it applies any of it, so that a
+ * profile is applied completely or not at all.
  */
 #ifndef BERTH_SETTING_H
 #define BERTH_SETTING_H
@@ -15,7 +15,7 @@ enum setting_kind { SETTING_BOOL, SETTING_INT, SETTING_CHOICE, SETTING_TEXT };
 /* Size of a value as text, the terminating NUL included; the same as in messages.def. */
 #define SETTING_VALUE 128
 
-/* CHOICE and TEXT are kept as text: a choice is one of the row's words. */
+/* CHOICE and TEXT are stored as text. */
 #define SETTING_MEMBER_BOOL(key) bool key;
 #define SETTING_MEMBER_INT(key) int64_t key;
 #define SETTING_MEMBER_CHOICE(key) char key[SETTING_VALUE];
@@ -43,11 +43,11 @@ const struct setting_row *setting_rows(size_t *ret_count);
 /* NULL when there is none. */
 const struct setting_row *setting_row(const char *key);
 
-/* Is `value` one that `key` may have? Errors: NOT_FOUND (no such setting), INVALID (says what is
+/* Check that `key` may have `value`. Errors: NOT_FOUND (no such setting), INVALID (says what is
  * allowed). */
 int setting_check(const char *key, const char *value, struct berth_error *reterr) berth_must_check;
 
-/* Every setting at its default. */
+/* Set every setting to its default. */
 void settings_default(struct settings *settings);
 
 /* Set one value from text. Errors as setting_check; nothing changes then. */

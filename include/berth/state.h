@@ -1,14 +1,14 @@
 /* state.h - the enums of states.def, their names, and which transitions are permitted.
  *
  * Module shared. Each entity has exactly one function that changes its state (x_set_state in
- * broker/core), and it asks x_may_transition here.
+ * broker/core); it calls x_may_transition.
  */
 #ifndef BERTH_STATE_H
 #define BERTH_STATE_H
 
 #include "berth/base.h"
 
-/* Values start at 1, so that zeroed memory is no state. */
+/* Values start at 1, so that zeroed memory is not a valid state. */
 #define STATES(entity)  \
     enum entity##_state \
     {                   \

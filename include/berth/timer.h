@@ -1,8 +1,8 @@
-/* timer.h - time as the loop sees it, and timers.
+/* timer.h - the clock of a loop, its timers, and work deferred to the end of a turn.
  *
- * Module shared: a passive structure. A driver (libuv in the programs, virtual time in the simulator)
- * says what time it is with timers_advance and asks timers_next when to come back. Nothing in core
- * or flow reads a clock.
+ * Module shared; no system calls. A driver (loop.h in the programs, virtual time in the simulator)
+ * sets the time with timers_advance and asks timers_next how long it may wait. Nothing in core or
+ * flow reads a clock.
  *
  * Monotonic milliseconds decide everything; wall-clock milliseconds since 1970 are for display and
  * audit only. A 4-ary heap of (deadline, timer): exact next deadline, no ticking while idle, 16
@@ -29,8 +29,7 @@ struct timer_slot {
     struct berth_timer *timer;
 };
 
-/* Work for the end of this turn: completions of operations and deferred freeing. Never run from
- * inside begin. */
+/* Work for the end of this turn, such as the completion of an operation or freeing an object. */
 struct berth_deferred {
     struct list node;
     void (*run)(struct berth_deferred *deferred);
@@ -44,21 +43,21 @@ struct berth_timers {
     size_t capacity;
     struct timer_slot *heap;
     struct list deferred;
-    /* Asks the driver for another turn; set by the driver, NULL in the simulator. Called on the
-     * first deferred work only. */
+    /* Requests another turn from the driver, which sets it; NULL in the simulator. Called when the
+     * queue of deferred work becomes non-empty. */
     void (*wake)(struct berth_timers *timers);
     void *driver;
-    int64_t stalled_ms; /* by which timers_shift has moved deadlines, in all */
-    /* Hears of each stall, before the deadlines move; NULL: nobody asks. */
+    int64_t stalled_ms; /* total of all timers_shift */
+    /* Called at each stall, before the deadlines move; may be NULL. */
     void (*stalled)(void *context, int64_t by_ms);
     void *stalled_context;
 };
 
-/* An empty set at this time; free it when no timer is armed any more. */
+/* An empty set at this time; free it when no timer is armed. */
 void timers_init(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms);
 void timers_free(struct berth_timers *timers);
 
-/* Arm, or arm anew. delay_ms <= 0 fires in the next advance, never at once. */
+/* Arm, or re-arm. delay_ms <= 0 fires in the next advance, never at once. */
 void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t delay_ms,
                  berth_timer_fn *fire);
 void timer_stop(struct berth_timers *timers, struct berth_timer *timer);
@@ -68,17 +67,17 @@ static inline bool timer_armed(const struct berth_timer *timer)
     return timer->index != 0;
 }
 
-/* Set the time and fire what is due, in order of deadline; then run what was deferred until nothing is.
- * Time never goes back: an earlier mono_ms is taken as the present one.
+/* Set the time and fire the timers that are due, in order of deadline; then run deferred work until
+ * none is left. Time never goes back: an earlier mono_ms counts as the present one.
  */
 void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_ms);
 
-/* Milliseconds until the next deadline: 0 when something is due or deferred, -1 when nothing is armed.
+/* Milliseconds until the next deadline: 0 when something is due or deferred, -1 when nothing is
+ * armed.
  */
 int64_t timers_next(const struct berth_timers *timers);
 
-/* Every armed deadline moves later by this much: used after a stall (reliability: never expire
- * early). */
+/* Postpone every armed deadline by this much: used after a stall, so that nothing expires early. */
 void timers_shift(struct berth_timers *timers, int64_t by_ms);
 
 /* Queue for the end of this turn. `node` must not be linked yet. */

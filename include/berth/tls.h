@@ -1,10 +1,11 @@
-/* tls.h - TLS 1.3 on a libuv stream, lean while idle.
+/* tls.h - TLS 1.3 on a libuv stream, with little memory while idle.
  *
- * Module shared (the one with <openssl/...>), used by both ends of the link and by the management API.
- * One struct tls_peer is a connection: plain bytes out through tls_write, in through its callbacks.
- * A custom BIO reads from the loop's shared 64 KiB buffer and writes to uv_try_write; what the
- * kernel does not take is queued up to a cap, beyond which the peer is dropped as a slow reader. No
- * buffers are held while idle (SSL_MODE_RELEASE_BUFFERS).
+ * Module shared (with issuer.h the only user of <openssl/...>), used by both ends of the link and
+ * by the management API. A struct tls_peer is one connection: plain bytes are sent with tls_write
+ * and received through callbacks. A custom BIO reads from the loop's shared buffer
+ * (LOOP_READ_BUFFER) and writes with uv_try_write; what the kernel does not take is queued up to
+ * TLS_QUEUE_MAX, beyond which the connection is closed as a slow reader. No buffers are held while
+ * idle (SSL_MODE_RELEASE_BUFFERS).
  */
 #ifndef BERTH_TLS_H
 #define BERTH_TLS_H
@@ -17,32 +18,32 @@ struct tls_peer;
 
 enum tls_side { TLS_SERVER, TLS_CLIENT };
 
-/* A context: one per listener or per client. Files are PEM. alpn: the only protocol offered and
- * accepted, NULL: none. */
+/* Parameters of a context: one per listener or client. alpn: the only protocol offered and
+ * accepted; NULL: none. */
 struct tls_setup {
     enum tls_side side;
     const char *certificate; /* own chain as PEM text, NULL = none (a joining terminal) */
     const char *key;         /* own key as PEM text; the caller wipes it */
-    /* CA as PEM text that peers must be issued by, NULL: not asked for (API, joining) */
+    /* CA, as PEM text, that must have issued the peer's certificate; NULL: the peer needs none
+     * (API, joining) */
     const char *authority;
     /* client, join: SHA-256 of the CA certificate's DER as hex, to pin it; NULL = none */
     const char *authority_hash;
     const char *alpn; /* "berth/1", "berth-join/1", "http/1.1" */
     int64_t now_ms;   /* wall clock by which certificates are judged; 0: the system's */
-    /* server: a peer that offers none is welcome (browsers always offer, scripts may not) */
+    /* server: accept a peer that offers no ALPN (browsers always offer one, scripts may not) */
     bool alpn_optional;
 };
 SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr) berth_must_check;
 
 struct tls_events {
-    /* The handshake is done; false: refuse (closes). */
+    /* The handshake is done; return false to close the connection. */
     bool (*open)(struct tls_peer *peer);
-    /* Plain bytes; negative: close with the peer's error. Valid during the call. */
+    /* Plain bytes, valid during the call; return a negative value to close with peer->error. */
     int (*bytes)(struct tls_peer *peer, const void *bytes, size_t size);
-    /* All that waited for the kernel has been taken. May be NULL. */
+    /* The queue of unsent bytes is empty. May be NULL. */
     void (*drained)(struct tls_peer *peer);
-    /* Last call, once; the peer's memory may be freed in it. why->code is 0 when the other end left
-     * in good order. */
+    /* Last call, once; it may free the peer. why->code is 0 when the other end closed in order. */
     void (*closed)(struct tls_peer *peer, const struct berth_error *why);
 };
 
@@ -55,13 +56,13 @@ struct tls_peer {
     struct berth_loop *loop;
     struct berth_timer handshake_limit;
     int64_t limit_ms;
-    bool heard;        /* the first bytes have come */
+    bool heard;        /* the first bytes were received */
     int late_messages; /* of TLS itself, after the handshake */
     bool open, closing;
-    bool broken;      /* OpenSSL gave up: no close-notify any more */
+    bool broken;      /* OpenSSL failed: no close-notify can be sent */
     bool overflow;    /* more would wait than TLS_QUEUE_MAX */
     char address[64]; /* of the other end, without port */
-    size_t queued;    /* bytes the kernel has not taken */
+    size_t queued;    /* bytes that the kernel has not taken */
     struct berth_error error;
     const char *in; /* used inside the custom BIO only */
     size_t in_size;
@@ -77,8 +78,8 @@ int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_
 struct tls_target {
     const char *address; /* numeric */
     int port;
-    int64_t limit_ms;   /* for connecting and shaking hands together */
-    const char *source; /* numeric address to come from, NULL: whichever the system takes */
+    int64_t limit_ms;   /* for connecting and the handshake together */
+    const char *source; /* numeric source address; NULL: the system chooses */
 };
 int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_target *target,
                 const struct tls_events *events, struct tls_peer *peer,
@@ -89,23 +90,23 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_targ
 /* Send plain bytes. Fails with BUSY (and closes) when more than TLS_QUEUE_MAX would wait. */
 int tls_write(struct tls_peer *peer, const void *bytes, size_t size);
 
-/* Stop and go on reading from the other end: the answer to a consumer that cannot keep up. What has
- * been read already (64 KiB at most) is still delivered after a pause.
+/* Stop and resume reading, for a consumer that cannot keep up. After tls_pause up to
+ * LOOP_READ_BUFFER bytes that were read before are still delivered.
  */
 void tls_pause(struct tls_peer *peer);
 void tls_resume(struct tls_peer *peer);
 
-/* Begin to close; `closed` follows on the loop, never from inside. */
+/* Begin to close; `closed` is called later on the loop, never from inside. */
 void tls_close(struct tls_peer *peer, int code, const char *format, ...) berth_printf(3, 4);
 
-/* Of the other end after the handshake: SHA-256 of its SubjectPublicKeyInfo as hex; the DER of its
- * certificate's hash. false: it showed none.
+/* After the handshake: SHA-256, as hex, of the peer's SubjectPublicKeyInfo, or of its certificate
+ * in DER. False: the peer has shown no certificate.
  */
 bool tls_peer_key(struct tls_peer *peer, char key_hash[72]);
 bool tls_peer_certificate(struct tls_peer *peer, char certificate_hash[72]);
 
-/* Make a P-256 key (PEM, PKCS#8) and a request for it; both texts to be wiped and freed by
- * berth_wipe_free / free. */
+/* Create a P-256 key (PEM, PKCS#8) and a certificate request for it. The caller frees the key with
+ * berth_wipe_free(), the request with free(). */
 int tls_make_key(char **ret_key, struct berth_error *reterr) berth_must_check;
 int tls_make_request(const char *key, const char *common_name, char **ret_request,
                      struct berth_error *reterr) berth_must_check;
@@ -116,7 +117,7 @@ int tls_sign_request(const char *key, const char *request, char **ret_hex,
 int tls_certificate_info(const char *pem, char hash[72], char key_hash[72],
                          int64_t *ret_not_after_ms, struct berth_error *reterr) berth_must_check;
 
-/* SHA-256 of one piece, as lower-case hexadecimal with its NUL. */
+/* SHA-256 of `size` bytes, as lower-case hexadecimal with NUL. */
 void tls_sha256_hex(const void *data, size_t size, char hex[72]);
 
 #endif

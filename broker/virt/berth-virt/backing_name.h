@@ -1,7 +1,7 @@
 /* backing_name.h - the name of a backing file that stands in an image, plain or as "json:{...}".
  *
- * Module virt (berth-virt). No I/O: the name comes from a file that anybody made. QEMU's tools write
- * names as JSON, by "qemu-img create -b json:..." and by block jobs of a running machine.
+ * Module virt (berth-virt). No I/O: the name comes from a file that anybody made. QEMU's tools
+ * write names as JSON, by "qemu-img create -b json:..." and by block jobs of a running machine.
  */
 #ifndef BERTH_VIRT_BACKING_NAME_H
 #define BERTH_VIRT_BACKING_NAME_H

@@ -1,10 +1,10 @@
 /* hypervisor.h - the standing connection to one hypervisor: events, and whether it is there at all.
  *
  * Module virt (berth-virt). Two threads of its own. One runs libvirt's event loop for ever. The
- * connection thread opens the event connection, registers what is to be heard, waits until it is lost, says
- * so, and opens it again after 0.5 to 30 s with jitter. The event connection is used for nothing
- * else; keepalive notices a hung daemon on it in HANG_S seconds. Lanes get connections of their own
- * here.
+ * connection thread opens the event connection, registers what is to be heard, waits until it is
+ * lost, says so, and opens it again after 0.5 to 30 s with jitter. The event connection is used for
+ * nothing else; keepalive notices a hung daemon on it in HANG_S seconds. Lanes get connections of
+ * their own here.
  */
 #ifndef BERTH_VIRT_HYPERVISOR_H
 #define BERTH_VIRT_HYPERVISOR_H

@@ -1,7 +1,7 @@
 /* libvirt_error.h - libvirt's errors as codes and sentences of Berth.
  *
- * Module virt (berth-virt). Thread: the one whose libvirt call has just failed. libvirt's errors are
- * judged by code and domain together: code 38 of the RPC domain is a lost connection, of the
+ * Module virt (berth-virt). Thread: the one whose libvirt call has just failed. libvirt's errors
+ * are judged by code and domain together: code 38 of the RPC domain is a lost connection, of the
  * storage domain a full disk.
  */
 #ifndef BERTH_VIRT_LIBVIRT_ERROR_H

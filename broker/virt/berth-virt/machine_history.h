@@ -1,7 +1,7 @@
 /* machine_history.h - what is done to machines and heard of them, as lines of a history.
  *
- * Module virt (berth-virt). Any thread. The lines stand where libvirt is called and where its events
- * arrive: they are what the hypervisor knows, whatever the broker makes of it.
+ * Module virt (berth-virt). Any thread. The lines stand where libvirt is called and where its
+ * events arrive: they are what the hypervisor knows, whatever the broker makes of it.
  */
 #ifndef BERTH_VIRT_MACHINE_HISTORY_H
 #define BERTH_VIRT_MACHINE_HISTORY_H

@@ -1,8 +1,8 @@
 /* qemu_arguments.h - arguments that a template gives to QEMU past libvirt (<qemu:commandline>).
  *
- * Module virt (berth-virt). Thread: any. Pure. libvirt does not know what they do, so only those are
- * taken of which is known that any number of machines can have them at once: the table in the body
- * is the list.
+ * Module virt (berth-virt). Thread: any. Pure. libvirt does not know what they do, so only those
+ * are taken of which is known that any number of machines can have them at once: the table in the
+ * body is the list.
  */
 #ifndef BERTH_VIRT_QEMU_ARGUMENTS_H
 #define BERTH_VIRT_QEMU_ARGUMENTS_H

@@ -1,5 +1,5 @@
-/* virt_request.h - one call on its way through berth-virt: what is requested, of which connection, and what
- * came of it.
+/* virt_request.h - one call on its way through berth-virt: what is requested, of which connection,
+ * and what came of it.
  *
  * Module virt (berth-virt). Thread: the lane that carries it out; owned by one thread at a time.
  */
