@@ -39,12 +39,12 @@ __attribute__((unused)) static void pki_identity(struct issuer *issuer, const ch
 {
     int64_t now_ms = clock_wall_ms();
     struct certificate_params params = { .common_name = name,
-                           .hosts = server ? "localhost 127.0.0.1" : NULL,
-                           .uri = server ? NULL : "berth:terminal:1",
-                           .server = server,
-                           .begins_ms = now_ms - PKI_DAY_MS,
-                           .ends_ms = now_ms + ends_ms,
-                           .serial = { 1, 2, 3 } };
+                                         .hosts = server ? "localhost 127.0.0.1" : NULL,
+                                         .uri = server ? NULL : "berth:terminal:1",
+                                         .server = server,
+                                         .begins_ms = now_ms - PKI_DAY_MS,
+                                         .ends_ms = now_ms + ends_ms,
+                                         .serial = { 1, 2, 3 } };
     int64_t written;
 
     *ret = (struct pki_identity){ 0 };

@@ -55,8 +55,8 @@ static pid_t start(const char *berthd)
     if (pid == 0) {
         if (!freopen("/dev/null", "w", stderr))
             _exit(127);
-        (void)execl(berthd, berthd, "-c", "/dev/null", "--set", data, "--set", socket_option, "--set",
-                    "broker.terminals=1000", "--set", "link.listen=127.0.0.1:0", "--set",
+        (void)execl(berthd, berthd, "-c", "/dev/null", "--set", data, "--set", socket_option,
+                    "--set", "broker.terminals=1000", "--set", "link.listen=127.0.0.1:0", "--set",
                     "link.join_listen=127.0.0.1:0", (char *)NULL);
         _exit(127);
     }

@@ -72,10 +72,12 @@ void environment_fault(struct environment *environment, const char *format, ...)
 
 void environment_print(const struct environment *environment)
 {
-    uint64_t first = environment->notes_count > NOTES_MAX ? environment->notes_count - NOTES_MAX : 0;
+    uint64_t first =
+        environment->notes_count > NOTES_MAX ? environment->notes_count - NOTES_MAX : 0;
 
     for (uint64_t i = first; i < environment->notes_count; i++)
         (void)fprintf(stderr, "%s\n", environment->notes[i % NOTES_MAX]);
     if (environment->faults)
-        (void)fprintf(stderr, "%u faults, the first: %s\n", environment->faults, environment->fault);
+        (void)fprintf(stderr, "%u faults, the first: %s\n", environment->faults,
+                      environment->fault);
 }

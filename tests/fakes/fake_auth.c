@@ -67,7 +67,8 @@ void fake_auth_hash(const char *password, char *ret)
     (void)snprintf(ret, 160, "$fake$%s", hex);
 }
 
-struct auth *fake_auth_new(struct environment *environment, struct core *core, struct berth_timers *timers)
+struct auth *fake_auth_new(struct environment *environment, struct core *core,
+                           struct berth_timers *timers)
 {
     struct auth *auth = berth_new(struct auth);
 

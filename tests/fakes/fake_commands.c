@@ -9,8 +9,9 @@ void commands_profile(struct fake_terminal *terminal, const struct msg_profile *
     struct msg msg = { .type = MSG_profile_applied };
 
     if (profile->version < terminal->profile_version)
-        environment_fault(environment_of(terminal), "%s: profile %lld after %lld (I25)", terminal->name,
-                      (long long)profile->version, (long long)terminal->profile_version);
+        environment_fault(environment_of(terminal), "%s: profile %lld after %lld (I25)",
+                          terminal->name, (long long)profile->version,
+                          (long long)terminal->profile_version);
     terminal->profile_version = profile->version;
     terminal->settings_count = profile->settings_count;
     memcpy(terminal->settings, profile->settings, sizeof(terminal->settings));

@@ -59,8 +59,7 @@ static int do_create(struct hypervisor_job *job, struct machine *machine)
         machine_record(machine, history_machine_event_DISK, caller_of(job));
         machine_record(machine, history_machine_event_DEFINED, caller_of(job));
     }
-    if (job->life != job->hypervisor->hypervisors->life ||
-        job->process != job->hypervisor->process)
+    if (job->life != job->hypervisor->hypervisors->life || job->process != job->hypervisor->process)
         machine->from_dead_broker = true;
     machine_send_event(machine, "defined", "");
     return 0;
@@ -176,19 +175,20 @@ static int do_list(struct hypervisor_job *job, struct virt_result *facts)
 static int do_address(const struct machine *machine, struct virt_result *facts,
                       struct berth_error *error)
 {
-    if (!machine->running ||
-        machine->hypervisor->hypervisors->environment->timers.mono_ms < machine->answers_ms - AGENT_EARLY_MS)
+    if (!machine->running || machine->hypervisor->hypervisors->environment->timers.mono_ms <
+                                 machine->answers_ms - AGENT_EARLY_MS)
         return berth_fail(error, BERTH_E_DESKTOP, "'%s' has no address yet", machine->name);
     (void)snprintf(facts->address, sizeof(facts->address), "%s", machine->address);
     return 0;
 }
 
 /* The calls that need the guest's agent. */
-static int call_guest_agent(struct hypervisor_job *job, struct machine *machine, struct virt_result *facts,
-                     struct berth_error *error)
+static int call_guest_agent(struct hypervisor_job *job, struct machine *machine,
+                            struct virt_result *facts, struct berth_error *error)
 {
     if (!machine->running || machine->agent_silent ||
-        job->hypervisor->hypervisors->environment->timers.mono_ms < machine->answers_ms - AGENT_EARLY_MS)
+        job->hypervisor->hypervisors->environment->timers.mono_ms <
+            machine->answers_ms - AGENT_EARLY_MS)
         return berth_fail(error, BERTH_E_DESKTOP, "the guest agent of '%s' does not answer",
                           machine->name);
     if (job->call == VIRT_password) {
@@ -205,8 +205,8 @@ static int call_guest_agent(struct hypervisor_job *job, struct machine *machine,
     return 0;
 }
 
-static int call_machine(struct hypervisor_job *job, struct machine *machine, struct virt_result *facts,
-                  struct berth_error *error)
+static int call_machine(struct hypervisor_job *job, struct machine *machine,
+                        struct virt_result *facts, struct berth_error *error)
 {
     switch ((int)job->call) {
     case VIRT_start:
@@ -245,8 +245,7 @@ static int refuse_busy(struct hypervisor_job *job, struct berth_error *error)
 {
     job->hypervisor->busy_calls--;
     record_start_outcome(job, history_machine_event_FAILED);
-    return berth_fail(error, BERTH_E_BUSY, "machine %s: an earlier call is stuck",
-                      job->args.uuid);
+    return berth_fail(error, BERTH_E_BUSY, "machine %s: an earlier call is stuck", job->args.uuid);
 }
 
 static int execute(struct hypervisor_job *job, struct virt_result *facts, struct berth_error *error)
@@ -289,19 +288,20 @@ static int execute(struct hypervisor_job *job, struct virt_result *facts, struct
 static void record_call(struct hypervisor_job *job, int result, const struct berth_error *error)
 {
     struct fake_hypervisors *hypervisors = job->hypervisor->hypervisors;
-    struct call_record *call_record = &hypervisors->call_records[hypervisors->call_records_count++ % CALL_RECORDS_MAX];
+    struct call_record *call_record =
+        &hypervisors->call_records[hypervisors->call_records_count++ % CALL_RECORDS_MAX];
 
     *call_record = (struct call_record){ .at_ms = hypervisors->environment->timers.mono_ms,
-                           .call = job->call,
-                           .life = job->life,
-                           .result = result };
+                                         .call = job->call,
+                                         .life = job->life,
+                                         .result = result };
     (void)snprintf(call_record->machine, sizeof(call_record->machine), "%s", job->args.uuid);
     (void)snprintf(call_record->host, sizeof(call_record->host), "%.23s", job->hypervisor->name);
     if (virt_call_row(job->call)->lane != LANE_READ)
         environment_note(hypervisors->environment, "%s: %s %s%s%s", job->hypervisor->name,
-                     virt_call_row(job->call)->name,
-                     job->args.name[0] ? job->args.name : job->args.uuid,
-                     result < 0 ? ": " : "", result < 0 ? error->text : "");
+                         virt_call_row(job->call)->name,
+                         job->args.name[0] ? job->args.name : job->args.uuid,
+                         result < 0 ? ": " : "", result < 0 ? error->text : "");
 }
 
 /* berth-virt does one thing at a time to a machine: what it was asked later waits, even when nobody
@@ -352,7 +352,8 @@ static void record_start(struct hypervisor_job *job)
     job->recorded = true;
     machine_record(machine, history_machine_event_START, caller_of(job));
     if (is_second_start(job, machine))
-        environment_fault(hypervisors->environment, "two starts of machine %s are in flight (I15)", machine->name);
+        environment_fault(hypervisors->environment, "two starts of machine %s are in flight (I15)",
+                          machine->name);
 }
 
 static void begin_job(struct hypervisor_job *job)
@@ -360,8 +361,8 @@ static void begin_job(struct hypervisor_job *job)
     struct fake_hypervisors *hypervisors = job->hypervisor->hypervisors;
 
     record_start(job);
-    timer_start(&hypervisors->environment->timers, &job->timer, duration_ms(job->hypervisor, job->call),
-                job_due);
+    timer_start(&hypervisors->environment->timers, &job->timer,
+                duration_ms(job->hypervisor, job->call), job_due);
 }
 
 static void finish(struct hypervisor_job *job, bool carried_out);
@@ -417,8 +418,8 @@ static void job_due(struct berth_timer *timer)
 
 struct hypervisor_job *
 hypervisor_call(struct hypervisor *hypervisor, enum virt_call call, const struct virt_args *args,
-         void (*answer)(void *, int, const struct virt_result *, const struct berth_error *),
-         void *context)
+                void (*answer)(void *, int, const struct virt_result *, const struct berth_error *),
+                void *context)
 {
     struct hypervisor_job *job = berth_new(struct hypervisor_job);
 
@@ -478,7 +479,8 @@ void hypervisor_hang(struct hypervisor *hypervisor, bool hangs)
 {
     struct environment *environment = hypervisor->hypervisors->environment;
 
-    environment_note(environment, "host %s %s", hypervisor->name, hangs ? "hangs" : "answers again");
+    environment_note(environment, "host %s %s", hypervisor->name,
+                     hangs ? "hangs" : "answers again");
     hypervisor->hung = hangs;
     list_each (&hypervisor->jobs, node) {
         if (hangs)
@@ -504,9 +506,12 @@ void hypervisor_drop_jobs(struct hypervisor *hypervisor)
     }
 }
 
-size_t hypervisors_count_calls(const struct fake_hypervisors *hypervisors, enum virt_call call, const char *uuid, int64_t since_ms)
+size_t hypervisors_count_calls(const struct fake_hypervisors *hypervisors, enum virt_call call,
+                               const char *uuid, int64_t since_ms)
 {
-    uint64_t first = hypervisors->call_records_count > CALL_RECORDS_MAX ? hypervisors->call_records_count - CALL_RECORDS_MAX : 0;
+    uint64_t first = hypervisors->call_records_count > CALL_RECORDS_MAX
+                         ? hypervisors->call_records_count - CALL_RECORDS_MAX
+                         : 0;
     size_t count = 0;
 
     for (uint64_t i = first; i < hypervisors->call_records_count; i++) {

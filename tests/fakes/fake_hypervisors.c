@@ -70,7 +70,8 @@ void hypervisors_free(struct fake_hypervisors *hypervisors)
 
 /* ---- hosts ---- */
 
-struct hypervisor *hypervisor_add(struct fake_hypervisors *hypervisors, const char *name, const char *uri)
+struct hypervisor *hypervisor_add(struct fake_hypervisors *hypervisors, const char *name,
+                                  const char *uri)
 {
     struct hypervisor *hypervisor = berth_new(struct hypervisor);
 
@@ -132,7 +133,7 @@ void machine_record(const struct machine *machine, enum history_machine_event ev
 }
 
 void machine_record_guest(const struct machine *machine, enum history_guest_event event,
-                       const struct picture *picture, const struct secret *password)
+                          const struct picture *picture, const struct secret *password)
 {
     static const struct map_key key = { .k0 = 1, .k1 = 2 };
     struct history_line line = { .kind = HISTORY_guest, .guest = { .event = event } };
@@ -161,7 +162,8 @@ static void event_arrives_at_broker(struct berth_timer *timer)
 
     if (hypervisor->broker_end && hypervisor->up && hypervisor->hung) {
         /* It tells when it goes on, if the connection lasts that long. */
-        timer_start(&hypervisor->hypervisors->environment->timers, timer, EVENT_HELD_MS, event_arrives_at_broker);
+        timer_start(&hypervisor->hypervisors->environment->timers, timer, EVENT_HELD_MS,
+                    event_arrives_at_broker);
         return;
     }
     if (hypervisor->broker_end && hypervisor->up && !hypervisor->hung)
@@ -178,7 +180,8 @@ static void send_event(struct hypervisor *hypervisor, const struct virt_event *e
     event_in_flight->hypervisor = hypervisor;
     event_in_flight->event = *event;
     list_append(&hypervisor->hypervisors->events_in_flight, &event_in_flight->node);
-    timer_start(&hypervisor->hypervisors->environment->timers, &event_in_flight->timer, delay_ms, event_arrives_at_broker);
+    timer_start(&hypervisor->hypervisors->environment->timers, &event_in_flight->timer, delay_ms,
+                event_arrives_at_broker);
 }
 
 void machine_send_event(struct machine *machine, const char *what, const char *reason)
@@ -201,7 +204,8 @@ void machine_send_event(struct machine *machine, const char *what, const char *r
         delay_ms += environment_draw_ms(environment, 0, EVENT_LATE_MS);
     send_event(hypervisor, &event, delay_ms);
     if (environment_chance(environment, hypervisor->twice))
-        send_event(hypervisor, &event, delay_ms + environment_draw_ms(environment, 0, EVENT_LATE_MS));
+        send_event(hypervisor, &event,
+                   delay_ms + environment_draw_ms(environment, 0, EVENT_LATE_MS));
 }
 
 /* ---- machines ---- */
@@ -214,7 +218,8 @@ static void machine_keys(struct fake_hypervisors *hypervisors, struct machine *m
         map_put_text(&hypervisors->by_uuid, machine->uuid, machine);
 }
 
-struct machine *machine_add_existing(struct fake_hypervisors *hypervisors, const char *name, const char *address, int port)
+struct machine *machine_add_existing(struct fake_hypervisors *hypervisors, const char *name,
+                                     const char *address, int port)
 {
     struct machine *machine = berth_new(struct machine);
 
@@ -287,7 +292,8 @@ struct machine *machine_by_uuid(const struct fake_hypervisors *hypervisors, cons
     return map_get_text(&hypervisors->by_uuid, uuid);
 }
 
-struct machine *machine_at(const struct fake_hypervisors *hypervisors, const char *address, int port)
+struct machine *machine_at(const struct fake_hypervisors *hypervisors, const char *address,
+                           int port)
 {
     char key[96];
 
@@ -337,7 +343,8 @@ void machine_power_off(struct machine *machine, int64_t by)
 
 void machine_kill(struct machine *machine, const char *reason)
 {
-    environment_note(machine->hypervisor->hypervisors->environment, "machine %s: %s", machine->name, reason);
+    environment_note(machine->hypervisor->hypervisors->environment, "machine %s: %s", machine->name,
+                     reason);
     if (!machine->running)
         return;
     machine_power_off(machine, 0);
@@ -346,7 +353,8 @@ void machine_kill(struct machine *machine, const char *reason)
 
 void machine_save(struct machine *machine)
 {
-    environment_note(machine->hypervisor->hypervisors->environment, "machine %s is saved", machine->name);
+    environment_note(machine->hypervisor->hypervisors->environment, "machine %s is saved",
+                     machine->name);
     machine->running = false;
     machine->saved = true;
     machine_record(machine, history_machine_event_STOPPED, 0);
@@ -367,7 +375,8 @@ void machine_boot(struct machine *machine, bool keep_saved)
 
 void machine_restore(struct machine *machine)
 {
-    environment_note(machine->hypervisor->hypervisors->environment, "machine %s is restored", machine->name);
+    environment_note(machine->hypervisor->hypervisors->environment, "machine %s is restored",
+                     machine->name);
     machine_boot(machine, true);
     machine_record(machine, history_machine_event_STARTED, 0);
     machine_send_event(machine, "started", "");
@@ -375,7 +384,8 @@ void machine_restore(struct machine *machine)
 
 void machine_lose(struct machine *machine)
 {
-    environment_note(machine->hypervisor->hypervisors->environment, "machine %s is lost", machine->name);
+    environment_note(machine->hypervisor->hypervisors->environment, "machine %s is lost",
+                     machine->name);
     if (machine->running)
         machine_kill(machine, "destroyed");
     machine_send_event(machine, "undefined", "");
@@ -401,8 +411,9 @@ static void judge_inside(struct machine *machine, const struct picture *picture,
     if (!machine->hypervisor || strcmp(account, picture->user) == 0)
         return;
     if (machine->guest_user[0] && strcmp(machine->guest_user, picture->user) != 0)
-        environment_fault(machine->hypervisors->environment, "%s gets the running session of %s on %s",
-                      picture->user, machine->guest_user, machine->name);
+        environment_fault(machine->hypervisors->environment,
+                          "%s gets the running session of %s on %s", picture->user,
+                          machine->guest_user, machine->name);
     (void)snprintf(machine->guest_user, sizeof(machine->guest_user), "%s", picture->user);
 }
 

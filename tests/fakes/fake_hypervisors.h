@@ -41,23 +41,24 @@ struct machine {
     int64_t forward_port;
     char key[96]; /* "address:port" in the map */
     bool running;
-    bool agent_silent;   /* its guest agent never answers, until the machine is started anew */
-    bool from_dead_broker;  /* made for a broker, or a berth-virt, that had died: whoever comes after can only
+    bool agent_silent; /* its guest agent never answers, until the machine is started anew */
+    bool
+        from_dead_broker; /* made for a broker, or a berth-virt, that had died: whoever comes after can only
                     report it */
-    bool hidden; /* a lying list leaves it out */
+    bool hidden;          /* a lying list leaves it out */
     int64_t generation; /* of its disk */
     char image[64];     /* what that lies on */
     int64_t boots;
-    int64_t answers_ms; /* when its RDP server answers, monotonic */
+    int64_t answers_ms;     /* when its RDP server answers, monotonic */
     int64_t probe_delay_ms; /* it takes so long to answer a probe */
     char account[80];
     struct secret password;
     char guest[32];      /* what the guest says of its session */
-    char guest_user[80];     /* whose session runs in its memory, "" = nobody's */
+    char guest_user[80]; /* whose session runs in its memory, "" = nobody's */
     bool saved;          /* its memory is kept: a start goes on from there unless told otherwise */
-    char traces_of[80]; /* who has had its picture since its disk was made; "" = nobody */
+    char traces_of[80];  /* who has had its picture since its disk was made; "" = nobody */
     int64_t epoch;       /* highest that it was shown with */
-    char last_terminal[64];   /* the thin client whose viewer came last, and for which session */
+    char last_terminal[64]; /* the thin client whose viewer came last, and for which session */
     uint64_t shown_session;
     struct picture *picture;
 };
@@ -73,13 +74,13 @@ struct hypervisor {
     int fail_starts;      /* so many starts fail */
     int fail_deletes;     /* so many deletions fail */
     int busy_calls;       /* so many calls that act on a machine are turned away, not begun */
-    int silent_boots;       /* so many boots never answer */
+    int silent_boots;     /* so many boots never answer */
     int64_t slow_ms;      /* added to every action */
     int64_t agent_ms;     /* added to everything that is done inside a guest */
     unsigned late, twice; /* percent of events that come late, or twice */
     struct list machines;
-    struct list jobs;       /* accepted, not carried out yet */
-    unsigned process;          /* of berth-virt: a count of its restarts */
+    struct list jobs;             /* accepted, not carried out yet */
+    unsigned process;             /* of berth-virt: a count of its restarts */
     struct fake_host *broker_end; /* the broker's end, NULL while it is not connected */
 };
 
@@ -115,16 +116,16 @@ struct call_record {
 
 struct fake_hypervisors {
     struct environment *environment;
-    struct list all; /* the hypervisors */
-    struct list machines; /* that belong to no hypervisor */
-    struct list events_in_flight;  /* events on their way */
+    struct list all;              /* the hypervisors */
+    struct list machines;         /* that belong to no hypervisor */
+    struct list events_in_flight; /* events on their way */
     struct map by_uuid, by_address;
     unsigned next_address;
-    unsigned life;         /* which broker asks now: a count of starts */
-    char bad_template[64]; /* the one file that is no template, or "" */
-    char bad_image[256];   /* no disk can be made on this one, or "" */
-    char dead_image[64];   /* nothing that lies on this one can be started, or "" */
-    struct call_record *call_records;    /* the last ones */
+    unsigned life;                    /* which broker asks now: a count of starts */
+    char bad_template[64];            /* the one file that is no template, or "" */
+    char bad_image[256];              /* no disk can be made on this one, or "" */
+    char dead_image[64];              /* nothing that lies on this one can be started, or "" */
+    struct call_record *call_records; /* the last ones */
     uint64_t call_records_count;
     /* Told of an event that has arrived at the broker's end. */
     void (*event)(struct fake_host *broker_end, const struct virt_event *event);
@@ -138,20 +139,22 @@ void hypervisors_free(struct fake_hypervisors *hypervisors);
 
 struct hypervisor *hypervisor_by_name(struct fake_hypervisors *hypervisors, const char *name);
 struct hypervisor *hypervisor_by_uri(struct fake_hypervisors *hypervisors, const char *uri);
-struct hypervisor *hypervisor_add(struct fake_hypervisors *hypervisors, const char *name, const char *uri);
+struct hypervisor *hypervisor_add(struct fake_hypervisors *hypervisors, const char *name,
+                                  const char *uri);
 
 /* An existing machine at an address. */
-struct machine *machine_add_existing(struct fake_hypervisors *hypervisors, const char *name, const char *address,
-                                 int port);
+struct machine *machine_add_existing(struct fake_hypervisors *hypervisors, const char *name,
+                                     const char *address, int port);
 
 struct machine *machine_by_uuid(const struct fake_hypervisors *hypervisors, const char *uuid);
-struct machine *machine_at(const struct fake_hypervisors *hypervisors, const char *address, int port);
+struct machine *machine_at(const struct fake_hypervisors *hypervisors, const char *address,
+                           int port);
 
 /* Accept a call: it is carried out some time later, unless the hypervisor hangs. */
 struct hypervisor_job *
 hypervisor_call(struct hypervisor *hypervisor, enum virt_call call, const struct virt_args *args,
-         void (*answer)(void *, int, const struct virt_result *, const struct berth_error *),
-         void *context);
+                void (*answer)(void *, int, const struct virt_result *, const struct berth_error *),
+                void *context);
 
 /* Nobody waits for its answer any more. It is carried out all the same. crashed: its caller is
  * gone, and must not ask for the same again before the world has settled; otherwise it waited for
@@ -194,7 +197,8 @@ int machine_log_on(struct machine *machine, struct picture *picture, const char 
 void machine_leave(struct picture *picture);
 
 /* How often a call was carried out since, or at all for 0; uuid NULL: of any machine. */
-size_t hypervisors_count_calls(const struct fake_hypervisors *hypervisors, enum virt_call call, const char *uuid, int64_t since_ms);
+size_t hypervisors_count_calls(const struct fake_hypervisors *hypervisors, enum virt_call call,
+                               const char *uuid, int64_t since_ms);
 
 /* Does this call change a machine? */
 bool virt_call_changes_machine(enum virt_call call);

@@ -19,7 +19,7 @@ void machine_power_off(struct machine *machine, int64_t by);
 /* The history. by: the process that asked, 0 for nobody. */
 void machine_record(const struct machine *machine, enum history_machine_event event, int64_t by);
 void machine_record_guest(const struct machine *machine, enum history_guest_event event,
-                       const struct picture *picture, const struct secret *password);
+                          const struct picture *picture, const struct secret *password);
 int64_t hypervisor_process_id(const struct hypervisor *hypervisor, unsigned life, unsigned process);
 /* A life event, on its way to whoever watches the hypervisor. */
 void machine_send_event(struct machine *machine, const char *what, const char *reason);

@@ -22,7 +22,8 @@ static void join_unanswered(struct berth_timer *timer);
 
 static void start_join_timeout(struct fake_terminal *terminal)
 {
-    timer_start(&environment_of(terminal)->timers, &terminal->join_timeout, JOIN_TIMEOUT_MS, join_unanswered);
+    timer_start(&environment_of(terminal)->timers, &terminal->join_timeout, JOIN_TIMEOUT_MS,
+                join_unanswered);
 }
 
 void join_say(struct fake_terminal *terminal)

@@ -140,7 +140,8 @@ static void break_later(struct fake_connection *link, const char *why)
         due_ms = link->down_due_ms;
     if (link->up_due_ms > due_ms)
         due_ms = link->up_due_ms;
-    timer_start(&environment->timers, &link->closes, due_ms - environment->timers.mono_ms, link_breaks);
+    timer_start(&environment->timers, &link->closes, due_ms - environment->timers.mono_ms,
+                link_breaks);
 }
 
 void fake_connection_close(struct fake_connection *link, const char *why)
@@ -172,8 +173,8 @@ void fake_network_hang_up(void *context, uint64_t peer, int code, const char *wh
 
     if (!link)
         return;
-    environment_note(network->environment, "%s: hung up, %s: %s", name_of(link), berth_error_row(code)->symbol,
-                 why);
+    environment_note(network->environment, "%s: hung up, %s: %s", name_of(link),
+                     berth_error_row(code)->symbol, why);
     break_later(link, why);
 }
 
@@ -207,8 +208,8 @@ static void link_opens(struct berth_timer *timer)
     if (link->joining)
         r = joiner_opened(network->context, link->peer, link->network_client->address, &error);
     else
-        r = terminal_opened(network->context, link->peer, link->network_client->address, link->key_hash,
-                            &error);
+        r = terminal_opened(network->context, link->peer, link->network_client->address,
+                            link->key_hash, &error);
     if (r < 0) {
         link->known = false;
         link_refused(link, &error);
@@ -218,8 +219,9 @@ static void link_opens(struct berth_timer *timer)
     link->network_client->open(link->network_client);
 }
 
-struct fake_connection *fake_network_connect(struct fake_network *network, struct network_client *network_client,
-                               const char *key_hash, bool joining)
+struct fake_connection *fake_network_connect(struct fake_network *network,
+                                             struct network_client *network_client,
+                                             const char *key_hash, bool joining)
 {
     struct fake_connection *link;
 
@@ -235,8 +237,8 @@ struct fake_connection *fake_network_connect(struct fake_network *network, struc
     list_init(&link->unread);
     list_append(&network->open, &link->node);
     map_put_id(&network->links, link->peer, link);
-    timer_start(&network->environment->timers, &link->opens, environment_draw_ms(network->environment, 2, 10),
-                link_opens);
+    timer_start(&network->environment->timers, &link->opens,
+                environment_draw_ms(network->environment, 2, 10), link_opens);
     return link;
 }
 
@@ -320,12 +322,14 @@ static void schedule(struct in_transit *message)
             at_ms = *due_ms; /* never before the one sent earlier */
         *due_ms = at_ms;
     }
-    timer_start(&environment->timers, &message->timer, at_ms - environment->timers.mono_ms, in_transit_due);
+    timer_start(&environment->timers, &message->timer, at_ms - environment->timers.mono_ms,
+                in_transit_due);
 }
 
 static void drop_noticed(struct berth_timer *timer)
 {
-    break_later(container_of(timer, struct fake_connection, drop_timer), "something was lost on the way");
+    break_later(container_of(timer, struct fake_connection, drop_timer),
+                "something was lost on the way");
 }
 
 /* From here on nothing comes through in this direction, and some time later that shows. */
@@ -336,7 +340,8 @@ static void start_dropping(struct fake_connection *link, bool up)
     link->dropping[up] = true;
     if (!timer_armed(&link->drop_timer))
         timer_start(&environment->timers, &link->drop_timer,
-                    environment_draw_ms(environment, DROP_NOTICED_LEAST_MS, DROP_NOTICED_MOST_MS), drop_noticed);
+                    environment_draw_ms(environment, DROP_NOTICED_LEAST_MS, DROP_NOTICED_MOST_MS),
+                    drop_noticed);
 }
 
 static void send_once(struct fake_connection *link, const struct msg *msg, bool up,
@@ -372,7 +377,8 @@ static void send_message(struct fake_connection *link, const struct msg *msg, bo
 void fake_connection_stall(struct fake_connection *link, bool stalled)
 {
     struct environment *environment = link->network->environment;
-    bool too_long = link->stalled && environment->timers.mono_ms - link->stalled_since_ms > STALLED_MOST_MS;
+    bool too_long =
+        link->stalled && environment->timers.mono_ms - link->stalled_since_ms > STALLED_MOST_MS;
 
     if (stalled && !link->stalled)
         link->stalled_since_ms = environment->timers.mono_ms;
@@ -394,7 +400,8 @@ void fake_connection_stop_reading(struct fake_connection *link, bool stopped_rea
 
     link->stopped_reading = stopped_reading;
     /* What it reads may end it. */
-    while (!stopped_reading && (link = map_get_id(&network->links, peer)) != NULL && !list_empty(&link->unread))
+    while (!stopped_reading && (link = map_get_id(&network->links, peer)) != NULL &&
+           !list_empty(&link->unread))
         in_transit_deliver(list_entry(link->unread.next, struct in_transit, node));
 }
 
@@ -424,8 +431,8 @@ void fake_network_tell(void *context, uint64_t peer, const struct msg *msg)
     if (msg->type == MSG_presence_unknown && (link->in & IN_PRESENT))
         link->in = IN_OPEN;
     if (!(row->direction & DOWN) || !(row->in & link->in))
-        environment_fault(network->environment, "%s was told '%s', which is not permitted now", name_of(link),
-                      row->name);
+        environment_fault(network->environment, "%s was told '%s', which is not permitted now",
+                          name_of(link), row->name);
     network->down++;
     send_message(link, msg, false);
 }

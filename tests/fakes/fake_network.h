@@ -33,16 +33,17 @@ struct network_effect {
 struct fake_network {
     struct environment *environment;
     struct context *context; /* NULL while no broker is there */
-    struct map links;    /* peer -> struct fake_connection */
+    struct map links;        /* peer -> struct fake_connection */
     struct list open;
     uint64_t last_peer;
     unsigned last_address;
     int64_t slowest_ms; /* a message takes 1 to this; default 5 */
     uint64_t up, down, refused;
-    bool frozen;       /* the broker reads nothing for a while: what arrives piles up */
+    bool frozen;         /* the broker reads nothing for a while: what arrives piles up */
     struct list backlog; /* of messages, in the order of their arrival */
     /* What the network does to each message; NULL: nothing. */
-    void (*effect_of)(void *context, struct fake_connection *link, bool up, struct network_effect *effect);
+    void (*effect_of)(void *context, struct fake_connection *link, bool up,
+                      struct network_effect *effect);
     void *owner;
 };
 
@@ -52,12 +53,12 @@ struct fake_connection {
     uint64_t peer;
     struct network_client *network_client; /* NULL: the client has let go */
     bool joining;
-    bool known; /* the broker knows of it: its end has to be told */
-    bool stalled;  /* cut: what is sent waits, and nobody notices */
+    bool known;   /* the broker knows of it: its end has to be told */
+    bool stalled; /* cut: what is sent waits, and nobody notices */
     int64_t stalled_since_ms;
-    bool stopped_reading;    /* the client reads nothing for a while */
-    bool dropping[2]; /* what is sent down, up is lost */
-    unsigned in;  /* mask of enum msg_in: the peer's state as the link sees it */
+    bool stopped_reading; /* the client reads nothing for a while */
+    bool dropping[2];     /* what is sent down, up is lost */
+    unsigned in;          /* mask of enum msg_in: the peer's state as the link sees it */
     int64_t up_due_ms, down_due_ms;
     struct list in_transit;
     struct list unread; /* of messages that the client will read */
@@ -77,8 +78,9 @@ void fake_network_detach(struct fake_network *network);
 void fake_network_thaw(struct fake_network *network);
 
 /* Connect; NULL when there is no broker. The client is told by open, refused or lost. */
-struct fake_connection *fake_network_connect(struct fake_network *network, struct network_client *network_client,
-                               const char *key_hash, bool joining);
+struct fake_connection *fake_network_connect(struct fake_network *network,
+                                             struct network_client *network_client,
+                                             const char *key_hash, bool joining);
 
 /* The terminal closes its end. */
 void fake_connection_close(struct fake_connection *link, const char *why);

@@ -17,7 +17,8 @@ void fake_probe_free(struct probe *probe);
 /* All its places are taken from now on: whoever asks hears BUSY. */
 void fake_probe_full(struct probe *probe, bool full);
 
-struct auth *fake_auth_new(struct environment *environment, struct core *core, struct berth_timers *timers);
+struct auth *fake_auth_new(struct environment *environment, struct core *core,
+                           struct berth_timers *timers);
 void fake_auth_free(struct auth *auth);
 /* What a row of a user or an administrator holds for this password. ret: 160 bytes. */
 void fake_auth_hash(const char *password, char *ret);

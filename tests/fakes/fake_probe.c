@@ -81,8 +81,9 @@ void fake_probe_full(struct probe *probe, bool full)
     probe->full = full;
 }
 
-static struct running_probe *running_probe_new(struct probe *probe, const struct probe_target *target,
-                             struct probe_result *ret, struct op *op)
+static struct running_probe *running_probe_new(struct probe *probe,
+                                               const struct probe_target *target,
+                                               struct probe_result *ret, struct op *op)
 {
     const struct machine *machine = machine_at(probe->hypervisors, target->address, target->port);
     struct running_probe *one = berth_new(struct running_probe);
@@ -97,7 +98,8 @@ static struct running_probe *running_probe_new(struct probe *probe, const struct
     (void)snprintf(one->address, sizeof(one->address), "%s", target->address);
     list_append(&probe->running, &one->node);
     timer_start(probe->timers, &one->timer,
-                environment_draw_ms(probe->hypervisors->environment, 2, 20) + (machine ? machine->probe_delay_ms : 0),
+                environment_draw_ms(probe->hypervisors->environment, 2, 20) +
+                    (machine ? machine->probe_delay_ms : 0),
                 running_probe_ends);
     return one;
 }

@@ -85,7 +85,7 @@ void fake_store_die(struct store *store)
             break;
         if (commit_now(store, commit->changes, NULL) == 0)
             environment_note(store->environment, "committed and never acknowledged: %s %s",
-                         commit->changes->audit.action, commit->changes->audit.object);
+                             commit->changes->audit.action, commit->changes->audit.object);
     }
 }
 
@@ -127,8 +127,8 @@ static void begin_batch(struct store *store)
         return;
     list_each (&store->queue, node)
         list_entry(node, struct fake_commit, node)->begun = true;
-    timer_start(store->timers, &store->next, environment_draw_ms(store->environment, 0, store->slowest_ms),
-                write_batch);
+    timer_start(store->timers, &store->next,
+                environment_draw_ms(store->environment, 0, store->slowest_ms), write_batch);
 }
 
 static int refuse(struct store *store, const struct changes *changes, struct berth_error *reterr)
@@ -151,7 +151,7 @@ static int refuse(struct store *store, const struct changes *changes, struct ber
 static void crash(struct store *store)
 {
     environment_note(store->environment, "the broker crashes at commit %llu",
-                 (unsigned long long)store->commits);
+                     (unsigned long long)store->commits);
     store->dead = true;
     if (store->crashed)
         store->crashed(store->context);
@@ -178,9 +178,9 @@ static void write_one(struct store *store, struct fake_commit *commit)
     if (r == 0)
         r = commit_now(store, commit->changes, &error);
     if (r != BERTH_E_NO_SPACE)
-        environment_note(store->environment, "commit %llu: %s %s%s%s", (unsigned long long)store->commits,
-                     commit->changes->audit.action, commit->changes->audit.object,
-                     r < 0 ? ": " : "", r < 0 ? error.text : "");
+        environment_note(store->environment, "commit %llu: %s %s%s%s",
+                         (unsigned long long)store->commits, commit->changes->audit.action,
+                         commit->changes->audit.object, r < 0 ? ": " : "", r < 0 ? error.text : "");
     if (crashes && store->crash == CRASH_AFTER_COMMIT) {
         list_prepend(&store->queue, &commit->node);
         crash(store);

@@ -19,17 +19,18 @@ static void link_lost(struct network_client *network_client, const char *why);
 static void link_refused(struct network_client *network_client, const struct berth_error *error);
 static void received(struct network_client *network_client, const struct msg *msg);
 
-struct fake_terminal *terminal_new(struct fake_network *network, struct fake_hypervisors *hypervisors, const char *name)
+struct fake_terminal *terminal_new(struct fake_network *network,
+                                   struct fake_hypervisors *hypervisors, const char *name)
 {
     unsigned address = ++network->last_address;
     struct fake_terminal *terminal = berth_new(struct fake_terminal);
 
     terminal->network_client = (struct network_client){ .name = terminal->name,
-                                               .address = terminal->address,
-                                               .open = link_open,
-                                               .lost = link_lost,
-                                               .refused = link_refused,
-                                               .received = received };
+                                                        .address = terminal->address,
+                                                        .open = link_open,
+                                                        .lost = link_lost,
+                                                        .refused = link_refused,
+                                                        .received = received };
     terminal->network = network;
     terminal->hypervisors = hypervisors;
     terminal->picture.ended = viewer_ended_by_machine;
@@ -110,10 +111,11 @@ static void reconnect_now(struct berth_timer *timer)
 
     terminal->failures++;
     if (!terminal->cut && terminal->certificate[0])
-        terminal->link =
-            fake_network_connect(terminal->network, &terminal->network_client, terminal->key_hash, false);
+        terminal->link = fake_network_connect(terminal->network, &terminal->network_client,
+                                              terminal->key_hash, false);
     else if (!terminal->cut && !terminal->refused_for_good)
-        terminal->link = fake_network_connect(terminal->network, &terminal->network_client, "", true);
+        terminal->link =
+            fake_network_connect(terminal->network, &terminal->network_client, "", true);
     if (!terminal->link)
         offline(terminal);
 }
@@ -291,8 +293,9 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
     terminal->spread_ms = granted->reconnect_spread_ms;
     terminal->granted_ms = granted->presence_expires_in_ms;
     if (granted->incarnation < terminal->incarnation)
-        environment_fault(environment_of(terminal), "%s: incarnation %lld after %lld", terminal->name,
-                      (long long)granted->incarnation, (long long)terminal->incarnation);
+        environment_fault(environment_of(terminal), "%s: incarnation %lld after %lld",
+                          terminal->name, (long long)granted->incarnation,
+                          (long long)terminal->incarnation);
     terminal->incarnation = granted->incarnation;
     timer_start(timers, &terminal->renew, terminal->renew_after_ms, renew_now);
 }
@@ -302,8 +305,9 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
 void terminal_hear_ref(struct fake_terminal *terminal, const struct msg *msg)
 {
     if (msg->ref == 0 || msg->ref > terminal->ref)
-        environment_fault(environment_of(terminal), "%s: '%s' has ref %llu, which answers no question",
-                      terminal->name, msg_row(msg->type)->name, (unsigned long long)msg->ref);
+        environment_fault(environment_of(terminal),
+                          "%s: '%s' has ref %llu, which answers no question", terminal->name,
+                          msg_row(msg->type)->name, (unsigned long long)msg->ref);
     terminal->answer = msg->type;
     terminal->answer_ref = msg->ref;
 }
@@ -320,8 +324,8 @@ static void hear_refused(struct fake_terminal *terminal, const struct msg_refuse
     if (!shows_desktop(terminal))
         terminal_page(terminal, refused->code, refused->text);
     else
-        environment_note(environment_of(terminal), "%s: refused %s: %s", terminal->name, refused->about,
-                     refused->text);
+        environment_note(environment_of(terminal), "%s: refused %s: %s", terminal->name,
+                         refused->about, refused->text);
 }
 
 static void hear_progress(struct fake_terminal *terminal, const struct msg_progress *progress)
@@ -392,7 +396,7 @@ static void received(struct network_client *network_client, const struct msg *ms
         return;
     default:
         environment_fault(environment_of(terminal), "%s: what is '%s' for?", terminal->name,
-                      msg_row(msg->type)->name);
+                          msg_row(msg->type)->name);
         return;
     }
 }
@@ -410,7 +414,7 @@ static void begin_sign_on(struct fake_terminal *terminal, struct msg *msg)
     msg->type = MSG_sign_on;
     msg->ref = ++terminal->ref;
     environment_note(environment_of(terminal), "%s: sign-on of %s", terminal->name,
-                 msg->sign_on.evidence[0].name);
+                     msg->sign_on.evidence[0].name);
     if (!terminal->present) {
         terminal_page(terminal, "offline", "the broker cannot be reached");
         return;

@@ -9,8 +9,8 @@
 #ifndef BERTH_TESTS_FAKES_FAKE_TERMINAL_H
 #define BERTH_TESTS_FAKES_FAKE_TERMINAL_H
 
-#include "fakes/fake_network.h"
 #include "fakes/fake_hypervisors.h"
+#include "fakes/fake_network.h"
 
 enum fake_viewer { VIEWER_NONE, VIEWER_CONNECTING, VIEWER_ACTIVE };
 
@@ -53,8 +53,8 @@ struct fake_terminal {
     int failures;
     struct berth_timer reconnect, renew, unanswered;
     struct berth_timer join_timeout; /* it asked to join and hears nothing */
-    int joins;                   /* how often it asked to join */
-    int pendings;                /* how often it heard that the broker still works on it */
+    int joins;                       /* how often it asked to join */
+    int pendings;                    /* how often it heard that the broker still works on it */
 
     /* What is on the screen. */
     struct msg_show show;
@@ -87,7 +87,8 @@ struct fake_terminal {
     unsigned shows, stale_shows;
 };
 
-struct fake_terminal *terminal_new(struct fake_network *network, struct fake_hypervisors *hypervisors, const char *name);
+struct fake_terminal *terminal_new(struct fake_network *network,
+                                   struct fake_hypervisors *hypervisors, const char *name);
 void terminal_free(struct fake_terminal *terminal);
 
 /* Power on and off (the picture is gone). */

@@ -98,11 +98,12 @@ static void judge_picture(struct fake_terminal *terminal, const struct machine *
     if (traces_of[0] && strcmp(traces_of, terminal->show.user) != 0 &&
         !(terminal->hypervisors->traces_allowed &&
           terminal->hypervisors->traces_allowed(terminal->hypervisors->context, machine)))
-        environment_fault(environment, "%s sees what %s left on %s (I14)", terminal->show.user, traces_of,
-                      machine->name);
+        environment_fault(environment, "%s sees what %s left on %s (I14)", terminal->show.user,
+                          traces_of, machine->name);
     if (terminal->show.epoch < machine->epoch)
         environment_fault(environment, "epoch %lld takes %s back from epoch %lld (I6)",
-                      (long long)terminal->show.epoch, machine->name, (long long)machine->epoch);
+                          (long long)terminal->show.epoch, machine->name,
+                          (long long)machine->epoch);
 }
 
 static void viewer_connects(struct berth_timer *timer)
@@ -138,7 +139,7 @@ static void viewer_connects(struct berth_timer *timer)
         machine->epoch = show->epoch;
     terminal->viewer = VIEWER_ACTIVE;
     environment_note(environment_of(terminal), "%s: shows %s to %s, epoch %lld", terminal->name,
-                 machine->name, show->user, (long long)show->epoch);
+                     machine->name, show->user, (long long)show->epoch);
     report(terminal, show, viewer_state_ACTIVE, 0, "");
 }
 
@@ -149,8 +150,9 @@ void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
     terminal->shows++;
     if (!may_show(terminal, show)) {
         terminal->stale_shows++;
-        environment_note(environment, "%s: refuses session %llu epoch %lld, it is older", terminal->name,
-                     (unsigned long long)show->session_id, (long long)show->epoch);
+        environment_note(environment, "%s: refuses session %llu epoch %lld, it is older",
+                         terminal->name, (unsigned long long)show->session_id,
+                         (long long)show->epoch);
         report(terminal, show, viewer_state_ENDED, 0, "overtaken");
         return;
     }
@@ -171,7 +173,8 @@ void viewer_show(struct fake_terminal *terminal, const struct msg_show *show)
     note_epoch(terminal, show->session_id, show->epoch, false);
     report(terminal, show, viewer_state_CONNECTING, 0, "");
     timer_start(&environment->timers, &terminal->viewing,
-                environment_draw_ms(environment, CONNECT_LEAST_MS, CONNECT_MOST_MS), viewer_connects);
+                environment_draw_ms(environment, CONNECT_LEAST_MS, CONNECT_MOST_MS),
+                viewer_connects);
 }
 
 void viewer_hide(struct fake_terminal *terminal, const struct msg_hide *hide)

@@ -143,8 +143,8 @@ static void limit_passed(struct berth_timer *timer)
     struct fake_host *host = call->host;
     bool too_many = ++host->missed >= MISSED_MAX;
 
-    environment_note(host->virt->hypervisors->environment, "%s: no answer to %s in time", host->name,
-                 virt_call_row(call->call)->name);
+    environment_note(host->virt->hypervisors->environment, "%s: no answer to %s in time",
+                     host->name, virt_call_row(call->call)->name);
     hypervisor_job_abandon(call->job, false);
     call_fail(call, BERTH_E_UNKNOWN_OUTCOME, "no answer in time");
     if (too_many) {
@@ -347,9 +347,10 @@ void virt_host_start(struct virt *virt, uint64_t host_id, const char *name, cons
     for (int lane = 0; lane < LANES; lane++)
         list_init(&host->waiting[lane]);
     list_append(&virt->hosts, &host->node);
-    timer_start(virt->timers, &host->connect,
-                environment_draw_ms(virt->hypervisors->environment, CONNECT_LEAST_MS, CONNECT_MOST_MS),
-                connect_now);
+    timer_start(
+        virt->timers, &host->connect,
+        environment_draw_ms(virt->hypervisors->environment, CONNECT_LEAST_MS, CONNECT_MOST_MS),
+        connect_now);
 }
 
 void virt_host_stop(struct virt *virt, uint64_t host_id)

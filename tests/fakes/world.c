@@ -38,9 +38,10 @@ void world_restart(struct world *world)
     context->store = fake_store_new(environment, world->disk, &life->timers);
     context->store->crashed = crashed;
     context->store->context = world;
-    context->virt = fake_virt_new(
-        world->hypervisors, &life->timers,
-        &(struct virt_listener){ .host = reactor_host_event, .machine = reactor_machine_event, .context = context });
+    context->virt = fake_virt_new(world->hypervisors, &life->timers,
+                                  &(struct virt_listener){ .host = reactor_host_event,
+                                                           .machine = reactor_machine_event,
+                                                           .context = context });
     context->auth = fake_auth_new(environment, context->core, &life->timers);
     context->ca = fake_ca_new(environment, &life->timers);
     context->probe = fake_probe_new(world->hypervisors, &life->timers);
@@ -60,7 +61,7 @@ void world_restart(struct world *world)
     world->hypervisors->life = world->lives;
     world->started_ms = environment->timers.mono_ms;
     environment_note(environment, "the broker starts, incarnation %lld",
-                 (long long)context->core->incarnation);
+                     (long long)context->core->incarnation);
     reactor_start(context);
     fake_network_attach(&world->network, context);
 }
@@ -88,8 +89,9 @@ static void end_life(struct world *world)
     core_free(context->core);
     deferred_run(&life->timers);
     if (life->timers.count)
-        environment_fault(&world->environment, "%zu timers of the broker are still armed after its end",
-                      life->timers.count);
+        environment_fault(&world->environment,
+                          "%zu timers of the broker are still armed after its end",
+                          life->timers.count);
     timers_free(&life->timers);
     free(life);
 }
@@ -260,7 +262,8 @@ void world_run_ms(struct world *world, int64_t ms)
             break;
         turns = next == 0 ? turns + 1 : 0;
         if (turns > TURNS_MOST) {
-            environment_fault(&world->environment, "time does not go on: somebody turns in circles");
+            environment_fault(&world->environment,
+                              "time does not go on: somebody turns in circles");
             break;
         }
         turn(world, world->environment.timers.mono_ms + next);
@@ -316,7 +319,8 @@ void world_silence(struct world *world, const char *terminal)
 
 void world_cut(struct world *world, const char *terminal, bool cut)
 {
-    environment_note(&world->environment, "%s: its network is %s", terminal, cut ? "cut" : "there again");
+    environment_note(&world->environment, "%s: its network is %s", terminal,
+                     cut ? "cut" : "there again");
     terminal_cut(world_terminal(world, terminal), cut);
 }
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/index.h"
 #include "core/placement.h"
 #include "core/presence.h"
-#include "core/index.h"
 #include "fakes/world_internal.h"
 
 #define SCREENS 8
@@ -197,8 +197,8 @@ const struct admin_actor *world_actor(void)
     *actor = (struct admin_actor){ .name = "root", .role = role_ADMINISTRATOR };
     (void)snprintf(actor->request_id, sizeof(actor->request_id), "request-%llu",
                    (unsigned long long)last_request);
-    (void)snprintf(actor->request_fingerprint, sizeof(actor->request_fingerprint), "request %llu asks for this",
-                   (unsigned long long)last_request);
+    (void)snprintf(actor->request_fingerprint, sizeof(actor->request_fingerprint),
+                   "request %llu asks for this", (unsigned long long)last_request);
     return actor;
 }
 
@@ -219,7 +219,7 @@ int world_await(struct world *world, int begun)
         world_run_ms(world, 5);
     if (waiting_op.in_flight) {
         environment_fault(&world->environment,
-                      "what an administrator asked for has no outcome after 300 s");
+                          "what an administrator asked for has no outcome after 300 s");
         return BERTH_E_TIMEOUT;
     }
     return waiting_op.result;

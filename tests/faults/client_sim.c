@@ -42,8 +42,8 @@ int64_t client_sim_now_us(void)
 
 void client_sim_report(const struct terminal *terminal, const char *what, json_t *more)
 {
-    json_t *line = json_pack("{s:I, s:s, s:s}", "at_us", (json_int_t)client_sim_now_us(), "terminal",
-                             terminal->name, "what", what);
+    json_t *line = json_pack("{s:I, s:s, s:s}", "at_us", (json_int_t)client_sim_now_us(),
+                             "terminal", terminal->name, "what", what);
     char *text;
 
     if (more) {
@@ -110,9 +110,10 @@ static void do_status(struct terminal *terminal, char **words)
 {
     (void)words;
     client_sim_report(terminal, "status",
-                json_pack("{s:b, s:I, s:I, s:I}", "online", terminal->told, "session_id",
-                          (json_int_t)terminal->session_id, "epoch", (json_int_t)terminal->epoch,
-                          "incarnation", (json_int_t)terminal->incarnation));
+                      json_pack("{s:b, s:I, s:I, s:I}", "online", terminal->told, "session_id",
+                                (json_int_t)terminal->session_id, "epoch",
+                                (json_int_t)terminal->epoch, "incarnation",
+                                (json_int_t)terminal->incarnation));
 }
 
 static const struct verb {

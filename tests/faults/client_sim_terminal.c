@@ -154,8 +154,9 @@ static void wire_closed(struct tls_peer *tls, const struct berth_error *why)
 
     if (terminal) {
         terminal->wire = NULL;
-        client_sim_report(terminal, "lost",
-                    json_pack("{s:s, s:b}", "reason", berth_error_text(why), "open", tls->open));
+        client_sim_report(
+            terminal, "lost",
+            json_pack("{s:s, s:b}", "reason", berth_error_text(why), "open", tls->open));
         dial_later(terminal);
     }
     frame_reader_free(&wire->reader);
@@ -206,11 +207,11 @@ static void dial(struct terminal *terminal, bool joining)
     frame_reader_init(&wire->reader, FRAME_MAX);
     terminal->wire = wire;
     terminal->dialled_us = client_sim_now_us();
-    if (tls_connect(&terminal->sim->loop, context, &target, &wire_events, &wire->tls, &error) <
-        0) {
+    if (tls_connect(&terminal->sim->loop, context, &target, &wire_events, &wire->tls, &error) < 0) {
         terminal->wire = NULL;
         free(wire);
-        client_sim_report(terminal, "lost", json_pack("{s:s, s:b}", "reason", error.text, "open", 0));
+        client_sim_report(terminal, "lost",
+                          json_pack("{s:s, s:b}", "reason", error.text, "open", 0));
         dial_later(terminal);
     }
     if (joining)
@@ -271,11 +272,11 @@ static void granted(struct terminal *terminal, const struct msg_granted *msg)
     terminal->incarnation = msg->incarnation;
     timer_start(timers, &terminal->renew, terminal->renew_after_ms, renew_due);
     client_sim_report(terminal, first ? "granted" : "renewed",
-                json_pack("{s:I, s:I, s:I}", "took_us",
-                          (json_int_t)(client_sim_now_us() -
-                                       (first ? terminal->dialled_us : terminal->renewed_us)),
-                          "incarnation", (json_int_t)msg->incarnation, "expires_in_ms",
-                          (json_int_t)msg->presence_expires_in_ms));
+                      json_pack("{s:I, s:I, s:I}", "took_us",
+                                (json_int_t)(client_sim_now_us() -
+                                             (first ? terminal->dialled_us : terminal->renewed_us)),
+                                "incarnation", (json_int_t)msg->incarnation, "expires_in_ms",
+                                (json_int_t)msg->presence_expires_in_ms));
 }
 
 /* ---- what is written down ---- */
@@ -385,8 +386,9 @@ static void hide(struct terminal *terminal, const struct msg_hide *msg)
     bool ours = terminal->session_id == msg->session_id && terminal->epoch <= msg->epoch;
 
     client_sim_report(terminal, "hide",
-                json_pack("{s:I, s:I, s:s, s:b}", "session_id", (json_int_t)msg->session_id,
-                          "epoch", (json_int_t)msg->epoch, "reason", msg->reason, "ours", ours));
+                      json_pack("{s:I, s:I, s:s, s:b}", "session_id", (json_int_t)msg->session_id,
+                                "epoch", (json_int_t)msg->epoch, "reason", msg->reason, "ours",
+                                ours));
     if (!ours)
         return;
     say_viewer(terminal, viewer_state_ENDED);
@@ -449,7 +451,8 @@ static void handle_msg(struct terminal *terminal, struct msg *msg)
 
 /* ---- what people do ---- */
 
-struct terminal *terminal_join(struct client_sim *sim, const char *name, const struct invite *invite)
+struct terminal *terminal_join(struct client_sim *sim, const char *name,
+                               const struct invite *invite)
 {
     struct terminal *terminal = berth_new(struct terminal);
     struct sockaddr_in scratch;
@@ -504,12 +507,14 @@ static void sign_on(struct terminal *terminal, enum evidence_kind kind, const ch
     (void)snprintf(msg->sign_on.evidence[0].name, sizeof(msg->sign_on.evidence[0].name), "%s",
                    user);
     if (!secret_set(&msg->sign_on.evidence[0].value, password, strlen(password)))
-        client_sim_report(terminal, "not-sent", json_pack("{s:s}", "reason", "the password is too long"));
+        client_sim_report(terminal, "not-sent",
+                          json_pack("{s:s}", "reason", "the password is too long"));
     msg->sign_on.evidence_count = 1;
     (void)snprintf(msg->sign_on.pool, sizeof(msg->sign_on.pool), "%s", pool);
     terminal->asked_us = client_sim_now_us();
     note_invoke(terminal, history_request_SIGN_ON);
-    client_sim_report(terminal, "asked", json_pack("{s:s, s:b}", "user", user, "online", terminal->told));
+    client_sim_report(terminal, "asked",
+                      json_pack("{s:s, s:b}", "user", user, "online", terminal->told));
     send_msg(terminal, msg);
     msg_wipe(msg);
 }
@@ -532,7 +537,8 @@ void terminal_leave(struct terminal *terminal, enum msg_type how)
     client_sim_report(terminal, "leaves", json_pack("{s:s}", "how", msg_row(how)->name));
     if (terminal->session_id)
         note_screen(terminal, history_screen_event_HIDES);
-    note_invoke(terminal, how == MSG_sign_off ? history_request_SIGN_OFF : history_request_DISCONNECT);
+    note_invoke(terminal,
+                how == MSG_sign_off ? history_request_SIGN_OFF : history_request_DISCONNECT);
     if (how == MSG_sign_off) {
         msg->sign_off.session_id = terminal->session_id;
         msg->sign_off.epoch = terminal->epoch;

@@ -376,8 +376,8 @@ int main(int argc, char **argv)
     (void)printf(
         "{\"begun\":%lld,\"failed\":%lld,\"taken\":%lld,\"assert_refused\":%lld,\"shaken\":%lld,"
         "\"peak_held\":%lld",
-        (long long)us.begun, (long long)us.failed, (long long)us.taken, (long long)us.assert_refused,
-        (long long)us.shaken, (long long)us.peak_held);
+        (long long)us.begun, (long long)us.failed, (long long)us.taken,
+        (long long)us.assert_refused, (long long)us.shaken, (long long)us.peak_held);
     for (int habit = 0; habit < HABITS; habit++)
         (void)printf(",\"%s\":%lld", habit_names[habit], (long long)us.by_habit[habit]);
     (void)printf("}\n");

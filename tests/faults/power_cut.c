@@ -268,12 +268,13 @@ static bool parse(int argc, char **argv, struct wanted *ret)
 
 static void print(const char *name, const struct cut_counts *counts)
 {
-    printf("%-18s %7zu points (%zu opened by the store), %zu workloads, %zu generations, %zu entries, "
-           "%zu acknowledged: %zu "
-           "lost at %zu points, %zu corrupt, %zu phantoms; %.1f s, %.0f points/s\n",
-           name, counts->points, counts->opened, counts->workloads, counts->generations, counts->entries,
-           counts->acked, counts->lost, counts->lost_points, counts->corrupt, counts->phantom,
-           counts->seconds, (double)counts->points / counts->seconds);
+    printf(
+        "%-18s %7zu points (%zu opened by the store), %zu workloads, %zu generations, %zu entries, "
+        "%zu acknowledged: %zu "
+        "lost at %zu points, %zu corrupt, %zu phantoms; %.1f s, %.0f points/s\n",
+        name, counts->points, counts->opened, counts->workloads, counts->generations,
+        counts->entries, counts->acked, counts->lost, counts->lost_points, counts->corrupt,
+        counts->phantom, counts->seconds, (double)counts->points / counts->seconds);
     (void)fflush(stdout);
 }
 
@@ -311,9 +312,10 @@ static bool run_all(struct cut *cut, const struct wanted *wanted)
                "\"seconds\":%.1f,\"points_per_second\":%.0f,\"first\":%llu,"
                "\"controls\":{\"no_sync_caught_after\":%zu,\"normal_caught_after\":%zu,"
                "\"caught\":%d,\"of\":2}}\n",
-               counts.points, counts.opened, counts.acked, counts.lost, counts.corrupt, counts.phantom,
-               counts.workloads, counts.generations, counts.seconds, (double)counts.points / counts.seconds,
-               (unsigned long long)wanted->first, lies_points, normal_points, lies + normal);
+               counts.points, counts.opened, counts.acked, counts.lost, counts.corrupt,
+               counts.phantom, counts.workloads, counts.generations, counts.seconds,
+               (double)counts.points / counts.seconds, (unsigned long long)wanted->first,
+               lies_points, normal_points, lies + normal);
     return good && lies && normal;
 }
 

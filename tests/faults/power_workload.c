@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/runtime.h"
 #include "core/placement.h"
+#include "core/runtime.h"
 
 #define WALL_MS INT64_C(1790000000000)
 #define ANSWER_S 30
@@ -224,7 +224,8 @@ static void decided(struct op *op, int result)
     core_apply(pending->workload->core, pending->changes);
 }
 
-static int pending_write_begin(struct power_workload *workload, struct changes *changes, struct pending_write *pending)
+static int pending_write_begin(struct power_workload *workload, struct changes *changes,
+                               struct pending_write *pending)
 {
     *pending = (struct pending_write){ .workload = workload, .changes = changes };
     op_init(&pending->op, &workload->timers, decided);
@@ -286,7 +287,8 @@ static int add_place(struct power_workload *workload, int number)
     struct row_desktop desktop = { .id = core_next_id(workload->core),
                                    .pool_id = ward(workload)->row.id };
     struct row_slot slot = { .id = core_next_id(workload->core), .desktop_id = desktop.id };
-    struct row_terminal terminal = { .id = core_next_id(workload->core), .state = terminal_ACCEPTED };
+    struct row_terminal terminal = { .id = core_next_id(workload->core),
+                                     .state = terminal_ACCEPTED };
     struct changes *changes = changes_new("power", "broker", "desktop.plan");
 
     (void)snprintf(desktop.name, sizeof(desktop.name), "desktop-%d", number);
@@ -316,8 +318,9 @@ static int provision(struct power_workload *workload, int number)
 
 /* ---- signing on and off: what broker/flow/claim.c and release.c write ---- */
 
-static void sign_on(struct power_workload *workload, struct changes *changes, const struct user *user,
-                    const struct desktop *desktop, const struct terminal *terminal)
+static void sign_on(struct power_workload *workload, struct changes *changes,
+                    const struct user *user, const struct desktop *desktop,
+                    const struct terminal *terminal)
 {
     struct row_slot slot = slot_of(workload->core, desktop->row.id, 0)->row;
     struct row_desktop dirty = desktop->row;
@@ -402,7 +405,8 @@ static int tap(struct power_workload *workload)
     for (int i = 0; r == 0 && i < people; i++)
         r = provision(workload, (first + i) % POWER_PERSONS);
     for (; r == 0 && begun < people; begun++)
-        r = pending_write_begin(workload, next_of(workload, (first + begun) % POWER_PERSONS), &pending_writes[begun]);
+        r = pending_write_begin(workload, next_of(workload, (first + begun) % POWER_PERSONS),
+                                &pending_writes[begun]);
     for (int i = 0; i < begun && r == 0; i++)
         r = power_workload_wait(workload, &pending_writes[i].op);
     return r;
@@ -430,7 +434,8 @@ static void erased(struct op *op, int result)
     (void)result; /* op->result holds it for the one that waits */
 }
 
-bool power_workload_key(struct power_workload *workload, uint64_t user_id, unsigned char key[POWER_KEY])
+bool power_workload_key(struct power_workload *workload, uint64_t user_id,
+                        unsigned char key[POWER_KEY])
 {
     char path[sizeof(workload->folder) + 16];
     sqlite3_stmt *statement = NULL;

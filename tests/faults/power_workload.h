@@ -82,7 +82,8 @@ int power_workload_wait(struct power_workload *workload, struct op *op) berth_mu
 int power_workload_work(struct power_workload *workload, int steps) berth_must_check;
 
 /* A key as it stands in keys.db now; false when there is none. */
-bool power_workload_key(struct power_workload *workload, uint64_t user_id, unsigned char key[POWER_KEY]);
+bool power_workload_key(struct power_workload *workload, uint64_t user_id,
+                        unsigned char key[POWER_KEY]);
 
 /* The journal begins anew on a disk that holds everything up to `rev`, cut at `point`: what did not
  * make it is forgotten, what did is beyond doubt. */

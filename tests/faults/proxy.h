@@ -21,7 +21,7 @@ struct proxy_rules {
     int64_t split;                  /* pieces of so many bytes, 0: as they come */
     int64_t rate;                   /* bytes a second of one direction, 0: as fast as it goes */
     int64_t truncate_permille;      /* a chunk in so many is torn and the connection reset */
-    bool frozen[PROXY_DIRECTIONS];        /* nothing passes; nobody is told */
+    bool frozen[PROXY_DIRECTIONS];  /* nothing passes; nobody is told */
     bool refuse;                    /* whoever comes is reset */
     bool swallow;                   /* whoever comes is taken and never led on */
 };

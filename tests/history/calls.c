@@ -216,7 +216,8 @@ static void permitted(struct judge *judge, const struct operation *operation)
             judge_broken(judge, 26,
                          "%s is answered with ok although the broker cannot commit "
                          "(asked in line %llu)",
-                         history_request_names[operation->what], (unsigned long long)operation->line);
+                         history_request_names[operation->what],
+                         (unsigned long long)operation->line);
     }
     if (operation->what != history_request_SIGN_ON)
         return;

@@ -66,7 +66,8 @@ static void touched(struct judge *judge, struct machine *machine,
             judge_check(judge, 11);
             if (session_id)
                 judge_broken(judge, 11, "machine %s is %s while session %llu lives on it",
-                             machine->uuid, history_machine_event_names[line->event], number(session_id));
+                             machine->uuid, history_machine_event_names[line->event],
+                             number(session_id));
         }
         if (!in_recovery(judge) || !session_id)
             continue;
@@ -74,7 +75,8 @@ static void touched(struct judge *judge, struct machine *machine,
         if (is_former(judge, line->by))
             continue;
         judge_broken(judge, 12, "machine %s of user %llu: %s, %lld ms after the broker was started",
-                     machine->uuid, number(slot->owner->user_id), history_machine_event_names[line->event],
+                     machine->uuid, number(slot->owner->user_id),
+                     history_machine_event_names[line->event],
                      (long long)(judge->now_us - judge->life.started_us) / 1000);
     }
 }

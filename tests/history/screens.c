@@ -266,7 +266,8 @@ void screens_dropped(struct judge *judge, const struct history_guest *guest)
 {
     struct terminal *terminal;
 
-    if ((guest->event != history_guest_event_DROPPED && guest->event != history_guest_event_LOGGED_OFF) ||
+    if ((guest->event != history_guest_event_DROPPED &&
+         guest->event != history_guest_event_LOGGED_OFF) ||
         !guest->terminal[0] || !guest->session_id)
         return;
     terminal = terminal_named(judge, guest->terminal);

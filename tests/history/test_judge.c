@@ -29,7 +29,8 @@ static void take_row(struct judge *judge, enum history_verb verb, enum history_e
     take(judge, (struct history_line){ .kind = HISTORY_row, .row = row });
 }
 
-static void take_screen(struct judge *judge, unsigned terminal, enum history_screen_event event, uint64_t id)
+static void take_screen(struct judge *judge, unsigned terminal, enum history_screen_event event,
+                        uint64_t id)
 {
     struct history_line line = { .kind = HISTORY_screen,
                                  .screen = { .event = event, .session_id = id, .epoch = 1 } };
@@ -100,9 +101,9 @@ static uint64_t steps_a_line(uint64_t sign_ons)
     lines = 0;
     for (uint64_t i = 1; i <= sign_ons; i++)
         sign_on(judge, i);
-    take(judge,
-         (struct history_line){ .kind = HISTORY_broker,
-                                .broker = { .event = history_broker_event_STARTED, .incarnation = 2 } });
+    take(judge, (struct history_line){
+                    .kind = HISTORY_broker,
+                    .broker = { .event = history_broker_event_STARTED, .incarnation = 2 } });
     judge_end(judge);
     steps = judge_steps(judge) * 1000 / judge_verdict(judge)->lines;
     EXPECT_INT(judge_verdict(judge)->lines, lines);

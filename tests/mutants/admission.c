@@ -4,11 +4,12 @@
  * known terminals come one by one from addresses of their own. What strangers hold at most goes to the
  * judge as figures with their bounds. Exit: 0 nothing broken, 1 a violation, 2 usage.
  */
+#include "link/admission.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "history/judge.h"
-#include "link/admission.h"
 
 #define CAP_OPEN 4000
 #define CAP_HANDSHAKES 512
@@ -45,13 +46,13 @@ static void dropped(void *owner, uint64_t id)
 }
 
 static enum refusal ask_admission(struct flood *flood, const char *name, int who, int64_t now_ms,
-                          struct admission_slot **ret)
+                                  struct admission_slot **ret)
 {
     struct admission_source source;
     const struct admission_candidate candidate = { .source = &source,
-                                                 .id = ++last_id,
-                                                 .descriptor = -1,
-                                                 .chance = random_below(&flood->random, 1000) };
+                                                   .id = ++last_id,
+                                                   .descriptor = -1,
+                                                   .chance = random_below(&flood->random, 1000) };
 
     (void)snprintf(source.name, sizeof(source.name), "%s", name);
     memcpy(source.network, source.name, sizeof(source.network));

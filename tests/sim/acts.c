@@ -18,9 +18,9 @@ void act_do(struct sim *sim, const struct action *action)
     const struct act_row *row = act_row(action->act);
 
     if (sim->params.tell)
-        environment_note(&sim->w->environment, "[%u] %s (%u %u %u, %lld ms): %s", action->number, row->name,
-                     action->who % 1000, action->what % 1000, action->much, (long long)action->ms,
-                     row->sentence);
+        environment_note(&sim->w->environment, "[%u] %s (%u %u %u, %lld ms): %s", action->number,
+                         row->name, action->who % 1000, action->what % 1000, action->much,
+                         (long long)action->ms, row->sentence);
     sim->outcome->injected[action->act]++;
     sim->outcome->last = action->number;
     functions[action->act](sim, action);

@@ -110,7 +110,8 @@ static void begun(struct admin_op *admin_op, int r)
 
 /* Every other time the answer is too slow for the administrator's client, which asks again under
  * the same number. */
-static void change(struct sim *sim, enum history_request what, enum entity_kind kind, const void *row)
+static void change(struct sim *sim, enum history_request what, enum entity_kind kind,
+                   const void *row)
 {
     struct admin_actor actor = *world_actor();
     int64_t request = sim->last_op % 2 ? sim->last_op : 0;
@@ -222,7 +223,7 @@ void fault_revoke(struct sim *sim, const struct action *action)
         return;
     record_invoke(admin_op, history_request_REVOKE, terminal->row.id);
     begun(admin_op, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id,
-                                       terminal_REVOKED, "stolen", &admin_op->op));
+                                         terminal_REVOKED, "stolen", &admin_op->op));
     end_fault_in(sim, action->ms + 60000, found_again, client);
 }
 
@@ -260,7 +261,7 @@ static void set_terminal(struct sim *sim, const struct terminal *terminal,
         return;
     record_invoke(admin_op, history_request_CHANGE, terminal->row.id);
     begun(admin_op, admin_terminal_state(context_of(sim), world_actor(), terminal->row.id, state,
-                                       "found again", &admin_op->op));
+                                         "found again", &admin_op->op));
 }
 
 void admins_approve(struct sim *sim)
@@ -349,12 +350,13 @@ void fault_publish(struct sim *sim, const struct action *action)
 
         (void)snprintf(row.path, sizeof(row.path), "/images/after-%llu.qcow2",
                        (unsigned long long)sim->draft_id); /* one file is one version */
-        begun(admin_op, admin_add(context, world_actor(), ENTITY_image_version, &row, &sim->draft_id,
-                                &admin_op->op));
+        begun(admin_op, admin_add(context, world_actor(), ENTITY_image_version, &row,
+                                  &sim->draft_id, &admin_op->op));
     } else if (action->much % 3 == 1 && sim->draft_id) {
-        begun(admin_op, admin_image(context, world_actor(),
-                                  &(struct image_action){ .act = IMAGE_PUBLISH, .id = sim->draft_id },
-                                  &admin_op->op));
+        begun(admin_op,
+              admin_image(context, world_actor(),
+                          &(struct image_action){ .act = IMAGE_PUBLISH, .id = sim->draft_id },
+                          &admin_op->op));
     } else {
         const struct pool *pool =
             pool_by_name(context->core, pools[action->what % BERTH_COUNT(pools)]);
@@ -373,8 +375,8 @@ static void set_profile(struct sim *sim, uint32_t what)
 
     if (!context)
         return;
-    row =
-        container_of(core_find_name(context->core, ENTITY_profile, "all"), struct profile, base)->row;
+    row = container_of(core_find_name(context->core, ENTITY_profile, "all"), struct profile, base)
+              ->row;
     (void)snprintf(row.settings, sizeof(row.settings), "greeting = Day %u\nidle_lock_s = %u\n",
                    what % 1000, 60 * (1 + what / 1000 % 30));
     row.version = 0;
@@ -419,14 +421,15 @@ void fault_desktop_order(struct sim *sim, const struct action *action)
     struct context *context = context_of(sim);
     struct entity *entity = context ? some(context->core, ENTITY_desktop, action->what) : NULL;
     struct admin_op *admin_op = entity ? admin_op_new(sim) : NULL;
-    struct desktop_action request = { .act = (enum desktop_act)(action->much % 7), .why = "the simulator" };
+    struct desktop_action request = { .act = (enum desktop_act)(action->much % 7),
+                                      .why = "the simulator" };
 
     if (!admin_op)
         return;
     /* An administrator may tear a desktop from under its session; the judge has no line by which it
      * could tell that from a mistake of the broker, so it is only done where nothing is lost. */
     request.force = action->who % 4 == 0 && request.act != DESKTOP_REFRESH &&
-                 context->timers->mono_ms > context->core->recovery_until_ms;
+                    context->timers->mono_ms > context->core->recovery_until_ms;
     request.desktop_id = container_of(entity, struct desktop, base)->row.id;
     sim->asked_by_admin = true;
     begun(admin_op, admin_desktop(context, world_actor(), &request, &admin_op->op));
@@ -442,17 +445,17 @@ void fault_session_order(struct sim *sim, const struct action *action)
     if (!context)
         return;
     entity = index_first(context->core, SESSIONS_OF_USER,
-                           sim->people[action->who % sim->people_count].user_id);
+                         sim->people[action->who % sim->people_count].user_id);
     admin_op = entity ? admin_op_new(sim) : NULL;
     if (!admin_op)
         return;
     session = container_of(entity, struct session, base);
     if (action->much % 2)
-        begun(admin_op,
-              admin_session_sign_off(context, world_actor(), session->row.id, "the simulator", &admin_op->op));
+        begun(admin_op, admin_session_sign_off(context, world_actor(), session->row.id,
+                                               "the simulator", &admin_op->op));
     else
-        begun(admin_op, admin_session_disconnect(context, world_actor(), session->row.id, "the simulator",
-                                               &admin_op->op));
+        begun(admin_op, admin_session_disconnect(context, world_actor(), session->row.id,
+                                                 "the simulator", &admin_op->op));
 }
 
 void fault_command(struct sim *sim, const struct action *action)
@@ -463,12 +466,13 @@ void fault_command(struct sim *sim, const struct action *action)
     const struct terminal *terminal = terminal_at(sim, action->who % sim->clients_count);
     struct admin_op *admin_op = terminal ? admin_op_new(sim) : NULL;
     struct command_spec request = { .kind = kinds[action->much % BERTH_COUNT(kinds)],
-                                 .text = "please call the desk",
-                                 .expires_in_ms = action->ms + 1000 };
+                                    .text = "please call the desk",
+                                    .expires_in_ms = action->ms + 1000 };
 
     if (!admin_op)
         return;
     request.terminal_id = terminal->row.id;
     record_invoke(admin_op, history_request_COMMAND, terminal->row.id);
-    begun(admin_op, admin_command(context, world_actor(), &request, &sim->command_id, &admin_op->op));
+    begun(admin_op,
+          admin_command(context, world_actor(), &request, &sim->command_id, &admin_op->op));
 }

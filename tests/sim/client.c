@@ -87,7 +87,8 @@ static void dial(void *who, bool joining, const char *key)
         return; /* nothing comes back; the agent has its limits */
     if (!joining)
         fake_digest(key, key_hash);
-    client->link = fake_network_connect(&client->world->network, &client->network_client, key_hash, joining);
+    client->link =
+        fake_network_connect(&client->world->network, &client->network_client, key_hash, joining);
     if (!client->link)
         timer_start(client_timers(client), &client->dialled, REFUSED_MS, dial_refused);
 }
@@ -175,7 +176,8 @@ static void received(struct network_client *network_client, const struct msg *ms
     client_after(client);
 }
 
-void client_network_effect(void *context, struct fake_connection *link, bool up, struct network_effect *effect)
+void client_network_effect(void *context, struct fake_connection *link, bool up,
+                           struct network_effect *effect)
 {
     struct client *client;
     struct environment *environment;
@@ -190,9 +192,11 @@ void client_network_effect(void *context, struct fake_connection *link, bool up,
         return;
     effect->lost = random_below(&environment->random, 1000) < client->network_conditions.loss;
     effect->twice = random_below(&environment->random, 1000) < client->network_conditions.repeat;
-    effect->overtakes = random_below(&environment->random, 1000) < client->network_conditions.reorder;
+    effect->overtakes =
+        random_below(&environment->random, 1000) < client->network_conditions.reorder;
     if (random_below(&environment->random, 1000) < client->network_conditions.delay)
-        effect->delay_ms = environment_draw_ms(environment, 0, client->network_conditions.slowest_ms);
+        effect->delay_ms =
+            environment_draw_ms(environment, 0, client->network_conditions.slowest_ms);
 }
 
 /* ---- power ---- */
@@ -232,11 +236,11 @@ void client_init(struct client *client, struct world *world, uint64_t number, co
     (void)snprintf(client->address, sizeof(client->address), "10.100.%u.%u",
                    (unsigned)(number >> 8) & 255, (unsigned)number & 255);
     client->network_client = (struct network_client){ .name = client->name,
-                                             .address = client->address,
-                                             .open = opened,
-                                             .lost = lost,
-                                             .refused = refused,
-                                             .received = received };
+                                                      .address = client->address,
+                                                      .open = opened,
+                                                      .lost = lost,
+                                                      .refused = refused,
+                                                      .received = received };
     client->said.take = take;
     client->picture.ended = client_picture_ended;
     (void)snprintf(client->picture.terminal, sizeof(client->picture.terminal), "%s", name);
@@ -269,21 +273,21 @@ static void booted(struct berth_timer *timer)
     struct client *client = container_of(timer, struct client, boot);
     const struct berth_timers *timers = client_timers(client);
     const struct agent_callbacks callbacks = { .dial = dial,
-                                         .hang_up = hang_up,
-                                         .send = send,
-                                         .view = client_view,
-                                         .unview = client_unview,
-                                         .reboot = reboot,
-                                         .sign = sign,
-                                         .news = news,
-                                         .who = client };
+                                               .hang_up = hang_up,
+                                               .send = send,
+                                               .view = client_view,
+                                               .unview = client_unview,
+                                               .reboot = reboot,
+                                               .sign = sign,
+                                               .news = news,
+                                               .who = client };
     char boot_id[64];
 
     memset(client->hidden, 0, sizeof(client->hidden));
     (void)snprintf(boot_id, sizeof(boot_id), "%s-%u", client->name, ++client->boots);
-    client->agent =
-        agent_new(&callbacks, &client->memory, boot_id, random_u64(&client->world->environment.random),
-                  timers->mono_ms - client->slept_ms, timers->wall_ms + client->wall_offset_ms);
+    client->agent = agent_new(
+        &callbacks, &client->memory, boot_id, random_u64(&client->world->environment.random),
+        timers->mono_ms - client->slept_ms, timers->wall_ms + client->wall_offset_ms);
     agent_start(client->agent, &client->said);
     client_after(client);
 }
@@ -414,7 +418,8 @@ void client_touch(struct client *client)
 }
 
 /* The terminal will lock itself: what was on its screen is gone for a reason. */
-static void record_lock(struct client *client, const struct agent_snapshot *snapshot, int64_t idle_ms)
+static void record_lock(struct client *client, const struct agent_snapshot *snapshot,
+                        int64_t idle_ms)
 {
     struct history_line line = { .kind = HISTORY_invoke,
                                  .invoke = { .what = history_request_DISCONNECT,

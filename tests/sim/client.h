@@ -112,6 +112,7 @@ void client_say(struct client *client, const struct msg *msg);
 bool client_observe(const struct client *client, struct agent_snapshot *ret);
 
 /* For struct fake_network. */
-void client_network_effect(void *context, struct fake_connection *link, bool up, struct network_effect *effect);
+void client_network_effect(void *context, struct fake_connection *link, bool up,
+                           struct network_effect *effect);
 
 #endif

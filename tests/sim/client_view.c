@@ -52,11 +52,11 @@ static void judge_picture(struct client *client, const struct machine *machine,
 
     if (traces_of[0] && strcmp(traces_of, client->view.user) != 0 &&
         !hypervisors->traces_allowed(hypervisors->context, machine))
-        environment_fault(environment, "%s sees what %s left on %s (I14)", client->view.user, traces_of,
-                      machine->name);
+        environment_fault(environment, "%s sees what %s left on %s (I14)", client->view.user,
+                          traces_of, machine->name);
     if (client->view.epoch < machine->epoch)
         environment_fault(environment, "epoch %lld takes %s back from epoch %lld (I6)",
-                      (long long)client->view.epoch, machine->name, (long long)machine->epoch);
+                          (long long)client->view.epoch, machine->name, (long long)machine->epoch);
 }
 
 /* A picture comes back where it broke, never from where its user has gone since. */
@@ -67,8 +67,9 @@ static void judge_owner(struct client *client, struct machine *machine)
     if (client->answered && machine->shown_session == view->session_id &&
         strcmp(machine->last_terminal, client->name) != 0 && strncmp(view->user, "kiosk", 5) != 0)
         environment_fault(&client->world->environment,
-                      "%s takes session %llu away from %s, and nobody signed on (I5)", client->name,
-                      (unsigned long long)view->session_id, machine->last_terminal);
+                          "%s takes session %llu away from %s, and nobody signed on (I5)",
+                          client->name, (unsigned long long)view->session_id,
+                          machine->last_terminal);
     client->answered = true;
     machine->shown_session = view->session_id;
     (void)snprintf(machine->last_terminal, sizeof(machine->last_terminal), "%s", client->name);
@@ -159,9 +160,9 @@ static void judge_view(const struct client *client, const struct agent_view *vie
         if (client->hidden[i].session_id == view->session_id &&
             client->hidden[i].epoch >= view->epoch)
             environment_fault(&client->world->environment,
-                          "%s shows session %llu at epoch %lld, which it was told to hide (I5)",
-                          client->name, (unsigned long long)view->session_id,
-                          (long long)view->epoch);
+                              "%s shows session %llu at epoch %lld, which it was told to hide (I5)",
+                              client->name, (unsigned long long)view->session_id,
+                              (long long)view->epoch);
 }
 
 void client_view(void *who, const struct agent_view *view)

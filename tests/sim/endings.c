@@ -37,7 +37,7 @@ static void due(struct berth_timer *timer)
 }
 
 void end_fault_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_t what),
-               uint32_t what)
+                  uint32_t what)
 {
     struct ending *ending = berth_new(struct ending);
 

@@ -16,7 +16,7 @@ void fault_clock(struct sim *sim, const struct action *action)
     if (sim->w->environment.timers.wall_ms < DAY_MS)
         sim->w->environment.timers.wall_ms = DAY_MS;
     environment_record(&sim->w->environment,
-                   &(struct history_line){ .kind = HISTORY_clock, .clock = { .wall = true } });
+                       &(struct history_line){ .kind = HISTORY_clock, .clock = { .wall = true } });
 }
 
 static void freeze(struct sim *sim, const struct action *action, int64_t ms)

@@ -18,7 +18,8 @@ static struct client *client_of(struct sim *sim, const struct action *action)
 
 /* ---- the network ---- */
 
-static struct network_conditions *network_conditions_of(struct sim *sim, const struct action *action)
+static struct network_conditions *network_conditions_of(struct sim *sim,
+                                                        const struct action *action)
 {
     struct network_conditions *network_conditions = &client_of(sim, action)->network_conditions;
     int64_t now_ms = world_now_ms(sim->w);
@@ -161,8 +162,8 @@ void fault_rogue_repeat(struct sim *sim, const struct action *action)
     struct agent_snapshot snapshot;
 
     /* That it shows nothing it would be believed: what is on its own screen it may lie about. */
-    if (other != rogue && other->last_said.type == MSG_announce && client_observe(rogue, &snapshot) &&
-        snapshot.shows)
+    if (other != rogue && other->last_said.type == MSG_announce &&
+        client_observe(rogue, &snapshot) && snapshot.shows)
         return;
     if (other->last_said.type != MSG_NONE)
         client_say(rogue, &other->last_said);

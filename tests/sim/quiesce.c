@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
 #include "sim/sim_internal.h"
 
 #define QUIESCE_MS 1800000
@@ -75,8 +75,9 @@ static void heal_hosts(struct sim *sim)
         if (host->hung)
             world_host_hangs(sim->w, host->name, false);
         await(sim,
-              admin_host_mode(context, world_actor(), container_of(entity, struct host, base)->row.id,
-                              host_mode_ACTIVE, world_op(sim->w)),
+              admin_host_mode(context, world_actor(),
+                              container_of(entity, struct host, base)->row.id, host_mode_ACTIVE,
+                              world_op(sim->w)),
               "a host cannot be made active");
     }
 }
@@ -131,8 +132,8 @@ static void judge_flows(struct sim *sim)
 
         /* Whoever waits in a queue may do so; everything else has an end. */
         if (strcmp(flow_step_name(flow), "choose") != 0)
-            environment_fault(&sim->w->environment, "flow %s of %s is still in step %s", flow->kind->name,
-                          flow->who, flow_step_name(flow));
+            environment_fault(&sim->w->environment, "flow %s of %s is still in step %s",
+                              flow->kind->name, flow->who, flow_step_name(flow));
     }
 }
 
@@ -169,13 +170,13 @@ static void judge_sessions(struct sim *sim)
         shown = terminal && shown_at(sim, session, where);
         if (session->row.state == session_PREPARING || session->row.state == session_ENDING)
             environment_fault(environment, "session %llu is %s for ever",
-                          (unsigned long long)session->row.id,
-                          session_state_names[session->row.state]);
+                              (unsigned long long)session->row.id,
+                              session_state_names[session->row.state]);
         else if ((session->row.state == session_ACTIVE) != shown)
             environment_fault(environment, "session %llu is %s, and %s %s",
-                          (unsigned long long)session->row.id,
-                          session_state_names[session->row.state], where,
-                          shown ? "shows it (I5)" : "does not show it");
+                              (unsigned long long)session->row.id,
+                              session_state_names[session->row.state], where,
+                              shown ? "shows it (I5)" : "does not show it");
     }
 }
 
@@ -190,13 +191,15 @@ static void judge_clients(struct sim *sim)
         struct agent_snapshot snapshot;
 
         if (strcmp(world_presence(sim->w, client->name), "present") != 0)
-            environment_fault(environment, "%s is %s", client->name, world_presence(sim->w, client->name));
+            environment_fault(environment, "%s is %s", client->name,
+                              world_presence(sim->w, client->name));
         if (!client_observe(client, &snapshot) || !snapshot.online)
             environment_fault(environment, "%s is not online: %s", client->name, snapshot.state);
         session = snapshot.shows ? session_find(core, snapshot.session_id) : NULL;
-        if (snapshot.shows &&
-            (!session || session->row.epoch != snapshot.epoch || session->row.state != session_ACTIVE))
-            environment_fault(environment, "%s shows what the broker does not know of (I5)", client->name);
+        if (snapshot.shows && (!session || session->row.epoch != snapshot.epoch ||
+                               session->row.state != session_ACTIVE))
+            environment_fault(environment, "%s shows what the broker does not know of (I5)",
+                              client->name);
     }
 }
 
@@ -211,10 +214,11 @@ static void judge_machines(struct sim *sim)
             const struct desktop *desktop = desktop_by_uuid(core, machine->uuid);
 
             if (!desktop && !machine->from_dead_broker)
-                environment_fault(environment, "machine %s belongs to no desktop (I13)", machine->name);
+                environment_fault(environment, "machine %s belongs to no desktop (I13)",
+                                  machine->name);
             else if (desktop && machine->running && desktop->state == desktop_OFF)
                 environment_fault(environment, "machine %s runs and its desktop is off (I13)",
-                              machine->name);
+                                  machine->name);
         }
     }
     list_each (core_all(core, ENTITY_desktop), node) {
@@ -225,15 +229,16 @@ static void judge_machines(struct sim *sim)
         if (desktop->row.uuid[0] && desktop->state == desktop_READY &&
             (!machine || !machine->running))
             environment_fault(environment, "desktop %s is ready and its machine does not run (I13)",
-                          desktop->row.name);
+                              desktop->row.name);
         /* A planned one may wait: its pool got another meanwhile. */
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             environment_fault(environment, "desktop %s is %s for ever", desktop->row.name,
-                          desktop_state_names[desktop->state]);
+                              desktop_state_names[desktop->state]);
         /* Its host is up, as all are. */
         if (desktop->row.delete_pending && placement_is_free(desktop))
-            environment_fault(environment, "desktop %s is to be deleted, nobody uses it and it stays (%s)",
-                          desktop->row.name, desktop_state_names[desktop->state]);
+            environment_fault(environment,
+                              "desktop %s is to be deleted, nobody uses it and it stays (%s)",
+                              desktop->row.name, desktop_state_names[desktop->state]);
     }
 }
 
@@ -252,8 +257,9 @@ static void judge_pools(struct sim *sim)
         /* Quarantined machines keep their place on a host until somebody looks. */
         if (count.spare < 1 && pool->row.spare > 0 && count.total < pool->row.max &&
             !pool->backoff_until_ms && placement_host(core, pool, why, sizeof(why)))
-            environment_fault(&sim->w->environment, "pool %s has %d of %d desktops, no spare and no reason",
-                          pools[i], count.total, (int)pool->row.max);
+            environment_fault(&sim->w->environment,
+                              "pool %s has %d of %d desktops, no spare and no reason", pools[i],
+                              count.total, (int)pool->row.max);
     }
 }
 
@@ -287,8 +293,8 @@ void quiesce(struct sim *sim)
     await_clients(sim);
     if (environment->faults)
         return;
-    history_write(&sim->recorder.history, environment->timers.mono_ms * 1000, HISTORY_quiescent, quiescent,
-                  .incarnation = world_core(sim->w)->incarnation);
+    history_write(&sim->recorder.history, environment->timers.mono_ms * 1000, HISTORY_quiescent,
+                  quiescent, .incarnation = world_core(sim->w)->incarnation);
     measure_secrets(sim);
     judge_flows(sim);
     judge_sessions(sim);

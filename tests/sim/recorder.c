@@ -89,8 +89,8 @@ static void broken(void *context, int invariant, uint64_t line, const char *sent
 
     if (!recorder->invariant)
         recorder->invariant = invariant;
-    environment_fault(recorder->environment, "%s (I%d, line %llu of the history)", sentence, invariant,
-                  (unsigned long long)line);
+    environment_fault(recorder->environment, "%s (I%d, line %llu of the history)", sentence,
+                      invariant, (unsigned long long)line);
 }
 #endif
 

@@ -104,7 +104,7 @@ static void work(struct schedule *schedule, struct berth_random *random, uint32_
 }
 
 static void draw_person(struct schedule *schedule, struct berth_random *random,
-                 const struct schedule_params *params, uint32_t person)
+                        const struct schedule_params *params, uint32_t person)
 {
     int64_t end_ms = params->hours * HOUR_MS;
     int64_t shift = below(random, SHIFTS);
@@ -123,7 +123,7 @@ static void draw_person(struct schedule *schedule, struct berth_random *random,
 
 /* Several kinds at once in some sites, few in others, and often or seldom: swarm testing. */
 static void draw_faults(struct schedule *schedule, struct berth_random *random,
-                   const struct schedule_params *params, enum act act)
+                        const struct schedule_params *params, enum act act)
 {
     int64_t end_ms = params->hours * HOUR_MS;
     int64_t often = (int64_t)1 << below(random, 5); /* 1/4 to 4 times the usual, in quarters */

@@ -6,8 +6,8 @@
 
 #include "berth/log.h"
 
-#include "core/presence.h"
 #include "core/index.h"
+#include "core/presence.h"
 #include "flow/reactor.h"
 #include "sim/sim_internal.h"
 
@@ -20,14 +20,16 @@ static void judge_calls(struct sim *sim)
     const struct fake_hypervisors *hypervisors = w->hypervisors;
 
     for (; sim->call_records_judged < hypervisors->call_records_count; sim->call_records_judged++) {
-        const struct call_record *call_record = &hypervisors->call_records[sim->call_records_judged % CALL_RECORDS_MAX];
+        const struct call_record *call_record =
+            &hypervisors->call_records[sim->call_records_judged % CALL_RECORDS_MAX];
 
         if (call_record->life != w->lives || sim->asked_by_admin || w->lives == 1)
             continue;
-        if ((call_record->call == VIRT_refresh || call_record->call == VIRT_delete || call_record->call == VIRT_stop) &&
+        if ((call_record->call == VIRT_refresh || call_record->call == VIRT_delete ||
+             call_record->call == VIRT_stop) &&
             call_record->at_ms < w->started_ms + w->recovery_ms)
             environment_fault(&w->environment, "%s of a machine in the recovery window (I12)",
-                          virt_call_row(call_record->call)->name);
+                              virt_call_row(call_record->call)->name);
     }
 }
 
@@ -40,8 +42,9 @@ static void judge_sessions(struct sim *sim, const struct pool *pool)
 
         if (session->row.state == session_ENDING && !session->flow &&
             !timer_armed(&session->release_retry))
-            environment_fault(&sim->w->environment, "session %llu is ending and nobody works on it (I29)",
-                          (unsigned long long)session->row.id);
+            environment_fault(&sim->w->environment,
+                              "session %llu is ending and nobody works on it (I29)",
+                              (unsigned long long)session->row.id);
     }
 }
 
@@ -56,7 +59,7 @@ static void judge_work(struct sim *sim)
 
         if (host->state == host_OPENING && !host->inventory && !timer_armed(&host->retry))
             environment_fault(&sim->w->environment, "host %s is opening and nobody lists it (I29)",
-                          host->row.name);
+                              host->row.name);
     }
     list_each (core_all(core, ENTITY_desktop), node) {
         const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
@@ -64,7 +67,7 @@ static void judge_work(struct sim *sim)
         if ((desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING) &&
             !desktop->power)
             environment_fault(&sim->w->environment, "desktop %s is %s and nobody works on it (I29)",
-                          desktop->row.name, desktop_state_names[desktop->state]);
+                              desktop->row.name, desktop_state_names[desktop->state]);
     }
 }
 
@@ -175,9 +178,9 @@ static void clear(struct sim *sim)
 static void plan(const struct sim_params *params, struct schedule *ret)
 {
     struct schedule_params draw = { .seed = params->seed,
-                                  .hours = params->hours,
-                                  .terminals = params->terminals,
-                                  .people = site_people(params->terminals) };
+                                    .hours = params->hours,
+                                    .terminals = params->terminals,
+                                    .people = site_people(params->terminals) };
 
     memcpy(draw.allowed, params->allowed, sizeof(draw.allowed));
     schedule_make(ret, &draw);

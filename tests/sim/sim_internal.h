@@ -61,7 +61,7 @@ struct sim {
     uint64_t draft_id, command_id;
     bool asked_by_admin; /* somebody ordered work on machines in this life of the broker */
     bool crash_at_start; /* the next start of a machine is the broker's end */
-    bool quiescing;        /* no more faults */
+    bool quiescing;      /* no more faults */
 };
 
 /* site.c: draw the site and its people; the world is made and not begun. */
@@ -75,7 +75,7 @@ void act_do(struct sim *sim, const struct action *action);
 
 /* endings.c: what lasts for a while ends by itself. */
 void end_fault_in(struct sim *sim, int64_t ms, void (*end)(struct sim *sim, uint32_t what),
-               uint32_t what);
+                  uint32_t what);
 /* All of them now. */
 void end_faults_now(struct sim *sim);
 /* None of them; for the end. */
@@ -95,9 +95,9 @@ void person_news(void *context, struct client *client, enum agent_news what,
 void person_unknown(struct sim *sim, uint32_t client);
 
 /* fault_terminals.c */
-act_fn fault_loss, fault_delay, fault_repeat, fault_reorder, fault_cut, fault_partition, fault_half_open,
-    fault_power, fault_freeze, fault_suspend, fault_terminal_clock, fault_rogue_repeat, fault_rogue_forge,
-    fault_silence, fault_picture_breaks;
+act_fn fault_loss, fault_delay, fault_repeat, fault_reorder, fault_cut, fault_partition,
+    fault_half_open, fault_power, fault_freeze, fault_suspend, fault_terminal_clock,
+    fault_rogue_repeat, fault_rogue_forge, fault_silence, fault_picture_breaks;
 /* Somebody is silent while the action happens: what follows from that must not change. */
 void silence_before(struct sim *sim, const struct action *action);
 

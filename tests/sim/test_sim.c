@@ -40,7 +40,9 @@ TEST(sim, every_kind_of_fault_is_in_some_schedule)
     uint64_t counts[ACTS] = { 0 };
 
     for (uint64_t seed = 1; seed <= 40; seed++) {
-        struct schedule_params params = { .seed = seed, .hours = 24, .terminals = 24, .people = 32 };
+        struct schedule_params params = {
+            .seed = seed, .hours = 24, .terminals = 24, .people = 32
+        };
         struct schedule schedule;
 
         memset(params.allowed, true, sizeof(params.allowed));

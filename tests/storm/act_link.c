@@ -194,9 +194,9 @@ static bool all_back(struct storm *storm)
 static void people_ask(struct storm *storm)
 {
     for (size_t i = night.shown; i < night.shown + night.waiting; i++)
-        terminal_request(
-            &storm->population.terminals[i],
-            &(struct request){ .kind = evidence_kind_KIOSK, .user_id = storm->population.kiosks[i] });
+        terminal_request(&storm->population.terminals[i],
+                         &(struct request){ .kind = evidence_kind_KIOSK,
+                                            .user_id = storm->population.kiosks[i] });
 }
 
 int act_reconnect(struct storm *storm, struct berth_error *reterr)

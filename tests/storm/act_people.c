@@ -25,9 +25,9 @@ static void count_unanswered(struct storm *storm)
 
 static void kiosk_request(struct storm *storm, size_t terminal, size_t user)
 {
-    terminal_request(
-        &storm->population.terminals[terminal],
-        &(struct request){ .kind = evidence_kind_KIOSK, .user_id = storm->population.kiosks[user] });
+    terminal_request(&storm->population.terminals[terminal],
+                     &(struct request){ .kind = evidence_kind_KIOSK,
+                                        .user_id = storm->population.kiosks[user] });
 }
 
 /* ---- before the clock ---- */
@@ -146,9 +146,9 @@ int act_shift(struct storm *storm, struct berth_error *reterr)
 static void types(struct storm *storm, size_t i)
 {
     terminal_request(&storm->population.terminals[i],
-                  &(struct request){ .kind = evidence_kind_PASSWORD,
-                                  .person = i,
-                                  .user_id = storm->population.people[i] });
+                     &(struct request){ .kind = evidence_kind_PASSWORD,
+                                        .person = i,
+                                        .user_id = storm->population.people[i] });
 }
 
 int act_password(struct storm *storm, struct berth_error *reterr)

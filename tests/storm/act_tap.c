@@ -24,9 +24,9 @@ static bool everybody_identified(struct storm *storm)
         size_t i = morning.begun++;
 
         terminal_request(&population->terminals[i],
-                      &(struct request){ .kind = evidence_kind_PASSWORD,
-                                      .person = i,
-                                      .user_id = population->people[i] });
+                         &(struct request){ .kind = evidence_kind_PASSWORD,
+                                            .person = i,
+                                            .user_id = population->people[i] });
     }
     return morning.identified == population->people_count && population->showing == 0;
 }
@@ -76,7 +76,8 @@ static struct terminal *free_terminal(struct storm *storm)
 static bool waits_somewhere(const struct population *population, size_t person)
 {
     for (size_t i = 0; i < population->count; i++)
-        if (population->terminals[i].request.open && population->terminals[i].request.person == person)
+        if (population->terminals[i].request.open &&
+            population->terminals[i].request.person == person)
             return true;
     return false;
 }
@@ -104,8 +105,8 @@ static void taps(struct storm *storm, size_t i)
         return;
     }
     terminal_request(terminal, &(struct request){ .kind = evidence_kind_BADGE,
-                                            .person = person,
-                                            .user_id = population->people[person] });
+                                                  .person = person,
+                                                  .user_id = population->people[person] });
 }
 
 int act_tap(struct storm *storm, struct berth_error *reterr)

@@ -271,9 +271,8 @@ json_t *broker_report(const struct broker_figures *before, const struct broker_f
                               json_real(commits > 0 ? operations / commits : 0));
     (void)json_object_set_new(report, "batch_max",
                               json_real(broker_metric(after, "berth_store_batch_max")));
-    (void)json_object_set_new(
-        report, "max_turn_ms",
-        json_real(broker_metric(after, "berth_loop_max_turn_seconds") * 1e3));
+    (void)json_object_set_new(report, "max_turn_ms",
+                              json_real(broker_metric(after, "berth_loop_max_turn_seconds") * 1e3));
     (void)json_object_set_new(report, "slow_turns",
                               json_real(between(before, after, "berth_loop_slow_turns_total")));
     (void)json_object_set_new(report, "stalls",

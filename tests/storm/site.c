@@ -228,7 +228,8 @@ static int open_listener(struct site *site, struct berth_error *reterr)
 
     place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     site->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (site->listener < 0 || setsockopt(site->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+    if (site->listener < 0 ||
+        setsockopt(site->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
         bind(site->listener, (struct sockaddr *)&place, sizeof(place)) < 0 ||
         listen(site->listener, BACKLOG) < 0)
         return berth_fail(reterr, BERTH_E_IO, "the terminals' port: %s", strerror(errno));

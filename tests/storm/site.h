@@ -36,7 +36,7 @@ struct site {
     int link_port, join_port;
     int listener; /*  where terminals connect: held by us, as a service manager holds it */
     pid_t berthd; /* 0: not running, or not ours */
-    pid_t virsh;   /* virsh, whose connection keeps the test driver's machines */
+    pid_t virsh;  /* virsh, whose connection keeps the test driver's machines */
     int virsh_input;
     struct responder *responder;
     bool ours; /* we started the broker */

@@ -520,8 +520,8 @@ static void connect_now(struct berth_timer *timer)
 static void connect_later(struct terminal *terminal)
 {
     enum reconnect_urgency urgency = terminal->request.open ? RECONNECT_WAITING
-                                     : terminal->shows   ? RECONNECT_IN_SESSION
-                                                         : RECONNECT_NOBODY;
+                                     : terminal->shows      ? RECONNECT_IN_SESSION
+                                                            : RECONNECT_NOBODY;
     int64_t delay_ms = reconnect_delay_ms(&storm_of(terminal)->random, terminal->failures,
                                           terminal->spread_ms, urgency);
 

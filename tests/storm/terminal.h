@@ -8,8 +8,8 @@
 #ifndef BERTH_STORM_TERMINAL_H
 #define BERTH_STORM_TERMINAL_H
 
-#include "berth/frame.h"
 #include "berth/enums.h"
+#include "berth/frame.h"
 #include "berth/tls.h"
 
 struct population;

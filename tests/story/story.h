@@ -45,7 +45,7 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
 #define EXPECT_SCREEN(world, terminal, screen)                          \
     do {                                                                \
         if (strcmp(world_screen((world), (terminal)), (screen)) != 0) { \
-            environment_print(&(world)->environment);                           \
+            environment_print(&(world)->environment);                   \
             EXPECT_STR(world_screen((world), (terminal)), (screen));    \
         }                                                               \
     } while (0)
@@ -54,7 +54,7 @@ static inline bool shows_desktop_now(const struct fake_terminal *terminal)
 #define SHOWS(world, terminal, part)                                \
     do {                                                            \
         if (!strstr(world_screen((world), (terminal)), (part))) {   \
-            environment_print(&(world)->environment);                       \
+            environment_print(&(world)->environment);               \
             EXPECT_SAYS(world_screen((world), (terminal)), (part)); \
         }                                                           \
     } while (0)
@@ -80,7 +80,7 @@ static inline uint64_t publish_version(struct world *w, const char *path)
 }
 
 /* It comes to say so within some seconds. */
-#define EVENTUALLY(world, terminal, screen)                        \
+#define EVENTUALLY(world, terminal, screen)                  \
     do {                                                     \
         if (!world_until((world), (terminal), (screen), 60)) \
             EXPECT_SCREEN((world), (terminal), (screen));    \

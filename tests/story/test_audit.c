@@ -57,8 +57,8 @@ TEST(audit, whoever_looked_is_noted)
     struct world *w = world_new(3, WARD FLOATING);
 
     world_run_s(w, 5);
-    EXPECT_OK(world_await(w, admin_audit(&w->broker->context, world_actor(), "user.where", "user anna",
-                                        world_user(w, "anna")->row.id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_audit(&w->broker->context, world_actor(), "user.where",
+                                         "user anna", world_user(w, "anna")->row.id, world_op(w))));
     EXPECT_STR(last(w, "user.where")->actor, "root");
     EXPECT_INT(last(w, "user.where")->subject_user_id, world_user(w, "anna")->row.id);
     THE_END(w);

@@ -3,7 +3,7 @@
 
 #include "story.h"
 
-#define SITE_LINES                                \
+#define SITE_LINES                           \
     "site north join accept renew_days 14\n" \
     "place ward-3 site main\n"               \
     "place clinic site north\n"              \
@@ -114,7 +114,8 @@ TEST(badge, a_disabled_account_does_not_come_in_by_it)
 
 static void set(struct world *w, enum entity_kind kind, const void *row)
 {
-    EXPECT_OK(world_await(w, admin_set(&w->broker->context, world_actor(), kind, row, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_set(&w->broker->context, world_actor(), kind, row, world_op(w))));
 }
 
 TEST(badge, an_account_that_was_disabled_has_no_grace_when_it_is_enabled_again)
@@ -147,10 +148,10 @@ TEST(badge, a_badge_that_was_disabled_needs_the_password_again)
     world_sign_on(w, "t1", "anna", "secret12");
     EVENTUALLY(w, "t1", "anna on ward-3-001");
     for (int disabled = 1; disabled >= 0; disabled--) {
-        row = container_of(
-                  index_first(world_core(w), BADGES_OF_USER, world_user(w, "anna")->row.id),
-                  struct badge, base)
-                  ->row;
+        row =
+            container_of(index_first(world_core(w), BADGES_OF_USER, world_user(w, "anna")->row.id),
+                         struct badge, base)
+                ->row;
         row.disabled = disabled;
         set(w, ENTITY_badge, &row);
     }
@@ -187,7 +188,7 @@ TEST(badge, a_desktop_that_asks_for_the_own_password_is_not_opened_by_a_tap)
 {
     struct world *w = world_with_grace(
         6, SITE_LINES "pool ward-3 floating image debian max 4 spare 1 credential passthrough\n"
-                 "entitle everyone ward-3\n");
+                      "entitle everyone ward-3\n");
 
     world_sign_on(w, "t1", "anna", "secret12");
     EVENTUALLY(w, "t1", "anna on ward-3-001");

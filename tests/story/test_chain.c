@@ -170,7 +170,8 @@ TEST(chain, an_existing_machine_is_handed_out_and_never_touched)
     world_run_s(w, 70);
     world_sign_on(w, "t2", "bob", "secret12");
     EVENTUALLY(w, "t2", "bob on old1");
-    EXPECT_INT(w->hypervisors->call_records_count - hypervisors_count_calls(w->hypervisors, VIRT_list, NULL, 0) -
+    EXPECT_INT(w->hypervisors->call_records_count -
+                   hypervisors_count_calls(w->hypervisors, VIRT_list, NULL, 0) -
                    hypervisors_count_calls(w->hypervisors, VIRT_orphans, NULL, 0),
                0);
     THE_END(w);

@@ -4,8 +4,8 @@
  */
 #include <inttypes.h>
 
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
 
 #include "story.h"
 
@@ -269,10 +269,11 @@ static void somebody_looks(struct world *w)
 
     while ((id = next_quarantined(w, id)) != 0) {
         const struct desktop_action action = { .desktop_id = id,
-                                           .act = DESKTOP_RELEASE,
-                                           .why = "it works again" };
+                                               .act = DESKTOP_RELEASE,
+                                               .why = "it works again" };
 
-        (void)world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w)));
+        (void)world_await(w,
+                          admin_desktop(&w->broker->context, world_actor(), &action, world_op(w)));
     }
 }
 

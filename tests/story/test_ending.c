@@ -113,7 +113,9 @@ TEST(ending, a_guest_that_hangs_at_the_sign_off_is_not_handed_on_as_it_is)
     world_machine(w, "ward-3-001")->agent_silent = true;
     world_run_s(w, 120);
     EXPECT(!world_session(w, "anna"));
-    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_stop, world_machine(w, "ward-3-001")->uuid, 0), 1);
+    EXPECT_INT(
+        hypervisors_count_calls(w->hypervisors, VIRT_stop, world_machine(w, "ward-3-001")->uuid, 0),
+        1);
     THE_END(w);
 }
 

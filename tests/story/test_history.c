@@ -285,7 +285,8 @@ TEST(history, of_a_broker_that_dies_and_one_that_stands_still)
         /* Whoever judges deadlines knows by how much they moved. */
         if (line->kind == HISTORY_presence && line->at_us > stood_us)
             EXPECT_INT(line->presence.stalled_ms, 40000);
-        EXPECT(line->kind != HISTORY_presence || line->presence.event != history_presence_event_EXPIRED);
+        EXPECT(line->kind != HISTORY_presence ||
+               line->presence.event != history_presence_event_EXPIRED);
     }
     free(tape.lines);
     THE_END(w);

@@ -84,7 +84,8 @@ TEST(hosts, a_start_of_unknown_outcome_keeps_its_place_until_it_is_known)
     list_each (core_all(world_core(w), ENTITY_desktop), node)
         desktops++;
     EXPECT_INT(desktops, 1);
-    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_start, world_desktop(w, "ward-3-001")->row.uuid, 0),
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_start,
+                                       world_desktop(w, "ward-3-001")->row.uuid, 0),
                world_machine(w, "ward-3-001")->boots);
     THE_END(w);
 }
@@ -142,8 +143,8 @@ TEST(hosts, a_machine_that_dies_in_quarantine_ends_its_session)
         world_sign_on(w, "t1", "anna", "secret12");
         EVENTUALLY(w, "t1", "anna on ward-3-001");
         action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-        EXPECT_OK(
-            world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
+        EXPECT_OK(world_await(
+            w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
         world_run_s(w, 20);
         machine = world_machine(w, "ward-3-001");
         if (crash)
@@ -238,7 +239,8 @@ TEST(hosts, three_failures_open_the_breaker_which_says_why_and_closes_by_itself)
     starts = hypervisors_count_calls(w->hypervisors, VIRT_start, NULL, 0);
     EXPECT(starts >= 3 && starts <= 5);
     world_run_s(w, 120);
-    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_start, NULL, 0), starts); /* it tries nothing meanwhile */
+    EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_start, NULL, 0),
+               starts); /* it tries nothing meanwhile */
 
     world_host(w, "kvm1")->fail_starts = 0;
     world_run_s(w, 300);
@@ -345,8 +347,8 @@ static int set_host(struct world *w, const char *address, int64_t port_first)
     (void)snprintf(row.address, sizeof(row.address), "%s", address);
     row.port_first = port_first;
     row.port_last = port_first ? port_first + 99 : 0;
-    return world_await(w,
-                       admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w)));
+    return world_await(
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w)));
 }
 
 TEST(hosts, forwarded_desktops_follow_their_host_to_its_new_address)
@@ -382,8 +384,8 @@ static int set_ports(struct world *w, int64_t first, int64_t last)
 
     row.port_first = first;
     row.port_last = last;
-    return world_await(w,
-                       admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w)));
+    return world_await(
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w)));
 }
 
 static int add_host(struct world *w, const char *name, const char *address, int64_t first)
@@ -429,9 +431,9 @@ TEST(hosts, another_hypervisor_is_another_host)
     world_run_s(w, 15);
     row = container_of(core_find_name(world_core(w), ENTITY_host, "kvm1"), struct host, base)->row;
     (void)snprintf(row.uri, sizeof(row.uri), "qemu+ssh://kvm9/system");
-    EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_host, &row, world_op(w))),
-        BERTH_E_STATE);
+    EXPECT_ERR(world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_host, &row,
+                                        world_op(w))),
+               BERTH_E_STATE);
     EXPECT_SAYS(world_await_text(), "kvm1");
     EXPECT_SAYS(world_await_text(), "another host");
     THE_END(w);

@@ -20,8 +20,8 @@ static const char *invite(struct world *w, const char *terminal, int64_t uses,
     row.expires_ms = w->environment.timers.wall_ms + expires_in_ms;
     (void)snprintf(row.terminal, sizeof(row.terminal), "%s", terminal);
     (void)snprintf(row.tags, sizeof(row.tags), "new");
-    if (world_await(w, admin_invite(&w->broker->context, world_actor(), &row, &invitation_id, &token,
-                                    world_op(w))) != 0)
+    if (world_await(w, admin_invite(&w->broker->context, world_actor(), &row, &invitation_id,
+                                    &token, world_op(w))) != 0)
         fail_msg("invite: %s", world_await_text());
     return token.text;
 }

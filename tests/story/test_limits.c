@@ -147,8 +147,8 @@ static int set_disabled(struct world *w, const char *user, bool disabled)
     struct row_user row = world_user(w, user)->row;
 
     row.disabled = disabled;
-    return world_await(w,
-                       admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w)));
+    return world_await(
+        w, admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w)));
 }
 
 TEST(limits, a_disabled_user_is_off_the_screen_at_once_and_stays_out)

@@ -19,8 +19,8 @@ static uint64_t command(struct world *w, const char *terminal, enum command_kind
                                        .expires_in_ms = expires_in_ms };
     uint64_t id = 0;
 
-    if (world_await(w, admin_command(&w->broker->context, world_actor(), &spec, &id, world_op(w))) !=
-        0)
+    if (world_await(
+            w, admin_command(&w->broker->context, world_actor(), &spec, &id, world_op(w))) != 0)
         fail_msg("command: %s", world_await_text());
     return id;
 }
@@ -201,8 +201,8 @@ TEST(manage, a_profile_with_a_fault_is_refused_with_line_and_reason)
 
     world_run_s(w, 5);
     (void)snprintf(row.settings, sizeof(row.settings), "language = de\nidle_lock_s = soon\n");
-    EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_profile, &row, &id,
-                                        world_op(w))),
+    EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_profile, &row,
+                                        &id, world_op(w))),
                BERTH_E_INVALID);
     EXPECT_SAYS(world_await_text(), "idle_lock_s");
     THE_END(w);
@@ -338,7 +338,7 @@ TEST(manage, explain_says_what_the_start_of_a_desktop_waits_for)
     EXPECT_OK(
         admin_desktop(&w->broker->context, world_actor(),
                       &(struct desktop_action){ .desktop_id = world_desktop(w, "own-001")->row.id,
-                                              .act = DESKTOP_START },
+                                                .act = DESKTOP_START },
                       world_op(w)));
     world_run_s(w, 20);
     EXPECT_OK(explain_user(&w->broker->context, world_user(w, "anna")->row.id, 0, explain, &error));
@@ -367,8 +367,9 @@ TEST(manage, what_is_in_use_cannot_be_deleted)
                                          world_user(w, "anna")->row.id, world_op(w))),
                BERTH_E_STATE);
     action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))),
-               BERTH_E_STATE);
+    EXPECT_ERR(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))),
+        BERTH_E_STATE);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     THE_END(w);
 }
@@ -396,9 +397,9 @@ TEST(manage, a_version_that_is_over_conflicts)
     row.spare = 2;
     EXPECT_OK(world_await(
         w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))));
-    EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
-        BERTH_E_CONFLICT);
+    EXPECT_ERR(world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row,
+                                        world_op(w))),
+               BERTH_E_CONFLICT);
     THE_END(w);
 }
 
@@ -411,9 +412,10 @@ TEST(manage, a_request_sent_twice_counts_once)
     size_t users = 0;
 
     world_run_s(w, 5);
-    EXPECT_OK(
-        world_await(w, admin_add(&w->broker->context, &actor, ENTITY_user, &row, &id, world_op(w))));
-    (void)world_await(w, admin_add(&w->broker->context, &actor, ENTITY_user, &row, &id, world_op(w)));
+    EXPECT_OK(world_await(
+        w, admin_add(&w->broker->context, &actor, ENTITY_user, &row, &id, world_op(w))));
+    (void)world_await(w,
+                      admin_add(&w->broker->context, &actor, ENTITY_user, &row, &id, world_op(w)));
     list_each (core_all(world_core(w), ENTITY_user), node)
         users++;
     EXPECT_INT(users, 5);
@@ -429,7 +431,8 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
     world_sign_on(w, "t1", "anna", "secret12");
     EVENTUALLY(w, "t1", "anna on ward-3-001");
     action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 20);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001");
     world_sign_off(w, "t1");
@@ -437,7 +440,8 @@ TEST(manage, a_quarantined_desktop_keeps_its_session_and_gets_no_other)
     world_sign_on(w, "t2", "bob", "secret12");
     EVENTUALLY(w, "t2", "bob on ward-3-002");
     action.act = DESKTOP_RELEASE;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 60);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "off"); /* no more spares are wanted */
     EXPECT_INT(world_machine(w, "ward-3-001")->generation, 2);
@@ -453,13 +457,15 @@ TEST(manage, quarantined_while_it_starts_it_is_kept_out)
                world_desktop(w, "ward-3-001") &&
                    strcmp(world_desktop_state(w, "ward-3-001"), "starting") == 0);
     action.desktop_id = world_desktop(w, "ward-3-001")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 30);
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT_INT(world_spares(w, "ward-3"), 1);
     /* Somebody looks at it: it runs and is still kept out. */
     action.act = DESKTOP_RESTART;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     EXPECT_STR(world_desktop_state(w, "ward-3-001"), "quarantined");
     EXPECT(machine_answers(world_machine(w, "ward-3-001")));
     world_sign_on(w, "t1", "anna", "secret12");
@@ -477,10 +483,12 @@ TEST(manage, a_forced_restart_is_said_and_done)
     world_sign_on(w, "t1", "anna", "secret12");
     EVENTUALLY(w, "t1", "anna on own-001");
     action.desktop_id = world_desktop(w, "own-001")->row.id;
-    EXPECT_ERR(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))),
-               BERTH_E_STATE);
+    EXPECT_ERR(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))),
+        BERTH_E_STATE);
     action.force = true;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     EXPECT_INT(world_machine(w, "own-001")->boots, 2);
     world_run_s(w, 10);
     EXPECT(!shows_desktop_now(world_terminal(w, "t1")));
@@ -503,8 +511,8 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
     image = container_of(core_find_name(world_core(w), ENTITY_image, "debian"), struct image, base);
     row.image_id = image->row.id;
     (void)snprintf(row.path, sizeof(row.path), "/images/2.qcow2");
-    EXPECT_OK(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version, &row,
-                                       &id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version,
+                                       &row, &id, world_op(w))));
     EXPECT_OK(world_await(w, admin_image(&w->broker->context, world_actor(),
                                          &(struct image_action){ .act = IMAGE_PUBLISH, .id = id },
                                          world_op(w))));
@@ -512,7 +520,7 @@ TEST(manage, a_new_image_comes_to_new_desktops_and_by_recompose_to_all)
     EXPECT_OK(
         world_await(w, admin_image(&w->broker->context, world_actor(),
                                    &(struct image_action){ .act = IMAGE_RECOMPOSE,
-                                                         .id = world_pool(w, "ward-3")->row.id },
+                                                           .id = world_pool(w, "ward-3")->row.id },
                                    world_op(w))));
     world_run_s(w, 60);
     EXPECT_SCREEN(w, "t1", "anna on ward-3-001"); /* nobody is thrown out */
@@ -574,11 +582,12 @@ TEST(manage, a_template_that_cannot_be_used_is_refused_before_the_pool_is_there)
     uint64_t id = 0;
 
     world_run_s(w, 10);
-    (void)snprintf(w->hypervisors->bad_template, sizeof(w->hypervisors->bad_template), "/etc/bad.xml");
+    (void)snprintf(w->hypervisors->bad_template, sizeof(w->hypervisors->bad_template),
+                   "/etc/bad.xml");
     (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml");
-    EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
-        BERTH_E_INVALID);
+    EXPECT_ERR(world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row,
+                                        world_op(w))),
+               BERTH_E_INVALID);
     row.id = 0;
     (void)snprintf(row.name, sizeof(row.name), "other");
     EXPECT_ERR(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_pool, &row, &id,
@@ -606,20 +615,21 @@ TEST(manage, a_manual_pool_that_becomes_floating_brings_a_template_too)
     row.credential = pool_credential_PASSTHROUGH;
     (void)snprintf(row.name, sizeof(row.name), "other");
     (void)snprintf(row.template, sizeof(row.template), "/etc/bad.xml"); /* nobody reads it yet */
-    (void)snprintf(w->hypervisors->bad_template, sizeof(w->hypervisors->bad_template), "/etc/bad.xml");
+    (void)snprintf(w->hypervisors->bad_template, sizeof(w->hypervisors->bad_template),
+                   "/etc/bad.xml");
     EXPECT_OK(world_await(
         w, admin_add(&w->broker->context, world_actor(), ENTITY_pool, &row, &row.id, world_op(w))));
     row = world_pool(w, "other")->row;
     row.kind = pool_kind_FLOATING;
     row.image_id = floating.image_id;
     row.address = pool_address_AGENT;
-    EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
-        BERTH_E_INVALID);
+    EXPECT_ERR(world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row,
+                                        world_op(w))),
+               BERTH_E_INVALID);
     row.address = pool_address_FIXED; /* as it was, so that only the kind is new */
-    EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
-        BERTH_E_INVALID);
+    EXPECT_ERR(world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row,
+                                        world_op(w))),
+               BERTH_E_INVALID);
     EXPECT_SAYS(world_await_text(), "/etc/bad.xml");
     THE_END(w);
 }
@@ -638,8 +648,8 @@ TEST(manage, two_versions_never_lie_on_one_file)
                BERTH_E_EXISTS);
     EXPECT_SAYS(world_await_text(), "version 2 of image 'debian'");
     (void)snprintf(row.path, sizeof(row.path), "/images/3.qcow2");
-    EXPECT_OK(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version, &row,
-                                       &id, world_op(w))));
+    EXPECT_OK(world_await(w, admin_add(&w->broker->context, world_actor(), ENTITY_image_version,
+                                       &row, &id, world_op(w))));
     THE_END(w);
 }
 

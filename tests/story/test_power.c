@@ -24,8 +24,8 @@ static struct host *host_of(struct world *w, const char *name)
 static struct desktop_action action_for(struct world *w, const char *desktop, enum desktop_act act)
 {
     return (struct desktop_action){ .desktop_id = world_desktop(w, desktop)->row.id,
-                                  .act = act,
-                                  .why = "a story" };
+                                    .act = act,
+                                    .why = "a story" };
 }
 
 static int order(struct world *w, const char *desktop, enum desktop_act act)
@@ -138,7 +138,7 @@ TEST(power, a_host_that_is_away_while_a_used_desktop_comes_back_costs_no_machine
     EXPECT_OK(
         admin_desktop(context_of(w), world_actor(),
                       &(struct desktop_action){ .desktop_id = world_desktop(w, "own-001")->row.id,
-                                              .act = DESKTOP_START },
+                                                .act = DESKTOP_START },
                       world_op(w)));
     world_run_s(w, 8);
     EXPECT_STR(world_desktop_state(w, "own-001"), "starting");
@@ -313,7 +313,8 @@ TEST(power, a_fault_that_machines_share_has_none_deleted_in_the_recovery_window)
     EXPECT(hypervisors_count_calls(w->hypervisors, VIRT_create, NULL, 0) > 0);
     EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_delete, NULL, 0), 0);
     world_run_s(w, 30);
-    EXPECT(hypervisors_count_calls(w->hypervisors, VIRT_delete, NULL, 0) > 0); /* so that another is planned */
+    EXPECT(hypervisors_count_calls(w->hypervisors, VIRT_delete, NULL, 0) >
+           0); /* so that another is planned */
     w->hypervisors->bad_image[0] = '\0';
     world_run_s(w, 60);
     EXPECT_INT(world_spares(w, "ward-3"), 1);
@@ -386,8 +387,8 @@ TEST(power, a_version_deleted_during_a_refresh_to_it_leaves_no_desktop_on_it)
 
 static void mode(struct world *w, enum host_mode mode)
 {
-    EXPECT_OK(world_await(w, admin_host_mode(context_of(w), world_actor(), host_of(w, "kvm1")->row.id,
-                                             mode, world_op(w))));
+    EXPECT_OK(world_await(w, admin_host_mode(context_of(w), world_actor(),
+                                             host_of(w, "kvm1")->row.id, mode, world_op(w))));
 }
 
 TEST(power, in_maintenance_a_start_is_refused_with_a_sentence_and_nothing_is_blamed)

@@ -21,7 +21,8 @@ TEST(queue, of_two_who_want_the_last_desktop_one_has_it_and_one_a_number)
 
     /* When the winner goes, the loser gets it, made anew, without doing anything. */
     world_sign_off(w, anna_first ? "t1" : "t2");
-    EVENTUALLY(w, anna_first ? "t2" : "t1", anna_first ? "bob on ward-3-001" : "anna on ward-3-001");
+    EVENTUALLY(w, anna_first ? "t2" : "t1",
+               anna_first ? "bob on ward-3-001" : "anna on ward-3-001");
     EXPECT_INT(hypervisors_count_calls(w->hypervisors, VIRT_refresh, NULL, 0), 1);
     THE_END(w);
 }

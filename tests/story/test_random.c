@@ -5,10 +5,10 @@
  */
 #include "berth/log.h"
 
-#include "core/placement.h"
 #include "core/index.h"
-#include "flow/sign_on_state.h"
+#include "core/placement.h"
 #include "flow/reactor.h"
+#include "flow/sign_on_state.h"
 
 #include "story.h"
 
@@ -100,9 +100,10 @@ static void judge_screen(struct world *w, const struct fake_terminal *terminal)
     if (terminal->viewer == VIEWER_NONE)
         return;
     if (!row || row->epoch < terminal->show.epoch) {
-        environment_fault(&w->environment, "%s was told session %llu epoch %lld, which is not on disk (I2)",
-                      terminal->name, (unsigned long long)terminal->show.session_id,
-                      (long long)terminal->show.epoch);
+        environment_fault(&w->environment,
+                          "%s was told session %llu epoch %lld, which is not on disk (I2)",
+                          terminal->name, (unsigned long long)terminal->show.session_id,
+                          (long long)terminal->show.epoch);
         return;
     }
     list_each (&w->terminals, node) {
@@ -112,7 +113,7 @@ static void judge_screen(struct world *w, const struct fake_terminal *terminal)
             terminal->viewer == VIEWER_ACTIVE &&
             other->show.session_id == terminal->show.session_id)
             environment_fault(&w->environment, "%s and %s show one session (I5)", terminal->name,
-                          other->name);
+                              other->name);
     }
 }
 
@@ -122,14 +123,16 @@ static void judge_calls(struct world *w)
     const struct fake_hypervisors *hypervisors = w->hypervisors;
 
     for (; run.call_records_judged < hypervisors->call_records_count; run.call_records_judged++) {
-        const struct call_record *call_record = &hypervisors->call_records[run.call_records_judged % CALL_RECORDS_MAX];
+        const struct call_record *call_record =
+            &hypervisors->call_records[run.call_records_judged % CALL_RECORDS_MAX];
 
         if (call_record->life != w->lives || run.asked_by_admin || w->lives == 1)
             continue;
-        if ((call_record->call == VIRT_refresh || call_record->call == VIRT_delete || call_record->call == VIRT_stop) &&
+        if ((call_record->call == VIRT_refresh || call_record->call == VIRT_delete ||
+             call_record->call == VIRT_stop) &&
             call_record->at_ms < w->started_ms + w->recovery_ms)
             environment_fault(&w->environment, "%s of a machine in the recovery window (I12)",
-                          virt_call_row(call_record->call)->name);
+                              virt_call_row(call_record->call)->name);
     }
 }
 
@@ -153,11 +156,13 @@ static void judge_owners(struct world *w)
         if (session->row.state == session_ENDED)
             continue;
         if (!slot || slot->row.epoch != session->row.epoch)
-            environment_fault(&w->environment, "session %llu lives with an older epoch than its slot (I6)",
-                          (unsigned long long)session->row.id);
+            environment_fault(&w->environment,
+                              "session %llu lives with an older epoch than its slot (I6)",
+                              (unsigned long long)session->row.id);
         if (strstr(session->row.reason, "vanished") && session->row.state == session_ENDING)
-            environment_fault(&w->environment, "session %llu ends because a terminal vanished (I11)",
-                          (unsigned long long)session->row.id);
+            environment_fault(&w->environment,
+                              "session %llu ends because a terminal vanished (I11)",
+                              (unsigned long long)session->row.id);
     }
 }
 
@@ -196,8 +201,9 @@ static void judge_work(struct world *w)
 
         if (session->row.state == session_ENDING && !session->flow &&
             !timer_armed(&session->release_retry))
-            environment_fault(&w->environment, "session %llu is ending and nobody works on it (I29)",
-                          (unsigned long long)session->row.id);
+            environment_fault(&w->environment,
+                              "session %llu is ending and nobody works on it (I29)",
+                              (unsigned long long)session->row.id);
         if (!is_left_alone(w, session)) {
             if (alone->session_id == session->row.id)
                 alone->session_id = 0;
@@ -206,8 +212,9 @@ static void judge_work(struct world *w)
         if (alone->session_id != session->row.id)
             *alone = (struct unattended){ session->row.id, world_now_ms(w) };
         if (world_now_ms(w) - alone->since_ms > PREPARED_MS)
-            environment_fault(&w->environment, "session %llu is preparing and nobody works on it (I29)",
-                          (unsigned long long)session->row.id);
+            environment_fault(&w->environment,
+                              "session %llu is preparing and nobody works on it (I29)",
+                              (unsigned long long)session->row.id);
     }
 }
 
@@ -464,8 +471,8 @@ static void admin_changes_desktop(struct context *context, struct op *op)
 {
     const struct desktop *desktop = some_desktop();
     struct desktop_action action = { .act = (enum desktop_act)draw(7),
-                                 .why = "a whim",
-                                 .force = draw(4) == 0 };
+                                     .why = "a whim",
+                                     .force = draw(4) == 0 };
 
     if (!desktop)
         return;
@@ -509,7 +516,8 @@ static void admin_acts(void)
         break;
     case 2:
         host = core_find_name(context->core, ENTITY_host, host_named(draw(HOSTS)));
-        (void)!admin_host_mode(context, world_actor(), container_of(host, struct host, base)->row.id,
+        (void)!admin_host_mode(context, world_actor(),
+                               container_of(host, struct host, base)->row.id,
                                (enum host_mode)(1 + draw(3)), op);
         break;
     case 3:
@@ -558,9 +566,10 @@ static void heal_people(struct world *w)
         struct row_user row = world_user(w, user_named(i))->row;
 
         row.disabled = false;
-        if (world_await(
-                w, admin_set(&w->broker->context, world_actor(), ENTITY_user, &row, world_op(w))) < 0)
-            environment_fault(&w->environment, "%s cannot be enabled: %s", row.name, world_await_text());
+        if (world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_user, &row,
+                                     world_op(w))) < 0)
+            environment_fault(&w->environment, "%s cannot be enabled: %s", row.name,
+                              world_await_text());
     }
     for (uint64_t i = 0; i < TERMINALS; i++) {
         world_cut(w, terminal_named(i), false);
@@ -594,13 +603,14 @@ static void heal(struct world *w)
                                            container_of(entity, struct host, base)->row.id,
                                            host_mode_ACTIVE, world_op(w))) < 0)
             environment_fault(&w->environment, "%s cannot be made active: %s", host->name,
-                          world_await_text());
+                              world_await_text());
     }
     row = world_pool(w, "float")->row;
     row.max = 5;
     if (world_await(
             w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))) < 0)
-        environment_fault(&w->environment, "the pool cannot be made larger: %s", world_await_text());
+        environment_fault(&w->environment, "the pool cannot be made larger: %s",
+                          world_await_text());
     heal_people(w);
 }
 
@@ -614,8 +624,8 @@ static void judge_rest(struct world *w)
 
         /* Whoever waits in a queue may do so; everything else has an end. */
         if (strcmp(flow_step_name(flow), "choose") != 0)
-            environment_fault(&w->environment, "flow %s of %s is still in step %s", flow->kind->name,
-                          flow->who, flow_step_name(flow));
+            environment_fault(&w->environment, "flow %s of %s is still in step %s",
+                              flow->kind->name, flow->who, flow_step_name(flow));
     }
     list_each (core_all(core, ENTITY_session), node) {
         const struct session *session = container_of(entity_of(node), struct session, base);
@@ -626,13 +636,13 @@ static void judge_rest(struct world *w)
 
         if (session->row.state == session_PREPARING || session->row.state == session_ENDING)
             environment_fault(&w->environment, "session %llu is %s for ever",
-                          (unsigned long long)session->row.id,
-                          session_state_names[session->row.state]);
+                              (unsigned long long)session->row.id,
+                              session_state_names[session->row.state]);
         if ((session->row.state == session_ACTIVE) != shown && session->row.state != session_ENDED)
             environment_fault(&w->environment, "session %llu is %s, and %s shows %s",
-                          (unsigned long long)session->row.id,
-                          session_state_names[session->row.state], at ? at->name : "nobody",
-                          at ? world_screen(w, at->name) : "");
+                              (unsigned long long)session->row.id,
+                              session_state_names[session->row.state], at ? at->name : "nobody",
+                              at ? world_screen(w, at->name) : "");
     }
     for (uint64_t i = 0; i < TERMINALS; i++) {
         const struct fake_terminal *at = world_terminal(w, terminal_named(i));
@@ -642,7 +652,8 @@ static void judge_rest(struct world *w)
             environment_fault(&w->environment, "%s is %s", at->name, world_presence(w, at->name));
         if (at->viewer == VIEWER_ACTIVE && (!session || session->row.epoch != at->show.epoch ||
                                             session->row.state != session_ACTIVE))
-            environment_fault(&w->environment, "%s shows what the broker does not know of", at->name);
+            environment_fault(&w->environment, "%s shows what the broker does not know of",
+                              at->name);
     }
 }
 
@@ -656,10 +667,11 @@ static void judge_machines(struct world *w)
             const struct desktop *desktop = desktop_by_uuid(core, machine->uuid);
 
             if (!desktop && !machine->from_dead_broker)
-                environment_fault(&w->environment, "machine %s belongs to no desktop (I13)", machine->name);
+                environment_fault(&w->environment, "machine %s belongs to no desktop (I13)",
+                                  machine->name);
             else if (desktop && machine->running && desktop->state == desktop_OFF)
                 environment_fault(&w->environment, "machine %s runs and its desktop is off (I13)",
-                              machine->name);
+                                  machine->name);
         }
     }
     list_each (core_all(core, ENTITY_desktop), node) {
@@ -667,12 +679,13 @@ static void judge_machines(struct world *w)
         const struct machine *machine = machine_by_uuid(w->hypervisors, desktop->row.uuid);
 
         if (desktop->state == desktop_READY && (!machine || !machine->running))
-            environment_fault(&w->environment, "desktop %s is ready and its machine does not run (I13)",
-                          desktop->row.name);
+            environment_fault(&w->environment,
+                              "desktop %s is ready and its machine does not run (I13)",
+                              desktop->row.name);
         /* A planned one may wait: its pool got another meanwhile. */
         if (desktop->state == desktop_STARTING || desktop->state == desktop_STOPPING)
             environment_fault(&w->environment, "desktop %s is %s for ever", desktop->row.name,
-                          desktop_state_names[desktop->state]);
+                              desktop_state_names[desktop->state]);
     }
 }
 
@@ -690,15 +703,16 @@ static void judge_service(struct world *w)
         /* Quarantined machines keep their place on a host until somebody looks. */
         if (count.spare < 1 && count.total < pool->row.max && !pool->backoff_until_ms &&
             placement_host(world_core(w), pool, why, sizeof(why)))
-            environment_fault(&w->environment, "pool %s has %d of %d desktops, no spare and no reason",
-                          pools[i], count.total, (int)pool->row.max);
+            environment_fault(&w->environment,
+                              "pool %s has %d of %d desktops, no spare and no reason", pools[i],
+                              count.total, (int)pool->row.max);
     }
     world_sign_on(w, "t0", "u5", "secret12");
     world_run_s(w, 20);
     if (strncmp(world_screen(w, "t0"), "u5 on ", 6) != 0 &&
         !(world_terminal(w, "t0")->signing_on && world_terminal(w, "t0")->queue_place))
         environment_fault(&w->environment, "u5 gets no desktop: %s: %s", world_screen(w, "t0"),
-                      world_said(w, "t0"));
+                          world_said(w, "t0"));
 }
 
 static void play(uint64_t seed, int64_t hours)

@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "core/placement.h"
 #include "core/index.h"
+#include "core/placement.h"
 #include "flow/image_check.h"
 #include "flow/recompose.h"
 
@@ -75,8 +75,8 @@ static int roll_back(struct world *w)
 static int order(struct world *w, const char *desktop, enum desktop_act act, const char *why)
 {
     const struct desktop_action action = { .desktop_id = world_desktop(w, desktop)->row.id,
-                                       .act = act,
-                                       .why = why };
+                                           .act = act,
+                                           .why = why };
 
     return world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w)));
 }
@@ -91,8 +91,8 @@ static int count(struct world *w, bool current, bool ready)
             container_of(index_entry(DESKTOPS_OF_POOL, node), struct desktop, base);
         bool is_current = desktop->row.image_version_id == image_of(w)->row.current_id;
 
-        count += is_current == current && !desktop->row.delete_pending && !desktop->row.quarantined &&
-                 (!ready || desktop->state == desktop_READY);
+        count += is_current == current && !desktop->row.delete_pending &&
+                 !desktop->row.quarantined && (!ready || desktop->state == desktop_READY);
     }
     return count;
 }
@@ -223,7 +223,8 @@ TEST(recompose, a_refusal_names_host_and_file_however_long_the_path_is)
         struct world *w = world_new(19, WARD FLOATING);
 
         world_run_s(w, 70);
-        (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "%s", paths[i]);
+        (void)snprintf(w->hypervisors->bad_image, sizeof(w->hypervisors->bad_image), "%s",
+                       paths[i]);
         EXPECT_ERR(act(w, IMAGE_PUBLISH, add_version(w, paths[i]), false, NULL), BERTH_E_INVALID);
         EXPECT_SAYS(world_await_text(), "version 2 of image 'debian': host kvm1: no file '/a-");
         EXPECT_SAYS(world_await_text(), "/debian-2.qcow2'");
@@ -1106,7 +1107,8 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
         w->hypervisors->dead_image[0] = '\0';
         list_each (placement_list(pool_of(w), CLASS_QUARANTINED), node)
             action.desktop_id = placement_at(node)->row.id;
-        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
+        EXPECT_OK(
+            world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
         if (restart) {
             world_crash(w);
             world_restart(w);
@@ -1123,7 +1125,8 @@ TEST(backoff, a_retry_spares_what_a_person_put_into_quarantine)
 
         /* Out of quarantine it is like any other again. */
         action.act = DESKTOP_RELEASE;
-        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
+        EXPECT_OK(
+            world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
         EXPECT(!desktop_find(world_core(w), action.desktop_id)->row.quarantined_by_admin);
         THE_END(w);
     }

@@ -1,8 +1,8 @@
 /* test_references.c - renamed, deleted, made again: what was closed stays closed, and nothing that
  * was another's is given to whoever has the name now.
  */
-#include "core/policy.h"
 #include "core/index.h"
+#include "core/policy.h"
 
 #include "story.h"
 
@@ -317,12 +317,12 @@ TEST(references, a_rule_without_its_subject_or_with_another_kind_is_refused)
     row = *(const struct row_entitlement *)entity_row_of(
         entity_of(core_all(world_core(w), ENTITY_entitlement)->prev));
     row.subject_kind = subject_kind_GROUP;
-    EXPECT_ERR(world_await(
-                   w, admin_set(context_in(w), world_actor(), ENTITY_entitlement, &row, world_op(w))),
+    EXPECT_ERR(world_await(w, admin_set(context_in(w), world_actor(), ENTITY_entitlement, &row,
+                                        world_op(w))),
                BERTH_E_INVALID);
     COPY(row.subject, "nurses");
-    must(world_await(w,
-                     admin_set(context_in(w), world_actor(), ENTITY_entitlement, &row, world_op(w))));
+    must(world_await(
+        w, admin_set(context_in(w), world_actor(), ENTITY_entitlement, &row, world_op(w))));
     row = *(const struct row_entitlement *)entity_row_of(
         core_find(world_core(w), ENTITY_entitlement, row.id));
     EXPECT_INT(row.user_id, 0);
@@ -419,8 +419,7 @@ TEST(references, an_invitation_for_a_new_terminal_takes_nobody_over)
     world_add_terminal(w, "t9", token);
     world_run_s(w, 20);
     EXPECT_INT(
-        index_count(world_core(w), IDENTITIES_OF_TERMINAL, id_of(w, ENTITY_terminal, "icu-07")),
-        1);
+        index_count(world_core(w), IDENTITIES_OF_TERMINAL, id_of(w, ENTITY_terminal, "icu-07")), 1);
     must(rename_it(w, ENTITY_terminal, "icu-07", "t3"));
     THE_END(w);
 }

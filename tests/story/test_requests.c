@@ -37,10 +37,11 @@ static uint64_t publish_next(struct world *w)
 
 static int recompose(struct world *w, const struct admin_actor *actor)
 {
-    return world_await(w, admin_image(context_of(w), actor,
-                                      &(struct image_action){ .act = IMAGE_RECOMPOSE,
-                                                            .id = world_pool(w, "ward-3")->row.id },
-                                      world_op(w)));
+    return world_await(w,
+                       admin_image(context_of(w), actor,
+                                   &(struct image_action){ .act = IMAGE_RECOMPOSE,
+                                                           .id = world_pool(w, "ward-3")->row.id },
+                                   world_op(w)));
 }
 
 /* Desktops that are still of another version and stay. */
@@ -51,8 +52,8 @@ static int old_ones(struct world *w)
     list_each (core_all(world_core(w), ENTITY_desktop), node) {
         const struct desktop *desktop = container_of(entity_of(node), struct desktop, base);
 
-        count +=
-            !desktop->row.delete_pending && desktop->row.image_version_id != image_of(w)->row.current_id;
+        count += !desktop->row.delete_pending &&
+                 desktop->row.image_version_id != image_of(w)->row.current_id;
     }
     return count;
 }
@@ -108,8 +109,8 @@ TEST(requests, a_pool_goes_with_all_its_entitlements)
         EXPECT_OK(world_await(w, admin_add(context_of(w), world_actor(), ENTITY_entitlement,
                                            &entitlement, &id, world_op(w))));
     }
-    EXPECT_OK(
-        world_await(w, admin_drop(context_of(w), world_actor(), ENTITY_pool, pool_id, world_op(w))));
+    EXPECT_OK(world_await(
+        w, admin_drop(context_of(w), world_actor(), ENTITY_pool, pool_id, world_op(w))));
     EXPECT(!pool_find(world_core(w), pool_id));
     EXPECT(!index_first(world_core(w), ENTITLEMENTS_OF_POOL, pool_id));
     THE_END(w);
@@ -153,7 +154,7 @@ TEST(requests, a_user_goes_with_all_memberships_and_an_administrator_with_all_to
 static int restart(struct world *w, const struct admin_actor *actor)
 {
     const struct desktop_action action = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
-                                       .act = DESKTOP_RESTART };
+                                           .act = DESKTOP_RESTART };
 
     return world_await(w, admin_desktop(context_of(w), actor, &action, world_op(w)));
 }

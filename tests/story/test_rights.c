@@ -91,7 +91,7 @@ static void wait_in_queue(struct world *w)
         EXPECT_SAYS(world_said((w), "t2"), (sentence)); \
         EXPECT_SCREEN((w), "t3", "queue 1");            \
         world_sign_off((w), "t1");                      \
-        EVENTUALLY((w), "t3", "carl on ward-3-001");          \
+        EVENTUALLY((w), "t3", "carl on ward-3-001");    \
         EXPECT(!world_session((w), "bob"));             \
     } while (0)
 
@@ -185,10 +185,9 @@ TEST(rights, the_badge_is_disabled_or_deleted_in_the_queue)
         terminal_badge(world_terminal(w, "t2"), "04b0", "secret12");
         world_run_s(w, 2);
         EXPECT_SCREEN(w, "t2", "queue 1");
-        row =
-            container_of(index_first(world_core(w), BADGES_OF_USER, world_user(w, "bob")->row.id),
-                         struct badge, base)
-                ->row;
+        row = container_of(index_first(world_core(w), BADGES_OF_USER, world_user(w, "bob")->row.id),
+                           struct badge, base)
+                  ->row;
         row.disabled = !deleted;
         if (deleted)
             drop(w, ENTITY_badge, row.id);
@@ -236,10 +235,11 @@ TEST(rights, denied_while_the_machine_starts)
     world_run_s(w, 20);
     {
         const struct desktop_action action = { .desktop_id = world_desktop(w, "ward-3-001")->row.id,
-                                           .act = DESKTOP_STOP,
-                                           .force = true };
+                                               .act = DESKTOP_STOP,
+                                               .force = true };
 
-        EXPECT_OK(world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
+        EXPECT_OK(
+            world_await(w, admin_desktop(context_of(w), world_actor(), &action, world_op(w))));
     }
     world_sign_on(w, "t2", "bob", "secret12");
     world_run_s(w, 1);

@@ -265,7 +265,7 @@ static void flows_are_there(struct world *w)
             there |= list_entry(node, struct flow, node) == session->flow;
         if (!there)
             environment_fault(&w->environment, "session %llu names a flow that has ended",
-                          (unsigned long long)session->row.id);
+                              (unsigned long long)session->row.id);
     }
 }
 
@@ -293,7 +293,8 @@ static void roam_into_a_closed_pool(int after_ms)
     world_run_ms(w, after_ms);
     EXPECT(admin_session_disconnect(&w->broker->context, world_actor(),
                                     world_session(w, "anna")->row.id, "", &disconnect) <= 0);
-    EXPECT_OK(admin_drop(&w->broker->context, world_actor(), ENTITY_entitlement, entitlement, &drop));
+    EXPECT_OK(
+        admin_drop(&w->broker->context, world_actor(), ENTITY_entitlement, entitlement, &drop));
     world_run_s(w, 5);
     row = world_user(w, "anna")->row;
     row.disabled = true;

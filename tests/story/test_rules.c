@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
+#include "core/index.h"
 #include "core/policy.h"
 #include "core/reference.h"
-#include "core/index.h"
 
 #include "story.h"
 
@@ -218,8 +218,8 @@ static void decide_some(void)
                               .subject_id = subject ? id_of(subject) : 0,
                               .pool_id = row.pool_id };
     (void)snprintf(run.last, sizeof(run.last), "rule for %s", row.subject);
-    if (awaited(admin_add(&run.w->broker->context, world_actor(), ENTITY_entitlement, &row, &rule->id,
-                          world_op(run.w))) == 0)
+    if (awaited(admin_add(&run.w->broker->context, world_actor(), ENTITY_entitlement, &row,
+                          &rule->id, world_op(run.w))) == 0)
         run.count++;
 }
 
@@ -418,16 +418,16 @@ TEST(rules, how_to_get_into_the_desktop_does_not_change_under_a_session)
     EVENTUALLY(w, "t1", "anna on ward-3-001");
     row = world_pool(w, "ward-3")->row;
     (void)snprintf(row.account, sizeof(row.account), "new");
-    EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
-        BERTH_E_STATE);
+    EXPECT_ERR(world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row,
+                                        world_op(w))),
+               BERTH_E_STATE);
     EXPECT_SAYS(world_await_text(), "pool 'ward-3' has 1 open session");
     EXPECT_SAYS(world_await_text(), "sign off");
     row = world_pool(w, "ward-3")->row;
     row.credential = pool_credential_PASSTHROUGH;
-    EXPECT_ERR(
-        world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row, world_op(w))),
-        BERTH_E_STATE);
+    EXPECT_ERR(world_await(w, admin_set(&w->broker->context, world_actor(), ENTITY_pool, &row,
+                                        world_op(w))),
+               BERTH_E_STATE);
     before = hypervisors_count_calls(w->hypervisors, VIRT_sign_off, NULL, 0);
     world_sign_off(w, "t1");
     world_run_s(w, 20);

@@ -221,9 +221,10 @@ TEST(shortage, a_long_reason_is_cut_after_a_whole_character)
         for (size_t i = 0; i + 1 < sizeof(umlauts); i += 2)
             memcpy(umlauts + i, "\xc3\xa4", 2);
         umlauts[sizeof(umlauts) - 2] = '\0';
-        (void)snprintf(pool->backoff_why, sizeof(pool->backoff_why), "%s%.396s",
-                       shift ? "n" : "", umlauts);
-        (void)snprintf(pool->row.recompose_reason, sizeof(pool->row.recompose_reason), "%.298s", umlauts);
+        (void)snprintf(pool->backoff_why, sizeof(pool->backoff_why), "%s%.396s", shift ? "n" : "",
+                       umlauts);
+        (void)snprintf(pool->row.recompose_reason, sizeof(pool->row.recompose_reason), "%.298s",
+                       umlauts);
         list_each (&pool->by_class[CLASS_QUARANTINED], node) {
             struct desktop *desktop = placement_at(node);
 
@@ -249,7 +250,8 @@ TEST(shortage, desktops_that_are_switched_off_are_counted)
     world_run_s(w, 70);
     set_spare(w, 0);
     action.desktop_id = world_desktop(w, "ward-3-002")->row.id;
-    EXPECT_OK(world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
+    EXPECT_OK(
+        world_await(w, admin_desktop(&w->broker->context, world_actor(), &action, world_op(w))));
     world_run_s(w, 70);
     world_pool(w, "ward-3")->row.spare = 2; /* as it was set, and nobody has looked since */
     EXPECT_STR(why(w), "the pool has its maximum of 2 desktops (max); raise max for more; 1 spare, "

@@ -76,8 +76,8 @@ static void stop_in_the_midst(int after_ms)
     uint64_t id = 0;
 
     world_run_s(w, 70);
-    EXPECT_OK(world_await(
-        w, admin_invite(&w->broker->context, world_actor(), &invitation, &id, &token, world_op(w))));
+    EXPECT_OK(world_await(w, admin_invite(&w->broker->context, world_actor(), &invitation, &id,
+                                          &token, world_op(w))));
     world_sign_on(w, "t1", "anna", "secret12");
     world_run_s(w, 10);
     EXPECT(shows_desktop_now(world_terminal(w, "t1")));

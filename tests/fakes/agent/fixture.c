@@ -27,10 +27,10 @@ struct fixture *fixture_new(uint64_t seed)
     fixture->locator.fixture = fixture;
     fixture->viewer.fixture = fixture;
     fixture->identity.facts = (struct agent_identity_facts){ .known = true,
-                                                          .terminal = "ICU-07",
-                                                          .accepted_ms = WALL_START,
-                                                          .not_after_ms = WALL_START + 86400000,
-                                                          .authority_hash = "aa" };
+                                                             .terminal = "ICU-07",
+                                                             .accepted_ms = WALL_START,
+                                                             .not_after_ms = WALL_START + 86400000,
+                                                             .authority_hash = "aa" };
     (void)snprintf(fixture->device.facts.boot_id, sizeof(fixture->device.facts.boot_id), "boot-1");
     fixture->device.logs_size = 30000;
     fixture->screen.there = true;
@@ -161,8 +161,8 @@ void fixture_refuse(struct fixture *fixture, const char *about, const char *code
     fixture_say(fixture, &msg);
 }
 
-void fixture_show_msg(const struct fixture *fixture, struct msg *msg, uint64_t session, int64_t epoch,
-                   uint64_t connection)
+void fixture_show_msg(const struct fixture *fixture, struct msg *msg, uint64_t session,
+                      int64_t epoch, uint64_t connection)
 {
     struct msg_show *show = &msg->show;
 
@@ -193,7 +193,7 @@ void fixture_show(struct fixture *fixture, uint64_t session, int64_t epoch, uint
 }
 
 void fixture_hide(struct fixture *fixture, uint64_t session, int64_t epoch, const char *reason,
-               const char *text)
+                  const char *text)
 {
     struct msg msg;
 
@@ -260,7 +260,8 @@ void fixture_exits(struct fixture *fixture, int exit_code)
     fixture_run(fixture, 0);
 }
 
-void fixture_to_picture(struct fixture *fixture, uint64_t session, int64_t epoch, uint64_t connection)
+void fixture_to_picture(struct fixture *fixture, uint64_t session, int64_t epoch,
+                        uint64_t connection)
 {
     fixture_submit(fixture, "anna", "secret");
     fixture_run(fixture, 10);

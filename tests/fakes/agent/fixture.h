@@ -130,10 +130,10 @@ void fixture_refuse(struct fixture *fixture, const char *about, const char *code
 /* The broker wants this session shown at this epoch, or hidden. */
 void fixture_show(struct fixture *fixture, uint64_t session, int64_t epoch, uint64_t connection);
 /* The same message, not yet said: as the broker shows a session by itself. */
-void fixture_show_msg(const struct fixture *fixture, struct msg *msg, uint64_t session, int64_t epoch,
-                   uint64_t connection);
+void fixture_show_msg(const struct fixture *fixture, struct msg *msg, uint64_t session,
+                      int64_t epoch, uint64_t connection);
 void fixture_hide(struct fixture *fixture, uint64_t session, int64_t epoch, const char *reason,
-               const char *text);
+                  const char *text);
 
 /* The connection breaks; broker_up says whether it can be dialled again. */
 void fixture_cut(struct fixture *fixture);
@@ -148,6 +148,7 @@ void fixture_connected(struct fixture *fixture);
 void fixture_exits(struct fixture *fixture, int exit_code);
 
 /* The whole way to a picture: sign-on, show, connected, picture. */
-void fixture_to_picture(struct fixture *fixture, uint64_t session, int64_t epoch, uint64_t connection);
+void fixture_to_picture(struct fixture *fixture, uint64_t session, int64_t epoch,
+                        uint64_t connection);
 
 #endif

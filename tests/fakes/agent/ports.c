@@ -26,7 +26,8 @@ static void dialled(struct berth_timer *timer)
         op_complete(op, 0, NULL);
         return;
     }
-    (void)berth_fail(&error, fixture->dial_fails ? fixture->dial_fails : BERTH_E_IO, "nobody answers");
+    (void)berth_fail(&error, fixture->dial_fails ? fixture->dial_fails : BERTH_E_IO,
+                     "nobody answers");
     op_complete(op, error.code, &error);
 }
 

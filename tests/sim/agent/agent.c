@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow/viewer_session.h"
 #include "flow/sign_on_request.h"
+#include "flow/viewer_session.h"
 #include "sim/agent/agent_internal.h"
 
 static void news(struct agent_observer *observer, enum agent_event what,

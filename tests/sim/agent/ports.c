@@ -28,7 +28,8 @@ int uplink_dial_begin(struct uplink *uplink, const struct uplink_target *target,
 
     uplink_close(uplink);
     uplink->dialling = op;
-    agent->callbacks.dial(agent->callbacks.who, target->listener == UPLINK_JOIN, agent->memory->key);
+    agent->callbacks.dial(agent->callbacks.who, target->listener == UPLINK_JOIN,
+                          agent->memory->key);
     return op_begun(op, dial_cancelled, uplink);
 }
 
@@ -110,7 +111,7 @@ int agent_identity_request(struct agent_identity *identity, bool again, char req
         (void)snprintf(ret_old->certificate, sizeof(ret_old->certificate), "%s",
                        memory->certificate);
         identity->agent->callbacks.sign(memory->key, request, ret_old->signature,
-                                     sizeof(ret_old->signature));
+                                        sizeof(ret_old->signature));
     }
     return 0;
 }

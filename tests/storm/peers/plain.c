@@ -115,7 +115,8 @@ static void listen_at(int port)
     here.poll = epoll_create1(EPOLL_CLOEXEC);
     if (here.listener < 0 || here.poll < 0 ||
         setsockopt(here.listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        bind(here.listener, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(here.listener, BACKLOG) < 0 ||
+        bind(here.listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+        listen(here.listener, BACKLOG) < 0 ||
         epoll_ctl(here.poll, EPOLL_CTL_ADD, here.listener, &event) < 0)
         die(strerror(errno));
 }

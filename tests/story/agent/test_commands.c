@@ -29,7 +29,8 @@ static enum command_state last_state(struct fixture *fixture)
     return fixture_sent(fixture, MSG_command_state)->command_state.state;
 }
 
-static void two_settings(struct fixture *fixture, int64_t version, const char *idle, const char *greeting)
+static void two_settings(struct fixture *fixture, int64_t version, const char *idle,
+                         const char *greeting)
 {
     struct msg msg;
 
@@ -91,7 +92,8 @@ TEST(commands, a_spoilt_profile_is_as_none)
 {
     struct fixture *fixture = fixture_new(4);
 
-    fixture->device.profile = berth_strdup("{\"version\":9,\"settings\":[{\"key\":\"idle_lock_s\",");
+    fixture->device.profile =
+        berth_strdup("{\"version\":9,\"settings\":[{\"key\":\"idle_lock_s\",");
     fixture_start(fixture);
     EXPECT_INT(fixture->agent.profile_version, 0);
     EXPECT_INT(fixture->agent.settings.idle_lock_s, 900);
@@ -182,7 +184,8 @@ TEST(commands, logs_travel_in_acknowledged_chunks)
     EXPECT_INT(fixture_sent(fixture, MSG_upload_chunk)->upload_chunk.offset, 12288);
     acknowledge(fixture, 3, 24576);
     EXPECT_INT(fixture_sent_count(fixture, MSG_upload_chunk), 3);
-    EXPECT_INT(strlen(fixture_sent(fixture, MSG_upload_chunk)->upload_chunk.data), (30000 - 24576) / 3 * 4);
+    EXPECT_INT(strlen(fixture_sent(fixture, MSG_upload_chunk)->upload_chunk.data),
+               (30000 - 24576) / 3 * 4);
     EXPECT_INT(last_state(fixture), command_ACKED);
     command(fixture, 4, command_kind_LOGS, ""); /* one at a time */
     EXPECT_INT(last_state(fixture), command_FAILED);

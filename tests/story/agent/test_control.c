@@ -60,12 +60,13 @@ static struct scene *joining(bool known, uint64_t seed)
     scene->fixture->identity.facts.known = known;
     fixture_start(scene->fixture);
     EXPECT_OK(loop_init(&scene->loop, &error));
-    scene->control =
-        control_new(&scene->loop, &scene->fixture->agent, scene->path, bring, scene->fixture, &error);
+    scene->control = control_new(&scene->loop, &scene->fixture->agent, scene->path, bring,
+                                 scene->fixture, &error);
     EXPECT(scene->control != NULL);
     scene->wire = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     EXPECT_OK(connect(scene->wire, (struct sockaddr *)&address, sizeof(address)));
-    EXPECT_INT(send(scene->wire, request, sizeof(request) - 1, MSG_NOSIGNAL), (int)sizeof(request) - 1);
+    EXPECT_INT(send(scene->wire, request, sizeof(request) - 1, MSG_NOSIGNAL),
+               (int)sizeof(request) - 1);
     HEARS(scene, "\"progress\"");
     return scene;
 }
@@ -76,7 +77,8 @@ static void asks(struct scene *scene)
     size_t before = fixture_sent_count(scene->fixture, MSG_join);
 
     (void)UNTIL_BY(scene->fixture->timers.mono_ms, 1000000,
-                   fixture_sent_count(scene->fixture, MSG_join) > before, fixture_run(scene->fixture, 100));
+                   fixture_sent_count(scene->fixture, MSG_join) > before,
+                   fixture_run(scene->fixture, 100));
 }
 
 static void leave(struct scene *scene)

@@ -15,7 +15,8 @@ static struct fixture *ready(uint64_t seed)
     return fixture;
 }
 
-static void set_profile(struct fixture *fixture, int64_t version, const char *key, const char *value)
+static void set_profile(struct fixture *fixture, int64_t version, const char *key,
+                        const char *value)
 {
     struct msg msg;
 
@@ -399,7 +400,8 @@ TEST(desktop, the_broker_goes_and_the_picture_stays_and_is_claimed)
     EXPECT_INT(announce->announce.connection_id, 9);
     for (size_t i = pages; i < fixture->screen.count; i++)
         EXPECT_INT(fixture->screen.kinds[i], page_kind_DESKTOP);
-    fixture_show(fixture, 5, 7, 9); /* it may say again what it wants: the picture does not flicker */
+    fixture_show(fixture, 5, 7,
+                 9); /* it may say again what it wants: the picture does not flicker */
     EXPECT_INT(fixture->viewer.starts, 1);
     EXPECT(!fixture->viewer.told_to_end);
     EXPECT_INT(fixture_sent(fixture, MSG_viewer)->viewer.state, viewer_state_ACTIVE);
@@ -607,7 +609,8 @@ TEST(desktop, a_desktop_that_just_came_up_is_not_locked_for_earlier_idleness)
     struct fixture *fixture = ready(37);
 
     set_profile(fixture, 1, "idle_lock_s", "180");
-    fixture_to_picture(fixture, 5, 1, 9); /* brought up by the control socket, hours after the last key */
+    fixture_to_picture(fixture, 5, 1,
+                       9); /* brought up by the control socket, hours after the last key */
     fixture_idle(fixture, 7200000);
     EXPECT_INT(STATE(fixture), agent_ACTIVE);
     fixture_free(fixture);

@@ -89,7 +89,8 @@ TEST(link, approval_shows_a_code_and_asks_again_with_the_same_key)
     EXPECT_INT(fixture_sent_count(fixture, MSG_join), 2);
     EXPECT_INT(fixture->identity.keys, 1);
     EXPECT_STR(fixture->sent[0].join.request, fixture->sent[1].join.request);
-    EXPECT_INT(STATE(fixture), agent_WAITING); /* the code stays on the screen while it asks again */
+    EXPECT_INT(STATE(fixture),
+               agent_WAITING); /* the code stays on the screen while it asks again */
     say_joined(fixture);
     fixture_run(fixture, 2000);
     EXPECT_INT(STATE(fixture), agent_IDLE);
@@ -256,10 +257,11 @@ TEST(link, presence_is_renewed_as_the_broker_dictates_with_jitter)
         int64_t began = fixture->timers.mono_ms;
 
         before = fixture_sent_count(fixture, MSG_renew);
-        (void)UNTIL_BY(fixture->timers.mono_ms, 3600000, fixture_sent_count(fixture, MSG_renew) > before,
-                       fixture_run(fixture, 1));
+        (void)UNTIL_BY(fixture->timers.mono_ms, 3600000,
+                       fixture_sent_count(fixture, MSG_renew) > before, fixture_run(fixture, 1));
         if (i > 0) {
-            least = fixture->timers.mono_ms - began < least ? fixture->timers.mono_ms - began : least;
+            least =
+                fixture->timers.mono_ms - began < least ? fixture->timers.mono_ms - began : least;
             most = fixture->timers.mono_ms - began > most ? fixture->timers.mono_ms - began : most;
         }
     }
@@ -429,7 +431,8 @@ static struct fixture *calm(uint64_t seed)
 static void run_until_renewal(struct fixture *fixture, size_t count)
 {
     (void)UNTIL_BY(fixture->timers.mono_ms, INT64_C(30) * 86400000,
-                   fixture_sent_count(fixture, MSG_renew_certificate) >= count, fixture_run(fixture, 1000));
+                   fixture_sent_count(fixture, MSG_renew_certificate) >= count,
+                   fixture_run(fixture, 1000));
 }
 
 TEST(link, a_certificate_is_renewed_at_about_half_its_life)
@@ -445,7 +448,8 @@ TEST(link, a_certificate_is_renewed_at_about_half_its_life)
     (void)snprintf(msg.certificate.certificate, sizeof(msg.certificate.certificate), "next");
     fixture_say(fixture, &msg);
     EXPECT(!fixture->identity.pending);
-    fixture_run(fixture, fixture->spread_ms + 100); /* the old key is good until the new one was used */
+    fixture_run(fixture,
+                fixture->spread_ms + 100); /* the old key is good until the new one was used */
     EXPECT_INT(fixture->uplink.dials, 2);
     EXPECT(fixture->agent.terminal.online);
     fixture_run(fixture, DAY_MS * 44 / 100);

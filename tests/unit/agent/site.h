@@ -27,13 +27,13 @@ static inline void site_sign(struct site *site, const char *request, bool server
                              int64_t ends_ms, char out[ISSUER_PEM_MAX])
 {
     const struct certificate_params params = { .request = request,
-                                 .common_name = server ? "broker" : "ICU-07",
-                                 .hosts = server ? "localhost 127.0.0.1" : NULL,
-                                 .uri = server ? NULL : "berth:terminal:7",
-                                 .server = server,
-                                 .begins_ms = begins_ms,
-                                 .ends_ms = ends_ms,
-                                 .serial = { 1, 2, 3 } };
+                                               .common_name = server ? "broker" : "ICU-07",
+                                               .hosts = server ? "localhost 127.0.0.1" : NULL,
+                                               .uri = server ? NULL : "berth:terminal:7",
+                                               .server = server,
+                                               .begins_ms = begins_ms,
+                                               .ends_ms = ends_ms,
+                                               .serial = { 1, 2, 3 } };
     struct berth_error error = { 0 };
     int64_t ends;
 

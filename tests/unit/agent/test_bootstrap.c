@@ -30,10 +30,11 @@ static void enter(struct world *world)
     memset(world, 0, sizeof(*world));
     EXPECT_OK(loop_init(&world->loop, &error));
     EXPECT_OK(state_dir_open(&world->state_dir, NULL, &error));
-    world->device = device_new(&world->loop, &(struct linux_device_setup){ .state_dir = &world->state_dir,
-                                                                      .reboot_command = "",
-                                                                      .log_file = "",
-                                                                      .viewer_log = "" });
+    world->device =
+        device_new(&world->loop, &(struct linux_device_setup){ .state_dir = &world->state_dir,
+                                                               .reboot_command = "",
+                                                               .log_file = "",
+                                                               .viewer_log = "" });
     EXPECT_OK(conf_read(agent_options_table, agent_options_count, "/nonexistent", true,
                         &world->options, &error));
 }

@@ -82,7 +82,8 @@ TEST(greeter_protocol, a_stream_is_cut_wherever_it_is_split)
     EXPECT_INT(reader.have, 0);
     for (size_t i = 0; i < 8; i++)
         EXPECT_INT(reader.data[i], 0); /* nothing of it stays */
-    EXPECT_ERR(line_reader_feed(&reader, "x\nmore\n", 7, count_lines, &seen, &error), BERTH_E_CANCELLED);
+    EXPECT_ERR(line_reader_feed(&reader, "x\nmore\n", 7, count_lines, &seen, &error),
+               BERTH_E_CANCELLED);
 }
 
 TEST(greeter_protocol, an_endless_line_is_too_large)

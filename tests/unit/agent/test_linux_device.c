@@ -6,8 +6,8 @@
 
 #include "berth/tls.h"
 
-#include "host/log_file.h"
 #include "host/linux_device.h"
+#include "host/log_file.h"
 
 #include "test.h"
 
@@ -57,10 +57,11 @@ static void open_world(struct world *world, const char *reboot)
     (void)close(file);
     EXPECT_OK(loop_init(&world->loop, &error));
     EXPECT_OK(state_dir_open(&world->state_dir, NULL, &error));
-    world->device = device_new(&world->loop, &(struct linux_device_setup){ .state_dir = &world->state_dir,
-                                                                      .reboot_command = reboot,
-                                                                      .log_file = world->log,
-                                                                      .viewer_log = "" });
+    world->device =
+        device_new(&world->loop, &(struct linux_device_setup){ .state_dir = &world->state_dir,
+                                                               .reboot_command = reboot,
+                                                               .log_file = world->log,
+                                                               .viewer_log = "" });
     op_init(&world->op, &world->loop.timers, finished);
 }
 

@@ -33,7 +33,8 @@ TEST(terminal_status, every_state_has_a_name_a_sentence_and_a_page)
         EXPECT(agent_state_names[state][0] && agent_state_sentences[state][0]);
         terminal_status_page(&terminal, &settings, &page);
         EXPECT(page.kind > page_kind_NONE && page.kind < page_kind_END);
-        EXPECT(terminal_status_screen(&terminal) > screen_state_NONE && terminal_status_screen(&terminal) < screen_state_END);
+        EXPECT(terminal_status_screen(&terminal) > screen_state_NONE &&
+               terminal_status_screen(&terminal) < screen_state_END);
         EXPECT_INT(page.kind == page_kind_DESKTOP, state == agent_ACTIVE);
     }
 }
@@ -61,8 +62,8 @@ TEST(terminal_status, a_forbidden_transition_is_not_made)
 
 TEST(terminal_status, the_brokers_absence_changes_nothing_on_a_desktop)
 {
-    static const enum agent_state kept[] = { agent_CONNECTING, agent_ACTIVE, agent_LOCKED, agent_NOTICE,
-                                            agent_SIGN_ON };
+    static const enum agent_state kept[] = { agent_CONNECTING, agent_ACTIVE, agent_LOCKED,
+                                             agent_NOTICE, agent_SIGN_ON };
 
     for (size_t i = 0; i < BERTH_COUNT(kept); i++) {
         struct terminal_status terminal = status_in(kept[i]);
@@ -83,10 +84,13 @@ TEST(terminal_status, epochs_only_rise)
     terminal_status_show(&terminal, &show, 100);
     EXPECT_OK(terminal_status_may_show(&terminal, &(struct session_claim){ 5, 3, 9 }, &error));
     EXPECT_OK(terminal_status_may_show(&terminal, &(struct session_claim){ 5, 4, 10 }, &error));
-    EXPECT_ERR(terminal_status_may_show(&terminal, &(struct session_claim){ 5, 2, 8 }, &error), BERTH_E_SUPERSEDED);
+    EXPECT_ERR(terminal_status_may_show(&terminal, &(struct session_claim){ 5, 2, 8 }, &error),
+               BERTH_E_SUPERSEDED);
     EXPECT_SAYS(error.text, "older");
-    EXPECT_OK(terminal_status_may_show(&terminal, &(struct session_claim){ 6, 1, 8 }, &error)); /* another session */
-    EXPECT_ERR(terminal_status_may_show(&terminal, &(struct session_claim){ 0, 9, 9 }, &error), BERTH_E_INVALID);
+    EXPECT_OK(terminal_status_may_show(&terminal, &(struct session_claim){ 6, 1, 8 },
+                                       &error)); /* another session */
+    EXPECT_ERR(terminal_status_may_show(&terminal, &(struct session_claim){ 0, 9, 9 }, &error),
+               BERTH_E_INVALID);
 }
 
 TEST(terminal_status, hidden_stays_hidden)
@@ -99,7 +103,8 @@ TEST(terminal_status, hidden_stays_hidden)
     EXPECT(!terminal_status_hide(&terminal, 6, 9));
     EXPECT(!terminal_status_hide(&terminal, 0, 9));
     EXPECT(terminal_status_hide(&terminal, 5, 3));
-    EXPECT_ERR(terminal_status_may_show(&terminal, &(struct session_claim){ 5, 3, 9 }, &error), BERTH_E_SUPERSEDED);
+    EXPECT_ERR(terminal_status_may_show(&terminal, &(struct session_claim){ 5, 3, 9 }, &error),
+               BERTH_E_SUPERSEDED);
     EXPECT_OK(terminal_status_may_show(&terminal, &(struct session_claim){ 5, 4, 10 }, &error));
 }
 

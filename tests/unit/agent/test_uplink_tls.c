@@ -165,11 +165,12 @@ static struct world *enter(enum uplink_listener listener, const char *certificat
     site_sign(world->site, request, false, now_ms - 1000, now_ms + SITE_HOUR_MS,
               world->certificate);
     free(request);
-    setup = (struct tls_setup){ .side = TLS_SERVER,
-                                .certificate = certificate ? certificate : world->site->server,
-                                .key = key ? key : world->site->server_key,
-                                .authority = listener == UPLINK_LINK ? world->site->authority : NULL,
-                                .alpn = listener == UPLINK_LINK ? "berth/1" : "berth-join/1" };
+    setup =
+        (struct tls_setup){ .side = TLS_SERVER,
+                            .certificate = certificate ? certificate : world->site->server,
+                            .key = key ? key : world->site->server_key,
+                            .authority = listener == UPLINK_LINK ? world->site->authority : NULL,
+                            .alpn = listener == UPLINK_LINK ? "berth/1" : "berth-join/1" };
     EXPECT_OK(loop_init(&world->loop, &error));
     broker_listen(&world->broker, &world->loop, &setup);
     world->uplink = uplink_new(&world->loop);

@@ -6,8 +6,8 @@
 #ifndef BERTH_TESTS_UNIT_CORE_SMALL_H
 #define BERTH_TESTS_UNIT_CORE_SMALL_H
 
-#include "core/runtime.h"
 #include "core/presence.h"
+#include "core/runtime.h"
 
 #include "test.h"
 

@@ -170,8 +170,8 @@ TEST(placement, lists_follow_a_closed_assignment)
     EXPECT_INT(pool->count_of[CLASS_USED], 1);
     row = changes_set(changes, ENTITY_desktop, &desktop_find(s.core, 10)->row);
     row->dirty = true;
-    EXPECT_OK(
-        assignment_transition(assignment_find(s.core, 60), assignment_CLOSED, "test", changes, &error));
+    EXPECT_OK(assignment_transition(assignment_find(s.core, 60), assignment_CLOSED, "test", changes,
+                                    &error));
     small_apply(&s, changes);
     EXPECT_INT(pool->count_of[CLASS_USED], 0);
     EXPECT_INT(pool->count_of[CLASS_REFRESH_PENDING], 1);

@@ -334,7 +334,8 @@ TEST(file, that_takes_no_more_is_given_up_and_said_once)
     small.rlim_cur = 1000;
     EXPECT_OK(setrlimit(RLIMIT_FSIZE, &small));
     for (int64_t i = 1; i <= 100; i++)
-        history_write(history, history_now_us(), HISTORY_quiescent, quiescent, .incarnation = i * 3);
+        history_write(history, history_now_us(), HISTORY_quiescent, quiescent,
+                      .incarnation = i * 3);
     EXPECT_OK(setrlimit(RLIMIT_FSIZE, &before));
     EXPECT_INT(log_count(EV_HISTORY_STOPPED), said + 1);
     history_write(history, history_now_us(), HISTORY_quiescent, quiescent, .incarnation = 3000);

@@ -4,7 +4,8 @@
 
 #include "test.h"
 
-static int decode(const char *json, enum msg_direction direction, struct msg *msg, struct berth_error *error)
+static int decode(const char *json, enum msg_direction direction, struct msg *msg,
+                  struct berth_error *error)
 {
     return msg_decode(json, strlen(json), direction, msg, error);
 }

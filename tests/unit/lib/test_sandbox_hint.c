@@ -143,7 +143,8 @@ TEST(hidden, other_folders_and_other_processes_are_left_alone)
     EXPECT_STR(text(shell, "/tmp/domain.xml"), "");
     EXPECT_STR(text(shell, "/home/anna/domain.xml"), "");
     EXPECT_STR(text("", "/tmp/domain.xml"), "");
-    EXPECT_STR(sandbox_hint("/nothing/here", "/tmp/x", "/etc/berth", (char[SANDBOX_HINT_SIZE]){ 0 }), "");
+    EXPECT_STR(
+        sandbox_hint("/nothing/here", "/tmp/x", "/etc/berth", (char[SANDBOX_HINT_SIZE]){ 0 }), "");
 }
 
 TEST(hidden, what_is_mounted_over_or_in_a_hidden_folder_is_seen)

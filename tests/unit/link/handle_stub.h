@@ -26,8 +26,8 @@ static struct {
     bool quiet; /* keep no copies: measurements */
 } handlers;
 
-int terminal_opened(struct context *context, uint64_t peer, const char *address, const char *key_hash,
-                    struct berth_error *reterr)
+int terminal_opened(struct context *context, uint64_t peer, const char *address,
+                    const char *key_hash, struct berth_error *reterr)
 {
     (void)context;
     if (handlers.admit < 0)
@@ -72,12 +72,12 @@ static void handle_note(const struct msg *msg)
         memcpy(&handlers.last, msg, msg_size(msg->type));
 }
 
-#define STUB_RECORDS(name)                                                        \
+#define STUB_RECORDS(name)                                                            \
     void handle_##name(struct context *context, uint64_t peer, const struct msg *msg) \
-    {                                                                           \
-        (void)context;                                                            \
-        (void)peer;                                                             \
-        handle_note(msg);                                                         \
+    {                                                                                 \
+        (void)context;                                                                \
+        (void)peer;                                                                   \
+        handle_note(msg);                                                             \
     }
 STUB_RECORDS(join)
 STUB_RECORDS(renew)
@@ -103,7 +103,7 @@ void handle_announce(struct context *context, uint64_t peer, const struct msg *m
 }
 
 int terminal_may_upload(struct context *context, uint64_t peer, uint64_t command_id, char *ret_name,
-                       struct berth_error *reterr)
+                        struct berth_error *reterr)
 {
     (void)context;
     (void)peer;

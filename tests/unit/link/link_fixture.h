@@ -82,17 +82,17 @@ static void fixture_begin(struct link_limits limits)
     fixture.context.timers = &fixture.loop.timers;
     fixture.context.random = &fixture.random;
     fixture.setup = (struct link_setup){ .loop = &fixture.loop,
-                                       .context = &fixture.context,
-                                       .folder = fixture.folder,
-                                       .names = "broker.example",
-                                       .listen = fixture_listen,
-                                       .join_listen = "127.0.0.1:0",
-                                       .listen_descriptor = -1,
-                                       .join_listen_descriptor = -1,
-                                       .threads = 2,
-                                       .terminals = 4000,
-                                       .uploads_mib = 1,
-                                       .limits = limits };
+                                         .context = &fixture.context,
+                                         .folder = fixture.folder,
+                                         .names = "broker.example",
+                                         .listen = fixture_listen,
+                                         .join_listen = "127.0.0.1:0",
+                                         .listen_descriptor = -1,
+                                         .join_listen_descriptor = -1,
+                                         .threads = 2,
+                                         .terminals = 4000,
+                                         .uploads_mib = 1,
+                                         .limits = limits };
     if (link_new(&fixture.setup, &fixture.link, &error) < 0)
         fail_msg("%s", error.text);
     loop_turn(&fixture.loop, 0);

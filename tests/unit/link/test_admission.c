@@ -299,7 +299,8 @@ TEST(admission, one_slip_does_not_hurt_and_a_habit_does)
     EXPECT_INT(fail_handshake("a", PENALTY_PROTOCOL, 0), REFUSAL_PENALTY); /* 20 s are owed */
     EXPECT_INT(fail_handshake("b", PENALTY_PROTOCOL, 0), REFUSAL_NONE);
     EXPECT_INT(fail_handshake("a", PENALTY_NONE, 4999), REFUSAL_PENALTY);
-    EXPECT_INT(fail_handshake("a", PENALTY_NONE, 5000), REFUSAL_NONE); /* 15 s are left: tolerated */
+    EXPECT_INT(fail_handshake("a", PENALTY_NONE, 5000),
+               REFUSAL_NONE); /* 15 s are left: tolerated */
     finish();
 }
 
@@ -450,9 +451,11 @@ TEST(admission, trust_is_taken_back)
 /* Those that are done with their handshake wait for us; one source cannot take all places so. */
 TEST(admission, beyond_its_share_a_place_is_kept_only_until_another_needs_it)
 {
-    struct admission_limits limits = {
-        .open = 12, .handshakes = 10, .handshakes_source = 3, .established_source = 2, .replace = true
-    };
+    struct admission_limits limits = { .open = 12,
+                                       .handshakes = 10,
+                                       .handshakes_source = 3,
+                                       .established_source = 2,
+                                       .replace = true };
 
     begin(12, 10, 3);
     admission_set_limits(admission, &limits);
@@ -496,9 +499,11 @@ TEST(admission, a_known_source_has_twice_the_share)
 /* The news that it should end comes too late, or not. */
 TEST(admission, who_was_dropped_meanwhile_is_within_the_share_or_ends)
 {
-    struct admission_limits limits = {
-        .open = 100, .handshakes = 100, .handshakes_source = 1, .established_source = 1, .replace = true
-    };
+    struct admission_limits limits = { .open = 100,
+                                       .handshakes = 100,
+                                       .handshakes_source = 1,
+                                       .established_source = 1,
+                                       .replace = true };
 
     begin(100, 100, 1);
     admission_set_limits(admission, &limits);

@@ -93,7 +93,8 @@ TEST(link, what_was_said_before_a_presence_was_over_is_no_fault)
     handlers.grant = true;
     client_say(&client, ANNOUNCE);
     TURN_UNTIL(client.frames == 1);
-    fixture.context.tell(fixture.link, handlers.peers[0], &(struct msg){ .type = MSG_presence_unknown });
+    fixture.context.tell(fixture.link, handlers.peers[0],
+                         &(struct msg){ .type = MSG_presence_unknown });
     TURN_UNTIL(client.frames == 2);
     for (int i = 0; i < 10; i++)
         client_say(&client, "{\"type\":\"renew\",\"presence_id\":\"x\",\"seq\":1}");
@@ -248,7 +249,8 @@ static void expect_last_word(const struct msg *msg)
     client_join(&client);
     client_say(&client, JOIN);
     TURN_UNTIL(handlers.messages == 1);
-    fixture.context.tell(fixture.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
+    fixture.context.tell(fixture.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS],
+                         msg);
     TURN_UNTIL(client.closed && handlers.joiners_closed == handlers.joiners);
     EXPECT_INT(client.frames, 1);
     EXPECT_SAYS(client.last, msg_row(msg->type)->name);
@@ -291,10 +293,10 @@ TEST(link, a_joiner_whose_answer_still_comes_may_stay)
     uint64_t peer;
 
     fixture_begin((struct link_limits){ .handshakes = 64,
-                                      .handshakes_source = 64,
-                                      .handshake_ms = 5000,
-                                      .joining_ms = 10000,
-                                      .messages_s = 1000 });
+                                        .handshakes_source = 64,
+                                        .handshake_ms = 5000,
+                                        .joining_ms = 10000,
+                                        .messages_s = 1000 });
     client_join(&first);
     client_say(&first, JOIN);
     TURN_UNTIL(handlers.messages == 1);
@@ -302,8 +304,8 @@ TEST(link, a_joiner_whose_answer_still_comes_may_stay)
     client_join(&second);
     client_say(&second, JOIN);
     TURN_UNTIL(handlers.messages == 2);
-    (void)UNTIL(second.closed,
-                (fixture.context.tell(fixture.context.link, peer, &pending), loop_turn(&fixture.loop, 20)));
+    (void)UNTIL(second.closed, (fixture.context.tell(fixture.context.link, peer, &pending),
+                                loop_turn(&fixture.loop, 20)));
     EXPECT(!first.closed);
     EXPECT_SAYS(first.last, "join_pending");
     TURN_UNTIL(first.closed && handlers.joiners_closed == 2);
@@ -354,7 +356,7 @@ TEST(link, a_hang_up_says_why_first)
     fixture_begin_default();
     client_enter(&client);
     fixture.context.hang_up(fixture.context.link, handlers.peers[0], BERTH_E_SUPERSEDED,
-                        "the terminal is here a second time");
+                            "the terminal is here a second time");
     TURN_UNTIL(client.closed && handlers.closed == 1);
     EXPECT_SAYS(client.last, "\"code\":\"SUPERSEDED\"");
     EXPECT_SAYS(client.last, "the terminal is here a second time");
@@ -556,7 +558,8 @@ static void expect_served(const char *source)
     client_say(&client, JOIN);
     TURN_UNTIL(handlers.messages == 1);
     msg->type = MSG_joined;
-    fixture.context.tell(fixture.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS], msg);
+    fixture.context.tell(fixture.context.link, handlers.peers[(handlers.joiners - 1) % STUB_PEERS],
+                         msg);
     TURN_UNTIL(client.frames == 1);
     free(msg);
     client_end(&client);
@@ -651,7 +654,8 @@ TEST(link, an_address_is_known_until_the_last_one_there_is_revoked)
     client_enter(&third);
     numbers[2] = handlers.peers[2];
     for (int i = 1; i < 3; i++)
-        fixture.context.hang_up(fixture.context.link, numbers[i], BERTH_E_REVOKED, "it was revoked");
+        fixture.context.hang_up(fixture.context.link, numbers[i], BERTH_E_REVOKED,
+                                "it was revoked");
     TURN_UNTIL(second.closed && third.closed);
     expect_stranger();
     client_end(&first);

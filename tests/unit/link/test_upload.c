@@ -30,10 +30,11 @@ static void say_begin(uint64_t command, size_t size, const char *sha256)
 {
     char text[512];
 
-    (void)snprintf(text, sizeof(text),
-                   "{\"type\":\"upload_begin\",\"ref\":%llu,\"command_id\":%llu,\"name\":\"../../etc/"
-                   "passwd\",\"size\":%zu,\"sha256\":\"%s\"}",
-                   (unsigned long long)++last_ref, (unsigned long long)command, size, sha256);
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"type\":\"upload_begin\",\"ref\":%llu,\"command_id\":%llu,\"name\":\"../../etc/"
+        "passwd\",\"size\":%zu,\"sha256\":\"%s\"}",
+        (unsigned long long)++last_ref, (unsigned long long)command, size, sha256);
     client_say(&client, text);
 }
 
@@ -64,7 +65,8 @@ static const char *answer(int frames)
 
 static void upload_file(uint64_t command, const char *end, char path[128])
 {
-    (void)snprintf(path, 128, "%s/uploads/%llu.%s", fixture.folder, (unsigned long long)command, end);
+    (void)snprintf(path, 128, "%s/uploads/%llu.%s", fixture.folder, (unsigned long long)command,
+                   end);
 }
 
 TEST(upload, an_upload_arrives_whole_and_has_a_name_of_ours)

@@ -1,6 +1,6 @@
 /* test_load.c - a start reads what is open, however long the history is. */
-#include "store/store_internal.h"
 #include "store/row_sql.h"
+#include "store/store_internal.h"
 
 #include "earlier_store.h"
 

@@ -186,12 +186,13 @@ TEST(references, what_was_used_in_a_pool_that_refreshes_is_due)
 
 TEST(references, what_goes_for_a_recompose_is_known_by_its_reason_of_then)
 {
-    static const char delete_pending[] = POOL(13, "open", "") MACHINE(90, "d-1", "10.0.0.1") MACHINE(
-        91, "d-2",
-        "10.0.0.2") "UPDATE desktops SET delete_pending = 1, reason = 'its pool is recomposed' WHERE id = "
-                    "90;"
-                    "UPDATE desktops SET delete_pending = 1, reason = 'no longer needed' WHERE id = 91;"
-                    "UPDATE sequence SET last_id = 100;";
+    static const char delete_pending[] = POOL(13, "open", "") MACHINE(90, "d-1", "10.0.0.1")
+        MACHINE(91, "d-2", "10.0.0.2") "UPDATE desktops SET delete_pending = 1, reason = 'its pool "
+                                       "is recomposed' WHERE id = "
+                                       "90;"
+                                       "UPDATE desktops SET delete_pending = 1, reason = 'no "
+                                       "longer needed' WHERE id = 91;"
+                                       "UPDATE sequence SET last_id = 100;";
     struct world *w = world_migrated("0003_references", delete_pending);
 
     EXPECT(ROW(w, desktop, 90)->delete_for_recompose);

@@ -135,8 +135,8 @@ TEST(rows, no_page_reads_a_whole_table_or_sorts)
 
         for (int newest = 0; newest < 2 && core_keeps_history((enum entity_kind)kind); newest++) {
             struct rows_query query = { .kind = (enum entity_kind)kind,
-                                          .newest_first = newest,
-                                          .limit = 100 };
+                                        .newest_first = newest,
+                                        .limit = 100 };
 
             check_plan(db, &query, NULL);
             for (size_t i = 0; i < record->count; i++)

@@ -70,7 +70,8 @@ static void daemon_run(struct daemon *daemon)
         daemon_become(daemon->folder);
     (void)signal(SIGPIPE, SIG_IGN); /* libvirt writes to a dead daemon with plain write() */
     virSetErrorFunc(NULL, daemon_silent);
-    for (int64_t waited_ms = 0; waited_ms < test_wait_limit_ms() && !daemon->held; waited_ms += 50) {
+    for (int64_t waited_ms = 0; waited_ms < test_wait_limit_ms() && !daemon->held;
+         waited_ms += 50) {
         daemon_sleep(50);
         daemon->held = virConnectOpen(daemon->uri);
     }

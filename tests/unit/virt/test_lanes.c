@@ -14,8 +14,8 @@
 #include "berth/json.h"
 #include "berth/loop.h"
 
-#include "virt/berth-virt/libvirt_error.h"
 #include "virt/berth-virt/lanes.h"
+#include "virt/berth-virt/libvirt_error.h"
 #include "virt/berth-virt/out.h"
 #include "virt/wire.h"
 

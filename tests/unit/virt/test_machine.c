@@ -7,9 +7,9 @@
 #include "berth/json.h"
 
 #include "virt/berth-virt/domain_xml.h"
-#include "virt/berth-virt/virt_request.h"
 #include "virt/berth-virt/libvirt_error.h"
 #include "virt/berth-virt/out.h"
+#include "virt/berth-virt/virt_request.h"
 
 #include "test.h"
 
