@@ -11,17 +11,16 @@
 #define CHUNK_BYTES 12288
 #define ACK_MS 30000
 
-static flow_step_fn collect, begin, send_chunk, stored;
+static flow_step_fn collect, begin, send_chunk;
 
-enum { COLLECT, BEGIN, SEND_CHUNK, STORED };
+enum { COLLECT, BEGIN, SEND_CHUNK };
 
 /* clang-format off */
 static const struct flow_step log_upload_steps[] = {
-    /*               name       step        undo  limit/ms     true when it is behind us       */
-    [COLLECT]    = { "collect", collect,    NULL, 30000 },  /* the logs are in memory          */
-    [BEGIN]      = { "begin",   begin,      NULL, 0 },      /* the broker knows what comes     */
-    [SEND_CHUNK] = { "chunk",   send_chunk, NULL, ACK_MS }, /* a piece was acknowledged; again */
-    [STORED]     = { "stored",  stored,     NULL, 0 },      /* the broker has the whole        */
+    /*               name       step        undo  limit/ms     true when it is behind us                      */
+    [COLLECT]    = { "collect", collect,    NULL, 30000 },  /* the logs are in memory                         */
+    [BEGIN]      = { "begin",   begin,      NULL, 0 },      /* upload_begin was sent                          */
+    [SEND_CHUNK] = { "chunk",   send_chunk, NULL, ACK_MS }, /* a chunk was acknowledged; repeated for the next */
 };
 /* clang-format on */
 
@@ -68,7 +67,7 @@ static int send_chunk(struct flow *flow)
     int r;
 
     if (left == 0)
-        return STORED;
+        return FLOW_DONE; /* every chunk was acknowledged */
     agent_flow_init_message(agent, &msg, MSG_upload_chunk);
     msg.upload_chunk.command_id = upload->command_id;
     msg.upload_chunk.offset = (int64_t)upload->sent;
@@ -77,12 +76,6 @@ static int send_chunk(struct flow *flow)
     r = event_wait_begin(&upload->ack, &flow->op);
     (void)agent_flow_send(agent, &msg);
     return flow_await(flow, r, SEND_CHUNK);
-}
-
-static int stored(struct flow *flow)
-{
-    (void)flow;
-    return FLOW_DONE;
 }
 
 static void log_upload_ended(struct flow *flow, const struct berth_error *error)
