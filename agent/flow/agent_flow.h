@@ -1,17 +1,27 @@
-/* agent_flow.h - one terminal's agent as its flows see it: the terminal, the ports, and what is under way.
+/* agent_flow.h - the state of one terminal's agent: its status, its ports and its flows.
  *
- * Module flow of the agent. Thread: loop. Everything a flow touches is here, nothing is global: the
- * simulator runs thousands of agents in one process. Whoever wires one (agent.c, a story,
- * the simulator) fills the ports, calls agent_flow_start, and the rest happens by events:
+ * Module flow of the agent. Thread: loop. There are no globals: everything a flow uses is reached
+ * from struct agent_flow, so that the simulator can run thousands of agents in one process. The
+ * owner (agent.c, a story test, the simulator) fills in the ports and the options and calls
+ * agent_flow_start; from then on events drive everything.
  *
- *   dial.c    finds the broker and holds the link        viewer_session.c  show -> viewer -> picture,
- * hide, leave, idle lock join_request.c     gets an identity                           sign_on_request.c  evidence
- * -> the broker's answer presence.c keeps presence as the broker dictates it   certificate_renewal.c  the next
- * certificate, in time dispatch.c    message -> handler                         screen_events.c   what people
- * do at the screen commands.c   commands                                   log_upload.c   logs in chunks
- * profile.c  settings
+ *   agent_flow.c           start, stop, state changes, sending
+ *   dial.c                 finds the broker and keeps the link to it
+ *   endpoint.c             chooses the broker address for the next dial
+ *   join_request.c         obtains an identity at the join listener
+ *   presence.c             announces presence and renews it as the broker dictates
+ *   certificate_renewal.c  renews the certificate before it expires
+ *   dispatch.c             calls the handler of each message
+ *   screen_events.c        handles what people do at the greeter
+ *   sign_on_request.c      from evidence to the broker's answer; asks again for a lost picture
+ *   viewer_session.c       show, viewer, first picture; hide, sign-off, lock, idle lock
+ *   commands.c             executes commands of administrators
+ *   log_upload.c           uploads the logs in chunks
+ *   profile.c              applies the terminal's profile (its settings)
+ *   recording.c            writes what the screen shows into a history
+ *   wait.c                 the two operations that flows wait for: an event and a delay
  *
- * At most one flow of each kind runs at a time; its memory is part of struct agent_flow.
+ * At most one flow of each kind runs at a time; its memory is a member of struct agent_flow.
  */
 #ifndef BERTH_AGENT_FLOW_AGENT_FLOW_H
 #define BERTH_AGENT_FLOW_AGENT_FLOW_H
@@ -28,34 +38,35 @@
 #include "screen/screen.h"
 #include "viewer/viewer.h"
 
-/* What the wiring decides once. Addresses in the order to be tried; DNS is asked when there are
- * none. */
+/* Set by the owner before agent_flow_start; the invitation and the addresses may change later,
+ * followed by dial_restart.
+ */
 struct agent_flow_options {
     char agent_version[24];
-    struct broker_addresses links;
-    struct broker_addresses joins;
+    struct broker_addresses links; /* in the order to be tried; when empty, DNS may be asked */
+    struct broker_addresses joins; /* the same, for the join listener */
     bool ask_dns;
     struct secret invitation;  /* token of the invitation, "" = none */
-    struct secret boot_secret; /* issued to this boot, "" = none */
-    int64_t want_expires_ms;   /* of the presence, 0 = as the broker likes */
-    int64_t built_ms;          /* wall clock when this image was built; it cannot be earlier now */
+    struct secret boot_secret; /* issued for this boot, "" = none */
+    int64_t want_expires_ms;   /* requested presence duration, 0 = the broker's default */
+    int64_t built_ms;          /* wall clock of this image's build: a lower bound for "now" */
 };
 
-/* A cursor over the places where the broker may be. */
+/* Position in the list of broker addresses. */
 struct endpoint_cursor {
-    struct broker_addresses found; /* by DNS, for this try */
-    size_t next;                   /* rises with every failed dial */
+    struct broker_addresses found; /* DNS result of this attempt */
+    size_t next;                   /* incremented by every failed dial */
 };
 
 struct dial {
     struct flow flow;
     bool running;
-    bool try_join; /* the next try goes to the join listener */
+    bool try_join; /* the next attempt goes to the join listener */
     int failures;  /* since the last grant */
     struct timer_wait delay;
     struct endpoint_cursor endpoint;
-    struct event_wait answer; /* granted, or refused */
-    int64_t sent_ms;
+    struct event_wait answer; /* granted or refused */
+    int64_t sent_ms;          /* monotonic, when the announcement was sent */
 };
 
 struct join_request {
@@ -64,37 +75,36 @@ struct join_request {
     struct timer_wait delay;
     struct endpoint_cursor endpoint;
     struct event_wait answer;
-    int64_t retry_after_ms; /* as told by join_wait or refused; 0 = not told */
-    char request[1024];
+    int64_t retry_after_ms; /* from join_wait or refused, 0 = not given */
 };
 
 struct agent_presence {
     char id[40];
     int64_t seq;
-    int64_t deadline_ms; /* monotonic, counted from sending: we always think it ends first */
-    int64_t sent_ms;
+    int64_t deadline_ms; /* monotonic, counted from sending: never later than the broker's */
+    int64_t sent_ms;     /* monotonic, of the oldest renewal without an answer */
     int64_t renew_after_ms;
     int64_t spread_ms;
     int64_t incarnation;
-    int64_t broker_ms;         /* the broker's wall clock when it last granted, 0 = not known; */
-    int64_t broker_at_ms;      /* and how long we had been up then, sleep included */
-    bool broker_clock_doubted; /* that clock was refused: ours is tried */
-    int64_t slept_ms;          /* of the device, when we last looked */
-    int64_t input_idle_ms;     /* as the greeter last said */
-    int64_t input_reported_ms;
+    int64_t broker_ms;         /* the broker's wall clock at its last grant, 0 = unknown */
+    int64_t broker_at_ms;      /* agent_flow_uptime_ms at that moment */
+    bool broker_clock_doubted; /* a certificate failed by that clock: use the local clock */
+    int64_t slept_ms;          /* device_slept_ms at the last check */
+    int64_t input_idle_ms;     /* last value from the greeter */
+    int64_t input_reported_ms; /* monotonic, when it came; 0 = never */
     struct berth_timer renew;
     struct berth_timer unanswered;
-    struct berth_timer suspend_check; /* for a suspend that just ended */
+    struct berth_timer suspend_check;
 };
 
-/* A picture that broke, while the broker is asked for it or its next viewer connects. */
+/* A lost picture, from its loss until it is back or given up. */
 struct resume {
     bool on;
     struct session_claim claim;
-    int64_t broke_at_ms; /* up time, sleep included */
-    int64_t limit_ms;    /* from then on; as the broker said with the show */
-    int tries;           /* questions asked since a picture last stayed */
-    bool retry;          /* the last no may become a yes */
+    int64_t broke_at_ms; /* agent_flow_uptime_ms at its loss */
+    int64_t limit_ms;    /* from then on; show.resume_ms */
+    int tries;           /* requests since a picture was last stable */
+    bool retry;          /* the last refusal may be temporary */
     struct timer_wait delay;
 };
 
@@ -106,33 +116,32 @@ struct sign_on_request {
     struct msg_evidence evidence[4]; /* wiped when the flow ends */
     char pool[64];
     struct event_wait answer;
-    struct berth_timer deadline; /* runs while the broker is away; resume: all the time */
+    struct berth_timer deadline; /* runs while the broker is away; for a resume, always */
     struct resume resume;
     struct berth_timer kiosk_delay;
     int kiosk_failures;
     int64_t began_ms;
-    int64_t took_ms; /* the last one: from the evidence to the show */
+    int64_t took_ms; /* duration of the last one, from the evidence to the show */
 };
 
 struct viewer_session {
     struct flow flow;
     bool running;
-    struct viewer_request request; /* wiped once handed over */
-    struct session_claim
-        claim;              /* of the viewer that runs, for its report; session_id 0: none runs */
-    bool awaiting_picture;  /* the greeter stands aside and watches for the first picture */
-    const char *end_reason; /* reason to report when it is gone; NULL: it ends by itself */
-    struct event_wait earlier_ended; /* an earlier viewer has ended */
+    struct viewer_request request;   /* wiped once handed to the viewer */
+    struct session_claim claim;      /* of the running viewer; session_id 0: none runs */
+    bool awaiting_picture;           /* the greeter's window is unmapped; it samples the screen */
+    const char *end_reason;          /* why we ended the viewer; NULL: it ends by itself */
+    struct event_wait earlier_ended; /* the previous viewer has ended */
     struct event_wait connected;
     struct event_wait picture;
     struct berth_timer picture_limit;
-    struct berth_timer notice; /* a notice does not stay for ever */
+    struct berth_timer notice; /* after it, a notice gives way to the sign-on page */
 };
 
 struct certificate_renewal {
     struct flow flow;
     bool running;
-    bool identity_unused; /* the link is older than the identity that we have */
+    bool identity_unused; /* the present link was made with the previous identity */
     struct berth_timer due;
     struct event_wait answer;
 };
@@ -141,8 +150,8 @@ struct certificate_renewal {
 
 struct commands {
     size_t next;
-    struct msg_command_state
-        known[COMMANDS_REMEMBERED]; /* a repeated id is answered again, not done again */
+    /* A repeated command_id is answered from here and not executed again. */
+    struct msg_command_state known[COMMANDS_REMEMBERED];
     struct op reboot;
     uint64_t reboot_id;
 };
@@ -152,19 +161,18 @@ struct log_upload {
     bool running;
     uint64_t command_id;
     struct device_logs logs;
-    size_t sent; /* bytes handed over */
+    size_t sent; /* bytes sent so far */
     struct event_wait ack;
 };
 
-/* What somebody outside (the control socket) may want to follow. */
+/* What an observer (the control socket) is told. */
 enum agent_event {
     AGENT_EVENT_CHANGED,        /* state or progress changed */
-    AGENT_EVENT_SIGN_ON_FAILED, /* with why */
-    AGENT_EVENT_SHOWN,          /* the picture is there */
-    AGENT_EVENT_ENDED,          /* a viewer ended, with why */
+    AGENT_EVENT_SIGN_ON_FAILED, /* with the reason */
+    AGENT_EVENT_SHOWN,          /* the picture is on the screen */
+    AGENT_EVENT_ENDED,          /* a viewer ended, with the reason */
     AGENT_EVENT_JOINED,
-    AGENT_EVENT_JOIN_FAILED, /* one try to join failed, with why; the agent asks again, after a minute
-                           when the broker said no */
+    AGENT_EVENT_JOIN_FAILED, /* one attempt failed, with the reason; the agent tries again */
     AGENT_EVENT_LINKED,      /* the broker granted presence */
 };
 
@@ -175,6 +183,7 @@ struct agent_observer {
 };
 
 struct agent_flow {
+    /* Set by the owner, who also frees them. */
     struct berth_timers *timers;
     struct berth_random *random;
     struct uplink *uplink;
@@ -183,16 +192,16 @@ struct agent_flow {
     struct viewer *viewer;
     struct screen *screen;
     struct device *device;
-    struct history *history;       /* what the screen shows is written down there; NULL: nowhere */
-    struct session_claim recorded; /* what it says that the screen shows: flow/recording.h */
+    struct history *history; /* where recording.c writes; NULL: nothing is recorded */
     struct agent_flow_options options;
 
+    struct session_claim recorded; /* the desktop that the history last said was shown */
     struct flow_engine engine;
     struct terminal_status terminal;
     struct settings settings;
     int64_t profile_version;
-    uint64_t last_ref;
-    uint64_t late_ref; /* of the last answer that came too late */
+    uint64_t last_ref; /* of the last message sent */
+    uint64_t late_ref; /* of the last late answer that was logged */
     struct list observers;
     bool stopping;
 
@@ -206,44 +215,47 @@ struct agent_flow {
     struct log_upload log_upload;
 };
 
-/* Ports, random, timers and options are set; the rest is zero. Recalls the profile, shows the first
- * page, begins to dial the broker.
+/* Load the stored profile, show the first page and begin to dial the broker. Ports, random, timers
+ * and options must be set, the rest zero.
  */
 void agent_flow_start(struct agent_flow *agent);
 
-/* Orderly end: says goodbye, ends the viewer, calls every flow off. What was begun outside ends by
- * itself. */
+/* Say bye to the broker, cancel every flow and tell the viewer to end. The viewer's process may
+ * outlive this call: viewer_is_running.
+ */
 void agent_flow_stop(struct agent_flow *agent);
 
-/* How long this machine has been up, sleep included. */
+/* Milliseconds since this machine booted, suspends included. */
 int64_t agent_flow_uptime_ms(const struct agent_flow *agent);
 
-/* The broker's wall clock as far as we know it, else ours. Never earlier than the image was built
- * or our certificate came: a terminal whose clock died must still be able to judge its broker's
- * certificate.
+/* The broker's wall clock where it is known, else the local one. Never earlier than the image's
+ * build or the acceptance of the certificate, so that a terminal whose clock battery died can still
+ * verify the broker's certificate.
  */
 int64_t agent_flow_wall_ms(const struct agent_flow *agent);
 
 /* Show the page of the terminal's present state, at once. */
 void agent_flow_show_page(struct agent_flow *agent);
 
-/* Change the terminal's state and show its page. What the earlier page said is gone with it. */
+/* Change the terminal's state and show its page, without the title and text of the previous one.
+ * why: for the log. */
 void agent_flow_set_state(struct agent_flow *agent, enum agent_state next, const char *why);
 
-/* The same, with something to say; also when the state stays as it is. NULL: the page's own words.
+/* The same with a title and a text of its own, also when the state does not change. NULL: the
+ * page's default.
  */
 void agent_flow_set_state_text(struct agent_flow *agent, enum agent_state next, const char *why,
                                const char *title, const char *text, bool alert);
 
-/* Fill type and ref of a message to send. */
+/* Initialize a message to be sent, with the next ref. */
 void agent_flow_init_message(struct agent_flow *agent, struct msg *msg, enum msg_type type);
 
-/* Send while present. Errors are logged, and the link is given up when it cannot take more: nothing
- * that matters is lost, for everything that matters is said again by the next announcement.
+/* Send while the broker grants presence; false when it was not sent. An error is logged and closes
+ * the link. Callers may ignore the result: the next announcement repeats what matters.
  */
 bool agent_flow_send(struct agent_flow *agent, const struct msg *msg);
 
-/* Follow the events; `notify` is set. Removing one that was not added is harmless. */
+/* observer->notify must be set. Removing an observer that was not added has no effect. */
 void agent_flow_add_observer(struct agent_flow *agent, struct agent_observer *observer);
 void agent_flow_remove_observer(struct agent_observer *observer);
 void agent_flow_notify(struct agent_flow *agent, enum agent_event event,
