@@ -88,7 +88,8 @@ void agent_flow_show_page(struct agent_flow *agent)
 
     terminal_status_page(&agent->terminal, &agent->settings, &page);
     page.now_ms = agent_flow_wall_ms(agent);
-    /* While the viewer has no picture yet the greeter must be out of its way to see the first one. */
+    /* While the viewer has no picture yet the greeter must be out of its way to see the first one.
+     */
     if (agent->terminal.state == agent_CONNECTING && agent->viewer_session.awaiting_picture) {
         page.kind = page_kind_DESKTOP;
         page.watch = true;

@@ -1,4 +1,5 @@
-/* certificate_renewal.c - see certificate_renewal.h. */
+/* certificate_renewal.c - renew the certificate: request, accept, reconnect with the new identity.
+ */
 #include "flow/certificate_renewal.h"
 
 #include <stdio.h>
@@ -8,11 +9,11 @@
 #include "core/reconnect.h"
 #include "flow/dial.h"
 
-/* A renewal that failed is tried again after a tenth of the life, within these bounds. */
+/* A failed renewal is repeated after a tenth of the certificate's life, within these bounds. */
 #define RETRY_MIN_MS 60000
 #define RETRY_MAX_MS 3600000
 
-/* Somebody waits for an answer over the old link: the new identity is used a little later. */
+/* The switch to the new identity is delayed while a person waits for an answer over the link. */
 #define SWITCH_LATER_MS 60000
 
 static flow_step_fn ask, kept;
@@ -22,7 +23,7 @@ enum { ASK, KEPT };
 /* clang-format off */
 static const struct flow_step certificate_renewal_steps[] = {
     /*         name    step  undo  limit/ms    true when it is behind us   */
-    [ASK]  = { "ask",  ask,  NULL, 30000 }, /* the new identity is kept    */
+    [ASK]  = { "ask",  ask,  NULL, 30000 }, /* the new identity is stored  */
     [KEPT] = { "kept", kept, NULL, 0 },     /* the next renewal is planned */
 };
 /* clang-format on */
@@ -60,15 +61,15 @@ static int kept(struct flow *flow)
 
 static void renewal_due(struct berth_timer *timer);
 
-/* The earlier key is good until this one was used, so that is done now: by a connection of its own.
- * What is on the screen does not notice.
+/* The broker accepts the old key until the new one is first used. Reconnecting at once keeps the
+ * time with two valid keys short; a desktop on the screen is not affected.
  */
 static void switch_identity(struct agent_flow *agent)
 {
     if (terminal_status_user_waiting(&agent->terminal))
         timer_start(agent->timers, &agent->certificate_renewal.due, SWITCH_LATER_MS, renewal_due);
     else
-        dial_reconnect(agent, "the next key is used from here on");
+        dial_reconnect(agent, "reconnecting with the renewed certificate");
 }
 
 static void certificate_renewal_ended(struct flow *flow, const struct berth_error *error)

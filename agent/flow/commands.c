@@ -1,4 +1,4 @@
-/* commands.c - see commands.h. */
+/* commands.c - administrators' commands: remember each by its id, execute, report its state. */
 #include "flow/commands.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ static struct msg_command_state *find_known(struct commands *commands, uint64_t 
     return NULL;
 }
 
-/* Note how far a command is and tell the broker. */
+/* Remember the state of a command and send it to the broker. */
 static void send_command_state(struct agent_flow *agent, uint64_t command_id,
                                enum command_state state, const char *text)
 {
@@ -51,7 +51,7 @@ static void reboot_done(struct op *op, int result)
     struct agent_flow *agent = container_of(commands, struct agent_flow, commands);
 
     commands_finished(agent, commands->reboot_id, result < 0 ? &op->error : NULL,
-                      "the command that starts the terminal anew was run");
+                      "the reboot command was run");
 }
 
 void commands_init(struct agent_flow *agent)
@@ -69,8 +69,7 @@ static void reboot(struct agent_flow *agent, uint64_t command_id)
     struct commands *commands = &agent->commands;
 
     if (commands->reboot.in_flight) {
-        send_command_state(agent, command_id, command_FAILED,
-                           "the terminal is starting anew already");
+        send_command_state(agent, command_id, command_FAILED, "a reboot is already in progress");
         return;
     }
     commands->reboot_id = command_id;
@@ -125,7 +124,7 @@ void commands_received(struct agent_flow *agent, const struct msg *msg)
     case command_kind_NONE:
     case command_kind_END:
         send_command_state(agent, command->command_id, command_FAILED,
-                           "this agent does not know the command");
+                           "this agent does not support the command; update it");
         return;
     }
 }

@@ -1,21 +1,24 @@
-/* commands.h - commands of administrators: a message, a lock, a reboot, the logs.
+/* commands.h - execute commands of administrators: message, lock, reboot, logs.
  *
- * Module flow of the agent. The set is closed and nothing of a command ever reaches a shell. Each
- * command is acknowledged, done once, and answered again when it comes again.
+ * Module flow of the agent. The set of commands is closed, and no part of a command is passed to a
+ * shell. Each command is acknowledged and executed once; when it is repeated, its last state is
+ * sent again.
  */
 #ifndef BERTH_AGENT_FLOW_COMMANDS_H
 #define BERTH_AGENT_FLOW_COMMANDS_H
 
 #include "flow/agent_flow.h"
 
-/* Once, before the first command; and when the agent stops. */
+/* Called by agent_flow_start and agent_flow_stop. Stop cancels the wait for a reboot command. */
 void commands_init(struct agent_flow *agent);
 void commands_stop(struct agent_flow *agent);
 
-/* Message. */
+/* Handler of command. */
 void commands_received(struct agent_flow *agent, const struct msg *msg);
 
-/* How a command ended; for what takes a while (log_upload.c). */
+/* Report the end of a command: failed when `error` holds a code, else done with `text`. For
+ * commands that take time (log_upload.c).
+ */
 void commands_finished(struct agent_flow *agent, uint64_t command_id,
                        const struct berth_error *error, const char *text);
 

@@ -1,4 +1,4 @@
-/* dial.c - see dial.h. */
+/* dial.c - find the broker, connect, announce; what happens when the link is lost. */
 #include "flow/dial.h"
 
 #include <stdio.h>
@@ -13,18 +13,18 @@
 #include "flow/presence.h"
 #include "flow/sign_on_request.h"
 
-static flow_step_fn wait_turn, find_address, connect_tls, announce, present;
+static flow_step_fn back_off, find_address, connect_tls, announce, present;
 
-enum { TURN, FIND, CONNECT, ANNOUNCE, PRESENT };
+enum { BACK_OFF, FIND, CONNECT, ANNOUNCE, PRESENT };
 
 /* clang-format off */
 static const struct flow_step dial_steps[] = {
-    /*             name        step          undo  limit/ms          true when it is behind us*/
-    [TURN]     = { "turn",     wait_turn,    NULL, FLOW_QUEUED }, /* it is our turn          */
-    [FIND]     = { "find",     find_address, NULL, 10000 },       /* there is an address     */
-    [CONNECT]  = { "connect",  connect_tls,  NULL, 15000 },       /* mutual TLS stands       */
-    [ANNOUNCE] = { "announce", announce,     NULL, 10000 },       /* presence is granted     */
-    [PRESENT]  = { "present",  present,      NULL, 0 },           /* everybody here knows it */
+    /*             name        step          undo  limit/ms          true when it is behind us          */
+    [BACK_OFF] = { "back-off", back_off,     NULL, FLOW_QUEUED }, /* the delay is over                  */
+    [FIND]     = { "find",     find_address, NULL, 10000 },       /* an address is known                */
+    [CONNECT]  = { "connect",  connect_tls,  NULL, 15000 },       /* mutual TLS is established          */
+    [ANNOUNCE] = { "announce", announce,     NULL, 10000 },       /* presence is granted                */
+    [PRESENT]  = { "present",  present,      NULL, 0 },           /* renewal and observers know of it   */
 };
 /* clang-format on */
 
@@ -41,7 +41,7 @@ static enum reconnect_urgency urgency(const struct agent_flow *agent)
                                                            : RECONNECT_NOBODY;
 }
 
-static int wait_turn(struct flow *flow)
+static int back_off(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
     int64_t delay_ms;
@@ -70,8 +70,8 @@ static int connect_tls(struct flow *flow)
         flow, endpoint_dial_begin(agent, &agent->dial.endpoint, UPLINK_LINK, &flow->op), ANNOUNCE);
 }
 
-/* Everything the broker must know of us stands in the announcement: also what is on the screen, so
- * that it can claim the session again after it was away.
+/* The announcement carries all that the broker must know of this terminal, including the session on
+ * the screen, so that a restarted broker can claim it again.
  */
 static int announce(struct flow *flow)
 {
@@ -112,9 +112,9 @@ static int present(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* Is it our certificate that is not accepted? Then the join listener may help: an expired key that is
- * known renews there. But first the other of the two clocks is asked, in turn: the broker's may
- * have been wrong when it last spoke, as well as ours.
+/* When the certificates are not accepted, joining may help: a known but expired key renews there. A
+ * wrong clock causes the same error, and the broker's last one may be as wrong as the local one, so
+ * the other clock is tried first.
  */
 static bool should_join(struct agent_flow *agent, const struct berth_error *error)
 {
@@ -181,13 +181,12 @@ void dial_restart(struct agent_flow *agent)
 {
     struct berth_error why = { 0 };
 
-    (void)berth_fail(&why, BERTH_E_CANCELLED, "an invitation came");
+    (void)berth_fail(&why, BERTH_E_CANCELLED, "a new invitation arrived");
     if (agent->dial.running)
         flow_cancel(&agent->dial.flow, BERTH_E_CANCELLED, "%s", why.text);
     join_request_reset(agent);
     agent->dial.failures = 0;
-    agent->dial.try_join =
-        true; /* an identity of the same site is renewed there, one of another is made */
+    agent->dial.try_join = true; /* also with an identity of this site: joining renews it */
     dial_drop_link(agent, &why);
 }
 
@@ -196,8 +195,7 @@ void dial_now(struct agent_flow *agent)
     timer_wait_skip(&agent->dial.delay);
 }
 
-/* The link is gone. What is on the screen stays; who waits for an answer goes on waiting for a
- * while. */
+/* A desktop on the screen stays; a sign-on in progress waits for the broker for a limited time. */
 static void handle_link_loss(struct agent_flow *agent, const struct berth_error *why)
 {
     presence_lost(agent);
@@ -205,7 +203,7 @@ static void handle_link_loss(struct agent_flow *agent, const struct berth_error 
     log_upload_link_lost(agent, why);
     if (agent->terminal.online) {
         terminal_status_set_online(&agent->terminal, false, agent->timers->mono_ms,
-                                   "the broker was lost");
+                                   "the link was lost");
         terminal_status_set_text(&agent->terminal, NULL, NULL, false);
         agent_flow_show_page(agent);
     }
@@ -227,7 +225,7 @@ void dial_link_lost(void *owner, const struct berth_error *why)
 
 void dial_drop_link(struct agent_flow *agent, const struct berth_error *why)
 {
-    if (agent->dial.running) /* its own limits see to it */
+    if (agent->dial.running) /* its steps have limits of their own */
         return;
     uplink_close(agent->uplink);
     handle_link_loss(agent, why);
@@ -252,7 +250,7 @@ void dial_granted(struct agent_flow *agent, const struct msg *msg)
     bool first = event_wait_active(&agent->dial.answer);
 
     if (first && msg->ref != agent->dial.answer.ref)
-        return; /* of a renewal before: the announcement is answered by its own grant */
+        return; /* answers an earlier renewal; the announcement gets a grant of its own */
     presence_granted(agent, &msg->granted, first ? agent->dial.sent_ms : agent->presence.sent_ms);
     if (first)
         (void)event_wait_end(&agent->dial.answer, 0, NULL);

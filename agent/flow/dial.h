@@ -1,9 +1,9 @@
-/* dial.h - finding the broker, and holding the link to it.
+/* dial.h - find the broker and keep the link to it.
  *
- * Module flow of the agent. The flow: wait as long as it is our turn, find an address, dial,
- * announce. When it succeeds, presence is granted and the link is simply there; when the link is
- * lost, the flow starts anew. A terminal without an identity, or one whose certificate is not
- * accepted any more, goes to the join listener first (join_request.c) and comes back here.
+ * Module flow of the agent. The flow: back-off, find an address, connect, announce. It succeeds
+ * when presence is granted, and starts again when the link is lost. A terminal without an identity,
+ * or one whose certificate the broker no longer accepts, joins first (join_request.c) and then
+ * returns here.
  */
 #ifndef BERTH_AGENT_FLOW_DIAL_H
 #define BERTH_AGENT_FLOW_DIAL_H
@@ -12,30 +12,35 @@
 
 extern const struct flow_kind dial_kind;
 
-/* Go on until the broker is reached. No effect while that is under way. */
+/* Start dialling, and repeat until the broker is reached. No effect while this flow or the join
+ * runs. Stop cancels it, when the agent stops.
+ */
 void dial_start(struct agent_flow *agent);
 void dial_stop(struct agent_flow *agent);
 
-/* Do not wait for our turn any longer: a person is there now. */
+/* End the present back-off: a person is at the terminal. */
 void dial_now(struct agent_flow *agent);
 
-/* Let go of the link and take a new one in its turn, such as with the next key. */
+/* Close the link and dial again, for example to use a renewed certificate. why: for the log. */
 void dial_reconnect(struct agent_flow *agent, const char *why);
 
-/* Whom to trust or where to go has changed (an invitation): let go of everything and begin at the
- * beginning. */
+/* An invitation changed the CA or the addresses: close the link, cancel dialling and joining, and
+ * join again.
+ */
 void dial_restart(struct agent_flow *agent);
 
-/* For the uplink: the connection ended by itself. */
+/* For the uplink: the connection was lost. owner: struct agent_flow. */
 void dial_link_lost(void *owner, const struct berth_error *why);
 
-/* We do not believe in the connection any more: close it and begin anew. */
+/* The link no longer works: close it and dial again. No effect while the flow runs, whose steps
+ * have limits of their own.
+ */
 void dial_drop_link(struct agent_flow *agent, const struct berth_error *why);
 
-/* Announce anew over the link that stands (presence unknown, or slept too long). */
+/* Announce again over the present link (the broker does not know this presence). */
 void dial_announce_again(struct agent_flow *agent);
 
-/* Messages. */
+/* Handlers of granted, and of refused about announce or about nothing in particular. */
 void dial_granted(struct agent_flow *agent, const struct msg *msg);
 void dial_refused(struct agent_flow *agent, const struct msg_refused *refused);
 

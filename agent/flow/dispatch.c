@@ -1,4 +1,4 @@
-/* dispatch.c - see dispatch.h. */
+/* dispatch.c - the tables of handlers and of questions, and the check that an answer is current. */
 #include "flow/dispatch.h"
 
 #include <string.h>
@@ -20,12 +20,12 @@ typedef void refusal_handler_fn(struct agent_flow *agent, const struct msg_refus
 
 #define WAIT_OF(member) offsetof(struct agent_flow, member)
 
-/* Who asked, and where the answer is awaited. */
+/* For each request to the broker: the handler of its refusal, and the wait for its answer. */
 static const struct question {
     enum msg_type type;
     refusal_handler_fn *refused;
     size_t wait;
-    bool in_parts; /* the ref is that of the first part; those of later parts are higher */
+    bool in_parts; /* wait.ref is that of the first part; later parts have higher ones */
 } questions[] = {
     { MSG_join, join_request_refused, WAIT_OF(join.answer), false },
     { MSG_announce, dial_refused, WAIT_OF(dial.answer), false },
@@ -36,8 +36,9 @@ static const struct question {
     { MSG_upload_chunk, log_upload_refused, WAIT_OF(log_upload.ack), true },
 };
 
-/* What answers one question alone. A show (viewer_session.c) and a grant (dial.c) also come unasked, a
- * upload_ack names its command. */
+/* Messages that only ever answer a request. A show (viewer_session.c) and a grant (dial.c) also
+ * come unrequested; an upload_ack names its command.
+ */
 static const struct {
     enum msg_type answer, question;
 } answers[] = {
@@ -46,7 +47,7 @@ static const struct {
     { MSG_choose, MSG_sign_on },    { MSG_certificate, MSG_renew_certificate },
 };
 
-/* The question that such a message answers; NULL: none in particular. */
+/* The request that the message answers or refuses; NULL: none in particular. */
 static const struct question *question_of(const struct msg *msg)
 {
     const char *name = msg->type == MSG_refused ? msg->refused.about : "";
@@ -60,8 +61,7 @@ static const struct question *question_of(const struct msg *msg)
     return NULL;
 }
 
-/* An answer to an earlier question - called off, or asked anew since - is none to the present one.
- */
+/* Does the message answer an earlier request, one that was cancelled or repeated since? */
 static bool is_late(const struct agent_flow *agent, const struct question *question, uint64_t ref)
 {
     const struct event_wait *wait =
@@ -70,14 +70,14 @@ static bool is_late(const struct agent_flow *agent, const struct question *quest
     return question->in_parts ? ref < wait->ref : ref != wait->ref;
 }
 
-/* One line for each earlier question, however much is said of it. */
+/* One line for each earlier request, however many messages answer it. */
 static void log_late(struct agent_flow *agent, const struct msg *msg)
 {
     if (msg->ref && msg->ref == agent->late_ref)
         return;
     agent->late_ref = msg->ref;
     log_event(EV_AGENT_REFUSED, "message", msg_row(msg->type)->name, "ref", msg->ref, "reason",
-              "it does not answer the present question");
+              "answers an earlier request");
 }
 
 static void refused(struct agent_flow *agent, const struct msg *msg)
@@ -91,8 +91,7 @@ static void refused(struct agent_flow *agent, const struct msg *msg)
         question->refused(agent, refusal);
         return;
     }
-    /* A refusal of nothing in particular turns the whole terminal away: an unknown or revoked key.
-     */
+    /* A refusal that names no request refuses the terminal: its key is unknown or revoked. */
     if (event_wait_active(&agent->join.answer))
         join_request_refused(agent, refusal);
     else
@@ -116,7 +115,7 @@ static message_handler_fn *const handlers[MSG_TYPES] = {
     [MSG_refused] = refused,
 };
 
-/* States in which the broker may say this to us; the same rule by which it refuses ours. */
+/* May the broker send this message now? The same column of messages.def limits our messages. */
 static bool permitted(const struct agent_flow *agent, enum msg_type type)
 {
     unsigned in = IN_OPEN;

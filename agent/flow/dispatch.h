@@ -1,14 +1,15 @@
-/* dispatch.h - message -> handler.
+/* dispatch.h - call the handler of a message from the broker.
  *
- * Module flow of the agent. What a broker may say stands in messages.def; who deals with it here
- * stands in one table in dispatch.c.
+ * Module flow of the agent. messages.def lists the messages and the states in which they are
+ * permitted; a table in dispatch.c names the handler of each.
  */
 #ifndef BERTH_AGENT_FLOW_DISPATCH_H
 #define BERTH_AGENT_FLOW_DISPATCH_H
 
 #include "berth/message.h"
 
-/* For the uplink; owner is struct agent_flow. */
+/* For the uplink. owner: struct agent_flow. A message that is not permitted is logged and dropped.
+ */
 void dispatch_broker_message(void *owner, const struct msg *msg);
 
 #endif

@@ -1,4 +1,4 @@
-/* endpoint.c - see endpoint.h. */
+/* endpoint.c - choose a broker address, from the options or DNS, and dial it. */
 #include "flow/endpoint.h"
 
 #define SRV_LINK "_berth._tcp"
@@ -26,7 +26,8 @@ int endpoint_find_begin(struct agent_flow *agent, struct endpoint_cursor *endpoi
     }
     if (!agent->options.ask_dns)
         return berth_fail(&op->error, BERTH_E_NOT_FOUND,
-                          "nobody said where the broker is, and DNS is not to be asked");
+                          "no broker address is configured and DNS is off: set broker.address or "
+                          "broker.dns");
     return locator_find_begin(agent->locator, listener == UPLINK_JOIN ? SRV_JOIN : SRV_LINK,
                               &endpoint->found, op);
 }
@@ -40,7 +41,7 @@ int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoi
     struct uplink_target target;
 
     if (addresses->count == 0)
-        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "DNS knows no broker");
+        return berth_fail(&op->error, BERTH_E_NOT_FOUND, "DNS has no address of the broker");
     address = &addresses->at[endpoint->next % addresses->count];
     target = (struct uplink_target){
         .listener = listener,
@@ -55,7 +56,7 @@ int endpoint_dial_begin(struct agent_flow *agent, struct endpoint_cursor *endpoi
     if (listener == UPLINK_JOIN && !facts->authority_hash[0])
         return berth_fail(
             &op->error, BERTH_E_CONFIG,
-            "nobody said which CA to trust: an invitation or broker.authority_hash is needed");
+            "no CA to trust is known: an invitation or broker.authority_hash is needed");
     return uplink_dial_begin(agent->uplink, &target, op);
 }
 

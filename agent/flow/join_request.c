@@ -1,4 +1,4 @@
-/* join_request.c - see join_request.h. */
+/* join_request.c - connect to the join listener, send the request, keep the identity. */
 #include "flow/join_request.h"
 
 #include <stdio.h>
@@ -11,21 +11,21 @@
 #include "flow/dial.h"
 #include "flow/endpoint.h"
 
-/* A terminal that was turned away asks again, but slowly: somebody must do something first. */
+/* Delay after a refusal or while an approval is pending, when the broker names none. */
 #define JOIN_RETRY_MS 60000
 
-static flow_step_fn wait_turn, find_address, connect_tls, ask, joined;
+static flow_step_fn back_off, find_address, connect_tls, ask, joined;
 
-enum { TURN, FIND, CONNECT, ASK, JOINED };
+enum { BACK_OFF, FIND, CONNECT, ASK, JOINED };
 
 /* clang-format off */
 static const struct flow_step join_request_steps[] = {
-    /*            name       step          undo  limit/ms          true when it is behind us             */
-    [TURN]    = { "turn",    wait_turn,    NULL, FLOW_QUEUED }, /* it is time to ask (again)             */
-    [FIND]    = { "find",    find_address, NULL, 10000 },       /* there is an address                   */
-    [CONNECT] = { "connect", connect_tls,  NULL, 15000 },       /* TLS stands, issued by the pinned CA   */
-    [ASK]     = { "ask",     ask,          NULL, 20000 },       /* the certificate is kept; join_pending */
-    [JOINED]  = { "joined",  joined,       NULL, 0 },           /* the way to the link is open           */
+    /*             name        step          undo  limit/ms          true when it is behind us                    */
+    [BACK_OFF] = { "back-off", back_off,     NULL, FLOW_QUEUED }, /* the delay is over                            */
+    [FIND]     = { "find",     find_address, NULL, 10000 },       /* an address is known                          */
+    [CONNECT]  = { "connect",  connect_tls,  NULL, 15000 },       /* TLS is established, issued by the pinned CA  */
+    [ASK]      = { "ask",      ask,          NULL, 20000 },       /* the certificate is stored; join_pending      */
+    [JOINED]   = { "joined",   joined,       NULL, 0 },           /* the invitation is wiped; the link may follow */
 };
 /* clang-format on */
 
@@ -34,7 +34,7 @@ static struct agent_flow *agent_of(struct flow *flow)
     return container_of(flow, struct agent_flow, join.flow);
 }
 
-static int wait_turn(struct flow *flow)
+static int back_off(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
     struct join_request *join = &agent->join;
@@ -120,12 +120,12 @@ static int joined(struct flow *flow)
 
     log_event(EV_AGENT_JOIN, "terminal", facts->terminal, "authority", facts->authority_hash);
     (void)snprintf(agent->terminal.name, sizeof(agent->terminal.name), "%s", facts->terminal);
-    /* A token is good for a number of terminals; whoever has joined has no use for it any more. */
+    /* The token may admit other terminals: do not keep it longer than needed. */
     secret_wipe(&agent->options.invitation);
     return FLOW_DONE;
 }
 
-/* May the page speak of joining? Not over a desktop, and not over what a person must read. */
+/* The page of joining must not replace a desktop, a notice or a sign-on. */
 static bool may_show_join_page(const struct agent_flow *agent)
 {
     enum agent_state state = agent->terminal.state;
@@ -145,8 +145,8 @@ static void show_waiting(struct agent_flow *agent)
     if (!may_show_join_page(agent))
         return;
     if (agent->terminal.state != agent_WAITING && agent->terminal.state != agent_JOINING)
-        show_joining(agent, "asked", NULL, false);
-    agent_flow_set_state(agent, agent_WAITING, "somebody has to decide");
+        show_joining(agent, "the request was sent", NULL, false);
+    agent_flow_set_state(agent, agent_WAITING, "waiting for an administrator");
 }
 
 static void join_request_ended(struct flow *flow, const struct berth_error *error)
@@ -176,8 +176,8 @@ static void join_request_ended(struct flow *flow, const struct berth_error *erro
         show_joining(agent, "not joined",
                      text_of_join(agent->settings.language, berth_error_row(error->code)->symbol),
                      true);
-        /* An identity that was refused once may be fine again tomorrow: both listeners are tried in
-         * turn. */
+        /* The terminal may have an identity that the broker accepts again later: alternate between
+         * the two listeners. */
         agent->dial.try_join = false;
     }
     dial_start(agent);
@@ -209,9 +209,9 @@ void join_request_stop(struct agent_flow *agent)
 void join_request_reset(struct agent_flow *agent)
 {
     if (agent->join.running)
-        flow_cancel(&agent->join.flow, BERTH_E_CANCELLED, "another invitation came");
+        flow_cancel(&agent->join.flow, BERTH_E_CANCELLED, "superseded by a new invitation");
     agent->join.retry_after_ms = 0;
-    show_joining(agent, "an invitation came", NULL, false);
+    show_joining(agent, "a new invitation arrived", NULL, false);
 }
 
 bool join_request_link_lost(struct agent_flow *agent, const struct berth_error *why)

@@ -1,4 +1,4 @@
-/* log_upload.c - see log_upload.h. */
+/* log_upload.c - collect the logs and upload them, one chunk per acknowledgement. */
 #include "flow/log_upload.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "flow/commands.h"
 
-/* Base64 of it fills upload_chunk.data of messages.def but for its NUL. */
+/* Its Base64 fills upload_chunk.data of messages.def, less the NUL. */
 #define CHUNK_BYTES 12288
 #define ACK_MS 30000
 
@@ -53,7 +53,7 @@ static int begin(struct flow *flow)
     upload->ack.ref = msg.ref;
     upload->sent = 0;
     if (!agent_flow_send(agent, &msg))
-        return flow_fail(flow, BERTH_E_IO, "the broker went away");
+        return flow_fail(flow, BERTH_E_IO, "the link to the broker was lost");
     return SEND_CHUNK;
 }
 
@@ -85,7 +85,7 @@ static void log_upload_ended(struct flow *flow, const struct berth_error *error)
     char text[80];
 
     upload->running = false;
-    (void)snprintf(text, sizeof(text), "%zu bytes were sent", upload->logs.size);
+    (void)snprintf(text, sizeof(text), "%zu bytes sent", upload->logs.size);
     berth_wipe_free(upload->logs.data, upload->logs.size);
     upload->logs = (struct device_logs){ 0 };
     if (!agent->stopping)
@@ -105,7 +105,7 @@ void log_upload_begin(struct agent_flow *agent, uint64_t command_id)
     struct berth_error error = { 0 };
 
     if (upload->running) {
-        (void)berth_fail(&error, BERTH_E_BUSY, "logs are being sent already");
+        (void)berth_fail(&error, BERTH_E_BUSY, "a log upload is already running; try again later");
         commands_finished(agent, command_id, &error, "");
         return;
     }
@@ -130,7 +130,7 @@ void log_upload_ack(struct agent_flow *agent, const struct msg *msg)
 {
     struct log_upload *upload = &agent->log_upload;
 
-    /* An acknowledgement of the beginning, or of an earlier command, asks for nothing. */
+    /* Acknowledgements of upload_begin or of an earlier command do not trigger a chunk. */
     if (msg->upload_ack.command_id == upload->command_id &&
         msg->upload_ack.offset == (int64_t)upload->sent)
         (void)event_wait_end(&upload->ack, 0, NULL);

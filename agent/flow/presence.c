@@ -1,4 +1,4 @@
-/* presence.c - see presence.h. */
+/* presence.c - presence renewals, their timeout, and the check for a suspend. */
 #include "flow/presence.h"
 
 #include <stdio.h>
@@ -10,14 +10,13 @@
 #include "flow/sign_on_request.h"
 #include "flow/viewer_session.h"
 
-/* A grant without timing would make us renew without pause; the protocol's smallest grant is 5 s.
- */
+/* Lower bound of the renewal interval: a grant without timing must not cause a busy loop. */
 #define RENEW_MIN_MS 1000
-/* A renewal that is not answered for this long: the link is not worth waiting for. */
+/* The link is considered dead when a renewal is not answered for this long. */
 #define UNANSWERED_MS 7000
-/* How often we look whether the machine was asleep, besides every renewal. */
+/* Interval of the check for a suspend, which every renewal makes too. */
 #define SUSPEND_CHECK_MS 5000
-/* Differences of the two clocks below this are reading noise. */
+/* Smaller differences of the two clocks come from reading them one after the other. */
 #define SUSPEND_MIN_MS 500
 
 static struct agent_flow *agent_of(struct berth_timer *timer, size_t offset)
@@ -39,17 +38,17 @@ static void renewal_unanswered(struct berth_timer *timer)
     dial_drop_link(agent, &error);
 }
 
-/* The machine slept. Whoever sits there now may be somebody else: past the grant the screen is
- * given back. */
+/* Another person may sit at the terminal by now: past the deadline the desktop is taken off the
+ * screen. */
 static void handle_suspend(struct agent_flow *agent, int64_t slept_ms)
 {
     struct agent_presence *presence = &agent->presence;
     bool over = agent->timers->mono_ms + slept_ms >= presence->deadline_ms;
     struct berth_error error = { 0 };
 
-    (void)berth_fail(&error, BERTH_E_TIMEOUT, "the terminal slept for %lld ms",
+    (void)berth_fail(&error, BERTH_E_TIMEOUT, "the terminal was suspended for %lld ms",
                      (long long)slept_ms);
-    log_failure(EV_AGENT_LINK, &error, over ? "slept past its presence" : "slept");
+    log_failure(EV_AGENT_LINK, &error, over ? "suspended past its presence deadline" : "suspended");
     if (!over) {
         presence->deadline_ms -= slept_ms;
         presence_renew_now(agent);
@@ -57,13 +56,13 @@ static void handle_suspend(struct agent_flow *agent, int64_t slept_ms)
     }
     presence->id[0] = '\0';
     if (terminal_status_shows_desktop(&agent->terminal))
-        viewer_session_lock(agent, "the terminal slept");
+        viewer_session_lock(agent, "the terminal was suspended");
     else if (agent->sign_on.resume.on)
         sign_on_request_cancel(agent);
     dial_drop_link(agent, &error);
 }
 
-/* True when the machine slept since the last look. */
+/* True when the machine was suspended since the last check. */
 static bool check_suspend(struct agent_flow *agent)
 {
     struct agent_presence *presence = &agent->presence;

@@ -1,4 +1,4 @@
-/* profile.c - see profile.h. */
+/* profile.c - check, store and apply a profile. */
 #include "flow/profile.h"
 
 #include <string.h>
@@ -13,8 +13,8 @@
 #define DOCUMENT "profile"
 #define DOCUMENT_DEPTH 5
 
-/* Settings of a newer broker that we do not know are skipped: old agents meet new brokers. Anything
- * else that is wrong refuses the whole. Returns how many were set.
+/* Unknown settings are skipped, because the broker may be newer than this agent. Any other error
+ * refuses the whole profile. Returns how many settings were applied.
  */
 static int decode_settings(const struct msg_profile *profile, struct settings *ret,
                            struct berth_error *reterr)

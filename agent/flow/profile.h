@@ -1,20 +1,21 @@
-/* profile.h - the settings that an administrator wants here.
+/* profile.h - apply the terminal's profile, the settings that an administrator chose for it.
  *
- * Module flow of the agent. A profile applies wholly or not at all: every value is checked first,
- * then the whole is kept durably, then it counts, then the broker is told. Versions never go back.
- * The last applied profile is recalled at the start, so a terminal keeps its idle lock without its
- * broker.
+ * Module flow of the agent. A profile is applied completely or not at all: check every value, store
+ * the profile durably, put it in force, confirm it to the broker. Versions never go back. The
+ * stored profile is loaded at the start, so that a terminal has its idle lock before the broker
+ * answers.
  */
 #ifndef BERTH_AGENT_FLOW_PROFILE_H
 #define BERTH_AGENT_FLOW_PROFILE_H
 
 #include "flow/agent_flow.h"
 
-/* At the start. A kept profile that cannot be read is as none: logged, defaults apply, the broker
- * sends it anew. */
+/* Load the stored profile. When it cannot be read, that is logged and the defaults apply until the
+ * broker sends the profile again.
+ */
 void profile_load(struct agent_flow *agent);
 
-/* Message. */
+/* Handler of profile. */
 void profile_received(struct agent_flow *agent, const struct msg *msg);
 
 #endif

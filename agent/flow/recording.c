@@ -1,4 +1,4 @@
-/* recording.c - see recording.h. */
+/* recording.c - write the history's lines about the screen and the profile. */
 #include "flow/recording.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void write_line(const struct agent_flow *agent, enum history_screen_event
     agent->history->take(agent->history, &line);
 }
 
-/* The screen goes from what was recorded of it to this. */
+/* Write what changed between the last recorded desktop and this one. */
 static void record_change(struct agent_flow *agent, const struct session_claim *claim)
 {
     struct session_claim *was = &agent->recorded;

@@ -1,4 +1,4 @@
-/* screen_events.c - see screen_events.h. */
+/* screen_events.c - one case for each event of the greeter. */
 #include "flow/screen_events.h"
 
 #include <stdio.h>
@@ -21,7 +21,8 @@ static void submitted(struct agent_flow *agent, const struct greeter_event *even
     if (sign_on_request_begin(agent, &evidence, "", &error) < 0) {
         log_failure(EV_AGENT_FLOW, &error, "sign-on");
         if (agent->terminal.state == agent_IDLE)
-            agent_flow_set_state_text(agent, agent_IDLE, "not begun", NULL, error.text, true);
+            agent_flow_set_state_text(agent, agent_IDLE, "sign-on not started", NULL, error.text,
+                                      true);
     }
     explicit_bzero(&evidence, sizeof(evidence));
 }

@@ -1,4 +1,4 @@
-/* screen_events.h - what people do at the screen.
+/* screen_events.h - handle what people do at the greeter: submit, cancel, pick, dismiss, input.
  *
  * Module flow of the agent.
  */
@@ -7,7 +7,7 @@
 
 #include "core/greeter_protocol.h"
 
-/* For the screen; owner is struct agent_flow. */
+/* For the screen. owner: struct agent_flow. */
 void screen_events_handle(void *owner, const struct greeter_event *event);
 
 #endif

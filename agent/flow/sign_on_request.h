@@ -59,7 +59,9 @@ void sign_on_request_link_back(struct agent_flow *agent);
 /* The agent stops. */
 void sign_on_request_stop(struct agent_flow *agent);
 
-/* Messages. A show ends the flow well: viewer_session.c calls sign_on_request_shown before it does anything. */
+/* Messages. A show ends the flow well: viewer_session.c calls sign_on_request_shown before it does
+ * anything.
+ */
 void sign_on_request_progress(struct agent_flow *agent, const struct msg *msg);
 void sign_on_request_choose(struct agent_flow *agent, const struct msg *msg);
 void sign_on_request_refused(struct agent_flow *agent, const struct msg_refused *refused);

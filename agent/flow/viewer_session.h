@@ -1,5 +1,5 @@
-/* viewer_session.h - a desktop on the screen: from the broker's show to the first picture, and everything
- * that ends it.
+/* viewer_session.h - a desktop on the screen: from the broker's show to the first picture, and
+ * everything that ends it.
  *
  * Module flow of the agent. The flow: cover what was there and end an earlier viewer, start the
  * viewer, wait until it is connected, wait for the first picture. When it succeeds the viewer

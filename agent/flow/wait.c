@@ -1,4 +1,4 @@
-/* wait.c - see wait.h. */
+/* wait.c - op-based waiting for an event or a delay. */
 #include "flow/wait.h"
 
 static void forget_event_wait(struct op *op)

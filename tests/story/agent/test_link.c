@@ -182,7 +182,7 @@ TEST(link, whoever_brings_an_invitation_hears_what_became_of_it)
                    fixture_run(fixture, 1000));
     dial_restart(&fixture->agent); /* while it is asked again */
     EXPECT_INT(fixture->news[AGENT_EVENT_JOIN_FAILED], 2);
-    EXPECT_STR(fixture->last_news.text, "another invitation came");
+    EXPECT_STR(fixture->last_news.text, "superseded by a new invitation");
     fixture_run(fixture, 5000);
     EXPECT_INT(fixture->news[AGENT_EVENT_JOINED], 0);
     fixture_msg(&msg, MSG_joined);
@@ -201,7 +201,7 @@ TEST(link, nobody_joins_without_knowing_whom_to_trust)
     fixture_start(fixture);
     fixture_run(fixture, 20000);
     EXPECT_INT(fixture->uplink.dials, 0);
-    EXPECT_SAYS(fixture->last_news.text, "which CA to trust"); /* for who joins it */
+    EXPECT_SAYS(fixture->last_news.text, "no CA to trust"); /* for who joins it */
     EXPECT_STR(fixture->screen.page.text, text_in("en", TEXT_JOIN_CONFIG));
     fixture_free(fixture);
 }
