@@ -1,4 +1,6 @@
-/* agent_flow.c - see agent_flow.h. */
+/* agent_flow.c - start and stop the flows; state changes, sending and observers, used by all of
+ * them.
+ */
 #include "flow/agent_flow.h"
 
 #include <string.h>
@@ -69,8 +71,9 @@ int64_t agent_flow_uptime_ms(const struct agent_flow *agent)
 int64_t agent_flow_wall_ms(const struct agent_flow *agent)
 {
     const struct agent_presence *presence = &agent->presence;
-    /* Counted on from the last grant: whatever happens to our own clock meanwhile, the broker's
-     * certificate is judged by the broker's time. */
+    /* The broker's time at its last grant, advanced by the up time: setting the local clock does
+     * not change how the broker's certificate is verified.
+     */
     int64_t passed_ms = agent_flow_uptime_ms(agent) - presence->broker_at_ms;
     int64_t now_ms = presence->broker_ms && !presence->broker_clock_doubted
                          ? presence->broker_ms + passed_ms
@@ -88,8 +91,8 @@ void agent_flow_show_page(struct agent_flow *agent)
 
     terminal_status_page(&agent->terminal, &agent->settings, &page);
     page.now_ms = agent_flow_wall_ms(agent);
-    /* While the viewer has no picture yet the greeter must be out of its way to see the first one.
-     */
+    /* Until the first picture the greeter's window stays unmapped, so that it can sample the screen
+     * for it. */
     if (agent->terminal.state == agent_CONNECTING && agent->viewer_session.awaiting_picture) {
         page.kind = page_kind_DESKTOP;
         page.watch = true;

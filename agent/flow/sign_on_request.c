@@ -1,4 +1,4 @@
-/* sign_on_request.c - see sign_on_request.h. */
+/* sign_on_request.c - ask the broker for a desktop; resume; choice of a pool; kiosk. */
 #include "flow/sign_on_request.h"
 
 #include <stdio.h>
@@ -10,16 +10,16 @@
 #include "core/texts.h"
 #include "flow/viewer_session.h"
 
-/* How long a person waits for a broker that went away in the middle. */
+/* Limit for a lost link during a sign-on. */
 #define BROKER_AWAY_MAX_MS 60000
-/* An offered choice does not stand for ever: the evidence is held meanwhile. */
+/* Limit for the choice of a pool, because the evidence is kept meanwhile. */
 #define CHOICE_MS 120000
-/* A kiosk that was refused tries again, slower each time. */
+/* A kiosk that was refused tries again, after a delay that doubles up to this many times. */
 #define KIOSK_FIRST_MS 2000
 #define KIOSK_DOUBLINGS 5
 
-/* A picture that broke is asked for so often, after pauses of 1, 2, 4, 8, 16 and 16 s: the guest
- * has time to say that its user logged off, and a network to come back. */
+/* A lost picture is requested this often, after 1, 2, 4, 8, 16 and 16 s. The delays give the guest
+ * time to report a log-off, and a network time to recover. */
 #define RESUME_TRIES 6
 #define RESUME_FIRST_MS 1000
 #define RESUME_DOUBLINGS 4
@@ -30,14 +30,14 @@ enum { WAIT, ASK, PICK };
 
 /* clang-format off */
 static const struct flow_step sign_on_request_steps[] = {
-    /*         name    step  undo  limit/ms          true when it is behind us                  */
-    [WAIT] = { "wait", wait, NULL, FLOW_QUEUED }, /* resume: time has passed since the last try */
-    [ASK]  = { "ask",  ask,  NULL, FLOW_QUEUED }, /* the broker answered: a desktop, or pools   */
-    [PICK] = { "pick", pick, NULL, CHOICE_MS },   /* the person picked one; back to ask         */
+    /*         name    step  undo  limit/ms          true when it is behind us                          */
+    [WAIT] = { "wait", wait, NULL, FLOW_QUEUED }, /* resume: the delay since the last attempt is over   */
+    [ASK]  = { "ask",  ask,  NULL, FLOW_QUEUED }, /* the broker answered: show, choose or refused       */
+    [PICK] = { "pick", pick, NULL, CHOICE_MS },   /* the person picked a pool; back to ask              */
 };
 /* clang-format on */
 
-/* Results of the broker's answer, by which the flow goes on. */
+/* Results of the wait for the broker's answer. */
 enum { ANSWER_SHOWN, ANSWER_CHOOSE };
 
 static struct agent_flow *agent_of(struct flow *flow)
@@ -65,13 +65,13 @@ static void send_question(struct agent_flow *agent)
     msg_wipe(&msg);
 }
 
-/* What the person reads while a picture is asked for. */
+/* The page while a picture is being resumed. */
 static void show_resuming(struct agent_flow *agent)
 {
     const char *language = agent->settings.language;
 
     agent_flow_set_state_text(
-        agent, agent_SIGN_ON, "the picture is asked for", text_in(language, TEXT_RESUMING),
+        agent, agent_SIGN_ON, "resuming the picture", text_in(language, TEXT_RESUMING),
         text_in(language, agent->terminal.online ? TEXT_RESUMING_LONG : TEXT_RESUMING_OFFLINE),
         false);
 }
@@ -102,12 +102,12 @@ static int ask(struct flow *flow)
 
     if (resume->on) {
         resume->tries++;
-        resume->retry = true; /* until somebody says otherwise */
+        resume->retry = true; /* until the broker refuses for good */
         show_resuming(agent);
     } else {
-        agent_flow_set_state(agent, agent_SIGN_ON, "asked the broker");
+        agent_flow_set_state(agent, agent_SIGN_ON, "the sign-on was sent");
     }
-    send_question(agent); /* without a link: sign_on_request_link_back asks */
+    send_question(agent); /* without a link, sign_on_request_link_back sends it */
     return flow_await_any(flow, r, PICK);
 }
 
@@ -120,7 +120,7 @@ static int retry_or_fail(struct flow *flow)
     return flow_fail_with(flow, &flow->op.error);
 }
 
-/* Entered with every answer. */
+/* Entered with every answer of the broker: a show, a refusal or a choice of pools. */
 static int pick(struct flow *flow)
 {
     struct agent_flow *agent = agent_of(flow);
@@ -129,11 +129,11 @@ static int pick(struct flow *flow)
         return retry_or_fail(flow);
     if (flow->op.result == ANSWER_SHOWN)
         return FLOW_DONE;
-    agent_flow_set_state(agent, agent_CHOOSING, "several pools are open");
+    agent_flow_set_state(agent, agent_CHOOSING, "the broker offers several pools");
     return flow_await(flow, event_wait_begin(&agent->sign_on.answer, &flow->op), ASK);
 }
 
-/* It did not come back: what the person can do. text: the broker's reason. */
+/* The picture did not come back: say what the person can do. text: the broker's refusal. */
 static void give_up_resuming(struct agent_flow *agent, const char *text)
 {
     const char *language = agent->settings.language;
@@ -145,7 +145,7 @@ static void give_up_resuming(struct agent_flow *agent, const char *text)
                               reason ? text : text_in(language, own), true);
 }
 
-/* Back to the form, with the reason where the person did not choose it themself. */
+/* Back to the sign-on form, with the reason unless the person cancelled. */
 static void return_to_idle(struct agent_flow *agent, const struct berth_error *error)
 {
     const char *language = agent->settings.language;
@@ -156,12 +156,12 @@ static void return_to_idle(struct agent_flow *agent, const struct berth_error *e
     if (agent->sign_on.resume.on && error->code != BERTH_E_CANCELLED)
         give_up_resuming(agent, text);
     else if (error->code == BERTH_E_CANCELLED)
-        agent_flow_set_state(agent, terminal_status_fallback(&agent->terminal), "called off");
+        agent_flow_set_state(agent, terminal_status_fallback(&agent->terminal), "cancelled");
     else if (!agent->terminal.online)
         agent_flow_set_state_text(agent, agent_OFFLINE, "the broker is away", NULL,
                                   text_in(language, TEXT_SIGN_ON_LOST), true);
     else
-        agent_flow_set_state_text(agent, agent_IDLE, "no desktop", NULL, text, true);
+        agent_flow_set_state_text(agent, agent_IDLE, "sign-on refused", NULL, text, true);
 }
 
 static void sign_on_request_ended(struct flow *flow, const struct berth_error *error)
@@ -176,7 +176,7 @@ static void sign_on_request_ended(struct flow *flow, const struct berth_error *e
     sign_on->took_ms = agent->timers->mono_ms - sign_on->began_ms;
     if (!error->code || agent->stopping)
         return;
-    sign_on->answer.ref = 0; /* what still comes of it is not wanted any more */
+    sign_on->answer.ref = 0; /* later answers to this request are dropped */
     log_failure(EV_AGENT_FLOW, error, sign_on->resume.on ? "resume" : "sign-on");
     if (sign_on->kiosk)
         sign_on_request_kiosk_back_off(agent);
@@ -200,12 +200,13 @@ static int may_begin(const struct agent_flow *agent, const struct msg_evidence *
     bool resumes = agent->sign_on.resume.on && evidence->kind != evidence_kind_KIOSK;
 
     if (agent->sign_on.running && !resumes)
-        return berth_fail(reterr, BERTH_E_BUSY, "a sign-on is under way on this terminal");
+        return berth_fail(reterr, BERTH_E_BUSY, "a sign-on is already running on this terminal");
     if (!agent->terminal.online)
         return berth_fail(reterr, BERTH_E_STATE, "the broker cannot be reached");
     if (state != agent_IDLE && state != agent_NOTICE && state != agent_LOCKED &&
         !(resumes && state == agent_SIGN_ON))
-        return berth_fail(reterr, BERTH_E_STATE, "the terminal is %s", agent_state_names[state]);
+        return berth_fail(reterr, BERTH_E_STATE, "the terminal is in state '%s'",
+                          agent_state_names[state]);
     if (evidence->kind != evidence_kind_KIOSK && !evidence->name[0])
         return berth_fail(reterr, BERTH_E_INVALID, "a user name is needed");
     return 0;
@@ -220,11 +221,11 @@ int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *e
     if (r < 0)
         return r;
     if (sign_on->running)
-        sign_on_request_cancel(agent); /* a person goes before a picture that is waited for */
+        sign_on_request_cancel(agent); /* a person takes precedence over a resume */
 
     sign_on->resume.on = false;
     sign_on->resume.tries = 0;
-    sign_on->running = true; /* before the state changes: a kiosk must not begin a second one */
+    sign_on->running = true; /* before the state changes: check_kiosk must not begin a second one */
     sign_on->kiosk = evidence->kind == evidence_kind_KIOSK;
     sign_on->evidence[0] = *evidence;
     sign_on->evidence_count = 1;
@@ -232,7 +233,7 @@ int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *e
     (void)snprintf(sign_on->pool, sizeof(sign_on->pool), "%.63s",
                    pool[0] ? pool : agent->settings.pool);
     if (agent->terminal.state != agent_IDLE)
-        agent_flow_set_state(agent, agent_IDLE, "somebody signs on");
+        agent_flow_set_state(agent, agent_IDLE, "a person signs on");
     (void)snprintf(agent->terminal.user, sizeof(agent->terminal.user), "%s", evidence->name);
     flow_start(&agent->engine, &sign_on->flow, &sign_on_request_kind,
                sign_on->kiosk ? "kiosk" : evidence->name);
@@ -306,7 +307,7 @@ void sign_on_request_cancel(struct agent_flow *agent)
     agent_flow_init_message(agent, &msg, MSG_sign_on_cancel);
     (void)agent_flow_send(agent, &msg);
     if (agent->sign_on.running)
-        flow_cancel(&agent->sign_on.flow, BERTH_E_CANCELLED, "called off");
+        flow_cancel(&agent->sign_on.flow, BERTH_E_CANCELLED, "cancelled");
 }
 
 void sign_on_request_pick(struct agent_flow *agent, const char *pool)
@@ -400,7 +401,7 @@ void sign_on_request_progress(struct agent_flow *agent, const struct msg *msg)
 
     if (terminal->state != agent_SIGN_ON)
         return;
-    /* Who waits for a picture reads one sentence, however often it is tried. */
+    /* During a resume the page keeps one text for all attempts. */
     if (!agent->sign_on.resume.on)
         terminal_status_set_text(terminal, NULL, progress->text, false);
     terminal->queue_place = progress->queue_place;
@@ -433,5 +434,5 @@ void sign_on_request_shown(struct agent_flow *agent)
     struct sign_on_request *sign_on = &agent->sign_on;
 
     if (sign_on->running && !event_wait_end(&sign_on->answer, ANSWER_SHOWN, NULL))
-        flow_cancel(&sign_on->flow, BERTH_E_SUPERSEDED, "a desktop came from elsewhere");
+        flow_cancel(&sign_on->flow, BERTH_E_SUPERSEDED, "the broker showed another desktop");
 }

@@ -1,14 +1,14 @@
-/* sign_on_request.h - a person (or a kiosk) wants a desktop.
+/* sign_on_request.h - request a desktop for a person or a kiosk, or again for a lost picture.
  *
- * Module flow of the agent. The flow: ask the broker with the evidence, wait as long as it takes -
- * the broker says what it is doing, or the place in its queue -, perhaps let the person pick a
- * pool, until there is a desktop to show or a no. Evidence is held while the flow runs and wiped
- * with it. When the broker goes away meanwhile, the flow waits for it and asks again.
+ * Module flow of the agent. The flow: send the evidence to the broker; wait for its answer, which
+ * has no time limit and is preceded by progress messages; let the person pick a pool when the
+ * broker offers several. It ends with a show or a refusal. The evidence is kept while the flow runs
+ * and wiped at its end. When the link is lost meanwhile, the flow asks again once it is back, for
+ * up to a minute.
  *
- * A picture that breaks is asked for by the same flow: with evidence of kind RESUME instead of a
- * person's, after a pause that doubles with every try, also when the broker is away at first. It
- * ends with the picture, a final no, too many tries, or when the time that the broker gave with the
- * show has passed.
+ * The same flow resumes a lost picture: with evidence of kind RESUME, after a delay that doubles
+ * with every attempt, also while the broker is away. It ends when the picture is back, with a final
+ * refusal, after too many attempts, or after show.resume_ms.
  */
 #ifndef BERTH_AGENT_FLOW_SIGN_ON_REQUEST_H
 #define BERTH_AGENT_FLOW_SIGN_ON_REQUEST_H
@@ -17,50 +17,51 @@
 
 extern const struct flow_kind sign_on_request_kind;
 
-/* Begin with this evidence (copied). pool: "" lets profile and broker choose.
- * Errors: STATE (a desktop is shown, or the broker is away), BUSY (one is under way), INVALID (no
- * name).
+/* Begin with this evidence (copied). pool: "" = the profile's, else the broker's choice.
+ * Errors: STATE (a desktop is shown, or the broker is away), BUSY (a sign-on is running), INVALID
+ * (no user name).
  */
 int sign_on_request_begin(struct agent_flow *agent, const struct msg_evidence *evidence,
                           const char *pool, struct berth_error *reterr) berth_must_check;
 
-/* The picture of `claim` broke. fresh: it was there; else it is one that was resumed and did not
- * come up. False: it is not asked for (a kiosk, time or tries are over), and nothing was changed.
+/* The viewer of `claim` was lost: begin to resume. fresh: its picture was on the screen, and the
+ * time limit starts now; else it was a resumed one without a picture yet. False: it is not resumed
+ * (a kiosk, or the time or the attempts are used up), and nothing was changed.
  */
 bool sign_on_request_resume(struct agent_flow *agent, const struct session_claim *claim,
                             bool fresh);
 
-/* A resumed picture is there, or will not come any more. */
+/* The resumed picture is on the screen, or was given up. */
 void sign_on_request_end_resume(struct agent_flow *agent);
 
-/* Is the picture of this session asked for, at this epoch or an older one? */
+/* Is this session being resumed, at this epoch or an older one? */
 bool sign_on_request_is_resuming(const struct agent_flow *agent, uint64_t session_id,
                                  int64_t epoch);
 
-/* The person changed their mind; also while the desktop is being connected. */
+/* Cancel, on behalf of the person; while a desktop is shown or connected, disconnect it. */
 void sign_on_request_cancel(struct agent_flow *agent);
 
 /* The person picked one of the offered pools. */
 void sign_on_request_pick(struct agent_flow *agent, const char *pool);
 
-/* Is it time for a kiosk to sign on by itself? Called at every change of the terminal's state. */
+/* Sign a kiosk on when nothing prevents it. Called at every change of the terminal's state. */
 void sign_on_request_check_kiosk(struct agent_flow *agent);
 
-/* A desktop that was handed out could not be shown: a kiosk waits before it asks again, longer each
- * time, until sign_on_request_reset_back_off.
+/* A kiosk's desktop could not be shown: delay its next sign-on, longer each time until
+ * sign_on_request_reset_back_off.
  */
 void sign_on_request_kiosk_back_off(struct agent_flow *agent);
 void sign_on_request_reset_back_off(struct agent_flow *agent);
 
-/* The broker went, or is back. */
+/* The link was lost, or presence is granted again. */
 void sign_on_request_link_lost(struct agent_flow *agent);
 void sign_on_request_link_back(struct agent_flow *agent);
 
-/* The agent stops. */
+/* The agent stops: cancel. */
 void sign_on_request_stop(struct agent_flow *agent);
 
-/* Messages. A show ends the flow well: viewer_session.c calls sign_on_request_shown before it does
- * anything.
+/* Handlers of progress, choose, and of refused about sign_on; viewer_session.c calls
+ * sign_on_request_shown for every permitted show, which ends the flow with success.
  */
 void sign_on_request_progress(struct agent_flow *agent, const struct msg *msg);
 void sign_on_request_choose(struct agent_flow *agent, const struct msg *msg);

@@ -1,4 +1,4 @@
-/* viewer_session.c - see viewer_session.h. */
+/* viewer_session.c - show, hide, leave, lock; the viewer's start, first picture and end. */
 #include "flow/viewer_session.h"
 
 #include <stdio.h>
@@ -11,15 +11,17 @@
 #include "flow/presence.h"
 #include "flow/sign_on_request.h"
 
-/* TERM, two seconds, KILL, and a little for a slow machine. */
+/* SIGTERM, two seconds, SIGKILL, and some time for a slow machine. */
 #define VIEWER_END_MS 5000
-/* xfreerdp3 itself gives up long before; a desktop that hangs in its logon does not hold the
- * terminal for ever. */
+/* For a desktop that accepts the connection and hangs in its logon; xfreerdp3 has shorter limits
+ * for connecting.
+ */
 #define CONNECT_MS 60000
-/* A desktop whose picture is all black cannot be told from none: after this long it counts as
- * shown. The first picture of an emulated guest on a busy machine takes more than 15 s. */
+/* An all-black desktop cannot be distinguished from no picture: after this time it counts as shown.
+ * The first picture of an emulated guest on a busy machine can take more than 15 s.
+ */
 #define PICTURE_MS 45000
-/* A kiosk whose desktop was up this long did not fail. */
+/* A picture that stayed this long resets the kiosk's and the resume's back-off. */
 #define STEADY_MS 30000
 
 static flow_step_fn stop_earlier, start_viewer, await_picture, report_shown;
@@ -29,11 +31,11 @@ enum { CLEAR, START, PICTURE, SHOWN };
 
 /* clang-format off */
 static const struct flow_step viewer_session_steps[] = {
-    /*            name       step           undo        limit/ms               true when it is behind us         */
-    [CLEAR]   = { "clear",   stop_earlier,  NULL,       VIEWER_END_MS },    /* no earlier viewer runs            */
-    [START]   = { "start",   start_viewer,  undo_start, CONNECT_MS },       /* the viewer is connected           */
-    [PICTURE] = { "picture", await_picture, NULL,       2LL * PICTURE_MS }, /* its picture is there              */
-    [SHOWN]   = { "shown",   report_shown,  NULL,       0 },                /* the broker and the person know it */
+    /*            name       step           undo        limit/ms               true when it is behind us           */
+    [CLEAR]   = { "clear",   stop_earlier,  NULL,       VIEWER_END_MS },    /* no earlier viewer runs              */
+    [START]   = { "start",   start_viewer,  undo_start, CONNECT_MS },       /* the viewer is connected             */
+    [PICTURE] = { "picture", await_picture, NULL,       2LL * PICTURE_MS }, /* its picture was seen, or is overdue */
+    [SHOWN]   = { "shown",   report_shown,  NULL,       0 },                /* the state is ACTIVE, and reported   */
 };
 /* clang-format on */
 
@@ -62,7 +64,7 @@ static void report_viewer(struct agent_flow *agent, const struct session_claim *
     (void)agent_flow_send(agent, &msg);
 }
 
-/* Tell a running viewer to go; its end reports `reason` for the claim it had. */
+/* End a running viewer; when it has ended, `reason` is reported for its claim. */
 static void end_viewer(struct agent_flow *agent, const char *reason)
 {
     if (!viewer_is_running(agent->viewer))
@@ -122,7 +124,7 @@ static int await_picture(struct flow *flow)
     r = event_wait_begin(&agent->viewer_session.picture, &flow->op);
     timer_start(agent->timers, &agent->viewer_session.picture_limit, PICTURE_MS, picture_overdue);
     agent->viewer_session.awaiting_picture = true;
-    agent_flow_show_page(agent); /* the greeter steps aside and watches */
+    agent_flow_show_page(agent); /* the greeter unmaps its window and samples the screen */
     return flow_await(flow, r, SHOWN);
 }
 
@@ -142,8 +144,8 @@ static int report_shown(struct flow *flow)
     return FLOW_DONE;
 }
 
-/* The desktop could not be shown. What the person reads was put there by whoever knew best; else it
- * is said here. */
+/* The flow ended. When it was cancelled, the canceller has already changed the state and text;
+ * any other failure is shown here. */
 static void viewer_session_ended(struct flow *flow, const struct berth_error *error)
 {
     struct agent_flow *agent = agent_of(flow);
@@ -158,7 +160,7 @@ static void viewer_session_ended(struct flow *flow, const struct berth_error *er
         return;
     log_failure(EV_AGENT_FLOW, error, "show");
     if (error->code == BERTH_E_SUPERSEDED || error->code == BERTH_E_CANCELLED)
-        return; /* a hide, a lock or a later show decided, and has already changed the state */
+        return; /* by a hide, a lock, a later show or the end of the viewer */
     if (!viewer_is_running(agent->viewer))
         report_viewer(agent, &claim, viewer_state_ENDED, 0, "failed");
     terminal_status_clear(&agent->terminal);
@@ -177,7 +179,7 @@ const struct flow_kind viewer_session_kind = {
     .ended = viewer_session_ended,
 };
 
-/* Policy and profile must both allow. */
+/* A redirection is on only when both the pool's policy and the profile allow it. */
 static void fill_request(const struct agent_flow *agent, const struct msg_show *show,
                          struct viewer_request *ret)
 {
@@ -198,8 +200,9 @@ static void fill_request(const struct agent_flow *agent, const struct msg_show *
     (void)snprintf(ret->fingerprint, sizeof(ret->fingerprint), "%s", show->fingerprint);
 }
 
-/* The broker repeats itself after it was away: the very connection whose viewer runs. Its picture
- * must not flicker. */
+/* Does the running viewer already show this very connection? A restarted broker repeats its show,
+ * and the picture must not flicker.
+ */
 static bool is_shown(const struct agent_flow *agent, const struct session_claim *claim)
 {
     const struct session_claim *has = &agent->viewer_session.claim;
@@ -214,8 +217,9 @@ static enum viewer_state shown_state(const struct agent_flow *agent)
     return agent->terminal.state == agent_ACTIVE ? viewer_state_ACTIVE : viewer_state_CONNECTING;
 }
 
-/* May this be shown: by its epoch, and by the question that it answers? One that answers none is
- * shown because the broker wants it. */
+/* Check the epoch, and that a show which answers a sign-on answers the present one. A show without
+ * a ref was initiated by the broker.
+ */
 static int may_show(const struct agent_flow *agent, const struct msg *msg,
                     const struct session_claim *claim, struct berth_error *reterr)
 {
@@ -223,8 +227,7 @@ static int may_show(const struct agent_flow *agent, const struct msg *msg,
 
     if (r < 0 || is_shown(agent, claim) || !msg->ref || msg->ref == agent->sign_on.answer.ref)
         return r;
-    return berth_fail(reterr, BERTH_E_SUPERSEDED,
-                      "session %llu: the sign-on that asked for it was called off",
+    return berth_fail(reterr, BERTH_E_SUPERSEDED, "session %llu: its sign-on was cancelled",
                       (unsigned long long)claim->session_id);
 }
 
@@ -248,21 +251,20 @@ void viewer_session_show(struct agent_flow *agent, const struct msg *msg)
     }
     sign_on_request_shown(agent);
     timer_stop(agent->timers, &session->notice);
-    session->awaiting_picture =
-        false; /* from here on the greeter covers whatever the earlier viewer shows */
+    session->awaiting_picture = false; /* the greeter's page covers the earlier viewer now */
     terminal_status_show(&agent->terminal, show, agent->timers->mono_ms);
     if (!agent->sign_on.resume.on)
         agent->terminal.wanted_since_ms = agent->timers->mono_ms;
-    agent_flow_set_state(agent, agent_CONNECTING, "the broker has a desktop");
+    agent_flow_set_state(agent, agent_CONNECTING, "the broker sent a show");
     end_viewer(agent, "replaced");
     if (session->running)
-        flow_cancel(&session->flow, BERTH_E_SUPERSEDED, "a later show took its place");
+        flow_cancel(&session->flow, BERTH_E_SUPERSEDED, "superseded by a later show");
     fill_request(agent, show, &session->request);
     session->running = true;
     flow_start(&agent->engine, &session->flow, &viewer_session_kind, show->user);
 }
 
-/* What a hide's reason means for the page. */
+/* The page for each reason of a hide. */
 struct hide_page {
     const char *reason;
     enum agent_state state;
@@ -284,7 +286,7 @@ static const struct hide_page *hide_page(const char *reason)
     for (size_t i = 0; i < BERTH_COUNT(hide_pages); i++)
         if (strcmp(hide_pages[i].reason, reason) == 0)
             return &hide_pages[i];
-    return &hide_pages[2]; /* a newer broker's reason: at least the picture is gone */
+    return &hide_pages[2]; /* a reason of a newer broker: show "disconnected" */
 }
 
 static void notice_over(struct berth_timer *timer)
@@ -294,7 +296,7 @@ static void notice_over(struct berth_timer *timer)
     viewer_session_dismiss_notice(container_of(session, struct agent_flow, viewer_session));
 }
 
-/* Take the desktop off the screen: the page first, then the viewer. */
+/* Take the desktop off the screen: first cover it by the page, then end the viewer. */
 static void remove_desktop(struct agent_flow *agent, const struct hide_page *page,
                            const char *words)
 {
@@ -339,8 +341,9 @@ int viewer_session_leave(struct agent_flow *agent, enum session_leave how,
     if (!terminal_status_shows_desktop(&agent->terminal))
         return berth_fail(reterr, BERTH_E_STATE, "no desktop is shown");
     if (how == LEAVE_SIGN_OFF && !agent->terminal.online)
-        return berth_fail(reterr, BERTH_E_STATE,
-                          "the broker is away; a session can only be ended through it");
+        return berth_fail(
+            reterr, BERTH_E_STATE,
+            "the broker cannot be reached, and only it can end a session; try again later");
     remove_desktop(agent, hide_page(how == LEAVE_SIGN_OFF ? "signed-off" : "disconnected"), NULL);
     if (how == LEAVE_SIGN_OFF) {
         agent_flow_init_message(agent, &msg, MSG_sign_off);
@@ -351,7 +354,7 @@ int viewer_session_leave(struct agent_flow *agent, enum session_leave how,
         msg.disconnect.session_id = claim.session_id;
         msg.disconnect.epoch = claim.epoch;
     }
-    /* Without the broker: its next announcement has no session, which says the same. */
+    /* Without a link the next announcement, which names no session, has the same effect. */
     (void)agent_flow_send(agent, &msg);
     return 0;
 }
@@ -380,12 +383,13 @@ void viewer_session_input_idle(struct agent_flow *agent, int64_t idle_ms)
     int64_t limit_ms = terminal_status_idle_limit_ms(&agent->terminal, &agent->settings);
     int64_t shown_ms = agent->timers->mono_ms - agent->terminal.wanted_since_ms;
 
-    /* A desktop that has just come up was wanted by somebody, however long the keys were still
-     * before. */
+    /* The request for the desktop counts as input: it must not be locked at once because no key
+     * was pressed before.
+     */
     if (idle_ms > shown_ms)
         idle_ms = shown_ms;
     if (terminal_status_shows_desktop(&agent->terminal) && limit_ms > 0 && idle_ms >= limit_ms)
-        viewer_session_lock(agent, "nobody touched anything");
+        viewer_session_lock(agent, "idle limit reached");
 }
 
 void viewer_session_dismiss_notice(struct agent_flow *agent)
@@ -395,7 +399,7 @@ void viewer_session_dismiss_notice(struct agent_flow *agent)
     if (state != agent_NOTICE && state != agent_LOCKED)
         return;
     timer_stop(agent->timers, &agent->viewer_session.notice);
-    agent_flow_set_state(agent, terminal_status_fallback(&agent->terminal), "somebody is there");
+    agent_flow_set_state(agent, terminal_status_fallback(&agent->terminal), "dismissed");
 }
 
 void viewer_session_picture_seen(struct agent_flow *agent)
@@ -421,7 +425,7 @@ void viewer_session_connected(void *owner)
     (void)event_wait_end(&agent->viewer_session.connected, 0, NULL);
 }
 
-/* A picture that was there, or that was resumed, may come back: the broker is asked. */
+/* Begin to resume a picture that was on the screen, or that was already being resumed. */
 static bool try_resume(struct agent_flow *agent, const struct session_claim *claim,
                        const struct viewer_exit *row)
 {
@@ -438,8 +442,9 @@ static bool try_resume(struct agent_flow *agent, const struct session_claim *cla
     return true;
 }
 
-/* It ended by itself while its picture was meant to be there: the session stays, and the person is
- * told unless the broker is asked for it. */
+/* The viewer ended by itself. The session goes on; the picture is resumed, or the person is told
+ * why it is gone.
+ */
 static void handle_lost_picture(struct agent_flow *agent, const struct session_claim *claim,
                                 const struct viewer_exit *row)
 {
@@ -473,14 +478,14 @@ void viewer_session_viewer_ended(void *owner, int exit_code, int signal)
     struct agent_flow *agent = owner;
     struct viewer_session *session = &agent->viewer_session;
     const struct viewer_exit *row = viewer_exit_row(exit_code, signal);
-    const char *told = berth_take(session->end_reason);
+    const char *reason = berth_take(session->end_reason);
     struct session_claim claim = session->claim;
 
     session->claim = (struct session_claim){ 0 };
     if (agent->stopping)
         return;
-    report_viewer(agent, &claim, viewer_state_ENDED, exit_code, told ? told : row->word);
-    if (event_wait_end(&session->earlier_ended, 0, NULL) || told)
+    report_viewer(agent, &claim, viewer_state_ENDED, exit_code, reason ? reason : row->word);
+    if (event_wait_end(&session->earlier_ended, 0, NULL) || reason)
         return;
     handle_lost_picture(agent, &claim, row);
 }
