@@ -168,7 +168,7 @@ TEST(args, what_only_grows_is_shown_one_page_at_a_time)
 {
     static const struct {
         const char *line, *cursor, *past;
-        int how;
+        int mode;
     } rows[] = {
         { "user|list", "after", "(none)", PAGES_ALL },
         { "user|list|limit=3", "after", "(none)", PAGES_ONE },
