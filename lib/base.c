@@ -1,13 +1,13 @@
-/* base.c - memory that is there, or the end of the program. */
+/* base.c - allocation that ends the program when memory runs out. */
 #include "berth/base.h"
 
 #include <string.h>
 #include <unistd.h>
 
-/* Plain write(2): there is no memory left to format anything. */
+/* Plain write(2): formatting would need memory. */
 void berth_out_of_memory(void)
 {
-    static const char sentence[] = "berth: out of memory; ending, nothing acknowledged is lost\n";
+    static const char sentence[] = "berth: out of memory; exiting, nothing acknowledged is lost\n";
 
     (void)!write(STDERR_FILENO, sentence, sizeof(sentence) - 1);
     _exit(70);

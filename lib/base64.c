@@ -1,4 +1,4 @@
-/* base64.c - bytes as text and back, strictly. */
+/* base64.c - base64 encoding and strict decoding. */
 #include "berth/base64.h"
 
 #include <string.h>
@@ -38,7 +38,7 @@ static int sextet(char c)
     return c == '/' ? 63 : -1;
 }
 
-/* Four characters to one, two or three bytes; -1 when they are no base64. last: padding is
+/* Decode four characters to one, two or three bytes; -1 when they are not base64. last: padding is
  * permitted. */
 static int decode_quad(const char *quad, bool last, unsigned char out[3])
 {
@@ -55,7 +55,7 @@ static int decode_quad(const char *quad, bool last, unsigned char out[3])
     out[0] = (unsigned char)(value >> 16);
     out[1] = (unsigned char)(value >> 8);
     out[2] = (unsigned char)value;
-    /* Bits behind the last byte must be zero: one text, one meaning. */
+    /* Bits after the last byte must be zero, so that each value has exactly one encoding. */
     if ((pad == 1 && out[2] != 0) || (pad == 2 && (out[1] != 0 || out[2] != 0)))
         return -1;
     return 3 - pad;

@@ -1,8 +1,8 @@
 /* child.c - child processes by fork, exec and a process descriptor.
  *
- * uv_spawn cannot ask for PR_SET_PDEATHSIG nor close what foreign libraries left open, so the few
- * lines between fork and exec are our own; only async-signal-safe calls stand there, for other
- * threads may hold any lock.
+ * uv_spawn can neither set PR_SET_PDEATHSIG nor close descriptors that libraries left open. Between
+ * fork and exec only async-signal-safe functions are called, because other threads may hold any
+ * lock.
  */
 #include "berth/child.h"
 
@@ -21,8 +21,8 @@
 
 extern char **environ;
 
-/* Move the given descriptors to 0, 1, 2 ...; by way of numbers above all targets, so that none is
- * overwritten early. */
+/* Move the given descriptors to 0, 1, 2 ...; first to numbers above all targets, so that none is
+ * overwritten before it is moved. */
 static bool place_descriptors(const struct child_setup *setup, int count, int *report)
 {
     int held[DESCRIPTORS_MAX];
@@ -61,8 +61,7 @@ static void default_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child, between fork and exec. Reports errno through `report` when it does not get there.
- */
+/* In the child, between fork and exec. Writes errno to `report` when exec fails. */
 berth_noreturn static void exec_child(const struct child_setup *setup, pid_t parent, int count,
                                       int report)
 {
@@ -88,7 +87,7 @@ berth_noreturn static void exec_child(const struct child_setup *setup, pid_t par
     _exit(127);
 }
 
-/* 0 when exec succeeded (the pipe closed without a word), else its errno. */
+/* 0 when exec succeeded (the pipe was closed without data), else its errno. */
 static int read_report(int report)
 {
     int fault = 0;
@@ -100,7 +99,7 @@ static int read_report(int report)
     return got == (ssize_t)sizeof(fault) ? fault : 0;
 }
 
-/* Reap. A group is killed first, while the zombie still holds its number. */
+/* Reap. A group is killed first, while the zombie still reserves its pid. */
 static void reap(struct child *child, siginfo_t *ret_info)
 {
     int r;
@@ -187,7 +186,7 @@ int child_start(struct berth_loop *loop, struct child *child, const struct child
     if (fault != 0)
         return fail_start(child, setup->argv[0], fault, reterr);
 
-    /* Also here: whichever of parent and child comes first, kill(-pid) finds the group. */
+    /* In the parent as well as in the child: whichever runs first, kill(-pid) finds the group. */
     if (setup->new_group)
         (void)setpgid(child->pid, child->pid);
     log_event(EV_CHILD_STARTED, "program", setup->argv[0], "pid", (int64_t)child->pid);

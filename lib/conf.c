@@ -1,4 +1,4 @@
-/* conf.c - configuration from a table of options, with errors that a person can act on. */
+/* conf.c - read a configuration by a table of options; errors say what to change. */
 #include "berth/conf.h"
 
 #include <dirent.h>
@@ -121,9 +121,9 @@ static int set_value(const struct conf_option *option, const char *value, void *
         option->section, option->key, value, CONF_TEXT_MAX - 1);
 }
 
-/* ---- names that are not there ---- */
+/* ---- unknown names ---- */
 
-/* Words separated by commas, each once, as long as they fit. */
+/* A list of words separated by commas, each once, truncated to the buffer. */
 static void add_word(char *list, size_t size, const char *word)
 {
     size_t length = strlen(list);
@@ -144,22 +144,24 @@ static int fail_unknown(const struct conf_option *options, size_t count, const c
         add_word(allowed, sizeof(allowed), options[i].key);
     }
     if (known_section)
-        return berth_fail(reterr, BERTH_E_CONFIG, "[%s] has no option '%.40s', only: %s", section,
-                          key, allowed);
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "unknown option '%.40s' in [%s]; its options are: %s", key, section,
+                          allowed);
 
     for (size_t i = 0; i < count; i++)
         if (i == 0 || strcmp(options[i].section, options[i - 1].section) != 0)
             add_word(allowed, sizeof(allowed), options[i].section);
     if (!*section)
         return berth_fail(reterr, BERTH_E_CONFIG,
-                          "'%.40s' stands before the first [section], one of: %s", key, allowed);
-    return berth_fail(reterr, BERTH_E_CONFIG, "there is no section [%.40s], only: %s", section,
-                      allowed);
+                          "'%.40s' is before the first [section]; the sections are: %s", key,
+                          allowed);
+    return berth_fail(reterr, BERTH_E_CONFIG, "unknown section [%.40s]; the sections are: %s",
+                      section, allowed);
 }
 
 /* ---- a file ---- */
 
-/* Line for line, so that the number is known to those who complain. */
+/* Parse line by line, so that errors can name the line. */
 static char *read_line(char *line, int size, void *stream)
 {
     struct reading *reading = stream;
@@ -177,7 +179,7 @@ static char *read_line(char *line, int size, void *stream)
     return line;
 }
 
-/* For inih: 1 = fine. */
+/* Handler for inih: 1 = success. */
 static int take_option(void *user, const char *section, const char *key, const char *value)
 {
     struct reading *reading = user;
@@ -220,10 +222,10 @@ static int read_one(const struct conf_option *options, size_t count, const char 
 
     r = ini_parse_stream(read_line, &reading, take_option, &reading);
     if (ferror(reading.stream))
-        (void)berth_fail(&error, BERTH_E_CONFIG, "it cannot be read");
+        (void)berth_fail(&error, BERTH_E_CONFIG, "cannot be read");
     else if (r > 0 && (!reading.failed || r < reading.failed_line)) {
         reading.failed_line = r;
-        (void)berth_fail(&error, BERTH_E_CONFIG, "neither [section] nor key = value nor # comment");
+        (void)berth_fail(&error, BERTH_E_CONFIG, "expected [section], key = value or # comment");
     }
     (void)fclose(reading.stream);
     if (error.code == 0)
@@ -239,7 +241,7 @@ static int is_fragment(const struct dirent *entry)
     return entry->d_name[0] != '.' && dot && strcmp(dot, ".conf") == 0;
 }
 
-/* Not alphasort: the order must not depend on the locale. */
+/* Not alphasort(), whose order depends on the locale. */
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -311,8 +313,8 @@ int conf_set(const struct conf_option *options, size_t count, const char *name, 
     char section[64];
 
     if (!dot || dot == name || (size_t)(dot - name) >= sizeof(section))
-        return berth_fail(reterr, BERTH_E_CONFIG, "'%.60s' is no name of an option: section.key",
-                          name);
+        return berth_fail(reterr, BERTH_E_CONFIG,
+                          "'%.60s' is not an option name; expected section.key", name);
     (void)snprintf(section, sizeof(section), "%.*s", (int)(dot - name), name);
     option = find(options, count, section, dot + 1);
     if (!option)
@@ -357,7 +359,7 @@ void conf_reload(const struct conf_option *options, size_t count, void *now, con
 
 /* ---- the example file ---- */
 
-/* conf_read() refuses lines that are longer than inih takes. */
+/* conf_read() refuses lines that are longer than inih's limit. */
 #define COMMENT_WIDTH 100
 
 static void print_comment(const char *text)
@@ -420,7 +422,8 @@ static void print_option(const struct conf_option *option)
 
 void conf_print(const struct conf_option *options, size_t count, const char *program)
 {
-    (void)printf("# Configuration of %s. What is commented out shows the default.\n", program);
+    (void)printf("# Configuration of %s. Options that are commented out show the default.\n",
+                 program);
     for (size_t i = 0; i < count; i++) {
         if (i == 0 || strcmp(options[i].section, options[i - 1].section) != 0)
             (void)printf("\n[%s]\n", options[i].section);

@@ -1,4 +1,5 @@
-/* conf_value.c - see conf_value.h. */
+/* conf_value.c - check host names, addresses, endpoints, paths and choices in configuration files.
+ */
 #include "berth/conf_value.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,7 @@ static bool is_address(int family, const char *text)
     return inet_pton(family, text, address) == 1;
 }
 
-/* An IPv6 address, with a zone where it is of one link (RFC 4007: fe80::1%eth0). */
+/* An IPv6 address, with a zone if it is link-local (RFC 4007: fe80::1%eth0). */
 static bool is_scoped(char *text)
 {
     char *zone = strchr(text, '%');
@@ -36,7 +37,7 @@ static bool is_label(const char *text, size_t length)
     return true;
 }
 
-/* One whose last label is a number would be an address that is none, such as 10.0.0.256. */
+/* A name whose last label is a number is a malformed address, such as 10.0.0.256. */
 static bool is_host_name(const char *text)
 {
     const char *last = strrchr(text, '.');

@@ -1,4 +1,4 @@
-/* error.c - failures as sentences. */
+/* error.c - error codes with a formatted sentence. */
 #include "berth/error.h"
 
 #include <stdio.h>
@@ -40,7 +40,7 @@ const char *berth_error_text(const struct berth_error *error)
     return error->text[0] ? error->text : berth_error_row(error->code)->sentence;
 }
 
-/* A text that filled all of `size` bytes ends with an ellipsis behind a whole character. */
+/* Let a text that was truncated to `size` bytes end with "..." after a whole character. */
 static void cut(char *text, size_t size)
 {
     size_t end = size > sizeof(ELLIPSIS) ? size - sizeof(ELLIPSIS) : 0;

@@ -1,4 +1,4 @@
-/* flow.c - the driver: run a step, note it, wait or end. */
+/* flow.c - the engine: run a step, record it, wait or end. */
 #include "berth/flow.h"
 
 #include <assert.h>
@@ -24,7 +24,8 @@ static bool durable(const struct flow *flow)
     return flow->kind->steps[flow->at].limit_ms == FLOW_DURABLE;
 }
 
-/* Undos run from the last step entered to the first; a flow that succeeded keeps what it made. */
+/* Run undo functions from the last step entered to the first; a flow that succeeded is not undone.
+ */
 static void undo_entered(struct flow *flow)
 {
     for (int i = flow->kind->count - 1; i >= 0; i--) {
@@ -35,7 +36,7 @@ static void undo_entered(struct flow *flow)
     }
 }
 
-/* ---- how long it took ---- */
+/* ---- durations ---- */
 
 static struct flow_durations *durations_of(const struct flow *flow)
 {
@@ -52,7 +53,7 @@ static struct flow_durations *durations_of(const struct flow *flow)
     return NULL;
 }
 
-/* The present step is over. */
+/* Count the duration of the present step. */
 static void count_step(struct flow *flow)
 {
     int64_t ms = flow->engine->timers->mono_ms - flow->step_since_ms;
@@ -75,7 +76,7 @@ static void count_flow(struct flow *flow)
     histogram_add(&histogram->own, (ms - flow->external_ms) * 1000);
 }
 
-/* The very last act of a flow: `ended` frees it. */
+/* Last: `ended` frees the flow. */
 static void end(struct flow *flow)
 {
     struct flow_engine *engine = flow->engine;
@@ -95,7 +96,7 @@ static void end(struct flow *flow)
     flow->kind->ended(flow, &error);
 }
 
-/* Stop waiting. False when the outcome must be awaited: the flow ends when it is known. */
+/* Stop waiting. False when the outcome must be awaited; the flow then ends when it is known. */
 static bool stop_waiting(struct flow *flow)
 {
     if (flow->waiting && flow->op.in_flight && (durable(flow) || !flow->op.cancel)) {
@@ -179,7 +180,7 @@ static void wait_in_step(struct flow *flow)
 {
     int64_t limit_ms = flow->kind->steps[flow->at].limit_ms;
 
-    assert(limit_ms != 0); /* a step that waits has a limit in its table */
+    assert(limit_ms != 0); /* a step that waits must have a limit in its table */
     if (limit_ms > 0)
         timer_start(flow->engine->timers, &flow->limit, limit_ms, limit_over);
 }

@@ -1,4 +1,4 @@
-/* frame.c - cutting a stream of bytes into frames without trusting its lengths. */
+/* frame.c - split a stream of bytes into frames without trusting its length fields. */
 #include "berth/frame.h"
 
 #include <string.h>
@@ -30,16 +30,16 @@ static size_t header_size(const unsigned char *header)
 static int check_size(const struct frame_reader *reader, size_t size, struct berth_error *reterr)
 {
     if (size == 0)
-        return berth_fail(reterr, BERTH_E_PROTOCOL, "a frame of no bytes");
+        return berth_fail(reterr, BERTH_E_PROTOCOL, "a frame of 0 bytes");
     if (size > reader->max) {
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "a frame of %zu bytes, allowed are %zu", size,
-                          reader->max);
+        return berth_fail(reterr, BERTH_E_TOO_LARGE,
+                          "a frame of %zu bytes exceeds the limit of %zu", size, reader->max);
     }
     return 0;
 }
 
-/* Keep the bytes of a frame that is not whole yet; memory grows with what came, not with what was
- * promised. */
+/* Keep the bytes of an incomplete frame; the buffer grows with the bytes received, not with the
+ * length announced. */
 static void keep(struct frame_reader *reader, const unsigned char *bytes, size_t size)
 {
     size_t needed = reader->have + size;
@@ -58,7 +58,7 @@ static void keep(struct frame_reader *reader, const unsigned char *bytes, size_t
     reader->have = needed;
 }
 
-/* Bytes that the kept beginning still lacks: of the header first, then of the whole frame. */
+/* Bytes that are missing: to complete the header first, then the frame. */
 static size_t missing(const struct frame_reader *reader)
 {
     if (reader->have < FRAME_HEADER)

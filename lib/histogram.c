@@ -1,4 +1,4 @@
-/* histogram.c - see histogram.h. */
+/* histogram.c - durations counted in buckets with fixed bounds. */
 #include "berth/histogram.h"
 
 const int64_t histogram_bounds_us[HISTOGRAM_BOUNDS] = {

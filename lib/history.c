@@ -55,7 +55,8 @@ static enum history_kind kind_of(const char *name)
     return HISTORY_NONE;
 }
 
-/* ---- text: by hand, for a busy broker writes thousands of lines a second ---- */
+/* ---- encoding: without jansson where possible, because a busy broker writes thousands of lines a
+ * second ---- */
 
 struct text {
     char *at;
@@ -89,7 +90,7 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* What is not plain is left to those who know how it is written. */
+/* Texts that need escapes are encoded by jansson. */
 static void add_text(struct text *out, const char *text)
 {
     json_t *string = is_plain(text) ? NULL : json_string(text);
@@ -99,7 +100,7 @@ static void add_text(struct text *out, const char *text)
         add(out, quoted, strlen(quoted));
     } else {
         add(out, "\"", 1);
-        add(out, text, is_plain(text) ? strlen(text) : 0); /* no text at all, but broken bytes */
+        add(out, text, is_plain(text) ? strlen(text) : 0); /* not UTF-8 */
         add(out, "\"", 1);
     }
     free(quoted);
@@ -146,10 +147,10 @@ static void add_field(struct text *out, const struct field *field, const char *a
     case FIELD_LIST:
         break;
     }
-    abort(); /* a history has no such fields */
+    abort(); /* not used in history.def */
 }
 
-/* What is zero, empty or false is left out: decoding makes it so again, and a day is a long text.
+/* Leave out fields that are zero, empty or false: they decode to the same, and the file is smaller.
  */
 static bool is_nothing(const struct field *field, const char *at)
 {
@@ -182,7 +183,7 @@ char *history_encode(const struct history_line *line)
     return out.at;
 }
 
-/* ---- and back ---- */
+/* ---- decoding ---- */
 
 int history_decode(const char *text, size_t size, struct history_line *ret,
                    struct berth_error *reterr)
@@ -193,7 +194,8 @@ int history_decode(const char *text, size_t size, struct history_line *ret,
 
     ret->kind = HISTORY_NONE;
     if (!object)
-        return berth_fail(reterr, BERTH_E_INVALID, "no line of a history: it is no JSON object");
+        return berth_fail(reterr, BERTH_E_INVALID,
+                          "not a line of a history: expected a JSON object");
     if (!name || !json_is_integer(at))
         return berth_fail(reterr, BERTH_E_INVALID, "a line without 'line' or 'at_us'");
     ret->kind = kind_of(name);

@@ -1,4 +1,5 @@
-/* history_file.c - see history_file.h. */
+/* history_file.c - a recorder that appends lines of JSON to a file, buffered by a thread if asked
+ * for. */
 #include "berth/history_file.h"
 
 #include <errno.h>
@@ -20,14 +21,14 @@ struct history_file {
     char path[512];
     int descriptor;
     bool gather;
-    pthread_t flusher; /* gather: sees to the last line of a busy second */
+    pthread_t flusher; /* gather: flushes the buffer after a second */
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
     char *text; /* lines that are not written yet */
     size_t size, capacity;
     bool closing;
-    bool broken; /* what was written may end in half a line; nothing follows it */
+    bool broken; /* a write failed, perhaps within a line; nothing is written after it */
 };
 
 static struct history_file *file_of(struct history *history)
@@ -66,7 +67,7 @@ static int write_text(struct history_file *file, struct berth_error *reterr)
     return 0;
 }
 
-/* Recording is not worth a program: it ends, and that is said once. */
+/* A failure stops the recording and is logged once; the program goes on. */
 static void write_or_stop(struct history_file *file)
 {
     struct berth_error error = { 0 };
@@ -107,7 +108,7 @@ static void take(struct history *history, const struct history_line *line)
     free(text);
 }
 
-/* ---- gathering ---- */
+/* ---- buffering ---- */
 
 static void *flush(void *context)
 {
@@ -123,7 +124,7 @@ static void *flush(void *context)
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += GATHER_S;
         while (!file->closing && pthread_cond_timedwait(&file->changed, &file->lock, &until) == 0)
-            ; /* a line more, and the same second */
+            ; /* another line within the same second */
         write_or_stop(file);
     }
     (void)pthread_mutex_unlock(&file->lock);
@@ -159,7 +160,7 @@ static int read_boot_id(char *ret, size_t size, struct berth_error *reterr)
     return 0;
 }
 
-/* Half a line that an earlier writer left, killed or out of room, ends where it stands. */
+/* End half a line that an earlier writer left when it was killed or the disk was full. */
 static void end_torn_line(struct history_file *file)
 {
     off_t end = lseek(file->descriptor, 0, SEEK_END);
@@ -169,7 +170,7 @@ static void end_torn_line(struct history_file *file)
         put(file, "");
 }
 
-/* Absence of a line means something where every line was written as it came. */
+/* Only a history whose lines are written at once is complete. */
 static int begin(struct history_file *file, const char *program, struct berth_error *reterr)
 {
     struct history_line line = { .kind = HISTORY_run, .at_us = history_now_us() };
@@ -218,7 +219,7 @@ int history_file_open(const char *path, const char *program, bool gather, struct
     else
         r = begin(file, program, reterr);
     if (r == 0 && gather && pthread_create(&file->flusher, NULL, flush, file) != 0)
-        r = berth_fail(reterr, BERTH_E_IO, "%s: no thread to write it", path);
+        r = berth_fail(reterr, BERTH_E_IO, "%s: cannot start a thread to write it", path);
     if (r < 0) {
         release(file);
         return r;

@@ -1,4 +1,4 @@
-/* invite.c - see invite.h. */
+/* invite.c - parse and format invitations. */
 #include "berth/invite.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #define PREFIX "berth-invite:"
 
-/* What editors, mails and shells put around a text that is copied. */
+/* Characters that editors, mails and shells put around copied text. */
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define AROUND " \t\r\n\"'"
 
@@ -16,8 +16,8 @@ bool invite_is_hex(const char *text, size_t digits)
     return strlen(text) == digits && strspn(text, "0123456789abcdef") == digits;
 }
 
-/* Cut the piece that ends before the next ':' out of *rest; false when it is empty or too long for
- * `out`. */
+/* Copy the part of *rest before the next ':' to `out` and advance *rest; false when it is empty or
+ * too long. */
 static bool take_piece(const char **rest, char *out, size_t size)
 {
     size_t length = strcspn(*rest, ":");
@@ -68,7 +68,7 @@ static bool take_port(const char **rest, int *ret)
     return true;
 }
 
-/* A host name or address: letters, digits and the few signs that occur in them. */
+/* A host name or address: letters, digits and the punctuation that occurs in them. */
 static bool is_host(const char *host)
 {
     size_t length = strlen(host);
@@ -78,7 +78,7 @@ static bool is_host(const char *host)
                length;
 }
 
-/* What is wrong with the text, or NULL; the token is never part of it. */
+/* What is wrong with the text, or NULL; never contains the token. */
 static const char *fault_of(const char *text, struct invite *ret)
 {
     char token[INVITE_TOKEN_DIGITS + 1] = "";

@@ -1,4 +1,4 @@
-/* issuer.c - X.509 for the site's own authority. */
+/* issuer.c - X.509 for the certificate authority of a site, with OpenSSL. */
 #include "berth/issuer.h"
 
 #include <arpa/inet.h>
@@ -123,7 +123,7 @@ static bool key_hash_of(X509_PUBKEY *key, char hash[72])
     return true;
 }
 
-/* ---- making ---- */
+/* ---- creating an authority ---- */
 
 static bool set_serial(X509 *certificate, const unsigned char serial[ISSUER_SERIAL])
 {
@@ -152,7 +152,7 @@ static bool set_name(X509_NAME *name, const char *common_name)
                                       -1, -1, 0) == 1;
 }
 
-/* One extension in OpenSSL's own short notation; never given text from outside. */
+/* Add one extension in OpenSSL's configuration syntax; never called with text from outside. */
 static bool add_extension(X509 *certificate, X509 *authority, int nid, const char *value)
 {
     X509V3_CTX context;
@@ -212,25 +212,25 @@ int issuer_make(const char *name, int64_t now_ms, int days,
         !set_span(certificate, now_ms - DAY_MS, now_ms + days * DAY_MS) ||
         !fill_authority(certificate, key, name)) {
         berth_wipe_free(key_text, strlen(key_text));
-        return fail(reterr, "the authority could not be made");
+        return fail(reterr, "cannot create the certificate authority");
     }
     *ret_key = key_text;
     *ret_certificate = certificate_text(certificate);
     return 0;
 }
 
-/* ---- in use ---- */
+/* ---- opening an authority ---- */
 
 static int check_authority(struct issuer *issuer, struct berth_error *reterr)
 {
     if (!is_p256(issuer->key))
-        return fail(reterr, "the authority's key is no P-256 key");
+        return fail(reterr, "the authority's key is not a P-256 key");
     if (X509_check_private_key(issuer->certificate, issuer->key) != 1)
         return fail(reterr, "the authority's key does not belong to its certificate");
     if (X509_check_ca(issuer->certificate) != 1)
-        return fail(reterr, "the authority's certificate is no CA certificate");
+        return fail(reterr, "the authority's certificate is not a CA certificate");
     if (X509_verify(issuer->certificate, issuer->key) != 1)
-        return fail(reterr, "the authority's certificate is not signed by itself");
+        return fail(reterr, "the authority's certificate is not self-signed");
     return 0;
 }
 
@@ -300,7 +300,7 @@ int64_t issuer_ends_ms(const struct issuer *issuer)
 
 /* ---- signing ---- */
 
-/* Names go in as typed values, never pasted into a configuration line. */
+/* Names are added as typed values, never through OpenSSL's configuration syntax. */
 static bool add_name(GENERAL_NAMES *names, int type, const char *text)
 {
     GENERAL_NAME *name = GENERAL_NAME_new();
@@ -397,11 +397,11 @@ int issuer_sign(const struct issuer *issuer, const struct certificate_params *pa
         !set_span(certificate, params->begins_ms, ends_ms) ||
         !fill_issued(issuer, params, certificate) ||
         X509_sign(certificate, issuer->key, EVP_sha256()) <= 0)
-        return fail(reterr, "the certificate could not be made");
+        return fail(reterr, "cannot create the certificate");
 
     text = certificate_text(certificate);
     if (!text || strlen(text) >= ISSUER_PEM_MAX)
-        return fail(reterr, "the certificate became too large");
+        return fail(reterr, "the certificate is too large");
     memcpy(out, text, strlen(text) + 1);
     *ret_ends_ms = ends_ms / 1000 * 1000;
     return 0;
@@ -415,7 +415,7 @@ int issuer_check_request(const char *request, char key_hash[72], struct berth_er
     EVP_PKEY *key = parsed ? X509_REQ_get0_pubkey(parsed) : NULL;
 
     if (!parsed)
-        return fail(reterr, "the request is no PKCS#10 text");
+        return fail(reterr, "the request is not PKCS#10");
     if (!is_p256(key))
         return fail(reterr, "the request's key is not P-256");
     if (X509_REQ_verify(parsed, key) != 1)
@@ -431,7 +431,7 @@ int issuer_check_issued(const struct issuer *issuer, const char *certificate, ch
     berth_cleanup(certificate_freep) X509 *parsed = read_certificate(certificate);
 
     if (!parsed)
-        return fail(reterr, "the text is no certificate");
+        return fail(reterr, "the text is not a certificate");
     if (!is_p256(X509_get0_pubkey(parsed)) || X509_verify(parsed, issuer->key) != 1)
         return fail(reterr, "the certificate was issued by another authority");
     if (!key_hash_of(X509_get_X509_PUBKEY(parsed), key_hash) ||
@@ -449,7 +449,7 @@ static int hex_value(char digit)
     return -1;
 }
 
-/* Number of bytes, or -1 when the text is no hex or does not fit. */
+/* Number of bytes, or -1 when the text is not hexadecimal or does not fit. */
 static int from_hex(const char *hex, unsigned char *out, size_t capacity)
 {
     size_t length = strlen(hex);
@@ -484,6 +484,6 @@ int issuer_check_signature(const char *certificate, const char *request, const c
 
     OPENSSL_free(der);
     if (!holds)
-        return fail(reterr, "the signature of the old key does not hold");
+        return fail(reterr, "the signature by the old key is wrong");
     return 0;
 }

@@ -1,10 +1,10 @@
-/* json.c - JSON from outside: depth is counted before the parser may recurse. */
+/* json.c - parse untrusted JSON: the depth is checked before the recursive parser runs. */
 #include "berth/json.h"
 
 #include <malloc.h>
 #include <string.h>
 
-/* Nesting of brackets outside strings; a cheap pass that needs no memory. */
+/* Nesting of brackets outside strings, without allocating. */
 static int deepest(const char *text, size_t size)
 {
     bool in_string = false;
@@ -35,12 +35,12 @@ json_t *json_parse(const char *text, size_t size, int depth, struct berth_error 
     json_t *json;
 
     if (deepest(text, size) > depth) {
-        (void)berth_fail(reterr, BERTH_E_PROTOCOL, "JSON is nested deeper than %d", depth);
+        (void)berth_fail(reterr, BERTH_E_PROTOCOL, "JSON: nested deeper than %d levels", depth);
         return NULL;
     }
     json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
     if (!json) {
-        (void)berth_fail(reterr, BERTH_E_PROTOCOL, "JSON fault at byte %d: %s", fault.position,
+        (void)berth_fail(reterr, BERTH_E_PROTOCOL, "JSON: error at byte %d: %s", fault.position,
                          fault.text);
     }
     return json;

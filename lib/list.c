@@ -1,7 +1,7 @@
-/* list.c - taking nodes out.
+/* list.c - remove the first node.
  *
- * Not inline: an analyser that looks into it cannot see that a freed object's neighbours no longer
- * point to it, and takes every loop that empties a list for a use after free.
+ * Not inline: a static analyser that sees the body does not understand that the neighbours of a
+ * freed node no longer point to it, and reports every loop that empties a list as a use after free.
  */
 #include "berth/list.h"
 

@@ -1,4 +1,4 @@
-/* log.c - one line, one write(2); floods are summed up. */
+/* log.c - one line, one write(2), with a limit per event and second. */
 #include "berth/log.h"
 
 #include <stdarg.h>
@@ -20,14 +20,14 @@ static const struct log_event_row rows[] = {
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
-/* Set once at start, before threads. */
+/* Set at start, before threads exist. */
 static struct {
     char program[24];
     bool json;
     enum log_level level;
 } setup = { .program = "berth", .level = LOG_INFO };
 
-/* Any thread: how often in all, and within the present second. */
+/* Any thread: the total, and the number within the present second. */
 static struct {
     atomic_uint_fast64_t total;
     atomic_int_fast64_t second;
@@ -56,7 +56,7 @@ void log_setup(const char *program, bool json, enum log_level level)
     setup.level = level;
 }
 
-/* Space is kept for the end of the line. */
+/* Leaves space for the end of the line. */
 static void add(struct line *line, const char *format, ...) berth_printf(2, 3);
 static void add(struct line *line, const char *format, ...)
 {
@@ -71,7 +71,7 @@ static void add(struct line *line, const char *format, ...)
         line->used += (size_t)length < space ? (size_t)length : space - 1;
 }
 
-/* Text between quotes; the same escapes serve JSON and people. */
+/* A quoted text; the text format uses the escapes of JSON, too. */
 static void add_quoted(struct line *line, const char *text)
 {
     add(line, "\"");
@@ -116,8 +116,8 @@ static void add_field(struct line *line, const struct log_field *field)
         add(line, "%lld", (long long)field->number);
 }
 
-/* False when this second has had its share; the first line of the next second tells how many were
- * left out. */
+/* False when the limit of this second is reached; the first line of the next second says how many
+ * were left out. */
 static bool within_rate(enum log_event event, uint64_t *left_out)
 {
     int_fast64_t now = (int_fast64_t)time(NULL);

@@ -1,4 +1,4 @@
-/* loop.c - the turn of a loop: wait, I/O, mail, timers, deferred work. */
+/* loop.c - one turn of a loop: wait, I/O, mail, timers, deferred work. */
 #include "berth/loop.h"
 
 #include <errno.h>
@@ -10,11 +10,12 @@
 
 #include "berth/log.h"
 
-/* A watched loop turns at least this often; a turn that is this much later still was a stall. */
+/* A watched loop turns at least every STALL_TICK_MS; a turn that is STALL_LATE_MS later than that
+ * was a stall. */
 #define STALL_TICK_MS 250
 #define STALL_LATE_MS 1000
 
-/* Passes that closing may need: each close callback may close one more handle. */
+/* Passes that loop_close makes at most: each close callback may close another handle. */
 #define CLOSE_PASSES 100
 
 static int64_t clock_us(clockid_t id)
@@ -42,14 +43,14 @@ static void woken(uv_poll_t *wakeup, int status, int events)
 
     (void)status;
     (void)events;
-    /* Before the mail is taken: what is posted after that wakes it anew. */
+    /* Reset before the mail is taken: mail that is posted later wakes the loop again. */
     (void)!read(loop->wakeup_fd, &count, sizeof(count));
     loop_deliver(loop);
 }
 
-/* Not uv_async: its receiver spins until its sender is past the write that woke it, which on few
- * processors is long (a seventh of what a renewal costs went there), and it writes for each piece
- * of mail.
+/* Not uv_async: its receiver spins until the sender has returned from the write that woke it, which
+ * on few processors takes long (a seventh of the cost of a renewal), and it writes once per
+ * message.
  */
 static int open_wakeup(struct berth_loop *loop)
 {
@@ -74,17 +75,17 @@ int loop_init(struct berth_loop *loop, struct berth_error *reterr)
     list_init(&loop->mail);
     r = uv_loop_init(&loop->uv);
     if (r < 0)
-        return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create an event loop: %s", uv_strerror(r));
 
     r = open_wakeup(loop);
     if (r < 0) {
         (void)uv_loop_close(&loop->uv);
-        return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create an event loop: %s", uv_strerror(r));
     }
 
     r = uv_mutex_init(&loop->lock);
     if (r < 0)
-        return berth_fail(reterr, BERTH_E_IO, "no event loop: %s", uv_strerror(r));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create an event loop: %s", uv_strerror(r));
 
     loop->read_buffer = berth_alloc(LOOP_READ_BUFFER);
     timers_init(&loop->timers, clock_mono_ms(), clock_wall_ms());
@@ -93,8 +94,8 @@ int loop_init(struct berth_loop *loop, struct berth_error *reterr)
     return 0;
 }
 
-/* Once for all the mail that waits: one that is lost would never be made good. It fails for good
- * only when the eventfd is readable as often as it can be. */
+/* One write for all mail that waits. It must not be lost, so EINTR is retried; any other failure
+ * means that the counter of the eventfd is full, and then it is readable. */
 static void wakeup(struct berth_loop *loop)
 {
     uint64_t one = 1;
@@ -151,7 +152,7 @@ void loop_deliver(struct berth_loop *loop)
     }
 }
 
-/* How long this turn may wait: 0 = not at all, -1 = until something happens. */
+/* How long this turn may wait: 0 = not at all, -1 = until an event. */
 static int wait_allowed(struct berth_loop *loop, int64_t most_ms)
 {
     int64_t wait = uv_backend_timeout(&loop->uv);
@@ -169,7 +170,8 @@ static int wait_allowed(struct berth_loop *loop, int64_t most_ms)
     return wait > INT32_MAX ? INT32_MAX : (int)wait;
 }
 
-/* A loop that stood still has not listened: what it did not hear must not expire. */
+/* A loop that stalled has not received anything meanwhile: what was not renewed for that reason
+ * must not expire. */
 static void look_for_stall(struct berth_loop *loop, int64_t now_ms)
 {
     int64_t late = now_ms - loop->last_turn_ms - STALL_TICK_MS;
@@ -199,8 +201,8 @@ static void look_for_slow(struct berth_loop *loop)
     log_event(EV_LOOP_SLOW, "took_us", took_us, "limit_ms", loop->slow_limit_ms);
 }
 
-/* Waiting is done here and not inside uv_run, so that the clock is set between the wait and the
- * callbacks of the turn: a timer that a callback arms counts from now, not from before the wait.
+/* The wait is here and not inside uv_run, so that the clock is updated between the wait and the
+ * callbacks: a timer that a callback arms counts from now, not from before the wait.
  */
 void loop_turn(struct berth_loop *loop, int64_t wait_ms)
 {
@@ -215,8 +217,8 @@ void loop_turn(struct berth_loop *loop, int64_t wait_ms)
     loop->timers.wall_ms = clock_wall_ms();
 
     (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
-    /* As of the wait's end, not as of now: what became due while the callbacks ran is judged in the
-     * next turn, after its news has been read and after a stall has moved it.
+    /* The time at the end of the wait, not now: timers that became due while the callbacks ran are
+     * handled in the next turn, after pending input was read and after a stall has moved them.
      */
     timers_advance(&loop->timers, loop->timers.mono_ms, loop->timers.wall_ms);
     look_for_slow(loop);
@@ -228,7 +230,7 @@ void loop_run(struct berth_loop *loop)
 
     loop->stopped = false;
     loop->last_turn_ms = clock_mono_ms();
-    /* As after a stall: who came while a long start was under way was not heard. */
+    /* As after a stall: peers that connected during a long start were not served yet. */
     if (since_ms > 0)
         timers_shift(&loop->timers, since_ms);
     while (!loop->stopped)

@@ -68,8 +68,8 @@ void map_clear(struct map *map)
     map_init(map, map->key);
 }
 
-/* Ids are given by the broker and not chosen by peers, so nobody can make many of them meet: a
- * keyed mixer (the finaliser of splitmix64) does, at a quarter of the price of SipHash.
+/* Ids are assigned by the broker and not chosen by peers, so that collisions cannot be provoked: a
+ * keyed mixer (the finaliser of splitmix64) is sufficient, at a quarter of the cost of SipHash.
  */
 static uint64_t hash_id(const struct map *map, uint64_t id)
 {
@@ -97,7 +97,7 @@ static bool same_key(const struct map_slot *slot, const struct map_slot *wanted)
     return strcmp(slot->text, wanted->text) == 0;
 }
 
-/* The slot that holds the key, or the free one where it would go. The table is never full. */
+/* The slot that holds the key, or the free slot for it. The table is never full. */
 static size_t find_slot(const struct map *map, const struct map_slot *wanted)
 {
     size_t mask = map->capacity - 1;
@@ -141,7 +141,7 @@ static void *get(const struct map *map, const struct map_slot *wanted)
     return map->slots[find_slot(map, wanted)].value;
 }
 
-/* Close the gap: entries behind it move up unless they would leave their own chain. */
+/* Close the gap: later entries move up, unless that would break their probe sequence. */
 static void *take(struct map *map, const struct map_slot *wanted)
 {
     size_t mask = map->capacity - 1;

@@ -1,4 +1,4 @@
-/* memory.c - see memory.h. */
+/* memory.c - replace the allocators of OpenSSL, libuv and jansson. */
 #include "berth/memory.h"
 
 #include <jansson.h>
@@ -52,7 +52,7 @@ static void give_back_of_crypto(void *memory, berth_unused const char *file, ber
 
 void memory_guard_libraries(void)
 {
-    /* Refused only when something was allocated before; then the libraries' own ways stay. */
+    /* Fails only when memory was allocated before; then the library keeps its own allocator. */
     (void)CRYPTO_set_mem_functions(take_for_crypto, take_again_for_crypto, give_back_of_crypto);
     (void)uv_replace_allocator(take, take_again, take_zeroed, free);
     json_set_alloc_funcs(take, free);

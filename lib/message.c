@@ -5,7 +5,7 @@
 
 #include "berth/json.h"
 
-/* Deepest nesting that any message needs: object, list, object, and room for newer peers. */
+/* Deepest nesting: object, list, object, and a margin for newer peers. */
 #define MESSAGE_DEPTH 8
 
 /* clang-format off */
@@ -13,7 +13,8 @@
 #define PART_END(name) }; \
     static const struct record name##_record = { #name, "", name##_fields, BERTH_COUNT(name##_fields), \
         sizeof(struct msg_##name) };
-/* An array cannot be empty, and some messages have no field: the last row is not counted. */
+/* An array cannot be empty, and some messages have no field: the last row is a dummy that is not
+ * counted. */
 #define MESSAGE(name, direction, in, sentence) static const struct field name##_fields[] = {
 #define MESSAGE_END(message) { .name = "" } };
 #define FIELD(record, kind, member, arg, see, unit, sentence) \
@@ -60,7 +61,7 @@ static enum msg_type type_of(const char *name)
     return MSG_NONE;
 }
 
-/* The members of the union all begin at the same place. */
+/* All members of the union have the same address. */
 static void *body(struct msg *msg)
 {
     return &msg->join;

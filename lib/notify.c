@@ -24,7 +24,8 @@ int notify_send(const char *lines, struct berth_error *reterr)
     if (length == 0)
         return 0;
     if ((path[0] != '/' && path[0] != '@') || length >= sizeof(to.sun_path))
-        return berth_fail(reterr, BERTH_E_INVALID, "NOTIFY_SOCKET '%s' is no socket address", path);
+        return berth_fail(reterr, BERTH_E_INVALID, "NOTIFY_SOCKET '%s' is not a socket address",
+                          path);
 
     memcpy(to.sun_path, path, length);
     size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
@@ -35,7 +36,7 @@ int notify_send(const char *lines, struct berth_error *reterr)
 
     descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
-        return berth_fail(reterr, BERTH_E_IO, "no socket: %s", strerror(errno));
+        return berth_fail(reterr, BERTH_E_IO, "cannot create a socket: %s", strerror(errno));
     sent = sendto(descriptor, lines, strlen(lines), MSG_NOSIGNAL, (struct sockaddr *)&to, size);
     fault = errno;
     (void)close(descriptor);
@@ -70,7 +71,7 @@ int64_t notify_watchdog_ms(void)
     return usec / 2000;
 }
 
-/* The next name of LISTEN_FDNAMES into `out`; moves *names behind it. */
+/* Copy the next name of LISTEN_FDNAMES to `out` and advance *names. */
 static void next_name(const char **names, char *out, size_t size)
 {
     size_t length = *names ? strcspn(*names, ":") : 0;
@@ -92,8 +93,8 @@ int listen_take(struct listen_sockets *ret, struct berth_error *reterr)
         return 0;
     if (count > LISTEN_SOCKETS_MAX)
         return berth_fail(reterr, BERTH_E_CONFIG,
-                          "LISTEN_FDS gives %lld sockets, at most %d are allowed", (long long)count,
-                          LISTEN_SOCKETS_MAX);
+                          "LISTEN_FDS passes %lld sockets, but at most %d are supported",
+                          (long long)count, LISTEN_SOCKETS_MAX);
 
     for (int i = 0; i < (int)count; i++) {
         struct listen_socket *at = &ret->at[i];

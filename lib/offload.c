@@ -1,4 +1,4 @@
-/* offload.c - a bounded pool of threads. */
+/* offload.c - a bounded thread pool with two queues. */
 #include "berth/offload.h"
 
 #define THREADS_MAX 8
@@ -13,12 +13,12 @@ struct offload {
     uv_cond_t work;
     struct list waiting[OFFLOAD_PRIORITIES];
     size_t waiting_count[OFFLOAD_PRIORITIES];
-    int in_a_row; /* of the urgent ones, while others waited */
+    int in_a_row; /* jobs of high priority begun in a row while others waited */
     bool stopping;
     int64_t job_us; /* moving average over about eight jobs */
 };
 
-/* On the loop: the job is done, one way or the other. */
+/* On the loop: the job was carried out or cancelled. */
 static void finish(struct offload_job *job)
 {
     struct op *op = job->op;
@@ -42,13 +42,13 @@ static void come_back(struct loop_mail *mail)
     finish(container_of(mail, struct offload_job, mail));
 }
 
-/* Under the lock. */
+/* Called with the lock held. */
 static bool nothing_waits(const struct offload *offload)
 {
     return offload->waiting_count[OFFLOAD_HIGH] + offload->waiting_count[OFFLOAD_LOW] == 0;
 }
 
-/* Whose turn it is now, while something waits; under the lock. */
+/* The next job; at least one waits. Called with the lock held. */
 static enum offload_priority next_priority(struct offload *offload)
 {
     if (offload->waiting_count[OFFLOAD_LOW] == 0)
@@ -118,7 +118,7 @@ struct offload *offload_new(struct berth_loop *loop, int threads, size_t queue)
             offload->thread_count++;
         else
             break;
-    /* Without a single thread nothing would ever complete: as bad as no memory. */
+    /* Without a thread no job would complete: treated like out of memory. */
     if (offload->thread_count == 0)
         berth_out_of_memory();
     return offload;
@@ -139,7 +139,7 @@ static void cancel(struct op *op)
     }
     uv_mutex_unlock(&offload->lock);
 
-    /* A job that runs finishes alone and comes back to be released. */
+    /* A running job runs to its end and is then released. */
     if (waited)
         job->release(job);
 }
@@ -165,13 +165,13 @@ int offload_begin(struct offload *offload, struct offload_job *job, struct op *o
 
     if (full) {
         job->op = NULL;
-        return berth_fail(&op->error, BERTH_E_BUSY, "%zu jobs are waiting already",
+        return berth_fail(&op->error, BERTH_E_BUSY, "the queue is full: %zu jobs are waiting",
                           offload->queue_max);
     }
     return op_begun(op, cancel, job);
 }
 
-/* What waits never began. */
+/* Complete jobs that have not begun. */
 static void complete_closing(struct list *waiting)
 {
     struct list *node;
@@ -196,7 +196,7 @@ void offload_free(struct offload *offload)
     for (int i = 0; i < offload->thread_count; i++)
         (void)uv_thread_join(&offload->threads[i]);
 
-    /* What the threads finished is in the mailbox. */
+    /* Deliver what the threads finished. */
     loop_deliver(offload->loop);
     for (int priority = 0; priority < OFFLOAD_PRIORITIES; priority++)
         complete_closing(&offload->waiting[priority]);
@@ -227,7 +227,7 @@ int64_t offload_job_ms(const struct offload *offload)
     return (us + 999) / 1000;
 }
 
-/* How many begin before the last of that queue does, itself included; 0: its queue is empty. */
+/* How many jobs begin before the last one of that queue, itself included; 0: the queue is empty. */
 static int64_t count_before(const struct offload *offload, enum offload_priority priority)
 {
     int64_t own = (int64_t)offload->waiting_count[priority];
@@ -247,7 +247,8 @@ int64_t offload_wait_ms(const struct offload *offload, enum offload_priority pri
     int64_t us;
 
     uv_mutex_lock(&writable->lock);
-    /* Those before it, by as many as work at once; what runs now is half done on average. */
+    /* The jobs before it, divided by the number of threads; running jobs are half done on average.
+     */
     count = count_before(offload, priority);
     us = count > 0 ? (count * 2 + threads) / threads * offload->job_us / 2 : 0;
     uv_mutex_unlock(&writable->lock);

@@ -70,7 +70,7 @@ void op_cancel(struct op *op)
 
     if (!op->in_flight)
         return;
-    assert(cancel); /* a durable write is waited for, never cancelled */
+    assert(cancel); /* the owner must wait for a durable write */
     op->in_flight = false;
     op->cancel = NULL;
     cancel(op);

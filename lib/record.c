@@ -36,11 +36,11 @@ static int decode_number(const struct record *record, const struct field *field,
     else if (!json_is_integer(json))
         return wrong(record, field, reterr);
     if (value < 0 || value > most) {
-        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: %lld is not within 0 and %lld",
+        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: %lld is not between 0 and %lld",
                           record->name, field->name, (long long)value, (long long)most);
     }
     memcpy(member(field, row), &value,
-           sizeof(value)); /* an ID is as wide and never negative here */
+           sizeof(value)); /* an ID is as wide, and was checked not to be negative */
     return 0;
 }
 
@@ -64,12 +64,12 @@ static int decode_text(const struct record *record, const struct field *field, c
     if (!json_is_string(json))
         return wrong(record, field, reterr);
     if (length >= field->size) {
-        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: %zu bytes, at most %zu are allowed",
+        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: %zu bytes exceed the limit of %zu",
                           record->name, field->name, length, field->size - 1);
     }
     if (!is_printable(text, length, field->type == FIELD_LINES)) {
-        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: holds a control character", record->name,
-                          field->name);
+        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: contains a control character",
+                          record->name, field->name);
     }
     memset(member(field, row), 0, field->size);
     memcpy(member(field, row), text, length);
@@ -82,7 +82,7 @@ static int decode_secret(const struct record *record, const struct field *field,
     if (!json_is_string(json))
         return wrong(record, field, reterr);
     if (!secret_set(member(field, row), json_string_value(json), json_string_length(json))) {
-        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: longer than %d bytes or holds a NUL",
+        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: longer than %d bytes, or contains a NUL",
                           record->name, field->name, SECRET_MAX - 1);
     }
     return 0;
@@ -101,9 +101,8 @@ static int decode_enum(const struct record *record, const struct field *field, c
             value = i;
     }
     if (!value) {
-        return berth_fail(reterr, BERTH_E_INVALID,
-                          "%s.%s: '%.40s' is not one of its words (%s, ...)", record->name,
-                          field->name, name, field->names[1]);
+        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: '%.40s' is not a valid value (%s, ...)",
+                          record->name, field->name, name, field->names[1]);
     }
     memcpy(member(field, row), &value, sizeof(value));
     return 0;
@@ -118,7 +117,7 @@ static int decode_list(const struct record *record, const struct field *field, c
     if (!json_is_array(json))
         return wrong(record, field, reterr);
     if (count > field->capacity) {
-        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: %zu elements, at most %zu are allowed",
+        return berth_fail(reterr, BERTH_E_INVALID, "%s.%s: %zu elements exceed the limit of %zu",
                           record->name, field->name, count, field->capacity);
     }
     for (size_t i = 0; i < count; i++) {
@@ -194,7 +193,7 @@ int record_merge(const struct record *record, const json_t *object, void *out,
 
     if (!json_is_object(object))
         return berth_fail(reterr, BERTH_E_INVALID, "%s: expected an object", record->name);
-    /* jansson walks a const object through a non-const iterator; nothing is changed. */
+    /* jansson iterates a const object with a non-const iterator; nothing is changed. */
     iterator = json_object_iter((json_t *)(uintptr_t)object);
     for (; iterator; iterator = json_object_iter_next((json_t *)(uintptr_t)object, iterator)) {
         const char *name = json_object_iter_key(iterator);

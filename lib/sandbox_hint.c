@@ -1,4 +1,4 @@
-/* sandbox_hint.c - see sandbox_hint.h. */
+/* sandbox_hint.c - find out from the mounts of the process whether its unit hides a folder. */
 #include "berth/sandbox_hint.h"
 
 #include <limits.h>
@@ -13,8 +13,8 @@
 #define PRIVATE "systemd-private-"
 #define UNIT "-berthd.service-"
 
-/* Is this the main process of a unit? A shell of a unit inherits INVOCATION_ID and
- * SYSTEMD_EXEC_PID, but the latter is another's. */
+/* Is this the main process of a unit? A process that a service starts inherits INVOCATION_ID and
+ * SYSTEMD_EXEC_PID, but the latter is not its own pid. */
 static bool is_unit(void)
 {
     const char *pid = getenv("SYSTEMD_EXEC_PID");
@@ -35,9 +35,10 @@ static bool is_private(const char *root)
     return boot && strncmp(boot, UNIT, strlen(UNIT)) == 0;
 }
 
-/* What systemd mounts there: of PrivateTmp=yes a folder of the service's own, of ProtectHome=yes
- * one that cannot be opened, of ProtectHome=tmpfs an empty one. A live system or a container has a
- * home in memory too, and another unit its own folders: what they hide is not hidden from us. */
+/* What systemd mounts there: for PrivateTmp=yes a folder of the service's own, for ProtectHome=yes
+ * one that cannot be opened, for ProtectHome=tmpfs an empty one. A live system or a container may
+ * have home folders in memory as well, and other units have private folders of their own: neither
+ * hides anything from this service. */
 static bool hides(const char *root, const char *point, const char *rest)
 {
     if (is_private(root))
@@ -80,8 +81,8 @@ static void unescape(char *text)
     *to = '\0';
 }
 
-/* The mounts stand in the order in which they were made, so the last one on the way to `path` is
- * what is seen there: it lies in what was mounted before, or covers it. */
+/* Mounts are listed in the order in which they were made, so the last one that contains `path` is
+ * the one in effect: it lies within the earlier ones, or covers them. */
 static bool seek(FILE *mounts, const char *path, char ret_point[WORD])
 {
     char line[LINE], root[WORD], point[WORD];
@@ -100,7 +101,7 @@ static bool seek(FILE *mounts, const char *path, char ret_point[WORD])
     return hidden;
 }
 
-/* `path` without links and ".." as far as it is there; what is not yet follows as it stands. */
+/* `path` with links and ".." resolved; the part that does not exist is appended unchanged. */
 static void resolve(const char *path, char ret[PATH_MAX])
 {
     char part[PATH_MAX];

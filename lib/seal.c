@@ -9,7 +9,7 @@
 #define NONCE 12
 #define TAG 16
 
-_Static_assert(NONCE + TAG == SEAL_OVERHEAD, "what sealing adds");
+_Static_assert(NONCE + TAG == SEAL_OVERHEAD, "nonce and tag");
 
 static void context_freep(EVP_CIPHER_CTX **context)
 {
@@ -24,14 +24,14 @@ int seal_encrypt(const unsigned char key[SEAL_KEY], struct berth_random *random,
     int tail = 0;
 
     if (size > INT32_MAX - SEAL_OVERHEAD)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "too large to seal");
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "too large to encrypt");
 
     random_fill(random, out, NONCE);
     if (!context || EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, out) != 1 ||
         EVP_EncryptUpdate(context, out + NONCE, &length, text, (int)size) != 1 ||
         EVP_EncryptFinal_ex(context, out + NONCE + length, &tail) != 1 ||
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, TAG, out + NONCE + size) != 1)
-        return berth_fail(reterr, BERTH_E_INTERNAL, "sealing failed");
+        return berth_fail(reterr, BERTH_E_INTERNAL, "encryption failed");
     return 0;
 }
 
@@ -45,7 +45,7 @@ int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed,
     int tail = 0;
 
     if (size < SEAL_OVERHEAD || size > INT32_MAX)
-        return berth_fail(reterr, BERTH_E_DENIED, "this is no sealed text");
+        return berth_fail(reterr, BERTH_E_DENIED, "too short for an encrypted text");
 
     memcpy(tag, sealed + size - TAG, TAG);
     if (!context || EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, sealed) != 1 ||
@@ -53,17 +53,16 @@ int seal_decrypt(const unsigned char key[SEAL_KEY], const unsigned char *sealed,
             1 ||
         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, TAG, tag) != 1 ||
         EVP_DecryptFinal_ex(context, plain + length, &tail) != 1) {
-        /* What did not authenticate is not handed out. */
+        /* Do not hand out text that failed authentication. */
         explicit_bzero(out, size - SEAL_OVERHEAD);
-        return berth_fail(reterr, BERTH_E_DENIED, "the seal does not hold");
+        return berth_fail(reterr, BERTH_E_DENIED, "authentication tag mismatch");
     }
     return 0;
 }
 
 static EVP_MD *sha256;
 
-/* Fetched once: looking the algorithm up costs more than hashing a short text. Lives as long as the
- * program. */
+/* Fetched once and never freed: looking up the algorithm costs more than hashing a short text. */
 static void fetch_sha256(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);

@@ -24,7 +24,7 @@ bool secret_equal(const struct secret *a, const struct secret *b)
 {
     unsigned char different = 0;
 
-    /* The whole buffer: what lies behind the NUL is zero by construction. */
+    /* Compare the whole buffer: bytes after the NUL are always zero. */
     for (size_t i = 0; i < sizeof(a->text); i++)
         different |= (unsigned char)(a->text[i] ^ b->text[i]);
     return different == 0;
@@ -32,7 +32,7 @@ bool secret_equal(const struct secret *a, const struct secret *b)
 
 void secret_harden_process(void)
 {
-    static const char sentence[] = "berth: cannot switch off core files; not starting\n";
+    static const char sentence[] = "berth: cannot disable core files; not starting\n";
     const struct rlimit none = { 0, 0 };
 
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0) {

@@ -1,4 +1,4 @@
-/* setting.c - see setting.h. */
+/* setting.c - check and store the settings of a profile. */
 #include "berth/setting.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static int refuse(const struct setting_row *row, const char *value, struct berth
                       row->unit[0] ? " " : "", row->unit);
 }
 
-/* The number, when the text is one and lies within the row's "least..largest". */
+/* Parse a number that lies within the row's "least..largest". */
 static bool number_of(const struct setting_row *row, const char *value, int64_t *ret)
 {
     const char *dots = strstr(row->allowed, "..");
@@ -56,7 +56,7 @@ static bool number_of(const struct setting_row *row, const char *value, int64_t 
     return true;
 }
 
-/* Is `value` one of the words of "one|two"? */
+/* Is `value` one of the words in "one|two"? */
 static bool is_choice(const char *allowed, const char *value)
 {
     size_t length = strcspn(value, "|");
@@ -73,7 +73,7 @@ static bool is_choice(const char *allowed, const char *value)
     return false;
 }
 
-/* One line without control characters that fits. */
+/* One line without control characters, not too long. */
 static bool is_line(const char *value)
 {
     size_t length = 0;
@@ -100,7 +100,7 @@ void settings_default(struct settings *settings)
 
         if (settings_set(settings, rows[i].key, rows[i].default_value, &error) < 0) {
             (void)fprintf(stderr, "settings.def: %s\n", error.text);
-            abort(); /* the table contradicts itself: no program built from it is of use */
+            abort(); /* a default in settings.def is not allowed by its own row */
         }
     }
 }
@@ -113,7 +113,7 @@ int settings_set(struct settings *settings, const char *key, const char *value,
     int64_t number;
 
     if (!row)
-        return berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no setting '%s'", key);
+        return berth_fail(reterr, BERTH_E_NOT_FOUND, "unknown setting '%s'", key);
     member = (char *)settings + row->offset;
     switch (row->kind) {
     case SETTING_BOOL:

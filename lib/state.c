@@ -20,7 +20,7 @@
 #undef STATE
 #undef STATES_END
 
-/* Entities as numbers, so that all transitions stand in one table. */
+/* Entities as numbers, so that one table holds all transitions. */
 enum entity_index {
 #define STATES(entity) index_##entity,
 #define STATE(entity, symbol, name, sentence)

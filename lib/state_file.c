@@ -1,4 +1,4 @@
-/* state_file.c - see state_file.h. */
+/* state_file.c - read and atomically replace small private files. */
 #include "berth/state_file.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ int state_dir_open(struct state_dir *state, const char *path, struct berth_error
         return 0;
     (void)snprintf(state->path, sizeof(state->path), "%s", path);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return fail(reterr, state, "", "cannot make the folder");
+        return fail(reterr, state, "", "cannot create the folder");
     state->folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (state->folder < 0 || fstat(state->folder, &facts) < 0)
         return fail(reterr, state, "", "cannot open the folder");
@@ -123,9 +123,9 @@ int state_file_write(struct state_dir *state, const char *name, const void *data
     bool ok;
 
     if (!is_name(name))
-        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no name for a document", name);
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is not a valid file name", name);
     if (size > STATE_FILE_MAX)
-        return berth_fail(reterr, BERTH_E_TOO_LARGE, "'%s' has more than %d bytes", name,
+        return berth_fail(reterr, BERTH_E_TOO_LARGE, "'%s' is larger than %d bytes", name,
                           STATE_FILE_MAX);
     if (state->folder < 0) {
         remember(state, name, data, size);
@@ -187,7 +187,7 @@ char *state_file_read(struct state_dir *state, const char *name, size_t *ret_siz
     if (state->folder < 0) {
         document = in_memory(state, name);
         if (!document) {
-            (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no '%s'", name);
+            (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "'%s' does not exist", name);
             return NULL;
         }
         data = berth_alloc(document->size + 1);
@@ -197,7 +197,7 @@ char *state_file_read(struct state_dir *state, const char *name, size_t *ret_siz
     }
     file = openat(state->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0 && errno == ENOENT) {
-        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "there is no '%s' in %s", name, state->path);
+        (void)berth_fail(reterr, BERTH_E_NOT_FOUND, "'%s' does not exist in %s", name, state->path);
         return NULL;
     }
     data = file >= 0 ? read_all(file, ret_size) : NULL;

@@ -1,4 +1,4 @@
-/* timer.c - a 4-ary heap of deadlines and the queue of the turn. */
+/* timer.c - a 4-ary heap of deadlines, and the queue of deferred work. */
 #include "berth/timer.h"
 
 #include "berth/plant.h"
@@ -70,7 +70,7 @@ static void sift_down(struct berth_timers *timers, size_t at, struct timer_slot 
     settle(timers, at, slot);
 }
 
-/* A slot takes the place of another one, up or down from there. */
+/* Put a slot at `index` and restore the heap, upwards or downwards from there. */
 static void resettle(struct berth_timers *timers, size_t at, struct timer_slot slot)
 {
     if (at > 0 && earlier(&slot, &timers->heap[(at - 1) / CHILDREN]))
@@ -87,7 +87,7 @@ void timer_start(struct berth_timers *timers, struct berth_timer *timer, int64_t
     timer->fire = fire;
     if (__builtin_add_overflow(timers->mono_ms, delay_ms > 0 ? delay_ms : 0, &slot.deadline_ms))
         slot.deadline_ms = INT64_MAX;
-    if (timer->index) { /* armed anew, which renewals do all the time: it moves where it is */
+    if (timer->index) { /* re-armed, as at every renewal: sift it from its present place */
         resettle(timers, timer->index - 1, slot);
         if (timer->index == 1 && timers->wake)
             timers->wake(timers);
@@ -124,8 +124,8 @@ void timers_advance(struct berth_timers *timers, int64_t mono_ms, int64_t wall_m
     if (mono_ms > timers->mono_ms)
         timers->mono_ms = mono_ms;
     timers->wall_ms = wall_ms;
-    /* Timers that a callback arms wait for the next advance, so that a timer of 0 cannot hold the
-     * loop. */
+    /* Timers that a callback arms wait for the next advance, so that a timer of 0 ms cannot block
+     * the loop. */
     while (timers->count > 0 && timers->heap[0].deadline_ms <= timers->mono_ms &&
            timers->heap[0].order <= armed_before) {
         struct berth_timer *timer = timers->heap[0].timer;

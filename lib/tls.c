@@ -8,17 +8,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Of the certificates that a stranger shows before anything is known of them. */
+/* Largest certificate message of a peer, which is not authenticated yet. */
 #define CERTIFICATE_BYTES_MAX 16384L
 
-/* Who connects and says nothing is gone sooner than who is slow. */
+/* A peer that connects and sends nothing is dropped sooner than one that is slow. */
 #define FIRST_BYTE_MS 3000
 
-/* Seconds of silence before the kernel asks whether the other end is still there. */
+/* Idle seconds before TCP keepalive probes the other end. */
 #define KEEPALIVE_S 60
 
-/* Handshake messages after the handshake (key updates) that one connection may send: each costs us
- * more than it costs the other end, and a stranger may send them too.
+/* Messages of TLS itself (key updates) that a peer may send after the handshake: each costs this
+ * end more than the sender, and unauthenticated peers may send them as well.
  */
 #define LATE_MESSAGES_MAX 100
 
@@ -27,7 +27,7 @@
 
 #define ALPN_MAX 32
 
-/* What a context needs beyond OpenSSL's own. */
+/* Data of ours that is attached to an SSL_CTX. */
 struct context_extra {
     unsigned char alpn[ALPN_MAX]; /* as on the wire: length, then name */
     unsigned alpn_size;
@@ -46,7 +46,7 @@ static uv_once_t once = UV_ONCE_INIT;
 static BIO_METHOD *bio_method;
 static int extra_index;
 
-/* ---- the custom BIO: reads from what libuv just gave, writes to the socket ---- */
+/* ---- the custom BIO: reads the bytes that libuv just delivered, writes to the socket ---- */
 
 static int bio_read(BIO *bio, char *out, int size)
 {
@@ -173,8 +173,8 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_s
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* Trust exactly the certificate whose hash was given with the invitation; it comes as part of the
- * server's chain. */
+/* Trust exactly the CA certificate whose hash is in the invitation; the server sends it in its
+ * chain. */
 static int verify_pinned(X509_STORE_CTX *context, void *argument)
 {
     struct context_extra *extra = argument;
@@ -306,8 +306,8 @@ static void note_message(int written, int version, int type, const void *bytes, 
         peer->late_messages++;
 }
 
-/* Same for all: TLS 1.3, modern groups, no resumption (the core checks revocation on every
- * connect), lean. */
+/* Common to all contexts: TLS 1.3, modern groups, no resumption (the core checks revocation on
+ * every connect), no buffers while idle. */
 static bool set_common(SSL_CTX *context)
 {
     char groups[] = "X25519:P-256"; /* OpenSSL's macro casts the const away */
@@ -331,17 +331,18 @@ SSL_CTX *tls_context(const struct tls_setup *setup, struct berth_error *reterr)
 
     uv_once(&once, prepare);
     if (client && !setup->authority && !setup->authority_hash) {
-        (void)berth_fail(reterr, BERTH_E_INVALID, "a client must know its authority");
+        (void)berth_fail(reterr, BERTH_E_INVALID,
+                         "a TLS client needs a certificate authority or its hash");
         return NULL;
     }
     ERR_clear_error();
     context = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
     if (!context || !set_common(context) || !set_extra(context, setup))
-        return (void)context_fail(context, "TLS cannot be set up", reterr), NULL;
+        return (void)context_fail(context, "cannot set up TLS", reterr), NULL;
     if (setup->certificate && !use_chain(context, setup->certificate))
-        return (void)context_fail(context, "the own certificate is not usable", reterr), NULL;
+        return (void)context_fail(context, "our own certificate is not usable", reterr), NULL;
     if (setup->key && !use_key(context, setup->key))
-        return (void)context_fail(context, "the own key does not fit the certificate", reterr),
+        return (void)context_fail(context, "our own key does not match the certificate", reterr),
                NULL;
     if (setup->authority && !use_authority(context, setup->authority))
         return (void)context_fail(context, "the authority's certificate is not usable", reterr),
@@ -363,7 +364,7 @@ static bool is_certificate_alert(int alert)
            alert == SSL_AD_UNKNOWN_CA || alert == SSL_AD_CERTIFICATE_REQUIRED;
 }
 
-/* Turn what OpenSSL says into one of our failures and close. */
+/* Convert the error of OpenSSL to a BERTH_E code and close. */
 static void close_failed(struct tls_peer *peer)
 {
     unsigned long code = ERR_peek_error();
@@ -379,7 +380,7 @@ static void close_failed(struct tls_peer *peer)
         tls_close(peer, BERTH_E_CERTIFICATE, "%s: %s", peer->address,
                   X509_verify_cert_error_string(verdict));
     else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
-        tls_close(peer, BERTH_E_CERTIFICATE, "%s shows no certificate", peer->address);
+        tls_close(peer, BERTH_E_CERTIFICATE, "%s has sent no certificate", peer->address);
     else if (reason > SSL_AD_REASON_OFFSET && is_certificate_alert(reason - SSL_AD_REASON_OFFSET))
         tls_close(peer, BERTH_E_CERTIFICATE, "%s does not accept our certificate: %s",
                   peer->address, text ? text : "alert");
@@ -418,7 +419,8 @@ static void shake_hands(struct tls_peer *peer)
         return;
     }
     if (!alpn_agreed(peer)) {
-        tls_close(peer, BERTH_E_PROTOCOL, "%s does not offer our protocol (ALPN)", peer->address);
+        tls_close(peer, BERTH_E_PROTOCOL, "%s does not offer the required protocol (ALPN)",
+                  peer->address);
         return;
     }
     timer_stop(&peer->loop->timers, &peer->handshake_limit);
@@ -445,7 +447,7 @@ static void read_plain(struct tls_peer *peer)
         }
         fault = SSL_get_error(peer->ssl, got);
         if (peer->late_messages > LATE_MESSAGES_MAX)
-            tls_close(peer, BERTH_E_PROTOCOL, "%s renews its keys without end", peer->address);
+            tls_close(peer, BERTH_E_PROTOCOL, "%s sends too many TLS key updates", peer->address);
         if (fault == SSL_ERROR_WANT_READ)
             break;
         if (fault == SSL_ERROR_ZERO_RETURN)
@@ -520,8 +522,8 @@ static int make_ssl(struct tls_peer *peer, SSL_CTX *context, bool server)
     return 0;
 }
 
-/* On a socket for both families an IPv4 address comes dressed as IPv6; entitlements by network mean
- * the plain one. */
+/* A socket for both families reports IPv4 peers as IPv4-mapped IPv6 addresses; entitlements by
+ * network use the plain IPv4 address. */
 static void note_address(struct tls_peer *peer)
 {
     static const char dressed[] = "::ffff:";
@@ -543,8 +545,7 @@ static int fail_before_stream(struct tls_peer *peer, int descriptor, int fault,
     SSL_free(berth_take(peer->ssl));
     if (descriptor >= 0)
         (void)close(descriptor);
-    return berth_fail(reterr, BERTH_E_IO, "no TLS connection could be made: %s",
-                      uv_strerror(fault));
+    return berth_fail(reterr, BERTH_E_IO, "cannot create a TLS connection: %s", uv_strerror(fault));
 }
 
 int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_t limit_ms,
@@ -563,7 +564,7 @@ int tls_accept(struct berth_loop *loop, SSL_CTX *context, int descriptor, int64_
     r = uv_tcp_open(&peer->tcp, descriptor);
     if (r < 0) {
         (void)close(descriptor);
-        tls_close(peer, BERTH_E_IO, "a connection could not be taken over: %s", uv_strerror(r));
+        tls_close(peer, BERTH_E_IO, "cannot take over a connection: %s", uv_strerror(r));
         return 0;
     }
     note_address(peer);
@@ -609,7 +610,8 @@ static int numeric_address(const char *address, int port, struct sockaddr_storag
     return uv_ip6_addr(address, port, (struct sockaddr_in6 *)ret);
 }
 
-/* A terminal with several networks may come from one of them only. */
+/* Bind first: a terminal with several networks may be permitted to connect from one of them only.
+ */
 static int come_from(struct tls_peer *peer, const char *source)
 {
     struct sockaddr_storage from = { 0 };
@@ -632,7 +634,8 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_targ
     peer->events = events;
     (void)snprintf(peer->address, sizeof(peer->address), "%s", target->address);
     if (numeric_address(target->address, target->port, &to) < 0)
-        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is no numeric address", target->address);
+        return berth_fail(reterr, BERTH_E_INVALID, "'%s' is not a numeric address",
+                          target->address);
 
     r = make_ssl(peer, context, false);
     if (r == 0)
@@ -640,7 +643,7 @@ int tls_connect(struct berth_loop *loop, SSL_CTX *context, const struct tls_targ
     if (r < 0)
         return fail_before_stream(peer, -1, r, reterr);
 
-    peer->heard = true; /* one limit for connecting and shaking hands */
+    peer->heard = true; /* one limit for connecting and the handshake */
     timer_start(&loop->timers, &peer->handshake_limit, target->limit_ms, too_slow);
     connecting = berth_new(struct connecting);
     connecting->peer = peer;
@@ -704,7 +707,7 @@ void tls_close(struct tls_peer *peer, int code, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    /* A reason that the owner left before (bytes failed) says more than ours. */
+    /* Keep the error that the owner has set (its `bytes` callback failed). */
     if (peer->error.code == 0)
         (void)berth_fail(&peer->error, code, "%s", text);
     timer_stop(&peer->loop->timers, &peer->handshake_limit);

@@ -46,14 +46,15 @@ void tls_sha256_hex(const void *data, size_t size, char hex[72])
 {
     unsigned char digest[32];
 
-    /* Fails for want of memory, or when the provider is missing; then nothing of TLS works either.
+    /* Fails only without memory or without OpenSSL's default provider; then TLS does not work
+     * either.
      */
     if (EVP_Digest(data, size, digest, NULL, EVP_sha256(), NULL) != 1)
         berth_out_of_memory();
     to_hex(digest, sizeof(digest), hex);
 }
 
-/* A failure with OpenSSL's own reason; leaves its queue empty. */
+/* Fail with the reason that OpenSSL gives, and clear its error queue. */
 static int fail(struct berth_error *reterr, int code, const char *what)
 {
     unsigned long reason = ERR_peek_error();
@@ -63,7 +64,7 @@ static int fail(struct berth_error *reterr, int code, const char *what)
     return berth_fail(reterr, code, "%s%s%s", what, text ? ": " : "", text ? text : "");
 }
 
-/* Text of a memory BIO, allocated anew with its NUL; NULL when there is none. */
+/* Copy of the text in a memory BIO, with NUL; NULL when it is empty. */
 static char *bio_text(BIO *bio)
 {
     char *data = NULL;
@@ -103,17 +104,17 @@ static X509_REQ *read_request(const char *pem)
 int tls_make_key(char **ret_key, struct berth_error *reterr)
 {
     berth_cleanup(key_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
-    /* Secure memory functions are not asked for: the text leaves at once and is wiped with the BIO
-     * by OpenSSL. */
+    /* Not BIO_s_secmem(): the text is copied out at once, and OpenSSL wipes the BIO when it is
+     * freed. */
     berth_cleanup(bio_freep) BIO *bio = BIO_new(BIO_s_secmem());
     char *text;
 
     if (!key || !bio || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
-        return fail(reterr, BERTH_E_INTERNAL, "no key could be made");
+        return fail(reterr, BERTH_E_INTERNAL, "cannot create a key");
 
     text = bio_text(bio);
     if (!text)
-        return fail(reterr, BERTH_E_INTERNAL, "no key could be made");
+        return fail(reterr, BERTH_E_INTERNAL, "cannot create a key");
     *ret_key = text;
     return 0;
 }
@@ -134,7 +135,7 @@ int tls_make_request(const char *key, const char *common_name, char **ret_reques
                                    -1, -1, 0) != 1 ||
         X509_REQ_set_pubkey(request, own) != 1 || X509_REQ_sign(request, own, EVP_sha256()) <= 0 ||
         PEM_write_bio_X509_REQ(bio, request) != 1)
-        return fail(reterr, BERTH_E_INVALID, "the request could not be made");
+        return fail(reterr, BERTH_E_INVALID, "cannot create the certificate request");
 
     *ret_request = bio_text(bio);
     return 0;
@@ -160,7 +161,7 @@ int tls_sign_request(const char *key, const char *request, char **ret_hex,
          EVP_DigestSign(context, signature, &size, der, (size_t)length) == 1;
     OPENSSL_free(der);
     if (!ok)
-        return fail(reterr, BERTH_E_INVALID, "the request could not be signed");
+        return fail(reterr, BERTH_E_INVALID, "cannot sign the certificate request");
 
     *ret_hex = berth_alloc(2 * size + 1);
     to_hex(signature, size, *ret_hex);
@@ -215,7 +216,7 @@ int tls_certificate_info(const char *pem, char hash[72], char key_hash[72],
 
     if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1 ||
         !certificate_hash_of(certificate, hash) || !key_hash_of(certificate, key_hash))
-        return fail(reterr, BERTH_E_CERTIFICATE, "the text is no certificate");
+        return fail(reterr, BERTH_E_CERTIFICATE, "the text is not a certificate");
 
     *ret_not_after_ms = (int64_t)timegm(&end) * 1000;
     return 0;

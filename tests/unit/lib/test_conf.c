@@ -273,29 +273,28 @@ TEST(conf, paths_are_absolute_and_words_are_known)
 TEST(conf, an_unknown_option_says_what_there_is)
 {
     expect_sentence("[link]\nthread = 1\n",
-                    "line 2: [link] has no option 'thread', only: threads, wait_s");
+                    "line 2: unknown option 'thread' in [link]; its options are: threads, wait_s");
 }
 
 TEST(conf, an_unknown_section_says_what_there_is)
 {
     expect_sentence("[lnk]\nthreads = 1\n",
-                    "line 2: there is no section [lnk], only: link, log, net, file");
+                    "line 2: unknown section [lnk]; the sections are: link, log, net, file");
     expect_sentence(
         "threads = 1\n",
-        "line 1: 'threads' stands before the first [section], one of: link, log, net, file");
+        "line 1: 'threads' is before the first [section]; the sections are: link, log, net, file");
 }
 
 TEST(conf, a_line_that_is_nothing)
 {
-    expect_sentence("[link]\nthreads\n", "line 2: neither [section] nor key = value nor # comment");
-    expect_sentence("[link\nthreads = 1\n",
-                    "line 1: neither [section] nor key = value nor # comment");
+    expect_sentence("[link]\nthreads\n", "line 2: expected [section], key = value or # comment");
+    expect_sentence("[link\nthreads = 1\n", "line 1: expected [section], key = value or # comment");
 }
 
 TEST(conf, the_first_fault_is_told)
 {
     expect_sentence("[link]\nwrong\nthreads = 65\n",
-                    "line 2: neither [section] nor key = value nor # comment");
+                    "line 2: expected [section], key = value or # comment");
     expect_sentence("[link]\nthreads = 65\nwrong\n",
                     "line 2: link.threads is '65', but must be a whole number from 0 to 64");
 }
@@ -339,10 +338,10 @@ TEST(conf, one_option_by_name)
     EXPECT_INT(options.threads, 3);
     EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "threads", "3", &options, &error),
                BERTH_E_CONFIG);
-    EXPECT_STR(error.text, "'threads' is no name of an option: section.key");
+    EXPECT_STR(error.text, "'threads' is not an option name; expected section.key");
     EXPECT_ERR(conf_set(table, BERTH_COUNT(table), "link.speed", "3", &options, &error),
                BERTH_E_CONFIG);
-    EXPECT_STR(error.text, "[link] has no option 'speed', only: threads, wait_s");
+    EXPECT_STR(error.text, "unknown option 'speed' in [link]; its options are: threads, wait_s");
 }
 
 static int live_changes, later_changes;

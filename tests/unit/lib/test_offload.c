@@ -160,7 +160,7 @@ TEST(offload, a_full_queue_says_busy_and_leaves_the_job_with_the_caller)
     EXPECT_INT(began, 2);
     extra = sum_new(1, 1, &result);
     EXPECT_ERR(offload_begin(offload, extra, &asked[3].op), BERTH_E_BUSY);
-    EXPECT_SAYS(asked[3].op.error.text, "2 jobs are waiting already");
+    EXPECT_SAYS(asked[3].op.error.text, "the queue is full: 2 jobs are waiting");
     free(container_of(extra, struct sum, job));
     let_go_after_50_ms();
     (void)UNTIL(asked[0].done + asked[1].done + asked[2].done == 3, loop_turn(&loop, 1000));

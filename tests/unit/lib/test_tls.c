@@ -225,7 +225,7 @@ TEST(tls, no_certificate_is_refused)
 {
     begin();
     refused(server_context("berth/1", true), client_context("berth/1", NULL), BERTH_E_CERTIFICATE,
-            "shows no certificate");
+            "has sent no certificate");
     finish();
 }
 
@@ -456,7 +456,7 @@ TEST(tls, keys_are_not_renewed_without_end)
     }
     turn_until(&server.closed);
     EXPECT_ERR(server.why.code, BERTH_E_PROTOCOL);
-    EXPECT_SAYS(server.why.text, "renews its keys without end");
+    EXPECT_SAYS(server.why.text, "sends too many TLS key updates");
     turn_until(&client.closed);
     SSL_CTX_free(a);
     SSL_CTX_free(b);
@@ -523,7 +523,7 @@ TEST(tls, a_key_that_does_not_fit_is_said_so)
     setup.key = terminal.key;
     EXPECT(tls_context(&setup, &error) == NULL);
     EXPECT_ERR(error.code, BERTH_E_CERTIFICATE);
-    EXPECT_SAYS(error.text, "the own key does not fit the certificate");
+    EXPECT_SAYS(error.text, "our own key does not match the certificate");
     finish();
 }
 

@@ -212,7 +212,7 @@ TEST(link, a_frame_of_two_gigabytes_ends_the_connection_before_anything_is_kept)
     client_enter(&other);
     EXPECT_OK(tls_write(&client.tls, "\x80\x00\x00\x00{", 5));
     TURN_UNTIL(client.closed && handlers.closed == 1);
-    EXPECT_SAYS(handlers.closed_why, "a frame of 2147483648 bytes, allowed are 65536");
+    EXPECT_SAYS(handlers.closed_why, "a frame of 2147483648 bytes exceeds the limit of 65536");
     EXPECT_INT(stats_now().messages_bad, 1);
     client_say(&other, ANNOUNCE);
     TURN_UNTIL(other.frames == 1);
@@ -855,8 +855,8 @@ TEST(link, the_end_closes_everybody)
     fixture_end();
 }
 
-/* Work of other threads may end, and its outcome be told, while the listeners close: a password that
- * was being checked when the store failed. */
+/* Work of other threads may end, and its outcome be told, while the listeners close: a password
+ * that was being checked when the store failed. */
 static void tell_late(berth_unused struct loop_mail *mail)
 {
     const struct msg msg = { .type = MSG_presence_unknown };
