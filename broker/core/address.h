@@ -1,7 +1,8 @@
-/* address.h - where an RDP server is reached: one spelling for one machine.
+/* address.h - addresses of RDP servers, each in one canonical form.
  *
- * Module core. Desktops are probed and shown by numeric addresses only. Every spelling of one address
- * becomes the same text, so that the schema can see two desktops that are one machine.
+ * Module core. Desktops are probed and shown by numeric addresses only. Every spelling of an
+ * address is reduced to the same text, so that two desktops on the same machine can be found by
+ * comparing texts.
  */
 #ifndef BERTH_CORE_ADDRESS_H
 #define BERTH_CORE_ADDRESS_H
@@ -10,20 +11,22 @@
 
 #define ADDRESS_TEXT 64
 
-/* The usual spelling of a numeric IPv4 or IPv6 address; an IPv6 address that maps an IPv4 one is
- * that. whose: for the sentence, such as "desktop 'pc-1'". Errors: INVALID for everything else
- * (host names, brackets, ports, blanks), and for what no single machine has (any, all, multicast, a
- * link's own).
+/* Reduce a numeric IPv4 or IPv6 address to its canonical text; an IPv4-mapped IPv6 address becomes
+ * the IPv4 one.
+ *
+ * whose: for the error text, such as "desktop 'pc-1'".
+ * Errors: INVALID for anything else (host names, brackets, ports, blanks), and for addresses that
+ * no single machine has (unspecified, broadcast, multicast, link-local).
  */
 int address_normalize(const char *whose, const char *given, char out[ADDRESS_TEXT],
                       struct berth_error *reterr) berth_must_check;
 
-/* Where the forwarded ports of a host's machines are reached: its address, or the loopback when it
- * has none. */
+/* The address at which forwarded ports of a host's machines are reached: the host's own, or
+ * 127.0.0.1 when it has none. */
 const char *address_of_host(const struct host *host);
 
-/* Another desktop than `id` that is reached at this address and port, as its row says or as it is
- * observed; NULL when there is none. address: as address_normalize gives it. */
+/* Another desktop than `id` at this address and port, by its row or as observed; NULL when there is
+ * none. address: as address_normalize returns it. */
 const struct desktop *address_taken(struct core *core, uint64_t id, const char *address,
                                     int64_t port);
 

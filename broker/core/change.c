@@ -1,4 +1,4 @@
-/* change.c - decisions on their way to disk. */
+/* change.c - collecting the changes of a decision. */
 #include "core/change.h"
 
 #include <stdarg.h>

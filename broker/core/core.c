@@ -1,4 +1,4 @@
-/* core.c - registries, decisions made visible, notices, pins and reaping. */
+/* core.c - registries, applying decisions, notices, pins, and freeing entities. */
 #include "core/core.h"
 
 #include <string.h>
@@ -91,7 +91,7 @@ static void reap(struct berth_deferred *deferred)
 {
     struct entity *entity = container_of(deferred, struct entity, reap);
 
-    if (!entity->pins) /* somebody may have pinned it again before the end of the turn */
+    if (!entity->pins) /* it may have been pinned again before the end of the turn */
         entity_free(entity);
 }
 
@@ -109,7 +109,7 @@ void entity_unpin(struct entity *entity)
         deferred_add(entity->core->timers, &entity->reap, reap);
 }
 
-/* Registries are in order of id; new ones come at the end, so this walks one step. */
+/* Registries are in order of id. New entities have the highest id, so this walks one step. */
 static void put_in_order(struct registry *registry, struct entity *entity)
 {
     struct list *after = registry->all.prev;
@@ -208,7 +208,7 @@ bool core_has_ended(enum entity_kind kind, const void *row)
     return core_keeps_history(kind) && entity_ops(kind)->has_ended(row);
 }
 
-/* Memory holds what is open and the latest of what ended in this run; the store has it all. */
+/* Memory keeps the ENDED_KEPT latest entities that ended in this run; the store has all of them. */
 static void note_ended(struct entity *entity)
 {
     struct core *core = entity->core;
@@ -228,7 +228,7 @@ void core_free(struct core *core)
     if (!core)
         return;
     core->timers->stalled = NULL;
-    /* Dropped entities that wait for the end of the turn go with it. */
+    /* Frees the dropped entities that wait for the end of the turn. */
     deferred_run(core->timers);
     for (int kind = 0; kind < ENTITY_KINDS; kind++) {
         list_each (&core->of[kind].all, node) {
@@ -333,7 +333,7 @@ void core_apply(struct core *core, struct changes *changes)
     for (size_t i = 0; i < changes->count; i++)
         apply_one(core, changes->at[i]);
     core_note_changes(core, changes);
-    /* Only now: a listener sees the decision whole. */
+    /* After all rows: a listener must see the whole decision. */
     for (size_t i = 0; i < changes->count; i++) {
         const struct notice notice = { .kind = NOTICE_CHANGED,
                                        .entity = changes->at[i]->kind,

@@ -1,12 +1,12 @@
-/* core.h - everything the broker knows, in memory.
+/* core.h - the broker's state in memory: one registry of entities per kind, and the listeners for
+ * changes.
  *
- * Module core: facts and rules. No I/O, no SQL, no clock and no randomness but as an argument.
- * Thread: loop.
+ * Module core: facts and rules. No I/O, no SQL; time and randomness are handed in. Thread: loop.
  *
- * One registry per entity, filled by the store at start; rows change only by core_apply, after
- * their commit. What is observed (power, presence, addresses) stands beside the row and changes by
- * x_set_state. Entities are freed at the end of the turn (deferred), never inside a callback that may
- * still hold them.
+ * The store fills the registries at start. Rows change only by core_apply, after their commit. What
+ * is observed (power, presence, addresses) is kept beside the row and changes by x_set_state.
+ * Entities are freed at the end of the turn (deferred), never inside a callback that may still hold
+ * them.
  */
 #ifndef BERTH_CORE_CORE_H
 #define BERTH_CORE_CORE_H
@@ -22,19 +22,19 @@
 struct core;
 struct indexes;
 
-#define ENDED_KEPT \
-    4096 /* sessions, connections, assignments and commands that are over and still in memory, in \
-            all */
-#define ENTITY_LINKS 4 /* the most indexes that a kind is in: core/index.c */
+/* Sessions, connections, assignments and commands that have ended and are still in memory, in
+ * all. */
+#define ENDED_KEPT 4096
+#define ENTITY_LINKS 4 /* indexes that one kind may be in: core/index.c */
 
-/* Every entity begins so; its row follows at entity_row_of(). */
+/* The head of every entity struct; the row of its kind follows at entity_row_of(). */
 struct entity {
     struct list node;
     struct list links[ENTITY_LINKS]; /* places in the indexes of core/index.h */
-    struct list ended;               /* of core.ended, when it has come to its end */
+    struct list ended;               /* in core.ended, once its row has ended */
     enum entity_kind kind;
     struct core *core;
-    bool dropped; /* taken out of its registry; lives until nobody pins it */
+    bool dropped; /* removed from its registry; freed when it is not pinned */
     unsigned pins;
     struct berth_deferred reap;
 };
@@ -46,11 +46,11 @@ struct registry {
     size_t count;
 };
 
-/* Something happened: the API, flows and metrics listen. Given after the fact, on the loop. */
+/* A change that listeners (API, flows, metrics) hear of, on the loop, after it took effect. */
 enum notice_kind {
     NOTICE_CHANGED = 1, /* a row was added, set or dropped (durable) */
     NOTICE_OBSERVED,    /* an observed state changed: desktop, host, presence */
-    NOTICE_FREED,       /* capacity came free: queues look again */
+    NOTICE_FREED,       /* capacity became free: queues are checked again */
 };
 struct notice {
     enum notice_kind kind;
@@ -58,8 +58,7 @@ struct notice {
     uint64_t id;
     enum change_verb verb;
     uint64_t rev; /* NOTICE_CHANGED */
-    /* CHANGE_DROP: the entity as it was; in memory until the end of this turn, for those that wait
-     * for something of it. */
+    /* CHANGE_DROP: the entity that was dropped; it is valid until the end of this turn. */
     struct entity *gone;
 };
 struct notice_listener {
@@ -72,57 +71,63 @@ struct core {
     struct berth_random *random;
     struct registry of[ENTITY_KINDS];
     struct list listeners;
-    struct list ended; /* what ended in this run, oldest first; beyond ENDED_KEPT and from earlier
-                         runs it is on disk only */
+    /* Entities that ended since the start, oldest first; all others that have ended are in the
+     * store only. */
+    struct list ended;
     size_t ended_count;
     uint64_t loaded;           /* rows that became entities at the start */
     uint64_t last_id;          /* highest id ever given, over all entities */
     uint64_t rev;              /* highest rev that was applied */
-    int64_t incarnation;       /* of this broker, from the store */
+    int64_t incarnation;       /* number of this run of the broker, from the store */
     int64_t recovery_until_ms; /* monotonic: no destructive action before this */
     struct presence_table *presence;
     struct indexes *indexes;   /* indexes: core/index.h */
-    struct grace_table *grace; /* who may come in by a badge alone: core/grace.h */
-    void *owner; /* whoever drives this core: for timers of entities; struct context of flow */
+    struct grace_table *grace; /* users who may sign on by badge alone: core/grace.h */
+    /* The user of this core, for timers that are embedded in entities: struct context of module
+     * flow. */
+    void *owner;
     struct core_limits {
         int64_t grant_ms, renew_ms, suspect_ms, link_grace_ms;
         int64_t reconnect_spread_ms; /* 0: computed from the number of terminals */
-        int64_t handshake_us;   /* what a TLS handshake costs the broker, for that computation */
-        int64_t link_threads;   /* I/O loops that share it */
+        int64_t handshake_us;        /* CPU time of a TLS handshake, for that computation */
+        int64_t link_threads;        /* I/O loops that share it */
         int64_t badge_grace_ms; /* a badge alone is enough for so long after a password; 0: never */
-        int64_t resume_ms;      /* a broken picture is shown again for so long; 0: never */
+        int64_t resume_ms;      /* a broken picture may be resumed for so long; 0: never */
     } limits;
-    struct history *history; /* what is decided and observed is written down there; NULL: nowhere */
-    /* SHA-256 of a text as lower-case hexadecimal; a port: core has no cryptography. */
+    struct history *history; /* records decisions and observations; NULL: not recorded */
+    /* SHA-256 of a text as lower-case hexadecimal; set by the owner, for core has no cryptography.
+     */
     void (*digest)(const char *text, char hex[72]);
 };
 
-/* An empty core on the timers and the random port of its owner, which outlive it. */
+/* A new empty core. timers, random: the caller's; they must outlive it. */
 struct core *core_new(struct berth_timers *timers, struct berth_random *random);
 void core_free(struct core *core);
 
-/* A number that was never given before, over all entities; durable once a row that bears it is. */
+/* A new id, unique over all entities. It is durable once a row with it is. */
 uint64_t core_next_id(struct core *core);
 
-/* A new life begins, with rows to be loaded; and they are all loaded. Called by the store around
- * them. */
+/* The store calls these before and after it loads all rows. incarnation: number of this run. */
 void core_load_begin(struct core *core, int64_t incarnation);
 void core_load_end(struct core *core);
 
-/* Does this kind keep rows that are over? They are history: the store answers for them, memory
- * holds what is open. */
+/* Does this kind keep rows after their end (sessions, connections, assignments, commands)? Those
+ * are read from the store; memory holds the open ones. */
 bool core_keeps_history(enum entity_kind kind);
 
-/* Is this row of the kind over? */
+/* Has this row ended? */
 bool core_has_ended(enum entity_kind kind, const void *row);
 
-/* Loading at start: one row as the store has it. What is over is written into core.history, when
- * there is one, and makes no entity. */
+/* Load one row at start. A row that has ended is written to core.history, when there is one, and
+ * makes no entity.
+ *
+ * Errors: STORE (no id, or two rows with one id).
+ */
 int core_load(struct core *core, enum entity_kind kind, const void *row,
               struct berth_error *reterr) berth_must_check;
 
-/* Make a committed decision visible: rows, indexes, state hooks, then one notice per change, then
- * frees `changes`. */
+/* Make a committed decision visible: first all rows, indexes and state hooks, then one notice per
+ * change. Frees `changes`. */
 void core_apply(struct core *core, struct changes *changes);
 
 /* NULL when absent (or dropped). */
@@ -137,8 +142,8 @@ const void *entity_row_of_const(const struct entity *entity);
 void entity_pin(struct entity *entity);
 void entity_unpin(struct entity *entity);
 
-/* The listener hears every notice from now on, until its node is taken out; announcing calls all of
- * them at once. */
+/* core_listen: `listener` hears every notice until its node is removed from the list. core_notify
+ * calls all listeners before it returns. */
 void core_listen(struct core *core, struct notice_listener *listener);
 void core_notify(struct core *core, const struct notice *notice);
 

@@ -1,4 +1,5 @@
-/* effective.c - profiles applied to a terminal. */
+/* effective.c - parsing the lines of profiles, ranking profiles, and applying them to a terminal.
+ */
 #include "core/effective.h"
 
 #include <stdio.h>
@@ -144,8 +145,8 @@ bool effective_replace(char *lines, size_t size, const char *key, const char *fr
     return true;
 }
 
-/* Lines were checked when they were stored; what a newer table does not know any more is passed
- * over. */
+/* Lines were checked when they were stored. Settings that this version does not know are ignored.
+ */
 static void apply(struct core *core, const struct row_profile *row, int64_t of,
                   int64_t ranks[EFFECTIVE_MAX], struct effective *ret)
 {

@@ -1,8 +1,8 @@
 /* effective.h - the settings that apply to a terminal, each with the level it came from.
  *
- * Module core. Profiles set values at levels; the narrower level wins (everywhere, site, place, tag,
- * terminal; of places the longer path), within one level the higher priority, then the name. What
- * nobody sets has the default of settings.def.
+ * Module core. Profiles set values at levels. The narrower level wins (everywhere, site, place,
+ * tag, terminal; of places the longer path), within one level the higher priority, then the higher
+ * id. Settings that no profile sets have the default of settings.def.
  */
 #ifndef BERTH_CORE_EFFECTIVE_H
 #define BERTH_CORE_EFFECTIVE_H
@@ -16,8 +16,8 @@
 struct effective_value {
     const struct setting_row *row;
     char value[SETTING_VALUE];
-    char level[80];   /* for people: "place ward-3", "default" */
-    char profile[64]; /* the profile that says so, "" for a default */
+    char level[80];   /* for display: "place ward-3", "default" */
+    char profile[64]; /* the profile that sets it, "" for a default */
 };
 
 struct effective {
@@ -33,13 +33,12 @@ void effective_settings(struct core *core, const struct terminal *terminal, stru
  * setting). */
 int effective_check(const char *lines, struct berth_error *reterr) berth_must_check;
 
-/* The next value that the lines at *at give to `key`; *at moves on. False: there is none any more.
- */
+/* The next value that the lines at *at set for `key`; *at advances. False when there is none. */
 bool effective_next_value(const char **at, const char *key, char value[SETTING_VALUE]);
-/* Do the lines give this value to `key`? */
+/* Do the lines set `key` to this value? */
 bool effective_has_value(const char *lines, const char *key, const char *value);
-/* Give `to` to `key` where it has `from`. False: the lines would not fit into `size` any more, and
- * are what they were. */
+/* Set `key` to `to` wherever it is `from`. False: the lines would not fit into `size` and are
+ * unchanged. */
 bool effective_replace(char *lines, size_t size, const char *key, const char *from, const char *to);
 
 #endif

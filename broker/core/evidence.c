@@ -1,4 +1,4 @@
-/* evidence.c - see evidence.h. */
+/* evidence.c - the check of a sign-on's evidence against user, badge and terminal. */
 #include "core/evidence.h"
 
 #include <string.h>

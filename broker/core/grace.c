@@ -1,4 +1,4 @@
-/* grace.c - see grace.h. */
+/* grace.c - the table of users within their badge grace, in order of expiry. */
 #include "core/grace.h"
 
 #include <stdio.h>
@@ -6,13 +6,13 @@
 
 #include "core/core.h"
 
-/* One for each person and site, found by a text key; the longest ago first in `oldest`. */
+/* One per user and site, found by a text key; `oldest` lists them, the oldest first. */
 struct grace {
     struct list node;
     char key[48];
     uint64_t user_id;
     int64_t since_ms;
-    char password_hash[160]; /* another one since then: it is over */
+    char password_hash[160]; /* the grace ends when the user's hash is another one */
 };
 
 struct grace_table {
@@ -58,7 +58,7 @@ static bool has_expired(const struct core *core, const struct grace *grace)
     return core->timers->mono_ms - grace->since_ms >= core->limits.badge_grace_ms;
 }
 
-/* They stand in the order of their beginning, so that those that are over stand in front. */
+/* They are in order of their start, so those that have expired come first. */
 static void forget_old(struct core *core)
 {
     struct grace_table *table = core->grace;

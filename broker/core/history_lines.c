@@ -1,4 +1,4 @@
-/* history_lines.c - see history_lines.h. */
+/* history_lines.c - filling lines of the history from rows, changes and presences. */
 #include "core/history_lines.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static enum history_entity entity_word(enum entity_kind kind)
     return history_entity_OTHER;
 }
 
-/* Fields that mean the same in both structs, where the kind has them. */
+/* Fields that have the same meaning in both structs, where the kind has them. */
 static void copy_alike(enum entity_kind kind, const void *row, struct history_row *out)
 {
     static const char *const alike[] = { "id",         "version",     "user_id", "pool_id",
@@ -42,8 +42,8 @@ static void set_text(char *out, size_t size, const char *text)
 #define SET_STATE(out, kind, value) \
     set_text((out)->state, sizeof((out)->state), kind##_state_names[value])
 
-/* May its desktops, used by somebody, not be another's as they are? Of many users at once nothing
- * like it is promised. */
+/* Must a used desktop of this pool be refreshed before reuse? Shared pools promise nothing like it.
+ */
 static bool recycles(const struct row_pool *pool)
 {
     return pool->release == pool_release_REFRESH &&
@@ -80,7 +80,7 @@ static void set_state(enum entity_kind kind, const union row *row, struct histor
         SET_STATE(out, command, row->command.state);
         out->over = row->command.state >= command_DONE;
         return;
-    case history_entity_DESKTOP: /* its state is observed, but for this */
+    case history_entity_DESKTOP: /* its state is observed, except for quarantine */
         set_text(out->name, sizeof(out->name), row->desktop.name);
         set_text(out->state, sizeof(out->state), row->desktop.quarantined ? "quarantined" : "");
         out->recycles = row->desktop.refresh_due;
@@ -124,7 +124,7 @@ static enum history_verb verb_word(enum change_verb verb)
     return words[verb];
 }
 
-/* Why a session ends stands in the audit record: what was done, and by whom. */
+/* Why a session ends is taken from the audit record: the action and the role. */
 static void set_cause(const struct audit_note *note, struct history_row *out)
 {
     static const struct {

@@ -1,8 +1,8 @@
-/* history_lines.h - what the broker knows, as lines of berth/history.def.
+/* history_lines.h - rows, decisions and presence as lines of berth/history.def.
  *
- * Module core. The first half is pure and may be called by any thread: the store says with it what
- * became durable, the core what was applied. The second half writes into the core's history, and
- * costs one look at a pointer while nobody records.
+ * Module core. The history_of_* functions are pure and may be called on any thread: the store
+ * records with them what became durable, the core what was applied. The core_note_* functions write
+ * to core->history; while no history is recorded they cost one test of a pointer.
  */
 #ifndef BERTH_CORE_HISTORY_LINES_H
 #define BERTH_CORE_HISTORY_LINES_H
@@ -13,14 +13,14 @@
 
 struct presence;
 
-/* What of a row the checker looks into; of people no more than their number. A row in memory may
- * end where its kind ends. That a desktop recycles is also known of its pool: core_note_changes
- * adds that.
+/* The fields of a row that the history checker reads; users appear by id only. row: a struct of its
+ * kind, which may be shorter than union row. Whether a desktop must be refreshed before reuse
+ * (`recycles`) also depends on its pool: core_note_changes adds that.
  */
 struct history_row history_of_row(enum entity_kind kind, const void *row);
 
-/* The same for one change of a decision, with its verb, and why a session ends. rev: of the
- * decision, which is that of its last change. */
+/* The same for one change of a decision, with its verb and why a session ends. rev: of the
+ * decision, that is of its last change. */
 struct history_row history_of_change(const struct audit_note *note, struct change *const *changes,
                                      size_t count, size_t at, uint64_t rev);
 
@@ -28,22 +28,21 @@ struct history_row history_of_change(const struct audit_note *note, struct chang
 struct history_audit history_of_audit(const struct audit_note *note, struct change *const *changes,
                                       size_t count, uint64_t rev, int64_t sequence);
 
-/* The clock of the core's lines. */
+/* The clock of the core's lines, in microseconds. */
 static inline int64_t core_us(const struct core *core)
 {
     return core->timers->mono_ms * 1000;
 }
 
-/* Rows that were found on disk, and those of a decision that was just applied. */
+/* A row that was read from the store, and the rows of a decision that was just applied. */
 void core_note_loaded(struct core *core, enum entity_kind kind, const void *row);
 void core_note_changes(struct core *core, const struct changes *changes);
 
-/* id: the presence id that was received; NULL: the one that holds. seq: 0 where nothing was
- * received. */
+/* id: the presence id in the message; NULL: the present one. seq: 0 when there was no message. */
 void core_note_presence(const struct presence *presence, enum history_presence_event event,
                         const char *id, int64_t seq);
 
-/* Something that people must hear of was logged. */
+/* An event that an administrator must see was logged. */
 void core_note_alert(const struct core *core, enum log_event event);
 
 #endif

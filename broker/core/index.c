@@ -70,7 +70,7 @@ static const struct text_row texts[INDEX_TEXTS] = {
 };
 /* clang-format on */
 
-/* Everything that refers to one id. */
+/* All entities that refer to one id. */
 struct bucket {
     struct list entities;
     size_t count;

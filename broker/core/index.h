@@ -1,9 +1,9 @@
 /* index.h - finding entities by what they refer to, without walking a registry.
  *
  * Module core. Every row of the table in index.c is an index: entities of one kind, found by an id
- * in their row, perhaps only while a condition holds (open assignments, living sessions). The core
- * keeps them right whenever a row is loaded, applied or dropped; nobody else touches them. With
- * 20,000 terminals every lookup of a sign-on costs one hash.
+ * in their row, possibly only while a condition holds (open assignments, living sessions). The core
+ * updates the indexes whenever a row is loaded, applied or dropped. With 20,000 terminals every
+ * lookup of a sign-on costs one hash.
  */
 #ifndef BERTH_CORE_INDEX_H
 #define BERTH_CORE_INDEX_H
@@ -19,7 +19,7 @@ enum index_by {
     MEMBERSHIPS_OF_USER,
     BADGES_OF_USER,
     ENTITLEMENTS_OF_POOL,
-    COMMANDS_OF_TERMINAL,    /* not yet at their end */
+    COMMANDS_OF_TERMINAL,    /* not ended */
     ASSIGNMENTS_OF_DESKTOP,  /* open */
     ASSIGNMENTS_OF_USER,     /* open */
     SESSIONS_OF_ASSIGNMENT,  /* living */
@@ -49,9 +49,11 @@ void indexes_free(struct indexes *indexes);
 void index_add(struct core *core, struct entity *entity);
 void index_remove(struct core *core, struct entity *entity);
 
-/* Entities that refer to `id`, in no order that matters (but the same in every run); may be empty,
- * valid until the next change of a row: list_each(index_list(core, SLOTS_OF_DESKTOP, id), node) {
- * index_entry(SLOTS_OF_DESKTOP, node) }.
+/* Entities that refer to `id`, in an order that means nothing but is the same in every run. The
+ * list may be empty; it is valid until the next change of a row.
+ *
+ *   list_each (index_list(core, SLOTS_OF_DESKTOP, id), node)
+ *       entity = index_entry(SLOTS_OF_DESKTOP, node);
  */
 struct list *index_list(struct core *core, enum index_by by, uint64_t id);
 struct entity *index_entry(enum index_by by, struct list *node);
@@ -60,7 +62,7 @@ struct entity *index_entry(enum index_by by, struct list *node);
 struct entity *index_first(struct core *core, enum index_by by, uint64_t id);
 size_t index_count(struct core *core, enum index_by by, uint64_t id);
 
-/* By a text that is unique; NULL when absent or empty. */
+/* Find by a unique text; NULL when absent or empty. */
 struct entity *index_find_text(struct core *core, enum index_text by, const char *text);
 
 #endif

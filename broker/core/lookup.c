@@ -1,4 +1,4 @@
-/* lookup.c - finding living entities by what a flow has in hand. */
+/* lookup.c - typed lookups of entities by key, name or relation: runtime.h. */
 #include "core/index.h"
 #include "core/runtime.h"
 

@@ -1,4 +1,4 @@
-/* placement.c - choosing desktops and hosts. */
+/* placement.c - choosing desktops and hosts, and the class of each desktop. */
 #include "core/placement.h"
 
 #include <stdio.h>
@@ -57,14 +57,15 @@ bool placement_note_use(const struct desktop *desktop, struct row_desktop *row)
     return row->dirty != desktop->row.dirty || row->refresh_due != desktop->row.refresh_due;
 }
 
-static bool no(char *why, size_t size, const char *sentence)
+static bool reject(char *why, size_t size, const char *sentence)
 {
     berth_text(why, size, "%s", sentence);
     return false;
 }
 
-/* Why a desktop's owner or past keeps it from others. */
-static bool belongs_to_nobody(const struct desktop *desktop, char *why, size_t size)
+/* May another user get it, as far as its owner and its last use are concerned? why: the reason if
+ * not. */
+static bool is_available(const struct desktop *desktop, char *why, size_t size)
 {
     struct core *core = desktop->base.core;
     struct entity *entity = index_first(core, ASSIGNMENTS_OF_DESKTOP, desktop->row.id);
@@ -75,13 +76,13 @@ static bool belongs_to_nobody(const struct desktop *desktop, char *why, size_t s
         const struct user *user =
             user_find(core, container_of(entity, struct assignment, base)->row.user_id);
 
-        berth_text(why, size, "it belongs to %s", user ? user->row.name : "somebody");
+        berth_text(why, size, "it belongs to %s", user ? user->row.name : "another user");
         return false;
     }
     if (desktop->reserved)
-        return no(why, size, "it is being handed out to somebody at this moment");
+        return reject(why, size, "it is reserved for another user at this moment");
     if (placement_must_refresh(desktop))
-        return no(why, size, "somebody has used it and its disk is not made anew yet");
+        return reject(why, size, "it was used and its disk is not refreshed yet");
     return true;
 }
 
@@ -90,13 +91,13 @@ bool placement_fits(const struct desktop *desktop, char *why, size_t size)
     const struct host *host = host_find(desktop->base.core, desktop->row.host_id);
 
     if (desktop->row.quarantined)
-        return no(why, size, "it is in quarantine");
+        return reject(why, size, "it is in quarantine");
     if (desktop->row.delete_pending)
-        return no(why, size, "it is to be deleted");
-    if (!belongs_to_nobody(desktop, why, size))
+        return reject(why, size, "it is to be deleted");
+    if (!is_available(desktop, why, size))
         return false;
     if (desktop->row.host_id && !host)
-        return no(why, size, "its host is gone");
+        return reject(why, size, "its host is gone");
     if (host && !placement_host_serves(host)) {
         char text[HOST_TEXT];
 
@@ -105,7 +106,7 @@ bool placement_fits(const struct desktop *desktop, char *why, size_t size)
         return false;
     }
     if (desktop->power)
-        return no(why, size, "its machine is being worked on");
+        return reject(why, size, "its machine is being worked on");
     if (desktop->state != desktop_READY) {
         (void)snprintf(why, size, "it is %s", desktop_state_names[desktop->state]);
         return false;
@@ -133,8 +134,8 @@ struct desktop *placement_best(struct core *core, struct pool *pool)
 {
     struct desktop *older = NULL;
 
-    /* In the order in which they became ready: the session of the first is warm. Of an older image
-     * only when there is no other. */
+    /* In the order in which they became ready: the first has had the most time to warm up. One of
+     * an older image only when there is no other. */
     list_each (placement_list(pool, CLASS_SPARE), node) {
         struct desktop *desktop = placement_at(node);
 
@@ -154,8 +155,8 @@ static enum desktop_class class_of(const struct desktop *desktop)
 {
     bool free = placement_is_free(desktop) || planted(TWO_OWNERS);
 
-    /* In quarantine or not: somebody has decided that it goes. For a recompose that is the broker,
-     * which deletes nothing that an administrator keeps in quarantine. */
+    /* Also in quarantine: it was decided to delete it. When the broker decided so for a recompose,
+     * it does not delete what an administrator keeps in quarantine. */
     if (free && desktop->row.delete_pending &&
         !(desktop->row.delete_for_recompose && desktop->row.quarantined_by_admin))
         return CLASS_DELETE_PENDING;
@@ -165,7 +166,7 @@ static enum desktop_class class_of(const struct desktop *desktop)
         return CLASS_USED;
     if (placement_must_refresh(desktop) && !planted(TWO_OWNERS))
         return CLASS_REFRESH_PENDING;
-    /* A flow is at its machine, or is about to be. */
+    /* A power flow works on its machine, or is about to. */
     if (desktop->power || !list_empty(&desktop->requests))
         return CLASS_PROVISIONING;
     switch (desktop->state) {
@@ -320,7 +321,7 @@ struct host *placement_host(struct core *core, const struct pool *pool, char *wh
                        host->starting + host->planning);
             continue;
         }
-        /* The lowest load for its weight; the first of equals. */
+        /* The lowest load for its weight; the first of equal hosts. */
         score = ((int64_t)host->ready + host->starting + host->planning) * 1000 /
                 (host->row.weight > 0 ? host->row.weight : 1);
         if (!best || score < best_score) {
@@ -352,8 +353,8 @@ int64_t placement_estimate_ms(struct core *core, const struct pool *pool, int pl
     struct placement_count count;
 
     placement_count(core, pool, &count);
-    /* Within what is on its way up: one start's time, as it was lately. Behind that nobody can know
-     * when a user leaves. */
+    /* For a place within what is on its way up: the time of one start, as it was lately. Beyond
+     * that it depends on when users leave, which is not known. */
     if (pool->backoff_until_ms || place > count.spare + count.provisioning)
         return 0;
     return pool->ready_ms_estimate;

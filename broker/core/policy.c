@@ -1,4 +1,4 @@
-/* policy.c - entitlements applied. */
+/* policy.c - matching the subjects of entitlements, and the verdict for a pool. */
 #include "core/policy.h"
 
 #include <arpa/inet.h>
@@ -145,9 +145,9 @@ static bool fits_terminal(struct core *core, const struct terminal *terminal,
     return false;
 }
 
-/* A denial whose subject is gone: whom it was meant for nobody knows any more, so it holds for all
- * until somebody looks at it. An allowance of that kind is nobody's. */
-static bool is_blind(const struct row_entitlement *row)
+/* Its subject is gone (core/reference.h): a deny then holds for everybody until an administrator
+ * changes it, an allow for nobody. */
+static bool lacks_subject(const struct row_entitlement *row)
 {
     const struct subject named = entitlement_subject(row);
 
@@ -157,7 +157,7 @@ static bool is_blind(const struct row_entitlement *row)
 static bool fits(struct core *core, const struct policy_subject *subject,
                  const struct row_entitlement *row)
 {
-    if (is_blind(row))
+    if (lacks_subject(row))
         return row->effect == effect_DENY;
     switch (row->subject_kind) {
     case subject_kind_EVERYONE:
@@ -190,7 +190,7 @@ static void because(struct core *core, struct policy_verdict *verdict, const cha
     (void)snprintf(verdict->reason, sizeof(verdict->reason),
                    "%s by entitlement %llu: %s%s%.128s%s%s", what, (unsigned long long)row->id,
                    subject_kind_names[row->subject_kind], name[0] ? " '" : "", name,
-                   name[0] ? "'" : "", is_blind(row) ? " is gone" : "");
+                   name[0] ? "'" : "", lacks_subject(row) ? " is gone" : "");
 }
 
 static void allow(struct core *core, struct policy_verdict *verdict,

@@ -1,9 +1,9 @@
-/* policy.h - who may use which pool, from where, and with what.
+/* policy.h - who may use which pool, from where, and with which redirections.
  *
- * Module core. An entitlement names a subject; those whose subject fits the user and the terminal
- * apply. One deny is enough to refuse; else the allow with the highest priority decides, and what
- * may be redirected is what the allows of that priority grant together. Every answer carries the
- * sentence that explains it. Subjects are ids (core/reference.h): names are for people only.
+ * Module core. An entitlement has a subject; it applies when the subject fits the user and the
+ * terminal. One deny refuses; otherwise the allow with the highest priority decides, and the
+ * redirections are what all allows of that priority grant together. Every verdict carries the
+ * sentence that explains it. Subjects are ids (core/reference.h): names are for display only.
  */
 #ifndef BERTH_CORE_POLICY_H
 #define BERTH_CORE_POLICY_H
@@ -14,8 +14,8 @@ struct policy_flags {
     bool clipboard, drives, usb, sound, printers;
 };
 
-/* Who asks, and from where. terminal NULL: from nowhere in particular; subjects of places then
- * never fit. */
+/* Who asks, and from where. terminal NULL: from no terminal; subjects of kind terminal, tag, place
+ * and network then never fit. */
 struct policy_subject {
     const struct user *user;
     const struct terminal *terminal;
@@ -23,14 +23,14 @@ struct policy_subject {
 
 struct policy_verdict {
     uint64_t pool_id;
-    uint64_t entitlement_id; /* that decided; 0 = none fits */
+    uint64_t entitlement_id; /* the one that decided; 0 = none applies */
     bool allowed;
     int64_t priority;
     struct policy_flags flags;
     char reason[200]; /* "allowed by entitlement 12: group 'nurses'" */
 };
 
-/* May the subject use this pool? Always fills *ret, with the sentence. */
+/* May the subject use this pool? Always fills *ret, including the reason. */
 void policy_evaluate(struct core *core, const struct policy_subject *subject,
                      const struct pool *pool, struct policy_verdict *ret);
 
@@ -40,7 +40,7 @@ void policy_evaluate(struct core *core, const struct policy_subject *subject,
 size_t policy_list(struct core *core, const struct policy_subject *subject,
                    struct policy_verdict *ret, size_t capacity);
 
-/* Does a subject fit? The pieces of the rules, for tests and for profiles. */
+/* The predicates behind the subjects of entitlements; profiles use them too. */
 bool policy_has_word(const char *words, const char *word);        /* tags */
 bool policy_is_below(const char *path, const char *prefix);       /* places */
 bool policy_in_network(const char *address, const char *network); /* CIDR, IPv4 and IPv6 */

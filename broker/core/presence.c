@@ -1,4 +1,4 @@
-/* presence.c - promises with a deadline, and what follows from their end. */
+/* presence.c - granting leases, their deadlines, and what follows when one passes. */
 #include "core/presence.h"
 
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void set_state(struct presence *presence, enum presence_state next, const
     core_notify(core, &notice);
 }
 
-/* ---- remembering ---- */
+/* ---- saving ---- */
 
 static void flush(struct berth_timer *timer)
 {
@@ -78,7 +78,7 @@ static void flush(struct berth_timer *timer)
     }
     if (table->save && count)
         table->save(table->context, facts, count);
-    if (!list_empty(&table->unsaved)) /* the rest in the next turn: no long callbacks */
+    if (!list_empty(&table->unsaved)) /* the rest in the next turn: callbacks must be short */
         timer_start(table->core->timers, &table->flush, 0, flush);
 }
 
@@ -149,7 +149,7 @@ void presence_make_absent(struct presence *presence, enum history_presence_event
                        event == history_presence_event_GOODBYE ? presence->seq : 0);
     timer_stop(timers_of(presence), &presence->next);
     timer_stop(timers_of(presence), &presence->grace);
-    /* Ids never come back: nobody can renew an empty one. */
+    /* An empty id cannot be renewed, so an expired one never becomes valid again. */
     if (!planted(ID_LIVES_ON)) {
         presence->id[0] = '\0';
         presence->hash[0] = '\0';
@@ -182,7 +182,7 @@ static void silent(struct berth_timer *timer)
     set_state(presence, presence_SUSPECT, "nothing was heard");
 }
 
-/* The deadline counts from now; what was promised before does not matter any more. */
+/* The deadline counts from now; an earlier one does not matter any more. */
 static void arm(struct presence *presence)
 {
     struct core *core = presence->terminal->base.core;
@@ -201,7 +201,7 @@ static void link_lost(struct berth_timer *timer)
 
     if (presence->state != presence_PRESENT || !timer_armed(&presence->next))
         return;
-    /* What is left until the deadline, read from the armed timer because stalls have moved it. */
+    /* The time left until the deadline, read from the armed timer because stalls have moved it. */
     left_ms = core->timers->heap[presence->next.index - 1].deadline_ms - core->timers->mono_ms;
     if (presence->granted_ms > core->limits.suspect_ms)
         left_ms += presence->granted_ms - core->limits.suspect_ms;
@@ -240,7 +240,8 @@ int64_t presence_spread_ms(const struct presence_table *table)
 
     if (limits->reconnect_spread_ms > 0)
         return limits->reconnect_spread_ms;
-    /* Two fifths of what the threads could do: the rest is for those who wait and do not spread. */
+    /* At two fifths of what the threads can handle: the rest is for clients that wait and do not
+     * spread. */
     spread = (int64_t)table->present * limits->handshake_us * 5 / 2 / threads / 1000;
     if (spread < 1000)
         return 1000;
@@ -280,7 +281,7 @@ static void grant(struct presence *presence, int64_t want_ms, struct presence_gr
     renew_ms = core->limits.renew_ms;
     if (renew_ms > presence->granted_ms / 3)
         renew_ms = presence->granted_ms / 3;
-    /* +-10 %, drawn for every message, so that terminals that started together drift apart. */
+    /* +-10 %, random for every message, so that terminals that started together drift apart. */
     renew_ms += (int64_t)random_below(core->random, (uint64_t)(renew_ms / 5 + 1)) - renew_ms / 10;
     berth_copy_text(ret->id, sizeof(ret->id), presence->id);
     ret->expires_in_ms = presence->granted_ms;
@@ -304,7 +305,7 @@ static void count_takeover(struct presence *presence)
     core_note_alert(presence->terminal->base.core, EV_KEY_CLONED);
 }
 
-/* Does the terminal continue what we know of it? After a restart only the hash is known. */
+/* Does the terminal continue its present lease? After a restart only the hash is known. */
 static bool continues(const struct presence *presence, const char *resume_id)
 {
     char hash[72];
@@ -396,7 +397,7 @@ void presence_presume(struct presence *presence, const char *hash, int64_t grant
     presence->received_ms = core->timers->mono_ms;
     core_note_presence(presence, history_presence_event_PRESUMED, NULL, 0);
     set_state(presence, presence_PRESUMED, "it was present before the broker started");
-    /* The spread of the fleet that is about to come back, of which this one is a part. */
+    /* Includes the spread of the fleet that is about to come back, as far as it is loaded. */
     timer_start(core->timers, &presence->next,
                 presence->granted_ms + presence_spread_ms(core->presence), deadline_over);
 }

@@ -1,14 +1,13 @@
-/* presence.h - which terminals are there, as promises with a deadline.
+/* presence.h - which terminals are there: leases that they renew.
  *
- * Module core: no I/O; all times are the monotonic ones of the core's timers, so that a jump of the
- * wall clock changes nothing and a stall of the loop (timers_shift) moves every deadline. Thread:
- * loop.
+ * Module core: no I/O. All times are monotonic times of the core's timers: a jump of the wall clock
+ * changes nothing, and a stall of the loop (timers_shift) moves every deadline. Thread: loop.
  *
  * A terminal announces itself and gets a presence id (128 random bits) that only it may renew. The
- * message with the highest sequence replaces what was promised before, also by less; a new
- * announcement kills the earlier id for ever. Losing presence marks and tells; it never releases a
- * desktop. If much of a site would vanish at once, the fault is taken to be ours: nothing is
- * concluded, an alarm is raised once, and the terminals are given up slowly, later.
+ * message with the highest sequence number sets the deadline, later or earlier than before; a new
+ * announcement invalidates the earlier id for ever. A terminal that loses presence is marked and
+ * reported; its desktop is not released for that. When much of a site would become absent at once,
+ * presence_guard.h holds the terminals back.
  */
 #ifndef BERTH_CORE_PRESENCE_H
 #define BERTH_CORE_PRESENCE_H
@@ -25,24 +24,24 @@ struct presence {
     enum presence_state state;
     int64_t since_ms;
     char id[40];
-    char hash[72]; /* of the id; after a restart all that is known of it */
+    char hash[72]; /* of the id; after a restart only the hash is known */
     int64_t seq;
     int64_t received_ms;
     int64_t granted_ms;
     int64_t issued_ms;
-    bool linked; /* its connection stands */
+    bool linked; /* its connection is open */
     enum screen_state screen;
-    int64_t input_idle_ms; /* as last said, at received_ms */
+    int64_t input_idle_ms; /* as reported at received_ms */
     int takeovers;
     int64_t takeovers_since_ms;
     bool held;                /* by the mass-expiry guard, in its list */
     struct list node;         /* of guard.held */
     struct list unsaved;      /* of table.unsaved */
-    struct berth_timer next;  /* suspect, then absent */
-    struct berth_timer grace; /* the connection broke */
+    struct berth_timer next;  /* to SUSPECT, then to ABSENT */
+    struct berth_timer grace; /* runs after the connection broke */
 };
 
-/* What the store shall remember; the receiver copies. */
+/* What the store saves of a presence; valid during the call only. */
 struct presence_fact {
     uint64_t terminal_id;
     const char *hash;
@@ -54,9 +53,9 @@ struct presence_fact {
 struct presence_table {
     struct core *core;
     struct list unsaved;
-    struct list guards; /* one per site that holds */
+    struct list guards; /* of struct guard, one per site */
     struct berth_timer flush;
-    /* Outward, once a second while there is something: facts in batches. NULL: nobody remembers. */
+    /* Called at most once a second, with batches of what changed. NULL: nothing is saved. */
     void (*save)(void *context, const struct presence_fact *facts, size_t count);
     void *context;
     size_t present;                 /* terminals that are not absent */
@@ -72,7 +71,7 @@ void presence_table_free(struct presence_table *table);
 struct presence *presence_new(struct terminal *terminal);
 void presence_free(struct presence *presence);
 
-/* What is answered to the terminal: it dictates the timing. */
+/* The answer to the terminal; it sets the terminal's timing. */
 struct presence_grant {
     char id[40];
     int64_t expires_in_ms, renew_after_ms, reconnect_spread_ms;
@@ -80,47 +79,51 @@ struct presence_grant {
 
 enum presence_answer {
     PRESENCE_GRANTED,
-    PRESENCE_IGNORED, /* an older or repeated sequence: changes nothing, is not answered */
-    PRESENCE_UNKNOWN, /* this id is over: announce anew */
+    PRESENCE_IGNORED, /* an older or repeated sequence number: no change, no answer */
+    PRESENCE_UNKNOWN, /* invalid id: the terminal must announce itself again */
 };
 
-/* The terminal announces itself. want_ms: 0 asks for the default; the bounds are granted when it is
- * out of them. resume_id: an earlier id, to continue it without a gap; another one than the present
- * id is simply over. Returns true when this took the place of another living announcement: more
- * than PRESENCE_TAKEOVERS of them a minute is logged as a key that may have been cloned.
+/* The terminal announces itself.
+ *
+ * want_ms: the lease it asks for; 0 = the default; limited to PRESENCE_MIN_MS ... PRESENCE_MAX_MS.
+ * resume_id: its earlier id, or "". When that is the present id, the announcement continues it.
+ * Returns true when another live announcement was replaced: more than PRESENCE_TAKEOVERS of them a
+ * minute are logged as a key that may have been cloned.
  */
 bool presence_announce(struct presence *presence, int64_t want_ms, const char *resume_id,
                        struct presence_grant *ret);
 
-/* The terminal is still there. *ret is filled when it is granted; the id in it may be a new one. */
+/* The terminal renews its lease. *ret is filled when it is granted; the id in it may be a new one.
+ */
 enum presence_answer presence_renew(struct presence *presence, const char *id, int64_t seq,
                                     int64_t want_ms, struct presence_grant *ret);
 
-/* A presence of 0 ms. */
+/* The terminal says goodbye: a lease of 0 ms. */
 enum presence_answer presence_bye(struct presence *presence, const char *id, int64_t seq);
 
-/* What the terminal last said of its screen and its input. */
+/* What the terminal last reported of its screen and its input. */
 void presence_screen(struct presence *presence, enum screen_state screen, int64_t input_idle_ms);
 
-/* Its connection stands or broke; after the grace it is suspect. */
+/* Its connection opened or broke; core->limits.link_grace_ms after it broke the terminal is
+ * SUSPECT. */
 void presence_link(struct presence *presence, bool linked);
 
-/* Revoked: the id is over at once and for ever. */
+/* The terminal was revoked: its id is invalid at once and for ever. */
 void presence_revoke(struct presence *presence, const char *why);
 
-/* At start: it was present before, has granted_ms and the spread to come back, and may resume by
- * the hash of its id. */
+/* At start: the terminal was present before the restart. It has granted_ms and the reconnect spread
+ * to come back, and may resume by the hash of its id. */
 void presence_presume(struct presence *presence, const char *hash, int64_t granted_ms);
 
-/* All that were there before are presumed now: they come back over the spread of the whole fleet,
- * so each has that much longer.
+/* All presumed terminals are loaded, so the reconnect spread of the whole fleet is known: each gets
+ * that much longer.
  */
 void presence_presumed_all(struct presence_table *table);
 
-/* What terminals shall spread their reconnects over when the broker is lost. */
+/* The time over which terminals shall spread their reconnects when the broker is lost. */
 int64_t presence_spread_ms(const struct presence_table *table);
 
-/* Is the person who uses a session there? Derived, never stored. */
+/* Is the user of a session at the terminal? Derived, never stored. */
 enum user_presence { USER_GONE, USER_UNKNOWN, USER_AWAY, USER_PRESENT };
 extern const char *const user_presence_names[];
 
@@ -132,8 +135,8 @@ struct user_location {
 };
 #define USER_AWAY_AFTER_MS 600000 /* without input */
 
-/* Where the user is now, by the newest connection of a living session. Whoever asks for others asks
- * by role and is audited. */
+/* Where the user is now, by the newest connection of a living session. The API checks the role of
+ * callers that ask for others, and audits the request. */
 void user_presence(struct core *core, uint64_t user_id, struct user_location *ret);
 
 #endif

@@ -1,4 +1,5 @@
-/* presence_guard.c - holding terminals of a site that vanished together. */
+/* presence_guard.c - one guard per site counts expiring terminals, holds them, and lets them expire
+ * slowly. */
 #include "core/presence_guard.h"
 
 #include "berth/log.h"
@@ -11,7 +12,7 @@ struct guard {
     uint64_t site_id;
     bool holding;
     struct list held;
-    size_t lost; /* given up lately: within the present window */
+    size_t lost; /* expired within the present window */
     int64_t lost_since_ms;
     struct berth_timer pace;
 };
@@ -67,8 +68,7 @@ void guard_release(struct presence *presence)
         return;
     presence->held = false;
     list_remove(&presence->node);
-    /* The site may have changed meanwhile with the terminal's place: whoever holds nothing any more
-     * relaxes. */
+    /* The terminal's place, and with it its site, may have changed since: check every guard. */
     list_each (&presence->terminal->base.core->presence->guards, node)
         relax(list_entry(node, struct guard, node));
 }
@@ -87,14 +87,14 @@ static void expire_one(struct berth_timer *timer)
                          "it stayed away after its site had vanished");
 }
 
-/* Armed timers know their deadline, stalls included. */
+/* The deadline of an armed timer, including stalls. */
 static int64_t left_ms(const struct berth_timers *timers, const struct berth_timer *timer)
 {
     return timers->heap[timer->index - 1].deadline_ms - timers->mono_ms;
 }
 
-/* Will this one be absent within the window, unless it is heard of? A terminal that is still
- * PRESENT becomes suspect first. */
+/* Will this one become absent within the window unless it is heard of? A terminal that is still
+ * PRESENT becomes SUSPECT first. */
 static bool is_going(const struct berth_timers *timers, const struct presence *other)
 {
     if (other->state != presence_SUSPECT && other->state != presence_PRESUMED)
@@ -109,7 +109,7 @@ static bool too_many(struct guard *guard, const struct presence *presence)
     size_t there = guard->lost;
 
     if (going + guard->table->doubtful < GUARD_MIN)
-        return false; /* the usual case, without a look at every terminal */
+        return false; /* the usual case: no need to look at every terminal */
     list_each (core_all(core, ENTITY_terminal), node) {
         struct entity *entity = entity_of(node);
         const struct presence *other = container_of(entity, struct terminal, base)->presence;

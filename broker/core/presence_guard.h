@@ -1,8 +1,8 @@
-/* presence_guard.h - when much of a site vanishes at once, conclude nothing.
+/* presence_guard.h - when many terminals of a site disappear at once, do not make them absent yet.
  *
  * Module core, inner header of presence. If more than 30 % of a site (and at least 20 terminals)
- * would become absent within 10 s, the fault is more likely ours or the network's: they stay
- * suspect, an alarm is raised once, and after five minutes they are given up at one in ten seconds.
+ * would become absent within 10 s, the fault is more likely the broker's or the network's: they
+ * stay SUSPECT, an alert is logged once, and after five minutes they expire, one every ten seconds.
  */
 #ifndef BERTH_CORE_PRESENCE_GUARD_H
 #define BERTH_CORE_PRESENCE_GUARD_H
@@ -15,16 +15,17 @@
 #define GUARD_HOLD_MS 300000
 #define GUARD_PACE_MS 10000
 
-/* The deadline of `presence` has passed: true when it is held instead of given up. */
+/* The deadline of `presence` has passed. True: the guard holds it, and it does not become absent
+ * now. */
 bool guard_holds(struct presence_table *table, struct presence *presence);
 
-/* It is heard of again, or gone for a known reason. */
+/* The terminal was heard of again, or is absent for a known reason: hold it no longer. */
 void guard_release(struct presence *presence);
 
-/* With their table. */
+/* Free all guards; called when their table is freed. */
 void guards_free(struct presence_table *table);
 
-/* Of presence.c: make it absent. word: as what it goes into a history. */
+/* In presence.c: make the terminal absent. event: how the history records it. */
 void presence_make_absent(struct presence *presence, enum history_presence_event event,
                           const char *why);
 

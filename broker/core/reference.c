@@ -1,4 +1,4 @@
-/* reference.c - ids and the names they are shown by. */
+/* reference.c - subjects of rules, and lists of ids with their names. */
 #include "core/reference.h"
 
 #include <stdio.h>
@@ -81,7 +81,7 @@ struct subject entitlement_subject(const struct row_entitlement *row)
 {
     enum entity_kind kind = kind_of_entitlement(row);
 
-    /* The others are 0: check_entitlement, and the schema's own check. */
+    /* At most one of them is set: checked by admin_check_entitlement and by the schema. */
     return (struct subject){
         .kind = kind,
         .id = kind ? row->user_id | row->group_id | row->terminal_id | row->place_id : 0,
@@ -139,7 +139,7 @@ char *reference_names(struct core *core, enum entity_kind kind, const char *ids)
         const char *name = name_of(core, kind, strtoull(at, &end, 10));
 
         if (end == at)
-            break; /* not a list of ids: a text of nobody's */
+            break; /* not a list of ids */
         at = end;
         if (!name)
             name = "(gone)";

@@ -1,9 +1,9 @@
-/* reference.h - what entitlements, profiles and pools name: by id inside, by name for people.
+/* reference.h - whom entitlements, profiles and pools refer to: ids inside, names for display.
  *
- * Module core. A rule names its user, group, terminal, place or site by id. What a row of an older
- * Berth named and nobody had that name when the file was raised to the present schema is a subject
- * that is gone: its text is kept for people to read, an allowance or a profile of that kind fits
- * nobody, a denial fits everybody until somebody deletes it or gives it a subject (fail closed).
+ * Module core. A rule refers to its user, group, terminal, place or site by id. Rows of older
+ * schemas had a name instead; where the migration found no entity with that name the subject is
+ * gone: its text is kept for display, an allow or a profile fits nobody, and a deny fits everybody
+ * until an administrator deletes it or gives it a subject (fail closed).
  */
 #ifndef BERTH_CORE_REFERENCE_H
 #define BERTH_CORE_REFERENCE_H
@@ -11,17 +11,17 @@
 #include "core/core.h"
 
 struct subject {
-    enum entity_kind kind; /* ENTITY_NONE: a tag, a network or everybody, in `text` */
-    uint64_t id;           /* 0: gone, and `text` is what it was called */
+    enum entity_kind kind; /* ENTITY_NONE: a tag, a network or everyone, in `text` */
+    uint64_t id;           /* 0: gone, and `text` is its former name */
     const char *text;      /* of the row */
 };
 
-/* Whom a rule is for; it points into the row. */
+/* The subject of a rule; points into the row. */
 struct subject entitlement_subject(const struct row_entitlement *row);
-/* Which terminals a profile is for; it points into the row. */
+/* The terminals that a profile applies to; points into the row. */
 struct subject profile_subject(const struct row_profile *row);
 
-/* Of a kind that has an id, and without one. */
+/* Is it of a kind that has an id, but without one? */
 bool subject_is_gone(const struct subject *subject);
 
 /* Its present name, or the text of the row; valid until the next change of a row. */
@@ -34,7 +34,8 @@ uint64_t *profile_subject_id(struct row_profile *row);
 /* Is `id` among the ids of a field of type IDS? */
 bool reference_has(const char *ids, uint64_t id);
 
-/* Their present names, with spaces between, to be freed by the caller. What is gone is "(gone)". */
+/* The present names of these ids, separated by spaces; to be freed by the caller. An id without an
+ * entity becomes "(gone)". */
 char *reference_names(struct core *core, enum entity_kind kind, const char *ids);
 
 #endif

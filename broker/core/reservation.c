@@ -1,4 +1,4 @@
-/* reservation.c - short promises. */
+/* reservation.c - holding a desktop, and returning it. */
 #include "core/reservation.h"
 
 #include "core/placement.h"

@@ -1,7 +1,6 @@
 /* rows.h - the entities of entities.def as C structs and as descriptions.
  *
- * Module core. The store binds them to SQL, the API to JSON; nobody lists the fields a
- * second time.
+ * Module core. The store binds them to SQL, the API to JSON; fields are listed nowhere else.
  */
 #ifndef BERTH_CORE_ROWS_H
 #define BERTH_CORE_ROWS_H
@@ -28,7 +27,7 @@ enum entity_kind {
     ENTITY_KINDS
 };
 
-/* Any row: for sizing and copying by value. All rows begin with id and version. */
+/* Any row, for sizes and for copies by value. All rows begin with id and version. */
 union row {
     struct { uint64_t id; int64_t version; };
 #undef ENTITY
@@ -52,7 +51,7 @@ struct entity_row {
 /* ENTITY_NONE < kind < ENTITY_KINDS. */
 const struct entity_row *entity_row(enum entity_kind kind);
 
-/* ENTITY_NONE when there is none; takes the entity's name or its table's. */
+/* By the entity's name or its table's; ENTITY_NONE when there is none. */
 enum entity_kind entity_kind_of(const char *name);
 
 #endif

@@ -1,4 +1,5 @@
-/* runtime.c - what each kind of entity has beside its row: how it begins and how it goes. */
+/* runtime.c - what each kind of entity has beside its row: hooks for its start, its changes and its
+ * end. */
 #include "core/runtime.h"
 
 #include <stdio.h>
@@ -77,7 +78,8 @@ static void desktop_added(struct entity *entity, bool loaded)
     if (desktop->row.quarantined)
         desktop->state = desktop_QUARANTINED;
     else if (!desktop->row.host_id)
-        desktop->state = desktop_OFF; /* an existing machine: nothing is known until it is probed */
+        desktop->state =
+            desktop_OFF; /* a machine that Berth does not run: unknown until it is probed */
     else
         desktop->state = loaded ? desktop_LOST : desktop_PLANNED;
     copy_row_address(desktop);
@@ -222,7 +224,7 @@ static void command_changed(struct entity *entity, const void *was)
                   "why", command->row.result);
 }
 
-/* ---- what is over ---- */
+/* ---- which rows have ended ---- */
 
 static bool assignment_has_ended(const union row *row)
 {

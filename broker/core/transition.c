@@ -1,4 +1,4 @@
-/* transition.c - the one place where states change: observed ones at once, decided ones through
+/* transition.c - the one place where states change: observed ones at once, decided ones in
  * `changes`. */
 #include <stdio.h>
 #include <string.h>
@@ -65,8 +65,7 @@ void host_set_state(struct host *host, enum host_state next, const char *why)
 
 /* ---- decided ---- */
 
-/* The row that a decision goes on from: the one it has changed already, or a copy of the living
- * one. */
+/* The row to change: the one in `changes` already, or a copy of the present one. */
 static void *row_in(struct changes *changes, struct entity *entity)
 {
     void *row = entity_row_of(entity);

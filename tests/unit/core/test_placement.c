@@ -59,7 +59,7 @@ TEST(placement, everything_that_speaks_against_a_desktop_is_said)
     desktop->row.delete_pending = false;
     desktop->row.dirty = true;
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
-    EXPECT_SAYS(why, "somebody has used it");
+    EXPECT_SAYS(why, "it was used");
     desktop->row.dirty = false;
     EXPECT_OK(reservation_new(desktop, 50, &reservation, &error));
     EXPECT(!placement_fits(desktop, why, sizeof(why)));
