@@ -1,4 +1,4 @@
-/* broker.c - the broker's life as a checklist: every module opened in order, served, and closed in
+/* broker.c - start and stop as checklists: opens every module in order, serves, and closes them in
  * the opposite order. */
 #include "broker.h"
 
@@ -25,15 +25,15 @@
 #include "broker_internal.h"
 #include "counters.h"
 
-#define QUIESCE_MS \
-    10000 /* running flows may end by themselves for this long when the broker stops */
+/* How long running flows may take to end by themselves when the broker stops. */
+#define QUIESCE_MS 10000
 
-/* ---- small helpers of the start ---- */
+/* ---- helpers of the start ---- */
 
 static int make_folder(const char *folder, struct berth_error *reterr)
 {
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return berth_fail(reterr, BERTH_E_IO, "cannot make the data folder '%s': %s", folder,
+        return berth_fail(reterr, BERTH_E_IO, "cannot create the data folder '%s': %s", folder,
                           strerror(errno));
     return 0;
 }
@@ -76,8 +76,8 @@ static void set_presence_limits(struct broker *broker)
     core->limits.resume_ms = options->resume_s * 1000;
 }
 
-/* libuv drops connections silently at the limit of descriptors, so the limit must be far above what
- * we may hold. */
+/* libuv drops connections silently when descriptors run out, so the limit must be above what the
+ * options allow to be open. */
 static int check_descriptors(const struct options *options, struct berth_error *reterr)
 {
     struct link_limits limits = link_limits_of(options);
@@ -86,7 +86,8 @@ static int check_descriptors(const struct options *options, struct berth_error *
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return berth_fail(reterr, BERTH_E_INTERNAL, "cannot read the limit of descriptors: %s",
+        return berth_fail(reterr, BERTH_E_INTERNAL,
+                          "cannot read the limit of open files (RLIMIT_NOFILE): %s",
                           strerror(errno));
     if (limit.rlim_cur < needed && limit.rlim_max >= needed) {
         limit.rlim_cur = needed;
@@ -103,13 +104,13 @@ static int check_descriptors(const struct options *options, struct berth_error *
     return 0;
 }
 
-/* A service manager that cannot be told is worth a line, no more. */
+/* When the service manager cannot be notified that is logged, and otherwise ignored. */
 static void notify_manager(const char *lines)
 {
     struct berth_error error = { 0 };
 
     if (notify_send(lines, &error) < 0)
-        log_failure(EV_FLOW_FAILED, &error, "the service manager");
+        log_failure(EV_FLOW_FAILED, &error, "notify the service manager");
 }
 
 /* ---- what modules call back ---- */
@@ -118,7 +119,7 @@ static void wake_store(void *context)
 {
     struct broker *broker = context;
 
-    /* One letter at a time: the store's turn takes all that is ready. */
+    /* Posted once until it is handled: store_turn takes all that is ready. */
     if (!atomic_exchange(&broker->store_woke, true))
         loop_post(&broker->loop, &broker->store_mail);
 }
@@ -211,7 +212,7 @@ static int open_auth(struct broker *broker, struct berth_error *reterr)
                     &broker->context.auth, reterr);
 }
 
-/* The flows start the hosts, so the modules below them must be there. */
+/* reactor_start connects the hosts, so virt and probe must exist before it. */
 static void open_flows(struct broker *broker)
 {
     const char *program = broker->options.virt_program;
@@ -251,7 +252,8 @@ static int open_link(struct broker *broker, struct listen_sockets *sockets,
     return r;
 }
 
-/* Where invitations send terminals: the first of the names that is not only this machine's own. */
+/* The name at which invited terminals find the broker: the first one that is not local to this
+ * machine. */
 static void first_public_name(const char *names, char *ret, size_t size)
 {
     char copy[CONF_TEXT_MAX];
@@ -284,7 +286,7 @@ static void address_known(void *context, const char *address)
     link_api_trust(broker->link, address);
 }
 
-/* The logs that a terminal sent, for whoever asks through the API. */
+/* Open the logs that a terminal uploaded, for a download through the API. */
 static int open_log_archive(void *context, uint64_t command_id)
 {
     const struct broker *broker = context;
@@ -382,7 +384,7 @@ static void stop(struct broker *broker)
         virt_free(broker->context.virt);
     if (broker->context.probe)
         probe_free(broker->context.probe);
-    /* What the threads still finish speaks to those that asked for it. */
+    /* Jobs that the threads still finish complete into auth and ca. */
     if (broker->hashing)
         offload_free(broker->hashing);
     if (broker->signing)
@@ -409,7 +411,8 @@ static void stop(struct broker *broker)
 
 /* ---- signals ---- */
 
-/* Orderly: nothing new, what runs may end, then the loop stops. A second signal does not wait. */
+/* Stop in order: begin nothing new, let running flows end, then stop the loop. A second signal
+ * stops at once. */
 static void stop_asked(uv_signal_t *signal, int number)
 {
     struct broker *broker = signal->data;
@@ -444,7 +447,7 @@ static void reload_asked(uv_signal_t *signal, berth_unused int number)
     struct options fresh;
 
     if (broker->reload.read(broker->reload.source, &fresh, &error) < 0) {
-        log_failure(EV_CONFIG_REFUSED, &error, "reload: everything stays as it was");
+        log_failure(EV_CONFIG_REFUSED, &error, "reload: the configuration in force is kept");
         return;
     }
     conf_reload(options_table, options_count, &broker->options, &fresh, option_changed);
@@ -480,7 +483,7 @@ static void feed_watchdog(struct berth_timer *timer)
     timer_start(&broker->loop.timers, timer, notify_watchdog_ms(), feed_watchdog);
 }
 
-/* ---- the life ---- */
+/* ---- from start to stop ---- */
 
 static void serve(struct broker *broker)
 {

@@ -1,27 +1,29 @@
-/* broker.h - the broker as a whole: every module, wired.
+/* broker.h - the broker as a whole: opens all modules, serves until a signal, closes them.
  *
- * Module broker: the only place that knows all modules. Thread: the core loop is the thread that calls
- * broker_run.
+ * Module broker: the only one that knows all modules. Thread: the caller of broker_run runs the
+ * core loop. Used by main.c only.
  */
 #ifndef BERTH_BROKER_H
 #define BERTH_BROKER_H
 
 #include "options.h"
 
-/* How to read the configuration again on SIGHUP. */
+/* How to read the configuration again on SIGHUP. read: see options_check for the errors. */
 struct broker_reload {
     int (*read)(const void *source, struct options *ret, struct berth_error *reterr);
     const void *source;
 };
 
-/* Start, serve until SIGTERM or SIGINT, stop in order. Refuses to start with a sentence; a store
- * that cannot be trusted any more ends it with STORE.
+/* Start, serve until SIGTERM or SIGINT, then stop in order.
+ *
+ * Errors: those of the module that refused to start, with its sentence; STORE when the store failed
+ * while serving.
  */
 int broker_run(const struct options *options, const struct broker_reload *reload,
                struct berth_error *reterr) berth_must_check;
 
-/* For the supervisor: 0 orderly, 2 configuration or start refused (do not restart), 3 the store
- * failed (restart, look). */
+/* The exit code for the service manager: 0 = orderly stop, 2 = the configuration or the start was
+ * refused (a restart does not help), 3 = the store failed (restart, then look at the disk). */
 int broker_exit_code(int result);
 
 #endif

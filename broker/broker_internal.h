@@ -1,6 +1,6 @@
-/* broker_internal.h - struct broker: its modules, the loop and what main needs between start and stop.
+/* broker_internal.h - struct broker: its modules, the loop, and what lives from start to stop.
  *
- * Module broker, inner header.
+ * Module broker, inner header of broker.c and counters.c.
  */
 #ifndef BERTH_BROKER_INTERNAL_H
 #define BERTH_BROKER_INTERNAL_H
@@ -24,19 +24,19 @@ struct broker {
     struct berth_loop loop;
     struct berth_random random;
     struct context context;
-    struct history *history; /* NULL: nothing is recorded */
+    struct history *history; /* NULL: not recorded */
     struct offload *hashing;
     struct offload *signing;
     struct link *link;
     struct api *api;
-    struct loop_mail store_mail; /* the store's writer has something for the loop */
-    atomic_bool store_woke;      /* it is on its way */
+    struct loop_mail store_mail; /* posted by the store's writer thread */
+    atomic_bool store_woke;      /* store_mail is posted and not handled yet */
     bool flows_started;
     bool stopping;
     uv_signal_t signals[3];
     struct berth_timer watchdog;
     struct op quiesce;
-    struct berth_error fault; /* why the loop was stopped, when it was not asked to */
+    struct berth_error fault; /* why the loop was stopped; code 0: by a signal */
 };
 
 #endif

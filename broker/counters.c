@@ -1,4 +1,4 @@
-/* counters.c - what the modules count, and the configuration in force. */
+/* counters.c - metrics of modules as rows, and the options in force as JSON. */
 #include "counters.h"
 
 #include <stdio.h>
@@ -8,37 +8,38 @@
 
 #include "broker_internal.h"
 
-#define LINK_COUNTERS(X)                                                                 \
-    X(peers, false, "terminals connected now")                                           \
-    X(joining, false, "connections at the join listener now")                            \
-    X(api_connections, false, "connections to the API over TLS now")                     \
-    X(opened, true, "TLS handshakes that succeeded")                                     \
-    X(refused_full, true, "connections refused: the broker is full")                     \
-    X(refused_handshakes, true, "connections refused: too many handshakes under way")    \
-    X(refused_source, true, "connections refused: too many handshakes from one address") \
-    X(refused_early, true, "connections dropped early, at random, under load")           \
-    X(refused_penalty, true, "connections refused: their address misbehaved before")     \
-    X(replaced, true, "silent handshakes ended for others of their address")             \
-    X(failed_timeout, true, "handshakes that were not finished in time")                 \
-    X(failed_certificate, true, "handshakes with a certificate that is not accepted")    \
-    X(failed_protocol, true, "handshakes that broke the protocol")                       \
-    X(failed_left, true, "handshakes that the other end left")                           \
-    X(messages_in, true, "messages received from terminals")                             \
-    X(messages_out, true, "messages sent to terminals")                                  \
-    X(messages_bad, true, "frames that were no message")                                 \
-    X(messages_refused, true, "messages not permitted in the state of their peer")       \
-    X(messages_delayed, true, "messages held back by the rate limit")                    \
-    X(slow_readers, true, "terminals and API clients dropped because they did not read") \
-    X(no_descriptors, true, "shortages of descriptors that kept newcomers outside")      \
-    X(floods, true, "terminals dropped because they sent too much")                      \
-    X(uploads_stored, true, "log uploads stored")                                        \
-    X(uploads_refused, true, "log uploads refused")                                      \
+#define LINK_COUNTERS(X)                                                                     \
+    X(peers, false, "terminals connected now")                                               \
+    X(joining, false, "connections at the join listener now")                                \
+    X(api_connections, false, "connections to the API over TLS now")                         \
+    X(opened, true, "TLS handshakes that succeeded")                                         \
+    X(refused_full, true, "connections refused: the broker is full")                         \
+    X(refused_handshakes, true, "connections refused: too many handshakes under way")        \
+    X(refused_source, true, "connections refused: too many handshakes from one address")     \
+    X(refused_early, true, "connections dropped early, at random, under load")               \
+    X(refused_penalty, true,                                                                 \
+      "connections refused: their address is blocked after earlier failures")                \
+    X(replaced, true, "silent handshakes closed to admit newer ones from their address")     \
+    X(failed_timeout, true, "handshakes that were not finished in time")                     \
+    X(failed_certificate, true, "handshakes with a certificate that is not accepted")        \
+    X(failed_protocol, true, "handshakes that broke the protocol")                           \
+    X(failed_left, true, "handshakes that the peer broke off")                               \
+    X(messages_in, true, "messages received from terminals")                                 \
+    X(messages_out, true, "messages sent to terminals")                                      \
+    X(messages_bad, true, "frames that could not be decoded")                                \
+    X(messages_refused, true, "messages not permitted in the state of their peer")           \
+    X(messages_delayed, true, "messages held back by the rate limit")                        \
+    X(slow_readers, true, "terminals and API clients dropped because they did not read")     \
+    X(no_descriptors, true, "times when no connection was accepted for lack of descriptors") \
+    X(floods, true, "terminals dropped because they sent too much")                          \
+    X(uploads_stored, true, "log uploads stored")                                            \
+    X(uploads_refused, true, "log uploads refused")                                          \
     X(upload_bytes, false, "bytes of log uploads stored")
 
-#define AUTH_COUNTERS(X)                                          \
-    X(accepted, true, "sign-ons and sign-ins with good evidence") \
-    X(wrong, true, "sign-ons and sign-ins with wrong evidence")   \
-    X(too_many, true, "attempts refused by the limiter")          \
+#define AUTH_COUNTERS(X)                                           \
+    X(accepted, true, "sign-ons and sign-ins with valid evidence") \
+    X(wrong, true, "sign-ons and sign-ins with wrong evidence")    \
+    X(too_many, true, "attempts refused by the limiter")           \
     X(busy, true, "attempts refused because too many wait for hashing")
 
 struct out {
@@ -78,7 +79,7 @@ size_t broker_counters(void *context, struct api_metric *out_, size_t max)
     put(&out, "berth_auth_" #member "_total", counter, auth.member, help);
     AUTH_COUNTERS(PUT_AUTH)
     put_times(&out, "berth_link_mailbox_seconds", link_mailbox_wait(broker->link),
-              "what terminals say, from their I/O thread to the core");
+              "time of messages of terminals from their I/O thread to the core loop");
     put(&out, "berth_hashing_waiting", false,
         (int64_t)offload_waiting(broker->hashing, OFFLOAD_HIGH),
         "passwords that wait for hashing, without those from unknown addresses");

@@ -1,4 +1,4 @@
-/* main.c - berthd: arguments, configuration, and the broker's life. */
+/* main.c - berthd: parses arguments, reads the configuration, runs the broker. */
 #include <argp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,8 +25,8 @@ const char *argp_program_version = "berthd " BERTH_VERSION;
 static const struct argp_option argument_table[] = {
     { "config", 'c', "FILE", 0, "configuration (default " DEFAULT_CONFIG ", and *.conf in FILE.d)",
       0 },
-    { "set", 's', "SECTION.KEY=VALUE", 0, "set one option, over the file", 0 },
-    { "print-config", 'p', NULL, 0, "print an annotated configuration file and end", 0 },
+    { "set", 's', "SECTION.KEY=VALUE", 0, "set one option; overrides the file", 0 },
+    { "print-config", 'p', NULL, 0, "print an annotated configuration file and exit", 0 },
     { 0 },
 };
 
@@ -41,7 +41,7 @@ static error_t take_argument(int key, char *value, struct argp_state *state)
         return 0;
     case 's':
         if (arguments->set_count == BERTH_COUNT(arguments->set))
-            argp_error(state, "at most %zu times --set", BERTH_COUNT(arguments->set));
+            argp_error(state, "--set can be given %zu times at most", BERTH_COUNT(arguments->set));
         arguments->set[arguments->set_count++] = value;
         return 0;
     case 'p':
@@ -55,7 +55,7 @@ static error_t take_argument(int key, char *value, struct argp_state *state)
     }
 }
 
-/* The file, then what the command line says over it; also used for a reload. */
+/* Read the file, then apply --set; also used for a reload. */
 static int read_options(const void *source, struct options *ret, struct berth_error *reterr)
 {
     const struct arguments *arguments = source;

@@ -1,4 +1,4 @@
-/* options.c - the table of options.def. */
+/* options.c - the table of options.def, and the checks over several options. */
 #include "options.h"
 
 #include "berth/sandbox_hint.h"
@@ -18,7 +18,7 @@ const struct conf_option options_table[] = {
 
 const size_t options_count = BERTH_COUNT(options_table);
 
-/* What is written to a folder that the unit hides goes with the service. */
+/* Files in a folder that the unit hides are lost when the service stops. */
 static int check_paths(const struct options *options, struct berth_error *reterr)
 {
     char hidden[SANDBOX_HINT_SIZE];
@@ -43,7 +43,7 @@ int options_check(const struct options *options, struct berth_error *reterr)
     if (r < 0)
         return r;
 
-    /* A terminal renews after a third of its presence at the latest. */
+    /* A terminal renews after a third of its lease at the latest. */
     if (renew_s > options->grant_s / 3)
         renew_s = options->grant_s / 3;
     if (options->suspect_s <= renew_s)
