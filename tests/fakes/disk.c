@@ -72,7 +72,7 @@ void disk_each(const struct disk *disk, enum entity_kind kind,
         each(context, list_entry(node, struct disk_row, node)->row);
 }
 
-/* ---- one change, and its way back ---- */
+/* ---- one change, and its undo ---- */
 
 static void row_put(struct disk *disk, struct disk_row *row)
 {
@@ -104,7 +104,7 @@ static struct disk_row *row_of(enum entity_kind kind, const void *from)
     return row;
 }
 
-/* What a change replaced and what it made: enough to take it back. */
+/* What a change replaced and what it added: enough to undo it. */
 struct step {
     struct disk_row *was;
     struct disk_row *is;
@@ -154,8 +154,7 @@ static void take_back(struct disk *disk, struct step *step)
         row_put(disk, step->was);
 }
 
-/* Foreign keys are checked when the whole decision stands, so the order of its rows does not
- * matter. */
+/* Foreign keys are checked after all rows of the decision, so their order does not matter. */
 static int check_references(struct disk *disk, const struct changes *changes,
                             struct berth_error *reterr)
 {
@@ -272,7 +271,7 @@ int disk_load(struct disk *disk, struct core *core, struct berth_error *reterr)
     return 0;
 }
 
-/* ---- questions ---- */
+/* ---- queries ---- */
 
 static size_t audit_first(const struct disk *disk)
 {

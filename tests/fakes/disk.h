@@ -1,11 +1,11 @@
 /* disk.h - what the fake store has committed: rows by value, and the constraints that the SQL
  * schema enforces.
  *
- * Module tests. It outlives the broker. A decision is taken whole or not at all. The constraints are
- * those of broker/store/migrations: unique names and keys, one open assignment per (desktop, slot)
- * and per (user, pool), one living session per assignment, one unended connection per session and
- * per terminal, epochs that only rise, ends that stay ends, references that exist (history loses
- * the reference instead), versions compared before they are set.
+ * Module tests. It outlives the broker. A decision is applied whole or not at all. The constraints
+ * are those of broker/store/migrations: unique names and keys; one open assignment per (desktop,
+ * slot) and per (user, pool); one open session per assignment; one open connection per session and
+ * per terminal; epochs only rise; ended rows stay ended; references exist (past rows lose the
+ * reference instead); versions are compared before a row is set.
  */
 #ifndef BERTH_TESTS_FAKES_DISK_H
 #define BERTH_TESTS_FAKES_DISK_H
@@ -18,7 +18,7 @@ struct disk;
 struct disk *disk_new(struct berth_random *random);
 void disk_free(struct disk *disk);
 
-/* One savepoint. Gives changes->rev, or changes->repeated for a request that came before.
+/* One savepoint. Sets changes->rev, or changes->repeated for a repeated request.
  * Errors: CONFLICT, EXISTS, as the schema would refuse; CONFLICT for a request id that was used for
  * something else.
  */
@@ -31,7 +31,7 @@ int disk_load(struct disk *disk, struct core *core, struct berth_error *reterr) 
 /* The row as it is committed, or NULL. */
 const void *disk_row(const struct disk *disk, enum entity_kind kind, uint64_t id);
 
-/* Walk the rows of a kind in order of their adding. */
+/* Walk the rows of a kind in the order in which they were added. */
 void disk_each(const struct disk *disk, enum entity_kind kind,
                void (*each)(void *context, const void *row), void *context);
 
@@ -48,15 +48,15 @@ int64_t disk_incarnation(const struct disk *disk);
 uint64_t disk_commits(const struct disk *disk);
 uint64_t disk_rev(const struct disk *disk);
 
-/* Did this request come before? Then its changes are not made again. */
+/* Is this request a repeated one? Then its changes are not made again. */
 bool disk_knows(const struct disk *disk, const struct changes *changes);
 
-/* How many decisions a constraint refused that is not about versions: a key that is taken, an epoch
+/* How many decisions were refused by a constraint other than a version: a duplicate key, an epoch
  * or a state that goes back.
  */
 uint64_t disk_constraint_refusals(const struct disk *disk);
 
-/* Presence rows, one a terminal. */
+/* Presence rows, one per terminal. */
 void disk_presence(struct disk *disk, const struct presence_row *row);
 void disk_presence_each(const struct disk *disk,
                         void (*each)(void *context, const struct presence_row *row), void *context);

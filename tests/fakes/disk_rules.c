@@ -1,4 +1,4 @@
-/* disk_rules.c - see disk_rules.h. */
+/* disk_rules.c - unique keys, permitted transitions, enums and references of the fake disk. */
 #include "fakes/disk_rules.h"
 
 #include <stdarg.h>
@@ -90,7 +90,7 @@ static int check_unique(const struct disk *disk, const struct disk_row *row,
     return 0;
 }
 
-/* ---- what is over stays over, what rises only rises ---- */
+/* ---- ended rows stay ended, epochs only rise ---- */
 
 static const struct row_slot *slot_at(const struct disk *disk, uint64_t desktop_id, int64_t number)
 {
@@ -217,8 +217,7 @@ static uint64_t id_at(const void *row, const struct field *field)
     return id;
 }
 
-/* History that is written again keeps no reference to what was dropped meanwhile: the store clears
- * it. */
+/* A past row that is written again keeps no reference to a dropped row: the store clears it. */
 static bool is_history(enum entity_kind kind)
 {
     return kind == ENTITY_assignment || kind == ENTITY_session || kind == ENTITY_connection ||

@@ -44,20 +44,20 @@ struct disk {
 
 struct disk_row *disk_find(const struct disk *disk, enum entity_kind kind, uint64_t id);
 
-/* Fill row->keys from its contents: which unique indexes it stands in. */
+/* Fill row->keys from its contents: its entries in the unique indexes. */
 void rules_keys(struct disk_row *row);
 
-/* May `row` stand where `was` (NULL: an added one) stood? `was` is out of the indexes. */
+/* May `row` replace `was` (NULL: it is new)? `was` is not in the indexes any more. */
 int rules_may_put(const struct disk *disk, const struct disk_row *was, const struct disk_row *row,
                   struct berth_error *reterr) berth_must_check;
 int rules_may_drop(const struct disk *disk, const struct disk_row *row,
                    struct berth_error *reterr) berth_must_check;
 
-/* Does everything exist that the added or changed row refers to? */
+/* Do all rows exist that the added or changed row refers to? */
 int rules_references(const struct disk *disk, const struct change *change,
                      struct berth_error *reterr) berth_must_check;
 
-/* A row was dropped: refuse when somebody living refers to it; take it out of history. */
+/* A row was dropped: refuse when an open row refers to it; clear it in past rows. */
 int rules_forget(struct disk *disk, enum entity_kind kind, uint64_t id,
                  struct berth_error *reterr) berth_must_check;
 

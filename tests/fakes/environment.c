@@ -1,4 +1,4 @@
-/* environment.c - see environment.h. */
+/* environment.c - virtual time, random numbers, and the notes of a run. */
 #include "fakes/environment.h"
 
 #include <inttypes.h>

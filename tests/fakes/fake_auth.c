@@ -1,5 +1,5 @@
-/* fake_auth.c - evidence to user, without cryptography and with a tenth of a second for each
- * password. */
+/* fake_auth.c - the port auth: finds users by evidence, without cryptography; a password takes a
+ * tenth of a second. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +46,7 @@ struct check {
     struct secret password;
     uint64_t *ret_id;
     struct secret *ret_password; /* NULL: not asked for */
-    char *ret_hash;              /* only to be hashed */
+    char *ret_hash;              /* hash only */
 };
 
 void fake_digest(const char *text, char hex[72])
@@ -241,7 +241,7 @@ static int identify_kiosk(struct auth *auth, uint64_t terminal_id, struct auth_r
     return 0;
 }
 
-/* The rule itself is the core's. */
+/* The rule itself is in core. */
 static int identify_badge(struct auth *auth, const struct msg_evidence *badge, uint64_t terminal_id,
                           struct auth_result *ret, struct op *op)
 {
@@ -303,7 +303,7 @@ int auth_begin(struct auth *auth, const struct msg_evidence *evidence, size_t co
 
 int64_t auth_wait_ms(const struct auth *auth, int *ret_waiting)
 {
-    (void)auth; /* here as many are checked at once as there are */
+    (void)auth; /* all are checked at the same time here */
     *ret_waiting = 0;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* fake_ca.c - an authority whose certificates can be read by eye. */
+/* fake_ca.c - the port ca: an authority whose certificates are plain text. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +90,7 @@ int ca_request_key(const char *request, char key_hash[72], struct berth_error *r
     return 0;
 }
 
-/* The signature tells the key it was made with; only who has the key can know it. */
+/* The signature names its key, which only its owner knows. */
 int ca_check_old_key(struct ca *ca, const char *request, const char *certificate,
                      const char *signature, char key_hash[72], int64_t *ret_not_after_ms,
                      struct berth_error *reterr)

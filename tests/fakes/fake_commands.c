@@ -1,4 +1,4 @@
-/* fake_commands.c - profiles and commands, as a terminal takes them. */
+/* fake_commands.c - how a fake terminal handles profiles and commands. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* fake_hypervisor_jobs.c - what hypervisors are asked, carried out. */
+/* fake_hypervisor_jobs.c - carries out the calls that fake hypervisors have accepted. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #define BOOT_LEAST_MS 2000
 #define BOOT_MOST_MS 5000
 #define NEVER_MS (INT64_MAX / 2)
-/* The guest agent is there a little before the RDP server. */
+/* The guest agent is ready a little before the RDP server. */
 #define AGENT_EARLY_MS 500
 
 bool virt_call_changes_machine(enum virt_call call)
@@ -65,7 +65,7 @@ static int do_create(struct hypervisor_job *job, struct machine *machine)
     return 0;
 }
 
-/* How a start that was recorded ended. */
+/* Record how a recorded start ended. */
 static void record_start_outcome(struct hypervisor_job *job, enum history_machine_event event)
 {
     const struct machine *machine = machine_by_uuid(job->hypervisor->hypervisors, job->args.uuid);
@@ -304,8 +304,8 @@ static void record_call(struct hypervisor_job *job, int result, const struct ber
                          result < 0 ? ": " : "", result < 0 ? error->text : "");
 }
 
-/* berth-virt does one thing at a time to a machine: what it was asked later waits, even when nobody
- * waits for the earlier. */
+/* berth-virt runs one action on a machine at a time: a later one waits, even when the caller of the
+ * earlier one gave up. */
 static bool is_blocked(const struct hypervisor_job *job)
 {
     if (virt_call_row(job->call)->lane != LANE_ACTION)
@@ -324,9 +324,8 @@ static bool is_blocked(const struct hypervisor_job *job)
 
 static void job_due(struct berth_timer *timer);
 
-/* Is another start of this machine being carried out, so that this one makes two? A host that takes
- * its time may still be at it for a broker, or a berth-virt, that has died: libvirt lets the later
- * one wait.
+/* Is another start of this machine still running, so that there would be two? A slow host may still
+ * work for a broker, or a berth-virt, that has died: libvirt makes the later start wait.
  */
 static bool is_second_start(const struct hypervisor_job *job, const struct machine *machine)
 {
@@ -367,8 +366,7 @@ static void begin_job(struct hypervisor_job *job)
 
 static void finish(struct hypervisor_job *job, bool carried_out);
 
-/* Whoever waited for this one to be out of the way. What waited in a berth-virt that has ended is
- * not done at all. */
+/* Continue the jobs that waited for this one. Those of a berth-virt that has ended are dropped. */
 static void begin_next(struct hypervisor *hypervisor, const char *uuid)
 {
     struct hypervisor_job *next = NULL;
@@ -444,7 +442,7 @@ void hypervisor_job_abandon(struct hypervisor_job *job, bool crashed)
         job->starts = NULL;
 }
 
-/* One that nobody waits for, and that was lost on the way while the hypervisor hung. */
+/* A job without a caller, lost while the hypervisor hung. */
 static struct hypervisor_job *lost_job(struct hypervisor *hypervisor)
 {
     list_each (&hypervisor->jobs, node) {

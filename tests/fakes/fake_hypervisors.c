@@ -1,4 +1,4 @@
-/* fake_hypervisors.c - hypervisors, machines, guests. What is asked of them is in fake_hypervisor_jobs.c. */
+/* fake_hypervisors.c - hypervisors, machines, guests; their calls are in fake_hypervisor_jobs.c. */
 #include "fakes/fake_hypervisors.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #define EVENT_LATE_MS 5000
 #define EVENT_HELD_MS 300
 
-/* An event on its way. */
+/* An event in flight. */
 struct event_in_flight {
     struct list node;
     struct berth_timer timer;
@@ -161,7 +161,7 @@ static void event_arrives_at_broker(struct berth_timer *timer)
     struct hypervisor *hypervisor = event_in_flight->hypervisor;
 
     if (hypervisor->broker_end && hypervisor->up && hypervisor->hung) {
-        /* It tells when it goes on, if the connection lasts that long. */
+        /* Sent when it continues, if the connection still exists then. */
         timer_start(&hypervisor->hypervisors->environment->timers, timer, EVENT_HELD_MS,
                     event_arrives_at_broker);
         return;
@@ -404,7 +404,7 @@ void machine_guest_logs_off(struct machine *machine)
     end_picture(machine, 12, "logoff");
 }
 
-/* With one account for everybody, whoever logs on gets the session that runs there. */
+/* With one account for all users, a logon gets the session that runs there. */
 static void judge_inside(struct machine *machine, const struct picture *picture,
                          const char *account)
 {
@@ -420,13 +420,13 @@ static void judge_inside(struct machine *machine, const struct picture *picture,
 static bool may_log_on(const struct machine *machine, const char *account,
                        const struct secret *password, const char *user)
 {
-    if (strcmp(account, user) == 0) /* with the user's own password, which the directory checks */
+    if (strcmp(account, user) == 0) /* the user's own password, checked by the directory */
         return !secret_empty(password);
     return strcmp(machine->account, account) == 0 && !secret_empty(password) &&
            secret_equal(&machine->password, password);
 }
 
-/* The user's own password (NULL) is no secret of one session, and tells the guest of no epoch. */
+/* The user's own password (NULL) belongs to no session, so the guest learns no epoch from it. */
 static void record_admitted(const struct machine *machine, const struct picture *picture,
                             const struct secret *password)
 {

@@ -13,15 +13,15 @@ void machine_undefine(struct machine *machine, int64_t by);
 void machine_set_address(struct machine *machine, const char *address);
 /* It runs from now on; keep_saved: from its saved memory, where there is any. */
 void machine_boot(struct machine *machine, bool keep_saved);
-/* It does not run any more; nobody is told. by: as of hypervisor_process_id. */
+/* It is off now; no event. by: as hypervisor_process_id. */
 void machine_power_off(struct machine *machine, int64_t by);
 
-/* The history. by: the process that asked, 0 for nobody. */
+/* The history. by: the process that asked, 0 for none. */
 void machine_record(const struct machine *machine, enum history_machine_event event, int64_t by);
 void machine_record_guest(const struct machine *machine, enum history_guest_event event,
                           const struct picture *picture, const struct secret *password);
 int64_t hypervisor_process_id(const struct hypervisor *hypervisor, unsigned life, unsigned process);
-/* A life event, on its way to whoever watches the hypervisor. */
+/* Send a life-cycle event to the listener of the hypervisor. */
 void machine_send_event(struct machine *machine, const char *what, const char *reason);
 
 #endif

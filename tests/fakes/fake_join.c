@@ -1,4 +1,4 @@
-/* fake_join.c - a terminal's identity: joining, and the next certificate. */
+/* fake_join.c - the identity of a fake terminal: joining, and renewing its certificate. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static void add_old_key(const struct fake_terminal *terminal, struct msg_join *j
                       join->request);
 }
 
-#define JOIN_TIMEOUT_MS 20000 /* as the agent's: agent/flow/join.c */
+#define JOIN_TIMEOUT_MS 20000 /* as in agent/flow/join_request.c */
 
 static void join_unanswered(struct berth_timer *timer);
 

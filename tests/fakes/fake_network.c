@@ -1,17 +1,17 @@
-/* fake_network.c - see fake_network.h. */
+/* fake_network.c - connections between terminals and the broker, and the messages in flight. */
 #include "fakes/fake_network.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define SLOWEST_MS 5
-/* A connection that carries nothing for so long is given up by both ends. */
+/* Both ends give up a connection that carries nothing for this long. */
 #define STALLED_MOST_MS 15000
-/* So long it may take until a connection that has lost something is given up. */
+/* The longest time until a connection that has lost data is given up. */
 #define DROP_NOTICED_LEAST_MS 200
 #define DROP_NOTICED_MOST_MS 15000
 
-/* A message on its way; `bytes` holds as much of the struct msg as its type needs. */
+/* A message in flight; `bytes` holds as much of the struct msg as its type needs. */
 struct in_transit {
     struct list node;
     struct berth_timer timer;
@@ -108,7 +108,7 @@ static void notify_broker_closed(struct fake_connection *link, const char *why)
         terminal_closed(network->context, link->peer, why);
 }
 
-/* Both ends learn of it, now. */
+/* Tell both ends now. */
 static void link_breaks(struct berth_timer *timer)
 {
     struct fake_connection *link = container_of(timer, struct fake_connection, closes);
@@ -127,7 +127,7 @@ static void link_breaks(struct berth_timer *timer)
         network_client->lost(network_client, why);
 }
 
-/* At the end of what is on its way already, as TCP does it. */
+/* After what is in flight already, as TCP does it. */
 static void break_later(struct fake_connection *link, const char *why)
 {
     struct environment *environment = link->network->environment;
@@ -146,7 +146,7 @@ static void break_later(struct fake_connection *link, const char *why)
 
 void fake_connection_close(struct fake_connection *link, const char *why)
 {
-    link->network_client = NULL; /* it hears nothing any more */
+    link->network_client = NULL; /* it receives nothing any more */
     break_later(link, why);
 }
 
@@ -178,7 +178,7 @@ void fake_network_hang_up(void *context, uint64_t peer, int code, const char *wh
     break_later(link, why);
 }
 
-/* ---- beginnings ---- */
+/* ---- connecting ---- */
 
 static void link_refused(struct fake_connection *link, const struct berth_error *error)
 {
@@ -199,7 +199,7 @@ static void link_opens(struct berth_timer *timer)
     int r;
 
     if (!network->context || !link->network_client)
-        return; /* its end is on its way */
+        return; /* it is closing already */
     if (network->frozen) {
         timer_start(&network->environment->timers, &link->opens, 100, link_opens);
         return;
@@ -277,7 +277,7 @@ static void in_transit_deliver(struct in_transit *message)
     struct msg *msg = (struct msg *)(void *)message->bytes;
     size_t size = msg_size(msg->type);
 
-    list_remove(&message->node); /* ours: the link may end inside */
+    list_remove(&message->node); /* first: the link may end inside the handler */
     if (message->up)
         deliver_to_broker(link, msg);
     else if (link->network_client)
@@ -332,7 +332,7 @@ static void drop_noticed(struct berth_timer *timer)
                 "something was lost on the way");
 }
 
-/* From here on nothing comes through in this direction, and some time later that shows. */
+/* From here on nothing passes in this direction; the ends notice some time later. */
 static void start_dropping(struct fake_connection *link, bool up)
 {
     struct environment *environment = link->network->environment;
@@ -399,7 +399,7 @@ void fake_connection_stop_reading(struct fake_connection *link, bool stopped_rea
     uint64_t peer = link->peer;
 
     link->stopped_reading = stopped_reading;
-    /* What it reads may end it. */
+    /* A message that it reads may end it. */
     while (!stopped_reading && (link = map_get_id(&network->links, peer)) != NULL &&
            !list_empty(&link->unread))
         in_transit_deliver(list_entry(link->unread.next, struct in_transit, node));

@@ -1,7 +1,7 @@
 /* fake_ports.h - the small ports: probe, auth and ca.
  *
- * Module tests. The probe asks the fake hypervisor's machine whether its RDP server answers. Auth knows
- * passwords by a hash that hides nothing. The authority writes certificates as plain text. All are
+ * Module tests. The probe asks the fake machine whether its RDP server answers. Auth compares a
+ * password with a hash that contains it. The authority writes certificates as plain text. All are
  * deterministic.
  */
 #ifndef BERTH_TESTS_FAKES_FAKE_PORTS_H
@@ -14,20 +14,20 @@
 
 struct probe *fake_probe_new(struct fake_hypervisors *hypervisors, struct berth_timers *timers);
 void fake_probe_free(struct probe *probe);
-/* All its places are taken from now on: whoever asks hears BUSY. */
+/* The probe is full from now on: every caller gets BUSY. */
 void fake_probe_full(struct probe *probe, bool full);
 
 struct auth *fake_auth_new(struct environment *environment, struct core *core,
                            struct berth_timers *timers);
 void fake_auth_free(struct auth *auth);
-/* What a row of a user or an administrator holds for this password. ret: 160 bytes. */
+/* The hash of this password for the row of a user or an administrator. ret: 160 bytes. */
 void fake_auth_hash(const char *password, char *ret);
 
 struct ca *fake_ca_new(struct environment *environment, struct berth_timers *timers);
 void fake_ca_free(struct ca *ca);
-/* How long its certificates are valid; default seven days. */
+/* Validity of its certificates; default seven days. */
 void fake_ca_set_life(struct ca *ca, int64_t life_ms);
-/* How long it takes to make one, from the next one on; default 5 ms. */
+/* Time to issue a certificate, from the next one on; default 5 ms. */
 void fake_ca_set_signing(struct ca *ca, int64_t signing_ms);
 
 /* Texts of the fake authority. A request is "request KEY", a certificate "certificate NAME KEYHASH

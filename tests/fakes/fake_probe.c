@@ -1,4 +1,4 @@
-/* fake_probe.c - is a desktop ready? The fake hypervisors know. */
+/* fake_probe.c - the port probe: asks the fake machine whether its RDP server answers. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* fake_store.c - see fake_store.h. */
+/* fake_store.c - batches of decisions on the fake disk, and crashes around a commit. */
 #include "fakes/fake_store.h"
 
 #include "core/history_lines.h"
@@ -9,7 +9,7 @@ struct fake_commit {
     struct list node;
     struct changes *changes;
     struct op *op;
-    bool begun; /* part of the batch that is being written */
+    bool begun; /* in the batch that is being written */
 };
 
 static void write_batch(struct berth_timer *timer);
@@ -27,7 +27,7 @@ struct store *fake_store_new(struct environment *environment, struct disk *disk,
     return store;
 }
 
-/* ---- the history: what is on the disk, before anybody is told ---- */
+/* ---- the history: what is on the disk, before it is acknowledged ---- */
 
 static void note_commit(struct store *store, const struct changes *changes)
 {
@@ -135,7 +135,7 @@ static int refuse(struct store *store, const struct changes *changes, struct ber
 {
     int code = store->fail_next;
 
-    /* What was done already is not refused: the store looks there first. */
+    /* A repeated request is not refused: the store looks for it first. */
     if (!store->full && disk_knows(store->disk, changes))
         return 0;
     store->fail_next = 0;
@@ -157,7 +157,7 @@ static void crash(struct store *store)
         store->crashed(store->context);
 }
 
-/* Frees the commit, unless the broker dies before it hears of it. */
+/* Frees the commit, unless the broker dies before the acknowledgement. */
 static void write_one(struct store *store, struct fake_commit *commit)
 {
     struct berth_error error = { 0 };

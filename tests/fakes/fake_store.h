@@ -1,8 +1,8 @@
 /* fake_store.h - the store's port over a fake disk, under virtual time.
  *
- * Module tests. Decisions wait for a batch as in the real store: whatever has come by the time a
- * commit begins is committed together and acknowledged some milliseconds later. A crash between the
- * two is where brokers lose acknowledged changes, so it can be asked for at any commit, on either side of it.
+ * Module tests. Decisions wait for a batch as in the real store: those that have come when a commit
+ * begins are committed together and acknowledged some milliseconds later. A crash can be set for
+ * any commit, before or after it, because there a broker could lose acknowledged changes.
  */
 #ifndef BERTH_TESTS_FAKES_FAKE_STORE_H
 #define BERTH_TESTS_FAKES_FAKE_STORE_H
@@ -13,8 +13,8 @@
 enum store_crash {
     CRASH_NEVER,
     CRASH_BEFORE_COMMIT, /* the decision is not on disk */
-    CRASH_AFTER_COMMIT,  /* it is on disk, and nobody was told */
-    CRASH_AFTER_ACK,     /* it is on disk, the flow was told, and nothing else happened */
+    CRASH_AFTER_COMMIT,  /* it is on disk, not acknowledged */
+    CRASH_AFTER_ACK,     /* it is on disk and acknowledged, and nothing else happened */
 };
 
 struct store {
@@ -23,17 +23,17 @@ struct store {
     struct berth_timers *timers; /* the broker's */
     struct list queue;           /* of struct fake_commit, in the order they came */
     struct berth_timer next;
-    int64_t slowest_ms; /* a commit takes 0 to this; default 20 */
+    int64_t slowest_ms; /* longest time of a commit, from 0; default 20 */
 
     bool dead;     /* the broker has crashed: nothing is committed or acknowledged any more */
     bool full;     /* no space */
-    bool degraded; /* and that was noticed */
+    bool degraded; /* the store has noticed it */
     int fail_next; /* code for the next decision, once; 0 = none */
 
     uint64_t commits; /* of this broker */
     enum store_crash crash;
     uint64_t crash_at;              /* number of the commit, from 1 */
-    void (*crashed)(void *context); /* called when it is reached */
+    void (*crashed)(void *context); /* called at that commit */
     void *context;
 };
 
@@ -45,8 +45,8 @@ struct store *fake_store_new(struct environment *environment, struct disk *disk,
  */
 void fake_store_die(struct store *store);
 
-/* For the end of a dead broker: the operations that wait complete with CLOSING, so that whoever
- * holds them lets go. Nothing of what they do then reaches the world.
+/* For the end of a dead broker: waiting operations complete with CLOSING, so that their owners free
+ * them. Nothing that they do then has an effect outside the broker.
  */
 void fake_store_let_go(struct store *store);
 

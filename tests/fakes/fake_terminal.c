@@ -1,4 +1,4 @@
-/* fake_terminal.c - link, presence and the person in front of it. */
+/* fake_terminal.c - the link of a fake terminal, its presence, and the person in front of it. */
 #include "fakes/fake_terminal.h"
 
 #include <stdio.h>
@@ -93,7 +93,7 @@ static void offline(struct fake_terminal *terminal)
     terminal->link = NULL;
     terminal->open = false;
     terminal->present = false;
-    terminal->next_key[0] = '\0'; /* nobody answers any more */
+    terminal->next_key[0] = '\0'; /* no answer will come */
     timer_stop(timers, &terminal->renew);
     timer_stop(timers, &terminal->unanswered);
     timer_stop(timers, &terminal->join_timeout);
@@ -200,7 +200,7 @@ static void link_silent(struct berth_timer *timer)
 
     if (terminal->link) {
         if (terminal->link->stalled)
-            fake_connection_abandon(terminal->link); /* not even a goodbye gets through */
+            fake_connection_abandon(terminal->link); /* the goodbye is lost, too */
         else
             fake_connection_close(terminal->link, "it does not answer");
     }
@@ -241,7 +241,7 @@ static void renew_now(struct berth_timer *timer);
 static void renew(struct fake_terminal *terminal)
 {
     int64_t now_ms = environment_of(terminal)->timers.mono_ms;
-    struct msg msg; /* only what its type needs is set: a fleet renews all the time */
+    struct msg msg; /* sets only what its type needs: many terminals renew often */
 
     if (terminal->silent || !terminal->present)
         return;
@@ -300,7 +300,7 @@ static void hear_granted(struct fake_terminal *terminal, const struct msg_grante
     timer_start(timers, &terminal->renew, terminal->renew_after_ms, renew_now);
 }
 
-/* ---- what it hears ---- */
+/* ---- messages from the broker ---- */
 
 void terminal_hear_ref(struct fake_terminal *terminal, const struct msg *msg)
 {
@@ -318,7 +318,7 @@ static void hear_refused(struct fake_terminal *terminal, const struct msg_refuse
     if (strcmp(refused->about, "renew_certificate") == 0)
         terminal->next_key[0] = '\0';
     if (strcmp(refused->about, "sign_on") == 0 && !terminal->signing_on)
-        return; /* the person has called it off */
+        return; /* the person has cancelled it */
     if (strcmp(refused->about, "sign_on") == 0)
         terminal->signing_on = false;
     if (!shows_desktop(terminal))
@@ -401,7 +401,7 @@ static void received(struct network_client *network_client, const struct msg *ms
     }
 }
 
-/* ---- what its person does ---- */
+/* ---- what the person does ---- */
 
 void terminal_say(struct fake_terminal *terminal, const struct msg *msg)
 {
@@ -503,7 +503,7 @@ void terminal_sign_off(struct fake_terminal *terminal)
 
     msg.sign_off.session_id = terminal->show.session_id;
     msg.sign_off.epoch = terminal->show.epoch;
-    /* The viewer's end may be told before or after the wish. */
+    /* The end of the viewer may be reported before or after the request. */
     if (environment_chance(environment_of(terminal), 50)) {
         terminal_say(terminal, &msg);
         viewer_off(terminal, 145, "signed-off");
@@ -537,7 +537,7 @@ void terminal_bye(struct fake_terminal *terminal)
     timer_stop(&environment_of(terminal)->timers, &terminal->unanswered);
 }
 
-/* ---- what its person reads ---- */
+/* ---- what the person reads ---- */
 
 static const char *machine_shown(const struct fake_terminal *terminal)
 {

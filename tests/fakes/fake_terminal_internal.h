@@ -10,14 +10,14 @@
 /* fake_viewer.c */
 void viewer_show(struct fake_terminal *terminal, const struct msg_show *show);
 void viewer_hide(struct fake_terminal *terminal, const struct msg_hide *hide);
-/* The picture goes; the broker is told `reason` unless it is empty. */
+/* End the picture; report `reason` to the broker unless it is empty. */
 void viewer_off(struct fake_terminal *terminal, int exit_code, const char *reason);
 void viewer_ended_by_machine(struct picture *picture, int exit_code, const char *word);
 
 /* fake_terminal.c */
 void terminal_page(struct fake_terminal *terminal, const char *page, const char *said);
 void terminal_announce(struct fake_terminal *terminal);
-/* By its ref alone an agent tells the answer to this question from one to an earlier one. */
+/* The ref distinguishes the answer to this request from one to an earlier request. */
 void terminal_hear_ref(struct fake_terminal *terminal, const struct msg *msg);
 
 /* fake_join.c */

@@ -1,4 +1,4 @@
-/* fake_viewer.c - the terminal's picture: what may be shown, and how the viewer fares. */
+/* fake_viewer.c - the picture of a fake terminal: what may be shown, and what its viewer does. */
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ static bool may_show(struct fake_terminal *terminal, const struct msg_show *show
     return !heard || show->epoch > heard->epoch || (show->epoch == heard->epoch && !heard->hidden);
 }
 
-/* ---- telling ---- */
+/* ---- reports ---- */
 
 static void report(struct fake_terminal *terminal, const struct msg_show *show,
                    enum viewer_state state, int exit_code, const char *reason)
@@ -74,7 +74,7 @@ void viewer_off(struct fake_terminal *terminal, int exit_code, const char *reaso
     secret_wipe(&show.password);
 }
 
-/* The viewer ended by itself: the connection is over, and the person reads why. */
+/* The viewer ended by itself: the connection ends, and the screen says why. */
 static void viewer_failed(struct fake_terminal *terminal, int exit_code, const char *word)
 {
     environment_note(environment_of(terminal), "%s: the viewer ended: %s", terminal->name, word);
@@ -87,7 +87,7 @@ void viewer_ended_by_machine(struct picture *picture, int exit_code, const char 
     viewer_failed(container_of(picture, struct fake_terminal, picture), exit_code, word);
 }
 
-/* ---- seeing ---- */
+/* ---- showing ---- */
 
 /* What must hold whenever a picture appears. */
 static void judge_picture(struct fake_terminal *terminal, const struct machine *machine,

@@ -1,4 +1,4 @@
-/* fake_virt.c - see fake_virt.h. */
+/* fake_virt.c - the port virt over fake hypervisors: calls, deadlines, restarts of berth-virt. */
 #include "fakes/fake_virt.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define CONNECT_AGAIN_MS 2000
 #define KEEPALIVE_MS 6000
 
-/* As many calls in flight as berth-virt takes in each lane. */
+/* Calls in flight per lane, as in berth-virt. */
 static const unsigned widths[LANES] = { [LANE_READ] = 1, [LANE_AGENT] = 2, [LANE_ACTION] = 3 };
 
 struct fake_host {
@@ -101,7 +101,7 @@ static void answered(void *context, int result, const struct virt_result *facts,
     if (call->ret)
         *call->ret = *facts;
     call_drop(call);
-    pump(host); /* first: whoever is told may stop the host */
+    pump(host); /* first: the callback may stop the host */
     if (op)
         op_complete(op, result, error);
 }
@@ -177,7 +177,7 @@ static void pump(struct fake_host *host)
 
 /* ---- hosts ---- */
 
-/* A berth-virt is there. */
+/* A berth-virt runs. */
 static void record_run(const struct hypervisor *hypervisor)
 {
     struct fake_hypervisors *hypervisors = hypervisor->hypervisors;
@@ -365,7 +365,7 @@ void virt_host_stop(struct virt *virt, uint64_t host_id)
     host_free(host);
 }
 
-/* What was not sent never happens; of what was sent only the caller is forgotten. */
+/* A call that was not sent never happens; one that was sent only loses its caller. */
 static void cancel(struct op *op)
 {
     struct fake_call *call = op->handle;
@@ -401,7 +401,7 @@ int virt_begin(struct virt *virt, uint64_t host_id, enum virt_call call,
     return 0;
 }
 
-/* No file is read here: the template that a story calls bad is. */
+/* No file is read here: a template is bad when the story says so. */
 int virt_check_template(struct virt *virt, const char *file, berth_unused bool forwarded,
                         struct op *op)
 {

@@ -1,4 +1,4 @@
-/* world.c - the lives of a broker, time, and what happens to it. */
+/* world.c - starts and ends the broker of a world, and lets virtual time pass. */
 #include "fakes/world.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #define TURNS_MOST 100000 /* in one millisecond */
 #define STALL_LATE_MS 1000
 
-/* ---- the broker's life ---- */
+/* ---- start and end of the broker ---- */
 
 static void crashed(void *context)
 {
@@ -74,8 +74,8 @@ static void end_life(struct world *world)
     world->broker = NULL;
     world->crash_wanted = false;
     world->frozen = false;
-    /* In berthd's order: the link is gone before the flows end, and the store answers what it still
-     * has in hand when nobody is there to hear it. */
+    /* In berthd's order: the link is closed before the flows end, and the store still completes its
+     * last writes then. */
     context->tell = NULL;
     context->hang_up = NULL;
     context->link = NULL;
@@ -153,7 +153,7 @@ static bool traces_allowed(void *context, const struct machine *machine)
     struct pool *pool;
 
     if (!machine->hypervisor || !world->broker)
-        return true; /* nobody makes the disk of an existing machine anew */
+        return true; /* the disk of an existing machine is never refreshed */
     pool = world_pool(world, machine->pool);
     desktop = desktop_by_uuid(world_core(world), machine->uuid);
     return pool && pool->row.release == pool_release_KEEP && !(desktop && desktop->row.refresh_due);
@@ -230,7 +230,7 @@ static int64_t next_in(const struct world *world)
     return next;
 }
 
-/* One turn of everybody at this time. The broker's clock is set first, as a loop does before it
+/* One turn of all timers at this time. The broker's clock is set first, as a loop does before it
  * reads its sockets. */
 static void turn(struct world *world, int64_t mono_ms)
 {

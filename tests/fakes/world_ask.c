@@ -1,4 +1,4 @@
-/* world_ask.c - what people do and see, and what a story asks a world. */
+/* world_ask.c - what people do and see in a world, and queries about its state. */
 #include <stdio.h>
 #include <string.h>
 
@@ -58,7 +58,7 @@ void world_hands_off(struct world *world, const char *terminal)
     world_terminal(world, terminal)->hands_off_ms = world_now_ms(world);
 }
 
-/* Several answers may stand in one expression. */
+/* Several results may be used in one expression. */
 static char *answer_buffer(void)
 {
     static char buffers[SCREENS][512];
@@ -171,7 +171,7 @@ size_t world_flows(struct world *world)
     return count;
 }
 
-/* ---- people who manage ---- */
+/* ---- administrators ---- */
 
 static struct op waiting_op;
 static struct berth_error waiting_error;

@@ -10,7 +10,7 @@
 /* world_lines.c: rows on the disk and in the environment, from text. */
 void world_read(struct world *world, const char *lines);
 
-/* world_ask.c: a world's administrators begin to count their requests. */
+/* world_ask.c: the administrators of a new world number their requests from 1. */
 void world_new_requests(void);
 
 /* world.c */

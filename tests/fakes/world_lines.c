@@ -1,4 +1,4 @@
-/* world_lines.c - a site from lines of text. */
+/* world_lines.c - makes the rows of a site from lines of text. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static const char *word(const struct line *line, size_t at)
     return line->words[at];
 }
 
-/* The word behind `key`, or NULL. */
+/* The word after `key`, or NULL. */
 static const char *option(const struct line *line, const char *key)
 {
     for (size_t i = 1; i + 1 < line->count; i++)
@@ -272,7 +272,7 @@ static void badge_line(struct world *world, const struct line *line)
     put(world, ENTITY_badge, &row);
 }
 
-/* The rows of a terminal that is known by this key. Returns the end of its certificate. */
+/* Add the rows of a terminal with this key. Returns the end of its certificate. */
 static int64_t terminal_rows(struct world *world, const struct line *line, const char *key_hash)
 {
     struct row_terminal row = { .id = new_id(world) };

@@ -1,4 +1,4 @@
-/* fixture.c - what stories do and see, and the broker as far as it answers by itself. */
+/* fixture.c - what stories do and see, and the answers that the fake broker gives by itself. */
 #include "fakes/agent/fixture.h"
 
 #include <assert.h>
@@ -61,7 +61,7 @@ void fixture_free(struct fixture *fixture)
 {
     if (!fixture->agent.stopping)
         agent_flow_stop(&fixture->agent);
-    fixture_run(fixture, 10000); /* what was told to end ends */
+    fixture_run(fixture, 10000); /* what was told to end has ended then */
     timers_free(&fixture->timers);
     free(fixture->device.profile);
     free(fixture);
@@ -115,7 +115,7 @@ void fixture_msg(struct msg *msg, enum msg_type type)
     msg->type = type;
 }
 
-/* The question that such a message answers; MSG_TYPES: none. */
+/* The request that such a message answers; MSG_TYPES: none. */
 static enum msg_type question_of(const struct msg *msg)
 {
     switch ((int)msg->type) {

@@ -1,8 +1,9 @@
 /* fixture.h - one terminal under virtual time: fakes behind every port of the agent, and what
  * stories do with them.
  *
- * The fakes hold what the ports were told (sent messages, pages, viewer requests) and do what the
- * story says. The object code of agent/core and agent/flow is the one that berth-agent links.
+ * The fakes record what the agent does through its ports (sent messages, pages, viewer requests)
+ * and do what the story says. The object code of agent/core and agent/flow is the one that
+ * berth-agent links.
  */
 #ifndef BERTH_FAKES_AGENT_FIXTURE_H
 #define BERTH_FAKES_AGENT_FIXTURE_H
@@ -23,7 +24,7 @@ struct uplink {
     char host[128];
     int port;
     int dials;
-    int64_t dialled_at_wall_ms; /* as certificates are judged by */
+    int64_t dialled_at_wall_ms; /* the clock that certificates were checked against */
     int64_t dialled_at_ms[64];
 };
 
@@ -37,7 +38,7 @@ struct locator {
 struct agent_identity {
     struct agent_identity_facts facts;
     int requests;
-    int keys;     /* made so far */
+    int keys;     /* generated so far */
     bool pending; /* a request is unanswered */
     bool old_key; /* offers old-key evidence */
     int refuse;   /* code with which the next accept fails, 0 = none */
@@ -49,7 +50,7 @@ struct viewer {
     struct fixture *fixture;
     bool running;
     bool told_to_end;
-    bool stubborn; /* does not end when told, until KILL */
+    bool stubborn; /* ends by KILL only */
     int starts;
     int refuse; /* code with which the next start fails */
     struct viewer_request request;
@@ -66,7 +67,7 @@ struct screen {
     struct page banner;
     size_t count;
     enum page_kind kinds[FIXTURE_PAGES];
-    bool viewer_ran[FIXTURE_PAGES]; /* was the viewer not yet told to end when the page came */
+    bool viewer_ran[FIXTURE_PAGES]; /* when the page came: was the viewer still running */
 };
 
 struct device {
@@ -93,23 +94,23 @@ struct fixture {
     int news[AGENT_EVENT_LINKED + 1];
     struct berth_error last_news;
 
-    /* The broker, as far as it answers by itself. */
+    /* The answers that the fake broker gives by itself. */
     bool broker_up; /* dials succeed */
     int dial_fails; /* code with which dials fail while it is down; IO when 0 */
     bool grants;    /* announce and renew are granted */
     int64_t renew_after_ms, expires_in_ms, spread_ms;
     int64_t incarnation;
-    int64_t resume_ms; /* with every show; 0: broken pictures are not asked for */
+    int64_t resume_ms; /* sent with every show; 0: broken pictures do not come back */
     struct msg sent[FIXTURE_SENT];
     size_t sent_count;
 };
 
-/* A terminal with an identity, a greeter and a broker that grants; not started yet. seed: every run is
- * one integer. */
+/* A terminal with an identity, a greeter and a broker that grants; not started yet. A run depends
+ * on `seed` alone. */
 struct fixture *fixture_new(uint64_t seed);
 void fixture_free(struct fixture *fixture);
 
-/* Start, and let it get to the sign-on form. */
+/* Start, and wait for the sign-on form. */
 void fixture_start(struct fixture *fixture);
 
 /* Let this much virtual time pass. */
@@ -119,17 +120,17 @@ void fixture_run(struct fixture *fixture, int64_t ms);
 size_t fixture_sent_count(const struct fixture *fixture, enum msg_type type);
 const struct msg *fixture_sent(const struct fixture *fixture, enum msg_type type);
 
-/* The broker says something; fill the message first with fixture_msg. An answer without a ref gets
- * that of the last such question, as the broker repeats it. */
+/* The broker sends a message; prepare it with fixture_msg. An answer without a ref gets that of the
+ * last such request, as the broker repeats it. */
 void fixture_say(struct fixture *fixture, struct msg *msg);
 void fixture_msg(struct msg *msg, enum msg_type type);
 
-/* The broker says no. */
+/* The broker refuses. */
 void fixture_refuse(struct fixture *fixture, const char *about, const char *code, const char *text);
 
 /* The broker wants this session shown at this epoch, or hidden. */
 void fixture_show(struct fixture *fixture, uint64_t session, int64_t epoch, uint64_t connection);
-/* The same message, not yet said: as the broker shows a session by itself. */
+/* The same message, not sent yet: for a show that the broker sends unasked. */
 void fixture_show_msg(const struct fixture *fixture, struct msg *msg, uint64_t session,
                       int64_t epoch, uint64_t connection);
 void fixture_hide(struct fixture *fixture, uint64_t session, int64_t epoch, const char *reason,
@@ -147,7 +148,7 @@ void fixture_idle(struct fixture *fixture, int64_t idle_ms);
 void fixture_connected(struct fixture *fixture);
 void fixture_exits(struct fixture *fixture, int exit_code);
 
-/* The whole way to a picture: sign-on, show, connected, picture. */
+/* All steps to a picture: sign-on, show, connected, picture. */
 void fixture_to_picture(struct fixture *fixture, uint64_t session, int64_t epoch,
                         uint64_t connection);
 

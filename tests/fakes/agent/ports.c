@@ -1,5 +1,4 @@
-/* ports.c - the ports of the agent, faked: they hold what they were told and do what the fixture says.
- */
+/* ports.c - the ports of the agent as fakes: they record calls and do what the fixture says. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
